@@ -1,0 +1,31 @@
+/**
+ * Everything a rule can know (the policy information point's output), in one place. A fact that is missing is null, and
+ * null satisfies no condition: missing facts mean no.
+ */
+import type { ChatKind, Role } from '../../domain/chat.js';
+import type { UserKind } from '../../domain/user.js';
+
+export type Action = 'user.upsert' | 'chat.create' | 'member.add' | 'member.remove' | 'message.send' | 'chat.view';
+
+export interface PolicyFacts {
+  action: Action;
+  actor: { tenantId: string; userId: string; kind: UserKind };
+  /** The program that published the command; `userId` was checked by the broker. Null for queries. */
+  producer: { userId: string | null; appId: string | null } | null;
+  chat: { kind: ChatKind; archived: boolean } | null;
+  /** The actor's role in the chat; null: not a member. */
+  role: Role | null;
+  /** `member.remove`: whom it is about. */
+  target: { isActor: boolean; role: Role | null } | null;
+  /** `member.add`: the role that is given. */
+  grantedRole: Role | null;
+  /** `user.upsert`: whether it says what kind of user this is. */
+  setsKind: boolean;
+}
+
+export type Decision = { effect: 'permit'; rule: string } | { effect: 'deny'; rule: string };
+
+/** Pure and synchronous. No rule that permits means no. */
+export interface PolicyDecisionPoint {
+  decide(facts: PolicyFacts): Decision;
+}

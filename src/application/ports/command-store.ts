@@ -1,0 +1,131 @@
+/**
+ * Where commands take effect: one transaction a batch, held together by the partition's row.
+ *
+ * The store takes a closure: the adapter owns the transaction, the closure owns the decision. The closure is pure and
+ * synchronous; it may be called again when the transaction has to be tried again.
+ */
+import type { Chat, Member } from '../../domain/chat.js';
+import type { Message, MessageReference } from '../../domain/message.js';
+import type { User } from '../../domain/user.js';
+import type { Receipt } from '../../contract/receipts.js';
+import type { LoggedEvent } from './event-log.js';
+
+export interface ReceiptKey {
+  tenantId: string;
+  actorId: string;
+  commandId: string;
+}
+
+export interface UserKey {
+  tenantId: string;
+  userId: string;
+}
+
+export interface MemberKey {
+  chatId: string;
+  userId: string;
+}
+
+/** Everything a batch needs to know, named up front so that it is read in a handful of set-wise statements. Without repeats. */
+export interface FactKeys {
+  receipts: ReceiptKey[];
+  chats: string[];
+  members: MemberKey[];
+  users: UserKey[];
+  messages: string[];
+}
+
+export interface StoredReceipt {
+  contentHash: Uint8Array;
+  receipt: Receipt;
+}
+
+/** The facts as they hold in the transaction, under the partition's row. What is not there was not found. */
+export interface Facts {
+  /** The partition's last used position. */
+  position: number;
+  receipts: ReadonlyMap<string, StoredReceipt>;
+  chats: ReadonlyMap<string, Chat>;
+  members: ReadonlyMap<string, Member>;
+  users: ReadonlyMap<string, User>;
+  messages: ReadonlyMap<string, MessageReference>;
+}
+
+/** Map keys of `Facts`: a space occurs in none of the parts. */
+export const receiptKey = (key: ReceiptKey) => `${key.tenantId} ${key.actorId} ${key.commandId}`;
+export const memberKey = (key: MemberKey) => `${key.chatId} ${key.userId}`;
+export const userKey = (key: UserKey) => `${key.tenantId} ${key.userId}`;
+
+export interface ReceiptRecord extends ReceiptKey {
+  contentHash: Uint8Array;
+  receipt: Receipt;
+  at: Date;
+}
+
+/** The net effect of one batch. Each row occurs once per list; positions and sequences are already given. */
+export interface BatchWrites {
+  /** Written whole; `revision` is one above the one read (1: not there before). A row changed meanwhile means contention. */
+  users: User[];
+  chatsCreated: Chat[];
+  /** Chats that were there before, with their new state (title, metadata, archivedAt, numbers, activity, partition). */
+  chatsChanged: Chat[];
+  /** Written whole, whether they were there before or not. */
+  membersPut: Member[];
+  membersRemoved: MemberKey[];
+  messages: Message[];
+  /** In position order, contiguous from `Facts.position + 1`. */
+  events: LoggedEvent[];
+  receipts: ReceiptRecord[];
+}
+
+export interface BatchRequest {
+  partition: number;
+  /** The epoch under which the caller owns the partition. */
+  epoch: number;
+  keys: FactKeys;
+  /** The contiguous confirmed prefix of the log, saved along with the batch. */
+  publishedThrough: number;
+}
+
+export type BatchResult<T> =
+  | { outcome: 'committed'; value: T }
+  /** Somebody else owns the partition now: nothing was written. */
+  | { outcome: 'fenced' };
+
+export interface CommandStore {
+  /**
+   * Runs one batch in one READ COMMITTED transaction: locks the partition's row under the epoch, reads the facts, asks `decide`,
+   * writes, commits. Rejects with a `StoreError`, and only with that.
+   */
+  transact<T>(
+    request: BatchRequest,
+    decide: (facts: Facts) => { writes: BatchWrites; value: T },
+  ): Promise<BatchResult<T>>;
+
+  /** Counts one attempt at a command that is tried alone and returns how many there have been, this one included. */
+  countAttempt(partition: number, commandKey: string): Promise<number>;
+  forgetAttempts(partition: number, commandKey: string): Promise<void>;
+
+  /** Deletes receipts older than `before`, at most `limit` a call; returns how many. */
+  pruneReceipts(before: Date, limit: number): Promise<number>;
+}
+
+/**
+ * Why a transaction failed:
+ * - `unavailable`: for the database's sake (connection, time-out, serialization, full disk, …): wait and try again, nothing was written;
+ * - `contention`: a row written by another partition came in between: try again at once, nothing was written;
+ * - `refused`: for the data's sake (constraint, encoding, …): one of the commands cannot be stored, nothing was written;
+ * - `unknown`: COMMIT was sent and its reply did not come: nobody knows; take over from oneself.
+ */
+export type StoreErrorKind = 'unavailable' | 'contention' | 'refused' | 'unknown';
+
+export class StoreError extends Error {
+  constructor(
+    readonly kind: StoreErrorKind,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = 'StoreError';
+  }
+}

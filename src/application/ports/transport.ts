@@ -1,0 +1,117 @@
+/**
+ * The message transport: commands in, events, receipts and dead letters out. Two adapters pass one conformance suite: `amqp`
+ * (RabbitMQ) and `in-process`.
+ */
+import type { IncomingCommand } from '../../contract/delivery.js';
+import type { Receipt } from '../../contract/receipts.js';
+
+export interface Delivery {
+  /** Increasing within one subscription, in the order of arrival; what acknowledging refers to. */
+  tag: number;
+  incoming: IncomingCommand;
+  /** How often it was given back before; 0 at first. */
+  deliveryCount: number;
+  /** Set where this is no command but the marker of a ring repair. */
+  ringMarker: number | null;
+}
+
+export interface SubscriptionHandlers {
+  /** Called in order. Must not throw. */
+  onDelivery(delivery: Delivery): void;
+  /**
+   * The subscription has ended without `close` having been called (channel or connection lost, queue deleted). Called once;
+   * no delivery follows, older tags are void, and what was not acknowledged will come again, in order.
+   */
+  onLost(cause: Error): void;
+}
+
+export interface Subscription {
+  /** Acknowledges everything up to and including this delivery. Does nothing once the subscription has ended. */
+  acknowledgeThrough(tag: number): void;
+  /** Gives everything unacknowledged back, in order, by closing the channel. Never nack, never cancel with messages in hand. */
+  close(): Promise<void>;
+}
+
+export interface CommandSource {
+  /**
+   * Subscribes to a partition's queue as its single active consumer, or waits in line to become it. At most `prefetch`
+   * deliveries are unacknowledged at a time. Rejects while there is no connection.
+   */
+  subscribe(partition: number, prefetch: number, handlers: SubscriptionHandlers): Promise<Subscription>;
+  /** Sends a command that came in at the wrong queue back through the hash exchange; resolves when it is confirmed there. */
+  reroute(delivery: Delivery): Promise<void>;
+}
+
+/** An event on its way out, rendered: the very bytes. */
+export interface OutgoingEvent {
+  /** CloudEvents id; also the AMQP message id. */
+  id: string;
+  type: string;
+  routingKey: string;
+  /** Header `chat-id`, to hash by: the chat's id, or the actor's where there is no chat. */
+  partitionKey: string;
+  traceparent: string | null;
+  tracestate: string | null;
+  /** Whole seconds since 1970, for the AMQP timestamp. */
+  timestamp: number;
+  body: Uint8Array;
+}
+
+/**
+ * What became of a published event: `confirmed` (every queue it was routed to has it), `refused` (a queue is full), `returned` (no
+ * queue is bound for it), `lost` (the channel went before it was known).
+ */
+export type PublishOutcome = 'confirmed' | 'refused' | 'returned' | 'lost';
+
+/** A channel to publish one partition's events on, in order. */
+export interface EventChannel {
+  /** Publishes; `settled` is called exactly once per event, with no promise of order among outcomes. Never throws. */
+  publish(event: OutgoingEvent, settled: (outcome: PublishOutcome) => void): void;
+  /** Resolves once the transport can take more without buffering without bound. */
+  writable(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface EventSink {
+  /** Opens a channel; rejects while there is no connection. */
+  openChannel(): Promise<EventChannel>;
+}
+
+export interface ReceiptSender {
+  /** Best effort: never throws, never waits. A reply address the contract does not admit is ignored and counted. */
+  send(replyTo: string, correlationId: string, receipt: Receipt): void;
+}
+
+export type DeadLetterReason = 'malformed' | 'misrouted' | 'poison';
+
+export interface DeadLetters {
+  /** Puts a command away, body and properties untouched; resolves when it is confirmed. */
+  bury(delivery: Delivery, reason: DeadLetterReason, detail: string): Promise<void>;
+}
+
+/** A command on its way in, from one of our own doors. */
+export interface OutgoingCommand {
+  type: string;
+  commandId: string;
+  /** The chat id; for `user.upsert` the actor id. */
+  routingKey: string;
+  body: Uint8Array;
+  authorization: string | null;
+  traceparent: string | null;
+  tracestate: string | null;
+}
+
+export interface CommandDoor {
+  /**
+   * Publishes a command and awaits its receipt. Null: none came within `waitMs`; the command is on its way all the same, and its receipt
+   * will be found in the store. Rejects with `DoorClosed` if the command was not accepted by the transport.
+   */
+  request(command: OutgoingCommand, waitMs: number): Promise<Receipt | null>;
+}
+
+export class DoorClosed extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'DoorClosed';
+  }
+}

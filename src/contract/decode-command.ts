@@ -1,0 +1,179 @@
+/**
+ * From a delivery to a command: the one place where input from outside turns into something the rest may trust.
+ */
+import { createHash } from 'node:crypto';
+import { isUtf8 } from 'node:buffer';
+import canonicalizeModule from 'canonicalize';
+import type { z } from 'zod';
+import { BODY_MAX_BYTES, BODY_MAX_DEPTH, type Command, commandBody, isCommandType } from './commands.js';
+import type { IncomingCommand } from './delivery.js';
+import { directChatId } from './direct-id.js';
+import { COMMAND_ID_PATTERN, DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN, UUID_PATTERN } from './identifiers.js';
+import { type Reason, refusal, type Violation } from './problems.js';
+
+// The package is CommonJS whose types describe an ES module; at run time the default import is the function itself.
+const canonicalize = canonicalizeModule as unknown as (value: unknown) => string;
+
+/** Past this a body is not even searched for its actor: it is dead-lettered. Brokers shipped by us bound messages to 512 KiB. */
+export const READABLE_MAX_BYTES = 1024 * 1024;
+/** At most this many violations are listed in one refusal. */
+export const VIOLATIONS_MAX = 20;
+
+/** Who asks for what, as far as it could be read; a refusal can be answered and recorded with this. */
+export interface CommandIdentity {
+  type: string;
+  commandId: string;
+  tenantId: string;
+  actorId: string;
+  /** Null where none was given, or not in canonical form. */
+  chatId: string | null;
+}
+
+export type Decoded =
+  | { outcome: 'command'; command: Command; contentHash: Uint8Array }
+  | { outcome: 'refused'; identity: CommandIdentity; reason: Reason; contentHash: Uint8Array }
+  | { outcome: 'malformed'; detail: string };
+
+function malformed(detail: string): Decoded {
+  return { outcome: 'malformed', detail };
+}
+
+/** True if the JSON text nests deeper than `limit`: counted on the text, so that nothing recursive ever sees it. */
+function isDeeperThan(limit: number, json: string): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < json.length; i += 1) {
+    const code = json.charCodeAt(i);
+    if (inString) {
+      if (code === 0x5c) i += 1;
+      else if (code === 0x22) inString = false;
+    } else if (code === 0x22) inString = true;
+    else if (code === 0x7b || code === 0x5b) {
+      depth += 1;
+      if (depth > limit) return true;
+    } else if (code === 0x7d || code === 0x5d) depth -= 1;
+  }
+  return false;
+}
+
+function violationsOf(error: z.ZodError): Violation[] {
+  const violations: Violation[] = [];
+  for (const issue of error.issues.slice(0, VIOLATIONS_MAX)) {
+    const path = issue.path.map(String);
+    if (issue.code === 'unrecognized_keys')
+      for (const key of issue.keys.slice(0, VIOLATIONS_MAX))
+        violations.push({ path: [...path, printable(key)].join('.'), message: 'is not a field of this command' });
+    else violations.push({ path: path.join('.'), message: issue.message });
+  }
+  return violations.slice(0, VIOLATIONS_MAX);
+}
+
+/** A name from outside, short and storable, fit for an answer. */
+function printable(name: string): string {
+  return name.slice(0, 64).toWellFormed().replaceAll('\u0000', '\ufffd');
+}
+
+function sha256(text: string): Uint8Array {
+  return createHash('sha256').update(text).digest();
+}
+
+/** Same content is judged by SHA-256 over the type and the canonical form (RFC 8785) of the parsed command. */
+function hashOf(command: Command): Uint8Array {
+  const { type, tenantId, actorId, chatId, data } = command;
+  return sha256(`${type}\n${canonicalize({ tenantId, actorId, chatId, data })}`);
+}
+
+/** What could not be parsed is compared by its bytes. */
+function hashOfBytes(type: string, body: Uint8Array): Uint8Array {
+  return createHash('sha256').update(`${type}\n`).update(body).digest();
+}
+
+function propertyViolations(incoming: IncomingCommand, key: string): Violation[] {
+  const violations: Violation[] = [];
+  if (incoming.routingKey !== key)
+    violations.push({ path: 'routingKey', message: 'must be the chat id (for user.upsert: the actor id)' });
+  if (!/^application\/json\s*(;\s*charset=utf-?8\s*)?$/i.test(incoming.contentType ?? ''))
+    violations.push({ path: 'contentType', message: 'must be application/json' });
+  if (incoming.contentEncoding !== undefined && !/^(utf-?8|identity)?$/i.test(incoming.contentEncoding))
+    violations.push({ path: 'contentEncoding', message: 'must be absent' });
+  if (incoming.priority !== undefined && incoming.priority !== 0)
+    violations.push({ path: 'priority', message: 'must be absent or 0: order within a chat would break' });
+  return violations;
+}
+
+/** What the shape alone cannot say. */
+function contentViolations(command: Command): Violation[] {
+  if (command.type !== 'chat.create' || command.data.kind !== 'direct') return [];
+  const [other, ...more] = command.data.memberIds;
+  if (other === undefined || more.length > 0)
+    return [{ path: 'data.memberIds', message: 'must name exactly one user for a direct chat' }];
+  if (command.chatId !== directChatId(command.tenantId, command.actorId, other))
+    return [{ path: 'chatId', message: 'must be the id computed from the tenant and the two users' }];
+  return [];
+}
+
+/**
+ * Reads one delivery. Never throws: what cannot name its actor and id, or is no JSON at all, is `malformed` (for the dead
+ * letters); what can be answered but not accepted is `refused`.
+ */
+export function decodeCommand(incoming: IncomingCommand): Decoded {
+  const { body } = incoming;
+  if (body.byteLength > READABLE_MAX_BYTES) return malformed(`body of ${body.byteLength} bytes`);
+  const { messageId, type } = incoming;
+  if (messageId === undefined || !COMMAND_ID_PATTERN.test(messageId)) return malformed('message_id is missing or not a command id');
+  if (!isUtf8(body)) return malformed('body is not UTF-8');
+  const json = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json);
+  } catch {
+    return malformed('body is not JSON');
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return malformed('body is not a JSON object');
+  const given = parsed as Record<string, unknown>;
+  const { actorId, chatId } = given;
+  const tenantId = given['tenantId'] === undefined ? DEFAULT_TENANT : given['tenantId'];
+  if (typeof actorId !== 'string' || !USER_ID_PATTERN.test(actorId)) return malformed('actorId is missing or not a user id');
+  if (typeof tenantId !== 'string' || !TENANT_ID_PATTERN.test(tenantId)) return malformed('tenantId is not a tenant id');
+
+  const identity: CommandIdentity = {
+    type: printable(type ?? ''),
+    commandId: messageId,
+    tenantId,
+    actorId,
+    chatId: typeof chatId === 'string' && UUID_PATTERN.test(chatId) ? chatId : null,
+  };
+  const refuse = (reason: Reason): Decoded => ({
+    outcome: 'refused',
+    identity,
+    reason,
+    contentHash: hashOfBytes(identity.type, body),
+  });
+  const invalid = (violations: Violation[]) => refuse(refusal('invalid', undefined, violations));
+
+  if (body.byteLength > BODY_MAX_BYTES)
+    return refuse(refusal('too_large', `the body has ${body.byteLength} bytes; at most ${BODY_MAX_BYTES} are allowed`));
+  if (type === undefined) return invalid([{ path: 'type', message: 'is missing' }]);
+  if (!isCommandType(type)) return refuse(refusal('unsupported_type', `no command is called ${identity.type}`));
+  if (isDeeperThan(BODY_MAX_DEPTH, json)) return invalid([{ path: '', message: `must nest at most ${BODY_MAX_DEPTH} levels deep` }]);
+
+  const result = commandBody[type].safeParse(parsed);
+  const key = type === 'user.upsert' ? actorId : identity.chatId;
+  const violations = [
+    ...(key === null ? [] : propertyViolations(incoming, key)),
+    ...(result.success ? [] : violationsOf(result.error)),
+  ];
+  if (!result.success || violations.length > 0) return invalid(violations);
+
+  const command = {
+    type,
+    commandId: messageId,
+    tenantId,
+    actorId,
+    chatId: type === 'user.upsert' ? null : identity.chatId,
+    data: result.data.data,
+  } as Command;
+  const further = contentViolations(command);
+  if (further.length > 0) return invalid(further);
+  return { outcome: 'command', command, contentHash: hashOf(command) };
+}

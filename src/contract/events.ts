@@ -1,0 +1,99 @@
+/**
+ * The events: what happened, as CloudEvents 1.0 in structured mode. One data schema per `type`.
+ */
+import { z } from 'zod';
+import { attachment, chatKind, role, userKind } from './commands.js';
+import { chatId, commandId, messageId, tenantId, userId } from './identifiers.js';
+import { receipt } from './receipts.js';
+import { metadata } from './text.js';
+
+export const EVENT_CONTENT_TYPE = 'application/cloudevents+json';
+
+const rfc3339 = z.string().meta({ format: 'date-time' });
+const common = { tenantId, actorId: userId, commandId };
+
+/** What every event of a chat says besides its own data. `recipients` is null while there are more than `EVENT_RECIPIENTS_MAX`. */
+const ofChat = {
+  tenantId,
+  chatId,
+  actorId: userId,
+  commandId,
+  sequence: z.int(),
+};
+const toWhom = {
+  recipients: z.array(userId).nullable(),
+  recipientCount: z.int(),
+};
+const members = z.array(z.object({ userId, role }));
+
+export const eventData = {
+  'message.created': z.object({
+    ...ofChat,
+    messageId,
+    senderId: userId,
+    body: z.string().nullable(),
+    contentType: z.string(),
+    inReplyTo: messageId.nullable(),
+    threadRootId: messageId.nullable(),
+    mentions: z.array(userId),
+    attachments: z.array(attachment),
+    metadata,
+    createdAt: rfc3339,
+    erased: z.literal(true).optional(),
+    ...toWhom,
+  }),
+  'chat.created': z.object({
+    ...ofChat,
+    kind: chatKind,
+    title: z.string().nullable(),
+    metadata,
+    members,
+    ...toWhom,
+  }),
+  'member.added': z.object({ ...ofChat, members, ...toWhom }),
+  'member.removed': z.object({ ...ofChat, userId, left: z.boolean(), ...toWhom }),
+  'user.upserted': z.object({
+    ...common,
+    userId,
+    displayName: z.string(),
+    avatarUrl: z.string().nullable(),
+    kind: userKind,
+    metadata,
+    revision: z.int(),
+    updatedAt: rfc3339,
+  }),
+  'command.rejected': z.object({ ...receipt.shape, actorId: userId }),
+} as const;
+
+export type EventType = keyof typeof eventData;
+export const eventTypes = Object.keys(eventData) as EventType[];
+export type EventData = { [T in EventType]: z.infer<(typeof eventData)[T]> };
+
+export function eventEnvelope<T extends EventType>(type: T) {
+  return z.object({
+    specversion: z.literal('1.0'),
+    id: z.string(),
+    source: z.string(),
+    type: z.literal(type),
+    subject: z.string(),
+    time: rfc3339,
+    datacontenttype: z.literal('application/json'),
+    partitionkey: z.string(),
+    sequence: z.string().optional(),
+    data: eventData[type],
+  });
+}
+
+/** One event as it stands on the wire and in REST's event pages. */
+export interface CloudEvent<T extends EventType = EventType> {
+  specversion: '1.0';
+  id: string;
+  source: string;
+  type: T;
+  subject: string;
+  time: string;
+  datacontenttype: 'application/json';
+  partitionkey: string;
+  sequence?: string;
+  data: EventData[T];
+}

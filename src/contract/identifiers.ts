@@ -1,0 +1,33 @@
+/**
+ * The identifiers of the contract: who owns (tenant), who acts (user), where (chat), what (message), which command.
+ */
+import { z } from 'zod';
+
+/** A chat or message id: a UUID in lower-case canonical form. Upper case is refused because it would hash to another partition. */
+export const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+export const USER_ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_@:.+-]{0,127}$/;
+export const TENANT_ID_PATTERN = /^[a-z0-9][a-z0-9_-]{0,63}$/;
+export const COMMAND_ID_PATTERN = /^[A-Za-z0-9._~:-]{1,128}$/;
+
+export const DEFAULT_TENANT = 'default';
+
+export const chatId = z
+  .string()
+  .regex(UUID_PATTERN, 'must be a UUID in lower-case canonical form')
+  .meta({ description: 'Chat id: a UUID in lower-case canonical form.', example: '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10' });
+export const messageId = z
+  .string()
+  .regex(UUID_PATTERN, 'must be a UUID in lower-case canonical form')
+  .meta({ description: 'Message id: a UUID in lower-case canonical form.', example: '0199c1df-0d52-7c0e-8a11-5b0c4b7c2f31' });
+export const userId = z
+  .string()
+  .regex(USER_ID_PATTERN, 'must be a user id: 1 to 128 of A-Z a-z 0-9 _ @ : . + -, starting with a letter or digit')
+  .meta({ description: 'User id.', example: 'alice' });
+export const tenantId = z
+  .string()
+  .regex(TENANT_ID_PATTERN, 'must be a tenant id: 1 to 64 of a-z 0-9 _ -, starting with a letter or digit')
+  .meta({ description: 'Tenant id; `default` where none is named.', example: DEFAULT_TENANT });
+export const commandId = z
+  .string()
+  .regex(COMMAND_ID_PATTERN, 'must be 1 to 128 of A-Z a-z 0-9 . _ ~ : -')
+  .meta({ description: 'Command id = idempotency key, unique per tenant and actor.', example: 'send-0001' });

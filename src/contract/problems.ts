@@ -1,0 +1,72 @@
+/**
+ * Why a command or request is refused: one closed set of codes for receipts and for REST's problem+json (RFC 9457).
+ */
+import { z } from 'zod';
+
+/** Codes of command refusals: HTTP status, title, and whether the refusal is kept with the receipts (the others may succeed when tried again). */
+export const refusalCodes = {
+  invalid: { status: 422, title: 'The command does not fit the contract', stored: true },
+  unsupported_type: { status: 422, title: 'There is no such command', stored: true },
+  too_large: { status: 413, title: 'The body is too large', stored: true },
+  unauthenticated: { status: 401, title: 'The actor is not proven', stored: false },
+  not_found: { status: 404, title: 'There is no such thing that the actor may see', stored: true },
+  not_permitted: { status: 403, title: 'The policy does not permit this', stored: true },
+  muted: { status: 403, title: 'The actor is muted in this chat', stored: true },
+  archived: { status: 403, title: 'The chat is archived', stored: true },
+  conflict: { status: 409, title: 'The command conflicts with what is there', stored: false },
+  rate_limited: { status: 429, title: 'Too many commands', stored: false },
+  moderated: { status: 403, title: 'The moderator refused this', stored: true },
+} as const;
+
+export type RefusalCode = keyof typeof refusalCodes;
+export const refusalCode = z.enum(Object.keys(refusalCodes) as [RefusalCode, ...RefusalCode[]]);
+
+/** Further problems that only a REST request can meet. */
+export const requestProblems = {
+  bad_request: { status: 400, title: 'The request cannot be read' },
+  malformed: { status: 400, title: 'The command cannot be read' },
+  method_not_allowed: { status: 405, title: 'The method is not allowed here' },
+  unsupported_media_type: { status: 415, title: 'The content type is not supported' },
+  internal: { status: 500, title: 'Something went wrong on our side' },
+  unavailable: { status: 503, title: 'Not able to answer at the moment' },
+} as const;
+
+export type ProblemCode = RefusalCode | keyof typeof requestProblems;
+
+export const violation = z.object({
+  path: z.string().meta({ description: 'Where, e.g. `data.body`.' }),
+  message: z.string(),
+});
+export type Violation = z.infer<typeof violation>;
+
+/** A refusal as receipts carry it. `retryAfter` is in seconds and only with `rate_limited`. */
+export const reason = z.object({
+  code: refusalCode,
+  title: z.string(),
+  detail: z.string().optional(),
+  violations: z.array(violation).optional(),
+  retryAfter: z.number().optional(),
+});
+export type Reason = z.infer<typeof reason>;
+
+export function refusal(code: RefusalCode, detail?: string, violations?: Violation[]): Reason {
+  return {
+    code,
+    title: refusalCodes[code].title,
+    ...(detail === undefined ? {} : { detail }),
+    ...(violations === undefined ? {} : { violations }),
+  };
+}
+
+/** A problem document (RFC 9457); `type` is `/problems/<code>`. */
+export const problem = z.object({
+  type: z.string().meta({ example: '/problems/not_found' }),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().optional(),
+  violations: z.array(violation).optional(),
+  retryAfter: z.number().optional(),
+  commandId: z.string().optional(),
+  decisionId: z.string().optional(),
+});
+export type Problem = z.infer<typeof problem>;

@@ -1,0 +1,74 @@
+/**
+ * Text and free-form JSON as the contract admits them.
+ *
+ * PostgreSQL refuses U+0000 and UTF-8 has no lone surrogates (RFC 3629, section 3), so both are refused at the door. Lengths
+ * count code points, as JSON Schema's `maxLength` does.
+ */
+import { z } from 'zod';
+
+export const METADATA_MAX_BYTES = 8 * 1024;
+
+export function isStorableText(text: string): boolean {
+  return !text.includes('\u0000') && text.isWellFormed();
+}
+
+function codePoints(text: string, stopAfter: number): number {
+  let count = 0;
+  for (const _ of text) {
+    count += 1;
+    if (count > stopAfter) break;
+  }
+  return count;
+}
+
+/** A string of `min` to `max` code points without U+0000 and lone surrogates. */
+export function text(min: number, max: number) {
+  return z
+    .string()
+    .refine((value) => value.length >= min, `must have at least ${min} character${min === 1 ? '' : 's'}`)
+    .refine((value) => value.length <= max || codePoints(value, max) <= max, `must have at most ${max} characters`)
+    .refine(isStorableText, 'must not contain U+0000 or lone surrogates')
+    .meta({ minLength: min, maxLength: max });
+}
+
+/** An absolute https URL of at most 2,048 characters. */
+export const httpsUrl = text(1, 2048)
+  .refine((value) => value.startsWith('https://') && URL.canParse(value), 'must be an https URL')
+  .meta({ format: 'uri', pattern: '^https://', minLength: 1, maxLength: 2048 });
+
+export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
+export type JsonObject = { [key: string]: JsonValue };
+
+function jsonFault(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'string':
+      return isStorableText(value) ? undefined : 'must not contain U+0000 or lone surrogates';
+    case 'number':
+      return Number.isFinite(value) ? undefined : 'must not contain numbers beyond the range of a double';
+    case 'object':
+      if (value === null) return undefined;
+      for (const [key, item] of Object.entries(value)) {
+        if (key === '__proto__') return 'must not contain the key __proto__';
+        const fault = (Array.isArray(value) ? undefined : jsonFault(key)) ?? jsonFault(item);
+        if (fault !== undefined) return fault;
+      }
+      return undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** A JSON object of at most 8 KiB in compact UTF-8. Its depth is bounded by the body's. */
+export const metadata = z
+  .custom<JsonObject>()
+  .superRefine((value, context) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      context.addIssue({ code: 'custom', message: 'must be a JSON object' });
+      return;
+    }
+    const fault = jsonFault(value);
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+    else if (Buffer.byteLength(JSON.stringify(value)) > METADATA_MAX_BYTES)
+      context.addIssue({ code: 'custom', message: `must be at most ${METADATA_MAX_BYTES} bytes of JSON` });
+  })
+  .meta({ type: 'object', additionalProperties: true, description: 'A JSON object of at most 8 KiB.' });

@@ -1,0 +1,109 @@
+/**
+ * The broker's objects as data (CONTRACT, section 1.1). Adapters declare it, `parley topology` prints it.
+ */
+
+/** Poison is counted by us: the broker's counter also counts every neighbour of a bad command. */
+export const DELIVERY_LIMIT = 1_000_000;
+
+/** RabbitMQ's bound on one message in the brokers we ship. */
+export const MAX_MESSAGE_BYTES = 512 * 1024;
+
+export interface TopologySettings {
+  /** `CHAT_NAMESPACE`: prefix of every object's name. */
+  namespace: string;
+  /** `COMMAND_PARTITIONS`: how many command queues. */
+  partitions: number;
+  /** `DISPATCH_QUEUES`: queue name to binding keys; empty for `none`. */
+  dispatchQueues: ReadonlyArray<{ name: string; bindings: readonly string[] }>;
+  /** `DISPATCH_MAX_BYTES`: bound of each dispatch queue. */
+  dispatchMaxBytes: number;
+}
+
+export interface ExchangeDeclaration {
+  name: string;
+  type: 'topic' | 'x-consistent-hash';
+}
+
+export interface QueueDeclaration {
+  name: string;
+  arguments: Record<string, string | number | boolean>;
+}
+
+export interface BindingDeclaration {
+  source: string;
+  destination: string;
+  destinationType: 'queue' | 'exchange';
+  routingKey: string;
+}
+
+export interface Topology {
+  exchanges: ExchangeDeclaration[];
+  queues: QueueDeclaration[];
+  /** In the order in which they must be made: the hash ring numbers its buckets by it, and the door is opened last. */
+  bindings: BindingDeclaration[];
+}
+
+export const names = {
+  commands: (namespace: string) => `${namespace}.commands`,
+  commandsByChat: (namespace: string) => `${namespace}.commands.by-chat`,
+  commandQueue: (namespace: string, partition: number) => `${namespace}.commands.p${partition}`,
+  events: (namespace: string) => `${namespace}.events`,
+  deadLetters: (namespace: string) => `${namespace}.dead-letters`,
+  replies: (namespace: string) => `${namespace}.replies.`,
+};
+
+export function topology({ namespace, partitions, dispatchQueues, dispatchMaxBytes }: TopologySettings): Topology {
+  const indexes = Array.from({ length: partitions }, (_, index) => index);
+  return {
+    exchanges: [
+      { name: names.commands(namespace), type: 'topic' },
+      { name: names.commandsByChat(namespace), type: 'x-consistent-hash' },
+      { name: names.events(namespace), type: 'topic' },
+    ],
+    queues: [
+      { name: names.deadLetters(namespace), arguments: { 'x-queue-type': 'quorum' } },
+      ...indexes.map((index) => ({
+        name: names.commandQueue(namespace, index),
+        arguments: {
+          'x-queue-type': 'quorum',
+          'x-single-active-consumer': true,
+          'x-delivery-limit': DELIVERY_LIMIT,
+          'x-dead-letter-strategy': 'at-least-once',
+          'x-overflow': 'reject-publish',
+          'x-dead-letter-exchange': '',
+          'x-dead-letter-routing-key': names.deadLetters(namespace),
+        },
+      })),
+      ...dispatchQueues.map(({ name }) => ({
+        name,
+        arguments: {
+          'x-queue-type': 'quorum',
+          'x-max-length-bytes': dispatchMaxBytes,
+          'x-overflow': 'reject-publish',
+        },
+      })),
+    ],
+    bindings: [
+      ...dispatchQueues.flatMap(({ name, bindings }) =>
+        bindings.map((routingKey) => ({
+          source: names.events(namespace),
+          destination: name,
+          destinationType: 'queue' as const,
+          routingKey,
+        })),
+      ),
+      ...indexes.map((index) => ({
+        source: names.commandsByChat(namespace),
+        destination: names.commandQueue(namespace, index),
+        destinationType: 'queue' as const,
+        routingKey: '1',
+      })),
+      {
+        source: names.commands(namespace),
+        destination: names.commandsByChat(namespace),
+        destinationType: 'exchange',
+        routingKey: '#',
+      },
+    ],
+  };
+}

@@ -1,0 +1,13 @@
+/** Why the rules of a chat refuse a change: a closed set of values, never thrown. */
+export type Refusal =
+  /** No such chat or message, or the actor is not in the chat: the two must not be told apart. */
+  | { code: 'not_found'; detail: string }
+  /** Policy denies; `detail` names the rule. */
+  | { code: 'not_permitted'; detail: string }
+  | { code: 'muted'; detail: string }
+  | { code: 'archived'; detail: string }
+  | { code: 'conflict'; detail: string }
+  /** The command does not apply to what it names. */
+  | { code: 'invalid'; violations: { path: string; message: string }[] };
+
+export const CHAT_NOT_FOUND: Refusal = { code: 'not_found', detail: 'no such chat, or the actor is not in it' };
