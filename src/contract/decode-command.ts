@@ -1,8 +1,9 @@
 /**
  * From a delivery to a command: the one place where input from outside turns into something the rest may trust.
  */
-import { createHash } from 'node:crypto';
+
 import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
 import canonicalizeModule from 'canonicalize';
 import type { z } from 'zod';
 import { BODY_MAX_BYTES, BODY_MAX_DEPTH, type Command, commandBody, isCommandType } from './commands.js';
@@ -120,7 +121,8 @@ export function decodeCommand(incoming: IncomingCommand): Decoded {
   const { body } = incoming;
   if (body.byteLength > READABLE_MAX_BYTES) return malformed(`body of ${body.byteLength} bytes`);
   const { messageId, type } = incoming;
-  if (messageId === undefined || !COMMAND_ID_PATTERN.test(messageId)) return malformed('message_id is missing or not a command id');
+  if (messageId === undefined || !COMMAND_ID_PATTERN.test(messageId))
+    return malformed('message_id is missing or not a command id');
   if (!isUtf8(body)) return malformed('body is not UTF-8');
   const json = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
   let parsed: unknown;
@@ -129,12 +131,15 @@ export function decodeCommand(incoming: IncomingCommand): Decoded {
   } catch {
     return malformed('body is not JSON');
   }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return malformed('body is not a JSON object');
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    return malformed('body is not a JSON object');
   const given = parsed as Record<string, unknown>;
   const { actorId, chatId } = given;
-  const tenantId = given['tenantId'] === undefined ? DEFAULT_TENANT : given['tenantId'];
-  if (typeof actorId !== 'string' || !USER_ID_PATTERN.test(actorId)) return malformed('actorId is missing or not a user id');
-  if (typeof tenantId !== 'string' || !TENANT_ID_PATTERN.test(tenantId)) return malformed('tenantId is not a tenant id');
+  const tenantId = given.tenantId === undefined ? DEFAULT_TENANT : given.tenantId;
+  if (typeof actorId !== 'string' || !USER_ID_PATTERN.test(actorId))
+    return malformed('actorId is missing or not a user id');
+  if (typeof tenantId !== 'string' || !TENANT_ID_PATTERN.test(tenantId))
+    return malformed('tenantId is not a tenant id');
 
   const identity: CommandIdentity = {
     type: printable(type ?? ''),
@@ -155,7 +160,8 @@ export function decodeCommand(incoming: IncomingCommand): Decoded {
     return refuse(refusal('too_large', `the body has ${body.byteLength} bytes; at most ${BODY_MAX_BYTES} are allowed`));
   if (type === undefined) return invalid([{ path: 'type', message: 'is missing' }]);
   if (!isCommandType(type)) return refuse(refusal('unsupported_type', `no command is called ${identity.type}`));
-  if (isDeeperThan(BODY_MAX_DEPTH, json)) return invalid([{ path: '', message: `must nest at most ${BODY_MAX_DEPTH} levels deep` }]);
+  if (isDeeperThan(BODY_MAX_DEPTH, json))
+    return invalid([{ path: '', message: `must nest at most ${BODY_MAX_DEPTH} levels deep` }]);
 
   const result = commandBody[type].safeParse(parsed);
   const key = type === 'user.upsert' ? actorId : identity.chatId;

@@ -11,14 +11,14 @@ export const COMMAND_ID_PATTERN = /^[A-Za-z0-9._~:-]{1,128}$/;
 
 export const DEFAULT_TENANT = 'default';
 
-export const chatId = z
-  .string()
-  .regex(UUID_PATTERN, 'must be a UUID in lower-case canonical form')
-  .meta({ description: 'Chat id: a UUID in lower-case canonical form.', example: '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10' });
-export const messageId = z
-  .string()
-  .regex(UUID_PATTERN, 'must be a UUID in lower-case canonical form')
-  .meta({ description: 'Message id: a UUID in lower-case canonical form.', example: '0199c1df-0d52-7c0e-8a11-5b0c4b7c2f31' });
+export const chatId = z.string().regex(UUID_PATTERN, 'must be a UUID in lower-case canonical form').meta({
+  description: 'Chat id: a UUID in lower-case canonical form.',
+  example: '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10',
+});
+export const messageId = z.string().regex(UUID_PATTERN, 'must be a UUID in lower-case canonical form').meta({
+  description: 'Message id: a UUID in lower-case canonical form.',
+  example: '0199c1df-0d52-7c0e-8a11-5b0c4b7c2f31',
+});
 export const userId = z
   .string()
   .regex(USER_ID_PATTERN, 'must be a user id: 1 to 128 of A-Z a-z 0-9 _ @ : . + -, starting with a letter or digit')

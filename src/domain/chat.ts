@@ -44,3 +44,90 @@ export interface Member {
 export function isMuted(member: Pick<Member, 'mutedUntil'>, now: Date): boolean {
   return member.mutedUntil !== null && member.mutedUntil > now;
 }
+
+/** A new chat as its creator asks for it. */
+export interface ChatDraft {
+  chatId: string;
+  tenantId: string;
+  partition: number;
+  kind: ChatKind;
+  title: string | null;
+  metadata: Metadata;
+  creatorId: string;
+  /** The others; repeats and the creator are left out. */
+  memberIds: readonly string[];
+}
+
+function newMember(chat: Chat, userId: string, role: Role, now: Date): Member {
+  return {
+    chatId: chat.chatId,
+    userId,
+    tenantId: chat.tenantId,
+    role,
+    mutedUntil: null,
+    joinedAt: now,
+    joinedSequence: chat.lastSequence,
+    // What was said before one joined counts as read.
+    readSequence: chat.lastSequence,
+    readOrdinal: chat.lastOrdinal,
+  };
+}
+
+/**
+ * A chat with its first members, as event number 1. The creator of a group or channel owns it; the two of a direct chat are equals, so
+ * that it has no owner to lose.
+ */
+export function createChat(draft: ChatDraft, now: Date): { chat: Chat; members: Member[] } {
+  const { memberIds, creatorId, ...rest } = draft;
+  const others = [...new Set(memberIds)].filter((userId) => userId !== creatorId);
+  const chat: Chat = {
+    ...rest,
+    createdBy: creatorId,
+    createdAt: now,
+    archivedAt: null,
+    lastSequence: 1,
+    lastOrdinal: 0,
+    memberCount: others.length + 1,
+    ownerCount: draft.kind === 'direct' ? 0 : 1,
+    lastActivityAt: now,
+  };
+  const creator = newMember(chat, creatorId, draft.kind === 'direct' ? 'member' : 'owner', now);
+  return { chat, members: [creator, ...others.map((userId) => newMember(chat, userId, 'member', now))] };
+}
+
+/** Takes the next number for a change of the chat. */
+function numbered(chat: Chat, now: Date): Chat {
+  return { ...chat, lastSequence: chat.lastSequence + 1, lastActivityAt: now };
+}
+
+/** Adds users who are not in the chat yet. */
+export function addMembers(
+  chat: Chat,
+  userIds: readonly string[],
+  role: Role,
+  now: Date,
+): { chat: Chat; members: Member[] } {
+  const next = numbered(chat, now);
+  next.memberCount += userIds.length;
+  if (role === 'owner') next.ownerCount += userIds.length;
+  return { chat: next, members: userIds.map((userId) => newMember(next, userId, role, now)) };
+}
+
+/** True if the chat would be left without an owner. */
+export function isLastOwner(chat: Chat, member: Member): boolean {
+  return member.role === 'owner' && chat.ownerCount <= 1;
+}
+
+export function removeMember(chat: Chat, member: Member, now: Date): Chat {
+  const next = numbered(chat, now);
+  next.memberCount -= 1;
+  if (member.role === 'owner') next.ownerCount -= 1;
+  return next;
+}
+
+/** The chat and the sender's membership after a message: sending moves the sender's own read mark, and nobody else's. */
+export function takeMessageNumber(chat: Chat, sender: Member, now: Date): { chat: Chat; sender: Member } {
+  const next = numbered(chat, now);
+  next.lastOrdinal += 1;
+  return { chat: next, sender: { ...sender, readSequence: next.lastSequence, readOrdinal: next.lastOrdinal } };
+}

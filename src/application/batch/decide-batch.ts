@@ -1,0 +1,143 @@
+/**
+ * Decides a batch: for each command in order, its receipt and its changes. Pure but for the ids it draws; called inside the
+ * transaction, under the partition's row, and called again if the transaction has to be tried again.
+ */
+import { v7 } from 'uuid';
+import type { Command } from '../../contract/commands.js';
+import { type Reason, refusal, refusalCodes } from '../../contract/problems.js';
+import type { Receipt } from '../../contract/receipts.js';
+import type { Refusal } from '../../domain/refusal.js';
+import { addMember } from '../commands/add-member.js';
+import { createChat } from '../commands/create-chat.js';
+import type { CommandContext, CommandOutcome } from '../commands/outcome.js';
+import { removeMember } from '../commands/remove-member.js';
+import { sendMessage } from '../commands/send-message.js';
+import { upsertUser } from '../commands/upsert-user.js';
+import type { PolicyEnforcementPoint } from '../policy/enforcement.js';
+import type { BatchWrites, Facts, StoredReceipt } from '../ports/command-store.js';
+import { type BatchItem, type ItemResult, identityOf } from './batch-item.js';
+import { BatchState, type Cause } from './batch-state.js';
+import { traceContextOf } from './trace-context.js';
+
+export interface BatchSettings {
+  partition: number;
+  now: Date;
+  /** True while a repair of the hash ring has not passed through this queue: commands may have come to the wrong one. */
+  ringUnsettled: boolean;
+}
+
+function execute(command: Command, context: CommandContext): CommandOutcome {
+  switch (command.type) {
+    case 'user.upsert':
+      return upsertUser(command, context);
+    case 'chat.create':
+      return createChat(command, context);
+    case 'member.add':
+      return addMember(command, context);
+    case 'member.remove':
+      return removeMember(command, context);
+    case 'message.send':
+      return sendMessage(command, context);
+    default: {
+      const unknown: never = command;
+      throw new Error(`no use case for ${JSON.stringify((unknown as Command).type)}`);
+    }
+  }
+}
+
+function reasonOf(refused: Refusal): Reason {
+  return refused.code === 'invalid'
+    ? refusal('invalid', undefined, refused.violations)
+    : refusal(refused.code, refused.detail);
+}
+
+export class BatchDecider {
+  constructor(private readonly policy: PolicyEnforcementPoint) {}
+
+  decide(
+    items: readonly BatchItem[],
+    facts: Facts,
+    settings: BatchSettings,
+  ): { writes: BatchWrites; value: ItemResult[] } {
+    const state = new BatchState(settings.partition, facts, settings.now);
+    const results = items.map((item) => this.decideItem(item, state, settings));
+    return { writes: state.writes(), value: results };
+  }
+
+  private decideItem(item: BatchItem, state: BatchState, settings: BatchSettings): ItemResult {
+    const identity = identityOf(item);
+    const { tenantId, actorId, commandId } = identity;
+    const { decoded } = item;
+    const answer = (receipt: Receipt): ItemResult => ({ kind: 'answered', receipt });
+    const blank: Receipt = {
+      commandId,
+      type: identity.type,
+      status: 'accepted',
+      tenantId,
+      chatId: identity.chatId,
+      messageId: null,
+      sequence: null,
+      at: settings.now.toISOString(),
+      decisionId: null,
+      replayed: false,
+    };
+    if (item.unproven !== null) return answer({ ...blank, status: 'rejected', reason: item.unproven });
+
+    const earlier = state.receipt({ tenantId, actorId, commandId });
+    if (earlier !== undefined) return answer(replay(earlier, decoded.contentHash, blank));
+
+    const cause: Cause = { tenantId, actorId, commandId, ...traceContextOf(item.delivery.incoming.headers) };
+    const reject = (reason: Reason, decisionId: string | null): ItemResult => {
+      const receipt: Receipt = { ...blank, status: 'rejected', decisionId, reason };
+      if (refusalCodes[reason.code].stored) {
+        state.appendEvent(cause, { type: 'command.rejected', receipt }, null);
+        state.putReceipt({ tenantId, actorId, commandId, contentHash: decoded.contentHash, receipt, at: settings.now });
+      }
+      return answer(receipt);
+    };
+    if (decoded.outcome === 'refused') return reject(decoded.reason, null);
+
+    const { command } = decoded;
+    if (command.chatId !== null) {
+      const misplaced = placement(state, command.chatId, settings);
+      if (misplaced !== null) return misplaced;
+    }
+    const { appId, userId } = item.delivery.incoming;
+    const outcome = execute(command, {
+      state,
+      policy: this.policy,
+      partition: settings.partition,
+      producer: { userId: userId ?? null, appId: appId ?? null },
+      cause,
+      newId: v7,
+    });
+    if (outcome.status === 'refused') return reject(reasonOf(outcome.refusal), outcome.decisionId);
+    const { sequence, messageId, decisionId } = outcome;
+    const receipt: Receipt = { ...blank, sequence, messageId, decisionId };
+    state.putReceipt({ tenantId, actorId, commandId, contentHash: decoded.contentHash, receipt, at: settings.now });
+    return answer(receipt);
+  }
+}
+
+/** The stored answer for the same content; for other content a conflict, never the first one's answer. */
+function replay(earlier: StoredReceipt, contentHash: Uint8Array, blank: Receipt): Receipt {
+  if (Buffer.compare(earlier.contentHash, contentHash) === 0) return { ...earlier.receipt, replayed: true };
+  return {
+    ...blank,
+    status: 'rejected',
+    reason: refusal('conflict', 'the same command id came with other content'),
+  };
+}
+
+/**
+ * Whether a chat's command is at the right partition. A chat without a partition is placed at the first one that gets a command for it.
+ */
+function placement(state: BatchState, chatId: string, settings: BatchSettings): ItemResult | null {
+  const chat = state.chat(chatId);
+  if (chat === undefined) return settings.ringUnsettled ? { kind: 'misrouted', home: null } : null;
+  if (chat.partition === null) {
+    state.putChat({ ...chat, partition: settings.partition });
+    return null;
+  }
+  return chat.partition === settings.partition ? null : { kind: 'misrouted', home: chat.partition };
+}

@@ -1,0 +1,60 @@
+import type { Command } from '../../contract/commands.js';
+import { type FactKeys, memberKey, receiptKey, userKey } from '../ports/command-store.js';
+import { type BatchItem, identityOf } from './batch-item.js';
+
+class DistinctKeys<K> {
+  private readonly byName = new Map<string, K>();
+
+  constructor(private readonly nameOf: (key: K) => string) {}
+
+  add(key: K): void {
+    this.byName.set(this.nameOf(key), key);
+  }
+
+  list(): K[] {
+    return [...this.byName.values()];
+  }
+}
+
+/** The users whose membership in the command's chat matters besides the actor's. Never a chat's whole member list. */
+function targetsOf(command: Command): readonly string[] {
+  switch (command.type) {
+    case 'member.add':
+      return command.data.userIds;
+    case 'member.remove':
+      return [command.data.userId];
+    default:
+      return [];
+  }
+}
+
+/** Names everything that deciding a batch will ask for, so that it is read set-wise. */
+export function factKeysOf(items: readonly BatchItem[]): FactKeys {
+  const receipts = new DistinctKeys(receiptKey);
+  const members = new DistinctKeys(memberKey);
+  const users = new DistinctKeys(userKey);
+  const chats = new Set<string>();
+  const messages = new Set<string>();
+  for (const item of items) {
+    if (item.unproven !== null) continue;
+    const { tenantId, actorId, commandId } = identityOf(item);
+    receipts.add({ tenantId, actorId, commandId });
+    if (item.decoded.outcome !== 'command') continue;
+    const { command } = item.decoded;
+    users.add({ tenantId, userId: actorId });
+    if (command.chatId === null) continue;
+    chats.add(command.chatId);
+    for (const userId of [actorId, ...targetsOf(command)]) members.add({ chatId: command.chatId, userId });
+    if (command.type === 'message.send') {
+      if (command.data.inReplyTo !== undefined) messages.add(command.data.inReplyTo);
+      if (command.data.threadRootId !== undefined) messages.add(command.data.threadRootId);
+    }
+  }
+  return {
+    receipts: receipts.list(),
+    chats: [...chats],
+    members: members.list(),
+    users: users.list(),
+    messages: [...messages],
+  };
+}

@@ -1,0 +1,46 @@
+import { createChat as draftChat } from '../../domain/chat.js';
+import { accepted, factsAbout, refused, type UseCase } from './outcome.js';
+
+/** Creates a chat. A direct chat that is there already is accepted and changes nothing; for the others a taken id is a conflict. */
+export const createChat: UseCase<'chat.create'> = (command, context) => {
+  const { state, policy, partition, cause } = context;
+  const { chatId, tenantId, actorId, data } = command;
+  const { decisionId, refusal } = policy.enforce({
+    ...factsAbout('chat.create', command, context),
+    chat: { kind: data.kind, archived: false },
+  });
+  if (refusal !== null) return refused(refusal, decisionId);
+  if (state.chat(chatId) !== undefined) {
+    // The contract has checked that a direct chat's id is the computed one, so this is the very chat that is asked for.
+    if (data.kind === 'direct' && state.chat(chatId)?.tenantId === tenantId) return accepted(decisionId, null);
+    return refused({ code: 'conflict', detail: 'the chat id is taken' }, decisionId);
+  }
+  const { chat, members } = draftChat(
+    {
+      chatId,
+      tenantId,
+      partition,
+      kind: data.kind,
+      title: data.title ?? null,
+      metadata: data.metadata ?? {},
+      creatorId: actorId,
+      memberIds: data.memberIds,
+    },
+    state.now,
+  );
+  state.putChat(chat);
+  for (const member of members) state.putMember(member);
+  const { kind, title, metadata } = chat;
+  state.appendEvent(
+    cause,
+    {
+      type: 'chat.created',
+      kind,
+      title,
+      metadata,
+      members: members.map(({ userId, role }) => ({ userId, role })),
+    },
+    chat,
+  );
+  return accepted(decisionId, chat.lastSequence);
+};

@@ -1,0 +1,36 @@
+import { isLastOwner, removeMember as withoutMember } from '../../domain/chat.js';
+import { CHAT_NOT_FOUND } from '../../domain/refusal.js';
+import { findChat } from './find-chat.js';
+import { accepted, factsAbout, refused, type UseCase } from './outcome.js';
+
+/** Removes a member, or lets the actor leave. Somebody who is not in the chat is not removed twice: nothing changes. */
+export const removeMember: UseCase<'member.remove'> = (command, context) => {
+  const { state, policy, cause } = context;
+  const found = findChat(state, command);
+  if (found === undefined) return refused(CHAT_NOT_FOUND);
+  const { chat, actor } = found;
+  if (chat.kind === 'direct')
+    return refused({
+      code: 'invalid',
+      violations: [{ path: 'type', message: 'member.remove does not apply to a direct chat' }],
+    });
+  const { userId } = command.data;
+  const target = state.member(chat.chatId, userId);
+  const left = userId === command.actorId;
+  const { decisionId, refusal } = policy.enforce({
+    ...factsAbout('member.remove', command, context),
+    chat: { kind: chat.kind, archived: chat.archivedAt !== null },
+    role: actor.role,
+    target: { isActor: left, role: target?.role ?? null },
+  });
+  if (refusal !== null) return refused(refusal, decisionId);
+  if (target === undefined) return accepted(decisionId, null);
+  if (isLastOwner(chat, target))
+    return refused({ code: 'conflict', detail: 'the chat would lose its last owner' }, decisionId);
+
+  const changed = withoutMember(chat, target, state.now);
+  state.putChat(changed);
+  state.removeMember(target);
+  state.appendEvent(cause, { type: 'member.removed', userId, left }, changed);
+  return accepted(decisionId, changed.lastSequence);
+};

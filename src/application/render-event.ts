@@ -1,0 +1,136 @@
+/**
+ * From the log to the wire: one renderer for fresh events and for those read back, so that both come out equal to the byte.
+ */
+import { type CloudEvent, EVENT_CONTENT_TYPE, type EventData, type EventType } from '../contract/events.js';
+import type { Message } from '../domain/message.js';
+import type { LoggedEvent, Recipients } from './ports/event-log.js';
+import type { OutgoingEvent } from './ports/transport.js';
+
+export { EVENT_CONTENT_TYPE };
+
+export interface RenderContext {
+  storeId: string;
+  /** `EVENT_RECIPIENTS_MAX`: past it `recipients` is null and dispatch pages the members. */
+  recipientsMax: number;
+}
+
+/** `<chat id>/<sequence>`, or `p<partition>/<position>` without a sequence. */
+export function eventId({ chatId, sequence, partition, position }: LoggedEvent): string {
+  return sequence === null ? `p${partition}/${position}` : `${chatId}/${sequence}`;
+}
+
+/** What events are hashed by: the chat, or the actor where there is no chat. */
+function partitionKey(logged: LoggedEvent): string {
+  const { event } = logged;
+  const rejectedChat = event.type === 'command.rejected' ? event.receipt['chatId'] : null;
+  return logged.chatId ?? (typeof rejectedChat === 'string' ? rejectedChat : logged.actorId);
+}
+
+function subject({ event, chatId, actorId, commandId }: LoggedEvent): string {
+  switch (event.type) {
+    case 'message.created':
+      return `chats/${chatId}/messages/${event.message.messageId}`;
+    case 'chat.created':
+      return `chats/${chatId}`;
+    case 'member.added':
+      return `chats/${chatId}/members`;
+    case 'member.removed':
+      return `chats/${chatId}/members/${event.userId}`;
+    case 'user.upserted':
+      return `users/${actorId}`;
+    case 'command.rejected':
+      return `commands/${commandId}`;
+  }
+}
+
+/** The members without the actor, plus a member just removed. */
+function toWhom(logged: LoggedEvent, recipients: Recipients | null, max: number) {
+  const { event, actorId } = logged;
+  const removed = event.type === 'member.removed' ? event.userId : null;
+  const { memberIds, memberCount } = recipients ?? { memberIds: [], memberCount: 0 };
+  if (memberIds === null) {
+    const count = memberCount - (removed === actorId ? 0 : 1) + (removed === null ? 0 : 1);
+    return { recipients: null, recipientCount: count };
+  }
+  const ids = memberIds.filter((userId) => userId !== actorId && userId !== removed);
+  if (removed !== null) ids.push(removed);
+  return { recipients: ids.length > max ? null : ids, recipientCount: ids.length };
+}
+
+/** A message's content as events and REST tell it. */
+export function messageContent(message: Message) {
+  return {
+    messageId: message.messageId,
+    senderId: message.senderId,
+    body: message.body,
+    contentType: message.contentType,
+    inReplyTo: message.inReplyTo,
+    threadRootId: message.threadRootId,
+    mentions: message.mentions,
+    attachments: message.attachments,
+    metadata: message.metadata,
+    createdAt: message.createdAt.toISOString(),
+  };
+}
+
+function data(logged: LoggedEvent, recipients: Recipients | null, { recipientsMax }: RenderContext) {
+  const { event, tenantId, actorId, commandId } = logged;
+  if (event.type === 'command.rejected') return { ...event.receipt, actorId };
+  if (event.type === 'user.upserted') {
+    const { userId, displayName, avatarUrl, kind, metadata, revision, updatedAt } = event.user;
+    return {
+      ...{ tenantId, actorId, commandId, userId, displayName, avatarUrl, kind, metadata, revision },
+      updatedAt: updatedAt.toISOString(),
+    };
+  }
+  const common = { tenantId, chatId: logged.chatId, actorId, commandId, sequence: logged.sequence };
+  const whom = toWhom(logged, recipients, recipientsMax);
+  switch (event.type) {
+    case 'message.created': {
+      const content = messageContent(event.message);
+      return { ...common, ...content, ...(content.body === null ? { erased: true } : {}), ...whom };
+    }
+    case 'chat.created': {
+      const { kind, title, metadata, members } = event;
+      return { ...common, kind, title, metadata, members, ...whom };
+    }
+    case 'member.added':
+      return { ...common, members: event.members, ...whom };
+    case 'member.removed':
+      return { ...common, userId: event.userId, left: event.left, ...whom };
+  }
+}
+
+/** `recipients` is about the event's chat as it is now; null for events without a chat. */
+export function renderEvent(logged: LoggedEvent, recipients: Recipients | null, context: RenderContext): CloudEvent {
+  const { sequence, tenantId } = logged;
+  return {
+    specversion: '1.0',
+    id: eventId(logged),
+    source: `/parley/${context.storeId}/${tenantId}`,
+    type: logged.event.type,
+    subject: subject(logged),
+    time: logged.at.toISOString(),
+    datacontenttype: 'application/json',
+    partitionkey: partitionKey(logged),
+    ...(sequence === null ? {} : { sequence: String(sequence) }),
+    // The one place where the shape of each event's data is put together; tests hold it against the contract's schemas.
+    data: data(logged, recipients, context) as EventData[EventType],
+  };
+}
+
+/** The very bytes and properties to publish. */
+export function encodeEvent(logged: LoggedEvent, recipients: Recipients | null, context: RenderContext): OutgoingEvent {
+  const key = partitionKey(logged);
+  const { type } = logged.event;
+  return {
+    id: eventId(logged),
+    type,
+    routingKey: `${type}.${logged.tenantId}.${key}`,
+    partitionKey: key,
+    traceparent: logged.traceparent,
+    tracestate: logged.tracestate,
+    timestamp: Math.floor(logged.at.getTime() / 1000),
+    body: Buffer.from(JSON.stringify(renderEvent(logged, recipients, context))),
+  };
+}

@@ -1,0 +1,207 @@
+/**
+ * Publishes one partition's log, in order, with confirms: the outbox's way out.
+ *
+ * `append` is called after each commit; what it brings is published from memory. Memory is a bounded cache over the log: past its
+ * bound, after a failure, and after a take-over, events are read by position. `publishedThrough` is the contiguous
+ * confirmed prefix. A refusal, a return or a lost channel stops the flow; once everything under way has settled it starts again behind that
+ * prefix, so that the first copies stay in order and repeats come late.
+ */
+
+import type { EventLog, LoggedEvent } from '../ports/event-log.js';
+import type { EventChannel, EventSink, PublishOutcome } from '../ports/transport.js';
+import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
+import { encodeEvent, type RenderContext } from '../render-event.js';
+import { Backoff } from './backoff.js';
+import { RecipientsCache } from './recipients-cache.js';
+import { WakeUp } from './wake-up.js';
+
+/** At most this many events of a partition wait for their confirm. */
+export const PUBLISH_WINDOW = 1024;
+/** At most this many committed events of a partition are kept for publishing; beyond, the log is read. */
+export const MEMORY_EVENTS_MAX = 4096;
+/** Events rendered at a time: bounds how long one turn of the event loop takes. */
+export const RENDER_CHUNK = 128;
+
+export interface PublisherDeps {
+  log: EventLog;
+  sink: EventSink;
+  observer: WorkerObserver;
+  logger: WorkerLog;
+  render: RenderContext;
+}
+
+interface InFlight {
+  position: number;
+  confirmed: boolean;
+}
+
+export class EventPublisher {
+  private committed: number;
+  private sent: number;
+  private confirmedThrough: number;
+  private memory: LoggedEvent[] = [];
+  private inFlight: InFlight[] = [];
+  private unsettled = 0;
+  private failure: PublishOutcome | 'unavailable' | null = null;
+  private channel: EventChannel | null = null;
+  private readonly recipients: RecipientsCache;
+  private readonly wakeUp = new WakeUp();
+  private readonly backoff = new Backoff();
+  private readonly stopping = new AbortController();
+  private readonly running: Promise<void>;
+  private readonly waiters: { position: number; resolve: () => void }[] = [];
+
+  constructor(
+    private readonly partition: number,
+    private readonly deps: PublisherDeps,
+    from: { position: number; publishedThrough: number },
+  ) {
+    this.committed = from.position;
+    this.sent = from.publishedThrough;
+    this.confirmedThrough = from.publishedThrough;
+    this.recipients = new RecipientsCache(deps.log, deps.render.recipientsMax);
+    this.running = this.run();
+  }
+
+  /** Everything up to here is published and confirmed. */
+  get publishedThrough(): number {
+    return this.confirmedThrough;
+  }
+
+  /** How many committed events are not confirmed yet. */
+  get unpublished(): number {
+    return this.committed - this.confirmedThrough;
+  }
+
+  /** What stands in the way of publishing, if anything does. */
+  get obstacle(): string | null {
+    return this.failure;
+  }
+
+  /** Takes committed events: contiguous, from the last committed position on. */
+  append(events: readonly LoggedEvent[]): void {
+    const last = events.at(-1);
+    if (last === undefined) return;
+    this.recipients.noteCommitted(events);
+    const room = this.memory.length + events.length <= MEMORY_EVENTS_MAX;
+    const follows = (this.memory.at(-1)?.position ?? this.sent) === this.committed;
+    if (room && follows) for (const event of events) this.memory.push(event);
+    this.committed = last.position;
+    this.wakeUp.wake();
+  }
+
+  /** Resolves when everything committed so far is confirmed, or publishing has stopped. */
+  drained(): Promise<void> {
+    if (this.unpublished === 0 || this.stopping.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => this.waiters.push({ position: this.committed, resolve }));
+  }
+
+  /** Stops publishing; what is not confirmed stays in the log for the next owner. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.wakeUp.wake();
+    for (const { resolve } of this.waiters.splice(0)) resolve();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      try {
+        await this.step();
+      } catch (error) {
+        // No connection, or the log cannot be read: both come back by themselves, and the events stay in the log meanwhile.
+        if (signal.aborted) break;
+        this.failure = 'unavailable';
+        this.deps.logger.warn('publishing waits', { partition: this.partition, error });
+        await this.backoff.wait(signal);
+        if (this.unsettled === 0) this.goBack();
+      }
+    }
+    await this.channel?.close().catch((error: unknown) => this.deps.logger.debug('channel was gone', { error }));
+  }
+
+  private async step(): Promise<void> {
+    if (this.failure !== null) {
+      if (this.unsettled > 0) return this.wakeUp.wait();
+      const { partition } = this;
+      this.deps.logger.warn('events not taken', { partition, outcome: this.failure, unpublished: this.unpublished });
+      if (this.failure === 'lost') await this.dropChannel();
+      await this.backoff.wait(this.stopping.signal);
+      this.goBack();
+      return;
+    }
+    if (this.sent >= this.committed || this.inFlight.length >= PUBLISH_WINDOW) return this.wakeUp.wait();
+    const channel = this.channel ?? (await this.deps.sink.openChannel());
+    this.channel = channel;
+    const events = await this.next();
+    const recipients = await this.recipients.lookUp(events);
+    for (const event of events) {
+      if (this.failure !== null) return;
+      const whom = event.chatId === null ? null : (recipients.get(event.chatId) ?? null);
+      const outgoing = encodeEvent(event, whom, this.deps.render);
+      const entry: InFlight = { position: event.position, confirmed: false };
+      this.inFlight.push(entry);
+      this.unsettled += 1;
+      this.sent = event.position;
+      channel.publish(outgoing, (outcome) => this.settle(entry, outcome));
+    }
+    await channel.writable();
+  }
+
+  private goBack(): void {
+    this.failure = null;
+    this.inFlight = [];
+    this.sent = this.confirmedThrough;
+  }
+
+  private async dropChannel(): Promise<void> {
+    const { channel } = this;
+    this.channel = null;
+    await channel?.close().catch((error: unknown) => this.deps.logger.debug('channel was gone', { error }));
+  }
+
+  /** The next events beyond `sent`: from memory where it begins there, else from the log. */
+  private async next(): Promise<LoggedEvent[]> {
+    const limit = Math.min(RENDER_CHUNK, PUBLISH_WINDOW - this.inFlight.length);
+    let stale = 0;
+    while (stale < this.memory.length && (this.memory[stale] as LoggedEvent).position <= this.sent) stale += 1;
+    if (stale > 0) this.memory.splice(0, stale);
+    if (this.memory[0]?.position === this.sent + 1) return this.memory.splice(0, limit);
+    const events = await this.deps.log.readEvents(this.partition, this.sent, limit);
+    // What is committed is there: an empty or broken answer would silently skip events.
+    events.forEach((event, index) => {
+      if (event.position !== this.sent + 1 + index)
+        throw new Error(`the log of partition ${this.partition} has no position ${this.sent + 1 + index}`);
+    });
+    if (events.length === 0) throw new Error(`the log of partition ${this.partition} ends before ${this.committed}`);
+    return events;
+  }
+
+  private settle(entry: InFlight, outcome: PublishOutcome): void {
+    this.unsettled -= 1;
+    this.deps.observer.eventSettled(outcome);
+    if (outcome === 'confirmed') {
+      entry.confirmed = true;
+      let settled = 0;
+      while (settled < this.inFlight.length && this.inFlight[settled]?.confirmed) settled += 1;
+      if (settled > 0) {
+        this.confirmedThrough = (this.inFlight[settled - 1] as InFlight).position;
+        this.inFlight.splice(0, settled);
+        if (this.failure === null) this.backoff.reset();
+        this.resolveWaiters();
+      }
+    } else this.failure ??= outcome;
+    this.wakeUp.wake();
+  }
+
+  private resolveWaiters(): void {
+    for (let i = this.waiters.length - 1; i >= 0; i -= 1) {
+      const waiter = this.waiters[i];
+      if (waiter !== undefined && waiter.position <= this.confirmedThrough) {
+        this.waiters.splice(i, 1);
+        waiter.resolve();
+      }
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import type { decodeCommand } from '../../contract/decode-command.js';
+import { refusal } from '../../contract/problems.js';
+import { type BatchItem, identityOf } from '../batch/batch-item.js';
+import type { ActorProof } from '../ports/actor-proof.js';
+import type { Delivery } from '../ports/transport.js';
+
+export interface MalformedCommand {
+  delivery: Delivery;
+  detail: string;
+}
+
+export interface ReadCommands {
+  items: BatchItem[];
+  malformed: MalformedCommand[];
+}
+
+/** How commands are read and their actors proven; `proof` is null where producers are trusted (`ACTOR_PROOF=producer`). */
+export interface CommandReader {
+  decode: typeof decodeCommand;
+  proof: ActorProof | null;
+  /** `ACTOR_PROOF_GRACE`: a token that expired by less than this while its command waited still proves the actor. */
+  proofGraceSeconds: number;
+}
+
+const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
+
+async function unprovenReason(item: BatchItem, proof: ActorProof, graceSeconds: number) {
+  const { authorization } = item.delivery.incoming.headers;
+  const token = typeof authorization === 'string' ? BEARER.exec(authorization)?.[1] : undefined;
+  if (token === undefined) return refusal('unauthenticated', 'the header authorization with a bearer token is missing');
+  const verdict = await proof.verify(token, { graceSeconds });
+  if (!verdict.ok) return refusal('unauthenticated', verdict.reason);
+  const { tenantId, actorId } = identityOf(item);
+  if (verdict.actor.tenantId !== tenantId || verdict.actor.userId !== actorId)
+    return refusal('unauthenticated', 'the token is for another actor');
+  return null;
+}
+
+/**
+ * Reads each command on its own: a bad one is set aside, the rest go on. Rejects only if tokens cannot be checked for want of
+ * keys: then the batch waits.
+ */
+export async function readCommands(deliveries: readonly Delivery[], reader: CommandReader): Promise<ReadCommands> {
+  const items: BatchItem[] = [];
+  const malformed: MalformedCommand[] = [];
+  for (const delivery of deliveries) {
+    const decoded = reader.decode(delivery.incoming);
+    if (decoded.outcome === 'malformed') malformed.push({ delivery, detail: decoded.detail });
+    else items.push({ delivery, decoded, unproven: null });
+  }
+  const { proof, proofGraceSeconds } = reader;
+  if (proof !== null)
+    await Promise.all(
+      items.map(async (item) => {
+        item.unproven = await unprovenReason(item, proof, proofGraceSeconds);
+      }),
+    );
+  return { items, malformed };
+}

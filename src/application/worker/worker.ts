@@ -1,0 +1,156 @@
+/**
+ * A worker: says that it is alive, learns who else is, and holds the partitions that fall to it.
+ *
+ * Every tick compares what the registry says with what is held here:
+ * - assigned, and nobody serves it: take over. Somebody else still does: stand in line, give it `HANDOVER_GRACE_MS` to finish, then
+ *   take over all the same: the epoch fences the other one out;
+ * - standby of a partition that is served: stand in line, and take over on the first delivery, should one come;
+ * - held without being assigned: release it, unless it came to us as its standby (then the assigned one is away, and takes it back
+ *   when it can).
+ */
+import type { CommandStore } from '../ports/command-store.js';
+import type { Census } from '../ports/partition-registry.js';
+import { dutyOf, isServed } from './assignment.js';
+import { pause } from './backoff.js';
+import { PartitionOwner, type PartitionOwnerDeps, type PartitionStatus } from './partition-owner.js';
+
+export const HEARTBEAT_INTERVAL_MS = 500;
+/** A worker not heard of for this long counts as dead. */
+export const WORKER_ALIVE_MS = 3_000;
+export const HANDOVER_GRACE_MS = 1_500;
+/** Without a broker a worker is no use: past this it is no longer announced, so that others are assigned its partitions. */
+export const BROKER_AWAY_MS = 2_000;
+export const PRUNE_INTERVAL_MS = 60_000;
+export const PRUNE_CHUNK = 5_000;
+
+export interface WorkerDeps extends PartitionOwnerDeps {
+  store: CommandStore;
+  partitions: number;
+  /** `RECEIPT_RETENTION` in milliseconds. */
+  receiptRetentionMs: number;
+  /** Whether the transport is connected. */
+  isTransportReady(): boolean;
+  clock: () => Date;
+}
+
+export interface WorkerStatus {
+  workerId: string;
+  /** When the registry last answered; null: not yet. */
+  heardAt: Date | null;
+  partitions: PartitionStatus[];
+}
+
+export class Worker {
+  private readonly owners: PartitionOwner[];
+  /** Since when an assigned partition has been in somebody else's hands, by partition. */
+  private readonly waitingSince = new Map<number, number>();
+  /** Partitions that this worker held while they were assigned to it. */
+  private readonly heldAsAssigned = new Set<number>();
+  private readonly life = new AbortController();
+  private running: Promise<void> | null = null;
+  private heardAt: Date | null = null;
+  private transportAwaySince: number | null = null;
+  private prunedAt = Number.NEGATIVE_INFINITY;
+  private isAnnounced = false;
+
+  constructor(private readonly deps: WorkerDeps) {
+    this.owners = Array.from({ length: deps.partitions }, (_, partition) => new PartitionOwner(partition, deps));
+  }
+
+  get status(): WorkerStatus {
+    return {
+      workerId: this.deps.workerId,
+      heardAt: this.heardAt,
+      partitions: this.owners.map((owner) => owner.status),
+    };
+  }
+
+  start(): void {
+    this.running ??= this.run();
+  }
+
+  /** Finishes what is in hand, gives the rest back, and takes this worker off the list. */
+  async stop(): Promise<void> {
+    this.life.abort();
+    await this.running;
+    await Promise.all(this.owners.map((owner) => owner.stop()));
+    await this.deps.registry
+      .deregister(this.deps.workerId)
+      .catch((error: unknown) => this.deps.logger.warn('not taken off the list of workers', { error }));
+  }
+
+  private async run(): Promise<void> {
+    while (!this.life.signal.aborted) {
+      try {
+        await this.tick();
+      } catch (error) {
+        this.deps.logger.warn('the registry does not answer', { error });
+      }
+      await pause(HEARTBEAT_INTERVAL_MS, this.life.signal);
+    }
+  }
+
+  private async tick(): Promise<void> {
+    const { registry, workerId } = this.deps;
+    if (this.isTransportAway()) {
+      if (this.isAnnounced) await registry.deregister(workerId);
+      this.isAnnounced = false;
+      return;
+    }
+    const census = await registry.heartbeat(workerId, WORKER_ALIVE_MS);
+    this.isAnnounced = true;
+    this.heardAt = this.deps.clock();
+    for (const owner of this.owners) this.attendTo(owner, census);
+    await Promise.all(this.owners.map((owner) => owner.saveProgress()));
+    if (census.workers[0] === workerId) await this.prune();
+  }
+
+  private isTransportAway(): boolean {
+    if (this.deps.isTransportReady()) this.transportAwaySince = null;
+    else this.transportAwaySince ??= performance.now();
+    return this.transportAwaySince !== null && performance.now() - this.transportAwaySince > BROKER_AWAY_MS;
+  }
+
+  private attendTo(owner: PartitionOwner, census: Census): void {
+    const { workerId } = this.deps;
+    const { partition } = owner;
+    const state = census.partitions[partition];
+    if (state === undefined) return;
+    const duty = dutyOf(workerId, partition, census.workers);
+    const isOurs = state.owner === workerId;
+    // By the epoch, not by the name alone: a take-over may be newer than this census.
+    if (owner.owns && !isOurs && state.epoch > (owner.status.epoch ?? 0)) owner.lost();
+
+    if (duty === 'assigned') {
+      owner.subscribe();
+      if (isOurs || owner.owns) {
+        this.waitingSince.delete(partition);
+        if (owner.owns) this.heldAsAssigned.add(partition);
+        else owner.takeOver('assigned');
+      } else if (!isServed(census, partition) || this.hasWaitedLongEnough(partition)) owner.takeOver('assigned');
+      return;
+    }
+    this.waitingSince.delete(partition);
+    if (owner.owns) {
+      if (this.heldAsAssigned.delete(partition) || duty === 'none') owner.release();
+    } else if (duty === 'standby' && !isOurs && isServed(census, partition)) owner.subscribe();
+    else if (owner.status.isSubscribed) owner.release();
+  }
+
+  private hasWaitedLongEnough(partition: number): boolean {
+    const now = performance.now();
+    const since = this.waitingSince.get(partition) ?? now;
+    this.waitingSince.set(partition, since);
+    return now - since >= HANDOVER_GRACE_MS;
+  }
+
+  private async prune(): Promise<void> {
+    const { clock, store, receiptRetentionMs, logger } = this.deps;
+    if (performance.now() - this.prunedAt < PRUNE_INTERVAL_MS) return;
+    const before = new Date(clock().getTime() - receiptRetentionMs);
+    const pruned = await store.pruneReceipts(before, PRUNE_CHUNK);
+    // A full chunk means that there is more: go on at the next tick.
+    if (pruned < PRUNE_CHUNK) this.prunedAt = performance.now();
+    if (pruned > 0) logger.info('receipts pruned', { pruned, before: before.toISOString() });
+  }
+}
