@@ -3,7 +3,7 @@
  *
  * Adding an operation: its entry here, its handler in `adapters/http/`.
  */
-import type { z } from 'zod';
+import { z } from 'zod';
 import { chatId, commandId, messageId, userId } from './identifiers.js';
 import { type ProblemCode, refusalCodes, requestProblems, type Violation } from './problems.js';
 import { receipt } from './receipts.js';
@@ -29,7 +29,7 @@ import {
 
 /** What a path's parameters look like: anything else names nothing and is 404. */
 export const pathParameters = { chatId, messageId, userId, commandId } as const;
-export type PathParameter = keyof typeof pathParameters;
+type PathParameter = keyof typeof pathParameters;
 
 interface Operation {
   method: 'get' | 'post' | 'put' | 'delete';
@@ -37,7 +37,7 @@ interface Operation {
   path: string;
   tag: string;
   summary: string;
-  query?: z.ZodType;
+  query?: z.ZodObject;
   /** A command's body: described here, judged by the worker like any producer's. */
   body?: z.ZodType;
   /** Success answers by status. */
@@ -156,7 +156,7 @@ export const restOperationNames = Object.keys(restOperations) as RestOperationNa
 type OperationOf<O extends RestOperationName> = (typeof restOperations)[O];
 
 export type RestQuery<O extends RestOperationName> =
-  OperationOf<O> extends { query: infer Q extends z.ZodType } ? z.output<Q> : Record<never, never>;
+  OperationOf<O> extends { query: infer Q extends z.ZodObject } ? z.output<Q> : Record<never, never>;
 
 type ParametersIn<P extends string> = P extends `${string}{${infer Name}}${infer Rest}`
   ? Name | ParametersIn<Rest>
@@ -173,14 +173,20 @@ export function isCommandOperation(name: RestOperationName): boolean {
   return 202 in restOperations[name].answers;
 }
 
-export function parametersOf(name: RestOperationName): PathParameter[] {
-  return [...restOperations[name].path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter as PathParameter);
+/** The schema of an operation's path parameters. */
+export function pathSchemaOf(name: RestOperationName): z.ZodObject {
+  const parameters = [...restOperations[name].path.matchAll(/\{(\w+)\}/g)].map(
+    ([, parameter]) => parameter as PathParameter,
+  );
+  return z.object(Object.fromEntries(parameters.map((parameter) => [parameter, pathParameters[parameter]])));
 }
 
-/** Whether the values given for a path's parameters could name anything. */
-export function isPathPlausible(name: RestOperationName, given: Readonly<Record<string, unknown>>): boolean {
-  return parametersOf(name).every((parameter) => pathParameters[parameter].safeParse(given[parameter]).success);
-}
+/** The headers of a command's request. */
+export const commandHeaders = z.object({
+  'Idempotency-Key': commandId
+    .optional()
+    .meta({ description: 'The command id, unique per caller; drawn where absent.' }),
+});
 
 export type ParsedQuery = { ok: true; query: unknown } | { ok: false; violations: Violation[] };
 

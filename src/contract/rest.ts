@@ -51,7 +51,7 @@ const ofChat = {
   unreadCount: count.meta({ description: "Messages after the caller's read mark." }),
 };
 
-export const restChatListItem = z.object({ ...ofChat, lastMessage: restMessage.nullable() });
+export const restChatListItem = z.object({ ...ofChat, lastMessage: z.union([restMessage, z.null()]) });
 export type RestChatListItem = z.infer<typeof restChatListItem>;
 
 export const restMember = z.object({

@@ -7,6 +7,7 @@ CREATE TABLE "store" (
     "partitions" INTEGER,
     "ring_generation" INTEGER NOT NULL DEFAULT 0,
     "placement" TEXT,
+    "cursor_secret" TEXT NOT NULL DEFAULT ((gen_random_uuid())::text || (gen_random_uuid())::text),
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT "store_pkey" PRIMARY KEY ("singleton")

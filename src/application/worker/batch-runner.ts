@@ -7,7 +7,6 @@ import type { BatchDecider } from '../batch/decide-batch.js';
 import { factKeysOf } from '../batch/fact-keys.js';
 import { type CommandStore, receiptKey, StoreError } from '../ports/command-store.js';
 import type { LoggedEvent } from '../ports/event-log.js';
-import type { PartitionRegistry } from '../ports/partition-registry.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
 import { Backoff } from './backoff.js';
 import { SUSPECT_DELIVERY_COUNT } from './delivery-buffer.js';
@@ -42,7 +41,6 @@ export class OutcomeUnknown extends Error {
 
 export interface BatchRunnerDeps {
   store: CommandStore;
-  registry: PartitionRegistry;
   decider: BatchDecider;
   observer: WorkerObserver;
   logger: WorkerLog;

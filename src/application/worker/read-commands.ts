@@ -1,7 +1,7 @@
 import type { decodeCommand } from '../../contract/decode-command.js';
 import { refusal } from '../../contract/problems.js';
 import { type BatchItem, identityOf } from '../batch/batch-item.js';
-import type { ActorProof } from '../ports/actor-proof.js';
+import { type ActorProof, bearerToken } from '../ports/actor-proof.js';
 import type { Delivery } from '../ports/transport.js';
 
 export interface MalformedCommand {
@@ -22,12 +22,10 @@ export interface CommandReader {
   proofGraceSeconds: number;
 }
 
-const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
-
 async function unprovenReason(item: BatchItem, proof: ActorProof, graceSeconds: number) {
   const { authorization } = item.delivery.incoming.headers;
-  const token = typeof authorization === 'string' ? BEARER.exec(authorization)?.[1] : undefined;
-  if (token === undefined) return refusal('unauthenticated', 'the header authorization with a bearer token is missing');
+  const token = typeof authorization === 'string' ? bearerToken(authorization) : null;
+  if (token === null) return refusal('unauthenticated', 'the header authorization with a bearer token is missing');
   const verdict = await proof.verify(token, { graceSeconds });
   if (!verdict.ok) return refusal('unauthenticated', verdict.reason);
   const { tenantId, actorId } = identityOf(item);

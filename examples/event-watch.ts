@@ -1,0 +1,99 @@
+/**
+ * Counts the events of some chats as they go by, on an exclusive queue of its own: it sees what is published while it is connected, and a
+ * lost connection ends it. (A dispatch worker has a queue that outlasts it: see dispatch-worker.ts.)
+ */
+import { type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
+import type { CloudEvent } from '../src/contract/events.js';
+import { names } from '../src/contract/topology.js';
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const POLL_INTERVAL_MS = 50;
+
+export class EventWatch {
+  /** Copies of events seen, and among them repeats, gaps, and events that belong to no sequence (refusals). */
+  readonly counters = { copies: 0, repeats: 0, gaps: 0, unnumbered: 0 };
+  /** False once the connection was lost: something may have gone by unseen. */
+  isComplete = true;
+  private readonly lastSequence = new Map<string, number>();
+  private readonly seen = new Map<string, Set<number>>();
+  private isClosing = false;
+
+  private constructor(private readonly model: ChannelModel) {
+    model.on('error', () => undefined); // `close` follows
+    model.on('close', () => {
+      this.isComplete = this.isClosing;
+    });
+  }
+
+  /** Routing keys of events are `<type>.<tenant>.<chat id>`, where a type has two words. */
+  static async open(url: string, namespace: string, chatIds: readonly string[]): Promise<EventWatch> {
+    const model = await connect(url, {
+      timeout: CONNECT_TIMEOUT_MS,
+      clientProperties: { connection_name: 'irc-replay events' },
+    });
+    const watch = new EventWatch(model);
+    try {
+      const channel = await model.createChannel();
+      channel.on('error', () => undefined); // the request that caused it rejects
+      const { queue } = await channel.assertQueue('', { exclusive: true });
+      for (const chatId of chatIds) await channel.bindQueue(queue, names.events(namespace), `*.*.*.${chatId}`);
+      await channel.consume(queue, (message) => watch.take(message), { noAck: true });
+    } catch (error) {
+      await model.close().catch(() => undefined); // gone already
+      throw error;
+    }
+    return watch;
+  }
+
+  /** How many different numbered events were seen. */
+  get distinct(): number {
+    let count = 0;
+    for (const sequences of this.seen.values()) count += sequences.size;
+    return count;
+  }
+
+  hasSeen(chatId: string, sequence: number): boolean {
+    return this.seen.get(chatId)?.has(sequence) ?? false;
+  }
+
+  /** Waits until all of them were seen, but no longer than `withinMs` after the last new one. Answers how many are missing. */
+  async missing(expected: ReadonlyArray<{ chatId: string; sequence: number }>, withinMs: number): Promise<number> {
+    let outstanding = [...expected];
+    let lastProgressAt = Date.now();
+    for (;;) {
+      const before = outstanding.length;
+      outstanding = outstanding.filter(({ chatId, sequence }) => !this.hasSeen(chatId, sequence));
+      if (outstanding.length < before) lastProgressAt = Date.now();
+      if (outstanding.length === 0 || !this.isComplete || Date.now() - lastProgressAt > withinMs) return outstanding.length;
+      await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
+    }
+  }
+
+  async close(): Promise<void> {
+    this.isClosing = this.isComplete;
+    await this.model.close().catch(() => undefined); // gone already
+  }
+
+  private take(message: ConsumeMessage | null): void {
+    if (message === null) {
+      this.isComplete = false;
+      return;
+    }
+    this.counters.copies += 1;
+    const { data } = JSON.parse(message.content.toString('utf8')) as CloudEvent;
+    const chatId = 'chatId' in data ? data.chatId : null;
+    const sequence = 'sequence' in data ? data.sequence : null;
+    if (chatId === null || sequence === null || message.properties.type === 'command.rejected') {
+      this.counters.unnumbered += 1;
+      return;
+    }
+    const last = this.lastSequence.get(chatId);
+    if (last !== undefined && sequence <= last) this.counters.repeats += 1;
+    else {
+      if (last !== undefined && sequence > last + 1) this.counters.gaps += 1;
+      this.lastSequence.set(chatId, sequence);
+    }
+    const sequences = this.seen.get(chatId) ?? new Set();
+    this.seen.set(chatId, sequences.add(sequence));
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * Replays IRC logs through RabbitMQ: each file a group chat, each nick a user, each line a command (irc-plan.ts says which).
+ *
+ *     node dist/examples/irc-replay.js [options] PATH…
+ *
+ * All files go at once, each in its own order, through one publisher with a window of commands in flight. At the end a table accounts for
+ * every command; the exit code is 1 if one has no receipt or an event that must have come did not.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import cliProgress from 'cli-progress';
+import type { Command } from '../src/contract/commands.js';
+import type { Receipt } from '../src/contract/receipts.js';
+import { CommandPublisher } from './command-publisher.js';
+import { EventWatch } from './event-watch.js';
+import { decodeLines, type IrcLineKind, parseLog, parseReplies } from './irc-log.js';
+import { BRIDGE_USER_ID, type IrcPlan, planReplay, profileOf } from './irc-plan.js';
+import { Tally } from './irc-tally.js';
+
+const LOG_SUFFIX = '.raw.txt';
+const REPLIES_SUFFIX = '.replies.txt';
+/** After the last receipt, and after each further event, so long is waited for the next one. */
+const EVENTS_WAIT_MS = 15_000;
+
+const USAGE = `Replays IRC logs through RabbitMQ.
+
+  node dist/examples/irc-replay.js [options] PATH…
+
+PATH is a log (NAME${LOG_SUFFIX}, with NAME${REPLIES_SUFFIX} beside it if there is one) or a folder of logs.
+
+  --amqp-url URL     the broker; default: AMQP_URL, else amqp://127.0.0.1
+  --namespace NAME   CHAT_NAMESPACE of the workers; default: chat
+  --window N         commands in flight; default: 512
+  --limit N          only the first N lines of each log
+  --patience S       give up after S seconds without any receipt; default: 120
+  --no-events        do not watch ${'`'}<namespace>.events${'`'}
+  --help
+`;
+
+interface Options {
+  amqpUrl: string;
+  namespace: string;
+  window: number;
+  limit: number;
+  patienceMs: number;
+  watchesEvents: boolean;
+  paths: string[];
+}
+
+/** Null: help was asked for. Throws with one line on anything it does not know. */
+function readOptions(args: string[]): Options | null {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      'amqp-url': { type: 'string', default: process.env.AMQP_URL ?? 'amqp://127.0.0.1' },
+      namespace: { type: 'string', default: 'chat' },
+      window: { type: 'string', default: '512' },
+      limit: { type: 'string' },
+      patience: { type: 'string', default: '120' },
+      'no-events': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return null;
+  if (positionals.length === 0) throw new Error('name at least one log or folder; --help says more');
+  const positive = (name: string, text: string) => {
+    if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`--${name} must be a whole number above 0`);
+    return Number(text);
+  };
+  return {
+    amqpUrl: values['amqp-url'],
+    namespace: values.namespace,
+    window: positive('window', values.window),
+    limit: values.limit === undefined ? Number.POSITIVE_INFINITY : positive('limit', values.limit),
+    patienceMs: positive('patience', values.patience) * 1000,
+    watchesEvents: !values['no-events'],
+    paths: positionals,
+  };
+}
+
+function logFiles(paths: readonly string[]): string[] {
+  const files = paths.flatMap((path) =>
+    statSync(path).isDirectory()
+      ? readdirSync(path)
+          .filter((name) => name.endsWith(LOG_SUFFIX))
+          .sort()
+          .map((name) => join(path, name))
+      : [path],
+  );
+  if (files.length === 0) throw new Error(`no *${LOG_SUFFIX} there`);
+  const repeated = files.find((file, index) => files.findIndex((other) => basename(other) === basename(file)) < index);
+  if (repeated !== undefined) throw new Error(`two files are called ${basename(repeated)}, and a chat is known by its file's name`);
+  return files;
+}
+
+function readPlan(file: string, limit: number, kinds: Map<IrcLineKind, number>): IrcPlan {
+  const lines = parseLog(decodeLines(readFileSync(file))).slice(0, limit);
+  for (const { kind } of lines) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  return planReplay(basename(file), lines, readReplies(file));
+}
+
+function readReplies(file: string): Map<number, number[]> {
+  if (!file.endsWith(LOG_SUFFIX)) return new Map();
+  const repliesFile = file.slice(0, -LOG_SUFFIX.length) + REPLIES_SUFFIX;
+  try {
+    return parseReplies(decodeLines(readFileSync(repliesFile)));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
+    throw new Error(`${repliesFile}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+type Publish = (command: Command) => Promise<Promise<Receipt | null>>;
+
+/** One chat, in order; an answer waits for the receipt of what it answers, and with it the rest of its chat. */
+async function replayChat(plan: IrcPlan, publish: Publish): Promise<void> {
+  const said = new Map<number, Promise<Receipt | null>>();
+  for (const { command, line, answers } of plan.commands) {
+    const receipt = await publish(withAnswer(command, answers === null ? null : await said.get(answers)));
+    if (command.type === 'message.send' && line !== null) said.set(line, receipt);
+  }
+  await Promise.all(said.values());
+}
+
+/** Without a message id (what is answered was refused) it is said all the same, as an answer to nothing. */
+function withAnswer(command: Command, answered: Receipt | null | undefined): Command {
+  const messageId = answered?.messageId ?? null;
+  if (command.type !== 'message.send' || messageId === null) return command;
+  return { ...command, data: { ...command.data, inReplyTo: messageId } };
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2));
+  if (options === null) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const kinds = new Map<IrcLineKind, number>();
+  const plans = logFiles(options.paths).map((file) => readPlan(file, options.limit, kinds));
+  const profiles = new Map([[BRIDGE_USER_ID, 'IRC bridge'], ...plans.flatMap(({ users }) => [...users])]);
+  const total = profiles.size + plans.reduce((sum, { commands }) => sum + commands.length, 0);
+  const lines = [...kinds].map(([kind, count]) => `${count} ${kind}`).join(', ');
+  process.stdout.write(`${plans.length} logs (${lines}), ${profiles.size} users, ${total} commands\n`);
+
+  const { amqpUrl: url, namespace, window, patienceMs } = options;
+  const publisher = await CommandPublisher.open({ url, namespace, appId: 'irc-replay', window, patienceMs });
+  const chatIds = plans.map(({ chatId }) => chatId);
+  const events = options.watchesEvents ? await EventWatch.open(url, namespace, chatIds) : null;
+  const bar = new cliProgress.SingleBar(
+    { format: '[{bar}] {percentage}% {value}/{total} commands, {duration_formatted}', stream: process.stderr },
+    cliProgress.Presets.legacy,
+  );
+  if (process.stderr.isTTY) bar.start(total, 0);
+
+  const tally = new Tally(total);
+  let failure: Error | null = null;
+  const publish: Publish = async (command) => {
+    const { receipt } = await publisher.send(command);
+    return receipt.then(
+      (answer) => {
+        tally.add(answer);
+        bar.increment();
+        return answer;
+      },
+      () => null, // the publisher has given up; the tally tells how many are without a receipt
+    ) as Promise<Receipt | null> as never;
+  };
+  const profilesDone = async () => {
+    const receipts: Promise<Receipt | null>[] = [];
+    for (const [userId, nick] of profiles) receipts.push(await publish(profileOf(userId, nick)));
+    await Promise.all(receipts);
+  };
+  try {
+    await Promise.all([profilesDone(), ...plans.map((plan) => replayChat(plan, publish))]);
+  } catch (error) {
+    failure = error as Error;
+  }
+  tally.stopClock();
+  const missing = (await events?.missing(tally.expectedEvents, EVENTS_WAIT_MS)) ?? 0;
+  if (process.stderr.isTTY) bar.stop();
+  await publisher.close();
+  await events?.close();
+
+  process.stdout.write(tally.table(publisher.counters, events, missing, plans));
+  if (failure !== null) process.stderr.write(`gave up: ${failure.message}\n`);
+  if (tally.unanswered > 0 || (missing > 0 && events?.isComplete === true)) process.exitCode = 1;
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`irc-replay: ${(error as Error).message}\n`);
+  process.exitCode = 1;
+}

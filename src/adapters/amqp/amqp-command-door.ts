@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import type { ConsumeMessage } from 'amqplib';
+import {
+  type CommandDoor,
+  DoorClosed,
+  type OutgoingCommand,
+  type PublishOutcome,
+} from '../../application/ports/transport.js';
+import { type Receipt, receipt } from '../../contract/receipts.js';
+import { names } from '../../contract/topology.js';
+import type { AmqpConnection } from '../../infrastructure/amqp-connection.js';
+import type { Logger } from '../../infrastructure/logger.js';
+import { ConfirmedChannel } from './confirmed-channel.js';
+import { CONFIRM_TIMEOUT_MS } from './confirmed-publisher.js';
+import { KeptChannel } from './kept-channel.js';
+
+/** Requests under way at a time; more are turned away. */
+export const DOOR_REQUESTS_MAX = 10_000;
+
+/** Direct reply-to: published with this address, the broker writes in one that leads back to the consumer on the same channel. */
+const REPLY_PSEUDO_QUEUE = 'amq.rabbitmq.reply-to';
+
+const whyNot: Record<Exclude<PublishOutcome, 'confirmed'>, string> = {
+  refused: 'the broker refused the command: a queue is full',
+  returned: 'the command reached no queue',
+  lost: 'the connection to the broker was lost before the command was confirmed',
+};
+
+interface Request {
+  /** Each settles the request, once; later calls do nothing. */
+  answer(given: Receipt | null): void;
+  confirm(outcome: PublishOutcome): void;
+}
+
+export class AmqpCommandDoor implements CommandDoor {
+  readonly #connection: AmqpConnection;
+  readonly #exchange: string;
+  readonly #logger: Logger;
+  readonly #kept: KeptChannel<ConfirmedChannel>;
+  /** By correlation id. */
+  readonly #requests = new Map<string, Request>();
+
+  constructor(connection: AmqpConnection, namespace: string, logger: Logger) {
+    this.#connection = connection;
+    this.#exchange = names.commands(namespace);
+    this.#logger = logger;
+    this.#kept = new KeptChannel(connection, async (model) => {
+      const channel = await model.createConfirmChannel();
+      const held = new ConfirmedChannel(channel, (returned) => returned.properties.correlationId);
+      await channel.consume(REPLY_PSEUDO_QUEUE, (message) => this.#onReply(message), { noAck: true });
+      return { channel, held };
+    });
+  }
+
+  async request(command: OutgoingCommand, waitMs: number): Promise<Receipt | null> {
+    if (this.#requests.size >= DOOR_REQUESTS_MAX) throw new DoorClosed(`${DOOR_REQUESTS_MAX} requests are under way`);
+    if (this.#connection.blocked !== null)
+      throw new DoorClosed(`the broker takes no messages: ${this.#connection.blocked}`);
+    let confirmed: ConfirmedChannel;
+    try {
+      confirmed = await this.#kept.get();
+    } catch (error) {
+      throw new DoorClosed('the broker cannot be reached', { cause: error });
+    }
+    const correlationId = randomUUID();
+    const answered = this.#await(correlationId, waitMs);
+    try {
+      const message = { exchange: this.#exchange, routingKey: command.routingKey, body: command.body };
+      const properties = { ...propertiesOf(command), correlationId, replyTo: REPLY_PSEUDO_QUEUE };
+      confirmed.publish({ ...message, properties }, correlationId, (outcome) => {
+        this.#requests.get(correlationId)?.confirm(outcome);
+      });
+    } catch (error) {
+      this.#requests.get(correlationId)?.confirm('lost');
+      await answered.catch(() => undefined); // replaced by what says more
+      throw new DoorClosed('the command cannot be put on the wire', { cause: error });
+    }
+    return answered;
+  }
+
+  /** What is under way is answered as if its time were over. */
+  async close(): Promise<void> {
+    await this.#kept.close();
+    for (const request of this.#requests.values()) request.answer(null);
+  }
+
+  #await(correlationId: string, waitMs: number): Promise<Receipt | null> {
+    return new Promise((resolve, reject) => {
+      let isConfirmed = false;
+      let isWaitOver = false;
+      const settle = (act: () => void) => {
+        clearTimeout(wait);
+        clearTimeout(confirmWait);
+        this.#requests.delete(correlationId);
+        act();
+      };
+      const wait = setTimeout(() => {
+        isWaitOver = true;
+        if (isConfirmed) settle(() => resolve(null));
+      }, waitMs);
+      const confirmWait = setTimeout(
+        () => {
+          if (!isConfirmed) settle(() => reject(new DoorClosed(`the broker has not confirmed the command in time`)));
+        },
+        Math.max(waitMs, CONFIRM_TIMEOUT_MS),
+      );
+      this.#requests.set(correlationId, {
+        answer: (given) => settle(() => resolve(given)),
+        confirm: (outcome) => {
+          if (outcome !== 'confirmed') settle(() => reject(new DoorClosed(whyNot[outcome])));
+          else if (isWaitOver) settle(() => resolve(null));
+          else isConfirmed = true;
+        },
+      });
+    });
+  }
+
+  #onReply(message: ConsumeMessage | null): void {
+    const request = message === null ? undefined : this.#requests.get(message.properties.correlationId);
+    if (message === null || request === undefined) return; // came after its time: it is in the store
+    const given = parseReceipt(message.content);
+    if (given === undefined) this.#logger.warn('a reply that is no receipt', { type: message.properties.type });
+    else request.answer(given);
+  }
+}
+
+function propertiesOf({ type, commandId, authorization, traceparent, tracestate }: OutgoingCommand) {
+  const headers: Record<string, string> = {};
+  if (authorization !== null) headers.authorization = authorization;
+  if (traceparent !== null) headers.traceparent = traceparent;
+  if (tracestate !== null) headers.tracestate = tracestate;
+  return { type, messageId: commandId, contentType: 'application/json', persistent: true, headers };
+}
+
+function parseReceipt(content: Buffer): Receipt | undefined {
+  try {
+    return receipt.safeParse(JSON.parse(content.toString('utf8'))).data;
+  } catch {
+    return undefined; // no JSON
+  }
+}

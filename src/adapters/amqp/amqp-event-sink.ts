@@ -1,0 +1,97 @@
+import type { EventChannel, EventSink, OutgoingEvent, PublishOutcome } from '../../application/ports/transport.js';
+import { EVENT_CONTENT_TYPE } from '../../contract/events.js';
+import { names } from '../../contract/topology.js';
+import type { AmqpConnection } from '../../infrastructure/amqp-connection.js';
+import type { Logger } from '../../infrastructure/logger.js';
+import { type AmqpMessage, ConfirmedChannel } from './confirmed-channel.js';
+import { closeChannel } from './kept-channel.js';
+
+/** Publishes events to `<namespace>.events`: persistent, mandatory, each with its own confirm. */
+export class AmqpEventSink implements EventSink {
+  readonly #connection: AmqpConnection;
+  readonly #exchange: string;
+  readonly #logger: Logger;
+
+  constructor(connection: AmqpConnection, namespace: string, logger: Logger) {
+    this.#connection = connection;
+    this.#exchange = names.events(namespace);
+    this.#logger = logger;
+  }
+
+  async openChannel(): Promise<EventChannel> {
+    const channel = await this.#connection.current().createConfirmChannel();
+    const confirmed = new ConfirmedChannel(channel, (returned) => returned.properties.messageId);
+    this.#connection.current(); // it may have closed before anybody listened
+    return new AmqpEventChannel(confirmed, this.#exchange, this.#logger);
+  }
+}
+
+class AmqpEventChannel implements EventChannel {
+  readonly #confirmed: ConfirmedChannel;
+  readonly #exchange: string;
+  readonly #logger: Logger;
+  #isWritable = true;
+
+  constructor(confirmed: ConfirmedChannel, exchange: string, logger: Logger) {
+    this.#confirmed = confirmed;
+    this.#exchange = exchange;
+    this.#logger = logger;
+    confirmed.channel.on('drain', () => {
+      this.#isWritable = true;
+    });
+  }
+
+  publish(event: OutgoingEvent, settled: (outcome: PublishOutcome) => void): void {
+    const settle = (outcome: PublishOutcome) => {
+      try {
+        settled(outcome);
+      } catch (error) {
+        // Thrown further it would reach the library's frame loop and take the whole connection down.
+        this.#logger.error('the outcome of an event could not be taken in', { eventId: event.id, outcome, error });
+      }
+    };
+    try {
+      this.#isWritable = this.#confirmed.publish(toMessage(this.#exchange, event), event.id, settle);
+    } catch (error) {
+      this.#logger.error('an event cannot be put on the wire', { eventId: event.id, error });
+      queueMicrotask(() => settle('refused'));
+    }
+  }
+
+  writable(): Promise<void> {
+    const { channel, isClosed } = this.#confirmed;
+    if (this.#isWritable || isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        channel.off('drain', done);
+        channel.off('close', done);
+        resolve();
+      };
+      channel.on('drain', done);
+      channel.on('close', done);
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#confirmed.isClosed ? Promise.resolve() : closeChannel(this.#confirmed.channel);
+  }
+}
+
+function toMessage(exchange: string, event: OutgoingEvent): AmqpMessage {
+  const headers: Record<string, string> = { 'chat-id': event.partitionKey };
+  if (event.traceparent !== null) headers.traceparent = event.traceparent;
+  if (event.tracestate !== null) headers.tracestate = event.tracestate;
+  return {
+    exchange,
+    routingKey: event.routingKey,
+    body: event.body,
+    properties: {
+      messageId: event.id,
+      type: event.type,
+      contentType: EVENT_CONTENT_TYPE,
+      persistent: true,
+      timestamp: event.timestamp,
+      headers,
+    },
+  };
+}

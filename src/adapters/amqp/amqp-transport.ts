@@ -1,0 +1,179 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChannelModel } from 'amqplib';
+import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
+import { type Topology, type TopologySettings, topology } from '../../contract/topology.js';
+import { AmqpConnection, ConnectionAway, reconnectPauseMs } from '../../infrastructure/amqp-connection.js';
+import type { Logger } from '../../infrastructure/logger.js';
+import { AmqpCommandDoor } from './amqp-command-door.js';
+import { AmqpCommandSource } from './amqp-command-source.js';
+import { AmqpDeadLetters } from './amqp-dead-letters.js';
+import { AmqpEventSink } from './amqp-event-sink.js';
+import { AmqpReceiptSender } from './amqp-receipt-sender.js';
+import { ConfirmedPublisher } from './confirmed-publisher.js';
+import { declareTopology, TopologyFault } from './declare-topology.js';
+import { ensureRing } from './hash-ring.js';
+import { QueueDepths } from './queue-depths.js';
+import { newTransportCounters, type TransportCounters } from './transport-counters.js';
+
+export interface AmqpTransportOptions {
+  url: string;
+  /** In the connections' names, and in dead letters. */
+  workerId: string;
+  topology: TopologySettings;
+  /** Null for a process that only knocks at the door: it neither declares nor repairs, and cannot subscribe. */
+  registry: Pick<PartitionRegistry, 'repairRing'> | null;
+  logger: Logger;
+}
+
+/** The connections that the broker's objects were found in order on. */
+interface Prepared {
+  consume: ChannelModel;
+  publish: ChannelModel;
+}
+
+/**
+ * The transport on RabbitMQ. Consuming and publishing have a connection each: a broker short of memory stops reading from those who
+ * publish, and acknowledgements must go on. Direct replies have a third, because a bad address can end it (see reply-address.ts).
+ */
+export class AmqpTransport {
+  readonly source: AmqpCommandSource;
+  readonly sink: AmqpEventSink;
+  readonly receipts: AmqpReceiptSender;
+  readonly deadLetters: AmqpDeadLetters;
+  readonly door: AmqpCommandDoor;
+  readonly counters: Readonly<TransportCounters>;
+  readonly #counters = newTransportCounters();
+  readonly #consume: AmqpConnection;
+  readonly #publish: AmqpConnection;
+  readonly #replies: AmqpConnection;
+  readonly #publisher: ConfirmedPublisher;
+  readonly #depths: QueueDepths;
+  readonly #namespace: string;
+  readonly #topology: Topology;
+  readonly #registry: Pick<PartitionRegistry, 'repairRing'> | null;
+  readonly #logger: Logger;
+  readonly #readyListeners = new Set<() => void>();
+  #prepared: Prepared | undefined;
+  #preparing: Promise<void> | undefined;
+  #isStopped = false;
+
+  constructor({ url, workerId, topology: settings, registry, logger }: AmqpTransportOptions) {
+    const { namespace, partitions } = settings;
+    const connection = (purpose: string) => new AmqpConnection({ url, name: `parley ${workerId} ${purpose}`, logger });
+    this.#consume = connection('consume');
+    this.#publish = connection('publish');
+    this.#replies = connection('replies');
+    this.#namespace = namespace;
+    this.#topology = topology(settings);
+    this.#registry = registry;
+    this.#logger = logger;
+    this.counters = this.#counters;
+    const ownUser = this.#publish.username;
+    this.#publisher = new ConfirmedPublisher(this.#publish);
+    this.#depths = new QueueDepths(this.#publish, namespace, partitions, logger);
+    this.source = new AmqpCommandSource(this.#publisher, {
+      namespace,
+      ownUser,
+      counters: this.#counters,
+      whenReady: () => this.#whenReady(),
+      onQueueMissing: () => this.#prepareAnew(),
+    });
+    this.sink = new AmqpEventSink(this.#publish, namespace, logger);
+    const routes = { queues: this.#publish, directReplies: this.#replies };
+    this.receipts = new AmqpReceiptSender(routes, namespace, this.#counters, logger);
+    this.deadLetters = new AmqpDeadLetters(this.#publisher, { namespace, workerId, ownUser, logger });
+    this.door = new AmqpCommandDoor(this.#publish, namespace, logger);
+  }
+
+  /**
+   * Connects, declares what is missing and puts the hash ring in order; again after every reconnect, by itself. Resolves once that has been
+   * done for the first time, however long the broker is away. Rejects with `TopologyFault` where trying again would not help; stop it then.
+   */
+  async start(): Promise<void> {
+    await Promise.all([this.#consume.start(), this.#publish.start(), this.#replies.start()]);
+    await this.#prepare(true);
+    for (const connection of [this.#consume, this.#publish]) connection.onOpen(() => this.#prepareInBackground());
+    if (!this.#isReady()) this.#prepareInBackground(); // lost again before anybody listened
+    this.#depths.start();
+  }
+
+  /** Open subscriptions end by `onLost`; requests at the door are answered as if their time were over. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await Promise.all([this.#depths.stop(), this.receipts.close(), this.#publisher.close(), this.door.close()]);
+    await Promise.all([this.#consume.stop(), this.#publish.stop(), this.#replies.stop()]);
+  }
+
+  /** Called whenever subscribing has become possible (again). Returns how to stop listening. */
+  onReady(listener: () => void): () => void {
+    this.#readyListeners.add(listener);
+    return () => this.#readyListeners.delete(listener);
+  }
+
+  /** For the readiness report: ok while commands can come in and events can go out. */
+  health(): { ok: boolean; detail: string } {
+    for (const connection of [this.#consume, this.#publish])
+      if (connection.state !== 'open') return { ok: false, detail: `${connection.name}: ${connection.state}` };
+    if (this.#publish.blocked !== null)
+      return { ok: false, detail: `the broker takes no messages: ${this.#publish.blocked}` };
+    if (!this.#isReady()) return { ok: false, detail: "the broker's objects are being put in order" };
+    return { ok: true, detail: 'connected' };
+  }
+
+  /** Commands waiting, by partition. */
+  queueDepths(): ReadonlyMap<number, number> {
+    return this.#depths.current;
+  }
+
+  #whenReady(): ChannelModel {
+    const model = this.#consume.current();
+    if (this.#registry === null) throw new Error('this process does not consume');
+    if (!this.#isReady()) throw new ConnectionAway(this.#consume.name);
+    return model;
+  }
+
+  #isReady(): boolean {
+    const prepared = this.#prepared;
+    if (prepared === undefined || this.#consume.state !== 'open' || this.#publish.state !== 'open') return false;
+    return prepared.consume === this.#consume.current() && prepared.publish === this.#publish.current();
+  }
+
+  #prepareAnew(): void {
+    this.#prepared = undefined;
+    this.#prepareInBackground();
+  }
+
+  #prepareInBackground(): void {
+    this.#preparing ??= this.#prepare(false).finally(() => {
+      this.#preparing = undefined;
+    });
+  }
+
+  /**
+   * Goes on until done, until a connection is away (its return calls again), or until stopped. A fault of the topology ends it at the start;
+   * later, in a running process, it is reported and tried again: someone may mend it.
+   */
+  async #prepare(isStart: boolean): Promise<void> {
+    for (let attempt = 0; !this.#isStopped && !this.#isReady(); attempt += 1) {
+      try {
+        const now = { consume: this.#consume.current(), publish: this.#publish.current() };
+        if (this.#registry !== null) await this.#putInOrder(now.publish, this.#registry);
+        this.#prepared = now;
+      } catch (error) {
+        if (isStart && error instanceof TopologyFault) throw error;
+        if (error instanceof ConnectionAway && !isStart) return;
+        this.#logger.error("the broker's objects could not be put in order yet", { attempt, error });
+        await sleep(reconnectPauseMs(attempt), undefined, { ref: false });
+      }
+    }
+    if (this.#isReady()) for (const listener of [...this.#readyListeners]) listener();
+  }
+
+  async #putInOrder(model: ChannelModel, registry: Pick<PartitionRegistry, 'repairRing'>): Promise<void> {
+    const found = await declareTopology(model, this.#topology);
+    const context = { namespace: this.#namespace, topology: this.#topology, registry, publisher: this.#publisher };
+    const ring = await ensureRing(model, found, context);
+    if (ring === 'repaired') this.#counters.ringRepairs += 1;
+    this.#logger.info("the broker's objects are in order", { ring });
+  }
+}

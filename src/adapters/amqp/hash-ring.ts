@@ -1,0 +1,88 @@
+/**
+ * Which queue the hash exchange sends a chat to depends on the order in which its queues were bound. RabbitMQ keeps that order in memory and,
+ * after a full restart, builds it anew in any order (seen on 3.10: up to half of all keys moved). Unbinding and binding each queue once
+ * more in index order restores it, every time. A transient exchange, which the same restart takes away, tells that it was done.
+ *
+ * What was published between the restart and the repair may lie in the wrong queue. So each repair has a number, raised in the
+ * database before it begins, and ends by putting a marker with that number into every queue: a worker that has not met it yet sends on what
+ * is not its own; past it, that is an error.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChannelModel } from 'amqplib';
+import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
+import type { Topology } from '../../contract/topology.js';
+import type { ConfirmedPublisher } from './confirmed-publisher.js';
+import { bind, exists, hashBindings, onChannel, type TopologyFound } from './declare-topology.js';
+import { RING_GENERATION_HEADER, RING_MARKER_TYPE } from './incoming-command.js';
+
+/**
+ * Between binding and marking: the broker routes a message before it hands it to the queue, and what was routed just before the repair
+ * should lie before the marker.
+ */
+export const RING_SETTLE_MS = 100;
+
+/** The transient exchange that says: since this broker came up, the ring was put in order. Nothing is published to it. */
+export function ringExchange(namespace: string): string {
+  return `${namespace}.ring`;
+}
+
+export interface RingContext {
+  namespace: string;
+  topology: Topology;
+  registry: Pick<PartitionRegistry, 'repairRing'>;
+  /** On the same connection as `model`. */
+  publisher: ConfirmedPublisher;
+}
+
+/**
+ * Call after `declareTopology`, with what that found; commands may be consumed once it has resolved. Several workers may call it at once:
+ * one repairs, the others wait.
+ */
+export async function ensureRing(
+  model: ChannelModel,
+  found: TopologyFound,
+  { namespace, topology, registry, publisher }: RingContext,
+): Promise<'new' | 'in order' | 'repaired'> {
+  const exchange = ringExchange(namespace);
+  const markInOrder = () =>
+    onChannel(model, (channel) => channel.assertExchange(exchange, 'fanout', { durable: false, internal: true }));
+  if (!found.hashExchange) {
+    await markInOrder(); // the bindings were made just now, in index order
+    return 'new';
+  }
+  // A queue that was gone has been bound again, last: the order is lost, whatever was said of it.
+  if (!found.hashedQueues) await onChannel(model, (channel) => channel.deleteExchange(exchange));
+  const isNeeded = async () => !(await exists(model, (channel) => channel.checkExchange(exchange)));
+  if (!(await isNeeded())) return 'in order';
+  let hasRepaired = false;
+  await registry.repairRing(isNeeded, async (generation) => {
+    await rebind(model, topology);
+    await sleep(RING_SETTLE_MS);
+    for (const { destination } of hashBindings(topology)) await publisher.publish(marker(destination, generation));
+    await markInOrder();
+    hasRepaired = true;
+  });
+  return hasRepaired ? 'repaired' : 'in order';
+}
+
+async function rebind(model: ChannelModel, topology: Topology): Promise<void> {
+  const bindings = hashBindings(topology);
+  if (bindings.length < 2) return; // one queue is always in order, and must not be without its binding even for a moment
+  await onChannel(model, async (channel) => {
+    for (const binding of bindings) {
+      await channel.unbindQueue(binding.destination, binding.source, binding.routingKey);
+      await bind(channel, binding);
+    }
+  });
+}
+
+/** Straight into the queue, by the default exchange: that is how a worker knows it from a command. */
+function marker(queue: string, generation: number) {
+  const properties = {
+    type: RING_MARKER_TYPE,
+    persistent: true,
+    // Said as a 64-bit number, or the library would choose a width by the value.
+    headers: { [RING_GENERATION_HEADER]: { '!': 'int64', value: generation } },
+  };
+  return { exchange: '', routingKey: queue, body: new Uint8Array(), properties };
+}

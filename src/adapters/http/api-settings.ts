@@ -1,0 +1,36 @@
+import { BODY_MAX_BYTES } from '../../contract/commands.js';
+
+/** What an operator may set of the REST side. */
+export interface ApiSettings {
+  /** `RECEIPT_WAIT`: how long a request waits for its command's receipt. */
+  receiptWaitMs: number;
+  /** `EVENT_RECIPIENTS_MAX`: past it an event's `recipients` is null. */
+  recipientsMax: number;
+  /** `CHAT_NAMESPACE`: prefix of the broker's objects, for the AsyncAPI document. */
+  namespace: string;
+  /** Requests that one caller may make within a window; more are `rate_limited`. Counted by each process for itself. */
+  rateLimitRequests: number;
+  rateLimitWindowSeconds: number;
+  /** Origins of browser applications that may call (CORS), e.g. `https://chat.example.com`; none by default. */
+  allowedOrigins: readonly string[];
+}
+
+export const API_DEFAULTS: ApiSettings = {
+  receiptWaitMs: 5_000,
+  recipientsMax: 256,
+  namespace: 'chat',
+  rateLimitRequests: 1_000,
+  rateLimitWindowSeconds: 10,
+  allowedOrigins: [],
+};
+
+/** An answer takes no longer than this, beside the time it waits for a receipt; then it is `unavailable`. */
+export const ANSWER_TIME_LIMIT_MS = 10_000;
+
+/** What a command's envelope may add to the data that a request's body holds. */
+export const ENVELOPE_MAX_BYTES = 1_024;
+/** A request's body in bytes. The command it becomes is held to `BODY_MAX_BYTES`. */
+export const REQUEST_BODY_MAX_BYTES = BODY_MAX_BYTES + ENVELOPE_MAX_BYTES;
+
+/** Suggested to clients when something we need is away. */
+export const UNAVAILABLE_RETRY_AFTER_SECONDS = 1;

@@ -1,0 +1,117 @@
+import compression from 'compression';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import type { ActorProof } from '../../application/ports/actor-proof.js';
+import type { ChatQueries } from '../../application/ports/chat-queries.js';
+import type { EventLog } from '../../application/ports/event-log.js';
+import type { CommandDoor } from '../../application/ports/transport.js';
+import { operationOf, type RestOperationName, restOperationNames } from '../../contract/rest-operations.js';
+import type { HealthReport } from '../../infrastructure/health.js';
+import type { Logger } from '../../infrastructure/logger.js';
+import { accessLog } from './access-log.js';
+import { notFound, problemAnswer, writeAnswer } from './answer.js';
+import { ANSWER_TIME_LIMIT_MS, type ApiSettings } from './api-settings.js';
+import type { Handler, Handlers } from './call.js';
+import { commandHandlers } from './command-handlers.js';
+import { CommandRequests } from './command-requests.js';
+import { cors } from './cors.js';
+import { Cursors } from './cursor.js';
+import { serveDocuments } from './documents.js';
+import { endpoint } from './endpoint.js';
+import { failureAnswer } from './failures.js';
+import { methodNotAllowed } from './method-not-allowed.js';
+import { queryHandlers } from './query-handlers.js';
+import { CallerRateLimit } from './rate-limit.js';
+import { traceOf } from './request-trace.js';
+
+export interface ApiDependencies {
+  queries: ChatQueries;
+  door: CommandDoor;
+  log: Pick<EventLog, 'recipients'>;
+  verifier: ActorProof;
+  /** Signs cursors; the same in all processes that share their clients. */
+  cursorSecret: string | Uint8Array;
+  /** Part of every event's `source`. */
+  storeId: string;
+  health: () => HealthReport;
+  logger: Logger;
+  settings: ApiSettings;
+}
+
+/** The REST side as an Express application; `RestServer` makes it listen. */
+export function createApi(dependencies: ApiDependencies): Express {
+  const { queries, door, log, verifier, cursorSecret, storeId, health, logger, settings } = dependencies;
+  const { receiptWaitMs, recipientsMax } = settings;
+  const handlers: Handlers = {
+    ...queryHandlers({ queries, log, cursors: new Cursors(cursorSecret), rendering: { storeId, recipientsMax } }),
+    ...commandHandlers(new CommandRequests(door, queries, receiptWaitMs), queries),
+  };
+  const endpointDependencies = {
+    proof: verifier,
+    rateLimit: new CallerRateLimit(settings),
+    logger,
+    timeLimitMs: receiptWaitMs + ANSWER_TIME_LIMIT_MS,
+  };
+
+  const app = express();
+  app.disable('x-powered-by').disable('etag').set('query parser', 'simple').enable('case sensitive routing');
+  app.use(accessLog(logger), securityHeaders(), cors(settings.allowedOrigins), compression());
+  serveProbes(app, health);
+  serveDocuments(app, settings.namespace);
+  for (const [path, names] of operationsByPath()) {
+    const route = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));
+    for (const name of names) {
+      // Each handler is for its own operation; the table that pairs them is complete by its type.
+      const handler = handlers[name] as Handler<RestOperationName>;
+      route[operationOf(name).method](endpoint(name, handler, endpointDependencies));
+    }
+    route.all(methodNotAllowed(names.map((name) => operationOf(name).method.toUpperCase())));
+  }
+  app.use((_request, response) => writeAnswer(response, notFound()));
+  app.use(lastResort(logger));
+  return app;
+}
+
+/** Plain HTTP is what this serves; whoever ends TLS in front of it decides on HSTS and upgrades. */
+function securityHeaders(): RequestHandler {
+  return helmet({
+    strictTransportSecurity: false,
+    contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
+  });
+}
+
+function operationsByPath(): Map<string, RestOperationName[]> {
+  const byPath = new Map<string, RestOperationName[]>();
+  for (const name of restOperationNames) {
+    const { path } = operationOf(name);
+    byPath.set(path, [...(byPath.get(path) ?? []), name]);
+  }
+  return byPath;
+}
+
+/** `/livez` while the process answers at all; `/readyz` while it can do its job, naming each dependency's state. */
+function serveProbes(app: Express, health: () => HealthReport): void {
+  app
+    .route('/livez')
+    .get((_request, response) => writeAnswer(response, { status: 200, body: { status: 'alive' } }))
+    .all(methodNotAllowed(['GET']));
+  app
+    .route('/readyz')
+    .get((_request, response) => {
+      const { ok, dependencies } = health();
+      writeAnswer(response, { status: ok ? 200 : 503, body: { status: ok ? 'ready' : 'unready', dependencies } });
+    })
+    .all(methodNotAllowed(['GET']));
+}
+
+/** Faults outside the operations: Express's own, such as a path that cannot be decoded, and bugs. */
+function lastResort(logger: Logger): ErrorRequestHandler {
+  return (fault: unknown, request, response, _next) => {
+    const { status } = fault as { status?: unknown };
+    const isTheirs = typeof status === 'number' && status >= 400 && status < 500;
+    writeAnswer(
+      response,
+      isTheirs ? problemAnswer('bad_request') : failureAnswer(fault, logger, { traceId: traceOf(request).traceId }),
+    );
+  };
+}

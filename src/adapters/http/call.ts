@@ -1,0 +1,22 @@
+import type { Caller } from '../../application/ports/chat-queries.js';
+import type { RestOperationName, RestPath, RestQuery } from '../../contract/rest-operations.js';
+import type { Answer } from './answer.js';
+import type { RequestTrace } from './request-trace.js';
+
+/** One request that has been proven, bounded and read: what a handler works on. */
+export interface Call<O extends RestOperationName> {
+  operation: O;
+  caller: Caller;
+  path: RestPath<O>;
+  query: RestQuery<O>;
+  /** The parsed JSON body of operations that have one; its content has not been judged. */
+  body: unknown;
+  /** As it came in, to travel with the command. */
+  authorization: string;
+  /** As it came in, unjudged. */
+  idempotencyKey: string | undefined;
+  trace: RequestTrace;
+}
+
+export type Handler<O extends RestOperationName> = (call: Call<O>) => Promise<Answer>;
+export type Handlers<O extends RestOperationName = RestOperationName> = { [N in O]: Handler<N> };

@@ -1,0 +1,107 @@
+import { v7 } from 'uuid';
+import type { Caller, ChatQueries } from '../../application/ports/chat-queries.js';
+import type { CommandDoor } from '../../application/ports/transport.js';
+import { BODY_MAX_BYTES, type CommandType } from '../../contract/commands.js';
+import { COMMAND_ID_PATTERN, UUID_PATTERN } from '../../contract/identifiers.js';
+import type { Receipt } from '../../contract/receipts.js';
+import type { CommandPending } from '../../contract/rest.js';
+import { type Answer, problemAnswer } from './answer.js';
+import type { RequestTrace } from './request-trace.js';
+
+/** Where a request's command comes from. */
+export interface CommandOrigin {
+  caller: Caller;
+  authorization: string;
+  trace: RequestTrace;
+  commandId: string;
+  /** Whether the caller chose the id, and so may have used it before. */
+  isOwnId: boolean;
+}
+
+export interface CommandRequest {
+  type: CommandType;
+  /** Null for `user.upsert` alone. Otherwise whatever was given: the worker judges it. */
+  chatId: unknown;
+  data: unknown;
+}
+
+/** What an accepted command is answered. */
+export type OnAccepted = (receipt: Receipt) => { status: 200 | 201; location?: string };
+
+/** The command id: the `Idempotency-Key`, or one drawn where there is none. */
+export function commandIdOf(
+  idempotencyKey: string | undefined,
+): { commandId: string; isOwnId: boolean } | { refused: Answer } {
+  if (idempotencyKey === undefined) return { commandId: v7(), isOwnId: false };
+  if (COMMAND_ID_PATTERN.test(idempotencyKey)) return { commandId: idempotencyKey, isOwnId: true };
+  const detail = 'Idempotency-Key must be 1 to 128 of A-Z a-z 0-9 . _ ~ : -';
+  return { refused: problemAnswer('malformed', { detail }) };
+}
+
+/**
+ * Commands by REST: published like any producer's, under the same id for the same key, and answered by their receipt. Nothing is decided
+ * here but what no queue should have to carry.
+ */
+export class CommandRequests {
+  constructor(
+    private readonly door: CommandDoor,
+    private readonly queries: Pick<ChatQueries, 'findReceipt'>,
+    private readonly receiptWaitMs: number,
+  ) {}
+
+  /** Rejects with `DoorClosed` or what the store rejects with; the command may then be sent again under the same id. */
+  async send(origin: CommandOrigin, { type, chatId, data }: CommandRequest, onAccepted: OnAccepted): Promise<Answer> {
+    const { caller, authorization, trace, commandId } = origin;
+    const { tenantId, userId: actorId } = caller;
+    const about = chatId === null ? {} : { chatId };
+    const body = Buffer.from(JSON.stringify({ tenantId, actorId, ...about, data }));
+    if (body.byteLength > BODY_MAX_BYTES) {
+      const detail = `the command has ${body.byteLength} bytes; at most ${BODY_MAX_BYTES} are allowed`;
+      return problemAnswer('too_large', { detail, commandId });
+    }
+    const startedAt = Date.now();
+    const answered = await this.door.request(
+      {
+        type,
+        commandId,
+        // What is no chat id is refused at any partition; the actor's is always the same one.
+        routingKey: typeof chatId === 'string' && UUID_PATTERN.test(chatId) ? chatId : actorId,
+        body,
+        authorization,
+        traceparent: trace.traceparent,
+        tracestate: trace.tracestate,
+      },
+      this.receiptWaitMs,
+    );
+    const receipt = answered ?? (await this.storedReceipt(origin, startedAt));
+    if (receipt === null) {
+      const pending: CommandPending = { commandId, type, status: 'pending' };
+      return { status: 202, headers: { Location: `/v1/receipts/${commandId}` }, body: pending };
+    }
+    if (receipt.status === 'rejected') return rejected(receipt);
+    const { status, location } = onAccepted(receipt);
+    return { status, headers: location === undefined ? {} : { Location: location }, body: receipt };
+  }
+
+  /**
+   * The receipt, where it is stored though it did not reach us. One from before this request may answer another content under the same
+   * id, which must not pass for this one's answer.
+   */
+  private async storedReceipt({ caller, commandId, isOwnId }: CommandOrigin, since: number): Promise<Receipt | null> {
+    const { tenantId, userId: actorId } = caller;
+    const receipt = await this.queries.findReceipt({ tenantId, actorId, commandId });
+    return receipt !== null && isOwnId && Date.parse(receipt.at) < since ? null : receipt;
+  }
+}
+
+function rejected({ reason, commandId, decisionId }: Receipt): Answer {
+  if (reason === undefined) throw new Error(`the receipt of ${commandId} is a rejection without a reason`);
+  const { code, detail, violations, retryAfter } = reason;
+  return problemAnswer(code, {
+    ...(detail === undefined ? {} : { detail }),
+    ...(violations === undefined ? {} : { violations }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+    commandId,
+    ...(decisionId === null ? {} : { decisionId }),
+  });
+}

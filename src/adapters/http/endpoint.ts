@@ -1,0 +1,78 @@
+import type { Request, RequestHandler, Response } from 'express';
+import type { ActorProof } from '../../application/ports/actor-proof.js';
+import {
+  operationOf,
+  parseQuery,
+  pathSchemaOf,
+  type RestOperationName,
+  type RestPath,
+  type RestQuery,
+} from '../../contract/rest-operations.js';
+import type { Logger } from '../../infrastructure/logger.js';
+import { type Answer, notFound, problemAnswer, writeAnswer } from './answer.js';
+import { authenticate } from './authentication.js';
+import type { Handler } from './call.js';
+import { failureAnswer } from './failures.js';
+import type { CallerRateLimit } from './rate-limit.js';
+import { readBody } from './request-body.js';
+import { traceOf } from './request-trace.js';
+
+export interface EndpointDependencies {
+  proof: ActorProof;
+  rateLimit: CallerRateLimit;
+  logger: Logger;
+  /** An answer that takes longer is `unavailable`. */
+  timeLimitMs: number;
+}
+
+/**
+ * What every operation does with a request, in this order: proves the caller, counts the request, checks path, query and body, asks the
+ * handler; then writes the one answer there is, within the time limit.
+ */
+export function endpoint<O extends RestOperationName>(
+  operation: O,
+  handle: Handler<O>,
+  { proof, rateLimit, logger, timeLimitMs }: EndpointDependencies,
+): RequestHandler {
+  const pathSchema = pathSchemaOf(operation);
+
+  async function answer(request: Request, response: Response): Promise<Answer> {
+    const authentication = await authenticate(request, proof);
+    if ('refused' in authentication) return authentication.refused;
+    const { caller, authorization } = authentication;
+    const limited = await rateLimit.refuse(caller);
+    if (limited !== null) return limited;
+    // What cannot be an id names nothing.
+    if (!pathSchema.safeParse(request.params).success) return notFound();
+    const parsed = parseQuery(operation, request.query);
+    if (!parsed.ok) return problemAnswer('bad_request', { violations: parsed.violations });
+    const body = operationOf(operation).body === undefined ? { data: undefined } : await readBody(request, response);
+    if ('refused' in body) return body.refused;
+    return handle({
+      operation,
+      caller,
+      authorization,
+      // Both were checked against the operation's own schemas just above.
+      path: request.params as RestPath<O>,
+      query: parsed.query as RestQuery<O>,
+      body: body.data,
+      idempotencyKey: request.get('Idempotency-Key'),
+      trace: traceOf(request),
+    });
+  }
+
+  return async (request, response) => {
+    const fields = { operation, traceId: traceOf(request).traceId };
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<Answer>((resolve) => {
+      timer = setTimeout(() => {
+        logger.warn('a request took too long', { ...fields, timeLimitMs });
+        resolve(problemAnswer('unavailable', { detail: 'this took too long' }));
+      }, timeLimitMs);
+    });
+    const inTime = answer(request, response).catch((cause: unknown) => failureAnswer(cause, logger, fields));
+    const given = await Promise.race([inTime, late]);
+    clearTimeout(timer);
+    writeAnswer(response, given);
+  };
+}

@@ -1,0 +1,29 @@
+import { ProofUnavailable } from '../../application/ports/actor-proof.js';
+import { StoreError } from '../../application/ports/command-store.js';
+import { DoorClosed } from '../../application/ports/transport.js';
+import type { Logger } from '../../infrastructure/logger.js';
+import { type Answer, type ProblemDetails, problemAnswer } from './answer.js';
+
+/** True for what passes by itself: a dependency is away, and the same request may succeed later. */
+function isPassing(cause: unknown): boolean {
+  return (
+    cause instanceof DoorClosed ||
+    cause instanceof ProofUnavailable ||
+    (cause instanceof StoreError && cause.kind !== 'refused')
+  );
+}
+
+/** An exception as a problem: 503 for what passes, 500 for a bug, neither with anything of the exception in it. Logged. */
+export function failureAnswer(
+  cause: unknown,
+  logger: Logger,
+  fields: Record<string, unknown>,
+  details: ProblemDetails = {},
+): Answer {
+  if (isPassing(cause)) {
+    logger.warn('a request could not be answered for now', { ...fields, error: cause });
+    return problemAnswer('unavailable', details);
+  }
+  logger.error('a request failed', { ...fields, error: cause });
+  return problemAnswer('internal', details);
+}

@@ -1,0 +1,118 @@
+import {
+  OpenAPIRegistry,
+  OpenApiGeneratorV31,
+  type RouteConfig,
+  zodToOpenAPIRegistry,
+} from '@asteasolutions/zod-to-openapi';
+import { attachment } from '../../contract/commands.js';
+import { problem, reason, violation } from '../../contract/problems.js';
+import { receipt } from '../../contract/receipts.js';
+import {
+  addMembersBody,
+  commandPending,
+  createChatBody,
+  putProfileBody,
+  restChat,
+  restChatListItem,
+  restEvent,
+  restMember,
+  restMembership,
+  restMessage,
+  restReaction,
+  restUser,
+  sendMessageBody,
+} from '../../contract/rest.js';
+import {
+  commandHeaders,
+  isCommandOperation,
+  operationOf,
+  pathSchemaOf,
+  problemsOf,
+  type RestOperationName,
+  restOperationNames,
+} from '../../contract/rest-operations.js';
+import { PROBLEM_CONTENT_TYPE } from './answer.js';
+
+export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
+
+/** Schemas that stand under a name of their own; each before those that contain it, or its name might come to mean the nullable one. */
+const components = {
+  Violation: violation,
+  Reason: reason,
+  Problem: problem,
+  Receipt: receipt,
+  CommandPending: commandPending,
+  Attachment: attachment,
+  Reaction: restReaction,
+  Message: restMessage,
+  Member: restMember,
+  Membership: restMembership,
+  Chat: restChat,
+  ChatListItem: restChatListItem,
+  ChatEvent: restEvent,
+  Profile: restUser,
+  CreateChat: createChatBody,
+  AddMembers: addMembersBody,
+  SendMessage: sendMessageBody,
+  PutProfile: putProfileBody,
+};
+
+const DESCRIPTION = `Commands answer with their receipt. A refusal is a problem document (RFC 9457) whose \`type\` is
+\`/problems/<code>\`; \`violations\` name paths in the command, where \`data\` is the request's body. The same \`Idempotency-Key\` with the same
+content has one effect and gets the first one's answer.`;
+
+let document: OpenApiDocument | undefined;
+
+/** The OpenAPI 3.1 document of all operations, generated from the contract's schemas. */
+export function openApiDocument(): OpenApiDocument {
+  document ??= generate();
+  return document;
+}
+
+function generate(): OpenApiDocument {
+  const registry = new OpenAPIRegistry();
+  for (const [refId, schema] of Object.entries(components)) zodToOpenAPIRegistry.add(schema, { _internal: { refId } });
+  registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' });
+  for (const name of restOperationNames) registry.registerPath(routeOf(name));
+  const schemas = Object.values(components).map((schema) => ({ type: 'schema' as const, schema }));
+  return new OpenApiGeneratorV31([...schemas, ...registry.definitions], { sortComponents: 'alphabetically' }).generateDocument({
+    openapi: '3.1.0',
+    info: { title: 'Parley', version: '1.0.0', description: DESCRIPTION },
+    servers: [{ url: '/' }],
+    security: [{ bearer: [] }],
+  });
+}
+
+function routeOf(name: RestOperationName): RouteConfig {
+  const { method, path, tag, summary, query, body, answers } = operationOf(name);
+  return {
+    operationId: name,
+    method,
+    path,
+    tags: [tag],
+    summary,
+    request: {
+      params: pathSchemaOf(name),
+      ...(isCommandOperation(name) ? { headers: commandHeaders } : {}),
+      ...(query === undefined ? {} : { query }),
+      ...(body === undefined ? {} : { body: { required: true, content: { 'application/json': { schema: body } } } }),
+    },
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(answers).map(([status, { description, schema }]) => [
+          status,
+          { description, content: { 'application/json': { schema } } },
+        ]),
+      ),
+      ...Object.fromEntries(
+        [...problemsOf(name)].map(([status, codes]) => [
+          status,
+          {
+            description: codes.map((code) => `\`${code}\``).join(', '),
+            content: { [PROBLEM_CONTENT_TYPE]: { schema: problem } },
+          },
+        ]),
+      ),
+    },
+  };
+}

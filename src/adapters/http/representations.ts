@@ -1,0 +1,68 @@
+/** From the domain to what REST says: the shapes of `contract/rest.ts`. */
+import type { ChatListItem, ChatView } from '../../application/ports/chat-queries.js';
+import { messageContent } from '../../application/render-event.js';
+import type { RestChat, RestChatListItem, RestMember, RestMessage, RestUser } from '../../contract/rest.js';
+import type { JsonObject } from '../../contract/text.js';
+import type { Member } from '../../domain/chat.js';
+import type { Message } from '../../domain/message.js';
+import type { User } from '../../domain/user.js';
+
+export function representMessage(message: Message): RestMessage {
+  const { tenantId, chatId, senderId, sequence, revision, editedAt, deletedAt } = message;
+  const content = messageContent(message);
+  return {
+    ...{ tenantId, chatId, actorId: senderId, sequence },
+    ...content,
+    metadata: content.metadata as JsonObject,
+    ...(content.body === null ? { erased: true as const } : {}),
+    revision,
+    editedAt: editedAt?.toISOString() ?? null,
+    deletedAt: deletedAt?.toISOString() ?? null,
+    reactions: [],
+  };
+}
+
+function representAnyChat({ chat, membership }: ChatView) {
+  return {
+    chatId: chat.chatId,
+    kind: chat.kind,
+    title: chat.title,
+    metadata: chat.metadata as JsonObject,
+    archived: chat.archivedAt !== null,
+    createdAt: chat.createdAt.toISOString(),
+    memberCount: chat.memberCount,
+    role: membership.role,
+    lastSequence: chat.lastSequence,
+    lastActivityAt: chat.lastActivityAt.toISOString(),
+    unreadCount: chat.lastOrdinal - membership.readOrdinal,
+  };
+}
+
+export function representChatListItem(item: ChatListItem): RestChatListItem {
+  const { lastMessage } = item;
+  return { ...representAnyChat(item), lastMessage: lastMessage === null ? null : representMessage(lastMessage) };
+}
+
+export function representMember({ userId, role, mutedUntil, joinedAt }: Member): RestMember {
+  return { userId, role, mutedUntil: mutedUntil?.toISOString() ?? null, joinedAt: joinedAt.toISOString() };
+}
+
+export function representChat(view: ChatView): RestChat {
+  const { chat, membership } = view;
+  const { joinedSequence, readSequence } = membership;
+  return {
+    ...representAnyChat(view),
+    tenantId: chat.tenantId,
+    createdBy: chat.createdBy,
+    membership: { ...representMember(membership), joinedSequence, readSequence },
+  };
+}
+
+export function representUser(user: User): RestUser {
+  return {
+    ...user,
+    metadata: user.metadata as JsonObject,
+    createdAt: user.createdAt.toISOString(),
+    updatedAt: user.updatedAt.toISOString(),
+  };
+}

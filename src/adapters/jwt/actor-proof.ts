@@ -1,0 +1,30 @@
+import {
+  type ActorProof,
+  type ActorProofOptions,
+  type ActorProofResult,
+  ProofUnavailable,
+} from '../../application/ports/actor-proof.js';
+import { DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN } from '../../contract/identifiers.js';
+import { type JwtResult, type JwtVerifier, KeysUnavailable } from '../../infrastructure/jwt.js';
+
+/** A JWT proves its `sub` to be the actor, in the tenant of its `tenant` claim (the default one without). */
+export class JwtActorProof implements ActorProof {
+  constructor(private readonly verifier: JwtVerifier) {}
+
+  async verify(token: string, options: ActorProofOptions): Promise<ActorProofResult> {
+    let result: JwtResult;
+    try {
+      result = await this.verifier.verify(token, options);
+    } catch (cause) {
+      if (cause instanceof KeysUnavailable) throw new ProofUnavailable(cause.message, { cause });
+      throw cause;
+    }
+    if (!result.ok) return result;
+    const { sub: userId, tenant: tenantId = DEFAULT_TENANT } = result.claims;
+    if (typeof userId !== 'string' || !USER_ID_PATTERN.test(userId))
+      return { ok: false, reason: "the token's sub is not a user id" };
+    if (typeof tenantId !== 'string' || !TENANT_ID_PATTERN.test(tenantId))
+      return { ok: false, reason: "the token's tenant is not a tenant id" };
+    return { ok: true, actor: { tenantId, userId } };
+  }
+}

@@ -1,0 +1,138 @@
+import {
+  type BatchRequest,
+  type BatchResult,
+  type BatchWrites,
+  type CommandStore,
+  type FactKeys,
+  type Facts,
+  memberKey,
+  receiptKey,
+  StoreError,
+  userKey,
+} from '../../application/ports/command-store.js';
+import { copy } from './copy.js';
+import { entry, type MemoryWorld } from './memory-world.js';
+
+export class MemoryCommandStore implements CommandStore {
+  constructor(private readonly world: MemoryWorld) {}
+
+  async transact<T>(
+    request: BatchRequest,
+    decide: (facts: Facts) => { writes: BatchWrites; value: T },
+  ): Promise<BatchResult<T>> {
+    const partition = this.world.partitions.get(request.partition);
+    if (partition === undefined || partition.epoch !== request.epoch) return { outcome: 'fenced' };
+    const { writes, value } = decide(this.facts(partition.position, request.keys));
+    // Everything is checked before anything is written: there is no rolling back here.
+    this.check(request, partition.position, writes);
+    this.write(copy(writes));
+    partition.position += writes.events.length;
+    partition.publishedThrough = Math.max(partition.publishedThrough, request.publishedThrough);
+    return { outcome: 'committed', value };
+  }
+
+  async countAttempt(partition: number, commandKey: string): Promise<number> {
+    const attempts = (this.world.attempts.get(`${partition} ${commandKey}`) ?? 0) + 1;
+    this.world.attempts.set(`${partition} ${commandKey}`, attempts);
+    return attempts;
+  }
+
+  async forgetAttempts(partition: number, commandKey: string): Promise<void> {
+    this.world.attempts.delete(`${partition} ${commandKey}`);
+  }
+
+  async pruneReceipts(before: Date, limit: number): Promise<number> {
+    const old = [...this.world.receipts].filter(([, receipt]) => receipt.at < before).slice(0, limit);
+    for (const [key] of old) this.world.receipts.delete(key);
+    return old.length;
+  }
+
+  private facts(position: number, keys: FactKeys): Facts {
+    const { receipts, chats, members, users, messages } = this.world;
+    return {
+      position,
+      receipts: pick(keys.receipts.map(receiptKey), (key) => {
+        const record = receipts.get(key);
+        return record && { contentHash: record.contentHash, receipt: record.receipt };
+      }),
+      chats: pick(keys.chats, (chatId) => chats.get(chatId)),
+      members: new Map(
+        keys.members.flatMap((key) => {
+          const member = members.get(key.chatId)?.get(key.userId);
+          return member === undefined ? [] : [[memberKey(key), copy(member)]];
+        }),
+      ),
+      users: pick(keys.users.map(userKey), (key) => users.get(key)),
+      messages: pick(keys.messages, (messageId) => {
+        const message = messages.get(messageId);
+        return message && { messageId, chatId: message.chatId };
+      }),
+    };
+  }
+
+  /** The database's constraints, and what came in between for whoever did not look. */
+  private check(request: BatchRequest, position: number, writes: BatchWrites): void {
+    const { users, chats, messages, messagesOfChat, eventsOfChat, receipts } = this.world;
+    if (writes.users.some((user) => (users.get(userKey(user))?.revision ?? 0) !== user.revision - 1)) {
+      throw new StoreError('contention', "another revision of a user's profile came in between");
+    }
+    if (writes.chatsCreated.some(({ chatId }) => chats.has(chatId))) {
+      throw new StoreError('contention', 'a chat of the same id came in between');
+    }
+    if (writes.receipts.some((receipt) => receipts.has(receiptKey(receipt)))) {
+      throw new StoreError('contention', 'a receipt of the same command came in between');
+    }
+    if (writes.chatsChanged.some(({ chatId }) => !chats.has(chatId))) {
+      throw new StoreError('refused', 'a chat that is to be changed does not exist');
+    }
+    if (
+      writes.events.some((event, i) => event.partition !== request.partition || event.position !== position + i + 1)
+    ) {
+      throw new StoreError('refused', 'an event of the batch is not at its position in the log');
+    }
+    const last = (rows: { sequence: number | null }[] | undefined) => rows?.at(-1)?.sequence ?? 0;
+    if (
+      writes.messages.some(
+        (row) => messages.has(row.messageId) || row.sequence <= last(messagesOfChat.get(row.chatId)),
+      ) ||
+      writes.events.some((row) => row.sequence !== null && row.sequence <= last(eventsOfChat.get(row.chatId ?? '')))
+    ) {
+      throw new StoreError('refused', 'a message or event of the batch is there already');
+    }
+  }
+
+  private write(writes: BatchWrites): void {
+    const world = this.world;
+    for (const user of writes.users) world.users.set(userKey(user), user);
+    for (const chat of [...writes.chatsCreated, ...writes.chatsChanged]) world.chats.set(chat.chatId, chat);
+    for (const member of writes.membersPut) {
+      entry(world.members, member.chatId, () => new Map()).set(member.userId, member);
+      entry(world.chatsOfUser, userKey(member), () => new Set()).add(member.chatId);
+    }
+    for (const { chatId, userId } of writes.membersRemoved) {
+      const member = world.members.get(chatId)?.get(userId);
+      if (member === undefined) continue;
+      world.members.get(chatId)?.delete(userId);
+      world.chatsOfUser.get(userKey(member))?.delete(chatId);
+    }
+    for (const message of writes.messages) {
+      world.messages.set(message.messageId, message);
+      entry(world.messagesOfChat, message.chatId, () => []).push(message);
+    }
+    for (const event of writes.events) {
+      entry(world.log, event.partition, () => []).push(event);
+      if (event.chatId !== null && event.sequence !== null)
+        entry(world.eventsOfChat, event.chatId, () => []).push(event);
+    }
+    for (const receipt of writes.receipts) world.receipts.set(receiptKey(receipt), receipt);
+  }
+}
+
+function pick<V>(keys: string[], find: (key: string) => V | undefined): Map<string, V> {
+  return new Map(
+    keys.flatMap((key) => {
+      const value = find(key);
+      return value === undefined ? [] : [[key, copy(value)]];
+    }),
+  );
+}

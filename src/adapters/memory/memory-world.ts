@@ -1,0 +1,63 @@
+/**
+ * What the in-memory stores share: the same state as the database's tables. Each method of a store runs in one synchronous turn, so
+ * they are serial: this proves decisions, not races.
+ *
+ * Nothing that comes in or goes out is shared with it: stores copy both ways.
+ */
+import { randomUUID } from 'node:crypto';
+import type { ReceiptRecord } from '../../application/ports/command-store.js';
+import type { LoggedEvent } from '../../application/ports/event-log.js';
+import type { Chat, Member } from '../../domain/chat.js';
+import type { Message } from '../../domain/message.js';
+import type { User } from '../../domain/user.js';
+
+export interface PartitionRow {
+  partition: number;
+  epoch: number;
+  owner: string | null;
+  position: number;
+  publishedThrough: number;
+  ringSeen: number;
+}
+
+export class MemoryWorld {
+  readonly storeId = randomUUID();
+  namespace: string | null = null;
+  partitionCount: number | null = null;
+  ringGeneration = 0;
+  /** By worker id: when it was last heard of, in milliseconds since 1970. */
+  readonly workers = new Map<string, number>();
+  readonly partitions = new Map<number, PartitionRow>();
+  /** By `userKey`. */
+  readonly users = new Map<string, User>();
+  readonly chats = new Map<string, Chat>();
+  /** By chat id, then by user id. */
+  readonly members = new Map<string, Map<string, Member>>();
+  /** By `userKey`: ids of the chats the user is in. */
+  readonly chatsOfUser = new Map<string, Set<string>>();
+  readonly messages = new Map<string, Message>();
+  /** By chat id, in ascending sequence. */
+  readonly messagesOfChat = new Map<string, Message[]>();
+  /** By partition, in position order. */
+  readonly log = new Map<number, LoggedEvent[]>();
+  /** By chat id, in ascending sequence. */
+  readonly eventsOfChat = new Map<string, LoggedEvent[]>();
+  /** By `receiptKey`. */
+  readonly receipts = new Map<string, ReceiptRecord>();
+  /** By partition and command key. */
+  readonly attempts = new Map<string, number>();
+}
+
+/** The map's value under the key, put there first if it is missing. */
+export function entry<K, V>(map: Map<K, V>, key: K, missing: () => V): V {
+  const present = map.get(key);
+  if (present !== undefined) return present;
+  const value = missing();
+  map.set(key, value);
+  return value;
+}
+
+/** By code unit, as the database's keys are. */
+export function byCodeUnit(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

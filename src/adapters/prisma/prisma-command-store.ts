@@ -1,0 +1,79 @@
+import type {
+  BatchRequest,
+  BatchResult,
+  BatchWrites,
+  CommandStore,
+  Facts,
+} from '../../application/ports/command-store.js';
+import { Prisma, type PrismaClient } from './generated/client.js';
+import { TRANSACTION_START_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS } from './prisma-database.js';
+import { lockPartition, readFacts } from './read-facts.js';
+import { rethrow, toCommitError, toStoreError } from './store-errors.js';
+import { writeBatch } from './write-batch.js';
+
+/** The store's own limit on one call of `pruneReceipts`, whatever the caller asks for. */
+export const PRUNE_MAX_ROWS = 10_000;
+
+export class PrismaCommandStore implements CommandStore {
+  constructor(private readonly database: PrismaClient) {}
+
+  /** READ COMMITTED: what must hold still is held by the partition's row; what spans partitions is checked as it is written. */
+  async transact<T>(
+    request: BatchRequest,
+    decide: (facts: Facts) => { writes: BatchWrites; value: T },
+  ): Promise<BatchResult<T>> {
+    let commitUnderWay = false;
+    let thrown: { error: unknown } | null = null;
+    try {
+      return await this.database.$transaction<BatchResult<T>>(
+        async (tx) => {
+          const position = await lockPartition(tx, request);
+          if (position === null) return { outcome: 'fenced' };
+          const facts = await readFacts(tx, position, request.keys);
+          let decided: { writes: BatchWrites; value: T };
+          try {
+            decided = decide(facts);
+          } catch (error) {
+            thrown = { error };
+            throw error;
+          }
+          await writeBatch(tx, request, facts, decided.writes);
+          commitUnderWay = true;
+          return { outcome: 'committed', value: decided.value };
+        },
+        {
+          isolationLevel: Prisma.TransactionIsolationLevel.ReadCommitted,
+          timeout: TRANSACTION_TIMEOUT_MS,
+          maxWait: TRANSACTION_START_TIMEOUT_MS,
+        },
+      );
+    } catch (error) {
+      // What the closure throws is the caller's bug, not the database's failure: it goes through as it is.
+      if (thrown !== null) throw (thrown as { error: unknown }).error;
+      throw commitUnderWay ? toCommitError(error) : toStoreError(error);
+    }
+  }
+
+  async countAttempt(partition: number, commandKey: string): Promise<number> {
+    const rows = await this.database.$queryRaw<{ attempts: number }[]>`
+      INSERT INTO poison_attempts (partition, command_key, attempts, last_at)
+      VALUES (${partition}::int4, ${commandKey}, 1, now())
+      ON CONFLICT (partition, command_key) DO UPDATE
+        SET attempts = poison_attempts.attempts + 1, last_at = EXCLUDED.last_at
+      RETURNING attempts`.catch(rethrow);
+    return rows[0]?.attempts ?? 0;
+  }
+
+  async forgetAttempts(partition: number, commandKey: string): Promise<void> {
+    await this.database.$executeRaw`
+      DELETE FROM poison_attempts WHERE partition = ${partition}::int4 AND command_key = ${commandKey}`.catch(rethrow);
+  }
+
+  async pruneReceipts(before: Date, limit: number): Promise<number> {
+    // Several workers may prune at once: each takes rows that no other has taken.
+    return await this.database.$executeRaw`
+      DELETE FROM receipts WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM receipts WHERE created_at < ${before.toISOString()}::timestamptz
+        LIMIT ${Math.min(limit, PRUNE_MAX_ROWS)}::int8 FOR UPDATE SKIP LOCKED))`.catch(rethrow);
+  }
+}

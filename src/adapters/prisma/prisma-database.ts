@@ -1,0 +1,96 @@
+/**
+ * The Prisma client on its pool of connections. Every wait has an end, here, and each limit is shorter than the one that
+ * would have to clean up after it: statement < silence < transaction.
+ */
+import { Socket } from 'node:net';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { PrismaClient } from './generated/client.js';
+import { rethrow } from './store-errors.js';
+
+/** To open a connection, and to wait for a free one. */
+export const CONNECT_TIMEOUT_MS = 5_000;
+/** For one statement, the wait for a lock included. Longer than a frozen owner may hold its partition's row. */
+export const STATEMENT_TIMEOUT_MS = 15_000;
+/** A transaction whose client says nothing for so long is ended by the server: a frozen owner lets go of its partition. */
+export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
+/** A server that has not said anything for so long is gone, whatever TCP thinks: the connection is destroyed. */
+export const SILENCE_TIMEOUT_MS = 20_000;
+/** An idle connection is closed after so long; below SILENCE_TIMEOUT_MS, so that only one in use can fall silent. */
+export const POOL_IDLE_TIMEOUT_MS = 10_000;
+/** For one batch from BEGIN to COMMIT. */
+export const TRANSACTION_TIMEOUT_MS = 30_000;
+/** To get a transaction's connection and its BEGIN through. */
+export const TRANSACTION_START_TIMEOUT_MS = 10_000;
+
+export interface DatabaseOptions {
+  /** `postgresql://…`. */
+  url: string;
+  /** The most connections at a time; at least 2. */
+  poolSize: number;
+  /** A connection was lost; whoever was using it gets the error too. */
+  onConnectionError?: (error: Error) => void;
+  /** Instead of SILENCE_TIMEOUT_MS. */
+  silenceTimeoutMs?: number;
+}
+
+/** Connects at first use. `$disconnect()` ends it. */
+export function openDatabase(options: DatabaseOptions): PrismaClient {
+  const { url, poolSize, onConnectionError, silenceTimeoutMs = SILENCE_TIMEOUT_MS } = options;
+  const adapter = new PrismaPg(
+    {
+      connectionString: url,
+      application_name: 'parley',
+      max: Math.max(2, poolSize),
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      idleTimeoutMillis: POOL_IDLE_TIMEOUT_MS,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+      keepAlive: true,
+      stream: () => watchedSocket(silenceTimeoutMs),
+    },
+    onConnectionError === undefined ? {} : { onConnectionError, onPoolError: onConnectionError },
+  );
+  // `minimal`: no excerpts of our source in messages.
+  return new PrismaClient({ adapter, errorFormat: 'minimal' });
+}
+
+/**
+ * A socket that is destroyed when nothing comes or goes for so long. The statement time-out makes a living server answer
+ * before that, and idle connections are closed before it, so this strikes only where an answer will not come. (The driver's own
+ * `query_timeout` would hand the connection on in the middle of its transaction.)
+ */
+function watchedSocket(silenceTimeoutMs: number): Socket {
+  const socket = new Socket();
+  socket.setTimeout(silenceTimeoutMs, () => {
+    socket.destroy(new Error(`PostgreSQL has not answered for ${silenceTimeoutMs} ms`));
+  });
+  return socket;
+}
+
+const TABLES = [
+  'store',
+  'workers',
+  'partitions',
+  'users',
+  'chats',
+  'members',
+  'messages',
+  'chat_events',
+  'receipts',
+  'poison_attempts',
+];
+
+/** Rejects, saying what to do, if the database has not got our tables. */
+export async function assertMigrated(database: PrismaClient): Promise<void> {
+  const missing = await database.$queryRaw<{ name: string }[]>`
+    SELECT name FROM unnest(${TABLES}::text[]) AS t(name) WHERE to_regclass(quote_ident(name)) IS NULL`.catch(rethrow);
+  if (missing.length > 0) {
+    const names = missing.map(({ name }) => name).join(', ');
+    throw new Error(`the database is not migrated (missing: ${names}): run \`parley migrate\``);
+  }
+}
+
+/** Resolves if the database answers; rejects with a `StoreError`. */
+export async function pingDatabase(database: PrismaClient): Promise<void> {
+  await database.$queryRaw`SELECT 1`.catch(rethrow);
+}

@@ -1,0 +1,100 @@
+/** What a batch needs to know, in at most one statement a table. Runs inside the batch's transaction, under its partition's row. */
+import {
+  type BatchRequest,
+  type FactKeys,
+  type Facts,
+  memberKey,
+  receiptKey,
+  userKey,
+} from '../../application/ports/command-store.js';
+import type { Receipt } from '../../contract/receipts.js';
+import type { MessageReference } from '../../domain/message.js';
+import type { Prisma } from './generated/client.js';
+import {
+  CHAT_COLUMNS,
+  type ChatRow,
+  MEMBER_COLUMNS,
+  type MemberRow,
+  toChat,
+  toMember,
+  toUser,
+  USER_COLUMNS,
+  type UserRow,
+} from './rows.js';
+
+type Transaction = Prisma.TransactionClient;
+
+/**
+ * Locks the partition's row if it is still owned under that epoch, and answers the last position in use; null: fenced out. A plain
+ * read would not do: an old owner could commit after the new one has read the log.
+ */
+export async function lockPartition(tx: Transaction, { partition, epoch }: BatchRequest): Promise<number | null> {
+  const rows = await tx.$queryRaw<{ position: number }[]>`
+    SELECT position::float8 AS position FROM partitions WHERE partition = ${partition} AND epoch = ${epoch} FOR UPDATE`;
+  return rows[0]?.position ?? null;
+}
+
+export async function readFacts(tx: Transaction, position: number, keys: FactKeys): Promise<Facts> {
+  return {
+    position,
+    receipts: await readReceipts(tx, keys),
+    chats: await readChats(tx, keys),
+    members: await readMembers(tx, keys),
+    users: await readUsers(tx, keys),
+    messages: await readMessages(tx, keys),
+  };
+}
+
+async function readReceipts(tx: Transaction, { receipts: keys }: FactKeys): Promise<Facts['receipts']> {
+  if (keys.length === 0) return new Map();
+  const rows = await tx.$queryRaw<
+    { tenantId: string; actorId: string; commandId: string; contentHash: string; receipt: string }[]
+  >`
+    SELECT r.tenant_id AS "tenantId", r.actor_id AS "actorId", r.command_id AS "commandId",
+      encode(r.content_hash, 'hex') AS "contentHash", r.receipt::text AS receipt
+    FROM unnest(${keys.map((key) => key.tenantId)}::text[], ${keys.map((key) => key.actorId)}::text[],
+      ${keys.map((key) => key.commandId)}::text[]) AS k(tenant_id, actor_id, command_id)
+    JOIN receipts r USING (tenant_id, actor_id, command_id)`;
+  return new Map(
+    rows.map((row) => [
+      receiptKey(row),
+      {
+        contentHash: new Uint8Array(Buffer.from(row.contentHash, 'hex')),
+        receipt: JSON.parse(row.receipt) as Receipt,
+      },
+    ]),
+  );
+}
+
+async function readChats(tx: Transaction, { chats: ids }: FactKeys): Promise<Facts['chats']> {
+  if (ids.length === 0) return new Map();
+  const rows = await tx.$queryRaw<ChatRow[]>`
+    SELECT ${CHAT_COLUMNS} FROM unnest(${ids}::uuid[]) AS k(chat_id) JOIN chats c USING (chat_id)`;
+  return new Map(rows.map((row) => [row.chatId, toChat(row)]));
+}
+
+async function readMembers(tx: Transaction, { members: keys }: FactKeys): Promise<Facts['members']> {
+  if (keys.length === 0) return new Map();
+  const rows = await tx.$queryRaw<MemberRow[]>`
+    SELECT ${MEMBER_COLUMNS}
+    FROM unnest(${keys.map((key) => key.chatId)}::uuid[], ${keys.map((key) => key.userId)}::text[]) AS k(chat_id, user_id)
+    JOIN members m USING (chat_id, user_id)`;
+  return new Map(rows.map((row) => [memberKey(row), toMember(row)]));
+}
+
+async function readUsers(tx: Transaction, { users: keys }: FactKeys): Promise<Facts['users']> {
+  if (keys.length === 0) return new Map();
+  const rows = await tx.$queryRaw<UserRow[]>`
+    SELECT ${USER_COLUMNS}
+    FROM unnest(${keys.map((key) => key.tenantId)}::text[], ${keys.map((key) => key.userId)}::text[]) AS k(tenant_id, user_id)
+    JOIN users u USING (tenant_id, user_id)`;
+  return new Map(rows.map((row) => [userKey(row), toUser(row)]));
+}
+
+async function readMessages(tx: Transaction, { messages: ids }: FactKeys): Promise<Facts['messages']> {
+  if (ids.length === 0) return new Map();
+  const rows = await tx.$queryRaw<MessageReference[]>`
+    SELECT g.message_id::text AS "messageId", g.chat_id::text AS "chatId"
+    FROM unnest(${ids}::uuid[]) AS k(message_id) JOIN messages g USING (message_id)`;
+  return new Map(rows.map(({ messageId, chatId }) => [messageId, { messageId, chatId }]));
+}

@@ -1,0 +1,89 @@
+/**
+ * What a failure means for whoever has to go on: PostgreSQL's SQLSTATE decides, wherever Prisma hides it.
+ *
+ * Messages of the data classes can quote what was stored, so they are left out: SQLSTATE and constraint say enough, and
+ * message texts never reach a log.
+ */
+import { StoreError } from '../../application/ports/command-store.js';
+
+/** SQLSTATE classes that are about the data: data exception, integrity constraint, program limit. */
+const DATA_CLASSES = new Set(['22', '23', '54']);
+
+/**
+ * SQLSTATE classes with which COMMIT may be answered although it took effect, or that say nothing of it: connection exception,
+ * operator intervention, system error, internal error.
+ */
+const INDEFINITE_AT_COMMIT = new Set(['08', '57', '58', 'XX']);
+
+/** A failure before COMMIT was sent: nothing was written. */
+export function toStoreError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const report = serverReport(error);
+  if (report !== null && DATA_CLASSES.has(report.sqlState.slice(0, 2))) {
+    const constraint = report.constraint === null ? '' : `, ${report.constraint}`;
+    return new StoreError('refused', `the database refuses the data (SQLSTATE ${report.sqlState}${constraint})`);
+  }
+  if (isUnstorable(error)) {
+    return new StoreError('refused', `the data cannot be written down (${error.name})`);
+  }
+  const what = report === null ? describe(error) : `SQLSTATE ${report.sqlState}: ${report.message}`;
+  return new StoreError('unavailable', `the database is not available (${what})`, { cause: error });
+}
+
+/** For `.catch(…)` behind one statement. */
+export function rethrow(error: unknown): never {
+  throw toStoreError(error);
+}
+
+/** A failure once COMMIT was under way: unless the server gave a definite answer, nobody knows. */
+export function toCommitError(error: unknown): StoreError {
+  const report = serverReport(error);
+  if (report !== null && !INDEFINITE_AT_COMMIT.has(report.sqlState.slice(0, 2))) return toStoreError(error);
+  const what = report === null ? describe(error) : `SQLSTATE ${report.sqlState}: ${report.message}`;
+  return new StoreError('unknown', `whether the transaction was committed is not known (${what})`, { cause: error });
+}
+
+export function contention(what: string): StoreError {
+  return new StoreError('contention', `${what} came in between`);
+}
+
+interface ServerReport {
+  sqlState: string;
+  message: string;
+  constraint: string | null;
+}
+
+/**
+ * The server's own report. Raw queries reject with a `PrismaClientKnownRequestError` that carries the driver adapter's error in
+ * `meta`; COMMIT rejects with the driver adapter's error itself. Lost connections carry no report at all.
+ */
+function serverReport(error: unknown): ServerReport | null {
+  const adapterError = property(property(error, 'meta'), 'driverAdapterError') ?? error;
+  const cause = property(adapterError, 'cause');
+  const sqlState = property(cause, 'originalCode');
+  if (typeof sqlState !== 'string' || !/^[0-9A-Z]{5}$/.test(sqlState)) return null;
+  const constraint = property(property(cause, 'constraint'), 'index');
+  return {
+    sqlState,
+    message: String(property(cause, 'originalMessage')),
+    constraint: typeof constraint === 'string' ? constraint : null,
+  };
+}
+
+/** The language's own errors come from rendering or reading values (a cycle, an invalid date); those of Node's I/O carry a code. */
+function isUnstorable(error: unknown): error is Error {
+  const ofTheLanguage = error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError;
+  return ofTheLanguage && property(error, 'code') === undefined;
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = property(error, 'code');
+  // Prisma's messages begin with an empty line or two.
+  const message = error.message.trim().replace(/\s*\n\s*/g, ' ');
+  return typeof code === 'string' ? `${code}: ${message}` : message;
+}
+
+function property(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}

@@ -1,0 +1,91 @@
+/**
+ * Rows that more than one partition writes: profiles, chat ids, receipts. Within each list they are written in key order, so that
+ * batches can wait for each other but never in a circle; a row that came in between is contention.
+ */
+import { type BatchWrites, receiptKey, userKey } from '../../application/ports/command-store.js';
+import type { Chat } from '../../domain/chat.js';
+import type { User } from '../../domain/user.js';
+import { hex, time } from './columns.js';
+import type { Prisma } from './generated/client.js';
+import { contention } from './store-errors.js';
+
+type Transaction = Prisma.TransactionClient;
+
+export async function insertUsers(tx: Transaction, users: User[]) {
+  const rows = inKeyOrder(users, userKey).filter((user) => user.revision === 1);
+  if (rows.length === 0) return;
+  const count = await tx.$executeRaw`
+    INSERT INTO users (tenant_id, user_id, display_name, avatar_url, kind, metadata, revision, created_at, updated_at)
+    SELECT tenant_id, user_id, display_name, avatar_url, kind, metadata::json, 1, created_at, updated_at
+    FROM unnest(${rows.map((row) => row.tenantId)}::text[], ${rows.map((row) => row.userId)}::text[],
+      ${rows.map((row) => row.displayName)}::text[], ${rows.map((row) => row.avatarUrl)}::text[],
+      ${rows.map((row) => row.kind)}::text[], ${rows.map((row) => JSON.stringify(row.metadata))}::text[],
+      ${rows.map((row) => time(row.createdAt))}::timestamptz[], ${rows.map((row) => time(row.updatedAt))}::timestamptz[])
+      AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, created_at, updated_at)
+    ON CONFLICT DO NOTHING`;
+  if (count < rows.length) throw contention("a user's first profile");
+}
+
+export async function updateUsers(tx: Transaction, users: User[]) {
+  const rows = inKeyOrder(users, userKey).filter((user) => user.revision > 1);
+  if (rows.length === 0) return;
+  const tenantIds = rows.map((row) => row.tenantId);
+  const userIds = rows.map((row) => row.userId);
+  // An UPDATE locks in the order in which its plan happens to find the rows: lock them in key order first.
+  await tx.$queryRaw`
+    SELECT 1 AS locked FROM users WHERE (tenant_id, user_id) IN
+      (SELECT tenant_id, user_id FROM unnest(${tenantIds}::text[], ${userIds}::text[]) AS k(tenant_id, user_id))
+    ORDER BY tenant_id, user_id FOR UPDATE`;
+  const count = await tx.$executeRaw`
+    UPDATE users u SET display_name = w.display_name, avatar_url = w.avatar_url, kind = w.kind, metadata = w.metadata::json,
+      revision = w.revision, updated_at = w.updated_at
+    FROM unnest(${tenantIds}::text[], ${userIds}::text[],
+      ${rows.map((row) => row.displayName)}::text[], ${rows.map((row) => row.avatarUrl)}::text[],
+      ${rows.map((row) => row.kind)}::text[], ${rows.map((row) => JSON.stringify(row.metadata))}::text[],
+      ${rows.map((row) => row.revision)}::int4[], ${rows.map((row) => time(row.updatedAt))}::timestamptz[])
+      AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, revision, updated_at)
+    WHERE u.tenant_id = w.tenant_id AND u.user_id = w.user_id AND u.revision = w.revision - 1`;
+  if (count < rows.length) throw contention("a newer revision of a user's profile");
+}
+
+export async function insertChats(tx: Transaction, chats: Chat[]) {
+  if (chats.length === 0) return;
+  const rows = inKeyOrder(chats, (chat) => chat.chatId);
+  const count = await tx.$executeRaw`
+    INSERT INTO chats (chat_id, tenant_id, partition, kind, title, metadata, created_by, created_at, archived_at,
+      last_sequence, last_ordinal, member_count, owner_count, last_activity_at)
+    SELECT chat_id, tenant_id, partition, kind, title, metadata::json, created_by, created_at, archived_at,
+      last_sequence, last_ordinal, member_count, owner_count, last_activity_at
+    FROM unnest(${rows.map((row) => row.chatId)}::uuid[], ${rows.map((row) => row.tenantId)}::text[],
+      ${rows.map((row) => row.partition)}::int4[], ${rows.map((row) => row.kind)}::text[],
+      ${rows.map((row) => row.title)}::text[], ${rows.map((row) => JSON.stringify(row.metadata))}::text[],
+      ${rows.map((row) => row.createdBy)}::text[], ${rows.map((row) => time(row.createdAt))}::timestamptz[],
+      ${rows.map((row) => time(row.archivedAt))}::timestamptz[], ${rows.map((row) => row.lastSequence)}::int8[],
+      ${rows.map((row) => row.lastOrdinal)}::int8[], ${rows.map((row) => row.memberCount)}::int4[],
+      ${rows.map((row) => row.ownerCount)}::int4[], ${rows.map((row) => time(row.lastActivityAt))}::timestamptz[])
+      AS w(chat_id, tenant_id, partition, kind, title, metadata, created_by, created_at, archived_at,
+        last_sequence, last_ordinal, member_count, owner_count, last_activity_at)
+    ON CONFLICT DO NOTHING`;
+  if (count < rows.length) throw contention('a chat of the same id');
+}
+
+export async function insertReceipts(tx: Transaction, { receipts }: BatchWrites) {
+  if (receipts.length === 0) return;
+  const rows = inKeyOrder(receipts, receiptKey);
+  const count = await tx.$executeRaw`
+    INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
+    SELECT tenant_id, actor_id, command_id, decode(content_hash, 'hex'), receipt::json, created_at
+    FROM unnest(${rows.map((row) => row.tenantId)}::text[], ${rows.map((row) => row.actorId)}::text[],
+      ${rows.map((row) => row.commandId)}::text[], ${rows.map((row) => hex(row.contentHash))}::text[],
+      ${rows.map((row) => JSON.stringify(row.receipt))}::text[], ${rows.map((row) => time(row.at))}::timestamptz[])
+      AS w(tenant_id, actor_id, command_id, content_hash, receipt, created_at)
+    ON CONFLICT DO NOTHING`;
+  if (count < rows.length) throw contention('a receipt of the same command');
+}
+
+/** By code unit: any order serves, so long as all writers keep to the same. */
+function inKeyOrder<T>(rows: T[], key: (row: T) => string): T[] {
+  const keyed = rows.map((row) => ({ key: key(row), row }));
+  keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return keyed.map(({ row }) => row);
+}

@@ -1,0 +1,106 @@
+/** The worker's metrics, by the OpenTelemetry API: what is measured here, who reads it is the process's business. docs/operating.md explains each. */
+import type { Attributes, Meter } from '@opentelemetry/api';
+import type { DeadLetterReason, PublishOutcome } from '../../application/ports/transport.js';
+import type { Stage, WorkerObserver } from '../../application/ports/worker-observer.js';
+import type { WorkerStatus } from '../../application/worker/worker.js';
+
+/** Upper bounds of the histogram's buckets, in milliseconds. */
+const STAGE_BUCKETS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
+const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+/** Commands waiting at each partition's queue, as last asked; empty where the transport cannot tell. */
+export type QueueDepths = () => ReadonlyMap<number, number>;
+
+export class WorkerMetrics implements WorkerObserver {
+  private readonly commands;
+  private readonly batchSize;
+  private readonly stage;
+  private readonly events;
+  private readonly buried;
+  private readonly reroutes;
+  private readonly failures;
+  private readonly takeOvers;
+
+  constructor(private readonly meter: Meter) {
+    this.commands = meter.createCounter('parley.commands', {
+      description: 'Commands answered, by type, status and refusal code',
+    });
+    this.batchSize = meter.createHistogram('parley.batch.commands', {
+      description: 'Commands per committed batch',
+      advice: { explicitBucketBoundaries: BATCH_BUCKETS },
+    });
+    this.stage = meter.createHistogram('parley.stage.duration', {
+      description: 'How long each stage of a batch took',
+      unit: 'ms',
+      advice: { explicitBucketBoundaries: STAGE_BUCKETS_MS },
+    });
+    this.events = meter.createCounter('parley.events', {
+      description: 'Published copies of events, by what became of them',
+    });
+    this.buried = meter.createCounter('parley.dead.letters', { description: 'Commands dead-lettered, by reason' });
+    this.reroutes = meter.createCounter('parley.rerouted', {
+      description: 'Commands sent on to their own partition after a ring repair',
+    });
+    this.failures = meter.createCounter('parley.transactions.failed', {
+      description: 'Transactions that failed, by kind',
+    });
+    this.takeOvers = meter.createCounter('parley.takeovers', { description: 'Partitions taken over, by occasion' });
+  }
+
+  /** Ownership, unpublished events and queue lag, read when somebody asks. */
+  watch(status: () => WorkerStatus, queueDepths: QueueDepths): void {
+    const owned = this.meter.createObservableGauge('parley.partition.owned', {
+      description: '1 while this worker owns the partition',
+    });
+    const unpublished = this.meter.createObservableGauge('parley.events.unpublished', {
+      description: 'Committed events whose confirm is outstanding, per owned partition',
+    });
+    const depth = this.meter.createObservableGauge('parley.queue.commands', {
+      description: 'Commands waiting at each partition (queue lag)',
+    });
+    this.meter.addBatchObservableCallback(
+      (result) => {
+        for (const { partition, epoch, unpublished: count } of status().partitions) {
+          result.observe(owned, epoch === null ? 0 : 1, { partition });
+          if (epoch !== null) result.observe(unpublished, count, { partition });
+        }
+        for (const [partition, waiting] of queueDepths()) result.observe(depth, waiting, { partition });
+      },
+      [owned, unpublished, depth],
+    );
+  }
+
+  commandAnswered(type: string, status: 'accepted' | 'rejected', code: string | null, replayed: boolean): void {
+    const attributes: Attributes = { type, status, replayed };
+    if (code !== null) attributes.code = code;
+    this.commands.add(1, attributes);
+  }
+
+  batchCommitted(commands: number): void {
+    this.batchSize.record(commands);
+  }
+
+  stageTook(stage: Stage, milliseconds: number): void {
+    this.stage.record(milliseconds, { stage });
+  }
+
+  eventSettled(outcome: PublishOutcome): void {
+    this.events.add(1, { outcome });
+  }
+
+  deadLettered(reason: DeadLetterReason): void {
+    this.buried.add(1, { reason });
+  }
+
+  rerouted(): void {
+    this.reroutes.add(1);
+  }
+
+  transactionFailed(kind: string): void {
+    this.failures.add(1, { kind });
+  }
+
+  tookOver(_partition: number, why: string): void {
+    this.takeOvers.add(1, { why });
+  }
+}

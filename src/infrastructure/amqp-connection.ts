@@ -1,0 +1,263 @@
+/**
+ * One named connection to an AMQP 0-9-1 broker that is opened again for ever, until it is stopped. It brings back the connection
+ * only: channels and consumers die with it, and whoever owns them opens them anew (`onOpen`).
+ */
+import { unescape as decodePercent } from 'node:querystring';
+import type { Duplex } from 'node:stream';
+import { type ChannelModel, connect } from 'amqplib';
+import { hideCredentials } from './hide-credentials.js';
+import type { Logger } from './logger.js';
+
+/** Two missed beats end the connection: a frozen peer is noticed within 20 to 30 s. */
+export const HEARTBEAT_S = 10;
+/** Silence allowed while a connection is being opened. */
+export const CONNECT_TIMEOUT_MS = 10_000;
+/** The ceiling of the first pause before another attempt; it doubles with each, up to the longest. */
+export const RECONNECT_FIRST_MS = 200;
+export const RECONNECT_LONGEST_MS = 15_000;
+/** A connection that held this long counts as good: the next pause is a first one again. */
+export const STABLE_AFTER_MS = 10_000;
+/** How long a polite closing may take. */
+export const CLOSE_TIMEOUT_MS = 5_000;
+/** After this the socket of a closed connection is torn down, whether or not the other side has answered. */
+const SOCKET_LINGER_MS = 1_000;
+
+export type AmqpConnectionState = 'idle' | 'connecting' | 'open' | 'stopped';
+
+/** There is no connection at the moment; it is being sought. */
+export class ConnectionAway extends Error {
+  constructor(name: string, options?: { cause?: unknown }) {
+    super(`no connection to the broker (${name})`, options);
+    this.name = 'ConnectionAway';
+  }
+}
+
+export interface AmqpConnectionOptions {
+  /** `amqp://` or `amqps://`. Its password is used to log in and appears nowhere else. */
+  url: string;
+  /** Shown in the broker's list of connections. */
+  name: string;
+  logger: Logger;
+}
+
+/** A pause before attempt `attempt` (0 = the first retry): anything from nothing to the ceiling, so that a fleet does not return in step. */
+export function reconnectPauseMs(attempt: number, random: () => number = Math.random): number {
+  return random() * Math.min(RECONNECT_LONGEST_MS, RECONNECT_FIRST_MS * 2 ** Math.min(attempt, 30));
+}
+
+export class AmqpConnection {
+  readonly name: string;
+  /** Who is logged in: the broker lets nobody put another name into a message's `user_id`. */
+  readonly username: string;
+  readonly #url: string;
+  readonly #address: string;
+  readonly #logger: Logger;
+  readonly #openListeners = new Set<(model: ChannelModel) => void>();
+  readonly #lostListeners = new Set<(cause: Error) => void>();
+  #state: AmqpConnectionState = 'idle';
+  #model: ChannelModel | undefined;
+  #blocked: string | null = null;
+  #lastCause: Error | undefined;
+  #endPause: (() => void) | undefined;
+  #life: Promise<void> | undefined;
+
+  constructor({ url, name, logger }: AmqpConnectionOptions) {
+    const parsed = parseUrl(url);
+    if (!parsed.searchParams.has('heartbeat')) parsed.searchParams.set('heartbeat', String(HEARTBEAT_S));
+    this.#url = parsed.href;
+    this.#address = `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
+    this.username = parsed.username === '' && parsed.password === '' ? 'guest' : decodePercent(parsed.username);
+    this.name = name;
+    this.#logger = logger;
+  }
+
+  get state(): AmqpConnectionState {
+    return this.#state;
+  }
+
+  /** The broker's reason for not reading from this connection (it is short of memory or disk), or null. */
+  get blocked(): string | null {
+    return this.#blocked;
+  }
+
+  /** The open connection. Throws `ConnectionAway` while there is none. */
+  current(): ChannelModel {
+    if (this.#model === undefined) throw new ConnectionAway(this.name, { cause: this.#lastCause });
+    return this.#model;
+  }
+
+  /** Called at every opening, the first included, before `start` resolves. Returns how to stop listening. */
+  onOpen(listener: (model: ChannelModel) => void): () => void {
+    this.#openListeners.add(listener);
+    return () => this.#openListeners.delete(listener);
+  }
+
+  /** Called whenever an open connection has gone, after its channels have; not for an attempt that failed. */
+  onLost(listener: (cause: Error) => void): () => void {
+    this.#lostListeners.add(listener);
+    return () => this.#lostListeners.delete(listener);
+  }
+
+  /** Resolves once the connection is open for the first time, however long that takes; rejects only if stopped before. */
+  start(): Promise<void> {
+    if (this.#life !== undefined) throw new Error(`connection ${this.name} was started before`);
+    this.#state = 'connecting';
+    return new Promise((resolve, reject) => {
+      const forget = this.onOpen(() => {
+        forget();
+        resolve();
+      });
+      this.#life = this.#keepOpen().finally(() => reject(new ConnectionAway(this.name, { cause: this.#lastCause })));
+    });
+  }
+
+  /** Closes for good. Resolves when closed, at the latest after `CLOSE_TIMEOUT_MS`. */
+  async stop(): Promise<void> {
+    this.#state = 'stopped';
+    this.#endPause?.();
+    const model = this.#model;
+    const closed = model === undefined ? this.#life : this.#close(model).then(() => this.#life);
+    await within(CLOSE_TIMEOUT_MS, closed ?? Promise.resolve());
+  }
+
+  async #keepOpen(): Promise<void> {
+    let attempt = 0;
+    while (!this.#isStopped()) {
+      this.#state = 'connecting';
+      try {
+        const model = await connect(this.#url, {
+          timeout: CONNECT_TIMEOUT_MS,
+          noDelay: true,
+          keepAlive: true,
+          clientProperties: { connection_name: this.name },
+        });
+        const openedAt = Date.now();
+        const gone = this.#adopt(model);
+        this.#lastCause = await gone;
+        if (Date.now() - openedAt >= STABLE_AFTER_MS) attempt = 0;
+      } catch (error) {
+        this.#lastCause = toError(error);
+        this.#log('warn', 'broker not reached', { attempt, error: describe(error) });
+      }
+      if (this.#isStopped()) break;
+      await this.#pause(reconnectPauseMs(attempt));
+      attempt += 1;
+    }
+    this.#state = 'stopped';
+  }
+
+  /** Listens before anything else is awaited. The answer comes when the connection has gone: why. */
+  #adopt(model: ChannelModel): Promise<Error> {
+    let cause: Error | undefined;
+    const gone = new Promise<Error>((resolve) => {
+      model.on('error', (error) => {
+        cause = error;
+      });
+      model.on('close', (error) => {
+        tearDown(model);
+        const why = cause ?? error ?? new Error('connection closed');
+        this.#model = undefined;
+        this.#blocked = null;
+        if (!this.#isStopped()) {
+          this.#state = 'connecting';
+          this.#log('warn', 'connection to the broker lost', { error: describe(why) });
+        }
+        this.#tell(this.#lostListeners, why);
+        resolve(why);
+      });
+    });
+    model.on('blocked', (reason) => {
+      this.#blocked = reason;
+      this.#log('warn', 'the broker takes nothing from this connection for now', { reason });
+    });
+    model.on('unblocked', () => {
+      this.#blocked = null;
+      this.#log('info', 'the broker takes messages again');
+    });
+    if (this.#isStopped()) {
+      void this.#close(model);
+      return gone;
+    }
+    this.#model = model;
+    this.#state = 'open';
+    this.#log('info', 'connected to the broker');
+    this.#tell(this.#openListeners, model);
+    return gone;
+  }
+
+  #isStopped(): boolean {
+    return this.#state === 'stopped';
+  }
+
+  /** The library's own promise stays open for ever if the other side vanishes meanwhile; the `close` event does not. */
+  async #close(model: ChannelModel): Promise<void> {
+    const closed = new Promise<void>((resolve) => model.once('close', () => resolve()));
+    model.close().catch((error) => this.#log('debug', 'was closed already', { error: describe(error) }));
+    if (!(await within(CLOSE_TIMEOUT_MS, closed))) tearDown(model);
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      this.#endPause = end;
+    });
+  }
+
+  #tell<T>(listeners: Set<(value: T) => void>, value: T): void {
+    for (const listener of [...listeners]) {
+      try {
+        listener(value);
+      } catch (error) {
+        this.#log('error', 'a listener of the connection failed', { error: describe(error) });
+      }
+    }
+  }
+
+  #log(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown> = {}): void {
+    this.#logger[level](message, { connection: this.name, address: this.#address, ...fields });
+  }
+}
+
+function parseUrl(url: string): URL {
+  // The URL class would put the whole text, password included, into its error.
+  if (!URL.canParse(url)) throw new Error('the broker address is not a URL');
+  const parsed = new URL(url);
+  if (parsed.protocol !== 'amqp:' && parsed.protocol !== 'amqps:')
+    throw new Error(`the broker address must begin with amqp:// or amqps://, not ${parsed.protocol}//`);
+  return parsed;
+}
+
+/** A socket whose other side is gone would otherwise hold the process open for as long as TCP keeps trying. */
+function tearDown(model: ChannelModel): void {
+  // The socket is not part of the library's published types.
+  const { stream } = model.connection as unknown as { stream?: Duplex };
+  if (stream === undefined || stream.destroyed) return;
+  const timer = setTimeout(() => stream.destroy(), SOCKET_LINGER_MS);
+  stream.once('close', () => clearTimeout(timer));
+}
+
+/** True if it settled in time. */
+async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([promise.then(() => true), timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+function describe(error: unknown): string {
+  const { code, message } = toError(error) as Error & { code?: string | number };
+  return hideCredentials(message === '' ? String(code ?? 'unknown') : message);
+}

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { identify, isRunning, type ProcessIdentity } from '../process-identity.js';
+
+export interface DataFolderLock {
+  /** Calling it again is harmless. */
+  release(): Promise<void>;
+}
+
+interface Holder extends ProcessIdentity {
+  /** Unique per lock taken. */
+  readonly id: string;
+}
+
+const LOCK = 'lock';
+/** Each round somebody else took the folder over and let it go again. */
+const ROUNDS = 100;
+
+/**
+ * Makes the folder when it is missing and takes it for this process. A lock that a killed process left behind is taken over;
+ * one process at a time succeeds, however many try. Processes in different containers cannot see each other: one data folder
+ * must not be mounted into two of them.
+ * @throws Error of one line, naming the process, while another one holds it (or this one does already)
+ */
+export async function lockDataFolder(path: string): Promise<DataFolderLock> {
+  const folder = resolve(path);
+  mkdirSync(folder, { recursive: true });
+  const self = identify(process.pid);
+  if (self === undefined) throw new Error('the start time of this process cannot be read, so no folder can be locked');
+  const me: Holder = { ...self, id: randomUUID() };
+  const mine = join(folder, `${LOCK}.${me.id}`);
+  writeFileSync(mine, JSON.stringify(me));
+  try {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      if (tryToTake(folder, mine, me)) return lock(folder, me);
+    }
+  } finally {
+    rmSync(mine, { force: true });
+  }
+  throw new Error(`the data folder ${folder} keeps changing hands`);
+}
+
+/**
+ * A lock is a file whose content was complete before it got its name (by `link`, which fails where the name exists). Whoever
+ * finds the holder dead must not simply replace the file: it could replace the lock of somebody who did so a moment earlier.
+ * So a dead holder has exactly one successor, the one who links `lock.after-<the holder's id>`; who finds that successor
+ * alive has lost, who finds it dead succeeds it in turn. The successor then puts its own file in the first place and clears
+ * the chain away. Who came upon the chain while that was done sees that its beginning has changed, and starts over.
+ */
+function tryToTake(folder: string, mine: string, me: Holder): boolean {
+  const first = join(folder, LOCK);
+  const beginning = read(first);
+  if (beginning === undefined) return link(mine, first);
+  const chain = [beginning];
+  let last = beginning;
+  for (;;) {
+    if (isRunning(last)) throw new Error(`the data folder ${folder} is in use by process ${last.pid}`);
+    const next = read(successor(folder, last));
+    if (next === undefined) break;
+    chain.push(next);
+    last = next;
+  }
+  if (!link(mine, successor(folder, last))) return false;
+  if (read(first)?.id !== beginning.id) {
+    rmSync(successor(folder, last), { force: true });
+    return false;
+  }
+  renameSync(mine, first);
+  for (const holder of chain) rmSync(successor(folder, holder), { force: true });
+  return read(first)?.id === me.id;
+}
+
+function lock(folder: string, me: Holder): DataFolderLock {
+  return {
+    async release() {
+      const first = join(folder, LOCK);
+      if (read(first)?.id === me.id) rmSync(first, { force: true });
+    },
+  };
+}
+
+function successor(folder: string, holder: Holder): string {
+  return join(folder, `${LOCK}.after-${holder.id}`);
+}
+
+function link(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function read(path: string): Holder | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Holder;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (error instanceof SyntaxError) throw new Error(`${path} is damaged: remove it if nobody uses the folder`);
+    throw error;
+  }
+}

@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PostgresAccount } from './postgres-account.js';
+
+const INITDB_TIMEOUT_MS = 120_000;
+
+/**
+ * The cluster's folder, made by `initdb` when it is missing. It appears under its name only when it is complete: a first start
+ * that was killed leaves nothing that a second one would mistake for a cluster.
+ * @throws Error of one line with what initdb said.
+ */
+export function createCluster(options: {
+  folder: string;
+  initdb: string;
+  account: PostgresAccount;
+  /** Whether the new files must survive a power failure. */
+  durable: boolean;
+}): string {
+  const { folder, account } = options;
+  const cluster = join(folder, 'cluster');
+  if (existsSync(cluster)) {
+    adopt(cluster, account);
+    return cluster;
+  }
+  const unfinished = join(folder, 'cluster.new');
+  rmSync(unfinished, { recursive: true, force: true });
+  const { file, args, ...credentials } = account.command(options.initdb, [
+    `--pgdata=${unfinished}`,
+    '--username=postgres',
+    `--pwfile=${join(folder, 'password')}`,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    // Sorts by code point and knows Unicode's letters, alike on every platform and whatever its locales.
+    '--locale=C',
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+    ...(options.durable ? [] : ['--no-sync']),
+  ]);
+  const result = spawnSync(file, args, {
+    cwd: '/',
+    env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C' },
+    encoding: 'utf8',
+    timeout: INITDB_TIMEOUT_MS,
+    ...credentials,
+  });
+  if (result.status !== 0) {
+    const said = (result.error?.message ?? result.stderr.trim()).replaceAll('\n', ' | ');
+    throw new Error(`PostgreSQL's initdb failed in ${folder}: ${said}`);
+  }
+  renameSync(unfinished, cluster);
+  return cluster;
+}
+
+/** The account's number differs between machines and images that share one folder. */
+function adopt(cluster: string, account: PostgresAccount): void {
+  if (account.owner === undefined || statSync(cluster).uid === account.owner.uid) return;
+  const { uid, gid } = account.owner;
+  const { status, stderr } = spawnSync('chown', ['-R', `${uid}:${gid}`, cluster], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${cluster} belongs to another user: ${stderr.trim()}`);
+}

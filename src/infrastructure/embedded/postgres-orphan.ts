@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { identify, isRunning, type ProcessIdentity, signal, waitForEnd, waitForEndSync } from '../process-identity.js';
+
+const FAST_STOP_TIMEOUT_MS = 10_000;
+const IMMEDIATE_STOP_TIMEOUT_MS = 5_000;
+
+/** Stops the server that a killed owner left running on this folder, if there is one. The caller holds the folder's lock. */
+export async function stopOrphanedPostgres(folder: string): Promise<void> {
+  const server = runningServer(folder);
+  if (server === undefined) return;
+  signal(server.pid, 'SIGINT');
+  if (await waitForEnd(server, FAST_STOP_TIMEOUT_MS)) return;
+  signal(server.pid, 'SIGQUIT');
+  if (await waitForEnd(server, IMMEDIATE_STOP_TIMEOUT_MS)) return;
+  signal(server.pid, 'SIGKILL');
+  await waitForEnd(server, IMMEDIATE_STOP_TIMEOUT_MS);
+}
+
+/**
+ * The same at once and without the event loop, for exit handlers. Not by SIGKILL while it can be helped: the server then leaves
+ * its shared memory behind.
+ */
+export function endOrphanedPostgresSync(folder: string): void {
+  const server = runningServer(folder);
+  if (server === undefined) return;
+  signal(server.pid, 'SIGQUIT');
+  if (!waitForEndSync(server, IMMEDIATE_STOP_TIMEOUT_MS)) signal(server.pid, 'SIGKILL');
+}
+
+function runningServer(folder: string): ProcessIdentity | undefined {
+  const cluster = join(folder, 'cluster');
+  const pidFile = join(cluster, 'postmaster.pid');
+  let pid: number;
+  try {
+    pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
+  } catch {
+    return undefined; // stopped in good order, or never started
+  }
+  const found = Number.isInteger(pid) && pid > 0 ? identify(pid) : undefined;
+  if (found === undefined) return undefined;
+  if (worksIn(pid, cluster)) return found;
+  // The number went to another program meanwhile, which PostgreSQL would take for a running server.
+  if (isRunning(found)) rmSync(pidFile);
+  return undefined;
+}
+
+/** A server's working folder is its cluster. */
+function worksIn(pid: number, cluster: string): boolean {
+  if (process.platform === 'linux') {
+    try {
+      return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(cluster);
+    } catch {
+      return false; // ended, or somebody else's process
+    }
+  }
+  const { stdout } = spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });
+  return stdout?.includes(cluster) ?? false;
+}

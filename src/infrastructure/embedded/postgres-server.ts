@@ -1,0 +1,175 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chownSync, closeSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { freePort } from '../free-port.js';
+import { signal } from '../process-identity.js';
+import { hasEnded, whenEnded } from './child-end.js';
+import { logSince, logTail, openLog } from './log-file.js';
+import { type PostgresAccount, postgresAccount } from './postgres-account.js';
+import { findPostgresBinaries } from './postgres-binaries.js';
+import { createCluster } from './postgres-cluster.js';
+import { stopOrphanedPostgres } from './postgres-orphan.js';
+
+export interface PostgresOptions {
+  /** Everything the server keeps is in here, between starts too. Made when it is missing. Two servers never share one. */
+  readonly folder: string;
+  /** Default: a free one, drawn at each start. */
+  readonly port?: number;
+  /** Default: `server.log` in the folder. */
+  readonly logFile?: string;
+  /** The database to make when it is missing. */
+  readonly database?: string;
+  /** Passed on to the server, e.g. `{ fsync: 'off' }`. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface PostgresServer {
+  /** With the password in it: not for logs. */
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Settles when the server has ended, for whatever reason. */
+  readonly ended: Promise<void>;
+  /**
+   * `fast` (default) rolls back what is running and writes everything down; `immediate` recovers at the next start instead.
+   * Returns when the process has ended; calling it again is harmless.
+   */
+  stop(mode?: 'fast' | 'immediate'): Promise<void>;
+}
+
+const START_TIMEOUT_MS = 60_000;
+const FAST_STOP_TIMEOUT_MS = 20_000;
+const IMMEDIATE_STOP_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+const POLL_INTERVAL_MS = 20;
+const START_ATTEMPTS = 5;
+const RETRY_DELAY_MS = 500;
+
+const SETTINGS: Readonly<Record<string, string>> = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  // A statement or a DETAIL line can carry what users wrote: neither belongs in a log.
+  log_min_error_statement: 'panic',
+  log_error_verbosity: 'terse',
+};
+
+/**
+ * Starts a private PostgreSQL server on loopback, in a process group of its own, so that Ctrl-C reaches only us. A server that
+ * a killed predecessor left running on the same folder is stopped first.
+ * @throws Error of one line when it cannot be had, with the end of the server's log where that tells why.
+ */
+export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
+  const folder = resolve(options.folder);
+  const database = options.database ?? 'parley';
+  const logFile = options.logFile ?? join(folder, 'server.log');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  await stopOrphanedPostgres(folder);
+
+  const binaries = await findPostgresBinaries();
+  const account = postgresAccount([binaries.postgres, join(folder, 'cluster')]);
+  if (account.owner) chownSync(folder, account.owner.uid, account.owner.gid);
+  const password = keepPassword(folder, account);
+  const cluster = createCluster({
+    folder,
+    initdb: binaries.initdb,
+    account,
+    durable: options.settings?.fsync !== 'off',
+  });
+
+  for (let attempt = 1; ; attempt += 1) {
+    const port = options.port ?? (await freePort());
+    const settings = { ...SETTINGS, ...options.settings };
+    const args = ['-D', cluster, '-p', String(port)];
+    for (const [name, value] of Object.entries(settings)) args.push('-c', `${name}=${value}`);
+    const log = openLog(logFile);
+    const { file, args: all, ...credentials } = account.command(binaries.postgres, args);
+    const child = spawn(file, all, {
+      detached: true,
+      stdio: ['ignore', log.descriptor, log.descriptor],
+      cwd: '/',
+      env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C' },
+      ...credentials,
+    });
+    const ended = whenEnded(child);
+    closeSync(log.descriptor);
+    const url = (name: string) => `postgresql://postgres:${password}@127.0.0.1:${port}/${name}`;
+    try {
+      await ready(url('postgres'), database, child, ended);
+    } catch (error) {
+      if (child.pid !== undefined) await stop(child, ended, 'immediate');
+      const said = logSince(logFile, log.size);
+      const portTaken = options.port === undefined && said.includes('Address already in use');
+      const stillHeld = said.includes('pre-existing shared memory block'); // by backends of a killed server, about to end
+      if (attempt < START_ATTEMPTS && (portTaken || stillHeld)) {
+        await sleep(RETRY_DELAY_MS);
+        continue;
+      }
+      throw new Error(`PostgreSQL did not start: ${(error as Error).message} (${logTail(logFile)})`, { cause: error });
+    }
+    return {
+      url: url(database),
+      port,
+      pid: child.pid as number,
+      ended,
+      stop: (mode = 'fast') => stop(child, ended, mode),
+    };
+  }
+}
+
+async function ready(adminUrl: string, database: string, child: ChildProcess, ended: Promise<void>): Promise<void> {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    if (child.pid === undefined) throw new Error(`${child.spawnfile} could not be started`);
+    if (hasEnded(child)) throw new Error('the server ended while starting');
+    const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+    client.on('error', () => undefined); // a broken connection also fails the call under way
+    try {
+      // Somebody else may listen on the port and never answer: the server's own end is then the news.
+      const connected = client.connect();
+      connected.catch(() => undefined); // awaited below, unless the server ends first
+      await Promise.race([connected, ended.then(() => Promise.reject(new Error('the server ended while starting')))]);
+      const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [database]);
+      if (rowCount === 0) await client.query(`CREATE DATABASE ${client.escapeIdentifier(database)}`);
+      return;
+    } catch (error) {
+      const { code } = error as { code?: string };
+      const startingUp = code === 'ECONNREFUSED' || code === '57P03';
+      if (!startingUp || Date.now() >= deadline) throw error;
+    } finally {
+      await client.end().catch(() => undefined); // was never connected
+    }
+    await sleep(POLL_INTERVAL_MS);
+  }
+}
+
+async function stop(child: ChildProcess, ended: Promise<void>, mode: 'fast' | 'immediate'): Promise<void> {
+  const pid = child.pid as number;
+  const running = () => !hasEnded(child);
+  const within = (ms: number) => Promise.race([ended, sleep(ms, undefined, { ref: false })]);
+  if (mode === 'fast' && running()) {
+    signal(pid, 'SIGINT');
+    await within(FAST_STOP_TIMEOUT_MS);
+  }
+  if (running()) {
+    signal(pid, 'SIGQUIT');
+    await within(IMMEDIATE_STOP_TIMEOUT_MS);
+  }
+  if (running()) signal(pid, 'SIGKILL');
+  await ended;
+}
+
+/** Drawn once per folder. Written before the cluster exists, so a cluster never outlives a start that forgot its password. */
+function keepPassword(folder: string, account: PostgresAccount): string {
+  const path = join(folder, 'password');
+  if (!existsSync(path)) {
+    rmSync(join(folder, 'cluster.new'), { recursive: true, force: true });
+    writeFileSync(path, randomBytes(24).toString('base64url'), { mode: 0o600 });
+  }
+  if (account.owner) chownSync(path, account.owner.uid, account.owner.gid); // initdb reads it
+  return readFileSync(path, 'utf8');
+}

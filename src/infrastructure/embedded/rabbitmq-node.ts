@@ -1,0 +1,164 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { signal } from '../process-identity.js';
+import { hasEnded, whenEnded } from './child-end.js';
+import { startPortMapper } from './erlang-port-mapper.js';
+import { logSince, logTail, openLog } from './log-file.js';
+import { forgetProcesses, recordProcess, stopOrphanedRabbitmq } from './rabbitmq-orphan.js';
+import { findRabbitmq } from './rabbitmq-program.js';
+import { chooseSettings, type NodeSettings, writeConfiguration } from './rabbitmq-settings.js';
+
+export { findRabbitmq };
+
+export interface RabbitmqOptions {
+  /** Everything the node keeps is in here, between starts too. Made when it is missing. Two nodes never share one. */
+  readonly folder: string;
+  /** The AMQP port: 5672 if it is free, else a free one, where none is given; 0 for any free one; else exactly this one. */
+  readonly port?: number;
+  /** The start script. Default: what `findRabbitmq()` finds. */
+  readonly program?: string;
+}
+
+export interface RabbitmqNode {
+  /** `amqp://guest:guest@127.0.0.1:<port>`: the user `guest` is let in from this machine only. */
+  readonly url: string;
+  readonly port: number;
+  /** HTTP, same user. */
+  readonly managementPort: number;
+  readonly nodeName: string;
+  /** The Erlang virtual machine. */
+  readonly pid: number;
+  /** Settles when the node has ended, for whatever reason. */
+  readonly ended: Promise<void>;
+  /** In good order: some 6 s, 5 of them the management plugin's. Returns when every process has ended; calling it again is harmless. */
+  stop(): Promise<void>;
+  /** At once. What was confirmed is still there at the next start on this folder. */
+  kill(): Promise<void>;
+}
+
+const START_TIMEOUT_MS = 120_000;
+const STOP_TIMEOUT_MS = 30_000;
+const PROBE_TIMEOUT_MS = 1_000;
+const POLL_INTERVAL_MS = 50;
+const START_ATTEMPTS = 3;
+
+/**
+ * Starts a private RabbitMQ node on loopback, with the management and consistent-hash plugins, in a process group of its own,
+ * so that Ctrl-C reaches only us. A node that a killed predecessor left running on the same folder is stopped first.
+ * @throws Error of one line when it cannot be had, with the end of the node's output
+ */
+export async function startRabbitmq(options: RabbitmqOptions): Promise<RabbitmqNode> {
+  const program = options.program ?? findRabbitmq();
+  if (program === undefined) throw new Error('RabbitMQ is not installed: there is no rabbitmq-server on the PATH');
+  const folder = resolve(options.folder);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  await stopOrphanedRabbitmq(folder);
+  const outputFile = join(folder, 'server.log');
+
+  for (let attempt = 1; ; attempt += 1) {
+    const settings = await chooseSettings(folder, options.port);
+    const { descriptor, size } = openLog(outputFile);
+    try {
+      return await launch(program, folder, settings, descriptor);
+    } catch (error) {
+      const portTaken = !options.port && /eaddrinuse|address (already )?in use/i.test(logSince(outputFile, size));
+      if (portTaken && attempt < START_ATTEMPTS) continue;
+      throw new Error(`RabbitMQ did not start: ${(error as Error).message} (${logTail(outputFile)})`, { cause: error });
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+}
+
+async function launch(program: string, folder: string, settings: NodeSettings, output: number): Promise<RabbitmqNode> {
+  const env = { ...surroundings(), ...writeConfiguration(folder, settings) };
+  const pidFile = join(folder, 'pid');
+  rmSync(pidFile, { force: true });
+  const mapper = await startPortMapper({
+    port: settings.epmdPort,
+    folder,
+    env,
+    output,
+    onStarted: (pid) => recordProcess(folder, 'epmd', pid),
+  });
+  const child = spawn(program, [], { detached: true, stdio: ['ignore', output, output], cwd: folder, env });
+  const ended = whenEnded(child);
+  const kill = async () => {
+    if (child.pid !== undefined) signal(-child.pid, 'SIGKILL'); // the virtual machine's little helpers too
+    await ended;
+    await mapper.stop();
+    forgetProcesses(folder);
+  };
+  try {
+    if (child.pid === undefined) throw new Error(`${program} could not be started`);
+    recordProcess(folder, 'node', child.pid);
+    await ready(settings.port, child);
+  } catch (error) {
+    await kill();
+    throw error;
+  }
+  const leader = child.pid;
+  return {
+    url: `amqp://guest:guest@127.0.0.1:${settings.port}`,
+    port: settings.port,
+    managementPort: settings.managementPort,
+    nodeName: settings.nodeName,
+    pid: virtualMachine(pidFile) ?? leader,
+    ended,
+    kill,
+    async stop() {
+      if (!hasEnded(child)) {
+        signal(leader, 'SIGTERM');
+        await Promise.race([ended, sleep(STOP_TIMEOUT_MS, undefined, { ref: false })]);
+      }
+      await kill();
+    },
+  };
+}
+
+/** Nothing of the caller's environment but where programs are: variables for another node would redirect this one. */
+function surroundings(): Record<string, string> {
+  return {
+    PATH: process.env.PATH ?? '/usr/bin:/bin',
+    LANG: 'C.UTF-8',
+    // Has the script become the virtual machine instead of waiting for one: its process is then the one we started.
+    RUNNING_UNDER_SYSTEMD: 'true',
+  };
+}
+
+async function ready(port: number, child: ChildProcess): Promise<void> {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while (!(await greets(port))) {
+    if (hasEnded(child)) throw new Error('the node ended while starting');
+    if (Date.now() >= deadline) throw new Error(`not ready within ${START_TIMEOUT_MS} ms`);
+    await sleep(POLL_INTERVAL_MS);
+  }
+}
+
+/** Whether a broker on this port answers AMQP's protocol header with its first frame. Its listener is the last thing a node opens. */
+function greets(port: number): Promise<boolean> {
+  return new Promise((resolveProbe) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    const done = (answer: boolean) => {
+      socket.destroy();
+      resolveProbe(answer);
+    };
+    socket.setTimeout(PROBE_TIMEOUT_MS, () => done(false));
+    socket.once('error', () => done(false));
+    socket.once('close', () => done(false));
+    socket.once('connect', () => socket.write(Buffer.from('AMQP\x00\x00\x09\x01', 'latin1')));
+    socket.once('data', () => done(true));
+  });
+}
+
+function virtualMachine(pidFile: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(pidFile, 'utf8').trim());
+    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+  } catch {
+    return undefined; // not every version writes it
+  }
+}

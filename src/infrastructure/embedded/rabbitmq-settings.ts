@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort, isPortFree } from '../free-port.js';
+
+/** What a node keeps between starts: its data belongs to its name, and people note its ports. */
+export interface NodeSettings {
+  readonly nodeName: string;
+  readonly port: number;
+  readonly managementPort: number;
+  readonly distributionPort: number;
+  readonly epmdPort: number;
+}
+
+/** A message is no larger than this, property frame apart. */
+const MAX_MESSAGE_BYTES = 512 * 1024;
+const MAX_LOG_BYTES = 8 * 1024 * 1024;
+const DEFAULT_AMQP_PORT = 5672;
+const DEFAULT_MANAGEMENT_PORT = 15672;
+
+/**
+ * Reads the folder's settings, or draws them. A port that somebody else uses by now is drawn anew.
+ * @param wanted the AMQP port: `undefined` for 5672 if it is free, 0 for any free one; another one is taken as it is
+ */
+export async function chooseSettings(folder: string, wanted: number | undefined): Promise<NodeSettings> {
+  const file = join(folder, 'node.json');
+  const kept: Partial<NodeSettings> = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as NodeSettings)
+    : { nodeName: `node-${randomBytes(4).toString('hex')}@localhost` };
+  const usual = wanted === undefined;
+  const settings: NodeSettings = {
+    nodeName: kept.nodeName as string,
+    port: wanted ? wanted : await firstFree(usual ? DEFAULT_AMQP_PORT : undefined, kept.port),
+    managementPort: await firstFree(usual ? DEFAULT_MANAGEMENT_PORT : undefined, kept.managementPort),
+    distributionPort: await firstFree(kept.distributionPort),
+    epmdPort: await firstFree(kept.epmdPort),
+  };
+  writeFileSync(file, JSON.stringify(settings), { mode: 0o600 });
+  return settings;
+}
+
+/** Everything on 127.0.0.1 and nowhere else. Writes the files into the folder, answers the environment that names them. */
+export function writeConfiguration(folder: string, settings: NodeSettings): Record<string, string> {
+  const configuration = [
+    `listeners.tcp.1 = 127.0.0.1:${settings.port}`,
+    'management.tcp.ip = 127.0.0.1',
+    `management.tcp.port = ${settings.managementPort}`,
+    `max_message_size = ${MAX_MESSAGE_BYTES}`,
+    'log.file.level = warning',
+    `log.file.rotation.size = ${MAX_LOG_BYTES}`,
+    'log.file.rotation.count = 1',
+    'log.console = false',
+  ];
+  writeFileSync(join(folder, 'rabbitmq.conf'), `${configuration.join('\n')}\n`);
+  writeFileSync(join(folder, 'enabled_plugins'), '[rabbitmq_management,rabbitmq_consistent_hash_exchange].\n');
+  return {
+    HOME: folder, // the cookie
+    RABBITMQ_NODENAME: settings.nodeName,
+    RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
+    RABBITMQ_NODE_PORT: String(settings.port),
+    RABBITMQ_DIST_PORT: String(settings.distributionPort),
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    ERL_EPMD_PORT: String(settings.epmdPort),
+    ERL_EPMD_ADDRESS: '127.0.0.1',
+    RABBITMQ_MNESIA_BASE: join(folder, 'mnesia'),
+    RABBITMQ_LOG_BASE: join(folder, 'log'),
+    RABBITMQ_PID_FILE: join(folder, 'pid'),
+    RABBITMQ_CONFIG_FILE: join(folder, 'rabbitmq.conf'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, 'enabled_plugins'),
+    RABBITMQ_CONF_ENV_FILE: join(folder, 'none'), // the system's own settings are not ours
+    RABBITMQ_ADVANCED_CONFIG_FILE: join(folder, 'none'),
+  };
+}
+
+async function firstFree(...candidates: (number | undefined)[]): Promise<number> {
+  for (const port of candidates) {
+    if (port !== undefined && (await isPortFree(port))) return port;
+  }
+  return freePort();
+}

@@ -1,0 +1,152 @@
+/**
+ * JSON Web Tokens (RFC 7519): verifying by a shared secret or a published key set, and signing with the secret.
+ *
+ * The algorithm is pinned by the kind of key, never taken from the token: a secret verifies HS256 alone, a key set only the
+ * asymmetric ones, so that a public key can never be taken for a secret (RFC 8725, section 3.1).
+ */
+import {
+  createRemoteJWKSet,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  type JWTVerifyResult,
+  jwtVerify,
+  SignJWT,
+} from 'jose';
+
+export const SECRET_ALGORITHM = 'HS256';
+export const KEY_SET_ALGORITHMS = [
+  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
+  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
+];
+
+/** How far the signer's clock may be ahead of ours, for `nbf`. Expiry is judged without it. */
+export const CLOCK_TOLERANCE_SECONDS = 5;
+export const KEY_SET_FETCH_TIMEOUT_MS = 5_000;
+/** A fetched key set serves this long; so long does a withdrawn key stay good. */
+export const KEY_SET_MAX_AGE_MS = 10 * 60_000;
+/** An unknown key id makes us fetch anew, at most this often. */
+export const KEY_SET_COOLDOWN_MS = 30_000;
+
+export interface JwtSettings {
+  keys: { secret: string } | { keySetUrl: URL };
+  issuer?: string | undefined;
+  audience?: string | undefined;
+}
+
+export type JwtResult = { ok: true; claims: JWTPayload } | { ok: false; reason: string };
+
+/** The key set cannot be fetched or read. */
+export class KeysUnavailable extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'KeysUnavailable';
+  }
+}
+
+export class JwtVerifier {
+  private readonly check: (token: string, options: JWTVerifyOptions) => Promise<JWTVerifyResult>;
+  private readonly expected: JWTVerifyOptions;
+
+  constructor(settings: JwtSettings) {
+    const { keys, issuer, audience } = settings;
+    this.expected = {
+      algorithms: 'secret' in keys ? [SECRET_ALGORITHM] : KEY_SET_ALGORITHMS,
+      requiredClaims: ['exp', 'sub'],
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      ...(issuer === undefined ? {} : { issuer }),
+      ...(audience === undefined ? {} : { audience }),
+    };
+    if ('secret' in keys) {
+      const secret = new TextEncoder().encode(keys.secret);
+      this.check = (token, options) => jwtVerify(token, secret, options);
+    } else {
+      const keySet = fetchedKeySet(keys.keySetUrl);
+      this.check = (token, options) => jwtVerify(token, keySet, options);
+    }
+  }
+
+  /**
+   * The token's claims, if it is signed, meant for us, and expired by less than `graceSeconds`; else why not, in one line. Rejects
+   * with `KeysUnavailable` alone.
+   */
+  async verify(
+    token: string,
+    { graceSeconds, now = new Date() }: { graceSeconds: number; now?: Date },
+  ): Promise<JwtResult> {
+    let claims: JWTPayload;
+    try {
+      claims = (await this.check(token, { ...this.expected, currentDate: now })).payload;
+    } catch (cause) {
+      if (cause instanceof KeysUnavailable) throw cause;
+      if (!(cause instanceof errors.JOSEError)) throw new KeysUnavailable('the key cannot be used', { cause });
+      // Expiry is the last thing that is checked, so everything else holds; whether it is too late is decided below.
+      if (!(cause instanceof errors.JWTExpired)) return { ok: false, reason: reasonOf(cause) };
+      claims = cause.payload;
+    }
+    if (typeof claims.exp !== 'number' || claims.exp + graceSeconds <= now.getTime() / 1000)
+      return { ok: false, reason: 'the token has expired' };
+    return { ok: true, claims };
+  }
+}
+
+function reasonOf(cause: errors.JOSEError): string {
+  if (cause instanceof errors.JWTClaimValidationFailed)
+    return cause.reason === 'missing'
+      ? `the token lacks the claim ${cause.claim}`
+      : `the token's claim ${cause.claim} is not what is expected`;
+  if (cause instanceof errors.JOSEAlgNotAllowed) return 'the token is signed with an algorithm that is not accepted';
+  if (cause instanceof errors.JWSSignatureVerificationFailed) return "the token's signature does not verify";
+  if (cause instanceof errors.JWKSNoMatchingKey) return 'the token is signed with an unknown key';
+  if (cause instanceof errors.JWKSMultipleMatchingKeys) return 'the token does not say which key it is signed with';
+  return 'the token cannot be read';
+}
+
+function fetchedKeySet(url: URL): JWTVerifyGetKey {
+  const keySet = createRemoteJWKSet(url, {
+    timeoutDuration: KEY_SET_FETCH_TIMEOUT_MS,
+    cacheMaxAge: KEY_SET_MAX_AGE_MS,
+    cooldownDuration: KEY_SET_COOLDOWN_MS,
+  });
+  return async (header, token) => {
+    try {
+      return await keySet(header, token);
+    } catch (cause) {
+      // These say something about the token; everything else is about the key set.
+      if (
+        cause instanceof errors.JWKSNoMatchingKey ||
+        cause instanceof errors.JWKSMultipleMatchingKeys ||
+        cause instanceof errors.JOSENotSupported
+      )
+        throw cause;
+      throw new KeysUnavailable('the key set cannot be had', { cause });
+    }
+  };
+}
+
+export interface TokenClaims {
+  subject: string;
+  issuer?: string | undefined;
+  audience?: string | undefined;
+  /** Further claims. */
+  claims?: Record<string, unknown>;
+}
+
+/** Signs a token (HS256) that is good for `ttlSeconds` from `now`. */
+export async function signToken(
+  secret: string,
+  { subject, issuer, audience, claims = {} }: TokenClaims,
+  ttlSeconds: number,
+  now = new Date(),
+): Promise<string> {
+  const issuedAt = Math.floor(now.getTime() / 1000);
+  const token = new SignJWT(claims)
+    .setProtectedHeader({ alg: SECRET_ALGORITHM, typ: 'JWT' })
+    .setSubject(subject)
+    .setIssuedAt(issuedAt)
+    .setExpirationTime(issuedAt + ttlSeconds);
+  if (issuer !== undefined) token.setIssuer(issuer);
+  if (audience !== undefined) token.setAudience(audience);
+  return token.sign(new TextEncoder().encode(secret));
+}

@@ -1,0 +1,109 @@
+import { isSpanContextValid, trace } from '@opentelemetry/api';
+import winston from 'winston';
+import { redact } from './log-redaction.js';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/**
+ * What code that logs is given. Fields say what the line is about; an `Error` among them is written with its name, message,
+ * stack, code and cause. Fields named like a secret or like a text of a user's (`token`, `authorization`, `password`, `body`,
+ * …) are left out, at any depth.
+ */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+export interface ProcessLogger extends Logger {
+  /** Settles when every line has been handed to the system. Nothing may be logged after it. */
+  close(): Promise<void>;
+}
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  /** `json`: one object a line with `time`, `level`, `message`, `service`, `traceId` and `spanId` where there are any, and the fields. */
+  readonly format: 'json' | 'pretty';
+  readonly service: string;
+  /** Default: standard error. Standard output belongs to what a command answers. */
+  readonly output?: NodeJS.WritableStream;
+}
+
+export function createLogger(options: LoggerOptions): ProcessLogger {
+  const output = options.output ?? process.stderr;
+  const winstonLogger = winston.createLogger({
+    level: options.level,
+    levels: { error: 0, warn: 1, info: 2, debug: 3 },
+    format: winston.format.printf((info) => (options.format === 'json' ? json(info) : pretty(info))),
+    transports: [new winston.transports.Stream({ stream: output, eol: '\n' })],
+  });
+  const write = (level: LogLevel, message: string, fields: LogFields = {}) => {
+    if (!winstonLogger.isLevelEnabled(level)) return;
+    const line = {
+      ...redact(fields),
+      time: new Date().toISOString(),
+      service: options.service,
+      ...traceFields(fields),
+    };
+    winstonLogger.log({ level, message, [LINE]: line });
+  };
+  let closed: Promise<void> | undefined;
+  return {
+    debug: (message, fields) => write('debug', message, fields),
+    info: (message, fields) => write('info', message, fields),
+    warn: (message, fields) => write('warn', message, fields),
+    error: (message, fields) => write('error', message, fields),
+    close() {
+      closed ??= new Promise<void>((resolve) => {
+        winstonLogger.once('finish', () => output.write('', () => resolve()));
+        winstonLogger.end();
+      });
+      return closed;
+    },
+  };
+}
+
+/** Settles when every line has been handed to the system. */
+export function closeLogger(logger: ProcessLogger): Promise<void> {
+  return logger.close();
+}
+
+/** Apart from winston's own properties: a field named `message` or `level` must not overwrite them, nor be merged into them. */
+const LINE = Symbol('line');
+
+type Info = winston.Logform.TransformableInfo;
+
+function json(info: Info): string {
+  const { time, service, ...fields } = info[LINE] as Record<string, unknown>;
+  return JSON.stringify({ ...fields, time, level: info.level, message: info.message, service });
+}
+
+const COLOURS: Readonly<Record<string, number>> = { error: 31, warn: 33, info: 32, debug: 90 };
+
+function pretty(info: Info): string {
+  const { time, service: _service, ...fields } = info[LINE] as Record<string, unknown>;
+  const level = info.level.toUpperCase().padEnd(5);
+  const coloured = process.stderr.isTTY ? `\u001b[${COLOURS[info.level]}m${level}\u001b[0m` : level;
+  const stacks: string[] = [];
+  const words = Object.entries(fields).map(([name, value]) => {
+    if (isErrorRecord(value)) {
+      stacks.push(value.stack);
+      return `${name}=${JSON.stringify(value.message)}`;
+    }
+    return `${name}=${typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)}`;
+  });
+  const head = [String(time).slice(11, 23), coloured, info.message, ...words].join(' ');
+  return [head, ...stacks.map((stack) => stack.replace(/^/gm, '    '))].join('\n');
+}
+
+function isErrorRecord(value: unknown): value is { message: string; stack: string } {
+  return typeof value === 'object' && value !== null && 'stack' in value && typeof value.stack === 'string';
+}
+
+function traceFields(fields: LogFields): Record<string, unknown> {
+  if (fields.traceId !== undefined) return {}; // an explicit one has come with the fields
+  const context = trace.getActiveSpan()?.spanContext();
+  return context && isSpanContextValid(context) ? { traceId: context.traceId, spanId: context.spanId } : {};
+}

@@ -1,0 +1,71 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Meter } from '@opentelemetry/api';
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+
+export interface Metrics {
+  /** Makes the process's counters, histograms and gauges. */
+  readonly meter: Meter;
+  /** Answers with all of them in Prometheus' text format. */
+  handler(request: IncomingMessage, response: ServerResponse): void;
+  shutdown(): Promise<void>;
+}
+
+const EVENT_LOOP_RESOLUTION_MS = 20;
+const NANOSECONDS_PER_SECOND = 1e9;
+const MICROSECONDS_PER_SECOND = 1e6;
+
+/** @param name of the instruments' scope */
+export function startMetrics(name = 'process'): Metrics {
+  // Served by the caller's own server, beside health.
+  const exporter = new PrometheusExporter({ preventServerStart: true });
+  const provider = new MeterProvider({ readers: [exporter] });
+  const meter = provider.getMeter(name);
+  const stop = observeProcess(meter);
+  return {
+    meter,
+    handler: (request, response) => exporter.getMetricsRequestHandler(request, response),
+    async shutdown() {
+      stop();
+      await provider.shutdown();
+    },
+  };
+}
+
+function observeProcess(meter: Meter): () => void {
+  meter
+    .createObservableGauge('process_resident_memory_bytes', { description: 'Memory held by the process', unit: 'By' })
+    .addCallback((result) => result.observe(process.memoryUsage.rss()));
+  meter
+    .createObservableGauge('process_heap_used_bytes', { description: 'JavaScript heap in use', unit: 'By' })
+    .addCallback((result) => result.observe(process.memoryUsage().heapUsed));
+  meter
+    .createObservableGauge('process_uptime_seconds', { description: 'Time since the process started', unit: 's' })
+    .addCallback((result) => result.observe(process.uptime()));
+  meter
+    .createObservableCounter('process_cpu_seconds', { description: 'Processor time used, by mode', unit: 's' })
+    .addCallback((result) => {
+      const { user, system } = process.cpuUsage();
+      result.observe(user / MICROSECONDS_PER_SECOND, { mode: 'user' });
+      result.observe(system / MICROSECONDS_PER_SECOND, { mode: 'system' });
+    });
+
+  const delay = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
+  delay.enable();
+  meter
+    .createObservableGauge('process_event_loop_delay_seconds', {
+      description: 'How late timers fired since the last reading, by quantile',
+      unit: 's',
+    })
+    .addCallback((result) => {
+      // Until the first sample the histogram is empty, and its quantiles mean nothing.
+      if (delay.count > 0) {
+        result.observe(delay.percentile(50) / NANOSECONDS_PER_SECOND, { quantile: '0.5' });
+        result.observe(delay.percentile(99) / NANOSECONDS_PER_SECOND, { quantile: '0.99' });
+        result.observe(delay.max / NANOSECONDS_PER_SECOND, { quantile: '1' });
+      }
+      delay.reset();
+    });
+  return () => delay.disable();
+}

@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { type Migration, matchesChecksum, readMigrations } from './migration-files.js';
+
+export interface MigrationOptions {
+  readonly url: string;
+  /** Holds one folder per migration, applied in the order of their names, each with a `migration.sql`. */
+  readonly folder: string;
+  readonly log?: (message: string, fields: Record<string, unknown>) => void;
+}
+
+/** The number that Prisma's own engine locks by, so that the two exclude each other too. */
+const ADVISORY_LOCK = 72707369;
+/** Somebody else's migrations may take their time. */
+const LOCK_TIMEOUT_MS = 10 * 60_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** As Prisma's engine makes it. */
+const CREATE_TABLE = `CREATE TABLE _prisma_migrations (
+    id                      VARCHAR(36) PRIMARY KEY NOT NULL,
+    checksum                VARCHAR(64) NOT NULL,
+    finished_at             TIMESTAMPTZ,
+    migration_name          VARCHAR(255) NOT NULL,
+    logs                    TEXT,
+    rolled_back_at          TIMESTAMPTZ,
+    started_at              TIMESTAMPTZ NOT NULL DEFAULT now(),
+    applied_steps_count     INTEGER NOT NULL DEFAULT 0
+)`;
+
+/** SQLSTATE active_sql_transaction: the statement (`CREATE INDEX CONCURRENTLY`, …) refuses to run inside a transaction. */
+const NOT_IN_A_TRANSACTION = '25001';
+
+/**
+ * Applies what is missing, one caller at a time however many start at once, and keeps the record exactly where and as Prisma's
+ * `migrate deploy` does: each of the two finds nothing to do after the other.
+ * @returns the names of the migrations applied by this call, in order
+ * @throws Error of one line for an applied migration whose file was edited, for one that failed earlier and was not resolved,
+ *   for one that fails now, and for a database that holds tables but no history
+ */
+export async function migrate(options: MigrationOptions): Promise<string[]> {
+  const migrations = await readMigrations(options.folder);
+  return withConnection(options.url, async (client) => {
+    await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]); // let go with the connection
+    await client.query('RESET lock_timeout');
+    if (!(await historyExists(client))) {
+      await refuseForeignTables(client);
+      await client.query(CREATE_TABLE);
+    }
+    const missing = await findMissing(client, migrations, options);
+    for (const migration of missing) {
+      await apply(client, migration);
+      options.log?.('migration applied', { migration: migration.name });
+    }
+    return missing.map(({ name }) => name);
+  });
+}
+
+/**
+ * The names of the migrations that `migrate` would apply; changes nothing.
+ * @throws as `migrate` does for an edited or a failed one
+ */
+export async function pendingMigrations(options: MigrationOptions): Promise<string[]> {
+  const migrations = await readMigrations(options.folder);
+  return withConnection(options.url, async (client) => {
+    const missing = (await historyExists(client)) ? await findMissing(client, migrations, options) : migrations;
+    return missing.map(({ name }) => name);
+  });
+}
+
+/**
+ * Prisma's engine records the start, sends the script as one simple query (which PostgreSQL runs as one transaction), and
+ * records the end; killed in between it leaves a row without an end, which blocks every later start until somebody resolves it
+ * by hand. Here script and record are one transaction: a killed run leaves nothing, and the next one starts afresh. A failed
+ * script leaves the same row as with Prisma. Statements that refuse a transaction run Prisma's way.
+ */
+async function apply(client: pg.Client, migration: Migration): Promise<void> {
+  const id = randomUUID();
+  try {
+    await client.query('BEGIN');
+    await recordStart(client, id, migration);
+    await client.query(migration.script);
+    await recordEnd(client, id);
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK');
+    if ((error as pg.DatabaseError).code === NOT_IN_A_TRANSACTION) await applyUnwrapped(client, id, migration);
+    else await fail(client, id, migration, error as pg.DatabaseError);
+  }
+}
+
+async function applyUnwrapped(client: pg.Client, id: string, migration: Migration): Promise<void> {
+  await recordStart(client, id, migration);
+  try {
+    await client.query(migration.script);
+  } catch (error) {
+    await fail(client, id, migration, error as pg.DatabaseError);
+  }
+  await recordEnd(client, id);
+}
+
+async function recordStart(client: pg.Client, id: string, migration: Migration): Promise<void> {
+  await client.query(
+    `INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at)
+     VALUES ($1, $2, $3, clock_timestamp()) ON CONFLICT (id) DO NOTHING`,
+    [id, migration.checksum, migration.name],
+  );
+}
+
+async function recordEnd(client: pg.Client, id: string): Promise<void> {
+  await client.query(
+    'UPDATE _prisma_migrations SET finished_at = clock_timestamp(), applied_steps_count = 1 WHERE id = $1',
+    [id],
+  );
+}
+
+async function fail(client: pg.Client, id: string, migration: Migration, error: pg.DatabaseError): Promise<never> {
+  await recordStart(client, id, migration); // the first one went with the transaction
+  const logs = [
+    `A migration failed to apply. Migration name: ${migration.name}`,
+    `Database error code: ${error.code ?? 'none'}`,
+    `Database error: ${error.message}`,
+  ].join('\n\n');
+  await client.query('UPDATE _prisma_migrations SET logs = $2 WHERE id = $1', [id, logs]);
+  throw new Error(`migration ${migration.name} failed: ${error.message} (${error.code ?? 'no code'})`, {
+    cause: error,
+  });
+}
+
+async function findMissing(
+  client: pg.Client,
+  migrations: readonly Migration[],
+  options: MigrationOptions,
+): Promise<Migration[]> {
+  const { rows } = await client.query<{ name: string; checksum: string; finished: boolean }>(
+    `SELECT migration_name AS name, checksum, finished_at IS NOT NULL AS finished
+     FROM _prisma_migrations WHERE rolled_back_at IS NULL ORDER BY started_at`,
+  );
+  const failed = rows.find(({ finished }) => !finished);
+  if (failed) {
+    throw new Error(
+      `migration ${failed.name} failed earlier: repair the database where needed, then mark it with ` +
+        `"prisma migrate resolve --rolled-back ${failed.name}" or by setting rolled_back_at in its row of _prisma_migrations`,
+    );
+  }
+  const applied = new Map(rows.map(({ name, checksum }) => [name, checksum]));
+  for (const migration of migrations) {
+    const checksum = applied.get(migration.name);
+    if (checksum !== undefined && !matchesChecksum(migration, checksum)) {
+      throw new Error(
+        `migration ${migration.name} was edited after it was applied: restore its file and add a new one`,
+      );
+    }
+  }
+  const here = new Set(migrations.map(({ name }) => name));
+  const unknown = [...applied.keys()].filter((name) => !here.has(name));
+  // An older release beside a newer one: no reason to stop.
+  if (unknown.length > 0) options.log?.('the database has migrations that this release does not know', { unknown });
+  return migrations.filter(({ name }) => !applied.has(name));
+}
+
+async function historyExists(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ found: boolean }>(
+    `SELECT to_regclass('_prisma_migrations') IS NOT NULL AS found`,
+  );
+  return rows[0]?.found ?? false;
+}
+
+/** As Prisma does: tables without a history mean that the address is somebody else's database. */
+async function refuseForeignTables(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename LIMIT 1',
+  );
+  const table = rows[0]?.name;
+  if (table === undefined) return;
+  throw new Error(`the database is not empty (it has a table ${table}) and was never migrated: give it an empty one`);
+}
+
+async function withConnection<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  client.on('error', () => undefined); // a broken connection also fails the call under way
+  await client.connect();
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+}

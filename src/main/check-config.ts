@@ -1,0 +1,12 @@
+import { readSettings } from './settings.js';
+
+/** What each variable is and where it came from, secrets hidden; exit 1 on a fault. */
+export function checkConfig(): void {
+  const { entries, faults } = readSettings([]);
+  const nameWidth = Math.max(...entries.map(({ name }) => name.length));
+  const valueWidth = Math.max(...entries.map(({ shown }) => shown.length), 1);
+  for (const { name, source, shown, describe } of entries)
+    console.log(`${name.padEnd(nameWidth)}  ${(shown || '-').padEnd(valueWidth)}  ${source.padEnd(11)}  ${describe}`);
+  for (const fault of faults) console.error(`parley: ${fault}`);
+  if (faults.length > 0) process.exitCode = 1;
+}

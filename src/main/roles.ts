@@ -1,0 +1,147 @@
+/** The roles a process can have, composed. Each is a service: started in order, stopped in reverse. */
+import { hostname } from 'node:os';
+import { v7 } from 'uuid';
+import { CaslDecisionPoint } from '../adapters/casl/default-policy.js';
+import { createApi } from '../adapters/http/api.js';
+import { RestServer } from '../adapters/http/rest-server.js';
+import { JwtActorProof } from '../adapters/jwt/actor-proof.js';
+import { WorkerMetrics } from '../adapters/telemetry/worker-metrics.js';
+import { BatchDecider } from '../application/batch/decide-batch.js';
+import { PolicyEnforcementPoint } from '../application/policy/enforcement.js';
+import type { StoreError } from '../application/ports/command-store.js';
+import { BatchRunner } from '../application/worker/batch-runner.js';
+import type { StepListener } from '../application/worker/steps.js';
+import { Worker } from '../application/worker/worker.js';
+import { decodeCommand } from '../contract/decode-command.js';
+import { JwtVerifier } from '../infrastructure/jwt.js';
+import type { Service } from '../infrastructure/process-life.js';
+import { type ProcessBasics, service } from './process-basics.js';
+import { type Settings, StartFault } from './settings.js';
+import type { Store } from './store.js';
+import type { Transport } from './transport.js';
+
+/** A worker that has not heard from the registry for this long is not ready. */
+const REGISTRY_SILENCE_MS = 5_000;
+
+export interface RoleContext extends ProcessBasics {
+  settings: Settings;
+  store: Store;
+  transport: Transport;
+}
+
+export function newWorkerId(): string {
+  return `${hostname().slice(0, 40)}-${process.pid}-${v7().slice(-6)}`;
+}
+
+function actorProof(settings: Settings): JwtActorProof {
+  const { jwtSecret, jwtJwksUrl, jwtIssuer, jwtAudience } = settings;
+  if (jwtSecret === undefined && jwtJwksUrl === undefined)
+    throw new StartFault(['JWT_SECRET or JWT_JWKS_URL is required']);
+  const keys = jwtJwksUrl === undefined ? { secret: jwtSecret ?? '' } : { keySetUrl: new URL(jwtJwksUrl) };
+  return new JwtActorProof(new JwtVerifier({ keys, issuer: jwtIssuer, audience: jwtAudience }));
+}
+
+/** Commands → store → events. `steps` is for tests that stop a worker at a named point. */
+export function workerRole(context: RoleContext, workerId: string, steps?: StepListener): Service {
+  const { settings, store, transport, logger, health, metrics } = context;
+  const observer = new WorkerMetrics(metrics.meter);
+  const clock = () => new Date();
+  let storeTrouble: StoreError | null = null;
+  let worker: Worker | null = null;
+
+  const start = async () => {
+    const runner = new BatchRunner({
+      store: store.commands,
+      decider: new BatchDecider(new PolicyEnforcementPoint(new CaslDecisionPoint())),
+      observer,
+      logger,
+      clock,
+      poisonAttempts: settings.poisonAttempts,
+      onStoreTrouble: (error) => {
+        storeTrouble = error;
+      },
+    });
+    const running = new Worker({
+      workerId,
+      partitions: settings.partitions,
+      receiptRetentionMs: settings.receiptRetentionMs,
+      registry: store.registry,
+      store: store.commands,
+      source: transport.source,
+      receipts: transport.receipts,
+      deadLetters: transport.deadLetters,
+      runner,
+      reader: {
+        decode: decodeCommand,
+        proof: settings.actorProof === 'jwt' ? actorProof(settings) : null,
+        proofGraceSeconds: settings.actorProofGraceMs / 1000,
+      },
+      publisher: {
+        log: store.log,
+        sink: transport.sink,
+        observer,
+        logger,
+        render: { storeId: await store.log.storeId(), recipientsMax: settings.eventRecipientsMax },
+      },
+      observer,
+      logger,
+      clock,
+      isTransportReady: () => transport.health().ok,
+      steps,
+    });
+    observer.watch(
+      () => running.status,
+      () => transport.queueDepths(),
+    );
+    health.add('worker', () => {
+      const { heardAt, partitions } = running.status;
+      if (storeTrouble !== null) return { ok: false, detail: `the store does not answer: ${storeTrouble.message}` };
+      if (heardAt === null || clock().getTime() - heardAt.getTime() > REGISTRY_SILENCE_MS)
+        return { ok: false, detail: 'no word from the registry' };
+      const stuck = partitions.filter(({ obstacle }) => obstacle !== null);
+      if (stuck.length > 0)
+        return {
+          ok: false,
+          detail: stuck
+            .map(({ partition, obstacle, unpublished }) => `partition ${partition}: ${unpublished} events ${obstacle}`)
+            .join('; '),
+        };
+      const owned = partitions.filter(({ epoch }) => epoch !== null).map(({ partition }) => partition);
+      return { ok: true, detail: `owns ${owned.length === 0 ? 'none' : owned.join(', ')}` };
+    });
+    worker = running;
+    running.start();
+    logger.info('worker', { workerId, partitions: settings.partitions });
+  };
+  return service('worker', start, async () => worker?.stop());
+}
+
+/** REST: queries from the store, commands through the same door as every producer's. */
+export function apiRole(context: RoleContext, host: string, onListening?: (port: number) => void): Service {
+  const { settings, store, transport, logger, health } = context;
+  let server: RestServer | null = null;
+  const start = async () => {
+    const app = createApi({
+      queries: store.queries,
+      door: transport.door,
+      log: store.log,
+      verifier: actorProof(settings),
+      cursorSecret: await store.cursorSecret(),
+      storeId: await store.log.storeId(),
+      health: () => health.report(),
+      logger,
+      settings: {
+        receiptWaitMs: settings.receiptWaitMs,
+        recipientsMax: settings.eventRecipientsMax,
+        namespace: settings.namespace,
+        rateLimitRequests: settings.rateLimitRequests,
+        rateLimitWindowSeconds: settings.rateLimitWindowMs / 1000,
+        allowedOrigins: settings.allowedOrigins ?? [],
+      },
+    });
+    server = new RestServer(app, { port: settings.port, host }, logger);
+    await server.start();
+    onListening?.(server.port);
+  };
+  return service('api', start, async () => server?.stop());
+}

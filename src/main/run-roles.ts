@@ -1,0 +1,37 @@
+import { runServices } from '../infrastructure/process-life.js';
+import { OpsService, processBasics } from './process-basics.js';
+import { apiRole, newWorkerId, workerRole } from './roles.js';
+import { requireSettings, StartFault } from './settings.js';
+import { StoreService } from './store.js';
+import { amqpTransport } from './transport.js';
+
+const ROLES = ['worker', 'api'] as const;
+type Role = (typeof ROLES)[number];
+
+function isRole(name: string): name is Role {
+  return (ROLES as readonly string[]).includes(name);
+}
+
+/** Runs roles in this process, on the database and the broker that the environment names. */
+export async function runRoles(names: readonly string[]): Promise<void> {
+  const unknown = names.filter((name) => !isRole(name));
+  if (unknown.length > 0)
+    throw new StartFault([`no role is called ${unknown.join(', ')}; there are ${ROLES.join(', ')}`]);
+  const roles = [...new Set(names.filter(isRole))];
+  const settings = requireSettings(...roles);
+  const { databaseUrl = '', amqpUrl = '', opsPort, host = '0.0.0.0' } = settings;
+  const basics = processBasics(settings, roles.join('+'));
+  const workerId = newWorkerId();
+  const store = new StoreService(settings, basics, databaseUrl, 'ring');
+  const transport = amqpTransport(amqpUrl, settings, basics, store.registry, workerId);
+  const context = { ...basics, settings, store, transport };
+  await runServices(
+    [
+      new OpsService(basics, opsPort, host),
+      store,
+      transport,
+      ...roles.map((role) => (role === 'worker' ? workerRole(context, workerId) : apiRole(context, host))),
+    ],
+    { logger: basics.logger },
+  );
+}

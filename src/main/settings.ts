@@ -1,0 +1,206 @@
+/** Every environment variable Parley reads: `.env.example` lists the same, and a test holds the two together. */
+import type { TopologySettings } from '../contract/topology.js';
+import { readConfig, variable } from '../infrastructure/config.js';
+import { byteSize, duration, integer, oneOf, port, text, url } from '../infrastructure/config-values.js';
+
+const NAMESPACE = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/;
+export const JWT_SECRET_MIN_LENGTH = 32;
+
+export interface DispatchQueue {
+  name: string;
+  bindings: string[];
+}
+
+/** `name=binding,binding;name=binding`, or `none`. */
+export function parseDispatchQueues(value: string): DispatchQueue[] {
+  if (value === 'none') return [];
+  return value.split(';').map((part) => {
+    const [name = '', keys = ''] = part.split('=').map((word) => word.trim());
+    const bindings = keys.split(',').map((key) => key.trim());
+    if (name === '' || name.length > 255 || bindings.some((key) => key === '' || key.length > 255))
+      throw new Error('must be name=binding,binding;name=… or none');
+    return { name, bindings };
+  });
+}
+
+export const variables = {
+  databaseUrl: variable({
+    name: 'DATABASE_URL',
+    parse: url('postgresql', 'postgres'),
+    describe: 'PostgreSQL; in dev a private one in DATA_DIR where unset',
+  }),
+  databasePoolSize: variable({
+    name: 'DATABASE_POOL_SIZE',
+    parse: integer({ min: 2, max: 200 }),
+    default: '12',
+    describe: 'Most database connections of one process',
+  }),
+  amqpUrl: variable({
+    name: 'AMQP_URL',
+    parse: url('amqp', 'amqps'),
+    describe: 'RabbitMQ; in dev a private node in DATA_DIR where unset and installed, else the in-process transport',
+  }),
+  port: variable({ name: 'PORT', parse: port, default: '8002', describe: 'REST' }),
+  opsPort: variable({ name: 'OPS_PORT', parse: port, default: '8003', describe: '/livez, /readyz, /metrics' }),
+  host: variable({
+    name: 'HOST',
+    parse: text({ minLength: 1 }),
+    describe: 'Address to listen on: all of them where unset, in dev 127.0.0.1',
+  }),
+  jwtSecret: variable({
+    name: 'JWT_SECRET',
+    parse: text({ minLength: JWT_SECRET_MIN_LENGTH }),
+    secret: true,
+    describe: 'HS256 secret of the tokens, 32 characters or more; this or JWT_JWKS_URL; in dev generated where unset',
+  }),
+  jwtJwksUrl: variable({
+    name: 'JWT_JWKS_URL',
+    parse: url('https', 'http'),
+    describe: 'Key set that tokens are judged by instead of a secret',
+  }),
+  jwtIssuer: variable({ name: 'JWT_ISSUER', parse: text(), describe: 'Expected iss claim' }),
+  jwtAudience: variable({ name: 'JWT_AUDIENCE', parse: text(), describe: 'Expected aud claim' }),
+  namespace: variable({
+    name: 'CHAT_NAMESPACE',
+    parse: text({ pattern: NAMESPACE, expected: '1 to 32 of A-Z a-z 0-9 _ -' }),
+    default: 'chat',
+    describe: "Prefix of every broker object's name",
+  }),
+  partitions: variable({
+    name: 'COMMAND_PARTITIONS',
+    parse: integer({ min: 1, max: 1024 }),
+    default: '8',
+    describe: 'Command queues; fixed at the first start',
+  }),
+  dispatchQueues: variable({
+    name: 'DISPATCH_QUEUES',
+    parse: parseDispatchQueues,
+    describe:
+      'Dispatch queues and their bindings, name=binding,binding;…, or none; where unset <CHAT_NAMESPACE>.dispatch=#',
+  }),
+  dispatchMaxBytes: variable({
+    name: 'DISPATCH_MAX_BYTES',
+    parse: byteSize({ min: 1024 }),
+    default: '1GiB',
+    describe: 'Bound of each dispatch queue; past it events wait in the store',
+  }),
+  actorProof: variable({
+    name: 'ACTOR_PROOF',
+    parse: oneOf('producer', 'jwt'),
+    default: 'producer',
+    describe: 'Whether producers are trusted with the actor, or each command carries a token that proves it',
+  }),
+  actorProofGraceMs: variable({
+    name: 'ACTOR_PROOF_GRACE',
+    parse: duration(),
+    default: '24h',
+    describe: 'How long after its expiry a token still proves a command that waited',
+  }),
+  receiptRetentionMs: variable({
+    name: 'RECEIPT_RETENTION',
+    parse: duration({ min: 1_000 }),
+    default: '72h',
+    describe: 'How long a repeated command is recognised',
+  }),
+  receiptWaitMs: variable({
+    name: 'RECEIPT_WAIT',
+    parse: duration({ max: 60_000 }),
+    default: '5s',
+    describe: 'How long REST awaits a receipt before it answers 202',
+  }),
+  eventRecipientsMax: variable({
+    name: 'EVENT_RECIPIENTS_MAX',
+    parse: integer({ min: 0, max: 10_000 }),
+    default: '256',
+    describe: 'Past it an event does not list its recipients',
+  }),
+  poisonAttempts: variable({
+    name: 'POISON_ATTEMPTS',
+    parse: integer({ min: 1, max: 100 }),
+    default: '3',
+    describe: 'How often a command may fail alone before it is dead-lettered',
+  }),
+  rateLimitRequests: variable({
+    name: 'REST_RATE_LIMIT',
+    parse: integer({ min: 1 }),
+    default: '1000',
+    describe: 'REST requests a caller may make within REST_RATE_WINDOW, per process',
+  }),
+  rateLimitWindowMs: variable({
+    name: 'REST_RATE_WINDOW',
+    parse: duration({ min: 1_000 }),
+    default: '10s',
+    describe: 'See REST_RATE_LIMIT',
+  }),
+  allowedOrigins: variable({
+    name: 'CORS_ORIGINS',
+    parse: (value: string) => value.split(',').map((origin) => origin.trim()),
+    describe: 'Origins of browser applications that may call, separated by commas; none where unset',
+  }),
+  dataDir: variable({
+    name: 'DATA_DIR',
+    parse: text({ minLength: 1 }),
+    default: '.data',
+    describe: 'Where dev keeps its private services and its secret',
+  }),
+  logLevel: variable({
+    name: 'LOG_LEVEL',
+    parse: oneOf('error', 'warn', 'info', 'debug'),
+    default: 'info',
+    describe: 'error, warn, info or debug',
+  }),
+  logFormat: variable({
+    name: 'LOG_FORMAT',
+    parse: oneOf('json', 'pretty'),
+    describe: 'json or pretty; pretty on a terminal where unset',
+  }),
+};
+
+export type Settings = ReturnType<typeof readConfig<typeof variables>>['values'];
+
+/** A start that cannot be, said in lines for people. */
+export class StartFault extends Error {
+  constructor(readonly lines: readonly string[]) {
+    super(lines.join('\n'));
+    this.name = 'StartFault';
+  }
+}
+
+export type Purpose = 'dev' | 'worker' | 'api' | 'migrate' | 'topology' | 'token' | 'check';
+
+/** What each purpose cannot do without. `dev` brings its own. */
+function missing(purpose: Purpose, settings: Settings): string[] {
+  const faults: string[] = [];
+  const needs = (name: string, value: unknown) => {
+    if (value === undefined) faults.push(`${name} is required`);
+  };
+  if (['worker', 'api', 'migrate'].includes(purpose)) needs('DATABASE_URL', settings.databaseUrl);
+  if (['worker', 'api'].includes(purpose)) needs('AMQP_URL', settings.amqpUrl);
+  if (purpose === 'api' || (purpose === 'worker' && settings.actorProof === 'jwt'))
+    needs('JWT_SECRET or JWT_JWKS_URL', settings.jwtSecret ?? settings.jwtJwksUrl);
+  return faults;
+}
+
+export function readSettings(purposes: readonly Purpose[]) {
+  const { values, entries, faults } = readConfig(variables);
+  const all = [...faults];
+  if (faults.length === 0) {
+    for (const purpose of purposes) all.push(...missing(purpose, values).filter((fault) => !all.includes(fault)));
+    if (values.jwtSecret !== undefined && values.jwtJwksUrl !== undefined)
+      all.push('JWT_SECRET and JWT_JWKS_URL exclude each other');
+  }
+  return { settings: values, entries, faults: all };
+}
+
+/** Settings for a purpose, or a `StartFault` with one line per fault. */
+export function requireSettings(...purposes: Purpose[]): Settings {
+  const { settings, faults } = readSettings(purposes);
+  if (faults.length > 0) throw new StartFault(faults);
+  return settings;
+}
+
+export function topologySettings(settings: Settings): TopologySettings {
+  const { namespace, partitions, dispatchMaxBytes } = settings;
+  const dispatchQueues = settings.dispatchQueues ?? [{ name: `${namespace}.dispatch`, bindings: ['#'] }];
+  return { namespace, partitions, dispatchQueues, dispatchMaxBytes };
+}

@@ -1,0 +1,100 @@
+/** The transport as the roles see it: RabbitMQ, or, in `dev` without it, in process. */
+import { AmqpTransport } from '../adapters/amqp/amqp-transport.js';
+import { InProcessTransport } from '../adapters/in-process/in-process-transport.js';
+import type { PartitionRegistry } from '../application/ports/partition-registry.js';
+import type {
+  CommandDoor,
+  CommandSource,
+  DeadLetters,
+  EventSink,
+  ReceiptSender,
+} from '../application/ports/transport.js';
+import { createLogger } from '../infrastructure/logger.js';
+import type { Service } from '../infrastructure/process-life.js';
+import { type ProcessBasics, service } from './process-basics.js';
+import { type Settings, topologySettings } from './settings.js';
+
+export interface Transport extends Service {
+  source: CommandSource;
+  sink: EventSink;
+  receipts: ReceiptSender;
+  deadLetters: DeadLetters;
+  door: CommandDoor;
+  health(): { ok: boolean; detail?: string };
+  queueDepths(): ReadonlyMap<number, number>;
+}
+
+/** How long a command waits for a broker that it has to declare its objects at. */
+const DECLARE_TIMEOUT_MS = 15_000;
+
+/** RabbitMQ: declares its objects and puts the hash ring in order before anything is consumed. */
+export function amqpTransport(
+  url: string,
+  settings: Settings,
+  { logger, health }: ProcessBasics,
+  registry: PartitionRegistry,
+  workerId: string,
+): Transport {
+  const amqp = new AmqpTransport({ url, workerId, topology: topologySettings(settings), registry, logger });
+  const { name, start, stop } = service(
+    'broker',
+    async () => {
+      health.add('broker', () => amqp.health());
+      await amqp.start();
+    },
+    () => amqp.stop(),
+  );
+  return {
+    ...{ name, start, stop },
+    source: amqp.source,
+    sink: amqp.sink,
+    receipts: amqp.receipts,
+    deadLetters: amqp.deadLetters,
+    door: amqp.door,
+    health: () => amqp.health(),
+    queueDepths: () => amqp.queueDepths(),
+  };
+}
+
+/** No broker: everything in this process, nothing kept over a restart but what is in the database. */
+export function inProcessTransport(settings: Settings, { logger, health }: ProcessBasics, workerId: string): Transport {
+  const transport = new InProcessTransport({ partitions: settings.partitions, workerId, logger });
+  const { name, start, stop } = service(
+    'in-process transport',
+    async () => {
+      health.add('broker', () => ({ ok: true, detail: 'in process' }));
+      await transport.start();
+    },
+    () => transport.stop(),
+  );
+  return {
+    ...{ name, start, stop },
+    source: transport.source,
+    sink: transport.sink,
+    receipts: transport.receipts,
+    deadLetters: transport.deadLetters,
+    door: transport.door,
+    health: () => ({ ok: true }),
+    queueDepths: () => transport.queueDepths(),
+  };
+}
+
+/** Declares the broker's objects and is gone; the hash ring is left to the workers, who know whether it needs mending. */
+export async function declareOnce(url: string, settings: Settings): Promise<void> {
+  const logger = createLogger({ level: 'error', format: 'pretty', service: 'topology' });
+  // Without a ring to look after: one repair at a time is all this stands for.
+  const registry = {
+    repairRing: async (needed: () => Promise<boolean>, repair: (generation: number) => Promise<void>) => {
+      if (await needed()) await repair(0);
+    },
+  };
+  const amqp = new AmqpTransport({ url, workerId: 'topology', topology: topologySettings(settings), registry, logger });
+  const deadline = new Promise<never>((_, reject) =>
+    setTimeout(() => reject(new Error(`no broker within ${DECLARE_TIMEOUT_MS} ms`)), DECLARE_TIMEOUT_MS).unref(),
+  );
+  try {
+    await Promise.race([amqp.start(), deadline]);
+  } finally {
+    await amqp.stop();
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Stands where the broker and the worker stand: decides each command at once with the worker's own code, on the in-memory store. A
+ * test may script the answer to the next command instead, for what a worker says rarely and a transport only when it is broken.
+ */
+
+import { CaslDecisionPoint } from '../../../src/adapters/casl/default-policy.js';
+import { MemoryCommandStore } from '../../../src/adapters/memory/memory-command-store.js';
+import type { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
+import { BatchDecider } from '../../../src/application/batch/decide-batch.js';
+import { factKeysOf } from '../../../src/application/batch/fact-keys.js';
+import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
+import type { CommandDoor, OutgoingCommand } from '../../../src/application/ports/transport.js';
+import { decodeCommand } from '../../../src/contract/decode-command.js';
+import { type Reason, type RefusalCode, refusal } from '../../../src/contract/problems.js';
+import type { Receipt } from '../../../src/contract/receipts.js';
+
+export const PARTITION = 0;
+export const EPOCH = 1;
+
+type Script = (command: OutgoingCommand) => Promise<Receipt | null>;
+
+export class DecidingDoor implements CommandDoor {
+  /** Every command that was published, in order. */
+  readonly published: OutgoingCommand[] = [];
+  readonly waits: number[] = [];
+  private readonly store: MemoryCommandStore;
+  private readonly decider = new BatchDecider(new PolicyEnforcementPoint(new CaslDecisionPoint()));
+  private script: Script | null = null;
+
+  constructor(private readonly world: MemoryWorld) {
+    this.store = new MemoryCommandStore(world);
+    const fresh = { owner: 'test', position: 0, publishedThrough: 0, ringSeen: 0 };
+    this.world.partitions.set(PARTITION, { partition: PARTITION, epoch: EPOCH, ...fresh });
+  }
+
+  /** The next command is answered by this. */
+  onNext(script: Script): void {
+    this.script = script;
+  }
+
+  /** The next command is refused with this. */
+  refuseNext(code: RefusalCode, extra: Partial<Reason> = {}): void {
+    this.onNext(async (command) => ({
+      ...blankReceipt(command),
+      status: 'rejected',
+      reason: { ...refusal(code), ...extra },
+    }));
+  }
+
+  get last(): OutgoingCommand {
+    const last = this.published.at(-1);
+    if (last === undefined) throw new Error('nothing was published');
+    return last;
+  }
+
+  /** The JSON of the command published last. */
+  get lastBody(): { tenantId: string; actorId: string; chatId?: string; data: unknown } {
+    return JSON.parse(Buffer.from(this.last.body).toString('utf8'));
+  }
+
+  async request(command: OutgoingCommand, waitMs: number): Promise<Receipt | null> {
+    this.published.push(command);
+    this.waits.push(waitMs);
+    const { script } = this;
+    this.script = null;
+    return script === null ? this.decide(command) : script(command);
+  }
+
+  async decide(command: OutgoingCommand): Promise<Receipt> {
+    const { type, commandId: messageId, routingKey, body, authorization, traceparent, tracestate } = command;
+    const incoming = {
+      ...{ type, messageId, routingKey, body },
+      contentType: 'application/json',
+      headers: { authorization, traceparent, tracestate },
+    };
+    const decoded = decodeCommand(incoming);
+    if (decoded.outcome === 'malformed') throw new Error(`REST published what cannot be read: ${decoded.detail}`);
+    const items = [{ delivery: { tag: 1, incoming, deliveryCount: 0, ringMarker: null }, decoded, unproven: null }];
+    const request = { partition: PARTITION, epoch: EPOCH, keys: factKeysOf(items), publishedThrough: 0 };
+    const settings = { partition: PARTITION, now: new Date(), ringUnsettled: false };
+    const result = await this.store.transact(request, (facts) => this.decider.decide(items, facts, settings));
+    const answer = result.outcome === 'committed' ? result.value[0] : undefined;
+    if (answer?.kind !== 'answered') throw new Error(`not answered: ${JSON.stringify(result)}`);
+    return answer.receipt;
+  }
+}
+
+export function blankReceipt({ commandId, type, body }: OutgoingCommand): Receipt {
+  const { tenantId, chatId = null } = JSON.parse(Buffer.from(body).toString('utf8'));
+  return {
+    ...{ commandId, type, status: 'accepted', tenantId, chatId, messageId: null, sequence: null },
+    at: new Date().toISOString(),
+    decisionId: null,
+    replayed: false,
+  };
+}

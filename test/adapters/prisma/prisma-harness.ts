@@ -1,0 +1,70 @@
+/** The Prisma store on a database of its own. */
+import pg from 'pg';
+import type { PrismaClient } from '../../../src/adapters/prisma/generated/client.js';
+import { PrismaChatQueries } from '../../../src/adapters/prisma/prisma-chat-queries.js';
+import { PrismaCommandStore } from '../../../src/adapters/prisma/prisma-command-store.js';
+import { openDatabase } from '../../../src/adapters/prisma/prisma-database.js';
+import { PrismaEventLog } from '../../../src/adapters/prisma/prisma-event-log.js';
+import { PrismaPartitionRegistry } from '../../../src/adapters/prisma/prisma-partition-registry.js';
+import { freshDatabase } from '../../support/services.js';
+import type { StoreHarness } from '../store-conformance.js';
+
+export interface PrismaHarness extends StoreHarness {
+  database: PrismaClient;
+  url: string;
+}
+
+export async function openPrismaStore(): Promise<PrismaHarness> {
+  const url = await freshDatabase();
+  // A time zone far from UTC, and with half an hour in it: stored times must not depend on it.
+  await withConnection(url, (sql) => sql.query(`ALTER DATABASE "${sql.database}" SET timezone TO 'Asia/Kolkata'`));
+  return prismaStore(url);
+}
+
+/** A store on a database that is there; `query` is put behind its URL. */
+export function prismaStore(url: string, query: Record<string, string> = {}, silenceTimeoutMs?: number): PrismaHarness {
+  const withQuery = new URL(url);
+  for (const [name, value] of Object.entries(query)) withQuery.searchParams.set(name, value);
+  const database = openDatabase({
+    url: withQuery.href,
+    poolSize: 8,
+    ...(silenceTimeoutMs === undefined ? {} : { silenceTimeoutMs }),
+  });
+  return {
+    database,
+    url,
+    commands: new PrismaCommandStore(database),
+    registry: new PrismaPartitionRegistry(database),
+    log: new PrismaEventLog(database),
+    queries: new PrismaChatQueries(database),
+    close: () => database.$disconnect(),
+  };
+}
+
+/** A connection beside the store's, as another worker's or an administrator's would be. */
+export async function withConnection<T>(url: string, use: (sql: pg.Client) => Promise<T>): Promise<T> {
+  const sql = new pg.Client({ connectionString: url });
+  await sql.connect();
+  try {
+    return await use(sql);
+  } finally {
+    await sql.end();
+  }
+}
+
+const WAIT_TIMEOUT_MS = 10_000;
+
+/** Waits until so many of the store's connections wait for a lock. */
+export async function lockWaiters(sql: pg.Client, count: number): Promise<void> {
+  const deadline = Date.now() + WAIT_TIMEOUT_MS;
+  for (;;) {
+    // Within a transaction the server would go on showing what it showed first.
+    await sql.query('SELECT pg_stat_clear_snapshot()');
+    const { rows } = await sql.query(
+      `SELECT count(*)::int4 AS waiting FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name = 'parley' AND wait_event_type = 'Lock'`,
+    );
+    if (rows[0]?.waiting === count) return;
+    if (Date.now() > deadline) throw new Error(`${rows[0]?.waiting} connections wait for a lock, not ${count}`);
+  }
+}

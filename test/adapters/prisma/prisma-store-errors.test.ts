@@ -1,0 +1,226 @@
+import { expect } from 'chai';
+import { assertMigrated, pingDatabase } from '../../../src/adapters/prisma/prisma-database.js';
+import { type BatchWrites, StoreError, type StoreErrorKind } from '../../../src/application/ports/command-store.js';
+import type { Metadata } from '../../../src/domain/chat.js';
+import { aChat, aChatWithMessages, aMessage, aReceiptRecord, Owner, rejection } from '../store-conformance-fixtures.js';
+import { CuttingProxy, type Fault } from './cutting-proxy.js';
+import { lockWaiters, openPrismaStore, type PrismaHarness, prismaStore, withConnection } from './prisma-harness.js';
+
+describe('failures of the Prisma store', () => {
+  let store: PrismaHarness;
+  let owner: Owner;
+  before(async () => {
+    store = await openPrismaStore();
+  });
+  beforeEach(async () => {
+    owner = await Owner.of(store);
+  });
+  after(() => store.close());
+
+  const failsAs = async (promise: Promise<unknown>, kind: StoreErrorKind): Promise<StoreError> => {
+    const error = await rejection(promise);
+    expect(error).to.be.instanceOf(StoreError);
+    expect((error as StoreError).kind, (error as StoreError).message).to.equal(kind);
+    return error as StoreError;
+  };
+
+  /** Some batch, and whether it took effect. */
+  const aBatch = () => {
+    const chat = aChat();
+    const batch = (at: number): Partial<BatchWrites> => {
+      const made = aChatWithMessages(at, 2, chat);
+      return { chatsCreated: [made.chat], messages: made.messages, events: made.events };
+    };
+    const stored = async () => (await owner.read({ chats: [chat.chatId] })).chats.size === 1;
+    return { batch, stored };
+  };
+
+  describe('for the sake of the data', () => {
+    const secret = 'nobody-may-read-this';
+    const cyclic: Metadata = { secret };
+    cyclic.self = cyclic;
+    const unstorable: [string, () => Partial<BatchWrites>][] = [
+      ['a text with U+0000', () => ({ messages: [aMessage(aChat(), 2, { body: `${secret}\u0000` })] })],
+      ['an id that is no UUID', () => ({ messages: [aMessage(aChat(), 2, { messageId: secret })] })],
+      ['a number out of range', () => ({ messages: [aMessage(aChat(), 2, { revision: 2 ** 40 })] })],
+      ['metadata with a cycle', () => ({ chatsCreated: [aChat({ metadata: cyclic })] })],
+      ['a time that is none', () => ({ chatsCreated: [aChat({ createdAt: new Date(secret) })] })],
+      ['a constraint', () => ({ messages: [aMessage(aChat(), 2, { contentType: null as unknown as string })] })],
+    ];
+    for (const [what, writes] of unstorable) {
+      it(`(${what}) are refused, and the text is not repeated`, async () => {
+        const { batch, stored } = aBatch();
+        const error = await failsAs(
+          owner.write((at) => ({ ...batch(at), ...writes() })),
+          'refused',
+        );
+        expect(`${error.message} ${JSON.stringify(error.cause)}`).to.not.include(secret);
+        expect(await stored()).to.equal(false);
+      });
+    }
+
+    it('that the server finds only at COMMIT are refused: nothing was written', async () => {
+      const { batch, stored } = aBatch();
+      await withConnection(store.url, async (sql) => {
+        const constraint = 'CONSTRAINT one_reply UNIQUE (in_reply_to) DEFERRABLE INITIALLY DEFERRED';
+        await sql.query(`ALTER TABLE messages ADD ${constraint}`);
+        try {
+          const inReplyTo = aChat().chatId;
+          const twice = [2, 3].map((sequence) => aMessage(aChat(), sequence, { inReplyTo }));
+          await failsAs(
+            owner.write((at) => ({ ...batch(at), messages: twice })),
+            'refused',
+          );
+        } finally {
+          await sql.query('ALTER TABLE messages DROP CONSTRAINT one_reply');
+        }
+      });
+      expect(await stored()).to.equal(false);
+    });
+  });
+
+  describe("for the database's sake", () => {
+    it('(a connection ended by the server in the middle of a batch) leave nothing written', async () => {
+      const { batch, stored } = aBatch();
+      await withConnection(store.url, async (sql) => {
+        const record = aReceiptRecord();
+        await sql.query('BEGIN');
+        await sql.query(
+          `INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
+           VALUES ('default', 'alice', $1, '', '{}', now())`,
+          [record.commandId],
+        );
+        const write = failsAs(
+          owner.write((at) => ({ ...batch(at), receipts: [record] })),
+          'unavailable',
+        );
+        await lockWaiters(sql, 1);
+        await sql.query(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+           WHERE datname = current_database() AND application_name = 'parley' AND wait_event_type = 'Lock'`,
+        );
+        await write;
+        await sql.query('ROLLBACK');
+      });
+      expect(await stored()).to.equal(false);
+    });
+
+    it('(a statement that takes too long) leave nothing written', async () => {
+      const hurried = prismaStore(store.url, { statement_timeout: '100' });
+      try {
+        const hurriedOwner = await Owner.of(hurried);
+        await withConnection(store.url, async (sql) => {
+          await sql.query('BEGIN');
+          await sql.query('SELECT FROM partitions FOR UPDATE');
+          const error = await failsAs(
+            hurriedOwner.write(() => ({})),
+            'unavailable',
+          );
+          expect(error.message).to.include('57014');
+          await sql.query('ROLLBACK');
+        });
+        await hurriedOwner.write(() => ({}));
+      } finally {
+        await hurried.close();
+      }
+    });
+
+    it('(no server, or no such database) are told from an empty answer by every port', async () => {
+      const nobody = new URL(store.url);
+      nobody.port = '1';
+      const nowhere = new URL(store.url);
+      nowhere.pathname = '/no_such_database';
+      for (const url of [nobody, nowhere]) {
+        const broken = prismaStore(url.href);
+        const keys = { receipts: [], chats: [], members: [], users: [], messages: [] };
+        const request = { partition: 0, epoch: 1, keys, publishedThrough: 0 };
+        const caller = { tenantId: 'default', userId: 'alice' };
+        const asked = [
+          broken.commands.transact(request, () => expect.fail('was asked')),
+          broken.commands.countAttempt(0, 'key'),
+          broken.commands.pruneReceipts(new Date(), 1),
+          broken.registry.settle({ namespace: 'chat', partitions: 1 }),
+          broken.registry.takeOver(0, 'worker'),
+          broken.registry.heartbeat('worker', 1_000),
+          broken.registry.savePublished(0, 1, 1),
+          broken.registry.repairRing(
+            () => expect.fail('was asked'),
+            () => expect.fail('was repaired'),
+          ),
+          broken.log.storeId(),
+          broken.log.readEvents(0, 0, 1),
+          broken.log.recipients([aChat().chatId], 1),
+          broken.queries.findUser(caller),
+          broken.queries.listChats(caller, {}, null, 1),
+          pingDatabase(broken.database),
+          assertMigrated(broken.database),
+        ];
+        try {
+          await Promise.all(asked.map((each) => failsAs(each, 'unavailable')));
+        } finally {
+          await broken.close();
+        }
+      }
+    });
+  });
+
+  describe('of the network at COMMIT', () => {
+    const behindProxy = async (fault: Fault, use: (through: Owner, proxy: CuttingProxy) => Promise<void>) => {
+      const proxy = await CuttingProxy.before(store.url);
+      const far = prismaStore(proxy.url, {}, 500);
+      try {
+        const through = await Owner.of(far);
+        // Connected, and the same connection will be taken again.
+        await through.write(() => ({}));
+        proxy.fault = fault;
+        await use(through, proxy);
+      } finally {
+        await far.close();
+        await proxy.close();
+      }
+    };
+    const storedNow = async (stored: () => Promise<boolean>) => {
+      owner = await Owner.of(store);
+      return stored();
+    };
+
+    it('that lose the reply leave the outcome unknown: here it was committed', async () => {
+      const { batch, stored } = aBatch();
+      await behindProxy('lose the reply to COMMIT', async (through) => {
+        await failsAs(through.write(batch), 'unknown');
+      });
+      expect(await storedNow(stored)).to.equal(true);
+    });
+
+    it('that lose COMMIT itself leave the outcome unknown: here it was not committed', async () => {
+      const { batch, stored } = aBatch();
+      await behindProxy('lose COMMIT', async (through) => {
+        await failsAs(through.write(batch), 'unknown');
+      });
+      expect(await storedNow(stored)).to.equal(false);
+    });
+
+    it('are over with the next connection', async () => {
+      await behindProxy('lose COMMIT', async (through, proxy) => {
+        await failsAs(
+          through.write(() => ({})),
+          'unknown',
+        );
+        proxy.fault = 'none';
+        await through.write(() => ({}));
+      });
+    });
+
+    it('that nobody is told of are noticed by the silence', async () => {
+      await behindProxy('fall silent', async (through, proxy) => {
+        const error = await failsAs(
+          through.write(() => ({})),
+          'unavailable',
+        );
+        expect(error.message).to.include('has not answered for 500 ms');
+        proxy.fault = 'none';
+        await through.write(() => ({}));
+      });
+    });
+  });
+});

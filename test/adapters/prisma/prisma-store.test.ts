@@ -1,0 +1,189 @@
+import { expect } from 'chai';
+import type pg from 'pg';
+import { assertMigrated, pingDatabase } from '../../../src/adapters/prisma/prisma-database.js';
+import { StoreError, userKey } from '../../../src/application/ports/command-store.js';
+import { storeConformance } from '../store-conformance.js';
+import { aChat, aChatWithMessages, aReceiptRecord, aUser, Owner, rejection } from '../store-conformance-fixtures.js';
+import { lockWaiters, openPrismaStore, type PrismaHarness, prismaStore, withConnection } from './prisma-harness.js';
+
+describe('the Prisma store', () => {
+  storeConformance(openPrismaStore);
+
+  describe('on PostgreSQL', () => {
+    let store: PrismaHarness;
+    let owner: Owner;
+    before(async () => {
+      store = await openPrismaStore();
+    });
+    beforeEach(async () => {
+      owner = await Owner.of(store);
+    });
+    after(() => store.close());
+
+    /** Another worker's transaction that holds the key of a receipt, until `end` says how it ends. */
+    const plantReceipt = async (sql: pg.Client, commandId: string) => {
+      await sql.query('BEGIN');
+      await sql.query(
+        `INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
+         VALUES ('default', 'alice', $1, '', '{}', now())`,
+        [commandId],
+      );
+    };
+
+    it('takes a partition over only when the transaction of its previous owner is through', async () => {
+      await withConnection(store.url, async (sql) => {
+        const record = aReceiptRecord();
+        await plantReceipt(sql, record.commandId);
+        const batch = owner.write((at) => {
+          const made = aChatWithMessages(at, 2);
+          return { ...made, chatsCreated: [made.chat], receipts: [record] };
+        });
+        await lockWaiters(sql, 1);
+        const takeOver = store.registry.takeOver(0, 'successor');
+        await lockWaiters(sql, 2);
+        await sql.query('ROLLBACK');
+        const { events } = await batch;
+        expect((await takeOver).position).to.equal(events.at(-1)?.position);
+      });
+    });
+
+    it('fences out a batch that waited for the partition while it was taken over', async () => {
+      await withConnection(store.url, async (sql) => {
+        await sql.query('BEGIN');
+        await sql.query('UPDATE partitions SET epoch = epoch + 1 WHERE partition = 0');
+        const batch = owner.transact({}, () => {
+          throw new Error('was asked');
+        });
+        await lockWaiters(sql, 1);
+        await sql.query('COMMIT');
+        expect(await batch).to.deep.equal({ outcome: 'fenced' });
+      });
+    });
+
+    it('finds contention with a batch of another partition that commits the same command meanwhile', async () => {
+      await withConnection(store.url, async (sql) => {
+        const record = aReceiptRecord();
+        const chat = aChat();
+        await plantReceipt(sql, record.commandId);
+        const batch = rejection(owner.write(() => ({ chatsCreated: [chat], receipts: [record] })));
+        await lockWaiters(sql, 1);
+        await sql.query('COMMIT');
+        expect(await batch)
+          .to.be.instanceOf(StoreError)
+          .and.include({ kind: 'contention' });
+        expect((await owner.read({ chats: [chat.chatId] })).chats.size).to.equal(0);
+      });
+    });
+
+    it('applies a batch once and never waits in a circle, whatever users and commands the partitions share', async () => {
+      const owners = await Promise.all([0, 1, 2, 3].map((partition) => Owner.of(store, partition)));
+      const names = Array.from({ length: 20 }, (_, index) => `crowd-${index}`);
+      const users = names.map((userId) => ({ tenantId: 'default', userId }));
+      const rounds = 10;
+      const outcomes = new Set<string>();
+
+      /** One more revision of every profile, unless the round's commands have been answered already. */
+      const playRound = (owner: Owner, round: number, inOrder: <T>(rows: T[]) => T[]) => {
+        const records = names.map((name) => aReceiptRecord(aReceipt({ commandId: `${name}-${round}` })));
+        return owner.transact({ users, receipts: records }, (facts) => {
+          if (facts.receipts.size > 0) return { writes: {}, value: null };
+          const revised = users.map((key) =>
+            aUser(key.userId, { revision: (facts.users.get(userKey(key))?.revision ?? 0) + 1 }),
+          );
+          return { writes: { users: inOrder(revised), receipts: inOrder(records) }, value: null };
+        });
+      };
+      await Promise.all(
+        owners.map(async (each, index) => {
+          for (let round = 0; round < rounds; round += 1) {
+            let outcome = 'contention';
+            while (outcome === 'contention') {
+              outcome = await playRound(each, round, (rows) => (index % 2 === 0 ? rows : rows.toReversed())).then(
+                (result) => result.outcome,
+                (error: StoreError) => error.kind,
+              );
+            }
+            outcomes.add(outcome);
+          }
+        }),
+      );
+      expect([...outcomes]).to.deep.equal(['committed']);
+      const revisions = await Promise.all(users.map(async (key) => (await store.queries.findUser(key))?.revision));
+      expect(revisions).to.deep.equal(users.map(() => rounds));
+    });
+
+    it('lets only one of several waiting workers repair the ring, while the lock is held by a connection', async () => {
+      await withConnection(store.url, async (sql) => {
+        let finish: () => void = () => undefined;
+        const repairing = new Promise<void>((resolve) => {
+          finish = resolve;
+        });
+        const first = store.registry.repairRing(
+          async () => true,
+          () => repairing,
+        );
+        const asked: string[] = [];
+        const second = store.registry.repairRing(
+          async () => {
+            asked.push('second');
+            return false;
+          },
+          async () => expect.fail('was repaired twice'),
+        );
+        await lockWaiters(sql, 1);
+        expect(asked).to.deep.equal([]);
+        finish();
+        await Promise.all([first, second]);
+        expect(asked).to.deep.equal(['second']);
+      });
+    });
+
+    it('strikes a worker off the list that has not been heard of for a minute', async () => {
+      await withConnection(store.url, async (sql) => {
+        await store.registry.heartbeat('silent', 1_000);
+        await sql.query(`UPDATE workers SET heartbeat_at = now() - interval '61 seconds' WHERE worker_id = 'silent'`);
+        const { workers } = await store.registry.heartbeat('awake', 120_000);
+        expect(workers).to.deep.equal(['awake']);
+        const { rowCount } = await sql.query(`SELECT 1 FROM workers WHERE worker_id = 'silent'`);
+        expect(rowCount).to.equal(0);
+      });
+    });
+
+    it('reads the event of a message whose text was erased, or whose row is gone, without a text', async () => {
+      const { chat, messages, events } = await owner.write((at) => {
+        const made = aChatWithMessages(at, 2);
+        return { ...made, chatsCreated: [made.chat] };
+      });
+      await withConnection(store.url, async (sql) => {
+        await sql.query('UPDATE messages SET body = NULL, mentions = NULL WHERE chat_id = $1 AND sequence = 2', [
+          chat.chatId,
+        ]);
+        await sql.query('DELETE FROM messages WHERE chat_id = $1 AND sequence = 3', [chat.chatId]);
+      });
+      const read = await store.log.readEvents(0, (events[0]?.position ?? 0) - 1, 10);
+      expect(read.map(({ sequence }) => sequence)).to.deep.equal([1, 2, 3]);
+      const erased = { type: 'message.created', message: { ...messages[0], body: null } };
+      expect(read[1]?.event).to.deep.equal(erased);
+      const gone = read[2]?.event;
+      expect(gone?.type === 'message.created' && gone.message).to.include({
+        chatId: chat.chatId,
+        sequence: 3,
+        body: null,
+        senderId: 'alice',
+      });
+      expect((await store.queries.listEvents(chat.chatId, 2, 10)).items).to.deep.equal([read[2]]);
+    });
+
+    it('says what to do where the database is not migrated', async () => {
+      await assertMigrated(store.database);
+      const elsewhere = prismaStore(store.url, { options: '-c search_path=nowhere' });
+      try {
+        await pingDatabase(elsewhere.database);
+        const error = await rejection(assertMigrated(elsewhere.database));
+        expect((error as Error).message).to.match(/missing: store, .*receipts.*: run `parley migrate`/);
+      } finally {
+        await elsewhere.close();
+      }
+    });
+  });
+});

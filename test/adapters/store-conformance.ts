@@ -1,0 +1,29 @@
+/**
+ * What every store must do, whatever it keeps its rows in: one suite, run by each adapter's own test file.
+ */
+import type { ChatQueries } from '../../src/application/ports/chat-queries.js';
+import type { CommandStore } from '../../src/application/ports/command-store.js';
+import type { EventLog } from '../../src/application/ports/event-log.js';
+import type { PartitionRegistry } from '../../src/application/ports/partition-registry.js';
+import { chatQueriesConformance } from './store-conformance-chat-queries.js';
+import { commandStoreConformance } from './store-conformance-command-store.js';
+import { eventLogConformance } from './store-conformance-event-log.js';
+import { partitionRegistryConformance } from './store-conformance-partition-registry.js';
+
+/** The four ports over one empty store, for which nothing has been settled yet. */
+export interface StoreHarness {
+  commands: CommandStore;
+  registry: PartitionRegistry;
+  log: EventLog;
+  queries: ChatQueries;
+  close(): Promise<void>;
+}
+
+export type OpenStore = () => Promise<StoreHarness>;
+
+export function storeConformance(open: OpenStore): void {
+  commandStoreConformance(open);
+  partitionRegistryConformance(open);
+  eventLogConformance(open);
+  chatQueriesConformance(open);
+}
