@@ -66,8 +66,8 @@ export class CommandPublisher {
   static async open(options: PublisherOptions): Promise<CommandPublisher> {
     const publisher = new CommandPublisher(options);
     try {
-      const lost = await publisher.connect();
-      publisher.running = publisher.stayConnected(lost);
+      const { gone } = await publisher.connect();
+      publisher.running = publisher.stayConnected(gone);
     } catch (error) {
       clearInterval(publisher.watch);
       await publisher.model?.close().catch(() => undefined); // gone already
@@ -103,8 +103,8 @@ export class CommandPublisher {
     await this.running;
   }
 
-  /** Connects and publishes what is outstanding. The answer resolves when the connection has gone. */
-  private async connect(): Promise<Promise<void>> {
+  /** Connects and publishes what is outstanding; `gone` resolves when the connection has gone. */
+  private async connect(): Promise<{ gone: Promise<void> }> {
     const { url, namespace, appId } = this.options;
     const model = await connect(url, { timeout: CONNECT_TIMEOUT_MS, clientProperties: { connection_name: appId } });
     this.model = model;
@@ -120,13 +120,15 @@ export class CommandPublisher {
     });
     const door = names.commands(namespace);
     await channel.checkExchange(door).catch((error: Error) => {
-      throw new Error(`no exchange ${door} at the broker: start a worker first, or name another namespace`, { cause: error });
+      throw new Error(`no exchange ${door} at the broker: start a worker first, or name another namespace`, {
+        cause: error,
+      });
     });
     await channel.consume(DIRECT_REPLY_TO, (message) => this.take(message), { noAck: true });
     channel.on('return', ({ properties }) => this.wasRefused(this.outstanding.get(String(properties.correlationId))));
     this.channel = channel;
     for (const entry of this.outstanding.values()) this.publish(entry);
-    return gone;
+    return { gone };
   }
 
   private async stayConnected(lost: Promise<void>): Promise<void> {
@@ -139,7 +141,7 @@ export class CommandPublisher {
         pauseMs = Math.min(pauseMs * 2, RECONNECT_LONGEST_MS);
         try {
           if (this.isClosing) return;
-          gone = await this.connect();
+          ({ gone } = await this.connect());
           this.counters.reconnects += 1;
           pauseMs = RECONNECT_FIRST_MS;
         } catch {

@@ -64,7 +64,8 @@ export class EventWatch {
       const before = outstanding.length;
       outstanding = outstanding.filter(({ chatId, sequence }) => !this.hasSeen(chatId, sequence));
       if (outstanding.length < before) lastProgressAt = Date.now();
-      if (outstanding.length === 0 || !this.isComplete || Date.now() - lastProgressAt > withinMs) return outstanding.length;
+      if (outstanding.length === 0 || !this.isComplete || Date.now() - lastProgressAt > withinMs)
+        return outstanding.length;
       await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
     }
   }

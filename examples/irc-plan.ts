@@ -52,9 +52,7 @@ export function userIdOf(nick: string): string {
   let escaped = '';
   for (const byte of Buffer.from(nick, 'utf8')) {
     const character = String.fromCharCode(byte);
-    escaped += /[A-Za-z0-9_.-]/.test(character)
-      ? character
-      : `+${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+    escaped += /[A-Za-z0-9_.-]/.test(character) ? character : `+${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }
   if (escaped.length <= ESCAPED_NICK_MAX_CHARACTERS) return USER_ID_PREFIX + escaped;
   return `${USER_ID_PREFIX}+sha256.${createHash('sha256').update(nick).digest('hex')}`;
@@ -67,7 +65,14 @@ export function chatIdOf(fileName: string): string {
 export function profileOf(userId: string, displayName: string): CommandOf<'user.upsert'> {
   // Unique per actor is enough: one profile each.
   const commandId = 'irc:profile';
-  return { type: 'user.upsert', commandId, tenantId: DEFAULT_TENANT, actorId: userId, chatId: null, data: { displayName } };
+  return {
+    type: 'user.upsert',
+    commandId,
+    tenantId: DEFAULT_TENANT,
+    actorId: userId,
+    chatId: null,
+    data: { displayName },
+  };
 }
 
 export function planReplay(
@@ -91,7 +96,12 @@ export function planReplay(
   };
   const join = (line: number, userId: string) => {
     present.add(userId);
-    plan(line, { ...ofBridge, type: 'member.add', commandId: `irc:${chatId}:${line}:join`, data: { userIds: [userId] } });
+    plan(line, {
+      ...ofBridge,
+      type: 'member.add',
+      commandId: `irc:${chatId}:${line}:join`,
+      data: { userIds: [userId] },
+    });
   };
   const leave = (line: number, userId: string) => {
     present.delete(userId);

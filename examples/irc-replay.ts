@@ -34,7 +34,7 @@ PATH is a log (NAME${LOG_SUFFIX}, with NAME${REPLIES_SUFFIX} beside it if there 
   --window N         commands in flight; default: 512
   --limit N          only the first N lines of each log
   --patience S       give up after S seconds without any receipt; default: 120
-  --no-events        do not watch ${'`'}<namespace>.events${'`'}
+  --no-events        do not count the events that come of it
   --help
 `;
 
@@ -91,7 +91,8 @@ function logFiles(paths: readonly string[]): string[] {
   );
   if (files.length === 0) throw new Error(`no *${LOG_SUFFIX} there`);
   const repeated = files.find((file, index) => files.findIndex((other) => basename(other) === basename(file)) < index);
-  if (repeated !== undefined) throw new Error(`two files are called ${basename(repeated)}, and a chat is known by its file's name`);
+  if (repeated !== undefined)
+    throw new Error(`two files are called ${basename(repeated)}, and a chat is known by its file's name`);
   return files;
 }
 
@@ -112,16 +113,25 @@ function readReplies(file: string): Map<number, number[]> {
   }
 }
 
-type Publish = (command: Command) => Promise<Promise<Receipt | null>>;
+/** Resolves when the command is on its way; its receipt comes later, or null if the publisher has given up. */
+type Publish = (command: Command) => Promise<{ receipt: Promise<Receipt | null> }>;
 
 /** One chat, in order; an answer waits for the receipt of what it answers, and with it the rest of its chat. */
 async function replayChat(plan: IrcPlan, publish: Publish): Promise<void> {
+  const receipts: Promise<Receipt | null>[] = [];
   const said = new Map<number, Promise<Receipt | null>>();
   for (const { command, line, answers } of plan.commands) {
-    const receipt = await publish(withAnswer(command, answers === null ? null : await said.get(answers)));
+    const { receipt } = await publish(withAnswer(command, answers === null ? null : await said.get(answers)));
+    receipts.push(receipt);
     if (command.type === 'message.send' && line !== null) said.set(line, receipt);
   }
-  await Promise.all(said.values());
+  await Promise.all(receipts);
+}
+
+async function replayProfiles(profiles: ReadonlyMap<string, string>, publish: Publish): Promise<void> {
+  const receipts: Promise<Receipt | null>[] = [];
+  for (const [userId, nick] of profiles) receipts.push((await publish(profileOf(userId, nick))).receipt);
+  await Promise.all(receipts);
 }
 
 /** Without a message id (what is answered was refused) it is said all the same, as an answer to nothing. */
@@ -158,22 +168,15 @@ async function main(): Promise<void> {
   let failure: Error | null = null;
   const publish: Publish = async (command) => {
     const { receipt } = await publisher.send(command);
-    return receipt.then(
-      (answer) => {
-        tally.add(answer);
-        bar.increment();
-        return answer;
-      },
-      () => null, // the publisher has given up; the tally tells how many are without a receipt
-    ) as Promise<Receipt | null> as never;
-  };
-  const profilesDone = async () => {
-    const receipts: Promise<Receipt | null>[] = [];
-    for (const [userId, nick] of profiles) receipts.push(await publish(profileOf(userId, nick)));
-    await Promise.all(receipts);
+    const counted = receipt.then((answer) => {
+      tally.add(answer);
+      bar.increment();
+      return answer;
+    });
+    return { receipt: counted.catch(() => null) }; // given up: the tally tells how many have no receipt
   };
   try {
-    await Promise.all([profilesDone(), ...plans.map((plan) => replayChat(plan, publish))]);
+    await Promise.all([replayProfiles(profiles, publish), ...plans.map((plan) => replayChat(plan, publish))]);
   } catch (error) {
     failure = error as Error;
   }

@@ -3,17 +3,14 @@
  */
 
 import { isUtf8 } from 'node:buffer';
-import { createHash } from 'node:crypto';
-import canonicalizeModule from 'canonicalize';
 import type { z } from 'zod';
 import { BODY_MAX_BYTES, BODY_MAX_DEPTH, type Command, commandBody, isCommandType } from './commands.js';
+import { contentHash, refusedContentHash } from './content-hash.js';
 import type { IncomingCommand } from './delivery.js';
 import { directChatId } from './direct-id.js';
 import { COMMAND_ID_PATTERN, DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN, UUID_PATTERN } from './identifiers.js';
+import { isDeeperThan, outermostOf } from './json-text.js';
 import { type Reason, refusal, type Violation } from './problems.js';
-
-// The package is CommonJS whose types describe an ES module; at run time the default import is the function itself.
-const canonicalize = canonicalizeModule as unknown as (value: unknown) => string;
 
 /** Past this a body is not even searched for its actor: it is dead-lettered. Brokers shipped by us bound messages to 512 KiB. */
 export const READABLE_MAX_BYTES = 1024 * 1024;
@@ -39,24 +36,6 @@ function malformed(detail: string): Decoded {
   return { outcome: 'malformed', detail };
 }
 
-/** True if the JSON text nests deeper than `limit`: counted on the text, so that nothing recursive ever sees it. */
-function isDeeperThan(limit: number, json: string): boolean {
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < json.length; i += 1) {
-    const code = json.charCodeAt(i);
-    if (inString) {
-      if (code === 0x5c) i += 1;
-      else if (code === 0x22) inString = false;
-    } else if (code === 0x22) inString = true;
-    else if (code === 0x7b || code === 0x5b) {
-      depth += 1;
-      if (depth > limit) return true;
-    } else if (code === 0x7d || code === 0x5d) depth -= 1;
-  }
-  return false;
-}
-
 function violationsOf(error: z.ZodError): Violation[] {
   const violations: Violation[] = [];
   for (const issue of error.issues.slice(0, VIOLATIONS_MAX)) {
@@ -74,24 +53,10 @@ function printable(name: string): string {
   return name.slice(0, 64).toWellFormed().replaceAll('\u0000', '\ufffd');
 }
 
-function sha256(text: string): Uint8Array {
-  return createHash('sha256').update(text).digest();
-}
-
-/** Same content is judged by SHA-256 over the type and the canonical form (RFC 8785) of the parsed command. */
-function hashOf(command: Command): Uint8Array {
-  const { type, tenantId, actorId, chatId, data } = command;
-  return sha256(`${type}\n${canonicalize({ tenantId, actorId, chatId, data })}`);
-}
-
-/** What could not be parsed is compared by its bytes. */
-function hashOfBytes(type: string, body: Uint8Array): Uint8Array {
-  return createHash('sha256').update(`${type}\n`).update(body).digest();
-}
-
-function propertyViolations(incoming: IncomingCommand, key: string): Violation[] {
+/** `key` is what the routing key must be; null where the body does not tell. */
+function propertyViolations(incoming: IncomingCommand, key: string | null): Violation[] {
   const violations: Violation[] = [];
-  if (incoming.routingKey !== key)
+  if (key !== null && incoming.routingKey !== key)
     violations.push({ path: 'routingKey', message: 'must be the chat id (for user.upsert: the actor id)' });
   if (!/^application\/json\s*(;\s*charset=utf-?8\s*)?$/i.test(incoming.contentType ?? ''))
     violations.push({ path: 'contentType', message: 'must be application/json' });
@@ -125,9 +90,13 @@ export function decodeCommand(incoming: IncomingCommand): Decoded {
     return malformed('message_id is missing or not a command id');
   if (!isUtf8(body)) return malformed('body is not UTF-8');
   const json = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+  const isTooLarge = body.byteLength > BODY_MAX_BYTES;
+  const isTooDeep = isDeeperThan(BODY_MAX_DEPTH, json);
+  const isTooMuch = isTooLarge || isTooDeep;
   let parsed: unknown;
   try {
-    parsed = JSON.parse(json);
+    // Building what is refused all the same would hold up the neighbours.
+    parsed = JSON.parse(isTooMuch ? outermostOf(json) : json);
   } catch {
     return malformed('body is not JSON');
   }
@@ -148,25 +117,26 @@ export function decodeCommand(incoming: IncomingCommand): Decoded {
     actorId,
     chatId: typeof chatId === 'string' && UUID_PATTERN.test(chatId) ? chatId : null,
   };
+  const comparable = isTooMuch ? null : { ...given, tenantId };
   const refuse = (reason: Reason): Decoded => ({
     outcome: 'refused',
     identity,
     reason,
-    contentHash: hashOfBytes(identity.type, body),
+    contentHash: refusedContentHash(type ?? '', comparable, body),
   });
   const invalid = (violations: Violation[]) => refuse(refusal('invalid', undefined, violations));
 
-  if (body.byteLength > BODY_MAX_BYTES)
+  if (isTooLarge)
     return refuse(refusal('too_large', `the body has ${body.byteLength} bytes; at most ${BODY_MAX_BYTES} are allowed`));
   if (type === undefined) return invalid([{ path: 'type', message: 'is missing' }]);
   if (!isCommandType(type)) return refuse(refusal('unsupported_type', `no command is called ${identity.type}`));
-  if (isDeeperThan(BODY_MAX_DEPTH, json))
+  if (isTooDeep)
     return invalid([{ path: '', message: `must nest at most ${BODY_MAX_DEPTH} levels deep` }]);
 
   const result = commandBody[type].safeParse(parsed);
   const key = type === 'user.upsert' ? actorId : identity.chatId;
   const violations = [
-    ...(key === null ? [] : propertyViolations(incoming, key)),
+    ...propertyViolations(incoming, key),
     ...(result.success ? [] : violationsOf(result.error)),
   ];
   if (!result.success || violations.length > 0) return invalid(violations);
@@ -181,5 +151,5 @@ export function decodeCommand(incoming: IncomingCommand): Decoded {
   } as Command;
   const further = contentViolations(command);
   if (further.length > 0) return invalid(further);
-  return { outcome: 'command', command, contentHash: hashOf(command) };
+  return { outcome: 'command', command, contentHash: contentHash(type, { ...given, tenantId }) };
 }

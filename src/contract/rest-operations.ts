@@ -221,7 +221,7 @@ export function problemsOf(name: RestOperationName): Map<number, ProblemCode[]> 
 
 /** A problem's status and title. */
 export function problemKind(code: ProblemCode): { status: number; title: string } {
-  return code in refusalCodes
-    ? refusalCodes[code as keyof typeof refusalCodes]
-    : requestProblems[code as keyof typeof requestProblems];
+  const kinds: Record<ProblemCode, { status: number; title: string }> = { ...refusalCodes, ...requestProblems };
+  const { status, title } = kinds[code];
+  return { status, title };
 }

@@ -31,15 +31,19 @@ export function text(min: number, max: number) {
     .meta({ minLength: min, maxLength: max });
 }
 
+/** Parsing alone would let through line breaks, which it strips, and blanks, which it escapes. */
+const HTTPS_URL_PATTERN = /^https:\/\/[^\s\p{Cc}]+$/u;
+
 /** An absolute https URL of at most 2,048 characters. */
 export const httpsUrl = text(1, 2048)
-  .refine((value) => value.startsWith('https://') && URL.canParse(value), 'must be an https URL')
+  .refine((value) => HTTPS_URL_PATTERN.test(value) && URL.canParse(value), 'must be an https URL')
   .meta({ format: 'uri', pattern: '^https://', minLength: 1, maxLength: 2048 });
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = { [key: string]: JsonValue };
 
-function jsonFault(value: unknown): string | undefined {
+/** Why a parsed JSON value cannot be stored and compared; undefined if it can. Recursive: only for values of bounded depth. */
+export function jsonFault(value: unknown): string | undefined {
   switch (typeof value) {
     case 'string':
       return isStorableText(value) ? undefined : 'must not contain U+0000 or lone surrogates';
@@ -47,15 +51,20 @@ function jsonFault(value: unknown): string | undefined {
       return Number.isFinite(value) ? undefined : 'must not contain numbers beyond the range of a double';
     case 'object':
       if (value === null) return undefined;
-      for (const [key, item] of Object.entries(value)) {
-        if (key === '__proto__') return 'must not contain the key __proto__';
-        const fault = (Array.isArray(value) ? undefined : jsonFault(key)) ?? jsonFault(item);
-        if (fault !== undefined) return fault;
-      }
-      return undefined;
+      if (Array.isArray(value)) return firstFault(value);
+      if (Object.hasOwn(value, '__proto__')) return 'must not contain the key __proto__';
+      return firstFault(Object.keys(value)) ?? firstFault(Object.values(value));
     default:
       return undefined;
   }
+}
+
+function firstFault(values: readonly unknown[]): string | undefined {
+  for (const value of values) {
+    const fault = jsonFault(value);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
 }
 
 /** A JSON object of at most 8 KiB in compact UTF-8. Its depth is bounded by the body's. */
@@ -66,9 +75,10 @@ export const metadata = z
       context.addIssue({ code: 'custom', message: 'must be a JSON object' });
       return;
     }
-    const fault = jsonFault(value);
+    const fault =
+      Buffer.byteLength(JSON.stringify(value)) > METADATA_MAX_BYTES
+        ? `must be at most ${METADATA_MAX_BYTES} bytes of JSON`
+        : jsonFault(value);
     if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
-    else if (Buffer.byteLength(JSON.stringify(value)) > METADATA_MAX_BYTES)
-      context.addIssue({ code: 'custom', message: `must be at most ${METADATA_MAX_BYTES} bytes of JSON` });
   })
   .meta({ type: 'object', additionalProperties: true, description: 'A JSON object of at most 8 KiB.' });

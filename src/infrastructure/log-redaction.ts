@@ -45,7 +45,7 @@ function copyObject(source: object, depth: number, above: Set<object>): Record<s
 }
 
 function copyValue(value: unknown, depth: number, above: Set<object>): unknown {
-  if (typeof value === 'string') return shorten(hideCredentials(value));
+  if (typeof value === 'string') return clean(value);
   if (typeof value === 'bigint') return value.toString();
   if (typeof value === 'function' || typeof value === 'symbol') return `[${typeof value}]`;
   if (typeof value !== 'object' || value === null) return value;
@@ -69,8 +69,8 @@ function copyError(error: Error, depth: number, path: Set<object>): Record<strin
   const { code } = error as { code?: unknown };
   return {
     name: error.name,
-    message: shorten(hideCredentials(error.message)),
-    stack: shorten(hideCredentials(error.stack ?? '')),
+    message: clean(error.message),
+    stack: clean(error.stack ?? ''),
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
     ...(error.cause === undefined ? {} : { cause: copyValue(error.cause, depth + 1, path) }),
     ...(error instanceof AggregateError ? { errors: copyValue(error.errors, depth + 1, path) } : {}),
@@ -86,7 +86,8 @@ function isSecretName(name: string): boolean {
   return SECRET_WORDS.has(words.at(-1) ?? '') || SECRET_PAIRS.has(words.slice(-2).join(''));
 }
 
-function shorten(text: string): string {
-  if (text.length <= MAX_STRING_LENGTH) return text;
-  return `${text.slice(0, MAX_STRING_LENGTH)}… [${text.length - MAX_STRING_LENGTH} more characters]`;
+function clean(text: string): string {
+  if (text.length <= MAX_STRING_LENGTH) return hideCredentials(text);
+  const rest = text.length - MAX_STRING_LENGTH;
+  return `${hideCredentials(text.slice(0, MAX_STRING_LENGTH))}… [${rest} more characters]`;
 }

@@ -31,6 +31,9 @@ export interface LoggerOptions {
   readonly output?: NodeJS.WritableStream;
 }
 
+/** Whoever reads our output may have stopped reading without hanging up. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
 export function createLogger(options: LoggerOptions): ProcessLogger {
   const output = options.output ?? process.stderr;
   const winstonLogger = winston.createLogger({
@@ -57,7 +60,12 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
     error: (message, fields) => write('error', message, fields),
     close() {
       closed ??= new Promise<void>((resolve) => {
-        winstonLogger.once('finish', () => output.write('', () => resolve()));
+        const givenUp = setTimeout(resolve, CLOSE_TIMEOUT_MS);
+        const written = () => {
+          clearTimeout(givenUp);
+          resolve();
+        };
+        winstonLogger.once('finish', () => output.write('', written));
         winstonLogger.end();
       });
       return closed;

@@ -101,9 +101,9 @@ async function startOne(service: Service, stopRequested: Promise<void>, fail: Fa
   late.catch(() => undefined); // aborted below
   try {
     if ((await Promise.race([service.start(), late])) !== 'late') return true;
-    fail('a service was still starting when its time to stop was over', { service: service.name, timeoutMs });
+    fail('a service was still starting when its time to stop was over', { component: service.name, timeoutMs });
   } catch (error) {
-    fail('a service did not start', { service: service.name, error });
+    fail('a service did not start', { component: service.name, error });
   } finally {
     givenUp.abort();
   }
@@ -119,11 +119,11 @@ async function stopAll(running: readonly Service[], fail: Fail): Promise<void> {
       const late = sleep(timeoutMs, 'late' as const, { signal: deadline.signal });
       late.catch(() => undefined); // aborted below
       if ((await Promise.race([service.stop(), late])) === 'late') {
-        fail('a service did not stop in time', { service: service.name, timeoutMs });
+        fail('a service did not stop in time', { component: service.name, timeoutMs });
         service.abandon?.();
       }
     } catch (error) {
-      fail('a service did not stop well', { service: service.name, error });
+      fail('a service did not stop well', { component: service.name, error });
       service.abandon?.();
     } finally {
       deadline.abort();

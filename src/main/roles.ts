@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { v7 } from 'uuid';
 import { CaslDecisionPoint } from '../adapters/casl/default-policy.js';
 import { createApi } from '../adapters/http/api.js';
+import { API_DEFAULTS } from '../adapters/http/api-settings.js';
 import { RestServer } from '../adapters/http/rest-server.js';
 import { JwtActorProof } from '../adapters/jwt/actor-proof.js';
 import { WorkerMetrics } from '../adapters/telemetry/worker-metrics.js';
@@ -49,6 +50,24 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
   let storeTrouble: StoreError | null = null;
   let worker: Worker | null = null;
 
+  health.add('worker', () => {
+    if (worker === null) return { ok: false, detail: 'starting' };
+    const { heardAt, partitions } = worker.status;
+    if (storeTrouble !== null) return { ok: false, detail: `the store does not answer: ${storeTrouble.message}` };
+    if (heardAt === null || clock().getTime() - heardAt.getTime() > REGISTRY_SILENCE_MS)
+      return { ok: false, detail: 'no word from the registry' };
+    const stuck = partitions.filter(({ obstacle }) => obstacle !== null);
+    if (stuck.length > 0)
+      return {
+        ok: false,
+        detail: stuck
+          .map(({ partition, obstacle, unpublished }) => `partition ${partition}: ${unpublished} events ${obstacle}`)
+          .join('; '),
+      };
+    const owned = partitions.filter(({ epoch }) => epoch !== null).map(({ partition }) => partition);
+    return { ok: true, detail: `owns ${owned.length === 0 ? 'none' : owned.join(', ')}` };
+  });
+
   const start = async () => {
     const runner = new BatchRunner({
       store: store.commands,
@@ -93,22 +112,6 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
       () => running.status,
       () => transport.queueDepths(),
     );
-    health.add('worker', () => {
-      const { heardAt, partitions } = running.status;
-      if (storeTrouble !== null) return { ok: false, detail: `the store does not answer: ${storeTrouble.message}` };
-      if (heardAt === null || clock().getTime() - heardAt.getTime() > REGISTRY_SILENCE_MS)
-        return { ok: false, detail: 'no word from the registry' };
-      const stuck = partitions.filter(({ obstacle }) => obstacle !== null);
-      if (stuck.length > 0)
-        return {
-          ok: false,
-          detail: stuck
-            .map(({ partition, obstacle, unpublished }) => `partition ${partition}: ${unpublished} events ${obstacle}`)
-            .join('; '),
-        };
-      const owned = partitions.filter(({ epoch }) => epoch !== null).map(({ partition }) => partition);
-      return { ok: true, detail: `owns ${owned.length === 0 ? 'none' : owned.join(', ')}` };
-    });
     worker = running;
     running.start();
     logger.info('worker', { workerId, partitions: settings.partitions });
@@ -120,6 +123,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
 export function apiRole(context: RoleContext, host: string, onListening?: (port: number) => void): Service {
   const { settings, store, transport, logger, health } = context;
   let server: RestServer | null = null;
+  health.add('rest', () => (server === null ? { ok: false, detail: 'starting' } : { ok: true, detail: 'listens' }));
   const start = async () => {
     const app = createApi({
       queries: store.queries,
@@ -131,6 +135,7 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
       health: () => health.report(),
       logger,
       settings: {
+        ...API_DEFAULTS,
         receiptWaitMs: settings.receiptWaitMs,
         recipientsMax: settings.eventRecipientsMax,
         namespace: settings.namespace,
@@ -139,9 +144,10 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
         allowedOrigins: settings.allowedOrigins ?? [],
       },
     });
-    server = new RestServer(app, { port: settings.port, host }, logger);
-    await server.start();
-    onListening?.(server.port);
+    const listening = new RestServer(app, { port: settings.port, host }, logger);
+    await listening.start();
+    server = listening;
+    onListening?.(listening.port);
   };
   return service('api', start, async () => server?.stop());
 }

@@ -1,3 +1,4 @@
+import type { StepListener } from '../application/worker/steps.js';
 import { runServices } from '../infrastructure/process-life.js';
 import { OpsService, processBasics } from './process-basics.js';
 import { apiRole, newWorkerId, workerRole } from './roles.js';
@@ -12,8 +13,8 @@ function isRole(name: string): name is Role {
   return (ROLES as readonly string[]).includes(name);
 }
 
-/** Runs roles in this process, on the database and the broker that the environment names. */
-export async function runRoles(names: readonly string[]): Promise<void> {
+/** Runs roles in this process, on the database and the broker that the environment names. `steps` is for the fault tests. */
+export async function runRoles(names: readonly string[], steps?: StepListener): Promise<void> {
   const unknown = names.filter((name) => !isRole(name));
   if (unknown.length > 0)
     throw new StartFault([`no role is called ${unknown.join(', ')}; there are ${ROLES.join(', ')}`]);
@@ -30,7 +31,7 @@ export async function runRoles(names: readonly string[]): Promise<void> {
       new OpsService(basics, opsPort, host),
       store,
       transport,
-      ...roles.map((role) => (role === 'worker' ? workerRole(context, workerId) : apiRole(context, host))),
+      ...roles.map((role) => (role === 'worker' ? workerRole(context, workerId, steps) : apiRole(context, host))),
     ],
     { logger: basics.logger },
   );

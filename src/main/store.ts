@@ -41,7 +41,7 @@ export class StoreService implements Service, Store {
 
   constructor(
     private readonly settings: Settings,
-    private readonly basics: ProcessBasics,
+    basics: ProcessBasics,
     url: string,
     private readonly placement: Placement,
     private readonly refusesOtherPlacement = true,
@@ -51,6 +51,7 @@ export class StoreService implements Service, Store {
       poolSize: settings.databasePoolSize,
       onConnectionError: (error) => basics.logger.warn('database connection lost', { error }),
     });
+    basics.health.add('database', () => this.state);
     this.commands = new PrismaCommandStore(this.database);
     this.queries = new PrismaChatQueries(this.database);
     this.registry = new PrismaPartitionRegistry(this.database);
@@ -69,7 +70,6 @@ export class StoreService implements Service, Store {
       throw new StartFault([
         `the chats in this database were not placed by the ${this.placement === 'ring' ? 'broker' : this.placement}: start \`parley dev\` on it once to place them anew`,
       ]);
-    this.basics.health.add('database', () => this.state);
     await this.ping();
     this.timer = setInterval(() => void this.ping(), PING_INTERVAL_MS);
   }

@@ -11,7 +11,7 @@ import type {
 } from '../application/ports/transport.js';
 import { createLogger } from '../infrastructure/logger.js';
 import type { Service } from '../infrastructure/process-life.js';
-import { type ProcessBasics, service } from './process-basics.js';
+import type { ProcessBasics } from './process-basics.js';
 import { type Settings, topologySettings } from './settings.js';
 
 export interface Transport extends Service {
@@ -36,16 +36,11 @@ export function amqpTransport(
   workerId: string,
 ): Transport {
   const amqp = new AmqpTransport({ url, workerId, topology: topologySettings(settings), registry, logger });
-  const { name, start, stop } = service(
-    'broker',
-    async () => {
-      health.add('broker', () => amqp.health());
-      await amqp.start();
-    },
-    () => amqp.stop(),
-  );
+  health.add('broker', () => amqp.health());
   return {
-    ...{ name, start, stop },
+    name: 'broker',
+    start: () => amqp.start(),
+    stop: () => amqp.stop(),
     source: amqp.source,
     sink: amqp.sink,
     receipts: amqp.receipts,
@@ -59,16 +54,11 @@ export function amqpTransport(
 /** No broker: everything in this process, nothing kept over a restart but what is in the database. */
 export function inProcessTransport(settings: Settings, { logger, health }: ProcessBasics, workerId: string): Transport {
   const transport = new InProcessTransport({ partitions: settings.partitions, workerId, logger });
-  const { name, start, stop } = service(
-    'in-process transport',
-    async () => {
-      health.add('broker', () => ({ ok: true, detail: 'in process' }));
-      await transport.start();
-    },
-    () => transport.stop(),
-  );
+  health.add('broker', () => ({ ok: true, detail: 'in process' }));
   return {
-    ...{ name, start, stop },
+    name: 'in-process transport',
+    start: () => transport.start(),
+    stop: () => transport.stop(),
     source: transport.source,
     sink: transport.sink,
     receipts: transport.receipts,

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { commandBody, commandTypes } from '../../src/contract/commands.js';
 import { decodeCommand } from '../../src/contract/decode-command.js';
 import type { IncomingCommand } from '../../src/contract/delivery.js';
+import { USER_ID_PATTERN } from '../../src/contract/identifiers.js';
 import { receipt } from '../../src/contract/receipts.js';
 import { isStorableText } from '../../src/contract/text.js';
 import { bodyOf, incoming } from './incoming-command.js';
@@ -33,8 +34,10 @@ function holdsUp(delivery: IncomingCommand): void {
     }
     case 'refused': {
       const { identity, reason, contentHash } = result;
+      const { actorId, ...named } = identity;
       const rest = { messageId: null, sequence: null, at: '', decisionId: null, replayed: false };
-      const answer = { ...identity, ...rest, status: 'rejected', reason };
+      const answer = { ...named, ...rest, status: 'rejected', reason };
+      expect(actorId).to.match(USER_ID_PATTERN);
       expect(receipt.parse(answer)).to.deep.equal(answer);
       expect(isStorableText(JSON.stringify(answer)) && !JSON.stringify(answer).includes('\\u0000')).to.equal(true);
       expect(JSON.stringify(answer)).not.to.match(/\\ud[89a-f]/);
@@ -106,13 +109,15 @@ describe('Whatever comes in', () => {
       fc.property(fc.constantFrom(...commandTypes), path, hostileText, json, (type, steps, name, value) => {
         const body = structuredClone(bodyOf(type));
         let at = body;
+        let key = name;
         for (const step of steps) {
           const keys = [...Object.keys(at), name];
-          const key = keys[step % keys.length] as string;
-          const next = at[key];
-          if (typeof next === 'object' && next !== null && !Array.isArray(next)) at = next as Record<string, unknown>;
-          else Object.defineProperty(at, key, { value, enumerable: true, configurable: true, writable: true });
+          key = keys[step % keys.length] as string;
+          const next = Object.hasOwn(at, key) ? at[key] : undefined;
+          if (typeof next !== 'object' || next === null) break;
+          at = next as Record<string, unknown>;
         }
+        Object.defineProperty(at, key, { value, enumerable: true, configurable: true, writable: true });
         holdsUp(incoming(type, body));
       }),
       many,

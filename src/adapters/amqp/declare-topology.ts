@@ -122,5 +122,5 @@ function faultOf(what: string, error: BrokerError): TopologyFault | undefined {
 
 /** `the value '5' of type 'byte'` reads `5`. */
 function plain(value = ''): string {
-  return /^(?:the value )?'(.*)'(?: of type '.*')?$/.exec(value)?.[1] ?? value;
+  return /^(?:the value )?'([^']*)'(?: of type '[^']*')?$/.exec(value)?.[1] ?? value;
 }

@@ -6,6 +6,8 @@ export interface ApiSettings {
   receiptWaitMs: number;
   /** `EVENT_RECIPIENTS_MAX`: past it an event's `recipients` is null. */
   recipientsMax: number;
+  /** An answer takes no longer than this, beside the time it waits for a receipt; then it is `unavailable`. */
+  answerTimeLimitMs: number;
   /** `CHAT_NAMESPACE`: prefix of the broker's objects, for the AsyncAPI document. */
   namespace: string;
   /** Requests that one caller may make within a window; more are `rate_limited`. Counted by each process for itself. */
@@ -18,14 +20,12 @@ export interface ApiSettings {
 export const API_DEFAULTS: ApiSettings = {
   receiptWaitMs: 5_000,
   recipientsMax: 256,
+  answerTimeLimitMs: 10_000,
   namespace: 'chat',
   rateLimitRequests: 1_000,
   rateLimitWindowSeconds: 10,
   allowedOrigins: [],
 };
-
-/** An answer takes no longer than this, beside the time it waits for a receipt; then it is `unavailable`. */
-export const ANSWER_TIME_LIMIT_MS = 10_000;
 
 /** What a command's envelope may add to the data that a request's body holds. */
 export const ENVELOPE_MAX_BYTES = 1_024;

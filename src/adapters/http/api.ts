@@ -10,7 +10,7 @@ import type { HealthReport } from '../../infrastructure/health.js';
 import type { Logger } from '../../infrastructure/logger.js';
 import { accessLog } from './access-log.js';
 import { notFound, problemAnswer, writeAnswer } from './answer.js';
-import { ANSWER_TIME_LIMIT_MS, type ApiSettings } from './api-settings.js';
+import type { ApiSettings } from './api-settings.js';
 import type { Handler, Handlers } from './call.js';
 import { commandHandlers } from './command-handlers.js';
 import { CommandRequests } from './command-requests.js';
@@ -41,7 +41,7 @@ export interface ApiDependencies {
 /** The REST side as an Express application; `RestServer` makes it listen. */
 export function createApi(dependencies: ApiDependencies): Express {
   const { queries, door, log, verifier, cursorSecret, storeId, health, logger, settings } = dependencies;
-  const { receiptWaitMs, recipientsMax } = settings;
+  const { receiptWaitMs, recipientsMax, answerTimeLimitMs } = settings;
   const handlers: Handlers = {
     ...queryHandlers({ queries, log, cursors: new Cursors(cursorSecret), rendering: { storeId, recipientsMax } }),
     ...commandHandlers(new CommandRequests(door, queries, receiptWaitMs), queries),
@@ -50,7 +50,7 @@ export function createApi(dependencies: ApiDependencies): Express {
     proof: verifier,
     rateLimit: new CallerRateLimit(settings),
     logger,
-    timeLimitMs: receiptWaitMs + ANSWER_TIME_LIMIT_MS,
+    timeLimitMs: receiptWaitMs + answerTimeLimitMs,
   };
 
   const app = express();

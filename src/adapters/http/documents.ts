@@ -21,6 +21,11 @@ export function serveDocuments(app: Express, namespace: string): void {
     swaggerOptions: { url: '/openapi.json', validatorUrl: null, persistAuthorization: false },
   };
   const page = express.Router();
+  // The page names its files relative to itself.
+  page.get('/', (request, response, next) => {
+    if (request.originalUrl.split('?')[0]?.endsWith('/')) next();
+    else response.redirect(301, '/docs/');
+  });
   page.get('/', swaggerUi.setup(undefined, options));
   page.use(...swaggerUi.serveFiles(undefined, options));
   app.use('/docs', page);

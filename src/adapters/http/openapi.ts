@@ -75,7 +75,9 @@ function generate(): OpenApiDocument {
   registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' });
   for (const name of restOperationNames) registry.registerPath(routeOf(name));
   const schemas = Object.values(components).map((schema) => ({ type: 'schema' as const, schema }));
-  return new OpenApiGeneratorV31([...schemas, ...registry.definitions], { sortComponents: 'alphabetically' }).generateDocument({
+  return new OpenApiGeneratorV31([...schemas, ...registry.definitions], {
+    sortComponents: 'alphabetically',
+  }).generateDocument({
     openapi: '3.1.0',
     info: { title: 'Parley', version: '1.0.0', description: DESCRIPTION },
     servers: [{ url: '/' }],

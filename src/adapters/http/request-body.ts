@@ -37,9 +37,13 @@ function isDeeperThan(limit: number, root: unknown): boolean {
 
 /** Reads a request's JSON body. What is no command data at all is refused here; its content is judged by the worker. */
 export async function readBody(request: Request, response: Response): Promise<RequestBody> {
-  if (Number(request.headers['content-length'] ?? 0) > REQUEST_BODY_MAX_BYTES) return { refused: tooLarge() };
-  const contentType = request.headers['content-type'] ?? '';
-  if (request.is('*/*') === null && contentType === '') return malformed('a JSON body is required');
+  const {
+    'content-type': contentType = '',
+    'content-length': length = '0',
+    'transfer-encoding': chunked,
+  } = request.headers;
+  if (length === '0' && chunked === undefined) return malformed('a JSON body is required');
+  if (Number(length) > REQUEST_BODY_MAX_BYTES) return { refused: tooLarge() };
   if (!/^application\/json\s*(;\s*charset="?utf-?8"?\s*)?$/i.test(contentType))
     return unsupported('the body must be application/json in UTF-8');
 
@@ -47,9 +51,7 @@ export async function readBody(request: Request, response: Response): Promise<Re
     readRaw(request, response, resolve);
   });
   if (fault !== undefined) return faultOf(fault);
-  // Without a body the parser leaves none.
-  const raw: unknown = request.body;
-  if (!(raw instanceof Uint8Array)) return malformed('a JSON body is required');
+  const raw: Uint8Array = request.body;
   if (!isUtf8(raw)) return malformed('the body is not UTF-8');
   let data: unknown;
   try {

@@ -103,6 +103,11 @@ export class InProcessTransport {
     return [...this.#buried];
   }
 
+  /** Receipts whose reply address was not the door's. */
+  get ignoredReceipts(): number {
+    return this.#door.ignored;
+  }
+
   /** Commands waiting, by partition. */
   queueDepths(): ReadonlyMap<number, number> {
     return new Map(this.#queues.map(({ depth }, partition) => [partition, depth]));

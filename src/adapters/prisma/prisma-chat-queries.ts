@@ -14,6 +14,7 @@ import type { Receipt } from '../../contract/receipts.js';
 import type { Member } from '../../domain/chat.js';
 import type { Message } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
+import { column } from './columns.js';
 import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
 import {
@@ -63,7 +64,7 @@ export class PrismaChatQueries implements ChatQueries {
     if (chats.length === 0) return new Map();
     const rows = await this.query<MessageRow>(Prisma.sql`
       SELECT ${MESSAGE_COLUMNS}
-      FROM unnest(${chats.map((chat) => chat.chatId)}::uuid[], ${chats.map((chat) => chat.lastSequence)}::int8[])
+      FROM unnest(${column(chats, (chat) => chat.chatId)}::uuid[], ${column(chats, (chat) => chat.lastSequence)}::int8[])
         AS k(chat_id, last_sequence)
       CROSS JOIN LATERAL (
         SELECT * FROM messages WHERE chat_id = k.chat_id AND sequence <= k.last_sequence ORDER BY sequence DESC LIMIT 1) g`);

@@ -48,10 +48,23 @@ export function openDatabase(options: DatabaseOptions): PrismaClient {
       keepAlive: true,
       stream: () => watchedSocket(silenceTimeoutMs),
     },
-    onConnectionError === undefined ? {} : { onConnectionError, onPoolError: onConnectionError },
+    {
+      statementNameGenerator: nameStatement,
+      ...(onConnectionError === undefined ? {} : { onConnectionError, onPoolError: onConnectionError }),
+    },
   );
   // `minimal`: no excerpts of our source in messages.
   return new PrismaClient({ adapter, errorFormat: 'minimal' });
+}
+
+const statementNames = new Map<string, string>();
+
+/** Named statements are planned once a connection. Ours are few: everything that varies is a parameter. */
+function nameStatement({ sql, args }: { sql: string; args: unknown[] }): string {
+  if (args.length === 0) return '';
+  const name = statementNames.get(sql) ?? `parley_${statementNames.size + 1}`;
+  statementNames.set(sql, name);
+  return name;
 }
 
 /**

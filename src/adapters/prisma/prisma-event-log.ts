@@ -1,4 +1,5 @@
 import type { EventLog, LoggedEvent, Recipients } from '../../application/ports/event-log.js';
+import { column } from './columns.js';
 import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 import type { PrismaClient } from './generated/client.js';
 import { rethrow } from './store-errors.js';
@@ -29,7 +30,7 @@ export class PrismaEventLog implements EventLog {
         CASE WHEN c.member_count <= ${max} THEN
           ARRAY(SELECT m.user_id FROM members m WHERE m.chat_id = c.chat_id ORDER BY m.user_id COLLATE "C")
         END AS "memberIds"
-      FROM unnest(${[...chatIds]}::uuid[]) AS k(chat_id) JOIN chats c USING (chat_id)`.catch(rethrow);
+      FROM unnest(${column(chatIds, (id) => id)}::uuid[]) AS k(chat_id) JOIN chats c USING (chat_id)`.catch(rethrow);
     return new Map(rows.map(({ chatId, memberIds, memberCount }) => [chatId, { memberIds, memberCount }]));
   }
 }

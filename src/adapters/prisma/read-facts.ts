@@ -9,6 +9,7 @@ import {
 } from '../../application/ports/command-store.js';
 import type { Receipt } from '../../contract/receipts.js';
 import type { MessageReference } from '../../domain/message.js';
+import { column } from './columns.js';
 import type { Prisma } from './generated/client.js';
 import {
   CHAT_COLUMNS,
@@ -27,10 +28,15 @@ type Transaction = Prisma.TransactionClient;
 /**
  * Locks the partition's row if it is still owned under that epoch, and answers the last position in use; null: fenced out. A plain
  * read would not do: an old owner could commit after the new one has read the log.
+ *
+ * What follows in the transaction finds its rows by key: the planner is kept from scanning a table for the sake of a few hundred keys,
+ * which is what it prefers while tables are small or its statistics are old, and what it would then remember.
  */
 export async function lockPartition(tx: Transaction, { partition, epoch }: BatchRequest): Promise<number | null> {
   const rows = await tx.$queryRaw<{ position: number }[]>`
-    SELECT position::float8 AS position FROM partitions WHERE partition = ${partition} AND epoch = ${epoch} FOR UPDATE`;
+    SELECT position::float8 AS position, set_config('enable_seqscan', 'off', true),
+      set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
+    FROM partitions WHERE partition = ${partition} AND epoch = ${epoch} FOR UPDATE`;
   return rows[0]?.position ?? null;
 }
 
@@ -52,8 +58,8 @@ async function readReceipts(tx: Transaction, { receipts: keys }: FactKeys): Prom
   >`
     SELECT r.tenant_id AS "tenantId", r.actor_id AS "actorId", r.command_id AS "commandId",
       encode(r.content_hash, 'hex') AS "contentHash", r.receipt::text AS receipt
-    FROM unnest(${keys.map((key) => key.tenantId)}::text[], ${keys.map((key) => key.actorId)}::text[],
-      ${keys.map((key) => key.commandId)}::text[]) AS k(tenant_id, actor_id, command_id)
+    FROM unnest(${column(keys, (key) => key.tenantId)}::text[], ${column(keys, (key) => key.actorId)}::text[],
+      ${column(keys, (key) => key.commandId)}::text[]) AS k(tenant_id, actor_id, command_id)
     JOIN receipts r USING (tenant_id, actor_id, command_id)`;
   return new Map(
     rows.map((row) => [
@@ -69,7 +75,7 @@ async function readReceipts(tx: Transaction, { receipts: keys }: FactKeys): Prom
 async function readChats(tx: Transaction, { chats: ids }: FactKeys): Promise<Facts['chats']> {
   if (ids.length === 0) return new Map();
   const rows = await tx.$queryRaw<ChatRow[]>`
-    SELECT ${CHAT_COLUMNS} FROM unnest(${ids}::uuid[]) AS k(chat_id) JOIN chats c USING (chat_id)`;
+    SELECT ${CHAT_COLUMNS} FROM unnest(${column(ids, (id) => id)}::uuid[]) AS k(chat_id) JOIN chats c USING (chat_id)`;
   return new Map(rows.map((row) => [row.chatId, toChat(row)]));
 }
 
@@ -77,7 +83,7 @@ async function readMembers(tx: Transaction, { members: keys }: FactKeys): Promis
   if (keys.length === 0) return new Map();
   const rows = await tx.$queryRaw<MemberRow[]>`
     SELECT ${MEMBER_COLUMNS}
-    FROM unnest(${keys.map((key) => key.chatId)}::uuid[], ${keys.map((key) => key.userId)}::text[]) AS k(chat_id, user_id)
+    FROM unnest(${column(keys, (key) => key.chatId)}::uuid[], ${column(keys, (key) => key.userId)}::text[]) AS k(chat_id, user_id)
     JOIN members m USING (chat_id, user_id)`;
   return new Map(rows.map((row) => [memberKey(row), toMember(row)]));
 }
@@ -86,7 +92,7 @@ async function readUsers(tx: Transaction, { users: keys }: FactKeys): Promise<Fa
   if (keys.length === 0) return new Map();
   const rows = await tx.$queryRaw<UserRow[]>`
     SELECT ${USER_COLUMNS}
-    FROM unnest(${keys.map((key) => key.tenantId)}::text[], ${keys.map((key) => key.userId)}::text[]) AS k(tenant_id, user_id)
+    FROM unnest(${column(keys, (key) => key.tenantId)}::text[], ${column(keys, (key) => key.userId)}::text[]) AS k(tenant_id, user_id)
     JOIN users u USING (tenant_id, user_id)`;
   return new Map(rows.map((row) => [userKey(row), toUser(row)]));
 }
@@ -95,6 +101,6 @@ async function readMessages(tx: Transaction, { messages: ids }: FactKeys): Promi
   if (ids.length === 0) return new Map();
   const rows = await tx.$queryRaw<MessageReference[]>`
     SELECT g.message_id::text AS "messageId", g.chat_id::text AS "chatId"
-    FROM unnest(${ids}::uuid[]) AS k(message_id) JOIN messages g USING (message_id)`;
+    FROM unnest(${column(ids, (id) => id)}::uuid[]) AS k(message_id) JOIN messages g USING (message_id)`;
   return new Map(rows.map(({ messageId, chatId }) => [messageId, { messageId, chatId }]));
 }

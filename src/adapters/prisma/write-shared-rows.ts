@@ -5,7 +5,7 @@
 import { type BatchWrites, receiptKey, userKey } from '../../application/ports/command-store.js';
 import type { Chat } from '../../domain/chat.js';
 import type { User } from '../../domain/user.js';
-import { hex, time } from './columns.js';
+import { column, hex, time } from './columns.js';
 import type { Prisma } from './generated/client.js';
 import { contention } from './store-errors.js';
 
@@ -17,10 +17,10 @@ export async function insertUsers(tx: Transaction, users: User[]) {
   const count = await tx.$executeRaw`
     INSERT INTO users (tenant_id, user_id, display_name, avatar_url, kind, metadata, revision, created_at, updated_at)
     SELECT tenant_id, user_id, display_name, avatar_url, kind, metadata::json, 1, created_at, updated_at
-    FROM unnest(${rows.map((row) => row.tenantId)}::text[], ${rows.map((row) => row.userId)}::text[],
-      ${rows.map((row) => row.displayName)}::text[], ${rows.map((row) => row.avatarUrl)}::text[],
-      ${rows.map((row) => row.kind)}::text[], ${rows.map((row) => JSON.stringify(row.metadata))}::text[],
-      ${rows.map((row) => time(row.createdAt))}::timestamptz[], ${rows.map((row) => time(row.updatedAt))}::timestamptz[])
+    FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
+      ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => row.avatarUrl)}::text[],
+      ${column(rows, (row) => row.kind)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
+      ${column(rows, (row) => time(row.createdAt))}::timestamptz[], ${column(rows, (row) => time(row.updatedAt))}::timestamptz[])
       AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, created_at, updated_at)
     ON CONFLICT DO NOTHING`;
   if (count < rows.length) throw contention("a user's first profile");
@@ -29,8 +29,8 @@ export async function insertUsers(tx: Transaction, users: User[]) {
 export async function updateUsers(tx: Transaction, users: User[]) {
   const rows = inKeyOrder(users, userKey).filter((user) => user.revision > 1);
   if (rows.length === 0) return;
-  const tenantIds = rows.map((row) => row.tenantId);
-  const userIds = rows.map((row) => row.userId);
+  const tenantIds = column(rows, (row) => row.tenantId);
+  const userIds = column(rows, (row) => row.userId);
   // An UPDATE locks in the order in which its plan happens to find the rows: lock them in key order first.
   await tx.$queryRaw`
     SELECT 1 AS locked FROM users WHERE (tenant_id, user_id) IN
@@ -40,9 +40,9 @@ export async function updateUsers(tx: Transaction, users: User[]) {
     UPDATE users u SET display_name = w.display_name, avatar_url = w.avatar_url, kind = w.kind, metadata = w.metadata::json,
       revision = w.revision, updated_at = w.updated_at
     FROM unnest(${tenantIds}::text[], ${userIds}::text[],
-      ${rows.map((row) => row.displayName)}::text[], ${rows.map((row) => row.avatarUrl)}::text[],
-      ${rows.map((row) => row.kind)}::text[], ${rows.map((row) => JSON.stringify(row.metadata))}::text[],
-      ${rows.map((row) => row.revision)}::int4[], ${rows.map((row) => time(row.updatedAt))}::timestamptz[])
+      ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => row.avatarUrl)}::text[],
+      ${column(rows, (row) => row.kind)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
+      ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => time(row.updatedAt))}::timestamptz[])
       AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, revision, updated_at)
     WHERE u.tenant_id = w.tenant_id AND u.user_id = w.user_id AND u.revision = w.revision - 1`;
   if (count < rows.length) throw contention("a newer revision of a user's profile");
@@ -56,13 +56,13 @@ export async function insertChats(tx: Transaction, chats: Chat[]) {
       last_sequence, last_ordinal, member_count, owner_count, last_activity_at)
     SELECT chat_id, tenant_id, partition, kind, title, metadata::json, created_by, created_at, archived_at,
       last_sequence, last_ordinal, member_count, owner_count, last_activity_at
-    FROM unnest(${rows.map((row) => row.chatId)}::uuid[], ${rows.map((row) => row.tenantId)}::text[],
-      ${rows.map((row) => row.partition)}::int4[], ${rows.map((row) => row.kind)}::text[],
-      ${rows.map((row) => row.title)}::text[], ${rows.map((row) => JSON.stringify(row.metadata))}::text[],
-      ${rows.map((row) => row.createdBy)}::text[], ${rows.map((row) => time(row.createdAt))}::timestamptz[],
-      ${rows.map((row) => time(row.archivedAt))}::timestamptz[], ${rows.map((row) => row.lastSequence)}::int8[],
-      ${rows.map((row) => row.lastOrdinal)}::int8[], ${rows.map((row) => row.memberCount)}::int4[],
-      ${rows.map((row) => row.ownerCount)}::int4[], ${rows.map((row) => time(row.lastActivityAt))}::timestamptz[])
+    FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.tenantId)}::text[],
+      ${column(rows, (row) => row.partition)}::int4[], ${column(rows, (row) => row.kind)}::text[],
+      ${column(rows, (row) => row.title)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
+      ${column(rows, (row) => row.createdBy)}::text[], ${column(rows, (row) => time(row.createdAt))}::timestamptz[],
+      ${column(rows, (row) => time(row.archivedAt))}::timestamptz[], ${column(rows, (row) => row.lastSequence)}::int8[],
+      ${column(rows, (row) => row.lastOrdinal)}::int8[], ${column(rows, (row) => row.memberCount)}::int4[],
+      ${column(rows, (row) => row.ownerCount)}::int4[], ${column(rows, (row) => time(row.lastActivityAt))}::timestamptz[])
       AS w(chat_id, tenant_id, partition, kind, title, metadata, created_by, created_at, archived_at,
         last_sequence, last_ordinal, member_count, owner_count, last_activity_at)
     ON CONFLICT DO NOTHING`;
@@ -75,9 +75,9 @@ export async function insertReceipts(tx: Transaction, { receipts }: BatchWrites)
   const count = await tx.$executeRaw`
     INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
     SELECT tenant_id, actor_id, command_id, decode(content_hash, 'hex'), receipt::json, created_at
-    FROM unnest(${rows.map((row) => row.tenantId)}::text[], ${rows.map((row) => row.actorId)}::text[],
-      ${rows.map((row) => row.commandId)}::text[], ${rows.map((row) => hex(row.contentHash))}::text[],
-      ${rows.map((row) => JSON.stringify(row.receipt))}::text[], ${rows.map((row) => time(row.at))}::timestamptz[])
+    FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.actorId)}::text[],
+      ${column(rows, (row) => row.commandId)}::text[], ${column(rows, (row) => hex(row.contentHash))}::text[],
+      ${column(rows, (row) => JSON.stringify(row.receipt))}::text[], ${column(rows, (row) => time(row.at))}::timestamptz[])
       AS w(tenant_id, actor_id, command_id, content_hash, receipt, created_at)
     ON CONFLICT DO NOTHING`;
   if (count < rows.length) throw contention('a receipt of the same command');

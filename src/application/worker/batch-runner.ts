@@ -17,6 +17,8 @@ export interface Holding {
   epoch: number;
   ringUnsettled: boolean;
   publishedThrough(): number;
+  /** Decided, in the transaction, nothing written yet. */
+  decided(): void;
   /** Events of a committed batch, in order, on their way out. */
   committed(events: readonly LoggedEvent[]): void;
 }
@@ -116,6 +118,7 @@ export class BatchRunner {
       () =>
         store.transact({ partition, epoch, keys, publishedThrough: holding.publishedThrough() }, (facts) => {
           const { writes, value } = decider.decide(items, facts, { partition, now: clock(), ringUnsettled });
+          holding.decided();
           return { writes, value: { results: value, events: writes.events } };
         }),
       signal,

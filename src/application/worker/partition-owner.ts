@@ -304,6 +304,7 @@ export class PartitionOwner {
       epoch: held.epoch,
       ringUnsettled: held.ringGeneration > held.ringSeen,
       publishedThrough: () => held.publisher.publishedThrough,
+      decided: () => steps?.reachedSync('decided', at),
       committed: (events) => {
         steps?.reachedSync('committed', at);
         held.publisher.append(events);

@@ -141,7 +141,8 @@ async function ready(adminUrl: string, database: string, child: ChildProcess, en
       const startingUp = code === 'ECONNREFUSED' || code === '57P03';
       if (!startingUp || Date.now() >= deadline) throw error;
     } finally {
-      await client.end().catch(() => undefined); // was never connected
+      // Not awaited: a stranger on the port would make us wait for the connection's time-out.
+      client.end().catch(() => undefined);
     }
     await sleep(POLL_INTERVAL_MS);
   }

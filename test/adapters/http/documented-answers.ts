@@ -19,8 +19,11 @@ function closed(node: unknown): unknown {
   return 'properties' in copy && !('additionalProperties' in copy) ? { ...copy, additionalProperties: false } : copy;
 }
 
+const checks = new Map<string, ReturnType<Ajv2020['compile']>>();
+
 function validate(pointer: string, body: unknown): void {
-  const check = ajv.compile({ $ref: `openapi#${pointer}` });
+  const check = checks.get(pointer) ?? ajv.compile({ $ref: `openapi#${pointer}` });
+  checks.set(pointer, check);
   if (!check(body))
     throw new Error(`does not fit ${pointer}: ${ajv.errorsText(check.errors)}\n${JSON.stringify(body)}`);
 }
@@ -44,7 +47,7 @@ export function assertDocumented(
     if (status >= 400 && !path.endsWith('/readyz')) validate('/components/schemas/Problem', body);
     return;
   }
-  const answer = (operation['responses'] as Record<string, { content: Json }>)[status];
+  const answer = (operation.responses as Record<string, { content: Json }>)[status];
   if (answer === undefined) throw new Error(`${method} ${template} answered ${status}, which is not documented`);
   const type = contentType.split(';')[0] ?? '';
   if (!(type in answer.content)) throw new Error(`${method} ${template} answered ${status} as ${type}`);

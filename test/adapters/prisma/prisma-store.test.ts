@@ -3,7 +3,15 @@ import type pg from 'pg';
 import { assertMigrated, pingDatabase } from '../../../src/adapters/prisma/prisma-database.js';
 import { StoreError, userKey } from '../../../src/application/ports/command-store.js';
 import { storeConformance } from '../store-conformance.js';
-import { aChat, aChatWithMessages, aReceiptRecord, aUser, Owner, rejection } from '../store-conformance-fixtures.js';
+import {
+  aChat,
+  aChatWithMessages,
+  aReceipt,
+  aReceiptRecord,
+  aUser,
+  Owner,
+  rejection,
+} from '../store-conformance-fixtures.js';
 import { lockWaiters, openPrismaStore, type PrismaHarness, prismaStore, withConnection } from './prisma-harness.js';
 
 describe('the Prisma store', () => {
@@ -115,13 +123,18 @@ describe('the Prisma store', () => {
     it('lets only one of several waiting workers repair the ring, while the lock is held by a connection', async () => {
       await withConnection(store.url, async (sql) => {
         let finish: () => void = () => undefined;
-        const repairing = new Promise<void>((resolve) => {
-          finish = resolve;
+        let first: Promise<void> | null = null;
+        await new Promise<void>((repairing) => {
+          first = store.registry.repairRing(
+            async () => true,
+            () => {
+              repairing();
+              return new Promise<void>((resolve) => {
+                finish = resolve;
+              });
+            },
+          );
         });
-        const first = store.registry.repairRing(
-          async () => true,
-          () => repairing,
-        );
         const asked: string[] = [];
         const second = store.registry.repairRing(
           async () => {

@@ -1,0 +1,74 @@
+/** Accounts for every command of a replay: what its receipt said, and which events must have come of it. */
+import type { Receipt } from '../src/contract/receipts.js';
+import type { CommandPublisher } from './command-publisher.js';
+import type { EventWatch } from './event-watch.js';
+import type { IrcPlan } from './irc-plan.js';
+
+export class Tally {
+  /** One for each change that took effect in answer to this very run; a replayed command's event may have gone by long ago. */
+  readonly expectedEvents: { chatId: string; sequence: number }[] = [];
+  private readonly rejectedByCode = new Map<string, number>();
+  private accepted = 0;
+  private unchanged = 0;
+  private replayed = 0;
+  private readonly startedAt = performance.now();
+  private seconds = 0;
+
+  constructor(private readonly total: number) {}
+
+  add({ status, chatId, sequence, replayed, reason }: Receipt): void {
+    if (replayed) this.replayed += 1;
+    if (status === 'accepted') {
+      this.accepted += 1;
+      if (chatId !== null && sequence === null) this.unchanged += 1;
+      if (chatId !== null && sequence !== null && !replayed) this.expectedEvents.push({ chatId, sequence });
+    } else {
+      const code = reason?.code ?? 'no reason given';
+      this.rejectedByCode.set(code, (this.rejectedByCode.get(code) ?? 0) + 1);
+    }
+  }
+
+  get rejected(): number {
+    return [...this.rejectedByCode.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  get unanswered(): number {
+    return this.total - this.accepted - this.rejected;
+  }
+
+  stopClock(): void {
+    this.seconds = (performance.now() - this.startedAt) / 1000;
+  }
+
+  table(
+    publisher: CommandPublisher['counters'],
+    events: EventWatch | null,
+    missing: number,
+    plans: readonly IrcPlan[],
+  ): string {
+    const answered = this.accepted + this.rejected;
+    const leftOut = plans.reduce((sum, plan) => sum + plan.answersLeftOut, 0);
+    const rows: [string, number | string, string][] = [
+      ['commands', this.total, `in ${publisher.published} copies, ${publisher.reconnects} reconnections`],
+      ['accepted', this.accepted, `of which ${this.unchanged} changed nothing in their chat`],
+      ['rejected', this.rejected, [...this.rejectedByCode].map(([code, count]) => `${code} ${count}`).join(', ')],
+      ['replayed', this.replayed, 'answered as they had been before'],
+      ['unanswered', this.unanswered, ''],
+    ];
+    if (publisher.refused > 0)
+      rows.push(['refused', publisher.refused, 'copies that the broker did not take: order may have suffered']);
+    if (leftOut > 0)
+      rows.push(['answers left out', leftOut, 'to no message, or beyond the one that a message can be in reply to']);
+    if (events !== null) {
+      const { repeats, gaps, unnumbered } = events.counters;
+      const detail = [`${missing} missing`, `${repeats} repeats`, `${gaps} gaps`, `${unnumbered} refusals`];
+      if (!events.isComplete) detail.push('the connection was lost meanwhile');
+      rows.push(['events seen', events.distinct, detail.join(', ')]);
+    }
+    rows.push(['seconds', this.seconds.toFixed(1), '']);
+    rows.push(['per second', this.seconds === 0 ? 0 : Math.round(answered / this.seconds), 'commands answered']);
+    return rows
+      .map(([name, value, detail]) => `${`${name.padEnd(18)}${String(value).padStart(9)}  ${detail}`.trimEnd()}\n`)
+      .join('');
+  }
+}

@@ -1,0 +1,94 @@
+import { expect } from 'chai';
+import { declareTopology, TopologyFault } from '../../../src/adapters/amqp/declare-topology.js';
+import { names, type Topology, topology } from '../../../src/contract/topology.js';
+import { rabbitmq, uniqueNamespace } from '../../support/services.js';
+import { amqpTransport, Outsider, topologySettings } from './amqp-harness.js';
+
+describe("the broker's objects", () => {
+  let outsider: Outsider;
+  let namespace: string;
+  const settings = () => topologySettings(namespace, 3);
+
+  beforeEach(async () => {
+    namespace = uniqueNamespace();
+    outsider = await Outsider.connect((await rabbitmq()).url);
+  });
+  afterEach(() => outsider.close());
+
+  const faultOf = (declared: Promise<unknown>) =>
+    declared.then(
+      () => expect.fail('was declared'),
+      (error: unknown) => {
+        expect(error).to.be.instanceOf(TopologyFault);
+        return (error as Error).message;
+      },
+    );
+
+  it('are declared where they are missing, and declaring them again changes nothing', async () => {
+    const declared = topology(settings());
+    expect(await declareTopology(outsider.model, declared)).to.deep.equal({ hashExchange: false, hashedQueues: false });
+    await outsider.publish(names.commands(namespace), 'some-chat', Buffer.from('x'), { mandatory: true });
+    expect(await declareTopology(outsider.model, declared)).to.deep.equal({ hashExchange: true, hashedQueues: true });
+    const counts = await Promise.all(
+      [0, 1, 2].map((partition) => outsider.channel.checkQueue(names.commandQueue(namespace, partition))),
+    );
+    expect(counts.reduce((sum, { messageCount }) => sum + messageCount, 0)).to.equal(1);
+    await outsider.deleteObjects(settings());
+  });
+
+  it('that differ on the broker are named, with the argument, what it is and what it should be', async () => {
+    const args = { ...topology(settings()).queues[2]?.arguments, 'x-delivery-limit': 5 };
+    await outsider.channel.assertQueue(names.commandQueue(namespace, 1), { durable: true, arguments: args });
+    expect(await faultOf(declareTopology(outsider.model, topology(settings())))).to.equal(
+      `queue ${namespace}.commands.p1: x-delivery-limit should be 1000000, but the broker has 5`,
+    );
+    await outsider.deleteObjects(settings());
+  });
+
+  it('an exchange of another type, or one that is not durable, is named too', async () => {
+    await outsider.channel.assertExchange(names.events(namespace), 'direct');
+    expect(await faultOf(declareTopology(outsider.model, topology(settings())))).to.equal(
+      `exchange ${namespace}.events: type should be topic, but the broker has direct`,
+    );
+    await outsider.channel.deleteExchange(names.events(namespace));
+    await outsider.channel.assertExchange(names.events(namespace), 'topic', { durable: false });
+    expect(await faultOf(declareTopology(outsider.model, topology(settings())))).to.equal(
+      `exchange ${namespace}.events: durable should be true, but the broker has false`,
+    );
+    await outsider.deleteObjects(settings());
+  });
+
+  it('an exchange type that the broker does not know is a fault that names the plugin', async () => {
+    const declared = topology(settings());
+    const exchanges = declared.exchanges.map(({ name }) => ({ name, type: 'x-no-such-type' }));
+    const message = await faultOf(declareTopology(outsider.model, { ...declared, exchanges } as unknown as Topology));
+    expect(message).to.equal(
+      `exchange ${namespace}.commands: the broker knows no exchange type x-no-such-type; enable its plugin rabbitmq_consistent_hash_exchange`,
+    );
+    outsider = await Outsider.connect((await rabbitmq()).url); // it ended the connection
+  });
+
+  it('that differ stop a transport from starting', async () => {
+    await outsider.channel.assertQueue(names.deadLetters(namespace), { durable: true });
+    const { transport, topology: wanted } = await amqpTransport({ namespace, partitions: 3 });
+    const message = await faultOf(transport.start());
+    expect(message).to.equal(`queue ${namespace}.dead-letters: x-queue-type should be quorum, but the broker has none`);
+    await transport.stop();
+    await outsider.deleteObjects(wanted);
+  });
+
+  it('are left alone by a process that only knocks at the door', async () => {
+    const { transport } = await amqpTransport({ namespace, partitions: 3, registry: null });
+    await transport.start();
+    expect(transport.health()).to.deep.equal({ ok: true, detail: 'connected' });
+    const missing = await outsider.channel
+      .checkExchange(names.commands(namespace))
+      .catch((error: { code?: number }) => error.code);
+    expect(missing).to.equal(404);
+    const refused = await transport.source
+      .subscribe(0, 1, { onDelivery: () => undefined, onLost: () => undefined })
+      .catch((error: Error) => error.message);
+    expect(refused).to.equal('this process does not consume');
+    await transport.stop();
+  });
+});

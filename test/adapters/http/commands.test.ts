@@ -1,0 +1,260 @@
+import { expect } from 'chai';
+import { validate, version } from 'uuid';
+import { directChatId } from '../../../src/contract/direct-id.js';
+import { UUID_PATTERN } from '../../../src/contract/identifiers.js';
+import { blankReceipt } from './deciding-door.js';
+import { RestHarness, tokenFor } from './rest-harness.js';
+
+const key = (value: string) => ({ headers: { 'idempotency-key': value } });
+
+describe('REST commands', () => {
+  let rest: RestHarness;
+
+  beforeEach(async () => {
+    rest = await new RestHarness({ settings: { receiptWaitMs: 1_234 } }).start();
+  });
+  afterEach(() => rest.stop());
+
+  it('are published as a producer would publish them', async () => {
+    const chatId = await rest.group();
+    const data = { body: 'hello', metadata: { a: [1, 'x', null] } };
+    await rest.post(`/v1/chats/${chatId}/messages`, data, { ...key('send-1'), as: 'bob' });
+
+    expect(rest.door.lastBody).to.deep.equal({ tenantId: 'default', actorId: 'bob', chatId, data });
+    expect(rest.door.last).to.include({ type: 'message.send', commandId: 'send-1', routingKey: chatId });
+    expect(rest.door.waits.at(-1)).to.equal(1_234);
+  });
+
+  it('take the actor and the tenant from the token, whatever the body says', async () => {
+    const { body } = await rest.post('/v1/chats', { kind: 'group', memberIds: [] }, { as: 'acme/alice' });
+    expect(body.tenantId).to.equal('acme');
+    const forged = await rest.post('/v1/chats', { kind: 'group', memberIds: [], actorId: 'bob', tenantId: 'default' });
+    expect(forged.status).to.equal(422);
+    expect(rest.door.lastBody).to.include({ tenantId: 'default', actorId: 'alice' });
+  });
+
+  it('carry the bearer token along, so that a worker can prove the actor', async () => {
+    const token = await tokenFor('alice');
+    await rest.post('/v1/chats', { kind: 'group', memberIds: [] }, { token });
+    expect(rest.door.last.authorization).to.equal(`Bearer ${token}`);
+  });
+
+  it('carry a valid trace context along, and begin one where there is none', async () => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    const create = (headers: Record<string, string>) =>
+      rest.post('/v1/chats', { kind: 'group', memberIds: [] }, { headers });
+
+    await create({ traceparent, tracestate: 'a=1' });
+    expect(rest.door.last).to.include({ traceparent, tracestate: 'a=1' });
+    await create({ traceparent: `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`, tracestate: 'a=1' });
+    expect(rest.door.last.tracestate).to.equal(null);
+    expect(rest.door.last.traceparent).to.match(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-00$/);
+  });
+
+  describe('and their ids', () => {
+    it('are drawn as UUIDv7 where no Idempotency-Key is given', async () => {
+      const { body } = await rest.post('/v1/chats', { kind: 'group', memberIds: [] });
+      expect(version(body.commandId)).to.equal(7);
+    });
+
+    for (const bad of ['a b', 'ü', '"quoted"', 'x'.repeat(129), 'a,b'])
+      it(`are refused as malformed for the Idempotency-Key ${bad.slice(0, 12)}`, async () => {
+        const published = rest.door.published.length;
+        const { status, body } = await rest.post('/v1/chats', { kind: 'group', memberIds: [] }, key(bad));
+        expect([status, body.type]).to.deep.equal([400, '/problems/malformed']);
+        expect(rest.door.published).to.have.length(published);
+      });
+
+    it('make a repeat harmless: the first answer, marked as replayed, with 200', async () => {
+      const chatId = await rest.group();
+      const send = () => rest.post(`/v1/chats/${chatId}/messages`, { body: 'once' }, key('send-1'));
+      const [first, second] = [await send(), await send()];
+      expect([first.status, second.status]).to.deep.equal([201, 200]);
+      expect(second.body).to.deep.equal({ ...first.body, replayed: true });
+      expect((await rest.get(`/v1/chats/${chatId}/messages`)).body.items).to.have.length(1);
+    });
+
+    it('make the repeat of a creation harmless too, though its chat id was not given', async () => {
+      const create = (as: string, headers = key('create-1')) =>
+        rest.post('/v1/chats', { kind: 'group', memberIds: ['bob'] }, { ...headers, as });
+      const [first, second] = [await create('alice'), await create('alice')];
+      expect([first.status, second.status]).to.deep.equal([201, 200]);
+      expect(second.body.chatId).to.equal(first.body.chatId);
+      expect((await create('bob')).body.chatId).to.not.equal(first.body.chatId);
+      expect((await create('alice', key('create-2'))).body.chatId).to.not.equal(first.body.chatId);
+    });
+
+    it('make the repeat of a refusal the same refusal', async () => {
+      const chatId = await rest.group();
+      const send = () => rest.post(`/v1/chats/${chatId}/messages`, { body: '' }, key('send-1'));
+      const [first, second] = [await send(), await send()];
+      expect([first.status, second.status]).to.deep.equal([422, 422]);
+      expect(second.body).to.deep.equal(first.body);
+    });
+  });
+
+  describe('that create a chat', () => {
+    it('answer 201 with the receipt and where the chat is', async () => {
+      const { status, body, headers } = await rest.post('/v1/chats', {
+        kind: 'group',
+        title: 'Tea',
+        memberIds: ['bob'],
+      });
+      expect(status).to.equal(201);
+      expect(body).to.include({ type: 'chat.create', status: 'accepted', sequence: 1, replayed: false });
+      expect(version(body.chatId)).to.equal(7);
+      expect(headers.get('location')).to.equal(`/v1/chats/${body.chatId}`);
+      expect((await rest.get(`/v1/chats/${body.chatId}`)).body.title).to.equal('Tea');
+    });
+
+    it('keep an id that was given, and conflict where it is taken', async () => {
+      const chatId = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';
+      const create = () => rest.post('/v1/chats', { chatId, kind: 'channel', memberIds: [] });
+      expect((await create()).body.chatId).to.equal(chatId);
+      const { status, body } = await create();
+      expect([status, body.type]).to.deep.equal([409, '/problems/conflict']);
+    });
+
+    it('compute the id of a direct chat; creating it again, from either side, changes nothing and answers 200', async () => {
+      const chatId = directChatId('default', 'alice', 'bob');
+      const first = await rest.post('/v1/chats', { kind: 'direct', memberIds: ['bob'] });
+      expect([first.status, first.body.chatId]).to.deep.equal([201, chatId]);
+      const again = await rest.post('/v1/chats', { kind: 'direct', memberIds: ['alice'] }, { as: 'bob' });
+      expect([again.status, again.body.chatId, again.body.sequence]).to.deep.equal([200, chatId, null]);
+      const wrong = await rest.post('/v1/chats', {
+        chatId: directChatId('x', 'a', 'b'),
+        kind: 'direct',
+        memberIds: ['bob'],
+      });
+      expect(wrong.body.violations).to.deep.include({
+        path: 'chatId',
+        message: 'must be the id computed from the tenant and the two users',
+      });
+    });
+
+    for (const [what, given] of Object.entries({
+      'a direct chat with nobody': { kind: 'direct', memberIds: [] },
+      'a direct chat with two others': { kind: 'direct', memberIds: ['bob', 'carol'] },
+      'members that are no list': { kind: 'direct', memberIds: 'bob' },
+      'a member that is no user id': { kind: 'direct', memberIds: [{}] },
+      'an unknown kind': { kind: 'party', memberIds: [] },
+      'an id in upper case': { kind: 'group', memberIds: [], chatId: '0199C1DE-7C3A-7B1E-9A43-3F1B6A0F9D10' },
+      'an id that is no string': { kind: 'group', memberIds: [], chatId: 7 },
+      'an id of null': { kind: 'group', memberIds: [], chatId: null },
+      'an unknown field': { kind: 'group', memberIds: [], colour: 'red' },
+      'an array for a body': ['kind'],
+      'null for a body': null,
+      'a number for a body': 7,
+    }))
+      it(`answer 422 to ${what}, by the worker's own judgement`, async () => {
+        const { status, body } = await rest.post('/v1/chats', given);
+        expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
+        expect(body.violations).to.not.be.empty;
+        expect(rest.door.published).to.have.length(1);
+        const { routingKey } = rest.door.last;
+        expect(routingKey === 'alice' || UUID_PATTERN.test(routingKey)).to.equal(true);
+      });
+  });
+
+  it('that send a message answer 201 with the receipt and where the message is', async () => {
+    const chatId = await rest.group();
+    const { status, body, headers } = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'hello' });
+    expect(status).to.equal(201);
+    expect(body).to.include({ type: 'message.send', chatId, sequence: 2 });
+    expect(validate(body.messageId)).to.equal(true);
+    const location = headers.get('location') ?? '';
+    expect(location).to.equal(`/v1/chats/${chatId}/messages/${body.messageId}`);
+    expect((await rest.get(location)).body.body).to.equal('hello');
+  });
+
+  it('that add members answer 201, and 200 where all are in already', async () => {
+    const chatId = await rest.group();
+    const add = (userIds: string[]) => rest.post(`/v1/chats/${chatId}/members`, { userIds, role: 'reader' });
+    expect((await add(['carol', 'bob'])).status).to.equal(201);
+    const { status, body } = await add(['carol']);
+    expect([status, body.sequence]).to.deep.equal([200, null]);
+  });
+
+  it('that remove a member answer 200; whoever is named in the path is decoded', async () => {
+    const chatId = await rest.group(['bob', 'b+1@x.org']);
+    const remove = (who: string, as = 'alice') => rest.call('DELETE', `/v1/chats/${chatId}/members/${who}`, { as });
+    const { status, body } = await remove(encodeURIComponent('b+1@x.org'));
+    expect(status).to.equal(200);
+    expect(body).to.include({ type: 'member.remove', status: 'accepted', sequence: 2 });
+    expect(rest.door.lastBody.data).to.deep.equal({ userId: 'b+1@x.org' });
+    expect((await remove('bob', 'bob')).body.sequence).to.equal(3);
+    expect((await remove('alice')).body.type).to.equal('/problems/conflict');
+  });
+
+  it("that write the caller's profile answer 201 at first and 200 later", async () => {
+    const put = (displayName: string) => rest.call('PUT', '/v1/me', { json: { displayName } });
+    const first = await put('Alice');
+    expect([first.status, first.headers.get('location')]).to.deep.equal([201, '/v1/users/alice']);
+    expect(first.body).to.include({ type: 'user.upsert', chatId: null, sequence: null });
+    expect(rest.door.last.routingKey).to.equal('alice');
+    expect(rest.door.lastBody).to.deep.equal({ tenantId: 'default', actorId: 'alice', data: { displayName: 'Alice' } });
+    expect((await put('Alice B.')).status).to.equal(200);
+    expect((await rest.get('/v1/users/alice')).body).to.include({ displayName: 'Alice B.', revision: 2 });
+  });
+
+  it('that would say what kind of user one is are invalid, and not published', async () => {
+    const { status, body } = await rest.call('PUT', '/v1/me', { json: { displayName: 'A', kind: 'bot' } });
+    expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
+    expect(body.violations[0].path).to.equal('data.kind');
+    expect(rest.door.published).to.be.empty;
+  });
+
+  it('to a chat whose id can be none are not found, and not published', async () => {
+    expect((await rest.post('/v1/chats/x/messages', { body: 'hi' })).status).to.equal(404);
+    expect((await rest.call('DELETE', '/v1/chats/x/members/bob')).status).to.equal(404);
+    expect(rest.door.published).to.be.empty;
+  });
+
+  describe('whose receipt does not come in time', () => {
+    it('answer what is stored meanwhile', async () => {
+      const chatId = await rest.group();
+      rest.door.onNext(async (command) => {
+        await rest.door.decide(command);
+        return null;
+      });
+      const { status, body } = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'hello' });
+      expect([status, body.status, body.sequence]).to.deep.equal([201, 'accepted', 2]);
+    });
+
+    it('answer the problem of a refusal that is stored meanwhile', async () => {
+      rest.door.onNext(async (command) => {
+        await rest.door.decide(command);
+        return null;
+      });
+      const { status, body } = await rest.post('/v1/chats', { kind: 'party' });
+      expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
+    });
+
+    it('answer 202 and say where the receipt will be', async () => {
+      rest.door.onNext(async () => null);
+      const { status, body, headers } = await rest.post('/v1/chats', { kind: 'group', memberIds: [] }, key('k~1:a'));
+      expect(status).to.equal(202);
+      expect(body).to.deep.equal({ commandId: 'k~1:a', type: 'chat.create', status: 'pending' });
+      const location = headers.get('location') ?? '';
+      expect((await rest.get(location)).status).to.equal(404);
+      await rest.door.decide(rest.door.last);
+      expect((await rest.get(location)).body).to.include({ commandId: 'k~1:a', status: 'accepted' });
+    });
+
+    it("never answer with an earlier command's receipt under the same key", async () => {
+      const chatId = await rest.group();
+      await rest.post(`/v1/chats/${chatId}/messages`, { body: 'first' }, key('send-1'));
+      for (const record of rest.world.receipts.values()) record.receipt.at = new Date(Date.now() - 1_000).toISOString();
+      rest.door.onNext(async () => null);
+      const { status } = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'second' }, key('send-1'));
+      expect(status).to.equal(202);
+    });
+  });
+
+  it('answer a bug in a receipt with 500 and nothing of it', async () => {
+    rest.door.onNext(async (command) => ({ ...blankReceipt(command), status: 'rejected' }));
+    const { status, body } = await rest.post('/v1/chats', { kind: 'group', memberIds: [] });
+    expect(status).to.equal(500);
+    expect(body).to.deep.equal({ type: '/problems/internal', title: 'Something went wrong on our side', status: 500 });
+  });
+});

@@ -1,0 +1,161 @@
+import { expect } from 'chai';
+import { commandTypes } from '../../../src/contract/commands.js';
+import { eventTypes } from '../../../src/contract/events.js';
+import { assertDocumented } from './documented-answers.js';
+import { RestHarness } from './rest-harness.js';
+
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
+
+describe('REST documents', () => {
+  let rest: RestHarness;
+
+  before(async () => {
+    rest = await new RestHarness({ settings: { namespace: 'talk' } }).start();
+  });
+  after(() => rest.stop());
+
+  const fetched = async (path: string) => {
+    const { status, headers, body } = await rest.get(path, { as: null });
+    expect(status, path).to.equal(200);
+    return { headers, body };
+  };
+
+  it('describe every operation there is in OpenAPI 3.1, and none that there is not', async () => {
+    const { body, headers } = await fetched('/openapi.json');
+    expect(headers.get('content-type')).to.match(/^application\/json/);
+    expect(body.openapi).to.equal('3.1.0');
+    const operations: string[] = [];
+    for (const [path, item] of Object.entries<Record<string, object>>(body.paths)) {
+      for (const method of METHODS) {
+        const url = path.replaceAll(/\{\w+\}/g, 'x');
+        const answer = await fetch(`${rest.url}${url}`, { method: method.toUpperCase() });
+        expect(answer.status, `${method} ${path}`).to.equal(method in item ? 401 : 405);
+        if (method in item) operations.push(`${method} ${path}`);
+      }
+    }
+    expect(operations).to.have.members([
+      'get /v1/chats',
+      'post /v1/chats',
+      'get /v1/chats/{chatId}',
+      'get /v1/chats/{chatId}/members',
+      'post /v1/chats/{chatId}/members',
+      'delete /v1/chats/{chatId}/members/{userId}',
+      'get /v1/chats/{chatId}/messages',
+      'post /v1/chats/{chatId}/messages',
+      'get /v1/chats/{chatId}/messages/{messageId}',
+      'get /v1/chats/{chatId}/events',
+      'get /v1/receipts/{commandId}',
+      'get /v1/users/{userId}',
+      'put /v1/me',
+    ]);
+  });
+
+  it('refer to nothing that is missing', async () => {
+    for (const path of ['/openapi.json', '/asyncapi.json']) {
+      const { body } = await fetched(path);
+      const references = [...JSON.stringify(body).matchAll(/"\$ref":"([^"]+)"/g)].map(
+        ([, reference]) => reference ?? '',
+      );
+      expect(references, path).to.not.be.empty;
+      for (const reference of new Set(references)) {
+        const target = reference
+          .slice(2)
+          .split('/')
+          .reduce((node, part) => node?.[part], body);
+        expect(target, reference).to.be.an('object');
+      }
+    }
+  });
+
+  it('describe parameters, bodies and problems of an operation', async () => {
+    const { body } = await fetched('/openapi.json');
+    const list = body.paths['/v1/chats'].get;
+    expect(list.parameters.map(({ name }: { name: string }) => name)).to.deep.equal([
+      'cursor',
+      'limit',
+      'kind',
+      'archived',
+    ]);
+    expect(list.parameters[1].schema).to.include({ type: 'integer', minimum: 1, maximum: 200, default: 50 });
+    const send = body.paths['/v1/chats/{chatId}/messages'].post;
+    expect(send.parameters.map(({ name }: { name: string }) => name)).to.deep.equal(['chatId', 'Idempotency-Key']);
+    expect(body.components.schemas.SendMessage.properties.body).to.include({ minLength: 1, maxLength: 16_384 });
+    expect(Object.keys(send.responses)).to.include.members([
+      '200',
+      '201',
+      '202',
+      '400',
+      '401',
+      '403',
+      '404',
+      '409',
+      '413',
+      '415',
+      '422',
+      '429',
+      '500',
+      '503',
+    ]);
+    expect(body.components.schemas.PutProfile.properties).to.not.have.property('kind');
+    expect(body.security).to.deep.equal([{ bearer: [] }]);
+  });
+
+  it('refuse answers that they do not describe, or these tests would prove nothing', () => {
+    const message = 'does not fit';
+    const page = { items: [], nextCursor: null };
+    const type = 'application/json; charset=utf-8';
+    assertDocumented('GET', '/v1/chats?limit=1', 200, type, page);
+    expect(() => assertDocumented('GET', '/v1/chats', 200, type, { ...page, total: 1 })).to.throw(message);
+    expect(() => assertDocumented('GET', '/v1/chats', 200, type, { items: [] })).to.throw(message);
+    expect(() => assertDocumented('GET', '/v1/chats', 200, 'text/plain', page)).to.throw('as text/plain');
+    expect(() => assertDocumented('GET', '/v1/chats', 418, type, page)).to.throw('not documented');
+  });
+
+  it('describe what goes over the broker in AsyncAPI 3, with a message for every command and event', async () => {
+    const { body } = await fetched('/asyncapi.json');
+    expect(body.asyncapi).to.equal('3.0.0');
+    const { commands, events, receipts, deadLetters } = body.channels;
+    expect([commands.address, events.address, deadLetters.address, receipts.address]).to.deep.equal([
+      'talk.commands',
+      'talk.events',
+      'talk.dead-letters',
+      null,
+    ]);
+    const messages = (channel: { messages: object }) => Object.keys(channel.messages);
+    expect(messages(commands)).to.deep.equal(commandTypes.map((type) => type.replace('.', '_')));
+    expect(messages(events)).to.deep.equal(eventTypes.map((type) => type.replace('.', '_')));
+    const { payload } = body.components.messages.message_send;
+    expect(payload.required).to.deep.equal(['actorId', 'chatId', 'data']);
+    expect(payload.properties.data.properties.metadata).to.include({ type: 'object' });
+    expect(body.components.messages.message_created.payload.properties.type).to.include({ const: 'message.created' });
+  });
+
+  it('are readable at /docs under the content security policy', async () => {
+    const { body: html, headers } = await fetched('/docs/');
+    expect(html).to.include('<div id="swagger-ui">');
+    const policy = headers.get('content-security-policy') ?? '';
+    expect(policy).to.include("script-src 'self';").and.to.include("script-src-attr 'none'");
+    expect(policy).to.not.include('upgrade-insecure-requests');
+    // Scripts come from files of ours, none stands in the page: so the policy stops none of them.
+    const scripts = [...html.matchAll(/<script([^>]*)>([^<]*)/g)];
+    expect(scripts).to.have.length(3);
+    for (const [, attributes, inline] of scripts) {
+      expect(attributes).to.match(/^ src="\.\//);
+      expect(inline?.trim()).to.equal('');
+    }
+    const assets = [...html.matchAll(/(?:src|href)="\.\/([^"]+)"/g)].map(([, name]) => name ?? '');
+    expect(assets).to.include.members(['swagger-ui.css', 'swagger-ui-bundle.js', 'swagger-ui-init.js']);
+    for (const asset of assets) await fetched(`/docs/${asset}`);
+    const { body: script, headers: scriptHeaders } = await fetched('/docs/swagger-ui-init.js');
+    expect(scriptHeaders.get('content-type')).to.match(/javascript/);
+    expect(script).to.include('/openapi.json');
+  });
+
+  it('are found at /docs without the slash, too', async () => {
+    const { body, headers } = await fetched('/docs');
+    expect(body).to.include('<div id="swagger-ui">');
+    expect(headers.get('content-type')).to.match(/^text\/html/);
+    const response = await fetch(`${rest.url}/docs`, { redirect: 'manual' });
+    expect([response.status, response.headers.get('location')]).to.deep.equal([301, '/docs/']);
+  });
+});

@@ -1,0 +1,184 @@
+import { expect } from 'chai';
+import { CaslDecisionPoint } from '../../src/adapters/casl/default-policy.js';
+import type { BatchItem, ItemResult } from '../../src/application/batch/batch-item.js';
+import { BatchDecider } from '../../src/application/batch/decide-batch.js';
+import { factKeysOf } from '../../src/application/batch/fact-keys.js';
+import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
+import {
+  type BatchWrites,
+  type FactKeys,
+  type Facts,
+  memberKey,
+  receiptKey,
+  type StoredReceipt,
+  userKey,
+} from '../../src/application/ports/command-store.js';
+import type { LoggedEvent } from '../../src/application/ports/event-log.js';
+import { decodeCommand } from '../../src/contract/decode-command.js';
+import type { IncomingCommand } from '../../src/contract/delivery.js';
+import type { Reason } from '../../src/contract/problems.js';
+import { type Receipt, receipt } from '../../src/contract/receipts.js';
+import type { Chat, Member } from '../../src/domain/chat.js';
+import type { Message } from '../../src/domain/message.js';
+import type { User } from '../../src/domain/user.js';
+
+/** A command as a test states it. */
+export interface Draft {
+  type: string;
+  body: { tenantId?: string; actorId: string; chatId?: string; data: unknown };
+  commandId: string;
+  properties?: Partial<IncomingCommand>;
+  unproven?: Reason;
+}
+
+const decider = new BatchDecider(new PolicyEnforcementPoint(new CaslDecisionPoint()));
+
+function itemOf({ type, body, commandId, properties, unproven }: Draft, tag: number): BatchItem {
+  const incoming: IncomingCommand = {
+    body: Buffer.from(JSON.stringify(body)),
+    routingKey: body.chatId ?? body.actorId,
+    type,
+    messageId: commandId,
+    contentType: 'application/json',
+    headers: {},
+    ...properties,
+  };
+  const decoded = decodeCommand(incoming);
+  if (decoded.outcome === 'malformed') throw new Error(decoded.detail);
+  const delivery = { tag, incoming, deliveryCount: 0, ringMarker: null };
+  return { delivery, decoded, unproven: unproven ?? null };
+}
+
+function pick<K, V>(keys: readonly K[], nameOf: (key: K) => string, from: ReadonlyMap<string, V>): Map<string, V> {
+  const found = new Map<string, V>();
+  for (const key of keys) {
+    const value = from.get(nameOf(key));
+    // A copy: what the decider would change by mistake must not become true by itself.
+    if (value !== undefined) found.set(nameOf(key), structuredClone(value));
+  }
+  return found;
+}
+
+/**
+ * What is committed, and batches of commands decided on it. A batch sees only the facts whose keys it has named, and its
+ * writes are held against what every store relies on before they are applied.
+ */
+export class Stage {
+  now = new Date('2026-11-20T20:15:00.123Z');
+  ringUnsettled = false;
+  readonly chats = new Map<string, Chat>();
+  readonly members = new Map<string, Member>();
+  readonly users = new Map<string, User>();
+  readonly messages = new Map<string, Message>();
+  readonly receipts = new Map<string, StoredReceipt>();
+  readonly log: LoggedEvent[] = [];
+  /** What the latest batch wrote. */
+  written: BatchWrites | null = null;
+
+  constructor(readonly partition = 3) {}
+
+  /** Decides one batch and commits it. */
+  batch(drafts: readonly Draft[]): ItemResult[] {
+    const items = drafts.map(itemOf);
+    const keys = factKeysOf(items);
+    expectDistinct(keys);
+    const { partition, now, ringUnsettled } = this;
+    const { writes, value } = decider.decide(items, this.facts(keys), { partition, now, ringUnsettled });
+    this.commit(writes);
+    return value;
+  }
+
+  /** The receipts of one batch, none of whose commands is misrouted. */
+  answers(...drafts: Draft[]): Receipt[] {
+    return this.batch(drafts).map((result) => {
+      if (result.kind !== 'answered') throw new Error(`misrouted to ${result.home}`);
+      expect(receipt.strict().parse(result.receipt)).to.deep.equal(result.receipt);
+      return result.receipt;
+    });
+  }
+
+  /** The receipt of a batch of one. */
+  answer(draft: Draft): Receipt {
+    return this.answers(draft)[0] as Receipt;
+  }
+
+  /** One batch of commands that are all accepted; their receipts. */
+  given(...drafts: Draft[]): Receipt[] {
+    const receipts = this.answers(...drafts);
+    for (const { status, reason } of receipts) expect(status, reason?.detail).to.equal('accepted');
+    return receipts;
+  }
+
+  chat(chatId: string): Chat {
+    const chat = this.chats.get(chatId);
+    if (chat === undefined) throw new Error(`no chat ${chatId}`);
+    return chat;
+  }
+
+  member(chatId: string, userId: string): Member | undefined {
+    return this.members.get(memberKey({ chatId, userId }));
+  }
+
+  /** Replaces parts of a chat or a membership by what no command of this release does. */
+  alterChat(chatId: string, change: Partial<Chat>): void {
+    this.chats.set(chatId, { ...this.chat(chatId), ...change });
+  }
+
+  alterMember(chatId: string, userId: string, change: Partial<Member>): void {
+    const member = this.member(chatId, userId);
+    if (member === undefined) throw new Error(`${userId} is not in ${chatId}`);
+    this.members.set(memberKey(member), { ...member, ...change });
+  }
+
+  eventsOf(chatId: string): LoggedEvent[] {
+    return this.log.filter((logged) => logged.chatId === chatId);
+  }
+
+  private facts(keys: FactKeys): Facts {
+    return {
+      position: this.log.length,
+      receipts: pick(keys.receipts, receiptKey, this.receipts),
+      chats: pick(keys.chats, String, this.chats),
+      members: pick(keys.members, memberKey, this.members),
+      users: pick(keys.users, userKey, this.users),
+      messages: pick(keys.messages, String, this.messages),
+    };
+  }
+
+  private commit(writes: BatchWrites): void {
+    this.written = writes;
+    expectDistinct({
+      users: writes.users.map(userKey),
+      chats: [...writes.chatsCreated, ...writes.chatsChanged].map(({ chatId }) => chatId),
+      members: [...writes.membersPut, ...writes.membersRemoved].map(memberKey),
+      messages: writes.messages.map(({ messageId }) => messageId),
+      receipts: writes.receipts.map(receiptKey),
+    });
+    for (const user of writes.users) {
+      expect(user.revision).to.be.above(this.users.get(userKey(user))?.revision ?? 0);
+      this.users.set(userKey(user), user);
+    }
+    for (const chat of writes.chatsCreated) expect(this.chats.has(chat.chatId)).to.equal(false);
+    for (const chat of writes.chatsChanged) expect(this.chats.has(chat.chatId)).to.equal(true);
+    for (const chat of [...writes.chatsCreated, ...writes.chatsChanged]) this.chats.set(chat.chatId, chat);
+    for (const member of writes.membersPut) this.members.set(memberKey(member), member);
+    for (const key of writes.membersRemoved) this.members.delete(memberKey(key));
+    for (const message of writes.messages) this.messages.set(message.messageId, message);
+    for (const record of writes.receipts) {
+      expect(this.receipts.has(receiptKey(record)), 'a receipt is written once').to.equal(false);
+      this.receipts.set(receiptKey(record), { contentHash: record.contentHash, receipt: record.receipt });
+    }
+    for (const event of writes.events) {
+      expect(event).to.include({ partition: this.partition, position: this.log.length + 1 });
+      this.log.push(event);
+    }
+  }
+}
+
+/** Every list is without repeats. */
+function expectDistinct(lists: { [name: string]: readonly unknown[] }): void {
+  for (const [name, list] of Object.entries(lists)) {
+    const distinct = new Set(list.map((entry) => JSON.stringify(entry)));
+    expect(distinct.size, `repeats in ${name}`).to.equal(list.length);
+  }
+}

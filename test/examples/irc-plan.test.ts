@@ -1,0 +1,154 @@
+import { expect } from 'chai';
+import { type IrcLine, parseLog } from '../../examples/irc-log.js';
+import { BRIDGE_USER_ID, chatIdOf, planReplay, profileOf, userIdOf } from '../../examples/irc-plan.js';
+import { commandBody } from '../../src/contract/commands.js';
+import { USER_ID_PATTERN, UUID_PATTERN } from '../../src/contract/identifiers.js';
+
+const FILE = '2001-02-03.raw.txt';
+
+function lines(...texts: string[]): IrcLine[] {
+  return parseLog(texts);
+}
+
+/** What a plan asks for, in short: who, what, about whom. */
+function steps(log: IrcLine[], answered = new Map<number, number[]>()): string[] {
+  return planReplay(FILE, log, answered).commands.map(({ command, answers }) => {
+    const who = command.actorId === BRIDGE_USER_ID ? 'bridge' : command.actorId;
+    switch (command.type) {
+      case 'member.add':
+        return `${who} adds ${command.data.userIds.join()}`;
+      case 'member.remove':
+        return `${who} removes ${command.data.userId}`;
+      case 'message.send':
+        return `${who} says ${command.data.body}${answers === null ? '' : ` to line ${answers}`}`;
+      default:
+        return `${who} ${command.type}`;
+    }
+  });
+}
+
+describe('Planning the replay of an IRC log', () => {
+  it('has the bridge create the chat, then add who joins and remove who leaves', () => {
+    const log = lines(
+      '=== anna [~a@h]  has joined #x',
+      '[09:14] <anna> hi',
+      '[09:15] * anna waves',
+      '=== anna [~a@h]  has left #x []',
+    );
+    expect(steps(log)).to.deep.equal([
+      'bridge chat.create',
+      'bridge adds irc:anna',
+      'irc:anna says hi',
+      'irc:anna says waves',
+      'bridge removes irc:anna',
+    ]);
+  });
+
+  it('adds who speaks without having joined, once, and again after they left', () => {
+    const log = lines(
+      '[09:14] <anna> hi',
+      '[09:14] <anna> ho',
+      '=== anna [~a@h]  has left #x []',
+      '[09:15] <anna> back',
+    );
+    expect(steps(log)).to.deep.equal([
+      'bridge chat.create',
+      'bridge adds irc:anna',
+      'irc:anna says hi',
+      'irc:anna says ho',
+      'bridge removes irc:anna',
+      'bridge adds irc:anna',
+      'irc:anna says back',
+    ]);
+  });
+
+  it('takes a change of nick for one user leaving and another joining', () => {
+    expect(steps(lines('[09:14] <anna> hi', '=== anna is now known as anne', '[09:15] <anne> it is me'))).to.deep.equal(
+      [
+        'bridge chat.create',
+        'bridge adds irc:anna',
+        'irc:anna says hi',
+        'bridge removes irc:anna',
+        'bridge adds irc:anne',
+        'irc:anne says it is me',
+      ],
+    );
+  });
+
+  it('asks for nothing on lines that nobody said or that say nothing', () => {
+    expect(steps(lines('[09:14] <anna>', '=== mode/#x [+o ben]  by cid', 'gibberish'))).to.deep.equal([
+      'bridge chat.create',
+    ]);
+  });
+
+  it('answers the nearest earlier message, and counts what it cannot say', () => {
+    const log = lines(
+      '[09:14] <a> one',
+      '=== b [~b@h]  has joined #x',
+      '[09:14] <b> two',
+      '[09:15] <c> three',
+      '[09:16] <d> four',
+    );
+    const answered = new Map([
+      [2, [1]], // a join is no message
+      [3, [0, 2]],
+      [0, [3]], // a later one
+    ]);
+    expect(steps(log, answered).filter((step) => step.includes('says'))).to.deep.equal([
+      'irc:a says one',
+      'irc:b says two',
+      'irc:c says three to line 2',
+      'irc:d says four',
+    ]);
+    expect(planReplay(FILE, log, answered).answersLeftOut).to.equal(3);
+  });
+
+  it('is the same every time, with command ids of its own for every step', () => {
+    const log = lines('[09:14] <anna> hi', '=== anna is now known as anne', '[09:15] <anne> hi');
+    const plan = planReplay(FILE, log, new Map());
+    expect(planReplay(FILE, log, new Map())).to.deep.equal(plan);
+    const ids = plan.commands.map(({ command }) => command.commandId);
+    expect(new Set(ids).size).to.equal(ids.length);
+    expect(
+      planReplay('another.raw.txt', log, new Map()).commands.map(({ command }) => command.commandId),
+    ).to.not.include.members(ids);
+  });
+
+  it('gives each file its own chat id', () => {
+    expect(chatIdOf(FILE)).to.match(UUID_PATTERN).and.not.equal(chatIdOf('another.raw.txt'));
+  });
+
+  it('derives user ids that the contract admits, and never the same for two nicks', () => {
+    const nicks = [
+      'anna',
+      'Anna',
+      '[anna]',
+      'a+5Banna+5D',
+      '|_-^\\{}`',
+      '+',
+      '++',
+      ' ',
+      '_',
+      '-',
+      '.',
+      'ä',
+      'a'.repeat(500),
+      'b'.repeat(500),
+    ];
+    const ids = nicks.map(userIdOf);
+    for (const id of ids) expect(id).to.match(USER_ID_PATTERN);
+    expect(new Set(ids).size).to.equal(nicks.length);
+    expect(userIdOf('[anna]')).to.equal('irc:+5Banna+5D');
+  });
+
+  it('asks only for what the contract admits, with names as they are written', () => {
+    const plan = planReplay(FILE, lines('[09:14] <[anna]> hi', '=== [anna] [~a@h]  has left #x []'), new Map());
+    const profiles = [...plan.users].map(([userId, nick]) => profileOf(userId, nick));
+    expect(profiles[0]?.data.displayName).to.equal('[anna]');
+    for (const command of [...profiles, ...plan.commands.map((planned) => planned.command)]) {
+      const { type, tenantId, actorId, chatId, data } = command;
+      const body = chatId === null ? { tenantId, actorId, data } : { tenantId, actorId, chatId, data };
+      expect(commandBody[type].safeParse(body).success, type).to.equal(true);
+    }
+  });
+});

@@ -1,0 +1,66 @@
+import { expect } from 'chai';
+import { Fleet } from '../support/fleet.js';
+import { faultsOf, type Verdict } from '../support/ledger.js';
+
+/** Each of the three points is visited this often; every visit ends a worker process with SIGKILL. */
+const KILLS = Number(process.env.PARLEY_KILLS ?? '30');
+const BURST = 40;
+
+/**
+ * A steady worker stands by. Again and again another one joins, is assigned its share, stops dead at the step in one of its first batches,
+ * and is killed; the steady one takes over what it held.
+ */
+async function killRepeatedly(step: string): Promise<Verdict> {
+  const fleet = await Fleet.create({ partitions: 2, keepEvents: false });
+  try {
+    const steady = await fleet.startWorker();
+    await steady.ready();
+    await fleet.connect();
+    const chats = await Promise.all(Array.from({ length: 8 }, () => fleet.createGroup(1)));
+    let sent = 0;
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      const victim = await fleet.startPausingWorker(step, 1 + (kill % 4));
+      let isPaused = false;
+      const paused = victim.line(/^paused at/, 60_000).then(() => {
+        isPaused = true;
+      });
+      while (!isPaused) {
+        await Promise.all(
+          Array.from({ length: BURST }, () => {
+            sent += 1;
+            const { chatId, users } = chats[sent % chats.length] ?? { chatId: '', users: [] };
+            const data = { body: `message ${sent}` };
+            return fleet.producer.publish({
+              type: 'message.send',
+              commandId: `m${sent}`,
+              actorId: users[sent % 2] ?? '',
+              chatId,
+              data,
+            });
+          }),
+        );
+        await Promise.race([paused, fleet.allAnswered(500).catch(() => undefined)]);
+      }
+      await paused;
+      await victim.kill();
+      await fleet.allAnswered(20_000);
+    }
+    return await fleet.ledger.close(fleet.databaseUrl);
+  } finally {
+    await fleet.close();
+  }
+}
+
+describe('A worker killed with SIGKILL', function () {
+  this.timeout(300_000);
+
+  it(`before commit, after commit, and before acknowledging, ${KILLS} times each, loses nothing, doubles nothing, keeps the order`, async () => {
+    const steps = ['decided', 'committed', 'acknowledging'];
+    const verdicts = await Promise.all(steps.map(killRepeatedly));
+    verdicts.forEach((verdict, index) => {
+      expect(faultsOf(verdict), `${steps[index]}: ${JSON.stringify(verdict)}`).to.deep.equal([]);
+      expect(verdict.attempted).to.be.greaterThan(KILLS * 10);
+      expect(verdict.receipted).to.equal(verdict.attempted);
+    });
+  });
+});

@@ -1,0 +1,139 @@
+import { expect } from 'chai';
+import { eventually } from '../support/eventually.js';
+import { Fleet } from '../support/fleet.js';
+import { faultsOf } from '../support/ledger.js';
+import type { TestProcess } from '../support/processes.js';
+
+const PARTITIONS = 8;
+const SERVED_WITHIN_MS = 5_000;
+const FROZEN_REPLACED_WITHIN_MS = 30_000;
+
+/** Sends to every chat without a pause until told to stop. */
+function keepSending(fleet: Fleet, chats: { chatId: string; users: string[] }[]) {
+  let isOver = false;
+  let sent = 0;
+  const running = (async () => {
+    while (!isOver) {
+      await Promise.all(
+        chats.map(({ chatId, users }) => {
+          sent += 1;
+          return fleet.producer.publish({
+            type: 'message.send',
+            commandId: `s${sent}`,
+            actorId: users[0] ?? '',
+            chatId,
+            data: { body: `message ${sent}` },
+          });
+        }),
+      );
+      await fleet.allAnswered(200).catch(() => undefined);
+    }
+  })();
+  return {
+    stop: async () => {
+      isOver = true;
+      await running;
+    },
+  };
+}
+
+describe('Partitions and their owners', function () {
+  this.timeout(180_000);
+  let fleet: Fleet;
+  let chats: { chatId: string; users: string[] }[];
+  let sending: ReturnType<typeof keepSending>;
+
+  before(async () => {
+    fleet = await Fleet.create({ partitions: PARTITIONS, keepEvents: false });
+    const first = await fleet.startWorker();
+    await first.ready();
+    await fleet.connect();
+    chats = await Promise.all(Array.from({ length: 40 }, () => fleet.createGroup(1)));
+    sending = keepSending(fleet, chats);
+  });
+
+  after(async () => {
+    await sending?.stop();
+    await fleet?.close();
+  });
+
+  /** Every partition has a living owner, and no owner holds more than its fair share, within five seconds. */
+  async function fairlySpread(workers: number): Promise<void> {
+    await eventually(
+      async () => {
+        const ownership = await fleet.ownership();
+        const shares = [...ownership.values()];
+        return (
+          !ownership.has(null) &&
+          ownership.size === workers &&
+          Math.max(...shares) - Math.min(...shares) <= 1 &&
+          (await everyPartitionAnswers())
+        );
+      },
+      { within: SERVED_WITHIN_MS, what: `${workers} workers serve ${PARTITIONS} partitions in fair shares` },
+    );
+  }
+
+  let asked = 0;
+  async function everyPartitionAnswers(): Promise<boolean> {
+    asked += 1;
+    const round = asked;
+    const answers = await Promise.allSettled(
+      chats.map(({ chatId, users }) =>
+        fleet.producer.request(
+          { type: 'message.send', commandId: `ask${round}`, actorId: users[0] ?? '', chatId, data: { body: 'there?' } },
+          2_000,
+        ),
+      ),
+    );
+    return answers.every(({ status }) => status === 'fulfilled');
+  }
+
+  let second: TestProcess;
+  let others: TestProcess[];
+
+  it('are served in fair shares within 5 s after a second worker starts', async () => {
+    second = await fleet.startWorker();
+    await second.ready();
+    await fairlySpread(2);
+  });
+
+  it('… after a third and a fourth start', async () => {
+    others = [await fleet.startWorker(), await fleet.startWorker()];
+    await Promise.all(others.map((worker) => worker.ready()));
+    await fairlySpread(4);
+  });
+
+  it('… after one is stopped', async () => {
+    const [third] = others;
+    expect((await third?.stop())?.code).to.equal(0);
+    await fairlySpread(3);
+  });
+
+  it('… after one is killed', async () => {
+    await others[1]?.kill();
+    await fairlySpread(2);
+  });
+
+  it('are taken from an owner frozen with SIGSTOP within 30 s, and it does no harm when it wakes', async () => {
+    second.pause();
+    await eventually(everyPartitionAnswers, {
+      within: FROZEN_REPLACED_WITHIN_MS,
+      what: 'the frozen owner is replaced',
+    });
+    second.resume();
+    await fairlySpread(2);
+  });
+
+  it('… after all but one are gone', async () => {
+    await second.stop();
+    await fairlySpread(1);
+  });
+
+  it('lose nothing, double nothing and keep the order through all of it', async () => {
+    await sending.stop();
+    await fleet.allAnswered();
+    const verdict = await fleet.ledger.close(fleet.databaseUrl);
+    expect(faultsOf(verdict), JSON.stringify(verdict)).to.deep.equal([]);
+  });
+});

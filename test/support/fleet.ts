@@ -1,0 +1,132 @@
+/** Worker processes of one namespace on one fresh database, with a producer, a dispatch consumer and a ledger. */
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { v4 } from 'uuid';
+import { Dispatch, Producer } from './broker-client.js';
+import { eventually } from './eventually.js';
+import { Ledger } from './ledger.js';
+import { startProcess, type TestProcess } from './processes.js';
+import { freshDatabase, rabbitmq, uniqueNamespace } from './services.js';
+
+const PAUSING_WORKER = fileURLToPath(new URL('./pausing-worker.js', import.meta.url));
+
+export interface FleetOptions {
+  partitions?: number;
+  env?: Record<string, string>;
+  /** Keep every event the dispatch consumer gets; off for long runs. */
+  keepEvents?: boolean;
+}
+
+export class Fleet {
+  readonly ledger = new Ledger();
+  readonly workers: TestProcess[] = [];
+  private parts: { producer: Producer; dispatch: Dispatch } | null = null;
+
+  private constructor(
+    readonly databaseUrl: string,
+    readonly amqpUrl: string,
+    readonly namespace: string,
+    private readonly options: FleetOptions,
+  ) {}
+
+  static async create(options: FleetOptions = {}): Promise<Fleet> {
+    const [databaseUrl, { url }] = await Promise.all([freshDatabase(), rabbitmq()]);
+    return new Fleet(databaseUrl, url, uniqueNamespace(), options);
+  }
+
+  get partitions(): number {
+    return this.options.partitions ?? 4;
+  }
+
+  get env(): Record<string, string> {
+    return {
+      DATABASE_URL: this.databaseUrl,
+      AMQP_URL: this.amqpUrl,
+      CHAT_NAMESPACE: this.namespace,
+      COMMAND_PARTITIONS: String(this.partitions),
+      HOST: '127.0.0.1',
+      LOG_FORMAT: 'json',
+      ...this.options.env,
+    };
+  }
+
+  get producer(): Producer {
+    if (this.parts === null) throw new Error('connect the fleet first');
+    return this.parts.producer;
+  }
+
+  get dispatch(): Dispatch {
+    if (this.parts === null) throw new Error('connect the fleet first');
+    return this.parts.dispatch;
+  }
+
+  async startWorker(env: Record<string, string> = {}): Promise<TestProcess> {
+    const worker = await startProcess({ args: ['worker'], env: { ...this.env, ...env } });
+    this.workers.push(worker);
+    return worker;
+  }
+
+  /** A worker that stops for good, wherever it is, at a named step. */
+  async startPausingWorker(step: string, batches: number): Promise<TestProcess> {
+    const env = { ...this.env, PAUSE_AT: step, PAUSE_AFTER_BATCHES: String(batches) };
+    const worker = await startProcess({ script: PAUSING_WORKER, env });
+    this.workers.push(worker);
+    return worker;
+  }
+
+  /** Producer and dispatch; the topology must be there, so a worker must have started. */
+  async connect(): Promise<void> {
+    const producer = await Producer.connect(this.amqpUrl, this.namespace, this.ledger);
+    const dispatch = await Dispatch.connect(
+      this.amqpUrl,
+      `${this.namespace}.dispatch`,
+      this.ledger,
+      this.options.keepEvents ?? true,
+    );
+    this.parts = { producer, dispatch };
+  }
+
+  async query<T extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<T[]> {
+    const client = new pg.Client({ connectionString: this.databaseUrl });
+    await client.connect();
+    try {
+      return (await client.query<T>(text, values)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Partitions by owner; the owner null is nobody. */
+  async ownership(): Promise<Map<string | null, number>> {
+    const rows = await this.query<{ owner: string | null; count: number }>(
+      'SELECT owner, count(*)::int AS count FROM partitions GROUP BY owner',
+    );
+    return new Map(rows.map(({ owner, count }) => [owner, count]));
+  }
+
+  /** A group with `senders` members besides its owner; the owner is the first of the returned users. */
+  async createGroup(senders: number): Promise<{ chatId: string; users: string[] }> {
+    const chatId = v4();
+    const users = Array.from({ length: senders + 1 }, (_, index) => `u${index}-${chatId.slice(0, 8)}`);
+    const [owner = '', ...memberIds] = users;
+    const receipt = await this.producer.request({
+      type: 'chat.create',
+      commandId: `create-${chatId}`,
+      actorId: owner,
+      chatId,
+      data: { kind: 'group', title: 'a group', memberIds },
+    });
+    if (receipt.status !== 'accepted') throw new Error(`chat not created: ${JSON.stringify(receipt)}`);
+    return { chatId, users };
+  }
+
+  async allAnswered(withinMs = 30_000): Promise<void> {
+    await eventually(() => this.ledger.unanswered === 0, { within: withinMs, what: 'every command is answered' });
+  }
+
+  async close(): Promise<void> {
+    await this.parts?.producer.close();
+    await this.parts?.dispatch.close();
+    await Promise.all(this.workers.filter(({ running }) => running).map((worker) => worker.stop()));
+  }
+}
