@@ -113,9 +113,12 @@ export class CommandPublisher {
     channel.on('error', () => undefined); // `close` follows
     const gone = new Promise<void>((resolve) => {
       model.once('close', () => resolve());
-      channel.once('close', () => resolve());
+      // First in line: the library fails what is unconfirmed in a listener of its own, and only this tells that from a refusal.
+      channel.prependListener('close', () => {
+        if (this.channel === channel) this.channel = null;
+        resolve();
+      });
     }).then(async () => {
-      if (this.channel === channel) this.channel = null;
       await model.close().catch(() => undefined); // gone already
     });
     const door = names.commands(namespace);

@@ -14,7 +14,7 @@ export const HEARTBEAT_S = 10;
 export const CONNECT_TIMEOUT_MS = 10_000;
 /** The ceiling of the first pause before another attempt; it doubles with each, up to the longest. */
 export const RECONNECT_FIRST_MS = 200;
-export const RECONNECT_LONGEST_MS = 15_000;
+export const RECONNECT_LONGEST_MS = 5_000;
 /** A connection that held this long counts as good: the next pause is a first one again. */
 export const STABLE_AFTER_MS = 10_000;
 /** How long a polite closing may take. */

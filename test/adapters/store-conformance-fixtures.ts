@@ -1,11 +1,14 @@
 /** Rows as a batch would write them, and an owner that commits them. */
 import { randomUUID } from 'node:crypto';
-import type {
-  BatchResult,
-  BatchWrites,
-  FactKeys,
-  Facts,
-  ReceiptRecord,
+import { expect } from 'chai';
+import {
+  type BatchResult,
+  type BatchWrites,
+  type FactKeys,
+  type Facts,
+  type ReceiptRecord,
+  StoreError,
+  type StoreErrorKind,
 } from '../../src/application/ports/command-store.js';
 import type { LoggedEvent } from '../../src/application/ports/event-log.js';
 import type { Ownership } from '../../src/application/ports/partition-registry.js';
@@ -232,4 +235,12 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   );
   if ('resolved' in outcome) throw new Error('resolved, though it should have been rejected');
   return outcome.error;
+}
+
+/** Expects a `StoreError` of that kind. */
+export async function failsAs(promise: Promise<unknown>, kind: StoreErrorKind): Promise<StoreError> {
+  const error = await rejection(promise);
+  expect(error).to.be.instanceOf(StoreError);
+  expect((error as StoreError).kind, (error as StoreError).message).to.equal(kind);
+  return error as StoreError;
 }

@@ -9,6 +9,7 @@ import { chatQueriesConformance } from './store-conformance-chat-queries.js';
 import { commandStoreConformance } from './store-conformance-command-store.js';
 import { eventLogConformance } from './store-conformance-event-log.js';
 import { partitionRegistryConformance } from './store-conformance-partition-registry.js';
+import { sharedRowsConformance } from './store-conformance-shared-rows.js';
 
 /** The four ports over one empty store, for which nothing has been settled yet. */
 export interface StoreHarness {
@@ -23,6 +24,7 @@ export type OpenStore = () => Promise<StoreHarness>;
 
 export function storeConformance(open: OpenStore): void {
   commandStoreConformance(open);
+  sharedRowsConformance(open);
   partitionRegistryConformance(open);
   eventLogConformance(open);
   chatQueriesConformance(open);

@@ -18,7 +18,7 @@ import { decodeCommand } from '../../src/contract/decode-command.js';
 import type { IncomingCommand } from '../../src/contract/delivery.js';
 import type { Reason } from '../../src/contract/problems.js';
 import { type Receipt, receipt } from '../../src/contract/receipts.js';
-import type { Chat, Member } from '../../src/domain/chat.js';
+import type { Chat, Member, Metadata } from '../../src/domain/chat.js';
 import type { Message } from '../../src/domain/message.js';
 import type { User } from '../../src/domain/user.js';
 
@@ -33,7 +33,7 @@ export interface Draft {
 
 const decider = new BatchDecider(new PolicyEnforcementPoint(new CaslDecisionPoint()));
 
-function itemOf({ type, body, commandId, properties, unproven }: Draft, tag: number): BatchItem {
+export function itemOf({ type, body, commandId, properties, unproven }: Draft, tag: number): BatchItem {
   const incoming: IncomingCommand = {
     body: Buffer.from(JSON.stringify(body)),
     routingKey: body.chatId ?? body.actorId,
@@ -81,7 +81,7 @@ export class Stage {
   batch(drafts: readonly Draft[]): ItemResult[] {
     const items = drafts.map(itemOf);
     const keys = factKeysOf(items);
-    expectDistinct(keys);
+    expectDistinct({ ...keys });
     const { partition, now, ringUnsettled } = this;
     const { writes, value } = decider.decide(items, this.facts(keys), { partition, now, ringUnsettled });
     this.commit(writes);
@@ -156,7 +156,7 @@ export class Stage {
     });
     for (const user of writes.users) {
       expect(user.revision).to.be.above(this.users.get(userKey(user))?.revision ?? 0);
-      this.users.set(userKey(user), user);
+      this.users.set(userKey(user), { ...user, metadata: JSON.parse(JSON.stringify(user.metadata)) as Metadata });
     }
     for (const chat of writes.chatsCreated) expect(this.chats.has(chat.chatId)).to.equal(false);
     for (const chat of writes.chatsChanged) expect(this.chats.has(chat.chatId)).to.equal(true);

@@ -43,7 +43,7 @@ async function killRepeatedly(step: string): Promise<Verdict> {
       }
       await paused;
       await victim.kill();
-      await fleet.allAnswered(20_000);
+      await fleet.allAnsweredAfterAsking();
     }
     return await fleet.ledger.close(fleet.databaseUrl);
   } finally {

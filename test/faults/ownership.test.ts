@@ -132,7 +132,7 @@ describe('Partitions and their owners', function () {
 
   it('lose nothing, double nothing and keep the order through all of it', async () => {
     await sending.stop();
-    await fleet.allAnswered();
+    await fleet.allAnsweredAfterAsking();
     const verdict = await fleet.ledger.close(fleet.databaseUrl);
     expect(faultsOf(verdict), JSON.stringify(verdict)).to.deep.equal([]);
   });

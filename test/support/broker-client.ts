@@ -18,6 +18,7 @@ const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
 
 export class Producer {
   private readonly waiting = new Map<string, (receipt: Receipt) => void>();
+  private readonly unanswered = new Map<string, CommandToSend>();
 
   private constructor(
     private readonly connection: ChannelModel,
@@ -42,11 +43,13 @@ export class Producer {
     const receipt = JSON.parse(message.content.toString()) as Receipt;
     const actorId = correlation.slice(0, correlation.indexOf(' '));
     this.ledger?.receipted(actorId, receipt);
+    this.unanswered.delete(correlation);
     this.waiting.get(correlation)?.(receipt);
   }
 
   /** Publishes with a confirm; resolves once the broker has it. */
   async publish(command: CommandToSend): Promise<void> {
+    this.unanswered.set(`${command.actorId} ${command.commandId}`, command);
     const { type, commandId, actorId, chatId, data, tenantId, headers } = command;
     const body = {
       ...(tenantId === undefined ? {} : { tenantId }),
@@ -83,6 +86,14 @@ export class Producer {
         (error: unknown) => (error ? reject(error as Error) : resolve()),
       );
     });
+  }
+
+  /**
+   * Receipts are best effort: one that a killed worker had in its buffer is gone, though its command took effect. A producer that
+   * wants to know asks again, with the same id.
+   */
+  async resendUnanswered(): Promise<void> {
+    await Promise.all([...this.unanswered.values()].map((command) => this.publish(command)));
   }
 
   /** Publishes and waits for the receipt. */

@@ -10,6 +10,9 @@ import { freshDatabase, rabbitmq, uniqueNamespace } from './services.js';
 
 const PAUSING_WORKER = fileURLToPath(new URL('./pausing-worker.js', import.meta.url));
 
+/** How long a producer waits for its receipts before it sends a command again. */
+const ASK_AGAIN_AFTER_MS = 3_000;
+
 export interface FleetOptions {
   partitions?: number;
   env?: Record<string, string>;
@@ -122,6 +125,26 @@ export class Fleet {
 
   async allAnswered(withinMs = 30_000): Promise<void> {
     await eventually(() => this.ledger.unanswered === 0, { within: withinMs, what: 'every command is answered' });
+  }
+
+  /** … asking again, as a producer would, for receipts that a killed or frozen worker took with it. */
+  async allAnsweredAfterAsking(withinMs = 60_000): Promise<void> {
+    const deadline = Date.now() + withinMs;
+    while (this.ledger.unanswered > 0 && Date.now() < deadline) {
+      await this.allAnswered(ASK_AGAIN_AFTER_MS).catch(() => this.producer.resendUnanswered());
+    }
+    await this.allAnswered(0).catch(async (error: Error) => {
+      throw new Error(`${error.message}\n${await this.diagnosis()}`);
+    });
+  }
+
+  /** What to look at when a run does not come to its end. */
+  private async diagnosis(): Promise<string> {
+    const partitions = await this.query('SELECT * FROM partitions ORDER BY partition');
+    const attempts = await this.query('SELECT * FROM poison_attempts');
+    const unanswered = this.ledger.unansweredKeys.slice(0, 5);
+    const logs = this.workers.filter(({ running }) => running).map(({ stderr }) => stderr.slice(-15).join('\n'));
+    return JSON.stringify({ unanswered, count: this.ledger.unanswered, partitions, attempts }, null, 1) + logs.join('\n--\n');
   }
 
   async close(): Promise<void> {

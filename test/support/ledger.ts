@@ -81,7 +81,11 @@ export class Ledger {
   }
 
   get unanswered(): number {
-    return [...this.attempts.values()].filter(({ receipts }) => receipts.length === 0).length;
+    return this.unansweredKeys.length;
+  }
+
+  get unansweredKeys(): string[] {
+    return [...this.attempts].filter(([, { receipts }]) => receipts.length === 0).map(([key]) => key);
   }
 
   get dispatchedCount(): number {

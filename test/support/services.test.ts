@@ -16,7 +16,7 @@ interface Run {
 const script = join(projectFolder, 'dist', 'test', 'support', 'services-child.js');
 
 /** Starts a run whose folder is not beside ours: ours would sweep it away, and it ours. */
-async function startRun(temporary: string, wanted: string[]): Promise<Run> {
+async function startRun(temporary: string, wanted: readonly string[]): Promise<Run> {
   const env = { TMPDIR: temporary, TEST_INSTALL: 'never', TEST_AMQP_URL: '' };
   const child = await startProcess({ script, args: wanted, env });
   const { folder, pids } = JSON.parse(await child.line(/^\{/, 60_000)) as { folder: string; pids: number[] };
@@ -31,10 +31,13 @@ describe('the services of a test run', function () {
   this.timeout(120_000);
   const services = ['postgres', 'process', ...(findRabbitmq() ? ['rabbitmq'] : [])];
 
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const [signal, wanted] of [
+    ['SIGINT', services],
+    ['SIGTERM', ['postgres', 'process']],
+  ] as const) {
     it(`leave no process and no folder behind after ${signal}`, async () => {
       const temporary = scratchFolder('tmp');
-      const { child, processes } = await startRun(temporary, services);
+      const { child, processes } = await startRun(temporary, wanted);
       child.send(signal);
       await child.ended;
       expect(processes.filter(isRunning)).to.deep.equal([]);

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import type { Topology } from '../../contract/topology.js';
-import type { ConfirmedPublisher } from './confirmed-publisher.js';
+import { type ConfirmedPublisher, NotConfirmed } from './confirmed-publisher.js';
 import { bind, exists, hashBindings, onChannel, type TopologyFound } from './declare-topology.js';
 import { RING_GENERATION_HEADER, RING_MARKER_TYPE } from './incoming-command.js';
 
@@ -20,6 +20,9 @@ import { RING_GENERATION_HEADER, RING_MARKER_TYPE } from './incoming-command.js'
  * should lie before the marker.
  */
 export const RING_SETTLE_MS = 100;
+/** A queue that has just come up refuses for a moment, until it has a leader. */
+export const MARKER_RETRY_MS = 100;
+export const MARKER_ATTEMPTS = 100;
 
 /** The transient exchange that says: since this broker came up, the ring was put in order. Nothing is published to it. */
 export function ringExchange(namespace: string): string {
@@ -58,7 +61,7 @@ export async function ensureRing(
   await registry.repairRing(isNeeded, async (generation) => {
     await rebind(model, topology);
     await sleep(RING_SETTLE_MS);
-    for (const { destination } of hashBindings(topology)) await publisher.publish(marker(destination, generation));
+    for (const { destination } of hashBindings(topology)) await publishMarker(publisher, destination, generation);
     await markInOrder();
     hasRepaired = true;
   });
@@ -77,12 +80,21 @@ async function rebind(model: ChannelModel, topology: Topology): Promise<void> {
 }
 
 /** Straight into the queue, by the default exchange: that is how a worker knows it from a command. */
-function marker(queue: string, generation: number) {
+async function publishMarker(publisher: ConfirmedPublisher, queue: string, generation: number): Promise<void> {
   const properties = {
     type: RING_MARKER_TYPE,
     persistent: true,
     // Said as a 64-bit number, or the library would choose a width by the value.
     headers: { [RING_GENERATION_HEADER]: { '!': 'int64', value: generation } },
   };
-  return { exchange: '', routingKey: queue, body: new Uint8Array(), properties };
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await publisher.publish({ exchange: '', routingKey: queue, body: new Uint8Array(), properties });
+      return;
+    } catch (error) {
+      const isRefused = error instanceof NotConfirmed && error.outcome === 'refused';
+      if (!isRefused || attempt >= MARKER_ATTEMPTS) throw error;
+      await sleep(MARKER_RETRY_MS);
+    }
+  }
 }

@@ -9,6 +9,9 @@ type Ability = MongoAbility<[string, 'Request' | { [key: string]: unknown }]>;
 /** What REST's own door calls itself as a producer. */
 export const REST_PRODUCER = 'parley-rest';
 
+const ROLES = ['owner', 'admin', 'member', 'reader'];
+
+/** Each condition asks for facts that are there: a missing one must not permit anything. */
 const RULES: { name: string; actions: PolicyFacts['action'][]; when: { [fact: string]: unknown } }[] = [
   { name: 'everyone-keeps-own-profile', actions: ['user.upsert'], when: { setsKind: false } },
   {
@@ -17,8 +20,12 @@ const RULES: { name: string; actions: PolicyFacts['action'][]; when: { [fact: st
     actions: ['user.upsert'],
     when: { setsKind: true, 'producer.userId': { $exists: true, $ne: null }, 'producer.appId': { $ne: REST_PRODUCER } },
   },
-  { name: 'everyone-creates-chats', actions: ['chat.create'], when: {} },
-  { name: 'members-view', actions: ['chat.view'], when: { role: { $in: ['owner', 'admin', 'member', 'reader'] } } },
+  {
+    name: 'everyone-creates-chats',
+    actions: ['chat.create'],
+    when: { 'chat.kind': { $in: ['direct', 'group', 'channel'] } },
+  },
+  { name: 'members-view', actions: ['chat.view'], when: { role: { $in: ROLES } } },
   {
     name: 'members-post',
     actions: ['message.send'],
@@ -29,18 +36,26 @@ const RULES: { name: string; actions: PolicyFacts['action'][]; when: { [fact: st
     actions: ['message.send'],
     when: { 'chat.kind': 'channel', role: { $in: ['owner', 'admin'] } },
   },
-  { name: 'owners-add', actions: ['member.add'], when: { role: 'owner' } },
+  { name: 'owners-add', actions: ['member.add'], when: { role: 'owner', grantedRole: { $in: ROLES } } },
   {
     name: 'admins-add-up-to-admin',
     actions: ['member.add'],
     when: { role: 'admin', grantedRole: { $in: ['admin', 'member', 'reader'] } },
   },
-  { name: 'everyone-leaves', actions: ['member.remove'], when: { 'target.isActor': true } },
-  { name: 'owners-remove', actions: ['member.remove'], when: { role: 'owner' } },
+  { name: 'everyone-leaves', actions: ['member.remove'], when: { role: { $in: ROLES }, 'target.isActor': true } },
+  {
+    name: 'owners-remove',
+    actions: ['member.remove'],
+    when: { role: 'owner', 'target.isActor': { $in: [true, false] } },
+  },
   {
     name: 'admins-remove-below-admin',
     actions: ['member.remove'],
-    when: { role: 'admin', 'target.role': { $in: ['member', 'reader', null] } },
+    when: {
+      role: 'admin',
+      'target.isActor': { $in: [true, false] },
+      'target.role': { $in: ['member', 'reader', null] },
+    },
   },
 ];
 

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Logger } from '../../infrastructure/logger.js';
 import type { Service } from '../../infrastructure/process-life.js';
@@ -24,6 +24,7 @@ export class RestServer implements Service {
   readonly name = 'rest';
   readonly stopTimeoutMs: number;
   private readonly closeTimeoutMs: number;
+  private readonly connections = new Set<Socket>();
   private readonly inHand = new Set<ServerResponse>();
   private readonly server: Server;
   private stopping = false;
@@ -40,7 +41,8 @@ export class RestServer implements Service {
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     });
-    this.server.on('request', (request, response) => this.track(request, response));
+    this.server.on('connection', (connection) => this.trackConnection(connection));
+    this.server.on('request', (_request, response) => this.trackResponse(response));
     this.server.on('request', app);
     this.server.on('clientError', refuseConnection);
   }
@@ -70,9 +72,14 @@ export class RestServer implements Service {
   /** Takes no further connection, finishes what is in hand, and after the deadline ends what is left. */
   async stop(): Promise<void> {
     this.stopping = true;
-    for (const response of this.inHand) if (!response.headersSent) response.setHeader('Connection', 'close');
+    const busy = new Set<Socket | null>();
+    for (const response of this.inHand) {
+      busy.add(response.socket);
+      if (!response.headersSent) response.setHeader('Connection', 'close');
+    }
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    this.server.closeIdleConnections();
+    // Not `closeIdleConnections`: that one spares connections on which nothing was ever asked.
+    for (const connection of this.connections) if (!busy.has(connection)) connection.destroy();
     const deadline = setTimeout(() => {
       this.logger.warn('requests in hand did not finish in time', { requests: this.inHand.size });
       this.server.closeAllConnections();
@@ -81,7 +88,12 @@ export class RestServer implements Service {
     clearTimeout(deadline);
   }
 
-  private track(_request: IncomingMessage, response: ServerResponse): void {
+  private trackConnection(connection: Socket): void {
+    this.connections.add(connection);
+    connection.once('close', () => this.connections.delete(connection));
+  }
+
+  private trackResponse(response: ServerResponse): void {
     this.inHand.add(response);
     if (this.stopping) response.setHeader('Connection', 'close');
     response.once('close', () => this.inHand.delete(response));

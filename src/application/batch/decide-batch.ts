@@ -130,13 +130,14 @@ function replay(earlier: StoredReceipt, contentHash: Uint8Array, blank: Receipt)
 }
 
 /**
- * Whether a chat's command is at the right partition. A chat without a partition is placed at the first one that gets a command for it.
+ * Whether a chat's command is at the right partition. A chat without a partition is placed at the first one that gets a command
+ * for it; while the ring is not settled that, and whatever is not known here, may be another one.
  */
 function placement(state: BatchState, chatId: string, settings: BatchSettings): ItemResult | null {
   const chat = state.chat(chatId);
-  if (chat === undefined) return settings.ringUnsettled ? { kind: 'misrouted', home: null } : null;
-  if (chat.partition === null) {
-    state.putChat({ ...chat, partition: settings.partition });
+  if (chat === undefined || chat.partition === null) {
+    if (settings.ringUnsettled) return { kind: 'misrouted', home: null };
+    if (chat !== undefined) state.putChat({ ...chat, partition: settings.partition });
     return null;
   }
   return chat.partition === settings.partition ? null : { kind: 'misrouted', home: chat.partition };

@@ -10,9 +10,12 @@ export const createChat: UseCase<'chat.create'> = (command, context) => {
     chat: { kind: data.kind, archived: false },
   });
   if (refusal !== null) return refused(refusal, decisionId);
-  if (state.chat(chatId) !== undefined) {
-    // The contract has checked that a direct chat's id is the computed one, so this is the very chat that is asked for.
-    if (data.kind === 'direct' && state.chat(chatId)?.tenantId === tenantId) return accepted(decisionId, null);
+  const taken = state.chat(chatId);
+  if (taken !== undefined) {
+    // The contract has checked that a direct chat's id is the computed one, so a direct chat of that id is the very one that is
+    // asked for. A group of that id is not: anybody may have made it.
+    if (data.kind === 'direct' && taken.kind === 'direct' && taken.tenantId === tenantId)
+      return accepted(decisionId, null);
     return refused({ code: 'conflict', detail: 'the chat id is taken' }, decisionId);
   }
   const { chat, members } = draftChat(

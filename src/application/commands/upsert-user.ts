@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Metadata } from '../../domain/chat.js';
 import { DEFAULT_USER_KIND, type User } from '../../domain/user.js';
 import { accepted, factsAbout, refused, type UseCase } from './outcome.js';
 
@@ -20,7 +21,8 @@ export const upsertUser: UseCase<'user.upsert'> = (command, context) => {
     displayName: data.displayName,
     avatarUrl: data.avatarUrl ?? null,
     kind: data.kind ?? before?.kind ?? DEFAULT_USER_KIND,
-    metadata: data.metadata ?? {},
+    // As it will be read back: JSON text keeps no minus zero, which would make the same profile look like another.
+    metadata: JSON.parse(JSON.stringify(data.metadata ?? {})) as Metadata,
   };
   if (before !== undefined) {
     const { displayName, avatarUrl, kind, metadata } = before;

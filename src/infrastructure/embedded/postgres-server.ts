@@ -53,7 +53,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   unix_socket_directories: '',
   timezone: 'UTC',
   log_timezone: 'UTC',
-  // A statement or a DETAIL line can carry what users wrote: neither belongs in a log.
+  // Errors go to who caused them. An error, its statement and its DETAIL can quote what users wrote: not for a log.
+  log_min_messages: 'log', // in this setting's order, above "error"
   log_min_error_statement: 'panic',
   log_error_verbosity: 'terse',
 };

@@ -24,10 +24,12 @@ describe('a full restart of RabbitMQ', function () {
     folder = scratchFolder('restarted-rabbitmq');
     node = await startRabbitmq({ folder, port: 0 });
   });
-  after(() => node?.stop());
+  after(async () => {console.time('nodestop'); await node?.stop(); console.timeEnd('nodestop')});
   afterEach(async () => {
+    console.time('stop');
     await Promise.all(running.map((transport) => transport.stop()));
     running = [];
+    console.timeEnd('stop');
   });
 
   const restart = async () => {
@@ -129,13 +131,17 @@ describe('a full restart of RabbitMQ', function () {
     await transport.source.subscribe(0, 10, again);
     await eventually(() => again.deliveries.length === 1, { within, what: 'the marker of the repair' });
     expect(again.deliveries[0]?.ringMarker).to.equal(1);
+    if (process.env.DBG) console.log(log.lines.join(''), new Date().toISOString());
     const renewed = await transport.sink.openChannel();
-    expect(await outcomeOf((settled) => renewed.publish(event('e3'), settled))).to.equal('confirmed');
+    // A queue that has just come up refuses for a moment, until it has a leader.
+    const isConfirmed = async () => (await outcomeOf((settled) => renewed.publish(event('e3'), settled))) === 'confirmed';
+    await eventually(isConfirmed, { within, what: 'a confirm' });
     const outsider = await Outsider.connect(node.url);
     const kept = await outsider.take(`${namespace}.dispatch`, 2);
     expect(kept.map(({ properties }) => properties.messageId)).to.deep.equal(['e1', 'e3']);
     await outsider.close();
     expect(log.lines.join()).not.to.contain('guest:guest');
+    if (process.env.DBG) console.log(log.lines.join(''));
   });
 });
 

@@ -102,7 +102,7 @@ export class RestHarness {
     const answer: RestAnswer = {
       status: response.status,
       headers: response.headers,
-      body: contentType.includes('json') ? JSON.parse(text) : text,
+      body: contentType.includes('json') && text !== '' ? JSON.parse(text) : text,
     };
     if (method !== 'HEAD' && method !== 'OPTIONS')
       assertDocumented(method, path, response.status, contentType, answer.body);

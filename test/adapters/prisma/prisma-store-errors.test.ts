@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { assertMigrated, pingDatabase } from '../../../src/adapters/prisma/prisma-database.js';
-import { type BatchWrites, StoreError, type StoreErrorKind } from '../../../src/application/ports/command-store.js';
+import type { BatchWrites } from '../../../src/application/ports/command-store.js';
 import type { Metadata } from '../../../src/domain/chat.js';
-import { aChat, aChatWithMessages, aMessage, aReceiptRecord, Owner, rejection } from '../store-conformance-fixtures.js';
+import { aChat, aChatWithMessages, aMessage, aReceiptRecord, failsAs, Owner } from '../store-conformance-fixtures.js';
 import { CuttingProxy, type Fault } from './cutting-proxy.js';
 import { lockWaiters, openPrismaStore, type PrismaHarness, prismaStore, withConnection } from './prisma-harness.js';
 
@@ -16,13 +16,6 @@ describe('failures of the Prisma store', () => {
     owner = await Owner.of(store);
   });
   after(() => store.close());
-
-  const failsAs = async (promise: Promise<unknown>, kind: StoreErrorKind): Promise<StoreError> => {
-    const error = await rejection(promise);
-    expect(error).to.be.instanceOf(StoreError);
-    expect((error as StoreError).kind, (error as StoreError).message).to.equal(kind);
-    return error as StoreError;
-  };
 
   /** Some batch, and whether it took effect. */
   const aBatch = () => {
@@ -122,6 +115,24 @@ describe('failures of the Prisma store', () => {
         await hurriedOwner.write(() => ({}));
       } finally {
         await hurried.close();
+      }
+    });
+
+    it('(an owner that froze, so that the server let go of its partition) leave nothing written', async () => {
+      const { batch, stored } = aBatch();
+      const freezing = prismaStore(store.url, { idle_in_transaction_session_timeout: '100' });
+      try {
+        const frozen = await Owner.of(freezing);
+        const write = frozen.write((at) => {
+          // Nothing of this process moves for longer than the server waits.
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+          return batch(at);
+        });
+        await failsAs(write, 'unavailable');
+        owner = await Owner.of(store);
+        expect(await stored()).to.equal(false);
+      } finally {
+        await freezing.close();
       }
     });
 

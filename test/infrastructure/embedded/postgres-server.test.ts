@@ -8,6 +8,7 @@ import { type PostgresServer, startPostgres } from '../../../src/infrastructure/
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { identify } from '../../../src/infrastructure/process-identity.js';
 import { scratchFolder } from '../../support/services.js';
+import { LOOPBACK, listenersOf } from './listeners.js';
 import { startOwner } from './owner.js';
 
 const settings = { fsync: 'off' };
@@ -22,23 +23,64 @@ async function query<T extends pg.QueryResultRow>(url: string, sql: string): Pro
   }
 }
 
-describe('embedded PostgreSQL', () => {
-  let server: PostgresServer | undefined;
+describe('embedded PostgreSQL in a new folder', () => {
+  let folder: string;
+  let server: PostgresServer;
 
-  afterEach(async () => {
-    await server?.stop('immediate');
-    server = undefined;
+  before(async () => {
+    folder = scratchFolder('pg');
+    server = await startPostgres({ folder, settings });
   });
 
-  it('starts in a new folder with an empty database in UTF-8 that sorts by code point', async () => {
-    server = await startPostgres({ folder: scratchFolder('pg'), settings });
+  after(() => server.stop('immediate'));
 
+  it('has an empty database in UTF-8 that sorts by code point', async () => {
     expect(new URL(server.url).pathname).to.equal('/parley');
     const [row] = await query<{ encoding: string; sorted: boolean; lower: string }>(
       server.url,
       `SELECT current_setting('server_encoding') AS encoding, 'Z' < 'a' AS sorted, lower('ÄΣ') AS lower`,
     );
     expect(row).to.deep.equal({ encoding: 'UTF8', sorted: true, lower: 'äσ' });
+  });
+
+  it('lets nobody in without the password, which only its owner can read', async () => {
+    expect(statSync(join(folder, 'password')).mode & 0o777).to.equal(0o600);
+    const url = new URL(server.url);
+    url.password = 'guessed';
+    const failure = await query(url.href, 'SELECT 1').catch((error: pg.DatabaseError) => error);
+    expect(failure).to.have.property('code', '28P01');
+  });
+
+  it('listens on 127.0.0.1 only, and opens no socket file', async function () {
+    if (process.platform !== 'linux') this.skip();
+    expect(listenersOf(server.pid)).to.deep.equal([{ host: LOOPBACK[0], port: server.port }]);
+    const [row] = await query(server.url, `SELECT current_setting('unix_socket_directories') AS sockets`);
+    expect(row).to.deep.equal({ sockets: '' });
+  });
+
+  it('leads a process group of its own, out of the reach of Ctrl-C', () => {
+    const { stdout } = spawnSync('ps', ['-o', 'pgid=', '-p', String(server.pid)], { encoding: 'utf8' });
+    expect(Number(stdout)).to.equal(server.pid);
+  });
+
+  it('writes no statement and no value into its log', async () => {
+    const failing = [
+      `SELECT 'typed by a user'::int`,
+      `CREATE TABLE t (v text UNIQUE); INSERT INTO t VALUES ('typed by a user'), ('typed by a user')`,
+    ];
+    for (const sql of failing) await query(server.url, sql).catch(() => undefined); // that they fail is the point
+    const log = readFileSync(join(folder, 'server.log'), 'utf8');
+    expect(log).to.include('ready to accept connections');
+    expect(log).to.not.include('typed by a user').and.not.include('INSERT INTO');
+  });
+});
+
+describe('embedded PostgreSQL', () => {
+  let server: PostgresServer | undefined;
+
+  afterEach(async () => {
+    await server?.stop('immediate');
+    server = undefined;
   });
 
   it('keeps data and password between starts, and ends its process when stopped', async () => {
@@ -55,32 +97,6 @@ describe('embedded PostgreSQL', () => {
     server = await startPostgres({ folder, settings });
     expect(new URL(server.url).password).to.equal(password);
     expect(await query(server.url, 'SELECT value FROM kept')).to.deep.equal([{ value: 42 }]);
-  });
-
-  it('lets nobody in without the password, which only its owner can read', async () => {
-    const folder = scratchFolder('pg');
-    server = await startPostgres({ folder, settings });
-    expect(statSync(join(folder, 'password')).mode & 0o777).to.equal(0o600);
-
-    const url = new URL(server.url);
-    url.password = 'guessed';
-    const failure = await query(url.href, 'SELECT 1').catch((error: pg.DatabaseError) => error);
-    expect(failure).to.have.property('code', '28P01');
-  });
-
-  it('listens on 127.0.0.1 only, and opens no socket file', async () => {
-    server = await startPostgres({ folder: scratchFolder('pg'), settings });
-    const [row] = await query<{ listen: string; sockets: string }>(
-      server.url,
-      `SELECT current_setting('listen_addresses') AS listen, current_setting('unix_socket_directories') AS sockets`,
-    );
-    expect(row).to.deep.equal({ listen: '127.0.0.1', sockets: '' });
-  });
-
-  it('leads a process group of its own, out of the reach of Ctrl-C', async () => {
-    server = await startPostgres({ folder: scratchFolder('pg'), settings });
-    const { stdout } = spawnSync('ps', ['-o', 'pgid=', '-p', String(server.pid)], { encoding: 'utf8' });
-    expect(Number(stdout)).to.equal(server.pid);
   });
 
   it('stops the server that a killed owner left running, and goes on with its data', async () => {

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import { receiptKey, userKey } from '../../src/application/ports/command-store.js';
+import type { OpenStore, StoreHarness } from './store-conformance.js';
+import { aChat, aReceipt, aReceiptRecord, aUser, failsAs, later, Owner } from './store-conformance-fixtures.js';
+
+/** What a command store keeps beyond one partition's chats. */
+export function sharedRowsConformance(open: OpenStore): void {
+  describe('as command store, beyond one partition', () => {
+    let store: StoreHarness;
+    let owner: Owner;
+    before(async () => {
+      store = await open();
+    });
+    beforeEach(async () => {
+      owner = await Owner.of(store);
+    });
+    after(() => store.close());
+
+    describe('what spans partitions', () => {
+      let other: Owner;
+      beforeEach(async () => {
+        other = await Owner.of(store, 1);
+      });
+
+      it('a chat id that was taken in between is contention, and the batch has no effect', async () => {
+        const chat = aChat();
+        const record = aReceiptRecord();
+        await other.write(() => ({ chatsCreated: [{ ...chat, partition: 1 }] }));
+        await failsAs(
+          owner.write(() => ({ chatsCreated: [chat], receipts: [record] })),
+          'contention',
+        );
+        const facts = await owner.read({ chats: [chat.chatId], receipts: [record] });
+        expect(facts.chats.get(chat.chatId)?.partition).to.equal(1);
+        expect(facts.receipts.size).to.equal(0);
+      });
+
+      it('a command id that was answered in between is contention, and the batch has no effect', async () => {
+        const record = aReceiptRecord();
+        const chat = aChat();
+        await other.write(() => ({ receipts: [record] }));
+        const write = owner.write(() => ({
+          chatsCreated: [chat],
+          receipts: [aReceiptRecord(), { ...record, receipt: aReceipt({ commandId: record.commandId, sequence: 7 }) }],
+        }));
+        await failsAs(write, 'contention');
+        const facts = await owner.read({ chats: [chat.chatId], receipts: [record] });
+        expect(facts.receipts.get(receiptKey(record))?.receipt).to.deep.equal(record.receipt);
+        expect(facts.chats.size).to.equal(0);
+      });
+
+      it('the same command id of another actor or tenant is another command', async () => {
+        const record = aReceiptRecord();
+        const others = [record, { ...record, actorId: 'bob' }, { ...record, tenantId: 'other' }];
+        await owner.write(() => ({ receipts: others }));
+        expect((await owner.read({ receipts: others })).receipts.size).to.equal(3);
+      });
+
+      it('a profile is written whole, revision by revision', async () => {
+        const first = aUser(`u-${randomUUID()}`, { metadata: { a: 1 } });
+        const second = {
+          ...first,
+          displayName: 'B',
+          kind: 'bot' as const,
+          metadata: {},
+          revision: 2,
+          updatedAt: later(1),
+        };
+        await owner.write(() => ({ users: [first] }));
+        await other.write(() => ({ users: [second] }));
+        expect((await owner.read({ users: [first] })).users.get(userKey(first))).to.deep.equal(second);
+      });
+
+      it('a revision of a profile that came in between is contention, and the batch has no effect', async () => {
+        const first = aUser(`u-${randomUUID()}`);
+        const second = { ...first, displayName: 'B', revision: 2 };
+        const fresh = aUser(`u-${randomUUID()}`);
+        await other.write(() => ({ users: [first] }));
+        await failsAs(
+          owner.write(() => ({ users: [fresh, first] })),
+          'contention',
+        );
+        await other.write(() => ({ users: [second] }));
+        await failsAs(
+          owner.write(() => ({ users: [fresh, { ...second, displayName: 'C' }] })),
+          'contention',
+        );
+        const { users } = await owner.read({ users: [first, fresh] });
+        expect([...users.values()]).to.deep.equal([second]);
+      });
+    });
+
+    describe('attempts at a command that is tried alone', () => {
+      it('are counted for each command of each partition until they are forgotten', async () => {
+        const { commands } = store;
+        const key = `default alice ${randomUUID()}`;
+        expect(await commands.countAttempt(0, key)).to.equal(1);
+        expect(await commands.countAttempt(0, key)).to.equal(2);
+        expect(await commands.countAttempt(1, key)).to.equal(1);
+        expect(await commands.countAttempt(0, `${key}x`)).to.equal(1);
+        await commands.forgetAttempts(0, key);
+        expect(await commands.countAttempt(0, key)).to.equal(1);
+        expect(await commands.countAttempt(1, key)).to.equal(2);
+      });
+    });
+
+    describe('pruning receipts', () => {
+      it('deletes those older than a time, at most so many a call, and keeps the others', async () => {
+        const receipts = [0, 1, 2, 3, 4].map((age) => aReceiptRecord(aReceipt(), { at: new Date(1_000 + age) }));
+        await owner.write(() => ({ receipts }));
+        const before = new Date(1_003);
+        expect(await store.commands.pruneReceipts(before, 2)).to.equal(2);
+        expect(await store.commands.pruneReceipts(before, 2)).to.equal(1);
+        expect(await store.commands.pruneReceipts(before, 2)).to.equal(0);
+        const left = await owner.read({ receipts });
+        expect([...left.receipts.keys()].sort()).to.deep.equal(receipts.slice(3).map(receiptKey).sort());
+      });
+    });
+  });
+}

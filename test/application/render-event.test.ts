@@ -1,0 +1,167 @@
+import { expect } from 'chai';
+import type { LoggedEvent } from '../../src/application/ports/event-log.js';
+import { encodeEvent, eventId, renderEvent } from '../../src/application/render-event.js';
+import { EVENT_CONTENT_TYPE, eventEnvelope, eventTypes } from '../../src/contract/events.js';
+import type { DomainEvent } from '../../src/domain/event.js';
+import { add, create, GROUP, remove, send, upsert } from './drafts.js';
+import { logged, MESSAGE_ID, message, oneOfEach, TRACEPARENT } from './logged-events.js';
+import { Stage } from './stage.js';
+
+const context = { storeId: '7d8f1c1e-4f6a-4f0e-9f6e-0a9c3a1b2c3d', recipientsMax: 256 };
+const bobToo = { memberIds: ['alice', 'bob'], memberCount: 2 };
+const whomOf = (event: LoggedEvent) => (event.chatId === null ? null : bobToo);
+const wire = (event: LoggedEvent) => Buffer.from(encodeEvent(event, whomOf(event), context).body).toString();
+
+/** An event as it comes back from a log that keeps its payload as JSON text. */
+function readBack(event: LoggedEvent): LoggedEvent {
+  const times = new Set(['createdAt', 'updatedAt', 'editedAt', 'deletedAt']);
+  const payload = JSON.parse(JSON.stringify(event.event), (key, value: unknown) =>
+    times.has(key) && typeof value === 'string' ? new Date(value) : value,
+  ) as DomainEvent;
+  return { ...event, at: new Date(event.at.getTime()), event: payload };
+}
+
+describe('An event on the wire', () => {
+  it("is the contract's example, key by key", () => {
+    const event = logged({ type: 'message.created', message });
+    expect(wire(event)).to.equal(
+      `{"specversion":"1.0","id":"${GROUP}/42","source":"/parley/${context.storeId}/default","type":"message.created",` +
+        `"subject":"chats/${GROUP}/messages/${MESSAGE_ID}","time":"2026-11-20T20:15:00.123Z",` +
+        `"datacontenttype":"application/json","partitionkey":"${GROUP}","sequence":"42",` +
+        `"data":{"tenantId":"default","chatId":"${GROUP}","actorId":"alice","commandId":"c-1","sequence":42,` +
+        `"messageId":"${MESSAGE_ID}","senderId":"alice","body":"hello","contentType":"text/plain","inReplyTo":null,` +
+        `"threadRootId":null,"mentions":[],"attachments":[],"metadata":{},"createdAt":"2026-11-20T20:15:00.123Z",` +
+        '"recipients":["bob"],"recipientCount":1}}',
+    );
+  });
+
+  it('is CloudEvents in structured mode', () => {
+    expect(EVENT_CONTENT_TYPE).to.equal('application/cloudevents+json');
+  });
+
+  it('has one of each type in these tests', () => {
+    expect(new Set(oneOfEach.map(({ event }) => event.type))).to.deep.equal(new Set(eventTypes));
+  });
+
+  for (const event of oneOfEach) {
+    const { type } = event.event;
+    it(`fits the contract's schema, with nothing besides (${type})`, () => {
+      const said = JSON.parse(wire(event)) as { data: object };
+      // What a schema does not know, parsing leaves out: then the two would differ.
+      expect(eventEnvelope(type).parse(said)).to.deep.equal(said);
+      expect(said.data).to.include({ tenantId: 'default', actorId: 'alice', commandId: 'c-1' });
+    });
+
+    it(`is equal to the byte from memory and from the log (${type})`, () => {
+      expect(wire(readBack(event))).to.equal(wire(event));
+    });
+  }
+
+  it('fits the schema and comes back equal to the byte for whatever a batch makes', () => {
+    const stage = new Stage();
+    const traced = { properties: { headers: { traceparent: TRACEPARENT } } };
+    const metadata = { b: { y: 1.5, x: [] }, a: '\u007f', 2: 'two', 1: 'one' };
+    const [, first] = stage.given(
+      create('alice', GROUP, ['bob'], { metadata, title: 'Tea' }),
+      send('alice', GROUP, 'hello', { metadata, mentions: ['bob'] }, traced),
+    );
+    stage.answers(
+      send('bob', GROUP, 'yes', { inReplyTo: first?.messageId, attachments: [{ name: 'n', size: 1, mediaType: 'm/m', url: 'https://a.example' }] }),
+      upsert('alice', { displayName: 'Alice', metadata }),
+      add('alice', GROUP, ['carol'], 'reader'),
+      send('carol', GROUP),
+      send('carol', GROUP, ''),
+      remove('carol', GROUP, 'carol'),
+    );
+    expect(new Set(stage.log.map(({ event }) => event.type))).to.deep.equal(new Set(eventTypes));
+    for (const event of stage.log) {
+      expect(wire(readBack(event))).to.equal(wire(event));
+      const said = JSON.parse(wire(event)) as object;
+      expect(eventEnvelope(event.event.type).parse(said)).to.deep.equal(said);
+    }
+  });
+});
+
+describe('An event says about itself', () => {
+  const subjects = oneOfEach.map((event) => [event.event.type, renderEvent(event, whomOf(event), context).subject]);
+  it('what it is about', () => {
+    expect(subjects).to.deep.equal([
+      ['message.created', `chats/${GROUP}/messages/${MESSAGE_ID}`],
+      ['chat.created', `chats/${GROUP}`],
+      ['chat.created', `chats/${GROUP}`],
+      ['member.added', `chats/${GROUP}/members`],
+      ['member.removed', `chats/${GROUP}/members/bob`],
+      ['user.upserted', 'users/alice'],
+      ['command.rejected', 'commands/c-1'],
+    ]);
+  });
+
+  it('its id: chat and sequence, or partition and position where it has no sequence', () => {
+    expect(oneOfEach.map(eventId)).to.deep.equal([...Array(5).fill(`${GROUP}/42`), 'p3/1007', 'p3/1007']);
+    for (const event of oneOfEach) {
+      const outgoing = encodeEvent(event, whomOf(event), context);
+      expect(outgoing.id).to.equal(eventId(event)).and.equal(renderEvent(event, whomOf(event), context).id);
+    }
+  });
+
+  it('its store and tenant, which make the id unique', () => {
+    const [event] = oneOfEach as [LoggedEvent];
+    const said = renderEvent({ ...event, tenantId: 'acme' }, bobToo, context);
+    expect(said.source).to.equal(`/parley/${context.storeId}/acme`);
+    expect(said.data.tenantId).to.equal('acme');
+  });
+
+  it('its sequence, as CloudEvents text, only where it has one', () => {
+    for (const event of oneOfEach) {
+      const said = renderEvent(event, whomOf(event), context);
+      if (event.chatId === null) expect(said).not.to.have.property('sequence');
+      else expect(said.sequence).to.equal('42');
+    }
+  });
+
+  it('in its routing key: type, tenant, and chat or, without a chat, the actor', () => {
+    const keys = oneOfEach.map((event) => encodeEvent({ ...event, tenantId: 'acme' }, whomOf(event), context).routingKey);
+    expect(keys).to.deep.equal([
+      `message.created.acme.${GROUP}`,
+      ...Array(2).fill(`chat.created.acme.${GROUP}`),
+      `member.added.acme.${GROUP}`,
+      `member.removed.acme.${GROUP}`,
+      'user.upserted.acme.alice',
+      `command.rejected.acme.${GROUP}`,
+    ]);
+  });
+
+  it('what to hash it by, alike in header and body', () => {
+    for (const event of oneOfEach) {
+      const outgoing = encodeEvent(event, whomOf(event), context);
+      const key = event.event.type === 'user.upserted' ? 'alice' : GROUP;
+      expect(outgoing.partitionKey).to.equal(key);
+      expect(renderEvent(event, whomOf(event), context).partitionkey).to.equal(key);
+    }
+  });
+
+  it('the actor to hash it by where a rejected command named no chat', () => {
+    const receipt = { commandId: 'c-1', chatId: null };
+    const outgoing = encodeEvent(logged({ type: 'command.rejected', receipt }), null, context);
+    expect(outgoing).to.include({ partitionKey: 'alice', routingKey: 'command.rejected.default.alice' });
+  });
+
+  it('the trace it belongs to and its time in seconds', () => {
+    const event = logged({ type: 'message.created', message }, { tracestate: 'a=1' });
+    expect(encodeEvent(event, bobToo, context)).to.include({
+      traceparent: TRACEPARENT,
+      tracestate: 'a=1',
+      timestamp: 1_795_205_700,
+      type: 'message.created',
+    });
+  });
+
+  it('that its text has been erased', () => {
+    const erased = logged({ type: 'message.created', message: { ...message, body: null } });
+    const said = JSON.parse(wire(erased)) as { data: object };
+    expect(said.data).to.include({ body: null, erased: true, messageId: MESSAGE_ID });
+    expect(eventEnvelope('message.created').parse(said)).to.deep.equal(said);
+    const whole = JSON.parse(wire(logged({ type: 'message.created', message }))) as { data: object };
+    expect(whole.data).not.to.have.property('erased');
+  });
+});

@@ -1,0 +1,93 @@
+import { expect } from 'chai';
+import {
+  addMembers,
+  type Chat,
+  createChat,
+  isLastOwner,
+  isMuted,
+  type Member,
+  removeMember,
+  takeMessageNumber,
+} from '../../src/domain/chat.js';
+
+const now = new Date('2026-11-20T20:15:00.123Z');
+const later = new Date(now.getTime() + 1);
+
+function group(memberIds: string[] = ['bob']): { chat: Chat; members: Member[] } {
+  const draft = { chatId: 'c', tenantId: 't', partition: 1, kind: 'group', title: null, metadata: {}, creatorId: 'alice' } as const;
+  const made = createChat({ ...draft, memberIds }, now);
+  // What a rule would change in place by mistake throws.
+  for (const part of [made.chat, ...made.members]) Object.freeze(part);
+  return made;
+}
+
+describe('A chat', () => {
+  it('begins with its creation as number 1 and no messages', () => {
+    expect(group().chat).to.include({ lastSequence: 1, lastOrdinal: 0, memberCount: 2, ownerCount: 1, archivedAt: null });
+    expect(group().chat).not.to.have.any.keys('creatorId', 'memberIds');
+  });
+
+  it('takes the next number and shows activity at every change, but counts messages alone by ordinals', () => {
+    const { chat, members } = group();
+    const [alice, bob] = members as [Member, Member];
+    const said = takeMessageNumber(chat, alice, later).chat;
+    const grown = addMembers(said, ['carol'], 'member', later).chat;
+    const shrunk = removeMember(grown, bob, later);
+    expect([said, grown, shrunk].map(({ lastSequence }) => lastSequence)).to.deep.equal([2, 3, 4]);
+    expect([said, grown, shrunk].map(({ lastOrdinal }) => lastOrdinal)).to.deep.equal([1, 1, 1]);
+    expect([said, grown, shrunk].map(({ memberCount }) => memberCount)).to.deep.equal([2, 3, 2]);
+    for (const changed of [said, grown, shrunk]) expect(changed.lastActivityAt).to.equal(later);
+    expect(chat).to.include({ lastSequence: 1, memberCount: 2, lastActivityAt: now });
+  });
+
+  it('counts owners as they come and go', () => {
+    const { chat, members } = group();
+    const more = addMembers(chat, ['carol', 'dave'], 'owner', later);
+    expect(more.chat.ownerCount).to.equal(3);
+    expect(removeMember(more.chat, more.members[0] as Member, later).ownerCount).to.equal(2);
+    expect(removeMember(more.chat, members[1] as Member, later).ownerCount).to.equal(3);
+  });
+
+  it('would lose its last owner only with the one owner there is', () => {
+    const { chat, members } = group();
+    const [alice, bob] = members as [Member, Member];
+    expect(isLastOwner(chat, alice)).to.equal(true);
+    expect(isLastOwner(chat, bob)).to.equal(false);
+    expect(isLastOwner(addMembers(chat, ['carol'], 'owner', later).chat, alice)).to.equal(false);
+    expect(isLastOwner({ ...chat, ownerCount: 0 }, bob)).to.equal(false);
+  });
+});
+
+describe('A member', () => {
+  it('has read everything from before joining', () => {
+    const { chat, members } = group();
+    const said = takeMessageNumber(chat, members[0] as Member, later).chat;
+    const [carol] = addMembers(said, ['carol'], 'reader', later).members;
+    expect(carol).to.deep.include({
+      role: 'reader',
+      joinedAt: later,
+      joinedSequence: 3,
+      readSequence: 3,
+      readOrdinal: 1,
+      mutedUntil: null,
+    });
+  });
+
+  it('has read what they send', () => {
+    const { chat, members } = group();
+    const [alice, bob] = members as [Member, Member];
+    const first = takeMessageNumber(chat, bob, later);
+    const second = takeMessageNumber(first.chat, alice, later);
+    expect(first.sender).to.include({ readSequence: 2, readOrdinal: 1 });
+    expect(second.sender).to.include({ readSequence: 3, readOrdinal: 2 });
+    expect(second.chat.lastOrdinal - first.sender.readOrdinal).to.equal(1);
+    expect(alice).to.include({ readSequence: 1, readOrdinal: 0 });
+  });
+
+  it('is muted up to the moment that was set, not at it', () => {
+    expect(isMuted({ mutedUntil: null }, now)).to.equal(false);
+    expect(isMuted({ mutedUntil: later }, now)).to.equal(true);
+    expect(isMuted({ mutedUntil: now }, now)).to.equal(false);
+    expect(isMuted({ mutedUntil: now }, later)).to.equal(false);
+  });
+});

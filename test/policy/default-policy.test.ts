@@ -1,0 +1,163 @@
+import { expect } from 'chai';
+import { CaslDecisionPoint, REST_PRODUCER } from '../../src/adapters/casl/default-policy.js';
+import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
+import type { Action, PolicyFacts } from '../../src/application/policy/facts.js';
+
+const KNOWN = { userId: 'directory-sync', appId: 'sync' };
+const UNKNOWN = { userId: null, appId: 'sync' };
+
+/** No facts but who asks for what. */
+const nothing = (action: Action): PolicyFacts => ({
+  action,
+  actor: { tenantId: 'default', userId: 'alice', kind: 'human' },
+  producer: null,
+  chat: null,
+  role: null,
+  target: null,
+  grantedRole: null,
+  setsKind: false,
+});
+
+const chat = (kind: 'direct' | 'group' | 'channel', archived = false) => ({ kind, archived });
+const self = (role: PolicyFacts['role']) => ({ role, target: { isActor: true, role } });
+const other = (role: PolicyFacts['role'], target: PolicyFacts['role']) => ({ role, target: { isActor: false, role: target } });
+
+/** Action, facts besides, and the rule that permits it; null: denied. */
+const table: [Action, Partial<PolicyFacts>, string | null][] = [
+  ['user.upsert', {}, 'everyone-keeps-own-profile'],
+  ['user.upsert', { producer: UNKNOWN }, 'everyone-keeps-own-profile'],
+  ['user.upsert', { setsKind: true, producer: KNOWN }, 'known-producers-set-kinds'],
+  ['user.upsert', { setsKind: true, producer: { userId: 'x', appId: null } }, 'known-producers-set-kinds'],
+  ['user.upsert', { setsKind: true, producer: UNKNOWN }, null],
+  ['user.upsert', { setsKind: true, producer: { userId: 'x', appId: REST_PRODUCER } }, null],
+  ['user.upsert', { setsKind: true, producer: null }, null],
+
+  ['chat.create', { chat: chat('direct') }, 'everyone-creates-chats'],
+  ['chat.create', { chat: chat('group') }, 'everyone-creates-chats'],
+  ['chat.create', { chat: chat('channel') }, 'everyone-creates-chats'],
+
+  ...(['owner', 'admin', 'member', 'reader'] as const).map(
+    (role): (typeof table)[number] => ['chat.view', { chat: chat('group'), role }, 'members-view'],
+  ),
+  ['chat.view', { chat: chat('group'), role: null }, null],
+
+  ...(['direct', 'group'] as const).flatMap((kind): typeof table => [
+    ['message.send', { chat: chat(kind), role: 'owner' }, 'members-post'],
+    ['message.send', { chat: chat(kind), role: 'admin' }, 'members-post'],
+    ['message.send', { chat: chat(kind), role: 'member' }, 'members-post'],
+    ['message.send', { chat: chat(kind), role: 'reader' }, null],
+    ['message.send', { chat: chat(kind), role: null }, null],
+  ]),
+  ['message.send', { chat: chat('channel'), role: 'owner' }, 'owners-and-admins-post-in-channels'],
+  ['message.send', { chat: chat('channel'), role: 'admin' }, 'owners-and-admins-post-in-channels'],
+  ['message.send', { chat: chat('channel'), role: 'member' }, null],
+  ['message.send', { chat: chat('channel'), role: 'reader' }, null],
+  ['message.send', { chat: chat('channel'), role: null }, null],
+  ['message.send', { chat: null, role: 'owner' }, null],
+
+  ...(['owner', 'admin', 'member', 'reader'] as const).flatMap((grantedRole): typeof table => [
+    ['member.add', { chat: chat('group'), role: 'owner', grantedRole }, 'owners-add'],
+    ['member.add', { chat: chat('group'), role: 'admin', grantedRole }, grantedRole === 'owner' ? null : 'admins-add-up-to-admin'],
+    ['member.add', { chat: chat('group'), role: 'member', grantedRole }, null],
+    ['member.add', { chat: chat('group'), role: 'reader', grantedRole }, null],
+    ['member.add', { chat: chat('group'), role: null, grantedRole }, null],
+  ]),
+  ['member.add', { chat: chat('group'), role: 'admin', grantedRole: null }, null],
+  ['member.add', { chat: chat('group'), role: 'owner', grantedRole: null }, null],
+
+  ...(['owner', 'admin', 'member', 'reader', null] as const).flatMap((target): typeof table => [
+    ['member.remove', other('owner', target), 'owners-remove'],
+    ['member.remove', other('admin', target), target === 'owner' || target === 'admin' ? null : 'admins-remove-below-admin'],
+    ['member.remove', other('member', target), null],
+    ['member.remove', other('reader', target), null],
+    ['member.remove', other(null, target), null],
+  ]),
+  ['member.remove', self('admin'), 'everyone-leaves'],
+  ['member.remove', self('member'), 'everyone-leaves'],
+  ['member.remove', self('reader'), 'everyone-leaves'],
+  ['member.remove', self(null), null],
+  ['member.remove', { role: 'owner', target: null }, null],
+  ['member.remove', { role: 'admin', target: null }, null],
+];
+
+const policy = new CaslDecisionPoint();
+
+/** The names of all rules, as refusals for want of any facts tell them. */
+const ruleNames = [...new Set(table.map(([action]) => action))].flatMap((action) => {
+  const { rule } = policy.decide({ action } as PolicyFacts);
+  return rule.replace('none of these rules permits it: ', '').split(', ');
+});
+const brief = (facts: Partial<PolicyFacts>) => JSON.stringify(facts).replaceAll('"', '');
+
+describe('The default policy', () => {
+  for (const [action, facts, rule] of table)
+    it(`${rule === null ? 'denies' : 'permits'} ${action} with ${brief(facts)}`, () => {
+      const decision = policy.decide({ ...nothing(action), ...facts });
+      if (rule !== null) expect(decision).to.deep.equal({ effect: 'permit', rule });
+      else expect(decision.effect).to.equal('deny');
+    });
+
+  it('permits an owner to leave by one rule or another', () => {
+    expect(policy.decide({ ...nothing('member.remove'), ...self('owner') }).effect).to.equal('permit');
+  });
+
+  it('has no rule that these tests do not see permit something', () => {
+    const seen = new Set(table.map(([, , rule]) => rule));
+    expect(ruleNames.filter((name) => !seen.has(name))).to.deep.equal([]);
+  });
+
+  it('has no rule that these tests do not see missing in a refusal, but the one that asks for nothing special', () => {
+    const refused = table.filter(([, , rule]) => rule === null);
+    const named = refused.map(([action, facts]) => policy.decide({ ...nothing(action), ...facts }).rule).join(' ');
+    const never = ruleNames.filter((name) => !named.includes(name));
+    expect(never).to.deep.equal(['everyone-creates-chats']);
+    expect(policy.decide(nothing('chat.create')).rule).to.contain('everyone-creates-chats');
+  });
+
+  it('says no without facts, whatever is asked', () => {
+    for (const action of ['chat.create', 'member.add', 'member.remove', 'message.send', 'chat.view'] as const)
+      expect(policy.decide(nothing(action)).effect, action).to.equal('deny');
+    const facts = { action: 'user.upsert' } as PolicyFacts;
+    expect(policy.decide(facts).effect).to.equal('deny');
+  });
+
+  it('says no to what no rule speaks of', () => {
+    for (const action of ['chat.delete', 'manage', 'all', 'constructor', '']) {
+      const facts = { ...nothing(action as Action), chat: chat('group'), ...self('owner') };
+      expect(policy.decide(facts), action).to.deep.equal({ effect: 'deny', rule: 'no rule permits this' });
+    }
+  });
+
+  it('names the rules that would have to hold', () => {
+    expect(policy.decide({ ...nothing('message.send'), chat: chat('channel'), role: 'member' })).to.deep.equal({
+      effect: 'deny',
+      rule: 'none of these rules permits it: members-post, owners-and-admins-post-in-channels',
+    });
+  });
+
+  it('decides by the facts alone: not changing them, and the same each time', () => {
+    const facts = Object.freeze({ ...nothing('message.send'), chat: Object.freeze(chat('group')), role: 'member' as const });
+    const before = JSON.stringify(facts);
+    const decisions = [policy.decide(facts), policy.decide(facts), new CaslDecisionPoint().decide(facts)];
+    for (const decision of decisions) expect(decision).to.deep.equal({ effect: 'permit', rule: 'members-post' });
+    expect(JSON.stringify(facts)).to.equal(before);
+  });
+});
+
+describe('The enforcement point', () => {
+  const enforcement = new PolicyEnforcementPoint(policy);
+  const facts = { ...nothing('message.send'), chat: chat('group') };
+
+  it('turns a no into a refusal that names the rules, and a yes into none', () => {
+    expect(enforcement.enforce({ ...facts, role: 'reader' }).refusal).to.deep.equal({
+      code: 'not_permitted',
+      detail: 'none of these rules permits it: members-post, owners-and-admins-post-in-channels',
+    });
+    expect(enforcement.enforce({ ...facts, role: 'member' }).refusal).to.equal(null);
+  });
+
+  it('gives each decision an id of its own', () => {
+    const ids = Array.from({ length: 100 }, () => enforcement.enforce({ ...facts, role: 'member' }).decisionId);
+    expect(new Set(ids)).to.have.property('size', 100);
+  });
+});
