@@ -22,11 +22,7 @@ export function contentHash(type: string, parsed: Record<string, unknown>): Uint
  * The same for a refused body, if it has a canonical form: one that is too large or too deep to look into (`parsed` is null)
  * or holds what I-JSON does not admit is compared by its bytes.
  */
-export function refusedContentHash(
-  type: string,
-  parsed: Record<string, unknown> | null,
-  body: Uint8Array,
-): Uint8Array {
+export function refusedContentHash(type: string, parsed: Record<string, unknown> | null, body: Uint8Array): Uint8Array {
   const isComparable =
     parsed !== null && body.byteLength <= CANONICAL_REFUSED_MAX_BYTES && jsonFault(parsed) === undefined;
   return isComparable ? contentHash(type, parsed) : sha256(type, body);

@@ -130,15 +130,11 @@ export function decodeCommand(incoming: IncomingCommand): Decoded {
     return refuse(refusal('too_large', `the body has ${body.byteLength} bytes; at most ${BODY_MAX_BYTES} are allowed`));
   if (type === undefined) return invalid([{ path: 'type', message: 'is missing' }]);
   if (!isCommandType(type)) return refuse(refusal('unsupported_type', `no command is called ${identity.type}`));
-  if (isTooDeep)
-    return invalid([{ path: '', message: `must nest at most ${BODY_MAX_DEPTH} levels deep` }]);
+  if (isTooDeep) return invalid([{ path: '', message: `must nest at most ${BODY_MAX_DEPTH} levels deep` }]);
 
   const result = commandBody[type].safeParse(parsed);
   const key = type === 'user.upsert' ? actorId : identity.chatId;
-  const violations = [
-    ...propertyViolations(incoming, key),
-    ...(result.success ? [] : violationsOf(result.error)),
-  ];
+  const violations = [...propertyViolations(incoming, key), ...(result.success ? [] : violationsOf(result.error))];
   if (!result.success || violations.length > 0) return invalid(violations);
 
   const command = {

@@ -6,7 +6,11 @@ import { Stage } from './stage.js';
 /** A group of alice (owner), adam (admin), mary (member) and ruth (reader). */
 function group(): Stage {
   const stage = new Stage();
-  stage.given(create('alice', GROUP, ['mary']), add('alice', GROUP, ['adam'], 'admin'), add('alice', GROUP, ['ruth'], 'reader'));
+  stage.given(
+    create('alice', GROUP, ['mary']),
+    add('alice', GROUP, ['adam'], 'admin'),
+    add('alice', GROUP, ['ruth'], 'reader'),
+  );
   return stage;
 }
 

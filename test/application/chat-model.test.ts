@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { LoggedEvent } from '../../src/application/ports/event-log.js';
-import { refusal } from '../../src/contract/problems.js';
 import { directChatId } from '../../src/contract/direct-id.js';
+import { refusal } from '../../src/contract/problems.js';
 import { ChatModel, type ModelCommand } from './chat-model.js';
 import { add, CHANNEL, create, GROUP, NOWHERE, OTHER_GROUP, remove, send, upsert } from './drafts.js';
 import { type Draft, Stage } from './stage.js';
@@ -21,8 +21,24 @@ const place = fc.oneof(
   { weight: 1, arbitrary: fc.record({ with: person }) },
 );
 const act = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('say'), place, text: fc.constantFrom('a', 'b', ''), answers: fc.option(fc.nat()) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('add'), place, users: fc.array(person, { minLength: 1, maxLength: 4 }), role }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('say'),
+      place,
+      text: fc.constantFrom('a', 'b', ''),
+      answers: fc.option(fc.nat()),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('add'),
+      place,
+      users: fc.array(person, { minLength: 1, maxLength: 4 }),
+      role,
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('remove'), place, user: person }) },
   {
     weight: 2,
@@ -50,7 +66,11 @@ const intent = fc.record({
 type Intent = typeof intent extends fc.Arbitrary<infer T> ? T : never;
 
 /** A random intention as a command that the world so far gives a meaning to. */
-function commandOf({ actor, tenant, proven, act, reuses, repeats }: Intent, earlier: ModelCommand[], said: string[]): ModelCommand {
+function commandOf(
+  { actor, tenant, proven, act, reuses, repeats }: Intent,
+  earlier: ModelCommand[],
+  said: string[],
+): ModelCommand {
   const reused = reuses === null || earlier.length === 0 ? undefined : earlier[reuses % earlier.length];
   if (reused !== undefined && repeats) return { ...reused, proven };
   const command = { id: reused?.id ?? `c${earlier.length}`, tenant, actor: reused?.actor ?? actor, proven };
@@ -105,13 +125,19 @@ function happened({ event, chatId, sequence, commandId }: LoggedEvent): string {
 function seeded(): { stage: Stage; model: ChatModel } {
   const stage = new Stage();
   const model = new ChatModel();
-  stage.given(create('alice', ARCHIVED, ['bob'], {}, { commandId: 's1' }), create('bob', QUIET, ['erin', 'frank'], {}, { commandId: 's2' }));
+  stage.given(
+    create('alice', ARCHIVED, ['bob'], {}, { commandId: 's1' }),
+    create('bob', QUIET, ['erin', 'frank'], {}, { commandId: 's2' }),
+  );
   stage.alterChat(ARCHIVED, { archivedAt: stage.now });
   const mutedUntil = new Date('2999-01-01T00:00:00Z');
   for (const userId of ['erin', 'frank']) stage.alterMember(QUIET, userId, { mutedUntil });
   const group = { tenant: 'default', kind: 'group', sequence: 1 };
   model.seed(ARCHIVED, { ...group, archived: true }, { alice: 'owner', bob: 'member' }, []);
-  model.seed(QUIET, { ...group, archived: false }, { bob: 'owner', erin: 'member', frank: 'member' }, ['erin', 'frank']);
+  model.seed(QUIET, { ...group, archived: false }, { bob: 'owner', erin: 'member', frank: 'member' }, [
+    'erin',
+    'frank',
+  ]);
   model.happened.push(`${ARCHIVED}/1 s1 created`, `${QUIET}/1 s2 created`);
   return { stage, model };
 }
@@ -124,7 +150,10 @@ function expectSameState(stage: Stage, model: ChatModel): void {
     expect(chat).to.include({ tenantId: expected.tenant, kind: expected.kind, lastSequence: expected.sequence });
     expect(chat).to.include({ memberCount: expected.people.size, ownerCount: owners.length });
     const members = [...stage.members.values()].filter((member) => member.chatId === chatId);
-    const seen = members.map(({ userId, role, readOrdinal }) => [userId, { role, unread: chat.lastOrdinal - readOrdinal }]);
+    const seen = members.map(({ userId, role, readOrdinal }) => [
+      userId,
+      { role, unread: chat.lastOrdinal - readOrdinal },
+    ]);
     expect(seen).to.have.deep.members([...expected.people]);
     expect(stage.eventsOf(chatId).map(({ sequence }) => sequence)).to.deep.equal(
       Array.from({ length: expected.sequence }, (_, index) => index + 1),

@@ -52,7 +52,12 @@ export class ChatModel {
   readonly happened: string[] = [];
   private readonly kept = new Map<string, { what: string; answer: ModelAnswer }>();
 
-  seed(id: string, chat: Omit<ModelChat, 'people' | 'silenced'>, people: Record<string, string>, silenced: string[]): void {
+  seed(
+    id: string,
+    chat: Omit<ModelChat, 'people' | 'silenced'>,
+    people: Record<string, string>,
+    silenced: string[],
+  ): void {
     const roles = Object.entries(people).map(([user, role]): [string, Person] => [user, { role, unread: 0 }]);
     this.chats.set(id, { ...chat, people: new Map(roles), silenced: new Set(silenced) });
   }

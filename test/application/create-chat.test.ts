@@ -14,7 +14,9 @@ describe('Creating a chat', () => {
   ] as const)
     it(`makes the creator of a ${kind} its owner and the others members, as event number 1`, () => {
       const stage = new Stage();
-      const [receipt] = stage.given(create('alice', chatId, ['bob', 'carol'], { kind, title: 'Tea', metadata: { a: 1 } }));
+      const [receipt] = stage.given(
+        create('alice', chatId, ['bob', 'carol'], { kind, title: 'Tea', metadata: { a: 1 } }),
+      );
       expect(receipt).to.include({ chatId, sequence: 1, messageId: null, replayed: false });
       expect(receipt?.decisionId).to.be.a('string');
       expect(stage.chat(chatId)).to.deep.equal({
@@ -80,7 +82,12 @@ describe('Creating a chat', () => {
         const receipts = together ? stage.answers(...drafts) : drafts.map((draft) => stage.answer(draft));
         expect(receipts[1]).to.deep.include({ status: 'rejected', sequence: null });
         expect(receipts[1]?.reason).to.include({ code: 'conflict', detail: 'the chat id is taken' });
-        expect(stage.chat(GROUP)).to.include({ lastSequence: 1, kind: 'group', tenantId: 'default', createdBy: 'alice' });
+        expect(stage.chat(GROUP)).to.include({
+          lastSequence: 1,
+          kind: 'group',
+          tenantId: 'default',
+          createdBy: 'alice',
+        });
         expect(stage.log).to.have.length(1);
       }
     });

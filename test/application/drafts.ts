@@ -12,7 +12,12 @@ type Over = Partial<Omit<Draft, 'type' | 'body'>> & { tenantId?: string };
 
 function draft(type: string, actorId: string, chatId: string | null, data: unknown, over: Over): Draft {
   const { tenantId, ...rest } = over;
-  const body = { ...(tenantId === undefined ? {} : { tenantId }), actorId, ...(chatId === null ? {} : { chatId }), data };
+  const body = {
+    ...(tenantId === undefined ? {} : { tenantId }),
+    actorId,
+    ...(chatId === null ? {} : { chatId }),
+    data,
+  };
   return { type, body, commandId: randomUUID(), ...rest };
 }
 
@@ -21,7 +26,13 @@ export function upsert(actorId: string, data: object, over: Over = {}): Draft {
 }
 
 /** A group, unless `data` says otherwise. */
-export function create(actorId: string, chatId: string, memberIds: string[], data: object = {}, over: Over = {}): Draft {
+export function create(
+  actorId: string,
+  chatId: string,
+  memberIds: string[],
+  data: object = {},
+  over: Over = {},
+): Draft {
   return draft('chat.create', actorId, chatId, { kind: 'group', memberIds, ...data }, over);
 }
 

@@ -28,7 +28,9 @@ describe('What a batch asks for before it is decided', () => {
   it('includes the messages that are referred to', () => {
     const references = { inReplyTo: NOWHERE, threadRootId: OTHER_GROUP };
     expect(keysOf(send('alice', GROUP, 'yes', references)).messages).to.deep.equal([NOWHERE, OTHER_GROUP]);
-    expect(keysOf(send('alice', GROUP, 'yes', { inReplyTo: NOWHERE, threadRootId: NOWHERE })).messages).to.have.length(1);
+    expect(keysOf(send('alice', GROUP, 'yes', { inReplyTo: NOWHERE, threadRootId: NOWHERE })).messages).to.have.length(
+      1,
+    );
   });
 
   it('names each thing once, however many commands need it', () => {

@@ -11,7 +11,8 @@ function told({ commandId: _, chatId: __, ...rest }: Receipt): object {
 type Ask = (actorId: string, chatId: string, tenantId: string) => Draft;
 const asks: Record<string, Ask> = {
   'message.send': (actorId, chatId, tenantId) => send(actorId, chatId, 'hello', {}, { tenantId }),
-  'message.send in answer': (actorId, chatId, tenantId) => send(actorId, chatId, 'yes', { inReplyTo: NOWHERE }, { tenantId }),
+  'message.send in answer': (actorId, chatId, tenantId) =>
+    send(actorId, chatId, 'yes', { inReplyTo: NOWHERE }, { tenantId }),
   'member.add': (actorId, chatId, tenantId) => add(actorId, chatId, ['eve'], 'owner', { tenantId }),
   'member.remove': (actorId, chatId, tenantId) => remove(actorId, chatId, 'alice', { tenantId }),
   'member.remove of oneself': (actorId, chatId, tenantId) => remove(actorId, chatId, actorId, { tenantId }),

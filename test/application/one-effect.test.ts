@@ -37,7 +37,13 @@ for (const [when, answersOf] of Object.entries(ways))
         send('alice', GROUP, 'twice', {}, over),
         send('alice', GROUP, 'once', {}, over),
       ]);
-      expect(other).to.deep.include({ status: 'rejected', messageId: null, sequence: null, decisionId: null, replayed: false });
+      expect(other).to.deep.include({
+        status: 'rejected',
+        messageId: null,
+        sequence: null,
+        decisionId: null,
+        replayed: false,
+      });
       expect(other?.reason).to.include({ code: 'conflict', detail: 'the same command id came with other content' });
       expect(again).to.deep.equal({ ...first, replayed: true });
       expect(stage.messages).to.have.property('size', 1);

@@ -8,7 +8,16 @@ function group(): Stage {
   return stage;
 }
 
-const nothingWritten = { users: [], chatsCreated: [], chatsChanged: [], membersPut: [], membersRemoved: [], messages: [], events: [], receipts: [] };
+const nothingWritten = {
+  users: [],
+  chatsCreated: [],
+  chatsChanged: [],
+  membersPut: [],
+  membersRemoved: [],
+  messages: [],
+  events: [],
+  receipts: [],
+};
 
 describe('A command at the wrong partition', () => {
   it('is misrouted to where its chat belongs, and leaves no trace', () => {
@@ -25,9 +34,9 @@ describe('A command at the wrong partition', () => {
     stage.given(create('alice', OTHER_GROUP, []));
     stage.alterChat(GROUP, { partition: 0 });
     const results = stage.batch([send('alice', OTHER_GROUP), send('alice', GROUP), send('alice', OTHER_GROUP)]);
-    expect(results.map((result) => (result.kind === 'answered' ? result.receipt.sequence : result.home))).to.deep.equal([
-      2, 0, 3,
-    ]);
+    expect(results.map((result) => (result.kind === 'answered' ? result.receipt.sequence : result.home))).to.deep.equal(
+      [2, 0, 3],
+    );
   });
 
   it('that was answered before gets its answer all the same', () => {

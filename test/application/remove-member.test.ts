@@ -35,15 +35,18 @@ describe('Removing a member', () => {
 
   it('holds at once: what they say later in the same batch is not found', () => {
     const stage = group();
-    const [, said, left] = stage.answers(remove('alice', GROUP, 'mary'), send('mary', GROUP), remove('mary', GROUP, 'mary'));
+    const [, said, left] = stage.answers(
+      remove('alice', GROUP, 'mary'),
+      send('mary', GROUP),
+      remove('mary', GROUP, 'mary'),
+    );
     expect(said?.reason?.code).to.equal('not_found');
     expect(left?.reason?.code).to.equal('not_found');
   });
 
   it('who is not there changes nothing', () => {
     const stage = group();
-    for (const userId of ['nobody', 'mary'])
-      if (userId === 'mary') stage.given(remove('alice', GROUP, 'mary'));
+    for (const userId of ['nobody', 'mary']) if (userId === 'mary') stage.given(remove('alice', GROUP, 'mary'));
     const before = structuredClone(stage.chat(GROUP));
     for (const userId of ['nobody', 'mary'])
       for (const actor of ['alice', 'adam'])
@@ -71,7 +74,12 @@ describe('Removing a member', () => {
       remove('alice', GROUP, 'alice'),
       remove('otto', GROUP, 'otto'),
     );
-    expect(receipts.map(({ reason, sequence }) => reason?.code ?? sequence)).to.deep.equal(['conflict', 4, 5, 'conflict']);
+    expect(receipts.map(({ reason, sequence }) => reason?.code ?? sequence)).to.deep.equal([
+      'conflict',
+      4,
+      5,
+      'conflict',
+    ]);
   });
 
   it('does not apply to a direct chat', () => {

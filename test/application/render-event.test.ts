@@ -66,7 +66,10 @@ describe('An event on the wire', () => {
       send('alice', GROUP, 'hello', { metadata, mentions: ['bob'] }, traced),
     );
     stage.answers(
-      send('bob', GROUP, 'yes', { inReplyTo: first?.messageId, attachments: [{ name: 'n', size: 1, mediaType: 'm/m', url: 'https://a.example' }] }),
+      send('bob', GROUP, 'yes', {
+        inReplyTo: first?.messageId,
+        attachments: [{ name: 'n', size: 1, mediaType: 'm/m', url: 'https://a.example' }],
+      }),
       upsert('alice', { displayName: 'Alice', metadata }),
       add('alice', GROUP, ['carol'], 'reader'),
       send('carol', GROUP),
@@ -100,7 +103,9 @@ describe('An event says about itself', () => {
     expect(oneOfEach.map(eventId)).to.deep.equal([...Array(5).fill(`${GROUP}/42`), 'p3/1007', 'p3/1007']);
     for (const event of oneOfEach) {
       const outgoing = encodeEvent(event, whomOf(event), context);
-      expect(outgoing.id).to.equal(eventId(event)).and.equal(renderEvent(event, whomOf(event), context).id);
+      expect(outgoing.id)
+        .to.equal(eventId(event))
+        .and.equal(renderEvent(event, whomOf(event), context).id);
     }
   });
 
@@ -120,7 +125,9 @@ describe('An event says about itself', () => {
   });
 
   it('in its routing key: type, tenant, and chat or, without a chat, the actor', () => {
-    const keys = oneOfEach.map((event) => encodeEvent({ ...event, tenantId: 'acme' }, whomOf(event), context).routingKey);
+    const keys = oneOfEach.map(
+      (event) => encodeEvent({ ...event, tenantId: 'acme' }, whomOf(event), context).routingKey,
+    );
     expect(keys).to.deep.equal([
       `message.created.acme.${GROUP}`,
       ...Array(2).fill(`chat.created.acme.${GROUP}`),

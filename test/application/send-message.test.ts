@@ -113,7 +113,9 @@ describe('Sending a message', () => {
       const reasons = [elsewhere?.messageId, NOWHERE].map(
         (messageId) => stage.answer(send('mary', GROUP, 'yes', { [reference]: messageId })).reason,
       );
-      expect(reasons[0]).to.deep.equal(reasons[1]).and.include({ code: 'not_found', detail: 'no such message in this chat' });
+      expect(reasons[0])
+        .to.deep.equal(reasons[1])
+        .and.include({ code: 'not_found', detail: 'no such message in this chat' });
       expect(stage.chat(GROUP).lastSequence).to.equal(3);
     });
 

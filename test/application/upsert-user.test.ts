@@ -65,10 +65,17 @@ describe('Setting a profile', () => {
 
   it('twice in one batch makes two revisions, told one after the other, and one row', () => {
     const stage = new Stage();
-    stage.given(upsert('alice', { displayName: 'A' }), upsert('alice', { displayName: 'B' }), upsert('alice', { displayName: 'B' }));
+    stage.given(
+      upsert('alice', { displayName: 'A' }),
+      upsert('alice', { displayName: 'B' }),
+      upsert('alice', { displayName: 'B' }),
+    );
     expect(stage.written?.users).to.have.length(1);
     expect(profileOf(stage)).to.include({ displayName: 'B', revision: 2 });
-    expect(stage.log.map(({ event }) => event.type === 'user.upserted' && event.user.displayName)).to.deep.equal(['A', 'B']);
+    expect(stage.log.map(({ event }) => event.type === 'user.upserted' && event.user.displayName)).to.deep.equal([
+      'A',
+      'B',
+    ]);
   });
 
   it('is about the actor in their own tenant only', () => {

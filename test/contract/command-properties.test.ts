@@ -9,7 +9,14 @@ describe("A command's routing key", () => {
     const partitionKey = type === 'user.upsert' ? 'the actor id' : 'the chat id';
     it(`must be ${partitionKey} (${type})`, () => {
       decoded(incoming(type), 'command');
-      for (const routingKey of ['', MESSAGE, 'bob', type === 'user.upsert' ? CHAT : 'alice', CHAT.toUpperCase(), `${CHAT} `])
+      for (const routingKey of [
+        '',
+        MESSAGE,
+        'bob',
+        type === 'user.upsert' ? CHAT : 'alice',
+        CHAT.toUpperCase(),
+        `${CHAT} `,
+      ])
         expect(violationPaths(incoming(type, bodyOf(type), { routingKey })), routingKey).to.deep.equal(['routingKey']);
     });
   }
@@ -21,7 +28,14 @@ describe("A command's content type", () => {
       decoded(send({ contentType }), 'command');
     });
 
-  for (const contentType of [undefined, '', 'text/plain', 'application/jsonx', 'application/json; charset=latin1', 'x'.repeat(255)])
+  for (const contentType of [
+    undefined,
+    '',
+    'text/plain',
+    'application/jsonx',
+    'application/json; charset=latin1',
+    'x'.repeat(255),
+  ])
     it(`may not be ${contentType?.slice(0, 40) ?? 'absent'}`, () => {
       expect(violationPaths(send({ contentType }))).to.deep.equal(['contentType']);
     });
@@ -35,7 +49,8 @@ describe("A command's content type", () => {
 
 describe("A command's other properties", () => {
   it('may not ask for a priority: order within a chat would break', () => {
-    for (const priority of [1, 9, 255, -1, Number.NaN]) expect(violationPaths(send({ priority }))).to.deep.equal(['priority']);
+    for (const priority of [1, 9, 255, -1, Number.NaN])
+      expect(violationPaths(send({ priority }))).to.deep.equal(['priority']);
     decoded(send({ priority: 0 }), 'command');
     decoded(send({ priority: undefined }), 'command');
   });

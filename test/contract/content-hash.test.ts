@@ -32,7 +32,10 @@ describe('The same content', () => {
 
   it('is recognized whatever its white space, escapes and ways to write a number', () => {
     expect(hash('message.send', JSON.stringify(send, null, '\t'))).to.equal(original);
-    const otherwise = JSON.stringify(send).replace('hello', '\\u0068ell\\u006F').replace('1.5', '15e-1').replace('[1,', '[1.0,');
+    const otherwise = JSON.stringify(send)
+      .replace('hello', '\\u0068ell\\u006F')
+      .replace('1.5', '15e-1')
+      .replace('[1,', '[1.0,');
     expect(hash('message.send', otherwise)).to.equal(original);
   });
 
@@ -54,7 +57,9 @@ describe('The same content', () => {
 
   it('is recognized when only the properties were wrong before', () => {
     expect(hash('message.send', send, { contentType: 'text/plain' })).to.equal(original);
-    expect(hash('user.upsert', bodyOf('user.upsert'), { priority: 4 })).to.equal(hash('user.upsert', bodyOf('user.upsert')));
+    expect(hash('user.upsert', bodyOf('user.upsert'), { priority: 4 })).to.equal(
+      hash('user.upsert', bodyOf('user.upsert')),
+    );
   });
 
   it('is recognized where there is no canonical form', () => {
@@ -74,7 +79,11 @@ describe('Other content', () => {
     ['another actor', 'message.send', { ...send, actorId: 'bob' }],
     ['another tenant', 'message.send', { ...send, tenantId: 'acme' }],
     ['another text', 'message.send', bodyOf('message.send', { ...(send.data as object), body: 'hello ' })],
-    ['another metadata value', 'message.send', bodyOf('message.send', { metadata: { b: [2, 1], a: { y: null, x: 1.5 } } })],
+    [
+      'another metadata value',
+      'message.send',
+      bodyOf('message.send', { metadata: { b: [2, 1], a: { y: null, x: 1.5 } } }),
+    ],
     ['no metadata', 'message.send', bodyOf('message.send')],
     ['an unknown field', 'message.send', { ...send, extra: 1 }],
   ];

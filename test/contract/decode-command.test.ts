@@ -36,10 +36,7 @@ describe('A command from a producer', () => {
   });
 
   it('belongs to the tenant default where it names none', () => {
-    const { command } = decoded(
-      incoming('message.send', without(bodyOf('message.send'), 'tenantId')),
-      'command',
-    );
+    const { command } = decoded(incoming('message.send', without(bodyOf('message.send'), 'tenantId')), 'command');
     expect(command.tenantId).to.equal('default');
   });
 
@@ -71,9 +68,9 @@ describe('A command that does not fit its schema', () => {
 
   it('is told about unknown fields at every level', () => {
     const attachment = { url: 'https://files.example/a', mediaType: 'a/b', size: 1, name: 'a', width: 3 };
-    expect(violationPaths(incoming('message.send', bodyOf('message.send', { attachments: [attachment] })))).to.deep.equal(
-      ['data.attachments.0.width'],
-    );
+    expect(
+      violationPaths(incoming('message.send', bodyOf('message.send', { attachments: [attachment] }))),
+    ).to.deep.equal(['data.attachments.0.width']);
   });
 
   it(`is told ${VIOLATIONS_MAX} violations at most`, () => {
@@ -122,14 +119,30 @@ describe('A command that does not fit its schema', () => {
     });
 
   it('is refused for a link that is no https URL', () => {
-    for (const url of ['https://', 'https:/a', 'javascript:alert(1)', '//a.example', 'https://a.example/\nX: y', 'https://a b'])
+    for (const url of [
+      'https://',
+      'https:/a',
+      'javascript:alert(1)',
+      '//a.example',
+      'https://a.example/\nX: y',
+      'https://a b',
+    ])
       expect(violationPaths(incoming('user.upsert', bodyOf('user.upsert', { avatarUrl: url }))), url).to.deep.equal([
         'data.avatarUrl',
       ]);
   });
 
   it('is refused for a chat id that is not in lower-case canonical form, and its receipt names none', () => {
-    for (const chatId of [CHAT.toUpperCase(), CHAT.replaceAll('-', ''), `urn:uuid:${CHAT}`, ` ${CHAT}`, `${CHAT}\n`, '', 7, null]) {
+    for (const chatId of [
+      CHAT.toUpperCase(),
+      CHAT.replaceAll('-', ''),
+      `urn:uuid:${CHAT}`,
+      ` ${CHAT}`,
+      `${CHAT}\n`,
+      '',
+      7,
+      null,
+    ]) {
       const delivery = incoming('message.send', { ...bodyOf('message.send'), chatId });
       expect(violationPaths(delivery), String(chatId)).to.deep.equal(['chatId']);
       expect(decoded(delivery, 'refused').identity.chatId).to.equal(null);
@@ -137,7 +150,9 @@ describe('A command that does not fit its schema', () => {
   });
 
   it('is refused for a chat id where none belongs (user.upsert)', () => {
-    expect(violationPaths(incoming('user.upsert', { ...bodyOf('user.upsert'), chatId: CHAT }))).to.deep.equal(['chatId']);
+    expect(violationPaths(incoming('user.upsert', { ...bodyOf('user.upsert'), chatId: CHAT }))).to.deep.equal([
+      'chatId',
+    ]);
   });
 });
 
@@ -154,13 +169,19 @@ describe('A command of a type that nobody knows', () => {
   });
 
   it('is refused as invalid where it names no type at all', () => {
-    expect(violationPaths(incoming('message.send', bodyOf('message.send'), { type: undefined }))).to.deep.equal(['type']);
+    expect(violationPaths(incoming('message.send', bodyOf('message.send'), { type: undefined }))).to.deep.equal([
+      'type',
+    ]);
   });
 });
 
 describe('Creating a direct chat', () => {
   const direct = (memberIds: string[], chatId = 'd86a83b1-706f-5a3f-a04f-36b63ad13861') =>
-    incoming('chat.create', { ...bodyOf('chat.create', { kind: 'direct', memberIds }), chatId }, { routingKey: chatId });
+    incoming(
+      'chat.create',
+      { ...bodyOf('chat.create', { kind: 'direct', memberIds }), chatId },
+      { routingKey: chatId },
+    );
 
   it('is understood with the computed id', () => {
     expect(decoded(direct(['bob']), 'command').command.chatId).to.equal('d86a83b1-706f-5a3f-a04f-36b63ad13861');

@@ -46,7 +46,14 @@ const limits: Limit[] = [
     max: 10,
   },
   { type: 'message.send', path: 'data.attachments.0.url', data: file('url'), value: link, max: 2048 },
-  { type: 'message.send', path: 'data.attachments.0.mediaType', data: file('mediaType'), value: text, min: 1, max: 255 },
+  {
+    type: 'message.send',
+    path: 'data.attachments.0.mediaType',
+    data: file('mediaType'),
+    value: text,
+    min: 1,
+    max: 255,
+  },
   { type: 'message.send', path: 'data.attachments.0.name', data: file('name'), value: text, min: 1, max: 255 },
 ];
 
@@ -135,9 +142,9 @@ describe("A body's depth", () => {
     it(`may be 32 levels and no more (${what})`, () => {
       expect(BODY_MAX_DEPTH).to.equal(32);
       decoded(incoming('message.send', bodyOf('message.send', { metadata: metadata(32) })), 'command');
-      expect(violationPaths(incoming('message.send', bodyOf('message.send', { metadata: metadata(33) })))).to.deep.equal([
-        '',
-      ]);
+      expect(
+        violationPaths(incoming('message.send', bodyOf('message.send', { metadata: metadata(33) }))),
+      ).to.deep.equal(['']);
     });
 
   it('does not count brackets within strings', () => {

@@ -6,7 +6,10 @@ import { TENANT_ID_PATTERN, USER_ID_PATTERN, UUID_PATTERN } from '../../src/cont
 
 /** UUIDv5 by the letter of RFC 9562, section 5.5. */
 function uuidV5(name: string, namespace: string): string {
-  const hash = createHash('sha1').update(Buffer.from(namespace.replaceAll('-', ''), 'hex')).update(name).digest();
+  const hash = createHash('sha1')
+    .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
+    .update(name)
+    .digest();
   hash[6] = ((hash[6] as number) & 0x0f) | 0x50;
   hash[8] = ((hash[8] as number) & 0x3f) | 0x80;
   return hash.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
@@ -41,7 +44,9 @@ describe("A direct chat's id", () => {
       fc.property(tenantId, userId, userId, (tenant, one, other) => {
         const [a, b] = [one, other].sort((x, y) => (x < y ? -1 : x > y ? 1 : 0));
         const id = directChatId(tenant, one, other);
-        expect(id).to.equal(uuidV5(`["${tenant}","${a}","${b}"]`, DIRECT_CHAT_NAMESPACE)).and.match(UUID_PATTERN);
+        expect(id)
+          .to.equal(uuidV5(`["${tenant}","${a}","${b}"]`, DIRECT_CHAT_NAMESPACE))
+          .and.match(UUID_PATTERN);
         expect(directChatId(tenant, other, one)).to.equal(id);
       }),
     );
@@ -49,7 +54,9 @@ describe("A direct chat's id", () => {
 
   it('differs for other pairs and other tenants', () => {
     const ids = ['alice', 'bob', 'carol'].flatMap((one) =>
-      ['default', 'acme'].flatMap((tenant) => ['alice', 'bob', 'carol'].map((other) => directChatId(tenant, one, other))),
+      ['default', 'acme'].flatMap((tenant) =>
+        ['alice', 'bob', 'carol'].map((other) => directChatId(tenant, one, other)),
+      ),
     );
     expect(new Set(ids)).to.have.property('size', 12);
   });

@@ -21,7 +21,10 @@ function atOnce(delivery: IncomingCommand): Decoded {
 
 /** A message whose metadata is this JSON text. */
 const withMetadata = (json: string) =>
-  incoming('message.send', JSON.stringify(bodyOf('message.send', { metadata: 0 })).replace('"metadata":0', `"metadata":${json}`));
+  incoming(
+    'message.send',
+    JSON.stringify(bodyOf('message.send', { metadata: 0 })).replace('"metadata":0', `"metadata":${json}`),
+  );
 
 describe('Hostile JSON', () => {
   it('with a key given twice means the last one, for every check alike', () => {
@@ -65,20 +68,30 @@ describe('Hostile JSON', () => {
       expect(violationPaths(incoming('message.send', body))).to.deep.equal(['data.body']);
     });
     it(`is invalid with ${what} in metadata, as a value or a key at any level`, () => {
-      for (const json of [`{"a":"${escaped}"}`, `{"${escaped}":1}`, `{"a":[{"b":["x${escaped}"]}]}`, `{"a":[{"${escaped}":1}]}`])
+      for (const json of [
+        `{"a":"${escaped}"}`,
+        `{"${escaped}":1}`,
+        `{"a":[{"b":["x${escaped}"]}]}`,
+        `{"a":[{"${escaped}":1}]}`,
+      ])
         expect(violationPaths(withMetadata(json)), json).to.deep.equal(['data.metadata']);
     });
   }
 
   it('may have escaped characters that text may have', () => {
     const body = JSON.stringify(bodyOf('message.send')).replace('hello', '\\ud83d\\ude00\\u0001\\u007f\\ufffe\\/');
-    expect(decoded(incoming('message.send', body), 'command').command.data).to.deep.equal({ body: '😀\u0001\u007f\ufffe/' });
+    expect(decoded(incoming('message.send', body), 'command').command.data).to.deep.equal({
+      body: '😀\u0001\u007f\ufffe/',
+    });
   });
 
   it('is invalid with numbers that no double can hold', () => {
     for (const json of ['{"a":1e400}', '{"a":[-1e400]}', `{"a":${'9'.repeat(400)}}`])
       expect(violationPaths(withMetadata(json)), json).to.deep.equal(['data.metadata']);
-    const huge = JSON.stringify(bodyOf('message.send', { attachments: [{ size: 0 }] })).replace('"size":0', '"size":1e400');
+    const huge = JSON.stringify(bodyOf('message.send', { attachments: [{ size: 0 }] })).replace(
+      '"size":0',
+      '"size":1e400',
+    );
     expect(violationPaths(incoming('message.send', huge))).to.include('data.attachments.0.size');
   });
 
@@ -99,9 +112,14 @@ describe('A body made to be slow', () => {
   });
 
   it('as deep as its size allows is refused at once, by its size or its depth', () => {
-    expect(atOnce(incoming('message.send', named(brackets(520_000))))).to.have.nested.property('reason.code', 'too_large');
+    expect(atOnce(incoming('message.send', named(brackets(520_000))))).to.have.nested.property(
+      'reason.code',
+      'too_large',
+    );
     const deep = atOnce(incoming('message.send', named(brackets(130_000))));
-    expect(deep).to.deep.nested.include({ 'reason.violations': [{ path: '', message: 'must nest at most 32 levels deep' }] });
+    expect(deep).to.deep.nested.include({
+      'reason.violations': [{ path: '', message: 'must nest at most 32 levels deep' }],
+    });
   });
 
   it('of 100 MB is put away without being read', () => {
@@ -119,7 +137,11 @@ describe('A body made to be slow', () => {
     ['attachments', 'message.send', `{"body":"x","attachments":[${'{},'.repeat(80_000)}{}]}`],
     ['numbers in metadata', 'message.send', `{"body":"x","metadata":{"a":[${'0,'.repeat(120_000)}0]}}`],
     ['objects in metadata', 'message.send', `{"body":"x","metadata":{"a":[${'{},'.repeat(80_000)}0]}}`],
-    ['unknown fields', 'message.send', `{"body":"x"${Array.from({ length: 20_000 }, (_, i) => `,"f${i}":0`).join('')}}`],
+    [
+      'unknown fields',
+      'message.send',
+      `{"body":"x"${Array.from({ length: 20_000 }, (_, i) => `,"f${i}":0`).join('')}}`,
+    ],
     ['signs of text', 'message.send', `{"body":"${'x'.repeat(260_000)}"}`],
     ['escapes', 'message.send', `{"body":"${'\\u0001'.repeat(43_000)}"}`],
     ['values of a command nobody knows', 'message.shout', `[${'[],'.repeat(80_000)}0]`],
@@ -132,6 +154,9 @@ describe('A body made to be slow', () => {
 
   it('of 1 MiB of values is refused at once', () => {
     expect(refusalOf(incoming('message.send', named(`[${'{},'.repeat(340_000)}0]`))).code).to.equal('too_large');
-    expect(atOnce(incoming('message.send', named(`[${'{},'.repeat(340_000)}0]`)))).to.have.property('outcome', 'refused');
+    expect(atOnce(incoming('message.send', named(`[${'{},'.repeat(340_000)}0]`)))).to.have.property(
+      'outcome',
+      'refused',
+    );
   });
 });

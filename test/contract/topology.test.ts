@@ -45,7 +45,9 @@ describe('The topology', () => {
   });
 
   it('keeps dead letters in a quorum queue, and has no queue besides', () => {
-    expect(queues.find(({ name }) => name === 'chat.dead-letters')?.arguments).to.deep.equal({ 'x-queue-type': 'quorum' });
+    expect(queues.find(({ name }) => name === 'chat.dead-letters')?.arguments).to.deep.equal({
+      'x-queue-type': 'quorum',
+    });
     expect(queues).to.have.length(12 + 2);
   });
 

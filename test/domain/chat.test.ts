@@ -14,7 +14,15 @@ const now = new Date('2026-11-20T20:15:00.123Z');
 const later = new Date(now.getTime() + 1);
 
 function group(memberIds: string[] = ['bob']): { chat: Chat; members: Member[] } {
-  const draft = { chatId: 'c', tenantId: 't', partition: 1, kind: 'group', title: null, metadata: {}, creatorId: 'alice' } as const;
+  const draft = {
+    chatId: 'c',
+    tenantId: 't',
+    partition: 1,
+    kind: 'group',
+    title: null,
+    metadata: {},
+    creatorId: 'alice',
+  } as const;
   const made = createChat({ ...draft, memberIds }, now);
   // What a rule would change in place by mistake throws.
   for (const part of [made.chat, ...made.members]) Object.freeze(part);
@@ -23,7 +31,13 @@ function group(memberIds: string[] = ['bob']): { chat: Chat; members: Member[] }
 
 describe('A chat', () => {
   it('begins with its creation as number 1 and no messages', () => {
-    expect(group().chat).to.include({ lastSequence: 1, lastOrdinal: 0, memberCount: 2, ownerCount: 1, archivedAt: null });
+    expect(group().chat).to.include({
+      lastSequence: 1,
+      lastOrdinal: 0,
+      memberCount: 2,
+      ownerCount: 1,
+      archivedAt: null,
+    });
     expect(group().chat).not.to.have.any.keys('creatorId', 'memberIds');
   });
 

@@ -20,7 +20,10 @@ const nothing = (action: Action): PolicyFacts => ({
 
 const chat = (kind: 'direct' | 'group' | 'channel', archived = false) => ({ kind, archived });
 const self = (role: PolicyFacts['role']) => ({ role, target: { isActor: true, role } });
-const other = (role: PolicyFacts['role'], target: PolicyFacts['role']) => ({ role, target: { isActor: false, role: target } });
+const other = (role: PolicyFacts['role'], target: PolicyFacts['role']) => ({
+  role,
+  target: { isActor: false, role: target },
+});
 
 /** Action, facts besides, and the rule that permits it; null: denied. */
 const table: [Action, Partial<PolicyFacts>, string | null][] = [
@@ -36,9 +39,11 @@ const table: [Action, Partial<PolicyFacts>, string | null][] = [
   ['chat.create', { chat: chat('group') }, 'everyone-creates-chats'],
   ['chat.create', { chat: chat('channel') }, 'everyone-creates-chats'],
 
-  ...(['owner', 'admin', 'member', 'reader'] as const).map(
-    (role): (typeof table)[number] => ['chat.view', { chat: chat('group'), role }, 'members-view'],
-  ),
+  ...(['owner', 'admin', 'member', 'reader'] as const).map((role): (typeof table)[number] => [
+    'chat.view',
+    { chat: chat('group'), role },
+    'members-view',
+  ]),
   ['chat.view', { chat: chat('group'), role: null }, null],
 
   ...(['direct', 'group'] as const).flatMap((kind): typeof table => [
@@ -57,7 +62,11 @@ const table: [Action, Partial<PolicyFacts>, string | null][] = [
 
   ...(['owner', 'admin', 'member', 'reader'] as const).flatMap((grantedRole): typeof table => [
     ['member.add', { chat: chat('group'), role: 'owner', grantedRole }, 'owners-add'],
-    ['member.add', { chat: chat('group'), role: 'admin', grantedRole }, grantedRole === 'owner' ? null : 'admins-add-up-to-admin'],
+    [
+      'member.add',
+      { chat: chat('group'), role: 'admin', grantedRole },
+      grantedRole === 'owner' ? null : 'admins-add-up-to-admin',
+    ],
     ['member.add', { chat: chat('group'), role: 'member', grantedRole }, null],
     ['member.add', { chat: chat('group'), role: 'reader', grantedRole }, null],
     ['member.add', { chat: chat('group'), role: null, grantedRole }, null],
@@ -67,7 +76,11 @@ const table: [Action, Partial<PolicyFacts>, string | null][] = [
 
   ...(['owner', 'admin', 'member', 'reader', null] as const).flatMap((target): typeof table => [
     ['member.remove', other('owner', target), 'owners-remove'],
-    ['member.remove', other('admin', target), target === 'owner' || target === 'admin' ? null : 'admins-remove-below-admin'],
+    [
+      'member.remove',
+      other('admin', target),
+      target === 'owner' || target === 'admin' ? null : 'admins-remove-below-admin',
+    ],
     ['member.remove', other('member', target), null],
     ['member.remove', other('reader', target), null],
     ['member.remove', other(null, target), null],
@@ -136,7 +149,11 @@ describe('The default policy', () => {
   });
 
   it('decides by the facts alone: not changing them, and the same each time', () => {
-    const facts = Object.freeze({ ...nothing('message.send'), chat: Object.freeze(chat('group')), role: 'member' as const });
+    const facts = Object.freeze({
+      ...nothing('message.send'),
+      chat: Object.freeze(chat('group')),
+      role: 'member' as const,
+    });
     const before = JSON.stringify(facts);
     const decisions = [policy.decide(facts), policy.decide(facts), new CaslDecisionPoint().decide(facts)];
     for (const decision of decisions) expect(decision).to.deep.equal({ effect: 'permit', rule: 'members-post' });

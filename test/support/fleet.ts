@@ -144,7 +144,9 @@ export class Fleet {
     const attempts = await this.query('SELECT * FROM poison_attempts');
     const unanswered = this.ledger.unansweredKeys.slice(0, 5);
     const logs = this.workers.filter(({ running }) => running).map(({ stderr }) => stderr.slice(-15).join('\n'));
-    return JSON.stringify({ unanswered, count: this.ledger.unanswered, partitions, attempts }, null, 1) + logs.join('\n--\n');
+    return (
+      JSON.stringify({ unanswered, count: this.ledger.unanswered, partitions, attempts }, null, 1) + logs.join('\n--\n')
+    );
   }
 
   async close(): Promise<void> {

@@ -56,6 +56,8 @@ export class Ledger {
     actorId: string,
     receipt: { commandId: string; status: string; sequence: number | null; reason?: { code: string } | undefined },
   ): void {
+    // A receipt can be here before the confirm of its command.
+    this.attempted(actorId, receipt.commandId);
     const attempt = this.attempts.get(Ledger.key(actorId, receipt.commandId));
     attempt?.receipts.push({ status: receipt.status, code: receipt.reason?.code ?? null, sequence: receipt.sequence });
   }

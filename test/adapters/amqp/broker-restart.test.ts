@@ -24,16 +24,15 @@ describe('a full restart of RabbitMQ', function () {
     folder = scratchFolder('restarted-rabbitmq');
     node = await startRabbitmq({ folder, port: 0 });
   });
-  after(async () => {console.time('nodestop'); await node?.stop(); console.timeEnd('nodestop')});
+  after(() => node?.stop());
   afterEach(async () => {
-    console.time('stop');
     await Promise.all(running.map((transport) => transport.stop()));
     running = [];
-    console.timeEnd('stop');
   });
 
+  // In good order: a node of 3.10 that is killed within half a second of a queue's declaration never serves that queue again.
   const restart = async () => {
-    await node.kill();
+    await node.stop();
     node = await startRabbitmq({ folder, port: node.port });
   };
   const start = async (settings: Parameters<typeof amqpTransport>[0]) => {
@@ -108,7 +107,7 @@ describe('a full restart of RabbitMQ', function () {
     const confirmed = await outcomeOf((settled) => channel.publish(event('e1'), settled));
     expect(confirmed).to.equal('confirmed');
 
-    await node.kill();
+    await node.stop();
     await eventually(() => taker.losses.length > 0, { within, what: 'the loss of the subscription' });
     expect(transport.health().ok).to.equal(false);
     expect(await outcomeOf((settled) => channel.publish(event('e2'), settled))).to.equal('lost');
@@ -131,17 +130,16 @@ describe('a full restart of RabbitMQ', function () {
     await transport.source.subscribe(0, 10, again);
     await eventually(() => again.deliveries.length === 1, { within, what: 'the marker of the repair' });
     expect(again.deliveries[0]?.ringMarker).to.equal(1);
-    if (process.env.DBG) console.log(log.lines.join(''), new Date().toISOString());
     const renewed = await transport.sink.openChannel();
     // A queue that has just come up refuses for a moment, until it has a leader.
-    const isConfirmed = async () => (await outcomeOf((settled) => renewed.publish(event('e3'), settled))) === 'confirmed';
+    const isConfirmed = async () =>
+      (await outcomeOf((settled) => renewed.publish(event('e3'), settled))) === 'confirmed';
     await eventually(isConfirmed, { within, what: 'a confirm' });
     const outsider = await Outsider.connect(node.url);
     const kept = await outsider.take(`${namespace}.dispatch`, 2);
     expect(kept.map(({ properties }) => properties.messageId)).to.deep.equal(['e1', 'e3']);
     await outsider.close();
     expect(log.lines.join()).not.to.contain('guest:guest');
-    if (process.env.DBG) console.log(log.lines.join(''));
   });
 });
 
