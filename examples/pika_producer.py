@@ -39,7 +39,7 @@ def ask(command_type, actor_id, chat_id, data, command_id=None):
             correlation_id=command_id,
             content_type="application/json",
             reply_to="amq.rabbitmq.reply-to",
-            delivery_mode=pika.DeliveryMode.Persistent,
+            delivery_mode=2,  # persistent
         ),
         mandatory=True,
     )

@@ -12,6 +12,7 @@ import {
   aUser,
   later,
   Owner,
+  revised,
   trickyMetadata,
 } from './store-conformance-fixtures.js';
 
@@ -211,7 +212,7 @@ export function chatQueriesConformance(open: OpenStore): void {
 
     it("finds a user's profile in its tenant only", async () => {
       const user = aUser(`u-${randomUUID()}`, { metadata: trickyMetadata() });
-      await owner.write(() => ({ users: [user] }));
+      await owner.write(() => ({ users: [revised(user)] }));
       expect(JSON.stringify(await store.queries.findUser(user))).to.equal(JSON.stringify(user));
       expect(await store.queries.findUser({ ...user, tenantId: 'other' })).to.equal(null);
     });

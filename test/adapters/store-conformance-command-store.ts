@@ -15,6 +15,7 @@ import {
   later,
   Owner,
   rejection,
+  revised,
   trickyMetadata,
 } from './store-conformance-fixtures.js';
 
@@ -40,7 +41,7 @@ export function commandStoreConformance(open: OpenStore): void {
         await owner.write(() => ({
           chatsCreated: [chat],
           membersPut: [member, aMember(chat, 'carol')],
-          users: [user],
+          users: [revised(user)],
           messages: [message],
           receipts: [record],
         }));

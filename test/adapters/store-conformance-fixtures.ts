@@ -9,6 +9,7 @@ import {
   type ReceiptRecord,
   StoreError,
   type StoreErrorKind,
+  type UserWrite,
 } from '../../src/application/ports/command-store.js';
 import type { LoggedEvent } from '../../src/application/ports/event-log.js';
 import type { Ownership } from '../../src/application/ports/partition-registry.js';
@@ -212,6 +213,11 @@ export class Owner {
     if (result.outcome !== 'committed') throw new Error('fenced out');
     return result.value;
   }
+}
+
+/** A profile one revision above the one that was read. */
+export function revised(user: User): UserWrite {
+  return { user, previousRevision: user.revision - 1 };
 }
 
 function noWrites(): BatchWrites {

@@ -2,7 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { receiptKey, userKey } from '../../src/application/ports/command-store.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
-import { aChat, aReceipt, aReceiptRecord, aUser, failsAs, later, Owner } from './store-conformance-fixtures.js';
+import {
+  aChat,
+  aReceipt,
+  aReceiptRecord,
+  aUser,
+  failsAs,
+  later,
+  Owner,
+  revised,
+} from './store-conformance-fixtures.js';
 
 /** What a command store keeps beyond one partition's chats. */
 export function sharedRowsConformance(open: OpenStore): void {
@@ -67,23 +76,31 @@ export function sharedRowsConformance(open: OpenStore): void {
           revision: 2,
           updatedAt: later(1),
         };
-        await owner.write(() => ({ users: [first] }));
-        await other.write(() => ({ users: [second] }));
+        await owner.write(() => ({ users: [revised(first)] }));
+        await other.write(() => ({ users: [revised(second)] }));
         expect((await owner.read({ users: [first] })).users.get(userKey(first))).to.deep.equal(second);
+      });
+
+      it('a profile may be raised by several revisions in one batch', async () => {
+        const first = aUser(`u-${randomUUID()}`, { revision: 2 });
+        const fourth = { ...first, displayName: 'D', revision: 4 };
+        await owner.write(() => ({ users: [{ user: first, previousRevision: 0 }] }));
+        await other.write(() => ({ users: [{ user: fourth, previousRevision: 2 }] }));
+        expect((await owner.read({ users: [first] })).users.get(userKey(first))).to.deep.equal(fourth);
       });
 
       it('a revision of a profile that came in between is contention, and the batch has no effect', async () => {
         const first = aUser(`u-${randomUUID()}`);
         const second = { ...first, displayName: 'B', revision: 2 };
         const fresh = aUser(`u-${randomUUID()}`);
-        await other.write(() => ({ users: [first] }));
+        await other.write(() => ({ users: [revised(first)] }));
         await failsAs(
-          owner.write(() => ({ users: [fresh, first] })),
+          owner.write(() => ({ users: [revised(fresh), revised(first)] })),
           'contention',
         );
-        await other.write(() => ({ users: [second] }));
+        await other.write(() => ({ users: [revised(second)] }));
         await failsAs(
-          owner.write(() => ({ users: [fresh, { ...second, displayName: 'C' }] })),
+          owner.write(() => ({ users: [revised(fresh), revised({ ...second, displayName: 'C' })] })),
           'contention',
         );
         const { users } = await owner.read({ users: [first, fresh] });

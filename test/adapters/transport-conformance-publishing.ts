@@ -53,7 +53,8 @@ export function publishingConformance(harness: TransportHarness): void {
       await start('stuck');
       const outcomes: PublishOutcome[] = [];
       // One after the other: a queue notices a little late that it is full.
-      for (let sequence = 1; sequence <= 40; sequence += 1) outcomes.push(...(await publishAll([event(chat, sequence)])));
+      for (let sequence = 1; sequence <= 40; sequence += 1)
+        outcomes.push(...(await publishAll([event(chat, sequence)])));
       if (!harness.capabilities.refusesWhenFull) {
         expect(new Set(outcomes)).to.deep.equal(new Set(['confirmed']));
         return;

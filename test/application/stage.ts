@@ -148,14 +148,15 @@ export class Stage {
   private commit(writes: BatchWrites): void {
     this.written = writes;
     expectDistinct({
-      users: writes.users.map(userKey),
+      users: writes.users.map(({ user }) => userKey(user)),
       chats: [...writes.chatsCreated, ...writes.chatsChanged].map(({ chatId }) => chatId),
       members: [...writes.membersPut, ...writes.membersRemoved].map(memberKey),
       messages: writes.messages.map(({ messageId }) => messageId),
       receipts: writes.receipts.map(receiptKey),
     });
-    for (const user of writes.users) {
-      expect(user.revision).to.be.above(this.users.get(userKey(user))?.revision ?? 0);
+    for (const { user, previousRevision } of writes.users) {
+      expect(previousRevision).to.equal(this.users.get(userKey(user))?.revision ?? 0);
+      expect(user.revision).to.be.above(previousRevision);
       this.users.set(userKey(user), { ...user, metadata: JSON.parse(JSON.stringify(user.metadata)) as Metadata });
     }
     for (const chat of writes.chatsCreated) expect(this.chats.has(chat.chatId)).to.equal(false);

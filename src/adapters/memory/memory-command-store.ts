@@ -73,7 +73,9 @@ export class MemoryCommandStore implements CommandStore {
   /** The database's constraints, and what came in between for whoever did not look. */
   private check(request: BatchRequest, position: number, writes: BatchWrites): void {
     const { users, chats, messages, messagesOfChat, eventsOfChat, receipts } = this.world;
-    if (writes.users.some((user) => (users.get(userKey(user))?.revision ?? 0) !== user.revision - 1)) {
+    if (
+      writes.users.some(({ user, previousRevision }) => (users.get(userKey(user))?.revision ?? 0) !== previousRevision)
+    ) {
       throw new StoreError('contention', "another revision of a user's profile came in between");
     }
     if (writes.chatsCreated.some(({ chatId }) => chats.has(chatId))) {
@@ -103,7 +105,7 @@ export class MemoryCommandStore implements CommandStore {
 
   private write(writes: BatchWrites): void {
     const world = this.world;
-    for (const user of writes.users) world.users.set(userKey(user), user);
+    for (const { user } of writes.users) world.users.set(userKey(user), user);
     for (const chat of [...writes.chatsCreated, ...writes.chatsChanged]) world.chats.set(chat.chatId, chat);
     for (const member of writes.membersPut) {
       entry(world.members, member.chatId, () => new Map()).set(member.userId, member);

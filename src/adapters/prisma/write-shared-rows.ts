@@ -2,32 +2,39 @@
  * Rows that more than one partition writes: profiles, chat ids, receipts. Within each list they are written in key order, so that
  * batches can wait for each other but never in a circle; a row that came in between is contention.
  */
-import { type BatchWrites, receiptKey, userKey } from '../../application/ports/command-store.js';
+import { type BatchWrites, receiptKey, type UserWrite, userKey } from '../../application/ports/command-store.js';
 import type { Chat } from '../../domain/chat.js';
-import type { User } from '../../domain/user.js';
 import { column, hex, time } from './columns.js';
 import type { Prisma } from './generated/client.js';
 import { contention } from './store-errors.js';
 
 type Transaction = Prisma.TransactionClient;
 
-export async function insertUsers(tx: Transaction, users: User[]) {
-  const rows = inKeyOrder(users, userKey).filter((user) => user.revision === 1);
+const byUser = ({ user }: UserWrite) => userKey(user);
+
+export async function insertUsers(tx: Transaction, users: UserWrite[]) {
+  const isNew = users.filter(({ previousRevision }) => previousRevision === 0);
+  const rows = inKeyOrder(isNew, byUser).map(({ user }) => user);
   if (rows.length === 0) return;
   const count = await tx.$executeRaw`
     INSERT INTO users (tenant_id, user_id, display_name, avatar_url, kind, metadata, revision, created_at, updated_at)
-    SELECT tenant_id, user_id, display_name, avatar_url, kind, metadata::json, 1, created_at, updated_at
+    SELECT tenant_id, user_id, display_name, avatar_url, kind, metadata::json, revision, created_at, updated_at
     FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
       ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => row.avatarUrl)}::text[],
       ${column(rows, (row) => row.kind)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
-      ${column(rows, (row) => time(row.createdAt))}::timestamptz[], ${column(rows, (row) => time(row.updatedAt))}::timestamptz[])
-      AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, created_at, updated_at)
+      ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => time(row.createdAt))}::timestamptz[],
+      ${column(rows, (row) => time(row.updatedAt))}::timestamptz[])
+      AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, revision, created_at, updated_at)
     ON CONFLICT DO NOTHING`;
   if (count < rows.length) throw contention("a user's first profile");
 }
 
-export async function updateUsers(tx: Transaction, users: User[]) {
-  const rows = inKeyOrder(users, userKey).filter((user) => user.revision > 1);
+export async function updateUsers(tx: Transaction, users: UserWrite[]) {
+  const changed = inKeyOrder(
+    users.filter(({ previousRevision }) => previousRevision > 0),
+    byUser,
+  );
+  const rows = changed.map(({ user }) => user);
   if (rows.length === 0) return;
   const tenantIds = column(rows, (row) => row.tenantId);
   const userIds = column(rows, (row) => row.userId);
@@ -42,9 +49,10 @@ export async function updateUsers(tx: Transaction, users: User[]) {
     FROM unnest(${tenantIds}::text[], ${userIds}::text[],
       ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => row.avatarUrl)}::text[],
       ${column(rows, (row) => row.kind)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
-      ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => time(row.updatedAt))}::timestamptz[])
-      AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, revision, updated_at)
-    WHERE u.tenant_id = w.tenant_id AND u.user_id = w.user_id AND u.revision = w.revision - 1`;
+      ${column(rows, (row) => row.revision)}::int4[], ${column(changed, (row) => row.previousRevision)}::int4[],
+      ${column(rows, (row) => time(row.updatedAt))}::timestamptz[])
+      AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, revision, previous_revision, updated_at)
+    WHERE u.tenant_id = w.tenant_id AND u.user_id = w.user_id AND u.revision = w.previous_revision`;
   if (count < rows.length) throw contention("a newer revision of a user's profile");
 }
 

@@ -108,7 +108,10 @@ export class BatchState {
     const chats = [...this.chats.values()];
     const members = [...this.members.values()];
     return {
-      users: [...this.users.values()],
+      users: [...this.users].map(([key, user]) => ({
+        user,
+        previousRevision: this.facts.users.get(key)?.revision ?? 0,
+      })),
       chatsCreated: chats.filter(({ isNew }) => isNew).map(({ chat }) => chat),
       chatsChanged: chats.filter(({ isNew }) => !isNew).map(({ chat }) => chat),
       membersPut: members.flatMap(({ member }) => (member === null ? [] : [member])),

@@ -63,10 +63,16 @@ export interface ReceiptRecord extends ReceiptKey {
   at: Date;
 }
 
+export interface UserWrite {
+  user: User;
+  /** The revision that was read; 0: there was none. A batch may raise it by more than one. */
+  previousRevision: number;
+}
+
 /** The net effect of one batch. Each row occurs once per list; positions and sequences are already given. */
 export interface BatchWrites {
-  /** Written whole; `revision` is one above the one read (1: not there before). A row changed meanwhile means contention. */
-  users: User[];
+  /** Written whole. A row that is not as it was read means contention. */
+  users: UserWrite[];
   chatsCreated: Chat[];
   /** Chats that were there before, with their new state (title, metadata, archivedAt, numbers, activity, partition). */
   chatsChanged: Chat[];

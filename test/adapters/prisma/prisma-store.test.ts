@@ -11,6 +11,7 @@ import {
   aUser,
   Owner,
   rejection,
+  revised,
 } from '../store-conformance-fixtures.js';
 import { lockWaiters, openPrismaStore, type PrismaHarness, prismaStore, withConnection } from './prisma-harness.js';
 
@@ -95,10 +96,10 @@ describe('the Prisma store', () => {
         const records = names.map((name) => aReceiptRecord(aReceipt({ commandId: `${name}-${round}` })));
         return owner.transact({ users, receipts: records }, (facts) => {
           if (facts.receipts.size > 0) return { writes: {}, value: null };
-          const revised = users.map((key) =>
+          const profiles = users.map((key) =>
             aUser(key.userId, { revision: (facts.users.get(userKey(key))?.revision ?? 0) + 1 }),
           );
-          return { writes: { users: inOrder(revised), receipts: inOrder(records) }, value: null };
+          return { writes: { users: inOrder(profiles.map(revised)), receipts: inOrder(records) }, value: null };
         });
       };
       await Promise.all(
