@@ -53,6 +53,6 @@ def ask(command_type, actor_id, chat_id, data, command_id=None):
 
 chat = str(uuid.uuid4())
 print(ask("chat.create", "alice", chat, {"kind": "group", "title": "From Python", "memberIds": ["bob"]}))
-print(ask("message.send", "alice", chat, {"body": "Hello from Python."}, command_id="hello-1"))
-print(ask("message.send", "alice", chat, {"body": "Hello from Python."}, command_id="hello-1"))  # replayed
+print(ask("message.send", "alice", chat, {"body": "Hello from Python."}, command_id=f"hello-{chat}"))
+print(ask("message.send", "alice", chat, {"body": "Hello from Python."}, command_id=f"hello-{chat}"))  # replayed
 connection.close()

@@ -76,6 +76,9 @@ describe('A command that does not fit its schema', () => {
   it(`is told ${VIOLATIONS_MAX} violations at most`, () => {
     const extras = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`field${index}`, index]));
     expect(violationPaths(incoming('message.send', bodyOf('message.send', extras)))).to.have.length(VIOLATIONS_MAX);
+    const few = Object.fromEntries(Object.entries(extras).slice(0, VIOLATIONS_MAX - 1));
+    const both = { ...bodyOf('message.send', few), ...few };
+    expect(violationPaths(incoming('message.send', both))).to.have.length(VIOLATIONS_MAX);
     const userIds = Array.from({ length: 100 }, () => '?');
     expect(violationPaths(incoming('member.add', bodyOf('member.add', { userIds })))).to.have.length(VIOLATIONS_MAX);
   });
@@ -126,6 +129,8 @@ describe('A command that does not fit its schema', () => {
       '//a.example',
       'https://a.example/\nX: y',
       'https://a b',
+      'https://a.example:99999/',
+      'https://[::1/',
     ])
       expect(violationPaths(incoming('user.upsert', bodyOf('user.upsert', { avatarUrl: url }))), url).to.deep.equal([
         'data.avatarUrl',

@@ -122,6 +122,20 @@ describe('A body made to be slow', () => {
     });
   });
 
+  it('is refused for less than it costs to parse', () => {
+    const json = named(brackets(520_000));
+    const delivery = incoming('message.send', json);
+    const quickest = (read: () => unknown) =>
+      Math.min(
+        ...Array.from({ length: 5 }, () => {
+          const start = performance.now();
+          read();
+          return performance.now() - start;
+        }),
+      );
+    expect(quickest(() => decodeCommand(delivery))).to.be.below(quickest(() => JSON.parse(json)));
+  });
+
   it('of 100 MB is put away without being read', () => {
     const body = Buffer.alloc(100_000_000, '{');
     const start = performance.now();

@@ -4,7 +4,7 @@ import { faultsOf, type Verdict } from '../support/ledger.js';
 
 /** Each of the three points is visited this often; every visit ends a worker process with SIGKILL. */
 const KILLS = Number(process.env.PARLEY_KILLS ?? '30');
-const BURST = 40;
+const BURST = 16;
 
 /**
  * A steady worker stands by. Again and again another one joins, is assigned its share, stops dead at the step in one of its first batches,
@@ -39,7 +39,7 @@ async function killRepeatedly(step: string): Promise<Verdict> {
             });
           }),
         );
-        await Promise.race([paused, fleet.allAnswered(500).catch(() => undefined)]);
+        await Promise.race([paused, fleet.allAnswered(1_000).catch(() => undefined)]);
       }
       await paused;
       await victim.kill();

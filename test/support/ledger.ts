@@ -38,6 +38,8 @@ const UNSTORED = new Set(['conflict', 'unauthenticated', 'rate_limited']);
 
 export class Ledger {
   private readonly attempts = new Map<string, Attempt>();
+  /** Attempts without a receipt. */
+  private readonly waiting = new Set<string>();
   private readonly dispatched = new Set<string>();
   private readonly lastSequence = new Map<string, number>();
   private reordered = 0;
@@ -49,7 +51,9 @@ export class Ledger {
 
   attempted(actorId: string, commandId: string): void {
     const key = Ledger.key(actorId, commandId);
-    if (!this.attempts.has(key)) this.attempts.set(key, { actorId, commandId, receipts: [] });
+    if (this.attempts.has(key)) return;
+    this.attempts.set(key, { actorId, commandId, receipts: [] });
+    this.waiting.add(key);
   }
 
   receipted(
@@ -58,7 +62,9 @@ export class Ledger {
   ): void {
     // A receipt can be here before the confirm of its command.
     this.attempted(actorId, receipt.commandId);
-    const attempt = this.attempts.get(Ledger.key(actorId, receipt.commandId));
+    const key = Ledger.key(actorId, receipt.commandId);
+    this.waiting.delete(key);
+    const attempt = this.attempts.get(key);
     attempt?.receipts.push({ status: receipt.status, code: receipt.reason?.code ?? null, sequence: receipt.sequence });
   }
 
@@ -83,11 +89,11 @@ export class Ledger {
   }
 
   get unanswered(): number {
-    return this.unansweredKeys.length;
+    return this.waiting.size;
   }
 
   get unansweredKeys(): string[] {
-    return [...this.attempts].filter(([, { receipts }]) => receipts.length === 0).map(([key]) => key);
+    return [...this.waiting];
   }
 
   get dispatchedCount(): number {

@@ -1,0 +1,238 @@
+/**
+ * First figures: messages stored and dispatched per second, on private services of this machine, by one worker process.
+ *
+ * Closed loop: a number of commands is kept in flight; 200-byte bodies, many chats, Zipf 1.0. The ledger is checked: every command accepted,
+ * every event dispatched, per chat in order; a run that does not close is void and exits 1.
+ *
+ * Usage: node dist/bench/send.js [--messages 100000] [--in-flight 4000] [--chats 10000] [--workers 1] [--partitions 8]
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import amqp from 'amqplib';
+import cliProgress from 'cli-progress';
+import pg from 'pg';
+import { v4 } from 'uuid';
+import { startPostgres } from '../src/infrastructure/embedded/postgres-server.js';
+import { startRabbitmq } from '../src/infrastructure/embedded/rabbitmq-node.js';
+import { freePort } from '../src/infrastructure/free-port.js';
+import { migrate } from '../src/infrastructure/migrations.js';
+import { startWorkerProcess, type WorkerProcess } from './worker-process.js';
+import { zipf } from './zipf.js';
+
+const BODY_BYTES = 200;
+const SENDERS = 2;
+const NAMESPACE = 'bench';
+
+const { values } = parseArgs({
+  options: {
+    messages: { type: 'string', default: '100000' },
+    'in-flight': { type: 'string', default: '4000' },
+    chats: { type: 'string', default: '10000' },
+    workers: { type: 'string', default: '1' },
+    partitions: { type: 'string', default: '8' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  console.log('node dist/bench/send.js [--messages N] [--in-flight N] [--chats N] [--workers N] [--partitions N]');
+  process.exit(0);
+}
+const messages = Number(values.messages);
+const inFlightMax = Number(values['in-flight']);
+const chatCount = Number(values.chats);
+const workerCount = Number(values.workers);
+
+const folder = mkdtempSync(join(tmpdir(), 'parley-bench-'));
+const postgres = await startPostgres({ folder: join(folder, 'postgres') });
+const rabbitmq = await startRabbitmq({ folder: join(folder, 'rabbitmq'), port: 0 });
+const workers: WorkerProcess[] = [];
+try {
+  await migrate({ url: postgres.url, folder: 'prisma/migrations' });
+  for (let index = 0; index < workerCount; index += 1)
+    workers.push(
+      await startWorkerProcess({
+        DATABASE_URL: postgres.url,
+        AMQP_URL: rabbitmq.url,
+        CHAT_NAMESPACE: NAMESPACE,
+        COMMAND_PARTITIONS: values.partitions,
+        OPS_PORT: String(await freePort()),
+        LOG_LEVEL: 'warn',
+      }),
+    );
+  const verdict = await run();
+  console.log(verdict.table);
+  if (!verdict.isClosed) process.exitCode = 1;
+} finally {
+  for (const worker of workers) await worker.stop();
+  await rabbitmq.stop();
+  await postgres.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function run(): Promise<{ table: string; isClosed: boolean }> {
+  const connection = await amqp.connect(rabbitmq.url);
+  const channel = await connection.createConfirmChannel();
+  const chats = Array.from({ length: chatCount }, () => v4());
+  const actor = (chat: string, index: number) => `u${index}-${chat.slice(0, 8)}`;
+  const sentAt = new Map<string, number>();
+  const answered = { accepted: 0, rejected: 0 };
+  let wake: () => void = () => undefined;
+  let inFlight = 0;
+  await channel.consume(
+    'amq.rabbitmq.reply-to',
+    (message) => {
+      if (message === null) return;
+      inFlight -= 1;
+      if (message.content.includes('"status":"accepted"')) answered.accepted += 1;
+      else answered.rejected += 1;
+      wake();
+    },
+    { noAck: true },
+  );
+  const publish = async (chatId: string, type: string, commandId: string, actorId: string, data: unknown) => {
+    while (inFlight >= inFlightMax)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    inFlight += 1;
+    const isWritable = channel.publish(
+      `${NAMESPACE}.commands`,
+      chatId,
+      Buffer.from(JSON.stringify({ actorId, chatId, data })),
+      {
+        type,
+        messageId: commandId,
+        contentType: 'application/json',
+        persistent: true,
+        replyTo: 'amq.rabbitmq.reply-to',
+      },
+    );
+    if (!isWritable) await new Promise((resolve) => channel.once('drain', resolve));
+  };
+  const allAnswered = async () => {
+    while (inFlight > 0)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+  };
+
+  console.error(`creating ${chatCount} chats`);
+  for (const chatId of chats)
+    await publish(chatId, 'chat.create', `c-${chatId}`, actor(chatId, 0), {
+      kind: 'group',
+      memberIds: [actor(chatId, 1)],
+    });
+  await allAnswered();
+  if (answered.rejected > 0) throw new Error(`${answered.rejected} chats were not created`);
+
+  const dispatched = { count: 0, reordered: 0 };
+  const last = new Map<string, number>(chats.map((chatId) => [chatId, 1]));
+  const latencies: number[] = [];
+  const dispatchConnection = await amqp.connect(rabbitmq.url);
+  const dispatchChannel = await dispatchConnection.createChannel();
+  await dispatchChannel.prefetch(1000);
+  await dispatchChannel.purgeQueue(`${NAMESPACE}.dispatch`);
+  let unacknowledged = 0;
+  await dispatchChannel.consume(`${NAMESPACE}.dispatch`, (message) => {
+    if (message === null) return;
+    const id = String(message.properties.messageId);
+    const chatId = id.slice(0, 36);
+    const sequence = Number(id.slice(37));
+    const expected = (last.get(chatId) ?? 0) + 1;
+    if (sequence === expected) {
+      last.set(chatId, sequence);
+      dispatched.count += 1;
+    } else if (sequence > expected) dispatched.reordered += 1;
+    const commandId = /"commandId":"([^"]+)"/.exec(message.content.toString('latin1'))?.[1] ?? '';
+    const began = sentAt.get(commandId);
+    if (began !== undefined) {
+      sentAt.delete(commandId);
+      latencies.push(performance.now() - began);
+    }
+    unacknowledged += 1;
+    if (unacknowledged >= 200) {
+      unacknowledged = 0;
+      dispatchChannel.ack(message, true);
+    }
+  });
+
+  const before = cpuSeconds();
+  const pick = zipf(chatCount);
+  const body = 'x'.repeat(BODY_BYTES);
+  const bar = process.stderr.isTTY
+    ? new cliProgress.SingleBar({ stream: process.stderr }, cliProgress.Presets.legacy)
+    : null;
+  bar?.start(messages, 0);
+  const began = performance.now();
+  for (let index = 0; index < messages; index += 1) {
+    const chatId = chats[pick()] ?? '';
+    const commandId = `m${index}`;
+    sentAt.set(commandId, performance.now());
+    await publish(chatId, 'message.send', commandId, actor(chatId, index % SENDERS), { body });
+    if (index % 1000 === 0) bar?.update(index);
+  }
+  await allAnswered();
+  const storedMs = performance.now() - began;
+  const deadline = performance.now() + 60_000;
+  while (dispatched.count < messages && performance.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  const dispatchedMs = performance.now() - began;
+  bar?.update(messages);
+  bar?.stop();
+  const after = cpuSeconds();
+  await connection.close();
+  await dispatchConnection.close();
+
+  const client = new pg.Client({ connectionString: postgres.url });
+  await client.connect();
+  const { rows } = await client.query<{ stored: number }>('SELECT count(*)::int AS stored FROM messages');
+  await client.end();
+  latencies.sort((a, b) => a - b);
+  const at = (share: number) => (latencies[Math.floor(latencies.length * share)] ?? 0).toFixed(1);
+  const stored = rows[0]?.stored ?? 0;
+  const isClosed =
+    stored === messages && dispatched.count === messages && dispatched.reordered === 0 && answered.rejected === 0;
+  const cpu = (kind: keyof typeof before) => (((after[kind] - before[kind]) / messages) * 1e6).toFixed(0);
+  const lines = [
+    ['messages', String(messages)],
+    ['accepted and stored per second', ((messages / storedMs) * 1000).toFixed(0)],
+    ['stored and dispatched per second', ((messages / dispatchedMs) * 1000).toFixed(0)],
+    ['produce → dispatch under full load, p50 / p99', `${at(0.5)} / ${at(0.99)} ms`],
+    ['CPU-seconds per million: worker', cpu('worker')],
+    ['CPU-seconds per million: PostgreSQL', cpu('postgres')],
+    ['CPU-seconds per million: RabbitMQ', cpu('rabbitmq')],
+    [
+      'ledger',
+      isClosed
+        ? 'closed'
+        : `NOT closed: stored ${stored}, dispatched ${dispatched.count}, out of order ${dispatched.reordered}, rejected ${answered.rejected}`,
+    ],
+  ];
+  const width = Math.max(...lines.map(([name = '']) => name.length));
+  return { table: lines.map(([name = '', value = '']) => `${name.padEnd(width)}  ${value}`).join('\n'), isClosed };
+}
+
+/** CPU-seconds used so far, by kind of process, children included. */
+function cpuSeconds(): { worker: number; postgres: number; rabbitmq: number } {
+  const table = execFileSync('ps', ['-eo', 'pid=,ppid=,cputimes='], { encoding: 'utf8' });
+  const processes = table
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
+  const sum = (root: number): number => {
+    let total = 0;
+    for (const [pid = 0, parent = 0, seconds = 0] of processes) {
+      if (pid === root) total += seconds;
+      if (parent === root) total += sum(pid);
+    }
+    return total;
+  };
+  return {
+    worker: workers.reduce((total, { pid }) => total + sum(pid), 0),
+    postgres: sum(postgres.pid),
+    rabbitmq: sum(rabbitmq.pid),
+  };
+}

@@ -1,0 +1,195 @@
+import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+import { expect } from 'chai';
+import {
+  AmqpConnection,
+  ConnectionAway,
+  HEARTBEAT_S,
+  RECONNECT_FIRST_MS,
+  RECONNECT_LONGEST_MS,
+  reconnectPauseMs,
+} from '../../../src/infrastructure/amqp-connection.js';
+import { freePort } from '../../../src/infrastructure/free-port.js';
+import { eventually } from '../../support/eventually.js';
+import { rabbitmq } from '../../support/services.js';
+import { collectedLog } from '../collected-log.js';
+
+const within = 15_000;
+
+/** A wire to the broker that can be cut, frozen and joined again. */
+class Wire {
+  readonly port: number;
+  readonly #target: URL;
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+
+  constructor(port: number, target: string) {
+    this.port = port;
+    this.#target = new URL(target);
+  }
+
+  join(): Promise<void> {
+    const server = createServer((near) => {
+      const far = dial(Number(this.#target.port || 5672), this.#target.hostname);
+      for (const [socket, other] of [[near, far] as const, [far, near] as const]) {
+        this.#sockets.add(socket);
+        socket.on('error', () => other.destroy());
+        socket.on('close', () => {
+          this.#sockets.delete(socket);
+          other.destroy();
+        });
+        socket.pipe(other);
+      }
+    });
+    this.#server = server;
+    return new Promise((resolve) => server.listen(this.port, '127.0.0.1', resolve));
+  }
+
+  /** Nothing passes any more, and nobody is told. */
+  freeze(): void {
+    for (const socket of this.#sockets) socket.unpipe().pause();
+  }
+
+  cut(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    return new Promise((resolve) => (this.#server === undefined ? resolve() : this.#server.close(() => resolve())));
+  }
+}
+
+describe('a connection to the broker', () => {
+  let wire: Wire;
+  let running: AmqpConnection[] = [];
+
+  beforeEach(async () => {
+    wire = new Wire(await freePort(), (await rabbitmq()).url);
+  });
+  afterEach(async () => {
+    await Promise.all(running.map((connection) => connection.stop()));
+    running = [];
+    await wire.cut();
+  });
+
+  const make = async (query = '') => {
+    const url = new URL((await rabbitmq()).url);
+    url.port = String(wire.port);
+    url.search = query;
+    const log = collectedLog();
+    const connection = new AmqpConnection({ url: url.href, name: 'test', logger: log.logger });
+    running.push(connection);
+    const opened: unknown[] = [];
+    const lost: Error[] = [];
+    connection.onOpen((model) => opened.push(model));
+    connection.onLost((cause) => lost.push(cause));
+    return { connection, log, opened, lost };
+  };
+
+  it('is sought until there is a broker', async () => {
+    const { connection, log, opened } = await make();
+    expect(() => connection.current()).to.throw(ConnectionAway);
+    const started = connection.start();
+    expect(connection.state).to.equal('connecting');
+    await eventually(() => log.lines.some((line) => line.includes('ECONNREFUSED')), {
+      within,
+      what: 'a failed attempt',
+    });
+    await wire.join();
+    await started;
+    expect(connection.state).to.equal('open');
+    expect(opened).to.deep.equal([connection.current()]);
+    const channel = await connection.current().createChannel();
+    await channel.close();
+  });
+
+  it('comes back when it was cut, and says so once each time', async () => {
+    const { connection, opened, lost } = await make();
+    await wire.join();
+    await connection.start();
+    const first = connection.current();
+    await wire.cut();
+    await eventually(() => lost.length === 1, { within, what: 'the loss' });
+    expect(() => connection.current()).to.throw(ConnectionAway);
+    await wire.join();
+    await eventually(() => opened.length === 2, { within, what: 'the return' });
+    expect(connection.current()).not.to.equal(first);
+    expect(connection.current()).to.equal(opened[1]);
+    expect(lost).to.have.length(1);
+  });
+
+  it('that goes silent is noticed by its heartbeat and opened anew', async () => {
+    const { connection, opened, lost } = await make('heartbeat=1');
+    await wire.join();
+    await connection.start();
+    wire.freeze();
+    await eventually(() => opened.length === 2, { within, what: 'the return' });
+    expect(lost.map(({ message }) => message)).to.deep.equal(['Heartbeat timeout']);
+  });
+
+  it('has a heartbeat of 10 s where its address asks for no other', async () => {
+    const { connection } = await make();
+    await wire.join();
+    await connection.start();
+    // What both sides agreed on is not part of the library's published types.
+    const { heartbeat } = connection.current().connection as unknown as { heartbeat: number };
+    expect(heartbeat).to.equal(HEARTBEAT_S);
+    expect(HEARTBEAT_S).to.equal(10);
+  });
+
+  it('that is stopped stays closed, also while it is being sought', async () => {
+    const one = await make();
+    const started = one.connection.start().catch((error: Error) => error.name);
+    await one.connection.stop();
+    expect(await started).to.equal('ConnectionAway');
+    await wire.join();
+    const two = await make();
+    await two.connection.start();
+    await two.connection.stop();
+    await two.connection.stop();
+    expect(two.connection.state).to.equal('stopped');
+    expect(two.lost).to.have.length(1);
+    expect(two.opened).to.have.length(1);
+    expect(one.opened).to.have.length(0);
+  });
+
+  it('goes on when one of its listeners fails', async () => {
+    const { connection, log, opened } = await make();
+    connection.onOpen(() => {
+      throw new Error('broken listener');
+    });
+    await wire.join();
+    await connection.start();
+    expect(opened).to.have.length(1);
+    expect(log.lines.join()).to.contain('broken listener');
+  });
+
+  it('never tells its password', async () => {
+    await wire.join();
+    const log = collectedLog();
+    const secret = 'pa55-word';
+    const url = `amqp://guest:${secret}@127.0.0.1:${wire.port}/`;
+    const connection = new AmqpConnection({ url, name: 'test', logger: log.logger });
+    running.push(connection);
+    const started = connection.start().catch((error: Error) => error);
+    await eventually(() => log.lines.some((line) => line.includes('ACCESS_REFUSED')), { within, what: 'the refusal' });
+    await connection.stop();
+    const error = (await started) as Error;
+    expect(`${log.lines.join()} ${error.stack} ${error.cause} ${JSON.stringify(connection)}`).not.to.contain(secret);
+    for (const bad of [`amqp://guest:${secret}@ho st/`, `http://guest:${secret}@host/`]) {
+      let thrown: unknown;
+      try {
+        new AmqpConnection({ url: bad, name: 'test', logger: log.logger });
+      } catch (fault) {
+        thrown = fault;
+      }
+      expect(thrown).to.be.instanceOf(Error);
+      expect(`${(thrown as Error).stack} ${JSON.stringify(thrown)}`).not.to.contain(secret);
+    }
+  });
+
+  it('pauses between attempts for longer each time, up to a bound, and never in step with others', () => {
+    const longest = Array.from({ length: 12 }, (_, attempt) => reconnectPauseMs(attempt, () => 1));
+    expect(longest[0]).to.equal(RECONNECT_FIRST_MS);
+    expect(longest[1]).to.equal(2 * RECONNECT_FIRST_MS);
+    expect(longest.at(-1)).to.equal(RECONNECT_LONGEST_MS);
+    expect(reconnectPauseMs(10_000, () => 1)).to.equal(RECONNECT_LONGEST_MS);
+    expect(reconnectPauseMs(5, () => 0)).to.equal(0);
+  });
+});
