@@ -33,11 +33,15 @@ const { values } = parseArgs({
     chats: { type: 'string', default: '10000' },
     workers: { type: 'string', default: '1' },
     partitions: { type: 'string', default: '8' },
+    /** Write a CPU profile of each worker (V8's format) into this folder. */
+    profile: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help) {
-  console.log('node dist/bench/send.js [--messages N] [--in-flight N] [--chats N] [--workers N] [--partitions N]');
+  console.log(
+    'node dist/bench/send.js [--messages N] [--in-flight N] [--chats N] [--workers N] [--partitions N] [--profile FOLDER]',
+  );
   process.exit(0);
 }
 const messages = Number(values.messages);
@@ -53,14 +57,17 @@ try {
   await migrate({ url: postgres.url, folder: 'prisma/migrations' });
   for (let index = 0; index < workerCount; index += 1)
     workers.push(
-      await startWorkerProcess({
-        DATABASE_URL: postgres.url,
-        AMQP_URL: rabbitmq.url,
-        CHAT_NAMESPACE: NAMESPACE,
-        COMMAND_PARTITIONS: values.partitions,
-        OPS_PORT: String(await freePort()),
-        LOG_LEVEL: 'warn',
-      }),
+      await startWorkerProcess(
+        {
+          DATABASE_URL: postgres.url,
+          AMQP_URL: rabbitmq.url,
+          CHAT_NAMESPACE: NAMESPACE,
+          COMMAND_PARTITIONS: values.partitions,
+          OPS_PORT: String(await freePort()),
+          LOG_LEVEL: 'warn',
+        },
+        values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`],
+      ),
     );
   const verdict = await run();
   console.log(verdict.table);

@@ -209,10 +209,18 @@ const OF_COMMANDS: ProblemCode[] = [
   'unsupported_media_type',
 ];
 
+/** Whoever asks about a chat may be in it, and yet not be permitted. */
+const ABOUT_CHATS: ProblemCode[] = ['not_permitted'];
+
+function codesOf(name: RestOperationName): ProblemCode[] {
+  if (isCommandOperation(name)) return [...ANY, ...OF_COMMANDS];
+  return operationOf(name).path.includes('{chatId}') ? [...ANY, ...ABOUT_CHATS] : ANY;
+}
+
 /** The problems an operation can answer with, by HTTP status. */
 export function problemsOf(name: RestOperationName): Map<number, ProblemCode[]> {
   const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of new Set(isCommandOperation(name) ? [...ANY, ...OF_COMMANDS] : ANY)) {
+  for (const code of new Set(codesOf(name))) {
     const status = problemKind(code).status;
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }

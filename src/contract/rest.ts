@@ -27,14 +27,12 @@ const count = z.int().min(0);
 export const restReaction = z.object({ emoji: z.string(), count: z.int().min(1) });
 
 /** A message as in `message.created`'s data, without whom it went to, with what became of it since. */
-export const restMessage = eventData['message.created']
-  .omit({ commandId: true, recipients: true, recipientCount: true })
-  .extend({
-    revision: z.int().min(1),
-    editedAt: rfc3339.nullable(),
-    deletedAt: rfc3339.nullable(),
-    reactions: z.array(restReaction),
-  });
+export const restMessage = eventData['message.created'].omit({ recipients: true, recipientCount: true }).extend({
+  revision: z.int().min(1),
+  editedAt: rfc3339.nullable(),
+  deletedAt: rfc3339.nullable(),
+  reactions: z.array(restReaction),
+});
 export type RestMessage = z.infer<typeof restMessage>;
 
 const ofChat = {

@@ -1,15 +1,18 @@
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessLogger } from './logger.js';
+import { StartFault } from './start-fault.js';
 
 export interface Service {
   readonly name: string;
-  /** Settles when it is up. Failing stops the process with exit code 1. */
+  /** Settles when it is up. Failing stops the process with exit code 1; a `StartFault` is for people, anything else is logged. */
   start(): Promise<void>;
   /** Finishes what is in hand. Called only after `start` has settled well. */
   stop(): Promise<void>;
   /** Default: 10 s. */
   readonly stopTimeoutMs?: number;
+  /** The process is told to stop while this is starting: `start` should give up, and may reject for it. */
+  interrupt?(): void;
   /** For a second signal: ends, without the event loop, what would outlive this process (a server that was started for it). */
   abandon?(): void;
 }
@@ -28,17 +31,21 @@ const SIGNAL_EXIT_BASE = 128;
 const SAME_SIGNAL_WINDOW_MS = 300;
 
 /**
- * Runs the services of a process until it is told to stop: started in order, stopped in reverse order, each with its deadline.
+ * Runs the services of a process until it is told to stop: started in order, stopped in reverse order, each with its deadline. They
+ * are taken one by one, each when the one before is up: a generator can compose the later ones from what the earlier ones have.
  * A signal ends it with exit code 0, a second one at once. An error that nobody caught is logged, and ends it with exit code 1
  * after stopping in the same order; so do a service that does not start and one that does not stop in time.
  *
  * The exit code is set, not forced, and the logger is closed last: lines written on the way are not lost.
  * @returns when everything has stopped
+ * @throws StartFault of a service that did not start, when everything has stopped
  */
-export async function runServices(services: readonly Service[], options: ProcessOptions): Promise<void> {
+export async function runServices(services: Iterable<Service>, options: ProcessOptions): Promise<void> {
   const { logger } = options;
   const signals = options.signals ?? ['SIGTERM', 'SIGINT'];
+  const begun: Service[] = [];
   const running: Service[] = [];
+  let startFault: StartFault | undefined;
   let stopping = false;
   let exitCode = 0;
   let requestStop: () => void = () => undefined;
@@ -50,7 +57,7 @@ export async function runServices(services: readonly Service[], options: Process
   const onSignal = (name: NodeJS.Signals) => {
     if (stopping) {
       if (Date.now() - firstSignalAt < SAME_SIGNAL_WINDOW_MS) return;
-      for (const service of services) service.abandon?.();
+      for (const service of begun.reverse()) service.abandon?.();
       process.exit(SIGNAL_EXIT_BASE + constants.signals[name]);
     }
     stopping = true;
@@ -73,9 +80,17 @@ export async function runServices(services: readonly Service[], options: Process
     logger.error(message, fields);
     exitCode = 1;
   };
-  for (const service of services) {
-    if (stopping || !(await startOne(service, stopRequested, fail))) break;
-    running.push(service);
+  try {
+    for (const service of services) {
+      if (stopping) break;
+      begun.push(service);
+      if (!(await startOne(service, stopRequested, fail))) break;
+      running.push(service);
+    }
+  } catch (error) {
+    if (error instanceof StartFault) startFault = error;
+    else fail('the services could not be put together', { error });
+    exitCode = 1;
   }
   // A service that did not come up stops the process as a signal would; a later signal is then the impatient one.
   if (exitCode === 0) await stopRequested;
@@ -89,6 +104,7 @@ export async function runServices(services: readonly Service[], options: Process
   process.off('uncaughtException', onFatal);
   process.off('unhandledRejection', onRejection);
   setTimeout(() => process.exit(), LINGER_TIMEOUT_MS).unref();
+  if (startFault !== undefined) throw startFault;
 }
 
 type Fail = (message: string, fields: Record<string, unknown>) => void;
@@ -97,13 +113,24 @@ type Fail = (message: string, fields: Record<string, unknown>) => void;
 async function startOne(service: Service, stopRequested: Promise<void>, fail: Fail): Promise<boolean> {
   const timeoutMs = service.stopTimeoutMs ?? STOP_TIMEOUT_MS;
   const givenUp = new AbortController();
-  const late = stopRequested.then(() => sleep(timeoutMs, 'late' as const, { signal: givenUp.signal }));
+  let isInterrupted = false;
+  const late = stopRequested.then(() => {
+    if (service.interrupt !== undefined && !givenUp.signal.aborted) {
+      isInterrupted = true;
+      service.interrupt();
+    }
+    return sleep(timeoutMs, 'late' as const, { signal: givenUp.signal });
+  });
   late.catch(() => undefined); // aborted below
   try {
     if ((await Promise.race([service.start(), late])) !== 'late') return true;
     fail('a service was still starting when its time to stop was over', { component: service.name, timeoutMs });
   } catch (error) {
+    service.abandon?.();
+    if (isInterrupted) return false;
+    if (error instanceof StartFault) throw error;
     fail('a service did not start', { component: service.name, error });
+    return false;
   } finally {
     givenUp.abort();
   }

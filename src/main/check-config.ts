@@ -1,8 +1,10 @@
+import { type Role, rolesOf } from './run-roles.js';
 import { readSettings } from './settings.js';
 
-/** What each variable is and where it came from, secrets hidden; exit 1 on a fault. */
-export function checkConfig(): void {
-  const { entries, faults } = readSettings([]);
+/** What each variable is and where it came from, secrets hidden; exit 1 on a fault. For `roles` it also says what they lack. */
+export function checkConfig(roles: readonly string[]): void {
+  const purposes: Role[] = rolesOf(roles);
+  const { entries, faults } = readSettings(purposes);
   const nameWidth = Math.max(...entries.map(({ name }) => name.length));
   const valueWidth = Math.max(...entries.map(({ shown }) => shown.length), 1);
   for (const { name, source, shown, describe } of entries)

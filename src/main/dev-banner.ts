@@ -1,50 +1,68 @@
 import { hideCredentials } from '../infrastructure/hide-credentials.js';
 
-export interface Banner {
+/** Where everything is. */
+export interface Addresses {
   host: string;
   restPort: number;
   opsPort: number;
-  databaseUrl: string;
-  /** Undefined: the in-process transport. */
-  amqpUrl: string | undefined;
+  /** Private ones are shown whole, with their passwords: they are good on this machine only, and for who may read `dataDir`. */
+  database: { url: string; isPrivate: boolean };
+  /** Null: the in-process transport. */
+  broker: { url: string; isPrivate: boolean; managementPort: number | undefined } | null;
   dataDir: string;
-  postgresIsEmbedded: boolean;
-  rabbitmqIsEmbedded: boolean;
-  /** Null where tokens are signed elsewhere (JWT_JWKS_URL). */
-  token: string | null;
+}
+
+/** What the first command needs. */
+export interface FirstCommand {
+  token: string;
   actor: string;
   chatId: string;
-  tookMs: number;
 }
 
 /** To standard output: where everything is, what is private and how to get the rest, and a first command to paste. */
-export function printBanner(banner: Banner): void {
-  const { host, restPort, opsPort, databaseUrl, amqpUrl, dataDir, token, actor, chatId, tookMs } = banner;
-  const base = `http://${host}:${restPort}`;
-  const whose = (isEmbedded: boolean, variable: string) => (isEmbedded ? `private, kept in ${dataDir}` : variable);
+export function printBanner(addresses: Addresses, first: FirstCommand | null, tookMs: number): void {
+  const host = reachable(addresses.host);
+  const base = `http://${host}:${addresses.restPort}`;
+  const ops = `http://${host}:${addresses.opsPort}`;
+  const { database, broker, dataDir } = addresses;
   const lines = [
     `Parley is up (${(tookMs / 1000).toFixed(1)} s).`,
     '',
     `  REST        ${base}/v1   documents: ${base}/docs`,
-    `  Health      http://${host}:${opsPort}/readyz   metrics: http://${host}:${opsPort}/metrics`,
-    `  PostgreSQL  ${banner.postgresIsEmbedded ? databaseUrl : hideCredentials(databaseUrl)}   (${whose(banner.postgresIsEmbedded, 'DATABASE_URL')})`,
-    amqpUrl === undefined
-      ? '  RabbitMQ    none: commands come in by REST only, over the in-process transport. To get it: install rabbitmq-server\n' +
-        '              (Debian: apt-get install rabbitmq-server), or set AMQP_URL; then start again.'
-      : `  RabbitMQ    ${banner.rabbitmqIsEmbedded ? amqpUrl : hideCredentials(amqpUrl)}   (${whose(banner.rabbitmqIsEmbedded, 'AMQP_URL')})`,
-    '',
+    `  Health      ${ops}/readyz   metrics: ${ops}/metrics`,
+    `  PostgreSQL  ${whereabouts(database, 'DATABASE_URL', dataDir)}`,
   ];
-  if (token === null) lines.push('  Tokens are signed elsewhere (JWT_JWKS_URL).');
-  else
+  if (broker === null)
     lines.push(
-      `  A token for ${actor}, good for a day:`,
-      `    ${token}`,
-      '',
-      '  A first message:',
-      `    curl -sS -X POST ${base}/v1/chats/${chatId}/messages \\`,
-      `      -H 'Authorization: Bearer ${token}' \\`,
-      `      -H 'Content-Type: application/json' -d '{"body":"hello"}'`,
+      '  RabbitMQ    none: commands come in by REST only, over the in-process transport. To get it: install rabbitmq-server',
+      '              (Debian: apt-get install rabbitmq-server), or set AMQP_URL; then start again.',
     );
+  else lines.push(`  RabbitMQ    ${whereabouts(broker, 'AMQP_URL', dataDir)}`);
+  if (broker?.managementPort !== undefined)
+    lines.push(`              management: http://127.0.0.1:${broker.managementPort} (guest, guest)`);
+  lines.push('', ...(first === null ? ['  Tokens are signed elsewhere (JWT_JWKS_URL).'] : firstCommand(base, first)));
   lines.push('', '  Ctrl-C stops it.', '');
   console.log(lines.join('\n'));
+}
+
+function whereabouts({ url, isPrivate }: { url: string; isPrivate: boolean }, variable: string, dataDir: string) {
+  return isPrivate ? `${url}   (private, kept in ${dataDir})` : `${hideCredentials(url)}   (${variable})`;
+}
+
+function firstCommand(base: string, { token, actor, chatId }: FirstCommand): string[] {
+  return [
+    `  A token for ${actor}, good for a day:`,
+    `    ${token}`,
+    '',
+    '  A first message:',
+    `    curl -sS -X POST ${base}/v1/chats/${chatId}/messages \\`,
+    `      -H 'Authorization: Bearer ${token}' \\`,
+    `      -H 'Content-Type: application/json' -d '{"body":"hello"}'`,
+  ];
+}
+
+/** Where one listens is not always where one calls. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
 }

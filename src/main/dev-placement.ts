@@ -5,8 +5,8 @@
  */
 import { pause } from '../application/worker/backoff.js';
 import { EventPublisher, type PublisherDeps } from '../application/worker/event-publisher.js';
+import { StartFault } from '../infrastructure/start-fault.js';
 import type { RoleContext } from './roles.js';
-import { StartFault } from './settings.js';
 import type { StoreService } from './store.js';
 
 /** How long publishing what the other transport left behind may take. */

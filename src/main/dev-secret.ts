@@ -1,22 +1,28 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { StartFault } from '../infrastructure/start-fault.js';
 
 const FILE = 'jwt-secret';
 const SECRET_BYTES = 32;
 
 /** The secret that `dev` keeps in its data folder; undefined before its first start. */
 export function keptSecret(dataDir: string): string | undefined {
-  const file = join(dataDir, FILE);
-  return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
+  try {
+    // Empty after a start that was killed while it wrote.
+    return readFileSync(join(dataDir, FILE), 'utf8').trim() || undefined;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw new StartFault([`the secret in DATA_DIR cannot be read: ${message}`], { cause: error });
+  }
 }
 
-/** … drawn at the first start, readable for its owner only. */
+/** … drawn at the first start, readable for its owner only. The caller holds the folder's lock. */
 export function keepSecret(dataDir: string): string {
   const kept = keptSecret(dataDir);
-  if (kept !== undefined && kept !== '') return kept;
+  if (kept !== undefined) return kept;
   const secret = randomBytes(SECRET_BYTES).toString('hex');
-  mkdirSync(dataDir, { recursive: true });
   writeFileSync(join(dataDir, FILE), `${secret}\n`, { mode: 0o600 });
   return secret;
 }

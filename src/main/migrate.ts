@@ -1,7 +1,8 @@
-import { openDatabase } from '../adapters/prisma/prisma-database.js';
+import { assertMigrated, openDatabase } from '../adapters/prisma/prisma-database.js';
 import { PrismaStoreIdentity } from '../adapters/prisma/prisma-store-identity.js';
 import { migrate } from '../infrastructure/migrations.js';
-import { requireSettings, StartFault } from './settings.js';
+import { rethrowAsStartFault } from '../infrastructure/start-fault.js';
+import { requireSettings } from './settings.js';
 import { migrationsFolder } from './store.js';
 
 /** Applies migrations and exits; `prisma migrate deploy` does the same where its engine is. */
@@ -10,10 +11,9 @@ export async function runMigrate(): Promise<void> {
   const applied = await migrate({
     url: databaseUrl,
     folder: migrationsFolder,
-    log: (message, fields) => console.error(message, ...Object.values(fields)),
-  }).catch((error: Error) => {
-    throw new StartFault([error.message]);
-  });
+    // The applied ones are said once, below.
+    log: (message, { unknown }) => unknown !== undefined && console.error(`parley: ${message}: ${String(unknown)}`),
+  }).catch(rethrowAsStartFault);
   console.log(applied.length === 0 ? 'nothing to apply' : `applied ${applied.join(', ')}`);
 }
 
@@ -22,7 +22,10 @@ export async function runNewStoreId(): Promise<void> {
   const { databaseUrl = '' } = requireSettings('migrate');
   const database = openDatabase({ url: databaseUrl, poolSize: 2 });
   try {
+    await assertMigrated(database);
     console.log(await new PrismaStoreIdentity(database).renew());
+  } catch (error) {
+    rethrowAsStartFault(error);
   } finally {
     await database.$disconnect();
   }

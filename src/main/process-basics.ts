@@ -1,11 +1,11 @@
 /** What every long-running process of ours has: a log, metrics, health and the port that tells of them. */
 
 import { HealthRegistry } from '../infrastructure/health.js';
-import type { Logger, ProcessLogger } from '../infrastructure/logger.js';
-import { createLogger } from '../infrastructure/logger.js';
+import { createLogger, type ProcessLogger } from '../infrastructure/logger.js';
 import { type Metrics, startMetrics } from '../infrastructure/metrics.js';
 import { type OpsServer, startOpsServer } from '../infrastructure/ops-server.js';
 import type { Service } from '../infrastructure/process-life.js';
+import { rethrowAsStartFault } from '../infrastructure/start-fault.js';
 import type { Settings } from './settings.js';
 
 export interface ProcessBasics {
@@ -14,13 +14,10 @@ export interface ProcessBasics {
   metrics: Metrics;
 }
 
-export function processLogger(settings: Settings, service: string): ProcessLogger {
-  const format = settings.logFormat ?? (process.stderr.isTTY ? 'pretty' : 'json');
-  return createLogger({ level: settings.logLevel, format, service });
-}
-
 export function processBasics(settings: Settings, service: string): ProcessBasics {
-  return { logger: processLogger(settings, service), health: new HealthRegistry(), metrics: startMetrics('parley') };
+  const format = settings.logFormat ?? (process.stderr.isTTY ? 'pretty' : 'json');
+  const logger = createLogger({ level: settings.logLevel, format, service });
+  return { logger, health: new HealthRegistry(), metrics: startMetrics('parley') };
 }
 
 /** The ops port: first up, last down, so that it can be asked about everything in between. */
@@ -30,18 +27,23 @@ export class OpsService implements Service {
 
   constructor(
     private readonly basics: ProcessBasics,
-    private readonly port: number,
+    private readonly wantedPort: number,
     private readonly host: string,
   ) {}
+
+  /** The port it listens on, once started. */
+  get port(): number {
+    return this.server?.port ?? this.wantedPort;
+  }
 
   async start(): Promise<void> {
     const { health, metrics, logger } = this.basics;
     this.server = await startOpsServer({
-      port: this.port,
+      port: this.wantedPort,
       host: this.host,
       health,
       metrics: (request, response) => metrics.handler(request, response),
-    });
+    }).catch(rethrowAsStartFault);
     logger.info('ops port', { port: this.server.port });
   }
 
@@ -51,9 +53,11 @@ export class OpsService implements Service {
   }
 }
 
-/** A service made of two functions. */
-export function service(name: string, start: () => Promise<void>, stop: () => Promise<void>): Service {
+/** A service made of functions; a mere step of the start needs no stopping. */
+export function service(
+  name: string,
+  start: () => Promise<void>,
+  stop = async (): Promise<void> => undefined,
+): Service {
   return { name, start, stop };
 }
-
-export type { Logger };

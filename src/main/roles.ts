@@ -16,8 +16,9 @@ import { Worker } from '../application/worker/worker.js';
 import { decodeCommand } from '../contract/decode-command.js';
 import { JwtVerifier } from '../infrastructure/jwt.js';
 import type { Service } from '../infrastructure/process-life.js';
+import { rethrowAsStartFault, StartFault } from '../infrastructure/start-fault.js';
 import { type ProcessBasics, service } from './process-basics.js';
-import { type Settings, StartFault } from './settings.js';
+import type { Settings } from './settings.js';
 import type { Store } from './store.js';
 import type { Transport } from './transport.js';
 
@@ -127,6 +128,7 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
   const start = async () => {
     const app = createApi({
       queries: store.queries,
+      policy: new PolicyEnforcementPoint(new CaslDecisionPoint()),
       door: transport.door,
       log: store.log,
       verifier: actorProof(settings),
@@ -145,7 +147,7 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
       },
     });
     const listening = new RestServer(app, { port: settings.port, host }, logger);
-    await listening.start();
+    await listening.start().catch(rethrowAsStartFault);
     server = listening;
     onListening?.(listening.port);
   };

@@ -2,25 +2,37 @@
 import type { TopologySettings } from '../contract/topology.js';
 import { readConfig, variable } from '../infrastructure/config.js';
 import { byteSize, duration, integer, oneOf, port, text, url } from '../infrastructure/config-values.js';
+import { StartFault } from '../infrastructure/start-fault.js';
 
+/** Of a queue's name, and of a routing key. */
+const AMQP_NAME_MAX_BYTES = 255;
 const NAMESPACE = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/;
 export const JWT_SECRET_MIN_LENGTH = 32;
 
-export interface DispatchQueue {
-  name: string;
-  bindings: string[];
-}
-
 /** `name=binding,binding;name=binding`, or `none`. */
-export function parseDispatchQueues(value: string): DispatchQueue[] {
+function dispatchQueues(value: string): TopologySettings['dispatchQueues'] {
   if (value === 'none') return [];
-  return value.split(';').map((part) => {
-    const [name = '', keys = ''] = part.split('=').map((word) => word.trim());
-    const bindings = keys.split(',').map((key) => key.trim());
-    if (name === '' || name.length > 255 || bindings.some((key) => key === '' || key.length > 255))
+  const queues = value.split(';').map((part) => {
+    const at = part.indexOf('=');
+    const name = part.slice(0, Math.max(0, at)).trim();
+    const bindings = part
+      .slice(at + 1)
+      .split(',')
+      .map((key) => key.trim());
+    if (name === '' || [name, ...bindings].some((word) => word === '' || Buffer.byteLength(word) > AMQP_NAME_MAX_BYTES))
       throw new Error('must be name=binding,binding;name=… or none');
     return { name, bindings };
   });
+  if (new Set(queues.map(({ name }) => name)).size < queues.length) throw new Error('must name each queue once');
+  return queues;
+}
+
+/** `https://chat.example, https://example:8080`: as browsers write them, without a path. */
+function origins(value: string): string[] {
+  const all = value.split(',').map((origin) => origin.trim());
+  if (all.some((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin))
+    throw new Error('must be origins such as https://chat.example, separated by commas');
+  return all;
 }
 
 export const variables = {
@@ -74,7 +86,7 @@ export const variables = {
   }),
   dispatchQueues: variable({
     name: 'DISPATCH_QUEUES',
-    parse: parseDispatchQueues,
+    parse: dispatchQueues,
     describe:
       'Dispatch queues and their bindings, name=binding,binding;…, or none; where unset <CHAT_NAMESPACE>.dispatch=#',
   }),
@@ -134,7 +146,7 @@ export const variables = {
   }),
   allowedOrigins: variable({
     name: 'CORS_ORIGINS',
-    parse: (value: string) => value.split(',').map((origin) => origin.trim()),
+    parse: origins,
     describe: 'Origins of browser applications that may call, separated by commas; none where unset',
   }),
   dataDir: variable({
@@ -158,38 +170,37 @@ export const variables = {
 
 export type Settings = ReturnType<typeof readConfig<typeof variables>>['values'];
 
-/** A start that cannot be, said in lines for people. */
-export class StartFault extends Error {
-  constructor(readonly lines: readonly string[]) {
-    super(lines.join('\n'));
-    this.name = 'StartFault';
-  }
-}
+export type Purpose = 'dev' | 'worker' | 'api' | 'migrate' | 'topology' | 'token';
 
-export type Purpose = 'dev' | 'worker' | 'api' | 'migrate' | 'topology' | 'token' | 'check';
-
-/** What each purpose cannot do without. `dev` brings its own. */
-function missing(purpose: Purpose, settings: Settings): string[] {
-  const faults: string[] = [];
-  const needs = (name: string, value: unknown) => {
-    if (value === undefined) faults.push(`${name} is required`);
-  };
-  if (['worker', 'api', 'migrate'].includes(purpose)) needs('DATABASE_URL', settings.databaseUrl);
-  if (['worker', 'api'].includes(purpose)) needs('AMQP_URL', settings.amqpUrl);
+/** Variables of which a purpose needs one each. `dev` brings its own. */
+function needsOf(purpose: Purpose, settings: Settings): string[][] {
+  const needs: string[][] = [];
+  if (['worker', 'api', 'migrate'].includes(purpose)) needs.push(['DATABASE_URL']);
+  if (['worker', 'api'].includes(purpose)) needs.push(['AMQP_URL']);
   if (purpose === 'api' || (purpose === 'worker' && settings.actorProof === 'jwt'))
-    needs('JWT_SECRET or JWT_JWKS_URL', settings.jwtSecret ?? settings.jwtJwksUrl);
-  return faults;
+    needs.push(['JWT_SECRET', 'JWT_JWKS_URL']);
+  return needs;
 }
 
+/** Every variable with its source, and all that is wrong with them for these purposes, one line each. */
 export function readSettings(purposes: readonly Purpose[]) {
-  const { values, entries, faults } = readConfig(variables);
-  const all = [...faults];
-  if (faults.length === 0) {
-    for (const purpose of purposes) all.push(...missing(purpose, values).filter((fault) => !all.includes(fault)));
-    if (values.jwtSecret !== undefined && values.jwtJwksUrl !== undefined)
-      all.push('JWT_SECRET and JWT_JWKS_URL exclude each other');
+  const { values, entries, faults: unreadable } = readEnvironment();
+  const isGiven = (name: string) => entries.some((entry) => entry.name === name && entry.source !== 'unset');
+  const missing = purposes
+    .flatMap((purpose) => needsOf(purpose, values))
+    .filter((names) => !names.some(isGiven))
+    .map((names) => `${names.join(' or ')} is required`);
+  const faults = [...unreadable, ...new Set(missing)];
+  if (isGiven('JWT_SECRET') && isGiven('JWT_JWKS_URL')) faults.push('JWT_SECRET and JWT_JWKS_URL exclude each other');
+  return { settings: values, entries, faults };
+}
+
+function readEnvironment() {
+  try {
+    return readConfig(variables);
+  } catch (error) {
+    throw new StartFault([`.env cannot be read: ${(error as Error).message}`], { cause: error });
   }
-  return { settings: values, entries, faults: all };
 }
 
 /** Settings for a purpose, or a `StartFault` with one line per fault. */

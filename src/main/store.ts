@@ -11,8 +11,9 @@ import type { CommandStore } from '../application/ports/command-store.js';
 import type { EventLog } from '../application/ports/event-log.js';
 import type { PartitionRegistry } from '../application/ports/partition-registry.js';
 import type { Service } from '../infrastructure/process-life.js';
+import { rethrowAsStartFault, StartFault } from '../infrastructure/start-fault.js';
 import type { ProcessBasics } from './process-basics.js';
-import { type Settings, StartFault } from './settings.js';
+import type { Settings } from './settings.js';
 
 /** `prisma/migrations`, beside the compiled program. */
 export const migrationsFolder = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
@@ -64,7 +65,7 @@ export class StoreService implements Service, Store {
   }
 
   async start(): Promise<void> {
-    await assertMigrated(this.database);
+    await assertMigrated(this.database).catch(rethrowAsStartFault);
     await this.settle();
     if (this.refusesOtherPlacement && (await this.isPlacedOtherwise()))
       throw new StartFault([

@@ -1,22 +1,30 @@
-import { DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN } from '../contract/identifiers.js';
+import { DEFAULT_TENANT } from '../contract/identifiers.js';
 import { signToken } from '../infrastructure/jwt.js';
-import { type Settings, StartFault } from './settings.js';
+import { StartFault } from '../infrastructure/start-fault.js';
+import { keptSecret } from './dev-secret.js';
+import { requireSettings, type Settings } from './settings.js';
 
-/** Signs a token for an actor with `JWT_SECRET`. */
-export async function signActorToken(
-  settings: Settings,
-  secret: string | undefined,
-  { actor, tenant = DEFAULT_TENANT, ttlSeconds }: { actor: string; tenant?: string | undefined; ttlSeconds: number },
-): Promise<string> {
-  const faults: string[] = [];
-  if (!USER_ID_PATTERN.test(actor)) faults.push('--actor must be a user id');
-  if (!TENANT_ID_PATTERN.test(tenant)) faults.push('--tenant must be a tenant id');
-  if (secret === undefined)
-    faults.push('JWT_SECRET is required (in dev it is kept in DATA_DIR once `parley dev` has run)');
-  if (faults.length > 0 || secret === undefined) throw new StartFault(faults);
-  return signToken(
-    secret,
-    { subject: actor, issuer: settings.jwtIssuer, audience: settings.jwtAudience, claims: { tenant } },
-    ttlSeconds,
-  );
+export interface TokenRequest {
+  actor: string;
+  tenant?: string;
+  ttlSeconds: number;
+}
+
+/** Prints a token, signed with `JWT_SECRET` or with the secret that `dev` keeps in `DATA_DIR`. */
+export async function runToken(request: TokenRequest): Promise<void> {
+  const settings = requireSettings('token');
+  if (settings.jwtJwksUrl !== undefined)
+    throw new StartFault(['JWT_JWKS_URL is set: tokens are signed by whoever publishes that key set']);
+  const jwtSecret = settings.jwtSecret ?? keptSecret(settings.dataDir);
+  console.log(await signActorToken({ ...settings, jwtSecret }, request));
+}
+
+/** Signs a token for an actor with the settings' secret. */
+export async function signActorToken(settings: Settings, request: TokenRequest): Promise<string> {
+  const { jwtSecret, jwtIssuer, jwtAudience } = settings;
+  const { actor, tenant = DEFAULT_TENANT, ttlSeconds } = request;
+  if (jwtSecret === undefined)
+    throw new StartFault(['JWT_SECRET is required (in dev it is kept in DATA_DIR once `parley dev` has run)']);
+  const subject = { subject: actor, issuer: jwtIssuer, audience: jwtAudience, claims: { tenant } };
+  return signToken(jwtSecret, subject, ttlSeconds);
 }

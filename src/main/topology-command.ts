@@ -1,18 +1,16 @@
 import { topology } from '../contract/topology.js';
-import { requireSettings, StartFault, topologySettings } from './settings.js';
+import { rethrowAsStartFault, StartFault } from '../infrastructure/start-fault.js';
+import { requireSettings, topologySettings } from './settings.js';
 import { declareOnce } from './transport.js';
 
 export type TopologyFormat = 'definitions' | 'table';
 
 /** Prints the broker's objects, or declares what is missing; never deletes or redefines. */
 export async function runTopology({ format, declare }: { format: TopologyFormat; declare?: boolean }): Promise<void> {
-  if (format !== 'definitions' && format !== 'table') throw new StartFault(['--format must be definitions or table']);
   const settings = requireSettings('topology');
   if (declare) {
     if (settings.amqpUrl === undefined) throw new StartFault(['AMQP_URL is required']);
-    await declareOnce(settings.amqpUrl, settings).catch((error: Error) => {
-      throw new StartFault([error.message]);
-    });
+    await declareOnce(settings.amqpUrl, settings).catch(rethrowAsStartFault);
   }
   console.log(format === 'table' ? table(topologySettings(settings)) : definitions(topologySettings(settings)));
 }

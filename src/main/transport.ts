@@ -1,4 +1,5 @@
 /** The transport as the roles see it: RabbitMQ, or, in `dev` without it, in process. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AmqpTransport } from '../adapters/amqp/amqp-transport.js';
 import { InProcessTransport } from '../adapters/in-process/in-process-transport.js';
 import type { PartitionRegistry } from '../application/ports/partition-registry.js';
@@ -9,8 +10,9 @@ import type {
   EventSink,
   ReceiptSender,
 } from '../application/ports/transport.js';
-import { createLogger } from '../infrastructure/logger.js';
+import type { Logger } from '../infrastructure/logger.js';
 import type { Service } from '../infrastructure/process-life.js';
+import { rethrowAsStartFault } from '../infrastructure/start-fault.js';
 import type { ProcessBasics } from './process-basics.js';
 import { type Settings, topologySettings } from './settings.js';
 
@@ -39,8 +41,14 @@ export function amqpTransport(
   health.add('broker', () => amqp.health());
   return {
     name: 'broker',
-    start: () => amqp.start(),
+    // However long the broker is away, this waits: with a fault of its objects it does not.
+    start: () =>
+      amqp.start().catch(async (error: unknown) => {
+        await amqp.stop();
+        rethrowAsStartFault(error);
+      }),
     stop: () => amqp.stop(),
+    interrupt: () => void amqp.stop(),
     source: amqp.source,
     sink: amqp.sink,
     receipts: amqp.receipts,
@@ -69,22 +77,30 @@ export function inProcessTransport(settings: Settings, { logger, health }: Proce
   };
 }
 
-/** Declares the broker's objects and is gone; the hash ring is left to the workers, who know whether it needs mending. */
+/** Declares the broker's objects and is gone. Rejects with one line for people. */
 export async function declareOnce(url: string, settings: Settings): Promise<void> {
-  const logger = createLogger({ level: 'error', format: 'pretty', service: 'topology' });
-  // Without a ring to look after: one repair at a time is all this stands for.
+  let lastWord = 'nobody answers';
+  const remember: Logger['warn'] = (_message, fields) => {
+    const error = fields?.error;
+    if (error !== undefined) lastWord = error instanceof Error ? error.message : String(error);
+  };
+  const logger: Logger = { debug: () => undefined, info: () => undefined, warn: remember, error: remember };
+  // Without a store there is nobody to share the repair of the ring with: one at a time is all this stands for.
   const registry = {
     repairRing: async (needed: () => Promise<boolean>, repair: (generation: number) => Promise<void>) => {
       if (await needed()) await repair(0);
     },
   };
   const amqp = new AmqpTransport({ url, workerId: 'topology', topology: topologySettings(settings), registry, logger });
-  const deadline = new Promise<never>((_, reject) =>
-    setTimeout(() => reject(new Error(`no broker within ${DECLARE_TIMEOUT_MS} ms`)), DECLARE_TIMEOUT_MS).unref(),
-  );
+  const deadline = new AbortController();
+  const late = sleep(DECLARE_TIMEOUT_MS, undefined, { signal: deadline.signal }).then(() => {
+    throw new Error(`no broker within ${DECLARE_TIMEOUT_MS} ms: ${lastWord}`);
+  });
   try {
-    await Promise.race([amqp.start(), deadline]);
+    await Promise.race([amqp.start(), late]);
   } finally {
+    deadline.abort();
+    late.catch(() => undefined); // aborted
     await amqp.stop();
   }
 }

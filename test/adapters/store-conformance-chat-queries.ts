@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { ChatListFilter, ChatListItem, ChatListPosition } from '../../src/application/ports/chat-queries.js';
 import type { Chat } from '../../src/domain/chat.js';
+import type { Message } from '../../src/domain/message.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
 import {
   aChat,
@@ -15,6 +16,9 @@ import {
   revised,
   trickyMetadata,
 } from './store-conformance-fixtures.js';
+
+/** As queries give it: with the command of its event. */
+const viewed = (message: Message | undefined) => message && { ...message, commandId: `command-${message.sequence}` };
 
 export function chatQueriesConformance(open: OpenStore): void {
   describe('as chat queries', () => {
@@ -97,7 +101,7 @@ export function chatQueriesConformance(open: OpenStore): void {
         });
         const items = await store.queries.listChats(carol, everything, null, 100);
         expect(ids(items)).to.deep.equal([chat.chatId, silent.chatId]);
-        expect(items.map(({ lastMessage }) => lastMessage)).to.deep.equal([messages[2], null]);
+        expect(items.map(({ lastMessage }) => lastMessage)).to.deep.equal([viewed(messages[2]), null]);
       });
 
       it('loses a chat that the caller has left', async () => {
@@ -133,16 +137,23 @@ export function chatQueriesConformance(open: OpenStore): void {
 
     describe("a chat's history", () => {
       let chatId: string;
+      let messages: Message[];
       const page = async (range: { after?: number; before?: number; limit: number }) => {
         const { items, hasMore } = await store.queries.listMessages(chatId, range);
         return { sequences: items.map(({ sequence }) => sequence), hasMore };
       };
       before(async () => {
-        const { chat } = await owner.write((at) => {
-          const made = aChatWithMessages(at, 5);
-          return { ...made, chatsCreated: [made.chat] };
+        const made = await owner.write((at) => {
+          const chat = aChatWithMessages(at, 5);
+          return { ...chat, chatsCreated: [chat.chat] };
         });
-        chatId = chat.chatId;
+        ({ messages } = made);
+        ({ chatId } = made.chat);
+      });
+
+      it('gives each message with the command that created it', async () => {
+        const { items } = await store.queries.listMessages(chatId, { limit: 5 });
+        expect(items).to.deep.equal(messages.map(viewed));
       });
 
       it('is read forward from a sequence', async () => {
@@ -194,7 +205,7 @@ export function chatQueriesConformance(open: OpenStore): void {
         return { ...made, chatsCreated: [made.chat] };
       });
       const messageId = messages[0]?.messageId ?? '';
-      expect(await store.queries.findMessage(chat.chatId, messageId)).to.deep.equal(messages[0]);
+      expect(await store.queries.findMessage(chat.chatId, messageId)).to.deep.equal(viewed(messages[0]));
       expect(await store.queries.findMessage(randomUUID(), messageId)).to.equal(null);
       expect(await store.queries.findMessage(chat.chatId, randomUUID())).to.equal(null);
     });

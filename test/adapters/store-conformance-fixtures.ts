@@ -164,7 +164,9 @@ export function aChatWithMessages(position: number, count: number, over: Partial
   const partition = chat.partition ?? 0;
   const events = [
     anEvent(position + 1, creation, { partition, chatId: chat.chatId, sequence: 1, tenantId: chat.tenantId }),
-    ...messages.map((message, index) => created(position + 2 + index, message, { partition })),
+    ...messages.map((message, index) =>
+      created(position + 2 + index, message, { partition, commandId: `command-${message.sequence}` }),
+    ),
   ];
   return { chat, messages, events };
 }

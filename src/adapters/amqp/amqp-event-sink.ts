@@ -1,7 +1,7 @@
 import type { EventChannel, EventSink, OutgoingEvent, PublishOutcome } from '../../application/ports/transport.js';
 import { EVENT_CONTENT_TYPE } from '../../contract/events.js';
 import { names } from '../../contract/topology.js';
-import type { AmqpConnection } from '../../infrastructure/amqp-connection.js';
+import { type AmqpConnection, ConnectionAway } from '../../infrastructure/amqp-connection.js';
 import type { Logger } from '../../infrastructure/logger.js';
 import { type AmqpMessage, ConfirmedChannel } from './confirmed-channel.js';
 import { closeChannel } from './kept-channel.js';
@@ -19,9 +19,11 @@ export class AmqpEventSink implements EventSink {
   }
 
   async openChannel(): Promise<EventChannel> {
-    const channel = await this.#connection.current().createConfirmChannel();
+    const model = this.#connection.current();
+    const channel = await model.createConfirmChannel();
     const confirmed = new ConfirmedChannel(channel, (returned) => returned.properties.messageId);
-    this.#connection.current(); // it may have closed before anybody listened
+    // It may have closed before anybody listened.
+    if (this.#connection.current() !== model) throw new ConnectionAway(this.#connection.name);
     return new AmqpEventChannel(confirmed, this.#exchange, this.#logger);
   }
 }

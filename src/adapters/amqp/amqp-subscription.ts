@@ -1,4 +1,4 @@
-import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import { type Channel, type ChannelModel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
 import type { Subscription, SubscriptionHandlers } from '../../application/ports/transport.js';
 import { AmqpDelivery } from './incoming-command.js';
 import { closeChannel } from './kept-channel.js';
@@ -60,7 +60,12 @@ export class AmqpSubscription implements Subscription {
     if (tag > this.#lastTag) throw new RangeError(`nothing was delivered under ${tag}`);
     this.#acknowledgedThrough = tag;
     // All the library looks at.
-    this.#channel.ack({ fields: { deliveryTag: tag } } as ConsumeMessage, true);
+    try {
+      this.#channel.ack({ fields: { deliveryTag: tag } } as ConsumeMessage, true);
+    } catch (error) {
+      if (!(error instanceof IllegalOperationError)) throw error;
+      this.#lose(error); // the channel or its connection is closing, and has not said so yet
+    }
   }
 
   close(): Promise<void> {

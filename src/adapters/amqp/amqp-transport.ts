@@ -11,7 +11,7 @@ import { AmqpEventSink } from './amqp-event-sink.js';
 import { AmqpReceiptSender } from './amqp-receipt-sender.js';
 import { ConfirmedPublisher } from './confirmed-publisher.js';
 import { declareTopology, TopologyFault } from './declare-topology.js';
-import { ensureRing } from './hash-ring.js';
+import { ensureRing, isRingMarked } from './hash-ring.js';
 import { QueueDepths } from './queue-depths.js';
 import { newTransportCounters, type TransportCounters } from './transport-counters.js';
 
@@ -166,11 +166,19 @@ export class AmqpTransport {
         await sleep(reconnectPauseMs(attempt), undefined, { ref: false });
       }
     }
-    if (this.#isReady()) for (const listener of [...this.#readyListeners]) listener();
+    if (!this.#isReady()) return;
+    for (const listener of [...this.#readyListeners]) {
+      try {
+        listener();
+      } catch (error) {
+        this.#logger.error('a listener for readiness failed', { error });
+      }
+    }
   }
 
   async #putInOrder(model: ChannelModel, registry: Pick<PartitionRegistry, 'repairRing'>): Promise<void> {
-    const found = await declareTopology(model, this.#topology);
+    const ringMark = await isRingMarked(model, this.#namespace);
+    const found = { ringMark, ...(await declareTopology(model, this.#topology)) };
     const context = { namespace: this.#namespace, topology: this.#topology, registry, publisher: this.#publisher };
     const ring = await ensureRing(model, found, context);
     if (ring === 'repaired') this.#counters.ringRepairs += 1;

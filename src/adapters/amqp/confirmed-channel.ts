@@ -40,7 +40,7 @@ export class ConfirmedChannel {
   }
 
   /**
-   * `settled` is called exactly once, never before this returns, and must not throw. Throws, without having published, only where
+   * Takes the properties over. `settled` is called exactly once, never before this returns, and must not throw. Throws, without having published, only where
    * the properties cannot be put on the wire (a string over 255 bytes, a header of no known type).
    *
    * Returns false if the message waits in memory because the connection takes no more for now; it must not be sent again.
@@ -57,13 +57,8 @@ export class ConfirmedChannel {
     };
     if (!this.#isClosed) {
       try {
-        return this.channel.publish(
-          exchange,
-          routingKey,
-          toBuffer(body),
-          { ...properties, mandatory: true },
-          onConfirm,
-        );
+        properties.mandatory = true;
+        return this.channel.publish(exchange, routingKey, toBuffer(body), properties, onConfirm);
       } catch (error) {
         if (!(error instanceof IllegalOperationError)) throw error;
       }

@@ -29,6 +29,11 @@ export function ringExchange(namespace: string): string {
   return `${namespace}.ring`;
 }
 
+/** Ask before `declareTopology`: a queue found missing after that was taken out of an orderly ring. */
+export function isRingMarked(model: ChannelModel, namespace: string): Promise<boolean> {
+  return exists(model, (channel) => channel.checkExchange(ringExchange(namespace)));
+}
+
 export interface RingContext {
   namespace: string;
   topology: Topology;
@@ -38,12 +43,12 @@ export interface RingContext {
 }
 
 /**
- * Call after `declareTopology`, with what that found; commands may be consumed once it has resolved. Several workers may call it at once:
+ * Call after `declareTopology`, with what was found before; commands may be consumed once it has resolved. Several workers may call it at once:
  * one repairs, the others wait.
  */
 export async function ensureRing(
   model: ChannelModel,
-  found: TopologyFound,
+  found: TopologyFound & { ringMark: boolean },
   { namespace, topology, registry, publisher }: RingContext,
 ): Promise<'new' | 'in order' | 'repaired'> {
   const exchange = ringExchange(namespace);
@@ -54,8 +59,8 @@ export async function ensureRing(
     return 'new';
   }
   // A queue that was gone has been bound again, last: the order is lost, whatever was said of it.
-  if (!found.hashedQueues) await onChannel(model, (channel) => channel.deleteExchange(exchange));
-  const isNeeded = async () => !(await exists(model, (channel) => channel.checkExchange(exchange)));
+  if (found.ringMark && !found.hashedQueues) await onChannel(model, (channel) => channel.deleteExchange(exchange));
+  const isNeeded = async () => !(await isRingMarked(model, namespace));
   if (!(await isNeeded())) return 'in order';
   let hasRepaired = false;
   await registry.repairRing(isNeeded, async (generation) => {

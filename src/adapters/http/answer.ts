@@ -1,6 +1,7 @@
 import type { Response } from 'express';
 import type { Problem, ProblemCode } from '../../contract/problems.js';
 import { problemKind } from '../../contract/rest-operations.js';
+import type { Refusal } from '../../domain/refusal.js';
 import { UNAVAILABLE_RETRY_AFTER_SECONDS } from './api-settings.js';
 
 /** What a request is answered: decided first, written in one place. */
@@ -47,6 +48,13 @@ export function ok(body: unknown): Answer {
 /** The one answer to what is not there and to what the caller may not see. */
 export function notFound(): Answer {
   return problemAnswer('not_found');
+}
+
+/** A query's refusal. `decisionId`: the decision that can be asked about, where there was one. */
+export function refusalAnswer(refusal: Refusal, decisionId: string | null): Answer {
+  if (refusal.code === 'not_found') return notFound();
+  const why = refusal.code === 'invalid' ? { violations: refusal.violations } : { detail: refusal.detail };
+  return problemAnswer(refusal.code, { ...why, ...(decisionId === null ? {} : { decisionId }) });
 }
 
 export function writeAnswer(response: Response, { status, headers = {}, contentType, body }: Answer): void {

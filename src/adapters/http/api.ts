@@ -1,6 +1,7 @@
 import compression from 'compression';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
+import type { PolicyEnforcementPoint } from '../../application/policy/enforcement.js';
 import type { ActorProof } from '../../application/ports/actor-proof.js';
 import type { ChatQueries } from '../../application/ports/chat-queries.js';
 import type { EventLog } from '../../application/ports/event-log.js';
@@ -26,6 +27,8 @@ import { traceOf } from './request-trace.js';
 
 export interface ApiDependencies {
   queries: ChatQueries;
+  /** Asked before anything of a chat is shown. */
+  policy: PolicyEnforcementPoint;
   door: CommandDoor;
   log: Pick<EventLog, 'recipients'>;
   verifier: ActorProof;
@@ -40,10 +43,16 @@ export interface ApiDependencies {
 
 /** The REST side as an Express application; `RestServer` makes it listen. */
 export function createApi(dependencies: ApiDependencies): Express {
-  const { queries, door, log, verifier, cursorSecret, storeId, health, logger, settings } = dependencies;
+  const { queries, policy, door, log, verifier, cursorSecret, storeId, health, logger, settings } = dependencies;
   const { receiptWaitMs, recipientsMax, answerTimeLimitMs } = settings;
   const handlers: Handlers = {
-    ...queryHandlers({ queries, log, cursors: new Cursors(cursorSecret), rendering: { storeId, recipientsMax } }),
+    ...queryHandlers({
+      queries,
+      policy,
+      log,
+      cursors: new Cursors(cursorSecret),
+      rendering: { storeId, recipientsMax },
+    }),
     ...commandHandlers(new CommandRequests(door, queries, receiptWaitMs), queries),
   };
   const endpointDependencies = {

@@ -1,8 +1,16 @@
-/** What clients ask, answered from the store. Who is not in a chat is told what those are told who ask for a chat that is not there. */
-import type { Caller, ChatListFilter, ChatQueries, SequenceRange } from '../../application/ports/chat-queries.js';
+/** What clients ask, answered from the store; nothing of a chat before `ChatViewing` has let the caller see it. */
+import type { PolicyEnforcementPoint } from '../../application/policy/enforcement.js';
+import { ChatViewing } from '../../application/policy/view-chat.js';
+import type {
+  Caller,
+  ChatListFilter,
+  ChatQueries,
+  ChatView,
+  SequenceRange,
+} from '../../application/ports/chat-queries.js';
 import type { EventLog } from '../../application/ports/event-log.js';
 import { type RenderContext, renderEvent } from '../../application/render-event.js';
-import { type Answer, notFound, ok, problemAnswer } from './answer.js';
+import { type Answer, notFound, ok, problemAnswer, refusalAnswer } from './answer.js';
 import type { Handlers } from './call.js';
 import type { Cursors } from './cursor.js';
 import {
@@ -15,6 +23,7 @@ import {
 
 export interface QueryHandlersDependencies {
   queries: ChatQueries;
+  policy: PolicyEnforcementPoint;
   log: Pick<EventLog, 'recipients'>;
   cursors: Cursors;
   /** How events are rendered: as for dispatch workers. */
@@ -33,19 +42,28 @@ type QueryOperation =
 
 export function queryHandlers({
   queries,
+  policy,
   log,
   cursors,
   rendering,
 }: QueryHandlersDependencies): Handlers<QueryOperation> {
-  /** Answers if the caller is in the chat. */
+  const viewing = new ChatViewing(queries, policy);
+
+  /** Answers if the caller may see the chat. */
   async function inChat(
     { caller, path: { chatId } }: { caller: Caller; path: { chatId: string } },
-    answer: (chatId: string) => Promise<Answer>,
+    answer: (chatId: string, view: ChatView) => Promise<Answer>,
   ): Promise<Answer> {
-    return (await queries.findChat(caller, chatId)) === null ? notFound() : answer(chatId);
+    const viewed = await viewing.viewChat(caller, chatId);
+    return viewed.outcome === 'visible'
+      ? answer(chatId, viewed.view)
+      : refusalAnswer(viewed.refusal, viewed.decisionId);
   }
 
-  /** Answers a page that starts where the cursor says; one more item than a page holds is read, to know whether there is a next. */
+  /**
+   * Answers a page that starts where the cursor says; one more item than a page holds is read, to know whether there is a next. What
+   * `isVisible` denies is left out: such a page is shorter, and still has its next.
+   */
   async function page<T>(
     caller: Caller,
     selection: readonly unknown[],
@@ -53,6 +71,7 @@ export function queryHandlers({
     read: (position: string[] | null, limit: number) => Promise<T[]>,
     positionOf: (item: T) => string[],
     represent: (item: T) => unknown,
+    isVisible: (item: T) => boolean = () => true,
   ): Promise<Answer> {
     const position = cursor === undefined ? null : cursors.open(caller, selection, cursor);
     if (cursor !== undefined && position === null)
@@ -64,7 +83,7 @@ export function queryHandlers({
     const last = items.at(-1);
     const nextCursor =
       found.length > limit && last !== undefined ? cursors.sign(caller, selection, positionOf(last)) : null;
-    return ok({ items: items.map(represent), nextCursor });
+    return ok({ items: items.filter(isVisible).map(represent), nextCursor });
   }
 
   return {
@@ -85,13 +104,11 @@ export function queryHandlers({
         },
         ({ chat }) => [chat.lastActivityAt.toISOString(), chat.chatId],
         representChatListItem,
+        (item) => viewing.isVisible(caller, item),
       );
     },
 
-    async getChat({ caller, path }) {
-      const view = await queries.findChat(caller, path.chatId);
-      return view === null ? notFound() : ok(representChat(view));
-    },
+    getChat: (call) => inChat(call, async (_chatId, view) => ok(representChat(view))),
 
     listMembers: (call) =>
       inChat(call, (chatId) =>

@@ -1,17 +1,16 @@
 /** From the domain to what REST says: the shapes of `contract/rest.ts`. */
-import type { ChatListItem, ChatView } from '../../application/ports/chat-queries.js';
+import type { ChatListItem, ChatView, MessageView } from '../../application/ports/chat-queries.js';
 import { messageContent } from '../../application/render-event.js';
 import type { RestChat, RestChatListItem, RestMember, RestMessage, RestUser } from '../../contract/rest.js';
 import type { JsonObject } from '../../contract/text.js';
 import type { Member } from '../../domain/chat.js';
-import type { Message } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
 
-export function representMessage(message: Message): RestMessage {
-  const { tenantId, chatId, senderId, sequence, revision, editedAt, deletedAt } = message;
+export function representMessage(message: MessageView): RestMessage {
+  const { tenantId, chatId, senderId, commandId, sequence, revision, editedAt, deletedAt } = message;
   const content = messageContent(message);
   return {
-    ...{ tenantId, chatId, actorId: senderId, sequence },
+    ...{ tenantId, chatId, actorId: senderId, commandId, sequence },
     ...content,
     metadata: content.metadata as JsonObject,
     ...(content.body === null ? { erased: true as const } : {}),

@@ -5,6 +5,7 @@ import type {
   ChatListPosition,
   ChatQueries,
   ChatView,
+  MessageView,
   SequencePage,
   SequenceRange,
 } from '../../application/ports/chat-queries.js';
@@ -37,7 +38,7 @@ export class MemoryChatQueries implements ChatQueries {
       .filter(({ chat }) => from === null || newestFirst(from, chat) < 0)
       .sort((a, b) => newestFirst(a.chat, b.chat))
       .slice(0, limit)
-      .map((view) => copy({ ...view, lastMessage: this.world.messagesOfChat.get(view.chat.chatId)?.at(-1) ?? null }));
+      .map((view) => copy({ ...view, lastMessage: this.lastMessage(view.chat.chatId) }));
   }
 
   async findChat(caller: Caller, chatId: string): Promise<ChatView | null> {
@@ -54,17 +55,20 @@ export class MemoryChatQueries implements ChatQueries {
     );
   }
 
-  async listMessages(chatId: string, { after, before, limit }: SequenceRange): Promise<SequencePage<Message>> {
+  async listMessages(chatId: string, { after, before, limit }: SequenceRange): Promise<SequencePage<MessageView>> {
     const messages = (this.world.messagesOfChat.get(chatId) ?? []).filter(
       ({ sequence }) => sequence > (after ?? 0) && sequence < (before ?? Number.MAX_SAFE_INTEGER),
     );
     const items = after === undefined ? messages.slice(Math.max(0, messages.length - limit)) : messages.slice(0, limit);
-    return copy({ items, hasMore: messages.length > items.length });
+    return copy({
+      items: items.map((message) => this.withCommandId(message)),
+      hasMore: messages.length > items.length,
+    });
   }
 
-  async findMessage(chatId: string, messageId: string): Promise<Message | null> {
+  async findMessage(chatId: string, messageId: string): Promise<MessageView | null> {
     const message = this.world.messages.get(messageId);
-    return message?.chatId === chatId ? copy(message) : null;
+    return message?.chatId === chatId ? copy(this.withCommandId(message)) : null;
   }
 
   async listEvents(chatId: string, after: number, limit: number): Promise<SequencePage<LoggedEvent>> {
@@ -79,6 +83,17 @@ export class MemoryChatQueries implements ChatQueries {
 
   async findUser(key: UserKey): Promise<User | null> {
     return copy(this.world.users.get(userKey(key)) ?? null);
+  }
+
+  private lastMessage(chatId: string): MessageView | null {
+    const message = this.world.messagesOfChat.get(chatId)?.at(-1);
+    return message === undefined ? null : this.withCommandId(message);
+  }
+
+  private withCommandId(message: Message): MessageView {
+    const event = this.world.eventsOfChat.get(message.chatId)?.find(({ sequence }) => sequence === message.sequence);
+    if (event === undefined) throw new Error(`message ${message.messageId} has no event`);
+    return { ...message, commandId: event.commandId };
   }
 
   private view({ tenantId, userId }: Caller, chatId: string): ChatView | null {

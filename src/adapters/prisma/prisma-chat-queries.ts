@@ -5,6 +5,7 @@ import type {
   ChatListPosition,
   ChatQueries,
   ChatView,
+  MessageView,
   SequencePage,
   SequenceRange,
 } from '../../application/ports/chat-queries.js';
@@ -12,7 +13,6 @@ import type { ReceiptKey, UserKey } from '../../application/ports/command-store.
 import type { LoggedEvent } from '../../application/ports/event-log.js';
 import type { Receipt } from '../../contract/receipts.js';
 import type { Member } from '../../domain/chat.js';
-import type { Message } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
 import { column } from './columns.js';
 import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
@@ -35,6 +35,12 @@ import { rethrow } from './store-errors.js';
 
 type ChatViewRow = ChatRow & MemberRow;
 const CHAT_VIEW_COLUMNS = Prisma.sql`${CHAT_COLUMNS}, ${MEMBER_COLUMNS}`;
+
+type MessageViewRow = MessageRow & { commandId: string };
+/** Of `messages g` and `EVENT_OF_MESSAGE`. */
+const MESSAGE_VIEW_COLUMNS = Prisma.sql`${MESSAGE_COLUMNS}, e.command_id AS "commandId"`;
+/** A message and its event are written in one transaction: the one is never there without the other. */
+const EVENT_OF_MESSAGE = Prisma.sql`JOIN chat_events e ON e.chat_id = g.chat_id AND e.sequence = g.sequence`;
 
 /** Every method rejects with a `StoreError`. */
 export class PrismaChatQueries implements ChatQueries {
@@ -60,15 +66,15 @@ export class PrismaChatQueries implements ChatQueries {
   }
 
   /** The last message of each chat, as of the sequence its row was read with. */
-  private async lastMessages(chats: ChatRow[]): Promise<Map<string, Message>> {
+  private async lastMessages(chats: ChatRow[]): Promise<Map<string, MessageView>> {
     if (chats.length === 0) return new Map();
-    const rows = await this.query<MessageRow>(Prisma.sql`
-      SELECT ${MESSAGE_COLUMNS}
+    const rows = await this.query<MessageViewRow>(Prisma.sql`
+      SELECT ${MESSAGE_VIEW_COLUMNS}
       FROM unnest(${column(chats, (chat) => chat.chatId)}::uuid[], ${column(chats, (chat) => chat.lastSequence)}::int8[])
         AS k(chat_id, last_sequence)
       CROSS JOIN LATERAL (
-        SELECT * FROM messages WHERE chat_id = k.chat_id AND sequence <= k.last_sequence ORDER BY sequence DESC LIMIT 1) g`);
-    return new Map(rows.map((row) => [row.chatId, toMessage(row)]));
+        SELECT * FROM messages WHERE chat_id = k.chat_id AND sequence <= k.last_sequence ORDER BY sequence DESC LIMIT 1) g ${EVENT_OF_MESSAGE}`);
+    return new Map(rows.map((row) => [row.chatId, toMessageView(row)]));
   }
 
   async findChat({ tenantId, userId }: Caller, chatId: string): Promise<ChatView | null> {
@@ -86,21 +92,22 @@ export class PrismaChatQueries implements ChatQueries {
     return rows.map(toMember);
   }
 
-  async listMessages(chatId: string, { after, before, limit }: SequenceRange): Promise<SequencePage<Message>> {
+  async listMessages(chatId: string, { after, before, limit }: SequenceRange): Promise<SequencePage<MessageView>> {
     const forward = after !== undefined;
-    const rows = await this.query<MessageRow>(Prisma.sql`
-      SELECT ${MESSAGE_COLUMNS} FROM messages g
+    const rows = await this.query<MessageViewRow>(Prisma.sql`
+      SELECT ${MESSAGE_VIEW_COLUMNS} FROM messages g ${EVENT_OF_MESSAGE}
       WHERE g.chat_id = ${chatId}::uuid AND g.sequence > ${after ?? 0} AND g.sequence < ${before ?? Number.MAX_SAFE_INTEGER}
       ORDER BY g.sequence ${forward ? Prisma.sql`ASC` : Prisma.sql`DESC`} LIMIT ${limit + 1}::int8`);
     const page = toPage(rows, limit);
     if (!forward) page.items.reverse();
-    return { items: page.items.map(toMessage), hasMore: page.hasMore };
+    return { items: page.items.map(toMessageView), hasMore: page.hasMore };
   }
 
-  async findMessage(chatId: string, messageId: string): Promise<Message | null> {
-    const [row] = await this.query<MessageRow>(Prisma.sql`
-      SELECT ${MESSAGE_COLUMNS} FROM messages g WHERE g.message_id = ${messageId}::uuid AND g.chat_id = ${chatId}::uuid`);
-    return row === undefined ? null : toMessage(row);
+  async findMessage(chatId: string, messageId: string): Promise<MessageView | null> {
+    const [row] = await this.query<MessageViewRow>(Prisma.sql`
+      SELECT ${MESSAGE_VIEW_COLUMNS} FROM messages g ${EVENT_OF_MESSAGE}
+      WHERE g.message_id = ${messageId}::uuid AND g.chat_id = ${chatId}::uuid`);
+    return row === undefined ? null : toMessageView(row);
   }
 
   async listEvents(chatId: string, after: number, limit: number): Promise<SequencePage<LoggedEvent>> {
@@ -131,6 +138,10 @@ export class PrismaChatQueries implements ChatQueries {
 
 function toChatView(row: ChatViewRow): ChatView {
   return { chat: toChat(row), membership: toMember(row) };
+}
+
+function toMessageView(row: MessageViewRow): MessageView {
+  return { ...toMessage(row), commandId: row.commandId };
 }
 
 /** Queries ask for one row more than the page: whether it comes says whether there is more. */

@@ -18,8 +18,11 @@ export interface ChatView {
   membership: Member;
 }
 
+/** A message as queries give it: with the command that created it, which the log knows. */
+export type MessageView = Message & { commandId: string };
+
 export interface ChatListItem extends ChatView {
-  lastMessage: Message | null;
+  lastMessage: MessageView | null;
 }
 
 /** Keyset of the chat list: newest activity first, then by id. */
@@ -57,8 +60,8 @@ export interface ChatQueries {
   findChat(caller: Caller, chatId: string): Promise<ChatView | null>;
   /** Members by user id in code-unit order, beyond `afterUserId`. Ask only after `findChat`. */
   listMembers(chatId: string, afterUserId: string | null, limit: number): Promise<Member[]>;
-  listMessages(chatId: string, range: SequenceRange): Promise<SequencePage<Message>>;
-  findMessage(chatId: string, messageId: string): Promise<Message | null>;
+  listMessages(chatId: string, range: SequenceRange): Promise<SequencePage<MessageView>>;
+  findMessage(chatId: string, messageId: string): Promise<MessageView | null>;
   listEvents(chatId: string, after: number, limit: number): Promise<SequencePage<LoggedEvent>>;
   findReceipt(key: ReceiptKey): Promise<Receipt | null>;
   findUser(key: UserKey): Promise<User | null>;

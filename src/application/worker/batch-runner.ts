@@ -132,23 +132,26 @@ export class BatchRunner {
   private async whileStoreIsAway<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const backoff = new Backoff();
     let away = false;
-    for (;;) {
-      try {
-        const value = await call();
-        if (away) this.deps.onStoreTrouble(null);
-        return value;
-      } catch (error) {
-        if (!(error instanceof StoreError) || error.kind === 'refused') throw error;
-        this.deps.observer.transactionFailed(error.kind);
-        if (error.kind === 'unknown') throw new OutcomeUnknown({ cause: error });
-        if (error.kind === 'unavailable') {
-          away = true;
-          this.deps.onStoreTrouble(error);
-          this.deps.logger.warn('the store does not answer; the batch waits', { error });
+    try {
+      for (;;) {
+        try {
+          return await call();
+        } catch (error) {
+          if (!(error instanceof StoreError) || error.kind === 'refused') throw error;
+          this.deps.observer.transactionFailed(error.kind);
+          if (error.kind === 'unknown') throw new OutcomeUnknown({ cause: error });
+          if (error.kind === 'unavailable') {
+            away = true;
+            this.deps.onStoreTrouble(error);
+            this.deps.logger.warn('the store does not answer; the batch waits', { error });
+          }
+          await backoff.wait(signal);
+          signal.throwIfAborted();
         }
-        await backoff.wait(signal);
-        signal.throwIfAborted();
       }
+    } finally {
+      // However the wait ended: it answered, or refused, or nobody waits any more.
+      if (away) this.deps.onStoreTrouble(null);
     }
   }
 }

@@ -17,6 +17,12 @@ import { WakeUp } from './wake-up.js';
 
 /** At most this many events of a partition wait for their confirm. */
 export const PUBLISH_WINDOW = 1024;
+/**
+ * After a refusal the window is one, and grows by one with so many confirms: a queue that was full frees itself in the middle of what is under
+ * way, and would take later events before those it had just refused. (RabbitMQ takes again once a fifth is free: never within a window
+ * that has grown no faster than this.)
+ */
+export const CONFIRMS_PER_SLOT = 16;
 /** At most this many committed events of a partition are kept for publishing; beyond, the log is read. */
 export const MEMORY_EVENTS_MAX = 4096;
 /** Events rendered at a time: bounds how long one turn of the event loop takes. */
@@ -42,6 +48,7 @@ export class EventPublisher {
   private memory: LoggedEvent[] = [];
   private inFlight: InFlight[] = [];
   private unsettled = 0;
+  private window = PUBLISH_WINDOW;
   private failure: PublishOutcome | 'unavailable' | null = null;
   private channel: EventChannel | null = null;
   private readonly recipients: RecipientsCache;
@@ -131,7 +138,7 @@ export class EventPublisher {
       this.goBack();
       return;
     }
-    if (this.sent >= this.committed || this.inFlight.length >= PUBLISH_WINDOW) return this.wakeUp.wait();
+    if (this.sent >= this.committed || this.room() < 1) return this.wakeUp.wait();
     const channel = this.channel ?? (await this.deps.sink.openChannel());
     this.channel = channel;
     const events = await this.next();
@@ -146,7 +153,22 @@ export class EventPublisher {
       this.sent = event.position;
       channel.publish(outgoing, (outcome) => this.settle(entry, outcome));
     }
-    await channel.writable();
+    await this.untilWritable(channel);
+  }
+
+  /** … or until the stop: a broker that is blocked must not hold it up. */
+  private async untilWritable(channel: EventChannel): Promise<void> {
+    let isWritable = false;
+    // Not raced against a promise of the stop: each race would leave something behind there for as long as we publish.
+    void channel.writable().then(() => {
+      isWritable = true;
+      this.wakeUp.wake();
+    });
+    while (!isWritable && !this.stopping.signal.aborted) await this.wakeUp.wait();
+  }
+
+  private room(): number {
+    return Math.floor(this.window) - this.inFlight.length;
   }
 
   private goBack(): void {
@@ -163,7 +185,7 @@ export class EventPublisher {
 
   /** The next events beyond `sent`: from memory where it begins there, else from the log. */
   private async next(): Promise<LoggedEvent[]> {
-    const limit = Math.min(RENDER_CHUNK, PUBLISH_WINDOW - this.inFlight.length);
+    const limit = Math.min(RENDER_CHUNK, this.room());
     let stale = 0;
     while (stale < this.memory.length && (this.memory[stale] as LoggedEvent).position <= this.sent) stale += 1;
     if (stale > 0) this.memory.splice(0, stale);
@@ -188,10 +210,16 @@ export class EventPublisher {
       if (settled > 0) {
         this.confirmedThrough = (this.inFlight[settled - 1] as InFlight).position;
         this.inFlight.splice(0, settled);
-        if (this.failure === null) this.backoff.reset();
+        if (this.failure === null) {
+          this.backoff.reset();
+          this.window = Math.min(PUBLISH_WINDOW, this.window + settled / CONFIRMS_PER_SLOT);
+        }
         this.resolveWaiters();
       }
-    } else this.failure ??= outcome;
+    } else {
+      this.failure ??= outcome;
+      if (outcome !== 'lost') this.window = 1;
+    }
     this.wakeUp.wake();
   }
 

@@ -5,7 +5,8 @@ import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from
 import { JwtActorProof } from '../../../src/adapters/jwt/actor-proof.js';
 import { ProofUnavailable } from '../../../src/application/ports/actor-proof.js';
 import { type JwtSettings, JwtVerifier, signToken } from '../../../src/infrastructure/jwt.js';
-import { RestHarness, SECRET, tokenFor } from './rest-harness.js';
+import { SECRET, tokenFor } from './rest-client.js';
+import { RestHarness } from './rest-harness.js';
 
 type Key = Parameters<SignJWT['sign']>[0];
 

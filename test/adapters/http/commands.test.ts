@@ -3,7 +3,8 @@ import { validate, version } from 'uuid';
 import { directChatId } from '../../../src/contract/direct-id.js';
 import { UUID_PATTERN } from '../../../src/contract/identifiers.js';
 import { blankReceipt } from './deciding-door.js';
-import { RestHarness, tokenFor } from './rest-harness.js';
+import { tokenFor } from './rest-client.js';
+import { RestHarness } from './rest-harness.js';
 
 const key = (value: string) => ({ headers: { 'idempotency-key': value } });
 

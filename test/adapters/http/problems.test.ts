@@ -6,7 +6,8 @@ import { StoreError } from '../../../src/application/ports/command-store.js';
 import { DoorClosed } from '../../../src/application/ports/transport.js';
 import { BODY_MAX_BYTES } from '../../../src/contract/commands.js';
 import type { ProblemCode, RefusalCode } from '../../../src/contract/problems.js';
-import { type RestAnswer, RestHarness, tokenFor } from './rest-harness.js';
+import { type RestAnswer, tokenFor } from './rest-client.js';
+import { RestHarness } from './rest-harness.js';
 
 /** By the contract, section 1.3. */
 const REFUSALS: Record<RefusalCode, number> = {

@@ -6,7 +6,8 @@ import { MemoryChatQueries } from '../../../src/adapters/memory/memory-chat-quer
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
 import { eventually } from '../../support/eventually.js';
 import { blankReceipt } from './deciding-door.js';
-import { RestHarness, type RestOverrides, tokenFor } from './rest-harness.js';
+import { tokenFor } from './rest-client.js';
+import { RestHarness, type RestOverrides } from './rest-harness.js';
 
 const WITHIN_MS = 5_000;
 

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import { hashBindings } from '../../../src/adapters/amqp/declare-topology.js';
+import { names, type TopologySettings, topology } from '../../../src/contract/topology.js';
+import { rabbitmq, uniqueNamespace } from '../../support/services.js';
+import { amqpTransport, Outsider, ringRegistry, topologySettings } from './amqp-harness.js';
+
+const PARTITIONS = 6;
+
+describe('the hash ring', () => {
+  const chats = Array.from({ length: 120 }, () => randomUUID());
+  let outsider: Outsider;
+  let made: TopologySettings[] = [];
+
+  beforeEach(async () => {
+    outsider = await Outsider.connect((await rabbitmq()).url);
+  });
+  afterEach(async () => {
+    for (const settings of made) await outsider.deleteObjects(settings);
+    made = [];
+    await outsider.close();
+  });
+
+  const namespaceToBe = () => {
+    const namespace = uniqueNamespace();
+    made.push(topologySettings(namespace, PARTITIONS));
+    return namespace;
+  };
+  /** Publishes a command for each chat and tells how they fell: the chats of each partition. */
+  const homesIn = async (namespace: string) => {
+    for (const chat of chats)
+      await outsider.publish(names.commands(namespace), chat, Buffer.from('{}'), { mandatory: true });
+    const homes: string[][] = [];
+    for (let partition = 0; partition < PARTITIONS; partition += 1) {
+      const queue = names.commandQueue(namespace, partition);
+      const { messageCount } = await outsider.channel.checkQueue(queue);
+      const messages = await outsider.take(queue, messageCount);
+      homes.push(messages.filter(({ fields }) => fields.exchange !== '').map(({ fields }) => fields.routingKey));
+    }
+    expect(homes.flat()).to.have.length(chats.length);
+    return homes;
+  };
+
+  it('is the same for one worker and for four that start at once on an empty broker', async () => {
+    const alone = namespaceToBe();
+    const one = await amqpTransport({ namespace: alone, partitions: PARTITIONS });
+    await one.transport.start();
+    await one.transport.stop();
+    const crowded = namespaceToBe();
+    const registry = ringRegistry();
+    const four = await Promise.all(
+      [1, 2, 3, 4].map(() => amqpTransport({ namespace: crowded, partitions: PARTITIONS, registry })),
+    );
+    await Promise.all(four.map(({ transport }) => transport.start()));
+    await Promise.all(four.map(({ transport }) => transport.stop()));
+    expect(await homesIn(crowded)).to.deep.equal(await homesIn(alone));
+  });
+
+  it('whose queues were bound in another order is put right, wherever the mark of its order is missing', async () => {
+    const orderly = namespaceToBe();
+    const one = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
+    await one.transport.start();
+    await one.transport.stop();
+    const shuffled = namespaceToBe();
+    const registry = ringRegistry();
+    const two = await amqpTransport({ namespace: shuffled, partitions: PARTITIONS, registry });
+    await two.transport.start();
+    await two.transport.stop();
+    for (const { destination, source, routingKey } of hashBindings(topology(two.topology)).reverse()) {
+      await outsider.channel.unbindQueue(destination, source, routingKey);
+      await outsider.channel.bindQueue(destination, source, routingKey);
+    }
+    await outsider.channel.deleteExchange(`${shuffled}.ring`);
+    expect(registry.generation).to.equal(0);
+    const three = await amqpTransport({ namespace: shuffled, partitions: PARTITIONS, registry });
+    await three.transport.start();
+    await three.transport.stop();
+    expect(registry.generation).to.equal(1);
+    expect(await homesIn(shuffled)).to.deep.equal(await homesIn(orderly));
+  });
+
+  it('is not taken for orderly when the repair did not come to its end', async () => {
+    const namespace = namespaceToBe();
+    const broken = ringRegistry();
+    const one = await amqpTransport({ namespace, partitions: PARTITIONS, registry: broken });
+    await one.transport.start();
+    await one.transport.stop();
+    await outsider.channel.deleteExchange(`${namespace}.ring`);
+    // Stands for a worker that dies on the way: the number is taken, the repair is not done.
+    const dying = { repairRing: () => new Promise<void>(() => undefined) };
+    const two = await amqpTransport({ namespace, partitions: PARTITIONS, registry: dying });
+    const started = two.transport.start().then(() => 'started');
+    const registry = ringRegistry();
+    const three = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    await three.transport.start();
+    expect(registry.generation).to.equal(1);
+    expect(three.transport.health().ok).to.equal(true);
+    expect(two.transport.health().ok).to.equal(false);
+    expect(await Promise.race([started, Promise.resolve('waiting')])).to.equal('waiting');
+    await Promise.all([two.transport.stop(), three.transport.stop()]);
+  });
+});

@@ -1,0 +1,177 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { PublishOutcome } from '../../../src/application/ports/transport.js';
+import { MEMORY_EVENTS_MAX, PUBLISH_WINDOW } from '../../../src/application/worker/event-publisher.js';
+import { idsOf, PublisherBench } from './publisher-bench.js';
+
+describe('The publisher of events', () => {
+  let bench: PublisherBench;
+  afterEach(() => bench?.publisher.stop());
+
+  /** From now on, `publishedThrough` must at no time be beyond an event that is not confirmed. */
+  function watchPrefix(): void {
+    let confirmed = bench.publisher.publishedThrough;
+    let worst = 0;
+    bench.sink.onSettled = () => {
+      while (bench.sink.confirmed.has(idsOf(confirmed + 1, confirmed + 1)[0] ?? '')) confirmed += 1;
+      worst = Math.max(worst, bench.publisher.publishedThrough - confirmed);
+      expect(worst, 'published ahead of the confirms').to.equal(0);
+    };
+  }
+
+  it('publishes what is appended from memory, in order, without reading the log', async () => {
+    bench = new PublisherBench();
+    watchPrefix();
+    bench.append(300);
+    bench.append(1);
+    bench.append(99);
+    await bench.allPublished();
+    expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 400));
+    expect(bench.publisher.publishedThrough).to.equal(400);
+    expect(bench.log.eventsRead).to.equal(0);
+  });
+
+  it('begins with what the log holds beyond the published prefix, then goes on from memory', async () => {
+    bench = new PublisherBench({ written: 500, publishedThrough: 200 });
+    watchPrefix();
+    await bench.allPublished();
+    bench.append(50);
+    await bench.allPublished();
+    expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(201, 550));
+    expect(bench.log.eventsRead).to.equal(300);
+  });
+
+  for (const outcome of ['refused', 'returned', 'lost'] as const)
+    it(`starts again behind the confirmed prefix where an event is ${outcome}, and lets no later one past it`, async () => {
+      bench = new PublisherBench();
+      watchPrefix();
+      let failures = 3;
+      let full = false;
+      // Full from the 8th on; it frees itself only after two more tries, and in the middle of what is then published.
+      bench.sink.fate = (event, n, inFlight) => {
+        if (n === 7) full = true;
+        if (full && n > 7 && event.id === idsOf(8, 8)[0] && inFlight === 0) failures -= 1;
+        if (full && failures > 0) return outcome;
+        if (full && failures === 0 && event.id === idsOf(8, 8)[0]) {
+          failures = -1;
+          full = false;
+          return outcome;
+        }
+        return 'confirmed';
+      };
+      bench.append(400);
+      await bench.until('the obstacle is told', () => bench.publisher.obstacle === outcome);
+      expect(bench.publisher.publishedThrough).to.equal(7);
+      await bench.allPublished();
+      expect(bench.sink.firstCopies).to.deep.equal(idsOf(1, 400));
+      expect(bench.publisher.obstacle).to.equal(null);
+      expect(bench.sink.opened).to.equal(outcome === 'lost' ? 5 : 1);
+    });
+
+  it('is back at its full window some time after a failure', async () => {
+    bench = new PublisherBench();
+    bench.sink.fate = (_event, n) => (n === 0 ? 'refused' : 'confirmed');
+    bench.append(1);
+    await bench.allPublished();
+    bench.sink.inFlightMax = 0;
+    bench.append(3_000);
+    await bench.allPublished();
+    expect(bench.sink.inFlightMax).to.be.greaterThan(100);
+    expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 3_001));
+  });
+
+  it('waits while there is no connection, and while the log cannot be read', async () => {
+    bench = new PublisherBench({ written: 20 });
+    bench.sink.away = 2;
+    bench.log.readsToFail = 2;
+    await bench.until('the obstacle is told', () => bench.publisher.obstacle === 'unavailable');
+    bench.append(20);
+    await bench.allPublished();
+    expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 40));
+  });
+
+  it('has a bounded number under way while confirms are slow, whatever order they come in', async () => {
+    bench = new PublisherBench();
+    watchPrefix();
+    bench.sink.fate = () => 'held';
+    bench.append(2_500);
+    await bench.until('the window is full', () => bench.sink.inFlight === PUBLISH_WINDOW);
+    let isDrained = false;
+    const drained = bench.publisher.drained().then(() => {
+      isDrained = true;
+    });
+    expect(bench.publisher.publishedThrough).to.equal(0);
+    while (bench.publisher.unpublished > 0) {
+      expect(isDrained).to.equal(false);
+      const before = bench.sink.published;
+      bench.sink.release();
+      await bench.until('it goes on', () => bench.publisher.unpublished === 0 || bench.sink.published > before);
+    }
+    await drained;
+    expect(bench.sink.inFlightMax).to.equal(PUBLISH_WINDOW);
+    expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 2_500));
+  });
+
+  it('keeps a bounded number in memory and reads the rest from the log', async () => {
+    bench = new PublisherBench();
+    watchPrefix();
+    bench.sink.fate = () => 'held';
+    const total = 3 * MEMORY_EVENTS_MAX;
+    for (let count = 0; count < total; count += 256) bench.append(256);
+    bench.sink.fate = () => 'confirmed';
+    bench.sink.release();
+    await bench.allPublished();
+    expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, total));
+    expect(bench.log.eventsRead).to.be.at.least(total - MEMORY_EVENTS_MAX - PUBLISH_WINDOW);
+    const read = bench.log.eventsRead;
+    bench.append(10);
+    await bench.allPublished();
+    expect(bench.log.eventsRead, 'from memory again').to.equal(read);
+  });
+
+  it('stops at once, also where the connection takes nothing more, and leaves the rest in the log', async () => {
+    bench = new PublisherBench();
+    bench.sink.fate = () => 'held';
+    bench.sink.isBlocked = true;
+    bench.append(10);
+    await bench.until('it waits for the connection', () => bench.sink.inFlight === 10);
+    const drained = bench.publisher.drained();
+    await bench.publisher.stop();
+    await drained;
+    expect(bench.publisher.publishedThrough).to.equal(0);
+    expect(bench.sink.closed).to.equal(1);
+  });
+
+  it('publishes everything, first copies in order, whatever befalls it', async function () {
+    this.timeout(60_000);
+    const troubles = fc.array(
+      fc.record({ at: fc.nat(600), outcome: fc.constantFrom<PublishOutcome>('refused', 'returned', 'lost') }),
+      { maxLength: 3 },
+    );
+    const appends = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 6 });
+    await fc.assert(
+      fc.asyncProperty(troubles, appends, fc.boolean(), async (planned, sizes, away) => {
+        bench = new PublisherBench({ written: 50, publishedThrough: 20 });
+        watchPrefix();
+        bench.sink.away = away ? 1 : 0;
+        // A queue that refuses goes on doing so until everything under way has been refused.
+        let failing: PublishOutcome | null = null;
+        bench.sink.fate = (_event, n, inFlight) => {
+          const planted = planned.find(({ at }) => at === n);
+          if (planted !== undefined) failing = planted.outcome;
+          else if (inFlight === 0) failing = null;
+          return failing ?? 'confirmed';
+        };
+        for (const size of sizes) {
+          bench.append(size);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        await bench.allPublished();
+        const total = 50 + sizes.reduce((sum, size) => sum + size, 0);
+        expect(bench.sink.firstCopies).to.deep.equal(idsOf(21, total));
+        await bench.publisher.stop();
+      }),
+      { numRuns: 25 },
+    );
+  });
+});

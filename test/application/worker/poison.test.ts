@@ -1,0 +1,140 @@
+import { expect } from 'chai';
+import { CaslDecisionPoint } from '../../../src/adapters/casl/default-policy.js';
+import type { BatchItem } from '../../../src/application/batch/batch-item.js';
+import { BatchDecider } from '../../../src/application/batch/decide-batch.js';
+import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
+import { StoreError } from '../../../src/application/ports/command-store.js';
+import { create, GROUP, send } from '../drafts.js';
+import { Lab, POISON_ATTEMPTS, range } from './lab.js';
+
+const BATCH = 256;
+
+/** Fails, as a bug would, whenever the planted command is among those it is to decide. */
+class StumblingDecider extends BatchDecider {
+  override decide(...[items, facts, settings]: Parameters<BatchDecider['decide']>) {
+    const isPlanted = ({ delivery }: BatchItem) => delivery.incoming.messageId === 'planted';
+    if (items.some(isPlanted)) throw new TypeError('a bug');
+    return super.decide(items, facts, settings);
+  }
+}
+
+describe('A poisoned command', () => {
+  let lab: Lab;
+  afterEach(() => lab?.close());
+
+  const plantedAt = (index: number) =>
+    range(0, BATCH - 1).map((number) =>
+      send('alice', GROUP, `text ${number}`, {}, { commandId: number === index ? 'planted' : `c${number}` }),
+    );
+  const others = (index: number) => range(0, BATCH - 1).filter((number) => number !== index);
+
+  async function expectBuriedAlone(index: number): Promise<void> {
+    await lab.given(create('alice', GROUP, []));
+    const commands = plantedAt(index);
+    lab.publish(...commands);
+    await lab.until('the neighbours are answered', () => lab.receipts.length === BATCH);
+    await lab.until('it is dead-lettered', () => lab.transport.keptDeadLetters().length === 1);
+
+    expect(lab.store.tried[1], 'all of them came as one batch').to.have.length(BATCH);
+    const alone = lab.store.tried.filter((ids) => ids.length === 1 && ids[0] === 'planted');
+    expect(alone).to.have.length(POISON_ATTEMPTS);
+    expect([...new Set(lab.store.counted)], 'nobody else was counted').to.deep.equal(['default alice planted']);
+
+    const [buried] = lab.transport.keptDeadLetters();
+    expect(buried?.headers['x-parley-reason']).to.equal('poison');
+    expect(buried?.messageId).to.equal('planted');
+    expect(buried?.body).to.deep.equal(Buffer.from(JSON.stringify(commands[index]?.body)));
+
+    expect(lab.receipts.slice(1).map(({ commandId }) => commandId)).to.deep.equal(
+      others(index).map((number) => `c${number}`),
+    );
+    expect(lab.receipts.every(({ status, replayed }) => status === 'accepted' && !replayed)).to.equal(true);
+    expect(lab.bodies(GROUP)).to.deep.equal(others(index).map((number) => `text ${number}`));
+    expect(lab.sequences(GROUP)).to.deep.equal(range(1, BATCH));
+    expect(lab.world.attempts.size, 'nothing is kept of it').to.equal(0);
+
+    await lab.given(send('alice', GROUP, 'and on'));
+    await lab.published();
+    expect(lab.events.map(({ id }) => id)).to.deep.equal(range(1, BATCH + 1).map((sequence) => `${GROUP}/${sequence}`));
+    expect(await lab.nothingLeft(), 'everything was acknowledged').to.equal(true);
+  }
+
+  for (const index of [0, 137, BATCH - 1])
+    it(`that the store refuses is found alone among ${BATCH} (number ${index}), tried ${POISON_ATTEMPTS} times and buried`, async () => {
+      lab = await Lab.open();
+      lab.store.writing = ({ receipts }) => {
+        if (receipts.some(({ commandId }) => commandId === 'planted')) throw new StoreError('refused', 'planted');
+      };
+      await expectBuriedAlone(index);
+      expect(lab.troubles, 'that is no trouble of the store').to.deep.equal([]);
+    });
+
+  it('that brings out a bug in deciding is buried alone as well', async () => {
+    const decider = new StumblingDecider(new PolicyEnforcementPoint(new CaslDecisionPoint()));
+    lab = await Lab.open({ decider });
+    await expectBuriedAlone(200);
+    const [buried] = lab.transport.keptDeadLetters();
+    expect(buried?.headers['x-parley-detail']).to.equal('fails alone: TypeError');
+  });
+
+  it('is buried with the class of its failure, never with its words: they may quote a text', async () => {
+    lab = await Lab.open();
+    await lab.given(create('alice', GROUP, []));
+    lab.store.writing = ({ messages }) => {
+      if (messages.length > 0) throw new StoreError('refused', 'the text hush-hush', { cause: new Error('hush-hush') });
+    };
+    lab.publish(send('alice', GROUP, 'hush-hush'));
+    await lab.until('it is dead-lettered', () => lab.transport.keptDeadLetters().length === 1);
+    const [buried] = lab.transport.keptDeadLetters();
+    expect(buried?.headers['x-parley-detail']).to.equal('fails alone: StoreError');
+  });
+});
+
+describe('A command that came back after crashes', () => {
+  const KEY = '0 default alice suspect';
+  let lab: Lab;
+  beforeEach(async () => {
+    lab = await Lab.open();
+    await lab.given(create('alice', GROUP, []));
+    lab.source.deliveryCountOf = ({ messageId }) => (messageId === 'suspect' ? 2 : undefined);
+  });
+  afterEach(() => lab?.close());
+
+  const suspect = send('alice', GROUP, 'suspect', {}, { commandId: 'suspect' });
+  const neighbours = [send('alice', GROUP, 'before'), send('alice', GROUP, 'after')] as const;
+
+  it('is taken alone, in its place, and forgotten once it has succeeded', async () => {
+    lab.world.attempts.set(KEY, POISON_ATTEMPTS - 1);
+    await lab.given(neighbours[0], suspect, neighbours[1]);
+    expect(lab.bodies(GROUP)).to.deep.equal(['before', 'suspect', 'after']);
+    expect(lab.store.tried.slice(1).map((ids) => ids.length)).to.deep.equal([1, 1, 1]);
+    expect(lab.store.counted).to.deep.equal(['default alice suspect']);
+    expect(lab.world.attempts.size).to.equal(0);
+  });
+
+  it('is buried without another try once its tries are used up', async () => {
+    lab.world.attempts.set(KEY, POISON_ATTEMPTS);
+    lab.publish(neighbours[0], suspect, neighbours[1]);
+    await lab.until('the neighbours are answered', () => lab.receipts.length === 3);
+    expect(lab.reasonsBuried()).to.deep.equal(['poison']);
+    expect(lab.bodies(GROUP)).to.deep.equal(['before', 'after']);
+    expect(lab.store.tried.flat()).not.to.include('suspect');
+    expect(lab.world.attempts.size).to.equal(0);
+  });
+
+  it('is counted before each try, so that the count outlives a crash', async () => {
+    let countAtTry: number | undefined;
+    lab.store.before = () => {
+      countAtTry ??= lab.world.attempts.get(KEY);
+    };
+    await lab.given(suspect);
+    expect(countAtTry).to.equal(1);
+  });
+
+  it('is no suspect after the first return: that may have been a neighbour', async () => {
+    lab.source.deliveryCountOf = () => 1;
+    await lab.given(neighbours[0], suspect, neighbours[1]);
+    expect(lab.store.counted).to.deep.equal([]);
+    expect(lab.store.tried.at(-1)).to.have.length(3);
+  });
+});

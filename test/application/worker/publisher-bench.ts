@@ -1,0 +1,90 @@
+/** An event publisher on a log of plain messages and a scripted sink. */
+import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
+import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
+import type { EventLog, LoggedEvent, Recipients } from '../../../src/application/ports/event-log.js';
+import { EventPublisher } from '../../../src/application/worker/event-publisher.js';
+import { eventually } from '../../support/eventually.js';
+import { GROUP } from '../drafts.js';
+import { logged, message } from '../logged-events.js';
+import { range } from './lab.js';
+import { ScriptedSink } from './scripted-sink.js';
+
+const WITHIN_MS = 15_000;
+const quiet = () => undefined;
+const observer = {
+  ...{ commandAnswered: quiet, batchCommitted: quiet, stageTook: quiet, eventSettled: quiet },
+  ...{ deadLettered: quiet, rerouted: quiet, transactionFailed: quiet, tookOver: quiet },
+};
+
+/** Counts what is read from the log. */
+class CountedLog implements EventLog {
+  eventsRead = 0;
+  /** The next so many reads fail. */
+  readsToFail = 0;
+
+  constructor(private readonly log: EventLog) {}
+
+  storeId(): Promise<string> {
+    return this.log.storeId();
+  }
+
+  async readEvents(partition: number, after: number, limit: number): Promise<LoggedEvent[]> {
+    if (this.readsToFail > 0) {
+      this.readsToFail -= 1;
+      throw new Error('the log cannot be read');
+    }
+    const events = await this.log.readEvents(partition, after, limit);
+    this.eventsRead += events.length;
+    return events;
+  }
+
+  recipients(chatIds: readonly string[], max: number): Promise<Map<string, Recipients>> {
+    return this.log.recipients(chatIds, max);
+  }
+}
+
+export class PublisherBench {
+  readonly sink = new ScriptedSink();
+  readonly log: CountedLog;
+  readonly publisher: EventPublisher;
+  private readonly events: LoggedEvent[] = [];
+
+  /** `written`: so many events are in the log already, the first `publishedThrough` of them published. */
+  constructor({ written = 0, publishedThrough = 0 } = {}) {
+    const world = new MemoryWorld();
+    world.log.set(0, this.events);
+    this.log = new CountedLog(new MemoryEventLog(world));
+    this.write(written);
+    const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+    const render = { storeId: world.storeId, recipientsMax: 10 };
+    const deps = { log: this.log, sink: this.sink, observer, logger, render };
+    this.publisher = new EventPublisher(0, deps, { position: written, publishedThrough });
+  }
+
+  /** Commits so many more events and hands them to the publisher. */
+  append(count: number): void {
+    this.publisher.append(this.write(count));
+  }
+
+  async allPublished(): Promise<void> {
+    const what = 'everything is published';
+    await eventually(() => this.publisher.unpublished === 0, { within: WITHIN_MS, what });
+  }
+
+  until(what: string, check: () => boolean): Promise<boolean> {
+    return eventually(check, { within: WITHIN_MS, what });
+  }
+
+  private write(count: number): LoggedEvent[] {
+    const from = this.events.length + 1;
+    const fresh = range(from, from + count - 1).map((position) =>
+      logged({ type: 'message.created', message }, { partition: 0, position, sequence: position }),
+    );
+    this.events.push(...fresh);
+    return fresh;
+  }
+}
+
+export function idsOf(from: number, through: number): string[] {
+  return range(from, through).map((sequence) => `${GROUP}/${sequence}`);
+}

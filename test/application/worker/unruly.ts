@@ -1,0 +1,104 @@
+/** The in-memory store and the in-process source, made to misbehave where a test says so. */
+import type { MemoryCommandStore } from '../../../src/adapters/memory/memory-command-store.js';
+import type {
+  BatchRequest,
+  BatchResult,
+  BatchWrites,
+  CommandStore,
+  Facts,
+} from '../../../src/application/ports/command-store.js';
+import type {
+  CommandSource,
+  Delivery,
+  Subscription,
+  SubscriptionHandlers,
+} from '../../../src/application/ports/transport.js';
+import type { IncomingCommand } from '../../../src/contract/delivery.js';
+
+/** A real store underneath: what is not made to fail takes effect. Each hook may throw a `StoreError`. */
+export class UnrulyStore implements CommandStore {
+  /** Before anything is done. */
+  before: (request: BatchRequest) => void | Promise<void> = () => undefined;
+  /** In the transaction: nothing is written if it throws. */
+  writing: (writes: BatchWrites) => void = () => undefined;
+  /** After the commit. */
+  after: () => void = () => undefined;
+  /** The command ids of each transaction that was tried, in order. */
+  readonly tried: string[][] = [];
+  /** The command of each attempt that was counted, in order. */
+  readonly counted: string[] = [];
+
+  constructor(private readonly store: MemoryCommandStore) {}
+
+  async transact<T>(
+    request: BatchRequest,
+    decide: (facts: Facts) => { writes: BatchWrites; value: T },
+  ): Promise<BatchResult<T>> {
+    this.tried.push(request.keys.receipts.map(({ commandId }) => commandId));
+    await this.before(request);
+    const result = await this.store.transact(request, (facts) => {
+      const decided = decide(facts);
+      this.writing(decided.writes);
+      return decided;
+    });
+    this.after();
+    return result;
+  }
+
+  countAttempt(partition: number, commandKey: string): Promise<number> {
+    this.counted.push(commandKey);
+    return this.store.countAttempt(partition, commandKey);
+  }
+
+  forgetAttempts(partition: number, commandKey: string): Promise<void> {
+    return this.store.forgetAttempts(partition, commandKey);
+  }
+
+  pruneReceipts(before: Date, limit: number): Promise<number> {
+    return this.store.pruneReceipts(before, limit);
+  }
+}
+
+/** A command of this type is handed over as the marker of ring repair 1. */
+export const MARKER_TYPE = 'test.ring-marker';
+
+/** Hands deliveries on with the delivery count that a test makes up, and loses subscriptions on demand. */
+export class UnrulySource implements CommandSource {
+  deliveryCountOf: (incoming: IncomingCommand) => number | undefined = () => undefined;
+  readonly rerouted: Delivery[] = [];
+  /** The next so many attempts to reroute fail. */
+  reroutesToFail = 0;
+  private current: { subscription: Subscription; handlers: SubscriptionHandlers } | null = null;
+
+  constructor(private readonly source: CommandSource) {}
+
+  async subscribe(partition: number, prefetch: number, handlers: SubscriptionHandlers): Promise<Subscription> {
+    const subscription = await this.source.subscribe(partition, prefetch, {
+      onLost: (cause) => handlers.onLost(cause),
+      onDelivery: (delivery) => {
+        const { incoming } = delivery;
+        const deliveryCount = this.deliveryCountOf(incoming) ?? delivery.deliveryCount;
+        handlers.onDelivery({ ...delivery, deliveryCount, ringMarker: incoming.type === MARKER_TYPE ? 1 : null });
+      },
+    });
+    this.current = { subscription, handlers };
+    return subscription;
+  }
+
+  /** As when a channel ends by itself: everything unacknowledged goes back. */
+  async lose(): Promise<void> {
+    const { current } = this;
+    if (current === null) throw new Error('nobody subscribes');
+    this.current = null;
+    await current.subscription.close();
+    current.handlers.onLost(new Error('the channel was lost'));
+  }
+
+  async reroute(delivery: Delivery): Promise<void> {
+    if (this.reroutesToFail > 0) {
+      this.reroutesToFail -= 1;
+      throw new Error('the broker did not take it');
+    }
+    this.rerouted.push(delivery);
+  }
+}

@@ -1,0 +1,189 @@
+/** docs/operating.md names the least that each user needs at the broker and in the database. Here it is all they get, and everything works. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import pg from 'pg';
+import { migrate } from '../../src/infrastructure/migrations.js';
+import { startProcess, type TestProcess } from '../support/processes.js';
+import {
+  emptyDatabase,
+  freshVhost,
+  migrationsFolder,
+  projectFolder,
+  rabbitmq,
+  scratchFolder,
+} from '../support/services.js';
+
+const TEST_TIMEOUT_MS = 120_000;
+const PASSWORD = 'only-for-this-test';
+const guide = readFileSync(join(projectFolder, 'docs', 'operating.md'), 'utf8');
+
+/** `rabbitmqctl set_permissions <user> '<configure>' '<write>' '<read>'`, as the guide has it. */
+function brokerPermissions(): Map<string, { configure: string; write: string; read: string }> {
+  const lines = guide.matchAll(/^rabbitmqctl set_permissions (\S+) '(.*)' '(.*)' '(.*)'$/gm);
+  return new Map(
+    [...lines].map(([, user = '', configure = '', write = '', read = '']) => [user, { configure, write, read }]),
+  );
+}
+
+/** The guide's statements, with roles and database of this test's own. */
+function databaseStatements(suffix: string): string {
+  const block = /```sql\n(CREATE ROLE[\s\S]*?)```/.exec(guide)?.[1] ?? expect.fail('no statements in the guide');
+  return block.replace(/\bparley_(owner|worker|api)\b/g, `parley_$1_${suffix}`).replaceAll("'…'", `'${PASSWORD}'`);
+}
+
+describe('With the least rights that the guide names', function () {
+  this.timeout(TEST_TIMEOUT_MS);
+  const cleanUps: (() => Promise<void>)[] = [];
+  let amqpUrl = (_user: string): string => '';
+  let worker: TestProcess;
+  let api: TestProcess;
+  let databaseUrl = '';
+
+  before(async function () {
+    if ((await rabbitmq()).node === undefined) this.skip(); // users can be made only at a node of our own
+    const suffix = Math.random().toString(36).slice(2, 8);
+    amqpUrl = await makeBrokerUsers(suffix);
+    const urls = await makeDatabaseRoles(suffix);
+    databaseUrl = urls.owner;
+    const common = { CHAT_NAMESPACE: 'chat', COMMAND_PARTITIONS: '2', HOST: '127.0.0.1', LOG_FORMAT: 'json' };
+    worker = await startProcess({
+      args: ['worker'],
+      env: { ...common, AMQP_URL: amqpUrl('parley'), DATABASE_URL: urls.worker },
+    });
+    await worker.ready();
+    api = await startProcess({
+      args: ['api'],
+      env: { ...common, AMQP_URL: amqpUrl('parley'), DATABASE_URL: urls.api, JWT_SECRET: PASSWORD.repeat(3) },
+    });
+    await api.ready();
+  });
+
+  after(async () => {
+    await Promise.all([worker?.stop(), api?.stop()]);
+    for (const cleanUp of cleanUps) await cleanUp();
+  });
+
+  async function makeBrokerUsers(suffix: string): Promise<(user: string) => string> {
+    const { url, remove } = await freshVhost();
+    const { node } = await rabbitmq();
+    const vhost = new URL(url).pathname.slice(1);
+    const manage = async (method: string, path: string, body?: object) => {
+      const response = await fetch(`http://127.0.0.1:${node?.managementPort}/api/${path}`, {
+        method,
+        headers: { authorization: `Basic ${btoa('guest:guest')}`, 'content-type': 'application/json' },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      });
+      if (!response.ok) throw new Error(`${method} ${path}: ${response.status}`);
+    };
+    const permissions = brokerPermissions();
+    expect([...permissions.keys()]).to.have.members(['parley', 'gateway', 'dispatcher']);
+    for (const [user, rights] of permissions) {
+      await manage('PUT', `users/${user}-${suffix}`, { password: PASSWORD, tags: '' });
+      await manage('PUT', `permissions/${vhost}/${user}-${suffix}`, rights);
+      cleanUps.push(() => manage('DELETE', `users/${user}-${suffix}`));
+    }
+    cleanUps.push(remove);
+    return (user) => {
+      const own = new URL(url);
+      own.username = `${user}-${suffix}`;
+      own.password = PASSWORD;
+      return own.href;
+    };
+  }
+
+  async function makeDatabaseRoles(suffix: string): Promise<{ owner: string; worker: string; api: string }> {
+    const url = new URL(await emptyDatabase());
+    const as = (role: string) => {
+      const own = new URL(url);
+      own.username = `parley_${role}_${suffix}`;
+      own.password = PASSWORD;
+      return own.href;
+    };
+    const statements = databaseStatements(suffix).split(/^-- .*migrat.*$/m);
+    expect(statements).to.have.length(2);
+    const [first = '', second = ''] = statements;
+    await execute(url.href, first.replaceAll('DATABASE parley', `DATABASE ${url.pathname.slice(1)}`));
+    await migrate({ url: as('owner'), folder: migrationsFolder });
+    await execute(as('owner'), second);
+    return { owner: as('owner'), worker: as('worker'), api: as('api') };
+  }
+
+  async function execute(url: string, statements: string): Promise<void> {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      await client.query(statements);
+    } finally {
+      await client.end();
+    }
+  }
+
+  function run(example: string, user: string): Promise<TestProcess> {
+    const script = join(projectFolder, 'dist', 'examples', `${example}.js`);
+    return startProcess({
+      script,
+      env: { AMQP_URL: amqpUrl(user), CHAT_NAMESPACE: 'chat' },
+      cwd: scratchFolder('least'),
+    });
+  }
+
+  it('a gateway publishes commands and gets receipts, and a dispatch worker gets the events', async () => {
+    const dispatcher = await run('dispatch-worker', 'dispatcher');
+    await dispatcher.line(/^consuming/);
+    const gateway = await run('producer', 'gateway');
+    expect((await gateway.ended).code, gateway.output).to.equal(0);
+    await dispatcher.line(/^message\.created .*\/2 /);
+    expect((await dispatcher.stop()).code).to.equal(0);
+  });
+
+  it('a gateway cannot read events, and a dispatch worker cannot publish commands', async () => {
+    const reader = await run('dispatch-worker', 'gateway');
+    await reader.line(/ACCESS.REFUSED/i);
+    await reader.stop();
+    const publisher = await run('producer', 'dispatcher');
+    expect((await publisher.ended).code).to.not.equal(0);
+    expect(publisher.output).to.match(/ACCESS.REFUSED/i);
+  });
+
+  it('REST takes a command and answers queries', async () => {
+    const token = await startProcess({ args: ['token', '--actor', 'alice'], env: { JWT_SECRET: PASSWORD.repeat(3) } });
+    await token.ended;
+    const headers = { authorization: `Bearer ${token.stdout[0]}`, 'content-type': 'application/json' };
+    const ask = (path: string, init: RequestInit = {}) =>
+      fetch(`http://127.0.0.1:${api.env.PORT}/v1/${path}`, { ...init, headers });
+    const created = await ask('chats', { method: 'POST', body: JSON.stringify({ kind: 'group', memberIds: ['bob'] }) });
+    expect(created.status, await created.clone().text()).to.equal(201);
+    const { chatId, commandId } = (await created.json()) as { chatId: string; commandId: string };
+    for (const path of [
+      'chats',
+      `chats/${chatId}`,
+      `chats/${chatId}/members`,
+      `chats/${chatId}/messages`,
+      `chats/${chatId}/events`,
+      `receipts/${commandId}`,
+      'users/alice',
+    ])
+      expect((await ask(path)).status, path).to.equal(200);
+  });
+
+  it('nobody but the owner of the tables changes their shape, and REST changes no chat', async () => {
+    const { DATABASE_URL: asWorker = '' } = worker.env;
+    const { DATABASE_URL: asApi = '' } = api.env;
+    for (const url of [asWorker, asApi]) {
+      await refused(url, 'DROP TABLE receipts');
+      await refused(url, 'DELETE FROM chat_events');
+      await refused(url, 'CREATE TABLE mine (id int)');
+    }
+    for (const table of ['chats', 'messages', 'members', 'receipts']) await refused(asApi, `DELETE FROM ${table}`);
+    await execute(databaseUrl, 'ALTER TABLE receipts ADD COLUMN probe int; ALTER TABLE receipts DROP COLUMN probe');
+  });
+
+  async function refused(url: string, statement: string): Promise<void> {
+    const error = await execute(url, statement).then(
+      () => null,
+      (failure: { code?: string }) => failure,
+    );
+    expect(error?.code, statement).to.equal('42501');
+  }
+});
