@@ -167,6 +167,7 @@ async function run(): Promise<{ table: string; isClosed: boolean }> {
   });
 
   const before = cpuSeconds();
+  const stagesBefore = await stages();
   const pick = zipf(chatCount);
   const body = 'x'.repeat(BODY_BYTES);
   const bar = process.stderr.isTTY
@@ -190,6 +191,11 @@ async function run(): Promise<{ table: string; isClosed: boolean }> {
   bar?.update(messages);
   bar?.stop();
   const after = cpuSeconds();
+  const stagesAfter = await stages();
+  const mean = (index: number) => {
+    const [from, to] = [stagesBefore[index], stagesAfter[index]];
+    return from && to ? ((to.sum - from.sum) / Math.max(1, to.count - from.count)).toFixed(1) : '';
+  };
   await connection.close();
   await dispatchConnection.close();
 
@@ -211,6 +217,8 @@ async function run(): Promise<{ table: string; isClosed: boolean }> {
     ['CPU-seconds per million: worker', cpu('worker')],
     ['CPU-seconds per million: PostgreSQL', cpu('postgres')],
     ['CPU-seconds per million: RabbitMQ', cpu('rabbitmq')],
+    ['commands a batch', mean(0)],
+    ['a batch: reading / transaction', `${mean(1)} / ${mean(2)} ms`],
     [
       'ledger',
       isClosed
@@ -220,6 +228,17 @@ async function run(): Promise<{ table: string; isClosed: boolean }> {
   ];
   const width = Math.max(...lines.map(([name = '']) => name.length));
   return { table: lines.map(([name = '', value = '']) => `${name.padEnd(width)}  ${value}`).join('\n'), isClosed };
+}
+
+/** Batch size, decoding and transaction, from the first worker's metrics. */
+async function stages() {
+  const [worker] = workers;
+  if (worker === undefined) return [];
+  return [
+    await worker.histogram('parley_batch_commands'),
+    await worker.histogram('parley_stage_duration_milliseconds', 'stage="decode"'),
+    await worker.histogram('parley_stage_duration_milliseconds', 'stage="transaction"'),
+  ];
 }
 
 /** CPU-seconds used so far, by kind of process, children included. */

@@ -7,6 +7,8 @@ const READY_TIMEOUT_MS = 20_000;
 
 export interface WorkerProcess {
   pid: number;
+  /** Sum and count of a histogram, over all its labels but the ones given. */
+  histogram(name: string, labels?: string): Promise<{ sum: number; count: number }>;
   stop(): Promise<void>;
 }
 
@@ -32,6 +34,15 @@ export async function startWorkerProcess(
   }
   return {
     pid: child.pid ?? 0,
+    histogram: async (name, labels = '') => {
+      const text = await (await fetch(`http://127.0.0.1:${env.OPS_PORT}/metrics`)).text();
+      const total = (suffix: string) =>
+        text
+          .split('\n')
+          .filter((line) => line.startsWith(`${name}_${suffix}`) && line.includes(labels))
+          .reduce((sum, line) => sum + Number(line.split(' ')[1]), 0);
+      return { sum: total('sum'), count: total('count') };
+    },
     stop: async () => {
       child.kill('SIGTERM');
       await ended;

@@ -19,12 +19,13 @@ last_sequence = {}
 
 def take(channel, method, _properties, body):
     event = json.loads(body)
-    chat, sequence = event["partitionkey"], event.get("sequence")  # profiles and refusals have no sequence
+    # A store set back to a backup numbers anew, under another source. Profiles and refusals have no sequence.
+    chat, sequence = (event["source"], event["partitionkey"]), event.get("sequence")
     last = last_sequence.get(chat)
     if sequence is None or last is None or int(sequence) > last:
         if sequence is not None:
             if last is not None and int(sequence) > last + 1:
-                print(f"GAP in chat {chat}: {sequence} follows {last}")
+                print(f"GAP in chat {chat[1]}: {sequence} follows {last}")
             last_sequence[chat] = int(sequence)
         print(event["type"], event["id"], "for", event["data"].get("recipients"), flush=True)
     channel.basic_ack(method.delivery_tag)

@@ -98,7 +98,7 @@ export async function runServices(services: Iterable<Service>, options: ProcessO
   await stopAll(running, fail);
 
   process.exitCode = exitCode;
-  logger.info('stopped', { exitCode });
+  if (startFault === undefined) logger.info('stopped', { exitCode });
   await logger.close();
   for (const name of signals) process.off(name, onSignal);
   process.off('uncaughtException', onFatal);

@@ -9,10 +9,23 @@ export class StartFault extends Error {
   }
 }
 
-/** For `.catch(…)` behind what fails with one line for people; a defect of ours stays what it is. */
-export function rethrowAsStartFault(error: unknown): never {
+/**
+ * For `.catch(…)` behind what fails with one line for people, which `about` introduces; a defect of ours stays what it is.
+ */
+export function rethrowAsStartFault(error: unknown, about?: string): never {
   if (error instanceof StartFault || !(error instanceof Error) || isDefect(error)) throw error;
-  throw new StartFault([error.message.trim().replace(/\s*\n\s*/g, ' ')], { cause: error });
+  throw new StartFault([about === undefined ? oneLine(error) : `${about}: ${oneLine(error)}`], { cause: error });
+}
+
+function oneLine(error: Error & { code?: unknown }): string {
+  // Where a name has several addresses and none of them answers, the error itself says nothing.
+  const texts = error instanceof AggregateError ? error.errors.map(messageOf) : [messageOf(error)];
+  const text = texts.filter((each) => each !== '').join('; ') || String(error.code ?? error.name);
+  return text.trim().replace(/\s*\n\s*/g, ' ');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** The language's own errors; those of Node's I/O carry a code. */

@@ -60,7 +60,9 @@ function* devServices(
   const databaseUrl = settings.databaseUrl ?? own.postgres?.url ?? '';
   const amqpUrl = settings.amqpUrl ?? own.rabbitmq?.url;
   yield service('migrations', async () => {
-    await migrate({ url: databaseUrl, folder: migrationsFolder }).catch(rethrowAsStartFault);
+    await migrate({ url: databaseUrl, folder: migrationsFolder }).catch((error: unknown) =>
+      rethrowAsStartFault(error, 'the database could not be migrated'),
+    );
   });
   const workerId = newWorkerId();
   const placement = amqpUrl === undefined ? 'in-process' : 'ring';

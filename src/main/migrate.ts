@@ -13,7 +13,7 @@ export async function runMigrate(): Promise<void> {
     folder: migrationsFolder,
     // The applied ones are said once, below.
     log: (message, { unknown }) => unknown !== undefined && console.error(`parley: ${message}: ${String(unknown)}`),
-  }).catch(rethrowAsStartFault);
+  }).catch((error: unknown) => rethrowAsStartFault(error, 'the database could not be migrated'));
   console.log(applied.length === 0 ? 'nothing to apply' : `applied ${applied.join(', ')}`);
 }
 

@@ -70,6 +70,8 @@ export function endpoint<O extends RestOperationName>(
         resolve(problemAnswer('unavailable', { detail: 'this took too long' }));
       }, timeLimitMs);
     });
+    // Nobody waits any more for the answer to a connection that is gone.
+    response.once('close', () => clearTimeout(timer));
     const inTime = answer(request, response).catch((cause: unknown) => failureAnswer(cause, logger, fields));
     const given = await Promise.race([inTime, late]);
     clearTimeout(timer);

@@ -81,7 +81,9 @@ function describe(error: unknown): string {
   const code = property(error, 'code');
   // Prisma's messages begin with an empty line or two.
   const message = error.message.trim().replace(/\s*\n\s*/g, ' ');
-  return typeof code === 'string' ? `${code}: ${message}` : message;
+  // Raw queries wrap what happened in words about themselves.
+  const inner = /^Invalid `prisma\..*? Message: `(.*)`$/.exec(message)?.[1] ?? message;
+  return typeof code === 'string' ? `${code}: ${inner}` : inner;
 }
 
 function property(value: unknown, name: string): unknown {

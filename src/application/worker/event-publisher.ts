@@ -91,7 +91,8 @@ export class EventPublisher {
     if (last === undefined) return;
     this.recipients.noteCommitted(events);
     const room = this.memory.length + events.length <= MEMORY_EVENTS_MAX;
-    const follows = (this.memory.at(-1)?.position ?? this.sent) === this.committed;
+    // Contiguous in itself is enough: what lies before it is read from the log.
+    const follows = (this.memory.at(-1)?.position ?? this.committed) === this.committed;
     if (room && follows) for (const event of events) this.memory.push(event);
     this.committed = last.position;
     this.wakeUp.wake();

@@ -31,6 +31,21 @@ describe('The publisher of events', () => {
     expect(bench.log.eventsRead).to.equal(0);
   });
 
+  it('goes on from memory with what is appended while it looks up the recipients', async () => {
+    bench = new PublisherBench();
+    let tell: () => void = () => undefined;
+    bench.log.members = new Promise((resolve) => {
+      tell = resolve;
+    });
+    bench.append(10);
+    await new Promise((resolve) => setImmediate(resolve));
+    bench.append(10);
+    tell();
+    await bench.allPublished();
+    expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 20));
+    expect(bench.log.eventsRead).to.equal(0);
+  });
+
   it('begins with what the log holds beyond the published prefix, then goes on from memory', async () => {
     bench = new PublisherBench({ written: 500, publishedThrough: 200 });
     watchPrefix();

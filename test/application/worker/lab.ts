@@ -32,7 +32,10 @@ export interface LabOptions {
   proofGraceSeconds?: number;
   decider?: BatchDecider;
   sink?: EventSink;
+  /** Of an earlier worker; default: a new one. */
   world?: MemoryWorld;
+  /** How far the worker's clock is ahead. */
+  clockAheadMs?: number;
 }
 
 export function incomingOf({ type, body, commandId, properties }: Draft): IncomingCommand {
@@ -68,9 +71,6 @@ export class Lab {
   readonly troubles: boolean[] = [];
   /** What the observer heard, in order: `tookOver 0`, `failed refused`, … */
   readonly told: string[] = [];
-  /** How far the worker's clock is ahead. */
-  clockAheadMs = 0;
-
   private constructor(options: LabOptions) {
     const { partitions = 1, proof = null, proofGraceSeconds = 0, decider = newDecider() } = options;
     const { logger } = this.log;
@@ -81,7 +81,7 @@ export class Lab {
     this.transport.onEvent((event) => this.events.push(event));
     this.source = new UnrulySource(this.transport.source);
     const observer = this.observer();
-    const clock = () => new Date(Date.now() + this.clockAheadMs);
+    const clock = () => new Date(Date.now() + (options.clockAheadMs ?? 0));
     const onStoreTrouble = (error: StoreError | null) => this.troubles.push(error !== null);
     const { store, world, registry } = this;
     const runnerDeps = { store, decider, observer, logger, clock, onStoreTrouble };

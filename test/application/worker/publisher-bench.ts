@@ -21,6 +21,8 @@ class CountedLog implements EventLog {
   eventsRead = 0;
   /** The next so many reads fail. */
   readsToFail = 0;
+  /** Members are told only once this has resolved. */
+  members: Promise<void> = Promise.resolve();
 
   constructor(private readonly log: EventLog) {}
 
@@ -38,7 +40,8 @@ class CountedLog implements EventLog {
     return events;
   }
 
-  recipients(chatIds: readonly string[], max: number): Promise<Map<string, Recipients>> {
+  async recipients(chatIds: readonly string[], max: number): Promise<Map<string, Recipients>> {
+    await this.members;
     return this.log.recipients(chatIds, max);
   }
 }

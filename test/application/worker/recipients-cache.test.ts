@@ -1,0 +1,105 @@
+import { expect } from 'chai';
+import type { EventLog, Recipients } from '../../../src/application/ports/event-log.js';
+import { RecipientsCache } from '../../../src/application/worker/recipients-cache.js';
+import type { DomainEvent } from '../../../src/domain/event.js';
+import { GROUP, OTHER_GROUP } from '../drafts.js';
+import { logged, message } from '../logged-events.js';
+
+const text = logged({ type: 'message.created', message });
+const elsewhere = logged({ type: 'message.created', message }, { chatId: OTHER_GROUP });
+const added = logged({ type: 'member.added', members: [{ userId: 'carol', role: 'member' }] });
+
+/** Members as the log tells them; the answers can be held back. */
+class HeldLog {
+  members: Record<string, string[]> = { [GROUP]: ['alice', 'bob'], [OTHER_GROUP]: ['dave'] };
+  readonly asked: string[][] = [];
+  private gate: Promise<void> = Promise.resolve();
+
+  hold(): () => void {
+    let release: () => void = () => undefined;
+    this.gate = new Promise((resolve) => {
+      release = resolve;
+    });
+    return release;
+  }
+
+  readonly log = {
+    recipients: async (chatIds: readonly string[], max: number): Promise<Map<string, Recipients>> => {
+      this.asked.push([...chatIds]);
+      const found = chatIds.flatMap((chatId): [string, Recipients][] => {
+        const memberIds = this.members[chatId];
+        if (memberIds === undefined) return [];
+        const memberCount = memberIds.length;
+        return [[chatId, { memberIds: memberCount > max ? null : [...memberIds], memberCount }]];
+      });
+      await this.gate;
+      return new Map(found);
+    },
+  } as unknown as EventLog; // only recipients are asked for
+}
+
+describe('The recipients of events', () => {
+  let held: HeldLog;
+  let cache: RecipientsCache;
+  beforeEach(() => {
+    held = new HeldLog();
+    cache = new RecipientsCache(held.log, 3);
+  });
+
+  const membersOf = async (event = text) => (await cache.lookUp([event])).get(event.chatId ?? '')?.memberIds;
+
+  it('are read once per chat, for many events at a time', async () => {
+    const found = await cache.lookUp([text, elsewhere, text, logged({ type: 'message.created', message })]);
+    expect([...found.keys()]).to.have.members([GROUP, OTHER_GROUP]);
+    await cache.lookUp([elsewhere, text]);
+    expect(held.asked).to.deep.equal([[GROUP, OTHER_GROUP]]);
+  });
+
+  const others: DomainEvent[] = [
+    added.event,
+    { type: 'member.removed', userId: 'bob', left: true },
+    { type: 'chat.created', kind: 'group', title: null, metadata: {}, members: [] },
+  ];
+  for (const event of others)
+    it(`are read again after ${event.type}, of that chat alone`, async () => {
+      await cache.lookUp([text, elsewhere]);
+      held.members[GROUP] = ['zoe'];
+      cache.noteCommitted([logged(event)]);
+      expect(await membersOf()).to.deep.equal(['zoe']);
+      await cache.lookUp([elsewhere]);
+      expect(held.asked).to.deep.equal([[GROUP, OTHER_GROUP], [GROUP]]);
+    });
+
+  it('are not read again after a message', async () => {
+    await membersOf();
+    cache.noteCommitted([text]);
+    await membersOf();
+    expect(held.asked).to.have.length(1);
+  });
+
+  it('that were read while they changed are not kept', async () => {
+    const release = held.hold();
+    const before = cache.lookUp([text, elsewhere]);
+    held.members[GROUP] = ['alice', 'bob', 'carol'];
+    cache.noteCommitted([added]);
+    release();
+    expect((await before).get(GROUP)?.memberIds).to.deep.equal(['alice', 'bob']);
+    expect(await membersOf()).to.deep.equal(['alice', 'bob', 'carol']);
+    await cache.lookUp([text, elsewhere]);
+    expect(held.asked, 'the other chat is kept').to.deep.equal([[GROUP, OTHER_GROUP], [GROUP]]);
+  });
+
+  it('are one more than may be listed, for the actor is left out afterwards; of more, the number alone', async () => {
+    held.members[GROUP] = ['a', 'b', 'c', 'd'];
+    expect(await membersOf()).to.deep.equal(['a', 'b', 'c', 'd']);
+    held.members[GROUP] = ['a', 'b', 'c', 'd', 'e'];
+    cache.noteCommitted([added]);
+    expect((await cache.lookUp([text])).get(GROUP)).to.deep.equal({ memberIds: null, memberCount: 5 });
+  });
+
+  it('of a chat that does not exist, and of events without a chat, are nobody', async () => {
+    const none = logged({ type: 'command.rejected', receipt: {} });
+    const unknown = logged({ type: 'message.created', message }, { chatId: 'nowhere' });
+    expect((await cache.lookUp([none, unknown])).size).to.equal(0);
+  });
+});

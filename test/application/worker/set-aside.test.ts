@@ -1,0 +1,136 @@
+import { expect } from 'chai';
+import { MemoryPartitionRegistry } from '../../../src/adapters/memory/memory-partition-registry.js';
+import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
+import { create, GROUP, OTHER_GROUP, send } from '../drafts.js';
+import { Lab, RETENTION_MS, range } from './lab.js';
+import { MARKER_TYPE } from './unruly.js';
+
+let lab: Lab;
+afterEach(() => lab?.close());
+
+/** From now on the chat belongs to another partition. */
+function moveAway(chatId: string): void {
+  const chat = lab.world.chats.get(chatId);
+  if (chat === undefined) throw new Error(`no chat ${chatId}`);
+  lab.world.chats.set(chatId, { ...chat, partition: 5 });
+}
+
+const marker = () => send('alice', GROUP, '', {}, { properties: { type: MARKER_TYPE } });
+const texts = (chatId: string, ...bodies: string[]) =>
+  bodies.map((body) => send('alice', chatId, body, {}, { commandId: body }));
+
+describe('A command that cannot be answered', () => {
+  it('is dead-lettered as malformed, untouched, and its neighbours go on in order', async () => {
+    lab = await Lab.open();
+    await lab.given(create('alice', GROUP, []));
+    const [one, two, three] = texts(GROUP, 'one', 'two', 'three');
+    if (one === undefined || two === undefined || three === undefined) throw new Error('three were asked for');
+    const bodies = [Buffer.from('{"actorId":'), Buffer.from([0xff, 0xfe]), Buffer.from('[]')];
+    lab.publish(one);
+    for (const body of bodies) lab.publish({ ...two, properties: { body } });
+    lab.publish(two, { ...two, properties: { messageId: undefined } }, three);
+    await lab.until('the neighbours are answered', () => lab.receipts.length === 4);
+
+    expect(lab.bodies(GROUP)).to.deep.equal(['one', 'two', 'three']);
+    expect(lab.reasonsBuried()).to.deep.equal(Array(4).fill('malformed'));
+    const buried = lab.transport.keptDeadLetters();
+    expect(buried.slice(0, 3).map(({ body }) => body)).to.deep.equal(bodies);
+    expect(buried[3]?.messageId).to.equal(undefined);
+    expect(lab.told.filter((word) => word === 'buried malformed')).to.have.length(4);
+    expect(await lab.nothingLeft(), 'everything was acknowledged').to.equal(true);
+  });
+
+  it('does not hold up a batch of nothing else, also as a suspect', async () => {
+    lab = await Lab.open();
+    lab.source.deliveryCountOf = () => 7;
+    lab.publish(...range(1, 3).map(() => send('alice', GROUP, '', {}, { properties: { body: Buffer.from('no') } })));
+    await lab.until('they are dead-lettered', () => lab.reasonsBuried().length === 3);
+    expect(await lab.nothingLeft()).to.equal(true);
+  });
+});
+
+describe("A command for another partition's chat", () => {
+  it('is dead-lettered as misrouted, has no effect and no receipt, and its neighbours go on', async () => {
+    lab = await Lab.open();
+    await lab.given(create('alice', GROUP, []), create('alice', OTHER_GROUP, []));
+    moveAway(OTHER_GROUP);
+    const [one, two] = texts(GROUP, 'one', 'two');
+    const [stray] = texts(OTHER_GROUP, 'stray');
+    if (one === undefined || two === undefined || stray === undefined) throw new Error('three were asked for');
+    lab.publish(one, stray, two);
+    await lab.until('the neighbours are answered', () => lab.receipts.length === 4);
+    const [buried] = lab.transport.keptDeadLetters();
+    expect(buried?.headers).to.include({
+      'x-parley-reason': 'misrouted',
+      'x-parley-detail': 'belongs to partition 5',
+    });
+    expect(lab.bodies(OTHER_GROUP)).to.deep.equal([]);
+    expect(lab.world.receipts.has('default alice stray')).to.equal(false);
+    expect(lab.sequences(GROUP)).to.deep.equal([1, 2, 3]);
+  });
+
+  it('is sent on while a ring repair has not passed through the queue, and dead-lettered after its marker', async () => {
+    lab = await Lab.open();
+    await lab.given(create('alice', GROUP, []));
+    moveAway(GROUP);
+    await lab.registry.repairRing(
+      async () => true,
+      async () => undefined,
+    );
+    // A repair comes with a reconnect: that is when the worker learns of it.
+    await lab.source.lose();
+    lab.source.reroutesToFail = 2;
+    lab.publish(...texts(GROUP, 'one', 'two'), create('alice', OTHER_GROUP, []), marker(), ...texts(GROUP, 'three'));
+    await lab.until('the last one is dead-lettered', () => lab.reasonsBuried().length === 1);
+
+    // A chat that is not known here may be another partition's as well, so it is sent on too.
+    expect(lab.source.rerouted.map(({ incoming }) => incoming.messageId).slice(0, 2)).to.deep.equal(['one', 'two']);
+    expect(lab.source.rerouted).to.have.length(3);
+    expect(lab.world.chats.has(OTHER_GROUP)).to.equal(false);
+    expect(lab.transport.keptDeadLetters()[0]?.messageId).to.equal('three');
+    expect(lab.world.partitions.get(0)?.ringSeen).to.equal(1);
+    expect(lab.told.filter((word) => word === 'rerouted')).to.have.length(3);
+    await lab.given(create('alice', OTHER_GROUP, []));
+    expect(await lab.nothingLeft()).to.equal(true);
+  });
+
+  it('is still sent on by the next owner, who has not met the marker either', async () => {
+    const world = new MemoryWorld();
+    await new MemoryPartitionRegistry(world).repairRing(
+      async () => true,
+      async () => undefined,
+    );
+    lab = await Lab.open({ world });
+    lab.publish(create('alice', GROUP, []));
+    await lab.until('it is sent on', () => lab.source.rerouted.length === 1);
+    lab.publish(marker());
+    await lab.given(create('alice', GROUP, []));
+  });
+});
+
+describe('A receipt', () => {
+  const once = create('alice', GROUP, [], {}, { commandId: 'once' });
+  const text = send('alice', GROUP, 'text', {}, { commandId: 'text' });
+
+  async function laterWorker(clockAheadMs: number): Promise<void> {
+    lab = await Lab.open();
+    await lab.given(once, text);
+    const { world } = lab;
+    await lab.close();
+    lab = await Lab.open({ world, clockAheadMs });
+  }
+
+  it('answers the same command until its retention is over', async () => {
+    await laterWorker(RETENTION_MS / 2);
+    const [again] = await lab.answers(text);
+    expect(again).to.include({ replayed: true, sequence: 2 });
+    expect(lab.sequences(GROUP)).to.deep.equal([1, 2]);
+  });
+
+  it('is gone after its retention: the same id is then a new command', async () => {
+    await laterWorker(RETENTION_MS + 1_000);
+    await lab.until('it is pruned', () => lab.world.receipts.size === 0);
+    const [again] = await lab.answers(text);
+    expect(again).to.include({ replayed: false, status: 'accepted', sequence: 3 });
+  });
+});

@@ -1,0 +1,208 @@
+import { expect } from 'chai';
+import { openApiDocument } from '../../src/adapters/http/openapi.js';
+import { directChatId } from '../../src/contract/direct-id.js';
+import { restOperationNames, type restOperations } from '../../src/contract/rest-operations.js';
+import { RestStack } from './rest-stack.js';
+
+const key = (value: string) => ({ headers: { 'idempotency-key': value } });
+
+describe('REST on a real broker, a real database and a process with both roles', () => {
+  let rest: RestStack;
+
+  before(async function () {
+    this.timeout(60_000);
+    rest = await RestStack.create();
+    await rest.run('worker', 'api');
+  });
+  after(() => rest?.close());
+
+  it('describes itself with the very document that all answers here are held against', async () => {
+    const { status, body } = await rest.get('/openapi.json', { as: null });
+    expect(status).to.equal(200);
+    expect(body).to.deep.equal(JSON.parse(JSON.stringify(openApiDocument())));
+    expect((await rest.get('/asyncapi.json', { as: null })).body.channels.commands.address).to.equal(
+      `${rest.fleet.namespace}.commands`,
+    );
+    expect((await rest.get('/docs/', { as: null })).body).to.contain('Parley: REST');
+  });
+
+  it('takes a chat from its creation to the leaving of a member by every operation, and shows each step', async () => {
+    const seen = new Set<string>();
+    const sees = (operation: RestOperationName, status: number, expected: number) => {
+      expect(status, operation).to.equal(expected);
+      seen.add(operation);
+    };
+    const profile = await rest.call('PUT', '/v1/me', { json: { displayName: 'Alice', metadata: { x: [1] } } });
+    sees('putMe', profile.status, 201);
+    expect(profile.headers.get('location')).to.equal('/v1/users/alice');
+    expect((await rest.call('PUT', '/v1/me', { json: { displayName: 'Alice A.' } })).status).to.equal(200);
+    const shown = await rest.get('/v1/users/alice', { as: 'bob' });
+    sees('getUser', shown.status, 200);
+    expect(shown.body).to.include({ displayName: 'Alice A.', revision: 2 });
+
+    const created = await rest.post('/v1/chats', { kind: 'group', title: 'Tea', memberIds: ['bob', 'carol'] });
+    sees('createChat', created.status, 201);
+    const { chatId } = created.body;
+    expect(created.headers.get('location')).to.equal(`/v1/chats/${chatId}`);
+
+    const attachments = [{ url: 'https://files.example.com/1', mediaType: 'image/png', size: 3, name: 'one.png' }];
+    const content = { body: 'Grüße 👋 "\\\n', mentions: ['bob'], attachments, metadata: { b: 1, a: [null, {}] } };
+    const sent = await rest.post(`/v1/chats/${chatId}/messages`, content, key('first'));
+    sees('sendMessage', sent.status, 201);
+    const location = sent.headers.get('location') ?? '';
+    const reply = { body: 'So do I', inReplyTo: sent.body.messageId };
+    expect((await rest.post(`/v1/chats/${chatId}/messages`, reply, { as: 'bob' })).body.sequence).to.equal(3);
+
+    const added = await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['dave', 'bob'], role: 'admin' });
+    sees('addMembers', added.status, 201);
+    const again = await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['dave'] });
+    expect([again.status, again.body.sequence]).to.deep.equal([200, null]);
+    const left = await rest.call('DELETE', `/v1/chats/${chatId}/members/carol`, { as: 'carol' });
+    sees('removeMember', left.status, 200);
+
+    const chat = await rest.get(`/v1/chats/${chatId}`, { as: 'bob' });
+    sees('getChat', chat.status, 200);
+    expect(chat.body).to.include({ title: 'Tea', memberCount: 3, lastSequence: 5, unreadCount: 0, createdBy: 'alice' });
+    const members = await rest.get(`/v1/chats/${chatId}/members`);
+    sees('listMembers', members.status, 200);
+    expect(members.body.items.map(({ userId, role }: Record<string, string>) => `${userId} ${role}`)).to.deep.equal([
+      'alice owner',
+      'bob member',
+      'dave admin',
+    ]);
+
+    const message = await rest.get(location, { as: 'bob' });
+    sees('getMessage', message.status, 200);
+    expect(message.body).to.deep.include({ ...content, chatId, commandId: 'first', actorId: 'alice', sequence: 2 });
+    const history = await rest.get(`/v1/chats/${chatId}/messages`);
+    sees('listMessages', history.status, 200);
+    expect(history.body.items[0]).to.deep.equal(message.body);
+    const chats = await rest.get('/v1/chats', { as: 'bob' });
+    sees('listChats', chats.status, 200);
+    expect(chats.body.items[0].lastMessage).to.deep.equal(history.body.items[1]);
+
+    const events = await rest.get(`/v1/chats/${chatId}/events`);
+    sees('listEvents', events.status, 200);
+    expect(events.body.items.map(({ type }: { type: string }) => type)).to.deep.equal([
+      'chat.created',
+      'message.created',
+      'message.created',
+      'member.added',
+      'member.removed',
+    ]);
+    const { recipients, recipientCount, ...data } = events.body.items[1].data;
+    expect(recipients).to.have.members(['bob', 'dave']);
+    expect(recipientCount).to.equal(2);
+    expect(message.body).to.deep.include(data);
+
+    const receipt = await rest.get('/v1/receipts/first');
+    sees('getReceipt', receipt.status, 200);
+    expect(receipt.body).to.deep.equal(sent.body);
+    expect([...seen], 'operations that are neither missing nor new').to.have.members(restOperationNames);
+  });
+
+  it('answers a repeat under its key with the first answer and has no second effect', async () => {
+    const first = await rest.post('/v1/chats', { kind: 'group', memberIds: ['bob'] }, key('create-once'));
+    const second = await rest.post('/v1/chats', { kind: 'group', memberIds: ['bob'] }, key('create-once'));
+    expect([first.status, second.status]).to.deep.equal([201, 200]);
+    expect(second.body).to.deep.equal({ ...first.body, replayed: true });
+
+    const path = `/v1/chats/${first.body.chatId}/messages`;
+    const racing = await Promise.all(
+      Array.from({ length: 20 }, () => rest.post(path, { body: 'x' }, key('send-once'))),
+    );
+    expect(racing.filter(({ status }) => status === 201)).to.have.length(1);
+    expect(racing.filter(({ status, body }) => status === 200 && body.replayed)).to.have.length(19);
+    expect(new Set(racing.map(({ body }) => body.messageId)).size).to.equal(1);
+    expect((await rest.get(path)).body.items).to.have.length(1);
+
+    const other = await rest.post(path, { body: 'y' }, key('send-once'));
+    expect([other.status, other.body.type]).to.deep.equal([409, '/problems/conflict']);
+    const refusedTwice = [
+      await rest.post(path, { colour: 1 }, key('bad')),
+      await rest.post(path, { colour: 1 }, key('bad')),
+    ];
+    expect(refusedTwice.map(({ status }) => status)).to.deep.equal([422, 422]);
+    expect((await rest.get('/v1/receipts/bad')).body).to.include({ status: 'rejected' });
+  });
+
+  it('meets in one direct chat, whoever of the two creates it', async () => {
+    const mine = await rest.post('/v1/chats', { kind: 'direct', memberIds: ['erin'] });
+    const theirs = await rest.post('/v1/chats', { kind: 'direct', memberIds: ['alice'] }, { as: 'erin' });
+    expect([mine.status, theirs.status]).to.deep.equal([201, 200]);
+    expect([mine.body.chatId, theirs.body.chatId]).to.deep.equal(
+      Array(2).fill(directChatId('default', 'alice', 'erin')),
+    );
+  });
+
+  it('pages 120 messages both ways, each once, and members and chats by cursor', async () => {
+    const chatId = await rest.group(
+      Array.from({ length: 100 }, (_, index) => `m${index}`),
+      {},
+      'pager',
+    );
+    await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['n1', 'n2'] }, { as: 'pager' });
+    await Promise.all(Array.from({ length: 120 }, (_, index) => rest.say(chatId, `number ${index}`, 'pager')));
+    const expected = Array.from({ length: 120 }, (_, index) => index + 3);
+
+    const read = async (query: string) => {
+      const { status, body } = await rest.get(`/v1/chats/${chatId}/messages?limit=50${query}`, { as: 'm7' });
+      expect(status).to.equal(200);
+      return { sequences: body.items.map(({ sequence }: { sequence: number }) => sequence), hasMore: body.hasMore };
+    };
+    const forward = [];
+    for (let page = await read('&after=0'); ; page = await read(`&after=${page.sequences.at(-1)}`)) {
+      forward.push(page.sequences);
+      if (!page.hasMore) break;
+    }
+    const backward = [];
+    for (let page = await read(''); ; page = await read(`&before=${page.sequences[0]}`)) {
+      backward.unshift(page.sequences);
+      if (!page.hasMore) break;
+    }
+    expect(forward.map(({ length }) => length)).to.deep.equal([50, 50, 20]);
+    expect(backward.map(({ length }) => length)).to.deep.equal([20, 50, 50]);
+    expect([forward.flat(), backward.flat()]).to.deep.equal([expected, expected]);
+
+    const members = await rest.pages(`/v1/chats/${chatId}/members?limit=50`, 'm7');
+    expect(members.map(({ length }) => length)).to.deep.equal([50, 50, 3]);
+    expect(new Set(members.flat().map(({ userId }) => userId)).size).to.equal(103);
+
+    const ids = await Promise.all(Array.from({ length: 7 }, () => rest.group(['lister'], {}, 'pager')));
+    const chats = await rest.pages('/v1/chats?limit=3', 'lister');
+    expect(chats.map(({ length }) => length)).to.deep.equal([3, 3, 1]);
+    expect(chats.flat().map((chat) => chat.chatId)).to.have.members(ids);
+  });
+
+  it('keeps tenants apart: chats, receipts, profiles, events and direct ids', async () => {
+    const [red, blue] = ['red/alice', 'blue/alice'];
+    const create = (as: string) =>
+      rest.post('/v1/chats', { kind: 'group', memberIds: ['bob'] }, { ...key('same-key'), as });
+    const ours = (await create(red)).body;
+    const theirs = (await create(blue)).body;
+    expect(ours.replayed || theirs.replayed).to.equal(false);
+    expect(ours.chatId).to.not.equal(theirs.chatId);
+    const { messageId } = await rest.say(ours.chatId, 'for red only', red);
+    await rest.call('PUT', '/v1/me', { json: { displayName: 'Red' }, as: 'red/rosa' });
+
+    for (const as of [blue, 'blue/bob', 'alice', 'bob']) {
+      for (const path of ['', '/members', '/messages', `/messages/${messageId}`, '/events'])
+        expect((await rest.get(`/v1/chats/${ours.chatId}${path}`, { as })).status, `${as} ${path}`).to.equal(404);
+      expect((await rest.post(`/v1/chats/${ours.chatId}/messages`, { body: 'x' }, { as })).status).to.equal(404);
+      expect((await rest.post(`/v1/chats/${ours.chatId}/members`, { userIds: ['eve'] }, { as })).status).to.equal(404);
+      expect((await rest.call('DELETE', `/v1/chats/${ours.chatId}/members/bob`, { as })).status).to.equal(404);
+      expect((await rest.get('/v1/users/rosa', { as })).status).to.equal(404);
+    }
+    const taken = await rest.post('/v1/chats', { kind: 'group', memberIds: [], chatId: ours.chatId }, { as: blue });
+    expect(taken.status).to.equal(409);
+    const quoted = { body: 'x', inReplyTo: messageId };
+    expect((await rest.post(`/v1/chats/${theirs.chatId}/messages`, quoted, { as: blue })).status).to.equal(404);
+    expect(
+      (await rest.get('/v1/chats', { as: 'blue/bob' })).body.items.map((chat: { chatId: string }) => chat.chatId),
+    ).to.deep.equal([theirs.chatId]);
+    expect((await rest.get('/v1/receipts/same-key', { as: red })).body.chatId).to.equal(ours.chatId);
+    expect((await rest.get('/v1/receipts/same-key', { as: blue })).body.chatId).to.equal(theirs.chatId);
+    const direct = await rest.post('/v1/chats', { kind: 'direct', memberIds: ['bob'] }, { as: red });
+    expect(direct.body.chatId).to.equal(directChatId('red', 'alice', 'bob'));
+  });
+});
