@@ -22,7 +22,7 @@ export function eventId({ chatId, sequence, partition, position }: LoggedEvent):
 /** What events are hashed by: the chat, or the actor where there is no chat. */
 function partitionKey(logged: LoggedEvent): string {
   const { event } = logged;
-  const rejectedChat = event.type === 'command.rejected' ? event.receipt['chatId'] : null;
+  const rejectedChat = event.type === 'command.rejected' ? event.receipt.chatId : null;
   return logged.chatId ?? (typeof rejectedChat === 'string' ? rejectedChat : logged.actorId);
 }
 

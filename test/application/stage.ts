@@ -82,8 +82,8 @@ export class Stage {
     const items = drafts.map(itemOf);
     const keys = factKeysOf(items);
     expectDistinct({ ...keys });
-    const { partition, now, ringUnsettled } = this;
-    const { writes, value } = decider.decide(items, this.facts(keys), { partition, now, ringUnsettled });
+    const { partition, now } = this;
+    const { writes, value } = decider.decide(items, this.facts(keys), { partition, now });
     this.commit(writes);
     return value;
   }
@@ -91,7 +91,7 @@ export class Stage {
   /** The receipts of one batch, none of whose commands is misrouted. */
   answers(...drafts: Draft[]): Receipt[] {
     return this.batch(drafts).map((result) => {
-      if (result.kind !== 'answered') throw new Error(`misrouted to ${result.home}`);
+      if (result.kind !== 'answered') throw new Error(`not answered: ${result.kind}`);
       expect(receipt.strict().parse(result.receipt)).to.deep.equal(result.receipt);
       return result.receipt;
     });
@@ -136,6 +136,7 @@ export class Stage {
 
   private facts(keys: FactKeys): Facts {
     return {
+      ringUnsettled: this.ringUnsettled,
       position: this.log.length,
       receipts: pick(keys.receipts, receiptKey, this.receipts),
       chats: pick(keys.chats, String, this.chats),

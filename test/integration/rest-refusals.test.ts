@@ -114,7 +114,10 @@ describe('REST on the real stack refuses', () => {
     const body = new Blob([JSON.stringify(json)]).stream();
     const headers = { authorization: `Bearer ${await tokenFor(owner)}`, ...JSON_TYPE };
     const chunked = await fetch(`${rest.url}${messages}`, { method: 'POST', headers, body, duplex: 'half' });
-    expect([chunked.status, (await chunked.json()).type]).to.deep.equal([413, '/problems/too_large']);
+    expect([chunked.status, ((await chunked.json()) as { type: string }).type]).to.deep.equal([
+      413,
+      '/problems/too_large',
+    ]);
     const justOver = { body: 'x', metadata: { x: 'x'.repeat(BODY_MAX_BYTES - 60) } };
     expectProblem(await send({ json: justOver }), 'too_large');
   });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { openApiDocument } from '../../src/adapters/http/openapi.js';
 import { directChatId } from '../../src/contract/direct-id.js';
-import { restOperationNames, type restOperations } from '../../src/contract/rest-operations.js';
+import { type RestOperationName, restOperationNames } from '../../src/contract/rest-operations.js';
 import { RestStack } from './rest-stack.js';
 
 const key = (value: string) => ({ headers: { 'idempotency-key': value } });

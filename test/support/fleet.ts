@@ -16,6 +16,9 @@ const ASK_AGAIN_AFTER_MS = 3_000;
 export interface FleetOptions {
   partitions?: number;
   env?: Record<string, string>;
+  /** Services of a test's own, instead of those of the run. */
+  databaseUrl?: string;
+  amqpUrl?: string;
   /** Keep every event the dispatch consumer gets; off for long runs. */
   keepEvents?: boolean;
 }
@@ -33,7 +36,8 @@ export class Fleet {
   ) {}
 
   static async create(options: FleetOptions = {}): Promise<Fleet> {
-    const [databaseUrl, { url }] = await Promise.all([freshDatabase(), rabbitmq()]);
+    const amqpUrl = async () => options.amqpUrl ?? (await rabbitmq()).url;
+    const [databaseUrl, url] = await Promise.all([options.databaseUrl ?? freshDatabase(), amqpUrl()]);
     return new Fleet(databaseUrl, url, uniqueNamespace(), options);
   }
 

@@ -11,7 +11,7 @@ import {
   userKey,
 } from '../../application/ports/command-store.js';
 import { copy } from './copy.js';
-import { entry, type MemoryWorld } from './memory-world.js';
+import { entry, type MemoryWorld, type PartitionRow } from './memory-world.js';
 
 export class MemoryCommandStore implements CommandStore {
   constructor(private readonly world: MemoryWorld) {}
@@ -22,7 +22,7 @@ export class MemoryCommandStore implements CommandStore {
   ): Promise<BatchResult<T>> {
     const partition = this.world.partitions.get(request.partition);
     if (partition === undefined || partition.epoch !== request.epoch) return { outcome: 'fenced' };
-    const { writes, value } = decide(this.facts(partition.position, request.keys));
+    const { writes, value } = decide(this.facts(partition, request.keys));
     // Everything is checked before anything is written: there is no rolling back here.
     this.check(request, partition.position, writes);
     this.write(copy(writes));
@@ -47,10 +47,11 @@ export class MemoryCommandStore implements CommandStore {
     return old.length;
   }
 
-  private facts(position: number, keys: FactKeys): Facts {
+  private facts({ position, ringSeen }: Pick<PartitionRow, 'position' | 'ringSeen'>, keys: FactKeys): Facts {
     const { receipts, chats, members, users, messages } = this.world;
     return {
       position,
+      ringUnsettled: ringSeen < this.world.ringGeneration,
       receipts: pick(keys.receipts.map(receiptKey), (key) => {
         const record = receipts.get(key);
         return record && { contentHash: record.contentHash, receipt: record.receipt };

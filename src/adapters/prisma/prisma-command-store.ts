@@ -27,9 +27,9 @@ export class PrismaCommandStore implements CommandStore {
     try {
       return await this.database.$transaction<BatchResult<T>>(
         async (tx) => {
-          const position = await lockPartition(tx, request);
-          if (position === null) return { outcome: 'fenced' };
-          const facts = await readFacts(tx, position, request.keys);
+          const locked = await lockPartition(tx, request);
+          if (locked === null) return { outcome: 'fenced' };
+          const facts = await readFacts(tx, locked, request.keys);
           let decided: { writes: BatchWrites; value: T };
           try {
             decided = decide(facts);

@@ -25,6 +25,8 @@ import {
 
 type Transaction = Prisma.TransactionClient;
 
+type LockedPartition = Pick<Facts, 'position' | 'ringUnsettled'>;
+
 /**
  * Locks the partition's row if it is still owned under that epoch, and answers the last position in use; null: fenced out. A plain
  * read would not do: an old owner could commit after the new one has read the log.
@@ -32,17 +34,21 @@ type Transaction = Prisma.TransactionClient;
  * What follows in the transaction finds its rows by key: the planner is kept from scanning a table for the sake of a few hundred keys,
  * which is what it prefers while tables are small or its statistics are old, and what it would then remember.
  */
-export async function lockPartition(tx: Transaction, { partition, epoch }: BatchRequest): Promise<number | null> {
-  const rows = await tx.$queryRaw<{ position: number }[]>`
-    SELECT position::float8 AS position, set_config('enable_seqscan', 'off', true),
+export async function lockPartition(
+  tx: Transaction,
+  { partition, epoch }: BatchRequest,
+): Promise<LockedPartition | null> {
+  const rows = await tx.$queryRaw<LockedPartition[]>`
+    SELECT position::float8 AS position, ring_seen < (SELECT ring_generation FROM store) AS "ringUnsettled", set_config('enable_seqscan', 'off', true),
       set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
     FROM partitions WHERE partition = ${partition} AND epoch = ${epoch} FOR UPDATE`;
-  return rows[0]?.position ?? null;
+  return rows[0] ?? null;
 }
 
-export async function readFacts(tx: Transaction, position: number, keys: FactKeys): Promise<Facts> {
+export async function readFacts(tx: Transaction, locked: LockedPartition, keys: FactKeys): Promise<Facts> {
   return {
-    position,
+    position: locked.position,
+    ringUnsettled: locked.ringUnsettled,
     receipts: await readReceipts(tx, keys),
     chats: await readChats(tx, keys),
     members: await readMembers(tx, keys),

@@ -15,7 +15,9 @@ export interface BatchItem {
 export type ItemResult =
   | { kind: 'answered'; receipt: Receipt }
   /** Its chat belongs to another partition. */
-  | { kind: 'misrouted'; home: number | null };
+  | { kind: 'misrouted'; home: number }
+  /** … and a repair of the hash ring is still passing through: the ring knows better by now. */
+  | { kind: 'astray' };
 
 export function identityOf({ decoded }: BatchItem): CommandIdentity {
   return decoded.outcome === 'command' ? decoded.command : decoded.identity;

@@ -40,6 +40,10 @@ export class BatchState {
     readonly now: Date,
   ) {}
 
+  get ringUnsettled(): boolean {
+    return this.facts.ringUnsettled;
+  }
+
   chat(chatId: string): Chat | undefined {
     return this.chats.get(chatId)?.chat ?? this.facts.chats.get(chatId);
   }

@@ -22,8 +22,6 @@ import { traceContextOf } from './trace-context.js';
 export interface BatchSettings {
   partition: number;
   now: Date;
-  /** True while a repair of the hash ring has not passed through this queue: commands may have come to the wrong one. */
-  ringUnsettled: boolean;
 }
 
 function execute(command: Command, context: CommandContext): CommandOutcome {
@@ -135,10 +133,10 @@ function replay(earlier: StoredReceipt, contentHash: Uint8Array, blank: Receipt)
  */
 function placement(state: BatchState, chatId: string, settings: BatchSettings): ItemResult | null {
   const chat = state.chat(chatId);
-  if (chat === undefined || chat.partition === null) {
-    if (settings.ringUnsettled) return { kind: 'misrouted', home: null };
-    if (chat !== undefined) state.putChat({ ...chat, partition: settings.partition });
-    return null;
-  }
-  return chat.partition === settings.partition ? null : { kind: 'misrouted', home: chat.partition };
+  if (chat !== undefined && chat.partition === settings.partition) return null;
+  if (state.ringUnsettled) return { kind: 'astray' };
+  if (chat === undefined) return null;
+  if (chat.partition !== null) return { kind: 'misrouted', home: chat.partition };
+  state.putChat({ ...chat, partition: settings.partition });
+  return null;
 }

@@ -45,6 +45,8 @@ export interface StoredReceipt {
 export interface Facts {
   /** The partition's last used position. */
   position: number;
+  /** True while the last repair of the hash ring has not passed through this partition's queue: commands may be in the wrong one. */
+  ringUnsettled: boolean;
   receipts: ReadonlyMap<string, StoredReceipt>;
   chats: ReadonlyMap<string, Chat>;
   members: ReadonlyMap<string, Member>;

@@ -15,7 +15,6 @@ import { SUSPECT_DELIVERY_COUNT } from './delivery-buffer.js';
 export interface Holding {
   partition: number;
   epoch: number;
-  ringUnsettled: boolean;
   publishedThrough(): number;
   /** Decided, in the transaction, nothing written yet. */
   decided(): void;
@@ -112,12 +111,12 @@ export class BatchRunner {
 
   private async runTogether(items: readonly BatchItem[], holding: Holding, signal: AbortSignal): Promise<RunResult[]> {
     const { store, decider, clock } = this.deps;
-    const { partition, epoch, ringUnsettled } = holding;
+    const { partition, epoch } = holding;
     const keys = factKeysOf(items);
     const result = await this.whileStoreIsAway(
       () =>
         store.transact({ partition, epoch, keys, publishedThrough: holding.publishedThrough() }, (facts) => {
-          const { writes, value } = decider.decide(items, facts, { partition, now: clock(), ringUnsettled });
+          const { writes, value } = decider.decide(items, facts, { partition, now: clock() });
           holding.decided();
           return { writes, value: { results: value, events: writes.events } };
         }),

@@ -55,8 +55,6 @@ export interface PartitionOwnerDeps {
 
 interface Held {
   epoch: number;
-  ringSeen: number;
-  ringGeneration: number;
   publisher: EventPublisher;
   savedThrough: number;
 }
@@ -242,12 +240,10 @@ export class PartitionOwner {
     this.held = null;
     await previous?.publisher.stop();
     const ownership = await this.deps.registry.takeOver(this.partition, this.deps.workerId);
-    const { epoch, publishedThrough, position, ringSeen, ringGeneration } = ownership;
+    const { epoch, publishedThrough, position } = ownership;
     this.isStale = false;
     this.held = {
       epoch,
-      ringSeen,
-      ringGeneration,
       savedThrough: publishedThrough,
       publisher: new EventPublisher(this.partition, this.deps.publisher, ownership),
     };
@@ -288,7 +284,6 @@ export class PartitionOwner {
     if (first === undefined || last === undefined) return;
     if (first.ringMarker !== null) {
       await registry.sawRingMarker(partition, held.epoch, first.ringMarker);
-      held.ringSeen = Math.max(held.ringSeen, first.ringMarker);
       subscription.acknowledgeThrough(first.tag);
       return;
     }
@@ -302,7 +297,6 @@ export class PartitionOwner {
     const holding: Holding = {
       partition,
       epoch: held.epoch,
-      ringUnsettled: held.ringGeneration > held.ringSeen,
       publishedThrough: () => held.publisher.publishedThrough,
       decided: () => steps?.reachedSync('decided', at),
       committed: (events) => {
@@ -315,7 +309,7 @@ export class PartitionOwner {
     observer.batchCommitted(items.length);
     for (const { item, result } of results) if (result.kind === 'answered') this.answer(item, result.receipt);
     await steps?.reached('receipted', at);
-    await this.putAside(malformed, results, holding.ringUnsettled, signal);
+    await this.putAside(malformed, results, signal);
     await steps?.reached('acknowledging', at);
     subscription.acknowledgeThrough(last.tag);
     await steps?.reached('acknowledged', at);
@@ -338,17 +332,16 @@ export class PartitionOwner {
   private async putAside(
     malformed: readonly MalformedCommand[],
     results: readonly RunResult[],
-    ringUnsettled: boolean,
     signal: AbortSignal,
   ): Promise<void> {
     for (const { delivery, detail } of malformed) await this.bury(delivery, 'malformed', detail, signal);
     for (const { item, result } of results) {
       if (result.kind === 'poison') await this.bury(item.delivery, 'poison', result.detail, signal);
-      else if (result.kind === 'misrouted') {
-        if (ringUnsettled) {
-          await this.untilTaken(() => this.deps.source.reroute(item.delivery), signal);
-          this.deps.observer.rerouted();
-        } else await this.bury(item.delivery, 'misrouted', `belongs to partition ${result.home}`, signal);
+      else if (result.kind === 'misrouted')
+        await this.bury(item.delivery, 'misrouted', `belongs to partition ${result.home}`, signal);
+      else if (result.kind === 'astray') {
+        await this.untilTaken(() => this.deps.source.reroute(item.delivery), signal);
+        this.deps.observer.rerouted();
       }
     }
   }

@@ -77,7 +77,7 @@ export class DecidingDoor implements CommandDoor {
     if (decoded.outcome === 'malformed') throw new Error(`REST published what cannot be read: ${decoded.detail}`);
     const items = [{ delivery: { tag: 1, incoming, deliveryCount: 0, ringMarker: null }, decoded, unproven: null }];
     const request = { partition: PARTITION, epoch: EPOCH, keys: factKeysOf(items), publishedThrough: 0 };
-    const settings = { partition: PARTITION, now: new Date(), ringUnsettled: false };
+    const settings = { partition: PARTITION, now: new Date() };
     const result = await this.store.transact(request, (facts) => this.decider.decide(items, facts, settings));
     const answer = result.outcome === 'committed' ? result.value[0] : undefined;
     if (answer?.kind !== 'answered') throw new Error(`not answered: ${JSON.stringify(result)}`);

@@ -38,7 +38,7 @@ describe('A worker that asks for the proof of the actor', () => {
     ['a token of another actor', 'another actor', () => bearer('bob', 60)],
     ['a token of another tenant', 'another actor', () => bearer('alice', 60, 'acme')],
     ['a token that expired before the grace', 'expired', () => bearer('alice', -GRACE_SECONDS - 1)],
-    ['a token signed by somebody else', '', async () => `${alice.slice(0, -8)}AAAAAAAA`],
+    ['a token signed by somebody else', 'signature', async () => `${alice.slice(0, -8)}AAAAAAAA`],
   ];
   for (const [what, detail, header] of refusals)
     it(`answers ${what} with unauthenticated, and neither stores nor publishes it`, async () => {
@@ -49,7 +49,7 @@ describe('A worker that asks for the proof of the actor', () => {
       expect(receipt?.reason?.detail ?? '').to.contain(detail);
       expect(lab.world.receipts.has('default alice c1')).to.equal(false);
       expect(lab.sequences(GROUP)).to.deep.equal([1]);
-      expect(lab.log.lines.join()).not.to.contain(String(await header()).slice(-20));
+      expect(lab.log.lines.join(), 'no token reaches the log').not.to.contain('eyJ');
       // Trying again, with a proof, may succeed.
       await lab.given(carrying(draft, alice));
       expect(lab.world.log.get(0)?.map(({ event }) => event.type)).to.deep.equal(['chat.created', 'message.created']);

@@ -1,0 +1,76 @@
+import amqp from 'amqplib';
+import { expect } from 'chai';
+import { findRabbitmq, type RabbitmqNode, startRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.js';
+import { Producer } from '../support/broker-client.js';
+import { eventually } from '../support/eventually.js';
+import { Fleet } from '../support/fleet.js';
+import { faultsOf } from '../support/ledger.js';
+import type { TestProcess } from '../support/processes.js';
+import { rabbitmq, scratchFolder } from '../support/services.js';
+import { SteadyLoad } from './steady-load.js';
+
+const within = 30_000;
+
+describe('A worker whose broker is stopped and started again, under load', function () {
+  this.timeout(120_000);
+  let folder: string;
+  let node: RabbitmqNode;
+  let fleet: Fleet;
+  let worker: TestProcess;
+
+  before(async function () {
+    await rabbitmq(); // installs the program where that is allowed
+    if (findRabbitmq() === undefined) this.skip(); // TEST_AMQP_URL names a broker that is not ours to restart
+    folder = scratchFolder('restarted-broker');
+    node = await startRabbitmq({ folder, port: 0 });
+    fleet = await Fleet.create({ partitions: 8, amqpUrl: node.url, keepEvents: false });
+    worker = await fleet.startWorker();
+    await worker.ready();
+    await fleet.connect();
+  });
+  after(async () => {
+    await fleet?.close();
+    await node?.stop();
+  });
+
+  it('reconnects by itself, mends the hash ring, and loses, doubles and reorders nothing', async () => {
+    const chats = await Promise.all(Array.from({ length: 24 }, () => fleet.createGroup(1)));
+    const first = new SteadyLoad(fleet, 'before', chats);
+    await eventually(() => first.sent > 200, { within, what: 'load' });
+    await node.stop();
+    await first.ended;
+    await eventually(async () => (await fetch(`${worker.opsUrl}/readyz`)).status === 503, {
+      within,
+      what: 'it says that it is not ready',
+    });
+
+    node = await startRabbitmq({ folder, port: node.port });
+    // Producers are as quick as the workers: what they publish before the ring is mended may go to any queue.
+    const early = await Producer.connect(node.url, fleet.namespace, fleet.ledger);
+    await first.sendAgain((command) => early.publish(command));
+    await worker.ready();
+    await fleet.connect();
+    expect(await worker.line(/"ring":"repaired"/)).to.contain('in order');
+
+    const second = new SteadyLoad(fleet, 'after', chats);
+    await eventually(() => second.sent > 200, { within, what: 'load' });
+    await second.stop();
+    await fleet.allAnswered();
+    await early.close();
+    const verdict = await fleet.ledger.close(fleet.databaseUrl);
+    expect(faultsOf(verdict), JSON.stringify(verdict)).to.deep.equal([]);
+    expect(verdict.receipted).to.equal(verdict.attempted);
+    expect(await deadLetters(), 'nothing was misrouted').to.equal(0);
+    expect(worker.running).to.equal(true);
+  });
+
+  async function deadLetters(): Promise<number> {
+    const connection = await amqp.connect(node.url);
+    try {
+      const channel = await connection.createChannel();
+      return (await channel.checkQueue(`${fleet.namespace}.dead-letters`)).messageCount;
+    } finally {
+      await connection.close();
+    }
+  }
+});
