@@ -14,6 +14,8 @@ import { type Reason, refusal, type Violation } from './problems.js';
 
 /** Past this a body is not even searched for its actor: it is dead-lettered. Brokers shipped by us bound messages to 512 KiB. */
 export const READABLE_MAX_BYTES = 1024 * 1024;
+/** No list of any command may have more items. */
+export const LIST_MAX_ITEMS = 100;
 /** At most this many violations are listed in one refusal. */
 export const VIOLATIONS_MAX = 20;
 
@@ -65,6 +67,15 @@ function propertyViolations(incoming: IncomingCommand, key: string | null): Viol
   if (incoming.priority !== undefined && incoming.priority !== 0)
     violations.push({ path: 'priority', message: 'must be absent or 0: order within a chat would break' });
   return violations;
+}
+
+/** The schemas look at every item before they count: a list of many thousand items would hold the event loop for nothing. */
+function crowdedLists(data: unknown): Violation[] {
+  if (typeof data !== 'object' || data === null) return [];
+  return Object.entries(data)
+    .filter(([, value]) => Array.isArray(value) && value.length > LIST_MAX_ITEMS)
+    .slice(0, VIOLATIONS_MAX)
+    .map(([key]) => ({ path: `data.${printable(key)}`, message: `must have at most ${LIST_MAX_ITEMS} items` }));
 }
 
 /** What the shape alone cannot say. */
@@ -132,6 +143,8 @@ export function decodeCommand(incoming: IncomingCommand): Decoded {
   if (!isCommandType(type)) return refuse(refusal('unsupported_type', `no command is called ${identity.type}`));
   if (isTooDeep) return invalid([{ path: '', message: `must nest at most ${BODY_MAX_DEPTH} levels deep` }]);
 
+  const crowded = crowdedLists(given.data);
+  if (crowded.length > 0) return invalid(crowded);
   const result = commandBody[type].safeParse(parsed);
   const key = type === 'user.upsert' ? actorId : identity.chatId;
   const violations = [...propertyViolations(incoming, key), ...(result.success ? [] : violationsOf(result.error))];

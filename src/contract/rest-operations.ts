@@ -188,18 +188,23 @@ export const commandHeaders = z.object({
     .meta({ description: 'The command id, unique per caller; drawn where absent.' }),
 });
 
+const NO_PARAMETERS = z.strictObject({});
+
+/** Each names its parameter; zod tells of unknown ones together. */
+function violationsOf(issue: z.core.$ZodIssue): Violation[] {
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((path) => ({ path, message: 'is not a parameter of this operation' }));
+  return [{ path: issue.path.map(String).join('.'), message: issue.message }];
+}
+
 export type ParsedQuery = { ok: true; query: unknown } | { ok: false; violations: Violation[] };
 
 /** Reads query parameters; one that the operation does not know is a fault, so that a typing error is not taken for a choice. */
 export function parseQuery(name: RestOperationName, given: unknown): ParsedQuery {
-  const { query } = operationOf(name);
-  if (query === undefined) return { ok: true, query: {} };
+  const { query = NO_PARAMETERS } = operationOf(name);
   const result = query.safeParse(given);
   if (result.success) return { ok: true, query: result.data };
-  return {
-    ok: false,
-    violations: result.error.issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message })),
-  };
+  return { ok: false, violations: result.error.issues.flatMap(violationsOf) };
 }
 
 const ANY: ProblemCode[] = ['bad_request', 'unauthenticated', 'not_found', 'rate_limited', 'internal', 'unavailable'];

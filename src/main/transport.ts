@@ -10,6 +10,7 @@ import type {
   EventSink,
   ReceiptSender,
 } from '../application/ports/transport.js';
+import { AmqpConnection } from '../infrastructure/amqp-connection.js';
 import type { Logger } from '../infrastructure/logger.js';
 import type { Service } from '../infrastructure/process-life.js';
 import { rethrowAsStartFault } from '../infrastructure/start-fault.js';
@@ -26,8 +27,9 @@ export interface Transport extends Service {
   queueDepths(): ReadonlyMap<number, number>;
 }
 
-/** How long a command waits for a broker that it has to declare its objects at. */
-const DECLARE_TIMEOUT_MS = 15_000;
+/** How long `topology --declare` looks for a broker, and how long a found one may take: a thousand quorum queues are slow. */
+const REACH_TIMEOUT_MS = 5_000;
+const DECLARE_TIMEOUT_MS = 120_000;
 
 /** RabbitMQ: declares its objects and puts the hash ring in order before anything is consumed. */
 export function amqpTransport(
@@ -91,16 +93,23 @@ export async function declareOnce(url: string, settings: Settings): Promise<void
       if (await needed()) await repair(0);
     },
   };
+  const probe = new AmqpConnection({ url, name: 'parley topology', logger });
+  await inTime(probe, REACH_TIMEOUT_MS, () => `no broker within ${REACH_TIMEOUT_MS} ms: ${lastWord}`);
   const amqp = new AmqpTransport({ url, workerId: 'topology', topology: topologySettings(settings), registry, logger });
+  await inTime(amqp, DECLARE_TIMEOUT_MS, () => `not declared within ${DECLARE_TIMEOUT_MS} ms: ${lastWord}`);
+}
+
+/** Starts it, and stops it again however that ended. */
+async function inTime(part: Pick<Service, 'start' | 'stop'>, timeoutMs: number, failure: () => string): Promise<void> {
   const deadline = new AbortController();
-  const late = sleep(DECLARE_TIMEOUT_MS, undefined, { signal: deadline.signal }).then(() => {
-    throw new Error(`no broker within ${DECLARE_TIMEOUT_MS} ms: ${lastWord}`);
+  const late = sleep(timeoutMs, undefined, { signal: deadline.signal }).then(() => {
+    throw new Error(failure());
   });
   try {
-    await Promise.race([amqp.start(), late]);
+    await Promise.race([part.start(), late]);
   } finally {
     deadline.abort();
     late.catch(() => undefined); // aborted
-    await amqp.stop();
+    await part.stop();
   }
 }

@@ -57,6 +57,14 @@ describe('While the hash ring is not settled', () => {
     expect(stage.chats).to.have.property('size', 1);
   });
 
+  it('a command for a chat that belongs elsewhere has only gone astray', () => {
+    const stage = group();
+    stage.alterChat(GROUP, { partition: 5 });
+    stage.ringUnsettled = true;
+    expect(stage.batch([send('alice', GROUP)])).to.deep.equal([{ kind: 'astray' }]);
+    expect(stage.written).to.deep.equal(nothingWritten);
+  });
+
   it('a command for a chat that belongs here is served', () => {
     const stage = group();
     stage.ringUnsettled = true;

@@ -24,15 +24,20 @@ function unsupported(detail: string): RequestBody {
   return { refused: problemAnswer('unsupported_media_type', { detail }) };
 }
 
-/** True if the value nests deeper than `limit`. Level by level, not recursive: JSON.parse takes any depth. */
-function isDeeperThan(limit: number, root: unknown): boolean {
+/**
+ * Why the value would not come out of a command as it went in; null if it would. Level by level, not recursive: JSON.parse takes any
+ * depth. A number beyond a double's range is read as infinite, and would be written as null.
+ */
+function transportFault(root: unknown): string | null {
   let level = [root];
-  for (let depth = 0; ; depth += 1) {
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (level.some((value) => typeof value === 'number' && !Number.isFinite(value)))
+      return 'must not contain numbers beyond the range of a double';
     const containers = level.filter((value) => typeof value === 'object' && value !== null);
-    if (containers.length === 0) return false;
-    if (depth === limit) return true;
+    if (containers.length > 0 && depth === DATA_MAX_DEPTH) return `must nest at most ${DATA_MAX_DEPTH} levels deep`;
     level = containers.flatMap((value) => Object.values(value as object));
   }
+  return null;
 }
 
 /** Reads a request's JSON body. What is no command data at all is refused here; its content is judged by the worker. */
@@ -59,11 +64,9 @@ export async function readBody(request: Request, response: Response): Promise<Re
   } catch {
     return malformed('the body is not JSON');
   }
-  if (isDeeperThan(DATA_MAX_DEPTH, data)) {
-    const message = `must nest at most ${DATA_MAX_DEPTH} levels deep`;
-    return { refused: problemAnswer('invalid', { violations: [{ path: 'data', message }] }) };
-  }
-  return { data };
+  const message = transportFault(data);
+  if (message === null) return { data };
+  return { refused: problemAnswer('invalid', { violations: [{ path: 'data', message }] }) };
 }
 
 /** The reader's faults, told apart by their `type`. Anything else is thrown on. */

@@ -44,6 +44,8 @@ export class RestServer implements Service {
     this.server.on('connection', (connection) => this.trackConnection(connection));
     this.server.on('request', (_request, response) => this.trackResponse(response));
     this.server.on('request', app);
+    // An expectation that is not known is no reason to refuse (RFC 9110, section 10.1.1).
+    this.server.on('checkExpectation', (request, response) => this.server.emit('request', request, response));
     this.server.on('clientError', refuseConnection);
   }
 

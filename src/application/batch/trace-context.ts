@@ -12,3 +12,8 @@ export function traceContextOf(headers: Readonly<Record<string, unknown>>): Trac
   if (typeof traceparent !== 'string' || !TRACEPARENT.test(traceparent)) return { traceparent: null, tracestate: null };
   return { traceparent, tracestate: typeof tracestate === 'string' && TRACESTATE.test(tracestate) ? tracestate : null };
 }
+
+/** The trace id, for log lines. */
+export function traceIdOf({ traceparent }: TraceContext): string | null {
+  return traceparent?.split('-')[1] ?? null;
+}

@@ -5,6 +5,7 @@
 import { type BatchItem, type ItemResult, identityOf } from '../batch/batch-item.js';
 import type { BatchDecider } from '../batch/decide-batch.js';
 import { factKeysOf } from '../batch/fact-keys.js';
+import { traceContextOf, traceIdOf } from '../batch/trace-context.js';
 import { type CommandStore, receiptKey, StoreError } from '../ports/command-store.js';
 import type { LoggedEvent } from '../ports/event-log.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
@@ -99,14 +100,26 @@ export class BatchRunner {
         await this.whileStoreIsAway(() => store.forgetAttempts(holding.partition, key), signal);
         return result as RunResult;
       } catch (error) {
-        if (error instanceof Fenced || error instanceof OutcomeUnknown || signal.aborted) throw error;
+        if (error instanceof Fenced || error instanceof OutcomeUnknown || signal.aborted) {
+          // Not for its own sake: only a crash may leave the count standing.
+          await this.forgive(holding.partition, key);
+          throw error;
+        }
         failure = error;
         const { commandId, type } = identityOf(item);
-        logger.error('command fails alone', { commandId, type, attempts, error });
+        const traceId = traceIdOf(traceContextOf(item.delivery.incoming.headers));
+        logger.error('command fails alone', { commandId, type, attempts, traceId, error });
         await backoff.wait(signal);
         signal.throwIfAborted();
       }
     }
+  }
+
+  /** Best effort: the store may be what is away. */
+  private async forgive(partition: number, key: string): Promise<void> {
+    await this.deps.store
+      .forgetAttempts(partition, key)
+      .catch((error: unknown) => this.deps.logger.debug('attempt left standing', { partition, error }));
   }
 
   private async runTogether(items: readonly BatchItem[], holding: Holding, signal: AbortSignal): Promise<RunResult[]> {

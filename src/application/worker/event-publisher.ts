@@ -140,7 +140,8 @@ export class EventPublisher {
       return;
     }
     if (this.sent >= this.committed || this.room() < 1) return this.wakeUp.wait();
-    const channel = this.channel ?? (await this.deps.sink.openChannel());
+    const channel = this.channel ?? (await this.untilOpen());
+    if (channel === null) return;
     this.channel = channel;
     const events = await this.next();
     const recipients = await this.recipients.lookUp(events);
@@ -157,7 +158,30 @@ export class EventPublisher {
     await this.untilWritable(channel);
   }
 
-  /** … or until the stop: a broker that is blocked must not hold it up. */
+  /** A channel, or null if the stop came first: a broker that is blocked does not answer, and must not hold it up. */
+  private async untilOpen(): Promise<EventChannel | null> {
+    let opened: EventChannel | undefined;
+    let failed: { error: unknown } | undefined;
+    void this.deps.sink
+      .openChannel()
+      .then(
+        (channel) => {
+          opened = channel;
+          // Nobody waits for it any more.
+          if (this.stopping.signal.aborted)
+            void channel.close().catch((error: unknown) => this.deps.logger.debug('channel was gone', { error }));
+        },
+        (error: unknown) => {
+          failed = { error };
+        },
+      )
+      .finally(() => this.wakeUp.wake());
+    while (opened === undefined && failed === undefined && !this.stopping.signal.aborted) await this.wakeUp.wait();
+    if (failed !== undefined) throw failed.error;
+    return opened ?? null;
+  }
+
+  /** … or until the stop, likewise. */
   private async untilWritable(channel: EventChannel): Promise<void> {
     let isWritable = false;
     // Not raced against a promise of the stop: each race would leave something behind there for as long as we publish.

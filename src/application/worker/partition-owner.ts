@@ -11,8 +11,11 @@
  * the safety net: a worker that serves without owning is fenced out by the partition's row and closes its channel. All of it runs in one
  * loop, so that no two steps overlap; a batch in hand stays in hand until it is acknowledged or its subscription has ended.
  */
+
+import { COMMAND_ID_PATTERN } from '../../contract/identifiers.js';
 import type { Receipt } from '../../contract/receipts.js';
 import { identityOf } from '../batch/batch-item.js';
+import { traceContextOf, traceIdOf } from '../batch/trace-context.js';
 import { StoreError } from '../ports/command-store.js';
 import type { PartitionRegistry } from '../ports/partition-registry.js';
 import type {
@@ -242,6 +245,8 @@ export class PartitionOwner {
     const ownership = await this.deps.registry.takeOver(this.partition, this.deps.workerId);
     const { epoch, publishedThrough, position } = ownership;
     this.isStale = false;
+    // Whatever was lost before is ours again.
+    if (this.giveUpDue === 'lost') this.giveUpDue = null;
     this.held = {
       epoch,
       savedThrough: publishedThrough,
@@ -339,17 +344,32 @@ export class PartitionOwner {
       if (result.kind === 'poison') await this.bury(item.delivery, 'poison', result.detail, signal);
       else if (result.kind === 'misrouted')
         await this.bury(item.delivery, 'misrouted', `belongs to partition ${result.home}`, signal);
-      else if (result.kind === 'astray') {
-        await this.untilTaken(() => this.deps.source.reroute(item.delivery), signal);
-        this.deps.observer.rerouted();
-      }
+      else if (result.kind === 'astray') await this.reroute(item.delivery, signal);
     }
+  }
+
+  /** Sends on what came to the wrong queue; what cannot be written to the wire again, headers and all, is put away instead. */
+  private async reroute(delivery: Delivery, signal: AbortSignal): Promise<void> {
+    let unwritable: Error | null = null;
+    await this.untilTaken(async () => {
+      try {
+        await this.deps.source.reroute(delivery);
+      } catch (error) {
+        if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+        unwritable = error;
+      }
+    }, signal);
+    if (unwritable === null) this.deps.observer.rerouted();
+    else await this.bury(delivery, 'misrouted', 'came to the wrong queue and cannot be sent on', signal);
   }
 
   private async bury(delivery: Delivery, reason: DeadLetterReason, detail: string, signal: AbortSignal): Promise<void> {
     await this.untilTaken(() => this.deps.deadLetters.bury(delivery, reason, detail), signal);
     this.deps.observer.deadLettered(reason);
-    this.deps.logger.warn('dead-lettered', { partition: this.partition, reason, detail });
+    const { messageId, headers } = delivery.incoming;
+    const commandId = messageId !== undefined && COMMAND_ID_PATTERN.test(messageId) ? messageId : null;
+    const traceId = traceIdOf(traceContextOf(headers));
+    this.deps.logger.warn('dead-lettered', { partition: this.partition, reason, detail, commandId, traceId });
   }
 
   private async untilTaken(put: () => Promise<void>, signal: AbortSignal): Promise<void> {

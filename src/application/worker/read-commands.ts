@@ -1,8 +1,12 @@
+import { setImmediate } from 'node:timers/promises';
 import type { decodeCommand } from '../../contract/decode-command.js';
 import { refusal } from '../../contract/problems.js';
 import { type BatchItem, identityOf } from '../batch/batch-item.js';
 import { type ActorProof, bearerToken } from '../ports/actor-proof.js';
 import type { Delivery } from '../ports/transport.js';
+
+/** So many bytes of bodies are read in one turn of the event loop; heartbeats and confirms go on in between. */
+export const READ_AT_A_TIME_BYTES = 512 * 1024;
 
 export interface MalformedCommand {
   delivery: Delivery;
@@ -41,7 +45,13 @@ async function unprovenReason(item: BatchItem, proof: ActorProof, graceSeconds: 
 export async function readCommands(deliveries: readonly Delivery[], reader: CommandReader): Promise<ReadCommands> {
   const items: BatchItem[] = [];
   const malformed: MalformedCommand[] = [];
+  let bytes = 0;
   for (const delivery of deliveries) {
+    bytes += delivery.incoming.body.byteLength;
+    if (bytes > READ_AT_A_TIME_BYTES) {
+      bytes = 0;
+      await setImmediate();
+    }
     const decoded = reader.decode(delivery.incoming);
     if (decoded.outcome === 'malformed') malformed.push({ delivery, detail: decoded.detail });
     else items.push({ delivery, decoded, unproven: null });

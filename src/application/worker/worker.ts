@@ -47,6 +47,7 @@ export class Worker {
   /** Partitions that this worker held while they were assigned to it. */
   private readonly heldAsAssigned = new Set<number>();
   private readonly life = new AbortController();
+  private readonly background = new Map<string, Promise<unknown>>();
   private running: Promise<void> | null = null;
   private heardAt: Date | null = null;
   private transportAwaySince: number | null = null;
@@ -72,8 +73,9 @@ export class Worker {
   /** Finishes what is in hand, gives the rest back, and takes this worker off the list. */
   async stop(): Promise<void> {
     this.life.abort();
-    await this.running;
-    await Promise.all(this.owners.map((owner) => owner.stop()));
+    // The owners need not wait for a heartbeat that hangs.
+    await Promise.all([this.running, ...this.owners.map((owner) => owner.stop())]);
+    await Promise.all(this.background.values());
     await this.deps.registry
       .deregister(this.deps.workerId)
       .catch((error: unknown) => this.deps.logger.warn('not taken off the list of workers', { error }));
@@ -101,8 +103,18 @@ export class Worker {
     this.isAnnounced = true;
     this.heardAt = this.deps.clock();
     for (const owner of this.owners) this.attendTo(owner, census);
-    await Promise.all(this.owners.map((owner) => owner.saveProgress()));
-    if (census.workers[0] === workerId) await this.prune();
+    // Neither may hold up the next heartbeat: both wait for rows that a slow transaction can hold for seconds.
+    this.inBackground('progress', () => Promise.all(this.owners.map((owner) => owner.saveProgress())));
+    if (census.workers[0] === workerId) this.inBackground('pruning', () => this.prune());
+  }
+
+  /** One at a time of each kind. */
+  private inBackground(kind: string, work: () => Promise<unknown>): void {
+    if (this.background.has(kind)) return;
+    const running = work()
+      .catch((error: unknown) => this.deps.logger.warn(`${kind} put off`, { error }))
+      .finally(() => this.background.delete(kind));
+    this.background.set(kind, running);
   }
 
   private isTransportAway(): boolean {

@@ -151,6 +151,19 @@ describe('REST documents', () => {
     expect(script).to.include('/openapi.json');
   });
 
+  it('hold nothing at /docs but the page and its own files', async () => {
+    // The package behind the page brings a demonstration of somebody else's interface, and its own manifest.
+    for (const path of ['index.html', 'swagger-initializer.js', 'package.json', 'nope', '%2e%2e/package.json']) {
+      const { status, body } = await rest.get(`/docs/${path}`, { as: null });
+      expect([status, body.type], path).to.deep.equal([404, '/problems/not_found']);
+    }
+    for (const path of ['/docs', '/docs/', '/docs/swagger-ui.css']) {
+      const { status, body, headers } = await rest.post(path, {}, { as: null });
+      expect([status, body.type], path).to.deep.equal([405, '/problems/method_not_allowed']);
+      expect(headers.get('allow')).to.equal('GET, HEAD, OPTIONS');
+    }
+  });
+
   it('are found at /docs without the slash, too', async () => {
     const { body, headers } = await fetched('/docs');
     expect(body).to.include('<div id="swagger-ui">');

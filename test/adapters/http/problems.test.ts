@@ -119,6 +119,14 @@ describe('REST problems', () => {
     const send = (raw: string | Uint8Array, headers: Record<string, string> = {}) =>
       rest.call('POST', '/v1/chats', { raw, headers: { 'content-type': 'application/json', ...headers } });
 
+    for (const number of ['1e999', '-1e400', '9'.repeat(400)])
+      it(`call ${number.slice(0, 6)} in one invalid, as for any producer, rather than store null in its place`, async () => {
+        const answer = await send(`{"kind":"group","memberIds":[],"metadata":{"a":[${number}]}}`);
+        expectProblem(answer, 'invalid');
+        expect(answer.body.violations[0].message).to.contain('beyond the range of a double');
+        expect(rest.door.published).to.deep.equal([]);
+      });
+
     for (const [what, raw] of Object.entries({
       'that is no JSON': '{"kind":',
       'that is not UTF-8': Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]),

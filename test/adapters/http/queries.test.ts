@@ -278,7 +278,26 @@ describe('REST queries', () => {
       expect(status).to.equal(400);
       expect(body.type).to.equal('/problems/bad_request');
       expect(body.violations).to.have.length(1);
+      expect(body.violations[0].path).to.equal(/\?.*?([a-z]+)=[^&]*$/.exec(query)?.[1]);
     });
+
+  it('refuse parameters where there are none to give, too', async () => {
+    const chatId = await rest.group();
+    const answers = [
+      await rest.get(`/v1/chats/${chatId}?archived=true`),
+      await rest.get('/v1/users/alice?limit=1'),
+      await rest.post(`/v1/chats/${chatId}/messages?draft=true`, { body: 'x' }),
+      await rest.call('DELETE', `/v1/chats/${chatId}/members/bob?dryRun=true&force=1`),
+    ];
+    expect(answers.map(({ status }) => status)).to.deep.equal([400, 400, 400, 400]);
+    expect(answers.map(({ body }) => body.violations.map(({ path }: { path: string }) => path))).to.deep.equal([
+      ['archived'],
+      ['limit'],
+      ['draft'],
+      ['dryRun', 'force'],
+    ]);
+    expect((await rest.get(`/v1/chats/${chatId}/members`)).body.items).to.have.length(2);
+  });
 
   function setActivity(chatId: string, at: string): void {
     const chat = rest.world.chats.get(chatId);

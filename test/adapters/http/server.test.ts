@@ -108,6 +108,12 @@ describe('The REST server', () => {
     expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).to.include({ type: '/problems/bad_request', status: 400 });
   });
 
+  it('does its work for clients that expect of it what it does not know', async () => {
+    await start();
+    const head = 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n';
+    expect(await exchange(rest.server.port, `${head}Expect: 200-maybe\r\n\r\n`)).to.match(/^HTTP\/1\.1 200 OK\r\n/);
+  });
+
   it('answers within its time limit, also where the store does not', async () => {
     const queries = new MemoryChatQueries(new MemoryWorld());
     queries.findUser = () => new Promise(() => undefined);

@@ -71,6 +71,8 @@ export class Lab {
   readonly troubles: boolean[] = [];
   /** What the observer heard, in order: `tookOver 0`, `failed refused`, … */
   readonly told: string[] = [];
+  /** Whether the worker is told that the transport is connected. */
+  isTransportReady = true;
   private constructor(options: LabOptions) {
     const { partitions = 1, proof = null, proofGraceSeconds = 0, decider = newDecider() } = options;
     const { logger } = this.log;
@@ -98,7 +100,7 @@ export class Lab {
         ...{ log, sink, observer, logger },
         render: { storeId: world.storeId, recipientsMax: RECIPIENTS_MAX },
       },
-      ...{ observer, logger, clock, isTransportReady: () => true },
+      ...{ observer, logger, clock, isTransportReady: () => this.isTransportReady },
     });
   }
 

@@ -1,0 +1,53 @@
+import { expect } from 'chai';
+import { StoreError } from '../../../src/application/ports/command-store.js';
+import { create, GROUP, send } from '../drafts.js';
+import { Lab } from './lab.js';
+import { MARKER_TYPE } from './unruly.js';
+
+describe('A worker and its partitions', () => {
+  let lab: Lab;
+  beforeEach(async () => {
+    lab = await Lab.open({ partitions: 2 });
+  });
+  afterEach(() => lab?.close());
+
+  const owners = () => [...lab.world.partitions.values()].map(({ owner }) => owner);
+
+  it('are parted while the broker is away for long, and it takes them again, also where no command comes', async () => {
+    lab.isTransportReady = false;
+    await lab.until('it is off the list', () => owners().every((owner) => owner === null));
+    expect(lab.world.workers.has('lab')).to.equal(false);
+    await lab.source.lose();
+    lab.isTransportReady = true;
+    await lab.until('it owns the one it had lost', () => owners()[1] === 'lab');
+    await lab.given(create('alice', GROUP, []));
+  });
+
+  it('take a message of a ring repair for seen only under their epoch: one fenced out leaves it to the next owner', async () => {
+    await lab.close();
+    lab = await Lab.open();
+    await lab.registry.repairRing(
+      async () => true,
+      async () => undefined,
+    );
+    await lab.source.lose();
+    const saw = lab.registry.sawRingMarker.bind(lab.registry);
+    let tries = 0;
+    lab.registry.sawRingMarker = async (...args) => {
+      tries += 1;
+      if (tries === 1) throw new StoreError('unavailable', 'away');
+      if (tries === 2) await lab.registry.takeOver(0, 'another worker');
+      await saw(...args);
+    };
+    lab.publish(send('alice', GROUP, '', {}, { properties: { type: MARKER_TYPE } }));
+    await lab.until('it is noted', () => lab.world.partitions.get(0)?.ringSeen === 1);
+    await lab.given(create('alice', GROUP, []));
+    expect(await lab.nothingLeft()).to.equal(true);
+  });
+
+  it('are given back by a stop: nobody owns them, and it is off the list', async () => {
+    await lab.worker.stop();
+    expect(owners()).to.deep.equal([null, null]);
+    expect(lab.world.workers.size).to.equal(0);
+  });
+});

@@ -1,0 +1,212 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import amqp from 'amqplib';
+import { expect } from 'chai';
+import pg from 'pg';
+import { topology } from '../../src/contract/topology.js';
+import { JwtVerifier } from '../../src/infrastructure/jwt.js';
+import { emptyDatabase, rabbitmq, scratchFolder, uniqueNamespace } from '../support/services.js';
+import { type CliEnd, cli } from './run-cli.js';
+
+const SECRET = 'a secret of thirty-two characters or more';
+const NOBODY_THERE = 'postgresql://parley:hunter2@127.0.0.1:1/parley';
+
+/** Refused: nothing on stdout, and these lines, complete, on stderr. */
+function expectRefused(end: CliEnd, ...lines: (string | RegExp)[]): void {
+  expect(end.code).to.be.oneOf([1, 2]);
+  expect(end.stdout).to.deep.equal([]);
+  expect(end.stderr, end.stderr.join('\n')).to.have.length(lines.length);
+  lines.forEach((line, index) => {
+    if (typeof line === 'string') expect(end.stderr[index]).to.equal(`parley: ${line}`);
+    else
+      expect(end.stderr[index])
+        .to.match(line)
+        .and.to.match(/^parley: /);
+  });
+  expect(end.stderr.join('\n')).to.not.include('hunter2');
+}
+
+describe('the command line', function () {
+  this.timeout(60_000);
+
+  it('says by --help what there is', async () => {
+    const { code, stdout } = await cli(['--help']);
+    expect(code).to.equal(0);
+    const commands = [
+      'dev',
+      'worker',
+      'api',
+      'migrate',
+      'topology',
+      'token',
+      'direct-id',
+      'check-config',
+      'new-store-id',
+    ];
+    for (const command of commands) expect(stdout.join('\n')).to.match(new RegExp(`^  ${command}\\b`, 'm'));
+    const [topologyHelp, tokenHelp] = await Promise.all([cli(['topology', '--help']), cli(['token', '--help'])]);
+    expect(topologyHelp.stdout.join('\n')).to.include('--format').and.to.include('--declare');
+    expect(tokenHelp.stdout.join('\n')).to.include('--actor').and.to.include('--tenant').and.to.include('--ttl');
+  });
+
+  it('refuses in one line what it does not know', async () => {
+    const [command, role, flag, format, missing] = await Promise.all([
+      cli(['wroker']),
+      cli(['worker', 'foo']),
+      cli(['dev', '--fast']),
+      cli(['topology', '--format=xml']),
+      cli(['token']),
+    ]);
+    expectRefused(command, "unknown command 'wroker' (Did you mean worker?)");
+    expectRefused(role, 'no role is called foo; there are worker, api');
+    expectRefused(flag, "unknown option '--fast'");
+    expectRefused(format, /argument 'xml' is invalid\. Allowed choices are definitions, table\.$/);
+    expectRefused(missing, "required option '--actor <id>' not specified");
+  });
+
+  it('computes the id of a direct chat, in whichever order the two are named', async () => {
+    const ends = await Promise.all([
+      cli(['direct-id', '--actor', 'alice', '--with', 'bob']),
+      cli(['direct-id', '--actor', 'bob', '--with', 'alice', '--tenant', 'default']),
+    ]);
+    for (const { code, stdout } of ends) {
+      expect(code).to.equal(0);
+      expect(stdout).to.deep.equal(['d86a83b1-706f-5a3f-a04f-36b63ad13861']);
+    }
+    expectRefused(await cli(['direct-id', '--actor', 'a b', '--with', 'bob']), /--actor.*must be a user id/);
+  });
+
+  it('signs tokens that the API accepts, for as long as was asked', async () => {
+    const env = { JWT_SECRET: SECRET, JWT_ISSUER: 'https://issuer.example', JWT_AUDIENCE: 'parley' };
+    const { code, stdout } = await cli(['token', '--actor', 'alice', '--tenant', 'acme', '--ttl', '60'], env);
+    expect(code).to.equal(0);
+    const keys = { secret: SECRET };
+    const verifier = new JwtVerifier({ keys, issuer: env.JWT_ISSUER, audience: env.JWT_AUDIENCE });
+    const result = await verifier.verify(stdout[0] ?? '', { graceSeconds: 0 });
+    if (!result.ok) throw new Error(result.reason);
+    expect(result.claims).to.include({ sub: 'alice', tenant: 'acme' });
+    expect((result.claims.exp ?? 0) - (result.claims.iat ?? 0)).to.equal(60);
+  });
+
+  it('signs with the secret of the data folder where none is given, and says so where there is none either', async () => {
+    const folder = scratchFolder('data');
+    writeFileSync(join(folder, 'jwt-secret'), `${SECRET}\n`);
+    const { stdout } = await cli(['token', '--actor', 'alice'], { DATA_DIR: folder });
+    expect(await new JwtVerifier({ keys: { secret: SECRET } }).verify(stdout[0] ?? '', { graceSeconds: 0 })).to.include(
+      { ok: true },
+    );
+    const [none, elsewhere, ttl] = await Promise.all([
+      cli(['token', '--actor', 'alice']),
+      cli(['token', '--actor', 'alice'], { JWT_JWKS_URL: 'https://issuer.example/keys' }),
+      cli(['token', '--actor', 'alice', '--ttl', '0']),
+    ]);
+    expectRefused(none, /^parley: JWT_SECRET is required/);
+    expectRefused(elsewhere, /^parley: JWT_JWKS_URL is set/);
+    expectRefused(ttl, /--ttl.*whole number of seconds/);
+  });
+
+  it('says what each variable is and where it came from, secrets hidden', async () => {
+    const cwd = scratchFolder('config');
+    writeFileSync(join(cwd, '.env'), `JWT_SECRET=${SECRET}\nPORT=1234\n`);
+    const { code, stdout, stderr } = await cli(['check-config'], { DATABASE_URL: NOBODY_THERE, PORT: '4321' }, cwd);
+    expect({ code, stderr }).to.deep.equal({ code: 0, stderr: [] });
+    const words = new Map(stdout.map((line) => [line.split(' ')[0], line.split(/ {2,}/)]));
+    expect(words.get('DATABASE_URL')?.slice(1, 3)).to.deep.equal([
+      'postgresql://parley:***@127.0.0.1:1/parley',
+      'environment',
+    ]);
+    expect(words.get('JWT_SECRET')?.slice(1, 3)).to.deep.equal(['(hidden)', '.env']);
+    expect(words.get('PORT')?.slice(1, 3)).to.deep.equal(['4321', 'environment']);
+    expect(words.get('CHAT_NAMESPACE')?.slice(1, 3)).to.deep.equal(['chat', 'default']);
+    expect(words.get('AMQP_URL')?.slice(1, 3)).to.deep.equal(['-', 'unset']);
+    expect(stdout.join('\n')).to.not.include('hunter2').and.to.not.include(SECRET);
+  });
+
+  it('says one line for each fault of the configuration, and exits with 1', async () => {
+    const env = {
+      COMMAND_PARTITIONS: 'many',
+      LOG_LEVEL: 'loud',
+      JWT_SECRET: SECRET,
+      JWT_JWKS_URL: 'https://k.example',
+    };
+    const faults = [
+      'parley: COMMAND_PARTITIONS "many" must be a whole number',
+      'parley: LOG_LEVEL "loud" must be error or warn or info or debug',
+      'parley: JWT_SECRET and JWT_JWKS_URL exclude each other',
+    ];
+    const [all, forWorker] = await Promise.all([cli(['check-config'], env), cli(['check-config', 'worker'], env)]);
+    expect(all).to.deep.include({ code: 1, stderr: faults });
+    const lacks = ['parley: DATABASE_URL is required', 'parley: AMQP_URL is required'];
+    expect(forWorker.stderr).to.have.members([...faults, ...lacks]);
+  });
+
+  it('applies migrations once, and draws a new store id', async () => {
+    const env = { DATABASE_URL: await emptyDatabase() };
+    expectRefused(await cli(['new-store-id'], env), /the database is not migrated .*parley migrate/);
+    const first = await cli(['migrate'], env);
+    expect(first).to.deep.include({ code: 0, stderr: [] });
+    expect(first.stdout.join('\n')).to.match(/^applied \d+_init/);
+    expect(await cli(['migrate'], env)).to.deep.equal({ code: 0, stdout: ['nothing to apply'], stderr: [] });
+    const ids = [await cli(['new-store-id'], env), await cli(['new-store-id'], env)].map(({ stdout }) => stdout[0]);
+    expect(ids[0]).to.match(/^[0-9a-f-]{36}$/);
+    expect(ids[1])
+      .to.match(/^[0-9a-f-]{36}$/)
+      .and.to.not.equal(ids[0]);
+  });
+
+  it('says in one line why it cannot migrate', async () => {
+    const foreign = await emptyDatabase();
+    const client = new pg.Client({ connectionString: foreign });
+    await client.connect();
+    await client.query('CREATE TABLE invoices ()');
+    await client.end();
+    const stranger = new URL(foreign);
+    stranger.password = 'hunter2';
+    const [unset, away, occupied, refused] = await Promise.all([
+      cli(['migrate']),
+      cli(['migrate'], { DATABASE_URL: NOBODY_THERE }),
+      cli(['migrate'], { DATABASE_URL: foreign }),
+      cli(['migrate'], { DATABASE_URL: stranger.href }),
+    ]);
+    expectRefused(unset, 'DATABASE_URL is required');
+    expectRefused(away, /could not be migrated: connect ECONNREFUSED 127\.0\.0\.1:1$/);
+    expectRefused(occupied, /could not be migrated: the database is not empty \(it has a table invoices\)/);
+    expectRefused(refused, /could not be migrated: password authentication failed/);
+  });
+
+  it('prints the topology as a table and as definitions, and declares it', async () => {
+    const { url } = await rabbitmq();
+    const namespace = uniqueNamespace();
+    const env = { CHAT_NAMESPACE: namespace, COMMAND_PARTITIONS: '2', AMQP_URL: url };
+    const [table, definitions] = await Promise.all([
+      cli(['topology', '--declare'], env),
+      cli(['topology', '--format=definitions'], env),
+    ]);
+    expect(table).to.deep.include({ code: 0, stderr: [] });
+    const dispatchQueues = [{ name: `${namespace}.dispatch`, bindings: ['#'] }];
+    const expected = topology({ namespace, partitions: 2, dispatchQueues, dispatchMaxBytes: 1024 ** 3 });
+    const parsed = JSON.parse(definitions.stdout.join('\n')) as Record<string, { name: string; arguments: object }[]>;
+    const nameAndArguments = ({ name, arguments: args }: { name: string; arguments: object }) => ({ name, args });
+    expect(parsed.queues?.map(nameAndArguments)).to.deep.equal(expected.queues.map(nameAndArguments));
+    expect(parsed.exchanges?.map(({ name }) => name)).to.deep.equal(expected.exchanges.map(({ name }) => name));
+    expect(parsed.bindings).to.have.length(expected.bindings.length);
+    const connection = await amqp.connect(url);
+    try {
+      const channel = await connection.createChannel();
+      for (const { name } of expected.queues) {
+        expect(table.stdout.join('\n')).to.include(name);
+        expect((await channel.checkQueue(name)).queue).to.equal(name);
+      }
+    } finally {
+      await connection.close();
+    }
+    const [unset, away, other] = await Promise.all([
+      cli(['topology', '--declare']),
+      cli(['topology', '--declare'], { AMQP_URL: 'amqp://parley:hunter2@127.0.0.1:1' }),
+      cli(['topology', '--declare'], { ...env, DISPATCH_MAX_BYTES: '1MiB' }),
+    ]);
+    expectRefused(unset, 'AMQP_URL is required');
+    expectRefused(away, /no broker within 5000 ms: connect ECONNREFUSED/);
+    expectRefused(other, new RegExp(`queue ${namespace}\\.dispatch: x-max-length-bytes should be`));
+  });
+});

@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { readConfig } from '../../src/infrastructure/config.js';
+import { topologySettings, variables } from '../../src/main/settings.js';
+import { projectFolder } from '../support/services.js';
+
+const read = (environment: Record<string, string>) =>
+  readConfig(variables, { environment, file: join(projectFolder, 'no-such-file') });
+
+const SECOND = 1_000;
+const HOUR = 3_600 * SECOND;
+
+describe('the settings', () => {
+  it('have the defaults that the contract promises', () => {
+    const { values, faults } = read({});
+    expect(faults).to.deep.equal([]);
+    expect(values).to.deep.include({
+      port: 8002,
+      opsPort: 8003,
+      namespace: 'chat',
+      partitions: 8,
+      dispatchMaxBytes: 1024 ** 3,
+      actorProof: 'producer',
+      actorProofGraceMs: 24 * HOUR,
+      receiptRetentionMs: 72 * HOUR,
+      receiptWaitMs: 5 * SECOND,
+      eventRecipientsMax: 256,
+      poisonAttempts: 3,
+      dataDir: '.data',
+      logLevel: 'info',
+    });
+    const unset = ['databaseUrl', 'amqpUrl', 'jwtSecret', 'jwtJwksUrl', 'jwtIssuer', 'jwtAudience', 'logFormat'];
+    expect(values).to.not.have.any.keys(...unset);
+  });
+
+  it('name the dispatch queue after the namespace where nothing else is said', () => {
+    const queues = (environment: Record<string, string>) => topologySettings(read(environment).values).dispatchQueues;
+    expect(queues({})).to.deep.equal([{ name: 'chat.dispatch', bindings: ['#'] }]);
+    expect(queues({ CHAT_NAMESPACE: 'talk' })).to.deep.equal([{ name: 'talk.dispatch', bindings: ['#'] }]);
+    expect(queues({ DISPATCH_QUEUES: 'none' })).to.deep.equal([]);
+    expect(queues({ DISPATCH_QUEUES: 'a=message.#, member.#; b=#.k=v' })).to.deep.equal([
+      { name: 'a', bindings: ['message.#', 'member.#'] },
+      { name: 'b', bindings: ['#.k=v'] },
+    ]);
+  });
+
+  const faults: [string, string, RegExp][] = [
+    ['DISPATCH_QUEUES', 'a', /must be name=binding/],
+    ['DISPATCH_QUEUES', 'a=', /must be name=binding/],
+    ['DISPATCH_QUEUES', 'a=#;', /must be name=binding/],
+    ['DISPATCH_QUEUES', '=#', /must be name=binding/],
+    ['DISPATCH_QUEUES', `a=${'é'.repeat(128)}`, /must be name=binding/],
+    ['DISPATCH_QUEUES', 'a=x;a=y', /must name each queue once/],
+    ['CHAT_NAMESPACE', 'a.b', /must be 1 to 32/],
+    ['COMMAND_PARTITIONS', '0', /at least 1/],
+    ['DATABASE_URL', 'mysql://u:hunter2@host/x', /must be a URL that starts with postgresql:/],
+    ['AMQP_URL', 'localhost:5672', /must be a URL that starts with amqp:/],
+    ['JWT_SECRET', 'hunter2', /at least 32 characters/],
+    ['ACTOR_PROOF', 'trust', /must be producer or jwt/],
+    ['RECEIPT_RETENTION', '3 days', /must be a duration/],
+    ['CORS_ORIGINS', 'https://chat.example/', /must be origins/],
+    ['LOG_FORMAT', 'xml', /must be json or pretty/],
+  ];
+  for (const [name, value, reason] of faults)
+    it(`refuse ${name}=${value.slice(0, 30)}, in one line without a secret`, () => {
+      const { faults: lines } = read({ [name]: value });
+      expect(lines).to.have.length(1);
+      expect(lines[0]).to.match(reason).and.to.include(name).and.to.not.include('hunter2').and.to.not.include('\n');
+    });
+});
