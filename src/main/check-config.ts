@@ -1,4 +1,4 @@
-import { type Role, rolesOf } from './run-roles.js';
+import { type Role, rolesOf } from './role-names.js';
 import { readSettings } from './settings.js';
 
 /** What each variable is and where it came from, secrets hidden; exit 1 on a fault. For `roles` it also says what they lack. */

@@ -1,16 +1,14 @@
 #!/usr/bin/env node
-/** The one command line, `parley`. */
+/** The one command line, `parley`. What stands on a database or a broker is loaded only by the commands that need it. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { directChatId } from '../contract/direct-id.js';
 import { DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN } from '../contract/identifiers.js';
 import { hideCredentials } from '../infrastructure/hide-credentials.js';
 import { StartFault } from '../infrastructure/start-fault.js';
 import { checkConfig } from './check-config.js';
-import { runDev } from './dev.js';
-import { runMigrate, runNewStoreId } from './migrate.js';
-import { runRoles } from './run-roles.js';
+import { ROLES } from './role-names.js';
 import { runToken } from './token-command.js';
-import { runTopology, type TopologyFormat } from './topology-command.js';
+import type { TopologyFormat } from './topology-command.js';
 
 const TOKEN_TTL_SECONDS = 3_600;
 
@@ -32,15 +30,18 @@ const program = new Command('parley')
 program
   .command('dev')
   .description('all roles in one process; starts what no URL names, migrates, and prints a first command to paste')
-  .action(() => runDev());
-for (const role of ['worker', 'api'] as const)
+  .action(async () => (await import('./dev.js')).runDev());
+for (const role of ROLES)
   program
     .command(`${role} [roles...]`)
     .description(
       role === 'worker' ? 'takes commands, stores them, publishes events' : 'REST; roles combine: parley worker api',
     )
-    .action((more: string[]) => runRoles([role, ...more]));
-program.command('migrate').description('applies migrations and exits').action(runMigrate);
+    .action(async (more: string[]) => (await import('./run-roles.js')).runRoles([role, ...more]));
+program
+  .command('migrate')
+  .description('applies migrations and exits')
+  .action(async () => (await import('./migrate.js')).runMigrate());
 program
   .command('topology')
   .description("prints the broker's objects, or declares what is missing")
@@ -50,7 +51,9 @@ program
       .default('table'),
   )
   .option('--declare', 'declare them at AMQP_URL')
-  .action((options: { format: TopologyFormat; declare?: boolean }) => runTopology(options));
+  .action(async (options: { format: TopologyFormat; declare?: boolean }) =>
+    (await import('./topology-command.js')).runTopology(options),
+  );
 program
   .command('token')
   .description('signs a token with JWT_SECRET, or with the secret that dev keeps in DATA_DIR')
@@ -76,7 +79,7 @@ program
 program
   .command('new-store-id')
   .description('draws a new store id, after restoring an older backup and before any process starts on it')
-  .action(runNewStoreId);
+  .action(async () => (await import('./migrate.js')).runNewStoreId());
 
 function userId(text: string): string {
   if (!USER_ID_PATTERN.test(text)) throw new InvalidArgumentError('It must be a user id.');

@@ -1,26 +1,11 @@
 import type { StepListener } from '../application/worker/steps.js';
 import { runServices } from '../infrastructure/process-life.js';
-import { StartFault } from '../infrastructure/start-fault.js';
 import { OpsService, processBasics } from './process-basics.js';
+import { rolesOf } from './role-names.js';
 import { apiRole, newWorkerId, workerRole } from './roles.js';
 import { requireSettings } from './settings.js';
 import { StoreService } from './store.js';
 import { amqpTransport } from './transport.js';
-
-const ROLES = ['worker', 'api'] as const;
-export type Role = (typeof ROLES)[number];
-
-function isRole(name: string): name is Role {
-  return (ROLES as readonly string[]).includes(name);
-}
-
-/** The roles of these names, each once; a `StartFault` where there is no such role. */
-export function rolesOf(names: readonly string[]): Role[] {
-  const unknown = names.filter((name) => !isRole(name));
-  if (unknown.length > 0)
-    throw new StartFault([`no role is called ${unknown.join(', ')}; there are ${ROLES.join(', ')}`]);
-  return [...new Set(names.filter(isRole))];
-}
 
 /** Runs roles in this process, on the database and the broker that the environment names. `steps` is for the fault tests. */
 export async function runRoles(names: readonly string[], steps?: StepListener): Promise<void> {

@@ -11,6 +11,7 @@ import { bodyOf, incoming } from './incoming-command.js';
 
 const SLOWEST_MS = 200;
 const TRIES = 3;
+const TIMEOUT_MS = 120_000;
 
 /** What must hold whatever comes in: one of three outcomes, at once, and an answer that can be stored and sent. */
 function holdsUp(delivery: IncomingCommand): void {
@@ -76,7 +77,9 @@ const { json } = fc.letrec<{ json: unknown }>((tie) => ({
   ),
 }));
 
-describe('Whatever comes in', () => {
+describe('Whatever comes in', function () {
+  this.timeout(TIMEOUT_MS);
+
   const many = { numRuns: 2000 };
 
   it('as any bytes with any properties, is one of three outcomes at once', () => {

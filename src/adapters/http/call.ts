@@ -16,6 +16,8 @@ export interface Call<O extends RestOperationName> {
   /** As it came in, unjudged. */
   idempotencyKey: string | undefined;
   trace: RequestTrace;
+  /** To be told the command's id before it is sent: an answer that fails must name what may have taken effect. */
+  onCommand(commandId: string): void;
 }
 
 export type Handler<O extends RestOperationName> = (call: Call<O>) => Promise<Answer>;

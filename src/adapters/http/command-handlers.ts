@@ -31,6 +31,7 @@ export function commandHandlers(
   ): Promise<Answer> | Answer {
     const id = commandIdOf(call.idempotencyKey);
     if ('refused' in id) return id.refused;
+    call.onCommand(id.commandId);
     const { caller, authorization, trace } = call;
     const origin = { caller, authorization, trace, ...id };
     return commands.send(origin, build(origin), onAccepted);
@@ -41,9 +42,8 @@ export function commandHandlers(
       return send(
         call,
         (origin) => {
-          if (!isObject(call.body))
-            return { type: 'chat.create', chatId: newChatId(call.caller, {}, origin), data: call.body };
-          const { chatId = newChatId(call.caller, call.body, origin), ...data } = call.body;
+          if (!isObject(call.body)) return { type: 'chat.create', chatId: newChatId(origin, {}), data: call.body };
+          const { chatId = newChatId(origin, call.body), ...data } = call.body;
           return { type: 'chat.create', chatId, data };
         },
         createdAt(({ chatId }) => `/v1/chats/${chatId}`),

@@ -9,7 +9,7 @@ import {
   type RestQuery,
 } from '../../contract/rest-operations.js';
 import type { Logger } from '../../infrastructure/logger.js';
-import { type Answer, notFound, problemAnswer, writeAnswer } from './answer.js';
+import { type Answer, notFound, type ProblemDetails, problemAnswer, writeAnswer } from './answer.js';
 import { authenticate } from './authentication.js';
 import type { Handler } from './call.js';
 import { failureAnswer } from './failures.js';
@@ -36,7 +36,7 @@ export function endpoint<O extends RestOperationName>(
 ): RequestHandler {
   const pathSchema = pathSchemaOf(operation);
 
-  async function answer(request: Request, response: Response): Promise<Answer> {
+  async function answer(request: Request, response: Response, onCommand: (commandId: string) => void): Promise<Answer> {
     const authentication = await authenticate(request, proof);
     if ('refused' in authentication) return authentication.refused;
     const { caller, authorization } = authentication;
@@ -58,21 +58,25 @@ export function endpoint<O extends RestOperationName>(
       body: body.data,
       idempotencyKey: request.get('Idempotency-Key'),
       trace: traceOf(request),
+      onCommand,
     });
   }
 
   return async (request, response) => {
     const fields = { operation, traceId: traceOf(request).traceId };
+    const known: ProblemDetails = {};
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<Answer>((resolve) => {
       timer = setTimeout(() => {
         logger.warn('a request took too long', { ...fields, timeLimitMs });
-        resolve(problemAnswer('unavailable', { detail: 'this took too long' }));
+        resolve(problemAnswer('unavailable', { detail: 'this took too long', ...known }));
       }, timeLimitMs);
     });
     // Nobody waits any more for the answer to a connection that is gone.
     response.once('close', () => clearTimeout(timer));
-    const inTime = answer(request, response).catch((cause: unknown) => failureAnswer(cause, logger, fields));
+    const inTime = answer(request, response, (commandId) => {
+      known.commandId = commandId;
+    }).catch((cause: unknown) => failureAnswer(cause, logger, fields, known));
     const given = await Promise.race([inTime, late]);
     clearTimeout(timer);
     writeAnswer(response, given);

@@ -59,7 +59,8 @@ const components = {
 
 const DESCRIPTION = `Commands answer with their receipt. A refusal is a problem document (RFC 9457) whose \`type\` is
 \`/problems/<code>\`; \`violations\` name paths in the command, where \`data\` is the request's body. The same \`Idempotency-Key\` with the same
-content has one effect and gets the first one's answer.`;
+content has one effect and gets the first one's answer. A problem of status 500 or above with a \`commandId\` leaves open whether that
+command takes effect: send it again with that id as its \`Idempotency-Key\`.`;
 
 let document: OpenApiDocument | undefined;
 

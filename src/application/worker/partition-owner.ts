@@ -116,9 +116,10 @@ export class PartitionOwner {
     this.wakeUp.wake();
   }
 
-  /** Become the owner, in line first. */
+  /** Become the owner, in line first; once more where it is held already. */
   takeOver(why: string): void {
     this.wantsSubscription = true;
+    if (this.held !== null) this.isStale = true;
     this.takeOverDue ??= why;
     this.wakeUp.wake();
   }
@@ -175,7 +176,7 @@ export class PartitionOwner {
     }
     if (this.subscription === null) return this.openSubscription();
     if (this.takeOverDue !== null) {
-      if (this.held === null) await this.becomeOwner(this.takeOverDue);
+      if (this.held === null || this.isStale) await this.becomeOwner(this.takeOverDue);
       this.takeOverDue = null;
       return;
     }
@@ -289,6 +290,9 @@ export class PartitionOwner {
     if (first === undefined || last === undefined) return;
     if (first.ringMarker !== null) {
       await registry.sawRingMarker(partition, held.epoch, first.ringMarker);
+      // Fenced out, it was not noted, and without it the ring would stay unsettled here for ever: it is for the next owner to meet.
+      const { publishedThrough } = held.publisher;
+      if (!(await registry.savePublished(partition, held.epoch, publishedThrough))) throw new Fenced(partition);
       subscription.acknowledgeThrough(first.tag);
       return;
     }

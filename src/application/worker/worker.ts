@@ -139,6 +139,8 @@ export class Worker {
         this.waitingSince.delete(partition);
         if (owner.owns) this.heldAsAssigned.add(partition);
         else owner.takeOver('assigned');
+        // Given up while the broker was away, and taken by nobody.
+        if (state.owner === null && state.epoch === owner.status.epoch) owner.takeOver('again');
       } else if (!isServed(census, partition) || this.hasWaitedLongEnough(partition)) owner.takeOver('assigned');
       return;
     }

@@ -103,7 +103,7 @@ describe('REST commands', () => {
       });
       expect(status).to.equal(201);
       expect(body).to.include({ type: 'chat.create', status: 'accepted', sequence: 1, replayed: false });
-      expect(version(body.chatId)).to.equal(7);
+      expect(validate(body.chatId)).to.equal(true);
       expect(headers.get('location')).to.equal(`/v1/chats/${body.chatId}`);
       expect((await rest.get(`/v1/chats/${body.chatId}`)).body.title).to.equal('Tea');
     });

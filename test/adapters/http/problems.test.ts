@@ -273,6 +273,26 @@ describe('REST problems', () => {
       expectAway(await create());
     });
 
+    it('name the command that may have gone out all the same, for it to be sent again under that id', async () => {
+      rest.door.onNext(async (command) => {
+        await rest.door.decide(command);
+        throw new DoorClosed('lost before it was confirmed');
+      });
+      const json = { kind: 'group', memberIds: ['bob'] };
+      const { status, body } = await rest.post('/v1/chats', json);
+      expect(status).to.equal(503);
+      const again = await rest.post('/v1/chats', json, { headers: { 'idempotency-key': body.commandId } });
+      expect([again.status, again.body.replayed, again.body.commandId]).to.deep.equal([200, true, body.commandId]);
+      expect(rest.world.chats.size).to.equal(1);
+    });
+
+    it('name the command also where the answer takes too long', async () => {
+      await restart({ settings: { answerTimeLimitMs: 50, receiptWaitMs: 0 } });
+      rest.door.onNext(() => new Promise(() => undefined));
+      const { status, body } = await create();
+      expect([status, body.commandId]).to.deep.equal([503, rest.door.last.commandId]);
+    });
+
     it('say so of the store', async () => {
       await restart({ queries: new FailingQueries(new StoreError('unavailable', 'connect to 10.0.0.7 refused')) });
       expectAway(await rest.get(path));

@@ -4,7 +4,7 @@ import { create, GROUP, send } from '../drafts.js';
 import { Lab } from './lab.js';
 import { MARKER_TYPE } from './unruly.js';
 
-describe('A worker and its partitions', () => {
+describe('The partitions of a worker', () => {
   let lab: Lab;
   beforeEach(async () => {
     lab = await Lab.open({ partitions: 2 });
@@ -13,17 +13,22 @@ describe('A worker and its partitions', () => {
 
   const owners = () => [...lab.world.partitions.values()].map(({ owner }) => owner);
 
-  it('are parted while the broker is away for long, and it takes them again, also where no command comes', async () => {
+  it('are given up while the broker is away for long, and taken again, also where no command comes', async () => {
     lab.isTransportReady = false;
     await lab.until('it is off the list', () => owners().every((owner) => owner === null));
     expect(lab.world.workers.has('lab')).to.equal(false);
     await lab.source.lose();
     lab.isTransportReady = true;
-    await lab.until('it owns the one it had lost', () => owners()[1] === 'lab');
+    await lab.until('it owns both, in the eyes of all', () => owners().every((owner) => owner === 'lab'));
+    await lab.until('it serves under the epochs it was given', () =>
+      lab.worker.status.partitions.every(
+        ({ partition, epoch }) => epoch === lab.world.partitions.get(partition)?.epoch,
+      ),
+    );
     await lab.given(create('alice', GROUP, []));
   });
 
-  it('take a message of a ring repair for seen only under their epoch: one fenced out leaves it to the next owner', async () => {
+  it('have met a ring repair only if it was noted under their epoch: an owner fenced out leaves the marker to the next one', async () => {
     await lab.close();
     lab = await Lab.open();
     await lab.registry.repairRing(

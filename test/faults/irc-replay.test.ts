@@ -1,0 +1,117 @@
+/**
+ * Real chat through two worker processes, one of them killed and started again meanwhile. `PARLEY_IRC_DATA` names the logs' folder, else
+ * `../shared/data/irc` is looked for; `PARLEY_IRC_LOGS` says how many are taken: a few by default, `all` for the whole proof.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect } from 'chai';
+import { decodeLines, parseLog } from '../../examples/irc-log.js';
+import { chatIdOf } from '../../examples/irc-plan.js';
+import { Dispatch } from '../support/broker-client.js';
+import { eventually } from '../support/eventually.js';
+import { Fleet } from '../support/fleet.js';
+import { startProcess, type TestProcess } from '../support/processes.js';
+import { projectFolder } from '../support/services.js';
+
+const folder = process.env.PARLEY_IRC_DATA ?? resolve('..', 'shared', 'data', 'irc');
+const all = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.raw.txt')) : [];
+const DEFAULT_LOGS = 3;
+const logs = process.env.PARLEY_IRC_LOGS === 'all' ? all : all.slice(0, DEFAULT_LOGS);
+const REPLAY_TIMEOUT_MS = 20 * 60_000;
+const DRAIN_TIMEOUT_MS = 60_000;
+
+describe(`Real chat of ${logs.length} logs, replayed by two workers of which one is killed${logs.length === 0 ? ` (skipped: none in ${folder})` : ''}`, function () {
+  this.timeout(REPLAY_TIMEOUT_MS);
+  let fleet: Fleet;
+  let dispatch: Dispatch;
+  let replay: TestProcess;
+
+  before(async function () {
+    if (logs.length === 0) return this.skip();
+    fleet = await Fleet.create({ partitions: 4, keepEvents: false });
+    const [first, second] = [await fleet.startWorker(), await fleet.startWorker()];
+    await Promise.all([first.ready(), second.ready()]);
+    dispatch = await Dispatch.connect(fleet.amqpUrl, `${fleet.namespace}.dispatch`, fleet.ledger, false);
+    replay = await startReplay();
+    // In the middle of it: a third of the text is stored.
+    const third = logs.reduce((lines, name) => lines + saidIn(name).length, 0) / 3;
+    await eventually(async () => (await storedCount()) > third, {
+      within: REPLAY_TIMEOUT_MS,
+      what: 'a third of the text',
+    });
+    await second.kill();
+    await fleet.startWorker();
+    await replay.ended;
+  });
+
+  after(async () => {
+    await dispatch?.close();
+    await fleet?.close();
+  });
+
+  function startReplay(): Promise<TestProcess> {
+    const paths = logs.map((name) => join(folder, name));
+    return startProcess({
+      script: join(projectFolder, 'dist', 'examples', 'irc-replay.js'),
+      args: ['--namespace', fleet.namespace, ...paths],
+      env: fleet.env,
+    });
+  }
+
+  /** The lines of a log that say something, in file order. */
+  function saidIn(name: string): { line: number; text: string }[] {
+    return parseLog(decodeLines(readFileSync(join(folder, name)))).flatMap((line) =>
+      'text' in line && line.text !== '' ? [{ line: line.line, text: line.text }] : [],
+    );
+  }
+
+  async function storedCount(): Promise<number> {
+    const [row] = await fleet.query<{ count: number }>('SELECT count(*)::int AS count FROM messages');
+    return row?.count ?? 0;
+  }
+
+  function storedIn(name: string) {
+    return fleet.query<{ line: number; body: string }>(
+      `SELECT (metadata->'irc'->>'line')::int AS line, body FROM messages WHERE chat_id = $1 ORDER BY sequence`,
+      [chatIdOf(name)],
+    );
+  }
+
+  it('accounts for every command and event', async () => {
+    expect((await replay.ended).code, replay.output).to.equal(0);
+    for (const line of replay.output.split('\n').filter((text) => /^[a-z ]+ +\d/.test(text)))
+      console.log(`      ${line}`);
+  });
+
+  it('is stored line by line, once, in file order', async () => {
+    for (const name of logs)
+      expect(await storedIn(name), name).to.deep.equal(saidIn(name).map(({ line, text }) => ({ line, body: text })));
+  });
+
+  it('has sequences 1 … n without a gap in each chat', async () => {
+    const chats = await fleet.query<{ first: number; last: number; count: number; known: number }>(
+      `SELECT min(e.sequence)::int AS first, max(e.sequence)::int AS last, count(*)::int AS count, c.last_sequence::int AS known
+       FROM chat_events e JOIN chats c USING (chat_id) GROUP BY chat_id, c.last_sequence`,
+    );
+    expect(chats).to.have.length(logs.length);
+    for (const { first, last, count, known } of chats) expect([first, last, known]).to.deep.equal([1, count, count]);
+  });
+
+  it('reaches dispatch in full, per chat in order', async () => {
+    const verdict = await fleet.ledger.close(fleet.databaseUrl, DRAIN_TIMEOUT_MS);
+    const { published, dispatched, lost, reordered, gaps, unexpected, doubled } = verdict;
+    expect({ lost, reordered, gaps, unexpected, doubled }, JSON.stringify(verdict)).to.deep.equal({
+      ...{ lost: 0, reordered: 0, gaps: 0, unexpected: 0, doubled: 0 },
+    });
+    expect(dispatched).to.equal(published);
+  });
+
+  it('changes nothing when it is replayed again, and is answered as replayed', async () => {
+    const before = await fleet.query('SELECT sum(position)::int AS events FROM partitions');
+    const again = await startReplay();
+    expect((await again.ended).code, again.output).to.equal(0);
+    const commands = /^commands +(\d+)/m.exec(again.output)?.[1];
+    expect(/^replayed +(\d+)/m.exec(again.output)?.[1]).to.equal(commands);
+    expect(await fleet.query('SELECT sum(position)::int AS events FROM partitions')).to.deep.equal(before);
+  });
+});
