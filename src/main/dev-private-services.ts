@@ -8,7 +8,7 @@ import { rethrowAsStartFault } from '../infrastructure/start-fault.js';
 import type { ProcessBasics } from './process-basics.js';
 
 /** Which of the two `dev` brings along. What a killed start left running is ended in any case. */
-export interface Wanted {
+interface Wanted {
   postgres: boolean;
   rabbitmq: boolean;
 }

@@ -55,7 +55,7 @@ function* devServices(
   // The private services are up, so that all addresses are known.
   const settings: Settings = {
     ...given,
-    jwtSecret: given.jwtJwksUrl === undefined ? secretOf(given, dataDir) : undefined,
+    jwtSecret: given.jwtJwksUrl === undefined ? (given.jwtSecret ?? keepSecret(dataDir)) : undefined,
   };
   const databaseUrl = settings.databaseUrl ?? own.postgres?.url ?? '';
   const amqpUrl = settings.amqpUrl ?? own.rabbitmq?.url;
@@ -117,8 +117,4 @@ function dataFolder(path: string): Service {
 async function assertPortFree(port: number, host: string): Promise<void> {
   if (port !== 0 && !(await isPortFree(port, host).catch(rethrowAsStartFault)))
     throw new StartFault([`cannot listen on ${host}:${port}: somebody listens there already`]);
-}
-
-function secretOf(given: Settings, dataDir: string): string {
-  return given.jwtSecret ?? keepSecret(dataDir);
 }

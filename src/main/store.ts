@@ -39,6 +39,7 @@ export class StoreService implements Service, Store {
   private readonly identity: PrismaStoreIdentity;
   private timer: NodeJS.Timeout | null = null;
   private state = { ok: false, detail: 'not asked yet' };
+  private isStopped = false;
 
   constructor(
     private readonly settings: Settings,
@@ -50,7 +51,10 @@ export class StoreService implements Service, Store {
     this.database = openDatabase({
       url,
       poolSize: settings.databasePoolSize,
-      onConnectionError: (error) => basics.logger.warn('database connection lost', { error }),
+      onConnectionError: (error) => {
+        // Closing the pool does not wait for its connections, and in `dev` the server ends right after it.
+        if (!this.isStopped) basics.logger.warn('database connection lost', { error });
+      },
     });
     basics.health.add('database', () => this.state);
     this.commands = new PrismaCommandStore(this.database);
@@ -76,6 +80,7 @@ export class StoreService implements Service, Store {
   }
 
   async stop(): Promise<void> {
+    this.isStopped = true;
     if (this.timer !== null) clearInterval(this.timer);
     await this.database.$disconnect();
   }

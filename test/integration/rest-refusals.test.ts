@@ -146,6 +146,7 @@ describe('REST on the real stack refuses', () => {
         'data.attachments.0.url',
       ],
       [`{"body":"x","metadata":${'{"a":'.repeat(50)}1${'}'.repeat(50)}}`, 'data'],
+      ['{"body":"x","metadata":{"a":1e999}}', 'data'],
       ['null', 'data'],
       ['[]', 'data'],
       ['"x"', 'data'],
@@ -178,6 +179,7 @@ describe('REST on the real stack refuses', () => {
       'after=1&after=2',
     ])
       expectProblem(await rest.get(`${messages}?${query}`, { as: owner }), 'bad_request');
+    expectProblem(await rest.get(`/v1/chats/${chatId}?limit=1`, { as: owner }), 'bad_request');
     const { nextCursor } = (await rest.get(`/v1/chats/${chatId}/members?limit=1`, { as: owner })).body;
     for (const [as, path] of [
       ['bob', `/v1/chats/${chatId}/members?cursor=${nextCursor}`],

@@ -22,6 +22,7 @@ import {
 
 const START_TIMEOUT_MS = 120_000;
 
+// As root where the tests run as root; its sibling is the one for an ordinary user.
 describe('npm start where RabbitMQ is not installed', () => {
   let folder: DevFolder;
   let dev: TestProcess;

@@ -33,7 +33,7 @@ async function dispatched(amqpUrl: string, awaited: string): Promise<void> {
   }
 }
 
-describe('npm start where RabbitMQ is installed', () => {
+describe('npm start as an ordinary user where RabbitMQ is installed', () => {
   let folder: DevFolder;
   let dev: TestProcess;
   let banner: Banner;
@@ -41,13 +41,14 @@ describe('npm start where RabbitMQ is installed', () => {
   let tookMs: number;
 
   const start = async (rabbitmq: boolean, script?: string) => {
-    dev = await folder.start({ rabbitmq, ...(script === undefined ? {} : { script }) });
+    dev = await folder.start({ rabbitmq, script: AS_NOBODY, env: script === undefined ? {} : { SCRIPT: script } });
     banner = await bannerOf(dev);
   };
 
   before(async function () {
     this.timeout(START_TIMEOUT_MS);
     folder = new DevFolder();
+    if (process.getuid?.() === 0) chownSync(folder.cwd, NOBODY, NOBODY);
     const startedAt = Date.now();
     await start(true, PAUSING_DEV);
     tookMs = Date.now() - startedAt;
@@ -123,25 +124,5 @@ describe('npm start where RabbitMQ is installed', () => {
     await pressTwice(dev);
     expect((await dev.ended).code).to.equal(130);
     await expectNothingLeft(folder, dev, banner);
-  });
-});
-
-describe('npm start as an ordinary user', () => {
-  it('is up and takes a first message, as it does as root', async function () {
-    this.timeout(START_TIMEOUT_MS);
-    if (process.getuid?.() !== 0) this.skip(); // then every other test here is the proof
-    const folder = new DevFolder();
-    chownSync(folder.cwd, NOBODY, NOBODY);
-    const dev = await folder.start({ rabbitmq: true, script: AS_NOBODY });
-    try {
-      const banner = await bannerOf(dev);
-      expect(banner.amqpUrl).to.not.equal(undefined);
-      expect((await say(banner, 'hello')).sequence).to.equal(2);
-      await pressTwice(dev);
-      await dev.ended;
-      await expectNothingLeft(folder, dev, banner);
-    } finally {
-      await dev.kill();
-    }
   });
 });

@@ -1,15 +1,16 @@
-/** Rows that belong to one partition alone: nobody else writes them while its row is held. */
+/**
+ * Rows that belong to one partition alone: nobody else writes them while its row is held. Each function is one part of the statement that
+ * `writeBatch` puts together, or null where there is nothing to write.
+ */
 import { type BatchRequest, type BatchWrites, type Facts, StoreError } from '../../application/ports/command-store.js';
 import type { Chat } from '../../domain/chat.js';
 import { column, jsonUnlessEmpty, time } from './columns.js';
 import { toPayload } from './event-rows.js';
-import type { Prisma } from './generated/client.js';
+import { Prisma } from './generated/client.js';
 
-type Transaction = Prisma.TransactionClient;
-
-export async function updateChats(tx: Transaction, rows: Chat[]) {
-  if (rows.length === 0) return;
-  const count = await tx.$executeRaw`
+export function updateChats(rows: Chat[]): Prisma.Sql | null {
+  if (rows.length === 0) return null;
+  return Prisma.sql`
     UPDATE chats c SET partition = w.partition, title = w.title, metadata = w.metadata::json, archived_at = w.archived_at,
       last_sequence = w.last_sequence, last_ordinal = w.last_ordinal, member_count = w.member_count,
       owner_count = w.owner_count, last_activity_at = w.last_activity_at
@@ -20,13 +21,12 @@ export async function updateChats(tx: Transaction, rows: Chat[]) {
       ${column(rows, (row) => row.ownerCount)}::int4[], ${column(rows, (row) => time(row.lastActivityAt))}::timestamptz[])
       AS w(chat_id, partition, title, metadata, archived_at, last_sequence, last_ordinal, member_count, owner_count,
         last_activity_at)
-    WHERE c.chat_id = w.chat_id`;
-  if (count < rows.length) throw new StoreError('refused', 'a chat that is to be changed does not exist');
+    WHERE c.chat_id = w.chat_id RETURNING 1`;
 }
 
-export async function putMembers(tx: Transaction, { membersPut: rows }: BatchWrites) {
-  if (rows.length === 0) return;
-  await tx.$executeRaw`
+export function putMembers({ membersPut: rows }: BatchWrites): Prisma.Sql | null {
+  if (rows.length === 0) return null;
+  return Prisma.sql`
     INSERT INTO members (chat_id, user_id, tenant_id, role, muted_until, joined_at, joined_sequence, read_sequence,
       read_ordinal)
     SELECT * FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.userId)}::text[],
@@ -39,17 +39,17 @@ export async function putMembers(tx: Transaction, { membersPut: rows }: BatchWri
       read_sequence = EXCLUDED.read_sequence, read_ordinal = EXCLUDED.read_ordinal`;
 }
 
-export async function removeMembers(tx: Transaction, { membersRemoved: keys }: BatchWrites) {
-  if (keys.length === 0) return;
-  await tx.$executeRaw`
+export function removeMembers({ membersRemoved: keys }: BatchWrites): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
     DELETE FROM members m
     USING unnest(${column(keys, (key) => key.chatId)}::uuid[], ${column(keys, (key) => key.userId)}::text[]) AS k(chat_id, user_id)
     WHERE m.chat_id = k.chat_id AND m.user_id = k.user_id`;
 }
 
-export async function insertMessages(tx: Transaction, { messages: rows }: BatchWrites) {
-  if (rows.length === 0) return;
-  await tx.$executeRaw`
+export function insertMessages({ messages: rows }: BatchWrites): Prisma.Sql | null {
+  if (rows.length === 0) return null;
+  return Prisma.sql`
     INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
       in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at)
     SELECT chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
@@ -68,18 +68,17 @@ export async function insertMessages(tx: Transaction, { messages: rows }: BatchW
         in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at)`;
 }
 
-export async function insertEvents(
-  tx: Transaction,
+export function insertEvents(
   { partition }: BatchRequest,
   facts: Facts,
   { events: rows }: BatchWrites,
-) {
-  if (rows.length === 0) return;
+): Prisma.Sql | null {
+  if (rows.length === 0) return null;
   const gap = rows.findIndex(
     (row, index) => row.partition !== partition || row.position !== facts.position + index + 1,
   );
   if (gap !== -1) throw new StoreError('refused', `event ${gap} of the batch is not at its position in the log`);
-  await tx.$executeRaw`
+  return Prisma.sql`
     INSERT INTO chat_events (partition, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload,
       traceparent, tracestate)
     SELECT ${partition}::int4, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload::json,
@@ -93,8 +92,8 @@ export async function insertEvents(
       AS w(position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload, traceparent, tracestate)`;
 }
 
-export async function movePartition(tx: Transaction, { partition, publishedThrough }: BatchRequest, position: number) {
-  await tx.$executeRaw`
+export function movePartition({ partition, publishedThrough }: BatchRequest, position: number): Prisma.Sql {
+  return Prisma.sql`
     UPDATE partitions SET position = ${position}, published_through = GREATEST(published_through, ${publishedThrough})
     WHERE partition = ${partition}`;
 }

@@ -252,10 +252,15 @@ describe('REST commands', () => {
     });
   });
 
-  it('answer a bug in a receipt with 500 and nothing of it', async () => {
+  it('answer a bug in a receipt with 500 and nothing of it but the id of the command', async () => {
     rest.door.onNext(async (command) => ({ ...blankReceipt(command), status: 'rejected' }));
     const { status, body } = await rest.post('/v1/chats', { kind: 'group', memberIds: [] });
     expect(status).to.equal(500);
-    expect(body).to.deep.equal({ type: '/problems/internal', title: 'Something went wrong on our side', status: 500 });
+    expect(body).to.deep.equal({
+      type: '/problems/internal',
+      title: 'Something went wrong on our side',
+      status: 500,
+      commandId: rest.door.last.commandId,
+    });
   });
 });

@@ -131,6 +131,20 @@ describe('A command that came back after crashes', () => {
     expect(countAtTry).to.equal(1);
   });
 
+  it('is not held to account for the trouble of the store, or for a change of owner', async () => {
+    let tries = 0;
+    lab.store.before = async () => {
+      tries += 1;
+      if (tries > 3 * POISON_ATTEMPTS) return;
+      if (tries % 3 === 0) await lab.registry.takeOver(0, 'another worker');
+      else throw new StoreError(tries % 3 === 1 ? 'unknown' : 'unavailable', 'away');
+    };
+    await lab.given(suspect);
+    expect(tries).to.be.greaterThan(3 * POISON_ATTEMPTS);
+    expect(lab.bodies(GROUP)).to.deep.equal(['suspect']);
+    expect(lab.world.attempts.size).to.equal(0);
+  });
+
   it('is no suspect after the first return: that may have been a neighbour', async () => {
     lab.source.deliveryCountOf = () => 1;
     await lab.given(neighbours[0], suspect, neighbours[1]);

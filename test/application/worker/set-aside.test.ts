@@ -77,9 +77,8 @@ describe("A command for another partition's chat", () => {
       async () => true,
       async () => undefined,
     );
-    // A repair comes with a reconnect: that is when the worker learns of it.
-    await lab.source.lose();
-    lab.source.reroutesToFail = 2;
+    const away = new Error('the broker did not take it');
+    lab.source.rerouteFailures.push(away, away);
     lab.publish(...texts(GROUP, 'one', 'two'), create('alice', OTHER_GROUP, []), marker(), ...texts(GROUP, 'three'));
     await lab.until('the last one is dead-lettered', () => lab.reasonsBuried().length === 1);
 
@@ -92,6 +91,21 @@ describe("A command for another partition's chat", () => {
     expect(lab.told.filter((word) => word === 'rerouted')).to.have.length(3);
     await lab.given(create('alice', OTHER_GROUP, []));
     expect(await lab.nothingLeft()).to.equal(true);
+  });
+
+  it('is dead-lettered at once where it cannot be written to the wire again', async () => {
+    lab = await Lab.open();
+    await lab.given(create('alice', GROUP, []));
+    moveAway(GROUP);
+    await lab.registry.repairRing(
+      async () => true,
+      async () => undefined,
+    );
+    lab.source.rerouteFailures.push(new TypeError('a header of no known type'));
+    lab.publish(...texts(GROUP, 'unwritable', 'writable'));
+    await lab.until('both are out of the way', () => lab.source.rerouted.length === 1);
+    expect(lab.transport.keptDeadLetters().map(({ messageId }) => messageId)).to.deep.equal(['unwritable']);
+    expect(lab.reasonsBuried()).to.deep.equal(['misrouted']);
   });
 
   it('is still sent on by the next owner, who has not met the marker either', async () => {

@@ -66,8 +66,8 @@ export const MARKER_TYPE = 'test.ring-marker';
 export class UnrulySource implements CommandSource {
   deliveryCountOf: (incoming: IncomingCommand) => number | undefined = () => undefined;
   readonly rerouted: Delivery[] = [];
-  /** The next so many attempts to reroute fail. */
-  reroutesToFail = 0;
+  /** What the next attempts to reroute fail with, one after the other. */
+  readonly rerouteFailures: Error[] = [];
   private current: { subscription: Subscription; handlers: SubscriptionHandlers } | null = null;
 
   constructor(private readonly source: CommandSource) {}
@@ -95,10 +95,8 @@ export class UnrulySource implements CommandSource {
   }
 
   async reroute(delivery: Delivery): Promise<void> {
-    if (this.reroutesToFail > 0) {
-      this.reroutesToFail -= 1;
-      throw new Error('the broker did not take it');
-    }
+    const failure = this.rerouteFailures.shift();
+    if (failure !== undefined) throw failure;
     this.rerouted.push(delivery);
   }
 }
