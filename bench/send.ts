@@ -6,9 +6,12 @@
  *
  * Usage: node dist/bench/send.js [--messages 100000] [--in-flight 4000] [--chats 10000] [--workers 1] [--partitions 8]
  */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import amqp from 'amqplib';
 import cliProgress from 'cli-progress';
@@ -25,6 +28,8 @@ const BODY_BYTES = 200;
 /** Linux counts processor time in hundredths of a second. */
 const CLOCK_TICKS = 100;
 const SENDERS = 2;
+/** The usual service is slower: it gets one of so many messages. */
+const USUAL_SHARE = 4;
 const NAMESPACE = 'bench';
 
 const { values } = parseArgs({
@@ -36,16 +41,19 @@ const { values } = parseArgs({
     partitions: { type: 'string', default: '8' },
     /** Write a CPU profile of each worker (V8's format) into this folder. */
     profile: { type: 'string' },
+    /** Measure the usual service too, in the same run. */
+    usual: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help) {
   console.log(
-    'node dist/bench/send.js [--messages N] [--in-flight N] [--chats N] [--workers N] [--partitions N] [--profile FOLDER]',
+    'node dist/bench/send.js [--messages N] [--in-flight N] [--chats N] [--workers N] [--partitions N] [--profile FOLDER] [--usual]',
   );
   process.exit(0);
 }
 const messages = Number(values.messages);
+const chats = Array.from({ length: Number(values.chats) }, () => v4());
 const inFlightMax = Number(values['in-flight']);
 const chatCount = Number(values.chats);
 const workerCount = Number(values.workers);
@@ -70,9 +78,20 @@ try {
         values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`],
       ),
     );
-  const verdict = await run();
-  console.log(verdict.table);
-  if (!verdict.isClosed) process.exitCode = 1;
+  const parley = await run('parley', messages);
+  console.log(parley.table);
+  if (!parley.isClosed) process.exitCode = 1;
+  if (values.usual) {
+    for (const worker of workers.splice(0)) await worker.stop();
+    const usual = await startUsualService();
+    try {
+      const compared = await run('usual', Math.ceil(messages / USUAL_SHARE));
+      console.log(`\nThe usual service on the same machine, queues and tables\n${compared.table}`);
+      console.log(`\nParley ÷ usual service  ${(parley.perSecond / compared.perSecond).toFixed(2)}`);
+    } finally {
+      usual.kill('SIGTERM');
+    }
+  }
 } finally {
   for (const worker of workers) await worker.stop();
   await rabbitmq.stop();
@@ -80,10 +99,34 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-async function run(): Promise<{ table: string; isClosed: boolean }> {
+/** The service that people write first (usual.ts), on the chats that Parley has created. */
+async function startUsualService(): Promise<ChildProcess> {
+  const client = new pg.Client({ connectionString: postgres.url });
+  await client.connect();
+  await client.query('CREATE SEQUENCE usual_position START 1000000000');
+  await client.end();
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./usual.js', import.meta.url))], {
+    env: {
+      DATABASE_URL: postgres.url,
+      AMQP_URL: rabbitmq.url,
+      CHAT_NAMESPACE: NAMESPACE,
+      COMMAND_PARTITIONS: values.partitions,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  return child;
+}
+
+interface Outcome {
+  table: string;
+  isClosed: boolean;
+  perSecond: number;
+}
+
+async function run(service: 'parley' | 'usual', messages: number): Promise<Outcome> {
   const connection = await amqp.connect(rabbitmq.url);
   const channel = await connection.createConfirmChannel();
-  const chats = Array.from({ length: chatCount }, () => v4());
   const actor = (chat: string, index: number) => `u${index}-${chat.slice(0, 8)}`;
   const sentAt = new Map<string, number>();
   const answered = { accepted: 0, rejected: 0 };
@@ -127,8 +170,8 @@ async function run(): Promise<{ table: string; isClosed: boolean }> {
       });
   };
 
-  console.error(`creating ${chatCount} chats`);
-  for (const chatId of chats)
+  if (service === 'parley') console.error(`creating ${chatCount} chats`);
+  for (const chatId of service === 'parley' ? chats : [])
     await publish(chatId, 'chat.create', `c-${chatId}`, actor(chatId, 0), {
       kind: 'group',
       memberIds: [actor(chatId, 1)],
@@ -150,7 +193,8 @@ async function run(): Promise<{ table: string; isClosed: boolean }> {
     const chatId = id.slice(0, 36);
     const sequence = Number(id.slice(37));
     const expected = (last.get(chatId) ?? 0) + 1;
-    if (sequence === expected) {
+    // The usual service does not promise an order: what it publishes is only counted.
+    if (sequence === expected || service === 'usual') {
       last.set(chatId, sequence);
       dispatched.count += 1;
     } else if (sequence > expected) dispatched.reordered += 1;
@@ -178,7 +222,7 @@ async function run(): Promise<{ table: string; isClosed: boolean }> {
   const began = performance.now();
   for (let index = 0; index < messages; index += 1) {
     const chatId = chats[pick()] ?? '';
-    const commandId = `m${index}`;
+    const commandId = `${service}-${index}`;
     sentAt.set(commandId, performance.now());
     await publish(chatId, 'message.send', commandId, actor(chatId, index % SENDERS), { body });
     if (index % 1000 === 0) bar?.update(index);
@@ -202,7 +246,10 @@ async function run(): Promise<{ table: string; isClosed: boolean }> {
 
   const client = new pg.Client({ connectionString: postgres.url });
   await client.connect();
-  const { rows } = await client.query<{ stored: number }>('SELECT count(*)::int AS stored FROM messages');
+  const { rows } = await client.query<{ stored: number }>(
+    'SELECT count(*)::int AS stored FROM receipts WHERE command_id LIKE $1',
+    [`${service}-%`],
+  );
   await client.end();
   latencies.sort((a, b) => a - b);
   const at = (share: number) => (latencies[Math.floor(latencies.length * share)] ?? 0).toFixed(1);
@@ -228,7 +275,11 @@ async function run(): Promise<{ table: string; isClosed: boolean }> {
     ],
   ];
   const width = Math.max(...lines.map(([name = '']) => name.length));
-  return { table: lines.map(([name = '', value = '']) => `${name.padEnd(width)}  ${value}`).join('\n'), isClosed };
+  return {
+    perSecond: (messages / dispatchedMs) * 1000,
+    table: lines.map(([name = '', value = '']) => `${name.padEnd(width)}  ${value}`).join('\n'),
+    isClosed,
+  };
 }
 
 /** Batch size, decoding and transaction, from the first worker's metrics. */

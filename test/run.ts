@@ -13,8 +13,9 @@ const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
 
 /** What is slow for its waits comes first in a process of its own; everything that is in no other shard is in the last one. */
 const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
-  { name: 'kills', owns: (file) => file.startsWith('faults/kill-points') || file.startsWith('examples/') },
-  { name: 'faults', owns: (file) => file.startsWith('faults/') || file.startsWith('integration/') },
+  { name: 'kills', owns: (file) => /^(faults\/(kill|irc|ownership)|examples|deploy)/.test(file) },
+  { name: 'faults', owns: (file) => /^(faults|integration)\//.test(file) },
+  { name: 'starts', owns: (file) => /^(main|infrastructure|support)\//.test(file) },
   { name: 'others', owns: () => true },
 ];
 

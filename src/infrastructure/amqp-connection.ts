@@ -8,8 +8,8 @@ import { type ChannelModel, connect } from 'amqplib';
 import { hideCredentials } from './hide-credentials.js';
 import type { Logger } from './logger.js';
 
-/** Two missed beats end the connection: a frozen peer is noticed within 20 to 30 s. */
-export const HEARTBEAT_S = 10;
+/** Two missed beats end the connection: a frozen peer is noticed within 14 to 21 s, so that it is replaced within 30 s with room to spare. */
+export const HEARTBEAT_S = 7;
 /** Silence allowed while a connection is being opened. */
 export const CONNECT_TIMEOUT_MS = 10_000;
 /** The ceiling of the first pause before another attempt; it doubles with each, up to the longest. */

@@ -1,6 +1,6 @@
 /**
  * Real chat through two worker processes, one of them killed and started again meanwhile. `PARLEY_IRC_DATA` names the logs' folder, else
- * `../shared/data/irc` is looked for; `PARLEY_IRC_LOGS` says how many are taken: a few by default, `all` for the whole proof.
+ * `../shared/data/irc` is looked for; `npm run proof:irc` takes them all, `npm test` one.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -15,7 +15,7 @@ import { projectFolder } from '../support/services.js';
 
 const folder = process.env.PARLEY_IRC_DATA ?? resolve('..', 'shared', 'data', 'irc');
 const all = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.raw.txt')) : [];
-const DEFAULT_LOGS = 3;
+const DEFAULT_LOGS = 1;
 const logs = process.env.PARLEY_IRC_LOGS === 'all' ? all : all.slice(0, DEFAULT_LOGS);
 const REPLAY_TIMEOUT_MS = 20 * 60_000;
 const DRAIN_TIMEOUT_MS = 60_000;

@@ -1,12 +1,12 @@
 /** `parley dev` in a folder of its own, and what its banner says. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import pg from 'pg';
 import { isListening } from '../../src/infrastructure/free-port.js';
+import { onThisMachine } from '../support/busy-machine.js';
 import { eventually } from '../support/eventually.js';
 import { startProcess, type TestProcess } from '../support/processes.js';
 import { scratchFolder } from '../support/services.js';
@@ -39,7 +39,7 @@ export interface HistoryItem {
 
 /** A machine with other work takes longer by that much. */
 export function upWithinMs(): number {
-  return UP_WITHIN_MS * Math.max(1, (loadavg()[0] ?? 0) / cpus().length);
+  return onThisMachine(UP_WITHIN_MS);
 }
 
 export async function bannerOf(dev: TestProcess): Promise<Banner> {

@@ -2,7 +2,6 @@
  * Decides a batch: for each command in order, its receipt and its changes. Pure but for the ids it draws; called inside the
  * transaction, under the partition's row, and called again if the transaction has to be tried again.
  */
-import { v7 } from 'uuid';
 import type { Command } from '../../contract/commands.js';
 import { type Reason, refusal, refusalCodes } from '../../contract/problems.js';
 import type { Receipt } from '../../contract/receipts.js';
@@ -17,6 +16,7 @@ import type { PolicyEnforcementPoint } from '../policy/enforcement.js';
 import type { BatchWrites, Facts, StoredReceipt } from '../ports/command-store.js';
 import { type BatchItem, type ItemResult, identityOf } from './batch-item.js';
 import { BatchState, type Cause } from './batch-state.js';
+import { newMessageId } from './message-id.js';
 import { traceContextOf } from './trace-context.js';
 
 export interface BatchSettings {
@@ -107,7 +107,7 @@ export class BatchDecider {
       partition: settings.partition,
       producer: { userId: userId ?? null, appId: appId ?? null },
       cause,
-      newId: v7,
+      newId: newMessageId,
     });
     if (outcome.status === 'refused') return reject(reasonOf(outcome.refusal), outcome.decisionId);
     const { sequence, messageId, decisionId } = outcome;

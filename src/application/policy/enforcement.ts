@@ -1,4 +1,4 @@
-import { v7 } from 'uuid';
+import { randomUUID } from 'node:crypto';
 import type { Refusal } from '../../domain/refusal.js';
 import type { PolicyDecisionPoint, PolicyFacts } from './facts.js';
 
@@ -18,7 +18,7 @@ export class PolicyEnforcementPoint {
   enforce(facts: PolicyFacts): Enforced {
     const decision = this.decisionPoint.decide(facts);
     return {
-      decisionId: v7(),
+      decisionId: randomUUID(),
       refusal: decision.effect === 'permit' ? null : { code: 'not_permitted', detail: decision.rule },
     };
   }

@@ -130,7 +130,7 @@ describe('a connection to the broker', () => {
     // What both sides agreed on is not part of the library's published types.
     const { heartbeat } = connection.current().connection as unknown as { heartbeat: number };
     expect(heartbeat).to.equal(HEARTBEAT_S);
-    expect(HEARTBEAT_S).to.equal(10);
+    expect(HEARTBEAT_S).to.equal(7);
   });
 
   it('that is stopped stays closed, also while it is being sought', async () => {
