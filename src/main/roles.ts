@@ -22,6 +22,8 @@ import type { Settings } from './settings.js';
 import type { Store } from './store.js';
 import type { Transport } from './transport.js';
 
+/** The batch in hand may wait for a database that hangs, and so may giving the partitions up. */
+const WORKER_STOP_TIMEOUT_MS = 25_000;
 /** A worker that has not heard from the registry for this long is not ready. */
 const REGISTRY_SILENCE_MS = 5_000;
 
@@ -117,7 +119,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
     running.start();
     logger.info('worker', { workerId, partitions: settings.partitions });
   };
-  return service('worker', start, async () => worker?.stop());
+  return { ...service('worker', start, async () => worker?.stop()), stopTimeoutMs: WORKER_STOP_TIMEOUT_MS };
 }
 
 /** REST: queries from the store, commands through the same door as every producer's. */

@@ -1,5 +1,5 @@
 /** Every environment variable Parley reads: `.env.example` lists the same, and a test holds the two together. */
-import type { TopologySettings } from '../contract/topology.js';
+import { names, type TopologySettings } from '../contract/topology.js';
 import { readConfig, variable } from '../infrastructure/config.js';
 import { byteSize, duration, integer, oneOf, port, text, url } from '../infrastructure/config-values.js';
 import { StartFault } from '../infrastructure/start-fault.js';
@@ -122,7 +122,7 @@ export const variables = {
   }),
   eventRecipientsMax: variable({
     name: 'EVENT_RECIPIENTS_MAX',
-    parse: integer({ min: 0, max: 10_000 }),
+    parse: integer({ min: 0, max: 1_000 }),
     default: '256',
     describe: 'Past it an event does not list its recipients',
   }),
@@ -191,8 +191,19 @@ export function readSettings(purposes: readonly Purpose[]) {
     .filter((names) => !names.some(isGiven))
     .map((names) => `${names.join(' or ')} is required`);
   const faults = [...unreadable, ...new Set(missing)];
+  if (unreadable.length === 0) faults.push(...takenQueues(values));
   if (isGiven('JWT_SECRET') && isGiven('JWT_JWKS_URL')) faults.push('JWT_SECRET and JWT_JWKS_URL exclude each other');
   return { settings: values, entries, faults };
+}
+
+/** Dispatch queues that are called like one of Parley's own. */
+function takenQueues(settings: Settings): string[] {
+  const { namespace, partitions, dispatchQueues = [] } = settings;
+  const own = [names.deadLetters(namespace)];
+  for (let index = 0; index < partitions; index += 1) own.push(names.commandQueue(namespace, index));
+  return dispatchQueues
+    .filter(({ name }) => own.includes(name) || name.startsWith(names.replies(namespace)))
+    .map(({ name }) => `DISPATCH_QUEUES names ${name}, which is one of Parley's own queues`);
 }
 
 function readEnvironment() {

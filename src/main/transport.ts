@@ -1,6 +1,7 @@
 /** The transport as the roles see it: RabbitMQ, or, in `dev` without it, in process. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AmqpTransport } from '../adapters/amqp/amqp-transport.js';
+import { declareTopology } from '../adapters/amqp/declare-topology.js';
 import { InProcessTransport } from '../adapters/in-process/in-process-transport.js';
 import type { PartitionRegistry } from '../application/ports/partition-registry.js';
 import type {
@@ -10,6 +11,7 @@ import type {
   EventSink,
   ReceiptSender,
 } from '../application/ports/transport.js';
+import { topology } from '../contract/topology.js';
 import { AmqpConnection } from '../infrastructure/amqp-connection.js';
 import type { Logger } from '../infrastructure/logger.js';
 import type { Service } from '../infrastructure/process-life.js';
@@ -87,29 +89,28 @@ export async function declareOnce(url: string, settings: Settings): Promise<void
     if (error !== undefined) lastWord = error instanceof Error ? error.message : String(error);
   };
   const logger: Logger = { debug: () => undefined, info: () => undefined, warn: remember, error: remember };
-  // Without a store there is nobody to share the repair of the ring with: one at a time is all this stands for.
-  const registry = {
-    repairRing: async (needed: () => Promise<boolean>, repair: (generation: number) => Promise<void>) => {
-      if (await needed()) await repair(0);
-    },
-  };
-  const probe = new AmqpConnection({ url, name: 'parley topology', logger });
-  await inTime(probe, REACH_TIMEOUT_MS, () => `no broker within ${REACH_TIMEOUT_MS} ms: ${lastWord}`);
-  const amqp = new AmqpTransport({ url, workerId: 'topology', topology: topologySettings(settings), registry, logger });
-  await inTime(amqp, DECLARE_TIMEOUT_MS, () => `not declared within ${DECLARE_TIMEOUT_MS} ms: ${lastWord}`);
+  const connection = new AmqpConnection({ url, name: 'parley topology', logger });
+  try {
+    await inTime(connection.start(), REACH_TIMEOUT_MS, () => `no broker within ${REACH_TIMEOUT_MS} ms: ${lastWord}`);
+    // The hash ring is left alone: only the workers, through the store, can tell whether it needs mending, and tell each other.
+    const declared = declareTopology(connection.current(), topology(topologySettings(settings)));
+    await inTime(declared, DECLARE_TIMEOUT_MS, () => `not declared within ${DECLARE_TIMEOUT_MS} ms: ${lastWord}`);
+  } finally {
+    await connection.stop();
+  }
 }
 
-/** Starts it, and stops it again however that ended. */
-async function inTime(part: Pick<Service, 'start' | 'stop'>, timeoutMs: number, failure: () => string): Promise<void> {
+/** Rejects with `failure` where the work takes longer. */
+async function inTime(work: Promise<unknown>, timeoutMs: number, failure: () => string): Promise<void> {
   const deadline = new AbortController();
   const late = sleep(timeoutMs, undefined, { signal: deadline.signal }).then(() => {
     throw new Error(failure());
   });
   try {
-    await Promise.race([part.start(), late]);
+    await Promise.race([work, late]);
   } finally {
     deadline.abort();
     late.catch(() => undefined); // aborted
-    await part.stop();
+    work.catch(() => undefined); // nobody waits for it any more
   }
 }

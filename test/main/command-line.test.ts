@@ -140,6 +140,15 @@ describe('the command line', function () {
     expect(forWorker.stderr).to.have.members([...faults, ...lacks]);
   });
 
+  it("refuses dispatch queues that are called like Parley's own", async () => {
+    const { code, stderr } = await cli(['check-config'], {
+      CHAT_NAMESPACE: 'im',
+      DISPATCH_QUEUES: 'im.commands.p0=#;ok=#',
+    });
+    expect(code).to.equal(1);
+    expect(stderr).to.deep.equal(["parley: DISPATCH_QUEUES names im.commands.p0, which is one of Parley's own queues"]);
+  });
+
   it('applies migrations once, and draws a new store id', async () => {
     const env = { DATABASE_URL: await emptyDatabase() };
     expectRefused(await cli(['new-store-id'], env), /the database is not migrated .*parley migrate/);

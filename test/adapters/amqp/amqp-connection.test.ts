@@ -120,10 +120,12 @@ describe('a connection to the broker', () => {
     await connection.start();
     wire.freeze();
     await eventually(() => opened.length === 2, { within, what: 'the return' });
-    expect(lost.map(({ message }) => message)).to.deep.equal(['Heartbeat timeout']);
+    // Whichever side misses the beats first ends it; either way once.
+    expect(lost).to.have.length(1);
+    expect(lost[0]?.message).to.match(/^(Heartbeat timeout|Unexpected close)$/);
   });
 
-  it('has a heartbeat of 10 s where its address asks for no other', async () => {
+  it('has a heartbeat of 7 s where its address asks for no other', async () => {
     const { connection } = await make();
     await wire.join();
     await connection.start();

@@ -117,7 +117,7 @@ describe('REST authentication', () => {
       ['has expired', { sub: 'alice', exp: inSeconds(-1) }, /expired/],
       ['never expires', { sub: 'alice' }, /lacks the claim exp/],
       ['expires at no time', { sub: 'alice', exp: 'soon' as unknown as number }, /exp/],
-      ['is not good yet', { ...good, nbf: inSeconds(60) }, /nbf/],
+      ['is not good yet', { ...good, nbf: inSeconds(3_600) }, /nbf/],
       ['names no actor', { exp: good.exp }, /lacks the claim sub/],
       ['names an actor that is no user id', { ...good, sub: 'a b' }, /not a user id/],
       ['names an actor that is too long', { ...good, sub: 'a'.repeat(129) }, /not a user id/],
