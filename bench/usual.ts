@@ -16,7 +16,8 @@ const partitions = Number(process.env.COMMAND_PARTITIONS ?? '8');
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: PREFETCH });
 const connection = await amqp.connect(process.env.AMQP_URL ?? '');
 const channel = await connection.createConfirmChannel();
-await channel.prefetch(PREFETCH, true);
+// For each partition; the pool keeps it at ten transactions at once over all of them.
+await channel.prefetch(PREFETCH);
 
 async function handle(message: amqp.ConsumeMessage): Promise<void> {
   const { messageId, replyTo, correlationId } = message.properties;
