@@ -193,7 +193,7 @@ describe('The way of a command through a real broker, a real database and a work
     expect(event.sequence).to.equal(undefined);
   });
 
-  it('puts what cannot be answered into the dead letters and goes on', async () => {
+  it('goes on after what cannot be answered', async () => {
     const { chatId, users } = await fleet.createGroup(1);
     await fleet.producer.publishRaw(Buffer.from('{"actorId":'), {
       routingKey: chatId,
