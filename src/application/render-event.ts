@@ -29,12 +29,22 @@ function partitionKey(logged: LoggedEvent): string {
 function subject({ event, chatId, actorId, commandId }: LoggedEvent): string {
   switch (event.type) {
     case 'message.created':
+    case 'message.edited':
       return `chats/${chatId}/messages/${event.message.messageId}`;
+    case 'message.deleted':
+    case 'message.reacted':
+    case 'message.unreacted':
+      return `chats/${chatId}/messages/${event.messageId}`;
     case 'chat.created':
+    case 'chat.updated':
+    case 'chat.archived':
+    case 'chat.unarchived':
       return `chats/${chatId}`;
     case 'member.added':
       return `chats/${chatId}/members`;
     case 'member.removed':
+    case 'member.updated':
+    case 'chat.read':
       return `chats/${chatId}/members/${event.userId}`;
     case 'user.upserted':
       return `users/${actorId}`;
@@ -110,14 +120,42 @@ function data(logged: LoggedEvent, recipients: Recipients | null, { recipientsMa
         recipientCount: whom.recipientCount,
       };
     }
-    case 'chat.created': {
-      const { kind, title, metadata, members } = event;
-      return { ...common, kind, title, metadata, members, ...whom };
+    case 'message.edited': {
+      const { messageId, revision, body, mentions, metadata } = event.message;
+      const erased = body === null ? { erased: true } : {};
+      const editedAt = logged.at.toISOString();
+      return { ...common, messageId, revision, body, mentions, metadata, editedAt, ...erased, ...whom };
     }
+    case 'message.deleted':
+      return {
+        ...common,
+        messageId: event.messageId,
+        mode: event.mode,
+        deletedAt: logged.at.toISOString(),
+        ...whom,
+      };
+    case 'message.reacted':
+    case 'message.unreacted':
+      return { ...common, messageId: event.messageId, emoji: event.emoji, userId: event.userId, ...whom };
+    case 'chat.created': {
+      const { kind, title, historyVisibility, metadata, members } = event;
+      return { ...common, kind, title, historyVisibility, metadata, members, ...whom };
+    }
+    case 'chat.updated': {
+      const { kind, title, historyVisibility, metadata } = event;
+      return { ...common, kind, title, historyVisibility, metadata, ...whom };
+    }
+    case 'chat.archived':
+    case 'chat.unarchived':
+      return { ...common, ...whom };
+    case 'chat.read':
+      return { ...common, userId: event.userId, upTo: event.upTo, ...whom };
     case 'member.added':
       return { ...common, members: event.members, ...whom };
     case 'member.removed':
       return { ...common, userId: event.userId, left: event.left, ...whom };
+    case 'member.updated':
+      return { ...common, userId: event.userId, role: event.role, mutedUntil: event.mutedUntil, ...whom };
   }
 }
 

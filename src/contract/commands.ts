@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import { chatId, messageId, tenantId, userId } from './identifiers.js';
-import { httpsUrl, metadata, text } from './text.js';
+import { emoji, httpsUrl, metadata, text, time } from './text.js';
 
 export const BODY_MAX_BYTES = 256 * 1024;
 export const BODY_MAX_DEPTH = 32;
@@ -15,6 +15,12 @@ export const MESSAGE_BODY_MAX_CHARACTERS = 16_384;
 export const chatKind = z.enum(['direct', 'group', 'channel']);
 export const role = z.enum(['owner', 'admin', 'member', 'reader']);
 export const userKind = z.enum(['human', 'bot', 'service']);
+/** What a member may see of a chat's past: all of it, or what came from one's own joining on. */
+export const historyVisibility = z.enum(['full', 'since-joined']);
+export const deleteMode = z.enum(['soft', 'hard']).meta({
+  description:
+    '`soft`: text, attachments and earlier texts go, a tombstone stays; `hard`: row, revisions, reactions go. The number stays taken.',
+});
 
 export const attachment = z.strictObject({
   url: httpsUrl,
@@ -34,7 +40,22 @@ export const chatCreateData = z.strictObject({
   kind: chatKind,
   title: text(1, 256).optional(),
   memberIds: z.array(userId).max(100),
+  historyVisibility: historyVisibility.optional(),
   metadata: metadata.optional(),
+});
+
+/** What is left out stays as it is; null clears. */
+export const chatUpdateData = z.strictObject({
+  title: text(1, 256).nullable().optional(),
+  metadata: metadata.nullable().optional(),
+  historyVisibility: historyVisibility.optional(),
+});
+
+export const chatArchiveData = z.strictObject({});
+export const chatUnarchiveData = z.strictObject({});
+
+export const chatReadData = z.strictObject({
+  upTo: z.int().min(0).meta({ description: 'A sequence of the chat; one past its end means all there is.' }),
 });
 
 export const memberAddData = z.strictObject({
@@ -43,6 +64,13 @@ export const memberAddData = z.strictObject({
 });
 
 export const memberRemoveData = z.strictObject({ userId });
+
+/** What is left out stays as it is; `mutedUntil: null` ends a mute. */
+export const memberUpdateData = z.strictObject({
+  userId,
+  role: role.optional(),
+  mutedUntil: time.nullable().optional(),
+});
 
 export const messageSendData = z.strictObject({
   body: text(1, MESSAGE_BODY_MAX_CHARACTERS),
@@ -54,13 +82,34 @@ export const messageSendData = z.strictObject({
   metadata: metadata.optional(),
 });
 
+/** `mentions` and `metadata` stay as they are where left out. */
+export const messageEditData = z.strictObject({
+  messageId,
+  body: text(1, MESSAGE_BODY_MAX_CHARACTERS),
+  mentions: z.array(userId).max(50).optional(),
+  metadata: metadata.optional(),
+});
+
+export const messageDeleteData = z.strictObject({ messageId, mode: deleteMode });
+export const messageReactData = z.strictObject({ messageId, emoji });
+export const messageUnreactData = z.strictObject({ messageId, emoji });
+
 /** The data of each command, by `type`. */
 export const commandData = {
   'user.upsert': userUpsertData,
   'chat.create': chatCreateData,
+  'chat.update': chatUpdateData,
+  'chat.archive': chatArchiveData,
+  'chat.unarchive': chatUnarchiveData,
+  'chat.read': chatReadData,
   'member.add': memberAddData,
   'member.remove': memberRemoveData,
+  'member.update': memberUpdateData,
   'message.send': messageSendData,
+  'message.edit': messageEditData,
+  'message.delete': messageDeleteData,
+  'message.react': messageReactData,
+  'message.unreact': messageUnreactData,
 } as const;
 
 export type CommandType = keyof typeof commandData;
@@ -72,18 +121,33 @@ export function isCommandType(type: string): type is CommandType {
 
 const about = { tenantId: tenantId.optional(), actorId: userId };
 
+function inChat<D extends z.ZodType>(data: D) {
+  return z.strictObject({ ...about, chatId, data });
+}
+
 /** The body of each command, by `type`: `user.upsert` is about the actor and names no chat. */
 export const commandBody = {
   'user.upsert': z.strictObject({ ...about, data: userUpsertData }),
-  'chat.create': z.strictObject({ ...about, chatId, data: chatCreateData }),
-  'member.add': z.strictObject({ ...about, chatId, data: memberAddData }),
-  'member.remove': z.strictObject({ ...about, chatId, data: memberRemoveData }),
-  'message.send': z.strictObject({ ...about, chatId, data: messageSendData }),
+  'chat.create': inChat(chatCreateData),
+  'chat.update': inChat(chatUpdateData),
+  'chat.archive': inChat(chatArchiveData),
+  'chat.unarchive': inChat(chatUnarchiveData),
+  'chat.read': inChat(chatReadData),
+  'member.add': inChat(memberAddData),
+  'member.remove': inChat(memberRemoveData),
+  'member.update': inChat(memberUpdateData),
+  'message.send': inChat(messageSendData),
+  'message.edit': inChat(messageEditData),
+  'message.delete': inChat(messageDeleteData),
+  'message.react': inChat(messageReactData),
+  'message.unreact': inChat(messageUnreactData),
 } as const satisfies Record<CommandType, z.ZodType>;
 
 export type ChatKind = z.infer<typeof chatKind>;
 export type Role = z.infer<typeof role>;
 export type UserKind = z.infer<typeof userKind>;
+export type HistoryVisibility = z.infer<typeof historyVisibility>;
+export type DeleteMode = z.infer<typeof deleteMode>;
 export type Attachment = z.infer<typeof attachment>;
 
 export type CommandData = { [T in CommandType]: z.infer<(typeof commandData)[T]> };

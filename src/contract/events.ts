@@ -2,7 +2,7 @@
  * The events: what happened, as CloudEvents 1.0 in structured mode. One data schema per `type`.
  */
 import { z } from 'zod';
-import { attachment, chatKind, role, userKind } from './commands.js';
+import { attachment, chatKind, deleteMode, historyVisibility, role, userKind } from './commands.js';
 import { chatId, commandId, messageId, tenantId, userId } from './identifiers.js';
 import { receipt } from './receipts.js';
 import { metadata } from './text.js';
@@ -25,6 +25,8 @@ const toWhom = {
   recipientCount: z.int(),
 };
 const members = z.array(z.object({ userId, role }));
+const chatState = { kind: chatKind, title: z.string().nullable(), historyVisibility, metadata };
+const reaction = z.object({ ...ofChat, messageId, emoji: z.string(), userId, ...toWhom });
 
 export const eventData = {
   'message.created': z.object({
@@ -42,16 +44,28 @@ export const eventData = {
     erased: z.literal(true).optional(),
     ...toWhom,
   }),
-  'chat.created': z.object({
+  'message.edited': z.object({
     ...ofChat,
-    kind: chatKind,
-    title: z.string().nullable(),
+    messageId,
+    revision: z.int().min(2),
+    body: z.string().nullable(),
+    mentions: z.array(userId),
     metadata,
-    members,
+    editedAt: rfc3339,
+    erased: z.literal(true).optional(),
     ...toWhom,
   }),
+  'message.deleted': z.object({ ...ofChat, messageId, mode: deleteMode, deletedAt: rfc3339, ...toWhom }),
+  'message.reacted': reaction,
+  'message.unreacted': reaction,
+  'chat.created': z.object({ ...ofChat, ...chatState, members, ...toWhom }),
+  'chat.updated': z.object({ ...ofChat, ...chatState, ...toWhom }),
+  'chat.archived': z.object({ ...ofChat, ...toWhom }),
+  'chat.unarchived': z.object({ ...ofChat, ...toWhom }),
+  'chat.read': z.object({ ...ofChat, sequence: z.null(), userId, upTo: z.int(), ...toWhom }),
   'member.added': z.object({ ...ofChat, members, ...toWhom }),
   'member.removed': z.object({ ...ofChat, userId, left: z.boolean(), ...toWhom }),
+  'member.updated': z.object({ ...ofChat, userId, role, mutedUntil: rfc3339.nullable(), ...toWhom }),
   'user.upserted': z.object({
     ...common,
     userId,

@@ -7,6 +7,7 @@ import {
   chatCreateData,
   chatKind,
   commandTypes,
+  historyVisibility,
   memberAddData,
   messageSendData,
   role,
@@ -39,6 +40,7 @@ const ofChat = {
   chatId,
   kind: chatKind,
   title: z.string().nullable(),
+  historyVisibility,
   metadata,
   archived: z.boolean(),
   createdAt: rfc3339,
@@ -86,14 +88,20 @@ export const restUser = z.object({
 });
 export type RestUser = z.infer<typeof restUser>;
 
-const chatEventTypes = ['message.created', 'chat.created', 'member.added', 'member.removed'] as const;
-
-/** A chat's event as dispatch workers get it. */
+/** A chat's numbered event as dispatch workers get it. */
 export const restEvent = z.discriminatedUnion('type', [
-  eventEnvelope(chatEventTypes[0]),
-  eventEnvelope(chatEventTypes[1]),
-  eventEnvelope(chatEventTypes[2]),
-  eventEnvelope(chatEventTypes[3]),
+  eventEnvelope('message.created'),
+  eventEnvelope('message.edited'),
+  eventEnvelope('message.deleted'),
+  eventEnvelope('message.reacted'),
+  eventEnvelope('message.unreacted'),
+  eventEnvelope('chat.created'),
+  eventEnvelope('chat.updated'),
+  eventEnvelope('chat.archived'),
+  eventEnvelope('chat.unarchived'),
+  eventEnvelope('member.added'),
+  eventEnvelope('member.removed'),
+  eventEnvelope('member.updated'),
 ]);
 
 /** The answer to a command whose receipt has not come in time: it is on its way, and its receipt will be at `Location`. */

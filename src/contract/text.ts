@@ -39,6 +39,30 @@ export const httpsUrl = text(1, 2048)
   .refine((value) => HTTPS_URL_PATTERN.test(value) && URL.canParse(value), 'must be an https URL')
   .meta({ format: 'uri', pattern: '^https://', minLength: 1, maxLength: 2048 });
 
+/** An RFC 3339 time with its offset, of the years 1 to 9999. */
+export const time = z.iso
+  .datetime({ offset: true })
+  .refine((value) => !Number.isNaN(Date.parse(value)), 'must be an RFC 3339 time')
+  .meta({ format: 'date-time', example: '2026-11-20T20:15:00.123Z' });
+
+/** Longest in UTF-16 code units; the longest sequences of Unicode's emoji lists have less than half of that. */
+export const EMOJI_MAX_LENGTH = 64;
+const EMOJI_NAME_PATTERN = /^:[A-Za-z0-9_+-]{1,62}:$/;
+const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
+
+function isOneGrapheme(value: string): boolean {
+  if (value.length === 0 || value.length > EMOJI_MAX_LENGTH || /^[\s\p{Cc}]/u.test(value)) return false;
+  const [first] = graphemes.segment(value);
+  return first?.segment === value;
+}
+
+/** One extended grapheme cluster (UAX #29), or the name of a custom emoji: `:name:`. */
+export const emoji = z
+  .string()
+  .refine(isStorableText, 'must not contain U+0000 or lone surrogates')
+  .refine((value) => EMOJI_NAME_PATTERN.test(value) || isOneGrapheme(value), 'must be one grapheme cluster or :name:')
+  .meta({ minLength: 1, maxLength: EMOJI_MAX_LENGTH, example: ':thumbsup:' });
+
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = { [key: string]: JsonValue };
 

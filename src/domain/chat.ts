@@ -3,6 +3,8 @@
  */
 export type ChatKind = 'direct' | 'group' | 'channel';
 export type Role = 'owner' | 'admin' | 'member' | 'reader';
+/** What a member may see of the past: all of it, or what came from one's own joining on. */
+export type HistoryVisibility = 'full' | 'since-joined';
 
 /** Free-form JSON that belongs to the owner of the system; never looked into. */
 export type Metadata = { [key: string]: unknown };
@@ -15,6 +17,9 @@ export interface Chat {
   kind: ChatKind;
   title: string | null;
   metadata: Metadata;
+  historyVisibility: HistoryVisibility;
+  /** The number of the event that last changed `historyVisibility`; whoever keeps a copy of the chat starts it anew from there. */
+  historySequence: number;
   createdBy: string;
   createdAt: Date;
   archivedAt: Date | null;
@@ -25,6 +30,8 @@ export interface Chat {
   memberCount: number;
   ownerCount: number;
   lastActivityAt: Date;
+  /** Where the latest event stands in its partition's log: what syncing goes by. */
+  lastPosition: number;
 }
 
 export interface Member {
@@ -39,6 +46,16 @@ export interface Member {
   /** The read mark: everything up to this sequence, and so to this ordinal, is read. */
   readSequence: number;
   readOrdinal: number;
+  /** Where the latest `chat.read` of this member stands in the partition's log; 0: there was none. */
+  readPosition: number;
+}
+
+/** The number of the first event of the chat that the member may see. */
+export function firstVisibleSequence(
+  chat: Pick<Chat, 'historyVisibility'>,
+  member: Pick<Member, 'joinedSequence'>,
+): number {
+  return chat.historyVisibility === 'full' ? 1 : member.joinedSequence;
 }
 
 export function isMuted(member: Pick<Member, 'mutedUntil'>, now: Date): boolean {
@@ -53,6 +70,7 @@ export interface ChatDraft {
   kind: ChatKind;
   title: string | null;
   metadata: Metadata;
+  historyVisibility: HistoryVisibility;
   creatorId: string;
   /** The others; repeats and the creator are left out. */
   memberIds: readonly string[];
@@ -70,6 +88,7 @@ function newMember(chat: Chat, userId: string, role: Role, now: Date): Member {
     // What was said before one joined counts as read.
     readSequence: chat.lastSequence,
     readOrdinal: chat.lastOrdinal,
+    readPosition: 0,
   };
 }
 
@@ -82,6 +101,7 @@ export function createChat(draft: ChatDraft, now: Date): { chat: Chat; members: 
   const others = [...new Set(memberIds)].filter((userId) => userId !== creatorId);
   const chat: Chat = {
     ...rest,
+    historySequence: 0,
     createdBy: creatorId,
     createdAt: now,
     archivedAt: null,
@@ -90,14 +110,41 @@ export function createChat(draft: ChatDraft, now: Date): { chat: Chat; members: 
     memberCount: others.length + 1,
     ownerCount: draft.kind === 'direct' ? 0 : 1,
     lastActivityAt: now,
+    lastPosition: 0,
   };
   const creator = newMember(chat, creatorId, draft.kind === 'direct' ? 'member' : 'owner', now);
   return { chat, members: [creator, ...others.map((userId) => newMember(chat, userId, 'member', now))] };
 }
 
-/** Takes the next number for a change of the chat. */
-function numbered(chat: Chat, now: Date): Chat {
+/** The chat with its next number taken by a change: of itself, or of one of its messages. */
+export function takeNumber(chat: Chat, now: Date): Chat {
   return { ...chat, lastSequence: chat.lastSequence + 1, lastActivityAt: now };
+}
+
+/** What of a chat may be changed; what is undefined stays as it is. */
+export interface ChatChange {
+  title?: string | null | undefined;
+  metadata?: Metadata | undefined;
+  historyVisibility?: HistoryVisibility | undefined;
+}
+
+export function updateChat(chat: Chat, change: ChatChange, now: Date): Chat {
+  const next = takeNumber(chat, now);
+  if (change.title !== undefined) next.title = change.title;
+  if (change.metadata !== undefined) next.metadata = change.metadata;
+  if (change.historyVisibility !== undefined && change.historyVisibility !== chat.historyVisibility) {
+    next.historyVisibility = change.historyVisibility;
+    next.historySequence = next.lastSequence;
+  }
+  return next;
+}
+
+export function archiveChat(chat: Chat, now: Date): Chat {
+  return { ...takeNumber(chat, now), archivedAt: now };
+}
+
+export function unarchiveChat(chat: Chat, now: Date): Chat {
+  return { ...takeNumber(chat, now), archivedAt: null };
 }
 
 /** Adds users who are not in the chat yet. */
@@ -107,27 +154,39 @@ export function addMembers(
   role: Role,
   now: Date,
 ): { chat: Chat; members: Member[] } {
-  const next = numbered(chat, now);
+  const next = takeNumber(chat, now);
   next.memberCount += userIds.length;
   if (role === 'owner') next.ownerCount += userIds.length;
   return { chat: next, members: userIds.map((userId) => newMember(next, userId, role, now)) };
 }
 
-/** True if the chat would be left without an owner. */
+/** True if the chat would be left without an owner if this member went, or was one no longer. */
 export function isLastOwner(chat: Chat, member: Member): boolean {
   return member.role === 'owner' && chat.ownerCount <= 1;
 }
 
 export function removeMember(chat: Chat, member: Member, now: Date): Chat {
-  const next = numbered(chat, now);
+  const next = takeNumber(chat, now);
   next.memberCount -= 1;
   if (member.role === 'owner') next.ownerCount -= 1;
   return next;
 }
 
+/** The chat and the membership with another role or mute. */
+export function updateMember(
+  chat: Chat,
+  member: Member,
+  change: Pick<Member, 'role' | 'mutedUntil'>,
+  now: Date,
+): { chat: Chat; member: Member } {
+  const next = takeNumber(chat, now);
+  next.ownerCount += Number(change.role === 'owner') - Number(member.role === 'owner');
+  return { chat: next, member: { ...member, ...change } };
+}
+
 /** The chat and the sender's membership after a message: sending moves the sender's own read mark, and nobody else's. */
 export function takeMessageNumber(chat: Chat, sender: Member, now: Date): { chat: Chat; sender: Member } {
-  const next = numbered(chat, now);
+  const next = takeNumber(chat, now);
   next.lastOrdinal += 1;
   return { chat: next, sender: { ...sender, readSequence: next.lastSequence, readOrdinal: next.lastOrdinal } };
 }

@@ -1,20 +1,39 @@
-import type { ChatKind, Metadata, Role } from './chat.js';
-import type { Message } from './message.js';
+import type { ChatKind, HistoryVisibility, Metadata, Role } from './chat.js';
+import type { DeleteMode, Message } from './message.js';
 import type { User } from './user.js';
+
+interface ChatState {
+  kind: ChatKind;
+  title: string | null;
+  historyVisibility: HistoryVisibility;
+  metadata: Metadata;
+}
 
 /** What happened, in the words of the domain. The log keeps everything but a message's text, which stays with the message. */
 export type DomainEvent =
   | { type: 'message.created'; message: Message }
-  | {
-      type: 'chat.created';
-      kind: ChatKind;
-      title: string | null;
-      metadata: Metadata;
-      members: { userId: string; role: Role }[];
-    }
+  /** The message as of the revision that this edit made. */
+  | { type: 'message.edited'; message: Message }
+  | { type: 'message.deleted'; messageId: string; mode: DeleteMode }
+  | { type: 'message.reacted' | 'message.unreacted'; messageId: string; emoji: string; userId: string }
+  | ({ type: 'chat.created'; members: { userId: string; role: Role }[] } & ChatState)
+  | ({ type: 'chat.updated' } & ChatState)
+  | { type: 'chat.archived' | 'chat.unarchived' }
+  | { type: 'chat.read'; userId: string; upTo: number }
   | { type: 'member.added'; members: { userId: string; role: Role }[] }
   | { type: 'member.removed'; userId: string; left: boolean }
+  /** `mutedUntil` as RFC 3339 UTC. */
+  | { type: 'member.updated'; userId: string; role: Role; mutedUntil: string | null }
   | { type: 'user.upserted'; user: User }
   | { type: 'command.rejected'; receipt: { [key: string]: unknown } };
 
 export type DomainEventType = DomainEvent['type'];
+
+/** The event with its text gone, if it is about a message that has been erased; else as it is. */
+export function withoutErasedText(event: DomainEvent, erased: ReadonlyMap<string, Message>): DomainEvent {
+  if (event.type !== 'message.created' && event.type !== 'message.edited') return event;
+  const message = erased.get(event.message.messageId);
+  if (message === undefined) return event;
+  const { revision, editedAt, editedBy } = event.message;
+  return { type: event.type, message: { ...message, revision, editedAt, editedBy } };
+}

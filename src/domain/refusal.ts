@@ -11,3 +11,6 @@ export type Refusal =
   | { code: 'invalid'; violations: { path: string; message: string }[] };
 
 export const CHAT_NOT_FOUND: Refusal = { code: 'not_found', detail: 'no such chat, or the actor is not in it' };
+/** Or it came before what the actor may see of the chat, or is deleted: nothing can be done to it. */
+export const MESSAGE_NOT_FOUND: Refusal = { code: 'not_found', detail: 'no such message in this chat' };
+export const CHAT_ARCHIVED: Refusal = { code: 'archived', detail: 'the chat is archived' };

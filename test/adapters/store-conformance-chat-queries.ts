@@ -109,7 +109,7 @@ export function chatQueriesConformance(open: OpenStore): void {
         const chat = aChat();
         await owner.write(() => ({ chatsCreated: [chat], membersPut: [aMember(chat, dave.userId)] }));
         expect(ids(await store.queries.listChats(dave, everything, null, 100))).to.deep.equal([chat.chatId]);
-        await owner.write(() => ({ membersRemoved: [{ chatId: chat.chatId, userId: dave.userId }] }));
+        await owner.write(() => ({ membersRemoved: [{ ...dave, chatId: chat.chatId, position: 1 }] }));
         expect(await store.queries.listChats(dave, everything, null, 100)).to.deep.equal([]);
       });
     });

@@ -13,6 +13,7 @@ import {
   aUser,
   failsAs,
   later,
+  NO_KEYS,
   Owner,
   rejection,
   revised,
@@ -109,8 +110,7 @@ export function commandStoreConformance(open: OpenStore): void {
       });
 
       it('for a partition that does not exist is fenced out', async () => {
-        const keys = { receipts: [], chats: [], members: [], users: [], messages: [] };
-        const request = { partition: 99, epoch: 1, keys, publishedThrough: 0 };
+        const request = { partition: 99, epoch: 1, keys: NO_KEYS, publishedThrough: 0 };
         const result = await store.commands.transact(request, () => {
           throw new Error('was asked');
         });
@@ -200,7 +200,7 @@ export function commandStoreConformance(open: OpenStore): void {
         await owner.write(() => ({
           chatsChanged: [changed],
           membersPut: [promoted],
-          membersRemoved: [{ chatId: chat.chatId, userId: 'carol' }],
+          membersRemoved: [{ tenantId: chat.tenantId, chatId: chat.chatId, userId: 'carol', position: 1 }],
         }));
         const facts = await owner.read({
           chats: [chat.chatId],

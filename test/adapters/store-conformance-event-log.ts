@@ -43,8 +43,22 @@ export function eventLogConformance(open: OpenStore): void {
       { userId: 'Zed', role: 'reader' as const },
     ];
     const eventsOfAChat: DomainEvent[] = [
-      { type: 'chat.created', kind: 'channel', title: null, metadata: trickyMetadata(), members },
-      { type: 'chat.created', kind: 'group', title: 'Zoë "\\ {},', metadata: {}, members: [] },
+      {
+        type: 'chat.created',
+        kind: 'channel',
+        title: null,
+        historyVisibility: 'since-joined',
+        metadata: trickyMetadata(),
+        members,
+      },
+      {
+        type: 'chat.created',
+        kind: 'group',
+        title: 'Zoë "\\ {},',
+        historyVisibility: 'full',
+        metadata: {},
+        members: [],
+      },
       { type: 'member.added', members },
       { type: 'member.removed', userId: 'bob', left: true },
     ];

@@ -48,6 +48,9 @@ export function aChat(over: Partial<Chat> = {}): Chat {
     memberCount: 1,
     ownerCount: 1,
     lastActivityAt: AT,
+    historyVisibility: 'full',
+    historySequence: 0,
+    lastPosition: 0,
     ...over,
   };
 }
@@ -63,6 +66,7 @@ export function aMember(chat: Chat, userId: string, over: Partial<Member> = {}):
     joinedSequence: 1,
     readSequence: 0,
     readOrdinal: 0,
+    readPosition: 0,
     ...over,
   };
 }
@@ -85,6 +89,7 @@ export function aMessage(chat: Chat, sequence: number, over: Partial<Message> = 
     metadata: {},
     createdAt: AT,
     editedAt: null,
+    editedBy: null,
     deletedAt: null,
     ...over,
   };
@@ -160,7 +165,8 @@ export function created(position: number, message: Message, over: Partial<Logged
 export function aChatWithMessages(position: number, count: number, over: Partial<Chat> = {}) {
   const chat = aChat({ lastSequence: count + 1, lastOrdinal: count, ...over });
   const messages = Array.from({ length: count }, (_, index) => aMessage(chat, index + 2));
-  const creation: DomainEvent = { type: 'chat.created', kind: chat.kind, title: chat.title, metadata: {}, members: [] };
+  const { kind, title, historyVisibility } = chat;
+  const creation: DomainEvent = { type: 'chat.created', kind, title, historyVisibility, metadata: {}, members: [] };
   const partition = chat.partition ?? 0;
   const events = [
     anEvent(position + 1, creation, { partition, chatId: chat.chatId, sequence: 1, tenantId: chat.tenantId }),
@@ -170,6 +176,17 @@ export function aChatWithMessages(position: number, count: number, over: Partial
   ];
   return { chat, messages, events };
 }
+
+export const NO_KEYS: FactKeys = {
+  receipts: [],
+  chats: [],
+  members: [],
+  users: [],
+  messages: [],
+  messagesInFull: [],
+  reactions: [],
+  readMarks: [],
+};
 
 /** Owns one partition of a settled store and commits what it is given. */
 export class Owner {
@@ -189,7 +206,7 @@ export class Owner {
     publishedThrough = 0,
   ): Promise<BatchResult<T>> {
     const { partition, epoch } = this.ownership;
-    const allKeys = { receipts: [], chats: [], members: [], users: [], messages: [], ...keys };
+    const allKeys = { ...NO_KEYS, ...keys };
     return this.store.commands.transact({ partition, epoch, keys: allKeys, publishedThrough }, (facts) => {
       const { writes, value } = decide(facts);
       return { writes: { ...noWrites(), ...writes }, value };
@@ -230,6 +247,12 @@ function noWrites(): BatchWrites {
     membersPut: [],
     membersRemoved: [],
     messages: [],
+    messagesChanged: [],
+    messagesRemoved: [],
+    revisions: [],
+    revisionsErased: [],
+    reactions: [],
+    threads: [],
     events: [],
     receipts: [],
   };

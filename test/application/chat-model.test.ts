@@ -122,6 +122,8 @@ function happened({ event, chatId, sequence, commandId }: LoggedEvent): string {
       return `${commandId} introduced as ${event.user.displayName}`;
     case 'command.rejected':
       return `${commandId} rejected`;
+    default:
+      throw new Error(`the model knows no ${event.type}`);
   }
 }
 

@@ -24,6 +24,7 @@ export const message: Message = {
   metadata: {},
   createdAt: AT,
   editedAt: null,
+  editedBy: null,
   deletedAt: null,
 };
 
@@ -65,10 +66,37 @@ export const oneOfEach: LoggedEvent[] = [
       metadata: { b: [1, -0, 1e21, { z: null }], a: 'é', 10: true, 9: false },
     },
   }),
-  logged({ type: 'chat.created', kind: 'group', title: 'Tea', metadata: { b: -0, a: 1 }, members }),
-  logged({ type: 'chat.created', kind: 'direct', title: null, metadata: {}, members }),
+  logged({
+    type: 'chat.created',
+    kind: 'group',
+    title: 'Tea',
+    historyVisibility: 'since-joined',
+    metadata: { b: -0, a: 1 },
+    members,
+  }),
+  logged({ type: 'chat.created', kind: 'direct', title: null, historyVisibility: 'full', metadata: {}, members }),
   logged({ type: 'member.added', members }),
   logged({ type: 'member.removed', userId: 'bob', left: false }),
+  logged({
+    type: 'message.edited',
+    message: {
+      ...message,
+      body: 'hello again',
+      mentions: ['bob'],
+      metadata: { a: 1 },
+      revision: 2,
+      editedAt: AT,
+      editedBy: 'alice',
+    },
+  }),
+  logged({ type: 'message.deleted', messageId: MESSAGE_ID, mode: 'hard' }),
+  logged({ type: 'message.reacted', messageId: MESSAGE_ID, emoji: '👍', userId: 'alice' }),
+  logged({ type: 'message.unreacted', messageId: MESSAGE_ID, emoji: ':tea:', userId: 'alice' }),
+  logged({ type: 'chat.updated', kind: 'group', title: null, historyVisibility: 'full', metadata: {} }),
+  logged({ type: 'chat.archived' }),
+  logged({ type: 'chat.unarchived' }),
+  logged({ type: 'chat.read', userId: 'alice', upTo: 41 }, { sequence: null }),
+  logged({ type: 'member.updated', userId: 'bob', role: 'reader', mutedUntil: AT.toISOString() }),
   logged({
     type: 'user.upserted',
     user: {

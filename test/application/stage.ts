@@ -9,6 +9,9 @@ import {
   type FactKeys,
   type Facts,
   memberKey,
+  type ReadMarkKey,
+  reactionKey,
+  readMarkKey,
   receiptKey,
   type StoredReceipt,
   userKey,
@@ -19,7 +22,7 @@ import type { IncomingCommand } from '../../src/contract/delivery.js';
 import type { Reason } from '../../src/contract/problems.js';
 import { type Receipt, receipt } from '../../src/contract/receipts.js';
 import type { Chat, Member, Metadata } from '../../src/domain/chat.js';
-import type { Message } from '../../src/domain/message.js';
+import type { Message, MessageRevision, MessageStub } from '../../src/domain/message.js';
 import type { User } from '../../src/domain/user.js';
 
 /** A command as a test states it. */
@@ -72,6 +75,12 @@ export class Stage {
   readonly members = new Map<string, Member>();
   readonly users = new Map<string, User>();
   readonly messages = new Map<string, Message>();
+  readonly removed = new Map<string, MessageStub>();
+  readonly revisions = new Map<string, MessageRevision[]>();
+  /** By `reactionKey`. */
+  readonly reactions = new Set<string>();
+  /** Replies by the root's message id. */
+  readonly threads = new Map<string, number>();
   readonly receipts = new Map<string, StoredReceipt>();
   readonly log: LoggedEvent[] = [];
   /** What the latest batch wrote. */
@@ -145,7 +154,16 @@ export class Stage {
       members: pick(keys.members, memberKey, this.members),
       users: pick(keys.users, userKey, this.users),
       messages: pick(keys.messages, String, this.messages),
+      messagesInFull: pick(keys.messagesInFull, String, this.messages),
+      reactions: new Set(keys.reactions.map(reactionKey).filter((key) => this.reactions.has(key))),
+      ordinals: new Map(keys.readMarks.map((key) => [readMarkKey(key), this.ordinalAt(key)])),
     };
+  }
+
+  private ordinalAt({ chatId, upTo }: ReadMarkKey): number {
+    return [...this.messages.values(), ...this.removed.values()].filter(
+      (message) => message.chatId === chatId && message.sequence <= upTo,
+    ).length;
   }
 
   private commit(writes: BatchWrites): void {
@@ -154,7 +172,11 @@ export class Stage {
       users: writes.users.map(({ user }) => userKey(user)),
       chats: [...writes.chatsCreated, ...writes.chatsChanged].map(({ chatId }) => chatId),
       members: [...writes.membersPut, ...writes.membersRemoved].map(memberKey),
-      messages: writes.messages.map(({ messageId }) => messageId),
+      messages: [...writes.messages, ...writes.messagesChanged, ...writes.messagesRemoved].map(
+        ({ messageId }) => messageId,
+      ),
+      reactions: writes.reactions.map(reactionKey),
+      threads: writes.threads.map(({ rootId }) => rootId),
       receipts: writes.receipts.map(receiptKey),
     });
     for (const { user, previousRevision } of writes.users) {
@@ -168,6 +190,7 @@ export class Stage {
     for (const member of writes.membersPut) this.members.set(memberKey(member), member);
     for (const key of writes.membersRemoved) this.members.delete(memberKey(key));
     for (const message of writes.messages) this.messages.set(message.messageId, message);
+    this.commitMessages(writes);
     for (const record of writes.receipts) {
       expect(this.receipts.has(receiptKey(record)), 'a receipt is written once').to.equal(false);
       this.receipts.set(receiptKey(record), { contentHash: record.contentHash, receipt: record.receipt });
@@ -175,6 +198,30 @@ export class Stage {
     for (const event of writes.events) {
       expect(event).to.include({ partition: this.partition, position: this.log.length + 1 });
       this.log.push(event);
+    }
+  }
+
+  private commitMessages(writes: BatchWrites): void {
+    for (const message of writes.messagesChanged) {
+      expect(this.messages.has(message.messageId), 'what is changed is there').to.equal(true);
+      this.messages.set(message.messageId, message);
+    }
+    for (const revision of writes.revisions)
+      this.revisions.set(revision.messageId, [...(this.revisions.get(revision.messageId) ?? []), revision]);
+    for (const messageId of writes.revisionsErased) this.revisions.delete(messageId);
+    for (const reaction of writes.reactions) {
+      const key = reactionKey(reaction);
+      expect(this.reactions.has(key), 'a reaction changes').to.equal(!reaction.present);
+      if (reaction.present) this.reactions.add(key);
+      else this.reactions.delete(key);
+    }
+    for (const { rootId, replies } of writes.threads)
+      this.threads.set(rootId, (this.threads.get(rootId) ?? 0) + replies);
+    for (const stub of writes.messagesRemoved) {
+      this.messages.delete(stub.messageId);
+      this.revisions.delete(stub.messageId);
+      this.removed.set(stub.messageId, stub);
+      for (const key of this.reactions) if (key.startsWith(stub.messageId)) this.reactions.delete(key);
     }
   }
 }

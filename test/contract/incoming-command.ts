@@ -12,9 +12,18 @@ export const MESSAGE = '0199c1df-0d52-7c0e-8a11-5b0c4b7c2f31';
 export const LEAST_DATA: Record<CommandType, Record<string, unknown>> = {
   'user.upsert': { displayName: 'Alice' },
   'chat.create': { kind: 'group', memberIds: ['bob'] },
+  'chat.update': {},
+  'chat.archive': {},
+  'chat.unarchive': {},
+  'chat.read': { upTo: 1 },
   'member.add': { userIds: ['carol'] },
   'member.remove': { userId: 'carol' },
+  'member.update': { userId: 'carol' },
   'message.send': { body: 'hello' },
+  'message.edit': { messageId: MESSAGE, body: 'hello again' },
+  'message.delete': { messageId: MESSAGE, mode: 'soft' },
+  'message.react': { messageId: MESSAGE, emoji: '👍' },
+  'message.unreact': { messageId: MESSAGE, emoji: '👍' },
 };
 
 /** A valid body of alice's, as an object to change. */

@@ -21,6 +21,7 @@ function group(memberIds: string[] = ['bob']): { chat: Chat; members: Member[] }
     kind: 'group',
     title: null,
     metadata: {},
+    historyVisibility: 'full',
     creatorId: 'alice',
   } as const;
   const made = createChat({ ...draft, memberIds }, now);

@@ -15,6 +15,8 @@ const nothing = (action: Action): PolicyFacts => ({
   role: null,
   target: null,
   grantedRole: null,
+  message: null,
+  deleteMode: null,
   setsKind: false,
 });
 

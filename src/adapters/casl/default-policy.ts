@@ -10,6 +10,7 @@ type Ability = MongoAbility<[string, 'Request' | { [key: string]: unknown }]>;
 export const REST_PRODUCER = 'parley-rest';
 
 const ROLES = ['owner', 'admin', 'member', 'reader'];
+const POSTING = ['owner', 'admin', 'member'];
 
 /** Each condition asks for facts that are there: a missing one must not permit anything. */
 const RULES: { name: string; actions: PolicyFacts['action'][]; when: { [fact: string]: unknown } }[] = [
@@ -29,12 +30,45 @@ const RULES: { name: string; actions: PolicyFacts['action'][]; when: { [fact: st
   {
     name: 'members-post',
     actions: ['message.send'],
-    when: { 'chat.kind': { $in: ['direct', 'group'] }, role: { $in: ['owner', 'admin', 'member'] } },
+    when: { 'chat.kind': { $in: ['direct', 'group'] }, role: { $in: POSTING } },
   },
   {
     name: 'owners-and-admins-post-in-channels',
     actions: ['message.send'],
     when: { 'chat.kind': 'channel', role: { $in: ['owner', 'admin'] } },
+  },
+  { name: 'senders-edit-own', actions: ['message.edit'], when: { role: { $in: POSTING }, 'message.isSender': true } },
+  { name: 'senders-delete-own', actions: ['message.delete'], when: { role: { $in: ROLES }, 'message.isSender': true } },
+  {
+    name: 'owners-and-admins-delete',
+    actions: ['message.delete'],
+    when: { 'chat.kind': { $in: ['group', 'channel'] }, role: { $in: ['owner', 'admin'] } },
+  },
+  { name: 'members-react', actions: ['message.react', 'message.unreact'], when: { role: { $in: POSTING } } },
+  { name: 'members-mark-read', actions: ['chat.read'], when: { role: { $in: ROLES } } },
+  {
+    name: 'owners-and-admins-change-chats',
+    actions: ['chat.update', 'chat.archive', 'chat.unarchive'],
+    when: { 'chat.kind': { $in: ['group', 'channel'] }, role: { $in: ['owner', 'admin'] } },
+  },
+  {
+    name: 'both-change-direct-chats',
+    actions: ['chat.update', 'chat.archive', 'chat.unarchive'],
+    when: { 'chat.kind': 'direct', role: 'member' },
+  },
+  {
+    name: 'owners-update-members',
+    actions: ['member.update'],
+    when: { role: 'owner', 'target.isActor': { $in: [true, false] } },
+  },
+  {
+    name: 'admins-update-members-below-admin',
+    actions: ['member.update'],
+    when: {
+      role: 'admin',
+      'target.role': { $in: ['member', 'reader'] },
+      grantedRole: { $in: ['admin', 'member', 'reader', null] },
+    },
   },
   { name: 'owners-add', actions: ['member.add'], when: { role: 'owner', grantedRole: { $in: ROLES } } },
   {

@@ -26,6 +26,7 @@ function representAnyChat({ chat, membership }: ChatView) {
     chatId: chat.chatId,
     kind: chat.kind,
     title: chat.title,
+    historyVisibility: chat.historyVisibility,
     metadata: chat.metadata as JsonObject,
     archived: chat.archivedAt !== null,
     createdAt: chat.createdAt.toISOString(),

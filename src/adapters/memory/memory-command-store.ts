@@ -6,11 +6,15 @@ import {
   type FactKeys,
   type Facts,
   memberKey,
+  type ReadMarkKey,
+  reactionKey,
+  readMarkKey,
   receiptKey,
   StoreError,
   userKey,
 } from '../../application/ports/command-store.js';
 import { copy } from './copy.js';
+import { writeMessages } from './memory-messages.js';
 import { entry, type MemoryWorld, type PartitionRow } from './memory-world.js';
 
 export class MemoryCommandStore implements CommandStore {
@@ -25,7 +29,7 @@ export class MemoryCommandStore implements CommandStore {
     const { writes, value } = decide(this.facts(partition, request.keys));
     // Everything is checked before anything is written: there is no rolling back here.
     this.check(request, partition.position, writes);
-    this.write(copy(writes));
+    this.write(request.partition, copy(writes));
     partition.position += writes.events.length;
     partition.publishedThrough = Math.max(partition.publishedThrough, request.publishedThrough);
     return { outcome: 'committed', value };
@@ -48,7 +52,7 @@ export class MemoryCommandStore implements CommandStore {
   }
 
   private facts({ position, ringSeen }: Pick<PartitionRow, 'position' | 'ringSeen'>, keys: FactKeys): Facts {
-    const { receipts, chats, members, users, messages } = this.world;
+    const { receipts, chats, members, users, messages, reactions } = this.world;
     return {
       position,
       ringUnsettled: ringSeen < this.world.ringGeneration,
@@ -66,9 +70,26 @@ export class MemoryCommandStore implements CommandStore {
       users: pick(keys.users.map(userKey), (key) => users.get(key)),
       messages: pick(keys.messages, (messageId) => {
         const message = messages.get(messageId);
-        return message && { messageId, chatId: message.chatId };
+        if (message === undefined) return undefined;
+        const { chatId, sequence, senderId, deletedAt } = message;
+        return { messageId, chatId, sequence, senderId, deletedAt };
       }),
+      messagesInFull: pick(keys.messagesInFull, (messageId) => messages.get(messageId)),
+      reactions: new Set(
+        keys.reactions
+          .filter(({ messageId, emoji, userId }) => reactions.get(messageId)?.get(emoji)?.has(userId))
+          .map(reactionKey),
+      ),
+      ordinals: new Map(keys.readMarks.map((key) => [readMarkKey(key), this.ordinalAt(key)])),
     };
+  }
+
+  private ordinalAt({ chatId, upTo }: ReadMarkKey): number {
+    const { messages, removedMessages } = this.world;
+    const ordinals = [...messages.values(), ...removedMessages.values()].flatMap((message) =>
+      message.chatId === chatId && message.sequence <= upTo ? [message.ordinal] : [],
+    );
+    return Math.max(0, ...ordinals);
   }
 
   /** The database's constraints, and what came in between for whoever did not look. */
@@ -104,7 +125,7 @@ export class MemoryCommandStore implements CommandStore {
     }
   }
 
-  private write(writes: BatchWrites): void {
+  private write(partition: number, writes: BatchWrites): void {
     const world = this.world;
     for (const { user } of writes.users) world.users.set(userKey(user), user);
     for (const chat of [...writes.chatsCreated, ...writes.chatsChanged]) world.chats.set(chat.chatId, chat);
@@ -112,16 +133,13 @@ export class MemoryCommandStore implements CommandStore {
       entry(world.members, member.chatId, () => new Map()).set(member.userId, member);
       entry(world.chatsOfUser, userKey(member), () => new Set()).add(member.chatId);
     }
-    for (const { chatId, userId } of writes.membersRemoved) {
-      const member = world.members.get(chatId)?.get(userId);
-      if (member === undefined) continue;
+    for (const { tenantId, chatId, userId, position } of writes.membersRemoved) {
+      const user = userKey({ tenantId, userId });
       world.members.get(chatId)?.delete(userId);
-      world.chatsOfUser.get(userKey(member))?.delete(chatId);
+      world.chatsOfUser.get(user)?.delete(chatId);
+      entry(world.departures, user, () => new Map()).set(chatId, { partition, position });
     }
-    for (const message of writes.messages) {
-      world.messages.set(message.messageId, message);
-      entry(world.messagesOfChat, message.chatId, () => []).push(message);
-    }
+    writeMessages(world, writes);
     for (const event of writes.events) {
       entry(world.log, event.partition, () => []).push(event);
       if (event.chatId !== null && event.sequence !== null)

@@ -1,4 +1,5 @@
 import type { EventLog, LoggedEvent, Recipients } from '../../application/ports/event-log.js';
+import { eraseMessage, type Message, messageOfStub } from '../../domain/message.js';
 import { copy } from './copy.js';
 import { byCodeUnit, type MemoryWorld } from './memory-world.js';
 
@@ -32,7 +33,16 @@ export class MemoryEventLog implements EventLog {
 /** An event as the log gives it back: a message's text is read where it stands now. */
 export function withPresentText(world: MemoryWorld, logged: LoggedEvent): LoggedEvent {
   const { event } = logged;
-  if (event.type !== 'message.created') return copy(logged);
-  const message = world.messages.get(event.message.messageId) ?? { ...event.message, body: null };
-  return copy({ ...logged, event: { type: event.type, message } });
+  if (event.type !== 'message.created' && event.type !== 'message.edited') return copy(logged);
+  return copy({ ...logged, event: { type: event.type, message: asOf(world, event.message) } });
+}
+
+/** The message with the text it had at that revision, or without any if it has been deleted. */
+function asOf(world: MemoryWorld, then: Message): Message {
+  const { messageId, revision, editedAt, editedBy } = then;
+  const stub = world.removedMessages.get(messageId);
+  if (stub !== undefined) return { ...messageOfStub(stub), revision, editedAt, editedBy };
+  const now = world.messages.get(messageId) ?? eraseMessage(then, then.createdAt);
+  if (now.deletedAt !== null) return { ...now, revision, editedAt, editedBy };
+  return then;
 }

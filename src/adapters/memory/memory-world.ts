@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto';
 import type { ReceiptRecord } from '../../application/ports/command-store.js';
 import type { LoggedEvent } from '../../application/ports/event-log.js';
 import type { Chat, Member } from '../../domain/chat.js';
-import type { Message } from '../../domain/message.js';
+import type { Message, MessageRevision, MessageStub } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
 
 export interface PartitionRow {
@@ -36,6 +36,16 @@ export class MemoryWorld {
   /** By `userKey`: ids of the chats the user is in. */
   readonly chatsOfUser = new Map<string, Set<string>>();
   readonly messages = new Map<string, Message>();
+  /** Earlier texts, by message id, in ascending revision. */
+  readonly revisions = new Map<string, MessageRevision[]>();
+  /** What stays of messages deleted hard, by message id. */
+  readonly removedMessages = new Map<string, MessageStub>();
+  /** By message id, then by emoji: who has reacted. */
+  readonly reactions = new Map<string, Map<string, Set<string>>>();
+  /** The number of replies, by the message id of the thread's root. */
+  readonly threads = new Map<string, number>();
+  /** By `userKey`, then by chat id: where in the log the user has left it. */
+  readonly departures = new Map<string, Map<string, { partition: number; position: number }>>();
   /** By chat id, in ascending sequence. */
   readonly messagesOfChat = new Map<string, Message[]>();
   /** By partition, in position order. */

@@ -1,12 +1,15 @@
-/** The log's rows: what an event says beyond its columns is its payload; a created message is read where its text stands. */
+/**
+ * The log's rows: what an event says beyond its columns is its payload. A message's text is read where it stands: with the message while
+ * that has the event's revision, else with the revision; of a deleted one there is none.
+ */
 import type { LoggedEvent } from '../../application/ports/event-log.js';
 import type { DomainEvent, DomainEventType } from '../../domain/event.js';
-import type { Message } from '../../domain/message.js';
+import { type Message, messageOfStub } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
 import { Prisma } from './generated/client.js';
 import { MESSAGE_CONTENT_COLUMNS, type MessageRow, toMessage } from './rows.js';
 
-/** What stands for the id of a message whose row is gone. */
+/** What stands for the id of a message of which nothing is left, not even its stub. */
 const NO_MESSAGE_ID = '00000000-0000-0000-0000-000000000000';
 
 interface EventColumns {
@@ -24,20 +27,44 @@ interface EventColumns {
   tracestate: string | null;
 }
 
-type NoMessage = { messageId: null };
-type MessageContent = Omit<MessageRow, 'chatId' | 'sequence' | 'tenantId'>;
-export type EventRow = EventColumns & (NoMessage | MessageContent);
+/** The text that gave way to a later one, where the event's revision is not the message's present one. */
+interface EarlierText {
+  earlierBody: string | null;
+  earlierMentions: string | null;
+  earlierMetadata: string | null;
+}
 
-/** Of `chat_events e`, with the message each `message.created` names. */
+type NoMessage = { messageId: null; removedMessageId: string | null };
+type MessageContent = Omit<MessageRow, 'chatId' | 'sequence' | 'tenantId'>;
+export type EventRow = EventColumns & EarlierText & (NoMessage | MessageContent);
+
+/** How a `message.edited` names its text. */
+interface EditPayload {
+  messageId: string;
+  /** The message's own number: where its row is. */
+  messageSequence: number;
+  revision: number;
+}
+
+/** Of `EVENTS_WITH_MESSAGES`. */
 export const EVENT_COLUMNS = Prisma.sql`e.partition, e.position::float8 AS position, e.type, e.tenant_id AS "tenantId",
   e.chat_id::text AS "chatId", e.sequence::float8 AS sequence, e.actor_id AS "actorId", e.command_id AS "commandId",
   (extract(epoch FROM e.at) * 1000)::float8 AS at, e.payload::text AS payload, e.traceparent, e.tracestate,
-  ${MESSAGE_CONTENT_COLUMNS}`;
+  ${MESSAGE_CONTENT_COLUMNS}, d.message_id::text AS "removedMessageId",
+  v.body AS "earlierBody", v.mentions::text AS "earlierMentions", v.metadata::text AS "earlierMetadata"`;
 export const EVENTS_WITH_MESSAGES = Prisma.sql`chat_events e
-  LEFT JOIN messages g ON e.type = 'message.created' AND g.chat_id = e.chat_id AND g.sequence = e.sequence`;
+  LEFT JOIN messages g ON g.chat_id = e.chat_id AND g.sequence = CASE e.type
+    WHEN 'message.created' THEN e.sequence WHEN 'message.edited' THEN (e.payload->>'messageSequence')::int8 END
+  LEFT JOIN message_revisions v ON v.message_id = g.message_id AND v.revision < g.revision AND v.revision = CASE e.type
+    WHEN 'message.created' THEN 1 ELSE (e.payload->>'revision')::int4 END
+  LEFT JOIN removed_messages d ON g.chat_id IS NULL AND d.chat_id = e.chat_id AND e.type = 'message.created' AND d.sequence = e.sequence`;
 
 export function toPayload(event: DomainEvent): string | null {
   if (event.type === 'message.created') return null;
+  if (event.type === 'message.edited') {
+    const { messageId, sequence, revision } = event.message;
+    return JSON.stringify({ messageId, messageSequence: sequence, revision } satisfies EditPayload);
+  }
   const { type: _column, ...payload } = event;
   return JSON.stringify(payload);
 }
@@ -59,35 +86,43 @@ export function toLoggedEvent(row: EventRow): LoggedEvent {
 }
 
 function toDomainEvent(row: EventRow): DomainEvent {
-  if (row.type === 'message.created') return { type: row.type, message: messageOf(row) };
-  const event = { type: row.type, ...JSON.parse(row.payload ?? 'null') } as DomainEvent;
+  if (row.type === 'message.created') return { type: row.type, message: messageCreated(row) };
+  const payload: unknown = JSON.parse(row.payload ?? 'null');
+  if (row.type === 'message.edited') return { type: row.type, message: messageEdited(row, payload as EditPayload) };
+  const event = { type: row.type, ...(payload as object) } as DomainEvent;
   return event.type === 'user.upserted' ? { type: event.type, user: reviveUser(event.user) } : event;
 }
 
-function messageOf(row: EventRow): Message {
+function messageCreated(row: EventRow): Message {
   const chatId = row.chatId ?? '';
   const sequence = row.sequence ?? 0;
-  if (row.messageId !== null) return toMessage({ ...row, chatId, sequence });
-  // The row is gone, the number stays taken: an event with nothing left to say but that there was one.
+  if (row.messageId !== null) return withEarlierText(row, toMessage({ ...row, chatId, sequence }));
+  return gone(row, row.removedMessageId ?? NO_MESSAGE_ID, sequence);
+}
+
+function messageEdited(row: EventRow, { messageId, messageSequence, revision }: EditPayload): Message {
+  const message =
+    row.messageId === null
+      ? gone(row, messageId, messageSequence)
+      : withEarlierText(row, toMessage({ ...row, chatId: row.chatId ?? '', sequence: messageSequence }));
+  return { ...message, revision, editedAt: new Date(row.at), editedBy: row.actorId };
+}
+
+function withEarlierText({ earlierBody, earlierMentions, earlierMetadata }: EarlierText, message: Message): Message {
+  if (earlierBody === null) return message;
   return {
-    chatId,
-    sequence,
-    messageId: NO_MESSAGE_ID,
-    tenantId: row.tenantId,
-    ordinal: 0,
-    senderId: row.actorId,
-    revision: 0,
-    body: null,
-    contentType: 'text/plain',
-    inReplyTo: null,
-    threadRootId: null,
-    mentions: [],
-    attachments: [],
-    metadata: {},
-    createdAt: new Date(row.at),
-    editedAt: null,
-    deletedAt: null,
+    ...message,
+    body: earlierBody,
+    mentions: earlierMentions === null ? [] : JSON.parse(earlierMentions),
+    metadata: earlierMetadata === null ? {} : JSON.parse(earlierMetadata),
   };
+}
+
+/** The row is gone, the number stays taken: an event with nothing left to say but that there was one. */
+function gone(row: EventRow, messageId: string, sequence: number): Message {
+  const { tenantId, actorId: senderId } = row;
+  const stub = { chatId: row.chatId ?? '', sequence, messageId, tenantId, ordinal: 0, senderId };
+  return messageOfStub({ ...stub, createdAt: new Date(row.at) });
 }
 
 function reviveUser(user: User): User {

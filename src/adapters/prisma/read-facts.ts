@@ -4,20 +4,26 @@ import {
   type FactKeys,
   type Facts,
   memberKey,
+  reactionKey,
+  readMarkKey,
   receiptKey,
   userKey,
 } from '../../application/ports/command-store.js';
 import type { Receipt } from '../../contract/receipts.js';
-import type { MessageReference } from '../../domain/message.js';
+import type { Message, MessageReference, Reaction } from '../../domain/message.js';
 import { column } from './columns.js';
 import type { Prisma } from './generated/client.js';
 import {
   CHAT_COLUMNS,
   type ChatRow,
   MEMBER_COLUMNS,
+  MESSAGE_COLUMNS,
   type MemberRow,
+  type MessageRow,
   toChat,
+  toDate,
   toMember,
+  toMessage,
   toUser,
   USER_COLUMNS,
   type UserRow,
@@ -54,6 +60,9 @@ export async function readFacts(tx: Transaction, locked: LockedPartition, keys: 
     members: await readMembers(tx, keys),
     users: await readUsers(tx, keys),
     messages: await readMessages(tx, keys),
+    messagesInFull: await readMessagesInFull(tx, keys),
+    reactions: await readReactions(tx, keys),
+    ordinals: await readOrdinals(tx, keys),
   };
 }
 
@@ -105,8 +114,38 @@ async function readUsers(tx: Transaction, { users: keys }: FactKeys): Promise<Fa
 
 async function readMessages(tx: Transaction, { messages: ids }: FactKeys): Promise<Facts['messages']> {
   if (ids.length === 0) return new Map();
-  const rows = await tx.$queryRaw<MessageReference[]>`
-    SELECT g.message_id::text AS "messageId", g.chat_id::text AS "chatId"
+  type Row = Omit<MessageReference, 'deletedAt'> & { deletedAt: number | null };
+  const rows = await tx.$queryRaw<Row[]>`
+    SELECT g.message_id::text AS "messageId", g.chat_id::text AS "chatId", g.sequence::float8 AS sequence,
+      g.sender_id AS "senderId", (extract(epoch FROM g.deleted_at) * 1000)::float8 AS "deletedAt"
     FROM unnest(${column(ids, (id) => id)}::uuid[]) AS k(message_id) JOIN messages g USING (message_id)`;
-  return new Map(rows.map(({ messageId, chatId }) => [messageId, { messageId, chatId }]));
+  return new Map(rows.map((row) => [row.messageId, { ...row, deletedAt: toDate(row.deletedAt) }]));
+}
+
+async function readMessagesInFull(tx: Transaction, { messagesInFull: ids }: FactKeys): Promise<Map<string, Message>> {
+  if (ids.length === 0) return new Map();
+  const rows = await tx.$queryRaw<MessageRow[]>`
+    SELECT ${MESSAGE_COLUMNS} FROM unnest(${column(ids, (id) => id)}::uuid[]) AS k(message_id) JOIN messages g USING (message_id)`;
+  return new Map(rows.map((row) => [row.messageId, toMessage(row)]));
+}
+
+async function readReactions(tx: Transaction, { reactions: keys }: FactKeys): Promise<Facts['reactions']> {
+  if (keys.length === 0) return new Set();
+  const rows = await tx.$queryRaw<Reaction[]>`
+    SELECT r.message_id::text AS "messageId", r.emoji, r.user_id AS "userId"
+    FROM unnest(${column(keys, (key) => key.messageId)}::uuid[], ${column(keys, (key) => key.emoji)}::text[],
+      ${column(keys, (key) => key.userId)}::text[]) AS k(message_id, emoji, user_id)
+    JOIN reactions r USING (message_id, emoji, user_id)`;
+  return new Set(rows.map(reactionKey));
+}
+
+async function readOrdinals(tx: Transaction, { readMarks: keys }: FactKeys): Promise<Facts['ordinals']> {
+  if (keys.length === 0) return new Map();
+  const rows = await tx.$queryRaw<{ chatId: string; upTo: number; ordinal: number }[]>`
+    SELECT k.chat_id::text AS "chatId", k.up_to::float8 AS "upTo", GREATEST(
+      (SELECT ordinal FROM messages g WHERE g.chat_id = k.chat_id AND g.sequence <= k.up_to ORDER BY g.sequence DESC LIMIT 1),
+      (SELECT ordinal FROM removed_messages d WHERE d.chat_id = k.chat_id AND d.sequence <= k.up_to ORDER BY d.sequence DESC LIMIT 1),
+      0)::float8 AS ordinal
+    FROM unnest(${column(keys, (key) => key.chatId)}::uuid[], ${column(keys, (key) => key.upTo)}::int8[]) AS k(chat_id, up_to)`;
+  return new Map(rows.map((row) => [readMarkKey(row), row.ordinal]));
 }

@@ -2,7 +2,7 @@
  * Rows to domain. Times are read as milliseconds since 1970 and JSON as the text that was stored: neither the session's
  * time zone nor the driver's conversions come into it. Numbers of 64 bits are read as doubles: exact up to 2^53.
  */
-import type { Chat, ChatKind, Member, Metadata, Role } from '../../domain/chat.js';
+import type { Chat, ChatKind, HistoryVisibility, Member, Metadata, Role } from '../../domain/chat.js';
 import type { Attachment, Message } from '../../domain/message.js';
 import type { User, UserKind } from '../../domain/user.js';
 import { Prisma } from './generated/client.js';
@@ -24,6 +24,9 @@ export interface ChatRow {
   memberCount: number;
   ownerCount: number;
   lastActivityAt: number;
+  historyVisibility: HistoryVisibility;
+  historySequence: number;
+  lastPosition: number;
 }
 
 /** Of `chats c`. */
@@ -32,7 +35,8 @@ export const CHAT_COLUMNS =
   c.metadata::text AS "chatMetadata", c.created_by AS "createdBy", ${milliseconds('c.created_at', 'createdAt')},
   ${milliseconds('c.archived_at', 'archivedAt')}, c.last_sequence::float8 AS "lastSequence",
   c.last_ordinal::float8 AS "lastOrdinal", c.member_count AS "memberCount", c.owner_count AS "ownerCount",
-  ${milliseconds('c.last_activity_at', 'lastActivityAt')}`);
+  ${milliseconds('c.last_activity_at', 'lastActivityAt')}, c.history_visibility AS "historyVisibility",
+  c.history_sequence::float8 AS "historySequence", c.last_position::float8 AS "lastPosition"`);
 
 export function toChat(row: ChatRow): Chat {
   return {
@@ -50,6 +54,9 @@ export function toChat(row: ChatRow): Chat {
     memberCount: row.memberCount,
     ownerCount: row.ownerCount,
     lastActivityAt: new Date(row.lastActivityAt),
+    historyVisibility: row.historyVisibility,
+    historySequence: row.historySequence,
+    lastPosition: row.lastPosition,
   };
 }
 
@@ -63,6 +70,7 @@ export interface MemberRow {
   joinedSequence: number;
   readSequence: number;
   readOrdinal: number;
+  readPosition: number;
 }
 
 /** Of `members m`. */
@@ -70,7 +78,7 @@ export const MEMBER_COLUMNS =
   Prisma.raw(`m.chat_id::text AS "chatId", m.user_id AS "userId", m.tenant_id AS "tenantId", m.role,
   ${milliseconds('m.muted_until', 'mutedUntil')}, ${milliseconds('m.joined_at', 'joinedAt')},
   m.joined_sequence::float8 AS "joinedSequence", m.read_sequence::float8 AS "readSequence",
-  m.read_ordinal::float8 AS "readOrdinal"`);
+  m.read_ordinal::float8 AS "readOrdinal", m.read_position::float8 AS "readPosition"`);
 
 export function toMember(row: MemberRow): Member {
   return {
@@ -83,6 +91,7 @@ export function toMember(row: MemberRow): Member {
     joinedSequence: row.joinedSequence,
     readSequence: row.readSequence,
     readOrdinal: row.readOrdinal,
+    readPosition: row.readPosition,
   };
 }
 
@@ -135,6 +144,7 @@ export interface MessageRow {
   metadata: string | null;
   createdAt: number;
   editedAt: number | null;
+  editedBy: string | null;
   deletedAt: number | null;
 }
 
@@ -144,7 +154,7 @@ export const MESSAGE_CONTENT_COLUMNS =
   g.revision, g.body, g.content_type AS "contentType", g.in_reply_to::text AS "inReplyTo",
   g.thread_root_id::text AS "threadRootId", g.mentions::text AS mentions, g.attachments::text AS attachments,
   g.metadata::text AS metadata, ${milliseconds('g.created_at', 'createdAt')}, ${milliseconds('g.edited_at', 'editedAt')},
-  ${milliseconds('g.deleted_at', 'deletedAt')}`);
+  g.edited_by AS "editedBy", ${milliseconds('g.deleted_at', 'deletedAt')}`);
 
 /** Of `messages g`. */
 export const MESSAGE_COLUMNS = Prisma.sql`g.chat_id::text AS "chatId", g.sequence::float8 AS sequence,
@@ -168,10 +178,11 @@ export function toMessage(row: MessageRow): Message {
     metadata: row.metadata === null ? {} : (JSON.parse(row.metadata) as Metadata),
     createdAt: new Date(row.createdAt),
     editedAt: toDate(row.editedAt),
+    editedBy: row.editedBy,
     deletedAt: toDate(row.deletedAt),
   };
 }
 
-function toDate(value: number | null): Date | null {
+export function toDate(value: number | null): Date | null {
   return value === null ? null : new Date(value);
 }

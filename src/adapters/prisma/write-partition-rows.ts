@@ -4,7 +4,7 @@
  */
 import { type BatchRequest, type BatchWrites, type Facts, StoreError } from '../../application/ports/command-store.js';
 import type { Chat } from '../../domain/chat.js';
-import { column, jsonUnlessEmpty, time } from './columns.js';
+import { column, time } from './columns.js';
 import { toPayload } from './event-rows.js';
 import { Prisma } from './generated/client.js';
 
@@ -13,14 +13,17 @@ export function updateChats(rows: Chat[]): Prisma.Sql | null {
   return Prisma.sql`
     UPDATE chats c SET partition = w.partition, title = w.title, metadata = w.metadata::json, archived_at = w.archived_at,
       last_sequence = w.last_sequence, last_ordinal = w.last_ordinal, member_count = w.member_count,
-      owner_count = w.owner_count, last_activity_at = w.last_activity_at
+      owner_count = w.owner_count, last_activity_at = w.last_activity_at,
+      history_visibility = w.history_visibility, history_sequence = w.history_sequence, last_position = w.last_position
     FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.partition)}::int4[],
       ${column(rows, (row) => row.title)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
       ${column(rows, (row) => time(row.archivedAt))}::timestamptz[], ${column(rows, (row) => row.lastSequence)}::int8[],
       ${column(rows, (row) => row.lastOrdinal)}::int8[], ${column(rows, (row) => row.memberCount)}::int4[],
-      ${column(rows, (row) => row.ownerCount)}::int4[], ${column(rows, (row) => time(row.lastActivityAt))}::timestamptz[])
+      ${column(rows, (row) => row.ownerCount)}::int4[], ${column(rows, (row) => time(row.lastActivityAt))}::timestamptz[],
+      ${column(rows, (row) => row.historyVisibility)}::text[], ${column(rows, (row) => row.historySequence)}::int8[],
+      ${column(rows, (row) => row.lastPosition)}::int8[])
       AS w(chat_id, partition, title, metadata, archived_at, last_sequence, last_ordinal, member_count, owner_count,
-        last_activity_at)
+        last_activity_at, history_visibility, history_sequence, last_position)
     WHERE c.chat_id = w.chat_id RETURNING 1`;
 }
 
@@ -28,15 +31,16 @@ export function putMembers({ membersPut: rows }: BatchWrites): Prisma.Sql | null
   if (rows.length === 0) return null;
   return Prisma.sql`
     INSERT INTO members (chat_id, user_id, tenant_id, role, muted_until, joined_at, joined_sequence, read_sequence,
-      read_ordinal)
+      read_ordinal, read_position)
     SELECT * FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.userId)}::text[],
       ${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.role)}::text[],
       ${column(rows, (row) => time(row.mutedUntil))}::timestamptz[], ${column(rows, (row) => time(row.joinedAt))}::timestamptz[],
       ${column(rows, (row) => row.joinedSequence)}::int8[], ${column(rows, (row) => row.readSequence)}::int8[],
-      ${column(rows, (row) => row.readOrdinal)}::int8[])
+      ${column(rows, (row) => row.readOrdinal)}::int8[], ${column(rows, (row) => row.readPosition)}::int8[])
     ON CONFLICT (chat_id, user_id) DO UPDATE SET role = EXCLUDED.role, muted_until = EXCLUDED.muted_until,
       joined_at = EXCLUDED.joined_at, joined_sequence = EXCLUDED.joined_sequence,
-      read_sequence = EXCLUDED.read_sequence, read_ordinal = EXCLUDED.read_ordinal`;
+      read_sequence = EXCLUDED.read_sequence, read_ordinal = EXCLUDED.read_ordinal,
+      read_position = EXCLUDED.read_position`;
 }
 
 export function removeMembers({ membersRemoved: keys }: BatchWrites): Prisma.Sql | null {
@@ -47,25 +51,15 @@ export function removeMembers({ membersRemoved: keys }: BatchWrites): Prisma.Sql
     WHERE m.chat_id = k.chat_id AND m.user_id = k.user_id`;
 }
 
-export function insertMessages({ messages: rows }: BatchWrites): Prisma.Sql | null {
+export function putDepartures({ partition }: BatchRequest, { membersRemoved: rows }: BatchWrites): Prisma.Sql | null {
   if (rows.length === 0) return null;
   return Prisma.sql`
-    INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
-      in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at)
-    SELECT chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
-      in_reply_to, thread_root_id, mentions::json, attachments::json, metadata::json, created_at, edited_at, deleted_at
-    FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.sequence)}::int8[],
-      ${column(rows, (row) => row.messageId)}::uuid[], ${column(rows, (row) => row.tenantId)}::text[],
-      ${column(rows, (row) => row.ordinal)}::int8[], ${column(rows, (row) => row.senderId)}::text[],
-      ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => row.body)}::text[],
-      ${column(rows, (row) => row.contentType)}::text[], ${column(rows, (row) => row.inReplyTo)}::uuid[],
-      ${column(rows, (row) => row.threadRootId)}::uuid[], ${column(rows, (row) => jsonUnlessEmpty(row.mentions))}::text[],
-      ${column(rows, (row) => jsonUnlessEmpty(row.attachments))}::text[],
-      ${column(rows, (row) => jsonUnlessEmpty(row.metadata))}::text[],
-      ${column(rows, (row) => time(row.createdAt))}::timestamptz[], ${column(rows, (row) => time(row.editedAt))}::timestamptz[],
-      ${column(rows, (row) => time(row.deletedAt))}::timestamptz[])
-      AS w(chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
-        in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at)`;
+    INSERT INTO departures (tenant_id, user_id, chat_id, partition, position)
+    SELECT tenant_id, user_id, chat_id, ${partition}::int4, position
+    FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
+      ${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.position)}::int8[])
+      AS w(tenant_id, user_id, chat_id, position)
+    ON CONFLICT (tenant_id, user_id, chat_id) DO UPDATE SET partition = EXCLUDED.partition, position = EXCLUDED.position`;
 }
 
 export function insertEvents(

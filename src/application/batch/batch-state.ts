@@ -1,6 +1,6 @@
 import type { Chat, Member } from '../../domain/chat.js';
-import type { DomainEvent } from '../../domain/event.js';
-import type { Message, MessageReference } from '../../domain/message.js';
+import { type DomainEvent, withoutErasedText } from '../../domain/event.js';
+import type { Message, MessageReference, Reaction } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
 import {
   type BatchWrites,
@@ -13,6 +13,7 @@ import {
   userKey,
 } from '../ports/command-store.js';
 import type { LoggedEvent } from '../ports/event-log.js';
+import { MessageState } from './message-state.js';
 
 /** Who caused an event. */
 export interface Cause {
@@ -28,9 +29,10 @@ export interface Cause {
  */
 export class BatchState {
   private readonly chats = new Map<string, { chat: Chat; isNew: boolean }>();
-  private readonly members = new Map<string, { member: Member | null; chatId: string; userId: string }>();
+  private readonly members = new Map<string, Member>();
+  private readonly membersRemoved = new Map<string, BatchWrites['membersRemoved'][number]>();
   private readonly users = new Map<string, User>();
-  private readonly messages = new Map<string, Message>();
+  private readonly messages: MessageState;
   private readonly receipts = new Map<string, ReceiptRecord>();
   private readonly events: LoggedEvent[] = [];
 
@@ -38,10 +40,17 @@ export class BatchState {
     private readonly partition: number,
     private readonly facts: Facts,
     readonly now: Date,
-  ) {}
+  ) {
+    this.messages = new MessageState(facts);
+  }
 
   get ringUnsettled(): boolean {
     return this.facts.ringUnsettled;
+  }
+
+  /** The position that the next event takes. */
+  get nextPosition(): number {
+    return this.facts.position + this.events.length + 1;
   }
 
   chat(chatId: string): Chat | undefined {
@@ -50,8 +59,7 @@ export class BatchState {
 
   member(chatId: string, userId: string): Member | undefined {
     const key = memberKey({ chatId, userId });
-    const changed = this.members.get(key);
-    return changed === undefined ? this.facts.members.get(key) : (changed.member ?? undefined);
+    return this.membersRemoved.has(key) ? undefined : (this.members.get(key) ?? this.facts.members.get(key));
   }
 
   user(tenantId: string, userId: string): User | undefined {
@@ -60,7 +68,20 @@ export class BatchState {
   }
 
   message(messageId: string): MessageReference | undefined {
-    return this.messages.get(messageId) ?? this.facts.messages.get(messageId);
+    return this.messages.reference(messageId);
+  }
+
+  messageInFull(messageId: string): Message | undefined {
+    return this.messages.inFull(messageId);
+  }
+
+  hasReaction(reaction: Reaction): boolean {
+    return this.messages.hasReaction(reaction);
+  }
+
+  /** How many messages of the chat have a sequence of at most `upTo`: a read mark's ordinal. */
+  ordinalAt(chat: Chat, upTo: number): number {
+    return upTo >= chat.lastSequence ? chat.lastOrdinal : this.messages.ordinalAt(chat.chatId, upTo);
   }
 
   receipt(key: ReceiptKey): StoredReceipt | undefined {
@@ -73,32 +94,57 @@ export class BatchState {
   }
 
   putMember(member: Member): void {
-    this.members.set(memberKey(member), { member, chatId: member.chatId, userId: member.userId });
+    this.members.set(memberKey(member), member);
+    this.membersRemoved.delete(memberKey(member));
   }
 
-  removeMember({ chatId, userId }: Member): void {
-    this.members.set(memberKey({ chatId, userId }), { member: null, chatId, userId });
+  /** To be called before the event that tells of it is appended. */
+  removeMember({ tenantId, chatId, userId }: Member): void {
+    const key = memberKey({ chatId, userId });
+    this.members.delete(key);
+    this.membersRemoved.set(key, { tenantId, chatId, userId, position: this.nextPosition });
   }
 
   putUser(user: User): void {
     this.users.set(userKey(user), user);
   }
 
-  putMessage(message: Message): void {
-    this.messages.set(message.messageId, message);
+  addMessage(message: Message): void {
+    this.messages.add(message);
+  }
+
+  editMessage(edited: Parameters<MessageState['edit']>[0]): void {
+    this.messages.edit(edited);
+  }
+
+  /** What this batch has to tell of the message is told without its text. */
+  eraseMessage(erased: Message): void {
+    this.messages.erase(erased);
+    this.forgetText(erased);
+  }
+
+  removeMessage(message: Message): void {
+    this.forgetText(this.messages.remove(message));
+  }
+
+  putReaction(reaction: Reaction, present: boolean): void {
+    this.messages.putReaction(reaction, present, this.now);
   }
 
   putReceipt(record: ReceiptRecord): void {
     this.receipts.set(receiptKey(record), record);
   }
 
-  appendEvent(cause: Cause, event: DomainEvent, chat: Chat | null): void {
+  /** `chat` has taken its number for this event already, unless the event has none (`chat.read`). */
+  appendEvent(cause: Cause, event: DomainEvent, chat: Chat | null, hasNumber = chat !== null): void {
+    const position = this.nextPosition;
+    if (chat !== null && hasNumber) chat.lastPosition = position;
     this.events.push({
       partition: this.partition,
-      position: this.facts.position + this.events.length + 1,
+      position,
       tenantId: cause.tenantId,
       chatId: chat?.chatId ?? null,
-      sequence: chat?.lastSequence ?? null,
+      sequence: hasNumber ? (chat?.lastSequence ?? null) : null,
       actorId: cause.actorId,
       commandId: cause.commandId,
       at: this.now,
@@ -110,7 +156,6 @@ export class BatchState {
 
   writes(): BatchWrites {
     const chats = [...this.chats.values()];
-    const members = [...this.members.values()];
     return {
       users: [...this.users].map(([key, user]) => ({
         user,
@@ -118,11 +163,16 @@ export class BatchState {
       })),
       chatsCreated: chats.filter(({ isNew }) => isNew).map(({ chat }) => chat),
       chatsChanged: chats.filter(({ isNew }) => !isNew).map(({ chat }) => chat),
-      membersPut: members.flatMap(({ member }) => (member === null ? [] : [member])),
-      membersRemoved: members.filter(({ member }) => member === null).map(({ chatId, userId }) => ({ chatId, userId })),
-      messages: [...this.messages.values()],
+      membersPut: [...this.members.values()],
+      membersRemoved: [...this.membersRemoved.values()],
+      ...this.messages.writes(),
       events: this.events,
       receipts: [...this.receipts.values()],
     };
+  }
+
+  private forgetText(message: Message): void {
+    const erased = new Map([[message.messageId, message]]);
+    for (const logged of this.events) logged.event = withoutErasedText(logged.event, erased);
   }
 }

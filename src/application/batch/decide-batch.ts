@@ -7,10 +7,18 @@ import { type Reason, refusal, refusalCodes } from '../../contract/problems.js';
 import type { Receipt } from '../../contract/receipts.js';
 import type { Refusal } from '../../domain/refusal.js';
 import { addMember } from '../commands/add-member.js';
+import { archiveChat } from '../commands/archive-chat.js';
 import { createChat } from '../commands/create-chat.js';
+import { deleteMessage } from '../commands/delete-message.js';
+import { editMessage } from '../commands/edit-message.js';
 import type { CommandContext, CommandOutcome } from '../commands/outcome.js';
+import { reactToMessage, unreactToMessage } from '../commands/react-to-message.js';
+import { readChat } from '../commands/read-chat.js';
 import { removeMember } from '../commands/remove-member.js';
 import { sendMessage } from '../commands/send-message.js';
+import { unarchiveChat } from '../commands/unarchive-chat.js';
+import { updateChat } from '../commands/update-chat.js';
+import { updateMember } from '../commands/update-member.js';
 import { upsertUser } from '../commands/upsert-user.js';
 import type { PolicyEnforcementPoint } from '../policy/enforcement.js';
 import type { BatchWrites, Facts, StoredReceipt } from '../ports/command-store.js';
@@ -24,18 +32,40 @@ export interface BatchSettings {
   now: Date;
 }
 
+/** `EDIT_WINDOW`: how long after it was sent a tenant's messages may be edited, in milliseconds; null: for ever. */
+export type EditWindow = CommandContext['editWindowMs'];
+const FOR_EVER: EditWindow = () => null;
+
 function execute(command: Command, context: CommandContext): CommandOutcome {
   switch (command.type) {
     case 'user.upsert':
       return upsertUser(command, context);
     case 'chat.create':
       return createChat(command, context);
+    case 'chat.update':
+      return updateChat(command, context);
+    case 'chat.archive':
+      return archiveChat(command, context);
+    case 'chat.unarchive':
+      return unarchiveChat(command, context);
+    case 'chat.read':
+      return readChat(command, context);
     case 'member.add':
       return addMember(command, context);
     case 'member.remove':
       return removeMember(command, context);
+    case 'member.update':
+      return updateMember(command, context);
     case 'message.send':
       return sendMessage(command, context);
+    case 'message.edit':
+      return editMessage(command, context);
+    case 'message.delete':
+      return deleteMessage(command, context);
+    case 'message.react':
+      return reactToMessage(command, context);
+    case 'message.unreact':
+      return unreactToMessage(command, context);
     default: {
       const unknown: never = command;
       throw new Error(`no use case for ${JSON.stringify((unknown as Command).type)}`);
@@ -50,7 +80,10 @@ function reasonOf(refused: Refusal): Reason {
 }
 
 export class BatchDecider {
-  constructor(private readonly policy: PolicyEnforcementPoint) {}
+  constructor(
+    private readonly policy: PolicyEnforcementPoint,
+    private readonly editWindowMs: EditWindow = FOR_EVER,
+  ) {}
 
   decide(
     items: readonly BatchItem[],
@@ -107,6 +140,7 @@ export class BatchDecider {
       partition: settings.partition,
       producer: { userId: userId ?? null, appId: appId ?? null },
       cause,
+      editWindowMs: this.editWindowMs,
       newId: newMessageId,
     });
     if (outcome.status === 'refused') return reject(reasonOf(outcome.refusal), outcome.decisionId);
@@ -137,6 +171,7 @@ function placement(state: BatchState, chatId: string, settings: BatchSettings): 
   if (state.ringUnsettled) return { kind: 'astray' };
   if (chat === undefined) return null;
   if (chat.partition !== null) return { kind: 'misrouted', home: chat.partition };
-  state.putChat({ ...chat, partition: settings.partition });
+  // Where it stood in another partition's log says nothing here: whoever syncs is to look at it again.
+  state.putChat({ ...chat, partition: settings.partition, lastPosition: state.nextPosition });
   return null;
 }

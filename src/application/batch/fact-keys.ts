@@ -1,5 +1,5 @@
 import type { Command } from '../../contract/commands.js';
-import { type FactKeys, memberKey, receiptKey, userKey } from '../ports/command-store.js';
+import { type FactKeys, memberKey, reactionKey, readMarkKey, receiptKey, userKey } from '../ports/command-store.js';
 import { type BatchItem, identityOf } from './batch-item.js';
 
 class DistinctKeys<K> {
@@ -22,6 +22,7 @@ function targetsOf(command: Command): readonly string[] {
     case 'member.add':
       return command.data.userIds;
     case 'member.remove':
+    case 'member.update':
       return [command.data.userId];
     default:
       return [];
@@ -35,6 +36,9 @@ export function factKeysOf(items: readonly BatchItem[]): FactKeys {
   const users = new DistinctKeys(userKey);
   const chats = new Set<string>();
   const messages = new Set<string>();
+  const messagesInFull = new Set<string>();
+  const reactions = new DistinctKeys(reactionKey);
+  const readMarks = new DistinctKeys(readMarkKey);
   for (const item of items) {
     if (item.unproven !== null) continue;
     const { tenantId, actorId, commandId } = identityOf(item);
@@ -45,9 +49,26 @@ export function factKeysOf(items: readonly BatchItem[]): FactKeys {
     if (command.chatId === null) continue;
     chats.add(command.chatId);
     for (const userId of [actorId, ...targetsOf(command)]) members.add({ chatId: command.chatId, userId });
-    if (command.type === 'message.send') {
-      if (command.data.inReplyTo !== undefined) messages.add(command.data.inReplyTo);
-      if (command.data.threadRootId !== undefined) messages.add(command.data.threadRootId);
+    switch (command.type) {
+      case 'message.send':
+        if (command.data.inReplyTo !== undefined) messages.add(command.data.inReplyTo);
+        if (command.data.threadRootId !== undefined) messages.add(command.data.threadRootId);
+        break;
+      case 'message.edit':
+      case 'message.delete':
+        messagesInFull.add(command.data.messageId);
+        break;
+      case 'message.react':
+      case 'message.unreact': {
+        const { messageId, emoji } = command.data;
+        messages.add(messageId);
+        reactions.add({ messageId, emoji, userId: actorId });
+        break;
+      }
+      case 'chat.read':
+        readMarks.add({ chatId: command.chatId, upTo: command.data.upTo });
+        break;
+      default:
     }
   }
   return {
@@ -56,5 +77,8 @@ export function factKeysOf(items: readonly BatchItem[]): FactKeys {
     members: members.list(),
     users: users.list(),
     messages: [...messages],
+    messagesInFull: [...messagesInFull],
+    reactions: reactions.list(),
+    readMarks: readMarks.list(),
   };
 }

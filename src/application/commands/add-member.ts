@@ -1,14 +1,14 @@
 import { addMembers } from '../../domain/chat.js';
-import { CHAT_NOT_FOUND } from '../../domain/refusal.js';
+import { CHAT_ARCHIVED, CHAT_NOT_FOUND } from '../../domain/refusal.js';
 import { findChat } from './find-chat.js';
-import { accepted, factsAbout, refused, type UseCase } from './outcome.js';
+import { accepted, factsInChat, refused, type UseCase } from './outcome.js';
 
 /** Adds the users who are not in the chat yet; those who are keep their role. */
 export const addMember: UseCase<'member.add'> = (command, context) => {
   const { state, policy, cause } = context;
   const found = findChat(state, command);
   if (found === undefined) return refused(CHAT_NOT_FOUND);
-  const { chat, actor } = found;
+  const { chat } = found;
   if (chat.kind === 'direct')
     return refused({
       code: 'invalid',
@@ -16,13 +16,11 @@ export const addMember: UseCase<'member.add'> = (command, context) => {
     });
   const role = command.data.role ?? 'member';
   const { decisionId, refusal } = policy.enforce({
-    ...factsAbout('member.add', command, context),
-    chat: { kind: chat.kind, archived: chat.archivedAt !== null },
-    role: actor.role,
+    ...factsInChat('member.add', command, context, found),
     grantedRole: role,
   });
   if (refusal !== null) return refused(refusal, decisionId);
-  if (chat.archivedAt !== null) return refused({ code: 'archived', detail: 'the chat is archived' }, decisionId);
+  if (chat.archivedAt !== null) return refused(CHAT_ARCHIVED, decisionId);
 
   const newcomers = [...new Set(command.data.userIds)].filter(
     (userId) => state.member(chat.chatId, userId) === undefined,

@@ -26,6 +26,7 @@ export const createChat: UseCase<'chat.create'> = (command, context) => {
       kind: data.kind,
       title: data.title ?? null,
       metadata: data.metadata ?? {},
+      historyVisibility: data.historyVisibility ?? 'full',
       creatorId: actorId,
       memberIds: data.memberIds,
     },
@@ -33,13 +34,14 @@ export const createChat: UseCase<'chat.create'> = (command, context) => {
   );
   state.putChat(chat);
   for (const member of members) state.putMember(member);
-  const { kind, title, metadata } = chat;
+  const { kind, title, historyVisibility, metadata } = chat;
   state.appendEvent(
     cause,
     {
       type: 'chat.created',
       kind,
       title,
+      historyVisibility,
       metadata,
       members: members.map(({ userId, role }) => ({ userId, role })),
     },

@@ -1,4 +1,6 @@
 import type { CommandOf, CommandType } from '../../contract/commands.js';
+import type { Chat, Member } from '../../domain/chat.js';
+import type { MessageReference } from '../../domain/message.js';
 import type { Refusal } from '../../domain/refusal.js';
 import { DEFAULT_USER_KIND } from '../../domain/user.js';
 import type { BatchState, Cause } from '../batch/batch-state.js';
@@ -12,6 +14,8 @@ export interface CommandContext {
   partition: number;
   producer: { userId: string | null; appId: string | null };
   cause: Cause;
+  /** How long after it was sent a tenant's messages may be edited, in milliseconds; null: for ever. */
+  editWindowMs(tenantId: string): number | null;
   newId(): string;
 }
 
@@ -48,6 +52,26 @@ export function factsAbout(
     role: null,
     target: null,
     grantedRole: null,
+    message: null,
+    deleteMode: null,
     setsKind: false,
   };
+}
+
+/** … and about the chat and the actor's place in it. */
+export function factsInChat(
+  action: PolicyFacts['action'],
+  command: { tenantId: string; actorId: string },
+  context: CommandContext,
+  { chat, actor }: { chat: Chat; actor: Member },
+): PolicyFacts {
+  const facts = factsAbout(action, command, context);
+  facts.chat = { kind: chat.kind, archived: chat.archivedAt !== null };
+  facts.role = actor.role;
+  return facts;
+}
+
+/** What a decision needs to know of the message it is about. */
+export function factsOfMessage(message: MessageReference, actorId: string): NonNullable<PolicyFacts['message']> {
+  return { isSender: message.senderId === actorId, isDeleted: message.deletedAt !== null };
 }

@@ -1,14 +1,14 @@
 import { isLastOwner, removeMember as withoutMember } from '../../domain/chat.js';
 import { CHAT_NOT_FOUND } from '../../domain/refusal.js';
 import { findChat } from './find-chat.js';
-import { accepted, factsAbout, refused, type UseCase } from './outcome.js';
+import { accepted, factsInChat, refused, type UseCase } from './outcome.js';
 
 /** Removes a member, or lets the actor leave. Somebody who is not in the chat is not removed twice: nothing changes. */
 export const removeMember: UseCase<'member.remove'> = (command, context) => {
   const { state, policy, cause } = context;
   const found = findChat(state, command);
   if (found === undefined) return refused(CHAT_NOT_FOUND);
-  const { chat, actor } = found;
+  const { chat } = found;
   if (chat.kind === 'direct')
     return refused({
       code: 'invalid',
@@ -18,9 +18,7 @@ export const removeMember: UseCase<'member.remove'> = (command, context) => {
   const target = state.member(chat.chatId, userId);
   const left = userId === command.actorId;
   const { decisionId, refusal } = policy.enforce({
-    ...factsAbout('member.remove', command, context),
-    chat: { kind: chat.kind, archived: chat.archivedAt !== null },
-    role: actor.role,
+    ...factsInChat('member.remove', command, context, found),
     target: { isActor: left, role: target?.role ?? null },
   });
   if (refusal !== null) return refused(refusal, decisionId);

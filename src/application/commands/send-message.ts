@@ -1,10 +1,9 @@
 import { isMuted, takeMessageNumber } from '../../domain/chat.js';
-import type { Message } from '../../domain/message.js';
-import { CHAT_NOT_FOUND } from '../../domain/refusal.js';
+import { DEFAULT_CONTENT_TYPE, type Message } from '../../domain/message.js';
+import { CHAT_ARCHIVED, CHAT_NOT_FOUND, MESSAGE_NOT_FOUND } from '../../domain/refusal.js';
 import { findChat } from './find-chat.js';
-import { accepted, factsAbout, refused, type UseCase } from './outcome.js';
-
-export const DEFAULT_CONTENT_TYPE = 'text/plain';
+import { visibleMessage } from './find-message.js';
+import { accepted, factsInChat, refused, type UseCase } from './outcome.js';
 
 /** Sends a message to a chat the actor is in. What it answers, and the thread it belongs to, must be in the same chat. */
 export const sendMessage: UseCase<'message.send'> = (command, context) => {
@@ -12,19 +11,15 @@ export const sendMessage: UseCase<'message.send'> = (command, context) => {
   const found = findChat(state, command);
   if (found === undefined) return refused(CHAT_NOT_FOUND);
   const { chat, actor } = found;
-  const { decisionId, refusal } = policy.enforce({
-    ...factsAbout('message.send', command, context),
-    chat: { kind: chat.kind, archived: chat.archivedAt !== null },
-    role: actor.role,
-  });
+  const { decisionId, refusal } = policy.enforce(factsInChat('message.send', command, context, found));
   if (refusal !== null) return refused(refusal, decisionId);
-  if (chat.archivedAt !== null) return refused({ code: 'archived', detail: 'the chat is archived' }, decisionId);
+  if (chat.archivedAt !== null) return refused(CHAT_ARCHIVED, decisionId);
   if (isMuted(actor, state.now))
     return refused({ code: 'muted', detail: `until ${actor.mutedUntil?.toISOString()}` }, decisionId);
   const { data } = command;
   for (const reference of [data.inReplyTo, data.threadRootId])
-    if (reference !== undefined && state.message(reference)?.chatId !== chat.chatId)
-      return refused({ code: 'not_found', detail: 'no such message in this chat' }, decisionId);
+    if (reference !== undefined && visibleMessage(found, state.message(reference)) === undefined)
+      return refused(MESSAGE_NOT_FOUND, decisionId);
 
   const { chat: changed, sender } = takeMessageNumber(chat, actor, state.now);
   const message: Message = {
@@ -44,11 +39,12 @@ export const sendMessage: UseCase<'message.send'> = (command, context) => {
     metadata: data.metadata ?? {},
     createdAt: state.now,
     editedAt: null,
+    editedBy: null,
     deletedAt: null,
   };
   state.putChat(changed);
   state.putMember(sender);
-  state.putMessage(message);
+  state.addMessage(message);
   state.appendEvent(cause, { type: 'message.created', message }, changed);
   return accepted(decisionId, message.sequence, message.messageId);
 };

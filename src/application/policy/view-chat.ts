@@ -41,6 +41,8 @@ export class ChatViewing {
       role: membership.role,
       target: null,
       grantedRole: null,
+      message: null,
+      deleteMode: null,
       setsKind: false,
     });
   }

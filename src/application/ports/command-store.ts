@@ -7,7 +7,7 @@
 
 import type { Receipt } from '../../contract/receipts.js';
 import type { Chat, Member } from '../../domain/chat.js';
-import type { Message, MessageReference } from '../../domain/message.js';
+import type { Message, MessageReference, MessageRevision, MessageStub, Reaction } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
 import type { LoggedEvent } from './event-log.js';
 
@@ -27,13 +27,24 @@ export interface MemberKey {
   userId: string;
 }
 
+/** How much a chat's read mark at this sequence covers. */
+export interface ReadMarkKey {
+  chatId: string;
+  upTo: number;
+}
+
 /** Everything a batch needs to know, named up front so that it is read in a handful of set-wise statements. Without repeats. */
 export interface FactKeys {
   receipts: ReceiptKey[];
   chats: string[];
   members: MemberKey[];
   users: UserKey[];
+  /** Messages that others refer to, by id. */
   messages: string[];
+  /** Messages that are to be changed, by id. */
+  messagesInFull: string[];
+  reactions: Reaction[];
+  readMarks: ReadMarkKey[];
 }
 
 export interface StoredReceipt {
@@ -52,11 +63,18 @@ export interface Facts {
   members: ReadonlyMap<string, Member>;
   users: ReadonlyMap<string, User>;
   messages: ReadonlyMap<string, MessageReference>;
+  messagesInFull: ReadonlyMap<string, Message>;
+  /** Those that are there. */
+  reactions: ReadonlySet<string>;
+  /** The ordinal of the last message, deleted ones included, whose sequence is at most the mark's; nothing: there is none. */
+  ordinals: ReadonlyMap<string, number>;
 }
 
 /** Map keys of `Facts`: a space occurs in none of the parts. */
 export const receiptKey = (key: ReceiptKey) => `${key.tenantId} ${key.actorId} ${key.commandId}`;
 export const memberKey = (key: MemberKey) => `${key.chatId} ${key.userId}`;
+export const reactionKey = (key: Reaction) => `${key.messageId} ${key.userId} ${key.emoji}`;
+export const readMarkKey = (key: ReadMarkKey) => `${key.chatId} ${key.upTo}`;
 export const userKey = (key: UserKey) => `${key.tenantId} ${key.userId}`;
 
 export interface ReceiptRecord extends ReceiptKey {
@@ -71,17 +89,35 @@ export interface UserWrite {
   previousRevision: number;
 }
 
+export interface ReactionWrite extends Reaction {
+  /** Whether it is there from now on; it was not, or was, before. */
+  present: boolean;
+  at: Date;
+}
+
 /** The net effect of one batch. Each row occurs once per list; positions and sequences are already given. */
 export interface BatchWrites {
   /** Written whole. A row that is not as it was read means contention. */
   users: UserWrite[];
   chatsCreated: Chat[];
-  /** Chats that were there before, with their new state (title, metadata, archivedAt, numbers, activity, partition). */
+  /** Chats that were there before, with their new state (title, metadata, history, archivedAt, numbers, activity, partition). */
   chatsChanged: Chat[];
   /** Written whole, whether they were there before or not. */
   membersPut: Member[];
-  membersRemoved: MemberKey[];
+  /** With where the event that tells of it stands in the log. */
+  membersRemoved: (MemberKey & { tenantId: string; position: number })[];
   messages: Message[];
+  /** Messages that were there before, with their new content: edited, or deleted soft. */
+  messagesChanged: Message[];
+  /** Deleted hard: the row goes with its revisions and reactions, the stub stays. Whether it was there before or not. */
+  messagesRemoved: MessageStub[];
+  /** Texts that gave way to later ones. */
+  revisions: MessageRevision[];
+  /** Ids of messages deleted soft: their revisions go. */
+  revisionsErased: string[];
+  reactions: ReactionWrite[];
+  /** By how much the number of replies in each thread changes. */
+  threads: { rootId: string; replies: number }[];
   /** In position order, contiguous from `Facts.position + 1`. */
   events: LoggedEvent[];
   receipts: ReceiptRecord[];

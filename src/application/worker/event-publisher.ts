@@ -90,12 +90,26 @@ export class EventPublisher {
     const last = events.at(-1);
     if (last === undefined) return;
     this.recipients.noteCommitted(events);
+    this.forgetErased(events);
     const room = this.memory.length + events.length <= MEMORY_EVENTS_MAX;
     // Contiguous in itself is enough: what lies before it is read from the log.
     const follows = (this.memory.at(-1)?.position ?? this.committed) === this.committed;
     if (room && follows) for (const event of events) this.memory.push(event);
     this.committed = last.position;
     this.wakeUp.wake();
+  }
+
+  /** What waits here with a text that has just been deleted goes out without it, as the log has it. */
+  private forgetErased(events: readonly LoggedEvent[]): void {
+    if (this.memory.length === 0) return;
+    const erased = new Set(events.flatMap(({ event }) => (event.type === 'message.deleted' ? [event.messageId] : [])));
+    if (erased.size === 0) return;
+    // The log tells what is left of it: from the first of these on it is read there.
+    const first = this.memory.findIndex(
+      ({ event }) =>
+        (event.type === 'message.created' || event.type === 'message.edited') && erased.has(event.message.messageId),
+    );
+    if (first !== -1) this.memory.splice(first);
   }
 
   /** Resolves when everything committed so far is confirmed, or publishing has stopped. */

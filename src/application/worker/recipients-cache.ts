@@ -1,8 +1,11 @@
 import { LRUCache } from 'lru-cache';
+import type { DomainEventType } from '../../domain/event.js';
 import type { EventLog, LoggedEvent, Recipients } from '../ports/event-log.js';
 
 /** Member ids kept per partition, over all chats: bounds the memory, not the reach. */
 export const CACHED_MEMBER_IDS_MAX = 50_000;
+
+const CHANGES_MEMBERS: ReadonlySet<DomainEventType> = new Set(['chat.created', 'member.added', 'member.removed']);
 
 /**
  * Who gets a chat's events. The owner of a partition sees every membership change of its chats, so what it has read stays true until it
@@ -24,7 +27,7 @@ export class RecipientsCache {
   /** To be called with every committed event before it is looked up. */
   noteCommitted(events: readonly LoggedEvent[]): void {
     for (const { event, chatId } of events) {
-      if (chatId === null || event.type === 'message.created') continue;
+      if (chatId === null || !CHANGES_MEMBERS.has(event.type)) continue;
       this.cache.delete(chatId);
       this.changedDuringRead.add(chatId);
     }

@@ -2,7 +2,15 @@ import { expect } from 'chai';
 import { assertMigrated, pingDatabase } from '../../../src/adapters/prisma/prisma-database.js';
 import type { BatchWrites } from '../../../src/application/ports/command-store.js';
 import type { Metadata } from '../../../src/domain/chat.js';
-import { aChat, aChatWithMessages, aMessage, aReceiptRecord, failsAs, Owner } from '../store-conformance-fixtures.js';
+import {
+  aChat,
+  aChatWithMessages,
+  aMessage,
+  aReceiptRecord,
+  failsAs,
+  NO_KEYS,
+  Owner,
+} from '../store-conformance-fixtures.js';
 import { CuttingProxy, type Fault } from './cutting-proxy.js';
 import { lockWaiters, openPrismaStore, type PrismaHarness, prismaStore, withConnection } from './prisma-harness.js';
 
@@ -143,8 +151,7 @@ describe('failures of the Prisma store', () => {
       nowhere.pathname = '/no_such_database';
       for (const url of [nobody, nowhere]) {
         const broken = prismaStore(url.href);
-        const keys = { receipts: [], chats: [], members: [], users: [], messages: [] };
-        const request = { partition: 0, epoch: 1, keys, publishedThrough: 0 };
+        const request = { partition: 0, epoch: 1, keys: NO_KEYS, publishedThrough: 0 };
         const caller = { tenantId: 'default', userId: 'alice' };
         const asked = [
           broken.commands.transact(request, () => expect.fail('was asked')),

@@ -58,7 +58,7 @@ describe('The recipients of events', () => {
   const others: DomainEvent[] = [
     added.event,
     { type: 'member.removed', userId: 'bob', left: true },
-    { type: 'chat.created', kind: 'group', title: null, metadata: {}, members: [] },
+    { type: 'chat.created', kind: 'group', title: null, historyVisibility: 'full', metadata: {}, members: [] },
   ];
   for (const event of others)
     it(`are read again after ${event.type}, of that chat alone`, async () => {

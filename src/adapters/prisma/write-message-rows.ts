@@ -1,0 +1,157 @@
+/**
+ * Messages and what hangs on them: earlier texts, reactions, threads. They belong to their chat's partition; each function is one part of
+ * the statement that `writeBatch` puts together, or null where there is nothing to write. No row is touched by two of the parts.
+ */
+import type { BatchWrites } from '../../application/ports/command-store.js';
+import { column, jsonUnlessEmpty, time } from './columns.js';
+import { Prisma } from './generated/client.js';
+
+export function insertMessages({ messages: rows }: BatchWrites): Prisma.Sql | null {
+  if (rows.length === 0) return null;
+  return Prisma.sql`
+    INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
+      in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by)
+    SELECT chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
+      in_reply_to, thread_root_id, mentions::json, attachments::json, metadata::json, created_at, edited_at, deleted_at, edited_by
+    FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.sequence)}::int8[],
+      ${column(rows, (row) => row.messageId)}::uuid[], ${column(rows, (row) => row.tenantId)}::text[],
+      ${column(rows, (row) => row.ordinal)}::int8[], ${column(rows, (row) => row.senderId)}::text[],
+      ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => row.body)}::text[],
+      ${column(rows, (row) => row.contentType)}::text[], ${column(rows, (row) => row.inReplyTo)}::uuid[],
+      ${column(rows, (row) => row.threadRootId)}::uuid[], ${column(rows, (row) => jsonUnlessEmpty(row.mentions))}::text[],
+      ${column(rows, (row) => jsonUnlessEmpty(row.attachments))}::text[],
+      ${column(rows, (row) => jsonUnlessEmpty(row.metadata))}::text[],
+      ${column(rows, (row) => time(row.createdAt))}::timestamptz[], ${column(rows, (row) => time(row.editedAt))}::timestamptz[],
+      ${column(rows, (row) => time(row.deletedAt))}::timestamptz[], ${column(rows, (row) => row.editedBy)}::text[])
+      AS w(chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
+        in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by)`;
+}
+
+/** Edited, or deleted soft. */
+export function updateMessages({ messagesChanged: rows }: BatchWrites): Prisma.Sql | null {
+  if (rows.length === 0) return null;
+  return Prisma.sql`
+    UPDATE messages g SET revision = w.revision, body = w.body, mentions = w.mentions::json,
+      attachments = w.attachments::json, metadata = w.metadata::json, edited_at = w.edited_at, edited_by = w.edited_by,
+      deleted_at = w.deleted_at
+    FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.sequence)}::int8[],
+      ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => row.body)}::text[],
+      ${column(rows, (row) => jsonUnlessEmpty(row.mentions))}::text[],
+      ${column(rows, (row) => jsonUnlessEmpty(row.attachments))}::text[],
+      ${column(rows, (row) => jsonUnlessEmpty(row.metadata))}::text[],
+      ${column(rows, (row) => time(row.editedAt))}::timestamptz[], ${column(rows, (row) => row.editedBy)}::text[],
+      ${column(rows, (row) => time(row.deletedAt))}::timestamptz[])
+      AS w(chat_id, sequence, revision, body, mentions, attachments, metadata, edited_at, edited_by, deleted_at)
+    WHERE g.chat_id = w.chat_id AND g.sequence = w.sequence`;
+}
+
+export function insertRevisions({ revisions: rows }: BatchWrites): Prisma.Sql | null {
+  if (rows.length === 0) return null;
+  return Prisma.sql`
+    INSERT INTO message_revisions (message_id, revision, body, mentions, metadata, actor_id, at)
+    SELECT message_id, revision, body, mentions::json, metadata::json, actor_id, at
+    FROM unnest(${column(rows, (row) => row.messageId)}::uuid[], ${column(rows, (row) => row.revision)}::int4[],
+      ${column(rows, (row) => row.body)}::text[], ${column(rows, (row) => jsonUnlessEmpty(row.mentions))}::text[],
+      ${column(rows, (row) => jsonUnlessEmpty(row.metadata))}::text[], ${column(rows, (row) => row.actorId)}::text[],
+      ${column(rows, (row) => time(row.at))}::timestamptz[])
+      AS w(message_id, revision, body, mentions, metadata, actor_id, at)`;
+}
+
+/** Deleted either way: no earlier text stays. */
+export function deleteRevisions({ revisionsErased, messagesRemoved }: BatchWrites): Prisma.Sql | null {
+  return deleteByMessage('message_revisions', [
+    ...revisionsErased,
+    ...messagesRemoved.map(({ messageId }) => messageId),
+  ]);
+}
+
+export function insertStubs({ messagesRemoved: rows }: BatchWrites): Prisma.Sql | null {
+  if (rows.length === 0) return null;
+  return Prisma.sql`
+    INSERT INTO removed_messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, created_at)
+    SELECT * FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.sequence)}::int8[],
+      ${column(rows, (row) => row.messageId)}::uuid[], ${column(rows, (row) => row.tenantId)}::text[],
+      ${column(rows, (row) => row.ordinal)}::int8[], ${column(rows, (row) => row.senderId)}::text[],
+      ${column(rows, (row) => time(row.createdAt))}::timestamptz[])`;
+}
+
+export function deleteMessages({ messagesRemoved }: BatchWrites): Prisma.Sql | null {
+  return deleteByMessage(
+    'messages',
+    messagesRemoved.map(({ messageId }) => messageId),
+  );
+}
+
+export function insertReactions({ reactions }: BatchWrites): Prisma.Sql | null {
+  const rows = reactions.filter(({ present }) => present);
+  if (rows.length === 0) return null;
+  return Prisma.sql`
+    INSERT INTO reactions (message_id, emoji, user_id, at)
+    SELECT * FROM unnest(${column(rows, (row) => row.messageId)}::uuid[], ${column(rows, (row) => row.emoji)}::text[],
+      ${column(rows, (row) => row.userId)}::text[], ${column(rows, (row) => time(row.at))}::timestamptz[])`;
+}
+
+export function deleteReactions({ reactions }: BatchWrites): Prisma.Sql | null {
+  const keys = reactions.filter(({ present }) => !present);
+  if (keys.length === 0) return null;
+  return Prisma.sql`
+    DELETE FROM reactions r
+    USING unnest(${column(keys, (key) => key.messageId)}::uuid[], ${column(keys, (key) => key.emoji)}::text[],
+      ${column(keys, (key) => key.userId)}::text[]) AS k(message_id, emoji, user_id)
+    WHERE r.message_id = k.message_id AND r.emoji = k.emoji AND r.user_id = k.user_id`;
+}
+
+/** A count that comes down to 0 stays, and is not shown. */
+export function countReactions({ reactions }: BatchWrites): Prisma.Sql | null {
+  const deltas = new Map<string, { messageId: string; emoji: string; by: number }>();
+  for (const { messageId, emoji, present } of reactions) {
+    const key = `${messageId} ${emoji}`;
+    const by = (deltas.get(key)?.by ?? 0) + (present ? 1 : -1);
+    deltas.set(key, { messageId, emoji, by });
+  }
+  const rows = [...deltas.values()].filter(({ by }) => by !== 0);
+  if (rows.length === 0) return null;
+  return Prisma.sql`
+    INSERT INTO reaction_counts AS n (message_id, emoji, count)
+    SELECT * FROM unnest(${column(rows, (row) => row.messageId)}::uuid[], ${column(rows, (row) => row.emoji)}::text[],
+      ${column(rows, (row) => row.by)}::int4[])
+    ON CONFLICT (message_id, emoji) DO UPDATE SET count = n.count + EXCLUDED.count`;
+}
+
+export function deleteAllReactions({ messagesRemoved }: BatchWrites): Prisma.Sql | null {
+  return deleteByMessage(
+    'reactions',
+    messagesRemoved.map(({ messageId }) => messageId),
+  );
+}
+
+export function deleteReactionCounts({ messagesRemoved }: BatchWrites): Prisma.Sql | null {
+  return deleteByMessage(
+    'reaction_counts',
+    messagesRemoved.map(({ messageId }) => messageId),
+  );
+}
+
+/** A thread whose root was deleted hard has no count to take from. */
+export function countReplies({ threads: rows }: BatchWrites): Prisma.Sql | null {
+  if (rows.length === 0) return null;
+  return Prisma.sql`
+    INSERT INTO threads AS t (root_id, replies)
+    SELECT root_id, replies
+    FROM unnest(${column(rows, (row) => row.rootId)}::uuid[], ${column(rows, (row) => row.replies)}::int4[]) AS w(root_id, replies)
+    WHERE w.replies > 0 OR EXISTS (SELECT FROM threads k WHERE k.root_id = w.root_id)
+    ON CONFLICT (root_id) DO UPDATE SET replies = t.replies + EXCLUDED.replies`;
+}
+
+export function deleteThreads({ messagesRemoved: rows }: BatchWrites): Prisma.Sql | null {
+  if (rows.length === 0) return null;
+  return Prisma.sql`DELETE FROM threads WHERE root_id = ANY (${column(rows, (row) => row.messageId)}::uuid[])`;
+}
+
+function deleteByMessage(
+  table: 'messages' | 'message_revisions' | 'reactions' | 'reaction_counts',
+  messageIds: string[],
+): Prisma.Sql | null {
+  if (messageIds.length === 0) return null;
+  return Prisma.sql`DELETE FROM ${Prisma.raw(table)} WHERE message_id = ANY (${column(messageIds, (id) => id)}::uuid[])`;
+}

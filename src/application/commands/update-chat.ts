@@ -1,0 +1,44 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type ChatChange, updateChat as withChange } from '../../domain/chat.js';
+import { CHAT_ARCHIVED, CHAT_NOT_FOUND } from '../../domain/refusal.js';
+import { findChat } from './find-chat.js';
+import { accepted, factsInChat, refused, type UseCase } from './outcome.js';
+
+/** Changes title, metadata or the visibility of the past; what is left out stays. A chat that is so already does not change. */
+export const updateChat: UseCase<'chat.update'> = (command, context) => {
+  const { state, policy, cause } = context;
+  const found = findChat(state, command);
+  if (found === undefined) return refused(CHAT_NOT_FOUND);
+  const { chat } = found;
+  const { decisionId, refusal } = policy.enforce(factsInChat('chat.update', command, context, found));
+  if (refusal !== null) return refused(refusal, decisionId);
+  if (chat.archivedAt !== null) return refused(CHAT_ARCHIVED, decisionId);
+
+  const { title, metadata, historyVisibility } = command.data;
+  const change: ChatChange = {
+    title,
+    // As it will be read back: JSON text keeps no minus zero, which would make the same metadata look like others.
+    metadata: metadata === undefined ? undefined : JSON.parse(JSON.stringify(metadata ?? {})),
+    historyVisibility,
+  };
+  const changed = withChange(chat, change, state.now);
+  if (
+    changed.title === chat.title &&
+    changed.historyVisibility === chat.historyVisibility &&
+    isDeepStrictEqual(changed.metadata, chat.metadata)
+  )
+    return accepted(decisionId, null);
+  state.putChat(changed);
+  state.appendEvent(
+    cause,
+    {
+      type: 'chat.updated',
+      kind: changed.kind,
+      title: changed.title,
+      historyVisibility: changed.historyVisibility,
+      metadata: changed.metadata,
+    },
+    changed,
+  );
+  return accepted(decisionId, changed.lastSequence);
+};
