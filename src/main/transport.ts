@@ -45,7 +45,7 @@ export function amqpTransport(
   health.add('broker', () => amqp.health());
   return {
     name: 'broker',
-    // However long the broker is away, this waits: with a fault of its objects it does not.
+    // However long the broker is away, this waits: with a refused login or a fault of its objects it does not.
     start: () =>
       amqp.start().catch(async (error: unknown) => {
         await amqp.stop();
