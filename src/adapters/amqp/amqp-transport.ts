@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
+import type { TransportCounters } from '../../application/ports/transport.js';
 import { type Topology, type TopologySettings, topology } from '../../contract/topology.js';
 import { AmqpConnection, ConnectionAway, reconnectPauseMs } from '../../infrastructure/amqp-connection.js';
 import type { Logger } from '../../infrastructure/logger.js';
@@ -13,7 +14,7 @@ import { ConfirmedPublisher } from './confirmed-publisher.js';
 import { declareTopology, TopologyFault } from './declare-topology.js';
 import { ensureRing, isRingMarked } from './hash-ring.js';
 import { QueueDepths } from './queue-depths.js';
-import { newTransportCounters, type TransportCounters } from './transport-counters.js';
+import { newTransportCounters } from './transport-counters.js';
 
 export interface AmqpTransportOptions {
   url: string;

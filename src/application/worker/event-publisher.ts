@@ -12,6 +12,7 @@ import type { EventChannel, EventSink, PublishOutcome } from '../ports/transport
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
 import { encodeEvent, type RenderContext } from '../render-event.js';
 import { Backoff } from './backoff.js';
+import { PublishTimes } from './publish-times.js';
 import { RecipientsCache } from './recipients-cache.js';
 import { WakeUp } from './wake-up.js';
 
@@ -52,6 +53,7 @@ export class EventPublisher {
   private failure: PublishOutcome | 'unavailable' | null = null;
   private channel: EventChannel | null = null;
   private readonly recipients: RecipientsCache;
+  private readonly times: PublishTimes;
   private readonly wakeUp = new WakeUp();
   private readonly backoff = new Backoff();
   private readonly stopping = new AbortController();
@@ -67,6 +69,7 @@ export class EventPublisher {
     this.sent = from.publishedThrough;
     this.confirmedThrough = from.publishedThrough;
     this.recipients = new RecipientsCache(deps.log, deps.render.recipientsMax);
+    this.times = new PublishTimes((milliseconds) => deps.observer.stageTook('publish', milliseconds));
     this.running = this.run();
   }
 
@@ -87,13 +90,17 @@ export class EventPublisher {
 
   /** Takes committed events: contiguous, from the last committed position on. */
   append(events: readonly LoggedEvent[]): void {
+    const [first] = events;
     const last = events.at(-1);
-    if (last === undefined) return;
+    if (first === undefined || last === undefined) return;
     this.recipients.noteCommitted(events);
     const room = this.memory.length + events.length <= MEMORY_EVENTS_MAX;
     // Contiguous in itself is enough: what lies before it is read from the log.
     const follows = (this.memory.at(-1)?.position ?? this.committed) === this.committed;
-    if (room && follows) for (const event of events) this.memory.push(event);
+    if (room && follows) {
+      for (const event of events) this.memory.push(event);
+      this.times.expect(first.position, last.position);
+    }
     this.committed = last.position;
     this.wakeUp.wake();
   }
@@ -145,6 +152,7 @@ export class EventPublisher {
     this.channel = channel;
     const events = await this.next();
     const recipients = await this.recipients.lookUp(events);
+    this.times.handedOver(events.at(-1)?.position ?? this.sent);
     for (const event of events) {
       if (this.failure !== null) return;
       const whom = event.chatId === null ? null : (recipients.get(event.chatId) ?? null);
@@ -235,6 +243,7 @@ export class EventPublisher {
       if (settled > 0) {
         this.confirmedThrough = (this.inFlight[settled - 1] as InFlight).position;
         this.inFlight.splice(0, settled);
+        this.times.confirmed(this.confirmedThrough);
         if (this.failure === null) {
           this.backoff.reset();
           this.window = Math.min(PUBLISH_WINDOW, this.window + settled / CONFIRMS_PER_SLOT);

@@ -4,6 +4,8 @@ import type { PublishOutcome } from '../../../src/application/ports/transport.js
 import { MEMORY_EVENTS_MAX, PUBLISH_WINDOW } from '../../../src/application/worker/event-publisher.js';
 import { idsOf, PublisherBench } from './publisher-bench.js';
 
+const WITHIN_MS = 15_000;
+
 describe('The publisher of events', () => {
   let bench: PublisherBench;
   afterEach(() => bench?.publisher.stop());
@@ -44,6 +46,35 @@ describe('The publisher of events', () => {
     await bench.allPublished();
     expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 20));
     expect(bench.log.eventsRead).to.equal(0);
+  });
+
+  it('tells once a batch how long its events were on their way, until the last confirm of them', async () => {
+    bench = new PublisherBench({ written: 20, publishedThrough: 0 });
+    await bench.allPublished();
+    bench.sink.fate = (event) => (event.id === idsOf(320, 320)[0] ? 'held' : 'confirmed');
+    bench.append(300);
+    bench.append(1);
+    await bench.until('all but one are confirmed', () => bench.sink.confirmed.size === 320);
+    const held = performance.now();
+    await bench.until('some time passes', () => performance.now() - held > 50);
+    expect(bench.took, 'of what is not confirmed in full').to.deep.equal([]);
+    bench.sink.release();
+    await bench.allPublished();
+    expect(bench.took).to.have.length(2);
+    for (const milliseconds of bench.took) expect(milliseconds).to.be.within(50, WITHIN_MS);
+    bench.append(1);
+    await bench.allPublished();
+    expect(bench.took).to.have.length(3);
+    expect(bench.took[2]).to.be.at.least(0);
+  });
+
+  it('counts the tries after a refusal into the time that a batch took', async () => {
+    bench = new PublisherBench();
+    let refusals = 2;
+    bench.sink.fate = () => (refusals-- > 0 ? 'refused' : 'confirmed');
+    bench.append(1);
+    await bench.allPublished();
+    expect(bench.took).to.have.length(1);
   });
 
   it('begins with what the log holds beyond the published prefix, then goes on from memory', async () => {
