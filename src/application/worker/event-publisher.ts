@@ -50,7 +50,10 @@ export class EventPublisher {
   private inFlight: InFlight[] = [];
   private unsettled = 0;
   private window = PUBLISH_WINDOW;
+  /** Why nothing is sent for now; null while trying, the first time or again. */
   private failure: PublishOutcome | 'unavailable' | null = null;
+  /** The last failure, until a confirm shows that it has passed: a try is no success yet. */
+  private lastFailure: PublishOutcome | 'unavailable' | null = null;
   private channel: EventChannel | null = null;
   private readonly recipients: RecipientsCache;
   private readonly times: PublishTimes;
@@ -85,7 +88,7 @@ export class EventPublisher {
 
   /** What stands in the way of publishing, if anything does. */
   get obstacle(): string | null {
-    return this.failure;
+    return this.lastFailure;
   }
 
   /** Takes committed events: contiguous, from the last committed position on. */
@@ -127,7 +130,7 @@ export class EventPublisher {
       } catch (error) {
         // No connection, or the log cannot be read: both come back by themselves, and the events stay in the log meanwhile.
         if (signal.aborted) break;
-        this.failure = 'unavailable';
+        this.fail('unavailable');
         this.deps.logger.warn('publishing waits', { partition: this.partition, error });
         await this.backoff.wait(signal);
         if (this.unsettled === 0) this.goBack();
@@ -204,6 +207,11 @@ export class EventPublisher {
     return Math.floor(this.window) - this.inFlight.length;
   }
 
+  private fail(why: PublishOutcome | 'unavailable'): void {
+    this.failure = why;
+    this.lastFailure = why;
+  }
+
   private goBack(): void {
     this.failure = null;
     this.inFlight = [];
@@ -245,13 +253,14 @@ export class EventPublisher {
         this.inFlight.splice(0, settled);
         this.times.confirmed(this.confirmedThrough);
         if (this.failure === null) {
+          this.lastFailure = null;
           this.backoff.reset();
           this.window = Math.min(PUBLISH_WINDOW, this.window + settled / CONFIRMS_PER_SLOT);
         }
         this.resolveWaiters();
       }
     } else {
-      this.failure ??= outcome;
+      this.fail(this.failure ?? outcome);
       if (outcome !== 'lost') this.window = 1;
     }
     this.wakeUp.wake();

@@ -114,6 +114,19 @@ describe('The publisher of events', () => {
       expect(bench.sink.opened).to.equal(outcome === 'lost' ? 5 : 1);
     });
 
+  it('stands by what is in its way while it tries again, until something is confirmed', async () => {
+    bench = new PublisherBench();
+    const told: (string | null)[] = [];
+    bench.sink.fate = (_event, n) => {
+      told.push(bench.publisher.obstacle);
+      return n < 3 ? 'refused' : 'confirmed';
+    };
+    bench.append(1);
+    await bench.allPublished();
+    expect(told, 'at each try').to.deep.equal([null, 'refused', 'refused', 'refused']);
+    expect(bench.publisher.obstacle).to.equal(null);
+  });
+
   it('is back at its full window some time after a failure', async () => {
     bench = new PublisherBench();
     bench.sink.fate = (_event, n) => (n === 0 ? 'refused' : 'confirmed');
@@ -128,10 +141,15 @@ describe('The publisher of events', () => {
 
   it('waits while there is no connection, and while the log cannot be read', async () => {
     bench = new PublisherBench({ written: 20 });
-    bench.sink.away = 2;
-    bench.log.readsToFail = 2;
-    await bench.until('the obstacle is told', () => bench.publisher.obstacle === 'unavailable');
+    bench.log.readsToFail = Number.POSITIVE_INFINITY;
+    await bench.until('the log is missed', () => bench.publisher.obstacle === 'unavailable');
+    bench.log.readsToFail = 0;
+    await bench.allPublished();
+    bench.sink.away = Number.POSITIVE_INFINITY;
+    bench.sink.fate = (_event, n) => (n === 20 ? 'lost' : 'confirmed');
     bench.append(20);
+    await bench.until('the connection is missed', () => bench.publisher.obstacle === 'unavailable');
+    bench.sink.away = 0;
     await bench.allPublished();
     expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 40));
   });
