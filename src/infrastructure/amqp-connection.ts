@@ -32,6 +32,19 @@ export class ConnectionAway extends Error {
   }
 }
 
+/** The broker refuses the login: somebody has to mend that. */
+export class LoginRefused extends Error {
+  constructor(cause: Error) {
+    super(`the broker refuses the login: ${hideCredentials(cause.message)}`, { cause });
+    this.name = 'LoginRefused';
+  }
+}
+
+/** As the library tells it. */
+const ACCESS_REFUSED = /^Handshake terminated by server: 403 /;
+/** … where the broker closes once it has seen the virtual host: the library keeps the reason to itself. */
+const CLOSED_AT_OPENING = /^Expected ConnectionOpenOk; got <ConnectionClose/;
+
 export interface AmqpConnectionOptions {
   /** `amqp://` or `amqps://`. Its password is used to log in and appears nowhere else. */
   url: string;
@@ -58,6 +71,9 @@ export class AmqpConnection {
   #model: ChannelModel | undefined;
   #blocked: string | null = null;
   #lastCause: Error | undefined;
+  #hasBeenOpen = false;
+  /** That the broker is away is said once, not at every attempt. */
+  #hasTold = false;
   #endPause: (() => void) | undefined;
   #life: Promise<void> | undefined;
 
@@ -98,7 +114,15 @@ export class AmqpConnection {
     return () => this.#lostListeners.delete(listener);
   }
 
-  /** Resolves once the connection is open for the first time, however long that takes; rejects only if stopped before. */
+  /** Why there is no connection, in one line, while one is sought; null before the first attempt has failed. */
+  get obstacle(): string | null {
+    return this.#model !== undefined || this.#lastCause === undefined ? null : describe(this.#lastCause);
+  }
+
+  /**
+   * Resolves once the connection is open for the first time, however long the broker is away. Rejects if stopped before, and with
+   * `LoginRefused` if the broker says no: then it is stopped as well. Later, in a running process, that is a reason to try again.
+   */
   start(): Promise<void> {
     if (this.#life !== undefined) throw new Error(`connection ${this.name} was started before`);
     this.#state = 'connecting';
@@ -107,7 +131,7 @@ export class AmqpConnection {
         forget();
         resolve();
       });
-      this.#life = this.#keepOpen().finally(() => reject(new ConnectionAway(this.name, { cause: this.#lastCause })));
+      this.#life = this.#keepOpen().then(reject, reject);
     });
   }
 
@@ -120,7 +144,8 @@ export class AmqpConnection {
     await within(CLOSE_TIMEOUT_MS, closed ?? Promise.resolve());
   }
 
-  async #keepOpen(): Promise<void> {
+  /** Ends when there will be no further attempt; answers why there was none at all, for who still waits for the first one. */
+  async #keepOpen(): Promise<Error> {
     let attempt = 0;
     while (!this.#isStopped()) {
       this.#state = 'connecting';
@@ -136,14 +161,21 @@ export class AmqpConnection {
         this.#lastCause = await gone;
         if (Date.now() - openedAt >= STABLE_AFTER_MS) attempt = 0;
       } catch (error) {
-        this.#lastCause = toError(error);
-        this.#log('warn', 'broker not reached', { attempt, error: describe(error) });
+        const cause = toError(error);
+        this.#lastCause = cause;
+        if (ACCESS_REFUSED.test(cause.message) && !this.#hasBeenOpen) {
+          this.#state = 'stopped';
+          return new LoginRefused(cause);
+        }
+        this.#log(this.#hasTold ? 'debug' : 'warn', 'no broker: waiting for it', { error: describe(cause) });
+        this.#hasTold = true;
       }
       if (this.#isStopped()) break;
       await this.#pause(reconnectPauseMs(attempt));
       attempt += 1;
     }
     this.#state = 'stopped';
+    return new ConnectionAway(this.name, { cause: this.#lastCause });
   }
 
   /** Listens before anything else is awaited. The answer comes when the connection has gone: why. */
@@ -180,6 +212,8 @@ export class AmqpConnection {
     }
     this.#model = model;
     this.#state = 'open';
+    this.#hasBeenOpen = true;
+    this.#hasTold = false;
     this.#log('info', 'connected to the broker');
     this.#tell(this.#openListeners, model);
     return gone;
@@ -259,5 +293,7 @@ function toError(error: unknown): Error {
 
 function describe(error: unknown): string {
   const { code, message } = toError(error) as Error & { code?: string | number };
+  if (CLOSED_AT_OPENING.test(message))
+    return 'the broker closed the connection at once: no such virtual host, no access to it, or too many connections';
   return hideCredentials(message === '' ? String(code ?? 'unknown') : message);
 }

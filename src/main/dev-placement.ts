@@ -20,7 +20,7 @@ export async function placeChatsAnew(store: StoreService, context: RoleContext, 
     sink: transport.sink,
     observer: SILENT,
     logger,
-    render: { storeId: await store.log.storeId(), recipientsMax: settings.eventRecipientsMax },
+    render: { storeId: store.identity.storeId, recipientsMax: settings.eventRecipientsMax },
   };
   for (let partition = 0; partition < settings.partitions; partition += 1) {
     const ownership = await store.registry.takeOver(partition, workerId);

@@ -103,7 +103,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
         sink: transport.sink,
         observer,
         logger,
-        render: { storeId: await store.log.storeId(), recipientsMax: settings.eventRecipientsMax },
+        render: { storeId: store.identity.storeId, recipientsMax: settings.eventRecipientsMax },
       },
       observer,
       logger,
@@ -134,8 +134,7 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
       door: transport.door,
       log: store.log,
       verifier: actorProof(settings),
-      cursorSecret: await store.cursorSecret(),
-      storeId: await store.log.storeId(),
+      ...store.identity,
       health: () => health.report(),
       logger,
       settings: {

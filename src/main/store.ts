@@ -10,10 +10,12 @@ import type { ChatQueries } from '../application/ports/chat-queries.js';
 import type { CommandStore } from '../application/ports/command-store.js';
 import type { EventLog } from '../application/ports/event-log.js';
 import type { PartitionRegistry } from '../application/ports/partition-registry.js';
+import { postgresAbsence } from '../infrastructure/postgres-absence.js';
 import type { Service } from '../infrastructure/process-life.js';
 import { rethrowAsStartFault, StartFault } from '../infrastructure/start-fault.js';
 import type { ProcessBasics } from './process-basics.js';
 import type { Settings } from './settings.js';
+import { waitForDatabase } from './wait-for-database.js';
 
 /** `prisma/migrations`, beside the compiled program. */
 export const migrationsFolder = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
@@ -23,12 +25,19 @@ export interface Store {
   queries: ChatQueries;
   registry: PartitionRegistry;
   log: EventLog;
-  cursorSecret(): Promise<string>;
+  /** Read at the start, so that the roles need not ask a database that may be away again. */
+  identity: StoreIdentity;
+}
+
+export interface StoreIdentity {
+  storeId: string;
+  cursorSecret: string;
 }
 
 const PING_INTERVAL_MS = 2_000;
+const ANSWERS = { ok: true, detail: 'answers' };
 
-/** The database: at start it must be migrated and be this fleet's; then it is watched. */
+/** The database: waited for while it is away; then it must be migrated and be this fleet's; then it is watched. */
 export class StoreService implements Service, Store {
   readonly name = 'database';
   readonly commands: CommandStore;
@@ -36,15 +45,17 @@ export class StoreService implements Service, Store {
   readonly registry: PartitionRegistry;
   readonly log: EventLog;
   private readonly database;
-  private readonly identity: PrismaStoreIdentity;
+  private readonly marks: PrismaStoreIdentity;
+  private known: StoreIdentity | null = null;
+  private readonly life = new AbortController();
   private timer: NodeJS.Timeout | null = null;
   private state = { ok: false, detail: 'not asked yet' };
   private isStopped = false;
 
   constructor(
     private readonly settings: Settings,
-    basics: ProcessBasics,
-    url: string,
+    private readonly basics: ProcessBasics,
+    private readonly url: string,
     private readonly placement: Placement,
     private readonly refusesOtherPlacement = true,
   ) {
@@ -61,28 +72,67 @@ export class StoreService implements Service, Store {
     this.queries = new PrismaChatQueries(this.database);
     this.registry = new PrismaPartitionRegistry(this.database);
     this.log = new PrismaEventLog(this.database);
-    this.identity = new PrismaStoreIdentity(this.database);
+    this.marks = new PrismaStoreIdentity(this.database);
   }
 
-  cursorSecret(): Promise<string> {
-    return this.identity.cursorSecret();
+  get identity(): StoreIdentity {
+    if (this.known === null) throw new Error('the store was not started');
+    return this.known;
   }
 
   async start(): Promise<void> {
-    await assertMigrated(this.database).catch(rethrowAsStartFault);
-    await this.settle();
-    if (this.refusesOtherPlacement && (await this.isPlacedOtherwise()))
-      throw new StartFault([
-        `the chats in this database were not placed by the ${this.placement === 'ring' ? 'broker' : this.placement}: start \`parley dev\` on it once to place them anew`,
-      ]);
-    await this.ping();
+    const { signal } = this.life;
+    const interrupted = new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
+    try {
+      await Promise.race([this.begin(), interrupted]);
+    } catch (error) {
+      // A statement under way would hold this up; the process ends without it.
+      if (!signal.aborted) await this.stop();
+      rethrowAsStartFault(error);
+    }
     this.timer = setInterval(() => void this.ping(), PING_INTERVAL_MS);
+  }
+
+  interrupt(): void {
+    this.life.abort(new Error('told to stop'));
   }
 
   async stop(): Promise<void> {
     this.isStopped = true;
     if (this.timer !== null) clearInterval(this.timer);
     await this.database.$disconnect();
+  }
+
+  /** However long the database is away, this waits; with a fault of what is in it, it does not. */
+  private async begin(): Promise<void> {
+    const { url } = this;
+    const { logger } = this.basics;
+    const onAway = (why: string) => {
+      this.state = { ok: false, detail: `away: ${why}` };
+    };
+    for (;;) {
+      await waitForDatabase({ url, logger, onAway, signal: this.life.signal });
+      try {
+        return await this.examine();
+      } catch (error) {
+        // Unless it went away again meanwhile.
+        if (error instanceof StartFault || (await postgresAbsence(url)) === null) throw error;
+      }
+    }
+  }
+
+  /** What must hold before anything is declared at the broker. */
+  private async examine(): Promise<void> {
+    await assertMigrated(this.database);
+    await this.settle();
+    if (this.refusesOtherPlacement && (await this.isPlacedOtherwise()))
+      throw new StartFault([
+        `the chats in this database were not placed by the ${this.placement === 'ring' ? 'broker' : this.placement}: start \`parley dev\` on it once to place them anew`,
+      ]);
+    this.known = { storeId: await this.log.storeId(), cursorSecret: await this.marks.cursorSecret() };
+    this.state = ANSWERS;
   }
 
   /** Another number of partitions would send chats to the wrong queues: found out before anything is declared. */
@@ -101,16 +151,16 @@ export class StoreService implements Service, Store {
 
   /** Whether the chats in this store were spread by another transport than the one it is used with now. */
   async isPlacedOtherwise(): Promise<boolean> {
-    return (await this.identity.placement(this.placement)) !== this.placement;
+    return (await this.marks.placement(this.placement)) !== this.placement;
   }
 
   placeAnew(): Promise<void> {
-    return this.identity.placeAnew(this.placement);
+    return this.marks.placeAnew(this.placement);
   }
 
   private async ping(): Promise<void> {
     this.state = await pingDatabase(this.database).then(
-      () => ({ ok: true, detail: 'answers' }),
+      () => ANSWERS,
       (error: Error) => ({ ok: false, detail: error.message }),
     );
   }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AmqpTransport } from '../adapters/amqp/amqp-transport.js';
 import { declareTopology } from '../adapters/amqp/declare-topology.js';
 import { InProcessTransport } from '../adapters/in-process/in-process-transport.js';
+import { watchTransport } from '../adapters/telemetry/transport-metrics.js';
 import type { PartitionRegistry } from '../application/ports/partition-registry.js';
 import type {
   CommandDoor,
@@ -37,15 +38,16 @@ const DECLARE_TIMEOUT_MS = 120_000;
 export function amqpTransport(
   url: string,
   settings: Settings,
-  { logger, health }: ProcessBasics,
+  { logger, health, metrics }: ProcessBasics,
   registry: PartitionRegistry,
   workerId: string,
 ): Transport {
   const amqp = new AmqpTransport({ url, workerId, topology: topologySettings(settings), registry, logger });
   health.add('broker', () => amqp.health());
+  watchTransport(metrics.meter, amqp.counters);
   return {
     name: 'broker',
-    // However long the broker is away, this waits: with a fault of its objects it does not.
+    // However long the broker is away, this waits: with a refused login or a fault of its objects it does not.
     start: () =>
       amqp.start().catch(async (error: unknown) => {
         await amqp.stop();

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { watchTransport } from '../../src/adapters/telemetry/transport-metrics.js';
 import { WorkerMetrics } from '../../src/adapters/telemetry/worker-metrics.js';
 import { startMetrics } from '../../src/infrastructure/metrics.js';
 import { eventually } from '../support/eventually.js';
@@ -19,6 +20,7 @@ async function scrape(): Promise<Map<string, Set<string>>> {
     () => ({ workerId: 'w', heardAt: null, partitions: [partition] }),
     () => new Map([[0, 0]]),
   );
+  watchTransport(metrics.meter, { receiptsIgnored: 1, receiptsDropped: 1, ringRepairs: 1, subscriptionsLost: 1 });
   observer.commandAnswered('message.send', 'rejected', 'not_found', false);
   observer.batchCommitted(1);
   observer.stageTook('decode', 1);

@@ -49,6 +49,8 @@ describe('What REST causes beyond its answers, on the real stack', () => {
       hidden: await rest.counted('parley_commands_total', { type: 'message.send', code: 'not_found' }),
       published: await rest.counted('parley_events_total', { outcome: 'confirmed' }),
       batches: await rest.counted('parley_batch_commands_count'),
+      publishing: await rest.counted('parley_stage_duration_count', { stage: 'publish' }),
+      unsent: await rest.counted('parley_receipts_unsent_total', { why: 'ignored' }),
     });
     const before = await count();
     for (const repeat of [false, true])
@@ -62,6 +64,7 @@ describe('What REST causes beyond its answers, on the real stack', () => {
         ).body.replayed,
       ).to.equal(repeat);
     await rest.post(`/v1/chats/${v7()}/messages`, { body: 'x' });
+    await rest.publish(chatId, { type: 'chat.archive', replyTo: 'somebody-elses-queue' });
     await eventually(
       async () => {
         const now = await count();
@@ -69,7 +72,9 @@ describe('What REST causes beyond its answers, on the real stack', () => {
         expect(now.replayed - before.replayed).to.equal(1);
         expect(now.hidden - before.hidden).to.equal(1);
         expect(now.published - before.published).to.be.at.least(1);
-        expect(now.batches - before.batches).to.be.within(1, 3);
+        expect(now.batches - before.batches).to.be.within(1, 4);
+        expect(now.publishing - before.publishing).to.be.within(1, 4);
+        expect(now.unsent - before.unsent).to.equal(1);
         return true;
       },
       { within: WITHIN_MS, what: 'the counters move by what was done' },

@@ -47,6 +47,18 @@ export class RestStack extends RestClient {
     await channel.consume(queue, (message) => message !== null && this.events.push(message), { noAck: true });
   }
 
+  /** Publishes a command of alice's without data, as a producer does. */
+  async publish(chatId: string, options: { type: string; replyTo: string }): Promise<void> {
+    const { amqpUrl, namespace } = this.fleet;
+    const connection = await amqp.connect(amqpUrl);
+    const channel = await connection.createConfirmChannel();
+    const body = Buffer.from(JSON.stringify({ actorId: 'alice', chatId, data: {} }));
+    const properties = { ...options, messageId: `published-${chatId}`, contentType: 'application/json' };
+    channel.publish(`${namespace}.commands`, chatId, body, properties);
+    await channel.waitForConfirms();
+    await connection.close();
+  }
+
   /** A counter's value at the ops port, over all series whose labels include these; 0 where there is none. */
   async counted(name: string, labels: Record<string, string> = {}): Promise<number> {
     const text = await (await fetch(`${this.#api?.opsUrl}/metrics`)).text();

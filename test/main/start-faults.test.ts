@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { freePort } from '../../src/infrastructure/free-port.js';
 import { eventually } from '../support/eventually.js';
 import { startProcess, type TestProcess } from '../support/processes.js';
-import { emptyDatabase, freshDatabase, rabbitmq, uniqueNamespace } from '../support/services.js';
+import { emptyDatabase, freshDatabase, rabbitmq, scratchFolder, uniqueNamespace } from '../support/services.js';
 import { cli } from './run-cli.js';
 
 const SECRET = 'a secret of thirty-two characters or more';
@@ -51,14 +51,37 @@ describe('a worker or an api that cannot start', function () {
     expect(proof).to.deep.equal({ code: 1, stdout: [], stderr: [urls[1], key] });
   });
 
-  it('says that the database is away, or not migrated', async () => {
-    const away = `postgresql://parley:hunter2@${AWAY}/parley`;
-    const [unreachable, empty] = await Promise.all([
-      refusal(['worker'], { ...env, DATABASE_URL: away }),
+  it('says that it is not let in, that there is no such database, or that it is not migrated', async () => {
+    const stranger = new URL(databaseUrl);
+    stranger.password = 'hunter2';
+    const nowhere = new URL(databaseUrl);
+    nowhere.pathname = '/nowhere';
+    const [refused, missing, empty] = await Promise.all([
+      refusal(['worker'], { ...env, DATABASE_URL: stranger.href }),
+      refusal(['worker', 'api'], { ...env, DATABASE_URL: nowhere.href }),
       emptyDatabase().then((url) => refusal(['api'], { ...env, DATABASE_URL: url })),
     ]);
-    expect(unreachable).to.match(/^parley: the database is not available \(.*127\.0\.0\.1:1/);
+    expect(refused).to.match(/^parley: the database cannot be used: password authentication failed for user/);
+    expect(missing).to.equal('parley: the database cannot be used: database "nowhere" does not exist');
     expect(empty).to.match(/^parley: the database is not migrated .*run `parley migrate`$/);
+  });
+
+  it('waits for a database that is away only where it is to stay: dev and new-store-id say so and end', async () => {
+    const away = { ...env, DATABASE_URL: `postgresql://parley:hunter2@${AWAY}/parley` };
+    const [dev, newStoreId] = await Promise.all([
+      refusal(['dev'], { ...away, DATA_DIR: scratchFolder('data') }),
+      refusal(['new-store-id'], away),
+    ]);
+    expect(dev).to.equal('parley: the database could not be migrated: connect ECONNREFUSED 127.0.0.1:1');
+    expect(newStoreId).to.match(/^parley: the database is not available \(.*127\.0\.0\.1:1/);
+  });
+
+  it('says that the broker does not let it in', async () => {
+    const stranger = new URL(amqpUrl);
+    stranger.username = 'parley';
+    stranger.password = 'hunter2';
+    const line = await refusal(['worker'], { ...env, DATABASE_URL: await freshDatabase(), AMQP_URL: stranger.href });
+    expect(line).to.match(/^parley: the broker refuses the login: .*ACCESS_REFUSED/);
   });
 
   it('says what a busy port is busy with', async () => {

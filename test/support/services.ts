@@ -74,6 +74,15 @@ export async function freshVhost(): Promise<{ url: string; remove(): Promise<voi
   return { url: `${node.url}/${name}`, remove: () => manage(node, 'DELETE', `vhosts/${name}`) };
 }
 
+/** Makes a user of the run's private node who may do everything; one without a password is removed. */
+export async function setBrokerUser(name: string, password: string | null): Promise<void> {
+  const { node } = await rabbitmq();
+  if (!node) throw new Error('a test needs users of its own, which TEST_AMQP_URL does not provide');
+  if (password === null) return manage(node, 'DELETE', `users/${name}`);
+  await manage(node, 'PUT', `users/${name}`, { password, tags: '' });
+  await manage(node, 'PUT', `permissions/%2F/${name}`, { configure: '.*', write: '.*', read: '.*' });
+}
+
 async function startBroker(): Promise<TestBroker> {
   const url = process.env.TEST_AMQP_URL;
   if (url) return { url };

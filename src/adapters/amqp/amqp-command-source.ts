@@ -1,11 +1,16 @@
 import type { ChannelModel } from 'amqplib';
-import type { CommandSource, Delivery, Subscription, SubscriptionHandlers } from '../../application/ports/transport.js';
+import type {
+  CommandSource,
+  Delivery,
+  Subscription,
+  SubscriptionHandlers,
+  TransportCounters,
+} from '../../application/ports/transport.js';
 import { names } from '../../contract/topology.js';
 import { AmqpSubscription } from './amqp-subscription.js';
 import { carryOver } from './carry-over.js';
 import type { ConfirmedPublisher } from './confirmed-publisher.js';
 import { AmqpDelivery } from './incoming-command.js';
-import type { TransportCounters } from './transport-counters.js';
 
 export interface CommandSourceContext {
   namespace: string;

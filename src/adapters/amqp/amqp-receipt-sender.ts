@@ -1,12 +1,11 @@
 import type { Channel } from 'amqplib';
-import type { ReceiptSender } from '../../application/ports/transport.js';
+import type { ReceiptSender, TransportCounters } from '../../application/ports/transport.js';
 import { RECEIPT_TYPE, type Receipt } from '../../contract/receipts.js';
 import type { AmqpConnection } from '../../infrastructure/amqp-connection.js';
 import type { Logger } from '../../infrastructure/logger.js';
 import { fitsShortString } from './carry-over.js';
 import { KeptChannel } from './kept-channel.js';
 import { isDirectReplyAddress, isReplyAddress } from './reply-address.js';
-import type { TransportCounters } from './transport-counters.js';
 
 /** Receipts kept in memory while a connection takes none; more are dropped. They can be read over REST. */
 export const RECEIPTS_WAITING_MAX = 50_000;

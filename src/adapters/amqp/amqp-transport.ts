@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
+import type { TransportCounters } from '../../application/ports/transport.js';
 import { type Topology, type TopologySettings, topology } from '../../contract/topology.js';
 import { AmqpConnection, ConnectionAway, reconnectPauseMs } from '../../infrastructure/amqp-connection.js';
 import type { Logger } from '../../infrastructure/logger.js';
@@ -13,7 +14,7 @@ import { ConfirmedPublisher } from './confirmed-publisher.js';
 import { declareTopology, TopologyFault } from './declare-topology.js';
 import { ensureRing, isRingMarked } from './hash-ring.js';
 import { QueueDepths } from './queue-depths.js';
-import { newTransportCounters, type TransportCounters } from './transport-counters.js';
+import { newTransportCounters } from './transport-counters.js';
 
 export interface AmqpTransportOptions {
   url: string;
@@ -87,10 +88,13 @@ export class AmqpTransport {
 
   /**
    * Connects, declares what is missing and puts the hash ring in order; again after every reconnect, by itself. Resolves once that has been
-   * done for the first time, however long the broker is away. Rejects with `TopologyFault` where trying again would not help; stop it then.
+   * done for the first time, however long the broker is away. Rejects with `LoginRefused` or `TopologyFault` where trying again would
+   * not help; stop it then.
    */
   async start(): Promise<void> {
-    await Promise.all([this.#consume.start(), this.#publish.start(), this.#replies.start()]);
+    // One of them finds the broker, and says once that it waits.
+    await this.#consume.start();
+    await Promise.all([this.#publish.start(), this.#replies.start()]);
     await this.#prepare(true);
     for (const connection of [this.#consume, this.#publish]) connection.onOpen(() => this.#prepareInBackground());
     if (!this.#isReady()) this.#prepareInBackground(); // lost again before anybody listened
@@ -112,8 +116,10 @@ export class AmqpTransport {
 
   /** For the readiness report: ok while commands can come in and events can go out. */
   health(): { ok: boolean; detail: string } {
-    for (const connection of [this.#consume, this.#publish])
-      if (connection.state !== 'open') return { ok: false, detail: `${connection.name}: ${connection.state}` };
+    for (const { state, name, obstacle } of [this.#consume, this.#publish]) {
+      if (state === 'idle') return { ok: false, detail: 'not sought yet' };
+      if (state !== 'open') return { ok: false, detail: `${name}: ${obstacle ?? state}` };
+    }
     if (this.#publish.blocked !== null)
       return { ok: false, detail: `the broker takes no messages: ${this.#publish.blocked}` };
     if (!this.#isReady()) return { ok: false, detail: "the broker's objects are being put in order" };

@@ -1,8 +1,9 @@
 /** The worker's metrics, by the OpenTelemetry API: what is measured here, who reads it is the process's business. docs/operating.md explains each. */
-import type { Attributes, Meter } from '@opentelemetry/api';
+import type { Meter } from '@opentelemetry/api';
 import type { DeadLetterReason, PublishOutcome } from '../../application/ports/transport.js';
 import type { Stage, WorkerObserver } from '../../application/ports/worker-observer.js';
 import type { WorkerStatus } from '../../application/worker/worker.js';
+import { Tally } from './tally.js';
 
 /** Upper bounds of the histogram's buckets, in milliseconds. */
 const STAGE_BUCKETS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
@@ -22,9 +23,11 @@ export class WorkerMetrics implements WorkerObserver {
   private readonly takeOvers;
 
   constructor(private readonly meter: Meter) {
-    this.commands = meter.createCounter('parley.commands', {
-      description: 'Commands answered, by type, status and refusal code',
-    });
+    this.commands = new Tally(
+      meter.createObservableCounter('parley.commands', {
+        description: 'Commands answered, by type, status and refusal code',
+      }),
+    );
     this.batchSize = meter.createHistogram('parley.batch.commands', {
       description: 'Commands per committed batch',
       advice: { explicitBucketBoundaries: BATCH_BUCKETS },
@@ -34,9 +37,11 @@ export class WorkerMetrics implements WorkerObserver {
       unit: 'ms',
       advice: { explicitBucketBoundaries: STAGE_BUCKETS_MS },
     });
-    this.events = meter.createCounter('parley.events', {
-      description: 'Published copies of events, by what became of them',
-    });
+    this.events = new Tally(
+      meter.createObservableCounter('parley.events', {
+        description: 'Published copies of events, by what became of them',
+      }),
+    );
     this.buried = meter.createCounter('parley.dead.letters', { description: 'Commands dead-lettered, by reason' });
     this.reroutes = meter.createCounter('parley.rerouted', {
       description: 'Commands sent on to their own partition after a ring repair',
@@ -71,9 +76,10 @@ export class WorkerMetrics implements WorkerObserver {
   }
 
   commandAnswered(type: string, status: 'accepted' | 'rejected', code: string | null, replayed: boolean): void {
-    const attributes: Attributes = { type, status, replayed };
-    if (code !== null) attributes.code = code;
-    this.commands.add(1, attributes);
+    this.commands.add(`${type} ${status} ${code} ${replayed}`, () => ({
+      ...{ type, status, replayed },
+      ...(code === null ? {} : { code }),
+    }));
   }
 
   batchCommitted(commands: number): void {
@@ -85,7 +91,7 @@ export class WorkerMetrics implements WorkerObserver {
   }
 
   eventSettled(outcome: PublishOutcome): void {
-    this.events.add(1, { outcome });
+    this.events.add(outcome, () => ({ outcome }));
   }
 
   deadLettered(reason: DeadLetterReason): void {

@@ -12,6 +12,7 @@ import type { EventChannel, EventSink, PublishOutcome } from '../ports/transport
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
 import { encodeEvent, type RenderContext } from '../render-event.js';
 import { Backoff } from './backoff.js';
+import { PublishTimes } from './publish-times.js';
 import { RecipientsCache } from './recipients-cache.js';
 import { WakeUp } from './wake-up.js';
 
@@ -49,9 +50,13 @@ export class EventPublisher {
   private inFlight: InFlight[] = [];
   private unsettled = 0;
   private window = PUBLISH_WINDOW;
+  /** Why nothing is sent for now; null while trying, the first time or again. */
   private failure: PublishOutcome | 'unavailable' | null = null;
+  /** The last failure, until a confirm shows that it has passed: a try is no success yet. */
+  private lastFailure: PublishOutcome | 'unavailable' | null = null;
   private channel: EventChannel | null = null;
   private readonly recipients: RecipientsCache;
+  private readonly times: PublishTimes;
   private readonly wakeUp = new WakeUp();
   private readonly backoff = new Backoff();
   private readonly stopping = new AbortController();
@@ -67,6 +72,7 @@ export class EventPublisher {
     this.sent = from.publishedThrough;
     this.confirmedThrough = from.publishedThrough;
     this.recipients = new RecipientsCache(deps.log, deps.render.recipientsMax);
+    this.times = new PublishTimes((milliseconds) => deps.observer.stageTook('publish', milliseconds));
     this.running = this.run();
   }
 
@@ -82,19 +88,23 @@ export class EventPublisher {
 
   /** What stands in the way of publishing, if anything does. */
   get obstacle(): string | null {
-    return this.failure;
+    return this.lastFailure;
   }
 
   /** Takes committed events: contiguous, from the last committed position on. */
   append(events: readonly LoggedEvent[]): void {
+    const [first] = events;
     const last = events.at(-1);
-    if (last === undefined) return;
+    if (first === undefined || last === undefined) return;
     this.recipients.noteCommitted(events);
     this.forgetErased(events);
     const room = this.memory.length + events.length <= MEMORY_EVENTS_MAX;
     // Contiguous in itself is enough: what lies before it is read from the log.
     const follows = (this.memory.at(-1)?.position ?? this.committed) === this.committed;
-    if (room && follows) for (const event of events) this.memory.push(event);
+    if (room && follows) {
+      for (const event of events) this.memory.push(event);
+      this.times.expect(first.position, last.position);
+    }
     this.committed = last.position;
     this.wakeUp.wake();
   }
@@ -134,7 +144,7 @@ export class EventPublisher {
       } catch (error) {
         // No connection, or the log cannot be read: both come back by themselves, and the events stay in the log meanwhile.
         if (signal.aborted) break;
-        this.failure = 'unavailable';
+        this.fail('unavailable');
         this.deps.logger.warn('publishing waits', { partition: this.partition, error });
         await this.backoff.wait(signal);
         if (this.unsettled === 0) this.goBack();
@@ -159,6 +169,7 @@ export class EventPublisher {
     this.channel = channel;
     const events = await this.next();
     const recipients = await this.recipients.lookUp(events);
+    this.times.handedOver(events.at(-1)?.position ?? this.sent);
     for (const event of events) {
       if (this.failure !== null) return;
       const whom = event.chatId === null ? null : (recipients.get(event.chatId) ?? null);
@@ -210,6 +221,11 @@ export class EventPublisher {
     return Math.floor(this.window) - this.inFlight.length;
   }
 
+  private fail(why: PublishOutcome | 'unavailable'): void {
+    this.failure = why;
+    this.lastFailure = why;
+  }
+
   private goBack(): void {
     this.failure = null;
     this.inFlight = [];
@@ -249,14 +265,16 @@ export class EventPublisher {
       if (settled > 0) {
         this.confirmedThrough = (this.inFlight[settled - 1] as InFlight).position;
         this.inFlight.splice(0, settled);
+        this.times.confirmed(this.confirmedThrough);
         if (this.failure === null) {
+          this.lastFailure = null;
           this.backoff.reset();
           this.window = Math.min(PUBLISH_WINDOW, this.window + settled / CONFIRMS_PER_SLOT);
         }
         this.resolveWaiters();
       }
     } else {
-      this.failure ??= outcome;
+      this.fail(this.failure ?? outcome);
       if (outcome !== 'lost') this.window = 1;
     }
     this.wakeUp.wake();

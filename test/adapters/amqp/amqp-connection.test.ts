@@ -1,59 +1,20 @@
-import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { expect } from 'chai';
 import {
   AmqpConnection,
   ConnectionAway,
   HEARTBEAT_S,
+  LoginRefused,
   RECONNECT_FIRST_MS,
   RECONNECT_LONGEST_MS,
   reconnectPauseMs,
 } from '../../../src/infrastructure/amqp-connection.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq } from '../../support/services.js';
+import { rabbitmq, setBrokerUser } from '../../support/services.js';
+import { Wire } from '../../support/wire.js';
 import { collectedLog } from '../collected-log.js';
 
 const within = 15_000;
-
-/** A wire to the broker that can be cut, frozen and joined again. */
-class Wire {
-  readonly port: number;
-  readonly #target: URL;
-  readonly #sockets = new Set<Socket>();
-  #server: Server | undefined;
-
-  constructor(port: number, target: string) {
-    this.port = port;
-    this.#target = new URL(target);
-  }
-
-  join(): Promise<void> {
-    const server = createServer((near) => {
-      const far = dial(Number(this.#target.port || 5672), this.#target.hostname);
-      for (const [socket, other] of [[near, far] as const, [far, near] as const]) {
-        this.#sockets.add(socket);
-        socket.on('error', () => other.destroy());
-        socket.on('close', () => {
-          this.#sockets.delete(socket);
-          other.destroy();
-        });
-        socket.pipe(other);
-      }
-    });
-    this.#server = server;
-    return new Promise((resolve) => server.listen(this.port, '127.0.0.1', resolve));
-  }
-
-  /** Nothing passes any more, and nobody is told. */
-  freeze(): void {
-    for (const socket of this.#sockets) socket.unpipe().pause();
-  }
-
-  cut(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    return new Promise((resolve) => (this.#server === undefined ? resolve() : this.#server.close(() => resolve())));
-  }
-}
 
 describe('a connection to the broker', () => {
   let wire: Wire;
@@ -69,8 +30,7 @@ describe('a connection to the broker', () => {
   });
 
   const make = async (query = '') => {
-    const url = new URL((await rabbitmq()).url);
-    url.port = String(wire.port);
+    const url = new URL(wire.url);
     url.search = query;
     const log = collectedLog();
     const connection = new AmqpConnection({ url: url.href, name: 'test', logger: log.logger });
@@ -82,19 +42,21 @@ describe('a connection to the broker', () => {
     return { connection, log, opened, lost };
   };
 
-  it('is sought until there is a broker', async () => {
+  it('is sought until there is a broker, and says once that there is none', async () => {
     const { connection, log, opened } = await make();
     expect(() => connection.current()).to.throw(ConnectionAway);
+    expect(connection.obstacle).to.equal(null);
     const started = connection.start();
     expect(connection.state).to.equal('connecting');
-    await eventually(() => log.lines.some((line) => line.includes('ECONNREFUSED')), {
-      within,
-      what: 'a failed attempt',
-    });
+    const failed = () => log.lines.filter((line) => line.includes('ECONNREFUSED'));
+    await eventually(() => failed().length >= 3, { within, what: 'failed attempts' });
+    expect(failed().filter((line) => line.includes('"level":"warn"'))).to.have.length(1);
+    expect(connection.obstacle).to.include('ECONNREFUSED');
     await wire.join();
     await started;
     expect(connection.state).to.equal('open');
     expect(opened).to.deep.equal([connection.current()]);
+    expect(connection.obstacle).to.equal(null);
     const channel = await connection.current().createChannel();
     await channel.close();
   });
@@ -169,10 +131,8 @@ describe('a connection to the broker', () => {
     const url = `amqp://guest:${secret}@127.0.0.1:${wire.port}/`;
     const connection = new AmqpConnection({ url, name: 'test', logger: log.logger });
     running.push(connection);
-    const started = connection.start().catch((error: Error) => error);
-    await eventually(() => log.lines.some((line) => line.includes('ACCESS_REFUSED')), { within, what: 'the refusal' });
-    await connection.stop();
-    const error = (await started) as Error;
+    const error = (await connection.start().catch((refusal: Error) => refusal)) as Error;
+    expect(error).to.be.instanceOf(LoginRefused).with.property('message').that.includes('ACCESS_REFUSED');
     expect(`${log.lines.join()} ${error.stack} ${error.cause} ${JSON.stringify(connection)}`).not.to.contain(secret);
     for (const bad of [`amqp://guest:${secret}@ho st/`, `http://guest:${secret}@host/`]) {
       let thrown: unknown;
@@ -184,6 +144,35 @@ describe('a connection to the broker', () => {
       expect(thrown).to.be.instanceOf(Error);
       expect(`${(thrown as Error).stack} ${JSON.stringify(thrown)}`).not.to.contain(secret);
     }
+  });
+
+  it('whose login is refused is given up at the start, and sought on in a process that runs', async function () {
+    if ((await rabbitmq()).node === undefined) this.skip(); // users can be made only at a node of our own
+    const [name, password] = ['late-user', 'late-word'];
+    const url = new URL(wire.url);
+    [url.username, url.password] = [name, password];
+    const begin = () => {
+      const log = collectedLog();
+      const connection = new AmqpConnection({ url: url.href, name: 'test', logger: log.logger });
+      running.push(connection);
+      return { connection, log };
+    };
+    await wire.join();
+    const first = begin();
+    expect(await first.connection.start().catch((error: Error) => error.name)).to.equal('LoginRefused');
+    expect(first.connection.state).to.equal('stopped');
+
+    await setBrokerUser(name, password);
+    const { connection, log } = begin();
+    await connection.start();
+    await setBrokerUser(name, null);
+    await wire.cut();
+    await wire.join();
+    await eventually(() => connection.obstacle?.includes('ACCESS_REFUSED'), { within, what: 'the refusal' });
+    expect(log.lines.join()).to.not.include(password);
+    await setBrokerUser(name, password);
+    await eventually(() => connection.state === 'open', { within, what: 'the return' });
+    await setBrokerUser(name, null);
   });
 
   it('pauses between attempts for longer each time, up to a bound, and never in step with others', () => {

@@ -4,6 +4,8 @@ import type { PublishOutcome } from '../../../src/application/ports/transport.js
 import { MEMORY_EVENTS_MAX, PUBLISH_WINDOW } from '../../../src/application/worker/event-publisher.js';
 import { idsOf, PublisherBench } from './publisher-bench.js';
 
+const WITHIN_MS = 15_000;
+
 describe('The publisher of events', () => {
   let bench: PublisherBench;
   afterEach(() => bench?.publisher.stop());
@@ -46,6 +48,35 @@ describe('The publisher of events', () => {
     expect(bench.log.eventsRead).to.equal(0);
   });
 
+  it('tells once a batch how long its events were on their way, until the last confirm of them', async () => {
+    bench = new PublisherBench({ written: 20, publishedThrough: 0 });
+    await bench.allPublished();
+    bench.sink.fate = (event) => (event.id === idsOf(320, 320)[0] ? 'held' : 'confirmed');
+    bench.append(300);
+    bench.append(1);
+    await bench.until('all but one are confirmed', () => bench.sink.confirmed.size === 320);
+    const held = performance.now();
+    await bench.until('some time passes', () => performance.now() - held > 50);
+    expect(bench.took, 'of what is not confirmed in full').to.deep.equal([]);
+    bench.sink.release();
+    await bench.allPublished();
+    expect(bench.took).to.have.length(2);
+    for (const milliseconds of bench.took) expect(milliseconds).to.be.within(50, WITHIN_MS);
+    bench.append(1);
+    await bench.allPublished();
+    expect(bench.took).to.have.length(3);
+    expect(bench.took[2]).to.be.at.least(0);
+  });
+
+  it('counts the tries after a refusal into the time that a batch took', async () => {
+    bench = new PublisherBench();
+    let refusals = 2;
+    bench.sink.fate = () => (refusals-- > 0 ? 'refused' : 'confirmed');
+    bench.append(1);
+    await bench.allPublished();
+    expect(bench.took).to.have.length(1);
+  });
+
   it('begins with what the log holds beyond the published prefix, then goes on from memory', async () => {
     bench = new PublisherBench({ written: 500, publishedThrough: 200 });
     watchPrefix();
@@ -83,6 +114,19 @@ describe('The publisher of events', () => {
       expect(bench.sink.opened).to.equal(outcome === 'lost' ? 5 : 1);
     });
 
+  it('stands by what is in its way while it tries again, until something is confirmed', async () => {
+    bench = new PublisherBench();
+    const told: (string | null)[] = [];
+    bench.sink.fate = (_event, n) => {
+      told.push(bench.publisher.obstacle);
+      return n < 3 ? 'refused' : 'confirmed';
+    };
+    bench.append(1);
+    await bench.allPublished();
+    expect(told, 'at each try').to.deep.equal([null, 'refused', 'refused', 'refused']);
+    expect(bench.publisher.obstacle).to.equal(null);
+  });
+
   it('is back at its full window some time after a failure', async () => {
     bench = new PublisherBench();
     bench.sink.fate = (_event, n) => (n === 0 ? 'refused' : 'confirmed');
@@ -97,10 +141,15 @@ describe('The publisher of events', () => {
 
   it('waits while there is no connection, and while the log cannot be read', async () => {
     bench = new PublisherBench({ written: 20 });
-    bench.sink.away = 2;
-    bench.log.readsToFail = 2;
-    await bench.until('the obstacle is told', () => bench.publisher.obstacle === 'unavailable');
+    bench.log.readsToFail = Number.POSITIVE_INFINITY;
+    await bench.until('the log is missed', () => bench.publisher.obstacle === 'unavailable');
+    bench.log.readsToFail = 0;
+    await bench.allPublished();
+    bench.sink.away = Number.POSITIVE_INFINITY;
+    bench.sink.fate = (_event, n) => (n === 20 ? 'lost' : 'confirmed');
     bench.append(20);
+    await bench.until('the connection is missed', () => bench.publisher.obstacle === 'unavailable');
+    bench.sink.away = 0;
     await bench.allPublished();
     expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 40));
   });

@@ -1,7 +1,9 @@
 /** An event publisher on a log of plain messages and a scripted sink. */
+import { expect } from 'chai';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
 import type { EventLog, LoggedEvent, Recipients } from '../../../src/application/ports/event-log.js';
+import type { Stage } from '../../../src/application/ports/worker-observer.js';
 import { EventPublisher } from '../../../src/application/worker/event-publisher.js';
 import { eventually } from '../../support/eventually.js';
 import { GROUP } from '../drafts.js';
@@ -11,10 +13,6 @@ import { ScriptedSink } from './scripted-sink.js';
 
 const WITHIN_MS = 15_000;
 const quiet = () => undefined;
-const observer = {
-  ...{ commandAnswered: quiet, batchCommitted: quiet, stageTook: quiet, eventSettled: quiet },
-  ...{ deadLettered: quiet, rerouted: quiet, transactionFailed: quiet, tookOver: quiet },
-};
 
 /** Counts what is read from the log. */
 class CountedLog implements EventLog {
@@ -50,6 +48,8 @@ export class PublisherBench {
   readonly sink = new ScriptedSink();
   readonly log: CountedLog;
   readonly publisher: EventPublisher;
+  /** How long each batch took to publish, in milliseconds. */
+  readonly took: number[] = [];
   private readonly events: LoggedEvent[] = [];
 
   /** `written`: so many events are in the log already, the first `publishedThrough` of them published. */
@@ -58,6 +58,14 @@ export class PublisherBench {
     world.log.set(0, this.events);
     this.log = new CountedLog(new MemoryEventLog(world));
     this.write(written);
+    const stageTook = (stage: Stage, milliseconds: number) => {
+      expect(stage).to.equal('publish');
+      this.took.push(milliseconds);
+    };
+    const observer = {
+      ...{ commandAnswered: quiet, batchCommitted: quiet, stageTook, eventSettled: quiet },
+      ...{ deadLettered: quiet, rerouted: quiet, transactionFailed: quiet, tookOver: quiet },
+    };
     const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
     const render = { storeId: world.storeId, recipientsMax: 10 };
     const deps = { log: this.log, sink: this.sink, observer, logger, render };

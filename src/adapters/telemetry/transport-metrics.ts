@@ -1,0 +1,20 @@
+import type { Meter } from '@opentelemetry/api';
+import type { TransportCounters } from '../../application/ports/transport.js';
+
+/** What the transport has done quietly, read when somebody asks. docs/operating.md explains each. */
+export function watchTransport(meter: Meter, counters: Readonly<TransportCounters>): void {
+  meter
+    .createObservableCounter('parley.receipts.unsent', { description: 'Receipts that were not sent, by reason' })
+    .addCallback((result) => {
+      result.observe(counters.receiptsIgnored, { why: 'ignored' });
+      result.observe(counters.receiptsDropped, { why: 'dropped' });
+    });
+  meter
+    .createObservableCounter('parley.ring.repairs', { description: 'Repairs of the hash ring by this process' })
+    .addCallback((result) => result.observe(counters.ringRepairs));
+  meter
+    .createObservableCounter('parley.subscriptions.lost', {
+      description: 'Subscriptions that ended without having been closed',
+    })
+    .addCallback((result) => result.observe(counters.subscriptionsLost));
+}
