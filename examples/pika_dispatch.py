@@ -3,39 +3,56 @@
     pip install pika
     AMQP_URL=amqp://... python3 examples/pika_dispatch.py [queue]
 
-Run one of it per queue: only the one consumer of a queue sees all events of a chat.
+Only the one consumer of a queue sees all events of a chat, so this waits until nobody else consumes from it. The sequences are
+remembered in memory here; a real dispatch worker stores them along with what it did.
 """
 
 import json
 import os
+import signal
 import sys
 
 import pika
 
-NAMESPACE = os.environ.get("CHAT_NAMESPACE", "chat")
-QUEUE = sys.argv[1] if len(sys.argv) > 1 else f"{NAMESPACE}.dispatch"
+QUEUE = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("CHAT_NAMESPACE", "chat") + ".dispatch"
+POLL_S = 1
 last_sequence = {}
+stopping = False
 
 
-def take(channel, method, _properties, body):
-    event = json.loads(body)
+def stop(*_):
+    global stopping
+    stopping = True
+
+
+def take(event):
     # A store set back to a backup numbers anew, under another source. Profiles and refusals have no sequence.
     chat, sequence = (event["source"], event["partitionkey"]), event.get("sequence")
-    last = last_sequence.get(chat)
-    if sequence is None or last is None or int(sequence) > last:
-        if sequence is not None:
-            if last is not None and int(sequence) > last + 1:
-                print(f"GAP in chat {chat[1]}: {sequence} follows {last}")
-            last_sequence[chat] = int(sequence)
-        print(event["type"], event["id"], "for", event["data"].get("recipients"), flush=True)
-    channel.basic_ack(method.delivery_tag)
+    if sequence is not None:
+        sequence, last = int(sequence), last_sequence.get(chat)
+        if last is not None and sequence <= last:
+            return  # a repeat
+        if last is not None and sequence > last + 1:
+            print(f"GAP in chat {chat[1]}: {sequence} follows {last}", flush=True)
+        last_sequence[chat] = sequence
+    # Where delivering would stand. Texts are not printed: what a chat says is not for logs.
+    print(event["type"], event["id"], "for", event["data"].get("recipients"), flush=True)
 
 
+signal.signal(signal.SIGINT, stop)
+signal.signal(signal.SIGTERM, stop)
 connection = pika.BlockingConnection(pika.URLParameters(os.environ.get("AMQP_URL", "amqp://127.0.0.1")))
 channel = connection.channel()
+while not stopping and channel.queue_declare(QUEUE, passive=True).method.consumer_count > 0:
+    print(f"somebody else consumes from {QUEUE}: waiting", file=sys.stderr)
+    connection.sleep(POLL_S)
 channel.basic_qos(prefetch_count=256)
-channel.basic_consume(QUEUE, take)
-try:
-    channel.start_consuming()
-except KeyboardInterrupt:
-    connection.close()
+for method, _properties, body in channel.consume(QUEUE, inactivity_timeout=POLL_S):
+    if stopping:
+        # Not by close(): that would give back what is in hand one by one, behind what waits in the queue, and so out of order. The broker puts
+        # it back in its place once the process is gone.
+        sys.exit()
+    if method is not None:
+        take(json.loads(body))
+        channel.basic_ack(method.delivery_tag)
+sys.exit(f"the broker cancelled the consumer of {QUEUE}")

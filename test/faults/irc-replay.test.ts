@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { decodeLines, parseLog } from '../../examples/irc-log.js';
 import { chatIdOf } from '../../examples/irc-plan.js';
@@ -16,9 +17,16 @@ import { projectFolder } from '../support/services.js';
 const folder = process.env.PARLEY_IRC_DATA ?? resolve('..', 'shared', 'data', 'irc');
 const all = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.raw.txt')) : [];
 const DEFAULT_LOGS = 1;
-const logs = process.env.PARLEY_IRC_LOGS === 'all' ? all : all.slice(0, DEFAULT_LOGS);
+const isProof = process.env.PARLEY_IRC_LOGS === 'all';
+const logs = isProof ? all : all.slice(0, DEFAULT_LOGS);
 const REPLAY_TIMEOUT_MS = 20 * 60_000;
 const DRAIN_TIMEOUT_MS = 60_000;
+const PROGRESS_INTERVAL_MS = 5_000;
+
+/** The proof takes long: it says how far it is, and what came of it. */
+function say(line: string): void {
+  if (isProof) console.log(`    ${line}`);
+}
 
 describe(`Real chat of ${logs.length} logs, replayed by two workers of which one is killed${logs.length === 0 ? ` (skipped: none in ${folder})` : ''}`, function () {
   this.timeout(REPLAY_TIMEOUT_MS);
@@ -33,15 +41,18 @@ describe(`Real chat of ${logs.length} logs, replayed by two workers of which one
     await Promise.all([first.ready(), second.ready()]);
     dispatch = await Dispatch.connect(fleet.amqpUrl, `${fleet.namespace}.dispatch`, fleet.ledger, false);
     replay = await startReplay();
+    const texts = logs.reduce((lines, name) => lines + saidIn(name).length, 0);
+    const progress = isProof ? sayProgress(texts) : undefined;
     // In the middle of it: a third of the text is stored.
-    const third = logs.reduce((lines, name) => lines + saidIn(name).length, 0) / 3;
-    await eventually(async () => (await storedCount()) > third, {
+    await eventually(async () => (await storedCount()) > texts / 3, {
       within: REPLAY_TIMEOUT_MS,
       what: 'a third of the text',
     });
     await second.kill();
+    say('one of the two workers is killed');
     await fleet.startWorker();
     await replay.ended;
+    await progress;
   });
 
   after(async () => {
@@ -56,6 +67,13 @@ describe(`Real chat of ${logs.length} logs, replayed by two workers of which one
       args: ['--namespace', fleet.namespace, ...paths],
       env: fleet.env,
     });
+  }
+
+  async function sayProgress(texts: number): Promise<void> {
+    while (replay.running) {
+      await Promise.race([replay.ended, sleep(PROGRESS_INTERVAL_MS)]);
+      say(`${await storedCount()} of ${texts} texts are stored`);
+    }
   }
 
   /** The lines of a log that say something, in file order. */
@@ -100,6 +118,9 @@ describe(`Real chat of ${logs.length} logs, replayed by two workers of which one
   it('reaches dispatch in full, per chat in order', async () => {
     const verdict = await fleet.ledger.close(fleet.databaseUrl, DRAIN_TIMEOUT_MS);
     const { published, dispatched, lost, reordered, gaps, unexpected, doubled } = verdict;
+    say(
+      `${dispatched} of ${published} events dispatched: ${lost} lost, ${reordered} out of order, ${gaps} gaps, ${unexpected} unexpected, ${doubled} doubled`,
+    );
     expect({ lost, reordered, gaps, unexpected, doubled }, JSON.stringify(verdict)).to.deep.equal({
       ...{ lost: 0, reordered: 0, gaps: 0, unexpected: 0, doubled: 0 },
     });
@@ -108,6 +129,7 @@ describe(`Real chat of ${logs.length} logs, replayed by two workers of which one
 
   it('changes nothing when it is replayed again, and is answered as replayed', async () => {
     const before = await fleet.query('SELECT sum(position)::int AS events FROM partitions');
+    say('all of it is replayed again');
     const again = await startReplay();
     expect((await again.ended).code, again.output).to.equal(0);
     const commands = /^commands +(\d+)/m.exec(again.output)?.[1];

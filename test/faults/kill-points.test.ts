@@ -8,6 +8,11 @@ import { faultsOf, type Verdict } from '../support/ledger.js';
 const KILLS = Number(process.env.PARLEY_KILLS ?? '3');
 const BURST = 16;
 
+/** The proof takes long: it says how far it is, and what came of it. */
+function say(line: string): void {
+  if (process.env.PARLEY_KILLS !== undefined) console.log(`    ${line}`);
+}
+
 /**
  * A steady worker stands by. Again and again another one joins, is assigned its share, stops dead at the step in one of its first batches,
  * and is killed; the steady one takes over what it held.
@@ -46,6 +51,7 @@ async function killRepeatedly(step: string): Promise<Verdict> {
       await paused;
       await victim.kill();
       await fleet.allAnsweredAfterAsking();
+      say(`${step}: kill ${kill + 1} of ${KILLS}, ${sent} messages sent, all answered`);
     }
     return await fleet.ledger.close(fleet.databaseUrl);
   } finally {
@@ -59,6 +65,11 @@ describe('A worker killed with SIGKILL', function () {
   it(`before commit, after commit, and before acknowledging, ${KILLS} times each, loses nothing, doubles nothing, keeps the order`, async () => {
     const steps = ['decided', 'committed', 'acknowledging'];
     const verdicts = await Promise.all(steps.map(killRepeatedly));
+    verdicts.forEach((verdict, index) => {
+      const counts = Object.entries(verdict).map(([name, count]) => `${name} ${count}`);
+      const ledger = faultsOf(verdict).length === 0 ? 'the ledger is closed' : 'the ledger is NOT closed';
+      say(`${steps[index]}: killed ${KILLS} times, ${ledger}: ${counts.join(', ')}`);
+    });
     verdicts.forEach((verdict, index) => {
       expect(faultsOf(verdict), `${steps[index]}: ${JSON.stringify(verdict)}`).to.deep.equal([]);
       expect(verdict.attempted).to.be.greaterThan(KILLS * 10);

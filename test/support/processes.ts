@@ -19,6 +19,8 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Default: the command line, `dist/src/main/cli.js`. */
   readonly script?: string;
+  /** What runs the script. Default: this Node. */
+  readonly interpreter?: string;
   /** Default: a new folder, so that no `.env` is read by accident. */
   readonly cwd?: string;
 }
@@ -27,7 +29,7 @@ const STOP_TIMEOUT_MS = 30_000;
 const READY_TIMEOUT_MS = 30_000;
 const PROBE_TIMEOUT_MS = 2_000;
 
-/** Starts a process of ours. It leads a process group of its own and does not outlive the run. */
+/** Starts a process of ours, or a script in another language. It leads a process group of its own and does not outlive the run. */
 export async function startProcess(options: ProcessOptions = {}): Promise<TestProcess> {
   const env = {
     PATH: process.env.PATH ?? '',
@@ -37,7 +39,10 @@ export async function startProcess(options: ProcessOptions = {}): Promise<TestPr
     ...options.env,
   };
   const script = options.script ?? join(projectFolder, 'dist', 'src', 'main', 'cli.js');
-  const child = spawn(process.execPath, ['--enable-source-maps', script, ...(options.args ?? [])], {
+  const [interpreter, ...flags] = options.interpreter
+    ? [options.interpreter]
+    : [process.execPath, '--enable-source-maps'];
+  const child = spawn(interpreter, [...flags, script, ...(options.args ?? [])], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: options.cwd ?? scratchFolder('process'),

@@ -33,7 +33,7 @@ let drawn = 0;
 /** This run's folder, made at the first call, along with clearing away what killed runs left. */
 export function runFolder(): string {
   if (folder === undefined) {
-    sweep();
+    clearAwayKilledRuns();
     folder = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
     writeFileSync(join(folder, OWNER), JSON.stringify(identify(process.pid)));
     mkdirSync(join(folder, CHILDREN));
@@ -65,7 +65,8 @@ export function cleanUp(): void {
   remove(ours);
 }
 
-function sweep(): void {
+/** What runs whose process is gone have left: their services, and their folders. */
+export function clearAwayKilledRuns(): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]);
     if (!pid) continue;

@@ -1,0 +1,41 @@
+/** A mocha reporter for one of several processes: tells its parent what happens as it happens, and prints failures at once and in full. */
+import Mocha from 'mocha';
+
+export type ShardReport =
+  | { event: 'start'; tests: number }
+  | { event: 'begun' | 'passed' | 'failed' | 'skipped'; test: string }
+  | { event: 'suite'; title: string; seconds: number }
+  | { event: 'end' };
+
+const events = Mocha.Runner.constants;
+const MS_PER_SECOND = 1000;
+
+function tell(report: ShardReport): void {
+  process.send?.(report);
+}
+
+export default class ShardReporter extends Mocha.reporters.Base {
+  constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
+    super(runner, options);
+    // A run whose parent was killed ends by itself; listening for that does not keep it alive.
+    process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+    process.channel?.unref();
+
+    runner.once(events.EVENT_RUN_BEGIN, () => tell({ event: 'start', tests: runner.total }));
+    runner.on(events.EVENT_TEST_BEGIN, (test) => tell({ event: 'begun', test: test.fullTitle() }));
+    runner.on(events.EVENT_TEST_PASS, (test) => tell({ event: 'passed', test: test.fullTitle() }));
+    runner.on(events.EVENT_TEST_PENDING, (test) => tell({ event: 'skipped', test: test.fullTitle() }));
+    runner.on(events.EVENT_TEST_FAIL, (test, error) => {
+      Mocha.reporters.Base.list([Object.assign(test, { err: error })]);
+      tell({ event: 'failed', test: test.fullTitle() });
+    });
+    let began = 0;
+    runner.on(events.EVENT_SUITE_BEGIN, (suite) => {
+      if (suite.parent?.root) began = performance.now();
+    });
+    runner.on(events.EVENT_SUITE_END, ({ parent, title }) => {
+      if (parent?.root) tell({ event: 'suite', title, seconds: (performance.now() - began) / MS_PER_SECOND });
+    });
+    runner.once(events.EVENT_RUN_END, () => tell({ event: 'end' }));
+  }
+}
