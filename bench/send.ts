@@ -41,6 +41,8 @@ const { values } = parseArgs({
     partitions: { type: 'string', default: '8' },
     /** Write a CPU profile of each worker (V8's format) into this folder. */
     profile: { type: 'string' },
+    /** Flags for the worker's Node, separated by blanks; for comparing. */
+    'node-flags': { type: 'string', default: '' },
     /** Measure the usual service too, in the same run. */
     usual: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -48,7 +50,7 @@ const { values } = parseArgs({
 });
 if (values.help) {
   console.log(
-    'node dist/bench/send.js [--messages N] [--in-flight N] [--chats N] [--workers N] [--partitions N] [--profile FOLDER] [--usual]',
+    'node dist/bench/send.js [--messages N] [--in-flight N] [--chats N] [--workers N] [--partitions N] [--profile FOLDER] [--node-flags FLAGS] [--usual]',
   );
   process.exit(0);
 }
@@ -75,7 +77,10 @@ try {
           OPS_PORT: String(await freePort()),
           LOG_LEVEL: 'warn',
         },
-        values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`],
+        [
+          ...values['node-flags'].split(' ').filter((flag) => flag !== ''),
+          ...(values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`]),
+        ],
       ),
     );
   const parley = await run('parley', messages);

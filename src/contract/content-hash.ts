@@ -1,5 +1,5 @@
 /** How two commands with one id are compared: the same content is answered alike, other content is a conflict. */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import canonicalizeModule from 'canonicalize';
 import { jsonFault } from './text.js';
 
@@ -10,6 +10,8 @@ const canonicalize = canonicalizeModule as unknown as (value: unknown) => string
 export const CANONICAL_REFUSED_MAX_BYTES = 16 * 1024;
 
 function sha256(type: string, content: string | Uint8Array): Uint8Array {
+  // In one call where it can be: half the cost.
+  if (typeof content === 'string') return hash('sha256', `${type}\n${content}`, 'buffer');
   return createHash('sha256').update(`${type}\n`).update(content).digest();
 }
 

@@ -7,18 +7,25 @@ type Value = string | number | null;
 
 /** The array literal of one column of `rows`, to be cast to the column's type: `${column(…)}::uuid[]`. */
 export function column<Row>(rows: readonly Row[], value: (row: Row) => Value): string {
-  let literal = '{';
+  let literal = '';
+  let last: Value | undefined;
+  let written = '';
   for (const row of rows) {
-    if (literal.length > 1) literal += ',';
-    literal += element(value(row));
+    const next = value(row);
+    // Most columns of a batch repeat one value: its time, its tenant, nothing.
+    if (next !== last) {
+      last = next;
+      written = element(next);
+    }
+    literal += literal === '' ? written : `,${written}`;
   }
-  return `${literal}}`;
+  return `{${literal}}`;
 }
 
 function element(value: Value): string {
   if (value === null) return 'NULL';
   if (typeof value === 'number') return String(value);
-  return /["\\]/.test(value) ? `"${value.replace(/["\\]/g, '\\$&')}"` : `"${value}"`;
+  return value.includes('"') || value.includes('\\') ? `"${value.replace(/["\\]/g, '\\$&')}"` : `"${value}"`;
 }
 
 /** JSON as it will be kept, character by character; null for an empty array or object. */
@@ -27,11 +34,16 @@ export function jsonUnlessEmpty(value: object): string | null {
   return json === '[]' || json === '{}' ? null : json;
 }
 
-/** RFC 3339 UTC in milliseconds. */
+let lastTime = { milliseconds: Number.NaN, text: '' };
+
+/** RFC 3339 UTC in milliseconds. Most times of a batch are its own: that one is written out once. */
 export function time(value: Date): string;
 export function time(value: Date | null): string | null;
 export function time(value: Date | null): string | null {
-  return value === null ? null : value.toISOString();
+  if (value === null) return null;
+  const milliseconds = value.getTime();
+  if (milliseconds !== lastTime.milliseconds) lastTime = { milliseconds, text: value.toISOString() };
+  return lastTime.text;
 }
 
 /** For `decode(…, 'hex')`. */

@@ -5,7 +5,7 @@ import type {
   CommandStore,
   Facts,
 } from '../../application/ports/command-store.js';
-import { Prisma, type PrismaClient } from './generated/client.js';
+import type { PrismaClient } from './generated/client.js';
 import { TRANSACTION_START_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS } from './prisma-database.js';
 import { lockPartition, readFacts } from './read-facts.js';
 import { rethrow, toCommitError, toStoreError } from './store-errors.js';
@@ -17,7 +17,7 @@ export const PRUNE_MAX_ROWS = 10_000;
 export class PrismaCommandStore implements CommandStore {
   constructor(private readonly database: PrismaClient) {}
 
-  /** READ COMMITTED: what must hold still is held by the partition's row; what spans partitions is checked as it is written. */
+  /** READ COMMITTED (the connection's default): what must hold still is held by the partition's row; what spans partitions is checked as it is written. */
   async transact<T>(
     request: BatchRequest,
     decide: (facts: Facts) => { writes: BatchWrites; value: T },
@@ -42,7 +42,6 @@ export class PrismaCommandStore implements CommandStore {
           return { outcome: 'committed', value: decided.value };
         },
         {
-          isolationLevel: Prisma.TransactionIsolationLevel.ReadCommitted,
           timeout: TRANSACTION_TIMEOUT_MS,
           maxWait: TRANSACTION_START_TIMEOUT_MS,
         },

@@ -45,6 +45,8 @@ export function openDatabase(options: DatabaseOptions): PrismaClient {
       idleTimeoutMillis: POOL_IDLE_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+      // Said once a connection: said by each transaction, it would cost each a round trip.
+      options: '-c default_transaction_isolation=read\\ committed',
       keepAlive: true,
       stream: () => watchedSocket(silenceTimeoutMs),
     },

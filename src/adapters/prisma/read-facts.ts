@@ -1,4 +1,9 @@
-/** What a batch needs to know, in at most one statement a table. Runs inside the batch's transaction, under its partition's row. */
+/**
+ * What a batch needs to know, in one statement. Runs inside the batch's transaction, under its partition's row.
+ *
+ * Each table is asked key by key (LATERAL … OFFSET 0): a plan made while a table was small, or empty, otherwise reads all of it and compares
+ * each row with every key, and is kept for as long as the statistics are, while the table grows.
+ */
 import {
   type BatchRequest,
   type FactKeys,
@@ -7,12 +12,15 @@ import {
   reactionKey,
   readMarkKey,
   receiptKey,
+  type StoredReceipt,
   userKey,
 } from '../../application/ports/command-store.js';
 import type { Receipt } from '../../contract/receipts.js';
+import type { Chat, Member } from '../../domain/chat.js';
 import type { Message, MessageReference, Reaction } from '../../domain/message.js';
+import type { User } from '../../domain/user.js';
 import { column } from './columns.js';
-import type { Prisma } from './generated/client.js';
+import { Prisma } from './generated/client.js';
 import {
   CHAT_COLUMNS,
   type ChatRow,
@@ -51,101 +59,132 @@ export async function lockPartition(
   return rows[0] ?? null;
 }
 
+interface ReceiptRow {
+  tenantId: string;
+  actorId: string;
+  commandId: string;
+  contentHash: string;
+  receipt: string;
+}
+
+/**
+ * Of each table the rows asked for, as one JSON text of an array; null: none. Cell by cell, Prisma and the driver would look at each value
+ * several times.
+ */
+type FoundTexts = { [table in keyof FactKeys]: string | null };
+
 export async function readFacts(tx: Transaction, locked: LockedPartition, keys: FactKeys): Promise<Facts> {
+  const [found] = await tx.$queryRaw<FoundTexts[]>`
+    SELECT ${rows(findReceipts(keys))} AS receipts, ${rows(findChats(keys))} AS chats, ${rows(findMembers(keys))} AS members,
+      ${rows(findUsers(keys))} AS users, ${rows(findMessages(keys))} AS messages,
+      ${rows(findMessagesInFull(keys))} AS "messagesInFull", ${rows(findReactions(keys))} AS reactions,
+      ${rows(findOrdinals(keys))} AS "readMarks"`;
   return {
     position: locked.position,
     ringUnsettled: locked.ringUnsettled,
-    receipts: await readReceipts(tx, keys),
-    chats: await readChats(tx, keys),
-    members: await readMembers(tx, keys),
-    users: await readUsers(tx, keys),
-    messages: await readMessages(tx, keys),
-    messagesInFull: await readMessagesInFull(tx, keys),
-    reactions: await readReactions(tx, keys),
-    ordinals: await readOrdinals(tx, keys),
+    receipts: mapOf<ReceiptRow, StoredReceipt>(found?.receipts, receiptKey, toStoredReceipt),
+    chats: mapOf<ChatRow, Chat>(found?.chats, (row) => row.chatId, toChat),
+    members: mapOf<MemberRow, Member>(found?.members, memberKey, toMember),
+    users: mapOf<UserRow, User>(found?.users, userKey, toUser),
+    messages: mapOf<ReferenceRow, MessageReference>(found?.messages, (row) => row.messageId, toReference),
+    messagesInFull: mapOf<MessageRow, Message>(found?.messagesInFull, (row) => row.messageId, toMessage),
+    reactions: new Set(mapOf<Reaction, Reaction>(found?.reactions, reactionKey, (row) => row).keys()),
+    ordinals: mapOf<OrdinalRow, number>(found?.readMarks, readMarkKey, (row) => row.ordinal),
   };
 }
 
-async function readReceipts(tx: Transaction, { receipts: keys }: FactKeys): Promise<Facts['receipts']> {
-  if (keys.length === 0) return new Map();
-  const rows = await tx.$queryRaw<
-    { tenantId: string; actorId: string; commandId: string; contentHash: string; receipt: string }[]
-  >`
+function rows(select: Prisma.Sql | null): Prisma.Sql {
+  return select === null ? Prisma.sql`NULL` : Prisma.sql`(SELECT json_agg(t)::text FROM (${select}) t)`;
+}
+
+function mapOf<Row, Fact>(json: string | null | undefined, key: (row: Row) => string, fact: (row: Row) => Fact) {
+  const found = new Map<string, Fact>();
+  if (json !== null && json !== undefined) for (const row of JSON.parse(json) as Row[]) found.set(key(row), fact(row));
+  return found;
+}
+
+function findReceipts({ receipts: keys }: FactKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
     SELECT r.tenant_id AS "tenantId", r.actor_id AS "actorId", r.command_id AS "commandId",
       encode(r.content_hash, 'hex') AS "contentHash", r.receipt::text AS receipt
     FROM unnest(${column(keys, (key) => key.tenantId)}::text[], ${column(keys, (key) => key.actorId)}::text[],
       ${column(keys, (key) => key.commandId)}::text[]) AS k(tenant_id, actor_id, command_id)
-    JOIN receipts r USING (tenant_id, actor_id, command_id)`;
-  return new Map(
-    rows.map((row) => [
-      receiptKey(row),
-      {
-        contentHash: new Uint8Array(Buffer.from(row.contentHash, 'hex')),
-        receipt: JSON.parse(row.receipt) as Receipt,
-      },
-    ]),
-  );
+    CROSS JOIN LATERAL (SELECT * FROM receipts r WHERE r.tenant_id = k.tenant_id AND r.actor_id = k.actor_id
+      AND r.command_id = k.command_id OFFSET 0) r`;
 }
 
-async function readChats(tx: Transaction, { chats: ids }: FactKeys): Promise<Facts['chats']> {
-  if (ids.length === 0) return new Map();
-  const rows = await tx.$queryRaw<ChatRow[]>`
-    SELECT ${CHAT_COLUMNS} FROM unnest(${column(ids, (id) => id)}::uuid[]) AS k(chat_id) JOIN chats c USING (chat_id)`;
-  return new Map(rows.map((row) => [row.chatId, toChat(row)]));
+function toStoredReceipt({ contentHash, receipt }: ReceiptRow): StoredReceipt {
+  return { contentHash: new Uint8Array(Buffer.from(contentHash, 'hex')), receipt: JSON.parse(receipt) as Receipt };
 }
 
-async function readMembers(tx: Transaction, { members: keys }: FactKeys): Promise<Facts['members']> {
-  if (keys.length === 0) return new Map();
-  const rows = await tx.$queryRaw<MemberRow[]>`
+function findChats({ chats: ids }: FactKeys): Prisma.Sql | null {
+  if (ids.length === 0) return null;
+  return Prisma.sql`
+    SELECT ${CHAT_COLUMNS} FROM unnest(${column(ids, (id) => id)}::uuid[]) AS k(chat_id)
+    CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.chat_id = k.chat_id OFFSET 0) c`;
+}
+
+function findMembers({ members: keys }: FactKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
     SELECT ${MEMBER_COLUMNS}
     FROM unnest(${column(keys, (key) => key.chatId)}::uuid[], ${column(keys, (key) => key.userId)}::text[]) AS k(chat_id, user_id)
-    JOIN members m USING (chat_id, user_id)`;
-  return new Map(rows.map((row) => [memberKey(row), toMember(row)]));
+    CROSS JOIN LATERAL (SELECT * FROM members m WHERE m.chat_id = k.chat_id AND m.user_id = k.user_id OFFSET 0) m`;
 }
 
-async function readUsers(tx: Transaction, { users: keys }: FactKeys): Promise<Facts['users']> {
-  if (keys.length === 0) return new Map();
-  const rows = await tx.$queryRaw<UserRow[]>`
+function findUsers({ users: keys }: FactKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
     SELECT ${USER_COLUMNS}
     FROM unnest(${column(keys, (key) => key.tenantId)}::text[], ${column(keys, (key) => key.userId)}::text[]) AS k(tenant_id, user_id)
-    JOIN users u USING (tenant_id, user_id)`;
-  return new Map(rows.map((row) => [userKey(row), toUser(row)]));
+    CROSS JOIN LATERAL (SELECT * FROM users u WHERE u.tenant_id = k.tenant_id AND u.user_id = k.user_id OFFSET 0) u`;
 }
 
-async function readMessages(tx: Transaction, { messages: ids }: FactKeys): Promise<Facts['messages']> {
-  if (ids.length === 0) return new Map();
-  type Row = Omit<MessageReference, 'deletedAt'> & { deletedAt: number | null };
-  const rows = await tx.$queryRaw<Row[]>`
+type ReferenceRow = Omit<MessageReference, 'deletedAt'> & { deletedAt: number | null };
+
+function toReference(row: ReferenceRow): MessageReference {
+  return { ...row, deletedAt: toDate(row.deletedAt) };
+}
+
+function findMessages({ messages: ids }: FactKeys): Prisma.Sql | null {
+  if (ids.length === 0) return null;
+  return Prisma.sql`
     SELECT g.message_id::text AS "messageId", g.chat_id::text AS "chatId", g.sequence::float8 AS sequence,
       g.sender_id AS "senderId", (extract(epoch FROM g.deleted_at) * 1000)::float8 AS "deletedAt"
-    FROM unnest(${column(ids, (id) => id)}::uuid[]) AS k(message_id) JOIN messages g USING (message_id)`;
-  return new Map(rows.map((row) => [row.messageId, { ...row, deletedAt: toDate(row.deletedAt) }]));
+    FROM unnest(${column(ids, (id) => id)}::uuid[]) AS k(message_id)
+    CROSS JOIN LATERAL (SELECT * FROM messages g WHERE g.message_id = k.message_id OFFSET 0) g`;
 }
 
-async function readMessagesInFull(tx: Transaction, { messagesInFull: ids }: FactKeys): Promise<Map<string, Message>> {
-  if (ids.length === 0) return new Map();
-  const rows = await tx.$queryRaw<MessageRow[]>`
-    SELECT ${MESSAGE_COLUMNS} FROM unnest(${column(ids, (id) => id)}::uuid[]) AS k(message_id) JOIN messages g USING (message_id)`;
-  return new Map(rows.map((row) => [row.messageId, toMessage(row)]));
+function findMessagesInFull({ messagesInFull: ids }: FactKeys): Prisma.Sql | null {
+  if (ids.length === 0) return null;
+  return Prisma.sql`
+    SELECT ${MESSAGE_COLUMNS} FROM unnest(${column(ids, (id) => id)}::uuid[]) AS k(message_id)
+    CROSS JOIN LATERAL (SELECT * FROM messages g WHERE g.message_id = k.message_id OFFSET 0) g`;
 }
 
-async function readReactions(tx: Transaction, { reactions: keys }: FactKeys): Promise<Facts['reactions']> {
-  if (keys.length === 0) return new Set();
-  const rows = await tx.$queryRaw<Reaction[]>`
+function findReactions({ reactions: keys }: FactKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
     SELECT r.message_id::text AS "messageId", r.emoji, r.user_id AS "userId"
     FROM unnest(${column(keys, (key) => key.messageId)}::uuid[], ${column(keys, (key) => key.emoji)}::text[],
       ${column(keys, (key) => key.userId)}::text[]) AS k(message_id, emoji, user_id)
-    JOIN reactions r USING (message_id, emoji, user_id)`;
-  return new Set(rows.map(reactionKey));
+    CROSS JOIN LATERAL (SELECT * FROM reactions r WHERE r.message_id = k.message_id AND r.emoji = k.emoji
+      AND r.user_id = k.user_id OFFSET 0) r`;
 }
 
-async function readOrdinals(tx: Transaction, { readMarks: keys }: FactKeys): Promise<Facts['ordinals']> {
-  if (keys.length === 0) return new Map();
-  const rows = await tx.$queryRaw<{ chatId: string; upTo: number; ordinal: number }[]>`
+interface OrdinalRow {
+  chatId: string;
+  upTo: number;
+  ordinal: number;
+}
+
+function findOrdinals({ readMarks: keys }: FactKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
     SELECT k.chat_id::text AS "chatId", k.up_to::float8 AS "upTo", GREATEST(
       (SELECT ordinal FROM messages g WHERE g.chat_id = k.chat_id AND g.sequence <= k.up_to ORDER BY g.sequence DESC LIMIT 1),
       (SELECT ordinal FROM removed_messages d WHERE d.chat_id = k.chat_id AND d.sequence <= k.up_to ORDER BY d.sequence DESC LIMIT 1),
       0)::float8 AS ordinal
     FROM unnest(${column(keys, (key) => key.chatId)}::uuid[], ${column(keys, (key) => key.upTo)}::int8[]) AS k(chat_id, up_to)`;
-  return new Map(rows.map((row) => [readMarkKey(row), row.ordinal]));
 }

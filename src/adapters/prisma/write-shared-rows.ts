@@ -86,13 +86,15 @@ export async function insertChats(tx: Transaction, chats: Chat[]) {
 export function insertReceipts({ receipts }: BatchWrites): Prisma.Sql | null {
   if (receipts.length === 0) return null;
   const rows = inKeyOrder(receipts, receiptKey);
+  // The receipts as one JSON array, which keeps each as it is written: in an array of texts every quotation mark is escaped twice over.
   return Prisma.sql`
     INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
-    SELECT tenant_id, actor_id, command_id, decode(content_hash, 'hex'), receipt::json, created_at
-    FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.actorId)}::text[],
-      ${column(rows, (row) => row.commandId)}::text[], ${column(rows, (row) => hex(row.contentHash))}::text[],
-      ${column(rows, (row) => JSON.stringify(row.receipt))}::text[], ${column(rows, (row) => time(row.at))}::timestamptz[])
-      AS w(tenant_id, actor_id, command_id, content_hash, receipt, created_at)
+    SELECT tenant_id, actor_id, command_id, decode(content_hash, 'hex'), receipt, created_at
+    FROM ROWS FROM (unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.actorId)}::text[],
+        ${column(rows, (row) => row.commandId)}::text[], ${column(rows, (row) => hex(row.contentHash))}::text[],
+        ${column(rows, (row) => time(row.at))}::timestamptz[]),
+      json_array_elements(${JSON.stringify(rows.map((row) => row.receipt))}::json))
+      AS w(tenant_id, actor_id, command_id, content_hash, created_at, receipt)
     ON CONFLICT DO NOTHING RETURNING 1`;
 }
 

@@ -1,5 +1,6 @@
 /**
- * One partition in this worker: subscribed to its queue, and, while it owns the partition, its only writer.
+ * Owning a partition: subscribed to its queue, and, while the epoch holds, its only writer. What is done with a batch meanwhile is the
+ * service's (partition-service.ts).
  *
  * ```
  *   away ──subscribe──▶ in line ──first delivery, or assigned──▶ taking over ──epoch raised──▶ serving
@@ -12,27 +13,14 @@
  * loop, so that no two steps overlap; a batch in hand stays in hand until it is acknowledged or its subscription has ended.
  */
 
-import { COMMAND_ID_PATTERN } from '../../contract/identifiers.js';
-import type { Receipt } from '../../contract/receipts.js';
-import { identityOf } from '../batch/batch-item.js';
-import { traceContextOf, traceIdOf } from '../batch/trace-context.js';
 import { StoreError } from '../ports/command-store.js';
 import type { PartitionRegistry } from '../ports/partition-registry.js';
-import type {
-  CommandSource,
-  DeadLetterReason,
-  DeadLetters,
-  Delivery,
-  ReceiptSender,
-  Subscription,
-} from '../ports/transport.js';
-import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
+import type { CommandSource, Delivery, Subscription } from '../ports/transport.js';
 import { Backoff, pause } from './backoff.js';
-import { type BatchRunner, Fenced, type Holding, OutcomeUnknown, type RunResult } from './batch-runner.js';
+import { Fenced, OutcomeUnknown } from './batch-runner.js';
 import { BATCH_MAX_COMMANDS, DeliveryBuffer } from './delivery-buffer.js';
 import { EventPublisher, type PublisherDeps } from './event-publisher.js';
-import { type CommandReader, type MalformedCommand, readCommands } from './read-commands.js';
-import type { StepListener } from './steps.js';
+import { type HeldPartition, PartitionService, type PartitionServiceDeps } from './partition-service.js';
 import { WakeUp } from './wake-up.js';
 
 /** Two batches: one in the transaction, one gathering meanwhile. */
@@ -42,23 +30,14 @@ export const RELEASE_DRAIN_MS = 2_000;
 /** How long a stop waits for the batch in hand when the store does not answer. */
 export const STOP_IN_HAND_MS = 5_000;
 
-export interface PartitionOwnerDeps {
+export interface PartitionOwnerDeps extends PartitionServiceDeps {
   workerId: string;
   registry: PartitionRegistry;
   source: CommandSource;
-  receipts: ReceiptSender;
-  deadLetters: DeadLetters;
-  runner: BatchRunner;
-  reader: CommandReader;
   publisher: PublisherDeps;
-  observer: WorkerObserver;
-  logger: WorkerLog;
-  steps?: StepListener | undefined;
 }
 
-interface Held {
-  epoch: number;
-  publisher: EventPublisher;
+interface Held extends HeldPartition {
   savedThrough: number;
 }
 
@@ -72,6 +51,7 @@ export interface PartitionStatus {
 }
 
 export class PartitionOwner {
+  private readonly service: PartitionService;
   private readonly buffer = new DeliveryBuffer();
   private inHand: Delivery[] = [];
   private subscription: Subscription | null = null;
@@ -92,6 +72,7 @@ export class PartitionOwner {
     readonly partition: number,
     private readonly deps: PartitionOwnerDeps,
   ) {
+    this.service = new PartitionService(partition, deps);
     this.running = this.run();
   }
 
@@ -185,7 +166,8 @@ export class PartitionOwner {
       this.inHand = this.buffer.take();
     }
     const held = this.held === null || this.isStale ? await this.becomeOwner('delivery') : this.held;
-    await this.serve(this.inHand, held, this.subscription);
+    const signal = AbortSignal.any([this.subscriptionLife.signal, this.life.signal]);
+    await this.service.serve(this.inHand, held, this.subscription, signal);
     this.inHand = [];
   }
 
@@ -280,112 +262,5 @@ export class PartitionOwner {
     await this.deps.registry.savePublished(partition, held.epoch, held.publisher.publishedThrough);
     await this.deps.registry.release(partition, held.epoch);
     this.deps.logger.info('released', { partition, epoch: held.epoch });
-  }
-
-  private async serve(deliveries: readonly Delivery[], held: Held, subscription: Subscription): Promise<void> {
-    const { partition } = this;
-    const { reader, runner, observer, steps, registry } = this.deps;
-    const [first] = deliveries;
-    const last = deliveries.at(-1);
-    if (first === undefined || last === undefined) return;
-    if (first.ringMarker !== null) {
-      await registry.sawRingMarker(partition, held.epoch, first.ringMarker);
-      // Fenced out, it was not noted, and without it the ring would stay unsettled here for ever: it is for the next owner to meet.
-      const { publishedThrough } = held.publisher;
-      if (!(await registry.savePublished(partition, held.epoch, publishedThrough))) throw new Fenced(partition);
-      subscription.acknowledgeThrough(first.tag);
-      return;
-    }
-    const signal = AbortSignal.any([this.subscriptionLife.signal, this.life.signal]);
-    const at = { partition, commands: deliveries.length, published: () => held.publisher.drained() };
-    await steps?.reached('received', at);
-    const began = performance.now();
-    const { items, malformed } = await readCommands(deliveries, reader);
-    const read = performance.now();
-    observer.stageTook('decode', read - began);
-    const holding: Holding = {
-      partition,
-      epoch: held.epoch,
-      publishedThrough: () => held.publisher.publishedThrough,
-      decided: () => steps?.reachedSync('decided', at),
-      committed: (events) => {
-        steps?.reachedSync('committed', at);
-        held.publisher.append(events);
-      },
-    };
-    const results = await runner.run(items, holding, signal);
-    observer.stageTook('transaction', performance.now() - read);
-    observer.batchCommitted(items.length);
-    for (const { item, result } of results) if (result.kind === 'answered') this.answer(item, result.receipt);
-    await steps?.reached('receipted', at);
-    await this.putAside(malformed, results, signal);
-    await steps?.reached('acknowledging', at);
-    subscription.acknowledgeThrough(last.tag);
-    await steps?.reached('acknowledged', at);
-  }
-
-  private answer(item: RunResult['item'], receipt: Receipt): void {
-    const { replyTo, correlationId } = item.delivery.incoming;
-    const { type, status, reason, replayed } = receipt;
-    // An unknown type is told as such: what a producer makes up must not become a label.
-    this.deps.observer.commandAnswered(
-      item.decoded.outcome === 'command' ? type : 'unread',
-      status,
-      reason?.code ?? null,
-      replayed,
-    );
-    if (replyTo !== undefined) this.deps.receipts.send(replyTo, correlationId ?? identityOf(item).commandId, receipt);
-  }
-
-  /** What is not for this transaction goes to the dead letters, or back through the hash exchange, before anything is acknowledged. */
-  private async putAside(
-    malformed: readonly MalformedCommand[],
-    results: readonly RunResult[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (const { delivery, detail } of malformed) await this.bury(delivery, 'malformed', detail, signal);
-    for (const { item, result } of results) {
-      if (result.kind === 'poison') await this.bury(item.delivery, 'poison', result.detail, signal);
-      else if (result.kind === 'misrouted')
-        await this.bury(item.delivery, 'misrouted', `belongs to partition ${result.home}`, signal);
-      else if (result.kind === 'astray') await this.reroute(item.delivery, signal);
-    }
-  }
-
-  /** Sends on what came to the wrong queue; what cannot be written to the wire again, headers and all, is put away instead. */
-  private async reroute(delivery: Delivery, signal: AbortSignal): Promise<void> {
-    let unwritable: Error | null = null;
-    await this.untilTaken(async () => {
-      try {
-        await this.deps.source.reroute(delivery);
-      } catch (error) {
-        if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
-        unwritable = error;
-      }
-    }, signal);
-    if (unwritable === null) this.deps.observer.rerouted();
-    else await this.bury(delivery, 'misrouted', 'came to the wrong queue and cannot be sent on', signal);
-  }
-
-  private async bury(delivery: Delivery, reason: DeadLetterReason, detail: string, signal: AbortSignal): Promise<void> {
-    await this.untilTaken(() => this.deps.deadLetters.bury(delivery, reason, detail), signal);
-    this.deps.observer.deadLettered(reason);
-    const { messageId, headers } = delivery.incoming;
-    const commandId = messageId !== undefined && COMMAND_ID_PATTERN.test(messageId) ? messageId : null;
-    const traceId = traceIdOf(traceContextOf(headers));
-    this.deps.logger.warn('dead-lettered', { partition: this.partition, reason, detail, commandId, traceId });
-  }
-
-  private async untilTaken(put: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    const backoff = new Backoff();
-    for (;;) {
-      try {
-        return await put();
-      } catch (error) {
-        this.deps.logger.warn('the broker did not take it; trying again', { partition: this.partition, error });
-        await backoff.wait(signal);
-        signal.throwIfAborted();
-      }
-    }
   }
 }

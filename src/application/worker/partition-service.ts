@@ -1,0 +1,161 @@
+/**
+ * Serving a partition: one batch, from its deliveries to its acknowledgement. Receipts and the acknowledgement follow the commit; what is not for
+ * this transaction is put aside, confirmed, before anything is acknowledged.
+ */
+
+import { COMMAND_ID_PATTERN } from '../../contract/identifiers.js';
+import type { Receipt } from '../../contract/receipts.js';
+import { identityOf } from '../batch/batch-item.js';
+import { traceContextOf, traceIdOf } from '../batch/trace-context.js';
+import type { PartitionRegistry } from '../ports/partition-registry.js';
+import type {
+  CommandSource,
+  DeadLetterReason,
+  DeadLetters,
+  Delivery,
+  ReceiptSender,
+  Subscription,
+} from '../ports/transport.js';
+import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
+import { Backoff } from './backoff.js';
+import { type BatchRunner, Fenced, type Holding, type RunResult } from './batch-runner.js';
+import type { EventPublisher } from './event-publisher.js';
+import { type CommandReader, type MalformedCommand, readCommands } from './read-commands.js';
+import type { StepListener } from './steps.js';
+
+export interface PartitionServiceDeps {
+  registry: Pick<PartitionRegistry, 'sawRingMarker' | 'savePublished'>;
+  source: Pick<CommandSource, 'reroute'>;
+  receipts: ReceiptSender;
+  deadLetters: DeadLetters;
+  runner: BatchRunner;
+  reader: CommandReader;
+  observer: WorkerObserver;
+  logger: WorkerLog;
+  steps?: StepListener | undefined;
+}
+
+/** What serving needs of the ownership under which it is done. */
+export interface HeldPartition {
+  epoch: number;
+  publisher: EventPublisher;
+}
+
+export class PartitionService {
+  constructor(
+    private readonly partition: number,
+    private readonly deps: PartitionServiceDeps,
+  ) {}
+
+  /** Acknowledges at the end; rejects, with nothing acknowledged, with what `BatchRunner.run` rejects with, or with the signal's reason. */
+  async serve(
+    deliveries: readonly Delivery[],
+    held: HeldPartition,
+    subscription: Subscription,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { partition } = this;
+    const { reader, runner, observer, steps, registry } = this.deps;
+    const [first] = deliveries;
+    const last = deliveries.at(-1);
+    if (first === undefined || last === undefined) return;
+    if (first.ringMarker !== null) {
+      await registry.sawRingMarker(partition, held.epoch, first.ringMarker);
+      // Fenced out, it was not noted, and without it the ring would stay unsettled here for ever: it is for the next owner to meet.
+      const { publishedThrough } = held.publisher;
+      if (!(await registry.savePublished(partition, held.epoch, publishedThrough))) throw new Fenced(partition);
+      subscription.acknowledgeThrough(first.tag);
+      return;
+    }
+    const at = { partition, commands: deliveries.length, published: () => held.publisher.drained() };
+    await steps?.reached('received', at);
+    const began = performance.now();
+    const { items, malformed } = await readCommands(deliveries, reader);
+    const read = performance.now();
+    observer.stageTook('decode', read - began);
+    const holding: Holding = {
+      partition,
+      epoch: held.epoch,
+      publishedThrough: () => held.publisher.publishedThrough,
+      decided: () => steps?.reachedSync('decided', at),
+      committed: (events) => {
+        steps?.reachedSync('committed', at);
+        held.publisher.append(events);
+      },
+    };
+    const results = await runner.run(items, holding, signal);
+    observer.stageTook('transaction', performance.now() - read);
+    observer.batchCommitted(items.length);
+    for (const { item, result } of results) if (result.kind === 'answered') this.answer(item, result.receipt);
+    await steps?.reached('receipted', at);
+    await this.putAside(malformed, results, signal);
+    await steps?.reached('acknowledging', at);
+    subscription.acknowledgeThrough(last.tag);
+    await steps?.reached('acknowledged', at);
+  }
+
+  private answer(item: RunResult['item'], receipt: Receipt): void {
+    const { replyTo, correlationId } = item.delivery.incoming;
+    const { type, status, reason, replayed } = receipt;
+    // An unknown type is told as such: what a producer makes up must not become a label.
+    this.deps.observer.commandAnswered(
+      item.decoded.outcome === 'command' ? type : 'unread',
+      status,
+      reason?.code ?? null,
+      replayed,
+    );
+    if (replyTo !== undefined) this.deps.receipts.send(replyTo, correlationId ?? identityOf(item).commandId, receipt);
+  }
+
+  /** What is not for this transaction goes to the dead letters, or back through the hash exchange, before anything is acknowledged. */
+  private async putAside(
+    malformed: readonly MalformedCommand[],
+    results: readonly RunResult[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const { delivery, detail } of malformed) await this.bury(delivery, 'malformed', detail, signal);
+    for (const { item, result } of results) {
+      if (result.kind === 'poison') await this.bury(item.delivery, 'poison', result.detail, signal);
+      else if (result.kind === 'misrouted')
+        await this.bury(item.delivery, 'misrouted', `belongs to partition ${result.home}`, signal);
+      else if (result.kind === 'astray') await this.reroute(item.delivery, signal);
+    }
+  }
+
+  /** Sends on what came to the wrong queue; what cannot be written to the wire again, headers and all, is put away instead. */
+  private async reroute(delivery: Delivery, signal: AbortSignal): Promise<void> {
+    let unwritable: Error | null = null;
+    await this.untilTaken(async () => {
+      try {
+        await this.deps.source.reroute(delivery);
+      } catch (error) {
+        if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+        unwritable = error;
+      }
+    }, signal);
+    if (unwritable === null) this.deps.observer.rerouted();
+    else await this.bury(delivery, 'misrouted', 'came to the wrong queue and cannot be sent on', signal);
+  }
+
+  private async bury(delivery: Delivery, reason: DeadLetterReason, detail: string, signal: AbortSignal): Promise<void> {
+    await this.untilTaken(() => this.deps.deadLetters.bury(delivery, reason, detail), signal);
+    this.deps.observer.deadLettered(reason);
+    const { messageId, headers } = delivery.incoming;
+    const commandId = messageId !== undefined && COMMAND_ID_PATTERN.test(messageId) ? messageId : null;
+    const traceId = traceIdOf(traceContextOf(headers));
+    this.deps.logger.warn('dead-lettered', { partition: this.partition, reason, detail, commandId, traceId });
+  }
+
+  private async untilTaken(put: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff();
+    for (;;) {
+      try {
+        return await put();
+      } catch (error) {
+        this.deps.logger.warn('the broker did not take it; trying again', { partition: this.partition, error });
+        await backoff.wait(signal);
+        signal.throwIfAborted();
+      }
+    }
+  }
+}
