@@ -9,6 +9,9 @@ export type HistoryVisibility = 'full' | 'since-joined';
 /** Free-form JSON that belongs to the owner of the system; never looked into. */
 export type Metadata = { [key: string]: unknown };
 
+/** Where a chat belongs while it is being brought in from an archive: no owner's, and no command changes it. */
+export const PARTITION_WHILE_IMPORTED = -1;
+
 export interface Chat {
   chatId: string;
   tenantId: string;

@@ -2,9 +2,10 @@
 /** The one command line, `parley`. What stands on a database or a broker is loaded only by the commands that need it. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { directChatId } from '../contract/direct-id.js';
-import { DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN } from '../contract/identifiers.js';
+import { DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN, UUID_PATTERN } from '../contract/identifiers.js';
 import { hideCredentials } from '../infrastructure/hide-credentials.js';
 import { StartFault } from '../infrastructure/start-fault.js';
+import type { ExportRequest } from './archive-commands.js';
 import { checkConfig } from './check-config.js';
 import { ROLES } from './role-names.js';
 import { runToken } from './token-command.js';
@@ -77,12 +78,29 @@ program
   .description('says what each variable is and where it came from, secrets hidden; exit 1 on a fault')
   .action(checkConfig);
 program
+  .command('export')
+  .description('writes chats with everything in them as JSON Lines; `parley import` reads them back')
+  .option('--chat <id>', 'one chat', chatId)
+  .option('--user <id>', 'all chats that a user is in', userId)
+  .option('--tenant <id>', 'tenant id', tenantId, DEFAULT_TENANT)
+  .requiredOption('--out <file>', '- is standard output')
+  .action(async (options: ExportRequest) => (await import('./archive-commands.js')).runExport(options));
+program
+  .command('import <file>')
+  .description('reads an archive; what is there already stays as it is. - is standard input')
+  .action(async (file: string) => (await import('./archive-commands.js')).runImport(file));
+program
   .command('new-store-id')
   .description('draws a new store id, after restoring an older backup and before any process starts on it')
   .action(async () => (await import('./migrate.js')).runNewStoreId());
 
 function userId(text: string): string {
   if (!USER_ID_PATTERN.test(text)) throw new InvalidArgumentError('It must be a user id.');
+  return text;
+}
+
+function chatId(text: string): string {
+  if (!UUID_PATTERN.test(text)) throw new InvalidArgumentError('It must be a chat id.');
   return text;
 }
 

@@ -5,6 +5,7 @@
 import type { Command } from '../../contract/commands.js';
 import { type Reason, refusal, refusalCodes } from '../../contract/problems.js';
 import type { Receipt } from '../../contract/receipts.js';
+import { PARTITION_WHILE_IMPORTED } from '../../domain/chat.js';
 import type { Refusal } from '../../domain/refusal.js';
 import { addMember } from '../commands/add-member.js';
 import { archiveChat } from '../commands/archive-chat.js';
@@ -130,6 +131,8 @@ export class BatchDecider {
 
     const { command } = decoded;
     if (command.chatId !== null) {
+      if (state.chat(command.chatId)?.partition === PARTITION_WHILE_IMPORTED)
+        return reject(refusal('conflict', 'the chat is being imported'), null);
       const misplaced = placement(state, command.chatId, settings);
       if (misplaced !== null) return misplaced;
     }
