@@ -84,6 +84,38 @@ describe('the Prisma store', () => {
       });
     });
 
+    it('finds its commands by key, however the table has grown since the lookup was planned', async () => {
+      const empty = await openPrismaStore();
+      try {
+        const reader = await Owner.of(empty);
+        const receipts = Array.from({ length: 256 }, (_, index) =>
+          aReceiptRecord(aReceipt({ commandId: `new-${index}` })),
+        );
+        const fastestRead = async (rounds: number) => {
+          let fastest = Number.POSITIVE_INFINITY;
+          for (let round = 0; round < rounds; round += 1) {
+            const began = performance.now();
+            await reader.read({ receipts });
+            fastest = Math.min(fastest, performance.now() - began);
+          }
+          return fastest;
+        };
+        await withConnection(empty.url, async (sql) => {
+          await sql.query('ANALYZE');
+          // Often enough for the plan to be kept.
+          const whileEmpty = await fastestRead(10);
+          await sql.query(
+            `INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
+             SELECT 'default', 'alice', 'old-' || n, '', '{}', now() FROM generate_series(1, 20000) n`,
+          );
+          // Comparing each row with each key took some hundred times as long.
+          expect(await fastestRead(3)).to.be.below(whileEmpty * 20);
+        });
+      } finally {
+        await empty.close();
+      }
+    });
+
     it('applies a batch once and never waits in a circle, whatever users and commands the partitions share', async () => {
       const owners = await Promise.all([0, 1, 2, 3].map((partition) => Owner.of(store, partition)));
       const names = Array.from({ length: 20 }, (_, index) => `crowd-${index}`);
