@@ -2,7 +2,10 @@
  * The broker's objects as data (CONTRACT, section 1.1). Adapters declare it, `parley topology` prints it.
  */
 
-/** Poison is counted by us: the broker's counter also counts every neighbour of a bad command. */
+/**
+ * In effect none. Poison is counted by us: the broker's counter also counts every neighbour of a bad command. And unless told otherwise
+ * RabbitMQ 4 drops what was given back 20 times: events of a dispatch worker that keeps crashing, dead letters that somebody reads.
+ */
 export const DELIVERY_LIMIT = 1_000_000;
 
 /** RabbitMQ's bound on one message in the brokers we ship. */
@@ -61,7 +64,10 @@ export function topology({ namespace, partitions, dispatchQueues, dispatchMaxByt
       { name: names.events(namespace), type: 'topic' },
     ],
     queues: [
-      { name: names.deadLetters(namespace), arguments: { 'x-queue-type': 'quorum' } },
+      {
+        name: names.deadLetters(namespace),
+        arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT },
+      },
       ...indexes.map((index) => ({
         name: names.commandQueue(namespace, index),
         arguments: {
@@ -78,6 +84,7 @@ export function topology({ namespace, partitions, dispatchQueues, dispatchMaxByt
         name,
         arguments: {
           'x-queue-type': 'quorum',
+          'x-delivery-limit': DELIVERY_LIMIT,
           'x-max-length-bytes': dispatchMaxBytes,
           'x-overflow': 'reject-publish',
         },

@@ -39,6 +39,7 @@ describe('The topology', () => {
   it('bounds the dispatch queue in bytes and refuses what is beyond', () => {
     expect(queues.find(({ name }) => name === 'chat.dispatch')?.arguments).to.deep.equal({
       'x-queue-type': 'quorum',
+      'x-delivery-limit': 1_000_000,
       'x-max-length-bytes': 1_073_741_824,
       'x-overflow': 'reject-publish',
     });
@@ -47,6 +48,7 @@ describe('The topology', () => {
   it('keeps dead letters in a quorum queue, and has no queue besides', () => {
     expect(queues.find(({ name }) => name === 'chat.dead-letters')?.arguments).to.deep.equal({
       'x-queue-type': 'quorum',
+      'x-delivery-limit': 1_000_000,
     });
     expect(queues).to.have.length(12 + 2);
   });

@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync, readdirSync, realpathSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 
 /**
  * The script that starts a RabbitMQ node as whoever calls it. RabbitMQ counts as installed when `rabbitmq-server` is found on
@@ -10,14 +10,15 @@ import { delimiter, dirname, join } from 'node:path';
 export function findRabbitmq(searchPath = process.env.PATH ?? ''): string | undefined {
   const found = findOnPath('rabbitmq-server', searchPath);
   if (found === undefined) return undefined;
-  const here = dirname(realpathSync(found));
-  // The real script sits beside the settings that it reads; a wrapper does not need them.
-  const libraries = [join(here, '..', 'lib'), '/usr/lib/rabbitmq/lib'];
-  for (const library of libraries) {
+  const program = realpathSync(found);
+  const here = dirname(program);
+  // The real script has its name, and sits beside the settings that it reads; a wrapper lacks the one or the other.
+  if (basename(program) === 'rabbitmq-server' && existsSync(join(here, 'rabbitmq-env'))) return program;
+  for (const library of [join(here, '..', 'lib'), '/usr/lib/rabbitmq/lib']) {
     const script = newestServer(library);
     if (script !== undefined) return script;
   }
-  return existsSync(join(here, 'rabbitmq-env')) ? realpathSync(found) : undefined;
+  return undefined;
 }
 
 export function findOnPath(program: string, searchPath = process.env.PATH ?? ''): string | undefined {

@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import amqp from 'amqplib';
 import { expect } from 'chai';
@@ -67,6 +67,16 @@ describe('embedded RabbitMQ', function () {
     expect(findRabbitmq(bin), 'not executable').to.equal(undefined);
     chmodSync(join(bin, 'rabbitmq-server'), 0o755);
     expect(findRabbitmq(bin)).to.match(/rabbitmq-server$/);
+  });
+
+  it('of two installations is the one that comes first on the search path', () => {
+    const [sbin, bin] = [scratchFolder('sbin'), scratchFolder('bin')];
+    const script = join(sbin, 'rabbitmq-server');
+    writeFileSync(script, '#!/bin/sh\n', { mode: 0o755 });
+    writeFileSync(join(sbin, 'rabbitmq-env'), '');
+    symlinkSync(script, join(bin, 'rabbitmq-server'));
+    expect(findRabbitmq(`${sbin}:${process.env.PATH}`)).to.equal(realpathSync(script));
+    expect(findRabbitmq(`${bin}:${process.env.PATH}`)).to.equal(realpathSync(script));
   });
 
   it('listens on loopback only: AMQP, management, distribution and port mapper', function () {
