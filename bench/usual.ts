@@ -1,8 +1,8 @@
 /**
  * The usual service, to compare with: one transaction a message, `pg` without an ORM, ten deliveries at a time, the confirm of the event
- * awaited before the command is acknowledged, a receipt row against repeats. Same queues, same tables, same machine.
+ * awaited before the command is acknowledged, a receipt row against repeats. Queues and tables as Parley's, on the same servers.
  *
- * Run by send.ts --usual in place of the worker; ends at SIGTERM.
+ * Run by `send.ts --usual`; ends at SIGTERM.
  */
 import amqp from 'amqplib';
 import pg from 'pg';

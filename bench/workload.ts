@@ -1,0 +1,54 @@
+import { v4 } from 'uuid';
+import { zipf } from './zipf.js';
+
+const BODY_BYTES = 200;
+const SENDERS = 2;
+
+export interface BenchCommand {
+  type: string;
+  commandId: string;
+  chatId: string;
+  actorId: string;
+  data: unknown;
+}
+
+/** Groups of two, of which a few are busy and most are quiet. */
+export class Workload {
+  readonly chats: string[];
+
+  constructor(chats: number) {
+    this.chats = Array.from({ length: chats }, () => v4());
+  }
+
+  /** The first of a chat's two members is its owner. */
+  member(chatId: string, index: number): string {
+    return `u${index}-${chatId.slice(0, 8)}`;
+  }
+
+  *creations(): Generator<BenchCommand> {
+    for (const chatId of this.chats)
+      yield {
+        type: 'chat.create',
+        commandId: `create-${chatId}`,
+        chatId,
+        actorId: this.member(chatId, 0),
+        data: { kind: 'group', memberIds: [this.member(chatId, 1)] },
+      };
+  }
+
+  /** The same chats in the same order every time; the command ids begin with the prefix. */
+  *messages(count: number, prefix: string): Generator<BenchCommand> {
+    const pick = zipf(this.chats.length);
+    const body = 'x'.repeat(BODY_BYTES);
+    for (let index = 0; index < count; index += 1) {
+      const chatId = this.chats[pick()] ?? '';
+      yield {
+        type: 'message.send',
+        commandId: `${prefix}${index}`,
+        chatId,
+        actorId: this.member(chatId, index % SENDERS),
+        data: { body },
+      };
+    }
+  }
+}
