@@ -51,6 +51,8 @@ export class EventPublisher {
   private window = PUBLISH_WINDOW;
   private failure: PublishOutcome | 'unavailable' | null = null;
   private channel: EventChannel | null = null;
+  /** Messages deleted since the events in hand were taken. */
+  private deletedMeanwhile = new Set<string>();
   private readonly recipients: RecipientsCache;
   private readonly wakeUp = new WakeUp();
   private readonly backoff = new Backoff();
@@ -101,15 +103,11 @@ export class EventPublisher {
 
   /** What waits here with a text that has just been deleted goes out without it, as the log has it. */
   private forgetErased(events: readonly LoggedEvent[]): void {
-    if (this.memory.length === 0) return;
-    const erased = new Set(events.flatMap(({ event }) => (event.type === 'message.deleted' ? [event.messageId] : [])));
-    if (erased.size === 0) return;
+    const deleted = events.flatMap(({ event }) => (event.type === 'message.deleted' ? [event.messageId] : []));
+    if (deleted.length === 0) return;
+    for (const messageId of deleted) this.deletedMeanwhile.add(messageId);
     // The log tells what is left of it: from the first of these on it is read there.
-    const first = this.memory.findIndex(
-      ({ event }) =>
-        (event.type === 'message.created' || event.type === 'message.edited') && erased.has(event.message.messageId),
-    );
-    if (first !== -1) this.memory.splice(first);
+    this.memory = beforeTextsOf(this.memory, new Set(deleted));
   }
 
   /** Resolves when everything committed so far is confirmed, or publishing has stopped. */
@@ -157,9 +155,10 @@ export class EventPublisher {
     const channel = this.channel ?? (await this.untilOpen());
     if (channel === null) return;
     this.channel = channel;
-    const events = await this.next();
-    const recipients = await this.recipients.lookUp(events);
-    for (const event of events) {
+    this.deletedMeanwhile.clear();
+    const taken = await this.next();
+    const recipients = await this.recipients.lookUp(taken);
+    for (const event of beforeTextsOf(taken, this.deletedMeanwhile)) {
       if (this.failure !== null) return;
       const whom = event.chatId === null ? null : (recipients.get(event.chatId) ?? null);
       const outgoing = encodeEvent(event, whom, this.deps.render);
@@ -271,4 +270,14 @@ export class EventPublisher {
       }
     }
   }
+}
+
+/** The events up to the first that has a text of one of the messages. */
+function beforeTextsOf(events: LoggedEvent[], messageIds: ReadonlySet<string>): LoggedEvent[] {
+  if (messageIds.size === 0) return events;
+  const first = events.findIndex(
+    ({ event }) =>
+      (event.type === 'message.created' || event.type === 'message.edited') && messageIds.has(event.message.messageId),
+  );
+  return first === -1 ? events : events.slice(0, first);
 }
