@@ -149,7 +149,7 @@ describe('REST queries', () => {
     const { messageId } = await rest.say(chatId, 'hello');
     const message = rest.world.messages.get(messageId);
     if (message === undefined) throw new Error('not stored');
-    message.body = null;
+    Object.assign(message, { body: null, deletedAt: new Date() });
 
     expect((await rest.get(`/v1/chats/${chatId}/messages/${messageId}`)).body).to.include({ body: null, erased: true });
     expect((await rest.get(`/v1/chats/${chatId}/events?after=1`)).body.items[0].data).to.include({
