@@ -39,10 +39,17 @@ export const httpsUrl = text(1, 2048)
   .refine((value) => HTTPS_URL_PATTERN.test(value) && URL.canParse(value), 'must be an https URL')
   .meta({ format: 'uri', pattern: '^https://', minLength: 1, maxLength: 2048 });
 
-/** An RFC 3339 time with its offset, of the years 1 to 9999. */
+/** What RFC 3339 can write in UTC and PostgreSQL reads: an offset can lead out of these years. */
+const EARLIEST_TIME = Date.parse('0001-01-01T00:00:00.000Z');
+const LATEST_TIME = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** An RFC 3339 time with its offset, in UTC of the years 1 to 9999. */
 export const time = z.iso
-  .datetime({ offset: true })
-  .refine((value) => !Number.isNaN(Date.parse(value)), 'must be an RFC 3339 time')
+  .datetime({ offset: true, error: 'must be an RFC 3339 time', abort: true })
+  .refine((value) => {
+    const at = Date.parse(value);
+    return at >= EARLIEST_TIME && at <= LATEST_TIME;
+  }, 'must be an RFC 3339 time of the years 1 to 9999')
   .meta({ format: 'date-time', example: '2026-11-20T20:15:00.123Z' });
 
 /** Longest in UTF-16 code units; the longest sequences of Unicode's emoji lists have less than half of that. */
@@ -50,8 +57,11 @@ export const EMOJI_MAX_LENGTH = 64;
 const EMOJI_NAME_PATTERN = /^:[A-Za-z0-9_+-]{1,62}:$/;
 const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
 
+/** A blank or control character anywhere, or nothing to be seen at the beginning: two that look alike would count apart. */
+const NOT_SEEN_PATTERN = /[\s\p{Cc}]|^\p{Default_Ignorable_Code_Point}/u;
+
 function isOneGrapheme(value: string): boolean {
-  if (value.length === 0 || value.length > EMOJI_MAX_LENGTH || /^[\s\p{Cc}]/u.test(value)) return false;
+  if (value.length === 0 || value.length > EMOJI_MAX_LENGTH || NOT_SEEN_PATTERN.test(value)) return false;
   const [first] = graphemes.segment(value);
   return first?.segment === value;
 }
@@ -59,7 +69,7 @@ function isOneGrapheme(value: string): boolean {
 /** One extended grapheme cluster (UAX #29), or the name of a custom emoji: `:name:`. */
 export const emoji = z
   .string()
-  .refine(isStorableText, 'must not contain U+0000 or lone surrogates')
+  .refine(isStorableText, { message: 'must not contain U+0000 or lone surrogates', abort: true })
   .refine((value) => EMOJI_NAME_PATTERN.test(value) || isOneGrapheme(value), 'must be one grapheme cluster or :name:')
   .meta({ minLength: 1, maxLength: EMOJI_MAX_LENGTH, example: ':thumbsup:' });
 

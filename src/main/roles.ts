@@ -74,7 +74,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
   const start = async () => {
     const runner = new BatchRunner({
       store: store.commands,
-      decider: new BatchDecider(new PolicyEnforcementPoint(new CaslDecisionPoint())),
+      decider: new BatchDecider(new PolicyEnforcementPoint(new CaslDecisionPoint()), settings.editWindowMs),
       observer,
       logger,
       clock,

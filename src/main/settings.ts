@@ -3,6 +3,7 @@ import { names, type TopologySettings } from '../contract/topology.js';
 import { readConfig, variable } from '../infrastructure/config.js';
 import { byteSize, duration, integer, oneOf, port, text, url } from '../infrastructure/config-values.js';
 import { StartFault } from '../infrastructure/start-fault.js';
+import { editWindow } from './edit-window.js';
 
 /** Of a queue's name, and of a routing key. */
 const AMQP_NAME_MAX_BYTES = 255;
@@ -131,6 +132,12 @@ export const variables = {
     parse: integer({ min: 1, max: 100 }),
     default: '3',
     describe: 'How often a command may fail alone before it is dead-lettered',
+  }),
+  editWindowMs: variable({
+    name: 'EDIT_WINDOW',
+    parse: editWindow,
+    default: 'none',
+    describe: 'How long a message may be edited: 24h, or none for ever, or by tenant: acme=15m,other=none,*=24h',
   }),
   rateLimitRequests: variable({
     name: 'REST_RATE_LIMIT',

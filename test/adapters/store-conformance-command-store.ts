@@ -59,7 +59,10 @@ export function commandStoreConformance(open: OpenStore): void {
         expect([...facts.members]).to.deep.equal([[memberKey(member), member]]);
         expect([...facts.users]).to.deep.equal([[userKey(user), user]]);
         expect([...facts.messages]).to.deep.equal([
-          [message.messageId, { messageId: message.messageId, chatId: chat.chatId }],
+          [
+            message.messageId,
+            { messageId: message.messageId, chatId: chat.chatId, sequence: 2, senderId: 'alice', deletedAt: null },
+          ],
         ]);
         expect([...facts.receipts]).to.deep.equal([
           [receiptKey(record), { contentHash: record.contentHash, receipt: record.receipt }],
@@ -190,12 +193,18 @@ export function commandStoreConformance(open: OpenStore): void {
           memberCount: 7,
           ownerCount: 6,
           lastActivityAt: later(2),
+          historyVisibility: 'since-joined' as const,
+          historySequence: 5,
+          lastPosition: 2 ** 40,
         };
         const promoted = aMember(chat, 'bob', {
           role: 'owner',
           mutedUntil: later(3),
           joinedSequence: 5,
           joinedAt: later(4),
+          readSequence: 4,
+          readOrdinal: 3,
+          readPosition: 2 ** 40,
         });
         await owner.write(() => ({
           chatsChanged: [changed],

@@ -5,11 +5,29 @@ import type { ChatQueries } from '../../src/application/ports/chat-queries.js';
 import type { CommandStore } from '../../src/application/ports/command-store.js';
 import type { EventLog } from '../../src/application/ports/event-log.js';
 import type { PartitionRegistry } from '../../src/application/ports/partition-registry.js';
+import type { MessageRevision, MessageStub } from '../../src/domain/message.js';
 import { chatQueriesConformance } from './store-conformance-chat-queries.js';
 import { commandStoreConformance } from './store-conformance-command-store.js';
 import { eventLogConformance } from './store-conformance-event-log.js';
+import { messageRowsConformance } from './store-conformance-message-rows.js';
+import { messageTextsConformance } from './store-conformance-message-texts.js';
 import { partitionRegistryConformance } from './store-conformance-partition-registry.js';
 import { sharedRowsConformance } from './store-conformance-shared-rows.js';
+
+/** Rows that no port gives back as they are. */
+export interface StoredRows {
+  /** In ascending revision. */
+  revisions(messageId: string): Promise<MessageRevision[]>;
+  /** Of messages deleted hard, in ascending sequence. */
+  stubs(chatId: string): Promise<MessageStub[]>;
+  /** By emoji, in code-unit order, without those that are 0. */
+  reactionCounts(messageId: string): Promise<[string, number][]>;
+  replies(rootId: string): Promise<number>;
+  departure(key: { tenantId: string; userId: string; chatId: string }): Promise<{
+    partition: number;
+    position: number;
+  } | null>;
+}
 
 /** The four ports over one empty store, for which nothing has been settled yet. */
 export interface StoreHarness {
@@ -17,6 +35,7 @@ export interface StoreHarness {
   registry: PartitionRegistry;
   log: EventLog;
   queries: ChatQueries;
+  rows: StoredRows;
   close(): Promise<void>;
 }
 
@@ -24,6 +43,8 @@ export type OpenStore = () => Promise<StoreHarness>;
 
 export function storeConformance(open: OpenStore): void {
   commandStoreConformance(open);
+  messageRowsConformance(open);
+  messageTextsConformance(open);
   sharedRowsConformance(open);
   partitionRegistryConformance(open);
   eventLogConformance(open);

@@ -34,6 +34,9 @@ describe('Creating a chat', () => {
         memberCount: 3,
         ownerCount: 1,
         lastActivityAt: stage.now,
+        historyVisibility: 'full',
+        historySequence: 0,
+        lastPosition: 1,
       });
       expect(rolesIn(stage, chatId)).to.deep.equal({ alice: 'owner', bob: 'member', carol: 'member' });
       expect(stage.log.map(({ event }) => event)).to.deep.equal([
@@ -41,6 +44,7 @@ describe('Creating a chat', () => {
           type: 'chat.created',
           kind,
           title: 'Tea',
+          historyVisibility: 'full',
           metadata: { a: 1 },
           members: [
             { userId: 'alice', role: 'owner' },

@@ -52,3 +52,44 @@ export function remove(actorId: string, chatId: string, userId: string, over: Ov
 export function send(actorId: string, chatId: string, body = 'hello', data: object = {}, over: Over = {}): Draft {
   return draft('message.send', actorId, chatId, { body, ...data }, over);
 }
+
+export function update(actorId: string, chatId: string, data: object, over: Over = {}): Draft {
+  return draft('chat.update', actorId, chatId, data, over);
+}
+
+export function archive(actorId: string, chatId: string, over: Over = {}): Draft {
+  return draft('chat.archive', actorId, chatId, {}, over);
+}
+
+export function unarchive(actorId: string, chatId: string, over: Over = {}): Draft {
+  return draft('chat.unarchive', actorId, chatId, {}, over);
+}
+
+export function read(actorId: string, chatId: string, upTo: number, over: Over = {}): Draft {
+  return draft('chat.read', actorId, chatId, { upTo }, over);
+}
+
+export function updateMember(actorId: string, chatId: string, userId: string, data: object, over: Over = {}): Draft {
+  return draft('member.update', actorId, chatId, { userId, ...data }, over);
+}
+
+export function edit(actorId: string, chatId: string, messageId: string, data: object, over: Over = {}): Draft {
+  return draft('message.edit', actorId, chatId, { messageId, body: 'hello again', ...data }, over);
+}
+
+export function erase(actorId: string, chatId: string, messageId: string, mode = 'soft', over: Over = {}): Draft {
+  return draft('message.delete', actorId, chatId, { messageId, mode }, over);
+}
+
+export function react(actorId: string, chatId: string, messageId: string, emoji = '👍', over: Over = {}): Draft {
+  return draft('message.react', actorId, chatId, { messageId, emoji }, over);
+}
+
+export function unreact(actorId: string, chatId: string, messageId: string, emoji = '👍', over: Over = {}): Draft {
+  return draft('message.unreact', actorId, chatId, { messageId, emoji }, over);
+}
+
+/** A message id for the `n`-th message of a test. */
+export function messageId(n: number): string {
+  return `0199c1df-0d52-7c0e-8a11-${String(n).padStart(12, '0')}`;
+}

@@ -15,6 +15,12 @@ const nothingWritten = {
   membersPut: [],
   membersRemoved: [],
   messages: [],
+  messagesChanged: [],
+  messagesRemoved: [],
+  revisions: [],
+  revisionsErased: [],
+  reactions: [],
+  threads: [],
   events: [],
   receipts: [],
 };

@@ -3,7 +3,23 @@ import type { LoggedEvent } from '../../src/application/ports/event-log.js';
 import { encodeEvent, eventId, renderEvent } from '../../src/application/render-event.js';
 import { EVENT_CONTENT_TYPE, eventEnvelope, eventTypes } from '../../src/contract/events.js';
 import type { DomainEvent } from '../../src/domain/event.js';
-import { add, create, GROUP, remove, send, upsert } from './drafts.js';
+import {
+  add,
+  archive,
+  create,
+  edit,
+  erase,
+  GROUP,
+  react,
+  read,
+  remove,
+  send,
+  unarchive,
+  unreact,
+  update,
+  updateMember,
+  upsert,
+} from './drafts.js';
 import { logged, MESSAGE_ID, message, oneOfEach, TRACEPARENT } from './logged-events.js';
 import { Stage } from './stage.js';
 
@@ -75,6 +91,15 @@ describe('An event on the wire', () => {
       send('carol', GROUP),
       send('carol', GROUP, ''),
       remove('carol', GROUP, 'carol'),
+      edit('alice', GROUP, first?.messageId ?? '', { body: 'hello?', metadata: {}, mentions: [] }),
+      react('bob', GROUP, first?.messageId ?? '', '👩‍👩‍👧'),
+      unreact('bob', GROUP, first?.messageId ?? '', '👩‍👩‍👧'),
+      read('alice', GROUP, 4),
+      erase('alice', GROUP, first?.messageId ?? ''),
+      updateMember('alice', GROUP, 'bob', { role: 'admin', mutedUntil: '2026-11-20T20:15:00.123456+01:00' }),
+      update('alice', GROUP, { title: null, metadata, historyVisibility: 'since-joined' }),
+      archive('alice', GROUP),
+      unarchive('alice', GROUP),
     );
     expect(new Set(stage.log.map(({ event }) => event.type))).to.deep.equal(new Set(eventTypes));
     for (const event of stage.log) {
@@ -94,13 +119,25 @@ describe('An event says about itself', () => {
       ['chat.created', `chats/${GROUP}`],
       ['member.added', `chats/${GROUP}/members`],
       ['member.removed', `chats/${GROUP}/members/bob`],
+      ['message.edited', `chats/${GROUP}/messages/${MESSAGE_ID}`],
+      ['message.deleted', `chats/${GROUP}/messages/${MESSAGE_ID}`],
+      ['message.reacted', `chats/${GROUP}/messages/${MESSAGE_ID}`],
+      ['message.unreacted', `chats/${GROUP}/messages/${MESSAGE_ID}`],
+      ['chat.updated', `chats/${GROUP}`],
+      ['chat.archived', `chats/${GROUP}`],
+      ['chat.unarchived', `chats/${GROUP}`],
+      ['chat.read', `chats/${GROUP}/members/alice`],
+      ['member.updated', `chats/${GROUP}/members/bob`],
       ['user.upserted', 'users/alice'],
       ['command.rejected', 'commands/c-1'],
     ]);
   });
 
   it('its id: chat and sequence, or partition and position where it has no sequence', () => {
-    expect(oneOfEach.map(eventId)).to.deep.equal([...Array(5).fill(`${GROUP}/42`), 'p3/1007', 'p3/1007']);
+    const unnumbered = ['chat.read', 'user.upserted', 'command.rejected'];
+    expect(oneOfEach.map(eventId)).to.deep.equal(
+      oneOfEach.map(({ event }) => (unnumbered.includes(event.type) ? 'p3/1007' : `${GROUP}/42`)),
+    );
     for (const event of oneOfEach) {
       const outgoing = encodeEvent(event, whomOf(event), context);
       expect(outgoing.id)
@@ -119,8 +156,10 @@ describe('An event says about itself', () => {
   it('its sequence, as CloudEvents text, only where it has one', () => {
     for (const event of oneOfEach) {
       const said = renderEvent(event, whomOf(event), context);
-      if (event.chatId === null) expect(said).not.to.have.property('sequence');
+      if (event.sequence === null) expect(said, event.event.type).not.to.have.property('sequence');
       else expect(said.sequence).to.equal('42');
+      // Its data says so in any case, where it is a chat's.
+      if (event.chatId !== null) expect(said.data).to.have.property('sequence', event.sequence);
     }
   });
 
@@ -133,6 +172,11 @@ describe('An event says about itself', () => {
       ...Array(2).fill(`chat.created.acme.${GROUP}`),
       `member.added.acme.${GROUP}`,
       `member.removed.acme.${GROUP}`,
+      ...['message.edited', 'message.deleted', 'message.reacted', 'message.unreacted'].map(
+        (type) => `${type}.acme.${GROUP}`,
+      ),
+      ...['chat.updated', 'chat.archived', 'chat.unarchived', 'chat.read'].map((type) => `${type}.acme.${GROUP}`),
+      `member.updated.acme.${GROUP}`,
       'user.upserted.acme.alice',
       `command.rejected.acme.${GROUP}`,
     ]);
@@ -169,6 +213,15 @@ describe('An event says about itself', () => {
     expect(said.data).to.include({ body: null, erased: true, messageId: MESSAGE_ID });
     expect(eventEnvelope('message.created').parse(said)).to.deep.equal(said);
     const whole = JSON.parse(wire(logged({ type: 'message.created', message }))) as { data: object };
+    expect(whole.data).not.to.have.property('erased');
+  });
+
+  it('that the text of an edit has been erased, and still which revision it was', () => {
+    const edited = { ...message, revision: 3, body: null, editedBy: 'alice' };
+    const said = JSON.parse(wire(logged({ type: 'message.edited', message: edited }))) as { data: object };
+    expect(said.data).to.include({ body: null, erased: true, revision: 3, editedAt: '2026-11-20T20:15:00.123Z' });
+    expect(eventEnvelope('message.edited').parse(said)).to.deep.equal(said);
+    const whole = JSON.parse(wire(logged({ type: 'message.edited', message: { ...edited, body: 'x' } })));
     expect(whole.data).not.to.have.property('erased');
   });
 });

@@ -48,6 +48,7 @@ describe('Sending a message', () => {
       threadRootId: null,
       createdAt: stage.now,
       editedAt: null,
+      editedBy: null,
       deletedAt: null,
     };
     expect(stage.messages.get(messageId)).to.deep.equal(message);

@@ -3,6 +3,7 @@ import { CaslDecisionPoint } from '../../src/adapters/casl/default-policy.js';
 import type { BatchItem, ItemResult } from '../../src/application/batch/batch-item.js';
 import { BatchDecider } from '../../src/application/batch/decide-batch.js';
 import { factKeysOf } from '../../src/application/batch/fact-keys.js';
+import { newMessageId } from '../../src/application/batch/message-id.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
 import {
   type BatchWrites,
@@ -36,7 +37,6 @@ export interface Draft {
 
 /** As the contract has it, with nothing besides. */
 const exactReceipt = receipt.strict();
-const decider = new BatchDecider(new PolicyEnforcementPoint(new CaslDecisionPoint()));
 
 export function itemOf({ type, body, commandId, properties, unproven }: Draft, tag: number): BatchItem {
   const incoming: IncomingCommand = {
@@ -71,6 +71,10 @@ function pick<K, V>(keys: readonly K[], nameOf: (key: K) => string, from: Readon
 export class Stage {
   now = new Date('2026-11-20T20:15:00.123Z');
   ringUnsettled = false;
+  /** By tenant; who is not named may edit for ever. */
+  readonly editWindowsMs: { [tenantId: string]: number } = {};
+  /** The ids of the next messages; drawn at random once they are used up. */
+  readonly idsToDraw: string[] = [];
   readonly chats = new Map<string, Chat>();
   readonly members = new Map<string, Member>();
   readonly users = new Map<string, User>();
@@ -81,10 +85,17 @@ export class Stage {
   readonly reactions = new Set<string>();
   /** Replies by the root's message id. */
   readonly threads = new Map<string, number>();
+  /** By `memberKey`: where in the log they left. */
+  readonly departures = new Map<string, number>();
   readonly receipts = new Map<string, StoredReceipt>();
   readonly log: LoggedEvent[] = [];
   /** What the latest batch wrote. */
   written: BatchWrites | null = null;
+  private readonly decider = new BatchDecider(
+    new PolicyEnforcementPoint(new CaslDecisionPoint()),
+    (tenantId) => this.editWindowsMs[tenantId] ?? null,
+    () => this.idsToDraw.shift() ?? newMessageId(),
+  );
 
   constructor(readonly partition = 3) {}
 
@@ -94,7 +105,7 @@ export class Stage {
     const keys = factKeysOf(items);
     expectDistinct({ ...keys });
     const { partition, now } = this;
-    const { writes, value } = decider.decide(items, this.facts(keys), { partition, now });
+    const { writes, value } = this.decider.decide(items, this.facts(keys), { partition, now });
     this.commit(writes);
     return value;
   }
@@ -130,7 +141,7 @@ export class Stage {
     return this.members.get(memberKey({ chatId, userId }));
   }
 
-  /** Replaces parts of a chat or a membership by what no command of this release does. */
+  /** Replaces parts of a chat or a membership, as if by earlier commands. */
   alterChat(chatId: string, change: Partial<Chat>): void {
     this.chats.set(chatId, { ...this.chat(chatId), ...change });
   }
@@ -188,7 +199,10 @@ export class Stage {
     for (const chat of writes.chatsChanged) expect(this.chats.has(chat.chatId)).to.equal(true);
     for (const chat of [...writes.chatsCreated, ...writes.chatsChanged]) this.chats.set(chat.chatId, chat);
     for (const member of writes.membersPut) this.members.set(memberKey(member), member);
-    for (const key of writes.membersRemoved) this.members.delete(memberKey(key));
+    for (const { position, ...key } of writes.membersRemoved) {
+      this.members.delete(memberKey(key));
+      this.departures.set(memberKey(key), position);
+    }
     for (const message of writes.messages) this.messages.set(message.messageId, message);
     this.commitMessages(writes);
     for (const record of writes.receipts) {
@@ -215,11 +229,13 @@ export class Stage {
       if (reaction.present) this.reactions.add(key);
       else this.reactions.delete(key);
     }
+    // A thread whose root is gone has no count to take from.
     for (const { rootId, replies } of writes.threads)
-      this.threads.set(rootId, (this.threads.get(rootId) ?? 0) + replies);
+      if (replies > 0 || this.threads.has(rootId)) this.threads.set(rootId, (this.threads.get(rootId) ?? 0) + replies);
     for (const stub of writes.messagesRemoved) {
       this.messages.delete(stub.messageId);
       this.revisions.delete(stub.messageId);
+      this.threads.delete(stub.messageId);
       this.removed.set(stub.messageId, stub);
       for (const key of this.reactions) if (key.startsWith(stub.messageId)) this.reactions.delete(key);
     }

@@ -35,6 +35,14 @@ describe('A command from a producer', () => {
     expect(command.data).to.deep.equal({ body: 'hello', ...data });
   });
 
+  it('may clear what a chat says of itself, and end a mute, by null', () => {
+    for (const [type, data] of [
+      ['chat.update', { title: null, metadata: null }],
+      ['member.update', { userId: 'carol', mutedUntil: null }],
+    ] as const)
+      expect(decoded(incoming(type, bodyOf(type, data)), 'command').command.data).to.deep.equal(data);
+  });
+
   it('belongs to the tenant default where it names none', () => {
     const { command } = decoded(incoming('message.send', without(bodyOf('message.send'), 'tenantId')), 'command');
     expect(command.tenantId).to.equal('default');
@@ -115,6 +123,21 @@ describe('A command that does not fit its schema', () => {
     ['message.send', { inReplyTo: 'not-a-uuid' }, 'data.inReplyTo'],
     ['message.send', { inReplyTo: MESSAGE.toUpperCase() }, 'data.inReplyTo'],
     ['message.send', { threadRootId: `{${MESSAGE}}` }, 'data.threadRootId'],
+    ['chat.create', { historyVisibility: 'none' }, 'data.historyVisibility'],
+    ['chat.update', { historyVisibility: null }, 'data.historyVisibility'],
+    ['chat.update', { kind: 'channel' }, 'data.kind'],
+    ['chat.update', { title: 1 }, 'data.title'],
+    ['chat.archive', { reason: 'done' }, 'data.reason'],
+    ['chat.unarchive', { reason: 'again' }, 'data.reason'],
+    ['member.update', { role: 'king' }, 'data.role'],
+    ['member.update', { role: null }, 'data.role'],
+    ['message.edit', { messageId: MESSAGE.toUpperCase() }, 'data.messageId'],
+    ['message.edit', { attachments: [] }, 'data.attachments'],
+    ['message.edit', { metadata: null }, 'data.metadata'],
+    ['message.delete', { mode: 'gone' }, 'data.mode'],
+    ['message.delete', { messageId: 7 }, 'data.messageId'],
+    ['message.react', { messageId: 'x' }, 'data.messageId'],
+    ['message.unreact', { messageId: 'x' }, 'data.messageId'],
   ];
   for (const [type, data, path] of faults)
     it(`is refused with ${path} = ${JSON.stringify(Object.values(data)[0])} (${type})`, () => {

@@ -15,6 +15,10 @@ const id = (length: number) => 'u'.repeat(length);
 /** A JSON object of exactly that many bytes, some of them in characters of two and four bytes. */
 const ofBytes = (bytes: number) => ({ é: `😀${'m'.repeat(bytes - '{"":""}'.length - 6)}` });
 
+/** One grapheme cluster of that many UTF-16 units: a letter with accents. */
+const cluster = (length: number) => 'e'.padEnd(length, '\u0301').slice(0, length);
+const emojiName = (length: number) => `:${'a'.repeat(length - 2)}:`;
+
 interface Limit {
   type: CommandType;
   path: string;
@@ -55,6 +59,19 @@ const limits: Limit[] = [
     max: 255,
   },
   { type: 'message.send', path: 'data.attachments.0.name', data: file('name'), value: text, min: 1, max: 255 },
+  { type: 'chat.update', path: 'data.title', data: field('title'), value: text, min: 1, max: 256 },
+  { type: 'chat.update', path: 'data.metadata', data: field('metadata'), value: ofBytes, max: METADATA_MAX_BYTES },
+  { type: 'member.update', path: 'data.userId', data: field('userId'), value: id, min: 1, max: 128 },
+  { type: 'message.edit', path: 'data.body', data: field('body'), value: text, min: 1, max: 16_384 },
+  { type: 'message.edit', path: 'data.mentions', data: field('mentions'), value: ids, max: 50 },
+  { type: 'message.edit', path: 'data.metadata', data: field('metadata'), value: ofBytes, max: METADATA_MAX_BYTES },
+  ...(['message.react', 'message.unreact'] as const).map(
+    // Of two UTF-16 units and more: a letter and what hangs on it.
+    (type): Limit => ({ type, path: 'data.emoji', data: field('emoji'), value: cluster, min: 1, max: 64 }),
+  ),
+  ...(['message.react', 'message.unreact'] as const).map(
+    (type): Limit => ({ type, path: 'data.emoji', data: field('emoji'), value: emojiName, min: 3, max: 64 }),
+  ),
 ];
 
 describe('A limit of the contract', () => {

@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import pg from 'pg';
+import { commandTypes } from '../../src/contract/commands.js';
 import { migrate } from '../../src/infrastructure/migrations.js';
+import { Producer } from '../support/broker-client.js';
+import { playConversation } from '../support/conversation.js';
 import { startProcess, type TestProcess } from '../support/processes.js';
 import {
   emptyDatabase,
@@ -146,6 +149,13 @@ describe('With the least rights that the guide names', function () {
     expect(publisher.output).to.match(/ACCESS.REFUSED/i);
   });
 
+  it('a worker stores whatever is asked of it', async () => {
+    const gateway = await Producer.connect(amqpUrl('gateway'), 'chat');
+    const { played } = await playConversation((command) => gateway.request(command));
+    await gateway.close();
+    expect(commandTypes.filter((type) => !played.includes(type))).to.deep.equal([]);
+  });
+
   it('REST takes a command and answers queries', async () => {
     const token = await startProcess({ args: ['token', '--actor', 'alice'], env: { JWT_SECRET: PASSWORD.repeat(3) } });
     await token.ended;
@@ -173,9 +183,13 @@ describe('With the least rights that the guide names', function () {
     for (const url of [asWorker, asApi]) {
       await refused(url, 'DROP TABLE receipts');
       await refused(url, 'DELETE FROM chat_events');
+      await refused(url, 'UPDATE chat_events SET actor_id = actor_id');
+      await refused(url, 'UPDATE message_revisions SET body = body');
+      await refused(url, 'DELETE FROM removed_messages');
       await refused(url, 'CREATE TABLE mine (id int)');
     }
-    for (const table of ['chats', 'messages', 'members', 'receipts']) await refused(asApi, `DELETE FROM ${table}`);
+    for (const table of ['chats', 'messages', 'message_revisions', 'members', 'reactions', 'receipts'])
+      await refused(asApi, `DELETE FROM ${table}`);
     await execute(databaseUrl, 'ALTER TABLE receipts ADD COLUMN probe int; ALTER TABLE receipts DROP COLUMN probe');
   });
 

@@ -44,7 +44,28 @@ describe('the settings', () => {
     ]);
   });
 
+  it('let messages be edited for ever, unless EDIT_WINDOW sets an end, for all tenants or for each', () => {
+    const windows = (value?: string) => {
+      const { values, faults } = read(value === undefined ? {} : { EDIT_WINDOW: value });
+      expect(faults, value).to.deep.equal([]);
+      return ['acme', 'other', 'default'].map((tenantId) => values.editWindowMs(tenantId));
+    };
+    expect(windows()).to.deep.equal([null, null, null]);
+    expect(windows('none')).to.deep.equal([null, null, null]);
+    expect(windows('24h')).to.deep.equal([24 * HOUR, 24 * HOUR, 24 * HOUR]);
+    expect(windows('acme=15m,other=none,*=24h')).to.deep.equal([900 * SECOND, null, 24 * HOUR]);
+    expect(windows(' * = none , acme = 0s ')).to.deep.equal([0, null, null]);
+    expect(windows('acme=15m')).to.deep.equal([900 * SECOND, null, null]);
+    // A tenant may be called like what every object has.
+    expect(read({ EDIT_WINDOW: '*=1s' }).values.editWindowMs('constructor')).to.equal(SECOND);
+  });
+
   const faults: [string, string, RegExp][] = [
+    ...['a day', '-1h', '24', 'acme', 'acme=', '=24h', 'acme=none=24h', 'Acme=1h', 'acme=1h,', 'acme=1h;*=2h'].map(
+      (value): [string, string, RegExp] => ['EDIT_WINDOW', value, /must be a duration such as 24h, or none, or both/],
+    ),
+    ['EDIT_WINDOW', 'acme=1h,*=2h,acme=1h', /must name each tenant once, and acme is named twice/],
+    ['EDIT_WINDOW', '*=1h,*=2h', /must name each tenant once, and \* is named twice/],
     ['DISPATCH_QUEUES', 'a', /must be name=binding/],
     ['DISPATCH_QUEUES', 'a=', /must be name=binding/],
     ['DISPATCH_QUEUES', 'a=#;', /must be name=binding/],

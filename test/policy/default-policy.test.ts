@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { CaslDecisionPoint, REST_PRODUCER } from '../../src/adapters/casl/default-policy.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
 import type { Action, PolicyFacts } from '../../src/application/policy/facts.js';
+import { commandTypes } from '../../src/contract/commands.js';
 
 const KNOWN = { userId: 'directory-sync', appId: 'sync' };
 const UNKNOWN = { userId: null, appId: 'sync' };
@@ -21,6 +22,8 @@ const nothing = (action: Action): PolicyFacts => ({
 });
 
 const chat = (kind: 'direct' | 'group' | 'channel', archived = false) => ({ kind, archived });
+const own = { message: { isSender: true, isDeleted: false } };
+const anothers = { message: { isSender: false, isDeleted: false } };
 const self = (role: PolicyFacts['role']) => ({ role, target: { isActor: true, role } });
 const other = (role: PolicyFacts['role'], target: PolicyFacts['role']) => ({
   role,
@@ -61,6 +64,90 @@ const table: [Action, Partial<PolicyFacts>, string | null][] = [
   ['message.send', { chat: chat('channel'), role: 'reader' }, null],
   ['message.send', { chat: chat('channel'), role: null }, null],
   ['message.send', { chat: null, role: 'owner' }, null],
+
+  ...(['direct', 'group'] as const).flatMap((kind): typeof table => [
+    ['message.edit', { chat: chat(kind), role: 'owner', ...own }, 'senders-edit-own'],
+    ['message.edit', { chat: chat(kind), role: 'admin', ...own }, 'senders-edit-own'],
+    ['message.edit', { chat: chat(kind), role: 'member', ...own }, 'senders-edit-own'],
+    ['message.edit', { chat: chat(kind), role: 'reader', ...own }, null],
+    ['message.edit', { chat: chat(kind), role: null, ...own }, null],
+    ['message.edit', { chat: chat(kind), role: 'owner', ...anothers }, null],
+    ['message.edit', { chat: chat(kind), role: 'owner', message: null }, null],
+  ]),
+  ['message.edit', { chat: chat('channel'), role: 'owner', ...own }, 'owners-and-admins-edit-own-in-channels'],
+  ['message.edit', { chat: chat('channel'), role: 'admin', ...own }, 'owners-and-admins-edit-own-in-channels'],
+  ['message.edit', { chat: chat('channel'), role: 'member', ...own }, null],
+  ['message.edit', { chat: chat('channel'), role: 'reader', ...own }, null],
+  ['message.edit', { chat: chat('channel'), role: 'owner', ...anothers }, null],
+  ['message.edit', { chat: null, role: 'owner', ...own }, null],
+
+  ...(['soft', 'hard'] as const).flatMap((deleteMode): typeof table => [
+    ...(['owner', 'admin', 'member', 'reader'] as const).flatMap((role): typeof table => [
+      ['message.delete', { chat: chat('direct'), role, ...own, deleteMode }, 'senders-delete-own'],
+      ['message.delete', { chat: chat('direct'), role, ...anothers, deleteMode }, null],
+    ]),
+    ...(['group', 'channel'] as const).flatMap((kind): typeof table => [
+      ['message.delete', { chat: chat(kind), role: 'owner', ...anothers, deleteMode }, 'owners-and-admins-delete'],
+      ['message.delete', { chat: chat(kind), role: 'admin', ...anothers, deleteMode }, 'owners-and-admins-delete'],
+      ['message.delete', { chat: chat(kind), role: 'member', ...own, deleteMode }, 'senders-delete-own'],
+      ['message.delete', { chat: chat(kind), role: 'reader', ...own, deleteMode }, 'senders-delete-own'],
+      ['message.delete', { chat: chat(kind), role: 'member', ...anothers, deleteMode }, null],
+      ['message.delete', { chat: chat(kind), role: 'reader', ...anothers, deleteMode }, null],
+      ['message.delete', { chat: chat(kind), role: null, ...own, deleteMode }, null],
+    ]),
+  ]),
+  ['message.delete', { chat: null, role: 'admin', ...anothers }, null],
+  ['message.delete', { chat: chat('direct'), role: 'member', message: null }, null],
+
+  ...(['message.react', 'message.unreact'] as const).flatMap((action): typeof table => [
+    ...(['direct', 'group', 'channel'] as const).flatMap((kind): typeof table => [
+      [action, { chat: chat(kind), role: 'member', ...anothers }, 'members-react'],
+      [action, { chat: chat(kind), role: 'reader', ...anothers }, null],
+    ]),
+    [action, { chat: chat('group'), role: 'owner', ...own }, 'members-react'],
+    [action, { chat: chat('group'), role: 'admin', ...own }, 'members-react'],
+    [action, { chat: chat('group'), role: null, ...own }, null],
+  ]),
+
+  ...(['owner', 'admin', 'member', 'reader'] as const).map((role): (typeof table)[number] => [
+    'chat.read',
+    { chat: chat('channel'), role },
+    'members-mark-read',
+  ]),
+  ['chat.read', { chat: chat('group'), role: null }, null],
+
+  ...(['chat.update', 'chat.archive', 'chat.unarchive'] as const).flatMap((action): typeof table => [
+    ...(['group', 'channel'] as const).flatMap((kind): typeof table => [
+      [action, { chat: chat(kind), role: 'owner' }, 'owners-and-admins-change-chats'],
+      [action, { chat: chat(kind, true), role: 'admin' }, 'owners-and-admins-change-chats'],
+      [action, { chat: chat(kind), role: 'member' }, null],
+      [action, { chat: chat(kind), role: 'reader' }, null],
+      [action, { chat: chat(kind), role: null }, null],
+    ]),
+    [action, { chat: chat('direct'), role: 'member' }, 'both-change-direct-chats'],
+    [action, { chat: chat('direct'), role: null }, null],
+    [action, { chat: null, role: 'owner' }, null],
+  ]),
+
+  ...(['owner', 'admin', 'member', 'reader', null] as const).flatMap((target): typeof table => [
+    ...(['owner', 'admin', 'member', 'reader', null] as const).flatMap((grantedRole): typeof table => [
+      ['member.update', { ...other('owner', target), grantedRole }, 'owners-update-members'],
+      [
+        'member.update',
+        { ...other('admin', target), grantedRole },
+        (target === 'member' || target === 'reader') && grantedRole !== 'owner'
+          ? 'admins-update-members-below-admin'
+          : null,
+      ],
+      ['member.update', { ...other('member', target), grantedRole }, null],
+    ]),
+    ['member.update', other('reader', target), null],
+    ['member.update', other(null, target), null],
+  ]),
+  ['member.update', self('owner'), 'owners-update-members'],
+  ['member.update', self('admin'), null],
+  ['member.update', self('member'), null],
+  ['member.update', { role: 'owner', target: null }, null],
 
   ...(['owner', 'admin', 'member', 'reader'] as const).flatMap((grantedRole): typeof table => [
     ['member.add', { chat: chat('group'), role: 'owner', grantedRole }, 'owners-add'],
@@ -116,6 +203,10 @@ describe('The default policy', () => {
     expect(policy.decide({ ...nothing('member.remove'), ...self('owner') }).effect).to.equal('permit');
   });
 
+  it('is asked about every command in these tests', () => {
+    expect(commandTypes.filter((type) => !table.some(([action]) => action === type))).to.deep.equal([]);
+  });
+
   it('has no rule that these tests do not see permit something', () => {
     const seen = new Set(table.map(([, , rule]) => rule));
     expect(ruleNames.filter((name) => !seen.has(name))).to.deep.equal([]);
@@ -130,7 +221,7 @@ describe('The default policy', () => {
   });
 
   it('says no without facts, whatever is asked', () => {
-    for (const action of ['chat.create', 'member.add', 'member.remove', 'message.send', 'chat.view'] as const)
+    for (const action of [...commandTypes, 'chat.view' as const].filter((action) => action !== 'user.upsert'))
       expect(policy.decide(nothing(action)).effect, action).to.equal('deny');
     const facts = { action: 'user.upsert' } as PolicyFacts;
     expect(policy.decide(facts).effect).to.equal('deny');

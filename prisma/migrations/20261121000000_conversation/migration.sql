@@ -10,8 +10,10 @@ ALTER TABLE "chats" ADD COLUMN "history_visibility" TEXT NOT NULL DEFAULT 'full'
     ADD COLUMN "last_position" BIGINT NOT NULL DEFAULT 0,
     ADD COLUMN "import_number" INTEGER;
 
+-- A position of another partition's log, where the chat was before it was placed anew, says nothing.
 UPDATE "chats" c SET "last_position" = e."position"
-FROM "chat_events" e WHERE e."chat_id" = c."chat_id" AND e."sequence" = c."last_sequence";
+FROM "chat_events" e
+WHERE e."chat_id" = c."chat_id" AND e."sequence" = c."last_sequence" AND e."partition" = c."partition";
 
 -- AlterTable
 ALTER TABLE "members" ADD COLUMN "read_position" BIGINT NOT NULL DEFAULT 0;

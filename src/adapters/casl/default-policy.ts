@@ -37,7 +37,17 @@ const RULES: { name: string; actions: PolicyFacts['action'][]; when: { [fact: st
     actions: ['message.send'],
     when: { 'chat.kind': 'channel', role: { $in: ['owner', 'admin'] } },
   },
-  { name: 'senders-edit-own', actions: ['message.edit'], when: { role: { $in: POSTING }, 'message.isSender': true } },
+  {
+    // Whoever may no longer post does not say something new in an old place either.
+    name: 'senders-edit-own',
+    actions: ['message.edit'],
+    when: { 'chat.kind': { $in: ['direct', 'group'] }, role: { $in: POSTING }, 'message.isSender': true },
+  },
+  {
+    name: 'owners-and-admins-edit-own-in-channels',
+    actions: ['message.edit'],
+    when: { 'chat.kind': 'channel', role: { $in: ['owner', 'admin'] }, 'message.isSender': true },
+  },
   { name: 'senders-delete-own', actions: ['message.delete'], when: { role: { $in: ROLES }, 'message.isSender': true } },
   {
     name: 'owners-and-admins-delete',

@@ -56,7 +56,7 @@ export const EVENTS_WITH_MESSAGES = Prisma.sql`chat_events e
   LEFT JOIN messages g ON g.chat_id = e.chat_id AND g.sequence = CASE e.type
     WHEN 'message.created' THEN e.sequence WHEN 'message.edited' THEN (e.payload->>'messageSequence')::int8 END
   LEFT JOIN message_revisions v ON v.message_id = g.message_id AND v.revision < g.revision AND v.revision = CASE e.type
-    WHEN 'message.created' THEN 1 ELSE (e.payload->>'revision')::int4 END
+    WHEN 'message.created' THEN 1 WHEN 'message.edited' THEN (e.payload->>'revision')::int4 END
   LEFT JOIN removed_messages d ON g.chat_id IS NULL AND d.chat_id = e.chat_id AND e.type = 'message.created' AND d.sequence = e.sequence`;
 
 export function toPayload(event: DomainEvent): string | null {
@@ -90,14 +90,18 @@ function toDomainEvent(row: EventRow): DomainEvent {
   const payload: unknown = JSON.parse(row.payload ?? 'null');
   if (row.type === 'message.edited') return { type: row.type, message: messageEdited(row, payload as EditPayload) };
   const event = { type: row.type, ...(payload as object) } as DomainEvent;
-  return event.type === 'user.upserted' ? { type: event.type, user: reviveUser(event.user) } : event;
+  if (event.type === 'user.upserted') return { type: event.type, user: reviveUser(event.user) };
+  // The first release did not say so: everybody saw all of the past.
+  if (event.type === 'chat.created') return { ...event, historyVisibility: event.historyVisibility ?? 'full' };
+  return event;
 }
 
 function messageCreated(row: EventRow): Message {
   const chatId = row.chatId ?? '';
   const sequence = row.sequence ?? 0;
-  if (row.messageId !== null) return withEarlierText(row, toMessage({ ...row, chatId, sequence }));
-  return gone(row, row.removedMessageId ?? NO_MESSAGE_ID, sequence);
+  if (row.messageId === null) return gone(row, row.removedMessageId ?? NO_MESSAGE_ID, sequence);
+  const message = withEarlierText(row, toMessage({ ...row, chatId, sequence }));
+  return { ...message, revision: 1, editedAt: null, editedBy: null };
 }
 
 function messageEdited(row: EventRow, { messageId, messageSequence, revision }: EditPayload): Message {

@@ -84,6 +84,7 @@ export class BatchDecider {
   constructor(
     private readonly policy: PolicyEnforcementPoint,
     private readonly editWindowMs: EditWindow = FOR_EVER,
+    private readonly newId: () => string = newMessageId,
   ) {}
 
   decide(
@@ -144,7 +145,7 @@ export class BatchDecider {
       producer: { userId: userId ?? null, appId: appId ?? null },
       cause,
       editWindowMs: this.editWindowMs,
-      newId: newMessageId,
+      newId: this.newId,
     });
     if (outcome.status === 'refused') return reject(reasonOf(outcome.refusal), outcome.decisionId);
     const { sequence, messageId, decisionId } = outcome;

@@ -1,5 +1,6 @@
 import { createChat as draftChat } from '../../domain/chat.js';
 import { accepted, factsAbout, refused, type UseCase } from './outcome.js';
+import { storedMetadata } from './stored-metadata.js';
 
 /** Creates a chat. A direct chat that is there already is accepted and changes nothing; for the others a taken id is a conflict. */
 export const createChat: UseCase<'chat.create'> = (command, context) => {
@@ -25,7 +26,7 @@ export const createChat: UseCase<'chat.create'> = (command, context) => {
       partition,
       kind: data.kind,
       title: data.title ?? null,
-      metadata: data.metadata ?? {},
+      metadata: storedMetadata(data.metadata ?? {}),
       historyVisibility: data.historyVisibility ?? 'full',
       creatorId: actorId,
       memberIds: data.memberIds,

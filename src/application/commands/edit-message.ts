@@ -5,6 +5,7 @@ import { CHAT_ARCHIVED, CHAT_NOT_FOUND, MESSAGE_NOT_FOUND } from '../../domain/r
 import { findChat } from './find-chat.js';
 import { visibleMessage } from './find-message.js';
 import { accepted, factsInChat, factsOfMessage, refused, type UseCase } from './outcome.js';
+import { storedMetadata } from './stored-metadata.js';
 
 /** Gives a message a new text; the one it had is kept as a revision. The same text again changes nothing. */
 export const editMessage: UseCase<'message.edit'> = (command, context) => {
@@ -30,8 +31,7 @@ export const editMessage: UseCase<'message.edit'> = (command, context) => {
   const text = {
     body: data.body,
     mentions: data.mentions ?? message.mentions,
-    // As it will be read back: see update-chat.ts.
-    metadata: data.metadata === undefined ? message.metadata : JSON.parse(JSON.stringify(data.metadata)),
+    metadata: data.metadata === undefined ? message.metadata : storedMetadata(data.metadata),
   };
   const { body, mentions, metadata } = message;
   if (isDeepStrictEqual(text, { body, mentions, metadata })) return accepted(decisionId, null, message.messageId);

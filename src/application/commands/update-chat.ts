@@ -3,6 +3,7 @@ import { type ChatChange, updateChat as withChange } from '../../domain/chat.js'
 import { CHAT_ARCHIVED, CHAT_NOT_FOUND } from '../../domain/refusal.js';
 import { findChat } from './find-chat.js';
 import { accepted, factsInChat, refused, type UseCase } from './outcome.js';
+import { storedMetadata } from './stored-metadata.js';
 
 /** Changes title, metadata or the visibility of the past; what is left out stays. A chat that is so already does not change. */
 export const updateChat: UseCase<'chat.update'> = (command, context) => {
@@ -17,8 +18,7 @@ export const updateChat: UseCase<'chat.update'> = (command, context) => {
   const { title, metadata, historyVisibility } = command.data;
   const change: ChatChange = {
     title,
-    // As it will be read back: JSON text keeps no minus zero, which would make the same metadata look like others.
-    metadata: metadata === undefined ? undefined : JSON.parse(JSON.stringify(metadata ?? {})),
+    metadata: metadata === undefined ? undefined : storedMetadata(metadata ?? {}),
     historyVisibility,
   };
   const changed = withChange(chat, change, state.now);

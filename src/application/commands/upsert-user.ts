@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Metadata } from '../../domain/chat.js';
 import { DEFAULT_USER_KIND, type User } from '../../domain/user.js';
 import { accepted, factsAbout, refused, type UseCase } from './outcome.js';
+import { storedMetadata } from './stored-metadata.js';
 
 /**
  * Sets the actor's profile as a whole: what is left out is cleared, except for the kind of user, which stays. A profile that
@@ -21,8 +21,7 @@ export const upsertUser: UseCase<'user.upsert'> = (command, context) => {
     displayName: data.displayName,
     avatarUrl: data.avatarUrl ?? null,
     kind: data.kind ?? before?.kind ?? DEFAULT_USER_KIND,
-    // As it will be read back: JSON text keeps no minus zero, which would make the same profile look like another.
-    metadata: JSON.parse(JSON.stringify(data.metadata ?? {})) as Metadata,
+    metadata: storedMetadata(data.metadata ?? {}),
   };
   if (before !== undefined) {
     const { displayName, avatarUrl, kind, metadata } = before;

@@ -55,6 +55,8 @@ export class EventPublisher {
   /** The last failure, until a confirm shows that it has passed: a try is no success yet. */
   private lastFailure: PublishOutcome | 'unavailable' | null = null;
   private channel: EventChannel | null = null;
+  /** Messages deleted since the events in hand were taken. */
+  private deletedMeanwhile = new Set<string>();
   private readonly recipients: RecipientsCache;
   private readonly times: PublishTimes;
   private readonly wakeUp = new WakeUp();
@@ -111,15 +113,11 @@ export class EventPublisher {
 
   /** What waits here with a text that has just been deleted goes out without it, as the log has it. */
   private forgetErased(events: readonly LoggedEvent[]): void {
-    if (this.memory.length === 0) return;
-    const erased = new Set(events.flatMap(({ event }) => (event.type === 'message.deleted' ? [event.messageId] : [])));
-    if (erased.size === 0) return;
+    const deleted = events.flatMap(({ event }) => (event.type === 'message.deleted' ? [event.messageId] : []));
+    if (deleted.length === 0) return;
+    for (const messageId of deleted) this.deletedMeanwhile.add(messageId);
     // The log tells what is left of it: from the first of these on it is read there.
-    const first = this.memory.findIndex(
-      ({ event }) =>
-        (event.type === 'message.created' || event.type === 'message.edited') && erased.has(event.message.messageId),
-    );
-    if (first !== -1) this.memory.splice(first);
+    this.memory = beforeTextsOf(this.memory, new Set(deleted));
   }
 
   /** Resolves when everything committed so far is confirmed, or publishing has stopped. */
@@ -167,10 +165,11 @@ export class EventPublisher {
     const channel = this.channel ?? (await this.untilOpen());
     if (channel === null) return;
     this.channel = channel;
-    const events = await this.next();
-    const recipients = await this.recipients.lookUp(events);
-    this.times.handedOver(events.at(-1)?.position ?? this.sent);
-    for (const event of events) {
+    this.deletedMeanwhile.clear();
+    const taken = await this.next();
+    const recipients = await this.recipients.lookUp(taken);
+    this.times.handedOver(taken.at(-1)?.position ?? this.sent);
+    for (const event of beforeTextsOf(taken, this.deletedMeanwhile)) {
       if (this.failure !== null) return;
       const whom = event.chatId === null ? null : (recipients.get(event.chatId) ?? null);
       const outgoing = encodeEvent(event, whom, this.deps.render);
@@ -289,4 +288,14 @@ export class EventPublisher {
       }
     }
   }
+}
+
+/** The events up to the first that has a text of one of the messages. */
+function beforeTextsOf(events: LoggedEvent[], messageIds: ReadonlySet<string>): LoggedEvent[] {
+  if (messageIds.size === 0) return events;
+  const first = events.findIndex(
+    ({ event }) =>
+      (event.type === 'message.created' || event.type === 'message.edited') && messageIds.has(event.message.messageId),
+  );
+  return first === -1 ? events : events.slice(0, first);
 }

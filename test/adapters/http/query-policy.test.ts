@@ -41,6 +41,8 @@ describe('REST queries about a chat that the policy does not let a member see', 
       role: 'reader',
       target: null,
       grantedRole: null,
+      message: null,
+      deleteMode: null,
       setsKind: false,
     });
   });

@@ -3,6 +3,7 @@ import { MemoryCommandStore } from '../../../src/adapters/memory/memory-command-
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
 import { MemoryPartitionRegistry } from '../../../src/adapters/memory/memory-partition-registry.js';
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
+import { userKey } from '../../../src/application/ports/command-store.js';
 import { storeConformance } from '../store-conformance.js';
 
 describe('the in-memory store', () => {
@@ -13,6 +14,17 @@ describe('the in-memory store', () => {
       registry: new MemoryPartitionRegistry(world),
       log: new MemoryEventLog(world),
       queries: new MemoryChatQueries(world),
+      rows: {
+        revisions: async (messageId) => world.revisions.get(messageId) ?? [],
+        stubs: async (chatId) => [...world.removedMessages.values()].filter((stub) => stub.chatId === chatId),
+        reactionCounts: async (messageId) =>
+          [...(world.reactions.get(messageId) ?? [])]
+            .map(([emoji, users]): [string, number] => [emoji, users.size])
+            .filter(([, count]) => count > 0)
+            .sort(([a], [b]) => (a < b ? -1 : 1)),
+        replies: async (rootId) => world.threads.get(rootId) ?? 0,
+        departure: async (key) => world.departures.get(userKey(key))?.get(key.chatId) ?? null,
+      },
       close: async () => undefined,
     };
   });

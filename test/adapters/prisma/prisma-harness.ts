@@ -7,7 +7,7 @@ import { openDatabase } from '../../../src/adapters/prisma/prisma-database.js';
 import { PrismaEventLog } from '../../../src/adapters/prisma/prisma-event-log.js';
 import { PrismaPartitionRegistry } from '../../../src/adapters/prisma/prisma-partition-registry.js';
 import { freshDatabase } from '../../support/services.js';
-import type { StoreHarness } from '../store-conformance.js';
+import type { StoredRows, StoreHarness } from '../store-conformance.js';
 
 export interface PrismaHarness extends StoreHarness {
   database: PrismaClient;
@@ -37,7 +37,47 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     registry: new PrismaPartitionRegistry(database),
     log: new PrismaEventLog(database),
     queries: new PrismaChatQueries(database),
+    rows: rowsOf(url),
     close: () => database.$disconnect(),
+  };
+}
+
+/** Read by the plain driver: what is tested does not read itself. */
+function rowsOf(url: string): StoredRows {
+  const select = <T>(query: string, ...values: unknown[]) =>
+    withConnection(url, async (sql) => (await sql.query(query, values)).rows as T[]);
+  return {
+    revisions: (messageId) =>
+      select(
+        `SELECT message_id AS "messageId", revision, body, coalesce(mentions, '[]') AS mentions,
+           coalesce(metadata, '{}') AS metadata, actor_id AS "actorId", at
+         FROM message_revisions WHERE message_id = $1 ORDER BY revision`,
+        messageId,
+      ),
+    stubs: (chatId) =>
+      select(
+        `SELECT chat_id AS "chatId", sequence::float8 AS sequence, message_id AS "messageId", tenant_id AS "tenantId",
+           ordinal::float8 AS ordinal, sender_id AS "senderId", created_at AS "createdAt"
+         FROM removed_messages d WHERE chat_id = $1 ORDER BY d.sequence`,
+        chatId,
+      ),
+    reactionCounts: async (messageId) => {
+      const rows = await select<{ emoji: string; count: number }>(
+        'SELECT emoji, count FROM reaction_counts WHERE message_id = $1 AND count <> 0 ORDER BY emoji',
+        messageId,
+      );
+      return rows.map(({ emoji, count }) => [emoji, count]);
+    },
+    replies: async (rootId) =>
+      (await select<{ replies: number }>('SELECT replies FROM threads WHERE root_id = $1', rootId))[0]?.replies ?? 0,
+    departure: async ({ tenantId, userId, chatId }) => {
+      const [row] = await select<{ partition: number; position: number }>(
+        `SELECT partition, position::float8 AS position FROM departures
+         WHERE tenant_id = $1 AND user_id = $2 AND chat_id = $3`,
+        ...[tenantId, userId, chatId],
+      );
+      return row ?? null;
+    },
   };
 }
 

@@ -206,6 +206,62 @@ describe('The publisher of events', () => {
     expect(bench.sink.closed).to.equal(1);
   });
 
+  /** The text of each event that has arrived; undefined: it has none to have. */
+  const bodies = () =>
+    bench.sink.arrived.map(({ body }) => {
+      const { data } = JSON.parse(Buffer.from(body).toString()) as { data: { body?: string | null } };
+      return data.body;
+    });
+
+  it('publishes no text of a message that was deleted while its events waited in memory', async () => {
+    bench = new PublisherBench();
+    bench.sink.fate = () => 'held';
+    bench.append(PUBLISH_WINDOW);
+    await bench.until('the window is full', () => bench.sink.inFlight === PUBLISH_WINDOW);
+    bench.append(2);
+    const erase = bench.appendMessage('secret');
+    const eraseAnother = bench.appendMessage('another secret');
+    bench.append(2);
+    erase();
+    bench.append(1);
+    eraseAnother();
+    bench.sink.fate = () => 'confirmed';
+    bench.sink.release();
+    await bench.allPublished();
+    expect(bodies().slice(PUBLISH_WINDOW)).to.deep.equal([
+      ...['hello', 'hello', null, null, null, null, 'hello', 'hello', undefined, 'hello', undefined],
+    ]);
+    expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, PUBLISH_WINDOW + 11));
+  });
+
+  it('publishes no text of a message that was deleted while its recipients were looked up', async () => {
+    bench = new PublisherBench();
+    let tell: () => void = () => undefined;
+    bench.log.members = new Promise((resolve) => {
+      tell = resolve;
+    });
+    bench.append(1);
+    const erase = bench.appendMessage('secret');
+    bench.append(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    erase();
+    tell();
+    await bench.allPublished();
+    expect(bodies()).to.deep.equal(['hello', null, null, 'hello', undefined]);
+    expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 5));
+  });
+
+  it('publishes a message as it was sent and then its deletion, where the text was out already', async () => {
+    bench = new PublisherBench();
+    const erase = bench.appendMessage('secret');
+    await bench.allPublished();
+    erase();
+    bench.append(3);
+    await bench.allPublished();
+    expect(bodies()).to.deep.equal(['secret', 'secret', undefined, 'hello', 'hello', 'hello']);
+    expect(bench.log.eventsRead).to.equal(0);
+  });
+
   it('publishes everything, first copies in order, whatever befalls it', async function () {
     this.timeout(60_000);
     const troubles = fc.array(

@@ -4,7 +4,24 @@ import type { OutgoingEvent } from '../../../src/application/ports/transport.js'
 import { EventPublisher } from '../../../src/application/worker/event-publisher.js';
 import { eventTypes } from '../../../src/contract/events.js';
 import { eventually } from '../../support/eventually.js';
-import { add, create, createDirect, GROUP, remove, send, upsert } from '../drafts.js';
+import {
+  add,
+  archive,
+  create,
+  createDirect,
+  edit,
+  erase,
+  GROUP,
+  react,
+  read,
+  remove,
+  send,
+  unarchive,
+  unreact,
+  update,
+  updateMember,
+  upsert,
+} from '../drafts.js';
 import { Lab, RECIPIENTS_MAX } from './lab.js';
 import { ScriptedSink } from './scripted-sink.js';
 
@@ -25,6 +42,8 @@ async function publishedFromLog({ world, log }: Lab, after: number): Promise<Out
   return sink.arrived;
 }
 
+const textOf = ({ body }: OutgoingEvent) => Buffer.from(body).toString();
+
 function told({ body }: OutgoingEvent): { recipients: string[] | null; recipientCount: number } {
   return (JSON.parse(Buffer.from(body).toString()) as { data: ReturnType<typeof told> }).data;
 }
@@ -38,10 +57,11 @@ describe('The bytes of an event', () => {
 
   it('are the same from the log as from memory, for every type of event', async () => {
     const metadata = { b: { y: 1.5, x: [], z: null }, a: '\u2028"', 2: 'two', 1: -0 };
-    await lab.given(
+    const [, , , unsaid] = await lab.answers(
       create('alice', GROUP, ['bob', 'carol'], { title: 'Tea', metadata }),
       createDirect('alice', 'bob'),
       add('alice', GROUP, ['dave'], 'reader'),
+      send('alice', GROUP, 'soon gone'),
       remove('alice', GROUP, 'carol'),
     );
     const attachments = [{ name: 'n', size: 1, mediaType: 'm/m', url: 'https://a.example' }];
@@ -51,17 +71,57 @@ describe('The bytes of an event', () => {
       upsert('alice', { displayName: 'Alice again' }),
     );
     await lab.answers(send('dave', GROUP, 'a reader'), send('zoe', GROUP, 'a stranger'), send('alice', GROUP, ''));
+    const [said] = await lab.answers(send('alice', GROUP, 'one'));
+    const messageId = said?.messageId ?? '';
+    await lab.given(
+      edit('alice', GROUP, messageId, { body: 'uno', metadata, mentions: ['bob', 'dave'] }),
+      react('bob', GROUP, messageId, '🇪🇺'),
+      unreact('bob', GROUP, messageId, '🇪🇺'),
+      read('dave', GROUP, 6),
+      erase('alice', GROUP, unsaid?.messageId ?? '', 'hard'),
+      updateMember('alice', GROUP, 'bob', { role: 'admin', mutedUntil: '2026-11-20T20:15:00Z' }),
+      update('alice', GROUP, { title: null, metadata }),
+      archive('alice', GROUP),
+      unarchive('alice', GROUP),
+    );
     await lab.published();
     expect(new Set(lab.events.map(({ type }) => type))).to.deep.equal(new Set(eventTypes));
 
-    // The members have not changed since the fifth event: recipients are told as they are when it is published.
-    const unchanged = 4;
+    // The members have not changed since the sixth event: recipients are told as they are when it is published.
+    const unchanged = 5;
     const again = await publishedFromLog(lab, unchanged);
     expect(again.map(({ body }) => Buffer.from(body).toString())).to.deep.equal(
       lab.events.slice(unchanged).map(({ body }) => Buffer.from(body).toString()),
     );
     expect(again).to.deep.equal(lab.events.slice(unchanged));
   });
+
+  for (const mode of ['soft', 'hard'])
+    it(`come from the log without the texts of a message deleted meanwhile, and differ in nothing else (${mode})`, async () => {
+      await lab.given(create('alice', GROUP, ['bob']));
+      const [said] = await lab.answers(send('alice', GROUP, 'hello', { mentions: ['bob'], metadata: { a: 1 } }));
+      const messageId = said?.messageId ?? '';
+      await lab.given(edit('alice', GROUP, messageId, { body: 'hello again' }));
+      await lab.given(edit('alice', GROUP, messageId, { body: 'and again' }));
+      await lab.published();
+      expect((await publishedFromLog(lab, 0)).map(textOf)).to.deep.equal(lab.events.map(textOf));
+
+      await lab.given(erase('alice', GROUP, messageId, mode));
+      await lab.published();
+      const again = await publishedFromLog(lab, 0);
+      const withoutText = (event: OutgoingEvent) =>
+        event.type !== 'message.created' && event.type !== 'message.edited'
+          ? textOf(event)
+          : textOf(event)
+              .replace(/"body":"[^"]*"/, '"body":null')
+              .replace(/"mentions":\[[^\]]*\]/, '"mentions":[]')
+              .replace(/"metadata":\{[^}]*\}/, '"metadata":{}')
+              .replace(/("createdAt":"[^"]*"|"editedAt":"[^"]*")/, '$1,"erased":true');
+      expect(again.map(textOf)).to.deep.equal(lab.events.map(withoutText));
+      expect(again.map(({ type }) => type)).to.deep.equal([
+        ...['chat.created', 'message.created', 'message.edited', 'message.edited', 'message.deleted'],
+      ]);
+    });
 
   it('name the recipients as of publishing, and differ in nothing else', async () => {
     await lab.given(create('alice', GROUP, ['bob']));

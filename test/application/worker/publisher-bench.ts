@@ -1,13 +1,16 @@
 /** An event publisher on a log of plain messages and a scripted sink. */
+import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
 import type { EventLog, LoggedEvent, Recipients } from '../../../src/application/ports/event-log.js';
 import type { Stage } from '../../../src/application/ports/worker-observer.js';
 import { EventPublisher } from '../../../src/application/worker/event-publisher.js';
+import type { DomainEvent } from '../../../src/domain/event.js';
+import { eraseMessage, type Message } from '../../../src/domain/message.js';
 import { eventually } from '../../support/eventually.js';
 import { GROUP } from '../drafts.js';
-import { logged, message } from '../logged-events.js';
+import { AT, logged, message } from '../logged-events.js';
 import { range } from './lab.js';
 import { ScriptedSink } from './scripted-sink.js';
 
@@ -50,11 +53,13 @@ export class PublisherBench {
   readonly publisher: EventPublisher;
   /** How long each batch took to publish, in milliseconds. */
   readonly took: number[] = [];
+  private readonly world = new MemoryWorld();
   private readonly events: LoggedEvent[] = [];
 
   /** `written`: so many events are in the log already, the first `publishedThrough` of them published. */
   constructor({ written = 0, publishedThrough = 0 } = {}) {
-    const world = new MemoryWorld();
+    const { world } = this;
+    world.messages.set(message.messageId, message);
     world.log.set(0, this.events);
     this.log = new CountedLog(new MemoryEventLog(world));
     this.write(written);
@@ -72,6 +77,21 @@ export class PublisherBench {
     this.publisher = new EventPublisher(0, deps, { position: written, publishedThrough });
   }
 
+  /** Commits a message and an edit of it, and hands their events to the publisher; what it answers commits its deletion. */
+  appendMessage(body: string): () => void {
+    const said: Message = { ...message, messageId: randomUUID(), body };
+    const edited: Message = { ...said, revision: 2, editedAt: AT, editedBy: 'alice' };
+    this.world.messages.set(said.messageId, edited);
+    this.publisher.append([
+      ...this.write(1, { type: 'message.created', message: said }),
+      ...this.write(1, { type: 'message.edited', message: edited }),
+    ]);
+    return () => {
+      this.world.messages.set(said.messageId, eraseMessage(edited, AT));
+      this.publisher.append(this.write(1, { type: 'message.deleted', messageId: said.messageId, mode: 'soft' }));
+    };
+  }
+
   /** Commits so many more events and hands them to the publisher. */
   append(count: number): void {
     this.publisher.append(this.write(count));
@@ -86,10 +106,10 @@ export class PublisherBench {
     return eventually(check, { within: WITHIN_MS, what });
   }
 
-  private write(count: number): LoggedEvent[] {
+  private write(count: number, event: DomainEvent = { type: 'message.created', message }): LoggedEvent[] {
     const from = this.events.length + 1;
     const fresh = range(from, from + count - 1).map((position) =>
-      logged({ type: 'message.created', message }, { partition: 0, position, sequence: position }),
+      logged(event, { partition: 0, position, sequence: position }),
     );
     this.events.push(...fresh);
     return fresh;
