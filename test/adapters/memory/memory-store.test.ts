@@ -1,3 +1,4 @@
+import { MemoryChatHistory } from '../../../src/adapters/memory/memory-chat-history.js';
 import { MemoryChatQueries } from '../../../src/adapters/memory/memory-chat-queries.js';
 import { MemoryCommandStore } from '../../../src/adapters/memory/memory-command-store.js';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
@@ -13,6 +14,7 @@ describe('the in-memory store', () => {
       registry: new MemoryPartitionRegistry(world),
       log: new MemoryEventLog(world),
       queries: new MemoryChatQueries(world),
+      history: new MemoryChatHistory(world),
       close: async () => undefined,
     };
   });
