@@ -1,0 +1,97 @@
+import { expect } from 'chai';
+import { RestHarness } from './rest-harness.js';
+
+describe('REST queries about chats', () => {
+  let rest: RestHarness;
+
+  beforeEach(async () => {
+    rest = await new RestHarness().start();
+  });
+  afterEach(() => rest.stop());
+
+  it("list the caller's chats, newest activity first, with the last message and what is unread", async () => {
+    const quiet = await rest.group(['bob'], { title: 'Quiet', metadata: { topic: 'tea' } });
+    const loud = await rest.group(['bob', 'carol']);
+    const { messageId } = await rest.say(loud, 'hello');
+    await rest.say(loud, 'anyone?');
+    // Activity is told apart by the millisecond: these chats must not share one.
+    setActivity(quiet, '2026-01-01T00:00:00.000Z');
+
+    const { status, body } = await rest.get('/v1/chats', { as: 'bob' });
+    expect(status).to.equal(200);
+    expect(body.nextCursor).to.equal(null);
+    const [first, second, ...more] = body.items;
+    expect(more).to.deep.equal([]);
+    expect(first).to.include({ chatId: loud, kind: 'group', title: null, memberCount: 3, role: 'member' });
+    expect(first).to.include({ lastSequence: 3, unreadCount: 2, archived: false });
+    expect(first.lastMessage).to.include({ body: 'anyone?', senderId: 'alice', sequence: 3 });
+    expect(first.lastMessage.messageId).to.not.equal(messageId);
+    expect(second).to.include({ chatId: quiet, title: 'Quiet', unreadCount: 0, lastMessage: null });
+    expect(second.metadata).to.deep.equal({ topic: 'tea' });
+    expect((await rest.get('/v1/chats')).body.items[0]).to.include({ role: 'owner', unreadCount: 0 });
+    expect((await rest.get('/v1/chats', { as: 'dave' })).body).to.deep.equal({ items: [], nextCursor: null });
+  });
+
+  it('page the chat list without losing or repeating a chat, those of one millisecond included', async () => {
+    const ids: string[] = [];
+    for (let i = 0; i < 7; i += 1) ids.push(await rest.group());
+    for (const chatId of ids.slice(0, 4)) setActivity(chatId, '2026-01-01T00:00:00.000Z');
+
+    const found = await rest.pages('/v1/chats?limit=3');
+    expect(found.map((items) => items.length)).to.deep.equal([3, 3, 1]);
+    expect(found.flat().map(({ chatId }) => chatId)).to.have.members(ids);
+  });
+
+  it('list only chats of a kind, and only archived or unarchived ones', async () => {
+    const group = await rest.group();
+    const direct = (await rest.post('/v1/chats', { kind: 'direct', memberIds: ['bob'] })).body.chatId;
+    const archived = await rest.group();
+    await rest.call('PUT', `/v1/chats/${archived}/archive`);
+
+    const listed = async (query: string) =>
+      (await rest.get(`/v1/chats?${query}`)).body.items.map(({ chatId }: { chatId: string }) => chatId);
+    expect(await listed('kind=direct')).to.deep.equal([direct]);
+    expect(await listed('archived=true')).to.deep.equal([archived]);
+    expect(await listed('archived=false&kind=group')).to.deep.equal([group]);
+    expect(await listed('')).to.have.members([group, direct, archived]);
+  });
+
+  it("give one chat with the caller's membership", async () => {
+    const chatId = await rest.group(['bob'], { title: 'Tea' });
+    await rest.say(chatId, 'hello');
+
+    const { status, body } = await rest.get(`/v1/chats/${chatId}`, { as: 'bob' });
+    expect(status).to.equal(200);
+    expect(body).to.include({
+      chatId,
+      tenantId: 'default',
+      title: 'Tea',
+      createdBy: 'alice',
+      role: 'member',
+      unreadCount: 1,
+    });
+    expect(body.membership).to.include({
+      userId: 'bob',
+      role: 'member',
+      joinedSequence: 1,
+      readSequence: 1,
+      mutedUntil: null,
+    });
+  });
+
+  it('list members with roles by user id, in pages', async () => {
+    const chatId = await rest.group(['bob', 'Zoe', 'carol', 'b+1@x.org']);
+    const found = await rest.pages(`/v1/chats/${chatId}/members?limit=2`, 'bob');
+    expect(found.map((items) => items.map(({ userId, role }) => `${userId}: ${role}`))).to.deep.equal([
+      ['Zoe: member', 'alice: owner'],
+      ['b+1@x.org: member', 'bob: member'],
+      ['carol: member'],
+    ]);
+  });
+
+  function setActivity(chatId: string, at: string): void {
+    const chat = rest.world.chats.get(chatId);
+    if (chat === undefined) throw new Error('no such chat');
+    chat.lastActivityAt = new Date(at);
+  }
+});
