@@ -29,11 +29,18 @@ describe('REST queries', () => {
       (query) => `MESSAGES?${query}`,
     ),
     ...['after=one', 'before=3'].map((query) => `EVENTS?${query}`),
+    ...['after=-1', 'after=1&before=3', 'limit=201', 'cursor=x'].map((query) => `MESSAGES/ID/thread?${query}`),
+    ...['limit=0', 'after=3', 'cursor=x'].flatMap((query) =>
+      ['revisions', 'readers'].map((list) => `MESSAGES/ID/${list}?${query}`),
+    ),
+    '/v1/me/unread?kind=group',
   ];
   for (const query of badQueries)
     it(`refuse ${query} as a bad request that names the parameter`, async () => {
       const chatId = await rest.group();
+      const { messageId } = await rest.say(chatId, 'hello');
       const path = query
+        .replace('ID', messageId)
         .replace('MESSAGES', `/v1/chats/${chatId}/messages`)
         .replace('EVENTS', `/v1/chats/${chatId}/events`);
       const { status, body } = await rest.get(path);
