@@ -31,6 +31,9 @@ import { rethrow } from './store-errors.js';
 type ChatViewRow = ChatRow & MemberRow;
 const CHAT_VIEW_COLUMNS = Prisma.sql`${CHAT_COLUMNS}, ${MEMBER_COLUMNS}`;
 
+/** A user's chats are few among all of them: each is looked up by key, whatever a planner makes of a smaller store. */
+const CHATS_OF_MEMBERS = Prisma.sql`members m CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = m.chat_id LIMIT 1) c`;
+
 /** Every method rejects with a `StoreError`. */
 export class PrismaChatQueries implements ChatQueries {
   constructor(private readonly database: PrismaClient) {}
@@ -44,7 +47,7 @@ export class PrismaChatQueries implements ChatQueries {
   ): Promise<ChatListItem[]> {
     const fromTime = from?.lastActivityAt.toISOString() ?? null;
     const rows = await this.query<ChatViewRow>(Prisma.sql`
-      SELECT ${CHAT_VIEW_COLUMNS} FROM members m JOIN chats c USING (chat_id)
+      SELECT ${CHAT_VIEW_COLUMNS} FROM ${CHATS_OF_MEMBERS}
       WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId}
         AND (${kind ?? null}::text IS NULL OR c.kind = ${kind ?? null}::text)
         AND (${archived ?? null}::bool IS NULL OR (c.archived_at IS NOT NULL) = ${archived ?? null}::bool)
@@ -90,7 +93,7 @@ export class PrismaChatQueries implements ChatQueries {
     return this.query<UnreadCount>(Prisma.sql`
       SELECT c.kind, c.archived_at IS NOT NULL AS archived, m.role,
         sum(c.last_ordinal - m.read_ordinal)::float8 AS "unreadCount", count(*)::int4 AS "chatCount"
-      FROM members m JOIN chats c USING (chat_id)
+      FROM ${CHATS_OF_MEMBERS}
       WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND c.last_ordinal > m.read_ordinal
       GROUP BY c.kind, c.archived_at IS NOT NULL, m.role`);
   }
