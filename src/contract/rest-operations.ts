@@ -1,124 +1,32 @@
 /**
  * Every REST operation as data: routes, validation of paths and queries, and the OpenAPI document come from this one table.
  *
- * Adding an operation: its entry here, its handler in `adapters/http/`.
+ * Adding an operation: its entry here or in the table of its subject, its handler in `adapters/http/`.
  */
 import { z } from 'zod';
 import { chatId, commandId, messageId, userId } from './identifiers.js';
 import { type ProblemCode, refusalCodes, requestProblems, type Violation } from './problems.js';
 import { receipt } from './receipts.js';
-import {
-  addMembersBody,
-  commandPending,
-  createChatBody,
-  cursorPage,
-  listChatsQuery,
-  listEventsQuery,
-  listMembersQuery,
-  listMessagesQuery,
-  putProfileBody,
-  restChat,
-  restChatListItem,
-  restEvent,
-  restMember,
-  restMessage,
-  restUser,
-  sendMessageBody,
-  sequencePage,
-} from './rest.js';
+import { restEvent, restUnread, restUser, sequencePage } from './rest.js';
+import { chatOperations } from './rest-chat-operations.js';
+import { messageOperations } from './rest-message-operations.js';
+import { creates, type RestOperation } from './rest-operation.js';
+import { listEventsQuery, putProfileBody } from './rest-requests.js';
+import { emoji } from './text.js';
 
 /** What a path's parameters look like: anything else names nothing and is 404. */
-export const pathParameters = { chatId, messageId, userId, commandId } as const;
+export const pathParameters = {
+  chatId,
+  messageId,
+  userId,
+  commandId,
+  emoji: emoji.meta({ description: 'One grapheme cluster, or the name of a custom emoji: `:name:`. Percent-encoded.' }),
+} as const;
 type PathParameter = keyof typeof pathParameters;
 
-interface Operation {
-  method: 'get' | 'post' | 'put' | 'delete';
-  /** With `{parameter}`s from `pathParameters`. */
-  path: string;
-  tag: string;
-  summary: string;
-  query?: z.ZodObject;
-  /** A command's body: described here, judged by the worker like any producer's. */
-  body?: z.ZodType;
-  /** Success answers by status. */
-  answers: Partial<Record<200 | 201 | 202, { description: string; schema: z.ZodType }>>;
-}
-
-const pending = { description: 'No receipt in time: it will be found at `Location`.', schema: commandPending };
-const changed = { description: 'Accepted. The receipt.', schema: receipt };
-const unchanged = { description: 'Accepted, and changed nothing or was a repeat. The receipt.', schema: receipt };
-const creates = { 201: changed, 200: unchanged, 202: pending };
-
 export const restOperations = {
-  listChats: {
-    method: 'get',
-    path: '/v1/chats',
-    tag: 'Chats',
-    summary: "The caller's chats, newest activity first",
-    query: listChatsQuery,
-    answers: { 200: { description: 'A page of chats.', schema: cursorPage(restChatListItem) } },
-  },
-  createChat: {
-    method: 'post',
-    path: '/v1/chats',
-    tag: 'Chats',
-    summary: 'Create a chat (`chat.create`)',
-    body: createChatBody,
-    answers: creates,
-  },
-  getChat: {
-    method: 'get',
-    path: '/v1/chats/{chatId}',
-    tag: 'Chats',
-    summary: "One chat with the caller's membership",
-    answers: { 200: { description: 'The chat.', schema: restChat } },
-  },
-  listMembers: {
-    method: 'get',
-    path: '/v1/chats/{chatId}/members',
-    tag: 'Members',
-    summary: 'Members with roles, by user id',
-    query: listMembersQuery,
-    answers: { 200: { description: 'A page of members.', schema: cursorPage(restMember) } },
-  },
-  addMembers: {
-    method: 'post',
-    path: '/v1/chats/{chatId}/members',
-    tag: 'Members',
-    summary: 'Add members (`member.add`)',
-    body: addMembersBody,
-    answers: creates,
-  },
-  removeMember: {
-    method: 'delete',
-    path: '/v1/chats/{chatId}/members/{userId}',
-    tag: 'Members',
-    summary: 'Remove a member, or leave (`member.remove`)',
-    answers: { 200: changed, 202: pending },
-  },
-  listMessages: {
-    method: 'get',
-    path: '/v1/chats/{chatId}/messages',
-    tag: 'Messages',
-    summary: 'History by sequence, either way; the latest messages where no place is given',
-    query: listMessagesQuery,
-    answers: { 200: { description: 'A page of messages.', schema: sequencePage(restMessage) } },
-  },
-  sendMessage: {
-    method: 'post',
-    path: '/v1/chats/{chatId}/messages',
-    tag: 'Messages',
-    summary: 'Send a message (`message.send`)',
-    body: sendMessageBody,
-    answers: creates,
-  },
-  getMessage: {
-    method: 'get',
-    path: '/v1/chats/{chatId}/messages/{messageId}',
-    tag: 'Messages',
-    summary: 'One message with its reactions',
-    answers: { 200: { description: 'The message.', schema: restMessage } },
-  },
+  ...chatOperations,
+  ...messageOperations,
   listEvents: {
     method: 'get',
     path: '/v1/chats/{chatId}/events',
@@ -149,7 +57,14 @@ export const restOperations = {
     body: putProfileBody,
     answers: creates,
   },
-} as const satisfies Record<string, Operation>;
+  getUnread: {
+    method: 'get',
+    path: '/v1/me/unread',
+    tag: 'Users',
+    summary: "What is unread in all of the caller's chats",
+    answers: { 200: { description: 'The counts.', schema: restUnread } },
+  },
+} as const satisfies Record<string, RestOperation>;
 
 export type RestOperationName = keyof typeof restOperations;
 export const restOperationNames = Object.keys(restOperations) as RestOperationName[];
@@ -164,7 +79,7 @@ type ParametersIn<P extends string> = P extends `${string}{${infer Name}}${infer
 export type RestPath<O extends RestOperationName> = Record<ParametersIn<OperationOf<O>['path']>, string>;
 
 /** An entry seen without its name. */
-export function operationOf(name: RestOperationName): Operation {
+export function operationOf(name: RestOperationName): RestOperation {
   return restOperations[name];
 }
 

@@ -1,33 +1,23 @@
 /**
- * What REST says and is asked: the representations of chats, members, messages and profiles, pages of them, and request bodies
- * and query parameters. Each operation's entry in `rest-operations.ts` puts them together.
+ * What REST says: the representations of chats, members, messages and profiles, and pages of them. What it is asked is in
+ * `rest-requests.ts`; each operation's entry in `rest-operations.ts` puts them together.
  */
 import { z } from 'zod';
-import {
-  chatCreateData,
-  chatKind,
-  commandTypes,
-  historyVisibility,
-  memberAddData,
-  messageSendData,
-  role,
-  userKind,
-  userUpsertData,
-} from './commands.js';
+import { chatKind, commandTypes, historyVisibility, role, userKind } from './commands.js';
 import { eventData, eventEnvelope } from './events.js';
 import { chatId, commandId, tenantId, userId } from './identifiers.js';
 import { metadata } from './text.js';
 
-export const PAGE_LIMIT_MAX = 200;
-export const PAGE_LIMIT_DEFAULT = 50;
-export const CURSOR_MAX_CHARACTERS = 1024;
-
 const rfc3339 = z.string().meta({ format: 'date-time', example: '2026-11-20T20:15:00.123Z' });
 const count = z.int().min(0);
 
-export const restReaction = z.object({ emoji: z.string(), count: z.int().min(1) });
+export const restReaction = z.object({
+  emoji: z.string(),
+  count: z.int().min(1).meta({ description: 'How many users have reacted with it.' }),
+  mine: z.boolean().meta({ description: 'Whether the caller is one of them.' }),
+});
 
-/** A message as in `message.created`'s data, without whom it went to, with what became of it since. */
+/** A message as in `message.created`'s data, without whom it went to, with what became of it since. `reactions`: most frequent first. */
 export const restMessage = eventData['message.created'].omit({ recipients: true, recipientCount: true }).extend({
   revision: z.int().min(1),
   editedAt: rfc3339.nullable(),
@@ -35,6 +25,38 @@ export const restMessage = eventData['message.created'].omit({ recipients: true,
   reactions: z.array(restReaction),
 });
 export type RestMessage = z.infer<typeof restMessage>;
+
+/** A text that a message once had. */
+export const restRevision = z.object({
+  revision: z.int().min(1),
+  body: z.string(),
+  mentions: z.array(userId),
+  metadata,
+  actorId: userId.meta({ description: 'Who wrote it.' }),
+  at: rfc3339.meta({ description: 'When it was written.' }),
+});
+export type RestRevision = z.infer<typeof restRevision>;
+
+/** A page of a thread, keyed by sequence as history is, with what there is to say of the whole. */
+export const restThread = sequencePage(restMessage).extend({
+  root: restMessage,
+  replyCount: count,
+  lastReply: z.union([restMessage, z.null()]),
+});
+export type RestThread = z.infer<typeof restThread>;
+
+/** One who has read a message. */
+export const restReader = z.object({
+  userId,
+  readSequence: count.meta({ description: 'The read mark: everything up to this sequence is read.' }),
+});
+
+/** What is unread in all of the caller's chats. */
+export const restUnread = z.object({
+  unreadCount: count,
+  chatCount: count.meta({ description: 'How many chats have something unread.' }),
+});
+export type RestUnread = z.infer<typeof restUnread>;
 
 const ofChat = {
   chatId,
@@ -121,64 +143,3 @@ export function cursorPage<T extends z.ZodType>(item: T) {
 export function sequencePage<T extends z.ZodType>(item: T) {
   return z.object({ items: z.array(item), hasMore: z.boolean() });
 }
-
-// Query parameters arrive as strings; `meta` says what they stand for.
-const limit = z
-  .string()
-  .regex(/^[0-9]{1,3}$/, `must be a whole number from 1 to ${PAGE_LIMIT_MAX}`)
-  .transform(Number)
-  .refine((value) => value >= 1 && value <= PAGE_LIMIT_MAX, `must be a whole number from 1 to ${PAGE_LIMIT_MAX}`)
-  .optional()
-  .transform((value) => value ?? PAGE_LIMIT_DEFAULT)
-  .meta({
-    type: 'integer',
-    minimum: 1,
-    maximum: PAGE_LIMIT_MAX,
-    default: PAGE_LIMIT_DEFAULT,
-    description: 'At most so many items.',
-  });
-const cursor = z.string().min(1).max(CURSOR_MAX_CHARACTERS).optional().meta({
-  description: 'The `nextCursor` of the page before. Opaque; good for the same caller and the same query only.',
-});
-/** Up to 15 digits, so that it is a whole number in JSON everywhere. */
-function sequence(description: string) {
-  return z
-    .string()
-    .regex(/^[0-9]{1,15}$/, 'must be a sequence number')
-    .transform(Number)
-    .optional()
-    .meta({ type: 'integer', minimum: 0, description });
-}
-
-export const listChatsQuery = z.strictObject({
-  cursor,
-  limit,
-  kind: chatKind.optional().meta({ description: 'Only chats of this kind.' }),
-  archived: z
-    .enum(['true', 'false'])
-    .transform((value) => value === 'true')
-    .optional()
-    .meta({ type: 'boolean', enum: undefined, description: 'Only archived chats, or only those that are not.' }),
-});
-export const listMembersQuery = z.strictObject({ cursor, limit });
-export const listMessagesQuery = z
-  .strictObject({
-    after: sequence('Messages after this sequence, the nearest first to be given.'),
-    before: sequence('Messages before this sequence, the nearest first to be given.'),
-    limit,
-  })
-  .refine(({ after, before }) => after === undefined || before === undefined, {
-    path: ['before'],
-    message: 'cannot be combined with after',
-  });
-export const listEventsQuery = z.strictObject({
-  after: sequence('Events after this sequence; from the first one where absent.'),
-  limit,
-});
-
-/** `chatId` may be left out: it is computed for a direct chat and drawn for the others. */
-export const createChatBody = chatCreateData.extend({ chatId: chatId.optional() });
-export const sendMessageBody = messageSendData;
-export const addMembersBody = memberAddData;
-/** What kind of user one is, is not for the user to say. */
-export const putProfileBody = userUpsertData.omit({ kind: true });

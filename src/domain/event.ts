@@ -1,5 +1,5 @@
 import type { ChatKind, HistoryVisibility, Metadata, Role } from './chat.js';
-import type { DeleteMode, Message } from './message.js';
+import { type DeleteMode, eraseMessage, type Message } from './message.js';
 import type { User } from './user.js';
 
 interface ChatState {
@@ -36,4 +36,13 @@ export function withoutErasedText(event: DomainEvent, erased: ReadonlyMap<string
   if (message === undefined) return event;
   const { revision, editedAt, editedBy } = event.message;
   return { type: event.type, message: { ...message, revision, editedAt, editedBy } };
+}
+
+/**
+ * The event as one is told it who may see the chat from that number on: a new text of a message that lies before is not told. The event
+ * itself is, or there would be a gap.
+ */
+export function asSeenFrom(event: DomainEvent, fromSequence: number): DomainEvent {
+  if (event.type !== 'message.edited' || event.message.sequence >= fromSequence) return event;
+  return { type: event.type, message: eraseMessage(event.message, event.message.createdAt) };
 }

@@ -130,6 +130,7 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
   const start = async () => {
     const app = createApi({
       queries: store.queries,
+      history: store.history,
       policy: new PolicyEnforcementPoint(new CaslDecisionPoint()),
       door: transport.door,
       log: store.log,

@@ -1,11 +1,13 @@
 /** The store as the roles see it, on Prisma. */
 import { fileURLToPath } from 'node:url';
+import { PrismaChatHistory } from '../adapters/prisma/prisma-chat-history.js';
 import { PrismaChatQueries } from '../adapters/prisma/prisma-chat-queries.js';
 import { PrismaCommandStore } from '../adapters/prisma/prisma-command-store.js';
 import { assertMigrated, openDatabase, pingDatabase } from '../adapters/prisma/prisma-database.js';
 import { PrismaEventLog } from '../adapters/prisma/prisma-event-log.js';
 import { PrismaPartitionRegistry } from '../adapters/prisma/prisma-partition-registry.js';
 import { type Placement, PrismaStoreIdentity } from '../adapters/prisma/prisma-store-identity.js';
+import type { ChatHistory } from '../application/ports/chat-history.js';
 import type { ChatQueries } from '../application/ports/chat-queries.js';
 import type { CommandStore } from '../application/ports/command-store.js';
 import type { EventLog } from '../application/ports/event-log.js';
@@ -23,6 +25,7 @@ export const migrationsFolder = fileURLToPath(new URL('../../../prisma/migration
 export interface Store {
   commands: CommandStore;
   queries: ChatQueries;
+  history: ChatHistory;
   registry: PartitionRegistry;
   log: EventLog;
   /** Read at the start, so that the roles need not ask a database that may be away again. */
@@ -42,6 +45,7 @@ export class StoreService implements Service, Store {
   readonly name = 'database';
   readonly commands: CommandStore;
   readonly queries: ChatQueries;
+  readonly history: ChatHistory;
   readonly registry: PartitionRegistry;
   readonly log: EventLog;
   private readonly database;
@@ -70,6 +74,7 @@ export class StoreService implements Service, Store {
     basics.health.add('database', () => this.state);
     this.commands = new PrismaCommandStore(this.database);
     this.queries = new PrismaChatQueries(this.database);
+    this.history = new PrismaChatHistory(this.database);
     this.registry = new PrismaPartitionRegistry(this.database);
     this.log = new PrismaEventLog(this.database);
     this.marks = new PrismaStoreIdentity(this.database);

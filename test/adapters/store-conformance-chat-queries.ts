@@ -1,10 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import type { ChatListFilter, ChatListItem, ChatListPosition } from '../../src/application/ports/chat-queries.js';
-import type { Chat } from '../../src/domain/chat.js';
-import type { Message } from '../../src/domain/message.js';
+import type {
+  Caller,
+  ChatListFilter,
+  ChatListItem,
+  ChatListPosition,
+  UnreadCount,
+} from '../../src/application/ports/chat-queries.js';
+import type { Chat, Member } from '../../src/domain/chat.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
 import {
+  AT,
   aChat,
   aChatWithMessages,
   aMember,
@@ -16,9 +22,7 @@ import {
   revised,
   trickyMetadata,
 } from './store-conformance-fixtures.js';
-
-/** As queries give it: with the command of its event. */
-const viewed = (message: Message | undefined) => message && { ...message, commandId: `command-${message.sequence}` };
+import { viewed } from './store-conformance-views.js';
 
 export function chatQueriesConformance(open: OpenStore): void {
   describe('as chat queries', () => {
@@ -104,6 +108,48 @@ export function chatQueriesConformance(open: OpenStore): void {
         expect(items.map(({ lastMessage }) => lastMessage)).to.deep.equal([viewed(messages[2]), null]);
       });
 
+      it('comes with no last message from before what the caller may see', async () => {
+        const [late, early] = ['late', 'early'].map((name) => ({
+          tenantId: 'default',
+          userId: `${name}-${randomUUID()}`,
+        }));
+        if (late === undefined || early === undefined) throw new Error('two callers');
+        const { chat, messages } = await owner.write((at) => {
+          const made = aChatWithMessages(at, 3, { historyVisibility: 'since-joined' });
+          const members = [
+            aMember(made.chat, late.userId, { joinedSequence: 5 }),
+            aMember(made.chat, early.userId, { joinedSequence: 4 }),
+          ];
+          return { ...made, chatsCreated: [made.chat], membersPut: members };
+        });
+        const lastOf = async (caller: Caller) => (await store.queries.listChats(caller, everything, null, 9))[0];
+        expect((await lastOf(late))?.chat.chatId).to.equal(chat.chatId);
+        expect((await lastOf(late))?.lastMessage).to.equal(null);
+        expect((await lastOf(early))?.lastMessage).to.deep.equal(viewed(messages[2]));
+        await owner.write(() => ({ chatsChanged: [{ ...chat, historyVisibility: 'full' }] }));
+        expect((await lastOf(late))?.lastMessage).to.deep.equal(viewed(messages[2]));
+      });
+
+      it('tells of each last message how the caller has reacted to it', async () => {
+        const [one, other] = ['one', 'other'].map((name) => ({
+          tenantId: 'default',
+          userId: `${name}-${randomUUID()}`,
+        }));
+        if (one === undefined || other === undefined) throw new Error('two callers');
+        const { messages } = await owner.write((at) => {
+          const made = aChatWithMessages(at, 2);
+          const messageId = made.messages[1]?.messageId ?? '';
+          const members = [one, other].map(({ userId }) => aMember(made.chat, userId));
+          const reactions = [{ messageId, emoji: '👍', userId: one.userId, present: true, at: AT }];
+          return { ...made, chatsCreated: [made.chat], membersPut: members, reactions };
+        });
+        for (const caller of [one, other]) {
+          const [item] = await store.queries.listChats(caller, everything, null, 9);
+          const mine = caller === one;
+          expect(item?.lastMessage).to.deep.equal(viewed(messages[1], [{ emoji: '👍', count: 1, mine }]));
+        }
+      });
+
       it('loses a chat that the caller has left', async () => {
         const dave = { tenantId: 'default', userId: `dave-${randomUUID()}` };
         const chat = aChat();
@@ -135,79 +181,48 @@ export function chatQueriesConformance(open: OpenStore): void {
       expect(await store.queries.listMembers(randomUUID(), null, 100)).to.deep.equal([]);
     });
 
-    describe("a chat's history", () => {
-      let chatId: string;
-      let messages: Message[];
-      const page = async (range: { after?: number; before?: number; limit: number }) => {
-        const { items, hasMore } = await store.queries.listMessages(chatId, range);
-        return { sequences: items.map(({ sequence }) => sequence), hasMore };
-      };
+    describe('what is unread', () => {
+      const erin = { tenantId: 'default', userId: `erin-${randomUUID()}` };
+      const sorted = (counts: UnreadCount[]) => counts.toSorted((a, b) => a.unreadCount - b.unreadCount);
+
       before(async () => {
-        const made = await owner.write((at) => {
-          const chat = aChatWithMessages(at, 5);
-          return { ...chat, chatsCreated: [chat.chat] };
-        });
-        ({ messages } = made);
-        ({ chatId } = made.chat);
+        const inChat = (
+          lastOrdinal: number,
+          readOrdinal: number,
+          over: Partial<Chat>,
+          member: Partial<Member> = {},
+        ) => {
+          const chat = aChat({ lastOrdinal, lastSequence: lastOrdinal + 1, ...over });
+          return { chat, member: aMember(chat, erin.userId, { readOrdinal, ...member }) };
+        };
+        const rows = [
+          inChat(7, 4, {}),
+          inChat(9, 1, {}),
+          inChat(5, 5, {}),
+          inChat(0, 0, { kind: 'direct', title: null }),
+          inChat(20, 0, { kind: 'channel' }, { role: 'reader' }),
+          inChat(30, 0, { archivedAt: AT }),
+          inChat(100, 0, { tenantId: 'other' }),
+        ];
+        const ofOthers = aChat({ lastOrdinal: 1_000 });
+        await owner.write(() => ({
+          chatsCreated: [...rows.map(({ chat }) => chat), ofOthers],
+          membersPut: [...rows.map(({ member }) => member), aMember(ofOthers, 'bob')],
+        }));
       });
 
-      it('gives each message with the command that created it', async () => {
-        const { items } = await store.queries.listMessages(chatId, { limit: 5 });
-        expect(items).to.deep.equal(messages.map(viewed));
+      it("is counted over the caller's chats that have something unread, by what a decision asks of them", async () => {
+        expect(sorted(await store.queries.countUnread(erin))).to.deep.equal([
+          { kind: 'group', archived: false, role: 'member', unreadCount: 11, chatCount: 2 },
+          { kind: 'channel', archived: false, role: 'reader', unreadCount: 20, chatCount: 1 },
+          { kind: 'group', archived: true, role: 'member', unreadCount: 30, chatCount: 1 },
+        ]);
       });
 
-      it('is read forward from a sequence', async () => {
-        expect(await page({ after: 0, limit: 2 })).to.deep.equal({ sequences: [2, 3], hasMore: true });
-        expect(await page({ after: 3, limit: 2 })).to.deep.equal({ sequences: [4, 5], hasMore: true });
-        expect(await page({ after: 4, limit: 2 })).to.deep.equal({ sequences: [5, 6], hasMore: false });
-        expect(await page({ after: 6, limit: 2 })).to.deep.equal({ sequences: [], hasMore: false });
+      it('is nothing for one who is in no chat of the tenant', async () => {
+        expect(await store.queries.countUnread({ ...erin, tenantId: 'nowhere' })).to.deep.equal([]);
+        expect(await store.queries.countUnread({ ...erin, userId: 'nobody' })).to.deep.equal([]);
       });
-
-      it('is read backward from a sequence, in ascending order all the same', async () => {
-        expect(await page({ before: 7, limit: 2 })).to.deep.equal({ sequences: [5, 6], hasMore: true });
-        expect(await page({ before: 5, limit: 2 })).to.deep.equal({ sequences: [3, 4], hasMore: true });
-        expect(await page({ before: 3, limit: 2 })).to.deep.equal({ sequences: [2], hasMore: false });
-        expect(await page({ before: 2, limit: 2 })).to.deep.equal({ sequences: [], hasMore: false });
-      });
-
-      it('begins with the latest messages where no sequence is named', async () => {
-        expect(await page({ limit: 3 })).to.deep.equal({ sequences: [4, 5, 6], hasMore: true });
-        expect(await page({ limit: 5 })).to.deep.equal({ sequences: [2, 3, 4, 5, 6], hasMore: false });
-      });
-
-      it('is bounded on both sides where both are named', async () => {
-        expect(await page({ after: 2, before: 6, limit: 2 })).to.deep.equal({ sequences: [3, 4], hasMore: true });
-        expect(await page({ after: 2, before: 6, limit: 3 })).to.deep.equal({ sequences: [3, 4, 5], hasMore: false });
-      });
-
-      it('is empty for a chat that does not exist', async () => {
-        const nothing = { items: [], hasMore: false };
-        expect(await store.queries.listMessages(randomUUID(), { limit: 5 })).to.deep.equal(nothing);
-        expect(await store.queries.listEvents(randomUUID(), 0, 5)).to.deep.equal(nothing);
-      });
-    });
-
-    it("reads a chat's events by sequence, beyond one, at most so many", async () => {
-      const { chat, events } = await owner.write((at) => {
-        const made = aChatWithMessages(at, 3);
-        return { ...made, chatsCreated: [made.chat] };
-      });
-      const { listEvents } = store.queries;
-      const read = listEvents.bind(store.queries, chat.chatId);
-      expect(await read(0, 2)).to.deep.equal({ items: events.slice(0, 2), hasMore: true });
-      expect(await read(2, 2)).to.deep.equal({ items: events.slice(2), hasMore: false });
-      expect(await read(4, 2)).to.deep.equal({ items: [], hasMore: false });
-    });
-
-    it('finds a message in its own chat only', async () => {
-      const { chat, messages } = await owner.write((at) => {
-        const made = aChatWithMessages(at, 1);
-        return { ...made, chatsCreated: [made.chat] };
-      });
-      const messageId = messages[0]?.messageId ?? '';
-      expect(await store.queries.findMessage(chat.chatId, messageId)).to.deep.equal(viewed(messages[0]));
-      expect(await store.queries.findMessage(randomUUID(), messageId)).to.equal(null);
-      expect(await store.queries.findMessage(chat.chatId, randomUUID())).to.equal(null);
     });
 
     it("finds an actor's own receipt as it was given", async () => {

@@ -15,6 +15,7 @@ import {
   Owner,
   trickyMetadata,
 } from './store-conformance-fixtures.js';
+import { past } from './store-conformance-views.js';
 
 const FAMILY = '👩‍👩‍👧';
 
@@ -102,7 +103,7 @@ export function messageRowsConformance(open: OpenStore): void {
       expect(await store.rows.reactionCounts(messageId)).to.deep.equal([]);
       expect(await store.rows.replies(messageId)).to.equal(0);
       expect(await store.rows.stubs(chat.chatId)).to.deep.equal([stubOf(second)]);
-      expect(await store.queries.findMessage(chat.chatId, messageId)).to.equal(null);
+      expect(await store.history.findMessage(past(chat.chatId), messageId)).to.equal(null);
       expect(await inFull(first.messageId, third.messageId)).to.have.length(2);
     });
 
@@ -131,7 +132,7 @@ export function messageRowsConformance(open: OpenStore): void {
       expect(await store.rows.reactionCounts(fourth.messageId)).to.deep.equal([['👍', 1]]);
       expect(await store.rows.replies(first.messageId)).to.equal(1);
       expect(await store.rows.replies(third.messageId)).to.equal(0);
-      const { items } = await store.queries.listMessages(chat.chatId, { limit: 10 });
+      const { items } = await store.history.listMessages(past(chat.chatId), { limit: 10 });
       expect(items.map(({ sequence, body }) => [sequence, body])).to.deep.equal([
         ...[
           [2, 'edited'],

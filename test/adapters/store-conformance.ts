@@ -1,14 +1,17 @@
 /**
  * What every store must do, whatever it keeps its rows in: one suite, run by each adapter's own test file.
  */
+import type { ChatHistory } from '../../src/application/ports/chat-history.js';
 import type { ChatQueries } from '../../src/application/ports/chat-queries.js';
 import type { CommandStore } from '../../src/application/ports/command-store.js';
 import type { EventLog } from '../../src/application/ports/event-log.js';
 import type { PartitionRegistry } from '../../src/application/ports/partition-registry.js';
 import type { MessageRevision, MessageStub } from '../../src/domain/message.js';
+import { chatHistoryConformance } from './store-conformance-chat-history.js';
 import { chatQueriesConformance } from './store-conformance-chat-queries.js';
 import { commandStoreConformance } from './store-conformance-command-store.js';
 import { eventLogConformance } from './store-conformance-event-log.js';
+import { messageQueriesConformance } from './store-conformance-message-queries.js';
 import { messageRowsConformance } from './store-conformance-message-rows.js';
 import { messageTextsConformance } from './store-conformance-message-texts.js';
 import { partitionRegistryConformance } from './store-conformance-partition-registry.js';
@@ -29,12 +32,13 @@ export interface StoredRows {
   } | null>;
 }
 
-/** The four ports over one empty store, for which nothing has been settled yet. */
+/** The ports over one empty store, for which nothing has been settled yet. */
 export interface StoreHarness {
   commands: CommandStore;
   registry: PartitionRegistry;
   log: EventLog;
   queries: ChatQueries;
+  history: ChatHistory;
   rows: StoredRows;
   close(): Promise<void>;
 }
@@ -49,4 +53,6 @@ export function storeConformance(open: OpenStore): void {
   partitionRegistryConformance(open);
   eventLogConformance(open);
   chatQueriesConformance(open);
+  chatHistoryConformance(open);
+  messageQueriesConformance(open);
 }

@@ -2,7 +2,9 @@ import compression from 'compression';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { PolicyEnforcementPoint } from '../../application/policy/enforcement.js';
+import { ChatViewing } from '../../application/policy/view-chat.js';
 import type { ActorProof } from '../../application/ports/actor-proof.js';
+import type { ChatHistory } from '../../application/ports/chat-history.js';
 import type { ChatQueries } from '../../application/ports/chat-queries.js';
 import type { EventLog } from '../../application/ports/event-log.js';
 import type { CommandDoor } from '../../application/ports/transport.js';
@@ -13,20 +15,25 @@ import { accessLog } from './access-log.js';
 import { notFound, problemAnswer, writeAnswer } from './answer.js';
 import type { ApiSettings } from './api-settings.js';
 import type { Handler, Handlers } from './call.js';
-import { commandHandlers } from './command-handlers.js';
+import { chatCommandHandlers } from './chat-command-handlers.js';
+import { chatQueryHandlers } from './chat-query-handlers.js';
 import { CommandRequests } from './command-requests.js';
 import { cors } from './cors.js';
 import { Cursors } from './cursor.js';
 import { serveDocuments } from './documents.js';
 import { endpoint } from './endpoint.js';
+import { eventQueryHandlers } from './event-query-handlers.js';
 import { failureAnswer } from './failures.js';
+import { messageCommandHandlers } from './message-command-handlers.js';
+import { messageQueryHandlers } from './message-query-handlers.js';
 import { methodNotAllowed } from './method-not-allowed.js';
-import { queryHandlers } from './query-handlers.js';
 import { CallerRateLimit } from './rate-limit.js';
 import { traceOf } from './request-trace.js';
+import { userHandlers } from './user-handlers.js';
 
 export interface ApiDependencies {
   queries: ChatQueries;
+  history: ChatHistory;
   /** Asked before anything of a chat is shown. */
   policy: PolicyEnforcementPoint;
   door: CommandDoor;
@@ -43,17 +50,19 @@ export interface ApiDependencies {
 
 /** The REST side as an Express application; `RestServer` makes it listen. */
 export function createApi(dependencies: ApiDependencies): Express {
-  const { queries, policy, door, log, verifier, cursorSecret, storeId, health, logger, settings } = dependencies;
+  const { queries, history, policy, door, log, verifier, cursorSecret, storeId, health, logger, settings } =
+    dependencies;
   const { receiptWaitMs, recipientsMax, answerTimeLimitMs } = settings;
+  const viewing = new ChatViewing(queries, policy);
+  const cursors = new Cursors(cursorSecret);
+  const commands = new CommandRequests(door, queries, receiptWaitMs);
   const handlers: Handlers = {
-    ...queryHandlers({
-      queries,
-      policy,
-      log,
-      cursors: new Cursors(cursorSecret),
-      rendering: { storeId, recipientsMax },
-    }),
-    ...commandHandlers(new CommandRequests(door, queries, receiptWaitMs), queries),
+    ...chatQueryHandlers(queries, viewing, cursors),
+    ...messageQueryHandlers(history, viewing, cursors),
+    ...eventQueryHandlers(history, viewing, log, { storeId, recipientsMax }),
+    ...userHandlers(queries, viewing, commands),
+    ...chatCommandHandlers(commands),
+    ...messageCommandHandlers(commands),
   };
   const endpointDependencies = {
     proof: verifier,

@@ -5,7 +5,9 @@ import { BODY_MAX_BYTES, type CommandType } from '../../contract/commands.js';
 import { COMMAND_ID_PATTERN, UUID_PATTERN } from '../../contract/identifiers.js';
 import type { Receipt } from '../../contract/receipts.js';
 import type { CommandPending } from '../../contract/rest.js';
+import type { RestOperationName } from '../../contract/rest-operations.js';
 import { type Answer, problemAnswer } from './answer.js';
+import type { Call } from './call.js';
 import type { RequestTrace } from './request-trace.js';
 
 /** Where a request's command comes from. */
@@ -28,8 +30,29 @@ export interface CommandRequest {
 /** What an accepted command is answered. */
 export type OnAccepted = (receipt: Receipt) => { status: 200 | 201; location?: string };
 
+/** 201 where something came to be: accepted for the first time, and with a number, that is with an effect. Where it is, if not at the request's own path. */
+export function created(location?: (receipt: Receipt) => string): OnAccepted {
+  return (receipt) => {
+    if (receipt.replayed || receipt.sequence === null) return { status: 200 };
+    return { status: 201, ...(location === undefined ? {} : { location: location(receipt) }) };
+  };
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A command's data: the body, and what the path says; the body must not say that, too. What is no object is left to the worker's judgement. */
+export function dataWith(body: unknown, said: Record<string, string>): { data: unknown } | { refused: Answer } {
+  if (!isObject(body)) return { data: body };
+  const repeated = Object.keys(said).filter((name) => Object.hasOwn(body, name));
+  if (repeated.length === 0) return { data: { ...body, ...said } };
+  const violations = repeated.map((name) => ({ path: `data.${name}`, message: 'is said by the path' }));
+  return { refused: problemAnswer('invalid', { violations }) };
+}
+
 /** The command id: the `Idempotency-Key`, or one drawn where there is none. */
-export function commandIdOf(
+function commandIdOf(
   idempotencyKey: string | undefined,
 ): { commandId: string; isOwnId: boolean } | { refused: Answer } {
   if (idempotencyKey === undefined) return { commandId: v7(), isOwnId: false };
@@ -50,7 +73,24 @@ export class CommandRequests {
   ) {}
 
   /** Rejects with `DoorClosed` or what the store rejects with; the command may then be sent again under the same id. */
-  async send(origin: CommandOrigin, { type, chatId, data }: CommandRequest, onAccepted: OnAccepted): Promise<Answer> {
+  async send(
+    call: Call<RestOperationName>,
+    build: (origin: CommandOrigin) => CommandRequest,
+    onAccepted: OnAccepted = () => ({ status: 200 }),
+  ): Promise<Answer> {
+    const id = commandIdOf(call.idempotencyKey);
+    if ('refused' in id) return id.refused;
+    call.onCommand(id.commandId);
+    const { caller, authorization, trace } = call;
+    const origin = { caller, authorization, trace, ...id };
+    return this.publish(origin, build(origin), onAccepted);
+  }
+
+  private async publish(
+    origin: CommandOrigin,
+    { type, chatId, data }: CommandRequest,
+    onAccepted: OnAccepted,
+  ): Promise<Answer> {
     const { caller, authorization, trace, commandId } = origin;
     const { tenantId, userId: actorId } = caller;
     const about = chatId === null ? {} : { chatId };

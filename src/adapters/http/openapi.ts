@@ -8,10 +8,7 @@ import { attachment } from '../../contract/commands.js';
 import { problem, reason, violation } from '../../contract/problems.js';
 import { receipt } from '../../contract/receipts.js';
 import {
-  addMembersBody,
   commandPending,
-  createChatBody,
-  putProfileBody,
   restChat,
   restChatListItem,
   restEvent,
@@ -19,8 +16,11 @@ import {
   restMembership,
   restMessage,
   restReaction,
+  restReader,
+  restRevision,
+  restThread,
+  restUnread,
   restUser,
-  sendMessageBody,
 } from '../../contract/rest.js';
 import {
   commandHeaders,
@@ -31,6 +31,16 @@ import {
   type RestOperationName,
   restOperationNames,
 } from '../../contract/rest-operations.js';
+import {
+  addMembersBody,
+  createChatBody,
+  editMessageBody,
+  putProfileBody,
+  readChatBody,
+  sendMessageBody,
+  updateChatBody,
+  updateMemberBody,
+} from '../../contract/rest-requests.js';
 import { PROBLEM_CONTENT_TYPE } from './answer.js';
 
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
@@ -45,15 +55,23 @@ const components = {
   Attachment: attachment,
   Reaction: restReaction,
   Message: restMessage,
+  Revision: restRevision,
+  Thread: restThread,
+  Reader: restReader,
   Member: restMember,
   Membership: restMembership,
   Chat: restChat,
   ChatListItem: restChatListItem,
   ChatEvent: restEvent,
   Profile: restUser,
+  Unread: restUnread,
   CreateChat: createChatBody,
+  UpdateChat: updateChatBody,
+  ReadChat: readChatBody,
   AddMembers: addMembersBody,
+  UpdateMember: updateMemberBody,
   SendMessage: sendMessageBody,
+  EditMessage: editMessageBody,
   PutProfile: putProfileBody,
 };
 

@@ -1,13 +1,23 @@
 /** From the domain to what REST says: the shapes of `contract/rest.ts`. */
-import type { ChatListItem, ChatView, MessageView } from '../../application/ports/chat-queries.js';
+import type { MessageView, ReactionCount, ThreadView } from '../../application/ports/chat-history.js';
+import type { ChatListItem, ChatView } from '../../application/ports/chat-queries.js';
 import { messageContent } from '../../application/render-event.js';
-import type { RestChat, RestChatListItem, RestMember, RestMessage, RestUser } from '../../contract/rest.js';
+import type {
+  RestChat,
+  RestChatListItem,
+  RestMember,
+  RestMessage,
+  RestRevision,
+  RestThread,
+  RestUser,
+} from '../../contract/rest.js';
 import type { JsonObject } from '../../contract/text.js';
 import type { Member } from '../../domain/chat.js';
+import type { MessageRevision } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
 
 export function representMessage(message: MessageView): RestMessage {
-  const { tenantId, chatId, senderId, commandId, sequence, revision, editedAt, deletedAt } = message;
+  const { tenantId, chatId, senderId, commandId, sequence, revision, editedAt, deletedAt, reactions } = message;
   const content = messageContent(message);
   return {
     ...{ tenantId, chatId, actorId: senderId, commandId, sequence },
@@ -17,7 +27,27 @@ export function representMessage(message: MessageView): RestMessage {
     revision,
     editedAt: editedAt?.toISOString() ?? null,
     deletedAt: deletedAt?.toISOString() ?? null,
-    reactions: [],
+    reactions: representReactions(reactions),
+  };
+}
+
+/** The most frequent one first; equally frequent ones in the order of their code units. */
+function representReactions(reactions: readonly ReactionCount[]): RestMessage['reactions'] {
+  return reactions.toSorted((a, b) => b.count - a.count || (a.emoji < b.emoji ? -1 : 1));
+}
+
+export function representRevision(earlier: MessageRevision): RestRevision {
+  const { revision, body, mentions, metadata, actorId, at } = earlier;
+  return { revision, body, mentions, metadata: metadata as JsonObject, actorId, at: at.toISOString() };
+}
+
+export function representThread({ root, replyCount, lastReply, replies }: ThreadView): RestThread {
+  return {
+    root: representMessage(root),
+    replyCount,
+    lastReply: lastReply === null ? null : representMessage(lastReply),
+    items: replies.items.map(representMessage),
+    hasMore: replies.hasMore,
   };
 }
 

@@ -5,19 +5,15 @@ import type {
   ChatListPosition,
   ChatQueries,
   ChatView,
-  MessageView,
-  SequencePage,
-  SequenceRange,
+  UnreadCount,
 } from '../../application/ports/chat-queries.js';
 import { type ReceiptKey, receiptKey, type UserKey, userKey } from '../../application/ports/command-store.js';
-import type { LoggedEvent } from '../../application/ports/event-log.js';
 import type { Receipt } from '../../contract/receipts.js';
 import type { Member } from '../../domain/chat.js';
-import type { Message } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
 import { copy } from './copy.js';
-import { withPresentText } from './memory-event-log.js';
-import { byCodeUnit, type MemoryWorld } from './memory-world.js';
+import { lastVisibleMessage } from './memory-message-views.js';
+import { byCodeUnit, entry, type MemoryWorld } from './memory-world.js';
 
 export class MemoryChatQueries implements ChatQueries {
   constructor(private readonly world: MemoryWorld) {}
@@ -28,17 +24,13 @@ export class MemoryChatQueries implements ChatQueries {
     from: ChatListPosition | null,
     limit: number,
   ): Promise<ChatListItem[]> {
-    const views = [...(this.world.chatsOfUser.get(userKey(caller)) ?? [])].flatMap((chatId) => {
-      const view = this.view(caller, chatId);
-      return view === null ? [] : [view];
-    });
-    return views
+    return this.views(caller)
       .filter(({ chat }) => kind === undefined || chat.kind === kind)
       .filter(({ chat }) => archived === undefined || (chat.archivedAt !== null) === archived)
       .filter(({ chat }) => from === null || newestFirst(from, chat) < 0)
       .sort((a, b) => newestFirst(a.chat, b.chat))
       .slice(0, limit)
-      .map((view) => copy({ ...view, lastMessage: this.lastMessage(view.chat.chatId) }));
+      .map((view) => copy({ ...view, lastMessage: lastVisibleMessage(this.world, view) }));
   }
 
   async findChat(caller: Caller, chatId: string): Promise<ChatView | null> {
@@ -55,26 +47,22 @@ export class MemoryChatQueries implements ChatQueries {
     );
   }
 
-  async listMessages(chatId: string, { after, before, limit }: SequenceRange): Promise<SequencePage<MessageView>> {
-    const messages = (this.world.messagesOfChat.get(chatId) ?? []).filter(
-      ({ sequence }) => sequence > (after ?? 0) && sequence < (before ?? Number.MAX_SAFE_INTEGER),
-    );
-    const items = after === undefined ? messages.slice(Math.max(0, messages.length - limit)) : messages.slice(0, limit);
-    return copy({
-      items: items.map((message) => this.withCommandId(message)),
-      hasMore: messages.length > items.length,
-    });
-  }
-
-  async findMessage(chatId: string, messageId: string): Promise<MessageView | null> {
-    const message = this.world.messages.get(messageId);
-    return message?.chatId === chatId ? copy(this.withCommandId(message)) : null;
-  }
-
-  async listEvents(chatId: string, after: number, limit: number): Promise<SequencePage<LoggedEvent>> {
-    const events = (this.world.eventsOfChat.get(chatId) ?? []).filter(({ sequence }) => (sequence ?? 0) > after);
-    const items = events.slice(0, limit).map((event) => withPresentText(this.world, event));
-    return { items, hasMore: events.length > limit };
+  async countUnread(caller: Caller): Promise<UnreadCount[]> {
+    const counts = new Map<string, UnreadCount>();
+    for (const { chat, membership } of this.views(caller)) {
+      const unread = chat.lastOrdinal - membership.readOrdinal;
+      if (unread <= 0) continue;
+      const { kind } = chat;
+      const { role } = membership;
+      const archived = chat.archivedAt !== null;
+      const count = entry(counts, `${kind} ${archived} ${role}`, () => ({
+        ...{ kind, archived, role },
+        ...{ unreadCount: 0, chatCount: 0 },
+      }));
+      count.unreadCount += unread;
+      count.chatCount += 1;
+    }
+    return [...counts.values()];
   }
 
   async findReceipt(key: ReceiptKey): Promise<Receipt | null> {
@@ -85,15 +73,11 @@ export class MemoryChatQueries implements ChatQueries {
     return copy(this.world.users.get(userKey(key)) ?? null);
   }
 
-  private lastMessage(chatId: string): MessageView | null {
-    const message = this.world.messagesOfChat.get(chatId)?.at(-1);
-    return message === undefined ? null : this.withCommandId(message);
-  }
-
-  private withCommandId(message: Message): MessageView {
-    const event = this.world.eventsOfChat.get(message.chatId)?.find(({ sequence }) => sequence === message.sequence);
-    if (event === undefined) throw new Error(`message ${message.messageId} has no event`);
-    return { ...message, commandId: event.commandId };
+  private views(caller: Caller): ChatView[] {
+    return [...(this.world.chatsOfUser.get(userKey(caller)) ?? [])].flatMap((chatId) => {
+      const view = this.view(caller, chatId);
+      return view === null ? [] : [view];
+    });
   }
 
   private view({ tenantId, userId }: Caller, chatId: string): ChatView | null {

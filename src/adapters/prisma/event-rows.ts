@@ -52,12 +52,20 @@ export const EVENT_COLUMNS = Prisma.sql`e.partition, e.position::float8 AS posit
   (extract(epoch FROM e.at) * 1000)::float8 AS at, e.payload::text AS payload, e.traceparent, e.tracestate,
   ${MESSAGE_CONTENT_COLUMNS}, d.message_id::text AS "removedMessageId",
   v.body AS "earlierBody", v.mentions::text AS "earlierMentions", v.metadata::text AS "earlierMetadata"`;
+/** Looked up by key for each event: joined, a large chat's messages would all be read for a few of its events. */
 export const EVENTS_WITH_MESSAGES = Prisma.sql`chat_events e
-  LEFT JOIN messages g ON g.chat_id = e.chat_id AND g.sequence = CASE e.type
-    WHEN 'message.created' THEN e.sequence WHEN 'message.edited' THEN (e.payload->>'messageSequence')::int8 END
-  LEFT JOIN message_revisions v ON v.message_id = g.message_id AND v.revision < g.revision AND v.revision = CASE e.type
-    WHEN 'message.created' THEN 1 WHEN 'message.edited' THEN (e.payload->>'revision')::int4 END
-  LEFT JOIN removed_messages d ON g.chat_id IS NULL AND d.chat_id = e.chat_id AND e.type = 'message.created' AND d.sequence = e.sequence`;
+  LEFT JOIN LATERAL (
+    SELECT * FROM messages WHERE chat_id = e.chat_id AND sequence = CASE e.type
+      WHEN 'message.created' THEN e.sequence WHEN 'message.edited' THEN (e.payload->>'messageSequence')::int8 END
+    LIMIT 1) g ON TRUE
+  LEFT JOIN LATERAL (
+    SELECT * FROM message_revisions WHERE message_id = g.message_id AND revision < g.revision AND revision = CASE e.type
+      WHEN 'message.created' THEN 1 WHEN 'message.edited' THEN (e.payload->>'revision')::int4 END
+    LIMIT 1) v ON TRUE
+  LEFT JOIN LATERAL (
+    SELECT * FROM removed_messages WHERE g.chat_id IS NULL AND e.type = 'message.created'
+      AND chat_id = e.chat_id AND sequence = e.sequence
+    LIMIT 1) d ON TRUE`;
 
 export function toPayload(event: DomainEvent): string | null {
   if (event.type === 'message.created') return null;

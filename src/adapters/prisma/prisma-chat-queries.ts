@@ -1,3 +1,4 @@
+import { type MessageView, visiblePast } from '../../application/ports/chat-history.js';
 import type {
   Caller,
   ChatListFilter,
@@ -5,28 +6,22 @@ import type {
   ChatListPosition,
   ChatQueries,
   ChatView,
-  MessageView,
-  SequencePage,
-  SequenceRange,
+  UnreadCount,
 } from '../../application/ports/chat-queries.js';
 import type { ReceiptKey, UserKey } from '../../application/ports/command-store.js';
-import type { LoggedEvent } from '../../application/ports/event-log.js';
 import type { Receipt } from '../../contract/receipts.js';
 import type { Member } from '../../domain/chat.js';
 import type { User } from '../../domain/user.js';
 import { column } from './columns.js';
-import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
+import { type MessageViewRow, messageViewColumns, toMessageView } from './message-view-rows.js';
 import {
   CHAT_COLUMNS,
   type ChatRow,
   MEMBER_COLUMNS,
-  MESSAGE_COLUMNS,
   type MemberRow,
-  type MessageRow,
   toChat,
   toMember,
-  toMessage,
   toUser,
   USER_COLUMNS,
   type UserRow,
@@ -36,16 +31,14 @@ import { rethrow } from './store-errors.js';
 type ChatViewRow = ChatRow & MemberRow;
 const CHAT_VIEW_COLUMNS = Prisma.sql`${CHAT_COLUMNS}, ${MEMBER_COLUMNS}`;
 
-type MessageViewRow = MessageRow & { commandId: string };
-/** Of `messages g` and `EVENT_OF_MESSAGE`. */
-const MESSAGE_VIEW_COLUMNS = Prisma.sql`${MESSAGE_COLUMNS}, e.command_id AS "commandId"`;
-/** A message and its event are written in one transaction: the one is never there without the other. */
-const EVENT_OF_MESSAGE = Prisma.sql`JOIN chat_events e ON e.chat_id = g.chat_id AND e.sequence = g.sequence`;
+/** A user's chats are few among all of them: each is looked up by key, whatever a planner makes of a smaller store. */
+const CHATS_OF_MEMBERS = Prisma.sql`members m CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = m.chat_id LIMIT 1) c`;
 
 /** Every method rejects with a `StoreError`. */
 export class PrismaChatQueries implements ChatQueries {
   constructor(private readonly database: PrismaClient) {}
 
+  /** Sorts the caller's own chats, all of them, for the first few: as many as one user is in, whatever else the store holds. */
   async listChats(
     { tenantId, userId }: Caller,
     { kind, archived }: ChatListFilter,
@@ -54,26 +47,30 @@ export class PrismaChatQueries implements ChatQueries {
   ): Promise<ChatListItem[]> {
     const fromTime = from?.lastActivityAt.toISOString() ?? null;
     const rows = await this.query<ChatViewRow>(Prisma.sql`
-      SELECT ${CHAT_VIEW_COLUMNS} FROM members m JOIN chats c USING (chat_id)
+      SELECT ${CHAT_VIEW_COLUMNS} FROM ${CHATS_OF_MEMBERS}
       WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId}
         AND (${kind ?? null}::text IS NULL OR c.kind = ${kind ?? null}::text)
         AND (${archived ?? null}::bool IS NULL OR (c.archived_at IS NOT NULL) = ${archived ?? null}::bool)
         AND (${fromTime}::timestamptz IS NULL OR c.last_activity_at < ${fromTime}::timestamptz
           OR (c.last_activity_at = ${fromTime}::timestamptz AND c.chat_id > ${from?.chatId ?? null}::uuid))
       ORDER BY c.last_activity_at DESC, c.chat_id LIMIT ${limit}::int8`);
-    const lastMessages = await this.lastMessages(rows);
-    return rows.map((row) => ({ ...toChatView(row), lastMessage: lastMessages.get(row.chatId) ?? null }));
+    const views = rows.map(toChatView);
+    const lastMessages = await this.lastMessages(userId, views);
+    return views.map((view) => ({ ...view, lastMessage: lastMessages.get(view.chat.chatId) ?? null }));
   }
 
-  /** The last message of each chat, as of the sequence its row was read with. */
-  private async lastMessages(chats: ChatRow[]): Promise<Map<string, MessageView>> {
-    if (chats.length === 0) return new Map();
+  /** The last message of each chat that the user may see, as of the sequence the chat was read with. */
+  private async lastMessages(userId: string, views: ChatView[]): Promise<Map<string, MessageView>> {
+    if (views.length === 0) return new Map();
     const rows = await this.query<MessageViewRow>(Prisma.sql`
-      SELECT ${MESSAGE_VIEW_COLUMNS}
-      FROM unnest(${column(chats, (chat) => chat.chatId)}::uuid[], ${column(chats, (chat) => chat.lastSequence)}::int8[])
-        AS k(chat_id, last_sequence)
+      SELECT ${messageViewColumns(userId)}
+      FROM unnest(${column(views, ({ chat }) => chat.chatId)}::uuid[],
+          ${column(views, (view) => visiblePast(view).fromSequence)}::int8[],
+          ${column(views, ({ chat }) => chat.lastSequence)}::int8[])
+        AS k(chat_id, from_sequence, last_sequence)
       CROSS JOIN LATERAL (
-        SELECT * FROM messages WHERE chat_id = k.chat_id AND sequence <= k.last_sequence ORDER BY sequence DESC LIMIT 1) g ${EVENT_OF_MESSAGE}`);
+        SELECT * FROM messages WHERE chat_id = k.chat_id AND sequence BETWEEN k.from_sequence AND k.last_sequence
+        ORDER BY sequence DESC LIMIT 1) g`);
     return new Map(rows.map((row) => [row.chatId, toMessageView(row)]));
   }
 
@@ -92,30 +89,13 @@ export class PrismaChatQueries implements ChatQueries {
     return rows.map(toMember);
   }
 
-  async listMessages(chatId: string, { after, before, limit }: SequenceRange): Promise<SequencePage<MessageView>> {
-    const forward = after !== undefined;
-    const rows = await this.query<MessageViewRow>(Prisma.sql`
-      SELECT ${MESSAGE_VIEW_COLUMNS} FROM messages g ${EVENT_OF_MESSAGE}
-      WHERE g.chat_id = ${chatId}::uuid AND g.sequence > ${after ?? 0} AND g.sequence < ${before ?? Number.MAX_SAFE_INTEGER}
-      ORDER BY g.sequence ${forward ? Prisma.sql`ASC` : Prisma.sql`DESC`} LIMIT ${limit + 1}::int8`);
-    const page = toPage(rows, limit);
-    if (!forward) page.items.reverse();
-    return { items: page.items.map(toMessageView), hasMore: page.hasMore };
-  }
-
-  async findMessage(chatId: string, messageId: string): Promise<MessageView | null> {
-    const [row] = await this.query<MessageViewRow>(Prisma.sql`
-      SELECT ${MESSAGE_VIEW_COLUMNS} FROM messages g ${EVENT_OF_MESSAGE}
-      WHERE g.message_id = ${messageId}::uuid AND g.chat_id = ${chatId}::uuid`);
-    return row === undefined ? null : toMessageView(row);
-  }
-
-  async listEvents(chatId: string, after: number, limit: number): Promise<SequencePage<LoggedEvent>> {
-    const rows = await this.query<EventRow>(Prisma.sql`
-      SELECT ${EVENT_COLUMNS} FROM ${EVENTS_WITH_MESSAGES}
-      WHERE e.chat_id = ${chatId}::uuid AND e.sequence > ${after} ORDER BY e.sequence LIMIT ${limit + 1}::int8`);
-    const page = toPage(rows, limit);
-    return { items: page.items.map(toLoggedEvent), hasMore: page.hasMore };
+  async countUnread({ tenantId, userId }: Caller): Promise<UnreadCount[]> {
+    return this.query<UnreadCount>(Prisma.sql`
+      SELECT c.kind, c.archived_at IS NOT NULL AS archived, m.role,
+        sum(c.last_ordinal - m.read_ordinal)::float8 AS "unreadCount", count(*)::int4 AS "chatCount"
+      FROM ${CHATS_OF_MEMBERS}
+      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND c.last_ordinal > m.read_ordinal
+      GROUP BY c.kind, c.archived_at IS NOT NULL, m.role`);
   }
 
   async findReceipt({ tenantId, actorId, commandId }: ReceiptKey): Promise<Receipt | null> {
@@ -138,13 +118,4 @@ export class PrismaChatQueries implements ChatQueries {
 
 function toChatView(row: ChatViewRow): ChatView {
   return { chat: toChat(row), membership: toMember(row) };
-}
-
-function toMessageView(row: MessageViewRow): MessageView {
-  return { ...toMessage(row), commandId: row.commandId };
-}
-
-/** Queries ask for one row more than the page: whether it comes says whether there is more. */
-function toPage<Row>(rows: Row[], limit: number): SequencePage<Row> {
-  return { items: rows.slice(0, limit), hasMore: rows.length > limit };
 }

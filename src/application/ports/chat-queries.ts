@@ -1,11 +1,12 @@
-/** What clients ask. Every answer is about what the caller may see; `null` and an absent chat cannot be told apart. */
-
+/**
+ * What clients ask about chats, members, profiles and receipts; a chat's past is asked for by `chat-history.ts`. Every answer is about what
+ * the caller may see; `null` and an absent chat cannot be told apart.
+ */
 import type { Receipt } from '../../contract/receipts.js';
 import type { Chat, Member } from '../../domain/chat.js';
-import type { Message } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
+import type { MessageView } from './chat-history.js';
 import type { ReceiptKey, UserKey } from './command-store.js';
-import type { LoggedEvent } from './event-log.js';
 
 export interface Caller {
   tenantId: string;
@@ -17,9 +18,6 @@ export interface ChatView {
   chat: Chat;
   membership: Member;
 }
-
-/** A message as queries give it: with the command that created it, which the log knows. */
-export type MessageView = Message & { commandId: string };
 
 export interface ChatListItem extends ChatView {
   lastMessage: MessageView | null;
@@ -36,20 +34,18 @@ export interface ChatListFilter {
   archived?: boolean;
 }
 
-/** By sequence: those after `after`, or the last ones before `before`; without either, the latest. Always answered in ascending sequence. */
-export interface SequenceRange {
-  after?: number;
-  before?: number;
-  limit: number;
-}
-
-export interface SequencePage<T> {
-  items: T[];
-  hasMore: boolean;
+/** What is unread in the caller's chats of one kind, archived or not, in which they have one role: as much as a decision asks for. */
+export interface UnreadCount {
+  kind: Chat['kind'];
+  archived: boolean;
+  role: Member['role'];
+  unreadCount: number;
+  /** How many of these chats have something unread; at least 1. */
+  chatCount: number;
 }
 
 export interface ChatQueries {
-  /** The caller's chats; at most `limit`, beyond `from`. */
+  /** The caller's chats; at most `limit`, beyond `from`. Each with the last message that the caller may see. */
   listChats(
     caller: Caller,
     filter: ChatListFilter,
@@ -60,9 +56,7 @@ export interface ChatQueries {
   findChat(caller: Caller, chatId: string): Promise<ChatView | null>;
   /** Members by user id in code-unit order, beyond `afterUserId`. Ask only after `findChat`. */
   listMembers(chatId: string, afterUserId: string | null, limit: number): Promise<Member[]>;
-  listMessages(chatId: string, range: SequenceRange): Promise<SequencePage<MessageView>>;
-  findMessage(chatId: string, messageId: string): Promise<MessageView | null>;
-  listEvents(chatId: string, after: number, limit: number): Promise<SequencePage<LoggedEvent>>;
+  countUnread(caller: Caller): Promise<UnreadCount[]>;
   findReceipt(key: ReceiptKey): Promise<Receipt | null>;
   findUser(key: UserKey): Promise<User | null>;
 }

@@ -1,7 +1,5 @@
 import { expect } from 'chai';
-import { validate, version } from 'uuid';
-import { directChatId } from '../../../src/contract/direct-id.js';
-import { UUID_PATTERN } from '../../../src/contract/identifiers.js';
+import { version } from 'uuid';
 import { blankReceipt } from './deciding-door.js';
 import { tokenFor } from './rest-client.js';
 import { RestHarness } from './rest-harness.js';
@@ -94,99 +92,6 @@ describe('REST commands', () => {
     });
   });
 
-  describe('that create a chat', () => {
-    it('answer 201 with the receipt and where the chat is', async () => {
-      const { status, body, headers } = await rest.post('/v1/chats', {
-        kind: 'group',
-        title: 'Tea',
-        memberIds: ['bob'],
-      });
-      expect(status).to.equal(201);
-      expect(body).to.include({ type: 'chat.create', status: 'accepted', sequence: 1, replayed: false });
-      expect(validate(body.chatId)).to.equal(true);
-      expect(headers.get('location')).to.equal(`/v1/chats/${body.chatId}`);
-      expect((await rest.get(`/v1/chats/${body.chatId}`)).body.title).to.equal('Tea');
-    });
-
-    it('keep an id that was given, and conflict where it is taken', async () => {
-      const chatId = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';
-      const create = () => rest.post('/v1/chats', { chatId, kind: 'channel', memberIds: [] });
-      expect((await create()).body.chatId).to.equal(chatId);
-      const { status, body } = await create();
-      expect([status, body.type]).to.deep.equal([409, '/problems/conflict']);
-    });
-
-    it('compute the id of a direct chat; creating it again, from either side, changes nothing and answers 200', async () => {
-      const chatId = directChatId('default', 'alice', 'bob');
-      const first = await rest.post('/v1/chats', { kind: 'direct', memberIds: ['bob'] });
-      expect([first.status, first.body.chatId]).to.deep.equal([201, chatId]);
-      const again = await rest.post('/v1/chats', { kind: 'direct', memberIds: ['alice'] }, { as: 'bob' });
-      expect([again.status, again.body.chatId, again.body.sequence]).to.deep.equal([200, chatId, null]);
-      const wrong = await rest.post('/v1/chats', {
-        chatId: directChatId('x', 'a', 'b'),
-        kind: 'direct',
-        memberIds: ['bob'],
-      });
-      expect(wrong.body.violations).to.deep.include({
-        path: 'chatId',
-        message: 'must be the id computed from the tenant and the two users',
-      });
-    });
-
-    for (const [what, given] of Object.entries({
-      'a direct chat with nobody': { kind: 'direct', memberIds: [] },
-      'a direct chat with two others': { kind: 'direct', memberIds: ['bob', 'carol'] },
-      'members that are no list': { kind: 'direct', memberIds: 'bob' },
-      'a member that is no user id': { kind: 'direct', memberIds: [{}] },
-      'an unknown kind': { kind: 'party', memberIds: [] },
-      'an id in upper case': { kind: 'group', memberIds: [], chatId: '0199C1DE-7C3A-7B1E-9A43-3F1B6A0F9D10' },
-      'an id that is no string': { kind: 'group', memberIds: [], chatId: 7 },
-      'an id of null': { kind: 'group', memberIds: [], chatId: null },
-      'an unknown field': { kind: 'group', memberIds: [], colour: 'red' },
-      'an array for a body': ['kind'],
-      'null for a body': null,
-      'a number for a body': 7,
-    }))
-      it(`answer 422 to ${what}, by the worker's own judgement`, async () => {
-        const { status, body } = await rest.post('/v1/chats', given);
-        expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
-        expect(body.violations).to.not.be.empty;
-        expect(rest.door.published).to.have.length(1);
-        const { routingKey } = rest.door.last;
-        expect(routingKey === 'alice' || UUID_PATTERN.test(routingKey)).to.equal(true);
-      });
-  });
-
-  it('that send a message answer 201 with the receipt and where the message is', async () => {
-    const chatId = await rest.group();
-    const { status, body, headers } = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'hello' });
-    expect(status).to.equal(201);
-    expect(body).to.include({ type: 'message.send', chatId, sequence: 2 });
-    expect(validate(body.messageId)).to.equal(true);
-    const location = headers.get('location') ?? '';
-    expect(location).to.equal(`/v1/chats/${chatId}/messages/${body.messageId}`);
-    expect((await rest.get(location)).body.body).to.equal('hello');
-  });
-
-  it('that add members answer 201, and 200 where all are in already', async () => {
-    const chatId = await rest.group();
-    const add = (userIds: string[]) => rest.post(`/v1/chats/${chatId}/members`, { userIds, role: 'reader' });
-    expect((await add(['carol', 'bob'])).status).to.equal(201);
-    const { status, body } = await add(['carol']);
-    expect([status, body.sequence]).to.deep.equal([200, null]);
-  });
-
-  it('that remove a member answer 200; whoever is named in the path is decoded', async () => {
-    const chatId = await rest.group(['bob', 'b+1@x.org']);
-    const remove = (who: string, as = 'alice') => rest.call('DELETE', `/v1/chats/${chatId}/members/${who}`, { as });
-    const { status, body } = await remove(encodeURIComponent('b+1@x.org'));
-    expect(status).to.equal(200);
-    expect(body).to.include({ type: 'member.remove', status: 'accepted', sequence: 2 });
-    expect(rest.door.lastBody.data).to.deep.equal({ userId: 'b+1@x.org' });
-    expect((await remove('bob', 'bob')).body.sequence).to.equal(3);
-    expect((await remove('alice')).body.type).to.equal('/problems/conflict');
-  });
-
   it("that write the caller's profile answer 201 at first and 200 later", async () => {
     const put = (displayName: string) => rest.call('PUT', '/v1/me', { json: { displayName } });
     const first = await put('Alice');
@@ -207,7 +112,9 @@ describe('REST commands', () => {
 
   it('to a chat whose id can be none are not found, and not published', async () => {
     expect((await rest.post('/v1/chats/x/messages', { body: 'hi' })).status).to.equal(404);
-    expect((await rest.call('DELETE', '/v1/chats/x/members/bob')).status).to.equal(404);
+    expect((await rest.delete('/v1/chats/x/members/bob')).status).to.equal(404);
+    expect((await rest.put('/v1/chats/x/archive')).status).to.equal(404);
+    expect((await rest.put('/v1/chats/x/read', { upTo: 1 })).status).to.equal(404);
     expect(rest.door.published).to.be.empty;
   });
 

@@ -37,16 +37,29 @@ describe('REST documents', () => {
       'get /v1/chats',
       'post /v1/chats',
       'get /v1/chats/{chatId}',
+      'patch /v1/chats/{chatId}',
+      'put /v1/chats/{chatId}/archive',
+      'delete /v1/chats/{chatId}/archive',
+      'put /v1/chats/{chatId}/read',
       'get /v1/chats/{chatId}/members',
       'post /v1/chats/{chatId}/members',
+      'patch /v1/chats/{chatId}/members/{userId}',
       'delete /v1/chats/{chatId}/members/{userId}',
       'get /v1/chats/{chatId}/messages',
       'post /v1/chats/{chatId}/messages',
       'get /v1/chats/{chatId}/messages/{messageId}',
+      'patch /v1/chats/{chatId}/messages/{messageId}',
+      'delete /v1/chats/{chatId}/messages/{messageId}',
+      'get /v1/chats/{chatId}/messages/{messageId}/revisions',
+      'get /v1/chats/{chatId}/messages/{messageId}/thread',
+      'get /v1/chats/{chatId}/messages/{messageId}/readers',
+      'put /v1/chats/{chatId}/messages/{messageId}/reactions/{emoji}',
+      'delete /v1/chats/{chatId}/messages/{messageId}/reactions/{emoji}',
       'get /v1/chats/{chatId}/events',
       'get /v1/receipts/{commandId}',
       'get /v1/users/{userId}',
       'put /v1/me',
+      'get /v1/me/unread',
     ]);
   });
 
@@ -77,6 +90,16 @@ describe('REST documents', () => {
       'archived',
     ]);
     expect(list.parameters[1].schema).to.include({ type: 'integer', minimum: 1, maximum: 200, default: 50 });
+    const remove = body.paths['/v1/chats/{chatId}/messages/{messageId}'].delete;
+    expect(
+      remove.parameters.map(({ name, required }: Record<string, unknown>) => [name, required ?? false]),
+    ).to.deep.equal([
+      ['chatId', true],
+      ['messageId', true],
+      ['mode', false],
+      ['Idempotency-Key', false],
+    ]);
+    expect(remove.parameters[2].schema).to.deep.include({ enum: ['soft', 'hard'], default: 'soft' });
     const send = body.paths['/v1/chats/{chatId}/messages'].post;
     expect(send.parameters.map(({ name }: { name: string }) => name)).to.deep.equal(['chatId', 'Idempotency-Key']);
     expect(body.components.schemas.SendMessage.properties.body).to.include({ minLength: 1, maxLength: 16_384 });

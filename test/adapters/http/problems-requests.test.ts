@@ -18,7 +18,9 @@ describe('REST problems for requests', () => {
   for (const [method, path, allow] of [
     ['PUT', '/v1/chats', 'GET, POST, HEAD, OPTIONS'],
     ['POST', '/v1/me', 'PUT, OPTIONS'],
-    ['GET', '/v1/chats/x/members/bob', 'DELETE, OPTIONS'],
+    ['GET', '/v1/chats/x/members/bob', 'PATCH, DELETE, OPTIONS'],
+    ['POST', '/v1/chats/x/messages/x', 'GET, PATCH, DELETE, HEAD, OPTIONS'],
+    ['GET', '/v1/chats/x/messages/x/reactions/x', 'PUT, DELETE, OPTIONS'],
     ['PATCH', '/v1/receipts/x', 'GET, HEAD, OPTIONS'],
     ['POST', '/readyz', 'GET, HEAD, OPTIONS'],
     ['DELETE', '/openapi.json', 'GET, HEAD, OPTIONS'],

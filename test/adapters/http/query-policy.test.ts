@@ -26,7 +26,8 @@ describe('REST queries about a chat that the policy does not let a member see', 
     const chatId = await rest.group([]);
     const { messageId } = await rest.say(chatId, 'hello');
     await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['rita'], role: 'reader' });
-    for (const path of ['', '/members', '/messages', `/messages/${messageId}`, `/messages/${v7()}`, '/events']) {
+    const ofMessage = ['', '/revisions', '/thread', '/readers'].map((path) => `/messages/${messageId}${path}`);
+    for (const path of ['', '/members', '/messages', ...ofMessage, `/messages/${v7()}`, '/events']) {
       const { status, body } = await rest.get(`/v1/chats/${chatId}${path}`, { as: 'rita' });
       expect(status, path).to.equal(403);
       expect(body).to.include({ type: '/problems/not_permitted', detail: 'all-but-readers' });
@@ -57,5 +58,13 @@ describe('REST queries about a chat that the policy does not let a member see', 
     (rest.world.chats.get(seen) as Chat).lastActivityAt = new Date(0);
     const listed = await rest.pages('/v1/chats?limit=2', 'rita');
     expect(listed.map((items) => items.map(({ chatId }) => chatId))).to.deep.equal([[], [seen]]);
+  });
+
+  it('leave what is unread in it out of the count', async () => {
+    const hidden = await rest.group([]);
+    await rest.post(`/v1/chats/${hidden}/members`, { userIds: ['rita'], role: 'reader' });
+    const seen = await rest.group(['rita']);
+    for (const chatId of [hidden, hidden, seen]) await rest.say(chatId, 'hello');
+    expect((await rest.get('/v1/me/unread', { as: 'rita' })).body).to.deep.equal({ unreadCount: 1, chatCount: 1 });
   });
 });

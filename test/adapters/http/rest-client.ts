@@ -58,6 +58,18 @@ export abstract class RestClient {
     return this.call('POST', path, { ...request, json });
   }
 
+  put(path: string, json?: unknown, request: RestRequest = {}): Promise<RestAnswer> {
+    return this.call('PUT', path, { ...request, json });
+  }
+
+  patch(path: string, json: unknown, request: RestRequest = {}): Promise<RestAnswer> {
+    return this.call('PATCH', path, { ...request, json });
+  }
+
+  delete(path: string, request?: RestRequest): Promise<RestAnswer> {
+    return this.call('DELETE', path, request);
+  }
+
   /** Follows `nextCursor` to the end; each page's items. */
   async pages(path: string, as = 'alice'): Promise<RestAnswer['body'][][]> {
     const all: RestAnswer['body'][][] = [];

@@ -5,6 +5,7 @@ import { type ApiDependencies, createApi } from '../../../src/adapters/http/api.
 import { API_DEFAULTS, type ApiSettings } from '../../../src/adapters/http/api-settings.js';
 import { RestServer } from '../../../src/adapters/http/rest-server.js';
 import { JwtActorProof } from '../../../src/adapters/jwt/actor-proof.js';
+import { MemoryChatHistory } from '../../../src/adapters/memory/memory-chat-history.js';
 import { MemoryChatQueries } from '../../../src/adapters/memory/memory-chat-queries.js';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
@@ -40,6 +41,7 @@ export class RestHarness extends RestClient {
     const logger: Logger = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
     const app = createApi({
       queries: new MemoryChatQueries(this.world),
+      history: new MemoryChatHistory(this.world),
       policy: new PolicyEnforcementPoint(new CaslDecisionPoint()),
       log: new MemoryEventLog(this.world),
       door: this.door,

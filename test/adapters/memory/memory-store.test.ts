@@ -1,3 +1,4 @@
+import { MemoryChatHistory } from '../../../src/adapters/memory/memory-chat-history.js';
 import { MemoryChatQueries } from '../../../src/adapters/memory/memory-chat-queries.js';
 import { MemoryCommandStore } from '../../../src/adapters/memory/memory-command-store.js';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
@@ -25,6 +26,7 @@ describe('the in-memory store', () => {
         replies: async (rootId) => world.threads.get(rootId) ?? 0,
         departure: async (key) => world.departures.get(userKey(key))?.get(key.chatId) ?? null,
       },
+      history: new MemoryChatHistory(world),
       close: async () => undefined,
     };
   });

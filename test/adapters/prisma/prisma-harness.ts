@@ -1,6 +1,7 @@
 /** The Prisma store on a database of its own. */
 import pg from 'pg';
 import type { PrismaClient } from '../../../src/adapters/prisma/generated/client.js';
+import { PrismaChatHistory } from '../../../src/adapters/prisma/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../src/adapters/prisma/prisma-chat-queries.js';
 import { PrismaCommandStore } from '../../../src/adapters/prisma/prisma-command-store.js';
 import { openDatabase } from '../../../src/adapters/prisma/prisma-database.js';
@@ -38,6 +39,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     log: new PrismaEventLog(database),
     queries: new PrismaChatQueries(database),
     rows: rowsOf(url),
+    history: new PrismaChatHistory(database),
     close: () => database.$disconnect(),
   };
 }

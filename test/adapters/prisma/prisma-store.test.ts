@@ -13,6 +13,7 @@ import {
   rejection,
   revised,
 } from '../store-conformance-fixtures.js';
+import { past } from '../store-conformance-views.js';
 import { lockWaiters, openPrismaStore, type PrismaHarness, prismaStore, withConnection } from './prisma-harness.js';
 
 describe('the Prisma store', () => {
@@ -217,7 +218,7 @@ describe('the Prisma store', () => {
         body: null,
         senderId: 'alice',
       });
-      expect((await store.queries.listEvents(chat.chatId, 2, 10)).items).to.deep.equal([read[2]]);
+      expect((await store.history.listEvents(past(chat.chatId), 2, 10)).items).to.deep.equal([read[2]]);
     });
 
     it('says what to do where the database is not migrated', async () => {

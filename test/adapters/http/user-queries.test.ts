@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { RestHarness } from './rest-harness.js';
 
-describe('REST queries for receipts and profiles', () => {
+describe('REST queries about users and receipts', () => {
   let rest: RestHarness;
 
   beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { RestHarness } from './rest-harness.js';
 
-describe('REST queries for chats', () => {
+describe('REST queries about chats', () => {
   let rest: RestHarness;
 
   beforeEach(async () => {
@@ -46,7 +46,7 @@ describe('REST queries for chats', () => {
     const group = await rest.group();
     const direct = (await rest.post('/v1/chats', { kind: 'direct', memberIds: ['bob'] })).body.chatId;
     const archived = await rest.group();
-    archive(archived);
+    await rest.call('PUT', `/v1/chats/${archived}/archive`);
 
     const listed = async (query: string) =>
       (await rest.get(`/v1/chats?${query}`)).body.items.map(({ chatId }: { chatId: string }) => chatId);
@@ -89,15 +89,27 @@ describe('REST queries for chats', () => {
     ]);
   });
 
+  it('count what is unread over all chats, and how many have something unread', async () => {
+    const unread = async (as: string) => (await rest.get('/v1/me/unread', { as })).body;
+    expect(await unread('bob')).to.deep.equal({ unreadCount: 0, chatCount: 0 });
+    const [busy, calm, silent] = [await rest.group(), await rest.group(), await rest.group()];
+    for (const chatId of [busy, busy, busy, calm]) await rest.say(chatId, 'hello');
+    expect(await unread('bob')).to.deep.equal({ unreadCount: 4, chatCount: 2 });
+    expect(await unread('alice')).to.deep.equal({ unreadCount: 0, chatCount: 0 });
+    await rest.put(`/v1/chats/${busy}/read`, { upTo: 3 }, { as: 'bob' });
+    expect(await unread('bob')).to.deep.equal({ unreadCount: 2, chatCount: 2 });
+    await rest.put(`/v1/chats/${busy}/read`, { upTo: 4 }, { as: 'bob' });
+    expect(await unread('bob')).to.deep.equal({ unreadCount: 1, chatCount: 1 });
+    await rest.say(silent, 'hello', 'bob');
+    expect(await unread('bob')).to.deep.equal({ unreadCount: 1, chatCount: 1 });
+    expect(await unread('other/bob')).to.deep.equal({ unreadCount: 0, chatCount: 0 });
+    await rest.delete(`/v1/chats/${calm}/members/bob`);
+    expect(await unread('bob')).to.deep.equal({ unreadCount: 0, chatCount: 0 });
+  });
+
   function setActivity(chatId: string, at: string): void {
     const chat = rest.world.chats.get(chatId);
     if (chat === undefined) throw new Error('no such chat');
     chat.lastActivityAt = new Date(at);
-  }
-
-  function archive(chatId: string): void {
-    const chat = rest.world.chats.get(chatId);
-    if (chat === undefined) throw new Error('no such chat');
-    chat.archivedAt = new Date();
   }
 });

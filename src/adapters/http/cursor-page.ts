@@ -1,0 +1,34 @@
+import type { Caller } from '../../application/ports/chat-queries.js';
+import { type Answer, ok, problemAnswer } from './answer.js';
+import type { Cursors } from './cursor.js';
+
+/** A list that is read page by page. */
+export interface PagedList<T> {
+  /** Names the operation and everything that selects the items: a cursor is good for these alone. */
+  selection: readonly unknown[];
+  /** At most `limit` items, beyond the position. */
+  read(position: string[] | null, limit: number): Promise<T[]>;
+  positionOf(item: T): string[];
+  represent(item: T): unknown;
+  /** What is not is left out; such a page is shorter, and still has its next. */
+  isVisible?(item: T): boolean;
+}
+
+/** Answers the page that starts where the cursor says; one more item than it holds is read, to know whether there is a next. */
+export async function cursorPage<T>(
+  cursors: Cursors,
+  { caller, query: { cursor, limit } }: { caller: Caller; query: { cursor?: string | undefined; limit: number } },
+  { selection, read, positionOf, represent, isVisible = () => true }: PagedList<T>,
+): Promise<Answer> {
+  const position = cursor === undefined ? null : cursors.open(caller, selection, cursor);
+  if (cursor !== undefined && position === null)
+    return problemAnswer('bad_request', {
+      violations: [{ path: 'cursor', message: 'is not a cursor given for this query' }],
+    });
+  const found = await read(position, limit + 1);
+  const items = found.slice(0, limit);
+  const last = items.at(-1);
+  const nextCursor =
+    found.length > limit && last !== undefined ? cursors.sign(caller, selection, positionOf(last)) : null;
+  return ok({ items: items.filter(isVisible).map(represent), nextCursor });
+}

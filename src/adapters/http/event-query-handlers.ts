@@ -1,0 +1,26 @@
+import type { ChatViewing } from '../../application/policy/view-chat.js';
+import type { ChatHistory } from '../../application/ports/chat-history.js';
+import type { EventLog } from '../../application/ports/event-log.js';
+import { type RenderContext, renderEvent } from '../../application/render-event.js';
+import { ok } from './answer.js';
+import type { Handlers } from './call.js';
+import { inChat } from './in-chat.js';
+
+/** A chat's events, rendered as for dispatch workers. */
+export function eventQueryHandlers(
+  history: ChatHistory,
+  viewing: ChatViewing,
+  log: Pick<EventLog, 'recipients'>,
+  rendering: RenderContext,
+): Handlers<'listEvents'> {
+  return {
+    listEvents: (call) =>
+      inChat(viewing, call, async (past) => {
+        const { after = 0, limit } = call.query;
+        const { items, hasMore } = await history.listEvents(past, after, limit);
+        const { chatId } = past;
+        const recipients = (await log.recipients([chatId], rendering.recipientsMax + 1)).get(chatId) ?? null;
+        return ok({ items: items.map((event) => renderEvent(event, recipients, rendering)), hasMore });
+      }),
+  };
+}

@@ -1,0 +1,54 @@
+/** Profiles, and what is the caller's own: receipts, and what is unread. */
+import type { ChatViewing } from '../../application/policy/view-chat.js';
+import type { ChatQueries } from '../../application/ports/chat-queries.js';
+import type { RestUnread } from '../../contract/rest.js';
+import { notFound, ok, problemAnswer } from './answer.js';
+import type { Handlers } from './call.js';
+import { type CommandRequests, isObject } from './command-requests.js';
+import { representUser } from './representations.js';
+
+type Operation = 'getUser' | 'putMe' | 'getReceipt' | 'getUnread';
+
+export function userHandlers(
+  queries: ChatQueries,
+  viewing: ChatViewing,
+  commands: CommandRequests,
+): Handlers<Operation> {
+  return {
+    async getUser({ caller, path }) {
+      const user = await queries.findUser({ tenantId: caller.tenantId, userId: path.userId });
+      return user === null ? notFound() : ok(representUser(user));
+    },
+
+    async putMe(call) {
+      if (isObject(call.body) && 'kind' in call.body)
+        return problemAnswer('invalid', { violations: [{ path: 'data.kind', message: 'is not for the user to say' }] });
+      const { tenantId, userId } = call.caller;
+      const known = await queries.findUser({ tenantId, userId });
+      return commands.send(
+        call,
+        () => ({ type: 'user.upsert', chatId: null, data: call.body }),
+        ({ replayed }) =>
+          known !== null || replayed
+            ? { status: 200 }
+            : { status: 201, location: `/v1/users/${encodeURIComponent(userId)}` },
+      );
+    },
+
+    async getReceipt({ caller, path }) {
+      const { tenantId, userId } = caller;
+      const receipt = await queries.findReceipt({ tenantId, actorId: userId, commandId: path.commandId });
+      return receipt === null ? notFound() : ok(receipt);
+    },
+
+    async getUnread({ caller }) {
+      const total: RestUnread = { unreadCount: 0, chatCount: 0 };
+      for (const { unreadCount, chatCount, ...facts } of await queries.countUnread(caller)) {
+        if (!viewing.isVisible(caller, facts)) continue;
+        total.unreadCount += unreadCount;
+        total.chatCount += chatCount;
+      }
+      return ok(total);
+    },
+  };
+}

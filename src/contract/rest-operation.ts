@@ -1,0 +1,26 @@
+/** What every table of REST operations is made of. */
+import type { z } from 'zod';
+import { receipt } from './receipts.js';
+import { commandPending } from './rest.js';
+
+export interface RestOperation {
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  /** With `{parameter}`s from `pathParameters`. */
+  path: string;
+  tag: string;
+  summary: string;
+  query?: z.ZodObject;
+  /** A command's body: described here, judged by the worker like any producer's. */
+  body?: z.ZodType;
+  /** Success answers by status. */
+  answers: Partial<Record<200 | 201 | 202, { description: string; schema: z.ZodType }>>;
+}
+
+const pending = { description: 'No receipt in time: it will be found at `Location`.', schema: commandPending };
+const accepted = { description: 'Accepted. The receipt.', schema: receipt };
+const unchanged = { description: 'Accepted, and changed nothing or was a repeat. The receipt.', schema: receipt };
+
+/** Answers of a command by which something comes to be. */
+export const creates = { 201: accepted, 200: unchanged, 202: pending };
+/** … and of one that changes what is there, or takes it away; `sequence` says whether it did. */
+export const changes = { 200: accepted, 202: pending };

@@ -1,0 +1,92 @@
+/**
+ * What REST is asked: query parameters and request bodies. Bodies are a command's data without what the path says already.
+ */
+import { z } from 'zod';
+import {
+  chatCreateData,
+  chatKind,
+  chatReadData,
+  chatUpdateData,
+  deleteMode,
+  memberAddData,
+  memberUpdateData,
+  messageEditData,
+  messageSendData,
+  userUpsertData,
+} from './commands.js';
+import { chatId } from './identifiers.js';
+
+export const PAGE_LIMIT_MAX = 200;
+export const PAGE_LIMIT_DEFAULT = 50;
+export const CURSOR_MAX_CHARACTERS = 1024;
+
+// Query parameters arrive as strings; `meta` says what they stand for.
+const limit = z
+  .string()
+  .regex(/^[0-9]{1,3}$/, `must be a whole number from 1 to ${PAGE_LIMIT_MAX}`)
+  .transform(Number)
+  .refine((value) => value >= 1 && value <= PAGE_LIMIT_MAX, `must be a whole number from 1 to ${PAGE_LIMIT_MAX}`)
+  .optional()
+  .transform((value) => value ?? PAGE_LIMIT_DEFAULT)
+  .meta({
+    type: 'integer',
+    minimum: 1,
+    maximum: PAGE_LIMIT_MAX,
+    default: PAGE_LIMIT_DEFAULT,
+    description: 'At most so many items.',
+  });
+const cursor = z.string().min(1).max(CURSOR_MAX_CHARACTERS).optional().meta({
+  description: 'The `nextCursor` of the page before. Opaque; good for the same caller and the same query only.',
+});
+/** Up to 15 digits, so that it is a whole number in JSON everywhere. */
+function sequence(description: string) {
+  return z
+    .string()
+    .regex(/^[0-9]{1,15}$/, 'must be a sequence number')
+    .transform(Number)
+    .optional()
+    .meta({ type: 'integer', minimum: 0, description });
+}
+
+export const listChatsQuery = z.strictObject({
+  cursor,
+  limit,
+  kind: chatKind.optional().meta({ description: 'Only chats of this kind.' }),
+  archived: z
+    .enum(['true', 'false'])
+    .transform((value) => value === 'true')
+    .optional()
+    .meta({ type: 'boolean', enum: undefined, description: 'Only archived chats, or only those that are not.' }),
+});
+/** Of a list that is read page by page. */
+export const pageQuery = z.strictObject({ cursor, limit });
+/** Of messages by sequence, either way. */
+export const listMessagesQuery = z
+  .strictObject({
+    after: sequence('Messages after this sequence, the nearest first to be given.'),
+    before: sequence('Messages before this sequence, the nearest first to be given.'),
+    limit,
+  })
+  .refine(({ after, before }) => after === undefined || before === undefined, {
+    path: ['before'],
+    message: 'cannot be combined with after',
+  });
+export const listEventsQuery = z.strictObject({
+  after: sequence('Events after this sequence; from the first one where absent.'),
+  limit,
+});
+
+export const deleteMessageQuery = z.strictObject({
+  mode: deleteMode.default('soft'),
+});
+
+/** `chatId` may be left out: it is computed for a direct chat and drawn for the others. */
+export const createChatBody = chatCreateData.extend({ chatId: chatId.optional() });
+export const updateChatBody = chatUpdateData;
+export const readChatBody = chatReadData;
+export const addMembersBody = memberAddData;
+export const updateMemberBody = memberUpdateData.omit({ userId: true });
+export const sendMessageBody = messageSendData;
+export const editMessageBody = messageEditData.omit({ messageId: true });
+/** What kind of user one is, is not for the user to say. */
+export const putProfileBody = userUpsertData.omit({ kind: true });

@@ -1,0 +1,202 @@
+/**
+ * How PostgreSQL goes about the queries where there is much: it must read about as many rows as it gives, whatever the store holds, planned
+ * for the values at hand or once for all of them (named statements come to that after a few executions).
+ */
+import { expect } from 'chai';
+import pg from 'pg';
+import type { Prisma, PrismaClient } from '../../../src/adapters/prisma/generated/client.js';
+import { PrismaChatHistory } from '../../../src/adapters/prisma/prisma-chat-history.js';
+import { PrismaChatQueries } from '../../../src/adapters/prisma/prisma-chat-queries.js';
+import type { VisiblePast } from '../../../src/application/ports/chat-history.js';
+import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-harness.js';
+
+const LOAD_TIMEOUT_MS = 180_000;
+/** In one chat; a tenth of them in one thread. */
+const MESSAGES = 100_000;
+/** In that chat. */
+const MEMBERS = 50_000;
+const READERS_MEMBERS = 1_000;
+/** So few of them are one user's that going through all is never worth it. */
+const CHATS = 10_000;
+const OWN_CHATS = 100;
+const REACTIONS_TO_ROOT = 20_000;
+const PAGE = 50;
+/** For a page of messages: with each its event, its text, and two reactions. */
+const PAGE_READS_MAX = 10 * PAGE;
+/** For what looks at all of a user's chats, or all members of a chat with readers. */
+const OWN_READS_MAX = 4 * READERS_MEMBERS;
+
+const BIG = '00000000-0000-4000-8000-0000000000b1';
+const ROOM = '00000000-0000-4000-8000-0000000000a1';
+const ALICE = { tenantId: 'default', userId: 'alice' };
+
+/** The id of a message of the big chat, by its sequence. */
+const messageId = (sequence: number) => `10000000-0000-4000-8000-${String(sequence).padStart(12, '0')}`;
+const ROOT = messageId(2);
+const ROOM_MESSAGE = '20000000-0000-4000-8000-000000000002';
+
+const LOAD = `
+  DROP INDEX messages_search_idx;
+  INSERT INTO chats (chat_id, tenant_id, partition, kind, metadata, created_by, created_at, last_sequence, last_ordinal,
+    member_count, owner_count, last_activity_at)
+  SELECT id, 'default', 0, 'group', '{}', 'alice', now(), last, last - 1, 1, 1, now() - id_number * interval '1 s'
+  FROM (SELECT '${BIG}'::uuid AS id, ${MESSAGES} AS last, 0 AS id_number UNION ALL SELECT '${ROOM}'::uuid, 2, 1
+    UNION ALL SELECT gen_random_uuid(), 3, n FROM generate_series(2, ${CHATS}) n) c;
+  INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
+    thread_root_id, created_at)
+  SELECT '${BIG}'::uuid, n, ('10000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'default', n - 1, 'alice', 1, 'text ' || n,
+    'text/plain', CASE WHEN n > 2 AND n % 10 = 0 THEN '${ROOT}'::uuid END, now()
+  FROM generate_series(2, ${MESSAGES}) n
+  UNION ALL SELECT '${ROOM}'::uuid, 2, '${ROOM_MESSAGE}'::uuid, 'default', 1, 'alice', 1, 'text', 'text/plain', NULL, now()
+  UNION ALL SELECT chat_id, n, gen_random_uuid(), 'default', n - 1, 'bob', 1, 'text', 'text/plain', NULL, now()
+    FROM chats, generate_series(2, 3) n WHERE chat_id NOT IN ('${BIG}', '${ROOM}');
+  INSERT INTO chat_events (partition, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at)
+  SELECT 0, row_number() OVER (), 'message.created', 'default', chat_id, sequence, sender_id, 'c' || sequence, now() FROM messages;
+  INSERT INTO message_revisions (message_id, revision, body, actor_id, at)
+  SELECT m.message_id, n, 'earlier', 'alice', now() FROM messages m, generate_series(1, 2) n WHERE m.sequence % 5 = 0
+  UNION ALL SELECT '${ROOT}', n, 'earlier', 'alice', now() FROM generate_series(1, 10000) n;
+  INSERT INTO threads (root_id, replies) SELECT '${ROOT}', ${MESSAGES / 10} UNION ALL
+    SELECT message_id, 1 FROM messages WHERE sequence % 7 = 0;
+  INSERT INTO reactions (message_id, emoji, user_id, at)
+  SELECT message_id, emoji, user_id, now()
+  FROM messages, unnest(ARRAY['👍', ':wave:']) emoji, unnest(ARRAY['alice', 'bob']) user_id WHERE sequence % 2 = 1
+  UNION ALL SELECT '${ROOT}', '👍', 'm' || n, now() FROM generate_series(1, ${REACTIONS_TO_ROOT}) n;
+  INSERT INTO reaction_counts (message_id, emoji, count) SELECT message_id, emoji, count(*) FROM reactions GROUP BY 1, 2;
+  INSERT INTO removed_messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, created_at)
+  SELECT chat_id, 1000000 + n, gen_random_uuid(), 'default', n, 'bob', now() FROM chats, generate_series(1, 2) n;
+  INSERT INTO members (chat_id, user_id, tenant_id, role, joined_at, joined_sequence, read_sequence, read_ordinal)
+  SELECT chat_id, user_id, 'default', 'member', now(), 1, 2, 1
+  FROM (SELECT '${BIG}'::uuid AS chat_id, 'm' || n AS user_id FROM generate_series(1, ${MEMBERS}) n
+    UNION ALL SELECT '${ROOM}'::uuid, 'm' || n FROM generate_series(1, ${READERS_MEMBERS - 1}) n
+    UNION ALL SELECT chat_id, 'bob' FROM chats
+    UNION ALL (SELECT chat_id, 'alice' FROM chats ORDER BY last_activity_at DESC LIMIT ${OWN_CHATS})) m;
+  ANALYZE;`;
+
+interface PlanNode {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Actual Rows': number;
+  'Actual Loops': number;
+  'Rows Removed by Filter'?: number;
+  'Rows Removed by Index Recheck'?: number;
+  Plans?: PlanNode[];
+}
+
+const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+
+/** Rows looked at, whether they were of use or not. */
+function rowsRead(node: PlanNode): number {
+  if (!node['Node Type'].endsWith('Scan') || node['Node Type'].startsWith('Bitmap Index')) return 0;
+  const removed = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
+  return (node['Actual Rows'] + removed) * node['Actual Loops'];
+}
+
+describe('Queries on PostgreSQL', () => {
+  let store: PrismaHarness;
+  let statements: Prisma.Sql[];
+  let history: PrismaChatHistory;
+  let queries: PrismaChatQueries;
+
+  before(async function () {
+    this.timeout(LOAD_TIMEOUT_MS);
+    store = await openPrismaStore();
+    await withConnection(store.url, (sql) => sql.query(LOAD));
+    const listening = {
+      $queryRaw: (statement: Prisma.Sql) => {
+        statements.push(statement);
+        return store.database.$queryRaw(statement);
+      },
+    } as unknown as PrismaClient;
+    history = new PrismaChatHistory(listening);
+    queries = new PrismaChatQueries(listening);
+  });
+  after(() => store?.close());
+  beforeEach(() => {
+    statements = [];
+  });
+
+  /** The plan by which a statement was executed, with what it came to. */
+  async function explain(sql: pg.Client, { text, values }: Prisma.Sql, mode: 'custom' | 'generic'): Promise<PlanNode> {
+    await sql.query(`SET plan_cache_mode = force_${mode}_plan`);
+    await sql.query(`PREPARE it AS ${text}`);
+    try {
+      const given = values.map((value) => (value === null ? 'NULL' : pg.escapeLiteral(String(value)))).join(', ');
+      const { rows } = await sql.query(`EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE it(${given})`);
+      return rows[0]['QUERY PLAN'][0].Plan;
+    } finally {
+      await sql.query('DEALLOCATE it');
+    }
+  }
+
+  async function expectNoMoreRead(most: number, ask: () => Promise<unknown>): Promise<void> {
+    await ask();
+    expect(statements).to.not.be.empty;
+    await withConnection(store.url, async (sql) => {
+      for (const statement of statements)
+        for (const mode of ['custom', 'generic'] as const) {
+          const plan = await explain(sql, statement, mode);
+          const nodes = nodesOf(plan);
+          const about = `${mode}: ${statement.text}\n${JSON.stringify(plan, null, 1)}`;
+          const scanned = nodes.filter((node) => node['Node Type'] === 'Seq Scan').map((node) => node['Relation Name']);
+          expect(scanned, about).to.deep.equal([]);
+          expect(
+            nodes.map(rowsRead).reduce((sum, rows) => sum + rows, 0),
+            about,
+          ).to.be.at.most(most);
+        }
+    });
+  }
+
+  const past = (over: Partial<VisiblePast> = {}): VisiblePast => ({
+    ...{ chatId: BIG, userId: 'alice', fromSequence: 1 },
+    ...over,
+  });
+  const middle = MESSAGES / 2;
+
+  const pages: Record<string, () => Promise<unknown>> = {
+    'the latest messages': () => history.listMessages(past(), { limit: PAGE }),
+    'messages from the middle on': () => history.listMessages(past(), { after: middle, limit: PAGE }),
+    'messages before the middle': () => history.listMessages(past(), { before: middle, limit: PAGE }),
+    'the first messages that one may see': () =>
+      history.listMessages(past({ fromSequence: middle }), { after: 0, limit: PAGE }),
+    'messages that one may not see': () =>
+      history.listMessages(past({ fromSequence: middle }), { before: middle - 1, limit: PAGE }),
+    'one message with many reactions': () => history.findMessage(past(), ROOT),
+    'the first earlier texts': () => history.listRevisions(past(), ROOT, 0, PAGE),
+    'earlier texts from the middle on': () => history.listRevisions(past(), ROOT, 5_000, PAGE),
+    'the latest of a thread': () => history.findThread(past(), ROOT, { limit: PAGE }),
+    'a thread from the middle on': () => history.findThread(past(), ROOT, { after: middle, limit: PAGE }),
+    'a thread before the middle': () => history.findThread(past(), ROOT, { before: middle, limit: PAGE }),
+    'a thread of nothing': () => history.findThread(past(), messageId(middle + 1), { limit: PAGE }),
+    'the first events': () => history.listEvents(past(), 0, PAGE),
+    'events from the middle on': () => history.listEvents(past(), middle, PAGE),
+    'events that tell of a message edited many times': () => history.listEvents(past(), 1, PAGE),
+    'members of a large chat': () => queries.listMembers(BIG, 'm3', PAGE),
+    'one chat': () => queries.findChat(ALICE, BIG),
+  };
+  for (const [what, ask] of Object.entries(pages))
+    it(`read no more than the page for ${what}`, () => expectNoMoreRead(PAGE_READS_MAX, ask));
+
+  const own: Record<string, () => Promise<unknown>> = {
+    "the caller's chats": () => queries.listChats(ALICE, {}, null, PAGE),
+    "the caller's further chats of a kind": () =>
+      queries.listChats(ALICE, { kind: 'group', archived: false }, { lastActivityAt: new Date(), chatId: ROOM }, PAGE),
+    'what is unread': () => queries.countUnread(ALICE),
+    'who has read a message': () => history.listReaders(past({ chatId: ROOM }), ROOM_MESSAGE, null, PAGE),
+  };
+  for (const [what, ask] of Object.entries(own))
+    it(`read no more than the user's chats, or the chat's members, for ${what}`, () =>
+      expectNoMoreRead(OWN_READS_MAX, ask));
+
+  it('take two statements for a list of chats, one for a page of messages, and three for a thread', async () => {
+    const count = async (ask: () => Promise<unknown>) => {
+      statements = [];
+      await ask();
+      return statements.length;
+    };
+    expect(await count(() => queries.listChats(ALICE, {}, null, 200))).to.equal(2);
+    expect(await count(() => history.listMessages(past(), { limit: 200 }))).to.equal(1);
+    expect(await count(() => history.findThread(past(), ROOT, { limit: 200 }))).to.equal(3);
+    expect(await count(() => queries.countUnread(ALICE))).to.equal(1);
+  });
+});
