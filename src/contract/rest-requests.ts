@@ -14,7 +14,8 @@ import {
   messageSendData,
   userUpsertData,
 } from './commands.js';
-import { chatId } from './identifiers.js';
+import { chatId, userId } from './identifiers.js';
+import { text, time } from './text.js';
 
 export const PAGE_LIMIT_MAX = 200;
 export const PAGE_LIMIT_DEFAULT = 50;
@@ -73,6 +74,21 @@ export const listMessagesQuery = z
   });
 export const listEventsQuery = z.strictObject({
   after: sequence('Events after this sequence; from the first one where absent.'),
+  limit,
+});
+
+export const SEARCH_TEXT_MAX_CHARACTERS = 256;
+
+export const searchMessagesQuery = z.strictObject({
+  q: text(1, SEARCH_TEXT_MAX_CHARACTERS).meta({
+    description:
+      'Words that must all be there; "in quotes" one after the other, `or` between alternatives, `-` before what must not be there.',
+  }),
+  chatId: chatId.optional(),
+  senderId: userId.optional(),
+  from: time.optional().meta({ description: 'Messages created at or after this time.' }),
+  to: time.optional().meta({ description: 'Messages created before this time.' }),
+  cursor,
   limit,
 });
 

@@ -51,6 +51,15 @@ export const restReader = z.object({
   readSequence: count.meta({ description: 'The read mark: everything up to this sequence is read.' }),
 });
 
+/** What a search has found, and where in the text. */
+export const restFoundMessage = z.object({
+  message: restMessage,
+  highlights: z
+    .array(z.array(z.object({ text: z.string(), match: z.boolean() })))
+    .meta({ description: 'Pieces of the text, each cut where what was searched for begins and ends.' }),
+});
+export type RestFoundMessage = z.infer<typeof restFoundMessage>;
+
 /** What is unread in all of the caller's chats. */
 export const restUnread = z.object({
   unreadCount: count,

@@ -90,6 +90,12 @@ program
   .description('reads an archive; what is there already stays as it is. - is standard input')
   .action(async (file: string) => (await import('./archive-commands.js')).runImport(file));
 program
+  .command('search-dictionary <name>')
+  .description(
+    "has messages searched by a text search configuration of the database's, e.g. german; the default is simple",
+  )
+  .action(async (name: string) => (await import('./search-dictionary-command.js')).runSearchDictionary(name));
+program
   .command('new-store-id')
   .description('draws a new store id, after restoring an older backup and before any process starts on it')
   .action(async () => (await import('./migrate.js')).runNewStoreId());

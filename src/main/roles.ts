@@ -131,6 +131,7 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
     const app = createApi({
       queries: store.queries,
       history: store.history,
+      search: store.search,
       policy: new PolicyEnforcementPoint(new CaslDecisionPoint()),
       door: transport.door,
       log: store.log,

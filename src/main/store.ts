@@ -5,12 +5,14 @@ import { PrismaChatQueries } from '../adapters/prisma/prisma-chat-queries.js';
 import { PrismaCommandStore } from '../adapters/prisma/prisma-command-store.js';
 import { assertMigrated, openDatabase, pingDatabase } from '../adapters/prisma/prisma-database.js';
 import { PrismaEventLog } from '../adapters/prisma/prisma-event-log.js';
+import { PrismaMessageSearch } from '../adapters/prisma/prisma-message-search.js';
 import { PrismaPartitionRegistry } from '../adapters/prisma/prisma-partition-registry.js';
 import { type Placement, PrismaStoreIdentity } from '../adapters/prisma/prisma-store-identity.js';
 import type { ChatHistory } from '../application/ports/chat-history.js';
 import type { ChatQueries } from '../application/ports/chat-queries.js';
 import type { CommandStore } from '../application/ports/command-store.js';
 import type { EventLog } from '../application/ports/event-log.js';
+import type { MessageSearch } from '../application/ports/message-search.js';
 import type { PartitionRegistry } from '../application/ports/partition-registry.js';
 import { postgresAbsence } from '../infrastructure/postgres-absence.js';
 import type { Service } from '../infrastructure/process-life.js';
@@ -26,6 +28,7 @@ export interface Store {
   commands: CommandStore;
   queries: ChatQueries;
   history: ChatHistory;
+  search: MessageSearch;
   registry: PartitionRegistry;
   log: EventLog;
   /** Read at the start, so that the roles need not ask a database that may be away again. */
@@ -46,6 +49,7 @@ export class StoreService implements Service, Store {
   readonly commands: CommandStore;
   readonly queries: ChatQueries;
   readonly history: ChatHistory;
+  readonly search: MessageSearch;
   readonly registry: PartitionRegistry;
   readonly log: EventLog;
   private readonly database;
@@ -75,6 +79,7 @@ export class StoreService implements Service, Store {
     this.commands = new PrismaCommandStore(this.database);
     this.queries = new PrismaChatQueries(this.database);
     this.history = new PrismaChatHistory(this.database);
+    this.search = new PrismaMessageSearch(this.database);
     this.registry = new PrismaPartitionRegistry(this.database);
     this.log = new PrismaEventLog(this.database);
     this.marks = new PrismaStoreIdentity(this.database);

@@ -5,6 +5,7 @@ import type { ChatHistory } from '../../src/application/ports/chat-history.js';
 import type { ChatQueries } from '../../src/application/ports/chat-queries.js';
 import type { CommandStore } from '../../src/application/ports/command-store.js';
 import type { EventLog } from '../../src/application/ports/event-log.js';
+import type { MessageSearch } from '../../src/application/ports/message-search.js';
 import type { PartitionRegistry } from '../../src/application/ports/partition-registry.js';
 import type { MessageRevision, MessageStub } from '../../src/domain/message.js';
 import { chatHistoryConformance } from './store-conformance-chat-history.js';
@@ -13,6 +14,7 @@ import { commandStoreConformance } from './store-conformance-command-store.js';
 import { eventLogConformance } from './store-conformance-event-log.js';
 import { messageQueriesConformance } from './store-conformance-message-queries.js';
 import { messageRowsConformance } from './store-conformance-message-rows.js';
+import { messageSearchConformance } from './store-conformance-message-search.js';
 import { messageTextsConformance } from './store-conformance-message-texts.js';
 import { partitionRegistryConformance } from './store-conformance-partition-registry.js';
 import { sharedRowsConformance } from './store-conformance-shared-rows.js';
@@ -39,6 +41,7 @@ export interface StoreHarness {
   log: EventLog;
   queries: ChatQueries;
   history: ChatHistory;
+  search: MessageSearch;
   rows: StoredRows;
   close(): Promise<void>;
 }
@@ -55,4 +58,5 @@ export function storeConformance(open: OpenStore): void {
   chatQueriesConformance(open);
   chatHistoryConformance(open);
   messageQueriesConformance(open);
+  messageSearchConformance(open);
 }

@@ -7,6 +7,7 @@ import type { ActorProof } from '../../application/ports/actor-proof.js';
 import type { ChatHistory } from '../../application/ports/chat-history.js';
 import type { ChatQueries } from '../../application/ports/chat-queries.js';
 import type { EventLog } from '../../application/ports/event-log.js';
+import type { MessageSearch } from '../../application/ports/message-search.js';
 import type { CommandDoor } from '../../application/ports/transport.js';
 import { operationOf, type RestOperationName, restOperationNames } from '../../contract/rest-operations.js';
 import type { HealthReport } from '../../infrastructure/health.js';
@@ -29,11 +30,13 @@ import { messageQueryHandlers } from './message-query-handlers.js';
 import { methodNotAllowed } from './method-not-allowed.js';
 import { CallerRateLimit } from './rate-limit.js';
 import { traceOf } from './request-trace.js';
+import { searchHandlers } from './search-handlers.js';
 import { userHandlers } from './user-handlers.js';
 
 export interface ApiDependencies {
   queries: ChatQueries;
   history: ChatHistory;
+  search: MessageSearch;
   /** Asked before anything of a chat is shown. */
   policy: PolicyEnforcementPoint;
   door: CommandDoor;
@@ -50,7 +53,7 @@ export interface ApiDependencies {
 
 /** The REST side as an Express application; `RestServer` makes it listen. */
 export function createApi(dependencies: ApiDependencies): Express {
-  const { queries, history, policy, door, log, verifier, cursorSecret, storeId, health, logger, settings } =
+  const { queries, history, search, policy, door, log, verifier, cursorSecret, storeId, health, logger, settings } =
     dependencies;
   const { receiptWaitMs, recipientsMax, answerTimeLimitMs } = settings;
   const viewing = new ChatViewing(queries, policy);
@@ -59,6 +62,7 @@ export function createApi(dependencies: ApiDependencies): Express {
   const handlers: Handlers = {
     ...chatQueryHandlers(queries, viewing, cursors),
     ...messageQueryHandlers(history, viewing, cursors),
+    ...searchHandlers(search, viewing, cursors),
     ...eventQueryHandlers(history, viewing, log, { storeId, recipientsMax }),
     ...userHandlers(queries, viewing, commands),
     ...chatCommandHandlers(commands),

@@ -16,20 +16,17 @@ import { column } from './columns.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
 import { type MessageViewRow, messageViewColumns, toMessageView } from './message-view-rows.js';
 import {
-  CHAT_COLUMNS,
-  type ChatRow,
+  CHAT_VIEW_COLUMNS,
+  type ChatViewRow,
   MEMBER_COLUMNS,
   type MemberRow,
-  toChat,
+  toChatView,
   toMember,
   toUser,
   USER_COLUMNS,
   type UserRow,
 } from './rows.js';
 import { rethrow } from './store-errors.js';
-
-type ChatViewRow = ChatRow & MemberRow;
-const CHAT_VIEW_COLUMNS = Prisma.sql`${CHAT_COLUMNS}, ${MEMBER_COLUMNS}`;
 
 /** A user's chats are few among all of them: each is looked up by key, whatever a planner makes of a smaller store. */
 const CHATS_OF_MEMBERS = Prisma.sql`members m CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = m.chat_id LIMIT 1) c`;
@@ -114,8 +111,4 @@ export class PrismaChatQueries implements ChatQueries {
   private query<Row>(statement: Prisma.Sql): Promise<Row[]> {
     return this.database.$queryRaw<Row[]>(statement).catch(rethrow);
   }
-}
-
-function toChatView(row: ChatViewRow): ChatView {
-  return { chat: toChat(row), membership: toMember(row) };
 }

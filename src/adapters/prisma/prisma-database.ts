@@ -29,13 +29,16 @@ export interface DatabaseOptions {
   poolSize: number;
   /** A connection was lost; whoever was using it gets the error too. */
   onConnectionError?: (error: Error) => void;
+  /** Instead of STATEMENT_TIMEOUT_MS; 0: as long as it takes. */
+  statementTimeoutMs?: number;
   /** Instead of SILENCE_TIMEOUT_MS. */
   silenceTimeoutMs?: number;
 }
 
 /** Connects at first use. `$disconnect()` ends it. */
 export function openDatabase(options: DatabaseOptions): PrismaClient {
-  const { url, poolSize, onConnectionError, silenceTimeoutMs = SILENCE_TIMEOUT_MS } = options;
+  const { url, poolSize, onConnectionError } = options;
+  const { statementTimeoutMs = STATEMENT_TIMEOUT_MS, silenceTimeoutMs = SILENCE_TIMEOUT_MS } = options;
   const adapter = new PrismaPg(
     {
       connectionString: url,
@@ -43,7 +46,7 @@ export function openDatabase(options: DatabaseOptions): PrismaClient {
       max: Math.max(2, poolSize),
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       idleTimeoutMillis: POOL_IDLE_TIMEOUT_MS,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
+      statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
       // Said once a connection: said by each transaction, it would cost each a round trip.
       options: '-c default_transaction_isolation=read\\ committed',
@@ -61,9 +64,16 @@ export function openDatabase(options: DatabaseOptions): PrismaClient {
 
 const statementNames = new Map<string, string>();
 
-/** Named statements are planned once a connection. Ours are few: everything that varies is a parameter. */
+/** A connection keeps at most so many plans; what is rarer is planned each time. */
+export const NAMED_STATEMENTS_MAX = 256;
+
+/**
+ * Named statements are planned once a connection. Ours are few: everything that varies is a parameter, but for which kinds of rows a batch
+ * writes.
+ */
 function nameStatement({ sql, args }: { sql: string; args: unknown[] }): string {
   if (args.length === 0) return '';
+  if (!statementNames.has(sql) && statementNames.size >= NAMED_STATEMENTS_MAX) return '';
   const name = statementNames.get(sql) ?? `parley_${statementNames.size + 1}`;
   statementNames.set(sql, name);
   return name;

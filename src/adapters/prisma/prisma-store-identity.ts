@@ -39,7 +39,7 @@ export class PrismaStoreIdentity {
   async placeAnew(placement: Placement): Promise<void> {
     await this.database
       .$transaction([
-        this.database.$executeRaw`UPDATE chats SET partition = NULL`,
+        this.database.$executeRaw`UPDATE chats SET partition = NULL WHERE partition >= 0`,
         this.database.$executeRaw`UPDATE store SET placement = ${placement}`,
       ])
       .catch(rethrow);

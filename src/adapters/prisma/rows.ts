@@ -2,6 +2,7 @@
  * Rows to domain. Times are read as milliseconds since 1970 and JSON as the text that was stored: neither the session's
  * time zone nor the driver's conversions come into it. Numbers of 64 bits are read as doubles: exact up to 2^53.
  */
+import type { ChatView } from '../../application/ports/chat-queries.js';
 import type { Chat, ChatKind, HistoryVisibility, Member, Metadata, Role } from '../../domain/chat.js';
 import type { Attachment, Message } from '../../domain/message.js';
 import type { User, UserKind } from '../../domain/user.js';
@@ -181,6 +182,14 @@ export function toMessage(row: MessageRow): Message {
     editedBy: row.editedBy,
     deletedAt: toDate(row.deletedAt),
   };
+}
+
+/** Of `chats c` and the asker's `members m`. */
+export type ChatViewRow = ChatRow & MemberRow;
+export const CHAT_VIEW_COLUMNS = Prisma.sql`${CHAT_COLUMNS}, ${MEMBER_COLUMNS}`;
+
+export function toChatView(row: ChatViewRow): ChatView {
+  return { chat: toChat(row), membership: toMember(row) };
 }
 
 export function toDate(value: number | null): Date | null {

@@ -8,6 +8,7 @@ import { JwtActorProof } from '../../../src/adapters/jwt/actor-proof.js';
 import { MemoryChatHistory } from '../../../src/adapters/memory/memory-chat-history.js';
 import { MemoryChatQueries } from '../../../src/adapters/memory/memory-chat-queries.js';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
+import { MemoryMessageSearch } from '../../../src/adapters/memory/memory-message-search.js';
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import { JwtVerifier } from '../../../src/infrastructure/jwt.js';
@@ -42,6 +43,7 @@ export class RestHarness extends RestClient {
     const app = createApi({
       queries: new MemoryChatQueries(this.world),
       history: new MemoryChatHistory(this.world),
+      search: new MemoryMessageSearch(this.world),
       policy: new PolicyEnforcementPoint(new CaslDecisionPoint()),
       log: new MemoryEventLog(this.world),
       door: this.door,

@@ -2,6 +2,7 @@ import { MemoryChatHistory } from '../../../src/adapters/memory/memory-chat-hist
 import { MemoryChatQueries } from '../../../src/adapters/memory/memory-chat-queries.js';
 import { MemoryCommandStore } from '../../../src/adapters/memory/memory-command-store.js';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
+import { MemoryMessageSearch } from '../../../src/adapters/memory/memory-message-search.js';
 import { MemoryPartitionRegistry } from '../../../src/adapters/memory/memory-partition-registry.js';
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
 import { userKey } from '../../../src/application/ports/command-store.js';
@@ -27,6 +28,7 @@ describe('the in-memory store', () => {
         departure: async (key) => world.departures.get(userKey(key))?.get(key.chatId) ?? null,
       },
       history: new MemoryChatHistory(world),
+      search: new MemoryMessageSearch(world),
       close: async () => undefined,
     };
   });

@@ -6,6 +6,7 @@ import { PrismaChatQueries } from '../../../src/adapters/prisma/prisma-chat-quer
 import { PrismaCommandStore } from '../../../src/adapters/prisma/prisma-command-store.js';
 import { openDatabase } from '../../../src/adapters/prisma/prisma-database.js';
 import { PrismaEventLog } from '../../../src/adapters/prisma/prisma-event-log.js';
+import { PrismaMessageSearch } from '../../../src/adapters/prisma/prisma-message-search.js';
 import { PrismaPartitionRegistry } from '../../../src/adapters/prisma/prisma-partition-registry.js';
 import { freshDatabase } from '../../support/services.js';
 import type { StoredRows, StoreHarness } from '../store-conformance.js';
@@ -40,6 +41,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     queries: new PrismaChatQueries(database),
     rows: rowsOf(url),
     history: new PrismaChatHistory(database),
+    search: new PrismaMessageSearch(database),
     close: () => database.$disconnect(),
   };
 }

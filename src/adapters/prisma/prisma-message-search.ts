@@ -1,0 +1,156 @@
+/**
+ * Full text by PostgreSQL. An index on words finds matches in no order of time, and a common word has matches without end: so that no statement
+ * sorts more than it may, the past is gone through in windows, from now on backwards, each so narrow that its matches are few.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Caller } from '../../application/ports/chat-queries.js';
+import type {
+  FoundMessage,
+  Highlight,
+  MessageSearch,
+  SearchPosition,
+  SearchQuery,
+} from '../../application/ports/message-search.js';
+import { column } from './columns.js';
+import { Prisma, type PrismaClient } from './generated/client.js';
+import { type MessageViewRow, messageViewColumns, toMessageView } from './message-view-rows.js';
+import { CHAT_VIEW_COLUMNS, type ChatViewRow, toChatView } from './rows.js';
+import { SearchDictionary } from './search-dictionary.js';
+import { rethrow } from './store-errors.js';
+
+/** At most so many matches of one window are put in order; a window with more is taken narrower. */
+export const WINDOW_MATCHES_MAX = 2_000;
+const DAY_MS = 86_400_000;
+/** Where a window had room to spare the next one is so many times as wide. */
+const WINDOW_GROWTH = 4;
+const WINDOW_NARROWING = 8;
+/** Messages stamped by a clock that is ahead are found too. */
+const CLOCK_SKEW_MS = DAY_MS;
+
+type Match = { messageId: string; createdAt: number };
+type HitRow = { highlight: string; message: string; view: string };
+
+export class PrismaMessageSearch implements MessageSearch {
+  private readonly dictionary: SearchDictionary;
+
+  constructor(private readonly database: PrismaClient) {
+    this.dictionary = new SearchDictionary(database);
+  }
+
+  /** Rejects with a `StoreError`. */
+  async search(
+    caller: Caller,
+    query: SearchQuery,
+    from: SearchPosition | null,
+    limit: number,
+  ): Promise<FoundMessage[]> {
+    const matching = await this.matching(query);
+    const oldest = Math.max(query.from?.getTime() ?? 0, await this.oldestChat(caller));
+    const latest = Math.min(from?.createdAt.getTime() ?? Number.MAX_SAFE_INTEGER, Date.now() + CLOCK_SKEW_MS);
+    let end = Math.min(query.to?.getTime() ?? Number.MAX_SAFE_INTEGER, latest + 1);
+    let width = 2 * DAY_MS;
+    const found: Match[] = [];
+    while (found.length < limit && end > oldest) {
+      const begin = Math.max(oldest, end - width);
+      const matches = await this.matches(caller, query, matching, { begin, end, from });
+      if (matches.length > WINDOW_MATCHES_MAX && end - begin > 1) {
+        width = Math.max(1, Math.floor((end - begin) / WINDOW_NARROWING));
+        continue;
+      }
+      found.push(...matches.sort(newestFirst).slice(0, limit - found.length));
+      end = begin;
+      width *= WINDOW_GROWTH;
+    }
+    return this.hits(caller, matching, found);
+  }
+
+  /** As the index says it, so that the index is used. */
+  private async matching({ text }: SearchQuery): Promise<Matching> {
+    const dictionary = await this.dictionary.current();
+    return {
+      dictionary,
+      document: Prisma.sql`to_tsvector(${dictionary}, g.body)`,
+      query: Prisma.sql`websearch_to_tsquery(${dictionary}, ${text})`,
+    };
+  }
+
+  /** When the caller's oldest chat was created; nothing can be older. */
+  private async oldestChat({ tenantId, userId }: Caller): Promise<number> {
+    const [row] = await this.query<{ at: number | null }>(Prisma.sql`
+      SELECT (extract(epoch FROM min(c.created_at)) * 1000)::float8 AS at FROM members m JOIN chats c USING (chat_id)
+      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId}`);
+    return row?.at ?? Number.MAX_SAFE_INTEGER;
+  }
+
+  /** In no order; one more than may be put in order says that there are too many. */
+  private matches(
+    { tenantId, userId }: Caller,
+    { chatId, senderId }: SearchQuery,
+    { document, query }: Matching,
+    window: { begin: number; end: number; from: SearchPosition | null },
+  ): Promise<Match[]> {
+    const { from } = window;
+    const time = (milliseconds: number) => Prisma.sql`${new Date(milliseconds).toISOString()}::timestamptz`;
+    return this.query<Match>(Prisma.sql`
+      SELECT g.message_id::text AS "messageId", (extract(epoch FROM g.created_at) * 1000)::float8 AS "createdAt"
+      FROM messages g JOIN members m ON m.chat_id = g.chat_id AND m.tenant_id = ${tenantId} AND m.user_id = ${userId}
+        JOIN chats c ON c.chat_id = g.chat_id
+      WHERE ${document} @@ ${query} AND g.body IS NOT NULL AND g.tenant_id = ${tenantId}
+        AND g.created_at >= ${time(window.begin)} AND g.created_at < ${time(window.end)}
+        AND (c.history_visibility = 'full' OR g.sequence >= m.joined_sequence)
+        ${chatId === undefined ? Prisma.empty : Prisma.sql`AND g.chat_id = ${chatId}::uuid`}
+        ${senderId === undefined ? Prisma.empty : Prisma.sql`AND g.sender_id = ${senderId}`}
+        ${from === null ? Prisma.empty : Prisma.sql`AND (g.created_at, g.message_id) < (${time(from.createdAt.getTime())}, ${from.messageId}::uuid)`}
+      LIMIT ${WINDOW_MATCHES_MAX + 1}::int8`);
+  }
+
+  /** The messages of a page, in its order. What has been deleted or edited since it was found is left out unless it still matches. */
+  private async hits(
+    { userId }: Caller,
+    { dictionary, document, query }: Matching,
+    page: Match[],
+  ): Promise<FoundMessage[]> {
+    if (page.length === 0) return [];
+    // Drawn for each search: no text can hold it.
+    const mark = randomBytes(16).toString('hex');
+    const [start, stop, gap] = [`${mark}b`, `${mark}e`, `${mark}g`];
+    const options = `StartSel=${start}, StopSel=${stop}, FragmentDelimiter=${gap}, MaxFragments=3, MaxWords=24, MinWords=8`;
+    const rows = await this.query<HitRow>(Prisma.sql`
+      SELECT ts_headline(${dictionary}, g.body, ${query}, ${options}) AS highlight,
+        (SELECT row_to_json(t) FROM (SELECT ${messageViewColumns(userId)}) t)::text AS message,
+        (SELECT row_to_json(t) FROM (SELECT ${CHAT_VIEW_COLUMNS}) t)::text AS view
+      FROM unnest(${column(page, (match) => match.messageId)}::uuid[]) WITH ORDINALITY AS k(message_id, place)
+      JOIN messages g USING (message_id) JOIN chats c USING (chat_id) JOIN members m ON m.chat_id = g.chat_id AND m.user_id = ${userId}
+      WHERE ${document} @@ ${query} ORDER BY k.place`);
+    return rows.map((row) => ({
+      message: toMessageView(JSON.parse(row.message) as MessageViewRow),
+      view: toChatView(JSON.parse(row.view) as ChatViewRow),
+      highlights: row.highlight.split(gap).map((fragment) => toHighlight(fragment, start, stop)),
+    }));
+  }
+
+  private query<Row>(statement: Prisma.Sql): Promise<Row[]> {
+    return this.database.$queryRaw<Row[]>(statement).catch(rethrow);
+  }
+}
+
+interface Matching {
+  dictionary: Prisma.Sql;
+  document: Prisma.Sql;
+  query: Prisma.Sql;
+}
+
+function newestFirst(a: Match, b: Match): number {
+  return b.createdAt - a.createdAt || (a.messageId < b.messageId ? 1 : -1);
+}
+
+function toHighlight(fragment: string, start: string, stop: string): Highlight {
+  return fragment.split(start).flatMap((piece, index) => {
+    // Before the first mark nothing matches; behind each one, up to its end.
+    const [match, rest] = index === 0 ? ['', piece] : (piece.split(stop) as [string, string | undefined]);
+    return [
+      { text: match, match: true },
+      { text: rest ?? '', match: false },
+    ].filter(({ text }) => text !== '');
+  });
+}

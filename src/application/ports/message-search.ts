@@ -1,0 +1,37 @@
+import type { MessageView } from './chat-history.js';
+import type { Caller, ChatView } from './chat-queries.js';
+
+export interface SearchQuery {
+  /** Words that must all be there; what else it may hold (quotes, `or`, `-`) is the store's own syntax. */
+  text: string;
+  chatId?: string;
+  senderId?: string;
+  /** Messages created at or after this time. */
+  from?: Date;
+  /** Messages created before this time. */
+  to?: Date;
+}
+
+/** A piece of a found text, cut where what was searched for begins and ends. */
+export type Highlight = { text: string; match: boolean }[];
+
+export interface FoundMessage {
+  message: MessageView;
+  /** The chat as the caller sees it. */
+  view: ChatView;
+  highlights: Highlight[];
+}
+
+/** Keyset: newest first, then by id, the greatest first. */
+export interface SearchPosition {
+  createdAt: Date;
+  messageId: string;
+}
+
+export interface MessageSearch {
+  /**
+   * What the caller may read and matches, newest first, beyond `from`; at most `limit`. Only present texts are searched: a deleted one is
+   * gone at once, an edited one is found by its new text.
+   */
+  search(caller: Caller, query: SearchQuery, from: SearchPosition | null, limit: number): Promise<FoundMessage[]>;
+}

@@ -1,0 +1,34 @@
+import { expect } from 'chai';
+import { withConnection } from '../adapters/prisma/prisma-harness.js';
+import { freshDatabase } from '../support/services.js';
+import { runCli } from './run-cli.js';
+
+describe('parley search-dictionary', () => {
+  let url: string;
+  before(async () => {
+    url = await freshDatabase();
+  });
+
+  const dictionary = () =>
+    withConnection(url, async (sql) => {
+      const { rows } = await sql.query(`SELECT search_dictionary AS name, indexdef FROM store, pg_indexes
+        WHERE indexname = 'messages_search_idx'`);
+      return rows[0] as { name: string; indexdef: string };
+    });
+
+  it('builds the index for another dictionary and has messages searched by it', async () => {
+    const { status, stdout } = await runCli(['search-dictionary', 'german'], { DATABASE_URL: url });
+    expect(stdout).to.equal('messages are searched by german\n');
+    expect(status).to.equal(0);
+    expect(await dictionary()).to.deep.include({ name: 'german' });
+    expect((await dictionary()).indexdef).to.include("to_tsvector('german'::regconfig, body)");
+  });
+
+  it('refuses one that the database does not have, in one line that names those it has', async () => {
+    const { status, stderr } = await runCli(['search-dictionary', "klingon'; --"], { DATABASE_URL: url });
+    expect(status).to.equal(1);
+    expect(stderr)
+      .to.match(/^parley: the database has no dictionary klingon'; --; it has .*simple/)
+      .and.match(/^[^\n]*\n$/);
+  });
+});
