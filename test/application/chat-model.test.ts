@@ -35,6 +35,8 @@ const people = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank'];
 const RUNS = 25;
 const COMMANDS_MAX = 500;
 const TIMEOUT_MS = 120_000;
+/** How long all runs may take, and the search for a smaller failure with them. */
+const SHRINKING_MAX_MS = 90_000;
 
 /** An act before it is known what there is to act upon. */
 type Gesture = { do: Act['do'] } & Record<string, unknown>;
@@ -312,7 +314,7 @@ describe('Random commands by several people, cut into random batches', function 
         commit();
         expectSameState(stage, model);
       }),
-      { numRuns: RUNS },
+      { numRuns: RUNS, interruptAfterTimeLimit: SHRINKING_MAX_MS, markInterruptAsFailure: true },
     );
     // Nothing is shown by commands that never come to it.
     expect([...outcomes.keys()]).to.have.members([

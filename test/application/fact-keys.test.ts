@@ -3,7 +3,25 @@ import type { BatchItem } from '../../src/application/batch/batch-item.js';
 import { factKeysOf } from '../../src/application/batch/fact-keys.js';
 import { refusal } from '../../src/contract/problems.js';
 import { NO_KEYS } from '../adapters/store-conformance-fixtures.js';
-import { add, create, GROUP, NOWHERE, OTHER_GROUP, remove, send, upsert } from './drafts.js';
+import {
+  add,
+  archive,
+  create,
+  edit,
+  erase,
+  GROUP,
+  messageId,
+  NOWHERE,
+  OTHER_GROUP,
+  react,
+  read,
+  remove,
+  send,
+  unreact,
+  update,
+  updateMember,
+  upsert,
+} from './drafts.js';
 import { itemOf } from './stage.js';
 
 const keysOf = (...drafts: Parameters<typeof itemOf>[0][]) => factKeysOf(drafts.map(itemOf));
@@ -23,7 +41,9 @@ describe('What a batch asks for before it is decided', () => {
   it("includes the members it is about, never a chat's whole list", () => {
     expect(ids(keysOf(add('alice', GROUP, ['bob', 'carol'])).members)).to.deep.equal(['alice', 'bob', 'carol']);
     expect(ids(keysOf(remove('alice', GROUP, 'bob')).members)).to.deep.equal(['alice', 'bob']);
-    expect(ids(keysOf(create('alice', GROUP, ['bob'])).members)).to.deep.equal(['alice']);
+    expect(ids(keysOf(updateMember('alice', GROUP, 'bob', {})).members)).to.deep.equal(['alice', 'bob']);
+    for (const draft of [create('alice', GROUP, ['bob']), update('alice', GROUP, {}), archive('alice', GROUP)])
+      expect(ids(keysOf(draft).members)).to.deep.equal(['alice']);
   });
 
   it('includes the messages that are referred to', () => {
@@ -32,6 +52,31 @@ describe('What a batch asks for before it is decided', () => {
     expect(keysOf(send('alice', GROUP, 'yes', { inReplyTo: NOWHERE, threadRootId: NOWHERE })).messages).to.have.length(
       1,
     );
+  });
+
+  it('includes messages that are to be changed, in full, each once', () => {
+    const keys = keysOf(
+      ...[edit('alice', GROUP, messageId(1), {}), erase('bob', GROUP, messageId(1)), erase('bob', GROUP, messageId(2))],
+    );
+    expect(keys.messagesInFull).to.deep.equal([messageId(1), messageId(2)]);
+    expect(keys.messages).to.deep.equal([]);
+  });
+
+  it('includes the message that is reacted to, and whether the reaction is there', () => {
+    const keys = keysOf(
+      ...[react('alice', GROUP, messageId(1), ':tea:'), unreact('alice', GROUP, messageId(1), ':tea:')],
+      react('bob', GROUP, messageId(1), ':tea:'),
+    );
+    expect(keys.messages).to.deep.equal([messageId(1)]);
+    expect(keys.messagesInFull).to.deep.equal([]);
+    expect(keys.reactions).to.deep.equal(
+      ['alice', 'bob'].map((userId) => ({ messageId: messageId(1), emoji: ':tea:', userId })),
+    );
+  });
+
+  it('includes how much each read mark covers', () => {
+    const keys = keysOf(read('alice', GROUP, 7), read('bob', GROUP, 7), read('bob', OTHER_GROUP, 7));
+    expect(keys.readMarks).to.deep.equal([GROUP, OTHER_GROUP].map((chatId) => ({ chatId, upTo: 7 })));
   });
 
   it('names each thing once, however many commands need it', () => {

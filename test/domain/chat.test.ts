@@ -1,13 +1,18 @@
 import { expect } from 'chai';
 import {
   addMembers,
+  archiveChat,
   type Chat,
   createChat,
+  firstVisibleSequence,
   isLastOwner,
   isMuted,
   type Member,
   removeMember,
   takeMessageNumber,
+  unarchiveChat,
+  updateChat,
+  updateMember,
 } from '../../src/domain/chat.js';
 
 const now = new Date('2026-11-20T20:15:00.123Z');
@@ -63,6 +68,36 @@ describe('A chat', () => {
     expect(removeMember(more.chat, members[1] as Member, later).ownerCount).to.equal(3);
   });
 
+  it('counts owners as members rise and fall', () => {
+    const { chat, members } = group();
+    const [alice, bob] = members as [Member, Member];
+    const risen = updateMember(chat, bob, { role: 'owner', mutedUntil: null }, later);
+    expect([risen.chat.ownerCount, risen.member.role]).to.deep.equal([2, 'owner']);
+    expect(
+      updateMember(risen.chat, risen.member, { role: 'owner', mutedUntil: later }, later).chat.ownerCount,
+    ).to.equal(2);
+    expect(updateMember(risen.chat, alice, { role: 'reader', mutedUntil: null }, later).chat.ownerCount).to.equal(1);
+    expect([chat.ownerCount, bob.role]).to.deep.equal([1, 'member']);
+  });
+
+  it('changes in what is named, and remembers which event last changed the visibility of its past', () => {
+    const { chat } = group();
+    const named = updateChat(chat, { title: 'Tea' }, later);
+    expect(named).to.deep.equal({ ...chat, title: 'Tea', lastSequence: 2, lastActivityAt: later });
+    const hidden = updateChat(named, { historyVisibility: 'since-joined', metadata: { a: 1 } }, later);
+    expect(hidden).to.deep.include({ title: 'Tea', metadata: { a: 1 }, historySequence: 3 });
+    expect(updateChat(hidden, { historyVisibility: 'since-joined' }, later).historySequence).to.equal(3);
+    expect(updateChat(hidden, { historyVisibility: 'full' }, later).historySequence).to.equal(4);
+    expect(updateChat(hidden, { title: null }, later)).to.include({ title: null, historyVisibility: 'since-joined' });
+  });
+
+  it('is archived since a time, until it is taken up again', () => {
+    const { chat } = group();
+    const archived = archiveChat(chat, later);
+    expect(archived).to.include({ archivedAt: later, lastSequence: 2 });
+    expect(unarchiveChat(archived, later)).to.include({ archivedAt: null, lastSequence: 3 });
+  });
+
   it('would lose its last owner only with the one owner there is', () => {
     const { chat, members } = group();
     const [alice, bob] = members as [Member, Member];
@@ -86,6 +121,11 @@ describe('A member', () => {
       readOrdinal: 1,
       mutedUntil: null,
     });
+  });
+
+  it('sees all of the past, or what came from joining on, the joining included', () => {
+    expect(firstVisibleSequence({ historyVisibility: 'full' }, { joinedSequence: 7 })).to.equal(1);
+    expect(firstVisibleSequence({ historyVisibility: 'since-joined' }, { joinedSequence: 7 })).to.equal(7);
   });
 
   it('has read what they send', () => {
