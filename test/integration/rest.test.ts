@@ -16,6 +16,12 @@ describe('REST on a real broker, a real database and a process with both roles',
   });
   after(() => rest?.close());
 
+  const seen = new Set<RestOperationName>();
+  const sees = (operation: RestOperationName, status: number, expected: number) => {
+    expect(status, operation).to.equal(expected);
+    seen.add(operation);
+  };
+
   it('describes itself with the very document that all answers here are held against', async () => {
     const { status, body } = await rest.get('/openapi.json', { as: null });
     expect(status).to.equal(200);
@@ -26,12 +32,7 @@ describe('REST on a real broker, a real database and a process with both roles',
     expect((await rest.get('/docs/', { as: null })).body).to.contain('Parley: REST');
   });
 
-  it('takes a chat from its creation to the leaving of a member by every operation, and shows each step', async () => {
-    const seen = new Set<string>();
-    const sees = (operation: RestOperationName, status: number, expected: number) => {
-      expect(status, operation).to.equal(expected);
-      seen.add(operation);
-    };
+  it('takes a chat from its creation to the leaving of a member, and shows each step', async () => {
     const profile = await rest.call('PUT', '/v1/me', { json: { displayName: 'Alice', metadata: { x: [1] } } });
     sees('putMe', profile.status, 201);
     expect(profile.headers.get('location')).to.equal('/v1/users/alice');
@@ -98,7 +99,81 @@ describe('REST on a real broker, a real database and a process with both roles',
     const receipt = await rest.get('/v1/receipts/first');
     sees('getReceipt', receipt.status, 200);
     expect(receipt.body).to.deep.equal(sent.body);
-    expect([...seen], 'operations that are neither missing nor new').to.have.members(restOperationNames);
+  });
+
+  it('edits, reacts to, reads and deletes what was said in it, and shows each step', async () => {
+    const chatId = await rest.group(['bob', 'carol'], { title: 'Tea' });
+    const { messageId } = await rest.say(chatId, 'oolong or sencha');
+    const path = `/v1/chats/${chatId}/messages/${messageId}`;
+    const edited = await rest.patch(path, { body: 'oolong or gunpowder', mentions: ['bob'] }, key('edit'));
+    sees('editMessage', edited.status, 200);
+    expect(edited.body).to.include({ type: 'message.edit', messageId, sequence: 3, commandId: 'edit' });
+    const revisions = await rest.get(`${path}/revisions`, { as: 'bob' });
+    sees('listRevisions', revisions.status, 200);
+    expect(revisions.body.items.map(({ body }: { body: string }) => body)).to.deep.equal(['oolong or sencha']);
+    const found = await rest.get(`/v1/search/messages?q=gunpowder&chatId=${chatId}`, { as: 'bob' });
+    sees('searchMessages', found.status, 200);
+    expect(found.body.items).to.have.length(1);
+
+    const thumb = `${path}/reactions/${encodeURIComponent('👍🏽')}`;
+    for (const as of ['alice', 'bob']) sees('react', (await rest.put(thumb, undefined, { as })).status, 201);
+    expect((await rest.put(thumb)).body.sequence).to.equal(null);
+    sees('unreact', (await rest.delete(thumb)).status, 200);
+    const message = (await rest.get(path, { as: 'bob' })).body;
+    expect(message).to.deep.include({ body: 'oolong or gunpowder', mentions: ['bob'], revision: 2 });
+    expect(message.reactions).to.deep.equal([{ emoji: '👍🏽', count: 1, mine: true }]);
+
+    const reply = { body: 'sencha', threadRootId: messageId };
+    const { messageId: replyId } = (await rest.post(`/v1/chats/${chatId}/messages`, reply, { as: 'bob' })).body;
+    const thread = await rest.get(`${path}/thread`, { as: 'carol' });
+    sees('getThread', thread.status, 200);
+    expect(thread.body.root).to.deep.equal({ ...message, reactions: [{ emoji: '👍🏽', count: 1, mine: false }] });
+    expect(thread.body).to.include({ replyCount: 1, hasMore: false });
+    expect(thread.body.items).to.deep.equal([thread.body.lastReply]);
+
+    const unread = async () => (await rest.get('/v1/me/unread', { as: 'carol' })).body;
+    expect(await unread()).to.deep.equal({ unreadCount: 2, chatCount: 1 });
+    const read = await rest.put(`/v1/chats/${chatId}/read`, { upTo: 2 }, { as: 'carol' });
+    sees('readChat', read.status, 200);
+    sees('getUnread', (await rest.get('/v1/me/unread', { as: 'carol' })).status, 200);
+    expect(await unread()).to.deep.equal({ unreadCount: 1, chatCount: 1 });
+    const readers = await rest.get(`${path}/readers`);
+    sees('listReaders', readers.status, 200);
+    expect(readers.body.items).to.deep.equal([
+      { userId: 'bob', readSequence: 7 },
+      { userId: 'carol', readSequence: 2 },
+    ]);
+
+    sees('deleteMessage', (await rest.delete(path)).status, 200);
+    expect((await rest.get(path, { as: 'bob' })).body).to.deep.include({ body: null, erased: true, mentions: [] });
+    expect((await rest.get(`${path}/revisions`)).body.items).to.deep.equal([]);
+    expect((await rest.get(`/v1/search/messages?q=gunpowder&chatId=${chatId}`)).body.items).to.deep.equal([]);
+    const hard = await rest.delete(`/v1/chats/${chatId}/messages/${replyId}?mode=hard`, { as: 'bob' });
+    expect([hard.status, hard.body.sequence]).to.deep.equal([200, 9]);
+    expect((await rest.get(`/v1/chats/${chatId}/messages/${replyId}`)).status).to.equal(404);
+    expect((await rest.get(`/v1/chats/${chatId}/messages`)).body.items).to.have.length(1);
+  });
+
+  it('changes the chat and its members, archives it and takes it out again, and shows each step', async () => {
+    const chatId = await rest.group(['bob'], { title: 'Tea' });
+    const chat = async () => (await rest.get(`/v1/chats/${chatId}`)).body;
+    sees('updateChat', (await rest.patch(`/v1/chats/${chatId}`, { title: 'Coffee', metadata: { a: 1 } })).status, 200);
+    expect(await chat()).to.deep.include({ title: 'Coffee', metadata: { a: 1 }, lastSequence: 2 });
+    const muted = { role: 'admin', mutedUntil: '2099-01-01T00:00:00.000Z' };
+    sees('updateMember', (await rest.patch(`/v1/chats/${chatId}/members/bob`, muted)).status, 200);
+    expect((await rest.get(`/v1/chats/${chatId}/members`)).body.items[1]).to.include({ userId: 'bob', ...muted });
+    sees('archiveChat', (await rest.put(`/v1/chats/${chatId}/archive`)).status, 200);
+    expect(await chat()).to.include({ archived: true, lastSequence: 4 });
+    expect((await rest.post(`/v1/chats/${chatId}/messages`, { body: 'x' })).body.type).to.equal('/problems/archived');
+    sees('unarchiveChat', (await rest.delete(`/v1/chats/${chatId}/archive`)).status, 200);
+    expect(await chat()).to.include({ archived: false, lastSequence: 5 });
+    expect(
+      (await rest.get(`/v1/chats/${chatId}/events`)).body.items.map(({ type }: { type: string }) => type),
+    ).to.deep.equal(['chat.created', 'chat.updated', 'member.updated', 'chat.archived', 'chat.unarchived']);
+  });
+
+  it('has been asked for every operation by now', () => {
+    expect([...seen]).to.have.members(restOperationNames);
   });
 
   it('answers a repeat under its key with the first answer and has no second effect', async () => {
@@ -186,11 +261,14 @@ describe('REST on a real broker, a real database and a process with both roles',
     await rest.call('PUT', '/v1/me', { json: { displayName: 'Red' }, as: 'red/rosa' });
 
     for (const as of [blue, 'blue/bob', 'alice', 'bob']) {
-      for (const path of ['', '/members', '/messages', `/messages/${messageId}`, '/events'])
+      const ofMessage = ['', '/revisions', '/thread', '/readers'].map((path) => `/messages/${messageId}${path}`);
+      for (const path of ['', '/members', '/messages', ...ofMessage, '/events'])
         expect((await rest.get(`/v1/chats/${ours.chatId}${path}`, { as })).status, `${as} ${path}`).to.equal(404);
       expect((await rest.post(`/v1/chats/${ours.chatId}/messages`, { body: 'x' }, { as })).status).to.equal(404);
       expect((await rest.post(`/v1/chats/${ours.chatId}/members`, { userIds: ['eve'] }, { as })).status).to.equal(404);
       expect((await rest.call('DELETE', `/v1/chats/${ours.chatId}/members/bob`, { as })).status).to.equal(404);
+      expect((await rest.patch(`/v1/chats/${ours.chatId}`, { title: 'x' }, { as })).status).to.equal(404);
+      expect((await rest.delete(`/v1/chats/${ours.chatId}/messages/${messageId}`, { as })).status).to.equal(404);
       expect((await rest.get('/v1/users/rosa', { as })).status).to.equal(404);
     }
     const taken = await rest.post('/v1/chats', { kind: 'group', memberIds: [], chatId: ours.chatId }, { as: blue });
