@@ -33,7 +33,7 @@ describe('A worker whose broker is stopped and started again, under load', funct
     await node?.stop();
   });
 
-  it('reconnects by itself, mends the hash ring, and loses, doubles and reorders nothing', async () => {
+  it('reconnects by itself, has the hash ring in order, and loses, doubles and reorders nothing', async () => {
     const chats = await Promise.all(Array.from({ length: 24 }, () => fleet.createGroup(1)));
     const first = new SteadyLoad(fleet, 'before', chats);
     await eventually(() => first.sent > 200, { within, what: 'load' });
@@ -45,14 +45,15 @@ describe('A worker whose broker is stopped and started again, under load', funct
     });
 
     node = await startRabbitmq({ folder, port: node.port });
-    // Producers are as quick as the workers: what they publish before the ring is mended may go to any queue.
+    // Producers are as quick as the workers: what they publish before a lost ring is mended may go to any queue.
     const early = await Producer.connect(node.url, fleet.namespace, fleet.ledger);
     await first.sendAgain((command) => early.publish(command));
     await worker.ready();
     await fleet.connect();
     // Receipts are best effort: of what was committed before the connections for replies were back there is none yet.
     await first.sendAgain((command) => fleet.producer.publish(command));
-    expect(await worker.line(/"ring":"repaired"/)).to.contain('in order');
+    // Khepri, RabbitMQ 4's metadata store, has kept the ring; after Mnesia it is repaired. At the first start it was "new".
+    await worker.line(/"ring":"(?:repaired|in order)"/);
 
     const second = new SteadyLoad(fleet, 'after', chats);
     await eventually(() => second.sent > 200, { within, what: 'load' });

@@ -44,6 +44,8 @@ const STOP_TIMEOUT_MS = 30_000;
 const PROBE_TIMEOUT_MS = 1_000;
 const POLL_INTERVAL_MS = 50;
 const START_ATTEMPTS = 3;
+/** How a node ends that cannot read its data: written by a version too far before it, or after it. */
+const FOREIGN_DATA = /failed_to_initialize_feature_flags_registry|schema_integrity_check_failed/;
 
 /**
  * Starts a private RabbitMQ node on loopback, with the management and consistent-hash plugins, in a process group of its own,
@@ -64,9 +66,13 @@ export async function startRabbitmq(options: RabbitmqOptions): Promise<RabbitmqN
     try {
       return await launch(program, folder, settings, descriptor);
     } catch (error) {
-      const portTaken = !options.port && /eaddrinuse|address (already )?in use/i.test(logSince(outputFile, size));
+      const said = logSince(outputFile, size);
+      const portTaken = !options.port && /eaddrinuse|address (already )?in use/i.test(said);
       if (portTaken && attempt < START_ATTEMPTS) continue;
-      throw new Error(`RabbitMQ did not start: ${(error as Error).message} (${logTail(outputFile)})`, { cause: error });
+      const why = FOREIGN_DATA.test(said)
+        ? `this version of it cannot read what another one left in ${folder}. Go back to that one, or remove the folder and with it what waits in its queues`
+        : `${(error as Error).message} (${logTail(outputFile)})`;
+      throw new Error(`RabbitMQ did not start: ${why}`, { cause: error });
     } finally {
       closeSync(descriptor);
     }

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { declareTopology, onChannel, TopologyFault } from '../../../src/adapters/amqp/declare-topology.js';
 import { names, type Topology, topology } from '../../../src/contract/topology.js';
 import { eventually } from '../../support/eventually.js';
 import { rabbitmq, uniqueNamespace } from '../../support/services.js';
+import { command } from '../transport-conformance.js';
 import { amqpTransport, Outsider, topologySettings } from './amqp-harness.js';
 
 /** After so many returns RabbitMQ 4 drops a message of a quorum queue, where nothing else is said. */
@@ -60,6 +62,21 @@ describe("the broker's objects", () => {
       });
     const left = await Promise.all(queues.map((queue) => outsider.take(queue, 1)));
     expect(left.flat()).to.have.length(2);
+    await outsider.deleteObjects(settings());
+  });
+
+  it('put a command that expired in its queue among the dead letters, with what RabbitMQ says of it', async () => {
+    await declareTopology(outsider.model, topology(settings()));
+    const { body, routingKey } = command('c1', randomUUID());
+    const properties = { mandatory: true, persistent: true, messageId: 'c1', expiration: '1' };
+    await outsider.publish(names.commands(namespace), routingKey, body, properties);
+    const [expired] = await outsider.take(names.deadLetters(namespace), 1);
+    expect(expired?.content).to.deep.equal(body);
+    expect(expired?.properties).to.include({ messageId: 'c1', expiration: undefined });
+    const [death, ...more] = expired?.properties.headers?.['x-death'] ?? [];
+    expect(death).to.deep.include({ reason: 'expired', count: 1, 'original-expiration': '1' });
+    expect(death?.queue).to.match(new RegExp(`^${namespace}\\.commands\\.p[012]$`));
+    expect(more).to.deep.equal([]);
     await outsider.deleteObjects(settings());
   });
 

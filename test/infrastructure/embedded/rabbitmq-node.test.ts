@@ -105,6 +105,31 @@ describe('embedded RabbitMQ', function () {
     });
   });
 
+  for (const [version, words] of [
+    [
+      'earlier',
+      'rabbit,{{failed_to_initialize_feature_flags_registry,{disabled_required_feature_flag,stream_filtering}}',
+    ],
+    ['later', 'rabbit,{{schema_integrity_check_failed,[{table_missing,rabbit_listener}]}}'],
+  ] as const) {
+    it(`says what can be done about data of a much ${version} version`, async () => {
+      const kept = scratchFolder('rabbit');
+      // Stands for a second version: in its words, seen where 4.3 was started on data of 3.10, and 3.10 on data of 4.0.
+      const program = join(scratchFolder('bin'), 'rabbitmq-server');
+      writeFileSync(
+        program,
+        `#!/bin/sh\necho 'Kernel pid terminated ({application_start_failure,${words}})'\nexit 1\n`,
+        {
+          mode: 0o755,
+        },
+      );
+      const failure = await startRabbitmq({ folder: kept, port: 0, program }).catch((error: Error) => error.message);
+      expect(failure).to.equal(
+        `RabbitMQ did not start: this version of it cannot read what another one left in ${kept}. Go back to that one, or remove the folder and with it what waits in its queues`,
+      );
+    });
+  }
+
   it('runs beside another one without their meeting, and leaves nothing running when stopped', async () => {
     const otherFolder = scratchFolder('rabbit');
     const other = await start(otherFolder);
