@@ -39,10 +39,17 @@ export const httpsUrl = text(1, 2048)
   .refine((value) => HTTPS_URL_PATTERN.test(value) && URL.canParse(value), 'must be an https URL')
   .meta({ format: 'uri', pattern: '^https://', minLength: 1, maxLength: 2048 });
 
+/** What can be written with a year of four digits in UTC: an offset may reach beyond it. */
+const YEAR_1_MS = Date.parse('0001-01-01T00:00:00Z');
+const YEAR_10000_MS = Date.parse('9999-12-31T23:59:59.999Z') + 1;
+
 /** An RFC 3339 time with its offset, of the years 1 to 9999. */
 export const time = z.iso
   .datetime({ offset: true })
-  .refine((value) => !Number.isNaN(Date.parse(value)), 'must be an RFC 3339 time')
+  .refine((value) => {
+    const milliseconds = Date.parse(value);
+    return milliseconds >= YEAR_1_MS && milliseconds < YEAR_10000_MS;
+  }, 'must be an RFC 3339 time of the years 1 to 9999')
   .meta({ format: 'date-time', example: '2026-11-20T20:15:00.123Z' });
 
 /** Longest in UTF-16 code units; the longest sequences of Unicode's emoji lists have less than half of that. */
