@@ -73,8 +73,8 @@ class ArchiveReading {
 
   async take(bytes: Uint8Array): Promise<void> {
     this.report.lines += 1;
-    if (bytes.byteLength === 0) return;
     const line = this.parse(bytes);
+    if (line === null) return;
     if (line.kind === 'header') return this.takeHeader(line);
     if (this.tenantId === null) throw this.fault('is not the header of an archive');
     if (line.kind === 'chat') return this.takeChat(this.tenantId, line);
@@ -143,10 +143,13 @@ class ArchiveReading {
     }
   }
 
-  private parse(bytes: Uint8Array): ArchiveLine {
+  /** Null: the line is empty. */
+  private parse(bytes: Uint8Array): ArchiveLine | null {
     if (bytes.byteLength > ARCHIVE_LINE_MAX_BYTES) throw this.fault(`has more than ${ARCHIVE_LINE_MAX_BYTES} bytes`);
     if (!isUtf8(bytes)) throw this.fault('is not UTF-8');
-    const json = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+    // Of other systems' line ends and byte order marks nothing stays.
+    const json = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').trim();
+    if (json === '') return null;
     if (isDeeperThan(ARCHIVE_LINE_MAX_DEPTH, json)) throw this.fault('is nested too deeply');
     let value: unknown;
     try {
