@@ -39,7 +39,7 @@ const homes = [
     homes: ['infrastructure', 'adapters/telemetry', 'adapters/http'],
   },
   { libraries: ['@opentelemetry/sdk-metrics', '@opentelemetry/exporter-prometheus'], homes: ['infrastructure'] },
-  { libraries: ['commander', 'zod', 'uuid'], homes: ['main'] },
+  { libraries: ['commander', 'cli-progress', '@types/cli-progress', 'zod', 'uuid'], homes: ['main'] },
 ];
 
 const home = (path) => (path.endsWith('$') ? `^${root}/${path}` : within(path));

@@ -1,137 +1,198 @@
 /**
- * The archive: chats as JSON Lines, one object a line, for moving in and out. `parley export` writes it, `parley import` reads it back.
+ * The archive: chats as JSON Lines, one object a line, for moving in and out. `parley export` writes it, `parley import` reads it back;
+ * docs/moving-in-and-out.md shows one.
  *
- * Order: the header; for each chat its `chat`, then profiles, messages, removed messages, numbered events and members, then `end`, which makes the
- * chat complete. Times are RFC 3339 UTC in milliseconds. Within version 1 fields are only added; unknown ones are ignored.
+ * Order: the header; then chats, one after the other. Within a chat: its `chat`; its log, event by event, each `message.created` followed by its
+ * `message` or by what is left of it (`removed`); its `member`s; its `end`, which makes it complete. A `revision` or `reaction` comes anywhere
+ * after its message, a `user` anywhere. Times are RFC 3339 UTC and kept to the millisecond. Within version 1 fields are only added; unknown
+ * ones are ignored.
  */
 import { z } from 'zod';
-import { attachment, chatKind, historyVisibility, role, userKind } from './commands.js';
-import { eventTypes } from './events.js';
+import {
+  attachment,
+  chatKind,
+  deleteMode,
+  historyVisibility,
+  MESSAGE_BODY_MAX_CHARACTERS,
+  role,
+  userKind,
+} from './commands.js';
 import { chatId, commandId, messageId, tenantId, userId } from './identifiers.js';
-import { isStorableText, jsonFault, metadata } from './text.js';
+import { EMOJI_MAX_LENGTH, httpsUrl, metadata, text } from './text.js';
 
 export const ARCHIVE_FORMAT = 'parley-archive';
 export const ARCHIVE_VERSION = 1;
-/** The longest line in bytes: a message of the greatest length with a hundred revisions fits. */
-export const ARCHIVE_LINE_MAX_BYTES = 16 * 1024 * 1024;
+/** The longest line: a message with the most of everything that a command may bring, each character escaped, has less than that. */
+export const ARCHIVE_LINE_MAX_BYTES = 1024 * 1024;
+/** Of a line's brackets: metadata as deep as a command may bring it, within a payload. */
+export const ARCHIVE_LINE_MAX_DEPTH = 40;
 
-const time = z.iso.datetime();
-const number = z.int().min(0);
-const storable = z.string().refine(isStorableText, 'must not contain U+0000 or lone surrogates');
+/** What the store's columns of 32 bits hold. */
+const INT32_MAX = 2 ** 31 - 1;
 
-const archiveHeader = z.object({
+const time = z.iso.datetime().refine((value) => !value.startsWith('0000'), 'must be of the years 1 to 9999');
+const sequence = z.int().min(1);
+const mark = z.int().min(0);
+const revision = z.int().min(1).max(INT32_MAX);
+const emoji = text(1, EMOJI_MAX_LENGTH);
+const body = text(1, MESSAGE_BODY_MAX_CHARACTERS);
+const mentions = z.array(userId).max(50);
+
+const header = z.object({
   kind: z.literal('header'),
   format: z.literal(ARCHIVE_FORMAT),
   version: z.literal(ARCHIVE_VERSION),
+  /** Whose chats and users they are. */
+  tenantId,
+  /** The store that it was exported from. */
   storeId: z.uuid(),
   exportedAt: time,
 });
 
-const archivedUser = z.object({
+const user = z.object({
   kind: z.literal('user'),
-  tenantId,
   userId,
-  displayName: storable,
-  avatarUrl: storable.nullable(),
+  displayName: text(1, 128),
+  avatarUrl: httpsUrl.nullable(),
   userKind,
   metadata,
-  revision: number,
+  revision,
   createdAt: time,
   updatedAt: time,
 });
 
-const archivedChat = z.object({
+const chat = z.object({
   kind: z.literal('chat'),
   chatId,
-  tenantId,
   chatKind,
-  title: storable.nullable(),
+  title: text(1, 256).nullable(),
   metadata,
   historyVisibility,
-  historySequence: number,
+  /** The event that last changed `historyVisibility`; 0: none has. */
+  historySequence: mark,
   createdBy: userId,
   createdAt: time,
   archivedAt: time.nullable(),
-  lastSequence: number,
-  lastOrdinal: number,
-  memberCount: number,
-  ownerCount: number,
+  /** The number of its latest event. */
+  lastSequence: sequence,
   lastActivityAt: time,
 });
 
-const text = { mentions: z.array(userId), metadata };
-
-const archivedMessage = z.object({
+const message = z.object({
   kind: z.literal('message'),
   chatId,
-  sequence: number,
+  sequence,
   messageId,
-  ordinal: number,
+  ordinal: sequence,
   senderId: userId,
-  revision: number,
-  body: storable.nullable(),
-  contentType: storable,
+  revision,
+  /** Null exactly where `deletedAt` is not. */
+  body: body.nullable(),
+  contentType: text(1, 255),
   inReplyTo: messageId.nullable(),
   threadRootId: messageId.nullable(),
-  ...text,
-  attachments: z.array(attachment),
+  mentions,
+  attachments: z.array(attachment.strip()).max(10),
+  metadata,
   createdAt: time,
   editedAt: time.nullable(),
   editedBy: userId.nullable(),
   deletedAt: time.nullable(),
-  /** The earlier texts, in ascending revision. */
-  revisions: z.array(z.object({ revision: number, body: storable, ...text, actorId: userId, at: time })),
-  reactions: z.array(z.object({ emoji: storable, userId, at: time })),
 });
 
-const removedMessage = z.object({
+/** What is left of a message that was deleted hard. */
+const removed = z.object({
   kind: z.literal('removed'),
   chatId,
-  sequence: number,
+  sequence,
   messageId,
-  ordinal: number,
+  ordinal: sequence,
   senderId: userId,
   createdAt: time,
 });
 
-/** A numbered event as the log keeps it: what it says of a message's text is with the message. */
-const archivedEvent = z.object({
-  kind: z.literal('event'),
+/** An earlier text of the message at `sequence`. */
+const revisionLine = z.object({
+  kind: z.literal('revision'),
   chatId,
-  sequence: number,
-  type: z.enum(eventTypes as [string, ...string[]]),
+  sequence,
+  revision,
+  body,
+  mentions,
+  metadata,
   actorId: userId,
-  commandId,
   at: time,
-  payload: z
-    .unknown()
-    .refine((value) => jsonFault(value) === undefined, 'must be storable JSON')
-    .optional(),
 });
 
-const archivedMember = z.object({
+/** Of the message at `sequence`. */
+const reaction = z.object({ kind: z.literal('reaction'), chatId, sequence, emoji, userId, at: time });
+
+/** A numbered event as the log keeps it: what it says of a message's text is with the message. */
+function event<T extends string, P extends z.ZodType>(type: T, payload: P) {
+  return z.object({
+    kind: z.literal('event'),
+    chatId,
+    sequence,
+    type: z.literal(type),
+    actorId: userId,
+    commandId,
+    at: time,
+    payload,
+  });
+}
+
+const chatState = {
+  kind: chatKind,
+  title: text(1, 256).nullable(),
+  /** Events of the first release do not say it. */
+  historyVisibility: historyVisibility.optional(),
+  metadata,
+};
+const members = z.array(z.object({ userId, role })).max(101);
+const nothing = z.object({});
+const reacted = z.object({ messageId, emoji, userId });
+
+const logged = z.discriminatedUnion('type', [
+  event('message.created', z.null().optional()),
+  event('message.edited', z.object({ messageId, messageSequence: sequence, revision })),
+  event('message.deleted', z.object({ messageId, mode: deleteMode })),
+  event('message.reacted', reacted),
+  event('message.unreacted', reacted),
+  event('chat.created', z.object({ ...chatState, members })),
+  event('chat.updated', z.object(chatState)),
+  event('chat.archived', nothing),
+  event('chat.unarchived', nothing),
+  event('member.added', z.object({ members })),
+  event('member.removed', z.object({ userId, left: z.boolean() })),
+  event('member.updated', z.object({ userId, role, mutedUntil: time.nullable() })),
+]);
+
+const member = z.object({
   kind: z.literal('member'),
   chatId,
   userId,
   role,
   mutedUntil: time.nullable(),
   joinedAt: time,
-  joinedSequence: number,
-  readSequence: number,
-  readOrdinal: number,
+  joinedSequence: mark,
+  readSequence: mark,
+  readOrdinal: mark,
 });
 
-const archiveEnd = z.object({ kind: z.literal('end'), chatId, lines: number });
+/** `lines`: how many stand between the chat's `chat` and this. */
+const end = z.object({ kind: z.literal('end'), chatId, lines: mark });
 
 export const archiveLine = z.discriminatedUnion('kind', [
-  archiveHeader,
-  archivedUser,
-  archivedChat,
-  archivedMessage,
-  removedMessage,
-  archivedEvent,
-  archivedMember,
-  archiveEnd,
+  header,
+  user,
+  chat,
+  logged,
+  message,
+  removed,
+  revisionLine,
+  reaction,
+  member,
+  end,
 ]);
 
 export type ArchiveLine = z.infer<typeof archiveLine>;

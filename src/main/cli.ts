@@ -5,8 +5,8 @@ import { directChatId } from '../contract/direct-id.js';
 import { DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN, UUID_PATTERN } from '../contract/identifiers.js';
 import { hideCredentials } from '../infrastructure/hide-credentials.js';
 import { StartFault } from '../infrastructure/start-fault.js';
-import type { ExportRequest } from './archive-commands.js';
 import { checkConfig } from './check-config.js';
+import type { ExportRequest } from './export-command.js';
 import { ROLES } from './role-names.js';
 import { runToken } from './token-command.js';
 import type { TopologyFormat } from './topology-command.js';
@@ -81,14 +81,14 @@ program
   .command('export')
   .description('writes chats with everything in them as JSON Lines; `parley import` reads them back')
   .option('--chat <id>', 'one chat', chatId)
-  .option('--user <id>', 'all chats that a user is in', userId)
+  .option('--user <id>', 'a profile and all chats that the user is in, whole', userId)
   .option('--tenant <id>', 'tenant id', tenantId, DEFAULT_TENANT)
   .requiredOption('--out <file>', '- is standard output')
-  .action(async (options: ExportRequest) => (await import('./archive-commands.js')).runExport(options));
+  .action(async (options: ExportRequest) => (await import('./export-command.js')).runExport(options));
 program
   .command('import <file>')
   .description('reads an archive; what is there already stays as it is. - is standard input')
-  .action(async (file: string) => (await import('./archive-commands.js')).runImport(file));
+  .action(async (file: string) => (await import('./import-command.js')).runImport(file));
 program
   .command('search-dictionary <name>')
   .description(

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { PARTITION_WHILE_IMPORTED } from '../../src/domain/chat.js';
 import { add, create, GROUP, NOWHERE, OTHER_GROUP, send, upsert } from './drafts.js';
 import { Stage } from './stage.js';
 
@@ -106,5 +107,33 @@ describe('A chat without a partition', () => {
     stage.alterChat(GROUP, { partition: null });
     expect(stage.answer(add('bob', GROUP, ['carol'])).reason?.code).to.equal('not_permitted');
     expect(stage.chat(GROUP)).to.include({ partition: 3, lastSequence: 1 });
+  });
+});
+
+describe('While a chat is being imported', () => {
+  it('its commands are answered conflict, wherever they come in, and change nothing', () => {
+    for (const ringUnsettled of [false, true]) {
+      const stage = group();
+      stage.ringUnsettled = ringUnsettled;
+      stage.alterChat(GROUP, { partition: PARTITION_WHILE_IMPORTED });
+      for (const draft of [send('alice', GROUP), create('alice', GROUP, []), send('mallory', GROUP)]) {
+        const { status, reason } = stage.answer(draft);
+        expect([status, reason?.code, reason?.detail]).to.deep.equal([
+          'rejected',
+          'conflict',
+          'the chat is being imported',
+        ]);
+        expect([stage.written?.events, stage.written?.receipts]).to.deep.equal([[], []]);
+      }
+      stage.given(upsert('alice', { displayName: 'Alice' }));
+    }
+  });
+
+  it('a command that was answered before gets its answer all the same', () => {
+    const stage = group();
+    const draft = send('alice', GROUP);
+    const [first] = stage.given(draft);
+    stage.alterChat(GROUP, { partition: PARTITION_WHILE_IMPORTED });
+    expect(stage.answer(draft)).to.deep.equal({ ...first, replayed: true });
   });
 });

@@ -1,99 +1,169 @@
-import { type ArchiveLine, type ArchiveLineOf, archiveLine } from '../../contract/archive.js';
-import type { ChatArchiveTarget, ImportedChat } from '../ports/archive.js';
+import { isUtf8 } from 'node:buffer';
+import {
+  ARCHIVE_LINE_MAX_BYTES,
+  ARCHIVE_LINE_MAX_DEPTH,
+  type ArchiveLine,
+  type ArchiveLineOf,
+  archiveLine,
+} from '../../contract/archive.js';
+import { isDeeperThan } from '../../contract/json-text.js';
+import type { ChatArchiveTarget, ChatRowLine, ChatUnderImport } from '../ports/archive.js';
+import { StoreError } from '../ports/command-store.js';
+import { ChatCheck } from './check-chat.js';
 
 /** Lines written at a time. */
 export const IMPORT_CHUNK_LINES = 1_000;
-/** … or so many characters of them, whichever comes first: bounds the memory whatever the texts' length. */
-export const IMPORT_CHUNK_CHARACTERS = 8 * 1024 * 1024;
+/** … or so many bytes of them, whichever comes first: bounds the memory whatever the texts' length. */
+export const IMPORT_CHUNK_BYTES = 2 * 1024 * 1024;
 
 export interface ImportReport {
   lines: number;
-  chats: Record<ImportedChat, number>;
+  chats: {
+    imported: number;
+    /** They were here already. */
+    known: number;
+  };
   /** Chats whose id belongs to another chat here. */
   differing: string[];
 }
 
 /** The archive cannot be read on: it is not one, it is damaged, or it ends too early. Complete chats before that place stand. */
 export class ArchiveFault extends Error {
-  constructor(line: number, why: string) {
-    super(`line ${line}: ${why}`);
+  constructor(lines: string, why: string) {
+    super(`${lines}: ${why}`);
     this.name = 'ArchiveFault';
   }
 }
 
-function parse(text: string, line: number): ArchiveLine {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new ArchiveFault(line, 'is not JSON');
-  }
-  const result = archiveLine.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new ArchiveFault(
-    line,
-    `${issue?.path.map(String).join('.') || 'the line'}: ${issue?.message ?? 'is not valid'}`,
-  );
-}
-
 /**
- * Reads an archive into the store, chat by chat. Idempotent: a chat that is there already is passed over, one that an interrupted import left
- * behind is completed. Rejects with `ArchiveFault`, or as the store does.
+ * Reads an archive into the store, chat by chat. Idempotent: a chat that is there already is passed over, one that an import left
+ * behind unfinished is begun anew. `lines` come without their ends.
+ * @throws ArchiveFault, or as the store does
  */
 export async function importArchive(
-  texts: AsyncIterable<string>,
+  lines: AsyncIterable<Uint8Array>,
   target: ChatArchiveTarget,
   onProgress: (lines: number) => void = () => undefined,
 ): Promise<ImportReport> {
-  const report: ImportReport = { lines: 0, chats: { imported: 0, known: 0, differs: 0 }, differing: [] };
-  let chat: { line: ArchiveLineOf<'chat'>; isOpen: boolean; lines: number } | null = null;
-  let chunk: ArchiveLine[] = [];
-  let characters = 0;
-  const flush = async () => {
-    if (chat?.isOpen && chunk.length > 0) await target.put(chat.line, chunk);
-    chunk = [];
-    characters = 0;
-  };
-
-  for await (const text of texts) {
-    report.lines += 1;
-    if (text === '') continue;
-    const line = parse(text, report.lines);
-    if ((report.lines === 1) !== (line.kind === 'header'))
-      throw new ArchiveFault(
-        report.lines,
-        report.lines === 1 ? 'is not the header of an archive' : 'is a second header',
-      );
-    if (line.kind === 'chat') {
-      if (chat !== null) throw new ArchiveFault(report.lines, `chat ${chat.line.chatId} has no end`);
-      const begun = await target.begin(line);
-      if (begun !== 'open') report.chats[begun] += 1;
-      if (begun === 'differs') report.differing.push(line.chatId);
-      chat = { line, isOpen: begun === 'open', lines: 0 };
-    } else if (line.kind !== 'header') {
-      if (chat === null) throw new ArchiveFault(report.lines, `${line.kind} outside of a chat`);
-      if ('chatId' in line && line.chatId !== chat.line.chatId)
-        throw new ArchiveFault(report.lines, `${line.kind} of another chat`);
-      if (line.kind === 'end') {
-        if (line.lines !== chat.lines)
-          throw new ArchiveFault(report.lines, `${line.lines} lines expected, ${chat.lines} found`);
-        await flush();
-        if (chat.isOpen) {
-          await target.end(chat.line);
-          report.chats.imported += 1;
-        }
-        chat = null;
-      } else {
-        chat.lines += 1;
-        chunk.push(line);
-        characters += text.length;
-        if (chunk.length >= IMPORT_CHUNK_LINES || characters >= IMPORT_CHUNK_CHARACTERS) await flush();
-      }
-    }
-    onProgress(report.lines);
+  const reading = new ArchiveReading(target);
+  for await (const line of lines) {
+    await reading.take(line);
+    onProgress(reading.report.lines);
   }
-  if (report.lines === 0) throw new ArchiveFault(1, 'the archive is empty');
-  if (chat !== null) throw new ArchiveFault(report.lines, `the archive ends within chat ${chat.line.chatId}`);
-  return report;
+  await reading.finish();
+  return reading.report;
+}
+
+interface CurrentChat {
+  chatId: string;
+  check: ChatCheck;
+  /** Null: it is not taken in, only read. */
+  rows: ChatUnderImport | null;
+}
+
+class ArchiveReading {
+  readonly report: ImportReport = { lines: 0, chats: { imported: 0, known: 0 }, differing: [] };
+  private tenantId: string | null = null;
+  private chat: CurrentChat | null = null;
+  private profiles: ArchiveLineOf<'user'>[] = [];
+  private rows: ChatRowLine[] = [];
+  private chunk = { firstLine: 1, bytes: 0 };
+
+  constructor(private readonly target: ChatArchiveTarget) {}
+
+  async take(bytes: Uint8Array): Promise<void> {
+    this.report.lines += 1;
+    const line = this.parse(bytes);
+    if (line === null) return;
+    if (line.kind === 'header') return this.takeHeader(line);
+    if (this.tenantId === null) throw this.fault('is not the header of an archive');
+    if (line.kind === 'chat') return this.takeChat(this.tenantId, line);
+    if (this.chat === null && line.kind !== 'user') throw this.fault(`${line.kind} outside of a chat`);
+    const fault = this.chat?.check.fault(line) ?? null;
+    if (fault !== null) throw this.fault(fault);
+    if (line.kind === 'end') return this.endChat();
+    this.chunk.bytes += bytes.byteLength;
+    if (this.chat === null || this.chat.rows !== null) {
+      if (line.kind === 'user') this.profiles.push(line);
+      else this.rows.push(line);
+    }
+    if (this.profiles.length + this.rows.length >= IMPORT_CHUNK_LINES || this.chunk.bytes >= IMPORT_CHUNK_BYTES)
+      await this.flush();
+  }
+
+  async finish(): Promise<void> {
+    if (this.report.lines === 0) throw new ArchiveFault('line 1', 'the archive is empty');
+    if (this.chat !== null) throw this.fault(`the archive ends within chat ${this.chat.chatId}`);
+    await this.flush();
+  }
+
+  private takeHeader({ tenantId }: ArchiveLineOf<'header'>): void {
+    if (this.tenantId !== null) throw this.fault('is a second header');
+    this.tenantId = tenantId;
+  }
+
+  private async takeChat(tenantId: string, line: ArchiveLineOf<'chat'>): Promise<void> {
+    if (this.chat !== null) throw this.fault(`chat ${this.chat.chatId} has no end`);
+    await this.flush();
+    const begun = await this.store(() => this.target.begin(tenantId, line));
+    if (begun === 'known') this.report.chats.known += 1;
+    if (begun === 'differs') this.report.differing.push(line.chatId);
+    const rows = typeof begun === 'string' ? null : begun;
+    this.chat = { chatId: line.chatId, check: new ChatCheck(tenantId, line), rows };
+  }
+
+  private async endChat(): Promise<void> {
+    await this.flush();
+    const { check, rows } = this.chat as CurrentChat;
+    this.chat = null;
+    if (rows === null) return;
+    await this.store(() => rows.complete(check.counts));
+    this.report.chats.imported += 1;
+  }
+
+  private async flush(): Promise<void> {
+    const { tenantId, profiles, rows } = this;
+    const under = this.chat?.rows ?? null;
+    await this.store(async () => {
+      if (tenantId !== null && profiles.length > 0) await this.target.putProfiles(tenantId, profiles);
+      if (under !== null && rows.length > 0) await under.put(rows);
+    });
+    this.profiles = [];
+    this.rows = [];
+    this.chunk = { firstLine: this.report.lines + 1, bytes: 0 };
+  }
+
+  /** What the store refuses is the archive's fault, somewhere in the lines since it was last asked. */
+  private async store<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.kind !== 'refused') throw error;
+      throw new ArchiveFault(`lines ${this.chunk.firstLine} to ${this.report.lines}`, error.message);
+    }
+  }
+
+  /** Null: the line is empty. */
+  private parse(bytes: Uint8Array): ArchiveLine | null {
+    if (bytes.byteLength > ARCHIVE_LINE_MAX_BYTES) throw this.fault(`has more than ${ARCHIVE_LINE_MAX_BYTES} bytes`);
+    if (!isUtf8(bytes)) throw this.fault('is not UTF-8');
+    // Of other systems' line ends and byte order marks nothing stays.
+    const json = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').trim();
+    if (json === '') return null;
+    if (isDeeperThan(ARCHIVE_LINE_MAX_DEPTH, json)) throw this.fault('is nested too deeply');
+    let value: unknown;
+    try {
+      value = JSON.parse(json);
+    } catch {
+      throw this.fault('is not JSON');
+    }
+    const result = archiveLine.safeParse(value);
+    if (result.success) return result.data;
+    const [issue] = result.error.issues;
+    throw this.fault(`${issue?.path.map(String).join('.') || 'the line'}: ${issue?.message ?? 'is not valid'}`);
+  }
+
+  private fault(why: string): ArchiveFault {
+    return new ArchiveFault(`line ${this.report.lines}`, why);
+  }
 }

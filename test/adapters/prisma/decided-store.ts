@@ -1,0 +1,69 @@
+import { expect } from 'chai';
+import { CaslDecisionPoint } from '../../../src/adapters/casl/default-policy.js';
+import type { ItemResult } from '../../../src/application/batch/batch-item.js';
+import { BatchDecider } from '../../../src/application/batch/decide-batch.js';
+import { factKeysOf } from '../../../src/application/batch/fact-keys.js';
+import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
+import type { Receipt } from '../../../src/contract/receipts.js';
+import { type Draft, itemOf } from '../../application/stage.js';
+import { NAMESPACE, PARTITIONS } from '../store-conformance-fixtures.js';
+import { openPrismaStore, type PrismaHarness, prismaStore } from './prisma-harness.js';
+
+const decider = new BatchDecider(new PolicyEnforcementPoint(new CaslDecisionPoint()));
+
+/** A store, and one partition of it whose owner decides commands as a worker does, without a broker. */
+export class DecidedStore {
+  now = new Date('2026-11-20T20:15:00.123Z');
+
+  private constructor(
+    readonly store: PrismaHarness,
+    readonly partition: number,
+    private readonly epoch: number,
+  ) {}
+
+  /** On a new database, or on one that is there. */
+  static async open(url?: string, partition = 1): Promise<DecidedStore> {
+    const store = url === undefined ? await openPrismaStore() : prismaStore(url);
+    await store.registry.settle({ namespace: NAMESPACE, partitions: PARTITIONS });
+    const { epoch } = await store.registry.takeOver(partition, 'worker-1');
+    return new DecidedStore(store, partition, epoch);
+  }
+
+  get url(): string {
+    return this.store.url;
+  }
+
+  /** One batch. */
+  async decide(drafts: readonly Draft[]): Promise<ItemResult[]> {
+    const items = drafts.map(itemOf);
+    const { partition, epoch, now } = this;
+    this.now = new Date(now.getTime() + 1_000);
+    const request = { partition, epoch, keys: factKeysOf(items), publishedThrough: 0 };
+    const result = await this.store.commands.transact(request, (facts) =>
+      decider.decide(items, facts, { partition, now }),
+    );
+    if (result.outcome !== 'committed') throw new Error(`not committed: ${result.outcome}`);
+    return result.value;
+  }
+
+  async answer(draft: Draft): Promise<Receipt> {
+    const [result] = await this.decide([draft]);
+    if (result?.kind !== 'answered') throw new Error(`not answered: ${result?.kind}`);
+    return result.receipt;
+  }
+
+  /** Batches of one, each accepted. */
+  async given(...drafts: Draft[]): Promise<Receipt[]> {
+    const receipts: Receipt[] = [];
+    for (const draft of drafts) {
+      const receipt = await this.answer(draft);
+      expect(receipt.status, JSON.stringify(receipt)).to.equal('accepted');
+      receipts.push(receipt);
+    }
+    return receipts;
+  }
+
+  close(): Promise<void> {
+    return this.store.close();
+  }
+}
