@@ -7,11 +7,11 @@ import { z } from 'zod';
 import { chatId, commandId, messageId, userId } from './identifiers.js';
 import { type ProblemCode, refusalCodes, requestProblems, type Violation } from './problems.js';
 import { receipt } from './receipts.js';
-import { cursorPage, restEvent, restFoundMessage, restUnread, restUser, sequencePage } from './rest.js';
+import { cursorPage, restEvent, restFoundMessage, restUnread, restUser, sequencePage, syncPage } from './rest.js';
 import { chatOperations } from './rest-chat-operations.js';
 import { messageOperations } from './rest-message-operations.js';
 import { creates, type RestOperation } from './rest-operation.js';
-import { listEventsQuery, putProfileBody, searchMessagesQuery } from './rest-requests.js';
+import { listEventsQuery, putProfileBody, searchMessagesQuery, syncQuery } from './rest-requests.js';
 import { emoji } from './text.js';
 
 /** What a path's parameters look like: anything else names nothing and is 404. */
@@ -34,6 +34,14 @@ export const restOperations = {
     summary: "The chat's events by sequence: what a client that was away applies",
     query: listEventsQuery,
     answers: { 200: { description: 'A page of CloudEvents.', schema: sequencePage(restEvent) } },
+  },
+  sync: {
+    method: 'get',
+    path: '/v1/sync',
+    tag: 'Events',
+    summary: "What changed in all of the caller's chats since a token; at most `limit` chats and `limit` events a page",
+    query: syncQuery,
+    answers: { 200: { description: 'A page of what changed.', schema: syncPage } },
   },
   searchMessages: {
     method: 'get',

@@ -77,6 +77,23 @@ export const listEventsQuery = z.strictObject({
   limit,
 });
 
+/** `since` for those who want to know only what happens from now on. */
+export const SYNC_FROM_NOW = 'now';
+/** A token names a position in each partition. */
+export const SYNC_TOKEN_MAX_CHARACTERS = 8192;
+
+export const syncQuery = z.strictObject({
+  since: z
+    .string()
+    .min(1)
+    .max(SYNC_TOKEN_MAX_CHARACTERS)
+    .optional()
+    .meta({
+      description: `The \`next\` of the page before. Absent: everything. \`${SYNC_FROM_NOW}\`: no items, only a token. Opaque; good for the same caller and store only.`,
+    }),
+  limit,
+});
+
 export const SEARCH_TEXT_MAX_CHARACTERS = 256;
 
 export const searchMessagesQuery = z.strictObject({

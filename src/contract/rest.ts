@@ -135,6 +135,26 @@ export const restEvent = z.discriminatedUnion('type', [
   eventEnvelope('member.updated'),
 ]);
 
+/** What changed in one of the caller's chats. */
+export const restSyncItem = z.union([
+  z.object({
+    chatId,
+    reset: z.boolean().meta({ description: 'Drop what you have of the chat: it starts anew with these events.' }),
+    chat: restChat.meta({ description: 'The chat as it is now; it can be newer than the events.' }),
+    events: z
+      .array(restEvent)
+      .meta({ description: 'In ascending sequence; more of them may come with the next page.' }),
+  }),
+  z.object({ chatId, left: z.literal(true).meta({ description: 'The caller is not in the chat any more.' }) }),
+]);
+
+/** A page of a sync. */
+export const syncPage = z.object({
+  items: z.array(restSyncItem).meta({ description: 'By chat id, each chat once.' }),
+  next: z.string().meta({ description: 'The token to go on with.' }),
+  hasMore: z.boolean().meta({ description: 'There is more to be had at once.' }),
+});
+
 /** The answer to a command whose receipt has not come in time: it is on its way, and its receipt will be at `Location`. */
 export const commandPending = z.object({
   commandId,

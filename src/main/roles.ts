@@ -132,6 +132,7 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
       queries: store.queries,
       history: store.history,
       search: store.search,
+      syncLog: store.syncLog,
       policy: new PolicyEnforcementPoint(new CaslDecisionPoint()),
       door: transport.door,
       log: store.log,

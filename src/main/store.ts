@@ -8,12 +8,14 @@ import { PrismaEventLog } from '../adapters/prisma/prisma-event-log.js';
 import { PrismaMessageSearch } from '../adapters/prisma/prisma-message-search.js';
 import { PrismaPartitionRegistry } from '../adapters/prisma/prisma-partition-registry.js';
 import { type Placement, PrismaStoreIdentity } from '../adapters/prisma/prisma-store-identity.js';
+import { PrismaSyncLog } from '../adapters/prisma/prisma-sync-log.js';
 import type { ChatHistory } from '../application/ports/chat-history.js';
 import type { ChatQueries } from '../application/ports/chat-queries.js';
 import type { CommandStore } from '../application/ports/command-store.js';
 import type { EventLog } from '../application/ports/event-log.js';
 import type { MessageSearch } from '../application/ports/message-search.js';
 import type { PartitionRegistry } from '../application/ports/partition-registry.js';
+import type { SyncLog } from '../application/ports/sync-log.js';
 import { postgresAbsence } from '../infrastructure/postgres-absence.js';
 import type { Service } from '../infrastructure/process-life.js';
 import { rethrowAsStartFault, StartFault } from '../infrastructure/start-fault.js';
@@ -29,6 +31,7 @@ export interface Store {
   queries: ChatQueries;
   history: ChatHistory;
   search: MessageSearch;
+  syncLog: SyncLog;
   registry: PartitionRegistry;
   log: EventLog;
   /** Read at the start, so that the roles need not ask a database that may be away again. */
@@ -50,6 +53,7 @@ export class StoreService implements Service, Store {
   readonly queries: ChatQueries;
   readonly history: ChatHistory;
   readonly search: MessageSearch;
+  readonly syncLog: SyncLog;
   readonly registry: PartitionRegistry;
   readonly log: EventLog;
   private readonly database;
@@ -80,6 +84,7 @@ export class StoreService implements Service, Store {
     this.queries = new PrismaChatQueries(this.database);
     this.history = new PrismaChatHistory(this.database);
     this.search = new PrismaMessageSearch(this.database);
+    this.syncLog = new PrismaSyncLog(this.database);
     this.registry = new PrismaPartitionRegistry(this.database);
     this.log = new PrismaEventLog(this.database);
     this.marks = new PrismaStoreIdentity(this.database);

@@ -7,6 +7,7 @@ import type { CommandStore } from '../../src/application/ports/command-store.js'
 import type { EventLog } from '../../src/application/ports/event-log.js';
 import type { MessageSearch } from '../../src/application/ports/message-search.js';
 import type { PartitionRegistry } from '../../src/application/ports/partition-registry.js';
+import type { SyncLog } from '../../src/application/ports/sync-log.js';
 import type { MessageRevision, MessageStub } from '../../src/domain/message.js';
 import { chatHistoryConformance } from './store-conformance-chat-history.js';
 import { chatQueriesConformance } from './store-conformance-chat-queries.js';
@@ -18,6 +19,7 @@ import { messageSearchConformance } from './store-conformance-message-search.js'
 import { messageTextsConformance } from './store-conformance-message-texts.js';
 import { partitionRegistryConformance } from './store-conformance-partition-registry.js';
 import { sharedRowsConformance } from './store-conformance-shared-rows.js';
+import { syncLogConformance } from './store-conformance-sync-log.js';
 
 /** Rows that no port gives back as they are. */
 export interface StoredRows {
@@ -42,6 +44,7 @@ export interface StoreHarness {
   queries: ChatQueries;
   history: ChatHistory;
   search: MessageSearch;
+  sync: SyncLog;
   rows: StoredRows;
   close(): Promise<void>;
 }
@@ -59,4 +62,5 @@ export function storeConformance(open: OpenStore): void {
   chatHistoryConformance(open);
   messageQueriesConformance(open);
   messageSearchConformance(open);
+  syncLogConformance(open);
 }

@@ -8,6 +8,7 @@ import type { ChatHistory } from '../../application/ports/chat-history.js';
 import type { ChatQueries } from '../../application/ports/chat-queries.js';
 import type { EventLog } from '../../application/ports/event-log.js';
 import type { MessageSearch } from '../../application/ports/message-search.js';
+import type { SyncLog } from '../../application/ports/sync-log.js';
 import type { CommandDoor } from '../../application/ports/transport.js';
 import { operationOf, type RestOperationName, restOperationNames } from '../../contract/rest-operations.js';
 import type { HealthReport } from '../../infrastructure/health.js';
@@ -31,12 +32,14 @@ import { methodNotAllowed } from './method-not-allowed.js';
 import { CallerRateLimit } from './rate-limit.js';
 import { traceOf } from './request-trace.js';
 import { searchHandlers } from './search-handlers.js';
+import { syncHandlers } from './sync-handlers.js';
 import { userHandlers } from './user-handlers.js';
 
 export interface ApiDependencies {
   queries: ChatQueries;
   history: ChatHistory;
   search: MessageSearch;
+  syncLog: SyncLog;
   /** Asked before anything of a chat is shown. */
   policy: PolicyEnforcementPoint;
   door: CommandDoor;
@@ -53,17 +56,32 @@ export interface ApiDependencies {
 
 /** The REST side as an Express application; `RestServer` makes it listen. */
 export function createApi(dependencies: ApiDependencies): Express {
-  const { queries, history, search, policy, door, log, verifier, cursorSecret, storeId, health, logger, settings } =
-    dependencies;
+  const {
+    queries,
+    history,
+    search,
+    syncLog,
+    policy,
+    door,
+    log,
+    verifier,
+    cursorSecret,
+    storeId,
+    health,
+    logger,
+    settings,
+  } = dependencies;
   const { receiptWaitMs, recipientsMax, answerTimeLimitMs } = settings;
   const viewing = new ChatViewing(queries, policy);
   const cursors = new Cursors(cursorSecret);
+  const rendering = { storeId, recipientsMax };
   const commands = new CommandRequests(door, queries, receiptWaitMs);
   const handlers: Handlers = {
     ...chatQueryHandlers(queries, viewing, cursors),
     ...messageQueryHandlers(history, viewing, cursors),
     ...searchHandlers(search, viewing, cursors),
-    ...eventQueryHandlers(history, viewing, log, { storeId, recipientsMax }),
+    ...eventQueryHandlers(history, viewing, log, rendering),
+    ...syncHandlers(syncLog, viewing, cursors, log, rendering),
     ...userHandlers(queries, viewing, commands),
     ...chatCommandHandlers(commands),
     ...messageCommandHandlers(commands),

@@ -25,6 +25,9 @@ export class MemoryWorld {
   namespace: string | null = null;
   partitionCount: number | null = null;
   ringGeneration = 0;
+  /** How many imports were complete; and by chat id, which of them brought it. */
+  imports = 0;
+  readonly importNumbers = new Map<string, number>();
   /** By worker id: when it was last heard of, in milliseconds since 1970. */
   readonly workers = new Map<string, number>();
   readonly partitions = new Map<number, PartitionRow>();

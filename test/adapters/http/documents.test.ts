@@ -56,6 +56,7 @@ describe('REST documents', () => {
       'put /v1/chats/{chatId}/messages/{messageId}/reactions/{emoji}',
       'delete /v1/chats/{chatId}/messages/{messageId}/reactions/{emoji}',
       'get /v1/chats/{chatId}/events',
+      'get /v1/sync',
       'get /v1/search/messages',
       'get /v1/receipts/{commandId}',
       'get /v1/users/{userId}',

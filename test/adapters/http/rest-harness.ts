@@ -9,6 +9,7 @@ import { MemoryChatHistory } from '../../../src/adapters/memory/memory-chat-hist
 import { MemoryChatQueries } from '../../../src/adapters/memory/memory-chat-queries.js';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
 import { MemoryMessageSearch } from '../../../src/adapters/memory/memory-message-search.js';
+import { MemorySyncLog } from '../../../src/adapters/memory/memory-sync-log.js';
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import { JwtVerifier } from '../../../src/infrastructure/jwt.js';
@@ -44,6 +45,7 @@ export class RestHarness extends RestClient {
       queries: new MemoryChatQueries(this.world),
       history: new MemoryChatHistory(this.world),
       search: new MemoryMessageSearch(this.world),
+      syncLog: new MemorySyncLog(this.world),
       policy: new PolicyEnforcementPoint(new CaslDecisionPoint()),
       log: new MemoryEventLog(this.world),
       door: this.door,

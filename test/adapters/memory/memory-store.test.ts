@@ -4,6 +4,7 @@ import { MemoryCommandStore } from '../../../src/adapters/memory/memory-command-
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
 import { MemoryMessageSearch } from '../../../src/adapters/memory/memory-message-search.js';
 import { MemoryPartitionRegistry } from '../../../src/adapters/memory/memory-partition-registry.js';
+import { MemorySyncLog } from '../../../src/adapters/memory/memory-sync-log.js';
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
 import { userKey } from '../../../src/application/ports/command-store.js';
 import { storeConformance } from '../store-conformance.js';
@@ -29,6 +30,7 @@ describe('the in-memory store', () => {
       },
       history: new MemoryChatHistory(world),
       search: new MemoryMessageSearch(world),
+      sync: new MemorySyncLog(world),
       close: async () => undefined,
     };
   });

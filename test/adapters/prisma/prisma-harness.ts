@@ -8,6 +8,7 @@ import { openDatabase } from '../../../src/adapters/prisma/prisma-database.js';
 import { PrismaEventLog } from '../../../src/adapters/prisma/prisma-event-log.js';
 import { PrismaMessageSearch } from '../../../src/adapters/prisma/prisma-message-search.js';
 import { PrismaPartitionRegistry } from '../../../src/adapters/prisma/prisma-partition-registry.js';
+import { PrismaSyncLog } from '../../../src/adapters/prisma/prisma-sync-log.js';
 import { freshDatabase } from '../../support/services.js';
 import type { StoredRows, StoreHarness } from '../store-conformance.js';
 
@@ -42,6 +43,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     rows: rowsOf(url),
     history: new PrismaChatHistory(database),
     search: new PrismaMessageSearch(database),
+    sync: new PrismaSyncLog(database),
     close: () => database.$disconnect(),
   };
 }

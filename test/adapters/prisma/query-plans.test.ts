@@ -3,12 +3,11 @@
  * for the values at hand or once for all of them (named statements come to that after a few executions).
  */
 import { expect } from 'chai';
-import pg from 'pg';
-import type { Prisma, PrismaClient } from '../../../src/adapters/prisma/generated/client.js';
 import { PrismaChatHistory } from '../../../src/adapters/prisma/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../src/adapters/prisma/prisma-chat-queries.js';
 import type { VisiblePast } from '../../../src/application/ports/chat-history.js';
 import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-harness.js';
+import { StatementWatch } from './statement-watch.js';
 
 const LOAD_TIMEOUT_MS = 180_000;
 /** In one chat; a tenth of them in one thread. */
@@ -72,28 +71,9 @@ const LOAD = `
     UNION ALL (SELECT chat_id, 'alice' FROM chats ORDER BY last_activity_at DESC LIMIT ${OWN_CHATS})) m;
   ANALYZE;`;
 
-interface PlanNode {
-  'Node Type': string;
-  'Relation Name'?: string;
-  'Actual Rows': number;
-  'Actual Loops': number;
-  'Rows Removed by Filter'?: number;
-  'Rows Removed by Index Recheck'?: number;
-  Plans?: PlanNode[];
-}
-
-const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
-
-/** Rows looked at, whether they were of use or not. */
-function rowsRead(node: PlanNode): number {
-  if (!node['Node Type'].endsWith('Scan') || node['Node Type'].startsWith('Bitmap Index')) return 0;
-  const removed = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
-  return (node['Actual Rows'] + removed) * node['Actual Loops'];
-}
-
 describe('Queries on PostgreSQL', () => {
   let store: PrismaHarness;
-  let statements: Prisma.Sql[];
+  let watch: StatementWatch;
   let history: PrismaChatHistory;
   let queries: PrismaChatQueries;
 
@@ -101,51 +81,13 @@ describe('Queries on PostgreSQL', () => {
     this.timeout(LOAD_TIMEOUT_MS);
     store = await openPrismaStore();
     await withConnection(store.url, (sql) => sql.query(LOAD));
-    const listening = {
-      $queryRaw: (statement: Prisma.Sql) => {
-        statements.push(statement);
-        return store.database.$queryRaw(statement);
-      },
-    } as unknown as PrismaClient;
-    history = new PrismaChatHistory(listening);
-    queries = new PrismaChatQueries(listening);
+    watch = new StatementWatch(store.database);
+    history = new PrismaChatHistory(watch.database);
+    queries = new PrismaChatQueries(watch.database);
   });
   after(() => store?.close());
-  beforeEach(() => {
-    statements = [];
-  });
 
-  /** The plan by which a statement was executed, with what it came to. */
-  async function explain(sql: pg.Client, { text, values }: Prisma.Sql, mode: 'custom' | 'generic'): Promise<PlanNode> {
-    await sql.query(`SET plan_cache_mode = force_${mode}_plan`);
-    await sql.query(`PREPARE it AS ${text}`);
-    try {
-      const given = values.map((value) => (value === null ? 'NULL' : pg.escapeLiteral(String(value)))).join(', ');
-      const { rows } = await sql.query(`EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE it(${given})`);
-      return rows[0]['QUERY PLAN'][0].Plan;
-    } finally {
-      await sql.query('DEALLOCATE it');
-    }
-  }
-
-  async function expectNoMoreRead(most: number, ask: () => Promise<unknown>): Promise<void> {
-    await ask();
-    expect(statements).to.not.be.empty;
-    await withConnection(store.url, async (sql) => {
-      for (const statement of statements)
-        for (const mode of ['custom', 'generic'] as const) {
-          const plan = await explain(sql, statement, mode);
-          const nodes = nodesOf(plan);
-          const about = `${mode}: ${statement.text}\n${JSON.stringify(plan, null, 1)}`;
-          const scanned = nodes.filter((node) => node['Node Type'] === 'Seq Scan').map((node) => node['Relation Name']);
-          expect(scanned, about).to.deep.equal([]);
-          expect(
-            nodes.map(rowsRead).reduce((sum, rows) => sum + rows, 0),
-            about,
-          ).to.be.at.most(most);
-        }
-    });
-  }
+  const expectNoMoreRead = (most: number, ask: () => Promise<unknown>) => watch.expectNoMoreRead(store.url, most, ask);
 
   const past = (over: Partial<VisiblePast> = {}): VisiblePast => ({
     ...{ chatId: BIG, userId: 'alice', fromSequence: 1 },
@@ -189,11 +131,7 @@ describe('Queries on PostgreSQL', () => {
       expectNoMoreRead(OWN_READS_MAX, ask));
 
   it('take two statements for a list of chats, one for a page of messages, and three for a thread', async () => {
-    const count = async (ask: () => Promise<unknown>) => {
-      statements = [];
-      await ask();
-      return statements.length;
-    };
+    const count = async (ask: () => Promise<unknown>) => (await watch.statementsOf(ask)).length;
     expect(await count(() => queries.listChats(ALICE, {}, null, 200))).to.equal(2);
     expect(await count(() => history.listMessages(past(), { limit: 200 }))).to.equal(1);
     expect(await count(() => history.findThread(past(), ROOT, { limit: 200 }))).to.equal(3);

@@ -1,0 +1,137 @@
+import type { Caller } from '../../application/ports/chat-queries.js';
+import type { LoggedEvent } from '../../application/ports/event-log.js';
+import type {
+  ChatStretch,
+  Cut,
+  EventRange,
+  SyncedChat,
+  SyncLog,
+  SyncWindow,
+} from '../../application/ports/sync-log.js';
+import { column } from './columns.js';
+import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
+import { Prisma, type PrismaClient } from './generated/client.js';
+import { CHAT_COLUMNS, type ChatRow, MEMBER_COLUMNS, type MemberRow, toChat, toMember } from './rows.js';
+import { rethrow } from './store-errors.js';
+
+/** No chat id is beyond it. */
+const LAST_CHAT_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/**
+ * Every method rejects with a `StoreError`. Statements are put so that no plan has to read more than what they name: a lateral subquery with a
+ * LIMIT finds its rows by key, whatever the planner believes of the tables.
+ */
+export class PrismaSyncLog implements SyncLog {
+  constructor(private readonly database: PrismaClient) {}
+
+  async cut(): Promise<Cut> {
+    const rows = await this.query<{ position: number; imports: number }>(Prisma.sql`
+      SELECT p.position::float8 AS position, s.imports FROM store s JOIN partitions p ON true ORDER BY p.partition`);
+    return { positions: rows.map(({ position }) => position), imports: rows[0]?.imports ?? 0 };
+  }
+
+  async horizon({ tenantId, userId }: Caller, start: ChatStretch['start'], most: number): Promise<string | null> {
+    const ids = (table: 'members' | 'departures') => Prisma.sql`
+      (SELECT m.chat_id FROM ${Prisma.raw(table)} m
+        WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND ${isFrom(start)} ORDER BY m.chat_id LIMIT ${most}::int8)`;
+    const [row] = await this.query<{ chatId: string }>(Prisma.sql`
+      SELECT chat_id::text AS "chatId" FROM (${ids('members')} UNION ALL ${ids('departures')}) u
+      ORDER BY chat_id OFFSET ${most - 1}::int8 LIMIT 1`);
+    return row?.chatId ?? null;
+  }
+
+  async changedChats(
+    { tenantId, userId }: Caller,
+    { from, to }: SyncWindow,
+    { start, through }: ChatStretch,
+    limit: number,
+  ): Promise<SyncedChat[]> {
+    const rows = await this.query<ChatRow & MemberRow & { importNumber: number | null }>(Prisma.sql`
+      SELECT ${CHAT_COLUMNS}, ${MEMBER_COLUMNS}, c.import_number AS "importNumber"
+      FROM members m CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = m.chat_id LIMIT 1) c
+      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND ${isFrom(start)} AND m.chat_id <= ${through ?? LAST_CHAT_ID}::uuid
+        AND ${from === null ? Prisma.sql`true` : hasMoved(from, to)}
+      ORDER BY m.chat_id LIMIT ${limit}::int8`);
+    return rows.map((row) => ({ chat: toChat(row), membership: toMember(row), importNumber: row.importNumber }));
+  }
+
+  async departures(
+    { tenantId, userId }: Caller,
+    from: Cut,
+    to: Cut,
+    { start, through }: ChatStretch,
+    limit: number,
+  ): Promise<string[]> {
+    const rows = await this.query<{ chatId: string }>(Prisma.sql`
+      SELECT m.chat_id::text AS "chatId" FROM departures m
+      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND ${isFrom(start)} AND m.chat_id <= ${through ?? LAST_CHAT_ID}::uuid
+        AND m.position > ${positionIn(from, 'm')} AND m.position <= ${positionIn(to, 'm')}
+        AND (SELECT p.user_id FROM members p WHERE p.chat_id = m.chat_id AND p.user_id = ${userId}) IS NULL
+      ORDER BY m.chat_id LIMIT ${limit}::int8`);
+    return rows.map(({ chatId }) => chatId);
+  }
+
+  /** By halves, for all chats at once. An event that is not there, or is of a partition that the cut does not know, counts as within. */
+  async firstBeyond(
+    cut: Cut,
+    chats: readonly { chatId: string; lastSequence: number }[],
+  ): Promise<Map<string, number>> {
+    const rows = await this.query<{ chatId: string; sequence: number }>(Prisma.sql`
+      WITH RECURSIVE search(chat_id, low, high) AS (
+        SELECT k.chat_id, 1::int8, k.last_sequence + 1
+        FROM unnest(${column(chats, (chat) => chat.chatId)}::uuid[], ${column(chats, (chat) => chat.lastSequence)}::int8[])
+          AS k(chat_id, last_sequence)
+        UNION ALL
+        SELECT s.chat_id, CASE WHEN e.is_beyond THEN s.low ELSE (s.low + s.high) / 2 + 1 END,
+          CASE WHEN e.is_beyond THEN (s.low + s.high) / 2 ELSE s.high END
+        FROM search s LEFT JOIN LATERAL (
+          SELECT x.position > ${positionIn(cut, 'x')} AS is_beyond FROM chat_events x
+          WHERE x.chat_id = s.chat_id AND x.sequence = (s.low + s.high) / 2 LIMIT 1) e ON true
+        WHERE s.low < s.high)
+      SELECT chat_id::text AS "chatId", low::float8 AS sequence FROM search WHERE low = high`);
+    return new Map(rows.map(({ chatId, sequence }) => [chatId, sequence]));
+  }
+
+  async eventsIn(ranges: readonly EventRange[]): Promise<Map<string, LoggedEvent[]>> {
+    const rows = await this.query<EventRow>(Prisma.sql`
+      SELECT x.* FROM unnest(${column(ranges, ({ chatId }) => chatId)}::uuid[], ${column(ranges, ({ first }) => first)}::int8[],
+        ${column(ranges, ({ last }) => last)}::int8[]) AS k(chat_id, first, last)
+      CROSS JOIN LATERAL (
+        SELECT ${EVENT_COLUMNS} FROM ${EVENTS_WITH_MESSAGES}
+        WHERE e.chat_id = k.chat_id AND e.sequence BETWEEN k.first AND k.last
+        ORDER BY e.sequence LIMIT k.last - k.first + 1) x
+      ORDER BY x.sequence`);
+    const events = new Map(ranges.map(({ chatId }): [string, LoggedEvent[]] => [chatId, []]));
+    for (const row of rows) events.get(row.chatId ?? '')?.push(toLoggedEvent(row));
+    return events;
+  }
+
+  private query<Row>(statement: Prisma.Sql): Promise<Row[]> {
+    return this.database.$queryRaw<Row[]>(statement).catch(rethrow);
+  }
+}
+
+/** Of a table `m` with a column chat_id. */
+function isFrom({ chatId, inclusive }: ChatStretch['start']): Prisma.Sql {
+  return inclusive ? Prisma.sql`m.chat_id >= ${chatId}::uuid` : Prisma.sql`m.chat_id > ${chatId}::uuid`;
+}
+
+/** The cut's position in the partition that the row of `table` is in; null for a partition that it does not know. */
+function positionIn({ positions }: Cut, table: 'c' | 'm' | 'x'): Prisma.Sql {
+  return Prisma.sql`(${positionsLiteral(positions)}::int8[])[${Prisma.raw(table)}.partition + 1]`;
+}
+
+/**
+ * Of `chats c` and `members m`. A chat that waits to be placed anew does not say where it stood: what could be new in any partition is looked
+ * at again. A mark that stands beyond the cut was either made after it, or in the chat's former partition and came with the chat's placing.
+ */
+function hasMoved(from: Cut, to: Cut): Prisma.Sql {
+  const had = Prisma.sql`COALESCE(${positionIn(from, 'c')}, ${Math.min(...from.positions)}::int8)`;
+  const upTo = Prisma.sql`COALESCE(${positionIn(to, 'c')}, ${Math.max(...to.positions)}::int8)`;
+  return Prisma.sql`(c.last_position > ${had} OR (m.read_position > ${had} AND m.read_position <= ${upTo})
+    OR c.import_number > ${from.imports}::int4)`;
+}
+
+function positionsLiteral(positions: readonly number[]): string {
+  return column(positions, (position) => position);
+}

@@ -1,0 +1,62 @@
+/** What syncing asks of the store: which of a caller's chats have moved between two moments of the log, and the events in between. */
+import type { Caller, ChatView } from './chat-queries.js';
+import type { LoggedEvent } from './event-log.js';
+
+/**
+ * One moment of the log. Whoever writes to a partition holds its row until the commit, so every event at or below the partition's position
+ * is committed and can be read from now on, and every other one will stand above it.
+ */
+export interface Cut {
+  /** By partition: the last position in use. */
+  positions: readonly number[];
+  /** How many imports were complete. */
+  imports: number;
+}
+
+/** From what a client has to what it is brought to. */
+export interface SyncWindow {
+  /** Null: it has nothing. */
+  from: Cut | null;
+  to: Cut;
+}
+
+/** Some of a caller's chats, those that were left included, by their ids: from one id on, or beyond it, through another. */
+export interface ChatStretch {
+  start: { chatId: string; inclusive: boolean };
+  /** Null: to the end. */
+  through: string | null;
+}
+
+/** A chat that the caller is in, as it is now. */
+export interface SyncedChat extends ChatView {
+  /** Which import brought it; null: it was made here. */
+  importNumber: number | null;
+}
+
+/** Events of one chat by sequence, both ends included. */
+export interface EventRange {
+  chatId: string;
+  first: number;
+  last: number;
+}
+
+export interface SyncLog {
+  /** The present moment, in one snapshot. */
+  cut(): Promise<Cut>;
+  /** The id of the `most`-th of the caller's chats from `start`; null: there are fewer. Bounds what a page looks at. */
+  horizon(caller: Caller, start: ChatStretch['start'], most: number): Promise<string | null>;
+  /**
+   * Chats that the caller is in and that may have moved since `window.from`: an event, a read mark of the caller's own, an import. In the
+   * order of their ids, at most `limit`. What moved after `window.to` may be among them.
+   */
+  changedChats(caller: Caller, window: SyncWindow, stretch: ChatStretch, limit: number): Promise<SyncedChat[]>;
+  /** Ids of chats that the caller left, or was removed from, within the window, and is not in now. In order, at most `limit`. */
+  departures(caller: Caller, from: Cut, to: Cut, stretch: ChatStretch, limit: number): Promise<string[]>;
+  /**
+   * By chat id: the first sequence whose event lies beyond the cut, `lastSequence + 1` where none does. An event of a partition that the cut
+   * does not know counts as within it. A search, not a scan.
+   */
+  firstBeyond(cut: Cut, chats: readonly { chatId: string; lastSequence: number }[]): Promise<Map<string, number>>;
+  /** By chat id: the events in its range, in ascending sequence, with the texts as they are now. A chat has one range at most. */
+  eventsIn(ranges: readonly EventRange[]): Promise<Map<string, LoggedEvent[]>>;
+}

@@ -1,0 +1,123 @@
+import { firstVisibleSequence } from '../../domain/chat.js';
+import { asSeenFrom } from '../../domain/event.js';
+import { type ChatViewing, viewingFacts } from '../policy/view-chat.js';
+import type { Caller, ChatView } from '../ports/chat-queries.js';
+import type { LoggedEvent } from '../ports/event-log.js';
+import type { Cut, SyncedChat, SyncLog, SyncWindow } from '../ports/sync-log.js';
+import { type Candidate, isWithin, type Place, planPage } from './sync-page.js';
+
+/** How many of a caller's chats one page looks at, at most, whether they have changed or not. */
+export const CHATS_EXAMINED_MAX = 10_000;
+
+/** No chat id is before it. */
+const FIRST_CHAT_ID = '00000000-0000-0000-0000-000000000000';
+
+/** How far a client is. */
+export interface SyncProgress {
+  /** What it has; null: nothing. */
+  from: Cut | null;
+  /** The walk over the caller's chats that is under way: what it brings the client to, and where it goes on. Null: none is. */
+  walk: { to: Cut; place: Place } | null;
+}
+
+export const NOTHING_SYNCED: SyncProgress = { from: null, walk: null };
+
+export type SyncItem =
+  /** `view`: the chat as it is now. `reset`: what the client has of the chat goes, and its history starts with these events. */
+  | { chatId: string; view: ChatView; reset: boolean; events: LoggedEvent[] }
+  /** The caller is not in the chat any more. */
+  | { chatId: string; left: true };
+
+export interface SyncPage {
+  items: SyncItem[];
+  next: SyncProgress;
+  /** The walk goes on: there is more to be had at once. */
+  hasMore: boolean;
+}
+
+/**
+ * What changed in all of a caller's chats since the client was last here, as pages of a walk from one cut through the log to another. A client
+ * that takes every page ends up with what the store has for it; what happens during a walk comes with the next one.
+ */
+export class ChatSync {
+  constructor(
+    private readonly log: SyncLog,
+    private readonly viewing: Pick<ChatViewing, 'isVisible'>,
+  ) {}
+
+  /** For a client that has everything up to now, or wants nothing of it. */
+  async fromNow(): Promise<SyncProgress> {
+    return { from: await this.log.cut(), walk: null };
+  }
+
+  /** At most `limit` items with at most `limit` events together; null: that progress was never made in this store. */
+  async page(caller: Caller, progress: SyncProgress, limit: number): Promise<SyncPage | null> {
+    const { from } = progress;
+    const to = progress.walk?.to ?? (await this.log.cut());
+    if (from !== null && !isPast(from, to)) return null;
+    const window = { from, to };
+    const place = progress.walk?.place ?? { chatId: FIRST_CHAT_ID, nextSequence: 1 };
+    const start = { chatId: place.chatId, inclusive: place.nextSequence !== null };
+    const through = await this.log.horizon(caller, start, CHATS_EXAMINED_MAX);
+    const stretch = { start, through };
+    // One more than a page holds: whether it comes says whether there is more.
+    const chats = await this.log.changedChats(caller, window, stretch, limit + 1);
+    // Whoever has nothing has nothing to give up.
+    const left = from === null ? [] : await this.log.departures(caller, from, to, stretch, limit + 1);
+    const candidates = await this.candidates(caller, window, chats, left);
+    const plan = planPage(window, progress.walk?.place ?? null, candidates, through, limit);
+
+    const ranges = plan.entries.flatMap((entry) => ('range' in entry && entry.range !== null ? [entry.range] : []));
+    const events = ranges.length === 0 ? new Map<string, LoggedEvent[]>() : await this.log.eventsIn(ranges);
+    const items = plan.entries.map((entry): SyncItem => {
+      if ('left' in entry) return entry;
+      const { chatId, view, reset } = entry;
+      const fromSequence = firstVisibleSequence(view.chat, view.membership);
+      const seen = (events.get(chatId) ?? []).map((logged) => ({
+        ...logged,
+        event: asSeenFrom(logged.event, fromSequence),
+      }));
+      return { chatId, view, reset, events: seen };
+    });
+    if (plan.place === null) return { items, next: { from: to, walk: null }, hasMore: false };
+    return { items, next: { from, walk: { to, place: plan.place } }, hasMore: true };
+  }
+
+  /** In the order of their ids, each with where the window cuts its events. */
+  private async candidates(
+    caller: Caller,
+    { from, to }: SyncWindow,
+    chats: SyncedChat[],
+    left: string[],
+  ): Promise<Candidate[]> {
+    const visible = chats.filter((chat) => this.viewing.isVisible(caller, viewingFacts(chat)));
+    const firstNew = from === null ? null : await this.firstBeyond(from, visible);
+    const firstLater = await this.firstBeyond(to, visible);
+    const members = chats.map((chat): Candidate => {
+      const { chatId } = chat.chat;
+      const later = firstLater.get(chatId);
+      return later === undefined
+        ? { chatId, hidden: true }
+        : { chatId, chat, firstNew: firstNew?.get(chatId) ?? 1, firstLater: later };
+    });
+    const departed = left.map((chatId): Candidate => ({ chatId, left: true }));
+    return [...members, ...departed].sort((a, b) => (a.chatId < b.chatId ? -1 : 1));
+  }
+
+  /** Only chats whose latest event is beyond the cut, or may be, have to be searched. */
+  private async firstBeyond(cut: Cut, views: ChatView[]): Promise<Map<string, number>> {
+    const found = new Map(views.map(({ chat }) => [chat.chatId, chat.lastSequence + 1]));
+    const others = views.flatMap(({ chat }) => (isWithin(cut, chat) ? [] : [chat]));
+    if (others.length === 0) return found;
+    return new Map([...found, ...(await this.log.firstBeyond(cut, others))]);
+  }
+}
+
+/** Whether `from` can have come before `to` in one and the same log. */
+function isPast(from: Cut, to: Cut): boolean {
+  return (
+    from.positions.length === to.positions.length &&
+    from.positions.every((position, partition) => position <= (to.positions[partition] ?? 0)) &&
+    from.imports <= to.imports
+  );
+}

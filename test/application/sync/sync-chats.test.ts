@@ -1,0 +1,119 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { MemoryChatQueries } from '../../../src/adapters/memory/memory-chat-queries.js';
+import { MemoryCommandStore } from '../../../src/adapters/memory/memory-command-store.js';
+import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
+import { MemoryPartitionRegistry } from '../../../src/adapters/memory/memory-partition-registry.js';
+import { MemorySyncLog } from '../../../src/adapters/memory/memory-sync-log.js';
+import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
+import { pagesOf } from './fetch-page.js';
+import { interrupted } from './interrupted-sync-log.js';
+import { SyncingClient } from './syncing-client.js';
+import { PEOPLE, type Step, step, Traffic } from './traffic.js';
+import { expectInSync, type Tables } from './truth.js';
+
+const PARTITIONS = 3;
+const RUNS = 40;
+const TURNS_MAX = 160;
+const TIMEOUT_MS = 120_000;
+
+const steps = fc.array(step, { minLength: 1, maxLength: 6 });
+const turn = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ play: steps }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      sync: fc.nat(PEOPLE.length - 1),
+      limit: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 5, max: 60 })),
+      /** What happens between the statements of the page. */
+      meanwhile: fc.array(fc.array(step, { maxLength: 5 }), { maxLength: 6 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant('all chats are placed anew' as const) },
+);
+
+function tablesOf(world: MemoryWorld): Tables {
+  return {
+    chats: [...world.chats.values()],
+    members: [...world.members.values()].flatMap((members) => [...members.values()]),
+    messages: [...world.messages.values()],
+    reactions: [...world.reactions].flatMap(([messageId, byEmoji]) =>
+      [...byEmoji].flatMap(([emoji, users]) => [...users].map((userId) => ({ messageId, emoji, userId }))),
+    ),
+  };
+}
+
+function storeOn(world: MemoryWorld) {
+  return {
+    commands: new MemoryCommandStore(world),
+    registry: new MemoryPartitionRegistry(world),
+    log: new MemoryEventLog(world),
+    queries: new MemoryChatQueries(world),
+    sync: new MemorySyncLog(world),
+  };
+}
+
+describe('A client that only ever syncs', function () {
+  this.timeout(TIMEOUT_MS);
+
+  it('ends up with what the store has for it, whatever happened between and within its pages, and whatever their size', async () => {
+    const counts = { pages: 0, walks: 0, resets: 0, departures: 0, continued: 0, events: 0, gaps: 0 };
+    const outcomes = new Map<string, number>();
+    let played = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(turn, { maxLength: TURNS_MAX, size: 'max' }),
+        fc.integer({ min: 1, max: 7 }),
+        async (turns, lastLimit) => {
+          const world = new MemoryWorld();
+          const store = storeOn(world);
+          const traffic = await Traffic.open(store, PARTITIONS);
+          const play = (some: readonly Step[]) => {
+            played += some.length;
+            return traffic.play(some);
+          };
+          let waiting: Step[][] = [];
+          const log = interrupted(store.sync, () => play(waiting.shift() ?? []));
+          const clients = PEOPLE.map((userId) => new SyncingClient(pagesOf(store, userId, log)));
+          let isPlacedAnew = false;
+          for (const one of turns) {
+            if (one === 'all chats are placed anew') {
+              for (const chat of world.chats.values()) chat.partition = null;
+              traffic.moveOn();
+              isPlacedAnew = true;
+            } else if ('play' in one) await play(one.play);
+            else {
+              waiting = one.meanwhile;
+              await clients[one.sync]?.sync(one.limit);
+              waiting = [];
+            }
+          }
+          const tables = tablesOf(world);
+          for (const [index, userId] of PEOPLE.entries()) {
+            const client = clients[index] as SyncingClient;
+            await client.catchUp(lastLimit);
+            expectInSync(client, userId, tables);
+            const { events, resets, departures } = client.counts;
+            await client.catchUp(lastLimit);
+            // Who has everything is given nothing, but for chats of which it is not known where they stood.
+            expect(client.counts).to.include({ events, resets, departures });
+            if (!isPlacedAnew) expect(client.hadNothingNew).to.equal(true);
+            for (const name of Object.keys(counts) as (keyof typeof counts)[]) counts[name] += client.counts[name];
+          }
+          for (const [outcome, count] of traffic.outcomes) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + count);
+        },
+      ),
+      { numRuns: RUNS, endOnFailure: true },
+    );
+    // Nothing is shown by what never came to it.
+    expect(played).to.be.above(5_000);
+    expect(counts.resets).to.be.above(500);
+    expect(counts.departures).to.be.above(50);
+    expect(counts.continued).to.be.above(500);
+    expect(counts.gaps, 'histories hidden in the middle of a chat').to.be.above(0);
+    for (const type of ['message.send', 'message.edit', 'message.delete', 'message.react', 'message.unreact'])
+      expect(outcomes.get(`${type} accepted`), type).to.be.above(10);
+    for (const type of ['chat.create', 'chat.update', 'chat.archive', 'chat.read', 'member.add', 'member.remove'])
+      expect(outcomes.get(`${type} accepted`), type).to.be.above(10);
+  });
+});
