@@ -78,7 +78,10 @@ export async function freshVhost(): Promise<{ url: string; remove(): Promise<voi
 export async function setBrokerUser(name: string, password: string | null): Promise<void> {
   const { node } = await rabbitmq();
   if (!node) throw new Error('a test needs users of its own, which TEST_AMQP_URL does not provide');
-  if (password === null) return manage(node, 'DELETE', `users/${name}`);
+  if (password === null) {
+    await manage(node, 'DELETE', `users/${name}`);
+    return;
+  }
   await manage(node, 'PUT', `users/${name}`, { password, tags: '' });
   await manage(node, 'PUT', `permissions/%2F/${name}`, { configure: '.*', write: '.*', read: '.*' });
 }
