@@ -26,18 +26,13 @@ export const plain = (model: ChannelModel): Promise<Channel> => model.createChan
 
 /** One connection with one channel, opened again for ever until it is closed. What was on the channel goes with it: `setUp` makes it anew. */
 export class BrokerLink<C extends Channel> {
-  /** How often it was opened again. */
-  reconnects = 0;
   #model: ChannelModel | null = null;
+  #channel: C | null = null;
   #isClosing = false;
   #life: Promise<void> = Promise.resolve();
   readonly #pause = new AbortController();
 
   constructor(private readonly options: LinkOptions<C>) {}
-
-  get isClosing(): boolean {
-    return this.#isClosing;
-  }
 
   /** Rejects if the first attempt fails; afterwards the link looks after itself. */
   async open(): Promise<void> {
@@ -54,6 +49,8 @@ export class BrokerLink<C extends Channel> {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#pause.abort();
+    // The channel first: what was said on it, acknowledgements for instance, goes before; the connection's own end might overtake it.
+    if (this.#channel !== null) await this.#closed(this.#channel);
     await this.#hangUp();
     await this.#life;
   }
@@ -81,7 +78,11 @@ export class BrokerLink<C extends Channel> {
       channel.on('error', (error) => {
         cause = error; // `close` follows
       });
-      channel.once('close', () => void this.#hangUp());
+      this.#channel = channel;
+      channel.once('close', () => {
+        this.#channel = null;
+        void this.#hangUp();
+      });
       await setUp(channel);
       isReady = true;
     } catch (error) {
@@ -108,7 +109,6 @@ export class BrokerLink<C extends Channel> {
       if (this.#isClosing) return;
       try {
         ({ gone } = await this.#attempt());
-        this.reconnects += 1;
         ceilingMs = RECONNECT_FIRST_MS;
       } catch (error) {
         this.options.onAway?.(error as Error);
@@ -118,12 +118,14 @@ export class BrokerLink<C extends Channel> {
     }
   }
 
-  /** The library's own promise stays open if the other side vanishes meanwhile; the `close` event comes in the end. */
   async #hangUp(): Promise<void> {
-    const model = this.#model;
-    if (model === null) return;
-    const closed = new Promise<void>((resolve) => model.once('close', () => resolve()));
-    model.close().catch(() => undefined); // it is closing already
+    if (this.#model !== null) await this.#closed(this.#model);
+  }
+
+  /** The library's own promise stays open if the other side vanishes meanwhile; the `close` event comes in the end. */
+  async #closed(what: ChannelModel | Channel): Promise<void> {
+    const closed = new Promise<void>((resolve) => what.once('close', () => resolve()));
+    what.close().catch(() => undefined); // it is closing already
     await Promise.race([closed, sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
   }
 }

@@ -51,8 +51,9 @@ export class NoReceipt extends Error {
   constructor(
     readonly commandId: string,
     why: string,
+    options?: { cause?: unknown },
   ) {
-    super(`no receipt for command ${commandId}: ${why}`);
+    super(`no receipt for command ${commandId}: ${why}`, options);
     this.name = 'NoReceipt';
   }
 }
@@ -83,6 +84,8 @@ export class CommandProducer {
   readonly #waiting: Waiting[] = [];
   readonly #watch: NodeJS.Timeout;
   #channel: ConfirmChannel | null = null;
+  #openings = 0;
+  #lastLoss: { at: number; cause: Error } | null = null;
   #lastCorrelation = 0;
   #isClosing = false;
   #onIdle: (() => void) | null = null;
@@ -93,7 +96,10 @@ export class CommandProducer {
     this.#link = new BrokerLink({
       ...{ url, name: appId, open: confirming },
       setUp: (channel) => this.#setUp(channel),
-      onAway: (cause) => options.onAway?.(cause),
+      onAway: (cause) => {
+        this.#lastLoss = { at: Date.now(), cause };
+        options.onAway?.(cause);
+      },
     });
     this.#watch = setInterval(() => this.#lookAfter(), WATCH_INTERVAL_MS);
   }
@@ -169,7 +175,8 @@ export class CommandProducer {
     });
     await channel.consume(DIRECT_REPLY_TO, (message) => this.#receive(channel, message), { noAck: true });
     this.#channel = channel;
-    this.counters.reconnects = this.#link.reconnects;
+    this.counters.reconnects = this.#openings;
+    this.#openings += 1;
     for (const entry of this.#outstanding.values()) this.#publish(entry);
   }
 
@@ -255,7 +262,13 @@ export class CommandProducer {
 
   #giveUp(entry: Outstanding, why: string): void {
     this.#forget(entry);
-    entry.reject(new NoReceipt(entry.message.commandId, why));
+    const { commandId } = entry.message;
+    const loss = this.#lastLoss;
+    if (loss === null || loss.at < entry.takenAt) entry.reject(new NoReceipt(commandId, why));
+    else {
+      const { cause } = loss;
+      entry.reject(new NoReceipt(commandId, `${why}; the connection was lost: ${cause.message}`, { cause }));
+    }
   }
 
   #forget({ correlationId }: Outstanding): void {

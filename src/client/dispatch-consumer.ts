@@ -150,6 +150,7 @@ export class DispatchConsumer {
 
   /** Rejects with `Stopped` if told to stop before the event was dealt with. */
   async #deal(chat: string, { kind, event, sequence }: EventRead, message: ConsumeMessage): Promise<void> {
+    if (this.#isStopping) throw new Stopped();
     const last = sequence === null ? undefined : await this.#insist(event, () => this.#sequences.get(chat));
     if (sequence !== null && last !== undefined) {
       if (sequence <= last) {
@@ -175,15 +176,15 @@ export class DispatchConsumer {
    * a message came back.
    */
   async #insist<T>(event: CloudEvent, action: () => T | Promise<T>): Promise<T> {
-    for (let attempt = 1; !this.#isStopping; attempt += 1) {
+    for (let attempt = 1; ; attempt += 1) {
       try {
         return await action();
       } catch (error) {
         this.options.onFailure(error, event, attempt);
         await this.#pause(Math.min(HANDLER_RETRY_MS * 2 ** (attempt - 1), HANDLER_RETRY_LONGEST_MS));
+        if (this.#isStopping) throw new Stopped();
       }
     }
-    throw new Stopped();
   }
 
   #skip(message: ConsumeMessage, why: string): void {
