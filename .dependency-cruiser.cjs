@@ -8,7 +8,7 @@ const library = (names) => `^node_modules/(${names.join('|')})(/|$)`;
 const homes = [
   { libraries: ['zod', 'uuid', 'canonicalize'], homes: ['contract'] },
   { libraries: ['uuid', 'lru-cache'], homes: ['application'] },
-  { libraries: ['amqplib', '@types/amqplib'], homes: ['adapters/amqp', 'infrastructure/amqp-connection\\.ts$'] },
+  { libraries: ['amqplib', '@types/amqplib'], homes: ['adapters/amqp', 'infrastructure/amqp-connection\\.ts$', 'client'] },
   {
     libraries: [
       ...[
@@ -51,6 +51,7 @@ module.exports = {
     { from: { path: within('contract') }, to: { path: within('contract') } },
     { from: { path: within('domain') }, to: { path: within('domain') } },
     { from: { path: within('infrastructure') }, to: { path: within('infrastructure') } },
+    { from: { path: within('client') }, to: { path: [within('client'), within('contract')] } },
     {
       from: { path: within('application') },
       to: { path: [within('application'), within('domain'), within('contract')] },

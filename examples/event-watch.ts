@@ -3,8 +3,7 @@
  * lost connection ends it. (A dispatch worker has a queue that outlasts it: see dispatch-worker.ts.)
  */
 import { type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
-import type { CloudEvent } from '../src/contract/events.js';
-import { names } from '../src/contract/topology.js';
+import { type CloudEvent, names } from 'parley/contract';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const POLL_INTERVAL_MS = 50;

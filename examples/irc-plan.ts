@@ -12,9 +12,8 @@
  *   be in reply to one only. The sender fills that in from the receipt of the answered one.
  */
 import { createHash } from 'node:crypto';
+import { type Command, type CommandOf, DEFAULT_TENANT } from 'parley/contract';
 import { v5 } from 'uuid';
-import type { Command, CommandOf } from '../src/contract/commands.js';
-import { DEFAULT_TENANT } from '../src/contract/identifiers.js';
 import type { IrcLine } from './irc-log.js';
 
 export const BRIDGE_USER_ID = 'irc-bridge';

@@ -10,9 +10,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import cliProgress from 'cli-progress';
-import type { Command } from '../src/contract/commands.js';
-import type { Receipt } from '../src/contract/receipts.js';
-import { CommandPublisher } from './command-publisher.js';
+import { CommandProducer, InvalidCommand } from 'parley/client';
+import type { Command, Receipt } from 'parley/contract';
 import { EventWatch } from './event-watch.js';
 import { decodeLines, type IrcLineKind, parseLog, parseReplies } from './irc-log.js';
 import { BRIDGE_USER_ID, type IrcPlan, planReplay, profileOf } from './irc-plan.js';
@@ -116,6 +115,19 @@ function readReplies(file: string): Map<number, number[]> {
 /** Resolves when the command is on its way; its receipt comes later, or null if the publisher has given up. */
 type Publish = (command: Command) => Promise<{ receipt: Promise<Receipt | null> }>;
 
+/** What the contract does not admit is not sent, and counts as rejected. */
+async function submit(producer: CommandProducer, command: Command, tally: Tally): ReturnType<Publish> {
+  const { type, commandId, tenantId, actorId, chatId, data } = command;
+  const input = { tenantId, actorId, ...(chatId === null ? {} : { chatId }), data };
+  try {
+    return await producer.submit(type, input, { commandId });
+  } catch (error) {
+    if (!(error instanceof InvalidCommand) || error.reason === null) throw error;
+    tally.reject(error.reason.code);
+    return { receipt: Promise.resolve(null) };
+  }
+}
+
 /** One chat, in order; an answer waits for the receipt of what it answers, and with it the rest of its chat. */
 async function replayChat(plan: IrcPlan, publish: Publish): Promise<void> {
   const receipts: Promise<Receipt | null>[] = [];
@@ -155,7 +167,8 @@ async function main(): Promise<void> {
   process.stdout.write(`${plans.length} logs (${lines}), ${profiles.size} users, ${total} commands\n`);
 
   const { amqpUrl: url, namespace, window, patienceMs } = options;
-  const publisher = await CommandPublisher.open({ url, namespace, appId: 'irc-replay', window, patienceMs });
+  const receiptTimeoutMs = Number.POSITIVE_INFINITY; // patience is with the whole, not with each command
+  const producer = await CommandProducer.connect({ url, namespace, appId: 'irc-replay', window, receiptTimeoutMs });
   const chatIds = plans.map(({ chatId }) => chatId);
   const events = options.watchesEvents ? await EventWatch.open(url, namespace, chatIds) : null;
   const bar = new cliProgress.SingleBar(
@@ -165,11 +178,16 @@ async function main(): Promise<void> {
   if (process.stderr.isTTY) bar.start(total, 0);
 
   const tally = new Tally(total);
-  let failure: Error | null = null;
+  const failures: Error[] = [];
+  const patience = setTimeout(() => {
+    failures.push(new Error(`no receipt for ${patienceMs / 1000} s`));
+    void producer.close({ waitMs: 0 });
+  }, patienceMs);
   const publish: Publish = async (command) => {
-    const { receipt } = await publisher.send(command);
+    const { receipt } = await submit(producer, command, tally);
     const counted = receipt.then((answer) => {
-      tally.add(answer);
+      patience.refresh();
+      if (answer !== null) tally.add(answer);
       bar.increment();
       return answer;
     });
@@ -178,16 +196,18 @@ async function main(): Promise<void> {
   try {
     await Promise.all([replayProfiles(profiles, publish), ...plans.map((plan) => replayChat(plan, publish))]);
   } catch (error) {
-    failure = error as Error;
+    failures.push(error as Error);
   }
+  clearTimeout(patience);
   tally.stopClock();
   const missing = (await events?.missing(tally.expectedEvents, EVENTS_WAIT_MS)) ?? 0;
   if (process.stderr.isTTY) bar.stop();
-  await publisher.close();
+  await producer.close();
   await events?.close();
 
-  process.stdout.write(tally.table(publisher.counters, events, missing, plans));
-  if (failure !== null) process.stderr.write(`gave up: ${failure.message}\n`);
+  process.stdout.write(tally.table(producer.counters, events, missing, plans));
+  const [failure] = failures;
+  if (failure !== undefined) process.stderr.write(`gave up: ${failure.message}\n`);
   if (tally.unanswered > 0 || (missing > 0 && events?.isComplete === true)) process.exitCode = 1;
 }
 

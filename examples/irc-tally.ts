@@ -1,6 +1,6 @@
 /** Accounts for every command of a replay: what its receipt said, and which events must have come of it. */
-import type { Receipt } from '../src/contract/receipts.js';
-import type { CommandPublisher } from './command-publisher.js';
+import type { CommandProducer } from 'parley/client';
+import type { Receipt, RefusalCode } from 'parley/contract';
 import type { EventWatch } from './event-watch.js';
 import type { IrcPlan } from './irc-plan.js';
 
@@ -22,10 +22,12 @@ export class Tally {
       this.accepted += 1;
       if (chatId !== null && sequence === null) this.unchanged += 1;
       if (chatId !== null && sequence !== null && !replayed) this.expectedEvents.push({ chatId, sequence });
-    } else {
-      const code = reason?.code ?? 'no reason given';
-      this.rejectedByCode.set(code, (this.rejectedByCode.get(code) ?? 0) + 1);
-    }
+    } else this.reject(reason?.code ?? 'no reason given');
+  }
+
+  /** Refused, by a worker or before it was sent. */
+  reject(code: RefusalCode | 'no reason given'): void {
+    this.rejectedByCode.set(code, (this.rejectedByCode.get(code) ?? 0) + 1);
   }
 
   get rejected(): number {
@@ -41,7 +43,7 @@ export class Tally {
   }
 
   table(
-    publisher: CommandPublisher['counters'],
+    producer: CommandProducer['counters'],
     events: EventWatch | null,
     missing: number,
     plans: readonly IrcPlan[],
@@ -49,14 +51,14 @@ export class Tally {
     const answered = this.accepted + this.rejected;
     const leftOut = plans.reduce((sum, plan) => sum + plan.answersLeftOut, 0);
     const rows: [string, number | string, string][] = [
-      ['commands', this.total, `in ${publisher.published} copies, ${publisher.reconnects} reconnections`],
+      ['commands', this.total, `in ${producer.published} copies, ${producer.reconnects} reconnections`],
       ['accepted', this.accepted, `of which ${this.unchanged} changed nothing in their chat`],
       ['rejected', this.rejected, [...this.rejectedByCode].map(([code, count]) => `${code} ${count}`).join(', ')],
       ['replayed', this.replayed, 'answered as they had been before'],
       ['unanswered', this.unanswered, ''],
     ];
-    if (publisher.refused > 0)
-      rows.push(['refused', publisher.refused, 'copies that the broker did not take: order may have suffered']);
+    if (producer.refused > 0)
+      rows.push(['refused', producer.refused, 'copies that the broker did not take: order may have suffered']);
     if (leftOut > 0)
       rows.push(['answers left out', leftOut, 'to no message, or beyond the one that a message can be in reply to']);
     if (events !== null) {

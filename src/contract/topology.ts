@@ -53,6 +53,8 @@ export const names = {
   events: (namespace: string) => `${namespace}.events`,
   deadLetters: (namespace: string) => `${namespace}.dead-letters`,
   replies: (namespace: string) => `${namespace}.replies.`,
+  /** Transient, internal; nothing is published to it. That it is there says that the hash ring is in order. */
+  ring: (namespace: string) => `${namespace}.ring`,
 };
 
 export function topology({ namespace, partitions, dispatchQueues, dispatchMaxBytes }: TopologySettings): Topology {

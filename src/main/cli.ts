@@ -6,6 +6,7 @@ import { DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN, UUID_PATTERN } from
 import { hideCredentials } from '../infrastructure/hide-credentials.js';
 import { StartFault } from '../infrastructure/start-fault.js';
 import { checkConfig } from './check-config.js';
+import type { ContractRequest } from './contract-command.js';
 import type { ExportRequest } from './export-command.js';
 import { ROLES } from './role-names.js';
 import { runToken } from './token-command.js';
@@ -55,6 +56,13 @@ program
   .action(async (options: { format: TopologyFormat; declare?: boolean }) =>
     (await import('./topology-command.js')).runTopology(options),
   );
+program
+  .command('contract')
+  .description('prints a document of the contract')
+  .option('--asyncapi', 'what goes over the broker: commands, receipts, events, dead letters, and its objects')
+  .option('--openapi', 'what REST answers')
+  .option('--out <file>', 'write it there instead')
+  .action(async (options: ContractRequest) => (await import('./contract-command.js')).runContract(options));
 program
   .command('token')
   .description('signs a token with JWT_SECRET, or with the secret that dev keeps in DATA_DIR')

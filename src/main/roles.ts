@@ -18,7 +18,7 @@ import { JwtVerifier } from '../infrastructure/jwt.js';
 import type { Service } from '../infrastructure/process-life.js';
 import { rethrowAsStartFault, StartFault } from '../infrastructure/start-fault.js';
 import { type ProcessBasics, service } from './process-basics.js';
-import type { Settings } from './settings.js';
+import { type Settings, topologySettings } from './settings.js';
 import type { Store } from './store.js';
 import type { Transport } from './transport.js';
 
@@ -144,7 +144,7 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
         ...API_DEFAULTS,
         receiptWaitMs: settings.receiptWaitMs,
         recipientsMax: settings.eventRecipientsMax,
-        namespace: settings.namespace,
+        topology: topologySettings(settings),
         rateLimitRequests: settings.rateLimitRequests,
         rateLimitWindowSeconds: settings.rateLimitWindowMs / 1000,
         allowedOrigins: settings.allowedOrigins ?? [],

@@ -1,8 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import amqp from 'amqplib';
 import { expect } from 'chai';
 import pg from 'pg';
+import { openApiDocument } from '../../src/adapters/http/openapi.js';
+import { asyncApiDocument } from '../../src/contract/asyncapi.js';
 import { topology } from '../../src/contract/topology.js';
 import { JwtVerifier } from '../../src/infrastructure/jwt.js';
 import { emptyDatabase, rabbitmq, scratchFolder, uniqueNamespace } from '../support/services.js';
@@ -26,6 +28,8 @@ function expectRefused(end: CliEnd, ...lines: (string | RegExp)[]): void {
   expect(end.stderr.join('\n')).to.not.include('hunter2');
 }
 
+const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
 describe('the command line', function () {
   this.timeout(60_000);
 
@@ -38,15 +42,20 @@ describe('the command line', function () {
       'api',
       'migrate',
       'topology',
+      'contract',
       'token',
       'direct-id',
       'check-config',
       'new-store-id',
     ];
     for (const command of commands) expect(stdout.join('\n')).to.match(new RegExp(`^  ${command}\\b`, 'm'));
-    const [topologyHelp, tokenHelp] = await Promise.all([cli(['topology', '--help']), cli(['token', '--help'])]);
-    expect(topologyHelp.stdout.join('\n')).to.include('--format').and.to.include('--declare');
-    expect(tokenHelp.stdout.join('\n')).to.include('--actor').and.to.include('--tenant').and.to.include('--ttl');
+    const [topologyHelp, tokenHelp, contractHelp] = await Promise.all(
+      ['topology', 'token', 'contract'].map((command) => cli([command, '--help'])),
+    );
+    expect(topologyHelp?.stdout.join('\n')).to.include('--format').and.to.include('--declare');
+    expect(tokenHelp?.stdout.join('\n')).to.include('--actor').and.to.include('--tenant').and.to.include('--ttl');
+    for (const option of ['--asyncapi', '--openapi', '--out'])
+      expect(contractHelp?.stdout.join('\n')).to.include(option);
   });
 
   it('refuses in one line what it does not know', async () => {
@@ -181,6 +190,31 @@ describe('the command line', function () {
     expectRefused(away, /could not be migrated: connect ECONNREFUSED 127\.0\.0\.1:1$/);
     expectRefused(occupied, /could not be migrated: the database is not empty \(it has a table invoices\)/);
     expectRefused(refused, /could not be migrated: password authentication failed/);
+  });
+
+  it('prints the documents of the contract, or writes them to a file', async () => {
+    const env = { CHAT_NAMESPACE: 'talk', COMMAND_PARTITIONS: '2', DISPATCH_QUEUES: 'push=message.#' };
+    const settings = {
+      ...{ namespace: 'talk', partitions: 2, dispatchMaxBytes: 1024 ** 3 },
+      dispatchQueues: [{ name: 'push', bindings: ['message.#'] }],
+    };
+    const folder = scratchFolder('contract');
+    const [asyncApi, openApi] = await Promise.all([
+      cli(['contract', '--asyncapi'], env),
+      cli(['contract', '--openapi', '--out', 'openapi.json'], {}, folder),
+    ]);
+    expect(asyncApi).to.deep.include({ code: 0, stderr: [] });
+    expect(JSON.parse(asyncApi.stdout.join('\n'))).to.deep.equal(json(asyncApiDocument(settings)));
+    expect(openApi).to.deep.equal({ code: 0, stdout: [], stderr: [] });
+    expect(JSON.parse(readFileSync(join(folder, 'openapi.json'), 'utf8'))).to.deep.equal(json(openApiDocument()));
+    const [none, both, unwritable] = await Promise.all([
+      cli(['contract']),
+      cli(['contract', '--asyncapi', '--openapi']),
+      cli(['contract', '--openapi', '--out', 'no/such/folder.json']),
+    ]);
+    expectRefused(none, 'name one document: --asyncapi or --openapi');
+    expectRefused(both, 'name one document: --asyncapi or --openapi');
+    expectRefused(unwritable, /no\/such\/folder\.json cannot be written: ENOENT/);
   });
 
   it('prints the topology as a table and as definitions, and declares it', async () => {

@@ -71,14 +71,17 @@ export async function freshVhost(): Promise<{ url: string; remove(): Promise<voi
   const name = uniqueNamespace();
   await manage(node, 'PUT', `vhosts/${name}`);
   await manage(node, 'PUT', `permissions/${name}/guest`, { configure: '.*', write: '.*', read: '.*' });
-  return { url: `${node.url}/${name}`, remove: () => manage(node, 'DELETE', `vhosts/${name}`) };
+  return { url: `${node.url}/${name}`, remove: async () => void (await manage(node, 'DELETE', `vhosts/${name}`)) };
 }
 
 /** Makes a user of the run's private node who may do everything; one without a password is removed. */
 export async function setBrokerUser(name: string, password: string | null): Promise<void> {
   const { node } = await rabbitmq();
   if (!node) throw new Error('a test needs users of its own, which TEST_AMQP_URL does not provide');
-  if (password === null) return manage(node, 'DELETE', `users/${name}`);
+  if (password === null) {
+    await manage(node, 'DELETE', `users/${name}`);
+    return;
+  }
   await manage(node, 'PUT', `users/${name}`, { password, tags: '' });
   await manage(node, 'PUT', `permissions/%2F/${name}`, { configure: '.*', write: '.*', read: '.*' });
 }
@@ -113,7 +116,8 @@ async function administer(statement: string): Promise<void> {
   }
 }
 
-async function manage(node: RabbitmqNode, method: string, path: string, body?: object): Promise<void> {
+/** Asks a private node's management interface. Answers what it says, null where it says nothing. */
+export async function manage(node: RabbitmqNode, method: string, path: string, body?: object): Promise<unknown> {
   const response = await fetch(`http://127.0.0.1:${node.managementPort}/api/${path}`, {
     method,
     headers: {
@@ -122,5 +126,7 @@ async function manage(node: RabbitmqNode, method: string, path: string, body?: o
     },
     ...(body ? { body: JSON.stringify(body) } : {}),
   });
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return text === '' ? null : JSON.parse(text);
 }

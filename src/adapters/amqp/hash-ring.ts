@@ -10,7 +10,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
-import type { Topology } from '../../contract/topology.js';
+import { names, type Topology } from '../../contract/topology.js';
 import { type ConfirmedPublisher, NotConfirmed } from './confirmed-publisher.js';
 import { bind, exists, hashBindings, onChannel, type TopologyFound } from './declare-topology.js';
 import { RING_GENERATION_HEADER, RING_MARKER_TYPE } from './incoming-command.js';
@@ -26,7 +26,7 @@ export const MARKER_ATTEMPTS = 100;
 
 /** The transient exchange that says: since this broker came up, the ring was put in order. Nothing is published to it. */
 export function ringExchange(namespace: string): string {
-  return `${namespace}.ring`;
+  return names.ring(namespace);
 }
 
 /** Ask before `declareTopology`: a queue found missing after that was taken out of an orderly ring. */

@@ -1,4 +1,5 @@
 import { BODY_MAX_BYTES } from '../../contract/commands.js';
+import type { TopologySettings } from '../../contract/topology.js';
 
 /** What an operator may set of the REST side. */
 export interface ApiSettings {
@@ -8,8 +9,8 @@ export interface ApiSettings {
   recipientsMax: number;
   /** An answer takes no longer than this, beside the time it waits for a receipt; then it is `unavailable`. */
   answerTimeLimitMs: number;
-  /** `CHAT_NAMESPACE`: prefix of the broker's objects, for the AsyncAPI document. */
-  namespace: string;
+  /** The broker's objects, for the AsyncAPI document. */
+  topology: TopologySettings;
   /** Requests that one caller may make within a window; more are `rate_limited`. Counted by each process for itself. */
   rateLimitRequests: number;
   rateLimitWindowSeconds: number;
@@ -21,7 +22,12 @@ export const API_DEFAULTS: ApiSettings = {
   receiptWaitMs: 5_000,
   recipientsMax: 256,
   answerTimeLimitMs: 10_000,
-  namespace: 'chat',
+  topology: {
+    namespace: 'chat',
+    partitions: 8,
+    dispatchQueues: [{ name: 'chat.dispatch', bindings: ['#'] }],
+    dispatchMaxBytes: 1024 ** 3,
+  },
   rateLimitRequests: 1_000,
   rateLimitWindowSeconds: 10,
   allowedOrigins: [],

@@ -97,7 +97,7 @@ export function createApi(dependencies: ApiDependencies): Express {
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple').enable('case sensitive routing');
   app.use(accessLog(logger), securityHeaders(), cors(settings.allowedOrigins), compression());
   serveProbes(app, health);
-  serveDocuments(app, settings.namespace);
+  serveDocuments(app, settings.topology);
   for (const [path, names] of operationsByPath()) {
     const route = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));
     for (const name of names) {

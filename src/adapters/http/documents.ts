@@ -1,7 +1,8 @@
 import express, { type Express } from 'express';
 import swaggerUi from 'swagger-ui-express';
+import { asyncApiDocument } from '../../contract/asyncapi.js';
+import type { TopologySettings } from '../../contract/topology.js';
 import { notFound, writeAnswer } from './answer.js';
-import { asyncApiDocument } from './asyncapi.js';
 import { methodNotAllowed } from './method-not-allowed.js';
 import { openApiDocument } from './openapi.js';
 
@@ -17,9 +18,9 @@ const PAGE_FILES = [
 ];
 
 /** The contract, for machines (`/openapi.json`, `/asyncapi.json`) and to read (`/docs`). Open to all. */
-export function serveDocuments(app: Express, namespace: string): void {
+export function serveDocuments(app: Express, topology: TopologySettings): void {
   const openApi = openApiDocument();
-  const asyncApi = asyncApiDocument(namespace);
+  const asyncApi = asyncApiDocument(topology);
   for (const [path, body] of Object.entries({ '/openapi.json': openApi, '/asyncapi.json': asyncApi }))
     app
       .route(path)

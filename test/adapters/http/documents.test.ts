@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { API_DEFAULTS } from '../../../src/adapters/http/api-settings.js';
 import { commandTypes } from '../../../src/contract/commands.js';
 import { eventTypes } from '../../../src/contract/events.js';
 import { assertDocumented } from './documented-answers.js';
@@ -10,7 +11,7 @@ describe('REST documents', () => {
   let rest: RestHarness;
 
   before(async () => {
-    rest = await new RestHarness({ settings: { namespace: 'talk' } }).start();
+    rest = await new RestHarness({ settings: { topology: { ...API_DEFAULTS.topology, namespace: 'talk' } } }).start();
   });
   after(() => rest.stop());
 
@@ -147,12 +148,14 @@ describe('REST documents', () => {
       null,
     ]);
     const messages = (channel: { messages: object }) => Object.keys(channel.messages);
-    expect(messages(commands)).to.deep.equal(commandTypes.map((type) => type.replace('.', '_')));
-    expect(messages(events)).to.deep.equal(eventTypes.map((type) => type.replace('.', '_')));
-    const { payload } = body.components.messages.message_send;
+    expect(messages(commands)).to.deep.equal(commandTypes.map((type) => `command_${type.replace('.', '_')}`));
+    expect(messages(events)).to.deep.equal(eventTypes.map((type) => `event_${type.replace('.', '_')}`));
+    const { payload } = body.components.messages.command_message_send;
     expect(payload.required).to.deep.equal(['actorId', 'chatId', 'data']);
     expect(payload.properties.data.properties.metadata).to.include({ type: 'object' });
-    expect(body.components.messages.message_created.payload.properties.type).to.include({ const: 'message.created' });
+    expect(body.components.messages.event_message_created.payload.properties.type).to.include({
+      const: 'message.created',
+    });
   });
 
   it('are readable at /docs under the content security policy', async () => {

@@ -1,0 +1,289 @@
+/**
+ * A producer that does not give up early: it publishes commands with confirms, keeps each until its receipt is there, and publishes it
+ * again, under the same command id, whenever that is in doubt. A command that had taken effect before is answered with the same receipt
+ * (`replayed: true`) and has no second effect.
+ *
+ * Order: commands are published in the order of the calls. After a lost connection everything without a receipt is published again in that
+ * order, so that for each chat the first copies arrive in order. The exception is a command that the broker itself refuses or cannot
+ * route, while it takes the next one: it comes later then. `counters.refused` tells.
+ */
+import { type ConfirmChannel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
+import type { CommandType } from '../contract/commands.js';
+import type { Receipt } from '../contract/receipts.js';
+import { names } from '../contract/topology.js';
+import { BrokerLink, confirming } from './broker-link.js';
+import { type CommandInput, type CommandMessage, type CommandOptions, commandMessage } from './command-message.js';
+
+const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
+export const RECEIPT_TIMEOUT_MS = 30_000;
+export const WINDOW = 512;
+/** Without a receipt for this long a command is published again; each further time the wait doubles. */
+export const RECEIPT_RETRY_MS = 5_000;
+export const RECEIPT_RETRY_LONGEST_MS = 60_000;
+/** After the broker refused a command or had no queue for it. */
+const REFUSED_RETRY_MS = 500;
+const WATCH_INTERVAL_MS = 250;
+/** How long `close` waits for the receipts of what is under way. */
+export const CLOSE_WAIT_MS = 5_000;
+
+export interface ProducerOptions {
+  /** `amqp://` or `amqps://`. */
+  url: string;
+  /** `CHAT_NAMESPACE` of the workers; default `chat`. */
+  namespace?: string;
+  /** Says who publishes: AMQP's `app_id`, and the connection's name. */
+  appId: string;
+  /** At most this many commands are without a receipt at a time; further ones wait. Default 512. */
+  window?: number;
+  /** An attempt to connect again failed, or the connection has gone. It is tried again by itself. */
+  onAway?(cause: Error): void;
+  /** How long a receipt is awaited once its command has been taken up; default 30,000 ms. `Infinity`: for ever. */
+  receiptTimeoutMs?: number;
+}
+
+export interface SendOptions extends CommandOptions {
+  /** Instead of the producer's `receiptTimeoutMs`. */
+  receiptTimeoutMs?: number;
+}
+
+/** No receipt came: whether the command takes effect is not known. Send it again with the same command id to learn it. */
+export class NoReceipt extends Error {
+  constructor(
+    readonly commandId: string,
+    why: string,
+    options?: { cause?: unknown },
+  ) {
+    super(`no receipt for command ${commandId}: ${why}`, options);
+    this.name = 'NoReceipt';
+  }
+}
+
+interface Outstanding {
+  message: CommandMessage;
+  correlationId: string;
+  attempts: number;
+  takenAt: number;
+  retryAt: number;
+  deadline: number;
+  resolve(receipt: Receipt): void;
+  reject(error: Error): void;
+}
+
+interface Waiting {
+  commandId: string;
+  take(): void;
+  reject(error: Error): void;
+}
+
+export class CommandProducer {
+  /** `published` counts every copy; `refused` those that the broker refused or could not route. */
+  readonly counters = { published: 0, reconnects: 0, refused: 0 };
+  readonly #exchange: string;
+  readonly #link: BrokerLink<ConfirmChannel>;
+  readonly #outstanding = new Map<string, Outstanding>();
+  readonly #waiting: Waiting[] = [];
+  readonly #watch: NodeJS.Timeout;
+  #channel: ConfirmChannel | null = null;
+  #openings = 0;
+  #lastLoss: { at: number; cause: Error } | null = null;
+  #lastCorrelation = 0;
+  #isClosing = false;
+  #onIdle: (() => void) | null = null;
+
+  private constructor(private readonly options: ProducerOptions) {
+    const { url, appId, namespace = 'chat' } = options;
+    this.#exchange = names.commands(namespace);
+    this.#link = new BrokerLink({
+      ...{ url, name: appId, open: confirming },
+      setUp: (channel) => this.#setUp(channel),
+      onAway: (cause) => {
+        this.#lastLoss = { at: Date.now(), cause };
+        options.onAway?.(cause);
+      },
+    });
+    this.#watch = setInterval(() => this.#lookAfter(), WATCH_INTERVAL_MS);
+  }
+
+  /** Rejects if the broker cannot be reached at first, or has no `<namespace>.commands`. Later losses are mended by itself. */
+  static async connect(options: ProducerOptions): Promise<CommandProducer> {
+    const producer = new CommandProducer(options);
+    try {
+      await producer.#link.open();
+    } catch (error) {
+      clearInterval(producer.#watch);
+      throw error;
+    }
+    return producer;
+  }
+
+  /**
+   * Sends a command and resolves with its receipt, be it `accepted` or `rejected`. Rejects with `InvalidCommand`, before anything is sent, if the
+   * contract does not admit it; with `NoReceipt` if none came in time or the producer was closed.
+   */
+  async send<T extends CommandType>(type: T, input: CommandInput<T>, options: SendOptions = {}): Promise<Receipt> {
+    return (await this.submit(type, input, options)).receipt;
+  }
+
+  /** The same in two steps: resolves once there is room in the window and the command has its place in the order; its receipt comes later. */
+  async submit<T extends CommandType>(
+    type: T,
+    input: CommandInput<T>,
+    options: SendOptions = {},
+  ): Promise<{ commandId: string; receipt: Promise<Receipt> }> {
+    const message = commandMessage(type, input, options);
+    const { commandId } = message;
+    const timeoutMs = options.receiptTimeoutMs ?? this.options.receiptTimeoutMs ?? RECEIPT_TIMEOUT_MS;
+    if (this.#isClosing) throw new NoReceipt(commandId, 'the producer is closed');
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({
+        commandId,
+        take: () => resolve({ commandId, receipt: this.#take(message, timeoutMs) }),
+        reject,
+      });
+      this.#takeWaiting();
+    });
+  }
+
+  /** Waits for the receipts of what is under way, no longer than `waitMs`, and disconnects. What is left rejects with `NoReceipt`. */
+  async close({ waitMs = CLOSE_WAIT_MS }: { waitMs?: number } = {}): Promise<void> {
+    this.#isClosing = true;
+    if (this.#outstanding.size > 0 && waitMs > 0) {
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+        timer = setTimeout(resolve, waitMs);
+      });
+      clearTimeout(timer);
+    }
+    clearInterval(this.#watch);
+    for (const { commandId, reject } of this.#waiting.splice(0))
+      reject(new NoReceipt(commandId, 'it was not sent, the producer was closed'));
+    for (const entry of [...this.#outstanding.values()]) this.#giveUp(entry, 'the producer was closed');
+    await this.#link.close();
+  }
+
+  async #setUp(channel: ConfirmChannel): Promise<void> {
+    // First in line: the library fails what is unconfirmed in a listener of its own, and only this tells that from a refusal.
+    channel.prependListener('close', () => {
+      if (this.#channel === channel) this.#channel = null;
+    });
+    channel.on('return', ({ properties }) => this.#wasRefused(this.#outstanding.get(String(properties.correlationId))));
+    await channel.checkExchange(this.#exchange).catch((error: Error) => {
+      throw new Error(`no exchange ${this.#exchange} at the broker: start a worker first, or name another namespace`, {
+        cause: error,
+      });
+    });
+    await channel.consume(DIRECT_REPLY_TO, (message) => this.#receive(channel, message), { noAck: true });
+    this.#channel = channel;
+    this.counters.reconnects = this.#openings;
+    this.#openings += 1;
+    for (const entry of this.#outstanding.values()) this.#publish(entry);
+  }
+
+  #takeWaiting(): void {
+    const { window = WINDOW } = this.options;
+    while (this.#outstanding.size < window) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      next.take();
+    }
+  }
+
+  #take(message: CommandMessage, timeoutMs: number): Promise<Receipt> {
+    this.#lastCorrelation += 1;
+    const correlationId = String(this.#lastCorrelation);
+    const receipt = new Promise<Receipt>((resolve, reject) => {
+      const takenAt = Date.now();
+      const deadline = takenAt + timeoutMs;
+      const entry = { message, correlationId, attempts: 0, takenAt, retryAt: 0, deadline, resolve, reject };
+      this.#outstanding.set(correlationId, entry);
+      this.#publish(entry);
+    });
+    receipt.catch(() => undefined); // whoever awaits it hears of it all the same
+    return receipt;
+  }
+
+  #publish(entry: Outstanding): void {
+    const { message, correlationId } = entry;
+    const channel = this.#channel;
+    entry.retryAt = Date.now() + Math.min(RECEIPT_RETRY_MS * 2 ** entry.attempts, RECEIPT_RETRY_LONGEST_MS);
+    // While there is no connection it waits in its place: whatever is outstanding is published at the next one.
+    if (channel === null) return;
+    entry.attempts += 1;
+    const properties = {
+      type: message.type,
+      messageId: message.commandId,
+      contentType: 'application/json',
+      replyTo: DIRECT_REPLY_TO,
+      correlationId,
+      appId: this.options.appId,
+      headers: message.headers,
+      persistent: true,
+      mandatory: true,
+    };
+    try {
+      channel.publish(this.#exchange, message.routingKey, message.body, properties, (error: unknown) => {
+        // With the channel everything is void, and published again at the next one.
+        if (error && this.#channel === channel) this.#wasRefused(entry);
+      });
+      this.counters.published += 1;
+    } catch (error) {
+      if (error instanceof IllegalOperationError) return; // the channel went a moment ago, `close` follows
+      this.#forget(entry);
+      entry.reject(error as Error); // it cannot be put on the wire at all
+    }
+  }
+
+  #wasRefused(entry: Outstanding | undefined): void {
+    if (entry === undefined) return;
+    this.counters.refused += 1;
+    entry.retryAt = Date.now() + REFUSED_RETRY_MS;
+  }
+
+  #receive(channel: ConfirmChannel, message: ConsumeMessage | null): void {
+    if (message === null) {
+      channel.close().catch(() => undefined); // no more receipts here: connect anew
+      return;
+    }
+    const entry = this.#outstanding.get(String(message.properties.correlationId));
+    if (entry === undefined) return; // a copy's receipt: the command was answered already
+    const receipt = readReceipt(message.content, entry.message.commandId);
+    if (receipt === null) return; // not a worker's word: it is asked again
+    this.#forget(entry);
+    entry.resolve(receipt);
+  }
+
+  #lookAfter(): void {
+    const now = Date.now();
+    for (const entry of this.#outstanding.values())
+      if (entry.deadline <= now) this.#giveUp(entry, `${entry.deadline - entry.takenAt} ms have passed`);
+      else if (this.#channel !== null && entry.retryAt <= now) this.#publish(entry);
+  }
+
+  #giveUp(entry: Outstanding, why: string): void {
+    this.#forget(entry);
+    const { commandId } = entry.message;
+    const loss = this.#lastLoss;
+    if (loss === null || loss.at < entry.takenAt) entry.reject(new NoReceipt(commandId, why));
+    else {
+      const { cause } = loss;
+      entry.reject(new NoReceipt(commandId, `${why}; the connection was lost: ${cause.message}`, { cause }));
+    }
+  }
+
+  #forget({ correlationId }: Outstanding): void {
+    this.#outstanding.delete(correlationId);
+    this.#takeWaiting();
+    if (this.#outstanding.size === 0) this.#onIdle?.();
+  }
+}
+
+/** Fields that are unknown here come with later workers, and stay. */
+function readReceipt(content: Buffer, commandId: string): Receipt | null {
+  try {
+    const parsed = JSON.parse(content.toString('utf8')) as Receipt | null;
+    return parsed?.commandId === commandId ? parsed : null;
+  } catch {
+    return null;
+  }
+}

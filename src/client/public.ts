@@ -1,0 +1,7 @@
+/** The door of `parley/client`. */
+export { type CommandInput, type CommandOptions, InvalidCommand } from './command-message.js';
+export { CommandProducer, NoReceipt, type ProducerOptions, type SendOptions } from './command-producer.js';
+export { type ConsumerOptions, DispatchConsumer, type Gap } from './dispatch-consumer.js';
+export { type LastSequences, RememberedSequences } from './last-sequences.js';
+export { RestProblem } from './rest-problem.js';
+export { type ReaderOptions, RestReader } from './rest-reader.js';
