@@ -179,17 +179,7 @@ export class Stage {
 
   private commit(writes: BatchWrites): void {
     this.written = writes;
-    expectDistinct({
-      users: writes.users.map(({ user }) => userKey(user)),
-      chats: [...writes.chatsCreated, ...writes.chatsChanged].map(({ chatId }) => chatId),
-      members: [...writes.membersPut, ...writes.membersRemoved].map(memberKey),
-      messages: [...writes.messages, ...writes.messagesChanged, ...writes.messagesRemoved].map(
-        ({ messageId }) => messageId,
-      ),
-      reactions: writes.reactions.map(reactionKey),
-      threads: writes.threads.map(({ rootId }) => rootId),
-      receipts: writes.receipts.map(receiptKey),
-    });
+    expectDistinctRows(writes);
     for (const { user, previousRevision } of writes.users) {
       expect(previousRevision).to.equal(this.users.get(userKey(user))?.revision ?? 0);
       expect(user.revision).to.be.above(previousRevision);
@@ -242,8 +232,23 @@ export class Stage {
   }
 }
 
+/** What every store relies on: each row occurs once. */
+export function expectDistinctRows(writes: BatchWrites): void {
+  expectDistinct({
+    users: writes.users.map(({ user }) => userKey(user)),
+    chats: [...writes.chatsCreated, ...writes.chatsChanged].map(({ chatId }) => chatId),
+    members: [...writes.membersPut, ...writes.membersRemoved].map(memberKey),
+    messages: [...writes.messages, ...writes.messagesChanged, ...writes.messagesRemoved].map(
+      ({ messageId }) => messageId,
+    ),
+    reactions: writes.reactions.map(reactionKey),
+    threads: writes.threads.map(({ rootId }) => rootId),
+    receipts: writes.receipts.map(receiptKey),
+  });
+}
+
 /** Every list is without repeats. */
-function expectDistinct(lists: { [name: string]: readonly unknown[] }): void {
+export function expectDistinct(lists: { [name: string]: readonly unknown[] }): void {
   for (const [name, list] of Object.entries(lists)) {
     const distinct = new Set(list.map((entry) => JSON.stringify(entry)));
     expect(distinct.size, `repeats in ${name}`).to.equal(list.length);

@@ -1,37 +1,6 @@
-import { MemoryChatHistory } from '../../../src/adapters/memory/memory-chat-history.js';
-import { MemoryChatQueries } from '../../../src/adapters/memory/memory-chat-queries.js';
-import { MemoryCommandStore } from '../../../src/adapters/memory/memory-command-store.js';
-import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
-import { MemoryMessageSearch } from '../../../src/adapters/memory/memory-message-search.js';
-import { MemoryPartitionRegistry } from '../../../src/adapters/memory/memory-partition-registry.js';
-import { MemorySyncLog } from '../../../src/adapters/memory/memory-sync-log.js';
-import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
-import { userKey } from '../../../src/application/ports/command-store.js';
 import { storeConformance } from '../store-conformance.js';
+import { openMemoryStore } from './memory-harness.js';
 
 describe('the in-memory store', () => {
-  storeConformance(async () => {
-    const world = new MemoryWorld();
-    return {
-      commands: new MemoryCommandStore(world),
-      registry: new MemoryPartitionRegistry(world),
-      log: new MemoryEventLog(world),
-      queries: new MemoryChatQueries(world),
-      rows: {
-        revisions: async (messageId) => world.revisions.get(messageId) ?? [],
-        stubs: async (chatId) => [...world.removedMessages.values()].filter((stub) => stub.chatId === chatId),
-        reactionCounts: async (messageId) =>
-          [...(world.reactions.get(messageId) ?? [])]
-            .map(([emoji, users]): [string, number] => [emoji, users.size])
-            .filter(([, count]) => count > 0)
-            .sort(([a], [b]) => (a < b ? -1 : 1)),
-        replies: async (rootId) => world.threads.get(rootId) ?? 0,
-        departure: async (key) => world.departures.get(userKey(key))?.get(key.chatId) ?? null,
-      },
-      history: new MemoryChatHistory(world),
-      search: new MemoryMessageSearch(world),
-      sync: new MemorySyncLog(world),
-      close: async () => undefined,
-    };
-  });
+  storeConformance(openMemoryStore);
 });

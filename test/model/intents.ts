@@ -1,0 +1,140 @@
+/** Random intentions as plain data, so that fewer and simpler ones can be tried where something fails. What they come to depends on the world. */
+import fc from 'fast-check';
+
+/** One time in so many; otherwise null. */
+const seldom = <T>(arbitrary: fc.Arbitrary<T>, oneIn = 8) =>
+  fc.oneof({ weight: oneIn - 1, arbitrary: fc.constant(null) }, { weight: 1, arbitrary });
+const often = fc.constantFrom(true, true, true, false);
+const once = <const D extends string>(word: D) => fc.constant(word);
+
+export const PEOPLE = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank'] as const;
+export const TENANTS = ['default', 'acme'] as const;
+/** Plain words, which every search dictionary leaves as they are. */
+export const WORDS = ['amber', 'birch', 'cedar'] as const;
+const KINDS = ['group', 'group', 'group', 'channel', 'direct'] as const;
+const MINUTE_MS = 60_000;
+
+const person = fc.constantFrom(...PEOPLE);
+const role = fc.constantFrom('owner', 'admin', 'member', 'reader');
+const history = fc.constantFrom('full', 'since-joined');
+const words = fc.array(fc.constantFrom(...WORDS), { minLength: 1, maxLength: 3 }).map((all) => all.join(' '));
+const text = fc.oneof({ weight: 20, arbitrary: words }, { weight: 1, arbitrary: fc.constant('') });
+const metadata = fc.constantFrom({}, { a: 1 }, { b: [null, 'ä'] });
+const mentions = fc.uniqueArray(person, { maxLength: 2 });
+const attachments = fc.constant([{ url: 'https://example.org/a.png', mediaType: 'image/png', size: 3, name: 'a.png' }]);
+/** So many before the chat's latest message; seldom of another chat, or of none. */
+const message = fc.record({ back: fc.nat(7), astray: seldom(fc.constantFrom('elsewhere', 'nowhere'), 20) });
+export type MessageChoice = typeof message extends fc.Arbitrary<infer T> ? T : never;
+
+const weighted = {
+  say: [
+    14,
+    fc.record({
+      do: once('say'),
+      body: text,
+      inReplyTo: seldom(message),
+      threadRoot: seldom(message, 4),
+      with: seldom(
+        fc.oneof(
+          fc.record({ metadata }),
+          fc.record({ mentions }),
+          fc.record({ attachments }),
+          fc.constant({ contentType: 'text/markdown' }),
+        ),
+      ),
+    }),
+  ],
+  edit: [
+    6,
+    fc.record({
+      do: once('edit'),
+      message,
+      body: text,
+      with: seldom(fc.oneof(fc.record({ metadata }), fc.record({ mentions })), 4),
+    }),
+  ],
+  erase: [3, fc.record({ do: once('erase'), message, mode: fc.constantFrom('soft', 'hard') })],
+  react: [6, fc.record({ do: once('react'), message, emoji: fc.constantFrom('👍', ':tada:') })],
+  unreact: [3, fc.record({ do: once('unreact'), message, emoji: fc.constantFrom('👍', ':tada:') })],
+  read: [5, fc.record({ do: once('read'), back: fc.integer({ min: -2, max: 20 }) })],
+  create: [
+    3,
+    fc.record({
+      do: once('create'),
+      kind: fc.constantFrom(...KINDS),
+      others: fc.uniqueArray(person, { maxLength: 3 }),
+      with: seldom(fc.oneof(fc.record({ historyVisibility: history }), fc.record({ title: words, metadata })), 2),
+    }),
+  ],
+  update: [
+    3,
+    fc.record({
+      do: once('update'),
+      change: fc.oneof(
+        fc.record({ title: fc.option(words) }),
+        fc.record({ metadata: fc.option(metadata) }),
+        fc.record({ historyVisibility: history }),
+      ),
+    }),
+  ],
+  archive: [1, fc.record({ do: once('archive') })],
+  unarchive: [3, fc.record({ do: once('unarchive') })],
+  add: [
+    5,
+    fc.record({ do: once('add'), users: fc.array(person, { minLength: 1, maxLength: 3 }), role: fc.option(role) }),
+  ],
+  remove: [2, fc.record({ do: once('remove'), user: person })],
+  alter: [
+    4,
+    fc.record({
+      do: once('alter'),
+      user: person,
+      role: seldom(role, 2),
+      muteMs: fc.constantFrom(undefined, null, -1, 5 * MINUTE_MS, 90 * MINUTE_MS),
+    }),
+  ],
+  introduce: [
+    2,
+    fc.record({
+      do: once('introduce'),
+      displayName: fc.constantFrom('A', 'B'),
+      kind: seldom(fc.constantFrom('bot', 'human')),
+      metadata: seldom(metadata),
+    }),
+  ],
+  shout: [1, fc.record({ do: once('shout') })],
+} as const;
+type Act = {
+  [K in keyof typeof weighted]: (typeof weighted)[K][1] extends fc.Arbitrary<infer T> ? T : never;
+}[keyof typeof weighted];
+const act = fc.oneof(
+  ...Object.values(weighted).map(([weight, arbitrary]) => ({ weight, arbitrary: arbitrary as fc.Arbitrary<Act> })),
+);
+
+/** One of the chats that have an id, or the actor's own with somebody. */
+const place = fc.oneof({ weight: 5, arbitrary: fc.nat(5) }, { weight: 1, arbitrary: fc.record({ with: person }) });
+export type Place = typeof place extends fc.Arbitrary<infer T> ? T : never;
+
+/** After this command the batch is decided; then so much time goes by, and one person looks at one chat. */
+const look = fc.record({
+  who: person,
+  place,
+  size: fc.integer({ min: 1, max: 6 }),
+  from: fc.nat(30),
+  word: fc.constantFrom(...WORDS),
+});
+export type Look = typeof look extends fc.Arbitrary<infer T> ? T : never;
+
+export const intent = fc.record({
+  /** Most often whichever member of the chat that is. */
+  actor: fc.record({ person, isMember: often }),
+  tenant: fc.oneof({ weight: 12, arbitrary: fc.constant('default') }, { weight: 1, arbitrary: fc.constant('acme') }),
+  proven: fc.integer({ min: 0, max: 40 }).map((n) => n < 40),
+  knownProducer: fc.boolean(),
+  place,
+  act,
+  /** An earlier command's id, and mostly that command as a whole: by the same actor a repeat, or a conflict. */
+  again: seldom(fc.record({ back: fc.nat(60), whole: often }), 12),
+  endsBatch: seldom(fc.record({ goesByMs: fc.constantFrom(0, 1, MINUTE_MS, 30 * MINUTE_MS), look }), 6),
+});
+export type Intent = typeof intent extends fc.Arbitrary<infer T> ? T : never;

@@ -1,0 +1,52 @@
+/** The events that the contract promises for what happened in the model. */
+import { floor, isThere, type ModelChat, type ModelEvent, type ModelWorld, type Person } from './model-world.js';
+
+export interface ToldEvent {
+  type: string;
+  sequence: number | null;
+  at: string;
+  data: object;
+}
+
+/** As it is told now to everybody, or to a member by whom some of the past is not to be seen. */
+export function tell(world: ModelWorld, event: ModelEvent, from = 1): ToldEvent {
+  const { type, sequence, chatId, tenantId, actorId, commandId } = event;
+  const chat = world.chats.get(chatId ?? '');
+  const about = { tenantId, actorId, commandId };
+  const inChat = chat === undefined ? about : { ...about, chatId, sequence, ...recipients(chat, event) };
+  return { type, sequence, at: event.at.toISOString(), data: { ...inChat, ...event.data, ...content(event, from) } };
+}
+
+function recipients(chat: ModelChat, { type, actorId, data }: ModelEvent) {
+  const removed = type === 'member.removed' ? (data as { userId: string }).userId : null;
+  const others = [...chat.people.keys()].filter((user) => user !== actorId && user !== removed).sort();
+  const all = removed === null ? others : [...others, removed];
+  return { recipients: all, recipientCount: all.length };
+}
+
+function content({ type, at, told }: ModelEvent, from: number): object {
+  if (told === null) return type === 'message.deleted' ? { deletedAt: at.toISOString() } : {};
+  const { message, revision } = told;
+  const hidden = type === 'message.edited' && message.sequence < from;
+  const isErased = message.deleted !== null || hidden;
+  const { body, mentions, metadata } = message.texts[revision - 1] ?? message.texts[0]!;
+  const text = isErased ? { body: null, mentions: [], metadata: {}, erased: true } : { body, mentions, metadata };
+  if (type === 'message.edited') return { messageId: message.id, revision, editedAt: at.toISOString(), ...text };
+  // Of what was deleted hard not even these are left.
+  const { contentType, inReplyTo, thread } = isThere(message)
+    ? message
+    : { contentType: 'text/plain', inReplyTo: null, thread: null };
+  return {
+    ...{ messageId: message.id, senderId: message.sender, contentType, inReplyTo, threadRootId: thread },
+    ...{ attachments: isErased ? [] : message.attachments, createdAt: message.sentAt.toISOString(), ...text },
+  };
+}
+
+/** The chat's events that a member may see, beyond a number. */
+export function eventsSeen(world: ModelWorld, chat: ModelChat, person: Person, after: number): ToldEvent[] {
+  const from = floor(chat, person);
+  return world
+    .eventsOf(chat.id)
+    .slice(Math.max(after, from - 1))
+    .map((event) => tell(world, event, from));
+}

@@ -1,0 +1,133 @@
+/** What commands about chats and their members mean. */
+import { isDeepStrictEqual } from 'node:util';
+import { directChatId } from '../../src/contract/direct-id.js';
+import type { ModelChat, ModelCommand, ModelCommandOf, ModelWorld, Person } from './model-world.js';
+
+/** The number taken (null where nothing changes) and the message concerned, or why not. */
+export type Done = string | { sequence: number | null; messageId?: string };
+export const UNCHANGED = { sequence: null };
+
+/** One command of a member in a chat. */
+export interface Scene<T extends ModelCommand['type']> {
+  world: ModelWorld;
+  command: ModelCommandOf<T>;
+  chat: ModelChat;
+  me: Person;
+}
+
+export const manages = ({ role }: Person) => role === 'owner' || role === 'admin';
+
+function newcomer(world: ModelWorld, role: string, joined: number): Person {
+  return { role, mutedUntil: null, joinedAt: world.now, joined, readUpTo: joined };
+}
+
+export function create(world: ModelWorld, command: ModelCommandOf<'chat.create'>): Done {
+  const { chatId, tenantId, actorId, data } = command;
+  const { kind, memberIds } = data;
+  if (kind === 'direct' && (memberIds.length !== 1 || chatId !== directChatId(tenantId, actorId, memberIds[0] ?? '')))
+    return 'invalid';
+  const taken = world.chats.get(chatId);
+  if (taken !== undefined) return kind === 'direct' && taken.kind === 'direct' ? UNCHANGED : 'conflict';
+  const people = new Map([[actorId, newcomer(world, kind === 'direct' ? 'member' : 'owner', 1)]]);
+  for (const user of memberIds) if (!people.has(user)) people.set(user, newcomer(world, 'member', 1));
+  const { title = null, metadata = {}, historyVisibility: history = 'full' } = data;
+  world.chats.set(chatId, {
+    ...{ id: chatId, tenant: tenantId, kind, title, metadata, history, historyChanged: 0 },
+    ...{ createdBy: actorId, createdAt: world.now, archivedAt: null, people, messages: [] },
+  });
+  const members = [...people].map(([userId, { role }]) => ({ userId, role }));
+  const sequence = world.happened(command, 'chat.created', {
+    kind,
+    title,
+    metadata,
+    historyVisibility: history,
+    members,
+  });
+  return { sequence };
+}
+
+/** In a direct chat both may. */
+const mayChange = (chat: ModelChat, me: Person) => chat.kind === 'direct' || manages(me);
+
+export function update({ world, command, chat, me }: Scene<'chat.update'>): Done {
+  if (!mayChange(chat, me)) return 'not_permitted';
+  if (chat.archivedAt !== null) return 'archived';
+  const { title = chat.title, metadata = chat.metadata, historyVisibility: history = chat.history } = command.data;
+  const wanted = { title, metadata: metadata ?? {}, history };
+  if (isDeepStrictEqual(wanted, { title: chat.title, metadata: chat.metadata, history: chat.history }))
+    return UNCHANGED;
+  const switched = history !== chat.history;
+  Object.assign(chat, wanted);
+  const { kind } = chat;
+  const said = { kind, title, metadata: wanted.metadata, historyVisibility: history };
+  const sequence = world.happened(command, 'chat.updated', said);
+  if (switched) chat.historyChanged = sequence;
+  return { sequence };
+}
+
+export function archive({ world, command, chat, me }: Scene<'chat.archive'>): Done {
+  if (!mayChange(chat, me)) return 'not_permitted';
+  if (chat.archivedAt !== null) return UNCHANGED;
+  chat.archivedAt = world.now;
+  return { sequence: world.happened(command, 'chat.archived', {}) };
+}
+
+export function unarchive({ world, command, chat, me }: Scene<'chat.unarchive'>): Done {
+  if (!mayChange(chat, me)) return 'not_permitted';
+  if (chat.archivedAt === null) return UNCHANGED;
+  chat.archivedAt = null;
+  return { sequence: world.happened(command, 'chat.unarchived', {}) };
+}
+
+export function read({ world, command, chat, me }: Scene<'chat.read'>): Done {
+  const upTo = Math.min(command.data.upTo, world.lastSequence(chat.id));
+  if (upTo <= me.readUpTo) return UNCHANGED;
+  me.readUpTo = upTo;
+  world.happenedUnnumbered(command, 'chat.read', chat.id, { userId: command.actorId, upTo });
+  return UNCHANGED;
+}
+
+export function add({ world, command, chat, me }: Scene<'member.add'>): Done {
+  if (chat.kind === 'direct') return 'invalid';
+  const { userIds, role = 'member' } = command.data;
+  if (!manages(me) || (me.role === 'admin' && role === 'owner')) return 'not_permitted';
+  if (chat.archivedAt !== null) return 'archived';
+  const fresh = new Set(userIds.filter((user) => !chat.people.has(user)));
+  if (fresh.size === 0) return UNCHANGED;
+  const members = [...fresh].map((userId) => ({ userId, role }));
+  const sequence = world.happened(command, 'member.added', { members });
+  for (const user of fresh) chat.people.set(user, newcomer(world, role, sequence));
+  return { sequence };
+}
+
+const isLastOwner = (chat: ModelChat, them: Person) =>
+  them.role === 'owner' && [...chat.people.values()].filter(({ role }) => role === 'owner').length === 1;
+
+export function remove({ world, command, chat, me }: Scene<'member.remove'>): Done {
+  if (chat.kind === 'direct') return 'invalid';
+  const { userId } = command.data;
+  const them = chat.people.get(userId);
+  const left = userId === command.actorId;
+  const mayRemove = me.role === 'owner' || (me.role === 'admin' && (them === undefined || !manages(them)));
+  if (!left && !mayRemove) return 'not_permitted';
+  if (them === undefined) return UNCHANGED;
+  if (isLastOwner(chat, them)) return 'conflict';
+  chat.people.delete(userId);
+  return { sequence: world.happened(command, 'member.removed', { userId, left }) };
+}
+
+export function updateMember({ world, command, chat, me }: Scene<'member.update'>): Done {
+  const { userId, role, mutedUntil } = command.data;
+  const them = chat.people.get(userId);
+  const adminMay = me.role === 'admin' && them !== undefined && !manages(them) && role !== 'owner';
+  if (me.role !== 'owner' && !adminMay) return 'not_permitted';
+  if (them === undefined) return 'not_found';
+  if (chat.archivedAt !== null) return 'archived';
+  const muted = mutedUntil === undefined ? them.mutedUntil : mutedUntil === null ? null : new Date(mutedUntil);
+  const wanted = { role: role ?? them.role, mutedUntil: muted };
+  if (isDeepStrictEqual(wanted, { role: them.role, mutedUntil: them.mutedUntil })) return UNCHANGED;
+  if (wanted.role !== 'owner' && isLastOwner(chat, them)) return 'conflict';
+  Object.assign(them, wanted);
+  const said = { userId, role: wanted.role, mutedUntil: muted?.toISOString() ?? null };
+  return { sequence: world.happened(command, 'member.updated', said) };
+}

@@ -1,0 +1,145 @@
+/** What the model knows, kept as plainly as can be: nothing is counted that could be counted anew, nothing is stored twice. */
+import type { Command, DeleteMode } from '../../src/contract/commands.js';
+
+/** One command as plain data; a later one with the same actor, tenant and id is a repeat. */
+export type ModelCommand = (Command | ({ type: 'message.shout'; chatId: string; data: object } & About)) & {
+  /** False: the actor is not proven. */
+  proven: boolean;
+  /** Whether the broker has checked who publishes it. */
+  knownProducer: boolean;
+};
+export type ModelCommandOf<T extends ModelCommand['type']> = Extract<ModelCommand, { type: T }>;
+
+interface About {
+  commandId: string;
+  tenantId: string;
+  actorId: string;
+}
+
+export interface ModelAnswer {
+  /** `accepted` or the code of the refusal. */
+  outcome: string;
+  sequence: number | null;
+  messageId: string | null;
+  replayed: boolean;
+}
+
+export interface Person {
+  role: string;
+  mutedUntil: Date | null;
+  joinedAt: Date;
+  joined: number;
+  readUpTo: number;
+}
+
+interface Text {
+  body: string;
+  mentions: string[];
+  metadata: object;
+  by: string;
+  at: Date;
+}
+
+export interface ModelMessage {
+  id: string;
+  sequence: number;
+  sender: string;
+  commandId: string;
+  sentAt: Date;
+  contentType: string;
+  inReplyTo: string | null;
+  thread: string | null;
+  attachments: object[];
+  /** All it ever said, the present one last. */
+  texts: Text[];
+  reactions: { emoji: string; user: string }[];
+  deleted: { mode: DeleteMode; at: Date } | null;
+}
+
+export interface ModelChat {
+  id: string;
+  tenant: string;
+  kind: 'direct' | 'group' | 'channel';
+  title: string | null;
+  metadata: object;
+  history: 'full' | 'since-joined';
+  historyChanged: number;
+  createdBy: string;
+  createdAt: Date;
+  archivedAt: Date | null;
+  people: Map<string, Person>;
+  /** All that were ever sent, in order. */
+  messages: ModelMessage[];
+}
+
+/** One line of the log: the event's type and what its data says, but for a text, which is told as it stands when it is told. */
+export interface ModelEvent extends About {
+  type: string;
+  at: Date;
+  chatId: string | null;
+  sequence: number | null;
+  data: object;
+  told: { message: ModelMessage; revision: number } | null;
+}
+
+export interface Profile {
+  displayName: string;
+  avatarUrl: string | null;
+  kind: string;
+  metadata: object;
+  revision: number;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export class ModelWorld {
+  now = new Date('2025-06-01T12:00:00.123Z');
+  readonly chats = new Map<string, ModelChat>();
+  /** By tenant and user. */
+  readonly profiles = new Map<string, Profile>();
+  readonly log: ModelEvent[] = [];
+
+  eventsOf(chatId: string): ModelEvent[] {
+    return this.log.filter((event) => event.chatId === chatId && event.sequence !== null);
+  }
+
+  lastSequence(chatId: string): number {
+    return this.eventsOf(chatId).length;
+  }
+
+  get messages(): ModelMessage[] {
+    return [...this.chats.values()].flatMap(({ messages }) => messages);
+  }
+
+  /** Tells what the command did to its chat; the number it takes. */
+  happened(command: ModelCommand, type: string, data: object, told: ModelEvent['told'] = null): number {
+    const { commandId, tenantId, actorId, chatId } = command;
+    const sequence = this.lastSequence(chatId ?? '') + 1;
+    this.log.push({ type, commandId, tenantId, actorId, chatId, sequence, at: this.now, data, told });
+    return sequence;
+  }
+
+  /** … what takes no number. */
+  happenedUnnumbered(command: ModelCommand, type: string, chatId: string | null, data: object): void {
+    const { commandId, tenantId, actorId } = command;
+    this.log.push({ type, commandId, tenantId, actorId, chatId, sequence: null, at: this.now, data, told: null });
+  }
+}
+
+/** The first number that the person may see. */
+export function floor(chat: ModelChat, { joined }: Person): number {
+  return chat.history === 'full' ? 1 : joined;
+}
+
+export function isThere({ deleted }: ModelMessage): boolean {
+  return deleted?.mode !== 'hard';
+}
+
+/** What there is to be seen of a chat's messages. */
+export function seen(chat: ModelChat, person: Person): ModelMessage[] {
+  return chat.messages.filter((message) => isThere(message) && message.sequence >= floor(chat, person));
+}
+
+export function presentText(message: ModelMessage): Text {
+  return message.texts.at(-1) as Text;
+}

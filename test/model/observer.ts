@@ -1,0 +1,186 @@
+/** Asks the store and the model the same questions. */
+import { expect } from 'chai';
+import {
+  type ChatHistory,
+  type SequenceRange,
+  type VisiblePast,
+  visiblePast,
+} from '../../src/application/ports/chat-history.js';
+import type { Caller, ChatListFilter, ChatListItem, ChatQueries } from '../../src/application/ports/chat-queries.js';
+import type { LoggedEvent } from '../../src/application/ports/event-log.js';
+import { renderEvent } from '../../src/application/render-event.js';
+import type { Member } from '../../src/domain/chat.js';
+import type { StoreHarness } from '../adapters/store-conformance.js';
+import { NOWHERE } from '../application/drafts.js';
+import { chatAt } from './command-of.js';
+import { type Look, PEOPLE, TENANTS, WORDS } from './intents.js';
+import { eventsSeen, type ToldEvent, tell } from './model-events.js';
+import { ModelQueries } from './model-queries.js';
+import type { ModelChat, ModelWorld, Person } from './model-world.js';
+
+const FILTERS: ChatListFilter[] = [{}, { archived: false }, { archived: true, kind: 'group' }, { kind: 'direct' }];
+const RECIPIENTS_MAX = 100;
+const LOG_PAGE = 37;
+/** What has one of these stands in a list without an order. */
+const ANY_ORDER = ['emoji', 'unreadCount'];
+
+export class Observer {
+  private readonly expected: ModelQueries;
+
+  constructor(
+    private readonly store: StoreHarness,
+    private readonly world: ModelWorld,
+    private readonly partition: number,
+  ) {
+    this.expected = new ModelQueries(world, partition);
+  }
+
+  /** One person, in one chat, with pages of one size. */
+  async look({ who, place, size, from, word }: Look): Promise<void> {
+    const caller = { tenantId: 'default', userId: who };
+    await this.lookAtList(caller, size);
+    await this.search(caller, word, size);
+    await this.lookAtChat(caller, chatAt(place, caller.tenantId, who), size, from);
+  }
+
+  async lookAtEverything(): Promise<void> {
+    await this.lookAtLog();
+    for (const tenantId of TENANTS)
+      for (const [index, userId] of PEOPLE.entries()) {
+        const caller = { tenantId, userId };
+        await this.lookAtList(caller, index + 2);
+        for (const word of WORDS) await this.search(caller, word, index + 7);
+        for (const chatId of this.world.chats.keys()) await this.lookAtChat(caller, chatId, index + 5, 0);
+      }
+  }
+
+  private async lookAtList(caller: Caller, size: number): Promise<void> {
+    const { queries } = this.store;
+    await this.same('the profile', queries.findUser(caller), this.expected.findUser(caller));
+    await this.same('unread totals', queries.countUnread(caller), this.expected.countUnread(caller));
+    for (const filter of FILTERS)
+      await pages(size, async (last: ChatListItem | null) => {
+        const from = last === null ? null : { lastActivityAt: last.chat.lastActivityAt, chatId: last.chat.chatId };
+        const ask = (of: Pick<ChatQueries, 'listChats'>) => of.listChats(caller, filter, from, size);
+        return this.same('chats', ask(queries), ask(this.expected));
+      });
+  }
+
+  private async search(caller: Caller, text: string, size: number): Promise<void> {
+    await pages(size, async (last: Awaited<ReturnType<ModelQueries['search']>>[number] | null) => {
+      const query = size % 3 === 0 ? { text, senderId: 'bob' } : { text };
+      const from = last?.message ?? null;
+      const found = await this.store.search.search(caller, query, from, size);
+      for (const { highlights } of found)
+        expect(highlights.flat().some(({ text: piece, match }) => match && piece === text)).to.equal(true);
+      const answer = Promise.resolve(found.map(({ message, view }) => ({ message, view })));
+      return this.same(`what is found for ${text}`, answer, this.expected.search(caller, query, from, size));
+    });
+  }
+
+  private async lookAtChat(caller: Caller, chatId: string, size: number, after: number): Promise<void> {
+    const { queries, history } = this.store;
+    const view = await this.same('chat', queries.findChat(caller, chatId), this.expected.findChat(caller, chatId));
+    if (view === null) return;
+    await pages(size, (last: Member | null) => {
+      const ask = (of: Pick<ChatQueries, 'listMembers'>) => of.listMembers(chatId, last?.userId ?? null, size);
+      return this.same('members', ask(queries), ask(this.expected));
+    });
+    const past = visiblePast(view);
+    const ask = (range: SequenceRange) =>
+      this.same('history', history.listMessages(past, range), this.expected.listMessages(past, range));
+    for (let range: SequenceRange = { limit: size }; ; ) {
+      const { items, hasMore } = await ask(range);
+      if (!hasMore) break;
+      range = { before: items[0]?.sequence ?? 0, limit: size };
+    }
+    for (let range: SequenceRange = { after, limit: size }; ; ) {
+      const { items, hasMore } = await ask(range);
+      if (!hasMore) break;
+      range = { after: items.at(-1)?.sequence ?? 0, limit: size };
+    }
+    await this.lookAtEvents(past, after, size);
+    // By turns: those that are there, that are not to be seen, and one that never was.
+    const messages = this.world.chats.get(chatId)?.messages ?? [];
+    for (const { id } of messages.filter((_, index) => index % size === after % size))
+      await this.lookAtMessage(past, id, size);
+    await this.lookAtMessage(past, NOWHERE, size);
+  }
+
+  private async lookAtMessage(past: VisiblePast, id: string, size: number): Promise<void> {
+    const ask = async (of: Omit<ChatHistory, 'listEvents'>) => ({
+      message: await of.findMessage(past, id),
+      revisions: await of.listRevisions(past, id, size % 2, size),
+      thread: await of.findThread(past, id, { limit: size }),
+      threadOn: await of.findThread(past, id, { after: size, limit: size }),
+      readers: await of.listReaders(past, id, null, size),
+      readersOn: await of.listReaders(past, id, 'carol', size),
+    });
+    await this.same(`message ${id}`, ask(this.store.history), ask(this.expected));
+  }
+
+  private async lookAtEvents(past: VisiblePast, after: number, size: number): Promise<void> {
+    const chat = this.world.chats.get(past.chatId) as ModelChat;
+    const expected = eventsSeen(this.world, chat, chat.people.get(past.userId) as Person, after);
+    for (let done = 0; ; ) {
+      const { items, hasMore } = await this.store.history.listEvents(
+        past,
+        done === 0 ? after : (expected[done - 1]?.sequence ?? 0),
+        size,
+      );
+      expect(await this.told(items), 'events').to.deep.equal(expected.slice(done, done + size));
+      done += items.length;
+      expect(hasMore, 'more events').to.equal(done < expected.length);
+      if (!hasMore) return;
+    }
+  }
+
+  private async lookAtLog(): Promise<void> {
+    const { log } = this.store;
+    const logged: LoggedEvent[] = [];
+    for (let more = true; more; ) {
+      const some = await log.readEvents(this.partition, logged.length, LOG_PAGE);
+      logged.push(...some);
+      more = some.length === LOG_PAGE;
+    }
+    const { world } = this;
+    expect(logged.map(({ position }) => position)).to.deep.equal(world.log.map((_, index) => index + 1));
+    expect(await this.told(logged), 'log').to.deep.equal(world.log.map((event) => tell(world, event)));
+  }
+
+  /** As they are published now; of a refusal what the model knows of it. */
+  private async told(events: readonly LoggedEvent[]): Promise<ToldEvent[]> {
+    const chatIds = [...new Set(events.flatMap(({ chatId }) => chatId ?? []))];
+    const recipients = await this.store.log.recipients(chatIds, RECIPIENTS_MAX);
+    return events.map((logged) => {
+      const context = { storeId: 'any', recipientsMax: RECIPIENTS_MAX };
+      const { type, time, data } = renderEvent(logged, recipients.get(logged.chatId ?? '') ?? null, context);
+      const { tenantId, actorId, commandId } = logged;
+      const refused = 'reason' in data ? { tenantId, actorId, commandId, code: data.reason?.code } : data;
+      return { type, sequence: logged.sequence, at: time, data: refused };
+    });
+  }
+
+  /** Both answers are equal; the store's. */
+  private async same<T>(what: string, answer: Promise<T>, expected: Promise<T>): Promise<T> {
+    const got = await answer;
+    expect(ordered(got), what).to.deep.equal(ordered(await expected));
+    return got;
+  }
+}
+
+/** Reactions and unread counts come in any order. */
+function ordered(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  if (!Array.isArray(value))
+    return Object.fromEntries(Object.entries(value).map(([name, content]) => [name, ordered(content)]));
+  const items = value.map(ordered);
+  return items.some((item) => ANY_ORDER.some((name) => Object.hasOwn(Object(item), name)))
+    ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+    : items;
+}
+
+/** Asks for page after page until one is not full. */
+async function pages<T>(size: number, ask: (last: T | null) => Promise<T[]>): Promise<void> {
+  for (let page = await ask(null); page.length === size; ) page = await ask(page.at(-1) ?? null);
+}
