@@ -8,7 +8,10 @@ const library = (names) => `^node_modules/(${names.join('|')})(/|$)`;
 const homes = [
   { libraries: ['zod', 'uuid', 'canonicalize'], homes: ['contract'] },
   { libraries: ['uuid', 'lru-cache'], homes: ['application'] },
-  { libraries: ['amqplib', '@types/amqplib'], homes: ['adapters/amqp', 'infrastructure/amqp-connection\\.ts$', 'client'] },
+  {
+    libraries: ['amqplib', '@types/amqplib'],
+    homes: ['adapters/amqp', 'infrastructure/amqp-connection\\.ts$', 'client'],
+  },
   {
     libraries: [
       ...[
