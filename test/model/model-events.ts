@@ -29,9 +29,9 @@ function content({ type, at, told }: ModelEvent, from: number): object {
   const { message, revision } = told;
   const hidden = type === 'message.edited' && message.sequence < from;
   const isErased = message.deleted !== null || hidden;
-  const told = message.texts[revision - 1] ?? message.texts[0];
-  if (told === undefined) throw new Error('a message without a text');
-  const { body, mentions, metadata } = told;
+  const said = message.texts[revision - 1] ?? message.texts[0];
+  if (said === undefined) throw new Error('a message without a text');
+  const { body, mentions, metadata } = said;
   const text = isErased ? { body: null, mentions: [], metadata: {}, erased: true } : { body, mentions, metadata };
   if (type === 'message.edited') return { messageId: message.id, revision, editedAt: at.toISOString(), ...text };
   // Of what was deleted hard not even these are left.
