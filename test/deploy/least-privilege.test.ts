@@ -173,8 +173,11 @@ describe('With the least rights that the guide names', function () {
       `chats/${chatId}/events`,
       `receipts/${commandId}`,
       'users/alice',
+      'sync',
     ])
       expect((await ask(path)).status, path).to.equal(200);
+    const { next } = (await (await ask('sync')).json()) as { next: string };
+    expect((await ask(`sync?since=${next}`)).status).to.equal(200);
   });
 
   it('nobody but the owner of the tables changes their shape, and REST changes no chat', async () => {

@@ -172,6 +172,23 @@ describe('REST on a real broker, a real database and a process with both roles',
     ).to.deep.equal(['chat.created', 'chat.updated', 'member.updated', 'chat.archived', 'chat.unarchived']);
   });
 
+  it('brings a client up to date with all its chats by syncing', async () => {
+    const [open, left] = [await rest.group(['gita']), await rest.group(['gita'])];
+    const first = await rest.get('/v1/sync', { as: 'gita' });
+    sees('sync', first.status, 200);
+    expect(first.body.items.map(({ chatId }: { chatId: string }) => chatId)).to.deep.equal([open, left].sort());
+    await rest.say(open, 'hello');
+    await rest.delete(`/v1/chats/${left}/members/gita`);
+    const { body } = await rest.get(`/v1/sync?since=${first.body.next}`, { as: 'gita' });
+    const found = new Map<string, { left?: true; events: { data: { body: string } }[] }>(
+      body.items.map((item: { chatId: string }) => [item.chatId, item]),
+    );
+    expect([...found.keys()]).to.have.members([open, left]);
+    expect(found.get(left)?.left).to.equal(true);
+    expect(found.get(open)?.events.map(({ data }) => data.body)).to.deep.equal(['hello']);
+    expect((await rest.get(`/v1/sync?since=${body.next}`, { as: 'gita' })).body.items).to.deep.equal([]);
+  });
+
   it('has been asked for every operation by now', () => {
     expect([...seen]).to.have.members(restOperationNames);
   });

@@ -11,7 +11,7 @@ import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-ha
 
 const PARTITIONS = 3;
 const ROUNDS = 3;
-const BATCHES = 40;
+const BATCHES = 25;
 const LIMIT_MAX = 12;
 const TIMEOUT_MS = 120_000;
 
@@ -68,10 +68,10 @@ describe('Clients that sync while several partitions are written to in PostgreSQ
     // Nothing is shown by what never came to it.
     const total = (name: keyof SyncingClient['counts']) =>
       clients.reduce((sum, { client }) => sum + client.counts[name], 0);
-    expect(total('walks')).to.be.above(clients.length * ROUNDS * 2);
-    expect(total('continued')).to.be.above(100);
-    expect(total('departures')).to.be.above(10);
-    expect(total('resets')).to.be.above(100);
+    expect(total('walks')).to.be.at.least(clients.length * ROUNDS);
+    expect(total('continued')).to.be.above(20);
+    expect(total('departures')).to.be.above(5);
+    expect(total('resets')).to.be.above(50);
   });
 });
 

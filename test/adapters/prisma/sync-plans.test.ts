@@ -9,7 +9,7 @@ import { StatementWatch } from './statement-watch.js';
 const MESSAGES = Number(process.env.PARLEY_PLAN_MESSAGES ?? 60_000);
 const LOAD_TIMEOUT_MS = 600_000;
 /** A third of the messages are in one chat, the others in chats of 32. */
-const LONG_CHAT = MESSAGES / 3;
+const LONG_CHAT = Math.floor(MESSAGES / 3);
 const CHATS = Math.floor(MESSAGES / 48);
 const PARTITIONS = 8;
 /** What a page looks at, at most, in this test. */
@@ -69,7 +69,7 @@ describe('Syncing on PostgreSQL', () => {
     log = new PrismaSyncLog(watch.database);
     const positions = (position: number) => Array.from({ length: PARTITIONS }, () => position);
     origin = { positions: positions(0), imports: 0 };
-    middle = { positions: positions(MESSAGES / PARTITIONS / 2), imports: 0 };
+    middle = { positions: positions(Math.floor(MESSAGES / PARTITIONS / 2)), imports: 0 };
     end = { positions: positions(MESSAGES), imports: 0 };
   });
   after(() => store?.close());
@@ -110,7 +110,7 @@ describe('Syncing on PostgreSQL', () => {
     log.firstBeyond(middle, [{ chatId: LONG, lastSequence: LONG_CHAT }]),
   );
   reads('the middle of a long chat', 10 * PAGE, () =>
-    log.eventsIn([{ chatId: LONG, first: LONG_CHAT / 2, last: LONG_CHAT / 2 + PAGE - 1 }]),
+    log.eventsIn([{ chatId: LONG, first: 1_001, last: 1_000 + PAGE }]),
   );
   reads('one event in each of many chats', 12 * PAGE, async () =>
     log.eventsIn((await searched()).map(({ chatId }) => ({ chatId, first: 32, last: 32 }))),
