@@ -9,5 +9,6 @@ export * from './receipts.js';
 export * from './rest.js';
 export * from './rest-operations.js';
 export * from './rest-reads.js';
+export * from './rest-requests.js';
 export * from './text.js';
 export * from './topology.js';
