@@ -20,6 +20,7 @@ const CARRIED: Record<string, string> = {
 /** Of each table its rows as text: JSON columns come out as they are stored, to the byte. */
 export async function carriedRows(url: string): Promise<Record<string, string[]>> {
   return withConnection(url, async (sql) => {
+    await sql.query("SET timezone TO 'UTC'");
     const tables: Record<string, string[]> = {};
     for (const [table, select] of Object.entries(CARRIED)) {
       const { rows } = await sql.query<{ line: string }>(`SELECT row_to_json(t)::text AS line FROM (${select}) t`);
