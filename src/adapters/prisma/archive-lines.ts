@@ -11,7 +11,7 @@ export interface KeyedLine {
 }
 
 /** What may carry texts of 64 KiB, at a time. */
-export const EXPORT_PAGE_TEXTS = 200;
+export const EXPORT_PAGE_TEXTS = 100;
 /** What carries none, at a time. */
 export const EXPORT_PAGE_ROWS = 2_000;
 

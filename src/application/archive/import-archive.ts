@@ -14,7 +14,7 @@ import { ChatCheck } from './check-chat.js';
 /** Lines written at a time. */
 export const IMPORT_CHUNK_LINES = 1_000;
 /** … or so many bytes of them, whichever comes first: bounds the memory whatever the texts' length. */
-export const IMPORT_CHUNK_BYTES = 2 * 1024 * 1024;
+export const IMPORT_CHUNK_BYTES = 1024 * 1024;
 
 export interface ImportReport {
   lines: number;

@@ -20,10 +20,26 @@ const CARRIED: Record<string, string> = {
 /** Of each table its rows as text: JSON columns come out as they are stored, to the byte. */
 export async function carriedRows(url: string): Promise<Record<string, string[]>> {
   return withConnection(url, async (sql) => {
+    await sql.query("SET timezone TO 'UTC'");
     const tables: Record<string, string[]> = {};
     for (const [table, select] of Object.entries(CARRIED)) {
       const { rows } = await sql.query<{ line: string }>(`SELECT row_to_json(t)::text AS line FROM (${select}) t`);
       tables[table] = rows.map(({ line }) => line);
+    }
+    return tables;
+  });
+}
+
+/** Of each table how many rows there are, and a sum over them: for stores that are too large to be looked at row by row. */
+export async function carriedSums(url: string): Promise<Record<string, string>> {
+  return withConnection(url, async (sql) => {
+    await sql.query("SET timezone TO 'UTC'");
+    const tables: Record<string, string> = {};
+    for (const [table, select] of Object.entries(CARRIED)) {
+      const { rows } = await sql.query<{ sum: string }>(
+        `SELECT count(*) || ' rows ' || coalesce(sum(hashtextextended(row_to_json(t)::text, 0)), 0) AS sum FROM (${select}) t`,
+      );
+      tables[table] = rows[0]?.sum ?? '';
     }
     return tables;
   });
