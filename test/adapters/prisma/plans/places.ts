@@ -1,0 +1,19 @@
+import type pg from 'pg';
+import { HOT_CHAT, ROOM, SINCE_JOINED_CHAT, NEWCOMER, type WorldSize } from './loaded-world.js';
+import type { Places } from './queries.js';
+
+/** Looks up what is where in the loaded world. */
+export async function findPlaces(sql: pg.Client, { chats }: WorldSize): Promise<Places> {
+  const { rows } = await sql.query<Places>(`
+    SELECT hot.chat_id AS hot, hot.last_sequence::float8 AS "hotEnd", since.chat_id AS "sinceJoined",
+      (SELECT joined_sequence::float8 FROM members WHERE chat_id = since.chat_id AND user_id = '${NEWCOMER}') AS "sinceJoinedFrom",
+      room.chat_id AS room, (SELECT message_id FROM messages WHERE chat_id = room.chat_id ORDER BY sequence LIMIT 1 OFFSET 20) AS "roomMessage",
+      (SELECT message_id FROM messages WHERE chat_id = hot.chat_id ORDER BY sequence LIMIT 1) AS root,
+      md5('chat ${chats}')::uuid AS small,
+      ARRAY(SELECT message_id::text FROM (SELECT message_id FROM messages WHERE hashtext(message_id::text) % 1000 = 7 LIMIT 256) m) AS "messageIds",
+      (SELECT max(position)::float8 FROM chat_events WHERE partition = 1) AS "partitionEnd"
+    FROM chats hot, chats since, chats room
+    WHERE hot.chat_id = md5('chat ${HOT_CHAT}')::uuid AND since.chat_id = md5('chat ${SINCE_JOINED_CHAT}')::uuid AND room.chat_id = md5('chat ${ROOM}')::uuid`);
+  if (rows[0] === undefined) throw new Error('the world is empty');
+  return rows[0];
+}
