@@ -170,7 +170,8 @@ export async function loadWorld(url: string, size: WorldSize, say: (line: string
     for (const { table, name } of keys) await sql.query(`ALTER TABLE ${table} DROP CONSTRAINT ${name}`);
     for (const { name } of indexes) await sql.query(`DROP INDEX ${name}`);
     for (const statement of statements(size)) await run(statement);
-    for (const { table, name, definition } of keys) await run(`ALTER TABLE ${table} ADD CONSTRAINT ${name} ${definition}`);
+    for (const { table, name, definition } of keys)
+      await run(`ALTER TABLE ${table} ADD CONSTRAINT ${name} ${definition}`);
     for (const { definition } of indexes) await run(definition);
     await run('ANALYZE');
   } finally {

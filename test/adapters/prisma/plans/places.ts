@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { HOT_CHAT, ROOM, SINCE_JOINED_CHAT, NEWCOMER, type WorldSize } from './loaded-world.js';
+import { HOT_CHAT, NEWCOMER, ROOM, SINCE_JOINED_CHAT, type WorldSize } from './loaded-world.js';
 import type { Places } from './queries.js';
 
 /** Looks up what is where in the loaded world. */

@@ -1,6 +1,7 @@
 /** Every query that there is, where it has most to do, with the most it may cost. */
-import { PrismaChatArchiveSource } from '../../../../src/adapters/prisma/prisma-chat-archive-source.js';
+
 import type { PrismaClient } from '../../../../src/adapters/prisma/generated/client.js';
+import { PrismaChatArchiveSource } from '../../../../src/adapters/prisma/prisma-chat-archive-source.js';
 import { PrismaChatHistory } from '../../../../src/adapters/prisma/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../../src/adapters/prisma/prisma-chat-queries.js';
 import { PrismaEventLog } from '../../../../src/adapters/prisma/prisma-event-log.js';
@@ -8,7 +9,17 @@ import { PrismaMessageSearch, WINDOW_MATCHES_MAX } from '../../../../src/adapter
 import { readFacts } from '../../../../src/adapters/prisma/read-facts.js';
 import type { VisiblePast } from '../../../../src/application/ports/chat-history.js';
 import type { FactKeys } from '../../../../src/application/ports/command-store.js';
-import { ALICE, BUSY, COMMON_WORD, HERMIT, NEWCOMER, RARE_WORD, ROOM_MEMBERS, TENANT_ID, type WorldSize } from './loaded-world.js';
+import {
+  ALICE,
+  BUSY,
+  COMMON_WORD,
+  HERMIT,
+  NEWCOMER,
+  RARE_WORD,
+  ROOM_MEMBERS,
+  TENANT_ID,
+  type WorldSize,
+} from './loaded-world.js';
 
 /** What is where in the loaded world. */
 export interface Places {
@@ -69,11 +80,34 @@ export function queries(size: WorldSize): Query[] {
       new PrismaMessageSearch(database).search(as(userId), { text, ...over(at) }, null, PAGE);
   return [
     ...places.flatMap(([where, share]): Query[] => [
-      { ...page, name: `messages after ${where}`, ask: (d, at) => messagesOf(d).listMessages(past(at), { after: sequenceAt(at, share), limit: PAGE }) },
-      { ...page, name: `messages before ${where}`, ask: (d, at) => messagesOf(d).listMessages(past(at), { before: sequenceAt(at, share) + PAGE, limit: PAGE }) },
-      { ...page, statements: 3, name: `a thread after ${where}`, ask: (d, at) => messagesOf(d).findThread(past(at), at.root, { after: sequenceAt(at, share), limit: PAGE }) },
-      { ...page, statements: 3, name: `a thread before ${where}`, ask: (d, at) => messagesOf(d).findThread(past(at), at.root, { before: sequenceAt(at, share) + PAGE, limit: PAGE }) },
-      { ...page, name: `a chat's events after ${where}`, ask: (d, at) => messagesOf(d).listEvents(past(at), sequenceAt(at, share), PAGE) },
+      {
+        ...page,
+        name: `messages after ${where}`,
+        ask: (d, at) => messagesOf(d).listMessages(past(at), { after: sequenceAt(at, share), limit: PAGE }),
+      },
+      {
+        ...page,
+        name: `messages before ${where}`,
+        ask: (d, at) => messagesOf(d).listMessages(past(at), { before: sequenceAt(at, share) + PAGE, limit: PAGE }),
+      },
+      {
+        ...page,
+        statements: 3,
+        name: `a thread after ${where}`,
+        ask: (d, at) => messagesOf(d).findThread(past(at), at.root, { after: sequenceAt(at, share), limit: PAGE }),
+      },
+      {
+        ...page,
+        statements: 3,
+        name: `a thread before ${where}`,
+        ask: (d, at) =>
+          messagesOf(d).findThread(past(at), at.root, { before: sequenceAt(at, share) + PAGE, limit: PAGE }),
+      },
+      {
+        ...page,
+        name: `a chat's events after ${where}`,
+        ask: (d, at) => messagesOf(d).listEvents(past(at), sequenceAt(at, share), PAGE),
+      },
       {
         ...page,
         name: `a partition's events after ${where}`,
@@ -84,35 +118,87 @@ export function queries(size: WorldSize): Query[] {
     {
       ...page,
       name: 'the first messages of those one may see',
-      ask: (d, at) => messagesOf(d).listMessages(past(at, { chatId: at.sinceJoined, fromSequence: at.sinceJoinedFrom }), { after: 0, limit: PAGE }),
+      ask: (d, at) =>
+        messagesOf(d).listMessages(past(at, { chatId: at.sinceJoined, fromSequence: at.sinceJoinedFrom }), {
+          after: 0,
+          limit: PAGE,
+        }),
     },
     {
       ...page,
       name: 'messages from before one may see',
-      ask: (d, at) => messagesOf(d).listMessages(past(at, { chatId: at.sinceJoined, fromSequence: at.sinceJoinedFrom }), { before: 100, limit: PAGE }),
+      ask: (d, at) =>
+        messagesOf(d).listMessages(past(at, { chatId: at.sinceJoined, fromSequence: at.sinceJoinedFrom }), {
+          before: 100,
+          limit: PAGE,
+        }),
     },
-    { ...page, name: 'a message with very many reactions', ask: (d, at) => messagesOf(d).findMessage(past(at), at.root) },
-    { ...page, name: 'the first earlier texts of a message', ask: (d, at) => messagesOf(d).listRevisions(past(at), at.root, 0, PAGE) },
-    { ...page, name: 'further earlier texts of a message', ask: (d, at) => messagesOf(d).listRevisions(past(at), at.root, 500, PAGE) },
+    {
+      ...page,
+      name: 'a message with very many reactions',
+      ask: (d, at) => messagesOf(d).findMessage(past(at), at.root),
+    },
+    {
+      ...page,
+      name: 'the first earlier texts of a message',
+      ask: (d, at) => messagesOf(d).listRevisions(past(at), at.root, 0, PAGE),
+    },
+    {
+      ...page,
+      name: 'further earlier texts of a message',
+      ask: (d, at) => messagesOf(d).listRevisions(past(at), at.root, 500, PAGE),
+    },
     {
       name: 'who has read a message',
       ask: (d, at) => messagesOf(d).listReaders(past(at, { chatId: at.room }), at.roomMessage, null, PAGE),
       ...{ rows: 2 * ROOM_MEMBERS, sorted: ROOM_MEMBERS, statements: 1 },
     },
-    { ...ofOwnChats, name: 'the chats of a user in very many', ask: (d, at) => chatsOf(d).listChats(as(BUSY), {}, null, PAGE) },
+    {
+      ...ofOwnChats,
+      name: 'the chats of a user in very many',
+      ask: (d, at) => chatsOf(d).listChats(as(BUSY), {}, null, PAGE),
+    },
     {
       ...ofOwnChats,
       name: 'further chats of a user in very many',
-      ask: (d, at) => chatsOf(d).listChats(as(BUSY), { kind: 'group', archived: false }, { lastActivityAt: new Date(Date.now() - 86_400_000), chatId: at.hot }, PAGE),
+      ask: (d, at) =>
+        chatsOf(d).listChats(
+          as(BUSY),
+          { kind: 'group', archived: false },
+          { lastActivityAt: new Date(Date.now() - 86_400_000), chatId: at.hot },
+          PAGE,
+        ),
     },
-    { ...page, sorted: PAGE, statements: 2, name: 'the chats of a user in few', ask: (d, at) => chatsOf(d).listChats(as(HERMIT), {}, null, PAGE) },
-    { ...ofOwnChats, statements: 1, name: 'what is unread by a user in very many chats', ask: (d, at) => chatsOf(d).countUnread(as(BUSY)) },
+    {
+      ...page,
+      sorted: PAGE,
+      statements: 2,
+      name: 'the chats of a user in few',
+      ask: (d, at) => chatsOf(d).listChats(as(HERMIT), {}, null, PAGE),
+    },
+    {
+      ...ofOwnChats,
+      statements: 1,
+      name: 'what is unread by a user in very many chats',
+      ask: (d, at) => chatsOf(d).countUnread(as(BUSY)),
+    },
     { ...page, name: 'one chat', ask: (d, at) => chatsOf(d).findChat(as(ALICE), at.hot) },
     { ...page, name: 'the first members of a large chat', ask: (d, at) => chatsOf(d).listMembers(at.hot, null, PAGE) },
     { ...page, name: 'further members of a large chat', ask: (d, at) => chatsOf(d).listMembers(at.hot, 'u5', PAGE) },
-    { ...page, name: 'a receipt', ask: (d, at) => chatsOf(d).findReceipt({ tenantId: TENANT_ID, actorId: 'u1', commandId: 'command-1message.created' }) },
+    {
+      ...page,
+      name: 'a receipt',
+      ask: (d, at) =>
+        chatsOf(d).findReceipt({ tenantId: TENANT_ID, actorId: 'u1', commandId: 'command-1message.created' }),
+    },
     { ...page, name: 'a user', ask: (d, at) => chatsOf(d).findUser(as('u7')) },
-    { ...page, sorted: ROOM_MEMBERS + 1, rows: 2 * ROOM_MEMBERS, name: 'whom events are for', ask: (d, at) => logOf(d).recipients([at.hot, at.room, at.small], 2 * ROOM_MEMBERS) },
+    {
+      ...page,
+      sorted: ROOM_MEMBERS + 1,
+      rows: 2 * ROOM_MEMBERS,
+      name: 'whom events are for',
+      ask: (d, at) => logOf(d).recipients([at.hot, at.room, at.small], 2 * ROOM_MEMBERS),
+    },
     { ...page, name: "the store's name", ask: (d, at) => logOf(d).storeId() },
     { ...search, name: 'search: a common word, in the hot chat', ask: searched(ALICE, COMMON_WORD) },
     { ...search, name: 'search: a rare word, in the hot chat', ask: searched(ALICE, RARE_WORD) },
@@ -120,9 +206,21 @@ export function queries(size: WorldSize): Query[] {
     { ...search, name: 'search: a rare word, by a user in few small chats', ask: searched(HERMIT, RARE_WORD) },
     { ...search, name: 'search: a common word, by a user in very many chats', ask: searched(BUSY, COMMON_WORD) },
     { ...search, name: 'search: a rare word, by a user in very many chats', ask: searched(BUSY, RARE_WORD) },
-    { ...search, name: 'search: a common word, in one small chat of a user in very many', ask: searched(ALICE, COMMON_WORD, (at) => ({ chatId: at.small })) },
-    { ...search, name: 'search: a common word of one sender', ask: searched(ALICE, COMMON_WORD, () => ({ senderId: 'u7' })) },
-    { ...search, name: 'search: a common word of a sender who said nothing', ask: searched(ALICE, COMMON_WORD, () => ({ senderId: 'nobody' })) },
+    {
+      ...search,
+      name: 'search: a common word, in one small chat of a user in very many',
+      ask: searched(ALICE, COMMON_WORD, (at) => ({ chatId: at.small })),
+    },
+    {
+      ...search,
+      name: 'search: a common word of one sender',
+      ask: searched(ALICE, COMMON_WORD, () => ({ senderId: 'u7' })),
+    },
+    {
+      ...search,
+      name: 'search: a common word of a sender who said nothing',
+      ask: searched(ALICE, COMMON_WORD, () => ({ senderId: 'nobody' })),
+    },
     { ...search, name: 'search: a common word, since one joined', ask: searched(NEWCOMER, COMMON_WORD) },
     { ...search, name: 'search: a word that nobody said', ask: searched(BUSY, 'unsaid') },
     {
@@ -148,7 +246,11 @@ const sequenceAt = (at: Places, share: number) => Math.floor(at.hotEnd * share);
 /** As many as a full batch may ask for. */
 function factKeys(at: Places): FactKeys {
   return {
-    receipts: at.messageIds.map((_, n) => ({ tenantId: TENANT_ID, actorId: `u${n % 50}`, commandId: `command-${n}1message.created` })),
+    receipts: at.messageIds.map((_, n) => ({
+      tenantId: TENANT_ID,
+      actorId: `u${n % 50}`,
+      commandId: `command-${n}1message.created`,
+    })),
     chats: [at.hot, at.room, at.small],
     members: at.messageIds.map((_, n) => ({ chatId: at.hot, userId: `u${n}` })),
     users: at.messageIds.map((_, n) => ({ tenantId: TENANT_ID, userId: `u${n}` })),
