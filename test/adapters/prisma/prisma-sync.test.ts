@@ -1,13 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { PrismaStoreIdentity } from '../../../src/adapters/prisma/prisma-store-identity.js';
-import type { Chat, Member } from '../../../src/domain/chat.js';
-import type { Message, Reaction } from '../../../src/domain/message.js';
 import { pagesOf } from '../../application/sync/fetch-page.js';
 import { SyncingClient } from '../../application/sync/syncing-client.js';
-import { PEOPLE, type Step, step, Traffic } from '../../application/sync/traffic.js';
-import { expectInSync, type Tables } from '../../application/sync/truth.js';
-import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-harness.js';
+import { CHATS, PEOPLE, type Step, step, Traffic } from '../../application/sync/traffic.js';
+import { expectInSync } from '../../application/sync/truth.js';
+import { openPrismaStore, type PrismaHarness } from './prisma-harness.js';
+import { tablesOf } from './tables-of.js';
 
 const PARTITIONS = 3;
 const ROUNDS = 3;
@@ -38,6 +37,7 @@ describe('Clients that sync while several partitions are written to in PostgreSQ
     const clients = PEOPLE.flatMap((userId) =>
       [3, LIMIT_MAX].map((limitMax) => ({ userId, limitMax, client: new SyncingClient(pagesOf(store, userId)) })),
     );
+    const followed = new FollowedChats(store);
     try {
       for (const [round, rounds] of fc.sample(batches, { numRuns: ROUNDS, seed }).entries()) {
         let isWriting = true;
@@ -47,15 +47,19 @@ describe('Clients that sync while several partitions are written to in PostgreSQ
             for (let page = index; isWriting; page += 1) await client.sync(1 + (page % limitMax));
           }),
         );
+        const following = followed.follow(() => isWriting);
         await writing.finally(() => {
           isWriting = false;
         });
-        await syncing;
+        await Promise.all([syncing, following]);
         const tables = await tablesOf(store.url);
         for (const { client, userId, limitMax } of clients) {
           await client.catchUp(limitMax);
           expectInSync(client, userId, tables);
         }
+        expect(followed.lastSequences).to.deep.equal(
+          Object.fromEntries(tables.chats.map(({ chatId, lastSequence }) => [chatId, lastSequence])),
+        );
         if (round === ROUNDS - 1) continue;
         // Commands go elsewhere from here on, as after a change of transports: clients have walks under way.
         for (const { client } of clients) await client.sync(1);
@@ -75,6 +79,33 @@ describe('Clients that sync while several partitions are written to in PostgreSQ
   });
 });
 
+/** The other way to keep up: chat by chat, with the events after the last one that is known. */
+class FollowedChats {
+  readonly lastSequences: { [chatId: string]: number } = {};
+
+  constructor(private readonly store: PrismaHarness) {}
+
+  async follow(isWriting: () => boolean): Promise<void> {
+    // Once more when all is written.
+    for (let isLast = false; !isLast; ) {
+      isLast = !isWriting();
+      for (const chatId of CHATS) await this.catchUp(chatId);
+    }
+  }
+
+  private async catchUp(chatId: string): Promise<void> {
+    const past = { chatId, userId: 'alice', fromSequence: 1 };
+    for (let hasMore = true; hasMore; ) {
+      const page = await this.store.history.listEvents(past, this.lastSequences[chatId] ?? 0, 5);
+      for (const { sequence } of page.items) {
+        expect(sequence, 'no gap and no repeat').to.equal((this.lastSequences[chatId] ?? 0) + 1);
+        this.lastSequences[chatId] = sequence ?? 0;
+      }
+      hasMore = page.hasMore;
+    }
+  }
+}
+
 function range(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
 }
@@ -85,24 +116,4 @@ async function writePartition(traffic: Traffic, partition: number, batches: Step
       partition,
       batch.filter((one) => traffic.partitionOf(one) === partition),
     );
-}
-
-function tablesOf(url: string): Promise<Tables> {
-  return withConnection(url, async (sql) => {
-    const rows = async <Row>(statement: string) => (await sql.query(statement)).rows as Row[];
-    return {
-      chats: await rows<Chat>(`
-        SELECT chat_id AS "chatId", title, history_visibility AS "historyVisibility", archived_at AS "archivedAt",
-          member_count AS "memberCount", last_sequence::float8 AS "lastSequence", last_ordinal::float8 AS "lastOrdinal"
-        FROM chats`),
-      members: await rows<Member>(`
-        SELECT chat_id AS "chatId", user_id AS "userId", role, joined_sequence::float8 AS "joinedSequence",
-          read_sequence::float8 AS "readSequence", read_ordinal::float8 AS "readOrdinal" FROM members`),
-      messages: await rows<Message>(`
-        SELECT chat_id AS "chatId", message_id AS "messageId", sequence::float8 AS sequence, body, deleted_at AS "deletedAt"
-        FROM messages`),
-      reactions: await rows<Reaction>(`
-        SELECT message_id AS "messageId", emoji, user_id AS "userId" FROM reactions`),
-    };
-  });
 }
