@@ -3,30 +3,55 @@ import { directChatId } from '../../src/contract/direct-id.js';
 import { refusal } from '../../src/contract/problems.js';
 import { CHANNEL, GROUP, NOWHERE, OTHER_GROUP } from '../application/drafts.js';
 import type { Draft } from '../application/stage.js';
-import type { Intent, MessageChoice, Place } from './intents.js';
-import type { ModelCommand, ModelWorld } from './model-world.js';
+import { type Act, type Intent, type MessageChoice, type Place, WORDS } from './intents.js';
+import { manages } from './model-of-chats.js';
+import type { ModelChat, ModelCommand, ModelWorld, Person } from './model-world.js';
 
 const OTHER_CHANNEL = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d13';
 const LATER_GROUP = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d14';
 const LATER_CHANNEL = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d15';
-const PLACES = [GROUP, OTHER_GROUP, CHANNEL, OTHER_CHANNEL, LATER_GROUP, LATER_CHANNEL] as const;
+const PLACES = [GROUP, GROUP, OTHER_GROUP, OTHER_GROUP, CHANNEL, OTHER_CHANNEL, LATER_GROUP, LATER_CHANNEL] as const;
 
 export function chatAt(place: Place, tenantId: string, userId: string): string {
   return typeof place === 'number' ? (PLACES[place] ?? GROUP) : directChatId(tenantId, userId, place.with);
 }
 
-function messageAt(world: ModelWorld, chatId: string, { back, astray }: MessageChoice): string {
+function messageAt(world: ModelWorld, chatId: string, { back, astray }: MessageChoice, act: Act['do']): string {
   if (astray === 'nowhere') return NOWHERE;
-  const among = astray === null ? (world.chats.get(chatId)?.messages ?? []) : world.messages;
+  const ofChat = world.chats.get(chatId)?.messages ?? [];
+  const reactedTo = ofChat.filter(({ reactions }) => reactions.length > 0);
+  const among =
+    astray === 'elsewhere' ? world.messages : act === 'unreact' && reactedTo.length > 0 ? reactedTo : ofChat;
   return among.at(-1 - back)?.id ?? among[0]?.id ?? NOWHERE;
 }
 
-/** Whoever is meant: the person, or the member of the chat that comes next by name. */
-function actorOf({ actor: { person, isMember }, place, tenant }: Intent, world: ModelWorld): string {
-  const chat = typeof place === 'number' ? world.chats.get(chatAt(place, tenant, person)) : undefined;
-  if (!isMember || chat === undefined) return person;
+/** Whoever is meant: the person, or of those who are meant the one who comes next by name. */
+function actorOf({ actor: { person, among }, place, tenant, act }: Intent, world: ModelWorld): string {
+  const chat = world.chats.get(chatAt(place, tenant, person));
+  if (among === 'all' || chat === undefined) return person;
   const members = [...chat.people.keys()].sort();
-  return members.find((user) => user >= person) ?? members[0] ?? person;
+  const fitting = members.filter((user) => fits(user, chat, act, world));
+  const meant = among === 'fitting' && fitting.length > 0 ? fitting : members;
+  return meant.find((user) => user >= person) ?? meant[0] ?? person;
+}
+
+/** Whether it may well be permitted. */
+function fits(user: string, chat: ModelChat, act: Act, world: ModelWorld): boolean {
+  const message =
+    'message' in act ? chat.messages.find(({ id }) => id === messageAt(world, chat.id, act.message, act.do)) : null;
+  switch (act.do) {
+    case 'edit':
+    case 'erase':
+      return message?.sender === user;
+    case 'unreact':
+      return message?.reactions.some((reaction) => reaction.user === user) === true;
+    case 'say':
+    case 'react':
+    case 'read':
+      return chat.kind !== 'channel' || manages(chat.people.get(user) as Person);
+    default:
+      return manages(chat.people.get(user) as Person);
+  }
 }
 
 /** `earlier` are all commands so far. */
@@ -47,11 +72,15 @@ function contentOf(
   world: ModelWorld,
   chatId: string,
 ): Pick<ModelCommand, 'type' | 'chatId' | 'data'> {
-  const there = (choice: MessageChoice) => messageAt(world, chatId, choice);
+  const there = (choice: MessageChoice) => messageAt(world, chatId, choice, act.do);
+  const isSilent = (world.chats.get(chatId)?.messages.length ?? 0) === 0;
+  // Where nothing has been said there is nothing to be done to it.
+  if ('message' in act && act.message.astray === null && isSilent)
+    return { type: 'message.send', chatId, data: { body: WORDS[0] } };
   switch (act.do) {
     case 'say': {
-      const inReplyTo = act.inReplyTo === null ? {} : { inReplyTo: there(act.inReplyTo) };
-      const thread = act.threadRoot === null ? {} : { threadRootId: there(act.threadRoot) };
+      const inReplyTo = act.inReplyTo === null || isSilent ? {} : { inReplyTo: there(act.inReplyTo) };
+      const thread = act.threadRoot === null || isSilent ? {} : { threadRootId: there(act.threadRoot) };
       return { type: 'message.send', chatId, data: { body: act.body, ...inReplyTo, ...thread, ...act.with } };
     }
     case 'edit':
@@ -115,7 +144,9 @@ export function draftOf({
   };
 }
 
-/** Two groups and two channels with every role, one of each in which the past is for those who were there. */
+const MUTED_UNTIL = '2025-06-02T12:00:00.000Z';
+
+/** Two groups and two channels with every role, one of each in which the past is for those who were there; one member is muted. */
 export function seeds(): ModelCommand[] {
   const chats = [
     [GROUP, 'group', 'full'],
@@ -131,5 +162,9 @@ export function seeds(): ModelCommand[] {
     },
     { ...about, type: 'member.add', chatId, commandId: `s2-${chatId}`, data: { userIds: ['dave'], role: 'admin' } },
     { ...about, type: 'member.add', chatId, commandId: `s3-${chatId}`, data: { userIds: ['erin'], role: 'reader' } },
+    {
+      ...{ ...about, type: 'member.update', chatId, commandId: `s4-${chatId}` },
+      data: { userId: 'carol', mutedUntil: MUTED_UNTIL },
+    },
   ]);
 }

@@ -55,7 +55,7 @@ const weighted = {
   ],
   erase: [3, fc.record({ do: once('erase'), message, mode: fc.constantFrom('soft', 'hard') })],
   react: [6, fc.record({ do: once('react'), message, emoji: fc.constantFrom('👍', ':tada:') })],
-  unreact: [3, fc.record({ do: once('unreact'), message, emoji: fc.constantFrom('👍', ':tada:') })],
+  unreact: [6, fc.record({ do: once('unreact'), message, emoji: fc.constantFrom('👍', ':tada:') })],
   read: [5, fc.record({ do: once('read'), back: fc.integer({ min: -2, max: 20 }) })],
   create: [
     3,
@@ -85,12 +85,12 @@ const weighted = {
   ],
   remove: [2, fc.record({ do: once('remove'), user: person })],
   alter: [
-    4,
+    6,
     fc.record({
       do: once('alter'),
       user: person,
       role: seldom(role, 2),
-      muteMs: fc.constantFrom(undefined, null, -1, 5 * MINUTE_MS, 90 * MINUTE_MS),
+      muteMs: fc.constantFrom(undefined, null, -1, 5 * MINUTE_MS, 60 * MINUTE_MS, 90 * MINUTE_MS),
     }),
   ],
   introduce: [
@@ -104,7 +104,7 @@ const weighted = {
   ],
   shout: [1, fc.record({ do: once('shout') })],
 } as const;
-type Act = {
+export type Act = {
   [K in keyof typeof weighted]: (typeof weighted)[K][1] extends fc.Arbitrary<infer T> ? T : never;
 }[keyof typeof weighted];
 const act = fc.oneof(
@@ -112,7 +112,7 @@ const act = fc.oneof(
 );
 
 /** One of the chats that have an id, or the actor's own with somebody. */
-const place = fc.oneof({ weight: 5, arbitrary: fc.nat(5) }, { weight: 1, arbitrary: fc.record({ with: person }) });
+const place = fc.oneof({ weight: 9, arbitrary: fc.nat(7) }, { weight: 1, arbitrary: fc.record({ with: person }) });
 export type Place = typeof place extends fc.Arbitrary<infer T> ? T : never;
 
 /** After this command the batch is decided; then so much time goes by, and one person looks at one chat. */
@@ -126,8 +126,8 @@ const look = fc.record({
 export type Look = typeof look extends fc.Arbitrary<infer T> ? T : never;
 
 export const intent = fc.record({
-  /** Most often whichever member of the chat that is. */
-  actor: fc.record({ person, isMember: often }),
+  /** Most often a member, and one to whom it may be permitted. */
+  actor: fc.record({ person, among: fc.constantFrom('fitting', 'fitting', 'members', 'all') }),
   tenant: fc.oneof({ weight: 12, arbitrary: fc.constant('default') }, { weight: 1, arbitrary: fc.constant('acme') }),
   proven: fc.integer({ min: 0, max: 40 }).map((n) => n < 40),
   knownProducer: fc.boolean(),
@@ -135,6 +135,6 @@ export const intent = fc.record({
   act,
   /** An earlier command's id, and mostly that command as a whole: by the same actor a repeat, or a conflict. */
   again: seldom(fc.record({ back: fc.nat(60), whole: often }), 12),
-  endsBatch: seldom(fc.record({ goesByMs: fc.constantFrom(0, 1, MINUTE_MS, 30 * MINUTE_MS), look }), 6),
+  endsBatch: seldom(fc.record({ goesByMs: fc.constantFrom(0, 1, MINUTE_MS, 5 * MINUTE_MS), look }), 6),
 });
 export type Intent = typeof intent extends fc.Arbitrary<infer T> ? T : never;

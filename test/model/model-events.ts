@@ -1,5 +1,13 @@
 /** The events that the contract promises for what happened in the model. */
-import { floor, isThere, type ModelChat, type ModelEvent, type ModelWorld, type Person } from './model-world.js';
+import {
+  floor,
+  isThere,
+  type ModelChat,
+  type ModelEvent,
+  type ModelWorld,
+  type Person,
+  type Text,
+} from './model-world.js';
 
 export interface ToldEvent {
   type: string;
@@ -29,9 +37,7 @@ function content({ type, at, told }: ModelEvent, from: number): object {
   const { message, revision } = told;
   const hidden = type === 'message.edited' && message.sequence < from;
   const isErased = message.deleted !== null || hidden;
-  const said = message.texts[revision - 1] ?? message.texts[0];
-  if (said === undefined) throw new Error('a message without a text');
-  const { body, mentions, metadata } = said;
+  const { body, mentions, metadata } = message.texts[revision - 1] as Text;
   const text = isErased ? { body: null, mentions: [], metadata: {}, erased: true } : { body, mentions, metadata };
   if (type === 'message.edited') return { messageId: message.id, revision, editedAt: at.toISOString(), ...text };
   // Of what was deleted hard not even these are left.

@@ -4,7 +4,7 @@ import { type Done, manages, type Scene, UNCHANGED } from './model-of-chats.js';
 import { type ModelChat, type ModelMessage, type ModelWorld, type Person, presentText, seen } from './model-world.js';
 
 /** How long after it was sent a message may be edited. */
-export const EDIT_WINDOW_MS = 2 * 60 * 60_000;
+export const EDIT_WINDOW_MS = 20 * 60_000;
 
 function find(chat: ModelChat, me: Person, id: string): ModelMessage | undefined {
   return seen(chat, me).find((message) => message.id === id);

@@ -32,7 +32,7 @@ export interface Person {
   readUpTo: number;
 }
 
-interface Text {
+export interface Text {
   body: string;
   mentions: string[];
   metadata: object;

@@ -49,8 +49,8 @@ export class Observer {
       for (const [index, userId] of PEOPLE.entries()) {
         const caller = { tenantId, userId };
         await this.lookAtList(caller, index + 2);
-        for (const word of WORDS) await this.search(caller, word, index + 7);
-        for (const chatId of this.world.chats.keys()) await this.lookAtChat(caller, chatId, index + 5, 0);
+        await this.search(caller, WORDS[index % WORDS.length] as string, index + 10);
+        for (const chatId of this.world.chats.keys()) await this.lookAtChat(caller, chatId, index + 10, 0);
       }
   }
 
@@ -100,11 +100,10 @@ export class Observer {
       range = { after: items.at(-1)?.sequence ?? 0, limit: size };
     }
     await this.lookAtEvents(past, after, size);
-    // By turns: those that are there, that are not to be seen, and one that never was.
+    // Any that ever were: some are gone, some not to be seen; without any, one that never was.
     const messages = this.world.chats.get(chatId)?.messages ?? [];
-    for (const { id } of messages.filter((_, index) => index % size === after % size))
-      await this.lookAtMessage(past, id, size);
-    await this.lookAtMessage(past, NOWHERE, size);
+    for (const step of [1, 2])
+      await this.lookAtMessage(past, messages[(after + step * size) % messages.length]?.id ?? NOWHERE, size);
   }
 
   private async lookAtMessage(past: VisiblePast, id: string, size: number): Promise<void> {

@@ -17,6 +17,8 @@ import type { ModelAnswer, ModelCommand } from './model-world.js';
 import { Observer } from './observer.js';
 
 const PARTITION = 2;
+/** One stored receipt in so many is looked up at the end. */
+const RECEIPTS_STEP = 5;
 
 export class Trial {
   readonly model = new Model();
@@ -66,8 +68,8 @@ export class Trial {
     }
     await this.decide();
     await this.observer.lookAtEverything();
-    for (const { key, receipt } of this.receipts.values())
-      expect(await this.store.queries.findReceipt(key)).to.deep.equal(receipt);
+    for (const [index, { key, receipt }] of [...this.receipts.values()].entries())
+      if (index % RECEIPTS_STEP === 0) expect(await this.store.queries.findReceipt(key)).to.deep.equal(receipt);
   }
 
   private take(command: ModelCommand): void {
