@@ -93,15 +93,17 @@ export function logLines(stretch: Stretch): Prisma.Sql {
     ) lines ORDER BY sequence, place`;
 }
 
-/** Earlier texts of the stretch's messages, behind `after`. */
+/** Earlier texts of the stretch's messages, behind `after`. Of a message with very many, each page reads no more than itself. */
 export function revisionLines(stretch: Stretch, after: { sequence: number; revision: number }): Prisma.Sql {
   return Prisma.sql`
     SELECT ${LINE} AS line, t.sequence || ' ' || t.revision AS key FROM (
       SELECT 'revision' AS kind, g.chat_id AS "chatId", g.sequence, v.revision, v.body, ${orEmpty('v.mentions', '[]')} AS mentions,
         ${orEmpty('v.metadata', '{}')} AS metadata, v.actor_id AS "actorId", ${time('v.at')} AS at
-      FROM messages g CROSS JOIN LATERAL (SELECT * FROM message_revisions v WHERE v.message_id = g.message_id OFFSET 0) v
-      WHERE g.chat_id = ${stretch.chatId}::uuid AND ${withinStretch('g.sequence', stretch)}
-        AND (g.sequence, v.revision) > (${after.sequence}::int8, ${after.revision}::int4)
+      FROM messages g CROSS JOIN LATERAL (
+        SELECT * FROM message_revisions v
+        WHERE v.message_id = g.message_id AND v.revision > CASE g.sequence WHEN ${after.sequence}::int8 THEN ${after.revision}::int4 ELSE 0 END
+        ORDER BY v.message_id, v.revision LIMIT ${EXPORT_PAGE_TEXTS}::int8) v
+      WHERE g.chat_id = ${stretch.chatId}::uuid AND g.sequence BETWEEN ${after.sequence}::int8 AND ${stretch.last}
       ORDER BY g.sequence, v.revision LIMIT ${EXPORT_PAGE_TEXTS}::int8) t`;
 }
 
@@ -113,9 +115,13 @@ export function reactionLines(
   return Prisma.sql`
     SELECT ${LINE} AS line, json_build_array(t.sequence, t.emoji, t."userId")::text AS key FROM (
       SELECT 'reaction' AS kind, g.chat_id AS "chatId", g.sequence, r.emoji, r.user_id AS "userId", ${time('r.at')} AS at
-      FROM messages g CROSS JOIN LATERAL (SELECT * FROM reactions r WHERE r.message_id = g.message_id OFFSET 0) r
-      WHERE g.chat_id = ${stretch.chatId}::uuid AND ${withinStretch('g.sequence', stretch)}
-        AND (g.sequence, r.emoji, r.user_id) > (${after.sequence}::int8, ${after.emoji} COLLATE "C", ${after.userId} COLLATE "C")
+      FROM messages g CROSS JOIN LATERAL (
+        SELECT * FROM reactions r
+        WHERE r.message_id = g.message_id AND (r.emoji, r.user_id) > (
+          CASE g.sequence WHEN ${after.sequence}::int8 THEN ${after.emoji} ELSE '' END COLLATE "C",
+          CASE g.sequence WHEN ${after.sequence}::int8 THEN ${after.userId} ELSE '' END COLLATE "C")
+        ORDER BY r.message_id, r.emoji, r.user_id LIMIT ${EXPORT_PAGE_ROWS}::int8) r
+      WHERE g.chat_id = ${stretch.chatId}::uuid AND g.sequence BETWEEN ${after.sequence}::int8 AND ${stretch.last}
       ORDER BY g.sequence, r.emoji, r.user_id LIMIT ${EXPORT_PAGE_ROWS}::int8) t`;
 }
 

@@ -17,6 +17,7 @@ import { Prisma, type PrismaClient } from './generated/client.js';
 import { type MessageViewRow, messageViewColumns, toMessageView } from './message-view-rows.js';
 import {
   CHAT_VIEW_COLUMNS,
+  CHATS_OF_MEMBERS,
   type ChatViewRow,
   MEMBER_COLUMNS,
   type MemberRow,
@@ -27,9 +28,6 @@ import {
   type UserRow,
 } from './rows.js';
 import { rethrow } from './store-errors.js';
-
-/** A user's chats are few among all of them: each is looked up by key, whatever a planner makes of a smaller store. */
-const CHATS_OF_MEMBERS = Prisma.sql`members m CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = m.chat_id LIMIT 1) c`;
 
 /** Every method rejects with a `StoreError`. */
 export class PrismaChatQueries implements ChatQueries {

@@ -14,13 +14,18 @@ import type {
 import { column } from './columns.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
 import { type MessageViewRow, messageViewColumns, toMessageView } from './message-view-rows.js';
-import { CHAT_VIEW_COLUMNS, type ChatViewRow, toChatView } from './rows.js';
+import { CHAT_VIEW_COLUMNS, CHATS_OF_MEMBERS, type ChatViewRow, toChatView } from './rows.js';
 import { SearchDictionary } from './search-dictionary.js';
+import { bySender, CHAT_TERM, onDays, SEARCH_TERMS } from './search-terms.js';
 import { rethrow } from './store-errors.js';
 
 /** At most so many matches of one window are put in order; a window with more is taken narrower. */
 export const WINDOW_MATCHES_MAX = 2_000;
 const DAY_MS = 86_400_000;
+/** The index is asked for so many of the caller's chats at a time. */
+const CHATS_AT_A_TIME = 500;
+/** A window of more days is not asked for day by day: what it is widened for is that there is little to be found. */
+const DAYS_NAMED_MAX = 64;
 /** Where a window had room to spare the next one is so many times as wide. */
 const WINDOW_GROWTH = 4;
 const WINDOW_NARROWING = 8;
@@ -77,30 +82,43 @@ export class PrismaMessageSearch implements MessageSearch {
   /** When the caller's oldest chat was created; nothing can be older. */
   private async oldestChat({ tenantId, userId }: Caller): Promise<number> {
     const [row] = await this.query<{ at: number | null }>(Prisma.sql`
-      SELECT (extract(epoch FROM min(c.created_at)) * 1000)::float8 AS at FROM members m JOIN chats c USING (chat_id)
+      SELECT (extract(epoch FROM min(c.created_at)) * 1000)::float8 AS at FROM ${CHATS_OF_MEMBERS}
       WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId}`);
     return row?.at ?? Number.MAX_SAFE_INTEGER;
   }
 
-  /** In no order; one more than may be put in order says that there are too many. */
+  /**
+   * In no order; one more than may be put in order says that there are too many. The index is asked for some of the caller's chats at a time:
+   * what was said elsewhere is never looked at.
+   */
   private matches(
     { tenantId, userId }: Caller,
     { chatId, senderId }: SearchQuery,
     { document, query }: Matching,
     window: { begin: number; end: number; from: SearchPosition | null },
   ): Promise<Match[]> {
-    const { from } = window;
+    const { begin, end, from } = window;
     const time = (milliseconds: number) => Prisma.sql`${new Date(milliseconds).toISOString()}::timestamptz`;
+    const days = onDays(begin, end, DAYS_NAMED_MAX);
     return this.query<Match>(Prisma.sql`
       SELECT g.message_id::text AS "messageId", (extract(epoch FROM g.created_at) * 1000)::float8 AS "createdAt"
-      FROM messages g JOIN members m ON m.chat_id = g.chat_id AND m.tenant_id = ${tenantId} AND m.user_id = ${userId}
-        JOIN chats c ON c.chat_id = g.chat_id
-      WHERE ${document} @@ ${query} AND g.body IS NOT NULL AND g.tenant_id = ${tenantId}
-        AND g.created_at >= ${time(window.begin)} AND g.created_at < ${time(window.end)}
-        AND (c.history_visibility = 'full' OR g.sequence >= m.joined_sequence)
-        ${chatId === undefined ? Prisma.empty : Prisma.sql`AND g.chat_id = ${chatId}::uuid`}
-        ${senderId === undefined ? Prisma.empty : Prisma.sql`AND g.sender_id = ${senderId}`}
-        ${from === null ? Prisma.empty : Prisma.sql`AND (g.created_at, g.message_id) < (${time(from.createdAt.getTime())}, ${from.messageId}::uuid)`}
+      FROM (
+        SELECT array_agg(${CHAT_TERM}) AS chats
+        FROM (SELECT chat_id, row_number() OVER (ORDER BY chat_id) / ${CHATS_AT_A_TIME}::int8 AS part FROM members
+          WHERE tenant_id = ${tenantId} AND user_id = ${userId}
+            ${chatId === undefined ? Prisma.empty : Prisma.sql`AND chat_id = ${chatId}::uuid`}) own
+        GROUP BY part) k
+      CROSS JOIN LATERAL (
+        SELECT * FROM messages g
+        WHERE ${document} @@ ${query} AND g.body IS NOT NULL AND ${SEARCH_TERMS} && k.chats
+          ${days === null ? Prisma.empty : Prisma.sql`AND ${days}`}
+          ${senderId === undefined ? Prisma.empty : Prisma.sql`AND ${bySender(senderId)}`}
+          AND g.created_at >= ${time(begin)} AND g.created_at < ${time(end)}
+          ${from === null ? Prisma.empty : Prisma.sql`AND (g.created_at, g.message_id) < (${time(from.createdAt.getTime())}, ${from.messageId}::uuid)`}
+        OFFSET 0) g
+      CROSS JOIN LATERAL (SELECT * FROM members WHERE chat_id = g.chat_id AND user_id = ${userId} LIMIT 1) m
+      CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = g.chat_id LIMIT 1) c
+      WHERE m.tenant_id = ${tenantId} AND (c.history_visibility = 'full' OR g.sequence >= m.joined_sequence)
       LIMIT ${WINDOW_MATCHES_MAX + 1}::int8`);
   }
 
@@ -120,7 +138,9 @@ export class PrismaMessageSearch implements MessageSearch {
         (SELECT row_to_json(t) FROM (SELECT ${messageViewColumns(userId)}) t)::text AS message,
         (SELECT row_to_json(t) FROM (SELECT ${CHAT_VIEW_COLUMNS}) t)::text AS view
       FROM unnest(${column(page, (match) => match.messageId)}::uuid[]) WITH ORDINALITY AS k(message_id, place)
-      JOIN messages g USING (message_id) JOIN chats c USING (chat_id) JOIN members m ON m.chat_id = g.chat_id AND m.user_id = ${userId}
+      CROSS JOIN LATERAL (SELECT * FROM messages WHERE message_id = k.message_id LIMIT 1) g
+      CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = g.chat_id LIMIT 1) c
+      CROSS JOIN LATERAL (SELECT * FROM members WHERE chat_id = g.chat_id AND user_id = ${userId} LIMIT 1) m
       WHERE ${document} @@ ${query} ORDER BY k.place`);
     return rows.map((row) => ({
       message: toMessageView(JSON.parse(row.message) as MessageViewRow),

@@ -188,6 +188,9 @@ export function toMessage(row: MessageRow): Message {
 export type ChatViewRow = ChatRow & MemberRow;
 export const CHAT_VIEW_COLUMNS = Prisma.sql`${CHAT_COLUMNS}, ${MEMBER_COLUMNS}`;
 
+/** A user's chats are few among all of them: each is looked up by key, whatever a planner makes of a smaller store. */
+export const CHATS_OF_MEMBERS = Prisma.sql`members m CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = m.chat_id LIMIT 1) c`;
+
 export function toChatView(row: ChatViewRow): ChatView {
   return { chat: toChat(row), membership: toMember(row) };
 }

@@ -1,4 +1,5 @@
 import { Prisma, type PrismaClient } from './generated/client.js';
+import { SEARCH_TERMS } from './search-terms.js';
 import { rethrow } from './store-errors.js';
 
 const INDEX = 'messages_search_idx';
@@ -32,7 +33,7 @@ export class SearchDictionary {
   async change(name: string): Promise<void> {
     const statements = [
       `DROP INDEX IF EXISTS ${NEW_INDEX}`,
-      `CREATE INDEX CONCURRENTLY ${NEW_INDEX} ON messages USING GIN (to_tsvector('${name.replaceAll("'", "''")}'::regconfig, body)) WHERE body IS NOT NULL`,
+      `CREATE INDEX CONCURRENTLY ${NEW_INDEX} ON messages USING GIN (to_tsvector('${name.replaceAll("'", "''")}'::regconfig, body), (${SEARCH_TERMS.sql})) WHERE body IS NOT NULL`,
     ];
     for (const statement of statements) await this.database.$executeRawUnsafe(statement).catch(rethrow);
     await this.database

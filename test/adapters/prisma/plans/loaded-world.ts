@@ -109,7 +109,10 @@ function statements({ messages, chats, hotMembers }: WorldSize): string[] {
       UNION ALL SELECT ${SINCE_JOINED_CHAT}, '${NEWCOMER}') m
     JOIN chats c ON c.chat_id = ${chatId('chat')} CROSS JOIN LATERAL (SELECT random() AS share WHERE chat > 0) s;
     INSERT INTO departures (tenant_id, user_id, chat_id, partition, position)
-    SELECT '${TENANT_ID}', '${BUSY}', chat_id, partition, last_position FROM generate_series(4, ${chats}, 10) chat JOIN chats ON chat_id = ${chatId('chat')};`;
+    SELECT DISTINCT '${TENANT_ID}', user_id, chat_id, partition, last_position
+    FROM generate_series(1, ${chats}) chat JOIN chats ON chat_id = ${chatId('chat')}
+    CROSS JOIN LATERAL (SELECT '${BUSY}' AS user_id WHERE chat % 10 = 4
+      UNION ALL SELECT 'u' || 1 + floor(random() * ${hotMembers})::int FROM generate_series(1, 4) WHERE chat > 0) u;`;
   const messageRows = `
     INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type, thread_root_id,
       created_at, edited_at, deleted_at)

@@ -20,6 +20,7 @@ export async function measure(sql: pg.Client, database: PrismaClient, query: Que
     at,
   );
   const executions: Execution[] = [];
+  await sql.query(`SET enable_seqscan = ${query.heldToIndexes ? 'off' : 'on'}`);
   for (const text of new Set(statements.map((statement) => statement.text))) {
     const same = statements.filter((statement) => statement.text === text);
     const step = Math.max(1, Math.floor(same.length / LOOKED_AT_MAX));

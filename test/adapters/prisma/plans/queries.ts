@@ -1,20 +1,25 @@
 /** Every query that there is, where it has most to do, with the most it may cost. */
 
+import { EXPORT_PAGE_ROWS } from '../../../../src/adapters/prisma/archive-lines.js';
 import type { PrismaClient } from '../../../../src/adapters/prisma/generated/client.js';
 import { PrismaChatArchiveSource } from '../../../../src/adapters/prisma/prisma-chat-archive-source.js';
 import { PrismaChatHistory } from '../../../../src/adapters/prisma/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../../src/adapters/prisma/prisma-chat-queries.js';
 import { PrismaEventLog } from '../../../../src/adapters/prisma/prisma-event-log.js';
 import { PrismaMessageSearch, WINDOW_MATCHES_MAX } from '../../../../src/adapters/prisma/prisma-message-search.js';
+import { PrismaSyncLog } from '../../../../src/adapters/prisma/prisma-sync-log.js';
 import { readFacts } from '../../../../src/adapters/prisma/read-facts.js';
+import type { ArchiveSelection } from '../../../../src/application/ports/archive.js';
 import type { VisiblePast } from '../../../../src/application/ports/chat-history.js';
 import type { FactKeys } from '../../../../src/application/ports/command-store.js';
+import type { Cut } from '../../../../src/application/ports/sync-log.js';
 import {
   ALICE,
   BUSY,
   COMMON_WORD,
   HERMIT,
   NEWCOMER,
+  PARTITIONS,
   RARE_WORD,
   ROOM_MEMBERS,
   TENANT_ID,
@@ -43,18 +48,31 @@ export interface Query {
   sorted: number;
   /** For all statements of one call. */
   statements: number;
+  /** Asked within a transaction that has enable_seqscan off. */
+  heldToIndexes?: boolean;
 }
 
 const PAGE = 50;
 /** For a page of messages: with each its event, its text, its reactions. */
 const ROWS_OF_PAGE = 10 * PAGE;
 const BATCH = 256;
-const EXPORT_ROWS = 20 * 500;
+/** Chats that a page of syncing looks at. */
+const EXAMINED = 500;
+const FIRST = { chatId: '00000000-0000-0000-0000-000000000000', inclusive: true };
+const CUTS: [string, number][] = [
+  ['the beginning', 0],
+  ['the middle', 0.5],
+  ['a moment ago', 1],
+];
+/** A stretch of the log with its reactions; each line is looked up in three tables. */
+const EXPORT_ROWS = 4 * EXPORT_PAGE_ROWS;
 
 const as = (userId: string) => ({ tenantId: TENANT_ID, userId });
 
-async function drain(pages: AsyncIterable<unknown>): Promise<void> {
-  for await (const _page of pages);
+function exported(database: PrismaClient, what: ArchiveSelection['what']): Promise<unknown> {
+  return new PrismaChatArchiveSource(database).read({ tenantId: TENANT_ID, what }, async ({ pages }) => {
+    for await (const _page of pages);
+  });
 }
 
 export function queries(size: WorldSize): Query[] {
@@ -70,7 +88,8 @@ export function queries(size: WorldSize): Query[] {
   ];
   const busyChats = (2 * size.chats) / 5;
   const ofOwnChats = { rows: 3 * busyChats + ROWS_OF_PAGE, sorted: busyChats, statements: 2 };
-  const search = { rows: 6 * WINDOW_MATCHES_MAX, sorted: 2 * PAGE, statements: 20 };
+  /** A caller's chats are named to the index in the order of their ids; a window's matches are not sorted by PostgreSQL. */
+  const search = { rows: 6 * WINDOW_MATCHES_MAX, sorted: busyChats, statements: 12 };
   const messagesOf = (database: PrismaClient) => new PrismaChatHistory(database);
   const chatsOf = (database: PrismaClient) => new PrismaChatQueries(database);
   const logOf = (database: PrismaClient) => new PrismaEventLog(database);
@@ -141,11 +160,13 @@ export function queries(size: WorldSize): Query[] {
     {
       ...page,
       name: 'the first earlier texts of a message',
+      sorted: PAGE,
       ask: (d, at) => messagesOf(d).listRevisions(past(at), at.root, 0, PAGE),
     },
     {
       ...page,
       name: 'further earlier texts of a message',
+      sorted: PAGE,
       ask: (d, at) => messagesOf(d).listRevisions(past(at), at.root, 500, PAGE),
     },
     {
@@ -222,28 +243,64 @@ export function queries(size: WorldSize): Query[] {
     },
     { ...search, name: 'search: a common word, since one joined', ask: searched(NEWCOMER, COMMON_WORD) },
     { ...search, name: 'search: a word that nobody said', ask: searched(BUSY, 'unsaid') },
+    { ...page, sorted: PARTITIONS, name: 'the moment to sync to', ask: (d) => new PrismaSyncLog(d).cut() },
+    ...CUTS.map(
+      ([since, from]): Query => ({
+        name: `the chats of a page of syncing, since ${since}`,
+        ask: async (d, at) => {
+          const log = new PrismaSyncLog(d);
+          const through = await log.horizon(as(BUSY), FIRST, EXAMINED);
+          return log.changedChats(
+            as(BUSY),
+            { from: cutAt(at, from), to: cutAt(at, 1) },
+            { start: FIRST, through },
+            PAGE + 1,
+          );
+        },
+        ...{ rows: 4 * EXAMINED, sorted: 2 * EXAMINED, statements: 2 },
+      }),
+    ),
+    {
+      name: 'the chats that were left, on a page of syncing',
+      ask: async (d, at) => {
+        const log = new PrismaSyncLog(d);
+        const through = await log.horizon(as(BUSY), FIRST, EXAMINED);
+        return log.departures(as(BUSY), cutAt(at, 0), cutAt(at, 1), { start: FIRST, through }, PAGE + 1);
+      },
+      ...{ rows: 4 * EXAMINED, sorted: 2 * EXAMINED, statements: 2 },
+    },
+    {
+      name: 'where a page of syncing begins in the hot chat',
+      ask: (d, at) => new PrismaSyncLog(d).firstBeyond(cutAt(at, 0.5), [{ chatId: at.hot, lastSequence: at.hotEnd }]),
+      ...page,
+    },
+    ...places.map(
+      ([where, share]): Query => ({
+        name: `the events of a page of syncing, at ${where}`,
+        ask: (d, at) => {
+          const first = sequenceAt(at, share) + 1;
+          return new PrismaSyncLog(d).eventsIn([{ chatId: at.hot, first, last: first + PAGE - 1 }]);
+        },
+        ...{ ...page, sorted: PAGE },
+      }),
+    ),
     {
       name: 'the facts of a batch',
       ask: (d, at) => readFacts(d as never, { position: 0, ringUnsettled: false } as never, factKeys(at)),
-      ...{ rows: 10 * BATCH, sorted: 0, statements: 1 },
+      ...{ rows: 10 * BATCH, sorted: 0, statements: 1, heldToIndexes: true },
     },
     {
       name: 'export of the hot chat',
-      ask: (d, at) =>
-        new PrismaChatArchiveSource(d).read({ tenantId: TENANT_ID, what: { chatId: at.hot } }, ({ pages }) =>
-          drain(pages),
-        ),
-      ...{ rows: EXPORT_ROWS, sorted: 10, statements: size.messages },
-    },
-    {
-      name: 'how much there is to export of a user in very many chats',
-      ask: (d) =>
-        new PrismaChatArchiveSource(d).read({ tenantId: TENANT_ID, what: { userId: BUSY } }, async () => undefined),
-      ...{ ...ofOwnChats, statements: 4 },
+      ask: (d, at) => exported(d, { chatId: at.hot }),
+      ...{ rows: EXPORT_ROWS, sorted: EXPORT_PAGE_ROWS, statements: size.messages, heldToIndexes: true },
     },
   ];
 }
 
+const cutAt = ({ partitionEnd }: Places, share: number): Cut => ({
+  positions: Array.from({ length: PARTITIONS }, () => Math.floor(partitionEnd * share * (1 + share))),
+  imports: 0,
+});
 const sequenceAt = (at: Places, share: number) => Math.floor(at.hotEnd * share);
 
 /** As many as a full batch may ask for. */
