@@ -93,6 +93,8 @@ export class BrokerLink<C extends Channel> {
   }
 
   #address(): string {
+    // The URL class would put the whole text, password included, into its error.
+    if (!URL.canParse(this.options.url)) throw new Error('the broker address is not a URL');
     const url = new URL(this.options.url);
     if (!url.searchParams.has('heartbeat')) url.searchParams.set('heartbeat', String(HEARTBEAT_S));
     return url.href;

@@ -12,11 +12,10 @@ import type { CommandType } from '../contract/commands.js';
 import type { Receipt } from '../contract/receipts.js';
 import { names } from '../contract/topology.js';
 import { BrokerLink, confirming } from './broker-link.js';
-import { type CommandInput, type CommandMessage, type CommandOptions, commandMessage } from './command-message.js';
+import { type CommandInput, type CommandMessage, commandMessage } from './command-message.js';
+import { NoReceipt, type ProducerOptions, RECEIPT_TIMEOUT_MS, type SendOptions, WINDOW } from './producer-options.js';
 
 const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
-export const RECEIPT_TIMEOUT_MS = 30_000;
-export const WINDOW = 512;
 /** Without a receipt for this long a command is published again; each further time the wait doubles. */
 export const RECEIPT_RETRY_MS = 5_000;
 export const RECEIPT_RETRY_LONGEST_MS = 60_000;
@@ -25,38 +24,6 @@ const REFUSED_RETRY_MS = 500;
 const WATCH_INTERVAL_MS = 250;
 /** How long `close` waits for the receipts of what is under way. */
 export const CLOSE_WAIT_MS = 5_000;
-
-export interface ProducerOptions {
-  /** `amqp://` or `amqps://`. */
-  url: string;
-  /** `CHAT_NAMESPACE` of the workers; default `chat`. */
-  namespace?: string;
-  /** Says who publishes: AMQP's `app_id`, and the connection's name. */
-  appId: string;
-  /** At most this many commands are without a receipt at a time; further ones wait. Default 512. */
-  window?: number;
-  /** An attempt to connect again failed, or the connection has gone. It is tried again by itself. */
-  onAway?(cause: Error): void;
-  /** How long a receipt is awaited once its command has been taken up; default 30,000 ms. `Infinity`: for ever. */
-  receiptTimeoutMs?: number;
-}
-
-export interface SendOptions extends CommandOptions {
-  /** Instead of the producer's `receiptTimeoutMs`. */
-  receiptTimeoutMs?: number;
-}
-
-/** No receipt came: whether the command takes effect is not known. Send it again with the same command id to learn it. */
-export class NoReceipt extends Error {
-  constructor(
-    readonly commandId: string,
-    why: string,
-    options?: { cause?: unknown },
-  ) {
-    super(`no receipt for command ${commandId}: ${why}`, options);
-    this.name = 'NoReceipt';
-  }
-}
 
 interface Outstanding {
   message: CommandMessage;

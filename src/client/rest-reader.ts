@@ -44,7 +44,8 @@ export class RestReader {
 
   /**
    * One page after the other, to the last. Pages by sequence go the way that was asked for: forwards with `after`, backwards with `before`, and from
-   * the latest backwards where messages are asked for without either; each page is in ascending sequence.
+   * the latest backwards where messages are asked for without either; each page is in ascending sequence. Those of `sync` end when there is no more for
+   * now: the last one's `next` is where to go on later.
    */
   async *pages<O extends RestPagedName>(name: O, ...[given]: RestArguments<O>): AsyncGenerator<RestAnswer<O>, void> {
     let parameters: Parameters | null = (given ?? {}) as Parameters;

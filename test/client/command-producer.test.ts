@@ -217,6 +217,9 @@ describe('The command producer', function () {
   it('says at once where there is no broker, and no exchange', async () => {
     const nobody = connect({ url: `amqp://127.0.0.1:${await freePort()}` });
     expect((await failureOf(nobody)).message).to.include('ECONNREFUSED');
+    const garbled = await failureOf(connect({ url: 'amqp//guest:hunter2@nowhere' }));
+    expect(garbled.message).to.equal('the broker address is not a URL');
+    expect(JSON.stringify({ ...garbled })).to.not.include('hunter2');
     const namespace = uniqueNamespace();
     const elsewhere = await failureOf(connect({ namespace }));
     expect(elsewhere.message).to.equal(

@@ -81,6 +81,21 @@ describe('The REST reader', () => {
     expect(await all(reader.each('listEvents', { chatId, after: 100 }))).to.deep.equal([]);
   });
 
+  it('syncs page by page, and goes on later where it ended', async () => {
+    const sequencesOf = (pages: RestAnswer<'sync'>[]) =>
+      pages
+        .flatMap(({ items }) => items)
+        .filter((item) => item.chatId === chatId)
+        .flatMap((item) => ('events' in item ? item.events.map(({ sequence }) => Number(sequence)) : ['left']));
+    const pages = await all(reader.pages('sync', { limit: 3 }));
+    expect(pages.length).to.be.greaterThan(2);
+    const { lastSequence } = await reader.get('getChat', { chatId });
+    expect(sequencesOf(pages)).to.deep.equal(Array.from({ length: lastSequence }, (_, index) => index + 1));
+    const since = pages.at(-1)?.next ?? '';
+    const { sequence } = await rest.say(chatId, 'something new');
+    expect(sequencesOf(await all(reader.pages('sync', { since })))).to.deep.equal([sequence]);
+  });
+
   it('asks for no further page than is wanted', async () => {
     const asked: string[] = [];
     const counted = new RestReader({
