@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
 import { Readable, Transform, type Writable } from 'node:stream';
@@ -82,7 +83,7 @@ async function write(
 async function writeOut(out: string, writeTo: (to: Writable) => Promise<void>): Promise<void> {
   if (out === STANDARD_OUTPUT) return writeTo(process.stdout);
   if (!(await becomesFile(out))) return writeTo(createWriteStream(out));
-  const partial = `${out}.${process.pid}.partial`;
+  const partial = `${out}.${randomUUID().slice(0, 8)}.partial`;
   try {
     await writeTo(createWriteStream(partial, { mode: FILE_MODE, flags: 'wx', flush: true }));
     await rename(partial, out);

@@ -227,6 +227,21 @@ describe('parley export and import', function () {
     expect(await carriedRows(target)).to.deep.equal(await carriedRows(url));
   });
 
+  it('need no more for an export than the rights that the guide names', async () => {
+    const guide = readFileSync(join(projectFolder, 'docs', 'moving-in-and-out.md'), 'utf8');
+    const [statement = ''] = /^GRANT .*$/m.exec(guide) ?? [];
+    const role = `parley_export_${Math.random().toString(36).slice(2, 8)}`;
+    await withConnection(url, async (sql) => {
+      await sql.query(`CREATE ROLE ${role} LOGIN PASSWORD '${role}'`);
+      await sql.query(statement.replace('parley_export', role));
+    });
+    const own = new URL(url);
+    own.username = role;
+    own.password = role;
+    const exported = await run(['export', '--user', 'alice', '--out', aFile()], own.href);
+    expect(exported.code, exported.stderr.join('\n')).to.equal(0);
+  });
+
   it('say which chats are others here, and end with 1', async () => {
     const target = await freshDatabase();
     const other = anArchive();
