@@ -65,7 +65,7 @@ const CUTS: [string, number][] = [
   ['a moment ago', 1],
 ];
 /** A stretch of the log with its reactions; each line is looked up in three tables. */
-const EXPORT_ROWS = 4 * EXPORT_PAGE_ROWS;
+const EXPORT_ROWS = 6 * EXPORT_PAGE_ROWS;
 
 const as = (userId: string) => ({ tenantId: TENANT_ID, userId });
 
@@ -292,7 +292,7 @@ export function queries(size: WorldSize): Query[] {
     {
       name: 'export of the hot chat',
       ask: (d, at) => exported(d, { chatId: at.hot }),
-      ...{ rows: EXPORT_ROWS, sorted: EXPORT_PAGE_ROWS, statements: size.messages, heldToIndexes: true },
+      ...{ rows: EXPORT_ROWS, sorted: 3 * EXPORT_PAGE_ROWS, statements: size.messages, heldToIndexes: true },
     },
   ];
 }
