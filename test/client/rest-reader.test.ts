@@ -86,7 +86,9 @@ describe('The REST reader', () => {
       pages
         .flatMap(({ items }) => items)
         .filter((item) => item.chatId === chatId)
-        .flatMap((item) => ('events' in item ? item.events.map(({ sequence }) => Number(sequence)) : ['left']));
+        .flatMap((item): (number | string)[] =>
+          'events' in item ? item.events.map(({ sequence }) => Number(sequence)) : ['left'],
+        );
     const pages = await all(reader.pages('sync', { limit: 3 }));
     expect(pages.length).to.be.greaterThan(2);
     const { lastSequence } = await reader.get('getChat', { chatId });
