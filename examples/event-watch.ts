@@ -8,13 +8,17 @@ import { type CloudEvent, names } from 'parley/contract';
 const CONNECT_TIMEOUT_MS = 5_000;
 const POLL_INTERVAL_MS = 50;
 
+/** What an event is known by: its number in its chat; a read mark, which takes none, by its command. */
+export const numberedEvent = (chatId: string, sequence: number) => `${chatId}/${sequence}`;
+export const readEvent = (chatId: string, commandId: string) => `${chatId} ${commandId}`;
+
 export class EventWatch {
-  /** Copies of events seen, and among them repeats, gaps, and events that belong to no sequence (refusals). */
-  readonly counters = { copies: 0, repeats: 0, gaps: 0, unnumbered: 0 };
+  /** Copies of events seen, and among them repeats, gaps, and events that belong to no sequence: different read marks, and refusals. */
+  readonly counters = { copies: 0, repeats: 0, gaps: 0, reads: 0, refusals: 0 };
   /** False once the connection was lost: something may have gone by unseen. */
   isComplete = true;
   private readonly lastSequence = new Map<string, number>();
-  private readonly seen = new Map<string, Set<number>>();
+  private readonly seen = new Set<string>();
   private isClosing = false;
 
   private constructor(private readonly model: ChannelModel) {
@@ -44,24 +48,18 @@ export class EventWatch {
     return watch;
   }
 
-  /** How many different numbered events were seen. */
+  /** How many different numbered events and read marks were seen. */
   get distinct(): number {
-    let count = 0;
-    for (const sequences of this.seen.values()) count += sequences.size;
-    return count;
-  }
-
-  hasSeen(chatId: string, sequence: number): boolean {
-    return this.seen.get(chatId)?.has(sequence) ?? false;
+    return this.seen.size;
   }
 
   /** Waits until all of them were seen, but no longer than `withinMs` after the last new one. Answers how many are missing. */
-  async missing(expected: ReadonlyArray<{ chatId: string; sequence: number }>, withinMs: number): Promise<number> {
+  async missing(expected: readonly string[], withinMs: number): Promise<number> {
     let outstanding = [...expected];
     let lastProgressAt = Date.now();
     for (;;) {
       const before = outstanding.length;
-      outstanding = outstanding.filter(({ chatId, sequence }) => !this.hasSeen(chatId, sequence));
+      outstanding = outstanding.filter((event) => !this.seen.has(event));
       if (outstanding.length < before) lastProgressAt = Date.now();
       if (outstanding.length === 0 || !this.isComplete || Date.now() - lastProgressAt > withinMs)
         return outstanding.length;
@@ -83,8 +81,15 @@ export class EventWatch {
     const { data } = JSON.parse(message.content.toString('utf8')) as CloudEvent;
     const chatId = 'chatId' in data ? data.chatId : null;
     const sequence = 'sequence' in data ? data.sequence : null;
+    if (message.properties.type === 'chat.read' && chatId !== null) {
+      const event = readEvent(chatId, data.commandId);
+      if (this.seen.has(event)) this.counters.repeats += 1;
+      else this.counters.reads += 1;
+      this.seen.add(event);
+      return;
+    }
     if (chatId === null || sequence === null || message.properties.type === 'command.rejected') {
-      this.counters.unnumbered += 1;
+      this.counters.refusals += 1;
       return;
     }
     const last = this.lastSequence.get(chatId);
@@ -93,7 +98,6 @@ export class EventWatch {
       if (last !== undefined && sequence > last + 1) this.counters.gaps += 1;
       this.lastSequence.set(chatId, sequence);
     }
-    const sequences = this.seen.get(chatId) ?? new Set();
-    this.seen.set(chatId, sequences.add(sequence));
+    this.seen.add(numberedEvent(chatId, sequence));
   }
 }

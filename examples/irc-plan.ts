@@ -10,15 +10,26 @@
  * - A text line or an action is one `message.send` by its nick. Its line, time and whether it was an action go into `metadata`.
  * - A message that answers others by the replies file is `inReplyTo` the nearest of them that is a message and stands before it: a message can
  *   be in reply to one only. The sender fills that in from the receipt of the answered one.
+ * - A line that corrects (irc-gestures.ts) is also a `message.edit` of what its nick said last; and so that every log has some, each fiftieth
+ *   message is edited when its nick speaks next.
+ * - A line that is all thanks, laughter or the like is also a `message.react` to the latest message of somebody else.
+ * - Who speaks has read what came before, but for the very latest lines: a `chat.read` up to the eighth message before, where the read mark
+ *   is not that far yet. (Up to the last one each line would have to wait for the receipt of the one before.)
  */
 import { createHash } from 'node:crypto';
 import { type Command, type CommandOf, DEFAULT_TENANT } from 'parley/contract';
 import { v5 } from 'uuid';
+import { corrected, reactionIn } from './irc-gestures.js';
 import type { IrcLine } from './irc-log.js';
 
 export const BRIDGE_USER_ID = 'irc-bridge';
 /** Chat ids are UUIDv5 of the file's name in this namespace. */
 export const IRC_CHAT_NAMESPACE = '0f5b1c0e-6a3e-5d0b-9a3c-6f6a1f1d7c42';
+
+/** Stands in a planned command for what only the receipt of the message it refers to tells. */
+const MESSAGE_ID_TO_COME = '00000000-0000-0000-0000-000000000000';
+const EDITED_EVERY_MESSAGES = 50;
+const UNREAD_MESSAGES = 8;
 
 const USER_ID_PREFIX = 'irc:';
 /** A user id has at most 128 characters. */
@@ -28,8 +39,17 @@ export interface PlannedCommand {
   command: Command;
   /** The line it comes from; null for the chat itself. */
   line: number | null;
-  /** The line of the message that this one answers. */
-  answers: number | null;
+  /** The line of the message that this one answers, edits, reacts to or marks as read: its receipt is needed first. */
+  refersTo: number | null;
+}
+
+/** A message as it reads by then. */
+interface Said {
+  line: number;
+  userId: string;
+  text: string;
+  /** Its number among all that is planned for this chat. */
+  place: number;
 }
 
 export interface IrcPlan {
@@ -84,10 +104,13 @@ export function planReplay(
   const commands: PlannedCommand[] = [];
   const users = new Map<string, string>();
   const present = new Set<string>();
+  const said: Said[] = [];
   const messageLines = new Set<number>();
+  /** Where each user's latest joining, message or mark stands: so far the read mark has come at least. */
+  const readTo = new Map<string, number>();
   let answersLeftOut = 0;
 
-  const plan = (line: number, command: Command) => commands.push({ command, line, answers: null });
+  const plan = (line: number, command: Command) => commands.push({ command, line, refersTo: null });
   const userOf = (nick: string) => {
     const userId = userIdOf(nick);
     users.set(userId, nick);
@@ -95,6 +118,7 @@ export function planReplay(
   };
   const join = (line: number, userId: string) => {
     present.add(userId);
+    readTo.set(userId, commands.length);
     plan(line, {
       ...ofBridge,
       type: 'member.add',
@@ -107,6 +131,43 @@ export function planReplay(
     plan(line, { ...ofBridge, type: 'member.remove', commandId: `irc:${chatId}:${line}:leave`, data: { userId } });
   };
 
+  const edit = (line: number, message: Said, body: string) => {
+    message.text = body;
+    commands.push({
+      command: {
+        ...{ type: 'message.edit', commandId: `irc:${chatId}:${line}:edit`, tenantId: DEFAULT_TENANT },
+        ...{ actorId: message.userId, chatId, data: { messageId: MESSAGE_ID_TO_COME, body } },
+      },
+      ...{ line, refersTo: message.line },
+    });
+  };
+  /** What a line does besides being said: it comes first. */
+  const gesture = (line: number, actorId: string, text: string) => {
+    const about = { tenantId: DEFAULT_TENANT, actorId, chatId };
+    const read = said.at(-UNREAD_MESSAGES);
+    if (read !== undefined && read.place > (readTo.get(actorId) ?? 0)) {
+      readTo.set(actorId, read.place);
+      const commandId = `irc:${chatId}:${line}:read`;
+      commands.push({
+        ...{ command: { ...about, type: 'chat.read', commandId, data: { upTo: 0 } } },
+        ...{ line, refersTo: read.line },
+      });
+    }
+    const own = said.findLast(({ userId }) => userId === actorId);
+    const better = own === undefined ? null : corrected(own.text, text);
+    if (own !== undefined && better !== null) edit(line, own, better);
+    else if (own !== undefined && (said.indexOf(own) + 1) % EDITED_EVERY_MESSAGES === 0)
+      edit(line, own, `${own.text} …`);
+    const emoji = reactionIn(text);
+    const other = said.findLast(({ userId }) => userId !== actorId);
+    if (emoji === null || other === undefined) return;
+    const commandId = `irc:${chatId}:${line}:react`;
+    commands.push({
+      command: { ...about, type: 'message.react', commandId, data: { messageId: MESSAGE_ID_TO_COME, emoji } },
+      ...{ line, refersTo: other.line },
+    });
+  };
+
   commands.push({
     command: {
       ...ofBridge,
@@ -115,7 +176,7 @@ export function planReplay(
       data: { kind: 'group', title: [...fileName].slice(0, 256).join(''), memberIds: [] },
     },
     line: null,
-    answers: null,
+    refersTo: null,
   });
   for (const entry of lines) {
     const { line } = entry;
@@ -137,7 +198,10 @@ export function planReplay(
         const earlier = (answered.get(line) ?? []).filter((other) => other < line && messageLines.has(other));
         const answers = earlier.length === 0 ? null : Math.max(...earlier);
         answersLeftOut += (answered.get(line)?.length ?? 0) - (answers === null ? 0 : 1);
+        gesture(line, actorId, entry.text);
         messageLines.add(line);
+        said.push({ line, userId: actorId, text: entry.text, place: commands.length });
+        readTo.set(actorId, commands.length);
         const origin = { line, time: entry.time, action: entry.kind === 'action' };
         commands.push({
           command: {
@@ -149,7 +213,7 @@ export function planReplay(
             data: { body: entry.text, metadata: { irc: origin } },
           },
           line,
-          answers,
+          refersTo: answers,
         });
         break;
       }

@@ -128,12 +128,17 @@ async function submit(producer: CommandProducer, command: Command, tally: Tally)
   }
 }
 
-/** One chat, in order; an answer waits for the receipt of what it answers, and with it the rest of its chat. */
-async function replayChat(plan: IrcPlan, publish: Publish): Promise<void> {
+/** One chat, in order; a command that refers to a message waits for that message's receipt, and with it the rest of its chat. */
+async function replayChat(plan: IrcPlan, publish: Publish, tally: Tally): Promise<void> {
   const receipts: Promise<Receipt | null>[] = [];
   const said = new Map<number, Promise<Receipt | null>>();
-  for (const { command, line, answers } of plan.commands) {
-    const { receipt } = await publish(withAnswer(command, answers === null ? null : await said.get(answers)));
+  for (const { command, line, refersTo } of plan.commands) {
+    const complete = refersTo === null ? command : withReference(command, await said.get(refersTo));
+    if (complete === null) {
+      tally.reject('what it is about was not accepted');
+      continue;
+    }
+    const { receipt } = await publish(complete);
     receipts.push(receipt);
     if (command.type === 'message.send' && line !== null) said.set(line, receipt);
   }
@@ -146,11 +151,26 @@ async function replayProfiles(profiles: ReadonlyMap<string, string>, publish: Pu
   await Promise.all(receipts);
 }
 
-/** Without a message id (what is answered was refused) it is said all the same, as an answer to nothing. */
-function withAnswer(command: Command, answered: Receipt | null | undefined): Command {
-  const messageId = answered?.messageId ?? null;
-  if (command.type !== 'message.send' || messageId === null) return command;
-  return { ...command, data: { ...command.data, inReplyTo: messageId } };
+/**
+ * The command with what the receipt tells of the message it refers to. If that was refused, an answer is said all the same, as an answer to
+ * nothing; null: of anything else nothing is left.
+ */
+function withReference(command: Command, receipt: Receipt | null | undefined): Command | null {
+  const messageId = receipt?.messageId ?? null;
+  const sequence = receipt?.sequence ?? null;
+  if (messageId === null || sequence === null) return command.type === 'message.send' ? command : null;
+  switch (command.type) {
+    case 'message.send':
+      return { ...command, data: { ...command.data, inReplyTo: messageId } };
+    case 'message.edit':
+      return { ...command, data: { ...command.data, messageId } };
+    case 'message.react':
+      return { ...command, data: { ...command.data, messageId } };
+    case 'chat.read':
+      return { ...command, data: { upTo: sequence } };
+    default:
+      return command;
+  }
 }
 
 async function main(): Promise<void> {
@@ -194,7 +214,7 @@ async function main(): Promise<void> {
     return { receipt: counted.catch(() => null) }; // given up: the tally tells how many have no receipt
   };
   try {
-    await Promise.all([replayProfiles(profiles, publish), ...plans.map((plan) => replayChat(plan, publish))]);
+    await Promise.all([replayProfiles(profiles, publish), ...plans.map((plan) => replayChat(plan, publish, tally))]);
   } catch (error) {
     failures.push(error as Error);
   }

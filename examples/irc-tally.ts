@@ -1,12 +1,17 @@
 /** Accounts for every command of a replay: what its receipt said, and which events must have come of it. */
 import type { CommandProducer } from 'parley/client';
 import type { Receipt, RefusalCode } from 'parley/contract';
-import type { EventWatch } from './event-watch.js';
+import { type EventWatch, numberedEvent, readEvent } from './event-watch.js';
 import type { IrcPlan } from './irc-plan.js';
 
 export class Tally {
-  /** One for each change that took effect in answer to this very run; a replayed command's event may have gone by long ago. */
-  readonly expectedEvents: { chatId: string; sequence: number }[] = [];
+  /**
+   * One for each change that took effect in answer to this very run; a replayed command's event may have gone by long ago. Reads are planned
+   * only where they move the mark, so each of them is one too.
+   */
+  readonly expectedEvents: string[] = [];
+  /** Accepted commands by type. */
+  private readonly acceptedByType = new Map<string, number>();
   private readonly rejectedByCode = new Map<string, number>();
   private accepted = 0;
   private unchanged = 0;
@@ -16,17 +21,20 @@ export class Tally {
 
   constructor(private readonly total: number) {}
 
-  add({ status, chatId, sequence, replayed, reason }: Receipt): void {
+  add({ type, commandId, status, chatId, sequence, replayed, reason }: Receipt): void {
     if (replayed) this.replayed += 1;
     if (status === 'accepted') {
       this.accepted += 1;
-      if (chatId !== null && sequence === null) this.unchanged += 1;
-      if (chatId !== null && sequence !== null && !replayed) this.expectedEvents.push({ chatId, sequence });
+      this.acceptedByType.set(type, (this.acceptedByType.get(type) ?? 0) + 1);
+      if (chatId === null) return;
+      if (sequence === null && type !== 'chat.read') this.unchanged += 1;
+      else if (!replayed)
+        this.expectedEvents.push(sequence === null ? readEvent(chatId, commandId) : numberedEvent(chatId, sequence));
     } else this.reject(reason?.code ?? 'no reason given');
   }
 
   /** Refused, by a worker or before it was sent. */
-  reject(code: RefusalCode | 'no reason given'): void {
+  reject(code: RefusalCode | 'no reason given' | 'what it is about was not accepted'): void {
     this.rejectedByCode.set(code, (this.rejectedByCode.get(code) ?? 0) + 1);
   }
 
@@ -53,6 +61,11 @@ export class Tally {
     const rows: [string, number | string, string][] = [
       ['commands', this.total, `in ${producer.published} copies, ${producer.reconnects} reconnections`],
       ['accepted', this.accepted, `of which ${this.unchanged} changed nothing in their chat`],
+      ...['message.edit', 'message.react', 'chat.read'].map((type): [string, number, string] => [
+        type === 'chat.read' ? 'reads' : type === 'message.edit' ? 'edits' : 'reactions',
+        this.acceptedByType.get(type) ?? 0,
+        'of those accepted',
+      ]),
       ['rejected', this.rejected, [...this.rejectedByCode].map(([code, count]) => `${code} ${count}`).join(', ')],
       ['replayed', this.replayed, 'answered as they had been before'],
       ['unanswered', this.unanswered, ''],
@@ -62,8 +75,14 @@ export class Tally {
     if (leftOut > 0)
       rows.push(['answers left out', leftOut, 'to no message, or beyond the one that a message can be in reply to']);
     if (events !== null) {
-      const { repeats, gaps, unnumbered } = events.counters;
-      const detail = [`${missing} missing`, `${repeats} repeats`, `${gaps} gaps`, `${unnumbered} refusals`];
+      const { repeats, gaps, reads, refusals } = events.counters;
+      const detail = [
+        `${missing} missing`,
+        `${repeats} repeats`,
+        `${gaps} gaps`,
+        `${reads} reads`,
+        `${refusals} refusals`,
+      ];
       if (!events.isComplete) detail.push('the connection was lost meanwhile');
       rows.push(['events seen', events.distinct, detail.join(', ')]);
     }

@@ -87,7 +87,7 @@ describe(`Real IRC logs${logs.length === 0 ? ` (skipped: none in ${folder})` : '
         nicks.set(userId, nick);
       }
       const messages = new Set<number>();
-      for (const { command, line, answers: other } of plan.commands) {
+      for (const { command, line, refersTo: other } of plan.commands) {
         if (command.type !== 'message.send' || line === null) continue;
         if (other !== null) {
           expect(messages.has(other), `${name}: line ${line} answers ${other}`).to.equal(true);

@@ -12,7 +12,7 @@ function lines(...texts: string[]): IrcLine[] {
 
 /** What a plan asks for, in short: who, what, about whom. */
 function steps(log: IrcLine[], answered = new Map<number, number[]>()): string[] {
-  return planReplay(FILE, log, answered).commands.map(({ command, answers }) => {
+  return planReplay(FILE, log, answered).commands.map(({ command, refersTo: answers }) => {
     const who = command.actorId === BRIDGE_USER_ID ? 'bridge' : command.actorId;
     switch (command.type) {
       case 'member.add':
