@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { corrected, reactionIn } from '../../examples/irc-gestures.js';
 import { type IrcLine, parseLog } from '../../examples/irc-log.js';
 import { BRIDGE_USER_ID, chatIdOf, planReplay, profileOf, userIdOf } from '../../examples/irc-plan.js';
 import { commandBody } from '../../src/contract/commands.js';
@@ -21,6 +22,12 @@ function steps(log: IrcLine[], answered = new Map<number, number[]>()): string[]
         return `${who} removes ${command.data.userId}`;
       case 'message.send':
         return `${who} says ${command.data.body}${answers === null ? '' : ` to line ${answers}`}`;
+      case 'message.edit':
+        return `${who} edits line ${answers}: ${command.data.body}`;
+      case 'message.react':
+        return `${who} reacts ${command.data.emoji} to line ${answers}`;
+      case 'chat.read':
+        return `${who} has read line ${answers}`;
       default:
         return `${who} ${command.type}`;
     }
@@ -101,6 +108,64 @@ describe('Planning the replay of an IRC log', () => {
       'irc:d says four',
     ]);
     expect(planReplay(FILE, log, answered).answersLeftOut).to.equal(3);
+  });
+
+  it('takes a correction for an edit of what its nick said last, besides', () => {
+    const log = lines(
+      '[09:14] <a> helo',
+      '[09:14] <b> hi',
+      '[09:15] <a> s/lo/llo/',
+      '[09:15] <b> s/x/y/',
+      '[09:16] <b> hm',
+    );
+    expect(steps(log).filter((step) => /edits|says/.test(step))).to.deep.equal([
+      'irc:a says helo',
+      'irc:b says hi',
+      'irc:a edits line 0: hello',
+      'irc:a says s/lo/llo/',
+      'irc:b says s/x/y/', // nothing of "hi"
+      'irc:b says hm',
+    ]);
+    expect(corrected('see you at nin', 'nine*')).to.equal('see you at nin *nine');
+    expect(corrected('a $& b', 's/b/$&/')).to.equal('a $& $&');
+    for (const line of ['s/a/a/', 's/a//', 'a * b', 's/(/x/']) expect(corrected('a', line), line).to.equal(null);
+  });
+
+  it('edits each fiftieth message when its nick speaks next, once', () => {
+    const log = lines(
+      ...Array.from({ length: 49 }, () => '[09:14] <a> hm'),
+      '[09:14] <b> x',
+      '[09:15] <b> y',
+      '[09:16] <b> z',
+    );
+    expect(steps(log).filter((step) => step.includes('edits'))).to.deep.equal(['irc:b edits line 49: x …']);
+  });
+
+  it('takes thanks and laughter for reactions to the latest message of somebody else, besides', () => {
+    const log = lines(
+      '[09:13] <b> lol',
+      '[09:14] <a> look',
+      '[09:14] <b> oh',
+      '[09:15] <b> LOL!',
+      '[09:16] <a> thanks.',
+    );
+    expect(steps(log).filter((step) => step.includes('reacts'))).to.deep.equal([
+      'irc:b reacts 😂 to line 1',
+      'irc:a reacts 🙏 to line 3',
+    ]);
+    for (const line of ['lol you', 'thanks for all', '', '...']) expect(reactionIn(line), line).to.equal(null);
+  });
+
+  it('marks what came before as read, but for the latest lines, where the mark is not that far', () => {
+    const log = lines(
+      '[09:13] <b> hi',
+      ...Array.from({ length: 10 }, () => '[09:14] <a> hm'),
+      '[09:15] <b> reading',
+      '[09:15] <b> on',
+      '[09:16] <c> new here',
+    );
+    const marks = steps(log).filter((step) => step.includes('read line') || step.includes('reading'));
+    expect(marks).to.deep.equal(['irc:b has read line 3', 'irc:b says reading']);
   });
 
   it('is the same every time, with command ids of its own for every step', () => {

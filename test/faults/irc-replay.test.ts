@@ -6,8 +6,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { decodeLines, parseLog } from '../../examples/irc-log.js';
-import { chatIdOf } from '../../examples/irc-plan.js';
+import { decodeLines, parseLog, parseReplies } from '../../examples/irc-log.js';
+import { chatIdOf, planReplay } from '../../examples/irc-plan.js';
 import { Dispatch } from '../support/broker-client.js';
 import { eventually } from '../support/eventually.js';
 import { Fleet } from '../support/fleet.js';
@@ -88,11 +88,29 @@ describe(`Real chat of ${logs.length} logs, replayed by two workers of which one
     return row?.count ?? 0;
   }
 
+  /** What was said first, whatever it was edited to. */
   function storedIn(name: string) {
     return fleet.query<{ line: number; body: string }>(
-      `SELECT (metadata->'irc'->>'line')::int AS line, body FROM messages WHERE chat_id = $1 ORDER BY sequence`,
+      `SELECT (m.metadata->'irc'->>'line')::int AS line, COALESCE(r.body, m.body) AS body
+       FROM messages m LEFT JOIN message_revisions r ON r.message_id = m.message_id AND r.revision = 1
+       WHERE m.chat_id = $1 ORDER BY m.sequence`,
       [chatIdOf(name)],
     );
+  }
+
+  /** The edits of a log, the reactions that are not there yet, and the reads, as its plan has them. */
+  function plannedIn(name: string): string[] {
+    const lines = parseLog(decodeLines(readFileSync(join(folder, name))));
+    const replies = parseReplies(decodeLines(readFileSync(join(folder, name.replace('.raw.', '.replies.')))));
+    const reactions = new Set<string>();
+    return planReplay(name, lines, replies).commands.flatMap(({ command, refersTo }) => {
+      const { type, actorId, data, commandId } = command;
+      if (type !== 'message.edit' && type !== 'message.react' && type !== 'chat.read') return [];
+      const reaction = type === 'message.react' ? `${actorId} ${refersTo} ${data.emoji}` : commandId;
+      if (reactions.has(reaction)) return [];
+      reactions.add(reaction);
+      return [commandId];
+    });
   }
 
   it('accounts for every command and event', async () => {
@@ -106,9 +124,25 @@ describe(`Real chat of ${logs.length} logs, replayed by two workers of which one
       expect(await storedIn(name), name).to.deep.equal(saidIn(name).map(({ line, text }) => ({ line, body: text })));
   });
 
+  it('has every edit, reaction and read of the plan as one event, in order', async () => {
+    for (const name of logs) {
+      const planned = plannedIn(name);
+      const happened = await fleet.query<{ id: string }>(
+        `SELECT command_id AS id FROM chat_events
+         WHERE chat_id = $1 AND type IN ('message.edited', 'message.reacted', 'chat.read') ORDER BY position`,
+        [chatIdOf(name)],
+      );
+      expect(planned, name).to.not.have.length(0);
+      expect(
+        happened.map(({ id }) => id),
+        name,
+      ).to.deep.equal(planned);
+    }
+  });
+
   it('has sequences 1 … n without a gap in each chat', async () => {
     const chats = await fleet.query<{ first: number; last: number; count: number; known: number }>(
-      `SELECT min(e.sequence)::int AS first, max(e.sequence)::int AS last, count(*)::int AS count, c.last_sequence::int AS known
+      `SELECT min(e.sequence)::int AS first, max(e.sequence)::int AS last, count(e.sequence)::int AS count, c.last_sequence::int AS known
        FROM chat_events e JOIN chats c USING (chat_id) GROUP BY chat_id, c.last_sequence`,
     );
     expect(chats).to.have.length(logs.length);
