@@ -8,7 +8,7 @@ import pg from 'pg';
 import { openPrismaStore, type PrismaHarness } from '../prisma-harness.js';
 import { loadWorld, worldSize } from './loaded-world.js';
 import { measure, TABLE_HEAD, tableRow } from './measure.js';
-import { findPlaces } from './places.js';
+import { findPlaces, findSmallTables } from './places.js';
 import { type Places, type Query, queries } from './queries.js';
 
 const DEFAULT_MESSAGES = 50_000;
@@ -25,6 +25,7 @@ describe(`Every query, with ${messages} messages,`, () => {
   let store: PrismaHarness;
   let sql: pg.Client;
   let at: Places;
+  let smallTables: string[];
 
   before(async function () {
     this.timeout(LOAD_TIMEOUT_MS);
@@ -33,6 +34,7 @@ describe(`Every query, with ${messages} messages,`, () => {
     sql = new pg.Client({ connectionString: store.url });
     await sql.connect();
     at = await findPlaces(sql, size);
+    smallTables = await findSmallTables(sql);
   });
   after(async () => {
     if (isProof) console.log(table.join('\n'));
@@ -46,7 +48,10 @@ describe(`Every query, with ${messages} messages,`, () => {
     expect(measured.sent, 'statements').to.be.within(1, query.statements);
     for (const { statement, mode, plan, ...came } of measured.executions) {
       const about = `${mode}: ${statement}\n${JSON.stringify(plan, null, 1)}`;
-      expect(came.scanned, `read from end to end, ${about}`).to.deep.equal([]);
+      expect(
+        came.scanned.filter((name) => !smallTables.includes(name)),
+        `read from end to end, ${about}`,
+      ).to.deep.equal([]);
       expect(came.rowsRead, `rows read, ${about}`).to.be.at.most(query.rows);
       expect(came.rowsSorted, `rows sorted, ${about}`).to.be.at.most(query.sorted);
       expect(came.buffers, `buffers, ${about}`).to.be.at.most(query.rows * BUFFERS_PER_ROW);

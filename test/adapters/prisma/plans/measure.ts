@@ -38,8 +38,9 @@ export const TABLE_HEAD = [`| ${COLUMNS.join(' | ')} |`, `|${COLUMNS.map(() => '
 export function tableRow(name: string, { sent, executions }: Measured): string {
   const worst = executions.reduce((a, b) => (b.buffers > a.buffers ? b : a));
   const most = (of: (execution: Execution) => number) => Math.max(...executions.map(of));
+  const rounded = (of: (execution: Execution) => number) => Math.round(most(of));
   const cells = [
-    ...[name, sent, worst.topNode, most((e) => e.rowsRead), most((e) => e.rowsSorted), worst.buffers],
+    ...[name, sent, worst.topNode, rounded((e) => e.rowsRead), rounded((e) => e.rowsSorted), worst.buffers],
     most((e) => e.milliseconds).toFixed(1),
   ];
   return `| ${cells.join(' | ')} |`;

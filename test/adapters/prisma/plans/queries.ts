@@ -112,12 +112,14 @@ export function queries(size: WorldSize): Query[] {
       {
         ...page,
         statements: 3,
+        sorted: PAGE,
         name: `a thread after ${where}`,
         ask: (d, at) => messagesOf(d).findThread(past(at), at.root, { after: sequenceAt(at, share), limit: PAGE }),
       },
       {
         ...page,
         statements: 3,
+        sorted: PAGE,
         name: `a thread before ${where}`,
         ask: (d, at) =>
           messagesOf(d).findThread(past(at), at.root, { before: sequenceAt(at, share) + PAGE, limit: PAGE }),
@@ -160,19 +162,17 @@ export function queries(size: WorldSize): Query[] {
     {
       ...page,
       name: 'the first earlier texts of a message',
-      sorted: PAGE,
       ask: (d, at) => messagesOf(d).listRevisions(past(at), at.root, 0, PAGE),
     },
     {
       ...page,
       name: 'further earlier texts of a message',
-      sorted: PAGE,
       ask: (d, at) => messagesOf(d).listRevisions(past(at), at.root, 500, PAGE),
     },
     {
       name: 'who has read a message',
       ask: (d, at) => messagesOf(d).listReaders(past(at, { chatId: at.room }), at.roomMessage, null, PAGE),
-      ...{ rows: 2 * ROOM_MEMBERS, sorted: ROOM_MEMBERS, statements: 1 },
+      ...{ rows: 3 * ROOM_MEMBERS, sorted: ROOM_MEMBERS, statements: 1 },
     },
     {
       ...ofOwnChats,
@@ -215,7 +215,7 @@ export function queries(size: WorldSize): Query[] {
     {
       ...page,
       sorted: ROOM_MEMBERS + 1,
-      rows: 2 * ROOM_MEMBERS,
+      rows: 4 * ROOM_MEMBERS,
       name: 'whom events are for',
       ask: (d, at) => logOf(d).recipients([at.hot, at.room, at.small], 2 * ROOM_MEMBERS),
     },

@@ -38,7 +38,7 @@ export interface Execution {
   statement: string;
   mode: 'custom' | 'generic';
   topNode: string;
-  /** Tables read from end to end. */
+  /** Tables read from end to end, whatever their size. */
   scanned: string[];
   /** Rows looked at, whether they were of use or not; entries of an index that was gone through for a bitmap count. */
   rowsRead: number;
@@ -93,8 +93,7 @@ export async function execute(
       topNode: [plan['Node Type'], access?.['Index Name'] ?? access?.['Relation Name'] ?? ''].join(' … '),
       scanned: nodes
         .filter((node) => node['Node Type'].endsWith('Seq Scan'))
-        .map((node) => node['Relation Name'] ?? '')
-        .filter((table) => !SMALL_TABLES.includes(table)),
+        .map((node) => node['Relation Name'] ?? ''),
       rowsRead: sum(nodes.map(rowsRead)),
       rowsSorted: Math.max(...nodes.map(rowsSorted)),
       buffers: plan['Shared Hit Blocks'] + plan['Shared Read Blocks'],
@@ -105,6 +104,3 @@ export async function execute(
     await sql.query('DEALLOCATE it');
   }
 }
-
-/** As many rows as there are partitions, or one. */
-const SMALL_TABLES = ['store', 'partitions', 'workers'];
