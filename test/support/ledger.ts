@@ -133,7 +133,7 @@ export class Ledger {
     );
     const holes = await client.query<{ gaps: string }>(
       `SELECT coalesce(sum(greatest(c.last_sequence, e.top) - e.seen), 0) AS gaps FROM chats c
-       JOIN (SELECT chat_id, count(*) AS seen, max(sequence) AS top FROM chat_events WHERE chat_id IS NOT NULL GROUP BY chat_id) e
+       JOIN (SELECT chat_id, count(sequence) AS seen, max(sequence) AS top FROM chat_events WHERE chat_id IS NOT NULL GROUP BY chat_id) e
          USING (chat_id)`,
     );
     const logged = new Set(events.rows.map(({ id }) => id));
