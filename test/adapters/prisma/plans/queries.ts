@@ -38,6 +38,8 @@ export interface Places {
   root: string;
   messageIds: string[];
   partitionEnd: number;
+  /** Who did the first command. */
+  firstActor: string;
 }
 
 export interface Query {
@@ -209,7 +211,8 @@ export function queries(size: WorldSize): Query[] {
     {
       ...page,
       name: 'a receipt',
-      ask: (d) => chatsOf(d).findReceipt({ tenantId: TENANT_ID, actorId: 'u1', commandId: 'command-1message.created' }),
+      ask: (d, at) =>
+        chatsOf(d).findReceipt({ tenantId: TENANT_ID, actorId: at.firstActor, commandId: 'command-1message.created' }),
     },
     { ...page, name: 'a user', ask: (d) => chatsOf(d).findUser(as('u7')) },
     {
