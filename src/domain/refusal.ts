@@ -13,4 +13,8 @@ export type Refusal =
 export const CHAT_NOT_FOUND: Refusal = { code: 'not_found', detail: 'no such chat, or the actor is not in it' };
 /** Or it came before what the actor may see of the chat, or is deleted: nothing can be done to it. */
 export const MESSAGE_NOT_FOUND: Refusal = { code: 'not_found', detail: 'no such message in this chat' };
+export function stillMuted(until: Date): Refusal {
+  return { code: 'muted', detail: `until ${until.toISOString()}` };
+}
+
 export const CHAT_ARCHIVED: Refusal = { code: 'archived', detail: 'the chat is archived' };

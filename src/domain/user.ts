@@ -2,6 +2,9 @@ import type { Metadata } from './chat.js';
 
 export type UserKind = 'human' | 'bot' | 'service';
 
+/** What services say about a user for the policy to go by; nothing else looks at it. */
+export type Claims = { [name: string]: string | number | boolean | string[] };
+
 /** A profile. Users exist by being named: nothing requires one. */
 export interface User {
   tenantId: string;
@@ -10,6 +13,7 @@ export interface User {
   avatarUrl: string | null;
   kind: UserKind;
   metadata: Metadata;
+  claims: Claims;
   /** 1, 2, 3 …; whoever keeps profiles applies the highest. */
   revision: number;
   createdAt: Date;

@@ -40,6 +40,13 @@ export function integer(bounds: Bounds = {}): (text: string) => number {
   };
 }
 
+/** 0 to 1. */
+export function share(text: string): number {
+  const value = /^[01](\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value <= 1)) throw new Error('must be a number from 0 to 1');
+  return value;
+}
+
 /** 0 (any free one) to 65535. */
 export function port(text: string): number {
   const value = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;

@@ -8,6 +8,7 @@ import { StartFault } from '../infrastructure/start-fault.js';
 import { checkConfig } from './check-config.js';
 import type { ContractRequest } from './contract-command.js';
 import type { ExportRequest } from './export-command.js';
+import { addPolicyCommands } from './policy-cli.js';
 import { ROLES } from './role-names.js';
 import { runToken } from './token-command.js';
 import type { TopologyFormat } from './topology-command.js';
@@ -107,6 +108,8 @@ program
   .command('new-store-id')
   .description('draws a new store id, after restoring an older backup and before any process starts on it')
   .action(async () => (await import('./migrate.js')).runNewStoreId());
+
+addPolicyCommands(program);
 
 function userId(text: string): string {
   if (!USER_ID_PATTERN.test(text)) throw new InvalidArgumentError('It must be a user id.');

@@ -14,6 +14,7 @@ import { placeChatsAnew } from './dev-placement.js';
 import { PrivateServices } from './dev-private-services.js';
 import { keepSecret } from './dev-secret.js';
 import { welcome } from './dev-welcome.js';
+import { policyService } from './policy.js';
 import { OpsService, type ProcessBasics, processBasics, service } from './process-basics.js';
 import { apiRole, newWorkerId, workerRole } from './roles.js';
 import { requireSettings, type Settings } from './settings.js';
@@ -71,8 +72,10 @@ function* devServices(
     amqpUrl === undefined
       ? inProcessTransport(settings, basics, workerId)
       : amqpTransport(amqpUrl, settings, basics, store.registry, workerId);
-  const context = { ...basics, settings, store, transport };
+  const policy = policyService(settings, basics, store);
+  const context = { ...basics, settings, store, transport, policy: policy.current };
   yield store;
+  yield policy;
   yield transport;
   yield service('placement', async () => {
     if (await store.isPlacedOtherwise()) await placeChatsAnew(store, context, workerId);

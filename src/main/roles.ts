@@ -1,13 +1,13 @@
 /** The roles a process can have, composed. Each is a service: started in order, stopped in reverse. */
 import { hostname } from 'node:os';
 import { v7 } from 'uuid';
-import { CaslDecisionPoint } from '../adapters/casl/default-policy.js';
 import { createApi } from '../adapters/http/api.js';
 import { API_DEFAULTS } from '../adapters/http/api-settings.js';
 import { RestServer } from '../adapters/http/rest-server.js';
 import { JwtActorProof } from '../adapters/jwt/actor-proof.js';
 import { WorkerMetrics } from '../adapters/telemetry/worker-metrics.js';
 import { BatchDecider } from '../application/batch/decide-batch.js';
+import type { CurrentPolicy } from '../application/policy/current-policy.js';
 import { PolicyEnforcementPoint } from '../application/policy/enforcement.js';
 import type { StoreError } from '../application/ports/command-store.js';
 import { BatchRunner } from '../application/worker/batch-runner.js';
@@ -31,6 +31,7 @@ export interface RoleContext extends ProcessBasics {
   settings: Settings;
   store: Store;
   transport: Transport;
+  policy: CurrentPolicy;
 }
 
 export function newWorkerId(): string {
@@ -47,7 +48,7 @@ function actorProof(settings: Settings): JwtActorProof {
 
 /** Commands → store → events. `steps` is for tests that stop a worker at a named point. */
 export function workerRole(context: RoleContext, workerId: string, steps?: StepListener): Service {
-  const { settings, store, transport, logger, health, metrics } = context;
+  const { settings, store, transport, policy, logger, health, metrics } = context;
   const observer = new WorkerMetrics(metrics.meter);
   const clock = () => new Date();
   let storeTrouble: StoreError | null = null;
@@ -74,7 +75,10 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
   const start = async () => {
     const runner = new BatchRunner({
       store: store.commands,
-      decider: new BatchDecider(new PolicyEnforcementPoint(new CaslDecisionPoint()), settings.editWindowMs),
+      decider: new BatchDecider(
+        new PolicyEnforcementPoint(policy, settings.decisionPermitShare),
+        settings.editWindowMs,
+      ),
       observer,
       logger,
       clock,
@@ -124,7 +128,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
 
 /** REST: queries from the store, commands through the same door as every producer's. */
 export function apiRole(context: RoleContext, host: string, onListening?: (port: number) => void): Service {
-  const { settings, store, transport, logger, health } = context;
+  const { settings, store, transport, policy, logger, health } = context;
   let server: RestServer | null = null;
   health.add('rest', () => (server === null ? { ok: false, detail: 'starting' } : { ok: true, detail: 'listens' }));
   const start = async () => {
@@ -133,7 +137,7 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
       history: store.history,
       search: store.search,
       syncLog: store.syncLog,
-      policy: new PolicyEnforcementPoint(new CaslDecisionPoint()),
+      policy: new PolicyEnforcementPoint(policy),
       door: transport.door,
       log: store.log,
       verifier: actorProof(settings),

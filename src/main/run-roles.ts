@@ -1,5 +1,6 @@
 import type { StepListener } from '../application/worker/steps.js';
 import { runServices } from '../infrastructure/process-life.js';
+import { policyService } from './policy.js';
 import { OpsService, processBasics } from './process-basics.js';
 import { rolesOf } from './role-names.js';
 import { apiRole, newWorkerId, workerRole } from './roles.js';
@@ -16,11 +17,13 @@ export async function runRoles(names: readonly string[], steps?: StepListener): 
   const workerId = newWorkerId();
   const store = new StoreService(settings, basics, databaseUrl, 'ring');
   const transport = amqpTransport(amqpUrl, settings, basics, store.registry, workerId);
-  const context = { ...basics, settings, store, transport };
+  const policy = policyService(settings, basics, store);
+  const context = { ...basics, settings, store, transport, policy: policy.current };
   await runServices(
     [
       new OpsService(basics, opsPort, host),
       store,
+      policy,
       transport,
       ...roles.map((role) => (role === 'worker' ? workerRole(context, workerId, steps) : apiRole(context, host))),
     ],

@@ -1,7 +1,7 @@
 /** Every environment variable Parley reads: `.env.example` lists the same, and a test holds the two together. */
 import { names, type TopologySettings } from '../contract/topology.js';
 import { readConfig, variable } from '../infrastructure/config.js';
-import { byteSize, duration, integer, oneOf, port, text, url } from '../infrastructure/config-values.js';
+import { byteSize, duration, integer, oneOf, port, share, text, url } from '../infrastructure/config-values.js';
 import { StartFault } from '../infrastructure/start-fault.js';
 import { editWindow } from './edit-window.js';
 
@@ -108,6 +108,23 @@ export const variables = {
     parse: duration(),
     default: '24h',
     describe: 'How long after its expiry a token still proves a command that waited',
+  }),
+  policyFile: variable({
+    name: 'POLICY_FILE',
+    parse: text({ minLength: 1 }),
+    describe: "Who may do what; Parley's own policy/default.yaml where unset. SIGHUP reads it again",
+  }),
+  decisionRetentionMs: variable({
+    name: 'DECISION_RETENTION',
+    parse: duration({ min: 1_000 }),
+    default: '30d',
+    describe: 'How long decisions of the policy are kept',
+  }),
+  decisionPermitShare: variable({
+    name: 'DECISION_PERMIT_SHARE',
+    parse: share,
+    default: '0.01',
+    describe: 'How many of the permits are kept, 0 to 1; refusals all are',
   }),
   receiptRetentionMs: variable({
     name: 'RECEIPT_RETENTION',

@@ -4,6 +4,7 @@ import { PrismaChatHistory } from '../adapters/prisma/prisma-chat-history.js';
 import { PrismaChatQueries } from '../adapters/prisma/prisma-chat-queries.js';
 import { PrismaCommandStore } from '../adapters/prisma/prisma-command-store.js';
 import { assertMigrated, openDatabase, pingDatabase } from '../adapters/prisma/prisma-database.js';
+import { PrismaDecisionLog } from '../adapters/prisma/prisma-decision-log.js';
 import { PrismaEventLog } from '../adapters/prisma/prisma-event-log.js';
 import { PrismaMessageSearch } from '../adapters/prisma/prisma-message-search.js';
 import { PrismaPartitionRegistry } from '../adapters/prisma/prisma-partition-registry.js';
@@ -12,6 +13,7 @@ import { PrismaSyncLog } from '../adapters/prisma/prisma-sync-log.js';
 import type { ChatHistory } from '../application/ports/chat-history.js';
 import type { ChatQueries } from '../application/ports/chat-queries.js';
 import type { CommandStore } from '../application/ports/command-store.js';
+import type { DecisionLog } from '../application/ports/decision-log.js';
 import type { EventLog } from '../application/ports/event-log.js';
 import type { MessageSearch } from '../application/ports/message-search.js';
 import type { PartitionRegistry } from '../application/ports/partition-registry.js';
@@ -32,6 +34,7 @@ export interface Store {
   history: ChatHistory;
   search: MessageSearch;
   syncLog: SyncLog;
+  decisions: DecisionLog;
   registry: PartitionRegistry;
   log: EventLog;
   /** Read at the start, so that the roles need not ask a database that may be away again. */
@@ -54,6 +57,7 @@ export class StoreService implements Service, Store {
   readonly history: ChatHistory;
   readonly search: MessageSearch;
   readonly syncLog: SyncLog;
+  readonly decisions: DecisionLog;
   readonly registry: PartitionRegistry;
   readonly log: EventLog;
   private readonly database;
@@ -85,6 +89,7 @@ export class StoreService implements Service, Store {
     this.history = new PrismaChatHistory(this.database);
     this.search = new PrismaMessageSearch(this.database);
     this.syncLog = new PrismaSyncLog(this.database);
+    this.decisions = new PrismaDecisionLog(this.database);
     this.registry = new PrismaPartitionRegistry(this.database);
     this.log = new PrismaEventLog(this.database);
     this.marks = new PrismaStoreIdentity(this.database);

@@ -61,7 +61,14 @@ export function commandStoreConformance(open: OpenStore): void {
         expect([...facts.messages]).to.deep.equal([
           [
             message.messageId,
-            { messageId: message.messageId, chatId: chat.chatId, sequence: 2, senderId: 'alice', deletedAt: null },
+            {
+              messageId: message.messageId,
+              chatId: chat.chatId,
+              sequence: 2,
+              senderId: 'alice',
+              createdAt: message.createdAt,
+              deletedAt: null,
+            },
           ],
         ]);
         expect([...facts.receipts]).to.deep.equal([

@@ -103,6 +103,7 @@ export function aUser(userId: string, over: Partial<User> = {}): User {
     avatarUrl: null,
     kind: 'human',
     metadata: {},
+    claims: {},
     revision: 1,
     createdAt: AT,
     updatedAt: AT,
@@ -255,6 +256,7 @@ function noWrites(): BatchWrites {
     threads: [],
     events: [],
     receipts: [],
+    decisions: [],
   };
 }
 

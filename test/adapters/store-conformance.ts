@@ -4,6 +4,7 @@
 import type { ChatHistory } from '../../src/application/ports/chat-history.js';
 import type { ChatQueries } from '../../src/application/ports/chat-queries.js';
 import type { CommandStore } from '../../src/application/ports/command-store.js';
+import type { DecisionLog } from '../../src/application/ports/decision-log.js';
 import type { EventLog } from '../../src/application/ports/event-log.js';
 import type { MessageSearch } from '../../src/application/ports/message-search.js';
 import type { PartitionRegistry } from '../../src/application/ports/partition-registry.js';
@@ -12,6 +13,7 @@ import type { MessageRevision, MessageStub } from '../../src/domain/message.js';
 import { chatHistoryConformance } from './store-conformance-chat-history.js';
 import { chatQueriesConformance } from './store-conformance-chat-queries.js';
 import { commandStoreConformance } from './store-conformance-command-store.js';
+import { decisionLogConformance } from './store-conformance-decision-log.js';
 import { eventLogConformance } from './store-conformance-event-log.js';
 import { messageQueriesConformance } from './store-conformance-message-queries.js';
 import { messageRowsConformance } from './store-conformance-message-rows.js';
@@ -45,6 +47,7 @@ export interface StoreHarness {
   history: ChatHistory;
   search: MessageSearch;
   sync: SyncLog;
+  decisions: DecisionLog;
   rows: StoredRows;
   close(): Promise<void>;
 }
@@ -63,4 +66,5 @@ export function storeConformance(open: OpenStore): void {
   messageQueriesConformance(open);
   messageSearchConformance(open);
   syncLogConformance(open);
+  decisionLogConformance(open);
 }

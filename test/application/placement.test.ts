@@ -24,6 +24,7 @@ const nothingWritten = {
   threads: [],
   events: [],
   receipts: [],
+  decisions: [],
 };
 
 describe('A command at the wrong partition', () => {

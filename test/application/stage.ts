@@ -1,9 +1,8 @@
 import { expect } from 'chai';
-import { CaslDecisionPoint } from '../../src/adapters/casl/default-policy.js';
 import type { BatchItem, ItemResult } from '../../src/application/batch/batch-item.js';
 import { BatchDecider } from '../../src/application/batch/decide-batch.js';
 import { factKeysOf } from '../../src/application/batch/fact-keys.js';
-import { newMessageId } from '../../src/application/batch/message-id.js';
+import { newOrderedId } from '../../src/application/ordered-id.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
 import {
   type BatchWrites,
@@ -24,7 +23,8 @@ import type { Reason } from '../../src/contract/problems.js';
 import { type Receipt, receipt } from '../../src/contract/receipts.js';
 import type { Chat, Member, Metadata } from '../../src/domain/chat.js';
 import type { Message, MessageRevision, MessageStub } from '../../src/domain/message.js';
-import type { User } from '../../src/domain/user.js';
+import type { Claims, User } from '../../src/domain/user.js';
+import { defaultPolicy } from '../support/default-policy.js';
 
 /** A command as a test states it. */
 export interface Draft {
@@ -33,12 +33,14 @@ export interface Draft {
   commandId: string;
   properties?: Partial<IncomingCommand>;
   unproven?: Reason;
+  /** What the token that proves the actor says. */
+  token?: Claims;
 }
 
 /** As the contract has it, with nothing besides. */
 const exactReceipt = receipt.strict();
 
-export function itemOf({ type, body, commandId, properties, unproven }: Draft, tag: number): BatchItem {
+export function itemOf({ type, body, commandId, properties, unproven, token }: Draft, tag: number): BatchItem {
   const incoming: IncomingCommand = {
     body: Buffer.from(JSON.stringify(body)),
     routingKey: body.chatId ?? body.actorId,
@@ -51,7 +53,7 @@ export function itemOf({ type, body, commandId, properties, unproven }: Draft, t
   const decoded = decodeCommand(incoming);
   if (decoded.outcome === 'malformed') throw new Error(decoded.detail);
   const delivery = { tag, incoming, deliveryCount: 0, ringMarker: null };
-  return { delivery, decoded, unproven: unproven ?? null };
+  return { delivery, decoded, unproven: unproven ?? null, token: token ?? null };
 }
 
 function pick<K, V>(keys: readonly K[], nameOf: (key: K) => string, from: ReadonlyMap<string, V>): Map<string, V> {
@@ -92,9 +94,9 @@ export class Stage {
   /** What the latest batch wrote. */
   written: BatchWrites | null = null;
   private readonly decider = new BatchDecider(
-    new PolicyEnforcementPoint(new CaslDecisionPoint()),
+    new PolicyEnforcementPoint(defaultPolicy()),
     (tenantId) => this.editWindowsMs[tenantId] ?? null,
-    () => this.idsToDraw.shift() ?? newMessageId(),
+    () => this.idsToDraw.shift() ?? newOrderedId(),
   );
 
   constructor(readonly partition = 3) {}

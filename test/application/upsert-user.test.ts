@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { REST_PRODUCER } from '../../src/adapters/casl/default-policy.js';
 import { upsert } from './drafts.js';
 import { Stage } from './stage.js';
 
@@ -22,7 +21,7 @@ describe('Setting a profile', () => {
       createdAt: stage.now,
       updatedAt: stage.now,
     };
-    expect(profileOf(stage)).to.deep.equal(user);
+    expect(profileOf(stage)).to.deep.equal({ ...user, claims: {} });
     expect(stage.log).to.have.length(1);
     expect(stage.log[0]).to.deep.include({ chatId: null, sequence: null, event: { type: 'user.upserted', user } });
   });
@@ -96,7 +95,7 @@ describe('Saying what kind of user somebody is', () => {
   for (const [what, properties] of Object.entries({
     'that the broker does not know': {},
     'that only calls itself something': { appId: 'directory-sync' },
-    "that is REST's own door": { userId: 'parley', appId: REST_PRODUCER },
+    "that is REST's own door": { userId: 'parley', appId: 'parley-rest' },
   }))
     it(`is not for a producer ${what}, be it the kind that is so already`, () => {
       const stage = new Stage();

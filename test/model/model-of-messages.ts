@@ -36,10 +36,10 @@ export function edit({ world, command, chat, me }: Scene<'message.edit'>): Done 
   const { actorId, data } = command;
   const message = find(chat, me, data.messageId);
   if (message === undefined || message.deleted !== null) return 'not_found';
-  if (!mayPost(chat, me) || message.sender !== actorId) return 'not_permitted';
+  const isTooOld = world.now.getTime() > message.sentAt.getTime() + EDIT_WINDOW_MS;
+  if (!mayPost(chat, me) || message.sender !== actorId || isTooOld) return 'not_permitted';
   if (chat.archivedAt !== null) return 'archived';
   if (isMuted(world, me)) return 'muted';
-  if (world.now.getTime() > message.sentAt.getTime() + EDIT_WINDOW_MS) return 'not_permitted';
   const { body, mentions, metadata } = presentText(message);
   const text = { body: data.body, mentions: data.mentions ?? mentions, metadata: data.metadata ?? metadata };
   if (isDeepStrictEqual(text, { body, mentions, metadata })) return { ...UNCHANGED, messageId: message.id };

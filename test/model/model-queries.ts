@@ -83,7 +83,7 @@ export class ModelQueries implements Answers {
 
   async findUser({ tenantId, userId }: UserKey): Promise<User | null> {
     const profile = this.world.profiles.get(`${tenantId} ${userId}`);
-    return profile === undefined ? null : ({ tenantId, userId, ...profile } as User);
+    return profile === undefined ? null : ({ tenantId, userId, claims: {}, ...profile } as User);
   }
 
   async listMessages({ chatId, userId }: VisiblePast, range: SequenceRange): Promise<SequencePage<MessageView>> {

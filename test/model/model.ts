@@ -95,7 +95,7 @@ export class Model {
     if (data.kind !== undefined && !knownProducer) return 'not_permitted';
     const { now, profiles } = this.world;
     const known = profiles.get(`${tenantId} ${actorId}`);
-    const { displayName, avatarUrl = null, metadata = {} } = data;
+    const { displayName = actorId, avatarUrl = null, metadata = {} } = data;
     const said = { displayName, avatarUrl, kind: data.kind ?? known?.kind ?? 'human', metadata };
     const { revision = 0, createdAt = now } = known ?? {};
     const profile = { ...said, revision: revision + 1, createdAt, updatedAt: now };

@@ -1,6 +1,5 @@
 /** One run of random commands: the model answers each as it is made, the real thing in batches. */
 import { expect } from 'chai';
-import { CaslDecisionPoint } from '../../src/adapters/casl/default-policy.js';
 import { BatchDecider } from '../../src/application/batch/decide-batch.js';
 import { factKeysOf } from '../../src/application/batch/fact-keys.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
@@ -9,6 +8,7 @@ import type { Receipt } from '../../src/contract/receipts.js';
 import type { StoreHarness } from '../adapters/store-conformance.js';
 import { messageId } from '../application/drafts.js';
 import { expectDistinct, expectDistinctRows, itemOf } from '../application/stage.js';
+import { defaultPolicy } from '../support/default-policy.js';
 import { commandOf, draftOf, seeds } from './command-of.js';
 import type { Intent } from './intents.js';
 import { Model } from './model.js';
@@ -31,7 +31,7 @@ export class Trial {
   private batch: { command: ModelCommand; expected: ModelAnswer }[] = [];
   private messagesSent = 0;
   private readonly decider = new BatchDecider(
-    new PolicyEnforcementPoint(new CaslDecisionPoint()),
+    new PolicyEnforcementPoint(defaultPolicy()),
     () => EDIT_WINDOW_MS,
     () => {
       this.messagesSent += 1;

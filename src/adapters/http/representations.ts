@@ -88,7 +88,8 @@ export function representChat(view: ChatView): RestChat {
   };
 }
 
-export function representUser(user: User): RestUser {
+/** Claims are between services and the policy. */
+export function representUser({ claims: _, ...user }: User): RestUser {
   return {
     ...user,
     metadata: user.metadata as JsonObject,

@@ -9,6 +9,8 @@ import { representUser } from './representations.js';
 
 type Operation = 'getUser' | 'putMe' | 'getReceipt' | 'getUnread';
 
+const NOT_FOR_THE_USER = ['kind', 'userId', 'claims'];
+
 export function userHandlers(
   queries: ChatQueries,
   viewing: ChatViewing,
@@ -21,8 +23,12 @@ export function userHandlers(
     },
 
     async putMe(call) {
-      if (isObject(call.body) && 'kind' in call.body)
-        return problemAnswer('invalid', { violations: [{ path: 'data.kind', message: 'is not for the user to say' }] });
+      const { body } = call;
+      const violations = NOT_FOR_THE_USER.filter((field) => isObject(body) && field in body).map((field) => ({
+        path: `data.${field}`,
+        message: 'is not for the user to say',
+      }));
+      if (violations.length > 0) return problemAnswer('invalid', { violations });
       const { tenantId, userId } = call.caller;
       const known = await queries.findUser({ tenantId, userId });
       return commands.send(

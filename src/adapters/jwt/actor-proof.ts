@@ -5,6 +5,7 @@ import {
   ProofUnavailable,
 } from '../../application/ports/actor-proof.js';
 import { DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN } from '../../contract/identifiers.js';
+import type { Claims } from '../../domain/user.js';
 import { type JwtResult, type JwtVerifier, KeysUnavailable } from '../../infrastructure/jwt.js';
 
 /** A JWT proves its `sub` to be the actor, in the tenant of its `tenant` claim (the default one without). */
@@ -25,6 +26,24 @@ export class JwtActorProof implements ActorProof {
       return { ok: false, reason: "the token's sub is not a user id" };
     if (typeof tenantId !== 'string' || !TENANT_ID_PATTERN.test(tenantId))
       return { ok: false, reason: "the token's tenant is not a tenant id" };
-    return { ok: true, actor: { tenantId, userId } };
+    return { ok: true, actor: { tenantId, userId }, claims: furtherClaims(result.claims) };
   }
+}
+
+/** What the standard says of a token, and we of its tenant, is not for rules to go by (RFC 7519, section 4.1). */
+const JUDGED_ALREADY = new Set(['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti', 'tenant']);
+
+/** Those that a rule can compare with: text, numbers, flags, lists of texts. */
+function furtherClaims(claims: { [name: string]: unknown }): Claims {
+  return Object.fromEntries(
+    Object.entries(claims).filter((entry): entry is [string, Claims[string]] => {
+      const [name, value] = entry;
+      return !JUDGED_ALREADY.has(name) && isClaim(value);
+    }),
+  );
+}
+
+function isClaim(value: unknown): value is Claims[string] {
+  if (Array.isArray(value)) return value.every((item) => typeof item === 'string');
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 }

@@ -71,8 +71,8 @@ export class MemoryCommandStore implements CommandStore {
       messages: pick(keys.messages, (messageId) => {
         const message = messages.get(messageId);
         if (message === undefined) return undefined;
-        const { chatId, sequence, senderId, deletedAt } = message;
-        return { messageId, chatId, sequence, senderId, deletedAt };
+        const { chatId, sequence, senderId, createdAt, deletedAt } = message;
+        return { messageId, chatId, sequence, senderId, createdAt, deletedAt };
       }),
       messagesInFull: pick(keys.messagesInFull, (messageId) => messages.get(messageId)),
       reactions: new Set(
@@ -145,6 +145,7 @@ export class MemoryCommandStore implements CommandStore {
       if (event.chatId !== null && event.sequence !== null)
         entry(world.eventsOfChat, event.chatId, () => []).push(event);
     }
+    for (const decision of writes.decisions) world.decisions.set(decision.decisionId, decision);
     for (const receipt of writes.receipts) world.receipts.set(receiptKey(receipt), receipt);
   }
 }

@@ -4,7 +4,9 @@
  *
  * Nothing that comes in or goes out is shared with it: stores copy both ways.
  */
+
 import { randomUUID } from 'node:crypto';
+import type { DecisionRecord } from '../../application/policy/decision-record.js';
 import type { ReceiptRecord } from '../../application/ports/command-store.js';
 import type { LoggedEvent } from '../../application/ports/event-log.js';
 import type { Chat, Member } from '../../domain/chat.js';
@@ -57,6 +59,10 @@ export class MemoryWorld {
   readonly eventsOfChat = new Map<string, LoggedEvent[]>();
   /** By `receiptKey`. */
   readonly receipts = new Map<string, ReceiptRecord>();
+  /** By decision id. */
+  readonly decisions = new Map<string, DecisionRecord>();
+  /** Texts of policies, by version. */
+  readonly policies = new Map<string, string>();
   /** By partition and command key. */
   readonly attempts = new Map<string, number>();
 }

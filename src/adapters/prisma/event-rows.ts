@@ -137,6 +137,6 @@ function gone(row: EventRow, messageId: string, sequence: number): Message {
   return messageOfStub({ ...stub, createdAt: new Date(row.at) });
 }
 
-function reviveUser(user: User): User {
+function reviveUser(user: Omit<User, 'claims'>): Omit<User, 'claims'> {
   return { ...user, createdAt: new Date(user.createdAt), updatedAt: new Date(user.updatedAt) };
 }

@@ -5,10 +5,11 @@
 import type { ChatView } from '../../application/ports/chat-queries.js';
 import type { Chat, ChatKind, HistoryVisibility, Member, Metadata, Role } from '../../domain/chat.js';
 import type { Attachment, Message } from '../../domain/message.js';
-import type { User, UserKind } from '../../domain/user.js';
+import type { Claims, User, UserKind } from '../../domain/user.js';
 import { Prisma } from './generated/client.js';
 
-const milliseconds = (column: string, name: string) => `(extract(epoch FROM ${column}) * 1000)::float8 AS "${name}"`;
+export const milliseconds = (column: string, name: string) =>
+  `(extract(epoch FROM ${column}) * 1000)::float8 AS "${name}"`;
 
 export interface ChatRow {
   chatId: string;
@@ -103,6 +104,7 @@ export interface UserRow {
   avatarUrl: string | null;
   kind: UserKind;
   metadata: string;
+  claims: string;
   revision: number;
   createdAt: number;
   updatedAt: number;
@@ -111,7 +113,7 @@ export interface UserRow {
 /** Of `users u`. */
 export const USER_COLUMNS =
   Prisma.raw(`u.tenant_id AS "tenantId", u.user_id AS "userId", u.display_name AS "displayName",
-  u.avatar_url AS "avatarUrl", u.kind, u.metadata::text AS metadata, u.revision,
+  u.avatar_url AS "avatarUrl", u.kind, u.metadata::text AS metadata, u.claims::text AS claims, u.revision,
   ${milliseconds('u.created_at', 'createdAt')}, ${milliseconds('u.updated_at', 'updatedAt')}`);
 
 export function toUser(row: UserRow): User {
@@ -122,6 +124,7 @@ export function toUser(row: UserRow): User {
     avatarUrl: row.avatarUrl,
     kind: row.kind,
     metadata: JSON.parse(row.metadata) as Metadata,
+    claims: JSON.parse(row.claims) as Claims,
     revision: row.revision,
     createdAt: new Date(row.createdAt),
     updatedAt: new Date(row.updatedAt),

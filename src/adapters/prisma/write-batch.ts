@@ -6,6 +6,7 @@
  * each other, but never in a circle.
  */
 import { type BatchRequest, type BatchWrites, type Facts, StoreError } from '../../application/ports/command-store.js';
+import { insertDecisions } from './decision-rows.js';
 import { Prisma } from './generated/client.js';
 import { contention } from './store-errors.js';
 import {
@@ -70,6 +71,7 @@ export async function writeBatch(
     threads_gone: deleteThreads(writes),
     events_new: insertEvents(request, facts, writes),
     receipts_new: insertReceipts(writes),
+    decisions_new: insertDecisions(writes.decisions),
     moved: movePartition(request, facts.position + writes.events.length),
   };
   const present = Object.entries(parts).flatMap(([name, part]) =>

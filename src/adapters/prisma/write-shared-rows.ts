@@ -17,14 +17,15 @@ export async function insertUsers(tx: Transaction, users: UserWrite[]) {
   const rows = inKeyOrder(isNew, byUser).map(({ user }) => user);
   if (rows.length === 0) return;
   const count = await tx.$executeRaw`
-    INSERT INTO users (tenant_id, user_id, display_name, avatar_url, kind, metadata, revision, created_at, updated_at)
-    SELECT tenant_id, user_id, display_name, avatar_url, kind, metadata::json, revision, created_at, updated_at
+    INSERT INTO users (tenant_id, user_id, display_name, avatar_url, kind, metadata, claims, revision, created_at, updated_at)
+    SELECT tenant_id, user_id, display_name, avatar_url, kind, metadata::json, claims::json, revision, created_at, updated_at
     FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
       ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => row.avatarUrl)}::text[],
       ${column(rows, (row) => row.kind)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
+      ${column(rows, (row) => JSON.stringify(row.claims))}::text[],
       ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => time(row.createdAt))}::timestamptz[],
       ${column(rows, (row) => time(row.updatedAt))}::timestamptz[])
-      AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, revision, created_at, updated_at)
+      AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, claims, revision, created_at, updated_at)
     ON CONFLICT DO NOTHING`;
   if (count < rows.length) throw contention("a user's first profile");
 }
@@ -45,13 +46,14 @@ export async function updateUsers(tx: Transaction, users: UserWrite[]) {
     ORDER BY tenant_id, user_id FOR UPDATE`;
   const count = await tx.$executeRaw`
     UPDATE users u SET display_name = w.display_name, avatar_url = w.avatar_url, kind = w.kind, metadata = w.metadata::json,
-      revision = w.revision, updated_at = w.updated_at
+      claims = w.claims::json, revision = w.revision, updated_at = w.updated_at
     FROM unnest(${tenantIds}::text[], ${userIds}::text[],
       ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => row.avatarUrl)}::text[],
       ${column(rows, (row) => row.kind)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
+      ${column(rows, (row) => JSON.stringify(row.claims))}::text[],
       ${column(rows, (row) => row.revision)}::int4[], ${column(changed, (row) => row.previousRevision)}::int4[],
       ${column(rows, (row) => time(row.updatedAt))}::timestamptz[])
-      AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, revision, previous_revision, updated_at)
+      AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, claims, revision, previous_revision, updated_at)
     WHERE u.tenant_id = w.tenant_id AND u.user_id = w.user_id AND u.revision = w.previous_revision`;
   if (count < rows.length) throw contention("a newer revision of a user's profile");
 }

@@ -1,6 +1,7 @@
 import type { CommandIdentity, Decoded } from '../../contract/decode-command.js';
 import type { Reason } from '../../contract/problems.js';
 import type { Receipt } from '../../contract/receipts.js';
+import type { Claims } from '../../domain/user.js';
 import type { Delivery } from '../ports/transport.js';
 
 /** A command that can be answered: read by the contract, and its actor proven or not. */
@@ -9,6 +10,8 @@ export interface BatchItem {
   decoded: Exclude<Decoded, { outcome: 'malformed' }>;
   /** Set where the actor is not proven: answered before any receipt is looked up, and neither stored nor published. */
   unproven: Reason | null;
+  /** What the token says that proved the actor; null: none was asked for. */
+  token: Claims | null;
 }
 
 /** What a batch made of one item. */

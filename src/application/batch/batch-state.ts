@@ -2,6 +2,7 @@ import type { Chat, Member } from '../../domain/chat.js';
 import { type DomainEvent, withoutErasedText } from '../../domain/event.js';
 import type { Message, MessageReference, Reaction } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
+import type { DecisionRecord } from '../policy/decision-record.js';
 import {
   type BatchWrites,
   type Facts,
@@ -35,6 +36,7 @@ export class BatchState {
   private readonly messages: MessageState;
   private readonly receipts = new Map<string, ReceiptRecord>();
   private readonly events: LoggedEvent[] = [];
+  private readonly decisions: DecisionRecord[] = [];
 
   constructor(
     private readonly partition: number,
@@ -131,6 +133,10 @@ export class BatchState {
     this.messages.putReaction(reaction, present, this.now);
   }
 
+  putDecision(record: DecisionRecord): void {
+    this.decisions.push(record);
+  }
+
   putReceipt(record: ReceiptRecord): void {
     this.receipts.set(receiptKey(record), record);
   }
@@ -168,6 +174,7 @@ export class BatchState {
       ...this.messages.writes(),
       events: this.events,
       receipts: [...this.receipts.values()],
+      decisions: this.decisions,
     };
   }
 

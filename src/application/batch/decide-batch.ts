@@ -12,7 +12,7 @@ import { archiveChat } from '../commands/archive-chat.js';
 import { createChat } from '../commands/create-chat.js';
 import { deleteMessage } from '../commands/delete-message.js';
 import { editMessage } from '../commands/edit-message.js';
-import type { CommandContext, CommandOutcome } from '../commands/outcome.js';
+import type { CommandContext, CommandOutcome, CommandPolicy } from '../commands/outcome.js';
 import { reactToMessage, unreactToMessage } from '../commands/react-to-message.js';
 import { readChat } from '../commands/read-chat.js';
 import { removeMember } from '../commands/remove-member.js';
@@ -21,11 +21,11 @@ import { unarchiveChat } from '../commands/unarchive-chat.js';
 import { updateChat } from '../commands/update-chat.js';
 import { updateMember } from '../commands/update-member.js';
 import { upsertUser } from '../commands/upsert-user.js';
+import { newOrderedId } from '../ordered-id.js';
 import type { PolicyEnforcementPoint } from '../policy/enforcement.js';
 import type { BatchWrites, Facts, StoredReceipt } from '../ports/command-store.js';
 import { type BatchItem, type ItemResult, identityOf } from './batch-item.js';
 import { BatchState, type Cause } from './batch-state.js';
-import { newMessageId } from './message-id.js';
 import { traceContextOf } from './trace-context.js';
 
 export interface BatchSettings {
@@ -84,7 +84,7 @@ export class BatchDecider {
   constructor(
     private readonly policy: PolicyEnforcementPoint,
     private readonly editWindowMs: EditWindow = FOR_EVER,
-    private readonly newId: () => string = newMessageId,
+    private readonly newId: () => string = newOrderedId,
   ) {}
 
   decide(
@@ -95,6 +95,17 @@ export class BatchDecider {
     const state = new BatchState(settings.partition, facts, settings.now);
     const results = items.map((item) => this.decideItem(item, state, settings));
     return { writes: state.writes(), value: results };
+  }
+
+  private policyFor({ commandId }: Cause, chatId: string | null, state: BatchState): CommandPolicy {
+    const { decisionPoint } = this.policy;
+    return {
+      enforce: (facts) =>
+        this.policy.enforce(facts, { at: state.now, commandId, chatId }, (record) => state.putDecision(record)),
+      permitsOutsiders: (action) => decisionPoint.permitsOutsiders(action),
+      claims: decisionPoint.claims,
+      tokenClaims: decisionPoint.tokenClaims,
+    };
   }
 
   private decideItem(item: BatchItem, state: BatchState, settings: BatchSettings): ItemResult {
@@ -140,7 +151,8 @@ export class BatchDecider {
     const { appId, userId } = item.delivery.incoming;
     const outcome = execute(command, {
       state,
-      policy: this.policy,
+      policy: this.policyFor(cause, command.chatId, state),
+      token: item.token,
       partition: settings.partition,
       producer: { userId: userId ?? null, appId: appId ?? null },
       cause,

@@ -46,6 +46,8 @@ export function factKeysOf(items: readonly BatchItem[]): FactKeys {
     if (item.decoded.outcome !== 'command') continue;
     const { command } = item.decoded;
     users.add({ tenantId, userId: actorId });
+    if (command.type === 'user.upsert' && command.data.userId !== undefined)
+      users.add({ tenantId, userId: command.data.userId });
     if (command.chatId === null) continue;
     chats.add(command.chatId);
     for (const userId of [actorId, ...targetsOf(command)]) members.add({ chatId: command.chatId, userId });

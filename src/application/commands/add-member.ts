@@ -6,9 +6,10 @@ import { accepted, factsInChat, refused, type UseCase } from './outcome.js';
 /** Adds the users who are not in the chat yet; those who are keep their role. */
 export const addMember: UseCase<'member.add'> = (command, context) => {
   const { state, policy, cause } = context;
-  const found = findChat(state, command);
+  const found = findChat(command, context);
   if (found === undefined) return refused(CHAT_NOT_FOUND);
-  const { chat } = found;
+  const { chat, actor } = found;
+  if (chat.kind === 'direct' && actor === null) return refused(CHAT_NOT_FOUND);
   if (chat.kind === 'direct')
     return refused({
       code: 'invalid',

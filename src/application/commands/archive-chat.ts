@@ -6,7 +6,7 @@ import { accepted, factsInChat, refused, type UseCase } from './outcome.js';
 /** Puts a chat to rest: it can be read, left and unarchived, and messages can be deleted; nothing else happens in it. */
 export const archiveChat: UseCase<'chat.archive'> = (command, context) => {
   const { state, policy, cause } = context;
-  const found = findChat(state, command);
+  const found = findChat(command, context);
   if (found === undefined) return refused(CHAT_NOT_FOUND);
   const { decisionId, refusal } = policy.enforce(factsInChat('chat.archive', command, context, found));
   if (refusal !== null) return refused(refusal, decisionId);

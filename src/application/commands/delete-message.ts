@@ -1,8 +1,8 @@
 import { takeNumber } from '../../domain/chat.js';
 import { eraseMessage } from '../../domain/message.js';
-import { CHAT_NOT_FOUND, MESSAGE_NOT_FOUND } from '../../domain/refusal.js';
+import { CHAT_NOT_FOUND } from '../../domain/refusal.js';
 import { findChat } from './find-chat.js';
-import { visibleMessage } from './find-message.js';
+import { messageNotFound, visibleMessage } from './find-message.js';
 import { accepted, factsInChat, factsOfMessage, refused, type UseCase } from './outcome.js';
 
 /**
@@ -11,14 +11,14 @@ import { accepted, factsInChat, factsOfMessage, refused, type UseCase } from './
  */
 export const deleteMessage: UseCase<'message.delete'> = (command, context) => {
   const { state, policy, cause } = context;
-  const found = findChat(state, command);
+  const found = findChat(command, context);
   if (found === undefined) return refused(CHAT_NOT_FOUND);
   const { messageId, mode } = command.data;
   const message = visibleMessage(found, state.messageInFull(messageId));
-  if (message === undefined) return refused(MESSAGE_NOT_FOUND);
+  if (message === undefined) return refused(messageNotFound(found));
   const { decisionId, refusal } = policy.enforce({
     ...factsInChat('message.delete', command, context, found),
-    message: factsOfMessage(message, command.actorId),
+    message: factsOfMessage(message, command, context),
     deleteMode: mode,
   });
   if (refusal !== null) return refused(refusal, decisionId);

@@ -1,32 +1,30 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isMuted, takeNumber } from '../../domain/chat.js';
+import { mutedUntil, takeNumber } from '../../domain/chat.js';
 import { editMessage as withText } from '../../domain/message.js';
-import { CHAT_ARCHIVED, CHAT_NOT_FOUND, MESSAGE_NOT_FOUND } from '../../domain/refusal.js';
+import { CHAT_ARCHIVED, CHAT_NOT_FOUND, stillMuted } from '../../domain/refusal.js';
 import { findChat } from './find-chat.js';
-import { visibleMessage } from './find-message.js';
-import { accepted, factsInChat, factsOfMessage, refused, type UseCase } from './outcome.js';
+import { messageNotFound, visibleMessage } from './find-message.js';
+import { accepted, factsInChat, factsOfMessage, factsOfText, refused, type UseCase } from './outcome.js';
 import { storedMetadata } from './stored-metadata.js';
 
 /** Gives a message a new text; the one it had is kept as a revision. The same text again changes nothing. */
 export const editMessage: UseCase<'message.edit'> = (command, context) => {
   const { state, policy, cause } = context;
-  const found = findChat(state, command);
+  const found = findChat(command, context);
   if (found === undefined) return refused(CHAT_NOT_FOUND);
   const { chat, actor } = found;
   const { data, actorId } = command;
   const message = visibleMessage(found, state.messageInFull(data.messageId));
-  if (message === undefined || message.deletedAt !== null) return refused(MESSAGE_NOT_FOUND);
+  if (message === undefined || message.deletedAt !== null) return refused(messageNotFound(found));
   const { decisionId, refusal } = policy.enforce({
     ...factsInChat('message.edit', command, context, found),
-    message: factsOfMessage(message, actorId),
+    message: factsOfMessage(message, command, context),
+    text: factsOfText(data.body, data.mentions ?? message.mentions, message.attachments),
   });
   if (refusal !== null) return refused(refusal, decisionId);
   if (chat.archivedAt !== null) return refused(CHAT_ARCHIVED, decisionId);
-  if (isMuted(actor, state.now))
-    return refused({ code: 'muted', detail: `until ${actor.mutedUntil?.toISOString()}` }, decisionId);
-  const windowMs = context.editWindowMs(command.tenantId);
-  if (windowMs !== null && state.now.getTime() - message.createdAt.getTime() > windowMs)
-    return refused({ code: 'not_permitted', detail: 'edit-window: too long ago to be edited' }, decisionId);
+  const muted = mutedUntil(actor, state.now);
+  if (muted !== null) return refused(stillMuted(muted), decisionId);
 
   const text = {
     body: data.body,

@@ -1,15 +1,16 @@
-import type { Chat, Member } from '../../domain/chat.js';
-import type { BatchState } from '../batch/batch-state.js';
+import type { CommandType } from '../../contract/commands.js';
+import type { CommandContext, FoundChat } from './outcome.js';
 
 /**
- * The chat and the actor's membership, or undefined: no such chat, another tenant's chat and a chat that the actor is not in
- * cannot be told apart.
+ * Undefined: no such chat, another tenant's chat and a chat that the actor is not in cannot be told apart. Where the policy may let actors
+ * act in chats they are not in, it is asked next, and its no looks the same.
  */
 export function findChat(
-  state: BatchState,
-  command: { tenantId: string; chatId: string; actorId: string },
-): { chat: Chat; actor: Member } | undefined {
+  command: { type: CommandType; tenantId: string; chatId: string; actorId: string },
+  { state, policy }: Pick<CommandContext, 'state' | 'policy'>,
+): FoundChat | undefined {
   const chat = state.chat(command.chatId);
-  const actor = state.member(command.chatId, command.actorId);
-  return chat === undefined || actor === undefined || chat.tenantId !== command.tenantId ? undefined : { chat, actor };
+  if (chat === undefined || chat.tenantId !== command.tenantId) return undefined;
+  const actor = state.member(command.chatId, command.actorId) ?? null;
+  return actor === null && !policy.permitsOutsiders(command.type) ? undefined : { chat, actor };
 }

@@ -1,19 +1,31 @@
 import type { CommandOf, CommandType } from '../../contract/commands.js';
 import type { Chat, Member } from '../../domain/chat.js';
-import type { MessageReference } from '../../domain/message.js';
+import type { Attachment, MessageReference } from '../../domain/message.js';
 import type { Refusal } from '../../domain/refusal.js';
-import { DEFAULT_USER_KIND } from '../../domain/user.js';
+import { type Claims, DEFAULT_USER_KIND } from '../../domain/user.js';
 import type { BatchState, Cause } from '../batch/batch-state.js';
-import type { PolicyEnforcementPoint } from '../policy/enforcement.js';
-import type { PolicyFacts } from '../policy/facts.js';
+import type { Enforced } from '../policy/enforcement.js';
+import type { Action, PolicyFacts } from '../policy/facts.js';
+import { chosenClaims, hasLinks } from '../policy/gather.js';
+
+/** The policy as one command may ask it: what it decides is this command's, and is logged with it. */
+export interface CommandPolicy {
+  enforce(facts: PolicyFacts): Enforced;
+  permitsOutsiders(action: Action): boolean;
+  /** The claims, and what of a token, that rules name. */
+  readonly claims: readonly string[];
+  readonly tokenClaims: readonly string[];
+}
 
 /** What a use case may ask and change. It is pure but for `newId`; the clock is the batch's. */
 export interface CommandContext {
   state: BatchState;
-  policy: PolicyEnforcementPoint;
+  policy: CommandPolicy;
   partition: number;
   producer: { userId: string | null; appId: string | null };
   cause: Cause;
+  /** What the token says that came with the command and proved its actor; null: none was asked for. */
+  token: Claims | null;
   /** How long after it was sent a tenant's messages may be edited, in milliseconds; null: for ever. */
   editWindowMs(tenantId: string): number | null;
   newId(): string;
@@ -24,7 +36,7 @@ export interface CommandContext {
  * `decisionId` is null where the policy was not asked.
  */
 export type CommandOutcome =
-  | { status: 'accepted'; sequence: number | null; messageId: string | null; decisionId: string }
+  | { status: 'accepted'; sequence: number | null; messageId: string | null; decisionId: string | null }
   | { status: 'refused'; refusal: Refusal; decisionId: string | null };
 
 export type UseCase<T extends CommandType> = (command: CommandOf<T>, context: CommandContext) => CommandOutcome;
@@ -33,28 +45,46 @@ export function refused(refusal: Refusal, decisionId: string | null = null): Com
   return { status: 'refused', refusal, decisionId };
 }
 
-export function accepted(decisionId: string, sequence: number | null, messageId: string | null = null): CommandOutcome {
+export function accepted(
+  decisionId: string | null,
+  sequence: number | null,
+  messageId: string | null = null,
+): CommandOutcome {
   return { status: 'accepted', sequence, messageId, decisionId };
+}
+
+/** A chat and the actor's membership; null: not in it, which only a policy that lets such actors act asks for. */
+export interface FoundChat {
+  chat: Chat;
+  actor: Member | null;
 }
 
 /** The facts about actor and producer that every decision starts from; a use case adds what its action is about. */
 export function factsAbout(
   action: PolicyFacts['action'],
   command: { tenantId: string; actorId: string },
-  { state, producer }: CommandContext,
+  { state, producer, policy, token }: CommandContext,
 ): PolicyFacts {
   const { tenantId, actorId } = command;
+  const user = state.user(tenantId, actorId);
   return {
     action,
-    actor: { tenantId, userId: actorId, kind: state.user(tenantId, actorId)?.kind ?? DEFAULT_USER_KIND },
+    actor: {
+      tenantId,
+      userId: actorId,
+      kind: user?.kind ?? DEFAULT_USER_KIND,
+      claims: chosenClaims(user?.claims, policy.claims),
+      token: token === null ? null : chosenClaims(token, policy.tokenClaims),
+    },
     producer,
     chat: null,
     role: null,
     target: null,
     grantedRole: null,
     message: null,
+    text: null,
     deleteMode: null,
-    setsKind: false,
+    profile: null,
   };
 }
 
@@ -63,15 +93,40 @@ export function factsInChat(
   action: PolicyFacts['action'],
   command: { tenantId: string; actorId: string },
   context: CommandContext,
-  { chat, actor }: { chat: Chat; actor: Member },
+  { chat, actor }: FoundChat,
 ): PolicyFacts {
   const facts = factsAbout(action, command, context);
   facts.chat = { kind: chat.kind, archived: chat.archivedAt !== null };
-  facts.role = actor.role;
+  facts.role = actor?.role ?? null;
   return facts;
 }
 
 /** What a decision needs to know of the message it is about. */
-export function factsOfMessage(message: MessageReference, actorId: string): NonNullable<PolicyFacts['message']> {
-  return { isSender: message.senderId === actorId, isDeleted: message.deletedAt !== null };
+export function factsOfMessage(
+  message: MessageReference,
+  { tenantId, actorId }: { tenantId: string; actorId: string },
+  { state, editWindowMs }: CommandContext,
+): NonNullable<PolicyFacts['message']> {
+  const ageMs = state.now.getTime() - message.createdAt.getTime();
+  const windowMs = editWindowMs(tenantId);
+  return {
+    isSender: message.senderId === actorId,
+    isDeleted: message.deletedAt !== null,
+    ageMs,
+    withinEditWindow: windowMs === null || ageMs <= windowMs,
+  };
+}
+
+/** … and of what is to be said; never the text itself. */
+export function factsOfText(
+  body: string,
+  mentions: readonly string[] = [],
+  attachments: readonly Attachment[] = [],
+): NonNullable<PolicyFacts['text']> {
+  return {
+    length: body.length,
+    hasLinks: hasLinks(body),
+    mentions: mentions.length,
+    attachments: attachments.length,
+  };
 }

@@ -1,8 +1,8 @@
 import type { CommandOf } from '../../contract/commands.js';
-import { isMuted, takeNumber } from '../../domain/chat.js';
-import { CHAT_ARCHIVED, CHAT_NOT_FOUND, MESSAGE_NOT_FOUND } from '../../domain/refusal.js';
+import { mutedUntil, takeNumber } from '../../domain/chat.js';
+import { CHAT_ARCHIVED, CHAT_NOT_FOUND, stillMuted } from '../../domain/refusal.js';
 import { findChat } from './find-chat.js';
-import { visibleMessage } from './find-message.js';
+import { messageNotFound, visibleMessage } from './find-message.js';
 import {
   accepted,
   type CommandContext,
@@ -20,21 +20,21 @@ function changeReaction(
   present: boolean,
 ): CommandOutcome {
   const { state, policy, cause } = context;
-  const found = findChat(state, command);
+  const found = findChat(command, context);
   if (found === undefined) return refused(CHAT_NOT_FOUND);
   const { chat, actor } = found;
   const { actorId, data } = command;
   const { messageId, emoji } = data;
   const message = visibleMessage(found, state.message(messageId));
-  if (message === undefined || message.deletedAt !== null) return refused(MESSAGE_NOT_FOUND);
+  if (message === undefined || message.deletedAt !== null) return refused(messageNotFound(found));
   const { decisionId, refusal } = policy.enforce({
     ...factsInChat(command.type, command, context, found),
-    message: factsOfMessage(message, actorId),
+    message: factsOfMessage(message, command, context),
   });
   if (refusal !== null) return refused(refusal, decisionId);
   if (chat.archivedAt !== null) return refused(CHAT_ARCHIVED, decisionId);
-  if (present && isMuted(actor, state.now))
-    return refused({ code: 'muted', detail: `until ${actor.mutedUntil?.toISOString()}` }, decisionId);
+  const muted = present ? mutedUntil(actor, state.now) : null;
+  if (muted !== null) return refused(stillMuted(muted), decisionId);
   const reaction = { messageId, emoji, userId: actorId };
   if (state.hasReaction(reaction) === present) return accepted(decisionId, null, messageId);
 

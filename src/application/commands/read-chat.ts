@@ -3,13 +3,13 @@ import { findChat } from './find-chat.js';
 import { accepted, factsInChat, refused, type UseCase } from './outcome.js';
 
 /**
- * Moves the actor's read mark forward, never back: a mark that is not beyond the present one changes nothing and is no event. A mark
+ * Members only, whatever the policy says: nobody else has a read mark. Moves the actor's read mark forward, never back: a mark that is not beyond the present one changes nothing and is no event. A mark
  * past the chat's end means all there is.
  */
 export const readChat: UseCase<'chat.read'> = (command, context) => {
   const { state, policy, cause } = context;
-  const found = findChat(state, command);
-  if (found === undefined) return refused(CHAT_NOT_FOUND);
+  const found = findChat(command, context);
+  if (found === undefined || found.actor === null) return refused(CHAT_NOT_FOUND);
   const { chat, actor } = found;
   const { decisionId, refusal } = policy.enforce(factsInChat('chat.read', command, context, found));
   if (refusal !== null) return refused(refusal, decisionId);

@@ -6,9 +6,10 @@ import { accepted, factsInChat, refused, type UseCase } from './outcome.js';
 /** Removes a member, or lets the actor leave. Somebody who is not in the chat is not removed twice: nothing changes. */
 export const removeMember: UseCase<'member.remove'> = (command, context) => {
   const { state, policy, cause } = context;
-  const found = findChat(state, command);
+  const found = findChat(command, context);
   if (found === undefined) return refused(CHAT_NOT_FOUND);
-  const { chat } = found;
+  const { chat, actor } = found;
+  if (chat.kind === 'direct' && actor === null) return refused(CHAT_NOT_FOUND);
   if (chat.kind === 'direct')
     return refused({
       code: 'invalid',

@@ -1,22 +1,25 @@
-import { isMuted, takeMessageNumber } from '../../domain/chat.js';
+import { mutedUntil, takeMessageNumber } from '../../domain/chat.js';
 import { DEFAULT_CONTENT_TYPE, type Message } from '../../domain/message.js';
-import { CHAT_ARCHIVED, CHAT_NOT_FOUND, MESSAGE_NOT_FOUND } from '../../domain/refusal.js';
+import { CHAT_ARCHIVED, CHAT_NOT_FOUND, MESSAGE_NOT_FOUND, stillMuted } from '../../domain/refusal.js';
 import { findChat } from './find-chat.js';
 import { visibleMessage } from './find-message.js';
-import { accepted, factsInChat, refused, type UseCase } from './outcome.js';
+import { accepted, factsInChat, factsOfText, refused, type UseCase } from './outcome.js';
 
-/** Sends a message to a chat the actor is in. What it answers, and the thread it belongs to, must be in the same chat. */
+/** Sends a message to a chat. What it answers, and the thread it belongs to, must be in the same chat. */
 export const sendMessage: UseCase<'message.send'> = (command, context) => {
   const { state, policy, cause, newId } = context;
-  const found = findChat(state, command);
+  const found = findChat(command, context);
   if (found === undefined) return refused(CHAT_NOT_FOUND);
   const { chat, actor } = found;
-  const { decisionId, refusal } = policy.enforce(factsInChat('message.send', command, context, found));
+  const { data } = command;
+  const { decisionId, refusal } = policy.enforce({
+    ...factsInChat('message.send', command, context, found),
+    text: factsOfText(data.body, data.mentions, data.attachments),
+  });
   if (refusal !== null) return refused(refusal, decisionId);
   if (chat.archivedAt !== null) return refused(CHAT_ARCHIVED, decisionId);
-  if (isMuted(actor, state.now))
-    return refused({ code: 'muted', detail: `until ${actor.mutedUntil?.toISOString()}` }, decisionId);
-  const { data } = command;
+  const muted = mutedUntil(actor, state.now);
+  if (muted !== null) return refused(stillMuted(muted), decisionId);
   for (const reference of [data.inReplyTo, data.threadRootId])
     if (reference !== undefined && visibleMessage(found, state.message(reference)) === undefined)
       return refused(MESSAGE_NOT_FOUND, decisionId);
@@ -43,7 +46,7 @@ export const sendMessage: UseCase<'message.send'> = (command, context) => {
     deletedAt: null,
   };
   state.putChat(changed);
-  state.putMember(sender);
+  if (sender !== null) state.putMember(sender);
   state.addMessage(message);
   state.appendEvent(cause, { type: 'message.created', message }, changed);
   return accepted(decisionId, message.sequence, message.messageId);

@@ -6,7 +6,7 @@ import { accepted, factsInChat, refused, type UseCase } from './outcome.js';
 /** Takes up an archived chat again. */
 export const unarchiveChat: UseCase<'chat.unarchive'> = (command, context) => {
   const { state, policy, cause } = context;
-  const found = findChat(state, command);
+  const found = findChat(command, context);
   if (found === undefined) return refused(CHAT_NOT_FOUND);
   const { decisionId, refusal } = policy.enforce(factsInChat('chat.unarchive', command, context, found));
   if (refusal !== null) return refused(refusal, decisionId);

@@ -8,7 +8,7 @@ import { storedMetadata } from './stored-metadata.js';
 /** Changes title, metadata or the visibility of the past; what is left out stays. A chat that is so already does not change. */
 export const updateChat: UseCase<'chat.update'> = (command, context) => {
   const { state, policy, cause } = context;
-  const found = findChat(state, command);
+  const found = findChat(command, context);
   if (found === undefined) return refused(CHAT_NOT_FOUND);
   const { chat } = found;
   const { decisionId, refusal } = policy.enforce(factsInChat('chat.update', command, context, found));

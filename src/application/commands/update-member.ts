@@ -6,7 +6,7 @@ import { accepted, factsInChat, refused, type UseCase } from './outcome.js';
 /** Gives a member another role, or mutes it until a time; what is left out stays. */
 export const updateMember: UseCase<'member.update'> = (command, context) => {
   const { state, policy, cause } = context;
-  const found = findChat(state, command);
+  const found = findChat(command, context);
   if (found === undefined) return refused(CHAT_NOT_FOUND);
   const { chat } = found;
   const { userId, role, mutedUntil } = command.data;

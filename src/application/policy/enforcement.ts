@@ -1,25 +1,68 @@
-import { randomUUID } from 'node:crypto';
-import type { Refusal } from '../../domain/refusal.js';
+import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
+import { newOrderedId } from '../ordered-id.js';
+import type { DecisionRecord } from './decision-record.js';
 import type { PolicyDecisionPoint, PolicyFacts } from './facts.js';
 
 /** One decision asked for: its id goes into the receipt, or a query's refusal. */
 export interface Enforced {
-  decisionId: string;
+  /** Null where the answer must not tell that there was something to decide. */
+  decisionId: string | null;
   refusal: Refusal | null;
 }
+
+/** What a decision is about, besides its facts. */
+export interface Occasion {
+  at: Date;
+  commandId: string | null;
+  chatId: string | null;
+}
+
+/** How many values the random end of an id that is looked at can have. */
+const ID_TAIL_DIGITS = 6;
+const ID_TAIL_VALUES = 16 ** ID_TAIL_DIGITS;
 
 /**
  * The policy enforcement point: the one place that asks the decision point and turns its no into a refusal. For commands it stands inside
  * the transaction, so that the facts it asks with hold at the commit; for queries, in `view-chat.ts`.
  */
 export class PolicyEnforcementPoint {
-  constructor(private readonly decisionPoint: PolicyDecisionPoint) {}
+  /** `permitShare`: how many of the permits are kept, 0 to 1; refusals all are. */
+  constructor(
+    readonly decisionPoint: PolicyDecisionPoint,
+    private readonly permitShare = 0,
+    private readonly newId: () => string = newOrderedId,
+  ) {}
 
-  enforce(facts: PolicyFacts): Enforced {
+  /** `keep` is given the decisions that belong in the log, in the same turn. */
+  enforce(facts: PolicyFacts, occasion: Occasion, keep: (record: DecisionRecord) => void): Enforced {
     const decision = this.decisionPoint.decide(facts);
-    return {
-      decisionId: randomUUID(),
-      refusal: decision.effect === 'permit' ? null : { code: 'not_permitted', detail: decision.rule },
-    };
+    const decisionId = this.newId();
+    const isPermitted = decision.effect === 'permit';
+    if (!isPermitted || this.isSampled(decisionId))
+      keep({
+        decisionId,
+        ...occasion,
+        tenantId: facts.actor.tenantId,
+        actorId: facts.actor.userId,
+        action: facts.action,
+        effect: decision.effect,
+        rule: decision.rule,
+        policyVersion: this.decisionPoint.version,
+        facts,
+      });
+    if (isPermitted) return { decisionId, refusal: null };
+    // Whoever is not in a chat is not told that it exists, not even by there having been something to decide.
+    if (isOutsider(facts)) return { decisionId: null, refusal: CHAT_NOT_FOUND };
+    return { decisionId, refusal: { code: 'not_permitted', detail: decision.detail } };
   }
+
+  /** By the id, so that it can be told afterwards whether a decision was to be kept. */
+  private isSampled(decisionId: string): boolean {
+    if (this.permitShare === 0) return false;
+    return Number.parseInt(decisionId.slice(-ID_TAIL_DIGITS), 16) < this.permitShare * ID_TAIL_VALUES;
+  }
+}
+
+function isOutsider({ action, chat, role }: PolicyFacts): boolean {
+  return chat !== null && role === null && action !== 'chat.create';
 }

@@ -1,18 +1,31 @@
 /**
- * Everything a rule can know (the policy information point's output), in one place. A fact that is missing is null, and
- * null satisfies no condition: missing facts mean no.
+ * What a decision is asked with: the policy information point's output. Gathered where the answer takes effect; for commands that is the
+ * transaction, under the partition's row. `fact-catalogue.ts` lists what of it a rule can name.
+ *
+ * Where a group of facts is null, they were not gathered, or there is nothing they could be about: no rule permits by them. `null` at the end of
+ * a path is something else: it is known that there is none, and a rule can ask for that in so many words (`none`).
  */
 import type { CommandType } from '../../contract/commands.js';
 import type { ChatKind, Role } from '../../domain/chat.js';
 import type { DeleteMode } from '../../domain/message.js';
-import type { UserKind } from '../../domain/user.js';
+import type { Claims, UserKind } from '../../domain/user.js';
 
-/** Every command is an action of its own; reading a chat over REST is `chat.view`. */
-export type Action = CommandType | 'chat.view';
+/** Every command is an action of its own; reading a chat over REST is `chat.view`, asking why something was decided is `decision.view`. */
+export type Action = CommandType | 'chat.view' | 'decision.view';
+
+export interface ActorFacts {
+  tenantId: string;
+  userId: string;
+  kind: UserKind;
+  /** What a service has set about the actor: as many of them as the policy names. */
+  claims: Claims;
+  /** What the actor's token says: as much of it as the policy names. Null where no token was asked for. */
+  token: Claims | null;
+}
 
 export interface PolicyFacts {
   action: Action;
-  actor: { tenantId: string; userId: string; kind: UserKind };
+  actor: ActorFacts;
   /** The program that published the command; `userId` was checked by the broker. Null for queries. */
   producer: { userId: string | null; appId: string | null } | null;
   chat: { kind: ChatKind; archived: boolean } | null;
@@ -22,17 +35,31 @@ export interface PolicyFacts {
   target: { isActor: boolean; role: Role | null } | null;
   /** `member.add`, `member.update`: the role that is given, if one is. */
   grantedRole: Role | null;
-  /** The message that is edited, deleted or reacted to. */
-  message: { isSender: boolean; isDeleted: boolean } | null;
+  /** The message that is edited, deleted or reacted to; `ageMs`: since it was sent. */
+  message: { isSender: boolean; isDeleted: boolean; ageMs: number; withinEditWindow: boolean } | null;
+  /** `message.send`, `message.edit`: what is to be said. Never the text itself. */
+  text: { length: number; hasLinks: boolean; mentions: number; attachments: number } | null;
   /** `message.delete`: how. */
   deleteMode: DeleteMode | null;
-  /** `user.upsert`: whether it says what kind of user this is. */
-  setsKind: boolean;
+  /** `user.upsert`: whose profile, and whether it says what kind of user this is, or what services know of them. */
+  profile: { isActor: boolean; setsKind: boolean; setsClaims: boolean } | null;
 }
 
-export type Decision = { effect: 'permit'; rule: string } | { effect: 'deny'; rule: string };
+export type Decision =
+  | { effect: 'permit'; rule: string }
+  /** `rule` forbids it, or, where it is null, none permits it. `detail`: what the refusal says. */
+  | { effect: 'deny'; rule: string | null; detail: string };
 
 /** Pure and synchronous. No rule that permits means no. */
 export interface PolicyDecisionPoint {
+  /** Which policy this is: what its author calls it, and a digest of its text. */
+  readonly version: string;
+  /** The claims, and what of a token, that rules name: no others become facts. */
+  readonly claims: readonly string[];
+  readonly tokenClaims: readonly string[];
   decide(facts: PolicyFacts): Decision;
+  /** Whether a rule may permit the action to one who is not in the chat. */
+  permitsOutsiders(action: Action): boolean;
+  /** Whether a rule about the action names the fact, or one beneath it. */
+  asksFor(action: Action, fact: string): boolean;
 }

@@ -44,18 +44,23 @@ export class ChatViewing {
   }
 
   private enforce({ tenantId, userId }: Caller, { kind, archived, role }: ViewingFacts): Enforced {
-    return this.policy.enforce({
-      action: 'chat.view',
-      // A token says who, not what kind; the profile is not worth a read for each query.
-      actor: { tenantId, userId, kind: DEFAULT_USER_KIND },
-      producer: null,
-      chat: { kind, archived },
-      role,
-      target: null,
-      grantedRole: null,
-      message: null,
-      deleteMode: null,
-      setsKind: false,
-    });
+    return this.policy.enforce(
+      {
+        action: 'chat.view',
+        // A token says who, not what kind; the profile is not worth a read for each query.
+        actor: { tenantId, userId, kind: DEFAULT_USER_KIND, claims: {}, token: null },
+        producer: null,
+        chat: { kind, archived },
+        role,
+        target: null,
+        grantedRole: null,
+        message: null,
+        text: null,
+        deleteMode: null,
+        profile: null,
+      },
+      { at: new Date(), commandId: null, chatId: null },
+      () => {},
+    );
   }
 }

@@ -1,3 +1,5 @@
+import type { Claims } from '../../domain/user.js';
+
 /** How an actor is proven: by a token that names them. REST and, where policy asks for it, the worker use the same proof. */
 
 export interface ProvenActor {
@@ -5,8 +7,8 @@ export interface ProvenActor {
   userId: string;
 }
 
-/** `reason` is one line fit for an answer; it never holds the token. */
-export type ActorProofResult = { ok: true; actor: ProvenActor } | { ok: false; reason: string };
+/** `claims`: what else the token says, for the policy to go by. `reason` is one line fit for an answer; it never holds the token. */
+export type ActorProofResult = { ok: true; actor: ProvenActor; claims: Claims } | { ok: false; reason: string };
 
 export interface ActorProofOptions {
   /** A token that expired by less than this still proves its actor. */

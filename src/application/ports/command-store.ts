@@ -9,6 +9,7 @@ import type { Receipt } from '../../contract/receipts.js';
 import type { Chat, Member } from '../../domain/chat.js';
 import type { Message, MessageReference, MessageRevision, MessageStub, Reaction } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
+import type { DecisionRecord } from '../policy/decision-record.js';
 import type { LoggedEvent } from './event-log.js';
 
 export interface ReceiptKey {
@@ -121,6 +122,8 @@ export interface BatchWrites {
   /** In position order, contiguous from `Facts.position + 1`. */
   events: LoggedEvent[];
   receipts: ReceiptRecord[];
+  /** What the policy decided, as much of it as is kept. */
+  decisions: DecisionRecord[];
 }
 
 export interface BatchRequest {

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { decodeCommand } from '../../contract/decode-command.js';
-import { refusal } from '../../contract/problems.js';
+import { type Reason, refusal } from '../../contract/problems.js';
+import type { Claims } from '../../domain/user.js';
 import { type BatchItem, identityOf } from '../batch/batch-item.js';
 import { type ActorProof, bearerToken } from '../ports/actor-proof.js';
 import type { Delivery } from '../ports/transport.js';
@@ -26,7 +27,14 @@ export interface CommandReader {
   proofGraceSeconds: number;
 }
 
-async function unprovenReason(item: BatchItem, proof: ActorProof, graceSeconds: number) {
+/** Marks the item as unproven, or notes what its token says. */
+async function prove(item: BatchItem, proof: ActorProof, graceSeconds: number): Promise<void> {
+  const proven = await judge(item, proof, graceSeconds);
+  if ('code' in proven) item.unproven = proven;
+  else item.token = proven.claims;
+}
+
+async function judge(item: BatchItem, proof: ActorProof, graceSeconds: number): Promise<Reason | { claims: Claims }> {
   const { authorization } = item.delivery.incoming.headers;
   const token = typeof authorization === 'string' ? bearerToken(authorization) : null;
   if (token === null) return refusal('unauthenticated', 'the header authorization with a bearer token is missing');
@@ -35,7 +43,7 @@ async function unprovenReason(item: BatchItem, proof: ActorProof, graceSeconds: 
   const { tenantId, actorId } = identityOf(item);
   if (verdict.actor.tenantId !== tenantId || verdict.actor.userId !== actorId)
     return refusal('unauthenticated', 'the token is for another actor');
-  return null;
+  return { claims: verdict.claims };
 }
 
 /**
@@ -54,14 +62,9 @@ export async function readCommands(deliveries: readonly Delivery[], reader: Comm
     }
     const decoded = reader.decode(delivery.incoming);
     if (decoded.outcome === 'malformed') malformed.push({ delivery, detail: decoded.detail });
-    else items.push({ delivery, decoded, unproven: null });
+    else items.push({ delivery, decoded, unproven: null, token: null });
   }
   const { proof, proofGraceSeconds } = reader;
-  if (proof !== null)
-    await Promise.all(
-      items.map(async (item) => {
-        item.unproven = await unprovenReason(item, proof, proofGraceSeconds);
-      }),
-    );
+  if (proof !== null) await Promise.all(items.map((item) => prove(item, proof, proofGraceSeconds)));
   return { items, malformed };
 }

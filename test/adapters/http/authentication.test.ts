@@ -245,10 +245,14 @@ describe('REST authentication', () => {
 describe('A proof of the actor with a grace for commands that waited', () => {
   const proof = proofBy(bySecret);
   it('takes a token that expired within it, and none that expired before', async () => {
-    const token = await sign({ sub: 'alice', exp: 1_000_000, tenant: 'acme' });
+    const token = await sign({ sub: 'alice', exp: 1_000_000, tenant: 'acme', guest: true, nested: { a: 1 } });
     const at = (seconds: number) =>
       proof.verify(token, { graceSeconds: 60, now: new Date((1_000_000 + seconds) * 1000) });
-    expect(await at(59)).to.deep.equal({ ok: true, actor: { tenantId: 'acme', userId: 'alice' } });
+    expect(await at(59)).to.deep.equal({
+      ok: true,
+      actor: { tenantId: 'acme', userId: 'alice' },
+      claims: { guest: true },
+    });
     expect(await at(60)).to.deep.equal({ ok: false, reason: 'the token has expired' });
   });
 

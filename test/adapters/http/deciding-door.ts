@@ -3,7 +3,6 @@
  * test may script the answer to the next command instead, for what a worker says rarely and a transport only when it is broken.
  */
 
-import { CaslDecisionPoint } from '../../../src/adapters/casl/default-policy.js';
 import { MemoryCommandStore } from '../../../src/adapters/memory/memory-command-store.js';
 import type { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
 import { BatchDecider } from '../../../src/application/batch/decide-batch.js';
@@ -13,6 +12,7 @@ import type { CommandDoor, OutgoingCommand } from '../../../src/application/port
 import { decodeCommand } from '../../../src/contract/decode-command.js';
 import { type Reason, type RefusalCode, refusal } from '../../../src/contract/problems.js';
 import type { Receipt } from '../../../src/contract/receipts.js';
+import { defaultPolicy } from '../../support/default-policy.js';
 
 export const PARTITION = 0;
 export const EPOCH = 1;
@@ -24,7 +24,7 @@ export class DecidingDoor implements CommandDoor {
   readonly published: OutgoingCommand[] = [];
   readonly waits: number[] = [];
   private readonly store: MemoryCommandStore;
-  private readonly decider = new BatchDecider(new PolicyEnforcementPoint(new CaslDecisionPoint()));
+  private readonly decider = new BatchDecider(new PolicyEnforcementPoint(defaultPolicy()));
   private script: Script | null = null;
 
   constructor(private readonly world: MemoryWorld) {
@@ -75,7 +75,9 @@ export class DecidingDoor implements CommandDoor {
     };
     const decoded = decodeCommand(incoming);
     if (decoded.outcome === 'malformed') throw new Error(`REST published what cannot be read: ${decoded.detail}`);
-    const items = [{ delivery: { tag: 1, incoming, deliveryCount: 0, ringMarker: null }, decoded, unproven: null }];
+    const items = [
+      { delivery: { tag: 1, incoming, deliveryCount: 0, ringMarker: null }, decoded, unproven: null, token: null },
+    ];
     const request = { partition: PARTITION, epoch: EPOCH, keys: factKeysOf(items), publishedThrough: 0 };
     const settings = { partition: PARTITION, now: new Date() };
     const result = await this.store.transact(request, (facts) => this.decider.decide(items, facts, settings));

@@ -3,6 +3,7 @@ import { v7 } from 'uuid';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import type { PolicyFacts } from '../../../src/application/policy/facts.js';
 import type { Chat } from '../../../src/domain/chat.js';
+import { NO_CLAIMS } from '../../support/default-policy.js';
 import { RestHarness } from './rest-harness.js';
 
 describe('REST queries about a chat that the policy does not let a member see', () => {
@@ -11,10 +12,11 @@ describe('REST queries about a chat that the policy does not let a member see', 
   beforeEach(async () => {
     denied = [];
     const policy = new PolicyEnforcementPoint({
+      ...NO_CLAIMS,
       decide(facts) {
         if (facts.role !== 'reader') return { effect: 'permit', rule: 'all-but-readers' };
         denied.push(facts);
-        return { effect: 'deny', rule: 'all-but-readers' };
+        return { effect: 'deny', rule: 'all-but-readers', detail: 'all-but-readers' };
       },
     });
     rest = await new RestHarness({ policy }).start();
@@ -36,15 +38,16 @@ describe('REST queries about a chat that the policy does not let a member see', 
     }
     expect(denied[0]).to.deep.equal({
       action: 'chat.view',
-      actor: { tenantId: 'default', userId: 'rita', kind: 'human' },
+      actor: { tenantId: 'default', userId: 'rita', kind: 'human', claims: {}, token: null },
       producer: null,
       chat: { kind: 'group', archived: false },
       role: 'reader',
       target: null,
       grantedRole: null,
       message: null,
+      text: null,
       deleteMode: null,
-      setsKind: false,
+      profile: null,
     });
   });
 

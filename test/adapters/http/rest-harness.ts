@@ -1,6 +1,5 @@
 /** A REST side that listens, on the in-memory store, and its client. */
 
-import { CaslDecisionPoint } from '../../../src/adapters/casl/default-policy.js';
 import { type ApiDependencies, createApi } from '../../../src/adapters/http/api.js';
 import { API_DEFAULTS, type ApiSettings } from '../../../src/adapters/http/api-settings.js';
 import { RestServer } from '../../../src/adapters/http/rest-server.js';
@@ -14,6 +13,7 @@ import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import { JwtVerifier } from '../../../src/infrastructure/jwt.js';
 import type { LogFields, Logger } from '../../../src/infrastructure/logger.js';
+import { defaultPolicy } from '../../support/default-policy.js';
 import { DecidingDoor } from './deciding-door.js';
 import { RestClient, SECRET } from './rest-client.js';
 
@@ -46,7 +46,7 @@ export class RestHarness extends RestClient {
       history: new MemoryChatHistory(this.world),
       search: new MemoryMessageSearch(this.world),
       syncLog: new MemorySyncLog(this.world),
-      policy: new PolicyEnforcementPoint(new CaslDecisionPoint()),
+      policy: new PolicyEnforcementPoint(defaultPolicy()),
       log: new MemoryEventLog(this.world),
       door: this.door,
       verifier: new JwtActorProof(new JwtVerifier({ keys: { secret: SECRET } })),

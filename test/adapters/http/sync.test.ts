@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import type { Chat } from '../../../src/domain/chat.js';
 import { SyncingClient } from '../../application/sync/syncing-client.js';
+import { NO_CLAIMS } from '../../support/default-policy.js';
 import { EPOCH } from './deciding-door.js';
 import type { RestAnswer } from './rest-client.js';
 import { RestHarness } from './rest-harness.js';
@@ -121,10 +122,11 @@ describe('REST sync', () => {
   it('leaves out what the policy does not let the caller see, and goes on behind it', async () => {
     const strict = await new RestHarness({
       policy: new PolicyEnforcementPoint({
-        decide: ({ action, chat }) => ({
-          effect: action === 'chat.view' && chat?.archived ? 'deny' : 'permit',
-          rule: 'no-archives',
-        }),
+        ...NO_CLAIMS,
+        decide: ({ action, chat }) =>
+          action === 'chat.view' && chat?.archived
+            ? { effect: 'deny', rule: 'no-archives', detail: 'no-archives' }
+            : { effect: 'permit', rule: 'all' },
       }),
     }).start();
     try {

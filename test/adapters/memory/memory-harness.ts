@@ -2,6 +2,7 @@
 import { MemoryChatHistory } from '../../../src/adapters/memory/memory-chat-history.js';
 import { MemoryChatQueries } from '../../../src/adapters/memory/memory-chat-queries.js';
 import { MemoryCommandStore } from '../../../src/adapters/memory/memory-command-store.js';
+import { MemoryDecisionLog } from '../../../src/adapters/memory/memory-decision-log.js';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
 import { MemoryMessageSearch } from '../../../src/adapters/memory/memory-message-search.js';
 import { MemoryPartitionRegistry } from '../../../src/adapters/memory/memory-partition-registry.js';
@@ -31,6 +32,7 @@ export async function openMemoryStore(): Promise<StoreHarness> {
     history: new MemoryChatHistory(world),
     search: new MemoryMessageSearch(world),
     sync: new MemorySyncLog(world),
+    decisions: new MemoryDecisionLog(world),
     close: async () => undefined,
   };
 }

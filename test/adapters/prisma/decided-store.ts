@@ -1,15 +1,15 @@
 import { expect } from 'chai';
-import { CaslDecisionPoint } from '../../../src/adapters/casl/default-policy.js';
 import type { ItemResult } from '../../../src/application/batch/batch-item.js';
 import { BatchDecider } from '../../../src/application/batch/decide-batch.js';
 import { factKeysOf } from '../../../src/application/batch/fact-keys.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import type { Receipt } from '../../../src/contract/receipts.js';
 import { type Draft, itemOf } from '../../application/stage.js';
+import { defaultPolicy } from '../../support/default-policy.js';
 import { NAMESPACE, PARTITIONS } from '../store-conformance-fixtures.js';
 import { openPrismaStore, type PrismaHarness, prismaStore } from './prisma-harness.js';
 
-const decider = new BatchDecider(new PolicyEnforcementPoint(new CaslDecisionPoint()));
+const decider = new BatchDecider(new PolicyEnforcementPoint(defaultPolicy()));
 
 /** A store, and one partition of it whose owner decides commands as a worker does, without a broker. */
 export class DecidedStore {

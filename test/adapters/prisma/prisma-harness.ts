@@ -5,6 +5,7 @@ import { PrismaChatHistory } from '../../../src/adapters/prisma/prisma-chat-hist
 import { PrismaChatQueries } from '../../../src/adapters/prisma/prisma-chat-queries.js';
 import { PrismaCommandStore } from '../../../src/adapters/prisma/prisma-command-store.js';
 import { openDatabase } from '../../../src/adapters/prisma/prisma-database.js';
+import { PrismaDecisionLog } from '../../../src/adapters/prisma/prisma-decision-log.js';
 import { PrismaEventLog } from '../../../src/adapters/prisma/prisma-event-log.js';
 import { PrismaMessageSearch } from '../../../src/adapters/prisma/prisma-message-search.js';
 import { PrismaPartitionRegistry } from '../../../src/adapters/prisma/prisma-partition-registry.js';
@@ -44,6 +45,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     history: new PrismaChatHistory(database),
     search: new PrismaMessageSearch(database),
     sync: new PrismaSyncLog(database),
+    decisions: new PrismaDecisionLog(database),
     close: () => database.$disconnect(),
   };
 }

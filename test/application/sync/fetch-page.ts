@@ -1,11 +1,12 @@
 /** Pages as REST gives them, without the wire. */
-import { CaslDecisionPoint } from '../../../src/adapters/casl/default-policy.js';
+
 import { Cursors } from '../../../src/adapters/http/cursor.js';
 import { syncHandlers } from '../../../src/adapters/http/sync-handlers.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import { ChatViewing } from '../../../src/application/policy/view-chat.js';
 import type { SyncLog } from '../../../src/application/ports/sync-log.js';
 import type { StoreHarness } from '../../adapters/store-conformance.js';
+import { defaultPolicy } from '../../support/default-policy.js';
 import type { FetchPage, Page } from './syncing-client.js';
 
 export function pagesOf(
@@ -13,7 +14,7 @@ export function pagesOf(
   userId: string,
   syncLog: SyncLog = store.sync,
 ): FetchPage {
-  const viewing = new ChatViewing(store.queries, new PolicyEnforcementPoint(new CaslDecisionPoint()));
+  const viewing = new ChatViewing(store.queries, new PolicyEnforcementPoint(defaultPolicy()));
   const rendering = { storeId: 'test', recipientsMax: 256 };
   const { sync } = syncHandlers(syncLog, viewing, new Cursors('signs tokens'), store.log, rendering);
   return async (since, limit) => {

@@ -1,6 +1,5 @@
 /** Several people in a few chats, on any store: random commands, decided by the worker's own code and committed partition by partition. */
 import fc from 'fast-check';
-import { CaslDecisionPoint } from '../../../src/adapters/casl/default-policy.js';
 import type { ItemResult } from '../../../src/application/batch/batch-item.js';
 import { BatchDecider } from '../../../src/application/batch/decide-batch.js';
 import { factKeysOf } from '../../../src/application/batch/fact-keys.js';
@@ -8,6 +7,7 @@ import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcem
 import { StoreError } from '../../../src/application/ports/command-store.js';
 import type { Ownership } from '../../../src/application/ports/partition-registry.js';
 import type { StoreHarness } from '../../adapters/store-conformance.js';
+import { defaultPolicy } from '../../support/default-policy.js';
 import {
   add,
   archive,
@@ -50,7 +50,7 @@ export type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 export class Traffic {
   /** Answers by command type and outcome. */
   readonly outcomes = new Map<string, number>();
-  private readonly decider = new BatchDecider(new PolicyEnforcementPoint(new CaslDecisionPoint()));
+  private readonly decider = new BatchDecider(new PolicyEnforcementPoint(defaultPolicy()));
   private readonly said = new Map<string, { messageId: string; senderId: string }[]>();
   private shift = 0;
   private at = Date.parse('2026-11-20T20:15:00.000Z');

@@ -1,5 +1,5 @@
 /** One worker in this process: the real application on the in-memory store and the in-process transport, both of which can misbehave. */
-import { CaslDecisionPoint } from '../../../src/adapters/casl/default-policy.js';
+
 import { InProcessTransport } from '../../../src/adapters/in-process/in-process-transport.js';
 import { MemoryCommandStore } from '../../../src/adapters/memory/memory-command-store.js';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
@@ -17,6 +17,7 @@ import { decodeCommand } from '../../../src/contract/decode-command.js';
 import type { IncomingCommand } from '../../../src/contract/delivery.js';
 import type { Receipt } from '../../../src/contract/receipts.js';
 import { collectedLog } from '../../adapters/collected-log.js';
+import { defaultPolicy } from '../../support/default-policy.js';
 import { eventually } from '../../support/eventually.js';
 import type { Draft } from '../stage.js';
 import { UnrulySource, UnrulyStore } from './unruly.js';
@@ -52,7 +53,7 @@ export function incomingOf({ type, body, commandId, properties }: Draft): Incomi
 }
 
 export function newDecider(): BatchDecider {
-  return new BatchDecider(new PolicyEnforcementPoint(new CaslDecisionPoint()));
+  return new BatchDecider(new PolicyEnforcementPoint(defaultPolicy()));
 }
 
 export class Lab {

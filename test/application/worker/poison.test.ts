@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { CaslDecisionPoint } from '../../../src/adapters/casl/default-policy.js';
 import type { BatchItem } from '../../../src/application/batch/batch-item.js';
 import { BatchDecider } from '../../../src/application/batch/decide-batch.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import { StoreError } from '../../../src/application/ports/command-store.js';
+import { defaultPolicy } from '../../support/default-policy.js';
 import { create, GROUP, send } from '../drafts.js';
 import { Lab, POISON_ATTEMPTS, range } from './lab.js';
 
@@ -70,7 +70,7 @@ describe('A poisoned command', () => {
     });
 
   it('that brings out a bug in deciding is buried alone as well', async () => {
-    const decider = new StumblingDecider(new PolicyEnforcementPoint(new CaslDecisionPoint()));
+    const decider = new StumblingDecider(new PolicyEnforcementPoint(defaultPolicy()));
     lab = await Lab.open({ decider });
     await expectBuriedAlone(200);
     const [buried] = lab.transport.keptDeadLetters();

@@ -7,8 +7,8 @@ const IDS_PER_DRAW = 512;
 const pool = new Uint8Array(ID_BYTES * IDS_PER_DRAW);
 let used = pool.length;
 
-/** A message id: UUIDv7 (RFC 9562, section 5.7), so that ids that are made together lie together in the index. */
-export function newMessageId(): string {
+/** A message or decision id: UUIDv7 (RFC 9562, section 5.7), so that ids that are made together lie together in the index. */
+export function newOrderedId(): string {
   if (used === pool.length) {
     randomFillSync(pool);
     used = 0;

@@ -1,0 +1,142 @@
+/** What a rule's `subject` and `when` say, held against the facts there are. */
+import { type Fact, findFact } from '../../application/policy/fact-catalogue.js';
+import type { Action } from '../../application/policy/facts.js';
+import type { Comparable, Condition } from '../../application/policy/policy-document.js';
+import { duration } from '../../infrastructure/config-values.js';
+
+/** The word for: it is known that there is none. */
+const NONE = 'none';
+
+type RoleSets = { readonly [name: string]: readonly string[] };
+export interface WrittenConditions {
+  part: Fact['part'];
+  actions: readonly Action[];
+  written: { readonly [fact: string]: unknown };
+  roles: RoleSets;
+}
+
+export function readConditions(
+  { part, actions, written, roles }: WrittenConditions,
+  fault: (fact: string, message: string) => void,
+): { [fact: string]: Condition } {
+  const conditions: { [fact: string]: Condition } = {};
+  for (const [name, value] of Object.entries(written)) {
+    const fact = findFact(name);
+    const tell = (message: string) => fault(name, message);
+    const strange = actions.filter((action) => fact?.on.includes(action) === false);
+    if (fact === null) tell('there is no such fact; docs/policy.md lists them');
+    else if (fact.part !== part) tell(`belongs under ${fact.part}`);
+    else if (strange.length > 0) tell(`is not known of ${strange.join(', ')}`);
+    else {
+      const condition = readCondition(fact, value, roles, tell);
+      if (condition !== null) conditions[name] = condition;
+    }
+  }
+  return conditions;
+}
+
+function readCondition(fact: Fact, value: unknown, roles: RoleSets, tell: (message: string) => void): Condition | null {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    const is = comparables(fact, value, roles, tell);
+    return is === null ? null : { is };
+  }
+  const [operator, ...others] = Object.keys(value);
+  const operand = (name: string) => (value as { [operator: string]: unknown })[name];
+  if (operator === 'not' && others.length === 0) {
+    const isNot = comparables(fact, operand('not'), roles, tell);
+    return isNot === null ? null : { isNot };
+  }
+  if (operator === 'present' && others.length === 0) {
+    const present = operand('present');
+    if (typeof present === 'boolean') return { present };
+    tell('present must be true or false');
+    return null;
+  }
+  const bounds = Object.keys(value);
+  if (bounds.length > 0 && bounds.every((bound) => bound === 'atLeast' || bound === 'atMost')) {
+    const limits: { atLeast?: number; atMost?: number } = {};
+    for (const bound of bounds as ('atLeast' | 'atMost')[]) {
+      const limit = measure(fact, operand(bound), tell);
+      if (limit === null) return null;
+      limits[bound] = limit;
+    }
+    return limits;
+  }
+  tell('must be a value, a list of them, or one of not, present, atLeast and atMost');
+  return null;
+}
+
+/** A value or a list of them; null: told what is wrong. */
+function comparables(
+  fact: Fact,
+  value: unknown,
+  roles: RoleSets,
+  tell: (message: string) => void,
+): Comparable[] | null {
+  const list = Array.isArray(value) ? value : [value];
+  if (list.length === 0) {
+    tell('the list is empty: that never holds');
+    return null;
+  }
+  const read = list.map((entry) => comparable(fact, entry, roles, tell));
+  return read.includes(undefined) ? null : read.flatMap((entry) => entry ?? []);
+}
+
+/** Undefined: told what is wrong. More than one: a set of roles. */
+function comparable(
+  fact: Fact,
+  value: unknown,
+  roles: RoleSets,
+  tell: (message: string) => void,
+): Comparable[] | undefined {
+  const wrong = (expected: string) => {
+    tell(`${JSON.stringify(value)} must be ${expected}`);
+    return undefined;
+  };
+  if (value === NONE && fact.canBeNone === true) return [null];
+  switch (fact.type) {
+    case 'flag':
+      return typeof value === 'boolean' ? [value] : wrong('true or false');
+    case 'text':
+      return typeof value === 'string' ? [value] : wrong('text');
+    case 'number':
+      return typeof value === 'number' ? [value] : wrong('a number');
+    case 'claim':
+      return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+        ? [value]
+        : wrong('text, a number, true or false');
+    case 'duration':
+      return wrong('compared with atLeast or atMost');
+    case 'word':
+      return typeof value === 'string' && fact.words.includes(value)
+        ? [value]
+        : wrong(`one of ${fact.words.join(', ')}`);
+    case 'role': {
+      if (typeof value === 'string' && fact.words.includes(value)) return [value];
+      const set = typeof value === 'string' && Object.hasOwn(roles, value) ? roles[value] : undefined;
+      if (set === undefined || set.some((role) => !fact.words.includes(role)))
+        return wrong(
+          `one of ${fact.words.join(', ')}${fact.canBeNone ? `, ${NONE}` : ''}, or a set of these under roles`,
+        );
+      return [...set];
+    }
+    default: {
+      const unknown: never = fact;
+      throw new Error(`a fact of unknown type ${JSON.stringify(unknown)}`);
+    }
+  }
+}
+
+function measure(fact: Fact, value: unknown, tell: (message: string) => void): number | null {
+  if (fact.type === 'duration' && typeof value === 'string') {
+    try {
+      return duration()(value);
+    } catch (error) {
+      tell(`${JSON.stringify(value)} ${(error as Error).message}`);
+      return null;
+    }
+  }
+  if ((fact.type === 'number' || fact.type === 'claim') && typeof value === 'number') return value;
+  tell(fact.type === 'duration' ? 'must be a duration such as 15m or 24h' : 'has no more or less');
+  return null;
+}

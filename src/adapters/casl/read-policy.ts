@@ -1,0 +1,109 @@
+/** From a policy's text to a checked document: every fault in it is told at once, each with its line and column. */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { ACTIONS } from '../../application/policy/fact-catalogue.js';
+import type { Action } from '../../application/policy/facts.js';
+import { type PolicyDocument, type PolicyRule, QUOTA_KEYS } from '../../application/policy/policy-document.js';
+import { commandTypes } from '../../contract/commands.js';
+import { duration } from '../../infrastructure/config-values.js';
+import { type Path, type PolicyFault, parseSource } from './policy-source.js';
+import { readConditions } from './read-conditions.js';
+
+/** The format; a document says which it is written in. */
+export const POLICY_FORMAT = 1;
+const RULES_MAX = 1_000;
+const QUOTAS_MAX = 100;
+const REASON_MAX_CHARACTERS = 300;
+const DIGEST_DIGITS = 12;
+
+const id = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/, 'must be words of a-z and 0-9 joined by -');
+const actions = z.array(z.enum(ACTIONS as [Action, ...Action[]])).min(1);
+/** Looked into by `readConditions`. */
+const conditions = z.record(z.string(), z.unknown()).default({});
+
+const quotaWindow = z.string().transform((text, context) => {
+  try {
+    return duration({ min: 1_000, max: 86_400_000 })(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+    return z.NEVER;
+  }
+});
+
+const document = z.strictObject({
+  'parley-policy': z.literal(POLICY_FORMAT),
+  version: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -'),
+  roles: z.record(id, z.array(z.string()).min(1)).default({}),
+  rules: z
+    .array(
+      z.strictObject({
+        id,
+        effect: z.enum(['permit', 'deny']),
+        actions,
+        subject: conditions,
+        when: conditions,
+        reason: z.string().min(1).max(REASON_MAX_CHARACTERS),
+      }),
+    )
+    .max(RULES_MAX),
+  quotas: z
+    .array(
+      z.strictObject({
+        id,
+        per: z.enum(QUOTA_KEYS),
+        actions: actions.default([...commandTypes]),
+        limit: z.int().min(1).max(1_000_000_000),
+        window: quotaWindow,
+      }),
+    )
+    .max(QUOTAS_MAX)
+    .default([]),
+});
+
+export type ReadPolicy = { ok: true; document: PolicyDocument } | { ok: false; faults: PolicyFault[] };
+
+export function readPolicy(text: string): ReadPolicy {
+  const source = parseSource(text);
+  if (!source.ok) return source;
+  const parsed = document.safeParse(source.value);
+  if (!parsed.success)
+    return { ok: false, faults: parsed.error.issues.flatMap((issue) => faultsOf(issue, source.faultAt)) };
+
+  const { version, roles, rules, quotas } = parsed.data;
+  const faults: PolicyFault[] = [];
+  const fault = (path: Path, message: string) => faults.push(source.faultAt(path, message));
+  tellRepeats('rules', rules, fault);
+  tellRepeats('quotas', quotas, fault);
+  const checked = rules.map(({ subject, when, ...rule }, index): PolicyRule => {
+    const read = (part: 'subject' | 'when', written: { [fact: string]: unknown }) =>
+      readConditions({ part, actions: rule.actions, written, roles }, (fact, message) =>
+        fault(['rules', index, part, fact], `${fact}: ${message}`),
+      );
+    return { ...rule, conditions: { ...read('subject', subject), ...read('when', when) } };
+  });
+  if (faults.length > 0) return { ok: false, faults: faults.sort((a, b) => a.line - b.line || a.column - b.column) };
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, DIGEST_DIGITS);
+  return {
+    ok: true,
+    document: {
+      version: `${version}@${digest}`,
+      rules: checked,
+      quotas: quotas.map(({ window, ...quota }) => ({ ...quota, windowMs: window })),
+    },
+  };
+}
+
+function tellRepeats(list: string, entries: { id: string }[], fault: (path: Path, message: string) => void): void {
+  const seen = new Set<string>();
+  for (const [index, { id: name }] of entries.entries()) {
+    if (seen.has(name)) fault([list, index, 'id'], `there is another one called ${name}`);
+    seen.add(name);
+  }
+}
+
+function faultsOf(issue: z.core.$ZodIssue, faultAt: (path: Path, message: string) => PolicyFault): PolicyFault[] {
+  const at = (path: Path) => (path.length === 0 ? '' : `${path.map(String).join('.')}: `);
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => faultAt([...issue.path, key], `${at(issue.path)}there is no "${key}"`));
+  return [faultAt(issue.path, `${at(issue.path)}${issue.message}`)];
+}

@@ -1,0 +1,19 @@
+import type { Action, PolicyFacts } from './facts.js';
+
+/** One decision as the log keeps it: enough to say why, and to ask another policy the same. */
+export interface DecisionRecord {
+  /** UUIDv7: ids drawn later sort after earlier ones. */
+  decisionId: string;
+  at: Date;
+  tenantId: string;
+  actorId: string;
+  /** Null for queries. */
+  commandId: string | null;
+  chatId: string | null;
+  action: Action;
+  effect: 'permit' | 'deny';
+  /** The rule that decided; null: none permits it. */
+  rule: string | null;
+  policyVersion: string;
+  facts: PolicyFacts;
+}

@@ -1,0 +1,28 @@
+/** The policy as it stands in a file: `POLICY_FILE`, or ours. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { readPolicy } from '../adapters/casl/read-policy.js';
+import type { PolicyDocument } from '../application/policy/policy-document.js';
+import { StartFault } from '../infrastructure/start-fault.js';
+
+export const DEFAULT_POLICY_FILE = fileURLToPath(new URL('../../../policy/default.yaml', import.meta.url));
+
+export interface PolicyFile {
+  document: PolicyDocument;
+  /** The text, as it was read. */
+  source: string;
+}
+
+/** Throws a `StartFault` with a line for each fault: file, line, column, what is wrong. */
+export function readPolicyFile(file: string = DEFAULT_POLICY_FILE): PolicyFile {
+  let source: string;
+  try {
+    source = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new StartFault([`the policy ${file} cannot be read: ${(error as Error).message}`]);
+  }
+  const read = readPolicy(source);
+  if (!read.ok)
+    throw new StartFault(read.faults.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`));
+  return { document: read.document, source };
+}

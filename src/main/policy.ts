@@ -1,0 +1,66 @@
+import { CaslDecisionPoint } from '../adapters/casl/casl-decision-point.js';
+import { CurrentPolicy } from '../application/policy/current-policy.js';
+import type { Service } from '../infrastructure/process-life.js';
+import { StartFault } from '../infrastructure/start-fault.js';
+import { type PolicyFile, readPolicyFile } from './policy-file.js';
+import type { ProcessBasics } from './process-basics.js';
+import type { Settings } from './settings.js';
+import type { Store } from './store.js';
+
+/**
+ * The policy that this process goes by. SIGHUP reads its file again: a batch that is being decided is decided by the one it began with, and a
+ * new one with a fault in it is refused, with the fault in the log, while the old one stays.
+ */
+export class PolicyService implements Service {
+  readonly name = 'policy';
+  readonly current: CurrentPolicy;
+  private file: PolicyFile;
+  private readonly onHangUp = () => void this.reload();
+
+  /** Throws a `StartFault` that says where the file is wrong. `isInUse` is told of each policy before it decides anything. */
+  constructor(
+    private readonly settings: Pick<Settings, 'policyFile'>,
+    private readonly logger: ProcessBasics['logger'],
+    private readonly isInUse: (file: PolicyFile) => Promise<void>,
+  ) {
+    this.file = readPolicyFile(settings.policyFile);
+    this.current = new CurrentPolicy(new CaslDecisionPoint(this.file.document));
+  }
+
+  async start(): Promise<void> {
+    await this.isInUse(this.file);
+    // On a terminal it means that the terminal is gone.
+    if (!process.stdin.isTTY) process.on('SIGHUP', this.onHangUp);
+    this.logger.info('policy', { version: this.current.version });
+  }
+
+  async stop(): Promise<void> {
+    process.off('SIGHUP', this.onHangUp);
+  }
+
+  private async reload(): Promise<void> {
+    try {
+      const next = readPolicyFile(this.settings.policyFile);
+      await this.isInUse(next);
+      this.file = next;
+      this.current.replace(new CaslDecisionPoint(next.document));
+      this.logger.info('policy replaced', { version: this.current.version });
+    } catch (error) {
+      const { version } = this.current;
+      if (error instanceof StartFault)
+        for (const fault of error.lines) this.logger.error('the new policy is refused', { fault, keeps: version });
+      else this.logger.error('the new policy could not be taken', { error, keeps: version });
+    }
+  }
+}
+
+/** What it puts in force is kept in the store first, so that whatever it decides can be explained later. */
+export function policyService(
+  settings: Settings,
+  basics: ProcessBasics,
+  store: Pick<Store, 'decisions'>,
+): PolicyService {
+  return new PolicyService(settings, basics.logger, ({ document, source }) =>
+    store.decisions.savePolicy(document.version, source),
+  );
+}
