@@ -11,4 +11,13 @@ export function addPolicyCommands(program: Command): void {
       'reads a policy (POLICY_FILE or ours where none is named) and says what is wrong with it, by line and column',
     )
     .action(async (file?: string) => (await import('./policy-check-command.js')).runPolicyCheck(file));
+  policy
+    .command('test <cases>')
+    .description(
+      'tries a policy against decision tables, a file or a folder of them; every rule must be held up by a case',
+    )
+    .option('--policy <file>', 'another policy than POLICY_FILE or ours')
+    .action(async (cases: string, options: { policy?: string }) =>
+      (await import('./policy-test-command.js')).runPolicyTest(cases, options),
+    );
 }

@@ -19,7 +19,7 @@ export function ruleHolds(rule: PolicyRule): (facts: PolicyFacts) => boolean {
   }));
   const letsOutsidersIn = isAboutOutsiders(rule);
   return (facts) => {
-    if (isPermit && !letsOutsidersIn && facts.role === null && isInChat(facts.action)) return false;
+    if (isPermit && !letsOutsidersIn && (facts.role ?? null) === null && isInChat(facts.action)) return false;
     for (const { path, holds } of conditions) {
       const value = factAt(facts, path);
       if (!(value === UNKNOWN ? !isPermit : holds(value))) return false;
