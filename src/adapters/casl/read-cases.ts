@@ -73,7 +73,7 @@ function valuesOf(name: string, value: unknown): { values: unknown[] } | { fault
   if (fact === null) return { fault: 'there is no such fact' };
   if (CLAIM_FACT.test(name)) return { values: [value] };
   const values = (Array.isArray(value) ? value : [value]).map((entry) => factValue(fact, entry));
-  const bad = values.findIndex((entry) => entry === undefined);
+  const bad = values.indexOf(undefined);
   return bad < 0
     ? { values }
     : { fault: `${JSON.stringify(Array.isArray(value) ? value[bad] : value)} is not one of its values` };
