@@ -115,7 +115,7 @@ const act = fc.oneof(
 const place = fc.oneof({ weight: 9, arbitrary: fc.nat(7) }, { weight: 1, arbitrary: fc.record({ with: person }) });
 export type Place = typeof place extends fc.Arbitrary<infer T> ? T : never;
 
-/** After this command the batch is decided; then so much time goes by, and one person looks at one chat. */
+/** One person looks at one chat. */
 const look = fc.record({
   who: person,
   place,
@@ -135,6 +135,21 @@ export const intent = fc.record({
   act,
   /** An earlier command's id, and mostly that command as a whole: by the same actor a repeat, or a conflict. */
   again: seldom(fc.record({ back: fc.nat(60), whole: often }), 12),
-  endsBatch: seldom(fc.record({ goesByMs: fc.constantFrom(0, 1, MINUTE_MS, 5 * MINUTE_MS), look }), 6),
+  /** It comes so many partitions beyond its own. */
+  astray: seldom(fc.integer({ min: 1, max: 2 }), 30),
+  /** What waits for the same partition is decided along with it; then somebody looks, or syncs a page, and so much time goes by. */
+  endsBatch: seldom(
+    fc.record({
+      isTakenOver: fc.nat(7).map((n) => n === 7),
+      look: seldom(look, 2),
+      sync: seldom(fc.record({ who: person, size: fc.integer({ min: 1, max: 12 }) }), 2),
+      goesByMs: fc.constantFrom(0, 1, MINUTE_MS, 5 * MINUTE_MS),
+    }),
+    6,
+  ),
 });
 export type Intent = typeof intent extends fc.Arbitrary<infer T> ? T : never;
+
+/** At the end a chat, or all of a user's, moves to another store; null: nothing does. */
+export const move = fc.option(fc.oneof(fc.record({ userId: person }), fc.record({ chatAt: fc.nat(7) })), { freq: 1 });
+export type Move = NonNullable<typeof move extends fc.Arbitrary<infer T> ? T : never>;

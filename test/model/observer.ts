@@ -14,6 +14,7 @@ import type { StoreHarness } from '../adapters/store-conformance.js';
 import { NOWHERE } from '../application/drafts.js';
 import { chatAt } from './command-of.js';
 import { type Look, PEOPLE, TENANTS, WORDS } from './intents.js';
+import { PARTITIONS } from './model.js';
 import { eventsSeen, type ToldEvent, tell } from './model-events.js';
 import { ModelQueries } from './model-queries.js';
 import type { ModelChat, ModelWorld, Person } from './model-world.js';
@@ -30,9 +31,8 @@ export class Observer {
   constructor(
     private readonly store: StoreHarness,
     private readonly world: ModelWorld,
-    private readonly partition: number,
   ) {
-    this.expected = new ModelQueries(world, partition);
+    this.expected = new ModelQueries(world);
   }
 
   /** One person, in one chat, with pages of one size. */
@@ -44,7 +44,7 @@ export class Observer {
   }
 
   async lookAtEverything(): Promise<void> {
-    await this.lookAtLog();
+    for (let partition = 0; partition < PARTITIONS; partition += 1) await this.lookAtLog(partition);
     for (const tenantId of TENANTS)
       for (const [index, userId] of PEOPLE.entries()) {
         const caller = { tenantId, userId };
@@ -134,17 +134,17 @@ export class Observer {
     }
   }
 
-  private async lookAtLog(): Promise<void> {
+  private async lookAtLog(partition: number): Promise<void> {
     const { log } = this.store;
     const logged: LoggedEvent[] = [];
     for (let more = true; more; ) {
-      const some = await log.readEvents(this.partition, logged.length, LOG_PAGE);
+      const some = await log.readEvents(partition, logged.length, LOG_PAGE);
       logged.push(...some);
       more = some.length === LOG_PAGE;
     }
-    const { world } = this;
-    expect(logged.map(({ position }) => position)).to.deep.equal(world.log.map((_, index) => index + 1));
-    expect(await this.told(logged), 'log').to.deep.equal(world.log.map((event) => tell(world, event)));
+    const expected = this.world.logOf(partition);
+    expect(logged.map(({ position }) => position)).to.deep.equal(expected.map(({ position }) => position));
+    expect(await this.told(logged), 'log').to.deep.equal(expected.map((event) => tell(this.world, event)));
   }
 
   /** As they are published now; of a refusal what the model knows of it. */

@@ -1,0 +1,45 @@
+/** Clients that only ever sync, one for each person who has ever done so. */
+import { expect } from 'chai';
+import type { StoreHarness } from '../adapters/store-conformance.js';
+import { pagesOf } from '../application/sync/fetch-page.js';
+import { SyncingClient } from '../application/sync/syncing-client.js';
+import { expectInSync } from '../application/sync/truth.js';
+import { tablesOf } from './model-tables.js';
+import type { ModelWorld } from './model-world.js';
+
+/** Theirs is the tenant of the chats that they sync. */
+const TENANT = 'default';
+const LAST_PAGE_SIZE = 40;
+
+export class Devices {
+  private readonly clients = new Map<string, SyncingClient>();
+
+  constructor(
+    private readonly store: StoreHarness,
+    private readonly world: ModelWorld,
+  ) {}
+
+  /** One page. */
+  async sync({ who, size }: { who: string; size: number }): Promise<void> {
+    const client = this.clients.get(who) ?? new SyncingClient(pagesOf(this.store, who));
+    this.clients.set(who, client);
+    await client.sync(size);
+  }
+
+  /** Each ends up with what the world has for its user. */
+  async catchUp(): Promise<void> {
+    const tables = tablesOf(this.world, TENANT);
+    for (const [userId, client] of this.clients) {
+      await client.catchUp(LAST_PAGE_SIZE);
+      expectInSync(client, userId, tables);
+      const { events, resets, departures } = client.counts;
+      await client.catchUp(LAST_PAGE_SIZE);
+      expect(client.counts, 'who has everything is given nothing').to.include({ events, resets, departures });
+    }
+  }
+
+  /** What has come to all of them. */
+  count(what: keyof SyncingClient['counts']): number {
+    return [...this.clients.values()].reduce((sum, { counts }) => sum + counts[what], 0);
+  }
+}
