@@ -151,5 +151,5 @@ export const intent = fc.record({
 export type Intent = typeof intent extends fc.Arbitrary<infer T> ? T : never;
 
 /** At the end a chat, or all of a user's, moves to another store; null: nothing does. */
-export const move = fc.option(fc.oneof(fc.record({ userId: person }), fc.record({ chatAt: fc.nat(7) })), { freq: 1 });
+export const move = fc.option(fc.oneof(fc.record({ userId: person }), fc.record({ chatAt: fc.nat(7) })), { freq: 2 });
 export type Move = NonNullable<typeof move extends fc.Arbitrary<infer T> ? T : never>;

@@ -7,7 +7,8 @@ import fc from 'fast-check';
 import { commandTypes } from '../../src/contract/commands.js';
 import { refusalCodes } from '../../src/contract/problems.js';
 import { openMemoryStore } from '../adapters/memory/memory-harness.js';
-import { openPrismaStore, type PrismaHarness } from '../adapters/prisma/prisma-harness.js';
+import { EmptiedStore } from '../adapters/prisma/emptied-store.js';
+import type { PrismaHarness } from '../adapters/prisma/prisma-harness.js';
 import type { OpenStore, StoreHarness } from '../adapters/store-conformance.js';
 import { type Intent, intent, type Move, move } from './intents.js';
 import { Model } from './model.js';
@@ -26,9 +27,11 @@ const NEVER = ['too_large', 'rate_limited', 'moderated'];
 /** What comes to the clients that sync. */
 const SYNCED = ['continued', 'resets', 'departures'] as const;
 
+const here = new EmptiedStore();
+const elsewhere = new EmptiedStore();
 const stores: [name: string, open: OpenStore, runs: number][] = [
-  ['the in-memory store', openMemoryStore, 16],
-  ['PostgreSQL', openPrismaStore, 6],
+  ['the in-memory store', openMemoryStore, 14],
+  ['PostgreSQL', () => here.open(), 4],
 ];
 
 /** How often each answer was given, and each kind of command accepted with a number. */
@@ -49,39 +52,32 @@ function hasArchives(store: StoreHarness): store is PrismaHarness {
 async function goOnElsewhere({ world }: Trial, from: PrismaHarness, where: Move, intents: readonly Intent[]) {
   const selection = selectionOf(where);
   const moved = carried(world, selection);
-  const to = await openPrismaStore();
-  try {
-    if (!(await moveBetween(from, to, selection, moved))) return;
-    const trial = await Trial.on(to, new Model(moved));
-    await trial.observer.lookAtEverything();
-    await trial.run(intents);
-    noteOutcomes(trial);
-  } finally {
-    await to.close();
-  }
+  const to = await elsewhere.open();
+  if (!(await moveBetween(from, to, selection, moved))) return;
+  const trial = await Trial.on(to, new Model(moved));
+  await trial.observer.lookAtEverything();
+  await trial.run(intents);
+  noteOutcomes(trial);
 }
 
 for (const [name, open, defaultRuns] of stores)
   describe(`Random commands by several people, cut into random batches, on ${name}`, function () {
     const numRuns = Number(PARLEY_MODEL_RUNS ?? defaultRuns);
     this.timeout(SHRINKING_LIMIT_MS + numRuns * RUN_LIMIT_MS);
+    after(() => Promise.all([here.close(), elsewhere.close()]));
 
     it('do what a plain model says: every answer, number, page, unread count, event, every client that syncs, every archive', async () => {
       // Without a bias towards short ones.
       const commands = (maxLength: number) => fc.noBias(fc.array(intent, { maxLength, size: 'max' }));
       const property = fc.asyncProperty(
         ...([commands(COMMANDS_MAX), move, commands(COMMANDS_ELSEWHERE_MAX)] as const),
-        async (intents, where, elsewhere) => {
+        async (intents, where, more) => {
           const store = await open();
-          try {
-            const trial = await Trial.on(store);
-            await trial.begin();
-            await trial.run(intents);
-            noteOutcomes(trial);
-            if (where !== null && hasArchives(store)) await goOnElsewhere(trial, store, where, elsewhere);
-          } finally {
-            await store.close();
-          }
+          const trial = await Trial.on(store);
+          await trial.begin();
+          await trial.run(intents);
+          noteOutcomes(trial);
+          if (where !== null && hasArchives(store)) await goOnElsewhere(trial, store, where, more);
         },
       );
       await fc.assert(property, {

@@ -19,7 +19,7 @@ import type { ModelAnswer, ModelCommand, ModelWorld } from './model-world.js';
 import { Observer } from './observer.js';
 
 /** One stored receipt in so many is looked up at the end. */
-const RECEIPTS_STEP = 5;
+const RECEIPTS_STEP = 10;
 
 export class Trial {
   readonly observer: Observer;
@@ -137,8 +137,11 @@ export class Trial {
   private judge(command: ModelCommand, expected: ModelAnswer, result: ItemResult): void {
     const got = answerOf(result);
     expect(got, `the answer to ${JSON.stringify(command)}`).to.deep.equal(expected);
-    if (result.kind !== 'answered') return this.count('misrouted');
-    const { receipt } = result;
+    if (result.kind === 'answered') this.keep(command, result.receipt, got);
+    else this.count('misrouted');
+  }
+
+  private keep(command: ModelCommand, receipt: Receipt, got: ModelAnswer): void {
     const { commandId, tenantId, actorId } = command;
     const key = { commandId, tenantId, actorId };
     const first = this.receipts.get(receiptKey(key));
