@@ -22,6 +22,8 @@ const COMMANDS_ELSEWHERE_MAX = 40;
 /** What fails is made smaller for so long. */
 const SHRINKING_LIMIT_MS = 60_000;
 const RUN_LIMIT_MS = 10_000;
+/** Then the smallest that was found is told. */
+const REPORT_LIMIT_MS = 10_000;
 /** Nothing in these commands is too large, nor is there a quota or a moderator. */
 const NEVER = ['too_large', 'rate_limited', 'moderated'];
 /** What comes to the clients that sync. */
@@ -63,7 +65,8 @@ async function goOnElsewhere({ world }: Trial, from: PrismaHarness, where: Move,
 for (const [name, open, defaultRuns] of stores)
   describe(`Random commands by several people, cut into random batches, on ${name}`, function () {
     const numRuns = Number(PARLEY_MODEL_RUNS ?? defaultRuns);
-    this.timeout(SHRINKING_LIMIT_MS + numRuns * RUN_LIMIT_MS);
+    const limitMs = SHRINKING_LIMIT_MS + numRuns * RUN_LIMIT_MS;
+    this.timeout(limitMs + REPORT_LIMIT_MS);
     after(() => Promise.all([here.close(), elsewhere.close()]));
 
     it('do what a plain model says: every answer, number, page, unread count, event, every client that syncs, every archive', async () => {
@@ -82,6 +85,7 @@ for (const [name, open, defaultRuns] of stores)
       );
       await fc.assert(property, {
         numRuns,
+        ...{ interruptAfterTimeLimit: limitMs, markInterruptAsFailure: true },
         ...(PARLEY_MODEL_SEED === undefined ? {} : { seed: Number(PARLEY_MODEL_SEED) }),
         ...(PARLEY_MODEL_PATH === undefined ? {} : { path: PARLEY_MODEL_PATH }),
       });

@@ -24,7 +24,7 @@ const FILTERS: ChatListFilter[] = [{ archived: false }, { archived: true, kind: 
 const RECIPIENTS_MAX = 100;
 const LOG_PAGE = 87;
 /** Of each person, for the last look. */
-const FINAL_PAGES = [10, 15, 20, 25, 30, 35];
+const FINAL_PAGES = [10, 13, 17, 21, 26, 31];
 /** What has one of these stands in a list without an order. */
 const ANY_ORDER = ['emoji', 'unreadCount'];
 
