@@ -125,6 +125,14 @@ const look = fc.record({
 });
 export type Look = typeof look extends fc.Arbitrary<infer T> ? T : never;
 
+/** A page; or all pages, upon which there must be nothing that one does not have. Few people do, and so get far. */
+const sync = fc.record({
+  who: fc.constantFrom('bob', 'dave', 'erin'),
+  size: fc.integer({ min: 1, max: 12 }),
+  whole: fc.nat(3).map((n) => n === 3),
+});
+export type Sync = typeof sync extends fc.Arbitrary<infer T> ? T : never;
+
 export const intent = fc.record({
   /** Most often a member, and one to whom it may be permitted. */
   actor: fc.record({ person, among: fc.constantFrom('fitting', 'fitting', 'members', 'all') }),
@@ -137,12 +145,12 @@ export const intent = fc.record({
   again: seldom(fc.record({ back: fc.nat(60), whole: often }), 12),
   /** It comes so many partitions beyond its own. */
   astray: seldom(fc.integer({ min: 1, max: 2 }), 30),
-  /** What waits for the same partition is decided along with it; then somebody looks, or syncs a page, and so much time goes by. */
+  /** What waits for the same partition is decided along with it; then somebody looks, somebody syncs, and so much time goes by. */
   endsBatch: seldom(
     fc.record({
       isTakenOver: fc.nat(7).map((n) => n === 7),
       look: seldom(look, 2),
-      sync: seldom(fc.record({ who: person, size: fc.integer({ min: 1, max: 12 }) }), 2),
+      sync: seldom(sync, 2),
       goesByMs: fc.constantFrom(0, 1, MINUTE_MS, 5 * MINUTE_MS),
     }),
     6,

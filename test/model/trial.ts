@@ -84,7 +84,7 @@ export class Trial {
     }
     await this.decideAll();
     await this.observer.lookAtEverything();
-    await this.devices.catchUp();
+    await this.devices.allCatchUp();
     for (const [index, { key, receipt }] of [...this.receipts.values()].entries())
       if (index % RECEIPTS_STEP === 0) expect(await this.store.queries.findReceipt(key)).to.deep.equal(receipt);
   }
