@@ -10,7 +10,7 @@ import { openMemoryStore } from '../adapters/memory/memory-harness.js';
 import { EmptiedStore } from '../adapters/prisma/emptied-store.js';
 import type { PrismaHarness } from '../adapters/prisma/prisma-harness.js';
 import type { OpenStore, StoreHarness } from '../adapters/store-conformance.js';
-import { type Intent, intent, type Move, move } from './intents.js';
+import { type Intent, intent, type Move, move, SYNCING } from './intents.js';
 import { Model } from './model.js';
 import { carried, moveBetween, selectionOf } from './moving.js';
 import { Trial } from './trial.js';
@@ -55,8 +55,10 @@ async function goOnElsewhere({ world }: Trial, from: PrismaHarness, where: Move,
   const selection = selectionOf(where);
   const moved = carried(world, selection);
   const to = await elsewhere.open();
-  if (!(await moveBetween(from, to, selection, moved))) return;
   const trial = await Trial.on(to, new Model(moved));
+  // Before there is anything: what moves has to be told to them.
+  for (const who of SYNCING) await trial.devices.sync({ who, size: 1, whole: false });
+  if (!(await moveBetween(from, to, selection, moved))) return;
   await trial.observer.lookAtEverything();
   await trial.run(intents);
   noteOutcomes(trial);

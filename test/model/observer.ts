@@ -105,6 +105,8 @@ export class Observer {
     // Any that ever was: it may be gone, or not to be seen; without any, one that never was.
     const messages = this.world.chats.get(chatId)?.messages ?? [];
     await this.lookAtMessage(past, messages[(after + size) % messages.length]?.id ?? NOWHERE, size);
+    const root = messages.findLast(({ thread }) => thread !== null)?.thread ?? null;
+    if (root !== null) await this.lookAtMessage(past, root, size);
   }
 
   private async lookAtMessage(past: VisiblePast, id: string, size: number): Promise<void> {
