@@ -52,6 +52,7 @@ export class Observer {
       for (const [index, userId] of PEOPLE.entries()) {
         const caller = { tenantId, userId };
         await this.lookAtList(caller, index + 2);
+        // In one of the tenants each: searching costs the most.
         if (tenantId === TENANTS[index % TENANTS.length])
           await this.search(caller, WORDS[index % WORDS.length] as string, index + 10);
         for (const chatId of this.world.chats.keys())
