@@ -16,6 +16,7 @@ import {
 } from '../../src/application/ports/command-store.js';
 import type { LoggedEvent } from '../../src/application/ports/event-log.js';
 import type { Delivery } from '../../src/application/ports/transport.js';
+import { realTime } from '../../src/application/time.js';
 import { BatchRunner, Fenced, type Holding, OutcomeUnknown } from '../../src/application/worker/batch-runner.js';
 import { readCommands } from '../../src/application/worker/read-commands.js';
 import { decodeCommand } from '../../src/contract/decode-command.js';
@@ -123,7 +124,7 @@ export class RaceTrack {
       decider: new BatchDecider(new PolicyEnforcementPoint(this.policy)),
       observer: SILENT,
       logger,
-      clock: () => new Date(),
+      time: realTime,
       poisonAttempts: 3,
       onStoreTrouble: () => undefined,
     });
