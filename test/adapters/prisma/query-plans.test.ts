@@ -120,10 +120,16 @@ describe('Queries on PostgreSQL', () => {
     it(`read no more than the page for ${what}`, () => expectNoMoreRead(PAGE_READS_MAX, ask));
 
   const own: Record<string, () => Promise<unknown>> = {
-    "the caller's chats": () => queries.listChats(ALICE, {}, null, PAGE),
+    "the caller's chats": () => queries.listChats(ALICE, 'all', {}, null, PAGE),
     "the caller's further chats of a kind": () =>
-      queries.listChats(ALICE, { kind: 'group', archived: false }, { lastActivityAt: new Date(), chatId: ROOM }, PAGE),
-    'what is unread': () => queries.countUnread(ALICE),
+      queries.listChats(
+        ALICE,
+        'all',
+        { kind: 'group', archived: false },
+        { lastActivityAt: new Date(), chatId: ROOM },
+        PAGE,
+      ),
+    'what is unread': () => queries.countUnread(ALICE, 'all'),
     'who has read a message': () => history.listReaders(past({ chatId: ROOM }), ROOM_MESSAGE, null, PAGE),
   };
   for (const [what, ask] of Object.entries(own))
@@ -132,9 +138,9 @@ describe('Queries on PostgreSQL', () => {
 
   it('take two statements for a list of chats, one for a page of messages, and three for a thread', async () => {
     const count = async (ask: () => Promise<unknown>) => (await watch.statementsOf(ask)).length;
-    expect(await count(() => queries.listChats(ALICE, {}, null, 200))).to.equal(2);
+    expect(await count(() => queries.listChats(ALICE, 'all', {}, null, 200))).to.equal(2);
     expect(await count(() => history.listMessages(past(), { limit: 200 }))).to.equal(1);
     expect(await count(() => history.findThread(past(), ROOT, { limit: 200 }))).to.equal(3);
-    expect(await count(() => queries.countUnread(ALICE))).to.equal(1);
+    expect(await count(() => queries.countUnread(ALICE, 'all'))).to.equal(1);
   });
 });
