@@ -10,8 +10,8 @@ import type {
 import type { Claims } from '../../src/domain/user.js';
 
 export const TENANTS = ['red', 'blue'] as const;
-const RULES_MAX = 6;
-const CONDITIONS_MAX = 3;
+const RULES = { minLength: 2, maxLength: 7 };
+const CALLER_CONDITIONS_MAX = 2;
 
 /** What users and tokens may have, seen from the rules: now and then something that no rule asks for. */
 export const claims: fc.Arbitrary<Claims> = fc.record(
@@ -35,10 +35,14 @@ const bounded = fc.oneof(
   fc.constantFrom(1, 2).map((atMost): Condition => ({ atMost })),
 );
 
-const CONDITIONS: { [fact: string]: fc.Arbitrary<Condition> } = {
+type Conditions = { [fact: string]: fc.Arbitrary<Condition> };
+
+const OF_CHATS: Conditions = {
   role: among('owner', 'admin', 'member', 'reader', null),
   'chat.kind': among('direct', 'group', 'channel'),
   'chat.archived': among(true, false),
+};
+const OF_CALLERS: Conditions = {
   'actor.kind': among('human', 'bot', 'service'),
   'actor.tenantId': among(...TENANTS),
   ...Object.fromEntries(
@@ -50,22 +54,35 @@ const CONDITIONS: { [fact: string]: fc.Arbitrary<Condition> } = {
   ),
 };
 
+const someOf = (all: Conditions, count: { minLength?: number; maxLength: number }) =>
+  fc
+    .subarray(Object.entries(all), count)
+    .chain((chosen) => fc.record(Object.fromEntries(chosen) as { [fact: string]: fc.Arbitrary<Condition> }));
+
+/** Mostly something about the chat, so that mostly some chats are seen and some are not. */
 const conditions = fc
-  .subarray(Object.keys(CONDITIONS), { maxLength: CONDITIONS_MAX })
-  .chain((facts) => fc.record(Object.fromEntries(facts.map((fact) => [fact, CONDITIONS[fact] ?? present]))));
+  .tuple(
+    fc.oneof(
+      { weight: 6, arbitrary: someOf(OF_CHATS, { minLength: 1, maxLength: 2 }) },
+      { weight: 1, arbitrary: fc.constant({}) },
+    ),
+    fc.oneof(
+      { weight: 2, arbitrary: fc.constant({}) },
+      { weight: 3, arbitrary: someOf(OF_CALLERS, { minLength: 1, maxLength: CALLER_CONDITIONS_MAX }) },
+    ),
+  )
+  .map(([ofChat, ofCaller]) => ({ ...ofChat, ...ofCaller }));
 
 const rule: fc.Arbitrary<Omit<PolicyRule, 'id'>> = fc.record({
-  effect: fc.constantFrom('permit', 'permit', 'deny'),
+  effect: fc.constantFrom('permit', 'permit', 'permit', 'deny'),
   // A rule about something else may ask for claims that viewing is not decided by.
   actions: fc.constantFrom<Action[]>(['chat.view'], ['chat.view'], ['chat.view', 'message.send'], ['message.send']),
   conditions,
   reason: fc.constant('because'),
 });
 
-export const policy: fc.Arbitrary<PolicyDocument> = fc
-  .array(rule, { minLength: 1, maxLength: RULES_MAX, size: 'max' })
-  .map((rules) => ({
-    version: 'made-up',
-    rules: rules.map((one, index) => ({ ...one, id: `rule-${index}` })),
-    quotas: [],
-  }));
+export const policy: fc.Arbitrary<PolicyDocument> = fc.array(rule, { ...RULES, size: 'max' }).map((rules) => ({
+  version: 'made-up',
+  rules: rules.map((one, index) => ({ ...one, id: `rule-${index}` })),
+  quotas: [],
+}));

@@ -5,7 +5,7 @@ import { writeWorld } from './random-world.js';
 import { RowByRow } from './row-by-row.js';
 import { nothingDecided, trialsOf } from './trials.js';
 
-const WORLDS = 20;
+const WORLDS = 30;
 const POLICIES_EACH = 10;
 const DECISIONS_MIN = 100_000;
 const TIMEOUT_MS = 120_000;
@@ -26,6 +26,7 @@ describe('What lists, counts, search and sync give of chats, in memory', functio
     expect(tally.decisions).to.be.at.least(DECISIONS_MIN);
     // Nothing is shown by what never came to it.
     expect(tally.permitted).to.be.within(tally.decisions / 10, (tally.decisions * 9) / 10);
-    for (const [filter, count] of Object.entries(tally.filters)) expect(count, filter).to.be.above(WORLDS);
+    const { all, none, some } = tally.filters;
+    for (const count of [all, none, some]) expect(count).to.be.above((all + none + some) / 10);
   });
 });
