@@ -5,6 +5,7 @@ import { MemoryDecisionLog } from '../../src/adapters/memory/memory-decision-log
 import { MemoryWorld } from '../../src/adapters/memory/memory-world.js';
 import { CurrentPolicy } from '../../src/application/policy/current-policy.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
+import { FACTS } from '../../src/application/policy/fact-catalogue.js';
 import type { PolicyRule } from '../../src/application/policy/policy-document.js';
 import { ChatViewing } from '../../src/application/policy/view-chat.js';
 import { type UserKey, userKey } from '../../src/application/ports/command-store.js';
@@ -44,6 +45,12 @@ describe('Which chats a caller may see', () => {
         [false, true].map((archived) => ({ kind, archived, role: 'owner' })),
       ),
     );
+  });
+
+  it('differ by these facts alone: what else a rule could name of a chat would have to be told to the store too', () => {
+    const named = Object.entries(FACTS).filter(([, { on }]) => on.includes('chat.view'));
+    const ofChats = named.map(([name]) => name).filter((name) => !name.startsWith('actor.'));
+    expect(ofChats).to.have.members(['role', 'chat.kind', 'chat.archived']);
   });
 
   it('are decided with the facts that the policy in force asks for, even if it came while they were gathered', async () => {

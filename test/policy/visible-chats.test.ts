@@ -5,7 +5,7 @@ import { writeWorld } from './random-world.js';
 import { RowByRow } from './row-by-row.js';
 import { nothingDecided, trialsOf } from './trials.js';
 
-const WORLDS = 30;
+const WORLDS = 24;
 const POLICIES_EACH = 10;
 const DECISIONS_MIN = 100_000;
 const TIMEOUT_MS = 120_000;

@@ -277,7 +277,7 @@ export function queries(size: WorldSize): Query[] {
     ...CUTS.flatMap(([since, from]) => [
       { name: `the chats of a page of syncing, since ${since}`, visible: 'all' as const, from },
       ...VISIBLE.map(([those, visible]) => ({
-        name: `those that one may see, ${those}, since ${since}`,
+        name: `those of them that one may see, ${those}, since ${since}`,
         visible,
         from,
       })),
