@@ -5,6 +5,8 @@
 import { expect } from 'chai';
 import { PrismaChatHistory } from '../../../src/adapters/prisma/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../src/adapters/prisma/prisma-chat-queries.js';
+import { PrismaMessageSearch } from '../../../src/adapters/prisma/prisma-message-search.js';
+import { PrismaSyncLog } from '../../../src/adapters/prisma/prisma-sync-log.js';
 import type { VisiblePast } from '../../../src/application/ports/chat-history.js';
 import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-harness.js';
 import { StatementWatch } from './statement-watch.js';
@@ -142,5 +144,18 @@ describe('Queries on PostgreSQL', () => {
     expect(await count(() => history.listMessages(past(), { limit: 200 }))).to.equal(1);
     expect(await count(() => history.findThread(past(), ROOT, { limit: 200 }))).to.equal(3);
     expect(await count(() => queries.countUnread(ALICE, 'all'))).to.equal(1);
+  });
+
+  it('are not sent at all for one who may see no chat', async () => {
+    const [search, log] = [new PrismaMessageSearch(watch.database), new PrismaSyncLog(watch.database)];
+    const [nothing, cut] = [[], { positions: [], imports: 0 }];
+    const everywhere = { start: { chatId: ROOM, inclusive: true }, through: null };
+    const sent = await watch.statementsOf(async () => {
+      expect(await queries.listChats(ALICE, 'none', {}, null, PAGE)).to.deep.equal(nothing);
+      expect(await queries.countUnread(ALICE, 'none')).to.deep.equal({ unreadCount: 0, chatCount: 0 });
+      expect(await search.search(ALICE, 'none', { text: 'word' }, null, PAGE)).to.deep.equal(nothing);
+      expect(await log.changedChats(ALICE, 'none', { from: null, to: cut }, everywhere, PAGE)).to.deep.equal(nothing);
+    });
+    expect(sent).to.deep.equal([]);
   });
 });
