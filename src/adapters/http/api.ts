@@ -6,6 +6,7 @@ import { ChatViewing } from '../../application/policy/view-chat.js';
 import type { ActorProof } from '../../application/ports/actor-proof.js';
 import type { ChatHistory } from '../../application/ports/chat-history.js';
 import type { ChatQueries } from '../../application/ports/chat-queries.js';
+import type { DecisionLog } from '../../application/ports/decision-log.js';
 import type { EventLog } from '../../application/ports/event-log.js';
 import type { MessageSearch } from '../../application/ports/message-search.js';
 import type { SyncLog } from '../../application/ports/sync-log.js';
@@ -42,6 +43,8 @@ export interface ApiDependencies {
   syncLog: SyncLog;
   /** Asked before anything of a chat is shown. */
   policy: PolicyEnforcementPoint;
+  /** Where the decisions about queries are kept. */
+  decisions: Pick<DecisionLog, 'record'>;
   door: CommandDoor;
   log: Pick<EventLog, 'recipients'>;
   verifier: ActorProof;
@@ -62,6 +65,7 @@ export function createApi(dependencies: ApiDependencies): Express {
     search,
     syncLog,
     policy,
+    decisions,
     door,
     log,
     verifier,
@@ -72,7 +76,7 @@ export function createApi(dependencies: ApiDependencies): Express {
     settings,
   } = dependencies;
   const { receiptWaitMs, recipientsMax, answerTimeLimitMs } = settings;
-  const viewing = new ChatViewing(queries, policy);
+  const viewing = new ChatViewing(queries, policy, decisions);
   const cursors = new Cursors(cursorSecret);
   const rendering = { storeId, recipientsMax };
   const commands = new CommandRequests(door, queries, receiptWaitMs);

@@ -6,6 +6,7 @@ import { RestServer } from '../../../src/adapters/http/rest-server.js';
 import { JwtActorProof } from '../../../src/adapters/jwt/actor-proof.js';
 import { MemoryChatHistory } from '../../../src/adapters/memory/memory-chat-history.js';
 import { MemoryChatQueries } from '../../../src/adapters/memory/memory-chat-queries.js';
+import { MemoryDecisionLog } from '../../../src/adapters/memory/memory-decision-log.js';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
 import { MemoryMessageSearch } from '../../../src/adapters/memory/memory-message-search.js';
 import { MemorySyncLog } from '../../../src/adapters/memory/memory-sync-log.js';
@@ -47,6 +48,7 @@ export class RestHarness extends RestClient {
       search: new MemoryMessageSearch(this.world),
       syncLog: new MemorySyncLog(this.world),
       policy: new PolicyEnforcementPoint(defaultPolicy()),
+      decisions: new MemoryDecisionLog(this.world),
       log: new MemoryEventLog(this.world),
       door: this.door,
       verifier: new JwtActorProof(new JwtVerifier({ keys: { secret: SECRET } })),
