@@ -8,7 +8,11 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
   /** The last ring repair in line. */
   private repairs: Promise<void> = Promise.resolve();
 
-  constructor(private readonly world: MemoryWorld) {}
+  /** `now`: the database's clock, in milliseconds. */
+  constructor(
+    private readonly world: MemoryWorld,
+    private readonly now: () => number = Date.now,
+  ) {}
 
   async settle(wanted: { namespace: string; partitions: number }): Promise<{ namespace: string; partitions: number }> {
     const { world } = this;
@@ -29,7 +33,7 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
   }
 
   async heartbeat(workerId: string, aliveWithinMs: number): Promise<Census> {
-    const now = Date.now();
+    const now = this.now();
     const { workers, partitions } = this.world;
     workers.set(workerId, now);
     for (const [id, heardOf] of workers) {

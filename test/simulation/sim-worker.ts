@@ -1,0 +1,161 @@
+/** A worker process of the simulation: the application's own code, on wires that a story can cut. */
+import { BatchDecider } from '../../src/application/batch/decide-batch.js';
+import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
+import type { CommandSource, DeadLetters, EventSink, ReceiptSender } from '../../src/application/ports/transport.js';
+import type { WorkerObserver } from '../../src/application/ports/worker-observer.js';
+import { BatchRunner } from '../../src/application/worker/batch-runner.js';
+import { Worker } from '../../src/application/worker/worker.js';
+import { decodeCommand } from '../../src/contract/decode-command.js';
+import type { Receipt } from '../../src/contract/receipts.js';
+import { defaultPolicy } from '../support/default-policy.js';
+import { type SimBroker, SimConnection, SimEventChannel } from './sim-broker.js';
+import { type SimDatabase, type StoreWire, storeWire } from './sim-store.js';
+import { Chance, SimProcess, type VirtualTime } from './virtual-time.js';
+
+const quiet = () => undefined;
+const OBSERVER: WorkerObserver = {
+  ...{ commandAnswered: quiet, batchCommitted: quiet, stageTook: quiet, eventSettled: quiet },
+  ...{ deadLettered: quiet, rerouted: quiet, transactionFailed: quiet, tookOver: quiet },
+};
+const LOGGER = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+const RETENTION_MS = 72 * 3_600_000;
+const RECIPIENTS_MAX = 256;
+const POISON_ATTEMPTS = 3;
+const RECONNECT_MAX_MS = 1_500;
+const POLICY = defaultPolicy();
+
+/** Everything between a worker and the world: what a planted bug puts itself in the way of. */
+export interface WorkerPorts {
+  store: StoreWire;
+  source: CommandSource;
+  sink: EventSink;
+  receipts: ReceiptSender;
+  deadLetters: DeadLetters;
+}
+
+export interface Surroundings {
+  time: VirtualTime;
+  broker: SimBroker;
+  database: SimDatabase;
+  partitions: number;
+  seed: number;
+  onReceipt(correlationId: string, receipt: Receipt): void;
+  /** A bug to be put in: wraps what the worker gets. */
+  plant(ports: WorkerPorts, process: SimProcess): WorkerPorts;
+}
+
+export class SimWorker {
+  readonly process: SimProcess;
+  private readonly store: StoreWire;
+  private readonly chance: Chance;
+  private connection: SimConnection | null = null;
+  readonly worker: Worker;
+
+  constructor(
+    readonly name: string,
+    clockSkewMs: number,
+    private readonly around: Surroundings,
+  ) {
+    const { time, database, seed, partitions } = around;
+    this.process = new SimProcess(name, time, seed, clockSkewMs);
+    this.chance = new Chance(seed, `wire of ${name}`);
+    this.store = storeWire(database, this.process, seed);
+    this.connect();
+    const { store, source, sink, receipts, deadLetters } = around.plant(this.ports(), this.process);
+    const clock = this.process.clock;
+    const runner = new BatchRunner({
+      store: store.commands,
+      decider: new BatchDecider(new PolicyEnforcementPoint(POLICY)),
+      observer: OBSERVER,
+      logger: LOGGER,
+      time: clock,
+      poisonAttempts: POISON_ATTEMPTS,
+      onStoreTrouble: quiet,
+    });
+    this.worker = new Worker({
+      workerId: name,
+      partitions,
+      receiptRetentionMs: RETENTION_MS,
+      registry: store.registry,
+      store: store.commands,
+      source,
+      receipts,
+      deadLetters,
+      runner,
+      reader: { decode: decodeCommand, proof: null, proofGraceSeconds: 0 },
+      publisher: {
+        ...{ log: store.log, sink, observer: OBSERVER, logger: LOGGER, time: clock },
+        render: { storeId: database.world.storeId, recipientsMax: RECIPIENTS_MAX },
+      },
+      observer: OBSERVER,
+      logger: LOGGER,
+      time: clock,
+      isTransportReady: () => this.connection?.isOpen === true,
+    });
+    this.worker.start();
+  }
+
+  kill(): void {
+    this.process.kill();
+    this.connection?.end();
+  }
+
+  freeze(ms: number): void {
+    this.process.freeze(ms);
+    // The broker hears no heartbeat and lets go of it.
+    const { connection } = this;
+    this.around.time.after(14_000, () => {
+      if (ms > 14_000) connection?.end();
+    });
+    this.process.receive(ms, () => this.reconnectIfGone());
+  }
+
+  cut(): void {
+    this.connection?.end();
+    this.process.receive(this.chance.next() * RECONNECT_MAX_MS, () => this.reconnectIfGone());
+  }
+
+  loseAtCommit(mishap: 'reply lost' | 'commit lost'): void {
+    this.store.nextMishaps.push(mishap);
+  }
+
+  private reconnectIfGone(): void {
+    if (this.connection?.isOpen !== true) this.connect();
+  }
+
+  private connect(): void {
+    this.connection = new SimConnection(this.process, this.around.broker, this.around.time, this.chance);
+  }
+
+  private current(): SimConnection {
+    if (this.connection?.isOpen !== true) throw new Error('no connection');
+    return this.connection;
+  }
+
+  private ports(): WorkerPorts {
+    const { broker, onReceipt } = this.around;
+    return {
+      store: this.store,
+      source: {
+        subscribe: async (partition, prefetch, handlers) =>
+          broker.subscribe(this.current(), partition, prefetch, handlers),
+        reroute: async () => {
+          throw new Error('nothing goes astray here: there is no ring');
+        },
+      },
+      sink: { openChannel: async () => new SimEventChannel(this.current()) },
+      receipts: {
+        send: (_replyTo, correlationId, receipt) => {
+          const { connection } = this;
+          connection?.toBroker(() => onReceipt(correlationId, receipt));
+        },
+      },
+      deadLetters: {
+        bury: async ({ incoming }, reason, detail) =>
+          this.current().call(() => {
+            broker.buried.push({ ...incoming, headers: { 'x-parley-reason': reason, 'x-parley-detail': detail } });
+          }),
+      },
+    };
+  }
+}

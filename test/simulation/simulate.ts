@@ -1,0 +1,185 @@
+/** Plays a story to its end, and says what does not add up. */
+import { MemoryWorld } from '../../src/adapters/memory/memory-world.js';
+import type { Receipt } from '../../src/contract/receipts.js';
+import { latency, SimBroker } from './sim-broker.js';
+import { SimDatabase } from './sim-store.js';
+import { SimWorker, type Surroundings } from './sim-worker.js';
+import { PARTITIONS, type Story, type StoryCommand, type StoryFault } from './story.js';
+import { faultsOf, type Ledger } from './verdict.js';
+import { Chance, VirtualTime } from './virtual-time.js';
+
+/** A producer asks again after so long. */
+const ASK_AGAIN_MS = 3_000;
+const LOOK_EVERY_MS = 100;
+/** From then on everything must come to its end by itself. */
+const LIMIT_MS = 300_000;
+
+export interface Played {
+  faults: string[];
+  /** How long it took, in simulated milliseconds. */
+  tookMs: number;
+  commands: number;
+  events: number;
+}
+
+export type Plant = Surroundings['plant'];
+
+export async function play(story: Story, plant: Plant = (ports) => ports): Promise<Played> {
+  const time = new VirtualTime();
+  const world = new MemoryWorld();
+  const broker = new SimBroker(PARTITIONS, time);
+  const database = new SimDatabase(world, time);
+  await database.registry.settle({ namespace: 'chat', partitions: PARTITIONS });
+  const producers = new Producers(story, time, broker);
+  const around: Surroundings = {
+    ...{ time, broker, database, plant },
+    partitions: PARTITIONS,
+    seed: story.seed,
+    onReceipt: (correlationId, receipt) => producers.onReceipt(correlationId, receipt),
+  };
+  const fleet = new Fleet(story, around);
+  for (const fault of story.faults) time.at(fault.at, () => fleet.happen(fault));
+  let isOver = false;
+  let why: string | null = null;
+  const look = () => {
+    if (producers.areSatisfied(world, broker) && fleet.isCalm() && isPublished(world, broker)) isOver = true;
+    else if (time.now > LIMIT_MS) [isOver, why] = [true, 'stuck: not everything was answered and published'];
+    else time.after(LOOK_EVERY_MS, look);
+  };
+  look();
+  await time.run(() => isOver);
+  fleet.end();
+  const ledger: Ledger = { ...producers.ledger, dispatched: broker.dispatched, buried: broker.buried, world };
+  const faults = [...(why === null ? [] : [why]), ...faultsOf(ledger)];
+  return { faults, tookMs: time.now, commands: producers.ledger.attempted.size, events: broker.dispatched.length };
+}
+
+function isPublished(world: MemoryWorld, broker: SimBroker): boolean {
+  const committed = [...world.partitions.values()].reduce((sum, { position }) => sum + position, 0);
+  return new Set(broker.dispatched.map(({ id }) => id)).size >= committed;
+}
+
+class Producers {
+  readonly ledger: Pick<Ledger, 'attempted' | 'receipts' | 'unreadable'> = {
+    attempted: new Map(),
+    receipts: new Map(),
+    unreadable: 0,
+  };
+  private left: number;
+  private readonly chance: Chance;
+
+  constructor(
+    story: Story,
+    private readonly time: VirtualTime,
+    private readonly broker: SimBroker,
+  ) {
+    this.chance = new Chance(story.seed, 'producers');
+    this.left = story.commands.length;
+    for (const command of story.commands) time.at(command.at, () => this.publishFirst(command));
+  }
+
+  onReceipt(correlationId: string, receipt: Receipt): void {
+    // Receipts are best effort.
+    if (this.chance.is(0.02)) return;
+    this.time.after(latency(this.chance), () => {
+      const { receipts } = this.ledger;
+      receipts.set(correlationId, [...(receipts.get(correlationId) ?? []), receipt]);
+    });
+  }
+
+  areSatisfied({ receipts }: MemoryWorld, { buried }: SimBroker): boolean {
+    if (this.left > 0 || buried.length < this.ledger.unreadable) return false;
+    return [...this.ledger.attempted.keys()].every(
+      (key) => this.ledger.receipts.has(key) && receipts.has(`default ${key}`),
+    );
+  }
+
+  private publishFirst(command: StoryCommand): void {
+    this.left -= 1;
+    const key = `${command.actorId} ${command.commandId}`;
+    if (command.garbage !== undefined) this.ledger.unreadable += 1;
+    else if (!this.ledger.attempted.has(key)) {
+      this.ledger.attempted.set(key, command);
+      this.askAgain(key, command);
+    }
+    this.publish(key, command);
+  }
+
+  private publish(key: string, { type, commandId, actorId, chatId, partition, data, garbage }: StoryCommand): void {
+    this.broker.publish(partition, {
+      body: Buffer.from(garbage ?? JSON.stringify({ actorId, ...(chatId === null ? {} : { chatId }), data })),
+      routingKey: chatId ?? actorId,
+      type,
+      messageId: commandId,
+      contentType: 'application/json',
+      replyTo: 'chat.replies.sim',
+      correlationId: key,
+      headers: {},
+    });
+  }
+
+  private askAgain(key: string, command: StoryCommand): void {
+    this.time.after(ASK_AGAIN_MS, () => {
+      if (this.ledger.receipts.has(key)) return;
+      this.publish(key, command);
+      this.askAgain(key, command);
+    });
+  }
+}
+
+class Fleet {
+  private readonly workers: SimWorker[];
+  private started = 0;
+  private awaited = 0;
+
+  constructor(
+    private readonly story: Story,
+    private readonly around: Surroundings,
+  ) {
+    this.workers = story.clockSkewsMs.map((skew) => this.start(skew));
+  }
+
+  /** Nobody is still to come back. */
+  isCalm(): boolean {
+    return this.awaited === 0;
+  }
+
+  end(): void {
+    for (const worker of this.workers) worker.kill();
+  }
+
+  happen(fault: StoryFault): void {
+    const { time, broker, database } = this.around;
+    const worker = this.workers[fault.worker];
+    if (worker === undefined) return;
+    switch (fault.kind) {
+      case 'kill':
+        worker.kill();
+        this.awaited += 1;
+        time.after(fault.backAfterMs, () => {
+          this.awaited -= 1;
+          this.workers[fault.worker] = this.start(this.story.clockSkewsMs[fault.worker] ?? 0);
+        });
+        break;
+      case 'freeze':
+        worker.freeze(fault.forMs);
+        break;
+      case 'cut':
+        worker.cut();
+        break;
+      case 'database away':
+        database.awayUntil = Math.max(database.awayUntil, time.now + fault.forMs);
+        break;
+      case 'dispatch full':
+        broker.dispatchFullUntil = Math.max(broker.dispatchFullUntil, time.now + fault.forMs);
+        break;
+      default:
+        worker.loseAtCommit(fault.kind);
+    }
+  }
+
+  private start(skewMs: number): SimWorker {
+    this.started += 1;
+    return new SimWorker(`worker-${this.started}`, skewMs, this.around);
+  }
+}

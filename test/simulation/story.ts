@@ -1,0 +1,145 @@
+/** What a seed stands for: who asks for what, and what goes wrong when. A plain value, so that parts of it can be left out. */
+import { createHash } from 'node:crypto';
+import { Chance } from './virtual-time.js';
+
+export const PARTITIONS = 3;
+const CHATS_MAX = 6;
+const COMMANDS_PER_CHAT_MAX = 60;
+const FAULTS_MAX = 12;
+/** Commands are published within this time, and things go wrong within it. */
+const ACTIVE_MS = 12_000;
+const USERS = ['alice', 'bob', 'carol', 'dave'];
+
+export interface StoryCommand {
+  /** When it is published for the first time, in milliseconds. */
+  at: number;
+  type: string;
+  commandId: string;
+  actorId: string;
+  chatId: string | null;
+  partition: number;
+  data: unknown;
+  /** Text instead of a body of JSON: nobody can read it. */
+  garbage?: string;
+}
+
+export type StoryFault = { at: number; worker: number } & (
+  | { kind: 'kill'; backAfterMs: number }
+  | { kind: 'freeze'; forMs: number }
+  | { kind: 'cut' }
+  | { kind: 'reply lost' | 'commit lost' }
+  | { kind: 'database away' | 'dispatch full'; forMs: number }
+);
+
+export interface Story {
+  seed: number;
+  workers: number;
+  /** How far each worker's clock is from the true one. */
+  clockSkewsMs: number[];
+  commands: StoryCommand[];
+  faults: StoryFault[];
+}
+
+/** A UUID that a seed always gives. */
+function id(seed: number, name: string): string {
+  const hex = createHash('sha256').update(`${seed} ${name}`).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+export function storyOf(seed: number): Story {
+  const chance = new Chance(seed, 'story');
+  const workers = 1 + chance.below(3);
+  const chats = 1 + chance.below(CHATS_MAX);
+  const commands: StoryCommand[] = [];
+  for (let chat = 0; chat < chats; chat += 1) commands.push(...conversation(chat, id(seed, `chat ${chat}`), chance));
+  return {
+    seed,
+    workers,
+    clockSkewsMs: Array.from({ length: workers }, () => (chance.is(0.2) ? (chance.next() - 0.5) * 7_200_000 : 0)),
+    commands: commands.sort((a, b) => a.at - b.at),
+    faults: Array.from({ length: chance.below(FAULTS_MAX + 1) }, () => fault(chance, workers)),
+  };
+}
+
+function conversation(chat: number, chatId: string, chance: Chance): StoryCommand[] {
+  const partition = chat % PARTITIONS;
+  const count = 1 + chance.below(COMMANDS_PER_CHAT_MAX);
+  let at = chance.next() * 2_000;
+  const commands: StoryCommand[] = [];
+  for (let index = 0; index <= count; index += 1) {
+    const common = { at, commandId: `c${chat}-${index}`, chatId, partition };
+    const earlier = commands[chance.below(commands.length)];
+    if (index === 0) commands.push({ ...common, ...create() });
+    // The same again, or other content under the same id.
+    else if (chance.is(0.05) && earlier !== undefined) commands.push({ ...earlier, at });
+    else if (chance.is(0.04) && earlier !== undefined)
+      commands.push({ ...earlier, at, data: { body: `other ${index}` } });
+    else if (chance.is(0.03)) commands.push({ ...common, ...send(chance), garbage: '{"actorId": ' });
+    else commands.push({ ...common, ...act(chance, index) });
+    // Mostly in bursts, so that batches form.
+    at += chance.is(0.7) ? chance.next() * 15 : (chance.next() * ACTIVE_MS * 5) / count;
+  }
+  return commands;
+}
+
+type Act = Pick<StoryCommand, 'type' | 'actorId' | 'data'>;
+
+const create = (): Act => ({
+  type: 'chat.create',
+  actorId: 'alice',
+  data: { kind: 'group', memberIds: ['bob', 'carol'] },
+});
+const send = (chance: Chance, index = 0): Act => ({
+  type: 'message.send',
+  actorId: chance.pick(USERS),
+  data: { body: `message ${index}` },
+});
+
+function act(chance: Chance, index: number): Act {
+  const who = chance.pick(['bob', 'carol', 'dave']);
+  switch (chance.below(12)) {
+    case 0:
+      return { type: 'member.add', actorId: 'alice', data: { userIds: [who] } };
+    case 1:
+      return { type: 'member.remove', actorId: 'alice', data: { userId: who } };
+    case 2:
+      return {
+        type: 'member.update',
+        actorId: 'alice',
+        data: { userId: who, role: chance.pick(['reader', 'member', 'admin']) },
+      };
+    case 3:
+      return { type: 'member.remove', actorId: who, data: { userId: who } };
+    case 4:
+      return { type: 'chat.read', actorId: chance.pick(USERS), data: { upTo: chance.below(index + 2) } };
+    case 5:
+      return { type: 'message.send', actorId: 'alice', data: { body: '' } }; // invalid
+    default:
+      return send(chance, index);
+  }
+}
+
+function fault(chance: Chance, workers: number): StoryFault {
+  const about = { at: chance.next() * ACTIVE_MS, worker: chance.below(workers) };
+  switch (chance.below(8)) {
+    case 0:
+    case 1:
+      return { ...about, kind: 'kill', backAfterMs: chance.next() * 6_000 };
+    case 2:
+      return {
+        ...about,
+        kind: 'freeze',
+        forMs: chance.is(0.3) ? 15_000 + chance.next() * 15_000 : chance.next() * 5_000,
+      };
+    case 3:
+      return { ...about, kind: 'cut' };
+    case 4:
+      return { ...about, kind: 'reply lost' };
+    case 5:
+      return { ...about, kind: 'commit lost' };
+    case 6:
+      return { ...about, kind: 'database away', forMs: chance.next() * 3_000 };
+    default:
+      return { ...about, kind: 'dispatch full', forMs: chance.next() * 4_000 };
+  }
+}

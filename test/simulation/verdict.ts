@@ -1,0 +1,188 @@
+/** The ledger of a simulated story: what was asked, answered, stored and dispatched, compared exactly. */
+import type { MemoryWorld } from '../../src/adapters/memory/memory-world.js';
+import type { LoggedEvent } from '../../src/application/ports/event-log.js';
+import type { OutgoingEvent } from '../../src/application/ports/transport.js';
+import type { IncomingCommand } from '../../src/contract/delivery.js';
+import type { Receipt } from '../../src/contract/receipts.js';
+import type { Role } from '../../src/domain/chat.js';
+import type { StoryCommand } from './story.js';
+
+export interface Ledger {
+  /** Commands that somebody can read, by actor and id: those first published. */
+  attempted: Map<string, StoryCommand>;
+  /** Every receipt that reached a producer, by actor and id. */
+  receipts: Map<string, Receipt[]>;
+  unreadable: number;
+  dispatched: readonly OutgoingEvent[];
+  buried: readonly IncomingCommand[];
+  world: MemoryWorld;
+}
+
+/** What does not add up; empty: the ledger closes. */
+export function faultsOf(ledger: Ledger): string[] {
+  const logs = [...ledger.world.log.values()].flat();
+  return [
+    ...answers(ledger),
+    ...effects(ledger, logs),
+    ...numbers(ledger, logs),
+    ...rights(logs),
+    ...dispatch(ledger, logs),
+    ...deadLetters(ledger),
+  ];
+}
+
+const keyOf = ({ actorId, commandId }: { actorId: string; commandId: string }) => `${actorId} ${commandId}`;
+
+function answers({ attempted, receipts, world }: Ledger): string[] {
+  return [...attempted.keys()].flatMap((key) => {
+    const stored = world.receipts.get(`default ${key}`)?.receipt;
+    const given = receipts.get(key) ?? [];
+    if (stored === undefined) return [`lost: ${key} has no stored answer`];
+    return given.flatMap((receipt) => {
+      if (receipt.reason?.code === 'conflict' && receipt.status === 'rejected') return [];
+      const { replayed: _, ...said } = receipt;
+      const { replayed: __, ...kept } = stored;
+      return JSON.stringify(said) === JSON.stringify(kept)
+        ? []
+        : [`answered otherwise: ${key} ${JSON.stringify([said, kept])}`];
+    });
+  });
+}
+
+/** One effect for each accepted command, and none for any other; in the order in which each producer asked. */
+function effects({ attempted, world }: Ledger, logs: readonly LoggedEvent[]): string[] {
+  const faults: string[] = [];
+  const effectOf = new Map<string, LoggedEvent[]>();
+  for (const event of logs) effectOf.set(keyOf(event), [...(effectOf.get(keyOf(event)) ?? []), event]);
+  for (const [key, events] of effectOf) {
+    if (events.length > 1) faults.push(`doubled: ${key} has ${events.length} effects`);
+    if (!attempted.has(key)) faults.push(`unexpected: nobody asked for ${key}`);
+  }
+  for (const key of attempted.keys()) {
+    const receipt = world.receipts.get(`default ${key}`)?.receipt;
+    const [event] = effectOf.get(key) ?? [];
+    if (receipt === undefined) continue;
+    if (receipt.sequence !== null && event?.sequence !== receipt.sequence)
+      faults.push(`lost: ${key} was answered ${receipt.sequence}, its effect is ${event?.sequence}`);
+    if (receipt.status === 'rejected' && event?.event.type !== 'command.rejected')
+      faults.push(`unexpected: ${key} was refused and is ${event?.event.type}`);
+  }
+  const askedAt = new Map([...attempted.keys()].map((key, index) => [key, index]));
+  const lastOf = new Map<string, number>();
+  for (const event of logs) {
+    const chat = event.chatId;
+    const asked = askedAt.get(keyOf(event)) ?? 0;
+    if (chat === null) continue;
+    if (asked < (lastOf.get(chat) ?? 0)) faults.push(`out of turn: ${keyOf(event)} in ${chat}`);
+    lastOf.set(chat, asked);
+  }
+  return faults;
+}
+
+function numbers({ world }: Ledger, logs: readonly LoggedEvent[]): string[] {
+  const faults: string[] = [];
+  for (const [partition, log] of world.log)
+    for (const [index, { position }] of log.entries())
+      if (position !== index + 1) faults.push(`gap: position ${index + 1} of partition ${partition} is ${position}`);
+  for (const chat of world.chats.values()) {
+    const own = logs.filter(({ chatId, sequence }) => chatId === chat.chatId && sequence !== null);
+    own.forEach(({ sequence }, index) => {
+      if (sequence !== index + 1) faults.push(`gap: number ${index + 1} of ${chat.chatId} is ${sequence}`);
+    });
+    if (chat.lastSequence !== own.length)
+      faults.push(`gap: ${chat.chatId} is at ${chat.lastSequence} after ${own.length}`);
+    const members = [...(world.members.get(chat.chatId)?.values() ?? [])];
+    if (members.length !== chat.memberCount) faults.push(`miscounted: members of ${chat.chatId}`);
+    const said = own.filter(({ event }) => event.type === 'message.created').length;
+    const kept = world.messagesOfChat.get(chat.chatId)?.length ?? 0;
+    if (said !== kept) faults.push(`lost: ${chat.chatId} has ${kept} messages and tells of ${said}`);
+  }
+  return faults;
+}
+
+/** The default policy, said once more: who has done what they had no right to as of that number. */
+function rights(logs: readonly LoggedEvent[]): string[] {
+  const roles = new Map<string, Role>();
+  return logs.flatMap(({ chatId, actorId, sequence, event }) => {
+    const role = roles.get(`${chatId} ${actorId}`);
+    const leads = role === 'owner' || role === 'admin';
+    let isRight = true;
+    switch (event.type) {
+      case 'chat.created':
+      case 'member.added':
+        isRight = event.type === 'chat.created' || leads;
+        for (const member of event.members) roles.set(`${chatId} ${member.userId}`, member.role);
+        break;
+      case 'member.updated':
+        isRight = leads;
+        roles.set(`${chatId} ${event.userId}`, event.role);
+        break;
+      case 'member.removed':
+        isRight = event.left ? role !== undefined : leads;
+        roles.delete(`${chatId} ${event.userId}`);
+        break;
+      case 'message.created':
+        isRight = role !== undefined && role !== 'reader';
+        break;
+      case 'chat.read':
+        isRight = role !== undefined;
+        break;
+      default:
+    }
+    return isRight ? [] : [`without a right: ${actorId} as ${role} did ${event.type} ${sequence}`];
+  });
+}
+
+interface Dispatched {
+  id: string;
+  sequence?: string;
+  partitionkey: string;
+  type: string;
+  data: { commandId: string; recipients?: string[] | null };
+}
+
+/** Every committed event, the first copies in the order of each chat. */
+function dispatch({ dispatched, world }: Ledger, logs: readonly LoggedEvent[]): string[] {
+  const faults: string[] = [];
+  const seen = new Map<string, string>();
+  const lastOf = new Map<string, number>();
+  for (const { id, body } of dispatched) {
+    const text = Buffer.from(body).toString();
+    const event = JSON.parse(text) as Dispatched;
+    if (event.id !== id) faults.push(`mislabelled: ${id} says ${event.id}`);
+    if (seen.has(id)) continue;
+    seen.set(id, text);
+    if (event.sequence === undefined) continue;
+    const sequence = Number(event.sequence);
+    const last = lastOf.get(event.partitionkey) ?? 0;
+    if (sequence < last) faults.push(`reordered: ${id} after ${last}`);
+    else if (sequence > last + 1) faults.push(`gap: dispatch got ${id} after ${last}`);
+    lastOf.set(event.partitionkey, Math.max(last, sequence));
+  }
+  for (const logged of logs) {
+    const id =
+      logged.sequence === null ? `p${logged.partition}/${logged.position}` : `${logged.chatId}/${logged.sequence}`;
+    const text = seen.get(id);
+    if (text === undefined) {
+      faults.push(`lost: dispatch never got ${id}`);
+      continue;
+    }
+    seen.delete(id);
+    const event = JSON.parse(text) as Dispatched;
+    if (event.type !== logged.event.type || event.data.commandId !== logged.commandId)
+      faults.push(`changed: ${id} is ${logged.event.type}, dispatch got ${event.type}`);
+  }
+  for (const id of seen.keys()) faults.push(`unexpected: dispatch got ${id}, which was never committed`);
+  for (const { partition, position, publishedThrough } of world.partitions.values())
+    if (publishedThrough > position)
+      faults.push(`ahead: partition ${partition} says it has published ${publishedThrough}`);
+  return faults;
+}
+
+/** Nothing but what nobody can read. */
+function deadLetters({ buried, unreadable }: Ledger): string[] {
+  const reasons = buried.map(({ headers }) => String(headers['x-parley-reason']));
+  const faults = reasons.filter((reason) => reason !== 'malformed').map((reason) => `buried as ${reason}`);
+  if (reasons.length < unreadable) faults.push(`lost: ${unreadable} could not be read, ${reasons.length} were buried`);
+  return faults;
+}
