@@ -21,6 +21,7 @@ const nothing = (action: Action): PolicyFacts => ({
   text: null,
   deleteMode: null,
   profile: null,
+  decision: null,
 });
 
 const chat = (kind: 'direct' | 'group' | 'channel', archived = false) => ({ kind, archived });
@@ -184,6 +185,9 @@ const table: [Action, Partial<PolicyFacts>, string | null][] = [
   ['member.remove', self(null), null],
   ['member.remove', { role: 'owner', target: null }, null],
   ['member.remove', { role: 'admin', target: null }, null],
+
+  ['decision.view', { decision: { isActor: true } }, 'everyone-asks-why-of-own'],
+  ['decision.view', { decision: { isActor: false } }, null],
 ];
 
 const policy = defaultPolicy();

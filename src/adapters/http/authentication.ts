@@ -23,5 +23,5 @@ export async function authenticate(request: Request, proof: ActorProof): Promise
   if (token === null) return { refused: problemAnswer('unauthenticated', { detail: 'not a bearer token' }) };
   const result = await proof.verify(token, { graceSeconds: 0 });
   if (!result.ok) return { refused: problemAnswer('unauthenticated', { detail: result.reason }) };
-  return { caller: result.actor, authorization: `Bearer ${token}` };
+  return { caller: { ...result.actor, token: result.claims }, authorization: `Bearer ${token}` };
 }

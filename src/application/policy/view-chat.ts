@@ -58,6 +58,7 @@ export class ChatViewing {
         text: null,
         deleteMode: null,
         profile: null,
+        decision: null,
       },
       { at: new Date(), commandId: null, chatId: null },
       () => {},

@@ -4,13 +4,15 @@
  */
 import type { Receipt } from '../../contract/receipts.js';
 import type { Chat, Member } from '../../domain/chat.js';
-import type { User } from '../../domain/user.js';
+import type { Claims, User } from '../../domain/user.js';
 import type { MessageView } from './chat-history.js';
 import type { ReceiptKey, UserKey } from './command-store.js';
 
 export interface Caller {
   tenantId: string;
   userId: string;
+  /** What the caller's token says besides, for the policy to go by; absent: none was shown. */
+  token?: Claims;
 }
 
 /** A chat as one of its members sees it. */

@@ -6,6 +6,7 @@ import { RestServer } from '../../../src/adapters/http/rest-server.js';
 import { JwtActorProof } from '../../../src/adapters/jwt/actor-proof.js';
 import { MemoryChatHistory } from '../../../src/adapters/memory/memory-chat-history.js';
 import { MemoryChatQueries } from '../../../src/adapters/memory/memory-chat-queries.js';
+import { MemoryDecisionLog } from '../../../src/adapters/memory/memory-decision-log.js';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
 import { MemoryMessageSearch } from '../../../src/adapters/memory/memory-message-search.js';
 import { MemorySyncLog } from '../../../src/adapters/memory/memory-sync-log.js';
@@ -13,6 +14,7 @@ import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import { JwtVerifier } from '../../../src/infrastructure/jwt.js';
 import type { LogFields, Logger } from '../../../src/infrastructure/logger.js';
+import { documentOf } from '../../../src/main/policy-file.js';
 import { defaultPolicy } from '../../support/default-policy.js';
 import { DecidingDoor } from './deciding-door.js';
 import { RestClient, SECRET } from './rest-client.js';
@@ -47,6 +49,8 @@ export class RestHarness extends RestClient {
       search: new MemoryMessageSearch(this.world),
       syncLog: new MemorySyncLog(this.world),
       policy: new PolicyEnforcementPoint(defaultPolicy()),
+      decisions: new MemoryDecisionLog(this.world),
+      readPolicy: documentOf,
       log: new MemoryEventLog(this.world),
       door: this.door,
       verifier: new JwtActorProof(new JwtVerifier({ keys: { secret: SECRET } })),
