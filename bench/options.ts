@@ -10,6 +10,8 @@ export interface BenchOptions {
   inFlight: number;
   workers: number;
   partitions: number;
+  /** Parley's `DECISION_PERMIT_SHARE`. */
+  permitShare: string;
   /** Flags for the workers' Node. */
   nodeFlags: string[];
 }
@@ -38,6 +40,7 @@ export const HELP = `Measures how many messages a second are stored and dispatch
   --in-flight N      commands without a receipt at any time (default: 4000)
   --workers N        worker processes (default: 1)
   --partitions N     command queues (default: 8)
+  --permit-share N   how many of the permits the decision log keeps, 0 to 1 (default: 0.01)
   --profile FOLDER   each worker writes a CPU profile (V8's format) into this folder
   --node-flags FLAGS flags for the workers' Node, separated by blanks
   --help
@@ -59,6 +62,7 @@ export function readOptions(args: string[]): BenchOptions | null {
       'in-flight': { type: 'string', default: '4000' },
       workers: { type: 'string', default: '1' },
       partitions: { type: 'string', default: '8' },
+      'permit-share': { type: 'string', default: '0.01' },
       profile: { type: 'string' },
       'node-flags': { type: 'string', default: '' },
       help: { type: 'boolean', default: false },
@@ -78,6 +82,7 @@ export function readOptions(args: string[]): BenchOptions | null {
     inFlight: positive('in-flight', values['in-flight']),
     workers: positive('workers', values.workers),
     partitions: positive('partitions', values.partitions),
+    permitShare: values['permit-share'],
     nodeFlags: [
       ...values['node-flags'].split(' ').filter((flag) => flag !== ''),
       ...(values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`]),

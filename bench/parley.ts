@@ -9,7 +9,7 @@ const NAMESPACE = 'bench';
 /** Worker processes, ready to work. */
 export async function startParley(
   services: PrivateServices,
-  { workers: count, partitions, nodeFlags }: BenchOptions,
+  { workers: count, partitions, permitShare, nodeFlags }: BenchOptions,
 ): Promise<Subject> {
   const databaseUrl = await services.createDatabase('bench_parley');
   const workers: WorkerProcess[] = [];
@@ -21,6 +21,7 @@ export async function startParley(
     AMQP_URL: services.amqpUrl,
     CHAT_NAMESPACE: NAMESPACE,
     COMMAND_PARTITIONS: String(partitions),
+    DECISION_PERMIT_SHARE: permitShare,
     LOG_LEVEL: 'warn',
   };
   try {

@@ -30,7 +30,8 @@ export const KEY_SET_MAX_AGE_MS = 10 * 60_000;
 export const KEY_SET_COOLDOWN_MS = 30_000;
 
 export interface JwtSettings {
-  keys: { secret: string } | { keySetUrl: URL };
+  /** `maxAgeMs` and `cooldownMs`: of the fetched key set, `KEY_SET_MAX_AGE_MS` and `KEY_SET_COOLDOWN_MS` by default. */
+  keys: { secret: string } | { keySetUrl: URL; maxAgeMs?: number; cooldownMs?: number };
   issuer?: string | undefined;
   audience?: string | undefined;
 }
@@ -62,7 +63,7 @@ export class JwtVerifier {
       const secret = new TextEncoder().encode(keys.secret);
       this.check = (token, options) => jwtVerify(token, secret, options);
     } else {
-      const keySet = fetchedKeySet(keys.keySetUrl);
+      const keySet = fetchedKeySet(keys);
       this.check = (token, options) => jwtVerify(token, keySet, options);
     }
   }
@@ -103,11 +104,15 @@ function reasonOf(cause: errors.JOSEError): string {
   return 'the token cannot be read';
 }
 
-function fetchedKeySet(url: URL): JWTVerifyGetKey {
-  const keySet = createRemoteJWKSet(url, {
+function fetchedKeySet({
+  keySetUrl,
+  maxAgeMs = KEY_SET_MAX_AGE_MS,
+  cooldownMs = KEY_SET_COOLDOWN_MS,
+}: Exclude<JwtSettings['keys'], { secret: string }>): JWTVerifyGetKey {
+  const keySet = createRemoteJWKSet(keySetUrl, {
     timeoutDuration: KEY_SET_FETCH_TIMEOUT_MS,
-    cacheMaxAge: KEY_SET_MAX_AGE_MS,
-    cooldownDuration: KEY_SET_COOLDOWN_MS,
+    cacheMaxAge: maxAgeMs,
+    cooldownDuration: cooldownMs,
   });
   return async (header, token) => {
     try {

@@ -3,7 +3,7 @@
  * other has its chats placed anew: first everything committed is published, so that no chat's events can overtake each other from
  * two partitions, then each chat belongs to whichever partition gets its next command.
  */
-import { pause } from '../application/worker/backoff.js';
+import { realTime } from '../application/time.js';
 import { EventPublisher, type PublisherDeps } from '../application/worker/event-publisher.js';
 import { StartFault } from '../infrastructure/start-fault.js';
 import type { RoleContext } from './roles.js';
@@ -20,13 +20,14 @@ export async function placeChatsAnew(store: StoreService, context: RoleContext, 
     sink: transport.sink,
     observer: SILENT,
     logger,
+    time: realTime,
     render: { storeId: store.identity.storeId, recipientsMax: settings.eventRecipientsMax },
   };
   for (let partition = 0; partition < settings.partitions; partition += 1) {
     const ownership = await store.registry.takeOver(partition, workerId);
     const publishing = new EventPublisher(partition, publisher, ownership);
     const deadline = new AbortController();
-    await Promise.race([publishing.drained(), pause(DRAIN_TIMEOUT_MS, deadline.signal)]);
+    await Promise.race([publishing.drained(), realTime.pause(DRAIN_TIMEOUT_MS, deadline.signal)]);
     deadline.abort();
     const { unpublished, publishedThrough } = publishing;
     await publishing.stop();

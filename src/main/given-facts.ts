@@ -1,14 +1,11 @@
 /** Facts from the command line: `message.isSender=true`, `target.role=none`, `message.ageMs=15m`, `actor.claims.guest=true`. */
+import { factValue } from '../adapters/casl/read-cases.js';
 import { type Fact, findFact } from '../application/policy/fact-catalogue.js';
 import type { Action, KnownFacts } from '../application/policy/facts.js';
-import type { Comparable } from '../application/policy/policy-document.js';
-import { duration } from '../infrastructure/config-values.js';
 import { StartFault } from '../infrastructure/start-fault.js';
 
 /** Who asks is said otherwise. */
 const SAID_ALREADY = ['actor.userId', 'actor.tenantId'];
-/** The word for: it is known that there is none. */
-const NONE = 'none';
 
 interface Tree {
   [step: string]: unknown;
@@ -30,7 +27,7 @@ export function withGivenFacts(facts: KnownFacts, given: readonly string[]): Kno
   return all as unknown as KnownFacts;
 }
 
-function readGiven(text: string, action: Action): { path: string[]; value: Comparable } {
+function readGiven(text: string, action: Action): { path: string[]; value: unknown } {
   const at = text.indexOf('=');
   if (at < 0) throw new Error('must be name=value');
   const name = text.slice(0, at);
@@ -41,46 +38,29 @@ function readGiven(text: string, action: Action): { path: string[]; value: Compa
   return { path: name.split('.'), value: readValue(text.slice(at + 1), fact) };
 }
 
-function readValue(text: string, fact: Fact): Comparable {
-  if (text === NONE && fact.canBeNone === true) return null;
-  switch (fact.type) {
-    case 'flag':
-      return isFlag(text) ? text === 'true' : wrong('true or false');
-    case 'number':
-      return isNumber(text) ? Number(text) : wrong('a number');
-    case 'duration':
-      return duration()(text);
-    case 'text':
-      return text;
-    case 'claim':
-      if (isFlag(text)) return text === 'true';
-      return isNumber(text) ? Number(text) : text;
-    case 'word':
-    case 'role':
-      return fact.words.includes(text)
-        ? text
-        : wrong(`one of ${[...fact.words, ...(fact.canBeNone === true ? [NONE] : [])].join(', ')}`);
-    default: {
-      const unknown: never = fact;
-      throw new Error(`a fact of unknown type ${JSON.stringify(unknown)}`);
-    }
-  }
+function readValue(text: string, fact: Fact): unknown {
+  const value = factValue(fact, wordsOnly(fact) ? text : scalar(text));
+  if (value === undefined) throw new Error(`must be ${expected(fact)}`);
+  return value;
 }
 
-function wrong(expected: string): never {
-  throw new Error(`must be ${expected}`);
+function wordsOnly({ type }: Fact): boolean {
+  return type === 'text' || type === 'word' || type === 'role' || type === 'duration';
 }
 
-function isFlag(text: string): boolean {
-  return text === 'true' || text === 'false';
+function scalar(text: string): string | number | boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return /^-?\d{1,15}(\.\d{1,9})?$/.test(text) ? Number(text) : text;
 }
 
-function isNumber(text: string): boolean {
-  return /^-?\d{1,15}(\.\d{1,9})?$/.test(text);
+function expected(fact: Fact): string {
+  if ('words' in fact) return `one of ${[...fact.words, ...(fact.canBeNone === true ? ['none'] : [])].join(', ')}`;
+  if (fact.type === 'flag') return 'true or false';
+  return fact.type === 'duration' ? 'a duration such as 15m or 24h' : 'a number';
 }
 
 /** Groups of facts come to be as they are needed. Claims may be called anything that a name can be: each is the object's own. */
-function put(all: Tree, path: readonly string[], value: Comparable): void {
+function put(all: Tree, path: readonly string[], value: unknown): void {
   const [step = '', ...rest] = path;
   const own = Object.hasOwn(all, step) ? all[step] : undefined;
   const content = rest.length === 0 ? value : (own ?? {});

@@ -7,7 +7,7 @@ import { factsNow, type Question } from '../application/policy/facts-now.js';
 import type { PolicyDocument } from '../application/policy/policy-document.js';
 import { judgeConditions } from '../application/policy/rule-holds.js';
 import { StartFault } from '../infrastructure/start-fault.js';
-import { withArchiveDatabase } from './archive-database.js';
+import { withCommandDatabase } from './command-database.js';
 import { withGivenFacts } from './given-facts.js';
 import { readPolicyFile } from './policy-file.js';
 import { requireSettings } from './settings.js';
@@ -29,7 +29,7 @@ export async function runPolicyCan(request: CanRequest): Promise<void> {
   const question = questionOf(request);
   const { document } = readPolicyFile(request.policy ?? requireSettings('migrate').policyFile);
   const point = new CaslDecisionPoint(document);
-  await withArchiveDatabase(async (database) => {
+  await withCommandDatabase(async (database) => {
     const stored = await factsNow(new PrismaChatQueries(database), point, question);
     if (stored === null) throw new StartFault([`tenant ${question.tenantId} has no chat ${question.chatId}`]);
     const facts = withGivenFacts(stored, request.fact ?? []);

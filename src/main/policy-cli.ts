@@ -16,6 +16,15 @@ export function addPolicyCommands(program: Command): void {
     )
     .action(async (file?: string) => (await import('./policy-check-command.js')).runPolicyCheck(file));
   policy
+    .command('test <cases>')
+    .description(
+      'tries a policy against decision tables, a file or a folder of them; every rule must be held up by a case',
+    )
+    .option('--policy <file>', 'another policy than POLICY_FILE or ours')
+    .action(async (cases: string, options: { policy?: string }) =>
+      (await import('./policy-test-command.js')).runPolicyTest(cases, options),
+    );
+  policy
     .command('explain')
     .description('says why something was decided: by which rule, or what would have had to be otherwise')
     .argument('<decisionId>', 'as in receipts and problems', decisionId)

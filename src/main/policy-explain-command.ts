@@ -2,12 +2,12 @@ import { PrismaDecisionLog } from '../adapters/prisma/prisma-decision-log.js';
 import { explainDecision } from '../application/policy/explain-decision.js';
 import { KeptPolicies } from '../application/policy/kept-policies.js';
 import { StartFault } from '../infrastructure/start-fault.js';
-import { withArchiveDatabase } from './archive-database.js';
+import { withCommandDatabase } from './command-database.js';
 import { documentOf } from './policy-file.js';
 
 /** `parley policy explain`: prints why something was decided, a sentence a line. */
 export async function runPolicyExplain(decisionId: string): Promise<void> {
-  await withArchiveDatabase(async (database) => {
+  await withCommandDatabase(async (database) => {
     const log = new PrismaDecisionLog(database);
     const decision = await log.find(decisionId);
     if (decision === null) throw new StartFault([`there is no decision ${decisionId}, or not any more`]);

@@ -1,6 +1,7 @@
 /** The policy as it stands in a file: `POLICY_FILE`, or ours. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { PolicyFault } from '../adapters/casl/policy-source.js';
 import { readPolicy } from '../adapters/casl/read-policy.js';
 import type { PolicyDocument } from '../application/policy/policy-document.js';
 import { StartFault } from '../infrastructure/start-fault.js';
@@ -28,7 +29,10 @@ export function readPolicyFile(file: string = DEFAULT_POLICY_FILE): PolicyFile {
     throw new StartFault([`the policy ${file} cannot be read: ${(error as Error).message}`]);
   }
   const read = readPolicy(source);
-  if (!read.ok)
-    throw new StartFault(read.faults.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`));
+  if (!read.ok) throw new StartFault(faultLines(file, read.faults));
   return { document: read.document, source };
+}
+
+export function faultLines(file: string, faults: readonly PolicyFault[]): string[] {
+  return faults.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`);
 }

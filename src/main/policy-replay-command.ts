@@ -2,7 +2,7 @@ import { CaslDecisionPoint } from '../adapters/casl/casl-decision-point.js';
 import { PrismaDecisionLog } from '../adapters/prisma/prisma-decision-log.js';
 import { KeptPolicies } from '../application/policy/kept-policies.js';
 import { type Flip, REPLAY_PAGE, type Replay, replayDecisions } from '../application/policy/replay-decisions.js';
-import { withArchiveDatabase } from './archive-database.js';
+import { withCommandDatabase } from './command-database.js';
 import { type LineProgress, showLineProgress } from './line-progress.js';
 import { documentOf, readPolicyFile } from './policy-file.js';
 
@@ -23,7 +23,7 @@ export async function runPolicyReplay({ policy, since: sinceMs, limit, json }: R
   const point = new CaslDecisionPoint(document);
   const until = new Date();
   const range = { since: new Date(until.getTime() - sinceMs), until, limit: limit ?? null };
-  await withArchiveDatabase(async (database) => {
+  await withCommandDatabase(async (database) => {
     const log = new PrismaDecisionLog(database);
     const progress = new ReplayProgress(range.since, until);
     let replay: Replay;

@@ -10,6 +10,7 @@ import { BatchDecider } from '../application/batch/decide-batch.js';
 import type { CurrentPolicy } from '../application/policy/current-policy.js';
 import { PolicyEnforcementPoint } from '../application/policy/enforcement.js';
 import type { StoreError } from '../application/ports/command-store.js';
+import { realTime } from '../application/time.js';
 import { BatchRunner } from '../application/worker/batch-runner.js';
 import type { StepListener } from '../application/worker/steps.js';
 import { Worker } from '../application/worker/worker.js';
@@ -51,7 +52,6 @@ function actorProof(settings: Settings): JwtActorProof {
 export function workerRole(context: RoleContext, workerId: string, steps?: StepListener): Service {
   const { settings, store, transport, policy, logger, health, metrics } = context;
   const observer = new WorkerMetrics(metrics.meter);
-  const clock = () => new Date();
   let storeTrouble: StoreError | null = null;
   let worker: Worker | null = null;
 
@@ -59,7 +59,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
     if (worker === null) return { ok: false, detail: 'starting' };
     const { heardAt, partitions } = worker.status;
     if (storeTrouble !== null) return { ok: false, detail: `the store does not answer: ${storeTrouble.message}` };
-    if (heardAt === null || clock().getTime() - heardAt.getTime() > REGISTRY_SILENCE_MS)
+    if (heardAt === null || realTime.now().getTime() - heardAt.getTime() > REGISTRY_SILENCE_MS)
       return { ok: false, detail: 'no word from the registry' };
     const stuck = partitions.filter(({ obstacle }) => obstacle !== null);
     if (stuck.length > 0)
@@ -82,7 +82,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
       ),
       observer,
       logger,
-      clock,
+      time: realTime,
       poisonAttempts: settings.poisonAttempts,
       onStoreTrouble: (error) => {
         storeTrouble = error;
@@ -110,11 +110,12 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
         sink: transport.sink,
         observer,
         logger,
+        time: realTime,
         render: { storeId: store.identity.storeId, recipientsMax: settings.eventRecipientsMax },
       },
       observer,
       logger,
-      clock,
+      time: realTime,
       isTransportReady: () => transport.health().ok,
       steps,
     });

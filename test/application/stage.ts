@@ -3,7 +3,9 @@ import type { BatchItem, ItemResult } from '../../src/application/batch/batch-it
 import { BatchDecider } from '../../src/application/batch/decide-batch.js';
 import { factKeysOf } from '../../src/application/batch/fact-keys.js';
 import { newOrderedId } from '../../src/application/ordered-id.js';
+import type { DecisionRecord } from '../../src/application/policy/decision-record.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
+import type { PolicyDecisionPoint } from '../../src/application/policy/facts.js';
 import {
   type BatchWrites,
   type FactKeys,
@@ -91,15 +93,21 @@ export class Stage {
   readonly departures = new Map<string, number>();
   readonly receipts = new Map<string, StoredReceipt>();
   readonly log: LoggedEvent[] = [];
+  readonly decisions: DecisionRecord[] = [];
   /** What the latest batch wrote. */
   written: BatchWrites | null = null;
-  private readonly decider = new BatchDecider(
-    new PolicyEnforcementPoint(defaultPolicy()),
-    (tenantId) => this.editWindowsMs[tenantId] ?? null,
-    () => this.idsToDraw.shift() ?? newOrderedId(),
-  );
+  private readonly decider: BatchDecider;
 
-  constructor(readonly partition = 3) {}
+  constructor(
+    readonly partition = 3,
+    policy: PolicyDecisionPoint = defaultPolicy(),
+  ) {
+    this.decider = new BatchDecider(
+      new PolicyEnforcementPoint(policy),
+      (tenantId) => this.editWindowsMs[tenantId] ?? null,
+      () => this.idsToDraw.shift() ?? newOrderedId(),
+    );
+  }
 
   /** Decides one batch and commits it. */
   batch(drafts: readonly Draft[]): ItemResult[] {
@@ -201,6 +209,7 @@ export class Stage {
       expect(this.receipts.has(receiptKey(record)), 'a receipt is written once').to.equal(false);
       this.receipts.set(receiptKey(record), { contentHash: record.contentHash, receipt: record.receipt });
     }
+    this.decisions.push(...writes.decisions);
     for (const event of writes.events) {
       expect(event).to.include({ partition: this.partition, position: this.log.length + 1 });
       this.log.push(event);

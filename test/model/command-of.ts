@@ -3,9 +3,9 @@ import { directChatId } from '../../src/contract/direct-id.js';
 import { refusal } from '../../src/contract/problems.js';
 import { CHANNEL, GROUP, NOWHERE, OTHER_GROUP } from '../application/drafts.js';
 import type { Draft } from '../application/stage.js';
-import { type Act, type Intent, type MessageChoice, type Place, WORDS } from './intents.js';
+import { type Act, type Intent, type MessageChoice, PEOPLE, type Place, WORDS } from './intents.js';
 import { manages } from './model-of-chats.js';
-import type { ModelChat, ModelCommand, ModelWorld, Person } from './model-world.js';
+import type { ModelChat, ModelCommand, ModelCommandOf, ModelWorld, Person } from './model-world.js';
 
 const OTHER_CHANNEL = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d13';
 const LATER_GROUP = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d14';
@@ -68,13 +68,14 @@ export function commandOf(intent: Intent, world: ModelWorld, earlier: readonly M
 }
 
 function contentOf(
-  { act, place }: Intent,
+  { act, place, actor }: Intent,
   world: ModelWorld,
   chatId: string,
 ): Pick<ModelCommand, 'type' | 'chatId' | 'data'> {
   const there = (choice: MessageChoice) => messageAt(world, chatId, choice, act.do);
+  // Where there is no chat, or nothing has been said, there is nothing to be done to it.
+  if (!world.chats.has(chatId) && actor.among !== 'all' && act.do === 'say') return newChat(place, chatId);
   const isSilent = (world.chats.get(chatId)?.messages.length ?? 0) === 0;
-  // Where nothing has been said there is nothing to be done to it.
   if ('message' in act && act.message.astray === null && isSilent)
     return { type: 'message.send', chatId, data: { body: WORDS[0] } };
   switch (act.do) {
@@ -124,6 +125,14 @@ function contentOf(
     case 'shout':
       return { type: 'message.shout', chatId, data: {} };
   }
+}
+
+function newChat(place: Place, chatId: string): Pick<ModelCommandOf<'chat.create'>, 'type' | 'chatId' | 'data'> {
+  const data =
+    typeof place === 'number'
+      ? { kind: 'group' as const, memberIds: [...PEOPLE.slice(0, 4)] }
+      : { kind: 'direct' as const, memberIds: [place.with] };
+  return { type: 'chat.create', chatId, data };
 }
 
 /** The same command for the real thing. */

@@ -9,6 +9,8 @@ const once = <const D extends string>(word: D) => fc.constant(word);
 
 export const PEOPLE = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank'] as const;
 export const TENANTS = ['default', 'acme'] as const;
+/** Few people sync, and so get far. */
+export const SYNCING = ['bob', 'dave', 'erin'] as const;
 /** Plain words, which every search dictionary leaves as they are. */
 export const WORDS = ['amber', 'birch', 'cedar'] as const;
 const KINDS = ['group', 'group', 'group', 'channel', 'direct'] as const;
@@ -115,7 +117,7 @@ const act = fc.oneof(
 const place = fc.oneof({ weight: 9, arbitrary: fc.nat(7) }, { weight: 1, arbitrary: fc.record({ with: person }) });
 export type Place = typeof place extends fc.Arbitrary<infer T> ? T : never;
 
-/** After this command the batch is decided; then so much time goes by, and one person looks at one chat. */
+/** One person looks at one chat. */
 const look = fc.record({
   who: person,
   place,
@@ -124,6 +126,14 @@ const look = fc.record({
   word: fc.constantFrom(...WORDS),
 });
 export type Look = typeof look extends fc.Arbitrary<infer T> ? T : never;
+
+/** A page; or all pages, upon which there must be nothing that one does not have. */
+const sync = fc.record({
+  who: fc.constantFrom(...SYNCING),
+  size: fc.integer({ min: 1, max: 12 }),
+  whole: fc.nat(3).map((n) => n === 3),
+});
+export type Sync = typeof sync extends fc.Arbitrary<infer T> ? T : never;
 
 export const intent = fc.record({
   /** Most often a member, and one to whom it may be permitted. */
@@ -135,6 +145,21 @@ export const intent = fc.record({
   act,
   /** An earlier command's id, and mostly that command as a whole: by the same actor a repeat, or a conflict. */
   again: seldom(fc.record({ back: fc.nat(60), whole: often }), 12),
-  endsBatch: seldom(fc.record({ goesByMs: fc.constantFrom(0, 1, MINUTE_MS, 5 * MINUTE_MS), look }), 6),
+  /** It comes so many partitions beyond its own. */
+  astray: seldom(fc.integer({ min: 1, max: 2 }), 30),
+  /** What waits for the same partition is decided along with it; then somebody looks, somebody syncs, and so much time goes by. */
+  endsBatch: seldom(
+    fc.record({
+      isTakenOver: fc.nat(7).map((n) => n === 7),
+      look: seldom(look, 2),
+      sync: seldom(sync, 2),
+      goesByMs: fc.constantFrom(0, 1, MINUTE_MS, 5 * MINUTE_MS),
+    }),
+    6,
+  ),
 });
 export type Intent = typeof intent extends fc.Arbitrary<infer T> ? T : never;
+
+/** At the end a chat, or all of a user's, moves to another store; null: nothing does. */
+export const move = fc.option(fc.oneof(fc.record({ userId: person }), fc.record({ chatAt: fc.nat(7) })), { freq: 2 });
+export type Move = NonNullable<typeof move extends fc.Arbitrary<infer T> ? T : never>;

@@ -1,6 +1,5 @@
 /** What commands about chats and their members mean. */
 import { isDeepStrictEqual } from 'node:util';
-import { directChatId } from '../../src/contract/direct-id.js';
 import type { ModelChat, ModelCommand, ModelCommandOf, ModelWorld, Person } from './model-world.js';
 
 /** The number taken (null where nothing changes) and the message concerned, or why not. */
@@ -24,15 +23,23 @@ function newcomer(world: ModelWorld, role: string, joined: number): Person {
 export function create(world: ModelWorld, command: ModelCommandOf<'chat.create'>): Done {
   const { chatId, tenantId, actorId, data } = command;
   const { kind, memberIds } = data;
-  if (kind === 'direct' && (memberIds.length !== 1 || chatId !== directChatId(tenantId, actorId, memberIds[0] ?? '')))
-    return 'invalid';
   const taken = world.chats.get(chatId);
   if (taken !== undefined) return kind === 'direct' && taken.kind === 'direct' ? UNCHANGED : 'conflict';
   const people = new Map([[actorId, newcomer(world, kind === 'direct' ? 'member' : 'owner', 1)]]);
   for (const user of memberIds) if (!people.has(user)) people.set(user, newcomer(world, 'member', 1));
   const { title = null, metadata = {}, historyVisibility: history = 'full' } = data;
   world.chats.set(chatId, {
-    ...{ id: chatId, tenant: tenantId, kind, title, metadata, history, historyChanged: 0 },
+    ...{
+      id: chatId,
+      tenant: tenantId,
+      partition: world.partition,
+      placedAt: 0,
+      kind,
+      title,
+      metadata,
+      history,
+      historyChanged: 0,
+    },
     ...{ createdBy: actorId, createdAt: world.now, archivedAt: null, people, messages: [] },
   });
   const members = [...people].map(([userId, { role }]) => ({ userId, role }));

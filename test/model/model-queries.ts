@@ -26,10 +26,7 @@ type Answers = Pick<ChatQueries, 'listChats' | 'findChat' | 'listMembers' | 'cou
   Omit<ChatHistory, 'listEvents'>;
 
 export class ModelQueries implements Answers {
-  constructor(
-    private readonly world: ModelWorld,
-    private readonly partition: number,
-  ) {}
+  constructor(private readonly world: ModelWorld) {}
 
   async listChats(
     caller: Caller,
@@ -181,29 +178,23 @@ export class ModelQueries implements Answers {
   }
 
   private view(chat: ModelChat, userId: string, me: Person): ChatView {
+    return { chat: this.state(chat), membership: this.member(chat, userId, me) };
+  }
+
+  state(chat: ModelChat): Chat {
     const events = this.world.eventsOf(chat.id);
     const people = [...chat.people.values()];
-    const { tenant, kind, title, createdBy, createdAt, archivedAt, history, historyChanged } = chat;
-    const state: Chat = {
-      ...{
-        chatId: chat.id,
-        tenantId: tenant,
-        partition: this.partition,
-        kind,
-        title,
-        createdBy,
-        createdAt,
-        archivedAt,
-      },
+    const { tenant, partition, kind, title, createdBy, createdAt, archivedAt, history, historyChanged } = chat;
+    return {
+      ...{ chatId: chat.id, tenantId: tenant, partition, kind, title, createdBy, createdAt, archivedAt },
       ...{ historyVisibility: history, historySequence: historyChanged, metadata: { ...chat.metadata } },
       ...{ lastSequence: events.length, lastOrdinal: chat.messages.length, lastActivityAt: this.lastAt(chat) },
       ...{ memberCount: people.length, ownerCount: people.filter(({ role }) => role === 'owner').length },
-      lastPosition: 1 + this.world.log.findLastIndex((event) => event.chatId === chat.id && event.sequence !== null),
+      lastPosition: Math.max(chat.placedAt, events.at(-1)?.position ?? 0),
     };
-    return { chat: state, membership: this.member(chat, userId, me) };
   }
 
-  private member(chat: ModelChat, userId: string, person: Person): Member {
+  member(chat: ModelChat, userId: string, person: Person): Member {
     const { role, mutedUntil, joinedAt, joined, readUpTo } = person;
     const { log } = this.world;
     const last = log.findLastIndex(
@@ -212,12 +203,16 @@ export class ModelQueries implements Answers {
     const joining = log.findIndex(({ chatId, sequence }) => chatId === chat.id && sequence === joined);
     return {
       ...{ chatId: chat.id, userId, tenantId: chat.tenant, role: role as Member['role'], mutedUntil, joinedAt },
-      ...{ joinedSequence: joined, readSequence: readUpTo, readPosition: last > joining ? last + 1 : 0 },
+      ...{
+        joinedSequence: joined,
+        readSequence: readUpTo,
+        readPosition: last > joining ? (log[last]?.position ?? 0) : 0,
+      },
       readOrdinal: chat.messages.filter(({ sequence }) => sequence <= readUpTo).length,
     };
   }
 
-  private message(chat: ModelChat, message: ModelMessage, askedBy: string): MessageView {
+  message(chat: ModelChat, message: ModelMessage, askedBy: string): MessageView {
     const { id, sequence, sender, commandId, sentAt, contentType, inReplyTo, thread, deleted, texts } = message;
     const { body, mentions, metadata, by, at } = presentText(message);
     const emojis = [...new Set(message.reactions.map(({ emoji }) => emoji))].sort();

@@ -59,6 +59,10 @@ export interface ModelMessage {
 export interface ModelChat {
   id: string;
   tenant: string;
+  /** Where its commands are decided; null: nowhere yet since it was moved here. */
+  partition: number | null;
+  /** The position that came next in the partition's log when a chat that was moved here came to it; 0: it was made here. */
+  placedAt: number;
   kind: 'direct' | 'group' | 'channel';
   title: string | null;
   metadata: object;
@@ -76,6 +80,9 @@ export interface ModelChat {
 export interface ModelEvent extends About {
   type: string;
   at: Date;
+  /** Where it stands; null and 0: in another store's log, from which the chat was moved here. */
+  partition: number | null;
+  position: number;
   chatId: string | null;
   sequence: number | null;
   data: object;
@@ -94,13 +101,22 @@ export interface Profile {
 
 export class ModelWorld {
   now = new Date('2025-06-01T12:00:00.123Z');
+  /** Where commands are being decided. */
+  partition = 0;
+  /** In all stores in which this world's chats have been. */
+  messagesSent = 0;
   readonly chats = new Map<string, ModelChat>();
   /** By tenant and user. */
   readonly profiles = new Map<string, Profile>();
+  /** Of all partitions, in the order of the commits. */
   readonly log: ModelEvent[] = [];
 
   eventsOf(chatId: string): ModelEvent[] {
     return this.log.filter((event) => event.chatId === chatId && event.sequence !== null);
+  }
+
+  logOf(partition: number): ModelEvent[] {
+    return this.log.filter((event) => event.partition === partition);
   }
 
   lastSequence(chatId: string): number {
@@ -113,16 +129,26 @@ export class ModelWorld {
 
   /** Tells what the command did to its chat; the number it takes. */
   happened(command: ModelCommand, type: string, data: object, told: ModelEvent['told'] = null): number {
-    const { commandId, tenantId, actorId, chatId } = command;
-    const sequence = this.lastSequence(chatId ?? '') + 1;
-    this.log.push({ type, commandId, tenantId, actorId, chatId, sequence, at: this.now, data, told });
+    const sequence = this.lastSequence(command.chatId ?? '') + 1;
+    this.put(command, { type, chatId: command.chatId, sequence, data, told });
     return sequence;
   }
 
   /** … what takes no number. */
   happenedUnnumbered(command: ModelCommand, type: string, chatId: string | null, data: object): void {
-    const { commandId, tenantId, actorId } = command;
-    this.log.push({ type, commandId, tenantId, actorId, chatId, sequence: null, at: this.now, data, told: null });
+    this.put(command, { type, chatId, sequence: null, data, told: null });
+  }
+
+  get nextPosition(): number {
+    return this.logOf(this.partition).length + 1;
+  }
+
+  private put(
+    { commandId, tenantId, actorId }: ModelCommand,
+    what: Pick<ModelEvent, 'type' | 'chatId' | 'sequence' | 'data' | 'told'>,
+  ): void {
+    const { partition, nextPosition: position, now: at } = this;
+    this.log.push({ ...what, commandId, tenantId, actorId, partition, position, at });
   }
 }
 

@@ -3,6 +3,7 @@
  * against the real thing by random commands.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { directChatId } from '../../src/contract/direct-id.js';
 import { messageId } from '../application/drafts.js';
 import {
   add,
@@ -22,11 +23,32 @@ import { type ModelAnswer, type ModelCommand, type ModelCommandOf, ModelWorld } 
 /** Refusals that may not be the last word. */
 const NOT_KEPT = ['conflict', 'unauthenticated'];
 
-export class Model {
-  readonly world = new ModelWorld();
-  private readonly kept = new Map<string, { what: string; answer: ModelAnswer }>();
-  private messagesSent = 0;
+export const PARTITIONS = 3;
 
+function partitionMeantFor(key: string): number {
+  return [...key].reduce((sum, character) => sum + (character.codePointAt(0) ?? 0), 0) % PARTITIONS;
+}
+
+/** What is refused by looking at the command alone, wherever it comes. */
+function faultOf({ type, tenantId, actorId, chatId, data }: ModelCommand): string | null {
+  if (type === 'message.shout') return 'unsupported_type';
+  if ('body' in data && data.body === '') return 'invalid';
+  if (type !== 'chat.create' || data.kind !== 'direct') return null;
+  const [other = ''] = data.memberIds;
+  return data.memberIds.length === 1 && chatId === directChatId(tenantId, actorId, other) ? null : 'invalid';
+}
+
+export class Model {
+  private readonly kept = new Map<string, { what: string; answer: ModelAnswer }>();
+
+  constructor(readonly world = new ModelWorld()) {}
+
+  /** Where a command is to come: to its chat's partition, or where its chat or its actor is meant to be. */
+  homeOf({ chatId, actorId }: ModelCommand): number {
+    return this.world.chats.get(chatId ?? '')?.partition ?? partitionMeantFor(chatId ?? actorId);
+  }
+
+  /** At the world's present partition. */
   answer(command: ModelCommand): ModelAnswer {
     const refused = (outcome: string): ModelAnswer => ({ outcome, sequence: null, messageId: null, replayed: false });
     if (!command.proven) return refused('unauthenticated');
@@ -35,7 +57,9 @@ export class Model {
     const what = JSON.stringify({ type, chatId, data });
     const before = this.kept.get(key);
     if (before !== undefined) return before.what === what ? { ...before.answer, replayed: true } : refused('conflict');
-    const done = this.perform(command);
+    const fault = faultOf(command);
+    if (fault === null && this.isMisplaced(command)) return refused(`misrouted to ${this.homeOf(command)}`);
+    const done = fault ?? this.perform(command);
     const answer: ModelAnswer =
       typeof done === 'string' ? refused(done) : { messageId: null, ...done, outcome: 'accepted', replayed: false };
     if (NOT_KEPT.includes(answer.outcome)) return answer;
@@ -44,18 +68,18 @@ export class Model {
     return answer;
   }
 
+  /** A chat without a partition is placed where its next command comes, whatever becomes of that. */
+  private isMisplaced(command: ModelCommand): boolean {
+    const { partition, nextPosition } = this.world;
+    const chat = this.world.chats.get(command.chatId ?? '');
+    if (chat?.partition === null) Object.assign(chat, { partition, placedAt: nextPosition });
+    return chat !== undefined && chat.partition !== partition;
+  }
+
   private perform(command: ModelCommand): Done {
     const { world } = this;
-    switch (command.type) {
-      case 'message.shout':
-        return 'unsupported_type';
-      case 'user.upsert':
-        return this.introduce(command);
-      case 'chat.create':
-        return create(world, command);
-      default:
-    }
-    if ('body' in command.data && command.data.body === '') return 'invalid';
+    if (command.type === 'user.upsert') return this.introduce(command);
+    if (command.type === 'chat.create') return create(world, command);
     const chat = world.chats.get(command.chatId);
     const me = chat?.people.get(command.actorId);
     if (chat === undefined || me === undefined || chat.tenant !== command.tenantId) return 'not_found';
@@ -77,8 +101,8 @@ export class Model {
         return updateMember(scene(command));
       case 'message.send':
         return send(scene(command), () => {
-          this.messagesSent += 1;
-          return messageId(this.messagesSent);
+          world.messagesSent += 1;
+          return messageId(world.messagesSent);
         });
       case 'message.edit':
         return edit(scene(command));
@@ -87,6 +111,8 @@ export class Model {
       case 'message.react':
       case 'message.unreact':
         return react(scene(command));
+      case 'message.shout':
+        return 'unsupported_type';
     }
   }
 

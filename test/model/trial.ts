@@ -1,5 +1,6 @@
-/** One run of random commands: the model answers each as it is made, the real thing in batches. */
+/** One run of random commands: the model answers each as it is made, the real thing in batches, each of one partition. */
 import { expect } from 'chai';
+import type { BatchItem, ItemResult } from '../../src/application/batch/batch-item.js';
 import { BatchDecider } from '../../src/application/batch/decide-batch.js';
 import { factKeysOf } from '../../src/application/batch/fact-keys.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
@@ -10,26 +11,29 @@ import { messageId } from '../application/drafts.js';
 import { expectDistinct, expectDistinctRows, itemOf } from '../application/stage.js';
 import { defaultPolicy } from '../support/default-policy.js';
 import { commandOf, draftOf, seeds } from './command-of.js';
+import { Devices } from './devices.js';
 import type { Intent } from './intents.js';
-import { Model } from './model.js';
+import { Model, PARTITIONS } from './model.js';
 import { EDIT_WINDOW_MS } from './model-of-messages.js';
-import type { ModelAnswer, ModelCommand } from './model-world.js';
+import type { ModelAnswer, ModelCommand, ModelWorld } from './model-world.js';
 import { Observer } from './observer.js';
 
-const PARTITION = 2;
 /** One stored receipt in so many is looked up at the end. */
-const RECEIPTS_STEP = 5;
+const RECEIPTS_STEP = 10;
 
 export class Trial {
-  readonly model = new Model();
   readonly observer: Observer;
+  readonly devices: Devices;
   /** How often each answer was given. */
   readonly outcomes = new Map<string, number>();
+  /** By partition: under which epoch it is owned. */
+  private readonly epochs: number[] = [];
+  /** By partition: what is to be decided next. A command is made when it is its turn, and means what it means by then. */
+  private readonly waiting: (() => ModelCommand)[][] = Array.from({ length: PARTITIONS }, () => []);
   /** As they were first given. */
   private readonly receipts = new Map<string, { key: ReceiptKey; receipt: Receipt }>();
   private readonly earlier: ModelCommand[] = [];
-  private batch: { command: ModelCommand; expected: ModelAnswer }[] = [];
-  private messagesSent = 0;
+  private messagesSent: number;
   private readonly decider = new BatchDecider(
     new PolicyEnforcementPoint(defaultPolicy()),
     () => EDIT_WINDOW_MS,
@@ -41,77 +45,124 @@ export class Trial {
 
   private constructor(
     private readonly store: StoreHarness,
-    private readonly epoch: number,
+    private readonly model: Model,
   ) {
-    this.observer = new Observer(store, this.model.world, PARTITION);
+    this.messagesSent = model.world.messagesSent;
+    this.observer = new Observer(store, model.world);
+    this.devices = new Devices(store, model.world);
   }
 
-  /** On an empty store. */
-  static async of(store: StoreHarness): Promise<Trial> {
-    await store.registry.settle({ namespace: 'chat', partitions: PARTITION + 1 });
-    const { epoch } = await store.registry.takeOver(PARTITION, 'worker-1');
-    const trial = new Trial(store, epoch);
-    for (const command of seeds()) trial.take(command);
-    await trial.decide();
+  get world(): ModelWorld {
+    return this.model.world;
+  }
+
+  /** On a store in which there is what the model knows: nothing, unless chats were moved there. */
+  static async on(store: StoreHarness, model = new Model()): Promise<Trial> {
+    await store.registry.settle({ namespace: 'chat', partitions: PARTITIONS });
+    const trial = new Trial(store, model);
+    for (let partition = 0; partition < PARTITIONS; partition += 1) await trial.takeOver(partition);
     return trial;
   }
 
+  async begin(): Promise<void> {
+    for (const command of seeds()) this.waiting[this.model.homeOf(command)]?.push(() => command);
+    await this.decideAll();
+  }
+
   async run(intents: readonly Intent[]): Promise<void> {
-    const { world } = this.model;
+    const { world, model, waiting } = this;
     for (const intent of intents) {
-      this.take(commandOf(intent, world, this.earlier));
+      const make = () => commandOf(intent, world, this.earlier);
+      const partition = (model.homeOf(make()) + (intent.astray ?? 0)) % PARTITIONS;
+      waiting[partition]?.push(make);
       if (intent.endsBatch === null) continue;
-      await this.decide();
-      const { goesByMs, look } = intent.endsBatch;
-      await this.observer.look(look);
+      const { isTakenOver, look, sync, goesByMs } = intent.endsBatch;
+      await this.decide(partition, isTakenOver);
+      if (look !== null) await this.observer.look(look);
+      if (sync !== null) await this.devices.sync(sync);
       world.now = new Date(world.now.getTime() + goesByMs);
     }
-    await this.decide();
+    await this.decideAll();
     await this.observer.lookAtEverything();
+    await this.devices.allCatchUp();
     for (const [index, { key, receipt }] of [...this.receipts.values()].entries())
       if (index % RECEIPTS_STEP === 0) expect(await this.store.queries.findReceipt(key)).to.deep.equal(receipt);
   }
 
-  private take(command: ModelCommand): void {
-    this.earlier.push(command);
-    this.batch.push({ command, expected: this.model.answer(command) });
+  private async takeOver(partition: number): Promise<void> {
+    const { epoch, position } = await this.store.registry.takeOver(partition, `worker-${this.epochs[partition] ?? 0}`);
+    expect(position, 'the last position in use').to.equal(this.world.logOf(partition).length);
+    this.epochs[partition] = epoch;
   }
 
-  private async decide(): Promise<void> {
-    const { batch, epoch } = this;
+  private async decideAll(): Promise<void> {
+    for (let partition = 0; partition < PARTITIONS; partition += 1) await this.decide(partition, false);
+  }
+
+  private async decide(partition: number, isTakenOver: boolean): Promise<void> {
+    const { world, model, epochs } = this;
+    const formerEpoch = epochs[partition] as number;
+    if (isTakenOver) await this.takeOver(partition);
+    world.partition = partition;
+    const batch = (this.waiting[partition] ?? []).splice(0).map((make) => {
+      const command = make();
+      this.earlier.push(command);
+      return { command, expected: model.answer(command) };
+    });
     if (batch.length === 0) return;
-    this.batch = [];
     const items = batch.map(({ command }, tag) => itemOf(draftOf(command), tag));
+    // Had that an effect, these commands would be replays.
+    if (isTakenOver) {
+      expect(await this.transact(items, partition, formerEpoch), 'a former owner').to.equal('fenced');
+      this.count('fenced');
+    }
+    const results = await this.transact(items, partition, epochs[partition] as number);
+    if (results === 'fenced') throw new Error('the owner is fenced');
+    for (const [index, { command, expected }] of batch.entries())
+      this.judge(command, expected, results[index] as ItemResult);
+  }
+
+  private async transact(items: BatchItem[], partition: number, epoch: number): Promise<ItemResult[] | 'fenced'> {
     const keys = factKeysOf(items);
     expectDistinct({ ...keys });
-    const settings = { partition: PARTITION, now: this.model.world.now };
-    const request = { partition: PARTITION, epoch, keys, publishedThrough: 0 };
-    const result = await this.store.commands.transact(request, (facts) => {
+    const settings = { partition, now: this.world.now };
+    const result = await this.store.commands.transact({ partition, epoch, keys, publishedThrough: 0 }, (facts) => {
       const decided = this.decider.decide(items, facts, settings);
       expectDistinctRows(decided.writes);
       return decided;
     });
-    if (result.outcome === 'fenced') throw new Error('fenced out');
-    for (const [index, { command, expected }] of batch.entries()) {
-      const answered = result.value[index];
-      if (answered?.kind !== 'answered') throw new Error(`not answered: ${answered?.kind}`);
-      this.judge(command, expected, answered.receipt);
-    }
+    return result.outcome === 'fenced' ? 'fenced' : result.value;
   }
 
-  private judge(command: ModelCommand, expected: ModelAnswer, receipt: Receipt): void {
-    const { status, reason, sequence, messageId: id, replayed } = receipt;
-    const got: ModelAnswer = { outcome: reason?.code ?? status, sequence, messageId: id, replayed };
+  private judge(command: ModelCommand, expected: ModelAnswer, result: ItemResult): void {
+    const got = answerOf(result);
     expect(got, `the answer to ${JSON.stringify(command)}`).to.deep.equal(expected);
+    if (result.kind === 'answered') this.keep(command, result.receipt, got);
+    else this.count('misrouted');
+  }
+
+  private keep(command: ModelCommand, receipt: Receipt, got: ModelAnswer): void {
     const { commandId, tenantId, actorId } = command;
     const key = { commandId, tenantId, actorId };
     const first = this.receipts.get(receiptKey(key));
-    if (replayed) expect(receipt).to.deep.equal({ ...first?.receipt, replayed: true });
+    if (got.replayed) expect(receipt).to.deep.equal({ ...first?.receipt, replayed: true });
     else if (got.outcome !== 'conflict' && got.outcome !== 'unauthenticated')
       this.receipts.set(receiptKey(key), { key, receipt });
-    const isUnchanged = got.outcome === 'accepted' && sequence === null;
-    const what = replayed ? 'replayed' : isUnchanged ? 'unchanged' : got.outcome;
-    for (const counted of [what, ...(what === 'accepted' ? [command.type] : [])])
-      this.outcomes.set(counted, (this.outcomes.get(counted) ?? 0) + 1);
+    const isUnchanged = got.outcome === 'accepted' && got.sequence === null;
+    const what = got.replayed ? 'replayed' : isUnchanged ? 'unchanged' : got.outcome;
+    this.count(what);
+    if (what === 'accepted') this.count(command.type);
   }
+
+  private count(outcome: string): void {
+    this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
+  }
+}
+
+function answerOf(result: ItemResult): ModelAnswer {
+  if (result.kind === 'astray') throw new Error('astray, though the ring is settled');
+  if (result.kind === 'misrouted')
+    return { outcome: `misrouted to ${result.home}`, sequence: null, messageId: null, replayed: false };
+  const { status, reason, sequence, messageId: id, replayed } = result.receipt;
+  return { outcome: reason?.code ?? status, sequence, messageId: id, replayed };
 }

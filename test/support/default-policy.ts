@@ -1,4 +1,5 @@
 import { CaslDecisionPoint } from '../../src/adapters/casl/casl-decision-point.js';
+import { readPolicy } from '../../src/adapters/casl/read-policy.js';
 import { readPolicyFile } from '../../src/main/policy-file.js';
 
 const { document } = readPolicyFile();
@@ -6,6 +7,13 @@ const { document } = readPolicyFile();
 /** The policy that comes with Parley. */
 export function defaultPolicy(): CaslDecisionPoint {
   return new CaslDecisionPoint(document);
+}
+
+/** Our policy with other rules before or behind it, as YAML of a list. */
+export function policyWith(rules: string): CaslDecisionPoint {
+  const read = readPolicy(readPolicyFile().source.replace('\nrules:\n', `\nrules:\n${rules}\n`));
+  if (!read.ok) throw new Error(read.faults.map(({ line, message }) => `${line}: ${message}`).join('\n'));
+  return new CaslDecisionPoint(read.document);
 }
 
 /** What a decision point that a test makes up says besides its decisions. */

@@ -8,6 +8,7 @@ import { commandTypes } from '../../contract/commands.js';
 import { duration } from '../../infrastructure/config-values.js';
 import { type Path, type PolicyFault, parseSource } from './policy-source.js';
 import { readConditions } from './read-conditions.js';
+import { faultsOf } from './schema-faults.js';
 
 /** The format; a document says which it is written in. */
 export const POLICY_FORMAT = 1;
@@ -66,8 +67,7 @@ export function readPolicy(text: string): ReadPolicy {
   const source = parseSource(text);
   if (!source.ok) return source;
   const parsed = document.safeParse(source.value);
-  if (!parsed.success)
-    return { ok: false, faults: parsed.error.issues.flatMap((issue) => faultsOf(issue, source.faultAt)) };
+  if (!parsed.success) return { ok: false, faults: faultsOf(parsed.error, source.faultAt) };
 
   const { version, roles, rules, quotas } = parsed.data;
   const faults: PolicyFault[] = [];
@@ -99,11 +99,4 @@ function tellRepeats(list: string, entries: { id: string }[], fault: (path: Path
     if (seen.has(name)) fault([list, index, 'id'], `there is another one called ${name}`);
     seen.add(name);
   }
-}
-
-function faultsOf(issue: z.core.$ZodIssue, faultAt: (path: Path, message: string) => PolicyFault): PolicyFault[] {
-  const at = (path: Path) => (path.length === 0 ? '' : `${path.map(String).join('.')}: `);
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => faultAt([...issue.path, key], `${at(issue.path)}there is no "${key}"`));
-  return [faultAt(issue.path, `${at(issue.path)}${issue.message}`)];
 }

@@ -33,8 +33,9 @@ export class PrismaDecisionLog implements DecisionLog {
   async prune(before: Date, limit: number): Promise<number> {
     return this.database.$executeRaw`
       DELETE FROM decisions WHERE decision_id IN (
-        SELECT decision_id FROM decisions WHERE decision_id < ${smallestIdAt(before)}::uuid ORDER BY decision_id LIMIT ${limit}::int8
-        FOR UPDATE SKIP LOCKED)`.catch(rethrow);
+        SELECT decision_id FROM decisions WHERE decision_id < ${smallestIdAt(before)}::uuid ORDER BY decision_id LIMIT ${limit}::int8)`.catch(
+      rethrow,
+    );
   }
 
   async savePolicy(version: string, source: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { realTime, type Time } from '../time.js';
 
 export const BACKOFF_FIRST_MS = 50;
 export const BACKOFF_MAX_MS = 5_000;
@@ -7,22 +7,18 @@ export const BACKOFF_MAX_MS = 5_000;
 export class Backoff {
   private ceilingMs = BACKOFF_FIRST_MS;
 
-  constructor(private readonly maxMs = BACKOFF_MAX_MS) {}
+  constructor(
+    private readonly time: Pick<Time, 'pause' | 'random'> = realTime,
+    private readonly maxMs = BACKOFF_MAX_MS,
+  ) {}
 
   reset(): void {
     this.ceilingMs = BACKOFF_FIRST_MS;
   }
 
   async wait(signal: AbortSignal): Promise<void> {
-    const delayMs = Math.random() * this.ceilingMs;
+    const delayMs = this.time.random() * this.ceilingMs;
     this.ceilingMs = Math.min(this.ceilingMs * 2, this.maxMs);
-    await pause(delayMs, signal);
+    await this.time.pause(delayMs, signal);
   }
-}
-
-/** Waits, or less if `signal` aborts; never rejects. */
-export async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
-  await sleep(delayMs, undefined, { signal }).catch((error: unknown) => {
-    if (!signal.aborted) throw error;
-  });
 }

@@ -9,6 +9,7 @@ import { traceContextOf, traceIdOf } from '../batch/trace-context.js';
 import { type CommandStore, receiptKey, StoreError } from '../ports/command-store.js';
 import type { LoggedEvent } from '../ports/event-log.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
+import type { Time } from '../time.js';
 import { Backoff } from './backoff.js';
 import { SUSPECT_DELIVERY_COUNT } from './delivery-buffer.js';
 
@@ -46,7 +47,7 @@ export interface BatchRunnerDeps {
   decider: BatchDecider;
   observer: WorkerObserver;
   logger: WorkerLog;
-  clock: () => Date;
+  time: Time;
   /** `POISON_ATTEMPTS` */
   poisonAttempts: number;
   /** Called while the store does not answer, and with null when it does again. */
@@ -85,7 +86,7 @@ export class BatchRunner {
     const { store, poisonAttempts, logger } = this.deps;
     const key = commandKey(item);
     let failure = why;
-    const backoff = new Backoff();
+    const backoff = new Backoff(this.deps.time);
     const count = () => this.whileStoreIsAway(() => store.countAttempt(holding.partition, key), signal);
     // What brought us here was a try of its own.
     if (why !== undefined) await count();
@@ -123,13 +124,13 @@ export class BatchRunner {
   }
 
   private async runTogether(items: readonly BatchItem[], holding: Holding, signal: AbortSignal): Promise<RunResult[]> {
-    const { store, decider, clock } = this.deps;
+    const { store, decider, time } = this.deps;
     const { partition, epoch } = holding;
     const keys = factKeysOf(items);
     const result = await this.whileStoreIsAway(
       () =>
         store.transact({ partition, epoch, keys, publishedThrough: holding.publishedThrough() }, (facts) => {
-          const { writes, value } = decider.decide(items, facts, { partition, now: clock() });
+          const { writes, value } = decider.decide(items, facts, { partition, now: time.now() });
           holding.decided();
           return { writes, value: { results: value, events: writes.events } };
         }),
@@ -142,7 +143,7 @@ export class BatchRunner {
 
   /** A failure for the database's sake holds the place and is tried again, with backoff. */
   private async whileStoreIsAway<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const backoff = new Backoff();
+    const backoff = new Backoff(this.deps.time);
     let away = false;
     try {
       for (;;) {

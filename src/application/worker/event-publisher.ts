@@ -11,6 +11,7 @@ import type { EventLog, LoggedEvent } from '../ports/event-log.js';
 import type { EventChannel, EventSink, PublishOutcome } from '../ports/transport.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
 import { encodeEvent, type RenderContext } from '../render-event.js';
+import type { Time } from '../time.js';
 import { Backoff } from './backoff.js';
 import { PublishTimes } from './publish-times.js';
 import { RecipientsCache } from './recipients-cache.js';
@@ -35,6 +36,7 @@ export interface PublisherDeps {
   observer: WorkerObserver;
   logger: WorkerLog;
   render: RenderContext;
+  time: Time;
 }
 
 interface InFlight {
@@ -60,7 +62,7 @@ export class EventPublisher {
   private readonly recipients: RecipientsCache;
   private readonly times: PublishTimes;
   private readonly wakeUp = new WakeUp();
-  private readonly backoff = new Backoff();
+  private readonly backoff: Backoff;
   private readonly stopping = new AbortController();
   private readonly running: Promise<void>;
   private readonly waiters: { position: number; resolve: () => void }[] = [];
@@ -74,7 +76,8 @@ export class EventPublisher {
     this.sent = from.publishedThrough;
     this.confirmedThrough = from.publishedThrough;
     this.recipients = new RecipientsCache(deps.log, deps.render.recipientsMax);
-    this.times = new PublishTimes((milliseconds) => deps.observer.stageTook('publish', milliseconds));
+    this.times = new PublishTimes(deps.time, (milliseconds) => deps.observer.stageTook('publish', milliseconds));
+    this.backoff = new Backoff(deps.time);
     this.running = this.run();
   }
 

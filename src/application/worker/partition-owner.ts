@@ -16,7 +16,7 @@
 import { StoreError } from '../ports/command-store.js';
 import type { PartitionRegistry } from '../ports/partition-registry.js';
 import type { CommandSource, Delivery, Subscription } from '../ports/transport.js';
-import { Backoff, pause } from './backoff.js';
+import { Backoff } from './backoff.js';
 import { Fenced, OutcomeUnknown } from './batch-runner.js';
 import { BATCH_MAX_COMMANDS, DeliveryBuffer } from './delivery-buffer.js';
 import { EventPublisher, type PublisherDeps } from './event-publisher.js';
@@ -65,7 +65,7 @@ export class PartitionOwner {
   private isStopping = false;
   private readonly life = new AbortController();
   private readonly wakeUp = new WakeUp();
-  private readonly backoff = new Backoff();
+  private readonly backoff: Backoff;
   private readonly running: Promise<void>;
 
   constructor(
@@ -73,6 +73,7 @@ export class PartitionOwner {
     private readonly deps: PartitionOwnerDeps,
   ) {
     this.service = new PartitionService(partition, deps);
+    this.backoff = new Backoff(deps.time);
     this.running = this.run();
   }
 
@@ -130,9 +131,10 @@ export class PartitionOwner {
   async stop(): Promise<void> {
     this.isStopping = true;
     this.wakeUp.wake();
-    const deadline = setTimeout(() => this.life.abort(new Error('stopping')), STOP_IN_HAND_MS);
+    const stopped = new AbortController();
+    void this.deps.time.pause(STOP_IN_HAND_MS, stopped.signal).then(() => this.life.abort(new Error('stopping')));
     await this.running;
-    clearTimeout(deadline);
+    stopped.abort();
   }
 
   private async run(): Promise<void> {
@@ -254,7 +256,7 @@ export class PartitionOwner {
     if (how === 'release') {
       const deadline = new AbortController();
       const drained = held.publisher.drained();
-      await Promise.race([drained, pause(RELEASE_DRAIN_MS, deadline.signal)]);
+      await Promise.race([drained, this.deps.time.pause(RELEASE_DRAIN_MS, deadline.signal)]);
       deadline.abort();
     }
     await held.publisher.stop();

@@ -17,6 +17,7 @@ import type {
   Subscription,
 } from '../ports/transport.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
+import type { Time } from '../time.js';
 import { Backoff } from './backoff.js';
 import { type BatchRunner, Fenced, type Holding, type RunResult } from './batch-runner.js';
 import type { EventPublisher } from './event-publisher.js';
@@ -32,6 +33,7 @@ export interface PartitionServiceDeps {
   reader: CommandReader;
   observer: WorkerObserver;
   logger: WorkerLog;
+  time: Time;
   steps?: StepListener | undefined;
 }
 
@@ -55,7 +57,7 @@ export class PartitionService {
     signal: AbortSignal,
   ): Promise<void> {
     const { partition } = this;
-    const { reader, runner, observer, steps, registry } = this.deps;
+    const { reader, runner, observer, steps, registry, time } = this.deps;
     const [first] = deliveries;
     const last = deliveries.at(-1);
     if (first === undefined || last === undefined) return;
@@ -69,9 +71,9 @@ export class PartitionService {
     }
     const at = { partition, commands: deliveries.length, published: () => held.publisher.drained() };
     await steps?.reached('received', at);
-    const began = performance.now();
+    const began = time.elapsedMs();
     const { items, malformed } = await readCommands(deliveries, reader);
-    const read = performance.now();
+    const read = time.elapsedMs();
     observer.stageTook('decode', read - began);
     const holding: Holding = {
       partition,
@@ -84,7 +86,7 @@ export class PartitionService {
       },
     };
     const results = await runner.run(items, holding, signal);
-    observer.stageTook('transaction', performance.now() - read);
+    observer.stageTook('transaction', time.elapsedMs() - read);
     observer.batchCommitted(items.length);
     for (const { item, result } of results) if (result.kind === 'answered') this.answer(item, result.receipt);
     await steps?.reached('receipted', at);
@@ -147,7 +149,7 @@ export class PartitionService {
   }
 
   private async untilTaken(put: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    const backoff = new Backoff();
+    const backoff = new Backoff(this.deps.time);
     for (;;) {
       try {
         return await put();

@@ -1,3 +1,5 @@
+import type { Time } from '../time.js';
+
 interface Batch {
   from: number;
   through: number;
@@ -10,7 +12,10 @@ export class PublishTimes {
   /** In order of their positions, which need not be contiguous. */
   private readonly batches: Batch[] = [];
 
-  constructor(private readonly took: (milliseconds: number) => void) {}
+  constructor(
+    private readonly time: Pick<Time, 'elapsedMs'>,
+    private readonly took: (milliseconds: number) => void,
+  ) {}
 
   /** A batch whose events have these positions is about to be published. */
   expect(from: number, through: number): void {
@@ -19,7 +24,7 @@ export class PublishTimes {
 
   /** Everything up to here goes to the channel now, or has gone before. */
   handedOver(through: number): void {
-    const now = performance.now();
+    const now = this.time.elapsedMs();
     for (const batch of this.batches) {
       if (batch.from > through) return;
       batch.since ??= now;
@@ -31,7 +36,7 @@ export class PublishTimes {
     let done = 0;
     for (const batch of this.batches) {
       if (batch.through > through) break;
-      if (batch.since !== null) this.took(performance.now() - batch.since);
+      if (batch.since !== null) this.took(this.time.elapsedMs() - batch.since);
       done += 1;
     }
     if (done > 0) this.batches.splice(0, done);

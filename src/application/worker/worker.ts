@@ -12,7 +12,6 @@ import type { CommandStore } from '../ports/command-store.js';
 import type { DecisionLog } from '../ports/decision-log.js';
 import type { Census } from '../ports/partition-registry.js';
 import { dutyOf, isServed } from './assignment.js';
-import { pause } from './backoff.js';
 import { PartitionOwner, type PartitionOwnerDeps, type PartitionStatus } from './partition-owner.js';
 
 export const HEARTBEAT_INTERVAL_MS = 500;
@@ -34,7 +33,6 @@ export interface WorkerDeps extends PartitionOwnerDeps {
   decisionRetentionMs: number;
   /** Whether the transport is connected. */
   isTransportReady(): boolean;
-  clock: () => Date;
 }
 
 export interface WorkerStatus {
@@ -93,7 +91,7 @@ export class Worker {
       } catch (error) {
         this.deps.logger.warn('the registry does not answer', { error });
       }
-      await pause(HEARTBEAT_INTERVAL_MS, this.life.signal);
+      await this.deps.time.pause(HEARTBEAT_INTERVAL_MS, this.life.signal);
     }
   }
 
@@ -106,7 +104,7 @@ export class Worker {
     }
     const census = await registry.heartbeat(workerId, WORKER_ALIVE_MS);
     this.isAnnounced = true;
-    this.heardAt = this.deps.clock();
+    this.heardAt = this.deps.time.now();
     for (const owner of this.owners) this.attendTo(owner, census);
     // Neither may hold up the next heartbeat: both wait for rows that a slow transaction can hold for seconds.
     this.inBackground('progress', () => Promise.all(this.owners.map((owner) => owner.saveProgress())));
@@ -124,8 +122,8 @@ export class Worker {
 
   private isTransportAway(): boolean {
     if (this.deps.isTransportReady()) this.transportAwaySince = null;
-    else this.transportAwaySince ??= performance.now();
-    return this.transportAwaySince !== null && performance.now() - this.transportAwaySince > BROKER_AWAY_MS;
+    else this.transportAwaySince ??= this.deps.time.elapsedMs();
+    return this.transportAwaySince !== null && this.deps.time.elapsedMs() - this.transportAwaySince > BROKER_AWAY_MS;
   }
 
   private attendTo(owner: PartitionOwner, census: Census): void {
@@ -157,7 +155,7 @@ export class Worker {
   }
 
   private hasWaitedLongEnough(partition: number): boolean {
-    const now = performance.now();
+    const now = this.deps.time.elapsedMs();
     const since = this.waitingSince.get(partition) ?? now;
     this.waitingSince.set(partition, since);
     return now - since >= HANDOVER_GRACE_MS;
@@ -172,12 +170,12 @@ export class Worker {
   }
 
   private async prune(what: string, retentionMs: number, old: (before: Date) => Promise<number>): Promise<void> {
-    const { clock, logger } = this.deps;
-    if (performance.now() - (this.prunedAt.get(what) ?? Number.NEGATIVE_INFINITY) < PRUNE_INTERVAL_MS) return;
-    const before = new Date(clock().getTime() - retentionMs);
+    const { time, logger } = this.deps;
+    if (time.elapsedMs() - (this.prunedAt.get(what) ?? Number.NEGATIVE_INFINITY) < PRUNE_INTERVAL_MS) return;
+    const before = new Date(time.now().getTime() - retentionMs);
     const pruned = await old(before);
     // A full chunk means that there is more: go on at the next tick.
-    if (pruned < PRUNE_CHUNK) this.prunedAt.set(what, performance.now());
+    if (pruned < PRUNE_CHUNK) this.prunedAt.set(what, time.elapsedMs());
     if (pruned > 0) logger.info(`${what} pruned`, { pruned, before: before.toISOString() });
   }
 }

@@ -5,6 +5,7 @@ import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from
 import { JwtActorProof } from '../../../src/adapters/jwt/actor-proof.js';
 import { ProofUnavailable } from '../../../src/application/ports/actor-proof.js';
 import { type JwtSettings, JwtVerifier, signToken } from '../../../src/infrastructure/jwt.js';
+import { eventually } from '../../support/eventually.js';
 import { SECRET, tokenFor } from './rest-client.js';
 import { RestHarness } from './rest-harness.js';
 
@@ -228,6 +229,59 @@ describe('REST authentication', () => {
       expect([status, body.type]).to.deep.equal([503, '/problems/unavailable']);
       keySet = published;
       expect((await rest.get('/v1/chats', { token })).status).to.equal(200);
+    });
+
+    describe('that is kept for a while', () => {
+      const MAX_AGE_MS = 300;
+      const verifier = (cooldownMs: number) =>
+        new JwtVerifier({ keys: { keySetUrl: url, maxAgeMs: MAX_AGE_MS, cooldownMs } });
+      const signedBy = async (kid: string) => {
+        const { privateKey } = await publish('ES256', kid);
+        return sign(good, privateKey, { alg: 'ES256', kid });
+      };
+      const verdict = async (of: JwtVerifier, token: string) =>
+        of.verify(token, { graceSeconds: 0 }).then(
+          ({ ok }) => (ok ? 'good' : 'refused'),
+          (error: Error) => error.name,
+        );
+
+      it('takes a key that came later, and asks for it no more often than the cooldown lets it', async () => {
+        const old = await signedBy('k1');
+        const [eager, patient] = [verifier(0), verifier(60_000)];
+        for (const of of [eager, patient]) expect(await verdict(of, old)).to.equal('good');
+        const fresh = await signedBy('k2');
+        expect([await verdict(eager, fresh), await verdict(patient, fresh)]).to.deep.equal(['good', 'refused']);
+        const before = fetches;
+        for (let i = 0; i < 20; i += 1) await verdict(patient, fresh);
+        expect(fetches).to.be.at.most(before + 1);
+      });
+
+      it('takes a withdrawn key for as long as that, and no longer', async () => {
+        const of = verifier(0);
+        const token = await signedBy('k1');
+        const began = Date.now();
+        expect(await verdict(of, token)).to.equal('good');
+        keySet = { keys: [] };
+        await eventually(async () => (await verdict(of, token)) === 'refused', {
+          within: 5_000,
+          what: 'the end of k1',
+        });
+        expect(Date.now() - began).to.be.at.least(MAX_AGE_MS);
+      });
+
+      it('serves for as long as that while a new one cannot be had, and then waits, saying neither yes nor no', async () => {
+        const of = verifier(0);
+        const token = await signedBy('k1');
+        expect(await verdict(of, token)).to.equal('good');
+        const published = keySet;
+        keySet = null;
+        await eventually(async () => (await verdict(of, token)) === 'KeysUnavailable', {
+          within: 5_000,
+          what: 'keys that are too old to serve',
+        });
+        keySet = published;
+        expect(await verdict(of, token)).to.equal('good');
+      });
     });
 
     it('tells whoever asks for a proof the same way', async () => {

@@ -12,6 +12,7 @@ import type { ActorProof } from '../../../src/application/ports/actor-proof.js';
 import type { StoreError } from '../../../src/application/ports/command-store.js';
 import type { EventSink, OutgoingEvent } from '../../../src/application/ports/transport.js';
 import type { WorkerObserver } from '../../../src/application/ports/worker-observer.js';
+import { realTime, type Time } from '../../../src/application/time.js';
 import { BatchRunner } from '../../../src/application/worker/batch-runner.js';
 import { Worker } from '../../../src/application/worker/worker.js';
 import { decodeCommand } from '../../../src/contract/decode-command.js';
@@ -86,10 +87,11 @@ export class Lab {
     this.transport.onEvent((event) => this.events.push(event));
     this.source = new UnrulySource(this.transport.source);
     const observer = this.observer();
-    const clock = () => new Date(Date.now() + (options.clockAheadMs ?? 0));
+    const now = () => new Date(Date.now() + (options.clockAheadMs ?? 0));
+    const time: Time = { ...realTime, now };
     const onStoreTrouble = (error: StoreError | null) => this.troubles.push(error !== null);
     const { store, world, registry } = this;
-    const runnerDeps = { store, decider, observer, logger, clock, onStoreTrouble };
+    const runnerDeps = { store, decider, observer, logger, time, onStoreTrouble };
     const runner = new BatchRunner({ ...runnerDeps, poisonAttempts: POISON_ATTEMPTS });
     const log = new MemoryEventLog(world);
     const sink = options.sink ?? this.transport.sink;
@@ -101,10 +103,10 @@ export class Lab {
       runner,
       reader: { decode: decodeCommand, proof, proofGraceSeconds },
       publisher: {
-        ...{ log, sink, observer, logger },
+        ...{ log, sink, observer, logger, time },
         render: { storeId: world.storeId, recipientsMax: RECIPIENTS_MAX },
       },
-      ...{ observer, logger, clock, isTransportReady: () => this.isTransportReady },
+      ...{ observer, logger, time, isTransportReady: () => this.isTransportReady },
     });
   }
 

@@ -1,10 +1,12 @@
 /** An event publisher on a log of plain messages and a scripted sink. */
+
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
 import type { EventLog, LoggedEvent, Recipients } from '../../../src/application/ports/event-log.js';
 import type { Stage } from '../../../src/application/ports/worker-observer.js';
+import { realTime } from '../../../src/application/time.js';
 import { EventPublisher } from '../../../src/application/worker/event-publisher.js';
 import type { DomainEvent } from '../../../src/domain/event.js';
 import { eraseMessage, type Message } from '../../../src/domain/message.js';
@@ -73,7 +75,7 @@ export class PublisherBench {
     };
     const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
     const render = { storeId: world.storeId, recipientsMax: 10 };
-    const deps = { log: this.log, sink: this.sink, observer, logger, render };
+    const deps = { log: this.log, sink: this.sink, observer, logger, time: realTime, render };
     this.publisher = new EventPublisher(0, deps, { position: written, publishedThrough });
   }
 

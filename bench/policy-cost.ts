@@ -1,0 +1,81 @@
+/**
+ * What deciding costs a worker at full speed: the share of its busy time that goes into gathering facts for the policy, deciding, and keeping
+ * decisions, from V8's own CPU profile of the send bench. Usage: npm run bench:policy [-- --messages N]
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const SEND = fileURLToPath(new URL('./send.js', import.meta.url));
+/** Kept permits: as by default, and all of them. */
+const SHARES = ['0.01', '1'];
+const DEFAULT_MESSAGES = '60000';
+const MICROSECONDS_PER_MS = 1_000;
+
+/** Code that is there for the policy alone; whatever it calls counts with it. */
+const POLICY_CODE = /\/(application\/policy|adapters\/casl)\/|\/@casl\/|\/decision-rows\.js/;
+const POLICY_FUNCTIONS = new Set(['factsAbout', 'factsInChat', 'factsOfMessage', 'factsOfText', 'putDecision']);
+const NOT_BUSY = new Set(['(idle)', '(root)', '(program)']);
+
+interface Profile {
+  nodes: { id: number; callFrame: { functionName: string; url: string }; children?: number[] }[];
+  samples: number[];
+  timeDeltas: number[];
+}
+
+interface Times {
+  busyMs: number;
+  policyMs: number;
+}
+
+function timesOf({ nodes, samples, timeDeltas }: Profile): Times {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const isPolicy = new Map<number, boolean>();
+  const mark = (id: number, within: boolean): void => {
+    const node = byId.get(id);
+    if (node === undefined) return;
+    const { url, functionName } = node.callFrame;
+    const here = within || POLICY_CODE.test(url) || POLICY_FUNCTIONS.has(functionName);
+    isPolicy.set(id, here);
+    for (const child of node.children ?? []) mark(child, here);
+  };
+  const [root] = nodes;
+  if (root !== undefined) mark(root.id, false);
+  const times: Times = { busyMs: 0, policyMs: 0 };
+  for (const [index, id] of samples.entries()) {
+    const ms = (timeDeltas[index] ?? 0) / MICROSECONDS_PER_MS;
+    if (NOT_BUSY.has(byId.get(id)?.callFrame.functionName ?? '')) continue;
+    times.busyMs += ms;
+    if (isPolicy.get(id)) times.policyMs += ms;
+  }
+  return times;
+}
+
+async function profiled(share: string, messages: string, folder: string): Promise<Times> {
+  const args = [SEND, '--messages', messages, '--permit-share', share, '--profile', folder];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  if (code !== 0) throw new Error(`the bench ended with ${code}`);
+  const [file] = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
+  if (file === undefined) throw new Error('the worker has left no profile');
+  return timesOf(JSON.parse(readFileSync(join(folder, file), 'utf8')) as Profile);
+}
+
+const { values } = parseArgs({ options: { messages: { type: 'string', default: DEFAULT_MESSAGES } } });
+const folder = mkdtempSync(join(tmpdir(), 'parley-policy-cost-'));
+try {
+  for (const share of SHARES) {
+    const { busyMs, policyMs } = await profiled(share, values.messages, mkdtempSync(join(folder, 'share-')));
+    // Warming up and starting are in both figures.
+    const perCommand = (policyMs * MICROSECONDS_PER_MS) / Number(values.messages);
+    const percent = ((100 * policyMs) / busyMs).toFixed(1);
+    console.log(
+      `keeping ${share} of the permits: ${percent} % of the worker's busy time, ${perCommand.toFixed(1)} µs a command`,
+    );
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,179 @@
+import { expect } from 'chai';
+import { CaslDecisionPoint } from '../../src/adapters/casl/casl-decision-point.js';
+import { readPolicy } from '../../src/adapters/casl/read-policy.js';
+import type { NamedFacts } from '../../src/application/policy/named-facts.js';
+import { factsByName } from '../../src/application/policy/named-facts.js';
+
+const HEAD = 'parley-policy: 1\nversion: test-1\n';
+
+function faultsOf(text: string): string[] {
+  const read = readPolicy(text);
+  return read.ok ? [] : read.faults.map(({ line, column, message }) => `${line}:${column} ${message}`);
+}
+
+/** A policy of one rule about sending, and what it says of facts. */
+function rule(lines: string, effect = 'permit') {
+  const text = `${HEAD}rules:\n  - id: the-rule\n    effect: ${effect}\n    actions: [message.send]\n    reason: why\n${lines}`;
+  const others = effect === 'deny' ? '  - { id: all, effect: permit, actions: [message.send], reason: why }\n' : '';
+  const read = readPolicy(`${text}\n${others}`);
+  if (!read.ok) throw new Error(read.faults.map(({ message }) => message).join());
+  const policy = new CaslDecisionPoint(read.document);
+  return (given: NamedFacts) =>
+    policy.decide(factsByName('message.send', { role: 'member', 'chat.kind': 'group', ...given })).effect;
+}
+
+describe('A policy document with a fault', () => {
+  for (const [what, text, faults] of [
+    [
+      'is no YAML',
+      'rules: [',
+      ['1:9 Flow sequence in block collection must be sufficiently indented and end with a ]'],
+    ],
+    ['says a thing twice', `${HEAD}version: test-2\nrules: []`, ['3:1 Map keys must be unique']],
+    ['is empty', '', ['1:1 Invalid input: expected object, received null']],
+    [
+      'is of a format to come',
+      'parley-policy: 2\nversion: a\nrules: []',
+      ['1:1 parley-policy: Invalid input: expected 1'],
+    ],
+    ['has a word that means nothing', `${HEAD}rules: []\nrulez: []`, ['4:1 there is no "rulez"']],
+    [
+      'has an unknown action',
+      `${HEAD}rules:\n  - { id: a, effect: permit, actions: [message.fly], reason: r }`,
+      [/^4:40 rules\.0\.actions\.0: Invalid option/],
+    ],
+    [
+      'names a fact that there is not',
+      `${HEAD}rules:\n  - id: a\n    effect: permit\n    actions: [message.send]\n    reason: r\n    when:\n      chat.kindness: high`,
+      ['9:7 chat.kindness: there is no such fact; docs/policy.md lists them'],
+    ],
+    [
+      'names a fact that is not known of the action',
+      `${HEAD}rules:\n  - { id: a, effect: permit, actions: [message.send, chat.read], reason: r, when: { text.hasLinks: true } }`,
+      ['4:85 text.hasLinks: is not known of chat.read'],
+    ],
+    [
+      'puts a fact in the wrong part',
+      `${HEAD}rules:\n  - { id: a, effect: permit, actions: [message.send], reason: r, when: { role: owner } }`,
+      ['4:74 role: belongs under subject'],
+    ],
+    [
+      'compares a fact with what it can never be',
+      `${HEAD}rules:\n  - { id: a, effect: permit, actions: [message.send], reason: r, when: { chat.kind: room, chat.archived: "yes" } }`,
+      [
+        '4:74 chat.kind: "room" must be one of direct, group, channel',
+        '4:91 chat.archived: "yes" must be true or false',
+      ],
+    ],
+    [
+      'has two rules of one name',
+      `${HEAD}rules:\n  - { id: a, effect: permit, actions: [message.send], reason: r }\n  - { id: a, effect: deny, actions: [chat.read], reason: r }`,
+      ['5:7 there is another one called a'],
+    ],
+    [
+      'has a condition that never holds',
+      `${HEAD}rules:\n  - { id: a, effect: permit, actions: [message.send], reason: r, subject: { role: [] } }`,
+      ['4:77 role: the list is empty: that never holds'],
+    ],
+    [
+      'has a quota without an end',
+      `${HEAD}rules: []\nquotas:\n  - { id: q, per: actor, limit: 5, window: 3 weeks }`,
+      [/^5:36 quotas\.0\.window: must be a duration/],
+    ],
+  ] as [string, string, (string | RegExp)[]][])
+    it(`that ${what} is told where it is`, () => {
+      const told = faultsOf(text);
+      expect(told).to.have.length(faults.length);
+      for (const [index, fault] of faults.entries())
+        if (typeof fault === 'string') expect(told[index]).to.equal(fault);
+        else expect(told[index]).to.match(fault);
+    });
+
+  it('that would unfold without end is refused', () => {
+    const levels = Array.from(
+      { length: 12 },
+      (_, n) => `l${n}: &l${n} [${Array(9).fill(n === 0 ? 'x' : `*l${n - 1}`)}]`,
+    );
+    expect(faultsOf(`${HEAD}rules: []\n${levels.join('\n')}`)).to.have.length(1);
+  });
+});
+
+describe('A policy document', () => {
+  it('is called by its version and a digest of its text, so that no two that differ are taken for one', () => {
+    const [one, other] = ['rules: []\n', 'rules:   []\n'].map((text) => readPolicy(HEAD + text));
+    if (!one?.ok || !other?.ok) throw new Error('not read');
+    expect(one.document.version).to.match(/^test-1@[0-9a-f]{12}$/);
+    expect(one.document.version).not.to.equal(other.document.version);
+  });
+});
+
+describe('A rule', () => {
+  it('holds for each of a list of values, and for the roles of a set', () => {
+    const says = rule('    subject: { role: [owner, admin] }');
+    expect(['owner', 'admin', 'member'].map((role) => says({ role }))).to.deep.equal(['permit', 'permit', 'deny']);
+  });
+
+  it('that says what a fact is not, holds for what is none, and not for what is unknown', () => {
+    const says = rule('    subject: { producer.appId: { not: [rest, cron] } }');
+    expect(says({ 'producer.appId': 'mine' })).to.equal('permit');
+    expect(says({ 'producer.appId': null })).to.equal('permit');
+    expect(says({ 'producer.appId': 'cron' })).to.equal('deny');
+    expect(says({})).to.equal('deny');
+  });
+
+  it('that asks whether a fact is present knows none from unknown', () => {
+    const there = rule('    subject: { producer.userId: { present: true } }');
+    const absent = rule('    subject: { producer.userId: { present: false } }');
+    expect([there({ 'producer.userId': 'x' }), there({ 'producer.userId': null }), there({})]).to.deep.equal([
+      'permit',
+      'deny',
+      'deny',
+    ]);
+    expect([absent({ 'producer.userId': 'x' }), absent({ 'producer.userId': null }), absent({})]).to.deep.equal([
+      'deny',
+      'permit',
+      'deny',
+    ]);
+  });
+
+  it('that bounds a number holds within the bounds, and never for what is no number', () => {
+    const says = rule('    subject: { actor.claims.level: { atLeast: 2, atMost: 4 } }');
+    const level = (value: unknown) => says({ 'actor.claims.level': value });
+    expect([1, 2, 4, 5].map(level)).to.deep.equal(['deny', 'permit', 'permit', 'deny']);
+    expect(['3', true, null, [3], undefined].map(level)).to.deep.equal(Array(5).fill('deny'));
+  });
+
+  it('holds for a claim that is a list if one of its entries is meant', () => {
+    const says = rule('    subject: { actor.claims.teams: support }');
+    expect(says({ 'actor.claims.teams': ['sales', 'support'] })).to.equal('permit');
+    expect(says({ 'actor.claims.teams': ['sales'] })).to.equal('deny');
+    expect(says({})).to.equal('deny');
+  });
+
+  it('that forbids beats every permit, wherever it stands', () => {
+    const says = rule('    when: { text.hasLinks: true }', 'deny');
+    expect(says({ 'text.hasLinks': true })).to.equal('deny');
+    expect(says({ 'text.hasLinks': false })).to.equal('permit');
+  });
+
+  it('that forbids holds for what is unknown: a fact that is missing means no', () => {
+    expect(rule('    when: { text.hasLinks: true }', 'deny')({})).to.equal('deny');
+    const byToken = rule('    subject: { actor.token.suspended: true }', 'deny');
+    expect(byToken({})).to.equal('deny'); // no token was asked for
+    expect(byToken({ 'actor.token.other': 1 })).to.equal('permit');
+    const byClaim = rule('    subject: { actor.claims.suspended: true }', 'deny');
+    expect(byClaim({})).to.equal('permit'); // it is known that nobody has said so
+  });
+
+  it('lets those who are not in the chat in only if it names them', () => {
+    for (const subject of ['{}', '{ actor.kind: human }', '{ role: { not: reader } }'])
+      expect(rule(`    subject: ${subject}`)({ role: null }), subject).to.equal('deny');
+    expect(rule('    subject: { role: none }')({ role: null })).to.equal('permit');
+    expect(rule('    subject: { role: [none, member] }')({ role: null })).to.equal('permit');
+  });
+
+  it('looks at own properties alone', () => {
+    const says = rule('    subject: { actor.claims.constructor: { present: true } }');
+    expect(says({})).to.equal('deny');
+  });
+});
