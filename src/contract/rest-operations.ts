@@ -167,7 +167,9 @@ const ABOUT_CHATS: ProblemCode[] = ['not_permitted'];
 
 function codesOf(name: RestOperationName): ProblemCode[] {
   if (isCommandOperation(name)) return [...ANY, ...OF_COMMANDS];
-  return operationOf(name).path.includes('{chatId}') ? [...ANY, ...ABOUT_CHATS] : ANY;
+  const { path, query } = operationOf(name);
+  const namesChat = path.includes('{chatId}') || Object.hasOwn(query?.shape ?? {}, 'chatId');
+  return namesChat ? [...ANY, ...ABOUT_CHATS] : ANY;
 }
 
 /** The problems an operation can answer with, by HTTP status. */

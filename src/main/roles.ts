@@ -141,7 +141,7 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
       history: store.history,
       search: store.search,
       syncLog: store.syncLog,
-      policy: new PolicyEnforcementPoint(policy),
+      policy: new PolicyEnforcementPoint(policy, settings.decisionPermitShare),
       decisions: store.decisions,
       readPolicy: documentOf,
       door: transport.door,

@@ -5,7 +5,8 @@ import type {
   ChatListFilter,
   ChatListItem,
   ChatListPosition,
-  UnreadCount,
+  ChatTraits,
+  VisibleChats,
 } from '../../src/application/ports/chat-queries.js';
 import type { Chat, Member } from '../../src/domain/chat.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
@@ -59,19 +60,23 @@ export function chatQueriesConformance(open: OpenStore): void {
       });
 
       it("is the caller's own in the caller's tenant, newest activity first, then by id, with the membership", async () => {
-        const items = await store.queries.listChats(alice, everything, null, 100);
+        const items = await store.queries.listChats(alice, 'all', everything, null, 100);
         expect(items.map(({ chat, membership }) => ({ chat, membership }))).to.deep.equal(
           inOrder.map((chat) => ({ chat, membership: aMember(chat, alice.userId) })),
         );
-        expect(await store.queries.listChats({ ...alice, tenantId: 'other' }, everything, null, 100)).to.have.length(1);
-        expect(await store.queries.listChats({ ...alice, userId: 'nobody' }, everything, null, 100)).to.deep.equal([]);
+        expect(
+          await store.queries.listChats({ ...alice, tenantId: 'other' }, 'all', everything, null, 100),
+        ).to.have.length(1);
+        expect(
+          await store.queries.listChats({ ...alice, userId: 'nobody' }, 'all', everything, null, 100),
+        ).to.deep.equal([]);
       });
 
       it('is read page by page without repeats or gaps', async () => {
         const seen: string[] = [];
         let from: ChatListPosition | null = null;
         for (let pages = 0; pages < 10; pages += 1) {
-          const items: ChatListItem[] = await store.queries.listChats(alice, everything, from, 2);
+          const items: ChatListItem[] = await store.queries.listChats(alice, 'all', everything, from, 2);
           const last = items.at(-1);
           if (last === undefined) break;
           seen.push(...ids(items));
@@ -82,7 +87,7 @@ export function chatQueriesConformance(open: OpenStore): void {
 
       it('is filtered by kind and by whether a chat is archived', async () => {
         const list = async (filter: ChatListFilter, from: Chat | null = null) =>
-          ids(await store.queries.listChats(alice, filter, from && positionOf(from), 100));
+          ids(await store.queries.listChats(alice, 'all', filter, from && positionOf(from), 100));
         const [channel, first, archived, third, direct] = inOrder as [Chat, Chat, Chat, Chat, Chat];
         expect(await list({ kind: 'channel' })).to.deep.equal([channel.chatId]);
         expect(await list({ archived: true })).to.deep.equal([archived.chatId]);
@@ -90,6 +95,19 @@ export function chatQueriesConformance(open: OpenStore): void {
           [channel, first, third, direct].map(({ chatId }) => chatId),
         );
         expect(await list({ kind: 'group', archived: false }, first)).to.deep.equal([third.chatId]);
+      });
+
+      it('has those alone that the caller may see, in full pages', async () => {
+        const [channel, first, archived, third, direct] = inOrder as [Chat, Chat, Chat, Chat, Chat];
+        const group: ChatTraits = { kind: 'group', archived: false, role: 'member' };
+        const list = async (visible: VisibleChats, from: Chat | null = null, limit = 2) =>
+          ids(await store.queries.listChats(alice, visible, everything, from && positionOf(from), limit));
+        expect(await list([group])).to.deep.equal([first.chatId, third.chatId]);
+        expect(await list([group, { ...group, kind: 'direct' }], first)).to.deep.equal([third.chatId, direct.chatId]);
+        expect(await list([{ ...group, archived: true }])).to.deep.equal([archived.chatId]);
+        expect(await list([{ ...group, kind: 'channel' }])).to.deep.equal([channel.chatId]);
+        for (const visible of ['none', [], [{ ...group, role: 'owner' }]] as VisibleChats[])
+          expect(await list(visible)).to.deep.equal([]);
       });
 
       it('comes with the last message of each chat, if it has any', async () => {
@@ -103,7 +121,7 @@ export function chatQueriesConformance(open: OpenStore): void {
             membersPut: [aMember(made.chat, carol.userId), aMember(silent, carol.userId)],
           };
         });
-        const items = await store.queries.listChats(carol, everything, null, 100);
+        const items = await store.queries.listChats(carol, 'all', everything, null, 100);
         expect(ids(items)).to.deep.equal([chat.chatId, silent.chatId]);
         expect(items.map(({ lastMessage }) => lastMessage)).to.deep.equal([viewed(messages[2]), null]);
       });
@@ -122,7 +140,7 @@ export function chatQueriesConformance(open: OpenStore): void {
           ];
           return { ...made, chatsCreated: [made.chat], membersPut: members };
         });
-        const lastOf = async (caller: Caller) => (await store.queries.listChats(caller, everything, null, 9))[0];
+        const lastOf = async (caller: Caller) => (await store.queries.listChats(caller, 'all', everything, null, 9))[0];
         expect((await lastOf(late))?.chat.chatId).to.equal(chat.chatId);
         expect((await lastOf(late))?.lastMessage).to.equal(null);
         expect((await lastOf(early))?.lastMessage).to.deep.equal(viewed(messages[2]));
@@ -144,7 +162,7 @@ export function chatQueriesConformance(open: OpenStore): void {
           return { ...made, chatsCreated: [made.chat], membersPut: members, reactions };
         });
         for (const caller of [one, other]) {
-          const [item] = await store.queries.listChats(caller, everything, null, 9);
+          const [item] = await store.queries.listChats(caller, 'all', everything, null, 9);
           const mine = caller === one;
           expect(item?.lastMessage).to.deep.equal(viewed(messages[1], [{ emoji: '👍', count: 1, mine }]));
         }
@@ -154,9 +172,9 @@ export function chatQueriesConformance(open: OpenStore): void {
         const dave = { tenantId: 'default', userId: `dave-${randomUUID()}` };
         const chat = aChat();
         await owner.write(() => ({ chatsCreated: [chat], membersPut: [aMember(chat, dave.userId)] }));
-        expect(ids(await store.queries.listChats(dave, everything, null, 100))).to.deep.equal([chat.chatId]);
+        expect(ids(await store.queries.listChats(dave, 'all', everything, null, 100))).to.deep.equal([chat.chatId]);
         await owner.write(() => ({ membersRemoved: [{ ...dave, chatId: chat.chatId, position: 1 }] }));
-        expect(await store.queries.listChats(dave, everything, null, 100)).to.deep.equal([]);
+        expect(await store.queries.listChats(dave, 'all', everything, null, 100)).to.deep.equal([]);
       });
     });
 
@@ -183,7 +201,6 @@ export function chatQueriesConformance(open: OpenStore): void {
 
     describe('what is unread', () => {
       const erin = { tenantId: 'default', userId: `erin-${randomUUID()}` };
-      const sorted = (counts: UnreadCount[]) => counts.toSorted((a, b) => a.unreadCount - b.unreadCount);
 
       before(async () => {
         const inChat = (
@@ -211,17 +228,27 @@ export function chatQueriesConformance(open: OpenStore): void {
         }));
       });
 
-      it("is counted over the caller's chats that have something unread, by what a decision asks of them", async () => {
-        expect(sorted(await store.queries.countUnread(erin))).to.deep.equal([
-          { kind: 'group', archived: false, role: 'member', unreadCount: 11, chatCount: 2 },
-          { kind: 'channel', archived: false, role: 'reader', unreadCount: 20, chatCount: 1 },
-          { kind: 'group', archived: true, role: 'member', unreadCount: 30, chatCount: 1 },
-        ]);
+      const nothing = { unreadCount: 0, chatCount: 0 };
+
+      it("is counted over the caller's chats that have something unread", async () => {
+        expect(await store.queries.countUnread(erin, 'all')).to.deep.equal({ unreadCount: 61, chatCount: 4 });
+      });
+
+      it('is counted over those that the caller may see', async () => {
+        const group = { kind: 'group', archived: false, role: 'member' } as const;
+        const archived = { ...group, archived: true };
+        const channel = { kind: 'channel', archived: false, role: 'reader' } as const;
+        const count = (...visible: ChatTraits[]) => store.queries.countUnread(erin, visible);
+        expect(await count(group)).to.deep.equal({ unreadCount: 11, chatCount: 2 });
+        expect(await count(archived, channel)).to.deep.equal({ unreadCount: 50, chatCount: 2 });
+        expect(await count({ ...channel, role: 'member' }, { ...group, role: 'owner' })).to.deep.equal(nothing);
+        expect(await count()).to.deep.equal(nothing);
+        expect(await store.queries.countUnread(erin, 'none')).to.deep.equal(nothing);
       });
 
       it('is nothing for one who is in no chat of the tenant', async () => {
-        expect(await store.queries.countUnread({ ...erin, tenantId: 'nowhere' })).to.deep.equal([]);
-        expect(await store.queries.countUnread({ ...erin, userId: 'nobody' })).to.deep.equal([]);
+        expect(await store.queries.countUnread({ ...erin, tenantId: 'nowhere' }, 'all')).to.deep.equal(nothing);
+        expect(await store.queries.countUnread({ ...erin, userId: 'nobody' }, 'all')).to.deep.equal(nothing);
       });
     });
 

@@ -48,7 +48,7 @@ export function messageSearchConformance(open: OpenStore): void {
       });
     }
     const search = (query: SearchQuery, from: SearchPosition | null = null, limit = 100) =>
-      store.search.search(alice, query, from, limit);
+      store.search.search(alice, 'all', query, from, limit);
     const found = async (text: string, over: Partial<SearchQuery> = {}) =>
       (await search({ text, ...over })).map(({ message }) => message.body);
     const change = (message: Message | undefined, over: Partial<Message>) =>
@@ -81,7 +81,9 @@ export function messageSearchConformance(open: OpenStore): void {
       await said(['secret tea'], {}, { userId: 'somebody else' });
       await said(['early tea', 'late tea'], { historyVisibility: 'since-joined' }, { joinedSequence: 3 });
       expect(await found('tea')).to.deep.equal(['late tea']);
-      expect(await store.search.search({ ...alice, tenantId: 'other' }, { text: 'tea' }, null, 10)).to.deep.equal([]);
+      expect(
+        await store.search.search({ ...alice, tenantId: 'other' }, 'all', { text: 'tea' }, null, 10),
+      ).to.deep.equal([]);
     });
 
     it('finds the present text of an edited message only, and nothing of a deleted one', async () => {

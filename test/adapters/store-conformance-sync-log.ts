@@ -38,7 +38,7 @@ export function syncLogConformance(open: OpenStore): void {
       return chat;
     };
     const changed = async (from: Cut | null, to: Cut, stretch = EVERYTHING, limit = 100) =>
-      (await store.sync.changedChats(alice, { from, to }, stretch, limit)).map(({ chat }) => chat.chatId);
+      (await store.sync.changedChats(alice, 'all', { from, to }, stretch, limit)).map(({ chat }) => chat.chatId);
 
     it('cuts the log at the last position of each partition', async () => {
       const before = await store.sync.cut();
@@ -62,7 +62,7 @@ export function syncLogConformance(open: OpenStore): void {
       expect(await changed(nothing, now)).to.deep.equal([a, b, c]);
       expect(await changed(between, now)).to.deep.equal([a]);
       expect(await changed(now, now)).to.deep.equal([]);
-      expect(await store.sync.changedChats(alice, { from: between, to: now }, EVERYTHING, 9)).to.deep.equal([
+      expect(await store.sync.changedChats(alice, 'all', { from: between, to: now }, EVERYTHING, 9)).to.deep.equal([
         { chat: last, membership: aMember(last, alice.userId), importNumber: null },
       ]);
       const { userId } = alice;
@@ -70,7 +70,7 @@ export function syncLogConformance(open: OpenStore): void {
         { tenantId: 'other', userId },
         { tenantId: 'default', userId: `${userId}x` },
       ])
-        expect(await store.sync.changedChats(other, { from: null, to: now }, EVERYTHING, 9)).to.deep.equal([]);
+        expect(await store.sync.changedChats(other, 'all', { from: null, to: now }, EVERYTHING, 9)).to.deep.equal([]);
 
       // What moves after the cut is not left out: it may have moved before it as well.
       const member = aMember(later, userId);

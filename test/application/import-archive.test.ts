@@ -131,7 +131,7 @@ describe('An archive that is read', function () {
       // Nothing of what an archive says is repeated: it goes to logs and terminals.
       expect(said).to.not.include('hello');
       const alice = { tenantId: 'default', userId: 'alice' };
-      expect(await store.store.queries.listChats(alice, {}, null, 10)).to.deep.equal([]);
+      expect(await store.store.queries.listChats(alice, 'all', {}, null, 10)).to.deep.equal([]);
     });
 
   it('is taken in after all those that were not, as if they had never been', async () => {

@@ -13,7 +13,8 @@ import type {
   ChatListPosition,
   ChatQueries,
   ChatView,
-  UnreadCount,
+  UnreadTotal,
+  VisibleChats,
 } from '../../src/application/ports/chat-queries.js';
 import type { UserKey } from '../../src/application/ports/command-store.js';
 import type { SearchPosition, SearchQuery } from '../../src/application/ports/message-search.js';
@@ -25,11 +26,13 @@ import { type ModelChat, type ModelMessage, type ModelWorld, type Person, presen
 type Answers = Pick<ChatQueries, 'listChats' | 'findChat' | 'listMembers' | 'countUnread' | 'findUser'> &
   Omit<ChatHistory, 'listEvents'>;
 
+/** For those who may see all of their chats. */
 export class ModelQueries implements Answers {
   constructor(private readonly world: ModelWorld) {}
 
   async listChats(
     caller: Caller,
+    _visible: VisibleChats,
     { kind, archived }: ChatListFilter,
     from: ChatListPosition | null,
     limit: number,
@@ -63,19 +66,14 @@ export class ModelQueries implements Answers {
     return ids.slice(0, limit).map((id) => this.member(chat, id, chat.people.get(id) as Person));
   }
 
-  async countUnread(caller: Caller): Promise<UnreadCount[]> {
-    const counts: UnreadCount[] = [];
+  async countUnread(caller: Caller): Promise<UnreadTotal> {
+    const total = { unreadCount: 0, chatCount: 0 };
     for (const [chat, me] of this.chatsOf(caller)) {
       const unread = chat.messages.filter(({ sequence }) => sequence > me.readUpTo).length;
-      if (unread === 0) continue;
-      const of = { kind: chat.kind, archived: chat.archivedAt !== null, role: me.role as Member['role'] };
-      const same = counts.find(
-        ({ kind, archived, role }) => kind === of.kind && archived === of.archived && role === of.role,
-      );
-      if (same === undefined) counts.push({ ...of, unreadCount: unread, chatCount: 1 });
-      else Object.assign(same, { unreadCount: same.unreadCount + unread, chatCount: same.chatCount + 1 });
+      total.unreadCount += unread;
+      total.chatCount += unread === 0 ? 0 : 1;
     }
-    return counts;
+    return total;
   }
 
   async findUser({ tenantId, userId }: UserKey): Promise<User | null> {

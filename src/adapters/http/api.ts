@@ -81,7 +81,7 @@ export function createApi(dependencies: ApiDependencies): Express {
     settings,
   } = dependencies;
   const { receiptWaitMs, recipientsMax, answerTimeLimitMs } = settings;
-  const viewing = new ChatViewing(queries, policy);
+  const viewing = new ChatViewing(queries, policy, decisions);
   const asking = new DecisionViewing(decisions, new KeptPolicies(decisions, readPolicy), queries, policy);
   const cursors = new Cursors(cursorSecret);
   const rendering = { storeId, recipientsMax };

@@ -1,5 +1,5 @@
-/** What clients ask about chats and who is in them; nothing of a chat before `ChatViewing` has let the caller see it. */
-import { type ChatViewing, viewingFacts } from '../../application/policy/view-chat.js';
+/** What clients ask about chats and who is in them; nothing of a chat that `ChatViewing` has not let the caller see. */
+import type { ChatViewing } from '../../application/policy/view-chat.js';
 import type { ChatListFilter, ChatQueries } from '../../application/ports/chat-queries.js';
 import { ok } from './answer.js';
 import type { Handlers } from './call.js';
@@ -21,14 +21,13 @@ export function chatQueryHandlers(queries: ChatQueries, viewing: ChatViewing, cu
       };
       return cursorPage(cursors, call, {
         selection: [operation, kind ?? null, archived ?? null],
-        read(position, limit) {
+        async read(position, limit) {
           const [at, chatId] = position ?? [];
           const from = at === undefined || chatId === undefined ? null : { lastActivityAt: new Date(at), chatId };
-          return queries.listChats(caller, filter, from, limit);
+          return queries.listChats(caller, await viewing.visibleTo(caller), filter, from, limit);
         },
         positionOf: ({ chat }) => [chat.lastActivityAt.toISOString(), chat.chatId],
         represent: representChatListItem,
-        isVisible: (item) => viewing.isVisible(caller, viewingFacts(item)),
       });
     },
 

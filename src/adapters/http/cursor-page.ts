@@ -10,15 +10,13 @@ export interface PagedList<T> {
   read(position: string[] | null, limit: number): Promise<T[]>;
   positionOf(item: T): string[];
   represent(item: T): unknown;
-  /** What is not is left out; such a page is shorter, and still has its next. */
-  isVisible?(item: T): boolean;
 }
 
 /** Answers the page that starts where the cursor says; one more item than it holds is read, to know whether there is a next. */
 export async function cursorPage<T>(
   cursors: Cursors,
   { caller, query: { cursor, limit } }: { caller: Caller; query: { cursor?: string | undefined; limit: number } },
-  { selection, read, positionOf, represent, isVisible = () => true }: PagedList<T>,
+  { selection, read, positionOf, represent }: PagedList<T>,
 ): Promise<Answer> {
   const position = cursor === undefined ? null : cursors.open(caller, selection, cursor);
   if (cursor !== undefined && position === null)
@@ -30,5 +28,5 @@ export async function cursorPage<T>(
   const last = items.at(-1);
   const nextCursor =
     found.length > limit && last !== undefined ? cursors.sign(caller, selection, positionOf(last)) : null;
-  return ok({ items: items.filter(isVisible).map(represent), nextCursor });
+  return ok({ items: items.map(represent), nextCursor });
 }

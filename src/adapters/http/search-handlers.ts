@@ -1,4 +1,4 @@
-import { type ChatViewing, viewingFacts } from '../../application/policy/view-chat.js';
+import type { ChatViewing } from '../../application/policy/view-chat.js';
 import type { FoundMessage, MessageSearch, SearchQuery } from '../../application/ports/message-search.js';
 import type { RestFoundMessage } from '../../contract/rest.js';
 import { refusalAnswer } from './answer.js';
@@ -29,14 +29,13 @@ export function searchHandlers(
       };
       return cursorPage(cursors, call, {
         selection: [operation, q, chatId ?? null, senderId ?? null, from ?? null, to ?? null],
-        read(position, limit) {
+        async read(position, limit) {
           const [at, messageId] = position ?? [];
           const place = at === undefined || messageId === undefined ? null : { createdAt: new Date(at), messageId };
-          return search.search(caller, query, place, limit);
+          return search.search(caller, await viewing.visibleTo(caller), query, place, limit);
         },
         positionOf: ({ message }) => [message.createdAt.toISOString(), message.messageId],
         represent: representFound,
-        isVisible: ({ view }) => viewing.isVisible(caller, viewingFacts(view)),
       });
     },
   };

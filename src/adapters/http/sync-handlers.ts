@@ -13,7 +13,7 @@ import { decodeSyncProgress, encodeSyncProgress } from './sync-token.js';
 /** What changed in all of the caller's chats; a token is good for its caller in its store. */
 export function syncHandlers(
   syncLog: SyncLog,
-  viewing: Pick<ChatViewing, 'isVisible'>,
+  viewing: Pick<ChatViewing, 'visibleTo'>,
   cursors: Cursors,
   log: Pick<EventLog, 'recipients'>,
   rendering: RenderContext,

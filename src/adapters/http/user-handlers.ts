@@ -48,12 +48,7 @@ export function userHandlers(
     },
 
     async getUnread({ caller }) {
-      const total: RestUnread = { unreadCount: 0, chatCount: 0 };
-      for (const { unreadCount, chatCount, ...facts } of await queries.countUnread(caller)) {
-        if (!viewing.isVisible(caller, facts)) continue;
-        total.unreadCount += unreadCount;
-        total.chatCount += chatCount;
-      }
+      const total: RestUnread = await queries.countUnread(caller, await viewing.visibleTo(caller));
       return ok(total);
     },
   };

@@ -5,7 +5,8 @@ import type {
   ChatListPosition,
   ChatQueries,
   ChatView,
-  UnreadCount,
+  UnreadTotal,
+  VisibleChats,
 } from '../../application/ports/chat-queries.js';
 import { type ReceiptKey, receiptKey, type UserKey, userKey } from '../../application/ports/command-store.js';
 import type { Receipt } from '../../contract/receipts.js';
@@ -13,18 +14,20 @@ import type { Member } from '../../domain/chat.js';
 import type { User } from '../../domain/user.js';
 import { copy } from './copy.js';
 import { lastVisibleMessage } from './memory-message-views.js';
-import { byCodeUnit, entry, type MemoryWorld } from './memory-world.js';
+import { isVisible } from './memory-visible-chats.js';
+import { byCodeUnit, type MemoryWorld } from './memory-world.js';
 
 export class MemoryChatQueries implements ChatQueries {
   constructor(private readonly world: MemoryWorld) {}
 
   async listChats(
     caller: Caller,
+    visible: VisibleChats,
     { kind, archived }: ChatListFilter,
     from: ChatListPosition | null,
     limit: number,
   ): Promise<ChatListItem[]> {
-    return this.views(caller)
+    return this.views(caller, visible)
       .filter(({ chat }) => kind === undefined || chat.kind === kind)
       .filter(({ chat }) => archived === undefined || (chat.archivedAt !== null) === archived)
       .filter(({ chat }) => from === null || newestFirst(from, chat) < 0)
@@ -47,22 +50,11 @@ export class MemoryChatQueries implements ChatQueries {
     );
   }
 
-  async countUnread(caller: Caller): Promise<UnreadCount[]> {
-    const counts = new Map<string, UnreadCount>();
-    for (const { chat, membership } of this.views(caller)) {
-      const unread = chat.lastOrdinal - membership.readOrdinal;
-      if (unread <= 0) continue;
-      const { kind } = chat;
-      const { role } = membership;
-      const archived = chat.archivedAt !== null;
-      const count = entry(counts, `${kind} ${archived} ${role}`, () => ({
-        ...{ kind, archived, role },
-        ...{ unreadCount: 0, chatCount: 0 },
-      }));
-      count.unreadCount += unread;
-      count.chatCount += 1;
-    }
-    return [...counts.values()];
+  async countUnread(caller: Caller, visible: VisibleChats): Promise<UnreadTotal> {
+    const unread = this.views(caller, visible)
+      .map(({ chat, membership }) => chat.lastOrdinal - membership.readOrdinal)
+      .filter((count) => count > 0);
+    return { unreadCount: unread.reduce((total, count) => total + count, 0), chatCount: unread.length };
   }
 
   async findReceipt(key: ReceiptKey): Promise<Receipt | null> {
@@ -73,10 +65,10 @@ export class MemoryChatQueries implements ChatQueries {
     return copy(this.world.users.get(userKey(key)) ?? null);
   }
 
-  private views(caller: Caller): ChatView[] {
+  private views(caller: Caller, visible: VisibleChats): ChatView[] {
     return [...(this.world.chatsOfUser.get(userKey(caller)) ?? [])].flatMap((chatId) => {
       const view = this.view(caller, chatId);
-      return view === null ? [] : [view];
+      return view !== null && isVisible(visible, view) ? [view] : [];
     });
   }
 

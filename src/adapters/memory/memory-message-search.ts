@@ -1,5 +1,5 @@
 import { visiblePast } from '../../application/ports/chat-history.js';
-import type { Caller, ChatView } from '../../application/ports/chat-queries.js';
+import type { Caller, ChatView, VisibleChats } from '../../application/ports/chat-queries.js';
 import { userKey } from '../../application/ports/command-store.js';
 import type {
   FoundMessage,
@@ -11,6 +11,7 @@ import type {
 import type { Message } from '../../domain/message.js';
 import { copy } from './copy.js';
 import { viewOf, visibleMessages } from './memory-message-views.js';
+import { isVisible } from './memory-visible-chats.js';
 import { byCodeUnit, type MemoryWorld } from './memory-world.js';
 
 const WORD = /[\p{L}\p{N}]+/gu;
@@ -21,12 +22,14 @@ export class MemoryMessageSearch implements MessageSearch {
 
   async search(
     caller: Caller,
+    visible: VisibleChats,
     { text, chatId, senderId, from: notBefore, to }: SearchQuery,
     from: SearchPosition | null,
     limit: number,
   ): Promise<FoundMessage[]> {
     const words = new Set(wordsOf(text));
     const found = this.views(caller)
+      .filter((view) => isVisible(visible, view))
       .filter((view) => chatId === undefined || view.chat.chatId === chatId)
       .flatMap((view) => visibleMessages(this.world, visiblePast(view)).map((message) => ({ message, view })))
       .filter(({ message }) => matches(message, words))

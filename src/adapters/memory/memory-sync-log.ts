@@ -1,4 +1,4 @@
-import type { Caller } from '../../application/ports/chat-queries.js';
+import type { Caller, VisibleChats } from '../../application/ports/chat-queries.js';
 import { userKey } from '../../application/ports/command-store.js';
 import type { LoggedEvent } from '../../application/ports/event-log.js';
 import type {
@@ -11,6 +11,7 @@ import type {
 } from '../../application/ports/sync-log.js';
 import { copy } from './copy.js';
 import { withPresentText } from './memory-event-log.js';
+import { isVisible } from './memory-visible-chats.js';
 import { byCodeUnit, type MemoryWorld } from './memory-world.js';
 
 export class MemorySyncLog implements SyncLog {
@@ -29,6 +30,7 @@ export class MemorySyncLog implements SyncLog {
 
   async changedChats(
     caller: Caller,
+    visible: VisibleChats,
     { from, to }: SyncWindow,
     stretch: ChatStretch,
     limit: number,
@@ -40,6 +42,7 @@ export class MemorySyncLog implements SyncLog {
       return chat === undefined || membership === undefined ? [] : [{ chat, membership, importNumber }];
     });
     return chats
+      .filter((view) => isVisible(visible, view))
       .filter(({ chat }) => isIn(stretch, chat.chatId))
       .filter(({ chat: { partition, lastPosition }, membership: { readPosition }, importNumber }) => {
         if (from === null) return true;

@@ -6,7 +6,8 @@ import type {
   ChatListPosition,
   ChatQueries,
   ChatView,
-  UnreadCount,
+  UnreadTotal,
+  VisibleChats,
 } from '../../application/ports/chat-queries.js';
 import type { ReceiptKey, UserKey } from '../../application/ports/command-store.js';
 import type { Receipt } from '../../contract/receipts.js';
@@ -28,6 +29,7 @@ import {
   type UserRow,
 } from './rows.js';
 import { rethrow } from './store-errors.js';
+import { andVisible } from './visible-chats.js';
 
 /** Every method rejects with a `StoreError`. */
 export class PrismaChatQueries implements ChatQueries {
@@ -36,14 +38,16 @@ export class PrismaChatQueries implements ChatQueries {
   /** Sorts the caller's own chats, all of them, for the first few: as many as one user is in, whatever else the store holds. */
   async listChats(
     { tenantId, userId }: Caller,
+    visible: VisibleChats,
     { kind, archived }: ChatListFilter,
     from: ChatListPosition | null,
     limit: number,
   ): Promise<ChatListItem[]> {
+    if (visible === 'none') return [];
     const fromTime = from?.lastActivityAt.toISOString() ?? null;
     const rows = await this.query<ChatViewRow>(Prisma.sql`
       SELECT ${CHAT_VIEW_COLUMNS} FROM ${CHATS_OF_MEMBERS}
-      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId}
+      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} ${andVisible(visible)}
         AND (${kind ?? null}::text IS NULL OR c.kind = ${kind ?? null}::text)
         AND (${archived ?? null}::bool IS NULL OR (c.archived_at IS NOT NULL) = ${archived ?? null}::bool)
         AND (${fromTime}::timestamptz IS NULL OR c.last_activity_at < ${fromTime}::timestamptz
@@ -84,13 +88,14 @@ export class PrismaChatQueries implements ChatQueries {
     return rows.map(toMember);
   }
 
-  async countUnread({ tenantId, userId }: Caller): Promise<UnreadCount[]> {
-    return this.query<UnreadCount>(Prisma.sql`
-      SELECT c.kind, c.archived_at IS NOT NULL AS archived, m.role,
-        sum(c.last_ordinal - m.read_ordinal)::float8 AS "unreadCount", count(*)::int4 AS "chatCount"
+  async countUnread({ tenantId, userId }: Caller, visible: VisibleChats): Promise<UnreadTotal> {
+    const nothing = { unreadCount: 0, chatCount: 0 };
+    if (visible === 'none') return nothing;
+    const [total] = await this.query<UnreadTotal>(Prisma.sql`
+      SELECT coalesce(sum(c.last_ordinal - m.read_ordinal), 0)::float8 AS "unreadCount", count(*)::int4 AS "chatCount"
       FROM ${CHATS_OF_MEMBERS}
-      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND c.last_ordinal > m.read_ordinal
-      GROUP BY c.kind, c.archived_at IS NOT NULL, m.role`);
+      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND c.last_ordinal > m.read_ordinal ${andVisible(visible)}`);
+    return total ?? nothing;
   }
 
   async findReceipt({ tenantId, actorId, commandId }: ReceiptKey): Promise<Receipt | null> {

@@ -3,7 +3,7 @@
  * sorts more than it may, the past is gone through in windows, from now on backwards, each so narrow that its matches are few.
  */
 import { randomBytes } from 'node:crypto';
-import type { Caller } from '../../application/ports/chat-queries.js';
+import type { Caller, VisibleChats } from '../../application/ports/chat-queries.js';
 import type {
   FoundMessage,
   Highlight,
@@ -18,6 +18,7 @@ import { CHAT_VIEW_COLUMNS, CHATS_OF_MEMBERS, type ChatViewRow, toChatView } fro
 import { SearchDictionary } from './search-dictionary.js';
 import { bySender, CHAT_TERM, onDays, SEARCH_TERMS } from './search-terms.js';
 import { rethrow } from './store-errors.js';
+import { andVisible } from './visible-chats.js';
 
 /** At most so many matches of one window are put in order; a window with more is taken narrower. */
 export const WINDOW_MATCHES_MAX = 2_000;
@@ -45,19 +46,22 @@ export class PrismaMessageSearch implements MessageSearch {
   /** Rejects with a `StoreError`. */
   async search(
     caller: Caller,
+    visible: VisibleChats,
     query: SearchQuery,
     from: SearchPosition | null,
     limit: number,
   ): Promise<FoundMessage[]> {
+    if (visible === 'none') return [];
+    const asker = { caller, visible };
     const matching = await this.matching(query);
-    const oldest = Math.max(query.from?.getTime() ?? 0, await this.oldestChat(caller));
+    const oldest = Math.max(query.from?.getTime() ?? 0, await this.oldestChat(asker));
     const latest = Math.min(from?.createdAt.getTime() ?? Number.MAX_SAFE_INTEGER, Date.now() + CLOCK_SKEW_MS);
     let end = Math.min(query.to?.getTime() ?? Number.MAX_SAFE_INTEGER, latest + 1);
     let width = 2 * DAY_MS;
     const found: Match[] = [];
     while (found.length < limit && end > oldest) {
       const begin = Math.max(oldest, end - width);
-      const matches = await this.matches(caller, query, matching, { begin, end, from });
+      const matches = await this.matches(asker, query, matching, { begin, end, from });
       if (matches.length > WINDOW_MATCHES_MAX && end - begin > 1) {
         width = Math.max(1, Math.floor((end - begin) / WINDOW_NARROWING));
         continue;
@@ -66,7 +70,7 @@ export class PrismaMessageSearch implements MessageSearch {
       end = begin;
       width *= WINDOW_GROWTH;
     }
-    return this.hits(caller, matching, found);
+    return this.hits(asker, matching, found);
   }
 
   /** As the index says it, so that the index is used. */
@@ -79,20 +83,20 @@ export class PrismaMessageSearch implements MessageSearch {
     };
   }
 
-  /** When the caller's oldest chat was created; nothing can be older. */
-  private async oldestChat({ tenantId, userId }: Caller): Promise<number> {
+  /** When the oldest of the caller's visible chats was created; nothing can be older. */
+  private async oldestChat({ caller: { tenantId, userId }, visible }: Asker): Promise<number> {
     const [row] = await this.query<{ at: number | null }>(Prisma.sql`
       SELECT (extract(epoch FROM min(c.created_at)) * 1000)::float8 AS at FROM ${CHATS_OF_MEMBERS}
-      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId}`);
+      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} ${andVisible(visible)}`);
     return row?.at ?? Number.MAX_SAFE_INTEGER;
   }
 
   /**
-   * In no order; one more than may be put in order says that there are too many. The index is asked for some of the caller's chats at a time:
-   * what was said elsewhere is never looked at.
+   * In no order; one more than may be put in order says that there are too many. The index is asked for some of the caller's visible chats at a
+   * time: what was said elsewhere is never looked at.
    */
   private matches(
-    { tenantId, userId }: Caller,
+    { caller: { tenantId, userId }, visible }: Asker,
     { chatId, senderId }: SearchQuery,
     { document, query }: Matching,
     window: { begin: number; end: number; from: SearchPosition | null },
@@ -104,9 +108,10 @@ export class PrismaMessageSearch implements MessageSearch {
       SELECT g.message_id::text AS "messageId", (extract(epoch FROM g.created_at) * 1000)::float8 AS "createdAt"
       FROM (
         SELECT array_agg(${CHAT_TERM}) AS chats
-        FROM (SELECT chat_id, row_number() OVER (ORDER BY chat_id) / ${CHATS_AT_A_TIME}::int8 AS part FROM members
-          WHERE tenant_id = ${tenantId} AND user_id = ${userId}
-            ${chatId === undefined ? Prisma.empty : Prisma.sql`AND chat_id = ${chatId}::uuid`}) own
+        FROM (SELECT m.chat_id, row_number() OVER (ORDER BY m.chat_id) / ${CHATS_AT_A_TIME}::int8 AS part
+          FROM ${visible === 'all' ? Prisma.sql`members m` : CHATS_OF_MEMBERS}
+          WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} ${andVisible(visible)}
+            ${chatId === undefined ? Prisma.empty : Prisma.sql`AND m.chat_id = ${chatId}::uuid`}) own
         GROUP BY part) k
       CROSS JOIN LATERAL (
         SELECT * FROM messages g
@@ -122,9 +127,9 @@ export class PrismaMessageSearch implements MessageSearch {
       LIMIT ${WINDOW_MATCHES_MAX + 1}::int8`);
   }
 
-  /** The messages of a page, in its order. What has been deleted or edited since it was found is left out unless it still matches. */
+  /** The messages of a page, in its order. What has been deleted, edited or hidden since it was found is left out unless it still matches. */
   private async hits(
-    { userId }: Caller,
+    { caller: { userId }, visible }: Asker,
     { dictionary, document, query }: Matching,
     page: Match[],
   ): Promise<FoundMessage[]> {
@@ -141,7 +146,7 @@ export class PrismaMessageSearch implements MessageSearch {
       CROSS JOIN LATERAL (SELECT * FROM messages WHERE message_id = k.message_id LIMIT 1) g
       CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = g.chat_id LIMIT 1) c
       CROSS JOIN LATERAL (SELECT * FROM members WHERE chat_id = g.chat_id AND user_id = ${userId} LIMIT 1) m
-      WHERE ${document} @@ ${query} ORDER BY k.place`);
+      WHERE ${document} @@ ${query} ${andVisible(visible)} ORDER BY k.place`);
     return rows.map((row) => ({
       message: toMessageView(JSON.parse(row.message) as MessageViewRow),
       view: toChatView(JSON.parse(row.view) as ChatViewRow),
@@ -152,6 +157,12 @@ export class PrismaMessageSearch implements MessageSearch {
   private query<Row>(statement: Prisma.Sql): Promise<Row[]> {
     return this.database.$queryRaw<Row[]>(statement).catch(rethrow);
   }
+}
+
+/** Who asks, and about which chats. */
+interface Asker {
+  caller: Caller;
+  visible: Exclude<VisibleChats, 'none'>;
 }
 
 interface Matching {

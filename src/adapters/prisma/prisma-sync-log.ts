@@ -1,4 +1,4 @@
-import type { Caller } from '../../application/ports/chat-queries.js';
+import type { Caller, VisibleChats } from '../../application/ports/chat-queries.js';
 import type { LoggedEvent } from '../../application/ports/event-log.js';
 import type {
   ChatStretch,
@@ -13,6 +13,7 @@ import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } fro
 import { Prisma, type PrismaClient } from './generated/client.js';
 import { CHAT_COLUMNS, type ChatRow, MEMBER_COLUMNS, type MemberRow, toChat, toMember } from './rows.js';
 import { rethrow } from './store-errors.js';
+import { andVisible } from './visible-chats.js';
 
 /** No chat id is beyond it. */
 const LAST_CHAT_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
@@ -42,15 +43,17 @@ export class PrismaSyncLog implements SyncLog {
 
   async changedChats(
     { tenantId, userId }: Caller,
+    visible: VisibleChats,
     { from, to }: SyncWindow,
     { start, through }: ChatStretch,
     limit: number,
   ): Promise<SyncedChat[]> {
+    if (visible === 'none') return [];
     const rows = await this.query<ChatRow & MemberRow & { importNumber: number | null }>(Prisma.sql`
       SELECT ${CHAT_COLUMNS}, ${MEMBER_COLUMNS}, c.import_number AS "importNumber"
       FROM members m CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = m.chat_id LIMIT 1) c
       WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND ${isFrom(start)} AND m.chat_id <= ${through ?? LAST_CHAT_ID}::uuid
-        AND ${from === null ? Prisma.sql`true` : hasMoved(from, to)}
+        AND ${from === null ? Prisma.sql`true` : hasMoved(from, to)} ${andVisible(visible)}
       ORDER BY m.chat_id LIMIT ${limit}::int8`);
     return rows.map((row) => ({ chat: toChat(row), membership: toMember(row), importNumber: row.importNumber }));
   }

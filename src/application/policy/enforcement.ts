@@ -33,6 +33,11 @@ export class PolicyEnforcementPoint {
     private readonly newId: () => string = newOrderedId,
   ) {}
 
+  /** For what is left out rather than refused: nothing is said of it, and nothing kept. */
+  permits(facts: PolicyFacts): boolean {
+    return this.decisionPoint.decide(facts).effect === 'permit';
+  }
+
   /** `keep` is given the decisions that belong in the log, in the same turn. */
   enforce(facts: PolicyFacts, occasion: Occasion, keep: (record: DecisionRecord) => void): Enforced {
     const decision = this.decisionPoint.decide(facts);

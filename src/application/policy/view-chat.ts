@@ -1,67 +1,83 @@
 /**
  * Before a client is shown anything of a chat: it must be in the chat, and the policy must permit it. The one way from a query to
- * what belongs to a chat.
+ * what belongs to a chat, and to what is listed of many.
  */
-import type { Chat, Member } from '../../domain/chat.js';
+import { chatKind, role } from '../../contract/commands.js';
 import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
-import { DEFAULT_USER_KIND } from '../../domain/user.js';
-import type { Caller, ChatQueries, ChatView } from '../ports/chat-queries.js';
-import type { Enforced, PolicyEnforcementPoint } from './enforcement.js';
+import type { Caller, ChatQueries, ChatTraits, ChatView, VisibleChats } from '../ports/chat-queries.js';
+import type { DecisionLog } from '../ports/decision-log.js';
+import { withCallerFacts } from './caller-facts.js';
+import type { DecisionRecord } from './decision-record.js';
+import type { PolicyEnforcementPoint } from './enforcement.js';
+import type { ActorFacts, PolicyFacts } from './facts.js';
 
 export type ViewedChat =
   | { outcome: 'visible'; view: ChatView }
   /** `not_found`, undecided, to one who is not in the chat; `not_permitted` to a member whom the policy denies. */
   | { outcome: 'refused'; refusal: Refusal; decisionId: string | null };
 
-/** What a decision asks of the chat and the caller's place in it. */
-interface ViewingFacts {
-  kind: Chat['kind'];
-  archived: boolean;
-  role: Member['role'];
-}
-
-export function viewingFacts({ chat, membership }: ChatView): ViewingFacts {
-  return { kind: chat.kind, archived: chat.archivedAt !== null, role: membership.role };
-}
+/** Every way in which one chat of a caller's can differ from another where a decision looks. */
+const ALL_TRAITS: readonly ChatTraits[] = chatKind.options.flatMap((kind) =>
+  [false, true].flatMap((archived) => role.options.map((one) => ({ kind, archived, role: one }))),
+);
 
 export class ChatViewing {
   constructor(
-    private readonly queries: Pick<ChatQueries, 'findChat'>,
+    private readonly queries: Pick<ChatQueries, 'findChat' | 'findUser'>,
     private readonly policy: PolicyEnforcementPoint,
+    private readonly decisions: Pick<DecisionLog, 'record'>,
   ) {}
 
-  /** The chat as the caller sees it. Rejects with what the store rejects with. */
+  /**
+   * The chat as the caller sees it. What the decision log is to keep is in it before there is an answer: while it is away there is neither a yes
+   * nor an unexplained no. Rejects with what the store rejects with.
+   */
   async viewChat(caller: Caller, chatId: string): Promise<ViewedChat> {
     const view = await this.queries.findChat(caller, chatId);
     if (view === null) return { outcome: 'refused', refusal: CHAT_NOT_FOUND, decisionId: null };
-    const { refusal, decisionId } = this.enforce(caller, viewingFacts(view));
+    const kept: DecisionRecord[] = [];
+    const { refusal, decisionId } = await this.decide(caller, (actor) =>
+      this.policy.enforce(
+        viewingFacts(actor, {
+          kind: view.chat.kind,
+          archived: view.chat.archivedAt !== null,
+          role: view.membership.role,
+        }),
+        { at: new Date(), commandId: null, chatId },
+        (record) => kept.push(record),
+      ),
+    );
+    if (kept.length > 0) await this.decisions.record(kept);
     return refusal === null ? { outcome: 'visible', view } : { outcome: 'refused', refusal, decisionId };
   }
 
-  /** For lists and counts: whether a chat of this kind, in which the caller has that role, may be shown to them. */
-  isVisible(caller: Caller, facts: ViewingFacts): boolean {
-    return this.enforce(caller, facts).refusal === null;
+  /** For what is listed, found or counted. Asks for each of the traits a chat can have, not for each chat; none of these decisions is kept. */
+  visibleTo(caller: Caller): Promise<VisibleChats> {
+    return this.decide(caller, (actor) => {
+      const visible = ALL_TRAITS.filter((traits) => this.policy.permits(viewingFacts(actor, traits)));
+      if (visible.length === ALL_TRAITS.length) return 'all';
+      return visible.length === 0 ? 'none' : visible;
+    });
   }
 
-  private enforce({ tenantId, userId }: Caller, { kind, archived, role }: ViewingFacts): Enforced {
-    return this.policy.enforce(
-      {
-        action: 'chat.view',
-        // A token says who, not what kind; the profile is not worth a read for each query.
-        actor: { tenantId, userId, kind: DEFAULT_USER_KIND, claims: {}, token: null },
-        producer: null,
-        chat: { kind, archived },
-        role,
-        target: null,
-        grantedRole: null,
-        message: null,
-        text: null,
-        deleteMode: null,
-        profile: null,
-        decision: null,
-      },
-      { at: new Date(), commandId: null, chatId: null },
-      () => {},
-    );
+  private decide<T>(caller: Caller, decision: (actor: ActorFacts) => T): Promise<T> {
+    return withCallerFacts(caller, 'chat.view', this.policy.decisionPoint, this.queries, decision);
   }
+}
+
+function viewingFacts(actor: ActorFacts, { kind, archived, role }: ChatTraits): PolicyFacts {
+  return {
+    action: 'chat.view',
+    actor,
+    producer: null,
+    chat: { kind, archived },
+    role,
+    target: null,
+    grantedRole: null,
+    message: null,
+    text: null,
+    deleteMode: null,
+    profile: null,
+    decision: null,
+  };
 }

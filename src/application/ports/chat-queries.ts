@@ -36,20 +36,32 @@ export interface ChatListFilter {
   archived?: boolean;
 }
 
-/** What is unread in the caller's chats of one kind, archived or not, in which they have one role: as much as a decision asks for. */
-export interface UnreadCount {
+/** All that differs from chat to chat when it is decided whether one caller may see it. */
+export interface ChatTraits {
   kind: Chat['kind'];
   archived: boolean;
+  /** The caller's. */
   role: Member['role'];
+}
+
+/**
+ * Which of the caller's own chats an answer may be about: those with one of these traits. A query leaves the others out before it counts, orders
+ * or limits anything, so that nothing it gives depends on them. `none` asks the store nothing.
+ */
+export type VisibleChats = 'all' | 'none' | readonly ChatTraits[];
+
+/** What is unread in the caller's visible chats. */
+export interface UnreadTotal {
   unreadCount: number;
-  /** How many of these chats have something unread; at least 1. */
+  /** How many chats have something unread. */
   chatCount: number;
 }
 
 export interface ChatQueries {
-  /** The caller's chats; at most `limit`, beyond `from`. Each with the last message that the caller may see. */
+  /** The caller's visible chats; at most `limit`, beyond `from`. Each with the last message that the caller may see. */
   listChats(
     caller: Caller,
+    visible: VisibleChats,
     filter: ChatListFilter,
     from: ChatListPosition | null,
     limit: number,
@@ -58,7 +70,7 @@ export interface ChatQueries {
   findChat(caller: Caller, chatId: string): Promise<ChatView | null>;
   /** Members by user id in code-unit order, beyond `afterUserId`. Ask only after `findChat`. */
   listMembers(chatId: string, afterUserId: string | null, limit: number): Promise<Member[]>;
-  countUnread(caller: Caller): Promise<UnreadCount[]>;
+  countUnread(caller: Caller, visible: VisibleChats): Promise<UnreadTotal>;
   findReceipt(key: ReceiptKey): Promise<Receipt | null>;
   findUser(key: UserKey): Promise<User | null>;
 }

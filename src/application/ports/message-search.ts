@@ -1,5 +1,5 @@
 import type { MessageView } from './chat-history.js';
-import type { Caller, ChatView } from './chat-queries.js';
+import type { Caller, ChatView, VisibleChats } from './chat-queries.js';
 
 export interface SearchQuery {
   /** Words that must all be there; what else it may hold (quotes, `or`, `-`) is the store's own syntax. */
@@ -30,8 +30,14 @@ export interface SearchPosition {
 
 export interface MessageSearch {
   /**
-   * What the caller may read and matches, newest first, beyond `from`; at most `limit`. Only present texts are searched: a deleted one is
-   * gone at once, an edited one is found by its new text.
+   * What the caller may read in visible chats and matches, newest first, beyond `from`; at most `limit`. Only present texts are searched: a
+   * deleted one is gone at once, an edited one is found by its new text.
    */
-  search(caller: Caller, query: SearchQuery, from: SearchPosition | null, limit: number): Promise<FoundMessage[]>;
+  search(
+    caller: Caller,
+    visible: VisibleChats,
+    query: SearchQuery,
+    from: SearchPosition | null,
+    limit: number,
+  ): Promise<FoundMessage[]>;
 }

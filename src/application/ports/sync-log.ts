@@ -1,5 +1,5 @@
 /** What syncing asks of the store: which of a caller's chats have moved between two moments of the log, and the events in between. */
-import type { Caller, ChatView } from './chat-queries.js';
+import type { Caller, ChatView, VisibleChats } from './chat-queries.js';
 import type { LoggedEvent } from './event-log.js';
 
 /**
@@ -43,13 +43,19 @@ export interface EventRange {
 export interface SyncLog {
   /** The present moment, in one snapshot. */
   cut(): Promise<Cut>;
-  /** The id of the `most`-th of the caller's chats from `start`; null: there are fewer. Bounds what a page looks at. */
+  /** The id of the `most`-th of the caller's chats from `start`, visible or not; null: there are fewer. Bounds what a page looks at. */
   horizon(caller: Caller, start: ChatStretch['start'], most: number): Promise<string | null>;
   /**
-   * Chats that the caller is in and that may have moved since `window.from`: an event, a read mark of the caller's own, an import. In the
+   * Visible chats of the caller's that may have moved since `window.from`: an event, a read mark of the caller's own, an import. In the
    * order of their ids, at most `limit`. What moved after `window.to` may be among them.
    */
-  changedChats(caller: Caller, window: SyncWindow, stretch: ChatStretch, limit: number): Promise<SyncedChat[]>;
+  changedChats(
+    caller: Caller,
+    visible: VisibleChats,
+    window: SyncWindow,
+    stretch: ChatStretch,
+    limit: number,
+  ): Promise<SyncedChat[]>;
   /** Ids of chats that the caller left, or was removed from, within the window, and is not in now. In order, at most `limit`. */
   departures(caller: Caller, from: Cut, to: Cut, stretch: ChatStretch, limit: number): Promise<string[]>;
   /**

@@ -1,6 +1,6 @@
 import { firstVisibleSequence } from '../../domain/chat.js';
 import { asSeenFrom } from '../../domain/event.js';
-import { type ChatViewing, viewingFacts } from '../policy/view-chat.js';
+import type { ChatViewing } from '../policy/view-chat.js';
 import type { Caller, ChatView } from '../ports/chat-queries.js';
 import type { LoggedEvent } from '../ports/event-log.js';
 import type { Cut, SyncedChat, SyncLog, SyncWindow } from '../ports/sync-log.js';
@@ -42,7 +42,7 @@ export interface SyncPage {
 export class ChatSync {
   constructor(
     private readonly log: SyncLog,
-    private readonly viewing: Pick<ChatViewing, 'isVisible'>,
+    private readonly viewing: Pick<ChatViewing, 'visibleTo'>,
   ) {}
 
   /** For a client that has everything up to now, or wants nothing of it. */
@@ -61,10 +61,10 @@ export class ChatSync {
     const through = await this.log.horizon(caller, start, CHATS_EXAMINED_MAX);
     const stretch = { start, through };
     // One more than a page holds: whether it comes says whether there is more.
-    const chats = await this.log.changedChats(caller, window, stretch, limit + 1);
+    const chats = await this.log.changedChats(caller, await this.viewing.visibleTo(caller), window, stretch, limit + 1);
     // Whoever has nothing has nothing to give up.
     const left = from === null ? [] : await this.log.departures(caller, from, to, stretch, limit + 1);
-    const candidates = await this.candidates(caller, window, chats, left);
+    const candidates = await this.candidates(window, chats, left);
     const plan = planPage(window, progress.walk?.place ?? null, candidates, through, limit);
 
     const ranges = plan.entries.flatMap((entry) => ('range' in entry && entry.range !== null ? [entry.range] : []));
@@ -84,21 +84,17 @@ export class ChatSync {
   }
 
   /** In the order of their ids, each with where the window cuts its events. */
-  private async candidates(
-    caller: Caller,
-    { from, to }: SyncWindow,
-    chats: SyncedChat[],
-    left: string[],
-  ): Promise<Candidate[]> {
-    const visible = chats.filter((chat) => this.viewing.isVisible(caller, viewingFacts(chat)));
-    const firstNew = from === null ? null : await this.firstBeyond(from, visible);
-    const firstLater = await this.firstBeyond(to, visible);
+  private async candidates({ from, to }: SyncWindow, chats: SyncedChat[], left: string[]): Promise<Candidate[]> {
+    const firstNew = from === null ? null : await this.firstBeyond(from, chats);
+    const firstLater = await this.firstBeyond(to, chats);
     const members = chats.map((chat): Candidate => {
-      const { chatId } = chat.chat;
-      const later = firstLater.get(chatId);
-      return later === undefined
-        ? { chatId, hidden: true }
-        : { chatId, chat, firstNew: firstNew?.get(chatId) ?? 1, firstLater: later };
+      const { chatId, lastSequence } = chat.chat;
+      return {
+        chatId,
+        chat,
+        firstNew: firstNew?.get(chatId) ?? 1,
+        firstLater: firstLater.get(chatId) ?? lastSequence + 1,
+      };
     });
     const departed = left.map((chatId): Candidate => ({ chatId, left: true }));
     return [...members, ...departed].sort((a, b) => (a.chatId < b.chatId ? -1 : 1));

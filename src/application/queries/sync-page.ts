@@ -11,10 +11,7 @@ export interface Place {
 
 export type Candidate =
   /** `firstNew`, `firstLater`: the first sequences beyond the window's two ends. */
-  | { chatId: string; chat: SyncedChat; firstNew: number; firstLater: number }
-  | { chatId: string; left: true }
-  /** The policy does not let the caller see it. */
-  | { chatId: string; hidden: true };
+  { chatId: string; chat: SyncedChat; firstNew: number; firstLater: number } | { chatId: string; left: true };
 
 export type Entry =
   | { chatId: string; view: ChatView; reset: boolean; range: EventRange | null }

@@ -287,7 +287,7 @@ describe('A chat that is being imported', function () {
   const alice = { tenantId: 'default', userId: 'alice' };
   const visible = async () => [
     await store.store.queries.findChat(alice, CHAT),
-    ...(await store.store.queries.listChats(alice, {}, null, 10)),
+    ...(await store.store.queries.listChats(alice, 'all', {}, null, 10)),
   ];
 
   it('is seen by nobody and takes no command until it is complete', async () => {

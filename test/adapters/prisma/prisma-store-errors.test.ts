@@ -169,7 +169,7 @@ describe('failures of the Prisma store', () => {
           broken.log.readEvents(0, 0, 1),
           broken.log.recipients([aChat().chatId], 1),
           broken.queries.findUser(caller),
-          broken.queries.listChats(caller, {}, null, 1),
+          broken.queries.listChats(caller, 'all', {}, null, 1),
           pingDatabase(broken.database),
           assertMigrated(broken.database),
         ];

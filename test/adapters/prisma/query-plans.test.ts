@@ -5,6 +5,8 @@
 import { expect } from 'chai';
 import { PrismaChatHistory } from '../../../src/adapters/prisma/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../src/adapters/prisma/prisma-chat-queries.js';
+import { PrismaMessageSearch } from '../../../src/adapters/prisma/prisma-message-search.js';
+import { PrismaSyncLog } from '../../../src/adapters/prisma/prisma-sync-log.js';
 import type { VisiblePast } from '../../../src/application/ports/chat-history.js';
 import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-harness.js';
 import { StatementWatch } from './statement-watch.js';
@@ -120,10 +122,16 @@ describe('Queries on PostgreSQL', () => {
     it(`read no more than the page for ${what}`, () => expectNoMoreRead(PAGE_READS_MAX, ask));
 
   const own: Record<string, () => Promise<unknown>> = {
-    "the caller's chats": () => queries.listChats(ALICE, {}, null, PAGE),
+    "the caller's chats": () => queries.listChats(ALICE, 'all', {}, null, PAGE),
     "the caller's further chats of a kind": () =>
-      queries.listChats(ALICE, { kind: 'group', archived: false }, { lastActivityAt: new Date(), chatId: ROOM }, PAGE),
-    'what is unread': () => queries.countUnread(ALICE),
+      queries.listChats(
+        ALICE,
+        'all',
+        { kind: 'group', archived: false },
+        { lastActivityAt: new Date(), chatId: ROOM },
+        PAGE,
+      ),
+    'what is unread': () => queries.countUnread(ALICE, 'all'),
     'who has read a message': () => history.listReaders(past({ chatId: ROOM }), ROOM_MESSAGE, null, PAGE),
   };
   for (const [what, ask] of Object.entries(own))
@@ -132,9 +140,22 @@ describe('Queries on PostgreSQL', () => {
 
   it('take two statements for a list of chats, one for a page of messages, and three for a thread', async () => {
     const count = async (ask: () => Promise<unknown>) => (await watch.statementsOf(ask)).length;
-    expect(await count(() => queries.listChats(ALICE, {}, null, 200))).to.equal(2);
+    expect(await count(() => queries.listChats(ALICE, 'all', {}, null, 200))).to.equal(2);
     expect(await count(() => history.listMessages(past(), { limit: 200 }))).to.equal(1);
     expect(await count(() => history.findThread(past(), ROOT, { limit: 200 }))).to.equal(3);
-    expect(await count(() => queries.countUnread(ALICE))).to.equal(1);
+    expect(await count(() => queries.countUnread(ALICE, 'all'))).to.equal(1);
+  });
+
+  it('are not sent at all for one who may see no chat', async () => {
+    const [search, log] = [new PrismaMessageSearch(watch.database), new PrismaSyncLog(watch.database)];
+    const [nothing, cut] = [[], { positions: [], imports: 0 }];
+    const everywhere = { start: { chatId: ROOM, inclusive: true }, through: null };
+    const sent = await watch.statementsOf(async () => {
+      expect(await queries.listChats(ALICE, 'none', {}, null, PAGE)).to.deep.equal(nothing);
+      expect(await queries.countUnread(ALICE, 'none')).to.deep.equal({ unreadCount: 0, chatCount: 0 });
+      expect(await search.search(ALICE, 'none', { text: 'word' }, null, PAGE)).to.deep.equal(nothing);
+      expect(await log.changedChats(ALICE, 'none', { from: null, to: cut }, everywhere, PAGE)).to.deep.equal(nothing);
+    });
+    expect(sent).to.deep.equal([]);
   });
 });

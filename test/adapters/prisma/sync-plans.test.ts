@@ -85,23 +85,23 @@ describe('Syncing on PostgreSQL', () => {
     through: await log.horizon(BOT, START, EXAMINED),
   });
   reads('the chats that have changed, where none has', 3 * EXAMINED, async () =>
-    log.changedChats(BOT, { from: end, to: end }, await stretchOf(), PAGE + 1),
+    log.changedChats(BOT, 'all', { from: end, to: end }, await stretchOf(), PAGE + 1),
   );
   reads('the chats that have changed, where all have', 4 * EXAMINED, async () =>
-    log.changedChats(BOT, { from: origin, to: end }, await stretchOf(), PAGE + 1),
+    log.changedChats(BOT, 'all', { from: origin, to: end }, await stretchOf(), PAGE + 1),
   );
   reads('the first chats of one who has nothing', 4 * PAGE, () =>
-    log.changedChats(BOT, { from: null, to: end }, all, PAGE + 1),
+    log.changedChats(BOT, 'all', { from: null, to: end }, all, PAGE + 1),
   );
   reads("all of a user's own chats", 4 * Math.ceil(CHATS / 10), () =>
-    log.changedChats(ALICE, { from: end, to: end }, all, PAGE + 1),
+    log.changedChats(ALICE, 'all', { from: end, to: end }, all, PAGE + 1),
   );
   reads('departures, where there are none', 3 * EXAMINED, async () =>
     log.departures(BOT, end, end, await stretchOf(), PAGE + 1),
   );
   reads('departures', 3 * EXAMINED, async () => log.departures(BOT, origin, end, await stretchOf(), PAGE + 1));
   const searched = async () => {
-    const chats = await log.changedChats(BOT, { from: origin, to: end }, all, PAGE);
+    const chats = await log.changedChats(BOT, 'all', { from: origin, to: end }, all, PAGE);
     return chats.map(({ chat: { chatId, lastSequence } }) => ({ chatId, lastSequence }));
   };
   reads('where a cut lies in each of many chats', 60 * PAGE, async () => log.firstBeyond(middle, await searched()));

@@ -10,11 +10,11 @@ import { defaultPolicy } from '../../support/default-policy.js';
 import type { FetchPage, Page } from './syncing-client.js';
 
 export function pagesOf(
-  store: Pick<StoreHarness, 'queries' | 'log' | 'sync'>,
+  store: Pick<StoreHarness, 'queries' | 'log' | 'sync' | 'decisions'>,
   userId: string,
   syncLog: SyncLog = store.sync,
 ): FetchPage {
-  const viewing = new ChatViewing(store.queries, new PolicyEnforcementPoint(defaultPolicy()));
+  const viewing = new ChatViewing(store.queries, new PolicyEnforcementPoint(defaultPolicy()), store.decisions);
   const rendering = { storeId: 'test', recipientsMax: 256 };
   const { sync } = syncHandlers(syncLog, viewing, new Cursors('signs tokens'), store.log, rendering);
   return async (since, limit) => {

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { MemoryChatQueries } from '../../../src/adapters/memory/memory-chat-queries.js';
 import { MemoryCommandStore } from '../../../src/adapters/memory/memory-command-store.js';
+import { MemoryDecisionLog } from '../../../src/adapters/memory/memory-decision-log.js';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
 import { MemoryPartitionRegistry } from '../../../src/adapters/memory/memory-partition-registry.js';
 import { MemorySyncLog } from '../../../src/adapters/memory/memory-sync-log.js';
@@ -50,6 +51,7 @@ function storeOn(world: MemoryWorld) {
     log: new MemoryEventLog(world),
     queries: new MemoryChatQueries(world),
     sync: new MemorySyncLog(world),
+    decisions: new MemoryDecisionLog(world),
   };
 }
 

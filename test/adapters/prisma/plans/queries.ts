@@ -11,6 +11,7 @@ import { PrismaSyncLog } from '../../../../src/adapters/prisma/prisma-sync-log.j
 import { readFacts } from '../../../../src/adapters/prisma/read-facts.js';
 import type { ArchiveSelection } from '../../../../src/application/ports/archive.js';
 import type { VisiblePast } from '../../../../src/application/ports/chat-history.js';
+import type { VisibleChats } from '../../../../src/application/ports/chat-queries.js';
 import type { FactKeys } from '../../../../src/application/ports/command-store.js';
 import type { Cut } from '../../../../src/application/ports/sync-log.js';
 import {
@@ -66,6 +67,11 @@ const CUTS: [string, number][] = [
   ['the middle', 0.5],
   ['a moment ago', 1],
 ];
+/** What a policy may let one see: in the loaded world that is all chats, and none of them. */
+const VISIBLE: [string, VisibleChats][] = [
+  ['which are all', [{ kind: 'group', archived: false, role: 'member' }]],
+  ['of which there are none', [{ kind: 'channel', archived: true, role: 'reader' }]],
+];
 /** A stretch of the log with its reactions; each line is looked up in three tables. */
 const EXPORT_ROWS = 6 * EXPORT_PAGE_ROWS;
 
@@ -96,9 +102,11 @@ export function queries(size: WorldSize): Query[] {
   const chatsOf = (database: PrismaClient) => new PrismaChatQueries(database);
   const logOf = (database: PrismaClient) => new PrismaEventLog(database);
   const searched =
-    (userId: string, text: string, over: (at: Places) => object = () => ({})) =>
+    (userId: string, text: string, over: (at: Places) => object = () => ({}), visible: VisibleChats = 'all') =>
     (database: PrismaClient, at: Places) =>
-      new PrismaMessageSearch(database).search(as(userId), { text, ...over(at) }, null, PAGE);
+      new PrismaMessageSearch(database).search(as(userId), visible, { text, ...over(at) }, null, PAGE);
+  const listed = (database: PrismaClient, visible: VisibleChats) =>
+    chatsOf(database).listChats(as(BUSY), visible, {}, null, PAGE);
   return [
     ...places.flatMap(([where, share]): Query[] => [
       {
@@ -179,7 +187,7 @@ export function queries(size: WorldSize): Query[] {
     {
       ...ofOwnChats,
       name: 'the chats of a user in very many',
-      ask: (d) => chatsOf(d).listChats(as(BUSY), {}, null, PAGE),
+      ask: (d) => listed(d, 'all'),
     },
     {
       ...ofOwnChats,
@@ -187,6 +195,7 @@ export function queries(size: WorldSize): Query[] {
       ask: (d, at) =>
         chatsOf(d).listChats(
           as(BUSY),
+          'all',
           { kind: 'group', archived: false },
           { lastActivityAt: new Date(Date.now() - 86_400_000), chatId: at.hot },
           PAGE,
@@ -197,14 +206,32 @@ export function queries(size: WorldSize): Query[] {
       sorted: PAGE,
       statements: 2,
       name: 'the chats of a user in few',
-      ask: (d) => chatsOf(d).listChats(as(HERMIT), {}, null, PAGE),
+      ask: (d) => chatsOf(d).listChats(as(HERMIT), 'all', {}, null, PAGE),
     },
     {
       ...ofOwnChats,
       statements: 1,
       name: 'what is unread by a user in very many chats',
-      ask: (d) => chatsOf(d).countUnread(as(BUSY)),
+      ask: (d) => chatsOf(d).countUnread(as(BUSY), 'all'),
     },
+    ...VISIBLE.flatMap(([those, visible]): Query[] => [
+      { ...ofOwnChats, name: `the chats that a user in very many may see, ${those}`, ask: (d) => listed(d, visible) },
+      {
+        ...ofOwnChats,
+        statements: 1,
+        name: `what is unread in those that one may see, ${those}`,
+        ask: (d) => chatsOf(d).countUnread(as(BUSY), visible),
+      },
+      ...[COMMON_WORD, RARE_WORD].map(
+        (text): Query => ({
+          ...search,
+          // Each of the caller's chats is looked at for whether it may be seen.
+          rows: search.rows + 2 * busyChats,
+          name: `search: ${text === RARE_WORD ? 'a rare' : 'a common'} word where one may see, ${those}`,
+          ask: searched(BUSY, text, () => ({}), visible),
+        }),
+      ),
+    ]),
     { ...page, name: 'one chat', ask: (d, at) => chatsOf(d).findChat(as(ALICE), at.hot) },
     { ...page, name: 'the first members of a large chat', ask: (d, at) => chatsOf(d).listMembers(at.hot, null, PAGE) },
     { ...page, name: 'further members of a large chat', ask: (d, at) => chatsOf(d).listMembers(at.hot, 'u5', PAGE) },
@@ -247,14 +274,22 @@ export function queries(size: WorldSize): Query[] {
     { ...search, name: 'search: a common word, since one joined', ask: searched(NEWCOMER, COMMON_WORD) },
     { ...search, name: 'search: a word that nobody said', ask: searched(BUSY, 'unsaid') },
     { ...page, sorted: PARTITIONS, name: 'the moment to sync to', ask: (d) => new PrismaSyncLog(d).cut() },
-    ...CUTS.map(
-      ([since, from]): Query => ({
-        name: `the chats of a page of syncing, since ${since}`,
+    ...CUTS.flatMap(([since, from]) => [
+      { name: `the chats of a page of syncing, since ${since}`, visible: 'all' as const, from },
+      ...VISIBLE.map(([those, visible]) => ({
+        name: `those of them that one may see, ${those}, since ${since}`,
+        visible,
+        from,
+      })),
+    ]).map(
+      ({ name, visible, from }): Query => ({
+        name,
         ask: async (d, at) => {
           const log = new PrismaSyncLog(d);
           const through = await log.horizon(as(BUSY), FIRST, EXAMINED);
           return log.changedChats(
             as(BUSY),
+            visible,
             { from: cutAt(at, from), to: cutAt(at, 1) },
             { start: FIRST, through },
             PAGE + 1,

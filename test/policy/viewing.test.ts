@@ -1,0 +1,70 @@
+import { expect } from 'chai';
+import { CaslDecisionPoint } from '../../src/adapters/casl/casl-decision-point.js';
+import { MemoryChatQueries } from '../../src/adapters/memory/memory-chat-queries.js';
+import { MemoryDecisionLog } from '../../src/adapters/memory/memory-decision-log.js';
+import { MemoryWorld } from '../../src/adapters/memory/memory-world.js';
+import { CurrentPolicy } from '../../src/application/policy/current-policy.js';
+import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
+import { FACTS } from '../../src/application/policy/fact-catalogue.js';
+import type { PolicyRule } from '../../src/application/policy/policy-document.js';
+import { ChatViewing } from '../../src/application/policy/view-chat.js';
+import { type UserKey, userKey } from '../../src/application/ports/command-store.js';
+import { aUser } from '../adapters/store-conformance-fixtures.js';
+import { defaultPolicy } from '../support/default-policy.js';
+
+const ALICE = { tenantId: 'default', userId: 'alice' };
+const EVERYONE: PolicyRule = {
+  ...{ id: 'everyone', effect: 'permit', actions: ['chat.view'], reason: 'theirs' },
+  conditions: { role: { isNot: [null] } },
+};
+const denying = (conditions: PolicyRule['conditions']): PolicyRule => ({
+  ...{ id: 'some', effect: 'deny', actions: ['chat.view'], reason: 'not theirs' },
+  conditions,
+});
+const policyOf = (version: string, ...rules: PolicyRule[]) => new CaslDecisionPoint({ version, rules, quotas: [] });
+
+describe('Which chats a caller may see', () => {
+  const world = new MemoryWorld();
+  world.users.set(userKey(ALICE), aUser('alice', { claims: { suspended: true } }));
+  const viewingBy = (policy: CurrentPolicy, queries = new MemoryChatQueries(world)) =>
+    new ChatViewing(queries, new PolicyEnforcementPoint(policy), new MemoryDecisionLog(world));
+
+  it('are all by the default policy, without a condition for the store', async () => {
+    expect(await viewingBy(new CurrentPolicy(defaultPolicy())).visibleTo(ALICE)).to.equal('all');
+  });
+
+  it('are none where no rule permits any', async () => {
+    expect(await viewingBy(new CurrentPolicy(policyOf('nothing'))).visibleTo(ALICE)).to.equal('none');
+  });
+
+  it('are told by kind, archived and role otherwise', async () => {
+    const policy = policyOf('some', { ...EVERYONE, conditions: { role: { is: ['owner'] } } });
+    const visible = await viewingBy(new CurrentPolicy(policy)).visibleTo(ALICE);
+    expect(visible).to.deep.equal(
+      ['direct', 'group', 'channel'].flatMap((kind) =>
+        [false, true].map((archived) => ({ kind, archived, role: 'owner' })),
+      ),
+    );
+  });
+
+  it('differ by these facts alone: what else a rule could name of a chat would have to be told to the store too', () => {
+    const named = Object.entries(FACTS).filter(([, { on }]) => on.includes('chat.view'));
+    const ofChats = named.map(([name]) => name).filter((name) => !name.startsWith('actor.'));
+    expect(ofChats).to.have.members(['role', 'chat.kind', 'chat.archived']);
+  });
+
+  it('are decided with the facts that the policy in force asks for, even if it came while they were gathered', async () => {
+    const first = policyOf('first', EVERYONE, denying({ 'actor.kind': { is: ['bot'] } }));
+    const second = policyOf('second', EVERYONE, denying({ 'actor.claims.suspended': { is: [true] } }));
+    const policy = new CurrentPolicy(first);
+    class InterruptedQueries extends MemoryChatQueries {
+      override async findUser(key: UserKey) {
+        const user = await super.findUser(key);
+        policy.replace(second);
+        return user;
+      }
+    }
+    expect(await viewingBy(policy).visibleTo(ALICE)).to.equal('all');
+    expect(await viewingBy(policy, new InterruptedQueries(world)).visibleTo(ALICE)).to.equal('none');
+  });
+});

@@ -1,0 +1,32 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { openMemoryStore } from '../adapters/memory/memory-harness.js';
+import { writeWorld } from './random-world.js';
+import { RowByRow } from './row-by-row.js';
+import { nothingDecided, trialsOf } from './trials.js';
+
+const WORLDS = 24;
+const POLICIES_EACH = 10;
+const DECISIONS_MIN = 100_000;
+const TIMEOUT_MS = 120_000;
+
+describe('What lists, counts, search and sync give of chats, in memory', function () {
+  this.timeout(TIMEOUT_MS);
+
+  it('is what deciding row by row permits, whatever the policy, the chats and the pages, and of no other tenant', async () => {
+    const tally = nothingDecided();
+    await fc.assert(
+      fc.asyncProperty(trialsOf(POLICIES_EACH), async ({ spec, trials }) => {
+        const store = await openMemoryStore();
+        const world = await writeWorld(store, spec);
+        for (const trial of trials) await new RowByRow(store, world, trial, tally).compare();
+      }),
+      { numRuns: WORLDS, endOnFailure: true },
+    );
+    expect(tally.decisions).to.be.at.least(DECISIONS_MIN);
+    // Nothing is shown by what never came to it.
+    expect(tally.permitted).to.be.within(tally.decisions / 10, (tally.decisions * 9) / 10);
+    const { all, none, some } = tally.filters;
+    for (const count of [all, none, some]) expect(count).to.be.above((all + none + some) / 10);
+  });
+});
