@@ -19,6 +19,10 @@ export const messageId = z.string().regex(UUID_PATTERN, 'must be a UUID in lower
   description: 'Message id: a UUID in lower-case canonical form.',
   example: '0199c1df-0d52-7c0e-8a11-5b0c4b7c2f31',
 });
+export const decisionId = z.string().regex(UUID_PATTERN, 'must be a UUID in lower-case canonical form').meta({
+  description: 'Decision id, as in receipts and problems: a UUID in lower-case canonical form.',
+  example: '0199c1df-0d53-7a41-9d0e-0b7d6c0f6a11',
+});
 export const userId = z
   .string()
   .regex(USER_ID_PATTERN, 'must be a user id: 1 to 128 of A-Z a-z 0-9 _ @ : . + -, starting with a letter or digit')

@@ -4,10 +4,19 @@
  * Adding an operation: its entry here or in the table of its subject, its handler in `adapters/http/`.
  */
 import { z } from 'zod';
-import { chatId, commandId, messageId, userId } from './identifiers.js';
+import { chatId, commandId, decisionId, messageId, userId } from './identifiers.js';
 import { type ProblemCode, refusalCodes, requestProblems, type Violation } from './problems.js';
 import { receipt } from './receipts.js';
-import { cursorPage, restEvent, restFoundMessage, restUnread, restUser, sequencePage, syncPage } from './rest.js';
+import {
+  cursorPage,
+  restDecision,
+  restEvent,
+  restFoundMessage,
+  restUnread,
+  restUser,
+  sequencePage,
+  syncPage,
+} from './rest.js';
 import { chatOperations } from './rest-chat-operations.js';
 import { messageOperations } from './rest-message-operations.js';
 import { creates, type RestOperation } from './rest-operation.js';
@@ -20,6 +29,7 @@ export const pathParameters = {
   messageId,
   userId,
   commandId,
+  decisionId,
   emoji: emoji.meta({ description: 'One grapheme cluster, or the name of a custom emoji: `:name:`. Percent-encoded.' }),
 } as const;
 type PathParameter = keyof typeof pathParameters;
@@ -57,6 +67,13 @@ export const restOperations = {
     tag: 'Receipts',
     summary: "The caller's stored receipt of a command",
     answers: { 200: { description: 'The receipt.', schema: receipt } },
+  },
+  getDecision: {
+    method: 'get',
+    path: '/v1/decisions/{decisionId}',
+    tag: 'Decisions',
+    summary: 'Why something was permitted or refused, for those whom the policy lets ask (`decision.view`)',
+    answers: { 200: { description: 'The decision.', schema: restDecision } },
   },
   getUser: {
     method: 'get',

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { chatKind, commandTypes, historyVisibility, role, userKind } from './commands.js';
 import { eventData, eventEnvelope } from './events.js';
-import { chatId, commandId, tenantId, userId } from './identifiers.js';
+import { chatId, commandId, decisionId, tenantId, userId } from './identifiers.js';
 import { metadata } from './text.js';
 
 const rfc3339 = z.string().meta({ format: 'date-time', example: '2026-11-20T20:15:00.123Z' });
@@ -118,6 +118,25 @@ export const restUser = z.object({
   updatedAt: rfc3339,
 });
 export type RestUser = z.infer<typeof restUser>;
+
+/** Why something was decided as it was. */
+export const restDecision = z.object({
+  decisionId,
+  at: rfc3339,
+  actorId: userId.meta({ description: 'Who asked.' }),
+  commandId: commandId.nullable().meta({ description: 'Null: a query.' }),
+  chatId: chatId.nullable(),
+  action: z.string().meta({ description: 'What was asked for: a command, or a query.', example: 'message.send' }),
+  effect: z.enum(['permit', 'deny']),
+  rule: z.string().nullable().meta({ description: 'The rule that decided; null: none permits it.' }),
+  policyVersion: z.string().meta({ example: 'default-1@0b7d6c0f6a11' }),
+  factsDigest: z.string().meta({ description: 'SHA-256 of the facts in canonical form (RFC 8785), in hexadecimal.' }),
+  facts: z
+    .record(z.string(), z.unknown())
+    .meta({ description: 'What the policy was asked with, as it was recorded. Later releases record more.' }),
+  explanation: z.array(z.string()).meta({ description: 'The same in sentences, for people.' }),
+});
+export type RestDecision = z.infer<typeof restDecision>;
 
 /** A chat's numbered event as dispatch workers get it. */
 export const restEvent = z.discriminatedUnion('type', [

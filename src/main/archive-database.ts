@@ -1,23 +1,9 @@
 import type { PrismaClient } from '../adapters/prisma/generated/client.js';
-import { assertMigrated, openDatabase } from '../adapters/prisma/prisma-database.js';
 import { keepHeapSmall } from '../infrastructure/small-heap.js';
-import { rethrowAsStartFault } from '../infrastructure/start-fault.js';
-import { requireSettings } from './settings.js';
-
-/** How long a connection in use may be silent: whoever takes an export away, or has many rows written at once, may be slow. */
-const SILENCE_TIMEOUT_MS = 10 * 60 * 1_000;
+import { withCommandDatabase } from './command-database.js';
 
 /** The database for one command that moves chats, whatever their size, in little memory. It says in one line what goes wrong. */
 export async function withArchiveDatabase(work: (database: PrismaClient) => Promise<void>): Promise<void> {
   keepHeapSmall();
-  const { databaseUrl = '' } = requireSettings('migrate');
-  const database = openDatabase({ url: databaseUrl, poolSize: 2, silenceTimeoutMs: SILENCE_TIMEOUT_MS });
-  try {
-    await assertMigrated(database);
-    await work(database);
-  } catch (error) {
-    rethrowAsStartFault(error);
-  } finally {
-    await database.$disconnect();
-  }
+  await withCommandDatabase(work);
 }

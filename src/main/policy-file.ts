@@ -14,6 +14,12 @@ export interface PolicyFile {
   source: string;
 }
 
+/** A policy as the store keeps it; null: this release cannot read it. */
+export function documentOf(source: string): PolicyDocument | null {
+  const read = readPolicy(source);
+  return read.ok ? read.document : null;
+}
+
 /** Throws a `StartFault` with a line for each fault: file, line, column, what is wrong. */
 export function readPolicyFile(file: string = DEFAULT_POLICY_FILE): PolicyFile {
   let source: string;

@@ -18,6 +18,7 @@ import { decodeCommand } from '../contract/decode-command.js';
 import { JwtVerifier } from '../infrastructure/jwt.js';
 import type { Service } from '../infrastructure/process-life.js';
 import { rethrowAsStartFault, StartFault } from '../infrastructure/start-fault.js';
+import { documentOf } from './policy-file.js';
 import { type ProcessBasics, service } from './process-basics.js';
 import { type Settings, topologySettings } from './settings.js';
 import type { Store } from './store.js';
@@ -91,8 +92,10 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
       workerId,
       partitions: settings.partitions,
       receiptRetentionMs: settings.receiptRetentionMs,
+      decisionRetentionMs: settings.decisionRetentionMs,
       registry: store.registry,
       store: store.commands,
+      decisions: store.decisions,
       source: transport.source,
       receipts: transport.receipts,
       deadLetters: transport.deadLetters,
@@ -140,6 +143,7 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
       syncLog: store.syncLog,
       policy: new PolicyEnforcementPoint(policy, settings.decisionPermitShare),
       decisions: store.decisions,
+      readPolicy: documentOf,
       door: transport.door,
       log: store.log,
       verifier: actorProof(settings),

@@ -99,6 +99,13 @@ describe('REST on a real broker, a real database and a process with both roles',
     const receipt = await rest.get('/v1/receipts/first');
     sees('getReceipt', receipt.status, 200);
     expect(receipt.body).to.deep.equal(sent.body);
+
+    const refused = await rest.patch(`/v1/chats/${chatId}`, { title: 'Mine' }, { as: 'bob' });
+    expect(refused.status).to.equal(403);
+    const decision = await rest.get(`/v1/decisions/${refused.body.decisionId}`, { as: 'bob' });
+    sees('getDecision', decision.status, 200);
+    expect(decision.body).to.include({ chatId, action: 'chat.update', effect: 'deny', rule: null });
+    expect(decision.body.explanation.join(' ')).to.include('role were owner or admin (it is member)');
   });
 
   it('edits, reacts to, reads and deletes what was said in it, and shows each step', async () => {

@@ -1,14 +1,14 @@
 /** A policy document as CASL rules. Deny is the default: what no rule permits is refused; a rule that forbids beats every permit. */
 import { Ability, type MatchConditions, type RawRuleOf } from '@casl/ability';
-import { CLAIM_FACT } from '../../application/policy/fact-catalogue.js';
-import type { Action, Decision, PolicyDecisionPoint, PolicyFacts } from '../../application/policy/facts.js';
+import { claimsAskedFor, isAskedFor } from '../../application/policy/asked-facts.js';
+import type { Action, Decision, KnownFacts, PolicyDecisionPoint } from '../../application/policy/facts.js';
 import type { PolicyDocument, PolicyRule } from '../../application/policy/policy-document.js';
-import { isAboutOutsiders, ruleHolds } from './rule-holds.js';
+import { isAboutOutsiders, ruleHolds } from '../../application/policy/rule-holds.js';
 
 /** What all rules are about: the request, as its facts say it. */
 const REQUEST = 'Request';
 
-type RequestTuple = [Action, typeof REQUEST | PolicyFacts];
+type RequestTuple = [Action, typeof REQUEST | KnownFacts];
 type RequestAbility = Ability<RequestTuple, PolicyRule>;
 
 export class CaslDecisionPoint implements PolicyDecisionPoint {
@@ -31,21 +31,11 @@ export class CaslDecisionPoint implements PolicyDecisionPoint {
       detectSubjectType: () => REQUEST,
       conditionsMatcher: (rule) => ruleHolds(rule) as MatchConditions,
     });
-    const claimsOf = (kind: string) => [
-      ...new Set(
-        rules.flatMap(({ conditions }) =>
-          Object.keys(conditions).flatMap((fact) => {
-            const [, where, name] = CLAIM_FACT.exec(fact) ?? [];
-            return where === kind && name !== undefined ? [name] : [];
-          }),
-        ),
-      ),
-    ];
-    this.claims = claimsOf('claims');
-    this.tokenClaims = claimsOf('token');
+    this.claims = claimsAskedFor(rules, 'claims');
+    this.tokenClaims = claimsAskedFor(rules, 'token');
   }
 
-  decide(facts: PolicyFacts): Decision {
+  decide(facts: KnownFacts): Decision {
     // Always with the facts as the subject: without one CASL lets conditional rules pass.
     const rule = this.ability.relevantRuleFor(facts.action, facts)?.conditions;
     if (rule === undefined) return { effect: 'deny', rule: null, detail: this.noPermit(facts.action) };
@@ -60,11 +50,7 @@ export class CaslDecisionPoint implements PolicyDecisionPoint {
   }
 
   asksFor(action: Action, fact: string): boolean {
-    return this.document.rules.some(
-      ({ actions, conditions }) =>
-        actions.includes(action) &&
-        Object.keys(conditions).some((name) => name === fact || name.startsWith(`${fact}.`)),
-    );
+    return isAskedFor(this.document.rules, action, fact);
   }
 
   private noPermit(action: Action): string {

@@ -2,7 +2,9 @@ import compression from 'compression';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { PolicyEnforcementPoint } from '../../application/policy/enforcement.js';
+import { KeptPolicies, type PolicyReader } from '../../application/policy/kept-policies.js';
 import { ChatViewing } from '../../application/policy/view-chat.js';
+import { DecisionViewing } from '../../application/policy/view-decision.js';
 import type { ActorProof } from '../../application/ports/actor-proof.js';
 import type { ChatHistory } from '../../application/ports/chat-history.js';
 import type { ChatQueries } from '../../application/ports/chat-queries.js';
@@ -23,6 +25,7 @@ import { chatQueryHandlers } from './chat-query-handlers.js';
 import { CommandRequests } from './command-requests.js';
 import { cors } from './cors.js';
 import { Cursors } from './cursor.js';
+import { decisionHandlers } from './decision-handlers.js';
 import { serveDocuments } from './documents.js';
 import { endpoint } from './endpoint.js';
 import { eventQueryHandlers } from './event-query-handlers.js';
@@ -43,8 +46,9 @@ export interface ApiDependencies {
   syncLog: SyncLog;
   /** Asked before anything of a chat is shown. */
   policy: PolicyEnforcementPoint;
-  /** Where the decisions about queries are kept. */
-  decisions: Pick<DecisionLog, 'record'>;
+  /** What was decided, to be asked about; decisions about queries are kept there as well. */
+  decisions: Pick<DecisionLog, 'record' | 'find' | 'findPolicy'>;
+  readPolicy: PolicyReader;
   door: CommandDoor;
   log: Pick<EventLog, 'recipients'>;
   verifier: ActorProof;
@@ -66,6 +70,7 @@ export function createApi(dependencies: ApiDependencies): Express {
     syncLog,
     policy,
     decisions,
+    readPolicy,
     door,
     log,
     verifier,
@@ -77,6 +82,7 @@ export function createApi(dependencies: ApiDependencies): Express {
   } = dependencies;
   const { receiptWaitMs, recipientsMax, answerTimeLimitMs } = settings;
   const viewing = new ChatViewing(queries, policy, decisions);
+  const asking = new DecisionViewing(decisions, new KeptPolicies(decisions, readPolicy), queries, policy);
   const cursors = new Cursors(cursorSecret);
   const rendering = { storeId, recipientsMax };
   const commands = new CommandRequests(door, queries, receiptWaitMs);
@@ -87,6 +93,7 @@ export function createApi(dependencies: ApiDependencies): Express {
     ...eventQueryHandlers(history, viewing, log, rendering),
     ...syncHandlers(syncLog, viewing, cursors, log, rendering),
     ...userHandlers(queries, viewing, commands),
+    ...decisionHandlers(asking),
     ...chatCommandHandlers(commands),
     ...messageCommandHandlers(commands),
   };

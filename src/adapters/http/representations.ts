@@ -1,10 +1,13 @@
 /** From the domain to what REST says: the shapes of `contract/rest.ts`. */
+
+import type { ViewedDecision } from '../../application/policy/view-decision.js';
 import type { MessageView, ReactionCount, ThreadView } from '../../application/ports/chat-history.js';
 import type { ChatListItem, ChatView } from '../../application/ports/chat-queries.js';
 import { messageContent } from '../../application/render-event.js';
 import type {
   RestChat,
   RestChatListItem,
+  RestDecision,
   RestMember,
   RestMessage,
   RestRevision,
@@ -86,6 +89,11 @@ export function representChat(view: ChatView): RestChat {
     createdBy: chat.createdBy,
     membership: { ...representMember(membership), joinedSequence, readSequence },
   };
+}
+
+export function representDecision({ decision, explanation }: ViewedDecision): RestDecision {
+  const { tenantId: _, at, facts, ...rest } = decision;
+  return { ...rest, at: at.toISOString(), facts: { ...facts }, explanation };
 }
 
 /** Claims are between services and the policy. */

@@ -85,6 +85,7 @@ export function factsAbout(
     text: null,
     deleteMode: null,
     profile: null,
+    decision: null,
   };
 }
 

@@ -140,6 +140,12 @@ export const FACTS: { readonly [name: string]: Fact } = {
     meaning: 'whether the profile says what kind of user this is',
   },
   'profile.setsClaims': { type: 'flag', on: ['user.upsert'], part: 'when', meaning: 'whether the profile sets claims' },
+  'decision.isActor': {
+    type: 'flag',
+    on: ['decision.view'],
+    part: 'when',
+    meaning: 'whether the decision is about what the actor asked for',
+  },
 };
 
 /** `actor.claims.guest`, `actor.token.department`: facts whose last part is whatever the claim is called. */

@@ -43,7 +43,13 @@ export interface PolicyFacts {
   deleteMode: DeleteMode | null;
   /** `user.upsert`: whose profile, and whether it says what kind of user this is, or what services know of them. */
   profile: { isActor: boolean; setsKind: boolean; setsClaims: boolean } | null;
+  /** `decision.view`: the decision that is asked about. */
+  decision: { isActor: boolean } | null;
 }
+
+/** Facts of which some may be unknown, because they were recorded before there were others, or are given one by one: those are undefined. */
+export type KnownFacts = Known<Omit<PolicyFacts, 'action'>> & Pick<PolicyFacts, 'action'>;
+type Known<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: Known<T[K]> | undefined } : T;
 
 export type Decision =
   | { effect: 'permit'; rule: string }

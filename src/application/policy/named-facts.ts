@@ -21,6 +21,7 @@ export function factsByName(action: Action, given: NamedFacts): PolicyFacts {
     message: null,
     text: null,
     profile: null,
+    decision: null,
   };
   for (const [name, value] of Object.entries(given)) {
     const steps = name.split('.');

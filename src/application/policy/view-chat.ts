@@ -4,13 +4,12 @@
  */
 import { chatKind, role } from '../../contract/commands.js';
 import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
-import { DEFAULT_USER_KIND } from '../../domain/user.js';
 import type { Caller, ChatQueries, ChatTraits, ChatView, VisibleChats } from '../ports/chat-queries.js';
 import type { DecisionLog } from '../ports/decision-log.js';
+import { withCallerFacts } from './caller-facts.js';
 import type { DecisionRecord } from './decision-record.js';
 import type { PolicyEnforcementPoint } from './enforcement.js';
 import type { ActorFacts, PolicyFacts } from './facts.js';
-import { chosenClaims } from './gather.js';
 
 export type ViewedChat =
   | { outcome: 'visible'; view: ChatView }
@@ -61,29 +60,8 @@ export class ChatViewing {
     });
   }
 
-  /** Decides in the turn in which the facts are certain to be those that the policy asks for: it can be replaced while they are gathered. */
-  private async decide<T>(caller: Caller, decision: (actor: ActorFacts) => T): Promise<T> {
-    const { decisionPoint } = this.policy;
-    for (;;) {
-      const { version } = decisionPoint;
-      const actor = await this.factsOf(caller);
-      if (decisionPoint.version === version) return decision(actor);
-    }
-  }
-
-  /** The profile is read only where rules about viewing ask for what is in it. */
-  private async factsOf({ tenantId, userId, token }: Caller): Promise<ActorFacts> {
-    const { decisionPoint } = this.policy;
-    const { claims, tokenClaims } = decisionPoint;
-    const asksForProfile = ['actor.kind', 'actor.claims'].some((fact) => decisionPoint.asksFor('chat.view', fact));
-    const user = asksForProfile ? await this.queries.findUser({ tenantId, userId }) : null;
-    return {
-      tenantId,
-      userId,
-      kind: user?.kind ?? DEFAULT_USER_KIND,
-      claims: chosenClaims(user?.claims, claims),
-      token: token === undefined ? null : chosenClaims(token, tokenClaims),
-    };
+  private decide<T>(caller: Caller, decision: (actor: ActorFacts) => T): Promise<T> {
+    return withCallerFacts(caller, 'chat.view', this.policy.decisionPoint, this.queries, decision);
   }
 }
 
@@ -100,5 +78,6 @@ function viewingFacts(actor: ActorFacts, { kind, archived, role }: ChatTraits): 
     text: null,
     deleteMode: null,
     profile: null,
+    decision: null,
   };
 }

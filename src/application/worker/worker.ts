@@ -9,6 +9,7 @@
  *   when it can).
  */
 import type { CommandStore } from '../ports/command-store.js';
+import type { DecisionLog } from '../ports/decision-log.js';
 import type { Census } from '../ports/partition-registry.js';
 import { dutyOf, isServed } from './assignment.js';
 import { PartitionOwner, type PartitionOwnerDeps, type PartitionStatus } from './partition-owner.js';
@@ -27,6 +28,9 @@ export interface WorkerDeps extends PartitionOwnerDeps {
   partitions: number;
   /** `RECEIPT_RETENTION` in milliseconds. */
   receiptRetentionMs: number;
+  decisions: Pick<DecisionLog, 'prune'>;
+  /** `DECISION_RETENTION` in milliseconds. */
+  decisionRetentionMs: number;
   /** Whether the transport is connected. */
   isTransportReady(): boolean;
 }
@@ -49,7 +53,8 @@ export class Worker {
   private running: Promise<void> | null = null;
   private heardAt: Date | null = null;
   private transportAwaySince: number | null = null;
-  private prunedAt = Number.NEGATIVE_INFINITY;
+  /** By what was pruned. */
+  private readonly prunedAt = new Map<string, number>();
   private isAnnounced = false;
 
   constructor(private readonly deps: WorkerDeps) {
@@ -103,7 +108,7 @@ export class Worker {
     for (const owner of this.owners) this.attendTo(owner, census);
     // Neither may hold up the next heartbeat: both wait for rows that a slow transaction can hold for seconds.
     this.inBackground('progress', () => Promise.all(this.owners.map((owner) => owner.saveProgress())));
-    if (census.workers[0] === workerId) this.inBackground('pruning', () => this.prune());
+    if (census.workers[0] === workerId) this.pruneInBackground();
   }
 
   /** One at a time of each kind. */
@@ -156,13 +161,21 @@ export class Worker {
     return now - since >= HANDOVER_GRACE_MS;
   }
 
-  private async prune(): Promise<void> {
-    const { time, store, receiptRetentionMs, logger } = this.deps;
-    if (this.deps.time.elapsedMs() - this.prunedAt < PRUNE_INTERVAL_MS) return;
-    const before = new Date(time.now().getTime() - receiptRetentionMs);
-    const pruned = await store.pruneReceipts(before, PRUNE_CHUNK);
+  private pruneInBackground(): void {
+    const { store, decisions, receiptRetentionMs, decisionRetentionMs } = this.deps;
+    const prune = (what: string, retentionMs: number, old: (before: Date) => Promise<number>) =>
+      this.inBackground(`pruning of ${what}`, () => this.prune(what, retentionMs, old));
+    prune('receipts', receiptRetentionMs, (before) => store.pruneReceipts(before, PRUNE_CHUNK));
+    prune('decisions', decisionRetentionMs, (before) => decisions.prune(before, PRUNE_CHUNK));
+  }
+
+  private async prune(what: string, retentionMs: number, old: (before: Date) => Promise<number>): Promise<void> {
+    const { time, logger } = this.deps;
+    if (time.elapsedMs() - (this.prunedAt.get(what) ?? Number.NEGATIVE_INFINITY) < PRUNE_INTERVAL_MS) return;
+    const before = new Date(time.now().getTime() - retentionMs);
+    const pruned = await old(before);
     // A full chunk means that there is more: go on at the next tick.
-    if (pruned < PRUNE_CHUNK) this.prunedAt = this.deps.time.elapsedMs();
-    if (pruned > 0) logger.info('receipts pruned', { pruned, before: before.toISOString() });
+    if (pruned < PRUNE_CHUNK) this.prunedAt.set(what, time.elapsedMs());
+    if (pruned > 0) logger.info(`${what} pruned`, { pruned, before: before.toISOString() });
   }
 }

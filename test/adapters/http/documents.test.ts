@@ -60,6 +60,7 @@ describe('REST documents', () => {
       'get /v1/sync',
       'get /v1/search/messages',
       'get /v1/receipts/{commandId}',
+      'get /v1/decisions/{decisionId}',
       'get /v1/users/{userId}',
       'put /v1/me',
       'get /v1/me/unread',

@@ -107,7 +107,8 @@ describe('REST queries, where a policy hides chats from their members,', () => {
   });
 
   it('are unavailable rather than refuse what cannot be kept, and go on permitting what need not be', async () => {
-    const away = { record: () => Promise.reject(AWAY) };
+    const reject = () => Promise.reject(AWAY);
+    const away = { record: reject, find: reject, findPolicy: reject };
     rest = await start({ decisions: away });
     const chatId = await hiddenGroup();
     expectProblem(await rest.get(`/v1/chats/${chatId}`, { as: 'rita' }), 'unavailable');

@@ -48,6 +48,7 @@ describe('REST queries about a chat that the policy does not let a member see', 
       text: null,
       deleteMode: null,
       profile: null,
+      decision: null,
     });
   });
 

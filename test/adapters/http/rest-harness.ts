@@ -14,6 +14,7 @@ import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import { JwtVerifier } from '../../../src/infrastructure/jwt.js';
 import type { LogFields, Logger } from '../../../src/infrastructure/logger.js';
+import { documentOf } from '../../../src/main/policy-file.js';
 import { defaultPolicy } from '../../support/default-policy.js';
 import { DecidingDoor } from './deciding-door.js';
 import { RestClient, SECRET } from './rest-client.js';
@@ -49,6 +50,7 @@ export class RestHarness extends RestClient {
       syncLog: new MemorySyncLog(this.world),
       policy: new PolicyEnforcementPoint(defaultPolicy()),
       decisions: new MemoryDecisionLog(this.world),
+      readPolicy: documentOf,
       log: new MemoryEventLog(this.world),
       door: this.door,
       verifier: new JwtActorProof(new JwtVerifier({ keys: { secret: SECRET } })),

@@ -2,6 +2,7 @@
 
 import { InProcessTransport } from '../../../src/adapters/in-process/in-process-transport.js';
 import { MemoryCommandStore } from '../../../src/adapters/memory/memory-command-store.js';
+import { MemoryDecisionLog } from '../../../src/adapters/memory/memory-decision-log.js';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
 import { MemoryPartitionRegistry } from '../../../src/adapters/memory/memory-partition-registry.js';
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
@@ -25,6 +26,7 @@ import { UnrulySource, UnrulyStore } from './unruly.js';
 
 export const POISON_ATTEMPTS = 3;
 export const RETENTION_MS = 60_000;
+export const DECISION_RETENTION_MS = 300_000;
 export const RECIPIENTS_MAX = 256;
 const WITHIN_MS = 10_000;
 
@@ -95,6 +97,7 @@ export class Lab {
     const sink = options.sink ?? this.transport.sink;
     this.worker = new Worker({
       ...{ workerId: 'lab', partitions, receiptRetentionMs: RETENTION_MS, registry, store, source: this.source },
+      ...{ decisions: new MemoryDecisionLog(world), decisionRetentionMs: DECISION_RETENTION_MS },
       receipts: { send: (_replyTo, _correlationId, receipt) => this.receipts.push(receipt) },
       deadLetters: this.transport.deadLetters,
       runner,

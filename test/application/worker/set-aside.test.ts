@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { MemoryPartitionRegistry } from '../../../src/adapters/memory/memory-partition-registry.js';
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
-import { create, GROUP, OTHER_GROUP, send } from '../drafts.js';
-import { Lab, RETENTION_MS, range } from './lab.js';
+import { add, create, GROUP, OTHER_GROUP, send } from '../drafts.js';
+import { DECISION_RETENTION_MS, Lab, RETENTION_MS, range } from './lab.js';
 import { MARKER_TYPE } from './unruly.js';
 
 let lab: Lab;
@@ -146,5 +146,23 @@ describe('A receipt', () => {
     await lab.until('it is pruned', () => lab.world.receipts.size === 0);
     const [again] = await lab.answers(text);
     expect(again).to.include({ replayed: false, status: 'accepted', sequence: 3 });
+  });
+});
+
+describe('A decision', () => {
+  it('is kept until its retention is over, longer than receipts where it says so', async () => {
+    lab = await Lab.open();
+    const { world } = lab;
+    await lab.given(create('alice', GROUP, []), add('alice', GROUP, ['rita'], 'reader'));
+    const [refused] = await lab.answers(send('rita', GROUP));
+    expect([...world.decisions.keys()]).to.deep.equal([refused?.decisionId]);
+    await lab.close();
+    lab = await Lab.open({ world, clockAheadMs: DECISION_RETENTION_MS / 2 });
+    await lab.until('the receipts are pruned', () => world.receipts.size === 0);
+    expect(world.decisions.size).to.equal(1);
+    await lab.close();
+    lab = await Lab.open({ world, clockAheadMs: DECISION_RETENTION_MS + 1_000 });
+    await lab.until('it is pruned', () => world.decisions.size === 0);
+    expect(lab.log.lines.join('')).to.include('decisions pruned');
   });
 });

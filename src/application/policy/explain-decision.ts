@@ -1,0 +1,99 @@
+/** Why something was decided, in sentences for people: from what was recorded, and the policy that decided. */
+import type { LoggedDecision } from '../ports/decision-log.js';
+import { describeCondition, describeValue, listed } from './describe-facts.js';
+import { FACTS, isInChat } from './fact-catalogue.js';
+import type { KnownFacts } from './facts.js';
+import type { PolicyDocument, PolicyRule } from './policy-document.js';
+import { factAt, judgeConditions } from './rule-holds.js';
+
+/** What was decided, and by what. */
+export type Verdict = Pick<LoggedDecision, 'effect' | 'rule' | 'policyVersion'> & { facts: KnownFacts };
+
+/** Who asked for what, where and when; then why it was decided as it was. `policy`: null where it cannot be had any more. */
+export function explainDecision(decision: LoggedDecision, policy: PolicyDocument | null): string[] {
+  return [describeRequest(decision), ...explainVerdict(decision, policy)];
+}
+
+function describeRequest({ at, actorId, tenantId, action, commandId, chatId, facts }: LoggedDecision): string {
+  // The types say what is recorded now; an older release may have recorded less.
+  const { actor, chat, role }: KnownFacts = facts;
+  const traits = [
+    ...(actor?.kind === undefined ? [] : [`a ${actor.kind}`]),
+    ...(role === undefined || !isInChat(action) ? [] : [role === null ? 'not in the chat' : `${role} in the chat`]),
+  ];
+  const who = traits.length === 0 ? actorId : `${actorId} (${traits.join(', ')})`;
+  const kind = chat?.kind === undefined ? '' : ` (${chat.kind}${chat.archived === true ? ', archived' : ''})`;
+  const where = chatId === null ? '' : ` in chat ${chatId}${kind}`;
+  const how = commandId === null ? '' : ` with command ${commandId}`;
+  return `On ${at.toISOString()} ${who} of tenant ${tenantId} asked for ${action}${where}${how}.`;
+}
+
+/** Why: by which rule, or which rules could have permitted it and what each of them misses. */
+export function explainVerdict(verdict: Verdict, policy: PolicyDocument | null): string[] {
+  if (policy === null) return explainFromRecord(verdict);
+  const { effect, rule: id, policyVersion, facts } = verdict;
+  if (id === null)
+    return [`Policy ${policyVersion} refuses this: no rule permits it.`, ...whatIsMissing(policy, facts)];
+  const rule = policy.rules.find((candidate) => candidate.id === id);
+  const reason = rule === undefined ? '' : ` (${rule.reason})`;
+  const conditions = rule === undefined ? [] : judgeConditions(rule, facts);
+  if (effect === 'permit')
+    return [
+      `Policy ${policyVersion} permits this by rule ${id}${reason}.`,
+      ...asked(
+        'It asks that',
+        conditions.map((judged) => describeCondition(judged, 'be')),
+      ),
+    ];
+  return [
+    `Policy ${policyVersion} refuses this: rule ${id} forbids it${reason}.`,
+    ...asked(
+      'It forbids where',
+      conditions.map((judged) => describeCondition(judged, 'is')),
+    ),
+    ...(conditions.some(({ outcome }) => outcome === 'unknown')
+      ? ["What is not known is never in the actor's favour."]
+      : []),
+  ];
+}
+
+function asked(beginning: string, conditions: readonly string[]): string[] {
+  return conditions.length === 0 ? [] : [`${beginning} ${listed(conditions, 'and')}.`];
+}
+
+function whatIsMissing({ rules }: PolicyDocument, facts: KnownFacts): string[] {
+  const permits = rules.filter(({ effect, actions }) => effect === 'permit' && actions.includes(facts.action));
+  if (permits.length === 0) return [`It has no rule that permits ${facts.action} to anybody.`];
+  return permits.map((rule) => missingFor(rule, facts));
+}
+
+function missingFor(rule: PolicyRule, facts: KnownFacts): string {
+  const missing = judgeConditions(rule, facts).filter(({ outcome }) => outcome !== 'yes');
+  const conditions = missing.map((judged) => describeCondition(judged, 'were'));
+  // Of a policy that decided by these facts there is always something.
+  const provided = conditions.length === 0 ? '' : ` if ${listed(conditions, 'and')}`;
+  return `Rule ${rule.id} (${rule.reason}) would permit it${provided}.`;
+}
+
+function explainFromRecord({ effect, rule, policyVersion, facts }: Verdict): string[] {
+  const verdict =
+    effect === 'permit'
+      ? 'permits this'
+      : `refuses this: ${rule === null ? 'no rule permits it' : 'a rule forbids it'}`;
+  const recorded = recordedFacts(facts).map(([name, value]) => `${name} is ${describeValue(name, value)}`);
+  return [
+    `Policy ${policyVersion} ${verdict}${rule === null ? '' : `; the rule is ${rule}`}.`,
+    'The text of this policy cannot be had any more, so there is no telling what its rules ask for.',
+    ...asked('Of the facts it is recorded that', recorded),
+  ];
+}
+
+function recordedFacts(facts: KnownFacts) {
+  const named = Object.entries(FACTS).flatMap(([name, { on }]) => (on.includes(facts.action) ? [name] : []));
+  const claims = (['claims', 'token'] as const).flatMap((of) =>
+    Object.keys(facts.actor?.[of] ?? {}).map((claim) => `actor.${of}.${claim}`),
+  );
+  return [...named, ...claims]
+    .map((name) => [name, factAt(facts, name.split('.'))] as const)
+    .filter(([, value]) => value !== undefined);
+}

@@ -1,0 +1,121 @@
+import { expect } from 'chai';
+import { RestReader } from 'parley/client';
+import { v7 } from 'uuid';
+import { CaslDecisionPoint } from '../../../src/adapters/casl/casl-decision-point.js';
+import { readPolicy } from '../../../src/adapters/casl/read-policy.js';
+import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
+import { userKey } from '../../../src/application/ports/command-store.js';
+import type { User } from '../../../src/domain/user.js';
+import { signToken } from '../../../src/infrastructure/jwt.js';
+import { readPolicyFile } from '../../../src/main/policy-file.js';
+import { SECRET, TOKEN_TTL_SECONDS, tokenFor } from './rest-client.js';
+import { RestHarness } from './rest-harness.js';
+
+const policy = readPolicyFile();
+let rest: RestHarness;
+
+async function open(source?: string): Promise<void> {
+  if (source === undefined) rest = await new RestHarness().start();
+  else {
+    const read = readPolicy(`parley-policy: 1\nversion: mine\nrules:\n${source}`);
+    if (!read.ok) throw new Error(JSON.stringify(read.faults));
+    rest = await new RestHarness({ policy: new PolicyEnforcementPoint(new CaslDecisionPoint(read.document)) }).start();
+  }
+  rest.world.policies.set(policy.document.version, policy.source);
+}
+
+function profile(tenantId: string, userId: string, over: Partial<User>): void {
+  const at = new Date();
+  const user: User = {
+    ...{ tenantId, userId, displayName: userId, avatarUrl: null, kind: 'human', metadata: {}, claims: {}, revision: 1 },
+    ...{ createdAt: at, updatedAt: at },
+    ...over,
+  };
+  rest.world.users.set(userKey(user), user);
+}
+
+/** A refusal: the reader rita says something in a chat of alice's. */
+async function refusal(): Promise<{ chatId: string; decisionId: string; commandId: string }> {
+  const chatId = await rest.group([]);
+  await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['rita'], role: 'reader' });
+  const { status, body } = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'hello' }, { as: 'rita' });
+  expect(status).to.equal(403);
+  return { chatId, decisionId: body.decisionId, commandId: body.commandId };
+}
+
+const ask = (decisionId: string, as = 'rita') => rest.get(`/v1/decisions/${decisionId}`, { as });
+
+describe('GET /v1/decisions/{decisionId}', () => {
+  afterEach(() => rest.stop());
+
+  it('says to whoever was refused what was decided, by which policy and facts, and what would have had to be', async () => {
+    await open();
+    const { chatId, decisionId, commandId } = await refusal();
+    const { status, body } = await ask(decisionId);
+    expect(status).to.equal(200);
+    expect(body).to.deep.include({
+      ...{ decisionId, chatId, commandId, actorId: 'rita', action: 'message.send', effect: 'deny', rule: null },
+      policyVersion: policy.document.version,
+    });
+    expect(body.facts).to.deep.include({ role: 'reader', chat: { kind: 'group', archived: false } });
+    expect(body.facts.text).to.deep.equal({ length: 5, hasLinks: false, mentions: 0, attachments: 0 });
+    expect(body.factsDigest).to.match(/^[0-9a-f]{64}$/);
+    expect(body.explanation[0]).to.include(
+      `rita (a human, reader in the chat) of tenant default asked for message.send`,
+    );
+    expect(body.explanation).to.include(
+      'Rule members-post (Members write in direct chats and groups; readers read.) would permit it if role were owner, admin or member (it is reader).',
+    );
+    const reader = new RestReader({ url: rest.url, token: () => tokenFor('rita') });
+    expect(await reader.get('getDecision', { decisionId })).to.deep.equal(body);
+  });
+
+  it('tells services, and nobody else, about the decisions on others; what may not be seen is as if it were not there', async () => {
+    await open();
+    const { decisionId } = await refusal();
+    profile('default', 'audit', { kind: 'service' });
+    profile('acme', 'audit', { kind: 'service' });
+    profile('acme', 'rita', { kind: 'service' });
+    expect((await ask(decisionId, 'audit')).status).to.equal(200);
+    const missing = await ask(v7());
+    expect(missing.status).to.equal(404);
+    for (const who of ['alice', 'mallory', 'acme/audit', 'acme/rita']) {
+      const { status, body } = await ask(decisionId, who);
+      expect([status, body], who).to.deep.equal([404, missing.body]);
+    }
+    expect((await ask('no-uuid')).body).to.deep.equal(missing.body);
+    expect((await ask(decisionId.toUpperCase())).status).to.equal(404);
+  });
+
+  it('keeps the refusal to tell, so that it can be asked about in its turn', async () => {
+    await open();
+    const { decisionId } = await refusal();
+    expect((await ask(decisionId, 'mallory')).status).to.equal(404);
+    const kept = [...rest.world.decisions.values()].filter(({ action }) => action === 'decision.view');
+    expect(kept).to.have.length(1);
+    expect(kept[0]).to.include({ actorId: 'mallory', effect: 'deny', rule: null, commandId: null, chatId: null });
+    expect(kept[0]?.facts.decision).to.deep.equal({ isActor: false });
+  });
+
+  it('goes by claims of the profile and of the token where the policy asks for them', async () => {
+    await open(`
+  - { id: auditors, effect: permit, actions: [decision.view], subject: { actor.claims.auditor: true }, reason: x }
+  - { id: by-token, effect: permit, actions: [decision.view], subject: { actor.token.scope: audit }, reason: x }`);
+    const { decisionId } = await refusal();
+    profile('default', 'audra', { claims: { auditor: true } });
+    expect((await ask(decisionId, 'audra')).status).to.equal(200);
+    expect((await ask(decisionId)).status).to.equal(404);
+    const token = await signToken(SECRET, { subject: 'tom', claims: { scope: 'audit' } }, TOKEN_TTL_SECONDS);
+    expect((await rest.get(`/v1/decisions/${decisionId}`, { token })).status).to.equal(200);
+    expect((await ask(decisionId, 'tom')).status).to.equal(404);
+  });
+
+  it('explains from what was recorded where the policy is not kept', async () => {
+    await open();
+    const { decisionId } = await refusal();
+    rest.world.policies.clear();
+    const { status, body } = await ask(decisionId);
+    expect(status).to.equal(200);
+    expect(body.explanation.join(' ')).to.include('cannot be had').and.to.include('role is reader');
+  });
+});
