@@ -10,6 +10,7 @@ import { BatchDecider } from '../application/batch/decide-batch.js';
 import type { CurrentPolicy } from '../application/policy/current-policy.js';
 import { PolicyEnforcementPoint } from '../application/policy/enforcement.js';
 import type { StoreError } from '../application/ports/command-store.js';
+import type { Quotas } from '../application/ports/quotas.js';
 import { BatchRunner } from '../application/worker/batch-runner.js';
 import type { StepListener } from '../application/worker/steps.js';
 import { Worker } from '../application/worker/worker.js';
@@ -32,6 +33,7 @@ export interface RoleContext extends ProcessBasics {
   store: Store;
   transport: Transport;
   policy: CurrentPolicy;
+  quotas: Quotas;
 }
 
 export function newWorkerId(): string {
@@ -48,7 +50,7 @@ function actorProof(settings: Settings): JwtActorProof {
 
 /** Commands → store → events. `steps` is for tests that stop a worker at a named point. */
 export function workerRole(context: RoleContext, workerId: string, steps?: StepListener): Service {
-  const { settings, store, transport, policy, logger, health, metrics } = context;
+  const { settings, store, transport, policy, quotas, logger, health, metrics } = context;
   const observer = new WorkerMetrics(metrics.meter);
   const clock = () => new Date();
   let storeTrouble: StoreError | null = null;
@@ -102,6 +104,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
         proof: settings.actorProof === 'jwt' ? actorProof(settings) : null,
         proofGraceSeconds: settings.actorProofGraceMs / 1000,
       },
+      quotas,
       publisher: {
         log: store.log,
         sink: transport.sink,

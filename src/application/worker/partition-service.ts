@@ -4,10 +4,13 @@
  */
 
 import { COMMAND_ID_PATTERN } from '../../contract/identifiers.js';
+import type { Reason } from '../../contract/problems.js';
 import type { Receipt } from '../../contract/receipts.js';
-import { identityOf } from '../batch/batch-item.js';
+import { type BatchItem, identityOf } from '../batch/batch-item.js';
+import { blankReceipt } from '../batch/blank-receipt.js';
 import { traceContextOf, traceIdOf } from '../batch/trace-context.js';
 import type { PartitionRegistry } from '../ports/partition-registry.js';
+import type { Quotas } from '../ports/quotas.js';
 import type {
   CommandSource,
   DeadLetterReason,
@@ -20,6 +23,7 @@ import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
 import { Backoff } from './backoff.js';
 import { type BatchRunner, Fenced, type Holding, type RunResult } from './batch-runner.js';
 import type { EventPublisher } from './event-publisher.js';
+import { QuotaGate } from './quota-gate.js';
 import { type CommandReader, type MalformedCommand, readCommands } from './read-commands.js';
 import type { StepListener } from './steps.js';
 
@@ -30,8 +34,10 @@ export interface PartitionServiceDeps {
   deadLetters: DeadLetters;
   runner: BatchRunner;
   reader: CommandReader;
+  quotas: Quotas;
   observer: WorkerObserver;
   logger: WorkerLog;
+  clock: () => Date;
   steps?: StepListener | undefined;
 }
 
@@ -42,10 +48,14 @@ export interface HeldPartition {
 }
 
 export class PartitionService {
+  private readonly gate: QuotaGate;
+
   constructor(
     private readonly partition: number,
     private readonly deps: PartitionServiceDeps,
-  ) {}
+  ) {
+    this.gate = new QuotaGate(deps.quotas);
+  }
 
   /** Acknowledges at the end; rejects, with nothing acknowledged, with what `BatchRunner.run` rejects with, or with the signal's reason. */
   async serve(
@@ -71,6 +81,8 @@ export class PartitionService {
     await steps?.reached('received', at);
     const began = performance.now();
     const { items, malformed } = await readCommands(deliveries, reader);
+    const refused = await this.gate.refuse(items);
+    const admitted = items.filter((item) => !refused.has(item));
     const read = performance.now();
     observer.stageTook('decode', read - began);
     const holding: Holding = {
@@ -83,15 +95,35 @@ export class PartitionService {
         held.publisher.append(events);
       },
     };
-    const results = await runner.run(items, holding, signal);
-    observer.stageTook('transaction', performance.now() - read);
-    observer.batchCommitted(items.length);
+    const ran = await runner.run(admitted, holding, signal);
+    if (admitted.length > 0) {
+      observer.stageTook('transaction', performance.now() - read);
+      observer.batchCommitted(admitted.length);
+    }
+    const results = this.inOrder(items, refused, ran);
     for (const { item, result } of results) if (result.kind === 'answered') this.answer(item, result.receipt);
     await steps?.reached('receipted', at);
     await this.putAside(malformed, results, signal);
     await steps?.reached('acknowledging', at);
     subscription.acknowledgeThrough(last.tag);
     await steps?.reached('acknowledged', at);
+  }
+
+  /** Those that were turned away, in their places among the others. */
+  private inOrder(
+    items: readonly BatchItem[],
+    refused: ReadonlyMap<BatchItem, Reason>,
+    ran: readonly RunResult[],
+  ): readonly RunResult[] {
+    if (refused.size === 0) return ran;
+    const others = ran.values();
+    const at = this.deps.clock();
+    return items.map((item) => {
+      const reason = refused.get(item);
+      if (reason === undefined) return others.next().value as RunResult;
+      const receipt: Receipt = { ...blankReceipt(identityOf(item), at), status: 'rejected', reason };
+      return { item, result: { kind: 'answered', receipt } };
+    });
   }
 
   private answer(item: RunResult['item'], receipt: Receipt): void {

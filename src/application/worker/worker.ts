@@ -30,7 +30,6 @@ export interface WorkerDeps extends PartitionOwnerDeps {
   receiptRetentionMs: number;
   /** Whether the transport is connected. */
   isTransportReady(): boolean;
-  clock: () => Date;
 }
 
 export interface WorkerStatus {

@@ -5,10 +5,12 @@ import { MemoryCommandStore } from '../../../src/adapters/memory/memory-command-
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
 import { MemoryPartitionRegistry } from '../../../src/adapters/memory/memory-partition-registry.js';
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
+import { MemoryQuotas } from '../../../src/adapters/quota/memory-quotas.js';
 import { BatchDecider } from '../../../src/application/batch/decide-batch.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import type { ActorProof } from '../../../src/application/ports/actor-proof.js';
 import type { StoreError } from '../../../src/application/ports/command-store.js';
+import type { Quotas } from '../../../src/application/ports/quotas.js';
 import type { EventSink, OutgoingEvent } from '../../../src/application/ports/transport.js';
 import type { WorkerObserver } from '../../../src/application/ports/worker-observer.js';
 import { BatchRunner } from '../../../src/application/worker/batch-runner.js';
@@ -32,6 +34,8 @@ export interface LabOptions {
   proof?: ActorProof | null;
   proofGraceSeconds?: number;
   decider?: BatchDecider;
+  /** Default: none. */
+  quotas?: Quotas;
   sink?: EventSink;
   /** Of an earlier worker; default: a new one. */
   world?: MemoryWorld;
@@ -97,6 +101,7 @@ export class Lab {
       deadLetters: this.transport.deadLetters,
       runner,
       reader: { decode: decodeCommand, proof, proofGraceSeconds },
+      quotas: options.quotas ?? new MemoryQuotas([]),
       publisher: {
         ...{ log, sink, observer, logger },
         render: { storeId: world.storeId, recipientsMax: RECIPIENTS_MAX },
