@@ -3,7 +3,7 @@ import type { CountedCommand, OverQuota, Quotas } from '../../application/ports/
 import { type CommandType, commandTypes } from '../../contract/commands.js';
 import { WindowCounts } from './window-counts.js';
 
-/** Windows counted at a time for each quota: some 50 MB where all of them are in use. docs/quotas.md has the figures. */
+/** Windows counted at a time for each quota: some 40 MB where all of them are in use. docs/quotas.md has the figures. */
 export const QUOTA_KEYS_MAX = 100_000;
 
 interface Counter {
