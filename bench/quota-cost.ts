@@ -15,7 +15,7 @@ const SENDS = 4_000;
 /** Many more, since each costs so little that the clock would not tell. */
 const REFUSALS = 16_000;
 const CHATS = 400;
-const IN_FLIGHT = 1_000;
+const IN_FLIGHT = 4_000;
 
 /** Microseconds a command. */
 interface Cost {

@@ -14,7 +14,7 @@ const CHATS = 40;
 /** Sends per second. */
 const NEIGHBOUR_RATE = 50;
 const QUOTA_RATE = 200;
-const FLOOD_RATE = 1_600;
+const FLOOD_RATE = 4_000;
 const CREATE_RATE = 200;
 
 interface Place {

@@ -114,7 +114,7 @@ export class BatchDecider {
     const { tenantId, actorId, commandId } = identity;
     const { decoded } = item;
     const answer = (receipt: Receipt): ItemResult => ({ kind: 'answered', receipt });
-    const blank = blankReceipt(identity, settings.now);
+    const blank = blankReceipt(identity, settings.now.toISOString());
     if (item.unproven !== null) return answer({ ...blank, status: 'rejected', reason: item.unproven });
 
     const earlier = state.receipt({ tenantId, actorId, commandId });

@@ -117,7 +117,7 @@ export class PartitionService {
   ): readonly RunResult[] {
     if (refused.size === 0) return ran;
     const others = ran.values();
-    const at = this.deps.clock();
+    const at = this.deps.clock().toISOString();
     return items.map((item) => {
       const reason = refused.get(item);
       if (reason === undefined) return others.next().value as RunResult;
