@@ -14,7 +14,7 @@ import type { Quotas } from '../application/ports/quotas.js';
 import { BatchRunner } from '../application/worker/batch-runner.js';
 import type { StepListener } from '../application/worker/steps.js';
 import { Worker } from '../application/worker/worker.js';
-import { decodeCommand } from '../contract/decode-command.js';
+import { identifyCommand } from '../contract/decode-command.js';
 import { JwtVerifier } from '../infrastructure/jwt.js';
 import type { Service } from '../infrastructure/process-life.js';
 import { rethrowAsStartFault, StartFault } from '../infrastructure/start-fault.js';
@@ -100,7 +100,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
       deadLetters: transport.deadLetters,
       runner,
       reader: {
-        decode: decodeCommand,
+        identify: identifyCommand,
         proof: settings.actorProof === 'jwt' ? actorProof(settings) : null,
         proofGraceSeconds: settings.actorProofGraceMs / 1000,
       },

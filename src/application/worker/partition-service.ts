@@ -3,10 +3,9 @@
  * this transaction is put aside, confirmed, before anything is acknowledged.
  */
 
+import { isCommandType } from '../../contract/commands.js';
 import { COMMAND_ID_PATTERN } from '../../contract/identifiers.js';
-import type { Reason } from '../../contract/problems.js';
 import type { Receipt } from '../../contract/receipts.js';
-import { type BatchItem, identityOf } from '../batch/batch-item.js';
 import { blankReceipt } from '../batch/blank-receipt.js';
 import { traceContextOf, traceIdOf } from '../batch/trace-context.js';
 import type { PartitionRegistry } from '../ports/partition-registry.js';
@@ -24,7 +23,7 @@ import { Backoff } from './backoff.js';
 import { type BatchRunner, Fenced, type Holding, type RunResult } from './batch-runner.js';
 import type { EventPublisher } from './event-publisher.js';
 import { QuotaGate } from './quota-gate.js';
-import { type CommandReader, type MalformedCommand, readCommands } from './read-commands.js';
+import { type CommandReader, type MalformedCommand, type RefusedCommand, readCommands } from './read-commands.js';
 import type { StepListener } from './steps.js';
 
 export interface PartitionServiceDeps {
@@ -39,6 +38,15 @@ export interface PartitionServiceDeps {
   logger: WorkerLog;
   clock: () => Date;
   steps?: StepListener | undefined;
+}
+
+/** Stands for the types of commands that could not be read. */
+const UNREAD = 'unread';
+
+interface Answer {
+  delivery: Delivery;
+  label: string;
+  receipt: Receipt;
 }
 
 /** What serving needs of the ownership under which it is done. */
@@ -80,9 +88,7 @@ export class PartitionService {
     const at = { partition, commands: deliveries.length, published: () => held.publisher.drained() };
     await steps?.reached('received', at);
     const began = performance.now();
-    const { items, malformed } = await readCommands(deliveries, reader);
-    const refused = await this.gate.refuse(items);
-    const admitted = items.filter((item) => !refused.has(item));
+    const { items, refused, malformed } = await readCommands(deliveries, reader, this.gate);
     const read = performance.now();
     observer.stageTook('decode', read - began);
     const holding: Holding = {
@@ -95,13 +101,12 @@ export class PartitionService {
         held.publisher.append(events);
       },
     };
-    const ran = await runner.run(admitted, holding, signal);
-    if (admitted.length > 0) {
+    const results = await runner.run(items, holding, signal);
+    if (items.length > 0) {
       observer.stageTook('transaction', performance.now() - read);
-      observer.batchCommitted(admitted.length);
+      observer.batchCommitted(items.length);
     }
-    const results = this.inOrder(items, refused, ran);
-    for (const { item, result } of results) if (result.kind === 'answered') this.answer(item, result.receipt);
+    this.answer(results, refused);
     await steps?.reached('receipted', at);
     await this.putAside(malformed, results, signal);
     await steps?.reached('acknowledging', at);
@@ -109,34 +114,29 @@ export class PartitionService {
     await steps?.reached('acknowledged', at);
   }
 
-  /** Those that were turned away, in their places among the others. */
-  private inOrder(
-    items: readonly BatchItem[],
-    refused: ReadonlyMap<BatchItem, Reason>,
-    ran: readonly RunResult[],
-  ): readonly RunResult[] {
-    if (refused.size === 0) return ran;
-    const others = ran.values();
-    const at = this.deps.clock().toISOString();
-    return items.map((item) => {
-      const reason = refused.get(item);
-      if (reason === undefined) return others.next().value as RunResult;
-      const receipt: Receipt = { ...blankReceipt(identityOf(item), at), status: 'rejected', reason };
-      return { item, result: { kind: 'answered', receipt } };
-    });
-  }
-
-  private answer(item: RunResult['item'], receipt: Receipt): void {
-    const { replyTo, correlationId } = item.delivery.incoming;
-    const { type, status, reason, replayed } = receipt;
-    // An unknown type is told as such: what a producer makes up must not become a label.
-    this.deps.observer.commandAnswered(
-      item.decoded.outcome === 'command' ? type : 'unread',
-      status,
-      reason?.code ?? null,
-      replayed,
-    );
-    if (replyTo !== undefined) this.deps.receipts.send(replyTo, correlationId ?? identityOf(item).commandId, receipt);
+  /** In the order in which they came. */
+  private answer(results: readonly RunResult[], refused: readonly RefusedCommand[]): void {
+    const answers: Answer[] = [];
+    for (const { item, result } of results)
+      if (result.kind === 'answered') {
+        // An unknown type is told as such: what a producer makes up must not become a label.
+        const label = item.decoded.outcome === 'command' ? result.receipt.type : UNREAD;
+        answers.push({ delivery: item.delivery, label, receipt: result.receipt });
+      }
+    if (refused.length > 0) {
+      const at = this.deps.clock().toISOString();
+      for (const { delivery, identity, reason } of refused) {
+        const label = isCommandType(identity.type) ? identity.type : UNREAD;
+        answers.push({ delivery, label, receipt: { ...blankReceipt(identity, at), status: 'rejected', reason } });
+      }
+      answers.sort((one, other) => one.delivery.tag - other.delivery.tag);
+    }
+    for (const { delivery, label, receipt } of answers) {
+      const { status, reason, replayed, commandId } = receipt;
+      this.deps.observer.commandAnswered(label, status, reason?.code ?? null, replayed);
+      const { replyTo, correlationId } = delivery.incoming;
+      if (replyTo !== undefined) this.deps.receipts.send(replyTo, correlationId ?? commandId, receipt);
+    }
   }
 
   /** What is not for this transaction goes to the dead letters, or back through the hash exchange, before anything is acknowledged. */

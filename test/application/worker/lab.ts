@@ -15,7 +15,7 @@ import type { EventSink, OutgoingEvent } from '../../../src/application/ports/tr
 import type { WorkerObserver } from '../../../src/application/ports/worker-observer.js';
 import { BatchRunner } from '../../../src/application/worker/batch-runner.js';
 import { Worker } from '../../../src/application/worker/worker.js';
-import { decodeCommand } from '../../../src/contract/decode-command.js';
+import { identifyCommand } from '../../../src/contract/decode-command.js';
 import type { IncomingCommand } from '../../../src/contract/delivery.js';
 import type { Receipt } from '../../../src/contract/receipts.js';
 import { collectedLog } from '../../adapters/collected-log.js';
@@ -100,7 +100,7 @@ export class Lab {
       receipts: { send: (_replyTo, _correlationId, receipt) => this.receipts.push(receipt) },
       deadLetters: this.transport.deadLetters,
       runner,
-      reader: { decode: decodeCommand, proof, proofGraceSeconds },
+      reader: { identify: identifyCommand, proof, proofGraceSeconds },
       quotas: options.quotas ?? new MemoryQuotas([]),
       publisher: {
         ...{ log, sink, observer, logger },
