@@ -127,9 +127,12 @@ export class PartitionService {
       const at = this.deps.clock().toISOString();
       for (const { delivery, identity, reason } of refused) {
         const label = isCommandType(identity.type) ? identity.type : UNREAD;
-        answers.push({ delivery, label, receipt: { ...blankReceipt(identity, at), status: 'rejected', reason } });
+        const receipt = blankReceipt(identity, at);
+        receipt.status = 'rejected';
+        receipt.reason = reason;
+        answers.push({ delivery, label, receipt });
       }
-      answers.sort((one, other) => one.delivery.tag - other.delivery.tag);
+      if (results.length > 0) answers.sort((one, other) => one.delivery.tag - other.delivery.tag);
     }
     for (const { delivery, label, receipt } of answers) {
       const { status, reason, replayed, commandId } = receipt;

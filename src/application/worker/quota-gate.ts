@@ -20,20 +20,27 @@ export interface Claim {
 }
 
 export class QuotaGate {
-  /** Of deliveries in hand; null: let through. */
-  private readonly judged = new WeakMap<Delivery, Reason | null>();
+  /** The batch in hand, by its first delivery. A batch that is run again is the same one. */
+  private judged: { first: Delivery; reasons: (Reason | null)[] } | null = null;
 
   constructor(private readonly quotas: Quotas) {}
 
   /** Why each is turned away; null: it is not. */
-  async refuse(commands: readonly Claim[]): Promise<(Reason | null)[]> {
-    const fresh = commands.filter(({ delivery }) => delivery.deliveryCount === 0 && !this.judged.has(delivery));
-    const verdicts = await this.quotas.takeAll(fresh.map(countedAs));
-    for (const [index, { delivery }] of fresh.entries()) {
-      const over = verdicts[index] ?? null;
-      this.judged.set(delivery, over === null ? null : reasonOf(over));
-    }
-    return commands.map(({ delivery }) => this.judged.get(delivery) ?? null);
+  async refuse(batch: readonly Claim[]): Promise<readonly (Reason | null)[]> {
+    const first = batch[0]?.delivery;
+    if (first === undefined) return [];
+    if (this.judged?.first !== first) this.judged = { first, reasons: await this.judge(batch) };
+    return this.judged.reasons;
+  }
+
+  private async judge(batch: readonly Claim[]): Promise<(Reason | null)[]> {
+    const fresh = batch.filter(({ delivery }) => delivery.deliveryCount === 0);
+    const verdicts = (await this.quotas.takeAll(fresh.map(countedAs))).values();
+    return batch.map(({ delivery }) => {
+      if (delivery.deliveryCount > 0) return null;
+      const over = verdicts.next().value ?? null;
+      return over === null ? null : reasonOf(over);
+    });
   }
 }
 
@@ -41,13 +48,12 @@ export class QuotaGate {
 function countedAs({ delivery, identity, unproven }: Claim): CountedCommand {
   const { type, tenantId, actorId, chatId } = identity;
   const producer = producerKey(delivery.incoming);
+  const known = isCommandType(type) ? type : null;
   // Whoever cannot prove to be the actor must not use up what is the actor's; only the program that let it through pays.
-  const keys =
-    unproven === null
-      ? // A blank occurs in no part but the producer's, which stands alone.
-        { tenant: tenantId, actor: `${tenantId} ${actorId}`, chat: chatId === null ? null : `${tenantId} ${chatId}` }
-      : { tenant: null, actor: null, chat: null };
-  return { type: isCommandType(type) ? type : null, keys: { ...keys, producer } };
+  if (unproven !== null) return { type: known, keys: { tenant: null, actor: null, chat: null, producer } };
+  // A blank occurs in no part but the producer's, which stands alone.
+  const chat = chatId === null ? null : `${tenantId} ${chatId}`;
+  return { type: known, keys: { tenant: tenantId, actor: `${tenantId} ${actorId}`, chat, producer } };
 }
 
 /** By the user whom the broker has checked, else by what the program calls itself; neither can be taken for the other. */
