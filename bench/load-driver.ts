@@ -70,12 +70,12 @@ export class LoadDriver {
   }
 
   /** @returns false when the connection's buffer is full */
-  private publish({ type, commandId, chatId, actorId, data }: BenchCommand): boolean {
+  private publish({ type, commandId, chatId, actorId, tenantId, data }: BenchCommand): boolean {
     this.inFlight += 1;
     return this.channel.publish(
       names.commands(this.namespace),
       chatId,
-      Buffer.from(JSON.stringify({ actorId, chatId, data })),
+      Buffer.from(JSON.stringify({ tenantId, actorId, chatId, data })),
       {
         type,
         messageId: commandId,

@@ -4,14 +4,19 @@ import type { PrivateServices } from './private-services.js';
 import type { Subject } from './subject.js';
 import { startWorkerProcess, type WorkerProcess } from './worker-process.js';
 
-const NAMESPACE = 'bench';
-
-/** Worker processes, ready to work. */
+/** Worker processes, ready to work. `given`: what else they are told, for one that does not run alone also another name than `bench`. */
 export async function startParley(
   services: PrivateServices,
-  { workers: count, partitions, permitShare, nodeFlags }: BenchOptions,
+  {
+    workers: count,
+    partitions,
+    permitShare,
+    nodeFlags,
+  }: Pick<BenchOptions, 'workers' | 'partitions' | 'permitShare' | 'nodeFlags'>,
+  given: { namespace?: string; env?: Record<string, string> } = {},
 ): Promise<Subject> {
-  const databaseUrl = await services.createDatabase('bench_parley');
+  const { namespace = 'bench' } = given;
+  const databaseUrl = await services.createDatabase(`${namespace}_parley`);
   const workers: WorkerProcess[] = [];
   const stop = async () => {
     for (const worker of workers.splice(0)) await worker.stop();
@@ -19,10 +24,11 @@ export async function startParley(
   const env = {
     DATABASE_URL: databaseUrl,
     AMQP_URL: services.amqpUrl,
-    CHAT_NAMESPACE: NAMESPACE,
+    CHAT_NAMESPACE: namespace,
     COMMAND_PARTITIONS: String(partitions),
     DECISION_PERMIT_SHARE: permitShare,
     LOG_LEVEL: 'warn',
+    ...given.env,
   };
   try {
     for (let index = 0; index < count; index += 1)
@@ -33,7 +39,7 @@ export async function startParley(
   }
   return {
     title: 'Parley',
-    namespace: NAMESPACE,
+    namespace,
     databaseUrl,
     isOrdered: true,
     pids: workers.map(({ pid }) => pid),

@@ -83,7 +83,7 @@ function ledger(rounds: readonly Figures[]): string {
   return faults.length === 0 ? 'closed' : `NOT closed, void: ${faults.join('; ')}`;
 }
 
-function spread(values: readonly number[], digits: number): string {
+export function spread(values: readonly number[], digits: number): string {
   if (values.length === 0) return '–';
   const sorted = values.toSorted((a, b) => a - b);
   const text = (value = 0) =>
@@ -93,7 +93,7 @@ function spread(values: readonly number[], digits: number): string {
   return sorted.length === 1 ? text(median) : `${text(median)} (${text(sorted[0])}–${text(sorted.at(-1))})`;
 }
 
-function table(rows: readonly string[][]): string {
+export function table(rows: readonly string[][]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
     .map((row) =>

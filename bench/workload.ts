@@ -9,6 +9,8 @@ export interface BenchCommand {
   commandId: string;
   chatId: string;
   actorId: string;
+  /** Default: the one of whoever names none. */
+  tenantId?: string;
   data: unknown;
 }
 
@@ -16,8 +18,15 @@ export interface BenchCommand {
 export class Workload {
   readonly chats: string[];
 
-  constructor(chats: number) {
+  constructor(
+    chats: number,
+    private readonly tenantId?: string,
+  ) {
     this.chats = Array.from({ length: chats }, () => v4());
+  }
+
+  private get tenant(): { tenantId?: string } {
+    return this.tenantId === undefined ? {} : { tenantId: this.tenantId };
   }
 
   /** The first of a chat's two members is its owner. */
@@ -31,6 +40,7 @@ export class Workload {
         type: 'chat.create',
         commandId: `create-${chatId}`,
         chatId,
+        ...this.tenant,
         actorId: this.member(chatId, 0),
         data: { kind: 'group', memberIds: [this.member(chatId, 1)] },
       };
@@ -46,6 +56,7 @@ export class Workload {
         type: 'message.send',
         commandId: `${prefix}${index}`,
         chatId,
+        ...this.tenant,
         actorId: this.member(chatId, index % SENDERS),
         data: { body },
       };

@@ -34,7 +34,12 @@ export type Decoded =
   | { outcome: 'refused'; identity: CommandIdentity; reason: Reason; contentHash: Uint8Array }
   | { outcome: 'malformed'; detail: string };
 
-function malformed(detail: string): Decoded {
+/** Who asks, before what is asked for has been looked into: whoever is turned away for another reason costs no more than this. */
+export type Identified =
+  | { outcome: 'identified'; identity: CommandIdentity; decode(): Exclude<Decoded, { outcome: 'malformed' }> }
+  | { outcome: 'malformed'; detail: string };
+
+function malformed(detail: string): { outcome: 'malformed'; detail: string } {
   return { outcome: 'malformed', detail };
 }
 
@@ -94,6 +99,12 @@ function contentViolations(command: Command): Violation[] {
  * letters); what can be answered but not accepted is `refused`.
  */
 export function decodeCommand(incoming: IncomingCommand): Decoded {
+  const identified = identifyCommand(incoming);
+  return identified.outcome === 'malformed' ? identified : identified.decode();
+}
+
+/** The first half of `decodeCommand`: what is `malformed` is known, the rest is left to `decode`. */
+export function identifyCommand(incoming: IncomingCommand): Identified {
   const { body } = incoming;
   if (body.byteLength > READABLE_MAX_BYTES) return malformed(`body of ${body.byteLength} bytes`);
   const { messageId, type } = incoming;
@@ -128,9 +139,29 @@ export function decodeCommand(incoming: IncomingCommand): Decoded {
     actorId,
     chatId: typeof chatId === 'string' && UUID_PATTERN.test(chatId) ? chatId : null,
   };
-  const comparable = isTooMuch ? null : { ...given, tenantId };
-  const refuse = (reason: Reason): Decoded => ({
-    outcome: 'refused',
+  return {
+    outcome: 'identified',
+    identity,
+    decode: () => decodeGiven(incoming, identity, { given, isTooLarge, isTooDeep }),
+  };
+}
+
+interface Given {
+  given: Record<string, unknown>;
+  isTooLarge: boolean;
+  isTooDeep: boolean;
+}
+
+function decodeGiven(
+  incoming: IncomingCommand,
+  identity: CommandIdentity,
+  { given, isTooLarge, isTooDeep }: Given,
+): Exclude<Decoded, { outcome: 'malformed' }> {
+  const { body, type } = incoming;
+  const { commandId, tenantId, actorId } = identity;
+  const comparable = isTooLarge || isTooDeep ? null : { ...given, tenantId };
+  const refuse = (reason: Reason) => ({
+    outcome: 'refused' as const,
     identity,
     reason,
     contentHash: refusedContentHash(type ?? '', comparable, body),
@@ -145,14 +176,14 @@ export function decodeCommand(incoming: IncomingCommand): Decoded {
 
   const crowded = crowdedLists(given.data);
   if (crowded.length > 0) return invalid(crowded);
-  const result = commandBody[type].safeParse(parsed);
+  const result = commandBody[type].safeParse(given);
   const key = type === 'user.upsert' ? actorId : identity.chatId;
   const violations = [...propertyViolations(incoming, key), ...(result.success ? [] : violationsOf(result.error))];
   if (!result.success || violations.length > 0) return invalid(violations);
 
   const command = {
     type,
-    commandId: messageId,
+    commandId,
     tenantId,
     actorId,
     chatId: type === 'user.upsert' ? null : identity.chatId,

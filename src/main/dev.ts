@@ -73,7 +73,7 @@ function* devServices(
       ? inProcessTransport(settings, basics, workerId)
       : amqpTransport(amqpUrl, settings, basics, store.registry, workerId);
   const policy = policyService(settings, basics, store);
-  const context = { ...basics, settings, store, transport, policy: policy.current };
+  const context = { ...basics, settings, store, transport, policy: policy.current, quotas: policy.quotas };
   yield store;
   yield policy;
   yield transport;

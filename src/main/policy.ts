@@ -1,4 +1,5 @@
 import { CaslDecisionPoint } from '../adapters/casl/casl-decision-point.js';
+import { MemoryQuotas } from '../adapters/quota/memory-quotas.js';
 import { CurrentPolicy } from '../application/policy/current-policy.js';
 import type { Service } from '../infrastructure/process-life.js';
 import { StartFault } from '../infrastructure/start-fault.js';
@@ -14,6 +15,7 @@ import type { Store } from './store.js';
 export class PolicyService implements Service {
   readonly name = 'policy';
   readonly current: CurrentPolicy;
+  readonly quotas: MemoryQuotas;
   private file: PolicyFile;
   private readonly onHangUp = () => void this.reload();
 
@@ -25,6 +27,7 @@ export class PolicyService implements Service {
   ) {
     this.file = readPolicyFile(settings.policyFile);
     this.current = new CurrentPolicy(new CaslDecisionPoint(this.file.document));
+    this.quotas = new MemoryQuotas(this.file.document.quotas);
   }
 
   async start(): Promise<void> {
@@ -44,6 +47,7 @@ export class PolicyService implements Service {
       await this.isInUse(next);
       this.file = next;
       this.current.replace(new CaslDecisionPoint(next.document));
+      this.quotas.replace(next.document.quotas);
       this.logger.info('policy replaced', { version: this.current.version });
     } catch (error) {
       const { version } = this.current;

@@ -10,11 +10,12 @@ import { BatchDecider } from '../application/batch/decide-batch.js';
 import type { CurrentPolicy } from '../application/policy/current-policy.js';
 import { PolicyEnforcementPoint } from '../application/policy/enforcement.js';
 import type { StoreError } from '../application/ports/command-store.js';
+import type { Quotas } from '../application/ports/quotas.js';
 import { realTime } from '../application/time.js';
 import { BatchRunner } from '../application/worker/batch-runner.js';
 import type { StepListener } from '../application/worker/steps.js';
 import { Worker } from '../application/worker/worker.js';
-import { decodeCommand } from '../contract/decode-command.js';
+import { identifyCommand } from '../contract/decode-command.js';
 import { JwtVerifier } from '../infrastructure/jwt.js';
 import type { Service } from '../infrastructure/process-life.js';
 import { rethrowAsStartFault, StartFault } from '../infrastructure/start-fault.js';
@@ -34,6 +35,7 @@ export interface RoleContext extends ProcessBasics {
   store: Store;
   transport: Transport;
   policy: CurrentPolicy;
+  quotas: Quotas;
 }
 
 export function newWorkerId(): string {
@@ -50,7 +52,7 @@ function actorProof(settings: Settings): JwtActorProof {
 
 /** Commands → store → events. `steps` is for tests that stop a worker at a named point. */
 export function workerRole(context: RoleContext, workerId: string, steps?: StepListener): Service {
-  const { settings, store, transport, policy, logger, health, metrics } = context;
+  const { settings, store, transport, policy, quotas, logger, health, metrics } = context;
   const observer = new WorkerMetrics(metrics.meter);
   let storeTrouble: StoreError | null = null;
   let worker: Worker | null = null;
@@ -101,10 +103,11 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
       deadLetters: transport.deadLetters,
       runner,
       reader: {
-        decode: decodeCommand,
+        identify: identifyCommand,
         proof: settings.actorProof === 'jwt' ? actorProof(settings) : null,
         proofGraceSeconds: settings.actorProofGraceMs / 1000,
       },
+      quotas,
       publisher: {
         log: store.log,
         sink: transport.sink,

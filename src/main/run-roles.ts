@@ -18,7 +18,7 @@ export async function runRoles(names: readonly string[], steps?: StepListener): 
   const store = new StoreService(settings, basics, databaseUrl, 'ring');
   const transport = amqpTransport(amqpUrl, settings, basics, store.registry, workerId);
   const policy = policyService(settings, basics, store);
-  const context = { ...basics, settings, store, transport, policy: policy.current };
+  const context = { ...basics, settings, store, transport, policy: policy.current, quotas: policy.quotas };
   await runServices(
     [
       new OpsService(basics, opsPort, host),

@@ -4,6 +4,7 @@
  * it is told.
  */
 import type { Scheduler } from 'fast-check';
+import { MemoryQuotas } from '../../src/adapters/quota/memory-quotas.js';
 import { BatchDecider } from '../../src/application/batch/decide-batch.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
 import type { Decision, PolicyDecisionPoint } from '../../src/application/policy/facts.js';
@@ -18,8 +19,9 @@ import type { LoggedEvent } from '../../src/application/ports/event-log.js';
 import type { Delivery } from '../../src/application/ports/transport.js';
 import { realTime } from '../../src/application/time.js';
 import { BatchRunner, Fenced, type Holding, OutcomeUnknown } from '../../src/application/worker/batch-runner.js';
+import { QuotaGate } from '../../src/application/worker/quota-gate.js';
 import { readCommands } from '../../src/application/worker/read-commands.js';
-import { decodeCommand } from '../../src/contract/decode-command.js';
+import { identifyCommand } from '../../src/contract/decode-command.js';
 import type { Receipt } from '../../src/contract/receipts.js';
 import type { Member } from '../../src/domain/chat.js';
 import { collectedLog } from '../adapters/collected-log.js';
@@ -117,7 +119,8 @@ export class RaceTrack {
         ringMarker: null,
       }),
     );
-    const { items } = await readCommands(deliveries, { decode: decodeCommand, proof, proofGraceSeconds: 0 });
+    const reader = { identify: identifyCommand, proof, proofGraceSeconds: 0 };
+    const { items } = await readCommands(deliveries, reader, new QuotaGate(new MemoryQuotas([])));
     const { logger } = collectedLog();
     const runner = new BatchRunner({
       store: this.scheduledStore(losesReply),

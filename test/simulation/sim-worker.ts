@@ -1,11 +1,13 @@
 /** A worker process of the simulation: the application's own code, on wires that a story can cut. */
+import { MemoryDecisionLog } from '../../src/adapters/memory/memory-decision-log.js';
+import { MemoryQuotas } from '../../src/adapters/quota/memory-quotas.js';
 import { BatchDecider } from '../../src/application/batch/decide-batch.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
 import type { CommandSource, DeadLetters, EventSink, ReceiptSender } from '../../src/application/ports/transport.js';
 import type { WorkerObserver } from '../../src/application/ports/worker-observer.js';
 import { BatchRunner } from '../../src/application/worker/batch-runner.js';
 import { Worker } from '../../src/application/worker/worker.js';
-import { decodeCommand } from '../../src/contract/decode-command.js';
+import { identifyCommand } from '../../src/contract/decode-command.js';
 import type { Receipt } from '../../src/contract/receipts.js';
 import { defaultPolicy } from '../support/default-policy.js';
 import { type SimBroker, SimConnection, SimEventChannel } from './sim-broker.js';
@@ -82,7 +84,10 @@ export class SimWorker {
       receipts,
       deadLetters,
       runner,
-      reader: { decode: decodeCommand, proof: null, proofGraceSeconds: 0 },
+      reader: { identify: identifyCommand, proof: null, proofGraceSeconds: 0 },
+      quotas: new MemoryQuotas([]),
+      decisions: new MemoryDecisionLog(database.world),
+      decisionRetentionMs: RETENTION_MS,
       publisher: {
         ...{ log: store.log, sink, observer: OBSERVER, logger: LOGGER, time: clock },
         render: { storeId: database.world.storeId, recipientsMax: RECIPIENTS_MAX },

@@ -5,6 +5,7 @@ import {
   DoorClosed,
   type OutgoingCommand,
   type PublishOutcome,
+  REST_APP_ID,
 } from '../../application/ports/transport.js';
 import { type Receipt, receipt } from '../../contract/receipts.js';
 import { names } from '../../contract/topology.js';
@@ -129,7 +130,7 @@ function propertiesOf({ type, commandId, authorization, traceparent, tracestate 
   if (authorization !== null) headers.authorization = authorization;
   if (traceparent !== null) headers.traceparent = traceparent;
   if (tracestate !== null) headers.tracestate = tracestate;
-  return { type, messageId: commandId, contentType: 'application/json', persistent: true, headers };
+  return { type, messageId: commandId, appId: REST_APP_ID, contentType: 'application/json', persistent: true, headers };
 }
 
 function parseReceipt(content: Buffer): Receipt | undefined {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ACTIONS } from '../../application/policy/fact-catalogue.js';
 import type { Action } from '../../application/policy/facts.js';
 import { type PolicyDocument, type PolicyRule, QUOTA_KEYS } from '../../application/policy/policy-document.js';
-import { commandTypes } from '../../contract/commands.js';
+import { type CommandType, commandTypes } from '../../contract/commands.js';
 import { duration } from '../../infrastructure/config-values.js';
 import { type Path, type PolicyFault, parseSource } from './policy-source.js';
 import { readConditions } from './read-conditions.js';
@@ -52,7 +52,11 @@ const document = z.strictObject({
       z.strictObject({
         id,
         per: z.enum(QUOTA_KEYS),
-        actions: actions.default([...commandTypes]),
+        // Only commands are counted: a quota on looking would hold nobody back.
+        actions: z
+          .array(z.enum(commandTypes as [CommandType, ...CommandType[]]))
+          .min(1)
+          .default([...commandTypes]),
         limit: z.int().min(1).max(1_000_000_000),
         window: quotaWindow,
       }),

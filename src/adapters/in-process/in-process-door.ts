@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { CommandDoor, OutgoingCommand, ReceiptSender } from '../../application/ports/transport.js';
+import {
+  type CommandDoor,
+  type OutgoingCommand,
+  REST_APP_ID,
+  type ReceiptSender,
+} from '../../application/ports/transport.js';
 import type { IncomingCommand } from '../../contract/delivery.js';
 import type { Receipt } from '../../contract/receipts.js';
 
@@ -58,6 +63,7 @@ function toIncoming(command: OutgoingCommand, correlationId: string): IncomingCo
     routingKey: command.routingKey,
     type: command.type,
     messageId: command.commandId,
+    appId: REST_APP_ID,
     contentType: 'application/json',
     replyTo: DOOR_ADDRESS,
     correlationId,

@@ -26,6 +26,7 @@ import type { PolicyEnforcementPoint } from '../policy/enforcement.js';
 import type { BatchWrites, Facts, StoredReceipt } from '../ports/command-store.js';
 import { type BatchItem, type ItemResult, identityOf } from './batch-item.js';
 import { BatchState, type Cause } from './batch-state.js';
+import { blankReceipt } from './blank-receipt.js';
 import { traceContextOf } from './trace-context.js';
 
 export interface BatchSettings {
@@ -113,18 +114,7 @@ export class BatchDecider {
     const { tenantId, actorId, commandId } = identity;
     const { decoded } = item;
     const answer = (receipt: Receipt): ItemResult => ({ kind: 'answered', receipt });
-    const blank: Receipt = {
-      commandId,
-      type: identity.type,
-      status: 'accepted',
-      tenantId,
-      chatId: identity.chatId,
-      messageId: null,
-      sequence: null,
-      at: settings.now.toISOString(),
-      decisionId: null,
-      replayed: false,
-    };
+    const blank = blankReceipt(identity, settings.now.toISOString());
     if (item.unproven !== null) return answer({ ...blank, status: 'rejected', reason: item.unproven });
 
     const earlier = state.receipt({ tenantId, actorId, commandId });

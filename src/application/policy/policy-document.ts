@@ -1,10 +1,11 @@
 /** A policy as its author writes it, checked: rules over named facts, and how often things may be done. */
+import type { CommandType } from '../../contract/commands.js';
 import type { Action } from './facts.js';
 
 /** What one fact is held against. Where it is missing, none of these holds. */
 export type Condition =
   | { is: Comparable[] }
-  /** It is there, and none of these. */
+  /** It is known, and none of these; that there is none is known too. */
   | { isNot: Comparable[] }
   | { present: boolean }
   | { atLeast?: number; atMost?: number };
@@ -28,7 +29,7 @@ export const QUOTA_KEYS = ['actor', 'chat', 'tenant', 'producer'] as const;
 export interface Quota {
   id: string;
   per: (typeof QUOTA_KEYS)[number];
-  actions: Action[];
+  actions: CommandType[];
   limit: number;
   windowMs: number;
 }

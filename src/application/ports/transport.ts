@@ -89,6 +89,9 @@ export interface DeadLetters {
   bury(delivery: Delivery, reason: DeadLetterReason, detail: string): Promise<void>;
 }
 
+/** What REST's own door calls itself as a producer: `app_id`, which the policy can go by. */
+export const REST_APP_ID = 'parley-rest';
+
 /** A command on its way in, from one of our own doors. */
 export interface OutgoingCommand {
   type: string;

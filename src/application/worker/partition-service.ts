@@ -3,11 +3,13 @@
  * this transaction is put aside, confirmed, before anything is acknowledged.
  */
 
+import { isCommandType } from '../../contract/commands.js';
 import { COMMAND_ID_PATTERN } from '../../contract/identifiers.js';
 import type { Receipt } from '../../contract/receipts.js';
-import { identityOf } from '../batch/batch-item.js';
+import { blankReceipt } from '../batch/blank-receipt.js';
 import { traceContextOf, traceIdOf } from '../batch/trace-context.js';
 import type { PartitionRegistry } from '../ports/partition-registry.js';
+import type { Quotas } from '../ports/quotas.js';
 import type {
   CommandSource,
   DeadLetterReason,
@@ -21,7 +23,8 @@ import type { Time } from '../time.js';
 import { Backoff } from './backoff.js';
 import { type BatchRunner, Fenced, type Holding, type RunResult } from './batch-runner.js';
 import type { EventPublisher } from './event-publisher.js';
-import { type CommandReader, type MalformedCommand, readCommands } from './read-commands.js';
+import { QuotaGate } from './quota-gate.js';
+import { type CommandReader, type MalformedCommand, type RefusedCommand, readCommands } from './read-commands.js';
 import type { StepListener } from './steps.js';
 
 export interface PartitionServiceDeps {
@@ -31,10 +34,20 @@ export interface PartitionServiceDeps {
   deadLetters: DeadLetters;
   runner: BatchRunner;
   reader: CommandReader;
+  quotas: Quotas;
   observer: WorkerObserver;
   logger: WorkerLog;
   time: Time;
   steps?: StepListener | undefined;
+}
+
+/** Stands for the types of commands that could not be read. */
+const UNREAD = 'unread';
+
+interface Answer {
+  delivery: Delivery;
+  label: string;
+  receipt: Receipt;
 }
 
 /** What serving needs of the ownership under which it is done. */
@@ -44,10 +57,14 @@ export interface HeldPartition {
 }
 
 export class PartitionService {
+  private readonly gate: QuotaGate;
+
   constructor(
     private readonly partition: number,
     private readonly deps: PartitionServiceDeps,
-  ) {}
+  ) {
+    this.gate = new QuotaGate(deps.quotas);
+  }
 
   /** Acknowledges at the end; rejects, with nothing acknowledged, with what `BatchRunner.run` rejects with, or with the signal's reason. */
   async serve(
@@ -72,7 +89,7 @@ export class PartitionService {
     const at = { partition, commands: deliveries.length, published: () => held.publisher.drained() };
     await steps?.reached('received', at);
     const began = time.elapsedMs();
-    const { items, malformed } = await readCommands(deliveries, reader);
+    const { items, refused, malformed } = await readCommands(deliveries, reader, this.gate);
     const read = time.elapsedMs();
     observer.stageTook('decode', read - began);
     const holding: Holding = {
@@ -86,9 +103,11 @@ export class PartitionService {
       },
     };
     const results = await runner.run(items, holding, signal);
-    observer.stageTook('transaction', time.elapsedMs() - read);
-    observer.batchCommitted(items.length);
-    for (const { item, result } of results) if (result.kind === 'answered') this.answer(item, result.receipt);
+    if (items.length > 0) {
+      observer.stageTook('transaction', time.elapsedMs() - read);
+      observer.batchCommitted(items.length);
+    }
+    this.answer(results, refused);
     await steps?.reached('receipted', at);
     await this.putAside(malformed, results, signal);
     await steps?.reached('acknowledging', at);
@@ -96,17 +115,32 @@ export class PartitionService {
     await steps?.reached('acknowledged', at);
   }
 
-  private answer(item: RunResult['item'], receipt: Receipt): void {
-    const { replyTo, correlationId } = item.delivery.incoming;
-    const { type, status, reason, replayed } = receipt;
-    // An unknown type is told as such: what a producer makes up must not become a label.
-    this.deps.observer.commandAnswered(
-      item.decoded.outcome === 'command' ? type : 'unread',
-      status,
-      reason?.code ?? null,
-      replayed,
-    );
-    if (replyTo !== undefined) this.deps.receipts.send(replyTo, correlationId ?? identityOf(item).commandId, receipt);
+  /** In the order in which they came. */
+  private answer(results: readonly RunResult[], refused: readonly RefusedCommand[]): void {
+    const answers: Answer[] = [];
+    for (const { item, result } of results)
+      if (result.kind === 'answered') {
+        // An unknown type is told as such: what a producer makes up must not become a label.
+        const label = item.decoded.outcome === 'command' ? result.receipt.type : UNREAD;
+        answers.push({ delivery: item.delivery, label, receipt: result.receipt });
+      }
+    if (refused.length > 0) {
+      const at = this.deps.time.now().toISOString();
+      for (const { delivery, identity, reason } of refused) {
+        const label = isCommandType(identity.type) ? identity.type : UNREAD;
+        const receipt = blankReceipt(identity, at);
+        receipt.status = 'rejected';
+        receipt.reason = reason;
+        answers.push({ delivery, label, receipt });
+      }
+      if (results.length > 0) answers.sort((one, other) => one.delivery.tag - other.delivery.tag);
+    }
+    for (const { delivery, label, receipt } of answers) {
+      const { status, reason, replayed, commandId } = receipt;
+      this.deps.observer.commandAnswered(label, status, reason?.code ?? null, replayed);
+      const { replyTo, correlationId } = delivery.incoming;
+      if (replyTo !== undefined) this.deps.receipts.send(replyTo, correlationId ?? commandId, receipt);
+    }
   }
 
   /** What is not for this transaction goes to the dead letters, or back through the hash exchange, before anything is acknowledged. */

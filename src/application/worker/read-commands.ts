@@ -1,10 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
-import type { decodeCommand } from '../../contract/decode-command.js';
+import type { CommandIdentity, identifyCommand } from '../../contract/decode-command.js';
 import { type Reason, refusal } from '../../contract/problems.js';
 import type { Claims } from '../../domain/user.js';
-import { type BatchItem, identityOf } from '../batch/batch-item.js';
+import type { BatchItem } from '../batch/batch-item.js';
 import { type ActorProof, bearerToken } from '../ports/actor-proof.js';
 import type { Delivery } from '../ports/transport.js';
+import type { Claim, QuotaGate } from './quota-gate.js';
 
 /** So many bytes of bodies are read in one turn of the event loop; heartbeats and confirms go on in between. */
 export const READ_AT_A_TIME_BYTES = 512 * 1024;
@@ -14,57 +15,102 @@ export interface MalformedCommand {
   detail: string;
 }
 
+/** A command whose actor is proven or not, and of which nothing else is known. */
+interface ClaimedCommand extends Claim {
+  decode: Identification['decode'];
+  token: BatchItem['token'];
+}
+
+type Identification = Exclude<ReturnType<typeof identifyCommand>, { outcome: 'malformed' }>;
+
+export interface RefusedCommand {
+  delivery: Delivery;
+  identity: CommandIdentity;
+  reason: Reason;
+}
+
 export interface ReadCommands {
   items: BatchItem[];
+  /** Over a quota. */
+  refused: RefusedCommand[];
   malformed: MalformedCommand[];
 }
 
 /** How commands are read and their actors proven; `proof` is null where producers are trusted (`ACTOR_PROOF=producer`). */
 export interface CommandReader {
-  decode: typeof decodeCommand;
+  identify: typeof identifyCommand;
   proof: ActorProof | null;
   /** `ACTOR_PROOF_GRACE`: a token that expired by less than this while its command waited still proves the actor. */
   proofGraceSeconds: number;
 }
 
-/** Marks the item as unproven, or notes what its token says. */
-async function prove(item: BatchItem, proof: ActorProof, graceSeconds: number): Promise<void> {
-  const proven = await judge(item, proof, graceSeconds);
-  if ('code' in proven) item.unproven = proven;
-  else item.token = proven.claims;
+/** Marks the command as unproven, or notes what its token says. */
+async function prove(command: ClaimedCommand, proof: ActorProof, graceSeconds: number): Promise<void> {
+  const proven = await judge(command, proof, graceSeconds);
+  if ('code' in proven) command.unproven = proven;
+  else command.token = proven.claims;
 }
 
-async function judge(item: BatchItem, proof: ActorProof, graceSeconds: number): Promise<Reason | { claims: Claims }> {
-  const { authorization } = item.delivery.incoming.headers;
+async function judge(
+  { delivery, identity }: ClaimedCommand,
+  proof: ActorProof,
+  graceSeconds: number,
+): Promise<Reason | { claims: Claims }> {
+  const { authorization } = delivery.incoming.headers;
   const token = typeof authorization === 'string' ? bearerToken(authorization) : null;
   if (token === null) return refusal('unauthenticated', 'the header authorization with a bearer token is missing');
   const verdict = await proof.verify(token, { graceSeconds });
   if (!verdict.ok) return refusal('unauthenticated', verdict.reason);
-  const { tenantId, actorId } = identityOf(item);
+  const { tenantId, actorId } = identity;
   if (verdict.actor.tenantId !== tenantId || verdict.actor.userId !== actorId)
     return refusal('unauthenticated', 'the token is for another actor');
   return { claims: verdict.claims };
 }
 
+class Stretch {
+  private bytes = 0;
+
+  /** Whether the event loop is to have its turn before this one. */
+  isFullAt({ incoming }: Delivery): boolean {
+    this.bytes += incoming.body.byteLength;
+    if (this.bytes <= READ_AT_A_TIME_BYTES) return false;
+    this.bytes = 0;
+    return true;
+  }
+}
+
 /**
- * Reads each command on its own: a bad one is set aside, the rest go on. Rejects only if tokens cannot be checked for want of
- * keys: then the batch waits.
+ * Reads each command on its own: a bad one is set aside, the rest go on. What is over a quota is not looked into any further. Rejects only if
+ * tokens cannot be checked for want of keys: then the batch waits.
  */
-export async function readCommands(deliveries: readonly Delivery[], reader: CommandReader): Promise<ReadCommands> {
-  const items: BatchItem[] = [];
+export async function readCommands(
+  deliveries: readonly Delivery[],
+  reader: CommandReader,
+  gate: QuotaGate,
+): Promise<ReadCommands> {
+  const claimed: ClaimedCommand[] = [];
   const malformed: MalformedCommand[] = [];
-  let bytes = 0;
+  const identifying = new Stretch();
   for (const delivery of deliveries) {
-    bytes += delivery.incoming.body.byteLength;
-    if (bytes > READ_AT_A_TIME_BYTES) {
-      bytes = 0;
-      await setImmediate();
-    }
-    const decoded = reader.decode(delivery.incoming);
-    if (decoded.outcome === 'malformed') malformed.push({ delivery, detail: decoded.detail });
-    else items.push({ delivery, decoded, unproven: null, token: null });
+    if (identifying.isFullAt(delivery)) await setImmediate();
+    const identified = reader.identify(delivery.incoming);
+    if (identified.outcome === 'malformed') malformed.push({ delivery, detail: identified.detail });
+    else claimed.push({ delivery, ...identified, unproven: null, token: null });
   }
   const { proof, proofGraceSeconds } = reader;
-  if (proof !== null) await Promise.all(items.map((item) => prove(item, proof, proofGraceSeconds)));
-  return { items, malformed };
+  if (proof !== null) await Promise.all(claimed.map((command) => prove(command, proof, proofGraceSeconds)));
+  const reasons = await gate.refuse(claimed);
+  const items: BatchItem[] = [];
+  const refused: RefusedCommand[] = [];
+  const decoding = new Stretch();
+  for (const [index, { delivery, identity, decode, unproven, token }] of claimed.entries()) {
+    const reason = reasons[index] ?? null;
+    if (reason !== null) {
+      refused.push({ delivery, identity, reason });
+      continue;
+    }
+    if (decoding.isFullAt(delivery)) await setImmediate();
+    items.push({ delivery, decoded: decode(), unproven, token });
+  }
+  return { items, refused, malformed };
 }

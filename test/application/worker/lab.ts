@@ -6,16 +6,18 @@ import { MemoryDecisionLog } from '../../../src/adapters/memory/memory-decision-
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
 import { MemoryPartitionRegistry } from '../../../src/adapters/memory/memory-partition-registry.js';
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
+import { MemoryQuotas } from '../../../src/adapters/quota/memory-quotas.js';
 import { BatchDecider } from '../../../src/application/batch/decide-batch.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import type { ActorProof } from '../../../src/application/ports/actor-proof.js';
 import type { StoreError } from '../../../src/application/ports/command-store.js';
+import type { Quotas } from '../../../src/application/ports/quotas.js';
 import type { EventSink, OutgoingEvent } from '../../../src/application/ports/transport.js';
 import type { WorkerObserver } from '../../../src/application/ports/worker-observer.js';
 import { realTime, type Time } from '../../../src/application/time.js';
 import { BatchRunner } from '../../../src/application/worker/batch-runner.js';
 import { Worker } from '../../../src/application/worker/worker.js';
-import { decodeCommand } from '../../../src/contract/decode-command.js';
+import { identifyCommand } from '../../../src/contract/decode-command.js';
 import type { IncomingCommand } from '../../../src/contract/delivery.js';
 import type { Receipt } from '../../../src/contract/receipts.js';
 import { collectedLog } from '../../adapters/collected-log.js';
@@ -35,6 +37,8 @@ export interface LabOptions {
   proof?: ActorProof | null;
   proofGraceSeconds?: number;
   decider?: BatchDecider;
+  /** Default: none. */
+  quotas?: Quotas;
   sink?: EventSink;
   /** Of an earlier worker; default: a new one. */
   world?: MemoryWorld;
@@ -101,7 +105,8 @@ export class Lab {
       receipts: { send: (_replyTo, _correlationId, receipt) => this.receipts.push(receipt) },
       deadLetters: this.transport.deadLetters,
       runner,
-      reader: { decode: decodeCommand, proof, proofGraceSeconds },
+      reader: { identify: identifyCommand, proof, proofGraceSeconds },
+      quotas: options.quotas ?? new MemoryQuotas([]),
       publisher: {
         ...{ log, sink, observer, logger, time },
         render: { storeId: world.storeId, recipientsMax: RECIPIENTS_MAX },

@@ -1,0 +1,150 @@
+import { execFile } from 'node:child_process';
+import { mock } from 'node:test';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { MemoryQuotas } from '../../../src/adapters/quota/memory-quotas.js';
+import type { Quota } from '../../../src/application/policy/policy-document.js';
+import type { CountedCommand } from '../../../src/application/ports/quotas.js';
+import { commandTypes } from '../../../src/contract/commands.js';
+
+const quota = (over: Partial<Quota> = {}): Quota => ({
+  ...{ id: 'sends', per: 'actor', actions: ['message.send'], limit: 3, windowMs: 10_000 },
+  ...over,
+});
+
+const by = (keys: Partial<CountedCommand['keys']>, type: CountedCommand['type'] = 'message.send'): CountedCommand => ({
+  type,
+  keys: { actor: 'default alice', chat: 'default c1', tenant: 'default', producer: 'unnamed', ...keys },
+});
+
+const ALICE = by({});
+const BOB = by({ actor: 'default bob' });
+
+describe('Quotas counted in memory', () => {
+  beforeEach(() => mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.parse('2026-11-20T20:15:00Z') }));
+  afterEach(() => mock.timers.reset());
+
+  /** What each is answered: `null`, or the quota's id and when to try again. */
+  async function ask(quotas: MemoryQuotas, ...commands: CountedCommand[]): Promise<(string | null)[]> {
+    const results = await quotas.takeAll(commands);
+    return results.map((over) => (over === null ? null : `${over.quota.id} ${over.retryAfterSeconds}`));
+  }
+
+  it('lets as many through as the limit says, then tells when the window ends', async () => {
+    const quotas = new MemoryQuotas([quota()]);
+    expect(await ask(quotas, ALICE, ALICE)).to.deep.equal([null, null]);
+    mock.timers.tick(2_500);
+    expect(await ask(quotas, ALICE, ALICE, ALICE)).to.deep.equal([null, 'sends 8', 'sends 8']);
+    mock.timers.tick(7_499);
+    expect(await ask(quotas, ALICE)).to.deep.equal(['sends 1']);
+    mock.timers.tick(1);
+    expect(await ask(quotas, ALICE, ALICE, ALICE, ALICE)).to.deep.equal([null, null, null, 'sends 10']);
+  });
+
+  it('tells nobody to wait for longer than a window, even if the clock is set back', async () => {
+    const quotas = new MemoryQuotas([quota({ limit: 1 })]);
+    await ask(quotas, ALICE);
+    mock.timers.setTime(Date.parse('2026-11-20T19:15:00Z'));
+    expect(await ask(quotas, ALICE)).to.deep.equal(['sends 10']);
+  });
+
+  it('counts each key for itself', async () => {
+    const quotas = new MemoryQuotas([quota({ limit: 1 })]);
+    const elsewhere = by({ actor: 'acme alice', tenant: 'acme' });
+    expect(await ask(quotas, ALICE, BOB, elsewhere)).to.deep.equal([null, null, null]);
+    expect(await ask(quotas, ALICE, BOB, elsewhere)).to.deep.equal(['sends 10', 'sends 10', 'sends 10']);
+  });
+
+  const keys: [Quota['per'], CountedCommand, CountedCommand][] = [
+    ['actor', BOB, by({ chat: 'default c2', producer: 'app other' })],
+    ['chat', by({ chat: 'default c2' }), by({ actor: 'default bob' })],
+    ['tenant', by({ tenant: 'acme' }), by({ actor: 'default bob', chat: 'default c2', producer: 'app other' })],
+    ['producer', by({ producer: 'user shop' }), by({ actor: 'acme bob', tenant: 'acme', chat: 'acme c2' })],
+  ];
+  for (const [per, free, full] of keys)
+    it(`counts by ${per} where it says so`, async () => {
+      const quotas = new MemoryQuotas([quota({ per, limit: 1 })]);
+      await ask(quotas, ALICE);
+      expect(await ask(quotas, free, full)).to.deep.equal([null, 'sends 10']);
+    });
+
+  it('is not concerned with other actions, nor with commands that have nothing to be counted by', async () => {
+    const quotas = new MemoryQuotas([quota({ per: 'chat', limit: 1 })]);
+    const others = [by({}, 'message.edit'), by({}, null), by({ chat: null })];
+    expect(await ask(quotas, ALICE, ...others, ...others)).to.deep.equal([null, null, null, null, null, null, null]);
+  });
+
+  it('counts what is no command where it is for all commands', async () => {
+    const quotas = new MemoryQuotas([quota({ actions: commandTypes, limit: 1 })]);
+    expect(await ask(quotas, by({}, null), ALICE)).to.deep.equal([null, 'sends 10']);
+  });
+
+  it('takes nothing from the other quotas for a command that one of them refuses', async () => {
+    const perActor = quota({ id: 'each', limit: 1 });
+    const perTenant = quota({ id: 'all', per: 'tenant', limit: 3 });
+    for (const order of [
+      [perActor, perTenant],
+      [perTenant, perActor],
+    ]) {
+      const quotas = new MemoryQuotas(order);
+      expect(await ask(quotas, ALICE, ALICE, ALICE, ALICE)).to.deep.equal([null, 'each 10', 'each 10', 'each 10']);
+      const carol = by({ actor: 'default carol' });
+      const dave = by({ actor: 'default dave' });
+      expect(await ask(quotas, BOB, carol, dave)).to.deep.equal([null, null, 'all 10']);
+      // Nor is dave's own used up.
+      expect(await ask(quotas, by({ actor: 'default dave', tenant: 'acme' }))).to.deep.equal([null]);
+    }
+  });
+
+  it('tells of the one that stays passed for the longest', async () => {
+    const quotas = new MemoryQuotas([
+      quota({ id: 'hourly', limit: 2, windowMs: 3_600_000 }),
+      quota({ id: 'burst', limit: 2, windowMs: 1_000 }),
+    ]);
+    expect(await ask(quotas, ALICE, ALICE, ALICE)).to.deep.equal([null, null, 'hourly 3600']);
+  });
+
+  it('does not let batches of several partitions at once take more than there is', async () => {
+    const quotas = new MemoryQuotas([quota({ limit: 5 }), quota({ id: 'all', per: 'tenant', limit: 7 })]);
+    const batches = await Promise.all(Array.from({ length: 4 }, () => ask(quotas, ALICE, ALICE, BOB)));
+    const through = batches.flat().filter((answer) => answer === null);
+    expect(through).to.have.length(7);
+  });
+
+  it('goes by a replaced policy at once; a quota that is unchanged keeps its counts', async () => {
+    const daily = quota({ id: 'daily', limit: 1, windowMs: 86_400_000, actions: ['chat.create'] });
+    const quotas = new MemoryQuotas([quota({ limit: 1 }), daily]);
+    expect(await ask(quotas, ALICE, by({}, 'chat.create'))).to.deep.equal([null, null]);
+    // More actions, the same quota; and a new limit, another quota.
+    quotas.replace([{ ...daily, actions: ['chat.create', 'chat.update'] }, quota({ limit: 2 })]);
+    expect(await ask(quotas, by({}, 'chat.create'), by({}, 'chat.update'))).to.deep.equal([
+      'daily 86400',
+      'daily 86400',
+    ]);
+    expect(await ask(quotas, ALICE, ALICE, ALICE)).to.deep.equal([null, null, 'sends 10']);
+    quotas.replace([]);
+    expect(await ask(quotas, ALICE)).to.deep.equal([null]);
+  });
+
+  it('forgets the oldest windows past a number of keys, and no newer ones', async () => {
+    const quotas = new MemoryQuotas([quota({ limit: 1 })], 2);
+    const carol = by({ actor: 'default carol' });
+    expect(await ask(quotas, ALICE, BOB, carol)).to.deep.equal([null, null, null]);
+    expect(await ask(quotas, BOB, carol)).to.deep.equal(['sends 10', 'sends 10']);
+    expect(await ask(quotas, ALICE)).to.deep.equal([null]);
+  });
+});
+
+describe('The timers of quotas', () => {
+  it('keep no process alive', async () => {
+    const module = new URL('../../../src/adapters/quota/memory-quotas.js', import.meta.url);
+    const day = JSON.stringify(quota({ windowMs: 86_400_000 }));
+    const program = `
+      const { MemoryQuotas } = await import(${JSON.stringify(module)});
+      console.log(await new MemoryQuotas([${day}]).takeAll([${JSON.stringify(ALICE)}]));`;
+    const ended = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
+      timeout: 20_000,
+    });
+    expect(ended.stdout.trim()).to.equal('[ null ]');
+  });
+});
