@@ -157,13 +157,17 @@ class SimQueue {
     this.line[0]?.deliver();
   }
 
+  giveBack(entries: readonly Entry[]): void {
+    this.ready.unshift(...entries);
+  }
+
   take(subscription: SimSubscription): Entry | undefined {
     return this.line[0] === subscription ? this.ready.shift() : undefined;
   }
 
   leave(subscription: SimSubscription, unacknowledged: readonly Entry[]): void {
     this.line.splice(this.line.indexOf(subscription), 1);
-    this.ready.unshift(...unacknowledged.map((entry) => ({ ...entry, deliveryCount: entry.deliveryCount + 1 })));
+    this.giveBack(unacknowledged.map((entry) => ({ ...entry, deliveryCount: entry.deliveryCount + 1 })));
     this.line[0]?.deliver();
   }
 }

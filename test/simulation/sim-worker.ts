@@ -24,6 +24,8 @@ const RETENTION_MS = 72 * 3_600_000;
 const RECIPIENTS_MAX = 256;
 const POISON_ATTEMPTS = 3;
 const RECONNECT_MAX_MS = 1_500;
+/** Two heartbeats of 7 s. */
+const BROKER_PATIENCE_MS = 14_000;
 const POLICY = defaultPolicy();
 
 /** Everything between a worker and the world: what a planted bug puts itself in the way of. */
@@ -43,14 +45,18 @@ export interface Surroundings {
   seed: number;
   onReceipt(correlationId: string, receipt: Receipt): void;
   /** A bug to be put in: wraps what the worker gets. */
-  plant(ports: WorkerPorts, process: SimProcess): WorkerPorts;
+  plant(ports: WorkerPorts, process: SimProcess, around: Surroundings): WorkerPorts;
 }
 
 export class SimWorker {
   readonly process: SimProcess;
   private readonly store: StoreWire;
   private readonly chance: Chance;
-  private connection: SimConnection | null = null;
+  /** Two, as in a process: what blocks publishing must not hold up acknowledgements. */
+  private readonly connections: { [use in 'consuming' | 'publishing']: SimConnection | null } = {
+    consuming: null,
+    publishing: null,
+  };
   readonly worker: Worker;
 
   constructor(
@@ -63,7 +69,7 @@ export class SimWorker {
     this.chance = new Chance(seed, `wire of ${name}`);
     this.store = storeWire(database, this.process, seed);
     this.connect();
-    const { store, source, sink, receipts, deadLetters } = around.plant(this.ports(), this.process);
+    const { store, source, sink, receipts, deadLetters } = around.plant(this.ports(), this.process, around);
     const clock = this.process.clock;
     const runner = new BatchRunner({
       store: store.commands,
@@ -95,46 +101,50 @@ export class SimWorker {
       observer: OBSERVER,
       logger: LOGGER,
       time: clock,
-      isTransportReady: () => this.connection?.isOpen === true,
+      isTransportReady: () => Object.values(this.connections).every((connection) => connection?.isOpen === true),
     });
     this.worker.start();
   }
 
   kill(): void {
     this.process.kill();
-    this.connection?.end();
+    for (const connection of Object.values(this.connections)) connection?.end();
   }
 
   freeze(ms: number): void {
     this.process.freeze(ms);
     // The broker hears no heartbeat and lets go of it.
-    const { connection } = this;
-    this.around.time.after(14_000, () => {
-      if (ms > 14_000) connection?.end();
+    const connections = Object.values(this.connections);
+    this.around.time.after(BROKER_PATIENCE_MS, () => {
+      if (ms > BROKER_PATIENCE_MS) for (const connection of connections) connection?.end();
     });
-    this.process.receive(ms, () => this.reconnectIfGone());
+    this.process.receive(ms, () => this.connect());
   }
 
+  /** One of its connections, or both. */
   cut(): void {
-    this.connection?.end();
-    this.process.receive(this.chance.next() * RECONNECT_MAX_MS, () => this.reconnectIfGone());
+    const which = this.chance.below(3);
+    if (which !== 0) this.connections.consuming?.end();
+    if (which !== 1) this.connections.publishing?.end();
+    this.process.receive(this.chance.next() * RECONNECT_MAX_MS, () => this.connect());
   }
 
   loseAtCommit(mishap: 'reply lost' | 'commit lost'): void {
     this.store.nextMishaps.push(mishap);
   }
 
-  private reconnectIfGone(): void {
-    if (this.connection?.isOpen !== true) this.connect();
-  }
-
+  /** Those that are not there. */
   private connect(): void {
-    this.connection = new SimConnection(this.process, this.around.broker, this.around.time, this.chance);
+    const { broker, time } = this.around;
+    for (const use of ['consuming', 'publishing'] as const)
+      if (this.connections[use]?.isOpen !== true)
+        this.connections[use] = new SimConnection(this.process, broker, time, this.chance);
   }
 
-  private current(): SimConnection {
-    if (this.connection?.isOpen !== true) throw new Error('no connection');
-    return this.connection;
+  private current(use: 'consuming' | 'publishing'): SimConnection {
+    const connection = this.connections[use];
+    if (connection?.isOpen !== true) throw new Error('no connection');
+    return connection;
   }
 
   private ports(): WorkerPorts {
@@ -143,21 +153,20 @@ export class SimWorker {
       store: this.store,
       source: {
         subscribe: async (partition, prefetch, handlers) =>
-          broker.subscribe(this.current(), partition, prefetch, handlers),
+          broker.subscribe(this.current('consuming'), partition, prefetch, handlers),
         reroute: async () => {
           throw new Error('nothing goes astray here: there is no ring');
         },
       },
-      sink: { openChannel: async () => new SimEventChannel(this.current()) },
+      sink: { openChannel: async () => new SimEventChannel(this.current('publishing')) },
       receipts: {
         send: (_replyTo, correlationId, receipt) => {
-          const { connection } = this;
-          connection?.toBroker(() => onReceipt(correlationId, receipt));
+          this.connections.publishing?.toBroker(() => onReceipt(correlationId, receipt));
         },
       },
       deadLetters: {
         bury: async ({ incoming }, reason, detail) =>
-          this.current().call(() => {
+          this.current('publishing').call(() => {
             broker.buried.push({ ...incoming, headers: { 'x-parley-reason': reason, 'x-parley-detail': detail } });
           }),
       },

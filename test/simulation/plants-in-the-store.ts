@@ -1,0 +1,193 @@
+/** Bugs to be put in between a worker and its store: each a switch of the simulation alone, named for what goes wrong. */
+import {
+  type BatchWrites,
+  type CommandStore,
+  type Facts,
+  memberKey,
+  receiptKey,
+  StoreError,
+} from '../../src/application/ports/command-store.js';
+import type { Ownership, PartitionRegistry } from '../../src/application/ports/partition-registry.js';
+import type { Plant } from './simulate.js';
+
+type Transact = CommandStore['transact'];
+
+/** A plant that sees each transaction: what is decided by, and what is written. */
+function deciding(change: (facts: Facts) => Facts, rewrite: (writes: BatchWrites, facts: Facts) => BatchWrites): Plant {
+  return transacting(
+    (transact) => (request, decide) =>
+      transact(request, (facts) => {
+        const { writes, value } = decide(change(facts));
+        return { writes: rewrite(writes, facts), value };
+      }),
+  );
+}
+
+function transacting(wrap: (transact: Transact) => Transact): Plant {
+  return (ports) => {
+    const { commands } = ports.store;
+    return { ...ports, store: { ...ports.store, commands: { ...commands, transact: wrap(commands.transact) } } };
+  };
+}
+
+function registering(wrap: (registry: PartitionRegistry) => Partial<PartitionRegistry>): Plant {
+  return (ports) => ({
+    ...ports,
+    store: { ...ports.store, registry: { ...ports.store.registry, ...wrap(ports.store.registry) } },
+  });
+}
+
+const same = <T>(value: T): T => value;
+/** True for one call in so many. */
+function oneIn(count: number): () => boolean {
+  let calls = 0;
+  return () => {
+    calls += 1;
+    return calls % count === 0;
+  };
+}
+
+export const STORE_PLANTS: { [name: string]: () => Plant } = {
+  'repeats are not recognised': () =>
+    deciding(
+      (facts) => ({ ...facts, receipts: new Map() }),
+      (writes, facts) => ({
+        ...writes,
+        receipts: writes.receipts.filter((receipt) => !facts.receipts.has(receiptKey(receipt))),
+      }),
+    ),
+  'answers are not stored': () => deciding(same, (writes) => ({ ...writes, receipts: [] })),
+  'a number is skipped': () => {
+    const now = oneIn(20);
+    return deciding(same, (writes) => {
+      const last = writes.events.at(-1);
+      const chat = writes.chatsChanged.find(({ chatId }) => chatId === last?.chatId);
+      if (last === undefined || last.sequence === null || chat === undefined || !now()) return writes;
+      last.sequence += 1;
+      chat.lastSequence += 1;
+      return writes;
+    });
+  },
+  'an event is not written': () => {
+    const now = oneIn(20);
+    return deciding(same, (writes) => (now() ? { ...writes, events: writes.events.slice(0, -1) } : writes));
+  },
+  'a message is not written': () => {
+    const now = oneIn(20);
+    return deciding(same, (writes) => (now() ? { ...writes, messages: writes.messages.slice(0, -1) } : writes));
+  },
+  'a removed member stays': () => deciding(same, (writes) => ({ ...writes, membersRemoved: [] })),
+  'members are counted once too often': () =>
+    deciding(same, (writes) => ({
+      ...writes,
+      chatsChanged: writes.chatsChanged.map((chat) =>
+        writes.membersRemoved.some(({ chatId }) => chatId === chat.chatId)
+          ? { ...chat, memberCount: chat.memberCount + 1 }
+          : chat,
+      ),
+    })),
+  'memberships are kept from batch to batch': () => {
+    const kept = new Map<string, NonNullable<ReturnType<Facts['members']['get']>>>();
+    return deciding((facts) => {
+      for (const [key, member] of facts.members) if (!kept.has(key)) kept.set(key, member);
+      return { ...facts, members: kept };
+    }, same);
+  },
+  'whoever asks is taken for a member': () =>
+    deciding((facts) => {
+      const members = new Map(facts.members);
+      for (const chatId of facts.chats.keys()) {
+        const someone = [...facts.members.values()].find((member) => member.chatId === chatId);
+        const key = memberKey({ chatId, userId: 'dave' });
+        if (someone !== undefined && !members.has(key))
+          members.set(key, { ...someone, userId: 'dave', role: 'member' });
+      }
+      return { ...facts, members };
+    }, same),
+  'an unknown outcome is taken for a failure': () =>
+    transacting((transact) => async (request, decide) => {
+      try {
+        return await transact(request, decide);
+      } catch (error) {
+        throw isUnknown(error) ? new StoreError('unavailable', 'nothing was written, surely') : error;
+      }
+    }),
+  'an unknown outcome is taken for a success': () =>
+    transacting((transact) => async (request, decide) => {
+      let decided: ReturnType<typeof decide> | null = null;
+      try {
+        return await transact(request, (facts) => {
+          decided = decide(facts);
+          return decided;
+        });
+      } catch (error) {
+        if (!isUnknown(error) || decided === null) throw error;
+        return { outcome: 'committed', value: (decided as ReturnType<typeof decide>).value };
+      }
+    }),
+  'being fenced out is taken for done': () =>
+    transacting((transact) => async (request, decide) => {
+      const result = await transact(request, decide);
+      if (result.outcome === 'committed') return result;
+      // As if it had been decided on nothing, and all were well.
+      const facts: Facts = {
+        ...{ position: 0, ringUnsettled: false, receipts: new Map(), chats: new Map(), members: new Map() },
+        ...{
+          users: new Map(),
+          messages: new Map(),
+          messagesInFull: new Map(),
+          reactions: new Set(),
+          ordinals: new Map(),
+        },
+      };
+      return { outcome: 'committed', value: decide(facts).value };
+    }),
+  'the publisher is not told of a batch': () => {
+    const now = oneIn(10);
+    return transacting((transact) => async (request, decide) => {
+      const result = await transact(request, decide);
+      if (result.outcome === 'committed' && now()) Object.assign(result.value as object, { events: [] });
+      return result;
+    });
+  },
+  'what was not published before a take-over is forgotten': () =>
+    registering((registry) => ({
+      takeOver: async (...args): Promise<Ownership> => {
+        const ownership = await registry.takeOver(...args);
+        return { ...ownership, publishedThrough: ownership.position };
+      },
+    })),
+  'a take-over overlooks the last event': () =>
+    registering((registry) => ({
+      takeOver: async (...args): Promise<Ownership> => {
+        const ownership = await registry.takeOver(...args);
+        return { ...ownership, position: Math.max(ownership.publishedThrough, ownership.position - 1) };
+      },
+    })),
+  'progress is saved ahead of the confirms': () => {
+    const ahead = registering((registry) => ({
+      savePublished: (partition, epoch, through) => registry.savePublished(partition, epoch, through + 4),
+    }));
+    const aheadToo = transacting(
+      (transact) => (request, decide) =>
+        transact({ ...request, publishedThrough: request.publishedThrough + 4 }, decide),
+    );
+    return (ports, process, around) => aheadToo(ahead(ports, process, around), process, around);
+  },
+  'a take-over does not raise the epoch': () => (ports, process, around) =>
+    registering((registry) => ({
+      takeOver: async (partition, workerId) => {
+        const before = around.database.world.partitions.get(partition)?.epoch ?? 0;
+        const ownership = await registry.takeOver(partition, workerId);
+        const row = around.database.world.partitions.get(partition);
+        // The first owner of all needs one.
+        if (row === undefined || before === 0) return ownership;
+        row.epoch = before;
+        return { ...ownership, epoch: before };
+      },
+    }))(ports, process, around),
+};
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof StoreError && error.kind === 'unknown';
+}
