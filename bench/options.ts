@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util';
 export interface BenchOptions {
   /** Measure the usual service too, in turns with Parley. */
   usual: boolean;
+  /** Measure the plumbing without the thinking too. */
+  ceiling: boolean;
   rounds: number;
   /** For Parley, in each round. */
   messages: number;
@@ -30,6 +32,7 @@ export const HELP = `Measures how many messages a second are stored and dispatch
   node dist/bench/send.js [options]      Parley alone, or both with --usual
 
   --usual            compare with the service that people write first (bench/usual.ts), on the same PostgreSQL and RabbitMQ
+  --ceiling          compare with Parley's own plumbing without the thinking (bench/ceiling.ts): same queues, rows and batches
   --rounds N         rounds, each with both in turn; figures are medians over them
                      (default: ${comparison.rounds} with --usual, else ${alone.rounds})
   --messages N       messages a round for Parley; the usual service gets a quarter
@@ -55,6 +58,7 @@ export function readOptions(args: string[]): BenchOptions | null {
     args,
     options: {
       usual: { type: 'boolean', default: false },
+      ceiling: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       messages: { type: 'string' },
@@ -69,13 +73,14 @@ export function readOptions(args: string[]): BenchOptions | null {
     },
   });
   if (values.help) return null;
-  const size = values.quick ? quick : values.usual ? comparison : alone;
+  const size = values.quick ? quick : values.usual || values.ceiling ? comparison : alone;
   const positive = (name: string, text: string) => {
     if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`--${name} must be a whole number above 0`);
     return Number(text);
   };
   return {
     usual: values.usual,
+    ceiling: values.ceiling,
     rounds: positive('rounds', values.rounds ?? String(size.rounds)),
     messages: positive('messages', values.messages ?? String(size.messages)),
     chats: positive('chats', values.chats ?? String(size.chats)),

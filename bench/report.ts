@@ -36,11 +36,15 @@ export function roundLine(series: readonly Series[], round: number): string {
     const figures = rounds[round];
     return figures === undefined ? [] : [`${title} ${figures.dispatchedPerSecond.toFixed(0)}/s`];
   });
-  const ratio = ratios(series, ({ dispatchedPerSecond }) => dispatchedPerSecond)[round];
-  return `round ${round + 1}: ${parts.join(', ')}${ratio === undefined ? '' : `, ratio ${ratio.toFixed(2)}`}`;
+  const [parley, ...others] = series;
+  const each = others.flatMap((other) => {
+    const ratio = ratios(parley === undefined ? [] : [parley, other], (figures) => figures.dispatchedPerSecond)[round];
+    return ratio === undefined ? [] : [ratio.toFixed(2)];
+  });
+  return `round ${round + 1}: ${parts.join(', ')}${each.length === 0 ? '' : `, ratio ${each.join(' and ')}`}`;
 }
 
-/** The table: medians over the rounds, and in parentheses the lowest and the highest. With two series, the ratios of each round too. */
+/** The table: medians over the rounds, and in parentheses the lowest and the highest. With more than one series, the first one's ratio to each other one, round by round. */
 export function report(series: readonly Series[]): string {
   const header = ['', ...series.map(({ title }) => title)];
   const absolute = ROWS.map(({ label, of, digits }) => [
@@ -53,15 +57,16 @@ export function report(series: readonly Series[]): string {
     ),
   ]);
   const ledgers = ['ledger', ...series.map(({ rounds }) => ledger(rounds))];
-  const ratio = series.map(({ title }) => title).join(' ÷ ');
-  const compare = (of: (figures: Figures) => number) => spread(ratios(series, of), 2);
-  const compared =
-    series.length < 2
-      ? []
-      : [
-          [`stored and dispatched, ${ratio}`, compare(({ dispatchedPerSecond }) => dispatchedPerSecond)],
-          [`CPU-seconds without the driver, ${ratio}`, compare(allButDriver)],
-        ];
+  const [parley, ...others] = series;
+  const compared = others.flatMap((other) => {
+    const pair = parley === undefined ? [] : [parley, other];
+    const ratio = pair.map(({ title }) => title).join(' ÷ ');
+    const compare = (of: (figures: Figures) => number) => spread(ratios(pair, of), 2);
+    return [
+      [`stored and dispatched, ${ratio}`, compare(({ dispatchedPerSecond }) => dispatchedPerSecond)],
+      [`CPU-seconds without the driver, ${ratio}`, compare(allButDriver)],
+    ];
+  });
   return table([header, ...absolute, ledgers, ...compared]);
 }
 

@@ -21,7 +21,7 @@ export async function runRounds(
   if (created.faults.length > 0) throw new Error(`the chats were not created: ${created.faults.join(', ')}`);
 
   const send = (station: Station, round: string, messages: number) => {
-    const count = Math.ceil(station === parley ? messages : messages / USUAL_SHARE);
+    const count = Math.ceil(station.subject.namespace === 'usual' ? messages / USUAL_SHARE : messages);
     const prefix = `${round.replace(' ', '-')}-`;
     return measure(station, `${round}, ${station.subject.title}`, workload.messages(count, prefix), count, prefix);
   };

@@ -1,14 +1,14 @@
 /**
- * Messages stored and dispatched per second, on private services of this machine: Parley alone, or in turns with the usual service.
+ * Messages stored and dispatched per second, on private services of this machine: Parley alone, or in turns with what it is compared with.
  * A closed loop keeps a number of commands in flight; 200-byte bodies, groups of two, Zipf 1.0. `--help` says what it can be told.
  */
 import { HELP, readOptions } from './options.js';
 import { startParley } from './parley.js';
+import { startPlainService } from './plain-service.js';
 import { startPrivateServices } from './private-services.js';
 import { isClosed, report } from './report.js';
 import { runRounds } from './rounds.js';
 import { Station } from './station.js';
-import { startUsualService } from './usual-service.js';
 import { Workload } from './workload.js';
 
 const interruption = new AbortController();
@@ -35,8 +35,9 @@ async function main(): Promise<void> {
   const workload = new Workload(options.chats);
   const services = await start('PostgreSQL and RabbitMQ', startPrivateServices);
   const subjects = [await start('Parley', () => startParley(services, options))];
-  if (options.usual)
-    subjects.push(await start('the usual service', () => startUsualService(services, options, workload)));
+  for (const which of ['usual', 'ceiling'] as const)
+    if (options[which])
+      subjects.push(await start(`the ${which} service`, () => startPlainService(which, services, options, workload)));
   const stations: Station[] = [];
   for (const subject of subjects)
     stations.push(

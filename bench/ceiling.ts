@@ -1,0 +1,203 @@
+/**
+ * The ceiling: Parley's plumbing without the thinking. The same queues, batches, rows, confirms and acknowledgements, by `amqplib` and `pg`
+ * alone; nothing is validated, decided, looked up or answered from before. What is left between this and Parley is what Parley adds.
+ *
+ * Run by `send.ts --ceiling`; ends at SIGTERM.
+ */
+import { createHash } from 'node:crypto';
+import amqp from 'amqplib';
+import pg from 'pg';
+import { v7 } from 'uuid';
+import { names } from '../src/contract/topology.js';
+
+/** As Parley's: delivery-buffer.ts, partition-owner.ts. */
+const BATCH_MAX_COMMANDS = 256;
+const PREFETCH = 512;
+
+const namespace = process.env.CHAT_NAMESPACE ?? 'chat';
+const partitions = Number(process.env.COMMAND_PARTITIONS ?? '8');
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: partitions });
+const consuming = await amqp.connect(process.env.AMQP_URL ?? '');
+const publishing = await (await amqp.connect(process.env.AMQP_URL ?? '')).createConfirmChannel();
+
+interface Sent {
+  delivery: amqp.ConsumeMessage;
+  actorId: string;
+  chatId: string;
+  body: string;
+  messageId: string;
+  sequence: number;
+  ordinal: number;
+}
+
+/** Parses, since the rows need what is in it. */
+function read(delivery: amqp.ConsumeMessage): Sent {
+  const { actorId, chatId, data } = JSON.parse(delivery.content.toString());
+  return { delivery, actorId, chatId, body: data.body, messageId: v7(), sequence: 0, ordinal: 0 };
+}
+
+const commandId = ({ delivery }: Sent): string => delivery.properties.messageId;
+
+function receiptOf(sent: Sent, at: string): string {
+  return JSON.stringify({
+    ...{
+      commandId: commandId(sent),
+      type: 'message.send',
+      status: 'accepted',
+      tenantId: 'default',
+      chatId: sent.chatId,
+    },
+    ...{ messageId: sent.messageId, sequence: sent.sequence, at, decisionId: sent.messageId, replayed: false },
+  });
+}
+
+function eventOf(sent: Sent, at: string): Buffer {
+  const { chatId, sequence, messageId, actorId, body } = sent;
+  const about = { tenantId: 'default', chatId, actorId, commandId: commandId(sent), sequence };
+  const message = {
+    messageId,
+    senderId: actorId,
+    body,
+    contentType: 'text/plain',
+    inReplyTo: null,
+    threadRootId: null,
+  };
+  const rest = {
+    mentions: [],
+    attachments: [],
+    metadata: {},
+    createdAt: at,
+    recipients: ['somebody'],
+    recipientCount: 1,
+  };
+  return Buffer.from(
+    JSON.stringify({
+      ...{
+        specversion: '1.0',
+        id: `${chatId}/${sequence}`,
+        source: '/parley/ceiling/default',
+        type: 'message.created',
+      },
+      ...{ subject: `chats/${chatId}/messages/${messageId}`, time: at, datacontenttype: 'application/json' },
+      ...{ partitionkey: chatId, sequence: String(sequence), data: { ...about, ...message, ...rest } },
+    }),
+  );
+}
+
+/** Gives numbers as the chats' rows had them, and writes every row that Parley writes for a message. */
+async function store(partition: number, batch: Sent[], at: string): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    const { rows: locked } = await client.query({
+      name: 'lock',
+      text: 'SELECT position::float8 AS position FROM partitions WHERE partition = $1 FOR UPDATE',
+      values: [partition],
+    });
+    const position: number = locked[0].position;
+    const { rows: chats } = await client.query({
+      name: 'chats',
+      text: `UPDATE chats c SET last_sequence = last_sequence + n, last_ordinal = last_ordinal + n, last_activity_at = $2, last_position = $3
+        FROM (SELECT chat_id, count(*) AS n FROM unnest($1::uuid[]) t(chat_id) GROUP BY chat_id) k WHERE c.chat_id = k.chat_id
+        RETURNING c.chat_id, (last_sequence - n)::float8 AS sequence, (last_ordinal - n)::float8 AS ordinal`,
+      values: [batch.map(({ chatId }) => chatId), at, position + batch.length],
+    });
+    const last = new Map(chats.map(({ chat_id, sequence, ordinal }) => [chat_id as string, { sequence, ordinal }]));
+    for (const sent of batch) {
+      const numbers = last.get(sent.chatId) ?? { sequence: 0, ordinal: 0 };
+      numbers.sequence += 1;
+      numbers.ordinal += 1;
+      Object.assign(sent, numbers);
+    }
+    const senders = new Map(batch.map((sent) => [`${sent.chatId} ${sent.actorId}`, sent]));
+    const marks = [...senders.values()];
+    await client.query({
+      name: 'rows',
+      text: `WITH m AS (
+          INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type, created_at)
+          SELECT chat_id, sequence, message_id, 'default', ordinal, actor_id, 1, body, 'text/plain', $8
+          FROM unnest($1::uuid[], $2::int8[], $3::uuid[], $4::int8[], $5::text[], $6::text[]) t(chat_id, sequence, message_id, ordinal, actor_id, body)),
+        e AS (
+          INSERT INTO chat_events (partition, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at)
+          SELECT $9, $10::int8 + n, 'message.created', 'default', chat_id, sequence, actor_id, command_id, $8
+          FROM unnest($1::uuid[], $2::int8[], $5::text[], $7::text[]) WITH ORDINALITY t(chat_id, sequence, actor_id, command_id, n)),
+        r AS (
+          INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
+          SELECT 'default', actor_id, command_id, decode(hash, 'hex'), receipt::json, $8
+          FROM unnest($5::text[], $7::text[], $11::text[], $12::text[]) t(actor_id, command_id, hash, receipt)),
+        k AS (
+          UPDATE members m SET read_sequence = w.sequence, read_ordinal = w.ordinal
+          FROM unnest($13::uuid[], $14::text[], $15::int8[], $16::int8[]) w(chat_id, user_id, sequence, ordinal)
+          WHERE m.chat_id = w.chat_id AND m.user_id = w.user_id)
+        UPDATE partitions SET position = position + cardinality($1::uuid[]) WHERE partition = $9`,
+      values: [
+        batch.map(({ chatId }) => chatId),
+        batch.map(({ sequence }) => sequence),
+        batch.map(({ messageId }) => messageId),
+        batch.map(({ ordinal }) => ordinal),
+        batch.map(({ actorId }) => actorId),
+        batch.map(({ body }) => body),
+        batch.map(commandId),
+        at,
+        partition,
+        position,
+        batch.map(({ delivery }) => createHash('sha256').update(delivery.content).digest('hex')),
+        batch.map((sent) => receiptOf(sent, at)),
+        marks.map(({ chatId }) => chatId),
+        marks.map(({ actorId }) => actorId),
+        marks.map(({ sequence }) => sequence),
+        marks.map(({ ordinal }) => ordinal),
+      ],
+    });
+    await client.query('COMMIT');
+  } finally {
+    client.release();
+  }
+}
+
+async function serve(partition: number): Promise<void> {
+  const channel = await consuming.createChannel();
+  await channel.prefetch(PREFETCH);
+  const waiting: amqp.ConsumeMessage[] = [];
+  let isServing = false;
+  const go = async () => {
+    if (isServing) return;
+    isServing = true;
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, BATCH_MAX_COMMANDS).map(read);
+      const at = new Date().toISOString();
+      await store(partition, batch, at);
+      for (const sent of batch)
+        publishing.publish(
+          names.events(namespace),
+          `message.created.default.${sent.chatId}`,
+          eventOf(sent, at),
+          {
+            persistent: true,
+            mandatory: true,
+            messageId: `${sent.chatId}/${sent.sequence}`,
+            headers: { 'chat-id': sent.chatId },
+          },
+          (error: unknown) => {
+            if (error) throw error as Error;
+          },
+        );
+      for (const sent of batch) {
+        const { replyTo, correlationId } = sent.delivery.properties;
+        publishing.publish('', replyTo, Buffer.from(receiptOf(sent, at)), { correlationId, type: 'receipt' });
+      }
+      const last = batch.at(-1);
+      if (last !== undefined) channel.ack(last.delivery, true);
+    }
+    isServing = false;
+  };
+  await channel.consume(names.commandQueue(namespace, partition), (message) => {
+    if (message === null) return;
+    waiting.push(message);
+    setImmediate(() => void go());
+  });
+}
+
+for (let partition = 0; partition < partitions; partition += 1) await serve(partition);
+console.log('the ceiling consumes');
+process.on('SIGTERM', () => process.exit(0));
