@@ -1,13 +1,15 @@
 #!/usr/bin/env node
 /** The one command line, `parley`. What stands on a database or a broker is loaded only by the commands that need it. */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { directChatId } from '../contract/direct-id.js';
-import { DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN, UUID_PATTERN } from '../contract/identifiers.js';
+import { DEFAULT_TENANT } from '../contract/identifiers.js';
 import { hideCredentials } from '../infrastructure/hide-credentials.js';
 import { StartFault } from '../infrastructure/start-fault.js';
 import { checkConfig } from './check-config.js';
+import { chatId, seconds, tenantId, userId } from './cli-values.js';
 import type { ContractRequest } from './contract-command.js';
 import type { ExportRequest } from './export-command.js';
+import { addOperatorCommands } from './operator-cli.js';
 import { addPolicyCommands } from './policy-cli.js';
 import { ROLES } from './role-names.js';
 import { runToken } from './token-command.js';
@@ -109,27 +111,8 @@ program
   .description('draws a new store id, after restoring an older backup and before any process starts on it')
   .action(async () => (await import('./migrate.js')).runNewStoreId());
 
+addOperatorCommands(program);
 addPolicyCommands(program);
-
-function userId(text: string): string {
-  if (!USER_ID_PATTERN.test(text)) throw new InvalidArgumentError('It must be a user id.');
-  return text;
-}
-
-function chatId(text: string): string {
-  if (!UUID_PATTERN.test(text)) throw new InvalidArgumentError('It must be a chat id.');
-  return text;
-}
-
-function tenantId(text: string): string {
-  if (!TENANT_ID_PATTERN.test(text)) throw new InvalidArgumentError('It must be a tenant id.');
-  return text;
-}
-
-function seconds(text: string): number {
-  if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of seconds.');
-  return Number(text);
-}
 
 try {
   await program.parseAsync();

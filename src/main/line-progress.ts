@@ -11,9 +11,9 @@ export interface LineProgress {
 }
 
 /** On standard error: a bar on a terminal, else a line now and then. `total` is an estimate; null: unknown. */
-export function showLineProgress(verb: string, total: number | null): LineProgress {
+export function showLineProgress(verb: string, total: number | null, unit = 'lines'): LineProgress {
   let lines = 0;
-  const show = process.stderr.isTTY ? showBar(verb, total) : showLines(() => `parley: ${verb} ${lines} lines`);
+  const show = process.stderr.isTTY ? showBar(verb, total, unit) : showLines(() => `parley: ${verb} ${lines} ${unit}`);
   return {
     get lines() {
       return lines;
@@ -26,11 +26,11 @@ export function showLineProgress(verb: string, total: number | null): LineProgre
   };
 }
 
-function showBar(verb: string, total: number | null) {
+function showBar(verb: string, total: number | null, unit: string) {
   const format =
     total === null
-      ? `${verb} {value} lines`
-      : `${verb} [{bar}] {percentage} % | {value} of about {total} lines | {eta_formatted}`;
+      ? `${verb} {value} ${unit}`
+      : `${verb} [{bar}] {percentage} % | {value} of about {total} ${unit} | {eta_formatted}`;
   const bar = new cliProgress.SingleBar({ format, stream: process.stderr, hideCursor: true });
   bar.start(total ?? 0, 0);
   return { update: (lines: number) => bar.update(lines), stop: () => bar.stop() };
