@@ -40,7 +40,7 @@ const FIRST_IN_TALK = `${TALK} AND sequence = 2`;
 const DAMAGES: Damage[] = [
   {
     what: 'an event that is gone',
-    kinds: ['event-without-message', 'sequence-missing', 'position-missing', 'receipt', 'message-without-event'],
+    kinds: ['sequence-missing', 'message-without-event', 'position-missing', 'receipt'],
     plant: `${copyTable('chat_events')} ${FIRST_IN_TALK}; DELETE FROM chat_events WHERE ${FIRST_IN_TALK}`,
     mend: putBack('chat_events'),
   },
@@ -72,8 +72,8 @@ const DAMAGES: Damage[] = [
   {
     what: 'a message that no event tells of',
     kinds: ['message-without-event', 'ordinal'],
-    plant: `INSERT INTO messages SELECT chat_id, 1, gen_random_uuid(), tenant_id, 99, sender_id, 1, body, content_type FROM
-      (SELECT * FROM messages WHERE ${FIRST_IN_TALK}) m (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type)`,
+    plant: `INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type, created_at)
+      SELECT chat_id, 1, gen_random_uuid(), tenant_id, 99, sender_id, 1, body, content_type, created_at FROM messages WHERE ${FIRST_IN_TALK}`,
     mend: `DELETE FROM messages WHERE ${TALK} AND sequence = 1`,
   },
   {

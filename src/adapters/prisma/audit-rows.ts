@@ -78,14 +78,14 @@ export const PAGE_RULES: readonly PageRule[] = [
   ),
   orphans('threads', 'root_id', 'messages', 'message_id', 'row-without-message'),
   rowsByKey(
-    { kind: 'departure', what: 'departures without their event, the first from chat' },
+    { kind: 'departure', what: 'departures (by chat) without their event' },
     'departures',
     ['tenant_id', 'user_id', 'chat_id'],
     Prisma.sql`NOT EXISTS (SELECT FROM chat_events e WHERE e.partition = t.partition AND e.position = t.position
       AND e.type = 'member.removed' AND e.chat_id = t.chat_id AND e.payload->>'userId' = t.user_id)`,
   ),
   rowsByKey(
-    { kind: 'receipt', what: 'receipts whose event is not there, the first of command' },
+    { kind: 'receipt', what: 'receipts (by command id) whose event is not there' },
     'receipts',
     ['tenant_id', 'actor_id', 'command_id'],
     Prisma.sql`t.receipt->>'sequence' IS NOT NULL AND NOT EXISTS (SELECT FROM chat_events e
