@@ -4,6 +4,7 @@ import type { DeadLetterPass } from '../adapters/amqp/dead-letter-pass.js';
 import { surveyDeadLetters } from '../adapters/amqp/survey-dead-letters.js';
 import { StartFault } from '../infrastructure/start-fault.js';
 import { type LetterSelection, meantBy, requireSelection } from './dead-letter-filters.js';
+import { counted } from './printable.js';
 import { tellUnseen, withDeadLetters } from './with-dead-letters.js';
 
 export interface DropRequest extends LetterSelection {
@@ -24,7 +25,11 @@ export async function runDeadLettersDrop(request: DropRequest): Promise<void> {
     let isDropped = false;
     const afterwards = async (pass: DeadLetterPass) => {
       if (request.dryRun || tags.length === 0) return;
-      if (!request.yes && !(await isConfirmed(`drop ${tags.length} of ${seen} dead letters for ever? [y/N] `))) return;
+      if (
+        !request.yes &&
+        !(await isConfirmed(`drop ${tags.length} of ${counted(seen, 'dead letter')} for ever? [y/N] `))
+      )
+        return;
       for (const tag of tags) pass.acknowledge(tag);
       isDropped = true;
     };
@@ -38,8 +43,8 @@ export async function runDeadLettersDrop(request: DropRequest): Promise<void> {
       afterwards,
     );
     tellUnseen(survey);
-    if (request.dryRun) console.log(`would drop ${tags.length} of ${seen} dead letters`);
-    else console.log(`dropped ${isDropped ? tags.length : 0} of ${seen} dead letters`);
+    if (request.dryRun) console.log(`would drop ${tags.length} of ${counted(seen, 'dead letter')}`);
+    else console.log(`dropped ${isDropped ? tags.length : 0} of ${counted(seen, 'dead letter')}`);
   });
 }
 

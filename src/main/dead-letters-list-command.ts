@@ -1,7 +1,7 @@
 import { type DeadLetter, readLetter } from '../adapters/amqp/dead-letter.js';
 import { surveyDeadLetters } from '../adapters/amqp/survey-dead-letters.js';
 import { type LetterListRequest, meantBy } from './dead-letter-filters.js';
-import { printable, table } from './printable.js';
+import { counted, printable, table } from './printable.js';
 import { tellUnseen, withDeadLetters } from './with-dead-letters.js';
 
 const DETAIL_SHOWN_CHARACTERS = 60;
@@ -55,7 +55,8 @@ function asJson({ place, messageId, type, chatId, reason, detail, at, worker }: 
 
 function summary(seen: number, matching: number, shown: number, reasons: Record<string, number>): string {
   const by = Object.entries(reasons).map(([reason, letters]) => `${reason} ${letters}`);
-  const those = matching === seen ? `${seen} dead letters` : `${matching} of ${seen} dead letters`;
+  const all = counted(seen, 'dead letter');
+  const those = matching === seen ? all : `${matching} of ${all}`;
   return [
     by.length === 0 ? those : `${those}: ${by.join(', ')}`,
     ...(shown < matching ? [`shown: the first ${shown}; --limit shows more`] : []),

@@ -1,11 +1,11 @@
 import { type DeadLetter, readLetter } from '../adapters/amqp/dead-letter.js';
-import { obstacleToReplay, replayDeadLetters } from '../adapters/amqp/replay-dead-letters.js';
+import { lettersPerPass, obstacleToReplay, replayDeadLetters } from '../adapters/amqp/replay-dead-letters.js';
 import { surveyDeadLetters } from '../adapters/amqp/survey-dead-letters.js';
 import { Pace } from '../infrastructure/pace.js';
 import { StartFault } from '../infrastructure/start-fault.js';
 import { type LetterSelection, meantBy, requireSelection } from './dead-letter-filters.js';
 import { showLineProgress } from './line-progress.js';
-import { printable } from './printable.js';
+import { counted, printable } from './printable.js';
 import { type DeadLetterAccess, tellUnseen, withDeadLetters } from './with-dead-letters.js';
 
 const WORD_SHOWN_CHARACTERS = 128;
@@ -28,11 +28,11 @@ export async function runDeadLettersReplay(request: LetterReplayRequest): Promis
     const { seen, replayable, impossible } = await look(access, meant);
     if (impossible > 0) console.error(`parley: ${impossible} cannot be replayed and stay`);
     if (request.dryRun) {
-      console.log(`would replay ${replayable} of ${seen} dead letters`);
+      console.log(`would replay ${replayable} of ${counted(seen, 'dead letter')}`);
       return;
     }
     const replayed = replayable === 0 ? 0 : await replay(access, request, meant, { seen, replayable });
-    console.log(`replayed ${replayed} of ${seen} dead letters`);
+    console.log(`replayed ${replayed} of ${counted(seen, 'dead letter')}`);
     if (impossible > 0 || replayed < replayable) process.exitCode = 1;
   });
 }
@@ -67,7 +67,7 @@ async function replay(
   const progress = showLineProgress('replayed', replayable, 'letters');
   try {
     const order = {
-      ...{ namespace, isMeant, most: seen, perSecond: rate ?? null },
+      ...{ namespace, isMeant, most: seen, perPass: lettersPerPass(rate ?? null) },
       pace: () => pace.next(),
       onReplayed: () => progress.advance(1),
       onUnwritable: (letter: DeadLetter) =>

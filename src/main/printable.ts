@@ -16,3 +16,7 @@ export function table(rows: readonly (readonly string[])[]): string {
     )
     .join('\n');
 }
+
+export function counted(count: number, one: string): string {
+  return `${count} ${one}${count === 1 ? '' : 's'}`;
+}

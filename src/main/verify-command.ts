@@ -3,6 +3,7 @@ import type { StoreFault } from '../application/ports/store-audit.js';
 import { StartFault } from '../infrastructure/start-fault.js';
 import { withArchiveDatabase } from './archive-database.js';
 import { showLineProgress } from './line-progress.js';
+import { counted } from './printable.js';
 
 /** Faults that are told one by one; beyond, they are only counted. */
 const FAULTS_TOLD_MAX = 10_000;
@@ -51,5 +52,5 @@ function tell(told: readonly StoreFault[], faults: number, counts: Readonly<Reco
     );
   if (faults > told.length) console.log(`${faults - told.length} more`);
   const kinds = Object.entries(counts).map(([kind, count]) => `${kind} ${count}`);
-  console.log(faults === 0 ? 'nothing is wrong' : `${faults} faults: ${kinds.join(', ')}`);
+  console.log(faults === 0 ? 'nothing is wrong' : `${counted(faults, 'fault')}: ${kinds.join(', ')}`);
 }

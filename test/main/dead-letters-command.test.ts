@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import amqp, { type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { expect } from 'chai';
 import { v4 } from 'uuid';
+import { replayDeadLetters } from '../../src/adapters/amqp/replay-dead-letters.js';
+import { AmqpConnection } from '../../src/infrastructure/amqp-connection.js';
 import { eventually } from '../support/eventually.js';
 import { Fleet } from '../support/fleet.js';
 import { startProcess, type TestProcess } from '../support/processes.js';
@@ -257,7 +259,7 @@ describe('parley dead-letters', function () {
     await plant({ id: 'a\u001b[31mred\u0007\nline', type: 'x\u202egnp' });
     const [, row = '', ...rest] = await succeeds('list');
     expect(row).to.include('a\ufffd[31mred\ufffd\ufffdline').and.to.include('x\ufffdgnp');
-    expect(rest).to.deep.equal(['1 dead letters: poison 1']);
+    expect(rest).to.deep.equal(['1 dead letter: poison 1']);
   });
 
   it('change nothing by looking: the same letters in the same order, however often', async () => {
@@ -360,7 +362,7 @@ describe('parley dead-letters', function () {
     expect(await succeeds('replay', '--id', 'strayed')).to.deep.equal(['replayed 1 of 2 dead letters']);
     expect(await receiptOf('strayed')).to.deep.include({ status: 'accepted' });
     expect(idsOf(await list())).to.deep.equal(['late']);
-    expect(await succeeds('replay', '--all')).to.deep.equal(['replayed 1 of 1 dead letters']);
+    expect(await succeeds('replay', '--all')).to.deep.equal(['replayed 1 of 1 dead letter']);
     expect(await receiptOf('late')).to.deep.include({ status: 'accepted' });
     expect((await bodies()).slice(-2)).to.deep.equal(['strayed', 'too late']);
   });
@@ -405,6 +407,49 @@ describe('parley dead-letters', function () {
       'parley: 1 cannot be replayed and stay',
     ]);
     expect(idsOf(await list())).to.deep.equal(['homeless']);
+  });
+
+  it('go through what was there once, in several passes, though what they replay comes back', async () => {
+    const ids = Array.from({ length: 60 }, (_, number) => `pass-${number}`);
+    // No JSON: a worker puts it away again at once.
+    await plant(
+      ...ids.map((id, number) =>
+        number % 3 === 0
+          ? { id, reason: 'misrouted' }
+          : { id, reason: 'malformed', routingKey: null, headers: { 'x-parley-routing-key': chat.chatId } },
+      ),
+    );
+    await list(); // delivered once, as the command's own first look does
+    await untilThere(60);
+    const logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+    const brokers = ['consuming', 'publishing'].map(
+      (name) => new AmqpConnection({ url: fleet.amqpUrl, name, logger }),
+    ) as [AmqpConnection, AmqpConnection];
+    await Promise.all(brokers.map((broker) => broker.start()));
+    let replayed = 0;
+    try {
+      const missed = await replayDeadLetters(...brokers, {
+        ...{ namespace: fleet.namespace, most: 60, perPass: 7 },
+        isMeant: ({ reason }) => reason === 'malformed',
+        pace: async () => undefined,
+        onReplayed: () => {
+          replayed += 1;
+        },
+        onUnwritable: () => expect.fail('cannot be written'),
+      });
+      expect({ missed, replayed }).to.deep.equal({ missed: 0, replayed: 40 });
+    } finally {
+      await Promise.all(brokers.map((broker) => broker.stop()));
+    }
+    await untilThere(60);
+    const { letters } = await list('--limit', '100');
+    const at = (reason: string) =>
+      letters.filter((letter) => letter.reason === reason).map(({ messageId }) => messageId);
+    expect(at('misrouted')).to.deep.equal(ids.filter((_, number) => number % 3 === 0));
+    // Each of them has come back, and so each had gone out.
+    expect(at('malformed')).to.have.members(ids.filter((_, number) => number % 3 !== 0));
+    const again = await succeeds('show', 'pass-1');
+    expect(again.join('\n')).to.not.include('planted as');
   });
 
   it('lose nothing when a replay is killed half way, and double nothing when it is run again', async () => {

@@ -304,7 +304,7 @@ describe('parley verify', function () {
     expect(code).to.equal(1);
     expect(stdout).to.deep.equal([
       `member-count ${conversation.chatId}: the chat counts 99 members, there are 3`,
-      '1 faults: member-count 1',
+      '1 fault: member-count 1',
     ]);
   });
 });

@@ -16,6 +16,8 @@ export const REPLAY_BODIES_MAX_BYTES = 64 * 1024 * 1024;
 export const REPLAY_PASS_MAX_LETTERS = 10_000;
 /** … and so that a slow pace does not hold them for longer than this. */
 export const REPLAY_PASS_MAX_S = 600;
+/** Newer letters that may come in between before a pass counts as full. */
+const FRESH_LETTERS_MAX = 1_000;
 /** Marks of a stay among the dead letters, Parley's and RabbitMQ's own; whom the broker had vouched for is none. */
 const DEATH_MARKS = /^x-(parley-|death$|first-death-|last-death-)/;
 
@@ -23,14 +25,19 @@ export interface ReplayOrder {
   namespace: string;
   /** How many letters to go through, from the front of the queue. */
   most: number;
-  /** Null: as fast as it goes. */
-  perSecond: number | null;
+  /** How many to publish in one pass: `lettersPerPass`. */
+  perPass: number;
   isMeant(letter: DeadLetter): boolean;
   /** Resolves when the next one may be published. */
   pace(): Promise<void>;
   onReplayed(): void;
   /** It stays: what it says cannot be put on the wire again. */
   onUnwritable(letter: DeadLetter): void;
+}
+
+/** `perSecond`: at what pace; null: as fast as it goes. */
+export function lettersPerPass(perSecond: number | null): number {
+  return Math.min(REPLAY_PASS_MAX_LETTERS, Math.ceil((perSecond ?? Number.POSITIVE_INFINITY) * REPLAY_PASS_MAX_S));
 }
 
 /** Why a letter cannot be published again; null: it can. `ownUser`: as whom the connection is logged in. */
@@ -63,10 +70,10 @@ export async function replayDeadLetters(
     while (left > 0 && kept < LETTERS_HELD_MAX) {
       const pass = await DeadLetterPass.open(consuming, order.namespace);
       try {
-        const { looked, batch } = await nextBatch(pass, kept, left, order, publishing.username);
+        const { looked, fresh, batch } = await nextBatch(pass, kept, left, order, publishing.username);
         // What is missing is with another consumer.
         if (looked === 0) break;
-        kept += looked - (await settle(batch, pass, confirmed, order, publishing.username));
+        kept += fresh + looked - (await settle(batch, pass, confirmed, order, publishing.username));
         left -= looked;
       } finally {
         await pass.close();
@@ -104,33 +111,39 @@ async function settle(
   return acknowledged;
 }
 
+/**
+ * The letters are known to have been delivered before, when they were looked through. What was not is newer, such as a command that was
+ * replayed and came back: it is left alone, wherever it comes in between.
+ */
 async function nextBatch(
   pass: DeadLetterPass,
   kept: number,
   left: number,
-  { isMeant, perSecond }: ReplayOrder,
+  { isMeant, perPass }: ReplayOrder,
   ownUser: string,
-): Promise<{ looked: number; batch: ConsumeMessage[] }> {
-  const reach = Math.min(kept + left, LETTERS_HELD_MAX);
-  // What the last pass has held comes back a little later than its channel is closed; what came meanwhile must not be taken for it.
-  await pass.untilReady(reach);
-  const most = Math.min(
-    REPLAY_PASS_MAX_LETTERS,
-    Math.ceil((perSecond ?? Number.POSITIVE_INFINITY) * REPLAY_PASS_MAX_S),
-  );
+): Promise<{ looked: number; fresh: number; batch: ConsumeMessage[] }> {
+  const reach = kept + left;
+  // What the last pass has held comes back a little later than its channel is closed.
+  await pass.untilReady(Math.min(reach, LETTERS_HELD_MAX));
   const batch: ConsumeMessage[] = [];
   let bytes = 0;
   let place = 0;
-  const seen = await pass.read(reach, (message) => {
+  let fresh = 0;
+  await pass.read(Math.min(reach + FRESH_LETTERS_MAX, LETTERS_HELD_MAX), (message) => {
+    if (!message.fields.redelivered) {
+      fresh += 1;
+      return true;
+    }
     place += 1;
     if (place <= kept) return true;
     const letter = readLetter(message);
-    if (!isMeant(letter) || obstacleToReplay(message, letter, ownUser) !== null) return true;
-    batch.push(message);
-    bytes += message.content.length;
-    return bytes < REPLAY_BODIES_MAX_BYTES && batch.length < most;
+    if (isMeant(letter) && obstacleToReplay(message, letter, ownUser) === null) {
+      batch.push(message);
+      bytes += message.content.length;
+    }
+    return place < reach && bytes < REPLAY_BODIES_MAX_BYTES && batch.length < perPass;
   });
-  return { looked: Math.max(0, seen - kept), batch };
+  return { looked: Math.max(0, place - kept), fresh, batch };
 }
 
 /** The command as it was published, without its marks; an expiration that it had is not set again: whoever replays it wants it taken. */

@@ -7,7 +7,7 @@ import {
 } from '../../../src/application/worker/stuck-partitions.js';
 
 const now = new Date('2026-11-20T20:15:00.000Z');
-const before = (ms: number) => new Date(now.getTime() - ms);
+const ago = (ms: number) => new Date(now.getTime() - ms);
 
 function status(over: Partial<PartitionStatus>): PartitionStatus {
   const well = { partition: 3, epoch: 1, isSubscribed: true, unpublished: 0, unpublishedSince: null };
@@ -19,20 +19,20 @@ describe('A partition is said to be stuck', () => {
 
   it('not while it gets on, however much it has to do', () => {
     expect(words({})).to.deep.equal([]);
-    expect(words({ unpublished: 100_000, unpublishedSince: before(EVENTS_STUCK_MS) })).to.deep.equal([]);
-    expect(words({ inHandSince: before(COMMANDS_STUCK_MS) })).to.deep.equal([]);
-    expect(words({ unpublished: 1, unpublishedSince: before(-5_000) })).to.deep.equal([]);
+    expect(words({ unpublished: 100_000, unpublishedSince: ago(EVENTS_STUCK_MS) })).to.deep.equal([]);
+    expect(words({ inHandSince: ago(COMMANDS_STUCK_MS) })).to.deep.equal([]);
+    expect(words({ unpublished: 1, unpublishedSince: ago(-5_000) })).to.deep.equal([]);
   });
 
   it('where something stands in the way of its events, or they wait too long without anything that does', () => {
     expect(words({ unpublished: 7, obstacle: 'refused' })).to.deep.equal(['partition 3: 7 events refused']);
-    expect(words({ unpublished: 7, unpublishedSince: before(EVENTS_STUCK_MS + 1_000) })).to.deep.equal([
+    expect(words({ unpublished: 7, unpublishedSince: ago(EVENTS_STUCK_MS + 1_000) })).to.deep.equal([
       'partition 3: 7 events wait, the oldest for 31 s',
     ]);
   });
 
   it('where its commands are worked on for too long', () => {
-    expect(words({ inHandSince: before(COMMANDS_STUCK_MS + 2_000) })).to.deep.equal([
+    expect(words({ inHandSince: ago(COMMANDS_STUCK_MS + 2_000) })).to.deep.equal([
       'partition 3: commands in hand for 32 s',
     ]);
   });
