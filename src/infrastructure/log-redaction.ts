@@ -77,7 +77,8 @@ function copyError(error: Error, depth: number, path: Set<object>): Record<strin
   };
 }
 
-function isSecretName(name: string): boolean {
+/** Whether what goes by this name is a secret or a user's text. */
+export function isSecretName(name: string): boolean {
   const words = name
     .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
     .toLowerCase()

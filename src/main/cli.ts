@@ -9,6 +9,7 @@ import { checkConfig } from './check-config.js';
 import { chatId, seconds, tenantId, userId } from './command-arguments.js';
 import type { ContractRequest } from './contract-command.js';
 import type { ExportRequest } from './export-command.js';
+import { addOperatorCommands } from './operator-cli.js';
 import { addPolicyCommands } from './policy-cli.js';
 import { ROLES } from './role-names.js';
 import { runToken } from './token-command.js';
@@ -110,6 +111,7 @@ program
   .description('draws a new store id, after restoring an older backup and before any process starts on it')
   .action(async () => (await import('./migrate.js')).runNewStoreId());
 
+addOperatorCommands(program);
 addPolicyCommands(program);
 
 try {

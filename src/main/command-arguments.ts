@@ -1,4 +1,4 @@
-/** Parsers for what stands on the command line: each throws what commander says in one line. */
+/** What options of the command line may say: each parser gives the value, or has the command refused in one line. */
 import { InvalidArgumentError } from 'commander';
 import { TENANT_ID_PATTERN, USER_ID_PATTERN, UUID_PATTERN } from '../contract/identifiers.js';
 import { duration } from '../infrastructure/config-values.js';
@@ -28,21 +28,28 @@ export function seconds(text: string): number {
   return Number(text);
 }
 
+/** 1 or more. */
 export function count(text: string): number {
-  if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 1 or more.');
   return Number(text);
 }
 
-/** `24h`, in milliseconds. */
-export function period(text: string): number {
+/** 0 or more. */
+export function partition(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It must be a partition's number.");
+  return Number(text);
+}
+
+/** How long ago, in milliseconds. */
+export function ago(text: string): number {
   try {
-    return duration({ min: 1 })(text);
+    return duration()(text);
   } catch (error) {
     throw new InvalidArgumentError(`It ${(error as Error).message}.`);
   }
 }
 
 /** For an option that may be given several times. */
-export function each(text: string, before: string[] = []): string[] {
-  return [...before, text];
+export function several(text: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, text];
 }

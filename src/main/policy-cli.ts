@@ -1,7 +1,7 @@
 /** `parley policy …`: trying a policy before it counts, and asking it why. */
 import type { Command } from 'commander';
 import { DEFAULT_TENANT } from '../contract/identifiers.js';
-import { chatId, count, decisionId, each, period, tenantId, userId } from './command-arguments.js';
+import { ago, chatId, count, decisionId, several, tenantId, userId } from './command-arguments.js';
 import type { CanRequest } from './policy-can-command.js';
 import type { ReplayRequest } from './policy-replay-command.js';
 
@@ -33,7 +33,7 @@ export function addPolicyCommands(program: Command): void {
     .command('replay')
     .description('decides again, with another policy, what was decided, and lists what would flip')
     .requiredOption('--policy <file>', 'the draft')
-    .requiredOption('--since <duration>', 'decisions made since so long ago: 24h', period)
+    .requiredOption('--since <duration>', 'decisions made since so long ago: 24h', ago)
     .option('--limit <number>', 'look at no more decisions than this, the earliest', count)
     .option('--json', 'print JSON')
     .action(async (options: ReplayRequest) => (await import('./policy-replay-command.js')).runPolicyReplay(options));
@@ -45,6 +45,6 @@ export function addPolicyCommands(program: Command): void {
     .option('--chat <id>', 'where', chatId)
     .option('--tenant <id>', 'tenant id', tenantId, DEFAULT_TENANT)
     .option('--policy <file>', 'instead of POLICY_FILE')
-    .option('--fact <name=value>', 'what else is so, or would be: message.isSender=true; may be given again', each)
+    .option('--fact <name=value>', 'what else is so, or would be: message.isSender=true; may be given again', several)
     .action(async (options: CanRequest) => (await import('./policy-can-command.js')).runPolicyCan(options));
 }

@@ -14,6 +14,7 @@ import type { Quotas } from '../application/ports/quotas.js';
 import { realTime } from '../application/time.js';
 import { BatchRunner } from '../application/worker/batch-runner.js';
 import type { StepListener } from '../application/worker/steps.js';
+import { stuckPartitions } from '../application/worker/stuck-partitions.js';
 import { Worker } from '../application/worker/worker.js';
 import { identifyCommand } from '../contract/decode-command.js';
 import { JwtVerifier } from '../infrastructure/jwt.js';
@@ -63,14 +64,8 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
     if (storeTrouble !== null) return { ok: false, detail: `the store does not answer: ${storeTrouble.message}` };
     if (heardAt === null || realTime.now().getTime() - heardAt.getTime() > REGISTRY_SILENCE_MS)
       return { ok: false, detail: 'no word from the registry' };
-    const stuck = partitions.filter(({ obstacle }) => obstacle !== null);
-    if (stuck.length > 0)
-      return {
-        ok: false,
-        detail: stuck
-          .map(({ partition, obstacle, unpublished }) => `partition ${partition}: ${unpublished} events ${obstacle}`)
-          .join('; '),
-      };
+    const stuck = stuckPartitions(partitions, realTime.now());
+    if (stuck.length > 0) return { ok: false, detail: stuck.join('; ') };
     const owned = partitions.filter(({ epoch }) => epoch !== null).map(({ partition }) => partition);
     return { ok: true, detail: `owns ${owned.length === 0 ? 'none' : owned.join(', ')}` };
   });

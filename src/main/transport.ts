@@ -1,5 +1,4 @@
 /** The transport as the roles see it: RabbitMQ, or, in `dev` without it, in process. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { AmqpTransport } from '../adapters/amqp/amqp-transport.js';
 import { declareTopology } from '../adapters/amqp/declare-topology.js';
 import { InProcessTransport } from '../adapters/in-process/in-process-transport.js';
@@ -13,10 +12,9 @@ import type {
   ReceiptSender,
 } from '../application/ports/transport.js';
 import { topology } from '../contract/topology.js';
-import { AmqpConnection } from '../infrastructure/amqp-connection.js';
-import type { Logger } from '../infrastructure/logger.js';
 import type { Service } from '../infrastructure/process-life.js';
 import { rethrowAsStartFault } from '../infrastructure/start-fault.js';
+import { connectOnce, inTime } from './broker-once.js';
 import type { ProcessBasics } from './process-basics.js';
 import { type Settings, topologySettings } from './settings.js';
 
@@ -30,8 +28,7 @@ export interface Transport extends Service {
   queueDepths(): ReadonlyMap<number, number>;
 }
 
-/** How long `topology --declare` looks for a broker, and how long a found one may take: a thousand quorum queues are slow. */
-const REACH_TIMEOUT_MS = 5_000;
+/** How long a broker may take to declare everything: a thousand quorum queues are slow. */
 const DECLARE_TIMEOUT_MS = 120_000;
 
 /** RabbitMQ: declares its objects and puts the hash ring in order before anything is consumed. */
@@ -85,34 +82,16 @@ export function inProcessTransport(settings: Settings, { logger, health }: Proce
 
 /** Declares the broker's objects and is gone. Rejects with one line for people. */
 export async function declareOnce(url: string, settings: Settings): Promise<void> {
-  let lastWord = 'nobody answers';
-  const remember: Logger['warn'] = (_message, fields) => {
-    const error = fields?.error;
-    if (error !== undefined) lastWord = error instanceof Error ? error.message : String(error);
-  };
-  const logger: Logger = { debug: () => undefined, info: () => undefined, warn: remember, error: remember };
-  const connection = new AmqpConnection({ url, name: 'parley topology', logger });
+  const broker = await connectOnce(url, 'parley topology');
   try {
-    await inTime(connection.start(), REACH_TIMEOUT_MS, () => `no broker within ${REACH_TIMEOUT_MS} ms: ${lastWord}`);
     // The hash ring is left alone: only the workers, through the store, can tell whether it needs mending, and tell each other.
-    const declared = declareTopology(connection.current(), topology(topologySettings(settings)));
-    await inTime(declared, DECLARE_TIMEOUT_MS, () => `not declared within ${DECLARE_TIMEOUT_MS} ms: ${lastWord}`);
+    const declared = declareTopology(broker.connection.current(), topology(topologySettings(settings)));
+    await inTime(
+      declared,
+      DECLARE_TIMEOUT_MS,
+      () => `not declared within ${DECLARE_TIMEOUT_MS} ms: ${broker.lastWord()}`,
+    );
   } finally {
-    await connection.stop();
-  }
-}
-
-/** Rejects with `failure` where the work takes longer. */
-async function inTime(work: Promise<unknown>, timeoutMs: number, failure: () => string): Promise<void> {
-  const deadline = new AbortController();
-  const late = sleep(timeoutMs, undefined, { signal: deadline.signal }).then(() => {
-    throw new Error(failure());
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    deadline.abort();
-    late.catch(() => undefined); // aborted
-    work.catch(() => undefined); // nobody waits for it any more
+    await broker.connection.stop();
   }
 }

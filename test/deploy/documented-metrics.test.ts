@@ -15,7 +15,10 @@ const APPEARS_WITHIN_MS = 5_000;
 async function scrape(): Promise<Map<string, Set<string>>> {
   const metrics = startMetrics('parley');
   const observer = new WorkerMetrics(metrics.meter);
-  const partition = { partition: 0, epoch: 1, isSubscribed: true, unpublished: 0, obstacle: null };
+  const partition = {
+    ...{ partition: 0, epoch: 1, isSubscribed: true, unpublished: 0, unpublishedSince: null, obstacle: null },
+    inHandSince: null,
+  };
   observer.watch(
     () => ({ workerId: 'w', heardAt: null, partitions: [partition] }),
     () => new Map([[0, 0]]),

@@ -5,8 +5,10 @@ import { expect } from 'chai';
 import pg from 'pg';
 import { commandTypes } from '../../src/contract/commands.js';
 import { migrate } from '../../src/infrastructure/migrations.js';
+import { cli } from '../main/run-cli.js';
 import { Producer } from '../support/broker-client.js';
 import { playConversation } from '../support/conversation.js';
+import { eventually } from '../support/eventually.js';
 import { startProcess, type TestProcess } from '../support/processes.js';
 import {
   emptyDatabase,
@@ -80,7 +82,7 @@ describe('With the least rights that the guide names', function () {
       if (!response.ok) throw new Error(`${method} ${path}: ${response.status}`);
     };
     const permissions = brokerPermissions();
-    expect([...permissions.keys()]).to.have.members(['parley', 'gateway', 'dispatcher']);
+    expect([...permissions.keys()]).to.have.members(['parley', 'gateway', 'dispatcher', 'operator']);
     for (const [user, rights] of permissions) {
       await manage('PUT', `users/${user}-${suffix}`, { password: PASSWORD, tags: '' });
       await manage('PUT', `permissions/${vhost}/${user}-${suffix}`, rights);
@@ -178,6 +180,30 @@ describe('With the least rights that the guide names', function () {
       expect((await ask(path)).status, path).to.equal(200);
     const { next } = (await (await ask('sync')).json()) as { next: string };
     expect((await ask(`sync?since=${next}`)).status).to.equal(200);
+  });
+
+  it('an operator lists, replays and drops dead letters, sends events again, and looks through the store by the rights of REST', async () => {
+    const gateway = await Producer.connect(amqpUrl('gateway'), 'chat');
+    for (const number of [1, 2])
+      await gateway.publishRaw(Buffer.from('no JSON'), { routingKey: 'somewhere', messageId: `unread-${number}` });
+    const { chatId } = await playConversation((command) => gateway.request(command));
+    await gateway.close();
+    const env = { AMQP_URL: amqpUrl('operator'), DATABASE_URL: api.env.DATABASE_URL ?? '', COMMAND_PARTITIONS: '2' };
+    const letters = ['dead-letters'];
+    const list = () => cli([...letters, 'list'], env);
+    await eventually(async () => (await list()).stdout.includes('2 dead letters: malformed 2'), {
+      within: 20_000,
+      what: 'two dead letters',
+    });
+    const done = async (args: string[]) => {
+      const { code, stdout, stderr } = await cli(args, env);
+      expect(code, stderr.join('\n')).to.equal(0);
+      return stdout.at(-1);
+    };
+    expect(await done([...letters, 'replay', '--id', 'unread-1'])).to.equal('replayed 1 of 2 dead letters');
+    expect(await done([...letters, 'drop', '--all', '--yes'])).to.match(/^dropped [12] of /);
+    await done(['replay', '--chat', chatId, '--queue', 'chat.dispatch']);
+    expect(await done(['verify'])).to.equal('nothing is wrong');
   });
 
   it('nobody but the owner of the tables changes their shape, and REST changes no chat', async () => {

@@ -47,6 +47,9 @@ describe('the command line', function () {
       'direct-id',
       'check-config',
       'new-store-id',
+      'dead-letters',
+      'replay',
+      'verify',
     ];
     for (const command of commands) expect(stdout.join('\n')).to.match(new RegExp(`^  ${command}\\b`, 'm'));
     const [topologyHelp, tokenHelp, contractHelp] = await Promise.all(

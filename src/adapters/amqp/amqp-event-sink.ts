@@ -6,15 +6,29 @@ import type { Logger } from '../../infrastructure/logger.js';
 import { type AmqpMessage, ConfirmedChannel } from './confirmed-channel.js';
 import { closeChannel } from './kept-channel.js';
 
-/** Publishes events to `<namespace>.events`: persistent, mandatory, each with its own confirm. */
+/** Where an event is published. */
+export type EventAddress = (event: OutgoingEvent) => { exchange: string; routingKey: string };
+
+/** For everybody who is bound: `<namespace>.events`. */
+export function toEverybody(namespace: string): EventAddress {
+  const exchange = names.events(namespace);
+  return ({ routingKey }) => ({ exchange, routingKey });
+}
+
+/** For one queue alone, through the default exchange. */
+export function toOneQueue(queue: string): EventAddress {
+  return () => ({ exchange: '', routingKey: queue });
+}
+
+/** Publishes events: persistent, mandatory, each with its own confirm. */
 export class AmqpEventSink implements EventSink {
   readonly #connection: AmqpConnection;
-  readonly #exchange: string;
+  readonly #address: EventAddress;
   readonly #logger: Logger;
 
-  constructor(connection: AmqpConnection, namespace: string, logger: Logger) {
+  constructor(connection: AmqpConnection, address: EventAddress, logger: Logger) {
     this.#connection = connection;
-    this.#exchange = names.events(namespace);
+    this.#address = address;
     this.#logger = logger;
   }
 
@@ -24,19 +38,19 @@ export class AmqpEventSink implements EventSink {
     const confirmed = new ConfirmedChannel(channel, (returned) => returned.properties.messageId);
     // It may have closed before anybody listened.
     if (this.#connection.current() !== model) throw new ConnectionAway(this.#connection.name);
-    return new AmqpEventChannel(confirmed, this.#exchange, this.#logger);
+    return new AmqpEventChannel(confirmed, this.#address, this.#logger);
   }
 }
 
 class AmqpEventChannel implements EventChannel {
   readonly #confirmed: ConfirmedChannel;
-  readonly #exchange: string;
+  readonly #address: EventAddress;
   readonly #logger: Logger;
   #isWritable = true;
 
-  constructor(confirmed: ConfirmedChannel, exchange: string, logger: Logger) {
+  constructor(confirmed: ConfirmedChannel, address: EventAddress, logger: Logger) {
     this.#confirmed = confirmed;
-    this.#exchange = exchange;
+    this.#address = address;
     this.#logger = logger;
     confirmed.channel.on('drain', () => {
       this.#isWritable = true;
@@ -53,7 +67,7 @@ class AmqpEventChannel implements EventChannel {
       }
     };
     try {
-      this.#isWritable = this.#confirmed.publish(toMessage(this.#exchange, event), event.id, settle);
+      this.#isWritable = this.#confirmed.publish(toMessage(this.#address(event), event), event.id, settle);
     } catch (error) {
       this.#logger.error('an event cannot be put on the wire', { eventId: event.id, error });
       queueMicrotask(() => settle('refused'));
@@ -79,13 +93,13 @@ class AmqpEventChannel implements EventChannel {
   }
 }
 
-function toMessage(exchange: string, event: OutgoingEvent): AmqpMessage {
+function toMessage({ exchange, routingKey }: ReturnType<EventAddress>, event: OutgoingEvent): AmqpMessage {
   const headers: Record<string, string> = { 'chat-id': event.partitionKey };
   if (event.traceparent !== null) headers.traceparent = event.traceparent;
   if (event.tracestate !== null) headers.tracestate = event.tracestate;
   return {
     exchange,
-    routingKey: event.routingKey,
+    routingKey,
     body: event.body,
     properties: {
       messageId: event.id,

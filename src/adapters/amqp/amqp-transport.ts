@@ -8,7 +8,7 @@ import type { Logger } from '../../infrastructure/logger.js';
 import { AmqpCommandDoor } from './amqp-command-door.js';
 import { AmqpCommandSource } from './amqp-command-source.js';
 import { AmqpDeadLetters } from './amqp-dead-letters.js';
-import { AmqpEventSink } from './amqp-event-sink.js';
+import { AmqpEventSink, toEverybody } from './amqp-event-sink.js';
 import { AmqpReceiptSender } from './amqp-receipt-sender.js';
 import { ConfirmedPublisher } from './confirmed-publisher.js';
 import { declareTopology, TopologyFault } from './declare-topology.js';
@@ -79,7 +79,7 @@ export class AmqpTransport {
       whenReady: () => this.#whenReady(),
       onQueueMissing: () => this.#prepareAnew(),
     });
-    this.sink = new AmqpEventSink(this.#publish, namespace, logger);
+    this.sink = new AmqpEventSink(this.#publish, toEverybody(namespace), logger);
     const routes = { queues: this.#publish, directReplies: this.#replies };
     this.receipts = new AmqpReceiptSender(routes, namespace, this.#counters, logger);
     this.deadLetters = new AmqpDeadLetters(this.#publisher, { namespace, workerId, ownUser, logger });

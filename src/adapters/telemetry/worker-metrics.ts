@@ -7,6 +7,7 @@ import { Tally } from './tally.js';
 
 /** Upper bounds of the histogram's buckets, in milliseconds. */
 const STAGE_BUCKETS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
+const MS_PER_S = 1_000;
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 /** Commands waiting at each partition's queue, as last asked; empty where the transport cannot tell. */
@@ -60,18 +61,28 @@ export class WorkerMetrics implements WorkerObserver {
     const unpublished = this.meter.createObservableGauge('parley.events.unpublished', {
       description: 'Committed events whose confirm is outstanding, per owned partition',
     });
+    const waiting = this.meter.createObservableGauge('parley.events.waiting.seconds', {
+      description: 'For how long the oldest unpublished event has waited, per owned partition',
+    });
+    const inHand = this.meter.createObservableGauge('parley.commands.in.hand.seconds', {
+      description: 'For how long the commands in hand have been worked on, per owned partition',
+    });
     const depth = this.meter.createObservableGauge('parley.queue.commands', {
       description: 'Commands waiting at each partition (queue lag)',
     });
     this.meter.addBatchObservableCallback(
       (result) => {
-        for (const { partition, epoch, unpublished: count } of status().partitions) {
+        const now = new Date();
+        for (const { partition, epoch, unpublished: count, unpublishedSince, inHandSince } of status().partitions) {
           result.observe(owned, epoch === null ? 0 : 1, { partition });
-          if (epoch !== null) result.observe(unpublished, count, { partition });
+          if (epoch === null) continue;
+          result.observe(unpublished, count, { partition });
+          result.observe(waiting, secondsSince(unpublishedSince, now), { partition });
+          result.observe(inHand, secondsSince(inHandSince, now), { partition });
         }
-        for (const [partition, waiting] of queueDepths()) result.observe(depth, waiting, { partition });
+        for (const [partition, ready] of queueDepths()) result.observe(depth, ready, { partition });
       },
-      [owned, unpublished, depth],
+      [owned, unpublished, waiting, inHand, depth],
     );
   }
 
@@ -109,4 +120,9 @@ export class WorkerMetrics implements WorkerObserver {
   tookOver(_partition: number, why: string): void {
     this.takeOvers.add(1, { why });
   }
+}
+
+/** 0 for what has not begun. Clocks of two machines differ: nothing waits for less than no time. */
+function secondsSince(since: Date | null, now: Date): number {
+  return since === null ? 0 : Math.max(0, now.getTime() - since.getTime()) / MS_PER_S;
 }

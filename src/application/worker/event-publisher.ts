@@ -41,6 +41,8 @@ export interface PublisherDeps {
 
 interface InFlight {
   position: number;
+  /** When it was committed. */
+  at: Date;
   confirmed: boolean;
 }
 
@@ -50,6 +52,8 @@ export class EventPublisher {
   private confirmedThrough: number;
   private memory: LoggedEvent[] = [];
   private inFlight: InFlight[] = [];
+  /** When the oldest unpublished event was committed, as far as that is known while nothing is under way. */
+  private oldestAt = new Date();
   private unsettled = 0;
   private window = PUBLISH_WINDOW;
   /** Why nothing is sent for now; null while trying, the first time or again. */
@@ -91,6 +95,11 @@ export class EventPublisher {
     return this.committed - this.confirmedThrough;
   }
 
+  /** When the oldest of the unpublished events was committed; null: there are none. Of a log taken over: when that was, at first. */
+  get waitingSince(): Date | null {
+    return this.unpublished === 0 ? null : (this.inFlight[0]?.at ?? this.oldestAt);
+  }
+
   /** What stands in the way of publishing, if anything does. */
   get obstacle(): string | null {
     return this.lastFailure;
@@ -103,6 +112,7 @@ export class EventPublisher {
     if (first === undefined || last === undefined) return;
     this.recipients.noteCommitted(events);
     this.forgetErased(events);
+    if (this.unpublished === 0) this.oldestAt = first.at;
     const room = this.memory.length + events.length <= MEMORY_EVENTS_MAX;
     // Contiguous in itself is enough: what lies before it is read from the log.
     const follows = (this.memory.at(-1)?.position ?? this.committed) === this.committed;
@@ -176,7 +186,7 @@ export class EventPublisher {
       if (this.failure !== null) return;
       const whom = event.chatId === null ? null : (recipients.get(event.chatId) ?? null);
       const outgoing = encodeEvent(event, whom, this.deps.render);
-      const entry: InFlight = { position: event.position, confirmed: false };
+      const entry: InFlight = { position: event.position, at: event.at, confirmed: false };
       this.inFlight.push(entry);
       this.unsettled += 1;
       this.sent = event.position;
@@ -230,6 +240,7 @@ export class EventPublisher {
 
   private goBack(): void {
     this.failure = null;
+    this.oldestAt = this.inFlight[0]?.at ?? this.oldestAt;
     this.inFlight = [];
     this.sent = this.confirmedThrough;
   }
@@ -265,7 +276,9 @@ export class EventPublisher {
       let settled = 0;
       while (settled < this.inFlight.length && this.inFlight[settled]?.confirmed) settled += 1;
       if (settled > 0) {
-        this.confirmedThrough = (this.inFlight[settled - 1] as InFlight).position;
+        const last = this.inFlight[settled - 1] as InFlight;
+        this.confirmedThrough = last.position;
+        this.oldestAt = last.at;
         this.inFlight.splice(0, settled);
         this.times.confirmed(this.confirmedThrough);
         if (this.failure === null) {

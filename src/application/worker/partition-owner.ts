@@ -47,13 +47,18 @@ export interface PartitionStatus {
   epoch: number | null;
   isSubscribed: boolean;
   unpublished: number;
+  /** Since when the oldest of these events waits; null: there are none. */
+  unpublishedSince: Date | null;
   obstacle: string | null;
+  /** Since when the commands in hand are being worked on; null: there are none. */
+  inHandSince: Date | null;
 }
 
 export class PartitionOwner {
   private readonly service: PartitionService;
   private readonly buffer = new DeliveryBuffer();
   private inHand: Delivery[] = [];
+  private inHandSince = new Date();
   private subscription: Subscription | null = null;
   private subscriptionLife = new AbortController();
   private held: Held | null = null;
@@ -84,7 +89,9 @@ export class PartitionOwner {
       epoch: held?.epoch ?? null,
       isSubscribed: subscription !== null,
       unpublished: held?.publisher.unpublished ?? 0,
+      unpublishedSince: held?.publisher.waitingSince ?? null,
       obstacle: held?.publisher.obstacle ?? null,
+      inHandSince: this.inHand.length === 0 ? null : this.inHandSince,
     };
   }
 
@@ -166,6 +173,7 @@ export class PartitionOwner {
     if (this.inHand.length === 0) {
       if (this.buffer.isEmpty) return this.wakeUp.wait();
       this.inHand = this.buffer.take();
+      this.inHandSince = new Date();
     }
     const held = this.held === null || this.isStale ? await this.becomeOwner('delivery') : this.held;
     const signal = AbortSignal.any([this.subscriptionLife.signal, this.life.signal]);

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { PublishOutcome } from '../../../src/application/ports/transport.js';
 import { MEMORY_EVENTS_MAX, PUBLISH_WINDOW } from '../../../src/application/worker/event-publisher.js';
+import { AT } from '../logged-events.js';
 import { idsOf, PublisherBench } from './publisher-bench.js';
 
 const WITHIN_MS = 15_000;
@@ -75,6 +76,24 @@ describe('The publisher of events', () => {
     bench.append(1);
     await bench.allPublished();
     expect(bench.took).to.have.length(1);
+  });
+
+  it('tells since when its oldest event waits, while one does', async () => {
+    bench = new PublisherBench();
+    expect(bench.publisher.waitingSince).to.equal(null);
+    bench.append(2);
+    await bench.allPublished();
+    expect(bench.publisher.waitingSince).to.equal(null);
+    bench.sink.fate = (event) => (event.id === idsOf(3, 3)[0] ? 'held' : 'confirmed');
+    const [third, fourth] = [1, 2].map((minute) => new Date(AT.getTime() + minute * 60_000));
+    bench.append(1, third);
+    bench.append(1, fourth);
+    expect(bench.publisher.waitingSince).to.deep.equal(third);
+    await bench.until('the next one is confirmed', () => bench.sink.confirmed.size === 3);
+    expect(bench.publisher.waitingSince).to.deep.equal(third);
+    bench.sink.release();
+    await bench.allPublished();
+    expect(bench.publisher.waitingSince).to.equal(null);
   });
 
   it('begins with what the log holds beyond the published prefix, then goes on from memory', async () => {

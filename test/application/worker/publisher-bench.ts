@@ -95,8 +95,8 @@ export class PublisherBench {
   }
 
   /** Commits so many more events and hands them to the publisher. */
-  append(count: number): void {
-    this.publisher.append(this.write(count));
+  append(count: number, at = AT): void {
+    this.publisher.append(this.write(count, undefined, at));
   }
 
   async allPublished(): Promise<void> {
@@ -108,10 +108,10 @@ export class PublisherBench {
     return eventually(check, { within: WITHIN_MS, what });
   }
 
-  private write(count: number, event: DomainEvent = { type: 'message.created', message }): LoggedEvent[] {
+  private write(count: number, event: DomainEvent = { type: 'message.created', message }, at = AT): LoggedEvent[] {
     const from = this.events.length + 1;
     const fresh = range(from, from + count - 1).map((position) =>
-      logged(event, { partition: 0, position, sequence: position }),
+      logged(event, { partition: 0, position, sequence: position, at }),
     );
     this.events.push(...fresh);
     return fresh;

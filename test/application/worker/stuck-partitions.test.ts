@@ -1,0 +1,39 @@
+import { expect } from 'chai';
+import type { PartitionStatus } from '../../../src/application/worker/partition-owner.js';
+import {
+  COMMANDS_STUCK_MS,
+  EVENTS_STUCK_MS,
+  stuckPartitions,
+} from '../../../src/application/worker/stuck-partitions.js';
+
+const now = new Date('2026-11-20T20:15:00.000Z');
+const ago = (ms: number) => new Date(now.getTime() - ms);
+
+function status(over: Partial<PartitionStatus>): PartitionStatus {
+  const well = { partition: 3, epoch: 1, isSubscribed: true, unpublished: 0, unpublishedSince: null };
+  return { ...well, obstacle: null, inHandSince: null, ...over };
+}
+
+describe('A partition is said to be stuck', () => {
+  const words = (over: Partial<PartitionStatus>) => stuckPartitions([status(over)], now);
+
+  it('not while it gets on, however much it has to do', () => {
+    expect(words({})).to.deep.equal([]);
+    expect(words({ unpublished: 100_000, unpublishedSince: ago(EVENTS_STUCK_MS) })).to.deep.equal([]);
+    expect(words({ inHandSince: ago(COMMANDS_STUCK_MS) })).to.deep.equal([]);
+    expect(words({ unpublished: 1, unpublishedSince: ago(-5_000) })).to.deep.equal([]);
+  });
+
+  it('where something stands in the way of its events, or they wait too long without anything that does', () => {
+    expect(words({ unpublished: 7, obstacle: 'refused' })).to.deep.equal(['partition 3: 7 events refused']);
+    expect(words({ unpublished: 7, unpublishedSince: ago(EVENTS_STUCK_MS + 1_000) })).to.deep.equal([
+      'partition 3: 7 events wait, the oldest for 31 s',
+    ]);
+  });
+
+  it('where its commands are worked on for too long', () => {
+    expect(words({ inHandSince: ago(COMMANDS_STUCK_MS + 2_000) })).to.deep.equal([
+      'partition 3: commands in hand for 32 s',
+    ]);
+  });
+});
