@@ -23,7 +23,7 @@ import { corrected, reactionIn } from './irc-gestures.js';
 import type { IrcLine } from './irc-log.js';
 
 export const BRIDGE_USER_ID = 'irc-bridge';
-/** Chat ids are UUIDv5 of the file's name in this namespace. */
+/** Chat ids are UUIDs of version 8 (RFC 9562, section 5.8) made from the file's name in this namespace: version 5 is for direct chats. */
 export const IRC_CHAT_NAMESPACE = '0f5b1c0e-6a3e-5d0b-9a3c-6f6a1f1d7c42';
 
 /** Stands in a planned command for what only the receipt of the message it refers to tells. */
@@ -78,7 +78,8 @@ export function userIdOf(nick: string): string {
 }
 
 export function chatIdOf(fileName: string): string {
-  return v5(fileName, IRC_CHAT_NAMESPACE);
+  const id = v5(fileName, IRC_CHAT_NAMESPACE);
+  return `${id.slice(0, 14)}8${id.slice(15)}`;
 }
 
 export function profileOf(userId: string, displayName: string): CommandOf<'user.upsert'> {

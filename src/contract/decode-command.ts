@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import { BODY_MAX_BYTES, BODY_MAX_DEPTH, type Command, commandBody, isCommandType } from './commands.js';
 import { contentHash, refusedContentHash } from './content-hash.js';
 import type { IncomingCommand } from './delivery.js';
-import { directChatId } from './direct-id.js';
+import { directChatId, isComputedId } from './direct-id.js';
 import { COMMAND_ID_PATTERN, DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN, UUID_PATTERN } from './identifiers.js';
 import { isDeeperThan, outermostOf } from './json-text.js';
 import { type Reason, refusal, type Violation } from './problems.js';
@@ -85,7 +85,12 @@ function crowdedLists(data: unknown): Violation[] {
 
 /** What the shape alone cannot say. */
 function contentViolations(command: Command): Violation[] {
-  if (command.type !== 'chat.create' || command.data.kind !== 'direct') return [];
+  if (command.type !== 'chat.create') return [];
+  // Whoever could take a computed id would keep two people from talking to each other, or talk them into a chat of their own.
+  if (command.data.kind !== 'direct')
+    return isComputedId(command.chatId)
+      ? [{ path: 'chatId', message: 'must not be a UUID of version 5: those are computed, for direct chats' }]
+      : [];
   const [other, ...more] = command.data.memberIds;
   if (other === undefined || more.length > 0)
     return [{ path: 'data.memberIds', message: 'must name exactly one user for a direct chat' }];

@@ -11,3 +11,10 @@ export function directChatId(tenantId: string, one: string, other: string): stri
   const [a, b] = one <= other ? [one, other] : [other, one];
   return v5(JSON.stringify([tenantId, a, b]), DIRECT_CHAT_NAMESPACE);
 }
+
+const VERSION_AT = 14;
+
+/** Whether an id can be a direct chat's: a UUID of version 5. */
+export function isComputedId(chatId: string): boolean {
+  return chatId[VERSION_AT] === '5';
+}

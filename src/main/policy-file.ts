@@ -24,7 +24,7 @@ export function documentOf(source: string): PolicyDocument | null {
 export function readPolicyFile(file: string = DEFAULT_POLICY_FILE): PolicyFile {
   let source: string;
   try {
-    source = readFileSync(file, 'utf8');
+    source = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
   } catch (error) {
     throw new StartFault([`the policy ${file} cannot be read: ${(error as Error).message}`]);
   }

@@ -17,7 +17,11 @@ export class PolicyService implements Service {
   readonly current: CurrentPolicy;
   readonly quotas: MemoryQuotas;
   private file: PolicyFile;
-  private readonly onHangUp = () => void this.reload();
+  /** One after the other: the file that was read last is the one that stays. */
+  private reloading: Promise<void> = Promise.resolve();
+  private readonly onHangUp = () => {
+    this.reloading = this.reloading.then(() => this.reload());
+  };
 
   /** Throws a `StartFault` that says where the file is wrong. `isInUse` is told of each policy before it decides anything. */
   constructor(
@@ -31,14 +35,14 @@ export class PolicyService implements Service {
   }
 
   async start(): Promise<void> {
-    await this.isInUse(this.file);
-    // On a terminal it means that the terminal is gone.
+    // On a terminal it means that the terminal is gone. Heard from now on, and until the process ends: unheard it would end it.
     if (!process.stdin.isTTY) process.on('SIGHUP', this.onHangUp);
+    await this.isInUse(this.file);
     this.logger.info('policy', { version: this.current.version });
   }
 
   async stop(): Promise<void> {
-    process.off('SIGHUP', this.onHangUp);
+    await this.reloading;
   }
 
   private async reload(): Promise<void> {

@@ -137,11 +137,18 @@ describe('Creating a direct chat', () => {
     expect([...stage.chats.values()].map(({ tenantId }) => tenantId)).to.deep.equal(['default', 'acme']);
   });
 
-  it('is a conflict where somebody has made a group of that id: it is not their chat', () => {
+  it('has an id that no group or channel can take before, or ask about', () => {
     const stage = new Stage();
-    stage.given(create('mallory', DIRECT, []));
-    const receipt = stage.answer(createDirect('alice', 'bob'));
-    expect(receipt.reason).to.include({ code: 'conflict', detail: 'the chat id is taken' });
-    expect(stage.member(DIRECT, 'alice')).to.equal(undefined);
+    const take = () =>
+      stage.answers(...['group', 'channel'].map((kind) => create('mallory', DIRECT, ['alice'], { kind })));
+    const free = take();
+    stage.given(createDirect('alice', 'bob'));
+    for (const { reason } of [...free, ...take()])
+      expect(reason).to.deep.include({
+        code: 'invalid',
+        violations: [
+          { path: 'chatId', message: 'must not be a UUID of version 5: those are computed, for direct chats' },
+        ],
+      });
   });
 });

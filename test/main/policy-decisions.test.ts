@@ -52,7 +52,7 @@ describe('parley policy explain, replay and can', function () {
       [['replay', '--policy', draft], /required option '--since <duration>' not specified$/],
       [['replay', '--since', '24h'], /required option '--policy <file>' not specified$/],
       [['replay', '--policy', draft, '--since', 'long'], /It must be a duration such as .*$/],
-      [['replay', '--policy', draft, '--since', '1h', '--limit', '0'], /It must be a whole number from 1 on\.$/],
+      [['replay', '--policy', draft, '--since', '1h', '--limit', '0'], /It must be a whole number, 1 or more\.$/],
       [['replay', '--policy', `${draft}.none`, '--since', '1h'], /the policy .*none cannot be read: ENOENT/],
       [['replay', '--policy', aFile('  - 1'), '--since', '1h'], /draft\.yaml:4:5: /],
       [['can', ...alice, 'message.sned'], /--do message\.sned: there is no such action; there are user\.upsert, /],

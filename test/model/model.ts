@@ -33,7 +33,9 @@ function partitionMeantFor(key: string): number {
 function faultOf({ type, tenantId, actorId, chatId, data }: ModelCommand): string | null {
   if (type === 'message.shout') return 'unsupported_type';
   if ('body' in data && data.body === '') return 'invalid';
-  if (type !== 'chat.create' || data.kind !== 'direct') return null;
+  if (type !== 'chat.create') return null;
+  // Computed ids are for direct chats.
+  if (data.kind !== 'direct') return chatId?.[14] === '5' ? 'invalid' : null;
   const [other = ''] = data.memberIds;
   return data.memberIds.length === 1 && chatId === directChatId(tenantId, actorId, other) ? null : 'invalid';
 }

@@ -94,11 +94,38 @@ describe('A policy document with a fault', () => {
       { length: 12 },
       (_, n) => `l${n}: &l${n} [${Array(9).fill(n === 0 ? 'x' : `*l${n - 1}`)}]`,
     );
-    expect(faultsOf(`${HEAD}rules: []\n${levels.join('\n')}`)).to.have.length(1);
+    expect(faultsOf(`${HEAD}rules: []\n${levels.join('\n')}`)[0]).to.equal('5:10 anchors and aliases are not read');
   });
 });
 
 describe('A policy document', () => {
+  for (const [what, text, fault] of [
+    ['a merge', `${HEAD}rules: []\nroles: { a: &a [owner], b: *a }`, /^4:28 anchors and aliases/],
+    ['a directive', `%YAML 1.1\n---\n${HEAD}rules: []`, /^1:1 directives/],
+    ['a key that is none', `${HEAD}rules: []\nroles: { __proto__: [owner] }`, /^4:10 there is no "__proto__"/],
+    ['a role under another name', `${HEAD}rules: []\nroles: { owner: [reader] }`, /^4:10 owner is a role itself/],
+    ['a set of no roles', `${HEAD}rules: []\nroles: { team: [bogus] }`, /^4:10 must be roles/],
+    [
+      'bounds that exclude each other',
+      `${HEAD}rules:\n  - { id: a, effect: deny, actions: [message.send], reason: r, when: { text.length: { atLeast: 5, atMost: 3 } } }`,
+      /text\.length: atLeast is above atMost/,
+    ],
+    [
+      'a bound that is no number',
+      `${HEAD}rules:\n  - { id: a, effect: deny, actions: [message.send], reason: r, when: { text.length: { atLeast: .nan } } }`,
+      /text\.length: has no more or less/,
+    ],
+  ] as [string, string, RegExp][])
+    it(`is refused for ${what}: it would say something else than it seems to`, () => {
+      expect(faultsOf(text)[0]).to.match(fault);
+    });
+
+  it('is refused for its size before it is looked into', () => {
+    expect(faultsOf(`${HEAD}rules: []\n#${'x'.repeat(2 * 1024 * 1024)}`)).to.deep.equal([
+      '1:1 is longer than 1048576 bytes',
+    ]);
+  });
+
   it('is called by its version and a digest of its text, so that no two that differ are taken for one', () => {
     const [one, other] = ['rules: []\n', 'rules:   []\n'].map((text) => readPolicy(HEAD + text));
     if (!one?.ok || !other?.ok) throw new Error('not read');
@@ -170,6 +197,33 @@ describe('A rule', () => {
       expect(rule(`    subject: ${subject}`)({ role: null }), subject).to.equal('deny');
     expect(rule('    subject: { role: none }')({ role: null })).to.equal('permit');
     expect(rule('    subject: { role: [none, member] }')({ role: null })).to.equal('permit');
+  });
+
+  it('takes a claim of another kind than it compares with for unknown: no yes by it, and no escape from a no', () => {
+    const forbids = rule('    subject: { actor.claims.strikes: { atLeast: 3 } }', 'deny');
+    expect([5, '5', true, 2].map((strikes) => forbids({ 'actor.claims.strikes': strikes }))).to.deep.equal([
+      'deny',
+      'deny',
+      'deny',
+      'permit',
+    ]);
+    const guests = rule('    subject: { actor.claims.guest: true }', 'deny');
+    expect([true, 'true', 1, false].map((guest) => guests({ 'actor.claims.guest': guest }))).to.deep.equal([
+      'deny',
+      'deny',
+      'deny',
+      'permit',
+    ]);
+    const groups = rule('    subject: { actor.token.groups: suspended }', 'deny');
+    expect(
+      [['suspended'], { unreadable: true }, ['others']].map((group) => groups({ 'actor.token.groups': group })),
+    ).to.deep.equal(['deny', 'deny', 'permit']);
+    const permits = rule('    subject: { actor.claims.level: { not: low } }');
+    expect(['high', 'low', 7].map((level) => permits({ 'actor.claims.level': level }))).to.deep.equal([
+      'permit',
+      'deny',
+      'deny',
+    ]);
   });
 
   it('looks at own properties alone', () => {

@@ -1,5 +1,19 @@
 /** A policy's text with the places of what it says, so that a fault can be told with line and column. */
-import { isCollection, isMap, isPair, isScalar, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import {
+  type Document,
+  isCollection,
+  isMap,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+} from 'yaml';
+
+/** Longer ones are not looked into: reading one would hold up the process that is told to take it. */
+export const SOURCE_MAX_BYTES = 1024 * 1024;
 
 /** `line` and `column` count from 1. */
 export interface PolicyFault {
@@ -14,8 +28,10 @@ export type ParsedSource =
   | { ok: true; value: unknown; faultAt(path: Path, message: string): PolicyFault }
   | { ok: false; faults: PolicyFault[] };
 
-/** YAML 1.2, without anchors to expand without end, and no key twice. */
+/** YAML 1.2 without what makes a text say something else than it seems to: directives, anchors, and keys twice. */
 export function parseSource(text: string): ParsedSource {
+  if (Buffer.byteLength(text) > SOURCE_MAX_BYTES)
+    return { ok: false, faults: [{ line: 1, column: 1, message: `is longer than ${SOURCE_MAX_BYTES} bytes` }] };
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   const place = (offset: number) => {
@@ -25,13 +41,24 @@ export function parseSource(text: string): ParsedSource {
   const broken = [...document.errors, ...document.warnings];
   if (broken.length > 0)
     return { ok: false, faults: broken.map(({ pos, message }) => ({ ...place(pos[0]), message })) };
+  const misleading = misleadingParts(document, text).map(({ offset, message }) => ({ ...place(offset), message }));
+  if (misleading.length > 0) return { ok: false, faults: misleading };
   const faultAt = (path: Path, message: string) => ({ ...place(offsetOf(document.contents, path)), message });
-  try {
-    return { ok: true, value: document.toJS({ maxAliasCount: 100 }), faultAt };
-  } catch (error) {
-    if (!(error instanceof ReferenceError)) throw error;
-    return { ok: false, faults: [faultAt([], error.message)] };
-  }
+  return { ok: true, value: document.toJS(), faultAt };
+}
+
+function misleadingParts(document: Document, text: string): { offset: number; message: string }[] {
+  const found: { offset: number; message: string }[] = [];
+  if (/^%/.test(text)) found.push({ offset: 0, message: 'directives are not read' });
+  visit(document, {
+    Alias: (_key, alias) =>
+      void found.push({ offset: alias.range?.[0] ?? 0, message: 'anchors and aliases are not read' }),
+    Pair: (_key, { key }) => {
+      if (isScalar(key) && key.value === '__proto__')
+        found.push({ offset: key.range?.[0] ?? 0, message: 'there is no "__proto__"' });
+    },
+  });
+  return found;
 }
 
 /** Where the path begins, or as much of it as is there: a map's entry begins with its key. */

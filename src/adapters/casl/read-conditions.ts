@@ -60,6 +60,10 @@ function readCondition(fact: Fact, value: unknown, roles: RoleSets, tell: (messa
       if (limit === null) return null;
       limits[bound] = limit;
     }
+    if ((limits.atLeast ?? Number.NEGATIVE_INFINITY) > (limits.atMost ?? Number.POSITIVE_INFINITY)) {
+      tell('atLeast is above atMost: that never holds');
+      return null;
+    }
     return limits;
   }
   tell('must be a value, a list of them, or one of not, present, atLeast and atMost');
@@ -100,10 +104,10 @@ function comparable(
     case 'text':
       return typeof value === 'string' ? [value] : wrong('text');
     case 'number':
-      return typeof value === 'number' ? [value] : wrong('a number');
+      return Number.isFinite(value) ? [value as number] : wrong('a number');
     case 'claim':
-      return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
-        ? [value]
+      return typeof value === 'string' || Number.isFinite(value) || typeof value === 'boolean'
+        ? [value as Comparable]
         : wrong('text, a number, true or false');
     case 'duration':
       return wrong('compared with atLeast or atMost');
@@ -136,7 +140,7 @@ function measure(fact: Fact, value: unknown, tell: (message: string) => void): n
       return null;
     }
   }
-  if ((fact.type === 'number' || fact.type === 'claim') && typeof value === 'number') return value;
+  if ((fact.type === 'number' || fact.type === 'claim') && Number.isFinite(value)) return value as number;
   tell(fact.type === 'duration' ? 'must be a duration such as 15m or 24h' : 'has no more or less');
   return null;
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ACTIONS } from '../../application/policy/fact-catalogue.js';
 import type { Action } from '../../application/policy/facts.js';
 import { type PolicyDocument, type PolicyRule, QUOTA_KEYS } from '../../application/policy/policy-document.js';
-import { type CommandType, commandTypes } from '../../contract/commands.js';
+import { type CommandType, commandTypes, role } from '../../contract/commands.js';
 import { duration } from '../../infrastructure/config-values.js';
 import { type Path, type PolicyFault, parseSource } from './policy-source.js';
 import { readConditions } from './read-conditions.js';
@@ -76,6 +76,11 @@ export function readPolicy(text: string): ReadPolicy {
   const { version, roles, rules, quotas } = parsed.data;
   const faults: PolicyFault[] = [];
   const fault = (path: Path, message: string) => faults.push(source.faultAt(path, message));
+  for (const [name, members] of Object.entries(roles)) {
+    const path = ['roles', name];
+    if (isRole(name)) fault(path, `${name} is a role itself`);
+    else if (!members.every(isRole)) fault(path, `must be roles: ${role.options.join(', ')}`);
+  }
   tellRepeats('rules', rules, fault);
   tellRepeats('quotas', quotas, fault);
   const checked = rules.map(({ subject, when, ...rule }, index): PolicyRule => {
@@ -95,6 +100,10 @@ export function readPolicy(text: string): ReadPolicy {
       quotas: quotas.map(({ window, ...quota }) => ({ ...quota, windowMs: window })),
     },
   };
+}
+
+function isRole(name: string): boolean {
+  return role.options.includes(name as (typeof role.options)[number]);
 }
 
 function tellRepeats(list: string, entries: { id: string }[], fault: (path: Path, message: string) => void): void {

@@ -33,13 +33,12 @@ export class JwtActorProof implements ActorProof {
 /** What the standard says of a token, and we of its tenant, is not for rules to go by (RFC 7519, section 4.1). */
 const JUDGED_ALREADY = new Set(['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti', 'tenant']);
 
-/** Those that a rule can compare with: text, numbers, flags, lists of texts. */
+/** Text, numbers, flags and lists of texts as they are; of anything else that it is there. */
 function furtherClaims(claims: { [name: string]: unknown }): Claims {
   return Object.fromEntries(
-    Object.entries(claims).filter((entry): entry is [string, Claims[string]] => {
-      const [name, value] = entry;
-      return !JUDGED_ALREADY.has(name) && isClaim(value);
-    }),
+    Object.entries(claims)
+      .filter(([name]) => !JUDGED_ALREADY.has(name))
+      .map(([name, value]) => [name, isClaim(value) ? value : { unreadable: true as const }]),
   );
 }
 

@@ -6,7 +6,7 @@ import type { Command } from '../../contract/commands.js';
 import { type Reason, refusal, refusalCodes } from '../../contract/problems.js';
 import type { Receipt } from '../../contract/receipts.js';
 import { PARTITION_WHILE_IMPORTED } from '../../domain/chat.js';
-import type { Refusal } from '../../domain/refusal.js';
+import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
 import { addMember } from '../commands/add-member.js';
 import { archiveChat } from '../commands/archive-chat.js';
 import { createChat } from '../commands/create-chat.js';
@@ -133,8 +133,11 @@ export class BatchDecider {
 
     const { command } = decoded;
     if (command.chatId !== null) {
-      if (state.chat(command.chatId)?.partition === PARTITION_WHILE_IMPORTED)
-        return reject(refusal('conflict', 'the chat is being imported'), null);
+      const chat = state.chat(command.chatId);
+      if (chat?.partition === PARTITION_WHILE_IMPORTED)
+        return chat.tenantId === tenantId || command.type === 'chat.create'
+          ? reject(refusal('conflict', 'the chat is being imported'), null)
+          : reject(reasonOf(CHAT_NOT_FOUND), null);
       const misplaced = placement(state, command.chatId, settings);
       if (misplaced !== null) return misplaced;
     }

@@ -17,6 +17,14 @@ export const updateMember: UseCase<'member.update'> = (command, context) => {
     grantedRole: role ?? null,
   });
   if (refusal !== null) return refused(refusal, decisionId);
+  if (chat.kind === 'direct' && role !== undefined)
+    return refused(
+      {
+        code: 'invalid',
+        violations: [{ path: 'data.role', message: 'does not apply to a direct chat: its two members are equals' }],
+      },
+      decisionId,
+    );
   if (target === undefined) return refused({ code: 'not_found', detail: 'no such member in this chat' }, decisionId);
   if (chat.archivedAt !== null) return refused(CHAT_ARCHIVED, decisionId);
   const change = {

@@ -13,14 +13,26 @@ const UNITS: readonly [unit: string, ms: number][] = [
   ['s', 1_000],
 ];
 
+/** Users are not told whom else a rule names: other users, tenants, programs, or what is said of them. */
+export type Discretion = 'for users' | 'for operators';
+
+const NAMES_OTHERS = /^(actor\.(userId|tenantId|claims\.|token\.)|producer\.)/;
+
 /** `chat.kind be direct or group (it is channel)`: what is asked of a fact, and what it is. */
-export function describeCondition({ fact, condition, value }: JudgedCondition, verb: 'be' | 'were' | 'is'): string {
-  return `${fact} ${verb} ${expected(fact, condition)} (it is ${describeValue(fact, value)})`;
+export function describeCondition(
+  { fact, condition, value }: JudgedCondition,
+  verb: 'be' | 'were' | 'is',
+  discretion: Discretion,
+): string {
+  const wanted =
+    discretion === 'for users' && NAMES_OTHERS.test(fact) ? 'what the policy asks for' : expected(fact, condition);
+  return `${fact} ${verb} ${wanted} (it is ${describeValue(fact, value)})`;
 }
 
 export function describeValue(fact: string, value: FactValue): string {
   if (value === undefined) return 'not known';
   if (value === null) return 'none';
+  if (typeof value === 'object' && 'unreadable' in value) return 'nothing to compare with';
   if (typeof value === 'object') return `[${value.map((entry) => describeValue(fact, entry)).join(', ')}]`;
   if (typeof value === 'number' && findFact(fact)?.type === 'duration') return describeDuration(value);
   return typeof value === 'string' && !PLAIN.test(value) ? JSON.stringify(value) : String(value);

@@ -1,6 +1,6 @@
 /** Why something was decided, in sentences for people: from what was recorded, and the policy that decided. */
 import type { LoggedDecision } from '../ports/decision-log.js';
-import { describeCondition, describeValue, listed } from './describe-facts.js';
+import { type Discretion, describeCondition, describeValue, listed } from './describe-facts.js';
 import { FACTS, isInChat } from './fact-catalogue.js';
 import type { KnownFacts } from './facts.js';
 import type { PolicyDocument, PolicyRule } from './policy-document.js';
@@ -10,8 +10,12 @@ import { factAt, judgeConditions } from './rule-holds.js';
 export type Verdict = Pick<LoggedDecision, 'effect' | 'rule' | 'policyVersion'> & { facts: KnownFacts };
 
 /** Who asked for what, where and when; then why it was decided as it was. `policy`: null where it cannot be had any more. */
-export function explainDecision(decision: LoggedDecision, policy: PolicyDocument | null): string[] {
-  return [describeRequest(decision), ...explainVerdict(decision, policy)];
+export function explainDecision(
+  decision: LoggedDecision,
+  policy: PolicyDocument | null,
+  discretion: Discretion = 'for operators',
+): string[] {
+  return [describeRequest(decision), ...explainVerdict(decision, policy, discretion)];
 }
 
 function describeRequest({ at, actorId, tenantId, action, commandId, chatId, facts }: LoggedDecision): string {
@@ -29,11 +33,15 @@ function describeRequest({ at, actorId, tenantId, action, commandId, chatId, fac
 }
 
 /** Why: by which rule, or which rules could have permitted it and what each of them misses. */
-export function explainVerdict(verdict: Verdict, policy: PolicyDocument | null): string[] {
+export function explainVerdict(
+  verdict: Verdict,
+  policy: PolicyDocument | null,
+  discretion: Discretion = 'for operators',
+): string[] {
   if (policy === null) return explainFromRecord(verdict);
   const { effect, rule: id, policyVersion, facts } = verdict;
   if (id === null)
-    return [`Policy ${policyVersion} refuses this: no rule permits it.`, ...whatIsMissing(policy, facts)];
+    return [`Policy ${policyVersion} refuses this: no rule permits it.`, ...whatIsMissing(policy, facts, discretion)];
   const rule = policy.rules.find((candidate) => candidate.id === id);
   const reason = rule === undefined ? '' : ` (${rule.reason})`;
   const conditions = rule === undefined ? [] : judgeConditions(rule, facts);
@@ -42,14 +50,14 @@ export function explainVerdict(verdict: Verdict, policy: PolicyDocument | null):
       `Policy ${policyVersion} permits this by rule ${id}${reason}.`,
       ...asked(
         'It asks that',
-        conditions.map((judged) => describeCondition(judged, 'be')),
+        conditions.map((judged) => describeCondition(judged, 'be', discretion)),
       ),
     ];
   return [
     `Policy ${policyVersion} refuses this: rule ${id} forbids it${reason}.`,
     ...asked(
       'It forbids where',
-      conditions.map((judged) => describeCondition(judged, 'is')),
+      conditions.map((judged) => describeCondition(judged, 'is', discretion)),
     ),
     ...(conditions.some(({ outcome }) => outcome === 'unknown')
       ? ["What is not known is never in the actor's favour."]
@@ -61,15 +69,15 @@ function asked(beginning: string, conditions: readonly string[]): string[] {
   return conditions.length === 0 ? [] : [`${beginning} ${listed(conditions, 'and')}.`];
 }
 
-function whatIsMissing({ rules }: PolicyDocument, facts: KnownFacts): string[] {
+function whatIsMissing({ rules }: PolicyDocument, facts: KnownFacts, discretion: Discretion): string[] {
   const permits = rules.filter(({ effect, actions }) => effect === 'permit' && actions.includes(facts.action));
   if (permits.length === 0) return [`It has no rule that permits ${facts.action} to anybody.`];
-  return permits.map((rule) => missingFor(rule, facts));
+  return permits.map((rule) => missingFor(rule, facts, discretion));
 }
 
-function missingFor(rule: PolicyRule, facts: KnownFacts): string {
+function missingFor(rule: PolicyRule, facts: KnownFacts, discretion: Discretion): string {
   const missing = judgeConditions(rule, facts).filter(({ outcome }) => outcome !== 'yes');
-  const conditions = missing.map((judged) => describeCondition(judged, 'were'));
+  const conditions = missing.map((judged) => describeCondition(judged, 'were', discretion));
   // Of a policy that decided by these facts there is always something.
   const provided = conditions.length === 0 ? '' : ` if ${listed(conditions, 'and')}`;
   return `Rule ${rule.id} (${rule.reason}) would permit it${provided}.`;

@@ -116,8 +116,13 @@ export const FACTS: { readonly [name: string]: Fact } = {
     part: 'when',
     meaning: "whether the message is younger than the tenant's EDIT_WINDOW; always true where there is none",
   },
-  'text.length': { type: 'number', on: ON_TEXTS, part: 'when', meaning: 'how many characters the text has' },
-  'text.hasLinks': { type: 'flag', on: ON_TEXTS, part: 'when', meaning: 'whether the text has a web address in it' },
+  'text.length': { type: 'number', on: ON_TEXTS, part: 'when', meaning: 'how long the text is, in UTF-16 code units' },
+  'text.hasLinks': {
+    type: 'flag',
+    on: ON_TEXTS,
+    part: 'when',
+    meaning: 'whether the text has a web address in it, with https:// or www.',
+  },
   'text.mentions': { type: 'number', on: ON_TEXTS, part: 'when', meaning: 'how many users are mentioned' },
   'text.attachments': { type: 'number', on: ON_TEXTS, part: 'when', meaning: 'how many attachments there are' },
   deleteMode: {

@@ -14,8 +14,8 @@ export function chosenClaims(claims: Claims | undefined, names: readonly string[
   return chosen;
 }
 
-/** What people and programs take for a web address: with a scheme, or beginning with www. */
-const LINK = /\b(?:https?:\/\/|www\.)[^\s]/i;
+/** What programs take for a web address: with a scheme, or beginning with www. Bare names such as example.com are not told from words. */
+const LINK = /(?:https?:\/\/|www\.)[^\s]/i;
 
 export function hasLinks(text: string): boolean {
   return LINK.test(text);

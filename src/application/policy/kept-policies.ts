@@ -9,7 +9,7 @@ const DOCUMENTS_REMEMBERED = 8;
 
 /** The policies that decided, by version, as far as the store has kept them. */
 export class KeptPolicies {
-  private readonly documents = new Map<string, PolicyDocument>();
+  private readonly documents = new Map<string, PolicyDocument | null>();
 
   constructor(
     private readonly log: Pick<DecisionLog, 'findPolicy'>,
@@ -20,9 +20,9 @@ export class KeptPolicies {
   async find(version: string): Promise<PolicyDocument | null> {
     const known = this.documents.get(version);
     if (known !== undefined) return known;
+    // A version is kept before anything is decided by it: a text that is not there will not come.
     const source = await this.log.findPolicy(version);
     const document = source === null ? null : this.read(source);
-    if (document === null) return null;
     const [oldest] = this.documents.keys();
     if (oldest !== undefined && this.documents.size >= DOCUMENTS_REMEMBERED) this.documents.delete(oldest);
     this.documents.set(version, document);

@@ -2,12 +2,14 @@
  * Whether a rule holds for a request. Three answers are possible for each condition: yes, no, and unknown where the fact was not gathered.
  * Unknown is never in the actor's favour: a rule that permits does not hold, one that forbids does.
  */
-import { isInChat } from './fact-catalogue.js';
+
+import type { UnreadableClaim } from '../../domain/user.js';
+import { CLAIM_FACT, isInChat } from './fact-catalogue.js';
 import type { KnownFacts } from './facts.js';
 import type { Comparable, Condition, PolicyRule } from './policy-document.js';
 
 /** Undefined: unknown. */
-export type FactValue = Comparable | readonly Comparable[] | undefined;
+export type FactValue = Comparable | readonly Comparable[] | UnreadableClaim | undefined;
 
 /** One condition by itself, for whoever has to say why. */
 export interface JudgedCondition {
@@ -22,14 +24,14 @@ export function ruleHolds(rule: PolicyRule): (facts: KnownFacts) => boolean {
   const isPermit = rule.effect === 'permit';
   const conditions = Object.entries(rule.conditions).map(([fact, condition]) => ({
     path: fact.split('.'),
-    holds: test(condition),
+    judge: judging(fact, condition),
   }));
   const isForMembers = isPermit && !isAboutOutsiders(rule);
   return (facts) => {
     if (isForMembers && isNotInChat(facts)) return false;
-    for (const { path, holds } of conditions) {
-      const value = factAt(facts, path);
-      if (!(value === undefined ? !isPermit : holds(value))) return false;
+    for (const { path, judge } of conditions) {
+      const outcome = judge(factAt(facts, path));
+      if (outcome === 'no' || (outcome === 'unknown' && isPermit)) return false;
     }
     return true;
   };
@@ -39,8 +41,7 @@ export function ruleHolds(rule: PolicyRule): (facts: KnownFacts) => boolean {
 export function judgeConditions(rule: PolicyRule, facts: KnownFacts): JudgedCondition[] {
   const judged = Object.entries(rule.conditions).map(([fact, condition]): JudgedCondition => {
     const value = factAt(facts, fact.split('.'));
-    const outcome = value === undefined ? 'unknown' : test(condition)(value) ? 'yes' : 'no';
-    return { fact, condition, value, outcome };
+    return { fact, condition, value, outcome: judging(fact, condition)(value) };
   });
   if (rule.effect === 'deny' || isAboutOutsiders(rule) || !isNotInChat(facts)) return judged;
   if (judged.some(({ fact, outcome }) => fact === 'role' && outcome !== 'yes')) return judged;
@@ -71,6 +72,26 @@ export function factAt(facts: KnownFacts, path: readonly string[]): FactValue {
     value = (value as { [step: string]: unknown })[step];
   }
   return value as FactValue;
+}
+
+type Outcome = JudgedCondition['outcome'];
+
+/** A claim is whatever somebody has written: one of another kind than the rule compares with says neither yes nor no. */
+function judging(fact: string, condition: Condition): (value: FactValue) => Outcome {
+  const holds = test(condition);
+  const isReadable = CLAIM_FACT.test(fact) ? readable(condition) : () => true;
+  return (value) => {
+    if (value === undefined || (value !== null && !isReadable(value))) return 'unknown';
+    return holds(value) ? 'yes' : 'no';
+  };
+}
+
+function readable(condition: Condition): (value: NonNullable<FactValue>) => boolean {
+  if ('present' in condition) return () => true;
+  if ('atLeast' in condition || 'atMost' in condition) return (value) => typeof value === 'number';
+  const comparables = 'is' in condition ? condition.is : 'isNot' in condition ? condition.isNot : [];
+  const kinds = new Set<string>(comparables.map((comparable) => typeof comparable));
+  return (value) => kinds.has(Array.isArray(value) ? 'string' : typeof value);
 }
 
 type Test = (value: NonNullable<FactValue> | null) => boolean;

@@ -26,7 +26,8 @@ export class DecisionViewing {
     const decision = await this.decisions.find(decisionId);
     if (decision === null || decision.tenantId !== caller.tenantId) return null;
     if (!(await this.isPermitted(caller, decision))) return null;
-    return { decision, explanation: explainDecision(decision, await this.policies.find(decision.policyVersion)) };
+    const policy = await this.policies.find(decision.policyVersion);
+    return { decision, explanation: explainDecision(decision, policy, 'for users') };
   }
 
   private async isPermitted(caller: Caller, { actorId }: LoggedDecision): Promise<boolean> {

@@ -305,7 +305,7 @@ describe('A proof of the actor with a grace for commands that waited', () => {
     expect(await at(59)).to.deep.equal({
       ok: true,
       actor: { tenantId: 'acme', userId: 'alice' },
-      claims: { guest: true },
+      claims: { guest: true, nested: { unreadable: true } },
     });
     expect(await at(60)).to.deep.equal({ ok: false, reason: 'the token has expired' });
   });
