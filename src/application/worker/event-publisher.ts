@@ -15,6 +15,7 @@ import type { Time } from '../time.js';
 import { Backoff } from './backoff.js';
 import { PublishTimes } from './publish-times.js';
 import { RecipientsCache } from './recipients-cache.js';
+import type { StepListener } from './steps.js';
 import { WakeUp } from './wake-up.js';
 
 /** At most this many events of a partition wait for their confirm. */
@@ -37,6 +38,7 @@ export interface PublisherDeps {
   logger: WorkerLog;
   render: RenderContext;
   time: Time;
+  steps?: StepListener | undefined;
 }
 
 interface InFlight {
@@ -182,6 +184,11 @@ export class EventPublisher {
       this.sent = event.position;
       channel.publish(outgoing, (outcome) => this.settle(entry, outcome));
     }
+    const { steps } = this.deps;
+    if (steps !== undefined) {
+      const at = { partition: this.partition, count: taken.length, published: () => this.drained() };
+      await steps.reached('published', at);
+    }
     await this.untilWritable(channel);
   }
 
@@ -268,6 +275,7 @@ export class EventPublisher {
         this.confirmedThrough = (this.inFlight[settled - 1] as InFlight).position;
         this.inFlight.splice(0, settled);
         this.times.confirmed(this.confirmedThrough);
+        this.deps.steps?.reachedSync('confirmed', { partition: this.partition, count: settled });
         if (this.failure === null) {
           this.lastFailure = null;
           this.backoff.reset();
