@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.js';
 import { Fleet } from '../support/fleet.js';
 import { faultsOf, type Verdict } from '../support/ledger.js';
 import type { TestProcess } from '../support/processes.js';
-import { migrationsFolder, scratchFolder } from '../support/services.js';
+import { brokerFolder, migrationsFolder, scratchFolder } from '../support/services.js';
 import { Wire } from '../support/wire.js';
 import { SteadyLoad } from './steady-load.js';
 
@@ -90,7 +90,7 @@ export class Stage {
   }
 
   get brokerFolder(): string {
-    return `${this.own.folder}/rabbitmq`;
+    return this.options.ownBroker ? `${this.own.folder}/rabbitmq` : brokerFolder();
   }
 
   /** A worker behind the wires. */
@@ -155,12 +155,14 @@ export class Stage {
 
   async startBroker(): Promise<void> {
     const port = this.own.node?.port ?? 0;
-    this.own.node = await startRabbitmq({ folder: this.brokerFolder, port });
+    this.own.node = await startRabbitmq({ folder: `${this.own.folder}/rabbitmq`, port });
   }
 
   /** Producers and dispatch come back after the broker, publish again what they do not know of, and go on. */
   async reconnect(): Promise<void> {
-    await this.fleet.connect();
+    // A broker that has just started lets in, and may yet close a channel on a queue that has no leader.
+    const connect = () => this.fleet.connect().then(() => true);
+    await eventually(connect, { within: WITHIN_MS, what: 'producers and dispatch are connected' });
     await this.currentLoad?.sendAgain((command) => this.fleet.producer.publish(command));
     if (this.currentLoad !== null) this.startLoad();
   }

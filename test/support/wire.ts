@@ -4,7 +4,6 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 export class Wire {
   readonly #target: URL;
   readonly #sockets = new Set<Socket>();
-  readonly #farEnds = new Set<Socket>();
   #server: Server | undefined;
 
   constructor(
@@ -22,16 +21,9 @@ export class Wire {
     return url.href;
   }
 
-  /** Of the connections that pass: how the target knows them. */
-  get farPorts(): number[] {
-    return [...this.#farEnds].flatMap(({ localPort }) => localPort ?? []);
-  }
-
   join(): Promise<void> {
     const server = createServer((near) => {
       const far = dial(Number(this.#target.port || 5672), this.#target.hostname);
-      this.#farEnds.add(far);
-      far.on('close', () => this.#farEnds.delete(far));
       for (const [socket, other] of [[near, far] as const, [far, near] as const]) {
         this.#sockets.add(socket);
         socket.on('error', () => other.destroy());

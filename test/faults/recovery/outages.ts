@@ -43,7 +43,7 @@ export async function brokerBack(runs: number): Promise<Figure[]> {
   const samples: number[] = [];
   await onStage({ ownBroker: true, isLoaded: false }, async (stage) => {
     for (let run = 0; run < runs; run += 1) {
-      await stage.killBroker();
+      await stage.stopBroker();
       await lasting(OUTAGE_MS);
       await stage.startBroker();
       const back = async () => {

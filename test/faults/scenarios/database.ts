@@ -103,9 +103,14 @@ export const deadlock: Scenario = {
       // The worker looks first, so it is the one that is rolled back.
       await session.query(`SET deadlock_timeout = '60s'`);
       await session.query('BEGIN');
-      await session.query('SELECT FROM chats FOR UPDATE');
+      // One chat and its partition: each transaction looks for a deadlock once, a second after its wait began.
+      const chatId = stage.chats[0]?.chatId;
+      await session.query('SELECT FROM chats WHERE chat_id = $1 FOR UPDATE', [chatId]);
       await somebodyWaits(session);
-      await session.query('SELECT FROM partitions FOR UPDATE');
+      await session.query(
+        'SELECT FROM partitions WHERE partition = (SELECT partition FROM chats WHERE chat_id = $1) FOR UPDATE',
+        [chatId],
+      );
       await session.query('ROLLBACK');
     });
     await stage.flows();
