@@ -148,11 +148,6 @@ export class Stage {
     await this.currentLoad?.ended;
   }
 
-  async killBroker(): Promise<void> {
-    await this.own.node?.kill();
-    await this.currentLoad?.ended;
-  }
-
   async startBroker(): Promise<void> {
     const port = this.own.node?.port ?? 0;
     this.own.node = await startRabbitmq({ folder: `${this.own.folder}/rabbitmq`, port });

@@ -111,19 +111,6 @@ export const broker: Scenario[] = [
     },
   },
   {
-    name: 'broker-killed',
-    row: 'broker',
-    what: 'killed with SIGKILL and started again',
-    stage: { ownBroker: true },
-    async play(stage) {
-      await stage.killBroker();
-      await stage.startBroker();
-      await stage.workers[0]?.ready(WITHIN_MS);
-      await stage.reconnect();
-      await stage.flows();
-    },
-  },
-  {
     name: 'broker-memory-alarm',
     row: 'broker',
     what: `set_vm_memory_high_watermark to next to nothing, back after ${ALARM_MS} ms`,
