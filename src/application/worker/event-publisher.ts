@@ -105,7 +105,8 @@ export class EventPublisher {
     if (first === undefined || last === undefined) return;
     this.recipients.noteCommitted(events);
     this.forgetErased(events);
-    const room = this.memory.length + events.length <= MEMORY_EVENTS_MAX;
+    // What nobody takes is read from the log once somebody does: keeping it would only fill the memory, in each partition.
+    const room = this.lastFailure === null && this.memory.length + events.length <= MEMORY_EVENTS_MAX;
     // Contiguous in itself is enough: what lies before it is read from the log.
     const follows = (this.memory.at(-1)?.position ?? this.committed) === this.committed;
     if (room && follows) {
@@ -233,6 +234,7 @@ export class EventPublisher {
   private fail(why: PublishOutcome | 'unavailable'): void {
     this.failure = why;
     this.lastFailure = why;
+    this.memory = [];
   }
 
   private goBack(): void {
