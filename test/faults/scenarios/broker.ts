@@ -6,7 +6,7 @@ import { lasting, type Stage, WITHIN_MS } from '../stage.js';
 import type { Scenario } from './scenario.js';
 
 const CUTS = 3;
-const STORM_CLOSINGS = 12;
+const STORM_CLOSINGS = 6;
 const STORM_INTERVAL_MS = 400;
 const ALARM_MS = 4_000;
 /** The broker's own defaults, to go back to. */

@@ -6,7 +6,7 @@ import type { Scenario } from './scenario.js';
 
 const LOST_REPLIES = 3;
 const LOCKED_MS = 5_000;
-const TERMINATED_FOR_MS = 4_000;
+const TERMINATED_FOR_MS = 2_000;
 const USED_UP_MS = 4_000;
 const CONNECTIONS_MAX = 20;
 const SILENT_MS = 3_000;
