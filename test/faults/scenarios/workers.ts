@@ -2,7 +2,6 @@ import { lasting, type Stage } from '../stage.js';
 import type { Scenario } from './scenario.js';
 
 const HAND_OVERS = 3;
-/** A frozen owner is replaced within 30 s; what is on a busy machine besides is in the stage's own patience. */
 const ROW = 'hand-over, frozen owner';
 /** Longer than a worker counts as alive, shorter than its connections do. */
 const BRIEFLY_MS = 5_000;
