@@ -110,6 +110,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
         logger,
         time: realTime,
         render: { storeId: store.identity.storeId, recipientsMax: settings.eventRecipientsMax },
+        steps,
       },
       observer,
       logger,

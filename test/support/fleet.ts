@@ -84,13 +84,17 @@ export class Fleet {
   /** Producer and dispatch; the topology must be there, so a worker must have started. */
   async connect(): Promise<void> {
     const producer = await Producer.connect(this.amqpUrl, this.namespace, this.ledger);
-    const dispatch = await Dispatch.connect(
-      this.amqpUrl,
-      `${this.namespace}.dispatch`,
-      this.ledger,
-      this.options.keepEvents ?? true,
-    );
-    this.parts = { producer, dispatch };
+    this.parts = { producer, dispatch: await this.openDispatch() };
+  }
+
+  /** Dispatch anew, after its connection was closed. */
+  async connectDispatch(): Promise<void> {
+    this.parts = { producer: this.producer, dispatch: await this.openDispatch() };
+  }
+
+  private openDispatch(): Promise<Dispatch> {
+    const { ledger } = this;
+    return Dispatch.connect(this.amqpUrl, `${this.namespace}.dispatch`, ledger, this.options.keepEvents ?? true);
   }
 
   async query<T extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<T[]> {

@@ -174,3 +174,15 @@ export function faultsOf(verdict: Verdict): string[] {
     faults.push(`published ${verdict.published}, dispatched ${verdict.dispatched}`);
   return faults;
 }
+
+/** Says what the ledger came to: as a table, or as one line of JSON. @returns the exit status: 0 exactly when it is closed */
+export function print(verdict: Verdict, { json = false } = {}): number {
+  const faults = faultsOf(verdict);
+  const isClosed = faults.length === 0;
+  if (json) console.log(JSON.stringify({ ...verdict, isClosed, faults }));
+  else {
+    for (const [name, count] of Object.entries(verdict)) console.log(`${name.padEnd(12)}${String(count).padStart(10)}`);
+    console.log(isClosed ? 'the ledger is closed' : `the ledger is NOT closed: ${faults.join('; ')}`);
+  }
+  return isClosed ? 0 : 1;
+}

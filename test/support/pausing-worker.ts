@@ -21,11 +21,17 @@ function isDue(step: Step): boolean {
   return batchesLeft <= 0;
 }
 
+/** What was written to a socket leaves with the next turns of the event loop; the broker's answer takes longer. */
+async function bytesHaveLeft(): Promise<void> {
+  for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
 const steps: StepListener = {
   async reached(step, at) {
     if (!isDue(step)) return;
     // Behind `acknowledging` everything is published and confirmed: that is what this step is about.
     if (step === 'acknowledging') await at.published();
+    if (step === 'published') await bytesHaveLeft();
     block(step);
   },
   reachedSync(step) {

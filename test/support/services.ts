@@ -56,6 +56,11 @@ export function rabbitmq(): Promise<TestBroker> {
   return broker;
 }
 
+/** Of the run's private node. */
+export function brokerFolder(): string {
+  return join(runFolder(), 'rabbitmq');
+}
+
 /** For `CHAT_NAMESPACE`: tests that share a broker do not meet. Leaves its queues to the broker, which goes with the run. */
 export function uniqueNamespace(): string {
   return `t${randomBytes(6).toString('hex')}`;
@@ -91,7 +96,7 @@ async function startBroker(): Promise<TestBroker> {
   if (url) return { url };
   const missing = ensureRabbitmq();
   if (missing !== undefined) throw new Error(missing);
-  const node = await startRabbitmq({ folder: join(runFolder(), 'rabbitmq'), port: 0 });
+  const node = await startRabbitmq({ folder: brokerFolder(), port: 0 });
   return { url: node.url, node };
 }
 

@@ -4,6 +4,7 @@
  */
 import { Socket } from 'node:net';
 import { PrismaPg } from '@prisma/adapter-pg';
+import { HeardPostgresClient } from '../../infrastructure/heard-postgres-client.js';
 import { PrismaClient } from './generated/client.js';
 import { rethrow } from './store-errors.js';
 
@@ -21,6 +22,9 @@ export const POOL_IDLE_TIMEOUT_MS = 10_000;
 export const TRANSACTION_TIMEOUT_MS = 30_000;
 /** To get a transaction's connection and its BEGIN through. */
 export const TRANSACTION_START_TIMEOUT_MS = 10_000;
+
+/** The adapter brings newer types of the driver than ours; the driver itself is the same. */
+type PoolClientClass = NonNullable<Extract<ConstructorParameters<typeof PrismaPg>[0], { max?: number }>['Client']>;
 
 export interface DatabaseOptions {
   /** `postgresql://…`. */
@@ -41,6 +45,7 @@ export function openDatabase(options: DatabaseOptions): PrismaClient {
   const { statementTimeoutMs = STATEMENT_TIMEOUT_MS, silenceTimeoutMs = SILENCE_TIMEOUT_MS } = options;
   const adapter = new PrismaPg(
     {
+      Client: HeardPostgresClient as unknown as PoolClientClass,
       connectionString: url,
       application_name: 'parley',
       max: Math.max(2, poolSize),

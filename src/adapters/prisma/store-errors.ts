@@ -6,8 +6,11 @@
  */
 import { StoreError } from '../../application/ports/command-store.js';
 
-/** SQLSTATE classes that are about the data: data exception, integrity constraint, program limit. */
-const DATA_CLASSES = new Set(['22', '23', '54']);
+/**
+ * SQLSTATE classes that are about the data: data exception, integrity constraint, program limit, and what a trigger of the operator's raises.
+ * A batch that waited for a trigger to think better of it would wait for ever.
+ */
+const DATA_CLASSES = new Set(['22', '23', '54', 'P0']);
 
 /**
  * SQLSTATE classes with which COMMIT may be answered although it took effect, or that say nothing of it: connection exception,

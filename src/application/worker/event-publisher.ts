@@ -15,6 +15,7 @@ import type { Time } from '../time.js';
 import { Backoff } from './backoff.js';
 import { PublishTimes } from './publish-times.js';
 import { RecipientsCache } from './recipients-cache.js';
+import type { StepListener } from './steps.js';
 import { WakeUp } from './wake-up.js';
 
 /** At most this many events of a partition wait for their confirm. */
@@ -37,6 +38,7 @@ export interface PublisherDeps {
   logger: WorkerLog;
   render: RenderContext;
   time: Time;
+  steps?: StepListener | undefined;
 }
 
 interface InFlight {
@@ -113,7 +115,8 @@ export class EventPublisher {
     this.recipients.noteCommitted(events);
     this.forgetErased(events);
     if (this.unpublished === 0) this.oldestAt = first.at;
-    const room = this.memory.length + events.length <= MEMORY_EVENTS_MAX;
+    // What nobody takes is read from the log once somebody does: keeping it would only fill the memory, in each partition.
+    const room = this.lastFailure === null && this.memory.length + events.length <= MEMORY_EVENTS_MAX;
     // Contiguous in itself is enough: what lies before it is read from the log.
     const follows = (this.memory.at(-1)?.position ?? this.committed) === this.committed;
     if (room && follows) {
@@ -192,6 +195,11 @@ export class EventPublisher {
       this.sent = event.position;
       channel.publish(outgoing, (outcome) => this.settle(entry, outcome));
     }
+    const { steps } = this.deps;
+    if (steps !== undefined) {
+      const at = { partition: this.partition, count: taken.length, published: () => this.drained() };
+      await steps.reached('published', at);
+    }
     await this.untilWritable(channel);
   }
 
@@ -236,6 +244,7 @@ export class EventPublisher {
   private fail(why: PublishOutcome | 'unavailable'): void {
     this.failure = why;
     this.lastFailure = why;
+    this.memory = [];
   }
 
   private goBack(): void {
@@ -281,6 +290,7 @@ export class EventPublisher {
         this.oldestAt = last.at;
         this.inFlight.splice(0, settled);
         this.times.confirmed(this.confirmedThrough);
+        this.deps.steps?.reachedSync('confirmed', { partition: this.partition, count: settled });
         if (this.failure === null) {
           this.lastFailure = null;
           this.backoff.reset();

@@ -86,7 +86,7 @@ export class PartitionService {
       subscription.acknowledgeThrough(first.tag);
       return;
     }
-    const at = { partition, commands: deliveries.length, published: () => held.publisher.drained() };
+    const at = { partition, count: deliveries.length, published: () => held.publisher.drained() };
     await steps?.reached('received', at);
     const began = time.elapsedMs();
     const { items, refused, malformed } = await readCommands(deliveries, reader, this.gate);

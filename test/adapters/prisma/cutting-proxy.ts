@@ -5,13 +5,29 @@ export type Fault =
   | 'none'
   /** COMMIT goes through; its reply does not, and the connection is cut. */
   | 'lose the reply to COMMIT'
+  /** COMMIT goes through; its reply does not, and nobody is told. */
+  | 'swallow the reply to COMMIT'
   /** COMMIT itself is lost, and the connection is cut. */
   | 'lose COMMIT'
+  /** Each new session is ended by the server in one breath with its greeting. */
+  | 'end sessions at once'
   /** Nothing goes either way any more, and nobody is told. */
   | 'fall silent';
 
+/** The server's last words: an ErrorResponse of the protocol, SQLSTATE 57P01. */
+function terminated(): Buffer {
+  const fields = Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0');
+  const head = Buffer.alloc(5, 'E');
+  head.writeInt32BE(4 + fields.length, 1);
+  return Buffer.concat([head, fields]);
+}
+
 export class CuttingProxy {
   fault: Fault = 'none';
+  /** How many COMMITs have met a fault. */
+  struck = 0;
+  /** Called as a COMMIT meets a fault, before anything is passed on or cut. */
+  onStrike: (() => void) | undefined;
   private readonly sockets = new Set<Socket>();
 
   private constructor(
@@ -39,7 +55,7 @@ export class CuttingProxy {
 
   private join(client: Socket, target: { host: string; port: number }): void {
     const upstream = new Socket().connect(target.port, target.host);
-    let losingReply = false;
+    let losing: 'cut' | 'swallow' | null = null;
     for (const [socket, peer] of [
       [client, upstream],
       [upstream, client],
@@ -55,18 +71,27 @@ export class CuttingProxy {
     client.on('data', (bytes) => {
       if (this.fault === 'fall silent') return;
       // The end of the statement belongs to it: `READ COMMITTED` is no COMMIT.
-      const commits = bytes.includes('COMMIT\0');
-      if (commits && this.fault === 'lose COMMIT') {
+      const isStruck = this.fault !== 'none' && bytes.includes('COMMIT\0');
+      if (isStruck) {
+        this.struck += 1;
+        this.onStrike?.();
+      }
+      if (isStruck && this.fault === 'lose COMMIT') {
         client.destroy();
         return;
       }
-      losingReply = commits && this.fault === 'lose the reply to COMMIT';
+      if (isStruck) losing = this.fault === 'swallow the reply to COMMIT' ? 'swallow' : 'cut';
       upstream.write(bytes);
     });
     upstream.on('data', (bytes) => {
       if (this.fault === 'fall silent') return;
-      if (losingReply) client.destroy();
-      else client.write(bytes);
+      // Ready for query, outside a transaction.
+      if (this.fault === 'end sessions at once' && bytes.includes('Z\0\0\0\x05I')) {
+        client.end(Buffer.concat([bytes, terminated()]));
+        return;
+      }
+      if (losing === 'cut') client.destroy();
+      else if (losing === null) client.write(bytes);
     });
   }
 }

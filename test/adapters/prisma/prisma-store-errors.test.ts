@@ -60,6 +60,26 @@ describe('failures of the Prisma store', () => {
       });
     }
 
+    it("that a trigger of the operator's raises are refused, and the text is not repeated", async () => {
+      const { batch, stored } = aBatch();
+      await withConnection(store.url, async (sql) => {
+        await sql.query(`
+          CREATE FUNCTION raise_planted() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION '%', NEW.body; END $$;
+          CREATE TRIGGER planted BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION raise_planted()`);
+        try {
+          const error = await failsAs(
+            owner.write((at) => ({ ...batch(at), messages: [aMessage(aChat(), 2, { body: secret })] })),
+            'refused',
+          );
+          expect(`${error.message} ${JSON.stringify(error.cause)}`).to.not.include(secret);
+        } finally {
+          await sql.query('DROP TRIGGER planted ON messages; DROP FUNCTION raise_planted');
+        }
+      });
+      expect(await stored()).to.equal(false);
+    });
+
     it('that the server finds only at COMMIT are refused: nothing was written', async () => {
       const { batch, stored } = aBatch();
       await withConnection(store.url, async (sql) => {
@@ -104,6 +124,25 @@ describe('failures of the Prisma store', () => {
         await sql.query('ROLLBACK');
       });
       expect(await stored()).to.equal(false);
+    });
+
+    it('(sessions ended by the server as soon as they are opened) are told, and do not end the process', async () => {
+      const proxy = await CuttingProxy.before(store.url);
+      const far = prismaStore(proxy.url);
+      try {
+        proxy.fault = 'end sessions at once';
+        const request = { partition: 0, epoch: 1, keys: NO_KEYS, publishedThrough: 0 };
+        // An error event that nobody listens to would fail this test from outside.
+        await failsAs(
+          far.commands.transact(request, () => expect.fail('was asked')),
+          'unavailable',
+        );
+        proxy.fault = 'none';
+        await Owner.of(far);
+      } finally {
+        await far.close();
+        await proxy.close();
+      }
     });
 
     it('(a statement that takes too long) leave nothing written', async () => {

@@ -212,6 +212,19 @@ describe('The publisher of events', () => {
     expect(bench.log.eventsRead, 'from memory again').to.equal(read);
   });
 
+  it('keeps nothing in memory while events are refused: what comes meanwhile is read from the log', async () => {
+    bench = new PublisherBench();
+    bench.sink.fate = () => 'refused';
+    bench.append(1);
+    await bench.until('it is refused', () => bench.publisher.obstacle === 'refused');
+    bench.append(MEMORY_EVENTS_MAX);
+    const read = bench.log.eventsRead;
+    bench.sink.fate = () => 'confirmed';
+    await bench.allPublished();
+    expect(bench.log.eventsRead - read).to.be.at.least(MEMORY_EVENTS_MAX);
+    expect(bench.sink.firstCopies).to.deep.equal(idsOf(1, 1 + MEMORY_EVENTS_MAX));
+  });
+
   it('stops at once, also where the connection takes nothing more, and leaves the rest in the log', async () => {
     bench = new PublisherBench();
     bench.sink.fate = () => 'held';

@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+
+const SAMPLE_INTERVAL_MS = 100;
+const KIB_PER_MIB = 1024;
+
+/** Samples what processes have resident in memory, as the kernel tells it (Linux only). */
+export class MemoryWatch {
+  readonly samplesMib: number[] = [];
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(private readonly pids: readonly number[]) {
+    this.sample();
+    this.timer = setInterval(() => this.sample(), SAMPLE_INTERVAL_MS);
+  }
+
+  /** @returns the peak of the largest of them, in MiB */
+  stop(): number {
+    clearInterval(this.timer);
+    return Math.max(...this.samplesMib);
+  }
+
+  private sample(): void {
+    const kib = this.pids.map((pid) => {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+    });
+    this.samplesMib.push(Math.max(...kib) / KIB_PER_MIB);
+  }
+}

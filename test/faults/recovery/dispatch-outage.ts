@@ -1,0 +1,100 @@
+/** Dispatch is away for a minute at half of the load that Parley can take; the load goes on while it catches up. */
+import { eventually } from '../../support/eventually.js';
+import { MemoryWatch } from '../memory-watch.js';
+import { lasting, Stage, WITHIN_MS } from '../stage.js';
+import { type Figure, MS_PER_S } from './figure.js';
+
+const OUTAGE_MS = 60_000;
+const CATCH_UP_MAX_MS = 120_000;
+const TRIAL_COMMANDS = 5_000;
+const TICK_MS = 50;
+/** Far below what comes in during the outage: the rest of it waits in the log. */
+const DISPATCH_MAX_BYTES = '4MiB';
+/** As far behind as this is not behind. */
+const LAG_MS = 500;
+
+class PacedLoad {
+  sent = 0;
+  private isOver = false;
+  private readonly running: Promise<void>;
+
+  constructor(
+    private readonly stage: Stage,
+    private readonly perSecond: number,
+  ) {
+    this.running = this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.isOver = true;
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const began = performance.now();
+    while (!this.isOver) {
+      const due = ((performance.now() - began) / MS_PER_S) * this.perSecond;
+      const published: Promise<void>[] = [];
+      for (; this.sent < due; this.sent += 1) published.push(send(this.stage, 'paced', this.sent));
+      await Promise.all(published);
+      await lasting(TICK_MS);
+    }
+  }
+}
+
+function send(stage: Stage, name: string, number: number): Promise<void> {
+  const { chatId, users } = stage.chats[number % stage.chats.length] ?? { chatId: '', users: [] };
+  const command = { type: 'message.send', commandId: `${name}${number}`, actorId: users[0] ?? '', chatId };
+  return stage.fleet.producer.publish({ ...command, data: { body: `message ${number}` } });
+}
+
+/** Accepted per second, everything included. */
+async function capacity(stage: Stage): Promise<number> {
+  const began = performance.now();
+  await Promise.all(Array.from({ length: TRIAL_COMMANDS }, (_, number) => send(stage, 'trial', number)));
+  await stage.fleet.allAnswered(WITHIN_MS);
+  return TRIAL_COMMANDS / ((performance.now() - began) / MS_PER_S);
+}
+
+export async function dispatchOutage(runs: number): Promise<Figure[]> {
+  const drained: number[] = [];
+  const memory: number[] = [];
+  let [perSecond, beforeMib] = [0, 0];
+  for (let run = 0; run < runs; run += 1) {
+    const stage = await Stage.open({ chats: 200, partitions: 8, isLoaded: false, env: { DISPATCH_MAX_BYTES } });
+    try {
+      perSecond = (await capacity(stage)) / 2;
+      const watch = new MemoryWatch(stage.workers.map(({ pid }) => pid));
+      await stage.fleet.dispatch.close();
+      const others = TRIAL_COMMANDS + stage.chats.length;
+      const load = new PacedLoad(stage, perSecond);
+      await lasting(OUTAGE_MS);
+      await stage.fleet.connectDispatch();
+      const back = performance.now();
+      const lag = (perSecond * LAG_MS) / MS_PER_S;
+      await eventually(() => stage.fleet.ledger.dispatchedCount >= others + load.sent - lag, {
+        within: CATCH_UP_MAX_MS,
+        what: 'dispatch catches up',
+      });
+      drained.push((performance.now() - back) / MS_PER_S);
+      memory.push(watch.stop());
+      beforeMib = watch.samplesMib[0] ?? 0;
+      await load.stop();
+      const { faults } = await stage.settle();
+      if (faults.length > 0) throw new Error(`the ledger does not close: ${faults.join('; ')}`);
+    } finally {
+      await stage.close();
+    }
+  }
+  const away = `dispatch away ${OUTAGE_MS / MS_PER_S} s at ${perSecond.toFixed(0)}/s, half of what one worker took`;
+  return [
+    { name: 'drained', what: `${away} → caught up`, unit: 's', goal: 60, samples: drained },
+    {
+      name: 'memory',
+      what: `… the worker's memory at its peak, ${beforeMib.toFixed(0)} MiB before the outage`,
+      unit: 'MiB',
+      goal: 256,
+      samples: memory,
+    },
+  ];
+}

@@ -1,0 +1,137 @@
+/** How long until the first command is accepted, once a service is back, and until the partitions of a lost worker are served. */
+import { eventually } from '../../support/eventually.js';
+import type { TestProcess } from '../../support/processes.js';
+import { lasting, Stage, WITHIN_MS } from '../stage.js';
+import { type Figure, secondsOf } from './figure.js';
+
+type Chat = Stage['chats'][number];
+
+/** A producer that waits for a service tries so often. */
+const ASK_EVERY_MS = 50;
+/** By then the outage has been noticed everywhere, and pauses between attempts have grown. */
+const OUTAGE_MS = 3_000;
+
+/** Resolves with the first receipt that says accepted, of commands sent again and again from now on. */
+async function firstAccepted(stage: Stage, chats: readonly Chat[]): Promise<void> {
+  const deadline = Date.now() + WITHIN_MS;
+  let isAccepted = false;
+  for (let asked = 0; !isAccepted; asked += 1) {
+    if (Date.now() > deadline) throw new Error(`nothing is accepted within ${WITHIN_MS} ms\n${stage.lastWords()}`);
+    const chat = chats[asked % chats.length] as Chat;
+    stage.accepts(chat, WITHIN_MS).then(
+      (isSo) => {
+        isAccepted ||= isSo;
+      },
+      () => undefined, // one that stays without a receipt is asked for again at the end, by the ledger
+    );
+    await lasting(ASK_EVERY_MS);
+  }
+}
+
+async function onStage(options: Parameters<typeof Stage.open>[0], use: (stage: Stage) => Promise<void>): Promise<void> {
+  const stage = await Stage.open(options);
+  try {
+    await use(stage);
+    const { faults } = await stage.settle();
+    if (faults.length > 0) throw new Error(`the ledger does not close: ${faults.join('; ')}`);
+  } finally {
+    await stage.close();
+  }
+}
+
+export async function brokerBack(runs: number): Promise<Figure[]> {
+  const samples: number[] = [];
+  await onStage({ ownBroker: true, isLoaded: false }, async (stage) => {
+    for (let run = 0; run < runs; run += 1) {
+      await stage.stopBroker();
+      await lasting(OUTAGE_MS);
+      await stage.startBroker();
+      const back = async () => {
+        await eventually(() => stage.fleet.connect().then(() => true), {
+          within: WITHIN_MS,
+          what: 'a producer connects',
+        });
+        await firstAccepted(stage, stage.chats);
+      };
+      samples.push(await secondsOf(back));
+      // This producer asks again for its own: the next one does not know of them.
+      await stage.fleet.allAnsweredAfterAsking();
+    }
+  });
+  return [{ name: 'broker', what: 'broker back → first accepted receipt', unit: 's', goal: 5, samples }];
+}
+
+export async function databaseBack(runs: number): Promise<Figure[]> {
+  const samples: number[] = [];
+  await onStage({ ownDatabase: { fsync: 'off' } }, async (stage) => {
+    for (let run = 0; run < runs; run += 1) {
+      await stage.stopDatabase();
+      await lasting(OUTAGE_MS);
+      await stage.startDatabase();
+      samples.push(await secondsOf(() => firstAccepted(stage, stage.chats)));
+      await stage.flows();
+    }
+  });
+  return [{ name: 'database', what: 'database back → first accepted receipt', unit: 's', goal: 3, samples }];
+}
+
+/** One chat in each partition that the worker owns. */
+async function chatsServedBy(stage: Stage, { pid }: TestProcess): Promise<Chat[]> {
+  const rows = await stage.fleet.query<{ chat_id: string }>(
+    `SELECT DISTINCT ON (partition) chat_id FROM chats JOIN partitions USING (partition) WHERE owner LIKE $1`,
+    [`%-${pid}-%`],
+  );
+  return rows.flatMap(({ chat_id }) => stage.chats.find(({ chatId }) => chatId === chat_id) ?? []);
+}
+
+async function fairlyOwned(stage: Stage): Promise<void> {
+  await eventually(
+    async () => {
+      const owned = await stage.fleet.ownership();
+      return !owned.has(null) && owned.size === 2 && [...owned.values()].every((count) => count === 2);
+    },
+    { within: WITHIN_MS, what: 'two workers own two partitions each' },
+  );
+  await stage.flows();
+}
+
+async function untilServed(stage: Stage, chats: readonly Chat[]): Promise<number> {
+  if (chats.length === 0) throw new Error('the worker owned no partition with a chat');
+  return secondsOf(() => Promise.all(chats.map((chat) => firstAccepted(stage, [chat]))));
+}
+
+const TWO_WORKERS = { workers: 2, partitions: 4, chats: 24 };
+
+export async function killedWorker(runs: number): Promise<Figure[]> {
+  const samples: number[] = [];
+  await onStage(TWO_WORKERS, async (stage) => {
+    for (let run = 0; run < runs; run += 1) {
+      await fairlyOwned(stage);
+      const victim = stage.workers[0] as TestProcess;
+      const chats = await chatsServedBy(stage, victim);
+      stage.workers.shift();
+      victim.send('SIGKILL');
+      samples.push(await untilServed(stage, chats));
+      await stage.addWorker();
+    }
+  });
+  return [{ name: 'killed', what: 'worker killed → all its partitions served', unit: 's', goal: 2, samples }];
+}
+
+export async function frozenWorker(runs: number): Promise<Figure[]> {
+  const samples: number[] = [];
+  await onStage(TWO_WORKERS, async (stage) => {
+    for (let run = 0; run < runs; run += 1) {
+      await fairlyOwned(stage);
+      const frozen = stage.workers[run % 2] as TestProcess;
+      const chats = await chatsServedBy(stage, frozen);
+      frozen.pause();
+      try {
+        samples.push(await untilServed(stage, chats));
+      } finally {
+        frozen.resume();
+      }
+    }
+  });
+  return [{ name: 'frozen', what: 'worker frozen → all its partitions served', unit: 's', goal: 30, samples }];
+}

@@ -1,0 +1,128 @@
+import amqp from 'amqplib';
+import { names } from '../../../src/contract/topology.js';
+import { eventually } from '../../support/eventually.js';
+import { rabbitmqctl } from '../../support/rabbitmqctl.js';
+import { lasting, type Stage, WITHIN_MS } from '../stage.js';
+import type { Scenario } from './scenario.js';
+
+const CUTS = 3;
+const STORM_CLOSINGS = 6;
+const STORM_INTERVAL_MS = 400;
+const ALARM_MS = 4_000;
+/** The broker's own defaults, to go back to. */
+const USUAL_MEMORY = '0.4';
+const USUAL_DISK = '50MB';
+
+async function alarmed(stage: Stage, raise: readonly string[], lower: readonly string[]): Promise<void> {
+  const alarms = async () => {
+    const said = await rabbitmqctl(stage.brokerFolder, 'eval', 'rabbit_alarm:get_alarms().');
+    return said.includes('resource_limit');
+  };
+  await rabbitmqctl(stage.brokerFolder, ...raise);
+  try {
+    await eventually(alarms, { within: WITHIN_MS, what: 'the alarm is raised' });
+    await lasting(ALARM_MS);
+  } finally {
+    await rabbitmqctl(stage.brokerFolder, ...lower);
+  }
+  await stage.flows();
+}
+
+/** In the broker itself, for its lists come seconds late. Workers name their connections; producers and dispatch of the tests do not. */
+const STORM = `
+  Named = fun(P) ->
+    Properties = proplists:get_value(client_properties, rabbit_reader:info(P, [client_properties])),
+    lists:keymember(<<"connection_name">>, 1, Properties)
+  end,
+  Close = fun(P) -> case catch Named(P) of true -> rabbit_networking:close_connection(P, "storm"); _ -> gone end end,
+  [begin [Close(P) || P <- rabbit_networking:connections()], timer:sleep(${STORM_INTERVAL_MS}) end
+    || _ <- lists:seq(1, ${STORM_CLOSINGS})],
+  ok.`;
+
+/** How often workers have had to begin anew. */
+function beganAnew(stage: Stage): number {
+  return stage.workers.flatMap(({ stderr }) => stderr.filter((line) => line.includes('connection to the broker lost')))
+    .length;
+}
+
+export const confirmLost: Scenario = {
+  name: 'broker-wire-cut',
+  row: 'confirm lost, channel closed',
+  what: `the workers' connections to the broker are cut in the middle of confirms, ${CUTS} times`,
+  async play(stage) {
+    for (let cut = 0; cut < CUTS; cut += 1) {
+      await stage.brokerWire.cut();
+      await stage.brokerWire.join();
+      await stage.flows();
+    }
+  },
+};
+
+export const redeliveryStorm: Scenario = {
+  name: 'redelivery-storm',
+  row: 'confirm lost, channel closed',
+  what: `the broker closes all connections of the workers, ${STORM_CLOSINGS} times, ${STORM_INTERVAL_MS} ms apart`,
+  async play(stage) {
+    const before = beganAnew(stage);
+    await rabbitmqctl(stage.brokerFolder, 'eval', STORM);
+    await stage.flows();
+    if (beganAnew(stage) <= before) throw new Error('no connection was closed');
+  },
+};
+
+export const queueDeleted: Scenario = {
+  name: 'command-queue-deleted',
+  row: 'confirm lost, channel closed',
+  what: 'a command queue is deleted (the consumer gets null), and what was in it is asked for again',
+  async play(stage) {
+    const connection = await amqp.connect(stage.fleet.amqpUrl);
+    const channel = await connection.createChannel();
+    await channel.deleteQueue(names.commandQueue(stage.fleet.namespace, 0));
+    await connection.close();
+    await stage.flows();
+  },
+};
+
+export const broker: Scenario[] = [
+  confirmLost,
+  redeliveryStorm,
+  queueDeleted,
+  {
+    name: 'broker-half-open',
+    row: 'broker',
+    what: 'nothing passes on any connection to the broker, and nobody is told; new ones pass',
+    async play(stage) {
+      stage.brokerWire.freeze();
+      await stage.flows();
+    },
+  },
+  {
+    name: 'broker-restart',
+    row: 'broker',
+    what: 'stopped and started again',
+    stage: { ownBroker: true },
+    async play(stage) {
+      await stage.stopBroker();
+      await stage.unready(stage.workers[0], /./);
+      await stage.startBroker();
+      await stage.workers[0]?.ready(WITHIN_MS);
+      await stage.reconnect();
+      await stage.flows();
+    },
+  },
+  {
+    name: 'broker-memory-alarm',
+    row: 'broker',
+    what: `set_vm_memory_high_watermark to next to nothing, back after ${ALARM_MS} ms`,
+    stage: { ownBroker: true },
+    play: (stage) =>
+      alarmed(stage, ['set_vm_memory_high_watermark', '0.00001'], ['set_vm_memory_high_watermark', USUAL_MEMORY]),
+  },
+  {
+    name: 'broker-disk-alarm',
+    row: 'broker',
+    what: `set_disk_free_limit above what is there, back after ${ALARM_MS} ms`,
+    stage: { ownBroker: true },
+    play: (stage) => alarmed(stage, ['set_disk_free_limit', '100000GB'], ['set_disk_free_limit', USUAL_DISK]),
+  },
+];

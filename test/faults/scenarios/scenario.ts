@@ -1,0 +1,15 @@
+import type { Stage, StageOptions } from '../stage.js';
+
+/** One way to do harm, on a stage with a load, which goes on afterwards as if nothing had been. */
+export interface Scenario {
+  /** For `--only`. */
+  readonly name: string;
+  /** The kind of fault: several scenarios can belong to one. */
+  readonly row: string;
+  /** What is done, in a few words. */
+  readonly what: string;
+  /** What it needs; where that is nothing, it can follow others on their stage. */
+  readonly stage?: StageOptions;
+  /** One schedule. Returns when the fault is over and messages are accepted again. */
+  play(stage: Stage, round: number): Promise<void>;
+}

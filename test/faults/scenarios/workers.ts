@@ -1,0 +1,62 @@
+import { lasting, type Stage } from '../stage.js';
+import type { Scenario } from './scenario.js';
+
+const HAND_OVERS = 3;
+const ROW = 'hand-over, frozen owner';
+/** Longer than a worker counts as alive, shorter than its connections do. */
+const BRIEFLY_MS = 5_000;
+
+async function ready(stage: Stage): Promise<void> {
+  await Promise.all(stage.workers.map((worker) => worker.ready()));
+}
+
+export const workers: Scenario[] = [
+  {
+    name: 'hand-over',
+    row: ROW,
+    what: `a second worker starts, and the first ends by SIGTERM in the middle of its batches, ${HAND_OVERS} times`,
+    async play(stage) {
+      for (let handOver = 0; handOver < HAND_OVERS; handOver += 1) {
+        const [first] = stage.workers;
+        await stage.addWorker();
+        await ready(stage);
+        await stage.sends(100);
+        if (first !== undefined) await stage.removeWorker(first);
+        await stage.flows();
+      }
+    },
+  },
+  {
+    name: 'frozen-owner',
+    row: ROW,
+    what: 'an owner is frozen with SIGSTOP until its partitions are served by another, then woken up',
+    stage: { workers: 2 },
+    async play(stage, round) {
+      const frozen = stage.workers[round % stage.workers.length];
+      await stage.sends(50);
+      frozen?.pause();
+      try {
+        await stage.flows();
+      } finally {
+        frozen?.resume();
+      }
+      await ready(stage);
+      await stage.flows();
+    },
+  },
+  {
+    name: 'briefly-frozen-owner',
+    row: ROW,
+    what: `an owner is frozen for ${BRIEFLY_MS} ms: it counts as dead, and its connections live`,
+    stage: { workers: 2 },
+    async play(stage, round) {
+      const frozen = stage.workers[round % stage.workers.length];
+      await stage.sends(50);
+      frozen?.pause();
+      await lasting(BRIEFLY_MS);
+      frozen?.resume();
+      await ready(stage);
+      await stage.flows();
+    },
+  },
+];
