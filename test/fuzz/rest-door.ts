@@ -57,6 +57,9 @@ class RestDoor implements OpenDoor<HostileRequest> {
     const outcomes: string[] = [];
     for (let at = 0; at < inputs.length; at += AT_ONCE)
       outcomes.push(...(await Promise.all(inputs.slice(at, at + AT_ONCE).map((input) => this.ask(input)))));
+    // After the others have come to their end, also those whose callers did not wait for it.
+    const { status } = await this.rest.get('/v1/chats?limit=1');
+    if (status !== 200) throw new Finding(`a good request was answered ${status}`);
     const error = this.rest.lines.find(({ level }) => level === 'error');
     this.rest.lines.length = 0;
     if (error !== undefined) throw new Finding(`logged: ${error.message} ${(error.fields.error as Error)?.stack}`);

@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { SingleBar } from 'cli-progress';
 import { cleanUp } from '../support/services-folder.js';
+import { brokerDoor } from './broker-door.js';
 import { type Campaign, play } from './campaign.js';
 import { decoderDoor } from './decoder-door.js';
 import type { Door, DoorName } from './door.js';
@@ -79,6 +80,7 @@ async function main(): Promise<number> {
   await run(decoderDoor);
   await run(workerDoor);
   await run(restDoor);
+  await run(brokerDoor);
   for (const campaign of campaigns) tell(campaign);
   const inputs = campaigns.reduce((sum, campaign) => sum + campaign.inputs, 0);
   const found = campaigns.reduce((sum, { failures }) => sum + failures.length, 0);
