@@ -1,12 +1,10 @@
 /** What no answer tells: a loop that stood still, a prototype with more on it than before, an error that nobody caught. */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Finding } from './door.js';
 
 export const STALL_MS = 200;
 /** A stall is one if it comes again this often, each input alone: the machine has others to serve. */
 const STALL_TRIES = 3;
-const STALL_RESOLUTION_MS = 10;
-const NS_PER_MS = 1e6;
+const TICK_MS = 10;
 const US_PER_MS = 1000;
 
 const WATCHED: readonly object[] = [
@@ -45,15 +43,23 @@ export class Watch {
 
 /** How long the loop stood still at most, by the clock, and how much of the processor all of it took. */
 async function measured(take: () => Promise<unknown>): Promise<{ stoodMs: number; cpuMs: number }> {
-  const delay = monitorEventLoopDelay({ resolution: STALL_RESOLUTION_MS });
-  delay.enable();
+  let stoodMs = 0;
+  let last = performance.now();
+  const tick = () => {
+    const now = performance.now();
+    stoodMs = Math.max(stoodMs, now - last);
+    last = now;
+  };
+  const ticking = setInterval(tick, TICK_MS);
   const before = process.cpuUsage();
-  await take();
-  // A stall is noticed by the tick after it.
-  await new Promise((resolve) => setTimeout(resolve, STALL_RESOLUTION_MS));
+  try {
+    await take();
+  } finally {
+    clearInterval(ticking);
+  }
+  tick();
   const { user, system } = process.cpuUsage(before);
-  delay.disable();
-  return { stoodMs: delay.max / NS_PER_MS, cpuMs: (user + system) / US_PER_MS };
+  return { stoodMs, cpuMs: (user + system) / US_PER_MS };
 }
 
 /** Takes the inputs; where the loop stood still meanwhile, each is given again alone, and one that holds it up every time is a finding. */
