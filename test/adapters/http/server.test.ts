@@ -158,7 +158,7 @@ describe('The REST server', () => {
   });
 
   it('answers in full whoever asks for what has changed: nothing it says may be kept', async () => {
-    await rest.start();
+    await start();
     for (const headers of [{ 'if-none-match': '*' }, { 'if-modified-since': new Date().toUTCString() }])
       expect((await rest.get('/v1/chats', { headers })).status).to.equal(200);
   });

@@ -1,4 +1,4 @@
-/** A TCP proxy before PostgreSQL that loses what it is told to lose. */
+/** A TCP proxy before PostgreSQL, or a broker, that loses what it is told to lose. */
 import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
 
 export type Fault =
@@ -7,6 +7,8 @@ export type Fault =
   | 'lose the reply to COMMIT'
   /** COMMIT itself is lost, and the connection is cut. */
   | 'lose COMMIT'
+  /** What is said goes through; no reply does. */
+  | 'lose the replies'
   /** Nothing goes either way any more, and nobody is told. */
   | 'fall silent';
 
@@ -64,7 +66,7 @@ export class CuttingProxy {
       upstream.write(bytes);
     });
     upstream.on('data', (bytes) => {
-      if (this.fault === 'fall silent') return;
+      if (this.fault === 'fall silent' || this.fault === 'lose the replies') return;
       if (losingReply) client.destroy();
       else client.write(bytes);
     });
