@@ -26,6 +26,10 @@ const within = 20_000;
 /** Short, for a test; the broker gives up on a client that it has not heard of for two of them. */
 const HEARTBEAT_SECONDS = 1;
 const SILENCE_LIMIT_MS = 500;
+/** Of each message that has a number. */
+const BODY_BYTES = 100;
+/** So many messages fill the queue that is to be full. */
+const FULL_AT = 200;
 const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
 
 describe('What the simulation takes for granted of RabbitMQ', () => {
@@ -60,8 +64,12 @@ describe('What the simulation takes for granted of RabbitMQ', () => {
   type Outcome = 'confirmed' | 'refused';
   const publish = (number: number, to = queue, channel = producer): Promise<Outcome> =>
     new Promise((resolve) => {
-      channel.publish('', to, Buffer.from(String(number)), { persistent: true }, (error: unknown) =>
-        resolve(error === null ? 'confirmed' : 'refused'),
+      channel.publish(
+        '',
+        to,
+        Buffer.from(String(number).padStart(BODY_BYTES, '0')),
+        { persistent: true },
+        (error: unknown) => resolve(error === null ? 'confirmed' : 'refused'),
       );
     });
   const publishAll = (from: number, through: number) =>
@@ -177,30 +185,32 @@ describe('What the simulation takes for granted of RabbitMQ', () => {
     await reader.deleteQueue(other);
   });
 
-  it('a full queue refuses, and takes no more of a publisher with at most a tenth of it under way, while nobody consumes', async () => {
-    const [limit, window] = [200, 20];
-    const full = `${queue}.full`;
-    const args = { 'x-queue-type': 'quorum', 'x-max-length': limit, 'x-overflow': 'reject-publish' };
-    await producer.assertQueue(full, { durable: true, arguments: args });
-    try {
-      /** In the order of publishing; so many under way at a time. */
-      const outcomes: Outcome[] = [];
-      let next = 0;
-      const one = async (): Promise<void> => {
-        while (next < 3 * limit) {
-          const number = next;
-          next += 1;
-          outcomes[number] = await publish(number, full);
-        }
-      };
-      await Promise.all(Array.from({ length: window }, one));
-      const refused = outcomes.indexOf('refused');
-      expect(refused).to.be.within(limit, limit + window);
-      expect(new Set(outcomes.slice(refused))).to.deep.equal(new Set(['refused']));
-    } finally {
-      await producer.deleteQueue(full);
-    }
-  });
+  for (const bound of [{ 'x-max-length': FULL_AT }, { 'x-max-length-bytes': FULL_AT * BODY_BYTES }])
+    it(`a queue full by ${Object.keys(bound)} refuses, and takes no more of a publisher with a tenth of it under way, while nobody consumes`, async () => {
+      const limit = FULL_AT;
+      const window = limit / 10;
+      const full = `${queue}.full`;
+      const args = { 'x-queue-type': 'quorum', ...bound, 'x-overflow': 'reject-publish' };
+      await producer.assertQueue(full, { durable: true, arguments: args });
+      try {
+        /** In the order of publishing; so many under way at a time. */
+        const outcomes: Outcome[] = [];
+        let next = 0;
+        const one = async (): Promise<void> => {
+          while (next < 3 * limit) {
+            const number = next;
+            next += 1;
+            outcomes[number] = await publish(number, full);
+          }
+        };
+        await Promise.all(Array.from({ length: window }, one));
+        const refused = outcomes.indexOf('refused');
+        expect(refused).to.be.within(limit, limit + window);
+        expect(new Set(outcomes.slice(refused))).to.deep.equal(new Set(['refused']));
+      } finally {
+        await producer.deleteQueue(full);
+      }
+    });
 
   it('what is published on a connection that is cut may have arrived, and may not have', async () => {
     for (const isCutBefore of [false, true]) {
