@@ -88,15 +88,17 @@ function badTokens(): { [name: string]: string } {
   };
 }
 
+/** Made once: keys take their time. */
+const BAD = badTokens();
+export const BAD_TOKENS: readonly string[] = Object.keys(BAD);
+
 export type Tokens = ReadonlyMap<string, string>;
 
 /** Those of `CALLERS` by their names, and the bad ones. */
 export async function tokens(): Promise<Tokens> {
   const good = await Promise.all(CALLERS.map(async (who) => [who, await tokenFor(who, TTL_SECONDS)] as const));
-  return new Map([...good, ...Object.entries(badTokens())]);
+  return new Map([...good, ...Object.entries(BAD)]);
 }
-
-export const BAD_TOKENS: readonly string[] = Object.keys(badTokens());
 
 export function isGood(name: string | null): boolean {
   return name !== null && (CALLERS as readonly string[]).includes(name);
