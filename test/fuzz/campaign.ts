@@ -94,7 +94,7 @@ export async function play<I>(
   let heapBytes: number | null = null;
   for (let stretch = seed; campaign.inputs < inputs && campaign.failures.length < FAILURES_MAX; stretch += 1) {
     const left = Math.min(door.perOpening, inputs - campaign.inputs);
-    const runs = Math.max(1, Math.ceil((2 * left) / door.together));
+    const runs = path === undefined ? Math.max(1, Math.ceil((2 * left) / door.together)) : 1;
     const details = await playStretch(door, { seed: stretch, runs, ...(path === undefined ? {} : { path }) }, count);
     const failure = failureOf(door, details);
     if (failure !== null) campaign.failures.push(failure);

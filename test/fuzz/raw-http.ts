@@ -2,8 +2,10 @@
 import { connect } from 'node:net';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 
-/** A server that still waits for more is told after so long that there is none. */
+/** A server that still waits for more is told after so long that there is none; one that has it all answers nothing any more then. */
 const PATIENCE_MS = 150;
+/** … and so long where that may have been too short: the machine has others to serve. */
+const LONG_PATIENCE_MS = 4_000;
 const ANSWER_WITHIN_MS = 8_000;
 
 export interface RawAnswer {
@@ -54,7 +56,12 @@ function answerIn(bytes: Buffer, isHead: boolean): RawAnswer | null {
   return body === null ? null : { status, headers, body: decoded(body, headers.get('content-encoding')) };
 }
 
-export function sendRaw(port: number, request: Buffer): Promise<RawAnswer | NoAnswer> {
+export async function sendRaw(port: number, request: Buffer): Promise<RawAnswer | NoAnswer> {
+  const answer = await sendOnce(port, request, PATIENCE_MS);
+  return answer === 'closed' ? sendOnce(port, request, LONG_PATIENCE_MS) : answer;
+}
+
+function sendOnce(port: number, request: Buffer, patienceMs: number): Promise<RawAnswer | NoAnswer> {
   const isHead = request.subarray(0, 5).toString('latin1') === 'HEAD ';
   return new Promise((resolve) => {
     let received = Buffer.alloc(0);
@@ -65,7 +72,7 @@ export function sendRaw(port: number, request: Buffer): Promise<RawAnswer | NoAn
       socket.destroy();
       resolve(outcome);
     };
-    const patience = setTimeout(() => socket.end(), PATIENCE_MS);
+    const patience = setTimeout(() => socket.end(), patienceMs);
     const deadline = setTimeout(() => settle('silent'), ANSWER_WITHIN_MS);
     socket.on('error', () => settle('reset'));
     socket.on('end', () => settle('closed'));

@@ -20,6 +20,11 @@ const DOCUMENTS = /^\/(docs|openapi\.json|asyncapi\.json)/;
 /** More than this the server reads no further: an answer may be lost to the reset that follows it. */
 const READ_MAX_BYTES = 60_000;
 
+/** Node's parser keeps a fault in what follows a request for an upgrade to itself, and waits for more: an answer comes with our time limit only. */
+function isUpgradeCutShort({ headers, framing }: HostileRequest): boolean {
+  return framing !== 'length' && headers.some(([name]) => name === 'Upgrade');
+}
+
 class RestDoor implements OpenDoor<HostileRequest> {
   private constructor(
     private readonly rest: RestHarness,
@@ -79,7 +84,8 @@ class RestDoor implements OpenDoor<HostileRequest> {
     const told = () => `${bytes.toString('latin1', 0, 600)}\n=> ${JSON.stringify(answer).slice(0, 600)}`;
     if (typeof answer === 'string') {
       // Node's server closes a tunnel that nobody offers; what is not read to its end may cost the answer.
-      if (input.method === 'CONNECT' || bytes.length > READ_MAX_BYTES) return `no answer: ${answer}`;
+      if (input.method === 'CONNECT' || bytes.length > READ_MAX_BYTES || isUpgradeCutShort(input))
+        return `no answer: ${answer}`;
       throw new Finding(`no answer but ${answer} to ${told()}`);
     }
     try {
