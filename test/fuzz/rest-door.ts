@@ -89,7 +89,8 @@ class RestDoor implements OpenDoor<HostileRequest> {
       throw new Finding(`no answer but ${answer} to ${told()}`);
     }
     try {
-      this.judge(input, answer, fill(input.target));
+      // As it went over the wire: one byte a character.
+      this.judge(input, answer, Buffer.from(fill(input.target), 'latin1').toString('latin1'));
     } catch (error) {
       throw new Finding(`${(error as Error).message}\n${told()}`);
     }
