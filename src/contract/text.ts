@@ -34,10 +34,13 @@ export function text(min: number, max: number) {
 /** Parsing alone would let through line breaks, which it strips, and blanks, which it escapes. */
 const HTTPS_URL_PATTERN = /^https:\/\/[^\s\p{Cc}]+$/u;
 
-/** An absolute https URL of at most 2,048 characters. */
+/**
+ * An absolute https URL of at most 2,048 characters, as browsers read them (the URL standard). They take more than RFC 3986 has, such as letters of any
+ * script or brackets in a query, so that `format: uri` would promise too much to whoever validates what comes out.
+ */
 export const httpsUrl = text(1, 2048)
   .refine((value) => HTTPS_URL_PATTERN.test(value) && URL.canParse(value), 'must be an https URL')
-  .meta({ format: 'uri', pattern: '^https://', minLength: 1, maxLength: 2048 });
+  .meta({ pattern: '^https://\\S+$', minLength: 1, maxLength: 2048, example: 'https://images.example/alice.png' });
 
 /** What RFC 3339 can write in UTC and PostgreSQL reads: an offset can lead out of these years. */
 const EARLIEST_TIME = Date.parse('0001-01-01T00:00:00.000Z');

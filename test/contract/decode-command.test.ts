@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { type CommandType, commandTypes } from '../../src/contract/commands.js';
 import { VIOLATIONS_MAX } from '../../src/contract/decode-command.js';
+import { refusedBySchema } from '../fuzz/judge.js';
 import { bodyOf, CHAT, decoded, incoming, LEAST_DATA, MESSAGE, refusalOf, violationPaths } from './incoming-command.js';
 
 const without = (body: Record<string, unknown>, field: string) => {
@@ -143,6 +144,14 @@ describe('A command that does not fit its schema', () => {
     it(`is refused with ${path} = ${JSON.stringify(Object.values(data)[0])} (${type})`, () => {
       expect(violationPaths(incoming(type, bodyOf(type, data)))).to.deep.equal([path]);
     });
+
+  it('may have a link that browsers read, though RFC 3986 has no such URI, and the published schema admits it too', () => {
+    for (const url of ['https://a.example/tea?with[]=milk', 'https://a.example/Tée', 'https://}a.example/']) {
+      const command = incoming('user.upsert', bodyOf('user.upsert', { avatarUrl: url }));
+      decoded(command, 'command');
+      expect(refusedBySchema('user.upsert', command.body), url).to.equal(null);
+    }
+  });
 
   it('is refused for a link that is no https URL', () => {
     for (const url of [

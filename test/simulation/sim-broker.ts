@@ -1,5 +1,5 @@
 /**
- * A broker as far as Parley leans on it; each thing it is taken to do stands in assumptions.ts and is tried there on the real one. Commands wait in
+ * A broker as far as Parley leans on it; each thing it is taken to do stands in assumptions.test.ts and is tried there on the real one. Commands wait in
  * queues with a single active consumer; what one had in hand when its channel went comes again, in order, counted. Events and dead letters are taken
  * with confirms; acknowledgements and confirms can be lost with their connection.
  */

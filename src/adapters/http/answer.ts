@@ -59,10 +59,13 @@ export function refusalAnswer(refusal: Refusal, decisionId: string | null): Answ
 
 export function writeAnswer(response: Response, { status, headers = {}, contentType, body }: Answer): void {
   if (response.headersSent || response.destroyed) return;
+  const bytes = Buffer.from(JSON.stringify(body));
+  // Not by `send`: that one answers 304 to whoever says `If-None-Match: *`, who has nothing that could be as it was.
   response
     .status(status)
     .set('Cache-Control', 'no-store')
     .set(headers)
     .type(contentType ?? 'application/json')
-    .send(JSON.stringify(body));
+    .set('Content-Length', String(bytes.length))
+    .end(bytes);
 }

@@ -56,7 +56,9 @@ export async function readBody(request: Request, response: Response): Promise<Re
     readRaw(request, response, resolve);
   });
   if (fault !== undefined) return faultOf(fault);
-  const raw: Uint8Array = request.body;
+  const raw: Uint8Array | undefined = request.body;
+  // The reader passes over a request whose sender has hung up by now.
+  if (raw === undefined) return malformed('the body is not complete');
   if (!isUtf8(raw)) return malformed('the body is not UTF-8');
   let data: unknown;
   try {

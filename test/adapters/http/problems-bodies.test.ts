@@ -1,6 +1,8 @@
+import { connect } from 'node:net';
 import { expect } from 'chai';
 import { REQUEST_BODY_MAX_BYTES } from '../../../src/adapters/http/api-settings.js';
 import { BODY_MAX_BYTES } from '../../../src/contract/commands.js';
+import { eventually } from '../../support/eventually.js';
 import { expectProblem } from './expect-problem.js';
 import { tokenFor } from './rest-client.js';
 import { RestHarness } from './rest-harness.js';
@@ -33,6 +35,17 @@ describe('REST problems for bodies', () => {
     it(`call one ${what} malformed`, async () => {
       expectProblem(await send(raw), 'malformed');
     });
+
+  it('that came whole from a sender who then hung up, before it was asked for, are no failure of ours', async () => {
+    const head = `POST /v1/chats HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${await tokenFor('alice')}\r\n`;
+    const request = `${head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`;
+    connect({ port: rest.server.port, host: '127.0.0.1' }).end(request).resume();
+    const logged = () => rest.lines.find(({ message }) => message === 'a request failed' || message === 'request');
+    await eventually(logged, { within: 5_000, what: 'the end of the request' });
+    // Whatever the one before was going to say, it has said by now.
+    await rest.get('/v1/chats');
+    expect(rest.lines.filter(({ level }) => level === 'error')).to.deep.equal([]);
+  });
 
   it('call a missing one malformed', async () => {
     expectProblem(await rest.call('POST', '/v1/chats'), 'malformed');

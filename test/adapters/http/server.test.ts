@@ -157,6 +157,12 @@ describe('The REST server', () => {
     expect(body.openapi).to.equal('3.1.0');
   });
 
+  it('answers in full whoever asks for what has changed: nothing it says may be kept', async () => {
+    await start();
+    for (const headers of [{ 'if-none-match': '*' }, { 'if-modified-since': new Date().toUTCString() }])
+      expect((await rest.get('/v1/chats', { headers })).status).to.equal(200);
+  });
+
   it('answers HEAD as GET without a body', async () => {
     await start();
     const { status, headers, body } = await rest.call('HEAD', '/openapi.json');

@@ -1,4 +1,4 @@
-/** A TCP proxy before PostgreSQL that loses what it is told to lose. */
+/** A TCP proxy before PostgreSQL, or a broker, that loses what it is told to lose. */
 import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
 
 export type Fault =
@@ -11,6 +11,8 @@ export type Fault =
   | 'lose COMMIT'
   /** Each new session is ended by the server in one breath with its greeting. */
   | 'end sessions at once'
+  /** What is said goes through; no reply does. */
+  | 'lose the replies'
   /** Nothing goes either way any more, and nobody is told. */
   | 'fall silent';
 
@@ -84,7 +86,7 @@ export class CuttingProxy {
       upstream.write(bytes);
     });
     upstream.on('data', (bytes) => {
-      if (this.fault === 'fall silent') return;
+      if (this.fault === 'fall silent' || this.fault === 'lose the replies') return;
       // Ready for query, outside a transaction.
       if (this.fault === 'end sessions at once' && bytes.includes('Z\0\0\0\x05I')) {
         client.end(Buffer.concat([bytes, terminated()]));

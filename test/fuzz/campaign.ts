@@ -1,0 +1,110 @@
+/** Runs inputs through a door, in stretches with a seed each, so that a failure can be had again without what came before its stretch. */
+import fc from 'fast-check';
+import type { Door, DoorName, OpenDoor } from './door.js';
+import { Watch, watchingStalls } from './watch.js';
+
+/** A stretch that fails is shrunk for no longer than this. */
+const STRETCH_LIMIT_MS = 60_000;
+/** More would be told of the same. */
+const FAILURES_MAX = 3;
+const TOLD_MAX_CHARACTERS = 3_000;
+
+export interface Failure {
+  door: DoorName;
+  seed: number;
+  path: string;
+  what: string;
+  input: string;
+}
+
+export interface Campaign {
+  door: DoorName;
+  inputs: number;
+  outcomes: Map<string, number>;
+  failures: Failure[];
+  tookMs: number;
+  heapGrewBytes: number;
+}
+
+interface Stretch {
+  seed: number;
+  runs: number;
+  /** As fast-check names the place of a failure. */
+  path?: string;
+}
+
+async function playStretch<I>(door: Door<I>, { seed, runs, path }: Stretch, count: (outcomes: string[]) => void) {
+  const watch = new Watch();
+  const open: OpenDoor<I> = await door.open(seed);
+  let hasFailed = false;
+  const take = async (inputs: readonly I[]) => {
+    try {
+      const outcomes = await (door.watchesStalls
+        ? watchingStalls(inputs, (some) => open.take(some))
+        : open.take(inputs));
+      watch.check();
+      // What is tried again while a failure is made smaller counts no more.
+      if (!hasFailed) count(outcomes);
+    } catch (error) {
+      hasFailed = true;
+      throw error;
+    }
+  };
+  try {
+    const inputs = fc.array(door.input, { minLength: 1, maxLength: door.together, size: 'max' });
+    return await fc.check(fc.asyncProperty(inputs, take), {
+      seed,
+      numRuns: runs,
+      interruptAfterTimeLimit: STRETCH_LIMIT_MS,
+      ...(path === undefined ? {} : { path }),
+    });
+  } finally {
+    await open.close();
+    watch.end();
+  }
+}
+
+function failureOf<I>(door: Door<I>, details: fc.RunDetails<[readonly I[]]>): Failure | null {
+  if (!details.failed || details.counterexample === null) return null;
+  const { seed, counterexamplePath, counterexample, errorInstance } = details;
+  return {
+    door: door.name,
+    seed,
+    path: counterexamplePath ?? '',
+    what: errorInstance instanceof Error ? (errorInstance.stack ?? errorInstance.message) : String(errorInstance),
+    input: fc.stringify(counterexample[0]).slice(0, TOLD_MAX_CHARACTERS),
+  };
+}
+
+/** `onProgress` is called after each stretch with how many inputs there have been. */
+export async function play<I>(
+  door: Door<I>,
+  { inputs, seed, path }: { inputs: number; seed: number; path?: string },
+  onProgress: (inputs: number) => void = () => undefined,
+): Promise<Campaign> {
+  const campaign: Campaign = {
+    ...{ door: door.name, inputs: 0, outcomes: new Map<string, number>(), failures: [] },
+    ...{ tookMs: 0, heapGrewBytes: 0 },
+  };
+  const began = performance.now();
+  const count = (outcomes: string[]) => {
+    campaign.inputs += outcomes.length;
+    for (const outcome of outcomes) campaign.outcomes.set(outcome, (campaign.outcomes.get(outcome) ?? 0) + 1);
+  };
+  let heapBytes: number | null = null;
+  for (let stretch = seed; campaign.inputs < inputs && campaign.failures.length < FAILURES_MAX; stretch += 1) {
+    const left = Math.min(door.perOpening, inputs - campaign.inputs);
+    const runs = path === undefined ? Math.max(1, Math.ceil((2 * left) / door.together)) : 1;
+    const details = await playStretch(door, { seed: stretch, runs, ...(path === undefined ? {} : { path }) }, count);
+    const failure = failureOf(door, details);
+    if (failure !== null) campaign.failures.push(failure);
+    globalThis.gc?.();
+    // The first stretch pays for what is loaded and compiled once.
+    heapBytes ??= process.memoryUsage().heapUsed;
+    campaign.heapGrewBytes = process.memoryUsage().heapUsed - heapBytes;
+    onProgress(campaign.inputs);
+    if (path !== undefined) break;
+  }
+  campaign.tookMs = performance.now() - began;
+  return campaign;
+}

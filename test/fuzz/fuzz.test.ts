@@ -1,0 +1,96 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { brokerDoor } from './broker-door.js';
+import { play } from './campaign.js';
+import { decoderDoor } from './decoder-door.js';
+import { type Door, Finding } from './door.js';
+import { restDoor } from './rest-door.js';
+import { workerDoor } from './worker-door.js';
+
+const TIMEOUT_MS = 120_000;
+/** Longer than a stall. */
+const HELD_UP_MS = 300;
+const SEED = 20_261_120;
+
+/** A door with a hole in it: it takes every number but those that are too large, and one that spoils what all objects share. */
+function leaky(spoil: (input: number) => void): Door<number> {
+  const take = async (inputs: readonly number[]) =>
+    inputs.map((input) => {
+      spoil(input);
+      return 'accepted';
+    });
+  return {
+    ...{ name: 'decoder', input: fc.nat(10_000), together: 20, perOpening: 200, watchesStalls: true },
+    open: async () => ({ take, close: async () => undefined }),
+  };
+}
+
+describe('Hostile input', function () {
+  this.timeout(TIMEOUT_MS);
+
+  async function expectNothingFound<I>(door: Door<I>, inputs: number): Promise<void> {
+    const campaign = await play(door, { inputs, seed: SEED });
+    const told = campaign.failures.map(
+      ({ what, input, seed, path }) => `${what}\n${input}\n--seed ${seed} --path ${path}`,
+    );
+    expect(told.join('\n'), `--door ${door.name}`).to.equal('');
+    expect(campaign.inputs).to.be.at.least(inputs);
+    expect(campaign.outcomes.size).to.be.above(3);
+  }
+
+  it('is accepted, refused or dead-lettered by the decoder, and what the published schema refuses is not accepted', () =>
+    expectNothingFound(decoderDoor, 6_000));
+
+  it('is answered or dead-lettered by a worker, and a good command among it goes through', () =>
+    expectNothingFound(workerDoor, 2_000));
+
+  it("is answered by REST as documented, with nobody else's data and nothing of the insides", () =>
+    expectNothingFound(restDoor, 800));
+
+  it('over a real broker leaves the worker alive and at work', () => expectNothingFound(brokerDoor, 150));
+});
+
+describe('The search for hostile input', function () {
+  this.timeout(TIMEOUT_MS);
+
+  it('finds what is planted, makes it small, and takes it again by its seed and path', async () => {
+    const door = leaky((input) => {
+      if (input >= 7_000) throw new Finding('too large');
+    });
+    const { failures } = await play(door, { inputs: 1_000, seed: 1 });
+    expect(failures).to.have.length(3);
+    const [{ seed, path, input } = { seed: 0, path: '', input: '' }] = failures;
+    expect(input).to.match(/\b7000\b/);
+    const again = await play(door, { inputs: 1, seed, path });
+    expect(again.failures.map((failure) => failure.input)).to.deep.equal([input]);
+  });
+
+  it('sees a prototype that was added to', async () => {
+    const shared = Object.prototype as { polluted?: boolean };
+    const door = leaky((input) => {
+      if (input > 9_000) shared.polluted = true;
+    });
+    try {
+      const { failures } = await play(door, { inputs: 500, seed: 1 });
+      expect(failures[0]?.what).to.match(/other properties than before|of a stranger/);
+    } finally {
+      delete shared.polluted;
+    }
+  });
+
+  it('sees what holds up the event loop every time, and not what does so once', async () => {
+    let held = 0;
+    const hold = () => {
+      const until = performance.now() + HELD_UP_MS;
+      while (performance.now() < until);
+    };
+    const once = leaky(() => {
+      held += 1;
+      if (held === 1) hold();
+    });
+    expect((await play(once, { inputs: 20, seed: 1 })).failures).to.deep.equal([]);
+    const always = { ...leaky(hold), input: fc.constant(0), together: 1, perOpening: 1 };
+    const { failures } = await play(always, { inputs: 1, seed: 1 });
+    expect(failures[0]?.what).to.match(/held up the event loop/);
+  });
+});
