@@ -19,9 +19,12 @@ const MS_PER_SECOND = 1000;
 
 /** What is slow for its waits comes first in a process of its own; everything that is in no other shard is in the last one. */
 const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
-  { name: 'kills', owns: (file) => /^(faults\/(kill|irc|ownership)|examples|deploy|main\/archive)/.test(file) },
-  { name: 'faults', owns: (file) => /^(faults|integration|model|adapters\/prisma)\//.test(file) },
-  { name: 'starts', owns: (file) => /^(main|infrastructure|support)\//.test(file) },
+  {
+    name: 'kills',
+    owns: (file) => /^(faults\/(kill|irc|ownership)|examples|deploy|main\/(archive|dead-letters|verify))/.test(file),
+  },
+  { name: 'faults', owns: (file) => /^(faults|integration|model|adapters\/prisma|main\/policy-decisions)/.test(file) },
+  { name: 'starts', owns: (file) => /^(main|infrastructure|support|fuzz)\//.test(file) },
   { name: 'others', owns: () => true },
 ];
 
