@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { freePort } from '../../src/infrastructure/free-port.js';
+import { isPortFree } from '../../src/infrastructure/free-port.js';
 import { signal } from '../../src/infrastructure/process-identity.js';
 import { eventually } from './eventually.js';
 import { projectFolder, scratchFolder } from './services.js';
@@ -29,13 +29,29 @@ const STOP_TIMEOUT_MS = 30_000;
 const READY_TIMEOUT_MS = 30_000;
 const PROBE_TIMEOUT_MS = 2_000;
 
+// Between those that `freePort` draws and those that the system draws: a process may take seconds until it listens, and nobody else is to have
+// taken its port by then.
+const LOWEST_PORT = 32_000;
+const PORTS = 768;
+/** Test processes go round from different places, so that two of them are seldom at the same port at a time. */
+const STRIDE = 97;
+let lastPort = (process.pid * STRIDE) % PORTS;
+
+async function nextPort(): Promise<number> {
+  for (let tried = 0; tried < PORTS; tried += 1) {
+    lastPort = (lastPort + 1) % PORTS;
+    if (await isPortFree(LOWEST_PORT + lastPort)) return LOWEST_PORT + lastPort;
+  }
+  throw new Error(`no free port from ${LOWEST_PORT} to ${LOWEST_PORT + PORTS - 1}`);
+}
+
 /** Starts a process of ours, or a script in another language. It leads a process group of its own and does not outlive the run. */
 export async function startProcess(options: ProcessOptions = {}): Promise<TestProcess> {
   const env = {
     PATH: process.env.PATH ?? '',
     HOME: process.env.HOME ?? '',
-    OPS_PORT: String(await freePort()),
-    PORT: String(await freePort()),
+    OPS_PORT: String(await nextPort()),
+    PORT: String(await nextPort()),
     ...options.env,
   };
   const script = options.script ?? join(projectFolder, 'dist', 'src', 'main', 'cli.js');
