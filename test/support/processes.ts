@@ -40,7 +40,9 @@ let lastPort = (process.pid * STRIDE) % PORTS;
 async function nextPort(): Promise<number> {
   for (let tried = 0; tried < PORTS; tried += 1) {
     lastPort = (lastPort + 1) % PORTS;
-    if (await isPortFree(LOWEST_PORT + lastPort)) return LOWEST_PORT + lastPort;
+    // Its own, however many ask at a time.
+    const port = LOWEST_PORT + lastPort;
+    if (await isPortFree(port)) return port;
   }
   throw new Error(`no free port from ${LOWEST_PORT} to ${LOWEST_PORT + PORTS - 1}`);
 }
