@@ -32,6 +32,16 @@ describe('REST cursors', () => {
     expect(body.nextCursor).to.equal(null);
   });
 
+  it('cannot be read: not where the page ended, nor how far the store is', async () => {
+    const cursor = await cursorOf('/v1/chats?limit=1');
+    const { body } = await rest.get('/v1/sync?since=now');
+    const readable = (text: string) => Buffer.from(text.split('.')[0] ?? '', 'base64url');
+    for (const chatId of chats) expect(readable(cursor).includes(chatId)).to.equal(false);
+    expect(body.next).to.be.a('string');
+    // In the clear it began with its form, its flags and the number of partitions.
+    expect([...readable(body.next).subarray(0, 2)]).not.to.deep.equal([1, 1]);
+  });
+
   it('are refused when a single character was changed', async () => {
     const cursor = await cursorOf('/v1/chats?limit=1');
     for (const at of [0, Math.floor(cursor.length / 3), cursor.indexOf('.') + 1, cursor.length - 2]) {
