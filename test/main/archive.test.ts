@@ -13,6 +13,7 @@ import { startProcess } from '../support/processes.js';
 import { emptyDatabase, freshDatabase, projectFolder, scratchFolder } from '../support/services.js';
 import { bannerOf, DevFolder } from './dev-harness.js';
 import { cli } from './run-cli.js';
+import { warmCli } from './warm-cli.js';
 
 /** Many starts of a program, one after the other. */
 const TEST_TIMEOUT_MS = 240_000;
@@ -35,7 +36,7 @@ describe('parley export and import', function () {
     url = store.url;
   });
 
-  const run = (args: string[], databaseUrl = url) => cli(args, { DATABASE_URL: databaseUrl });
+  const run = (args: string[], databaseUrl = url) => warmCli(args, { DATABASE_URL: databaseUrl });
   const aFile = (name = 'chats.jsonl') => join(scratchFolder('archive'), name);
   const write = (lines: readonly string[]) => {
     const file = aFile();
@@ -92,12 +93,12 @@ describe('parley export and import', function () {
 
   it('carry a chat over: a file for its owner’s eyes, figures on standard error', async () => {
     const file = aFile();
-    const exported = await run(['export', '--chat', GROUP, '--out', file]);
+    const exported = await cli(['export', '--chat', GROUP, '--out', file], { DATABASE_URL: url });
     expect(exported).to.deep.equal({ code: 0, stdout: [], stderr: ['parley: exported 1 chat, 2406 lines'] });
     expect(statSync(file).mode & 0o777).to.equal(0o600);
     expect(readFileSync(file, 'utf8').split('\n')).to.have.length(2407);
     const target = await freshDatabase();
-    const imported = await run(['import', file], target);
+    const imported = await cli(['import', file], { DATABASE_URL: target });
     expect(imported).to.deep.equal({
       ...{ code: 0, stdout: [] },
       stderr: ['parley: 2406 lines; chats: 1 imported, 0 there already, 0 differing'],

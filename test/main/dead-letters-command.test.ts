@@ -8,6 +8,7 @@ import { eventually } from '../support/eventually.js';
 import { Fleet } from '../support/fleet.js';
 import { startProcess, type TestProcess } from '../support/processes.js';
 import { type CliEnd, cli } from './run-cli.js';
+import { warmCli } from './warm-cli.js';
 
 const TEST_TIMEOUT_MS = 180_000;
 const within = 20_000;
@@ -65,7 +66,7 @@ describe('parley dead-letters', function () {
   });
 
   const env = () => ({ AMQP_URL: fleet.amqpUrl, CHAT_NAMESPACE: fleet.namespace });
-  const run = (...args: string[]): Promise<CliEnd> => cli(['dead-letters', ...args], env());
+  const run = (...args: string[]): Promise<CliEnd> => warmCli(['dead-letters', ...args], env());
   async function succeeds(...args: string[]): Promise<string[]> {
     const end = await run(...args);
     expect(end.code, [...end.stdout, ...end.stderr].join('\n')).to.equal(0);
@@ -131,7 +132,10 @@ describe('parley dead-letters', function () {
   }
 
   it('say what they do, and that only --body shows what somebody wrote', async () => {
-    const [all, show] = await Promise.all([run('--help'), run('show', '--help')]);
+    const [all, show] = await Promise.all([
+      cli(['dead-letters', '--help']),
+      cli(['dead-letters', 'show', '--help']),
+    ]);
     for (const command of ['list', 'show', 'replay', 'drop'])
       expect(all.stdout.join('\n')).to.match(new RegExp(`^  ${command} `, 'm'));
     expect(show.stdout.join('\n')).to.match(/--body .*may hold what somebody wrote/);
@@ -158,7 +162,7 @@ describe('parley dead-letters', function () {
       [['drop', '--all'], env(), /^parley: --yes is required where no terminal can be asked$/],
     ];
     for (const [args, given, expected] of cases) {
-      const { code, stdout, stderr } = await cli(['dead-letters', ...args], given);
+      const { code, stdout, stderr } = await warmCli(['dead-letters', ...args], given);
       expect({ code, stdout }, args.join(' ')).to.deep.equal({ code: 1, stdout: [] });
       expect(stderr, stderr.join('\n')).to.have.length(1);
       expect(stderr[0]).to.match(expected);

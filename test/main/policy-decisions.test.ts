@@ -8,6 +8,7 @@ import { DecidedStore } from '../adapters/prisma/decided-store.js';
 import { add, CHANNEL, create, GROUP, NOWHERE, send, upsert } from '../application/drafts.js';
 import { emptyDatabase, scratchFolder } from '../support/services.js';
 import { type CliEnd, cli } from './run-cli.js';
+import { warmCli } from './warm-cli.js';
 
 /** Many starts of a program, one after the other. */
 const TEST_TIMEOUT_MS = 120_000;
@@ -34,7 +35,7 @@ describe('parley policy explain, replay and can', function () {
   });
   after(() => store.close());
 
-  const run = (...args: string[]) => cli(['policy', ...args], { DATABASE_URL: store.url });
+  const run = (...args: string[]) => warmCli(['policy', ...args], { DATABASE_URL: store.url });
   const can = (...args: string[]) => run('can', ...args);
   const aFile = (rules: string, name = 'draft.yaml') => {
     const file = join(scratchFolder('policy'), name);

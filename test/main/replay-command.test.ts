@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import { eventually } from '../support/eventually.js';
 import { Fleet } from '../support/fleet.js';
 import { startProcess } from '../support/processes.js';
-import { type CliEnd, cli } from './run-cli.js';
+import type { CliEnd } from './run-cli.js';
+import { warmCli } from './warm-cli.js';
 
 const TEST_TIMEOUT_MS = 120_000;
 const within = 20_000;
@@ -70,7 +71,7 @@ describe('parley replay', function () {
   });
 
   const env = () => ({ AMQP_URL: fleet.amqpUrl, CHAT_NAMESPACE: fleet.namespace, DATABASE_URL: fleet.databaseUrl });
-  const run = (...args: string[]): Promise<CliEnd> => cli(['replay', '--queue', again, ...args], env());
+  const run = (...args: string[]): Promise<CliEnd> => warmCli(['replay', '--queue', again, ...args], env());
   async function taken(queue = again): Promise<ConsumeMessage[]> {
     const messages: ConsumeMessage[] = [];
     for (;;) {
@@ -104,7 +105,7 @@ describe('parley replay', function () {
       [['--chat', chat.chatId, '--rate', '0', ...queue], /whole number, 1 or more/],
     ];
     for (const [args, expected] of cases) {
-      const { code, stdout, stderr } = await cli(['replay', ...args], { ...env(), COMMAND_PARTITIONS: '2' });
+      const { code, stdout, stderr } = await warmCli(['replay', ...args], { ...env(), COMMAND_PARTITIONS: '2' });
       expect({ code, stdout }, args.join(' ')).to.deep.equal({ code: 1, stdout: [] });
       expect(stderr, stderr.join('\n')).to.have.length(1);
       expect(stderr[0]).to.match(expected);

@@ -7,6 +7,7 @@ import { type Conversation, playConversation } from '../support/conversation.js'
 import { Fleet } from '../support/fleet.js';
 import { emptyDatabase } from '../support/services.js';
 import { cli } from './run-cli.js';
+import { warmCli } from './warm-cli.js';
 
 const TEST_TIMEOUT_MS = 240_000;
 const LOOKS_UNDER_LOAD = 5;
@@ -213,7 +214,7 @@ describe('parley verify', function () {
   after(() => fleet?.close());
 
   async function verify(...args: string[]): Promise<{ code: number | null; verdict: Verdict }> {
-    const { code, stdout, stderr } = await cli(['verify', '--json', ...args], { DATABASE_URL: fleet.databaseUrl });
+    const { code, stdout, stderr } = await warmCli(['verify', '--json', ...args], { DATABASE_URL: fleet.databaseUrl });
     expect(stdout, stderr.join('\n')).to.not.deep.equal([]);
     return { code, verdict: JSON.parse(stdout.join('\n')) as Verdict };
   }
@@ -234,7 +235,7 @@ describe('parley verify', function () {
       [['--chat', 'X'], { DATABASE_URL: fleet.databaseUrl }, /It must be a chat id\.$/],
     ];
     for (const [args, env, expected] of cases) {
-      const { code, stdout, stderr } = await cli(['verify', ...args], env);
+      const { code, stdout, stderr } = await warmCli(['verify', ...args], env);
       expect({ code, stdout }, stderr.join('\n')).to.deep.equal({ code: 1, stdout: [] });
       expect(stderr, stderr.join('\n')).to.have.length(1);
       expect(stderr[0]).to.match(expected);

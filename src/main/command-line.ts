@@ -1,0 +1,131 @@
+/** The one command line, `parley`. What stands on a database or a broker is loaded only by the commands that need it. */
+import { Command, Option } from 'commander';
+import { directChatId } from '../contract/direct-id.js';
+import { DEFAULT_TENANT } from '../contract/identifiers.js';
+import { hideCredentials } from '../infrastructure/hide-credentials.js';
+import { StartFault } from '../infrastructure/start-fault.js';
+import { checkConfig } from './check-config.js';
+import { chatId, seconds, tenantId, userId } from './command-arguments.js';
+import type { ContractRequest } from './contract-command.js';
+import type { ExportRequest } from './export-command.js';
+import { addOperatorCommands } from './operator-cli.js';
+import { addPolicyCommands } from './policy-cli.js';
+import { ROLES } from './role-names.js';
+import { runToken } from './token-command.js';
+import type { TopologyFormat } from './topology-command.js';
+
+const TOKEN_TTL_SECONDS = 3_600;
+
+/**
+ * Does what the arguments, as in `process.argv`, ask for. What went wrong at the start is told in lines on standard error, and in
+ * `process.exitCode`; what nobody expected is thrown.
+ */
+export async function runCommandLine(argv: readonly string[]): Promise<void> {
+  try {
+    await commandLine().parseAsync(argv);
+  } catch (error) {
+    if (!(error instanceof StartFault)) throw error;
+    for (const line of error.lines) console.error(`parley: ${hideCredentials(line)}`);
+    process.exitCode = 1;
+  }
+}
+
+function commandLine(): Command {
+  const program = new Command('parley')
+    .description(
+      'The message core of a chat system. Everything is set by environment variables (or a .env file): see .env.example.',
+    )
+    // One line, whatever it is: a suggestion comes on a line of its own otherwise.
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          `parley: ${text
+            .replace(/^error: /, '')
+            .trim()
+            .replace(/\s*\n\s*/g, ' ')}\n`,
+        ),
+    });
+
+  program
+    .command('dev')
+    .description('all roles in one process; starts what no URL names, migrates, and prints a first command to paste')
+    .action(async () => (await import('./dev.js')).runDev());
+  for (const role of ROLES)
+    program
+      .command(`${role} [roles...]`)
+      .description(
+        role === 'worker' ? 'takes commands, stores them, publishes events' : 'REST; roles combine: parley worker api',
+      )
+      .action(async (more: string[]) => (await import('./run-roles.js')).runRoles([role, ...more]));
+  program
+    .command('migrate')
+    .description('applies migrations and exits')
+    .action(async () => (await import('./migrate.js')).runMigrate());
+  program
+    .command('topology')
+    .description("prints the broker's objects, or declares what is missing")
+    .addOption(
+      new Option('--format <format>', 'definitions is for rabbitmqctl import_definitions')
+        .choices(['definitions', 'table'])
+        .default('table'),
+    )
+    .option('--declare', 'declare them at AMQP_URL')
+    .action(async (options: { format: TopologyFormat; declare?: boolean }) =>
+      (await import('./topology-command.js')).runTopology(options),
+    );
+  program
+    .command('contract')
+    .description('prints a document of the contract')
+    .option('--asyncapi', 'what goes over the broker: commands, receipts, events, dead letters, and its objects')
+    .option('--openapi', 'what REST answers')
+    .option('--out <file>', 'write it there instead')
+    .action(async (options: ContractRequest) => (await import('./contract-command.js')).runContract(options));
+  program
+    .command('token')
+    .description('signs a token with JWT_SECRET, or with the secret that dev keeps in DATA_DIR')
+    .requiredOption('--actor <id>', 'user id', userId)
+    .option('--tenant <id>', 'tenant id', tenantId, DEFAULT_TENANT)
+    .option('--ttl <seconds>', 'how long it is good for', seconds, TOKEN_TTL_SECONDS)
+    .action(({ actor, tenant, ttl }: { actor: string; tenant: string; ttl: number }) =>
+      runToken({ actor, tenant, ttlSeconds: ttl }),
+    );
+  program
+    .command('direct-id')
+    .description("a direct chat's id")
+    .requiredOption('--actor <id>', 'one user', userId)
+    .requiredOption('--with <id>', 'the other one', userId)
+    .option('--tenant <id>', 'tenant id', tenantId, DEFAULT_TENANT)
+    .action((options: { actor: string; with: string; tenant: string }) =>
+      console.log(directChatId(options.tenant, options.actor, options.with)),
+    );
+  program
+    .command('check-config [roles...]')
+    .description('says what each variable is and where it came from, secrets hidden; exit 1 on a fault')
+    .action(checkConfig);
+  program
+    .command('export')
+    .description('writes chats with everything in them as JSON Lines; `parley import` reads them back')
+    .option('--chat <id>', 'one chat', chatId)
+    .option('--user <id>', 'a profile and all chats that the user is in, whole', userId)
+    .option('--tenant <id>', 'tenant id', tenantId, DEFAULT_TENANT)
+    .requiredOption('--out <file>', '- is standard output')
+    .action(async (options: ExportRequest) => (await import('./export-command.js')).runExport(options));
+  program
+    .command('import <file>')
+    .description('reads an archive; what is there already stays as it is. - is standard input')
+    .action(async (file: string) => (await import('./import-command.js')).runImport(file));
+  program
+    .command('search-dictionary <name>')
+    .description(
+      "has messages searched by a text search configuration of the database's, e.g. german; the default is simple",
+    )
+    .action(async (name: string) => (await import('./search-dictionary-command.js')).runSearchDictionary(name));
+  program
+    .command('new-store-id')
+    .description('draws a new store id, after restoring an older backup and before any process starts on it')
+    .action(async () => (await import('./migrate.js')).runNewStoreId());
+
+  addOperatorCommands(program);
+  addPolicyCommands(program);
+  return program;
+}
