@@ -132,10 +132,7 @@ describe('parley dead-letters', function () {
   }
 
   it('say what they do, and that only --body shows what somebody wrote', async () => {
-    const [all, show] = await Promise.all([
-      cli(['dead-letters', '--help']),
-      cli(['dead-letters', 'show', '--help']),
-    ]);
+    const [all, show] = await Promise.all([cli(['dead-letters', '--help']), cli(['dead-letters', 'show', '--help'])]);
     for (const command of ['list', 'show', 'replay', 'drop'])
       expect(all.stdout.join('\n')).to.match(new RegExp(`^  ${command} `, 'm'));
     expect(show.stdout.join('\n')).to.match(/--body .*may hold what somebody wrote/);
