@@ -29,6 +29,7 @@ async function main(): Promise<void> {
     return;
   }
   findEjabberd(); // else nothing is started
+  interruption.signal.throwIfAborted();
   const folder = mkdtempSync(join(tmpdir(), 'parley-bench-'));
   undo.unshift(() => rmSync(folder, { recursive: true, force: true }));
   console.error('starting PostgreSQL');

@@ -2,13 +2,13 @@
 export const DOMAIN = 'localhost';
 export const ROOMS_DOMAIN = `conference.${DOMAIN}`;
 
-/** ejabberd's own default. Twice, four and eight times as many were tried: see README.md. */
+/** ejabberd's own default. Four times as many were slower: see README.md. */
 const SQL_CONNECTIONS = 10;
 /** Its default is a hundred. */
 const ROOMS_PER_USER_MAX = 100_000;
 
 /**
- * Its configuration file. It has what the comparison needs and nothing that would slow it: no TLS, no shapers, no presence lists, no
+ * Its configuration file. It has what the comparison needs and nothing that would slow it: no TLS, no shapers, no contact lists, no
  * offline store. Quoted as JSON, which YAML reads.
  */
 export function configuration(port: number, databaseUrl: string): string {
@@ -51,7 +51,7 @@ modules:
 
 /**
  * What Erlang is told. Without a name the node needs no port mapper and opens no port for other nodes. As RabbitMQ's, its idle threads
- * do not spin: on a machine that the database shares, that is to its advantage.
+ * do not spin: the database has use for the processor.
  */
 export function erlangArguments(folder: string): string[] {
   return [

@@ -44,7 +44,7 @@ export interface PeerFigures {
 }
 
 export interface Peer {
-  /** With its version. */
+  /** With its version, and what is measured. */
   readonly title: string;
   /** Puts so many messages through, their ids beginning with `prefix` as no others do. */
   measure(count: number, prefix: string, progress: (delivered: number) => void): Promise<PeerFigures>;
@@ -53,7 +53,7 @@ export interface Peer {
 
 /**
  * A private ejabberd that archives in PostgreSQL, and clients that are online.
- * @param postgres its process, and the URL of any of its databases: the peer's own, `bench_ejabberd`, is made beside it
+ * @param postgres its process, and the URL of any of its databases: the peer's own is made beside it
  * @throws Error of one line, before anything is started where the program is not installed
  */
 export async function startEjabberd(
@@ -64,9 +64,10 @@ export async function startEjabberd(
   const installed = findEjabberd();
   const conversations = makeConversations(options.conversations, options.clients);
   stopping.throwIfAborted();
-  await query(postgres.url, 'CREATE DATABASE bench_ejabberd');
+  const name = options.inRooms ? 'bench_ejabberd_rooms' : 'bench_ejabberd';
+  await query(postgres.url, `CREATE DATABASE ${name}`);
   const database = new URL(postgres.url);
-  database.pathname = '/bench_ejabberd';
+  database.pathname = `/${name}`;
   const node = await startNode(installed, database.href);
   try {
     const password = randomBytes(12).toString('base64url');
@@ -77,7 +78,7 @@ export async function startEjabberd(
     ]);
     const load = await Load.open(node.port, password, { ...options, conversations }, stopping);
     return {
-      title: `ejabberd ${installed.version}`,
+      title: `ejabberd ${installed.version}, ${options.inRooms ? 'rooms' : 'one-to-one'}`,
       measure: (count, prefix, progress) =>
         measure(
           { load, databaseUrl: database.href, node: node.pid, postgres: postgres.pid, ...options },

@@ -35,10 +35,10 @@ export class Session {
       for (const stanza of this.cutter.push(text)) this.onStanza(stanza);
     });
     socket.on('error', (error) => {
-      this.lost = error;
+      this.lost = new Error(`${user} lost the connection to ejabberd: ${error.message}`);
     });
     socket.on('close', () => {
-      this.lost ??= new Error('ejabberd closed the connection');
+      this.lost ??= new Error(`ejabberd closed the connection of ${user}`);
     });
   }
 
