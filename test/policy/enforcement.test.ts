@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import type { DecisionRecord } from '../../src/application/policy/decision-record.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
 import type { PolicyFacts } from '../../src/application/policy/facts.js';
 import { factsByName } from '../../src/application/policy/named-facts.js';
@@ -11,11 +10,8 @@ const sending = (role: string) =>
   factsByName('message.send', { 'chat.kind': 'group', role: role === 'none' ? null : role });
 
 function enforce(facts: PolicyFacts, permitShare = 0) {
-  const kept: DecisionRecord[] = [];
-  const enforced = new PolicyEnforcementPoint(policy, permitShare).enforce(facts, OCCASION, (record) =>
-    kept.push(record),
-  );
-  return { ...enforced, kept };
+  const { record, isKept, ...enforced } = new PolicyEnforcementPoint(policy, permitShare).enforce(facts, OCCASION);
+  return { ...enforced, kept: isKept ? [record] : [] };
 }
 
 describe('The enforcement point', () => {
@@ -46,6 +42,7 @@ describe('The enforcement point', () => {
         rule: null,
         policyVersion: policy.version,
         facts,
+        refusedAs: null,
       },
     ]);
   });

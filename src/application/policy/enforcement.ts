@@ -8,6 +8,10 @@ export interface Enforced {
   /** Null where the answer must not tell that there was something to decide. */
   decisionId: string | null;
   refusal: Refusal | null;
+  /** What the decision log is told of it. */
+  record: DecisionRecord;
+  /** Whether that belongs in the log whatever comes of it: every refusal does, and of the permits a share. */
+  isKept: boolean;
 }
 
 /** What a decision is about, besides its facts. */
@@ -26,7 +30,7 @@ const ID_TAIL_VALUES = 16 ** ID_TAIL_DIGITS;
  * the transaction, so that the facts it asks with hold at the commit; for queries, in `view-chat.ts`.
  */
 export class PolicyEnforcementPoint {
-  /** `permitShare`: how many of the permits are kept, 0 to 1; refusals all are. */
+  /** `permitShare`: how many of the permits are kept, whatever comes of them, 0 to 1; refusals all are. */
   constructor(
     readonly decisionPoint: PolicyDecisionPoint,
     private readonly permitShare = 0,
@@ -38,27 +42,26 @@ export class PolicyEnforcementPoint {
     return this.decisionPoint.decide(facts).effect === 'permit';
   }
 
-  /** `keep` is given the decisions that belong in the log, in the same turn. */
-  enforce(facts: PolicyFacts, occasion: Occasion, keep: (record: DecisionRecord) => void): Enforced {
+  enforce(facts: PolicyFacts, occasion: Occasion): Enforced {
     const decision = this.decisionPoint.decide(facts);
     const decisionId = this.newId();
-    const isPermitted = decision.effect === 'permit';
-    if (!isPermitted || this.isSampled(decisionId))
-      keep({
-        decisionId,
-        ...occasion,
-        tenantId: facts.actor.tenantId,
-        actorId: facts.actor.userId,
-        action: facts.action,
-        effect: decision.effect,
-        rule: decision.rule,
-        policyVersion: this.decisionPoint.version,
-        facts,
-      });
-    if (isPermitted) return { decisionId, refusal: null };
+    const { effect, rule } = decision;
+    const record: DecisionRecord = {
+      decisionId,
+      ...occasion,
+      tenantId: facts.actor.tenantId,
+      actorId: facts.actor.userId,
+      action: facts.action,
+      effect,
+      rule,
+      policyVersion: this.decisionPoint.version,
+      facts,
+      refusedAs: null,
+    };
+    if (decision.effect === 'permit') return { decisionId, refusal: null, record, isKept: this.isSampled(decisionId) };
     // Whoever is not in a chat is not told that it exists, not even by there having been something to decide.
-    if (isOutsider(facts)) return { decisionId: null, refusal: CHAT_NOT_FOUND };
-    return { decisionId, refusal: { code: 'not_permitted', detail: decision.detail } };
+    if (isOutsider(facts)) return { decisionId: null, refusal: CHAT_NOT_FOUND, record, isKept: true };
+    return { decisionId, refusal: { code: 'not_permitted', detail: decision.detail }, record, isKept: true };
   }
 
   /** By the id, so that it can be told afterwards whether a decision was to be kept. */
