@@ -22,7 +22,7 @@ import { updateChat } from '../commands/update-chat.js';
 import { updateMember } from '../commands/update-member.js';
 import { upsertUser } from '../commands/upsert-user.js';
 import { newOrderedId } from '../ordered-id.js';
-import type { Enforced, PolicyEnforcementPoint } from '../policy/enforcement.js';
+import type { Enforced, Occasion, PolicyEnforcementPoint } from '../policy/enforcement.js';
 import type { BatchWrites, Facts, StoredReceipt } from '../ports/command-store.js';
 import { type BatchItem, type ItemResult, identityOf } from './batch-item.js';
 import { BatchState, type Cause } from './batch-state.js';
@@ -76,9 +76,9 @@ function execute(command: Command, context: CommandContext): CommandOutcome {
 }
 
 function reasonOf(refused: Refusal): Reason {
-  return refused.code === 'invalid'
-    ? refusal('invalid', undefined, refused.violations)
-    : refusal(refused.code, refused.detail);
+  if (refused.code === 'invalid') return refusal('invalid', undefined, refused.violations);
+  const reason = refusal(refused.code, refused.detail);
+  return refused.code === 'rate_limited' ? { ...reason, retryAfter: refused.retryAfterSeconds } : reason;
 }
 
 export class BatchDecider {
@@ -99,11 +99,11 @@ export class BatchDecider {
   }
 
   /** `asked` is given what the policy answers. */
-  private policyFor({ commandId }: Cause, chatId: string | null, at: Date, asked: Enforced[]): CommandPolicy {
+  private policyFor(occasion: Occasion, { allowance }: BatchItem, asked: Enforced[]): CommandPolicy {
     const { decisionPoint } = this.policy;
     return {
       enforce: (facts) => {
-        const enforced = this.policy.enforce(facts, { at, commandId, chatId });
+        const enforced = this.policy.enforce(facts, occasion, allowance);
         asked.push(enforced);
         return enforced;
       },
@@ -149,7 +149,7 @@ export class BatchDecider {
     const asked: Enforced[] = [];
     const outcome = execute(command, {
       state,
-      policy: this.policyFor(cause, command.chatId, state.now, asked),
+      policy: this.policyFor({ at: state.now, commandId, chatId: command.chatId }, item, asked),
       token: item.token,
       partition: settings.partition,
       producer: { userId: userId ?? null, appId: appId ?? null },
