@@ -132,7 +132,7 @@ export const restDecision = z.object({
   rule: z.string().nullable().meta({ description: 'The rule that decided; null: none permits it.' }),
   refusedAs: refusalCode.nullable().meta({
     description:
-      'With which code the command was refused though this permitted it, by the state of its chat; null: it was not.',
+      'With which code the command was refused though this permitted it, by the state of its chat or for a quota; null: it was not.',
   }),
   policyVersion: z.string().meta({ example: 'default-1@0b7d6c0f6a11' }),
   factsDigest: z.string().meta({ description: 'SHA-256 of the facts in canonical form (RFC 8785), in hexadecimal.' }),

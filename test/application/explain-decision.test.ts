@@ -66,6 +66,9 @@ describe('The explanation of a decision', () => {
         'The command was refused all the same, by the state of its chat and not by the policy: archived (The chat is archived).',
       );
     }
+    expect(explainDecision({ ...read, refusedAs: 'rate_limited' }, document).at(-1)).to.equal(
+      'The command was refused all the same, for a quota: rate_limited (Too many commands).',
+    );
   });
 
   it('says which rule forbade it and where, and what was not known, which is never in the favour of the actor', () => {

@@ -17,6 +17,6 @@ export interface DecisionRecord {
   rule: string | null;
   policyVersion: string;
   facts: PolicyFacts;
-  /** With which code the command was refused all the same, though this permitted it: by the state of its chat. Null: it was not. */
+  /** With which code the command was refused all the same, though this permitted it: by the state of its chat, or for a quota. Null: it was not. */
   refusedAs: RefusalCode | null;
 }

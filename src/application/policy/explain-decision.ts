@@ -22,9 +22,8 @@ export function explainDecision(
 /** Nothing where the policy had the last word. */
 function whatCameOfIt({ refusedAs }: LoggedDecision): string[] {
   if (refusedAs === null) return [];
-  return [
-    `The command was refused all the same, by the state of its chat and not by the policy: ${refusedAs} (${refusalCodes[refusedAs].title}).`,
-  ];
+  const by = refusedAs === 'rate_limited' ? 'for a quota' : 'by the state of its chat and not by the policy';
+  return [`The command was refused all the same, ${by}: ${refusedAs} (${refusalCodes[refusedAs].title}).`];
 }
 
 function describeRequest({ at, actorId, tenantId, action, commandId, chatId, facts }: LoggedDecision): string {
