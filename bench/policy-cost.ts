@@ -17,7 +17,7 @@ const MICROSECONDS_PER_MS = 1_000;
 
 /** Code that is there for the policy alone; whatever it calls counts with it. */
 const POLICY_CODE = /\/(application\/policy|adapters\/casl)\/|\/@casl\/|\/decision-rows\.js/;
-const POLICY_FUNCTIONS = new Set(['factsAbout', 'factsInChat', 'factsOfMessage', 'factsOfText', 'putDecision']);
+const POLICY_FUNCTIONS = new Set(['factsAbout', 'factsInChat', 'factsOfMessage', 'factsOfText', 'keepDecisions']);
 const NOT_BUSY = new Set(['(idle)', '(root)', '(program)']);
 
 interface Profile {

@@ -7,7 +7,6 @@ import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
 import type { Caller, ChatQueries, ChatTraits, ChatView, VisibleChats } from '../ports/chat-queries.js';
 import type { DecisionLog } from '../ports/decision-log.js';
 import { withCallerFacts } from './caller-facts.js';
-import type { DecisionRecord } from './decision-record.js';
 import type { PolicyEnforcementPoint } from './enforcement.js';
 import type { ActorFacts, PolicyFacts } from './facts.js';
 
@@ -35,8 +34,7 @@ export class ChatViewing {
   async viewChat(caller: Caller, chatId: string): Promise<ViewedChat> {
     const view = await this.queries.findChat(caller, chatId);
     if (view === null) return { outcome: 'refused', refusal: CHAT_NOT_FOUND, decisionId: null };
-    const kept: DecisionRecord[] = [];
-    const { refusal, decisionId } = await this.decide(caller, (actor) =>
+    const { refusal, decisionId, record, isKept } = await this.decide(caller, (actor) =>
       this.policy.enforce(
         viewingFacts(actor, {
           kind: view.chat.kind,
@@ -44,10 +42,9 @@ export class ChatViewing {
           role: view.membership.role,
         }),
         { at: new Date(), commandId: null, chatId },
-        (record) => kept.push(record),
       ),
     );
-    if (kept.length > 0) await this.decisions.record(kept);
+    if (isKept) await this.decisions.record([record]);
     return refusal === null ? { outcome: 'visible', view } : { outcome: 'refused', refusal, decisionId };
   }
 

@@ -113,3 +113,38 @@ describe('A database of the first release', () => {
     ]);
   });
 });
+
+describe('A database from before it was kept what became of a permit', () => {
+  const MIGRATION = /_permitted_but_refused$/;
+  const decision = (n: number) => `0199c1df-0d52-7c0e-9a11-${String(n).padStart(12, '0')}`;
+  const decided = (n: number, effect: string, answer: object) => `
+    INSERT INTO decisions VALUES ('${decision(n)}', now(), 'default', 'alice', 'c${n}', NULL, 'message.send', '${effect}', 'r', 'v', '{}', '');
+    INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
+    VALUES ('default', 'alice', 'c${n}', '', '${JSON.stringify({ decisionId: decision(n), ...answer })}', now());`;
+  const refused = (code: string) => ({ status: 'rejected', reason: { code } });
+
+  it('tells it of the permits whose receipts are still there', async () => {
+    const before = scratchFolder('before-permits');
+    for (const name of readdirSync(migrationsFolder).sort()) {
+      if (MIGRATION.test(name)) break;
+      cpSync(join(migrationsFolder, name), join(before, name), { recursive: true });
+    }
+    const url = await emptyDatabase();
+    await migrate({ url, folder: before });
+    await withConnection(url, (sql) =>
+      sql.query(
+        decided(1, 'permit', refused('archived')) +
+          decided(2, 'permit', { status: 'accepted' }) +
+          decided(3, 'deny', refused('not_permitted')),
+      ),
+    );
+    await migrate({ url, folder: migrationsFolder });
+    const migrated = prismaStore(url);
+    try {
+      const found = await Promise.all([1, 2, 3].map((n) => migrated.decisions.find(decision(n))));
+      expect(found.map((one) => one?.refusedAs)).to.deep.equal(['archived', null, null]);
+    } finally {
+      await migrated.close();
+    }
+  });
+});
