@@ -14,7 +14,7 @@ const NAMES = ['killed', 'database', 'broker', 'frozen', 'dispatch'] as const;
 type Name = (typeof NAMES)[number];
 
 const HELP = `Usage: npm run proof:recovery [-- --runs N] [--only NAME]... [--out FILE]
-  --runs N      of each (default: ${DEFAULT_RUNS}; about an hour and a half for all of them)
+  --runs N      of each (default: ${DEFAULT_RUNS}; more than an hour for all of them)
   --only NAME   only this one: ${NAMES.join(', ')}
   --out FILE    keeps the samples there, as JSON, after each run; default: a line of JSON at the end
 `;
