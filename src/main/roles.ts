@@ -124,6 +124,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
     );
     worker = running;
     running.start();
+    transport.onReady(() => running.brokerIsBack());
     logger.info('worker', { workerId, partitions: settings.partitions });
   };
   return { ...service('worker', start, async () => worker?.stop()), stopTimeoutMs: WORKER_STOP_TIMEOUT_MS };
