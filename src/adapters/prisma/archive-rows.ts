@@ -70,9 +70,10 @@ async function insertMessages(tx: Transaction, chat: ChatKey, rows: Lines<'messa
   if (rows.length === 0) return;
   await tx.$executeRaw`
     INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
-      in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by)
+      in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by, command_id)
     SELECT ${chat.chatId}::uuid, sequence, message_id, ${chat.tenantId}, ordinal, sender_id, revision, body, content_type,
-      in_reply_to, thread_root_id, mentions::json, attachments::json, metadata::json, created_at, edited_at, deleted_at, edited_by
+      in_reply_to, thread_root_id, mentions::json, attachments::json, metadata::json, created_at, edited_at, deleted_at, edited_by,
+      (SELECT e.command_id FROM chat_events e WHERE e.chat_id = ${chat.chatId}::uuid AND e.sequence = w.sequence)
     FROM unnest(${column(rows, (row) => row.sequence)}::int8[], ${column(rows, (row) => row.messageId)}::uuid[],
       ${column(rows, (row) => row.ordinal)}::int8[], ${column(rows, (row) => row.senderId)}::text[],
       ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => row.body)}::text[],

@@ -6,13 +6,18 @@ import type { BatchWrites } from '../../application/ports/command-store.js';
 import { column, jsonUnlessEmpty, time } from './columns.js';
 import { Prisma } from './generated/client.js';
 
-export function insertMessages({ messages: rows }: BatchWrites): Prisma.Sql | null {
+/** A message's command is its event's, which is written with it. */
+export function insertMessages({ messages: rows, events }: BatchWrites): Prisma.Sql | null {
   if (rows.length === 0) return null;
+  const commandIds = new Map<string, string>();
+  for (const { event, commandId } of events)
+    if (event.type === 'message.created') commandIds.set(event.message.messageId, commandId);
   return Prisma.sql`
     INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
-      in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by)
+      in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by, command_id)
     SELECT chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
-      in_reply_to, thread_root_id, mentions::json, attachments::json, metadata::json, created_at, edited_at, deleted_at, edited_by
+      in_reply_to, thread_root_id, mentions::json, attachments::json, metadata::json, created_at, edited_at, deleted_at, edited_by,
+      command_id
     FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.sequence)}::int8[],
       ${column(rows, (row) => row.messageId)}::uuid[], ${column(rows, (row) => row.tenantId)}::text[],
       ${column(rows, (row) => row.ordinal)}::int8[], ${column(rows, (row) => row.senderId)}::text[],
@@ -22,9 +27,10 @@ export function insertMessages({ messages: rows }: BatchWrites): Prisma.Sql | nu
       ${column(rows, (row) => jsonUnlessEmpty(row.attachments))}::text[],
       ${column(rows, (row) => jsonUnlessEmpty(row.metadata))}::text[],
       ${column(rows, (row) => time(row.createdAt))}::timestamptz[], ${column(rows, (row) => time(row.editedAt))}::timestamptz[],
-      ${column(rows, (row) => time(row.deletedAt))}::timestamptz[], ${column(rows, (row) => row.editedBy)}::text[])
+      ${column(rows, (row) => time(row.deletedAt))}::timestamptz[], ${column(rows, (row) => row.editedBy)}::text[],
+      ${column(rows, (row) => commandIds.get(row.messageId) ?? null)}::text[])
       AS w(chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
-        in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by)`;
+        in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by, command_id)`;
 }
 
 /** Edited, or deleted soft. */
