@@ -54,7 +54,9 @@ async function copyRows(url: string, options: LoadOptions): Promise<Float64Array
   const copies = new Map<LoadedTable, CopyLines[]>();
   try {
     for (const [table, columns] of Object.entries(COLUMNS) as [LoadedTable, string][]) {
-      const count = table === 'messages' || table === 'chat_events' ? COPIES_A_TABLE : 1;
+      // Ids are in the order of time: copies side by side would come in out of step, as the batches of workers do not.
+      const isShared = !options.keepIndexes && (table === 'messages' || table === 'chat_events');
+      const count = isShared ? COPIES_A_TABLE : 1;
       const open: CopyLines[] = [];
       copies.set(table, open);
       for (let n = 0; n < count; n += 1) open.push(await CopyLines.begin(url, table, columns));

@@ -19,7 +19,7 @@ export const COLUMNS = {
   chats: `chat_id, tenant_id, partition, kind, title, metadata, created_by, created_at, last_sequence, last_ordinal, member_count,
     owner_count, last_activity_at, last_position`,
   members: `chat_id, user_id, tenant_id, role, joined_at, joined_sequence, read_sequence, read_ordinal, read_position`,
-  messages: `chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type, created_at, command_id`,
+  messages: `chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type, created_at, command_uuid`,
   chat_events: `partition, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload`,
   receipts: `tenant_id, actor_id, command_id, content_hash, receipt, created_at`,
 } as const;

@@ -1,3 +1,5 @@
--- The command that made a message stands with the message: a page of history no longer looks up an event for each. Null in rows of before, whose
--- events still say it: filling them in would rewrite the whole table.
-ALTER TABLE "messages" ADD COLUMN "command_id" TEXT;
+-- The command that made a message stands with the message: a page of history no longer looks up an event for each. A command's id is a UUID nearly
+-- always, which takes 16 bytes instead of 37; any other is kept as it is. Both null in rows of before, whose events still say it: filling them in
+-- would rewrite the whole table.
+ALTER TABLE "messages" ADD COLUMN "command_uuid" UUID,
+    ADD COLUMN "command_id" TEXT;

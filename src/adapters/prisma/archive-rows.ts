@@ -70,10 +70,10 @@ async function insertMessages(tx: Transaction, chat: ChatKey, rows: Lines<'messa
   if (rows.length === 0) return;
   await tx.$executeRaw`
     INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
-      in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by, command_id)
+      in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by, command_uuid, command_id)
     SELECT ${chat.chatId}::uuid, sequence, message_id, ${chat.tenantId}, ordinal, sender_id, revision, body, content_type,
       in_reply_to, thread_root_id, mentions::json, attachments::json, metadata::json, created_at, edited_at, deleted_at, edited_by,
-      (SELECT e.command_id FROM chat_events e WHERE e.chat_id = ${chat.chatId}::uuid AND e.sequence = w.sequence)
+      CASE WHEN e.is_uuid THEN e.command_id::uuid END, CASE WHEN NOT e.is_uuid THEN e.command_id END
     FROM unnest(${column(rows, (row) => row.sequence)}::int8[], ${column(rows, (row) => row.messageId)}::uuid[],
       ${column(rows, (row) => row.ordinal)}::int8[], ${column(rows, (row) => row.senderId)}::text[],
       ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => row.body)}::text[],
@@ -83,7 +83,9 @@ async function insertMessages(tx: Transaction, chat: ChatKey, rows: Lines<'messa
       ${column(rows, (row) => row.createdAt)}::timestamptz[], ${column(rows, (row) => row.editedAt)}::timestamptz[],
       ${column(rows, (row) => row.deletedAt)}::timestamptz[], ${column(rows, (row) => row.editedBy)}::text[])
       AS w(sequence, message_id, ordinal, sender_id, revision, body, content_type, in_reply_to, thread_root_id, mentions,
-        attachments, metadata, created_at, edited_at, deleted_at, edited_by)`;
+        attachments, metadata, created_at, edited_at, deleted_at, edited_by)
+    LEFT JOIN LATERAL (SELECT command_id, command_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' AS is_uuid FROM chat_events
+      WHERE chat_id = ${chat.chatId}::uuid AND sequence = w.sequence OFFSET 0) e ON TRUE`;
   await countReplies(tx, chat, rows);
 }
 

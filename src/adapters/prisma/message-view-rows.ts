@@ -6,10 +6,10 @@ import { MESSAGE_COLUMNS, type MessageRow, toMessage } from './rows.js';
 export type MessageViewRow = MessageRow & { commandId: string; reactions: string | null };
 
 /**
- * Of `messages g`. A message from before the column has it only in its event, which is written in the same transaction: the one is never there
- * without the other.
+ * Of `messages g`. A message from before these columns has it only in its event, which is written in the same transaction: the one is never
+ * there without the other.
  */
-const COMMAND_ID = Prisma.sql`COALESCE(g.command_id,
+const COMMAND_ID = Prisma.sql`COALESCE(g.command_uuid::text, g.command_id,
   (SELECT e.command_id FROM chat_events e WHERE e.chat_id = g.chat_id AND e.sequence = g.sequence)) AS "commandId"`;
 
 /** Of `reaction_counts n`, seen by one user: an array of a message's reactions. Whether one's own is among them is looked up by key. */

@@ -1,0 +1,29 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import { create, GROUP, send } from '../../application/drafts.js';
+import { DecidedStore } from './decided-store.js';
+import { withConnection } from './prisma-harness.js';
+
+describe('The command that made a message', () => {
+  it('is told as it was given, with a page of history and with one message, whatever kind of id it has', async () => {
+    const store = await DecidedStore.open();
+    try {
+      const ids = [randomUUID(), randomUUID().toUpperCase(), 'a~command:of.1', randomUUID(), 'another'];
+      await store.given(create('alice', GROUP, ['bob']));
+      await store.given(...ids.map((commandId) => send('alice', GROUP, 'text', {}, { commandId })));
+      // As in a store from before messages said it.
+      await withConnection(store.url, (sql) =>
+        sql.query('UPDATE messages SET command_uuid = NULL, command_id = NULL WHERE sequence > 4'),
+      );
+      const past = { chatId: GROUP, userId: 'bob', fromSequence: 1 };
+      const { items } = await store.store.history.listMessages(past, { limit: 10 });
+      expect(items.map(({ commandId }) => commandId)).to.deep.equal(ids);
+      for (const { messageId, commandId } of items)
+        expect((await store.store.history.findMessage(past, messageId))?.commandId).to.equal(commandId);
+      const older = await store.store.history.listMessages(past, { before: 6, limit: 2 });
+      expect(older.items.map(({ commandId }) => commandId)).to.deep.equal(ids.slice(2, 4));
+    } finally {
+      await store.close();
+    }
+  });
+});
