@@ -50,6 +50,8 @@ export class ChatTraffic {
   private totals = emptyTotals();
   private latencies: Latencies = { receipt: [], dispatch: [] };
   private heardAt = 0;
+  /** Told of each command that was accepted. */
+  onAccepted: (commandId: string, receipt: Buffer) => void = () => undefined;
 
   private constructor(
     private readonly connections: ChannelModel[],
@@ -121,8 +123,12 @@ export class ChatTraffic {
     return taken;
   }
 
-  get attempted(): number {
-    return this.totals.attempted;
+  /** At this moment. */
+  get pending(): { receipts: number; events: number; repeated: number } {
+    return {
+      ...{ receipts: this.awaitingReceipt.size, events: this.awaitingDispatch.size },
+      repeated: this.totals.repeated,
+    };
   }
 
   private send({ type, commandId, chatId, actorId, data }: TrafficCommand, due: number): void {
@@ -146,8 +152,10 @@ export class ChatTraffic {
     this.heardAt = performance.now();
     this.awaitingReceipt.delete(properties.correlationId);
     this.latencies.receipt.push(this.heardAt - due);
-    if (content.includes('"status":"accepted"')) this.totals.accepted += 1;
-    else this.totals.rejected += 1;
+    if (content.includes('"status":"accepted"')) {
+      this.totals.accepted += 1;
+      this.onAccepted(properties.correlationId, content);
+    } else this.totals.rejected += 1;
   }
 
   /** Of a chat that was there before, whatever comes first is taken for the next number. */
