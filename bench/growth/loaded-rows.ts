@@ -1,7 +1,6 @@
 /** Every row of a loaded store, as Parley would have written it: lines of COPY's text format, in the order of time. */
 import { blankReceipt } from '../../src/application/batch/blank-receipt.js';
 import { contentHash } from '../../src/contract/content-hash.js';
-import { DEFAULT_CONTENT_TYPE } from '../../src/domain/message.js';
 import { LOAD_DAYS, type LoadedChats, type LoadSize, MEMBERS_A_COMMAND, TENANT_ID } from './loaded-chats.js';
 import { Random } from './random.js';
 import { Texts } from './texts.js';
@@ -19,7 +18,7 @@ export const COLUMNS = {
   chats: `chat_id, tenant_id, partition, kind, title, metadata, created_by, created_at, last_sequence, last_ordinal, member_count,
     owner_count, last_activity_at, last_position`,
   members: `chat_id, user_id, tenant_id, role, joined_at, joined_sequence, read_sequence, read_ordinal, read_position`,
-  messages: `chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type, created_at, command_uuid`,
+  messages: `chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, created_at, command_uuid`,
   chat_events: `partition, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload`,
   receipts: `tenant_id, actor_id, command_id, content_hash, receipt, created_at`,
 } as const;
@@ -104,7 +103,7 @@ export class LoadedRows {
       chats.lastActivityAt[chat] = time;
       this.mark(chat, index, sequence, ordinal);
       const chatId = chats.ids[chat] ?? '';
-      const line = `${chatId}\t${sequence}\t${messageId}\t${TENANT_ID}\t${ordinal}\t${actorId}\t1\t${body}\t${DEFAULT_CONTENT_TYPE}\t${at}\t${commandId}`;
+      const line = `${chatId}\t${sequence}\t${messageId}\t${TENANT_ID}\t${ordinal}\t${actorId}\t1\t${body}\t${at}\t${commandId}`;
       await this.put('messages', chat, line);
       await this.event({ chat, type: 'message.created', actorId, commandId, at, payload: null }, sequence);
       if (time >= receiptsFrom) {

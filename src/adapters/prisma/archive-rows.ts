@@ -6,7 +6,7 @@ import type { ChatRowLine } from '../../application/ports/archive.js';
 import { StoreError } from '../../application/ports/command-store.js';
 import type { ArchiveLineOf } from '../../contract/archive.js';
 import { PARTITION_WHILE_IMPORTED } from '../../domain/chat.js';
-import { column, jsonUnlessEmpty } from './columns.js';
+import { column, jsonUnlessEmpty, unlessDefaultType } from './columns.js';
 import type { Prisma } from './generated/client.js';
 
 /** Where members belong whose chat is being imported: no tenant's id is empty. */
@@ -77,7 +77,7 @@ async function insertMessages(tx: Transaction, chat: ChatKey, rows: Lines<'messa
     FROM unnest(${column(rows, (row) => row.sequence)}::int8[], ${column(rows, (row) => row.messageId)}::uuid[],
       ${column(rows, (row) => row.ordinal)}::int8[], ${column(rows, (row) => row.senderId)}::text[],
       ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => row.body)}::text[],
-      ${column(rows, (row) => row.contentType)}::text[], ${column(rows, (row) => row.inReplyTo)}::uuid[],
+      ${column(rows, (row) => unlessDefaultType(row.contentType))}::text[], ${column(rows, (row) => row.inReplyTo)}::uuid[],
       ${column(rows, (row) => row.threadRootId)}::uuid[], ${column(rows, (row) => jsonUnlessEmpty(row.mentions))}::text[],
       ${column(rows, (row) => jsonUnlessEmpty(row.attachments))}::text[], ${column(rows, (row) => jsonUnlessEmpty(row.metadata))}::text[],
       ${column(rows, (row) => row.createdAt)}::timestamptz[], ${column(rows, (row) => row.editedAt)}::timestamptz[],

@@ -4,7 +4,7 @@
  */
 import type { BatchWrites } from '../../application/ports/command-store.js';
 import type { Message } from '../../domain/message.js';
-import { column, jsonUnlessEmpty, time } from './columns.js';
+import { column, jsonUnlessEmpty, time, unlessDefaultType } from './columns.js';
 import { Prisma } from './generated/client.js';
 
 /** As PostgreSQL writes a UUID: what comes back is what was given. */
@@ -29,7 +29,7 @@ export function insertMessages({ messages: rows, events }: BatchWrites): Prisma.
       ${column(rows, (row) => row.messageId)}::uuid[], ${column(rows, (row) => row.tenantId)}::text[],
       ${column(rows, (row) => row.ordinal)}::int8[], ${column(rows, (row) => row.senderId)}::text[],
       ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => row.body)}::text[],
-      ${column(rows, (row) => row.contentType)}::text[], ${column(rows, (row) => row.inReplyTo)}::uuid[],
+      ${column(rows, (row) => unlessDefaultType(row.contentType))}::text[], ${column(rows, (row) => row.inReplyTo)}::uuid[],
       ${column(rows, (row) => row.threadRootId)}::uuid[], ${column(rows, (row) => jsonUnlessEmpty(row.mentions))}::text[],
       ${column(rows, (row) => jsonUnlessEmpty(row.attachments))}::text[],
       ${column(rows, (row) => jsonUnlessEmpty(row.metadata))}::text[],

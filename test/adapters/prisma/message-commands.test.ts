@@ -27,3 +27,29 @@ describe('The command that made a message', () => {
     }
   });
 });
+
+describe('The content type of a message', () => {
+  it('is told as it was given, and as text/plain where none was, though that is not written down', async () => {
+    const store = await DecidedStore.open();
+    try {
+      await store.given(create('alice', GROUP, ['bob']), send('alice', GROUP));
+      await store.given(send('alice', GROUP, '# hello', { contentType: 'text/markdown' }));
+      // As it was written down before.
+      await store.given(send('alice', GROUP));
+      await withConnection(store.url, (sql) =>
+        sql.query(`UPDATE messages SET content_type = 'text/plain' WHERE sequence = 4`),
+      );
+      const { items } = await store.store.history.listMessages(
+        { chatId: GROUP, userId: 'bob', fromSequence: 1 },
+        { limit: 10 },
+      );
+      expect(items.map(({ contentType }) => contentType)).to.deep.equal(['text/plain', 'text/markdown', 'text/plain']);
+      const kept = await withConnection(store.url, (sql) =>
+        sql.query('SELECT content_type FROM messages ORDER BY sequence'),
+      );
+      expect(kept.rows.map((row) => row.content_type)).to.deep.equal([null, 'text/markdown', 'text/plain']);
+    } finally {
+      await store.close();
+    }
+  });
+});
