@@ -9,6 +9,7 @@ import { Conversation } from './growth/conversation.js';
 import { measureDisk } from './growth/disk.js';
 import { describeMachine } from './growth/machine.js';
 import { reportName, writeReport } from './growth/report-files.js';
+import { walPosition } from './growth/send-cost.js';
 import { openStand, type Stand, urlOf, withSql } from './growth/stand.js';
 import { type Sample, type SteadyResult, steadyMarkdown, steadyPlots } from './growth/steady-report.js';
 import { measureBloat, residentBytes, tableStates } from './growth/table-state.js';
@@ -63,6 +64,7 @@ async function measure(stand: Stand, { minutes, rate, chats, every, receipts, re
     const samples: Sample[] = [];
     const over = new AbortController();
     const before = await countEvents(url);
+    const walBefore = await walPosition(url);
     const looking = look(over.signal, every, async (seconds) => {
       samples.push(await sample(url, channel, traffic, worker.pid, seconds));
     });
@@ -71,6 +73,7 @@ async function measure(stand: Stand, { minutes, rate, chats, every, receipts, re
     progress.end();
     over.abort();
     await looking;
+    const wal = ((await walPosition(url)) - walBefore) / Math.max(1, count);
     const at = new Date();
     const bloat = await withSql(url, measureBloat);
     const stored = (await countEvents(url)) - before;
@@ -78,7 +81,7 @@ async function measure(stand: Stand, { minutes, rate, chats, every, receipts, re
     const result: SteadyResult = {
       at: at.toISOString(),
       machine: machine(),
-      ...{ minutes, rate, chats, samples, bloat, ledger, faults, receiptRetention: receipts },
+      ...{ minutes, rate, chats, samples, bloat, wal, ledger, faults, receiptRetention: receipts },
       disk: await measureDisk(url),
     };
     const markdown = steadyMarkdown(result);

@@ -125,6 +125,7 @@ export function growthMarkdown(result: GrowthResult): string {
       sendRow('PostgreSQL', ({ postgres }) => postgres),
       sendRow('worker', ({ worker }) => worker),
       sendRow('commands a second', ({ perSecond }) => perSecond),
+      sendRow('write-ahead log a command, bytes', ({ wal }) => wal),
       ['both together, larger ÷ smaller, each round', '', spreadOf(sendRatios(sends), 2)],
     ]),
     '## Disk',

@@ -17,6 +17,8 @@ export interface SendRound {
   postgres: number;
   worker: number;
   perSecond: number;
+  /** Bytes of write-ahead log a command. */
+  wal: number;
   faults: string[];
 }
 
@@ -75,11 +77,13 @@ export async function measureSends(
 
 async function round(stand: Stand, sender: Sender, count: number, prefix: string): Promise<SendRound> {
   const cpu = () => ({ postgres: cpuSeconds([stand.postgresPid]), worker: cpuSeconds([sender.pid]) });
+  const walBefore = await walPosition(sender.url);
   const before = cpu();
   const began = performance.now();
   const ledger = await sender.traffic.run(sender.sends(count, prefix), { inFlight: IN_FLIGHT });
   const seconds = (performance.now() - began) / 1_000;
   const after = cpu();
+  const walAfter = await walPosition(sender.url);
   const stored = await withSql(sender.url, async (sql) => {
     const { rows } = await sql.query(
       'SELECT count(*)::int AS stored FROM receipts WHERE command_id >= $1 AND command_id < $2',
@@ -91,8 +95,17 @@ async function round(stand: Stand, sender: Sender, count: number, prefix: string
     postgres: ((after.postgres - before.postgres) / count) * MICROSECONDS,
     worker: ((after.worker - before.worker) / count) * MICROSECONDS,
     perSecond: count / seconds,
+    wal: (walAfter - walBefore) / count,
     faults: ledgerFaults(ledger, stored),
   };
+}
+
+/** Of the whole server: nobody else writes meanwhile. */
+export async function walPosition(url: string): Promise<number> {
+  return withSql(url, async (sql) => {
+    const { rows } = await sql.query(`SELECT (pg_current_wal_lsn() - '0/0')::float8 AS bytes`);
+    return rows[0].bytes as number;
+  });
 }
 
 /** Messages to the store's own chats by their own members, as often as they are written to. */

@@ -26,6 +26,8 @@ export interface SteadyResult {
   receiptRetention: string;
   samples: Sample[];
   bloat: Bloat[];
+  /** Bytes of write-ahead log a command. */
+  wal: number;
   disk: Disk[];
   ledger: TrafficLedger;
   faults: string[];
@@ -61,7 +63,7 @@ export function steadyMarkdown(result: SteadyResult): string {
     `# Steady: ${result.minutes} minutes at ${result.rate} commands a second`,
     `${result.at}. ${machineLine(result.machine)}`,
     `One worker, ${result.chats.toLocaleString('en')} groups of two, Zipf 1.0; of a hundred commands about 20 reads, 4 edits, 6 reactions, the rest messages of 200 bytes. Receipts are kept for ${result.receiptRetention}, so that pruning is at work. PostgreSQL with the settings of \`npm start\`.`,
-    `Ledger: ${faults.length === 0 ? 'closed' : `**not closed**: ${faults.join('; ')}`}: ${ledger.attempted} sent, ${ledger.accepted} accepted, ${ledger.dispatched} dispatched, ${ledger.repeated} repeats, ${ledger.gaps} gaps.`,
+    `Ledger: ${faults.length === 0 ? 'closed' : `**not closed**: ${faults.join('; ')}`}: ${ledger.attempted} sent, ${ledger.accepted} accepted, ${ledger.dispatched} dispatched, ${ledger.repeated} repeats, ${ledger.gaps} gaps. Write-ahead log: ${result.wal.toFixed(0)} bytes a command.`,
     '## First and last quarter',
     markdownTable([
       ['mean of the samples of', 'first', 'last'],
