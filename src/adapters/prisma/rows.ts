@@ -4,7 +4,7 @@
  */
 import type { ChatView } from '../../application/ports/chat-queries.js';
 import type { Chat, ChatKind, HistoryVisibility, Member, Metadata, Role } from '../../domain/chat.js';
-import type { Attachment, Message } from '../../domain/message.js';
+import { type Attachment, DEFAULT_CONTENT_TYPE, type Message } from '../../domain/message.js';
 import type { Claims, User, UserKind } from '../../domain/user.js';
 import { Prisma } from './generated/client.js';
 
@@ -155,7 +155,7 @@ export interface MessageRow {
 /** Of `messages g`, without what an event's row says as well: chat, sequence, tenant. */
 export const MESSAGE_CONTENT_COLUMNS =
   Prisma.raw(`g.message_id::text AS "messageId", g.ordinal::float8 AS ordinal, g.sender_id AS "senderId",
-  g.revision, g.body, g.content_type AS "contentType", g.in_reply_to::text AS "inReplyTo",
+  g.revision, g.body, COALESCE(g.content_type, '${DEFAULT_CONTENT_TYPE}') AS "contentType", g.in_reply_to::text AS "inReplyTo",
   g.thread_root_id::text AS "threadRootId", g.mentions::text AS mentions, g.attachments::text AS attachments,
   g.metadata::text AS metadata, ${milliseconds('g.created_at', 'createdAt')}, ${milliseconds('g.edited_at', 'editedAt')},
   g.edited_by AS "editedBy", ${milliseconds('g.deleted_at', 'deletedAt')}`);
