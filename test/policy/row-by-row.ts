@@ -7,7 +7,7 @@ import { Cursors } from '../../src/adapters/http/cursor.js';
 import { searchHandlers } from '../../src/adapters/http/search-handlers.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
 import type { PolicyDocument } from '../../src/application/policy/policy-document.js';
-import { ChatViewing } from '../../src/application/policy/view-chat.js';
+import { ChatViewing, fingerprintOf } from '../../src/application/policy/view-chat.js';
 import type { Caller, ChatListFilter } from '../../src/application/ports/chat-queries.js';
 import type { Cut } from '../../src/application/ports/sync-log.js';
 import { ChatSync, type SyncItem, type SyncProgress } from '../../src/application/queries/sync-chats.js';
@@ -165,7 +165,8 @@ export class RowByRow {
     const { limit } = this.trial;
     const sync = new ChatSync(this.store.sync, this.viewing);
     const sequences = new Map<string, number[]>();
-    let progress: SyncProgress = { from, walk: null };
+    const shown = fingerprintOf(await this.viewing.visibleTo(caller));
+    let progress: SyncProgress = { from, shown, walk: null };
     for (let hasMore = true; hasMore; ) {
       const page = await sync.page(caller, progress, limit);
       if (page === null) throw new Error('this store knows its own cuts');

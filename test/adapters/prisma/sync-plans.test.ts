@@ -97,9 +97,9 @@ describe('Syncing on PostgreSQL', () => {
     log.changedChats(ALICE, 'all', { from: end, to: end }, all, PAGE + 1),
   );
   reads('departures, where there are none', 3 * EXAMINED, async () =>
-    log.departures(BOT, end, end, await stretchOf(), PAGE + 1),
+    log.lostChats(BOT, 'all', end, end, await stretchOf(), PAGE + 1),
   );
-  reads('departures', 3 * EXAMINED, async () => log.departures(BOT, origin, end, await stretchOf(), PAGE + 1));
+  reads('departures', 3 * EXAMINED, async () => log.lostChats(BOT, 'all', origin, end, await stretchOf(), PAGE + 1));
   const searched = async () => {
     const chats = await log.changedChats(BOT, 'all', { from: origin, to: end }, all, PAGE);
     return chats.map(({ chat: { chatId, lastSequence } }) => ({ chatId, lastSequence }));

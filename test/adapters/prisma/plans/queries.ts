@@ -303,7 +303,7 @@ export function queries(size: WorldSize): Query[] {
       ask: async (d, at) => {
         const log = new PrismaSyncLog(d);
         const through = await log.horizon(as(BUSY), FIRST, EXAMINED);
-        return log.departures(as(BUSY), cutAt(at, 0), cutAt(at, 1), { start: FIRST, through }, PAGE + 1);
+        return log.lostChats(as(BUSY), 'all', cutAt(at, 0), cutAt(at, 1), { start: FIRST, through }, PAGE + 1);
       },
       ...{ rows: 4 * EXAMINED, sorted: 2 * EXAMINED, statements: 2 },
     },
