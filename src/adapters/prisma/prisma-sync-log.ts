@@ -46,17 +46,18 @@ export class PrismaSyncLog implements SyncLog {
   }
 
   async changedChats(
-    { tenantId, userId }: Caller,
+    caller: Caller,
     visible: VisibleChats,
     { from, to }: SyncWindow,
     { start, through }: ChatStretch,
     limit: number,
   ): Promise<SyncedChat[]> {
     if (visible === 'none') return [];
+    const { tenantId, userId } = caller;
     const shown =
       visible === 'all'
         ? Prisma.sql`0`
-        : lastUntil(ALL_STANDINGS, Prisma.sql`NOT (${isAmong(visible, Prisma.sql`s.standing`)})`);
+        : lastUntil(allStandings(caller), Prisma.sql`NOT (${isAmong(visible, Prisma.sql`s.standing`)})`);
     const rows = await this.query<SyncedChatRow>(Prisma.sql`
       SELECT ${CHAT_COLUMNS}, ${MEMBER_COLUMNS}, c.import_number AS "importNumber", COALESCE(${shown}, 0)::float8 AS "shownSequence"
       FROM members m ${WITH_CHAT}
@@ -91,16 +92,17 @@ export class PrismaSyncLog implements SyncLog {
 
   /** A chat that was hidden before it was left was lost by then: the event is looked up by which the caller last saw it. */
   private async leftChats(
-    { tenantId, userId }: Caller,
+    caller: Caller,
     visible: Exclude<VisibleChats, 'none'>,
     { from, to }: Interval,
     { start, through }: ChatStretch,
     limit: number,
   ): Promise<string[]> {
+    const { tenantId, userId } = caller;
     const lost =
       visible === 'all'
         ? Prisma.sql`m.position <= ${positionIn(to, 'm')}`
-        : isWithinWindow(from, to, lastUntil(FORMER_STANDINGS, isAmong(visible, Prisma.sql`s.standing`)));
+        : isWithinWindow(from, to, lastUntil(formerStandings(caller), isAmong(visible, Prisma.sql`s.standing`)));
     const rows = await this.query<{ chatId: string }>(Prisma.sql`
       SELECT m.chat_id::text AS "chatId" FROM departures m ${visible === 'all' ? Prisma.empty : WITH_CHAT}
       WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND ${isFrom(start)} AND m.chat_id <= ${through ?? LAST_CHAT_ID}::uuid
@@ -111,17 +113,18 @@ export class PrismaSyncLog implements SyncLog {
   }
 
   private async hiddenChats(
-    { tenantId, userId }: Caller,
+    caller: Caller,
     visible: readonly ChatTraits[],
     { from, to }: Interval,
     { start, through }: ChatStretch,
     limit: number,
   ): Promise<string[]> {
+    const { tenantId, userId } = caller;
     const rows = await this.query<{ chatId: string }>(Prisma.sql`
       SELECT m.chat_id::text AS "chatId" FROM members m ${WITH_CHAT}
       WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND ${isFrom(start)} AND m.chat_id <= ${through ?? LAST_CHAT_ID}::uuid
         AND c.last_position > ${lastPositionIn(from)} AND NOT (${isAmong(visible, STANDING)})
-        AND ${isWithinWindow(from, to, lastUntil(ALL_STANDINGS, isAmong(visible, Prisma.sql`s.standing`)))}
+        AND ${isWithinWindow(from, to, lastUntil(allStandings(caller), isAmong(visible, Prisma.sql`s.standing`)))}
       ORDER BY m.chat_id LIMIT ${limit}::int8`);
     return rows.map(({ chatId }) => chatId);
   }
@@ -199,15 +202,18 @@ function positionsLiteral(positions: readonly number[]): string {
 /** The chat of a row of `m`, by key. */
 const WITH_CHAT = Prisma.sql`CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = m.chat_id LIMIT 1) c`;
 
-/** How the user of a row of `m` once stood in its chat. */
-const FORMER_STANDINGS = Prisma.sql`
-  SELECT f.standing, f.until FROM former_standings f
-  WHERE f.tenant_id = m.tenant_id AND f.user_id = m.user_id AND f.chat_id = m.chat_id`;
+/** How the caller once stood in the chat of a row of `m`. */
+function formerStandings({ tenantId, userId }: Caller): Prisma.Sql {
+  return Prisma.sql`SELECT f.standing, f.until FROM former_standings f
+    WHERE f.tenant_id = ${tenantId} AND f.user_id = ${userId} AND f.chat_id = m.chat_id`;
+}
 
 /** Of `chats c` and `members m`, the one before the chat was archived or brought back included: `standingBeforeArchiving` of the domain. */
-const ALL_STANDINGS = Prisma.sql`${FORMER_STANDINGS}
-  UNION ALL SELECT CASE WHEN c.archived_at IS NULL THEN 'archived ' ELSE 'open ' END || m.role, c.archive_sequence
-  WHERE c.archive_sequence > GREATEST(m.joined_sequence, m.role_sequence)`;
+function allStandings(caller: Caller): Prisma.Sql {
+  return Prisma.sql`${formerStandings(caller)}
+    UNION ALL SELECT CASE WHEN c.archived_at IS NULL THEN 'archived ' ELSE 'open ' END || m.role, c.archive_sequence
+    WHERE c.archive_sequence > GREATEST(m.joined_sequence, m.role_sequence)`;
+}
 
 /** The number of the event that last ended one of the standings `s` for which the condition holds; null: there is none. */
 function lastUntil(standings: Prisma.Sql, condition: Prisma.Sql): Prisma.Sql {
