@@ -136,4 +136,24 @@ describe('A client that only ever syncs', function () {
     for (const type of ['chat.create', 'chat.update', 'chat.archive', 'chat.read', 'member.add', 'member.remove'])
       expect(outcomes.get(`${type} accepted`), type).to.be.above(10);
   });
+
+  it('gets a chat that comes to light after the cut of a walk with the next walk, once', async () => {
+    const world = new MemoryWorld();
+    const store = storeOn(world);
+    const traffic = await Traffic.open(store, PARTITIONS);
+    const does = (act: Step['act']) => traffic.play([{ act, chat: 0, actor: 'bob', whom: 'bob', pick: 1 }]);
+    let meanwhile = async () => {};
+    const syncLog = interrupted(store.sync, () => meanwhile());
+    const { policy } = new ChangingView(['open owner', 'open member']);
+    const bob = new SyncingClient(pagesOf(store, 'bob', { syncLog, policy }));
+    await does('create');
+    await does('archive');
+    await bob.sync(10);
+    meanwhile = () => does('unarchive');
+    await bob.sync(10);
+    expect(bob.counts).to.include({ resets: 0, events: 0 });
+    await bob.catchUp(10);
+    expect(bob.counts).to.include({ resets: 1, events: 3 });
+    expectInSync(bob, 'bob', tablesOf(world), new ChangingView(['open owner', 'open member']));
+  });
 });
