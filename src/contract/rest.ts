@@ -169,7 +169,14 @@ export const restSyncItem = z.union([
       .array(restEvent)
       .meta({ description: 'In ascending sequence; more of them may come with the next page.' }),
   }),
-  z.object({ chatId, left: z.literal(true).meta({ description: 'The caller is not in the chat any more.' }) }),
+  z.object({
+    chatId,
+    left: z.literal(true).meta({ description: 'Drop the chat: the caller is not in it any more, or may not see it.' }),
+    hidden: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'The caller is in it, and the policy does not show it to them.' }),
+  }),
 ]);
 
 /** A page of a sync. */

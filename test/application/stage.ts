@@ -253,6 +253,7 @@ export function expectDistinctRows(writes: BatchWrites): void {
       ({ messageId }) => messageId,
     ),
     reactions: writes.reactions.map(reactionKey),
+    standings: writes.standingsEnded.map((ended) => `${memberKey(ended)} ${ended.standing}`),
     threads: writes.threads.map(({ rootId }) => rootId),
     receipts: writes.receipts.map(receiptKey),
   });

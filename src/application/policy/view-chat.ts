@@ -20,6 +20,17 @@ const ALL_TRAITS: readonly ChatTraits[] = chatKind.options.flatMap((kind) =>
   [false, true].flatMap((archived) => role.options.map((one) => ({ kind, archived, role: one }))),
 );
 
+/** The answer of `visibleTo` as one number, to be compared with another: a bit for each of the traits. */
+export function fingerprintOf(visible: VisibleChats): number {
+  if (visible === 'none') return 0;
+  const isShown = (traits: ChatTraits) =>
+    visible === 'all' ||
+    visible.some(
+      ({ kind, archived, role }) => kind === traits.kind && archived === traits.archived && role === traits.role,
+    );
+  return ALL_TRAITS.reduce((bits, traits) => bits * 2 + (isShown(traits) ? 1 : 0), 0);
+}
+
 export class ChatViewing {
   constructor(
     private readonly queries: Pick<ChatQueries, 'findChat' | 'findUser'>,

@@ -309,10 +309,23 @@ export function queries(size: WorldSize): Query[] {
       ask: async (d, at) => {
         const log = new PrismaSyncLog(d);
         const through = await log.horizon(as(BUSY), FIRST, EXAMINED);
-        return log.departures(as(BUSY), cutAt(at, 0), cutAt(at, 1), { start: FIRST, through }, PAGE + 1);
+        return log.lostChats(as(BUSY), 'all', cutAt(at, 0), cutAt(at, 1), { start: FIRST, through }, PAGE + 1);
       },
       ...{ rows: 4 * EXAMINED, sorted: 2 * EXAMINED, statements: 2 },
     },
+    ...VISIBLE.flatMap(([those, visible]) =>
+      CUTS.slice(1).map(
+        ([since, from]): Query => ({
+          name: `those that were hidden or left, of those that one may see, ${those}, since ${since}`,
+          ask: async (d, at) => {
+            const log = new PrismaSyncLog(d);
+            const through = await log.horizon(as(BUSY), FIRST, EXAMINED);
+            return log.lostChats(as(BUSY), visible, cutAt(at, from), cutAt(at, 1), { start: FIRST, through }, PAGE + 1);
+          },
+          ...{ rows: 5 * EXAMINED, sorted: 2 * EXAMINED, statements: 3 },
+        }),
+      ),
+    ),
     {
       name: 'where a page of syncing begins in the hot chat',
       ask: (d, at) => new PrismaSyncLog(d).firstBeyond(cutAt(at, 0.5), [{ chatId: at.hot, lastSequence: at.hotEnd }]),
