@@ -62,7 +62,11 @@ export function reads(chats: LoadedChats, places: Places): Read[] {
       const log = new PrismaSyncLog(d);
       const now = await log.cut();
       const from = { ...now, positions: now.positions.map((position) => Math.max(0, position - AWAY_POSITIONS)) };
-      return new ChatSync(log, { visibleTo: async () => 'all' }).page(somebody(n), { from, shown: null, walk: null }, PAGE);
+      return new ChatSync(log, { visibleTo: async () => 'all' }).page(
+        somebody(n),
+        { from, shown: null, walk: null },
+        PAGE,
+      );
     }),
     read('search, a common word', (d, n) => search(d, n, COMMON_WORD)),
     read('search, a rare word', (d, n) => search(d, n, RARE_WORD)),
