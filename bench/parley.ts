@@ -4,7 +4,24 @@ import type { PrivateServices } from './private-services.js';
 import type { Subject } from './subject.js';
 import { startWorkerProcess, type WorkerProcess } from './worker-process.js';
 
-/** Worker processes, ready to work. `given`: what else they are told, for one that does not run alone also another name than `bench`. */
+export interface ParleyGiven {
+  /** For one that does not run alone another name than `bench`. */
+  namespace?: string;
+  /** What else the workers are told. */
+  env?: Record<string, string>;
+  /** Database to begin with a copy of; default: an empty one. */
+  template?: string;
+  /** Instead of `parley worker`: a script that is one. */
+  program?: string;
+}
+
+export interface ParleySubject extends Subject {
+  readonly workers: readonly WorkerProcess[];
+  /** What its workers are told: for other roles beside them. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Worker processes, ready to work. */
 export async function startParley(
   services: PrivateServices,
   {
@@ -13,10 +30,10 @@ export async function startParley(
     permitShare,
     nodeFlags,
   }: Pick<BenchOptions, 'workers' | 'partitions' | 'permitShare' | 'nodeFlags'>,
-  given: { namespace?: string; env?: Record<string, string> } = {},
-): Promise<Subject> {
+  given: ParleyGiven = {},
+): Promise<ParleySubject> {
   const { namespace = 'bench' } = given;
-  const databaseUrl = await services.createDatabase(`${namespace}_parley`);
+  const databaseUrl = await services.createDatabase(`${namespace}_parley`, given.template);
   const workers: WorkerProcess[] = [];
   const stop = async () => {
     for (const worker of workers.splice(0)) await worker.stop();
@@ -30,19 +47,28 @@ export async function startParley(
     LOG_LEVEL: 'warn',
     ...given.env,
   };
-  try {
-    for (let index = 0; index < count; index += 1)
-      workers.push(await startWorkerProcess({ ...env, OPS_PORT: String(await freePort()) }, nodeFlags));
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  const start = async () => {
+    try {
+      for (let index = 0; index < count; index += 1)
+        workers.push(
+          await startWorkerProcess({ ...env, OPS_PORT: String(await freePort()) }, nodeFlags, given.program),
+        );
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+  };
+  await start();
   return {
     title: 'Parley',
     namespace,
     databaseUrl,
     isOrdered: true,
-    pids: workers.map(({ pid }) => pid),
+    workers,
+    env,
+    get pids() {
+      return workers.map(({ pid }) => pid);
+    },
     batches: async () => {
       const [worker] = workers;
       if (worker === undefined) return null;
@@ -56,6 +82,8 @@ export async function startParley(
         transactionMs: transaction.sum,
       };
     },
+    suspend: stop,
+    resume: start,
     stop,
   };
 }

@@ -53,7 +53,12 @@ export function linePlot({ title, subtitle, x, y, points }: LinePlot): TopLevelS
     data: { values: points.map((point) => ({ ...point })) },
     mark: { type: 'line', point: true },
     encoding: {
-      x: { field: 'x', type: 'quantitative', title: x.title, scale: { type: x.scale ?? 'linear', zero: false } },
+      x: {
+        field: 'x',
+        type: 'quantitative',
+        title: x.title,
+        scale: x.scale === 'log' ? { type: 'log' } : { zero: false },
+      },
       y: {
         field: 'y',
         type: 'quantitative',

@@ -1,0 +1,42 @@
+import type { DiskFigures } from './disk.js';
+import type { Machine } from './machine.js';
+import type { BenchOptions, WorkloadName } from './options.js';
+import type { Quantiles } from './quantiles.js';
+import type { ReadKind } from './readers.js';
+import type { Figures } from './station.js';
+
+/** One workload on one subject, round by round. */
+export interface Lane {
+  workload: WorkloadName;
+  /** `Parley`, `ceiling`, … */
+  subject: string;
+  rounds: Figures[];
+}
+
+/** Parley under W1 at a steady rate. */
+export interface RateSeries {
+  label: string;
+  rounds: { perSecond: number; figures: Figures }[];
+}
+
+export interface ReadersRound {
+  perSecond: number;
+  figures: Figures;
+  /** In milliseconds, from when each was due. */
+  reads: Record<ReadKind, Quantiles>;
+  /** Answers that were not 200. */
+  failed: number;
+}
+
+export interface BenchResult {
+  startedAt: string;
+  finishedAt: string;
+  commit: string;
+  machine: Machine;
+  options: Omit<BenchOptions, 'only' | 'reports' | 'profile' | 'ircFolder'> & { only: WorkloadName[] };
+  lanes: Lane[];
+  rates: RateSeries[];
+  backlog: Figures[];
+  readers: ReadersRound[];
+  disk: DiskFigures | null;
+}

@@ -1,0 +1,24 @@
+import type { BenchResult } from './bench-result.js';
+
+type Measured = Pick<BenchResult, 'lanes' | 'rates' | 'backlog' | 'readers'>;
+
+/** Why the run is void: each ledger that does not close, by where. */
+export function voidBecause({ lanes, rates, backlog, readers }: Measured): string[] {
+  const all = [
+    ...lanes.map(({ workload, subject, rounds }) => ({ of: `${workload} ${subject}`, figures: rounds })),
+    ...rates.map(({ label, rounds }) => ({ of: `open loop at ${label}`, figures: rounds.map((one) => one.figures) })),
+    { of: 'W5 backlog', figures: backlog },
+    { of: 'W6 readers', figures: readers.map((one) => one.figures) },
+  ];
+  const ledgers = all.flatMap(({ of, figures }) =>
+    figures.flatMap(({ faults }, round) => faults.map((fault) => `${of}, round ${round + 1}: ${fault}`)),
+  );
+  const reads = readers.flatMap(({ failed }, round) =>
+    failed === 0 ? [] : [`W6 readers, round ${round + 1}: ${failed} reads failed`],
+  );
+  return [...ledgers, ...reads];
+}
+
+export function isClosed(result: Measured): boolean {
+  return voidBecause(result).length === 0;
+}
