@@ -24,6 +24,8 @@ export class Answers {
   /** Not as expected, and answers to what was never sent or had been answered. */
   unexpected = 0;
   readonly examples: string[] = [];
+  /** How many of each type were sent; what is not to be accepted goes by what it is to be answered. */
+  readonly sentByType: Record<string, number> = {};
   readonly expected = { stored: 0, events: 0, messages: 0 };
   private readonly open = new Map<string, BenchCommand>();
 
@@ -35,6 +37,8 @@ export class Answers {
     const { answer, event, isStored } = command.expects ?? SENT;
     this.attempted += 1;
     this.open.set(deliveryOf(command), command);
+    const kind = answer === 'accepted' ? command.type : answer;
+    this.sentByType[kind] = (this.sentByType[kind] ?? 0) + 1;
     if (answer === 'replayed') return;
     if (isStored) this.expected.stored += 1;
     if (event !== null) this.expected.events += 1;

@@ -48,8 +48,8 @@ export interface BenchOptions {
   nodeFlags: string[];
 }
 
-const FULL = { rounds: 5, messages: 50_000, chats: 100_000, seconds: 15, backlog: 200_000 };
-const QUICK = { rounds: 3, messages: 4_000, chats: 1_000, seconds: 2, backlog: 6_000 };
+const FULL = { rounds: 5, messages: 50_000, chats: 100_000, seconds: 15, backlog: 200_000, 'in-flight': 4_000 };
+const QUICK = { rounds: 3, messages: 4_000, chats: 1_000, seconds: 2, backlog: 6_000, 'in-flight': 1_000 };
 const DEFAULT_IRC_FOLDER = '../shared/data/irc';
 
 export const HELP = `Measures Parley on private services of this machine, in turns with what it is compared with, and writes a report.
@@ -70,8 +70,9 @@ ${WORKLOAD_NAMES.map((name) => `  ${name}  ${WORKLOADS[name]}`).join('\n')}
   --irc FOLDER       the logs of that chat (default: ${DEFAULT_IRC_FOLDER})
   --seconds N        of each open loop in each round (default: ${FULL.seconds})
   --backlog N        commands that wait in W5 (default: ${FULL.backlog})
-  --quick            where these are not given: ${QUICK.rounds} rounds, ${QUICK.messages} messages, ${QUICK.chats} chats, ${QUICK.seconds} seconds, a backlog of ${QUICK.backlog}
-  --in-flight N      commands without a receipt at any time (default: 4000)
+  --quick            where these are not given: ${QUICK.rounds} rounds, ${QUICK.messages} messages, ${QUICK.chats} chats, ${QUICK.seconds} seconds, a backlog of ${QUICK.backlog},
+                     ${QUICK['in-flight']} in flight
+  --in-flight N      commands without a receipt at any time (default: ${FULL['in-flight']})
   --workers N        worker processes (default: 1)
   --partitions N     command queues (default: 8)
   --permit-share N   how many of the permits the decision log keeps, 0 to 1 (default: 0.01)
@@ -100,7 +101,7 @@ export function readOptions(args: string[]): BenchOptions | null {
       irc: { type: 'string', default: DEFAULT_IRC_FOLDER },
       seconds: { type: 'string' },
       backlog: { type: 'string' },
-      'in-flight': { type: 'string', default: '4000' },
+      'in-flight': { type: 'string' },
       workers: { type: 'string', default: '1' },
       partitions: { type: 'string', default: '8' },
       'permit-share': { type: 'string', default: '0.01' },
@@ -125,7 +126,7 @@ export function readOptions(args: string[]): BenchOptions | null {
     ircFolder: values.irc,
     seconds: sized('seconds'),
     backlog: sized('backlog'),
-    inFlight: positive('in-flight', values['in-flight']),
+    inFlight: sized('in-flight'),
     workers: positive('workers', values.workers),
     partitions: positive('partitions', values.partitions),
     permitShare: values['permit-share'],

@@ -4,6 +4,8 @@ import type { PrivateServices } from './private-services.js';
 import type { Subject } from './subject.js';
 import { startWorkerProcess, type WorkerProcess } from './worker-process.js';
 
+const MS_PER_SECOND = 1_000;
+
 export interface ParleyGiven {
   /** For one that does not run alone another name than `bench`. */
   namespace?: string;
@@ -72,14 +74,16 @@ export async function startParley(
     batches: async () => {
       const [worker] = workers;
       if (worker === undefined) return null;
-      const size = await worker.histogram('parley_batch_commands');
-      const reading = await worker.histogram('parley_stage_duration', 'stage="decode"');
-      const transaction = await worker.histogram('parley_stage_duration', 'stage="transaction"');
+      const metrics = await worker.metrics();
+      const size = metrics.histogram('parley_batch_commands');
+      const late = (quantile: string) =>
+        metrics.total('process_event_loop_delay_seconds', `quantile="${quantile}"`) * MS_PER_SECOND;
       return {
         batches: size.count,
         commands: size.sum,
-        readingMs: reading.sum,
-        transactionMs: transaction.sum,
+        readingMs: metrics.histogram('parley_stage_duration', 'stage="decode"').sum,
+        transactionMs: metrics.histogram('parley_stage_duration', 'stage="transaction"').sum,
+        loopDelayMs: { p50: late('0.5'), p99: late('0.99'), max: late('1') },
       };
     },
     suspend: stop,

@@ -25,17 +25,18 @@ export async function startPlainService(
   services: PrivateServices,
   { partitions, permitShare, chats }: Pick<BenchOptions, 'partitions' | 'permitShare' | 'chats'>,
   template: string,
+  namespace: string = which,
 ): Promise<Subject> {
   const { title, script, isOrdered } = PROGRAMS[which];
-  const databaseUrl = await services.createDatabase(`bench_${which}`, template);
+  const databaseUrl = await services.createDatabase(`bench_${namespace}`, template);
   await query(databaseUrl, 'CREATE SEQUENCE plain_position');
   await query(databaseUrl, 'INSERT INTO partitions (partition) SELECT generate_series(0, $1::int - 1)', [partitions]);
-  await declareQueues(services.amqpUrl, which, partitions);
+  await declareQueues(services.amqpUrl, namespace, partitions);
   const start = () =>
     startProgram(title, script, {
       DATABASE_URL: databaseUrl,
       AMQP_URL: services.amqpUrl,
-      CHAT_NAMESPACE: which,
+      CHAT_NAMESPACE: namespace,
       COMMAND_PARTITIONS: String(partitions),
       DECISION_PERMIT_SHARE: permitShare,
       CHATS: String(chats),
@@ -47,7 +48,7 @@ export async function startPlainService(
   };
   return {
     title,
-    namespace: which,
+    namespace,
     databaseUrl,
     isOrdered,
     get pids() {

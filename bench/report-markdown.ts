@@ -7,6 +7,8 @@ import type { Quantiles } from './quantiles.js';
 import { markdownTable, spread } from './report.js';
 import type { Figures } from './station.js';
 
+const PERCENT = 100;
+
 /** @param plots file names by title; null: none were drawn */
 export function markdown(result: BenchResult, plots: Readonly<Record<string, string>> | null): string {
   const faults = voidBecause(result);
@@ -65,8 +67,13 @@ function lanesTable(result: BenchResult): string | null {
     );
   const beside = (lane: Lane, of: (figures: Figures) => number) =>
     lane === steady ? '' : spread(ratios(lane, steady, of), 2);
+  const kinds = ({ rounds }: Lane) =>
+    Object.entries(rounds[0]?.kinds ?? {})
+      .map(([kind, count]) => `${kind} ${((PERCENT * count) / (rounds[0]?.commands ?? 1)).toFixed(1)} %`)
+      .join(', ');
   return markdownTable([
     row('', ({ workload, subject }) => `${workload} ${subject}`),
+    row('commands, by what becomes of them (first round)', kinds),
     figure('accepted and stored per second', ({ storedPerSecond }) => storedPerSecond, 0),
     figure('stored and dispatched per second', perSecond, 0),
     row('÷ W1 of Parley, each round', (lane) => beside(lane, perSecond)),
@@ -81,6 +88,8 @@ function lanesTable(result: BenchResult): string | null {
     figure('commands a batch', ({ batch }) => batch?.commands, 1),
     figure('a batch: reading, ms', ({ batch }) => batch?.readingMs, 1),
     figure('a batch: transaction, ms', ({ batch }) => batch?.transactionMs, 1),
+    figure("the worker's event loop late by, p50, ms", ({ loopDelayMs }) => loopDelayMs?.p50, 1),
+    figure("the worker's event loop late by, p99, ms", ({ loopDelayMs }) => loopDelayMs?.p99, 1),
   ]);
 }
 

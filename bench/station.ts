@@ -13,6 +13,8 @@ const MICROSECONDS_PER_SECOND = 1_000_000;
 /** What came out of one load on one subject. */
 export interface Figures {
   commands: number;
+  /** What they were: those to be accepted by their types, the others by their answers. */
+  kinds: Record<string, number>;
   /** Until the last receipt. */
   storedPerSecond: number;
   /** Until the last receipt and the last event. */
@@ -24,7 +26,9 @@ export interface Figures {
   /** CPU-seconds per million commands, by kind of process. */
   cpu: CpuSeconds;
   /** Means over the load's batches. */
-  batch: { commands: number; readingMs: number; transactionMs: number } | null;
+  batch: { count: number; commands: number; readingMs: number; transactionMs: number } | null;
+  /** How late the service's event loop ran; null where it does not say. */
+  loopDelayMs: BatchTotals['loopDelayMs'] | null;
   ledger: Ledger;
   /** Why the ledger is not closed; empty where it is. */
   faults: string[];
@@ -134,6 +138,7 @@ export class Station {
     const { databaseUrl } = this.subject;
     return {
       commands: count,
+      kinds: answers.sentByType,
       storedPerSecond: (count / (answeredAt - since())) * MS_PER_SECOND,
       dispatchedPerSecond: (count / (dispatchedAt - since())) * MS_PER_SECOND,
       latencyMs: quantilesOf(this.dispatch.latencies),
@@ -145,6 +150,7 @@ export class Station {
         driver: perMillion('driver'),
       },
       batch: before.batches && batchesAfter && meanBatch(before.batches, batchesAfter),
+      loopDelayMs: batchesAfter?.loopDelayMs ?? null,
       ...(await closeLedger(databaseUrl, prefix, answers, this.dispatch, before.published)),
     };
   }
@@ -177,6 +183,7 @@ export function quantile(values: readonly number[], share: number): number {
 function meanBatch(before: BatchTotals, after: BatchTotals): Figures['batch'] {
   const batches = Math.max(1, after.batches - before.batches);
   return {
+    count: batches,
     commands: (after.commands - before.commands) / batches,
     readingMs: (after.readingMs - before.readingMs) / batches,
     transactionMs: (after.transactionMs - before.transactionMs) / batches,

@@ -21,4 +21,6 @@ export interface BatchTotals {
   commands: number;
   readingMs: number;
   transactionMs: number;
+  /** How late the event loop ran, since it was last asked. */
+  loopDelayMs: { p50: number; p99: number; max: number };
 }

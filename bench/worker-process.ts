@@ -5,12 +5,29 @@ import { fileURLToPath } from 'node:url';
 const CLI = fileURLToPath(new URL('../src/main/cli.js', import.meta.url));
 const READY_TIMEOUT_MS = 20_000;
 
+/** What a process told of itself, line by line as Prometheus reads it. */
+export class MetricLines {
+  constructor(private readonly lines: readonly string[]) {}
+
+  /** Sum and count of a histogram, over all its labels but the ones given. */
+  histogram(name: string, labels = ''): { sum: number; count: number } {
+    return { sum: this.total(`${name}_sum`, labels), count: this.total(`${name}_count`, labels) };
+  }
+
+  /** 0 where there is no such line. */
+  total(name: string, labels = ''): number {
+    return this.lines
+      .filter((line) => line.startsWith(name) && line.includes(labels))
+      .reduce((sum, line) => sum + Number(line.split(' ')[1]), 0);
+  }
+}
+
 export interface WorkerProcess {
   pid: number;
   /** Sum and count of a histogram, over all its labels but the ones given. */
   histogram(name: string, labels?: string): Promise<{ sum: number; count: number }>;
-  /** A metric's present value; undefined: there is no such. */
-  gauge(name: string, labels?: string): Promise<number | undefined>;
+  /** All of them at once. Some count from the last reading on. */
+  metrics(): Promise<MetricLines>;
   stop(): Promise<void>;
 }
 
@@ -39,23 +56,12 @@ export async function startWorkerProcess(
     }
     await sleep(50);
   }
-  const metricLines = async (name: string, labels: string) => {
-    const text = await (await fetch(`http://127.0.0.1:${env.OPS_PORT}/metrics`)).text();
-    return text.split('\n').filter((line) => line.startsWith(name) && line.includes(labels));
-  };
-  const numberIn = (line: string) => Number(line.split(' ')[1]);
+  const metrics = async () =>
+    new MetricLines((await (await fetch(`http://127.0.0.1:${env.OPS_PORT}/metrics`)).text()).split('\n'));
   return {
     pid: child.pid ?? 0,
-    histogram: async (name, labels = '') => {
-      const lines = await metricLines(name, labels);
-      const total = (suffix: string) =>
-        lines.filter((line) => line.startsWith(`${name}_${suffix}`)).reduce((sum, line) => sum + numberIn(line), 0);
-      return { sum: total('sum'), count: total('count') };
-    },
-    gauge: async (name, labels = '') => {
-      const [line] = await metricLines(name, labels);
-      return line === undefined ? undefined : numberIn(line);
-    },
+    metrics,
+    histogram: async (name, labels = '') => (await metrics()).histogram(name, labels),
     stop: async () => {
       child.kill('SIGTERM');
       await ended;

@@ -4,7 +4,7 @@ import type { BenchCommand } from '../workload.js';
 import type { Load } from './load.js';
 import { Sends } from './steady.js';
 
-/** Members of the chat that takes half: more than two talk there. */
+/** Members of the chat that takes half: more than two talk there. It is one that gets next to nothing otherwise. */
 const HOT_MEMBERS = 10;
 
 /** W2: as W1, but every other message goes to one and the same chat, which one partition has to take. */
@@ -15,7 +15,7 @@ export class HotWorkload implements Load {
     private readonly population: Population,
     private readonly bodies: Bodies,
   ) {
-    this.hot = population.chatIds.findIndex((_, index) => population.size(index) === HOT_MEMBERS);
+    this.hot = population.chatIds.findLastIndex((_, index) => population.size(index) === HOT_MEMBERS);
     if (this.hot === -1) throw new Error('among so few chats none has ten members: give --chats at least 100');
   }
 
