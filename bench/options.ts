@@ -40,6 +40,8 @@ export interface BenchOptions {
   partitions: number;
   /** Parley's `DECISION_PERMIT_SHARE`. */
   permitShare: string;
+  /** SQL that is run on the database which all of them begin as a copy of; null: none. */
+  prepare: string | null;
   /** Where the report goes; null: nowhere. */
   reports: string | null;
   /** Where the workers' profiles go; null: none. */
@@ -76,6 +78,7 @@ ${WORKLOAD_NAMES.map((name) => `  ${name}  ${WORKLOADS[name]}`).join('\n')}
   --workers N        worker processes (default: 1)
   --partitions N     command queues (default: 8)
   --permit-share N   how many of the permits the decision log keeps, 0 to 1 (default: 0.01)
+  --prepare SQL      run before anything starts on the database that all begin as a copy of: to try an index, a setting of a table
   --reports FOLDER   where the report goes (default: bench/reports); none: nowhere
   --profile FOLDER   each worker writes a CPU profile (V8's format) into this folder, and a flame graph of it
   --node-flags FLAGS flags for the workers' Node, separated by blanks
@@ -105,6 +108,7 @@ export function readOptions(args: string[]): BenchOptions | null {
       workers: { type: 'string', default: '1' },
       partitions: { type: 'string', default: '8' },
       'permit-share': { type: 'string', default: '0.01' },
+      prepare: { type: 'string' },
       reports: { type: 'string', default: 'bench/reports' },
       profile: { type: 'string' },
       'node-flags': { type: 'string', default: '' },
@@ -130,6 +134,7 @@ export function readOptions(args: string[]): BenchOptions | null {
     workers: positive('workers', values.workers),
     partitions: positive('partitions', values.partitions),
     permitShare: values['permit-share'],
+    prepare: values.prepare ?? null,
     reports: values.reports === 'none' ? null : values.reports,
     profile: values.profile ?? null,
     nodeFlags: [

@@ -191,5 +191,6 @@ function machineTable({ machine, options }: BenchResult): string {
     ],
     ['load', `closed loops with ${inFlight} in flight; ${workers} worker process(es), ${partitions} partitions`],
     ['decision log', `keeps ${permitShare} of the permits`],
+    ...(options.prepare === null ? [] : [['tried', `\`${options.prepare}\``]]),
   ]);
 }

@@ -17,7 +17,7 @@ import { readerSteps } from './phases/readers.js';
 import { roundSteps } from './phases/rounds.js';
 import { startPlainService } from './plain-service.js';
 import { Population } from './population.js';
-import { startPrivateServices } from './private-services.js';
+import { query, startPrivateServices } from './private-services.js';
 import { showProgress } from './progress.js';
 import { writeReport } from './report-files.js';
 import { markdown } from './report-markdown.js';
@@ -58,6 +58,7 @@ async function main(): Promise<void> {
   const loading = showProgress('loading chats', population.chats);
   await loadPopulation(template, population, loading.at);
   loading.end();
+  if (options.prepare !== null) await query(template, options.prepare);
 
   const parley = await start('Parley', () => startParley(services, options, { template: TEMPLATE }));
   const subjects = [parley];

@@ -21,6 +21,7 @@ function figures(dispatchedPerSecond: number, cpu = 100): Figures {
       storedPerSecond: 1,
       dispatchedPerSecond,
       batch: null,
+      loopDelayMs: null,
       faults: [],
     },
     latencyMs: quantilesOf(upTo(1_000)),
