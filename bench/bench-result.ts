@@ -39,4 +39,6 @@ export interface BenchResult {
   backlog: Figures[];
   readers: ReadersRound[];
   disk: DiskFigures | null;
+  /** What `parley verify` said of the store at the end; null: not asked. */
+  verified: { rows: number; faults: string[] } | null;
 }

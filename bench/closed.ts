@@ -1,9 +1,9 @@
 import type { BenchResult } from './bench-result.js';
 
-type Measured = Pick<BenchResult, 'lanes' | 'rates' | 'backlog' | 'readers'>;
+type Measured = Pick<BenchResult, 'lanes' | 'rates' | 'backlog' | 'readers' | 'verified'>;
 
 /** Why the run is void: each ledger that does not close, by where. */
-export function voidBecause({ lanes, rates, backlog, readers }: Measured): string[] {
+export function voidBecause({ lanes, rates, backlog, readers, verified }: Measured): string[] {
   const all = [
     ...lanes.map(({ workload, subject, rounds }) => ({ of: `${workload} ${subject}`, figures: rounds })),
     ...rates.map(({ label, rounds }) => ({ of: `open loop at ${label}`, figures: rounds.map((one) => one.figures) })),
@@ -16,7 +16,7 @@ export function voidBecause({ lanes, rates, backlog, readers }: Measured): strin
   const reads = readers.flatMap(({ failed }, round) =>
     failed === 0 ? [] : [`W6 readers, round ${round + 1}: ${failed} reads failed`],
   );
-  return [...ledgers, ...reads];
+  return [...ledgers, ...reads, ...(verified?.faults.map((fault) => `parley verify: ${fault}`) ?? [])];
 }
 
 export function isClosed(result: Measured): boolean {

@@ -14,7 +14,8 @@ export function markdown(result: BenchResult, plots: Readonly<Record<string, str
   const faults = voidBecause(result);
   const ledger =
     faults.length === 0
-      ? 'Every ledger is closed: each command has the answer that it was to have, once; what was accepted is stored, published and dispatched, once and in order.'
+      ? 'Every ledger is closed: each command has the answer that it was to have, once; what was accepted is stored, published and dispatched, once and in order.' +
+        verified(result)
       : `**Void**, a ledger is not closed:\n\n${faults.map((fault) => `- ${fault}`).join('\n')}`;
   const drawn = Object.entries(plots ?? {}).map(([title, file]) => `![${title}](${file})`);
   return [
@@ -33,6 +34,10 @@ export function markdown(result: BenchResult, plots: Readonly<Record<string, str
     machineTable(result),
     '',
   ].join('\n\n');
+}
+
+function verified({ verified: store }: BenchResult): string {
+  return store === null ? '' : ` \`parley verify\` found nothing wrong in ${store.rows.toLocaleString('en')} rows.`;
 }
 
 function section(title: string, table: string | null): string[] {

@@ -15,6 +15,7 @@ import { diskSteps } from './phases/disk.js';
 import { rateSteps } from './phases/rates.js';
 import { readerSteps } from './phases/readers.js';
 import { roundSteps } from './phases/rounds.js';
+import { verifySteps } from './phases/verify.js';
 import { startPlainService } from './plain-service.js';
 import { Population } from './population.js';
 import { query, startPrivateServices } from './private-services.js';
@@ -76,7 +77,7 @@ async function main(): Promise<void> {
   const stage: Stage = {
     ...{ options, services, population, bodies, parley, stations, stopping: interruption.signal },
     steady: new SteadyWorkload(population, bodies),
-    result: { lanes: [], rates: [], backlog: [], readers: [], disk: null },
+    result: { lanes: [], rates: [], backlog: [], readers: [], disk: null, verified: null },
   };
   const machine = await describeMachine(parley.databaseUrl, services.amqpUrl);
   const steps: Step[] = [
@@ -85,6 +86,7 @@ async function main(): Promise<void> {
     ...(options.only.has('W1') && !options.closed ? rateSteps(stage) : []),
     ...(options.only.has('W6') ? readerSteps(stage, start) : []),
     ...(options.only.has('W5') ? backlogSteps(stage) : []),
+    ...verifySteps(stage),
   ];
   await runSteps(steps, interruption.signal);
 

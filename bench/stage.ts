@@ -18,7 +18,7 @@ export interface Stage {
   /** Parley's first; then those that W1 is measured on too. */
   stations: readonly Station[];
   steady: Load;
-  result: Pick<BenchResult, 'lanes' | 'rates' | 'backlog' | 'readers' | 'disk'>;
+  result: Pick<BenchResult, 'lanes' | 'rates' | 'backlog' | 'readers' | 'disk' | 'verified'>;
   stopping: AbortSignal;
 }
 

@@ -44,7 +44,7 @@ function resultOf(more: Partial<BenchResult>): BenchResult {
       ...{ node: '20', postgres: '18', rabbitmq: '3.10' },
     },
     options: { ...options, only: [...options.only] },
-    ...{ lanes: [], rates: [], backlog: [], readers: [], disk: null },
+    ...{ lanes: [], rates: [], backlog: [], readers: [], disk: null, verified: null },
     ...more,
   };
 }
@@ -86,6 +86,7 @@ describe("the bench's report", () => {
       { backlog: [torn] },
       { readers: [{ ...read, failed: 0, figures: torn }] },
       { readers: [read] },
+      { verified: { rows: 1, faults: ['a fault'] } },
     ])
       expect(isClosed(resultOf(more)), JSON.stringify(Object.keys(more))).to.equal(false);
   });
