@@ -1,8 +1,7 @@
 import type { DiskFigures } from './disk.js';
 import type { Machine } from './machine.js';
 import type { BenchOptions, WorkloadName } from './options.js';
-import type { Quantiles } from './quantiles.js';
-import type { ReadKind } from './readers.js';
+import type { ReadFigures } from './readers.js';
 import type { Figures } from './station.js';
 
 /** One workload on one subject, round by round. */
@@ -19,13 +18,9 @@ export interface RateSeries {
   rounds: { perSecond: number; figures: Figures }[];
 }
 
-export interface ReadersRound {
+export interface ReadersRound extends ReadFigures {
   perSecond: number;
   figures: Figures;
-  /** In milliseconds, from when each was due. */
-  reads: Record<ReadKind, Quantiles>;
-  /** Answers that were not 200. */
-  failed: number;
 }
 
 export interface BenchResult {

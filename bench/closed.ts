@@ -13,8 +13,8 @@ export function voidBecause({ lanes, rates, backlog, readers, verified }: Measur
   const ledgers = all.flatMap(({ of, figures }) =>
     figures.flatMap(({ faults }, round) => faults.map((fault) => `${of}, round ${round + 1}: ${fault}`)),
   );
-  const reads = readers.flatMap(({ failed }, round) =>
-    failed === 0 ? [] : [`W6 readers, round ${round + 1}: ${failed} reads failed`],
+  const reads = readers.flatMap(({ answered }, round) =>
+    answered.failed === 0 ? [] : [`W6 readers, round ${round + 1}: ${answered.failed} reads failed`],
   );
   return [...ledgers, ...reads, ...(verified?.faults.map((fault) => `parley verify: ${fault}`) ?? [])];
 }

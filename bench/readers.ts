@@ -24,6 +24,16 @@ const MS_PER_SECOND = 1_000;
 /** More than all reads of a minute. */
 const NO_RATE_LIMIT = '1000000';
 
+export interface ReadFigures {
+  /** In milliseconds, from when each was due. */
+  reads: Record<ReadKind, Quantiles>;
+  /** 503 is an honest answer of a machine that is overwhelmed; anything else but 200 is a fault. */
+  answered: { ok: number; unavailable: number; failed: number };
+}
+
+const OK = 200;
+const UNAVAILABLE = 503;
+
 /** The REST process beside the workers, and those who read from it. */
 export class Readers {
   private readonly tokens = new Map<string, Promise<string>>();
@@ -50,9 +60,9 @@ export class Readers {
   }
 
   /** An open loop of each kind until the signal comes: latencies are from when each read was due. */
-  async read(seed: number, stopping: AbortSignal): Promise<{ reads: Record<ReadKind, Quantiles>; failed: number }> {
+  async read(seed: number, stopping: AbortSignal): Promise<ReadFigures> {
     const latencies: Record<ReadKind, number[]> = { history: [], list: [], search: [] };
-    let failed = 0;
+    const answered = { ok: 0, unavailable: 0, failed: 0 };
     const kinds = READ_KINDS.map(async (kind, index) => {
       const next = this.requests(kind, seed + index);
       const began = performance.now();
@@ -63,9 +73,9 @@ export class Readers {
         if (stopping.aborted) break;
         const { path, actorId } = next();
         underWay.push(
-          this.get(path, actorId).then((isGood) => {
+          this.get(path, actorId).then((outcome) => {
             latencies[kind].push(performance.now() - due);
-            if (!isGood) failed += 1;
+            answered[outcome] += 1;
           }),
         );
       }
@@ -76,7 +86,7 @@ export class Readers {
       ...{ history: quantilesOf(latencies.history), list: quantilesOf(latencies.list) },
       search: quantilesOf(latencies.search),
     };
-    return { reads, failed };
+    return { reads, answered };
   }
 
   async stop(): Promise<void> {
@@ -99,14 +109,14 @@ export class Readers {
     };
   }
 
-  private async get(path: string, actorId: string): Promise<boolean> {
+  private async get(path: string, actorId: string): Promise<keyof ReadFigures['answered']> {
     try {
       const headers = { authorization: `Bearer ${await this.token(actorId)}` };
       const response = await fetch(`${this.baseUrl}${path}`, { headers });
       await response.arrayBuffer();
-      return response.status === 200;
+      return response.status === OK ? 'ok' : response.status === UNAVAILABLE ? 'unavailable' : 'failed';
     } catch {
-      return false;
+      return 'failed';
     }
   }
 

@@ -162,6 +162,14 @@ function readersTable({ readers }: BenchResult): string | null {
     row('history, a page of 50', ({ reads }) => reads.history),
     row('list of chats, 50', ({ reads }) => reads.list),
     row('search for a word, 50', ({ reads }) => reads.search),
+    [
+      'answered 503: not able to at the moment',
+      spread(
+        readers.map(({ answered }) => answered.unavailable),
+        0,
+      ),
+      ...QUANTILES.map(() => ''),
+    ],
     row('produce → dispatch meanwhile', ({ figures }) => figures.latencyMs),
   ]);
 }

@@ -84,8 +84,8 @@ async function main(): Promise<void> {
     ...(options.only.has('W1') && !options.closed ? diskSteps(stage) : []),
     ...roundSteps(stage),
     ...(options.only.has('W1') && !options.closed ? rateSteps(stage) : []),
-    ...(options.only.has('W6') ? readerSteps(stage, start) : []),
     ...(options.only.has('W5') ? backlogSteps(stage) : []),
+    ...(options.only.has('W6') ? readerSteps(stage, start) : []),
     ...verifySteps(stage),
   ];
   await runSteps(steps, interruption.signal);

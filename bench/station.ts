@@ -1,6 +1,6 @@
 import { cpuSeconds } from './cpu-time.js';
 import { DispatchWatch } from './dispatch-watch.js';
-import { closeLedger, type Ledger, publishedSoFar } from './ledger.js';
+import { closeLedger, type Ledger, type LedgerMark, openLedger } from './ledger.js';
 import { LoadDriver } from './load-driver.js';
 import type { PrivateServices } from './private-services.js';
 import { percentileCurve, type Quantiles, quantilesOf } from './quantiles.js';
@@ -44,7 +44,7 @@ export interface CpuSeconds {
 interface Before {
   cpu: CpuSeconds;
   batches: BatchTotals | null;
-  published: number | null;
+  mark: LedgerMark;
   at: number;
 }
 
@@ -110,19 +110,19 @@ export class Station {
   ): Promise<Figures> {
     await this.subject.suspend();
     this.dispatch.reset();
-    const published = await this.published();
+    const mark = await openLedger(this.subject.databaseUrl);
     await this.driver.fill(commands, progress);
     await this.subject.resume();
-    const before = { cpu: this.cpu(), batches: null, published, at: performance.now() };
+    const before = { cpu: this.cpu(), batches: null, mark, at: performance.now() };
     await this.driver.allAnswered((answered) => progress(count + answered));
     return this.end(before, count, prefix, () => this.dispatch.firstAt);
   }
 
   private async begin(): Promise<Before> {
     this.dispatch.reset();
-    const published = await this.published();
+    const mark = await openLedger(this.subject.databaseUrl);
     const batches = await this.subject.batches();
-    return { cpu: this.cpu(), batches, published, at: performance.now() };
+    return { cpu: this.cpu(), batches, mark, at: performance.now() };
   }
 
   private async end(before: Before, count: number, prefix: string, since = () => before.at): Promise<Figures> {
@@ -135,7 +135,7 @@ export class Station {
 
     const perMillion = (kind: keyof CpuSeconds) =>
       ((cpuAfter[kind] - before.cpu[kind]) / count) * MICROSECONDS_PER_SECOND;
-    const { databaseUrl } = this.subject;
+    const { databaseUrl, isOrdered } = this.subject;
     return {
       commands: count,
       kinds: answers.sentByType,
@@ -151,12 +151,8 @@ export class Station {
       },
       batch: before.batches && batchesAfter && meanBatch(before.batches, batchesAfter),
       loopDelayMs: batchesAfter?.loopDelayMs ?? null,
-      ...(await closeLedger(databaseUrl, prefix, answers, this.dispatch, before.published)),
+      ...(await closeLedger(databaseUrl, before.mark, prefix, answers, this.dispatch, isOrdered)),
     };
-  }
-
-  private async published(): Promise<number | null> {
-    return this.subject.isOrdered ? publishedSoFar(this.subject.databaseUrl) : null;
   }
 
   private cpu(): CpuSeconds {

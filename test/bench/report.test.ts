@@ -79,12 +79,17 @@ describe("the bench's report", () => {
     if (lane === undefined) throw new Error('no lane');
     expect(isClosed(resultOf({ lanes: [lane] }))).to.equal(true);
     const torn = { ...figures(1), faults: ['1 out of order'] };
-    const read = { perSecond: 1, figures: figures(1), reads: {} as never, failed: 1 };
+    const read = {
+      perSecond: 1,
+      figures: figures(1),
+      reads: {} as never,
+      answered: { ok: 1, unavailable: 1, failed: 1 },
+    };
     for (const more of [
       { lanes: [{ ...lane, rounds: [torn] }] },
       { rates: [{ label: '1/s', rounds: [{ perSecond: 1, figures: torn }] }] },
       { backlog: [torn] },
-      { readers: [{ ...read, failed: 0, figures: torn }] },
+      { readers: [{ ...read, answered: { ok: 1, unavailable: 1, failed: 0 }, figures: torn }] },
       { readers: [read] },
       { verified: { rows: 1, faults: ['a fault'] } },
     ])
