@@ -1,6 +1,7 @@
 import type { DiskFigures } from './disk.js';
 import type { Machine } from './machine.js';
 import type { BenchOptions, WorkloadName } from './options.js';
+import type { PeerSeries } from './peer.js';
 import type { ReadFigures } from './readers.js';
 import type { Figures } from './station.js';
 
@@ -30,10 +31,14 @@ export interface BenchResult {
   machine: Machine;
   options: Omit<BenchOptions, 'only' | 'reports' | 'profile' | 'ircFolder'> & { only: WorkloadName[] };
   lanes: Lane[];
+  /** Null: none was measured. */
+  peer: PeerSeries | null;
   rates: RateSeries[];
   backlog: Figures[];
   readers: ReadersRound[];
   disk: DiskFigures | null;
   /** What `parley verify` said of the store at the end; null: not asked. */
   verified: { rows: number; faults: string[] } | null;
+  /** Why it did not come to its end; what had been measured by then is kept. Null: it did. */
+  brokenOff: string | null;
 }

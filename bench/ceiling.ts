@@ -29,7 +29,6 @@ const partitions = Number(process.env.COMMAND_PARTITIONS ?? '8');
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: partitions });
 const permitShare = Number(process.env.DECISION_PERMIT_SHARE ?? '0.01');
 const population = new Population(Number(process.env.CHATS ?? '0'));
-const indexes = new Map(population.chatIds.map((chatId, index) => [chatId, index]));
 const consuming = await amqp.connect(process.env.AMQP_URL ?? '');
 const publishing = await amqp.connect(process.env.AMQP_URL ?? '');
 const receipts = await publishing.createChannel();
@@ -75,7 +74,7 @@ const membersOf = new Map<string, string[]>();
 function recipientsOf({ chatId, actorId }: Sent): { recipients: string[] | null; recipientCount: number } {
   let members = membersOf.get(chatId);
   if (members === undefined) {
-    const index = indexes.get(chatId) ?? 0;
+    const index = population.indexOf(chatId);
     members = Array.from({ length: population.size(index) }, (_, nth) => population.member(index, nth));
     membersOf.set(chatId, members);
   }

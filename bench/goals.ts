@@ -37,7 +37,7 @@ export function ratios(one: Lane, other: Lane, of: (figures: Figures) => number)
   });
 }
 
-export function goalsOf(result: Pick<BenchResult, 'lanes' | 'rates' | 'disk'>): Goal[] {
+export function goalsOf(result: Pick<BenchResult, 'lanes' | 'peer' | 'rates' | 'disk'>): Goal[] {
   const steady = laneOf(result, 'W1');
   const ceiling = laneOf(result, 'W1', 'ceiling');
   const naive = laneOf(result, 'W1', 'naive service');
@@ -47,7 +47,11 @@ export function goalsOf(result: Pick<BenchResult, 'lanes' | 'rates' | 'disk'>): 
     result.rates.find((series) => series.label === label)?.rounds.map(({ figures }) => of(figures)) ?? [];
   const p50 = ({ latencyMs }: Figures) => latencyMs.p50;
   const p99 = ({ latencyMs }: Figures) => latencyMs.p99;
-  const { disk } = result;
+  const { disk, peer } = result;
+  const besidePeer = steady.rounds.flatMap((figures, round) => {
+    const beside = peer?.rounds[round];
+    return beside === undefined ? [] : [perSecond(figures) / beside.dispatchedPerSecond];
+  });
   const bytes = disk === null ? [] : [disk.messageRows + disk.eventRows];
   const goal = (figure: string, is: Goal['is'], bound: number, values: number[], how: typeof ms): Goal => ({
     ...{ figure, is, bound, values },
@@ -62,6 +66,7 @@ export function goalsOf(result: Pick<BenchResult, 'lanes' | 'rates' | 'disk'>): 
       ratio,
     ),
     goal('W1 ÷ naive', '≥', 5, ratios(steady, naive, perSecond), ratio),
+    goal('W1 ÷ ejabberd with archive', '≥', 1.5, besidePeer, ratio),
     goal(
       "CPU-seconds per million, all but the driver ÷ ceiling's",
       '≤',

@@ -21,12 +21,19 @@ const MEMBER_STRIDE = 7_919;
 export class Population {
   readonly chatIds: readonly string[];
   readonly users: number;
+  private readonly indexes: ReadonlyMap<string, number>;
 
   constructor(readonly chats: number) {
     this.chatIds = Array.from({ length: chats }, (_, index) =>
       v4({ random: createHash('sha256').update(`chat ${index}`).digest() }),
     );
     this.users = Math.max(USERS_MIN, chats);
+    this.indexes = new Map(this.chatIds.map((chatId, index) => [chatId, index]));
+  }
+
+  /** -1: none of these. */
+  indexOf(chatId: string): number {
+    return this.indexes.get(chatId) ?? -1;
   }
 
   chatId(index: number): string {

@@ -3,6 +3,7 @@ import type { BenchResult, Lane } from './bench-result.js';
 import { voidBecause } from './closed.js';
 import { allButDriver, type Goal, goalsOf, isMet, laneOf, perSecond, ratios } from './goals.js';
 import { WORKLOADS } from './options.js';
+import type { PeerFigures } from './peer.js';
 import type { Quantiles } from './quantiles.js';
 import { markdownTable, spread } from './report.js';
 import type { Figures } from './station.js';
@@ -16,7 +17,7 @@ export function markdown(result: BenchResult, plots: Readonly<Record<string, str
     faults.length === 0
       ? 'Every ledger is closed: each command has the answer that it was to have, once; what was accepted is stored, published and dispatched, once and in order.' +
         verified(result)
-      : `**Void**, a ledger is not closed:\n\n${faults.map((fault) => `- ${fault}`).join('\n')}`;
+      : `**Void**:\n\n${faults.map((fault) => `- ${fault}`).join('\n')}`;
   const drawn = Object.entries(plots ?? {}).map(([title, file]) => `![${title}](${file})`);
   return [
     `# Bench, ${result.startedAt}, ${result.commit}`,
@@ -25,6 +26,7 @@ export function markdown(result: BenchResult, plots: Readonly<Record<string, str
     '## Goals',
     goalsTable(goalsOf(result)),
     ...section('Throughput (closed loop) and cost', lanesTable(result)),
+    ...section('A peer, with its own protocol and its own promises', peerTable(result)),
     ...drawn,
     ...section('Latency (open loop, from when each message was due)', ratesTable(result)),
     ...section('W5: a backlog is drained', backlogTable(result)),
@@ -95,6 +97,20 @@ function lanesTable(result: BenchResult): string | null {
     figure('a batch: transaction, ms', ({ batch }) => batch?.transactionMs, 1),
     figure("the worker's event loop late by, p50, ms", ({ loopDelayMs }) => loopDelayMs?.p50, 1),
     figure("the worker's event loop late by, p99, ms", ({ loopDelayMs }) => loopDelayMs?.p99, 1),
+  ]);
+}
+
+function peerTable({ peer }: BenchResult): string | null {
+  if (peer === null) return null;
+  const figure = (label: string, of: (figures: PeerFigures) => number) => [label, spread(peer.rounds.map(of), 0)];
+  return markdownTable([
+    ['', peer.title],
+    figure('archived per second', ({ storedPerSecond }) => storedPerSecond),
+    figure('delivered per second', ({ dispatchedPerSecond }) => dispatchedPerSecond),
+    figure('CPU-seconds per million: its process', ({ cpu }) => cpu.service),
+    figure('CPU-seconds per million: PostgreSQL', ({ cpu }) => cpu.postgres),
+    figure('sender → receiver under full load, p50, ms', ({ latencyMs }) => latencyMs.p50),
+    figure('sender → receiver under full load, p99, ms', ({ latencyMs }) => latencyMs.p99),
   ]);
 }
 

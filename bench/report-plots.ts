@@ -39,7 +39,7 @@ function latency({ rates }: BenchResult): TopLevelSpec {
   return linePlot({
     title: 'Produce → dispatch',
     subtitle: 'open loop, W1, from when each message was due; each point is the median over the rounds',
-    x: { title: 'percent of the events that took longer', scale: 'log' },
+    x: { title: 'percent of the events that took longer', scale: 'log', reverse: true },
     y: { title: 'milliseconds', scale: 'log' },
     points: rates.flatMap(({ label, rounds }) => {
       const shares = new Set(rounds.flatMap(({ figures }) => figures.latencyCurve.map(({ share }) => share)));

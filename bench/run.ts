@@ -76,8 +76,9 @@ async function main(): Promise<void> {
     );
   const stage: Stage = {
     ...{ options, services, population, bodies, parley, stations, stopping: interruption.signal },
+    peer: null,
     steady: new SteadyWorkload(population, bodies),
-    result: { lanes: [], rates: [], backlog: [], readers: [], disk: null, verified: null },
+    result: { lanes: [], peer: null, rates: [], backlog: [], readers: [], disk: null, verified: null },
   };
   const machine = await describeMachine(parley.databaseUrl, services.amqpUrl);
   const steps: Step[] = [
@@ -88,13 +89,17 @@ async function main(): Promise<void> {
     ...(options.only.has('W6') ? readerSteps(stage, start) : []),
     ...verifySteps(stage),
   ];
-  await runSteps(steps, interruption.signal);
+  const brokenOff = await runSteps(steps, interruption.signal).then(
+    () => null,
+    (error: Error) => error.message,
+  );
 
   const { only, reports, profile, ircFolder: _, ...sizes } = options;
   const result: BenchResult = {
     ...{ startedAt, finishedAt: new Date().toISOString(), commit: currentCommit(), machine },
     options: { ...sizes, only: [...only] },
     ...stage.result,
+    brokenOff,
   };
   console.log(markdown(result, null));
   if (reports !== null) console.error(`report: ${await writeReport(reports, result)}`);

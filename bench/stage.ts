@@ -2,6 +2,7 @@ import type { BenchResult } from './bench-result.js';
 import type { Bodies } from './bodies.js';
 import type { BenchOptions } from './options.js';
 import type { ParleySubject } from './parley.js';
+import type { Peer } from './peer.js';
 import type { Population } from './population.js';
 import type { PrivateServices } from './private-services.js';
 import type { Figures, Station } from './station.js';
@@ -17,8 +18,9 @@ export interface Stage {
   parley: ParleySubject;
   /** Parley's first; then those that W1 is measured on too. */
   stations: readonly Station[];
+  peer: Peer | null;
   steady: Load;
-  result: Pick<BenchResult, 'lanes' | 'rates' | 'backlog' | 'readers' | 'disk' | 'verified'>;
+  result: Pick<BenchResult, 'lanes' | 'peer' | 'rates' | 'backlog' | 'readers' | 'disk' | 'verified'>;
   stopping: AbortSignal;
 }
 

@@ -46,7 +46,7 @@ export class DirtyWorkload implements Load {
   private refused(next: BenchCommand, index: number): BenchCommand {
     if (index % 2 === 0) return { ...next, actorId: this.population.stranger, expects: refusedAs('not_found') };
     // The last of the members is never the owner.
-    const chat = this.population.chatIds.indexOf(next.chatId);
+    const chat = this.population.indexOf(next.chatId);
     const actorId = this.population.member(chat, this.population.size(chat) - 1);
     return { ...next, type: 'chat.archive', actorId, data: {}, expects: refusedAs('not_permitted') };
   }

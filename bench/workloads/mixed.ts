@@ -33,14 +33,11 @@ export class MixedWorkload implements Load {
   /** Answered in this run, to be marked as read by the chat's last member, who sends nothing in it. */
   private unread: Known[] = [];
   private readTo = new Map<number, number>();
-  private readonly chatOf: Map<string, number>;
 
   constructor(
     private readonly population: Population,
     private readonly bodies: Bodies,
-  ) {
-    this.chatOf = new Map(population.chatIds.map((chatId, index) => [chatId, index]));
-  }
+  ) {}
 
   *commands(count: number, prefix: string, seed: number): Generator<BenchCommand> {
     this.unread = [];
@@ -66,8 +63,8 @@ export class MixedWorkload implements Load {
   }
 
   learn({ type, chatId, actorId }: BenchCommand, { status, messageId, sequence }: Receipt): void {
-    const chat = this.chatOf.get(chatId);
-    if (type !== 'message.send' || status !== 'accepted' || chat === undefined || !messageId || !sequence) return;
+    const chat = this.population.indexOf(chatId);
+    if (type !== 'message.send' || status !== 'accepted' || chat === -1 || !messageId || !sequence) return;
     const message = { chat, messageId, senderId: actorId, sequence, reactions: 0 };
     this.unread.push(message);
     this.known.push(message);

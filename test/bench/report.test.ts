@@ -44,7 +44,7 @@ function resultOf(more: Partial<BenchResult>): BenchResult {
       ...{ node: '20', postgres: '18', rabbitmq: '3.10' },
     },
     options: { ...options, only: [...options.only] },
-    ...{ lanes: [], rates: [], backlog: [], readers: [], disk: null, verified: null },
+    ...{ lanes: [], peer: null, rates: [], backlog: [], readers: [], disk: null, verified: null, brokenOff: null },
     ...more,
   };
 }
@@ -71,7 +71,7 @@ describe("the bench's report", () => {
       decisions: 0,
       parts: [],
     };
-    expect(goalsOf(resultOf({ disk })).map(isMet)).to.deep.equal([...new Array(8).fill(null), false]);
+    expect(goalsOf(resultOf({ disk })).map(isMet)).to.deep.equal([...new Array(9).fill(null), false]);
   });
 
   it('is void where any ledger is not closed, or a read has failed', () => {
@@ -92,6 +92,8 @@ describe("the bench's report", () => {
       { readers: [{ ...read, answered: { ok: 1, unavailable: 1, failed: 0 }, figures: torn }] },
       { readers: [read] },
       { verified: { rows: 1, faults: ['a fault'] } },
+      { peer: { title: 'a peer', rounds: [{ ...torn, cpu: { service: 1, postgres: 1, driver: 1 } }] } },
+      { brokenOff: 'interrupted' },
     ])
       expect(isClosed(resultOf(more)), JSON.stringify(Object.keys(more))).to.equal(false);
   });

@@ -19,9 +19,8 @@ describe('the workloads of the bench', () => {
   const bodies = new Bodies('mix');
   const shareOf = (commands: readonly BenchCommand[], is: (command: BenchCommand) => boolean) =>
     commands.filter(is).length / commands.length;
-  const chatOf = new Map(population.chatIds.map((chatId, index) => [chatId, index]));
   const isMember = ({ chatId, actorId }: BenchCommand) => {
-    const chat = chatOf.get(chatId) ?? -1;
+    const chat = population.indexOf(chatId);
     return Array.from({ length: population.size(chat) }, (_, nth) => population.member(chat, nth)).includes(actorId);
   };
 
