@@ -22,6 +22,8 @@ export interface RateSeries {
 export interface ReadersRound extends ReadFigures {
   perSecond: number;
   figures: Figures;
+  /** Of the process that answers; PostgreSQL's part is in `figures`. */
+  cpuMsPerRead: number;
 }
 
 export interface BenchResult {

@@ -186,6 +186,14 @@ function readersTable({ readers }: BenchResult): string | null {
       ),
       ...QUANTILES.map(() => ''),
     ],
+    [
+      'CPU of the REST process a read, ms',
+      spread(
+        readers.map(({ cpuMsPerRead }) => cpuMsPerRead),
+        1,
+      ),
+      ...QUANTILES.map(() => ''),
+    ],
     row('produce → dispatch meanwhile', ({ figures }) => figures.latencyMs),
   ]);
 }

@@ -1,4 +1,5 @@
 /** W6: W1 at 80 % of what Parley takes, while others read over REST. */
+import { cpuSeconds } from '../cpu-time.js';
 import { Readers } from '../readers.js';
 import { parleyStation, type Stage, underLoad } from '../stage.js';
 import type { Step } from '../steps.js';
@@ -6,8 +7,7 @@ import { steadyRate } from './rates.js';
 
 const FIRST_SEED = 4_000;
 const LOAD_SHARE = 0.8;
-/** The reading process has just started: a first round of so many seconds is not kept. */
-const WARM_UP_SECONDS = 2;
+const MS_PER_SECOND = 1_000;
 
 /** @param start to be told of what has been started, so that it is stopped whatever happens */
 export function readerSteps(
@@ -26,13 +26,18 @@ export function readerSteps(
       const perSecond = steadyRate(stage) * LOAD_SHARE;
       const count = Math.ceil(perSecond * seconds);
       const ended = new AbortController();
+      const { pid } = readers;
+      const cpuBefore = cpuSeconds([pid]);
       const reading = readers.read(seed, ended.signal);
       try {
         const figures = await underLoad(station, steady, { count, seed }, (commands, prefix) =>
           station.measureAtRate(perSecond, commands, count, prefix, () => undefined),
         );
         ended.abort();
-        if (isKept) result.readers.push({ perSecond, figures, ...(await reading) });
+        const { reads, answered } = await reading;
+        const answers = answered.ok + answered.unavailable + answered.failed;
+        const cpuMsPerRead = ((cpuSeconds([pid]) - cpuBefore) * MS_PER_SECOND) / answers;
+        if (isKept) result.readers.push({ perSecond, figures, reads, answered, cpuMsPerRead });
       } finally {
         ended.abort();
         await reading;
@@ -40,7 +45,8 @@ export function readerSteps(
     },
   });
   return [
-    round('readers, warm-up', WARM_UP_SECONDS, FIRST_SEED, false),
+    // The reading process has just started.
+    round('readers, warm-up', options.seconds, FIRST_SEED, false),
     ...Array.from({ length: options.rounds }, (_, index) =>
       round(`readers ${index + 1}`, options.seconds, FIRST_SEED + 10 * (index + 1), true),
     ),

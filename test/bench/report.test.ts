@@ -83,6 +83,7 @@ describe("the bench's report", () => {
       perSecond: 1,
       figures: figures(1),
       reads: {} as never,
+      cpuMsPerRead: 1,
       answered: { ok: 1, unavailable: 1, failed: 1 },
     };
     for (const more of [
