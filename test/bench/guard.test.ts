@@ -27,7 +27,7 @@ const TEST_TIMEOUT_MS = 180_000;
 
 /**
  * Of the ceiling's, over all rounds. The worker's processor time was 1.4 to 1.7 of it while others kept twenty processes
- * busy on two cores, and 2.2 with 100 µs a command on top; all processes together, and above all the throughput, hold less well.
+ * busy on two cores, and 2.1 to 2.2 with 100 µs a command on top; all processes together, and above all the throughput, hold less well.
  */
 const WORKER_CPU_MAX = 1.95;
 const ALL_CPU_MAX = 1.6;
