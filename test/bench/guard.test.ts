@@ -26,8 +26,8 @@ const IN_FLIGHT = 1_000;
 const TEST_TIMEOUT_MS = 180_000;
 
 /**
- * Of the ceiling's, over all rounds. The worker's processor time was 1.4 to 1.7 of it while others kept twenty processes
- * busy on two cores, and 2.1 to 2.2 with 100 µs a command on top; all processes together, and above all the throughput, hold less well.
+ * Of the ceiling's, over all rounds. With ten to twenty other busy processes on two cores the worker's processor time was 1.6 to 1.9 of it, and
+ * 1.9 to 2.2 with 100 µs a command on top: the bound is to be set anew from a quiet machine.
  */
 const WORKER_CPU_MAX = 1.95;
 const ALL_CPU_MAX = 1.6;
