@@ -40,7 +40,7 @@ export interface Point {
 export interface LinePlot {
   title: string;
   subtitle?: string;
-  x: { title: string; scale?: 'linear' | 'log' };
+  x: { title: string; scale?: 'linear' | 'log'; reverse?: boolean };
   y: { title: string; scale?: 'linear' | 'log'; domain?: [number, number] };
   points: readonly Point[];
 }
@@ -53,7 +53,15 @@ export function linePlot({ title, subtitle, x, y, points }: LinePlot): TopLevelS
     data: { values: points.map((point) => ({ ...point })) },
     mark: { type: 'line', point: true },
     encoding: {
-      x: { field: 'x', type: 'quantitative', title: x.title, scale: { type: x.scale ?? 'linear', zero: false } },
+      x: {
+        field: 'x',
+        type: 'quantitative',
+        title: x.title,
+        scale:
+          x.scale === 'log'
+            ? { type: 'log', reverse: x.reverse ?? false }
+            : { zero: false, reverse: x.reverse ?? false },
+      },
       y: {
         field: 'y',
         type: 'quantitative',
