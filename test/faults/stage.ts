@@ -10,6 +10,7 @@ import { Fleet } from '../support/fleet.js';
 import { faultsOf, type Verdict } from '../support/ledger.js';
 import type { TestProcess } from '../support/processes.js';
 import { brokerFolder, migrationsFolder, scratchFolder } from '../support/services.js';
+import { SmallDisk } from '../support/small-disk.js';
 import { Wire } from '../support/wire.js';
 import { SteadyLoad } from './steady-load.js';
 
@@ -27,6 +28,8 @@ export interface StageOptions {
   /** Services that the scenario may stop and start, instead of those of the run. */
   ownBroker?: boolean;
   ownDatabase?: Record<string, string>;
+  /** Between two rounds of the load. */
+  loadPauseMs?: number;
   /** Without: a scenario that has a load of its own. */
   isLoaded?: boolean;
 }
@@ -48,6 +51,7 @@ export class Stage {
   private currentLoad: SteadyLoad | null = null;
   private loads = 0;
   private asked = 0;
+  private disk: SmallDisk | undefined;
 
   private constructor(
     readonly fleet: Fleet,
@@ -93,12 +97,29 @@ export class Stage {
     return this.options.ownBroker ? `${this.own.folder}/rabbitmq` : brokerFolder();
   }
 
+  /** Of the stage's own server. */
+  get databaseFolder(): string {
+    return `${this.own.folder}/postgres`;
+  }
+
+  /** A file system for a part of the database: mounted at the first call, there until the stage is closed. */
+  smallDisk(mib: number): SmallDisk {
+    this.disk ??= SmallDisk.mount(`${this.own.folder}/disk`, mib);
+    return this.disk;
+  }
+
   /** A worker behind the wires. */
   async addWorker(env: Record<string, string> = {}): Promise<TestProcess> {
     const wires = { DATABASE_URL: this.databaseWire.url, AMQP_URL: this.brokerWire.url };
     const worker = await this.fleet.startWorker({ ...wires, ...env });
     this.workers.push(worker);
     return worker;
+  }
+
+  /** One whose clock is off by so much. */
+  addSkewedWorker(skewMs: number): Promise<TestProcess> {
+    const clock = new URL('../support/skewed-clock.js', import.meta.url).href;
+    return this.addWorker(skewMs === 0 ? {} : { NODE_OPTIONS: `--import=${clock}`, CLOCK_SKEW_MS: String(skewMs) });
   }
 
   async removeWorker(worker: TestProcess): Promise<void> {
@@ -109,7 +130,14 @@ export class Stage {
 
   startLoad(): void {
     this.loads += 1;
-    this.currentLoad = new SteadyLoad(this.fleet, `load${this.loads}`, this.chats);
+    this.currentLoad = new SteadyLoad(this.fleet, `load${this.loads}`, this.chats, this.options.loadPauseMs);
+  }
+
+  /** Until everything that was sent is answered, by asking again where need be; then the load begins anew. */
+  async calmDown(): Promise<void> {
+    await this.currentLoad?.stop();
+    await this.fleet.allAnsweredAfterAsking();
+    this.startLoad();
   }
 
   /** Until so many more commands have been sent. */
@@ -145,6 +173,12 @@ export class Stage {
 
   async stopBroker(): Promise<void> {
     await this.own.node?.stop();
+    await this.currentLoad?.ended;
+  }
+
+  /** With SIGKILL: nothing is written down that was not yet. */
+  async killBroker(): Promise<void> {
+    await this.own.node?.kill();
     await this.currentLoad?.ended;
   }
 
@@ -199,6 +233,7 @@ export class Stage {
     await this.brokerWire.cut();
     await this.own.node?.stop();
     await this.own.server?.stop();
+    this.disk?.unmount();
   }
 
   private async begin(): Promise<void> {

@@ -99,6 +99,7 @@ export class Fleet {
 
   async query<T extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<T[]> {
     const client = new pg.Client({ connectionString: this.databaseUrl });
+    client.on('error', () => undefined); // the statement under way has it too
     await client.connect();
     try {
       return (await client.query<T>(text, values)).rows;
