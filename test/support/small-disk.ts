@@ -1,9 +1,8 @@
 /** A file system of its own, small enough to be filled. It is mounted below the run's folder and goes with it, also after a kill. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
-const MIB = 1024 * 1024;
 const ZEROS = Buffer.alloc(64 * 1024);
 const FILLER = 'filler';
 
@@ -57,11 +56,6 @@ export class SmallDisk {
     const file = openSync(join(this.folder, FILLER), 'a');
     ftruncateSync(file, 0);
     closeSync(file);
-  }
-
-  get freeMib(): number {
-    const { bavail, bsize } = statfsSync(this.folder);
-    return (bavail * bsize) / MIB;
   }
 
   unmount(): void {
