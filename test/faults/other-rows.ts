@@ -76,6 +76,12 @@ export const otherRows: readonly OtherRow[] = [
     files: ['simulation/simulation.test.js'],
   },
   {
+    name: 'tests-full-dispatch',
+    row: 'slow or absent dispatch',
+    what: 'a full queue refuses, and what waits in the log comes out of it in order',
+    files: ['faults/full-dispatch.test.js'],
+  },
+  {
     name: 'tests-hostile',
     row: 'hostile bytes',
     what: 'a receipt or a dead letter that says why, by the decoder, a worker and a real broker; properties and headers too',
@@ -97,9 +103,11 @@ export const otherRows: readonly OtherRow[] = [
   {
     name: 'tests-rest',
     row: "REST: others' ids, cursors, page sizes",
-    what: "what is another's and what is not there are answered alike, to the byte; cursors changed and borrowed; bad parameters",
+    what: "what is another's and what is not there are answered alike, to the byte; lists against deciding row by row; cursors, parameters",
     files: [
       'adapters/http/hidden.test.js',
+      'adapters/http/hidden-by-policy.test.js',
+      'policy/visible-chats.test.js',
       'adapters/http/cursors.test.js',
       'adapters/http/query-parameters.test.js',
       'adapters/http/sync-token.test.js',

@@ -24,6 +24,7 @@ const MS_PER_S = 1_000;
 const LOAD_PAUSE_MS = 50;
 const OPTIONS = {
   workers: WORKERS,
+  areObedient: true,
   partitions: 4,
   chats: 12,
   loadPauseMs: LOAD_PAUSE_MS,

@@ -1,5 +1,6 @@
 import type { Step } from '../../../src/application/worker/steps.js';
 import type { Chance } from '../../simulation/virtual-time.js';
+import { tellToPause } from '../../support/fleet.js';
 import type { TestProcess } from '../../support/processes.js';
 import { lasting, type Stage, WITHIN_MS } from '../stage.js';
 import { type Act, duration } from './act.js';
@@ -51,13 +52,16 @@ export const workerActs: readonly Act[] = [
     where: 'workers',
     weight: 20,
     draw(chance) {
-      const [step, batch] = [chance.pick(STEPS), 1 + chance.below(BATCHES_MAX)];
+      const [number, step, batch] = [chance.below(2), chance.pick(STEPS), 1 + chance.below(BATCHES_MAX)];
+      const skewMs = chance.pick(SKEWS_MS);
       return {
-        what: `a third worker is killed at "${step}", the ${batch}th time that it gets there`,
+        what: `worker ${number} is killed at "${step}", the ${batch}th time that it gets there; another comes${skewed(skewMs)}`,
         async play(stage) {
-          const victim = await stage.fleet.startPausingWorker(step, batch);
+          const victim = take(stage, number);
+          tellToPause(victim, step, batch);
           await victim.line(/^paused at/, WITHIN_MS);
           await victim.kill();
+          await stage.addSkewedWorker(skewMs);
         },
       };
     },
@@ -89,6 +93,8 @@ export const workerActs: readonly Act[] = [
         async play(stage) {
           const leaving = take(stage, number);
           if (isRelieved) await (await stage.addSkewedWorker(skewMs)).ready(WITHIN_MS);
+          // One that has only just been started does not hear SIGTERM yet, and just ends.
+          await leaving.line(/"ops port"/, WITHIN_MS);
           const { code } = await leaving.stop();
           if (code !== 0) throw new Error(`a stopped worker exits with ${code}\n${leaving.output}`);
           if (!isRelieved) await stage.addSkewedWorker(skewMs);
