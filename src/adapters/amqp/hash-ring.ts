@@ -34,6 +34,21 @@ export function isRingMarked(model: ChannelModel, namespace: string): Promise<bo
   return exists(model, (channel) => channel.checkExchange(ringExchange(namespace)));
 }
 
+/**
+ * One for each queue, and bound to it: it deletes itself with its last binding, so that it goes with its queue, whoever deletes that and however soon
+ * it is declared again. To look whether a queue is missing is not enough: it may be deleted right after the look, and declared again by what follows.
+ */
+function witness(queue: string): string {
+  return `${queue}.ring`;
+}
+
+/** Whether each queue is still the one that was there when the ring was put in order. */
+function areQueuesTheSame(model: ChannelModel, topology: Topology): Promise<boolean> {
+  return exists(model, async (channel) => {
+    for (const { destination } of hashBindings(topology)) await channel.checkExchange(witness(destination));
+  });
+}
+
 export interface RingContext {
   namespace: string;
   topology: Topology;
@@ -53,14 +68,24 @@ export async function ensureRing(
 ): Promise<'new' | 'in order' | 'repaired'> {
   const exchange = ringExchange(namespace);
   const markInOrder = () =>
-    onChannel(model, (channel) => channel.assertExchange(exchange, 'fanout', { durable: false, internal: true }));
+    onChannel(model, async (channel) => {
+      for (const { destination } of hashBindings(topology)) {
+        await channel.assertExchange(witness(destination), 'fanout', {
+          durable: false,
+          internal: true,
+          autoDelete: true,
+        });
+        await channel.bindQueue(destination, witness(destination), '');
+      }
+      await channel.assertExchange(exchange, 'fanout', { durable: false, internal: true });
+    });
   if (!found.hashExchange) {
     await markInOrder(); // the bindings were made just now, in index order
     return 'new';
   }
   // A queue that was gone has been bound again, last: the order is lost, whatever was said of it.
   if (found.ringMark && !found.hashedQueues) await onChannel(model, (channel) => channel.deleteExchange(exchange));
-  const isNeeded = async () => !(await isRingMarked(model, namespace));
+  const isNeeded = async () => !(await isRingMarked(model, namespace)) || !(await areQueuesTheSame(model, topology));
   if (!(await isNeeded())) return 'in order';
   let hasRepaired = false;
   await registry.repairRing(isNeeded, async (generation) => {

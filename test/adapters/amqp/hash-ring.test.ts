@@ -79,6 +79,30 @@ describe('the hash ring', () => {
     expect(await homesIn(shuffled)).to.deep.equal(await homesIn(orderly));
   });
 
+  it('is put right where a queue was deleted and declared again by somebody else, who bound it last', async () => {
+    const orderly = namespaceToBe();
+    const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
+    await untouched.transport.start();
+    await untouched.transport.stop();
+    const namespace = namespaceToBe();
+    const registry = ringRegistry();
+    const one = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    await one.transport.start();
+    await one.transport.stop();
+    const { queues } = topology(one.topology);
+    const [first] = hashBindings(topology(one.topology));
+    const deleted = queues.find(({ name }) => name === first?.destination);
+    await outsider.channel.deleteQueue(deleted?.name ?? '');
+    await outsider.channel.assertQueue(deleted?.name ?? '', { durable: true, arguments: deleted?.arguments });
+    await outsider.channel.bindQueue(deleted?.name ?? '', first?.source ?? '', first?.routingKey ?? '');
+    expect(registry.generation).to.equal(0);
+    const two = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    await two.transport.start();
+    await two.transport.stop();
+    expect(registry.generation).to.equal(1);
+    expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
+  });
+
   it('is not taken for orderly when the repair did not come to its end', async () => {
     const namespace = namespaceToBe();
     const broken = ringRegistry();
