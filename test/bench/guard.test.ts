@@ -26,12 +26,14 @@ const IN_FLIGHT = 1_000;
 const TEST_TIMEOUT_MS = 180_000;
 
 /**
- * Of the ceiling's, over all rounds. With ten to twenty other busy processes on two cores the worker's processor time was 1.6 to 1.9 of it, and
- * 1.9 to 2.2 with 100 µs a command on top: the bound is to be set anew from a quiet machine.
+ * Of the ceiling's, over all rounds. On a quiet machine the worker's processor time was 1.51 to 1.71 of it, and 1.98 to 2.51 with 100 µs a command
+ * on top; with ten to twenty other busy processes on two cores up to 1.90, and 1.90 to 2.17.
  */
 const WORKER_CPU_MAX = 1.95;
 const ALL_CPU_MAX = 1.6;
 const THROUGHPUT_MIN = 0.4;
+/** What is out of bounds is measured anew before it counts: a neighbour's burst is over by then, a slower worker is not. */
+const ATTEMPTS = 2;
 
 /** `npm run proof:guard` plants the slip: then the test has to fail. */
 const isPlanted = process.env.PARLEY_GUARD_PLANTED === 'yes';
@@ -47,6 +49,7 @@ describe('what a command costs', function () {
   const started: { stop(): Promise<void> }[] = [];
   let ceiling: Series;
   let parley: Series;
+  let load: SteadyWorkload;
 
   const sum = ({ rounds }: Series, of: (figures: Figures) => number) =>
     rounds.reduce((total, figures) => total + of(figures), 0);
@@ -83,28 +86,37 @@ describe('what a command costs', function () {
     const given = { template, namespace: uniqueNamespace(), ...(isPlanted ? { program: BURNING } : {}) };
     parley = await series(await open(startParley(services, options, given)));
 
-    const load = new SteadyWorkload(population, new Bodies('mix'));
-    // The first round warms up.
-    for (let round = 0; round <= ROUNDS; round += 1)
-      for (const { station, rounds } of [ceiling, parley]) {
-        const count = round === 0 ? WARM_UP_COMMANDS : COMMANDS;
-        const figures = await underLoad(station, load, { count, seed: round }, (commands, prefix) =>
-          station.measure(commands, count, prefix, () => undefined),
-        );
-        expect(figures.faults, `${station.subject.title}, round ${round}`).to.deep.equal([]);
-        if (round > 0) rounds.push(figures);
-      }
+    load = new SteadyWorkload(population, new Bodies('mix'));
+    await playRound(0, WARM_UP_COMMANDS);
+    for (const { rounds } of [ceiling, parley]) rounds.length = 0;
   });
+
+  /** Each in turn, on the same commands. */
+  async function playRound(seed: number, count: number): Promise<void> {
+    for (const { station, rounds } of [ceiling, parley]) {
+      const figures = await underLoad(station, load, { count, seed }, (commands, prefix) =>
+        station.measure(commands, count, prefix, () => undefined),
+      );
+      expect(figures.faults, `${station.subject.title}, round ${seed}`).to.deep.equal([]);
+      rounds.push(figures);
+    }
+  }
 
   after(async () => {
     for (const one of started) await one.stop();
   });
 
-  it("is within bounds of what the ceiling's does", () => {
-    const seen = `worker ${ratio(workerCpu).toFixed(2)}, all ${ratio(allButDriver).toFixed(2)}, throughput ${ratio(perSecond).toFixed(2)}`;
-    console.log(`      of the ceiling's: ${seen}`);
-    expect(ratio(workerCpu), seen).to.be.below(WORKER_CPU_MAX);
-    expect(ratio(allButDriver), seen).to.be.below(ALL_CPU_MAX);
-    expect(ratio(perSecond), seen).to.be.above(THROUGHPUT_MIN);
+  it("is within bounds of what the ceiling's does", async () => {
+    const outside: string[] = [];
+    for (let attempt = 0; attempt < ATTEMPTS && outside.length === attempt; attempt += 1) {
+      for (const { rounds } of [ceiling, parley]) rounds.length = 0;
+      for (let round = 1; round <= ROUNDS; round += 1) await playRound(attempt * ROUNDS + round, COMMANDS);
+      const seen = `worker ${ratio(workerCpu).toFixed(2)}, all ${ratio(allButDriver).toFixed(2)}, throughput ${ratio(perSecond).toFixed(2)}`;
+      console.log(`      of the ceiling's: ${seen}`);
+      const isWithin =
+        ratio(workerCpu) < WORKER_CPU_MAX && ratio(allButDriver) < ALL_CPU_MAX && ratio(perSecond) > THROUGHPUT_MIN;
+      if (!isWithin) outside.push(seen);
+    }
+    expect(outside, 'out of bounds each time').to.have.length.below(ATTEMPTS);
   });
 });
