@@ -38,9 +38,7 @@ export function isRingMarked(model: ChannelModel, namespace: string): Promise<bo
  * One for each queue, and bound to it: it deletes itself with its last binding, so that it goes with its queue, whoever deletes that and however soon
  * it is declared again. To look whether a queue is missing is not enough: it may be deleted right after the look, and declared again by what follows.
  */
-function witness(queue: string): string {
-  return `${queue}.ring`;
-}
+const witness = names.ringWitness;
 
 /** Whether each queue is still the one that was there when the ring was put in order. */
 function areQueuesTheSame(model: ChannelModel, topology: Topology): Promise<boolean> {
