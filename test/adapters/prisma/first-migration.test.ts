@@ -2,12 +2,13 @@
 import { cpSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { assertMigrated } from '../../../src/adapters/prisma/prisma-database.js';
 import { readMarkKey } from '../../../src/application/ports/command-store.js';
 import { renderEvent } from '../../../src/application/render-event.js';
 import { eventEnvelope } from '../../../src/contract/events.js';
 import { migrate } from '../../../src/infrastructure/migrations.js';
 import { emptyDatabase, migrationsFolder, scratchFolder } from '../../support/services.js';
-import { Owner } from '../store-conformance-fixtures.js';
+import { Owner, rejection } from '../store-conformance-fixtures.js';
 import { type PrismaHarness, prismaStore, withConnection } from './prisma-harness.js';
 
 const CHAT = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';
@@ -145,6 +146,30 @@ describe('A database from before it was kept what became of a permit', () => {
       expect(found.map((one) => one?.refusedAs)).to.deep.equal(['archived', null, null]);
     } finally {
       await migrated.close();
+    }
+  });
+});
+
+describe('A database that lacks some of the migrations', () => {
+  it('is told from one that has them all, whichever it stopped at', async () => {
+    const migrations = readdirSync(migrationsFolder)
+      .filter((name) => /^\d/.test(name))
+      .sort();
+    const folder = scratchFolder('not-all-migrations');
+    const url = await emptyDatabase();
+    for (const [index, name] of migrations.entries()) {
+      cpSync(join(migrationsFolder, name), join(folder, name), { recursive: true });
+      await migrate({ url, folder });
+      const { database, close } = prismaStore(url);
+      try {
+        if (index === migrations.length - 1) await assertMigrated(database);
+        else {
+          const error = await rejection(assertMigrated(database));
+          expect((error as Error).message, name).to.match(/is not migrated \(missing: .+\): run `parley migrate`$/);
+        }
+      } finally {
+        await close();
+      }
     }
   });
 });
