@@ -4,7 +4,7 @@ import type { Logger } from '../infrastructure/logger.js';
 
 export interface Insistence {
   logger: Logger;
-  /** Ends it, between two tries: it then rejects with its reason. */
+  /** Ends it, also while nobody answers: it then rejects with its reason. */
   signal: AbortSignal;
   /** After every try that failed: why. */
   onAway?(why: string): void;
@@ -16,11 +16,14 @@ export interface Insistence {
  */
 export async function insist<T>(work: () => Promise<T>, { logger, signal, onAway }: Insistence): Promise<T> {
   const backoff = new Backoff();
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
   for (let hasFailed = false; ; hasFailed = true) {
     try {
-      return await work();
+      return await Promise.race([work(), interrupted]);
     } catch (error) {
-      if (!passesByItself(error)) throw error;
+      if (signal.aborted || !passesByItself(error)) throw error;
       const { message } = error as Error;
       onAway?.(message);
       if (!hasFailed) logger.warn('the database went away: asking again', { why: message });

@@ -102,11 +102,8 @@ export class StoreService implements Service, Store {
 
   async start(): Promise<void> {
     const { signal } = this.life;
-    const interrupted = new Promise<never>((_resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason));
-    });
     try {
-      await Promise.race([this.begin(), interrupted]);
+      await this.begin();
     } catch (error) {
       // A statement under way would hold this up; the process ends without it.
       if (!signal.aborted) await this.stop();

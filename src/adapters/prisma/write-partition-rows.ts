@@ -12,7 +12,7 @@ export function updateChats(rows: Chat[]): Prisma.Sql | null {
   if (rows.length === 0) return null;
   return Prisma.sql`
     UPDATE chats c SET partition = w.partition, title = w.title, metadata = w.metadata::json, archived_at = w.archived_at,
-      archive_sequence = w.archive_sequence,      last_sequence = w.last_sequence, last_ordinal = w.last_ordinal, member_count = w.member_count,
+      archive_sequence = w.archive_sequence, last_sequence = w.last_sequence, last_ordinal = w.last_ordinal, member_count = w.member_count,
       owner_count = w.owner_count, last_activity_at = w.last_activity_at,
       history_visibility = w.history_visibility, history_sequence = w.history_sequence, last_position = w.last_position
     FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.partition)}::int4[],
