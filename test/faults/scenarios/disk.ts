@@ -39,8 +39,12 @@ function serversFolder(stage: Stage, name: string): string {
 async function moveTables(stage: Stage): Promise<void> {
   const folder = serversFolder(stage, 'tables');
   await stage.fleet.query(`CREATE TABLESPACE ${TABLESPACE} LOCATION '${folder}'`);
-  for (const kind of ['TABLE', 'INDEX'])
-    await stage.fleet.query(`ALTER ${kind} ALL IN TABLESPACE pg_default SET TABLESPACE ${TABLESPACE}`);
+  for (const kind of ['TABLE', 'INDEX']) {
+    // It takes all of them at once, in an order of its own: workers at work can be in its way.
+    const move = () =>
+      stage.fleet.query(`ALTER ${kind} ALL IN TABLESPACE pg_default SET TABLESPACE ${TABLESPACE}`).then(() => true);
+    await eventually(move, { within: WITHIN_MS, what: `every ${kind} is on the small disk` });
+  }
 }
 
 async function moveLog(stage: Stage): Promise<void> {
