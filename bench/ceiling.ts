@@ -1,24 +1,40 @@
 /**
- * The ceiling: Parley's plumbing without the thinking. The same queues, batches, rows, confirms and acknowledgements, by `amqplib` and `pg`
- * alone; nothing is validated, decided, looked up or answered from before. What is left between this and Parley is what Parley adds.
+ * The ceiling: Parley's plumbing without the thinking. The same queues, batches, rows, bytes, confirms and acknowledgements, by `amqplib` and
+ * `pg` alone; nothing is validated, decided, looked up or answered from before. What is left between this and Parley is what Parley adds.
  *
- * Run by `send.ts --ceiling`; ends at SIGTERM.
+ * Left out on purpose: the epoch and the take-over, the search for earlier receipts, the facts of chats and members (who is in a chat is
+ * worked out from its number), the canonical form under the content's hash (it hashes the bytes), writing receipts in the order of their keys,
+ * heartbeats, metrics, and everything that follows a failure: it ends where anything fails. It knows `message.send` alone.
+ *
+ * Run by the bench; ends at SIGTERM.
  */
 import { createHash } from 'node:crypto';
 import amqp from 'amqplib';
 import pg from 'pg';
 import { v7 } from 'uuid';
+import { EVENT_CONTENT_TYPE } from '../src/contract/events.js';
 import { names } from '../src/contract/topology.js';
+import { Population } from './population.js';
 
 /** As Parley's: delivery-buffer.ts, partition-owner.ts. */
 const BATCH_MAX_COMMANDS = 256;
 const PREFETCH = 512;
+/** As Parley's `EVENT_RECIPIENTS_MAX`. */
+const RECIPIENTS_MAX = 256;
+/** As worker.ts: how often it notes how far it has published, where no batch does. */
+const SAVE_INTERVAL_MS = 500;
 
 const namespace = process.env.CHAT_NAMESPACE ?? 'chat';
 const partitions = Number(process.env.COMMAND_PARTITIONS ?? '8');
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: partitions });
+const permitShare = Number(process.env.DECISION_PERMIT_SHARE ?? '0.01');
+const population = new Population(Number(process.env.CHATS ?? '0'));
 const consuming = await amqp.connect(process.env.AMQP_URL ?? '');
-const publishing = await (await amqp.connect(process.env.AMQP_URL ?? '')).createConfirmChannel();
+const publishing = await amqp.connect(process.env.AMQP_URL ?? '');
+const receipts = await publishing.createChannel();
+/** Events confirmed, by partition: all are, in the order of the log. */
+const published = new Array<number>(partitions).fill(0);
+const saved = new Array<number>(partitions).fill(0);
 
 interface Sent {
   delivery: amqp.ConsumeMessage;
@@ -26,6 +42,7 @@ interface Sent {
   chatId: string;
   body: string;
   messageId: string;
+  decisionId: string;
   sequence: number;
   ordinal: number;
 }
@@ -33,7 +50,7 @@ interface Sent {
 /** Parses, since the rows need what is in it. */
 function read(delivery: amqp.ConsumeMessage): Sent {
   const { actorId, chatId, data } = JSON.parse(delivery.content.toString());
-  return { delivery, actorId, chatId, body: data.body, messageId: v7(), sequence: 0, ordinal: 0 };
+  return { delivery, actorId, chatId, body: data.body, messageId: v7(), decisionId: v7(), sequence: 0, ordinal: 0 };
 }
 
 const commandId = ({ delivery }: Sent): string => delivery.properties.messageId;
@@ -47,7 +64,43 @@ function receiptOf(sent: Sent, at: string): string {
       tenantId: 'default',
       chatId: sent.chatId,
     },
-    ...{ messageId: sent.messageId, sequence: sent.sequence, at, decisionId: sent.messageId, replayed: false },
+    ...{ messageId: sent.messageId, sequence: sent.sequence, at, decisionId: sent.decisionId, replayed: false },
+  });
+}
+
+const membersOf = new Map<string, string[]>();
+
+/** Who gets the event, as many as are named. */
+function recipientsOf({ chatId, actorId }: Sent): { recipients: string[] | null; recipientCount: number } {
+  let members = membersOf.get(chatId);
+  if (members === undefined) {
+    const index = population.indexOf(chatId);
+    members = Array.from({ length: population.size(index) }, (_, nth) => population.member(index, nth));
+    membersOf.set(chatId, members);
+  }
+  const recipients = members.length > RECIPIENTS_MAX ? null : members.filter((userId) => userId !== actorId);
+  return { recipients, recipientCount: members.length - 1 };
+}
+
+/** As many facts as Parley's decision log keeps of a permit. */
+function factsOf({ actorId, body }: Sent): string {
+  return JSON.stringify({
+    ...{
+      action: 'message.send',
+      actor: { tenantId: 'default', userId: actorId, kind: 'human', claims: {}, token: null },
+    },
+    ...{
+      producer: { userId: null, appId: null },
+      chat: { kind: 'group', archived: false },
+      role: 'member',
+      target: null,
+    },
+    ...{
+      grantedRole: null,
+      message: null,
+      text: { length: body.length, hasLinks: false, mentions: 0, attachments: 0 },
+    },
+    ...{ deleteMode: null, profile: null, decision: null },
   });
 }
 
@@ -67,8 +120,7 @@ function eventOf(sent: Sent, at: string): Buffer {
     attachments: [],
     metadata: {},
     createdAt: at,
-    recipients: ['somebody'],
-    recipientCount: 1,
+    ...recipientsOf(sent),
   };
   return Buffer.from(
     JSON.stringify({
@@ -97,10 +149,11 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
     const position: number = locked[0].position;
     const { rows: chats } = await client.query({
       name: 'chats',
-      text: `UPDATE chats c SET last_sequence = last_sequence + n, last_ordinal = last_ordinal + n, last_activity_at = $2, last_position = $3
+      text: `UPDATE chats c SET last_sequence = last_sequence + n, last_ordinal = last_ordinal + n, last_activity_at = $2, last_position = $3,
+          partition = $4
         FROM (SELECT chat_id, count(*) AS n FROM unnest($1::uuid[]) t(chat_id) GROUP BY chat_id) k WHERE c.chat_id = k.chat_id
         RETURNING c.chat_id, (last_sequence - n)::float8 AS sequence, (last_ordinal - n)::float8 AS ordinal`,
-      values: [batch.map(({ chatId }) => chatId), at, position + batch.length],
+      values: [batch.map(({ chatId }) => chatId), at, position + batch.length, partition],
     });
     const last = new Map(chats.map(({ chat_id, sequence, ordinal }) => [chat_id as string, { sequence, ordinal }]));
     for (const sent of batch) {
@@ -111,6 +164,8 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
     }
     const senders = new Map(batch.map((sent) => [`${sent.chatId} ${sent.actorId}`, sent]));
     const marks = [...senders.values()];
+    const kept = batch.filter(() => Math.random() < permitShare);
+    const through = published[partition] ?? 0;
     await client.query({
       name: 'rows',
       text: `WITH m AS (
@@ -128,8 +183,14 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
         k AS (
           UPDATE members m SET read_sequence = w.sequence, read_ordinal = w.ordinal
           FROM unnest($13::uuid[], $14::text[], $15::int8[], $16::int8[]) w(chat_id, user_id, sequence, ordinal)
-          WHERE m.chat_id = w.chat_id AND m.user_id = w.user_id)
-        UPDATE partitions SET position = position + cardinality($1::uuid[]) WHERE partition = $9`,
+          WHERE m.chat_id = w.chat_id AND m.user_id = w.user_id),
+        d AS (
+          INSERT INTO decisions (decision_id, at, tenant_id, actor_id, command_id, chat_id, action, effect, rule, policy_version, facts, facts_digest)
+          SELECT decision_id, $8, 'default', actor_id, command_id, chat_id, 'message.send', 'permit', 'members-post', 'default-1', facts::json,
+            sha256(convert_to(facts, 'UTF8'))
+          FROM unnest($17::uuid[], $18::text[], $19::text[], $20::uuid[], $21::text[]) t(decision_id, actor_id, command_id, chat_id, facts))
+        UPDATE partitions SET position = position + cardinality($1::uuid[]), published_through = GREATEST(published_through, $22::int8)
+        WHERE partition = $9`,
       values: [
         batch.map(({ chatId }) => chatId),
         batch.map(({ sequence }) => sequence),
@@ -147,9 +208,16 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
         marks.map(({ actorId }) => actorId),
         marks.map(({ sequence }) => sequence),
         marks.map(({ ordinal }) => ordinal),
+        kept.map(({ decisionId }) => decisionId),
+        kept.map(({ actorId }) => actorId),
+        kept.map(commandId),
+        kept.map(({ chatId }) => chatId),
+        kept.map(factsOf),
+        through,
       ],
     });
     await client.query('COMMIT');
+    saved[partition] = through;
   } finally {
     client.release();
   }
@@ -157,6 +225,7 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
 
 async function serve(partition: number): Promise<void> {
   const channel = await consuming.createChannel();
+  const events = await publishing.createConfirmChannel();
   await channel.prefetch(PREFETCH);
   const waiting: amqp.ConsumeMessage[] = [];
   let isServing = false;
@@ -168,7 +237,7 @@ async function serve(partition: number): Promise<void> {
       const at = new Date().toISOString();
       await store(partition, batch, at);
       for (const sent of batch)
-        publishing.publish(
+        events.publish(
           names.events(namespace),
           `message.created.default.${sent.chatId}`,
           eventOf(sent, at),
@@ -176,15 +245,20 @@ async function serve(partition: number): Promise<void> {
             persistent: true,
             mandatory: true,
             messageId: `${sent.chatId}/${sent.sequence}`,
+            type: 'message.created',
+            contentType: EVENT_CONTENT_TYPE,
+            timestamp: Math.floor(Date.parse(at) / 1000),
             headers: { 'chat-id': sent.chatId },
           },
           (error: unknown) => {
             if (error) throw error as Error;
+            published[partition] = (published[partition] ?? 0) + 1;
           },
         );
       for (const sent of batch) {
         const { replyTo, correlationId } = sent.delivery.properties;
-        publishing.publish('', replyTo, Buffer.from(receiptOf(sent, at)), { correlationId, type: 'receipt' });
+        const properties = { correlationId, type: 'receipt', contentType: 'application/json' };
+        receipts.publish('', replyTo, Buffer.from(receiptOf(sent, at)), properties);
       }
       const last = batch.at(-1);
       if (last !== undefined) channel.ack(last.delivery, true);
@@ -198,6 +272,19 @@ async function serve(partition: number): Promise<void> {
   });
 }
 
+/** How far everything is confirmed, for what no batch has noted. */
+async function savePublished(): Promise<void> {
+  for (const [partition, through] of published.entries()) {
+    if (through <= (saved[partition] ?? 0)) continue;
+    saved[partition] = through;
+    await pool.query(
+      'UPDATE partitions SET published_through = GREATEST(published_through, $2::int8) WHERE partition = $1',
+      [partition, through],
+    );
+  }
+}
+
 for (let partition = 0; partition < partitions; partition += 1) await serve(partition);
+setInterval(() => void savePublished(), SAVE_INTERVAL_MS);
 console.log('the ceiling consumes');
 process.on('SIGTERM', () => process.exit(0));

@@ -1,27 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import amqp, { type ChannelModel } from 'amqplib';
+import { SequenceCheck } from './sequence-check.js';
 
 const PREFETCH = 1000;
 const ACK_EVERY = 200;
 /** After the last receipt. */
 const ARRIVAL_LIMIT_MS = 60_000;
 const POLL_INTERVAL_MS = 10;
-const CHAT_ID_LENGTH = 36;
 
 /** The only consumer of a dispatch queue: counts events, holds them against the order of their chats, and measures how long they took. */
 export class DispatchWatch {
-  /** Events in their chat's order; of a service that promises none, all. */
-  arrived = 0;
-  reordered = 0;
   /** From sending the command to its event's arrival, in milliseconds. */
   latencies: number[] = [];
-  private readonly lastSequence = new Map<string, number>();
+  /** By `performance.now()`; of the first event since the last reset and of the last one. */
+  firstAt = 0;
+  lastAt = 0;
   private readonly sentAt = new Map<string, number>();
+  private readonly check: SequenceCheck;
 
   private constructor(
     private readonly connection: ChannelModel,
-    private readonly isOrdered: boolean,
-  ) {}
+    isOrdered: boolean,
+  ) {
+    this.check = new SequenceCheck(isOrdered);
+  }
 
   static async connect(url: string, queue: string, isOrdered: boolean): Promise<DispatchWatch> {
     const connection = await amqp.connect(url);
@@ -39,16 +41,30 @@ export class DispatchWatch {
     return watch;
   }
 
-  /** Counts anew. */
+  /** First copies. */
+  get arrived(): number {
+    return this.check.arrived;
+  }
+
+  get reordered(): number {
+    return this.check.reordered;
+  }
+
+  get gaps(): number {
+    return this.check.gaps;
+  }
+
+  /** Counts anew; where each chat stands is kept. */
   reset(): void {
-    this.arrived = 0;
-    this.reordered = 0;
+    this.check.reset();
     this.latencies = [];
+    this.firstAt = 0;
     this.sentAt.clear();
   }
 
-  sent(commandId: string): void {
-    this.sentAt.set(commandId, performance.now());
+  /** @param at when it was sent, or due to be, by `performance.now()` */
+  sent(commandId: string, at = performance.now()): void {
+    this.sentAt.set(commandId, at);
   }
 
   /** Waits until so many have arrived, or for a minute. */
@@ -61,22 +77,14 @@ export class DispatchWatch {
   }
 
   private take(eventId: string, body: Buffer): void {
-    const chatId = eventId.slice(0, CHAT_ID_LENGTH);
-    const sequence = Number(eventId.slice(CHAT_ID_LENGTH + 1));
-    const expected = (this.lastSequence.get(chatId) ?? 0) + 1;
-    if (this.isOrdered && sequence < expected) return; // a repeat
-    if (this.isOrdered && sequence > expected) this.reordered += 1;
-    else this.arrived += 1;
-    this.lastSequence.set(chatId, sequence);
-    this.clock(body);
-  }
-
-  private clock(body: Buffer): void {
+    if (!this.check.take(eventId)) return;
+    this.lastAt = performance.now();
+    if (this.firstAt === 0) this.firstAt = this.lastAt;
     const commandId = /"commandId":"([^"]+)"/.exec(body.toString('latin1'))?.[1] ?? '';
     const began = this.sentAt.get(commandId);
     if (began === undefined) return;
     this.sentAt.delete(commandId);
-    this.latencies.push(performance.now() - began);
+    this.latencies.push(this.lastAt - began);
   }
 
   async close(): Promise<void> {

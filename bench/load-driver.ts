@@ -1,18 +1,25 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import amqp, { type ChannelModel, type ConfirmChannel } from 'amqplib';
+import type { Receipt } from '../src/contract/receipts.js';
 import { names } from '../src/contract/topology.js';
+import { Answers, deliveryOf } from './answers.js';
 import type { BenchCommand } from './workload.js';
 
 /** A service that answers nothing for so long is taken for dead. */
 const STALL_LIMIT_MS = 60_000;
 /** Answers. */
 const PROGRESS_EVERY = 100;
+/** How exactly an open loop keeps to its times; how late it is itself is in what it measures. */
+const PACE_MS = 1;
+const MS_PER_SECOND = 1_000;
+const REPLY_TO = 'amq.rabbitmq.reply-to';
 
-/** A closed loop: a number of commands is kept in flight, each until its receipt comes. */
+/** The producer. Holds each answer against what was expected; `answers` are those of the last run. */
 export class LoadDriver {
-  private inFlight = 0;
-  private answered = 0;
-  private rejected = 0;
-  private onAnswer: () => void = () => undefined;
+  answers = new Answers();
+  /** Told of every answer, with the command that it belongs to. */
+  onAnswered: (command: BenchCommand, receipt: Receipt) => void = () => undefined;
+  private wake: () => void = () => undefined;
   private onProgress: (answered: number) => void = () => undefined;
 
   private constructor(
@@ -33,21 +40,23 @@ export class LoadDriver {
     connection.on('error', (error: Error) => console.error(`connection lost: ${error.message}`));
     const channel = await connection.createConfirmChannel();
     const driver = new LoadDriver(connection, channel, namespace, inFlightMax, stopping);
-    await channel.consume('amq.rabbitmq.reply-to', (message) => driver.take(message?.content), { noAck: true });
+    await channel.consume(REPLY_TO, (message) => driver.take(message?.properties.correlationId, message?.content), {
+      noAck: true,
+    });
     return driver;
   }
 
-  private take(receipt: Buffer | undefined): void {
-    if (receipt === undefined) return;
-    this.inFlight -= 1;
-    this.answered += 1;
-    if (!receipt.includes('"status":"accepted"')) this.rejected += 1;
-    if (this.answered % PROGRESS_EVERY === 0) this.onProgress(this.answered);
-    this.onAnswer();
+  private take(deliveryId: string, body: Buffer | undefined): void {
+    if (body === undefined) return;
+    const receipt = JSON.parse(body.toString()) as Receipt;
+    const command = this.answers.took(deliveryId, receipt);
+    if (command !== undefined) this.onAnswered(command, receipt);
+    if (this.answers.receipted % PROGRESS_EVERY === 0) this.onProgress(this.answers.receipted);
+    this.wake();
   }
 
   /**
-   * Publishes all of them, as fast as they are answered, and waits for the last answer.
+   * A closed loop: publishes all of them, as fast as they are answered, and waits for the last answer.
    * @param onSend called right before each is published
    * @param onProgress told how many are answered, now and then
    * @returns how many were rejected
@@ -57,33 +66,77 @@ export class LoadDriver {
     onSend: (commandId: string) => void,
     onProgress: (answered: number) => void,
   ): Promise<number> {
-    this.answered = 0;
-    this.rejected = 0;
-    this.onProgress = onProgress;
+    this.begin(onProgress);
     for (const command of commands) {
-      while (this.inFlight >= this.inFlightMax) await this.nextAnswer();
+      while (this.answers.waiting >= this.inFlightMax) await this.nextAnswer();
       onSend(command.commandId);
-      if (!this.publish(command)) await new Promise((resolve) => this.channel.once('drain', resolve));
+      await this.publish(command);
     }
-    while (this.inFlight > 0) await this.nextAnswer();
-    return this.rejected;
+    await this.allAnswered();
+    return this.answers.receipted - this.answers.accepted;
   }
 
-  /** @returns false when the connection's buffer is full */
-  private publish({ type, commandId, chatId, actorId, tenantId, data }: BenchCommand): boolean {
-    this.inFlight += 1;
-    return this.channel.publish(
+  /**
+   * An open loop: publishes so many a second, however slowly they are answered, and waits for the last answer.
+   * @param onDue called right before each is published, with the time at which it was due, by `performance.now()`
+   */
+  async runAtRate(
+    perSecond: number,
+    commands: Iterable<BenchCommand>,
+    onDue: (commandId: string, dueAt: number) => void,
+    onProgress: (answered: number) => void,
+  ): Promise<void> {
+    this.begin(onProgress);
+    const began = performance.now();
+    for (const command of commands) {
+      const due = began + (this.answers.attempted * MS_PER_SECOND) / perSecond;
+      while (performance.now() < due) await sleep(PACE_MS);
+      this.stopping.throwIfAborted();
+      onDue(command.commandId, due);
+      await this.publish(command);
+    }
+    await this.allAnswered();
+  }
+
+  /** Publishes all of them, whether anybody answers or not; when it resolves the broker has them. The answers are for `allAnswered`. */
+  async fill(commands: Iterable<BenchCommand>, onProgress: (sent: number) => void): Promise<void> {
+    this.begin(() => undefined);
+    for (const command of commands) {
+      this.stopping.throwIfAborted();
+      await this.publish(command);
+      if (this.answers.attempted % PROGRESS_EVERY === 0) onProgress(this.answers.attempted);
+    }
+    await this.channel.waitForConfirms();
+  }
+
+  async allAnswered(onProgress?: (answered: number) => void): Promise<void> {
+    if (onProgress !== undefined) this.onProgress = onProgress;
+    while (this.answers.waiting > 0) await this.nextAnswer();
+  }
+
+  private begin(onProgress: (answered: number) => void): void {
+    this.answers = new Answers();
+    this.onProgress = onProgress;
+  }
+
+  /** Waits while the connection's buffer is full. */
+  private async publish(command: BenchCommand): Promise<void> {
+    const { type, commandId, chatId, actorId, tenantId, data } = command;
+    this.answers.sent(command);
+    const isTaken = this.channel.publish(
       names.commands(this.namespace),
       chatId,
       Buffer.from(JSON.stringify({ tenantId, actorId, chatId, data })),
       {
         type,
         messageId: commandId,
+        correlationId: deliveryOf(command),
         contentType: 'application/json',
         persistent: true,
-        replyTo: 'amq.rabbitmq.reply-to',
+        replyTo: REPLY_TO,
       },
     );
+    if (!isTaken) await new Promise((resolve) => this.channel.once('drain', resolve));
   }
 
   private async nextAnswer(): Promise<void> {
@@ -91,7 +144,7 @@ export class LoadDriver {
     await new Promise<void>((resolve, reject) => {
       const stalled = () => reject(new Error(`no receipt for ${STALL_LIMIT_MS / 1000} s: is the service gone?`));
       const timer = setTimeout(stalled, STALL_LIMIT_MS);
-      this.onAnswer = () => {
+      this.wake = () => {
         clearTimeout(timer);
         resolve();
       };

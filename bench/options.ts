@@ -1,55 +1,90 @@
 import { parseArgs } from 'node:util';
+import { BODY_KINDS, type BodyKind } from './bodies.js';
+
+export const WORKLOADS = {
+  W1: 'steady: sends to few busy and many quiet chats',
+  W2: 'hot chat: one takes half',
+  W3: 'mixed: send, edit, react, read, delete 60/10/15/12/3 %',
+  W4: 'dirty: 10 % repeats, 5 % refused, 1 % invalid',
+  W5: 'backlog: drain what has waited',
+  W6: 'readers: W1 at 80 % load with history, list and search reads',
+} as const;
+export type WorkloadName = keyof typeof WORKLOADS;
+const WORKLOAD_NAMES = Object.keys(WORKLOADS) as WorkloadName[];
+
+/** What W1 is measured on beside Parley. */
+export const COMPARED = ['ceiling', 'naive', 'usual'] as const;
+export type Compared = (typeof COMPARED)[number];
+
+/** Produce → dispatch is measured at this rate, and at shares of what Parley took. */
+export const STEADY_RATE = 1_750;
 
 export interface BenchOptions {
-  /** Measure the usual service too, in turns with Parley. */
-  usual: boolean;
-  /** Measure the plumbing without the thinking too. */
-  ceiling: boolean;
+  only: ReadonlySet<WorkloadName>;
+  compared: readonly Compared[];
+  /** No open loops, and no look at the disk. */
+  closed: boolean;
   rounds: number;
-  /** For Parley, in each round. */
+  /** A round's commands for Parley. */
   messages: number;
   chats: number;
+  bodies: BodyKind;
+  /** Where the logs of a real chat are. */
+  ircFolder: string;
+  /** How long each open loop takes a round. */
+  seconds: number;
+  /** Commands that wait, for W5. */
+  backlog: number;
   inFlight: number;
   workers: number;
   partitions: number;
   /** Parley's `DECISION_PERMIT_SHARE`. */
   permitShare: string;
+  /** SQL that is run on the database which all of them begin as a copy of; null: none. */
+  prepare: string | null;
+  /** Where the report goes; null: nowhere. */
+  reports: string | null;
+  /** Where the workers' profiles go; null: none. */
+  profile: string | null;
   /** Flags for the workers' Node. */
   nodeFlags: string[];
 }
 
-/** The default size of a run. On two slow cores the comparison takes about five minutes, the quick one about one. */
-const SIZES = {
-  alone: { rounds: 1, messages: 100_000, chats: 10_000 },
-  comparison: { rounds: 5, messages: 50_000, chats: 4_000 },
-  quick: { rounds: 3, messages: 12_000, chats: 1_000 },
-};
-const { alone, comparison, quick } = SIZES;
+const FULL = { rounds: 5, messages: 50_000, chats: 100_000, seconds: 15, backlog: 200_000, 'in-flight': 4_000 };
+const QUICK = { rounds: 3, messages: 4_000, chats: 1_000, seconds: 2, backlog: 6_000, 'in-flight': 1_000 };
+const DEFAULT_IRC_FOLDER = '../shared/data/irc';
 
-export const HELP = `Measures how many messages a second are stored and dispatched, on private services of this machine.
+export const HELP = `Measures Parley on private services of this machine, in turns with what it is compared with, and writes a report.
 
-  npm run bench [-- options]             Parley and the usual service, in turns
-  node dist/bench/send.js [options]      Parley alone, or both with --usual
+  npm run bench [-- options]             everything, in about half an hour on two quiet cores
+  npm run bench -- --quick               everything in small, in under three minutes: good for a glance only
 
-  --usual            compare with the service that people write first (bench/usual.ts), on the same PostgreSQL and RabbitMQ
-  --ceiling          compare with Parley's own plumbing without the thinking (bench/ceiling.ts): same queues, rows and batches
-  --rounds N         rounds, each with both in turn; figures are medians over them
-                     (default: ${comparison.rounds} with --usual, else ${alone.rounds})
-  --messages N       messages a round for Parley; the usual service gets a quarter
-                     (default: ${comparison.messages} with --usual, else ${alone.messages})
-  --chats N          chats, picked by Zipf 1.0 (default: ${comparison.chats} with --usual, else ${alone.chats})
-  --quick            ${quick.rounds} rounds, ${quick.messages} messages, ${quick.chats} chats where these are not given: about a minute, good for a
-                     glance only
-  --in-flight N      commands without a receipt at any time (default: 4000)
+${WORKLOAD_NAMES.map((name) => `  ${name}  ${WORKLOADS[name]}`).join('\n')}
+
+  --only W1,W3       these workloads alone (W1 on Parley is always there: the others are measured by it)
+  --closed           of W1 the closed loop alone: neither latencies at steady rates nor bytes on disk
+  --alone            Parley alone: neither the ceiling nor the naive service
+  --usual            compare with the naive service's likes on \`pg\` without an ORM too
+  --rounds N         in each, everyone in turn; figures are medians over them (default: ${FULL.rounds})
+  --messages N       commands a round for Parley; slower services get fewer (default: ${FULL.messages})
+  --chats N          groups of 2, 10, 100 and 1,000 members, picked by Zipf 1.0 (default: ${FULL.chats})
+  --bodies KIND      mix: median 200 bytes, p95 2,000 (default); flat: 200 each; irc: as long as what was said in a real chat
+  --irc FOLDER       the logs of that chat (default: ${DEFAULT_IRC_FOLDER})
+  --seconds N        of each open loop in each round (default: ${FULL.seconds})
+  --backlog N        commands that wait in W5 (default: ${FULL.backlog})
+  --quick            where these are not given: ${QUICK.rounds} rounds, ${QUICK.messages} messages, ${QUICK.chats} chats, ${QUICK.seconds} seconds, a backlog of ${QUICK.backlog},
+                     ${QUICK['in-flight']} in flight
+  --in-flight N      commands without a receipt at any time (default: ${FULL['in-flight']})
   --workers N        worker processes (default: 1)
   --partitions N     command queues (default: 8)
   --permit-share N   how many of the permits the decision log keeps, 0 to 1 (default: 0.01)
-  --profile FOLDER   each worker writes a CPU profile (V8's format) into this folder
+  --prepare SQL      run before anything starts on the database that all begin as a copy of: to try an index, a setting of a table
+  --reports FOLDER   where the report goes (default: bench/reports); none: nowhere
+  --profile FOLDER   each worker writes a CPU profile (V8's format) into this folder, and a flame graph of it
   --node-flags FLAGS flags for the workers' Node, separated by blanks
   --help
 
-Exits with 1 where a ledger did not close: a round in which a command was not stored, an event not dispatched, or one of Parley's
-not in its chat's order, is void.
+Exits with 1 where a ledger did not close: such a run is void, whatever its speed. A goal that is missed is said in the report.
 `;
 
 /** Null: help was asked for. Throws with one line on anything it does not know. */
@@ -57,40 +92,65 @@ export function readOptions(args: string[]): BenchOptions | null {
   const { values } = parseArgs({
     args,
     options: {
+      only: { type: 'string', default: WORKLOAD_NAMES.join() },
+      alone: { type: 'boolean', default: false },
+      closed: { type: 'boolean', default: false },
       usual: { type: 'boolean', default: false },
-      ceiling: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       messages: { type: 'string' },
       chats: { type: 'string' },
-      'in-flight': { type: 'string', default: '4000' },
+      bodies: { type: 'string', default: 'mix' },
+      irc: { type: 'string', default: DEFAULT_IRC_FOLDER },
+      seconds: { type: 'string' },
+      backlog: { type: 'string' },
+      'in-flight': { type: 'string' },
       workers: { type: 'string', default: '1' },
       partitions: { type: 'string', default: '8' },
       'permit-share': { type: 'string', default: '0.01' },
+      prepare: { type: 'string' },
+      reports: { type: 'string', default: 'bench/reports' },
       profile: { type: 'string' },
       'node-flags': { type: 'string', default: '' },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return null;
-  const size = values.quick ? quick : values.usual || values.ceiling ? comparison : alone;
-  const positive = (name: string, text: string) => {
-    if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`--${name} must be a whole number above 0`);
-    return Number(text);
-  };
+  const size = values.quick ? QUICK : FULL;
+  const sized = (name: keyof typeof FULL) => positive(name, values[name] ?? String(size[name]));
+  const compared: Compared[] = values.alone ? [] : ['ceiling', 'naive'];
   return {
-    usual: values.usual,
-    ceiling: values.ceiling,
-    rounds: positive('rounds', values.rounds ?? String(size.rounds)),
-    messages: positive('messages', values.messages ?? String(size.messages)),
-    chats: positive('chats', values.chats ?? String(size.chats)),
-    inFlight: positive('in-flight', values['in-flight']),
+    only: new Set(values.only.split(',').map((name) => oneOf('only', name, WORKLOAD_NAMES))),
+    compared: values.usual ? [...compared, 'usual'] : compared,
+    closed: values.closed,
+    rounds: sized('rounds'),
+    messages: sized('messages'),
+    chats: sized('chats'),
+    bodies: oneOf('bodies', values.bodies, BODY_KINDS),
+    ircFolder: values.irc,
+    seconds: sized('seconds'),
+    backlog: sized('backlog'),
+    inFlight: sized('in-flight'),
     workers: positive('workers', values.workers),
     partitions: positive('partitions', values.partitions),
     permitShare: values['permit-share'],
+    prepare: values.prepare ?? null,
+    reports: values.reports === 'none' ? null : values.reports,
+    profile: values.profile ?? null,
     nodeFlags: [
       ...values['node-flags'].split(' ').filter((flag) => flag !== ''),
       ...(values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`]),
     ],
   };
+}
+
+function positive(name: string, text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`--${name} must be a whole number above 0`);
+  return Number(text);
+}
+
+function oneOf<Name extends string>(option: string, given: string, names: readonly Name[]): Name {
+  const found = names.find((name) => name === given);
+  if (found === undefined) throw new Error(`--${option} knows ${names.join(', ')}; not ${given}`);
+  return found;
 }

@@ -4,7 +4,26 @@ import type { PrivateServices } from './private-services.js';
 import type { Subject } from './subject.js';
 import { startWorkerProcess, type WorkerProcess } from './worker-process.js';
 
-/** Worker processes, ready to work. `given`: what else they are told, for one that does not run alone also another name than `bench`. */
+const MS_PER_SECOND = 1_000;
+
+export interface ParleyGiven {
+  /** For one that does not run alone another name than `bench`. */
+  namespace?: string;
+  /** What else the workers are told. */
+  env?: Record<string, string>;
+  /** Database to begin with a copy of; default: an empty one. */
+  template?: string;
+  /** Instead of `parley worker`: a script that is one. */
+  program?: string;
+}
+
+export interface ParleySubject extends Subject {
+  readonly workers: readonly WorkerProcess[];
+  /** What its workers are told: for other roles beside them. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Worker processes, ready to work. */
 export async function startParley(
   services: PrivateServices,
   {
@@ -13,10 +32,10 @@ export async function startParley(
     permitShare,
     nodeFlags,
   }: Pick<BenchOptions, 'workers' | 'partitions' | 'permitShare' | 'nodeFlags'>,
-  given: { namespace?: string; env?: Record<string, string> } = {},
-): Promise<Subject> {
+  given: ParleyGiven = {},
+): Promise<ParleySubject> {
   const { namespace = 'bench' } = given;
-  const databaseUrl = await services.createDatabase(`${namespace}_parley`);
+  const databaseUrl = await services.createDatabase(`${namespace}_parley`, given.template);
   const workers: WorkerProcess[] = [];
   const stop = async () => {
     for (const worker of workers.splice(0)) await worker.stop();
@@ -30,32 +49,45 @@ export async function startParley(
     LOG_LEVEL: 'warn',
     ...given.env,
   };
-  try {
-    for (let index = 0; index < count; index += 1)
-      workers.push(await startWorkerProcess({ ...env, OPS_PORT: String(await freePort()) }, nodeFlags));
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  const start = async () => {
+    try {
+      for (let index = 0; index < count; index += 1)
+        workers.push(
+          await startWorkerProcess({ ...env, OPS_PORT: String(await freePort()) }, nodeFlags, given.program),
+        );
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+  };
+  await start();
   return {
     title: 'Parley',
     namespace,
     databaseUrl,
     isOrdered: true,
-    pids: workers.map(({ pid }) => pid),
+    workers,
+    env,
+    get pids() {
+      return workers.map(({ pid }) => pid);
+    },
     batches: async () => {
       const [worker] = workers;
       if (worker === undefined) return null;
-      const size = await worker.histogram('parley_batch_commands');
-      const reading = await worker.histogram('parley_stage_duration', 'stage="decode"');
-      const transaction = await worker.histogram('parley_stage_duration', 'stage="transaction"');
+      const metrics = await worker.metrics();
+      const size = metrics.histogram('parley_batch_commands');
+      const late = (quantile: string) =>
+        metrics.total('process_event_loop_delay_seconds', `quantile="${quantile}"`) * MS_PER_SECOND;
       return {
         batches: size.count,
         commands: size.sum,
-        readingMs: reading.sum,
-        transactionMs: transaction.sum,
+        readingMs: metrics.histogram('parley_stage_duration', 'stage="decode"').sum,
+        transactionMs: metrics.histogram('parley_stage_duration', 'stage="transaction"').sum,
+        loopDelayMs: { p50: late('0.5'), p99: late('0.99'), max: late('1') },
       };
     },
+    suspend: stop,
+    resume: start,
     stop,
   };
 }

@@ -7,35 +7,71 @@ import { topology } from '../src/contract/topology.js';
 import type { BenchOptions } from './options.js';
 import { type PrivateServices, query } from './private-services.js';
 import type { Subject } from './subject.js';
-import type { Workload } from './workload.js';
 
 /** As a worker's `DISPATCH_MAX_BYTES`. */
 const DISPATCH_MAX_BYTES = 2 ** 30;
 
-/** What Parley is compared with: the service that people write first (usual.ts), and its own plumbing without the thinking (ceiling.ts). */
+/** What Parley is compared with: its own plumbing without the thinking, and the service that people write first, with Prisma or with `pg` alone. */
 const PROGRAMS = {
-  usual: { title: 'usual service', script: './usual.js', isOrdered: false },
   ceiling: { title: 'ceiling', script: './ceiling.js', isOrdered: true },
+  naive: { title: 'naive service', script: './naive.js', isOrdered: false },
+  usual: { title: 'usual service', script: './usual.js', isOrdered: false },
 };
+export type PlainService = keyof typeof PROGRAMS;
 
-/** With the same queues and tables as Parley, and with the workload's chats in them. */
+/** With the same queues and tables as Parley, and with the same chats in them. */
 export async function startPlainService(
-  which: keyof typeof PROGRAMS,
+  which: PlainService,
   services: PrivateServices,
-  { partitions }: BenchOptions,
-  workload: Workload,
+  { partitions, permitShare, chats }: Pick<BenchOptions, 'partitions' | 'permitShare' | 'chats'>,
+  template: string,
+  namespace: string = which,
 ): Promise<Subject> {
   const { title, script, isOrdered } = PROGRAMS[which];
-  const databaseUrl = await services.createDatabase(`bench_${which}`);
-  await declareQueues(services.amqpUrl, which, partitions);
-  await createChats(databaseUrl, partitions, workload);
-  const child = spawn(process.execPath, [fileURLToPath(new URL(script, import.meta.url))], {
-    env: {
+  const databaseUrl = await services.createDatabase(`bench_${namespace}`, template);
+  await query(databaseUrl, 'CREATE SEQUENCE plain_position');
+  await query(databaseUrl, 'INSERT INTO partitions (partition) SELECT generate_series(0, $1::int - 1)', [partitions]);
+  await declareQueues(services.amqpUrl, namespace, partitions);
+  const start = () =>
+    startProgram(title, script, {
       DATABASE_URL: databaseUrl,
       AMQP_URL: services.amqpUrl,
-      CHAT_NAMESPACE: which,
+      CHAT_NAMESPACE: namespace,
       COMMAND_PARTITIONS: String(partitions),
+      DECISION_PERMIT_SHARE: permitShare,
+      CHATS: String(chats),
+    });
+  let program: Program | null = await start();
+  const stop = async () => {
+    await program?.stop();
+    program = null;
+  };
+  return {
+    title,
+    namespace,
+    databaseUrl,
+    isOrdered,
+    get pids() {
+      return program === null ? [] : [program.pid];
     },
+    batches: async () => null,
+    suspend: stop,
+    resume: async () => {
+      program = await start();
+    },
+    stop,
+  };
+}
+
+interface Program {
+  pid: number;
+  stop(): Promise<void>;
+}
+
+/** Ready once it has said something. */
+async function startProgram(title: string, script: string, env: Record<string, string>): Promise<Program> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL(script, import.meta.url))], {
+    env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(child, 'exit');
@@ -45,12 +81,7 @@ export async function startPlainService(
   await Promise.race([once(child.stdout, 'data'), ending]);
   ending.catch(() => undefined); // later the missing receipts tell
   return {
-    title,
-    namespace: which,
-    databaseUrl,
-    isOrdered,
-    pids: child.pid === undefined ? [] : [child.pid],
-    batches: async () => null,
+    pid: child.pid ?? 0,
     stop: async () => {
       child.kill('SIGTERM');
       await ended;
@@ -64,26 +95,4 @@ async function declareQueues(amqpUrl: string, namespace: string, partitions: num
   const settings = { namespace, partitions, dispatchQueues, dispatchMaxBytes: DISPATCH_MAX_BYTES };
   await declareTopology(connection, topology(settings));
   await connection.close();
-}
-
-/** It has no command for that, nor an event: the first message is number 1. */
-async function createChats(databaseUrl: string, partitions: number, workload: Workload): Promise<void> {
-  const { chats } = workload;
-  await query(databaseUrl, 'CREATE SEQUENCE usual_position');
-  await query(databaseUrl, 'INSERT INTO partitions (partition) SELECT generate_series(0, $1::int - 1)', [partitions]);
-  await query(
-    databaseUrl,
-    `INSERT INTO chats (chat_id, tenant_id, partition, kind, metadata, created_by, created_at, last_sequence, last_ordinal,
-       member_count, owner_count, last_activity_at)
-     SELECT chat_id, 'default', index % $3, 'group', '{}', owner, now(), 0, 0, 2, 1, now()
-     FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS t (chat_id, owner, index)`,
-    [chats, chats.map((chatId) => workload.member(chatId, 0)), partitions],
-  );
-  for (const [index, role] of ['owner', 'member'].entries())
-    await query(
-      databaseUrl,
-      `INSERT INTO members (chat_id, user_id, tenant_id, role, joined_at, joined_sequence, read_sequence, read_ordinal)
-       SELECT chat_id, user_id, 'default', $3, now(), 0, 0, 0 FROM unnest($1::uuid[], $2::text[]) AS t (chat_id, user_id)`,
-      [chats, chats.map((chatId) => workload.member(chatId, index)), role],
-    );
 }

@@ -1,6 +1,6 @@
 /**
  * What deciding costs a worker at full speed: the share of its busy time that goes into gathering facts for the policy, deciding, and keeping
- * decisions, from V8's own CPU profile of the send bench. Usage: npm run bench:policy [-- --messages N]
+ * decisions, from V8's own CPU profile of W1. Usage: npm run bench:policy [-- --messages N]
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -9,7 +9,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const SEND = fileURLToPath(new URL('./send.js', import.meta.url));
+const BENCH = fileURLToPath(new URL('./run.js', import.meta.url));
+/** One round of W1 on Parley alone. */
+const ARGUMENTS = ['--only', 'W1', '--alone', '--closed', '--rounds', '1', '--chats', '10000', '--reports', 'none'];
 /** Kept permits: as by default, and all of them. */
 const SHARES = ['0.01', '1'];
 const DEFAULT_MESSAGES = '60000';
@@ -17,7 +19,7 @@ const MICROSECONDS_PER_MS = 1_000;
 
 /** Code that is there for the policy alone; whatever it calls counts with it. */
 const POLICY_CODE = /\/(application\/policy|adapters\/casl)\/|\/@casl\/|\/decision-rows\.js/;
-const POLICY_FUNCTIONS = new Set(['factsAbout', 'factsInChat', 'factsOfMessage', 'factsOfText', 'putDecision']);
+const POLICY_FUNCTIONS = new Set(['factsAbout', 'factsInChat', 'factsOfMessage', 'factsOfText', 'keepDecisions']);
 const NOT_BUSY = new Set(['(idle)', '(root)', '(program)']);
 
 interface Profile {
@@ -55,7 +57,7 @@ function timesOf({ nodes, samples, timeDeltas }: Profile): Times {
 }
 
 async function profiled(share: string, messages: string, folder: string): Promise<Times> {
-  const args = [SEND, '--messages', messages, '--permit-share', share, '--profile', folder];
+  const args = [BENCH, ...ARGUMENTS, '--messages', messages, '--permit-share', share, '--profile', folder];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   const code = await new Promise((resolve) => child.once('close', resolve));
   if (code !== 0) throw new Error(`the bench ended with ${code}`);

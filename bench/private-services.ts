@@ -11,15 +11,19 @@ export interface PrivateServices {
   amqpUrl: string;
   postgresPid: number;
   rabbitmqPid: number;
-  /** A new database with all migrations applied; its URL. */
-  createDatabase(name: string): Promise<string>;
+  /** A new database with all migrations applied, or a copy of another one that nobody is connected to; its URL. */
+  createDatabase(name: string, template?: string): Promise<string>;
+  /** The server's log. */
+  readonly postgresLog: string;
   stop(): Promise<void>;
 }
 
-export async function startPrivateServices(): Promise<PrivateServices> {
+/** @param settings PostgreSQL's, where they are to differ from the defaults */
+export async function startPrivateServices(settings: Readonly<Record<string, string>> = {}): Promise<PrivateServices> {
   const folder = mkdtempSync(join(tmpdir(), 'parley-bench-'));
   const remove = () => rmSync(folder, { recursive: true, force: true });
-  const postgres = await startPostgres({ folder: join(folder, 'postgres') }).catch((error) => {
+  const postgresLog = join(folder, 'postgres', 'server.log');
+  const postgres = await startPostgres({ folder: join(folder, 'postgres'), settings }).catch((error) => {
     remove();
     throw error;
   });
@@ -35,18 +39,26 @@ export async function startPrivateServices(): Promise<PrivateServices> {
     amqpUrl: rabbitmq.url,
     postgresPid: postgres.pid,
     rabbitmqPid: rabbitmq.pid,
-    createDatabase: async (name) => {
-      await query(postgres.url, `CREATE DATABASE ${name}`);
-      const url = new URL(postgres.url);
-      url.pathname = `/${name}`;
-      await migrate({ url: url.href, folder: 'prisma/migrations' });
-      return url.href;
-    },
+    postgresLog,
+    createDatabase: (name, template) => createDatabase(postgres.url, name, template),
     stop: async () => {
       await rabbitmq.stop();
       await stopPostgres();
     },
   };
+}
+
+/** On the server of that URL. */
+export async function createDatabase(serverUrl: string, name: string, template?: string): Promise<string> {
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  // By files: written down once, not once more in the log of changes.
+  if (template !== undefined) await query(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY file_copy`);
+  else {
+    await query(serverUrl, `CREATE DATABASE ${name}`);
+    await migrate({ url: url.href, folder: 'prisma/migrations' });
+  }
+  return url.href;
 }
 
 export async function query<T extends pg.QueryResultRow>(

@@ -1,7 +1,9 @@
 import { cpuSeconds } from './cpu-time.js';
 import { DispatchWatch } from './dispatch-watch.js';
+import { closeLedger, type Ledger, type LedgerMark, openLedger } from './ledger.js';
 import { LoadDriver } from './load-driver.js';
-import { type PrivateServices, query } from './private-services.js';
+import type { PrivateServices } from './private-services.js';
+import { percentileCurve, type Quantiles, quantilesOf } from './quantiles.js';
 import type { BatchTotals, Subject } from './subject.js';
 import type { BenchCommand } from './workload.js';
 
@@ -10,16 +12,40 @@ const MICROSECONDS_PER_SECOND = 1_000_000;
 
 /** What came out of one load on one subject. */
 export interface Figures {
+  commands: number;
+  /** What they were: those to be accepted by their types, the others by their answers. */
+  kinds: Record<string, number>;
+  /** Until the last receipt. */
   storedPerSecond: number;
+  /** Until the last receipt and the last event. */
   dispatchedPerSecond: number;
-  /** From sending to dispatch under full load, in milliseconds. */
-  latencyMs: { p50: number; p99: number };
+  /** From sending, or in an open loop from when it was due, to dispatch, in milliseconds. */
+  latencyMs: Quantiles;
+  /** The same as a curve. */
+  latencyCurve: { share: number; value: number }[];
   /** CPU-seconds per million commands, by kind of process. */
-  cpu: { service: number; postgres: number; rabbitmq: number; driver: number };
+  cpu: CpuSeconds;
   /** Means over the load's batches. */
-  batch: { commands: number; readingMs: number; transactionMs: number } | null;
+  batch: { count: number; commands: number; readingMs: number; transactionMs: number } | null;
+  /** How late the service's event loop ran; null where it does not say. */
+  loopDelayMs: BatchTotals['loopDelayMs'] | null;
+  ledger: Ledger;
   /** Why the ledger is not closed; empty where it is. */
   faults: string[];
+}
+
+export interface CpuSeconds {
+  service: number;
+  postgres: number;
+  rabbitmq: number;
+  driver: number;
+}
+
+interface Before {
+  cpu: CpuSeconds;
+  batches: BatchTotals | null;
+  mark: LedgerMark;
+  at: number;
 }
 
 /** A subject with a producer before it and a dispatch consumer behind it. */
@@ -27,8 +53,8 @@ export class Station {
   private constructor(
     readonly subject: Subject,
     private readonly services: PrivateServices,
-    private readonly driver: LoadDriver,
-    private readonly dispatch: DispatchWatch,
+    readonly driver: LoadDriver,
+    readonly dispatch: DispatchWatch,
     private readonly stopping: AbortSignal,
   ) {}
 
@@ -45,7 +71,7 @@ export class Station {
   }
 
   /**
-   * Puts it through all of the commands.
+   * Puts it through all of the commands, as fast as it takes them.
    * @param commands so many as `count` says, their ids beginning with `prefix` as no others do
    */
   async measure(
@@ -54,35 +80,82 @@ export class Station {
     prefix: string,
     progress: (answered: number) => void,
   ): Promise<Figures> {
+    const before = await this.begin();
+    await this.driver.run(commands, (commandId) => this.dispatch.sent(commandId), progress);
+    return this.end(before, count, prefix);
+  }
+
+  /** The same at a steady rate, however slowly they are answered; latencies are from when each was due to be sent. */
+  async measureAtRate(
+    perSecond: number,
+    commands: Iterable<BenchCommand>,
+    count: number,
+    prefix: string,
+    progress: (answered: number) => void,
+  ): Promise<Figures> {
+    const before = await this.begin();
+    await this.driver.runAtRate(perSecond, commands, (id, dueAt) => this.dispatch.sent(id, dueAt), progress);
+    return this.end(before, count, prefix);
+  }
+
+  /**
+   * Lets all of them wait in the queues while nobody takes any, then lets the subject go. Rates are from the first event's arrival at
+   * dispatch: starting a process is not draining. CPU-seconds hold the start too.
+   */
+  async measureBacklog(
+    commands: Iterable<BenchCommand>,
+    count: number,
+    prefix: string,
+    progress: (doneOfTwice: number) => void,
+  ): Promise<Figures> {
+    await this.subject.suspend();
     this.dispatch.reset();
-    const cpuBefore = this.cpu();
-    const batchesBefore = await this.subject.batches();
-    const began = performance.now();
-    const rejected = await this.driver.run(commands, (commandId) => this.dispatch.sent(commandId), progress);
-    const storedMs = performance.now() - began;
-    await this.dispatch.wait(count, this.stopping);
-    const dispatchedMs = performance.now() - began;
+    const mark = await openLedger(this.subject.databaseUrl);
+    await this.driver.fill(commands, progress);
+    await this.subject.resume();
+    const before = { cpu: this.cpu(), batches: null, mark, at: performance.now() };
+    await this.driver.allAnswered((answered) => progress(count + answered));
+    return this.end(before, count, prefix, () => this.dispatch.firstAt);
+  }
+
+  private async begin(): Promise<Before> {
+    this.dispatch.reset();
+    const mark = await openLedger(this.subject.databaseUrl);
+    const batches = await this.subject.batches();
+    return { cpu: this.cpu(), batches, mark, at: performance.now() };
+  }
+
+  private async end(before: Before, count: number, prefix: string, since = () => before.at): Promise<Figures> {
+    const { answers } = this.driver;
+    const answeredAt = performance.now();
+    await this.dispatch.wait(answers.expected.events, this.stopping);
+    const dispatchedAt = Math.max(answeredAt, this.dispatch.lastAt);
     const cpuAfter = this.cpu();
     const batchesAfter = await this.subject.batches();
 
-    const perMillion = (kind: keyof Figures['cpu']) =>
-      ((cpuAfter[kind] - cpuBefore[kind]) / count) * MICROSECONDS_PER_SECOND;
+    const perMillion = (kind: keyof CpuSeconds) =>
+      ((cpuAfter[kind] - before.cpu[kind]) / count) * MICROSECONDS_PER_SECOND;
+    const { databaseUrl, isOrdered } = this.subject;
     return {
-      storedPerSecond: (count / storedMs) * MS_PER_SECOND,
-      dispatchedPerSecond: (count / dispatchedMs) * MS_PER_SECOND,
-      latencyMs: { p50: quantile(this.dispatch.latencies, 0.5), p99: quantile(this.dispatch.latencies, 0.99) },
+      commands: count,
+      kinds: answers.sentByType,
+      storedPerSecond: (count / (answeredAt - since())) * MS_PER_SECOND,
+      dispatchedPerSecond: (count / (dispatchedAt - since())) * MS_PER_SECOND,
+      latencyMs: quantilesOf(this.dispatch.latencies),
+      latencyCurve: percentileCurve(this.dispatch.latencies),
       cpu: {
         service: perMillion('service'),
         postgres: perMillion('postgres'),
         rabbitmq: perMillion('rabbitmq'),
         driver: perMillion('driver'),
       },
-      batch: batchesBefore && batchesAfter && meanBatch(batchesBefore, batchesAfter),
-      faults: await this.faults(count, prefix, rejected),
+      batch: before.batches && batchesAfter && meanBatch(before.batches, batchesAfter),
+      loopDelayMs: batchesAfter?.loopDelayMs ?? null,
+      ...(await closeLedger(databaseUrl, before.mark, prefix, answers, this.dispatch, isOrdered)),
     };
   }
 
-  private cpu(): Figures['cpu'] {
+  private cpu(): CpuSeconds {
     const { user, system } = process.cpuUsage();
     return {
       service: cpuSeconds(this.subject.pids),
@@ -90,23 +163,6 @@ export class Station {
       rabbitmq: cpuSeconds([this.services.rabbitmqPid]),
       driver: (user + system) / MICROSECONDS_PER_SECOND,
     };
-  }
-
-  /** The ledger: every command accepted and stored, every event dispatched, and in order where that is promised. */
-  private async faults(count: number, prefix: string, rejected: number): Promise<string[]> {
-    const [row] = await query<{ stored: number }>(
-      this.subject.databaseUrl,
-      'SELECT count(*)::int AS stored FROM receipts WHERE starts_with(command_id, $1)',
-      [prefix],
-    );
-    const stored = row?.stored ?? 0;
-    const { arrived, reordered } = this.dispatch;
-    return [
-      ...(rejected === 0 ? [] : [`${rejected} rejected`]),
-      ...(stored === count ? [] : [`${stored} of ${count} stored`]),
-      ...(arrived === count ? [] : [`${arrived} of ${count} dispatched`]),
-      ...(reordered === 0 ? [] : [`${reordered} out of order`]),
-    ];
   }
 
   async stop(): Promise<void> {
@@ -123,6 +179,7 @@ export function quantile(values: readonly number[], share: number): number {
 function meanBatch(before: BatchTotals, after: BatchTotals): Figures['batch'] {
   const batches = Math.max(1, after.batches - before.batches);
   return {
+    count: batches,
     commands: (after.commands - before.commands) / batches,
     readingMs: (after.readingMs - before.readingMs) / batches,
     transactionMs: (after.transactionMs - before.transactionMs) / batches,

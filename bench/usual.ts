@@ -2,7 +2,7 @@
  * The usual service, to compare with: one transaction a message, `pg` without an ORM, ten deliveries at a time, the confirm of the event
  * awaited before the command is acknowledged, a receipt row against repeats. Queues and tables as Parley's, on the same servers.
  *
- * Run by `send.ts --usual`; ends at SIGTERM.
+ * Run by the bench with `--usual`; ends at SIGTERM.
  */
 import amqp from 'amqplib';
 import pg from 'pg';
@@ -37,10 +37,10 @@ async function handle(message: amqp.ConsumeMessage): Promise<void> {
     if (member.rowCount === 0) throw new Error('not a member');
     const chat = await client.query(
       `UPDATE chats SET last_sequence = last_sequence + 1, last_ordinal = last_ordinal + 1, last_activity_at = now()
-       WHERE chat_id = $1 RETURNING last_sequence, last_ordinal, partition`,
+       WHERE chat_id = $1 RETURNING last_sequence, last_ordinal`,
       [chatId],
     );
-    const { last_sequence: sequence, last_ordinal: ordinal, partition } = chat.rows[0];
+    const { last_sequence: sequence, last_ordinal: ordinal } = chat.rows[0];
     const id = v7();
     await client.query(
       `INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type, created_at)
@@ -49,8 +49,8 @@ async function handle(message: amqp.ConsumeMessage): Promise<void> {
     );
     await client.query(
       `INSERT INTO chat_events (partition, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at)
-       VALUES ($1, nextval('usual_position'), 'message.created', 'default', $2, $3, $4, $5, now())`,
-      [partition, chatId, sequence, actorId, messageId],
+       VALUES (0, nextval('plain_position'), 'message.created', 'default', $1, $2, $3, $4, now())`,
+      [chatId, sequence, actorId, messageId],
     );
     await client.query('COMMIT');
     const event = { id: `${chatId}/${sequence}`, data: { commandId: messageId, messageId: id, body: data.body } };
@@ -63,7 +63,14 @@ async function handle(message: amqp.ConsumeMessage): Promise<void> {
         (error: unknown) => (error ? reject(error as Error) : resolve()),
       ),
     );
-    channel.sendToQueue(replyTo, Buffer.from('{"status":"accepted"}'), { correlationId });
+    const answer = {
+      commandId: messageId,
+      status: 'accepted',
+      replayed: false,
+      messageId: id,
+      sequence: Number(sequence),
+    };
+    channel.sendToQueue(replyTo, Buffer.from(JSON.stringify(answer)), { correlationId });
     channel.ack(message);
   } catch (error) {
     await client.query('ROLLBACK');

@@ -1,4 +1,5 @@
 import { v4 } from 'uuid';
+import type { Expectation } from './answers.js';
 import { zipf } from './zipf.js';
 
 const BODY_BYTES = 200;
@@ -12,6 +13,10 @@ export interface BenchCommand {
   /** Default: the one of whoever names none. */
   tenantId?: string;
   data: unknown;
+  /** Tells a repeat's delivery from the first one. Default: the command's id. */
+  deliveryId?: string;
+  /** What is to become of it. Default: accepted, with a `message.created`. */
+  expects?: Expectation;
 }
 
 /** Groups of two, of which a few are busy and most are quiet. */

@@ -34,6 +34,7 @@ export function asyncApiDocument(settings: TopologySettings): Json {
   const receipts = { receipt: receiptMessage() };
   const deadLetters = { deadLetter: deadLetterMessage(namespace) };
   const { exchanges, queues, bindings } = topology(settings);
+  const witnessed = Array.from({ length: partitions }, (_, index) => names.commandQueue(namespace, index));
 
   const exchange = (name: string) => ({
     amqp: {
@@ -139,10 +140,14 @@ export function asyncApiDocument(settings: TopologySettings): Json {
     components: { messages: { ...commands, ...events, ...receipts, ...deadLetters } },
     'x-amqp-topology': {
       exchanges: [
-        ...exchanges.map(({ name, type }) => ({ name, type, durable: true, internal: false })),
-        // Made by the workers themselves: nothing is published to it, it tells them that the hash exchange is in order.
-        { name: names.ring(namespace), type: 'fanout', durable: false, internal: true },
-      ].map((exchange) => ({ ...exchange, autoDelete: false, arguments: {} })),
+        ...exchanges.map(({ name, type }) => ({ name, type, durable: true, internal: false, autoDelete: false })),
+        // Made by the workers themselves: nothing is published to these, they tell them that the hash exchange is in order.
+        { name: names.ring(namespace), type: 'fanout', durable: false, internal: true, autoDelete: false },
+        ...witnessed.map((name) => ({
+          ...{ name: names.ringWitness(name), type: 'fanout' },
+          ...{ durable: false, internal: true, autoDelete: true },
+        })),
+      ].map((exchange) => ({ ...exchange, arguments: {} })),
       queues: queues.map(({ name, arguments: args }) => ({
         name,
         durable: true,
@@ -150,7 +155,13 @@ export function asyncApiDocument(settings: TopologySettings): Json {
         autoDelete: false,
         arguments: args,
       })),
-      bindings,
+      bindings: [
+        ...bindings,
+        ...witnessed.map((name) => ({
+          ...{ source: names.ringWitness(name), destination: name },
+          ...{ destinationType: 'queue', routingKey: '' },
+        })),
+      ],
     },
     'x-story': exampleCommands.map(({ name, type }) => ({
       message: `#/components/messages/${componentName('command', type)}`,

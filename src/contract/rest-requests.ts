@@ -89,7 +89,7 @@ export const syncQuery = z.strictObject({
     .max(SYNC_TOKEN_MAX_CHARACTERS)
     .optional()
     .meta({
-      description: `The \`next\` of the page before. Absent: everything. \`${SYNC_FROM_NOW}\`: no items, only a token. Opaque; good for the same caller and store only.`,
+      description: `The \`next\` of the page before. Absent: everything. \`${SYNC_FROM_NOW}\`: no items, only a token. Opaque; good for the same caller and store only, and for as long as the policy shows the caller the same kinds of chats.`,
     }),
   limit,
 });

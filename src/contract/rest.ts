@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { chatKind, commandTypes, historyVisibility, role, userKind } from './commands.js';
 import { eventData, eventEnvelope } from './events.js';
 import { chatId, commandId, decisionId, tenantId, userId } from './identifiers.js';
+import { refusalCode } from './problems.js';
 import { metadata } from './text.js';
 
 const rfc3339 = z.string().meta({ format: 'date-time', example: '2026-11-20T20:15:00.123Z' });
@@ -129,6 +130,10 @@ export const restDecision = z.object({
   action: z.string().meta({ description: 'What was asked for: a command, or a query.', example: 'message.send' }),
   effect: z.enum(['permit', 'deny']),
   rule: z.string().nullable().meta({ description: 'The rule that decided; null: none permits it.' }),
+  refusedAs: refusalCode.nullable().meta({
+    description:
+      'With which code the command was refused though this permitted it, by the state of its chat or for a quota; null: it was not.',
+  }),
   policyVersion: z.string().meta({ example: 'default-1@0b7d6c0f6a11' }),
   factsDigest: z.string().meta({ description: 'SHA-256 of the facts in canonical form (RFC 8785), in hexadecimal.' }),
   facts: z
@@ -164,7 +169,14 @@ export const restSyncItem = z.union([
       .array(restEvent)
       .meta({ description: 'In ascending sequence; more of them may come with the next page.' }),
   }),
-  z.object({ chatId, left: z.literal(true).meta({ description: 'The caller is not in the chat any more.' }) }),
+  z.object({
+    chatId,
+    left: z.literal(true).meta({ description: 'Drop the chat: the caller is not in it any more, or may not see it.' }),
+    hidden: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'The caller is in it, and the policy does not show it to them.' }),
+  }),
 ]);
 
 /** A page of a sync. */

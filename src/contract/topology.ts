@@ -55,6 +55,8 @@ export const names = {
   replies: (namespace: string) => `${namespace}.replies.`,
   /** Transient, internal; nothing is published to it. That it is there says that the hash ring is in order. */
   ring: (namespace: string) => `${namespace}.ring`,
+  /** Transient, internal, bound to a command queue and gone with it: that it is there says that the queue is still the same one. */
+  ringWitness: (commandQueue: string) => `${commandQueue}.ring`,
 };
 
 export function topology({ namespace, partitions, dispatchQueues, dispatchMaxBytes }: TopologySettings): Topology {

@@ -26,6 +26,8 @@ export interface Chat {
   createdBy: string;
   createdAt: Date;
   archivedAt: Date | null;
+  /** The number of the event that last archived the chat or brought it back; 0: none has. */
+  archiveSequence: number;
   /** The number of the chat's latest event: 1, 2, 3 … without a gap. */
   lastSequence: number;
   /** How many messages the chat has ever had; the latest one's ordinal. Unread counts are differences of ordinals. */
@@ -46,6 +48,8 @@ export interface Member {
   joinedAt: Date;
   /** The chat's sequence at which the member joined. */
   joinedSequence: number;
+  /** The number of the event that changed the member's role last; what is not above `joinedSequence` says: none has. */
+  roleSequence: number;
   /** The read mark: everything up to this sequence, and so to this ordinal, is read. */
   readSequence: number;
   readOrdinal: number;
@@ -90,6 +94,7 @@ function newMember(chat: Chat, userId: string, role: Role, now: Date): Member {
     mutedUntil: null,
     joinedAt: now,
     joinedSequence: chat.lastSequence,
+    roleSequence: 0,
     // What was said before one joined counts as read.
     readSequence: chat.lastSequence,
     readOrdinal: chat.lastOrdinal,
@@ -110,6 +115,7 @@ export function createChat(draft: ChatDraft, now: Date): { chat: Chat; members: 
     createdBy: creatorId,
     createdAt: now,
     archivedAt: null,
+    archiveSequence: 0,
     lastSequence: 1,
     lastOrdinal: 0,
     memberCount: others.length + 1,
@@ -145,11 +151,13 @@ export function updateChat(chat: Chat, change: ChatChange, now: Date): Chat {
 }
 
 export function archiveChat(chat: Chat, now: Date): Chat {
-  return { ...takeNumber(chat, now), archivedAt: now };
+  const next = takeNumber(chat, now);
+  return { ...next, archivedAt: now, archiveSequence: next.lastSequence };
 }
 
 export function unarchiveChat(chat: Chat, now: Date): Chat {
-  return { ...takeNumber(chat, now), archivedAt: null };
+  const next = takeNumber(chat, now);
+  return { ...next, archivedAt: null, archiveSequence: next.lastSequence };
 }
 
 /** Adds users who are not in the chat yet. */
@@ -186,7 +194,8 @@ export function updateMember(
 ): { chat: Chat; member: Member } {
   const next = takeNumber(chat, now);
   next.ownerCount += Number(change.role === 'owner') - Number(member.role === 'owner');
-  return { chat: next, member: { ...member, ...change } };
+  const roleSequence = change.role === member.role ? member.roleSequence : next.lastSequence;
+  return { chat: next, member: { ...member, ...change, roleSequence } };
 }
 
 /** The chat and the sender's membership, if there is one, after a message: sending moves the sender's own read mark, and nobody else's. */

@@ -14,7 +14,7 @@ export const HEARTBEAT_S = 7;
 export const CONNECT_TIMEOUT_MS = 10_000;
 /** The ceiling of the first pause before another attempt; it doubles with each, up to the longest. */
 export const RECONNECT_FIRST_MS = 200;
-export const RECONNECT_LONGEST_MS = 5_000;
+export const RECONNECT_LONGEST_MS = 2_000;
 /** A connection that held this long counts as good: the next pause is a first one again. */
 export const STABLE_AFTER_MS = 10_000;
 /** How long a polite closing may take. */
@@ -55,6 +55,8 @@ export interface AmqpConnectionOptions {
   /** Shown in the broker's list of connections. */
   name: string;
   logger: Logger;
+  /** Draws how much of its ceiling each pause takes. Default: `Math.random`. */
+  random?: (() => number) | undefined;
 }
 
 /** A pause before attempt `attempt` (0 = the first retry): anything from nothing to the ceiling, so that a fleet does not return in step. */
@@ -69,6 +71,7 @@ export class AmqpConnection {
   readonly #url: string;
   readonly #address: string;
   readonly #logger: Logger;
+  readonly #random: () => number;
   readonly #openListeners = new Set<(model: ChannelModel) => void>();
   readonly #lostListeners = new Set<(cause: Error) => void>();
   #state: AmqpConnectionState = 'idle';
@@ -79,9 +82,11 @@ export class AmqpConnection {
   /** That the broker is away is said once, not at every attempt. */
   #hasTold = false;
   #endPause: (() => void) | undefined;
+  /** The last attempt found nobody: the pause is for a broker that is away, not for a connection that does not hold. */
+  #isAway = false;
   #life: Promise<void> | undefined;
 
-  constructor({ url, name, logger }: AmqpConnectionOptions) {
+  constructor({ url, name, logger, random = Math.random }: AmqpConnectionOptions) {
     const parsed = parseUrl(url);
     if (!parsed.searchParams.has('heartbeat')) parsed.searchParams.set('heartbeat', String(HEARTBEAT_S));
     this.#url = parsed.href;
@@ -89,6 +94,7 @@ export class AmqpConnection {
     this.username = parsed.username === '' && parsed.password === '' ? 'guest' : decodePercent(parsed.username);
     this.name = name;
     this.#logger = logger;
+    this.#random = random;
   }
 
   get state(): AmqpConnectionState {
@@ -139,6 +145,14 @@ export class AmqpConnection {
     });
   }
 
+  /**
+   * The broker has been met elsewhere: whoever waits for it to be there tries at once. A connection that was opened and did not hold
+   * keeps to its pause, so that several of them cannot drive each other round.
+   */
+  tryNow(): void {
+    if (this.#isAway) this.#endPause?.();
+  }
+
   /** Closes for good. Resolves when closed, at the latest after `CLOSE_TIMEOUT_MS`. */
   async stop(): Promise<void> {
     this.#state = 'stopped';
@@ -160,12 +174,14 @@ export class AmqpConnection {
           clientProperties: { connection_name: this.name },
         });
         const openedAt = Date.now();
+        this.#isAway = false;
         const gone = this.#adopt(model);
         this.#lastCause = await gone;
         if (Date.now() - openedAt >= STABLE_AFTER_MS) attempt = 0;
       } catch (error) {
         const cause = toError(error);
         this.#lastCause = cause;
+        this.#isAway = true;
         if (ACCESS_REFUSED.test(cause.message) && !this.#hasBeenOpen) {
           this.#state = 'stopped';
           return new LoginRefused(cause);
@@ -174,7 +190,7 @@ export class AmqpConnection {
         this.#hasTold = true;
       }
       if (this.#isStopped()) break;
-      await this.#pause(reconnectPauseMs(attempt));
+      await this.#pause(reconnectPauseMs(attempt, this.#random));
       attempt += 1;
     }
     this.#state = 'stopped';

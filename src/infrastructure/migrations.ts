@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type Migration, matchesChecksum, readMigrations } from './migration-files.js';
 
@@ -29,6 +30,12 @@ const CREATE_TABLE = `CREATE TABLE _prisma_migrations (
 
 /** SQLSTATE active_sql_transaction: the statement (`CREATE INDEX CONCURRENTLY`, …) refuses to run inside a transaction. */
 const NOT_IN_A_TRANSACTION = '25001';
+/** SQLSTATE deadlock_detected and lock_not_available: somebody else is at the tables. */
+const IN_USE = ['40P01', '55P03'];
+/** A script waits for a lock no longer than this at a time: whoever comes after it waits behind it. */
+const GIVE_WAY_AFTER_MS = 1_000;
+/** Then those go first. */
+const GIVE_WAY_FOR_MS = 500;
 
 /**
  * Applies what is missing, one caller at a time however many start at once, and keeps the record exactly where and as Prisma's
@@ -73,19 +80,31 @@ export async function pendingMigrations(options: MigrationOptions): Promise<stri
  * records the end; killed in between it leaves a row without an end, which blocks every later start until somebody resolves it
  * by hand. Here script and record are one transaction: a killed run leaves nothing, and the next one starts afresh. A failed
  * script leaves the same row as with Prisma. Statements that refuse a transaction run Prisma's way.
+ *
+ * Workers and REST processes go on meanwhile, and take the same tables in orders of their own. A script that waits for one of them, or they for
+ * it and it for them, is undone and tried again, for as long as somebody else's migrations may take.
  */
 async function apply(client: pg.Client, migration: Migration): Promise<void> {
   const id = randomUUID();
-  try {
-    await client.query('BEGIN');
-    await recordStart(client, id, migration);
-    await client.query(migration.script);
-    await recordEnd(client, id);
-    await client.query('COMMIT');
-  } catch (error) {
-    await client.query('ROLLBACK');
-    if ((error as pg.DatabaseError).code === NOT_IN_A_TRANSACTION) await applyUnwrapped(client, id, migration);
-    else await fail(client, id, migration, error as pg.DatabaseError);
+  const giveUpAt = performance.now() + LOCK_TIMEOUT_MS;
+  for (;;) {
+    try {
+      await client.query(`BEGIN; SET LOCAL lock_timeout = ${GIVE_WAY_AFTER_MS}`);
+      await recordStart(client, id, migration);
+      await client.query(migration.script);
+      await recordEnd(client, id);
+      await client.query('COMMIT');
+      return;
+    } catch (error) {
+      await client.query('ROLLBACK');
+      const { code = '' } = error as pg.DatabaseError;
+      if (code === NOT_IN_A_TRANSACTION) return applyUnwrapped(client, id, migration);
+      if (!IN_USE.includes(code)) return fail(client, id, migration, error as pg.DatabaseError);
+      // Nothing is wrong with it, and nothing is left of it: the next call begins anew.
+      if (performance.now() > giveUpAt)
+        throw new Error(`migration ${migration.name}: its tables are in use; run it again`, { cause: error });
+    }
+    await sleep(GIVE_WAY_FOR_MS);
   }
 }
 

@@ -6,7 +6,7 @@
 import { realTime } from '../application/time.js';
 import { EventPublisher, type PublisherDeps } from '../application/worker/event-publisher.js';
 import { StartFault } from '../infrastructure/start-fault.js';
-import type { RoleContext } from './roles.js';
+import type { RoleContext } from './role-context.js';
 import type { StoreService } from './store.js';
 
 /** How long publishing what the other transport left behind may take. */

@@ -2,7 +2,7 @@
 import { directChatId } from '../contract/direct-id.js';
 import { DEFAULT_TENANT } from '../contract/identifiers.js';
 import { type Addresses, printBanner } from './dev-banner.js';
-import type { RoleContext } from './roles.js';
+import type { RoleContext } from './role-context.js';
 import { signActorToken } from './token-command.js';
 
 const TOKEN_TTL_SECONDS = 24 * 3_600;

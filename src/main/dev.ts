@@ -9,6 +9,7 @@ import { isPortFree } from '../infrastructure/free-port.js';
 import { migrate } from '../infrastructure/migrations.js';
 import { runServices, type Service } from '../infrastructure/process-life.js';
 import { rethrowAsStartFault, StartFault } from '../infrastructure/start-fault.js';
+import { apiRole } from './api-role.js';
 import type { Addresses } from './dev-banner.js';
 import { placeChatsAnew } from './dev-placement.js';
 import { PrivateServices } from './dev-private-services.js';
@@ -16,10 +17,10 @@ import { keepSecret } from './dev-secret.js';
 import { welcome } from './dev-welcome.js';
 import { policyService } from './policy.js';
 import { OpsService, type ProcessBasics, processBasics, service } from './process-basics.js';
-import { apiRole, newWorkerId, workerRole } from './roles.js';
 import { requireSettings, type Settings } from './settings.js';
 import { migrationsFolder, StoreService } from './store.js';
 import { amqpTransport, inProcessTransport } from './transport.js';
+import { newWorkerId, workerRole } from './worker-role.js';
 
 const DEV_HOST = '127.0.0.1';
 

@@ -15,7 +15,7 @@ export interface ReplayRequest {
 }
 
 const SAMPLED =
-  'Every refusal is recorded, but of the permits only a sample, at a share (DECISION_PERMIT_SHARE) that is not recorded with it: more of what is permitted may flip than is counted here.';
+  "Every refusal is recorded, but of the permits only those of commands that a chat's state refused, and a sample of the others, at a share (DECISION_PERMIT_SHARE) that is not recorded with it: more of what is permitted may flip than is counted here.";
 
 /** `parley policy replay`: what a draft of a policy would have decided otherwise. */
 export async function runPolicyReplay({ policy, since: sinceMs, limit, json }: ReplayRequest): Promise<void> {

@@ -3,6 +3,7 @@ import { MemoryQuotas } from '../adapters/quota/memory-quotas.js';
 import { CurrentPolicy } from '../application/policy/current-policy.js';
 import type { Service } from '../infrastructure/process-life.js';
 import { StartFault } from '../infrastructure/start-fault.js';
+import { insist } from './insist.js';
 import { type PolicyFile, readPolicyFile } from './policy-file.js';
 import type { ProcessBasics } from './process-basics.js';
 import type { Settings } from './settings.js';
@@ -19,6 +20,7 @@ export class PolicyService implements Service {
   private file: PolicyFile;
   /** One after the other: the file that was read last is the one that stays. */
   private reloading: Promise<void> = Promise.resolve();
+  private readonly life = new AbortController();
   private readonly onHangUp = () => {
     this.reloading = this.reloading.then(() => this.reload());
   };
@@ -37,8 +39,13 @@ export class PolicyService implements Service {
   async start(): Promise<void> {
     // On a terminal it means that the terminal is gone. Heard from now on, and until the process ends: unheard it would end it.
     if (!process.stdin.isTTY) process.on('SIGHUP', this.onHangUp);
-    await this.isInUse(this.file);
-    this.logger.info('policy', { version: this.current.version });
+    const { logger } = this;
+    await insist(() => this.isInUse(this.file), { logger, signal: this.life.signal });
+    logger.info('policy', { version: this.current.version });
+  }
+
+  interrupt(): void {
+    this.life.abort(new Error('told to stop'));
   }
 
   async stop(): Promise<void> {

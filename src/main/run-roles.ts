@@ -1,16 +1,25 @@
 import type { StepListener } from '../application/worker/steps.js';
 import { runServices } from '../infrastructure/process-life.js';
+import { compileWebAssemblyInOneThread, keepHeapSmall } from '../infrastructure/small-heap.js';
 import { policyService } from './policy.js';
 import { OpsService, processBasics } from './process-basics.js';
 import { rolesOf } from './role-names.js';
-import { apiRole, newWorkerId, workerRole } from './roles.js';
 import { requireSettings } from './settings.js';
 import { StoreService } from './store.js';
 import { amqpTransport } from './transport.js';
+import { newWorkerId, workerRole } from './worker-role.js';
+
+/**
+ * A worker has some 40 MB alive under load, and what it makes besides is garbage within a batch or two. Left to itself its heap grew on and on
+ * while events could not be published, to four times that, and stayed there.
+ */
+const WORKER_HEAP_GROWTH_PERCENT = 80;
 
 /** Runs roles in this process, on the database and the broker that the environment names. `steps` is for the fault tests. */
 export async function runRoles(names: readonly string[], steps?: StepListener): Promise<void> {
   const roles = rolesOf(names);
+  compileWebAssemblyInOneThread();
+  if (roles.includes('worker')) keepHeapSmall(WORKER_HEAP_GROWTH_PERCENT);
   const settings = requireSettings(...roles);
   const { databaseUrl = '', amqpUrl = '', opsPort, host = '0.0.0.0' } = settings;
   const basics = processBasics(settings, roles.join('+'));
@@ -18,6 +27,8 @@ export async function runRoles(names: readonly string[], steps?: StepListener): 
   const store = new StoreService(settings, basics, databaseUrl, 'ring');
   const transport = amqpTransport(amqpUrl, settings, basics, store.registry, workerId);
   const policy = policyService(settings, basics, store);
+  // A worker neither waits for what REST needs nor has it in memory.
+  const api = roles.includes('api') ? await import('./api-role.js') : null;
   const context = { ...basics, settings, store, transport, policy: policy.current, quotas: policy.quotas };
   await runServices(
     [
@@ -25,7 +36,9 @@ export async function runRoles(names: readonly string[], steps?: StepListener): 
       store,
       policy,
       transport,
-      ...roles.map((role) => (role === 'worker' ? workerRole(context, workerId, steps) : apiRole(context, host))),
+      ...roles.flatMap((role) =>
+        role === 'worker' ? workerRole(context, workerId, steps) : (api?.apiRole(context, host) ?? []),
+      ),
     ],
     { logger: basics.logger },
   );

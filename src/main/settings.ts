@@ -124,7 +124,7 @@ export const variables = {
     name: 'DECISION_PERMIT_SHARE',
     parse: share,
     default: '0.01',
-    describe: 'How many of the permits are kept, 0 to 1; refusals all are',
+    describe: 'How many of the permits are kept, 0 to 1; all are whose command was refused',
   }),
   receiptRetentionMs: variable({
     name: 'RECEIPT_RETENTION',

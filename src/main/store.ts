@@ -18,9 +18,9 @@ import type { EventLog } from '../application/ports/event-log.js';
 import type { MessageSearch } from '../application/ports/message-search.js';
 import type { PartitionRegistry } from '../application/ports/partition-registry.js';
 import type { SyncLog } from '../application/ports/sync-log.js';
-import { postgresAbsence } from '../infrastructure/postgres-absence.js';
 import type { Service } from '../infrastructure/process-life.js';
 import { rethrowAsStartFault, StartFault } from '../infrastructure/start-fault.js';
+import { insist } from './insist.js';
 import type { ProcessBasics } from './process-basics.js';
 import type { Settings } from './settings.js';
 import { waitForDatabase } from './wait-for-database.js';
@@ -102,11 +102,8 @@ export class StoreService implements Service, Store {
 
   async start(): Promise<void> {
     const { signal } = this.life;
-    const interrupted = new Promise<never>((_resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason));
-    });
     try {
-      await Promise.race([this.begin(), interrupted]);
+      await this.begin();
     } catch (error) {
       // A statement under way would hold this up; the process ends without it.
       if (!signal.aborted) await this.stop();
@@ -126,21 +123,18 @@ export class StoreService implements Service, Store {
   }
 
   /** However long the database is away, this waits; with a fault of what is in it, it does not. */
-  private async begin(): Promise<void> {
+  private begin(): Promise<void> {
     const { url } = this;
     const { logger } = this.basics;
+    const { signal } = this.life;
     const onAway = (why: string) => {
       this.state = { ok: false, detail: `away: ${why}` };
     };
-    for (;;) {
-      await waitForDatabase({ url, logger, onAway, signal: this.life.signal });
-      try {
-        return await this.examine();
-      } catch (error) {
-        // Unless it went away again meanwhile.
-        if (error instanceof StartFault || (await postgresAbsence(url)) === null) throw error;
-      }
-    }
+    const look = async () => {
+      await waitForDatabase({ url, logger, onAway, signal });
+      await this.examine();
+    };
+    return insist(look, { logger, signal, onAway });
   }
 
   /** What must hold before anything is declared at the broker. */

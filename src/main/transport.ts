@@ -25,6 +25,8 @@ export interface Transport extends Service {
   deadLetters: DeadLetters;
   door: CommandDoor;
   health(): { ok: boolean; detail?: string };
+  /** Called whenever it can be subscribed to again. */
+  onReady(listener: () => void): void;
   queueDepths(): ReadonlyMap<number, number>;
 }
 
@@ -58,6 +60,7 @@ export function amqpTransport(
     deadLetters: amqp.deadLetters,
     door: amqp.door,
     health: () => amqp.health(),
+    onReady: (listener) => void amqp.onReady(listener),
     queueDepths: () => amqp.queueDepths(),
   };
 }
@@ -76,6 +79,7 @@ export function inProcessTransport(settings: Settings, { logger, health }: Proce
     deadLetters: transport.deadLetters,
     door: transport.door,
     health: () => ({ ok: true }),
+    onReady: () => undefined, // never away
     queueDepths: () => transport.queueDepths(),
   };
 }

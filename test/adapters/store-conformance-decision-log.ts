@@ -33,6 +33,7 @@ function aDecision(over: Partial<DecisionRecord> = {}): DecisionRecord {
       profile: null,
       decision: null,
     },
+    refusedAs: null,
     ...over,
   };
 }
@@ -57,8 +58,9 @@ export function decisionLogConformance(open: OpenStore): void {
         effect: 'permit',
         rule: 'members-view',
       });
-      await store.decisions.record([ofCommand, ofQuery]);
-      for (const decision of [ofCommand, ofQuery])
+      const refusedAfterAll = aDecision({ effect: 'permit', rule: 'members-post', refusedAs: 'archived' });
+      await store.decisions.record([ofCommand, ofQuery, refusedAfterAll]);
+      for (const decision of [ofCommand, ofQuery, refusedAfterAll])
         expect(await store.decisions.find(decision.decisionId)).to.deep.equal({
           ...decision,
           factsDigest: digest(decision),

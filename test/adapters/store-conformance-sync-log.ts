@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import type { Caller } from '../../src/application/ports/chat-queries.js';
+import type { Caller, ChatTraits, ChatView, VisibleChats } from '../../src/application/ports/chat-queries.js';
 import type { ChatStretch, Cut } from '../../src/application/ports/sync-log.js';
+import type { Chat, Member, Role } from '../../src/domain/chat.js';
+import { standingsEndedBy } from '../../src/domain/standing.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
-import { aChat, aChatWithMessages, aMember, anEvent, Owner } from './store-conformance-fixtures.js';
+import { AT, aChat, aChatWithMessages, aMember, anEvent, Owner } from './store-conformance-fixtures.js';
 
 const EVERYTHING: ChatStretch = {
   start: { chatId: '00000000-0000-0000-0000-000000000000', inclusive: true },
@@ -63,7 +65,7 @@ export function syncLogConformance(open: OpenStore): void {
       expect(await changed(between, now)).to.deep.equal([a]);
       expect(await changed(now, now)).to.deep.equal([]);
       expect(await store.sync.changedChats(alice, 'all', { from: between, to: now }, EVERYTHING, 9)).to.deep.equal([
-        { chat: last, membership: aMember(last, alice.userId), importNumber: null },
+        { chat: last, membership: aMember(last, alice.userId), importNumber: null, shownSequence: 0 },
       ]);
       const { userId } = alice;
       for (const other of [
@@ -147,18 +149,150 @@ export function syncLogConformance(open: OpenStore): void {
       const between = await store.sync.cut();
       await leave(first, 0, a);
       const after = await store.sync.cut();
-      const left = (from: Cut, to: Cut, limit = 9) => store.sync.departures(alice, from, to, EVERYTHING, limit);
+      const left = async (from: Cut, to: Cut, limit = 9, stretch = EVERYTHING, who = alice) =>
+        (await store.sync.lostChats(who, 'all', from, to, stretch, limit)).map(({ chatId }) => chatId);
       expect(await left(before, after)).to.deep.equal([a, b, c]);
       expect(await left(before, after, 2)).to.deep.equal([a, b]);
       expect(await left(before, between)).to.deep.equal([b, c]);
       expect(await left(between, after)).to.deep.equal([a]);
       expect(await left(after, after)).to.deep.equal([]);
-      expect(
-        await store.sync.departures(alice, before, after, { start: { chatId: a, inclusive: false }, through: b }, 9),
-      ).to.deep.equal([b]);
-      expect(await store.sync.departures({ ...alice, userId: 'bob' }, before, after, EVERYTHING, 9)).to.deep.equal([]);
+      const stretch = { start: { chatId: a, inclusive: false }, through: b };
+      expect(await left(before, after, 9, stretch)).to.deep.equal([b]);
+      expect(await left(before, after, 9, EVERYTHING, { ...alice, userId: 'bob' })).to.deep.equal([]);
       await second.write(() => ({ membersPut: [aMember(back, alice.userId)] }));
       expect(await left(before, after)).to.deep.equal([a, b]);
+    });
+
+    describe('where a policy hides chats from their members', () => {
+      const shown = (archived: boolean, role: Role): ChatTraits => ({ kind: 'group', archived, role });
+      /** Members may see what is open, admins everything; readers see nothing. */
+      const visible = [shown(false, 'member'), shown(false, 'admin'), shown(true, 'admin')];
+
+      /** What happens next in a chat, as the owner would write it. */
+      const next = async (
+        { chat, membership }: ChatView,
+        change: { archived?: boolean; role?: Role; out?: boolean; back?: Role },
+      ): Promise<ChatView> => {
+        const sequence = chat.lastSequence + 1;
+        const { chatId } = chat;
+        const { archived, role, out, back } = change;
+        const changed: ChatView = {
+          chat: {
+            ...{ ...chat, lastSequence: sequence },
+            ...(archived === undefined ? {} : { archivedAt: archived ? AT : null, archiveSequence: sequence }),
+          },
+          membership: {
+            ...membership,
+            ...(role === undefined ? {} : { role, roleSequence: sequence }),
+            ...(back === undefined ? {} : { role: back, joinedSequence: sequence, roleSequence: 0 }),
+          },
+        };
+        await first.write((at) => {
+          changed.chat.lastPosition = at + 1;
+          return {
+            chatsChanged: [changed.chat],
+            membersPut: out ? [] : [changed.membership],
+            membersRemoved: out ? [{ ...alice, chatId, position: at + 1 }] : [],
+            standingsEnded: (role === undefined && !out ? [] : standingsEndedBy(sequence, chat, membership)).map(
+              (ended) => ({ ...alice, chatId, ...ended }),
+            ),
+            events: [anEvent(at + 1, { type: 'chat.archived' }, { chatId, sequence })],
+          };
+        });
+        return changed;
+      };
+      const began = async (role: Role, over: Partial<Chat> = {}): Promise<ChatView> => {
+        const { chat, membersPut } = await first.write((at) => {
+          const made = aChatWithMessages(at, 0, { lastPosition: at + 1, ...over });
+          return { ...made, chatsCreated: [made.chat], membersPut: [aMember(made.chat, alice.userId, { role })] };
+        });
+        return { chat, membership: membersPut[0] as Member };
+      };
+      const lost = (from: Cut, to: Cut, which: VisibleChats = visible, limit = 9, stretch = EVERYTHING) =>
+        store.sync.lostChats(alice, which, from, to, stretch, limit);
+      const shownSequence = async (which: VisibleChats) => {
+        const window = { from: null, to: await store.sync.cut() };
+        const chats = await store.sync.changedChats(alice, which, window, EVERYTHING, 9);
+        return chats.map((chat) => chat.shownSequence);
+      };
+
+      it('tells that a chat was hidden, within the window in which that happened, and with it that they are still in it', async () => {
+        for (const hide of [
+          (view: ChatView) => next(view, { role: 'reader' }),
+          (view: ChatView) => next(view, { archived: true }),
+        ]) {
+          const view = await began('member');
+          const { chatId } = view.chat;
+          const before = await store.sync.cut();
+          const hidden = await hide(view);
+          const between = await store.sync.cut();
+          await next(hidden, {});
+          const after = await store.sync.cut();
+          const told = [{ chatId, isMember: true }];
+          expect(await lost(before, after)).to.deep.equal(told);
+          expect(await lost(before, between)).to.deep.equal(told);
+          expect(await lost(between, after)).to.deep.equal([]);
+          expect(await lost(before, before), 'after the window').to.deep.equal([]);
+          for (const which of ['all', 'none'] as const) expect(await lost(before, after, which)).to.deep.equal([]);
+          const start = { chatId, inclusive: false };
+          expect(await lost(before, after, visible, 9, { start, through: null })).to.deep.equal([]);
+          alice = { ...alice, userId: `alice-${randomUUID()}` };
+        }
+      });
+
+      it('tells nothing of a chat that was hidden all the time, whatever happened in it', async () => {
+        const before = await store.sync.cut();
+        const reader = await began('reader');
+        const archived = await next(reader, { archived: true });
+        const open = await next(archived, { archived: false });
+        const owner = await next(open, { role: 'owner' });
+        const out = await next(owner, { out: true });
+        await next(out, { back: 'reader' });
+        // Archived while it was hidden; the role by which it would have been seen came later.
+        const late = await next(await began('reader'), { archived: true });
+        await next(late, { role: 'member' });
+        // Of another kind, none is visible.
+        await next(await began('member', { kind: 'channel' }), { role: 'reader' });
+        expect(await lost(before, await store.sync.cut())).to.deep.equal([]);
+      });
+
+      it('tells nothing of a chat that is visible, but when it came to light', async () => {
+        const before = await store.sync.cut();
+        const hidden = await next(await began('member'), { role: 'reader' });
+        const back = await next(hidden, { role: 'member' });
+        expect(await shownSequence(visible)).to.deep.equal([3]);
+        const archived = await next(back, { archived: true });
+        expect(await shownSequence(visible)).to.deep.equal([]);
+        const open = await next(archived, { archived: false });
+        expect(await shownSequence(visible)).to.deep.equal([5]);
+        await next(open, { role: 'admin' });
+        expect(await shownSequence(visible)).to.deep.equal([5]);
+        expect(await shownSequence('all')).to.deep.equal([0]);
+        expect(await lost(before, await store.sync.cut())).to.deep.equal([]);
+      });
+
+      it('tells that a chat was left, or hidden before it was left, by when it was last seen', async () => {
+        const [seen, hidden] = [await began('member'), await began('member')];
+        const unseen = await began('reader');
+        const before = await store.sync.cut();
+        const reader = await next(hidden, { role: 'reader' });
+        const between = await store.sync.cut();
+        await next(seen, { out: true });
+        const gone = await next(reader, { out: true });
+        await next(unseen, { out: true });
+        const after = await store.sync.cut();
+        const ids = [seen.chat.chatId, hidden.chat.chatId].sort();
+        const left = (chatIds: string[]) => chatIds.map((chatId) => ({ chatId, isMember: false }));
+        expect(await lost(before, after)).to.deep.equal(left(ids));
+        expect(await lost(before, after, visible, 1)).to.deep.equal(left(ids.slice(0, 1)));
+        expect(await lost(before, between)).to.deep.equal(left([hidden.chat.chatId]));
+        expect(await lost(between, after)).to.deep.equal(left([seen.chat.chatId]));
+        // Back, but not to where it can be seen.
+        await next(gone, { back: 'reader' });
+        expect(await lost(before, between)).to.deep.equal([{ chatId: hidden.chat.chatId, isMember: true }]);
+        await next({ ...seen, chat: { ...seen.chat, lastSequence: 2 } }, { back: 'member' });
+        expect(await lost(between, after)).to.deep.equal([]);
+      });
     });
 
     it('finds the first event of each chat beyond a cut, wherever it is, across two partitions too', async () => {

@@ -29,6 +29,7 @@ describe('Creating a chat', () => {
         createdBy: 'alice',
         createdAt: stage.now,
         archivedAt: null,
+        archiveSequence: 0,
         lastSequence: 1,
         lastOrdinal: 0,
         memberCount: 3,

@@ -28,6 +28,7 @@ const refused: LoggedDecision = {
   at: new Date('2026-11-20T20:15:00.123Z'),
   ...{ tenantId: 'acme', actorId: 'rita', commandId: 'send-1', chatId: CHAT },
   ...{ action: 'message.send', effect: 'deny', rule: null, policyVersion: 'default-1@abc', facts, factsDigest: '' },
+  refusedAs: null,
 };
 
 function policyOf(rules: string): PolicyDocument {
@@ -53,6 +54,21 @@ describe('The explanation of a decision', () => {
       'Policy default-1@abc permits this by rule members-mark-read (Members mark what they have read.).',
       'It asks that role be owner, admin, member or reader (it is member).',
     ]);
+  });
+
+  it('says of what the policy permitted and the state of the chat refused that it was so, and how it was refused', () => {
+    const permitted = { ...refused, effect: 'permit', rule: 'members-mark-read', refusedAs: 'archived' } as const;
+    const read: LoggedDecision = { ...permitted, action: 'chat.read', facts: { ...facts, action: 'chat.read' } };
+    for (const policy of [document, null]) {
+      const [, verdict, ...rest] = explainDecision(read, policy);
+      expect(verdict).to.include('Policy default-1@abc permits this');
+      expect(rest.at(-1)).to.equal(
+        'The command was refused all the same, by the state of its chat and not by the policy: archived (The chat is archived).',
+      );
+    }
+    expect(explainDecision({ ...read, refusedAs: 'rate_limited' }, document).at(-1)).to.equal(
+      'The command was refused all the same, for a quota: rate_limited (Too many commands).',
+    );
   });
 
   it('says which rule forbade it and where, and what was not known, which is never in the favour of the actor', () => {

@@ -15,6 +15,7 @@ const nothingWritten = {
   chatsChanged: [],
   membersPut: [],
   membersRemoved: [],
+  standingsEnded: [],
   messages: [],
   messagesChanged: [],
   messagesRemoved: [],

@@ -43,7 +43,7 @@ function record(decisions: Partial<DecisionRecord>[], firstMs = 0): Promise<void
     decisions.map((over, index) => ({
       ...{ decisionId: idAt(firstMs + index), at: new Date(START + firstMs + index), tenantId: 'default' },
       ...{ actorId: 'alice', commandId: 'c', chatId: null, action: 'message.send', effect: 'permit' },
-      ...{ rule: 'members-post', policyVersion: 'then@1', facts },
+      ...{ rule: 'members-post', policyVersion: 'then@1', facts, refusedAs: null },
       ...over,
     })),
   );

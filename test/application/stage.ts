@@ -55,7 +55,7 @@ export function itemOf({ type, body, commandId, properties, unproven, token }: D
   const decoded = decodeCommand(incoming);
   if (decoded.outcome === 'malformed') throw new Error(decoded.detail);
   const delivery = { tag, incoming, deliveryCount: 0, ringMarker: null };
-  return { delivery, decoded, unproven: unproven ?? null, token: token ?? null };
+  return { delivery, decoded, unproven: unproven ?? null, token: token ?? null, allowance: null };
 }
 
 function pick<K, V>(keys: readonly K[], nameOf: (key: K) => string, from: ReadonlyMap<string, V>): Map<string, V> {
@@ -253,6 +253,7 @@ export function expectDistinctRows(writes: BatchWrites): void {
       ({ messageId }) => messageId,
     ),
     reactions: writes.reactions.map(reactionKey),
+    standings: writes.standingsEnded.map((ended) => `${memberKey(ended)} ${ended.standing}`),
     threads: writes.threads.map(({ rootId }) => rootId),
     receipts: writes.receipts.map(receiptKey),
   });

@@ -23,7 +23,7 @@ describe('Changing a member', () => {
     const before = structuredClone(stage.member(GROUP, 'mary'));
     const [receipt] = stage.given(updateMember('alice', GROUP, 'mary', { role: 'reader' }));
     expect(receipt?.sequence).to.equal(4);
-    expect(stage.member(GROUP, 'mary')).to.deep.equal({ ...before, role: 'reader' });
+    expect(stage.member(GROUP, 'mary')).to.deep.equal({ ...before, role: 'reader', roleSequence: 4 });
     expect(stage.chat(GROUP)).to.include({ memberCount: 5, ownerCount: 1, lastSequence: 4 });
     expect(stage.log.at(-1)?.event).to.deep.equal({
       ...{ type: 'member.updated', userId: 'mary', role: 'reader', mutedUntil: null },

@@ -5,7 +5,7 @@ import { faultsOf, type Verdict } from '../support/ledger.js';
 /**
  * Each of the three points is visited this often; every visit ends a worker process with SIGKILL. `npm run proof:kills` makes it thirty.
  */
-const KILLS = Number(process.env.PARLEY_KILLS ?? '3');
+const KILLS = Number(process.env.PARLEY_KILLS ?? '2');
 const BURST = 16;
 
 /** The proof takes long: it says how far it is, and what came of it. */

@@ -13,10 +13,15 @@ export class MemoryWatch {
     this.timer = setInterval(() => this.sample(), SAMPLE_INTERVAL_MS);
   }
 
+  /** Of the largest of them, so far. */
+  get peakMib(): number {
+    return Math.max(...this.samplesMib);
+  }
+
   /** @returns the peak of the largest of them, in MiB */
   stop(): number {
     clearInterval(this.timer);
-    return Math.max(...this.samplesMib);
+    return this.peakMib;
   }
 
   private sample(): void {

@@ -4,11 +4,12 @@
  */
 import { parseArgs } from 'node:util';
 import { mochaGlobalSetup, mochaGlobalTeardown } from '../support/hooks.js';
-import { print, type Verdict } from '../support/ledger.js';
+import { print, sum, type Verdict } from '../support/ledger.js';
 import { otherRows, runRow } from './other-rows.js';
 import { scenarios } from './scenarios/all.js';
 import type { Scenario } from './scenarios/scenario.js';
 import { Stage } from './stage.js';
+import { type Row, tableOf } from './table.js';
 
 const HELP = `Usage: npm run proof:faults [-- --only NAME]... [--rounds N] [--json]
   --only NAME   only this one, or all whose names begin with it
@@ -18,13 +19,15 @@ const HELP = `Usage: npm run proof:faults [-- --only NAME]... [--rounds N] [--js
 const MS_PER_S = 1_000;
 
 interface Line {
-  row: string;
+  row: Row;
   name: string;
   what: string;
   schedules: number;
   /** Missing where the row keeps no ledger, or did not come so far. */
   verdict?: Verdict;
   faults: string[];
+  /** Why it could not be played here. */
+  skipped?: string;
   seconds: number;
 }
 
@@ -41,6 +44,8 @@ const rounds = Number(values.rounds);
 async function play(scenario: Scenario): Promise<Line> {
   const { row, name, what } = scenario;
   const line: Line = { row, name, what, schedules: 0, faults: [], seconds: 0 };
+  const skipped = scenario.unplayable?.();
+  if (skipped !== undefined) return { ...line, skipped };
   const began = performance.now();
   let stage: Stage | undefined;
   try {
@@ -63,24 +68,23 @@ function tell(line: Line): void {
     console.log(JSON.stringify(line));
     return;
   }
-  const { row, name, what, schedules, verdict, faults, seconds } = line;
-  const outcome = faults.length > 0 ? 'FAILED' : verdict === undefined ? 'passed' : 'closed';
+  const { row, name, what, schedules, verdict, faults, skipped, seconds } = line;
+  const outcome =
+    skipped !== undefined ? 'SKIPPED' : faults.length > 0 ? 'FAILED' : verdict === undefined ? 'passed' : 'closed';
   const counts = verdict === undefined ? '' : `${verdict.attempted} commands, ${verdict.dispatched} events`;
   console.log(
     `${outcome.padEnd(7)} ${name.padEnd(32)} ${String(schedules).padStart(4)} x ${seconds.toFixed(1).padStart(6)} s  ${counts}`,
   );
   console.log(`        ${row}: ${what}`);
+  if (skipped !== undefined) console.log(`        ! not played: ${skipped}`);
   for (const fault of faults) console.log(`        ! ${fault}`);
 }
 
-function sum(lines: readonly Line[]): Verdict | undefined {
-  const verdicts = lines.flatMap(({ verdict }) => verdict ?? []);
-  const [first, ...others] = verdicts;
-  if (first === undefined) return undefined;
-  const total = { ...first };
-  for (const verdict of others)
-    for (const name of Object.keys(total) as (keyof Verdict)[]) total[name] += verdict[name];
-  return total;
+/** The table of faults, row by row, with what has played each: one look tells whether all of it was. */
+function tellRows(lines: readonly Line[]): void {
+  console.log('');
+  for (const { row, state, by } of tableOf(lines))
+    console.log(`${state.padEnd(10)} ${row}\n           ${by.join(', ') || 'nothing'}`);
 }
 
 async function report(): Promise<number> {
@@ -102,10 +106,15 @@ async function report(): Promise<number> {
     tell(lines.at(-1) as Line);
   }
   const failed = lines.filter(({ faults }) => faults.length > 0).length;
+  const skipped = lines.filter((line) => line.skipped !== undefined).length;
   const schedules = lines.reduce((count, line) => count + line.schedules, 0);
-  if (!values.json)
-    console.log(`\n${lines.length} faults, ${schedules} schedules, ${failed} failed; all ledgers together:`);
-  const total = sum(lines);
+  if (!values.json) {
+    if (values.only.length === 0) tellRows(lines);
+    console.log(
+      `\n${lines.length} faults, ${schedules} schedules, ${failed} failed, ${skipped} skipped; all ledgers together:`,
+    );
+  }
+  const total = sum(lines.flatMap(({ verdict }) => verdict ?? []));
   const closed = total === undefined ? 0 : print(total, { json: values.json });
   return failed > 0 ? 1 : closed;
 }

@@ -1,16 +1,15 @@
 /** Where faults are played: worker processes behind wires that can be cut, a steady load of messages, and a ledger of it all. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type PostgresServer, startPostgres } from '../../src/infrastructure/embedded/postgres-server.js';
-import { type RabbitmqNode, startRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.js';
 import { freePort } from '../../src/infrastructure/free-port.js';
-import { migrate } from '../../src/infrastructure/migrations.js';
 import { CuttingProxy } from '../adapters/prisma/cutting-proxy.js';
 import { eventually } from '../support/eventually.js';
 import { Fleet } from '../support/fleet.js';
 import { faultsOf, type Verdict } from '../support/ledger.js';
 import type { TestProcess } from '../support/processes.js';
-import { brokerFolder, migrationsFolder, scratchFolder } from '../support/services.js';
+import { brokerFolder } from '../support/services.js';
+import type { SmallDisk } from '../support/small-disk.js';
 import { Wire } from '../support/wire.js';
+import { OwnServices } from './own-services.js';
 import { SteadyLoad } from './steady-load.js';
 
 /** For whatever must come about by itself once a fault is over; on a busy machine. */
@@ -27,6 +26,10 @@ export interface StageOptions {
   /** Services that the scenario may stop and start, instead of those of the run. */
   ownBroker?: boolean;
   ownDatabase?: Record<string, string>;
+  /** Workers stop where they are told to (`tellToPause`). */
+  areObedient?: boolean;
+  /** Between two rounds of the load. */
+  loadPauseMs?: number;
   /** Without: a scenario that has a load of its own. */
   isLoaded?: boolean;
 }
@@ -55,17 +58,12 @@ export class Stage {
     readonly databaseWire: CuttingProxy,
     /** Between the workers and RabbitMQ. */
     readonly brokerWire: Wire,
-    private readonly own: { folder: string; node?: RabbitmqNode; server?: PostgresServer },
+    private readonly own: OwnServices,
     private readonly options: StageOptions,
   ) {}
 
   static async open(options: StageOptions = {}): Promise<Stage> {
-    const own: { folder: string; node?: RabbitmqNode; server?: PostgresServer } = { folder: scratchFolder('stage') };
-    if (options.ownBroker) own.node = await startRabbitmq({ folder: `${own.folder}/rabbitmq`, port: 0 });
-    if (options.ownDatabase) {
-      own.server = await startPostgres({ folder: `${own.folder}/postgres`, settings: options.ownDatabase });
-      await migrate({ url: own.server.url, folder: migrationsFolder });
-    }
+    const own = await OwnServices.start(options.ownBroker ?? false, options.ownDatabase);
     const fleet = await Fleet.create({
       partitions: options.partitions ?? 4,
       keepEvents: false,
@@ -90,15 +88,33 @@ export class Stage {
   }
 
   get brokerFolder(): string {
-    return this.options.ownBroker ? `${this.own.folder}/rabbitmq` : brokerFolder();
+    return this.options.ownBroker ? this.own.brokerFolder : brokerFolder();
+  }
+
+  /** Of the stage's own server. */
+  get databaseFolder(): string {
+    return this.own.databaseFolder;
+  }
+
+  /** A file system for a part of the database: mounted at the first call, there until the stage is closed. */
+  smallDisk(mib: number): SmallDisk {
+    return this.own.smallDisk(mib);
   }
 
   /** A worker behind the wires. */
   async addWorker(env: Record<string, string> = {}): Promise<TestProcess> {
     const wires = { DATABASE_URL: this.databaseWire.url, AMQP_URL: this.brokerWire.url };
-    const worker = await this.fleet.startWorker({ ...wires, ...env });
+    const { fleet } = this;
+    const all = { ...wires, ...env };
+    const worker = await (this.options.areObedient ? fleet.startObedientWorker(all) : fleet.startWorker(all));
     this.workers.push(worker);
     return worker;
+  }
+
+  /** One whose clock is off by so much. */
+  addSkewedWorker(skewMs: number): Promise<TestProcess> {
+    const clock = new URL('../support/skewed-clock.js', import.meta.url).href;
+    return this.addWorker(skewMs === 0 ? {} : { NODE_OPTIONS: `--import=${clock}`, CLOCK_SKEW_MS: String(skewMs) });
   }
 
   async removeWorker(worker: TestProcess): Promise<void> {
@@ -109,7 +125,14 @@ export class Stage {
 
   startLoad(): void {
     this.loads += 1;
-    this.currentLoad = new SteadyLoad(this.fleet, `load${this.loads}`, this.chats);
+    this.currentLoad = new SteadyLoad(this.fleet, `load${this.loads}`, this.chats, this.options.loadPauseMs);
+  }
+
+  /** Until everything that was sent is answered, by asking again where need be; then the load begins anew. */
+  async calmDown(): Promise<void> {
+    await this.currentLoad?.stop();
+    await this.fleet.allAnsweredAfterAsking();
+    this.startLoad();
   }
 
   /** Until so many more commands have been sent. */
@@ -148,9 +171,14 @@ export class Stage {
     await this.currentLoad?.ended;
   }
 
-  async startBroker(): Promise<void> {
-    const port = this.own.node?.port ?? 0;
-    this.own.node = await startRabbitmq({ folder: `${this.own.folder}/rabbitmq`, port });
+  /** With SIGKILL: nothing is written down that was not yet. */
+  async killBroker(): Promise<void> {
+    await this.own.node?.kill();
+    await this.currentLoad?.ended;
+  }
+
+  startBroker(): Promise<void> {
+    return this.own.startBroker();
   }
 
   /** Producers and dispatch come back after the broker, publish again what they do not know of, and go on. */
@@ -166,11 +194,8 @@ export class Stage {
     await this.own.server?.stop('immediate');
   }
 
-  async startDatabase(): Promise<void> {
-    const { server } = this.own;
-    if (server === undefined) throw new Error('this stage has no database of its own');
-    const settings = this.options.ownDatabase ?? {};
-    this.own.server = await startPostgres({ folder: `${this.own.folder}/postgres`, settings, port: server.port });
+  startDatabase(): Promise<void> {
+    return this.own.startDatabase();
   }
 
   /** Ends the load, asks for what is not answered, and compares. */
@@ -197,8 +222,7 @@ export class Stage {
     await this.fleet.close();
     await this.databaseWire.close();
     await this.brokerWire.cut();
-    await this.own.node?.stop();
-    await this.own.server?.stop();
+    await this.own.stop();
   }
 
   private async begin(): Promise<void> {

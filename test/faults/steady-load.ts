@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandToSend } from '../support/broker-client.js';
 import type { Fleet } from '../support/fleet.js';
 
@@ -17,6 +18,8 @@ export class SteadyLoad {
     private readonly fleet: Fleet,
     private readonly name: string,
     private readonly chats: readonly { chatId: string; users: string[] }[],
+    /** Between two rounds: for runs so long that their ledger would become large. */
+    private readonly pauseMs = 0,
   ) {
     this.running = this.run();
   }
@@ -47,6 +50,7 @@ export class SteadyLoad {
     while (!this.isOver) {
       await Promise.all(this.chats.map((chat) => this.send(chat)));
       await this.fleet.allAnswered(ROUND_MS).catch(() => undefined);
+      if (this.pauseMs > 0) await sleep(this.pauseMs);
     }
   }
 

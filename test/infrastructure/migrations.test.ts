@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import pg from 'pg';
 import { migrate, pendingMigrations } from '../../src/infrastructure/migrations.js';
+import { eventually } from '../support/eventually.js';
 import { emptyDatabase, freshDatabase, migrationsFolder, scratchFolder } from '../support/services.js';
 
 interface Row {
@@ -145,6 +146,59 @@ describe('the migration runner', () => {
     expect(await messageOf(migrate({ url, folder }))).to.not.equal('did not fail');
     add('1_first', 'CREATE TABLE t (a int);');
     expect(await migrate({ url, folder })).to.deep.equal(['1_first']);
+  });
+
+  describe('on tables that are in use', () => {
+    let clients: pg.Client[];
+    const session = async () => {
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      clients.push(client);
+      return client;
+    };
+    const waiting = (relation: string, howMany: number) =>
+      eventually(
+        async () =>
+          (await query(url, `SELECT FROM pg_locks WHERE NOT granted AND relation = '${relation}'::regclass`)).length ===
+          howMany,
+        { within: 10_000, what: `${howMany} waiting for ${relation}` },
+      );
+
+    beforeEach(async () => {
+      clients = [];
+      add('1_tables', 'CREATE TABLE a (x int); CREATE TABLE b (x int);');
+      await migrate({ url, folder });
+      add('2_columns', 'ALTER TABLE a ADD COLUMN y int; ALTER TABLE b ADD COLUMN y int;');
+    });
+    afterEach(() => Promise.all(clients.map((client) => client.end())));
+
+    it('gives way to a query that takes them in another order, and goes on behind it', async () => {
+      const [holder, reader] = [await session(), await session()];
+      await holder.query('BEGIN; SELECT FROM a');
+      const migrated = migrate({ url, folder });
+      await waiting('a', 1);
+      // Whoever has waited for longer than this looks no more: it is the migration that finds out.
+      await reader.query(`SET deadlock_timeout = '1h'`);
+      const read = reader.query('SELECT FROM b, a');
+      await waiting('a', 2);
+      await holder.query('COMMIT');
+      expect(await migrated).to.deep.equal(['2_columns']);
+      await read;
+      expect((await history(url)).map(({ name, finished }) => [name, finished])).to.deep.equal([
+        ['1_tables', true],
+        ['2_columns', true],
+      ]);
+    });
+
+    it('does not hold up the others while it waits for one that takes its time', async () => {
+      const [holder, reader] = [await session(), await session()];
+      await holder.query('BEGIN; SELECT FROM a');
+      const migrated = migrate({ url, folder });
+      await waiting('a', 1);
+      await reader.query('SELECT FROM a');
+      await holder.query('COMMIT');
+      expect(await migrated).to.deep.equal(['2_columns']);
+    });
   });
 
   it('applies a statement that refuses to run inside a transaction', async () => {

@@ -10,6 +10,7 @@ const TENANT_SENDS = 50;
 const FLOOD = 400;
 
 const SENDS = `{ id: tenant-sends, per: tenant, actions: [message.send], limit: ${TENANT_SENDS}, window: 1h }`;
+const CHAT_UPDATES = '{ id: chat-updates, per: chat, actions: [chat.update], limit: 3, window: 1h }';
 const oneChat = (limit: number) => `{ id: chats, per: actor, actions: [chat.create], limit: ${limit}, window: 1h }`;
 
 describe('Quotas on a real broker, a real database and a worker process', () => {
@@ -19,7 +20,7 @@ describe('Quotas on a real broker, a real database and a worker process', () => 
 
   before(async function () {
     this.timeout(60_000);
-    writePolicyWith(policyFile, [SENDS, oneChat(1)]);
+    writePolicyWith(policyFile, [SENDS, CHAT_UPDATES, oneChat(1)]);
     rest = await RestStack.create({ POLICY_FILE: policyFile });
     running = await rest.run('worker', 'api');
     await rest.fleet.connect();
@@ -69,6 +70,32 @@ describe('Quotas on a real broker, a real database and a worker process', () => 
     expect(kept, 'refusals are not stored').to.have.length(2 * TENANT_SENDS);
   });
 
+  it('per chat are used up by its members only; a stranger is told what is told of a chat that is not there', async () => {
+    const { producer } = rest.fleet;
+    const own = (await group('quiet'))('').chatId ?? '';
+    const retitle = (actorId: string, chatId: string, id: string): CommandToSend => ({
+      ...{ type: 'chat.update', commandId: id, tenantId: 'quiet', actorId, chatId, data: { title: id } },
+    });
+    const missing = v4();
+    const asked = async (round: string) => {
+      const ids = Array.from({ length: 20 }, (_, index) => `${round}-${index}`);
+      const receipts = await Promise.all(
+        ids.flatMap((id) =>
+          [own, missing].map((chatId) => producer.request(retitle('mallory', chatId, `${id}-${chatId}`))),
+        ),
+      );
+      const answers = receipts.map(({ commandId: _id, chatId: _chat, at: _at, ...told }) => JSON.stringify(told));
+      expect(new Set(answers), answers[0]).to.have.property('size', 1);
+      expect(receipts[0]?.reason?.code).to.equal('not_found');
+    };
+    await asked('before');
+    const codes: (string | undefined)[] = [];
+    for (const id of ['u1', 'u2', 'u3', 'u4', 'u5'])
+      codes.push((await producer.request(retitle('quiet-owner', own, id))).reason?.code);
+    expect(codes).to.deep.equal([undefined, undefined, undefined, 'rate_limited', 'rate_limited']);
+    await asked('after');
+  });
+
   it('are answered over REST with 429 and when to try again', async () => {
     const once = { headers: { 'idempotency-key': 'second' } };
     const make = (request: object = {}) => rest.post('/v1/chats', { kind: 'group', memberIds: [] }, request);
@@ -83,7 +110,7 @@ describe('Quotas on a real broker, a real database and a worker process', () => 
   });
 
   it('follow the policy file on SIGHUP; those that are unchanged keep their counts', async () => {
-    writePolicyWith(policyFile, [SENDS, oneChat(2)]);
+    writePolicyWith(policyFile, [SENDS, CHAT_UPDATES, oneChat(2)]);
     running.send('SIGHUP');
     await running.line(/policy replaced/);
     await rest.group();

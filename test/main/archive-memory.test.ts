@@ -26,12 +26,12 @@ const STATEMENTS = [
        '{"kind":"channel","title":"A large one","historyVisibility":"full","metadata":{},"members":[]}'::json END
    FROM generate_series(1, ${MESSAGES + 1}) n`,
   `INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type, thread_root_id,
-     metadata, created_at)
+     metadata, created_at, command_id)
    SELECT '${CHAT}', n, md5('message ' || n)::uuid, 'default', n - 1, 'user-' || n % 1000 + 1, 1,
      CASE WHEN n BETWEEN 1001 AND 1400 THEN repeat('👍', 16384)
-       ELSE 'message ' || n || repeat(' words', 15 + n % 30) END, 'text/plain',
+       ELSE 'message ' || n || repeat(' words', 15 + n % 30) END, NULL,
      CASE WHEN n % 1000 > 10 AND n % 10 = 0 THEN md5('message ' || n - n % 1000 + 3)::uuid END,
-     CASE n % 5 WHEN 0 THEN ('{"n":' || n || '}')::json END, now()
+     CASE n % 5 WHEN 0 THEN ('{"n":' || n || '}')::json END, now(), 'command-' || n
    FROM generate_series(2, ${MESSAGES + 1}) n`,
   `INSERT INTO threads SELECT t.thread_root_id, count(*) FROM messages t
    JOIN messages r ON r.message_id = t.thread_root_id GROUP BY t.thread_root_id`,

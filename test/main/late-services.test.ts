@@ -123,6 +123,32 @@ describe('A worker or an api that is started before its database and its broker'
     await wire.cut();
   });
 
+  it('goes on with a database that goes away in the middle of its first questions, and is back at once', async () => {
+    const cutShort = ['to_regclass', 'INSERT INTO policies'];
+    let cuts = 0;
+    const holder = createServer((socket) => {
+      const real = dial(server.port, '127.0.0.1');
+      for (const [one, other] of [[socket, real] as const, [real, socket] as const]) {
+        one.on('error', () => undefined);
+        one.on('close', () => other.destroy());
+      }
+      socket.on('data', (bytes) => {
+        if (cutShort[cuts] === undefined || !bytes.includes(cutShort[cuts] as string)) return void real.write(bytes);
+        cuts += 1;
+        socket.destroy();
+      });
+      real.pipe(socket);
+    });
+    held.push(holder);
+    await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+    const url = new URL(server.url);
+    url.port = String((holder.address() as { port: number }).port);
+    const patient = await start(['worker'], { DATABASE_URL: url.href });
+    await patient.ready();
+    expect(cuts).to.equal(cutShort.length);
+    expect(await patient.stop()).to.deep.equal({ code: 0, signal: null });
+  });
+
   it('goes on waiting for a database that is there for a moment only', async () => {
     const { calls, port } = await stranger(0, (call) => (call === 1 || call > TRIES ? 'put through' : 'hung up on'));
     const url = new URL(server.url);

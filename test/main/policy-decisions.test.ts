@@ -109,7 +109,7 @@ describe('parley policy explain, replay and can', function () {
       '2 decisions looked at: 2 refusals, 0 permits',
       '1 would flip: 0 from permit to deny, 1 from deny to permit',
     ]);
-    expect(stdout.at(-1)).to.include('of the permits only a sample');
+    expect(stdout.at(-1)).to.include('and a sample of the others');
     const json = JSON.parse(said(await run('replay', '--policy', draft, '--since', '1h', '--json')));
     expect(json).to.deep.include({ decisions: 2, permits: 0, denies: 2, toDeny: 0, toPermit: 1, note: stdout.at(-1) });
     expect(json.flips).to.deep.equal([
@@ -192,5 +192,15 @@ describe('parley policy explain, replay and can', function () {
     expect(bob.code).to.equal(3);
     expect(said(bob)).to.include('actor.token.team were blue (it is not known)').and.to.include('(it is human)');
     expect((await can('--actor', 'bob', ...sending, '--fact', 'actor.token.team=blue')).code).to.equal(0);
+  });
+
+  it('tell of what the policy permitted and the state of the chat refused', async () => {
+    const { decisionId } = await store.answer(create('bob', GROUP, []));
+    const { code, stdout } = await run('explain', decisionId ?? '');
+    expect(code).to.equal(0);
+    expect(stdout[1]).to.match(/^Policy .* permits this by rule everyone-creates-chats/);
+    expect(stdout.at(-1)).to.equal(
+      'The command was refused all the same, by the state of its chat and not by the policy: conflict (The command conflicts with what is there).',
+    );
   });
 });

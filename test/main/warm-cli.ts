@@ -24,12 +24,14 @@ async function run(args: string[], env: Record<string, string>): Promise<CliEnd>
   const warm = child ?? start();
   const { PATH = '', HOME = '' } = process.env;
   warm.send({ args, env: { PATH, HOME, ...env }, cwd: scratchFolder('process') } satisfies WarmRequest);
-  const [end] = (await Promise.race([
-    once(warm, 'message'),
-    once(warm, 'exit').then(([code, signal]) => {
-      throw new Error(`parley ${args.join(' ')}: the process ended with ${code ?? signal}`);
+  const answered = new AbortController();
+  const { signal } = answered;
+  const end = await Promise.race([
+    once(warm, 'message', { signal }).then(([answer]) => answer as WarmEnd),
+    once(warm, 'exit', { signal }).then(([code, how]) => {
+      throw new Error(`parley ${args.join(' ')}: the process ended with ${code ?? how}`);
     }),
-  ])) as [WarmEnd];
+  ]).finally(() => answered.abort());
   return { code: end.code, stdout: linesOf(end.stdout), stderr: linesOf(end.stderr) };
 }
 

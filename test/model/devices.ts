@@ -4,6 +4,7 @@ import type { StoreHarness } from '../adapters/store-conformance.js';
 import { pagesOf } from '../application/sync/fetch-page.js';
 import { SyncingClient } from '../application/sync/syncing-client.js';
 import { expectInSync } from '../application/sync/truth.js';
+import { ChangingView, STANDINGS, type View } from '../application/sync/views.js';
 import type { Sync } from './intents.js';
 import { tablesOf } from './model-tables.js';
 import type { ModelWorld } from './model-world.js';
@@ -11,6 +12,9 @@ import type { ModelWorld } from './model-world.js';
 /** Theirs is the tenant of the chats that they sync. */
 const TENANT = 'default';
 const LAST_PAGE_SIZE = 40;
+/** What is archived is hidden from everybody but bob, and what one reads only too. */
+const SOME: View = ['open owner', 'open admin', 'open member'];
+const viewOf = (userId: string) => new ChangingView(userId === 'bob' ? STANDINGS : SOME);
 
 export class Devices {
   private readonly clients = new Map<string, SyncingClient>();
@@ -21,7 +25,7 @@ export class Devices {
   ) {}
 
   async sync({ who, size, whole }: Sync): Promise<void> {
-    const client = this.clients.get(who) ?? new SyncingClient(pagesOf(this.store, who));
+    const client = this.clients.get(who) ?? new SyncingClient(pagesOf(this.store, who, { policy: viewOf(who).policy }));
     this.clients.set(who, client);
     if (whole) await this.catchUp(who, client, size);
     else await client.sync(size);
@@ -31,9 +35,9 @@ export class Devices {
   async allCatchUp(): Promise<void> {
     for (const [userId, client] of this.clients) {
       await this.catchUp(userId, client, LAST_PAGE_SIZE);
-      const { events, resets, departures } = client.counts;
+      const { events, resets, departures, hidden } = client.counts;
       await client.catchUp(LAST_PAGE_SIZE);
-      expect(client.counts, 'who has everything is given nothing').to.include({ events, resets, departures });
+      expect(client.counts, 'who has everything is given nothing').to.include({ events, resets, departures, hidden });
     }
   }
 
@@ -44,6 +48,6 @@ export class Devices {
 
   private async catchUp(userId: string, client: SyncingClient, size: number): Promise<void> {
     await client.catchUp(size);
-    expectInSync(client, userId, tablesOf(this.world, TENANT));
+    expectInSync(client, userId, tablesOf(this.world, TENANT), viewOf(userId));
   }
 }

@@ -17,7 +17,7 @@ export interface Scene<T extends ModelCommand['type']> {
 export const manages = ({ role }: Person) => role === 'owner' || role === 'admin';
 
 function newcomer(world: ModelWorld, role: string, joined: number): Person {
-  return { role, mutedUntil: null, joinedAt: world.now, joined, readUpTo: joined };
+  return { role, mutedUntil: null, joinedAt: world.now, joined, roleChanged: 0, readUpTo: joined };
 }
 
 export function create(world: ModelWorld, command: ModelCommandOf<'chat.create'>): Done {
@@ -40,7 +40,7 @@ export function create(world: ModelWorld, command: ModelCommandOf<'chat.create'>
       history,
       historyChanged: 0,
     },
-    ...{ createdBy: actorId, createdAt: world.now, archivedAt: null, people, messages: [] },
+    ...{ createdBy: actorId, createdAt: world.now, archivedAt: null, archiveChanged: 0, people, messages: [] },
   });
   const members = [...people].map(([userId, { role }]) => ({ userId, role }));
   const sequence = world.happened(command, 'chat.created', {
@@ -76,14 +76,16 @@ export function archive({ world, command, chat, me }: Scene<'chat.archive'>): Do
   if (!mayChange(chat, me)) return 'not_permitted';
   if (chat.archivedAt !== null) return UNCHANGED;
   chat.archivedAt = world.now;
-  return { sequence: world.happened(command, 'chat.archived', {}) };
+  chat.archiveChanged = world.happened(command, 'chat.archived', {});
+  return { sequence: chat.archiveChanged };
 }
 
 export function unarchive({ world, command, chat, me }: Scene<'chat.unarchive'>): Done {
   if (!mayChange(chat, me)) return 'not_permitted';
   if (chat.archivedAt === null) return UNCHANGED;
   chat.archivedAt = null;
-  return { sequence: world.happened(command, 'chat.unarchived', {}) };
+  chat.archiveChanged = world.happened(command, 'chat.unarchived', {});
+  return { sequence: chat.archiveChanged };
 }
 
 export function read({ world, command, chat, me }: Scene<'chat.read'>): Done {
@@ -134,7 +136,10 @@ export function updateMember({ world, command, chat, me }: Scene<'member.update'
   const wanted = { role: role ?? them.role, mutedUntil: muted };
   if (isDeepStrictEqual(wanted, { role: them.role, mutedUntil: them.mutedUntil })) return UNCHANGED;
   if (wanted.role !== 'owner' && isLastOwner(chat, them)) return 'conflict';
+  const isOther = wanted.role !== them.role;
   Object.assign(them, wanted);
   const said = { userId, role: wanted.role, mutedUntil: muted?.toISOString() ?? null };
-  return { sequence: world.happened(command, 'member.updated', said) };
+  const sequence = world.happened(command, 'member.updated', said);
+  if (isOther) them.roleChanged = sequence;
+  return { sequence };
 }

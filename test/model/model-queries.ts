@@ -186,6 +186,7 @@ export class ModelQueries implements Answers {
     return {
       ...{ chatId: chat.id, tenantId: tenant, partition, kind, title, createdBy, createdAt, archivedAt },
       ...{ historyVisibility: history, historySequence: historyChanged, metadata: { ...chat.metadata } },
+      archiveSequence: chat.archiveChanged,
       ...{ lastSequence: events.length, lastOrdinal: chat.messages.length, lastActivityAt: this.lastAt(chat) },
       ...{ memberCount: people.length, ownerCount: people.filter(({ role }) => role === 'owner').length },
       lastPosition: Math.max(chat.placedAt, events.at(-1)?.position ?? 0),
@@ -203,6 +204,7 @@ export class ModelQueries implements Answers {
       ...{ chatId: chat.id, userId, tenantId: chat.tenant, role: role as Member['role'], mutedUntil, joinedAt },
       ...{
         joinedSequence: joined,
+        roleSequence: person.roleChanged,
         readSequence: readUpTo,
         readPosition: last > joining ? (log[last]?.position ?? 0) : 0,
       },

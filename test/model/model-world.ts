@@ -29,6 +29,8 @@ export interface Person {
   mutedUntil: Date | null;
   joinedAt: Date;
   joined: number;
+  /** The number of the event that last gave another role; 0: none has here. */
+  roleChanged: number;
   readUpTo: number;
 }
 
@@ -71,6 +73,8 @@ export interface ModelChat {
   createdBy: string;
   createdAt: Date;
   archivedAt: Date | null;
+  /** The number of the event that last archived it or brought it back; 0: none has here. */
+  archiveChanged: number;
   people: Map<string, Person>;
   /** All that were ever sent, in order. */
   messages: ModelMessage[];

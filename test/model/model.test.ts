@@ -27,7 +27,7 @@ const REPORT_LIMIT_MS = 10_000;
 /** Nothing in these commands is too large, nor is there a quota or a moderator. */
 const NEVER = ['too_large', 'rate_limited', 'moderated'];
 /** What comes to the clients that sync. */
-const SYNCED = ['continued', 'resets', 'departures'] as const;
+const SYNCED = ['continued', 'resets', 'departures', 'hidden'] as const;
 
 const here = new EmptiedStore();
 const elsewhere = new EmptiedStore();

@@ -21,7 +21,10 @@ export function carried(world: ModelWorld, { tenantId, what }: ArchiveSelection)
   const moved = new ModelWorld();
   Object.assign(moved, { now: world.now, messagesSent: world.messagesSent });
   for (const chat of world.chats.values())
-    if (chat.tenant === tenantId && isMeant(chat)) moved.chats.set(chat.id, { ...chat, partition: null, placedAt: 0 });
+    if (chat.tenant === tenantId && isMeant(chat)) {
+      const people = new Map([...chat.people].map(([userId, person]) => [userId, { ...person, roleChanged: 0 }]));
+      moved.chats.set(chat.id, { ...chat, people, archiveChanged: 0, partition: null, placedAt: 0 });
+    }
   for (const event of world.log)
     if (moved.chats.has(event.chatId ?? '') && event.sequence !== null)
       moved.log.push({ ...event, partition: null, position: 0 });

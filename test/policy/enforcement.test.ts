@@ -1,8 +1,10 @@
 import { expect } from 'chai';
-import type { DecisionRecord } from '../../src/application/policy/decision-record.js';
+import { ChatAllowance } from '../../src/application/policy/chat-allowance.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
 import type { PolicyFacts } from '../../src/application/policy/facts.js';
 import { factsByName } from '../../src/application/policy/named-facts.js';
+import type { Quota } from '../../src/application/policy/policy-document.js';
+import type { ChatRoom } from '../../src/application/ports/quotas.js';
 import { defaultPolicy } from '../support/default-policy.js';
 
 const policy = defaultPolicy();
@@ -11,11 +13,8 @@ const sending = (role: string) =>
   factsByName('message.send', { 'chat.kind': 'group', role: role === 'none' ? null : role });
 
 function enforce(facts: PolicyFacts, permitShare = 0) {
-  const kept: DecisionRecord[] = [];
-  const enforced = new PolicyEnforcementPoint(policy, permitShare).enforce(facts, OCCASION, (record) =>
-    kept.push(record),
-  );
-  return { ...enforced, kept };
+  const { record, isKept, ...enforced } = new PolicyEnforcementPoint(policy, permitShare).enforce(facts, OCCASION);
+  return { ...enforced, kept: isKept ? [record] : [] };
 }
 
 describe('The enforcement point', () => {
@@ -46,6 +45,7 @@ describe('The enforcement point', () => {
         rule: null,
         policyVersion: policy.version,
         facts,
+        refusedAs: null,
       },
     ]);
   });
@@ -64,5 +64,61 @@ describe('The enforcement point', () => {
     const { decisionId, refusal, kept } = enforce(sending('none'));
     expect({ decisionId, code: refusal?.code }).to.deep.equal({ decisionId: null, code: 'not_found' });
     expect(kept).to.have.length(1);
+  });
+
+  describe('with room for one in a quota of the chat', () => {
+    const quota: Quota = { id: 'sends', per: 'chat', actions: ['message.send'], limit: 1, windowMs: 10_000 };
+    let room: ChatRoom;
+    beforeEach(() => {
+      room = { quota, key: 'c', waitMs: 2_500, left: 1, taken: 0 };
+    });
+    const ask = (role: string, allowance = new ChatAllowance([room]), share = 0) =>
+      new PolicyEnforcementPoint(policy, share).enforce(sending(role), OCCASION, allowance);
+
+    it('binds its yes to it, and says no more of a refusal than what is said before anything is decided', () => {
+      expect(ask('member').refusal).to.equal(null);
+      const { decisionId, refusal, isKept } = ask('member');
+      const detail = 'quota sends: at most 1 in 10 s for each chat';
+      expect(refusal).to.deep.equal({ code: 'rate_limited', detail, retryAfterSeconds: 3 });
+      expect({ decisionId, isKept }).to.deep.equal({ decisionId: null, isKept: false });
+      expect(room).to.include({ left: 0, taken: 1 });
+    });
+
+    it('takes nothing for its no, which stays the same when there is no room', () => {
+      const refusals = () => ['reader', 'none'].map((role) => ask(role).refusal);
+      const before = refusals();
+      expect(room).to.include({ left: 1, taken: 0 });
+      expect(ask('member').refusal).to.equal(null);
+      expect(refusals()).to.deep.equal(before);
+    });
+
+    it('judges one command once, however often it is decided', () => {
+      const allowances = [new ChatAllowance([room]), new ChatAllowance([room])];
+      const codes = () => allowances.map((allowance) => ask('member', allowance).refusal?.code);
+      expect(codes()).to.deep.equal([undefined, 'rate_limited']);
+      expect(codes()).to.deep.equal([undefined, 'rate_limited']);
+      expect(room).to.include({ left: 0, taken: 1 });
+    });
+
+    it('takes from all of several quotas or from none, and tells of the one that stays passed for the longest', () => {
+      const hourly = { ...room, quota: { ...quota, id: 'hourly' }, waitMs: 3_600_000, left: 0 };
+      const other = { ...room, left: 0 };
+      for (const rooms of [
+        [room, hourly, other],
+        [other, hourly, room],
+      ])
+        expect(ask('member', new ChatAllowance(rooms)).refusal).to.include({ retryAfterSeconds: 3_600 });
+      expect(room).to.include({ left: 1, taken: 0 });
+    });
+
+    it('tells of a refused member, and not of one who may act without being one, that it is known to be in the chat', () => {
+      ask('member');
+      const known = (isMember: boolean) => {
+        const allowance = new ChatAllowance([room]);
+        allowance.take({ isMember });
+        return allowance.refusedToMember?.quota.id;
+      };
+      expect([known(true), known(false)]).to.deep.equal(['sends', undefined]);
+    });
   });
 });

@@ -120,7 +120,8 @@ export class RaceTrack {
       }),
     );
     const reader = { identify: identifyCommand, proof, proofGraceSeconds: 0 };
-    const { items } = await readCommands(deliveries, reader, new QuotaGate(new MemoryQuotas([])));
+    const gate = new QuotaGate(new MemoryQuotas([]), realTime);
+    const { items } = await readCommands(deliveries, reader, (claims) => gate.judge(claims, epoch));
     const { logger } = collectedLog();
     const runner = new BatchRunner({
       store: this.scheduledStore(losesReply),

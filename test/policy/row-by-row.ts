@@ -7,14 +7,14 @@ import { Cursors } from '../../src/adapters/http/cursor.js';
 import { searchHandlers } from '../../src/adapters/http/search-handlers.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
 import type { PolicyDocument } from '../../src/application/policy/policy-document.js';
-import { ChatViewing } from '../../src/application/policy/view-chat.js';
+import { ChatViewing, fingerprintOf } from '../../src/application/policy/view-chat.js';
 import type { Caller, ChatListFilter } from '../../src/application/ports/chat-queries.js';
 import type { Cut } from '../../src/application/ports/sync-log.js';
 import { ChatSync, type SyncItem, type SyncProgress } from '../../src/application/queries/sync-chats.js';
 import type { RestOperationName, RestQuery } from '../../src/contract/rest-operations.js';
 import type { Claims } from '../../src/domain/user.js';
 import type { StoreHarness } from '../adapters/store-conformance.js';
-import { COMMON_WORD, type Row, type World } from './random-world.js';
+import { COMMON_WORD, type LeftRow, type Row, type World } from './random-world.js';
 
 /** One policy, and how one asks. */
 export interface Trial {
@@ -74,14 +74,17 @@ export class RowByRow {
         caller,
         own.flatMap((row) => row.messages.filter(() => isPermitted(row))),
       );
-      await this.sync(caller, null, own.filter(isPermitted));
-      await this.sync(caller, this.world.middle, own.filter((row) => row.isLate).filter(isPermitted));
+      await this.sync(caller, null, own.filter(isPermitted), []);
+      const left = this.world.left
+        .filter((row) => row.userId === userId && row.chat.tenantId === tenantId)
+        .filter((row) => this.decide(person, row));
+      await this.sync(caller, this.world.middle, own.filter((row) => row.isLate).filter(isPermitted), left);
       await this.view(caller, own, isPermitted);
     }
   }
 
   /** With all that there is to know of the caller, whether a rule asks for it or not. */
-  private decide({ tenantId, userId, profile }: World['people'][number], { chat, role }: Row): boolean {
+  private decide({ tenantId, userId, profile }: World['people'][number], { chat, role }: LeftRow): boolean {
     const { effect } = this.point.decide({
       action: 'chat.view',
       actor: {
@@ -161,26 +164,31 @@ export class RowByRow {
     }
   }
 
-  private async sync(caller: Caller, from: Cut | null, permitted: Row[]): Promise<void> {
+  private async sync(caller: Caller, from: Cut | null, permitted: Row[], left: LeftRow[]): Promise<void> {
     const { limit } = this.trial;
     const sync = new ChatSync(this.store.sync, this.viewing);
-    const sequences = new Map<string, number[]>();
-    let progress: SyncProgress = { from, walk: null };
+    const sequences = new Map<string, number[] | 'left'>();
+    const shown = fingerprintOf(await this.viewing.visibleTo(caller));
+    let progress: SyncProgress = { from, shown, walk: null };
     for (let hasMore = true; hasMore; ) {
       const page = await sync.page(caller, progress, limit);
       if (page === null) throw new Error('this store knows its own cuts');
-      for (const { chatId, events } of page.items.map(chatOf))
-        sequences.set(chatId, [...(sequences.get(chatId) ?? []), ...events]);
-      const events = page.items.map(chatOf).reduce((sum, item) => sum + item.events.length, 0);
+      for (const item of page.items) {
+        const had = sequences.get(item.chatId) ?? [];
+        sequences.set(item.chatId, had === 'left' || 'left' in item ? 'left' : [...had, ...eventsOf(item)]);
+      }
+      const events = page.items.reduce((sum, item) => sum + eventsOf(item).length, 0);
       if (page.hasMore) expect(Math.max(page.items.length, events), 'a page that another follows').to.equal(limit);
-      this.expectNothingElse(page, permitted);
+      this.expectNothingElse(page, [...permitted, ...left]);
       progress = page.next;
       hasMore = page.hasMore;
     }
-    const expected = permitted.map(({ chat }) => chat).sort((a, b) => byId(a.chatId, b.chatId));
-    expect([...sequences]).to.deep.equal(
-      expected.map(({ chatId, lastSequence }) => [chatId, Array.from({ length: lastSequence }, (_, n) => n + 1)]),
-    );
+    const expected = permitted.map(({ chat: { chatId, lastSequence } }): [string, number[] | 'left'] => [
+      chatId,
+      Array.from({ length: lastSequence }, (_, n) => n + 1),
+    ]);
+    for (const { chat } of left) expected.push([chat.chatId, 'left']);
+    expect([...sequences]).to.deep.equal(expected.sort(([a], [b]) => byId(a, b)));
   }
 
   /** Each chat there is, the other tenant's too. */
@@ -201,7 +209,7 @@ export class RowByRow {
   }
 
   /** Neither the id nor a word of any other chat, cursors and where a walk goes on included. */
-  private expectNothingElse(answer: unknown, permitted: Row[]): void {
+  private expectNothingElse(answer: unknown, permitted: LeftRow[]): void {
     const told = JSON.stringify(answer).replaceAll('-', '');
     const mine = new Set(permitted.map(({ chat }) => chat.chatId));
     for (const { chatId } of this.world.chats)
@@ -209,9 +217,8 @@ export class RowByRow {
   }
 }
 
-function chatOf(item: SyncItem): { chatId: string; events: number[] } {
-  if ('left' in item) throw new Error('nobody has left');
-  return { chatId: item.chatId, events: item.events.map(({ sequence }) => sequence ?? 0) };
+function eventsOf(item: SyncItem): number[] {
+  return 'left' in item ? [] : item.events.map(({ sequence }) => sequence ?? 0);
 }
 
 /** With the cursor as one can read it. */

@@ -1,4 +1,6 @@
 /** Worker processes of one namespace on one fresh database, with a producer, a dispatch consumer and a ledger. */
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { v4 } from 'uuid';
@@ -6,7 +8,7 @@ import { Dispatch, Producer } from './broker-client.js';
 import { eventually } from './eventually.js';
 import { Ledger } from './ledger.js';
 import { startProcess, type TestProcess } from './processes.js';
-import { freshDatabase, rabbitmq, uniqueNamespace } from './services.js';
+import { freshDatabase, rabbitmq, scratchFolder, uniqueNamespace } from './services.js';
 
 const PAUSING_WORKER = fileURLToPath(new URL('./pausing-worker.js', import.meta.url));
 
@@ -81,6 +83,14 @@ export class Fleet {
     return worker;
   }
 
+  /** A worker that stops in the same way once it is told to, by `tellToPause`. */
+  async startObedientWorker(env: Record<string, string> = {}): Promise<TestProcess> {
+    const orders = join(scratchFolder('orders'), 'orders.json');
+    const worker = await startProcess({ script: PAUSING_WORKER, env: { ...this.env, ...env, PAUSE_ORDERS: orders } });
+    this.workers.push(worker);
+    return worker;
+  }
+
   /** Producer and dispatch; the topology must be there, so a worker must have started. */
   async connect(): Promise<void> {
     const producer = await Producer.connect(this.amqpUrl, this.namespace, this.ledger);
@@ -99,6 +109,7 @@ export class Fleet {
 
   async query<T extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<T[]> {
     const client = new pg.Client({ connectionString: this.databaseUrl });
+    client.on('error', () => undefined); // the statement under way has it too
     await client.connect();
     try {
       return (await client.query<T>(text, values)).rows;
@@ -162,4 +173,13 @@ export class Fleet {
     await this.parts?.dispatch.close();
     await Promise.all(this.workers.filter(({ running }) => running).map((worker) => worker.stop()));
   }
+}
+
+/** Tells an obedient worker to stop for good when it gets to the step for the n-th time from now. It says `paused at …` then. */
+export function tellToPause({ env }: TestProcess, pauseAt: string, batches: number): void {
+  const { PAUSE_ORDERS } = env;
+  if (PAUSE_ORDERS === undefined) throw new Error('this worker obeys nobody');
+  // It is complete before it has its name.
+  writeFileSync(`${PAUSE_ORDERS}.new`, JSON.stringify({ pauseAt, batchesLeft: batches }));
+  renameSync(`${PAUSE_ORDERS}.new`, PAUSE_ORDERS);
 }

@@ -175,6 +175,16 @@ export function faultsOf(verdict: Verdict): string[] {
   return faults;
 }
 
+/** Of several ledgers that have nothing in common; `undefined` of none. */
+export function sum(verdicts: readonly Verdict[]): Verdict | undefined {
+  const [first, ...others] = verdicts;
+  if (first === undefined) return undefined;
+  const total = { ...first };
+  for (const verdict of others)
+    for (const name of Object.keys(total) as (keyof Verdict)[]) total[name] += verdict[name];
+  return total;
+}
+
 /** Says what the ledger came to: as a table, or as one line of JSON. @returns the exit status: 0 exactly when it is closed */
 export function print(verdict: Verdict, { json = false } = {}): number {
   const faults = faultsOf(verdict);

@@ -2,12 +2,19 @@
  * A worker as `parley worker` runs it, that stops dead at a named step of its n-th batch, says so, and waits to be killed. It blocks the
  * whole process, so nothing else goes on behind the step.
  */
-import { writeSync } from 'node:fs';
+import { existsSync, readFileSync, writeSync } from 'node:fs';
 import type { Step, StepListener } from '../../src/application/worker/steps.js';
 import { runRoles } from '../../src/main/run-roles.js';
 
-const pauseAt = process.env.PAUSE_AT as Step;
-let batchesLeft = Number(process.env.PAUSE_AFTER_BATCHES ?? '1');
+/** Where to stop: told at the start, or later by a file that appears, with the same in it as JSON. */
+interface Order {
+  pauseAt: Step;
+  batchesLeft: number;
+}
+
+const { PAUSE_AT, PAUSE_AFTER_BATCHES = '1', PAUSE_ORDERS } = process.env;
+let order: Order | null =
+  PAUSE_AT === undefined ? null : { pauseAt: PAUSE_AT as Step, batchesLeft: Number(PAUSE_AFTER_BATCHES) };
 
 function block(step: Step): never {
   writeSync(1, `paused at ${step}\n`);
@@ -16,9 +23,11 @@ function block(step: Step): never {
 }
 
 function isDue(step: Step): boolean {
-  if (step !== pauseAt) return false;
-  batchesLeft -= 1;
-  return batchesLeft <= 0;
+  if (order === null && PAUSE_ORDERS !== undefined && existsSync(PAUSE_ORDERS))
+    order = JSON.parse(readFileSync(PAUSE_ORDERS, 'utf8')) as Order;
+  if (step !== order?.pauseAt) return false;
+  order.batchesLeft -= 1;
+  return order.batchesLeft <= 0;
 }
 
 /** What was written to a socket leaves with the next turns of the event loop; the broker's answer takes longer. */

@@ -19,6 +19,7 @@ import {
   signal,
   waitForEndSync,
 } from '../../src/infrastructure/process-identity.js';
+import { unmountBelow } from './small-disk.js';
 
 /** A run's folder is `parley-test-<pid>-<random>` in the system's temporary folder; nothing of a run lies elsewhere. */
 const PREFIX = 'parley-test-';
@@ -116,6 +117,7 @@ function readIdentity(path: string): ProcessIdentity | undefined {
 }
 
 function remove(path: string): void {
+  unmountBelow(path);
   // The last helpers of a killed server may write for an instant longer.
   rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
 }

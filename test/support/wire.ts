@@ -4,6 +4,8 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 export class Wire {
   readonly #target: URL;
   readonly #sockets = new Set<Socket>();
+  /** Those of them that lead to the server. */
+  readonly #far = new Set<Socket>();
   #server: Server | undefined;
 
   constructor(
@@ -24,6 +26,8 @@ export class Wire {
   join(): Promise<void> {
     const server = createServer((near) => {
       const far = dial(Number(this.#target.port || 5672), this.#target.hostname);
+      this.#far.add(far);
+      far.on('close', () => this.#far.delete(far));
       for (const [socket, other] of [[near, far] as const, [far, near] as const]) {
         this.#sockets.add(socket);
         socket.on('error', () => other.destroy());
@@ -41,6 +45,11 @@ export class Wire {
   /** Nothing passes any more, and nobody is told. */
   freeze(): void {
     for (const socket of this.#sockets) socket.unpipe().pause();
+  }
+
+  /** What is said goes through, and nothing comes back: no confirm, no delivery. Connections made later are whole. */
+  muffle(): void {
+    for (const socket of this.#far) socket.unpipe().pause();
   }
 
   cut(): Promise<void> {

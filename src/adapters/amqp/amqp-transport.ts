@@ -24,6 +24,8 @@ export interface AmqpTransportOptions {
   /** Null for a process that only knocks at the door: it neither declares nor repairs, and cannot subscribe. */
   registry: Pick<PartitionRegistry, 'repairRing'> | null;
   logger: Logger;
+  /** As for the connections. */
+  random?: (() => number) | undefined;
 }
 
 /** The connections that the broker's objects were found in order on. */
@@ -55,15 +57,24 @@ export class AmqpTransport {
   readonly #logger: Logger;
   readonly #readyListeners = new Set<() => void>();
   #prepared: Prepared | undefined;
+  /** What the listeners have been told of. */
+  #told: Prepared | undefined;
   #preparing: Promise<void> | undefined;
   #isStopped = false;
 
-  constructor({ url, workerId, topology: settings, registry, logger }: AmqpTransportOptions) {
+  constructor({ url, workerId, topology: settings, registry, logger, random }: AmqpTransportOptions) {
     const { namespace, partitions } = settings;
-    const connection = (purpose: string) => new AmqpConnection({ url, name: `parley ${workerId} ${purpose}`, logger });
+    const connection = (purpose: string) =>
+      new AmqpConnection({ url, name: `parley ${workerId} ${purpose}`, logger, random });
     this.#consume = connection('consume');
     this.#publish = connection('publish');
     this.#replies = connection('replies');
+    const connections = [this.#consume, this.#publish, this.#replies];
+    // All three are needed: after an outage each would have a pause of its own, and the longest would count.
+    for (const one of connections)
+      one.onOpen(() => {
+        for (const other of connections) if (other !== one) other.tryNow();
+      });
     this.#namespace = namespace;
     this.#topology = topology(settings);
     this.#registry = registry;
@@ -108,7 +119,10 @@ export class AmqpTransport {
     await Promise.all([this.#consume.stop(), this.#publish.stop(), this.#replies.stop()]);
   }
 
-  /** Called whenever subscribing has become possible (again). Returns how to stop listening. */
+  /**
+   * Called whenever subscribing has become possible (again) on new connections. Not when a queue that was missing has been declared anew: a
+   * broker that goes on missing it would be asked without a pause. Returns how to stop listening.
+   */
   onReady(listener: () => void): () => void {
     this.#readyListeners.add(listener);
     return () => this.#readyListeners.delete(listener);
@@ -172,7 +186,9 @@ export class AmqpTransport {
         await sleep(reconnectPauseMs(attempt), undefined, { ref: false });
       }
     }
-    if (!this.#isReady()) return;
+    const { consume, publish } = this.#prepared ?? {};
+    if (!this.#isReady() || (this.#told?.consume === consume && this.#told?.publish === publish)) return;
+    this.#told = this.#prepared;
     for (const listener of [...this.#readyListeners]) {
       try {
         listener();

@@ -102,7 +102,7 @@ export async function onChannel<T>(model: ChannelModel, action: (channel: Channe
 }
 
 /** Undefined where trying again may help. */
-function faultOf(what: string, error: BrokerError): TopologyFault | undefined {
+export function faultOf(what: string, error: BrokerError): TopologyFault | undefined {
   const fault = (why: string) => new TopologyFault(`${what}: ${why}`, { cause: error });
   // 503 up to RabbitMQ 3.x, where it ends the connection; 406 from 4.x on.
   const unknownType = /unknown exchange type '([^']*)'/.exec(error.message)?.[1];

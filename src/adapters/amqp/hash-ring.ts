@@ -12,7 +12,7 @@ import type { ChannelModel } from 'amqplib';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import { names, type Topology } from '../../contract/topology.js';
 import { type ConfirmedPublisher, NotConfirmed } from './confirmed-publisher.js';
-import { bind, exists, hashBindings, onChannel, type TopologyFound } from './declare-topology.js';
+import { bind, exists, faultOf, hashBindings, onChannel, type TopologyFound } from './declare-topology.js';
 import { RING_GENERATION_HEADER, RING_MARKER_TYPE } from './incoming-command.js';
 
 /**
@@ -34,6 +34,19 @@ export function isRingMarked(model: ChannelModel, namespace: string): Promise<bo
   return exists(model, (channel) => channel.checkExchange(ringExchange(namespace)));
 }
 
+/**
+ * One for each queue, and bound to it: it deletes itself with its last binding, so that it goes with its queue, whoever deletes that and however soon
+ * it is declared again. To look whether a queue is missing is not enough: it may be deleted right after the look, and declared again by what follows.
+ */
+const witness = names.ringWitness;
+
+/** Whether each queue is still the one that was there when the ring was put in order. */
+function areQueuesTheSame(model: ChannelModel, topology: Topology): Promise<boolean> {
+  return exists(model, async (channel) => {
+    for (const { destination } of hashBindings(topology)) await channel.checkExchange(witness(destination));
+  });
+}
+
 export interface RingContext {
   namespace: string;
   topology: Topology;
@@ -52,25 +65,56 @@ export async function ensureRing(
   { namespace, topology, registry, publisher }: RingContext,
 ): Promise<'new' | 'in order' | 'repaired'> {
   const exchange = ringExchange(namespace);
+  const forgetOrder = () => onChannel(model, (channel) => channel.deleteExchange(exchange));
   const markInOrder = () =>
     onChannel(model, (channel) => channel.assertExchange(exchange, 'fanout', { durable: false, internal: true }));
   if (!found.hashExchange) {
+    await putWitnesses(model, topology);
     await markInOrder(); // the bindings were made just now, in index order
     return 'new';
   }
   // A queue that was gone has been bound again, last: the order is lost, whatever was said of it.
-  if (found.ringMark && !found.hashedQueues) await onChannel(model, (channel) => channel.deleteExchange(exchange));
-  const isNeeded = async () => !(await isRingMarked(model, namespace));
+  if (found.ringMark && !found.hashedQueues) await forgetOrder();
+  const isNeeded = async () => !(await isRingMarked(model, namespace)) || !(await areQueuesTheSame(model, topology));
   if (!(await isNeeded())) return 'in order';
   let hasRepaired = false;
-  await registry.repairRing(isNeeded, async (generation) => {
+  // Before the repair has a number: whoever may not put witnesses would repair for ever, each time with commands that change places.
+  const isBegun = async () => {
+    if (!(await isNeeded())) return false;
+    await forgetOrder();
+    await putWitnesses(model, topology);
+    return true;
+  };
+  await registry.repairRing(isBegun, async (generation) => {
     await rebind(model, topology);
     await sleep(RING_SETTLE_MS);
     for (const { destination } of hashBindings(topology)) await publishMarker(publisher, destination, generation);
+    // One that was deleted since may have been bound again by somebody else, last.
+    if (!(await areQueuesTheSame(model, topology))) throw new Error('a queue was deleted while the ring was repaired');
     await markInOrder();
     hasRepaired = true;
   });
   return hasRepaired ? 'repaired' : 'in order';
+}
+
+/** Rejects with `TopologyFault` where the user may not. */
+async function putWitnesses(model: ChannelModel, topology: Topology): Promise<void> {
+  let what = '';
+  try {
+    await onChannel(model, async (channel) => {
+      for (const { destination } of hashBindings(topology)) {
+        what = `exchange ${witness(destination)}`;
+        await channel.assertExchange(witness(destination), 'fanout', {
+          durable: false,
+          internal: true,
+          autoDelete: true,
+        });
+        await channel.bindQueue(destination, witness(destination), '');
+      }
+    });
+  } catch (error) {
+    throw faultOf(what, error as Error) ?? error;
+  }
 }
 
 async function rebind(model: ChannelModel, topology: Topology): Promise<void> {

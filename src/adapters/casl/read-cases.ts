@@ -38,7 +38,7 @@ export function readCases(text: string): ReadCases {
   const faults: PolicyFault[] = [];
   const cases = parsed.data.cases.flatMap(({ name, actions, facts, expect, by }, index) => {
     const choices = Object.entries(facts).map(([fact, value]) => {
-      const read = valuesOf(fact, value);
+      const read = valuesOf(fact, value, actions);
       if ('fault' in read) faults.push(source.faultAt(['cases', index, 'facts', fact], `${fact}: ${read.fault}`));
       return { fact, values: 'fault' in read ? [] : read.values };
     });
@@ -68,9 +68,11 @@ function everyChoice(choices: readonly { fact: string; values: readonly unknown[
 }
 
 /** A claim is given as it is, a list included. */
-function valuesOf(name: string, value: unknown): { values: unknown[] } | { fault: string } {
+function valuesOf(name: string, value: unknown, actions: readonly Action[]): { values: unknown[] } | { fault: string } {
   const fact = findFact(name);
   if (fact === null) return { fault: 'there is no such fact' };
+  const strange = actions.filter((action) => !fact.on.includes(action));
+  if (strange.length > 0) return { fault: `is not known of ${strange.join(', ')}` };
   if (CLAIM_FACT.test(name)) return { values: [value] };
   const values = (Array.isArray(value) ? value : [value]).map((entry) => factValue(fact, entry));
   const bad = values.indexOf(undefined);

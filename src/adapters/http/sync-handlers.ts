@@ -10,7 +10,7 @@ import type { Cursors } from './cursor.js';
 import { representChat } from './representations.js';
 import { decodeSyncProgress, encodeSyncProgress } from './sync-token.js';
 
-/** What changed in all of the caller's chats; a token is good for its caller in its store. */
+/** What changed in all of the caller's chats; a token is good for its caller in its store, while the policy shows them the same. */
 export function syncHandlers(
   syncLog: SyncLog,
   viewing: Pick<ChatViewing, 'visibleTo'>,
@@ -40,14 +40,14 @@ export function syncHandlers(
     async sync({ operation, caller, query: { since, limit } }) {
       const selection = [operation, rendering.storeId];
       const token = (progress: SyncProgress) => cursors.seal(caller, selection, encodeSyncProgress(progress));
-      if (since === SYNC_FROM_NOW) return ok({ items: [], next: token(await sync.fromNow()), hasMore: false });
+      if (since === SYNC_FROM_NOW) return ok({ items: [], next: token(await sync.fromNow(caller)), hasMore: false });
       const given = since === undefined ? null : cursors.unseal(caller, selection, since);
       const progress = since === undefined ? NOTHING_SYNCED : given && decodeSyncProgress(given);
       const page = progress && (await sync.page(caller, progress, limit));
       if (page === null)
         return problemAnswer('bad_request', {
-          detail: 'this store does not know the token: start again without one',
-          violations: [{ path: 'since', message: 'is not a token that this store has given to this caller' }],
+          detail: 'the token is not good, or no longer: start again without one',
+          violations: [{ path: 'since', message: 'is not a token that is good for this caller now' }],
         });
       return ok({ items: await represent(page.items), next: token(page.next), hasMore: page.hasMore });
     },

@@ -7,11 +7,11 @@ import type { SyncProgress } from '../../application/queries/sync-chats.js';
 import type { Place } from '../../application/queries/sync-page.js';
 
 /** Tokens of another form are too old, or too new. */
-const FORM = 1;
+const FORM = 2;
 const HAS_FROM = 1;
 const HAS_WALK = 2;
 
-export function encodeSyncProgress({ from, walk }: SyncProgress): Uint8Array {
+export function encodeSyncProgress({ from, shown, walk }: SyncProgress): Uint8Array {
   const bytes = [FORM, (from === null ? 0 : HAS_FROM) | (walk === null ? 0 : HAS_WALK)];
   const put = (value: number) => {
     let rest = value;
@@ -23,6 +23,7 @@ export function encodeSyncProgress({ from, walk }: SyncProgress): Uint8Array {
     positions.forEach((position, partition) => void put(position - (base?.positions[partition] ?? 0)));
     put(imports - (base?.imports ?? 0));
   };
+  put(shown === null ? 0 : shown + 1);
   if (from !== null) putCut(from, null);
   if (walk === null) return Buffer.from(bytes);
   putCut(walk.to, from);
@@ -47,12 +48,14 @@ export function decodeSyncProgress(bytes: Uint8Array): SyncProgress | null {
     positions: Array.from({ length: take() }, (_, partition) => take() + (base?.positions[partition] ?? 0)),
     imports: take() + (base?.imports ?? 0),
   });
+  const given = take();
+  const shown = given === 0 ? null : given - 1;
   const from = flags & HAS_FROM ? takeCut(null) : null;
-  if (!(flags & HAS_WALK)) return { from, walk: null };
+  if (!(flags & HAS_WALK)) return { from, shown, walk: null };
   const to = takeCut(from);
   const nextSequence = take() || null;
   const place: Place = { chatId: uuid(bytes.subarray(at)), nextSequence };
-  return { from, walk: { to, place } };
+  return { from, shown, walk: { to, place } };
 }
 
 function uuid(bytes: Uint8Array): string {

@@ -139,6 +139,10 @@ export class MemoryCommandStore implements CommandStore {
       world.chatsOfUser.get(user)?.delete(chatId);
       entry(world.departures, user, () => new Map()).set(chatId, { partition, position });
     }
+    for (const { chatId, standing, until, ...user } of writes.standingsEnded) {
+      const ofUser = entry(world.formerStandings, userKey(user), () => new Map());
+      entry(ofUser, chatId, () => new Map()).set(standing, until);
+    }
     writeMessages(world, writes);
     for (const event of writes.events) {
       entry(world.log, event.partition, () => []).push(event);

@@ -5,13 +5,16 @@ import type {
   ChatStretch,
   Cut,
   EventRange,
+  LostChat,
   SyncedChat,
   SyncLog,
   SyncWindow,
 } from '../../application/ports/sync-log.js';
+import type { Chat, Member } from '../../domain/chat.js';
+import { type Standing, standingBeforeArchiving } from '../../domain/standing.js';
 import { copy } from './copy.js';
 import { withPresentText } from './memory-event-log.js';
-import { isVisible } from './memory-visible-chats.js';
+import { isShown, isVisible } from './memory-visible-chats.js';
 import { byCodeUnit, type MemoryWorld } from './memory-world.js';
 
 export class MemorySyncLog implements SyncLog {
@@ -39,7 +42,9 @@ export class MemorySyncLog implements SyncLog {
       const chat = this.world.chats.get(chatId);
       const membership = this.world.members.get(chatId)?.get(caller.userId);
       const importNumber = this.world.importNumbers.get(chatId) ?? null;
-      return chat === undefined || membership === undefined ? [] : [{ chat, membership, importNumber }];
+      if (chat === undefined || membership === undefined) return [];
+      const shownSequence = this.lastUntil(caller, chat, membership, (standing) => !isShown(visible, chat, standing));
+      return [{ chat, membership, importNumber, shownSequence }];
     });
     return chats
       .filter((view) => isVisible(visible, view))
@@ -56,14 +61,33 @@ export class MemorySyncLog implements SyncLog {
       .map(copy);
   }
 
-  async departures(caller: Caller, from: Cut, to: Cut, stretch: ChatStretch, limit: number): Promise<string[]> {
-    return [...this.departuresOf(caller)]
-      .filter(([chatId]) => isIn(stretch, chatId) && this.world.members.get(chatId)?.has(caller.userId) !== true)
-      .filter(
-        ([, { partition, position }]) => isBeyond(from, partition, position) && !isBeyond(to, partition, position),
-      )
-      .map(([chatId]) => chatId)
-      .sort(byCodeUnit)
+  async lostChats(
+    caller: Caller,
+    visible: VisibleChats,
+    from: Cut,
+    to: Cut,
+    stretch: ChatStretch,
+    limit: number,
+  ): Promise<LostChat[]> {
+    const ids = new Set([...this.chatsOf(caller), ...this.departuresOf(caller).keys()]);
+    return [...ids]
+      .filter((chatId) => isIn(stretch, chatId))
+      .flatMap((chatId) => {
+        const chat = this.world.chats.get(chatId);
+        const membership = this.world.members.get(chatId)?.get(caller.userId) ?? null;
+        if (chat === undefined || (membership !== null && isVisible(visible, { chat, membership }))) return [];
+        const until = this.lastUntil(caller, chat, membership, (standing) => isShown(visible, chat, standing));
+        const last =
+          visible === 'all'
+            ? this.departuresOf(caller).get(chatId)
+            : this.world.eventsOfChat.get(chatId)?.find(({ sequence }) => sequence === until);
+        const isLost =
+          last !== undefined &&
+          isBeyond(from, last.partition, last.position) &&
+          !isBeyond(to, last.partition, last.position);
+        return isLost ? [{ chatId, isMember: membership !== null }] : [];
+      })
+      .sort((a, b) => byCodeUnit(a.chatId, b.chatId))
       .slice(0, limit);
   }
 
@@ -93,6 +117,19 @@ export class MemorySyncLog implements SyncLog {
 
   private chatsOf(caller: Caller): string[] {
     return [...(this.world.chatsOfUser.get(userKey(caller)) ?? [])];
+  }
+
+  /** The number of the event that last ended one of those standings of the caller's; 0: there is none. */
+  private lastUntil(
+    caller: Caller,
+    chat: Chat,
+    membership: Member | null,
+    isOne: (standing: Standing) => boolean,
+  ): number {
+    const former = [...(this.world.formerStandings.get(userKey(caller))?.get(chat.chatId) ?? [])];
+    const earlier = membership === null ? null : standingBeforeArchiving(chat, membership);
+    if (earlier !== null) former.push([earlier.standing, earlier.until]);
+    return Math.max(0, ...former.flatMap(([standing, until]) => (isOne(standing) ? [until] : [])));
   }
 
   private departuresOf(caller: Caller): Map<string, { partition: number; position: number }> {

@@ -1,9 +1,13 @@
 import type { ChatView, VisibleChats } from '../../application/ports/chat-queries.js';
+import type { Chat } from '../../domain/chat.js';
+import { type Standing, standingOf } from '../../domain/standing.js';
 
 export function isVisible(visible: VisibleChats, { chat, membership }: ChatView): boolean {
+  return isShown(visible, chat, standingOf(chat.archivedAt !== null, membership.role));
+}
+
+/** Whether the chat would be visible to a member who stands in it like this. */
+export function isShown(visible: VisibleChats, chat: Pick<Chat, 'kind'>, standing: Standing): boolean {
   if (typeof visible === 'string') return visible === 'all';
-  const isArchived = chat.archivedAt !== null;
-  return visible.some(
-    ({ kind, archived, role }) => kind === chat.kind && archived === isArchived && role === membership.role,
-  );
+  return visible.some(({ kind, archived, role }) => kind === chat.kind && standingOf(archived, role) === standing);
 }

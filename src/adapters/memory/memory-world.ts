@@ -11,6 +11,7 @@ import type { ReceiptRecord } from '../../application/ports/command-store.js';
 import type { LoggedEvent } from '../../application/ports/event-log.js';
 import type { Chat, Member } from '../../domain/chat.js';
 import type { Message, MessageRevision, MessageStub } from '../../domain/message.js';
+import type { Standing } from '../../domain/standing.js';
 import type { User } from '../../domain/user.js';
 
 export interface PartitionRow {
@@ -51,6 +52,8 @@ export class MemoryWorld {
   readonly threads = new Map<string, number>();
   /** By `userKey`, then by chat id: where in the log the user has left it. */
   readonly departures = new Map<string, Map<string, { partition: number; position: number }>>();
+  /** By `userKey`, then by chat id, then by standing: the number of the event that ended it the last time. */
+  readonly formerStandings = new Map<string, Map<string, Map<Standing, number>>>();
   /** By chat id, in ascending sequence. */
   readonly messagesOfChat = new Map<string, Message[]>();
   /** By partition, in position order. */

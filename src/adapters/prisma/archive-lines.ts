@@ -2,6 +2,7 @@
  * The statements that make an archive's lines, all but its first and each chat's last. Every one finds its rows by key and has a bound: no plan
  * reads more than a page, whatever the planner believes of the tables.
  */
+import { DEFAULT_CONTENT_TYPE } from '../../domain/message.js';
 import { Prisma } from './generated/client.js';
 
 /** A line, and what the next page begins behind. */
@@ -80,7 +81,7 @@ export function logLines(stretch: Stretch): Prisma.Sql {
       UNION ALL
       SELECT ${LINE}, t.sequence, 2 FROM (
         SELECT 'message' AS kind, g.chat_id AS "chatId", g.sequence, g.message_id AS "messageId", g.ordinal, g.sender_id AS "senderId",
-          g.revision, g.body, g.content_type AS "contentType", g.in_reply_to AS "inReplyTo", g.thread_root_id AS "threadRootId",
+          g.revision, g.body, coalesce(g.content_type, ${DEFAULT_CONTENT_TYPE}) AS "contentType", g.in_reply_to AS "inReplyTo", g.thread_root_id AS "threadRootId",
           ${orEmpty('g.mentions', '[]')} AS mentions, ${orEmpty('g.attachments', '[]')} AS attachments,
           ${orEmpty('g.metadata', '{}')} AS metadata, ${time('g.created_at')} AS "createdAt", ${time('g.edited_at')} AS "editedAt",
           g.edited_by AS "editedBy", ${time('g.deleted_at')} AS "deletedAt"

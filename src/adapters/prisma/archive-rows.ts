@@ -6,7 +6,7 @@ import type { ChatRowLine } from '../../application/ports/archive.js';
 import { StoreError } from '../../application/ports/command-store.js';
 import type { ArchiveLineOf } from '../../contract/archive.js';
 import { PARTITION_WHILE_IMPORTED } from '../../domain/chat.js';
-import { column, jsonUnlessEmpty } from './columns.js';
+import { column, jsonUnlessEmpty, unlessDefaultType } from './columns.js';
 import type { Prisma } from './generated/client.js';
 
 /** Where members belong whose chat is being imported: no tenant's id is empty. */
@@ -70,19 +70,22 @@ async function insertMessages(tx: Transaction, chat: ChatKey, rows: Lines<'messa
   if (rows.length === 0) return;
   await tx.$executeRaw`
     INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
-      in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by)
+      in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by, command_uuid, command_id)
     SELECT ${chat.chatId}::uuid, sequence, message_id, ${chat.tenantId}, ordinal, sender_id, revision, body, content_type,
-      in_reply_to, thread_root_id, mentions::json, attachments::json, metadata::json, created_at, edited_at, deleted_at, edited_by
+      in_reply_to, thread_root_id, mentions::json, attachments::json, metadata::json, created_at, edited_at, deleted_at, edited_by,
+      CASE WHEN e.is_uuid THEN e.command_id::uuid END, CASE WHEN NOT e.is_uuid THEN e.command_id END
     FROM unnest(${column(rows, (row) => row.sequence)}::int8[], ${column(rows, (row) => row.messageId)}::uuid[],
       ${column(rows, (row) => row.ordinal)}::int8[], ${column(rows, (row) => row.senderId)}::text[],
       ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => row.body)}::text[],
-      ${column(rows, (row) => row.contentType)}::text[], ${column(rows, (row) => row.inReplyTo)}::uuid[],
+      ${column(rows, (row) => unlessDefaultType(row.contentType))}::text[], ${column(rows, (row) => row.inReplyTo)}::uuid[],
       ${column(rows, (row) => row.threadRootId)}::uuid[], ${column(rows, (row) => jsonUnlessEmpty(row.mentions))}::text[],
       ${column(rows, (row) => jsonUnlessEmpty(row.attachments))}::text[], ${column(rows, (row) => jsonUnlessEmpty(row.metadata))}::text[],
       ${column(rows, (row) => row.createdAt)}::timestamptz[], ${column(rows, (row) => row.editedAt)}::timestamptz[],
       ${column(rows, (row) => row.deletedAt)}::timestamptz[], ${column(rows, (row) => row.editedBy)}::text[])
       AS w(sequence, message_id, ordinal, sender_id, revision, body, content_type, in_reply_to, thread_root_id, mentions,
-        attachments, metadata, created_at, edited_at, deleted_at, edited_by)`;
+        attachments, metadata, created_at, edited_at, deleted_at, edited_by)
+    LEFT JOIN LATERAL (SELECT command_id, command_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' AS is_uuid FROM chat_events
+      WHERE chat_id = ${chat.chatId}::uuid AND sequence = w.sequence OFFSET 0) e ON TRUE`;
   await countReplies(tx, chat, rows);
 }
 

@@ -2,6 +2,7 @@
  * Values on their way into a set-wise statement: one array a column, written as PostgreSQL reads it. Given arrays, Prisma and the
  * driver would look at each value several times over: more work than everything else about a batch.
  */
+import { DEFAULT_CONTENT_TYPE } from '../../domain/message.js';
 
 type Value = string | number | null;
 
@@ -32,6 +33,11 @@ function element(value: Value): string {
 export function jsonUnlessEmpty(value: object): string | null {
   const json = JSON.stringify(value);
   return json === '[]' || json === '{}' ? null : json;
+}
+
+/** A message's content type as it is kept: null for the one that nearly all have. */
+export function unlessDefaultType(contentType: string): string | null {
+  return contentType === DEFAULT_CONTENT_TYPE ? null : contentType;
 }
 
 let lastTime = { milliseconds: Number.NaN, text: '' };

@@ -10,17 +10,19 @@ export function insertDecisions(rows: readonly DecisionRecord[]): Prisma.Sql | n
   if (rows.length === 0) return null;
   return Prisma.sql`
     INSERT INTO decisions (decision_id, at, tenant_id, actor_id, command_id, chat_id, action, effect, rule, policy_version, facts,
-      facts_digest)
+      facts_digest, refused_as)
     SELECT decision_id, at, tenant_id, actor_id, command_id, chat_id, action, effect, rule, policy_version, facts::json,
-      decode(facts_digest, 'hex')
+      decode(facts_digest, 'hex'), refused_as
     FROM unnest(${column(rows, (row) => row.decisionId)}::uuid[], ${column(rows, (row) => time(row.at))}::timestamptz[],
       ${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.actorId)}::text[],
       ${column(rows, (row) => row.commandId)}::text[], ${column(rows, (row) => row.chatId)}::uuid[],
       ${column(rows, (row) => row.action)}::text[], ${column(rows, (row) => row.effect)}::text[],
       ${column(rows, (row) => row.rule)}::text[], ${column(rows, (row) => row.policyVersion)}::text[],
       ${column(rows, (row) => JSON.stringify(row.facts))}::text[],
-      ${column(rows, (row) => hex(canonicalDigest(row.facts)))}::text[])
-      AS w(decision_id, at, tenant_id, actor_id, command_id, chat_id, action, effect, rule, policy_version, facts, facts_digest)`;
+      ${column(rows, (row) => hex(canonicalDigest(row.facts)))}::text[],
+      ${column(rows, (row) => row.refusedAs)}::text[])
+      AS w(decision_id, at, tenant_id, actor_id, command_id, chat_id, action, effect, rule, policy_version, facts, facts_digest,
+        refused_as)`;
 }
 
 export interface DecisionRow {
@@ -36,12 +38,14 @@ export interface DecisionRow {
   policyVersion: string;
   facts: string;
   factsDigest: string;
+  refusedAs: string | null;
 }
 
 /** Of `decisions d`. */
 export const DECISION_COLUMNS = Prisma.raw(`d.decision_id::text AS "decisionId", ${milliseconds('d.at', 'at')},
   d.tenant_id AS "tenantId", d.actor_id AS "actorId", d.command_id AS "commandId", d.chat_id::text AS "chatId", d.action, d.effect,
-  d.rule, d.policy_version AS "policyVersion", d.facts::text AS facts, encode(d.facts_digest, 'hex') AS "factsDigest"`);
+  d.rule, d.policy_version AS "policyVersion", d.facts::text AS facts, encode(d.facts_digest, 'hex') AS "factsDigest",
+  d.refused_as AS "refusedAs"`);
 
 export function toDecision(row: DecisionRow): LoggedDecision {
   return {
@@ -50,5 +54,6 @@ export function toDecision(row: DecisionRow): LoggedDecision {
     action: row.action as LoggedDecision['action'],
     effect: row.effect as LoggedDecision['effect'],
     facts: JSON.parse(row.facts) as LoggedDecision['facts'],
+    refusedAs: row.refusedAs as LoggedDecision['refusedAs'],
   };
 }

@@ -13,7 +13,7 @@ import { asSeenFrom } from '../../domain/event.js';
 import type { MessageRevision } from '../../domain/message.js';
 import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
-import { type MessageViewRow, messageViewColumns, toMessageView } from './message-view-rows.js';
+import { type MessageViewRow, messageViewColumns, messageViewPage, toMessageView } from './message-view-rows.js';
 import { rethrow } from './store-errors.js';
 
 interface RevisionRow extends Omit<MessageRevision, 'mentions' | 'metadata' | 'at'> {
@@ -21,8 +21,6 @@ interface RevisionRow extends Omit<MessageRevision, 'mentions' | 'metadata' | 'a
   metadata: string | null;
   at: number;
 }
-
-const EVERY_MESSAGE = Prisma.sql`TRUE`;
 
 /** Of `messages g`: the one with this id, if it is there to be seen. */
 function isVisible({ chatId, fromSequence }: VisiblePast, messageId: string): Prisma.Sql {
@@ -34,7 +32,7 @@ export class PrismaChatHistory implements ChatHistory {
   constructor(private readonly database: PrismaClient) {}
 
   listMessages(past: VisiblePast, range: SequenceRange): Promise<SequencePage<MessageView>> {
-    return this.pageOfMessages(past, EVERY_MESSAGE, range);
+    return this.pageOfMessages(past, null, range);
   }
 
   async findMessage(past: VisiblePast, messageId: string): Promise<MessageView | null> {
@@ -71,9 +69,8 @@ export class PrismaChatHistory implements ChatHistory {
         COALESCE((SELECT t.replies FROM threads t WHERE t.root_id = g.message_id), 0) AS replies
       FROM messages g WHERE ${isVisible(past, rootId)}`);
     if (row === undefined) return null;
-    const inThread = Prisma.sql`g.thread_root_id = ${rootId}::uuid`;
-    const replies = await this.pageOfMessages(past, inThread, range);
-    const { items: latest } = await this.pageOfMessages(past, inThread, { limit: 1 });
+    const replies = await this.pageOfMessages(past, rootId, range);
+    const { items: latest } = await this.pageOfMessages(past, rootId, { limit: 1 });
     return { root: toMessageView(row), replyCount: row.replies, lastReply: latest[0] ?? null, replies };
   }
 
@@ -103,18 +100,24 @@ export class PrismaChatHistory implements ChatHistory {
     return { items: events.map((logged) => ({ ...logged, event: asSeenFrom(logged.event, fromSequence) })), hasMore };
   }
 
-  /** A page of the messages that there are to be seen, of those that fit `which`. */
+  /**
+   * A page of the messages that there are to be seen, or of those in one thread. A thread's replies can be years apart, and their reactions
+   * with them: these are looked up by message.
+   */
   private async pageOfMessages(
     { chatId, userId, fromSequence }: VisiblePast,
-    which: Prisma.Sql,
+    threadRootId: string | null,
     { after, before = Number.MAX_SAFE_INTEGER, limit }: SequenceRange,
   ): Promise<SequencePage<MessageView>> {
     const forward = after !== undefined;
-    const rows = await this.query<MessageViewRow>(Prisma.sql`
-      SELECT ${messageViewColumns(userId)} FROM messages g
+    const order = forward ? 'ASC' : 'DESC';
+    const isThread = threadRootId !== null;
+    const page = Prisma.sql`
+      SELECT ${isThread ? messageViewColumns(userId) : Prisma.sql`*`} FROM messages g
       WHERE g.chat_id = ${chatId}::uuid AND g.sequence > ${Math.max(after ?? 0, fromSequence - 1)}
-        AND g.sequence < ${before} AND ${which}
-      ORDER BY g.sequence ${forward ? Prisma.sql`ASC` : Prisma.sql`DESC`} LIMIT ${limit + 1}::int8`);
+        AND g.sequence < ${before} ${isThread ? Prisma.sql`AND g.thread_root_id = ${threadRootId}::uuid` : Prisma.empty}
+      ORDER BY g.sequence ${Prisma.raw(order)} LIMIT ${limit + 1}::int8`;
+    const rows = await this.query<MessageViewRow>(isThread ? page : messageViewPage(userId, page, order));
     const { items, hasMore } = toPage(rows, limit);
     if (!forward) items.reverse();
     return { items: items.map(toMessageView), hasMore };

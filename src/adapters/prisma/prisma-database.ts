@@ -110,10 +110,28 @@ const TABLES = [
   'poison_attempts',
 ];
 
-/** Rejects, saying what to do, if the database has not got our tables. */
+/** What later migrations have brought to them. The last one's is among it: a database that has that has all. */
+const COLUMNS = [
+  ['chats', 'last_position'],
+  ['users', 'claims'],
+  ['members', 'role_sequence'],
+  ['decisions', 'refused_as'],
+  ['messages', 'command_uuid'],
+] as const;
+
+/**
+ * Rejects, saying what to do, if the database has not got our tables, or has them as an earlier release left them: a worker would take partitions
+ * over and then wait for ever, as if the database were away. Asks the catalogue, which every role may read; the history of migrations it may not.
+ */
 export async function assertMigrated(database: PrismaClient): Promise<void> {
+  const tables = COLUMNS.map(([table]) => table);
+  const columns = COLUMNS.map(([, name]) => name);
   const missing = await database.$queryRaw<{ name: string }[]>`
-    SELECT name FROM unnest(${TABLES}::text[]) AS t(name) WHERE to_regclass(quote_ident(name)) IS NULL`.catch(rethrow);
+    SELECT name FROM unnest(${TABLES}::text[]) AS t(name) WHERE to_regclass(quote_ident(name)) IS NULL
+    UNION ALL
+    SELECT t || '.' || c FROM unnest(${tables}::text[], ${columns}::text[]) AS w(t, c)
+    WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(quote_ident(t)) AND attname = c AND NOT attisdropped)
+      AND to_regclass(quote_ident(t)) IS NOT NULL`.catch(rethrow);
   if (missing.length > 0) {
     const names = missing.map(({ name }) => name).join(', ');
     throw new Error(`the database is not migrated (missing: ${names}): run \`parley migrate\``);

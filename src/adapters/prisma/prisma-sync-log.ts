@@ -1,9 +1,10 @@
-import type { Caller, VisibleChats } from '../../application/ports/chat-queries.js';
+import type { Caller, ChatTraits, VisibleChats } from '../../application/ports/chat-queries.js';
 import type { LoggedEvent } from '../../application/ports/event-log.js';
 import type {
   ChatStretch,
   Cut,
   EventRange,
+  LostChat,
   SyncedChat,
   SyncLog,
   SyncWindow,
@@ -11,12 +12,15 @@ import type {
 import { column } from './columns.js';
 import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
-import { CHAT_COLUMNS, type ChatRow, MEMBER_COLUMNS, type MemberRow, toChat, toMember } from './rows.js';
+import { CHAT_COLUMNS, type ChatViewRow, MEMBER_COLUMNS, toChatView } from './rows.js';
 import { rethrow } from './store-errors.js';
-import { andVisible } from './visible-chats.js';
+import { andVisible, isAmong, STANDING } from './visible-chats.js';
 
 /** No chat id is beyond it. */
 const LAST_CHAT_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+type SyncedChatRow = ChatViewRow & { importNumber: number | null; shownSequence: number };
+type Interval = { from: Cut; to: Cut };
 
 /**
  * Every method rejects with a `StoreError`. Statements are put so that no plan has to read more than what they name: a lateral subquery with a
@@ -42,34 +46,85 @@ export class PrismaSyncLog implements SyncLog {
   }
 
   async changedChats(
-    { tenantId, userId }: Caller,
+    caller: Caller,
     visible: VisibleChats,
     { from, to }: SyncWindow,
     { start, through }: ChatStretch,
     limit: number,
   ): Promise<SyncedChat[]> {
     if (visible === 'none') return [];
-    const rows = await this.query<ChatRow & MemberRow & { importNumber: number | null }>(Prisma.sql`
-      SELECT ${CHAT_COLUMNS}, ${MEMBER_COLUMNS}, c.import_number AS "importNumber"
-      FROM members m CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = m.chat_id LIMIT 1) c
+    const { tenantId, userId } = caller;
+    const shown =
+      visible === 'all'
+        ? Prisma.sql`0`
+        : lastUntil(allStandings(caller), Prisma.sql`NOT (${isAmong(visible, Prisma.sql`s.standing`)})`);
+    const rows = await this.query<SyncedChatRow>(Prisma.sql`
+      SELECT ${CHAT_COLUMNS}, ${MEMBER_COLUMNS}, c.import_number AS "importNumber", COALESCE(${shown}, 0)::float8 AS "shownSequence"
+      FROM members m ${WITH_CHAT}
       WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND ${isFrom(start)} AND m.chat_id <= ${through ?? LAST_CHAT_ID}::uuid
         AND ${from === null ? Prisma.sql`true` : hasMoved(from, to)} ${andVisible(visible)}
       ORDER BY m.chat_id LIMIT ${limit}::int8`);
-    return rows.map((row) => ({ chat: toChat(row), membership: toMember(row), importNumber: row.importNumber }));
+    return rows.map((row) => ({
+      ...toChatView(row),
+      importNumber: row.importNumber,
+      shownSequence: row.shownSequence,
+    }));
   }
 
-  async departures(
-    { tenantId, userId }: Caller,
+  async lostChats(
+    caller: Caller,
+    visible: VisibleChats,
     from: Cut,
     to: Cut,
+    stretch: ChatStretch,
+    limit: number,
+  ): Promise<LostChat[]> {
+    if (visible === 'none') return [];
+    const left = await this.leftChats(caller, visible, { from, to }, stretch, limit);
+    const hidden = visible === 'all' ? [] : await this.hiddenChats(caller, visible, { from, to }, stretch, limit);
+    return [
+      ...left.map((chatId) => ({ chatId, isMember: false })),
+      ...hidden.map((chatId) => ({ chatId, isMember: true })),
+    ]
+      .sort((a, b) => (a.chatId < b.chatId ? -1 : 1))
+      .slice(0, limit);
+  }
+
+  /** A chat that was hidden before it was left was lost by then: the event is looked up by which the caller last saw it. */
+  private async leftChats(
+    caller: Caller,
+    visible: Exclude<VisibleChats, 'none'>,
+    { from, to }: Interval,
     { start, through }: ChatStretch,
     limit: number,
   ): Promise<string[]> {
+    const { tenantId, userId } = caller;
+    const lost =
+      visible === 'all'
+        ? Prisma.sql`m.position <= ${positionIn(to, 'm')}`
+        : isWithinWindow(from, to, lastUntil(formerStandings(caller), isAmong(visible, Prisma.sql`s.standing`)));
     const rows = await this.query<{ chatId: string }>(Prisma.sql`
-      SELECT m.chat_id::text AS "chatId" FROM departures m
+      SELECT m.chat_id::text AS "chatId" FROM departures m ${visible === 'all' ? Prisma.empty : WITH_CHAT}
       WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND ${isFrom(start)} AND m.chat_id <= ${through ?? LAST_CHAT_ID}::uuid
-        AND m.position > ${positionIn(from, 'm')} AND m.position <= ${positionIn(to, 'm')}
+        AND m.position > ${positionIn(from, 'm')} AND ${lost}
         AND (SELECT p.user_id FROM members p WHERE p.chat_id = m.chat_id AND p.user_id = ${userId}) IS NULL
+      ORDER BY m.chat_id LIMIT ${limit}::int8`);
+    return rows.map(({ chatId }) => chatId);
+  }
+
+  private async hiddenChats(
+    caller: Caller,
+    visible: readonly ChatTraits[],
+    { from, to }: Interval,
+    { start, through }: ChatStretch,
+    limit: number,
+  ): Promise<string[]> {
+    const { tenantId, userId } = caller;
+    const rows = await this.query<{ chatId: string }>(Prisma.sql`
+      SELECT m.chat_id::text AS "chatId" FROM members m ${WITH_CHAT}
+      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND ${isFrom(start)} AND m.chat_id <= ${through ?? LAST_CHAT_ID}::uuid
+        AND c.last_position > ${lastPositionIn(from)} AND NOT (${isAmong(visible, STANDING)})
+        AND ${isWithinWindow(from, to, lastUntil(allStandings(caller), isAmong(visible, Prisma.sql`s.standing`)))}
       ORDER BY m.chat_id LIMIT ${limit}::int8`);
     return rows.map(({ chatId }) => chatId);
   }
@@ -124,12 +179,17 @@ function positionIn({ positions }: Cut, table: 'c' | 'm' | 'x'): Prisma.Sql {
   return Prisma.sql`(${positionsLiteral(positions)}::int8[])[${Prisma.raw(table)}.partition + 1]`;
 }
 
+/** The last position of `chats c` that lies within the cut for certain. */
+function lastPositionIn(cut: Cut): Prisma.Sql {
+  return Prisma.sql`COALESCE(${positionIn(cut, 'c')}, ${Math.min(...cut.positions)}::int8)`;
+}
+
 /**
  * Of `chats c` and `members m`. A chat that waits to be placed anew does not say where it stood: what could be new in any partition is looked
  * at again. A mark that stands beyond the cut was either made after it, or in the chat's former partition and came with the chat's placing.
  */
 function hasMoved(from: Cut, to: Cut): Prisma.Sql {
-  const had = Prisma.sql`COALESCE(${positionIn(from, 'c')}, ${Math.min(...from.positions)}::int8)`;
+  const had = lastPositionIn(from);
   const upTo = Prisma.sql`COALESCE(${positionIn(to, 'c')}, ${Math.max(...to.positions)}::int8)`;
   return Prisma.sql`(c.last_position > ${had} OR (m.read_position > ${had} AND m.read_position <= ${upTo})
     OR c.import_number > ${from.imports}::int4)`;
@@ -137,4 +197,31 @@ function hasMoved(from: Cut, to: Cut): Prisma.Sql {
 
 function positionsLiteral(positions: readonly number[]): string {
   return column(positions, (position) => position);
+}
+
+/** The chat of a row of `m`, by key. */
+const WITH_CHAT = Prisma.sql`CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = m.chat_id LIMIT 1) c`;
+
+/** How the caller once stood in the chat of a row of `m`. */
+function formerStandings({ tenantId, userId }: Caller): Prisma.Sql {
+  return Prisma.sql`SELECT f.standing, f.until FROM former_standings f
+    WHERE f.tenant_id = ${tenantId} AND f.user_id = ${userId} AND f.chat_id = m.chat_id`;
+}
+
+/** Of `chats c` and `members m`, the one before the chat was archived or brought back included: `standingBeforeArchiving` of the domain. */
+function allStandings(caller: Caller): Prisma.Sql {
+  return Prisma.sql`${formerStandings(caller)}
+    UNION ALL SELECT CASE WHEN c.archived_at IS NULL THEN 'archived ' ELSE 'open ' END || m.role, c.archive_sequence
+    WHERE c.archive_sequence > GREATEST(m.joined_sequence, m.role_sequence)`;
+}
+
+/** The number of the event that last ended one of the standings `s` for which the condition holds; null: there is none. */
+function lastUntil(standings: Prisma.Sql, condition: Prisma.Sql): Prisma.Sql {
+  return Prisma.sql`(SELECT max(s.until) FROM (${standings}) s WHERE ${condition})`;
+}
+
+/** That the event of the chat of `m` with that number lies beyond the one cut and within the other; one that is not there does not. */
+function isWithinWindow(from: Cut, to: Cut, sequence: Prisma.Sql): Prisma.Sql {
+  return Prisma.sql`(SELECT x.position > ${positionIn(from, 'x')} AND x.position <= ${positionIn(to, 'x')} FROM chat_events x
+    WHERE x.chat_id = m.chat_id AND x.sequence = ${sequence})`;
 }

@@ -4,7 +4,7 @@
  */
 import type { ChatView } from '../../application/ports/chat-queries.js';
 import type { Chat, ChatKind, HistoryVisibility, Member, Metadata, Role } from '../../domain/chat.js';
-import type { Attachment, Message } from '../../domain/message.js';
+import { type Attachment, DEFAULT_CONTENT_TYPE, type Message } from '../../domain/message.js';
 import type { Claims, User, UserKind } from '../../domain/user.js';
 import { Prisma } from './generated/client.js';
 
@@ -21,6 +21,7 @@ export interface ChatRow {
   createdBy: string;
   createdAt: number;
   archivedAt: number | null;
+  archiveSequence: number;
   lastSequence: number;
   lastOrdinal: number;
   memberCount: number;
@@ -35,7 +36,7 @@ export interface ChatRow {
 export const CHAT_COLUMNS =
   Prisma.raw(`c.chat_id::text AS "chatId", c.tenant_id AS "tenantId", c.partition, c.kind, c.title,
   c.metadata::text AS "chatMetadata", c.created_by AS "createdBy", ${milliseconds('c.created_at', 'createdAt')},
-  ${milliseconds('c.archived_at', 'archivedAt')}, c.last_sequence::float8 AS "lastSequence",
+  ${milliseconds('c.archived_at', 'archivedAt')}, c.archive_sequence::float8 AS "archiveSequence", c.last_sequence::float8 AS "lastSequence",
   c.last_ordinal::float8 AS "lastOrdinal", c.member_count AS "memberCount", c.owner_count AS "ownerCount",
   ${milliseconds('c.last_activity_at', 'lastActivityAt')}, c.history_visibility AS "historyVisibility",
   c.history_sequence::float8 AS "historySequence", c.last_position::float8 AS "lastPosition"`);
@@ -51,6 +52,7 @@ export function toChat(row: ChatRow): Chat {
     createdBy: row.createdBy,
     createdAt: new Date(row.createdAt),
     archivedAt: toDate(row.archivedAt),
+    archiveSequence: row.archiveSequence,
     lastSequence: row.lastSequence,
     lastOrdinal: row.lastOrdinal,
     memberCount: row.memberCount,
@@ -70,6 +72,7 @@ export interface MemberRow {
   mutedUntil: number | null;
   joinedAt: number;
   joinedSequence: number;
+  roleSequence: number;
   readSequence: number;
   readOrdinal: number;
   readPosition: number;
@@ -79,7 +82,7 @@ export interface MemberRow {
 export const MEMBER_COLUMNS =
   Prisma.raw(`m.chat_id::text AS "chatId", m.user_id AS "userId", m.tenant_id AS "tenantId", m.role,
   ${milliseconds('m.muted_until', 'mutedUntil')}, ${milliseconds('m.joined_at', 'joinedAt')},
-  m.joined_sequence::float8 AS "joinedSequence", m.read_sequence::float8 AS "readSequence",
+  m.joined_sequence::float8 AS "joinedSequence", m.role_sequence::float8 AS "roleSequence", m.read_sequence::float8 AS "readSequence",
   m.read_ordinal::float8 AS "readOrdinal", m.read_position::float8 AS "readPosition"`);
 
 export function toMember(row: MemberRow): Member {
@@ -91,6 +94,7 @@ export function toMember(row: MemberRow): Member {
     mutedUntil: toDate(row.mutedUntil),
     joinedAt: new Date(row.joinedAt),
     joinedSequence: row.joinedSequence,
+    roleSequence: row.roleSequence,
     readSequence: row.readSequence,
     readOrdinal: row.readOrdinal,
     readPosition: row.readPosition,
@@ -155,7 +159,7 @@ export interface MessageRow {
 /** Of `messages g`, without what an event's row says as well: chat, sequence, tenant. */
 export const MESSAGE_CONTENT_COLUMNS =
   Prisma.raw(`g.message_id::text AS "messageId", g.ordinal::float8 AS ordinal, g.sender_id AS "senderId",
-  g.revision, g.body, g.content_type AS "contentType", g.in_reply_to::text AS "inReplyTo",
+  g.revision, g.body, COALESCE(g.content_type, '${DEFAULT_CONTENT_TYPE}') AS "contentType", g.in_reply_to::text AS "inReplyTo",
   g.thread_root_id::text AS "threadRootId", g.mentions::text AS mentions, g.attachments::text AS attachments,
   g.metadata::text AS metadata, ${milliseconds('g.created_at', 'createdAt')}, ${milliseconds('g.edited_at', 'editedAt')},
   g.edited_by AS "editedBy", ${milliseconds('g.deleted_at', 'deletedAt')}`);

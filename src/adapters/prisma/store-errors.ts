@@ -18,6 +18,12 @@ const DATA_CLASSES = new Set(['22', '23', '54', 'P0']);
  */
 const INDEFINITE_AT_COMMIT = new Set(['08', '57', '58', 'XX']);
 
+/**
+ * What passes by itself: connection exception, transaction rollback, insufficient resources, a lock that was not to be had, operator intervention,
+ * system error, and a session ended for its silence.
+ */
+const PASSING = /^(08|40|53|55|57|58|25P03)/;
+
 /** A failure before COMMIT was sent: nothing was written. */
 export function toStoreError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
@@ -44,6 +50,13 @@ export function toCommitError(error: unknown): StoreError {
   if (report !== null && !INDEFINITE_AT_COMMIT.has(report.sqlState.slice(0, 2))) return toStoreError(error);
   const what = report === null ? describe(error) : `SQLSTATE ${report.sqlState}: ${report.message}`;
   return new StoreError('unknown', `whether the transaction was committed is not known (${what})`, { cause: error });
+}
+
+/** Whether trying again may help although nobody mends anything: nobody answered, or the server said that it cannot just now. */
+export function passesByItself(error: unknown): boolean {
+  if (!(error instanceof StoreError) || error.kind === 'refused') return false;
+  const report = serverReport(error.cause);
+  return report === null || PASSING.test(report.sqlState);
 }
 
 export function contention(what: string): StoreError {

@@ -1,4 +1,5 @@
 import type { ChatTraits, VisibleChats } from '../../application/ports/chat-queries.js';
+import { standingOf } from '../../domain/standing.js';
 import { column } from './columns.js';
 import { Prisma } from './generated/client.js';
 
@@ -8,12 +9,17 @@ import { Prisma } from './generated/client.js';
  */
 export function andVisible(visible: Exclude<VisibleChats, 'none'>): Prisma.Sql {
   if (visible === 'all') return Prisma.empty;
-  return Prisma.sql`AND ${TRAITS} = ANY (${column(visible, traitsOf)}::text[])`;
+  return Prisma.sql`AND ${isAmong(visible, STANDING)}`;
 }
 
-/** No kind and no role has a space in it. */
-const TRAITS = Prisma.raw(`c.kind || CASE WHEN c.archived_at IS NULL THEN ' open ' ELSE ' archived ' END || m.role`);
+/** That a member of `chats c` who stands in it like this may see it. */
+export function isAmong(visible: readonly ChatTraits[], standing: Prisma.Sql): Prisma.Sql {
+  return Prisma.sql`c.kind || ' ' || ${standing} = ANY (${column(visible, traitsOf)}::text[])`;
+}
+
+/** As `Standing` of the domain says it, of `chats c` and `members m`. */
+export const STANDING = Prisma.raw(`CASE WHEN c.archived_at IS NULL THEN 'open ' ELSE 'archived ' END || m.role`);
 
 function traitsOf({ kind, archived, role }: ChatTraits): string {
-  return `${kind} ${archived ? 'archived' : 'open'} ${role}`;
+  return `${kind} ${standingOf(archived, role)}`;
 }

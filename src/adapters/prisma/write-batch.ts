@@ -29,6 +29,7 @@ import {
   movePartition,
   putDepartures,
   putMembers,
+  putStandings,
   removeMembers,
   updateChats,
 } from './write-partition-rows.js';
@@ -56,6 +57,7 @@ export async function writeBatch(
     members_put: putMembers(writes),
     members_removed: removeMembers(writes),
     departures_put: putDepartures(request, writes),
+    standings_put: putStandings(writes),
     messages_new: insertMessages(writes),
     messages_changed: updateMessages(writes),
     messages_gone: deleteMessages(writes),

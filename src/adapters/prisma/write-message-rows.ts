@@ -3,28 +3,41 @@
  * the statement that `writeBatch` puts together, or null where there is nothing to write. No row is touched by two of the parts.
  */
 import type { BatchWrites } from '../../application/ports/command-store.js';
-import { column, jsonUnlessEmpty, time } from './columns.js';
+import type { Message } from '../../domain/message.js';
+import { column, jsonUnlessEmpty, time, unlessDefaultType } from './columns.js';
 import { Prisma } from './generated/client.js';
 
-export function insertMessages({ messages: rows }: BatchWrites): Prisma.Sql | null {
+/** As PostgreSQL writes a UUID: what comes back is what was given. */
+const UUID_TEXT = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const asUuid = (id: string | null) => (id !== null && UUID_TEXT.test(id) ? id : null);
+const unlessUuid = (id: string | null) => (asUuid(id) === null ? id : null);
+
+/** A message's command is its event's, which is written with it. */
+export function insertMessages({ messages: rows, events }: BatchWrites): Prisma.Sql | null {
   if (rows.length === 0) return null;
+  const commandIds = new Map<string, string>();
+  for (const { event, commandId } of events)
+    if (event.type === 'message.created') commandIds.set(event.message.messageId, commandId);
+  const commandId = (row: Message) => commandIds.get(row.messageId) ?? null;
   return Prisma.sql`
     INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
-      in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by)
+      in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by, command_uuid, command_id)
     SELECT chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
-      in_reply_to, thread_root_id, mentions::json, attachments::json, metadata::json, created_at, edited_at, deleted_at, edited_by
+      in_reply_to, thread_root_id, mentions::json, attachments::json, metadata::json, created_at, edited_at, deleted_at, edited_by,
+      command_uuid, command_id
     FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.sequence)}::int8[],
       ${column(rows, (row) => row.messageId)}::uuid[], ${column(rows, (row) => row.tenantId)}::text[],
       ${column(rows, (row) => row.ordinal)}::int8[], ${column(rows, (row) => row.senderId)}::text[],
       ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => row.body)}::text[],
-      ${column(rows, (row) => row.contentType)}::text[], ${column(rows, (row) => row.inReplyTo)}::uuid[],
+      ${column(rows, (row) => unlessDefaultType(row.contentType))}::text[], ${column(rows, (row) => row.inReplyTo)}::uuid[],
       ${column(rows, (row) => row.threadRootId)}::uuid[], ${column(rows, (row) => jsonUnlessEmpty(row.mentions))}::text[],
       ${column(rows, (row) => jsonUnlessEmpty(row.attachments))}::text[],
       ${column(rows, (row) => jsonUnlessEmpty(row.metadata))}::text[],
       ${column(rows, (row) => time(row.createdAt))}::timestamptz[], ${column(rows, (row) => time(row.editedAt))}::timestamptz[],
-      ${column(rows, (row) => time(row.deletedAt))}::timestamptz[], ${column(rows, (row) => row.editedBy)}::text[])
+      ${column(rows, (row) => time(row.deletedAt))}::timestamptz[], ${column(rows, (row) => row.editedBy)}::text[],
+      ${column(rows, (row) => asUuid(commandId(row)))}::uuid[], ${column(rows, (row) => unlessUuid(commandId(row)))}::text[])
       AS w(chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type,
-        in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by)`;
+        in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by, command_uuid, command_id)`;
 }
 
 /** Edited, or deleted soft. */

@@ -12,17 +12,18 @@ export function updateChats(rows: Chat[]): Prisma.Sql | null {
   if (rows.length === 0) return null;
   return Prisma.sql`
     UPDATE chats c SET partition = w.partition, title = w.title, metadata = w.metadata::json, archived_at = w.archived_at,
-      last_sequence = w.last_sequence, last_ordinal = w.last_ordinal, member_count = w.member_count,
+      archive_sequence = w.archive_sequence, last_sequence = w.last_sequence, last_ordinal = w.last_ordinal, member_count = w.member_count,
       owner_count = w.owner_count, last_activity_at = w.last_activity_at,
       history_visibility = w.history_visibility, history_sequence = w.history_sequence, last_position = w.last_position
     FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.partition)}::int4[],
       ${column(rows, (row) => row.title)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
-      ${column(rows, (row) => time(row.archivedAt))}::timestamptz[], ${column(rows, (row) => row.lastSequence)}::int8[],
+      ${column(rows, (row) => time(row.archivedAt))}::timestamptz[], ${column(rows, (row) => row.archiveSequence)}::int8[],
+      ${column(rows, (row) => row.lastSequence)}::int8[],
       ${column(rows, (row) => row.lastOrdinal)}::int8[], ${column(rows, (row) => row.memberCount)}::int4[],
       ${column(rows, (row) => row.ownerCount)}::int4[], ${column(rows, (row) => time(row.lastActivityAt))}::timestamptz[],
       ${column(rows, (row) => row.historyVisibility)}::text[], ${column(rows, (row) => row.historySequence)}::int8[],
       ${column(rows, (row) => row.lastPosition)}::int8[])
-      AS w(chat_id, partition, title, metadata, archived_at, last_sequence, last_ordinal, member_count, owner_count,
+      AS w(chat_id, partition, title, metadata, archived_at, archive_sequence, last_sequence, last_ordinal, member_count, owner_count,
         last_activity_at, history_visibility, history_sequence, last_position)
     WHERE c.chat_id = w.chat_id RETURNING 1`;
 }
@@ -30,15 +31,15 @@ export function updateChats(rows: Chat[]): Prisma.Sql | null {
 export function putMembers({ membersPut: rows }: BatchWrites): Prisma.Sql | null {
   if (rows.length === 0) return null;
   return Prisma.sql`
-    INSERT INTO members (chat_id, user_id, tenant_id, role, muted_until, joined_at, joined_sequence, read_sequence,
-      read_ordinal, read_position)
+    INSERT INTO members (chat_id, user_id, tenant_id, role, muted_until, joined_at, joined_sequence, role_sequence,
+      read_sequence, read_ordinal, read_position)
     SELECT * FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.userId)}::text[],
       ${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.role)}::text[],
       ${column(rows, (row) => time(row.mutedUntil))}::timestamptz[], ${column(rows, (row) => time(row.joinedAt))}::timestamptz[],
-      ${column(rows, (row) => row.joinedSequence)}::int8[], ${column(rows, (row) => row.readSequence)}::int8[],
-      ${column(rows, (row) => row.readOrdinal)}::int8[], ${column(rows, (row) => row.readPosition)}::int8[])
+      ${column(rows, (row) => row.joinedSequence)}::int8[], ${column(rows, (row) => row.roleSequence)}::int8[],
+      ${column(rows, (row) => row.readSequence)}::int8[], ${column(rows, (row) => row.readOrdinal)}::int8[], ${column(rows, (row) => row.readPosition)}::int8[])
     ON CONFLICT (chat_id, user_id) DO UPDATE SET role = EXCLUDED.role, muted_until = EXCLUDED.muted_until,
-      joined_at = EXCLUDED.joined_at, joined_sequence = EXCLUDED.joined_sequence,
+      joined_at = EXCLUDED.joined_at, joined_sequence = EXCLUDED.joined_sequence, role_sequence = EXCLUDED.role_sequence,
       read_sequence = EXCLUDED.read_sequence, read_ordinal = EXCLUDED.read_ordinal,
       read_position = EXCLUDED.read_position`;
 }
@@ -60,6 +61,16 @@ export function putDepartures({ partition }: BatchRequest, { membersRemoved: row
       ${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.position)}::int8[])
       AS w(tenant_id, user_id, chat_id, position)
     ON CONFLICT (tenant_id, user_id, chat_id) DO UPDATE SET partition = EXCLUDED.partition, position = EXCLUDED.position`;
+}
+
+export function putStandings({ standingsEnded: rows }: BatchWrites): Prisma.Sql | null {
+  if (rows.length === 0) return null;
+  return Prisma.sql`
+    INSERT INTO former_standings (tenant_id, user_id, chat_id, standing, until)
+    SELECT * FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
+      ${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.standing)}::text[],
+      ${column(rows, (row) => row.until)}::int8[])
+    ON CONFLICT (tenant_id, user_id, chat_id, standing) DO UPDATE SET until = EXCLUDED.until`;
 }
 
 export function insertEvents(

@@ -63,23 +63,24 @@ export async function insertChats(tx: Transaction, chats: Chat[]) {
   const rows = inKeyOrder(chats, (chat) => chat.chatId);
   const count = await tx.$executeRaw`
     INSERT INTO chats (chat_id, tenant_id, partition, kind, title, metadata, created_by, created_at, archived_at,
-      last_sequence, last_ordinal, member_count, owner_count, last_activity_at, history_visibility, history_sequence,
-      last_position)
+      archive_sequence, last_sequence, last_ordinal, member_count, owner_count, last_activity_at, history_visibility,
+      history_sequence, last_position)
     SELECT chat_id, tenant_id, partition, kind, title, metadata::json, created_by, created_at, archived_at,
-      last_sequence, last_ordinal, member_count, owner_count, last_activity_at, history_visibility, history_sequence,
-      last_position
+      archive_sequence, last_sequence, last_ordinal, member_count, owner_count, last_activity_at, history_visibility,
+      history_sequence, last_position
     FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.tenantId)}::text[],
       ${column(rows, (row) => row.partition)}::int4[], ${column(rows, (row) => row.kind)}::text[],
       ${column(rows, (row) => row.title)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
       ${column(rows, (row) => row.createdBy)}::text[], ${column(rows, (row) => time(row.createdAt))}::timestamptz[],
-      ${column(rows, (row) => time(row.archivedAt))}::timestamptz[], ${column(rows, (row) => row.lastSequence)}::int8[],
+      ${column(rows, (row) => time(row.archivedAt))}::timestamptz[], ${column(rows, (row) => row.archiveSequence)}::int8[],
+      ${column(rows, (row) => row.lastSequence)}::int8[],
       ${column(rows, (row) => row.lastOrdinal)}::int8[], ${column(rows, (row) => row.memberCount)}::int4[],
       ${column(rows, (row) => row.ownerCount)}::int4[], ${column(rows, (row) => time(row.lastActivityAt))}::timestamptz[],
       ${column(rows, (row) => row.historyVisibility)}::text[], ${column(rows, (row) => row.historySequence)}::int8[],
       ${column(rows, (row) => row.lastPosition)}::int8[])
       AS w(chat_id, tenant_id, partition, kind, title, metadata, created_by, created_at, archived_at,
-        last_sequence, last_ordinal, member_count, owner_count, last_activity_at, history_visibility, history_sequence,
-        last_position)
+        archive_sequence, last_sequence, last_ordinal, member_count, owner_count, last_activity_at, history_visibility,
+        history_sequence, last_position)
     ON CONFLICT DO NOTHING`;
   if (count < rows.length) throw contention('a chat of the same id');
 }

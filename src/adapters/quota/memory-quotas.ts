@@ -1,5 +1,5 @@
 import type { Quota } from '../../application/policy/policy-document.js';
-import type { CountedCommand, OverQuota, Quotas } from '../../application/ports/quotas.js';
+import type { ChatRoom, CountedCommand, OverQuota, Quotas, QuotaVerdict } from '../../application/ports/quotas.js';
 import { type CommandType, commandTypes } from '../../contract/commands.js';
 import { WindowCounts } from './window-counts.js';
 
@@ -11,6 +11,12 @@ interface Counter {
   counts: WindowCounts;
   types: ReadonlySet<CommandType>;
 }
+
+/** By the quota's id and the key, in which there is a blank already. */
+type Rooms = Map<string, ChatRoom>;
+
+const NO_ROOMS: readonly ChatRoom[] = [];
+const UNCOUNTED: QuotaVerdict = { over: null, rooms: NO_ROOMS };
 
 /** The policy's quotas, counted in this process's memory: each worker process counts for itself, and from zero when it starts. */
 export class MemoryQuotas implements Quotas {
@@ -36,39 +42,66 @@ export class MemoryQuotas implements Quotas {
     }));
   }
 
-  async takeAll(commands: readonly CountedCommand[]): Promise<(OverQuota | null)[]> {
-    if (this.counters.length === 0) return commands.map(() => null);
-    const taken = this.turn.then(() => this.takeInOrder(commands));
-    // Whoever waits for it is told of a failure; the next in line is not concerned.
-    this.turn = taken.catch(() => undefined);
-    return taken;
+  async takeAll(commands: readonly CountedCommand[]): Promise<QuotaVerdict[]> {
+    if (this.counters.length === 0) return commands.map(() => UNCOUNTED);
+    return this.inTurn(async () => {
+      const rooms: Rooms = new Map();
+      const verdicts: QuotaVerdict[] = [];
+      for (const command of commands) verdicts.push(await this.take(command, rooms));
+      return verdicts;
+    });
   }
 
-  private async takeInOrder(commands: readonly CountedCommand[]): Promise<(OverQuota | null)[]> {
-    const results: (OverQuota | null)[] = [];
-    for (const command of commands) results.push(await this.take(command));
-    return results;
+  async count(rooms: Iterable<ChatRoom>): Promise<void> {
+    await this.inTurn(async () => {
+      for (const room of rooms) {
+        const { quota, key, taken } = room;
+        room.taken = 0;
+        const counter = this.counters.find((candidate) => isCountedAlike(candidate.quota, quota));
+        if (taken > 0) await counter?.counts.take(key, taken);
+      }
+    });
+  }
+
+  /** Whoever waits for it is told of a failure; the next in line is not concerned. */
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.turn.then(work);
+    this.turn = done.catch(() => undefined);
+    return done;
   }
 
   /** Looks at all before it takes from any: whoever is refused by one uses up none. */
-  private async take({ type, keys }: CountedCommand): Promise<OverQuota | null> {
-    const concerned: { quota: Quota; counts: WindowCounts; key: string }[] = [];
-    for (const { quota, counts, types } of this.counters) {
-      const key = keys[quota.per];
-      if (key !== null && concerns(types, type)) concerned.push({ quota, counts, key });
-    }
+  private async take({ type, keys, isMember }: CountedCommand, roomsSoFar: Rooms): Promise<QuotaVerdict> {
+    const concerned: { counts: WindowCounts; key: string }[] = [];
+    const rooms: ChatRoom[] = [];
     let over: OverQuota | null = null;
     let longestMs = 0;
-    for (const { quota, counts, key } of concerned) {
-      const waitMs = await counts.waitMs(key);
-      if (waitMs <= longestMs) continue;
-      longestMs = waitMs;
-      over = { quota, retryAfterSeconds: Math.ceil(waitMs / 1000) };
+    for (const counter of this.counters) {
+      const { quota, counts, types } = counter;
+      const key = keys[quota.per];
+      if (key === null || !concerns(types, type)) continue;
+      const isOfChat = quota.per === 'chat';
+      const room = isOfChat ? await roomOf(counter, key, roomsSoFar) : await counts.room(key);
+      if (isOfChat) rooms.push(room as ChatRoom);
+      else concerned.push({ counts, key });
+      if (room.left > 0 || room.waitMs <= longestMs || (isOfChat && !isMember)) continue;
+      longestMs = room.waitMs;
+      over = { quota, retryAfterSeconds: Math.ceil(room.waitMs / 1000) };
     }
-    if (over !== null) return over;
+    if (over !== null) return { over, rooms: NO_ROOMS };
     for (const { counts, key } of concerned) await counts.take(key);
-    return null;
+    return rooms.length === 0 ? UNCOUNTED : { over, rooms };
   }
+}
+
+/** Looked up once for all commands that are looked at together, who share what is left. */
+async function roomOf({ quota, counts }: Counter, key: string, rooms: Rooms): Promise<ChatRoom> {
+  const name = `${quota.id} ${key}`;
+  const known = rooms.get(name);
+  if (known !== undefined) return known;
+  const room: ChatRoom = { quota, key, ...(await counts.room(key)), taken: 0 };
+  rooms.set(name, room);
+  return room;
 }
 
 function isCountedAlike(one: Quota, other: Quota): boolean {

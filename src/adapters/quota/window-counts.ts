@@ -18,17 +18,21 @@ export class WindowCounts {
     this.limiter = new RateLimiterMemory({ points: limit, duration: windowMs / 1000, keyPrefix: '' });
   }
 
-  /** How long there is no room for the key, in milliseconds; 0: there is. */
-  async waitMs(key: string): Promise<number> {
+  /** How many more the key may, and how long its window still lasts, in milliseconds; a window that has not begun lasts all its time. */
+  async room(key: string): Promise<{ left: number; waitMs: number }> {
     const counted = await this.limiter.get(key);
-    if (counted === null || counted.consumedPoints < this.limit) return 0;
+    if (counted === null) return { left: this.limit, waitMs: this.windowMs };
     // The window's end is by the wall clock: one that was set back makes it look farther than it can be.
-    return Math.min(Math.max(0, counted.msBeforeNext), this.windowMs);
+    const waitMs = Math.min(Math.max(0, counted.msBeforeNext), this.windowMs);
+    // One that ends this very moment is over.
+    return waitMs === 0
+      ? { left: this.limit, waitMs: this.windowMs }
+      : { left: Math.max(0, this.limit - counted.consumedPoints), waitMs };
   }
 
-  /** Only where there is room. */
-  async take(key: string): Promise<void> {
-    const { isFirstInDuration } = await this.limiter.consume(key);
+  /** Only as many as there is room for. */
+  async take(key: string, count = 1): Promise<void> {
+    const { isFirstInDuration } = await this.limiter.consume(key, count);
     if (!isFirstInDuration) return;
     this.begun.delete(key);
     this.begun.add(key);

@@ -2,6 +2,7 @@ import type { CommandIdentity, Decoded } from '../../contract/decode-command.js'
 import type { Reason } from '../../contract/problems.js';
 import type { Receipt } from '../../contract/receipts.js';
 import type { Claims } from '../../domain/user.js';
+import type { ChatAllowance } from '../policy/chat-allowance.js';
 import type { Delivery } from '../ports/transport.js';
 
 /** A command that can be answered: read by the contract, and its actor proven or not. */
@@ -12,6 +13,8 @@ export interface BatchItem {
   unproven: Reason | null;
   /** What the token says that proved the actor; null: none was asked for. */
   token: Claims | null;
+  /** What a permit is bound to, by the quotas of its chat; null: to nothing. */
+  allowance: ChatAllowance | null;
 }
 
 /** What a batch made of one item. */

@@ -1,6 +1,7 @@
 import type { Chat, Member } from '../../domain/chat.js';
 import { type DomainEvent, withoutErasedText } from '../../domain/event.js';
 import type { Message, MessageReference, Reaction } from '../../domain/message.js';
+import { standingsEndedBy } from '../../domain/standing.js';
 import type { User } from '../../domain/user.js';
 import type { DecisionRecord } from '../policy/decision-record.js';
 import {
@@ -32,6 +33,7 @@ export class BatchState {
   private readonly chats = new Map<string, { chat: Chat; isNew: boolean }>();
   private readonly members = new Map<string, Member>();
   private readonly membersRemoved = new Map<string, BatchWrites['membersRemoved'][number]>();
+  private readonly standingsEnded = new Map<string, BatchWrites['standingsEnded'][number]>();
   private readonly users = new Map<string, User>();
   private readonly messages: MessageState;
   private readonly receipts = new Map<string, ReceiptRecord>();
@@ -107,6 +109,13 @@ export class BatchState {
     this.membersRemoved.set(key, { tenantId, chatId, userId, position: this.nextPosition });
   }
 
+  /** `chat`, `member`: as they were before the event of that number. */
+  endStanding(sequence: number, chat: Chat, member: Member): void {
+    const { tenantId, chatId, userId } = member;
+    for (const ended of standingsEndedBy(sequence, chat, member))
+      this.standingsEnded.set(`${memberKey(member)} ${ended.standing}`, { tenantId, chatId, userId, ...ended });
+  }
+
   putUser(user: User): void {
     this.users.set(userKey(user), user);
   }
@@ -171,6 +180,7 @@ export class BatchState {
       chatsChanged: chats.filter(({ isNew }) => !isNew).map(({ chat }) => chat),
       membersPut: [...this.members.values()],
       membersRemoved: [...this.membersRemoved.values()],
+      standingsEnded: [...this.standingsEnded.values()],
       ...this.messages.writes(),
       events: this.events,
       receipts: [...this.receipts.values()],

@@ -22,7 +22,7 @@ import { updateChat } from '../commands/update-chat.js';
 import { updateMember } from '../commands/update-member.js';
 import { upsertUser } from '../commands/upsert-user.js';
 import { newOrderedId } from '../ordered-id.js';
-import type { PolicyEnforcementPoint } from '../policy/enforcement.js';
+import type { Enforced, Occasion, PolicyEnforcementPoint } from '../policy/enforcement.js';
 import type { BatchWrites, Facts, StoredReceipt } from '../ports/command-store.js';
 import { type BatchItem, type ItemResult, identityOf } from './batch-item.js';
 import { BatchState, type Cause } from './batch-state.js';
@@ -76,9 +76,9 @@ function execute(command: Command, context: CommandContext): CommandOutcome {
 }
 
 function reasonOf(refused: Refusal): Reason {
-  return refused.code === 'invalid'
-    ? refusal('invalid', undefined, refused.violations)
-    : refusal(refused.code, refused.detail);
+  if (refused.code === 'invalid') return refusal('invalid', undefined, refused.violations);
+  const reason = refusal(refused.code, refused.detail);
+  return refused.code === 'rate_limited' ? { ...reason, retryAfter: refused.retryAfterSeconds } : reason;
 }
 
 export class BatchDecider {
@@ -98,11 +98,15 @@ export class BatchDecider {
     return { writes: state.writes(), value: results };
   }
 
-  private policyFor({ commandId }: Cause, chatId: string | null, state: BatchState): CommandPolicy {
+  /** `asked` is given what the policy answers. */
+  private policyFor(occasion: Occasion, { allowance }: BatchItem, asked: Enforced[]): CommandPolicy {
     const { decisionPoint } = this.policy;
     return {
-      enforce: (facts) =>
-        this.policy.enforce(facts, { at: state.now, commandId, chatId }, (record) => state.putDecision(record)),
+      enforce: (facts) => {
+        const enforced = this.policy.enforce(facts, occasion, allowance);
+        asked.push(enforced);
+        return enforced;
+      },
       permitsOutsiders: (action) => decisionPoint.permitsOutsiders(action),
       claims: decisionPoint.claims,
       tokenClaims: decisionPoint.tokenClaims,
@@ -142,9 +146,10 @@ export class BatchDecider {
       if (misplaced !== null) return misplaced;
     }
     const { appId, userId } = item.delivery.incoming;
+    const asked: Enforced[] = [];
     const outcome = execute(command, {
       state,
-      policy: this.policyFor(cause, command.chatId, state),
+      policy: this.policyFor({ at: state.now, commandId, chatId: command.chatId }, item, asked),
       token: item.token,
       partition: settings.partition,
       producer: { userId: userId ?? null, appId: appId ?? null },
@@ -152,11 +157,24 @@ export class BatchDecider {
       editWindowMs: this.editWindowMs,
       newId: this.newId,
     });
+    keepDecisions(asked, outcome, state);
     if (outcome.status === 'refused') return reject(reasonOf(outcome.refusal), outcome.decisionId);
     const { sequence, messageId, decisionId } = outcome;
     const receipt: Receipt = { ...blank, sequence, messageId, decisionId };
     state.putReceipt({ tenantId, actorId, commandId, contentHash: decoded.contentHash, receipt, at: settings.now });
     return answer(receipt);
+  }
+}
+
+/** A decision that a refusal names can be asked about, also one that permitted what the state of the chat then refused. */
+function keepDecisions(asked: readonly Enforced[], outcome: CommandOutcome, state: BatchState): void {
+  for (const { record, isKept } of asked) {
+    if (outcome.status === 'accepted') {
+      if (isKept) state.putDecision(record);
+      continue;
+    }
+    if (record.effect === 'permit') record.refusedAs = outcome.refusal.code;
+    if (isKept || record.decisionId === outcome.decisionId) state.putDecision(record);
   }
 }
 

@@ -28,6 +28,7 @@ export const removeMember: UseCase<'member.remove'> = (command, context) => {
     return refused({ code: 'conflict', detail: 'the chat would lose its last owner' }, decisionId);
 
   const changed = withoutMember(chat, target, state.now);
+  state.endStanding(changed.lastSequence, chat, target);
   state.putChat(changed);
   state.removeMember(target);
   state.appendEvent(cause, { type: 'member.removed', userId, left }, changed);

@@ -37,6 +37,7 @@ export const updateMember: UseCase<'member.update'> = (command, context) => {
     return refused({ code: 'conflict', detail: 'the chat would lose its last owner' }, decisionId);
 
   const { chat: changed, member } = withChange(chat, target, change, state.now);
+  if (member.role !== target.role) state.endStanding(changed.lastSequence, chat, target);
   state.putChat(changed);
   state.putMember(member);
   state.appendEvent(

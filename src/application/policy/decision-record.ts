@@ -1,3 +1,4 @@
+import type { RefusalCode } from '../../contract/problems.js';
 import type { Action, PolicyFacts } from './facts.js';
 
 /** One decision as the log keeps it: enough to say why, and to ask another policy the same. */
@@ -16,4 +17,6 @@ export interface DecisionRecord {
   rule: string | null;
   policyVersion: string;
   facts: PolicyFacts;
+  /** With which code the command was refused all the same, though this permitted it: by the state of its chat, or for a quota. Null: it was not. */
+  refusedAs: RefusalCode | null;
 }

@@ -1,13 +1,18 @@
 import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
 import { newOrderedId } from '../ordered-id.js';
+import { type ChatAllowance, describeOverQuota } from './chat-allowance.js';
 import type { DecisionRecord } from './decision-record.js';
 import type { PolicyDecisionPoint, PolicyFacts } from './facts.js';
 
 /** One decision asked for: its id goes into the receipt, or a query's refusal. */
 export interface Enforced {
-  /** Null where the answer must not tell that there was something to decide. */
+  /** Null where the answer does not tell that there was something to decide. */
   decisionId: string | null;
   refusal: Refusal | null;
+  /** What the decision log is told of it. */
+  record: DecisionRecord;
+  /** Whether that belongs in the log whatever comes of it: every refusal does, and of the permits a share. */
+  isKept: boolean;
 }
 
 /** What a decision is about, besides its facts. */
@@ -22,11 +27,11 @@ const ID_TAIL_DIGITS = 6;
 const ID_TAIL_VALUES = 16 ** ID_TAIL_DIGITS;
 
 /**
- * The policy enforcement point: the one place that asks the decision point and turns its no into a refusal. For commands it stands inside
+ * The policy enforcement point: the one place that asks the decision point, turns its no into a refusal, and sees to what its yes is bound to. For commands it stands inside
  * the transaction, so that the facts it asks with hold at the commit; for queries, in `view-chat.ts`.
  */
 export class PolicyEnforcementPoint {
-  /** `permitShare`: how many of the permits are kept, 0 to 1; refusals all are. */
+  /** `permitShare`: how many of the permits are kept, whatever comes of them, 0 to 1; refusals all are. */
   constructor(
     readonly decisionPoint: PolicyDecisionPoint,
     private readonly permitShare = 0,
@@ -38,27 +43,35 @@ export class PolicyEnforcementPoint {
     return this.decisionPoint.decide(facts).effect === 'permit';
   }
 
-  /** `keep` is given the decisions that belong in the log, in the same turn. */
-  enforce(facts: PolicyFacts, occasion: Occasion, keep: (record: DecisionRecord) => void): Enforced {
+  /** `allowance`: what a permit in a chat is bound to; null: to nothing. */
+  enforce(facts: PolicyFacts, occasion: Occasion, allowance: ChatAllowance | null = null): Enforced {
     const decision = this.decisionPoint.decide(facts);
     const decisionId = this.newId();
-    const isPermitted = decision.effect === 'permit';
-    if (!isPermitted || this.isSampled(decisionId))
-      keep({
-        decisionId,
-        ...occasion,
-        tenantId: facts.actor.tenantId,
-        actorId: facts.actor.userId,
-        action: facts.action,
-        effect: decision.effect,
-        rule: decision.rule,
-        policyVersion: this.decisionPoint.version,
-        facts,
-      });
-    if (isPermitted) return { decisionId, refusal: null };
+    const { effect, rule } = decision;
+    const record: DecisionRecord = {
+      decisionId,
+      ...occasion,
+      tenantId: facts.actor.tenantId,
+      actorId: facts.actor.userId,
+      action: facts.action,
+      effect,
+      rule,
+      policyVersion: this.decisionPoint.version,
+      facts,
+      refusedAs: null,
+    };
+    if (decision.effect === 'permit') {
+      const isKept = this.isSampled(decisionId);
+      const over = allowance?.take({ isMember: facts.role !== null }) ?? null;
+      if (over === null) return { decisionId, refusal: null, record, isKept };
+      // As before anything is decided: nothing is kept for it, so there is nothing to ask about.
+      const { retryAfterSeconds } = over;
+      const refusal: Refusal = { code: 'rate_limited', detail: describeOverQuota(over), retryAfterSeconds };
+      return { decisionId: null, refusal, record, isKept };
+    }
     // Whoever is not in a chat is not told that it exists, not even by there having been something to decide.
-    if (isOutsider(facts)) return { decisionId: null, refusal: CHAT_NOT_FOUND };
-    return { decisionId, refusal: { code: 'not_permitted', detail: decision.detail } };
+    if (isOutsider(facts)) return { decisionId: null, refusal: CHAT_NOT_FOUND, record, isKept: true };
+    return { decisionId, refusal: { code: 'not_permitted', detail: decision.detail }, record, isKept: true };
   }
 
   /** By the id, so that it can be told afterwards whether a decision was to be kept. */

@@ -1,4 +1,5 @@
 /** Why something was decided, in sentences for people: from what was recorded, and the policy that decided. */
+import { refusalCodes } from '../../contract/problems.js';
 import type { LoggedDecision } from '../ports/decision-log.js';
 import { type Discretion, describeCondition, describeValue, listed } from './describe-facts.js';
 import { FACTS, isInChat } from './fact-catalogue.js';
@@ -15,7 +16,14 @@ export function explainDecision(
   policy: PolicyDocument | null,
   discretion: Discretion = 'for operators',
 ): string[] {
-  return [describeRequest(decision), ...explainVerdict(decision, policy, discretion)];
+  return [describeRequest(decision), ...explainVerdict(decision, policy, discretion), ...whatCameOfIt(decision)];
+}
+
+/** Nothing where the policy had the last word. */
+function whatCameOfIt({ refusedAs }: LoggedDecision): string[] {
+  if (refusedAs === null) return [];
+  const by = refusedAs === 'rate_limited' ? 'for a quota' : 'by the state of its chat and not by the policy';
+  return [`The command was refused all the same, ${by}: ${refusedAs} (${refusalCodes[refusedAs].title}).`];
 }
 
 function describeRequest({ at, actorId, tenantId, action, commandId, chatId, facts }: LoggedDecision): string {

@@ -7,7 +7,6 @@ import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
 import type { Caller, ChatQueries, ChatTraits, ChatView, VisibleChats } from '../ports/chat-queries.js';
 import type { DecisionLog } from '../ports/decision-log.js';
 import { withCallerFacts } from './caller-facts.js';
-import type { DecisionRecord } from './decision-record.js';
 import type { PolicyEnforcementPoint } from './enforcement.js';
 import type { ActorFacts, PolicyFacts } from './facts.js';
 
@@ -20,6 +19,17 @@ export type ViewedChat =
 const ALL_TRAITS: readonly ChatTraits[] = chatKind.options.flatMap((kind) =>
   [false, true].flatMap((archived) => role.options.map((one) => ({ kind, archived, role: one }))),
 );
+
+/** The answer of `visibleTo` as one number, to be compared with another: a bit for each of the traits. */
+export function fingerprintOf(visible: VisibleChats): number {
+  if (visible === 'none') return 0;
+  const isShown = (traits: ChatTraits) =>
+    visible === 'all' ||
+    visible.some(
+      ({ kind, archived, role }) => kind === traits.kind && archived === traits.archived && role === traits.role,
+    );
+  return ALL_TRAITS.reduce((bits, traits) => bits * 2 + (isShown(traits) ? 1 : 0), 0);
+}
 
 export class ChatViewing {
   constructor(
@@ -35,8 +45,7 @@ export class ChatViewing {
   async viewChat(caller: Caller, chatId: string): Promise<ViewedChat> {
     const view = await this.queries.findChat(caller, chatId);
     if (view === null) return { outcome: 'refused', refusal: CHAT_NOT_FOUND, decisionId: null };
-    const kept: DecisionRecord[] = [];
-    const { refusal, decisionId } = await this.decide(caller, (actor) =>
+    const { refusal, decisionId, record, isKept } = await this.decide(caller, (actor) =>
       this.policy.enforce(
         viewingFacts(actor, {
           kind: view.chat.kind,
@@ -44,10 +53,9 @@ export class ChatViewing {
           role: view.membership.role,
         }),
         { at: new Date(), commandId: null, chatId },
-        (record) => kept.push(record),
       ),
     );
-    if (kept.length > 0) await this.decisions.record(kept);
+    if (isKept) await this.decisions.record([record]);
     return refusal === null ? { outcome: 'visible', view } : { outcome: 'refused', refusal, decisionId };
   }
 

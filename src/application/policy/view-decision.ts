@@ -1,7 +1,6 @@
 import type { Caller, ChatQueries } from '../ports/chat-queries.js';
 import type { DecisionLog, LoggedDecision } from '../ports/decision-log.js';
 import { withCallerFacts } from './caller-facts.js';
-import type { DecisionRecord } from './decision-record.js';
 import type { PolicyEnforcementPoint } from './enforcement.js';
 import { explainDecision } from './explain-decision.js';
 import type { KeptPolicies } from './kept-policies.js';
@@ -31,8 +30,7 @@ export class DecisionViewing {
   }
 
   private async isPermitted(caller: Caller, { actorId }: LoggedDecision): Promise<boolean> {
-    const kept: DecisionRecord[] = [];
-    const { refusal } = await withCallerFacts(
+    const { refusal, record, isKept } = await withCallerFacts(
       caller,
       'decision.view',
       this.policy.decisionPoint,
@@ -54,10 +52,9 @@ export class DecisionViewing {
             decision: { isActor: actorId === caller.userId },
           },
           { at: new Date(), commandId: null, chatId: null },
-          (record) => kept.push(record),
         ),
     );
-    if (kept.length > 0) await this.decisions.record(kept);
+    if (isKept) await this.decisions.record([record]);
     return refusal === null;
   }
 }

@@ -8,6 +8,7 @@
 import type { Receipt } from '../../contract/receipts.js';
 import type { Chat, Member } from '../../domain/chat.js';
 import type { Message, MessageReference, MessageRevision, MessageStub, Reaction } from '../../domain/message.js';
+import type { FormerStanding } from '../../domain/standing.js';
 import type { User } from '../../domain/user.js';
 import type { DecisionRecord } from '../policy/decision-record.js';
 import type { LoggedEvent } from './event-log.js';
@@ -105,6 +106,8 @@ export interface BatchWrites {
   chatsChanged: Chat[];
   /** Written whole, whether they were there before or not. */
   membersPut: Member[];
+  /** How members no longer stand in their chats; written over what is known of the same standing. */
+  standingsEnded: (MemberKey & { tenantId: string } & FormerStanding)[];
   /** With where the event that tells of it stands in the log. */
   membersRemoved: (MemberKey & { tenantId: string; position: number })[];
   messages: Message[];

@@ -1,4 +1,7 @@
-/** How often things may be done: counted before anything is read from the store or decided. Adapter: `quota`. */
+/**
+ * How often things may be done: counted before anything is read from the store or decided, but for what may be done in a chat, which is taken
+ * once the policy has permitted it. Adapter: `quota`.
+ */
 import type { CommandType } from '../../contract/commands.js';
 import type { Quota } from '../policy/policy-document.js';
 
@@ -8,6 +11,8 @@ export interface CountedCommand {
   type: CommandType | null;
   /** By what it is counted; a quota whose key is null does not concern it. */
   keys: { readonly [per in Quota['per']]: string | null };
+  /** Whether the actor is known to be in the chat: nobody else is refused by a quota of the chat before it is decided. */
+  isMember: boolean;
 }
 
 /** The quota that a command would pass, of several the one that stays passed for the longest. */
@@ -17,10 +22,29 @@ export interface OverQuota {
   retryAfterSeconds: number;
 }
 
+/** What is left of one quota of one chat, for the commands that were looked at together: whoever takes from it says so in it. */
+export interface ChatRoom {
+  readonly quota: Quota;
+  readonly key: string;
+  /** How long until there is room again once nothing is left, in milliseconds; above 0. */
+  readonly waitMs: number;
+  left: number;
+  /** Taken, and not counted yet. */
+  taken: number;
+}
+
+export interface QuotaVerdict {
+  over: OverQuota | null;
+  /** In the chat's quotas that concern the command, nothing taken; none where it is refused. */
+  rooms: readonly ChatRoom[];
+}
+
 export interface Quotas {
   /**
-   * Takes the commands in order, each from all quotas that concern it or from none; null: taken. Calls that overlap do not mix: each is done
-   * with before the next begins.
+   * Takes the commands in order, each from all quotas that concern it, but those per chat, or from none. Calls that overlap do not mix: each is
+   * done with before the next begins. Of one chat only one caller may have room at a time.
    */
-  takeAll(commands: readonly CountedCommand[]): Promise<(OverQuota | null)[]>;
+  takeAll(commands: readonly CountedCommand[]): Promise<QuotaVerdict[]>;
+  /** Counts what has been taken from these, once; a quota that has been replaced meanwhile is left alone. */
+  count(rooms: Iterable<ChatRoom>): Promise<void>;
 }

@@ -31,6 +31,15 @@ export interface ChatStretch {
 export interface SyncedChat extends ChatView {
   /** Which import brought it; null: it was made here. */
   importNumber: number | null;
+  /** The number of the event that last brought it to light: until then it was hidden from the caller. 0: none has. */
+  shownSequence: number;
+}
+
+/** A chat that the caller could see, and can no longer. */
+export interface LostChat {
+  chatId: string;
+  /** The caller is in it, and it is hidden; else they are not. */
+  isMember: boolean;
 }
 
 /** Events of one chat by sequence, both ends included. */
@@ -56,8 +65,18 @@ export interface SyncLog {
     stretch: ChatStretch,
     limit: number,
   ): Promise<SyncedChat[]>;
-  /** Ids of chats that the caller left, or was removed from, within the window, and is not in now. In order, at most `limit`. */
-  departures(caller: Caller, from: Cut, to: Cut, stretch: ChatStretch, limit: number): Promise<string[]>;
+  /**
+   * Chats that the caller left, or was removed from, or that were hidden from them, and that they do not see now: those that they last saw until
+   * an event within the window. One that they have not seen since `from` is not among them. In the order of their ids, at most `limit`.
+   */
+  lostChats(
+    caller: Caller,
+    visible: VisibleChats,
+    from: Cut,
+    to: Cut,
+    stretch: ChatStretch,
+    limit: number,
+  ): Promise<LostChat[]>;
   /**
    * By chat id: the first sequence whose event lies beyond the cut, `lastSequence + 1` where none does. An event of a partition that the cut
    * does not know counts as within it. A search, not a scan.

@@ -1,10 +1,10 @@
 import { firstVisibleSequence } from '../../domain/chat.js';
 import { asSeenFrom } from '../../domain/event.js';
-import type { ChatViewing } from '../policy/view-chat.js';
+import { type ChatViewing, fingerprintOf } from '../policy/view-chat.js';
 import type { Caller, ChatView } from '../ports/chat-queries.js';
 import type { LoggedEvent } from '../ports/event-log.js';
-import type { Cut, SyncedChat, SyncLog, SyncWindow } from '../ports/sync-log.js';
-import { type Candidate, isWithin, type Place, planPage } from './sync-page.js';
+import type { Cut, LostChat, SyncedChat, SyncLog, SyncWindow } from '../ports/sync-log.js';
+import { type Candidate, isWithin, type LostItem, type Place, planPage } from './sync-page.js';
 
 /** How many of a caller's chats one page looks at, at most, whether they have changed or not. */
 export const CHATS_EXAMINED_MAX = 10_000;
@@ -16,17 +16,17 @@ const FIRST_CHAT_ID = '00000000-0000-0000-0000-000000000000';
 export interface SyncProgress {
   /** What it has; null: nothing. */
   from: Cut | null;
+  /** What the policy showed the caller of chats by then, as a fingerprint; null: nothing was asked for yet. */
+  shown: number | null;
   /** The walk over the caller's chats that is under way: what it brings the client to, and where it goes on. Null: none is. */
   walk: { to: Cut; place: Place } | null;
 }
 
-export const NOTHING_SYNCED: SyncProgress = { from: null, walk: null };
+export const NOTHING_SYNCED: SyncProgress = { from: null, shown: null, walk: null };
 
 export type SyncItem =
   /** `view`: the chat as it is now. `reset`: what the client has of the chat goes, and its history starts with these events. */
-  | { chatId: string; view: ChatView; reset: boolean; events: LoggedEvent[] }
-  /** The caller is not in the chat any more. */
-  | { chatId: string; left: true };
+  { chatId: string; view: ChatView; reset: boolean; events: LoggedEvent[] } | LostItem;
 
 export interface SyncPage {
   items: SyncItem[];
@@ -46,13 +46,20 @@ export class ChatSync {
   ) {}
 
   /** For a client that has everything up to now, or wants nothing of it. */
-  async fromNow(): Promise<SyncProgress> {
-    return { from: await this.log.cut(), walk: null };
+  async fromNow(caller: Caller): Promise<SyncProgress> {
+    const shown = fingerprintOf(await this.viewing.visibleTo(caller));
+    return { from: await this.log.cut(), shown, walk: null };
   }
 
-  /** At most `limit` items with at most `limit` events together; null: that progress was never made in this store. */
+  /**
+   * At most `limit` items with at most `limit` events together; null: that progress was never made in this store, or what the policy shows the
+   * caller is not what it was: what the client has may be too much, and what it lacks is not to be found by what has happened since.
+   */
   async page(caller: Caller, progress: SyncProgress, limit: number): Promise<SyncPage | null> {
     const { from } = progress;
+    const visible = await this.viewing.visibleTo(caller);
+    const shown = fingerprintOf(visible);
+    if (progress.shown !== null && progress.shown !== shown) return null;
     const to = progress.walk?.to ?? (await this.log.cut());
     if (from !== null && !isPast(from, to)) return null;
     const window = { from, to };
@@ -61,10 +68,10 @@ export class ChatSync {
     const through = await this.log.horizon(caller, start, CHATS_EXAMINED_MAX);
     const stretch = { start, through };
     // One more than a page holds: whether it comes says whether there is more.
-    const chats = await this.log.changedChats(caller, await this.viewing.visibleTo(caller), window, stretch, limit + 1);
+    const chats = await this.log.changedChats(caller, visible, window, stretch, limit + 1);
     // Whoever has nothing has nothing to give up.
-    const left = from === null ? [] : await this.log.departures(caller, from, to, stretch, limit + 1);
-    const candidates = await this.candidates(window, chats, left);
+    const lost = from === null ? [] : await this.log.lostChats(caller, visible, from, to, stretch, limit + 1);
+    const candidates = await this.candidates(window, chats, lost);
     const plan = planPage(window, progress.walk?.place ?? null, candidates, through, limit);
 
     const ranges = plan.entries.flatMap((entry) => ('range' in entry && entry.range !== null ? [entry.range] : []));
@@ -79,12 +86,12 @@ export class ChatSync {
       }));
       return { chatId, view, reset, events: seen };
     });
-    if (plan.place === null) return { items, next: { from: to, walk: null }, hasMore: false };
-    return { items, next: { from, walk: { to, place: plan.place } }, hasMore: true };
+    if (plan.place === null) return { items, next: { from: to, shown, walk: null }, hasMore: false };
+    return { items, next: { from, shown, walk: { to, place: plan.place } }, hasMore: true };
   }
 
   /** In the order of their ids, each with where the window cuts its events. */
-  private async candidates({ from, to }: SyncWindow, chats: SyncedChat[], left: string[]): Promise<Candidate[]> {
+  private async candidates({ from, to }: SyncWindow, chats: SyncedChat[], lost: LostChat[]): Promise<Candidate[]> {
     const firstNew = from === null ? null : await this.firstBeyond(from, chats);
     const firstLater = await this.firstBeyond(to, chats);
     const members = chats.map((chat): Candidate => {
@@ -96,8 +103,10 @@ export class ChatSync {
         firstLater: firstLater.get(chatId) ?? lastSequence + 1,
       };
     });
-    const departed = left.map((chatId): Candidate => ({ chatId, left: true }));
-    return [...members, ...departed].sort((a, b) => (a.chatId < b.chatId ? -1 : 1));
+    const gone = lost.map(
+      ({ chatId, isMember }): Candidate => ({ chatId, left: true, ...(isMember ? { hidden: true } : {}) }),
+    );
+    return [...members, ...gone].sort((a, b) => (a.chatId < b.chatId ? -1 : 1));
   }
 
   /** Only chats whose latest event is beyond the cut, or may be, have to be searched. */

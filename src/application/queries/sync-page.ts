@@ -9,13 +9,18 @@ export interface Place {
   nextSequence: number | null;
 }
 
+/** The caller's no more: they have left it, or, where it is hidden, they are in it and may not see it. */
+export interface LostItem {
+  chatId: string;
+  left: true;
+  hidden?: true;
+}
+
 export type Candidate =
   /** `firstNew`, `firstLater`: the first sequences beyond the window's two ends. */
-  { chatId: string; chat: SyncedChat; firstNew: number; firstLater: number } | { chatId: string; left: true };
+  { chatId: string; chat: SyncedChat; firstNew: number; firstLater: number } | LostItem;
 
-export type Entry =
-  | { chatId: string; view: ChatView; reset: boolean; range: EventRange | null }
-  | { chatId: string; left: true };
+export type Entry = { chatId: string; view: ChatView; reset: boolean; range: EventRange | null } | LostItem;
 
 export interface PagePlan {
   entries: Entry[];
@@ -70,20 +75,25 @@ interface Part {
 }
 
 /**
- * What the window holds of a chat. Null: nothing in this walk; a membership that began after the cut, or an import that ended after it, is the
- * next walk's.
+ * What the window holds of a chat. Null: nothing in this walk; a membership that began after the cut, a chat that came to light after it, or an
+ * import that ended after it, is the next walk's.
  *
- * What the client had before it joined (anew), before the visibility of the history changed or before an import is not what it is to have now:
- * it starts the chat anew. Where that happens after the cut, the next walk does it, and this one only never gives what may not be seen any more.
+ * What the client had before it joined (anew), before the chat came to light, before the visibility of the history changed or before an import is
+ * not what it is to have now: it starts the chat anew. Where that happens after the cut, the next walk does it, and this one only never gives what may not be seen any more.
  */
 function newPart(
   { from, to }: SyncWindow,
-  { chat: { chat, membership, importNumber }, firstNew, firstLater }: Extract<Candidate, { firstNew: number }>,
+  {
+    chat: { chat, membership, importNumber, shownSequence },
+    firstNew,
+    firstLater,
+  }: Extract<Candidate, { firstNew: number }>,
   resumedAt: number | null,
 ): Part | null {
   const last = firstLater - 1;
   const { joinedSequence } = membership;
-  if (joinedSequence > last || (importNumber !== null && importNumber > to.imports)) return null;
+  const since = Math.max(joinedSequence, shownSequence);
+  if (since > last || (importNumber !== null && importNumber > to.imports)) return null;
   const view = { chat, membership };
   const firstVisible = firstVisibleSequence(chat, membership);
   if (resumedAt !== null) {
@@ -92,6 +102,6 @@ function newPart(
   }
   const opened = chat.historySequence > last ? 0 : chat.historySequence;
   const isImported = importNumber !== null && importNumber > (from?.imports ?? 0);
-  const reset = from === null || isImported || firstNew <= Math.max(joinedSequence, opened);
+  const reset = from === null || isImported || firstNew <= Math.max(since, opened);
   return { view, reset, first: reset ? firstVisible : Math.max(firstNew, firstVisible), last };
 }

@@ -69,6 +69,8 @@ export class PartitionOwner {
   private giveUpDue: 'release' | 'lost' | null = null;
   private isStopping = false;
   private readonly life = new AbortController();
+  /** Ends the pause after the present attempt to subscribe, also where that has not failed yet. */
+  private pausing = new AbortController();
   private readonly wakeUp = new WakeUp();
   private readonly backoff: Backoff;
   private readonly running: Promise<void>;
@@ -124,6 +126,11 @@ export class PartitionOwner {
   lost(): void {
     this.giveUpDue ??= 'lost';
     this.wakeUp.wake();
+  }
+
+  /** The broker can be subscribed to again: there is no use in waiting any longer. */
+  brokerIsBack(): void {
+    if (this.subscription === null) this.pausing.abort();
   }
 
   /** Saves how far the log is published, if it has moved since. */
@@ -198,12 +205,14 @@ export class PartitionOwner {
     if (this.subscription === null && this.wantsSubscription) logger.debug('interrupted', { partition, error });
     else if (error instanceof StoreError) logger.warn('the store does not answer', { partition, error });
     else logger.warn('partition waits', { partition, error });
-    await this.backoff.wait(this.life.signal);
+    const { signal } = this.life;
+    await this.backoff.wait(this.subscription === null ? AbortSignal.any([signal, this.pausing.signal]) : signal);
   }
 
   private async openSubscription(): Promise<void> {
     const life = new AbortController();
     this.subscriptionLife = life;
+    this.pausing = new AbortController();
     this.subscription = await this.deps.source.subscribe(this.partition, PREFETCH, {
       onDelivery: (delivery) => {
         if (life.signal.aborted) return;

@@ -6,6 +6,7 @@
 import { isCommandType } from '../../contract/commands.js';
 import { COMMAND_ID_PATTERN } from '../../contract/identifiers.js';
 import type { Receipt } from '../../contract/receipts.js';
+import type { BatchItem } from '../batch/batch-item.js';
 import { blankReceipt } from '../batch/blank-receipt.js';
 import { traceContextOf, traceIdOf } from '../batch/trace-context.js';
 import type { PartitionRegistry } from '../ports/partition-registry.js';
@@ -63,7 +64,7 @@ export class PartitionService {
     private readonly partition: number,
     private readonly deps: PartitionServiceDeps,
   ) {
-    this.gate = new QuotaGate(deps.quotas);
+    this.gate = new QuotaGate(deps.quotas, deps.time);
   }
 
   /** Acknowledges at the end; rejects, with nothing acknowledged, with what `BatchRunner.run` rejects with, or with the signal's reason. */
@@ -74,7 +75,7 @@ export class PartitionService {
     signal: AbortSignal,
   ): Promise<void> {
     const { partition } = this;
-    const { reader, runner, observer, steps, registry, time } = this.deps;
+    const { reader, observer, steps, registry, time } = this.deps;
     const [first] = deliveries;
     const last = deliveries.at(-1);
     if (first === undefined || last === undefined) return;
@@ -89,7 +90,9 @@ export class PartitionService {
     const at = { partition, count: deliveries.length, published: () => held.publisher.drained() };
     await steps?.reached('received', at);
     const began = time.elapsedMs();
-    const { items, refused, malformed } = await readCommands(deliveries, reader, this.gate);
+    const { items, refused, malformed } = await readCommands(deliveries, reader, (claims) =>
+      this.gate.judge(claims, held.epoch),
+    );
     const read = time.elapsedMs();
     observer.stageTook('decode', read - began);
     const holding: Holding = {
@@ -100,9 +103,10 @@ export class PartitionService {
       committed: (events) => {
         steps?.reachedSync('committed', at);
         held.publisher.append(events);
+        this.gate.committed(events);
       },
     };
-    const results = await runner.run(items, holding, signal);
+    const results = await this.runCounted(items, holding, signal);
     if (items.length > 0) {
       observer.stageTook('transaction', time.elapsedMs() - read);
       observer.batchCommitted(items.length);
@@ -113,6 +117,12 @@ export class PartitionService {
     await steps?.reached('acknowledging', at);
     subscription.acknowledgeThrough(last.tag);
     await steps?.reached('acknowledged', at);
+  }
+
+  private async runCounted(items: readonly BatchItem[], holding: Holding, signal: AbortSignal): Promise<RunResult[]> {
+    const results = await this.deps.runner.run(items, holding, signal).finally(() => this.gate.count());
+    this.gate.learn(results);
+    return results;
   }
 
   /** In the order in which they came. */

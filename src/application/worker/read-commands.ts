@@ -5,7 +5,7 @@ import type { Claims } from '../../domain/user.js';
 import type { BatchItem } from '../batch/batch-item.js';
 import { type ActorProof, bearerToken } from '../ports/actor-proof.js';
 import type { Delivery } from '../ports/transport.js';
-import type { Claim, QuotaGate } from './quota-gate.js';
+import type { Claim, GateVerdict } from './quota-gate.js';
 
 /** So many bytes of bodies are read in one turn of the event loop; heartbeats and confirms go on in between. */
 export const READ_AT_A_TIME_BYTES = 512 * 1024;
@@ -86,7 +86,7 @@ class Stretch {
 export async function readCommands(
   deliveries: readonly Delivery[],
   reader: CommandReader,
-  gate: QuotaGate,
+  judge: (claims: readonly Claim[]) => Promise<readonly GateVerdict[]>,
 ): Promise<ReadCommands> {
   const claimed: ClaimedCommand[] = [];
   const malformed: MalformedCommand[] = [];
@@ -99,18 +99,18 @@ export async function readCommands(
   }
   const { proof, proofGraceSeconds } = reader;
   if (proof !== null) await Promise.all(claimed.map((command) => prove(command, proof, proofGraceSeconds)));
-  const reasons = await gate.refuse(claimed);
+  const verdicts = await judge(claimed);
   const items: BatchItem[] = [];
   const refused: RefusedCommand[] = [];
   const decoding = new Stretch();
   for (const [index, { delivery, identity, decode, unproven, token }] of claimed.entries()) {
-    const reason = reasons[index] ?? null;
+    const { reason = null, allowance = null } = verdicts[index] ?? {};
     if (reason !== null) {
       refused.push({ delivery, identity, reason });
       continue;
     }
     if (decoding.isFullAt(delivery)) await setImmediate();
-    items.push({ delivery, decoded: decode(), unproven, token });
+    items.push({ delivery, decoded: decode(), unproven, token, allowance });
   }
   return { items, refused, malformed };
 }

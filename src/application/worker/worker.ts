@@ -73,6 +73,11 @@ export class Worker {
     this.running ??= this.run();
   }
 
+  /** To be called when the transport is ready again: its partitions need not wait for their next attempt. */
+  brokerIsBack(): void {
+    for (const owner of this.owners) owner.brokerIsBack();
+  }
+
   /** Finishes what is in hand, gives the rest back, and takes this worker off the list. */
   async stop(): Promise<void> {
     this.life.abort();

@@ -15,6 +15,8 @@ import { Wire } from '../../support/wire.js';
 import { collectedLog } from '../collected-log.js';
 
 const within = 15_000;
+/** Drawn for a pause it makes that far longer than anybody waits here. */
+const ENDLESS = 1_000;
 
 describe('a connection to the broker', () => {
   let wire: Wire;
@@ -29,11 +31,11 @@ describe('a connection to the broker', () => {
     await wire.cut();
   });
 
-  const make = async (query = '') => {
+  const make = async (query = '', random = Math.random) => {
     const url = new URL(wire.url);
     url.search = query;
     const log = collectedLog();
-    const connection = new AmqpConnection({ url: url.href, name: 'test', logger: log.logger });
+    const connection = new AmqpConnection({ url: url.href, name: 'test', logger: log.logger, random });
     running.push(connection);
     const opened: unknown[] = [];
     const lost: Error[] = [];
@@ -74,6 +76,30 @@ describe('a connection to the broker', () => {
     expect(connection.current()).not.to.equal(first);
     expect(connection.current()).to.equal(opened[1]);
     expect(lost).to.have.length(1);
+  });
+
+  it('is tried at once where the broker has been met elsewhere, however long the pause was to be', async () => {
+    const { connection, log } = await make('', () => ENDLESS);
+    const started = connection.start();
+    await eventually(() => log.lines.some((line) => line.includes('ECONNREFUSED')), { within, what: 'an attempt' });
+    await wire.join();
+    connection.tryNow();
+    await started;
+    expect(connection.state).to.equal('open');
+  });
+
+  it('that did not hold keeps to its pause, whoever has met the broker', async () => {
+    const { connection, opened, lost } = await make('', () => ENDLESS);
+    await wire.join();
+    await connection.start();
+    await wire.cut();
+    await eventually(() => lost.length === 1, { within, what: 'the loss' });
+    await wire.join();
+    connection.tryNow();
+    // An attempt that had begun before these, one after the other, would be through by then.
+    for (let others = 0; others < 3; others += 1) await (await make()).connection.start();
+    expect(opened).to.have.length(1);
+    expect(connection.state).to.equal('connecting');
   });
 
   it('that goes silent is noticed by its heartbeat and opened anew', async () => {

@@ -50,16 +50,17 @@ export interface TransportSettings {
   dispatch?: 'consumed' | 'unwanted' | 'stuck';
   workerId?: string;
   registry?: RingRegistry | null;
+  random?: () => number;
 }
 
 /** A transport of a namespace of its own on the run's broker, not started. */
 export async function amqpTransport(settings: TransportSettings = {}) {
-  const { partitions = 1, dispatch, workerId = 'worker-1', registry = ringRegistry() } = settings;
+  const { partitions = 1, dispatch, workerId = 'worker-1', registry = ringRegistry(), random } = settings;
   const url = settings.url ?? (await rabbitmq()).url;
   const namespace = settings.namespace ?? uniqueNamespace();
   const log = collectedLog();
   const topology = topologySettings(namespace, partitions, dispatch);
-  const transport = new AmqpTransport({ url, workerId, topology, registry, logger: log.logger });
+  const transport = new AmqpTransport({ url, workerId, topology, registry, logger: log.logger, random });
   return { transport, url, namespace, topology, log };
 }
 

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { hashBindings } from '../../../src/adapters/amqp/declare-topology.js';
+import type { ConfirmedPublisher } from '../../../src/adapters/amqp/confirmed-publisher.js';
+import { hashBindings, TopologyFault } from '../../../src/adapters/amqp/declare-topology.js';
+import { ensureRing } from '../../../src/adapters/amqp/hash-ring.js';
 import { names, type TopologySettings, topology } from '../../../src/contract/topology.js';
-import { rabbitmq, uniqueNamespace } from '../../support/services.js';
+import { eventually } from '../../support/eventually.js';
+import { freshVhost, manage, rabbitmq, uniqueNamespace } from '../../support/services.js';
 import { amqpTransport, Outsider, ringRegistry, topologySettings } from './amqp-harness.js';
 
 const PARTITIONS = 6;
@@ -77,6 +80,104 @@ describe('the hash ring', () => {
     await three.transport.stop();
     expect(registry.generation).to.equal(1);
     expect(await homesIn(shuffled)).to.deep.equal(await homesIn(orderly));
+  });
+
+  it('is put right where a queue was deleted and declared again by somebody else, who bound it last', async () => {
+    const orderly = namespaceToBe();
+    const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
+    await untouched.transport.start();
+    await untouched.transport.stop();
+    const namespace = namespaceToBe();
+    const registry = ringRegistry();
+    const one = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    await one.transport.start();
+    await one.transport.stop();
+    const { queues } = topology(one.topology);
+    const [first] = hashBindings(topology(one.topology));
+    const deleted = queues.find(({ name }) => name === first?.destination);
+    await outsider.channel.deleteQueue(deleted?.name ?? '');
+    await outsider.channel.assertQueue(deleted?.name ?? '', { durable: true, arguments: deleted?.arguments });
+    await outsider.channel.bindQueue(deleted?.name ?? '', first?.source ?? '', first?.routingKey ?? '');
+    expect(registry.generation).to.equal(0);
+    const two = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    await two.transport.start();
+    await two.transport.stop();
+    expect(registry.generation).to.equal(1);
+    expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
+  });
+
+  it('is not taken for orderly where a queue was deleted, declared again and bound last while it was repaired', async () => {
+    const orderly = namespaceToBe();
+    const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
+    await untouched.transport.start();
+    await untouched.transport.stop();
+    const namespace = namespaceToBe();
+    const registry = ringRegistry();
+    const one = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    await one.transport.start();
+    await one.transport.stop();
+    const { queues } = topology(one.topology);
+    const [first] = hashBindings(topology(one.topology));
+    const queue = first?.destination ?? '';
+    await outsider.channel.deleteExchange(`${namespace}.ring`);
+    let isDeleted = false;
+    // Markers are published once all queues are bound in order.
+    const publish = async () => {
+      if (isDeleted) return;
+      isDeleted = true;
+      await outsider.channel.deleteQueue(queue);
+      const args = queues.find(({ name }) => name === queue)?.arguments;
+      await outsider.channel.assertQueue(queue, { durable: true, arguments: args });
+      await outsider.channel.bindQueue(queue, first?.source ?? '', first?.routingKey ?? '');
+    };
+    const found = { hashExchange: true, hashedQueues: true, ringMark: false };
+    const publisher = { publish } as unknown as ConfirmedPublisher;
+    const context = { namespace, topology: topology(one.topology), registry, publisher };
+    await ensureRing(outsider.model, found, context).catch(() => undefined);
+    expect(isDeleted).to.equal(true);
+    const two = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    await two.transport.start();
+    await two.transport.stop();
+    expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
+  });
+
+  it('is left as it is by a user who may not put its witnesses, and who is told so', async function () {
+    const { node } = await rabbitmq();
+    if (node === undefined) this.skip(); // users can be made only at a node of our own
+    const { url, remove } = await freshVhost();
+    const user = uniqueNamespace();
+    try {
+      const registry = ringRegistry();
+      const one = await amqpTransport({ url, partitions: 2, registry });
+      await one.transport.start();
+      await one.transport.stop();
+      const own = await Outsider.connect(url);
+      // As a release leaves it that puts none.
+      for (const { destination } of hashBindings(topology(one.topology)))
+        await own.channel.deleteExchange(`${destination}.ring`);
+      await own.close();
+      const rights = '^(?!.*\\.p\\d+\\.ring$).*$';
+      await manage(node, 'PUT', `users/${user}`, { password: user, tags: '' });
+      await manage(node, 'PUT', `permissions/${new URL(url).pathname.slice(1)}/${user}`, {
+        ...{ configure: rights, write: '.*', read: '.*' },
+      });
+      const theirs = new URL(url);
+      theirs.username = user;
+      theirs.password = user;
+      const two = await amqpTransport({ url: theirs.href, namespace: one.namespace, partitions: 2, registry });
+      const refused = await Promise.race([
+        two.transport.start().catch((error: unknown) => error),
+        eventually(() => registry.generation > 0, { within: 5_000, what: 'a repair' }).then(() => 'repaired'),
+      ]).finally(() => two.transport.stop());
+      expect(refused).to.be.instanceOf(TopologyFault);
+      expect((refused as Error).message).to.equal(
+        `exchange ${one.namespace}.commands.p0.ring: this user may not declare it`,
+      );
+      expect(registry.generation).to.equal(0);
+    } finally {
+      await manage(node, 'DELETE', `users/${user}`);
+      await remove();
+    }
   });
 
   it('is not taken for orderly when the repair did not come to its end', async () => {

@@ -3,7 +3,10 @@ import { expect } from 'chai';
 import type { AmqpTransport } from '../../../src/adapters/amqp/amqp-transport.js';
 import { DoorClosed, type OutgoingCommand, type OutgoingEvent } from '../../../src/application/ports/transport.js';
 import { names, type TopologySettings } from '../../../src/contract/topology.js';
+import { freePort } from '../../../src/infrastructure/free-port.js';
 import { eventually } from '../../support/eventually.js';
+import { rabbitmq } from '../../support/services.js';
+import { Wire } from '../../support/wire.js';
 import { command, Taker } from '../transport-conformance.js';
 import { amqpTransport, Outsider, type RingRegistry, ringRegistry } from './amqp-harness.js';
 
@@ -63,6 +66,25 @@ describe('the transport on RabbitMQ, when something goes', () => {
     expect(registry.generation).to.equal(1); // without it the queue, bound last, would have got another's chats
     expect(await homes()).to.deep.equal(before);
     expect(taker.losses).to.have.length(1);
+  });
+
+  it('the broker: with the first connection that meets it again all are there, however long their pauses were to be', async () => {
+    const wire = new Wire(await freePort(), (await rabbitmq()).url);
+    await wire.join();
+    let drawn = 0;
+    // One pause each, when the broker goes. Of the three that follow one is short, and the others would last for minutes.
+    const random = () => {
+      drawn += 1;
+      return drawn === 4 || drawn === 5 ? 1_000 : 0.5;
+    };
+    const { transport: returning } = await amqpTransport({ url: wire.url, namespace, partitions: 3, registry, random });
+    await returning.start();
+    await wire.cut();
+    await eventually(() => drawn > 5, { within, what: 'two of the three wait' });
+    await wire.join();
+    await eventually(() => returning.health().ok, { within, what: 'the return of the transport' });
+    await returning.stop();
+    await wire.cut();
   });
 
   it('a channel, by a fault of our own: its subscription is lost once, with what the broker said', async () => {

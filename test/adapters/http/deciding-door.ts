@@ -76,7 +76,13 @@ export class DecidingDoor implements CommandDoor {
     const decoded = decodeCommand(incoming);
     if (decoded.outcome === 'malformed') throw new Error(`REST published what cannot be read: ${decoded.detail}`);
     const items = [
-      { delivery: { tag: 1, incoming, deliveryCount: 0, ringMarker: null }, decoded, unproven: null, token: null },
+      {
+        delivery: { tag: 1, incoming, deliveryCount: 0, ringMarker: null },
+        decoded,
+        unproven: null,
+        token: null,
+        allowance: null,
+      },
     ];
     const request = { partition: PARTITION, epoch: EPOCH, keys: factKeysOf(items), publishedThrough: 0 };
     const settings = { partition: PARTITION, now: new Date() };

@@ -70,6 +70,19 @@ describe('GET /v1/decisions/{decisionId}', () => {
     expect(await reader.get('getDecision', { decisionId })).to.deep.equal(body);
   });
 
+  it('says of what the policy permitted and the state of the chat refused that it was permitted, and how it was refused', async () => {
+    await open();
+    const chatId = await rest.group(['bob']);
+    await rest.put(`/v1/chats/${chatId}/archive`, {});
+    const refused = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'hello' }, { as: 'bob' });
+    expect(refused.body).to.include({ type: '/problems/archived', status: 403 });
+    const { status, body } = await ask(refused.body.decisionId, 'bob');
+    expect(status).to.equal(200);
+    expect(body).to.include({ effect: 'permit', rule: 'members-post', refusedAs: 'archived' });
+    expect(body.explanation[1]).to.include('permits this by rule members-post');
+    expect(body.explanation.at(-1)).to.include('refused all the same').and.to.include('archived');
+  });
+
   it('tells services, and nobody else, about the decisions on others; what may not be seen is as if it were not there', async () => {
     await open();
     const { decisionId } = await refusal();

@@ -17,11 +17,12 @@ describe('A sync token', () => {
         cuts,
         fc.tuple(fc.nat(1_000), fc.nat(5)),
         fc.boolean(),
+        fc.option(fc.nat(2 ** 24 - 1)),
         fc.option(fc.record({ chatId: fc.uuid(), nextSequence: fc.option(fc.integer({ min: 1, max: 1e9 })) })),
-        (positions, [imports, more], hasFrom, place) => {
+        (positions, [imports, more], hasFrom, shown, place) => {
           const from = hasFrom ? { positions: positions.map(([first]) => first), imports } : null;
           const to = { positions: positions.map(([, second]) => second), imports: imports + more };
-          const progress: SyncProgress = { from, walk: place === null ? null : { to, place } };
+          const progress: SyncProgress = { from, shown, walk: place === null ? null : { to, place } };
           expect(decodeSyncProgress(encodeSyncProgress(progress))).to.deep.equal(progress);
         },
       ),
@@ -29,7 +30,7 @@ describe('A sync token', () => {
   });
 
   it('of another form is not read', () => {
-    const bytes = encodeSyncProgress({ from: null, walk: null });
+    const bytes = encodeSyncProgress({ from: null, shown: null, walk: null });
     bytes[0] = 9;
     expect(decodeSyncProgress(bytes)).to.equal(null);
   });
@@ -40,7 +41,7 @@ describe('A sync token', () => {
       to: { positions: positions.map((each) => each + 10_000), imports: 3 },
       place: { chatId: 'ffffffff-ffff-4fff-bfff-ffffffffffff', nextSequence: 1_000_000 },
     };
-    const bytes = encodeSyncProgress({ from: { positions, imports: 2 }, walk });
+    const bytes = encodeSyncProgress({ from: { positions, imports: 2 }, shown: 2 ** 24 - 1, walk });
     const token = new Cursors('secret').seal({ tenantId: 'default', userId: 'alice' }, ['sync'], bytes);
     expect(token.length).to.be.within(5_000, SYNC_TOKEN_MAX_CHARACTERS);
   });

@@ -1,8 +1,6 @@
 import { expect } from 'chai';
-import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
-import type { Chat } from '../../../src/domain/chat.js';
 import { SyncingClient } from '../../application/sync/syncing-client.js';
-import { NO_CLAIMS } from '../../support/default-policy.js';
+import { ChangingView } from '../../application/sync/views.js';
 import { EPOCH } from './deciding-door.js';
 import type { RestAnswer } from './rest-client.js';
 import { RestHarness } from './rest-harness.js';
@@ -19,9 +17,9 @@ describe('REST sync', () => {
   const tokenOf = async (as: string, since?: string): Promise<string> => (await sync(as, since)).body.next;
   const expectRefused = ({ status, body }: RestAnswer) => {
     expect([status, body.type]).to.deep.equal([400, '/problems/bad_request']);
-    expect(body.detail).to.equal('this store does not know the token: start again without one');
+    expect(body.detail).to.equal('the token is not good, or no longer: start again without one');
     expect(body.violations).to.deep.equal([
-      { path: 'since', message: 'is not a token that this store has given to this caller' },
+      { path: 'since', message: 'is not a token that is good for this caller now' },
     ]);
   };
 
@@ -119,30 +117,69 @@ describe('REST sync', () => {
     expect(client.counts).to.include({ events: 18, resets: 3, walks: 1 });
   });
 
-  it('leaves out what the policy does not let the caller see, and goes on behind it', async () => {
-    const strict = await new RestHarness({
-      policy: new PolicyEnforcementPoint({
-        ...NO_CLAIMS,
-        decide: ({ action, chat }) =>
-          action === 'chat.view' && chat?.archived
-            ? { effect: 'deny', rule: 'no-archives', detail: 'no-archives' }
-            : { effect: 'permit', rule: 'all' },
-      }),
-    }).start();
-    try {
+  describe('where a policy hides chats from their members', () => {
+    const view = new ChangingView();
+    let strict: RestHarness;
+    beforeEach(async () => {
+      view.shown = ['open owner', 'archived owner', 'open member'];
+      strict = await new RestHarness({ policy: view.policy }).start();
+    });
+    afterEach(() => strict.stop());
+
+    const page = async (since?: string, limit = 50) =>
+      strict.get(`/v1/sync?limit=${limit}${since === undefined ? '' : `&since=${since}`}`, { as: 'bob' });
+    const itemsSince = async (token: string) => (await page(token)).body.items;
+    const newToken = async (): Promise<string> => (await page()).body.next;
+    const archive = async (chatId: string) => void (await strict.put(`/v1/chats/${chatId}/archive`));
+    const unarchive = async (chatId: string) => void (await strict.call('DELETE', `/v1/chats/${chatId}/archive`));
+
+    it('leaves out what they do not let the caller see, and goes on behind it', async () => {
       const chats = [];
       for (let i = 0; i < 3; i += 1) chats.push(await strict.group(['bob']));
       const [first, second, third] = chats.sort() as [string, string, string];
-      (strict.world.chats.get(second) as Chat).archivedAt = new Date(0);
-      const client = new SyncingClient(async (since, limit) => {
-        const path = `/v1/sync?limit=${limit}${since === undefined ? '' : `&since=${since}`}`;
-        return (await strict.get(path, { as: 'bob' })).body;
-      });
+      await archive(second);
+      const client = new SyncingClient(async (since, limit) => (await page(since, limit)).body);
       while (await client.sync(1));
       expect([...client.chats.keys()]).to.deep.equal([first, third]);
-    } finally {
-      await strict.stop();
-    }
+    });
+
+    it('says that a chat was hidden, once, and begins it anew when it comes to light', async () => {
+      const chatId = await strict.group(['bob']);
+      const token = await newToken();
+      await strict.say(chatId, 'seen');
+      await archive(chatId);
+      const { body } = await page(token);
+      expect(body.items).to.deep.equal([{ chatId, left: true, hidden: true }]);
+      expect(await itemsSince(body.next)).to.deep.equal([]);
+      await unarchive(chatId);
+      const [item] = await itemsSince(body.next);
+      expect(item).to.include({ chatId, reset: true });
+      expect(item.events.map(({ type }: { type: string }) => type)).to.deep.equal([
+        ...['chat.created', 'message.created', 'chat.archived', 'chat.unarchived'],
+      ]);
+    });
+
+    it('names no chat that was hidden all the time, not even to who leaves it', async () => {
+      const chatId = await strict.group([]);
+      await strict.post(`/v1/chats/${chatId}/members`, { userIds: ['bob'], role: 'reader' });
+      const token = await newToken();
+      await archive(chatId);
+      await unarchive(chatId);
+      expect(await itemsSince(token)).to.deep.equal([]);
+      await strict.call('DELETE', `/v1/chats/${chatId}/members/bob`);
+      expect(await itemsSince(token)).to.deep.equal([]);
+    });
+
+    it('takes no token of another view, neither between walks nor within one; a policy that shows the same is no other', async () => {
+      for (let i = 0; i < 2; i += 1) await strict.group(['bob']);
+      const within: string = (await page(undefined, 1)).body.next;
+      const between = await newToken();
+      const fromNow: string = (await page('now')).body.next;
+      view.shown = [...view.shown, 'archived member'];
+      for (const token of [within, between, fromNow]) expectRefused(await page(token));
+      view.shown = view.shown.slice(0, -1).reverse();
+      for (const token of [within, between, fromNow]) expect((await page(token)).status).to.equal(200);
+    });
   });
 
   describe('tokens', () => {
@@ -193,7 +230,7 @@ describe('REST sync', () => {
 
     it('may be long, and no longer than is documented', async () => {
       for (const [length, about] of [
-        [8_192, 'is not a token that this store has given to this caller'],
+        [8_192, 'is not a token that is good for this caller now'],
         [8_193, 'Too big: expected string to have <=8192 characters'],
       ] as const) {
         const { status, body } = await sync('bob', 'x'.repeat(length));

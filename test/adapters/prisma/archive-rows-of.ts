@@ -49,7 +49,14 @@ export async function carriedSums(url: string): Promise<Record<string, string>> 
 export async function everything(url: string): Promise<string[]> {
   return withConnection(url, async (sql) => {
     const found: string[] = [];
-    for (const table of [...Object.keys(CARRIED), 'store', 'partitions', 'receipts', 'departures']) {
+    for (const table of [
+      ...Object.keys(CARRIED),
+      'store',
+      'partitions',
+      'receipts',
+      'departures',
+      'former_standings',
+    ]) {
       const { rows } = await sql.query<{ line: string }>(`SELECT t::text AS line FROM ${table} t ORDER BY 1`);
       found.push(...rows.map(({ line }) => `${table} ${line}`));
     }

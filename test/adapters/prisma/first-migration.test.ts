@@ -2,12 +2,13 @@
 import { cpSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { assertMigrated } from '../../../src/adapters/prisma/prisma-database.js';
 import { readMarkKey } from '../../../src/application/ports/command-store.js';
 import { renderEvent } from '../../../src/application/render-event.js';
 import { eventEnvelope } from '../../../src/contract/events.js';
 import { migrate } from '../../../src/infrastructure/migrations.js';
 import { emptyDatabase, migrationsFolder, scratchFolder } from '../../support/services.js';
-import { Owner } from '../store-conformance-fixtures.js';
+import { Owner, rejection } from '../store-conformance-fixtures.js';
 import { type PrismaHarness, prismaStore, withConnection } from './prisma-harness.js';
 
 const CHAT = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';
@@ -111,5 +112,64 @@ describe('A database of the first release', () => {
         ['reply', 1, null],
       ],
     ]);
+  });
+});
+
+describe('A database from before it was kept what became of a permit', () => {
+  const MIGRATION = /_permitted_but_refused$/;
+  const decision = (n: number) => `0199c1df-0d52-7c0e-9a11-${String(n).padStart(12, '0')}`;
+  const decided = (n: number, effect: string, answer: object) => `
+    INSERT INTO decisions VALUES ('${decision(n)}', now(), 'default', 'alice', 'c${n}', NULL, 'message.send', '${effect}', 'r', 'v', '{}', '');
+    INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
+    VALUES ('default', 'alice', 'c${n}', '', '${JSON.stringify({ decisionId: decision(n), ...answer })}', now());`;
+  const refused = (code: string) => ({ status: 'rejected', reason: { code } });
+
+  it('tells it of the permits whose receipts are still there', async () => {
+    const before = scratchFolder('before-permits');
+    for (const name of readdirSync(migrationsFolder).sort()) {
+      if (MIGRATION.test(name)) break;
+      cpSync(join(migrationsFolder, name), join(before, name), { recursive: true });
+    }
+    const url = await emptyDatabase();
+    await migrate({ url, folder: before });
+    await withConnection(url, (sql) =>
+      sql.query(
+        decided(1, 'permit', refused('archived')) +
+          decided(2, 'permit', { status: 'accepted' }) +
+          decided(3, 'deny', refused('not_permitted')),
+      ),
+    );
+    await migrate({ url, folder: migrationsFolder });
+    const migrated = prismaStore(url);
+    try {
+      const found = await Promise.all([1, 2, 3].map((n) => migrated.decisions.find(decision(n))));
+      expect(found.map((one) => one?.refusedAs)).to.deep.equal(['archived', null, null]);
+    } finally {
+      await migrated.close();
+    }
+  });
+});
+
+describe('A database that lacks some of the migrations', () => {
+  it('is told from one that has them all, whichever it stopped at', async () => {
+    const migrations = readdirSync(migrationsFolder)
+      .filter((name) => /^\d/.test(name))
+      .sort();
+    const folder = scratchFolder('not-all-migrations');
+    const url = await emptyDatabase();
+    for (const [index, name] of migrations.entries()) {
+      cpSync(join(migrationsFolder, name), join(folder, name), { recursive: true });
+      await migrate({ url, folder });
+      const { database, close } = prismaStore(url);
+      try {
+        if (index === migrations.length - 1) await assertMigrated(database);
+        else {
+          const error = await rejection(assertMigrated(database));
+          expect((error as Error).message, name).to.match(/is not migrated \(missing: .+\): run `parley migrate`$/);
+        }
+      } finally {
+        await close();
+      }
+    }
   });
 });

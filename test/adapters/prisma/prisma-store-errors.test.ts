@@ -46,7 +46,7 @@ describe('failures of the Prisma store', () => {
       ['a number out of range', () => ({ messages: [aMessage(aChat(), 2, { revision: 2 ** 40 })] })],
       ['metadata with a cycle', () => ({ chatsCreated: [aChat({ metadata: cyclic })] })],
       ['a time that is none', () => ({ chatsCreated: [aChat({ createdAt: new Date(secret) })] })],
-      ['a constraint', () => ({ messages: [aMessage(aChat(), 2, { contentType: null as unknown as string })] })],
+      ['a constraint', () => ({ messages: [aMessage(aChat(), 2, { senderId: null as unknown as string })] })],
     ];
     for (const [what, writes] of unstorable) {
       it(`(${what}) are refused, and the text is not repeated`, async () => {

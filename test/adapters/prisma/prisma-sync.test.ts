@@ -5,6 +5,7 @@ import { pagesOf } from '../../application/sync/fetch-page.js';
 import { SyncingClient } from '../../application/sync/syncing-client.js';
 import { CHATS, PEOPLE, type Step, step, Traffic } from '../../application/sync/traffic.js';
 import { expectInSync } from '../../application/sync/truth.js';
+import { ChangingView, type View } from '../../application/sync/views.js';
 import { openPrismaStore, type PrismaHarness } from './prisma-harness.js';
 import { tablesOf } from './tables-of.js';
 
@@ -13,6 +14,8 @@ const ROUNDS = 3;
 const BATCHES = 25;
 const LIMIT_MAX = 12;
 const TIMEOUT_MS = 120_000;
+/** Of what is archived nothing is seen, and readers see nothing. */
+const HIDING: View = ['open owner', 'open admin', 'open member'];
 
 const batches = fc.array(fc.array(step, { minLength: 4, maxLength: 16, size: 'max' }), {
   minLength: BATCHES,
@@ -33,9 +36,20 @@ describe('Clients that sync while several partitions are written to in PostgreSQ
     const seed = Math.floor(Math.random() * 2 ** 31);
     const traffic = await Traffic.open(store, PARTITIONS);
     const identity = new PrismaStoreIdentity(store.database);
-    // Everybody has two devices, of which one asks for small pages.
+    // Everybody has three devices, of which one asks for small pages, and one is shown only some chats.
+    const everything = new ChangingView();
+    const some = new ChangingView(HIDING);
     const clients = PEOPLE.flatMap((userId) =>
-      [3, LIMIT_MAX].map((limitMax) => ({ userId, limitMax, client: new SyncingClient(pagesOf(store, userId)) })),
+      (
+        [
+          [3, everything],
+          [LIMIT_MAX, everything],
+          [LIMIT_MAX, some],
+        ] as const
+      ).map(([limitMax, view]) => {
+        const { policy } = view;
+        return { userId, limitMax, view, client: new SyncingClient(pagesOf(store, userId, { policy })) };
+      }),
     );
     const followed = new FollowedChats(store);
     try {
@@ -53,9 +67,9 @@ describe('Clients that sync while several partitions are written to in PostgreSQ
         });
         await Promise.all([syncing, following]);
         const tables = await tablesOf(store.url);
-        for (const { client, userId, limitMax } of clients) {
+        for (const { client, userId, limitMax, view } of clients) {
           await client.catchUp(limitMax);
-          expectInSync(client, userId, tables);
+          expectInSync(client, userId, tables, view);
         }
         expect(followed.lastSequences).to.deep.equal(
           Object.fromEntries(tables.chats.map(({ chatId, lastSequence }) => [chatId, lastSequence])),
@@ -74,8 +88,10 @@ describe('Clients that sync while several partitions are written to in PostgreSQ
       clients.reduce((sum, { client }) => sum + client.counts[name], 0);
     expect(total('walks')).to.be.at.least(clients.length * ROUNDS);
     expect(total('continued')).to.be.above(20);
-    expect(total('departures')).to.be.above(5);
+    expect(total('departures')).to.be.above(2);
     expect(total('resets')).to.be.above(50);
+    expect(total('hidden')).to.be.above(2);
+    expect(total('restarts')).to.equal(0);
   });
 });
 

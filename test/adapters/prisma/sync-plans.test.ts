@@ -1,6 +1,7 @@
 /** How PostgreSQL goes about syncing where there is much: no statement reads more than what it names. */
 import { expect } from 'chai';
 import { PrismaSyncLog } from '../../../src/adapters/prisma/prisma-sync-log.js';
+import type { ChatTraits } from '../../../src/application/ports/chat-queries.js';
 import type { ChatStretch, Cut } from '../../../src/application/ports/sync-log.js';
 import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-harness.js';
 import { StatementWatch } from './statement-watch.js';
@@ -16,10 +17,13 @@ const PARTITIONS = 8;
 const EXAMINED = 500;
 const PAGE = 50;
 const LONG = 'f0000000-0000-4000-8000-0000000000b1';
-/** In every chat, and has left as many. */
+/** In every chat, of which they owned each for a moment; and has left as many. */
 const BOT = { tenantId: 'default', userId: 'bot' };
 /** In every tenth, and has left none. */
 const ALICE = { tenantId: 'default', userId: 'alice' };
+const OWNED: ChatTraits[] = [{ kind: 'group', archived: false, role: 'owner' }];
+const UNSEEN: ChatTraits[] = [{ kind: 'group', archived: true, role: 'admin' }];
+const JOINED: ChatTraits[] = [{ kind: 'group', archived: false, role: 'member' }];
 const START: ChatStretch['start'] = { chatId: '00000000-0000-0000-0000-000000000000', inclusive: true };
 
 const LOAD = `
@@ -36,6 +40,14 @@ const LOAD = `
   UNION ALL SELECT '${LONG}', 'n' || n, 'default', 'member', now(), 1, 0, 0 FROM generate_series(1, 5000) n;
   INSERT INTO departures (tenant_id, user_id, chat_id, partition, position)
   SELECT 'default', 'bot', gen_random_uuid(), n % ${PARTITIONS}, 1 FROM generate_series(1, ${CHATS}) n;
+  INSERT INTO chats (chat_id, tenant_id, partition, kind, metadata, created_by, created_at, last_sequence, last_ordinal,
+    member_count, owner_count, last_activity_at)
+  SELECT chat_id, 'default', partition, 'group', '{}', 'other', now(), 1, 1, 1, 1, now() FROM departures;
+  INSERT INTO former_standings (tenant_id, user_id, chat_id, standing, until)
+  SELECT 'default', 'bot', chat_id, standing, 2 FROM members JOIN chats USING (chat_id), unnest(ARRAY['open owner', 'open reader']) standing
+  WHERE user_id = 'bot';
+  INSERT INTO former_standings (tenant_id, user_id, chat_id, standing, until)
+  SELECT tenant_id, user_id, chat_id, 'open owner', 1 FROM departures;
   INSERT INTO chat_events (partition, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at)
   SELECT c.partition, row_number() OVER (PARTITION BY c.partition ORDER BY s, c.chat_id), 'message.created', 'default', c.chat_id, s,
     'bot', 'c', now()
@@ -97,9 +109,22 @@ describe('Syncing on PostgreSQL', () => {
     log.changedChats(ALICE, 'all', { from: end, to: end }, all, PAGE + 1),
   );
   reads('departures, where there are none', 3 * EXAMINED, async () =>
-    log.departures(BOT, end, end, await stretchOf(), PAGE + 1),
+    log.lostChats(BOT, 'all', end, end, await stretchOf(), PAGE + 1),
   );
-  reads('departures', 3 * EXAMINED, async () => log.departures(BOT, origin, end, await stretchOf(), PAGE + 1));
+  reads('departures', 3 * EXAMINED, async () => log.lostChats(BOT, 'all', origin, end, await stretchOf(), PAGE + 1));
+  // All that they are in is hidden from them, and was not when they owned it.
+  reads('chats that were hidden or left, where there are none', 3 * EXAMINED, async () =>
+    log.lostChats(BOT, OWNED, end, end, await stretchOf(), PAGE + 1),
+  );
+  reads('chats that were hidden or left, of which there are none that one has seen', 5 * EXAMINED, async () =>
+    log.lostChats(BOT, UNSEEN, origin, end, await stretchOf(), PAGE + 1),
+  );
+  reads('chats that were hidden or left', 5 * EXAMINED, async () =>
+    log.lostChats(BOT, OWNED, origin, end, await stretchOf(), PAGE + 1),
+  );
+  reads('the chats that have changed, and when they came to light', 8 * EXAMINED, async () =>
+    log.changedChats(BOT, JOINED, { from: origin, to: end }, await stretchOf(), PAGE + 1),
+  );
   const searched = async () => {
     const chats = await log.changedChats(BOT, 'all', { from: origin, to: end }, all, PAGE);
     return chats.map(({ chat: { chatId, lastSequence } }) => ({ chatId, lastSequence }));

@@ -15,20 +15,32 @@ const quota = (over: Partial<Quota> = {}): Quota => ({
 const by = (keys: Partial<CountedCommand['keys']>, type: CountedCommand['type'] = 'message.send'): CountedCommand => ({
   type,
   keys: { actor: 'default alice', chat: 'default c1', tenant: 'default', producer: 'unnamed', ...keys },
+  isMember: true,
 });
 
 const ALICE = by({});
 const BOB = by({ actor: 'default bob' });
 
+/** What each is answered: `null`, or the quota's id and when to try again. */
+async function ask(quotas: MemoryQuotas, ...commands: CountedCommand[]): Promise<(string | null)[]> {
+  const results = await quotas.takeAll(commands);
+  return results.map(({ over }) => (over === null ? null : `${over.quota.id} ${over.retryAfterSeconds}`));
+}
+
+/** Takes from the chat's quotas for each command that is let through, and counts it. */
+async function use(quotas: MemoryQuotas, ...commands: CountedCommand[]): Promise<void> {
+  const verdicts = await quotas.takeAll(commands);
+  const rooms = verdicts.flatMap((verdict) => verdict.rooms);
+  for (const room of rooms) {
+    room.left -= 1;
+    room.taken += 1;
+  }
+  await quotas.count(new Set(rooms));
+}
+
 describe('Quotas counted in memory', () => {
   beforeEach(() => mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.parse('2026-11-20T20:15:00Z') }));
   afterEach(() => mock.timers.reset());
-
-  /** What each is answered: `null`, or the quota's id and when to try again. */
-  async function ask(quotas: MemoryQuotas, ...commands: CountedCommand[]): Promise<(string | null)[]> {
-    const results = await quotas.takeAll(commands);
-    return results.map((over) => (over === null ? null : `${over.quota.id} ${over.retryAfterSeconds}`));
-  }
 
   it('lets as many through as the limit says, then tells when the window ends', async () => {
     const quotas = new MemoryQuotas([quota()]);
@@ -57,7 +69,6 @@ describe('Quotas counted in memory', () => {
 
   const keys: [Quota['per'], CountedCommand, CountedCommand][] = [
     ['actor', BOB, by({ chat: 'default c2', producer: 'app other' })],
-    ['chat', by({ chat: 'default c2' }), by({ actor: 'default bob' })],
     ['tenant', by({ tenant: 'acme' }), by({ actor: 'default bob', chat: 'default c2', producer: 'app other' })],
     ['producer', by({ producer: 'user shop' }), by({ actor: 'acme bob', tenant: 'acme', chat: 'acme c2' })],
   ];
@@ -69,8 +80,8 @@ describe('Quotas counted in memory', () => {
     });
 
   it('is not concerned with other actions, nor with commands that have nothing to be counted by', async () => {
-    const quotas = new MemoryQuotas([quota({ per: 'chat', limit: 1 })]);
-    const others = [by({}, 'message.edit'), by({}, null), by({ chat: null })];
+    const quotas = new MemoryQuotas([quota({ per: 'tenant', limit: 1 })]);
+    const others = [by({}, 'message.edit'), by({}, null), by({ tenant: null })];
     expect(await ask(quotas, ALICE, ...others, ...others)).to.deep.equal([null, null, null, null, null, null, null]);
   });
 
@@ -135,6 +146,65 @@ describe('Quotas counted in memory', () => {
   });
 });
 
+describe('Quotas per chat counted in memory', () => {
+  beforeEach(() => mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.parse('2026-11-20T20:15:00Z') }));
+  afterEach(() => mock.timers.reset());
+
+  const perChat = (over: Partial<Quota> = {}) => quota({ per: 'chat', ...over });
+  const STRANGER = { ...ALICE, isMember: false };
+  async function roomFor(quotas: MemoryQuotas, command: CountedCommand): Promise<(string | number)[]> {
+    const [verdict] = await quotas.takeAll([command]);
+    return verdict?.rooms.flatMap(({ quota: { id }, left, waitMs }) => [id, left, waitMs]) ?? [];
+  }
+
+  it('are not taken from by looking: how much there is, and until when, is told', async () => {
+    const quotas = new MemoryQuotas([perChat()]);
+    for (const command of [ALICE, STRANGER, BOB])
+      expect(await roomFor(quotas, command)).to.deep.equal(['sends', 3, 10_000]);
+    await use(quotas, ALICE, BOB);
+    mock.timers.tick(4_000);
+    expect(await roomFor(quotas, ALICE)).to.deep.equal(['sends', 1, 6_000]);
+    mock.timers.tick(6_000);
+    expect(await roomFor(quotas, ALICE)).to.deep.equal(['sends', 3, 10_000]);
+  });
+
+  it('refuse only those who are known to be in the chat; to others it is told how it is', async () => {
+    const quotas = new MemoryQuotas([perChat()]);
+    await use(quotas, ALICE, ALICE, ALICE);
+    mock.timers.tick(2_500);
+    expect(await ask(quotas, ALICE, STRANGER, by({ chat: 'default c2' }))).to.deep.equal(['sends 8', null, null]);
+    expect(await roomFor(quotas, STRANGER)).to.deep.equal(['sends', 0, 7_500]);
+    expect(await roomFor(quotas, by({ chat: null }))).to.deep.equal([]);
+    expect(await roomFor(quotas, by({}, 'message.edit'))).to.deep.equal([]);
+  });
+
+  it('share what is left among the commands that are looked at together', async () => {
+    const quotas = new MemoryQuotas([perChat()]);
+    const [alice, bob, elsewhere] = await quotas.takeAll([ALICE, BOB, by({ chat: 'default c2' })]);
+    expect(alice?.rooms[0]).to.equal(bob?.rooms[0]);
+    expect(alice?.rooms[0]).not.to.equal(elsewhere?.rooms[0]);
+  });
+
+  it('count what was taken once, and nothing for a quota that has been replaced', async () => {
+    const quotas = new MemoryQuotas([perChat()]);
+    const rooms = (await quotas.takeAll([ALICE])).flatMap((verdict) => verdict.rooms);
+    for (const room of rooms) room.taken = 2;
+    await quotas.count(rooms);
+    await quotas.count(rooms);
+    expect(await roomFor(quotas, ALICE)).to.deep.equal(['sends', 1, 10_000]);
+    for (const room of rooms) room.taken = 1;
+    quotas.replace([perChat({ limit: 4 })]);
+    await quotas.count(rooms);
+    expect(await roomFor(quotas, ALICE)).to.deep.equal(['sends', 4, 10_000]);
+  });
+
+  it('take nothing from the other quotas for a member whom they refuse', async () => {
+    const quotas = new MemoryQuotas([quota({ id: 'each', limit: 1 }), perChat({ limit: 1 })]);
+    await use(quotas, BOB);
+    expect(await ask(quotas, ALICE, ALICE, STRANGER)).to.deep.equal(['sends 10', 'sends 10', null]);
+  });
+});
+
 describe('The timers of quotas', () => {
   it('keep no process alive', async () => {
     const module = new URL('../../../src/adapters/quota/memory-quotas.js', import.meta.url);
@@ -145,6 +215,6 @@ describe('The timers of quotas', () => {
     const ended = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
       timeout: 20_000,
     });
-    expect(ended.stdout.trim()).to.equal('[ null ]');
+    expect(ended.stdout.trim()).to.equal('[ { over: null, rooms: [] } ]');
   });
 });

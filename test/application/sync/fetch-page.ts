@@ -2,21 +2,35 @@
 
 import { Cursors } from '../../../src/adapters/http/cursor.js';
 import { syncHandlers } from '../../../src/adapters/http/sync-handlers.js';
+import { decodeSyncProgress } from '../../../src/adapters/http/sync-token.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import { ChatViewing } from '../../../src/application/policy/view-chat.js';
 import type { SyncLog } from '../../../src/application/ports/sync-log.js';
+import type { SyncProgress } from '../../../src/application/queries/sync-chats.js';
 import type { StoreHarness } from '../../adapters/store-conformance.js';
 import { defaultPolicy } from '../../support/default-policy.js';
 import type { FetchPage, Page } from './syncing-client.js';
 
+interface Options {
+  syncLog?: SyncLog;
+  policy?: PolicyEnforcementPoint;
+  /** Is shown each page, and what its token said. */
+  look?: (since: SyncProgress | null, page: Page) => void;
+}
+
 export function pagesOf(
   store: Pick<StoreHarness, 'queries' | 'log' | 'sync' | 'decisions'>,
   userId: string,
-  syncLog: SyncLog = store.sync,
+  { syncLog = store.sync, policy = new PolicyEnforcementPoint(defaultPolicy()), look }: Options = {},
 ): FetchPage {
-  const viewing = new ChatViewing(store.queries, new PolicyEnforcementPoint(defaultPolicy()), store.decisions);
+  const viewing = new ChatViewing(store.queries, policy, store.decisions);
   const rendering = { storeId: 'test', recipientsMax: 256 };
-  const { sync } = syncHandlers(syncLog, viewing, new Cursors('signs tokens'), store.log, rendering);
+  const cursors = new Cursors('signs tokens');
+  const { sync } = syncHandlers(syncLog, viewing, cursors, store.log, rendering);
+  const progressIn = (token: string) =>
+    decodeSyncProgress(
+      cursors.unseal({ tenantId: 'default', userId }, ['sync', rendering.storeId], token) ?? Buffer.of(),
+    );
   return async (since, limit) => {
     const { status, body } = await sync({
       operation: 'sync',
@@ -29,8 +43,11 @@ export function pagesOf(
       trace: { traceId: '', traceparent: '', tracestate: null },
       onCommand: () => undefined,
     });
+    if (status === 400 && since !== undefined) return null;
     if (status !== 200) throw new Error(`no page: ${JSON.stringify(body)}`);
     // As the client reads it.
-    return JSON.parse(JSON.stringify(body)) as Page;
+    const page = JSON.parse(JSON.stringify(body)) as Page;
+    look?.(since === undefined ? null : progressIn(since), page);
+    return page;
   };
 }

@@ -11,7 +11,7 @@ export function interrupted(log: SyncLog, between: () => Promise<void>): SyncLog
     cut: () => after(log.cut()),
     horizon: (...asked) => after(log.horizon(...asked)),
     changedChats: (...asked) => after(log.changedChats(...asked)),
-    departures: (...asked) => after(log.departures(...asked)),
+    lostChats: (...asked) => after(log.lostChats(...asked)),
     firstBeyond: (...asked) => after(log.firstBeyond(...asked)),
     eventsIn: (...asked) => after(log.eventsIn(...asked)),
   };

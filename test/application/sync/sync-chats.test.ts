@@ -12,6 +12,8 @@ import { interrupted } from './interrupted-sync-log.js';
 import { SyncingClient } from './syncing-client.js';
 import { PEOPLE, type Step, step, Traffic } from './traffic.js';
 import { expectInSync, type Tables } from './truth.js';
+import { ChangingView, view } from './views.js';
+import { Witness } from './witness.js';
 
 const PARTITIONS = 3;
 const RUNS = 40;
@@ -20,9 +22,9 @@ const TIMEOUT_MS = 120_000;
 
 const steps = fc.array(step, { minLength: 1, maxLength: 6 });
 const turn = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ play: steps }) },
+  { weight: 24, arbitrary: fc.record({ play: steps }) },
   {
-    weight: 8,
+    weight: 32,
     arbitrary: fc.record({
       sync: fc.nat(PEOPLE.length - 1),
       limit: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 5, max: 60 })),
@@ -30,7 +32,8 @@ const turn = fc.oneof(
       meanwhile: fc.array(fc.array(step, { maxLength: 5 }), { maxLength: 6 }),
     }),
   },
-  { weight: 1, arbitrary: fc.constant('all chats are placed anew' as const) },
+  { weight: 4, arbitrary: fc.constant('all chats are placed anew' as const) },
+  { weight: 1, arbitrary: fc.record({ policy: view }) },
 );
 
 function tablesOf(world: MemoryWorld): Tables {
@@ -59,14 +62,15 @@ describe('A client that only ever syncs', function () {
   this.timeout(TIMEOUT_MS);
 
   it('ends up with what the store has for it, whatever happened between and within its pages, and whatever their size', async () => {
-    const counts = { pages: 0, walks: 0, resets: 0, departures: 0, continued: 0, events: 0, gaps: 0 };
+    const counts = { ...new SyncingClient(async () => null).counts };
     const outcomes = new Map<string, number>();
     let played = 0;
     await fc.assert(
       fc.asyncProperty(
         fc.array(turn, { maxLength: TURNS_MAX, size: 'max' }),
         fc.integer({ min: 1, max: 7 }),
-        async (turns, lastLimit) => {
+        view,
+        async (turns, lastLimit, firstView) => {
           const world = new MemoryWorld();
           const store = storeOn(world);
           const traffic = await Traffic.open(store, PARTITIONS);
@@ -76,14 +80,26 @@ describe('A client that only ever syncs', function () {
           };
           let waiting: Step[][] = [];
           const log = interrupted(store.sync, () => play(waiting.shift() ?? []));
-          const clients = PEOPLE.map((userId) => new SyncingClient(pagesOf(store, userId, log)));
+          const changing = new ChangingView(firstView);
+          const { policy } = changing;
+          const clients = PEOPLE.map((userId) => {
+            const witness = new Witness(userId, changing, world.eventsOfChat);
+            const client: SyncingClient = new SyncingClient(
+              pagesOf(store, userId, {
+                ...{ syncLog: log, policy },
+                look: (since, page) => void witness.look(since, page, (chatId) => client.chats.has(chatId)),
+              }),
+            );
+            return client;
+          });
           let isPlacedAnew = false;
           for (const one of turns) {
             if (one === 'all chats are placed anew') {
               for (const chat of world.chats.values()) chat.partition = null;
               traffic.moveOn();
               isPlacedAnew = true;
-            } else if ('play' in one) await play(one.play);
+            } else if ('policy' in one) changing.shown = one.policy;
+            else if ('play' in one) await play(one.play);
             else {
               waiting = one.meanwhile;
               await clients[one.sync]?.sync(one.limit);
@@ -94,11 +110,11 @@ describe('A client that only ever syncs', function () {
           for (const [index, userId] of PEOPLE.entries()) {
             const client = clients[index] as SyncingClient;
             await client.catchUp(lastLimit);
-            expectInSync(client, userId, tables);
-            const { events, resets, departures } = client.counts;
+            expectInSync(client, userId, tables, changing);
+            const { events, resets, departures, hidden } = client.counts;
             await client.catchUp(lastLimit);
             // Who has everything is given nothing, but for chats of which it is not known where they stood.
-            expect(client.counts).to.include({ events, resets, departures });
+            expect(client.counts).to.include({ events, resets, departures, hidden });
             if (!isPlacedAnew) expect(client.hadNothingNew).to.equal(true);
             for (const name of Object.keys(counts) as (keyof typeof counts)[]) counts[name] += client.counts[name];
           }
@@ -109,13 +125,35 @@ describe('A client that only ever syncs', function () {
     );
     // Nothing is shown by what never came to it.
     expect(played).to.be.above(5_000);
-    expect(counts.resets).to.be.above(500);
-    expect(counts.departures).to.be.above(50);
-    expect(counts.continued).to.be.above(500);
+    expect(counts.resets).to.be.above(250);
+    expect(counts.departures).to.be.above(20);
+    expect(counts.hidden).to.be.above(30);
+    expect(counts.restarts).to.be.above(50);
+    expect(counts.continued).to.be.above(250);
     expect(counts.gaps, 'histories hidden in the middle of a chat').to.be.above(0);
     for (const type of ['message.send', 'message.edit', 'message.delete', 'message.react', 'message.unreact'])
       expect(outcomes.get(`${type} accepted`), type).to.be.above(10);
     for (const type of ['chat.create', 'chat.update', 'chat.archive', 'chat.read', 'member.add', 'member.remove'])
       expect(outcomes.get(`${type} accepted`), type).to.be.above(10);
+  });
+
+  it('gets a chat that comes to light after the cut of a walk with the next walk, once', async () => {
+    const world = new MemoryWorld();
+    const store = storeOn(world);
+    const traffic = await Traffic.open(store, PARTITIONS);
+    const does = (act: Step['act']) => traffic.play([{ act, chat: 0, actor: 'bob', whom: 'bob', pick: 1 }]);
+    let meanwhile = async () => {};
+    const syncLog = interrupted(store.sync, () => meanwhile());
+    const { policy } = new ChangingView(['open owner', 'open member']);
+    const bob = new SyncingClient(pagesOf(store, 'bob', { syncLog, policy }));
+    await does('create');
+    await does('archive');
+    await bob.sync(10);
+    meanwhile = () => does('unarchive');
+    await bob.sync(10);
+    expect(bob.counts).to.include({ resets: 0, events: 0 });
+    await bob.catchUp(10);
+    expect(bob.counts).to.include({ resets: 1, events: 3 });
+    expectInSync(bob, 'bob', tablesOf(world), new ChangingView(['open owner', 'open member']));
   });
 });

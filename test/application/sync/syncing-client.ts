@@ -7,12 +7,16 @@ import type { RestChat } from '../../../src/contract/rest.js';
 const PAGES_MAX = 10_000;
 
 export interface Page {
-  items: ({ chatId: string; reset: boolean; chat: RestChat; events: CloudEvent[] } | { chatId: string; left: true })[];
+  items: (
+    | { chatId: string; reset: boolean; chat: RestChat; events: CloudEvent[] }
+    | { chatId: string; left: true; hidden?: true }
+  )[];
   next: string;
   hasMore: boolean;
 }
 
-export type FetchPage = (since: string | undefined, limit: number) => Promise<Page>;
+/** Null: the token is not good. */
+export type FetchPage = (since: string | undefined, limit: number) => Promise<Page | null>;
 
 export interface MirroredMessage {
   sequence: number;
@@ -34,7 +38,17 @@ export interface MirroredChat {
 export class SyncingClient {
   readonly chats = new Map<string, MirroredChat>();
   /** What has come to it, counted. */
-  readonly counts = { pages: 0, walks: 0, resets: 0, departures: 0, continued: 0, events: 0, gaps: 0 };
+  readonly counts = {
+    pages: 0,
+    walks: 0,
+    restarts: 0,
+    resets: 0,
+    departures: 0,
+    hidden: 0,
+    continued: 0,
+    events: 0,
+    gaps: 0,
+  };
   /** The last page had no items. */
   hadNothingNew = false;
   private token: string | undefined;
@@ -45,7 +59,7 @@ export class SyncingClient {
 
   /** Takes one page; whether more is to be had at once. */
   async sync(limit: number): Promise<boolean> {
-    const { items, next, hasMore } = await this.fetchPage(this.token, limit);
+    const { items, next, hasMore } = (await this.fetchPage(this.token, limit)) ?? (await this.startAnew(limit));
     this.token = next;
     this.hadNothingNew = items.length === 0;
     expect(items.length, 'items of a page').to.be.at.most(limit);
@@ -72,6 +86,17 @@ export class SyncingClient {
     await this.walk(limit);
   }
 
+  /** Without what it had: nobody says what of it is still its own. */
+  private async startAnew(limit: number): Promise<Page> {
+    const page = await this.fetchPage(undefined, limit);
+    if (page === null) throw new Error('who comes without a token is not refused');
+    this.chats.clear();
+    this.counts.restarts += 1;
+    this.isWalking = false;
+    this.lastChatId = '';
+    return page;
+  }
+
   private async walk(limit: number): Promise<void> {
     for (let pages = 0; await this.sync(limit); pages += 1)
       if (pages === PAGES_MAX) throw new Error('the walk does not end');
@@ -79,7 +104,7 @@ export class SyncingClient {
 
   private apply(item: Page['items'][number]): void {
     if ('left' in item) {
-      this.counts.departures += 1;
+      this.counts[item.hidden ? 'hidden' : 'departures'] += 1;
       this.chats.delete(item.chatId);
       return;
     }

@@ -32,7 +32,7 @@ const NO_LIMIT = 1_000_000;
 
 const acts = {
   ...{ say: 12, edit: 4, erase: 2, remove_message: 2, react: 4, unreact: 1, read: 5, read_all: 1 },
-  ...{ create: 3, add: 5, remove: 3, leave: 1, role: 2, title: 1, hide: 2, open: 2, archive: 1, unarchive: 3 },
+  ...{ create: 3, add: 5, remove: 3, leave: 1, role: 4, title: 1, hide: 4, open: 3, archive: 2, unarchive: 3 },
 };
 type Act = keyof typeof acts;
 

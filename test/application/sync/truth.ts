@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { type Chat, firstVisibleSequence, type Member } from '../../../src/domain/chat.js';
 import type { Message, Reaction } from '../../../src/domain/message.js';
 import type { MirroredChat, SyncingClient } from './syncing-client.js';
+import { ChangingView } from './views.js';
 
 /** Every row. */
 export interface Tables {
@@ -12,8 +13,12 @@ export interface Tables {
   reactions: Reaction[];
 }
 
-export function expectInSync(client: SyncingClient, userId: string, tables: Tables): void {
-  const mine = tables.members.filter((member) => member.userId === userId);
+/** `view`: what the policy shows; absent: everything. */
+export function expectInSync(client: SyncingClient, userId: string, tables: Tables, view = new ChangingView()): void {
+  const isArchived = new Map(tables.chats.map(({ chatId, archivedAt }) => [chatId, archivedAt !== null]));
+  const mine = tables.members.filter(
+    (member) => member.userId === userId && view.shows(isArchived.get(member.chatId) === true, member.role),
+  );
   expect([...client.chats.keys()], `${userId}'s chats`).to.have.members(mine.map(({ chatId }) => chatId));
   for (const membership of mine) {
     const { chatId } = membership;

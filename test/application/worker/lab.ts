@@ -44,6 +44,8 @@ export interface LabOptions {
   world?: MemoryWorld;
   /** How far the worker's clock is ahead. */
   clockAheadMs?: number;
+  /** What its pauses are drawn by. */
+  random?: () => number;
 }
 
 export function incomingOf({ type, body, commandId, properties }: Draft): IncomingCommand {
@@ -92,7 +94,7 @@ export class Lab {
     this.source = new UnrulySource(this.transport.source);
     const observer = this.observer();
     const now = () => new Date(Date.now() + (options.clockAheadMs ?? 0));
-    const time: Time = { ...realTime, now };
+    const time: Time = { ...realTime, now, random: options.random ?? realTime.random };
     const onStoreTrouble = (error: StoreError | null) => this.troubles.push(error !== null);
     const { store, world, registry } = this;
     const runnerDeps = { store, decider, observer, logger, time, onStoreTrouble };

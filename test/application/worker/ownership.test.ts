@@ -4,6 +4,9 @@ import { create, GROUP, send } from '../drafts.js';
 import { Lab } from './lab.js';
 import { MARKER_TYPE } from './unruly.js';
 
+/** Drawn for a pause it makes that far longer than anybody waits here. */
+const ENDLESS = 10_000;
+
 describe('The partitions of a worker', () => {
   let lab: Lab;
   beforeEach(async () => {
@@ -48,6 +51,17 @@ describe('The partitions of a worker', () => {
     await lab.until('it is noted', () => lab.world.partitions.get(0)?.ringSeen === 1);
     await lab.given(create('alice', GROUP, []));
     expect(await lab.nothingLeft()).to.equal(true);
+  });
+
+  it('are subscribed to as soon as the broker is back, however long the pause between attempts was to be', async () => {
+    await lab.close();
+    lab = await Lab.open({ random: () => ENDLESS });
+    lab.source.isAway = true;
+    await lab.source.lose();
+    await lab.until('an attempt has failed', () => lab.source.refused > 0);
+    lab.source.isAway = false;
+    lab.worker.brokerIsBack();
+    await lab.given(create('alice', GROUP, []));
   });
 
   it('are given back by a stop: nobody owns them, and it is off the list', async () => {

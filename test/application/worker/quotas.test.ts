@@ -5,7 +5,7 @@ import { type ActorProof, ProofUnavailable } from '../../../src/application/port
 import { StoreError } from '../../../src/application/ports/command-store.js';
 import { commandTypes } from '../../../src/contract/commands.js';
 import { receipt } from '../../../src/contract/receipts.js';
-import { create, GROUP, OTHER_GROUP, send, upsert } from '../drafts.js';
+import { create, GROUP, OTHER_GROUP, send } from '../drafts.js';
 import type { Draft } from '../stage.js';
 import { Lab, type LabOptions } from './lab.js';
 
@@ -124,14 +124,12 @@ describe('A worker whose policy has quotas', () => {
     ]);
   });
 
-  it('keeps tenants apart, and commands without a chat out of the quotas of chats', async () => {
-    await opened([{ ...everything, per: 'chat', limit: 1 }]);
-    const profile = upsert('alice', { displayName: 'Alice' });
+  it('keeps the actors of different tenants apart', async () => {
+    await opened([{ ...sends, limit: 1 }]);
     const elsewhere = send('alice', OTHER_GROUP, 'hi', {}, { tenantId: 'acme' });
-    const here = send('alice', OTHER_GROUP, 'hi');
-    const receipts = await lab.answers(profile, { ...profile, commandId: 'p2' }, elsewhere, elsewhere, here);
+    const receipts = await lab.answers(elsewhere, sendAs('alice', 'a1'), elsewhere, sendAs('alice', 'a2'));
     expect(receipts.map(({ reason }) => reason?.code)).to.deep.equal([
-      ...[undefined, undefined, 'not_found', 'rate_limited', 'not_found'],
+      ...['not_found', undefined, 'rate_limited', 'rate_limited'],
     ]);
   });
 

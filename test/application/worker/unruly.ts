@@ -68,11 +68,19 @@ export class UnrulySource implements CommandSource {
   readonly rerouted: Delivery[] = [];
   /** What the next attempts to reroute fail with, one after the other. */
   readonly rerouteFailures: Error[] = [];
+  /** Nobody can subscribe: there is no connection. */
+  isAway = false;
+  /** How often that was found out. */
+  refused = 0;
   private current: { subscription: Subscription; handlers: SubscriptionHandlers } | null = null;
 
   constructor(private readonly source: CommandSource) {}
 
   async subscribe(partition: number, prefetch: number, handlers: SubscriptionHandlers): Promise<Subscription> {
+    if (this.isAway) {
+      this.refused += 1;
+      throw new Error('no connection');
+    }
     const subscription = await this.source.subscribe(partition, prefetch, {
       onLost: (cause) => handlers.onLost(cause),
       onDelivery: (delivery) => {

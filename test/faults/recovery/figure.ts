@@ -1,23 +1,75 @@
-/** A goal, and what was measured for it. */
-export interface Figure {
+/** What is measured, and what it shall stay below in every run; null: it only tells how the others came about. */
+export interface Measure {
   readonly name: string;
   readonly what: string;
-  readonly unit: 's' | 'MiB';
-  /** Every run shall stay below. */
-  readonly goal: number;
-  readonly samples: number[];
+  readonly unit: 's' | 'MiB' | '/s';
+  readonly goal: number | null;
 }
+
+/** Takes each sample as it comes: what fails later does not take the earlier ones away. */
+export type Take = (measure: Measure, sample: number) => void;
 
 export const MS_PER_S = 1_000;
 
-export function median(samples: readonly number[]): number {
+/** Everything measured so far, in the order in which it was first measured. */
+export class Figures {
+  private readonly all = new Map<Measure, number[]>();
+
+  take(measure: Measure, sample: number): void {
+    const samples = this.all.get(measure);
+    if (samples === undefined) this.all.set(measure, [sample]);
+    else samples.push(sample);
+  }
+
+  count(measure: Measure): number {
+    return this.all.get(measure)?.length ?? 0;
+  }
+
+  /** Those of which a run did not stay below the goal. */
+  get missed(): Measure[] {
+    return [...this.all].flatMap(([measure, samples]) => (isMissed(measure, samples) ? [measure] : []));
+  }
+
+  get json(): string {
+    return JSON.stringify(
+      [...this.all].map(([measure, samples]) => ({
+        ...measure,
+        runs: samples.length,
+        median: median(samples),
+        worst: worst(samples),
+        isMissed: isMissed(measure, samples),
+        samples,
+      })),
+    );
+  }
+
+  /** A table in Markdown. */
+  get table(): string {
+    const rows = [...this.all].map(([measure, samples]) => {
+      const { what, unit, goal } = measure;
+      const digits = unit === 's' ? 2 : 0;
+      const cells = [median(samples), worst(samples)].map((value) => `${value.toFixed(digits)} ${unit}`);
+      const verdict =
+        goal === null ? ['', ''] : [`< ${goal} ${unit}`, isMissed(measure, samples) ? '**missed**' : 'met'];
+      return `| ${[what, samples.length, ...cells, ...verdict].join(' | ')} |`;
+    });
+    return ['| | runs | median | worst | goal | |', '| --- | --- | --- | --- | --- | --- |', ...rows].join('\n');
+  }
+}
+
+function isMissed({ goal }: Measure, samples: readonly number[]): boolean {
+  return goal !== null && !(worst(samples) < goal);
+}
+
+function median(samples: readonly number[]): number {
   const sorted = [...samples].sort((one, other) => one - other);
   const middle = sorted.length >> 1;
   const [below = Number.NaN, above = Number.NaN] = [sorted[middle - 1 + (sorted.length % 2)], sorted[middle]];
   return (below + above) / 2;
 }
 
-export function worst(samples: readonly number[]): number {
+/** The highest. */
+function worst(samples: readonly number[]): number {
   return Math.max(...samples);
 }
 

@@ -2,7 +2,7 @@
 import { eventually } from '../../support/eventually.js';
 import type { TestProcess } from '../../support/processes.js';
 import { lasting, Stage, WITHIN_MS } from '../stage.js';
-import { type Figure, secondsOf } from './figure.js';
+import { type Measure, secondsOf, type Take } from './figure.js';
 
 type Chat = Stage['chats'][number];
 
@@ -39,8 +39,9 @@ async function onStage(options: Parameters<typeof Stage.open>[0], use: (stage: S
   }
 }
 
-export async function brokerBack(runs: number): Promise<Figure[]> {
-  const samples: number[] = [];
+const BROKER: Measure = { name: 'broker', what: 'broker back → first accepted receipt', unit: 's', goal: 5 };
+
+export async function brokerBack(runs: number, take: Take): Promise<void> {
   await onStage({ ownBroker: true, isLoaded: false }, async (stage) => {
     for (let run = 0; run < runs; run += 1) {
       await stage.stopBroker();
@@ -53,26 +54,25 @@ export async function brokerBack(runs: number): Promise<Figure[]> {
         });
         await firstAccepted(stage, stage.chats);
       };
-      samples.push(await secondsOf(back));
+      take(BROKER, await secondsOf(back));
       // This producer asks again for its own: the next one does not know of them.
       await stage.fleet.allAnsweredAfterAsking();
     }
   });
-  return [{ name: 'broker', what: 'broker back → first accepted receipt', unit: 's', goal: 5, samples }];
 }
 
-export async function databaseBack(runs: number): Promise<Figure[]> {
-  const samples: number[] = [];
+const DATABASE: Measure = { name: 'database', what: 'database back → first accepted receipt', unit: 's', goal: 3 };
+
+export async function databaseBack(runs: number, take: Take): Promise<void> {
   await onStage({ ownDatabase: { fsync: 'off' } }, async (stage) => {
     for (let run = 0; run < runs; run += 1) {
       await stage.stopDatabase();
       await lasting(OUTAGE_MS);
       await stage.startDatabase();
-      samples.push(await secondsOf(() => firstAccepted(stage, stage.chats)));
+      take(DATABASE, await secondsOf(() => firstAccepted(stage, stage.chats)));
       await stage.flows();
     }
   });
-  return [{ name: 'database', what: 'database back → first accepted receipt', unit: 's', goal: 3, samples }];
 }
 
 /** One chat in each partition that the worker owns. */
@@ -102,8 +102,9 @@ async function untilServed(stage: Stage, chats: readonly Chat[]): Promise<number
 
 const TWO_WORKERS = { workers: 2, partitions: 4, chats: 24 };
 
-export async function killedWorker(runs: number): Promise<Figure[]> {
-  const samples: number[] = [];
+const KILLED: Measure = { name: 'killed', what: 'worker killed → all its partitions served', unit: 's', goal: 2 };
+
+export async function killedWorker(runs: number, take: Take): Promise<void> {
   await onStage(TWO_WORKERS, async (stage) => {
     for (let run = 0; run < runs; run += 1) {
       await fairlyOwned(stage);
@@ -111,15 +112,15 @@ export async function killedWorker(runs: number): Promise<Figure[]> {
       const chats = await chatsServedBy(stage, victim);
       stage.workers.shift();
       victim.send('SIGKILL');
-      samples.push(await untilServed(stage, chats));
+      take(KILLED, await untilServed(stage, chats));
       await stage.addWorker();
     }
   });
-  return [{ name: 'killed', what: 'worker killed → all its partitions served', unit: 's', goal: 2, samples }];
 }
 
-export async function frozenWorker(runs: number): Promise<Figure[]> {
-  const samples: number[] = [];
+const FROZEN: Measure = { name: 'frozen', what: 'worker frozen → all its partitions served', unit: 's', goal: 30 };
+
+export async function frozenWorker(runs: number, take: Take): Promise<void> {
   await onStage(TWO_WORKERS, async (stage) => {
     for (let run = 0; run < runs; run += 1) {
       await fairlyOwned(stage);
@@ -127,11 +128,10 @@ export async function frozenWorker(runs: number): Promise<Figure[]> {
       const chats = await chatsServedBy(stage, frozen);
       frozen.pause();
       try {
-        samples.push(await untilServed(stage, chats));
+        take(FROZEN, await untilServed(stage, chats));
       } finally {
         frozen.resume();
       }
     }
   });
-  return [{ name: 'frozen', what: 'worker frozen → all its partitions served', unit: 's', goal: 30, samples }];
 }

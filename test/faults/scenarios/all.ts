@@ -1,10 +1,19 @@
 import { broker } from './broker.js';
 import { commands } from './commands.js';
 import { database } from './database.js';
+import { disk } from './disk.js';
 import { dispatch } from './dispatch.js';
 import { kills } from './kills.js';
 import type { Scenario } from './scenario.js';
 import { workers } from './workers.js';
 
 /** In the order of the report. */
-export const scenarios: readonly Scenario[] = [...kills, ...database, ...broker, ...dispatch, ...commands, ...workers];
+export const scenarios: readonly Scenario[] = [
+  ...kills,
+  ...database,
+  ...disk,
+  ...broker,
+  ...dispatch,
+  ...commands,
+  ...workers,
+];

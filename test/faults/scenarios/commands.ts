@@ -2,7 +2,7 @@ import amqp from 'amqplib';
 import { names } from '../../../src/contract/topology.js';
 import { Producer } from '../../support/broker-client.js';
 import { eventually } from '../../support/eventually.js';
-import { WITHIN_MS } from '../stage.js';
+import { type Stage, WITHIN_MS } from '../stage.js';
 import type { Scenario } from './scenario.js';
 
 const POISONS = 3;
@@ -10,7 +10,7 @@ const SAME_IDS = 40;
 
 export const sameId: Scenario = {
   name: 'same-id',
-  row: 'same id at once; same id with other content',
+  row: 'same id at once, same id with other content',
   what: `${SAME_IDS} commands by two producers at once, then with other content: conflict`,
   async play(stage, round) {
     const { fleet } = stage;
@@ -43,6 +43,46 @@ export const sameId: Scenario = {
   },
 };
 
+/** Each in one of the chats, by its number. */
+interface Poison {
+  number: number;
+  commandId: string;
+}
+
+/** Messages of one text are refused by a trigger, from the first call on; no more than that is known of them. */
+export async function poisonBuried(stage: Stage, poisons: readonly Poison[]): Promise<void> {
+  const { fleet } = stage;
+  await fleet.query(`
+    CREATE OR REPLACE FUNCTION refuse_poison() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        IF NEW.body = 'poison' THEN RAISE EXCEPTION 'planted'; END IF;
+        RETURN NEW;
+      END $$;
+    CREATE OR REPLACE TRIGGER refuse_poison BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION refuse_poison()`);
+  const goal = (await deadLetters(stage)) + poisons.length;
+  for (const { number, commandId } of poisons) {
+    const chat = stage.chats[number % stage.chats.length];
+    const body = { actorId: chat?.users[0], chatId: chat?.chatId, data: { body: 'poison' } };
+    await fleet.producer.publishRaw(Buffer.from(JSON.stringify(body)), {
+      type: 'message.send',
+      messageId: commandId,
+      routingKey: chat?.chatId ?? '',
+    });
+  }
+  const buried = async () => (await deadLetters(stage)) >= goal;
+  await eventually(buried, { within: WITHIN_MS, what: 'each of them is a dead letter' });
+}
+
+async function deadLetters({ fleet }: Stage): Promise<number> {
+  const connection = await amqp.connect(fleet.amqpUrl);
+  try {
+    const channel = await connection.createChannel();
+    return (await channel.checkQueue(names.deadLetters(fleet.namespace))).messageCount;
+  } finally {
+    await connection.close();
+  }
+}
+
 export const commands: Scenario[] = [
   sameId,
   {
@@ -51,36 +91,14 @@ export const commands: Scenario[] = [
     what: `${POISONS} commands among the others for which a trigger raises: each a dead letter, their neighbours accepted once`,
     stage: { chats: 48 },
     async play(stage, round) {
-      const { fleet } = stage;
-      if (round === 0)
-        await fleet.query(`
-          CREATE FUNCTION refuse_poison() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN
-              IF NEW.body = 'poison' THEN RAISE EXCEPTION 'planted'; END IF;
-              RETURN NEW;
-            END $$;
-          CREATE TRIGGER refuse_poison BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION refuse_poison()`);
-      for (let number = 0; number < POISONS; number += 1) {
-        const chat = stage.chats[(round + number * 7) % stage.chats.length];
-        const body = { actorId: chat?.users[0], chatId: chat?.chatId, data: { body: 'poison' } };
-        await fleet.producer.publishRaw(Buffer.from(JSON.stringify(body)), {
-          type: 'message.send',
-          messageId: `poison-${round}-${number}`,
-          routingKey: chat?.chatId ?? '',
-        });
-      }
-      const connection = await amqp.connect(fleet.amqpUrl);
-      try {
-        const channel = await connection.createChannel();
-        const buried = async () => {
-          const { messageCount } = await channel.checkQueue(names.deadLetters(fleet.namespace));
-          return messageCount === (round + 1) * POISONS;
-        };
-        await eventually(buried, { within: WITHIN_MS, what: 'each of them is a dead letter, and nothing else is' });
-      } finally {
-        await connection.close();
-      }
+      const poisons = Array.from({ length: POISONS }, (_, index) => ({
+        number: round + index * 7,
+        commandId: `poison-${round}-${index}`,
+      }));
+      await poisonBuried(stage, poisons);
       await stage.flows();
+      const count = await deadLetters(stage);
+      if (count !== (round + 1) * POISONS) throw new Error(`${count} dead letters`);
     },
   },
 ];

@@ -38,7 +38,7 @@ async function somebodyWaits(session: pg.Client): Promise<void> {
   );
 }
 
-async function strike(stage: Stage, fault: Fault, times: number): Promise<void> {
+export async function strike(stage: Stage, fault: Fault, times: number): Promise<void> {
   const { databaseWire } = stage;
   const goal = databaseWire.struck + times;
   databaseWire.fault = fault;
@@ -46,26 +46,35 @@ async function strike(stage: Stage, fault: Fault, times: number): Promise<void> 
   databaseWire.fault = 'none';
 }
 
-/** The application's connections are ended by the server, again and again. */
+/** The application's connections are ended by the server. */
 async function terminate(session: pg.Client): Promise<void> {
   await session.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'parley'`,
   );
 }
 
-async function whileLocked(stage: Stage, statement: string): Promise<void> {
+/** … again and again. */
+export async function terminateFor(stage: Stage, forMs: number): Promise<void> {
+  await besides(stage, async (session) => {
+    const until = Date.now() + forMs;
+    do await terminate(session);
+    while (Date.now() < until);
+  });
+}
+
+export async function whileLocked(stage: Stage, statement: string, forMs: number): Promise<void> {
   await besides(stage, async (session) => {
     await session.query('BEGIN');
     await session.query(statement);
     await somebodyWaits(session);
-    await lasting(LOCKED_MS);
+    await lasting(forMs);
     await session.query('ROLLBACK');
   });
   await stage.flows();
 }
 
 /** Raises an error of the server's with a SQLSTATE, for one in three batches, as long as it is there. */
-async function whileFailing(stage: Stage, sqlState: string, failures: number): Promise<void> {
+export async function whileFailing(stage: Stage, sqlState: string, failures: number): Promise<void> {
   await besides(stage, async (session) => {
     await session.query(`
       CREATE SEQUENCE failing;
@@ -96,7 +105,7 @@ export const commitReplyLost: Scenario = {
 
 export const deadlock: Scenario = {
   name: 'database-deadlock',
-  row: 'database',
+  row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
   what: 'a deadlock with a second session, in which the worker is the victim',
   async play(stage) {
     await besides(stage, async (session) => {
@@ -119,13 +128,10 @@ export const deadlock: Scenario = {
 
 export const backendsTerminated: Scenario = {
   name: 'database-backends-terminated',
-  row: 'database',
+  row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
   what: `pg_terminate_backend of all of the workers' connections, again and again for ${TERMINATED_FOR_MS} ms`,
   async play(stage) {
-    await besides(stage, async (session) => {
-      const until = Date.now() + TERMINATED_FOR_MS;
-      while (Date.now() < until) await terminate(session);
-    });
+    await terminateFor(stage, TERMINATED_FOR_MS);
     await stage.flows();
   },
 };
@@ -143,7 +149,7 @@ export const database: Scenario[] = [
   },
   {
     name: 'commit-reply-swallowed',
-    row: 'database',
+    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: 'COMMIT is passed on, and nothing ever comes back: a promise that never settles',
     async play(stage) {
       await strike(stage, 'swallow the reply to COMMIT', 1);
@@ -152,7 +158,7 @@ export const database: Scenario[] = [
   },
   {
     name: 'database-half-open',
-    row: 'database',
+    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: `nothing passes in either direction for ${SILENT_MS} ms, and what was sent is gone`,
     async play(stage) {
       stage.databaseWire.fault = 'fall silent';
@@ -163,7 +169,7 @@ export const database: Scenario[] = [
   },
   {
     name: 'database-restart',
-    row: 'database',
+    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: 'pg_ctl -m immediate, and started again',
     stage: { ownDatabase: { fsync: 'off' } },
     async play(stage) {
@@ -177,26 +183,26 @@ export const database: Scenario[] = [
   deadlock,
   {
     name: 'database-serialization-failure',
-    row: 'database',
+    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: 'SQLSTATE 40001 for every third batch, 5 of them',
     play: (stage) => whileFailing(stage, '40001', 5),
   },
   {
     name: 'database-row-locked',
-    row: 'database',
+    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: `the partitions' rows are locked for ${LOCKED_MS} ms`,
-    play: (stage) => whileLocked(stage, 'SELECT FROM partitions FOR UPDATE'),
+    play: (stage) => whileLocked(stage, 'SELECT FROM partitions FOR UPDATE', LOCKED_MS),
   },
   {
     name: 'database-table-locked',
-    row: 'database',
+    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: `LOCK TABLE messages for ${LOCKED_MS} ms`,
-    play: (stage) => whileLocked(stage, 'LOCK TABLE messages IN ACCESS EXCLUSIVE MODE'),
+    play: (stage) => whileLocked(stage, 'LOCK TABLE messages IN ACCESS EXCLUSIVE MODE', LOCKED_MS),
   },
   backendsTerminated,
   {
     name: 'database-connections-used-up',
-    row: 'database',
+    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: `max_connections = ${CONNECTIONS_MAX}, others hold all of them for ${USED_UP_MS} ms`,
     stage: { ownDatabase: { fsync: 'off', max_connections: String(CONNECTIONS_MAX) } },
     async play(stage) {

@@ -1,27 +1,41 @@
 import amqp from 'amqplib';
 import { names } from '../../../src/contract/topology.js';
 import { MemoryWatch } from '../memory-watch.js';
-import { lasting } from '../stage.js';
+import { lasting, type Stage } from '../stage.js';
 import type { Scenario } from './scenario.js';
 
 const FULL_QUEUE = '64KiB';
 const AWAY_MS = 10_000;
 const MEMORY_MAX_MIB = 256;
 
+async function onDispatchQueue(stage: Stage, work: 'bindQueue' | 'unbindQueue'): Promise<void> {
+  const { namespace, amqpUrl } = stage.fleet;
+  const connection = await amqp.connect(amqpUrl);
+  try {
+    const channel = await connection.createChannel();
+    await channel[work](`${namespace}.dispatch`, names.events(namespace), '#');
+  } finally {
+    await connection.close();
+  }
+}
+
+export function unbindDispatch(stage: Stage): Promise<void> {
+  return onDispatchQueue(stage, 'unbindQueue');
+}
+
+export function bindDispatch(stage: Stage): Promise<void> {
+  return onDispatchQueue(stage, 'bindQueue');
+}
+
 export const dispatchUnbound: Scenario = {
   name: 'dispatch-unbound',
   row: 'event returned or refused',
   what: 'the dispatch queue is unbound until /readyz says so, then bound again',
   async play(stage) {
-    const { namespace, amqpUrl } = stage.fleet;
-    const connection = await amqp.connect(amqpUrl);
-    const channel = await connection.createChannel();
-    const [queue, exchange] = [`${namespace}.dispatch`, names.events(namespace)];
-    await channel.unbindQueue(queue, exchange, '#');
+    await unbindDispatch(stage);
     await stage.unready(stage.workers[0], /returned/);
     await stage.sends(50);
-    await channel.bindQueue(queue, exchange, '#');
-    await connection.close();
+    await bindDispatch(stage);
     await stage.workers[0]?.ready();
   },
 };

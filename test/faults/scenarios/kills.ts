@@ -3,9 +3,10 @@ import type { Step } from '../../../src/application/worker/steps.js';
 import { CuttingProxy, type Fault } from '../../adapters/prisma/cutting-proxy.js';
 import { eventually } from '../../support/eventually.js';
 import { type Stage, WITHIN_MS } from '../stage.js';
+import type { Row } from '../table.js';
 import type { Scenario } from './scenario.js';
 
-const ROW = 'kill -9 at each step';
+const ROW: Row = 'kill -9 at each step';
 const STEPS: readonly Step[] = [
   'received',
   'decided',

@@ -1,8 +1,10 @@
 import { lasting, type Stage } from '../stage.js';
+import type { Row } from '../table.js';
 import type { Scenario } from './scenario.js';
 
 const HAND_OVERS = 3;
-const ROW = 'hand-over, frozen owner';
+const ROW: Row = 'hand-over and shutdown mid-batch, two owners, a frozen owner';
+const HOUR_MS = 3_600_000;
 /** Longer than a worker counts as alive, shorter than its connections do. */
 const BRIEFLY_MS = 5_000;
 
@@ -57,6 +59,32 @@ export const workers: Scenario[] = [
       frozen?.resume();
       await ready(stage);
       await stage.flows();
+    },
+  },
+  {
+    name: 'skewed-clocks',
+    row: 'clocks skewed an hour',
+    what: 'workers whose clocks are an hour ahead and an hour behind share the partitions, and take over from each other',
+    async play(stage) {
+      const [first] = stage.workers;
+      await stage.addSkewedWorker(HOUR_MS);
+      await stage.addSkewedWorker(-HOUR_MS);
+      await ready(stage);
+      if (first !== undefined) await stage.removeWorker(first);
+      await stage.flows();
+      const [ahead, behind] = stage.workers;
+      ahead?.send('SIGKILL');
+      await ahead?.ended;
+      stage.workers.shift();
+      await stage.flows();
+      await stage.addSkewedWorker(HOUR_MS);
+      await ready(stage);
+      if (behind !== undefined) await stage.removeWorker(behind);
+      await stage.flows();
+      const [hours] = await stage.fleet.query<{ spread: number }>(
+        `SELECT extract(epoch FROM max(at) - min(at)) / 3600 AS spread FROM chat_events`,
+      );
+      if (!(Number(hours?.spread) > 1.9)) throw new Error('the clocks were not skewed');
     },
   },
 ];

@@ -113,15 +113,21 @@ function statements({ messages, chats, hotMembers }: WorldSize): string[] {
     FROM generate_series(1, ${chats}) chat JOIN chats ON chat_id = ${chatId('chat')}
     CROSS JOIN LATERAL (SELECT '${BUSY}' AS user_id WHERE chat % 10 = 4
       UNION ALL SELECT 'u' || 1 + floor(random() * ${hotMembers})::int FROM generate_series(1, 4) WHERE chat > 0) u;`;
+  // Every other one has had another role.
+  const standings = `
+    INSERT INTO former_standings (tenant_id, user_id, chat_id, standing, until)
+    SELECT tenant_id, user_id, chat_id, standing, 1 FROM departures, unnest(ARRAY['open member', 'open reader']) standing
+    UNION SELECT tenant_id, user_id, chat_id, standing, 1
+    FROM members, unnest(ARRAY['open admin', 'open reader']) standing WHERE hashtext(user_id || chat_id) % 2 = 0;`;
   const messageRows = `
     INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type, thread_root_id,
-      created_at, edited_at, deleted_at)
+      created_at, edited_at, deleted_at, command_id)
     SELECT ${chatId('chat')}, sequence, ${messageId('n')}, '${TENANT_ID}', ordinal, actor,
       CASE WHEN n = 1 THEN ${ROOT_REVISIONS} + 1 WHEN ${EDITED} THEN 2 ELSE 1 END,
       CASE WHEN NOT (${TOMBSTONE}) THEN concat_ws(' ', CASE WHEN n % 4 IN (0, 1) THEN '${COMMON_WORD}' END,
         CASE WHEN n % 5000 IN (5, 1234) THEN '${RARE_WORD}' END, ${Array.from({ length: 8 }, (_, at) => word(`r${at}`)).join(', ')}) END,
       'text/plain', CASE WHEN n % 20 <> 0 OR n < 40 THEN NULL WHEN n % 100 = 0 THEN ${messageId('1')} ELSE ${messageId('n - 5')} END,
-      at, CASE WHEN ${EDITED} THEN at END, CASE WHEN ${TOMBSTONE} THEN at END
+      at, CASE WHEN ${EDITED} THEN at END, CASE WHEN ${TOMBSTONE} THEN at END, 'command-' || n || type
     FROM acts CROSS JOIN LATERAL (SELECT ${Array.from({ length: 8 }, (_, at) => `floor(power(12000, random()))::int AS r${at}`).join(', ')} WHERE n > 0) r
     WHERE type = 'message.created' AND NOT (${REMOVED}) ORDER BY n;
     INSERT INTO threads (root_id, replies) SELECT thread_root_id, count(*) FROM messages WHERE thread_root_id IS NOT NULL GROUP BY 1;
@@ -147,7 +153,7 @@ function statements({ messages, chats, hotMembers }: WorldSize): string[] {
     FROM acts a LEFT JOIN acts g ON a.type = 'message.edited' AND g.type = 'message.created' AND g.n = a.n ORDER BY a.at, a.n;
     INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
     SELECT '${TENANT_ID}', actor, 'command-' || n || type, '\\x00', '{}', at FROM acts WHERE n % 10 = 1 AND type = 'message.created';`;
-  return [acts, users, chatRows, members, messageRows, reactions, events];
+  return [acts, users, chatRows, members, standings, messageRows, reactions, events];
 }
 
 const BULK_TABLES = `ARRAY['messages', 'chat_events', 'reactions', 'receipts']`;

@@ -49,6 +49,8 @@ export interface Query {
   /** For one statement. */
   rows: number;
   sorted: number;
+  /** Pages of 8 KiB touched, by one statement; where it is not said, some for each row. */
+  buffers?: number;
   /** For all statements of one call. */
   statements: number;
   /** Asked within a transaction that has enable_seqscan off. */
@@ -58,6 +60,8 @@ export interface Query {
 const PAGE = 50;
 /** For a page of messages: with each its event, its text, its reactions. */
 const ROWS_OF_PAGE = 10 * PAGE;
+/** Each message's own page and the way to the first, and what there is for the reactions of one message in 19. */
+const BUFFERS_OF_HISTORY = 2 * PAGE;
 const BATCH = 256;
 /** Chats that a page of syncing looks at. */
 const EXAMINED = 500;
@@ -85,6 +89,7 @@ function exported(database: PrismaClient, what: ArchiveSelection['what']): Promi
 
 export function queries(size: WorldSize): Query[] {
   const page = { rows: ROWS_OF_PAGE, sorted: 0, statements: 1 };
+  const history = { ...page, sorted: PAGE + 1, buffers: BUFFERS_OF_HISTORY };
   const past = (at: Places, over: Partial<VisiblePast> = {}): VisiblePast => ({
     ...{ chatId: at.hot, userId: ALICE, fromSequence: 1 },
     ...over,
@@ -110,26 +115,26 @@ export function queries(size: WorldSize): Query[] {
   return [
     ...places.flatMap(([where, share]): Query[] => [
       {
-        ...page,
+        ...history,
         name: `messages after ${where}`,
         ask: (d, at) => messagesOf(d).listMessages(past(at), { after: sequenceAt(at, share), limit: PAGE }),
       },
       {
-        ...page,
+        ...history,
         name: `messages before ${where}`,
         ask: (d, at) => messagesOf(d).listMessages(past(at), { before: sequenceAt(at, share) + PAGE, limit: PAGE }),
       },
       {
         ...page,
         statements: 3,
-        sorted: PAGE,
+        sorted: PAGE + 1,
         name: `a thread after ${where}`,
         ask: (d, at) => messagesOf(d).findThread(past(at), at.root, { after: sequenceAt(at, share), limit: PAGE }),
       },
       {
         ...page,
         statements: 3,
-        sorted: PAGE,
+        sorted: PAGE + 1,
         name: `a thread before ${where}`,
         ask: (d, at) =>
           messagesOf(d).findThread(past(at), at.root, { before: sequenceAt(at, share) + PAGE, limit: PAGE }),
@@ -145,9 +150,9 @@ export function queries(size: WorldSize): Query[] {
         ask: (d, at) => logOf(d).readEvents(1, Math.floor(at.partitionEnd * share), PAGE),
       },
     ]),
-    { ...page, name: 'the latest messages', ask: (d, at) => messagesOf(d).listMessages(past(at), { limit: PAGE }) },
+    { ...history, name: 'the latest messages', ask: (d, at) => messagesOf(d).listMessages(past(at), { limit: PAGE }) },
     {
-      ...page,
+      ...history,
       name: 'the first messages of those one may see',
       ask: (d, at) =>
         messagesOf(d).listMessages(past(at, { chatId: at.sinceJoined, fromSequence: at.sinceJoinedFrom }), {
@@ -156,7 +161,7 @@ export function queries(size: WorldSize): Query[] {
         }),
     },
     {
-      ...page,
+      ...history,
       name: 'messages from before one may see',
       ask: (d, at) =>
         messagesOf(d).listMessages(past(at, { chatId: at.sinceJoined, fromSequence: at.sinceJoinedFrom }), {
@@ -166,6 +171,7 @@ export function queries(size: WorldSize): Query[] {
     },
     {
       ...page,
+      sorted: PAGE,
       name: 'a message with very many reactions',
       ask: (d, at) => messagesOf(d).findMessage(past(at), at.root),
     },
@@ -303,10 +309,23 @@ export function queries(size: WorldSize): Query[] {
       ask: async (d, at) => {
         const log = new PrismaSyncLog(d);
         const through = await log.horizon(as(BUSY), FIRST, EXAMINED);
-        return log.departures(as(BUSY), cutAt(at, 0), cutAt(at, 1), { start: FIRST, through }, PAGE + 1);
+        return log.lostChats(as(BUSY), 'all', cutAt(at, 0), cutAt(at, 1), { start: FIRST, through }, PAGE + 1);
       },
       ...{ rows: 4 * EXAMINED, sorted: 2 * EXAMINED, statements: 2 },
     },
+    ...VISIBLE.flatMap(([those, visible]) =>
+      CUTS.slice(1).map(
+        ([since, from]): Query => ({
+          name: `those that were hidden or left, of those that one may see, ${those}, since ${since}`,
+          ask: async (d, at) => {
+            const log = new PrismaSyncLog(d);
+            const through = await log.horizon(as(BUSY), FIRST, EXAMINED);
+            return log.lostChats(as(BUSY), visible, cutAt(at, from), cutAt(at, 1), { start: FIRST, through }, PAGE + 1);
+          },
+          ...{ rows: 5 * EXAMINED, sorted: 2 * EXAMINED, statements: 3 },
+        }),
+      ),
+    ),
     {
       name: 'where a page of syncing begins in the hot chat',
       ask: (d, at) => new PrismaSyncLog(d).firstBeyond(cutAt(at, 0.5), [{ chatId: at.hot, lastSequence: at.hotEnd }]),

@@ -1,0 +1,102 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { openDatabase } from '../../src/adapters/prisma/prisma-database.js';
+import { PrismaStoreIdentity } from '../../src/adapters/prisma/prisma-store-identity.js';
+import { startPostgres } from '../../src/infrastructure/embedded/postgres-server.js';
+import { startRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.js';
+import { freePort } from '../../src/infrastructure/free-port.js';
+import { startWorkerProcess, type WorkerProcess } from '../worker-process.js';
+import { LOADING_SETTINGS } from './loading-settings.js';
+
+/** A private PostgreSQL and a private RabbitMQ, and workers on them. */
+export interface Stand {
+  amqpUrl: string;
+  postgresPid: number;
+  rabbitmqPid: number;
+  databaseUrl(name: string): string;
+  /** `parley worker` on that database, with queues of the database's name; ready to work. */
+  startWorker(database: string, env?: Record<string, string>): Promise<WorkerProcess & { opsPort: number }>;
+  stop(): Promise<void>;
+}
+
+/** @param folder kept between runs; null: made for this one, and gone with it */
+export async function openStand(
+  folder: string | null,
+  /** Makes what is missing, on a server that is set up for that. */
+  prepare: (serverUrl: string) => Promise<void>,
+): Promise<Stand> {
+  const place = folder ?? mkdtempSync(join(tmpdir(), 'parley-growth-'));
+  const undo: (() => Promise<void> | void)[] = [];
+  if (folder === null) undo.unshift(() => rmSync(place, { recursive: true, force: true }));
+  const stop = async () => {
+    for (const step of undo.splice(0)) await step();
+  };
+  try {
+    const loading = await startPostgres({ folder: join(place, 'postgres'), settings: LOADING_SETTINGS });
+    try {
+      await prepare(loading.url);
+    } finally {
+      await loading.stop();
+    }
+    const postgres = await startPostgres({ folder: join(place, 'postgres') });
+    undo.unshift(() => postgres.stop());
+    const broker = join(place, 'rabbitmq');
+    // Queues of an earlier run would still hold what nobody took.
+    if (existsSync(broker)) rmSync(broker, { recursive: true });
+    const rabbitmq = await startRabbitmq({ folder: broker, port: 0 });
+    undo.unshift(() => rabbitmq.stop());
+    const databaseUrl = (name: string) => urlOf(postgres.url, name);
+    return {
+      amqpUrl: rabbitmq.url,
+      postgresPid: postgres.pid,
+      rabbitmqPid: rabbitmq.pid,
+      databaseUrl,
+      startWorker: async (database, env = {}) => {
+        await placeByTheBroker(databaseUrl(database));
+        const opsPort = await freePort();
+        const worker = await startWorkerProcess({
+          DATABASE_URL: databaseUrl(database),
+          AMQP_URL: rabbitmq.url,
+          CHAT_NAMESPACE: database,
+          LOG_LEVEL: 'warn',
+          OPS_PORT: String(opsPort),
+          ...env,
+        });
+        return { ...worker, opsPort };
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+export function urlOf(serverUrl: string, database: string): string {
+  const url = new URL(serverUrl);
+  url.pathname = `/${database}`;
+  return url.href;
+}
+
+export async function withSql<T>(url: string, use: (sql: pg.Client) => Promise<T>): Promise<T> {
+  const sql = new pg.Client({ connectionString: url });
+  await sql.connect();
+  try {
+    return await use(sql);
+  } finally {
+    await sql.end();
+  }
+}
+
+/** A loaded store's chats are placed as without a broker: each is placed anew with its next command, as `parley dev` would have it. */
+async function placeByTheBroker(url: string): Promise<void> {
+  const database = openDatabase({ url, poolSize: 2, statementTimeoutMs: 0 });
+  try {
+    const identity = new PrismaStoreIdentity(database);
+    if ((await identity.placement('ring')) !== 'ring') await identity.placeAnew('ring');
+  } finally {
+    await database.$disconnect();
+  }
+}

@@ -1,0 +1,50 @@
+import { execFileSync } from 'node:child_process';
+import { cpus, loadavg, release, totalmem, type } from 'node:os';
+import amqp from 'amqplib';
+import { query } from './private-services.js';
+
+const BYTES_PER_GIB = 2 ** 30;
+
+/** What a figure was measured on; nothing that names it. */
+export interface Machine {
+  cpu: string;
+  cores: number;
+  memoryGib: number;
+  kernel: string;
+  node: string;
+  postgres: string;
+  rabbitmq: string;
+  /** Processes that wanted a core, on average over the minute before: above 0 somebody else was there. */
+  loadBefore: number;
+}
+
+export async function describeMachine(databaseUrl: string, amqpUrl: string): Promise<Machine> {
+  const [loadBefore = 0] = loadavg();
+  const [row] = await query<{ version: string }>(databaseUrl, "SELECT current_setting('server_version') AS version");
+  const connection = await amqp.connect(amqpUrl);
+  const { version } = (connection.connection as { serverProperties?: { version?: string } }).serverProperties ?? {};
+  await connection.close();
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    memoryGib: Math.round((totalmem() / BYTES_PER_GIB) * 10) / 10,
+    kernel: `${type()} ${release()}`,
+    node: process.versions.node,
+    postgres: row?.version ?? 'unknown',
+    rabbitmq: version ?? 'unknown',
+    loadBefore: Math.round(loadBefore * 100) / 100,
+  };
+}
+
+/** Of the working tree; `+` where it has changes; `unknown` where there is none. */
+export function currentCommit(): string {
+  const git = (...args: string[]) =>
+    execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  try {
+    return (
+      git('rev-parse', '--short=10', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') === '' ? '' : '+')
+    );
+  } catch {
+    return 'unknown';
+  }
+}

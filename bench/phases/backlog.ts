@@ -1,0 +1,26 @@
+/** W5: so many commands wait in the queues while no worker runs; then one starts and drains them. */
+import { parleyStation, type Stage, underLoad } from '../stage.js';
+import type { Step } from '../steps.js';
+
+const FIRST_SEED = 3_000;
+/** A second, on two quiet cores: filling and draining one after the other. */
+const EXPECTED_RATE = 2_500;
+
+export function backlogSteps(stage: Stage): Step[] {
+  const { options, result, steady } = stage;
+  const station = parleyStation(stage);
+  return Array.from({ length: options.rounds }, (_, round) => ({
+    title: `backlog ${round + 1}`,
+    // Waiting, then drained.
+    total: 2 * options.backlog,
+    seconds: options.backlog / EXPECTED_RATE,
+    run: async (progress) => {
+      const load = { count: options.backlog, seed: FIRST_SEED + round };
+      result.backlog.push(
+        await underLoad(station, steady, load, (commands, prefix) =>
+          station.measureBacklog(commands, options.backlog, prefix, progress),
+        ),
+      );
+    },
+  }));
+}

@@ -1,0 +1,54 @@
+/** W6: W1 at 80 % of what Parley takes, while others read over REST. */
+import { cpuSeconds } from '../cpu-time.js';
+import { Readers } from '../readers.js';
+import { parleyStation, type Stage, underLoad } from '../stage.js';
+import type { Step } from '../steps.js';
+import { steadyRate } from './rates.js';
+
+const FIRST_SEED = 4_000;
+const LOAD_SHARE = 0.8;
+const MS_PER_SECOND = 1_000;
+
+/** @param start to be told of what has been started, so that it is stopped whatever happens */
+export function readerSteps(
+  stage: Stage,
+  start: (what: string, begin: () => Promise<Readers>) => Promise<Readers>,
+): Step[] {
+  const { options, result, population, bodies, steady, parley } = stage;
+  const station = parleyStation(stage);
+  let readers: Readers | null = null;
+  const round = (title: string, seconds: number, seed: number, isKept: boolean): Step => ({
+    title,
+    total: Math.ceil(seconds),
+    seconds,
+    run: async () => {
+      readers ??= await start('REST', () => Readers.start(parley, population, bodies));
+      const perSecond = steadyRate(stage) * LOAD_SHARE;
+      const count = Math.ceil(perSecond * seconds);
+      const ended = new AbortController();
+      const { pid } = readers;
+      const cpuBefore = cpuSeconds([pid]);
+      const reading = readers.read(seed, ended.signal);
+      try {
+        const figures = await underLoad(station, steady, { count, seed }, (commands, prefix) =>
+          station.measureAtRate(perSecond, commands, count, prefix, () => undefined),
+        );
+        ended.abort();
+        const { reads, answered } = await reading;
+        const answers = answered.ok + answered.unavailable + answered.failed;
+        const cpuMsPerRead = ((cpuSeconds([pid]) - cpuBefore) * MS_PER_SECOND) / answers;
+        if (isKept) result.readers.push({ perSecond, figures, reads, answered, cpuMsPerRead });
+      } finally {
+        ended.abort();
+        await reading;
+      }
+    },
+  });
+  return [
+    // The reading process has just started.
+    round('readers, warm-up', options.seconds, FIRST_SEED, false),
+    ...Array.from({ length: options.rounds }, (_, index) =>
+      round(`readers ${index + 1}`, options.seconds, FIRST_SEED + 10 * (index + 1), true),
+    ),
+  ];
+}

@@ -1,0 +1,120 @@
+/**
+ * The bench: Parley beside its ceiling and beside the naive service, on private services of this machine, under the workloads W1 to W6, with a
+ * report at the end. `--help` says what it can be told; README.md what it means.
+ */
+import type { BenchResult } from './bench-result.js';
+import { Bodies, ircLengths } from './bodies.js';
+import { isClosed } from './closed.js';
+import { writeFlameGraphs } from './flame-graph.js';
+import { loadPopulation } from './load-population.js';
+import { currentCommit, describeMachine } from './machine.js';
+import { HELP, readOptions } from './options.js';
+import { startParley } from './parley.js';
+import { backlogSteps } from './phases/backlog.js';
+import { diskSteps } from './phases/disk.js';
+import { rateSteps } from './phases/rates.js';
+import { readerSteps } from './phases/readers.js';
+import { roundSteps } from './phases/rounds.js';
+import { verifySteps } from './phases/verify.js';
+import { startPlainService } from './plain-service.js';
+import { Population } from './population.js';
+import { query, startPrivateServices } from './private-services.js';
+import { showProgress } from './progress.js';
+import { writeReport } from './report-files.js';
+import { markdown } from './report-markdown.js';
+import type { Stage } from './stage.js';
+import { Station } from './station.js';
+import { runSteps, type Step } from './steps.js';
+import { SteadyWorkload } from './workloads/steady.js';
+
+/** A database that holds the chats and nothing else: each subject's begins as a copy of it. */
+const TEMPLATE = 'bench_template';
+
+const interruption = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => interruption.abort(new Error('interrupted')));
+
+/** What has been started, the latest first. */
+const started: { stop(): Promise<void> }[] = [];
+
+async function start<T extends { stop(): Promise<void> }>(what: string, begin: () => Promise<T>): Promise<T> {
+  interruption.signal.throwIfAborted();
+  console.error(`starting ${what}`);
+  const one = await begin();
+  started.unshift(one);
+  return one;
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2));
+  if (options === null) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const startedAt = new Date().toISOString();
+  const bodies = new Bodies(options.bodies, options.bodies === 'irc' ? ircLengths(options.ircFolder) : []);
+  const services = await start('PostgreSQL and RabbitMQ', startPrivateServices);
+  const population = new Population(options.chats);
+  const template = await services.createDatabase(TEMPLATE);
+  const loading = showProgress('loading chats', population.chats);
+  await loadPopulation(template, population, loading.at);
+  loading.end();
+  if (options.prepare !== null) await query(template, options.prepare);
+
+  const parley = await start('Parley', () => startParley(services, options, { template: TEMPLATE }));
+  const subjects = [parley];
+  const others = options.only.has('W1') ? options.compared : [];
+  const compared = [];
+  for (const which of others)
+    compared.push(await start(`the ${which} service`, () => startPlainService(which, services, options, TEMPLATE)));
+  const stations: Station[] = [];
+  for (const subject of [...subjects, ...compared])
+    stations.push(
+      await start(`load for ${subject.title}`, () =>
+        Station.open(subject, services, options.inFlight, interruption.signal),
+      ),
+    );
+  const stage: Stage = {
+    ...{ options, services, population, bodies, parley, stations, stopping: interruption.signal },
+    peer: null,
+    steady: new SteadyWorkload(population, bodies),
+    result: { lanes: [], peer: null, rates: [], backlog: [], readers: [], disk: null, verified: null },
+  };
+  const machine = await describeMachine(parley.databaseUrl, services.amqpUrl);
+  const steps: Step[] = [
+    ...(options.only.has('W1') && !options.closed ? diskSteps(stage) : []),
+    ...roundSteps(stage),
+    ...(options.only.has('W1') && !options.closed ? rateSteps(stage) : []),
+    ...(options.only.has('W5') ? backlogSteps(stage) : []),
+    ...(options.only.has('W6') ? readerSteps(stage, start) : []),
+    ...verifySteps(stage),
+  ];
+  const brokenOff = await runSteps(steps, interruption.signal).then(
+    () => null,
+    (error: Error) => error.message,
+  );
+
+  const { only, reports, profile, ircFolder: _, ...sizes } = options;
+  const result: BenchResult = {
+    ...{ startedAt, finishedAt: new Date().toISOString(), commit: currentCommit(), machine },
+    options: { ...sizes, only: [...only] },
+    ...stage.result,
+    brokenOff,
+  };
+  console.log(markdown(result, null));
+  if (reports !== null) console.error(`report: ${await writeReport(reports, result)}`);
+  if (!isClosed(result)) process.exitCode = 1;
+  if (profile !== null) {
+    await parley.stop(); // it writes its profile as it ends
+    for (const file of writeFlameGraphs(profile)) console.error(`flame graph: ${file}`);
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`);
+  process.exitCode = 1;
+} finally {
+  for (const one of started) await one.stop().catch((error: Error) => console.error(`not stopped: ${error.message}`));
+}

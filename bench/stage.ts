@@ -1,0 +1,51 @@
+import type { BenchResult } from './bench-result.js';
+import type { Bodies } from './bodies.js';
+import type { BenchOptions } from './options.js';
+import type { ParleySubject } from './parley.js';
+import type { Peer } from './peer.js';
+import type { Population } from './population.js';
+import type { PrivateServices } from './private-services.js';
+import type { Figures, Station } from './station.js';
+import type { BenchCommand } from './workload.js';
+import type { Load } from './workloads/load.js';
+
+/** Everything that the bench's phases work with. */
+export interface Stage {
+  options: BenchOptions;
+  services: PrivateServices;
+  population: Population;
+  bodies: Bodies;
+  parley: ParleySubject;
+  /** Parley's first; then those that W1 is measured on too. */
+  stations: readonly Station[];
+  peer: Peer | null;
+  steady: Load;
+  result: Pick<BenchResult, 'lanes' | 'peer' | 'rates' | 'backlog' | 'readers' | 'disk' | 'verified'>;
+  stopping: AbortSignal;
+}
+
+export function parleyStation({ stations }: Stage): Station {
+  const [station] = stations;
+  if (station === undefined) throw new Error('there is no station');
+  return station;
+}
+
+/** So that each one's ids are its own. */
+let loadsSoFar = 0;
+
+/** Puts a station under a load by one of its ways of measuring; the load is told the answers. */
+export async function underLoad(
+  station: Station,
+  load: Load,
+  { count, seed }: { count: number; seed: number },
+  measure: (commands: Iterable<BenchCommand>, prefix: string) => Promise<Figures>,
+): Promise<Figures> {
+  loadsSoFar += 1;
+  const prefix = `load${loadsSoFar}-`;
+  station.driver.onAnswered = (command, receipt) => load.learn?.(command, receipt);
+  try {
+    return await measure(load.commands(count, prefix, seed), prefix);
+  } finally {
+    station.driver.onAnswered = () => undefined;
+  }
+}

@@ -1,0 +1,27 @@
+import type { Bodies } from '../bodies.js';
+import type { Population } from '../population.js';
+import type { BenchCommand } from '../workload.js';
+import type { Load } from './load.js';
+import { Sends } from './steady.js';
+
+/** Members of the chat that takes half: more than two talk there. It is one that gets next to nothing otherwise. */
+const HOT_MEMBERS = 10;
+
+/** W2: as W1, but every other message goes to one and the same chat, which one partition has to take. */
+export class HotWorkload implements Load {
+  private readonly hot: number;
+
+  constructor(
+    private readonly population: Population,
+    private readonly bodies: Bodies,
+  ) {
+    this.hot = population.chatIds.findLastIndex((_, index) => population.size(index) === HOT_MEMBERS);
+    if (this.hot === -1) throw new Error('among so few chats none has ten members: give --chats at least 100');
+  }
+
+  *commands(count: number, prefix: string, seed: number): Generator<BenchCommand> {
+    const sends = new Sends(this.population, this.bodies, seed);
+    for (let index = 0; index < count; index += 1)
+      yield index % 2 === 0 ? sends.next(`${prefix}${index}`, this.hot) : sends.next(`${prefix}${index}`);
+  }
+}

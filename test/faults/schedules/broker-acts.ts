@@ -1,0 +1,110 @@
+import { queueDeleted, redeliveryStorm, YOUNG_QUEUES_MS } from '../scenarios/broker.js';
+import { lasting, type Stage, WITHIN_MS } from '../stage.js';
+import { type Act, duration } from './act.js';
+
+/** Commands that are under way when a broker goes away. */
+const UNDER_WAY = 24;
+
+async function takeAway(stage: Stage, how: () => Promise<void>, downMs: number): Promise<void> {
+  // What producers ask for again they know from their own connection, which is about to end.
+  await stage.calmDown();
+  await stage.sends(UNDER_WAY);
+  await how();
+  await lasting(downMs);
+  await stage.startBroker();
+  await Promise.all(stage.workers.map((worker) => worker.ready(WITHIN_MS)));
+  await stage.reconnect();
+}
+
+async function cut(stage: Stage): Promise<void> {
+  await stage.brokerWire.cut();
+  await stage.brokerWire.join();
+}
+
+export const brokerActs: readonly Act[] = [
+  {
+    name: 'cut',
+    where: 'broker',
+    weight: 12,
+    draw(chance) {
+      const gapsMs = Array.from({ length: 1 + chance.below(4) }, () => duration(chance, 0, 400));
+      return {
+        what: `the workers' connections are cut, and again after ${gapsMs.join(', ')} ms`,
+        async play(stage) {
+          await cut(stage);
+          for (const gapMs of gapsMs) {
+            await lasting(gapMs);
+            await cut(stage);
+          }
+        },
+      };
+    },
+  },
+  {
+    name: 'unheard',
+    where: 'broker',
+    weight: 8,
+    draw(chance) {
+      const forMs = duration(chance, 20, 800);
+      return {
+        what: `the workers hear nothing of the broker for ${forMs} ms, then the connections are cut`,
+        async play(stage) {
+          stage.brokerWire.muffle();
+          await lasting(forMs);
+          await cut(stage);
+        },
+      };
+    },
+  },
+  {
+    name: 'half-open',
+    where: 'broker',
+    weight: 1,
+    draw: () => ({
+      what: 'nothing passes on any connection, and nobody is told; new ones pass',
+      play: async (stage) => stage.brokerWire.freeze(),
+    }),
+  },
+  {
+    name: 'storm',
+    where: 'broker',
+    weight: 2,
+    isAlone: true,
+    draw: () => ({ what: redeliveryStorm.what, play: (stage) => redeliveryStorm.play(stage, 0) }),
+  },
+  {
+    name: 'queue-deleted',
+    where: 'broker',
+    weight: 3,
+    draw: () => ({ what: queueDeleted.what, play: (stage) => queueDeleted.play(stage, 0) }),
+  },
+  {
+    name: 'broker-restart',
+    where: 'broker',
+    weight: 1,
+    isAlone: true,
+    draw(chance) {
+      const downMs = duration(chance, 0, 1_500);
+      return {
+        what: `the broker is stopped, and started after ${downMs} ms`,
+        play: (stage) => takeAway(stage, () => stage.stopBroker(), downMs),
+      };
+    },
+  },
+  {
+    name: 'broker-killed',
+    where: 'broker',
+    weight: 1,
+    isAlone: true,
+    draw(chance) {
+      const downMs = duration(chance, 0, 1_500);
+      return {
+        what: `the broker is killed, and started after ${downMs} ms`,
+        async play(stage) {
+          await lasting(YOUNG_QUEUES_MS);
+          await takeAway(stage, () => stage.killBroker(), downMs);
+        },
+      };
+    },
+  },
+];

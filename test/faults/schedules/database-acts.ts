@@ -1,0 +1,101 @@
+import { deadlock, strike, terminateFor, whileFailing, whileLocked } from '../scenarios/database.js';
+import { lasting } from '../stage.js';
+import { type Act, duration } from './act.js';
+
+/** Serialization failure, deadlock, no room on the disk, out of memory, no lock, cancelled. */
+const SQL_STATES = ['40001', '40P01', '53100', '53200', '55P03', '57014'];
+const LOCKS = ['SELECT FROM partitions FOR UPDATE', 'LOCK TABLE messages IN ACCESS EXCLUSIVE MODE'];
+const COMMIT_FAULTS = ['lose the reply to COMMIT', 'lose COMMIT'] as const;
+
+export const databaseActs: readonly Act[] = [
+  {
+    name: 'commit',
+    where: 'database',
+    weight: 18,
+    draw(chance) {
+      const [fault, times] = [chance.pick(COMMIT_FAULTS), 1 + chance.below(4)];
+      return { what: `${fault}, ${times} times`, play: (stage) => strike(stage, fault, times) };
+    },
+  },
+  {
+    name: 'commit-swallowed',
+    where: 'database',
+    weight: 1,
+    draw: () => ({
+      what: 'COMMIT goes through, and nothing ever comes back',
+      play: (stage) => strike(stage, 'swallow the reply to COMMIT', 1),
+    }),
+  },
+  {
+    name: 'sessions-ended',
+    where: 'database',
+    weight: 8,
+    draw(chance) {
+      const forMs = duration(chance, 0, 800);
+      return {
+        what: `all sessions are ended, again and again for ${forMs} ms`,
+        play: (stage) => terminateFor(stage, forMs),
+      };
+    },
+  },
+  {
+    name: 'locked',
+    where: 'database',
+    weight: 8,
+    draw(chance) {
+      const [statement, forMs] = [chance.pick(LOCKS), duration(chance, 100, 2_500)];
+      return { what: `${statement}, for ${forMs} ms`, play: (stage) => whileLocked(stage, statement, forMs) };
+    },
+  },
+  {
+    name: 'failing',
+    where: 'database',
+    weight: 6,
+    draw(chance) {
+      const [sqlState, failures] = [chance.pick(SQL_STATES), 1 + chance.below(4)];
+      return {
+        what: `SQLSTATE ${sqlState} for every third batch, ${failures} of them`,
+        play: (stage) => whileFailing(stage, sqlState, failures),
+      };
+    },
+  },
+  {
+    name: 'deadlock',
+    where: 'database',
+    weight: 3,
+    draw: () => ({ what: deadlock.what, play: (stage) => deadlock.play(stage, 0) }),
+  },
+  {
+    name: 'database-silent',
+    where: 'database',
+    weight: 1,
+    draw(chance) {
+      const forMs = duration(chance, 200, 1_500);
+      return {
+        what: `nothing passes for ${forMs} ms, and what was said is gone`,
+        async play(stage) {
+          stage.databaseWire.fault = 'fall silent';
+          await lasting(forMs);
+          stage.databaseWire.fault = 'none';
+        },
+      };
+    },
+  },
+  {
+    name: 'database-restart',
+    where: 'database',
+    weight: 3,
+    isAlone: true,
+    draw(chance) {
+      const downMs = duration(chance, 0, 1_500);
+      return {
+        what: `the database is stopped at once, and started after ${downMs} ms`,
+        async play(stage) {
+          await stage.stopDatabase();
+          await lasting(downMs);
+          await stage.startDatabase();
+        },
+      };
+    },
+  },
+];

@@ -1,0 +1,66 @@
+/** What is done to dispatch, and by producers. */
+import { v4 } from 'uuid';
+import { poisonBuried, sameId } from '../scenarios/commands.js';
+import { bindDispatch, unbindDispatch } from '../scenarios/dispatch.js';
+import { lasting } from '../stage.js';
+import { type Act, duration } from './act.js';
+
+export const otherActs: readonly Act[] = [
+  {
+    name: 'unbound',
+    where: 'dispatch',
+    weight: 6,
+    draw(chance) {
+      const forMs = duration(chance, 50, 1_000);
+      return {
+        what: `the dispatch queue is unbound for ${forMs} ms`,
+        async play(stage) {
+          await unbindDispatch(stage);
+          await lasting(forMs);
+          await bindDispatch(stage);
+        },
+      };
+    },
+  },
+  {
+    name: 'dispatch-away',
+    where: 'dispatch',
+    weight: 6,
+    draw(chance) {
+      const forMs = duration(chance, 100, 2_000);
+      return {
+        what: `dispatch ends its connection, and is back after ${forMs} ms`,
+        async play(stage) {
+          await stage.fleet.dispatch.close();
+          await lasting(forMs);
+          await stage.fleet.connectDispatch();
+        },
+      };
+    },
+  },
+  {
+    name: 'same-id',
+    where: 'producers',
+    weight: 4,
+    draw(chance) {
+      const round = chance.below(1_000_000_000);
+      return { what: sameId.what, play: (stage) => sameId.play(stage, round) };
+    },
+  },
+  {
+    name: 'poison',
+    where: 'producers',
+    weight: 4,
+    draw(chance) {
+      const chats = Array.from({ length: 1 + chance.below(3) }, () => chance.below(1_000));
+      return {
+        what: `${chats.length} poisonous commands`,
+        play: (stage) =>
+          poisonBuried(
+            stage,
+            chats.map((number) => ({ number, commandId: `poison-${v4()}` })),
+          ),
+      };
+    },
+  },
+];

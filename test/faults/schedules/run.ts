@@ -1,0 +1,174 @@
+/**
+ * `npm run proof:schedules -- [--schedules 500] [--seed S] [--from 1]`: real workers, a real broker and a real database, and harm drawn by seed,
+ * one schedule after the other on one stage and one ledger. Exits 1 if one fails or the ledger does not close.
+ */
+import { parseArgs } from 'node:util';
+import { SingleBar } from 'cli-progress';
+import { mochaGlobalSetup, mochaGlobalTeardown } from '../../support/hooks.js';
+import { print, sum, type Verdict } from '../../support/ledger.js';
+import { Stage } from '../stage.js';
+import { acts, describe, playSchedule, type Schedule, scheduleOf, WORKERS } from './schedule.js';
+
+const HELP = `Usage: npm run proof:schedules -- [--schedules N] [--seed S] [--from N]
+  --schedules N   how many (default: 500)
+  --seed S        what they are drawn by (default: another one each time; it is printed)
+  --from N        the number of the first one (default: 1): with --schedules 1, one of them again
+`;
+/** The ledger is compared so often, so that what does not close is known to be of the last few. */
+const CHAPTER = 25;
+/** With so many failures it is known that something is wrong. */
+const FAILURES_MAX = 5;
+const SEEDS = 1_000_000;
+const MS_PER_S = 1_000;
+/** A load that keeps workers busy, and the ledger of half an hour small. */
+const LOAD_PAUSE_MS = 50;
+const OPTIONS = {
+  workers: WORKERS,
+  areObedient: true,
+  partitions: 4,
+  chats: 12,
+  loadPauseMs: LOAD_PAUSE_MS,
+  ownBroker: true,
+  ownDatabase: { fsync: 'off' },
+};
+
+const { values } = parseArgs({
+  options: {
+    schedules: { type: 'string', default: '500' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * SEEDS)) },
+    from: { type: 'string', default: '1' },
+    help: { type: 'boolean', default: false },
+  },
+});
+const [count, seed, from] = [Number(values.schedules), Number(values.seed), Number(values.from)];
+
+interface Told {
+  times: number;
+  withAnother: number;
+  seconds: number;
+  failed: number;
+}
+
+class Run {
+  readonly verdicts: Verdict[] = [];
+  readonly failures: string[] = [];
+  readonly told = new Map<string, Told>();
+  private stage: Stage | undefined;
+  private sinceSettled: number[] = [];
+  private readonly bar = new SingleBar({
+    format: '{bar} {value}/{total} schedules, {failed} failed, {eta_formatted} left',
+    hideCursor: true,
+  });
+
+  async playAll(): Promise<void> {
+    if (process.stderr.isTTY) this.bar.start(count, 0, { failed: 0 });
+    for (let number = from; number < from + count && this.failures.length < FAILURES_MAX; number += 1) {
+      await this.playOne(scheduleOf(seed, number));
+      this.bar.increment(1, { failed: this.failures.length });
+      const played = number - from + 1;
+      if (played % CHAPTER !== 0 && played !== count) continue;
+      await this.settle();
+      if (!process.stderr.isTTY) console.error(`${played}/${count} schedules, ${this.failures.length} failed`);
+      this.stage?.startLoad();
+    }
+    this.bar.stop();
+    await this.leave();
+  }
+
+  private async playOne(schedule: Schedule): Promise<void> {
+    let began = performance.now();
+    let isPlayed = false;
+    try {
+      this.stage ??= await Stage.open(OPTIONS);
+      began = performance.now();
+      this.sinceSettled.push(schedule.number);
+      await playSchedule(this.stage, schedule);
+      isPlayed = true;
+    } catch (error) {
+      await this.fail([describe(schedule), (error as Error).message, ...(this.stage?.lastWords() ?? [])]);
+    }
+    for (const { name } of schedule.acts) {
+      const told = this.told.get(name) ?? { times: 0, withAnother: 0, seconds: 0, failed: 0 };
+      told.times += 1;
+      if (schedule.acts.length > 1) told.withAnother += 1;
+      told.seconds += (performance.now() - began) / MS_PER_S;
+      if (!isPlayed) told.failed += 1;
+      this.told.set(name, told);
+    }
+  }
+
+  /** Compares the ledger of this stage, which goes on. */
+  private async settle(): Promise<void> {
+    if (this.stage === undefined) return;
+    const schedules = `schedules ${this.sinceSettled.join(', ')}`;
+    try {
+      const { faults } = await this.stage.settle();
+      this.sinceSettled = [];
+      if (faults.length > 0) await this.fail([`the ledger does not close after ${schedules}`, ...faults]);
+    } catch (error) {
+      await this.fail([`not everything is answered after ${schedules}`, (error as Error).message]);
+    }
+  }
+
+  /** What has failed is told at once, and what comes next has a new stage: on the old one nothing would mean anything. */
+  private async fail(lines: readonly string[]): Promise<void> {
+    this.failures.push(lines.join('\n'));
+    console.log(`seed ${seed}, ${lines.join('\n  ')}`);
+    await this.leave();
+  }
+
+  private async leave(): Promise<void> {
+    const { stage } = this;
+    this.stage = undefined;
+    this.sinceSettled = [];
+    if (stage === undefined) return;
+    const { ledger, databaseUrl } = stage.fleet;
+    await stage.load.stop();
+    await ledger.close(databaseUrl).then(
+      (verdict) => this.verdicts.push(verdict),
+      (error: Error) => console.log(`  no verdict: ${error.message}`),
+    );
+    await stage.close().catch((error: Error) => console.log(`  the stage was left in disorder: ${error.message}`));
+  }
+}
+
+function tell({ told, verdicts, failures }: Run, seconds: number): number {
+  console.log(
+    `\n${'act'.padEnd(18)}${'played'.padStart(8)}${'with another'.padStart(14)}${'mean s'.padStart(8)}${'failed'.padStart(8)}`,
+  );
+  for (const { name } of acts) {
+    const {
+      times,
+      withAnother,
+      seconds: all,
+      failed,
+    } = told.get(name) ?? { times: 0, withAnother: 0, seconds: 0, failed: 0 };
+    const mean = times === 0 ? '' : (all / times).toFixed(1);
+    const cells = [
+      String(times).padStart(8),
+      String(withAnother).padStart(14),
+      mean.padStart(8),
+      String(failed).padStart(8),
+    ];
+    console.log(`${name.padEnd(18)}${cells.join('')}`);
+  }
+  const each = (seconds / count).toFixed(1);
+  console.log(
+    `\nseed ${seed}, schedules ${from} to ${from + count - 1}: ${seconds.toFixed(0)} s, ${each} s each; ${failures.length} failures`,
+  );
+  const total = sum(verdicts);
+  return (total === undefined ? 1 : print(total)) || (failures.length > 0 ? 1 : 0);
+}
+
+if (values.help || ![count, seed, from].every((number) => Number.isSafeInteger(number) && number > 0)) {
+  process.stdout.write(HELP);
+  if (!values.help) process.exitCode = 1;
+} else {
+  console.log(`seed ${seed}: the same again by --seed ${seed}`);
+  mochaGlobalSetup();
+  const began = performance.now();
+  const run = new Run();
+  await run.playAll();
+  process.exitCode = tell(run, (performance.now() - began) / MS_PER_S);
+  mochaGlobalTeardown();
+}
