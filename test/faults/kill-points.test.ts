@@ -7,6 +7,8 @@ import { faultsOf, type Verdict } from '../support/ledger.js';
  */
 const KILLS = Number(process.env.PARLEY_KILLS ?? '2');
 const BURST = 16;
+/** A worker that joins gets its share, and a batch of it, well before. */
+const PAUSED_WITHIN_MS = 60_000;
 
 /** The proof takes long: it says how far it is, and what came of it. */
 function say(line: string): void {
@@ -23,22 +25,14 @@ async function killRepeatedly(step: string): Promise<Verdict> {
     const steady = await fleet.startWorker();
     await steady.ready();
     await fleet.connect();
-    const chats = await Promise.all(Array.from({ length: 8 }, () => fleet.createGroup(1)));
+    const chats = await fleet.createGroupsEverywhere(4, 1);
     let sent = 0;
-    let idle = 0;
-    for (let kill = 0; kill < KILLS; ) {
+    for (let kill = 1; kill <= KILLS; kill += 1) {
       const victim = await fleet.startPausingWorker(step, 1 + (kill % 4));
       let isPaused = false;
-      let isIdle = false;
-      const paused = victim.line(/^paused at/, 30_000).then(
-        () => {
-          isPaused = true;
-        },
-        () => {
-          isPaused = true;
-          isIdle = true;
-        },
-      );
+      const paused = victim.line(/^paused at/, PAUSED_WITHIN_MS).then(() => {
+        isPaused = true;
+      });
       while (!isPaused) {
         await Promise.all(
           Array.from({ length: BURST }, () => {
@@ -56,17 +50,8 @@ async function killRepeatedly(step: string): Promise<Verdict> {
         );
         await Promise.race([paused, fleet.allAnswered(1_000).catch(() => undefined)]);
       }
-      await paused;
       await victim.kill();
       await fleet.allAnsweredAfterAsking();
-      if (isIdle) {
-        // Seen now and then, and not understood yet: it joins and gets no batch. What it said is to be looked at; a second one fails the test.
-        console.log(`${step}: a worker that joined got no batch within 30 s; it said:\n${victim.output}`);
-        idle += 1;
-        expect(idle, 'workers that got no batch').to.be.below(2);
-        continue;
-      }
-      kill += 1;
       say(`${step}: kill ${kill} of ${KILLS}, ${sent} messages sent, all answered`);
     }
     return await fleet.ledger.close(fleet.databaseUrl);

@@ -142,6 +142,24 @@ export class Fleet {
     return { chatId, users };
   }
 
+  /** `count` groups in each partition, so that whoever holds one of them gets commands: left to chance, a partition may have no chat. */
+  async createGroupsEverywhere(count: number, senders: number): Promise<{ chatId: string; users: string[] }[]> {
+    const groups: { chatId: string; users: string[] }[] = [];
+    const placed = new Map<number, number>();
+    while (groups.length < count * this.partitions) {
+      const group = await this.createGroup(senders);
+      const [row] = await this.query<{ partition: number }>('SELECT partition FROM chats WHERE chat_id = $1', [
+        group.chatId,
+      ]);
+      if (row === undefined) throw new Error(`${group.chatId} was accepted and is not stored`);
+      const present = placed.get(row.partition) ?? 0;
+      if (present >= count) continue;
+      placed.set(row.partition, present + 1);
+      groups.push(group);
+    }
+    return groups;
+  }
+
   async allAnswered(withinMs = 30_000): Promise<void> {
     await eventually(() => this.ledger.unanswered === 0, { within: withinMs, what: 'every command is answered' });
   }
