@@ -116,9 +116,32 @@ export function sharedRowsConformance(open: OpenStore): void {
         expect(await commands.countAttempt(0, key)).to.equal(2);
         expect(await commands.countAttempt(1, key)).to.equal(1);
         expect(await commands.countAttempt(0, `${key}x`)).to.equal(1);
-        await commands.forgetAttempts(0, key);
+        await commands.forgetAttempts(0, [key]);
         expect(await commands.countAttempt(0, key)).to.equal(1);
         expect(await commands.countAttempt(1, key)).to.equal(2);
+      });
+
+      it('are known, with how many there were, when suspects are noted: then none is noted anew', async () => {
+        const { commands } = store;
+        const [first, second, third, fourth] = [1, 2, 3, 4].map(() => `default alice ${randomUUID()}`) as [
+          string,
+          string,
+          string,
+          string,
+        ];
+        expect(await commands.noteSuspects(0, [])).to.deep.equal(new Map());
+        expect(await commands.noteSuspects(0, [second, first])).to.deep.equal(new Map());
+        expect(await commands.countAttempt(0, second)).to.equal(1);
+        expect(await commands.noteSuspects(1, [first, second]), 'another partition').to.deep.equal(new Map());
+        const known = new Map([
+          [first, 0],
+          [second, 1],
+        ]);
+        expect(await commands.noteSuspects(0, [first, third, second])).to.deep.equal(known);
+        expect(await commands.noteSuspects(0, [third, fourth]), 'nobody was noted').to.deep.equal(new Map());
+        await commands.forgetAttempts(0, [first, third, fourth]);
+        await commands.forgetAttempts(0, []);
+        expect(await commands.noteSuspects(0, [first, second])).to.deep.equal(new Map([[second, 1]]));
       });
     });
 

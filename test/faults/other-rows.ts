@@ -38,7 +38,12 @@ export const otherRows: readonly OtherRow[] = [
     name: 'tests-dead-letters',
     row: 'poison command in a batch',
     what: 'split until alone, counted, dead-lettered; the dead letter says why, and holds what came',
-    files: ['application/worker/poison.test.js', 'faults/dead-letters.test.js'],
+    files: [
+      'application/worker/poison.test.js',
+      'application/worker/crashes.test.js',
+      'faults/dead-letters.test.js',
+      'faults/deadly-commands.test.js',
+    ],
   },
   {
     name: 'tests-ownership',

@@ -18,7 +18,8 @@ import {
 import type { LoggedEvent } from '../../src/application/ports/event-log.js';
 import type { Delivery } from '../../src/application/ports/transport.js';
 import { realTime } from '../../src/application/time.js';
-import { BatchRunner, Fenced, type Holding, OutcomeUnknown } from '../../src/application/worker/batch-runner.js';
+import { BatchRunner, Fenced, type Holding } from '../../src/application/worker/batch-runner.js';
+import { OutcomeUnknown } from '../../src/application/worker/patient-store.js';
 import { QuotaGate } from '../../src/application/worker/quota-gate.js';
 import { readCommands } from '../../src/application/worker/read-commands.js';
 import { identifyCommand } from '../../src/contract/decode-command.js';
@@ -163,6 +164,7 @@ export class RaceTrack {
         isLost = false;
         throw new StoreError('unknown', "COMMIT's reply did not come");
       },
+      noteSuspects: (...args) => commands.noteSuspects(...args),
       countAttempt: (...args) => commands.countAttempt(...args),
       forgetAttempts: (...args) => commands.forgetAttempts(...args),
       pruneReceipts: (...args) => commands.pruneReceipts(...args),

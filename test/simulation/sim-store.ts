@@ -92,6 +92,7 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
     nextMishaps,
     commands: {
       transact,
+      noteSuspects: (...args) => over(() => commands.noteSuspects(...args)),
       countAttempt: (...args) => over(() => commands.countAttempt(...args)),
       forgetAttempts: (...args) => over(() => commands.forgetAttempts(...args)),
       pruneReceipts: (...args) => over(() => commands.pruneReceipts(...args)),

@@ -1,6 +1,7 @@
 /** A worker process of the simulation: the application's own code, on wires that a story can cut. */
 import { MemoryDecisionLog } from '../../src/adapters/memory/memory-decision-log.js';
 import { MemoryQuotas } from '../../src/adapters/quota/memory-quotas.js';
+import type { BatchItem } from '../../src/application/batch/batch-item.js';
 import { BatchDecider } from '../../src/application/batch/decide-batch.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
 import type { CommandSource, DeadLetters, EventSink, ReceiptSender } from '../../src/application/ports/transport.js';
@@ -44,6 +45,10 @@ export interface Surroundings {
   partitions: number;
   seed: number;
   onReceipt(correlationId: string, receipt: Receipt): void;
+  /** Ids of commands: a worker that decides one of them dies at it … */
+  deadly: ReadonlySet<string>;
+  /** … and is to be started again. */
+  onDeath(worker: SimWorker): void;
   /** A bug to be put in: wraps what the worker gets. */
   plant(ports: WorkerPorts, process: SimProcess, around: Surroundings): WorkerPorts;
 }
@@ -73,7 +78,7 @@ export class SimWorker {
     const clock = this.process.clock;
     const runner = new BatchRunner({
       store: store.commands,
-      decider: new BatchDecider(new PolicyEnforcementPoint(POLICY)),
+      decider: this.mortalDecider(),
       observer: OBSERVER,
       logger: LOGGER,
       time: clock,
@@ -104,6 +109,18 @@ export class SimWorker {
       isTransportReady: () => Object.values(this.connections).every((connection) => connection?.isOpen === true),
     });
     this.worker.start();
+  }
+
+  private mortalDecider(): BatchDecider {
+    const decider = new BatchDecider(new PolicyEnforcementPoint(POLICY));
+    const decide = decider.decide.bind(decider);
+    decider.decide = (items, ...rest) => {
+      const isDeadly = ({ delivery }: BatchItem) => this.around.deadly.has(delivery.incoming.messageId ?? '');
+      if (!items.some(isDeadly)) return decide(items, ...rest);
+      this.around.onDeath(this);
+      throw new Error('nobody hears of it: the process is dead');
+    };
+    return decider;
   }
 
   kill(): void {

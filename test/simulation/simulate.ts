@@ -8,6 +8,8 @@ import { PARTITIONS, type Story, type StoryCommand, type StoryFault } from './st
 import { faultsOf, type Ledger } from './verdict.js';
 import { Chance, VirtualTime } from './virtual-time.js';
 
+/** Somebody starts a worker again that has died of a command. */
+const BACK_AFTER_MS = 500;
 /** A producer asks again after so long. */
 const ASK_AGAIN_MS = 3_000;
 const LOOK_EVERY_MS = 100;
@@ -36,6 +38,8 @@ export async function play(story: Story, plant: Plant = (ports) => ports): Promi
     partitions: PARTITIONS,
     seed: story.seed,
     onReceipt: (correlationId, receipt) => producers.onReceipt(correlationId, receipt),
+    deadly: producers.ledger.deadly,
+    onDeath: (worker) => fleet.bringBack(worker),
   };
   const fleet = new Fleet(story, around);
   for (const fault of story.faults) time.at(fault.at, () => fleet.happen(fault));
@@ -60,11 +64,7 @@ function isPublished(world: MemoryWorld, broker: SimBroker): boolean {
 }
 
 class Producers {
-  readonly ledger: Pick<Ledger, 'attempted' | 'receipts' | 'unreadable'> = {
-    attempted: new Map(),
-    receipts: new Map(),
-    unreadable: 0,
-  };
+  readonly ledger: Pick<Ledger, 'attempted' | 'receipts' | 'unreadable' | 'deadly'>;
   private left: number;
   private readonly chance: Chance;
 
@@ -74,6 +74,8 @@ class Producers {
     private readonly broker: SimBroker,
   ) {
     this.chance = new Chance(story.seed, 'producers');
+    const deadly = story.commands.filter(({ isDeadly }) => isDeadly).map(({ commandId }) => commandId);
+    this.ledger = { attempted: new Map(), receipts: new Map(), unreadable: 0, deadly: new Set(deadly) };
     this.left = story.commands.length;
     for (const command of story.commands) time.at(command.at, () => this.publishFirst(command));
   }
@@ -89,6 +91,8 @@ class Producers {
 
   areSatisfied({ receipts }: MemoryWorld, { buried }: SimBroker): boolean {
     if (this.left > 0 || buried.length < this.ledger.unreadable) return false;
+    const buriedIds = new Set(buried.map(({ messageId }) => messageId));
+    if ([...this.ledger.deadly].some((commandId) => !buriedIds.has(commandId))) return false;
     return [...this.ledger.attempted.keys()].every(
       (key) => this.ledger.receipts.has(key) && receipts.has(`default ${key}`),
     );
@@ -98,7 +102,7 @@ class Producers {
     this.left -= 1;
     const key = `${command.actorId} ${command.commandId}`;
     if (command.garbage !== undefined) this.ledger.unreadable += 1;
-    else if (!this.ledger.attempted.has(key)) {
+    else if (!command.isDeadly && !this.ledger.attempted.has(key)) {
       this.ledger.attempted.set(key, command);
       this.askAgain(key, command);
     }
@@ -154,12 +158,7 @@ class Fleet {
     if (worker === undefined) return;
     switch (fault.kind) {
       case 'kill':
-        worker.kill();
-        this.awaited += 1;
-        time.after(fault.backAfterMs, () => {
-          this.awaited -= 1;
-          this.workers[fault.worker] = this.start(this.story.clockSkewsMs[fault.worker] ?? 0);
-        });
+        if (worker.process.isAlive) this.kill(worker, fault.backAfterMs);
         break;
       case 'freeze':
         worker.freeze(fault.forMs);
@@ -176,6 +175,21 @@ class Fleet {
       default:
         worker.loseAtCommit(fault.kind);
     }
+  }
+
+  /** It has died of a command. */
+  bringBack(worker: SimWorker): void {
+    this.kill(worker, BACK_AFTER_MS);
+  }
+
+  private kill(worker: SimWorker, backAfterMs: number): void {
+    const place = this.workers.indexOf(worker);
+    worker.kill();
+    this.awaited += 1;
+    this.around.time.after(backAfterMs, () => {
+      this.awaited -= 1;
+      this.workers[place] = this.start(this.story.clockSkewsMs[place] ?? 0);
+    });
   }
 
   private start(skewMs: number): SimWorker {

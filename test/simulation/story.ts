@@ -8,6 +8,9 @@ const COMMANDS_PER_CHAT_MAX = 60;
 const FAULTS_MAX = 12;
 /** Commands are published within this time, and things go wrong within it. */
 const ACTIVE_MS = 12_000;
+/** Of the stories, those with commands that workers die of; more than two of them take longer than a story has. */
+const DEADLY_SHARE = 0.3;
+const DEADLY_MAX = 2;
 const USERS = ['alice', 'bob', 'carol', 'dave'];
 
 export interface StoryCommand {
@@ -21,6 +24,8 @@ export interface StoryCommand {
   data: unknown;
   /** Text instead of a body of JSON: nobody can read it. */
   garbage?: string;
+  /** Whoever decides it dies of it. */
+  isDeadly?: true;
 }
 
 export type StoryFault = { at: number; worker: number } & (
@@ -52,6 +57,7 @@ export function storyOf(seed: number): Story {
   const chats = 1 + chance.below(CHATS_MAX);
   const commands: StoryCommand[] = [];
   for (let chat = 0; chat < chats; chat += 1) commands.push(...conversation(chat, id(seed, `chat ${chat}`), chance));
+  commands.push(...deadly(commands, new Chance(seed, 'deadly')));
   return {
     seed,
     workers,
@@ -80,6 +86,15 @@ function conversation(chat: number, chatId: string, chance: Chance): StoryComman
     at += chance.is(0.7) ? chance.next() * 15 : (chance.next() * ACTIVE_MS * 5) / count;
   }
   return commands;
+}
+
+/** Each among others, of its chat and of its moment. */
+function deadly(neighbours: readonly StoryCommand[], chance: Chance): StoryCommand[] {
+  if (!chance.is(DEADLY_SHARE)) return [];
+  return Array.from({ length: 1 + chance.below(DEADLY_MAX) }, (_, number) => {
+    const { at, chatId, partition } = chance.pick(neighbours);
+    return { at, commandId: `deadly-${number}`, chatId, partition, ...send(chance), isDeadly: true as const };
+  });
 }
 
 type Act = Pick<StoryCommand, 'type' | 'actorId' | 'data'>;

@@ -13,6 +13,8 @@ export interface Ledger {
   /** Every receipt that reached a producer, by actor and id. */
   receipts: Map<string, Receipt[]>;
   unreadable: number;
+  /** Ids of the commands that workers die of. */
+  deadly: ReadonlySet<string>;
   dispatched: readonly OutgoingEvent[];
   buried: readonly IncomingCommand[];
   world: MemoryWorld;
@@ -179,10 +181,18 @@ function dispatch({ dispatched, world }: Ledger, logs: readonly LoggedEvent[]): 
   return faults;
 }
 
-/** Nothing but what nobody can read. */
-function deadLetters({ buried, unreadable }: Ledger): string[] {
-  const reasons = buried.map(({ headers }) => String(headers['x-parley-reason']));
-  const faults = reasons.filter((reason) => reason !== 'malformed').map((reason) => `buried as ${reason}`);
-  if (reasons.length < unreadable) faults.push(`lost: ${unreadable} could not be read, ${reasons.length} were buried`);
+/** Nothing but what nobody can read, and what workers die of. */
+function deadLetters({ buried, unreadable, deadly }: Ledger): string[] {
+  const faults: string[] = [];
+  let malformed = 0;
+  const poison = new Set<string>();
+  for (const { messageId = '', headers } of buried) {
+    const reason = headers['x-parley-reason'];
+    if (reason === 'malformed') malformed += 1;
+    else if (reason === 'poison' && deadly.has(messageId)) poison.add(messageId);
+    else faults.push(`${messageId} was buried as ${reason}`);
+  }
+  if (malformed < unreadable) faults.push(`lost: ${unreadable} could not be read, ${malformed} were buried`);
+  for (const commandId of deadly) if (!poison.has(commandId)) faults.push(`not buried: ${commandId}`);
   return faults;
 }

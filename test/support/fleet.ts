@@ -11,6 +11,7 @@ import { startProcess, type TestProcess } from './processes.js';
 import { freshDatabase, rabbitmq, scratchFolder, uniqueNamespace } from './services.js';
 
 const PAUSING_WORKER = fileURLToPath(new URL('./pausing-worker.js', import.meta.url));
+const MORTAL_WORKER = fileURLToPath(new URL('./mortal-worker.js', import.meta.url));
 
 /** How long a producer waits for its receipts before it sends a command again. */
 const ASK_AGAIN_AFTER_MS = 3_000;
@@ -87,6 +88,13 @@ export class Fleet {
   async startObedientWorker(env: Record<string, string> = {}): Promise<TestProcess> {
     const orders = join(scratchFolder('orders'), 'orders.json');
     const worker = await startProcess({ script: PAUSING_WORKER, env: { ...this.env, ...env, PAUSE_ORDERS: orders } });
+    this.workers.push(worker);
+    return worker;
+  }
+
+  /** A worker that dies of commands whose ids begin with `deadly`. */
+  async startMortalWorker(): Promise<TestProcess> {
+    const worker = await startProcess({ script: MORTAL_WORKER, env: this.env });
     this.workers.push(worker);
     return worker;
   }

@@ -35,14 +35,21 @@ export class MemoryCommandStore implements CommandStore {
     return { outcome: 'committed', value };
   }
 
+  async noteSuspects(partition: number, commandKeys: readonly string[]): Promise<Map<string, number>> {
+    const { attempts } = this.world;
+    const known = pick([...commandKeys], (key) => attempts.get(`${partition} ${key}`));
+    if (known.size === 0) for (const key of commandKeys) attempts.set(`${partition} ${key}`, 0);
+    return known;
+  }
+
   async countAttempt(partition: number, commandKey: string): Promise<number> {
     const attempts = (this.world.attempts.get(`${partition} ${commandKey}`) ?? 0) + 1;
     this.world.attempts.set(`${partition} ${commandKey}`, attempts);
     return attempts;
   }
 
-  async forgetAttempts(partition: number, commandKey: string): Promise<void> {
-    this.world.attempts.delete(`${partition} ${commandKey}`);
+  async forgetAttempts(partition: number, commandKeys: readonly string[]): Promise<void> {
+    for (const key of commandKeys) this.world.attempts.delete(`${partition} ${key}`);
   }
 
   async pruneReceipts(before: Date, limit: number): Promise<number> {

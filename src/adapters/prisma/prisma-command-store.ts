@@ -5,6 +5,7 @@ import type {
   CommandStore,
   Facts,
 } from '../../application/ports/command-store.js';
+import { column } from './columns.js';
 import type { PrismaClient } from './generated/client.js';
 import { TRANSACTION_START_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS } from './prisma-database.js';
 import { lockPartition, readFacts } from './read-facts.js';
@@ -53,6 +54,22 @@ export class PrismaCommandStore implements CommandStore {
     }
   }
 
+  async noteSuspects(partition: number, commandKeys: readonly string[]): Promise<Map<string, number>> {
+    const keys = column(commandKeys, (key) => key);
+    // In key order, since an owner of the past may be at the same rows.
+    const rows = await this.database.$queryRaw<{ commandKey: string; attempts: number }[]>`
+      WITH known AS (
+        SELECT command_key, attempts FROM poison_attempts
+        WHERE partition = ${partition}::int4 AND command_key = ANY (${keys}::text[])),
+      noted AS (
+        INSERT INTO poison_attempts (partition, command_key, attempts, last_at)
+        SELECT ${partition}::int4, k.command_key, 0, now() FROM unnest(${keys}::text[]) AS k(command_key)
+        WHERE NOT EXISTS (SELECT 1 FROM known) ORDER BY k.command_key
+        ON CONFLICT DO NOTHING)
+      SELECT command_key AS "commandKey", attempts FROM known`.catch(rethrow);
+    return new Map(rows.map(({ commandKey, attempts }) => [commandKey, attempts]));
+  }
+
   async countAttempt(partition: number, commandKey: string): Promise<number> {
     const rows = await this.database.$queryRaw<{ attempts: number }[]>`
       INSERT INTO poison_attempts (partition, command_key, attempts, last_at)
@@ -63,9 +80,12 @@ export class PrismaCommandStore implements CommandStore {
     return rows[0]?.attempts ?? 0;
   }
 
-  async forgetAttempts(partition: number, commandKey: string): Promise<void> {
+  async forgetAttempts(partition: number, commandKeys: readonly string[]): Promise<void> {
     await this.database.$executeRaw`
-      DELETE FROM poison_attempts WHERE partition = ${partition}::int4 AND command_key = ${commandKey}`.catch(rethrow);
+      DELETE FROM poison_attempts
+      WHERE partition = ${partition}::int4 AND command_key = ANY (${column(commandKeys, (key) => key)}::text[])`.catch(
+      rethrow,
+    );
   }
 
   async pruneReceipts(before: Date, limit: number): Promise<number> {

@@ -153,9 +153,15 @@ export interface CommandStore {
     decide: (facts: Facts) => { writes: BatchWrites; value: T },
   ): Promise<BatchResult<T>>;
 
+  /**
+   * Notes that these commands are about to be tried together, unless some of them are known from earlier: then it notes nothing, and returns
+   * those, each with its attempts (0: noted, and never tried alone).
+   */
+  noteSuspects(partition: number, commandKeys: readonly string[]): Promise<Map<string, number>>;
   /** Counts one attempt at a command that is tried alone and returns how many there have been, this one included. */
   countAttempt(partition: number, commandKey: string): Promise<number>;
-  forgetAttempts(partition: number, commandKey: string): Promise<void>;
+  /** Whatever is known of them from `noteSuspects` and `countAttempt`. */
+  forgetAttempts(partition: number, commandKeys: readonly string[]): Promise<void>;
 
   /** Deletes receipts older than `before`, at most `limit` a call; returns how many. */
   pruneReceipts(before: Date, limit: number): Promise<number>;

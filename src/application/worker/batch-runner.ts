@@ -1,17 +1,17 @@
 /**
  * Takes one batch of a partition through the transaction and says what came of it. Poison is found here: a batch that fails
- * for a command's sake is split until that command is alone, counted, and in the end put away.
+ * for a command's sake is split until that command is alone, counted, and in the end put away. What may have killed a worker is noted before it is
+ * tried; what was noted when one died is tried alone (docs/adr/0012-suspects-are-tried-together.md).
  */
 import { type BatchItem, type ItemResult, identityOf } from '../batch/batch-item.js';
 import type { BatchDecider } from '../batch/decide-batch.js';
 import { factKeysOf } from '../batch/fact-keys.js';
 import { traceContextOf, traceIdOf } from '../batch/trace-context.js';
-import { type CommandStore, receiptKey, StoreError } from '../ports/command-store.js';
+import { type CommandStore, receiptKey } from '../ports/command-store.js';
 import type { LoggedEvent } from '../ports/event-log.js';
-import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
-import type { Time } from '../time.js';
 import { Backoff } from './backoff.js';
-import { SUSPECT_DELIVERY_COUNT } from './delivery-buffer.js';
+import { isSuspect } from './delivery-buffer.js';
+import { isForTheStoresSake, OutcomeUnknown, PatientStore, type PatientStoreDeps } from './patient-store.js';
 
 /** A partition as its owner in this process holds it. */
 export interface Holding {
@@ -34,24 +34,10 @@ export class Fenced extends Error {
   }
 }
 
-/** COMMIT was sent and its reply did not come: take over from oneself, then run the batch again. */
-export class OutcomeUnknown extends Error {
-  constructor(options: { cause: unknown }) {
-    super('nobody knows whether the batch was committed', options);
-    this.name = 'OutcomeUnknown';
-  }
-}
-
-export interface BatchRunnerDeps {
-  store: CommandStore;
+export interface BatchRunnerDeps extends PatientStoreDeps {
   decider: BatchDecider;
-  observer: WorkerObserver;
-  logger: WorkerLog;
-  time: Time;
   /** `POISON_ATTEMPTS` */
   poisonAttempts: number;
-  /** Called while the store does not answer, and with null when it does again. */
-  onStoreTrouble(error: StoreError | null): void;
 }
 
 function commandKey(item: BatchItem): string {
@@ -59,114 +45,168 @@ function commandKey(item: BatchItem): string {
 }
 
 export class BatchRunner {
-  constructor(private readonly deps: BatchRunnerDeps) {}
+  private readonly store: PatientStore;
+
+  constructor(private readonly deps: BatchRunnerDeps) {
+    this.store = new PatientStore(deps);
+  }
 
   /** Rejects with `Fenced`, `OutcomeUnknown`, or the signal's reason; everything else is waited out or told in the results. */
   async run(items: readonly BatchItem[], holding: Holding, signal: AbortSignal): Promise<RunResult[]> {
+    const results = await this.runInParts(items, holding, signal);
+    // Not until all are through: should the next one kill the worker, this one would have to be found out about again.
+    const poison = results.flatMap(({ item, result }) => (result.kind === 'poison' ? [commandKey(item)] : []));
+    if (poison.length > 0) await this.forget(holding.partition, poison, signal);
+    return results;
+  }
+
+  private async runInParts(items: readonly BatchItem[], holding: Holding, signal: AbortSignal): Promise<RunResult[]> {
     const [first] = items;
     if (first === undefined) return [];
-    if (items.length === 1 && first.delivery.deliveryCount >= SUSPECT_DELIVERY_COUNT)
-      return [await this.runSuspect(first, holding, signal)];
-    try {
-      return await this.runTogether(items, holding, signal);
-    } catch (error) {
-      if (error instanceof Fenced || error instanceof OutcomeUnknown || signal.aborted) throw error;
-      // For a command's sake: refused by the database, or a bug that one of them brings out.
-      this.deps.observer.transactionFailed('refused');
-      if (items.length === 1) return [await this.runSuspect(first, holding, signal, error)];
-      this.deps.logger.warn('batch split to find the command that fails it', { commands: items.length, error });
-      const half = Math.ceil(items.length / 2);
-      const before = await this.run(items.slice(0, half), holding, signal);
-      return [...before, ...(await this.run(items.slice(half), holding, signal))];
+    const { partition } = holding;
+    const suspects = isSuspect(first.delivery) ? [...new Set(items.map(commandKey))] : [];
+    if (suspects.length > 0) {
+      const known = await this.store.ask((store) => store.noteSuspects(partition, suspects), signal);
+      if (known.size > 0) return this.runKnown(items, known, holding, signal);
     }
+    let results: RunResult[];
+    try {
+      results = await this.runTogether(items, holding, signal);
+    } catch (error) {
+      // Whatever it was, nobody has died of it.
+      if (suspects.length > 0) await this.forgive(partition, suspects);
+      if (isNobodysFault(error, signal)) throw error;
+      this.deps.observer.transactionFailed('refused');
+      if (items.length === 1) return [await this.runAlone(first, holding, signal, { error })];
+      return this.runHalves(items, holding, signal, error);
+    }
+    if (suspects.length > 0) await this.forget(partition, suspects, signal);
+    return results;
+  }
+
+  /** Those that were noted when a worker died each alone, the others together, in order. `known`: how often each was tried alone. */
+  private async runKnown(
+    items: readonly BatchItem[],
+    known: ReadonlyMap<string, number>,
+    holding: Holding,
+    signal: AbortSignal,
+  ): Promise<RunResult[]> {
+    const results: RunResult[] = [];
+    for (const part of partsOf(items, (item) => known.has(commandKey(item)))) {
+      const [first] = part as [BatchItem];
+      const attempts = known.get(commandKey(first));
+      if (attempts === undefined) results.push(...(await this.runInParts(part, holding, signal)));
+      else results.push(await this.runAlone(first, holding, signal, { attempts }));
+    }
+    return results;
+  }
+
+  /** `error`: what it has failed with. */
+  private async runHalves(items: readonly BatchItem[], holding: Holding, signal: AbortSignal, error: unknown) {
+    this.deps.logger.warn('batch split to find the command that fails it', { commands: items.length, error });
+    const half = Math.ceil(items.length / 2);
+    const before = await this.runInParts(items.slice(0, half), holding, signal);
+    return [...before, ...(await this.runInParts(items.slice(half), holding, signal))];
   }
 
   /** One command alone, each try counted before it begins, so that the count outlives a crash. */
-  private async runSuspect(item: BatchItem, holding: Holding, signal: AbortSignal, why?: unknown): Promise<RunResult> {
-    const { store, poisonAttempts, logger } = this.deps;
+  private async runAlone(
+    item: BatchItem,
+    holding: Holding,
+    signal: AbortSignal,
+    earlier: { attempts: number } | { error: unknown },
+  ): Promise<RunResult> {
+    const { poisonAttempts, logger } = this.deps;
+    const { partition } = holding;
     const key = commandKey(item);
-    let failure = why;
+    const count = (store: CommandStore) => store.countAttempt(partition, key);
     const backoff = new Backoff(this.deps.time);
-    const count = () => this.whileStoreIsAway(() => store.countAttempt(holding.partition, key), signal);
+    let failure = 'error' in earlier ? earlier.error : undefined;
     // What brought us here was a try of its own.
-    if (why !== undefined) await count();
-    for (;;) {
-      const attempts = await count();
-      if (attempts > poisonAttempts) {
-        await this.whileStoreIsAway(() => store.forgetAttempts(holding.partition, key), signal);
-        return { item, result: { kind: 'poison', detail: describe(failure) } };
-      }
+    let attempts = 'error' in earlier ? await this.store.ask(count, signal) : earlier.attempts;
+    while (attempts < poisonAttempts) {
       try {
-        const [result] = await this.runTogether([item], holding, signal);
-        await this.whileStoreIsAway(() => store.forgetAttempts(holding.partition, key), signal);
-        return result as RunResult;
+        if (attempts + 1 < poisonAttempts) {
+          attempts = await this.store.ask(count, signal);
+          const [result] = await this.runTogether([item], holding, signal);
+          await this.forget(partition, [key], signal);
+          return result as RunResult;
+        }
+        // Its last try: what another partition's command might do to the process meanwhile must not be held against this one.
+        return await this.store.askUndisturbed(async (store) => {
+          attempts = await count(store);
+          const [result] = await this.transact(store, [item], holding);
+          await store.forgetAttempts(partition, [key]);
+          return result as RunResult;
+        });
       } catch (error) {
-        if (error instanceof Fenced || error instanceof OutcomeUnknown || signal.aborted) {
+        if (isNobodysFault(error, signal)) {
           // Not for its own sake: only a crash may leave the count standing.
-          await this.forgive(holding.partition, key);
+          await this.forgive(partition, [key]);
           throw error;
         }
-        failure = error;
-        const { commandId, type } = identityOf(item);
-        const traceId = traceIdOf(traceContextOf(item.delivery.incoming.headers));
-        logger.error('command fails alone', { commandId, type, attempts, traceId, error });
+        if (isForTheStoresSake(error)) {
+          await this.forget(partition, [key], signal);
+          attempts = 0;
+        } else {
+          failure = error;
+          const { commandId, type } = identityOf(item);
+          const traceId = traceIdOf(traceContextOf(item.delivery.incoming.headers));
+          logger.error('command fails alone', { commandId, type, attempts, traceId, error });
+        }
         await backoff.wait(signal);
         signal.throwIfAborted();
       }
     }
+    return { item, result: { kind: 'poison', detail: describe(failure) } };
+  }
+
+  private forget(partition: number, keys: readonly string[], signal: AbortSignal): Promise<void> {
+    return this.store.ask((store) => store.forgetAttempts(partition, keys), signal);
   }
 
   /** Best effort: the store may be what is away. */
-  private async forgive(partition: number, key: string): Promise<void> {
+  private async forgive(partition: number, keys: readonly string[]): Promise<void> {
     await this.deps.store
-      .forgetAttempts(partition, key)
-      .catch((error: unknown) => this.deps.logger.debug('attempt left standing', { partition, error }));
+      .forgetAttempts(partition, keys)
+      .catch((error: unknown) => this.deps.logger.debug('attempts left standing', { partition, error }));
   }
 
-  private async runTogether(items: readonly BatchItem[], holding: Holding, signal: AbortSignal): Promise<RunResult[]> {
-    const { store, decider, time } = this.deps;
+  private runTogether(items: readonly BatchItem[], holding: Holding, signal: AbortSignal): Promise<RunResult[]> {
+    return this.store.ask((store) => this.transact(store, items, holding), signal);
+  }
+
+  private async transact(store: CommandStore, items: readonly BatchItem[], holding: Holding): Promise<RunResult[]> {
+    const { decider, time } = this.deps;
     const { partition, epoch } = holding;
-    const keys = factKeysOf(items);
-    const result = await this.whileStoreIsAway(
-      () =>
-        store.transact({ partition, epoch, keys, publishedThrough: holding.publishedThrough() }, (facts) => {
-          const { writes, value } = decider.decide(items, facts, { partition, now: time.now() });
-          holding.decided();
-          return { writes, value: { results: value, events: writes.events } };
-        }),
-      signal,
-    );
+    const request = { partition, epoch, keys: factKeysOf(items), publishedThrough: holding.publishedThrough() };
+    const result = await store.transact(request, (facts) => {
+      const { writes, value } = decider.decide(items, facts, { partition, now: time.now() });
+      holding.decided();
+      return { writes, value: { results: value, events: writes.events } };
+    });
     if (result.outcome === 'fenced') throw new Fenced(partition);
     holding.committed(result.value.events);
     return items.map((item, index) => ({ item, result: result.value.results[index] as ItemResult }));
   }
+}
 
-  /** A failure for the database's sake holds the place and is tried again, with backoff. */
-  private async whileStoreIsAway<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const backoff = new Backoff(this.deps.time);
-    let away = false;
-    try {
-      for (;;) {
-        try {
-          return await call();
-        } catch (error) {
-          if (!(error instanceof StoreError) || error.kind === 'refused') throw error;
-          this.deps.observer.transactionFailed(error.kind);
-          if (error.kind === 'unknown') throw new OutcomeUnknown({ cause: error });
-          if (error.kind === 'unavailable') {
-            away = true;
-            this.deps.onStoreTrouble(error);
-            this.deps.logger.warn('the store does not answer; the batch waits', { error });
-          }
-          await backoff.wait(signal);
-          signal.throwIfAborted();
-        }
-      }
-    } finally {
-      // However the wait ended: it answered, or refused, or nobody waits any more.
-      if (away) this.deps.onStoreTrouble(null);
-    }
+/** None of the commands has failed: the partition is another owner's, the outcome is unknown, or nobody waits any more. */
+function isNobodysFault(error: unknown, signal: AbortSignal): boolean {
+  return error instanceof Fenced || error instanceof OutcomeUnknown || signal.aborted;
+}
+
+/** In order; each that `isAlone` by itself. */
+function partsOf(items: readonly BatchItem[], isAlone: (item: BatchItem) => boolean): BatchItem[][] {
+  const parts: BatchItem[][] = [];
+  let wasAlone = true;
+  for (const item of items) {
+    const last = parts.at(-1);
+    if (last === undefined || wasAlone || isAlone(item)) parts.push([item]);
+    else last.push(item);
+    wasAlone = isAlone(item);
   }
+  return parts;
 }
 
 function describe(error: unknown): string {

@@ -4,10 +4,17 @@ import type { Delivery } from '../ports/transport.js';
 export const BATCH_MAX_COMMANDS = 256;
 /** … and at most this many bytes of bodies, so that reading it does not hold the event loop. */
 export const BATCH_MAX_BYTES = 4 * 1024 * 1024;
-/**
- * From this delivery count on a command is tried alone: once may be a neighbour's crash, twice is suspicious.
- */
+/** From this delivery count on a command may be one that kills workers: once may be a neighbour's crash, twice is suspicious. */
 export const SUSPECT_DELIVERY_COUNT = 2;
+/**
+ * So many suspects are tried together. If the worker dies of one, each of them is tried alone: with fewer there are more transactions for those
+ * that merely came back often, with more there are more of them to be tried alone (docs/adr/0012-suspects-are-tried-together.md).
+ */
+export const SUSPECTS_TOGETHER = 32;
+
+export function isSuspect({ deliveryCount }: Delivery): boolean {
+  return deliveryCount >= SUSPECT_DELIVERY_COUNT;
+}
 
 /** What a partition has been handed and not taken up yet, in order. */
 export class DeliveryBuffer {
@@ -25,17 +32,20 @@ export class DeliveryBuffer {
     this.deliveries = [];
   }
 
-  /** The next micro-batch: a ring marker or a suspect alone, else as many commands as are there, within the bounds. */
+  /** The next micro-batch: a ring marker alone, some suspects, or as many other commands as are there, within the bounds. */
   take(): Delivery[] {
-    const isSingle = (delivery: Delivery) =>
-      delivery.ringMarker !== null || delivery.deliveryCount >= SUSPECT_DELIVERY_COUNT;
+    const [first] = this.deliveries;
+    if (first === undefined) return [];
+    const isSuspicious = isSuspect(first);
+    const most = isSuspicious ? SUSPECTS_TOGETHER : BATCH_MAX_COMMANDS;
     let count = 0;
     let bytes = 0;
     for (const delivery of this.deliveries) {
       bytes += delivery.incoming.body.byteLength;
-      if (count > 0 && (count >= BATCH_MAX_COMMANDS || bytes > BATCH_MAX_BYTES || isSingle(delivery))) break;
+      const isOfAnotherKind = delivery.ringMarker !== null || isSuspect(delivery) !== isSuspicious;
+      if (count > 0 && (count >= most || bytes > BATCH_MAX_BYTES || isOfAnotherKind)) break;
       count += 1;
-      if (isSingle(delivery)) break;
+      if (delivery.ringMarker !== null) break;
     }
     return this.deliveries.splice(0, count);
   }

@@ -17,10 +17,11 @@ import { StoreError } from '../ports/command-store.js';
 import type { PartitionRegistry } from '../ports/partition-registry.js';
 import type { CommandSource, Delivery, Subscription } from '../ports/transport.js';
 import { Backoff } from './backoff.js';
-import { Fenced, OutcomeUnknown } from './batch-runner.js';
+import { Fenced } from './batch-runner.js';
 import { BATCH_MAX_COMMANDS, DeliveryBuffer } from './delivery-buffer.js';
 import { EventPublisher, type PublisherDeps } from './event-publisher.js';
 import { type HeldPartition, PartitionService, type PartitionServiceDeps } from './partition-service.js';
+import { OutcomeUnknown } from './patient-store.js';
 import { WakeUp } from './wake-up.js';
 
 /** Two batches: one in the transaction, one gathering meanwhile. */

@@ -194,6 +194,7 @@ describe('failures of the Prisma store', () => {
         const caller = { tenantId: 'default', userId: 'alice' };
         const asked = [
           broken.commands.transact(request, () => expect.fail('was asked')),
+          broken.commands.noteSuspects(0, ['key']),
           broken.commands.countAttempt(0, 'key'),
           broken.commands.pruneReceipts(new Date(), 1),
           broken.registry.settle({ namespace: 'chat', partitions: 1 }),

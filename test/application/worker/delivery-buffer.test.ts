@@ -5,7 +5,9 @@ import {
   BATCH_MAX_BYTES,
   BATCH_MAX_COMMANDS,
   DeliveryBuffer,
+  isSuspect,
   SUSPECT_DELIVERY_COUNT,
+  SUSPECTS_TOGETHER,
 } from '../../../src/application/worker/delivery-buffer.js';
 
 interface Planned {
@@ -45,11 +47,19 @@ describe('A micro-batch', () => {
     expect(sizes([{}, { bytes: 2 * BATCH_MAX_BYTES }, {}])).to.deep.equal([1, 1, 1]);
   });
 
-  it('is a suspect alone, or the marker of a ring repair alone', () => {
+  it(`is suspects among themselves, up to ${SUSPECTS_TOGETHER}`, () => {
     const suspect = { deliveryCount: SUSPECT_DELIVERY_COUNT };
     const returned = { deliveryCount: SUSPECT_DELIVERY_COUNT - 1 };
-    expect(sizes([{}, returned, suspect, suspect, {}, {}])).to.deep.equal([2, 1, 1, 2]);
+    expect(sizes([{}, returned, suspect, suspect, {}, {}])).to.deep.equal([2, 2, 2]);
+    const suspects = many(2 * SUSPECTS_TOGETHER + 1, { deliveryCount: 2 * SUSPECT_DELIVERY_COUNT });
+    expect(sizes(suspects)).to.deep.equal([SUSPECTS_TOGETHER, SUSPECTS_TOGETHER, 1]);
+  });
+
+  it('is the marker of a ring repair alone, however often it has come', () => {
+    const marker = { ringMarker: 1, deliveryCount: SUSPECT_DELIVERY_COUNT };
+    const suspect = { deliveryCount: SUSPECT_DELIVERY_COUNT };
     expect(sizes([{ ringMarker: 1 }, {}, {}, { ringMarker: 2 }])).to.deep.equal([1, 2, 1]);
+    expect(sizes([suspect, marker, suspect, suspect])).to.deep.equal([1, 1, 2]);
   });
 
   it('keeps order and bounds whatever comes', () => {
@@ -61,10 +71,9 @@ describe('A micro-batch', () => {
     fc.assert(
       fc.property(fc.array(plan, { maxLength: 400 }), (planned) => {
         for (const batch of batchesOf(planned)) {
-          const isAlone = ({ ringMarker, deliveryCount }: Delivery) =>
-            ringMarker !== null || deliveryCount >= SUSPECT_DELIVERY_COUNT;
-          if (batch.some(isAlone)) expect(batch).to.have.length(1);
-          expect(batch.length).to.be.within(1, BATCH_MAX_COMMANDS);
+          if (batch.some(({ ringMarker }) => ringMarker !== null)) expect(batch).to.have.length(1);
+          expect(new Set(batch.map(isSuspect)).size, 'of one kind').to.equal(1);
+          expect(batch.length).to.be.within(1, batch.some(isSuspect) ? SUSPECTS_TOGETHER : BATCH_MAX_COMMANDS);
           const bytes = batch.reduce((sum, { incoming }) => sum + incoming.body.byteLength, 0);
           if (batch.length > 1) expect(bytes).to.be.at.most(BATCH_MAX_BYTES);
         }

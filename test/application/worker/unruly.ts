@@ -25,6 +25,8 @@ export class UnrulyStore implements CommandStore {
   after: () => void = () => undefined;
   /** The command ids of each transaction that was tried, in order. */
   readonly tried: string[][] = [];
+  /** The commands that were noted as suspects, in order. */
+  readonly noted: string[][] = [];
   /** The command of each attempt that was counted, in order. */
   readonly counted: string[] = [];
 
@@ -45,13 +47,18 @@ export class UnrulyStore implements CommandStore {
     return result;
   }
 
+  noteSuspects(partition: number, commandKeys: readonly string[]): Promise<Map<string, number>> {
+    this.noted.push([...commandKeys]);
+    return this.store.noteSuspects(partition, commandKeys);
+  }
+
   countAttempt(partition: number, commandKey: string): Promise<number> {
     this.counted.push(commandKey);
     return this.store.countAttempt(partition, commandKey);
   }
 
-  forgetAttempts(partition: number, commandKey: string): Promise<void> {
-    return this.store.forgetAttempts(partition, commandKey);
+  forgetAttempts(partition: number, commandKeys: readonly string[]): Promise<void> {
+    return this.store.forgetAttempts(partition, commandKeys);
   }
 
   pruneReceipts(before: Date, limit: number): Promise<number> {

@@ -1,0 +1,100 @@
+/** How a runner asks the store: as long as it takes, or once and with nothing else of this process under way. */
+import { type CommandStore, StoreError } from '../ports/command-store.js';
+import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
+import type { Time } from '../time.js';
+import { Backoff } from './backoff.js';
+
+/** COMMIT was sent and its reply did not come: take over from oneself, then run the batch again. */
+export class OutcomeUnknown extends Error {
+  constructor(options: { cause: unknown }) {
+    super('nobody knows whether the batch was committed', options);
+    this.name = 'OutcomeUnknown';
+  }
+}
+
+export interface PatientStoreDeps {
+  store: CommandStore;
+  observer: Pick<WorkerObserver, 'transactionFailed'>;
+  logger: WorkerLog;
+  time: Time;
+  /** Called while the store does not answer, and with null when it does again. */
+  onStoreTrouble(error: StoreError | null): void;
+}
+
+type Call<T> = (store: CommandStore) => Promise<T>;
+
+/** A failure for the store's own sake: nothing was written, and the same may succeed later. */
+export function isForTheStoresSake(error: unknown): error is StoreError {
+  return error instanceof StoreError && error.kind !== 'refused';
+}
+
+export class PatientStore {
+  private readonly underWay = new Set<Promise<unknown>>();
+  /** Settles when nobody is to be left undisturbed any more; null: nobody is. */
+  private quiet: Promise<void> | null = null;
+
+  constructor(private readonly deps: PatientStoreDeps) {}
+
+  /** A failure for the store's sake holds the place and is tried again, with backoff. */
+  async ask<T>(call: Call<T>, signal: AbortSignal): Promise<T> {
+    const { time, logger, onStoreTrouble } = this.deps;
+    const backoff = new Backoff(time);
+    let away = false;
+    try {
+      for (;;) {
+        try {
+          return await this.among(() => this.once(call));
+        } catch (error) {
+          if (!isForTheStoresSake(error)) throw error;
+          if (error.kind === 'unavailable') {
+            away = true;
+            onStoreTrouble(error);
+            logger.warn('the store does not answer; the batch waits', { error });
+          }
+          await backoff.wait(signal);
+          signal.throwIfAborted();
+        }
+      }
+    } finally {
+      // However the wait ended: it answered, or refused, or nobody waits any more.
+      if (away) onStoreTrouble(null);
+    }
+  }
+
+  /** No other call is under way meanwhile: should the process die in it, then of it. Not tried again: it would hold up everybody. */
+  async askUndisturbed<T>(call: Call<T>): Promise<T> {
+    while (this.quiet !== null) await this.quiet;
+    let end: () => void = () => undefined;
+    this.quiet = new Promise((resolve) => {
+      end = resolve;
+    });
+    try {
+      await Promise.allSettled(this.underWay);
+      return await this.once(call);
+    } finally {
+      this.quiet = null;
+      end();
+    }
+  }
+
+  private async among<T>(call: () => Promise<T>): Promise<T> {
+    while (this.quiet !== null) await this.quiet;
+    const running = call();
+    this.underWay.add(running);
+    try {
+      return await running;
+    } finally {
+      this.underWay.delete(running);
+    }
+  }
+
+  private async once<T>(call: Call<T>): Promise<T> {
+    try {
+      return await call(this.deps.store);
+    } catch (error) {
+      if (isForTheStoresSake(error)) this.deps.observer.transactionFailed(error.kind);
+      if (error instanceof StoreError && error.kind === 'unknown') throw new OutcomeUnknown({ cause: error });
+      throw error;
+    }
+  }
+}
