@@ -175,8 +175,7 @@ export class AmqpConnection {
         });
         const openedAt = Date.now();
         this.#isAway = false;
-        const gone = this.#adopt(model);
-        this.#lastCause = await gone;
+        this.#lastCause = await (hasEnded(model) ? this.#dismiss(model) : this.#adopt(model));
         if (Date.now() - openedAt >= STABLE_AFTER_MS) attempt = 0;
       } catch (error) {
         const cause = toError(error);
@@ -195,6 +194,14 @@ export class AmqpConnection {
     }
     this.#state = 'stopped';
     return new ConnectionAway(this.name, { cause: this.#lastCause });
+  }
+
+  /** Closed in the same breath as it was opened: its `close` event has passed, and it would be taken for open for ever. */
+  #dismiss(model: ChannelModel): Error {
+    tearDown(model);
+    const cause = new Error('closed as soon as it was open');
+    this.#log('warn', 'connection to the broker lost', { error: cause.message });
+    return cause;
   }
 
   /** Listens before anything else is awaited. The answer comes when the connection has gone: why. */
@@ -284,10 +291,19 @@ function parseUrl(url: string): URL {
   return parsed;
 }
 
+/** The library ends the socket of a connection that is closed, by whichever side. */
+function hasEnded(model: ChannelModel): boolean {
+  return streamOf(model)?.writableEnded ?? false;
+}
+
+/** The socket is not part of the library's published types. */
+function streamOf(model: ChannelModel): Duplex | undefined {
+  return (model.connection as unknown as { stream?: Duplex }).stream;
+}
+
 /** A socket whose other side is gone would otherwise hold the process open for as long as TCP keeps trying. */
 function tearDown(model: ChannelModel): void {
-  // The socket is not part of the library's published types.
-  const { stream } = model.connection as unknown as { stream?: Duplex };
+  const stream = streamOf(model);
   if (stream === undefined || stream.destroyed) return;
   const timer = setTimeout(() => stream.destroy(), SOCKET_LINGER_MS);
   stream.once('close', () => clearTimeout(timer));

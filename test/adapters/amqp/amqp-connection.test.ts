@@ -1,3 +1,4 @@
+import { createServer, connect as dial } from 'node:net';
 import { expect } from 'chai';
 import {
   AmqpConnection,
@@ -17,6 +18,34 @@ import { collectedLog } from '../collected-log.js';
 const within = 15_000;
 /** Drawn for a pause it makes that far longer than anybody waits here. */
 const ENDLESS = 1_000;
+
+/** connection.open-ok: class 10, method 41. */
+const OPEN_OK = Buffer.from([0, 10, 0, 41]);
+/** connection.close on channel 0: 320, as a broker says that is being stopped. */
+const CLOSE = Buffer.from([1, 0, 0, 0, 0, 0, 16, 0, 10, 0, 50, 1, 64, 5, ...Buffer.from('bye..'), 0, 0, 0, 0, 206]);
+
+/** A wire to the broker that takes one connection, and lets the broker close it in the very bytes that open it. */
+async function closeAsItOpens(port: number, target: string): Promise<{ done: Promise<void> }> {
+  let close: () => void = () => undefined;
+  const done = new Promise<void>((resolve) => {
+    close = resolve;
+  });
+  const server = createServer((near) => {
+    const { port: farPort, hostname } = new URL(target);
+    const far = dial(Number(farPort), hostname);
+    near.pipe(far);
+    far.on('data', (chunk) => {
+      if (!chunk.includes(OPEN_OK)) return void near.write(chunk);
+      near.unpipe(far).resume();
+      near.write(Buffer.concat([chunk, CLOSE]));
+      far.destroy();
+    });
+    for (const socket of [near, far]) socket.on('error', () => undefined);
+    near.on('close', () => server.close(() => close()));
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return { done };
+}
 
 describe('a connection to the broker', () => {
   let wire: Wire;
@@ -111,6 +140,19 @@ describe('a connection to the broker', () => {
     // Whichever side misses the beats first ends it; either way once.
     expect(lost).to.have.length(1);
     expect(lost[0]?.message).to.match(/^(Heartbeat timeout|Unexpected close)$/);
+  });
+
+  it('that the broker closes in the same breath as it opens it is sought again', async () => {
+    const { connection, opened } = await make();
+    // Whoever listens only once it is told of the opening has missed the close by then.
+    const closing = await closeAsItOpens(wire.port, (await rabbitmq()).url);
+    void connection.start();
+    await closing.done;
+    await wire.join();
+    await eventually(() => connection.state === 'open', { within, what: 'the connection that holds' });
+    expect(opened).to.deep.equal([connection.current()]);
+    const channel = await connection.current().createChannel();
+    await channel.close();
   });
 
   it('has a heartbeat of 7 s where its address asks for no other', async () => {
