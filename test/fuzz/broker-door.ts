@@ -96,7 +96,8 @@ class BrokerDoor implements OpenDoor<HostileMessage> {
   }
 
   async close(): Promise<void> {
-    await this.connection.close();
+    // The broker may have closed it, for what was sent.
+    await this.connection.close().catch(() => undefined);
     await this.fleet.close();
   }
 

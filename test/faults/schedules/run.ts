@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
-import { mochaGlobalSetup, mochaGlobalTeardown } from '../../support/hooks.js';
+import { mochaGlobalSetup, runProof } from '../../support/hooks.js';
 import { print, sum, type Verdict } from '../../support/ledger.js';
 import { Stage } from '../stage.js';
 import { acts, describe, playSchedule, type Schedule, scheduleOf, WORKERS } from './schedule.js';
@@ -165,10 +165,11 @@ if (values.help || ![count, seed, from].every((number) => Number.isSafeInteger(n
   if (!values.help) process.exitCode = 1;
 } else {
   console.log(`seed ${seed}: the same again by --seed ${seed}`);
-  mochaGlobalSetup();
-  const began = performance.now();
-  const run = new Run();
-  await run.playAll();
-  process.exitCode = tell(run, (performance.now() - began) / MS_PER_S);
-  mochaGlobalTeardown();
+  await runProof(async () => {
+    mochaGlobalSetup();
+    const began = performance.now();
+    const run = new Run();
+    await run.playAll();
+    return tell(run, (performance.now() - began) / MS_PER_S);
+  });
 }
