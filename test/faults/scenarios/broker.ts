@@ -1,5 +1,5 @@
-import amqp from 'amqplib';
 import { names } from '../../../src/contract/topology.js';
+import { onChannel } from '../../support/broker-session.js';
 import { eventually } from '../../support/eventually.js';
 import { rabbitmqctl } from '../../support/rabbitmqctl.js';
 import { lasting, type Stage, WITHIN_MS } from '../stage.js';
@@ -96,10 +96,8 @@ export const queueDeleted: Scenario = {
   row: 'confirm lost, channel closed, double ack, null delivery',
   what: 'a command queue is deleted (the consumer gets null), and what was in it is asked for again',
   async play(stage) {
-    const connection = await amqp.connect(stage.fleet.amqpUrl);
-    const channel = await connection.createChannel();
-    await channel.deleteQueue(names.commandQueue(stage.fleet.namespace, 0));
-    await connection.close();
+    const { amqpUrl, namespace } = stage.fleet;
+    await onChannel(amqpUrl, (channel) => channel.deleteQueue(names.commandQueue(namespace, 0)));
     await stage.flows();
   },
 };
@@ -128,7 +126,6 @@ export const broker: Scenario[] = [
       await stage.unready(stage.workers[0], /./);
       await stage.startBroker();
       await stage.workers[0]?.ready(WITHIN_MS);
-      await stage.reconnect();
       await stage.flows();
     },
   },
@@ -143,7 +140,6 @@ export const broker: Scenario[] = [
       await stage.unready(stage.workers[0], /./);
       await stage.startBroker();
       await stage.workers[0]?.ready(WITHIN_MS);
-      await stage.reconnect();
       await stage.flows();
     },
   },

@@ -14,6 +14,7 @@ const SILENT_MS = 3_000;
 /** A session of somebody else's on the same database. */
 async function besides<T>(stage: Stage, work: (session: pg.Client) => Promise<T>): Promise<T> {
   const session = new pg.Client({ connectionString: stage.fleet.databaseUrl });
+  session.on('error', () => undefined); // the statement under way has it too
   await session.connect();
   try {
     return await work(session);

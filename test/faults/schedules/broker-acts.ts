@@ -6,14 +6,11 @@ import { type Act, duration } from './act.js';
 const UNDER_WAY = 24;
 
 async function takeAway(stage: Stage, how: () => Promise<void>, downMs: number): Promise<void> {
-  // What producers ask for again they know from their own connection, which is about to end.
-  await stage.calmDown();
   await stage.sends(UNDER_WAY);
   await how();
   await lasting(downMs);
   await stage.startBroker();
   await Promise.all(stage.workers.map((worker) => worker.ready(WITHIN_MS)));
-  await stage.reconnect();
 }
 
 async function cut(stage: Stage): Promise<void> {

@@ -122,8 +122,12 @@ class Run {
     this.stage = undefined;
     this.sinceSettled = [];
     if (stage === undefined) return;
-    const { ledger, databaseUrl } = stage.fleet;
-    await stage.load.stop();
+    const { fleet } = stage;
+    const { ledger, databaseUrl } = fleet;
+    const tell = (error: Error) => console.log(`  ${error.message}`);
+    // Also where a stage is given up: only what stays unanswered when it is asked for again may be lost.
+    await stage.load.stop().catch(tell);
+    await fleet.allAnsweredAfterAsking().catch(tell);
     await ledger.close(databaseUrl).then(
       (verdict) => this.verdicts.push(verdict),
       (error: Error) => console.log(`  no verdict: ${error.message}`),
