@@ -74,6 +74,13 @@ export async function whileLocked(stage: Stage, statement: string, forMs: number
   await stage.flows();
 }
 
+/** Nothing passes in either direction, and what was sent is gone. */
+export async function silentFor(stage: Stage, forMs: number): Promise<void> {
+  stage.databaseWire.fault = 'fall silent';
+  await lasting(forMs);
+  stage.databaseWire.fault = 'none';
+}
+
 /** Raises an error of the server's with a SQLSTATE, for one in three batches, as long as it is there. */
 export async function whileFailing(stage: Stage, sqlState: string, failures: number): Promise<void> {
   await besides(stage, async (session) => {
@@ -162,9 +169,7 @@ export const database: Scenario[] = [
     row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: `nothing passes in either direction for ${SILENT_MS} ms, and what was sent is gone`,
     async play(stage) {
-      stage.databaseWire.fault = 'fall silent';
-      await lasting(SILENT_MS);
-      stage.databaseWire.fault = 'none';
+      await silentFor(stage, SILENT_MS);
       await stage.flows();
     },
   },
