@@ -104,7 +104,12 @@ export class Fleet {
   async connect(): Promise<void> {
     await this.disconnect();
     const producer = await Producer.connect(this.amqpUrl, this.namespace, this.ledger);
-    this.parts = { producer, dispatch: await this.openDispatch() };
+    try {
+      this.parts = { producer, dispatch: await this.openDispatch() };
+    } catch (error) {
+      await producer.close();
+      throw error;
+    }
   }
 
   /** Dispatch anew, after it was closed. */
