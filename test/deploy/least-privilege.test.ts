@@ -6,10 +6,10 @@ import pg from 'pg';
 import { commandTypes } from '../../src/contract/commands.js';
 import { migrate } from '../../src/infrastructure/migrations.js';
 import { cli } from '../main/run-cli.js';
-import { Producer } from '../support/broker-client.js';
 import { playConversation } from '../support/conversation.js';
 import { eventually } from '../support/eventually.js';
 import { startProcess, type TestProcess } from '../support/processes.js';
+import { Producer } from '../support/producer.js';
 import {
   emptyDatabase,
   freshVhost,

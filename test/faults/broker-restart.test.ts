@@ -1,7 +1,6 @@
-import amqp from 'amqplib';
 import { expect } from 'chai';
 import { findRabbitmq, type RabbitmqNode, startRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.js';
-import { Producer } from '../support/broker-client.js';
+import { onChannel } from '../support/broker-session.js';
 import { eventually } from '../support/eventually.js';
 import { Fleet } from '../support/fleet.js';
 import { faultsOf } from '../support/ledger.js';
@@ -35,31 +34,23 @@ describe('A worker whose broker is stopped and started again, under load', funct
 
   it('reconnects by itself, has the hash ring in order, and loses, doubles and reorders nothing', async () => {
     const chats = await Promise.all(Array.from({ length: 24 }, () => fleet.createGroup(1)));
-    const first = new SteadyLoad(fleet, 'before', chats);
-    await eventually(() => first.sent > 200, { within, what: 'load' });
+    const load = new SteadyLoad(fleet, 'load', chats);
+    await eventually(() => load.sent > 200, { within, what: 'load' });
     await node.stop();
-    await first.ended;
     await eventually(async () => (await fetch(`${worker.opsUrl}/readyz`)).status === 503, {
       within,
       what: 'it says that it is not ready',
     });
 
-    node = await startRabbitmq({ folder, port: node.port });
     // Producers are as quick as the workers: what they publish before a lost ring is mended may go to any queue.
-    const early = await Producer.connect(node.url, fleet.namespace, fleet.ledger);
-    await first.sendAgain((command) => early.publish(command));
+    node = await startRabbitmq({ folder, port: node.port });
     await worker.ready();
-    await fleet.connect();
-    // Receipts are best effort: of what was committed before the connections for replies were back there is none yet.
-    await first.sendAgain((command) => fleet.producer.publish(command));
     // Khepri, RabbitMQ 4's metadata store, has kept the ring; after Mnesia it is repaired. At the first start it was "new".
     await worker.line(/"ring":"(?:repaired|in order)"/);
-
-    const second = new SteadyLoad(fleet, 'after', chats);
-    await eventually(() => second.sent > 200, { within, what: 'load' });
-    await second.stop();
+    const sentBefore = load.sent;
+    await eventually(() => load.sent > sentBefore + 200, { within, what: 'load after the restart' });
+    await load.stop();
     await fleet.allAnsweredAfterAsking();
-    await early.close();
     const verdict = await fleet.ledger.close(fleet.databaseUrl);
     expect(faultsOf(verdict), JSON.stringify(verdict)).to.deep.equal([]);
     expect(verdict.receipted).to.equal(verdict.attempted);
@@ -68,12 +59,7 @@ describe('A worker whose broker is stopped and started again, under load', funct
   });
 
   async function deadLetters(): Promise<number> {
-    const connection = await amqp.connect(node.url);
-    try {
-      const channel = await connection.createChannel();
-      return (await channel.checkQueue(`${fleet.namespace}.dead-letters`)).messageCount;
-    } finally {
-      await connection.close();
-    }
+    const queue = `${fleet.namespace}.dead-letters`;
+    return (await onChannel(node.url, (channel) => channel.checkQueue(queue))).messageCount;
   }
 });

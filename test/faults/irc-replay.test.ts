@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { decodeLines, parseLog, parseReplies } from '../../examples/irc-log.js';
 import { chatIdOf, planReplay } from '../../examples/irc-plan.js';
-import { Dispatch } from '../support/broker-client.js';
+import { Dispatch } from '../support/dispatch.js';
 import { eventually } from '../support/eventually.js';
 import { Fleet } from '../support/fleet.js';
 import { startProcess, type TestProcess } from '../support/processes.js';

@@ -3,7 +3,7 @@
  * Rows that are tests of another kind are run as they stand. Exits 1 if one fails.
  */
 import { parseArgs } from 'node:util';
-import { mochaGlobalSetup, mochaGlobalTeardown } from '../support/hooks.js';
+import { mochaGlobalSetup, runProof } from '../support/hooks.js';
 import { print, sum, type Verdict } from '../support/ledger.js';
 import { otherRows, runRow } from './other-rows.js';
 import { scenarios } from './scenarios/all.js';
@@ -123,6 +123,5 @@ if (values.help || !Number.isInteger(rounds) || rounds < 1) {
   process.stdout.write(HELP);
   if (!values.help) process.exitCode = 1;
 } else {
-  process.exitCode = await report();
-  mochaGlobalTeardown();
+  await runProof(report);
 }

@@ -1,18 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CommandToSend } from '../support/broker-client.js';
+import { eventually } from '../support/eventually.js';
 import type { Fleet } from '../support/fleet.js';
 
 /** How long a round waits for its receipts before the next one is sent all the same. */
 const ROUND_MS = 100;
+/** How long the broker may take to confirm the last round, be it that it is about to start. */
+const STOP_WITHIN_MS = 60_000;
 
-/** Sends one message to each chat, round after round, until it is stopped or the broker goes away. */
+/** Sends one message to each chat, round after round, until it is stopped. While the broker is away, a round waits for it. */
 export class SteadyLoad {
-  /** Every command, by actor and id. */
-  private readonly commands = new Map<string, CommandToSend>();
-  /** Whose publishing the broker did not confirm: nobody knows. */
-  private readonly unconfirmed = new Set<string>();
+  private count = 0;
   private isOver = false;
-  private readonly running: Promise<void>;
+  private hasEnded = false;
+  /** Why it could not go on. */
+  private failure: Error | null = null;
 
   constructor(
     private readonly fleet: Fleet,
@@ -21,29 +22,18 @@ export class SteadyLoad {
     /** Between two rounds: for runs so long that their ledger would become large. */
     private readonly pauseMs = 0,
   ) {
-    this.running = this.run();
+    void this.run();
   }
 
   get sent(): number {
-    return this.commands.size;
+    return this.count;
   }
 
-  /** Resolves when it has ended: call `stop`, or take the broker away. */
-  get ended(): Promise<void> {
-    return this.running;
-  }
-
+  /** Resolves when the broker has all that was sent. */
   async stop(): Promise<void> {
     this.isOver = true;
-    await this.running;
-  }
-
-  /** Publishes again what was not confirmed or not answered, by whoever is given. */
-  async sendAgain(publish: (command: CommandToSend) => Promise<void>): Promise<void> {
-    const keys = new Set([...this.unconfirmed, ...this.fleet.ledger.unansweredKeys]);
-    const again = [...keys].flatMap((key) => this.commands.get(key) ?? []);
-    await Promise.all(again.map(publish));
-    this.unconfirmed.clear();
+    await eventually(() => this.hasEnded, { within: STOP_WITHIN_MS, what: 'the last round of the load is confirmed' });
+    if (this.failure !== null) throw this.failure;
   }
 
   private async run(): Promise<void> {
@@ -52,19 +42,18 @@ export class SteadyLoad {
       await this.fleet.allAnswered(ROUND_MS).catch(() => undefined);
       if (this.pauseMs > 0) await sleep(this.pauseMs);
     }
+    this.hasEnded = true;
   }
 
   private async send({ chatId, users }: { chatId: string; users: string[] }): Promise<void> {
-    const commandId = `${this.name}-${this.commands.size + 1}`;
-    const actorId = users[this.commands.size % users.length] ?? '';
-    const key = `${actorId} ${commandId}`;
+    const actorId = users[this.count % users.length] ?? '';
+    this.count += 1;
+    const commandId = `${this.name}-${this.count}`;
     const command = { type: 'message.send', commandId, actorId, chatId, data: { body: `message ${commandId}` } };
-    this.commands.set(key, command);
-    this.unconfirmed.add(key);
     try {
       await this.fleet.producer.publish(command);
-      this.unconfirmed.delete(key);
-    } catch {
+    } catch (error) {
+      this.failure = error as Error;
       this.isOver = true;
     }
   }

@@ -1,7 +1,8 @@
 /** A real RabbitMQ and a worker process of its own: the wire, the client library and the adapter between them. */
-import { type ChannelModel, connect, type Message, type Options } from 'amqplib';
+import type { ConfirmChannel, Message, Options } from 'amqplib';
 import { ConfirmedChannel } from '../../src/adapters/amqp/confirmed-channel.js';
 import { MAX_MESSAGE_BYTES, names } from '../../src/contract/topology.js';
+import { BrokerSession } from '../support/broker-session.js';
 import { eventually } from '../support/eventually.js';
 import { Fleet } from '../support/fleet.js';
 import type { TestProcess } from '../support/processes.js';
@@ -27,50 +28,67 @@ function isSendable({ content, properties: { userId, replyTo, expiration, header
 class BrokerDoor implements OpenDoor<HostileMessage> {
   private readonly outcomes = new Map<string, string>();
   private sent = 0;
+  private session: BrokerSession<ConfirmChannel> | null = null;
+  private channel: ConfirmedChannel | null = null;
+  private readonly replies: string;
 
   private constructor(
     private readonly fleet: Fleet,
     private readonly worker: TestProcess,
-    private readonly connection: ChannelModel,
-    private readonly channel: ConfirmedChannel,
     private readonly chat: { chatId: string; users: string[] },
-    private readonly replies: string,
-  ) {}
+  ) {
+    this.replies = `${names.replies(fleet.namespace)}fuzz`;
+  }
 
   static async open(): Promise<BrokerDoor> {
     const fleet = await Fleet.create({ partitions: 1, env: { LOG_LEVEL: 'info' } });
-    const worker = await fleet.startWorker();
-    await worker.ready();
-    await fleet.connect();
-    const chat = await fleet.createGroup(1);
-    const connection = await connect(fleet.amqpUrl);
-    connection.on('error', () => undefined);
-    const channel = await connection.createConfirmChannel();
-    channel.on('error', () => undefined);
-    const replies = `${names.replies(fleet.namespace)}fuzz`;
-    await channel.assertQueue(replies, { exclusive: true });
-    const door = new BrokerDoor(fleet, worker, connection, new ConfirmedChannel(channel, idOf), chat, replies);
-    const note = (correlationId: unknown, outcome: string) => door.outcomes.set(String(correlationId), outcome);
-    await channel.consume(replies, (message) => {
+    try {
+      const worker = await fleet.startWorker();
+      await worker.ready();
+      await fleet.connect();
+      const door = new BrokerDoor(fleet, worker, await fleet.createGroup(1));
+      // The broker may close the connection for what is sent on it: a finding, which is to be made smaller on a new one.
+      door.session = await BrokerSession.open<ConfirmChannel>({
+        url: fleet.amqpUrl,
+        create: (connection) => connection.createConfirmChannel(),
+        setUp: (channel) => door.listen(channel),
+        onOpen: (channel) => {
+          door.channel = new ConfirmedChannel(channel, idOf);
+        },
+      });
+      return door;
+    } catch (error) {
+      await fleet.close();
+      throw error;
+    }
+  }
+
+  private async listen(channel: ConfirmChannel): Promise<void> {
+    const note = (correlationId: unknown, outcome: string) => this.outcomes.set(String(correlationId), outcome);
+    await channel.assertQueue(this.replies, { exclusive: true });
+    await channel.consume(this.replies, (message) => {
       if (message === null) return;
       const { status, reason } = JSON.parse(message.content.toString());
       note(message.properties.correlationId, reason === undefined ? status : `rejected ${reason.code}`);
     });
-    await channel.consume(names.deadLetters(fleet.namespace), (message) => {
+    await channel.consume(names.deadLetters(this.fleet.namespace), (message) => {
       if (message === null) return;
       const why = message.properties.headers?.['x-parley-reason'] ?? 'expired';
       note(message.properties.correlationId, why === 'malformed' ? 'dead letter' : `dead letter ${String(why)}`);
     });
-    return door;
   }
 
   async take(inputs: readonly HostileMessage[]): Promise<string[]> {
+    const channel = await eventually(() => this.session?.channel && this.channel, {
+      within: WITHIN_MS,
+      what: 'the broker lets in again',
+    });
     const asked = new Set<string>();
     const outcomes: string[] = [];
     const sending = inputs.map((input) => {
       this.sent += 1;
       const correlationId = `fuzz ${this.sent}`;
-      return this.send(input, correlationId).then((how) => {
+      return this.send(channel, input, correlationId).then((how) => {
         if (how === 'sent') asked.add(correlationId);
         else outcomes.push(how);
       });
@@ -96,12 +114,12 @@ class BrokerDoor implements OpenDoor<HostileMessage> {
   }
 
   async close(): Promise<void> {
-    await this.connection.close();
+    await this.session?.close();
     await this.fleet.close();
   }
 
   /** With an address where the answer can be told whose it is. The library refuses to write some. */
-  private async send(input: HostileMessage, correlationId: string): Promise<string> {
+  private async send(channel: ConfirmedChannel, input: HostileMessage, correlationId: string): Promise<string> {
     const { content, routingKey, properties } = input;
     if (!isSendable(input)) return 'not sent: the broker would not take it';
     const about = { ...properties, replyTo: this.replies, correlationId, persistent: true } as Options.Publish;
@@ -109,7 +127,7 @@ class BrokerDoor implements OpenDoor<HostileMessage> {
     let outcome: string;
     try {
       outcome = await new Promise<string>((resolve) =>
-        this.channel.publish({ exchange, routingKey, body: content, properties: about }, correlationId, resolve),
+        channel.publish({ exchange, routingKey, body: content, properties: about }, correlationId, resolve),
       );
     } catch (error) {
       if (error instanceof TypeError || error instanceof RangeError) return 'not sent: the library cannot write it';

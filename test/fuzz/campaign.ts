@@ -1,4 +1,5 @@
 /** Runs inputs through a door, in stretches with a seed each, so that a failure can be had again without what came before its stretch. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { Door, DoorName, OpenDoor } from './door.js';
 import { Watch, watchingStalls } from './watch.js';
@@ -33,15 +34,42 @@ interface Stretch {
   path?: string;
 }
 
-async function playStretch<I>(door: Door<I>, { seed, runs, path }: Stretch, count: (outcomes: string[]) => void) {
+async function playStretch<I>(door: Door<I>, stretch: Stretch, count: (outcomes: string[]) => void) {
   const watch = new Watch();
-  const open: OpenDoor<I> = await door.open(seed);
+  try {
+    const open = await door.open(stretch.seed);
+    let hasFailed = true;
+    try {
+      const details = await playOpen(door, open, watch, stretch, count);
+      hasFailed = details.failed;
+      return details;
+    } finally {
+      // What was found goes before a door that does not close after it.
+      await open.close().catch((error) => {
+        if (!hasFailed) throw error;
+      });
+    }
+  } finally {
+    // Also where the door does not open: an error that is noted here and nowhere told would pass for success.
+    watch.end();
+  }
+}
+
+async function playOpen<I>(
+  door: Door<I>,
+  open: OpenDoor<I>,
+  watch: Watch,
+  { seed, runs, path }: Stretch,
+  count: (outcomes: string[]) => void,
+) {
   let hasFailed = false;
   const take = async (inputs: readonly I[]) => {
     try {
       const outcomes = await (door.watchesStalls
         ? watchingStalls(inputs, (some) => open.take(some))
         : open.take(inputs));
+      // A door may never wait for anything: Ctrl-C, and errors that nobody caught, are told between turns only.
+      await nextTurn();
       watch.check();
       // What is tried again while a failure is made smaller counts no more.
       if (!hasFailed) count(outcomes);
@@ -50,18 +78,13 @@ async function playStretch<I>(door: Door<I>, { seed, runs, path }: Stretch, coun
       throw error;
     }
   };
-  try {
-    const inputs = fc.array(door.input, { minLength: 1, maxLength: door.together, size: 'max' });
-    return await fc.check(fc.asyncProperty(inputs, take), {
-      seed,
-      numRuns: runs,
-      interruptAfterTimeLimit: STRETCH_LIMIT_MS,
-      ...(path === undefined ? {} : { path }),
-    });
-  } finally {
-    await open.close();
-    watch.end();
-  }
+  const inputs = fc.array(door.input, { minLength: 1, maxLength: door.together, size: 'max' });
+  return fc.check(fc.asyncProperty(inputs, take), {
+    seed,
+    numRuns: runs,
+    interruptAfterTimeLimit: STRETCH_LIMIT_MS,
+    ...(path === undefined ? {} : { path }),
+  });
 }
 
 function failureOf<I>(door: Door<I>, details: fc.RunDetails<[readonly I[]]>): Failure | null {

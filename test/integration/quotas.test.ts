@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { v4 } from 'uuid';
-import type { CommandToSend } from '../support/broker-client.js';
 import { faultsOf } from '../support/ledger.js';
 import { policyFilePath, writePolicyWith } from '../support/policy-with.js';
 import type { TestProcess } from '../support/processes.js';
+import type { CommandToSend } from '../support/producer.js';
 import { RestStack } from './rest-stack.js';
 
 const TENANT_SENDS = 50;

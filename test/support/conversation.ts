@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { v4 } from 'uuid';
 import type { CommandType } from '../../src/contract/commands.js';
 import type { Receipt } from '../../src/contract/receipts.js';
-import type { CommandToSend } from './broker-client.js';
+import type { CommandToSend } from './producer.js';
 
 export interface Conversation {
   chatId: string;

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { v4 } from 'uuid';
-import { Dispatch, Producer } from './broker-client.js';
+import { Dispatch } from './dispatch.js';
 import { eventually } from './eventually.js';
 import { Ledger } from './ledger.js';
 import { startProcess, type TestProcess } from './processes.js';
+import { Producer } from './producer.js';
 import { freshDatabase, rabbitmq, scratchFolder, uniqueNamespace } from './services.js';
 
 const PAUSING_WORKER = fileURLToPath(new URL('./pausing-worker.js', import.meta.url));
@@ -99,15 +100,27 @@ export class Fleet {
     return worker;
   }
 
-  /** Producer and dispatch; the topology must be there, so a worker must have started. */
+  /** Producer and dispatch, in place of those that there were; the topology must be there, so a worker must have started. */
   async connect(): Promise<void> {
+    await this.disconnect();
     const producer = await Producer.connect(this.amqpUrl, this.namespace, this.ledger);
-    this.parts = { producer, dispatch: await this.openDispatch() };
+    try {
+      this.parts = { producer, dispatch: await this.openDispatch() };
+    } catch (error) {
+      await producer.close();
+      throw error;
+    }
   }
 
-  /** Dispatch anew, after its connection was closed. */
+  /** Dispatch anew, after it was closed. */
   async connectDispatch(): Promise<void> {
+    await this.dispatch.close();
     this.parts = { producer: this.producer, dispatch: await this.openDispatch() };
+  }
+
+  private async disconnect(): Promise<void> {
+    await Promise.all([this.parts?.producer.close(), this.parts?.dispatch.close()]);
+    this.parts = null;
   }
 
   private openDispatch(): Promise<Dispatch> {
@@ -195,8 +208,7 @@ export class Fleet {
   }
 
   async close(): Promise<void> {
-    await this.parts?.producer.close();
-    await this.parts?.dispatch.close();
+    await this.disconnect();
     await Promise.all(this.workers.filter(({ running }) => running).map((worker) => worker.stop()));
   }
 }

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { inspect } from 'node:util';
 import { cleanUp } from './services-folder.js';
 import { ensureRabbitmq } from './services-install.js';
 
@@ -30,4 +31,18 @@ export function mochaGlobalTeardown(): void {
     process.exit(1);
   }, LINGER_TIMEOUT_MS);
   timer.unref();
+}
+
+/**
+ * Runs a proof, a program that is not run by mocha, and ends the process with the exit code that it comes to; 1 if it throws. Its services are
+ * child processes: left to itself the process would wait for them, and for whatever a failed proof has left open, for ever.
+ */
+export async function runProof(proof: () => Promise<number>): Promise<never> {
+  let code = 1;
+  try {
+    code = await proof();
+  } catch (error) {
+    process.stderr.write(`${inspect(error)}\n`);
+  }
+  process.exit(code);
 }

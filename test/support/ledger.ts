@@ -103,6 +103,7 @@ export class Ledger {
   /** Waits until every attempt is stored and every event is dispatched, or the deadline passes; then tells what is. */
   async close(databaseUrl: string, withinMs = 30_000): Promise<Verdict> {
     const client = new pg.Client({ connectionString: databaseUrl });
+    client.on('error', () => undefined); // the statement under way has it too
     await client.connect();
     try {
       let verdict = await this.reconcile(client);

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { mochaGlobalSetup, mochaGlobalTeardown } from '../../support/hooks.js';
+import { mochaGlobalSetup, runProof } from '../../support/hooks.js';
 import { dispatchOutage } from './dispatch-outage.js';
 import { Figures, type Measure, MS_PER_S, type Take } from './figure.js';
 import { brokerBack, databaseBack, frozenWorker, killedWorker } from './outages.js';
@@ -71,6 +71,5 @@ if (values.help || !Number.isInteger(runs) || runs < 1 || unknown.length > 0) {
   process.stdout.write(HELP);
   if (!values.help) process.exitCode = 1;
 } else {
-  process.exitCode = Math.min(1, await measureAll());
-  mochaGlobalTeardown();
+  await runProof(async () => Math.min(1, await measureAll()));
 }

@@ -1,5 +1,5 @@
-import amqp from 'amqplib';
 import { names } from '../../../src/contract/topology.js';
+import { onChannel } from '../../support/broker-session.js';
 import { eventually } from '../../support/eventually.js';
 import { rabbitmqctl } from '../../support/rabbitmqctl.js';
 import { lasting, type Stage, WITHIN_MS } from '../stage.js';
@@ -14,7 +14,7 @@ const ALARM_MS = 4_000;
  * RabbitMQ 3.10 writes the list of its quorum queues down with a delay. One that is killed sooner after a declaration comes back with a queue
  * that is empty and without a leader, for good: see docs/operating.md.
  */
-export const YOUNG_QUEUES_MS = 5_000;
+const YOUNG_QUEUES_MS = 5_000;
 /** The broker's own defaults, to go back to. */
 const USUAL_MEMORY = '0.4';
 const USUAL_DISK = '50MB';
@@ -45,6 +45,29 @@ export const STORM = `
     || _ <- lists:seq(1, ${STORM_CLOSINGS})],
   ok.`;
 
+/** The workers' connections; new ones pass at once. */
+export async function cut(stage: Stage): Promise<void> {
+  await stage.brokerWire.cut();
+  await stage.brokerWire.join();
+}
+
+/** What the workers say arrives, and nothing comes back; then their connections are cut. */
+export async function unheardFor(stage: Stage, forMs: number): Promise<void> {
+  stage.brokerWire.muffle();
+  await lasting(forMs);
+  await cut(stage);
+}
+
+/** The stage's own broker ends, is away, and is started again. */
+export async function brokerAway(stage: Stage, how: 'stopped' | 'killed', away: () => Promise<void>): Promise<void> {
+  if (how === 'killed') await lasting(YOUNG_QUEUES_MS);
+  await (how === 'killed' ? stage.killBroker() : stage.stopBroker());
+  await away();
+  await stage.startBroker();
+  await Promise.all(stage.workers.map((worker) => worker.ready(WITHIN_MS)));
+  await stage.flows();
+}
+
 /** How often workers have had to begin anew. */
 function beganAnew(stage: Stage): number {
   return stage.workers.flatMap(({ stderr }) => stderr.filter((line) => line.includes('connection to the broker lost')))
@@ -56,9 +79,8 @@ export const confirmLost: Scenario = {
   row: 'confirm lost, channel closed, double ack, null delivery',
   what: `the workers' connections to the broker are cut in the middle of confirms, ${CUTS} times`,
   async play(stage) {
-    for (let cut = 0; cut < CUTS; cut += 1) {
-      await stage.brokerWire.cut();
-      await stage.brokerWire.join();
+    for (let times = 0; times < CUTS; times += 1) {
+      await cut(stage);
       await stage.flows();
     }
   },
@@ -69,11 +91,8 @@ const confirmsUnheard: Scenario = {
   row: 'confirm lost, channel closed, double ack, null delivery',
   what: `what the workers say arrives, and nothing comes back for ${UNHEARD_MS} ms; then the connections are cut, ${CUTS} times`,
   async play(stage) {
-    for (let cut = 0; cut < CUTS; cut += 1) {
-      stage.brokerWire.muffle();
-      await lasting(UNHEARD_MS);
-      await stage.brokerWire.cut();
-      await stage.brokerWire.join();
+    for (let times = 0; times < CUTS; times += 1) {
+      await unheardFor(stage, UNHEARD_MS);
       await stage.flows();
     }
   },
@@ -96,10 +115,8 @@ export const queueDeleted: Scenario = {
   row: 'confirm lost, channel closed, double ack, null delivery',
   what: 'a command queue is deleted (the consumer gets null), and what was in it is asked for again',
   async play(stage) {
-    const connection = await amqp.connect(stage.fleet.amqpUrl);
-    const channel = await connection.createChannel();
-    await channel.deleteQueue(names.commandQueue(stage.fleet.namespace, 0));
-    await connection.close();
+    const { amqpUrl, namespace } = stage.fleet;
+    await onChannel(amqpUrl, (channel) => channel.deleteQueue(names.commandQueue(namespace, 0)));
     await stage.flows();
   },
 };
@@ -123,29 +140,14 @@ export const broker: Scenario[] = [
     row: 'broker restarted, half-open, out of memory or disk',
     what: 'stopped and started again',
     stage: { ownBroker: true },
-    async play(stage) {
-      await stage.stopBroker();
-      await stage.unready(stage.workers[0], /./);
-      await stage.startBroker();
-      await stage.workers[0]?.ready(WITHIN_MS);
-      await stage.reconnect();
-      await stage.flows();
-    },
+    play: (stage) => brokerAway(stage, 'stopped', () => stage.unready(stage.workers[0], /./)),
   },
   {
     name: 'broker-killed',
     row: 'broker restarted, half-open, out of memory or disk',
     what: 'killed with SIGKILL and started again: what it had confirmed is still there',
     stage: { ownBroker: true },
-    async play(stage) {
-      await lasting(YOUNG_QUEUES_MS);
-      await stage.killBroker();
-      await stage.unready(stage.workers[0], /./);
-      await stage.startBroker();
-      await stage.workers[0]?.ready(WITHIN_MS);
-      await stage.reconnect();
-      await stage.flows();
-    },
+    play: (stage) => brokerAway(stage, 'killed', () => stage.unready(stage.workers[0], /./)),
   },
   {
     name: 'broker-memory-alarm',

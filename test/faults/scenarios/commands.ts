@@ -1,12 +1,14 @@
-import amqp from 'amqplib';
 import { names } from '../../../src/contract/topology.js';
-import { Producer } from '../../support/broker-client.js';
+import { onChannel } from '../../support/broker-session.js';
 import { eventually } from '../../support/eventually.js';
+import { Producer } from '../../support/producer.js';
 import { type Stage, WITHIN_MS } from '../stage.js';
 import type { Scenario } from './scenario.js';
 
 const POISONS = 3;
 const SAME_IDS = 40;
+/** Receipts, and a queue with what is in it, may go with another fault of the same moment. */
+const ASK_EVERY_MS = 3_000;
 
 export const sameId: Scenario = {
   name: 'same-id',
@@ -22,8 +24,8 @@ export const sameId: Scenario = {
         return { type: 'message.send', commandId, actorId: users[0] ?? '', chatId, data: { body: 'the same' } };
       });
       const both = commands.flatMap((command) => [
-        fleet.producer.request(command, WITHIN_MS),
-        other.request(command, WITHIN_MS),
+        fleet.producer.request(command, WITHIN_MS, ASK_EVERY_MS),
+        other.request(command, WITHIN_MS, ASK_EVERY_MS),
       ]);
       const receipts = await Promise.all(both);
       const sequences = new Map<string, Set<number | null>>();
@@ -34,7 +36,7 @@ export const sameId: Scenario = {
       for (const [commandId, different] of sequences)
         if (different.size > 1) throw new Error(`${commandId} took effect ${different.size} times`);
       const changed = commands.map((command) => ({ ...command, data: { body: 'something else' } }));
-      const answers = await Promise.all(changed.map((command) => other.request(command, WITHIN_MS)));
+      const answers = await Promise.all(changed.map((command) => other.request(command, WITHIN_MS, ASK_EVERY_MS)));
       const wrong = answers.find(({ status, reason }) => status !== 'rejected' || reason?.code !== 'conflict');
       if (wrong !== undefined) throw new Error(`other content was answered ${JSON.stringify(wrong)}`);
     } finally {
@@ -74,13 +76,8 @@ export async function poisonBuried(stage: Stage, poisons: readonly Poison[]): Pr
 }
 
 async function deadLetters({ fleet }: Stage): Promise<number> {
-  const connection = await amqp.connect(fleet.amqpUrl);
-  try {
-    const channel = await connection.createChannel();
-    return (await channel.checkQueue(names.deadLetters(fleet.namespace))).messageCount;
-  } finally {
-    await connection.close();
-  }
+  const queue = names.deadLetters(fleet.namespace);
+  return (await onChannel(fleet.amqpUrl, (channel) => channel.checkQueue(queue))).messageCount;
 }
 
 export const commands: Scenario[] = [

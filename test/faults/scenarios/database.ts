@@ -14,6 +14,7 @@ const SILENT_MS = 3_000;
 /** A session of somebody else's on the same database. */
 async function besides<T>(stage: Stage, work: (session: pg.Client) => Promise<T>): Promise<T> {
   const session = new pg.Client({ connectionString: stage.fleet.databaseUrl });
+  session.on('error', () => undefined); // the statement under way has it too
   await session.connect();
   try {
     return await work(session);
@@ -71,6 +72,13 @@ export async function whileLocked(stage: Stage, statement: string, forMs: number
     await session.query('ROLLBACK');
   });
   await stage.flows();
+}
+
+/** Nothing passes in either direction, and what was sent is gone. */
+export async function silentFor(stage: Stage, forMs: number): Promise<void> {
+  stage.databaseWire.fault = 'fall silent';
+  await lasting(forMs);
+  stage.databaseWire.fault = 'none';
 }
 
 /** Raises an error of the server's with a SQLSTATE, for one in three batches, as long as it is there. */
@@ -161,9 +169,7 @@ export const database: Scenario[] = [
     row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: `nothing passes in either direction for ${SILENT_MS} ms, and what was sent is gone`,
     async play(stage) {
-      stage.databaseWire.fault = 'fall silent';
-      await lasting(SILENT_MS);
-      stage.databaseWire.fault = 'none';
+      await silentFor(stage, SILENT_MS);
       await stage.flows();
     },
   },

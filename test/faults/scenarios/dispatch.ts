@@ -1,5 +1,5 @@
-import amqp from 'amqplib';
 import { names } from '../../../src/contract/topology.js';
+import { onChannel } from '../../support/broker-session.js';
 import { MemoryWatch } from '../memory-watch.js';
 import { lasting, type Stage } from '../stage.js';
 import type { Scenario } from './scenario.js';
@@ -10,13 +10,7 @@ const MEMORY_MAX_MIB = 256;
 
 async function onDispatchQueue(stage: Stage, work: 'bindQueue' | 'unbindQueue'): Promise<void> {
   const { namespace, amqpUrl } = stage.fleet;
-  const connection = await amqp.connect(amqpUrl);
-  try {
-    const channel = await connection.createChannel();
-    await channel[work](`${namespace}.dispatch`, names.events(namespace), '#');
-  } finally {
-    await connection.close();
-  }
+  await onChannel(amqpUrl, (channel) => channel[work](`${namespace}.dispatch`, names.events(namespace), '#'));
 }
 
 export function unbindDispatch(stage: Stage): Promise<void> {

@@ -7,7 +7,8 @@ import type { Row } from '../table.js';
 import type { Scenario } from './scenario.js';
 
 const ROW: Row = 'kill -9 at each step';
-const STEPS: readonly Step[] = [
+/** Where a worker can be stopped. */
+export const STEPS: readonly Step[] = [
   'received',
   'decided',
   'committed',

@@ -4,12 +4,23 @@ import type { Scenario } from './scenario.js';
 
 const HAND_OVERS = 3;
 const ROW: Row = 'hand-over and shutdown mid-batch, two owners, a frozen owner';
-const HOUR_MS = 3_600_000;
+export const HOUR_MS = 3_600_000;
 /** Longer than a worker counts as alive, shorter than its connections do. */
 const BRIEFLY_MS = 5_000;
 
 async function ready(stage: Stage): Promise<void> {
   await Promise.all(stage.workers.map((worker) => worker.ready()));
+}
+
+/** One of the steady workers, by its number. */
+export async function frozenFor(stage: Stage, number: number, forMs: number): Promise<void> {
+  const frozen = stage.workers[number % stage.workers.length];
+  frozen?.pause();
+  try {
+    await lasting(forMs);
+  } finally {
+    frozen?.resume();
+  }
 }
 
 export const workers: Scenario[] = [
@@ -52,11 +63,8 @@ export const workers: Scenario[] = [
     what: `an owner is frozen for ${BRIEFLY_MS} ms: it counts as dead, and its connections live`,
     stage: { workers: 2 },
     async play(stage, round) {
-      const frozen = stage.workers[round % stage.workers.length];
       await stage.sends(50);
-      frozen?.pause();
-      await lasting(BRIEFLY_MS);
-      frozen?.resume();
+      await frozenFor(stage, round, BRIEFLY_MS);
       await ready(stage);
       await stage.flows();
     },

@@ -1,24 +1,20 @@
-import { queueDeleted, redeliveryStorm, YOUNG_QUEUES_MS } from '../scenarios/broker.js';
-import { lasting, type Stage, WITHIN_MS } from '../stage.js';
+import type { Chance } from '../../simulation/virtual-time.js';
+import { brokerAway, cut, queueDeleted, redeliveryStorm, unheardFor } from '../scenarios/broker.js';
+import { lasting, type Stage } from '../stage.js';
 import { type Act, duration } from './act.js';
 
 /** Commands that are under way when a broker goes away. */
 const UNDER_WAY = 24;
 
-async function takeAway(stage: Stage, how: () => Promise<void>, downMs: number): Promise<void> {
-  // What producers ask for again they know from their own connection, which is about to end.
-  await stage.calmDown();
-  await stage.sends(UNDER_WAY);
-  await how();
-  await lasting(downMs);
-  await stage.startBroker();
-  await Promise.all(stage.workers.map((worker) => worker.ready(WITHIN_MS)));
-  await stage.reconnect();
-}
-
-async function cut(stage: Stage): Promise<void> {
-  await stage.brokerWire.cut();
-  await stage.brokerWire.join();
+function drawAway(chance: Chance, how: 'stopped' | 'killed') {
+  const downMs = duration(chance, 0, 1_500);
+  return {
+    what: `the broker is ${how}, and started after ${downMs} ms`,
+    async play(stage: Stage) {
+      await stage.sends(UNDER_WAY);
+      await brokerAway(stage, how, () => lasting(downMs));
+    },
+  };
 }
 
 export const brokerActs: readonly Act[] = [
@@ -48,11 +44,7 @@ export const brokerActs: readonly Act[] = [
       const forMs = duration(chance, 20, 800);
       return {
         what: `the workers hear nothing of the broker for ${forMs} ms, then the connections are cut`,
-        async play(stage) {
-          stage.brokerWire.muffle();
-          await lasting(forMs);
-          await cut(stage);
-        },
+        play: (stage) => unheardFor(stage, forMs),
       };
     },
   },
@@ -83,28 +75,13 @@ export const brokerActs: readonly Act[] = [
     where: 'broker',
     weight: 1,
     isAlone: true,
-    draw(chance) {
-      const downMs = duration(chance, 0, 1_500);
-      return {
-        what: `the broker is stopped, and started after ${downMs} ms`,
-        play: (stage) => takeAway(stage, () => stage.stopBroker(), downMs),
-      };
-    },
+    draw: (chance) => drawAway(chance, 'stopped'),
   },
   {
     name: 'broker-killed',
     where: 'broker',
     weight: 1,
     isAlone: true,
-    draw(chance) {
-      const downMs = duration(chance, 0, 1_500);
-      return {
-        what: `the broker is killed, and started after ${downMs} ms`,
-        async play(stage) {
-          await lasting(YOUNG_QUEUES_MS);
-          await takeAway(stage, () => stage.killBroker(), downMs);
-        },
-      };
-    },
+    draw: (chance) => drawAway(chance, 'killed'),
   },
 ];

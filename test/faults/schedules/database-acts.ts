@@ -1,4 +1,4 @@
-import { deadlock, strike, terminateFor, whileFailing, whileLocked } from '../scenarios/database.js';
+import { deadlock, silentFor, strike, terminateFor, whileFailing, whileLocked } from '../scenarios/database.js';
 import { lasting } from '../stage.js';
 import { type Act, duration } from './act.js';
 
@@ -73,11 +73,7 @@ export const databaseActs: readonly Act[] = [
       const forMs = duration(chance, 200, 1_500);
       return {
         what: `nothing passes for ${forMs} ms, and what was said is gone`,
-        async play(stage) {
-          stage.databaseWire.fault = 'fall silent';
-          await lasting(forMs);
-          stage.databaseWire.fault = 'none';
-        },
+        play: (stage) => silentFor(stage, forMs),
       };
     },
   },

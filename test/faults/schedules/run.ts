@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
-import { mochaGlobalSetup, mochaGlobalTeardown } from '../../support/hooks.js';
+import { mochaGlobalSetup, runProof } from '../../support/hooks.js';
 import { print, sum, type Verdict } from '../../support/ledger.js';
 import { Stage } from '../stage.js';
 import { acts, describe, playSchedule, type Schedule, scheduleOf, WORKERS } from './schedule.js';
@@ -122,8 +122,12 @@ class Run {
     this.stage = undefined;
     this.sinceSettled = [];
     if (stage === undefined) return;
-    const { ledger, databaseUrl } = stage.fleet;
-    await stage.load.stop();
+    const { fleet } = stage;
+    const { ledger, databaseUrl } = fleet;
+    const tell = (error: Error) => console.log(`  ${error.message}`);
+    // Also where a stage is given up: only what stays unanswered when it is asked for again may be lost.
+    await stage.load.stop().catch(tell);
+    await fleet.allAnsweredAfterAsking().catch(tell);
     await ledger.close(databaseUrl).then(
       (verdict) => this.verdicts.push(verdict),
       (error: Error) => console.log(`  no verdict: ${error.message}`),
@@ -165,10 +169,11 @@ if (values.help || ![count, seed, from].every((number) => Number.isSafeInteger(n
   if (!values.help) process.exitCode = 1;
 } else {
   console.log(`seed ${seed}: the same again by --seed ${seed}`);
-  mochaGlobalSetup();
-  const began = performance.now();
-  const run = new Run();
-  await run.playAll();
-  process.exitCode = tell(run, (performance.now() - began) / MS_PER_S);
-  mochaGlobalTeardown();
+  await runProof(async () => {
+    mochaGlobalSetup();
+    const began = performance.now();
+    const run = new Run();
+    await run.playAll();
+    return tell(run, (performance.now() - began) / MS_PER_S);
+  });
 }

@@ -1,22 +1,12 @@
-import type { Step } from '../../../src/application/worker/steps.js';
 import type { Chance } from '../../simulation/virtual-time.js';
 import { tellToPause } from '../../support/fleet.js';
 import type { TestProcess } from '../../support/processes.js';
+import { STEPS } from '../scenarios/kills.js';
+import { frozenFor, HOUR_MS } from '../scenarios/workers.js';
 import { lasting, type Stage, WITHIN_MS } from '../stage.js';
 import { type Act, duration } from './act.js';
 
-const STEPS: readonly Step[] = [
-  'received',
-  'decided',
-  'committed',
-  'receipted',
-  'acknowledging',
-  'acknowledged',
-  'published',
-  'confirmed',
-];
 const BATCHES_MAX = 8;
-const HOUR_MS = 3_600_000;
 const SKEWS_MS = [0, 0, HOUR_MS, -HOUR_MS];
 
 /** Takes one of the steady workers off the stage, which has to get another for it. */
@@ -35,13 +25,7 @@ function drawFreeze(chance: Chance, fromMs: number, toMs: number) {
   return {
     what: `worker ${number} is frozen for ${frozenMs} ms`,
     async play(stage: Stage) {
-      const frozen = stage.workers[number % stage.workers.length];
-      frozen?.pause();
-      try {
-        await lasting(frozenMs);
-      } finally {
-        frozen?.resume();
-      }
+      await frozenFor(stage, number, frozenMs);
     },
   };
 }
