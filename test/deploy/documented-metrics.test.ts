@@ -16,7 +16,15 @@ async function scrape(): Promise<Map<string, Set<string>>> {
   const metrics = startMetrics('parley');
   const observer = new WorkerMetrics(metrics.meter);
   const partition = {
-    ...{ partition: 0, epoch: 1, isSubscribed: true, unpublished: 0, unpublishedSince: null, obstacle: null },
+    ...{
+      partition: 0,
+      epoch: 1,
+      isSubscribed: true,
+      unpublished: 0,
+      unpublishedSince: null,
+      obstacle: null,
+      notSubscribedSince: null,
+    },
     inHandSince: null,
   };
   observer.watch(

@@ -47,6 +47,8 @@ export interface PartitionStatus {
   /** The epoch under which it is served here; null: not the owner. */
   epoch: number | null;
   isSubscribed: boolean;
+  /** Since when it is to be subscribed to without being so; null: it is, or need not be. */
+  notSubscribedSince: Date | null;
   unpublished: number;
   /** Since when the oldest of these events waits; null: there are none. */
   unpublishedSince: Date | null;
@@ -66,6 +68,7 @@ export class PartitionOwner {
   /** The subscription has changed since the take-over: what is held must be read again before serving. */
   private isStale = false;
   private wantsSubscription = false;
+  private notSubscribedSince: Date | null = null;
   private takeOverDue: string | null = null;
   private giveUpDue: 'release' | 'lost' | null = null;
   private isStopping = false;
@@ -91,6 +94,7 @@ export class PartitionOwner {
       partition,
       epoch: held?.epoch ?? null,
       isSubscribed: subscription !== null,
+      notSubscribedSince: subscription === null && this.wantsSubscription ? this.notSubscribedSince : null,
       unpublished: held?.publisher.unpublished ?? 0,
       unpublishedSince: held?.publisher.waitingSince ?? null,
       obstacle: held?.publisher.obstacle ?? null,
@@ -170,6 +174,7 @@ export class PartitionOwner {
     if (this.giveUpDue !== null) return this.giveUp(this.giveUpDue);
     if (!this.wantsSubscription) {
       if (this.subscription !== null || this.held !== null) return this.giveUp('release');
+      this.notSubscribedSince = null;
       return this.wakeUp.wait();
     }
     if (this.subscription === null) return this.openSubscription();
@@ -211,6 +216,7 @@ export class PartitionOwner {
   }
 
   private async openSubscription(): Promise<void> {
+    this.notSubscribedSince ??= this.deps.time.now();
     const life = new AbortController();
     this.subscriptionLife = life;
     this.pausing = new AbortController();
@@ -228,6 +234,7 @@ export class PartitionOwner {
     });
     // It may have been lost between opening and here.
     if (life.signal.aborted) this.subscription = null;
+    else this.notSubscribedSince = null;
   }
 
   private forgetSubscription(cause: Error): void {

@@ -59,9 +59,12 @@ describe('The partitions of a worker', () => {
     lab.source.isAway = true;
     await lab.source.lose();
     await lab.until('an attempt has failed', () => lab.source.refused > 0);
+    const waiting = () => lab.worker.status.partitions.filter(({ notSubscribedSince }) => notSubscribedSince !== null);
+    expect(waiting()).not.to.deep.equal([]);
     lab.source.isAway = false;
     lab.worker.brokerIsBack();
     await lab.given(create('alice', GROUP, []));
+    await lab.until('all are subscribed to', () => waiting().length === 0);
   });
 
   it('are given back by a stop: nobody owns them, and it is off the list', async () => {

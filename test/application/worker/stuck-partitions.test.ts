@@ -3,6 +3,7 @@ import type { PartitionStatus } from '../../../src/application/worker/partition-
 import {
   COMMANDS_STUCK_MS,
   EVENTS_STUCK_MS,
+  SUBSCRIPTION_STUCK_MS,
   stuckPartitions,
 } from '../../../src/application/worker/stuck-partitions.js';
 
@@ -11,7 +12,7 @@ const ago = (ms: number) => new Date(now.getTime() - ms);
 
 function status(over: Partial<PartitionStatus>): PartitionStatus {
   const well = { partition: 3, epoch: 1, isSubscribed: true, unpublished: 0, unpublishedSince: null };
-  return { ...well, obstacle: null, inHandSince: null, ...over };
+  return { ...well, obstacle: null, inHandSince: null, notSubscribedSince: null, ...over };
 }
 
 describe('A partition is said to be stuck', () => {
@@ -34,6 +35,13 @@ describe('A partition is said to be stuck', () => {
   it('where its commands are worked on for too long', () => {
     expect(words({ inHandSince: ago(COMMANDS_STUCK_MS + 2_000) })).to.deep.equal([
       'partition 3: commands in hand for 32 s',
+    ]);
+  });
+
+  it('where it is to be subscribed to and cannot be', () => {
+    expect(words({ isSubscribed: false, notSubscribedSince: ago(SUBSCRIPTION_STUCK_MS) })).to.deep.equal([]);
+    expect(words({ isSubscribed: false, notSubscribedSince: ago(SUBSCRIPTION_STUCK_MS + 3_000) })).to.deep.equal([
+      'partition 3: no subscription for 33 s',
     ]);
   });
 });
