@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { startPostgres } from '../src/infrastructure/embedded/postgres-server.js';
 import { findEjabberd } from './ejabberd/installed-program.js';
 import { HELP, readOptions } from './ejabberd/options.js';
-import { type PeerFigures, startEjabberd } from './ejabberd/peer.js';
+import { type EjabberdFigures, startEjabberd } from './ejabberd/peer.js';
 import { isClosed, report, roundLine } from './ejabberd/report.js';
 import { showProgress } from './progress.js';
 
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
     }
   };
   await measure('warm-up', 'warm-up-', Math.ceil(options.messages / WARM_UP_SHARE));
-  const rounds: PeerFigures[] = [];
+  const rounds: EjabberdFigures[] = [];
   for (let round = 1; round <= options.rounds; round += 1) {
     const figures = await measure(`round ${round}`, `round-${round}-`, options.messages);
     rounds.push(figures);

@@ -16,12 +16,18 @@ const WORKLOAD_NAMES = Object.keys(WORKLOADS) as WorkloadName[];
 export const COMPARED = ['ceiling', 'naive', 'usual'] as const;
 export type Compared = (typeof COMPARED)[number];
 
+/** Another message core, in turns with Parley's W1. */
+export const PEERS = ['ejabberd'] as const;
+export type PeerName = (typeof PEERS)[number];
+
 /** Produce → dispatch is measured at this rate, and at shares of what Parley took. */
 export const STEADY_RATE = 1_750;
 
 export interface BenchOptions {
   only: ReadonlySet<WorkloadName>;
   compared: readonly Compared[];
+  /** Null: none. */
+  peer: PeerName | null;
   /** No open loops, and no look at the disk. */
   closed: boolean;
   rounds: number;
@@ -65,6 +71,7 @@ ${WORKLOAD_NAMES.map((name) => `  ${name}  ${WORKLOADS[name]}`).join('\n')}
   --closed           of W1 the closed loop alone: neither latencies at steady rates nor bytes on disk
   --alone            Parley alone: neither the ceiling nor the naive service
   --usual            compare with the naive service's likes on \`pg\` without an ORM too
+  --peer ejabberd    in turns with W1 a real peer too, where its program is installed (Debian: ejabberd, erlang-p1-pgsql)
   --rounds N         in each, everyone in turn; figures are medians over them (default: ${FULL.rounds})
   --messages N       commands a round for Parley; slower services get fewer (default: ${FULL.messages})
   --chats N          groups of 2, 10, 100 and 1,000 members, picked by Zipf 1.0 (default: ${FULL.chats})
@@ -96,6 +103,7 @@ export function readOptions(args: string[]): BenchOptions | null {
       alone: { type: 'boolean', default: false },
       closed: { type: 'boolean', default: false },
       usual: { type: 'boolean', default: false },
+      peer: { type: 'string' },
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       messages: { type: 'string' },
@@ -122,6 +130,7 @@ export function readOptions(args: string[]): BenchOptions | null {
   return {
     only: new Set(values.only.split(',').map((name) => oneOf('only', name, WORKLOAD_NAMES))),
     compared: values.usual ? [...compared, 'usual'] : compared,
+    peer: values.peer === undefined ? null : oneOf('peer', values.peer, PEERS),
     closed: values.closed,
     rounds: sized('rounds'),
     messages: sized('messages'),

@@ -5,6 +5,8 @@
 import type { BenchResult } from './bench-result.js';
 import { Bodies, ircLengths } from './bodies.js';
 import { isClosed } from './closed.js';
+import { findEjabberd } from './ejabberd/installed-program.js';
+import { startEjabberd } from './ejabberd/peer.js';
 import { writeFlameGraphs } from './flame-graph.js';
 import { loadPopulation } from './load-population.js';
 import { currentCommit, describeMachine } from './machine.js';
@@ -34,6 +36,9 @@ const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => interruption.abort(new Error('interrupted')));
 
+/** The load that the peer's own command has by default. */
+const EJABBERD = { clients: 400, conversations: 2_000, inRooms: false, isZipf: false, inFlight: 2_000 };
+
 /** What has been started, the latest first. */
 const started: { stop(): Promise<void> }[] = [];
 
@@ -51,6 +56,7 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
+  if (options.peer === 'ejabberd') findEjabberd(); // else nothing is started
   const startedAt = new Date().toISOString();
   const bodies = new Bodies(options.bodies, options.bodies === 'irc' ? ircLengths(options.ircFolder) : []);
   const services = await start('PostgreSQL and RabbitMQ', startPrivateServices);
@@ -74,9 +80,15 @@ async function main(): Promise<void> {
         Station.open(subject, services, options.inFlight, interruption.signal),
       ),
     );
+  const { signal } = interruption;
+  const { postgresPid: pid } = services;
+  const peer =
+    options.peer === null || !options.only.has('W1')
+      ? null
+      : await start(options.peer, () => startEjabberd({ url: parley.databaseUrl, pid }, EJABBERD, signal));
   const stage: Stage = {
     ...{ options, services, population, bodies, parley, stations, stopping: interruption.signal },
-    peer: null,
+    peer,
     steady: new SteadyWorkload(population, bodies),
     result: { lanes: [], peer: null, rates: [], backlog: [], readers: [], disk: null, verified: null },
   };

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { cpuSeconds } from '../cpu-time.js';
+import type { Peer, PeerFigures } from '../peer.js';
 import { query } from '../private-services.js';
 import { quantile } from '../station.js';
 import { makeConversations, userName } from './conversations.js';
@@ -26,29 +27,15 @@ export interface PeerOptions {
   inFlight: number;
 }
 
-/** What came out of one load. */
-export interface PeerFigures {
-  /** Messages of which the archive has every copy. */
-  storedPerSecond: number;
-  /** Messages that their receivers, who are online, have got. */
-  dispatchedPerSecond: number;
-  /** From sending to the receiver under full load, in milliseconds. */
-  latencyMs: { p50: number; p99: number };
-  /** CPU-seconds per million messages, by kind of process. */
-  cpu: { service: number; postgres: number; driver: number };
+/** What came out of one load: stored is what the archive has every copy of, and its receivers are online. */
+export interface EjabberdFigures extends PeerFigures {
   /** The share of one core that the driver used: near 1 it measured itself. */
   driverShare: number;
   ledger: { sent: number; delivered: number; archived: number; doubled: number; lost: number };
-  /** Why the ledger is not closed; empty where it is. */
-  faults: string[];
 }
 
-export interface Peer {
-  /** With its version, and what is measured. */
-  readonly title: string;
-  /** Puts so many messages through, their ids beginning with `prefix` as no others do. */
-  measure(count: number, prefix: string, progress: (delivered: number) => void): Promise<PeerFigures>;
-  stop(): Promise<void>;
+export interface Ejabberd extends Peer {
+  measure(count: number, prefix: string, progress: (delivered: number) => void): Promise<EjabberdFigures>;
 }
 
 /**
@@ -60,7 +47,7 @@ export async function startEjabberd(
   postgres: { url: string; pid: number },
   options: PeerOptions,
   stopping: AbortSignal,
-): Promise<Peer> {
+): Promise<Ejabberd> {
   const installed = findEjabberd();
   const conversations = makeConversations(options.conversations, options.clients);
   stopping.throwIfAborted();
@@ -110,7 +97,7 @@ async function measure(
   count: number,
   prefix: string,
   progress: (delivered: number) => void,
-): Promise<PeerFigures> {
+): Promise<EjabberdFigures> {
   const clocks = () => {
     const { user, system } = process.cpuUsage();
     return {

@@ -1,9 +1,9 @@
 import { spread, table } from '../report.js';
-import type { PeerFigures } from './peer.js';
+import type { EjabberdFigures } from './peer.js';
 
 interface Row {
   label: string;
-  of: (figures: PeerFigures) => number;
+  of: (figures: EjabberdFigures) => number;
   digits: number;
 }
 
@@ -19,14 +19,14 @@ const ROWS: Row[] = [
   { label: 'share of one core that the load driver used', of: ({ driverShare }) => driverShare, digits: 2 },
 ];
 
-export function roundLine(round: number, { dispatchedPerSecond, ledger, faults }: PeerFigures): string {
+export function roundLine(round: number, { dispatchedPerSecond, ledger, faults }: EjabberdFigures): string {
   const { sent, delivered, archived, doubled, lost } = ledger;
   const counts = `${sent} sent, ${delivered} delivered, ${archived} archived, ${doubled} doubled, ${lost} lost`;
   return `round ${round}: ${dispatchedPerSecond.toFixed(0)}/s; ${counts}${faults.length === 0 ? '' : ': void'}`;
 }
 
 /** Medians over the rounds, and in parentheses the lowest and the highest. */
-export function report(title: string, rounds: readonly PeerFigures[]): string {
+export function report(title: string, rounds: readonly EjabberdFigures[]): string {
   const faults = rounds.flatMap((figures, round) => figures.faults.map((fault) => `round ${round + 1}: ${fault}`));
   return table([
     ['', title],
@@ -35,6 +35,6 @@ export function report(title: string, rounds: readonly PeerFigures[]): string {
   ]);
 }
 
-export function isClosed(rounds: readonly PeerFigures[]): boolean {
+export function isClosed(rounds: readonly EjabberdFigures[]): boolean {
   return rounds.every(({ faults }) => faults.length === 0);
 }
