@@ -40,7 +40,8 @@ export interface Point {
 export interface LinePlot {
   title: string;
   subtitle?: string;
-  x: { title: string; scale?: 'linear' | 'log'; reverse?: boolean };
+  /** `isCount`: whole numbers, with nothing to mark between two of them. */
+  x: { title: string; scale?: 'linear' | 'log'; reverse?: boolean; isCount?: boolean };
   y: { title: string; scale?: 'linear' | 'log'; domain?: [number, number] };
   points: readonly Point[];
 }
@@ -57,6 +58,7 @@ export function linePlot({ title, subtitle, x, y, points }: LinePlot): TopLevelS
         field: 'x',
         type: 'quantitative',
         title: x.title,
+        ...(x.isCount ? { axis: { tickMinStep: 1, format: 'd' } } : {}),
         scale:
           x.scale === 'log'
             ? { type: 'log', reverse: x.reverse ?? false }

@@ -26,7 +26,7 @@ function throughput({ lanes }: BenchResult): TopLevelSpec {
   return linePlot({
     title: 'Stored and dispatched per second',
     subtitle: 'closed loop, round by round',
-    x: { title: 'round' },
+    x: { title: 'round', isCount: true },
     y: { title: 'commands a second' },
     points: lanes.flatMap(({ workload, subject, rounds }) =>
       rounds.map((figures, round) => ({ series: `${workload} ${subject}`, x: round + 1, y: perSecond(figures) })),
