@@ -75,7 +75,7 @@ class Producers {
   ) {
     this.chance = new Chance(story.seed, 'producers');
     const deadly = story.commands.filter(({ isDeadly }) => isDeadly).map(({ commandId }) => commandId);
-    this.ledger = { attempted: new Map(), receipts: new Map(), unreadable: 0, deadly: new Set(deadly) };
+    this.ledger = { attempted: new Map(), receipts: new Map(), unreadable: new Set(), deadly: new Set(deadly) };
     this.left = story.commands.length;
     for (const command of story.commands) time.at(command.at, () => this.publishFirst(command));
   }
@@ -90,9 +90,10 @@ class Producers {
   }
 
   areSatisfied({ receipts }: MemoryWorld, { buried }: SimBroker): boolean {
-    if (this.left > 0 || buried.length < this.ledger.unreadable) return false;
+    if (this.left > 0) return false;
     const buriedIds = new Set(buried.map(({ messageId }) => messageId));
-    if ([...this.ledger.deadly].some((commandId) => !buriedIds.has(commandId))) return false;
+    const { unreadable, deadly } = this.ledger;
+    if ([...unreadable, ...deadly].some((commandId) => !buriedIds.has(commandId))) return false;
     return [...this.ledger.attempted.keys()].every(
       (key) => this.ledger.receipts.has(key) && receipts.has(`default ${key}`),
     );
@@ -101,7 +102,7 @@ class Producers {
   private publishFirst(command: StoryCommand): void {
     this.left -= 1;
     const key = `${command.actorId} ${command.commandId}`;
-    if (command.garbage !== undefined) this.ledger.unreadable += 1;
+    if (command.garbage !== undefined) this.ledger.unreadable.add(command.commandId);
     else if (!command.isDeadly && !this.ledger.attempted.has(key)) {
       this.ledger.attempted.set(key, command);
       this.askAgain(key, command);

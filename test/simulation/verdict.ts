@@ -12,7 +12,7 @@ export interface Ledger {
   attempted: Map<string, StoryCommand>;
   /** Every receipt that reached a producer, by actor and id. */
   receipts: Map<string, Receipt[]>;
-  unreadable: number;
+  unreadable: Set<string>;
   /** Ids of the commands that workers die of. */
   deadly: ReadonlySet<string>;
   dispatched: readonly OutgoingEvent[];
@@ -184,15 +184,14 @@ function dispatch({ dispatched, world }: Ledger, logs: readonly LoggedEvent[]): 
 /** Nothing but what nobody can read, and what workers die of. */
 function deadLetters({ buried, unreadable, deadly }: Ledger): string[] {
   const faults: string[] = [];
-  let malformed = 0;
-  const poison = new Set<string>();
+  const found = new Set<string>();
   for (const { messageId = '', headers } of buried) {
     const reason = headers['x-parley-reason'];
-    if (reason === 'malformed') malformed += 1;
-    else if (reason === 'poison' && deadly.has(messageId)) poison.add(messageId);
+    const isDue = reason === 'malformed' ? unreadable.has(messageId) : reason === 'poison' && deadly.has(messageId);
+    if (isDue) found.add(messageId);
     else faults.push(`${messageId} was buried as ${reason}`);
   }
-  if (malformed < unreadable) faults.push(`lost: ${unreadable} could not be read, ${malformed} were buried`);
-  for (const commandId of deadly) if (!poison.has(commandId)) faults.push(`not buried: ${commandId}`);
+  for (const commandId of [...unreadable, ...deadly])
+    if (!found.has(commandId)) faults.push(`not buried: ${commandId}`);
   return faults;
 }
