@@ -5,7 +5,7 @@ import { faultsOf, type Verdict } from '../support/ledger.js';
 /**
  * Each of the three points is visited this often; every visit ends a worker process with SIGKILL. `npm run proof:kills` makes it thirty.
  */
-const KILLS = Number(process.env.PARLEY_KILLS ?? '2');
+const KILLS = Number(process.env.PARLEY_KILLS ?? '1');
 const BURST = 16;
 /** A worker that joins gets its share, and a batch of it, well before. */
 const PAUSED_WITHIN_MS = 60_000;

@@ -39,10 +39,10 @@ describe('Hostile input', function () {
   }
 
   it('is accepted, refused or dead-lettered by the decoder, and what the published schema refuses is not accepted', () =>
-    expectNothingFound(decoderDoor, 6_000));
+    expectNothingFound(decoderDoor, 2_500));
 
   it('is answered or dead-lettered by a worker, and a good command among it goes through', () =>
-    expectNothingFound(workerDoor, 2_000));
+    expectNothingFound(workerDoor, 800));
 
   it("is answered by REST as documented, with nobody else's data and nothing of the insides", () =>
     expectNothingFound(restDoor, 800));

@@ -10,7 +10,7 @@ import { hostileKey, jsonText } from './hostile-json.js';
 import { BAD_TOKENS, tokens } from './hostile-tokens.js';
 
 const TIMEOUT_MS = 60_000;
-const TOKENS = 2_000;
+const TOKENS = 800;
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'Ed25519'] as const;
 
 const part = (json: string) => Buffer.from(json).toString('base64url');

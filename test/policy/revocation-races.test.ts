@@ -19,7 +19,7 @@ import { defaultPolicy } from '../support/default-policy.js';
 import { type Plant, RaceTrack, type Step } from './race-track.js';
 
 const { PARLEY_RACES, PARLEY_RACES_SEED, PARLEY_RACES_PATH } = process.env;
-const RACES = Number(PARLEY_RACES ?? 500);
+const RACES = Number(PARLEY_RACES ?? 200);
 const RACES_A_STORE_RACE = 50;
 /** A fault that is planted must be found within so many schedules. */
 const RACES_TO_FIND_A_FAULT = 500;

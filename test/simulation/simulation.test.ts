@@ -4,7 +4,7 @@ import { shrink } from './shrink.js';
 import { play } from './simulate.js';
 import { storyOf } from './story.js';
 
-const SEEDS = 100;
+const SEEDS = 40;
 const SEED_LIMIT_MS = 500;
 const SEEDS_TO_CATCH = 150;
 /** It takes transactions of two owners that overlap, which the in-memory store does not have: the stores' conformance suite catches it. */
