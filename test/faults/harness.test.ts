@@ -12,7 +12,7 @@ import { brokerFolder, rabbitmq, uniqueNamespace } from '../support/services.js'
 import { SteadyLoad } from './steady-load.js';
 
 const within = 30_000;
-const ROUNDS = 3;
+const ROUNDS = 1;
 /** A producer and a dispatch consumer. */
 const OURS = 2;
 

@@ -42,7 +42,7 @@ export const otherRows: readonly OtherRow[] = [
       'application/worker/poison.test.js',
       'application/worker/crashes.test.js',
       'faults/dead-letters.test.js',
-      'faults/deadly-commands.test.js',
+      'faults/deadly-commands.proof.js',
     ],
   },
   {
