@@ -3,8 +3,8 @@
  * only: channels and consumers die with it, and whoever owns them opens them anew (`onOpen`).
  */
 import { unescape as decodePercent } from 'node:querystring';
-import type { Duplex } from 'node:stream';
 import { type ChannelModel, connect } from 'amqplib';
+import { hasEnded, SOCKET_OPTIONS, tearDown } from './amqp-socket.js';
 import { hideCredentials } from './hide-credentials.js';
 import type { Logger } from './logger.js';
 
@@ -19,12 +19,6 @@ export const RECONNECT_LONGEST_MS = 2_000;
 export const STABLE_AFTER_MS = 10_000;
 /** How long a polite closing may take. */
 export const CLOSE_TIMEOUT_MS = 5_000;
-/** After this the socket of a closed connection is torn down, whether or not the other side has answered. */
-const SOCKET_LINGER_MS = 1_000;
-/** So much is handed to a socket before its writer has to wait: a batch's messages leave in two system calls instead of one for each 16 KiB. */
-const SOCKET_BUFFER_BYTES = 512 * 1024;
-/** The library hands them on to `net.connect`; its types do not know the last. */
-const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, writableHighWaterMark: SOCKET_BUFFER_BYTES };
 
 export type AmqpConnectionState = 'idle' | 'connecting' | 'open' | 'stopped';
 
@@ -289,24 +283,6 @@ function parseUrl(url: string): URL {
   if (parsed.protocol !== 'amqp:' && parsed.protocol !== 'amqps:')
     throw new Error(`the broker address must begin with amqp:// or amqps://, not ${parsed.protocol}//`);
   return parsed;
-}
-
-/** The library ends the socket of a connection that is closed, by whichever side. */
-function hasEnded(model: ChannelModel): boolean {
-  return streamOf(model)?.writableEnded ?? false;
-}
-
-/** The socket is not part of the library's published types. */
-function streamOf(model: ChannelModel): Duplex | undefined {
-  return (model.connection as unknown as { stream?: Duplex }).stream;
-}
-
-/** A socket whose other side is gone would otherwise hold the process open for as long as TCP keeps trying. */
-function tearDown(model: ChannelModel): void {
-  const stream = streamOf(model);
-  if (stream === undefined || stream.destroyed) return;
-  const timer = setTimeout(() => stream.destroy(), SOCKET_LINGER_MS);
-  stream.once('close', () => clearTimeout(timer));
 }
 
 /** True if it settled in time. */
