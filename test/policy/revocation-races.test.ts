@@ -23,7 +23,7 @@ const RACES = Number(PARLEY_RACES ?? 200);
 const RACES_A_STORE_RACE = 50;
 /** A fault that is planted must be found within so many schedules. */
 const RACES_TO_FIND_A_FAULT = 500;
-const RACE_LIMIT_MS = 100;
+const RACE_LIMIT_MS = 300;
 const STORE_RACE_LIMIT_MS = 2_000;
 const STEPS_MAX = 16;
 const PARTITIONS = 4;

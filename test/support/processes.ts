@@ -58,10 +58,8 @@ export async function startProcess(options: ProcessOptions = {}): Promise<TestPr
     ...options.env,
   };
   const script = options.script ?? join(projectFolder, 'dist', 'src', 'main', 'cli.js');
-  const [interpreter, ...flags] = options.interpreter
-    ? [options.interpreter]
-    : [process.execPath, '--enable-source-maps'];
-  const child = spawn(interpreter, [...flags, script, ...(options.args ?? [])], {
+  const interpreter = options.interpreter ?? process.execPath;
+  const child = spawn(interpreter, [script, ...(options.args ?? [])], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: options.cwd ?? scratchFolder('process'),
