@@ -4,45 +4,19 @@ import { eventually } from '../support/eventually.js';
 import { Fleet } from '../support/fleet.js';
 import { faultsOf } from '../support/ledger.js';
 import type { TestProcess } from '../support/processes.js';
+import { SteadyLoad } from './steady-load.js';
 
 const PARTITIONS = 8;
 const SERVED_WITHIN_MS = 5_000;
 const FROZEN_REPLACED_WITHIN_MS = 30_000;
-
-/** Sends to every chat without a pause until told to stop. */
-function keepSending(fleet: Fleet, chats: { chatId: string; users: string[] }[]) {
-  let isOver = false;
-  let sent = 0;
-  const running = (async () => {
-    while (!isOver) {
-      await Promise.all(
-        chats.map(({ chatId, users }) => {
-          sent += 1;
-          return fleet.producer.publish({
-            type: 'message.send',
-            commandId: `s${sent}`,
-            actorId: users[0] ?? '',
-            chatId,
-            data: { body: `message ${sent}` },
-          });
-        }),
-      );
-      await fleet.allAnswered(200).catch(() => undefined);
-    }
-  })();
-  return {
-    stop: async () => {
-      isOver = true;
-      await running;
-    },
-  };
-}
+/** Between two rounds of the load: it goes on for a minute, and is to find the workers at work, not to wear them out. */
+const LOAD_PAUSE_MS = 100;
 
 describe('Partitions and their owners', function () {
   this.timeout(180_000);
   let fleet: Fleet;
   let chats: { chatId: string; users: string[] }[];
-  let sending: ReturnType<typeof keepSending>;
+  let load: SteadyLoad;
 
   before(async () => {
     fleet = await Fleet.create({ partitions: PARTITIONS, keepEvents: false });
@@ -50,11 +24,11 @@ describe('Partitions and their owners', function () {
     await first.ready();
     await fleet.connect();
     chats = await Promise.all(Array.from({ length: 40 }, () => fleet.createGroup(1)));
-    sending = keepSending(fleet, chats);
+    load = new SteadyLoad(fleet, 'load', chats, LOAD_PAUSE_MS);
   });
 
   after(async () => {
-    await sending?.stop();
+    await load?.stop();
     await fleet?.close();
   });
 
@@ -135,7 +109,7 @@ describe('Partitions and their owners', function () {
   });
 
   it('lose nothing, double nothing and keep the order through all of it', async () => {
-    await sending.stop();
+    await load.stop();
     await fleet.allAnsweredAfterAsking();
     const verdict = await fleet.ledger.close(fleet.databaseUrl);
     expect(faultsOf(verdict), JSON.stringify(verdict)).to.deep.equal([]);
