@@ -104,7 +104,7 @@ async function main(): Promise<void> {
   const stand = await openStand(options.folder, (serverUrl) => prepare(serverUrl, options));
   try {
     const url = (store: (typeof STORES)[number]) => stand.databaseUrl(databaseOf(store, options));
-    const machine = await describeMachine(url('small'));
+    const machine = await describeMachine(url('small'), stand.amqpUrl);
     const disk = {
       small: await measureDisk(url('small')),
       large: await measureDisk(url('large')),

@@ -19,7 +19,7 @@ export interface Machine {
 }
 
 export async function describeMachine(databaseUrl: string, amqpUrl: string): Promise<Machine> {
-  const [loadBefore = 0] = loadavg();
+  const loadBefore = loadNow();
   const [row] = await query<{ version: string }>(databaseUrl, "SELECT current_setting('server_version') AS version");
   const connection = await amqp.connect(amqpUrl);
   const { version } = (connection.connection as { serverProperties?: { version?: string } }).serverProperties ?? {};
@@ -32,8 +32,13 @@ export async function describeMachine(databaseUrl: string, amqpUrl: string): Pro
     node: process.versions.node,
     postgres: row?.version ?? 'unknown',
     rabbitmq: version ?? 'unknown',
-    loadBefore: Math.round(loadBefore * 100) / 100,
+    loadBefore,
   };
+}
+
+/** How many processes wanted a core, on average over the last minute. */
+export function loadNow(): number {
+  return Math.round((loadavg()[0] ?? 0) * 100) / 100;
 }
 
 /** Of the working tree; `+` where it has changes; `unknown` where there is none. */

@@ -50,7 +50,7 @@ interface Options {
 
 async function measure(stand: Stand, { minutes, rate, chats, every, receipts, report }: Options): Promise<void> {
   const url = stand.databaseUrl(DATABASE);
-  const machine = await describeMachine(url);
+  const machine = await describeMachine(url, stand.amqpUrl);
   const worker = await stand.startWorker(DATABASE, { RECEIPT_RETENTION: receipts });
   const broker = await amqp.connect(stand.amqpUrl);
   const traffic = await ChatTraffic.connect(stand.amqpUrl, DATABASE, interruption.signal);

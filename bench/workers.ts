@@ -71,7 +71,7 @@ async function main(): Promise<void> {
     await migrate({ url: urlOf(serverUrl, DATABASE), folder: 'prisma/migrations' });
   });
   try {
-    const machine = await describeMachine(stand.databaseUrl(DATABASE));
+    const machine = await describeMachine(stand.databaseUrl(DATABASE), stand.amqpUrl);
     const run = await FleetRun.open(stand, DATABASE, interruption.signal);
     const rounds: FleetRound[] = [];
     const handOvers: HandOver[] = [];

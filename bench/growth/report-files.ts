@@ -25,7 +25,7 @@ export async function writeReport(
 
 /** `growth-20261125T2201-1a2b3c4d5e`. */
 export function reportName(kind: string, at: Date, commit: string): string {
-  return `${kind}-${at.toISOString().slice(0, 16).replaceAll(/[-:]/g, '')}-${commit}`;
+  return `${kind}-${at.toISOString().slice(0, 16).replaceAll(/[-:]/g, '')}-${commit.replace('+', '-changed')}`;
 }
 
 export function markdownTable(rows: readonly (readonly string[])[]): string {

@@ -45,7 +45,10 @@ function result(
   const disk = (total: number) => [{ table: 'messages', index: null, bytes: total * 10, rows: 10, share: 1 }];
   return {
     at: '2026-11-25T22:00:00.000Z',
-    machine: { cpu: 'x', cores: 2, memoryGib: 1, kernel: 'k', node: '20', postgres: '18', commit: 'c', load: [0, 0] },
+    machine: {
+      ...{ cpu: 'x', cores: 2, memoryGib: 1, kernel: 'k', node: '20', postgres: '18', rabbitmq: '3' },
+      ...{ commit: 'c', loadBefore: 0, loadAfter: 0 },
+    },
     ...{ small: size(1_000_000), large: size(10_000_000), grown: size(500_000) },
     disk: { small: disk(600), large: disk(600), grown: disk(bytes) },
     reads: [{ name: 'a page', isHistory: true, stores: [store, { ...store, p99, buffersMax: buffers }] }],

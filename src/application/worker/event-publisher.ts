@@ -1,9 +1,8 @@
 /**
  * Publishes one partition's log, in order, with confirms: the outbox's way out.
  *
- * `append` is called after each commit; what it brings is published from memory. Memory is a bounded cache over the log: past its
- * bound, after a failure, and after a take-over, events are read by position. `publishedThrough` is the contiguous
- * confirmed prefix. A refusal, a return or a lost channel stops the flow; once everything under way has settled it starts again behind that
+ * `append` is called after each commit; what it brings is published from memory, as far as that holds it (log-tail.ts). `publishedThrough` is the
+ * contiguous confirmed prefix. A refusal, a return or a lost channel stops the flow; once everything under way has settled it starts again behind that
  * prefix, so that the first copies stay in order and repeats come late.
  */
 
@@ -13,6 +12,7 @@ import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
 import { encodeEvent, type RenderContext } from '../render-event.js';
 import type { Time } from '../time.js';
 import { Backoff } from './backoff.js';
+import { LogTail } from './log-tail.js';
 import { PublishTimes } from './publish-times.js';
 import { RecipientsCache } from './recipients-cache.js';
 import type { StepListener } from './steps.js';
@@ -26,8 +26,6 @@ export const PUBLISH_WINDOW = 1024;
  * that has grown no faster than this.)
  */
 export const CONFIRMS_PER_SLOT = 16;
-/** At most this many committed events of a partition are kept for publishing; beyond, the log is read. */
-export const MEMORY_EVENTS_MAX = 4096;
 /** Events rendered at a time: bounds how long one turn of the event loop takes. */
 export const RENDER_CHUNK = 128;
 
@@ -49,10 +47,9 @@ interface InFlight {
 }
 
 export class EventPublisher {
-  private committed: number;
+  private readonly tail: LogTail;
   private sent: number;
   private confirmedThrough: number;
-  private memory: LoggedEvent[] = [];
   private inFlight: InFlight[] = [];
   /** When the oldest unpublished event was committed, as far as that is known while nothing is under way. */
   private oldestAt = new Date();
@@ -63,8 +60,6 @@ export class EventPublisher {
   /** The last failure, until a confirm shows that it has passed: a try is no success yet. */
   private lastFailure: PublishOutcome | 'unavailable' | null = null;
   private channel: EventChannel | null = null;
-  /** Messages deleted since the events in hand were taken. */
-  private deletedMeanwhile = new Set<string>();
   private readonly recipients: RecipientsCache;
   private readonly times: PublishTimes;
   private readonly wakeUp = new WakeUp();
@@ -78,7 +73,7 @@ export class EventPublisher {
     private readonly deps: PublisherDeps,
     from: { position: number; publishedThrough: number },
   ) {
-    this.committed = from.position;
+    this.tail = new LogTail(partition, deps.log, from.position);
     this.sent = from.publishedThrough;
     this.confirmedThrough = from.publishedThrough;
     this.recipients = new RecipientsCache(deps.log, deps.render.recipientsMax);
@@ -94,7 +89,7 @@ export class EventPublisher {
 
   /** How many committed events are not confirmed yet. */
   get unpublished(): number {
-    return this.committed - this.confirmedThrough;
+    return this.tail.end - this.confirmedThrough;
   }
 
   /** When the oldest of the unpublished events was committed; null: there are none. Of a log taken over: when that was, at first. */
@@ -113,33 +108,15 @@ export class EventPublisher {
     const last = events.at(-1);
     if (first === undefined || last === undefined) return;
     this.recipients.noteCommitted(events);
-    this.forgetErased(events);
     if (this.unpublished === 0) this.oldestAt = first.at;
-    // What nobody takes is read from the log once somebody does: keeping it would only fill the memory, in each partition.
-    const room = this.lastFailure === null && this.memory.length + events.length <= MEMORY_EVENTS_MAX;
-    // Contiguous in itself is enough: what lies before it is read from the log.
-    const follows = (this.memory.at(-1)?.position ?? this.committed) === this.committed;
-    if (room && follows) {
-      for (const event of events) this.memory.push(event);
-      this.times.expect(first.position, last.position);
-    }
-    this.committed = last.position;
+    if (this.tail.append(events, this.lastFailure === null)) this.times.expect(first.position, last.position);
     this.wakeUp.wake();
-  }
-
-  /** What waits here with a text that has just been deleted goes out without it, as the log has it. */
-  private forgetErased(events: readonly LoggedEvent[]): void {
-    const deleted = events.flatMap(({ event }) => (event.type === 'message.deleted' ? [event.messageId] : []));
-    if (deleted.length === 0) return;
-    for (const messageId of deleted) this.deletedMeanwhile.add(messageId);
-    // The log tells what is left of it: from the first of these on it is read there.
-    this.memory = beforeTextsOf(this.memory, new Set(deleted));
   }
 
   /** Resolves when everything committed so far is confirmed, or publishing has stopped. */
   drained(): Promise<void> {
     if (this.unpublished === 0 || this.stopping.signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => this.waiters.push({ position: this.committed, resolve }));
+    return new Promise((resolve) => this.waiters.push({ position: this.tail.end, resolve }));
   }
 
   /** Stops publishing; what is not confirmed stays in the log for the next owner. */
@@ -177,15 +154,14 @@ export class EventPublisher {
       this.goBack();
       return;
     }
-    if (this.sent >= this.committed || this.room() < 1) return this.wakeUp.wait();
+    if (this.sent >= this.tail.end || this.room() < 1) return this.wakeUp.wait();
     const channel = this.channel ?? (await this.untilOpen());
     if (channel === null) return;
     this.channel = channel;
-    this.deletedMeanwhile.clear();
-    const taken = await this.next();
+    const taken = await this.tail.take(this.sent, Math.min(RENDER_CHUNK, this.room()));
     const recipients = await this.recipients.lookUp(taken);
     this.times.handedOver(taken.at(-1)?.position ?? this.sent);
-    for (const event of beforeTextsOf(taken, this.deletedMeanwhile)) {
+    for (const event of this.tail.asTheyAre(taken)) {
       if (this.failure !== null) return;
       const whom = event.chatId === null ? null : (recipients.get(event.chatId) ?? null);
       const outgoing = encodeEvent(event, whom, this.deps.render);
@@ -244,7 +220,7 @@ export class EventPublisher {
   private fail(why: PublishOutcome | 'unavailable'): void {
     this.failure = why;
     this.lastFailure = why;
-    this.memory = [];
+    this.tail.forget();
   }
 
   private goBack(): void {
@@ -258,23 +234,6 @@ export class EventPublisher {
     const { channel } = this;
     this.channel = null;
     await channel?.close().catch((error: unknown) => this.deps.logger.debug('channel was gone', { error }));
-  }
-
-  /** The next events beyond `sent`: from memory where it begins there, else from the log. */
-  private async next(): Promise<LoggedEvent[]> {
-    const limit = Math.min(RENDER_CHUNK, this.room());
-    let stale = 0;
-    while (stale < this.memory.length && (this.memory[stale] as LoggedEvent).position <= this.sent) stale += 1;
-    if (stale > 0) this.memory.splice(0, stale);
-    if (this.memory[0]?.position === this.sent + 1) return this.memory.splice(0, limit);
-    const events = await this.deps.log.readEvents(this.partition, this.sent, limit);
-    // What is committed is there: an empty or broken answer would silently skip events.
-    events.forEach((event, index) => {
-      if (event.position !== this.sent + 1 + index)
-        throw new Error(`the log of partition ${this.partition} has no position ${this.sent + 1 + index}`);
-    });
-    if (events.length === 0) throw new Error(`the log of partition ${this.partition} ends before ${this.committed}`);
-    return events;
   }
 
   private settle(entry: InFlight, outcome: PublishOutcome): void {
@@ -314,14 +273,4 @@ export class EventPublisher {
       }
     }
   }
-}
-
-/** The events up to the first that has a text of one of the messages. */
-function beforeTextsOf(events: LoggedEvent[], messageIds: ReadonlySet<string>): LoggedEvent[] {
-  if (messageIds.size === 0) return events;
-  const first = events.findIndex(
-    ({ event }) =>
-      (event.type === 'message.created' || event.type === 'message.edited') && messageIds.has(event.message.messageId),
-  );
-  return first === -1 ? events : events.slice(0, first);
 }

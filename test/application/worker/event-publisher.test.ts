@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { PublishOutcome } from '../../../src/application/ports/transport.js';
-import { MEMORY_EVENTS_MAX, PUBLISH_WINDOW } from '../../../src/application/worker/event-publisher.js';
+import { PUBLISH_WINDOW } from '../../../src/application/worker/event-publisher.js';
+import { MEMORY_EVENTS_MAX } from '../../../src/application/worker/log-tail.js';
 import { AT } from '../logged-events.js';
 import { idsOf, PublisherBench } from './publisher-bench.js';
 

@@ -1,0 +1,86 @@
+/**
+ * The end of a partition's log that is still to be published: a bounded memory over it. What memory does not hold is read by position.
+ */
+import type { EventLog, LoggedEvent } from '../ports/event-log.js';
+
+/** At most this many committed events of a partition are kept for publishing; beyond, the log is read. */
+export const MEMORY_EVENTS_MAX = 4096;
+
+export class LogTail {
+  private memory: LoggedEvent[] = [];
+  /** Messages deleted since the events in hand were taken. */
+  private deletedMeanwhile = new Set<string>();
+
+  constructor(
+    private readonly partition: number,
+    private readonly log: Pick<EventLog, 'readEvents'>,
+    /** The last position of the log. */
+    private committed: number,
+  ) {}
+
+  get end(): number {
+    return this.committed;
+  }
+
+  /**
+   * Takes committed events: contiguous, from the last committed position on.
+   * @param isWanted whether to keep them in memory, where there is room
+   * @returns whether memory holds them
+   */
+  append(events: readonly LoggedEvent[], isWanted: boolean): boolean {
+    this.forgetErased(events);
+    const room = this.memory.length + events.length <= MEMORY_EVENTS_MAX;
+    // Contiguous in itself is enough: what lies before it is read from the log.
+    const follows = (this.memory.at(-1)?.position ?? this.committed) === this.committed;
+    this.committed = events.at(-1)?.position ?? this.committed;
+    if (!isWanted || !room || !follows) return false;
+    for (const event of events) this.memory.push(event);
+    return true;
+  }
+
+  /** What nobody takes is read from the log once somebody does: keeping it would only fill the memory, in each partition. */
+  forget(): void {
+    this.memory = [];
+  }
+
+  /** The next events beyond `position`, at most so many; rejects where the log does not hold them, or cannot be read. */
+  async take(position: number, limit: number): Promise<LoggedEvent[]> {
+    this.deletedMeanwhile.clear();
+    let stale = 0;
+    while (stale < this.memory.length && (this.memory[stale] as LoggedEvent).position <= position) stale += 1;
+    if (stale > 0) this.memory.splice(0, stale);
+    if (this.memory[0]?.position === position + 1) return this.memory.splice(0, limit);
+    const events = await this.log.readEvents(this.partition, position, limit);
+    // What is committed is there: an empty or broken answer would silently skip events.
+    events.forEach((event, index) => {
+      if (event.position !== position + 1 + index)
+        throw new Error(`the log of partition ${this.partition} has no position ${position + 1 + index}`);
+    });
+    if (events.length === 0) throw new Error(`the log of partition ${this.partition} ends before ${this.committed}`);
+    return events;
+  }
+
+  /** Of what was taken last: up to the first event with a text that has been deleted since. From there on the log has to be read again. */
+  asTheyAre(taken: LoggedEvent[]): LoggedEvent[] {
+    return beforeTextsOf(taken, this.deletedMeanwhile);
+  }
+
+  /** What waits here with a text that has just been deleted goes out without it, as the log has it. */
+  private forgetErased(events: readonly LoggedEvent[]): void {
+    const deleted = events.flatMap(({ event }) => (event.type === 'message.deleted' ? [event.messageId] : []));
+    if (deleted.length === 0) return;
+    for (const messageId of deleted) this.deletedMeanwhile.add(messageId);
+    // The log tells what is left of it: from the first of these on it is read there.
+    this.memory = beforeTextsOf(this.memory, new Set(deleted));
+  }
+}
+
+/** The events up to the first that has a text of one of the messages. */
+function beforeTextsOf(events: LoggedEvent[], messageIds: ReadonlySet<string>): LoggedEvent[] {
+  if (messageIds.size === 0) return events;
+  const first = events.findIndex(
+    ({ event }) =>
+      (event.type === 'message.created' || event.type === 'message.edited') && messageIds.has(event.message.messageId),
+  );
+  return first === -1 ? events : events.slice(0, first);
+}
