@@ -22,10 +22,14 @@ import { WakeUp } from './wake-up.js';
 export const PUBLISH_WINDOW = 1024;
 /**
  * After a refusal the window is one, and grows by one with so many confirms: a queue that was full frees itself in the middle of what is under
- * way, and would take later events before those it had just refused. (RabbitMQ takes again once a fifth is free: never within a window
- * that has grown no faster than this.)
+ * way, and would take later events before those it had just refused.
  */
-export const CONFIRMS_PER_SLOT = 16;
+export const CONFIRMS_PER_SLOT = 4;
+/**
+ * … and up to here only, until everything that waited is sent. RabbitMQ takes again once a fifth of a full queue is free: what all partitions of
+ * a worker have under way should be less than that, and who is behind publishes as fast as the dispatch workers take.
+ */
+export const WINDOW_BEHIND = 64;
 /** Events rendered at a time: bounds how long one turn of the event loop takes. */
 export const RENDER_CHUNK = 128;
 
@@ -55,6 +59,7 @@ export class EventPublisher {
   private oldestAt = new Date();
   private unsettled = 0;
   private window = PUBLISH_WINDOW;
+  private windowMax = PUBLISH_WINDOW;
   /** Why nothing is sent for now; null while trying, the first time or again. */
   private failure: PublishOutcome | 'unavailable' | null = null;
   /** The last failure, until a confirm shows that it has passed: a try is no success yet. */
@@ -154,11 +159,13 @@ export class EventPublisher {
       this.goBack();
       return;
     }
+    if (this.sent >= this.tail.end) this.windowMax = PUBLISH_WINDOW;
     if (this.sent >= this.tail.end || this.room() < 1) return this.wakeUp.wait();
     const channel = this.channel ?? (await this.untilOpen());
     if (channel === null) return;
     this.channel = channel;
-    const taken = await this.tail.take(this.sent, Math.min(RENDER_CHUNK, this.room()));
+    const window = Math.floor(this.window);
+    const taken = await this.tail.take(this.sent, Math.min(RENDER_CHUNK, this.room()), window);
     const recipients = await this.recipients.lookUp(taken);
     this.times.handedOver(taken.at(-1)?.position ?? this.sent);
     for (const event of this.tail.asTheyAre(taken)) {
@@ -253,13 +260,16 @@ export class EventPublisher {
         if (this.failure === null) {
           this.lastFailure = null;
           this.backoff.reset();
-          this.window = Math.min(PUBLISH_WINDOW, this.window + settled / CONFIRMS_PER_SLOT);
+          this.window = Math.min(this.windowMax, this.window + settled / CONFIRMS_PER_SLOT);
         }
         this.resolveWaiters();
       }
     } else {
       this.fail(this.failure ?? outcome);
-      if (outcome !== 'lost') this.window = 1;
+      if (outcome !== 'lost') {
+        this.window = 1;
+        this.windowMax = WINDOW_BEHIND;
+      }
     }
     this.wakeUp.wake();
   }

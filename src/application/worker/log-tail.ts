@@ -5,9 +5,15 @@ import type { EventLog, LoggedEvent } from '../ports/event-log.js';
 
 /** At most this many committed events of a partition are kept for publishing; beyond, the log is read. */
 export const MEMORY_EVENTS_MAX = 4096;
+/** So many windows of events are read at once: each confirm would else cost a reading of its own. */
+export const WINDOWS_READ = 16;
+/** … but at most so many events. */
+export const READ_MAX = 256;
 
 export class LogTail {
   private memory: LoggedEvent[] = [];
+  /** Read from the log and not taken yet. */
+  private ahead: LoggedEvent[] = [];
   /** Messages deleted since the events in hand were taken. */
   private deletedMeanwhile = new Set<string>();
 
@@ -41,15 +47,26 @@ export class LogTail {
   /** What nobody takes is read from the log once somebody does: keeping it would only fill the memory, in each partition. */
   forget(): void {
     this.memory = [];
+    this.ahead = [];
   }
 
-  /** The next events beyond `position`, at most so many; rejects where the log does not hold them, or cannot be read. */
-  async take(position: number, limit: number): Promise<LoggedEvent[]> {
+  /**
+   * The next events beyond `position`, at most `limit`; rejects where the log does not hold them, or cannot be read.
+   * @param window how many may be under way at a time
+   */
+  async take(position: number, limit: number, window: number): Promise<LoggedEvent[]> {
     this.deletedMeanwhile.clear();
-    let stale = 0;
-    while (stale < this.memory.length && (this.memory[stale] as LoggedEvent).position <= position) stale += 1;
-    if (stale > 0) this.memory.splice(0, stale);
-    if (this.memory[0]?.position === position + 1) return this.memory.splice(0, limit);
+    dropThrough(this.memory, position);
+    dropThrough(this.ahead, position);
+    for (const known of [this.memory, this.ahead])
+      if (known[0]?.position === position + 1) return known.splice(0, limit);
+    const events = await this.read(position, Math.max(limit, Math.min(READ_MAX, WINDOWS_READ * window)));
+    // A text that was deleted while they were read is not kept.
+    this.ahead = this.asTheyAre(events.slice(limit));
+    return events.slice(0, limit);
+  }
+
+  private async read(position: number, limit: number): Promise<LoggedEvent[]> {
     const events = await this.log.readEvents(this.partition, position, limit);
     // What is committed is there: an empty or broken answer would silently skip events.
     events.forEach((event, index) => {
@@ -72,7 +89,15 @@ export class LogTail {
     for (const messageId of deleted) this.deletedMeanwhile.add(messageId);
     // The log tells what is left of it: from the first of these on it is read there.
     this.memory = beforeTextsOf(this.memory, new Set(deleted));
+    this.ahead = beforeTextsOf(this.ahead, new Set(deleted));
   }
+}
+
+/** What is published already, from the front. */
+function dropThrough(events: LoggedEvent[], position: number): void {
+  let stale = 0;
+  while (stale < events.length && (events[stale] as LoggedEvent).position <= position) stale += 1;
+  if (stale > 0) events.splice(0, stale);
 }
 
 /** The events up to the first that has a text of one of the messages. */

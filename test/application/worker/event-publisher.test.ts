@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { PublishOutcome } from '../../../src/application/ports/transport.js';
-import { PUBLISH_WINDOW } from '../../../src/application/worker/event-publisher.js';
+import { PUBLISH_WINDOW, WINDOW_BEHIND } from '../../../src/application/worker/event-publisher.js';
 import { MEMORY_EVENTS_MAX } from '../../../src/application/worker/log-tail.js';
 import { AT } from '../logged-events.js';
 import { idsOf, PublisherBench } from './publisher-bench.js';
@@ -159,6 +159,35 @@ describe('The publisher of events', () => {
     expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 3_001));
   });
 
+  it('has few under way after a refusal until all that waited is sent: the queue may be full again', async () => {
+    bench = new PublisherBench({ written: 2_000 });
+    bench.sink.fate = () => 'refused';
+    await bench.until('it is refused', () => bench.publisher.obstacle === 'refused' && bench.sink.inFlight === 0);
+    // What was under way at the first refusal was so with the full window.
+    bench.sink.inFlightMax = 0;
+    let taken = 0;
+    bench.sink.fate = () => (taken++ < 1_000 ? 'confirmed' : 'held');
+    await bench.until('the window is full again', () => bench.sink.inFlight === WINDOW_BEHIND);
+    bench.sink.fate = () => 'confirmed';
+    bench.sink.release();
+    await bench.allPublished();
+    expect(bench.sink.inFlightMax).to.equal(WINDOW_BEHIND);
+    expect(bench.sink.firstCopies).to.deep.equal(idsOf(1, 2_000));
+  });
+
+  it('does not read the log anew for each of the few that may be sent after a refusal', async () => {
+    bench = new PublisherBench();
+    bench.sink.fate = () => 'refused';
+    bench.append(1_000);
+    await bench.until('it is refused', () => bench.publisher.obstacle === 'refused');
+    bench.sink.fate = () => 'confirmed';
+    await bench.until('it goes on', () => bench.publisher.publishedThrough > 0);
+    const { reads } = bench.log;
+    await bench.allPublished();
+    expect(bench.log.reads - reads).to.be.below(20);
+    expect(bench.sink.firstCopies).to.deep.equal(idsOf(1, 1_000));
+  });
+
   it('waits while there is no connection, and while the log cannot be read', async () => {
     bench = new PublisherBench({ written: 20 });
     bench.log.readsToFail = Number.POSITIVE_INFINITY;
@@ -283,6 +312,30 @@ describe('The publisher of events', () => {
     expect(bodies()).to.deep.equal(['hello', null, null, 'hello', undefined]);
     expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 5));
   });
+
+  for (const when of ['while the log is read', 'after it was read ahead'])
+    it(`publishes no text of a message that was deleted ${when}`, async () => {
+      bench = new PublisherBench();
+      let tell: () => void = () => undefined;
+      bench.log.answer = new Promise((resolve) => {
+        tell = resolve;
+      });
+      bench.sink.fate = () => 'refused';
+      bench.append(1);
+      const erase = bench.appendMessage('secret');
+      await bench.until('it is refused', () => bench.publisher.obstacle === 'refused');
+      bench.sink.fate = () => 'held';
+      await bench.until('all of it is read', () => bench.log.eventsRead === 3);
+      if (when === 'while the log is read') erase();
+      tell();
+      await bench.until('the first is under way', () => bench.sink.inFlight === 1);
+      if (when !== 'while the log is read') erase();
+      bench.sink.fate = () => 'confirmed';
+      bench.sink.release();
+      await bench.allPublished();
+      expect(bodies()).to.deep.equal(['hello', null, null, undefined]);
+      expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 4));
+    });
 
   it('publishes a message as it was sent and then its deletion, where the text was out already', async () => {
     bench = new PublisherBench();

@@ -22,6 +22,9 @@ const quiet = () => undefined;
 /** Counts what is read from the log. */
 class CountedLog implements EventLog {
   eventsRead = 0;
+  reads = 0;
+  /** What has been read is told only once this has resolved. */
+  answer: Promise<void> = Promise.resolve();
   /** The next so many reads fail. */
   readsToFail = 0;
   /** Members are told only once this has resolved. */
@@ -40,6 +43,8 @@ class CountedLog implements EventLog {
     }
     const events = await this.log.readEvents(partition, after, limit);
     this.eventsRead += events.length;
+    this.reads += 1;
+    await this.answer;
     return events;
   }
 
