@@ -7,8 +7,9 @@
  * consumers.)
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
+import type { Channel, ConsumeMessage } from 'amqplib';
 import type { CloudEvent } from '../contract/events.js';
+import { Acknowledgements } from './acknowledgements.js';
 import { BrokerLink, plain } from './broker-link.js';
 import { type LastSequences, RememberedSequences } from './last-sequences.js';
 import { type ReadEvent, readEvent } from './read-event.js';
@@ -69,6 +70,8 @@ export class DispatchConsumer {
   /** The last step of each chat that has events in hand. */
   readonly #chats = new Map<string, Promise<void>>();
   readonly #stopping = new AbortController();
+  /** Of the present channel. */
+  #acknowledgements: Acknowledgements | null = null;
 
   private constructor(private readonly options: ConsumerOptions) {
     const { url, name = 'dispatch' } = options;
@@ -92,6 +95,7 @@ export class DispatchConsumer {
     this.#stopping.abort();
     const inHand = Promise.all(this.#chats.values());
     await Promise.race([inHand, sleep(waitMs, undefined, { ref: false })]);
+    this.#acknowledgements?.flush();
     await this.#link.close();
   }
 
@@ -102,6 +106,8 @@ export class DispatchConsumer {
   async #consume(channel: Channel): Promise<void> {
     const { queue, prefetch = PREFETCH, singleActive = false, onState } = this.options;
     let isOpen = true;
+    const acknowledgements = new Acknowledgements(channel);
+    this.#acknowledgements = acknowledgements;
     channel.once('close', () => {
       isOpen = false;
     });
@@ -118,7 +124,7 @@ export class DispatchConsumer {
     await channel.consume(queue, (message) => {
       if (message === null)
         channel.close().catch(() => undefined); // the queue was deleted or has moved: begin anew
-      else if (early === null) this.#take(channel, message);
+      else if (early === null) this.#take(acknowledgements, message);
       else early.push(message);
     });
     if (!singleActive && (await channel.checkQueue(queue)).consumerCount > 1)
@@ -126,22 +132,23 @@ export class DispatchConsumer {
     onState?.('consuming');
     const held = early;
     early = null;
-    for (const message of held) this.#take(channel, message);
+    for (const message of held) this.#take(acknowledgements, message);
   }
 
-  #take(channel: Channel, message: ConsumeMessage): void {
+  #take(acknowledgements: Acknowledgements, message: ConsumeMessage): void {
     if (this.#isStopping) return; // it goes back with the channel
+    acknowledgements.expect(message);
     const read = readEvent(message.content);
     if (read.kind === 'no event') {
       this.#skip(message, read.why);
-      acknowledge(channel, message);
+      acknowledgements.dealtWith(message);
       return;
     }
     const chat = `${read.event.source} ${read.event.partitionkey}`;
     const before = this.#chats.get(chat) ?? Promise.resolve();
     const done = before
       .then(() => this.#deal(chat, read, message))
-      .then(() => acknowledge(channel, message), passOver)
+      .then(() => acknowledgements.dealtWith(message), passOver)
       .finally(() => {
         if (this.#chats.get(chat) === done) this.#chats.delete(chat);
       });
@@ -202,12 +209,4 @@ class Stopped extends Error {}
 
 function passOver(error: unknown): void {
   if (!(error instanceof Stopped)) throw error;
-}
-
-function acknowledge(channel: Channel, message: ConsumeMessage): void {
-  try {
-    channel.ack(message);
-  } catch (error) {
-    if (!(error instanceof IllegalOperationError)) throw error; // the channel has gone: it will be delivered again
-  }
 }

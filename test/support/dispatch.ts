@@ -1,5 +1,5 @@
 /** A dispatch consumer as anybody would write it with amqplib, keeping a ledger of what it gets. */
-import type { Channel } from 'amqplib';
+import type { Channel, Message } from 'amqplib';
 import { BrokerSession } from './broker-session.js';
 import type { Ledger } from './ledger.js';
 
@@ -37,11 +37,18 @@ export class Dispatch {
 
   private async consume(channel: Channel, queue: string): Promise<void> {
     await channel.prefetch(PREFETCH);
+    let last: Message | null = null;
+    /** What has come in one turn is acknowledged in one go: a quorum queue writes each acknowledgement down. */
+    const acknowledge = () => {
+      if (last !== null) channel.ack(last, true);
+      last = null;
+    };
     await channel.consume(queue, (message) => {
       // The broker has ended this consumer, with its queue for instance: the next channel has another one.
       if (message === null) return void channel.close().catch(() => undefined);
       this.take(message.content);
-      channel.ack(message);
+      if (last === null) setImmediate(acknowledge);
+      last = message;
     });
   }
 
