@@ -40,17 +40,21 @@ class PacedLoad {
   sent = 0;
   private isOver = false;
   private readonly running: Promise<void>;
+  private failure: Error | null = null;
 
   constructor(
     private readonly stage: Stage,
     private readonly perSecond: number,
   ) {
-    this.running = this.run();
+    this.running = this.run().catch((error: Error) => {
+      this.failure = error;
+    });
   }
 
   async stop(): Promise<void> {
     this.isOver = true;
     await this.running;
+    if (this.failure !== null) throw this.failure;
   }
 
   private async run(): Promise<void> {
@@ -87,12 +91,14 @@ async function capacity(stage: Stage): Promise<number> {
 export async function dispatchOutage(take: Take): Promise<void> {
   const stage = await Stage.open({ chats: 200, partitions: 8, isLoaded: false, env: { DISPATCH_MAX_BYTES } });
   let watch: MemoryWatch | undefined;
+  let load: PacedLoad | undefined;
   try {
     const perSecond = (await capacity(stage)) / 2;
     watch = new MemoryWatch(stage.workers.map(({ pid }) => pid));
     await stage.fleet.dispatch.close();
     const others = TRIALS * TRIAL_COMMANDS + stage.chats.length;
-    const load = new PacedLoad(stage, perSecond);
+    take(LOAD, perSecond);
+    load = new PacedLoad(stage, perSecond);
     await lasting(OUTAGE_MS / 2);
     const halfway = watch.peakMib;
     await lasting(OUTAGE_MS / 2);
@@ -100,12 +106,14 @@ export async function dispatchOutage(take: Take): Promise<void> {
     await stage.fleet.connectDispatch();
     const back = performance.now();
     const lag = (perSecond * LAG_MS) / MS_PER_S;
-    await eventually(() => stage.fleet.ledger.dispatchedCount >= others + load.sent - lag, {
-      within: CATCH_UP_MAX_MS,
-      what: 'dispatch catches up',
-    });
+    const behind = () => others + (load?.sent ?? 0) - stage.fleet.ledger.dispatchedCount;
+    const began = behind();
+    await eventually(() => behind() <= lag, { within: CATCH_UP_MAX_MS, what: 'dispatch catches up' }).catch(
+      (error: Error) => {
+        throw new Error(`${began} events behind when it came back, and now ${behind()}: ${error.message}`);
+      },
+    );
     take(DRAINED, (performance.now() - back) / MS_PER_S);
-    take(LOAD, perSecond);
     take(MEMORY, watch.stop());
     take(MEMORY_BEFORE, watch.samplesMib[0] ?? 0);
     take(MEMORY_GROWTH, whole - halfway);
@@ -114,6 +122,6 @@ export async function dispatchOutage(take: Take): Promise<void> {
     if (faults.length > 0) throw new Error(`the ledger does not close: ${faults.join('; ')}`);
   } finally {
     watch?.stop();
-    await stage.close();
+    await (load?.stop() ?? Promise.resolve()).finally(() => stage.close());
   }
 }
