@@ -1,5 +1,6 @@
-/** A dispatch consumer as anybody would write it with amqplib, keeping a ledger of what it gets. */
-import type { Channel, Message } from 'amqplib';
+/** A dispatch consumer, keeping a ledger of what it gets. */
+import type { Channel } from 'amqplib';
+import { Acknowledgements } from '../../src/client/acknowledgements.js';
 import { BrokerSession } from './broker-session.js';
 import type { Ledger } from './ledger.js';
 
@@ -18,6 +19,8 @@ export class Dispatch {
   readonly events: DispatchedEvent[] = [];
   readonly bodies: Buffer[] = [];
   private session: BrokerSession<Channel> | null = null;
+  /** Of the present channel. */
+  private acknowledgements: Acknowledgements | null = null;
 
   private constructor(
     private readonly ledger: Ledger | null,
@@ -37,18 +40,14 @@ export class Dispatch {
 
   private async consume(channel: Channel, queue: string): Promise<void> {
     await channel.prefetch(PREFETCH);
-    let last: Message | null = null;
-    /** What has come in one turn is acknowledged in one go: a quorum queue writes each acknowledgement down. */
-    const acknowledge = () => {
-      if (last !== null) channel.ack(last, true);
-      last = null;
-    };
+    const acknowledgements = new Acknowledgements(channel);
+    this.acknowledgements = acknowledgements;
     await channel.consume(queue, (message) => {
       // The broker has ended this consumer, with its queue for instance: the next channel has another one.
       if (message === null) return void channel.close().catch(() => undefined);
+      acknowledgements.expect(message);
       this.take(message.content);
-      if (last === null) setImmediate(acknowledge);
-      last = message;
+      acknowledgements.dealtWith(message);
     });
   }
 
@@ -61,6 +60,7 @@ export class Dispatch {
   }
 
   async close(): Promise<void> {
+    this.acknowledgements?.flush();
     await this.session?.close();
   }
 }
