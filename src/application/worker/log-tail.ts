@@ -66,6 +66,11 @@ export class LogTail {
     return events.slice(0, limit);
   }
 
+  /** Of what was taken last: up to the first event with a text that has been deleted since. From there on the log has to be read again. */
+  asTheyAre(taken: LoggedEvent[]): LoggedEvent[] {
+    return beforeTextsOf(taken, this.deletedMeanwhile);
+  }
+
   private async read(position: number, limit: number): Promise<LoggedEvent[]> {
     const events = await this.log.readEvents(this.partition, position, limit);
     // What is committed is there: an empty or broken answer would silently skip events.
@@ -75,11 +80,6 @@ export class LogTail {
     });
     if (events.length === 0) throw new Error(`the log of partition ${this.partition} ends before ${this.committed}`);
     return events;
-  }
-
-  /** Of what was taken last: up to the first event with a text that has been deleted since. From there on the log has to be read again. */
-  asTheyAre(taken: LoggedEvent[]): LoggedEvent[] {
-    return beforeTextsOf(taken, this.deletedMeanwhile);
   }
 
   /** What waits here with a text that has just been deleted goes out without it, as the log has it. */

@@ -175,19 +175,6 @@ describe('The publisher of events', () => {
     expect(bench.sink.firstCopies).to.deep.equal(idsOf(1, 2_000));
   });
 
-  it('does not read the log anew for each of the few that may be sent after a refusal', async () => {
-    bench = new PublisherBench();
-    bench.sink.fate = () => 'refused';
-    bench.append(1_000);
-    await bench.until('it is refused', () => bench.publisher.obstacle === 'refused');
-    bench.sink.fate = () => 'confirmed';
-    await bench.until('it goes on', () => bench.publisher.publishedThrough > 0);
-    const { reads } = bench.log;
-    await bench.allPublished();
-    expect(bench.log.reads - reads).to.be.below(20);
-    expect(bench.sink.firstCopies).to.deep.equal(idsOf(1, 1_000));
-  });
-
   it('waits while there is no connection, and while the log cannot be read', async () => {
     bench = new PublisherBench({ written: 20 });
     bench.log.readsToFail = Number.POSITIVE_INFINITY;
@@ -242,19 +229,6 @@ describe('The publisher of events', () => {
     expect(bench.log.eventsRead, 'from memory again').to.equal(read);
   });
 
-  it('keeps nothing in memory while events are refused: what comes meanwhile is read from the log', async () => {
-    bench = new PublisherBench();
-    bench.sink.fate = () => 'refused';
-    bench.append(1);
-    await bench.until('it is refused', () => bench.publisher.obstacle === 'refused');
-    bench.append(MEMORY_EVENTS_MAX);
-    const read = bench.log.eventsRead;
-    bench.sink.fate = () => 'confirmed';
-    await bench.allPublished();
-    expect(bench.log.eventsRead - read).to.be.at.least(MEMORY_EVENTS_MAX);
-    expect(bench.sink.firstCopies).to.deep.equal(idsOf(1, 1 + MEMORY_EVENTS_MAX));
-  });
-
   it('stops at once, also where the connection takes nothing more, and leaves the rest in the log', async () => {
     bench = new PublisherBench();
     bench.sink.fate = () => 'held';
@@ -266,86 +240,6 @@ describe('The publisher of events', () => {
     await drained;
     expect(bench.publisher.publishedThrough).to.equal(0);
     expect(bench.sink.closed).to.equal(1);
-  });
-
-  /** The text of each event that has arrived; undefined: it has none to have. */
-  const bodies = () =>
-    bench.sink.arrived.map(({ body }) => {
-      const { data } = JSON.parse(Buffer.from(body).toString()) as { data: { body?: string | null } };
-      return data.body;
-    });
-
-  it('publishes no text of a message that was deleted while its events waited in memory', async () => {
-    bench = new PublisherBench();
-    bench.sink.fate = () => 'held';
-    bench.append(PUBLISH_WINDOW);
-    await bench.until('the window is full', () => bench.sink.inFlight === PUBLISH_WINDOW);
-    bench.append(2);
-    const erase = bench.appendMessage('secret');
-    const eraseAnother = bench.appendMessage('another secret');
-    bench.append(2);
-    erase();
-    bench.append(1);
-    eraseAnother();
-    bench.sink.fate = () => 'confirmed';
-    bench.sink.release();
-    await bench.allPublished();
-    expect(bodies().slice(PUBLISH_WINDOW)).to.deep.equal([
-      ...['hello', 'hello', null, null, null, null, 'hello', 'hello', undefined, 'hello', undefined],
-    ]);
-    expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, PUBLISH_WINDOW + 11));
-  });
-
-  it('publishes no text of a message that was deleted while its recipients were looked up', async () => {
-    bench = new PublisherBench();
-    let tell: () => void = () => undefined;
-    bench.log.members = new Promise((resolve) => {
-      tell = resolve;
-    });
-    bench.append(1);
-    const erase = bench.appendMessage('secret');
-    bench.append(1);
-    await new Promise((resolve) => setImmediate(resolve));
-    erase();
-    tell();
-    await bench.allPublished();
-    expect(bodies()).to.deep.equal(['hello', null, null, 'hello', undefined]);
-    expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 5));
-  });
-
-  for (const when of ['while the log is read', 'after it was read ahead'])
-    it(`publishes no text of a message that was deleted ${when}`, async () => {
-      bench = new PublisherBench();
-      let tell: () => void = () => undefined;
-      bench.log.answer = new Promise((resolve) => {
-        tell = resolve;
-      });
-      bench.sink.fate = () => 'refused';
-      bench.append(1);
-      const erase = bench.appendMessage('secret');
-      await bench.until('it is refused', () => bench.publisher.obstacle === 'refused');
-      bench.sink.fate = () => 'held';
-      await bench.until('all of it is read', () => bench.log.eventsRead === 3);
-      if (when === 'while the log is read') erase();
-      tell();
-      await bench.until('the first is under way', () => bench.sink.inFlight === 1);
-      if (when !== 'while the log is read') erase();
-      bench.sink.fate = () => 'confirmed';
-      bench.sink.release();
-      await bench.allPublished();
-      expect(bodies()).to.deep.equal(['hello', null, null, undefined]);
-      expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 4));
-    });
-
-  it('publishes a message as it was sent and then its deletion, where the text was out already', async () => {
-    bench = new PublisherBench();
-    const erase = bench.appendMessage('secret');
-    await bench.allPublished();
-    erase();
-    bench.append(3);
-    await bench.allPublished();
-    expect(bodies()).to.deep.equal(['secret', 'secret', undefined, 'hello', 'hello', 'hello']);
-    expect(bench.log.eventsRead).to.equal(0);
   });
 
   it('publishes everything, first copies in order, whatever befalls it', async function () {
