@@ -144,6 +144,12 @@ export const variables = {
     default: '256',
     describe: 'Past it an event does not list its recipients',
   }),
+  concurrentBatches: variable({
+    name: 'CONCURRENT_BATCHES',
+    parse: integer({ min: 1, max: 256 }),
+    default: '3',
+    describe: 'Batches that a worker has in the database at a time; more of them where the database is far away',
+  }),
   poisonAttempts: variable({
     name: 'POISON_ATTEMPTS',
     parse: integer({ min: 1, max: 100 }),

@@ -61,6 +61,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
     const running = new Worker({
       workerId,
       partitions: settings.partitions,
+      concurrentBatches: settings.concurrentBatches,
       receiptRetentionMs: settings.receiptRetentionMs,
       decisionRetentionMs: settings.decisionRetentionMs,
       registry: store.registry,

@@ -25,6 +25,7 @@ describe('the settings', () => {
       receiptRetentionMs: 72 * HOUR,
       receiptWaitMs: 5 * SECOND,
       eventRecipientsMax: 256,
+      concurrentBatches: 3,
       poisonAttempts: 3,
       dataDir: '.data',
       logLevel: 'info',

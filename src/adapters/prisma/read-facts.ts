@@ -46,7 +46,8 @@ type LockedPartition = Pick<Facts, 'position' | 'ringUnsettled'>;
  * read would not do: an old owner could commit after the new one has read the log.
  *
  * What follows in the transaction finds its rows by key: the planner is kept from scanning a table for the sake of a few hundred keys,
- * which is what it prefers while tables are small or its statistics are old, and what it would then remember.
+ * which is what it prefers while tables are small or its statistics are old, and what it would then remember. Left the choice, it also plans
+ * most batches anew, for a few keys look a little cheaper each time than the many that it has to reckon with.
  */
 export async function lockPartition(
   tx: Transaction,
@@ -54,7 +55,8 @@ export async function lockPartition(
 ): Promise<LockedPartition | null> {
   const rows = await tx.$queryRaw<LockedPartition[]>`
     SELECT position::float8 AS position, ring_seen < (SELECT ring_generation FROM store) AS "ringUnsettled", set_config('enable_seqscan', 'off', true),
-      set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
+      set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+      set_config('plan_cache_mode', 'force_generic_plan', true)
     FROM partitions WHERE partition = ${partition} AND epoch = ${epoch} FOR UPDATE`;
   return rows[0] ?? null;
 }

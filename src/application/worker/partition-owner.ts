@@ -14,32 +14,23 @@
  */
 
 import { StoreError } from '../ports/command-store.js';
-import type { PartitionRegistry } from '../ports/partition-registry.js';
 import type { CommandSource, Delivery, Subscription } from '../ports/transport.js';
 import { Backoff } from './backoff.js';
 import { Fenced } from './batch-runner.js';
+import type { BatchSlots } from './batch-slots.js';
 import { BATCH_MAX_COMMANDS, DeliveryBuffer } from './delivery-buffer.js';
-import { EventPublisher, type PublisherDeps } from './event-publisher.js';
-import { type HeldPartition, PartitionService, type PartitionServiceDeps } from './partition-service.js';
+import { Ownership, type OwnershipDeps } from './ownership.js';
+import { PartitionService, type PartitionServiceDeps } from './partition-service.js';
 import { OutcomeUnknown } from './patient-store.js';
 import { WakeUp } from './wake-up.js';
 
 /** Two batches: one in the transaction, one gathering meanwhile. */
 export const PREFETCH = 2 * BATCH_MAX_COMMANDS;
-/** How long a release waits for the confirms of what is published already. */
-export const RELEASE_DRAIN_MS = 2_000;
 /** How long a stop waits for the batch in hand when the store does not answer. */
 export const STOP_IN_HAND_MS = 5_000;
 
-export interface PartitionOwnerDeps extends PartitionServiceDeps {
-  workerId: string;
-  registry: PartitionRegistry;
+export interface PartitionOwnerDeps extends Omit<PartitionServiceDeps, 'registry'>, OwnershipDeps {
   source: CommandSource;
-  publisher: PublisherDeps;
-}
-
-interface Held extends HeldPartition {
-  savedThrough: number;
 }
 
 export interface PartitionStatus {
@@ -64,7 +55,7 @@ export class PartitionOwner {
   private inHandSince = new Date();
   private subscription: Subscription | null = null;
   private subscriptionLife = new AbortController();
-  private held: Held | null = null;
+  private held: Ownership | null = null;
   /** The subscription has changed since the take-over: what is held must be read again before serving. */
   private isStale = false;
   private wantsSubscription = false;
@@ -82,6 +73,8 @@ export class PartitionOwner {
   constructor(
     readonly partition: number,
     private readonly deps: PartitionOwnerDeps,
+    /** Shared with the worker's other partitions. */
+    private readonly slots: BatchSlots,
   ) {
     this.service = new PartitionService(partition, deps);
     this.backoff = new Backoff(deps.time);
@@ -138,13 +131,11 @@ export class PartitionOwner {
     if (this.subscription === null) this.pausing.abort();
   }
 
-  /** Saves how far the log is published, if it has moved since. */
+  /** To be called now and then: what the log is published through is saved, if that has moved. */
   async saveProgress(): Promise<void> {
     const { held } = this;
-    if (held === null || held.publisher.publishedThrough <= held.savedThrough) return;
-    const through = held.publisher.publishedThrough;
-    if (await this.deps.registry.savePublished(this.partition, held.epoch, through)) held.savedThrough = through;
-    else if (this.held === held) this.lost();
+    if (held === null || (await held.saveProgress())) return;
+    if (this.held === held) this.lost();
   }
 
   async stop(): Promise<void> {
@@ -183,14 +174,27 @@ export class PartitionOwner {
       this.takeOverDue = null;
       return;
     }
+    if (this.inHand.length === 0 && this.buffer.isEmpty) return this.wakeUp.wait();
+    const leave = await this.slots.enter();
+    try {
+      await this.serveNext();
+    } finally {
+      leave();
+    }
+  }
+
+  private async serveNext(): Promise<void> {
+    const { subscription } = this;
+    // Much may have happened while it waited for its turn.
+    if (subscription === null || this.isStopping || this.giveUpDue !== null || this.takeOverDue !== null) return;
     if (this.inHand.length === 0) {
-      if (this.buffer.isEmpty) return this.wakeUp.wait();
+      if (this.buffer.isEmpty) return;
       this.inHand = this.buffer.take();
       this.inHandSince = new Date();
     }
     const held = this.held === null || this.isStale ? await this.becomeOwner('delivery') : this.held;
     const signal = AbortSignal.any([this.subscriptionLife.signal, this.life.signal]);
-    await this.service.serve(this.inHand, held, this.subscription, signal);
+    await this.service.serve(this.inHand, held, subscription, signal);
     this.inHand = [];
   }
 
@@ -247,28 +251,23 @@ export class PartitionOwner {
   }
 
   /** Raises the epoch; what the log holds beyond the published prefix goes out first, for the publisher goes by position. */
-  private async becomeOwner(why: string): Promise<Held> {
-    await this.saveProgress();
-    const previous = this.held;
+  private async becomeOwner(why: string): Promise<Ownership> {
+    const { partition, held: previous } = this;
+    if (previous !== null && !(await previous.savePublished())) this.lost();
     this.held = null;
     await previous?.publisher.stop();
-    const ownership = await this.deps.registry.takeOver(this.partition, this.deps.workerId);
-    const { epoch, publishedThrough, position } = ownership;
+    const held = await Ownership.take(partition, this.deps);
     this.isStale = false;
     // Whatever was lost before is ours again.
     if (this.giveUpDue === 'lost') this.giveUpDue = null;
-    this.held = {
-      epoch,
-      savedThrough: publishedThrough,
-      publisher: new EventPublisher(this.partition, this.deps.publisher, ownership),
-    };
-    this.deps.observer.tookOver(this.partition, why);
-    this.deps.logger.info('took over', { partition: this.partition, epoch, why, backlog: position - publishedThrough });
-    return this.held;
+    this.held = held;
+    this.deps.observer.tookOver(partition, why);
+    this.deps.logger.info('took over', { partition, epoch: held.epoch, why, backlog: held.backlog });
+    return held;
   }
 
   private async giveUp(how: 'release' | 'lost'): Promise<void> {
-    const { partition, held, subscription } = this;
+    const { held, subscription } = this;
     this.giveUpDue = null;
     this.takeOverDue = null;
     this.held = null;
@@ -277,17 +276,7 @@ export class PartitionOwner {
     this.buffer.clear();
     this.inHand = [];
     await subscription?.close().catch((error: unknown) => this.deps.logger.debug('channel was gone', { error }));
-    if (held === null) return;
-    if (how === 'release') {
-      const deadline = new AbortController();
-      const drained = held.publisher.drained();
-      await Promise.race([drained, this.deps.time.pause(RELEASE_DRAIN_MS, deadline.signal)]);
-      deadline.abort();
-    }
-    await held.publisher.stop();
-    if (how === 'lost') return;
-    await this.deps.registry.savePublished(partition, held.epoch, held.publisher.publishedThrough);
-    await this.deps.registry.release(partition, held.epoch);
-    this.deps.logger.info('released', { partition, epoch: held.epoch });
+    if (how === 'release') await held?.release();
+    else await held?.publisher.stop();
   }
 }

@@ -55,6 +55,8 @@ interface Answer {
 export interface HeldPartition {
   epoch: number;
   publisher: EventPublisher;
+  /** Set with each batch that is committed, and with it how far the log was published. */
+  hasCommitted: boolean;
 }
 
 export class PartitionService {
@@ -102,6 +104,7 @@ export class PartitionService {
       decided: () => steps?.reachedSync('decided', at),
       committed: (events) => {
         steps?.reachedSync('committed', at);
+        held.hasCommitted = true;
         held.publisher.append(events);
         this.gate.committed(events);
       },

@@ -12,6 +12,7 @@ import type { CommandStore } from '../ports/command-store.js';
 import type { DecisionLog } from '../ports/decision-log.js';
 import type { Census } from '../ports/partition-registry.js';
 import { dutyOf, isServed } from './assignment.js';
+import { BatchSlots } from './batch-slots.js';
 import { PartitionOwner, type PartitionOwnerDeps, type PartitionStatus } from './partition-owner.js';
 
 export const HEARTBEAT_INTERVAL_MS = 500;
@@ -26,6 +27,8 @@ export const PRUNE_CHUNK = 5_000;
 export interface WorkerDeps extends PartitionOwnerDeps {
   store: CommandStore;
   partitions: number;
+  /** `CONCURRENT_BATCHES` */
+  concurrentBatches: number;
   /** `RECEIPT_RETENTION` in milliseconds. */
   receiptRetentionMs: number;
   decisions: Pick<DecisionLog, 'prune'>;
@@ -58,7 +61,8 @@ export class Worker {
   private isAnnounced = false;
 
   constructor(private readonly deps: WorkerDeps) {
-    this.owners = Array.from({ length: deps.partitions }, (_, partition) => new PartitionOwner(partition, deps));
+    const slots = new BatchSlots(deps.concurrentBatches, deps.time);
+    this.owners = Array.from({ length: deps.partitions }, (_, partition) => new PartitionOwner(partition, deps, slots));
   }
 
   get status(): WorkerStatus {

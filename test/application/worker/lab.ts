@@ -102,7 +102,15 @@ export class Lab {
     const log = new MemoryEventLog(world);
     const sink = options.sink ?? this.transport.sink;
     this.worker = new Worker({
-      ...{ workerId: 'lab', partitions, receiptRetentionMs: RETENTION_MS, registry, store, source: this.source },
+      ...{
+        workerId: 'lab',
+        partitions,
+        concurrentBatches: 3,
+        receiptRetentionMs: RETENTION_MS,
+        registry,
+        store,
+        source: this.source,
+      },
       ...{ decisions: new MemoryDecisionLog(world), decisionRetentionMs: DECISION_RETENTION_MS },
       receipts: { send: (_replyTo, _correlationId, receipt) => this.receipts.push(receipt) },
       deadLetters: this.transport.deadLetters,

@@ -72,4 +72,29 @@ describe('The partitions of a worker', () => {
     expect(owners()).to.deep.equal([null, null]);
     expect(lab.world.workers.size).to.equal(0);
   });
+
+  it('tell how far their log is published with each batch, and by themselves only where none came since the last heartbeat', async () => {
+    await lab.close();
+    lab = await Lab.open();
+    let heartbeats = 0;
+    let saved = 0;
+    const { heartbeat, savePublished } = lab.registry;
+    lab.registry.heartbeat = (...args) => {
+      heartbeats += 1;
+      return heartbeat.apply(lab.registry, args);
+    };
+    lab.registry.savePublished = (...args) => {
+      saved += 1;
+      return savePublished.apply(lab.registry, args);
+    };
+    await lab.given(create('alice', GROUP, []));
+    await lab.until('heartbeats have come and gone', async () => {
+      await lab.given(send('alice', GROUP, 'on and on'));
+      return heartbeats >= 3;
+    });
+    expect(saved, 'beside the batches').to.equal(0);
+    const row = () => lab.world.partitions.get(0);
+    await lab.until('the last event too is told of', () => row()?.publishedThrough === row()?.position);
+    expect(saved).to.be.at.least(1);
+  });
 });
