@@ -13,9 +13,11 @@ export interface Lane {
   rounds: Figures[];
 }
 
-/** Parley under W1 at a steady rate. */
+/** W1 at a steady rate. */
 export interface RateSeries {
   label: string;
+  /** `Parley`, or `ceiling`. */
+  subject: string;
   rounds: { perSecond: number; figures: Figures }[];
 }
 

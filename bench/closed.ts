@@ -6,7 +6,10 @@ type Measured = Pick<BenchResult, 'lanes' | 'peer' | 'rates' | 'backlog' | 'read
 export function voidBecause({ lanes, peer, rates, backlog, readers, verified, brokenOff }: Measured): string[] {
   const all = [
     ...lanes.map(({ workload, subject, rounds }) => ({ of: `${workload} ${subject}`, figures: rounds })),
-    ...rates.map(({ label, rounds }) => ({ of: `open loop at ${label}`, figures: rounds.map((one) => one.figures) })),
+    ...rates.map(({ label, subject, rounds }) => ({
+      of: `open loop at ${label}, ${subject}`,
+      figures: rounds.map((one) => one.figures),
+    })),
     { of: peer?.title ?? '', figures: peer?.rounds ?? [] },
     { of: 'W5 backlog', figures: backlog },
     { of: 'W6 readers', figures: readers.map((one) => one.figures) },

@@ -44,7 +44,9 @@ export function goalsOf(result: Pick<BenchResult, 'lanes' | 'peer' | 'rates' | '
   const ratio = { digits: 2, unit: '' };
   const ms = { digits: 0, unit: 'ms' };
   const latency = (label: string, of: (figures: Figures) => number) =>
-    result.rates.find((series) => series.label === label)?.rounds.map(({ figures }) => of(figures)) ?? [];
+    result.rates
+      .find((series) => series.label === label && series.subject === 'Parley')
+      ?.rounds.map(({ figures }) => of(figures)) ?? [];
   const p50 = ({ latencyMs }: Figures) => latencyMs.p50;
   const p99 = ({ latencyMs }: Figures) => latencyMs.p99;
   const { disk, peer } = result;

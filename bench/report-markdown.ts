@@ -125,9 +125,10 @@ const QUANTILES: [string, (quantiles: Quantiles) => number][] = [
 function ratesTable({ rates }: BenchResult): string | null {
   if (rates.length === 0) return null;
   return markdownTable([
-    ['produce → dispatch, ms', 'a second', ...QUANTILES.map(([label]) => label)],
-    ...rates.map(({ label, rounds }) => [
+    ['produce → dispatch, ms', '', 'a second', ...QUANTILES.map(([label]) => label), 'commands a batch'],
+    ...rates.map(({ label, subject, rounds }) => [
       label,
+      subject,
       spread(
         rounds.map((round) => round.perSecond),
         0,
@@ -137,6 +138,10 @@ function ratesTable({ rates }: BenchResult): string | null {
           rounds.map(({ figures }) => of(figures.latencyMs)),
           1,
         ),
+      ),
+      spread(
+        rounds.flatMap(({ figures: { batch } }) => (batch === null ? [] : [batch.commands])),
+        1,
       ),
     ]),
   ]);

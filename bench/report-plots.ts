@@ -41,13 +41,13 @@ function latency({ rates }: BenchResult): TopLevelSpec {
     subtitle: 'open loop, W1, from when each message was due; each point is the median over the rounds',
     x: { title: 'percent of the events that took longer', scale: 'log', reverse: true },
     y: { title: 'milliseconds', scale: 'log' },
-    points: rates.flatMap(({ label, rounds }) => {
+    points: rates.flatMap(({ label, subject, rounds }) => {
       const shares = new Set(rounds.flatMap(({ figures }) => figures.latencyCurve.map(({ share }) => share)));
       return [...shares].map((share) => {
         const values = rounds.flatMap(({ figures }) =>
           figures.latencyCurve.filter((point) => point.share === share).map(({ value }) => value),
         );
-        return { series: label, x: PERCENT * (1 - share), y: median(values) };
+        return { series: `${label}, ${subject}`, x: PERCENT * (1 - share), y: median(values) };
       });
     }),
   });

@@ -2,7 +2,8 @@
 import type { RateSeries } from '../bench-result.js';
 import { STEADY_RATE } from '../options.js';
 import { median } from '../quantiles.js';
-import { parleyStation, type Stage, underLoad } from '../stage.js';
+import { type Stage, underLoad } from '../stage.js';
+import type { Station } from '../station.js';
 import type { Step } from '../steps.js';
 
 const FIRST_SEED = 2_000;
@@ -13,30 +14,53 @@ export function steadyRate({ result }: Pick<Stage, 'result'>): number {
   return median(lane?.rounds.map(({ dispatchedPerSecond }) => dispatchedPerSecond) ?? []);
 }
 
+const SUBJECTS = ['Parley', 'ceiling'];
+
+/** Parley and the ceiling, in turns. */
 export function rateSteps(stage: Stage): Step[] {
-  const { options, result, steady } = stage;
-  const station = parleyStation(stage);
-  const rates: { series: RateSeries; perSecond: () => number }[] = [
-    { series: { label: `${STEADY_RATE}/s`, rounds: [] }, perSecond: () => STEADY_RATE },
-    { series: { label: '50 % load', rounds: [] }, perSecond: () => steadyRate(stage) * 0.5 },
-    { series: { label: '80 % load', rounds: [] }, perSecond: () => steadyRate(stage) * 0.8 },
+  const { options, result, stations } = stage;
+  const rates: [label: string, perSecond: () => number][] = [
+    [`${STEADY_RATE}/s`, () => STEADY_RATE],
+    ['50 % load', () => steadyRate(stage) * 0.5],
+    ['80 % load', () => steadyRate(stage) * 0.8],
   ];
-  result.rates.push(...rates.map(({ series }) => series));
+  const turns = rates.flatMap(([label, perSecond]) =>
+    stations
+      .filter(({ subject }) => SUBJECTS.includes(subject.title))
+      .map(
+        (station): Turn => ({
+          ...{ station, perSecond },
+          series: { label, subject: station.subject.title, rounds: [] },
+        }),
+      ),
+  );
+  result.rates.push(...turns.map(({ series }) => series));
   const steps: Step[] = [];
-  for (let round = 0; round < options.rounds; round += 1)
-    for (const { series, perSecond } of rates)
-      steps.push({
-        title: `open loop ${round + 1}, ${series.label}`,
-        total: Math.ceil(STEADY_RATE * options.seconds),
-        seconds: options.seconds,
-        run: async (progress) => {
-          const rate = perSecond();
-          const count = Math.ceil(rate * options.seconds);
-          const figures = await underLoad(station, steady, { count, seed: FIRST_SEED + round }, (commands, prefix) =>
-            station.measureAtRate(rate, commands, count, prefix, progress),
-          );
-          series.rounds.push({ perSecond: rate, figures });
-        },
-      });
+  for (let round = 0; round < options.rounds; round += 1) {
+    const these = turns.map((turn) => measured(stage, turn, round));
+    steps.push(...(round % 2 === 0 ? these : these.toReversed()));
+  }
   return steps;
+}
+
+interface Turn {
+  station: Station;
+  perSecond: () => number;
+  series: RateSeries;
+}
+
+function measured({ options, steady }: Stage, { station, perSecond, series }: Turn, round: number): Step {
+  return {
+    title: `open loop ${round + 1}, ${series.label}, ${series.subject}`,
+    total: Math.ceil(STEADY_RATE * options.seconds),
+    seconds: options.seconds,
+    run: async (progress) => {
+      const rate = perSecond();
+      const count = Math.ceil(rate * options.seconds);
+      const figures = await underLoad(station, steady, { count, seed: FIRST_SEED + round }, (commands, prefix) =>
+        station.measureAtRate(rate, commands, count, prefix, progress),
+      );
+      series.rounds.push({ perSecond: rate, figures });
+    },
+  };
 }

@@ -88,7 +88,7 @@ describe("the bench's report", () => {
     };
     for (const more of [
       { lanes: [{ ...lane, rounds: [torn] }] },
-      { rates: [{ label: '1/s', rounds: [{ perSecond: 1, figures: torn }] }] },
+      { rates: [{ label: '1/s', subject: 'Parley', rounds: [{ perSecond: 1, figures: torn }] }] },
       { backlog: [torn] },
       { readers: [{ ...read, answered: { ok: 1, unavailable: 1, failed: 0 }, figures: torn }] },
       { readers: [read] },
@@ -102,7 +102,7 @@ describe("the bench's report", () => {
   it('is written as JSON and as Markdown that shows plots drawn as SVG', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'parley-report-'));
     try {
-      const rates = [{ label: '1750/s', rounds: [{ perSecond: 1_750, figures: figures(1_750) }] }];
+      const rates = [{ label: '1750/s', subject: 'Parley', rounds: [{ perSecond: 1_750, figures: figures(1_750) }] }];
       await writeReport(folder, resultOf({ lanes: lanes([80, 90], [100, 100]), rates }));
       const name = '2026-11-25T210000Z-abc-changed';
       expect(readdirSync(folder).toSorted()).to.deep.equal([
