@@ -34,6 +34,8 @@ const WITHIN_MS = 10_000;
 
 export interface LabOptions {
   partitions?: number;
+  /** Default: 3. */
+  concurrentBatches?: number;
   proof?: ActorProof | null;
   proofGraceSeconds?: number;
   decider?: BatchDecider;
@@ -105,7 +107,7 @@ export class Lab {
       ...{
         workerId: 'lab',
         partitions,
-        concurrentBatches: 3,
+        concurrentBatches: options.concurrentBatches ?? 3,
         receiptRetentionMs: RETENTION_MS,
         registry,
         store,
