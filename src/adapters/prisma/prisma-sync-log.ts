@@ -80,53 +80,13 @@ export class PrismaSyncLog implements SyncLog {
     limit: number,
   ): Promise<LostChat[]> {
     if (visible === 'none') return [];
-    const left = await this.leftChats(caller, visible, { from, to }, stretch, limit);
-    const hidden = visible === 'all' ? [] : await this.hiddenChats(caller, visible, { from, to }, stretch, limit);
-    return [
-      ...left.map((chatId) => ({ chatId, isMember: false })),
-      ...hidden.map((chatId) => ({ chatId, isMember: true })),
-    ]
-      .sort((a, b) => (a.chatId < b.chatId ? -1 : 1))
-      .slice(0, limit);
-  }
-
-  /** A chat that was hidden before it was left was lost by then: the event is looked up by which the caller last saw it. */
-  private async leftChats(
-    caller: Caller,
-    visible: Exclude<VisibleChats, 'none'>,
-    { from, to }: Interval,
-    { start, through }: ChatStretch,
-    limit: number,
-  ): Promise<string[]> {
-    const { tenantId, userId } = caller;
-    const lost =
-      visible === 'all'
-        ? Prisma.sql`m.position <= ${positionIn(to, 'm')}`
-        : isWithinWindow(from, to, lastUntil(formerStandings(caller), isAmong(visible, Prisma.sql`s.standing`)));
-    const rows = await this.query<{ chatId: string }>(Prisma.sql`
-      SELECT m.chat_id::text AS "chatId" FROM departures m ${visible === 'all' ? Prisma.empty : WITH_CHAT}
-      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND ${isFrom(start)} AND m.chat_id <= ${through ?? LAST_CHAT_ID}::uuid
-        AND m.position > ${positionIn(from, 'm')} AND ${lost}
-        AND (SELECT p.user_id FROM members p WHERE p.chat_id = m.chat_id AND p.user_id = ${userId}) IS NULL
-      ORDER BY m.chat_id LIMIT ${limit}::int8`);
-    return rows.map(({ chatId }) => chatId);
-  }
-
-  private async hiddenChats(
-    caller: Caller,
-    visible: readonly ChatTraits[],
-    { from, to }: Interval,
-    { start, through }: ChatStretch,
-    limit: number,
-  ): Promise<string[]> {
-    const { tenantId, userId } = caller;
-    const rows = await this.query<{ chatId: string }>(Prisma.sql`
-      SELECT m.chat_id::text AS "chatId" FROM members m ${WITH_CHAT}
-      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND ${isFrom(start)} AND m.chat_id <= ${through ?? LAST_CHAT_ID}::uuid
-        AND c.last_position > ${lastPositionIn(from)} AND NOT (${isAmong(visible, STANDING)})
-        AND ${isWithinWindow(from, to, lastUntil(allStandings(caller), isAmong(visible, Prisma.sql`s.standing`)))}
-      ORDER BY m.chat_id LIMIT ${limit}::int8`);
-    return rows.map(({ chatId }) => chatId);
+    const window = { from, to };
+    const left = leftChats(caller, visible, window, stretch, limit);
+    if (visible === 'all') return this.query<LostChat>(left);
+    // In one snapshot: a chat that is hidden and then left would be neither, were it left between two.
+    return this.query<LostChat>(Prisma.sql`
+      SELECT * FROM ((${left}) UNION ALL (${hiddenChats(caller, visible, window, stretch, limit)})) u
+      ORDER BY "chatId"::uuid LIMIT ${limit}::int8`);
   }
 
   /** By halves, for all chats at once. An event that is not there, or is of a partition that the cut does not know, counts as within. */
@@ -167,6 +127,43 @@ export class PrismaSyncLog implements SyncLog {
   private query<Row>(statement: Prisma.Sql): Promise<Row[]> {
     return this.database.$queryRaw<Row[]>(statement).catch(rethrow);
   }
+}
+
+/** A chat that was hidden before it was left was lost by then: the event is looked up by which the caller last saw it. */
+function leftChats(
+  caller: Caller,
+  visible: Exclude<VisibleChats, 'none'>,
+  { from, to }: Interval,
+  { start, through }: ChatStretch,
+  limit: number,
+): Prisma.Sql {
+  const { tenantId, userId } = caller;
+  const lost =
+    visible === 'all'
+      ? Prisma.sql`m.position <= ${positionIn(to, 'm')}`
+      : isWithinWindow(from, to, lastUntil(formerStandings(caller), isAmong(visible, Prisma.sql`s.standing`)));
+  return Prisma.sql`
+    SELECT m.chat_id::text AS "chatId", false AS "isMember" FROM departures m ${visible === 'all' ? Prisma.empty : WITH_CHAT}
+    WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND ${isFrom(start)} AND m.chat_id <= ${through ?? LAST_CHAT_ID}::uuid
+      AND m.position > ${positionIn(from, 'm')} AND ${lost}
+      AND (SELECT p.user_id FROM members p WHERE p.chat_id = m.chat_id AND p.user_id = ${userId}) IS NULL
+    ORDER BY m.chat_id LIMIT ${limit}::int8`;
+}
+
+function hiddenChats(
+  caller: Caller,
+  visible: readonly ChatTraits[],
+  { from, to }: Interval,
+  { start, through }: ChatStretch,
+  limit: number,
+): Prisma.Sql {
+  const { tenantId, userId } = caller;
+  return Prisma.sql`
+    SELECT m.chat_id::text AS "chatId", true AS "isMember" FROM members m ${WITH_CHAT}
+    WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND ${isFrom(start)} AND m.chat_id <= ${through ?? LAST_CHAT_ID}::uuid
+      AND c.last_position > ${lastPositionIn(from)} AND NOT (${isAmong(visible, STANDING)})
+      AND ${isWithinWindow(from, to, lastUntil(allStandings(caller), isAmong(visible, Prisma.sql`s.standing`)))}
+    ORDER BY m.chat_id LIMIT ${limit}::int8`;
 }
 
 /** Of a table `m` with a column chat_id. */
