@@ -61,6 +61,8 @@ export class StoreService implements Service, Store {
   readonly registry: PartitionRegistry;
   readonly log: EventLog;
   private readonly database;
+  /** Its own connections, which plan differently. None is opened where nobody stores commands. */
+  private readonly databaseForBatches;
   private readonly marks: PrismaStoreIdentity;
   private known: StoreIdentity | null = null;
   private readonly life = new AbortController();
@@ -75,16 +77,18 @@ export class StoreService implements Service, Store {
     private readonly placement: Placement,
     private readonly refusesOtherPlacement = true,
   ) {
-    this.database = openDatabase({
+    const options = {
       url,
       poolSize: settings.databasePoolSize,
-      onConnectionError: (error) => {
+      onConnectionError: (error: Error) => {
         // Closing the pool does not wait for its connections, and in `dev` the server ends right after it.
         if (!this.isStopped) basics.logger.warn('database connection lost', { error });
       },
-    });
+    };
+    this.database = openDatabase(options);
+    this.databaseForBatches = openDatabase({ ...options, forBatches: true });
     basics.health.add('database', () => this.state);
-    this.commands = new PrismaCommandStore(this.database);
+    this.commands = new PrismaCommandStore(this.databaseForBatches);
     this.queries = new PrismaChatQueries(this.database);
     this.history = new PrismaChatHistory(this.database);
     this.search = new PrismaMessageSearch(this.database);
@@ -119,7 +123,7 @@ export class StoreService implements Service, Store {
   async stop(): Promise<void> {
     this.isStopped = true;
     if (this.timer !== null) clearInterval(this.timer);
-    await this.database.$disconnect();
+    await Promise.all([this.database.$disconnect(), this.databaseForBatches.$disconnect()]);
   }
 
   /** However long the database is away, this waits; with a fault of what is in it, it does not. */

@@ -330,22 +330,36 @@ describe('What the simulation takes for granted of PostgreSQL', () => {
     expect(await isStored()).to.equal(true);
   });
 
-  it('transactions of one partition do not overlap: the second is decided by what the first has written', async () => {
+  it('a batch is written only where its partition is as it was decided by: the second of two is not, and is decided anew', async () => {
     const [first, second] = [aBatch(), aBatch()];
     const { position } = owner.ownership;
-    let decidedAt: number | null = null;
-    const { writing } = await underWay(first.batch, async (waiters) => {
-      const writing = owner.write((at) => {
-        decidedAt = at;
-        return second.batch(at);
-      });
+    const { late } = await underWay(first.batch, async (waiters) => {
+      const late = failsAs(owner.write(second.batch), 'contention');
       await waiters(2);
-      expect(decidedAt).to.equal(null);
-      return { writing };
+      return { late };
     });
-    await writing;
+    await late;
+    expect([await first.isStored(), await second.isStored()]).to.deep.equal([true, false]);
+    let decidedAt: number | null = null;
+    await owner.write((at) => {
+      decidedAt = at;
+      return second.batch(at);
+    });
     expect(decidedAt).to.equal(position + 3);
-    expect([await first.isStored(), await second.isStored()]).to.deep.equal([true, true]);
+  });
+
+  it('a batch whose partition is taken over after its facts were read is not written', async () => {
+    const { batch, isStored } = aBatch();
+    await withConnection(store.url, async (sql) => {
+      await sql.query('BEGIN');
+      await sql.query('UPDATE partitions SET epoch = epoch + 1 WHERE partition = 0');
+      const late = failsAs(owner.write(batch), 'contention');
+      await lockWaiters(sql, 1);
+      await sql.query('COMMIT');
+      await late;
+    });
+    owner = await Owner.of(store, 0, 'worker-2');
+    expect(await isStored()).to.equal(false);
   });
 
   for (const [fault, isThere] of [
@@ -380,7 +394,7 @@ describe('What the simulation takes for granted of PostgreSQL', () => {
     const stale = owner;
     owner = await Owner.of(store);
     await stale.transact({}, (facts) => ({ writes: aBatch().batch(facts.position), value: null }));
-    await Promise.all([1, 2, 3].map(() => owner.write(aBatch().batch)));
+    for (let more = 3; more > 0; more -= 1) await owner.write(aBatch().batch);
     const all = await positions();
     expect(all).to.deep.equal(all.map((_, index) => index + 1));
     expect((await store.registry.takeOver(0, 'worker-1')).position).to.equal(all.length);

@@ -1,6 +1,6 @@
 /**
- * The in-memory store as a process reaches it: over a wire, at times not at all, and with replies that do not come. A transaction takes effect in
- * one moment, under its partition's row, while the process that decides it lives.
+ * The in-memory store as a process reaches it: over a wire, at times not at all, and with replies that do not come. A batch's facts are read in one
+ * moment, and what was decided by them takes effect in a later one, if the partition is as it was then.
  */
 import { MemoryCommandStore } from '../../src/adapters/memory/memory-command-store.js';
 import { MemoryEventLog } from '../../src/adapters/memory/memory-event-log.js';
@@ -70,21 +70,37 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
     decide: (facts: Facts) => { writes: BatchWrites; value: T },
   ): Promise<BatchResult<T>> =>
     new Promise((resolve, reject) => {
-      process.receive(latency(chance), async () => {
+      const back = (answer: () => void) => process.receive(latency(chance), answer);
+      const write = async (facts: Facts, decided: { writes: BatchWrites; value: T }) => {
         const mishap = nextMishaps.shift();
         try {
-          if (isAway()) throw away();
-          const result = await database.commands.transact(request, (facts) => {
-            const decided = decide(facts);
-            if (mishap === 'commit lost') throw new StoreError('unknown', 'the connection went at COMMIT');
+          // Whoever is answered by nobody cannot know that nothing arrived.
+          if (isAway() || mishap === 'commit lost') throw new StoreError('unknown', 'the connection went at COMMIT');
+          const result = await database.commands.transact(request, (now) => {
+            if (now.position !== facts.position) throw new StoreError('contention', 'another batch came in between');
             return decided;
           });
+          if (result.outcome === 'fenced') throw new StoreError('contention', 'another owner came in between');
           if (mishap === 'reply lost') throw new StoreError('unknown', "COMMIT's reply did not come");
-          process.receive(latency(chance), () => resolve(result));
+          back(() => resolve(result));
         } catch (error) {
-          process.receive(latency(chance), () => reject(error as Error));
+          back(() => reject(error as Error));
         }
-      });
+      };
+      const read = async () => {
+        if (isAway()) return back(() => reject(away()));
+        const facts = await factsOf(database.commands, request);
+        if (facts === null) return back(() => resolve({ outcome: 'fenced' }));
+        back(() => {
+          try {
+            const decided = decide(facts);
+            process.receive(latency(chance), () => write(facts, decided));
+          } catch (error) {
+            reject(error as Error);
+          }
+        });
+      };
+      process.receive(latency(chance), read);
     });
 
   const { commands, log, registry } = database;
@@ -113,4 +129,19 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
       sawRingMarker: (...args) => over(() => registry.sawRingMarker(...args)),
     },
   };
+}
+
+/** As they are in this moment; null: fenced out. */
+async function factsOf(commands: CommandStore, request: BatchRequest): Promise<Facts | null> {
+  let found: Facts | null = null;
+  const nothingIsWritten = new Error('only read');
+  await commands
+    .transact(request, (facts) => {
+      found = facts;
+      throw nothingIsWritten;
+    })
+    .catch((error) => {
+      if (error !== nothingIsWritten) throw error;
+    });
+  return found;
 }

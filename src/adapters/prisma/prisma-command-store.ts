@@ -6,51 +6,53 @@ import type {
   Facts,
 } from '../../application/ports/command-store.js';
 import { column } from './columns.js';
-import type { PrismaClient } from './generated/client.js';
+import type { Prisma, PrismaClient } from './generated/client.js';
 import { TRANSACTION_START_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS } from './prisma-database.js';
-import { lockPartition, readFacts } from './read-facts.js';
-import { rethrow, toCommitError, toStoreError } from './store-errors.js';
-import { writeBatch } from './write-batch.js';
+import { readFacts } from './read-facts.js';
+import { rethrow, rethrowFromCommit, storable } from './store-errors.js';
+import { hasProfilesOrChats, writeEverythingElse, writeProfilesAndChats } from './write-batch.js';
 
 /** The store's own limit on one call of `pruneReceipts`, whatever the caller asks for. */
 export const PRUNE_MAX_ROWS = 10_000;
 
 export class PrismaCommandStore implements CommandStore {
+  /** @param database opened for batches, see `DatabaseOptions.forBatches` */
   constructor(private readonly database: PrismaClient) {}
 
-  /** READ COMMITTED (the connection's default): what must hold still is held by the partition's row; what spans partitions is checked as it is written. */
+  /**
+   * Two statements: one reads, one writes, and in between nothing is held. What was read of this partition still holds when it is written, if
+   * the partition's row says so: whoever else may write there has raised its epoch before. What spans partitions is checked as it is written.
+   */
   async transact<T>(
     request: BatchRequest,
     decide: (facts: Facts) => { writes: BatchWrites; value: T },
   ): Promise<BatchResult<T>> {
+    const facts = await readFacts(this.database, request).catch(rethrow);
+    if (facts === null) return { outcome: 'fenced' };
+    // What it throws is the caller's bug, not the database's failure: it goes through as it is.
+    const { writes, value } = decide(facts);
+    const statement = storable(() => writeEverythingElse(request, facts, writes));
+    if (hasProfilesOrChats(writes)) await this.writeInSteps(request, writes, statement);
+    // It commits itself.
+    else await this.database.$queryRaw(statement).catch(rethrowFromCommit);
+    return { outcome: 'committed', value };
+  }
+
+  /** READ COMMITTED, the connection's default. */
+  private async writeInSteps(request: BatchRequest, writes: BatchWrites, statement: Prisma.Sql): Promise<void> {
     let commitUnderWay = false;
-    let thrown: { error: unknown } | null = null;
     try {
-      return await this.database.$transaction<BatchResult<T>>(
+      await this.database.$transaction(
         async (tx) => {
-          const locked = await lockPartition(tx, request);
-          if (locked === null) return { outcome: 'fenced' };
-          const facts = await readFacts(tx, locked, request.keys);
-          let decided: { writes: BatchWrites; value: T };
-          try {
-            decided = decide(facts);
-          } catch (error) {
-            thrown = { error };
-            throw error;
-          }
-          await writeBatch(tx, request, facts, decided.writes);
+          await writeProfilesAndChats(tx, request, writes);
+          await tx.$queryRaw(statement);
           commitUnderWay = true;
-          return { outcome: 'committed', value: decided.value };
         },
-        {
-          timeout: TRANSACTION_TIMEOUT_MS,
-          maxWait: TRANSACTION_START_TIMEOUT_MS,
-        },
+        { timeout: TRANSACTION_TIMEOUT_MS, maxWait: TRANSACTION_START_TIMEOUT_MS },
       );
     } catch (error) {
-      // What the closure throws is the caller's bug, not the database's failure: it goes through as it is.
-      if (thrown !== null) throw (thrown as { error: unknown }).error;
-      throw commitUnderWay ? toCommitError(error) : toStoreError(error);
+      if (commitUnderWay) rethrowFromCommit(error);
+      rethrow(error);
     }
   }
 

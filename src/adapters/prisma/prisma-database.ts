@@ -37,12 +37,31 @@ export interface DatabaseOptions {
   statementTimeoutMs?: number;
   /** Instead of SILENCE_TIMEOUT_MS. */
   silenceTimeoutMs?: number;
+  /** For what batches read and write, and nothing else. */
+  forBatches?: boolean;
 }
+
+/** Said once a connection: said by each transaction, it would cost each a round trip. */
+const SESSION = ['default_transaction_isolation=read\\ committed'];
+
+/**
+ * What a batch asks for is found by key: the planner is kept from scanning a table for the sake of a few hundred keys, which is what it prefers
+ * while tables are small or its statistics are old, and what it would then remember. Left the choice, it also plans most batches anew, for a few
+ * keys look a little cheaper each time than the many that it has to reckon with.
+ */
+const SESSION_FOR_BATCHES = [
+  ...SESSION,
+  'enable_seqscan=off',
+  'enable_hashjoin=off',
+  'enable_mergejoin=off',
+  'plan_cache_mode=force_generic_plan',
+];
 
 /** Connects at first use. `$disconnect()` ends it. */
 export function openDatabase(options: DatabaseOptions): PrismaClient {
   const { url, poolSize, onConnectionError } = options;
   const { statementTimeoutMs = STATEMENT_TIMEOUT_MS, silenceTimeoutMs = SILENCE_TIMEOUT_MS } = options;
+  const session = options.forBatches === true ? SESSION_FOR_BATCHES : SESSION;
   const adapter = new PrismaPg(
     {
       Client: HeardPostgresClient as unknown as PoolClientClass,
@@ -53,8 +72,7 @@ export function openDatabase(options: DatabaseOptions): PrismaClient {
       idleTimeoutMillis: POOL_IDLE_TIMEOUT_MS,
       statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-      // Said once a connection: said by each transaction, it would cost each a round trip.
-      options: '-c default_transaction_isolation=read\\ committed',
+      options: session.map((setting) => `-c ${setting}`).join(' '),
       keepAlive: true,
       stream: () => watchedSocket(silenceTimeoutMs),
     },
@@ -110,7 +128,7 @@ const TABLES = [
   'poison_attempts',
 ];
 
-/** What later migrations have brought to them. The last one's is among it: a database that has that has all. */
+/** What later migrations have brought to them. */
 const COLUMNS = [
   ['chats', 'last_position'],
   ['users', 'claims'],
@@ -118,6 +136,9 @@ const COLUMNS = [
   ['decisions', 'refused_as'],
   ['messages', 'command_uuid'],
 ] as const;
+
+/** Of the last migration: a database that has that has all. */
+const FUNCTIONS = ['abort_unless(boolean, text)'];
 
 /**
  * Rejects, saying what to do, if the database has not got our tables, or has them as an earlier release left them: a worker would take partitions
@@ -131,7 +152,9 @@ export async function assertMigrated(database: PrismaClient): Promise<void> {
     UNION ALL
     SELECT t || '.' || c FROM unnest(${tables}::text[], ${columns}::text[]) AS w(t, c)
     WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(quote_ident(t)) AND attname = c AND NOT attisdropped)
-      AND to_regclass(quote_ident(t)) IS NOT NULL`.catch(rethrow);
+      AND to_regclass(quote_ident(t)) IS NOT NULL
+    UNION ALL
+    SELECT name FROM unnest(${FUNCTIONS}::text[]) AS f(name) WHERE to_regprocedure(name) IS NULL`.catch(rethrow);
   if (missing.length > 0) {
     const names = missing.map(({ name }) => name).join(', ');
     throw new Error(`the database is not migrated (missing: ${names}): run \`parley migrate\``);

@@ -1,5 +1,5 @@
 /**
- * What a batch needs to know, in one statement. Runs inside the batch's transaction, under its partition's row.
+ * What a batch needs to know, in one statement, from one snapshot.
  *
  * Each table is asked key by key (LATERAL … OFFSET 0): a plan made while a table was small, or empty, otherwise reads all of it and compares
  * each row with every key, and is kept for as long as the statistics are, while the table grows.
@@ -20,7 +20,7 @@ import type { Chat, Member } from '../../domain/chat.js';
 import type { Message, MessageReference, Reaction } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
 import { column } from './columns.js';
-import { Prisma } from './generated/client.js';
+import { Prisma, type PrismaClient } from './generated/client.js';
 import {
   CHAT_COLUMNS,
   type ChatRow,
@@ -37,30 +37,6 @@ import {
   type UserRow,
 } from './rows.js';
 
-type Transaction = Prisma.TransactionClient;
-
-type LockedPartition = Pick<Facts, 'position' | 'ringUnsettled'>;
-
-/**
- * Locks the partition's row if it is still owned under that epoch, and answers the last position in use; null: fenced out. A plain
- * read would not do: an old owner could commit after the new one has read the log.
- *
- * What follows in the transaction finds its rows by key: the planner is kept from scanning a table for the sake of a few hundred keys,
- * which is what it prefers while tables are small or its statistics are old, and what it would then remember. Left the choice, it also plans
- * most batches anew, for a few keys look a little cheaper each time than the many that it has to reckon with.
- */
-export async function lockPartition(
-  tx: Transaction,
-  { partition, epoch }: BatchRequest,
-): Promise<LockedPartition | null> {
-  const rows = await tx.$queryRaw<LockedPartition[]>`
-    SELECT position::float8 AS position, ring_seen < (SELECT ring_generation FROM store) AS "ringUnsettled", set_config('enable_seqscan', 'off', true),
-      set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
-      set_config('plan_cache_mode', 'force_generic_plan', true)
-    FROM partitions WHERE partition = ${partition} AND epoch = ${epoch} FOR UPDATE`;
-  return rows[0] ?? null;
-}
-
 interface ReceiptRow {
   tenantId: string;
   actorId: string;
@@ -75,23 +51,32 @@ interface ReceiptRow {
  */
 type FoundTexts = { [table in keyof FactKeys]: string | null };
 
-export async function readFacts(tx: Transaction, locked: LockedPartition, keys: FactKeys): Promise<Facts> {
-  const [found] = await tx.$queryRaw<FoundTexts[]>`
-    SELECT ${rows(findReceipts(keys))} AS receipts, ${rows(findChats(keys))} AS chats, ${rows(findMembers(keys))} AS members,
+type FoundRow = FoundTexts & Pick<Facts, 'position' | 'ringUnsettled'>;
+
+/** Null: somebody else owns the partition. An owner of the past who is still writing holds up the take-over, so that nothing of it is missed. */
+export async function readFacts(
+  database: Pick<PrismaClient, '$queryRaw'>,
+  { partition, epoch, keys }: Omit<BatchRequest, 'publishedThrough'>,
+): Promise<Facts | null> {
+  const [found] = await database.$queryRaw<FoundRow[]>`
+    SELECT p.position::float8 AS position, p.ring_seen < (SELECT ring_generation FROM store) AS "ringUnsettled",
+      ${rows(findReceipts(keys))} AS receipts, ${rows(findChats(keys))} AS chats, ${rows(findMembers(keys))} AS members,
       ${rows(findUsers(keys))} AS users, ${rows(findMessages(keys))} AS messages,
       ${rows(findMessagesInFull(keys))} AS "messagesInFull", ${rows(findReactions(keys))} AS reactions,
-      ${rows(findOrdinals(keys))} AS "readMarks"`;
+      ${rows(findOrdinals(keys))} AS "readMarks"
+    FROM partitions p WHERE p.partition = ${partition} AND p.epoch = ${epoch}`;
+  if (found === undefined) return null;
   return {
-    position: locked.position,
-    ringUnsettled: locked.ringUnsettled,
-    receipts: mapOf<ReceiptRow, StoredReceipt>(found?.receipts, receiptKey, toStoredReceipt),
-    chats: mapOf<ChatRow, Chat>(found?.chats, (row) => row.chatId, toChat),
-    members: mapOf<MemberRow, Member>(found?.members, memberKey, toMember),
-    users: mapOf<UserRow, User>(found?.users, userKey, toUser),
-    messages: mapOf<ReferenceRow, MessageReference>(found?.messages, (row) => row.messageId, toReference),
-    messagesInFull: mapOf<MessageRow, Message>(found?.messagesInFull, (row) => row.messageId, toMessage),
-    reactions: new Set(mapOf<Reaction, Reaction>(found?.reactions, reactionKey, (row) => row).keys()),
-    ordinals: mapOf<OrdinalRow, number>(found?.readMarks, readMarkKey, (row) => row.ordinal),
+    position: found.position,
+    ringUnsettled: found.ringUnsettled,
+    receipts: mapOf<ReceiptRow, StoredReceipt>(found.receipts, receiptKey, toStoredReceipt),
+    chats: mapOf<ChatRow, Chat>(found.chats, (row) => row.chatId, toChat),
+    members: mapOf<MemberRow, Member>(found.members, memberKey, toMember),
+    users: mapOf<UserRow, User>(found.users, userKey, toUser),
+    messages: mapOf<ReferenceRow, MessageReference>(found.messages, (row) => row.messageId, toReference),
+    messagesInFull: mapOf<MessageRow, Message>(found.messagesInFull, (row) => row.messageId, toMessage),
+    reactions: new Set(mapOf<Reaction, Reaction>(found.reactions, reactionKey, (row) => row).keys()),
+    ordinals: mapOf<OrdinalRow, number>(found.readMarks, readMarkKey, (row) => row.ordinal),
   };
 }
 

@@ -18,6 +18,13 @@ const DATA_CLASSES = new Set(['22', '23', '54', 'P0']);
  */
 const INDEFINITE_AT_COMMIT = new Set(['08', '57', '58', 'XX']);
 
+/** A statement that took too long, or was cancelled: not while it was being committed, for that is not broken off. */
+const QUERY_CANCELED = '57014';
+
+/** The codes with which a batch that is one statement ends itself. */
+export const NOT_AS_READ = 'PY001';
+export const NO_SUCH_CHAT = 'PY002';
+
 /**
  * What passes by itself: connection exception, transaction rollback, insufficient resources, a lock that was not to be had, operator intervention,
  * system error, and a session ended for its silence.
@@ -28,6 +35,10 @@ const PASSING = /^(08|40|53|55|57|58|25P03)/;
 export function toStoreError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   const report = serverReport(error);
+  if (report?.sqlState === NOT_AS_READ)
+    return contention('an owner, a batch of the partition, or a receipt of the same command');
+  if (report?.sqlState === NO_SUCH_CHAT)
+    return new StoreError('refused', 'a chat that is to be changed does not exist');
   if (report !== null && DATA_CLASSES.has(report.sqlState.slice(0, 2))) {
     const constraint = report.constraint === null ? '' : `, ${report.constraint}`;
     return new StoreError('refused', `the database refuses the data (SQLSTATE ${report.sqlState}${constraint})`);
@@ -44,12 +55,30 @@ export function rethrow(error: unknown): never {
   throw toStoreError(error);
 }
 
+/** What is to be written, put into a statement: nothing has been sent yet. */
+export function storable<T>(write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    throw toStoreError(error);
+  }
+}
+
+/** For `.catch(…)` behind what commits. */
+export function rethrowFromCommit(error: unknown): never {
+  throw toCommitError(error);
+}
+
 /** A failure once COMMIT was under way: unless the server gave a definite answer, nobody knows. */
-export function toCommitError(error: unknown): StoreError {
+function toCommitError(error: unknown): StoreError {
   const report = serverReport(error);
-  if (report !== null && !INDEFINITE_AT_COMMIT.has(report.sqlState.slice(0, 2))) return toStoreError(error);
+  if (report !== null && isDefinite(report)) return toStoreError(error);
   const what = report === null ? describe(error) : `SQLSTATE ${report.sqlState}: ${report.message}`;
   return new StoreError('unknown', `whether the transaction was committed is not known (${what})`, { cause: error });
+}
+
+function isDefinite({ sqlState }: ServerReport): boolean {
+  return sqlState === QUERY_CANCELED || !INDEFINITE_AT_COMMIT.has(sqlState.slice(0, 2));
 }
 
 /** Whether trying again may help although nobody mends anything: nobody answered, or the server said that it cannot just now. */

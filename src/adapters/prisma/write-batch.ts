@@ -1,14 +1,14 @@
 /**
- * The net effect of a batch. Profiles and chat ids, which other partitions may be writing too, come first, in statements of their own;
- * everything else is one statement: each one less is a round trip less while the partition's row is held.
+ * The net effect of a batch, in one statement, which commits by itself. Only profiles and chat ids, which other partitions may be writing too and
+ * which are rare, come before it in statements of their own, and then all of them are one transaction.
  *
  * What spans partitions is written in the same order in every batch (profiles, chat ids, receipts; by key within each): batches can wait for
  * each other, but never in a circle.
  */
-import { type BatchRequest, type BatchWrites, type Facts, StoreError } from '../../application/ports/command-store.js';
+import type { BatchRequest, BatchWrites, Facts } from '../../application/ports/command-store.js';
 import { insertDecisions } from './decision-rows.js';
 import { Prisma } from './generated/client.js';
-import { contention } from './store-errors.js';
+import { NO_SUCH_CHAT, NOT_AS_READ } from './store-errors.js';
 import {
   countReactions,
   countReplies,
@@ -35,24 +35,29 @@ import {
 } from './write-partition-rows.js';
 import { insertChats, insertReceipts, insertUsers, updateUsers } from './write-shared-rows.js';
 
-/** How many rows were written where somebody else's row, or none, may have been in the way; null where there was nothing to write. */
-interface Written {
-  chats: number | null;
-  receipts: number | null;
+export function hasProfilesOrChats({ users, chatsCreated }: BatchWrites): boolean {
+  return users.length > 0 || chatsCreated.length > 0;
 }
 
-/** Rejects with a `StoreError` of kind `contention` where a row that spans partitions came in between; else as the database does. */
-export async function writeBatch(
+/** Under the partition's row from here on. Rejects with a `StoreError` of kind `contention` where another partition's row came in between. */
+export async function writeProfilesAndChats(
   tx: Prisma.TransactionClient,
-  request: BatchRequest,
-  facts: Facts,
-  writes: BatchWrites,
+  { partition, epoch }: BatchRequest,
+  { users, chatsCreated }: BatchWrites,
 ): Promise<void> {
-  await insertUsers(tx, writes.users);
-  await updateUsers(tx, writes.users);
-  await insertChats(tx, writes.chatsCreated);
+  await tx.$queryRaw`SELECT 1 AS locked FROM partitions WHERE partition = ${partition} AND epoch = ${epoch} FOR UPDATE`;
+  await insertUsers(tx, users);
+  await updateUsers(tx, users);
+  await insertChats(tx, chatsCreated);
+}
 
+/**
+ * The statement that writes everything else, or nothing: it ends itself if the partition is not as it was read, or a row that spans partitions came in between (`NOT_AS_READ`), or
+ * a chat is not there (`NO_SUCH_CHAT`).
+ */
+export function writeEverythingElse(request: BatchRequest, facts: Facts, writes: BatchWrites): Prisma.Sql {
   const parts: Record<string, Prisma.Sql | null> = {
+    moved: movePartition(request, facts, writes),
     chats_changed: updateChats(writes.chatsChanged),
     members_put: putMembers(writes),
     members_removed: removeMembers(writes),
@@ -74,16 +79,20 @@ export async function writeBatch(
     events_new: insertEvents(request, facts, writes),
     receipts_new: insertReceipts(writes),
     decisions_new: insertDecisions(writes.decisions),
-    moved: movePartition(request, facts.position + writes.events.length),
   };
   const present = Object.entries(parts).flatMap(([name, part]) =>
     part === null ? [] : [Prisma.sql`${Prisma.raw(name)} AS (${part})`],
   );
-  const count = (name: string) =>
-    parts[name] === null ? Prisma.sql`NULL::int4` : Prisma.sql`(SELECT count(*)::int4 FROM ${Prisma.raw(name)})`;
-  const [written] = await tx.$queryRaw<Written[]>`
-    WITH ${Prisma.join(present)} SELECT ${count('chats_changed')} AS chats, ${count('receipts_new')} AS receipts`;
-  if ((written?.chats ?? 0) < writes.chatsChanged.length)
-    throw new StoreError('refused', 'a chat that is to be changed does not exist');
-  if ((written?.receipts ?? 0) < writes.receipts.length) throw contention('a receipt of the same command');
+  // Asked in this order, so that the partition's row is locked first, as by whoever takes it over.
+  const conditions = [
+    complete('moved', 1, NOT_AS_READ),
+    ...(parts.chats_changed === null ? [] : [complete('chats_changed', writes.chatsChanged.length, NO_SUCH_CHAT)]),
+    ...(parts.receipts_new === null ? [] : [complete('receipts_new', writes.receipts.length, NOT_AS_READ)]),
+  ];
+  return Prisma.sql`WITH ${Prisma.join(present)} SELECT ${Prisma.join(conditions, ' AND ')} AS written`;
+}
+
+/** That a part has written all of its rows. */
+function complete(part: string, rows: number, otherwise: string): Prisma.Sql {
+  return Prisma.sql`abort_unless((SELECT count(*) FROM ${Prisma.raw(part)}) = ${rows}::int8, ${otherwise})`;
 }

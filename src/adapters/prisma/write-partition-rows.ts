@@ -1,5 +1,5 @@
 /**
- * Rows that belong to one partition alone: nobody else writes them while its row is held. Each function is one part of the statement that
+ * Rows that belong to one partition alone: nobody but its owner writes them. Each function is one part of the statement that
  * `writeBatch` puts together, or null where there is nothing to write.
  */
 import { type BatchRequest, type BatchWrites, type Facts, StoreError } from '../../application/ports/command-store.js';
@@ -97,8 +97,14 @@ export function insertEvents(
       AS w(position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload, traceparent, tracestate)`;
 }
 
-export function movePartition({ partition, publishedThrough }: BatchRequest, position: number): Prisma.Sql {
+/** No row: somebody else owns the partition, or another batch of it came in between. */
+export function movePartition(
+  { partition, epoch, publishedThrough }: BatchRequest,
+  { position }: Facts,
+  { events }: BatchWrites,
+): Prisma.Sql {
   return Prisma.sql`
-    UPDATE partitions SET position = ${position}, published_through = GREATEST(published_through, ${publishedThrough})
-    WHERE partition = ${partition}`;
+    UPDATE partitions SET position = ${position + events.length},
+      published_through = GREATEST(published_through, ${publishedThrough})
+    WHERE partition = ${partition} AND epoch = ${epoch} AND position = ${position} RETURNING 1`;
 }

@@ -1,4 +1,7 @@
-/** A TCP proxy before PostgreSQL, or a broker, that loses what it is told to lose. */
+/**
+ * A TCP proxy before PostgreSQL, or a broker, that loses what it is told to lose. COMMIT is also a batch's statement where that is a transaction
+ * of its own.
+ */
 import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
 
 export type Fault =
@@ -22,6 +25,29 @@ function terminated(): Buffer {
   const head = Buffer.alloc(5, 'E');
   head.writeInt32BE(4 + fields.length, 1);
   return Buffer.concat([head, fields]);
+}
+
+/** What a client says, as far as it is about commits. */
+class ClientWords {
+  /** Prepared statements that write a batch. */
+  private readonly batches = new Set<string>();
+  private isInTransaction = false;
+
+  /** Whether something is committed by these. */
+  commit(bytes: Buffer): boolean {
+    const said = bytes.toString('latin1');
+    // Parse: its name, and the statement.
+    const prepared = [...said.matchAll(/(\w*)\0WITH moved AS \(/g)].map(([, name = '']) => name);
+    for (const name of prepared) this.batches.add(name);
+    // Bind: its length, no name of a portal, and the statement's.
+    const bound = [...said.matchAll(/B[\s\S]{4}\0(\w+)\0/g)].some(([, name = '']) => this.batches.has(name));
+    const isBatch = !this.isInTransaction && (bound || prepared.length > 0);
+    // The end of the statement belongs to it: `READ COMMITTED` is no COMMIT.
+    const isCommit = said.includes('COMMIT\0');
+    if (said.includes('BEGIN\0')) this.isInTransaction = true;
+    if (isCommit || said.includes('ROLLBACK\0')) this.isInTransaction = false;
+    return isCommit || isBatch;
+  }
 }
 
 export class CuttingProxy {
@@ -70,10 +96,11 @@ export class CuttingProxy {
         peer.destroy();
       });
     }
+    const words = new ClientWords();
     client.on('data', (bytes) => {
+      const isCommit = words.commit(bytes);
       if (this.fault === 'fall silent') return;
-      // The end of the statement belongs to it: `READ COMMITTED` is no COMMIT.
-      const isStruck = this.fault !== 'none' && bytes.includes('COMMIT\0');
+      const isStruck = this.fault !== 'none' && isCommit;
       if (isStruck) {
         this.struck += 1;
         this.onStrike?.();

@@ -29,15 +29,17 @@ export async function openPrismaStore(): Promise<PrismaHarness> {
 export function prismaStore(url: string, query: Record<string, string> = {}, silenceTimeoutMs?: number): PrismaHarness {
   const withQuery = new URL(url);
   for (const [name, value] of Object.entries(query)) withQuery.searchParams.set(name, value);
-  const database = openDatabase({
+  const options = {
     url: withQuery.href,
     poolSize: 8,
     ...(silenceTimeoutMs === undefined ? {} : { silenceTimeoutMs }),
-  });
+  };
+  const database = openDatabase(options);
+  const forBatches = openDatabase({ ...options, forBatches: true });
   return {
     database,
     url,
-    commands: new PrismaCommandStore(database),
+    commands: new PrismaCommandStore(forBatches),
     registry: new PrismaPartitionRegistry(database),
     log: new PrismaEventLog(database),
     queries: new PrismaChatQueries(database),
@@ -46,7 +48,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     search: new PrismaMessageSearch(database),
     sync: new PrismaSyncLog(database),
     decisions: new PrismaDecisionLog(database),
-    close: () => database.$disconnect(),
+    close: async () => void (await Promise.all([database.$disconnect(), forBatches.$disconnect()])),
   };
 }
 

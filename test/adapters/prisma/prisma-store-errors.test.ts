@@ -104,30 +104,36 @@ describe('failures of the Prisma store', () => {
   });
 
   describe("for the database's sake", () => {
-    it('(a connection ended by the server in the middle of a batch) leave nothing written', async () => {
-      const { batch, stored } = aBatch();
-      await withConnection(store.url, async (sql) => {
+    for (const [what, part, kind] of [
+      ['that is a transaction of several statements', (made: Partial<BatchWrites>) => made, 'unavailable'],
+      // It could have been at its COMMIT.
+      ['that commits itself', () => ({}), 'unknown'],
+    ] as const)
+      it(`(a connection ended by the server in the middle of a batch ${what}) leave nothing written`, async () => {
+        const { batch, stored } = aBatch();
         const record = aReceiptRecord();
-        await sql.query('BEGIN');
-        await sql.query(
-          `INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
-           VALUES ('default', 'alice', $1, '', '{}', now())`,
-          [record.commandId],
-        );
-        const write = failsAs(
-          owner.write((at) => ({ ...batch(at), receipts: [record] })),
-          'unavailable',
-        );
-        await lockWaiters(sql, 1);
-        await sql.query(
-          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-           WHERE datname = current_database() AND application_name = 'parley' AND wait_event_type = 'Lock'`,
-        );
-        await write;
-        await sql.query('ROLLBACK');
+        await withConnection(store.url, async (sql) => {
+          await sql.query('BEGIN');
+          await sql.query(
+            `INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
+             VALUES ('default', 'alice', $1, '', '{}', now())`,
+            [record.commandId],
+          );
+          const write = failsAs(
+            owner.write((at) => ({ ...part(batch(at)), receipts: [record] })),
+            kind,
+          );
+          await lockWaiters(sql, 1);
+          await sql.query(
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name = 'parley' AND wait_event_type = 'Lock'`,
+          );
+          await write;
+          await sql.query('ROLLBACK');
+        });
+        expect(await stored()).to.equal(false);
+        expect((await owner.read({ receipts: [record] })).receipts.size).to.equal(0);
       });
-      expect(await stored()).to.equal(false);
-    });
 
     it('(sessions ended by the server as soon as they are opened) are told, and do not end the process', async () => {
       const proxy = await CuttingProxy.before(store.url);
@@ -168,17 +174,21 @@ describe('failures of the Prisma store', () => {
       }
     });
 
-    it('(an owner that froze, so that the server let go of its partition) leave nothing written', async () => {
+    it('(an owner that freezes while it writes a new chat, so that the server ends its session) leave nothing written', async () => {
       const { batch, stored } = aBatch();
       const freezing = prismaStore(store.url, { idle_in_transaction_session_timeout: '100' });
       try {
         const frozen = await Owner.of(freezing);
-        const write = frozen.write((at) => {
+        await withConnection(store.url, async (sql) => {
+          await sql.query('BEGIN');
+          await sql.query('SELECT FROM partitions FOR UPDATE');
+          const write = failsAs(frozen.write(batch), 'unavailable');
+          await lockWaiters(sql, 1);
+          await sql.query('COMMIT');
           // Nothing of this process moves for longer than the server waits.
           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
-          return batch(at);
+          await write;
         });
-        await failsAs(write, 'unavailable');
         owner = await Owner.of(store);
         expect(await stored()).to.equal(false);
       } finally {
@@ -244,26 +254,26 @@ describe('failures of the Prisma store', () => {
         await proxy.close();
       }
     };
-    const storedNow = async (stored: () => Promise<boolean>) => {
-      owner = await Owner.of(store);
-      return stored();
-    };
 
-    it('that lose the reply leave the outcome unknown: here it was committed', async () => {
-      const { batch, stored } = aBatch();
-      await behindProxy('lose the reply to COMMIT', async (through) => {
-        await failsAs(through.write(batch), 'unknown');
-      });
-      expect(await storedNow(stored)).to.equal(true);
-    });
-
-    it('that lose COMMIT itself leave the outcome unknown: here it was not committed', async () => {
-      const { batch, stored } = aBatch();
-      await behindProxy('lose COMMIT', async (through) => {
-        await failsAs(through.write(batch), 'unknown');
-      });
-      expect(await storedNow(stored)).to.equal(false);
-    });
+    for (const [what, onlyReceipts] of [
+      ['of several statements', false],
+      ['that commits itself', true],
+    ] as const)
+      for (const [fault, isThere] of [
+        ['lose the reply to COMMIT', true],
+        ['lose COMMIT', false],
+      ] as const)
+        it(`that ${fault} of a batch ${what} leave the outcome unknown: here it was ${isThere ? '' : 'not '}committed`, async () => {
+          const { batch } = aBatch();
+          const record = aReceiptRecord();
+          await behindProxy(fault, async (through, proxy) => {
+            const writes = (at: number) => ({ ...(onlyReceipts ? {} : batch(at)), receipts: [record] });
+            await failsAs(through.write(writes), 'unknown');
+            expect(proxy.struck).to.equal(1);
+          });
+          owner = await Owner.of(store);
+          expect((await owner.read({ receipts: [record] })).receipts.size).to.equal(isThere ? 1 : 0);
+        });
 
     it('are over with the next connection', async () => {
       await behindProxy('lose COMMIT', async (through, proxy) => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type pg from 'pg';
 import { assertMigrated, pingDatabase } from '../../../src/adapters/prisma/prisma-database.js';
-import { StoreError, userKey } from '../../../src/application/ports/command-store.js';
+import { receiptKey, StoreError, userKey } from '../../../src/application/ports/command-store.js';
 import { storeConformance } from '../store-conformance.js';
 import {
   aChat,
@@ -9,6 +9,7 @@ import {
   aReceipt,
   aReceiptRecord,
   aUser,
+  failsAs,
   Owner,
   rejection,
   revised,
@@ -57,16 +58,50 @@ describe('the Prisma store', () => {
       });
     });
 
-    it('fences out a batch that waited for the partition while it was taken over', async () => {
+    it('writes nothing of a batch whose partition is taken over while it is decided', async () => {
       await withConnection(store.url, async (sql) => {
         await sql.query('BEGIN');
         await sql.query('UPDATE partitions SET epoch = epoch + 1 WHERE partition = 0');
-        const batch = owner.transact({}, () => {
-          throw new Error('was asked');
-        });
+        const chat = aChat();
+        const record = aReceiptRecord();
+        for (const writes of [{ receipts: [record] }, { chatsCreated: [chat], receipts: [record] }]) {
+          const batch = failsAs(
+            owner.write(() => writes),
+            'contention',
+          );
+          await lockWaiters(sql, 1);
+          await sql.query('COMMIT');
+          await batch;
+          // It is told that it is not the owner as soon as it asks again.
+          const again = await owner.transact({}, () => expect.fail('was asked'));
+          expect(again).to.deep.equal({ outcome: 'fenced' });
+          owner = await Owner.of(store);
+          const { chats, receipts } = await owner.read({ chats: [chat.chatId], receipts: [record] });
+          expect([chats.size, receipts.size]).to.deep.equal([0, 0]);
+          await sql.query('BEGIN');
+          await sql.query('UPDATE partitions SET epoch = epoch + 1 WHERE partition = 0');
+        }
+        await sql.query('ROLLBACK');
+      });
+    });
+
+    it('writes one of two batches of a partition that were decided by the same state, and nothing of the other', async () => {
+      await withConnection(store.url, async (sql) => {
+        const [first, second] = [aReceiptRecord(), aReceiptRecord()];
+        await plantReceipt(sql, first.commandId);
+        const writing = owner.write((at) => ({ events: aChatWithMessages(at, 2).events, receipts: [first] }));
         await lockWaiters(sql, 1);
-        await sql.query('COMMIT');
-        expect(await batch).to.deep.equal({ outcome: 'fenced' });
+        const late = failsAs(
+          owner.write(() => ({ receipts: [second] })),
+          'contention',
+        );
+        await lockWaiters(sql, 2);
+        await sql.query('ROLLBACK');
+        await writing;
+        await late;
+        expect([...(await owner.read({ receipts: [first, second] })).receipts.keys()]).to.deep.equal([
+          receiptKey(first),
+        ]);
       });
     });
 

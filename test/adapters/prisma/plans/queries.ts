@@ -343,7 +343,7 @@ export function queries(size: WorldSize): Query[] {
     ),
     {
       name: 'the facts of a batch',
-      ask: (d, at) => readFacts(d as never, { position: 0, ringUnsettled: false } as never, factKeys(at)),
+      ask: (d, at) => readFacts(d, { partition: 0, epoch: 0, keys: factKeys(at) }),
       ...{ rows: 10 * BATCH, sorted: 0, statements: 1, heldToIndexes: true },
     },
     {
