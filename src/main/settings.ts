@@ -46,7 +46,7 @@ export const variables = {
     name: 'DATABASE_POOL_SIZE',
     parse: integer({ min: 2, max: 200 }),
     default: '12',
-    describe: 'Most database connections of one process',
+    describe: 'Most database connections of one process; a worker has as many again for its batches',
   }),
   amqpUrl: variable({
     name: 'AMQP_URL',

@@ -34,7 +34,7 @@ export class PrismaChatArchiveSource implements ChatArchiveSource {
   async read(selection: ArchiveSelection, write: (content: ArchiveContent) => Promise<void>) {
     let failure: { error: unknown } | undefined;
     const work = async (tx: Prisma.TransactionClient) => {
-      // Whoever takes the pages away may be slow. The planner is held to the indexes, as in lockPartition.
+      // Whoever takes the pages away may be slow. The planner is held to the indexes, as for batches.
       await tx.$queryRaw`SELECT set_config('idle_in_transaction_session_timeout', '0', true), set_config('enable_seqscan', 'off', true)`;
       const snapshot = new Snapshot(tx, selection);
       const size = await snapshot.size();

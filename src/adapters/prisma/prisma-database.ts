@@ -10,7 +10,7 @@ import { rethrow } from './store-errors.js';
 
 /** To open a connection, and to wait for a free one. */
 export const CONNECT_TIMEOUT_MS = 5_000;
-/** For one statement, the wait for a lock included. Longer than a frozen owner may hold its partition's row. */
+/** For one statement, the wait for a lock included. Longer than a frozen owner may hold its partition's row (IDLE_IN_TRANSACTION_TIMEOUT_MS). */
 export const STATEMENT_TIMEOUT_MS = 15_000;
 /** A transaction whose client says nothing for so long is ended by the server: a frozen owner lets go of its partition. */
 export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
@@ -18,7 +18,7 @@ export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 export const SILENCE_TIMEOUT_MS = 20_000;
 /** An idle connection is closed after so long; below SILENCE_TIMEOUT_MS, so that only one in use can fall silent. */
 export const POOL_IDLE_TIMEOUT_MS = 10_000;
-/** For one batch from BEGIN to COMMIT. */
+/** For one batch with new chats, or an import's piece, from BEGIN to COMMIT. */
 export const TRANSACTION_TIMEOUT_MS = 30_000;
 /** To get a transaction's connection and its BEGIN through. */
 export const TRANSACTION_START_TIMEOUT_MS = 10_000;

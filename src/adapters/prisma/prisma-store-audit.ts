@@ -71,7 +71,7 @@ export class PrismaStoreAudit implements StoreAudit {
   /** A few chats with all that belongs to them, in one snapshot. */
   private stretchOfChats(after: string, only: string | null): Promise<{ stretch: Stretch[]; faults: StoreFault[] }> {
     const work = async (tx: Prisma.TransactionClient) => {
-      // The planner is held to the indexes, as in lockPartition.
+      // The planner is held to the indexes, as for batches.
       await tx.$queryRaw`SELECT set_config('enable_seqscan', 'off', true)`;
       const stretch = await tx.$queryRaw<Stretch[]>`
         SELECT chat_id::text AS "chatId", last_sequence::float8 AS events FROM (

@@ -18,8 +18,15 @@ const DATA_CLASSES = new Set(['22', '23', '54', 'P0']);
  */
 const INDEFINITE_AT_COMMIT = new Set(['08', '57', '58', 'XX']);
 
-/** A statement that took too long, or was cancelled: not while it was being committed, for that is not broken off. */
-const QUERY_CANCELED = '57014';
+/**
+ * Of these classes, what says that nothing was committed: a statement that took too long or was cancelled (committing is not broken off), and a server
+ * that is only starting.
+ */
+const DEFINITE_AT_COMMIT = new Set(['57014', '57P03']);
+
+/** No connection was had, so nothing was sent: the words of pg-pool, twice, and of Prisma. */
+const NOT_CONNECTED =
+  /timeout exceeded when trying to connect|Connection terminated due to connection timeout|Can't reach database server/;
 
 /** The codes with which a batch that is one statement ends itself. */
 export const NOT_AS_READ = 'PY001';
@@ -72,13 +79,13 @@ export function rethrowFromCommit(error: unknown): never {
 /** A failure once COMMIT was under way: unless the server gave a definite answer, nobody knows. */
 function toCommitError(error: unknown): StoreError {
   const report = serverReport(error);
-  if (report !== null && isDefinite(report)) return toStoreError(error);
+  if (report === null ? NOT_CONNECTED.test(describe(error)) : isDefinite(report)) return toStoreError(error);
   const what = report === null ? describe(error) : `SQLSTATE ${report.sqlState}: ${report.message}`;
   return new StoreError('unknown', `whether the transaction was committed is not known (${what})`, { cause: error });
 }
 
 function isDefinite({ sqlState }: ServerReport): boolean {
-  return sqlState === QUERY_CANCELED || !INDEFINITE_AT_COMMIT.has(sqlState.slice(0, 2));
+  return DEFINITE_AT_COMMIT.has(sqlState) || !INDEFINITE_AT_COMMIT.has(sqlState.slice(0, 2));
 }
 
 /** Whether trying again may help although nobody mends anything: nobody answered, or the server said that it cannot just now. */

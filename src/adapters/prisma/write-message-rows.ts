@@ -1,6 +1,6 @@
 /**
  * Messages and what hangs on them: earlier texts, reactions, threads. They belong to their chat's partition; each function is one part of
- * the statement that `writeBatch` puts together, or null where there is nothing to write. No row is touched by two of the parts.
+ * the statement that writes a batch, or null where there is nothing to write. No row is touched by two of the parts.
  */
 import type { BatchWrites } from '../../application/ports/command-store.js';
 import type { Message } from '../../domain/message.js';

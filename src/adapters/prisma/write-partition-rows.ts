@@ -1,6 +1,6 @@
 /**
  * Rows that belong to one partition alone: nobody but its owner writes them. Each function is one part of the statement that
- * `writeBatch` puts together, or null where there is nothing to write.
+ * `writeEverythingElse` puts together, or null where there is nothing to write.
  */
 import { type BatchRequest, type BatchWrites, type Facts, StoreError } from '../../application/ports/command-store.js';
 import type { Chat } from '../../domain/chat.js';

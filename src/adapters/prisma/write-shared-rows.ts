@@ -85,7 +85,7 @@ export async function insertChats(tx: Transaction, chats: Chat[]) {
   if (count < rows.length) throw contention('a chat of the same id');
 }
 
-/** Part of the statement that `writeBatch` puts together: its rows come last among the shared ones, in every batch. */
+/** Part of the statement that writes a batch: its rows come last among the shared ones, in every batch. */
 export function insertReceipts({ receipts }: BatchWrites): Prisma.Sql | null {
   if (receipts.length === 0) return null;
   const rows = inKeyOrder(receipts, receiptKey);

@@ -1,6 +1,6 @@
 /**
- * Decides a batch: for each command in order, its receipt and its changes. Pure but for the ids it draws; called inside the
- * transaction, under the partition's row, and called again if the transaction has to be tried again.
+ * Decides a batch: for each command in order, its receipt and its changes. Pure but for the ids it draws; called between
+ * reading the facts and writing, and called again if the batch has to be tried again.
  */
 import type { Command } from '../../contract/commands.js';
 import { type Reason, refusal, refusalCodes } from '../../contract/problems.js';

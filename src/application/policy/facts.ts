@@ -1,6 +1,6 @@
 /**
- * What a decision is asked with: the policy information point's output. Gathered where the answer takes effect; for commands that is the
- * transaction, under the partition's row. `fact-catalogue.ts` lists what of it a rule can name.
+ * What a decision is asked with: the policy information point's output. Gathered where the answer takes effect; for commands those by
+ * which the batch is committed. `fact-catalogue.ts` lists what of it a rule can name.
  *
  * Where a group of facts is null, they were not gathered, or there is nothing they could be about: no rule permits by them. `null` at the end of
  * a path is something else: it is known that there is none, and a rule can ask for that in so many words (`none`).

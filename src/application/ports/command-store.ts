@@ -1,8 +1,8 @@
 /**
- * Where commands take effect: one transaction a batch, held together by the partition's row.
+ * Where commands take effect: a batch at once, held together by the partition's row.
  *
  * The store takes a closure: the adapter owns the transaction, the closure owns the decision. The closure is pure and
- * synchronous; it may be called again when the transaction has to be tried again.
+ * synchronous; it may be called again when the batch has to be tried again.
  */
 
 import type { Receipt } from '../../contract/receipts.js';
@@ -54,7 +54,7 @@ export interface StoredReceipt {
   receipt: Receipt;
 }
 
-/** The facts as they hold in the transaction, under the partition's row. What is not there was not found. */
+/** The facts by which a batch is decided, from one moment. Those of the partition hold when it is committed. What is not there was not found. */
 export interface Facts {
   /** The partition's last used position. */
   position: number;
@@ -145,8 +145,8 @@ export type BatchResult<T> =
 
 export interface CommandStore {
   /**
-   * Runs one batch in one READ COMMITTED transaction: locks the partition's row under the epoch, reads the facts, asks `decide`,
-   * writes, commits. Rejects with a `StoreError`, and only with that.
+   * Reads the facts under the epoch, asks `decide`, and writes all of it or nothing: only where the partition still has that epoch and position
+   * is it committed, else it is `contention`. What `decide` throws goes through; else it rejects with a `StoreError`, and only with that.
    */
   transact<T>(
     request: BatchRequest,
@@ -170,9 +170,9 @@ export interface CommandStore {
 /**
  * Why a transaction failed:
  * - `unavailable`: for the database's sake (connection, time-out, serialization, full disk, …): wait and try again, nothing was written;
- * - `contention`: a row written by another partition came in between: try again at once, nothing was written;
+ * - `contention`: a row written by another partition, or another owner, came in between: try again at once, nothing was written;
  * - `refused`: for the data's sake (constraint, encoding, …): one of the commands cannot be stored, nothing was written;
- * - `unknown`: COMMIT was sent and its reply did not come: nobody knows; take over from oneself.
+ * - `unknown`: what commits was sent and its reply did not come: nobody knows; take over from oneself.
  */
 export type StoreErrorKind = 'unavailable' | 'contention' | 'refused' | 'unknown';
 

@@ -13,6 +13,8 @@ import { PrismaSyncLog } from '../../../src/adapters/prisma/prisma-sync-log.js';
 import { freshDatabase } from '../../support/services.js';
 import type { StoredRows, StoreHarness } from '../store-conformance.js';
 
+export const POOL_SIZE = 8;
+
 export interface PrismaHarness extends StoreHarness {
   database: PrismaClient;
   url: string;
@@ -31,7 +33,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
   for (const [name, value] of Object.entries(query)) withQuery.searchParams.set(name, value);
   const options = {
     url: withQuery.href,
-    poolSize: 8,
+    poolSize: POOL_SIZE,
     ...(silenceTimeoutMs === undefined ? {} : { silenceTimeoutMs }),
   };
   const database = openDatabase(options);

@@ -12,7 +12,14 @@ import {
   Owner,
 } from '../store-conformance-fixtures.js';
 import { CuttingProxy, type Fault } from './cutting-proxy.js';
-import { lockWaiters, openPrismaStore, type PrismaHarness, prismaStore, withConnection } from './prisma-harness.js';
+import {
+  lockWaiters,
+  openPrismaStore,
+  POOL_SIZE,
+  type PrismaHarness,
+  prismaStore,
+  withConnection,
+} from './prisma-harness.js';
 
 /** Short, for it is waited out; long enough for a busy machine to connect and to be answered. */
 const SILENCE_MS = 2_000;
@@ -152,6 +159,27 @@ describe('failures of the Prisma store', () => {
         await far.close();
         await proxy.close();
       }
+    });
+
+    it('(no connection to be had for what a batch writes) leave nothing written, and that is known', async () => {
+      await withConnection(store.url, async (sql) => {
+        await sql.query('BEGIN');
+        await sql.query('LOCK TABLE poison_attempts');
+        const others: Promise<unknown>[] = [];
+        const record = aReceiptRecord();
+        const write = failsAs(
+          owner.write(() => {
+            // As many as there are connections, all of which wait.
+            for (let n = 0; n < POOL_SIZE; n += 1) others.push(store.commands.countAttempt(0, `waits-${n}`));
+            return { receipts: [record] };
+          }),
+          'unavailable',
+        );
+        await write;
+        await sql.query('ROLLBACK');
+        await Promise.all(others);
+        expect((await owner.read({ receipts: [record] })).receipts.size).to.equal(0);
+      });
     });
 
     it('(a statement that takes too long) leave nothing written', async () => {
