@@ -6,6 +6,7 @@ import {
   memberKey,
   receiptKey,
   StoreError,
+  type StoreErrorKind,
 } from '../../src/application/ports/command-store.js';
 import type { Ownership, PartitionRegistry } from '../../src/application/ports/partition-registry.js';
 import type { Plant } from './simulate.js';
@@ -28,6 +29,22 @@ function transacting(wrap: (transact: Transact) => Transact): Plant {
     const { commands } = ports.store;
     return { ...ports, store: { ...ports.store, commands: { ...commands, transact: wrap(commands.transact) } } };
   };
+}
+
+/** A failure of that kind is taken for a success. */
+function succeeding(kind: StoreErrorKind): Plant {
+  return transacting((transact) => async (request, decide) => {
+    let decided: ReturnType<typeof decide> | null = null;
+    try {
+      return await transact(request, (facts) => {
+        decided = decide(facts);
+        return decided;
+      });
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.kind !== kind || decided === null) throw error;
+      return { outcome: 'committed', value: (decided as ReturnType<typeof decide>).value };
+    }
+  });
 }
 
 function registering(wrap: (registry: PartitionRegistry) => Partial<PartitionRegistry>): Plant {
@@ -109,22 +126,12 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
       try {
         return await transact(request, decide);
       } catch (error) {
-        throw isUnknown(error) ? new StoreError('unavailable', 'nothing was written, surely') : error;
+        const isUnknown = error instanceof StoreError && error.kind === 'unknown';
+        throw isUnknown ? new StoreError('unavailable', 'nothing was written, surely') : error;
       }
     }),
-  'an unknown outcome is taken for a success': () =>
-    transacting((transact) => async (request, decide) => {
-      let decided: ReturnType<typeof decide> | null = null;
-      try {
-        return await transact(request, (facts) => {
-          decided = decide(facts);
-          return decided;
-        });
-      } catch (error) {
-        if (!isUnknown(error) || decided === null) throw error;
-        return { outcome: 'committed', value: (decided as ReturnType<typeof decide>).value };
-      }
-    }),
+  'an unknown outcome is taken for a success': () => succeeding('unknown'),
+  'a batch that somebody came in between of is taken for written': () => succeeding('contention'),
   'being fenced out is taken for done': () =>
     transacting((transact) => async (request, decide) => {
       const result = await transact(request, decide);
@@ -187,7 +194,3 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
       },
     }))(ports, process, around),
 };
-
-function isUnknown(error: unknown): boolean {
-  return error instanceof StoreError && error.kind === 'unknown';
-}
