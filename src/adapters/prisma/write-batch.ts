@@ -52,8 +52,8 @@ export async function writeProfilesAndChats(
 }
 
 /**
- * The statement that writes everything else, or nothing: it ends itself if the partition is not as it was read, or a row that spans partitions came in between (`NOT_AS_READ`), or
- * a chat is not there (`NO_SUCH_CHAT`).
+ * The statement that writes everything else, or nothing: it ends itself if the partition is not as it was read, or a receipt came in between
+ * (`NOT_AS_READ`), or a chat is not there (`NO_SUCH_CHAT`). Throws a `StoreError`, or the language's own error, where the rows cannot be put down.
  */
 export function writeEverythingElse(request: BatchRequest, facts: Facts, writes: BatchWrites): Prisma.Sql {
   const parts: Record<string, Prisma.Sql | null> = {
