@@ -55,6 +55,11 @@ describe('parley replay', function () {
       await ask(owner, 'message.send', { body: `message ${number}` });
     await fleet.producer.request({ type: 'user.upsert', commandId: 'me', actorId: owner, data: { displayName: 'Me' } });
     await eventually(() => first.length === MESSAGES + 6, { within, what: 'all events' });
+    // The worker notes how far it has published only later: what a replay leaves as it was must have come to rest.
+    await eventually(
+      async () => (await fleet.query('SELECT FROM partitions WHERE published_through < position')).length === 0,
+      { within, what: 'all of it noted as published' },
+    );
     const [row] = await fleet.query<{ partition: number }>('SELECT partition FROM chats WHERE chat_id = $1', [
       chat.chatId,
     ]);
