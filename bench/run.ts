@@ -17,6 +17,7 @@ import { diskSteps } from './phases/disk.js';
 import { rateSteps } from './phases/rates.js';
 import { readerSteps } from './phases/readers.js';
 import { roundSteps } from './phases/rounds.js';
+import { settleSteps } from './phases/settle.js';
 import { verifySteps } from './phases/verify.js';
 import { startPlainService } from './plain-service.js';
 import { Population } from './population.js';
@@ -96,7 +97,7 @@ async function main(): Promise<void> {
   const steps: Step[] = [
     ...(options.only.has('W1') && !options.closed ? diskSteps(stage) : []),
     ...roundSteps(stage),
-    ...(options.only.has('W1') && !options.closed ? rateSteps(stage) : []),
+    ...(options.only.has('W1') && !options.closed ? [...settleSteps(stage), ...rateSteps(stage)] : []),
     ...(options.only.has('W5') ? backlogSteps(stage) : []),
     ...(options.only.has('W6') ? readerSteps(stage, start) : []),
     ...verifySteps(stage),

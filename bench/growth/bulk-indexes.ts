@@ -13,7 +13,11 @@ const SELECT = `
       format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS build, 1 AS place
     FROM pg_constraint WHERE contype = 'p' AND conrelid::regclass::text = ANY($1)
     UNION ALL
-    SELECT format('DROP INDEX %I', indexname), indexdef, CASE WHEN indexdef LIKE '%USING gin%' THEN 0 ELSE 1 END
+    SELECT format('DROP INDEX %I', indexname),
+      concat_ws('; ', indexdef, (
+        SELECT string_agg(format('ALTER INDEX %I ALTER COLUMN %s SET STATISTICS %s', indexname, attnum, attstattarget), '; ' ORDER BY attnum)
+        FROM pg_attribute WHERE attrelid = format('%I', indexname)::regclass AND attstattarget >= 0)),
+      CASE WHEN indexdef LIKE '%USING gin%' THEN 0 ELSE 1 END
     FROM pg_indexes WHERE tablename = ANY($1) AND indexname NOT IN (SELECT conname FROM pg_constraint)
       AND ($2::bool OR indexdef LIKE '%USING gin%')) d
   WHERE $2::bool OR place = 0 ORDER BY place, build`;

@@ -12,7 +12,9 @@ export interface Metrics {
   shutdown(): Promise<void>;
 }
 
+/** How often the event loop is looked at. */
 const EVENT_LOOP_RESOLUTION_MS = 20;
+const MS_PER_SECOND = 1e3;
 const NANOSECONDS_PER_SECOND = 1e9;
 const MICROSECONDS_PER_SECOND = 1e6;
 
@@ -53,6 +55,9 @@ function observeProcess(meter: Meter): () => void {
 
   const delay = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
   delay.enable();
+  // Node counts from one look to the next: an idle loop is "delayed" by the time between them.
+  const late = (nanoseconds: number) =>
+    Math.max(0, nanoseconds / NANOSECONDS_PER_SECOND - EVENT_LOOP_RESOLUTION_MS / MS_PER_SECOND);
   meter
     .createObservableGauge('process_event_loop_delay_seconds', {
       description: 'How late timers fired since the last reading, by quantile',
@@ -61,9 +66,9 @@ function observeProcess(meter: Meter): () => void {
     .addCallback((result) => {
       // Until the first sample the histogram is empty, and its quantiles mean nothing.
       if (delay.count > 0) {
-        result.observe(delay.percentile(50) / NANOSECONDS_PER_SECOND, { quantile: '0.5' });
-        result.observe(delay.percentile(99) / NANOSECONDS_PER_SECOND, { quantile: '0.99' });
-        result.observe(delay.max / NANOSECONDS_PER_SECOND, { quantile: '1' });
+        result.observe(late(delay.percentile(50)), { quantile: '0.5' });
+        result.observe(late(delay.percentile(99)), { quantile: '0.99' });
+        result.observe(late(delay.max), { quantile: '1' });
       }
       delay.reset();
     });

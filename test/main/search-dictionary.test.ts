@@ -16,12 +16,27 @@ describe('parley search-dictionary', () => {
       return rows[0] as { name: string; indexdef: string };
     });
 
+  /** That ANALYZE makes of the index, of a store with a few messages. */
+  const statistics = () =>
+    withConnection(url, async (sql) => {
+      await sql.query(`INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, created_at)
+        SELECT gen_random_uuid(), 1, gen_random_uuid(), 'default', 1, 'alice', 1, 'tea at five', now() FROM generate_series(1, 100)`);
+      await sql.query('ANALYZE messages');
+      const { rows } = await sql.query(`SELECT tablename FROM pg_stats WHERE tablename LIKE 'messages%' GROUP BY 1`);
+      return rows.map(({ tablename }: { tablename: string }) => tablename);
+    });
+
+  it('has no text split into words for statistics that no query goes by', async () => {
+    expect(await statistics()).to.deep.equal(['messages']);
+  });
+
   it('builds the index for another dictionary and has messages searched by it', async () => {
     const { code, stdout } = await cli(['search-dictionary', 'german'], { DATABASE_URL: url });
     expect(stdout).to.deep.equal(['messages are searched by german']);
     expect(code).to.equal(0);
     expect(await dictionary()).to.deep.include({ name: 'german' });
     expect((await dictionary()).indexdef).to.include("to_tsvector('german'::regconfig, body)");
+    expect(await statistics()).to.deep.equal(['messages']);
   });
 
   it('refuses one that the database does not have, in one line that names those it has', async () => {

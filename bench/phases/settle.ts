@@ -1,0 +1,25 @@
+/**
+ * Between the closed and the open loops: every subject's store as one that has been in use for a while. Else autovacuum catches up with the rounds
+ * while latencies are measured, and takes half of two cores from whoever happens to be under load.
+ */
+import { query } from '../private-services.js';
+import type { Stage } from '../stage.js';
+import type { Step } from '../steps.js';
+
+const EXPECTED_MESSAGES_PER_SECOND = 50_000;
+
+export function settleSteps({ stations, options }: Stage): Step[] {
+  return [
+    {
+      title: 'VACUUM ANALYZE',
+      total: stations.length,
+      seconds: 1 + (stations.length * options.messages * options.rounds) / EXPECTED_MESSAGES_PER_SECOND,
+      run: async (progress) => {
+        for (const [index, { subject }] of stations.entries()) {
+          await query(subject.databaseUrl, 'VACUUM ANALYZE');
+          progress(index + 1);
+        }
+      },
+    },
+  ];
+}
