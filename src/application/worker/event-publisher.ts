@@ -118,6 +118,14 @@ export class EventPublisher {
     this.wakeUp.wake();
   }
 
+  /** Events of these chats may soon be appended: whom they are for is read meanwhile, unless nothing goes out anyway. */
+  expect(chatIds: readonly string[]): void {
+    if (this.lastFailure !== null || this.stopping.signal.aborted) return;
+    void this.recipients
+      .readAhead(chatIds)
+      .catch((error: unknown) => this.deps.logger.debug('recipients not read ahead', { error }));
+  }
+
   /** Resolves when everything committed so far is confirmed, or publishing has stopped. */
   drained(): Promise<void> {
     if (this.unpublished === 0 || this.stopping.signal.aborted) return Promise.resolve();

@@ -8,6 +8,7 @@ import { COMMAND_ID_PATTERN } from '../../contract/identifiers.js';
 import type { Receipt } from '../../contract/receipts.js';
 import type { BatchItem } from '../batch/batch-item.js';
 import { blankReceipt } from '../batch/blank-receipt.js';
+import { chatsSpokenIn } from '../batch/chats-spoken-in.js';
 import { traceContextOf, traceIdOf } from '../batch/trace-context.js';
 import type { PartitionRegistry } from '../ports/partition-registry.js';
 import type { Quotas } from '../ports/quotas.js';
@@ -109,6 +110,7 @@ export class PartitionService {
         this.gate.committed(events);
       },
     };
+    held.publisher.expect(chatsSpokenIn(items));
     const results = await this.runCounted(items, holding, signal);
     if (items.length > 0) {
       observer.stageTook('transaction', time.elapsedMs() - read);

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { PublishOutcome } from '../../../src/application/ports/transport.js';
 import { PUBLISH_WINDOW, WINDOW_BEHIND } from '../../../src/application/worker/event-publisher.js';
 import { MEMORY_EVENTS_MAX } from '../../../src/application/worker/log-tail.js';
+import { GROUP, OTHER_GROUP } from '../drafts.js';
 import { AT } from '../logged-events.js';
 import { idsOf, PublisherBench } from './publisher-bench.js';
 
@@ -48,6 +49,43 @@ describe('The publisher of events', () => {
     await bench.allPublished();
     expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 20));
     expect(bench.log.eventsRead).to.equal(0);
+  });
+
+  it('reads whom events are for while their commands are decided, and not once more when they are committed', async () => {
+    bench = new PublisherBench();
+    let tell: () => void = () => undefined;
+    bench.log.members = new Promise((resolve) => {
+      tell = resolve;
+    });
+    bench.publisher.expect([GROUP]);
+    bench.append(10);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(bench.sink.arrived).to.have.length(0);
+    tell();
+    await bench.allPublished();
+    expect(bench.sink.arrived).to.have.length(10);
+    expect(bench.log.membersRead).to.equal(1);
+  });
+
+  it('does not read ahead for whom nothing goes out', async () => {
+    bench = new PublisherBench();
+    bench.sink.fate = () => 'returned';
+    bench.append(1);
+    await bench.until('the refusal', () => bench.publisher.obstacle !== null);
+    const { membersRead } = bench.log;
+    bench.publisher.expect([OTHER_GROUP]);
+    expect(bench.log.membersRead).to.equal(membersRead);
+  });
+
+  it('goes on where whom events are for could not be read ahead', async () => {
+    bench = new PublisherBench();
+    bench.log.members = Promise.reject(new Error('the log cannot be read'));
+    bench.publisher.expect([GROUP]);
+    await bench.log.members.catch(() => undefined);
+    bench.log.members = Promise.resolve();
+    bench.append(1);
+    await bench.allPublished();
+    expect(bench.sink.arrived).to.have.length(1);
   });
 
   it('tells once a batch how long its events were on their way, until the last confirm of them', async () => {

@@ -27,6 +27,7 @@ class CountedLog implements EventLog {
   answer: Promise<void> = Promise.resolve();
   /** The next so many reads fail. */
   readsToFail = 0;
+  membersRead = 0;
   /** Members are told only once this has resolved. */
   members: Promise<void> = Promise.resolve();
 
@@ -49,6 +50,7 @@ class CountedLog implements EventLog {
   }
 
   async recipients(chatIds: readonly string[], max: number): Promise<Map<string, Recipients>> {
+    this.membersRead += 1;
     await this.members;
     return this.log.recipients(chatIds, max);
   }

@@ -23,6 +23,15 @@ class HeldLog {
     return release;
   }
 
+  /** Until it is ended, nothing can be read. */
+  fail(error: Error): () => void {
+    this.gate = Promise.reject(error);
+    this.gate.catch(() => undefined);
+    return () => {
+      this.gate = Promise.resolve();
+    };
+  }
+
   readonly log = {
     recipients: async (chatIds: readonly string[], max: number): Promise<Map<string, Recipients>> => {
       this.asked.push([...chatIds]);
@@ -87,6 +96,38 @@ describe('The recipients of events', () => {
     expect(await membersOf()).to.deep.equal(['alice', 'bob', 'carol']);
     await cache.lookUp([text, elsewhere]);
     expect(held.asked, 'the other chat is kept').to.deep.equal([[GROUP, OTHER_GROUP], [GROUP]]);
+  });
+
+  it('are not read again where they have been read ahead, or are being read', async () => {
+    await cache.readAhead([GROUP, GROUP]);
+    const release = held.hold();
+    const ahead = cache.readAhead([GROUP, OTHER_GROUP]);
+    const found = cache.lookUp([text, elsewhere]);
+    release();
+    expect((await found).get(OTHER_GROUP)?.memberIds).to.deep.equal(['dave']);
+    await ahead;
+    await cache.lookUp([text, elsewhere]);
+    expect(held.asked).to.deep.equal([[GROUP], [OTHER_GROUP]]);
+  });
+
+  it('that were read ahead of a change are read again for what was committed after it', async () => {
+    const release = held.hold();
+    const ahead = cache.readAhead([GROUP]);
+    held.members[GROUP] = ['alice', 'bob', 'carol'];
+    cache.noteCommitted([added]);
+    const after = cache.lookUp([text]);
+    release();
+    await ahead;
+    expect((await after).get(GROUP)?.memberIds).to.deep.equal(['alice', 'bob', 'carol']);
+    expect(await membersOf(), 'the later reading is kept').to.deep.equal(['alice', 'bob', 'carol']);
+    expect(held.asked).to.deep.equal([[GROUP], [GROUP]]);
+  });
+
+  it('that could not be read ahead are read when they are looked up', async () => {
+    const release = held.fail(new Error('away'));
+    expect(await cache.readAhead([GROUP]).catch((error: Error) => error.message)).to.equal('away');
+    release();
+    expect(await membersOf()).to.deep.equal(['alice', 'bob']);
   });
 
   it('are one more than may be listed, for the actor is left out afterwards; of more, the number alone', async () => {
