@@ -150,6 +150,9 @@ describe('A database from before it was kept what became of a permit', () => {
   });
 });
 
+/** What these bring only makes things cheaper: no process depends on it. */
+const DISPENSABLE: readonly string[] = ['20261130000000_search_statistics'];
+
 describe('A database that lacks some of the migrations', () => {
   it('is told from one that has them all, whichever it stopped at', async () => {
     const migrations = readdirSync(migrationsFolder)
@@ -162,7 +165,8 @@ describe('A database that lacks some of the migrations', () => {
       await migrate({ url, folder });
       const { database, close } = prismaStore(url);
       try {
-        if (index === migrations.length - 1) await assertMigrated(database);
+        const isComplete = migrations.slice(index + 1).every((later) => DISPENSABLE.includes(later));
+        if (isComplete) await assertMigrated(database);
         else {
           const error = await rejection(assertMigrated(database));
           expect((error as Error).message, name).to.match(/is not migrated \(missing: .+\): run `parley migrate`$/);
