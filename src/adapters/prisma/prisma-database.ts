@@ -137,7 +137,7 @@ const COLUMNS = [
   ['messages', 'command_uuid'],
 ] as const;
 
-/** Of the last migration: a database that has that has all. */
+/** Of the last migration that a process depends on: a database that has that has all. */
 const FUNCTIONS = ['abort_unless(boolean, text)'];
 
 /**
