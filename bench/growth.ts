@@ -22,6 +22,7 @@ what they touch), sends by real workers (processor time of PostgreSQL and worker
   --samples N        of each query on each store (default: 300)
   --rounds N         of sends (default: 5)
   --sends N          in each round, to each store (default: 20000)
+  --set NAME=VALUE   a setting of PostgreSQL's while it is measured, as often as there are some (shared_buffers=4GB)
   --folder F         keeps the loaded stores here, and takes those that it finds (default: a new one, removed at the end)
   --report F         where the report goes (default: bench/reports)
   --help
@@ -49,6 +50,7 @@ function readOptions() {
       samples: { type: 'string', default: '300' },
       rounds: { type: 'string', default: '5' },
       sends: { type: 'string', default: '20000' },
+      set: { type: 'string', multiple: true, default: [] },
       folder: { type: 'string' },
       report: { type: 'string', default: 'bench/reports' },
       help: { type: 'boolean', default: false },
@@ -58,6 +60,11 @@ function readOptions() {
   const count = (name: 'small' | 'large' | 'grown' | 'chats' | 'samples' | 'rounds' | 'sends') => {
     if (!/^[1-9]\d{0,9}$/.test(values[name])) throw new Error(`--${name} must be a whole number above 0`);
     return Number(values[name]);
+  };
+  const setting = (given: string): [string, string] => {
+    const [, name, value] = /^([a-z_]+)=(.+)$/.exec(given) ?? [];
+    if (name === undefined || value === undefined) throw new Error(`--set wants NAME=VALUE, not ${given}`);
+    return [name, value];
   };
   const chats = count('chats');
   const size = (messages: number, most = chats): LoadSize => ({
@@ -69,6 +76,7 @@ function readOptions() {
     large: size(count('large')),
     grown: size(count('grown'), Math.ceil(chats * GROWN_SHARE_OF_CHATS)),
     ...{ samples: count('samples'), rounds: count('rounds'), sends: count('sends') },
+    settings: Object.fromEntries(values.set.map(setting)),
     folder: values.folder ?? null,
     report: values.report,
   };
@@ -101,7 +109,7 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const stand = await openStand(options.folder, (serverUrl) => prepare(serverUrl, options));
+  const stand = await openStand(options.folder, (serverUrl) => prepare(serverUrl, options), options.settings);
   try {
     const url = (store: (typeof STORES)[number]) => stand.databaseUrl(databaseOf(store, options));
     const machine = await describeMachine(url('small'), stand.amqpUrl);
@@ -122,12 +130,12 @@ async function main(): Promise<void> {
       options,
       interruption.signal,
     );
-    const { small, large, grown } = options;
+    const { small, large, grown, settings } = options;
     const at = new Date();
     const result: GrowthResult = {
       at: at.toISOString(),
       machine: machine(),
-      ...{ small, large, grown, disk, reads, sends },
+      ...{ settings, small, large, grown, disk, reads, sends },
     };
     const markdown = growthMarkdown(result);
     console.log(markdown);

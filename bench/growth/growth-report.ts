@@ -18,6 +18,8 @@ const MESSAGE_BYTES = 700;
 export interface GrowthResult {
   at: string;
   machine: Machine;
+  /** PostgreSQL's, where they differ from the defaults. */
+  settings: Readonly<Record<string, string>>;
   small: LoadSize;
   large: LoadSize;
   grown: LoadSize;
@@ -43,6 +45,13 @@ function sendRatios({ stores: [small = [], large = []] }: SendFigures): number[]
 }
 
 const faultsOf = ({ sends }: GrowthResult) => sends.stores.flatMap((rounds) => rounds.flatMap(({ faults }) => faults));
+
+function settingsLine(settings: GrowthResult['settings']): string {
+  const given = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
+  return given.length === 0
+    ? '128 MB of shared buffers, everything else as it comes'
+    : `but for ${given.join(', ')}; everything else as it comes`;
+}
 
 export function growthGoals(result: GrowthResult): Goal[] {
   const history = result.reads.filter(({ isHistory }) => isHistory);
@@ -110,7 +119,7 @@ export function growthMarkdown(result: GrowthResult): string {
   return [
     `# Growth: ${sizes.join(' and ')} messages`,
     `${result.at}. ${machineLine(result.machine)}`,
-    `PostgreSQL as \`npm start\` runs it (128 MB of shared buffers, everything else as it comes). ${large.chats.toLocaleString('en')} chats in both stores, picked by Zipf 1.0.`,
+    `PostgreSQL as \`npm start\` runs it (${settingsLine(result.settings)}). ${large.chats.toLocaleString('en')} chats in both stores, picked by Zipf 1.0.`,
     markdownTable([
       ['goal', 'came to', ''],
       ...growthGoals(result).map(({ goal, came, met }) => [goal, came, met ? 'met' : '**missed**']),

@@ -26,6 +26,8 @@ export async function openStand(
   folder: string | null,
   /** Makes what is missing, on a server that is set up for that. */
   prepare: (serverUrl: string) => Promise<void>,
+  /** PostgreSQL's, afterwards, where they are to differ from the defaults. */
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<Stand> {
   const place = folder ?? mkdtempSync(join(tmpdir(), 'parley-growth-'));
   const undo: (() => Promise<void> | void)[] = [];
@@ -40,7 +42,7 @@ export async function openStand(
     } finally {
       await loading.stop();
     }
-    const postgres = await startPostgres({ folder: join(place, 'postgres') });
+    const postgres = await startPostgres({ folder: join(place, 'postgres'), settings });
     undo.unshift(() => postgres.stop());
     const broker = join(place, 'rabbitmq');
     // Queues of an earlier run would still hold what nobody took.

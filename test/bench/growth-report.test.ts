@@ -45,6 +45,7 @@ function result(
   const disk = (total: number) => [{ table: 'messages', index: null, bytes: total * 10, rows: 10, share: 1 }];
   return {
     at: '2026-11-25T22:00:00.000Z',
+    settings: {},
     machine: {
       ...{ cpu: 'x', cores: 2, memoryGib: 1, kernel: 'k', node: '20', postgres: '18', rabbitmq: '3' },
       ...{ commit: 'c', loadBefore: 0, loadAfter: 0 },
