@@ -9,6 +9,7 @@ import { measureReads } from './growth/read-cost.js';
 import { reportName, writeReport } from './growth/report-files.js';
 import { measureSends } from './growth/send-cost.js';
 import { openStand, urlOf, withSql } from './growth/stand.js';
+import { readSettings } from './postgres-settings.js';
 
 const HELP = `Loads two stores, a small and a large one, on one private PostgreSQL, and measures both in turns: queries (how long they take,
 what they touch), sends by real workers (processor time of PostgreSQL and worker), and disk. Holds it against the goals.
@@ -61,11 +62,6 @@ function readOptions() {
     if (!/^[1-9]\d{0,9}$/.test(values[name])) throw new Error(`--${name} must be a whole number above 0`);
     return Number(values[name]);
   };
-  const setting = (given: string): [string, string] => {
-    const [, name, value] = /^([a-z_]+)=(.+)$/.exec(given) ?? [];
-    if (name === undefined || value === undefined) throw new Error(`--set wants NAME=VALUE, not ${given}`);
-    return [name, value];
-  };
   const chats = count('chats');
   const size = (messages: number, most = chats): LoadSize => ({
     ...{ messages, chats: Math.min(most, messages), partitions: PARTITIONS },
@@ -76,7 +72,7 @@ function readOptions() {
     large: size(count('large')),
     grown: size(count('grown'), Math.ceil(chats * GROWN_SHARE_OF_CHATS)),
     ...{ samples: count('samples'), rounds: count('rounds'), sends: count('sends') },
-    settings: Object.fromEntries(values.set.map(setting)),
+    settings: readSettings(values.set),
     folder: values.folder ?? null,
     report: values.report,
   };

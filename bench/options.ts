@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { BODY_KINDS, type BodyKind } from './bodies.js';
+import { readSettings } from './postgres-settings.js';
 
 export const WORKLOADS = {
   W1: 'steady: sends to few busy and many quiet chats',
@@ -46,6 +47,8 @@ export interface BenchOptions {
   partitions: number;
   /** Parley's `DECISION_PERMIT_SHARE`. */
   permitShare: string;
+  /** PostgreSQL's, where they differ from the defaults. */
+  settings: Readonly<Record<string, string>>;
   /** SQL that is run on the database which all of them begin as a copy of; null: none. */
   prepare: string | null;
   /** Where the report goes; null: nowhere. */
@@ -85,6 +88,7 @@ ${WORKLOAD_NAMES.map((name) => `  ${name}  ${WORKLOADS[name]}`).join('\n')}
   --workers N        worker processes (default: 1)
   --partitions N     command queues (default: 8)
   --permit-share N   how many of the permits the decision log keeps, 0 to 1 (default: 0.01)
+  --set NAME=VALUE   a setting of PostgreSQL's, as often as there are some (shared_buffers=4GB); for everyone alike
   --prepare SQL      run before anything starts on the database that all begin as a copy of: to try an index, a setting of a table
   --reports FOLDER   where the report goes (default: bench/reports); none: nowhere
   --profile FOLDER   each worker writes a CPU profile (V8's format) into this folder, and a flame graph of it
@@ -116,6 +120,7 @@ export function readOptions(args: string[]): BenchOptions | null {
       workers: { type: 'string', default: '1' },
       partitions: { type: 'string', default: '8' },
       'permit-share': { type: 'string', default: '0.01' },
+      set: { type: 'string', multiple: true, default: [] },
       prepare: { type: 'string' },
       reports: { type: 'string', default: 'bench/reports' },
       profile: { type: 'string' },
@@ -143,6 +148,7 @@ export function readOptions(args: string[]): BenchOptions | null {
     workers: positive('workers', values.workers),
     partitions: positive('partitions', values.partitions),
     permitShare: values['permit-share'],
+    settings: readSettings(values.set),
     prepare: values.prepare ?? null,
     reports: values.reports === 'none' ? null : values.reports,
     profile: values.profile ?? null,

@@ -4,6 +4,7 @@ import { voidBecause } from './closed.js';
 import { allButDriver, type Goal, goalsOf, isMet, laneOf, perSecond, ratios } from './goals.js';
 import { WORKLOADS } from './options.js';
 import type { PeerFigures } from './peer.js';
+import { namedSettings } from './postgres-settings.js';
 import type { Quantiles } from './quantiles.js';
 import { markdownTable, spread } from './report.js';
 import type { Figures } from './station.js';
@@ -219,12 +220,14 @@ function diskTable({ disk }: BenchResult): string | null {
 
 function machineTable({ machine, options }: BenchResult): string {
   const { only, rounds, messages, chats, bodies, seconds, inFlight, workers, partitions, permitShare } = options;
+  const settings = namedSettings(options.settings);
   return markdownTable([
     ['', ''],
     ['processor', `${machine.cpu}, ${machine.cores} cores, which hold everything`],
     ['memory', `${machine.memoryGib} GiB`],
     ['kernel', machine.kernel],
     ['Node, PostgreSQL, RabbitMQ', `${machine.node}, ${machine.postgres}, ${machine.rabbitmq}`],
+    ...(settings === null ? [] : [["PostgreSQL's settings", settings]]),
     ['load before', `${machine.loadBefore}`],
     ['workloads', only.map((name) => `${name} ${WORKLOADS[name]}`).join('; ')],
     [

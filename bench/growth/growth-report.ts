@@ -1,5 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { linePlot } from '../plot.js';
+import { namedSettings } from '../postgres-settings.js';
 import { bytesPerMessage, bytesPerRow, type Disk } from './disk.js';
 import type { LoadSize } from './loaded-chats.js';
 import { type Machine, machineLine } from './machine.js';
@@ -45,13 +46,6 @@ function sendRatios({ stores: [small = [], large = []] }: SendFigures): number[]
 }
 
 const faultsOf = ({ sends }: GrowthResult) => sends.stores.flatMap((rounds) => rounds.flatMap(({ faults }) => faults));
-
-function settingsLine(settings: GrowthResult['settings']): string {
-  const given = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
-  return given.length === 0
-    ? '128 MB of shared buffers, everything else as it comes'
-    : `but for ${given.join(', ')}; everything else as it comes`;
-}
 
 export function growthGoals(result: GrowthResult): Goal[] {
   const history = result.reads.filter(({ isHistory }) => isHistory);
@@ -109,6 +103,7 @@ export function growthMarkdown(result: GrowthResult): string {
     label,
     ...sends.stores.map((rounds) => spreadOf(rounds.map(of), 0)),
   ];
+  const settings = namedSettings(result.settings);
   const diskRows = disk.grown.map((one) => [
     one.index ?? `**${one.table}**`,
     ...[disk.grown, disk.small, disk.large].map((of) => {
@@ -119,7 +114,7 @@ export function growthMarkdown(result: GrowthResult): string {
   return [
     `# Growth: ${sizes.join(' and ')} messages`,
     `${result.at}. ${machineLine(result.machine)}`,
-    `PostgreSQL as \`npm start\` runs it (${settingsLine(result.settings)}). ${large.chats.toLocaleString('en')} chats in both stores, picked by Zipf 1.0.`,
+    `PostgreSQL as \`npm start\` runs it (${settings === null ? '128 MB of shared buffers, everything else' : `but for ${settings}; everything else`} as it comes). ${large.chats.toLocaleString('en')} chats in both stores, picked by Zipf 1.0.`,
     markdownTable([
       ['goal', 'came to', ''],
       ...growthGoals(result).map(({ goal, came, met }) => [goal, came, met ? 'met' : '**missed**']),
