@@ -24,6 +24,10 @@ import {
 /** Short, for it is waited out; long enough for a busy machine to connect and to be answered. */
 const SILENCE_MS = 2_000;
 
+const IDLE_SESSION_MS = 100;
+/** Enough for a busy server to commit, to hand over a lock, to answer, and to end the session that then idles. */
+const FREEZE_MS = 1_500;
+
 describe('failures of the Prisma store', () => {
   let store: PrismaHarness;
   let owner: Owner;
@@ -204,7 +208,7 @@ describe('failures of the Prisma store', () => {
 
     it('(an owner that freezes while it writes a new chat, so that the server ends its session) leave nothing written', async () => {
       const { batch, stored } = aBatch();
-      const freezing = prismaStore(store.url, { idle_in_transaction_session_timeout: '100' });
+      const freezing = prismaStore(store.url, { idle_in_transaction_session_timeout: `${IDLE_SESSION_MS}` });
       try {
         const frozen = await Owner.of(freezing);
         await withConnection(store.url, async (sql) => {
@@ -212,9 +216,11 @@ describe('failures of the Prisma store', () => {
           await sql.query('SELECT FROM partitions FOR UPDATE');
           const write = failsAs(frozen.write(batch), 'unavailable');
           await lockWaiters(sql, 1);
-          await sql.query('COMMIT');
-          // Nothing of this process moves for longer than the server waits.
-          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+          const committed = sql.query('COMMIT');
+          // Sent, and nothing of this process moves for longer than the server waits: were the answer awaited, the
+          // write could have gone on before it came.
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FREEZE_MS);
+          await committed;
           await write;
         });
         owner = await Owner.of(store);
