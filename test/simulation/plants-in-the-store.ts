@@ -8,6 +8,7 @@ import {
   StoreError,
   type StoreErrorKind,
 } from '../../src/application/ports/command-store.js';
+import type { EventLog, Recipients } from '../../src/application/ports/event-log.js';
 import type { Ownership, PartitionRegistry } from '../../src/application/ports/partition-registry.js';
 import type { Plant } from './simulate.js';
 
@@ -156,6 +157,15 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
       if (result.outcome === 'committed' && now()) Object.assign(result.value as object, { events: [] });
       return result;
     });
+  },
+  'whom events are for is read once and kept': () => (ports) => {
+    const { log } = ports.store;
+    const kept = new Map<string, Recipients>();
+    const recipients: EventLog['recipients'] = async (chatIds, max) => {
+      for (const [chatId, read] of await log.recipients(chatIds, max)) if (!kept.has(chatId)) kept.set(chatId, read);
+      return new Map([...kept].filter(([chatId]) => chatIds.includes(chatId)));
+    };
+    return { ...ports, store: { ...ports.store, log: { ...log, recipients } } };
   },
   'what was not published before a take-over is forgotten': () =>
     registering((registry) => ({

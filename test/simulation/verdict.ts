@@ -5,6 +5,7 @@ import type { OutgoingEvent } from '../../src/application/ports/transport.js';
 import type { IncomingCommand } from '../../src/contract/delivery.js';
 import type { Receipt } from '../../src/contract/receipts.js';
 import type { Role } from '../../src/domain/chat.js';
+import { type DispatchedCopy, recipientFaults } from './recipients-verdict.js';
 import type { StoryCommand } from './story.js';
 
 export interface Ledger {
@@ -143,15 +144,22 @@ interface Dispatched {
   data: { commandId: string; recipients?: string[] | null };
 }
 
+const idOf = ({ partition, position, chatId, sequence }: LoggedEvent) =>
+  sequence === null ? `p${partition}/${position}` : `${chatId}/${sequence}`;
+
 /** Every committed event, the first copies in the order of each chat. */
 function dispatch({ dispatched, world }: Ledger, logs: readonly LoggedEvent[]): string[] {
   const faults: string[] = [];
   const seen = new Map<string, string>();
   const lastOf = new Map<string, number>();
+  const loggedById = new Map(logs.map((logged) => [idOf(logged), logged]));
+  const copies: DispatchedCopy[] = [];
   for (const { id, body } of dispatched) {
     const text = Buffer.from(body).toString();
     const event = JSON.parse(text) as Dispatched;
     if (event.id !== id) faults.push(`mislabelled: ${id} says ${event.id}`);
+    const committed = loggedById.get(id);
+    if (committed !== undefined) copies.push({ logged: committed, recipients: event.data.recipients });
     if (seen.has(id)) continue;
     seen.set(id, text);
     if (event.sequence === undefined) continue;
@@ -161,9 +169,8 @@ function dispatch({ dispatched, world }: Ledger, logs: readonly LoggedEvent[]): 
     else if (sequence > last + 1) faults.push(`gap: dispatch got ${id} after ${last}`);
     lastOf.set(event.partitionkey, Math.max(last, sequence));
   }
-  for (const logged of logs) {
-    const id =
-      logged.sequence === null ? `p${logged.partition}/${logged.position}` : `${logged.chatId}/${logged.sequence}`;
+  faults.push(...recipientFaults(copies, logs));
+  for (const [id, logged] of loggedById) {
     const text = seen.get(id);
     if (text === undefined) {
       faults.push(`lost: dispatch never got ${id}`);
