@@ -4,8 +4,8 @@
  */
 import { unescape as decodePercent } from 'node:querystring';
 import { type ChannelModel, connect } from 'amqplib';
+import { ConnectionAway, describeFailure, isAccessRefused, LoginRefused, toError } from './amqp-failure.js';
 import { hasEnded, SOCKET_OPTIONS, tearDown } from './amqp-socket.js';
-import { hideCredentials } from './hide-credentials.js';
 import type { Logger } from './logger.js';
 
 /** Two missed beats end the connection: a frozen peer is noticed within 14 to 21 s, so that it is replaced within 30 s with room to spare. */
@@ -21,27 +21,6 @@ export const STABLE_AFTER_MS = 10_000;
 export const CLOSE_TIMEOUT_MS = 5_000;
 
 export type AmqpConnectionState = 'idle' | 'connecting' | 'open' | 'stopped';
-
-/** There is no connection at the moment; it is being sought. */
-export class ConnectionAway extends Error {
-  constructor(name: string, options?: { cause?: unknown }) {
-    super(`no connection to the broker (${name})`, options);
-    this.name = 'ConnectionAway';
-  }
-}
-
-/** The broker refuses the login: somebody has to mend that. */
-export class LoginRefused extends Error {
-  constructor(cause: Error) {
-    super(`the broker refuses the login: ${hideCredentials(cause.message)}`, { cause });
-    this.name = 'LoginRefused';
-  }
-}
-
-/** As the library tells it. */
-const ACCESS_REFUSED = /^Handshake terminated by server: 403 /;
-/** … where the broker closes once it has seen the virtual host: the library keeps the reason to itself. */
-const CLOSED_AT_OPENING = /^Expected ConnectionOpenOk; got <ConnectionClose/;
 
 export interface AmqpConnectionOptions {
   /** `amqp://` or `amqps://`. Its password is used to log in and appears nowhere else. */
@@ -120,7 +99,7 @@ export class AmqpConnection {
 
   /** Why there is no connection, in one line, while one is sought; null before the first attempt has failed. */
   get obstacle(): string | null {
-    return this.#model !== undefined || this.#lastCause === undefined ? null : describe(this.#lastCause);
+    return this.#model !== undefined || this.#lastCause === undefined ? null : describeFailure(this.#lastCause);
   }
 
   /**
@@ -175,11 +154,11 @@ export class AmqpConnection {
         const cause = toError(error);
         this.#lastCause = cause;
         this.#isAway = true;
-        if (ACCESS_REFUSED.test(cause.message) && !this.#hasBeenOpen) {
+        if (isAccessRefused(cause) && !this.#hasBeenOpen) {
           this.#state = 'stopped';
           return new LoginRefused(cause);
         }
-        this.#log(this.#hasTold ? 'debug' : 'warn', 'no broker: waiting for it', { error: describe(cause) });
+        this.#log(this.#hasTold ? 'debug' : 'warn', 'no broker: waiting for it', { error: describeFailure(cause) });
         this.#hasTold = true;
       }
       if (this.#isStopped()) break;
@@ -212,7 +191,7 @@ export class AmqpConnection {
         this.#blocked = null;
         if (!this.#isStopped()) {
           this.#state = 'connecting';
-          this.#log('warn', 'connection to the broker lost', { error: describe(why) });
+          this.#log('warn', 'connection to the broker lost', { error: describeFailure(why) });
         }
         this.#tell(this.#lostListeners, why);
         resolve(why);
@@ -246,7 +225,7 @@ export class AmqpConnection {
   /** The library's own promise stays open for ever if the other side vanishes meanwhile; the `close` event does not. */
   async #close(model: ChannelModel): Promise<void> {
     const closed = new Promise<void>((resolve) => model.once('close', () => resolve()));
-    model.close().catch((error) => this.#log('debug', 'was closed already', { error: describe(error) }));
+    model.close().catch((error) => this.#log('debug', 'was closed already', { error: describeFailure(error) }));
     if (!(await within(CLOSE_TIMEOUT_MS, closed))) tearDown(model);
   }
 
@@ -266,7 +245,7 @@ export class AmqpConnection {
       try {
         listener(value);
       } catch (error) {
-        this.#log('error', 'a listener of the connection failed', { error: describe(error) });
+        this.#log('error', 'a listener of the connection failed', { error: describeFailure(error) });
       }
     }
   }
@@ -296,15 +275,4 @@ async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
-}
-
-function describe(error: unknown): string {
-  const { code, message } = toError(error) as Error & { code?: string | number };
-  if (CLOSED_AT_OPENING.test(message))
-    return 'the broker closed the connection at once: no such virtual host, no access to it, or too many connections';
-  return hideCredentials(message === '' ? String(code ?? 'unknown') : message);
 }

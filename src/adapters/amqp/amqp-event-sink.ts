@@ -1,7 +1,8 @@
 import type { EventChannel, EventSink, OutgoingEvent, PublishOutcome } from '../../application/ports/transport.js';
 import { EVENT_CONTENT_TYPE } from '../../contract/events.js';
 import { names } from '../../contract/topology.js';
-import { type AmqpConnection, ConnectionAway } from '../../infrastructure/amqp-connection.js';
+import type { AmqpConnection } from '../../infrastructure/amqp-connection.js';
+import { ConnectionAway } from '../../infrastructure/amqp-failure.js';
 import type { Logger } from '../../infrastructure/logger.js';
 import { type AmqpMessage, ConfirmedChannel } from './confirmed-channel.js';
 import { closeChannel } from './kept-channel.js';

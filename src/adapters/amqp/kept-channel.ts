@@ -1,5 +1,6 @@
 import type { Channel, ChannelModel } from 'amqplib';
-import { type AmqpConnection, ConnectionAway } from '../../infrastructure/amqp-connection.js';
+import type { AmqpConnection } from '../../infrastructure/amqp-connection.js';
+import { ConnectionAway } from '../../infrastructure/amqp-failure.js';
 
 /** How long the broker may take to answer that a channel is closed. */
 export const CHANNEL_CLOSE_TIMEOUT_MS = 5_000;

@@ -2,13 +2,12 @@ import { createServer, connect as dial } from 'node:net';
 import { expect } from 'chai';
 import {
   AmqpConnection,
-  ConnectionAway,
   HEARTBEAT_S,
-  LoginRefused,
   RECONNECT_FIRST_MS,
   RECONNECT_LONGEST_MS,
   reconnectPauseMs,
 } from '../../../src/infrastructure/amqp-connection.js';
+import { ConnectionAway, LoginRefused } from '../../../src/infrastructure/amqp-failure.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { eventually } from '../../support/eventually.js';
 import { rabbitmq, setBrokerUser } from '../../support/services.js';
