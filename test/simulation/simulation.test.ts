@@ -7,6 +7,8 @@ import { storyOf } from './story.js';
 const SEEDS = 40;
 /** A busy machine takes a quarter of it. */
 const SEED_LIMIT_MS = 2_000;
+/** A member is removed in the first batch after a take-over, while the events of before are read from the log. */
+const READ_BEFORE_HEARD = 1234;
 const SEEDS_TO_CATCH = 150;
 /** It takes transactions of two owners that overlap, which the in-memory store does not have: the stores' conformance suite catches it. */
 const NOT_TO_BE_SEEN_HERE = ['a take-over does not raise the epoch'];
@@ -19,6 +21,10 @@ describe('Simulated stories of workers that die, freeze, are cut off and lose re
       const { faults } = await play(storyOf(seed));
       expect(faults, `npm run proof:sim -- --seed ${seed}`).to.deep.equal([]);
     }
+  });
+
+  it('close them where a batch is in the log before its owner has heard of the commit', async () => {
+    expect((await play(storyOf(READ_BEFORE_HEARD))).faults).to.deep.equal([]);
   });
 
   it('are the same story each time', async () => {

@@ -51,7 +51,7 @@ export class LogTail {
   }
 
   /**
-   * The next events beyond `position`, at most `limit`; rejects where the log does not hold them, or cannot be read.
+   * The next events beyond `position` up to the end, at most `limit`; rejects where the log does not hold them, or cannot be read.
    * @param window how many may be under way at a time
    */
   async take(position: number, limit: number, window: number): Promise<LoggedEvent[]> {
@@ -60,7 +60,9 @@ export class LogTail {
     dropThrough(this.ahead, position);
     for (const known of [this.memory, this.ahead])
       if (known[0]?.position === position + 1) return known.splice(0, limit);
-    const events = await this.read(position, Math.max(limit, Math.min(READ_MAX, WINDOWS_READ * window)));
+    const wanted = Math.max(limit, Math.min(READ_MAX, WINDOWS_READ * window));
+    // The log may hold a batch already whose commit the owner has not heard of: whose members it changed is not known here yet.
+    const events = await this.read(position, Math.min(wanted, this.committed - position));
     // A text that was deleted while they were read is not kept.
     this.ahead = this.asTheyAre(events.slice(limit));
     return events.slice(0, limit);

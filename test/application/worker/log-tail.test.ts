@@ -20,6 +20,16 @@ describe('The end of the log that waits to be published', () => {
     expect(bench.sink.firstCopies).to.deep.equal(idsOf(1, 1 + MEMORY_EVENTS_MAX));
   });
 
+  it('ends where the owner has heard of the commit, whatever the log holds beyond: until then it may not know of new members', async () => {
+    bench = new PublisherBench({ written: 3, publishedThrough: 1 });
+    const hear = bench.commit(2);
+    await bench.until('what it knew of is published', () => bench.publisher.publishedThrough >= 3);
+    expect(bench.sink.firstCopies).to.deep.equal(idsOf(2, 3));
+    hear();
+    await bench.allPublished();
+    expect(bench.sink.firstCopies).to.deep.equal(idsOf(2, 5));
+  });
+
   it('is not read anew for each of the few that may be sent after a refusal', async () => {
     bench = new PublisherBench();
     bench.sink.fate = () => 'refused';

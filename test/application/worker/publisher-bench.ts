@@ -106,6 +106,12 @@ export class PublisherBench {
     this.publisher.append(this.write(count, undefined, at));
   }
 
+  /** Commits so many more events, of which the publisher hears only when the answer is called. */
+  commit(count: number): () => void {
+    const events = this.write(count);
+    return () => this.publisher.append(events);
+  }
+
   async allPublished(): Promise<void> {
     const what = 'everything is published';
     await eventually(() => this.publisher.unpublished === 0, { within: WITHIN_MS, what });
