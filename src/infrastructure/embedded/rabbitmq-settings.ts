@@ -28,12 +28,15 @@ export async function chooseSettings(folder: string, wanted: number | undefined)
     ? (JSON.parse(readFileSync(file, 'utf8')) as NodeSettings)
     : { nodeName: `node-${randomBytes(4).toString('hex')}@localhost` };
   const usual = wanted === undefined;
+  const taken = new Set<number>();
+  const port = wanted ? wanted : await firstFree(taken, usual ? DEFAULT_AMQP_PORT : undefined, kept.port);
+  taken.add(port); // where it was given
   const settings: NodeSettings = {
     nodeName: kept.nodeName as string,
-    port: wanted ? wanted : await firstFree(usual ? DEFAULT_AMQP_PORT : undefined, kept.port),
-    managementPort: await firstFree(usual ? DEFAULT_MANAGEMENT_PORT : undefined, kept.managementPort),
-    distributionPort: await firstFree(kept.distributionPort),
-    epmdPort: await firstFree(kept.epmdPort),
+    port,
+    managementPort: await firstFree(taken, usual ? DEFAULT_MANAGEMENT_PORT : undefined, kept.managementPort),
+    distributionPort: await firstFree(taken, kept.distributionPort),
+    epmdPort: await firstFree(taken, kept.epmdPort),
   };
   writeFileSync(file, JSON.stringify(settings), { mode: 0o600 });
   return settings;
@@ -72,9 +75,12 @@ export function writeConfiguration(folder: string, settings: NodeSettings): Reco
   };
 }
 
-async function firstFree(...candidates: (number | undefined)[]): Promise<number> {
-  for (const port of candidates) {
-    if (port !== undefined && (await isPortFree(port))) return port;
-  }
-  return freePort();
+/** One that is not among `taken`, and is from then on: nobody listens there yet, so that asking for a free one can answer the same twice. */
+async function firstFree(taken: Set<number>, ...candidates: (number | undefined)[]): Promise<number> {
+  let found: number | undefined;
+  for (const port of candidates)
+    if (found === undefined && port !== undefined && !taken.has(port) && (await isPortFree(port))) found = port;
+  while (found === undefined || taken.has(found)) found = await freePort();
+  taken.add(found);
+  return found;
 }
