@@ -42,7 +42,7 @@ const GIVE_WAY_FOR_MS = 500;
  * `migrate deploy` does: each of the two finds nothing to do after the other.
  * @returns the names of the migrations applied by this call, in order
  * @throws Error of one line for an applied migration whose file was edited, for one that failed earlier and was not resolved,
- *   for one that fails now, and for a database that holds tables but no history
+ *   for one that fails now, and for a database that holds tables but no history, or a history without any of these migrations
  */
 export async function migrate(options: MigrationOptions): Promise<string[]> {
   const migrations = await readMigrations(options.folder);
@@ -172,6 +172,12 @@ async function findMissing(
     }
   }
   const here = new Set(migrations.map(({ name }) => name));
+  if (applied.size > 0 && migrations.length > 0 && !migrations.some(({ name }) => applied.has(name))) {
+    throw new Error(
+      `the database has none of this release's migrations, but others (${[...applied.keys()][0]}, …): it belongs to ` +
+        'another program, or to Parley from before its first release, which cannot be upgraded: use an empty database',
+    );
+  }
   const unknown = [...applied.keys()].filter((name) => !here.has(name));
   // An older release beside a newer one: no reason to stop.
   if (unknown.length > 0) options.log?.('the database has migrations that this release does not know', { unknown });

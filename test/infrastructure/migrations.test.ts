@@ -216,6 +216,19 @@ describe('the migration runner', () => {
     );
   });
 
+  it('refuses a database whose history has none of its migrations, and changes nothing', async () => {
+    add('0_before_the_squash', 'CREATE TABLE t (a int);');
+    await migrate({ url, folder });
+    const other = scratchFolder('other-migrations');
+    mkdirSync(join(other, '1_first'));
+    writeFileSync(join(other, '1_first', 'migration.sql'), 'CREATE TABLE t (a int);');
+    for (const attempt of [migrate, pendingMigrations]) {
+      const message = await messageOf(attempt({ url, folder: other }));
+      expect(message).to.match(/none of this release's migrations.*0_before_the_squash.*use an empty database$/);
+    }
+    expect((await history(url)).map(({ name }) => name)).to.deep.equal(['0_before_the_squash']);
+  });
+
   it('goes on beside migrations of a newer release, and says so', async () => {
     add('1_first', 'CREATE TABLE t (a int);');
     add('9_newer', 'CREATE TABLE u (a int);');

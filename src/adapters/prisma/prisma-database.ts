@@ -128,16 +128,10 @@ const TABLES = [
   'poison_attempts',
 ];
 
-/** What later migrations have brought to them. */
-const COLUMNS = [
-  ['chats', 'last_position'],
-  ['users', 'claims'],
-  ['members', 'role_sequence'],
-  ['decisions', 'refused_as'],
-  ['messages', 'command_uuid'],
-] as const;
+/** Columns that later migrations have added to these tables. */
+const COLUMNS: readonly (readonly [table: string, column: string])[] = [];
 
-/** Of the last migration that a process depends on: a database that has that has all. */
+/** What the first migration creates last: a database that has it has all of that migration. */
 const FUNCTIONS = ['abort_unless(boolean, text)'];
 
 /**
