@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import { chatId, messageId, tenantId, userId } from './identifiers.js';
-import { emoji, httpsUrl, metadata, text, time } from './text.js';
+import { emoji, httpsUrl, mediaType, metadata, name, text, time } from './text.js';
 
 export const BODY_MAX_BYTES = 256 * 1024;
 export const BODY_MAX_DEPTH = 32;
@@ -24,7 +24,7 @@ export const deleteMode = z.enum(['soft', 'hard']).meta({
 
 export const attachment = z.strictObject({
   url: httpsUrl,
-  mediaType: text(1, 255),
+  mediaType,
   size: z.int().min(0),
   name: text(1, 255),
 });
@@ -46,7 +46,7 @@ export const userUpsertFields = z.strictObject({
   userId: userId
     .optional()
     .meta({ description: "Whose profile it is, where policy lets the actor keep others'; the actor's own if absent." }),
-  displayName: text(1, 128).optional().meta({ description: 'Required, unless only claims are set.' }),
+  displayName: name(1, 128).optional().meta({ description: 'Required, unless only claims are set.' }),
   avatarUrl: httpsUrl.optional(),
   kind: userKind.optional(),
   metadata: metadata.optional(),
@@ -71,7 +71,7 @@ export function isClaimsOnly(data: { [field: string]: unknown }): boolean {
 
 export const chatCreateData = z.strictObject({
   kind: chatKind,
-  title: text(1, 256).optional(),
+  title: name(1, 256).optional(),
   memberIds: z.array(userId).max(100),
   historyVisibility: historyVisibility.optional(),
   metadata: metadata.optional(),
@@ -79,7 +79,7 @@ export const chatCreateData = z.strictObject({
 
 /** What is left out stays as it is; null clears. */
 export const chatUpdateData = z.strictObject({
-  title: text(1, 256).nullable().optional(),
+  title: name(1, 256).nullable().optional(),
   metadata: metadata.nullable().optional(),
   historyVisibility: historyVisibility.optional(),
 });
@@ -107,7 +107,7 @@ export const memberUpdateData = z.strictObject({
 
 export const messageSendData = z.strictObject({
   body: text(1, MESSAGE_BODY_MAX_CHARACTERS),
-  contentType: text(1, 255).optional(),
+  contentType: mediaType.optional(),
   inReplyTo: messageId.optional(),
   threadRootId: messageId.optional(),
   mentions: z.array(userId).max(50).optional(),

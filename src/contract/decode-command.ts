@@ -4,13 +4,21 @@
 
 import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
-import { BODY_MAX_BYTES, BODY_MAX_DEPTH, type Command, commandBody, isCommandType } from './commands.js';
+import {
+  BODY_MAX_BYTES,
+  BODY_MAX_DEPTH,
+  type Command,
+  type CommandData,
+  commandBody,
+  isCommandType,
+} from './commands.js';
 import { contentHash, refusedContentHash } from './content-hash.js';
 import type { IncomingCommand } from './delivery.js';
 import { directChatId, isComputedId } from './direct-id.js';
 import { COMMAND_ID_PATTERN, DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN, UUID_PATTERN } from './identifiers.js';
 import { isDeeperThan, outermostOf } from './json-text.js';
 import { type Reason, refusal, type Violation } from './problems.js';
+import { hasVisibleCharacter, INVISIBLE } from './text.js';
 
 /** Past this a body is not even searched for its actor: it is dead-lettered. Brokers shipped by us bound messages to 512 KiB. */
 export const READABLE_MAX_BYTES = 1024 * 1024;
@@ -83,8 +91,14 @@ function crowdedLists(data: unknown): Violation[] {
     .map(([key]) => ({ path: `data.${printable(key)}`, message: `must have at most ${LIST_MAX_ITEMS} items` }));
 }
 
+/** A picture needs no caption; without one, a text that nobody can see is a mistake. */
+function bodyViolations({ body, attachments = [] }: CommandData['message.send']): Violation[] {
+  return attachments.length > 0 || hasVisibleCharacter(body) ? [] : [{ path: 'data.body', message: INVISIBLE }];
+}
+
 /** What the shape alone cannot say. */
 function contentViolations(command: Command): Violation[] {
+  if (command.type === 'message.send') return bodyViolations(command.data);
   if (command.type !== 'chat.create') return [];
   // Whoever could take a computed id would keep two people from talking to each other, or talk them into a chat of their own.
   if (command.data.kind !== 'direct')

@@ -23,23 +23,57 @@ function codePoints(text: string, stopAfter: number): number {
 
 /** A string of `min` to `max` code points without U+0000 and lone surrogates. */
 export function text(min: number, max: number) {
-  return z
-    .string()
+  return bounded(z.string(), min, max);
+}
+
+function bounded(schema: z.ZodString, min: number, max: number) {
+  return schema
     .refine((value) => value.length >= min, `must have at least ${min} character${min === 1 ? '' : 's'}`)
     .refine((value) => value.length <= max || codePoints(value, max) <= max, `must have at most ${max} characters`)
     .refine(isStorableText, 'must not contain U+0000 or lone surrogates')
     .meta({ minLength: min, maxLength: max });
 }
 
+/** Neither a blank, nor a control or format character, nor one that renderers leave out, nor the empty Braille cell. */
+const VISIBLE_PATTERN = /[^\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u;
+
+export function hasVisibleCharacter(value: string): boolean {
+  return VISIBLE_PATTERN.test(value);
+}
+
+export const INVISIBLE = 'must have a visible character';
+
+/** A name or title: a `text` with a visible character, in Normalization Form C (UAX #15), so that equal names compare equal. */
+export function name(min: number, max: number) {
+  const normalized = z.string().overwrite((value) => value.normalize('NFC'));
+  return bounded(normalized, min, max).refine((value) => value === '' || hasVisibleCharacter(value), INVISIBLE);
+}
+
+const TOKEN = "[A-Za-z0-9!#$%&'*+.^_`|~-]+";
+const MEDIA_TYPE_PATTERN = new RegExp(
+  `^${TOKEN}/${TOKEN}([ \\t]*;[ \\t]*${TOKEN}=(${TOKEN}|"[\\x20\\x21\\x23-\\x5b\\x5d-\\x7e]*"))*$`,
+);
+
+/** A media type of at most 255 characters (RFC 9110, section 8.3.1): consumers copy it into headers. */
+export const mediaType = text(1, 255)
+  .refine((value) => value === '' || MEDIA_TYPE_PATTERN.test(value), 'must be a media type such as text/plain')
+  .meta({ pattern: `^${TOKEN}/${TOKEN}`, minLength: 3, maxLength: 255, example: 'text/plain' });
+
 /** Parsing alone would let through line breaks, which it strips, and blanks, which it escapes. */
 const HTTPS_URL_PATTERN = /^https:\/\/[^\s\p{Cc}]+$/u;
 
+function isHttpsUrl(value: string): boolean {
+  if (!HTTPS_URL_PATTERN.test(value) || !URL.canParse(value)) return false;
+  const { username, password } = new URL(value);
+  return username === '' && password === '';
+}
+
 /**
- * An absolute https URL of at most 2,048 characters, as browsers read them (the URL standard). They take more than RFC 3986 has, such as letters of any
+ * An absolute https URL of at most 2,048 characters without credentials, as browsers read them (the URL standard). They take more than RFC 3986 has, such as letters of any
  * script or brackets in a query, so that `format: uri` would promise too much to whoever validates what comes out.
  */
 export const httpsUrl = text(1, 2048)
-  .refine((value) => HTTPS_URL_PATTERN.test(value) && URL.canParse(value), 'must be an https URL')
+  .refine(isHttpsUrl, 'must be an https URL without credentials')
   .meta({ pattern: '^https://\\S+$', minLength: 1, maxLength: 2048, example: 'https://images.example/alice.png' });
 
 /** What RFC 3339 can write in UTC and PostgreSQL reads: an offset can lead out of these years. */
@@ -69,10 +103,23 @@ function isOneGrapheme(value: string): boolean {
   return first?.segment === value;
 }
 
-/** One extended grapheme cluster (UAX #29), or the name of a custom emoji: `:name:`. */
+const VARIATION_SELECTORS = /[\ufe0e\ufe0f]/g;
+/** Emoji that are drawn as text unless U+FE0F follows. A skin tone makes them emoji by itself; digits are emoji in a keycap only. */
+const TEXT_BY_DEFAULT = /(?!\p{Emoji_Presentation})(?![0-9#*](?!\u20e3))\p{Emoji}(?!\p{Emoji_Modifier})/gu;
+
+/**
+ * The one form in which an emoji is stored and compared: Normalization Form C, with U+FE0F exactly where Unicode's "fully-qualified" form has it
+ * (UTS #51, ED-18), so that forms that look alike are one reaction.
+ */
+export function canonicalEmoji(value: string): string {
+  return value.normalize('NFC').replace(VARIATION_SELECTORS, '').replace(TEXT_BY_DEFAULT, '$&\ufe0f');
+}
+
+/** One extended grapheme cluster (UAX #29) in its canonical form, or the name of a custom emoji: `:name:`. */
 export const emoji = z
   .string()
   .refine(isStorableText, { message: 'must not contain U+0000 or lone surrogates', abort: true })
+  .overwrite((value) => (value.length <= EMOJI_MAX_LENGTH ? canonicalEmoji(value) : value))
   .refine((value) => EMOJI_NAME_PATTERN.test(value) || isOneGrapheme(value), 'must be one grapheme cluster or :name:')
   .meta({ minLength: 1, maxLength: EMOJI_MAX_LENGTH, example: ':thumbsup:' });
 
@@ -85,7 +132,11 @@ export function jsonFault(value: unknown): string | undefined {
     case 'string':
       return isStorableText(value) ? undefined : 'must not contain U+0000 or lone surrogates';
     case 'number':
-      return Number.isFinite(value) ? undefined : 'must not contain numbers beyond the range of a double';
+      if (!Number.isFinite(value)) return 'must not contain numbers beyond the range of a double';
+      // Parsing has rounded it already: what the producer sent cannot be told any more.
+      return Number.isInteger(value) && !Number.isSafeInteger(value)
+        ? 'must not contain integers beyond ±(2^53 − 1): send them as strings'
+        : undefined;
     case 'object':
       if (value === null) return undefined;
       if (Array.isArray(value)) return firstFault(value);

@@ -178,6 +178,11 @@ export function isLastOwner(chat: Chat, member: Member): boolean {
   return member.role === 'owner' && chat.ownerCount <= 1;
 }
 
+/** True if the member may not leave: others would be left without an owner. The only member leaves nobody behind. */
+export function isNeededAsOwner(chat: Chat, member: Member): boolean {
+  return isLastOwner(chat, member) && chat.memberCount > 1;
+}
+
 export function removeMember(chat: Chat, member: Member, now: Date): Chat {
   const next = takeNumber(chat, now);
   next.memberCount -= 1;

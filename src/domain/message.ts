@@ -39,7 +39,7 @@ export interface Message {
 /** What a reply, a thread or a reaction needs to know of the message it refers to. */
 export type MessageReference = Pick<
   Message,
-  'messageId' | 'chatId' | 'sequence' | 'senderId' | 'createdAt' | 'deletedAt'
+  'messageId' | 'chatId' | 'sequence' | 'senderId' | 'threadRootId' | 'createdAt' | 'deletedAt'
 >;
 
 /** A text that a message once had. Kept until the message is deleted; never changed. */

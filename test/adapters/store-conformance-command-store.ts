@@ -66,6 +66,7 @@ export function commandStoreConformance(open: OpenStore): void {
               chatId: chat.chatId,
               sequence: 2,
               senderId: 'alice',
+              threadRootId: null,
               createdAt: message.createdAt,
               deletedAt: null,
             },

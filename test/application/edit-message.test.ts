@@ -37,6 +37,18 @@ const file = { mediaType: 'image/png', size: 1, name: 'a' };
 const code = (stage: Stage, ...[draft]: Parameters<Stage['answer']>) => stage.answer(draft).reason?.code;
 
 describe('Editing a message', () => {
+  it('to a text that nobody can see is refused, unless it has attachments', () => {
+    const stage = group();
+    expect(stage.given(edit('mary', GROUP, M1, { body: ' ' }))[0]?.sequence).to.equal(4);
+    const bare = messageId(2);
+    stage.idsToDraw.push(bare);
+    stage.given(send('mary', GROUP, 'no attachment'));
+    expect(stage.answer(edit('mary', GROUP, bare, { body: '\u200b' })).reason).to.deep.include({
+      code: 'invalid',
+      violations: [{ path: 'data.body', message: 'must have a visible character' }],
+    });
+  });
+
   it('gives it the new text, and keeps the one it had with who wrote it and when', () => {
     const stage = group();
     const before = structuredClone(stage.messages.get(M1));

@@ -63,7 +63,7 @@ export const oneOfEach: LoggedEvent[] = [
       threadRootId: MESSAGE_ID,
       mentions: ['bob'],
       attachments: [{ url: 'https://files.example/a', mediaType: 'image/png', size: 7, name: 'a' }],
-      metadata: { b: [1, -0, 1e21, { z: null }], a: 'é', 10: true, 9: false },
+      metadata: { b: [1, -0, 1e-21, { z: null }], a: 'é', 10: true, 9: false },
     },
   }),
   logged({

@@ -88,9 +88,11 @@ describe('Reacting to a message', () => {
     });
   }
 
-  it('with emoji that look alike but are written otherwise are two', () => {
+  it('with another form of an emoji that is there already changes nothing, and takes it away', () => {
     const stage = group();
-    expect(sequences(stage.given(react('mike', GROUP, M1, '❤'), react('mike', GROUP, M1, '❤️')))).to.deep.equal([4, 5]);
+    const forms = [react('mike', GROUP, M1, '❤'), react('mike', GROUP, M1, '❤️'), unreact('mike', GROUP, M1, '❤')];
+    expect(sequences(stage.given(...forms))).to.deep.equal([4, null, 5]);
+    expect(reactionsOf(stage)).to.deep.equal([]);
   });
 
   it('writes nothing per member and moves no read mark', () => {

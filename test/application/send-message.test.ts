@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { UUID_PATTERN } from '../../src/contract/identifiers.js';
-import { add, CHANNEL, create, createDirect, GROUP, NOWHERE, OTHER_GROUP, send } from './drafts.js';
+import { add, CHANNEL, create, createDirect, GROUP, messageId, NOWHERE, OTHER_GROUP, send } from './drafts.js';
 import { Stage } from './stage.js';
 
 /** A group and a channel of alice (owner), adam (admin), mary (member) and ruth (reader). */
@@ -105,6 +105,31 @@ describe('Sending a message', () => {
     const references = { inReplyTo: first?.messageId, threadRootId: first?.messageId };
     const [second] = stage.given(send('adam', GROUP, 'yes', references));
     expect(stage.messages.get(second?.messageId ?? '')).to.include(references);
+  });
+
+  it('opens no thread within a thread, and names the root instead', () => {
+    const stage = chats();
+    const [root] = stage.given(send('mary', GROUP));
+    const [reply] = stage.given(send('adam', GROUP, 'yes', { threadRootId: root?.messageId }));
+    const { reason } = stage.answer(send('mary', GROUP, 'and', { threadRootId: reply?.messageId }));
+    expect(reason).to.deep.include({
+      code: 'invalid',
+      violations: [{ path: 'data.threadRootId', message: `is in a thread itself: name its root, ${root?.messageId}` }],
+    });
+    // A plain answer to a message of a thread is fine.
+    stage.given(send('mary', GROUP, 'and', { inReplyTo: reply?.messageId, threadRootId: root?.messageId }));
+  });
+
+  it('opens no thread within a thread that the same batch has begun', () => {
+    const stage = chats();
+    const [root] = stage.given(send('mary', GROUP));
+    const reply = messageId(77);
+    stage.idsToDraw.push(reply);
+    const receipts = stage.answers(
+      send('adam', GROUP, 'yes', { threadRootId: root?.messageId }),
+      send('mary', GROUP, 'and', { threadRootId: reply }),
+    );
+    expect(receipts.map(({ reason }) => reason?.code ?? null)).to.deep.equal([null, 'invalid']);
   });
 
   for (const reference of ['inReplyTo', 'threadRootId'])

@@ -28,6 +28,8 @@ interface Limit {
   min?: number;
 }
 
+const mediaType = (length: number) => 'a/'.padEnd(length, 'x');
+
 const field = (path: string) => (value: unknown) => ({ [path]: value });
 const limits: Limit[] = [
   { type: 'user.upsert', path: 'data.displayName', data: field('displayName'), value: text, min: 1, max: 128 },
@@ -39,7 +41,7 @@ const limits: Limit[] = [
   { type: 'member.add', path: 'data.userIds', data: field('userIds'), value: ids, min: 1, max: 100 },
   { type: 'member.remove', path: 'data.userId', data: field('userId'), value: id, min: 1, max: 128 },
   { type: 'message.send', path: 'data.body', data: field('body'), value: text, min: 1, max: 16_384 },
-  { type: 'message.send', path: 'data.contentType', data: field('contentType'), value: text, min: 1, max: 255 },
+  { type: 'message.send', path: 'data.contentType', data: field('contentType'), value: mediaType, min: 3, max: 255 },
   { type: 'message.send', path: 'data.mentions', data: field('mentions'), value: ids, max: 50 },
   { type: 'message.send', path: 'data.metadata', data: field('metadata'), value: ofBytes, max: METADATA_MAX_BYTES },
   {
@@ -54,8 +56,8 @@ const limits: Limit[] = [
     type: 'message.send',
     path: 'data.attachments.0.mediaType',
     data: file('mediaType'),
-    value: text,
-    min: 1,
+    value: mediaType,
+    min: 3,
     max: 255,
   },
   { type: 'message.send', path: 'data.attachments.0.name', data: file('name'), value: text, min: 1, max: 255 },
@@ -121,7 +123,10 @@ describe('A limit of the contract', () => {
 
 describe("A body's size", () => {
   const sized = (bytes: number) =>
-    incoming('message.send', JSON.stringify(bodyOf('message.send', { body: '\u0001'.repeat(16_384) })).padEnd(bytes));
+    incoming(
+      'message.send',
+      JSON.stringify(bodyOf('message.send', { body: `${'\u0001'.repeat(16_383)}a` })).padEnd(bytes),
+    );
 
   it('may be 256 KiB', () => {
     expect(BODY_MAX_BYTES).to.equal(262_144);

@@ -120,7 +120,7 @@ export function remove({ world, command, chat, me }: Scene<'member.remove'>): Do
   const mayRemove = me.role === 'owner' || (me.role === 'admin' && (them === undefined || !manages(them)));
   if (!left && !mayRemove) return 'not_permitted';
   if (them === undefined) return UNCHANGED;
-  if (isLastOwner(chat, them)) return 'conflict';
+  if (isLastOwner(chat, them) && chat.people.size > 1) return 'conflict';
   chat.people.delete(userId);
   return { sequence: world.happened(command, 'member.removed', { userId, left }) };
 }

@@ -20,6 +20,7 @@ export function send({ world, command, chat, me }: Scene<'message.send'>, newId:
   if (isMuted(world, me)) return 'muted';
   for (const id of [data.inReplyTo, data.threadRootId])
     if (id !== undefined && find(chat, me, id) === undefined) return 'not_found';
+  if (data.threadRootId !== undefined && find(chat, me, data.threadRootId)?.thread !== null) return 'invalid';
   const { body, mentions = [], metadata = {}, attachments = [], contentType = 'text/plain' } = data;
   const message: ModelMessage = {
     ...{ id: newId(), sequence: 0, sender: actorId, commandId, sentAt: world.now, contentType, attachments },

@@ -78,8 +78,8 @@ export class MemoryCommandStore implements CommandStore {
       messages: pick(keys.messages, (messageId) => {
         const message = messages.get(messageId);
         if (message === undefined) return undefined;
-        const { chatId, sequence, senderId, createdAt, deletedAt } = message;
-        return { messageId, chatId, sequence, senderId, createdAt, deletedAt };
+        const { chatId, sequence, senderId, threadRootId, createdAt, deletedAt } = message;
+        return { messageId, chatId, sequence, senderId, threadRootId, createdAt, deletedAt };
       }),
       messagesInFull: pick(keys.messagesInFull, (messageId) => messages.get(messageId)),
       reactions: new Set(

@@ -138,7 +138,9 @@ function findMessages({ messages: ids }: FactKeys): Prisma.Sql | null {
   if (ids.length === 0) return null;
   return Prisma.sql`
     SELECT g.message_id::text AS "messageId", g.chat_id::text AS "chatId", g.sequence::float8 AS sequence,
-      g.sender_id AS "senderId", (extract(epoch FROM g.created_at) * 1000)::float8 AS "createdAt", (extract(epoch FROM g.deleted_at) * 1000)::float8 AS "deletedAt"
+      g.sender_id AS "senderId", g.thread_root_id::text AS "threadRootId",
+      (extract(epoch FROM g.created_at) * 1000)::float8 AS "createdAt",
+      (extract(epoch FROM g.deleted_at) * 1000)::float8 AS "deletedAt"
     FROM unnest(${column(ids, (id) => id)}::uuid[]) AS k(message_id)
     CROSS JOIN LATERAL (SELECT * FROM messages g WHERE g.message_id = k.message_id OFFSET 0) g`;
 }

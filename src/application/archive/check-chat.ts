@@ -85,7 +85,7 @@ export class ChatCheck {
     if (line.lines !== this.lines) return `${line.lines} lines are expected since the chat's own, not ${this.lines}`;
     if (this.sequence !== lastSequence) return `the chat has ${lastSequence} events, not ${this.sequence}`;
     if (historySequence > lastSequence) return 'historySequence is beyond the end of the chat';
-    if (this.memberCount === 0) return 'a chat without members';
+    if (this.memberCount === 0 && chatKind === 'direct') return 'a direct chat without members';
     if (chatKind === 'direct' && !this.isDirectChatOfItsMembers(chatId))
       return 'the id of a direct chat is computed from its tenant and two members';
     return null;

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { hasVisibleCharacter, INVISIBLE } from '../../contract/text.js';
 import { mutedUntil, takeNumber } from '../../domain/chat.js';
 import { editMessage as withText } from '../../domain/message.js';
 import { CHAT_ARCHIVED, CHAT_NOT_FOUND, stillMuted } from '../../domain/refusal.js';
@@ -25,6 +26,10 @@ export const editMessage: UseCase<'message.edit'> = (command, context) => {
   if (chat.archivedAt !== null) return refused(CHAT_ARCHIVED, decisionId);
   const muted = mutedUntil(actor, state.now);
   if (muted !== null) return refused(stillMuted(muted), decisionId);
+
+  // As in `message.send`: only attachments need no text that can be seen.
+  if (message.attachments.length === 0 && !hasVisibleCharacter(data.body))
+    return refused({ code: 'invalid', violations: [{ path: 'data.body', message: INVISIBLE }] }, decisionId);
 
   const text = {
     body: data.body,

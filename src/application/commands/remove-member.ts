@@ -1,4 +1,4 @@
-import { isLastOwner, removeMember as withoutMember } from '../../domain/chat.js';
+import { isNeededAsOwner, removeMember as withoutMember } from '../../domain/chat.js';
 import { CHAT_NOT_FOUND } from '../../domain/refusal.js';
 import { findChat } from './find-chat.js';
 import { accepted, factsInChat, refused, type UseCase } from './outcome.js';
@@ -24,7 +24,7 @@ export const removeMember: UseCase<'member.remove'> = (command, context) => {
   });
   if (refusal !== null) return refused(refusal, decisionId);
   if (target === undefined) return accepted(decisionId, null);
-  if (isLastOwner(chat, target))
+  if (isNeededAsOwner(chat, target))
     return refused({ code: 'conflict', detail: 'the chat would lose its last owner' }, decisionId);
 
   const changed = withoutMember(chat, target, state.now);

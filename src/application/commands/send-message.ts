@@ -23,6 +23,16 @@ export const sendMessage: UseCase<'message.send'> = (command, context) => {
   for (const reference of [data.inReplyTo, data.threadRootId])
     if (reference !== undefined && visibleMessage(found, state.message(reference)) === undefined)
       return refused(MESSAGE_NOT_FOUND, decisionId);
+  const threadOfRoot =
+    data.threadRootId === undefined ? null : (state.message(data.threadRootId)?.threadRootId ?? null);
+  if (threadOfRoot !== null)
+    return refused(
+      {
+        code: 'invalid',
+        violations: [{ path: 'data.threadRootId', message: `is in a thread itself: name its root, ${threadOfRoot}` }],
+      },
+      decisionId,
+    );
 
   const { chat: changed, sender } = takeMessageNumber(chat, actor, state.now);
   const message: Message = {

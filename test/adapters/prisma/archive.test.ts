@@ -28,7 +28,7 @@ const on = (type: string, actorId: string, chatId: string, data: object = {}): D
 async function aLivelyStore(): Promise<DecidedStore> {
   const store = await DecidedStore.open();
   await store.given(
-    upsert('alice', { displayName: 'Alice', avatarUrl: 'https://example.org/a.png', metadata: { z: 1, a: [1e21] } }),
+    upsert('alice', { displayName: 'Alice', avatarUrl: 'https://example.org/a.png', metadata: { z: 1, a: [1e-21] } }),
     upsert('alice', { displayName: 'Älice "A." \\' }),
     upsert('bob', { displayName: 'Bob', metadata: {} }),
     upsert('mallory', { displayName: 'Mallory' }),
