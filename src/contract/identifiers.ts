@@ -5,7 +5,8 @@ import { z } from 'zod';
 
 /** A chat or message id: a UUID in lower-case canonical form. Upper case is refused because it would hash to another partition. */
 export const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-export const USER_ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_@:.+-]{0,127}$/;
+/** `|`, as in `auth0|…`, and a leading `_` or `-` come from identity providers. `__proto__` would harm consumers that key objects by user. */
+export const USER_ID_PATTERN = /^(?!__proto__$)[A-Za-z0-9_-][A-Za-z0-9_@:.+|-]{0,127}$/;
 export const TENANT_ID_PATTERN = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 export const COMMAND_ID_PATTERN = /^[A-Za-z0-9._~:-]{1,128}$/;
 
@@ -25,7 +26,10 @@ export const decisionId = z.string().regex(UUID_PATTERN, 'must be a UUID in lowe
 });
 export const userId = z
   .string()
-  .regex(USER_ID_PATTERN, 'must be a user id: 1 to 128 of A-Z a-z 0-9 _ @ : . + -, starting with a letter or digit')
+  .regex(
+    USER_ID_PATTERN,
+    'must be a user id: 1 to 128 of A-Z a-z 0-9 _ @ : . + | -, starting with a letter, a digit, _ or -',
+  )
   .meta({ description: 'User id.', example: 'alice' });
 export const tenantId = z
   .string()

@@ -37,6 +37,26 @@ describe('What REST causes beyond its answers, on the real stack', () => {
     expect(untraced.properties.headers?.traceparent).to.match(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
   });
 
+  for (const userId of ['auth0|5f7c8ec7c33c6c004bbafe82', '_svc', '-x', 'a|b.c:d+e@f'])
+    it(`takes user ids of identity providers, also in routing keys and paths: ${userId}`, async () => {
+      const as = { as: userId };
+      const path = encodeURIComponent(userId);
+      const chatId = await rest.group(['bob'], {}, userId);
+      expect((await rest.put('/v1/me', { displayName: 'Somebody' }, as)).status).to.equal(201);
+      await rest.post(`/v1/chats/${chatId}/messages`, { body: 'hello', mentions: [userId] }, as);
+      const profile = await rest.get(`/v1/users/${path}`);
+      expect([profile.status, profile.body.userId]).to.deep.equal([200, userId]);
+      const upserted = await eventually(
+        () => rest.events.find(({ fields }) => fields.routingKey === `user.upserted.default.${userId}`),
+        { within: WITHIN_MS, what: 'the event of the profile' },
+      );
+      expect(JSON.parse(upserted.content.toString()).data).to.include({ userId, actorId: userId });
+      const members = await rest.get(`/v1/chats/${chatId}/members`, as);
+      expect(members.body.items.map((member: { userId: string }) => member.userId)).to.have.members(['bob', userId]);
+      const removed = await rest.delete(`/v1/chats/${chatId}/members/${path}`, { as: 'bob' });
+      expect(removed.status).to.equal(403);
+    });
+
   it('counts what it did at its ops port', async () => {
     const chatId = await rest.group([]);
     const count = async () => ({

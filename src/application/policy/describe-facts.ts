@@ -4,7 +4,7 @@ import type { Condition } from './policy-document.js';
 import type { FactValue, JudgedCondition } from './rule-holds.js';
 
 /** What can stand by itself in a sentence; anything else is quoted, and what is no printable character escaped. */
-const PLAIN = /^[A-Za-z0-9][A-Za-z0-9_@:.+/-]*$/;
+const PLAIN = /^[A-Za-z0-9_-][A-Za-z0-9_@:.+|/-]*$/;
 
 const UNITS: readonly [unit: string, ms: number][] = [
   ['d', 86_400_000],
