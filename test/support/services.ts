@@ -123,10 +123,11 @@ async function administer(statement: string): Promise<void> {
 
 /** Asks a private node's management interface. Answers what it says, null where it says nothing. */
 export async function manage(node: RabbitmqNode, method: string, path: string, body?: object): Promise<unknown> {
+  const { username, password } = new URL(node.url);
   const response = await fetch(`http://127.0.0.1:${node.managementPort}/api/${path}`, {
     method,
     headers: {
-      authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}`,
+      authorization: `Basic ${btoa(`${username}:${password}`)}`,
       'content-type': 'application/json',
     },
     ...(body ? { body: JSON.stringify(body) } : {}),

@@ -23,7 +23,7 @@ export interface RabbitmqOptions {
 }
 
 export interface RabbitmqNode {
-  /** `amqp://guest:guest@127.0.0.1:<port>`: the user `guest` is let in from this machine only. */
+  /** `amqp://guest:<password>@127.0.0.1:<port>`: RabbitMQ lets the user `guest` in from this machine only. */
   readonly url: string;
   readonly port: number;
   /** HTTP, same user. */
@@ -108,7 +108,7 @@ async function launch(program: string, folder: string, settings: NodeSettings, o
   }
   const leader = child.pid;
   return {
-    url: `amqp://guest:guest@127.0.0.1:${settings.port}`,
+    url: `amqp://guest:${settings.password}@127.0.0.1:${settings.port}`,
     port: settings.port,
     managementPort: settings.managementPort,
     nodeName: settings.nodeName,

@@ -1,20 +1,26 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, isPortFree } from '../free-port.js';
 
 /** What a node keeps between starts: its data belongs to its name, and people note its ports. */
 export interface NodeSettings {
   readonly nodeName: string;
+  /** Of the user `guest`, drawn before the node's first start. */
+  readonly password: string;
   readonly port: number;
   readonly managementPort: number;
   readonly distributionPort: number;
   readonly epmdPort: number;
 }
 
+const MNESIA = 'mnesia';
 /** A message is no larger than this, property frame apart. */
 const MAX_MESSAGE_BYTES = 512 * 1024;
 const MAX_LOG_BYTES = 8 * 1024 * 1024;
+/** What RabbitMQ gives `guest` where nothing else is set: nodes from before passwords were drawn have it. */
+const RABBITMQ_DEFAULT_PASSWORD = 'guest';
+const PASSWORD_BYTES = 24;
 const DEFAULT_AMQP_PORT = 5672;
 const DEFAULT_MANAGEMENT_PORT = 15672;
 
@@ -33,6 +39,7 @@ export async function chooseSettings(folder: string, wanted: number | undefined)
   taken.add(port); // where it was given
   const settings: NodeSettings = {
     nodeName: kept.nodeName as string,
+    password: kept.password ?? drawPassword(folder),
     port,
     managementPort: await firstFree(taken, usual ? DEFAULT_MANAGEMENT_PORT : undefined, kept.managementPort),
     distributionPort: await firstFree(taken, kept.distributionPort),
@@ -42,9 +49,17 @@ export async function chooseSettings(folder: string, wanted: number | undefined)
   return settings;
 }
 
+/** A node reads `default_pass` at its first start only. */
+function drawPassword(folder: string): string {
+  return existsSync(join(folder, MNESIA))
+    ? RABBITMQ_DEFAULT_PASSWORD
+    : randomBytes(PASSWORD_BYTES).toString('base64url');
+}
+
 /** Everything on 127.0.0.1 and nowhere else. Writes the files into the folder, answers the environment that names them. */
 export function writeConfiguration(folder: string, settings: NodeSettings): Record<string, string> {
   const configuration = [
+    `default_pass = ${settings.password}`,
     `listeners.tcp.1 = 127.0.0.1:${settings.port}`,
     'management.tcp.ip = 127.0.0.1',
     `management.tcp.port = ${settings.managementPort}`,
@@ -54,7 +69,9 @@ export function writeConfiguration(folder: string, settings: NodeSettings): Reco
     'log.file.rotation.count = 1',
     'log.console = false',
   ];
-  writeFileSync(join(folder, 'rabbitmq.conf'), `${configuration.join('\n')}\n`);
+  const file = join(folder, 'rabbitmq.conf');
+  rmSync(file, { force: true }); // one that is there keeps its mode
+  writeFileSync(file, `${configuration.join('\n')}\n`, { mode: 0o600 });
   writeFileSync(join(folder, 'enabled_plugins'), '[rabbitmq_management,rabbitmq_consistent_hash_exchange].\n');
   return {
     HOME: folder, // the cookie
@@ -65,7 +82,7 @@ export function writeConfiguration(folder: string, settings: NodeSettings): Reco
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
     ERL_EPMD_PORT: String(settings.epmdPort),
     ERL_EPMD_ADDRESS: '127.0.0.1',
-    RABBITMQ_MNESIA_BASE: join(folder, 'mnesia'),
+    RABBITMQ_MNESIA_BASE: join(folder, MNESIA),
     RABBITMQ_LOG_BASE: join(folder, 'log'),
     RABBITMQ_PID_FILE: join(folder, 'pid'),
     RABBITMQ_CONFIG_FILE: join(folder, 'rabbitmq.conf'),

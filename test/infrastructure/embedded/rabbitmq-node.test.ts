@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, realpathSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import amqp from 'amqplib';
 import { expect } from 'chai';
@@ -77,6 +77,20 @@ describe('embedded RabbitMQ', function () {
     symlinkSync(script, join(bin, 'rabbitmq-server'));
     expect(findRabbitmq(`${sbin}:${process.env.PATH}`)).to.equal(realpathSync(script));
     expect(findRabbitmq(`${bin}:${process.env.PATH}`)).to.equal(realpathSync(script));
+  });
+
+  it('draws a password of its own: RabbitMQ’s usual one is refused', async () => {
+    const { password } = new URL(node.url);
+    expect(password).to.match(/^[\w-]{32}$/);
+    const usual = new URL(node.url);
+    usual.password = 'guest';
+    const refusal = await amqp.connect(usual.href).then(
+      (connection) => connection.close(),
+      (error: Error) => error.message,
+    );
+    expect(refusal).to.match(/ACCESS_REFUSED/);
+    for (const file of ['node.json', 'rabbitmq.conf'])
+      expect(statSync(join(folder, file)).mode & 0o777).to.equal(0o600);
   });
 
   it('listens on loopback only: AMQP, management, distribution and port mapper', function () {
