@@ -11,6 +11,7 @@ const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
   GiB: 1024 ** 3,
   TiB: 1024 ** 4,
   kB: 1000,
+  KB: 1000,
   MB: 1000 ** 2,
   GB: 1000 ** 3,
   TB: 1000 ** 4,

@@ -1,4 +1,5 @@
 /** The one command line, `parley`. What stands on a database or a broker is loaded only by the commands that need it. */
+import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { directChatId } from '../contract/direct-id.js';
 import { DEFAULT_TENANT } from '../contract/identifiers.js';
@@ -15,6 +16,37 @@ import { runToken } from './token-command.js';
 import type { TopologyFormat } from './topology-command.js';
 
 const TOKEN_TTL_SECONDS = 3_600;
+/** As of a program that SIGPIPE has ended. */
+const CLOSED_PIPE_EXIT_CODE = 141;
+const MANIFEST = new URL('../../../package.json', import.meta.url);
+
+/** The variables that a command cannot do without, for its help. */
+const NEEDED_VARIABLES: Record<string, string> = {
+  dev: 'none: what no variable names is started or generated',
+  worker: 'DATABASE_URL, AMQP_URL; with ACTOR_PROOF=jwt also JWT_SECRET or JWT_JWKS_URL',
+  api: 'DATABASE_URL, AMQP_URL, JWT_SECRET or JWT_JWKS_URL',
+  migrate: 'DATABASE_URL',
+  topology: 'AMQP_URL with --declare, else none',
+  contract: 'none',
+  token: 'JWT_SECRET, or a data folder of dev',
+  'direct-id': 'none',
+  'check-config': 'none',
+  export: 'DATABASE_URL',
+  import: 'DATABASE_URL',
+  'search-dictionary': 'DATABASE_URL',
+  'new-store-id': 'DATABASE_URL',
+  'dead-letters list': 'AMQP_URL',
+  'dead-letters show': 'AMQP_URL',
+  'dead-letters replay': 'AMQP_URL',
+  'dead-letters drop': 'AMQP_URL',
+  replay: 'DATABASE_URL, AMQP_URL',
+  verify: 'DATABASE_URL',
+  'policy check': 'none',
+  'policy test': 'none',
+  'policy explain': 'DATABASE_URL',
+  'policy replay': 'DATABASE_URL',
+  'policy can': 'DATABASE_URL',
+};
 
 /**
  * Does what the arguments, as in `process.argv`, ask for. What went wrong at the start is told in lines on standard error, and in
@@ -31,7 +63,9 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
 }
 
 function commandLine(): Command {
+  const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string };
   const program = new Command('parley')
+    .version(version, '--version', 'prints the version')
     .description(
       'The message core of a chat system. Everything is set by environment variables (or a .env file): see .env.example.',
     )
@@ -127,5 +161,25 @@ function commandLine(): Command {
 
   addOperatorCommands(program);
   addPolicyCommands(program);
+  describeNeeds(program);
+  program.hook('preAction', (_program, command) => whenPipeCloses(command.name()));
   return program;
+}
+
+function describeNeeds(command: Command, path = ''): void {
+  for (const inner of command.commands) {
+    const innerPath = `${path}${inner.name()}`;
+    const needed = NEEDED_VARIABLES[innerPath];
+    if (needed !== undefined) inner.addHelpText('after', `\nNeeds: ${needed}.`);
+    describeNeeds(inner, `${innerPath} `);
+  }
+}
+
+/** `parley contract --asyncapi | head -1`: a command ends quietly when its output has no reader any more; a role goes on without it. */
+function whenPipeCloses(command: string): void {
+  const goesOn = command === 'dev' || (ROLES as readonly string[]).includes(command);
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (!goesOn) process.exit(CLOSED_PIPE_EXIT_CODE);
+  });
 }

@@ -74,6 +74,7 @@ describe('reading the configuration', () => {
     ['durations in hours', duration(), '24h', 86_400_000],
     ['durations in days', duration(), '7d', 604_800_000],
     ['binary sizes', byteSize(), '1GiB', 1_073_741_824],
+    ['sizes in KB, as many write it', byteSize(), '2KB', 2000],
     ['binary sizes of fractions', byteSize(), '0.5KiB', 512],
     ['decimal sizes', byteSize(), '100MB', 100_000_000],
     ['whole numbers', integer({ min: -1 }), '-1', -1],

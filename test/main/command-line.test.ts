@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import amqp from 'amqplib';
@@ -7,7 +8,7 @@ import { openApiDocument } from '../../src/adapters/http/openapi.js';
 import { asyncApiDocument } from '../../src/contract/asyncapi.js';
 import { topology } from '../../src/contract/topology.js';
 import { JwtVerifier } from '../../src/infrastructure/jwt.js';
-import { emptyDatabase, rabbitmq, scratchFolder, uniqueNamespace } from '../support/services.js';
+import { emptyDatabase, projectFolder, rabbitmq, scratchFolder, uniqueNamespace } from '../support/services.js';
 import { type CliEnd, cli } from './run-cli.js';
 
 const SECRET = 'a secret of thirty-two characters or more';
@@ -59,6 +60,34 @@ describe('the command line', function () {
     expect(tokenHelp?.stdout.join('\n')).to.include('--actor').and.to.include('--tenant').and.to.include('--ttl');
     for (const option of ['--asyncapi', '--openapi', '--out'])
       expect(contractHelp?.stdout.join('\n')).to.include(option);
+  });
+
+  it('prints its version', async () => {
+    const { version } = JSON.parse(readFileSync(join(projectFolder, 'package.json'), 'utf8')) as { version: string };
+    expect(await cli(['--version'])).to.deep.equal({ code: 0, stdout: [version], stderr: [] });
+  });
+
+  it('says in the help of each command which variables it needs', async () => {
+    const commandsOf = async (path: string[]): Promise<string[][]> => {
+      const { stdout } = await cli([...path, '--help']);
+      const names = stdout
+        .slice(stdout.indexOf('Commands:') + 1)
+        .flatMap((line) => /^ {2}([a-z][a-z-]*)\b/.exec(line)?.[1] ?? [])
+        .filter((name) => name !== 'help');
+      if (!stdout.includes('Commands:')) {
+        expect(stdout.at(-1), path.join(' ')).to.match(/^Needs: /);
+        return [path];
+      }
+      return (await Promise.all(names.map((name) => commandsOf([...path, name])))).flat();
+    };
+    expect(await commandsOf([])).to.have.length.at.least(20);
+  });
+
+  it('ends quietly when nobody reads its output any more', async () => {
+    const cliFile = join(projectFolder, 'dist/src/main/cli.js');
+    const shell = `set -o pipefail; "${process.execPath}" "${cliFile}" contract --asyncapi | head -1`;
+    const { status, stdout, stderr } = spawnSync('bash', ['-c', shell], { encoding: 'utf8' });
+    expect({ status, stdout, stderr }).to.deep.equal({ status: 141, stdout: '{\n', stderr: '' });
   });
 
   it('refuses in one line what it does not know', async () => {
