@@ -9,7 +9,7 @@ import { signal } from '../process-identity.js';
 import { hasEnded, whenEnded } from './child-end.js';
 import { logSince, logTail, openLog } from './log-file.js';
 import { type PostgresAccount, postgresAccount, serverFolder } from './postgres-account.js';
-import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.js';
+import { findPostgresBinaries, type InstalledPostgres } from './postgres-binaries.js';
 import { createCluster } from './postgres-cluster.js';
 import { stopOrphanedPostgres } from './postgres-orphan.js';
 import { reachablePrograms, removeProgramsCopy } from './postgres-programs.js';
@@ -27,12 +27,6 @@ export interface PostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Instead of the package's programs. */
   readonly installed?: InstalledPostgres;
-}
-
-/** A PostgreSQL of this machine, of any version. */
-export interface InstalledPostgres extends PostgresBinaries {
-  /** Options of its initdb: which locales it has depends on the version and the machine. */
-  readonly localeOptions: readonly string[];
 }
 
 export interface PostgresServer {
