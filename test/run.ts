@@ -3,19 +3,27 @@
  * Ends with `N passed, N failed, N skipped` alone on a line; exits 1 exactly when that counts a failure. A process that breaks off, that is
  * silent for too long or that is interrupted counts as one, and so does a run in which nothing passed.
  *
- * Usage: node dist/test/run.js [--silence SECONDS] [folder]
+ * The tests of the PostgreSQL store run twice: on the embedded server, and on an installed one of another version with its default settings.
+ *
+ * Usage: node dist/test/run.js [--silence SECONDS] [--only PATTERN] [folder]
+ *   --only: the files whose paths below the folder match this regular expression
  */
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { clearAwayKilledRuns } from './support/services-folder.js';
-import { ensureRabbitmq } from './support/services-install.js';
-import { runShard, type ShardOutcome } from './support/shard.js';
+import { ensureInstalledPostgres, ensureRabbitmq } from './support/services-install.js';
+import { runShard, type ShardOptions, type ShardOutcome } from './support/shard.js';
 
 /** Longer than any test may take. */
 const SILENCE_LIMIT_S = '900';
 const MS_PER_SECOND = 1000;
+
+/** What the embedded PostgreSQL may hide: JIT, the planner of an older version, a collation by language. */
+const INSTALLED = 'installed postgres';
+const ON_INSTALLED =
+  /^(installed-postgres\/|adapters\/prisma\/(archive|message-commands|missing|prisma-|query-plans|store-audit|sync-))/;
 
 /**
  * What is slow for its waits comes first in a process of its own; everything that is in no other shard is in the last one. Five keep two processors
@@ -29,34 +37,57 @@ const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
   { name: 'faults', owns: (file) => /^(faults|integration|adapters\/prisma|main\/policy-decisions)/.test(file) },
   { name: 'starts', owns: (file) => /^(main|infrastructure|fuzz)\//.test(file) },
   { name: 'brokers', owns: (file) => /^(adapters\/amqp|client|bench|simulation|deploy)\//.test(file) },
+  { name: INSTALLED, owns: (file) => file.startsWith('installed-postgres/') },
   { name: 'others', owns: () => true },
 ];
 
 const { values, positionals } = parseArgs({
-  options: { silence: { type: 'string', default: SILENCE_LIMIT_S } },
+  options: { silence: { type: 'string', default: SILENCE_LIMIT_S }, only: { type: 'string', default: '' } },
   allowPositionals: true,
 });
 const root = resolve(positionals[0] ?? fileURLToPath(new URL('.', import.meta.url)));
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort());
 
-function testFiles(shard: string): string[] {
+function testFiles(isWanted: (file: string) => boolean): string[] {
+  const only = new RegExp(values.only);
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.test.js') && SHARDS.find(({ owns }) => owns(file))?.name === shard)
+    .filter((file) => file.endsWith('.test.js') && only.test(file) && isWanted(file))
     .map((file) => join(root, file));
 }
+
+const nothing = (): ShardOutcome => ({ passed: [], failed: [], skipped: [] });
 
 async function runAll(): Promise<ShardOutcome[]> {
   // Once for all of them, who would each do it.
   const missing = ensureRabbitmq();
-  if (missing !== undefined) return [{ passed: [], failed: [missing], skipped: [] }];
-  const shards = SHARDS.map(({ name }) => ({ name, files: testFiles(name) })).filter(({ files }) => files.length > 0);
+  if (missing !== undefined) return [{ ...nothing(), failed: [missing] }];
+  const shards = SHARDS.filter(({ name }) => name !== INSTALLED)
+    .map(({ name }) => ({
+      name,
+      files: testFiles((file) => SHARDS.find(({ owns }) => owns(file))?.name === name),
+    }))
+    .filter(({ files }) => files.length > 0);
   const options = {
     silenceLimitMs: Number(values.silence) * MS_PER_SECOND,
     stopping: interruption.signal,
     progress: console.log,
   };
-  return Promise.all(shards.map((shard) => runShard({ ...shard, ...options })));
+  return Promise.all([...shards.map((shard) => runShard({ ...shard, ...options })), onInstalledPostgres(options)]);
+}
+
+async function onInstalledPostgres(options: Omit<ShardOptions, 'name' | 'files'>): Promise<ShardOutcome> {
+  const files = testFiles((file) => ON_INSTALLED.test(file));
+  if (files.length === 0) return nothing();
+  const found = ensureInstalledPostgres();
+  if ('missing' in found) return { ...nothing(), skipped: [`${INSTALLED}: ${found.missing}`] };
+  const { named } = found;
+  const { passed, failed, skipped } = await runShard({
+    ...{ name: INSTALLED, files, env: { TEST_POSTGRES: named } },
+    ...options,
+  });
+  const marked = (titles: string[]) => titles.map((title) => `${title} (TEST_POSTGRES=${named})`);
+  return { passed: marked(passed), failed: marked(failed), skipped: marked(skipped) };
 }
 
 const outcomes = await runAll();

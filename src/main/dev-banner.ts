@@ -6,7 +6,7 @@ export interface Addresses {
   restPort: number;
   opsPort: number;
   /** Private ones are shown whole, with their passwords: they are good on this machine only, and for who may read `dataDir`. */
-  database: { url: string; isPrivate: boolean };
+  database: { url: string; isPrivate: boolean; programsCopy: string | undefined };
   /** Null: the in-process transport. */
   broker: { url: string; isPrivate: boolean; managementPort: number | undefined } | null;
   dataDir: string;
@@ -32,6 +32,8 @@ export function printBanner(addresses: Addresses, first: FirstCommand | null, to
     `  Health      ${ops}/readyz   metrics: ${ops}/metrics`,
     `  PostgreSQL  ${whereabouts(database, 'DATABASE_URL', dataDir)}`,
   ];
+  if (database.programsCopy !== undefined)
+    lines.push(`              its programs: a copy in ${database.programsCopy}, removed when it stops`);
   if (broker === null)
     lines.push(
       '  RabbitMQ    none: commands come in by REST only, over the in-process transport. To get it: install rabbitmq-server',

@@ -89,7 +89,7 @@ function* devServices(
   yield service('welcome', async () => {
     const addresses: Addresses = {
       ...{ host, restPort, dataDir, opsPort: ops.port },
-      database: { url: databaseUrl, isPrivate: wanted.postgres },
+      database: { url: databaseUrl, isPrivate: wanted.postgres, programsCopy: own.postgres?.programsCopy },
       broker:
         amqpUrl === undefined
           ? null

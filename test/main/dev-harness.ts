@@ -1,15 +1,16 @@
 /** `parley dev` in a folder of its own, and what its banner says. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import pg from 'pg';
 import { isListening } from '../../src/infrastructure/free-port.js';
 import { onThisMachine } from '../support/busy-machine.js';
 import { eventually } from '../support/eventually.js';
+import { copyForOthers, isOpenToOthers } from '../support/open-to-others.js';
 import { startProcess, type TestProcess } from '../support/processes.js';
-import { scratchFolder } from '../support/services.js';
+import { projectFolder, scratchFolder } from '../support/services.js';
 
 /** What is promised on a machine that is otherwise idle. */
 const UP_WITHIN_MS = 15_000;
@@ -17,8 +18,23 @@ const WAIT_FOR_BANNER_MS = 90_000;
 /** One press of Ctrl-C may arrive twice within 300 ms, and counts as one. */
 const SECOND_PRESS_AFTER_MS = 400;
 
-export const PAUSING_DEV = fileURLToPath(new URL('./pausing-dev.js', import.meta.url));
-export const AS_NOBODY = fileURLToPath(new URL('./as-nobody.js', import.meta.url));
+const here = fileURLToPath(new URL('.', import.meta.url));
+export const PAUSING_DEV = join(here, 'pausing-dev.js');
+
+let copied: string | undefined;
+
+/**
+ * A script of this folder for `startProcess`, where the user that as-nobody.ts becomes can read it: root's checkout may be
+ * closed to that user, who then gets a copy.
+ */
+export function readableByNobody(script: string): string {
+  if (process.getuid?.() !== 0 || isOpenToOthers(projectFolder)) return join(here, script);
+  if (copied === undefined) {
+    copied = scratchFolder('project');
+    copyForOthers(projectFolder, copied);
+  }
+  return join(copied, relative(projectFolder, here), script);
+}
 
 export interface Banner {
   text: string;

@@ -6,15 +6,14 @@ import { Dispatch } from '../support/dispatch.js';
 import { eventually } from '../support/eventually.js';
 import type { TestProcess } from '../support/processes.js';
 import {
-  AS_NOBODY,
   type Banner,
   bannerOf,
   DevFolder,
   expectNothingLeft,
   history,
-  PAUSING_DEV,
   paste,
   pressTwice,
+  readableByNobody,
   say,
   unpublished,
   upWithinMs,
@@ -42,7 +41,8 @@ describe('npm start as an ordinary user where RabbitMQ is installed', () => {
   let tookMs: number;
 
   const start = async (rabbitmq: boolean, script?: string) => {
-    dev = await folder.start({ rabbitmq, script: AS_NOBODY, env: script === undefined ? {} : { SCRIPT: script } });
+    const env = script === undefined ? {} : { SCRIPT: script };
+    dev = await folder.start({ rabbitmq, script: readableByNobody('as-nobody.js'), env });
     banner = await bannerOf(dev);
   };
 
@@ -51,7 +51,7 @@ describe('npm start as an ordinary user where RabbitMQ is installed', () => {
     folder = new DevFolder();
     if (process.getuid?.() === 0) chownSync(folder.cwd, NOBODY, NOBODY);
     const startedAt = Date.now();
-    await start(true, PAUSING_DEV);
+    await start(true, readableByNobody('pausing-dev.js'));
     tookMs = Date.now() - startedAt;
     token = banner.token;
   });

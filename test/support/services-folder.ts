@@ -8,7 +8,6 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endOrphanedPostgresSync } from '../../src/infrastructure/embedded/postgres-orphan.js';
 import { endOrphanedRabbitmqSync } from '../../src/infrastructure/embedded/rabbitmq-orphan.js';
@@ -19,9 +18,10 @@ import {
   signal,
   waitForEndSync,
 } from '../../src/infrastructure/process-identity.js';
+import { temporaryFolder } from './open-to-others.js';
 import { unmountBelow } from './small-disk.js';
 
-/** A run's folder is `parley-test-<pid>-<random>` in the system's temporary folder; nothing of a run lies elsewhere. */
+/** A run's folder is `parley-test-<pid>-<random>` in the system's temporary folder; only a server's copy of its programs lies elsewhere. */
 const PREFIX = 'parley-test-';
 const OWNER = 'owner.json';
 const CHILDREN = 'children';
@@ -35,7 +35,7 @@ let drawn = 0;
 export function runFolder(): string {
   if (folder === undefined) {
     clearAwayKilledRuns();
-    folder = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
+    folder = mkdtempSync(join(temporaryFolder(), `${PREFIX}${process.pid}-`));
     writeFileSync(join(folder, OWNER), JSON.stringify(identify(process.pid)));
     mkdirSync(join(folder, CHILDREN));
     chmodSync(folder, 0o711); // PostgreSQL's own user passes through
@@ -48,6 +48,7 @@ export function scratchFolder(name = 'scratch'): string {
   drawn += 1;
   const path = join(runFolder(), `${name}-${drawn}`);
   mkdirSync(path);
+  chmodSync(path, 0o755); // PostgreSQL's own user passes through, whatever the umask
   return path;
 }
 
@@ -68,10 +69,11 @@ export function cleanUp(): void {
 
 /** What runs whose process is gone have left: their services, and their folders. */
 export function clearAwayKilledRuns(): void {
-  for (const name of readdirSync(tmpdir())) {
+  const temporary = temporaryFolder();
+  for (const name of readdirSync(temporary)) {
     const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]);
     if (!pid) continue;
-    const left = join(tmpdir(), name);
+    const left = join(temporary, name);
     const owner = readIdentity(join(left, OWNER)) ?? identify(pid); // a run that has just begun has not signed yet
     if (owner && isRunning(owner)) continue;
     endProcesses(left);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import { findInstalledPostgres, type InstalledPostgres } from '../../src/infrastructure/embedded/postgres-binaries.js';
 import { type PostgresServer, startPostgres } from '../../src/infrastructure/embedded/postgres-server.js';
 import { type RabbitmqNode, startRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.js';
 import { migrate } from '../../src/infrastructure/migrations.js';
@@ -28,10 +29,23 @@ let server: Promise<PostgresServer> | undefined;
 let template: Promise<void> | undefined;
 let broker: Promise<TestBroker> | undefined;
 
-/** The run's private PostgreSQL server, started at the first call. */
+/**
+ * The run's private PostgreSQL server, started at the first call: the embedded one, or the installed one that TEST_POSTGRES names, by its version
+ * (`15`: Debian's) or by the folder of its programs. Where a setting matters to plans, it is the server's default.
+ */
 export function postgres(): Promise<PostgresServer> {
-  server ??= startPostgres({ folder: join(runFolder(), 'postgres'), settings: SETTINGS });
+  server ??= startPostgres({ folder: postgresFolder(), settings: SETTINGS, ...namedPostgres() });
   return server;
+}
+
+/** Of the run's server. */
+export function postgresFolder(): string {
+  return join(runFolder(), 'postgres');
+}
+
+function namedPostgres(): { installed?: InstalledPostgres } {
+  const named = process.env.TEST_POSTGRES;
+  return named ? { installed: findInstalledPostgres(named) } : {};
 }
 
 /** @returns the URL of a new database with all migrations applied; it goes with the run */

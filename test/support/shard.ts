@@ -22,6 +22,8 @@ export interface ShardOutcome {
 export interface ShardOptions {
   name: string;
   files: string[];
+  /** Besides this process's own. */
+  env?: Readonly<Record<string, string>>;
   /** How long it may be silent. */
   silenceLimitMs: number;
   /** Ends it, and everything it has started. */
@@ -35,7 +37,8 @@ export async function runShard(options: ShardOptions): Promise<ShardOutcome> {
   const { name, files, silenceLimitMs, stopping, progress } = options;
   const outcome: ShardOutcome = { passed: [], failed: [], skipped: [] };
   // In a process group of its own: Ctrl-C in a terminal reaches it by us, once.
-  const child = fork(mocha, ['--reporter', reporter, ...files], { detached: true });
+  const env = { ...process.env, ...options.env };
+  const child = fork(mocha, ['--reporter', reporter, ...files], { detached: true, env });
   let tests = 0;
   let where = 'before its first test';
   let isThrough = false;

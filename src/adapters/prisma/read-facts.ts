@@ -59,7 +59,7 @@ export async function readFacts(
   { partition, epoch, keys }: Omit<BatchRequest, 'publishedThrough'>,
 ): Promise<Facts | null> {
   const [found] = await database.$queryRaw<FoundRow[]>`
-    SELECT p.position::float8 AS position, p.ring_seen < (SELECT ring_generation FROM store) AS "ringUnsettled",
+    SELECT p.position::float8 AS position, p.ring_seen < (SELECT ring_generation FROM store WHERE singleton) AS "ringUnsettled",
       ${rows(findReceipts(keys))} AS receipts, ${rows(findChats(keys))} AS chats, ${rows(findMembers(keys))} AS members,
       ${rows(findUsers(keys))} AS users, ${rows(findMessages(keys))} AS messages,
       ${rows(findMessagesInFull(keys))} AS "messagesInFull", ${rows(findReactions(keys))} AS reactions,

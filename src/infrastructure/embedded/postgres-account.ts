@@ -1,49 +1,45 @@
 import { spawnSync } from 'node:child_process';
-import { statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 
-/** How to start a program under the account that PostgreSQL runs as. */
+/** The account that PostgreSQL runs under. */
 export interface PostgresAccount {
-  /** `undefined`: our own account. */
+  /** Undefined: the account of this process. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
-  command(program: string, args: readonly string[]): { file: string; args: string[]; uid?: number; gid?: number };
+  /** Whether the account may pass through every existing folder above the path, which need not exist itself. */
+  canReach(path: string): boolean;
 }
 
 const ACCOUNT = 'postgres';
 
 /**
- * PostgreSQL refuses to run as root. Anyone else is their own account; for root it is the system user `postgres`, made here
- * when it is missing.
+ * PostgreSQL refuses to run as root. A process of root runs it as the system user `postgres`, which is created if it is
+ * missing; any other process runs it under its own account.
  *
- * That user must get through to the programs and to the folder. Root's own home is usually closed to everyone, and a checkout
- * there is a common case: then the programs get the one capability that lets them pass (CAP_DAC_READ_SEARCH), by `setpriv`,
- * rather than us changing the rights of folders that are not ours.
- *
- * @param paths what the account must reach (need not exist yet)
- * @throws Error of one line naming the folder that is in the way
+ * The user `postgres` often cannot enter the checkout or the data folder: root's home has mode 0700. No mode of such a
+ * folder is changed. The server gets a copy of the programs (postgres-programs.ts) and enters its data through its
+ * working folder (`serverFolder`). A capability to pass (CAP_DAC_READ_SEARCH) is not enough: PostgreSQL checks its
+ * programs by access(2), which ignores the capabilities of an ordinary user, and containers rarely have it.
  */
-export function postgresAccount(paths: readonly string[]): PostgresAccount {
-  if (process.getuid?.() !== 0) {
-    return { owner: undefined, command: (file, args) => ({ file, args: [...args] }) };
-  }
+export function postgresAccount(): PostgresAccount {
+  if (process.getuid?.() !== 0) return { owner: undefined, canReach: () => true };
   const owner = findAccount() ?? createAccount();
-  const closed = paths.map((path) => closedFolderAbove(path, owner)).find((folder) => folder !== undefined);
-  if (closed === undefined) {
-    return { owner, command: (file, args) => ({ file, args: [...args], ...owner }) };
-  }
-  const prefix = [
-    `--reuid=${owner.uid}`,
-    `--regid=${owner.gid}`,
-    '--clear-groups',
-    '--inh-caps=+dac_read_search',
-    '--ambient-caps=+dac_read_search',
-  ];
-  if (spawnSync('setpriv', [...prefix, 'true'], { stdio: 'ignore' }).status !== 0) {
+  return { owner, canReach: (path) => canReach(path, owner) };
+}
+
+/**
+ * How a program of the account finds a folder: by its path, or, where the account cannot reach that, as its working
+ * folder, which this process sets before the program changes to its account. The folder must exist.
+ * @throws Error of one line where the system cannot name the working folder by a fixed path
+ */
+export function serverFolder(path: string, account: PostgresAccount): { cwd: string; path: string } {
+  if (account.canReach(path)) return { cwd: '/', path };
+  if (process.platform !== 'linux') {
     throw new Error(
-      `PostgreSQL runs as user ${ACCOUNT}, who cannot enter ${closed}: run as an ordinary user, or move the data folder and the program`,
+      `PostgreSQL runs as user ${ACCOUNT}, who cannot enter ${dirname(path)}: run as an ordinary user, or move the data folder`,
     );
   }
-  return { owner, command: (program, args) => ({ file: 'setpriv', args: [...prefix, program, ...args] }) };
+  return { cwd: path, path: '/proc/self/cwd' };
 }
 
 function findAccount(): { uid: number; gid: number } | undefined {
@@ -70,17 +66,24 @@ function createAccount(): { uid: number; gid: number } {
   );
 }
 
-/** The outermost existing folder on the way to the path that the account may not pass through. */
-function closedFolderAbove(path: string, account: { uid: number; gid: number }): string | undefined {
-  const folders: string[] = [];
-  for (let folder = dirname(resolve(path)); ; folder = dirname(folder)) {
-    folders.unshift(folder);
-    if (folder === dirname(folder)) break;
-  }
-  return folders.find((folder) => {
-    const stat = statSync(folder, { throwIfNoEntry: false });
-    if (stat === undefined) return false;
-    const shift = stat.uid === account.uid ? 6 : stat.gid === account.gid ? 3 : 0;
-    return ((stat.mode >> shift) & 1) === 0;
-  });
+function canReach(path: string, account: { uid: number; gid: number }): boolean {
+  // A link on the way leads below other folders.
+  return [resolve(path), realPath(resolve(path))].flatMap(foldersAbove).every((folder) => mayEnter(folder, account));
+}
+
+function foldersAbove(path: string): string[] {
+  const folder = dirname(path);
+  return folder === path ? [] : [...foldersAbove(folder), folder];
+}
+
+/** Of what exists of the path; the rest is left as it is. */
+function realPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : join(realPath(dirname(path)), basename(path));
+}
+
+function mayEnter(folder: string, account: { uid: number; gid: number }): boolean {
+  const stat = statSync(folder, { throwIfNoEntry: false });
+  if (stat === undefined) return true;
+  const shift = stat.uid === account.uid ? 6 : stat.gid === account.gid ? 3 : 0;
+  return ((stat.mode >> shift) & 1) !== 0;
 }

@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, symlinkSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 
 /** Absolute paths of the programs in the platform's package. */
 export interface PostgresBinaries {
@@ -7,10 +8,22 @@ export interface PostgresBinaries {
   readonly initdb: string;
 }
 
+/** A PostgreSQL of this machine, of any version. */
+export interface InstalledPostgres extends PostgresBinaries {
+  /** Options of its initdb: which locales there are depends on the version and on the machine. */
+  readonly localeOptions: readonly string[];
+}
+
 interface PlatformPackage {
   readonly postgres: string;
   readonly initdb: string;
 }
+
+/** Where Debian keeps PostgreSQL, a folder for each major version. */
+const DEBIAN_FOLDER = '/usr/lib/postgresql';
+
+/** A cluster that sorts as people of a language do, as Debian's own usually is: by code point is only what the package's does. */
+const LANGUAGE_LOCALES = ['en_US.utf8', 'en_GB.utf8', 'de_DE.utf8'];
 
 /**
  * PostgreSQL as the registry package for this platform brings it.
@@ -32,6 +45,38 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   }
   completeLinks(dirname(dirname(dirname(found.postgres))));
   return { postgres: found.postgres, initdb: found.initdb };
+}
+
+/**
+ * @param named the folder of its programs, or the major version of one of Debian's packages
+ * @throws Error of one line where it is not there
+ */
+export function findInstalledPostgres(named: string): InstalledPostgres {
+  const folder = /^\d+$/.test(named) ? join(DEBIAN_FOLDER, named, 'bin') : resolve(named);
+  const binaries = { postgres: join(folder, 'postgres'), initdb: join(folder, 'initdb') };
+  if (!Object.values(binaries).every((path) => existsSync(path)))
+    throw new Error(`there is no PostgreSQL in ${folder} (initdb and postgres)`);
+  return { ...binaries, localeOptions: localeOptions(binaries.initdb) };
+}
+
+/** Major versions of Debian's packages that are installed, the oldest first. */
+export function debianVersions(): string[] {
+  if (!existsSync(DEBIAN_FOLDER)) return [];
+  return readdirSync(DEBIAN_FOLDER)
+    .filter((version) => existsSync(join(DEBIAN_FOLDER, version, 'bin', 'initdb')))
+    .sort((a, b) => Number(a) - Number(b));
+}
+
+function localeOptions(initdb: string): string[] {
+  const run = (program: string, ...args: string[]) => spawnSync(program, args, { encoding: 'utf8' }).stdout ?? '';
+  const locale = run('locale', '-a')
+    .split('\n')
+    .find((name) => LANGUAGE_LOCALES.includes(name));
+  if (locale !== undefined) return [`--locale=${locale}`];
+  // Images have no locale of a language; ICU brings its own.
+  if (run(initdb, '--help').includes('--icu-locale'))
+    return ['--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en-US'];
+  return ['--locale=C.UTF-8'];
 }
 
 /**

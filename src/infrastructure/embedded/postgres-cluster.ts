@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PostgresAccount } from './postgres-account.js';
+import { type PostgresAccount, serverFolder } from './postgres-account.js';
 
 const INITDB_TIMEOUT_MS = 120_000;
+/** Sorts by code point and knows Unicode's letters, alike on every platform and whatever its locales. */
+const LOCALE_OPTIONS = ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
 
 /**
  * The cluster's folder, made by `initdb` when it is missing. It appears under its name only when it is complete: a first start
@@ -16,6 +18,8 @@ export function createCluster(options: {
   account: PostgresAccount;
   /** Whether the new files must survive a power failure. */
   durable: boolean;
+  /** Default: those of the package's PostgreSQL. */
+  localeOptions?: readonly string[] | undefined;
 }): string {
   const { folder, account } = options;
   const cluster = join(folder, 'cluster');
@@ -25,24 +29,24 @@ export function createCluster(options: {
   }
   const unfinished = join(folder, 'cluster.new');
   rmSync(unfinished, { recursive: true, force: true });
-  const { file, args, ...credentials } = account.command(options.initdb, [
-    `--pgdata=${unfinished}`,
+  mkdirSync(unfinished, { mode: 0o700 });
+  if (account.owner) chownSync(unfinished, account.owner.uid, account.owner.gid);
+  const { cwd, path } = serverFolder(unfinished, account);
+  const args = [
+    `--pgdata=${path}`,
     '--username=postgres',
-    `--pwfile=${join(folder, 'password')}`,
+    `--pwfile=${path}/../password`, // not `join`: the path may be a link
     '--auth=scram-sha-256',
     '--encoding=UTF8',
-    // Sorts by code point and knows Unicode's letters, alike on every platform and whatever its locales.
-    '--locale=C',
-    '--locale-provider=builtin',
-    '--builtin-locale=C.UTF-8',
+    ...(options.localeOptions ?? LOCALE_OPTIONS),
     ...(options.durable ? [] : ['--no-sync']),
-  ]);
-  const result = spawnSync(file, args, {
-    cwd: '/',
+  ];
+  const result = spawnSync(options.initdb, args, {
+    cwd,
     env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C' },
     encoding: 'utf8',
     timeout: INITDB_TIMEOUT_MS,
-    ...credentials,
+    ...account.owner,
   });
   if (result.status !== 0) {
     const said = (result.error?.message ?? result.stderr.trim()).replaceAll('\n', ' | ');

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { identify, isRunning, type ProcessIdentity, signal, waitForEnd, waitForEndSync } from '../process-identity.js';
+import { removeProgramsCopy } from './postgres-programs.js';
 
 const FAST_STOP_TIMEOUT_MS = 10_000;
 const IMMEDIATE_STOP_TIMEOUT_MS = 5_000;
@@ -9,7 +10,11 @@ const IMMEDIATE_STOP_TIMEOUT_MS = 5_000;
 /** Stops the server that a killed owner left running on this folder, if there is one. The caller holds the folder's lock. */
 export async function stopOrphanedPostgres(folder: string): Promise<void> {
   const server = runningServer(folder);
-  if (server === undefined) return;
+  if (server !== undefined) await end(server);
+  removeProgramsCopy(folder);
+}
+
+async function end(server: ProcessIdentity): Promise<void> {
   signal(server.pid, 'SIGINT');
   if (await waitForEnd(server, FAST_STOP_TIMEOUT_MS)) return;
   signal(server.pid, 'SIGQUIT');
@@ -24,9 +29,11 @@ export async function stopOrphanedPostgres(folder: string): Promise<void> {
  */
 export function endOrphanedPostgresSync(folder: string): void {
   const server = runningServer(folder);
-  if (server === undefined) return;
-  signal(server.pid, 'SIGQUIT');
-  if (!waitForEndSync(server, IMMEDIATE_STOP_TIMEOUT_MS)) signal(server.pid, 'SIGKILL');
+  if (server !== undefined) {
+    signal(server.pid, 'SIGQUIT');
+    if (!waitForEndSync(server, IMMEDIATE_STOP_TIMEOUT_MS)) signal(server.pid, 'SIGKILL');
+  }
+  removeProgramsCopy(folder);
 }
 
 function runningServer(folder: string): ProcessIdentity | undefined {

@@ -8,10 +8,11 @@ import { freePort } from '../free-port.js';
 import { signal } from '../process-identity.js';
 import { hasEnded, whenEnded } from './child-end.js';
 import { logSince, logTail, openLog } from './log-file.js';
-import { type PostgresAccount, postgresAccount } from './postgres-account.js';
-import { findPostgresBinaries } from './postgres-binaries.js';
+import { type PostgresAccount, postgresAccount, serverFolder } from './postgres-account.js';
+import { findPostgresBinaries, type InstalledPostgres } from './postgres-binaries.js';
 import { createCluster } from './postgres-cluster.js';
 import { stopOrphanedPostgres } from './postgres-orphan.js';
+import { reachablePrograms, removeProgramsCopy } from './postgres-programs.js';
 
 export interface PostgresOptions {
   /** Everything the server keeps is in here, between starts too. Made when it is missing. Two servers never share one. */
@@ -24,6 +25,8 @@ export interface PostgresOptions {
   readonly database?: string;
   /** Passed on to the server, e.g. `{ fsync: 'off' }`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Instead of the package's programs. */
+  readonly installed?: InstalledPostgres;
 }
 
 export interface PostgresServer {
@@ -31,6 +34,8 @@ export interface PostgresServer {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
+  /** Folder of the copy of the programs that the server uses, where its account cannot reach the package. */
+  readonly programsCopy: string | undefined;
   /** Settles when the server has ended, for whatever reason. */
   readonly ended: Promise<void>;
   /**
@@ -66,35 +71,62 @@ const SETTINGS: Readonly<Record<string, string>> = {
  */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const folder = resolve(options.folder);
-  const database = options.database ?? 'parley';
-  const logFile = options.logFile ?? join(folder, 'server.log');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   await stopOrphanedPostgres(folder);
 
-  const binaries = await findPostgresBinaries();
-  const account = postgresAccount([binaries.postgres, join(folder, 'cluster')]);
+  const account = postgresAccount();
   if (account.owner) chownSync(folder, account.owner.uid, account.owner.gid);
   const password = keepPassword(folder, account);
-  const cluster = createCluster({
-    folder,
-    initdb: binaries.initdb,
-    account,
-    durable: options.settings?.fsync !== 'off',
-  });
+  const packaged = options.installed ?? (await findPostgresBinaries());
+  const { binaries, copy: programsCopy } = reachablePrograms(folder, packaged, account);
+  try {
+    const cluster = createCluster({
+      folder,
+      initdb: binaries.initdb,
+      account,
+      durable: options.settings?.fsync !== 'off',
+      localeOptions: options.installed?.localeOptions,
+    });
+    const launched = await launch(options, { folder, cluster, postgres: binaries.postgres, account, password });
+    return {
+      ...launched,
+      programsCopy,
+      stop: async (mode = 'fast') => {
+        await launched.stop(mode);
+        removeProgramsCopy(folder);
+      },
+    };
+  } catch (error) {
+    removeProgramsCopy(folder);
+    throw error;
+  }
+}
 
+interface Prepared {
+  folder: string;
+  cluster: string;
+  postgres: string;
+  account: PostgresAccount;
+  password: string;
+}
+
+async function launch(options: PostgresOptions, prepared: Prepared): Promise<Omit<PostgresServer, 'programsCopy'>> {
+  const { folder, cluster, postgres, account, password } = prepared;
+  const database = options.database ?? 'parley';
+  const logFile = options.logFile ?? join(folder, 'server.log');
+  const { cwd, path } = serverFolder(cluster, account);
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (await freePort());
     const settings = { ...SETTINGS, ...options.settings };
-    const args = ['-D', cluster, '-p', String(port)];
+    const args = ['-D', path, '-p', String(port)];
     for (const [name, value] of Object.entries(settings)) args.push('-c', `${name}=${value}`);
     const log = openLog(logFile);
-    const { file, args: all, ...credentials } = account.command(binaries.postgres, args);
-    const child = spawn(file, all, {
+    const child = spawn(postgres, args, {
       detached: true,
       stdio: ['ignore', log.descriptor, log.descriptor],
-      cwd: '/',
+      cwd,
       env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C' },
-      ...credentials,
+      ...account.owner,
     });
     const ended = whenEnded(child);
     closeSync(log.descriptor);
