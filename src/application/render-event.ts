@@ -2,15 +2,17 @@
  * From the log to the wire: one renderer for fresh events and for those read back, so that both come out equal to the byte.
  */
 import { type CloudEvent, EVENT_CONTENT_TYPE, type EventData, type EventType } from '../contract/events.js';
+import { contentSequence } from '../domain/event.js';
 import type { Message } from '../domain/message.js';
-import type { LoggedEvent, Recipients } from './ports/event-log.js';
+import type { ChatAudience } from './policy/chat-audience.js';
+import type { LoggedEvent } from './ports/event-log.js';
 import type { OutgoingEvent } from './ports/transport.js';
 
 export { EVENT_CONTENT_TYPE };
 
 export interface RenderContext {
   storeId: string;
-  /** `EVENT_RECIPIENTS_MAX`: past it `recipients` is null and dispatch pages the members. */
+  /** `EVENT_RECIPIENTS_MAX`: above this, `recipients` is null, and dispatch pages the members. */
   recipientsMax: number;
 }
 
@@ -53,18 +55,29 @@ function subject({ event, chatId, commandId }: LoggedEvent): string {
   }
 }
 
-/** The members without the actor, plus a member just removed. */
-function toWhom(logged: LoggedEvent, recipients: Recipients | null, max: number) {
+/**
+ * The members other than the actor who may see what the event says, and a member just removed: that event alone tells them why they get no
+ * more. Where they are not listed, as many as there are members at most.
+ */
+function toWhom(logged: LoggedEvent, audience: ChatAudience | null, max: number) {
   const { event, actorId } = logged;
   const removed = event.type === 'member.removed' ? event.userId : null;
-  const { memberIds, memberCount } = recipients ?? { memberIds: [], memberCount: 0 };
-  if (memberIds === null) {
-    const count = memberCount - (removed === actorId ? 0 : 1) + (removed === null ? 0 : 1);
-    return { recipients: null, recipientCount: count };
+  if (audience === null)
+    return { recipients: removed === null ? [] : [removed], recipientCount: removed === null ? 0 : 1 };
+  const { viewers, firstVisible, visibleToAllFrom, memberCount } = audience;
+  if (viewers !== null) {
+    const sequence = contentSequence(event, logged.sequence);
+    const ids =
+      sequence >= visibleToAllFrom
+        ? viewers.filter((userId) => userId !== actorId && userId !== removed)
+        : viewers.filter((userId, index) => {
+            const first = firstVisible[index] ?? Number.POSITIVE_INFINITY;
+            return first <= sequence && userId !== actorId && userId !== removed;
+          });
+    if (removed !== null) ids.push(removed);
+    return { recipients: ids.length > max ? null : ids, recipientCount: ids.length };
   }
-  const ids = memberIds.filter((userId) => userId !== actorId && userId !== removed);
-  if (removed !== null) ids.push(removed);
-  return { recipients: ids.length > max ? null : ids, recipientCount: ids.length };
+  return { recipients: null, recipientCount: memberCount + (removed === null ? 0 : 1) };
 }
 
 /** A message's content as events and REST tell it. */
@@ -83,7 +96,11 @@ export function messageContent(message: Message) {
   };
 }
 
-function data(logged: LoggedEvent, recipients: Recipients | null, { recipientsMax }: RenderContext) {
+function erasedIf(isErased: boolean) {
+  return isErased ? { erased: true } : {};
+}
+
+function data(logged: LoggedEvent, audience: ChatAudience | null, { recipientsMax }: RenderContext) {
   const { event, tenantId, actorId, commandId } = logged;
   if (event.type === 'command.rejected') return { ...event.receipt, actorId };
   if (event.type === 'user.upserted') {
@@ -94,7 +111,7 @@ function data(logged: LoggedEvent, recipients: Recipients | null, { recipientsMa
     };
   }
   const common = { tenantId, chatId: logged.chatId, actorId, commandId, sequence: logged.sequence };
-  const whom = toWhom(logged, recipients, recipientsMax);
+  const whom = toWhom(logged, audience, recipientsMax);
   switch (event.type) {
     case 'message.created': {
       const { message } = event;
@@ -121,22 +138,31 @@ function data(logged: LoggedEvent, recipients: Recipients | null, { recipientsMa
       };
     }
     case 'message.edited': {
-      const { messageId, revision, body, mentions, metadata } = event.message;
-      const erased = body === null ? { erased: true } : {};
-      const editedAt = logged.at.toISOString();
-      return { ...common, messageId, revision, body, mentions, metadata, editedAt, ...erased, ...whom };
+      const { messageId, sequence: messageSequence, revision, body, mentions, metadata } = event.message;
+      const text = { revision, body, mentions, metadata, editedAt: logged.at.toISOString() };
+      return { ...common, messageId, messageSequence, ...text, ...erasedIf(body === null), ...whom };
     }
     case 'message.deleted':
       return {
         ...common,
         messageId: event.messageId,
+        messageSequence: event.messageSequence,
         mode: event.mode,
         deletedAt: logged.at.toISOString(),
+        ...erasedIf(event.isHidden === true),
         ...whom,
       };
     case 'message.reacted':
     case 'message.unreacted':
-      return { ...common, messageId: event.messageId, emoji: event.emoji, userId: event.userId, ...whom };
+      return {
+        ...common,
+        messageId: event.messageId,
+        messageSequence: event.messageSequence,
+        emoji: event.emoji,
+        userId: event.userId,
+        ...erasedIf(event.emoji === null),
+        ...whom,
+      };
     case 'chat.created': {
       const { kind, title, historyVisibility, metadata, members } = event;
       return { ...common, kind, title, historyVisibility, metadata, members, ...whom };
@@ -159,8 +185,8 @@ function data(logged: LoggedEvent, recipients: Recipients | null, { recipientsMa
   }
 }
 
-/** `recipients` is about the event's chat as it is now; null for events without a chat. */
-export function renderEvent(logged: LoggedEvent, recipients: Recipients | null, context: RenderContext): CloudEvent {
+/** `audience`: of the event's chat as it is now; null for events without a chat. */
+export function renderEvent(logged: LoggedEvent, audience: ChatAudience | null, context: RenderContext): CloudEvent {
   const { sequence, tenantId } = logged;
   return {
     specversion: '1.0',
@@ -173,12 +199,12 @@ export function renderEvent(logged: LoggedEvent, recipients: Recipients | null, 
     partitionkey: partitionKey(logged),
     ...(sequence === null ? {} : { sequence: String(sequence) }),
     // The one place where the shape of each event's data is put together; tests hold it against the contract's schemas.
-    data: data(logged, recipients, context) as EventData[EventType],
+    data: data(logged, audience, context) as EventData[EventType],
   };
 }
 
 /** The very bytes and properties to publish. */
-export function encodeEvent(logged: LoggedEvent, recipients: Recipients | null, context: RenderContext): OutgoingEvent {
+export function encodeEvent(logged: LoggedEvent, audience: ChatAudience | null, context: RenderContext): OutgoingEvent {
   const key = partitionKey(logged);
   const { type } = logged.event;
   return {
@@ -189,6 +215,6 @@ export function encodeEvent(logged: LoggedEvent, recipients: Recipients | null, 
     traceparent: logged.traceparent,
     tracestate: logged.tracestate,
     timestamp: Math.floor(logged.at.getTime() / 1000),
-    body: Buffer.from(JSON.stringify(renderEvent(logged, recipients, context))),
+    body: Buffer.from(JSON.stringify(renderEvent(logged, audience, context))),
   };
 }

@@ -2,6 +2,7 @@
  * Sends a part of the log once more, by the publisher that sent it first: in order, each with its confirm, in bounded memory, rendered by the
  * same renderer. Nothing is written: how far the partition is published stays as it is.
  */
+import type { PolicyDecisionPoint } from './policy/facts.js';
 import type { EventLog, LoggedEvent } from './ports/event-log.js';
 import type { LogPart, LogReader } from './ports/log-reader.js';
 import type { EventSink, PublishOutcome } from './ports/transport.js';
@@ -24,6 +25,8 @@ export interface ReplayDeps {
   log: EventLog;
   reader: LogReader;
   sink: EventSink;
+  /** Decides who of a chat's members may view it, as of now. */
+  policy: PolicyDecisionPoint;
   render: RenderContext;
   logger: WorkerLog;
   /** Null: as fast as it goes. */
@@ -62,6 +65,7 @@ export async function replayEvents({ part, from, to }: ReplayRange, deps: Replay
     {
       log: new PartOfLog(part, to, deps, (error) => breakOff(error)),
       sink: deps.sink,
+      policy: deps.policy,
       observer: { ...SILENT, eventSettled: onSettled },
       logger: deps.logger,
       time: realTime,
@@ -102,8 +106,8 @@ class PartOfLog implements EventLog {
     return this.deps.log.storeId();
   }
 
-  async recipients(chatIds: readonly string[], max: number) {
-    return this.deps.log.recipients(chatIds, max).catch((error: Error) => this.fail(error));
+  async recipients(chatIds: readonly string[], max: number, withProfiles: boolean) {
+    return this.deps.log.recipients(chatIds, max, withProfiles).catch((error: Error) => this.fail(error));
   }
 
   async readEvents(_partition: number, after: number, limit: number): Promise<LoggedEvent[]> {

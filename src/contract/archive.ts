@@ -150,12 +150,12 @@ const chatState = {
 };
 const members = z.array(z.object({ userId, role })).max(101);
 const nothing = z.object({});
-const reacted = z.object({ messageId, emoji, userId });
+const reacted = z.object({ messageId, messageSequence: sequence, emoji, userId });
 
 const logged = z.discriminatedUnion('type', [
   event('message.created', z.null().optional()),
   event('message.edited', z.object({ messageId, messageSequence: sequence, revision })),
-  event('message.deleted', z.object({ messageId, mode: deleteMode })),
+  event('message.deleted', z.object({ messageId, messageSequence: sequence, mode: deleteMode })),
   event('message.reacted', reacted),
   event('message.unreacted', reacted),
   event('chat.created', z.object({ ...chatState, members })),

@@ -12,7 +12,7 @@ export const EVENT_CONTENT_TYPE = 'application/cloudevents+json';
 const rfc3339 = z.string().meta({ format: 'date-time' });
 const common = { tenantId, actorId: userId, commandId };
 
-/** What every event of a chat says besides its own data. `recipients` is null while there are more than `EVENT_RECIPIENTS_MAX`. */
+/** What every event of a chat says besides its own data. */
 const ofChat = {
   tenantId,
   chatId,
@@ -21,12 +21,41 @@ const ofChat = {
   sequence: z.int(),
 };
 const toWhom = {
-  recipients: z.array(userId).nullable(),
-  recipientCount: z.int(),
+  recipients: z
+    .array(userId)
+    .nullable()
+    .meta({
+      description:
+        'The members other than the actor who may see what the event says, as of when it is published: those to whom REST would show it then, ' +
+        "by the policy (`chat.view`), the chat's history visibility and their joining. An event about a message is for those who may see " +
+        'that message. A `member.removed` is also for the member it is about. ' +
+        'Null where they are too many to list (`EVENT_RECIPIENTS_MAX`), or the chat has more members than that: page the members over REST, ' +
+        'and deliver to each whose `firstVisibleSequence` is not null and not above `messageSequence` (`upTo` of a `chat.read`; else `sequence`).',
+    }),
+  recipientCount: z.int().meta({
+    description:
+      'How many recipients are listed. Where `recipients` is null: an upper bound, which counts the actor and members who may not see the event.',
+  }),
 };
+/** Of the message that an event is about. */
+const messageSequence = z.int().meta({
+  description: "The message's own number in the chat. Who may see the message may see what the event says of it.",
+});
+/** Of events about a message that the store still tells of. */
+const hidden = z.literal(true).optional().meta({
+  description: 'Over REST: the message lies before what the caller may see, and the event is told without its content.',
+});
 const members = z.array(z.object({ userId, role }));
 const chatState = { kind: chatKind, title: z.string().nullable(), historyVisibility, metadata };
-const reaction = z.object({ ...ofChat, messageId, emoji: z.string(), userId, ...toWhom });
+const reaction = z.object({
+  ...ofChat,
+  messageId,
+  messageSequence,
+  emoji: z.string().nullable().meta({ description: 'Null where `erased` is true, else the emoji.' }),
+  userId,
+  erased: hidden,
+  ...toWhom,
+});
 
 export const eventData = {
   'message.created': z.object({
@@ -47,15 +76,27 @@ export const eventData = {
   'message.edited': z.object({
     ...ofChat,
     messageId,
+    messageSequence,
     revision: z.int().min(2),
     body: z.string().nullable(),
     mentions: z.array(userId),
     metadata,
     editedAt: rfc3339,
-    erased: z.literal(true).optional(),
+    erased: z.literal(true).optional().meta({
+      description:
+        'The text is not told: the message is deleted, or, over REST, it lies before what the caller may see.',
+    }),
     ...toWhom,
   }),
-  'message.deleted': z.object({ ...ofChat, messageId, mode: deleteMode, deletedAt: rfc3339, ...toWhom }),
+  'message.deleted': z.object({
+    ...ofChat,
+    messageId,
+    messageSequence,
+    mode: deleteMode,
+    deletedAt: rfc3339,
+    erased: hidden,
+    ...toWhom,
+  }),
   'message.reacted': reaction,
   'message.unreacted': reaction,
   'chat.created': z.object({ ...ofChat, ...chatState, members, ...toWhom }),

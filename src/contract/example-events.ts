@@ -171,6 +171,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     },
     {
       messageId: EXAMPLE_QUESTION_ID,
+      messageSequence: 3,
       revision: 2,
       body: 'Shall we have tea at five, Bob?',
       mentions: ['bob'],
@@ -189,7 +190,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
       recipients: ['alice', 'carol', 'dave'],
       about: question,
     },
-    { messageId: EXAMPLE_QUESTION_ID, emoji: ':thumbsup:', userId: 'bob' },
+    { messageId: EXAMPLE_QUESTION_ID, messageSequence: 3, emoji: ':thumbsup:', userId: 'bob' },
   ),
   chatEvent(
     'message.unreacted',
@@ -202,7 +203,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
       recipients: ['alice', 'carol', 'dave'],
       about: question,
     },
-    { messageId: EXAMPLE_QUESTION_ID, emoji: ':thumbsup:', userId: 'bob' },
+    { messageId: EXAMPLE_QUESTION_ID, messageSequence: 3, emoji: ':thumbsup:', userId: 'bob' },
   ),
   chatEvent(
     'chat.read',
@@ -228,7 +229,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
       recipients: ['alice', 'carol', 'dave'],
       about: answer,
     },
-    { messageId: EXAMPLE_ANSWER_ID, mode: 'soft', deletedAt: AT },
+    { messageId: EXAMPLE_ANSWER_ID, messageSequence: 4, mode: 'soft', deletedAt: AT },
   ),
   chatEvent(
     'member.updated',

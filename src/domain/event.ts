@@ -9,13 +9,21 @@ interface ChatState {
   metadata: Metadata;
 }
 
+/** The message that an event is about, also where the message is gone. */
+interface OfMessage {
+  messageId: string;
+  /** The message's own number: who may see the message may see the event. */
+  messageSequence: number;
+}
+
 /** What happened, in the words of the domain. The log keeps everything but a message's text, which stays with the message. */
 export type DomainEvent =
   | { type: 'message.created'; message: Message }
   /** The message as of the revision that this edit made. */
   | { type: 'message.edited'; message: Message }
-  | { type: 'message.deleted'; messageId: string; mode: DeleteMode }
-  | { type: 'message.reacted' | 'message.unreacted'; messageId: string; emoji: string; userId: string }
+  | ({ type: 'message.deleted'; mode: DeleteMode; isHidden?: true } & OfMessage)
+  /** `emoji` is null where the event is told to a member who may not see the message. */
+  | ({ type: 'message.reacted' | 'message.unreacted'; emoji: string | null; userId: string } & OfMessage)
   | ({ type: 'chat.created'; members: { userId: string; role: Role }[] } & ChatState)
   | ({ type: 'chat.updated' } & ChatState)
   | { type: 'chat.archived' | 'chat.unarchived' }
@@ -40,10 +48,39 @@ export function withoutErasedText(event: DomainEvent, erased: ReadonlyMap<string
 }
 
 /**
- * The event as one is told it who may see the chat from that number on: a new text of a message that lies before is not told. The event
- * itself is, or there would be a gap.
+ * The number of the chat by which it is decided who may see what the event says: that of its message, where it is about one; a read mark's
+ * is how far it reaches, since marks show on messages; else the event's own.
+ */
+export function contentSequence(event: DomainEvent, sequence: number | null): number {
+  switch (event.type) {
+    case 'message.edited':
+      return event.message.sequence;
+    case 'message.deleted':
+    case 'message.reacted':
+    case 'message.unreacted':
+      return event.messageSequence;
+    case 'chat.read':
+      return event.upTo;
+    default:
+      return sequence ?? 0;
+  }
+}
+
+/**
+ * A numbered event as it is told to a member who may see the chat from that number on: without its content, where that is about a message that
+ * lies before. The event itself is told, or there would be a gap.
  */
 export function asSeenFrom(event: DomainEvent, fromSequence: number): DomainEvent {
-  if (event.type !== 'message.edited' || event.message.sequence >= fromSequence) return event;
-  return { type: event.type, message: eraseMessage(event.message, event.message.createdAt) };
+  switch (event.type) {
+    case 'message.edited':
+      if (event.message.sequence >= fromSequence) return event;
+      return { type: event.type, message: eraseMessage(event.message, event.message.createdAt) };
+    case 'message.deleted':
+      return event.messageSequence >= fromSequence ? event : { ...event, isHidden: true };
+    case 'message.reacted':
+    case 'message.unreacted':
+      return event.messageSequence >= fromSequence ? event : { ...event, emoji: null };
+    default:
+      return event;
+  }
 }

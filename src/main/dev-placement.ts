@@ -14,10 +14,11 @@ const DRAIN_TIMEOUT_MS = 10_000;
 
 /** Only while no worker runs on the store: `dev` holds the lock of its data folder. */
 export async function placeChatsAnew(store: StoreService, context: RoleContext, workerId: string): Promise<void> {
-  const { settings, transport, logger } = context;
+  const { settings, transport, policy, logger } = context;
   const publisher: PublisherDeps = {
     log: store.log,
     sink: transport.sink,
+    policy,
     observer: SILENT,
     logger,
     time: realTime,

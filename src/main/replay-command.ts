@@ -1,5 +1,6 @@
 import { AmqpEventSink, toOneQueue } from '../adapters/amqp/amqp-event-sink.js';
 import { queueExists } from '../adapters/amqp/queue-exists.js';
+import { CaslDecisionPoint } from '../adapters/casl/casl-decision-point.js';
 import { PrismaEventLog } from '../adapters/prisma/prisma-event-log.js';
 import { PrismaLogReader } from '../adapters/prisma/prisma-log-reader.js';
 import type { LogPart } from '../application/ports/log-reader.js';
@@ -11,6 +12,7 @@ import { rethrowAsStartFault, StartFault } from '../infrastructure/start-fault.j
 import { withArchiveDatabase } from './archive-database.js';
 import { connectOnce } from './broker-once.js';
 import { type LineProgress, showLineProgress } from './line-progress.js';
+import { readPolicyFile } from './policy-file.js';
 import { requireSettings, type Settings } from './settings.js';
 import { requireBrokerUrl } from './with-dead-letters.js';
 
@@ -29,6 +31,7 @@ export async function runReplay(request: ReplayRequest): Promise<void> {
   const settings = requireSettings('migrate');
   const url = requireBrokerUrl(settings);
   refuseOwnQueue(request.queue, settings);
+  const policy = new CaslDecisionPoint(readPolicyFile(settings.policyFile).document);
   await withArchiveDatabase(async (database) => {
     const reader = new PrismaLogReader(database);
     const log = new PrismaEventLog(database);
@@ -43,7 +46,7 @@ export async function runReplay(request: ReplayRequest): Promise<void> {
       const shown = showLineProgress('replayed', range.to - range.from + 1, 'events');
       progress = shown;
       await replayEvents(range, {
-        ...{ log, reader, perSecond, logger: WARNINGS_ONLY },
+        ...{ log, reader, perSecond, policy, logger: WARNINGS_ONLY },
         sink: new AmqpEventSink(connection, toOneQueue(request.queue), WARNINGS_ONLY),
         render: { storeId: await log.storeId(), recipientsMax: settings.eventRecipientsMax },
         pace: (count) => pace.next(count),

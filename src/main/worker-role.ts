@@ -80,6 +80,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
       publisher: {
         log: store.log,
         sink: transport.sink,
+        policy,
         observer,
         logger,
         time: realTime,

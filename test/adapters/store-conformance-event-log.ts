@@ -145,29 +145,62 @@ export function eventLogConformance(open: OpenStore): void {
       expect((await store.log.readEvents(1, 0, ALL)).every(({ partition }) => partition === 1)).to.equal(true);
     });
 
-    it('names the recipients of many chats at once, by code unit, where they are not too many', async () => {
+    it('tells who is in many chats at once, by code unit, where they are not too many', async () => {
       const ids = ['b', 'B', 'a-1', 'a.1', 'a_1', '10', '9'];
       const full = aChat({ memberCount: ids.length });
-      const small = aChat({ memberCount: 1 });
+      const small = aChat({ memberCount: 1, kind: 'channel', historyVisibility: 'since-joined', archivedAt: later(1) });
       const empty = aChat({ memberCount: 0 });
       await owner.write(() => ({
         chatsCreated: [full, small, empty],
-        membersPut: [...ids.map((id) => aMember(full, id)), aMember(small, 'alice')],
+        membersPut: [
+          ...ids.map((id, index) => aMember(full, id, { joinedSequence: 10 * index + 1 })),
+          aMember(small, 'alice', { role: 'reader', joinedSequence: 7 }),
+        ],
       }));
       const chatIds = [full, small, empty].map(({ chatId }) => chatId);
       const sorted = ['10', '9', 'B', 'a-1', 'a.1', 'a_1', 'b'];
-      expect(await store.log.recipients([...chatIds, randomUUID()], ids.length)).to.deep.equal(
+      const group = { tenantId: 'default', kind: 'group', archived: false, historyVisibility: 'full' };
+      const members = sorted.map((userId) => ({
+        userId,
+        role: 'member',
+        joinedSequence: 10 * ids.indexOf(userId) + 1,
+      }));
+      expect(await store.log.recipients([...chatIds, randomUUID()], ids.length, false)).to.deep.equal(
         new Map([
-          [full.chatId, { memberIds: sorted, memberCount: 7 }],
-          [small.chatId, { memberIds: ['alice'], memberCount: 1 }],
-          [empty.chatId, { memberIds: [], memberCount: 0 }],
+          [full.chatId, { ...group, memberCount: 7, members }],
+          [
+            small.chatId,
+            {
+              ...{ tenantId: 'default', kind: 'channel', archived: true, historyVisibility: 'since-joined' },
+              ...{ memberCount: 1, members: [{ userId: 'alice', role: 'reader', joinedSequence: 7 }] },
+            },
+          ],
+          [empty.chatId, { ...group, memberCount: 0, members: [] }],
         ]),
       );
-      expect((await store.log.recipients(chatIds, ids.length - 1)).get(full.chatId)).to.deep.equal({
-        memberIds: null,
+      expect((await store.log.recipients(chatIds, ids.length - 1, false)).get(full.chatId)).to.deep.equal({
+        ...group,
         memberCount: 7,
+        members: null,
       });
-      expect((await store.log.recipients([], ALL)).size).to.equal(0);
+      expect((await store.log.recipients([], ALL, false)).size).to.equal(0);
+    });
+
+    it("tells what members' profiles say of them, where that is asked for", async () => {
+      const chat = aChat({ memberCount: 2 });
+      const known = `zoe-${randomUUID()}`;
+      const claims = { guest: true, 'a"b': ['x', 'y'], level: 3 };
+      await owner.write(() => ({
+        users: [{ user: aUser(known, { kind: 'bot', claims }), previousRevision: 0 }],
+        chatsCreated: [chat],
+        membersPut: [aMember(chat, known, { joinedSequence: 2 }), aMember(chat, 'nobody-special')],
+      }));
+      const found = (await store.log.recipients([chat.chatId], ALL, true)).get(chat.chatId);
+      expect(found?.members).to.deep.equal([
+        { userId: 'nobody-special', role: 'member', joinedSequence: 1, profile: null },
+        { userId: known, role: 'member', joinedSequence: 2, profile: { kind: 'bot', claims } },
+      ]);
+      expect((await store.log.recipients([chat.chatId], 1, true)).get(chat.chatId)?.members).to.equal(null);
     });
   });
 }

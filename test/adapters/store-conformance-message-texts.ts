@@ -4,12 +4,13 @@ import { expect } from 'chai';
 import type { LoggedEvent } from '../../src/application/ports/event-log.js';
 import { encodeEvent } from '../../src/application/render-event.js';
 import { editMessage, eraseMessage, type Message, messageOfStub, stubOf } from '../../src/domain/message.js';
+import { everyoneOf } from '../application/audiences.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
 import { aChat, aMessage, anEvent, created, later, Owner, trickyMetadata } from './store-conformance-fixtures.js';
 import { past } from './store-conformance-views.js';
 
 const ALL = 100;
-const whom = { memberIds: ['alice', 'bob'], memberCount: 2 };
+const whom = everyoneOf('alice', 'bob');
 const wire = (event: LoggedEvent) =>
   Buffer.from(encodeEvent(event, whom, { storeId: 'store', recipientsMax: 10 }).body).toString();
 

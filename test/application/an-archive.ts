@@ -55,13 +55,13 @@ export function anArchive(): Line[] {
       },
     },
     event(3, 'message.edited', { messageId: FIRST_MESSAGE, messageSequence: 2, revision: 2 }),
-    event(4, 'message.reacted', { messageId: FIRST_MESSAGE, emoji: '👍', userId: 'bob' }),
+    event(4, 'message.reacted', { messageId: FIRST_MESSAGE, messageSequence: 2, emoji: '👍', userId: 'bob' }),
     event(5, 'message.created'),
     {
       ...{ kind: 'removed', chatId: CHAT, sequence: 5, messageId: REMOVED_MESSAGE, ordinal: 2, senderId: 'alice' },
       createdAt: AT,
     },
-    event(6, 'message.deleted', { messageId: REMOVED_MESSAGE, mode: 'hard' }),
+    event(6, 'message.deleted', { messageId: REMOVED_MESSAGE, messageSequence: 5, mode: 'hard' }),
     {
       ...{ kind: 'revision', chatId: CHAT, sequence: 2, revision: 1, body: 'hello', mentions: [], metadata: {} },
       ...{ actorId: 'alice', at: AT },

@@ -56,7 +56,7 @@ describe('Deleting a message soft', () => {
     expect(stage.removed).to.have.property('size', 0);
     expect(stage.log.at(-1)).to.deep.include({
       sequence: 7,
-      event: { type: 'message.deleted', messageId: M1, mode: 'soft' },
+      event: { type: 'message.deleted', messageId: M1, messageSequence: 4, mode: 'soft' },
     });
   });
 
@@ -90,7 +90,12 @@ describe('Deleting a message hard', () => {
       ...{ chatId: GROUP, sequence: 4, messageId: M1, tenantId: 'default', ordinal: 1, senderId: 'mary' },
       createdAt: stage.now,
     });
-    expect(stage.log.at(-1)?.event).to.deep.equal({ type: 'message.deleted', messageId: M1, mode: 'hard' });
+    expect(stage.log.at(-1)?.event).to.deep.equal({
+      type: 'message.deleted',
+      messageId: M1,
+      messageSequence: 4,
+      mode: 'hard',
+    });
     expect(stage.given(send('mary', GROUP))[0]?.sequence).to.equal(9);
   });
 

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
-import type { LoggedEvent, Recipients } from '../../src/application/ports/event-log.js';
+import type { ChatAudience } from '../../src/application/policy/chat-audience.js';
+import type { LoggedEvent } from '../../src/application/ports/event-log.js';
 import { renderEvent } from '../../src/application/render-event.js';
+import { everyoneOf as listed, since, tooMany } from './audiences.js';
 import { logged, message, oneOfEach } from './logged-events.js';
 
 const MAX = 3;
@@ -9,13 +11,10 @@ const removedBy = (actorId: string, userId: string) =>
   logged({ type: 'member.removed', userId, left: actorId === userId }, { actorId });
 
 /** Recipients and their count, as an event says them. */
-function whom(event: LoggedEvent, recipients: Recipients | null) {
-  const { data } = renderEvent(event, recipients, { storeId: 's', recipientsMax: MAX });
+function whom(event: LoggedEvent, audience: ChatAudience | null): [string[] | null, number] | null {
+  const { data } = renderEvent(event, audience, { storeId: 's', recipientsMax: MAX });
   return 'recipients' in data ? [data.recipients, data.recipientCount] : null;
 }
-
-const listed = (...memberIds: string[]): Recipients => ({ memberIds, memberCount: memberIds.length });
-const tooMany = (memberCount: number): Recipients => ({ memberIds: null, memberCount });
 
 describe("An event's recipients", () => {
   it('are the members, the actor left out', () => {
@@ -47,10 +46,42 @@ describe("An event's recipients", () => {
     expect(whom(removedBy('e', 'e'), listed('b', 'c', 'd'))).to.deep.equal([null, 4]);
   });
 
-  it('are counted right where the members are too many to be read', () => {
-    expect(whom(said, tooMany(1000))).to.deep.equal([null, 999]);
-    expect(whom(removedBy('alice', 'bob'), tooMany(1000))).to.deep.equal([null, 1000]);
+  it('are at most so many where the members are too many to be read: the actor may be one of them, or none', () => {
+    expect(whom(said, tooMany(1000))).to.deep.equal([null, 1000]);
+    expect(whom(removedBy('alice', 'bob'), tooMany(1000))).to.deep.equal([null, 1001]);
     expect(whom(removedBy('bob', 'bob'), tooMany(1000))).to.deep.equal([null, 1001]);
+  });
+
+  describe('of a chat that some see from later on', () => {
+    const audience = since({ bob: 1, carol: 42, dave: 50 });
+
+    it('are those who see the chat from that number, or an earlier one, on', () => {
+      expect(whom(said, audience)).to.deep.equal([['bob', 'carol'], 2]);
+      expect(whom(logged({ type: 'chat.archived' }, { sequence: 49 }), audience)).to.deep.equal([['bob', 'carol'], 2]);
+      expect(whom(logged({ type: 'chat.archived' }, { sequence: 50 }), audience)?.[1]).to.equal(3);
+    });
+
+    const ofMessage = { messageId: message.messageId, messageSequence: 41 };
+    for (const event of [
+      { type: 'message.edited' as const, message: { ...message, sequence: 41, revision: 2 } },
+      { type: 'message.deleted' as const, ...ofMessage, mode: 'soft' as const },
+      { type: 'message.reacted' as const, ...ofMessage, emoji: ':tea:', userId: 'bob' },
+      { type: 'message.unreacted' as const, ...ofMessage, emoji: ':tea:', userId: 'bob' },
+    ])
+      it(`are those who may see the message that a ${event.type} is about, though they see the event's number`, () => {
+        expect(whom(logged(event, { sequence: 60 }), audience)).to.deep.equal([['bob'], 1]);
+      });
+
+    it('are those to whom a read mark shows on a message', () => {
+      const read = (upTo: number) => logged({ type: 'chat.read', userId: 'alice', upTo }, { sequence: null });
+      expect(whom(read(41), audience)).to.deep.equal([['bob'], 1]);
+      expect(whom(read(42), audience)).to.deep.equal([['bob', 'carol'], 2]);
+    });
+
+    it('are those who saw it before, and the one just removed', () => {
+      expect(whom(removedBy('alice', 'zoe'), audience)).to.deep.equal([['bob', 'carol', 'zoe'], 3]);
+      expect(whom(removedBy('alice', 'dave'), audience)).to.deep.equal([['bob', 'carol', 'dave'], 3]);
+    });
   });
 
   it('are nobody where the chat is gone', () => {

@@ -59,7 +59,11 @@ const FAULTS: [string, Archive, string | RegExp][] = [
   ['with a number that is none', withText(MESSAGE, '"ordinal":1', '"ordinal":1e999'), /^line 6: ordinal: /],
   ['with an event that has no number', having(EDIT, { type: 'chat.read', payload: {} }), /^line 7: type: /],
   ['with an edit of nothing', having(EDIT, { payload: null }), /^line 7: payload: /],
-  ['with an edit before its message', having(EDIT, { payload: payload(3) }), 'line 7: an edit before its message'],
+  [
+    'with an edit before its message',
+    having(EDIT, { payload: payload(3) }),
+    'line 7: message.edited before its message',
+  ],
   ['with a chat that has no end', spliced(END, 1, line(CHAT_LINE)), `line 16: chat ${CHAT} has no end`],
   ['that ends within a chat', spliced(END, 1), `line 15: the archive ends within chat ${CHAT}`],
   ['with lines outside of a chat', spliced(CHAT_LINE, 1), 'line 3: event outside of a chat'],

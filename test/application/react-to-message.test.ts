@@ -44,7 +44,7 @@ describe('Reacting to a message', () => {
     ]);
     expect(stage.log.at(-1)).to.deep.include({
       sequence: 4,
-      event: { type: 'message.reacted', messageId: M1, emoji: '👩‍👩‍👧', userId: 'mike' },
+      event: { type: 'message.reacted', messageId: M1, messageSequence: 3, emoji: '👩‍👩‍👧', userId: 'mike' },
     });
     expect(stage.chat(GROUP)).to.include({ lastSequence: 4, lastOrdinal: 1 });
   });
@@ -75,7 +75,7 @@ describe('Reacting to a message', () => {
       expect(done).to.deep.equal([null, 4, 5, 6, null, null]);
       expect(reactionsOf(stage)).to.deep.equal([key('alice')]);
       expect(stage.log.at(-1)?.event).to.deep.equal({
-        ...{ type: 'message.unreacted', messageId: M1, emoji: '👍', userId: 'mike' },
+        ...{ type: 'message.unreacted', messageId: M1, messageSequence: 3, emoji: '👍', userId: 'mike' },
       });
     });
 

@@ -3,6 +3,7 @@ import type { LoggedEvent } from '../../src/application/ports/event-log.js';
 import { encodeEvent, eventId, renderEvent } from '../../src/application/render-event.js';
 import { EVENT_CONTENT_TYPE, eventEnvelope, eventTypes } from '../../src/contract/events.js';
 import type { DomainEvent } from '../../src/domain/event.js';
+import { everyoneOf } from './audiences.js';
 import {
   add,
   archive,
@@ -24,7 +25,7 @@ import { logged, MESSAGE_ID, message, oneOfEach, TRACEPARENT } from './logged-ev
 import { Stage } from './stage.js';
 
 const context = { storeId: '7d8f1c1e-4f6a-4f0e-9f6e-0a9c3a1b2c3d', recipientsMax: 256 };
-const bobToo = { memberIds: ['alice', 'bob'], memberCount: 2 };
+const bobToo = everyoneOf('alice', 'bob');
 const whomOf = (event: LoggedEvent) => (event.chatId === null ? null : bobToo);
 const wire = (event: LoggedEvent) => Buffer.from(encodeEvent(event, whomOf(event), context).body).toString();
 

@@ -62,8 +62,8 @@ describe('An event of a message that has been erased', () => {
   it('is told as it is where it has no text, or is about another message', () => {
     const others = [
       { type: 'message.created' as const, message: { ...said, messageId: 'other' } },
-      { type: 'message.reacted' as const, messageId: 'm', emoji: '👍', userId: 'bob' },
-      { type: 'message.deleted' as const, messageId: 'm', mode: 'soft' as const },
+      { type: 'message.reacted' as const, messageId: 'm', messageSequence: 1, emoji: '👍', userId: 'bob' },
+      { type: 'message.deleted' as const, messageId: 'm', messageSequence: 1, mode: 'soft' as const },
     ];
     for (const event of others) expect(withoutErasedText(event, erased)).to.equal(event);
   });

@@ -1,4 +1,5 @@
 /** The events that the contract promises for what happened in the model. */
+import { mayView } from '../support/hiding-policy.js';
 import {
   floor,
   isThere,
@@ -25,21 +26,39 @@ export function tell(world: ModelWorld, event: ModelEvent, from = 1): ToldEvent 
   return { type, sequence, at: event.at.toISOString(), data: { ...inChat, ...event.data, ...content(event, from) } };
 }
 
-function recipients(chat: ModelChat, { type, actorId, data }: ModelEvent) {
+function recipients(chat: ModelChat, event: ModelEvent) {
+  const { type, actorId, data } = event;
   const removed = type === 'member.removed' ? (data as { userId: string }).userId : null;
-  const others = [...chat.people.keys()].filter((user) => user !== actorId && user !== removed).sort();
+  const others = [...chat.people]
+    .filter(([, { role }]) => mayView({ kind: chat.kind, isArchived: chat.archivedAt !== null }, role))
+    .filter(([, person]) => floor(chat, person) <= isAbout(event))
+    .flatMap(([user]) => (user !== actorId && user !== removed ? [user] : []))
+    .sort();
   const all = removed === null ? others : [...others, removed];
   return { recipients: all, recipientCount: all.length };
 }
 
-function content({ type, at, told }: ModelEvent, from: number): object {
-  if (told === null) return type === 'message.deleted' ? { deletedAt: at.toISOString() } : {};
+/** The number that one has to see to see what the event says. */
+function isAbout({ sequence, data, told }: ModelEvent): number {
+  const { messageSequence, upTo } = data as { messageSequence?: number; upTo?: number };
+  return told?.message.sequence ?? messageSequence ?? upTo ?? sequence ?? 0;
+}
+
+function content(event: ModelEvent, from: number): object {
+  const { type, at, told } = event;
+  if (told === null) {
+    const erased = isAbout(event) < from ? { erased: true } : {};
+    if (type === 'message.deleted') return { deletedAt: at.toISOString(), ...erased };
+    return type.endsWith('reacted') && 'erased' in erased ? { emoji: null, ...erased } : {};
+  }
   const { message, revision } = told;
   const hidden = type === 'message.edited' && message.sequence < from;
   const isErased = message.deleted !== null || hidden;
   const { body, mentions, metadata } = message.texts[revision - 1] as Text;
   const text = isErased ? { body: null, mentions: [], metadata: {}, erased: true } : { body, mentions, metadata };
-  if (type === 'message.edited') return { messageId: message.id, revision, editedAt: at.toISOString(), ...text };
+  const messageSequence = message.sequence;
+  if (type === 'message.edited')
+    return { messageId: message.id, messageSequence, revision, editedAt: at.toISOString(), ...text };
   // Of what was deleted hard not even these are left.
   const { contentType, inReplyTo, thread } = isThere(message)
     ? message

@@ -57,7 +57,10 @@ export function erase({ world, command, chat, me }: Scene<'message.delete'>): Do
   if (message.sender !== command.actorId && !moderates) return 'not_permitted';
   if (mode === 'soft' && message.deleted !== null) return { ...UNCHANGED, messageId };
   message.deleted = { mode, at: world.now };
-  return { sequence: world.happened(command, 'message.deleted', { messageId, mode }), messageId };
+  return {
+    sequence: world.happened(command, 'message.deleted', { messageId, messageSequence: message.sequence, mode }),
+    messageId,
+  };
 }
 
 export function react({ world, command, chat, me }: Scene<'message.react' | 'message.unreact'>): Done {
@@ -72,5 +75,6 @@ export function react({ world, command, chat, me }: Scene<'message.react' | 'mes
   const wanted = type === 'message.react' ? [...others, { emoji, user: actorId }] : others;
   if (wanted.length === message.reactions.length) return { ...UNCHANGED, messageId };
   message.reactions = wanted;
-  return { sequence: world.happened(command, `${type}ed`, { messageId, emoji, userId: actorId }), messageId };
+  const what = { messageId, messageSequence: message.sequence, emoji, userId: actorId };
+  return { sequence: world.happened(command, `${type}ed`, what), messageId };
 }

@@ -1,6 +1,9 @@
 /** Asks the store and the model the same questions. */
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
+import { AudienceReader } from '../../src/application/policy/chat-audience.js';
+import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
+import { ChatViewing } from '../../src/application/policy/view-chat.js';
 import {
   type ChatHistory,
   type SequenceRange,
@@ -13,6 +16,7 @@ import { renderEvent } from '../../src/application/render-event.js';
 import type { Member } from '../../src/domain/chat.js';
 import type { StoreHarness } from '../adapters/store-conformance.js';
 import { NOWHERE } from '../application/drafts.js';
+import { hidingPolicy } from '../support/hiding-policy.js';
 import { chatAt } from './command-of.js';
 import { type Look, PEOPLE, TENANTS, WORDS } from './intents.js';
 import { PARTITIONS } from './model.js';
@@ -22,7 +26,9 @@ import type { ModelChat, ModelWorld, Person } from './model-world.js';
 
 const FILTERS: ChatListFilter[] = [{ archived: false }, { archived: true, kind: 'group' }, { kind: 'direct' }];
 const RECIPIENTS_MAX = 100;
+const HIDING = hidingPolicy();
 const LOG_PAGE = 87;
+const ALL_EVENTS = 10_000;
 /** Of each person, for the last look. */
 const FINAL_PAGES = [10, 13, 17, 21, 26, 31];
 /** What has one of these stands in a list without an order. */
@@ -58,6 +64,31 @@ export class Observer {
         for (const chatId of this.world.chats.keys())
           await this.lookAtChat(caller, chatId, FINAL_PAGES[index] ?? 10, 0);
       }
+    for (const chatId of this.world.chats.keys()) await this.lookAtRecipients(chatId);
+  }
+
+  /** Whom events list, held against what REST's own code shows each member of these events. */
+  private async lookAtRecipients(chatId: string): Promise<void> {
+    const { log, history, queries, decisions } = this.store;
+    const chat = this.world.chats.get(chatId) as ModelChat;
+    const viewing = new ChatViewing(queries, new PolicyEnforcementPoint(HIDING), decisions);
+    const everything = await history.listEvents({ chatId, userId: 'nobody', fromSequence: 1 }, 0, ALL_EVENTS);
+    const audience = (await new AudienceReader(log, HIDING, RECIPIENTS_MAX).read([chatId])).get(chatId) ?? null;
+    const context = { storeId: 'any', recipientsMax: RECIPIENTS_MAX };
+    for (const userId of chat.people.keys()) {
+      const viewed = await viewing.viewChat({ tenantId: chat.tenant, userId }, chatId);
+      const items =
+        viewed.outcome === 'visible' ? (await history.listEvents(visiblePast(viewed.view), 0, ALL_EVENTS)).items : [];
+      const shown = new Map(items.map((logged) => [logged.sequence, logged]));
+      for (const logged of everything.items) {
+        const { actorId, event, sequence } = logged;
+        if (actorId === userId || (event.type === 'member.removed' && event.userId === userId)) continue;
+        const { recipients } = renderEvent(logged, audience, context).data as { recipients: string[] };
+        const isShown = isDeepStrictEqual(shown.get(sequence), logged);
+        if (recipients.includes(userId) !== isShown)
+          expect(recipients, `${event.type} ${sequence}, ${isShown ? '' : 'not '}shown to ${userId}`).to.equal(isShown);
+      }
+    }
   }
 
   private async lookAtList(caller: Caller, size: number): Promise<void> {
@@ -155,10 +186,10 @@ export class Observer {
   /** As they are published now; of a refusal what the model knows of it. */
   private async told(events: readonly LoggedEvent[]): Promise<ToldEvent[]> {
     const chatIds = [...new Set(events.flatMap(({ chatId }) => chatId ?? []))];
-    const recipients = await this.store.log.recipients(chatIds, RECIPIENTS_MAX);
+    const audiences = await new AudienceReader(this.store.log, HIDING, RECIPIENTS_MAX).read(chatIds);
     return events.map((logged) => {
       const context = { storeId: 'any', recipientsMax: RECIPIENTS_MAX };
-      const { type, time, data } = renderEvent(logged, recipients.get(logged.chatId ?? '') ?? null, context);
+      const { type, time, data } = renderEvent(logged, audiences.get(logged.chatId ?? '') ?? null, context);
       const { tenantId, actorId, commandId } = logged;
       const refused = 'reason' in data ? { tenantId, actorId, commandId, code: data.reason?.code } : data;
       return { type, sequence: logged.sequence, at: time, data: refused };

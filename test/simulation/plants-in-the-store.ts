@@ -8,7 +8,7 @@ import {
   StoreError,
   type StoreErrorKind,
 } from '../../src/application/ports/command-store.js';
-import type { EventLog, Recipients } from '../../src/application/ports/event-log.js';
+import type { ChatMember, ChatMembers, EventLog, LoggedEvent } from '../../src/application/ports/event-log.js';
 import type { Ownership, PartitionRegistry } from '../../src/application/ports/partition-registry.js';
 import type { Plant } from './simulate.js';
 
@@ -53,6 +53,39 @@ function registering(wrap: (registry: PartitionRegistry) => Partial<PartitionReg
     ...ports,
     store: { ...ports.store, registry: { ...ports.store.registry, ...wrap(ports.store.registry) } },
   });
+}
+
+/** Whom events are for is read otherwise. */
+function reading(change: (chatId: string, chat: ChatMembers) => ChatMembers): Plant {
+  return (ports) => {
+    const { log } = ports.store;
+    const recipients: EventLog['recipients'] = async (...args) =>
+      new Map([...(await log.recipients(...args))].map(([chatId, chat]) => [chatId, change(chatId, chat)]));
+    return { ...ports, store: { ...ports.store, log: { ...log, recipients } } };
+  };
+}
+
+function readingMembers(change: (member: ChatMember, chatId: string) => ChatMember): Plant {
+  return reading((chatId, chat) => ({
+    ...chat,
+    members: chat.members?.map((member) => change(member, chatId)) ?? null,
+  }));
+}
+
+/** What was put there first. */
+function keptIn<T>(kept: Map<string, T>, key: string, value: T): T {
+  const first = kept.get(key) ?? value;
+  kept.set(key, first);
+  return first;
+}
+
+/** The event, as if the message were no older than it. */
+function asIfAboutItself(logged: LoggedEvent): LoggedEvent {
+  const { event, sequence } = logged;
+  if (sequence === null) return logged;
+  if (event.type === 'message.edited')
+    return { ...logged, event: { ...event, message: { ...event.message, sequence } } };
+  return 'messageSequence' in event ? { ...logged, event: { ...event, messageSequence: sequence } } : logged;
 }
 
 const same = <T>(value: T): T => value;
@@ -158,15 +191,51 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
       return result;
     });
   },
-  'whom events are for is read once and kept': () => (ports) => {
-    const { log } = ports.store;
-    const kept = new Map<string, Recipients>();
-    const recipients: EventLog['recipients'] = async (chatIds, max) => {
-      for (const [chatId, read] of await log.recipients(chatIds, max)) if (!kept.has(chatId)) kept.set(chatId, read);
-      return new Map([...kept].filter(([chatId]) => chatIds.includes(chatId)));
-    };
-    return { ...ports, store: { ...ports.store, log: { ...log, recipients } } };
+  'whom events are for is read once and kept': () => {
+    const kept = new Map<string, ChatMembers>();
+    return reading((chatId, chat) => keptIn(kept, chatId, chat));
   },
+  'how a chat stands is read once and kept: its members alone are of now': () => {
+    const kept = new Map<string, ChatMembers>();
+    return reading((chatId, chat) => {
+      const { archived, historyVisibility } = keptIn(kept, chatId, chat);
+      return { ...chat, archived, historyVisibility };
+    });
+  },
+  "members' roles are read once and kept": () => {
+    const kept = new Map<string, ChatMember>();
+    return readingMembers((member, chatId) => ({
+      ...member,
+      role: keptIn(kept, `${chatId} ${member.userId}`, member).role,
+    }));
+  },
+  'members are told of what was before they joined': () =>
+    readingMembers((member) => ({ ...member, joinedSequence: 0 })),
+  'who joins a second time is told of what was since the first': () => {
+    const kept = new Map<string, ChatMember>();
+    return readingMembers((member, chatId) => {
+      const { joinedSequence } = keptIn(kept, `${chatId} ${member.userId}`, member);
+      return { ...member, joinedSequence };
+    });
+  },
+  'members from whom the policy hides the chat are told': () =>
+    readingMembers((member) => ({ ...member, role: 'owner' })),
+  'removed members are told of what comes after': () => {
+    const seen = new Map<string, Map<string, ChatMember>>();
+    return reading((chatId, chat) => {
+      const ever = keptIn(seen, chatId, new Map<string, ChatMember>());
+      for (const member of chat.members ?? []) ever.set(member.userId, member);
+      return { ...chat, members: [...ever.values()] };
+    });
+  },
+  'what is about an older message is for all who see its own number': () =>
+    transacting((transact) => async (request, decide) => {
+      const result = await transact(request, decide);
+      if (result.outcome !== 'committed') return result;
+      const { events } = result.value as { events: LoggedEvent[] };
+      Object.assign(result.value as object, { events: events.map(asIfAboutItself) });
+      return result;
+    }),
   'what was not published before a take-over is forgotten': () =>
     registering((registry) => ({
       takeOver: async (...args): Promise<Ownership> => {

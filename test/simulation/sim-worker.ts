@@ -10,7 +10,7 @@ import { BatchRunner } from '../../src/application/worker/batch-runner.js';
 import { Worker } from '../../src/application/worker/worker.js';
 import { identifyCommand } from '../../src/contract/decode-command.js';
 import type { Receipt } from '../../src/contract/receipts.js';
-import { defaultPolicy } from '../support/default-policy.js';
+import { hidingPolicy } from '../support/hiding-policy.js';
 import { type SimBroker, SimConnection, SimEventChannel } from './sim-broker.js';
 import { type SimDatabase, type StoreWire, storeWire } from './sim-store.js';
 import { Chance, SimProcess, type VirtualTime } from './virtual-time.js';
@@ -27,7 +27,7 @@ const POISON_ATTEMPTS = 3;
 const RECONNECT_MAX_MS = 1_500;
 /** Two heartbeats of 7 s. */
 const BROKER_PATIENCE_MS = 14_000;
-const POLICY = defaultPolicy();
+const POLICY = hidingPolicy();
 
 /** Everything between a worker and the world: what a planted bug puts itself in the way of. */
 export interface WorkerPorts {
@@ -102,7 +102,7 @@ export class SimWorker {
       decisions: new MemoryDecisionLog(database.world),
       decisionRetentionMs: RETENTION_MS,
       publisher: {
-        ...{ log: store.log, sink, observer: OBSERVER, logger: LOGGER, time: clock },
+        ...{ log: store.log, sink, policy: POLICY, observer: OBSERVER, logger: LOGGER, time: clock },
         render: { storeId: database.world.storeId, recipientsMax: RECIPIENTS_MAX },
       },
       observer: OBSERVER,

@@ -13,6 +13,7 @@ const BACK_AFTER_MS = 500;
 /** A producer asks again after so long. */
 const ASK_AGAIN_MS = 3_000;
 const LOOK_EVERY_MS = 100;
+const NO_MESSAGE_ID = '00000000-0000-4000-8000-000000000000';
 /** From then on everything must come to its end by itself. */
 const LIMIT_MS = 300_000;
 
@@ -32,7 +33,7 @@ export async function play(story: Story, plant: Plant = (ports) => ports): Promi
   const broker = new SimBroker(PARTITIONS, time);
   const database = new SimDatabase(world, time);
   await database.registry.settle({ namespace: 'chat', partitions: PARTITIONS });
-  const producers = new Producers(story, time, broker);
+  const producers = new Producers(story, time, broker, world);
   const around: Surroundings = {
     ...{ time, broker, database, plant },
     partitions: PARTITIONS,
@@ -72,6 +73,7 @@ class Producers {
     story: Story,
     private readonly time: VirtualTime,
     private readonly broker: SimBroker,
+    private readonly world: MemoryWorld,
   ) {
     this.chance = new Chance(story.seed, 'producers');
     const deadly = story.commands.filter(({ isDeadly }) => isDeadly).map(({ commandId }) => commandId);
@@ -99,7 +101,16 @@ class Producers {
     );
   }
 
-  private publishFirst(command: StoryCommand): void {
+  /** A command about a message is about the one that is there by now. */
+  private addressed(command: StoryCommand): StoryCommand {
+    const { about, data } = command;
+    if (about === undefined) return command;
+    const { receipt } = this.world.receipts.get(`default ${about.actorId} ${about.commandId}`) ?? {};
+    return { ...command, data: { ...(data as object), messageId: receipt?.messageId ?? NO_MESSAGE_ID } };
+  }
+
+  private publishFirst(unaddressed: StoryCommand): void {
+    const command = this.addressed(unaddressed);
     this.left -= 1;
     const key = `${command.actorId} ${command.commandId}`;
     if (command.garbage !== undefined) this.ledger.unreadable.add(command.commandId);

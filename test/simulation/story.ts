@@ -11,6 +11,11 @@ const ACTIVE_MS = 12_000;
 /** Of the stories, those with commands that workers die of; more than two of them take longer than a story has. */
 const DEADLY_SHARE = 0.3;
 const DEADLY_MAX = 2;
+/** Of the stories, those with chats of which not everybody sees everything. */
+const VISIBILITY_SHARE = 0.5;
+const VISIBILITY_ACTS_MAX = 40;
+/** So long after a message it is edited, reacted to or deleted, at most. */
+const SECOND_THOUGHTS_MS = 4_000;
 const USERS = ['alice', 'bob', 'carol', 'dave'];
 
 export interface StoryCommand {
@@ -26,6 +31,8 @@ export interface StoryCommand {
   garbage?: string;
   /** Whoever decides it dies of it. */
   isDeadly?: true;
+  /** The command that sent the message that this one is about. */
+  about?: Pick<StoryCommand, 'actorId' | 'commandId'>;
 }
 
 export type StoryFault = { at: number; worker: number } & (
@@ -58,6 +65,7 @@ export function storyOf(seed: number): Story {
   const commands: StoryCommand[] = [];
   for (let chat = 0; chat < chats; chat += 1) commands.push(...conversation(chat, id(seed, `chat ${chat}`), chance));
   commands.push(...deadly(commands, new Chance(seed, 'deadly')));
+  commands.push(...visibility(commands, new Chance(seed, 'limited view')));
   return {
     seed,
     workers,
@@ -94,6 +102,41 @@ function deadly(neighbours: readonly StoryCommand[], chance: Chance): StoryComma
   return Array.from({ length: 1 + chance.below(DEADLY_MAX) }, (_, number) => {
     const { at, chatId, partition } = chance.pick(neighbours);
     return { at, commandId: `deadly-${number}`, chatId, partition, ...send(chance), isDeadly: true as const };
+  });
+}
+
+/** Chats change what is seen of them, and messages change after others have joined. */
+function visibility(commands: readonly StoryCommand[], chance: Chance): StoryCommand[] {
+  if (!chance.is(VISIBILITY_SHARE)) return [];
+  for (const { type, data } of commands)
+    if (type === 'chat.create' && chance.is(0.6)) Object.assign(data as object, { historyVisibility: 'since-joined' });
+  const said = commands.filter(({ type, isDeadly, garbage }) => type === 'message.send' && !isDeadly && !garbage);
+  if (said.length === 0) return [];
+  return Array.from({ length: chance.below(VISIBILITY_ACTS_MAX + 1) }, (_, number) => {
+    const { at, actorId, commandId, chatId, partition } = chance.pick(said);
+    const common = {
+      at: at + chance.next() * SECOND_THOUGHTS_MS,
+      commandId: `visibility-${number}`,
+      chatId,
+      partition,
+    };
+    const about = { actorId, commandId };
+    switch (chance.below(8)) {
+      case 0:
+        return { ...common, type: 'chat.archive', actorId: 'alice', data: {} };
+      case 1:
+        return { ...common, type: 'chat.unarchive', actorId: 'alice', data: {} };
+      case 2: {
+        const historyVisibility = chance.pick(['full', 'since-joined']);
+        return { ...common, type: 'chat.update', actorId: 'alice', data: { historyVisibility } };
+      }
+      case 3:
+        return { ...common, about, type: 'message.delete', actorId, data: { mode: chance.pick(['soft', 'hard']) } };
+      case 4:
+        return { ...common, about, type: 'message.react', actorId: chance.pick(USERS), data: { emoji: ':tea:' } };
+      default:
+        return { ...common, about, type: 'message.edit', actorId, data: { body: `edited ${number}` } };
+    }
   });
 }
 

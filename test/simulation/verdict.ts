@@ -97,7 +97,8 @@ function numbers({ world }: Ledger, logs: readonly LoggedEvent[]): string[] {
     const members = [...(world.members.get(chat.chatId)?.values() ?? [])];
     if (members.length !== chat.memberCount) faults.push(`miscounted: members of ${chat.chatId}`);
     const said = own.filter(({ event }) => event.type === 'message.created').length;
-    const kept = world.messagesOfChat.get(chat.chatId)?.length ?? 0;
+    const removed = [...world.removedMessages.values()].filter(({ chatId }) => chatId === chat.chatId).length;
+    const kept = (world.messagesOfChat.get(chat.chatId)?.length ?? 0) + removed;
     if (said !== kept) faults.push(`lost: ${chat.chatId} has ${kept} messages and tells of ${said}`);
   }
   return faults;

@@ -1,6 +1,7 @@
 import compression from 'compression';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
+import { AudienceReader } from '../../application/policy/chat-audience.js';
 import type { PolicyEnforcementPoint } from '../../application/policy/enforcement.js';
 import { KeptPolicies, type PolicyReader } from '../../application/policy/kept-policies.js';
 import { ChatViewing } from '../../application/policy/view-chat.js';
@@ -85,13 +86,14 @@ export function createApi(dependencies: ApiDependencies): Express {
   const asking = new DecisionViewing(decisions, new KeptPolicies(decisions, readPolicy), queries, policy);
   const cursors = new Cursors(cursorSecret);
   const rendering = { storeId, recipientsMax };
+  const audiences = new AudienceReader(log, policy.decisionPoint, recipientsMax);
   const commands = new CommandRequests(door, queries, receiptWaitMs);
   const handlers: Handlers = {
     ...chatQueryHandlers(queries, viewing, cursors),
     ...messageQueryHandlers(history, viewing, cursors),
     ...searchHandlers(search, viewing, cursors),
-    ...eventQueryHandlers(history, viewing, log, rendering),
-    ...syncHandlers(syncLog, viewing, cursors, log, rendering),
+    ...eventQueryHandlers(history, viewing, audiences, rendering),
+    ...syncHandlers(syncLog, viewing, cursors, audiences, rendering),
     ...userHandlers(queries, viewing, commands),
     ...decisionHandlers(asking),
     ...chatCommandHandlers(commands),

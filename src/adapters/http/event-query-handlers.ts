@@ -1,6 +1,6 @@
+import type { AudienceReader } from '../../application/policy/chat-audience.js';
 import type { ChatViewing } from '../../application/policy/view-chat.js';
 import type { ChatHistory } from '../../application/ports/chat-history.js';
-import type { EventLog } from '../../application/ports/event-log.js';
 import { type RenderContext, renderEvent } from '../../application/render-event.js';
 import { ok } from './answer.js';
 import type { Handlers } from './call.js';
@@ -10,7 +10,7 @@ import { inChat } from './in-chat.js';
 export function eventQueryHandlers(
   history: ChatHistory,
   viewing: ChatViewing,
-  log: Pick<EventLog, 'recipients'>,
+  audiences: Pick<AudienceReader, 'read'>,
   rendering: RenderContext,
 ): Handlers<'listEvents'> {
   return {
@@ -19,8 +19,8 @@ export function eventQueryHandlers(
         const { after = 0, limit } = call.query;
         const { items, hasMore } = await history.listEvents(past, after, limit);
         const { chatId } = past;
-        const recipients = (await log.recipients([chatId], rendering.recipientsMax + 1)).get(chatId) ?? null;
-        return ok({ items: items.map((event) => renderEvent(event, recipients, rendering)), hasMore });
+        const audience = (await audiences.read([chatId])).get(chatId) ?? null;
+        return ok({ items: items.map((event) => renderEvent(event, audience, rendering)), hasMore });
       }),
   };
 }

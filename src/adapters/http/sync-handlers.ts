@@ -1,5 +1,5 @@
+import type { AudienceReader } from '../../application/policy/chat-audience.js';
 import type { ChatViewing } from '../../application/policy/view-chat.js';
-import type { EventLog } from '../../application/ports/event-log.js';
 import type { SyncLog } from '../../application/ports/sync-log.js';
 import { ChatSync, NOTHING_SYNCED, type SyncItem, type SyncProgress } from '../../application/queries/sync-chats.js';
 import { type RenderContext, renderEvent } from '../../application/render-event.js';
@@ -15,23 +15,23 @@ export function syncHandlers(
   syncLog: SyncLog,
   viewing: Pick<ChatViewing, 'visibleTo'>,
   cursors: Cursors,
-  log: Pick<EventLog, 'recipients'>,
+  audiences: Pick<AudienceReader, 'read'>,
   rendering: RenderContext,
 ): Handlers<'sync'> {
   const sync = new ChatSync(syncLog, viewing);
 
   async function represent(items: readonly SyncItem[]) {
     const chatIds = items.flatMap((item) => ('left' in item || item.events.length === 0 ? [] : [item.chatId]));
-    const recipients = await log.recipients(chatIds, rendering.recipientsMax + 1);
+    const audienceOf = await audiences.read(chatIds);
     return items.map((item) => {
       if ('left' in item) return item;
       const { chatId, reset, view, events } = item;
-      const toWhom = recipients.get(chatId) ?? null;
+      const audience = audienceOf.get(chatId) ?? null;
       return {
         chatId,
         reset,
         chat: representChat(view),
-        events: events.map((event) => renderEvent(event, toWhom, rendering)),
+        events: events.map((event) => renderEvent(event, audience, rendering)),
       };
     });
   }

@@ -1,4 +1,6 @@
-import type { EventLog, LoggedEvent, Recipients } from '../../application/ports/event-log.js';
+import { userKey } from '../../application/ports/command-store.js';
+import type { ChatMember, ChatMembers, EventLog, LoggedEvent } from '../../application/ports/event-log.js';
+import type { Member } from '../../domain/chat.js';
 import { eraseMessage, type Message, messageOfStub } from '../../domain/message.js';
 import { copy } from './copy.js';
 import { byCodeUnit, type MemoryWorld } from './memory-world.js';
@@ -16,17 +18,24 @@ export class MemoryEventLog implements EventLog {
     return events.slice(after, after + limit).map((event) => withPresentText(this.world, event));
   }
 
-  async recipients(chatIds: readonly string[], max: number): Promise<Map<string, Recipients>> {
-    const recipients = new Map<string, Recipients>();
+  async recipients(chatIds: readonly string[], max: number, withProfiles: boolean): Promise<Map<string, ChatMembers>> {
+    const found = new Map<string, ChatMembers>();
     for (const chatId of chatIds) {
       const chat = this.world.chats.get(chatId);
       if (chat === undefined) continue;
-      const { memberCount } = chat;
-      const memberIds =
-        memberCount <= max ? [...(this.world.members.get(chatId)?.keys() ?? [])].sort(byCodeUnit) : null;
-      recipients.set(chatId, { memberIds, memberCount });
+      const { tenantId, kind, archivedAt, historyVisibility, memberCount } = chat;
+      const all = [...(this.world.members.get(chatId)?.values() ?? [])].sort((a, b) => byCodeUnit(a.userId, b.userId));
+      const members = memberCount <= max ? all.map((member) => this.chatMember(member, withProfiles)) : null;
+      found.set(chatId, { tenantId, kind, archived: archivedAt !== null, historyVisibility, memberCount, members });
     }
-    return recipients;
+    return found;
+  }
+
+  private chatMember({ tenantId, userId, role, joinedSequence }: Member, withProfile: boolean): ChatMember {
+    const member = { userId, role, joinedSequence };
+    if (!withProfile) return member;
+    const user = this.world.users.get(userKey({ tenantId, userId }));
+    return { ...member, profile: user === undefined ? null : copy({ kind: user.kind, claims: user.claims }) };
   }
 }
 

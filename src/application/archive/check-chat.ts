@@ -2,6 +2,19 @@ import type { ArchiveLine, ArchiveLineOf } from '../../contract/archive.js';
 import { directChatId } from '../../contract/direct-id.js';
 import type { ChatCounts } from '../ports/archive.js';
 
+/** Of an event that is about a message of before. */
+function messageSequenceOf(line: ArchiveLineOf<'event'>): number | null {
+  switch (line.type) {
+    case 'message.edited':
+    case 'message.deleted':
+    case 'message.reacted':
+    case 'message.unreacted':
+      return line.payload.messageSequence;
+    default:
+      return null;
+  }
+}
+
 /** Whether the lines of one chat make a whole that could have come about: numbers without a gap, nothing beyond the end, nothing too few. */
 export class ChatCheck {
   private lines = 0;
@@ -51,8 +64,8 @@ export class ChatCheck {
     const { lastSequence } = this.chat;
     if (line.sequence !== this.sequence + 1) return `event ${this.sequence + 1} is expected, not ${line.sequence}`;
     if (line.sequence > lastSequence) return `event ${line.sequence} of a chat that has ${lastSequence}`;
-    if (line.type === 'message.edited' && line.payload.messageSequence >= line.sequence)
-      return 'an edit before its message';
+    const messageSequence = messageSequenceOf(line);
+    if (messageSequence !== null && messageSequence >= line.sequence) return `${line.type} before its message`;
     this.sequence = line.sequence;
     this.awaitsMessage = line.type === 'message.created';
     return null;

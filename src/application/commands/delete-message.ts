@@ -28,6 +28,6 @@ export const deleteMessage: UseCase<'message.delete'> = (command, context) => {
   state.putChat(changed);
   if (mode === 'soft') state.eraseMessage(eraseMessage(message, state.now));
   else state.removeMessage(message);
-  state.appendEvent(cause, { type: 'message.deleted', messageId, mode }, changed);
+  state.appendEvent(cause, { type: 'message.deleted', messageId, messageSequence: message.sequence, mode }, changed);
   return accepted(decisionId, changed.lastSequence, messageId);
 };

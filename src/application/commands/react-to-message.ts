@@ -41,7 +41,8 @@ function changeReaction(
   const changed = takeNumber(chat, state.now);
   state.putChat(changed);
   state.putReaction(reaction, present);
-  state.appendEvent(cause, { type: present ? 'message.reacted' : 'message.unreacted', ...reaction }, changed);
+  const type = present ? 'message.reacted' : 'message.unreacted';
+  state.appendEvent(cause, { type, messageId, messageSequence: message.sequence, emoji, userId: actorId }, changed);
   return accepted(decisionId, changed.lastSequence, messageId);
 }
 

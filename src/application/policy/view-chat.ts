@@ -3,12 +3,16 @@
  * what belongs to a chat, and to what is listed of many.
  */
 import { chatKind, role } from '../../contract/commands.js';
+import type { Member } from '../../domain/chat.js';
 import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
+import { DEFAULT_USER_KIND } from '../../domain/user.js';
 import type { Caller, ChatQueries, ChatTraits, ChatView, VisibleChats } from '../ports/chat-queries.js';
 import type { DecisionLog } from '../ports/decision-log.js';
+import type { ChatMember, ChatMembers } from '../ports/event-log.js';
 import { withCallerFacts } from './caller-facts.js';
 import type { PolicyEnforcementPoint } from './enforcement.js';
-import type { ActorFacts, PolicyFacts } from './facts.js';
+import type { ActorFacts, PolicyDecisionPoint, PolicyFacts } from './facts.js';
+import { chosenClaims } from './gather.js';
 
 export type ViewedChat =
   | { outcome: 'visible'; view: ChatView }
@@ -72,6 +76,38 @@ export class ChatViewing {
     return withCallerFacts(caller, 'chat.view', this.policy.decisionPoint, this.queries, decision);
   }
 }
+
+/** What of a chat, besides the member's role, a decision about viewing looks at. */
+export type ViewedTraits = Pick<ChatMembers, 'tenantId' | 'kind' | 'archived'>;
+
+/** Whether rules about viewing a chat look at members' profiles: these change without an event of the chat. */
+export function viewingAsksForProfiles(policy: PolicyDecisionPoint): boolean {
+  return PROFILE_FACTS.some((fact) => policy.asksFor('chat.view', fact));
+}
+
+/**
+ * The members whom the policy lets view the chat, in the order given: the decision that each gets over REST, but that a token, which says more
+ * about its bearer, is not known here. What it could say is unknown to the rules, and never in the member's favour.
+ */
+export function viewersAmong<M extends Omit<ChatMember, 'joinedSequence'> & Pick<Member, 'role'>>(
+  members: readonly M[],
+  { tenantId, kind, archived }: ViewedTraits,
+  policy: PolicyDecisionPoint,
+): readonly M[] {
+  const permits = ({ userId, role, profile }: M) => {
+    const claims = chosenClaims(profile?.claims, policy.claims);
+    const actor = { tenantId, userId, kind: profile?.kind ?? DEFAULT_USER_KIND, claims, token: null };
+    return policy.decide(viewingFacts(actor, { kind, archived, role })).effect === 'permit';
+  };
+  const differ = [...PROFILE_FACTS, 'actor.userId'].some((fact) => policy.asksFor('chat.view', fact));
+  if (differ) return members.filter(permits);
+  // Members of one role are alike.
+  const byRole = new Map<Member['role'], boolean>();
+  for (const member of members) if (!byRole.has(member.role)) byRole.set(member.role, permits(member));
+  return [...byRole.values()].every(Boolean) ? members : members.filter(({ role }) => byRole.get(role));
+}
+
+const PROFILE_FACTS = ['actor.kind', 'actor.claims'];
 
 function viewingFacts(actor: ActorFacts, { kind, archived, role }: ChatTraits): PolicyFacts {
   return {

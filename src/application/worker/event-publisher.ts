@@ -6,6 +6,8 @@
  * prefix, so that the first copies stay in order and repeats come late.
  */
 
+import { AudienceReader } from '../policy/chat-audience.js';
+import type { PolicyDecisionPoint } from '../policy/facts.js';
 import type { EventLog, LoggedEvent } from '../ports/event-log.js';
 import type { EventChannel, EventSink, PublishOutcome } from '../ports/transport.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
@@ -36,6 +38,8 @@ export const RENDER_CHUNK = 128;
 export interface PublisherDeps {
   log: EventLog;
   sink: EventSink;
+  /** Decides who of a chat's members may view it. */
+  policy: PolicyDecisionPoint;
   observer: WorkerObserver;
   logger: WorkerLog;
   render: RenderContext;
@@ -81,7 +85,7 @@ export class EventPublisher {
     this.tail = new LogTail(partition, deps.log, from.position);
     this.sent = from.publishedThrough;
     this.confirmedThrough = from.publishedThrough;
-    this.recipients = new RecipientsCache(deps.log, deps.render.recipientsMax);
+    this.recipients = new RecipientsCache(new AudienceReader(deps.log, deps.policy, deps.render.recipientsMax));
     this.times = new PublishTimes(deps.time, (milliseconds) => deps.observer.stageTook('publish', milliseconds));
     this.backoff = new Backoff(deps.time);
     this.running = this.run();
@@ -174,12 +178,12 @@ export class EventPublisher {
     this.channel = channel;
     const window = Math.floor(this.window);
     const taken = await this.tail.take(this.sent, Math.min(RENDER_CHUNK, this.room()), window);
-    const recipients = await this.recipients.lookUp(taken);
+    const audiences = await this.recipients.lookUp(taken);
     this.times.handedOver(taken.at(-1)?.position ?? this.sent);
     for (const event of this.tail.asTheyAre(taken)) {
       if (this.failure !== null) return;
-      const whom = event.chatId === null ? null : (recipients.get(event.chatId) ?? null);
-      const outgoing = encodeEvent(event, whom, this.deps.render);
+      const audience = event.chatId === null ? null : (audiences.get(event.chatId) ?? null);
+      const outgoing = encodeEvent(event, audience, this.deps.render);
       const entry: InFlight = { position: event.position, at: event.at, confirmed: false };
       this.inFlight.push(entry);
       this.unsettled += 1;

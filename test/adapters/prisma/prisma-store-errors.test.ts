@@ -254,7 +254,7 @@ describe('failures of the Prisma store', () => {
           ),
           broken.log.storeId(),
           broken.log.readEvents(0, 0, 1),
-          broken.log.recipients([aChat().chatId], 1),
+          broken.log.recipients([aChat().chatId], 1, true),
           broken.queries.findUser(caller),
           broken.queries.listChats(caller, 'all', {}, null, 1),
           pingDatabase(broken.database),

@@ -3,6 +3,7 @@
 import { Cursors } from '../../../src/adapters/http/cursor.js';
 import { syncHandlers } from '../../../src/adapters/http/sync-handlers.js';
 import { decodeSyncProgress } from '../../../src/adapters/http/sync-token.js';
+import { AudienceReader } from '../../../src/application/policy/chat-audience.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import { ChatViewing } from '../../../src/application/policy/view-chat.js';
 import type { SyncLog } from '../../../src/application/ports/sync-log.js';
@@ -25,8 +26,9 @@ export function pagesOf(
 ): FetchPage {
   const viewing = new ChatViewing(store.queries, policy, store.decisions);
   const rendering = { storeId: 'test', recipientsMax: 256 };
+  const audiences = new AudienceReader(store.log, policy.decisionPoint, rendering.recipientsMax);
   const cursors = new Cursors('signs tokens');
-  const { sync } = syncHandlers(syncLog, viewing, cursors, store.log, rendering);
+  const { sync } = syncHandlers(syncLog, viewing, cursors, audiences, rendering);
   const progressIn = (token: string) =>
     decodeSyncProgress(
       cursors.unseal({ tenantId: 'default', userId }, ['sync', rendering.storeId], token) ?? Buffer.of(),

@@ -9,6 +9,7 @@ import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
 import { MemoryQuotas } from '../../../src/adapters/quota/memory-quotas.js';
 import { BatchDecider } from '../../../src/application/batch/decide-batch.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
+import type { PolicyDecisionPoint } from '../../../src/application/policy/facts.js';
 import type { ActorProof } from '../../../src/application/ports/actor-proof.js';
 import type { StoreError } from '../../../src/application/ports/command-store.js';
 import type { Quotas } from '../../../src/application/ports/quotas.js';
@@ -39,6 +40,8 @@ export interface LabOptions {
   proof?: ActorProof | null;
   proofGraceSeconds?: number;
   decider?: BatchDecider;
+  /** Default: the one that comes with Parley. */
+  policy?: PolicyDecisionPoint;
   /** Default: none. */
   quotas?: Quotas;
   sink?: EventSink;
@@ -63,8 +66,8 @@ export function incomingOf({ type, body, commandId, properties }: Draft): Incomi
   };
 }
 
-export function newDecider(): BatchDecider {
-  return new BatchDecider(new PolicyEnforcementPoint(defaultPolicy()));
+export function newDecider(policy: PolicyDecisionPoint = defaultPolicy()): BatchDecider {
+  return new BatchDecider(new PolicyEnforcementPoint(policy));
 }
 
 export class Lab {
@@ -86,7 +89,8 @@ export class Lab {
   /** Whether the worker is told that the transport is connected. */
   isTransportReady = true;
   private constructor(options: LabOptions) {
-    const { partitions = 1, proof = null, proofGraceSeconds = 0, decider = newDecider() } = options;
+    const { partitions = 1, proof = null, proofGraceSeconds = 0, policy = defaultPolicy() } = options;
+    const { decider = newDecider(policy) } = options;
     const { logger } = this.log;
     this.world = options.world ?? new MemoryWorld();
     this.registry = new MemoryPartitionRegistry(this.world);
@@ -120,7 +124,7 @@ export class Lab {
       reader: { identify: identifyCommand, proof, proofGraceSeconds },
       quotas: options.quotas ?? new MemoryQuotas([]),
       publisher: {
-        ...{ log, sink, observer, logger, time },
+        ...{ log, sink, policy, observer, logger, time },
         render: { storeId: world.storeId, recipientsMax: RECIPIENTS_MAX },
       },
       ...{ observer, logger, time, isTransportReady: () => this.isTransportReady },

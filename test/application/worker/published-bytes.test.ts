@@ -4,6 +4,7 @@ import type { OutgoingEvent } from '../../../src/application/ports/transport.js'
 import { realTime } from '../../../src/application/time.js';
 import { EventPublisher } from '../../../src/application/worker/event-publisher.js';
 import { eventTypes } from '../../../src/contract/events.js';
+import { defaultPolicy } from '../../support/default-policy.js';
 import { eventually } from '../../support/eventually.js';
 import {
   add,
@@ -36,7 +37,8 @@ async function publishedFromLog({ world, log }: Lab, after: number): Promise<Out
     ...{ deadLettered: quiet, rerouted: quiet, transactionFailed: quiet, tookOver: quiet },
   };
   const render = { storeId: world.storeId, recipientsMax: RECIPIENTS_MAX };
-  const deps = { log: new MemoryEventLog(world), sink, observer, logger: log.logger, time: realTime, render };
+  const ports = { log: new MemoryEventLog(world), sink, policy: defaultPolicy() };
+  const deps = { ...ports, observer, logger: log.logger, time: realTime, render };
   const publisher = new EventPublisher(0, deps, { position, publishedThrough: after });
   await eventually(() => publisher.unpublished === 0, { within: 5_000, what: 'the log is published' });
   await publisher.stop();

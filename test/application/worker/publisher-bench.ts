@@ -4,12 +4,13 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { MemoryEventLog } from '../../../src/adapters/memory/memory-event-log.js';
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
-import type { EventLog, LoggedEvent, Recipients } from '../../../src/application/ports/event-log.js';
+import type { ChatMembers, EventLog, LoggedEvent } from '../../../src/application/ports/event-log.js';
 import type { Stage } from '../../../src/application/ports/worker-observer.js';
 import { realTime } from '../../../src/application/time.js';
 import { EventPublisher } from '../../../src/application/worker/event-publisher.js';
 import type { DomainEvent } from '../../../src/domain/event.js';
 import { eraseMessage, type Message } from '../../../src/domain/message.js';
+import { defaultPolicy } from '../../support/default-policy.js';
 import { eventually } from '../../support/eventually.js';
 import { GROUP } from '../drafts.js';
 import { AT, logged, message } from '../logged-events.js';
@@ -49,10 +50,10 @@ class CountedLog implements EventLog {
     return events;
   }
 
-  async recipients(chatIds: readonly string[], max: number): Promise<Map<string, Recipients>> {
+  async recipients(chatIds: readonly string[], max: number, withProfiles: boolean): Promise<Map<string, ChatMembers>> {
     this.membersRead += 1;
     await this.members;
-    return this.log.recipients(chatIds, max);
+    return this.log.recipients(chatIds, max, withProfiles);
   }
 }
 
@@ -82,7 +83,8 @@ export class PublisherBench {
     };
     const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
     const render = { storeId: world.storeId, recipientsMax: 10 };
-    const deps = { log: this.log, sink: this.sink, observer, logger, time: realTime, render };
+    const policy = defaultPolicy();
+    const deps = { log: this.log, sink: this.sink, policy, observer, logger, time: realTime, render };
     this.publisher = new EventPublisher(0, deps, { position: written, publishedThrough });
   }
 
@@ -97,7 +99,8 @@ export class PublisherBench {
     ]);
     return () => {
       this.world.messages.set(said.messageId, eraseMessage(edited, AT));
-      this.publisher.append(this.write(1, { type: 'message.deleted', messageId: said.messageId, mode: 'soft' }));
+      const { messageId, sequence: messageSequence } = said;
+      this.publisher.append(this.write(1, { type: 'message.deleted', messageId, messageSequence, mode: 'soft' }));
     };
   }
 

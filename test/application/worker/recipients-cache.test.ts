@@ -1,7 +1,10 @@
 import { expect } from 'chai';
-import type { EventLog, Recipients } from '../../../src/application/ports/event-log.js';
+import { AudienceReader } from '../../../src/application/policy/chat-audience.js';
+import { CurrentPolicy } from '../../../src/application/policy/current-policy.js';
+import type { ChatMember, ChatMembers, EventLog } from '../../../src/application/ports/event-log.js';
 import { RecipientsCache } from '../../../src/application/worker/recipients-cache.js';
 import type { DomainEvent } from '../../../src/domain/event.js';
+import { defaultPolicy, policyWith } from '../../support/default-policy.js';
 import { GROUP, OTHER_GROUP } from '../drafts.js';
 import { logged, message } from '../logged-events.js';
 
@@ -12,7 +15,12 @@ const added = logged({ type: 'member.added', members: [{ userId: 'carol', role: 
 /** Members as the log tells them; the answers can be held back. */
 class HeldLog {
   members: Record<string, string[]> = { [GROUP]: ['alice', 'bob'], [OTHER_GROUP]: ['dave'] };
+  /** What is said of the chats besides. */
+  traits: Partial<ChatMembers> = {};
+  ofEachMember: Partial<ChatMember> = {};
   readonly asked: string[][] = [];
+  /** Whether profiles were asked for, the last time. */
+  withProfiles = false;
   private gate: Promise<void> = Promise.resolve();
 
   hold(): () => void {
@@ -33,13 +41,22 @@ class HeldLog {
   }
 
   readonly log = {
-    recipients: async (chatIds: readonly string[], max: number): Promise<Map<string, Recipients>> => {
+    recipients: async (chatIds: readonly string[], max: number, withProfiles: boolean) => {
       this.asked.push([...chatIds]);
-      const found = chatIds.flatMap((chatId): [string, Recipients][] => {
-        const memberIds = this.members[chatId];
-        if (memberIds === undefined) return [];
-        const memberCount = memberIds.length;
-        return [[chatId, { memberIds: memberCount > max ? null : [...memberIds], memberCount }]];
+      this.withProfiles = withProfiles;
+      const found = chatIds.flatMap((chatId): [string, ChatMembers][] => {
+        const ids = this.members[chatId];
+        if (ids === undefined) return [];
+        const memberCount = ids.length;
+        const member = { role: 'member' as const, joinedSequence: 1, ...this.ofEachMember };
+        const members = memberCount > max ? null : ids.map((userId) => ({ userId, ...member }));
+        const chat = {
+          tenantId: 'default',
+          kind: 'group' as const,
+          archived: false,
+          historyVisibility: 'full' as const,
+        };
+        return [[chatId, { ...chat, memberCount, members, ...this.traits }]];
       });
       await this.gate;
       return new Map(found);
@@ -50,12 +67,14 @@ class HeldLog {
 describe('The recipients of events', () => {
   let held: HeldLog;
   let cache: RecipientsCache;
+  let policy: CurrentPolicy;
   beforeEach(() => {
     held = new HeldLog();
-    cache = new RecipientsCache(held.log, 3);
+    policy = new CurrentPolicy(defaultPolicy());
+    cache = new RecipientsCache(new AudienceReader(held.log, policy, 3));
   });
 
-  const membersOf = async (event = text) => (await cache.lookUp([event])).get(event.chatId ?? '')?.memberIds;
+  const membersOf = async (event = text) => (await cache.lookUp([event])).get(event.chatId ?? '')?.viewers;
 
   it('are read once per chat, for many events at a time', async () => {
     const found = await cache.lookUp([text, elsewhere, text, logged({ type: 'message.created', message })]);
@@ -67,7 +86,11 @@ describe('The recipients of events', () => {
   const others: DomainEvent[] = [
     added.event,
     { type: 'member.removed', userId: 'bob', left: true },
+    { type: 'member.updated', userId: 'bob', role: 'reader', mutedUntil: null },
     { type: 'chat.created', kind: 'group', title: null, historyVisibility: 'full', metadata: {}, members: [] },
+    { type: 'chat.updated', kind: 'group', title: null, historyVisibility: 'since-joined', metadata: {} },
+    { type: 'chat.archived' },
+    { type: 'chat.unarchived' },
   ];
   for (const event of others)
     it(`are read again after ${event.type}, of that chat alone`, async () => {
@@ -92,7 +115,7 @@ describe('The recipients of events', () => {
     held.members[GROUP] = ['alice', 'bob', 'carol'];
     cache.noteCommitted([added]);
     release();
-    expect((await before).get(GROUP)?.memberIds).to.deep.equal(['alice', 'bob']);
+    expect((await before).get(GROUP)?.viewers).to.deep.equal(['alice', 'bob']);
     expect(await membersOf()).to.deep.equal(['alice', 'bob', 'carol']);
     await cache.lookUp([text, elsewhere]);
     expect(held.asked, 'the other chat is kept').to.deep.equal([[GROUP, OTHER_GROUP], [GROUP]]);
@@ -104,7 +127,7 @@ describe('The recipients of events', () => {
     const ahead = cache.readAhead([GROUP, OTHER_GROUP]);
     const found = cache.lookUp([text, elsewhere]);
     release();
-    expect((await found).get(OTHER_GROUP)?.memberIds).to.deep.equal(['dave']);
+    expect((await found).get(OTHER_GROUP)?.viewers).to.deep.equal(['dave']);
     await ahead;
     await cache.lookUp([text, elsewhere]);
     expect(held.asked).to.deep.equal([[GROUP], [OTHER_GROUP]]);
@@ -118,7 +141,7 @@ describe('The recipients of events', () => {
     const after = cache.lookUp([text]);
     release();
     await ahead;
-    expect((await after).get(GROUP)?.memberIds).to.deep.equal(['alice', 'bob', 'carol']);
+    expect((await after).get(GROUP)?.viewers).to.deep.equal(['alice', 'bob', 'carol']);
     expect(await membersOf(), 'the later reading is kept').to.deep.equal(['alice', 'bob', 'carol']);
     expect(held.asked).to.deep.equal([[GROUP], [GROUP]]);
   });
@@ -135,7 +158,50 @@ describe('The recipients of events', () => {
     expect(await membersOf()).to.deep.equal(['a', 'b', 'c', 'd']);
     held.members[GROUP] = ['a', 'b', 'c', 'd', 'e'];
     cache.noteCommitted([added]);
-    expect((await cache.lookUp([text])).get(GROUP)).to.deep.equal({ memberIds: null, memberCount: 5 });
+    expect((await cache.lookUp([text])).get(GROUP)).to.deep.include({ viewers: null, memberCount: 5 });
+  });
+
+  it('are those whom the policy lets view the chat; another policy has them read again', async () => {
+    const hiding = (conditions: string) =>
+      policyWith(`  - { id: hides, effect: deny, actions: [chat.view], ${conditions}, reason: Hidden. }`);
+    held.ofEachMember = { role: 'reader' };
+    expect(await membersOf()).to.deep.equal(['alice', 'bob']);
+    policy.replace(hiding('subject: { role: reader }'));
+    expect(await membersOf()).to.deep.equal([]);
+    policy.replace(hiding('subject: { actor.userId: [bob] }'));
+    expect(await membersOf()).to.deep.equal(['alice']);
+    policy.replace(hiding('when: { chat.archived: true }'));
+    expect(await membersOf()).to.deep.equal(['alice', 'bob']);
+    held.traits = { archived: true };
+    cache.noteCommitted([logged({ type: 'chat.archived' })]);
+    expect(await membersOf()).to.deep.equal([]);
+    policy.replace(defaultPolicy());
+    expect(await membersOf()).to.deep.equal(['alice', 'bob']);
+  });
+
+  it('that another policy decides by the time they are read are decided by that one, and kept as such', async () => {
+    const release = held.hold();
+    const found = membersOf();
+    policy.replace(policyWith('  - { id: hides, effect: deny, actions: [chat.view], reason: Hidden. }'));
+    release();
+    expect(await found).to.deep.equal([]);
+    policy.replace(defaultPolicy());
+    expect(await membersOf()).to.deep.equal(['alice', 'bob']);
+  });
+
+  it('are read anew each time where the policy looks at profiles: these change in other partitions', async () => {
+    policy.replace(
+      policyWith(
+        '  - { id: hides, effect: deny, actions: [chat.view], subject: { actor.claims.guest: true }, reason: Hidden. }',
+      ),
+    );
+    held.ofEachMember = { profile: { kind: 'human', claims: { guest: true } } };
+    expect(await membersOf()).to.deep.equal([]);
+    held.ofEachMember = { profile: null };
+    expect(await membersOf()).to.deep.equal(['alice', 'bob']);
+    expect(held.withProfiles).to.equal(true);
+    await cache.readAhead([GROUP]);
+    expect(held.asked).to.deep.equal([[GROUP], [GROUP]]);
   });
 
   it('of a chat that does not exist, and of events without a chat, are nobody', async () => {

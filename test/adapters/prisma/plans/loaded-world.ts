@@ -146,11 +146,11 @@ function statements({ messages, chats, hotMembers }: WorldSize): string[] {
     SELECT a.chat % ${PARTITIONS}, a.position, a.type, '${TENANT_ID}', ${chatId('a.chat')}, CASE WHEN a.type <> 'chat.read' THEN a.sequence END,
       a.actor, 'command-' || a.n || a.type, a.at, CASE a.type
         WHEN 'message.edited' THEN json_build_object('messageId', ${messageId('a.n')}, 'messageSequence', g.sequence, 'revision', 2)
-        WHEN 'message.deleted' THEN json_build_object('messageId', ${messageId('a.n')}, 'mode', CASE WHEN a.${REMOVED} THEN 'hard' ELSE 'soft' END)
-        WHEN 'message.reacted' THEN json_build_object('messageId', ${messageId('a.n')}, 'emoji', ':wave:', 'userId', 'u1')
+        WHEN 'message.deleted' THEN json_build_object('messageId', ${messageId('a.n')}, 'messageSequence', g.sequence, 'mode', CASE WHEN a.${REMOVED} THEN 'hard' ELSE 'soft' END)
+        WHEN 'message.reacted' THEN json_build_object('messageId', ${messageId('a.n')}, 'messageSequence', g.sequence, 'emoji', ':wave:', 'userId', 'u1')
         WHEN 'chat.read' THEN json_build_object('userId', a.actor, 'upTo', a.sequence)
         WHEN 'chat.created' THEN '{"kind":"group","title":null,"historyVisibility":"full","metadata":{},"members":[]}'::json END
-    FROM acts a LEFT JOIN acts g ON a.type = 'message.edited' AND g.type = 'message.created' AND g.n = a.n ORDER BY a.at, a.n;
+    FROM acts a LEFT JOIN acts g ON a.type IN ('message.edited', 'message.deleted', 'message.reacted') AND g.type = 'message.created' AND g.n = a.n ORDER BY a.at, a.n;
     INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
     SELECT '${TENANT_ID}', actor, 'command-' || n || type, '\\x00', '{}', at FROM acts WHERE n % 10 = 1 AND type = 'message.created';`;
   return [acts, users, chatRows, members, standings, messageRows, reactions, events];

@@ -1,0 +1,63 @@
+/**
+ * Who may see what of a chat: decided once for all of its members, by the code that decides it over REST, and asked for each event. Events are
+ * published to those to whom REST would show them.
+ */
+import { firstVisibleSequence } from '../../domain/chat.js';
+import type { ChatMember, ChatMembers, EventLog } from '../ports/event-log.js';
+import type { PolicyDecisionPoint } from './facts.js';
+import { viewersAmong, viewingAsksForProfiles } from './view-chat.js';
+
+export interface ChatAudience {
+  /** Of the policy that has decided. */
+  policyVersion: string;
+  memberCount: number;
+  /** Ids of the members who may view the chat, in code-unit order; null: the chat has more members than can be listed. */
+  viewers: readonly string[] | null;
+  /** The first number of the chat that each of them may see, in the same order. */
+  firstVisible: readonly number[];
+  /** Each of them may see everything from that number on. */
+  visibleToAllFrom: number;
+}
+
+export function audienceOf(chat: ChatMembers, policy: PolicyDecisionPoint): ChatAudience {
+  const { memberCount } = chat;
+  const { version: policyVersion } = policy;
+  if (chat.members === null)
+    return { policyVersion, memberCount, viewers: null, firstVisible: [], visibleToAllFrom: 0 };
+  const viewers = viewersAmong<ChatMember>(chat.members, chat, policy);
+  const firstVisible = viewers.map((member) => firstVisibleSequence(chat, member));
+  const visibleToAllFrom = firstVisible.reduce((latest, first) => Math.max(latest, first), 0);
+  const ids = viewers.map(({ userId }) => userId);
+  return { policyVersion, memberCount, viewers: ids, firstVisible, visibleToAllFrom };
+}
+
+/** Reads chats' members, and decides what each may see. */
+export class AudienceReader {
+  constructor(
+    private readonly log: Pick<EventLog, 'recipients'>,
+    private readonly policy: PolicyDecisionPoint,
+    /** How many an event may list. */
+    private readonly recipientsMax: number,
+  ) {}
+
+  get policyVersion(): string {
+    return this.policy.version;
+  }
+
+  /** Whether what is read stays true until an event of the chat changes it. */
+  get isSettledByEvents(): boolean {
+    return !viewingAsksForProfiles(this.policy);
+  }
+
+  /** By chat id, as of now; chats that do not exist are left out. Rejects with what the store rejects with. */
+  async read(chatIds: readonly string[]): Promise<Map<string, ChatAudience>> {
+    for (;;) {
+      const { version } = this.policy;
+      // One more than may be listed: the actor is left out afterwards.
+      const chats = await this.log.recipients(chatIds, this.recipientsMax + 1, viewingAsksForProfiles(this.policy));
+      // The policy can be replaced meanwhile, and may look at what was not read.
+      if (this.policy.version !== version) continue;
+      return new Map([...chats].map(([chatId, chat]) => [chatId, audienceOf(chat, this.policy)]));
+    }
+  }
+}
