@@ -86,15 +86,24 @@ const ofChat = {
 export const restChatListItem = z.object({ ...ofChat, lastMessage: z.union([restMessage, z.null()]) });
 export type RestChatListItem = z.infer<typeof restChatListItem>;
 
-export const restMember = z.object({
+const memberState = z.object({
   userId,
   role,
   mutedUntil: rfc3339.nullable(),
   joinedAt: rfc3339,
 });
+
+export const restMember = memberState.extend({
+  firstVisibleSequence: count.nullable().meta({
+    description:
+      "The first number of the chat that the member may see, by the chat's history visibility and their joining; null: the policy does not let " +
+      'them view the chat. Events without `recipients` are for those who may see their number. A rule that looks at the token of the member ' +
+      'counts against them here.',
+  }),
+});
 export type RestMember = z.infer<typeof restMember>;
 
-export const restMembership = restMember.extend({
+export const restMembership = memberState.extend({
   joinedSequence: count.meta({ description: 'The sequence at which the caller joined.' }),
   readSequence: count.meta({ description: 'The read mark: everything up to this sequence is read.' }),
 });
@@ -106,6 +115,7 @@ export const restChat = z.object({
   membership: restMembership.meta({ description: "The caller's membership." }),
 });
 export type RestChat = z.infer<typeof restChat>;
+export type RestMembership = z.infer<typeof restMembership>;
 
 export const restUser = z.object({
   tenantId,

@@ -263,6 +263,16 @@ export function chatQueriesConformance(open: OpenStore): void {
       expect(await store.queries.findReceipt({ ...record, tenantId: 'other' })).to.equal(null);
     });
 
+    it('finds the profiles of many users of a tenant, where they have one', async () => {
+      const [one, two] = [aUser(`u-${randomUUID()}`, { metadata: trickyMetadata() }), aUser(`u-${randomUUID()}`)];
+      await owner.write(() => ({ users: [one, two].sort((a, b) => (a.userId < b.userId ? -1 : 1)).map(revised) }));
+      const found = await store.queries.findUsers(one.tenantId, [two.userId, 'nobody', one.userId]);
+      expect([...found.keys()]).to.have.members([one.userId, two.userId]);
+      expect(JSON.stringify(found.get(one.userId))).to.equal(JSON.stringify(one));
+      expect((await store.queries.findUsers('other', [one.userId])).size).to.equal(0);
+      expect((await store.queries.findUsers(one.tenantId, [])).size).to.equal(0);
+    });
+
     it("finds a user's profile in its tenant only", async () => {
       const user = aUser(`u-${randomUUID()}`, { metadata: trickyMetadata() });
       await owner.write(() => ({ users: [revised(user)] }));

@@ -34,10 +34,11 @@ export function chatQueryHandlers(queries: ChatQueries, viewing: ChatViewing, cu
     getChat: (call) => inChat(viewing, call, (_past, view) => ok(representChat(view))),
 
     listMembers: (call) =>
-      inChat(viewing, call, ({ chatId }) =>
+      inChat(viewing, call, ({ chatId }, { chat }) =>
         cursorPage(cursors, call, {
           selection: [call.operation, chatId],
-          read: (position, limit) => queries.listMembers(chatId, position?.[0] ?? null, limit),
+          read: async (position, limit) =>
+            viewing.whatMembersSee(chat, await queries.listMembers(chatId, position?.[0] ?? null, limit)),
           positionOf: ({ userId }) => [userId],
           represent: representMember,
         }),

@@ -1,5 +1,6 @@
 /** From the domain to what REST says: the shapes of `contract/rest.ts`. */
 
+import type { SeeingMember } from '../../application/policy/view-chat.js';
 import type { ViewedDecision } from '../../application/policy/view-decision.js';
 import type { MessageView, ReactionCount, ThreadView } from '../../application/ports/chat-history.js';
 import type { ChatListItem, ChatView } from '../../application/ports/chat-queries.js';
@@ -76,7 +77,11 @@ export function representChatListItem(item: ChatListItem): RestChatListItem {
   return { ...representAnyChat(item), lastMessage: lastMessage === null ? null : representMessage(lastMessage) };
 }
 
-export function representMember({ userId, role, mutedUntil, joinedAt }: Member): RestMember {
+export function representMember({ firstVisibleSequence, ...member }: SeeingMember): RestMember {
+  return { ...representMemberState(member), firstVisibleSequence };
+}
+
+function representMemberState({ userId, role, mutedUntil, joinedAt }: Member) {
   return { userId, role, mutedUntil: mutedUntil?.toISOString() ?? null, joinedAt: joinedAt.toISOString() };
 }
 
@@ -87,7 +92,7 @@ export function representChat(view: ChatView): RestChat {
     ...representAnyChat(view),
     tenantId: chat.tenantId,
     createdBy: chat.createdBy,
-    membership: { ...representMember(membership), joinedSequence, readSequence },
+    membership: { ...representMemberState(membership), joinedSequence, readSequence },
   };
 }
 

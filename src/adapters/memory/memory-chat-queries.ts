@@ -65,6 +65,15 @@ export class MemoryChatQueries implements ChatQueries {
     return copy(this.world.users.get(userKey(key)) ?? null);
   }
 
+  async findUsers(tenantId: string, userIds: readonly string[]): Promise<Map<string, User>> {
+    const found = new Map<string, User>();
+    for (const userId of userIds) {
+      const user = this.world.users.get(userKey({ tenantId, userId }));
+      if (user !== undefined) found.set(userId, copy(user));
+    }
+    return found;
+  }
+
   private views(caller: Caller, visible: VisibleChats): ChatView[] {
     return [...(this.world.chatsOfUser.get(userKey(caller)) ?? [])].flatMap((chatId) => {
       const view = this.view(caller, chatId);

@@ -111,6 +111,13 @@ export class PrismaChatQueries implements ChatQueries {
     return row === undefined ? null : toUser(row);
   }
 
+  async findUsers(tenantId: string, userIds: readonly string[]): Promise<Map<string, User>> {
+    const rows = await this.query<UserRow>(Prisma.sql`
+      SELECT ${USER_COLUMNS} FROM users u
+      WHERE u.tenant_id = ${tenantId} AND u.user_id = ANY (${column(userIds, (userId) => userId)}::text[])`);
+    return new Map(rows.map((row) => [row.userId, toUser(row)]));
+  }
+
   private query<Row>(statement: Prisma.Sql): Promise<Row[]> {
     return this.database.$queryRaw<Row[]>(statement).catch(rethrow);
   }

@@ -3,7 +3,7 @@
  * published to those to whom REST would show them.
  */
 import { firstVisibleSequence } from '../../domain/chat.js';
-import type { ChatMember, ChatMembers, EventLog } from '../ports/event-log.js';
+import type { ChatMembers, EventLog } from '../ports/event-log.js';
 import type { PolicyDecisionPoint } from './facts.js';
 import { viewersAmong, viewingAsksForProfiles } from './view-chat.js';
 
@@ -24,7 +24,7 @@ export function audienceOf(chat: ChatMembers, policy: PolicyDecisionPoint): Chat
   const { version: policyVersion } = policy;
   if (chat.members === null)
     return { policyVersion, memberCount, viewers: null, firstVisible: [], visibleToAllFrom: 0 };
-  const viewers = viewersAmong<ChatMember>(chat.members, chat, policy);
+  const viewers = viewersAmong(chat.members, chat, policy);
   const firstVisible = viewers.map((member) => firstVisibleSequence(chat, member));
   const visibleToAllFrom = firstVisible.reduce((latest, first) => Math.max(latest, first), 0);
   const ids = viewers.map(({ userId }) => userId);

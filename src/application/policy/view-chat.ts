@@ -3,9 +3,9 @@
  * what belongs to a chat, and to what is listed of many.
  */
 import { chatKind, role } from '../../contract/commands.js';
-import type { Member } from '../../domain/chat.js';
+import { type Chat, firstVisibleSequence, type Member } from '../../domain/chat.js';
 import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
-import { DEFAULT_USER_KIND } from '../../domain/user.js';
+import { DEFAULT_USER_KIND, type User } from '../../domain/user.js';
 import type { Caller, ChatQueries, ChatTraits, ChatView, VisibleChats } from '../ports/chat-queries.js';
 import type { DecisionLog } from '../ports/decision-log.js';
 import type { ChatMember, ChatMembers } from '../ports/event-log.js';
@@ -35,9 +35,14 @@ export function fingerprintOf(visible: VisibleChats): number {
   return ALL_TRAITS.reduce((bits, traits) => bits * 2 + (isShown(traits) ? 1 : 0), 0);
 }
 
+/** A member, and the first number of the chat that they may see; null: the policy does not let them view it. */
+export interface SeeingMember extends Member {
+  firstVisibleSequence: number | null;
+}
+
 export class ChatViewing {
   constructor(
-    private readonly queries: Pick<ChatQueries, 'findChat' | 'findUser'>,
+    private readonly queries: Pick<ChatQueries, 'findChat' | 'findUser' | 'findUsers'>,
     private readonly policy: PolicyEnforcementPoint,
     private readonly decisions: Pick<DecisionLog, 'record'>,
   ) {}
@@ -72,6 +77,25 @@ export class ChatViewing {
     });
   }
 
+  /** What each of the chat's members may see, as events list them; none of these decisions is kept. */
+  async whatMembersSee(chat: Chat, members: readonly Member[]): Promise<SeeingMember[]> {
+    const { tenantId, kind, archivedAt } = chat;
+    const { decisionPoint: policy } = this.policy;
+    for (;;) {
+      const { version } = policy;
+      const ids = viewingAsksForProfiles(policy) ? members.map(({ userId }) => userId) : [];
+      const profiles = ids.length === 0 ? new Map<string, User>() : await this.queries.findUsers(tenantId, ids);
+      if (policy.version !== version) continue;
+      const known = members.map((member) => ({ ...member, profile: profiles.get(member.userId) ?? null }));
+      const viewers = viewersAmong(known, { tenantId, kind, archived: archivedAt !== null }, policy);
+      const viewerIds = new Set(viewers.map(({ userId }) => userId));
+      return members.map((member) => {
+        const first = viewerIds.has(member.userId) ? firstVisibleSequence(chat, member) : null;
+        return { ...member, firstVisibleSequence: first };
+      });
+    }
+  }
+
   private decide<T>(caller: Caller, decision: (actor: ActorFacts) => T): Promise<T> {
     return withCallerFacts(caller, 'chat.view', this.policy.decisionPoint, this.queries, decision);
   }
@@ -89,7 +113,7 @@ export function viewingAsksForProfiles(policy: PolicyDecisionPoint): boolean {
  * The members whom the policy lets view the chat, in the order given: the decision that each gets over REST, but that a token, which says more
  * about its bearer, is not known here. What it could say is unknown to the rules, and never in the member's favour.
  */
-export function viewersAmong<M extends Omit<ChatMember, 'joinedSequence'> & Pick<Member, 'role'>>(
+export function viewersAmong<M extends ChatMember>(
   members: readonly M[],
   { tenantId, kind, archived }: ViewedTraits,
   policy: PolicyDecisionPoint,

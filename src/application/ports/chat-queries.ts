@@ -73,4 +73,6 @@ export interface ChatQueries {
   countUnread(caller: Caller, visible: VisibleChats): Promise<UnreadTotal>;
   findReceipt(key: ReceiptKey): Promise<Receipt | null>;
   findUser(key: UserKey): Promise<User | null>;
+  /** By user id: those of one tenant that have a profile. */
+  findUsers(tenantId: string, userIds: readonly string[]): Promise<Map<string, User>>;
 }

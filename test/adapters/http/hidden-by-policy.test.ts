@@ -76,6 +76,28 @@ describe('REST queries, where a policy hides chats from their members,', () => {
     expect(await asked()).to.equal(before);
   });
 
+  it('tell of each member of a chat what they may see of it, which is nothing for those from whom it is hidden', async () => {
+    const chatId = await hiddenGroup();
+    await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['bob'] });
+    const firstVisible = async (id: string) =>
+      Object.fromEntries(
+        (await rest.get(`/v1/chats/${id}/members`)).body.items.map(
+          (member: { userId: string; firstVisibleSequence: number | null }) => [
+            member.userId,
+            member.firstVisibleSequence,
+          ],
+        ),
+      );
+    expect(await firstVisible(chatId)).to.deep.equal({ alice: 1, bob: 1, rita: null });
+    const { body } = await rest.get(`/v1/chats/${chatId}/events?after=2`);
+    expect(body.items[0].data).to.deep.include({ recipients: ['bob'], recipientCount: 1 });
+
+    // By profiles; and what a token would say of a member is not known, which counts against them.
+    const channel = await rest.group(['bob', 'gus'], { kind: 'channel' });
+    rest.world.users.set(userKey({ tenantId: 'default', userId: 'gus' }), aUser('gus', { claims: { guest: true } }));
+    expect(await firstVisible(channel)).to.deep.equal({ alice: 1, bob: 1, gus: null });
+  });
+
   it('say which rule hides it to a member, and to the byte the same of it as of none to others', async () => {
     const chatId = await hiddenGroup();
     const absent = v7();

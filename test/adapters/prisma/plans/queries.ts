@@ -248,6 +248,7 @@ export function queries(size: WorldSize): Query[] {
         chatsOf(d).findReceipt({ tenantId: TENANT_ID, actorId: at.firstActor, commandId: 'command-1message.created' }),
     },
     { ...page, name: 'a user', ask: (d) => chatsOf(d).findUser(as('u7')) },
+    { ...page, name: 'some users', ask: (d) => chatsOf(d).findUsers(TENANT_ID, ['u7', 'u70', 'u700']) },
     {
       ...page,
       sorted: ROOM_MEMBERS + 1,
