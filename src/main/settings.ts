@@ -142,7 +142,7 @@ export const variables = {
     name: 'EVENT_RECIPIENTS_MAX',
     parse: integer({ min: 0, max: 1_000 }),
     default: '256',
-    describe: 'Past it an event does not list its recipients',
+    describe: 'Maximum number of recipients listed in an event; above this, `recipients` is null',
   }),
   concurrentBatches: variable({
     name: 'CONCURRENT_BATCHES',

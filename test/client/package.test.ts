@@ -72,7 +72,7 @@ describe('The package', function () {
       writeFileSync(join(folder, `shown-${index}.ts`), code);
       return `shown-${index}.ts`;
     });
-    expect(files).to.have.length(4);
+    expect(files).to.have.length(5);
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ ...TSCONFIG, files: ['program.ts', ...files] }));
   });
 
