@@ -87,6 +87,7 @@ const nothing = () => undefined;
 const SILENT: WorkerObserver = {
   ...{ commandAnswered: nothing, batchCommitted: nothing, stageTook: nothing, eventSettled: nothing },
   ...{ deadLettered: nothing, rerouted: nothing, transactionFailed: nothing, tookOver: nothing },
+  pruned: nothing,
 };
 
 /** The part as if it were a whole log: for a chat, each event's position is its sequence. */

@@ -58,6 +58,25 @@ export class MemoryCommandStore implements CommandStore {
     return old.length;
   }
 
+  async pruneRejectedCommands(partition: number, before: Date, limit: number): Promise<number> {
+    const row = this.world.partitions.get(partition);
+    const log = this.world.log.get(partition);
+    if (row === undefined || log === undefined) return 0;
+    const old = log
+      .filter(({ event, at }) => event.type === 'command.rejected' && at < before)
+      .sort((a, b) => a.at.getTime() - b.at.getTime())
+      .slice(0, limit)
+      .filter(({ position }) => position <= row.publishedThrough);
+    const gone = new Set(old);
+    this.world.log.set(
+      partition,
+      log.filter((event) => !gone.has(event)),
+    );
+    row.logFloor = Math.max(row.logFloor, ...old.map(({ position }) => position));
+    row.logPruned += old.length;
+    return old.length;
+  }
+
   private facts({ position, ringSeen }: Pick<PartitionRow, 'position' | 'ringSeen'>, keys: FactKeys): Facts {
     const { receipts, chats, members, users, messages, reactions } = this.world;
     return {

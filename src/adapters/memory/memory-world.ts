@@ -21,6 +21,9 @@ export interface PartitionRow {
   position: number;
   publishedThrough: number;
   ringSeen: number;
+  logFloor: number;
+  /** How many events of rejected commands are deleted. */
+  logPruned: number;
 }
 
 export class MemoryWorld {

@@ -64,6 +64,10 @@ export class UnrulyStore implements CommandStore {
   pruneReceipts(before: Date, limit: number): Promise<number> {
     return this.store.pruneReceipts(before, limit);
   }
+
+  pruneRejectedCommands(partition: number, before: Date, limit: number): Promise<number> {
+    return this.store.pruneRejectedCommands(partition, before, limit);
+  }
 }
 
 /** A command of this type is handed over as the marker of ring repair 1. */
