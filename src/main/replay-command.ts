@@ -53,7 +53,9 @@ export async function runReplay(request: ReplayRequest): Promise<void> {
       const replayed = range.to - range.from + 1 - missing;
       console.error(`parley: replayed ${replayed} events, ${range.from} to ${range.to}, to ${request.queue}`);
       if (missing > 0)
-        console.error(`parley: ${missing} events of rejected commands are not among them: they were pruned from the log`);
+        console.error(
+          `parley: ${missing} events of rejected commands are not among them: they were pruned from the log`,
+        );
     } catch (error) {
       if (!(error instanceof ReplayBrokenOff)) throw error;
       throw new StartFault([`${error.message}; go on with --from ${error.through + 1}`], { cause: error });

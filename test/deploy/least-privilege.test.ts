@@ -227,7 +227,8 @@ describe('With the least rights that the guide names', function () {
     expect(rejected).to.be.at.least(2);
     // Nothing counts as published by the caller's word.
     await execute(databaseUrl, 'UPDATE partitions SET published_through = 0');
-    const prune = (partition: number) => `SELECT pruned::int4 FROM prune_rejected_commands(${partition}, 'infinity', 100)`;
+    const prune = (partition: number) =>
+      `SELECT pruned::int4 FROM prune_rejected_commands(${partition}, 'infinity', 100)`;
     const deceive = `CREATE TEMP TABLE partitions AS SELECT partition, position, position AS published_through, log_floor, log_pruned
       FROM public.partitions; CREATE TEMP TABLE chat_events (LIKE public.chat_events)`;
     for (const partition of [0, 1])

@@ -224,7 +224,7 @@ describe('parley replay', function () {
     const before = await taken();
     expect(before).to.have.length(9);
     const [pruned] = await fleet.query<{ pruned: number }>(
-      'SELECT pruned::int4 FROM prune_rejected_commands($1, now() + interval \'1 day\', 10)',
+      "SELECT pruned::int4 FROM prune_rejected_commands($1, now() + interval '1 day', 10)",
       [partition],
     );
     expect(pruned?.pruned).to.equal(5);

@@ -96,7 +96,11 @@ export function faultsOfStretch(partition: number, to: number, row: LogStretchRo
  * What is missing at or below the floor must be as many events as were pruned. Pruning may go on while the log is looked at, stretch by stretch:
  * then as many as at first, or up to as many as in the end.
  */
-export function faultsBelowFloor(partition: number, missing: number, pruned: { first: number; last: number }): StoreFault[] {
+export function faultsBelowFloor(
+  partition: number,
+  missing: number,
+  pruned: { first: number; last: number },
+): StoreFault[] {
   if (missing >= pruned.first && missing <= pruned.last) return [];
   const detail = `${missing} positions are not there at or below the floor, ${pruned.last} rejected commands were pruned`;
   return [faultOf(partition, 'position-missing', detail)];

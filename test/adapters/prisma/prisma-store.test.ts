@@ -112,7 +112,9 @@ describe('the Prisma store', () => {
     it('finds what is to be pruned by its index, without looking at the rest of the log', async () => {
       await withConnection(store.url, async (sql) => {
         const [row] = (
-          await sql.query(`SELECT pg_get_functiondef('prune_rejected_commands(integer, timestamptz, integer)'::regprocedure) AS text`)
+          await sql.query(
+            `SELECT pg_get_functiondef('prune_rejected_commands(integer, timestamptz, integer)'::regprocedure) AS text`,
+          )
         ).rows as { text: string }[];
         const body = /\$function\$([\s\S]*)\$function\$/.exec(row?.text ?? '')?.[1] ?? '';
         const filled = body
