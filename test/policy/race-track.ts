@@ -168,6 +168,7 @@ export class RaceTrack {
       countAttempt: (...args) => commands.countAttempt(...args),
       forgetAttempts: (...args) => commands.forgetAttempts(...args),
       pruneReceipts: (...args) => commands.pruneReceipts(...args),
+      pruneAttempts: (...args) => commands.pruneAttempts(...args),
       pruneRejectedCommands: (...args) => commands.pruneRejectedCommands(...args),
     };
   }

@@ -127,6 +127,7 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
       countAttempt: (...args) => over(() => commands.countAttempt(...args)),
       forgetAttempts: (...args) => over(() => commands.forgetAttempts(...args)),
       pruneReceipts: (...args) => over(() => commands.pruneReceipts(...args)),
+      pruneAttempts: (...args) => over(() => commands.pruneAttempts(...args), chanceOfPruning),
       pruneRejectedCommands: (partition, _before, limit) =>
         over(() => database.pruneRejectedCommands(partition, limit), chanceOfPruning),
     },

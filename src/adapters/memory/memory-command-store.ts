@@ -38,18 +38,25 @@ export class MemoryCommandStore implements CommandStore {
   async noteSuspects(partition: number, commandKeys: readonly string[]): Promise<Map<string, number>> {
     const { attempts } = this.world;
     const known = pick([...commandKeys], (key) => attempts.get(`${partition} ${key}`));
-    if (known.size === 0) for (const key of commandKeys) attempts.set(`${partition} ${key}`, 0);
+    if (known.size === 0) for (const key of commandKeys) this.noteAttempts(`${partition} ${key}`, 0);
     return known;
   }
 
   async countAttempt(partition: number, commandKey: string): Promise<number> {
     const attempts = (this.world.attempts.get(`${partition} ${commandKey}`) ?? 0) + 1;
-    this.world.attempts.set(`${partition} ${commandKey}`, attempts);
+    this.noteAttempts(`${partition} ${commandKey}`, attempts);
     return attempts;
   }
 
   async forgetAttempts(partition: number, commandKeys: readonly string[]): Promise<void> {
     for (const key of commandKeys) this.world.attempts.delete(`${partition} ${key}`);
+  }
+
+  async pruneAttempts(before: Date, limit: number): Promise<number> {
+    const { attempts, attemptedAt } = this.world;
+    const old = [...attempts.keys()].filter((key) => (attemptedAt.get(key) ?? before) < before).slice(0, limit);
+    for (const key of old) attempts.delete(key);
+    return old.length;
   }
 
   async pruneReceipts(before: Date, limit: number): Promise<number> {
@@ -75,6 +82,11 @@ export class MemoryCommandStore implements CommandStore {
     row.logFloor = Math.max(row.logFloor, ...old.map(({ position }) => position));
     row.logPruned += old.length;
     return old.length;
+  }
+
+  private noteAttempts(key: string, attempts: number): void {
+    this.world.attempts.set(key, attempts);
+    this.world.attemptedAt.set(key, new Date());
   }
 
   private facts({ position, ringSeen }: Pick<PartitionRow, 'position' | 'ringSeen'>, keys: FactKeys): Facts {

@@ -90,6 +90,13 @@ export class PrismaCommandStore implements CommandStore {
     );
   }
 
+  async pruneAttempts(before: Date, limit: number): Promise<number> {
+    return await this.database.$executeRaw`
+      DELETE FROM poison_attempts WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM poison_attempts WHERE last_at < ${before.toISOString()}::timestamptz
+        LIMIT ${Math.min(limit, PRUNE_MAX_ROWS)}::int8 FOR UPDATE SKIP LOCKED))`.catch(rethrow);
+  }
+
   async pruneReceipts(before: Date, limit: number): Promise<number> {
     // Several workers may prune at once: each takes rows that no other has taken.
     return await this.database.$executeRaw`

@@ -9,6 +9,7 @@ import type { DecisionLog } from '../ports/decision-log.js';
 import { withCallerFacts } from './caller-facts.js';
 import type { PolicyEnforcementPoint } from './enforcement.js';
 import type { ActorFacts, PolicyFacts } from './facts.js';
+import { RefusedQueries } from './refused-queries.js';
 
 export type ViewedChat =
   | { outcome: 'visible'; view: ChatView }
@@ -32,11 +33,15 @@ export function fingerprintOf(visible: VisibleChats): number {
 }
 
 export class ChatViewing {
+  private readonly refused: RefusedQueries;
+
   constructor(
     private readonly queries: Pick<ChatQueries, 'findChat' | 'findUser'>,
     private readonly policy: PolicyEnforcementPoint,
-    private readonly decisions: Pick<DecisionLog, 'record'>,
-  ) {}
+    decisions: Pick<DecisionLog, 'record'>,
+  ) {
+    this.refused = new RefusedQueries(decisions);
+  }
 
   /**
    * The chat as the caller sees it. What the decision log is to keep is in it before there is an answer: while it is away there is neither a yes
@@ -45,7 +50,7 @@ export class ChatViewing {
   async viewChat(caller: Caller, chatId: string): Promise<ViewedChat> {
     const view = await this.queries.findChat(caller, chatId);
     if (view === null) return { outcome: 'refused', refusal: CHAT_NOT_FOUND, decisionId: null };
-    const { refusal, decisionId, record, isKept } = await this.decide(caller, (actor) =>
+    const decided = await this.decide(caller, (actor) =>
       this.policy.enforce(
         viewingFacts(actor, {
           kind: view.chat.kind,
@@ -55,7 +60,8 @@ export class ChatViewing {
         { at: new Date(), commandId: null, chatId },
       ),
     );
-    if (isKept) await this.decisions.record([record]);
+    const decisionId = await this.refused.keep(decided);
+    const { refusal } = decided;
     return refusal === null ? { outcome: 'visible', view } : { outcome: 'refused', refusal, decisionId };
   }
 

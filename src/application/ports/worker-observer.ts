@@ -4,7 +4,7 @@ import type { DeadLetterReason, PublishOutcome } from './transport.js';
 export type Stage = 'decode' | 'transaction' | 'publish';
 
 /** What workers delete once its retention is over. */
-export type Prunable = 'receipts' | 'rejected_commands' | 'decisions';
+export type Prunable = 'receipts' | 'rejected_commands' | 'attempts' | 'decisions';
 
 export interface WorkerObserver {
   commandAnswered(type: string, status: 'accepted' | 'rejected', code: string | null, replayed: boolean): void;

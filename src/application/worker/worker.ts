@@ -24,6 +24,8 @@ export const HANDOVER_GRACE_MS = 1_500;
 export const BROKER_AWAY_MS = 2_000;
 export const PRUNE_INTERVAL_MS = 60_000;
 export const PRUNE_CHUNK = 5_000;
+/** Attempts at commands that did not come again are forgotten after so long. Longer than any command waits that is still tried. */
+export const ATTEMPT_RETENTION_MS = 7 * 24 * 3_600_000;
 
 /** Deletes what is older than `before`; answers how many rows each of its statements deleted. */
 type PruneChunk = (before: Date) => Promise<number[]>;
@@ -185,6 +187,7 @@ export class Worker {
       this.inBackground(`pruning of ${what}`, () => this.prune(what, retentionMs, chunk));
     prune('receipts', receiptRetentionMs, async (before) => [await store.pruneReceipts(before, PRUNE_CHUNK)]);
     prune('rejected_commands', receiptRetentionMs, (before) => this.pruneRejectedCommands(before));
+    prune('attempts', ATTEMPT_RETENTION_MS, async (before) => [await store.pruneAttempts(before, PRUNE_CHUNK)]);
     prune('decisions', decisionRetentionMs, async (before) => [await decisions.prune(before, PRUNE_CHUNK)]);
   }
 

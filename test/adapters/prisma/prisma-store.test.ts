@@ -105,8 +105,12 @@ describe('the Prisma store', () => {
         pruned += (await Promise.all([prune(), prune(), prune()])).reduce((sum, rows) => sum + rows, 0);
       expect(pruned).to.equal(events.length);
       expect(await store.log.readEvents(partition, 0, 1_000)).to.deep.equal([]);
-      const { partitions } = await store.registry.heartbeat('observer', 60_000);
-      expect(partitions[partition]?.logFloor).to.equal(last);
+      const { rows } = await withConnection(store.url, (sql) =>
+        sql.query('SELECT log_floor::int4 AS floor, log_pruned::int4 AS pruned FROM partitions WHERE partition = $1', [
+          partition,
+        ]),
+      );
+      expect(rows).to.deep.equal([{ floor: last, pruned: events.length }]);
     });
 
     it('finds what is to be pruned by its index, without looking at the rest of the log', async () => {

@@ -65,6 +65,10 @@ export class UnrulyStore implements CommandStore {
     return this.store.pruneReceipts(before, limit);
   }
 
+  pruneAttempts(before: Date, limit: number): Promise<number> {
+    return this.store.pruneAttempts(before, limit);
+  }
+
   pruneRejectedCommands(partition: number, before: Date, limit: number): Promise<number> {
     return this.store.pruneRejectedCommands(partition, before, limit);
   }
