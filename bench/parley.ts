@@ -1,6 +1,7 @@
 import { freePort } from '../src/infrastructure/free-port.js';
 import type { BenchOptions } from './options.js';
 import type { PrivateServices } from './private-services.js';
+import { policyWithoutQuotas } from './quota-policy.js';
 import type { Subject } from './subject.js';
 import { startWorkerProcess, type WorkerProcess } from './worker-process.js';
 
@@ -37,8 +38,10 @@ export async function startParley(
   const { namespace = 'bench' } = given;
   const databaseUrl = await services.createDatabase(`${namespace}_parley`, given.template);
   const workers: WorkerProcess[] = [];
+  const policy = policyWithoutQuotas();
   const stop = async () => {
     for (const worker of workers.splice(0)) await worker.stop();
+    policy.remove();
   };
   const env = {
     DATABASE_URL: databaseUrl,
@@ -47,6 +50,7 @@ export async function startParley(
     COMMAND_PARTITIONS: String(partitions),
     DECISION_PERMIT_SHARE: permitShare,
     LOG_LEVEL: 'warn',
+    POLICY_FILE: policy.file,
     ...given.env,
   };
   const start = async () => {

@@ -7,6 +7,7 @@ import { PrismaStoreIdentity } from '../../src/adapters/prisma/prisma-store-iden
 import { startPostgres } from '../../src/infrastructure/embedded/postgres-server.js';
 import { startRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.js';
 import { freePort } from '../../src/infrastructure/free-port.js';
+import { policyWithoutQuotas } from '../quota-policy.js';
 import { startWorkerProcess, type WorkerProcess } from '../worker-process.js';
 import { LOADING_SETTINGS } from './loading-settings.js';
 
@@ -50,6 +51,8 @@ export async function openStand(
     const rabbitmq = await startRabbitmq({ folder: broker, port: 0 });
     undo.unshift(() => rabbitmq.stop());
     const databaseUrl = (name: string) => urlOf(postgres.url, name);
+    const policy = policyWithoutQuotas();
+    undo.unshift(async () => policy.remove());
     return {
       amqpUrl: rabbitmq.url,
       postgresPid: postgres.pid,
@@ -63,6 +66,7 @@ export async function openStand(
           AMQP_URL: rabbitmq.url,
           CHAT_NAMESPACE: database,
           LOG_LEVEL: 'warn',
+          POLICY_FILE: policy.file,
           OPS_PORT: String(opsPort),
           ...env,
         });

@@ -10,6 +10,7 @@ import type { WorkerLog, WorkerObserver } from './ports/worker-observer.js';
 import type { RenderContext } from './render-event.js';
 import { realTime } from './time.js';
 import { EventPublisher } from './worker/event-publisher.js';
+import { firstMissing } from './worker/log-tail.js';
 
 /** At a slow pace the log is read in pieces of this part of a second. */
 const PIECES_PER_SECOND = 10;
@@ -49,8 +50,14 @@ export class ReplayBrokenOff extends Error {
   }
 }
 
-/** Rejects with `ReplayBrokenOff` where the log cannot be read, or is not whole, or where nobody takes the events any more. */
-export async function replayEvents({ part, from, to }: ReplayRange, deps: ReplayDeps): Promise<void> {
+/**
+ * Rejects with `ReplayBrokenOff` where the log cannot be read, or is not whole, or where nobody takes the events any more.
+ * @returns how many positions of the range are missing at or below the floor: events of rejected commands, which are pruned
+ */
+export async function replayEvents({ part, from, to: asked }: ReplayRange, deps: ReplayDeps): Promise<number> {
+  // The end of the range itself may be pruned.
+  const to = 'partition' in part ? await deps.reader.lastOf(part.partition, asked) : asked;
+  if (to < from) return asked - from + 1;
   let breakOff: (cause: Error) => void = () => undefined;
   const brokenOff = new Promise<never>((_resolve, reject) => {
     breakOff = reject;
@@ -60,10 +67,11 @@ export async function replayEvents({ part, from, to }: ReplayRange, deps: Replay
     // A full queue empties itself and a lost connection comes back; a queue that is gone does neither.
     if (outcome === 'returned') breakOff(new Error('the queue is gone'));
   };
+  const log = new PartOfLog(part, { from, to }, deps, (error) => breakOff(error));
   const publisher = new EventPublisher(
     'partition' in part ? part.partition : NO_PARTITION,
     {
-      log: new PartOfLog(part, to, deps, (error) => breakOff(error)),
+      log,
       sink: deps.sink,
       policy: deps.policy,
       observer: { ...SILENT, eventSettled: onSettled },
@@ -71,7 +79,7 @@ export async function replayEvents({ part, from, to }: ReplayRange, deps: Replay
       time: realTime,
       render: deps.render,
     },
-    { position: to, publishedThrough: from - 1 },
+    { position: to, publishedThrough: from - 1, floor: () => log.floor },
   );
   try {
     await Promise.race([publisher.drained(), brokenOff]);
@@ -82,6 +90,7 @@ export async function replayEvents({ part, from, to }: ReplayRange, deps: Replay
     await publisher.stop();
     deps.onProgress(publisher.publishedThrough);
   }
+  return log.missing + asked - to;
 }
 
 /** A chat's events are published by their sequence, whatever partitions they once were written in. */
@@ -91,16 +100,25 @@ const nothing = () => undefined;
 const SILENT: WorkerObserver = {
   ...{ commandAnswered: nothing, batchCommitted: nothing, stageTook: nothing, eventSettled: nothing },
   ...{ deadLettered: nothing, rerouted: nothing, transactionFailed: nothing, tookOver: nothing },
+  pruned: nothing,
 };
 
 /** The part as if it were a whole log: for a chat, each event's position is its sequence. */
 class PartOfLog implements EventLog {
+  /** Up to here positions may be missing; read when one is, since it rises meanwhile. */
+  floor = 0;
+  /** How many are, as far as the log has been read. */
+  missing = 0;
+  private readThrough: number;
+
   constructor(
     private readonly part: LogPart,
-    private readonly to: number,
+    private readonly range: { from: number; to: number },
     private readonly deps: ReplayDeps,
     private readonly onFault: (error: Error) => void,
-  ) {}
+  ) {
+    this.readThrough = range.from - 1;
+  }
 
   storeId(): Promise<string> {
     return this.deps.log.storeId();
@@ -114,20 +132,41 @@ class PartOfLog implements EventLog {
     const { perSecond, pace } = this.deps;
     const most = Math.min(
       limit,
-      this.to - after,
+      this.range.to - after,
       perSecond === null ? limit : Math.ceil(perSecond / PIECES_PER_SECOND),
     );
     const events = await this.read(after, most).catch((error: Error) => this.fail(error));
-    const gap = events.findIndex(({ position }, index) => position !== after + 1 + index);
-    if (gap !== -1 || events.length === 0)
-      return this.fail(new Error(`the log has no ${after + 1 + Math.max(gap, 0)} there: parley verify says more`));
+    const missing = events.length === 0 ? after + 1 : await this.firstMissing(events, after);
+    if (missing !== null) return this.fail(new Error(`the log has no ${missing} there: parley verify says more`));
+    this.count(events);
     await pace(events.length);
     return events;
   }
 
+  private async firstMissing(events: readonly LoggedEvent[], after: number): Promise<number | null> {
+    const { part } = this;
+    const missing = firstMissing(events, after, this.floor);
+    if (missing === null || !('partition' in part)) return missing;
+    // The floor was raised in the moment in which the events went.
+    this.floor = await this.deps.reader.floorOf(part.partition).catch((error: Error) => this.fail(error));
+    return firstMissing(events, after, this.floor);
+  }
+
+  /** What is read again is not counted again. */
+  private count(events: readonly LoggedEvent[]): void {
+    for (const { position } of events) {
+      if (position <= this.readThrough) continue;
+      this.missing += position - this.readThrough - 1;
+      this.readThrough = position;
+    }
+  }
+
   private async read(after: number, limit: number): Promise<LoggedEvent[]> {
     const { part } = this;
-    if ('partition' in part) return this.deps.log.readEvents(part.partition, after, limit);
+    if ('partition' in part) {
+      const events = await this.deps.log.readEvents(part.partition, after, limit);
+      return events.filter(({ position }) => position <= this.range.to);
+    }
     const events = await this.deps.reader.readChat(part.chatId, after, limit);
     return events.map((event) => ({ ...event, position: event.sequence ?? 0 }));
   }

@@ -53,4 +53,5 @@ const SILENT: PublisherDeps['observer'] = {
   rerouted: () => undefined,
   transactionFailed: () => undefined,
   tookOver: () => undefined,
+  pruned: () => undefined,
 };

@@ -45,7 +45,7 @@ export async function runReplay(request: ReplayRequest): Promise<void> {
       const pace = new Pace(perSecond);
       const shown = showLineProgress('replayed', range.to - range.from + 1, 'events');
       progress = shown;
-      await replayEvents(range, {
+      const missing = await replayEvents(range, {
         ...{ log, reader, perSecond, policy, logger: WARNINGS_ONLY },
         sink: new AmqpEventSink(connection, toOneQueue(request.queue), WARNINGS_ONLY),
         render: { storeId: await log.storeId(), recipientsMax: settings.eventRecipientsMax },
@@ -53,7 +53,12 @@ export async function runReplay(request: ReplayRequest): Promise<void> {
         onProgress: (through) => shown.advance(through - range.from + 1 - shown.lines),
       });
       progress.stop();
-      console.error(`parley: replayed ${progress.lines} events, ${range.from} to ${range.to}, to ${request.queue}`);
+      const replayed = range.to - range.from + 1 - missing;
+      console.error(`parley: replayed ${replayed} events, ${range.from} to ${range.to}, to ${request.queue}`);
+      if (missing > 0)
+        console.error(
+          `parley: ${missing} events of rejected commands are not among them: they were pruned from the log`,
+        );
     } catch (error) {
       if (!(error instanceof ReplayBrokenOff)) throw error;
       throw new StartFault([`${error.message}; go on with --from ${error.through + 1}`], { cause: error });

@@ -28,6 +28,7 @@ export function partitionRegistryConformance(open: OpenStore): void {
             owner: null,
             position: 0,
             publishedThrough: 0,
+            logFloor: 0,
           })),
         );
       } finally {

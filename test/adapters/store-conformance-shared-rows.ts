@@ -145,6 +145,22 @@ export function sharedRowsConformance(open: OpenStore): void {
       });
     });
 
+    describe('pruning attempts', () => {
+      it('forgets those that were last noted before a time, at most so many a call, and keeps the others', async () => {
+        const { commands } = store;
+        const keys = [1, 2, 3].map(() => randomUUID());
+        const hour = 3_600_000;
+        await commands.pruneAttempts(new Date(Date.now() + hour), 1_000);
+        await commands.noteSuspects(0, keys.slice(0, 2));
+        await commands.countAttempt(0, keys[2] ?? '');
+        expect(await commands.pruneAttempts(new Date(Date.now() - hour), 1_000)).to.equal(0);
+        expect(await commands.noteSuspects(0, keys)).to.have.property('size', 3);
+        expect(await commands.pruneAttempts(new Date(Date.now() + hour), 2)).to.equal(2);
+        expect(await commands.pruneAttempts(new Date(Date.now() + hour), 2)).to.equal(1);
+        expect(await commands.noteSuspects(0, keys)).to.have.property('size', 0);
+      });
+    });
+
     describe('pruning receipts', () => {
       it('deletes those older than a time, at most so many a call, and keeps the others', async () => {
         const receipts = [0, 1, 2, 3, 4].map((age) => aReceiptRecord(aReceipt(), { at: new Date(1_000 + age) }));

@@ -15,6 +15,7 @@ import { chatQueriesConformance } from './store-conformance-chat-queries.js';
 import { commandStoreConformance } from './store-conformance-command-store.js';
 import { decisionLogConformance } from './store-conformance-decision-log.js';
 import { eventLogConformance } from './store-conformance-event-log.js';
+import { logFloorConformance } from './store-conformance-log-floor.js';
 import { messageQueriesConformance } from './store-conformance-message-queries.js';
 import { messageRowsConformance } from './store-conformance-message-rows.js';
 import { messageSearchConformance } from './store-conformance-message-search.js';
@@ -61,6 +62,7 @@ export function storeConformance(open: OpenStore): void {
   sharedRowsConformance(open);
   partitionRegistryConformance(open);
   eventLogConformance(open);
+  logFloorConformance(open);
   chatQueriesConformance(open);
   chatHistoryConformance(open);
   messageQueriesConformance(open);

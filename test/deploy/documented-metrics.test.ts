@@ -28,7 +28,7 @@ async function scrape(): Promise<Map<string, Set<string>>> {
     inHandSince: null,
   };
   observer.watch(
-    () => ({ workerId: 'w', heardAt: null, partitions: [partition] }),
+    () => ({ workerId: 'w', heardAt: null, partitions: [partition], logFloors: new Map() }),
     () => new Map([[0, 0]]),
   );
   watchTransport(metrics.meter, { receiptsIgnored: 1, receiptsDropped: 1, ringRepairs: 1, subscriptionsLost: 1 });
@@ -40,6 +40,7 @@ async function scrape(): Promise<Map<string, Set<string>>> {
   observer.rerouted();
   observer.transactionFailed('unavailable');
   observer.tookOver(0, 'assigned');
+  observer.pruned('receipts', 1);
   const server = createServer((request, response) => metrics.handler(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

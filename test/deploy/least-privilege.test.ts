@@ -110,10 +110,16 @@ describe('With the least rights that the guide names', function () {
   }
 
   async function execute(url: string, statements: string): Promise<void> {
+    await rowsOf(url, statements);
+  }
+
+  /** Those of the last statement. */
+  async function rowsOf<Row>(url: string, statements: string): Promise<Row[]> {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     try {
-      await client.query(statements);
+      const result = (await client.query(statements)) as pg.QueryResult | pg.QueryResult[];
+      return [result].flat().at(-1)?.rows as Row[];
     } finally {
       await client.end();
     }
@@ -199,6 +205,42 @@ describe('With the least rights that the guide names', function () {
     expect(await done([...letters, 'drop', '--all', '--yes'])).to.match(/^dropped [12] of /);
     await done(['replay', '--chat', chatId, '--queue', 'chat.dispatch']);
     expect(await done(['verify'])).to.equal('nothing is wrong');
+  });
+
+  it('a worker deletes events of rejected commands by the function alone, and cannot make it delete anything else', async () => {
+    const { DATABASE_URL: asWorker = '' } = worker.env;
+    const gateway = await Producer.connect(amqpUrl('gateway'), 'chat');
+    const { chatId } = await playConversation((command) => gateway.request(command));
+    for (const commandId of ['refused-1', 'refused-2'])
+      await gateway.request({ type: 'message.send', commandId, actorId: 'alice', chatId, data: { body: '' } });
+    await gateway.close();
+    const count = async (what: string) => {
+      const [row] = await rowsOf<{ count: number }>(databaseUrl, `SELECT count(*)::int4 AS count FROM ${what}`);
+      return row?.count ?? 0;
+    };
+    await eventually(async () => (await count('partitions WHERE published_through < position')) === 0, {
+      within: 20_000,
+      what: 'all of it noted as published',
+    });
+    const others = await count("chat_events WHERE type <> 'command.rejected'");
+    const rejected = await count("chat_events WHERE type = 'command.rejected'");
+    expect(rejected).to.be.at.least(2);
+    // Nothing counts as published by the caller's word.
+    await execute(databaseUrl, 'UPDATE partitions SET published_through = 0');
+    const prune = (partition: number) =>
+      `SELECT pruned::int4 FROM prune_rejected_commands(${partition}, 'infinity', 100)`;
+    const deceive = `CREATE TEMP TABLE partitions AS SELECT partition, position, position AS published_through, log_floor, log_pruned
+      FROM public.partitions; CREATE TEMP TABLE chat_events (LIKE public.chat_events)`;
+    for (const partition of [0, 1])
+      expect(await rowsOf(asWorker, `${deceive}; ${prune(partition)}`), 'not published').to.deep.equal([]);
+    expect(await count("chat_events WHERE type = 'command.rejected'")).to.equal(rejected);
+    await execute(databaseUrl, 'UPDATE partitions SET published_through = position');
+    const pruned = [0, 1].map(async (partition) => rowsOf<{ pruned: number }>(asWorker, prune(partition)));
+    const total = (await Promise.all(pruned)).flat().reduce((sum, row) => sum + row.pruned, 0);
+    expect(total).to.equal(rejected);
+    expect(await count("chat_events WHERE type <> 'command.rejected'")).to.equal(others);
+    await refused(asWorker, "DELETE FROM chat_events WHERE type = 'command.rejected'");
+    await refused(api.env.DATABASE_URL ?? '', prune(0));
   });
 
   it('nobody but the owner of the tables changes their shape, and REST changes no chat', async () => {

@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import pg from 'pg';
+import { policyWithoutQuotas } from '../support/policy-with.js';
 import { startProcess, type TestProcess } from '../support/processes.js';
 import { freshDatabase, projectFolder, rabbitmq, scratchFolder, uniqueNamespace } from '../support/services.js';
 
@@ -19,7 +20,8 @@ describe('The examples, run against a worker', function () {
     const [database, { url }] = await Promise.all([freshDatabase(), rabbitmq()]);
     databaseUrl = database;
     env = { DATABASE_URL: database, AMQP_URL: url, CHAT_NAMESPACE: uniqueNamespace(), COMMAND_PARTITIONS: '2' };
-    worker = await startProcess({ args: ['worker'], env: { ...env, HOST: '127.0.0.1' } });
+    const POLICY_FILE = policyWithoutQuotas();
+    worker = await startProcess({ args: ['worker'], env: { ...env, HOST: '127.0.0.1', POLICY_FILE } });
     await worker.line(/"took over"|took over/);
   });
 

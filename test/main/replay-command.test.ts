@@ -92,6 +92,11 @@ describe('parley replay', function () {
     });
   const sequencesOf = (messages: ConsumeMessage[]) =>
     messages.map(({ content }) => Number((JSON.parse(content.toString()) as { sequence: string }).sequence));
+  const progressOf = (of: number) =>
+    fleet.query<{ position: number; published: number }>(
+      'SELECT position::int4, published_through::int4 AS published FROM partitions WHERE partition = $1',
+      [of],
+    );
   const progress = () =>
     fleet.query('SELECT partition, position, published_through FROM partitions ORDER BY partition');
 
@@ -193,6 +198,47 @@ describe('parley replay', function () {
       await fleet.query('INSERT INTO chat_events SELECT * FROM kept');
       await fleet.query('DROP TABLE kept');
     }
+  });
+
+  it('says how many events of rejected commands are pruned, and sends the rest of a partition in order', async () => {
+    const [owner = ''] = chat.users;
+    const send = (name: string, body: string) =>
+      fleet.producer.request({
+        ...{ type: 'message.send', commandId: name, actorId: owner, chatId: chat.chatId, data: { body } },
+      });
+    const names = ['one', 'two', 'three', 'four', 'five'];
+    // Also the first of what is replayed, and the last.
+    for (const name of names) {
+      await send(`refused-${name}`, '');
+      if (name !== 'five') await send(`sent-${name}`, name);
+    }
+    const idsOf = (messages: ConsumeMessage[]) => messages.map(({ properties }) => String(properties.messageId));
+    const isPublished = async () => {
+      const [row] = await progressOf(partition);
+      return row !== undefined && row.published === row.position;
+    };
+    await eventually(isPublished, { within, what: 'all of it noted as published' });
+    const [row] = await progressOf(partition);
+    const from = String((row?.position ?? 0) - 8);
+    expect((await run('--partition', String(partition), '--from', from)).code).to.equal(0);
+    const before = await taken();
+    expect(before).to.have.length(9);
+    const [pruned] = await fleet.query<{ pruned: number }>(
+      "SELECT pruned::int4 FROM prune_rejected_commands($1, now() + interval '1 day', 10)",
+      [partition],
+    );
+    expect(pruned?.pruned).to.equal(5);
+    const { code, stderr } = await run('--partition', String(partition), '--from', from);
+    expect(code, stderr.join('\n')).to.equal(0);
+    expect(stderr).to.deep.equal([
+      `parley: replayed 4 events, ${from} to ${row?.position}, to ${again}`,
+      'parley: 5 events of rejected commands are not among them: they were pruned from the log',
+    ]);
+    const left = before.filter(({ properties }) => properties.type !== 'command.rejected');
+    expect(idsOf(await taken())).to.deep.equal(idsOf(left));
+    const last = String(row?.position);
+    const nothing = await run('--partition', String(partition), '--from', last);
+    expect(nothing.stderr[0]).to.equal(`parley: replayed 0 events, ${last} to ${last}, to ${again}`);
   });
 
   it('sends what was deleted meanwhile without its text', async () => {

@@ -4,12 +4,14 @@ import { FAULT_KINDS, type FaultKind } from '../../src/application/ports/store-a
 import { withConnection } from '../adapters/prisma/prisma-harness.js';
 import { SteadyLoad } from '../faults/steady-load.js';
 import { type Conversation, playConversation } from '../support/conversation.js';
+import { eventually } from '../support/eventually.js';
 import { Fleet } from '../support/fleet.js';
 import { emptyDatabase } from '../support/services.js';
 import { cli } from './run-cli.js';
 import { warmCli } from './warm-cli.js';
 
 const TEST_TIMEOUT_MS = 240_000;
+const PUBLISHED_WITHIN_MS = 20_000;
 const LOOKS_UNDER_LOAD = 5;
 const NOWHERE = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9aff';
 
@@ -172,6 +174,24 @@ const DAMAGES: Damage[] = [
     ...change('partitions', 'position = position - 1', 'position = position + 1', 'position > 0'),
   },
   {
+    what: 'a floor of the log above what is published',
+    kinds: ['floor-beyond'],
+    ...change('partitions', 'log_floor = position + 1', 'log_floor = 0', 'position > 0'),
+  },
+  {
+    what: 'an event below the floor that is gone and is no rejected command',
+    kinds: ['position-missing'],
+    plant: `UPDATE partitions SET log_floor = published_through WHERE position > 0;
+      ${copyTable('chat_events')} type = 'chat.read'; DELETE FROM chat_events WHERE type = 'chat.read'`,
+    mend: `UPDATE partitions SET log_floor = 0; ${putBack('chat_events')}`,
+  },
+  {
+    what: 'a rejected command that is gone and was not pruned',
+    kinds: ['position-missing'],
+    plant: `${copyTable('chat_events')} type = 'command.rejected'; DELETE FROM chat_events WHERE type = 'command.rejected'`,
+    mend: putBack('chat_events'),
+  },
+  {
     what: 'events that wait',
     kinds: ['unpublished'],
     plant: `UPDATE partitions SET published_through = 0 WHERE position > 0;
@@ -209,7 +229,15 @@ describe('parley verify', function () {
         ...{ type: 'message.send', commandId: `talk-${body}`, actorId: talk.users[0] ?? '', chatId: talk.chatId },
         data: { body },
       });
+    await fleet.producer.request({
+      ...{ type: 'message.send', commandId: 'refused', actorId: talk.users[0] ?? '', chatId: talk.chatId },
+      data: { body: '' },
+    });
     conversation = await playConversation((command) => fleet.producer.request(command));
+    await eventually(
+      async () => (await fleet.query('SELECT FROM partitions WHERE published_through < position')).length === 0,
+      { within: PUBLISHED_WITHIN_MS, what: 'all of it noted as published' },
+    );
   });
   after(() => fleet?.close());
 

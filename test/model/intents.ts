@@ -135,6 +135,9 @@ const sync = fc.record({
 });
 export type Sync = typeof sync extends fc.Arbitrary<infer T> ? T : never;
 
+/** Rejected commands go from the log of the partition, as far as it is published: all but so many events. */
+const prune = fc.record({ unpublished: fc.nat(20), olderThanMs: fc.constantFrom(0, 1, 5 * MINUTE_MS) });
+
 export const intent = fc.record({
   /** Most often a member, and one to whom it may be permitted. */
   actor: fc.record({ person, among: fc.constantFrom('fitting', 'fitting', 'members', 'all') }),
@@ -153,6 +156,7 @@ export const intent = fc.record({
       isTakenOver: fc.nat(7).map((n) => n === 7),
       look: seldom(look, 2),
       sync: seldom(sync, 2),
+      prune: seldom(prune, 3),
       goesByMs: fc.constantFrom(0, 1, MINUTE_MS, 5 * MINUTE_MS),
     }),
     6,

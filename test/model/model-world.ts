@@ -114,6 +114,7 @@ export class ModelWorld {
   readonly profiles = new Map<string, Profile>();
   /** Of all partitions, in the order of the commits. */
   readonly log: ModelEvent[] = [];
+  private readonly pruned = new Set<ModelEvent>();
 
   eventsOf(chatId: string): ModelEvent[] {
     return this.log.filter((event) => event.chatId === chatId && event.sequence !== null);
@@ -125,6 +126,20 @@ export class ModelWorld {
 
   lastSequence(chatId: string): number {
     return this.eventsOf(chatId).length;
+  }
+
+  /** What is left of it. */
+  presentLogOf(partition: number): ModelEvent[] {
+    return this.logOf(partition).filter((event) => !this.pruned.has(event));
+  }
+
+  /** @returns how many events of rejected commands go */
+  prune(partition: number, through: number, before: Date): number {
+    const old = this.presentLogOf(partition).filter(
+      ({ type, position, at }) => type === 'command.rejected' && position <= through && at < before,
+    );
+    for (const event of old) this.pruned.add(event);
+    return old.length;
   }
 
   get messages(): ModelMessage[] {

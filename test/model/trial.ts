@@ -20,6 +20,10 @@ import { Observer } from './observer.js';
 
 /** One stored receipt in so many is looked up at the end. */
 const RECEIPTS_STEP = 10;
+/** More than there are. */
+const PRUNED_AT_MOST = 10_000;
+
+type Prune = NonNullable<NonNullable<Intent['endsBatch']>['prune']>;
 
 export class Trial {
   readonly observer: Observer;
@@ -28,6 +32,8 @@ export class Trial {
   readonly outcomes = new Map<string, number>();
   /** By partition: under which epoch it is owned. */
   private readonly epochs: number[] = [];
+  /** By partition: how far it is published. */
+  private readonly published: number[] = [];
   /** By partition: what is to be decided next. A command is made when it is its turn, and means what it means by then. */
   private readonly waiting: (() => ModelCommand)[][] = Array.from({ length: PARTITIONS }, () => []);
   /** As they were first given. */
@@ -76,8 +82,9 @@ export class Trial {
       const partition = (model.homeOf(make()) + (intent.astray ?? 0)) % PARTITIONS;
       waiting[partition]?.push(make);
       if (intent.endsBatch === null) continue;
-      const { isTakenOver, look, sync, goesByMs } = intent.endsBatch;
+      const { isTakenOver, look, sync, prune, goesByMs } = intent.endsBatch;
       await this.decide(partition, isTakenOver);
+      if (prune !== null) await this.prune(partition, prune);
       if (look !== null) await this.observer.look(look);
       if (sync !== null) await this.devices.sync(sync);
       world.now = new Date(world.now.getTime() + goesByMs);
@@ -93,6 +100,17 @@ export class Trial {
     const { epoch, position } = await this.store.registry.takeOver(partition, `worker-${this.epochs[partition] ?? 0}`);
     expect(position, 'the last position in use').to.equal(this.world.logOf(partition).length);
     this.epochs[partition] = epoch;
+  }
+
+  private async prune(partition: number, { unpublished, olderThanMs }: Prune): Promise<void> {
+    const { world, store, epochs, published } = this;
+    const through = Math.max(published[partition] ?? 0, world.logOf(partition).length - unpublished);
+    published[partition] = through;
+    await store.registry.savePublished(partition, epochs[partition] as number, through);
+    const before = new Date(world.now.getTime() - olderThanMs);
+    const pruned = await store.commands.pruneRejectedCommands(partition, before, PRUNED_AT_MOST);
+    expect(pruned, 'rejected commands that are pruned').to.equal(world.prune(partition, through, before));
+    if (pruned > 0) this.count('pruned');
   }
 
   private async decideAll(): Promise<void> {

@@ -168,6 +168,8 @@ export class RaceTrack {
       countAttempt: (...args) => commands.countAttempt(...args),
       forgetAttempts: (...args) => commands.forgetAttempts(...args),
       pruneReceipts: (...args) => commands.pruneReceipts(...args),
+      pruneAttempts: (...args) => commands.pruneAttempts(...args),
+      pruneRejectedCommands: (...args) => commands.pruneRejectedCommands(...args),
     };
   }
 
@@ -202,6 +204,7 @@ const SILENT = {
   rerouted: () => undefined,
   transactionFailed: () => undefined,
   tookOver: () => undefined,
+  pruned: () => undefined,
 };
 
 /** A policy that is not asked again what it has once permitted. */

@@ -6,13 +6,20 @@ import { MemoryWorld } from '../../src/adapters/memory/memory-world.js';
 import { CurrentPolicy } from '../../src/application/policy/current-policy.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
 import { FACTS } from '../../src/application/policy/fact-catalogue.js';
+import type { PolicyFacts } from '../../src/application/policy/facts.js';
 import type { PolicyRule } from '../../src/application/policy/policy-document.js';
+import { REFUSAL_REPEATED_WITHIN_MS, RefusedQueries } from '../../src/application/policy/refused-queries.js';
 import { ChatViewing } from '../../src/application/policy/view-chat.js';
 import { type UserKey, userKey } from '../../src/application/ports/command-store.js';
 import { aUser } from '../adapters/store-conformance-fixtures.js';
 import { defaultPolicy } from '../support/default-policy.js';
 
 const ALICE = { tenantId: 'default', userId: 'alice' };
+const VIEWING: PolicyFacts = {
+  ...{ action: 'chat.view', producer: null, chat: { kind: 'group', archived: false }, role: 'member', target: null },
+  ...{ grantedRole: null, message: null, text: null, deleteMode: null, profile: null, decision: null },
+  actor: { ...ALICE, kind: 'human', claims: {}, token: null },
+};
 const EVERYONE: PolicyRule = {
   ...{ id: 'everyone', effect: 'permit', actions: ['chat.view'], reason: 'theirs' },
   conditions: { role: { isNot: [null] } },
@@ -51,6 +58,26 @@ describe('Which chats a caller may see', () => {
     const named = Object.entries(FACTS).filter(([, { on }]) => on.includes('chat.view'));
     const ofChats = named.map(([name]) => name).filter((name) => !name.startsWith('actor.'));
     expect(ofChats).to.have.members(['role', 'chat.kind', 'chat.archived']);
+  });
+
+  it('take one row of the decision log a minute where the same is refused again and again', async () => {
+    const nothing = new PolicyEnforcementPoint(new CurrentPolicy(policyOf('nothing')));
+    const log = new MemoryDecisionLog(new MemoryWorld());
+    let now = 0;
+    const refused = new RefusedQueries(log, () => now);
+    const ask = (chatId: string, userId = 'alice') => {
+      const facts = { ...VIEWING, actor: { ...VIEWING.actor, userId } };
+      return refused.keep(nothing.enforce(facts, { at: new Date(), commandId: null, chatId }));
+    };
+    const first = await ask('one');
+    expect(await ask('one')).to.equal(first);
+    const others = [await ask('two'), await ask('one', 'bob')];
+    expect(new Set([first, ...others]).size).to.equal(3);
+    now = REFUSAL_REPEATED_WITHIN_MS;
+    const later = await ask('one');
+    expect(later).to.not.equal(first);
+    const kept = await log.page(new Date(0), null, 100);
+    expect(kept.map(({ decisionId }) => decisionId)).to.have.members([first, ...others, later]);
   });
 
   it('are decided with the facts that the policy in force asks for, even if it came while they were gathered', async () => {

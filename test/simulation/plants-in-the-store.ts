@@ -1,4 +1,6 @@
 /** Bugs to be put in between a worker and its store: each a switch of the simulation alone, named for what goes wrong. */
+
+import type { PartitionRow } from '../../src/adapters/memory/memory-world.js';
 import {
   type BatchWrites,
   type CommandStore,
@@ -89,6 +91,24 @@ function asIfAboutItself(logged: LoggedEvent): LoggedEvent {
 }
 
 const same = <T>(value: T): T => value;
+
+/** A plant that sees the partition's row as the pruning does: before it, and what it writes. */
+function pruning(before: (row: PartitionRow) => PartitionRow, after = same<PartitionRow>): Plant {
+  return (ports, _process, { database }) => {
+    const { commands } = ports.store;
+    const pruneRejectedCommands: CommandStore['pruneRejectedCommands'] = (partition, _before, limit) => {
+      const row = database.world.partitions.get(partition);
+      if (row === undefined) return Promise.resolve(0);
+      const { publishedThrough } = row;
+      Object.assign(row, before(row));
+      const pruned = database.pruneRejectedCommands(partition, limit);
+      Object.assign(row, after({ ...row, publishedThrough }));
+      return pruned;
+    };
+    return { ...ports, store: { ...ports.store, commands: { ...commands, pruneRejectedCommands } } };
+  };
+}
+
 /** True for one call in so many. */
 function oneIn(count: number): () => boolean {
   let calls = 0;
@@ -260,6 +280,8 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
     );
     return (ports, process, around) => aheadToo(ahead(ports, process, around), process, around);
   },
+  'what is not published yet is pruned': () => pruning((row) => ({ ...row, publishedThrough: row.position })),
+  'the floor of the log is not raised': () => pruning(same, (row) => ({ ...row, logFloor: 0 })),
   'a take-over does not raise the epoch': () => (ports, process, around) =>
     registering((registry) => ({
       takeOver: async (partition, workerId) => {

@@ -14,7 +14,7 @@ import {
   type Facts,
   StoreError,
 } from '../../src/application/ports/command-store.js';
-import type { EventLog } from '../../src/application/ports/event-log.js';
+import type { EventLog, LoggedEvent } from '../../src/application/ports/event-log.js';
 import type { PartitionRegistry } from '../../src/application/ports/partition-registry.js';
 import { latency } from './sim-broker.js';
 import { Chance, type SimProcess, type VirtualTime } from './virtual-time.js';
@@ -22,9 +22,14 @@ import { Chance, type SimProcess, type VirtualTime } from './virtual-time.js';
 /** The database's own clock. */
 const START = Date.parse('2026-11-20T20:15:00.000Z');
 
+/** Receipts are kept for the whole story, since the ledger compares them. Events of rejected commands are old at once. */
+const ALL_ARE_OLD = new Date(8.64e15);
+
 export class SimDatabase {
   /** Nobody gets through until then. */
   awayUntil = 0;
+  /** What was pruned from the log: the ledger compares it too. */
+  readonly pruned: LoggedEvent[] = [];
   readonly commands: CommandStore;
   readonly log: EventLog;
   readonly registry: PartitionRegistry;
@@ -36,6 +41,15 @@ export class SimDatabase {
     this.commands = new MemoryCommandStore(world);
     this.log = new MemoryEventLog(world);
     this.registry = new MemoryPartitionRegistry(world, () => START + time.now);
+  }
+
+  /** Done by the time it returns. */
+  pruneRejectedCommands(partition: number, limit: number): Promise<number> {
+    const before = this.world.log.get(partition) ?? [];
+    const pruned = this.commands.pruneRejectedCommands(partition, ALL_ARE_OLD, limit);
+    const left = new Set(this.world.log.get(partition));
+    this.pruned.push(...before.filter((event) => !left.has(event)));
+    return pruned;
   }
 }
 
@@ -51,18 +65,19 @@ export interface StoreWire {
 
 export function storeWire(database: SimDatabase, process: SimProcess, seed: number): StoreWire {
   const chance = new Chance(seed, `store of ${process.name}`);
+  const chanceOfPruning = new Chance(seed, `pruning of ${process.name}`);
   const nextMishaps: CommitMishap[] = [];
   const isAway = () => database.time.now < database.awayUntil;
   const away = () => new StoreError('unavailable', 'the database is away');
 
   /** A call without a transaction of its own. */
-  const over = <T>(call: () => Promise<T>): Promise<T> =>
+  const over = <T>(call: () => Promise<T>, by = chance): Promise<T> =>
     process.ask(
       () => {
         if (isAway()) throw away();
         return call();
       },
-      { toMs: latency(chance), backMs: latency(chance) },
+      { toMs: latency(by), backMs: latency(by) },
     );
 
   const transact = <T>(
@@ -112,6 +127,9 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
       countAttempt: (...args) => over(() => commands.countAttempt(...args)),
       forgetAttempts: (...args) => over(() => commands.forgetAttempts(...args)),
       pruneReceipts: (...args) => over(() => commands.pruneReceipts(...args)),
+      pruneAttempts: (...args) => over(() => commands.pruneAttempts(...args), chanceOfPruning),
+      pruneRejectedCommands: (partition, _before, limit) =>
+        over(() => database.pruneRejectedCommands(partition, limit), chanceOfPruning),
     },
     log: {
       storeId: () => over(() => log.storeId()),

@@ -19,6 +19,7 @@ const quiet = () => undefined;
 const OBSERVER: WorkerObserver = {
   ...{ commandAnswered: quiet, batchCommitted: quiet, stageTook: quiet, eventSettled: quiet },
   ...{ deadLettered: quiet, rerouted: quiet, transactionFailed: quiet, tookOver: quiet },
+  pruned: quiet,
 };
 const LOGGER = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 const RETENTION_MS = 72 * 3_600_000;

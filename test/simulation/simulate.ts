@@ -23,6 +23,8 @@ export interface Played {
   tookMs: number;
   commands: number;
   events: number;
+  /** Events of rejected commands that were pruned meanwhile. */
+  pruned: number;
 }
 
 export type Plant = Surroundings['plant'];
@@ -54,9 +56,21 @@ export async function play(story: Story, plant: Plant = (ports) => ports): Promi
   look();
   await time.run(() => isOver);
   fleet.end();
-  const ledger: Ledger = { ...producers.ledger, dispatched: broker.dispatched, buried: broker.buried, world };
+  const ledger: Ledger = {
+    ...producers.ledger,
+    dispatched: broker.dispatched,
+    buried: broker.buried,
+    world,
+    pruned: database.pruned,
+  };
   const faults = [...(why === null ? [] : [why]), ...faultsOf(ledger)];
-  return { faults, tookMs: time.now, commands: producers.ledger.attempted.size, events: broker.dispatched.length };
+  return {
+    faults,
+    tookMs: time.now,
+    commands: producers.ledger.attempted.size,
+    events: broker.dispatched.length,
+    pruned: database.pruned.length,
+  };
 }
 
 function isPublished(world: MemoryWorld, broker: SimBroker): boolean {

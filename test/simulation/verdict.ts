@@ -19,15 +19,18 @@ export interface Ledger {
   dispatched: readonly OutgoingEvent[];
   buried: readonly IncomingCommand[];
   world: MemoryWorld;
+  /** Events that were deleted from the log. */
+  pruned: readonly LoggedEvent[];
 }
 
 /** What does not add up; empty: the ledger closes. */
 export function faultsOf(ledger: Ledger): string[] {
-  const logs = [...ledger.world.log.values()].flat();
+  const logs = [...committed(ledger).values()].flat();
   return [
     ...answers(ledger),
     ...effects(ledger, logs),
     ...numbers(ledger, logs),
+    ...floors(ledger),
     ...rights(logs),
     ...dispatch(ledger, logs),
     ...deadLetters(ledger),
@@ -82,9 +85,37 @@ function effects({ attempted, world }: Ledger, logs: readonly LoggedEvent[]): st
   return faults;
 }
 
-function numbers({ world }: Ledger, logs: readonly LoggedEvent[]): string[] {
+/** By partition, in the order of positions: the log together with what was pruned from it. */
+function committed({ world, pruned }: Ledger): Map<number, LoggedEvent[]> {
+  const all = new Map([...world.log].map(([partition, log]) => [partition, [...log]]));
+  for (const event of pruned) all.get(event.partition)?.push(event);
+  for (const log of all.values()) log.sort((a, b) => a.position - b.position);
+  return all;
+}
+
+/** Only events of rejected commands are pruned, only what was published, and the floor says so. */
+function floors({ world, pruned }: Ledger): string[] {
+  const faults = pruned.flatMap(({ partition, position, event }) => {
+    const floor = world.partitions.get(partition)?.logFloor ?? 0;
+    const wrong = [
+      ...(event.type === 'command.rejected' ? [] : ['is no rejected command']),
+      ...(position <= floor ? [] : [`lies above the floor ${floor}`]),
+    ];
+    return wrong.map((why) => `pruned: ${position} of partition ${partition} ${why}`);
+  });
+  for (const { partition, publishedThrough, logFloor, logPruned } of world.partitions.values()) {
+    const count = pruned.filter((event) => event.partition === partition).length;
+    if (count !== logPruned)
+      faults.push(`pruned: ${count} events of partition ${partition}, which counts ${logPruned}`);
+    if (logFloor > publishedThrough) faults.push(`pruned: the floor ${logFloor} is above ${publishedThrough}`);
+  }
+  return faults;
+}
+
+function numbers(ledger: Ledger, logs: readonly LoggedEvent[]): string[] {
+  const { world } = ledger;
   const faults: string[] = [];
-  for (const [partition, log] of world.log)
+  for (const [partition, log] of committed(ledger))
     for (const [index, { position }] of log.entries())
       if (position !== index + 1) faults.push(`gap: position ${index + 1} of partition ${partition} is ${position}`);
   for (const chat of world.chats.values()) {

@@ -7,6 +7,7 @@ import { v4 } from 'uuid';
 import { Dispatch } from './dispatch.js';
 import { eventually } from './eventually.js';
 import { Ledger } from './ledger.js';
+import { policyWithoutQuotas } from './policy-with.js';
 import { startProcess, type TestProcess } from './processes.js';
 import { Producer } from './producer.js';
 import { freshDatabase, rabbitmq, scratchFolder, uniqueNamespace } from './services.js';
@@ -57,6 +58,8 @@ export class Fleet {
       COMMAND_PARTITIONS: String(this.partitions),
       HOST: '127.0.0.1',
       LOG_FORMAT: 'json',
+      // A few actors send all that a test needs.
+      POLICY_FILE: policyWithoutQuotas(),
       ...this.options.env,
     };
   }

@@ -3,15 +3,29 @@ import { join } from 'node:path';
 import { DEFAULT_POLICY_FILE } from '../../src/main/policy-file.js';
 import { scratchFolder } from './services.js';
 
+/** The last section of the default policy. */
+const QUOTAS = /\nquotas:\n[\s\S]*$/;
+
 /** A new folder for a `POLICY_FILE`, to be written with `writePolicyWith`. */
 export function policyFilePath(): string {
   return join(scratchFolder('policy'), 'policy.yaml');
 }
 
-/** Parley's own policy with these quotas, each a line of YAML. */
+/** Parley's own policy with these quotas and no other, each a line of YAML. */
 export function writePolicyWith(file: string, quotas: readonly string[]): void {
   const own = readFileSync(DEFAULT_POLICY_FILE, 'utf8');
-  const given = own.replace('\nquotas: []\n', `\nquotas:\n${quotas.map((quota) => `  - ${quota}\n`).join('')}`);
-  if (given === own) throw new Error('the default policy has no line for quotas');
-  writeFileSync(file, given);
+  if (!QUOTAS.test(own)) throw new Error('the default policy does not end with its quotas');
+  const lines = quotas.length === 0 ? ' []\n' : `\n${quotas.map((quota) => `  - ${quota}\n`).join('')}`;
+  writeFileSync(file, own.replace(QUOTAS, `\nquotas:${lines}`));
+}
+
+let withoutQuotas: string | null = null;
+
+/** A `POLICY_FILE` for tests in which one actor sends more than the default policy permits: the same rules, no quotas. */
+export function policyWithoutQuotas(): string {
+  if (withoutQuotas === null) {
+    withoutQuotas = policyFilePath();
+    writePolicyWith(withoutQuotas, []);
+  }
+  return withoutQuotas;
 }

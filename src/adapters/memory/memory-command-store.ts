@@ -38,13 +38,13 @@ export class MemoryCommandStore implements CommandStore {
   async noteSuspects(partition: number, commandKeys: readonly string[]): Promise<Map<string, number>> {
     const { attempts } = this.world;
     const known = pick([...commandKeys], (key) => attempts.get(`${partition} ${key}`));
-    if (known.size === 0) for (const key of commandKeys) attempts.set(`${partition} ${key}`, 0);
+    if (known.size === 0) for (const key of commandKeys) this.noteAttempts(`${partition} ${key}`, 0);
     return known;
   }
 
   async countAttempt(partition: number, commandKey: string): Promise<number> {
     const attempts = (this.world.attempts.get(`${partition} ${commandKey}`) ?? 0) + 1;
-    this.world.attempts.set(`${partition} ${commandKey}`, attempts);
+    this.noteAttempts(`${partition} ${commandKey}`, attempts);
     return attempts;
   }
 
@@ -52,10 +52,41 @@ export class MemoryCommandStore implements CommandStore {
     for (const key of commandKeys) this.world.attempts.delete(`${partition} ${key}`);
   }
 
+  async pruneAttempts(before: Date, limit: number): Promise<number> {
+    const { attempts, attemptedAt } = this.world;
+    const old = [...attempts.keys()].filter((key) => (attemptedAt.get(key) ?? before) < before).slice(0, limit);
+    for (const key of old) attempts.delete(key);
+    return old.length;
+  }
+
   async pruneReceipts(before: Date, limit: number): Promise<number> {
     const old = [...this.world.receipts].filter(([, receipt]) => receipt.at < before).slice(0, limit);
     for (const [key] of old) this.world.receipts.delete(key);
     return old.length;
+  }
+
+  async pruneRejectedCommands(partition: number, before: Date, limit: number): Promise<number> {
+    const row = this.world.partitions.get(partition);
+    const log = this.world.log.get(partition);
+    if (row === undefined || log === undefined) return 0;
+    const old = log
+      .filter(({ event, at }) => event.type === 'command.rejected' && at < before)
+      .sort((a, b) => a.at.getTime() - b.at.getTime())
+      .slice(0, limit)
+      .filter(({ position }) => position <= row.publishedThrough);
+    const gone = new Set(old);
+    this.world.log.set(
+      partition,
+      log.filter((event) => !gone.has(event)),
+    );
+    row.logFloor = Math.max(row.logFloor, ...old.map(({ position }) => position));
+    row.logPruned += old.length;
+    return old.length;
+  }
+
+  private noteAttempts(key: string, attempts: number): void {
+    this.world.attempts.set(key, attempts);
+    this.world.attemptedAt.set(key, new Date());
   }
 
   private facts({ position, ringSeen }: Pick<PartitionRow, 'position' | 'ringSeen'>, keys: FactKeys): Facts {

@@ -13,9 +13,9 @@ export class MemoryEventLog implements EventLog {
   }
 
   async readEvents(partition: number, after: number, limit: number): Promise<LoggedEvent[]> {
-    // Positions are contiguous from 1: the one after `after` stands at that index.
     const events = this.world.log.get(partition) ?? [];
-    return events.slice(after, after + limit).map((event) => withPresentText(this.world, event));
+    const start = indexBeyond(events, after);
+    return events.slice(start, start + limit).map((event) => withPresentText(this.world, event));
   }
 
   async recipients(chatIds: readonly string[], max: number, withProfiles: boolean): Promise<Map<string, ChatMembers>> {
@@ -37,6 +37,17 @@ export class MemoryEventLog implements EventLog {
     const user = this.world.users.get(userKey({ tenantId, userId }));
     return { ...member, profile: user === undefined ? null : copy({ kind: user.kind, claims: user.claims }) };
   }
+}
+
+/** Where the first event beyond a position stands, by halves: below the floor positions may be missing. */
+function indexBeyond(events: readonly LoggedEvent[], position: number): number {
+  let [low, high] = [0, events.length];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if ((events[middle] as LoggedEvent).position > position) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** An event as the log gives it back: a message's text is read where it stands now. */

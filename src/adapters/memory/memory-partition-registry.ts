@@ -27,6 +27,8 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
         position: 0,
         publishedThrough: 0,
         ringSeen: 0,
+        logFloor: 0,
+        logPruned: 0,
       });
     }
     return { namespace: world.namespace, partitions: world.partitionCount };
@@ -41,13 +43,7 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
     }
     return {
       workers: [...workers].flatMap(([id, heardOf]) => (heardOf >= now - aliveWithinMs ? [id] : [])).sort(byCodeUnit),
-      partitions: [...partitions.values()].map(({ partition, epoch, owner, position, publishedThrough }) => ({
-        partition,
-        epoch,
-        owner,
-        position,
-        publishedThrough,
-      })),
+      partitions: [...partitions.values()].map(({ ringSeen: _ringSeen, logPruned: _logPruned, ...state }) => state),
     };
   }
 

@@ -21,6 +21,9 @@ export interface PartitionRow {
   position: number;
   publishedThrough: number;
   ringSeen: number;
+  logFloor: number;
+  /** How many events of rejected commands are deleted. */
+  logPruned: number;
 }
 
 export class MemoryWorld {
@@ -68,6 +71,8 @@ export class MemoryWorld {
   readonly policies = new Map<string, string>();
   /** By partition and command key. */
   readonly attempts = new Map<string, number>();
+  /** When each of them was last noted. */
+  readonly attemptedAt = new Map<string, Date>();
 }
 
 /** The map's value under the key, put there first if it is missing. */

@@ -12,7 +12,7 @@ import { readFacts } from './read-facts.js';
 import { rethrow, rethrowFromCommit, storable } from './store-errors.js';
 import { hasProfilesOrChats, writeEverythingElse, writeProfilesAndChats } from './write-batch.js';
 
-/** The store's own limit on one call of `pruneReceipts`, whatever the caller asks for. */
+/** The store's own limit on one call that prunes, whatever the caller asks for. */
 export const PRUNE_MAX_ROWS = 10_000;
 
 export class PrismaCommandStore implements CommandStore {
@@ -90,11 +90,28 @@ export class PrismaCommandStore implements CommandStore {
     );
   }
 
+  async pruneAttempts(before: Date, limit: number): Promise<number> {
+    return await this.database.$executeRaw`
+      DELETE FROM poison_attempts WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM poison_attempts WHERE last_at < ${before.toISOString()}::timestamptz
+        LIMIT ${Math.min(limit, PRUNE_MAX_ROWS)}::int8 FOR UPDATE SKIP LOCKED))`.catch(rethrow);
+  }
+
   async pruneReceipts(before: Date, limit: number): Promise<number> {
     // Several workers may prune at once: each takes rows that no other has taken.
     return await this.database.$executeRaw`
       DELETE FROM receipts WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM receipts WHERE created_at < ${before.toISOString()}::timestamptz
         LIMIT ${Math.min(limit, PRUNE_MAX_ROWS)}::int8 FOR UPDATE SKIP LOCKED))`.catch(rethrow);
+  }
+
+  async pruneRejectedCommands(partition: number, before: Date, limit: number): Promise<number> {
+    const [row] = await this.database.$queryRaw<{ pruned: number }[]>`
+      SELECT pruned::float8 AS pruned FROM prune_rejected_commands(
+        ${partition}::int4, ${before.toISOString()}::timestamptz, ${Math.min(limit, PRUNE_MAX_ROWS)}::int4)`.catch(
+      rethrow,
+    );
+    // No row: there was nothing to delete.
+    return row?.pruned ?? 0;
   }
 }

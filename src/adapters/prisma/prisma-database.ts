@@ -134,10 +134,13 @@ const TABLES = [
 ];
 
 /** Columns that later migrations have added to these tables. */
-const COLUMNS: readonly (readonly [table: string, column: string])[] = [];
+const COLUMNS: readonly (readonly [table: string, column: string])[] = [
+  ['partitions', 'log_floor'],
+  ['partitions', 'log_pruned'],
+];
 
-/** What the first migration creates last: a database that has it has all of that migration. */
-const FUNCTIONS = ['abort_unless(boolean, text)'];
+/** `abort_unless` is what the first migration creates last: a database that has it has all of that migration. */
+const FUNCTIONS = ['abort_unless(boolean, text)', 'prune_rejected_commands(integer, timestamptz, integer)'];
 
 /**
  * Rejects, saying what to do, if the database has not got our tables, or has them as an earlier release left them: a worker would take partitions

@@ -19,6 +19,19 @@ export class PrismaLogReader implements LogReader {
     return row?.end ?? null;
   }
 
+  async floorOf(partition: number): Promise<number> {
+    const [row] = await this.database.$queryRaw<{ floor: number }[]>`
+      SELECT log_floor::float8 AS floor FROM partitions WHERE partition = ${partition}`.catch(rethrow);
+    return row?.floor ?? 0;
+  }
+
+  async lastOf(partition: number, through: number): Promise<number> {
+    const [row] = await this.database.$queryRaw<{ position: number }[]>`
+      SELECT position::float8 AS position FROM chat_events WHERE partition = ${partition} AND position <= ${through}
+      ORDER BY position DESC LIMIT 1`.catch(rethrow);
+    return row?.position ?? 0;
+  }
+
   async readChat(chatId: string, after: number, limit: number): Promise<LoggedEvent[]> {
     const rows = await this.database.$queryRaw<EventRow[]>`
       SELECT ${EVENT_COLUMNS} FROM ${EVENTS_WITH_MESSAGES}

@@ -54,7 +54,7 @@ export class PrismaPartitionRegistry implements PartitionRegistry {
     );
     const partitions = await this.database.$queryRaw<PartitionState[]>`
         SELECT partition, epoch::float8 AS epoch, owner, position::float8 AS position,
-          published_through::float8 AS "publishedThrough"
+          published_through::float8 AS "publishedThrough", log_floor::float8 AS "logFloor"
         FROM partitions ORDER BY partition`.catch(rethrow);
     return { workers: workers.map((row) => row.workerId).sort(), partitions };
   }

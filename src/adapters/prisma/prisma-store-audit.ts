@@ -1,7 +1,15 @@
 import type { AuditPiece, StoreAudit, StoreFault } from '../../application/ports/store-audit.js';
 import { PARTITION_WHILE_IMPORTED } from '../../domain/chat.js';
 import { CHAT_RULES } from './audit-chats.js';
-import { faultsOfPartition, logStretch, PARTITION_STATES, type PartitionRow } from './audit-log.js';
+import {
+  faultsBelowFloor,
+  faultsOfPartition,
+  faultsOfStretch,
+  type LogStretchRow,
+  logStretch,
+  PARTITION_STATES,
+  type PartitionRow,
+} from './audit-log.js';
 import { PAGE_RULES, type PageRow, type PageRule } from './audit-rows.js';
 import { column } from './columns.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
@@ -100,15 +108,29 @@ export class PrismaStoreAudit implements StoreAudit {
       .catch(rethrow);
   }
 
-  /** The log is only ever added to: whatever was committed up to a position stays for whoever looks later. */
+  /** Whatever was committed up to a position stays, but for events of rejected commands, which are pruned at or below the floor. */
   private async *logs(): AsyncGenerator<AuditPiece> {
     const partitions = await this.query<PartitionRow>(PARTITION_STATES);
     yield { rows: 0, faults: partitions.flatMap(faultsOfPartition) };
-    for (const { partition, position } of partitions)
+    for (const { partition, position, logPruned: prunedAtFirst } of partitions) {
+      let missingBelowFloor = 0;
       for (let after = 0; after < position; after += AUDIT_STRETCH_EVENTS) {
         const to = Math.min(after + AUDIT_STRETCH_EVENTS, position);
-        yield { rows: to - after, faults: await this.query<StoreFault>(logStretch(partition, after, to)) };
+        const [row] = await this.query<LogStretchRow>(logStretch(partition, after, to));
+        if (row === undefined) throw new Error(`partition ${partition} has gone`);
+        missingBelowFloor += row.start - after - row.below;
+        yield { rows: to - after, faults: faultsOfStretch(partition, to, row) };
       }
+      const pruned = { first: prunedAtFirst, last: await this.prunedOf(partition) };
+      yield { rows: 0, faults: faultsBelowFloor(partition, missingBelowFloor, pruned) };
+    }
+  }
+
+  private async prunedOf(partition: number): Promise<number> {
+    const [row] = await this.query<{ pruned: number }>(
+      Prisma.sql`SELECT log_pruned::float8 AS pruned FROM partitions WHERE partition = ${partition}`,
+    );
+    return row?.pruned ?? 0;
   }
 
   private async *rows({ kind, what, before, page }: PageRule): AsyncGenerator<AuditPiece> {

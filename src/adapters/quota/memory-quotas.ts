@@ -3,7 +3,7 @@ import type { ChatRoom, CountedCommand, OverQuota, Quotas, QuotaVerdict } from '
 import { type CommandType, commandTypes } from '../../contract/commands.js';
 import { WindowCounts } from './window-counts.js';
 
-/** Windows counted at a time for each quota: some 40 MB where all of them are in use. docs/quotas.md has the figures. */
+/** Windows counted at a time for each quota: the bound of its memory. docs/quotas.md has the figures. */
 export const QUOTA_KEYS_MAX = 100_000;
 
 interface Counter {
@@ -21,7 +21,6 @@ const UNCOUNTED: QuotaVerdict = { over: null, rooms: NO_ROOMS };
 /** The policy's quotas, counted in this process's memory: each worker process counts for itself, and from zero when it starts. */
 export class MemoryQuotas implements Quotas {
   private counters: readonly Counter[] = [];
-  private turn: Promise<unknown> = Promise.resolve();
 
   constructor(
     quotas: readonly Quota[],
@@ -44,34 +43,22 @@ export class MemoryQuotas implements Quotas {
 
   async takeAll(commands: readonly CountedCommand[]): Promise<QuotaVerdict[]> {
     if (this.counters.length === 0) return commands.map(() => UNCOUNTED);
-    return this.inTurn(async () => {
-      const rooms: Rooms = new Map();
-      const verdicts: QuotaVerdict[] = [];
-      for (const command of commands) verdicts.push(await this.take(command, rooms));
-      return verdicts;
-    });
+    // In one turn of the event loop: calls that overlap do not mix.
+    const rooms: Rooms = new Map();
+    return commands.map((command) => this.take(command, rooms));
   }
 
   async count(rooms: Iterable<ChatRoom>): Promise<void> {
-    await this.inTurn(async () => {
-      for (const room of rooms) {
-        const { quota, key, taken } = room;
-        room.taken = 0;
-        const counter = this.counters.find((candidate) => isCountedAlike(candidate.quota, quota));
-        if (taken > 0) await counter?.counts.take(key, taken);
-      }
-    });
-  }
-
-  /** Whoever waits for it is told of a failure; the next in line is not concerned. */
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.turn.then(work);
-    this.turn = done.catch(() => undefined);
-    return done;
+    for (const room of rooms) {
+      const { quota, key, taken } = room;
+      room.taken = 0;
+      const counter = this.counters.find((candidate) => isCountedAlike(candidate.quota, quota));
+      if (taken > 0) counter?.counts.take(key, taken);
+    }
   }
 
   /** Looks at all before it takes from any: whoever is refused by one uses up none. */
-  private async take({ type, keys, isMember }: CountedCommand, roomsSoFar: Rooms): Promise<QuotaVerdict> {
+  private take({ type, keys, isMember }: CountedCommand, roomsSoFar: Rooms): QuotaVerdict {
     const concerned: { counts: WindowCounts; key: string }[] = [];
     const rooms: ChatRoom[] = [];
     let over: OverQuota | null = null;
@@ -81,7 +68,7 @@ export class MemoryQuotas implements Quotas {
       const key = keys[quota.per];
       if (key === null || !concerns(types, type)) continue;
       const isOfChat = quota.per === 'chat';
-      const room = isOfChat ? await roomOf(counter, key, roomsSoFar) : await counts.room(key);
+      const room = isOfChat ? roomOf(counter, key, roomsSoFar) : counts.room(key);
       if (isOfChat) rooms.push(room as ChatRoom);
       else concerned.push({ counts, key });
       if (room.left > 0 || room.waitMs <= longestMs || (isOfChat && !isMember)) continue;
@@ -89,17 +76,17 @@ export class MemoryQuotas implements Quotas {
       over = { quota, retryAfterSeconds: Math.ceil(room.waitMs / 1000) };
     }
     if (over !== null) return { over, rooms: NO_ROOMS };
-    for (const { counts, key } of concerned) await counts.take(key);
+    for (const { counts, key } of concerned) counts.take(key);
     return rooms.length === 0 ? UNCOUNTED : { over, rooms };
   }
 }
 
 /** Looked up once for all commands that are looked at together, who share what is left. */
-async function roomOf({ quota, counts }: Counter, key: string, rooms: Rooms): Promise<ChatRoom> {
+function roomOf({ quota, counts }: Counter, key: string, rooms: Rooms): ChatRoom {
   const name = `${quota.id} ${key}`;
   const known = rooms.get(name);
   if (known !== undefined) return known;
-  const room: ChatRoom = { quota, key, ...(await counts.room(key)), taken: 0 };
+  const room: ChatRoom = { quota, key, ...counts.room(key), taken: 0 };
   rooms.set(name, room);
   return room;
 }

@@ -1,7 +1,7 @@
 /** The worker's metrics, by the OpenTelemetry API: what is measured here, who reads it is the process's business. docs/operating.md explains each. */
 import type { Meter } from '@opentelemetry/api';
 import type { DeadLetterReason, PublishOutcome } from '../../application/ports/transport.js';
-import type { Stage, WorkerObserver } from '../../application/ports/worker-observer.js';
+import type { Prunable, Stage, WorkerObserver } from '../../application/ports/worker-observer.js';
 import type { WorkerStatus } from '../../application/worker/worker.js';
 import { Tally } from './tally.js';
 
@@ -22,6 +22,7 @@ export class WorkerMetrics implements WorkerObserver {
   private readonly reroutes;
   private readonly failures;
   private readonly takeOvers;
+  private readonly prunedRows;
 
   constructor(private readonly meter: Meter) {
     this.commands = new Tally(
@@ -51,6 +52,9 @@ export class WorkerMetrics implements WorkerObserver {
       description: 'Transactions that failed, by kind',
     });
     this.takeOvers = meter.createCounter('parley.takeovers', { description: 'Partitions taken over, by occasion' });
+    this.prunedRows = meter.createCounter('parley.pruned.rows', {
+      description: 'Rows deleted after their retention, by table content',
+    });
   }
 
   /** Ownership, unpublished events and queue lag, read when somebody asks. */
@@ -70,19 +74,24 @@ export class WorkerMetrics implements WorkerObserver {
     const depth = this.meter.createObservableGauge('parley.queue.commands', {
       description: 'Commands waiting at each partition (queue lag)',
     });
+    const floor = this.meter.createObservableGauge('parley.log.floor', {
+      description: 'Position at or below which events of rejected commands are pruned, per owned partition',
+    });
     this.meter.addBatchObservableCallback(
       (result) => {
         const now = new Date();
-        for (const { partition, epoch, unpublished: count, unpublishedSince, inHandSince } of status().partitions) {
+        const { partitions, logFloors } = status();
+        for (const { partition, epoch, unpublished: count, unpublishedSince, inHandSince } of partitions) {
           result.observe(owned, epoch === null ? 0 : 1, { partition });
           if (epoch === null) continue;
           result.observe(unpublished, count, { partition });
           result.observe(waiting, secondsSince(unpublishedSince, now), { partition });
           result.observe(inHand, secondsSince(inHandSince, now), { partition });
+          result.observe(floor, logFloors.get(partition) ?? 0, { partition });
         }
         for (const [partition, ready] of queueDepths()) result.observe(depth, ready, { partition });
       },
-      [owned, unpublished, waiting, inHand, depth],
+      [owned, unpublished, waiting, inHand, depth, floor],
     );
   }
 
@@ -119,6 +128,10 @@ export class WorkerMetrics implements WorkerObserver {
 
   tookOver(_partition: number, why: string): void {
     this.takeOvers.add(1, { why });
+  }
+
+  pruned(what: Prunable, rows: number): void {
+    this.prunedRows.add(rows, { what });
   }
 }
 

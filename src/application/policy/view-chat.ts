@@ -13,6 +13,7 @@ import { withCallerFacts } from './caller-facts.js';
 import type { PolicyEnforcementPoint } from './enforcement.js';
 import type { ActorFacts, PolicyDecisionPoint, PolicyFacts } from './facts.js';
 import { chosenClaims } from './gather.js';
+import { RefusedQueries } from './refused-queries.js';
 
 export type ViewedChat =
   | { outcome: 'visible'; view: ChatView }
@@ -41,11 +42,15 @@ export interface SeeingMember extends Member {
 }
 
 export class ChatViewing {
+  private readonly refused: RefusedQueries;
+
   constructor(
     private readonly queries: Pick<ChatQueries, 'findChat' | 'findUser' | 'findUsers'>,
     private readonly policy: PolicyEnforcementPoint,
-    private readonly decisions: Pick<DecisionLog, 'record'>,
-  ) {}
+    decisions: Pick<DecisionLog, 'record'>,
+  ) {
+    this.refused = new RefusedQueries(decisions);
+  }
 
   /**
    * The chat as the caller sees it. What the decision log is to keep is in it before there is an answer: while it is away there is neither a yes
@@ -54,7 +59,7 @@ export class ChatViewing {
   async viewChat(caller: Caller, chatId: string): Promise<ViewedChat> {
     const view = await this.queries.findChat(caller, chatId);
     if (view === null) return { outcome: 'refused', refusal: CHAT_NOT_FOUND, decisionId: null };
-    const { refusal, decisionId, record, isKept } = await this.decide(caller, (actor) =>
+    const decided = await this.decide(caller, (actor) =>
       this.policy.enforce(
         viewingFacts(actor, {
           kind: view.chat.kind,
@@ -64,7 +69,8 @@ export class ChatViewing {
         { at: new Date(), commandId: null, chatId },
       ),
     );
-    if (isKept) await this.decisions.record([record]);
+    const decisionId = await this.refused.keep(decided);
+    const { refusal } = decided;
     return refusal === null ? { outcome: 'visible', view } : { outcome: 'refused', refusal, decisionId };
   }
 

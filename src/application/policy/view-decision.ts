@@ -4,6 +4,7 @@ import { withCallerFacts } from './caller-facts.js';
 import type { PolicyEnforcementPoint } from './enforcement.js';
 import { explainDecision } from './explain-decision.js';
 import type { KeptPolicies } from './kept-policies.js';
+import { RefusedQueries } from './refused-queries.js';
 
 export interface ViewedDecision {
   decision: LoggedDecision;
@@ -13,12 +14,16 @@ export interface ViewedDecision {
 
 /** Asking why: whether one may is the policy's to decide, like anything else. */
 export class DecisionViewing {
+  private readonly refused: RefusedQueries;
+
   constructor(
     private readonly decisions: Pick<DecisionLog, 'find' | 'record'>,
     private readonly policies: KeptPolicies,
     private readonly queries: Pick<ChatQueries, 'findUser'>,
     private readonly policy: PolicyEnforcementPoint,
-  ) {}
+  ) {
+    this.refused = new RefusedQueries(decisions);
+  }
 
   /** Null, which must not be told apart: there is none, it is another tenant's, or the policy does not let the caller see it. */
   async view(caller: Caller, decisionId: string): Promise<ViewedDecision | null> {
@@ -30,31 +35,26 @@ export class DecisionViewing {
   }
 
   private async isPermitted(caller: Caller, { actorId }: LoggedDecision): Promise<boolean> {
-    const { refusal, record, isKept } = await withCallerFacts(
-      caller,
-      'decision.view',
-      this.policy.decisionPoint,
-      this.queries,
-      (actor) =>
-        this.policy.enforce(
-          {
-            action: 'decision.view',
-            actor,
-            producer: null,
-            chat: null,
-            role: null,
-            target: null,
-            grantedRole: null,
-            message: null,
-            text: null,
-            deleteMode: null,
-            profile: null,
-            decision: { isActor: actorId === caller.userId },
-          },
-          { at: new Date(), commandId: null, chatId: null },
-        ),
+    const decided = await withCallerFacts(caller, 'decision.view', this.policy.decisionPoint, this.queries, (actor) =>
+      this.policy.enforce(
+        {
+          action: 'decision.view',
+          actor,
+          producer: null,
+          chat: null,
+          role: null,
+          target: null,
+          grantedRole: null,
+          message: null,
+          text: null,
+          deleteMode: null,
+          profile: null,
+          decision: { isActor: actorId === caller.userId },
+        },
+        { at: new Date(), commandId: null, chatId: null },
+      ),
     );
-    if (isKept) await this.decisions.record([record]);
-    return refusal === null;
+    await this.refused.keep(decided);
+    return decided.refusal === null;
   }
 }

@@ -165,6 +165,19 @@ export interface CommandStore {
 
   /** Deletes receipts older than `before`, at most `limit` a call; returns how many. */
   pruneReceipts(before: Date, limit: number): Promise<number>;
+
+  /**
+   * Forgets attempts and suspects that were last noted before `before`, by the database's clock, at most `limit` a call: their commands did not
+   * come again, so nobody else forgets them. Returns how many.
+   */
+  pruneAttempts(before: Date, limit: number): Promise<number>;
+
+  /**
+   * Deletes events of rejected commands of one partition that are older than `before`, at most `limit` a call, and raises the partition's floor
+   * (`PartitionState.logFloor`) in the same moment. An event that is not published, or not read by a log consumer, stays.
+   * @returns how many
+   */
+  pruneRejectedCommands(partition: number, before: Date, limit: number): Promise<number>;
 }
 
 /**

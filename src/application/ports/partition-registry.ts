@@ -20,6 +20,8 @@ export interface PartitionState {
   owner: string | null;
   position: number;
   publishedThrough: number;
+  /** At or below this position the log may lack events of rejected commands; above it the log is contiguous. Never above `publishedThrough`. */
+  logFloor: number;
 }
 
 export interface Census {

@@ -19,6 +19,7 @@ export const FAULT_KINDS = [
   'position-missing',
   'position-beyond',
   'published-beyond',
+  'floor-beyond',
   'unpublished',
   'event-without-chat',
   'row-without-chat',

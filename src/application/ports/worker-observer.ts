@@ -3,6 +3,9 @@ import type { DeadLetterReason, PublishOutcome } from './transport.js';
 
 export type Stage = 'decode' | 'transaction' | 'publish';
 
+/** What workers delete once its retention is over. */
+export type Prunable = 'receipts' | 'rejected_commands' | 'attempts' | 'decisions';
+
 export interface WorkerObserver {
   commandAnswered(type: string, status: 'accepted' | 'rejected', code: string | null, replayed: boolean): void;
   batchCommitted(commands: number): void;
@@ -12,6 +15,7 @@ export interface WorkerObserver {
   rerouted(): void;
   transactionFailed(kind: string): void;
   tookOver(partition: number, why: string): void;
+  pruned(what: Prunable, rows: number): void;
 }
 
 export interface WorkerLog {

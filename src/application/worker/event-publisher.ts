@@ -80,9 +80,9 @@ export class EventPublisher {
   constructor(
     private readonly partition: number,
     private readonly deps: PublisherDeps,
-    from: { position: number; publishedThrough: number },
+    from: { position: number; publishedThrough: number; floor?: () => number },
   ) {
-    this.tail = new LogTail(partition, deps.log, from.position);
+    this.tail = new LogTail(partition, deps.log, from.position, from.floor);
     this.sent = from.publishedThrough;
     this.confirmedThrough = from.publishedThrough;
     this.recipients = new RecipientsCache(new AudienceReader(deps.log, deps.policy, deps.render.recipientsMax));

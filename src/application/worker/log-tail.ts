@@ -22,6 +22,11 @@ export class LogTail {
     private readonly log: Pick<EventLog, 'readEvents'>,
     /** The last position of the log. */
     private committed: number,
+    /**
+     * Up to here positions may be missing. An owner publishes from above the floor of its partition (`PartitionState.logFloor`), which is
+     * published: what is missing there is a fault.
+     */
+    private readonly floor: () => number = () => 0,
   ) {}
 
   get end(): number {
@@ -76,10 +81,8 @@ export class LogTail {
   private async read(position: number, limit: number): Promise<LoggedEvent[]> {
     const events = await this.log.readEvents(this.partition, position, limit);
     // What is committed is there: an empty or broken answer would silently skip events.
-    events.forEach((event, index) => {
-      if (event.position !== position + 1 + index)
-        throw new Error(`the log of partition ${this.partition} has no position ${position + 1 + index}`);
-    });
+    const missing = firstMissing(events, position, this.floor());
+    if (missing !== null) throw new Error(`the log of partition ${this.partition} has no position ${missing}`);
     if (events.length === 0) throw new Error(`the log of partition ${this.partition} ends before ${this.committed}`);
     return events;
   }
@@ -93,6 +96,16 @@ export class LogTail {
     this.memory = beforeTextsOf(this.memory, new Set(deleted));
     this.ahead = beforeTextsOf(this.ahead, new Set(deleted));
   }
+}
+
+/** The first position above the floor that is missing between `after` and the last of the events; null: none is. */
+export function firstMissing(events: readonly LoggedEvent[], after: number, floor: number): number | null {
+  let expected = after + 1;
+  for (const { position } of events) {
+    if (position > expected && position - 1 > floor) return Math.max(expected, floor + 1);
+    expected = position + 1;
+  }
+  return null;
 }
 
 /** What is published already, from the front. */

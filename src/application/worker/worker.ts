@@ -11,6 +11,7 @@
 import type { CommandStore } from '../ports/command-store.js';
 import type { DecisionLog } from '../ports/decision-log.js';
 import type { Census } from '../ports/partition-registry.js';
+import type { Prunable } from '../ports/worker-observer.js';
 import { dutyOf, isServed } from './assignment.js';
 import { BatchSlots } from './batch-slots.js';
 import { PartitionOwner, type PartitionOwnerDeps, type PartitionStatus } from './partition-owner.js';
@@ -23,6 +24,11 @@ export const HANDOVER_GRACE_MS = 1_500;
 export const BROKER_AWAY_MS = 2_000;
 export const PRUNE_INTERVAL_MS = 60_000;
 export const PRUNE_CHUNK = 5_000;
+/** Attempts at commands that did not come again are forgotten after so long. Longer than any command waits that is still tried. */
+export const ATTEMPT_RETENTION_MS = 7 * 24 * 3_600_000;
+
+/** Deletes what is older than `before`; answers how many rows each of its statements deleted. */
+type PruneChunk = (before: Date) => Promise<number[]>;
 
 export interface WorkerDeps extends PartitionOwnerDeps {
   store: CommandStore;
@@ -43,6 +49,8 @@ export interface WorkerStatus {
   /** When the registry last answered; null: not yet. */
   heardAt: Date | null;
   partitions: PartitionStatus[];
+  /** By partition, as the registry last answered: `PartitionState.logFloor`. */
+  logFloors: ReadonlyMap<number, number>;
 }
 
 export class Worker {
@@ -55,9 +63,10 @@ export class Worker {
   private readonly background = new Map<string, Promise<unknown>>();
   private running: Promise<void> | null = null;
   private heardAt: Date | null = null;
+  private logFloors: ReadonlyMap<number, number> = new Map();
   private transportAwaySince: number | null = null;
   /** By what was pruned. */
-  private readonly prunedAt = new Map<string, number>();
+  private readonly prunedAt = new Map<Prunable, number>();
   private isAnnounced = false;
 
   constructor(private readonly deps: WorkerDeps) {
@@ -70,6 +79,7 @@ export class Worker {
       workerId: this.deps.workerId,
       heardAt: this.heardAt,
       partitions: this.owners.map((owner) => owner.status),
+      logFloors: this.logFloors,
     };
   }
 
@@ -114,6 +124,7 @@ export class Worker {
     const census = await registry.heartbeat(workerId, WORKER_ALIVE_MS);
     this.isAnnounced = true;
     this.heardAt = this.deps.time.now();
+    this.logFloors = new Map(census.partitions.map(({ partition, logFloor }) => [partition, logFloor]));
     for (const owner of this.owners) this.attendTo(owner, census);
     // Neither may hold up the next heartbeat: both wait for rows that a slow transaction can hold for seconds.
     this.inBackground('progress', () => Promise.all(this.owners.map((owner) => owner.saveProgress())));
@@ -172,19 +183,32 @@ export class Worker {
 
   private pruneInBackground(): void {
     const { store, decisions, receiptRetentionMs, decisionRetentionMs } = this.deps;
-    const prune = (what: string, retentionMs: number, old: (before: Date) => Promise<number>) =>
-      this.inBackground(`pruning of ${what}`, () => this.prune(what, retentionMs, old));
-    prune('receipts', receiptRetentionMs, (before) => store.pruneReceipts(before, PRUNE_CHUNK));
-    prune('decisions', decisionRetentionMs, (before) => decisions.prune(before, PRUNE_CHUNK));
+    const prune = (what: Prunable, retentionMs: number, chunk: PruneChunk) =>
+      this.inBackground(`pruning of ${what}`, () => this.prune(what, retentionMs, chunk));
+    prune('receipts', receiptRetentionMs, async (before) => [await store.pruneReceipts(before, PRUNE_CHUNK)]);
+    prune('rejected_commands', receiptRetentionMs, (before) => this.pruneRejectedCommands(before));
+    prune('attempts', ATTEMPT_RETENTION_MS, async (before) => [await store.pruneAttempts(before, PRUNE_CHUNK)]);
+    prune('decisions', decisionRetentionMs, async (before) => [await decisions.prune(before, PRUNE_CHUNK)]);
   }
 
-  private async prune(what: string, retentionMs: number, old: (before: Date) => Promise<number>): Promise<void> {
-    const { time, logger } = this.deps;
+  /** One partition after the other: each statement locks the row of one partition. */
+  private async pruneRejectedCommands(before: Date): Promise<number[]> {
+    const chunks: number[] = [];
+    for (let partition = 0; partition < this.deps.partitions && !this.life.signal.aborted; partition += 1)
+      chunks.push(await this.deps.store.pruneRejectedCommands(partition, before, PRUNE_CHUNK));
+    return chunks;
+  }
+
+  private async prune(what: Prunable, retentionMs: number, chunk: PruneChunk): Promise<void> {
+    const { time, logger, observer } = this.deps;
     if (time.elapsedMs() - (this.prunedAt.get(what) ?? Number.NEGATIVE_INFINITY) < PRUNE_INTERVAL_MS) return;
     const before = new Date(time.now().getTime() - retentionMs);
-    const pruned = await old(before);
+    const chunks = await chunk(before);
     // A full chunk means that there is more: go on at the next tick.
-    if (pruned < PRUNE_CHUNK) this.prunedAt.set(what, time.elapsedMs());
-    if (pruned > 0) logger.info(`${what} pruned`, { pruned, before: before.toISOString() });
+    if (chunks.every((rows) => rows < PRUNE_CHUNK)) this.prunedAt.set(what, time.elapsedMs());
+    const pruned = chunks.reduce((sum, rows) => sum + rows, 0);
+    if (pruned === 0) return;
+    observer.pruned(what, pruned);
+    logger.info(`${what} pruned`, { pruned, before: before.toISOString() });
   }
 }

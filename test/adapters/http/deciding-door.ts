@@ -29,7 +29,7 @@ export class DecidingDoor implements CommandDoor {
 
   constructor(private readonly world: MemoryWorld) {
     this.store = new MemoryCommandStore(world);
-    const fresh = { owner: 'test', position: 0, publishedThrough: 0, ringSeen: 0 };
+    const fresh = { owner: 'test', position: 0, publishedThrough: 0, ringSeen: 0, logFloor: 0, logPruned: 0 };
     this.world.partitions.set(PARTITION, { partition: PARTITION, epoch: EPOCH, ...fresh });
   }
 

@@ -6,6 +6,7 @@ import { storeConformance } from '../store-conformance.js';
 import {
   aChat,
   aChatWithMessages,
+  anEvent,
   aReceipt,
   aReceiptRecord,
   aUser,
@@ -55,6 +56,80 @@ describe('the Prisma store', () => {
         await sql.query('ROLLBACK');
         const { events } = await batch;
         expect((await takeOver).position).to.equal(events.at(-1)?.position);
+      });
+    });
+
+    const rejectedCommands = (at: number, count: number) =>
+      Array.from({ length: count }, (_, index) => anEvent(at + 1 + index, { type: 'command.rejected', receipt: {} }));
+    const OLD = new Date(Date.now() + 86_400_000);
+
+    it('prunes beside a batch, which waits for no more than the commit, and raises the floor of the row that the batch has moved', async () => {
+      await withConnection(store.url, async (sql) => {
+        const partition = 2;
+        const writer = await Owner.of(store, partition, 'writer');
+        const write = (count: number, publishedThrough = 0) =>
+          writer.write(
+            (at) => ({ events: rejectedCommands(at, count).map((event) => ({ ...event, partition })) }),
+            publishedThrough,
+          );
+        const { events } = await write(6);
+        await write(1, events.at(-1)?.position ?? 0);
+        // A batch that holds the row of the partition.
+        await sql.query('BEGIN');
+        await sql.query('UPDATE partitions SET position = position WHERE partition = $1', [partition]);
+        const pruning = store.commands.pruneRejectedCommands(partition, OLD, 4);
+        await lockWaiters(sql, 1);
+        await sql.query('COMMIT');
+        expect(await pruning).to.equal(4);
+        const { rows } = await sql.query(
+          `SELECT position::int4, published_through::int4 AS published, log_floor::int4 AS floor, log_pruned::int4 AS pruned
+           FROM partitions WHERE partition = $1`,
+          [partition],
+        );
+        expect(rows).to.deep.equal([{ position: 7, published: 6, floor: 4, pruned: 4 }]);
+      });
+    });
+
+    it('prunes with several workers at once: each row is deleted and counted once', async () => {
+      const partition = 3;
+      const writer = await Owner.of(store, partition, 'writer');
+      const events = Array.from({ length: 60 }, (_, index) => index);
+      const { events: written } = await writer.write((at) => ({
+        events: rejectedCommands(at, events.length).map((event) => ({ ...event, partition })),
+      }));
+      const last = written.at(-1)?.position ?? 0;
+      await store.registry.savePublished(partition, writer.ownership.epoch, last);
+      const prune = () => store.commands.pruneRejectedCommands(partition, OLD, 10);
+      let pruned = 0;
+      while (pruned < events.length)
+        pruned += (await Promise.all([prune(), prune(), prune()])).reduce((sum, rows) => sum + rows, 0);
+      expect(pruned).to.equal(events.length);
+      expect(await store.log.readEvents(partition, 0, 1_000)).to.deep.equal([]);
+      const { rows } = await withConnection(store.url, (sql) =>
+        sql.query('SELECT log_floor::int4 AS floor, log_pruned::int4 AS pruned FROM partitions WHERE partition = $1', [
+          partition,
+        ]),
+      );
+      expect(rows).to.deep.equal([{ floor: last, pruned: events.length }]);
+    });
+
+    it('finds what is to be pruned by its index, without looking at the rest of the log', async () => {
+      await withConnection(store.url, async (sql) => {
+        const [row] = (
+          await sql.query(
+            `SELECT pg_get_functiondef('prune_rejected_commands(integer, timestamptz, integer)'::regprocedure) AS text`,
+          )
+        ).rows as { text: string }[];
+        const body = /\$function\$([\s\S]*)\$function\$/.exec(row?.text ?? '')?.[1] ?? '';
+        const filled = body
+          .replaceAll('of_partition', '0')
+          .replaceAll('< before', "< now() - interval '3 days'")
+          .replaceAll('at_most', '5000');
+        await sql.query('SET enable_seqscan = off');
+        const { rows } = await sql.query(`EXPLAIN ${filled}`);
+        const plan = rows.map((line) => Object.values(line)[0]).join('\n');
+        expect(plan).to.match(/using chat_events_rejected_idx/);
+        expect(plan).to.not.match(/Seq Scan/);
       });
     });
 

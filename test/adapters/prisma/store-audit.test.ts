@@ -6,7 +6,7 @@ import type { StoreFault } from '../../../src/application/ports/store-audit.js';
 import { anArchive, CHAT, textOf } from '../../application/an-archive.js';
 import { step, Traffic } from '../../application/sync/traffic.js';
 import { importInto } from './archive-of.js';
-import { openPrismaStore, type PrismaHarness } from './prisma-harness.js';
+import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-harness.js';
 
 const PARTITIONS = 3;
 const ROUNDS = 4;
@@ -38,19 +38,30 @@ describe('An audit of the store', function () {
     const seed = Math.floor(Math.random() * 2 ** 31);
     const traffic = await Traffic.open(store, PARTITIONS);
     const identity = new PrismaStoreIdentity(store.database);
+    let pruned = 0;
+    const prune = async () => {
+      await withConnection(store.url, (sql) => sql.query('UPDATE partitions SET published_through = position'));
+      for (let partition = 0; partition < PARTITIONS; partition += 1)
+        pruned += await store.commands.pruneRejectedCommands(partition, new Date('2100-01-01'), 3);
+    };
     for (const rounds of fc.sample(batches, { numRuns: ROUNDS, seed })) {
       let isWriting = true;
       const writing = (async () => {
         for (const steps of rounds) await traffic.play(steps);
         isWriting = false;
       })();
-      while (isWriting) expect(await faults(), `seed ${seed}`).to.deep.equal([]);
+      while (isWriting) {
+        const pruning = prune();
+        expect(await faults(), `seed ${seed}`).to.deep.equal([]);
+        await pruning;
+      }
       await writing;
       await identity.placeAnew('ring');
       expect(await faults(), `seed ${seed}`).to.deep.equal([]);
       traffic.moveOn();
     }
     expect(traffic.outcomes.get('message.send accepted') ?? 0).to.be.greaterThan(50);
+    expect(pruned, 'events of rejected commands that were pruned').to.be.greaterThan(20);
   });
 
   it('finds nothing wrong with what was brought in from an archive', async () => {

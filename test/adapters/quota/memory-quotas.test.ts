@@ -3,6 +3,7 @@ import { mock } from 'node:test';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { MemoryQuotas } from '../../../src/adapters/quota/memory-quotas.js';
+import { WindowCounts } from '../../../src/adapters/quota/window-counts.js';
 import type { Quota } from '../../../src/application/policy/policy-document.js';
 import type { CountedCommand } from '../../../src/application/ports/quotas.js';
 import { commandTypes } from '../../../src/contract/commands.js';
@@ -205,8 +206,25 @@ describe('Quotas per chat counted in memory', () => {
   });
 });
 
-describe('The timers of quotas', () => {
-  it('keep no process alive', async () => {
+describe('The windows of one quota', () => {
+  beforeEach(() => mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-11-20T20:15:00Z') }));
+  afterEach(() => mock.timers.reset());
+
+  it('are at most as many as it may keep, and become fewer once they are over', () => {
+    const counts = new WindowCounts(1, 10_000, 100);
+    for (let key = 0; key < 1_000; key += 1) counts.take(`key ${key}`);
+    expect(counts.size).to.equal(100);
+    expect(counts.room('key 999').left).to.equal(0);
+    expect(counts.room('key 899').left).to.equal(1);
+    mock.timers.tick(10_000);
+    for (let key = 0; key < 20; key += 1) counts.take(`new ${key}`);
+    expect(counts.size).to.equal(20);
+    expect(counts.room('new 0').left).to.equal(0);
+  });
+});
+
+describe('Counting for quotas', () => {
+  it('keeps no process alive', async () => {
     const module = new URL('../../../src/adapters/quota/memory-quotas.js', import.meta.url);
     const day = JSON.stringify(quota({ windowMs: 86_400_000 }));
     const program = `

@@ -43,7 +43,7 @@ describe('The assignment of partitions to workers', () => {
   });
 
   it('counts a partition as served while its owner is alive', () => {
-    const row = { partition: 0, epoch: 1, position: 0, publishedThrough: 0 };
+    const row = { partition: 0, epoch: 1, position: 0, publishedThrough: 0, logFloor: 0 };
     const census = (owner: string | null) => ({ workers: ['a', 'b'], partitions: [{ ...row, owner }] });
     expect(isServed(census('a'), 0)).to.equal(true);
     expect(isServed(census('gone'), 0)).to.equal(false);

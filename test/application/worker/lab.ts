@@ -221,6 +221,7 @@ export class Lab {
       rerouted: () => tell('rerouted'),
       transactionFailed: (kind) => tell(`failed ${kind}`),
       tookOver: (partition) => tell(`tookOver ${partition}`),
+      pruned: (what, rows) => tell(`pruned ${rows} ${what}`),
     };
   }
 }

@@ -150,6 +150,8 @@ export class Lives {
       countAttempt: (...args) => note(() => store.countAttempt(...args)),
       forgetAttempts: (...args) => note(() => store.forgetAttempts(...args)),
       pruneReceipts: (...args) => note(() => store.pruneReceipts(...args)),
+      pruneAttempts: (...args) => note(() => store.pruneAttempts(...args)),
+      pruneRejectedCommands: (...args) => note(() => store.pruneRejectedCommands(...args)),
     };
   }
 }

@@ -35,6 +35,7 @@ async function publishedFromLog({ world, log }: Lab, after: number): Promise<Out
   const observer = {
     ...{ commandAnswered: quiet, batchCommitted: quiet, stageTook: quiet, eventSettled: quiet },
     ...{ deadLettered: quiet, rerouted: quiet, transactionFailed: quiet, tookOver: quiet },
+    pruned: quiet,
   };
   const render = { storeId: world.storeId, recipientsMax: RECIPIENTS_MAX };
   const ports = { log: new MemoryEventLog(world), sink, policy: defaultPolicy() };

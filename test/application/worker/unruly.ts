@@ -64,6 +64,14 @@ export class UnrulyStore implements CommandStore {
   pruneReceipts(before: Date, limit: number): Promise<number> {
     return this.store.pruneReceipts(before, limit);
   }
+
+  pruneAttempts(before: Date, limit: number): Promise<number> {
+    return this.store.pruneAttempts(before, limit);
+  }
+
+  pruneRejectedCommands(partition: number, before: Date, limit: number): Promise<number> {
+    return this.store.pruneRejectedCommands(partition, before, limit);
+  }
 }
 
 /** A command of this type is handed over as the marker of ring repair 1. */
