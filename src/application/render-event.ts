@@ -26,7 +26,7 @@ function partitionKey(logged: LoggedEvent): string {
   return logged.chatId ?? (typeof rejectedChat === 'string' ? rejectedChat : logged.actorId);
 }
 
-function subject({ event, chatId, commandId }: LoggedEvent): string {
+function subject({ event, chatId, commandId, actorId }: LoggedEvent): string {
   switch (event.type) {
     case 'message.created':
     case 'message.edited':
@@ -46,6 +46,9 @@ function subject({ event, chatId, commandId }: LoggedEvent): string {
     case 'member.updated':
     case 'chat.read':
       return `chats/${chatId}/members/${event.userId}`;
+    case 'chat.hidden':
+    case 'chat.unhidden':
+      return `chats/${chatId}/members/${actorId}`;
     case 'user.upserted':
       return `users/${event.user.userId}`;
     case 'command.rejected':
@@ -66,6 +69,9 @@ function toWhom(logged: LoggedEvent, recipients: Recipients | null, max: number)
   if (removed !== null) ids.push(removed);
   return { recipients: ids.length > max ? null : ids, recipientCount: ids.length };
 }
+
+/** Of an event that is for the actor's own devices. */
+const NOBODY_ELSE = { recipients: [], recipientCount: 0 };
 
 /** A message's content as events and REST tell it. */
 export function messageContent(message: Message) {
@@ -148,6 +154,9 @@ function data(logged: LoggedEvent, recipients: Recipients | null, { recipientsMa
     case 'chat.archived':
     case 'chat.unarchived':
       return { ...common, ...whom };
+    case 'chat.hidden':
+    case 'chat.unhidden':
+      return { ...common, ...NOBODY_ELSE };
     case 'chat.read':
       return { ...common, userId: event.userId, upTo: event.upTo, ...whom };
     case 'member.added':

@@ -26,6 +26,7 @@ export function tell(world: ModelWorld, event: ModelEvent, from = 1): ToldEvent 
 }
 
 function recipients(chat: ModelChat, { type, actorId, data }: ModelEvent) {
+  if (type === 'chat.hidden' || type === 'chat.unhidden') return { recipients: [], recipientCount: 0 };
   const removed = type === 'member.removed' ? (data as { userId: string }).userId : null;
   const others = [...chat.people.keys()].filter((user) => user !== actorId && user !== removed).sort();
   const all = removed === null ? others : [...others, removed];

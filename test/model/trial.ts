@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import type { BatchItem, ItemResult } from '../../src/application/batch/batch-item.js';
 import { BatchDecider } from '../../src/application/batch/decide-batch.js';
 import { factKeysOf } from '../../src/application/batch/fact-keys.js';
+import { DEFAULT_LIMITS } from '../../src/application/commands/chat-limits.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
 import { type ReceiptKey, receiptKey } from '../../src/application/ports/command-store.js';
 import type { Receipt } from '../../src/contract/receipts.js';
@@ -14,6 +15,7 @@ import { commandOf, draftOf, seeds } from './command-of.js';
 import { Devices } from './devices.js';
 import type { Intent } from './intents.js';
 import { Model, PARTITIONS } from './model.js';
+import { USER_CHATS_MAX } from './model-of-chats.js';
 import { EDIT_WINDOW_MS } from './model-of-messages.js';
 import type { ModelAnswer, ModelCommand, ModelWorld } from './model-world.js';
 import { Observer } from './observer.js';
@@ -37,6 +39,7 @@ export class Trial {
   private readonly decider = new BatchDecider(
     new PolicyEnforcementPoint(defaultPolicy()),
     () => EDIT_WINDOW_MS,
+    { ...DEFAULT_LIMITS, userChatsMax: USER_CHATS_MAX },
     () => {
       this.messagesSent += 1;
       return messageId(this.messagesSent);

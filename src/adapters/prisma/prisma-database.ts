@@ -127,6 +127,7 @@ const TABLES = [
   'users',
   'chats',
   'members',
+  'user_chats',
   'messages',
   'chat_events',
   'receipts',
@@ -134,7 +135,7 @@ const TABLES = [
 ];
 
 /** Columns that later migrations have added to these tables. */
-const COLUMNS: readonly (readonly [table: string, column: string])[] = [];
+const COLUMNS: readonly (readonly [table: string, column: string])[] = [['members', 'hidden_ordinal']];
 
 /** What the first migration creates last: a database that has it has all of that migration. */
 const FUNCTIONS = ['abort_unless(boolean, text)'];
