@@ -1,6 +1,6 @@
 /** Every environment variable Parley reads: `.env.example` lists the same, and a test holds the two together. */
-import { DEFAULT_LIMITS } from '../application/commands/chat-limits.js';
 import { names, type TopologySettings } from '../contract/topology.js';
+import { DEFAULT_LIMITS } from '../domain/limits.js';
 import { readConfig, variable } from '../infrastructure/config.js';
 import { byteSize, duration, integer, oneOf, port, share, text, url } from '../infrastructure/config-values.js';
 import { StartFault } from '../infrastructure/start-fault.js';

@@ -2,7 +2,6 @@ import { expect } from 'chai';
 import type { BatchItem, ItemResult } from '../../src/application/batch/batch-item.js';
 import { BatchDecider } from '../../src/application/batch/decide-batch.js';
 import { factKeysOf } from '../../src/application/batch/fact-keys.js';
-import { type CommandLimits, DEFAULT_LIMITS } from '../../src/application/commands/chat-limits.js';
 import { newOrderedId } from '../../src/application/ordered-id.js';
 import type { DecisionRecord } from '../../src/application/policy/decision-record.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
@@ -25,6 +24,7 @@ import type { IncomingCommand } from '../../src/contract/delivery.js';
 import type { Reason } from '../../src/contract/problems.js';
 import { type Receipt, receipt } from '../../src/contract/receipts.js';
 import type { Chat, Member, Metadata } from '../../src/domain/chat.js';
+import { DEFAULT_LIMITS, type Limits } from '../../src/domain/limits.js';
 import type { Message, MessageRevision, MessageStub } from '../../src/domain/message.js';
 import type { Claims, User } from '../../src/domain/user.js';
 import { countedAs, NO_CHATS, type UserChats } from '../../src/domain/user-chats.js';
@@ -81,7 +81,7 @@ export class Stage {
   readonly editWindowsMs: { [tenantId: string]: number } = {};
   /** The ids of the next messages; drawn at random once they are used up. */
   /** As a test sets them. */
-  readonly limits: CommandLimits = { ...DEFAULT_LIMITS };
+  readonly limits: Limits = { ...DEFAULT_LIMITS };
   readonly idsToDraw: string[] = [];
   readonly chats = new Map<string, Chat>();
   readonly members = new Map<string, Member>();

@@ -6,10 +6,10 @@ import type { Command } from '../../contract/commands.js';
 import { type Reason, refusal, refusalCodes } from '../../contract/problems.js';
 import type { Receipt } from '../../contract/receipts.js';
 import { PARTITION_WHILE_IMPORTED } from '../../domain/chat.js';
+import { DEFAULT_LIMITS, type Limits } from '../../domain/limits.js';
 import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
 import { addMember } from '../commands/add-member.js';
 import { archiveChat } from '../commands/archive-chat.js';
-import { type CommandLimits, DEFAULT_LIMITS } from '../commands/chat-limits.js';
 import { createChat } from '../commands/create-chat.js';
 import { deleteMessage } from '../commands/delete-message.js';
 import { editMessage } from '../commands/edit-message.js';
@@ -91,7 +91,7 @@ export class BatchDecider {
   constructor(
     private readonly policy: PolicyEnforcementPoint,
     private readonly editWindowMs: EditWindow = FOR_EVER,
-    private readonly limits: CommandLimits = DEFAULT_LIMITS,
+    private readonly limits: Limits = DEFAULT_LIMITS,
     private readonly newId: () => string = newOrderedId,
   ) {}
 

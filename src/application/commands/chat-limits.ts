@@ -4,16 +4,6 @@ import type { Refusal } from '../../domain/refusal.js';
 import { countedAs } from '../../domain/user-chats.js';
 import type { CommandContext } from './outcome.js';
 
-/** What one chat or user may come to; more is refused as `limit_reached`. */
-export interface CommandLimits {
-  /** Members of one chat: `CHAT_MEMBERS_MAX`. */
-  chatMembersMax: number;
-  /** Chats of one user, for each of the two counts of `UserChats`: `USER_CHATS_MAX`. */
-  userChatsMax: number;
-}
-
-export const DEFAULT_LIMITS: CommandLimits = { chatMembersMax: 100_000, userChatsMax: 10_000 };
-
 /** Why the chat cannot have so many members; null: it can. */
 export function noRoomInChat(members: number, { limits }: CommandContext): Refusal | null {
   const { chatMembersMax } = limits;

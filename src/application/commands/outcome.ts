@@ -1,5 +1,6 @@
 import type { CommandOf, CommandType } from '../../contract/commands.js';
 import type { Chat, Member } from '../../domain/chat.js';
+import type { Limits } from '../../domain/limits.js';
 import type { Attachment, MessageReference } from '../../domain/message.js';
 import type { Refusal } from '../../domain/refusal.js';
 import { type Claims, DEFAULT_USER_KIND } from '../../domain/user.js';
@@ -7,7 +8,6 @@ import type { BatchState, Cause } from '../batch/batch-state.js';
 import type { Enforced } from '../policy/enforcement.js';
 import type { Action, PolicyFacts } from '../policy/facts.js';
 import { chosenClaims, hasLinks } from '../policy/gather.js';
-import type { CommandLimits } from './chat-limits.js';
 
 /** The policy as one command may ask it: what it decides is this command's, and is logged with it. */
 export interface CommandPolicy {
@@ -29,7 +29,7 @@ export interface CommandContext {
   token: Claims | null;
   /** How long after it was sent a tenant's messages may be edited, in milliseconds; null: for ever. */
   editWindowMs(tenantId: string): number | null;
-  limits: CommandLimits;
+  limits: Limits;
   newId(): string;
 }
 
