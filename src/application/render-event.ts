@@ -28,7 +28,7 @@ function partitionKey(logged: LoggedEvent): string {
   return logged.chatId ?? (typeof rejectedChat === 'string' ? rejectedChat : logged.actorId);
 }
 
-function subject({ event, chatId, commandId }: LoggedEvent): string {
+function subject({ event, chatId, commandId, actorId }: LoggedEvent): string {
   switch (event.type) {
     case 'message.created':
     case 'message.edited':
@@ -48,6 +48,9 @@ function subject({ event, chatId, commandId }: LoggedEvent): string {
     case 'member.updated':
     case 'chat.read':
       return `chats/${chatId}/members/${event.userId}`;
+    case 'chat.hidden':
+    case 'chat.unhidden':
+      return `chats/${chatId}/members/${actorId}`;
     case 'user.upserted':
       return `users/${event.user.userId}`;
     case 'command.rejected':
@@ -79,6 +82,9 @@ function toWhom(logged: LoggedEvent, audience: ChatAudience | null, max: number)
   }
   return { recipients: null, recipientCount: memberCount + (removed === null ? 0 : 1) };
 }
+
+/** Of an event that is for the actor's own devices. */
+const NOBODY_ELSE = { recipients: [], recipientCount: 0 };
 
 /** A message's content as events and REST tell it. */
 export function messageContent(message: Message) {
@@ -174,6 +180,9 @@ function data(logged: LoggedEvent, audience: ChatAudience | null, { recipientsMa
     case 'chat.archived':
     case 'chat.unarchived':
       return { ...common, ...whom };
+    case 'chat.hidden':
+    case 'chat.unhidden':
+      return { ...common, ...NOBODY_ELSE };
     case 'chat.read':
       return { ...common, userId: event.userId, upTo: event.upTo, ...whom };
     case 'member.added':

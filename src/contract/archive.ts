@@ -177,6 +177,8 @@ const member = z.object({
   joinedSequence: mark,
   readSequence: mark,
   readOrdinal: mark,
+  /** The member has hidden the chat up to this message; null or absent: has not. */
+  hiddenOrdinal: mark.nullable().optional(),
 });
 
 /** `lines`: how many stand between the chat's `chat` and this. */

@@ -11,6 +11,10 @@ import { emoji, httpsUrl, mediaType, metadata, name, text, time } from './text.j
 export const BODY_MAX_BYTES = 256 * 1024;
 export const BODY_MAX_DEPTH = 32;
 export const MESSAGE_BODY_MAX_CHARACTERS = 16_384;
+/** Different emoji that the users of a chat can react to one message with; a further one is `limit_reached`. */
+export const EMOJI_PER_MESSAGE_MAX = 50;
+/** Different emoji that one user can react to one message with; a further one is `limit_reached`. */
+export const EMOJI_PER_USER_AND_MESSAGE_MAX = 20;
 
 export const chatKind = z.enum(['direct', 'group', 'channel']);
 export const role = z.enum(['owner', 'admin', 'member', 'reader']);
@@ -86,6 +90,8 @@ export const chatUpdateData = z.strictObject({
 
 export const chatArchiveData = z.strictObject({});
 export const chatUnarchiveData = z.strictObject({});
+export const chatHideData = z.strictObject({});
+export const chatUnhideData = z.strictObject({});
 
 export const chatReadData = z.strictObject({
   upTo: z.int().min(0).meta({ description: 'A sequence of the chat; one past its end means all there is.' }),
@@ -134,6 +140,8 @@ export const commandData = {
   'chat.update': chatUpdateData,
   'chat.archive': chatArchiveData,
   'chat.unarchive': chatUnarchiveData,
+  'chat.hide': chatHideData,
+  'chat.unhide': chatUnhideData,
   'chat.read': chatReadData,
   'member.add': memberAddData,
   'member.remove': memberRemoveData,
@@ -165,6 +173,8 @@ export const commandBody = {
   'chat.update': inChat(chatUpdateData),
   'chat.archive': inChat(chatArchiveData),
   'chat.unarchive': inChat(chatUnarchiveData),
+  'chat.hide': inChat(chatHideData),
+  'chat.unhide': inChat(chatUnhideData),
   'chat.read': inChat(chatReadData),
   'member.add': inChat(memberAddData),
   'member.remove': inChat(memberRemoveData),

@@ -103,6 +103,9 @@ export const eventData = {
   'chat.updated': z.object({ ...ofChat, ...chatState, ...toWhom }),
   'chat.archived': z.object({ ...ofChat, ...toWhom }),
   'chat.unarchived': z.object({ ...ofChat, ...toWhom }),
+  // For the actor's own devices: `recipients` is empty.
+  'chat.hidden': z.object({ ...ofChat, sequence: z.null(), ...toWhom }),
+  'chat.unhidden': z.object({ ...ofChat, sequence: z.null(), ...toWhom }),
   'chat.read': z.object({ ...ofChat, sequence: z.null(), userId, upTo: z.int(), ...toWhom }),
   'member.added': z.object({ ...ofChat, members, ...toWhom }),
   'member.removed': z.object({ ...ofChat, userId, left: z.boolean(), ...toWhom }),

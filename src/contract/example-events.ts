@@ -219,6 +219,32 @@ export const exampleEvents: readonly ExampleEvent[] = [
     { userId: 'carol', upTo: 4 },
   ),
   chatEvent(
+    'chat.hidden',
+    {
+      name: 'hide',
+      summary: 'Carol has hidden the group; for her own devices. Of several such events, the latest counts.',
+      actorId: 'carol',
+      commandId: 'hide-0001',
+      sequence: null,
+      recipients: [],
+      about: 'members/carol',
+    },
+    {},
+  ),
+  chatEvent(
+    'chat.unhidden',
+    {
+      name: 'unhide',
+      summary: 'Carol has put it back into her list.',
+      actorId: 'carol',
+      commandId: 'unhide-0001',
+      sequence: null,
+      recipients: [],
+      about: 'members/carol',
+    },
+    {},
+  ),
+  chatEvent(
     'message.deleted',
     {
       name: 'deleted',

@@ -14,6 +14,7 @@ export const refusalCodes = {
   muted: { status: 403, title: 'The actor is muted in this chat', stored: true },
   archived: { status: 403, title: 'The chat is archived', stored: true },
   conflict: { status: 409, title: 'The command conflicts with what is there', stored: false },
+  limit_reached: { status: 409, title: 'A limit is reached', stored: true },
   rate_limited: { status: 429, title: 'Too many commands', stored: false },
   moderated: { status: 403, title: 'The moderator refused this', stored: true },
 } as const;

@@ -94,7 +94,7 @@ export const restOperations = {
     method: 'get',
     path: '/v1/me/unread',
     tag: 'Users',
-    summary: "What is unread in all of the caller's chats",
+    summary: "What is unread in the caller's chats, hidden ones left out",
     answers: { 200: { description: 'The counts.', schema: restUnread } },
   },
 } as const satisfies Record<string, RestOperation>;

@@ -58,6 +58,14 @@ export const listChatsQuery = z.strictObject({
     .transform((value) => value === 'true')
     .optional()
     .meta({ type: 'boolean', enum: undefined, description: 'Only archived chats, or only those that are not.' }),
+  hidden: z
+    .enum(['true', 'false'])
+    .optional()
+    .transform((value) => value === 'true')
+    .meta({
+      ...{ type: 'boolean', enum: undefined, default: false },
+      description: 'Only the chats that the caller has hidden, instead of those that are not.',
+    }),
 });
 /** Of a list that is read page by page. */
 export const pageQuery = z.strictObject({ cursor, limit });

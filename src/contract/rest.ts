@@ -12,18 +12,25 @@ import { metadata } from './text.js';
 const rfc3339 = z.string().meta({ format: 'date-time', example: '2026-11-20T20:15:00.123Z' });
 const count = z.int().min(0);
 
+/** Of a message's reactions so many are shown; `reactionKinds` says how many there are. */
+export const REACTIONS_SHOWN_MAX = 20;
+
 export const restReaction = z.object({
   emoji: z.string(),
   count: z.int().min(1).meta({ description: 'How many users have reacted with it.' }),
   mine: z.boolean().meta({ description: 'Whether the caller is one of them.' }),
 });
 
-/** A message as in `message.created`'s data, without whom it went to, with what became of it since. `reactions`: most frequent first. */
+/** A message as in `message.created`'s data, without whom it went to, with what became of it since. */
 export const restMessage = eventData['message.created'].omit({ recipients: true, recipientCount: true }).extend({
   revision: z.int().min(1),
   editedAt: rfc3339.nullable(),
   deletedAt: rfc3339.nullable(),
-  reactions: z.array(restReaction),
+  reactions: z
+    .array(restReaction)
+    .max(REACTIONS_SHOWN_MAX)
+    .meta({ description: `The most frequent first, then by emoji; at most ${REACTIONS_SHOWN_MAX} of them.` }),
+  reactionKinds: count.meta({ description: 'With how many different emoji users have reacted.' }),
 });
 export type RestMessage = z.infer<typeof restMessage>;
 
@@ -75,6 +82,7 @@ const ofChat = {
   historyVisibility,
   metadata,
   archived: z.boolean(),
+  hidden: z.boolean().meta({ description: 'Whether the caller has hidden it; the next message shows it again.' }),
   createdAt: rfc3339,
   memberCount: count,
   role: role.meta({ description: "The caller's role." }),

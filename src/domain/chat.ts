@@ -53,8 +53,18 @@ export interface Member {
   /** The read mark: everything up to this sequence, and so to this ordinal, is read. */
   readSequence: number;
   readOrdinal: number;
-  /** Where the latest `chat.read` of this member stands in the partition's log; 0: there was none. */
+  /**
+   * Where the member's latest `chat.read`, `chat.hidden` or `chat.unhidden` stands in the partition's log; 0: there was
+   * none. These events take no number of the chat: syncing finds them by this.
+   */
   readPosition: number;
+  /** The ordinal of the chat's latest message when the member hid the chat; null: the member has not. See `isHidden`. */
+  hiddenOrdinal: number | null;
+}
+
+/** Whether the member has hidden the chat. A message that came later shows it again, without a write to the member. */
+export function isHidden(chat: Pick<Chat, 'lastOrdinal'>, member: Pick<Member, 'hiddenOrdinal'>): boolean {
+  return member.hiddenOrdinal !== null && member.hiddenOrdinal >= chat.lastOrdinal;
 }
 
 /** The number of the first event of the chat that the member may see. */
@@ -99,6 +109,7 @@ function newMember(chat: Chat, userId: string, role: Role, now: Date): Member {
     readSequence: chat.lastSequence,
     readOrdinal: chat.lastOrdinal,
     readPosition: 0,
+    hiddenOrdinal: null,
   };
 }
 

@@ -27,6 +27,8 @@ export type DomainEvent =
   | ({ type: 'chat.created'; members: { userId: string; role: Role }[] } & ChatState)
   | ({ type: 'chat.updated' } & ChatState)
   | { type: 'chat.archived' | 'chat.unarchived' }
+  /** The actor's own view of the chat; nobody else is told. */
+  | { type: 'chat.hidden' | 'chat.unhidden' }
   | { type: 'chat.read'; userId: string; upTo: number }
   | { type: 'member.added'; members: { userId: string; role: Role }[] }
   | { type: 'member.removed'; userId: string; left: boolean }

@@ -7,6 +7,8 @@ export type Refusal =
   | { code: 'muted'; detail: string }
   | { code: 'archived'; detail: string }
   | { code: 'conflict'; detail: string }
+  /** `detail` names the limit and its number. */
+  | { code: 'limit_reached'; detail: string }
   /** Over a quota; in so many seconds there may be room again. */
   | { code: 'rate_limited'; detail: string; retryAfterSeconds: number }
   /** The command does not apply to what it names. */

@@ -1,5 +1,6 @@
 /** Every environment variable Parley reads: `.env.example` lists the same, and a test holds the two together. */
 import { names, type TopologySettings } from '../contract/topology.js';
+import { DEFAULT_LIMITS } from '../domain/limits.js';
 import { readConfig, variable } from '../infrastructure/config.js';
 import { byteSize, duration, integer, oneOf, port, share, text, url } from '../infrastructure/config-values.js';
 import { StartFault } from '../infrastructure/start-fault.js';
@@ -161,6 +162,18 @@ export const variables = {
     parse: editWindow,
     default: 'none',
     describe: 'How long a message may be edited: 24h, or none for ever, or by tenant: acme=15m,other=none,*=24h',
+  }),
+  chatMembersMax: variable({
+    name: 'CHAT_MEMBERS_MAX',
+    parse: integer({ min: 2, max: 1_000_000 }),
+    default: String(DEFAULT_LIMITS.chatMembersMax),
+    describe: 'Most members of one chat; a command that would add more is refused as limit_reached',
+  }),
+  userChatsMax: variable({
+    name: 'USER_CHATS_MAX',
+    parse: integer({ min: 1, max: 1_000_000 }),
+    default: String(DEFAULT_LIMITS.userChatsMax),
+    describe: 'Most chats of one user: of those the user created, and of groups and channels that others created',
   }),
   rateLimitRequests: variable({
     name: 'REST_RATE_LIMIT',

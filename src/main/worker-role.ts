@@ -49,6 +49,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
       decider: new BatchDecider(
         new PolicyEnforcementPoint(policy, settings.decisionPermitShare),
         settings.editWindowMs,
+        { chatMembersMax: settings.chatMembersMax, userChatsMax: settings.userChatsMax },
       ),
       observer,
       logger,

@@ -97,6 +97,31 @@ export function chatQueriesConformance(open: OpenStore): void {
         expect(await list({ kind: 'group', archived: false }, first)).to.deep.equal([third.chatId]);
       });
 
+      it('leaves out what the caller has hidden, until the next message, or has that alone', async () => {
+        const caller = { tenantId: 'default', userId: `hiding-${randomUUID()}` };
+        const chats = [3, 2, 1].map((n) => aChat({ lastOrdinal: n, lastSequence: n + 1, lastActivityAt: later(n) }));
+        const [newer, hidden, shown] = chats as [Chat, Chat, Chat];
+        const put = (chat: Chat, hiddenOrdinal: number | null) =>
+          owner.write(() => ({ membersPut: [aMember(chat, caller.userId, { hiddenOrdinal }), aMember(chat, 'bob')] }));
+        await owner.write(() => ({ chatsCreated: chats }));
+        await put(newer, 2);
+        await put(hidden, 2);
+        await put(shown, null);
+        const list = async (filter: ChatListFilter, limit = 100) =>
+          ids(await store.queries.listChats(caller, 'all', filter, null, limit));
+        expect(await list({})).to.deep.equal([newer.chatId, shown.chatId]);
+        expect(await list({}, 2), 'full pages').to.deep.equal([newer.chatId, shown.chatId]);
+        expect(await list({ hidden: false, kind: 'group' })).to.deep.equal([newer.chatId, shown.chatId]);
+        expect(await list({ hidden: true })).to.deep.equal([hidden.chatId]);
+        expect(await list({ hidden: true, archived: true })).to.deep.equal([]);
+        expect(await store.queries.countUnread(caller, 'all')).to.deep.equal({ unreadCount: 4, chatCount: 2 });
+        await owner.write(() => ({ chatsChanged: [{ ...hidden, lastOrdinal: 3 }] }));
+        expect(await list({ hidden: true })).to.deep.equal([]);
+        expect(await store.queries.countUnread(caller, 'all')).to.deep.equal({ unreadCount: 7, chatCount: 3 });
+        const found = await store.queries.findChat(caller, newer.chatId);
+        expect(found?.membership.hiddenOrdinal).to.equal(2);
+      });
+
       it('has those alone that the caller may see, in full pages', async () => {
         const [channel, first, archived, third, direct] = inOrder as [Chat, Chat, Chat, Chat, Chat];
         const group: ChatTraits = { kind: 'group', archived: false, role: 'member' };

@@ -213,6 +213,7 @@ export function commandStoreConformance(open: OpenStore): void {
           readSequence: 4,
           readOrdinal: 3,
           readPosition: 2 ** 40,
+          hiddenOrdinal: 2 ** 40 + 1,
         });
         await owner.write(() => ({
           chatsChanged: [changed],

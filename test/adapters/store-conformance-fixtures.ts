@@ -69,6 +69,7 @@ export function aMember(chat: Chat, userId: string, over: Partial<Member> = {}):
     readSequence: 0,
     readOrdinal: 0,
     readPosition: 0,
+    hiddenOrdinal: null,
     ...over,
   };
 }
@@ -188,7 +189,9 @@ export const NO_KEYS: FactKeys = {
   messages: [],
   messagesInFull: [],
   reactions: [],
+  reactors: [],
   readMarks: [],
+  userChats: [],
 };
 
 /** Owns one partition of a settled store and commits what it is given. */
@@ -249,6 +252,7 @@ function noWrites(): BatchWrites {
     chatsChanged: [],
     membersPut: [],
     membersRemoved: [],
+    userChats: { changes: [], max: 10_000 },
     standingsEnded: [],
     messages: [],
     messagesChanged: [],

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { SequenceRange } from '../../src/application/ports/chat-history.js';
 import type { ReactionWrite } from '../../src/application/ports/command-store.js';
+import { REACTIONS_SHOWN_MAX } from '../../src/contract/rest.js';
 import type { Chat } from '../../src/domain/chat.js';
 import type { Message, MessageRevision } from '../../src/domain/message.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
@@ -55,6 +56,26 @@ export function messageQueriesConformance(open: OpenStore): void {
           { emoji: ':party"\\:', count: 1, mine: false },
         ]);
         expect(await of(1)).to.deep.equal([]);
+      });
+
+      it('are the most frequent ones, then by emoji, up to a limit; how many there are is said', async () => {
+        const emoji = (n: number) => `:e${String(n).padStart(3, '0')}:`;
+        const names = Array.from({ length: 4 * REACTIONS_SHOWN_MAX }, (_, n) => emoji(n));
+        for (const name of names.toReversed()) await write(3, name, ['bob']);
+        await write(3, emoji(70), ['alice', 'carol']);
+        await write(3, emoji(60), ['alice']);
+        const shown = [
+          { emoji: emoji(70), count: 3, mine: true },
+          { emoji: emoji(60), count: 2, mine: true },
+          ...names.slice(0, REACTIONS_SHOWN_MAX - 2).map((name) => ({ emoji: name, count: 1, mine: false })),
+        ];
+        const { messageId } = message(3);
+        const whole = await store.history.findMessage(past(chat.chatId), messageId);
+        const { items } = await store.history.listMessages(past(chat.chatId), { limit: 9 });
+        const thread = await store.history.findThread(past(chat.chatId), messageId, { limit: 9 });
+        for (const view of [whole, items.at(-1), thread?.root])
+          expect(view).to.deep.include({ reactions: shown, reactionKinds: names.length });
+        expect(items[0]).to.deep.include({ reactions: [], reactionKinds: 0 });
       });
 
       it('leave out what nobody reacts with any more', async () => {

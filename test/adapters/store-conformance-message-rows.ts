@@ -187,6 +187,57 @@ export function messageRowsConformance(open: OpenStore): void {
       expect(await store.rows.reactionCounts(first.messageId)).to.deep.equal([['👍', 1]]);
     });
 
+    it('keeps no count that has come down to 0, whatever else changes in the same batch', async () => {
+      const put = (userId: string, emoji: string, present: boolean) => ({
+        ...reactionOf(userId, emoji),
+        ...{ present, at: AT },
+      });
+      await owner.write(() => ({
+        reactions: [put('alice', '👍', true), put('bob', '👍', true), put('bob', ':a:', true)],
+      }));
+      await owner.write(() => ({
+        reactions: [put('bob', ':a:', false), put('bob', '👍', false), put('bob', ':b:', true)],
+      }));
+      expect(await store.rows.reactionCounts(first.messageId)).to.deep.equal([
+        [':b:', 1],
+        ['👍', 1],
+      ]);
+      await owner.write(() => ({ reactions: [put('bob', ':b:', false), put('alice', '👍', false)] }));
+      expect(await store.rows.reactionCounts(first.messageId)).to.deep.equal([]);
+      await owner.write(() => ({ reactions: [put('bob', ':b:', true)] }));
+      expect(await store.rows.reactionCounts(first.messageId)).to.deep.equal([[':b:', 1]]);
+    });
+
+    it('says how many users have reacted with each emoji, and with which of them one who reacts', async () => {
+      const put = (userId: string, emoji: string, messageId = first.messageId) => ({
+        ...{ messageId, emoji, userId },
+        ...{ present: true, at: AT },
+      });
+      await owner.write(() => ({
+        reactions: [
+          ...[put('alice', '👍'), put('bob', '👍'), put('bob', FAMILY), put('carol', ':a:')],
+          put('bob', ':elsewhere:', second.messageId),
+        ],
+      }));
+      const { messageId } = first;
+      const asked = { messageId, emoji: ':new:', userId: 'bob' };
+      const { reactions, reactionCounts } = await owner.read({
+        reactions: [asked, { ...asked, messageId: third.messageId }],
+        reactors: [{ messageId, userId: 'bob' }],
+      });
+      expect([...(reactionCounts.get(messageId) ?? [])]).to.have.deep.members([
+        ...[
+          ['👍', 2],
+          [FAMILY, 1],
+          [':a:', 1],
+        ],
+      ]);
+      expect([...(reactionCounts.get(third.messageId) ?? [])]).to.deep.equal([]);
+      expect(reactions).to.deep.equal(new Set([reactionOf('bob'), reactionOf('bob', FAMILY)].map(reactionKey)));
+      const alone = await owner.read({ reactions: [{ ...asked, emoji: '👍' }, asked] });
+      expect(alone.reactions).to.deep.equal(new Set([reactionKey(reactionOf('bob'))]));
+    });
+
     it('counts the replies of a thread up and down, and of none whose root is gone', async () => {
       const count = (replies: number, rootId = first.messageId) =>
         owner.write(() => ({ threads: [{ rootId, replies }] }));

@@ -45,6 +45,74 @@ export function sharedRowsConformance(open: OpenStore): void {
         expect(facts.receipts.size).to.equal(0);
       });
 
+      it('in how many chats users are is added to by all of them, and a tenant does not count for another', async () => {
+        const user = { tenantId: 'default', userId: `u-${randomUUID()}` };
+        const elsewhere = { ...user, tenantId: 'acme' };
+        const change = (created: number, joined: number, whose = user) => ({ ...whose, created, joined });
+        const write = (by: Owner, ...changes: ReturnType<typeof change>[]) =>
+          by.write(() => ({ userChats: { changes, max: 10 } }));
+        expect((await owner.read({ userChats: [user, elsewhere] })).userChats.size).to.equal(0);
+        await write(owner, change(2, 0), change(0, 3, elsewhere));
+        await write(other, change(1, 4));
+        await write(owner, change(-1, 2));
+        const { userChats } = await owner.read({ userChats: [user, elsewhere, { ...user, userId: randomUUID() }] });
+        expect([...userChats]).to.have.deep.members([
+          [userKey(user), { created: 2, joined: 6 }],
+          [userKey(elsewhere), { created: 0, joined: 3 }],
+        ]);
+      });
+
+      it('a chat that was the last one a user might be in is contention, and the batch has no effect', async () => {
+        const [full, free] = ['a', 'b'].map((name) => ({ tenantId: 'default', userId: `${name}-${randomUUID()}` }));
+        if (full === undefined || free === undefined) throw new Error('two users');
+        const max = 3;
+        await other.write(() => ({
+          userChats: {
+            changes: [
+              { ...full, created: 3, joined: 2 },
+              { ...free, created: 0, joined: 2 },
+            ],
+            max,
+          },
+        }));
+        const record = aReceiptRecord();
+        for (const by of [
+          { created: 1, joined: 0 },
+          { created: -1, joined: 2 },
+        ])
+          await failsAs(
+            owner.write(() => ({
+              userChats: {
+                changes: [
+                  { ...free, created: 1, joined: 1 },
+                  { ...full, ...by },
+                ],
+                max,
+              },
+              receipts: [record],
+            })),
+            'contention',
+          );
+        const { userChats, receipts } = await owner.read({ userChats: [full, free], receipts: [record] });
+        expect(receipts.size).to.equal(0);
+        expect(userChats.get(userKey(free))).to.deep.equal({ created: 0, joined: 2 });
+        // A count above the limit may still fall: a limit can be lowered, and what is imported is counted as well.
+        await owner.write(() => ({
+          userChats: {
+            changes: [
+              { ...full, created: -1, joined: 1 },
+              { ...free, created: 0, joined: -1 },
+            ],
+            max: 1 + 2,
+          },
+        }));
+        await owner.write(() => ({ userChats: { changes: [{ ...full, created: -1, joined: 0 }], max: 0 } }));
+        expect((await owner.read({ userChats: [full] })).userChats.get(userKey(full))).to.deep.equal({
+          created: 1,
+          joined: 3,
+        });
+      });
+
       it('a command id that was answered in between is contention, and the batch has no effect', async () => {
         const record = aReceiptRecord();
         const chat = aChat();

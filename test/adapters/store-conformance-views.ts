@@ -4,7 +4,8 @@ import type { Message } from '../../src/domain/message.js';
 
 /** With the command of its event, as `aChatWithMessages` names it. */
 export function viewed(message: Message | undefined, reactions: ReactionCount[] = []): MessageView | undefined {
-  return message && { ...message, commandId: `command-${message.sequence}`, reactions };
+  const commandId = `command-${message?.sequence}`;
+  return message && { ...message, commandId, reactions, reactionKinds: reactions.length };
 }
 
 /** What a member sees of a chat: all of it, or from a sequence on. */

@@ -30,7 +30,7 @@ export interface StoredRows {
   revisions(messageId: string): Promise<MessageRevision[]>;
   /** Of messages deleted hard, in ascending sequence. */
   stubs(chatId: string): Promise<MessageStub[]>;
-  /** By emoji, in code-unit order, without those that are 0. */
+  /** By emoji, in code-unit order, all that are kept. */
   reactionCounts(messageId: string): Promise<[string, number][]>;
   replies(rootId: string): Promise<number>;
   departure(key: { tenantId: string; userId: string; chatId: string }): Promise<{

@@ -65,6 +65,14 @@ export function unarchive(actorId: string, chatId: string, over: Over = {}): Dra
   return draft('chat.unarchive', actorId, chatId, {}, over);
 }
 
+export function hide(actorId: string, chatId: string, over: Over = {}): Draft {
+  return draft('chat.hide', actorId, chatId, {}, over);
+}
+
+export function unhide(actorId: string, chatId: string, over: Over = {}): Draft {
+  return draft('chat.unhide', actorId, chatId, {}, over);
+}
+
 export function read(actorId: string, chatId: string, upTo: number, over: Over = {}): Draft {
   return draft('chat.read', actorId, chatId, { upTo }, over);
 }

@@ -95,6 +95,8 @@ export const oneOfEach: LoggedEvent[] = [
   logged({ type: 'chat.updated', kind: 'group', title: null, historyVisibility: 'full', metadata: {} }),
   logged({ type: 'chat.archived' }),
   logged({ type: 'chat.unarchived' }),
+  logged({ type: 'chat.hidden' }, { sequence: null }),
+  logged({ type: 'chat.unhidden' }, { sequence: null }),
   logged({ type: 'chat.read', userId: 'alice', upTo: 41 }, { sequence: null }),
   logged({ type: 'member.updated', userId: 'bob', role: 'reader', mutedUntil: AT.toISOString() }),
   logged({

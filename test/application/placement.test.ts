@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { PARTITION_WHILE_IMPORTED } from '../../src/domain/chat.js';
+import { DEFAULT_LIMITS } from '../../src/domain/limits.js';
 import { add, create, GROUP, NOWHERE, OTHER_GROUP, send, upsert } from './drafts.js';
 import { Stage } from './stage.js';
 
@@ -15,6 +16,7 @@ const nothingWritten = {
   chatsChanged: [],
   membersPut: [],
   membersRemoved: [],
+  userChats: { changes: [], max: DEFAULT_LIMITS.userChatsMax },
   standingsEnded: [],
   messages: [],
   messagesChanged: [],

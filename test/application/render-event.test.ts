@@ -11,11 +11,13 @@ import {
   edit,
   erase,
   GROUP,
+  hide,
   react,
   read,
   remove,
   send,
   unarchive,
+  unhide,
   unreact,
   update,
   updateMember,
@@ -95,6 +97,8 @@ describe('An event on the wire', () => {
       edit('alice', GROUP, first?.messageId ?? '', { body: 'hello?', metadata: {}, mentions: [] }),
       react('bob', GROUP, first?.messageId ?? '', '👩‍👩‍👧'),
       unreact('bob', GROUP, first?.messageId ?? '', '👩‍👩‍👧'),
+      hide('alice', GROUP),
+      unhide('alice', GROUP),
       read('alice', GROUP, 4),
       erase('alice', GROUP, first?.messageId ?? ''),
       updateMember('alice', GROUP, 'bob', { role: 'admin', mutedUntil: '2026-11-20T20:15:00.123456+01:00' }),
@@ -127,6 +131,8 @@ describe('An event says about itself', () => {
       ['chat.updated', `chats/${GROUP}`],
       ['chat.archived', `chats/${GROUP}`],
       ['chat.unarchived', `chats/${GROUP}`],
+      ['chat.hidden', `chats/${GROUP}/members/alice`],
+      ['chat.unhidden', `chats/${GROUP}/members/alice`],
       ['chat.read', `chats/${GROUP}/members/alice`],
       ['member.updated', `chats/${GROUP}/members/bob`],
       ['user.upserted', 'users/alice'],
@@ -135,7 +141,7 @@ describe('An event says about itself', () => {
   });
 
   it('its id: chat and sequence, or partition and position where it has no sequence', () => {
-    const unnumbered = ['chat.read', 'user.upserted', 'command.rejected'];
+    const unnumbered = ['chat.hidden', 'chat.unhidden', 'chat.read', 'user.upserted', 'command.rejected'];
     expect(oneOfEach.map(eventId)).to.deep.equal(
       oneOfEach.map(({ event }) => (unnumbered.includes(event.type) ? 'p3/1007' : `${GROUP}/42`)),
     );
@@ -176,7 +182,9 @@ describe('An event says about itself', () => {
       ...['message.edited', 'message.deleted', 'message.reacted', 'message.unreacted'].map(
         (type) => `${type}.acme.${GROUP}`,
       ),
-      ...['chat.updated', 'chat.archived', 'chat.unarchived', 'chat.read'].map((type) => `${type}.acme.${GROUP}`),
+      ...['chat.updated', 'chat.archived', 'chat.unarchived', 'chat.hidden', 'chat.unhidden', 'chat.read'].map(
+        (type) => `${type}.acme.${GROUP}`,
+      ),
       `member.updated.acme.${GROUP}`,
       'user.upserted.acme.alice',
       `command.rejected.acme.${GROUP}`,
@@ -206,6 +214,15 @@ describe('An event says about itself', () => {
       timestamp: 1_795_205_700,
       type: 'message.created',
     });
+  });
+
+  it('that nobody but the actor is to know that the chat was hidden, however many members there are', () => {
+    for (const type of ['chat.hidden', 'chat.unhidden'] as const)
+      for (const recipients of [bobToo, { memberIds: null, memberCount: 5_000 }, null])
+        expect(renderEvent(logged({ type }, { sequence: null }), recipients, context).data, type).to.deep.include({
+          recipients: [],
+          recipientCount: 0,
+        });
   });
 
   it('that its text has been erased', () => {

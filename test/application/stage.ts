@@ -24,8 +24,10 @@ import type { IncomingCommand } from '../../src/contract/delivery.js';
 import type { Reason } from '../../src/contract/problems.js';
 import { type Receipt, receipt } from '../../src/contract/receipts.js';
 import type { Chat, Member, Metadata } from '../../src/domain/chat.js';
+import { DEFAULT_LIMITS, type Limits } from '../../src/domain/limits.js';
 import type { Message, MessageRevision, MessageStub } from '../../src/domain/message.js';
 import type { Claims, User } from '../../src/domain/user.js';
+import { countedAs, NO_CHATS, type UserChats } from '../../src/domain/user-chats.js';
 import { defaultPolicy } from '../support/default-policy.js';
 
 /** A command as a test states it. */
@@ -78,6 +80,8 @@ export class Stage {
   /** By tenant; who is not named may edit for ever. */
   readonly editWindowsMs: { [tenantId: string]: number } = {};
   /** The ids of the next messages; drawn at random once they are used up. */
+  /** As a test sets them. */
+  readonly limits: Limits = { ...DEFAULT_LIMITS };
   readonly idsToDraw: string[] = [];
   readonly chats = new Map<string, Chat>();
   readonly members = new Map<string, Member>();
@@ -91,6 +95,8 @@ export class Stage {
   readonly threads = new Map<string, number>();
   /** By `memberKey`: where in the log they left. */
   readonly departures = new Map<string, number>();
+  /** By `userKey`. */
+  readonly userChats = new Map<string, UserChats>();
   readonly receipts = new Map<string, StoredReceipt>();
   readonly log: LoggedEvent[] = [];
   readonly decisions: DecisionRecord[] = [];
@@ -105,6 +111,7 @@ export class Stage {
     this.decider = new BatchDecider(
       new PolicyEnforcementPoint(policy),
       (tenantId) => this.editWindowsMs[tenantId] ?? null,
+      this.limits,
       () => this.idsToDraw.shift() ?? newOrderedId(),
     );
   }
@@ -176,9 +183,26 @@ export class Stage {
       users: pick(keys.users, userKey, this.users),
       messages: pick(keys.messages, String, this.messages),
       messagesInFull: pick(keys.messagesInFull, String, this.messages),
-      reactions: new Set(keys.reactions.map(reactionKey).filter((key) => this.reactions.has(key))),
+      reactions: this.reactionsAskedFor(keys),
+      reactionCounts: new Map(keys.reactions.map(({ messageId }) => [messageId, this.reactionCounts(messageId)])),
+      userChats: pick(keys.userChats, userKey, this.userChats),
       ordinals: new Map(keys.readMarks.map((key) => [readMarkKey(key), this.ordinalAt(key)])),
     };
+  }
+
+  private reactionCounts(messageId: string): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const key of this.reactions) {
+      const [of, , emoji = ''] = key.split(' ');
+      if (of === messageId) counts.set(emoji, (counts.get(emoji) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  private reactionsAskedFor({ reactions, reactors }: FactKeys): Set<string> {
+    const asked = new Set(reactions.map(reactionKey));
+    const ofReactors = reactors.map(({ messageId, userId }) => `${messageId} ${userId} `);
+    return new Set([...this.reactions].filter((key) => asked.has(key) || ofReactors.some((of) => key.startsWith(of))));
   }
 
   private ordinalAt({ chatId, upTo }: ReadMarkKey): number {
@@ -203,6 +227,11 @@ export class Stage {
       this.members.delete(memberKey(key));
       this.departures.set(memberKey(key), position);
     }
+    for (const change of writes.userChats.changes) {
+      const { created, joined } = this.userChats.get(userKey(change)) ?? NO_CHATS;
+      this.userChats.set(userKey(change), { created: created + change.created, joined: joined + change.joined });
+    }
+    this.expectChatsCounted();
     for (const message of writes.messages) this.messages.set(message.messageId, message);
     this.commitMessages(writes);
     for (const record of writes.receipts) {
@@ -214,6 +243,19 @@ export class Stage {
       expect(event).to.include({ partition: this.partition, position: this.log.length + 1 });
       this.log.push(event);
     }
+  }
+
+  /** Nobody is in more or fewer chats than are counted. Chats and members put here by hand are not. */
+  private expectChatsCounted(): void {
+    const counted = new Map<string, UserChats>();
+    for (const { tenantId, chatId, userId } of this.members.values()) {
+      const count = countedAs(this.chat(chatId), userId);
+      const { created, joined } = counted.get(userKey({ tenantId, userId })) ?? NO_CHATS;
+      if (count === 'created') counted.set(userKey({ tenantId, userId }), { created: created + 1, joined });
+      if (count === 'joined') counted.set(userKey({ tenantId, userId }), { created, joined: joined + 1 });
+    }
+    for (const [key, counts] of this.userChats) expect(counts, key).to.deep.equal(counted.get(key) ?? NO_CHATS);
+    expect([...counted.keys()].filter((key) => !this.userChats.has(key))).to.deep.equal([]);
   }
 
   private commitMessages(writes: BatchWrites): void {
@@ -253,6 +295,7 @@ export function expectDistinctRows(writes: BatchWrites): void {
       ({ messageId }) => messageId,
     ),
     reactions: writes.reactions.map(reactionKey),
+    userChats: writes.userChats.changes.map(userKey),
     standings: writes.standingsEnded.map((ended) => `${memberKey(ended)} ${ended.standing}`),
     threads: writes.threads.map(({ rootId }) => rootId),
     receipts: writes.receipts.map(receiptKey),

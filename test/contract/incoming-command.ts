@@ -15,6 +15,8 @@ export const LEAST_DATA: Record<CommandType, Record<string, unknown>> = {
   'chat.update': {},
   'chat.archive': {},
   'chat.unarchive': {},
+  'chat.hide': {},
+  'chat.unhide': {},
   'chat.read': { upTo: 1 },
   'member.add': { userIds: ['carol'] },
   'member.remove': { userId: 'carol' },

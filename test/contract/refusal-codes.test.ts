@@ -12,6 +12,7 @@ const table: [RefusalCode, number, boolean][] = [
   ['muted', 403, true],
   ['archived', 403, true],
   ['conflict', 409, false],
+  ['limit_reached', 409, true],
   ['rate_limited', 429, false],
   ['moderated', 403, true],
 ];

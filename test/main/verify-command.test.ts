@@ -110,6 +110,39 @@ const DAMAGES: Damage[] = [
     ),
   },
   {
+    what: 'a chat that is hidden beyond its end',
+    kinds: ['read-mark'],
+    ...change('members', 'hidden_ordinal = 1000', 'hidden_ordinal = NULL', `${OF_CHAT} AND user_id = 'carol'`),
+  },
+  {
+    what: 'a user who is counted in more chats than there are',
+    kinds: ['user-chats'],
+    ...change('user_chats', 'joined = joined + 1', 'joined = joined - 1', "user_id = 'carol'"),
+  },
+  {
+    what: 'a user who created other chats than are counted',
+    kinds: ['user-chats'],
+    ...change('user_chats', 'created = created - 1', 'created = created + 1', "user_id = 'alice'"),
+  },
+  {
+    what: 'a user whose chats are not counted',
+    kinds: ['user-chats'],
+    plant: `${copyTable('user_chats')} user_id = 'bob'; DELETE FROM user_chats WHERE user_id = 'bob'`,
+    mend: putBack('user_chats'),
+  },
+  {
+    what: 'a user who is counted in a chat, and is in none',
+    kinds: ['user-chats'],
+    plant: `INSERT INTO user_chats VALUES ('default', 'nobody', 0, 1)`,
+    mend: `DELETE FROM user_chats WHERE user_id = 'nobody'`,
+  },
+  {
+    what: 'a count of reactions that nobody has given',
+    kinds: ['reaction-count'],
+    plant: `INSERT INTO reaction_counts VALUES ('SAID', ':nobody:', 0)`,
+    mend: `DELETE FROM reaction_counts WHERE emoji = ':nobody:'`,
+  },
+  {
     what: 'a count of reactions that is wrong',
     kinds: ['reaction-count'],
     ...change('reaction_counts', 'count = count + 1', 'count = count - 1', "message_id = 'SAID'"),
@@ -147,7 +180,7 @@ const DAMAGES: Damage[] = [
   },
   {
     what: 'a chat that is gone',
-    kinds: ['row-without-chat', 'event-without-chat'],
+    kinds: ['row-without-chat', 'event-without-chat', 'user-chats'],
     plant: `${copyTable('chats')} ${TALK}; DELETE FROM chats WHERE ${TALK}`,
     mend: putBack('chats'),
   },

@@ -48,6 +48,8 @@ function fits(user: string, chat: ModelChat, act: Act, world: ModelWorld): boole
     case 'say':
     case 'react':
     case 'read':
+    case 'hide':
+    case 'unhide':
       return chat.kind !== 'channel' || manages(chat.people.get(user) as Person);
     default:
       return manages(chat.people.get(user) as Person);
@@ -102,6 +104,8 @@ function contentOf(
       return { type: 'chat.update', chatId, data: act.change };
     case 'archive':
     case 'unarchive':
+    case 'hide':
+    case 'unhide':
       return { type: `chat.${act.do}`, chatId, data: {} };
     case 'add':
       return {

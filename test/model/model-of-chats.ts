@@ -1,6 +1,13 @@
 /** What commands about chats and their members mean. */
 import { isDeepStrictEqual } from 'node:util';
-import type { ModelChat, ModelCommand, ModelCommandOf, ModelWorld, Person } from './model-world.js';
+import {
+  hides,
+  type ModelChat,
+  type ModelCommand,
+  type ModelCommandOf,
+  type ModelWorld,
+  type Person,
+} from './model-world.js';
 
 /** The number taken (null where nothing changes) and the message concerned, or why not. */
 export type Done = string | { sequence: number | null; messageId?: string };
@@ -16,8 +23,24 @@ export interface Scene<T extends ModelCommand['type']> {
 
 export const manages = ({ role }: Person) => role === 'owner' || role === 'admin';
 
+/** Chats that a user may have made, and groups and channels of others that they may be in. */
+export const USER_CHATS_MAX = 5;
+
+/** A direct chat that somebody else opens can always be opened. */
+function hasNoRoom(world: ModelWorld, chat: Pick<ModelChat, 'tenant' | 'kind' | 'createdBy'>, user: string): boolean {
+  const isOwn = chat.createdBy === user;
+  if (!isOwn && chat.kind === 'direct') return false;
+  const alike = [...world.chats.values()].filter(
+    ({ tenant, kind, createdBy, people }) =>
+      tenant === chat.tenant &&
+      people.has(user) &&
+      (isOwn ? createdBy === user : createdBy !== user && kind !== 'direct'),
+  );
+  return alike.length >= USER_CHATS_MAX;
+}
+
 function newcomer(world: ModelWorld, role: string, joined: number): Person {
-  return { role, mutedUntil: null, joinedAt: world.now, joined, roleChanged: 0, readUpTo: joined };
+  return { role, mutedUntil: null, joinedAt: world.now, joined, roleChanged: 0, readUpTo: joined, hiddenAt: null };
 }
 
 export function create(world: ModelWorld, command: ModelCommandOf<'chat.create'>): Done {
@@ -27,6 +50,8 @@ export function create(world: ModelWorld, command: ModelCommandOf<'chat.create'>
   if (taken !== undefined) return kind === 'direct' && taken.kind === 'direct' ? UNCHANGED : 'conflict';
   const people = new Map([[actorId, newcomer(world, kind === 'direct' ? 'member' : 'owner', 1)]]);
   for (const user of memberIds) if (!people.has(user)) people.set(user, newcomer(world, 'member', 1));
+  const made = { tenant: tenantId, kind, createdBy: actorId };
+  if ([...people.keys()].some((user) => hasNoRoom(world, made, user))) return 'limit_reached';
   const { title = null, metadata = {}, historyVisibility: history = 'full' } = data;
   world.chats.set(chatId, {
     ...{
@@ -96,6 +121,14 @@ export function read({ world, command, chat, me }: Scene<'chat.read'>): Done {
   return UNCHANGED;
 }
 
+export function hide({ world, command, chat, me }: Scene<'chat.hide' | 'chat.unhide'>): Done {
+  const wanted = command.type === 'chat.hide';
+  if (hides(chat, me) === wanted) return UNCHANGED;
+  me.hiddenAt = wanted ? chat.messages.length : null;
+  world.happenedUnnumbered(command, wanted ? 'chat.hidden' : 'chat.unhidden', chat.id, {});
+  return UNCHANGED;
+}
+
 export function add({ world, command, chat, me }: Scene<'member.add'>): Done {
   if (chat.kind === 'direct') return 'invalid';
   const { userIds, role = 'member' } = command.data;
@@ -103,6 +136,7 @@ export function add({ world, command, chat, me }: Scene<'member.add'>): Done {
   if (chat.archivedAt !== null) return 'archived';
   const fresh = new Set(userIds.filter((user) => !chat.people.has(user)));
   if (fresh.size === 0) return UNCHANGED;
+  if ([...fresh].some((user) => hasNoRoom(world, chat, user))) return 'limit_reached';
   const members = [...fresh].map((userId) => ({ userId, role }));
   const sequence = world.happened(command, 'member.added', { members });
   for (const user of fresh) chat.people.set(user, newcomer(world, role, sequence));

@@ -21,10 +21,21 @@ import type { SearchPosition, SearchQuery } from '../../src/application/ports/me
 import type { Chat, Member } from '../../src/domain/chat.js';
 import type { MessageRevision } from '../../src/domain/message.js';
 import type { User } from '../../src/domain/user.js';
-import { type ModelChat, type ModelMessage, type ModelWorld, type Person, presentText, seen } from './model-world.js';
+import {
+  hides,
+  type ModelChat,
+  type ModelMessage,
+  type ModelWorld,
+  type Person,
+  presentText,
+  seen,
+} from './model-world.js';
 
 type Answers = Pick<ChatQueries, 'listChats' | 'findChat' | 'listMembers' | 'countUnread' | 'findUser'> &
   Omit<ChatHistory, 'listEvents'>;
+
+/** Events that tell of what is a member's own, and take no number. */
+const OWN_MARKS = ['chat.read', 'chat.hidden', 'chat.unhidden'];
 
 /** For those who may see all of their chats. */
 export class ModelQueries implements Answers {
@@ -33,7 +44,7 @@ export class ModelQueries implements Answers {
   async listChats(
     caller: Caller,
     _visible: VisibleChats,
-    { kind, archived }: ChatListFilter,
+    { kind, archived, hidden = false }: ChatListFilter,
     from: ChatListPosition | null,
     limit: number,
   ): Promise<ChatListItem[]> {
@@ -42,6 +53,7 @@ export class ModelQueries implements Answers {
     );
     const rest = all.slice(all.findIndex(([chat]) => chat.id === from?.chatId) + 1);
     return rest
+      .filter(([chat, me]) => hides(chat, me) === hidden)
       .filter(([chat]) => (kind ?? chat.kind) === chat.kind)
       .filter(([chat]) => (archived ?? chat.archivedAt !== null) === (chat.archivedAt !== null))
       .slice(0, limit)
@@ -68,7 +80,7 @@ export class ModelQueries implements Answers {
 
   async countUnread(caller: Caller): Promise<UnreadTotal> {
     const total = { unreadCount: 0, chatCount: 0 };
-    for (const [chat, me] of this.chatsOf(caller)) {
+    for (const [chat, me] of this.chatsOf(caller).filter(([of, person]) => !hides(of, person))) {
       const unread = chat.messages.filter(({ sequence }) => sequence > me.readUpTo).length;
       total.unreadCount += unread;
       total.chatCount += unread === 0 ? 0 : 1;
@@ -194,10 +206,10 @@ export class ModelQueries implements Answers {
   }
 
   member(chat: ModelChat, userId: string, person: Person): Member {
-    const { role, mutedUntil, joinedAt, joined, readUpTo } = person;
+    const { role, mutedUntil, joinedAt, joined, readUpTo, hiddenAt } = person;
     const { log } = this.world;
     const last = log.findLastIndex(
-      ({ type, chatId, actorId }) => type === 'chat.read' && chatId === chat.id && actorId === userId,
+      ({ type, chatId, actorId }) => OWN_MARKS.includes(type) && chatId === chat.id && actorId === userId,
     );
     const joining = log.findIndex(({ chatId, sequence }) => chatId === chat.id && sequence === joined);
     return {
@@ -207,6 +219,7 @@ export class ModelQueries implements Answers {
         roleSequence: person.roleChanged,
         readSequence: readUpTo,
         readPosition: last > joining ? (log[last]?.position ?? 0) : 0,
+        hiddenOrdinal: hiddenAt,
       },
       readOrdinal: chat.messages.filter(({ sequence }) => sequence <= readUpTo).length,
     };
@@ -230,6 +243,7 @@ export class ModelQueries implements Answers {
       ...{ senderId: sender, commandId, createdAt: sentAt, contentType, inReplyTo, threadRootId: thread },
       ...{ revision: texts.length, ...edited, deletedAt: deleted?.at ?? null },
       ...((deleted === null ? said : erased) as Pick<MessageView, 'body' | 'mentions' | 'metadata' | 'attachments'>),
+      reactionKinds: emojis.length,
       reactions: emojis.map((emoji) => {
         const users = message.reactions.filter((reaction) => reaction.emoji === emoji).map(({ user }) => user);
         return { emoji, count: users.length, mine: users.includes(askedBy) };

@@ -32,6 +32,8 @@ export interface Person {
   /** The number of the event that last gave another role; 0: none has here. */
   roleChanged: number;
   readUpTo: number;
+  /** How many messages there were when the person hid the chat; null: it is not hidden. */
+  hiddenAt: number | null;
 }
 
 export interface Text {
@@ -169,6 +171,11 @@ export class ModelWorld {
     const { partition, nextPosition: position, now: at } = this;
     this.log.push({ ...what, commandId, tenantId, actorId, partition, position, at });
   }
+}
+
+/** Whether the person has hidden the chat, and nothing has been said since. */
+export function hides(chat: ModelChat, { hiddenAt }: Person): boolean {
+  return hiddenAt === chat.messages.length;
 }
 
 /** The first number that the person may see. */

@@ -10,6 +10,7 @@ import {
   archive,
   create,
   type Done,
+  hide,
   read,
   remove,
   UNCHANGED,
@@ -93,6 +94,9 @@ export class Model {
         return archive(scene(command));
       case 'chat.unarchive':
         return unarchive(scene(command));
+      case 'chat.hide':
+      case 'chat.unhide':
+        return hide(scene(command));
       case 'chat.read':
         return read(scene(command));
       case 'member.add':

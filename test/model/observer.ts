@@ -24,7 +24,12 @@ import { eventsSeen, type ToldEvent, tell } from './model-events.js';
 import { ModelQueries } from './model-queries.js';
 import type { ModelChat, ModelWorld, Person } from './model-world.js';
 
-const FILTERS: ChatListFilter[] = [{ archived: false }, { archived: true, kind: 'group' }, { kind: 'direct' }];
+const FILTERS: ChatListFilter[] = [
+  { archived: false },
+  { hidden: true },
+  { archived: true, kind: 'group' },
+  { kind: 'direct' },
+];
 const RECIPIENTS_MAX = 100;
 const HIDING = hidingPolicy();
 const LOG_PAGE = 87;

@@ -6,6 +6,7 @@ import { factKeysOf } from '../../src/application/batch/fact-keys.js';
 import { PolicyEnforcementPoint } from '../../src/application/policy/enforcement.js';
 import { type ReceiptKey, receiptKey } from '../../src/application/ports/command-store.js';
 import type { Receipt } from '../../src/contract/receipts.js';
+import { DEFAULT_LIMITS } from '../../src/domain/limits.js';
 import type { StoreHarness } from '../adapters/store-conformance.js';
 import { messageId } from '../application/drafts.js';
 import { expectDistinct, expectDistinctRows, itemOf } from '../application/stage.js';
@@ -14,6 +15,7 @@ import { commandOf, draftOf, seeds } from './command-of.js';
 import { Devices } from './devices.js';
 import type { Intent } from './intents.js';
 import { Model, PARTITIONS } from './model.js';
+import { USER_CHATS_MAX } from './model-of-chats.js';
 import { EDIT_WINDOW_MS } from './model-of-messages.js';
 import type { ModelAnswer, ModelCommand, ModelWorld } from './model-world.js';
 import { Observer } from './observer.js';
@@ -43,6 +45,7 @@ export class Trial {
   private readonly decider = new BatchDecider(
     new PolicyEnforcementPoint(defaultPolicy()),
     () => EDIT_WINDOW_MS,
+    { ...DEFAULT_LIMITS, userChatsMax: USER_CHATS_MAX },
     () => {
       this.messagesSent += 1;
       return messageId(this.messagesSent);

@@ -118,13 +118,13 @@ export class RowByRow {
       .sort((a, b) => newestFirst(a.lastActivityAt, b.lastActivityAt) || byId(a.chatId, b.chatId));
     let cursor: string | null = null;
     for (const [index, page] of pagesOf(expected, limit).entries()) {
-      const query: RestQuery<'listChats'> = { limit, ...filter, ...(cursor === null ? {} : { cursor }) };
+      const query: RestQuery<'listChats'> = { limit, hidden: false, ...filter, ...(cursor === null ? {} : { cursor }) };
       const body = bodyOf<{ chatId: string }>(await listChats(callOf('listChats', caller, query)));
       expect(body.items.map(({ chatId }) => chatId)).to.deep.equal(page.map(({ chatId }) => chatId));
       const last = page.at(-1);
       const isLast = (index + 1) * limit >= expected.length;
       // As it would be signed where nothing is hidden: it says where the page ended, and that is all.
-      const selection = ['listChats', filter.kind ?? null, filter.archived ?? null];
+      const selection = ['listChats', filter.kind ?? null, filter.archived ?? null, false];
       const next =
         isLast || last === undefined
           ? null

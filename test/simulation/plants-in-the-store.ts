@@ -198,7 +198,9 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
           messages: new Map(),
           messagesInFull: new Map(),
           reactions: new Set(),
+          reactionCounts: new Map(),
           ordinals: new Map(),
+          userChats: new Map(),
         },
       };
       return { outcome: 'committed', value: decide(facts).value };

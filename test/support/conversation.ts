@@ -38,6 +38,8 @@ export async function playConversation(ask: (command: CommandToSend) => Promise<
   await does('bob', 'message.unreact', { messageId: talkedAbout, emoji: '👩‍👩‍👧' });
   await does('carol', 'message.react', { messageId: gone, emoji: ':tea:' });
   await does('carol', 'chat.read', { upTo: 3 });
+  await does('carol', 'chat.hide');
+  await does('carol', 'chat.unhide');
   await does('bob', 'message.delete', { messageId: gone, mode: 'hard' });
   await does('alice', 'message.delete', { messageId: talkedAbout, mode: 'soft' });
   await does('alice', 'member.update', { userId: 'bob', role: 'admin', mutedUntil: '2999-01-01T00:00:00Z' });

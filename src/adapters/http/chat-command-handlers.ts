@@ -8,6 +8,8 @@ type Operation =
   | 'updateChat'
   | 'archiveChat'
   | 'unarchiveChat'
+  | 'hideChat'
+  | 'unhideChat'
   | 'readChat'
   | 'addMembers'
   | 'updateMember'
@@ -37,6 +39,14 @@ export function chatCommandHandlers(commands: CommandRequests): Handlers<Operati
 
     async unarchiveChat(call) {
       return commands.send(call, () => ({ type: 'chat.unarchive', chatId: call.path.chatId, data: {} }));
+    },
+
+    async hideChat(call) {
+      return commands.send(call, () => ({ type: 'chat.hide', chatId: call.path.chatId, data: {} }));
+    },
+
+    async unhideChat(call) {
+      return commands.send(call, () => ({ type: 'chat.unhide', chatId: call.path.chatId, data: {} }));
     },
 
     async readChat(call) {

@@ -14,13 +14,14 @@ export function chatQueryHandlers(queries: ChatQueries, viewing: ChatViewing, cu
   return {
     async listChats(call) {
       const { operation, caller } = call;
-      const { kind, archived } = call.query;
+      const { kind, archived, hidden } = call.query;
       const filter: ChatListFilter = {
+        hidden,
         ...(kind === undefined ? {} : { kind }),
         ...(archived === undefined ? {} : { archived }),
       };
       return cursorPage(cursors, call, {
-        selection: [operation, kind ?? null, archived ?? null],
+        selection: [operation, kind ?? null, archived ?? null, hidden],
         async read(position, limit) {
           const [at, chatId] = position ?? [];
           const from = at === undefined || chatId === undefined ? null : { lastActivityAt: new Date(at), chatId };

@@ -2,7 +2,7 @@
 
 import type { SeeingMember } from '../../application/policy/view-chat.js';
 import type { ViewedDecision } from '../../application/policy/view-decision.js';
-import type { MessageView, ReactionCount, ThreadView } from '../../application/ports/chat-history.js';
+import type { MessageView, ThreadView } from '../../application/ports/chat-history.js';
 import type { ChatListItem, ChatView } from '../../application/ports/chat-queries.js';
 import { messageContent } from '../../application/render-event.js';
 import type {
@@ -16,12 +16,13 @@ import type {
   RestUser,
 } from '../../contract/rest.js';
 import type { JsonObject } from '../../contract/text.js';
-import type { Member } from '../../domain/chat.js';
+import { isHidden, type Member } from '../../domain/chat.js';
 import type { MessageRevision } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
 
 export function representMessage(message: MessageView): RestMessage {
-  const { tenantId, chatId, senderId, commandId, sequence, revision, editedAt, deletedAt, reactions } = message;
+  const { tenantId, chatId, senderId, commandId, sequence, revision, editedAt, deletedAt, reactions, reactionKinds } =
+    message;
   const content = messageContent(message);
   return {
     ...{ tenantId, chatId, actorId: senderId, commandId, sequence },
@@ -31,13 +32,9 @@ export function representMessage(message: MessageView): RestMessage {
     revision,
     editedAt: editedAt?.toISOString() ?? null,
     deletedAt: deletedAt?.toISOString() ?? null,
-    reactions: representReactions(reactions),
+    reactions,
+    reactionKinds,
   };
-}
-
-/** The most frequent one first; equally frequent ones in the order of their code units. */
-function representReactions(reactions: readonly ReactionCount[]): RestMessage['reactions'] {
-  return reactions.toSorted((a, b) => b.count - a.count || (a.emoji < b.emoji ? -1 : 1));
 }
 
 export function representRevision(earlier: MessageRevision): RestRevision {
@@ -63,6 +60,7 @@ function representAnyChat({ chat, membership }: ChatView) {
     historyVisibility: chat.historyVisibility,
     metadata: chat.metadata as JsonObject,
     archived: chat.archivedAt !== null,
+    hidden: isHidden(chat, membership),
     createdAt: chat.createdAt.toISOString(),
     memberCount: chat.memberCount,
     role: membership.role,

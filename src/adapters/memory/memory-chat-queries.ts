@@ -10,7 +10,7 @@ import type {
 } from '../../application/ports/chat-queries.js';
 import { type ReceiptKey, receiptKey, type UserKey, userKey } from '../../application/ports/command-store.js';
 import type { Receipt } from '../../contract/receipts.js';
-import type { Member } from '../../domain/chat.js';
+import { isHidden, type Member } from '../../domain/chat.js';
 import type { User } from '../../domain/user.js';
 import { copy } from './copy.js';
 import { lastVisibleMessage } from './memory-message-views.js';
@@ -23,11 +23,12 @@ export class MemoryChatQueries implements ChatQueries {
   async listChats(
     caller: Caller,
     visible: VisibleChats,
-    { kind, archived }: ChatListFilter,
+    { kind, archived, hidden = false }: ChatListFilter,
     from: ChatListPosition | null,
     limit: number,
   ): Promise<ChatListItem[]> {
     return this.views(caller, visible)
+      .filter(({ chat, membership }) => isHidden(chat, membership) === hidden)
       .filter(({ chat }) => kind === undefined || chat.kind === kind)
       .filter(({ chat }) => archived === undefined || (chat.archivedAt !== null) === archived)
       .filter(({ chat }) => from === null || newestFirst(from, chat) < 0)
@@ -52,6 +53,7 @@ export class MemoryChatQueries implements ChatQueries {
 
   async countUnread(caller: Caller, visible: VisibleChats): Promise<UnreadTotal> {
     const unread = this.views(caller, visible)
+      .filter(({ chat, membership }) => !isHidden(chat, membership))
       .map(({ chat, membership }) => chat.lastOrdinal - membership.readOrdinal)
       .filter((count) => count > 0);
     return { unreadCount: unread.reduce((total, count) => total + count, 0), chatCount: unread.length };

@@ -13,6 +13,8 @@ import {
   StoreError,
   userKey,
 } from '../../application/ports/command-store.js';
+import type { Reaction } from '../../domain/message.js';
+import { NO_CHATS, type UserChats } from '../../domain/user-chats.js';
 import { copy } from './copy.js';
 import { writeMessages } from './memory-messages.js';
 import { entry, type MemoryWorld, type PartitionRow } from './memory-world.js';
@@ -90,7 +92,7 @@ export class MemoryCommandStore implements CommandStore {
   }
 
   private facts({ position, ringSeen }: Pick<PartitionRow, 'position' | 'ringSeen'>, keys: FactKeys): Facts {
-    const { receipts, chats, members, users, messages, reactions } = this.world;
+    const { receipts, chats, members, users, messages, userChats } = this.world;
     return {
       position,
       ringUnsettled: ringSeen < this.world.ringGeneration,
@@ -113,13 +115,27 @@ export class MemoryCommandStore implements CommandStore {
         return { messageId, chatId, sequence, senderId, threadRootId, createdAt, deletedAt };
       }),
       messagesInFull: pick(keys.messagesInFull, (messageId) => messages.get(messageId)),
-      reactions: new Set(
-        keys.reactions
-          .filter(({ messageId, emoji, userId }) => reactions.get(messageId)?.get(emoji)?.has(userId))
-          .map(reactionKey),
-      ),
+      reactions: new Set(this.reactions(keys).map(reactionKey)),
+      reactionCounts: new Map(keys.reactions.map(({ messageId }) => [messageId, this.reactionCounts(messageId)])),
       ordinals: new Map(keys.readMarks.map((key) => [readMarkKey(key), this.ordinalAt(key)])),
+      userChats: pick(keys.userChats.map(userKey), (key) => userChats.get(key)),
     };
+  }
+
+  /** All of them: what is in memory has passed the limits. */
+  private reactionCounts(messageId: string): Map<string, number> {
+    const byEmoji = this.world.reactions.get(messageId) ?? [];
+    return new Map([...byEmoji].map(([emoji, users]) => [emoji, users.size]));
+  }
+
+  private reactions({ reactions: asked, reactors }: FactKeys): Reaction[] {
+    const { reactions } = this.world;
+    const ofReactors = reactors.flatMap(({ messageId, userId }) =>
+      [...(reactions.get(messageId)?.keys() ?? [])].map((emoji) => ({ messageId, emoji, userId })),
+    );
+    return [...asked, ...ofReactors].filter(({ messageId, emoji, userId }) =>
+      reactions.get(messageId)?.get(emoji)?.has(userId),
+    );
   }
 
   private ordinalAt({ chatId, upTo }: ReadMarkKey): number {
@@ -143,6 +159,10 @@ export class MemoryCommandStore implements CommandStore {
     }
     if (writes.receipts.some((receipt) => receipts.has(receiptKey(receipt)))) {
       throw new StoreError('contention', 'a receipt of the same command came in between');
+    }
+    const { changes, max } = writes.userChats;
+    if (changes.some((change) => !hasRoom(this.world.userChats.get(userKey(change)) ?? NO_CHATS, change, max))) {
+      throw new StoreError('contention', 'a user has come into another chat in between');
     }
     if (writes.chatsChanged.some(({ chatId }) => !chats.has(chatId))) {
       throw new StoreError('refused', 'a chat that is to be changed does not exist');
@@ -177,6 +197,10 @@ export class MemoryCommandStore implements CommandStore {
       world.chatsOfUser.get(user)?.delete(chatId);
       entry(world.departures, user, () => new Map()).set(chatId, { partition, position });
     }
+    for (const change of writes.userChats.changes) {
+      const { created, joined } = world.userChats.get(userKey(change)) ?? NO_CHATS;
+      world.userChats.set(userKey(change), { created: created + change.created, joined: joined + change.joined });
+    }
     for (const { chatId, standing, until, ...user } of writes.standingsEnded) {
       const ofUser = entry(world.formerStandings, userKey(user), () => new Map());
       entry(ofUser, chatId, () => new Map()).set(standing, until);
@@ -190,6 +214,10 @@ export class MemoryCommandStore implements CommandStore {
     for (const decision of writes.decisions) world.decisions.set(decision.decisionId, decision);
     for (const receipt of writes.receipts) world.receipts.set(receiptKey(receipt), receipt);
   }
+}
+
+function hasRoom(present: UserChats, by: UserChats, max: number): boolean {
+  return (['created', 'joined'] as const).every((count) => by[count] <= 0 || present[count] + by[count] <= max);
 }
 
 function pick<V>(keys: string[], find: (key: string) => V | undefined): Map<string, V> {

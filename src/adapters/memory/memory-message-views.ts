@@ -1,7 +1,8 @@
 import { type MessageView, type VisiblePast, visiblePast } from '../../application/ports/chat-history.js';
 import type { ChatView } from '../../application/ports/chat-queries.js';
+import { REACTIONS_SHOWN_MAX } from '../../contract/rest.js';
 import type { Message } from '../../domain/message.js';
-import type { MemoryWorld } from './memory-world.js';
+import { byCodeUnit, type MemoryWorld } from './memory-world.js';
 
 /** The messages of a chat that there are to be seen, in ascending sequence. */
 export function visibleMessages(world: MemoryWorld, { chatId, fromSequence }: VisiblePast): Message[] {
@@ -19,8 +20,9 @@ export function viewOf(world: MemoryWorld, { userId }: VisiblePast, message: Mes
   const { chatId, messageId, sequence } = message;
   const event = world.eventsOfChat.get(chatId)?.find((logged) => logged.sequence === sequence);
   if (event === undefined) throw new Error(`message ${messageId} has no event`);
-  const reactions = [...(world.reactions.get(messageId) ?? [])].flatMap(([emoji, users]) =>
-    users.size === 0 ? [] : [{ emoji, count: users.size, mine: users.has(userId) }],
-  );
-  return { ...message, commandId: event.commandId, reactions };
+  const all = [...(world.reactions.get(messageId) ?? [])].map(([emoji, users]) => ({
+    ...{ emoji, count: users.size, mine: users.has(userId) },
+  }));
+  const reactions = all.sort((a, b) => b.count - a.count || byCodeUnit(a.emoji, b.emoji)).slice(0, REACTIONS_SHOWN_MAX);
+  return { ...message, commandId: event.commandId, reactions, reactionKinds: all.length };
 }

@@ -12,13 +12,11 @@ export function writeMessages(world: MemoryWorld, writes: BatchWrites): void {
   for (const revision of writes.revisions) entry(world.revisions, revision.messageId, () => []).push(revision);
   for (const messageId of writes.revisionsErased) world.revisions.delete(messageId);
   for (const { messageId, emoji, userId, present } of writes.reactions) {
-    const users = entry(
-      entry(world.reactions, messageId, () => new Map<string, Set<string>>()),
-      emoji,
-      () => new Set<string>(),
-    );
+    const byEmoji = entry(world.reactions, messageId, () => new Map<string, Set<string>>());
+    const users = entry(byEmoji, emoji, () => new Set<string>());
     if (present) users.add(userId);
     else users.delete(userId);
+    if (users.size === 0) byEmoji.delete(emoji);
   }
   // A thread whose root was deleted hard has no count to take from.
   for (const { rootId, replies } of writes.threads)

@@ -13,6 +13,7 @@ import type { Chat, Member } from '../../domain/chat.js';
 import type { Message, MessageRevision, MessageStub } from '../../domain/message.js';
 import type { Standing } from '../../domain/standing.js';
 import type { User } from '../../domain/user.js';
+import type { UserChats } from '../../domain/user-chats.js';
 
 export interface PartitionRow {
   partition: number;
@@ -44,6 +45,8 @@ export class MemoryWorld {
   readonly members = new Map<string, Map<string, Member>>();
   /** By `userKey`: ids of the chats the user is in. */
   readonly chatsOfUser = new Map<string, Set<string>>();
+  /** By `userKey`: in how many chats the user is, as far as they are counted. */
+  readonly userChats = new Map<string, UserChats>();
   readonly messages = new Map<string, Message>();
   /** Earlier texts, by message id, in ascending revision. */
   readonly revisions = new Map<string, MessageRevision[]>();

@@ -146,13 +146,14 @@ async function insertReactions(tx: Transaction, { chatId }: ChatKey, rows: Lines
 async function insertMembers(tx: Transaction, chat: ChatKey, rows: Lines<'member'>): Promise<void> {
   if (rows.length === 0) return;
   await tx.$executeRaw`
-    INSERT INTO members (chat_id, user_id, tenant_id, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal)
-    SELECT ${chat.chatId}::uuid, user_id, ${NO_TENANT}, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal
+    INSERT INTO members (chat_id, user_id, tenant_id, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal,
+      hidden_ordinal)
+    SELECT ${chat.chatId}::uuid, user_id, ${NO_TENANT}, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal, hidden_ordinal
     FROM unnest(${column(rows, (row) => row.userId)}::text[], ${column(rows, (row) => row.role)}::text[],
       ${column(rows, (row) => row.mutedUntil)}::timestamptz[], ${column(rows, (row) => row.joinedAt)}::timestamptz[],
       ${column(rows, (row) => row.joinedSequence)}::int8[], ${column(rows, (row) => row.readSequence)}::int8[],
-      ${column(rows, (row) => row.readOrdinal)}::int8[])
-      AS w(user_id, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal)`;
+      ${column(rows, (row) => row.readOrdinal)}::int8[], ${column(rows, (row) => row.hiddenOrdinal ?? null)}::int8[])
+      AS w(user_id, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal, hidden_ordinal)`;
 }
 
 /** Takes some of a chat's rows away; how many, 0 when none are left. */

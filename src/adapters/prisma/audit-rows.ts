@@ -1,5 +1,6 @@
 /** Rows whose chat, message or event is not there. Each page is one statement, and so one snapshot. */
 import type { FaultKind } from '../../application/ports/store-audit.js';
+import { NO_TENANT } from './archive-rows.js';
 import { Prisma } from './generated/client.js';
 
 /** Keys looked at in one statement. */
@@ -69,6 +70,46 @@ function rowsByKey(
   };
 }
 
+/** Users looked at in one statement: each may be in thousands of chats, and each of these is looked up. */
+const USER_CHATS_PAGE_KEYS = 500;
+
+/** Every user who is in a chat, by leaps through the index, or is counted; and those whose counts are not what their chats come to. */
+const userChats: PageRule = {
+  kind: 'user-chats',
+  what: 'users whose chats are counted otherwise than there are',
+  before: JSON.stringify(['', '']),
+  page: (after) => {
+    const [tenantId, userId] = JSON.parse(after) as string[];
+    return Prisma.sql`
+      WITH RECURSIVE leaps(tenant_id, user_id, n) AS (
+        (SELECT m.tenant_id, m.user_id, 1 FROM members m
+          WHERE (m.tenant_id, m.user_id) > (${tenantId}, ${userId}) AND m.tenant_id > ${NO_TENANT}
+          ORDER BY m.tenant_id, m.user_id LIMIT 1)
+        UNION ALL
+        SELECT x.tenant_id, x.user_id, l.n + 1 FROM leaps l CROSS JOIN LATERAL (
+          SELECT m.tenant_id, m.user_id FROM members m WHERE (m.tenant_id, m.user_id) > (l.tenant_id, l.user_id)
+          ORDER BY m.tenant_id, m.user_id LIMIT 1) x
+        WHERE l.n < ${USER_CHATS_PAGE_KEYS}::int4),
+      page AS MATERIALIZED (
+        SELECT * FROM (
+          SELECT tenant_id, user_id FROM leaps
+          UNION (SELECT tenant_id, user_id FROM user_chats WHERE (tenant_id, user_id) > (${tenantId}, ${userId})
+            ORDER BY tenant_id, user_id LIMIT ${USER_CHATS_PAGE_KEYS}::int8)) k
+        ORDER BY tenant_id, user_id LIMIT ${USER_CHATS_PAGE_KEYS}::int8),
+      wrong AS (
+        SELECT k.user_id AS k FROM page k LEFT JOIN user_chats u ON u.tenant_id = k.tenant_id AND u.user_id = k.user_id
+        CROSS JOIN LATERAL (
+          SELECT count(*) FILTER (WHERE c.created_by = m.user_id) AS created,
+            count(*) FILTER (WHERE c.created_by <> m.user_id AND c.kind <> 'direct') AS joined
+          FROM members m CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = m.chat_id LIMIT 1) c
+          WHERE m.tenant_id = k.tenant_id AND m.user_id = k.user_id) there
+        WHERE coalesce(u.created, 0) <> there.created OR coalesce(u.joined, 0) <> there.joined)
+      SELECT (SELECT json_build_array(tenant_id, user_id)::text FROM page ORDER BY tenant_id DESC, user_id DESC LIMIT 1) AS last,
+        (SELECT count(*)::int4 FROM page) AS keys,
+        (SELECT count(*)::int4 FROM wrong) AS wrong, (SELECT min(k) FROM wrong) AS example`;
+  },
+};
+
 export const PAGE_RULES: readonly PageRule[] = [
   ...['members', 'messages', 'removed_messages'].map((table) =>
     orphans(table, 'chat_id', 'chats', 'chat_id', 'row-without-chat'),
@@ -84,6 +125,7 @@ export const PAGE_RULES: readonly PageRule[] = [
     Prisma.sql`NOT EXISTS (SELECT FROM chat_events e WHERE e.partition = t.partition AND e.position = t.position
       AND e.type = 'member.removed' AND e.chat_id = t.chat_id AND e.payload->>'userId' = t.user_id)`,
   ),
+  userChats,
   rowsByKey(
     { kind: 'receipt', what: 'receipts (by command id) whose event is not there' },
     'receipts',

@@ -1,9 +1,10 @@
 /** A message's row as queries give it: with the command that created it and its reactions, so that a page is one statement. */
 import type { MessageView, ReactionCount } from '../../application/ports/chat-history.js';
+import { REACTIONS_SHOWN_MAX } from '../../contract/rest.js';
 import { Prisma } from './generated/client.js';
 import { MESSAGE_COLUMNS, type MessageRow, toMessage } from './rows.js';
 
-export type MessageViewRow = MessageRow & { commandId: string; reactions: string | null };
+export type MessageViewRow = MessageRow & { commandId: string; reactions: string | null; reactionKinds: number };
 
 /**
  * Of `messages g`. A message from before these columns has it only in its event, which is written in the same transaction: the one is never
@@ -12,36 +13,45 @@ export type MessageViewRow = MessageRow & { commandId: string; reactions: string
 const COMMAND_ID = Prisma.sql`COALESCE(g.command_uuid::text, g.command_id,
   (SELECT e.command_id FROM chat_events e WHERE e.chat_id = g.chat_id AND e.sequence = g.sequence)) AS "commandId"`;
 
-/** Of `reaction_counts n`, seen by one user: an array of a message's reactions. Whether one's own is among them is looked up by key. */
+/**
+ * Of `messages g`, seen by one user: an array of the reactions that are shown, the most frequent first, then by emoji. Whether one's own is among
+ * them is looked up by key.
+ */
 function reactions(userId: string): Prisma.Sql {
-  return Prisma.sql`json_agg(json_build_object('emoji', n.emoji, 'count', n.count, 'mine',
-    (SELECT TRUE FROM reactions r WHERE r.message_id = n.message_id AND r.emoji = n.emoji AND r.user_id = ${userId}) IS NOT NULL)
-    ORDER BY n.emoji)`;
+  return Prisma.sql`(
+    SELECT json_agg(json_build_object('emoji', n.emoji, 'count', n.count, 'mine',
+      (SELECT TRUE FROM reactions r WHERE r.message_id = n.message_id AND r.emoji = n.emoji AND r.user_id = ${userId}) IS NOT NULL)
+      ORDER BY n.count DESC, n.emoji)
+    FROM (SELECT * FROM reaction_counts k WHERE k.message_id = g.message_id
+      ORDER BY k.count DESC, k.emoji LIMIT ${REACTIONS_SHOWN_MAX}::int8) n)::text`;
 }
+
+/** With how many different emoji users have reacted to `messages g`. */
+const REACTION_KINDS = Prisma.sql`(SELECT count(*)::int4 FROM reaction_counts k WHERE k.message_id = g.message_id)`;
 
 /** Of `messages g`, seen by one user, each with its reactions: for one message, or a few that have nothing to do with each other. */
 export function messageViewColumns(userId: string): Prisma.Sql {
-  return Prisma.sql`${MESSAGE_COLUMNS}, ${COMMAND_ID},
-    (SELECT ${reactions(userId)} FROM reaction_counts n
-      WHERE n.message_id = g.message_id AND n.count > 0)::text AS reactions`;
+  return Prisma.sql`${MESSAGE_COLUMNS}, ${COMMAND_ID}, ${reactions(userId)} AS reactions, ${REACTION_KINDS} AS "reactionKinds"`;
 }
 
 /**
- * The same for a page: `page` selects from `messages g`, ordered and limited. The reactions of all of its messages are one walk through the
- * index, which costs next to nothing where there are none; message ids are in the order of time, so that those of a page lie together.
+ * The same for a page: `page` selects from `messages g`, ordered and limited. Which of its messages have reactions is one walk through the index,
+ * which costs next to nothing where there are none; message ids are in the order of time, so that those of a page lie together. It is asked by a
+ * subquery, which is hashed: a join would be planned for a page of one message, and compare each with each.
  */
 export function messageViewPage(userId: string, page: Prisma.Sql, order: 'ASC' | 'DESC'): Prisma.Sql {
+  const isReactedTo = Prisma.sql`g.message_id IN (SELECT message_id FROM reacted)`;
   return Prisma.sql`
     WITH page AS MATERIALIZED (${page}),
     reacted AS MATERIALIZED (
-      SELECT n.message_id, ${reactions(userId)} AS reactions FROM reaction_counts n
-      WHERE n.message_id = ANY (ARRAY(SELECT message_id FROM page)) AND n.count > 0 GROUP BY n.message_id)
-    SELECT ${MESSAGE_COLUMNS}, ${COMMAND_ID}, reacted.reactions::text AS reactions
-    FROM page g LEFT JOIN reacted ON reacted.message_id = g.message_id
-    ORDER BY g.sequence ${Prisma.raw(order)}`;
+      SELECT k.message_id FROM reaction_counts k
+      WHERE k.message_id = ANY (ARRAY(SELECT message_id FROM page)) GROUP BY k.message_id)
+    SELECT ${MESSAGE_COLUMNS}, ${COMMAND_ID}, CASE WHEN ${isReactedTo} THEN ${reactions(userId)} END AS reactions,
+      CASE WHEN ${isReactedTo} THEN ${REACTION_KINDS} ELSE 0 END AS "reactionKinds"
+    FROM page g ORDER BY g.sequence ${Prisma.raw(order)}`;
 }
 
 export function toMessageView(row: MessageViewRow): MessageView {
   const reactions: ReactionCount[] = row.reactions === null ? [] : JSON.parse(row.reactions);
-  return { ...toMessage(row), commandId: row.commandId, reactions };
+  return { ...toMessage(row), commandId: row.commandId, reactions, reactionKinds: row.reactionKinds };
 }

@@ -109,6 +109,15 @@ class ImportedChatRows implements ChatUnderImport {
         UPDATE chats SET partition = NULL, import_number = ${store?.imports}, last_ordinal = ${lastOrdinal},
           member_count = ${memberCount}, owner_count = ${ownerCount}
         WHERE chat_id = ${chatId}::uuid`;
+      // Last, since batches wait for these rows, and in key order, as they write them. Nothing is refused: the limit is
+      // for those who use the chats, and who brings them in has chosen.
+      await tx.$executeRaw`
+        INSERT INTO user_chats AS u (tenant_id, user_id, created, joined)
+        SELECT m.tenant_id, m.user_id, (m.user_id = c.created_by)::int4, (m.user_id <> c.created_by)::int4
+        FROM chats c JOIN members m ON m.chat_id = c.chat_id
+        WHERE c.chat_id = ${chatId}::uuid AND (c.kind <> 'direct' OR m.user_id = c.created_by)
+        ORDER BY m.tenant_id, m.user_id
+        ON CONFLICT (tenant_id, user_id) DO UPDATE SET created = u.created + EXCLUDED.created, joined = u.joined + EXCLUDED.joined`;
     }, COMPLETION_TIMEOUT_MS);
   }
 

@@ -31,6 +31,9 @@ import {
 import { rethrow } from './store-errors.js';
 import { andVisible } from './visible-chats.js';
 
+/** Of `members m` and `chats c`: `isHidden` of the domain. */
+const IS_HIDDEN = Prisma.sql`(m.hidden_ordinal IS NOT NULL AND m.hidden_ordinal >= c.last_ordinal)`;
+
 /** Every method rejects with a `StoreError`. */
 export class PrismaChatQueries implements ChatQueries {
   constructor(private readonly database: PrismaClient) {}
@@ -39,7 +42,7 @@ export class PrismaChatQueries implements ChatQueries {
   async listChats(
     { tenantId, userId }: Caller,
     visible: VisibleChats,
-    { kind, archived }: ChatListFilter,
+    { kind, archived, hidden = false }: ChatListFilter,
     from: ChatListPosition | null,
     limit: number,
   ): Promise<ChatListItem[]> {
@@ -50,6 +53,7 @@ export class PrismaChatQueries implements ChatQueries {
       WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} ${andVisible(visible)}
         AND (${kind ?? null}::text IS NULL OR c.kind = ${kind ?? null}::text)
         AND (${archived ?? null}::bool IS NULL OR (c.archived_at IS NOT NULL) = ${archived ?? null}::bool)
+        AND ${IS_HIDDEN} = ${hidden}::bool
         AND (${fromTime}::timestamptz IS NULL OR c.last_activity_at < ${fromTime}::timestamptz
           OR (c.last_activity_at = ${fromTime}::timestamptz AND c.chat_id > ${from?.chatId ?? null}::uuid))
       ORDER BY c.last_activity_at DESC, c.chat_id LIMIT ${limit}::int8`);
@@ -94,7 +98,8 @@ export class PrismaChatQueries implements ChatQueries {
     const [total] = await this.query<UnreadTotal>(Prisma.sql`
       SELECT coalesce(sum(c.last_ordinal - m.read_ordinal), 0)::float8 AS "unreadCount", count(*)::int4 AS "chatCount"
       FROM ${CHATS_OF_MEMBERS}
-      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND c.last_ordinal > m.read_ordinal ${andVisible(visible)}`);
+      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND c.last_ordinal > m.read_ordinal
+        AND NOT ${IS_HIDDEN} ${andVisible(visible)}`);
     return total ?? nothing;
   }
 

@@ -127,6 +127,7 @@ const TABLES = [
   'users',
   'chats',
   'members',
+  'user_chats',
   'messages',
   'chat_events',
   'receipts',
@@ -137,6 +138,7 @@ const TABLES = [
 const COLUMNS: readonly (readonly [table: string, column: string])[] = [
   ['partitions', 'log_floor'],
   ['partitions', 'log_pruned'],
+  ['members', 'hidden_ordinal'],
 ];
 
 /** `abort_unless` is what the first migration creates last: a database that has it has all of that migration. */

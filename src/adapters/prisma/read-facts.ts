@@ -9,16 +9,19 @@ import {
   type FactKeys,
   type Facts,
   memberKey,
+  REACTION_COUNTS_READ_MAX,
   reactionKey,
   readMarkKey,
   receiptKey,
   type StoredReceipt,
+  type UserKey,
   userKey,
 } from '../../application/ports/command-store.js';
 import type { Receipt } from '../../contract/receipts.js';
 import type { Chat, Member } from '../../domain/chat.js';
 import type { Message, MessageReference, Reaction } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
+import type { UserChats } from '../../domain/user-chats.js';
 import { column } from './columns.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
 import {
@@ -49,7 +52,7 @@ interface ReceiptRow {
  * Of each table the rows asked for, as one JSON text of an array; null: none. Cell by cell, Prisma and the driver would look at each value
  * several times.
  */
-type FoundTexts = { [table in keyof FactKeys]: string | null };
+type FoundTexts = { [table in Exclude<keyof FactKeys, 'reactors'> | 'reactionCounts']: string | null };
 
 type FoundRow = FoundTexts & Pick<Facts, 'position' | 'ringUnsettled'>;
 
@@ -63,7 +66,8 @@ export async function readFacts(
       ${rows(findReceipts(keys))} AS receipts, ${rows(findChats(keys))} AS chats, ${rows(findMembers(keys))} AS members,
       ${rows(findUsers(keys))} AS users, ${rows(findMessages(keys))} AS messages,
       ${rows(findMessagesInFull(keys))} AS "messagesInFull", ${rows(findReactions(keys))} AS reactions,
-      ${rows(findOrdinals(keys))} AS "readMarks"
+      ${rows(findReactionCounts(keys))} AS "reactionCounts", ${rows(findOrdinals(keys))} AS "readMarks",
+      ${rows(findUserChats(keys))} AS "userChats"
     FROM partitions p WHERE p.partition = ${partition} AND p.epoch = ${epoch}`;
   if (found === undefined) return null;
   return {
@@ -76,7 +80,12 @@ export async function readFacts(
     messages: mapOf<ReferenceRow, MessageReference>(found.messages, (row) => row.messageId, toReference),
     messagesInFull: mapOf<MessageRow, Message>(found.messagesInFull, (row) => row.messageId, toMessage),
     reactions: new Set(mapOf<Reaction, Reaction>(found.reactions, reactionKey, (row) => row).keys()),
+    reactionCounts: countsByMessage(found.reactionCounts),
     ordinals: mapOf<OrdinalRow, number>(found.readMarks, readMarkKey, (row) => row.ordinal),
+    userChats: mapOf<UserKey & UserChats, UserChats>(found.userChats, userKey, ({ created, joined }) => ({
+      created,
+      joined,
+    })),
   };
 }
 
@@ -152,14 +161,59 @@ function findMessagesInFull({ messagesInFull: ids }: FactKeys): Prisma.Sql | nul
     CROSS JOIN LATERAL (SELECT * FROM messages g WHERE g.message_id = k.message_id OFFSET 0) g`;
 }
 
-function findReactions({ reactions: keys }: FactKeys): Prisma.Sql | null {
+/** The first emoji of a message, by the index: no more of them are looked at than a message may have and one. */
+function firstEmoji(messageId: Prisma.Sql): Prisma.Sql {
+  return Prisma.sql`SELECT * FROM reaction_counts n WHERE n.message_id = ${messageId}
+    ORDER BY n.message_id, n.emoji LIMIT ${REACTION_COUNTS_READ_MAX}::int8`;
+}
+
+function findReactionCounts({ reactions: keys }: FactKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  const messageIds = [...new Set(keys.map(({ messageId }) => messageId))];
+  return Prisma.sql`
+    SELECT n.message_id::text AS "messageId", n.emoji, n.count
+    FROM unnest(${column(messageIds, (id) => id)}::uuid[]) AS k(message_id)
+    CROSS JOIN LATERAL (${firstEmoji(Prisma.sql`k.message_id`)}) n
+    UNION ALL
+    SELECT n.message_id::text, n.emoji, n.count
+    FROM unnest(${column(keys, (key) => key.messageId)}::uuid[], ${column(keys, (key) => key.emoji)}::text[]) AS k(message_id, emoji)
+    CROSS JOIN LATERAL (SELECT * FROM reaction_counts n WHERE n.message_id = k.message_id AND n.emoji = k.emoji OFFSET 0) n`;
+}
+
+function countsByMessage(json: string | null): Facts['reactionCounts'] {
+  const byMessage = new Map<string, Map<string, number>>();
+  const rows = json === null ? [] : (JSON.parse(json) as { messageId: string; emoji: string; count: number }[]);
+  for (const { messageId, emoji, count } of rows) {
+    const counts = byMessage.get(messageId) ?? new Map<string, number>();
+    byMessage.set(messageId, counts.set(emoji, count));
+  }
+  return byMessage;
+}
+
+/** Those asked for; and of each reactor those with the message's emoji, each looked up by key. */
+function findReactions({ reactions: keys, reactors }: FactKeys): Prisma.Sql | null {
   if (keys.length === 0) return null;
   return Prisma.sql`
     SELECT r.message_id::text AS "messageId", r.emoji, r.user_id AS "userId"
     FROM unnest(${column(keys, (key) => key.messageId)}::uuid[], ${column(keys, (key) => key.emoji)}::text[],
       ${column(keys, (key) => key.userId)}::text[]) AS k(message_id, emoji, user_id)
     CROSS JOIN LATERAL (SELECT * FROM reactions r WHERE r.message_id = k.message_id AND r.emoji = k.emoji
+      AND r.user_id = k.user_id OFFSET 0) r
+    UNION ALL
+    SELECT r.message_id::text, r.emoji, r.user_id
+    FROM unnest(${column(reactors, (key) => key.messageId)}::uuid[], ${column(reactors, (key) => key.userId)}::text[])
+      AS k(message_id, user_id)
+    CROSS JOIN LATERAL (${firstEmoji(Prisma.sql`k.message_id`)}) n
+    CROSS JOIN LATERAL (SELECT * FROM reactions r WHERE r.message_id = n.message_id AND r.emoji = n.emoji
       AND r.user_id = k.user_id OFFSET 0) r`;
+}
+
+function findUserChats({ userChats: keys }: FactKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
+    SELECT u.tenant_id AS "tenantId", u.user_id AS "userId", u.created, u.joined
+    FROM unnest(${column(keys, (key) => key.tenantId)}::text[], ${column(keys, (key) => key.userId)}::text[]) AS k(tenant_id, user_id)
+    CROSS JOIN LATERAL (SELECT * FROM user_chats u WHERE u.tenant_id = k.tenant_id AND u.user_id = k.user_id OFFSET 0) u`;
 }
 
 interface OrdinalRow {

@@ -76,6 +76,7 @@ export interface MemberRow {
   readSequence: number;
   readOrdinal: number;
   readPosition: number;
+  hiddenOrdinal: number | null;
 }
 
 /** Of `members m`. */
@@ -83,7 +84,8 @@ export const MEMBER_COLUMNS =
   Prisma.raw(`m.chat_id::text AS "chatId", m.user_id AS "userId", m.tenant_id AS "tenantId", m.role,
   ${milliseconds('m.muted_until', 'mutedUntil')}, ${milliseconds('m.joined_at', 'joinedAt')},
   m.joined_sequence::float8 AS "joinedSequence", m.role_sequence::float8 AS "roleSequence", m.read_sequence::float8 AS "readSequence",
-  m.read_ordinal::float8 AS "readOrdinal", m.read_position::float8 AS "readPosition"`);
+  m.read_ordinal::float8 AS "readOrdinal", m.read_position::float8 AS "readPosition",
+  m.hidden_ordinal::float8 AS "hiddenOrdinal"`);
 
 export function toMember(row: MemberRow): Member {
   return {
@@ -98,6 +100,7 @@ export function toMember(row: MemberRow): Member {
     readSequence: row.readSequence,
     readOrdinal: row.readOrdinal,
     readPosition: row.readPosition,
+    hiddenOrdinal: row.hiddenOrdinal,
   };
 }
 

@@ -114,21 +114,44 @@ export function deleteReactions({ reactions }: BatchWrites): Prisma.Sql | null {
     WHERE r.message_id = k.message_id AND r.emoji = k.emoji AND r.user_id = k.user_id`;
 }
 
-/** A count that comes down to 0 stays, and is not shown. */
-export function countReactions({ reactions }: BatchWrites): Prisma.Sql | null {
-  const deltas = new Map<string, { messageId: string; emoji: string; by: number }>();
+interface ReactionDelta {
+  messageId: string;
+  emoji: string;
+  by: number;
+}
+
+function reactionDeltas({ reactions }: BatchWrites): ReactionDelta[] {
+  const deltas = new Map<string, ReactionDelta>();
   for (const { messageId, emoji, present } of reactions) {
     const key = `${messageId} ${emoji}`;
     const by = (deltas.get(key)?.by ?? 0) + (present ? 1 : -1);
     deltas.set(key, { messageId, emoji, by });
   }
-  const rows = [...deltas.values()].filter(({ by }) => by !== 0);
+  return [...deltas.values()].filter(({ by }) => by !== 0);
+}
+
+/** Not those that come down to 0: `deleteEmptyReactionCounts` has them. */
+export function countReactions(writes: BatchWrites): Prisma.Sql | null {
+  const rows = reactionDeltas(writes);
   if (rows.length === 0) return null;
   return Prisma.sql`
     INSERT INTO reaction_counts AS n (message_id, emoji, count)
-    SELECT * FROM unnest(${column(rows, (row) => row.messageId)}::uuid[], ${column(rows, (row) => row.emoji)}::text[],
-      ${column(rows, (row) => row.by)}::int4[])
+    SELECT message_id, emoji, by FROM unnest(${column(rows, (row) => row.messageId)}::uuid[],
+      ${column(rows, (row) => row.emoji)}::text[], ${column(rows, (row) => row.by)}::int4[]) AS w(message_id, emoji, by)
+    WHERE w.by > 0 OR EXISTS (
+      SELECT FROM reaction_counts k WHERE k.message_id = w.message_id AND k.emoji = w.emoji AND k.count + w.by > 0)
     ON CONFLICT (message_id, emoji) DO UPDATE SET count = n.count + EXCLUDED.count`;
+}
+
+/** Kept, a user could leave any number of them behind, and every page that shows the message would read them. */
+export function deleteEmptyReactionCounts(writes: BatchWrites): Prisma.Sql | null {
+  const rows = reactionDeltas(writes).filter(({ by }) => by < 0);
+  if (rows.length === 0) return null;
+  return Prisma.sql`
+    DELETE FROM reaction_counts n
+    USING unnest(${column(rows, (row) => row.messageId)}::uuid[], ${column(rows, (row) => row.emoji)}::text[],
+      ${column(rows, (row) => row.by)}::int4[]) AS w(message_id, emoji, by)
+    WHERE n.message_id = w.message_id AND n.emoji = w.emoji AND n.count + w.by <= 0`;
 }
 
 export function deleteAllReactions({ messagesRemoved }: BatchWrites): Prisma.Sql | null {

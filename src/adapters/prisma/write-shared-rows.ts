@@ -1,5 +1,5 @@
 /**
- * Rows that more than one partition writes: profiles, chat ids, receipts. Within each list they are written in key order, so that
+ * Rows that more than one partition writes: profiles, chat ids, how many chats users are in, receipts. Within each list they are written in key order, so that
  * batches can wait for each other but never in a circle; a row that came in between is contention.
  */
 import { type BatchWrites, receiptKey, type UserWrite, userKey } from '../../application/ports/command-store.js';
@@ -83,6 +83,23 @@ export async function insertChats(tx: Transaction, chats: Chat[]) {
         history_sequence, last_position)
     ON CONFLICT DO NOTHING`;
   if (count < rows.length) throw contention('a chat of the same id');
+}
+
+/**
+ * Part of the statement that writes a batch. Adds to whatever is there by now; a row that would rise above the limit is
+ * left as it is, and is missing among those that come back.
+ */
+export function countUserChats({ userChats: { changes, max } }: BatchWrites): Prisma.Sql | null {
+  if (changes.length === 0) return null;
+  const rows = inKeyOrder(changes, userKey);
+  return Prisma.sql`
+    INSERT INTO user_chats AS u (tenant_id, user_id, created, joined)
+    SELECT * FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
+      ${column(rows, (row) => row.created)}::int4[], ${column(rows, (row) => row.joined)}::int4[])
+    ON CONFLICT (tenant_id, user_id) DO UPDATE SET created = u.created + EXCLUDED.created, joined = u.joined + EXCLUDED.joined
+    WHERE (EXCLUDED.created <= 0 OR u.created + EXCLUDED.created <= ${max}::int4)
+      AND (EXCLUDED.joined <= 0 OR u.joined + EXCLUDED.joined <= ${max}::int4)
+    RETURNING 1`;
 }
 
 /** Part of the statement that writes a batch: its rows come last among the shared ones, in every batch. */

@@ -87,6 +87,8 @@ export class ChatCheck {
     if (sequence < this.chat.lastSequence) return `member, where event ${sequence + 1} is expected`;
     if (line.joinedSequence > sequence || line.readSequence > sequence || line.readOrdinal > ordinal)
       return `${line.userId} has joined or read beyond the end of the chat`;
+    // Messages that are still to come would not show the chat again.
+    if ((line.hiddenOrdinal ?? 0) > ordinal) return `${line.userId} has hidden the chat beyond its end`;
     this.memberCount += 1;
     if (line.role === 'owner') this.ownerCount += 1;
     if (this.firstMembers.length < 2) this.firstMembers.push(line.userId);

@@ -3,6 +3,7 @@ import { type DomainEvent, withoutErasedText } from '../../domain/event.js';
 import type { Message, MessageReference, Reaction } from '../../domain/message.js';
 import { standingsEndedBy } from '../../domain/standing.js';
 import type { User } from '../../domain/user.js';
+import { countedAs, NO_CHATS, type UserChats } from '../../domain/user-chats.js';
 import type { DecisionRecord } from '../policy/decision-record.js';
 import {
   type BatchWrites,
@@ -12,6 +13,8 @@ import {
   type ReceiptRecord,
   receiptKey,
   type StoredReceipt,
+  type UserChatsChange,
+  type UserKey,
   userKey,
 } from '../ports/command-store.js';
 import type { LoggedEvent } from '../ports/event-log.js';
@@ -33,6 +36,7 @@ export class BatchState {
   private readonly chats = new Map<string, { chat: Chat; isNew: boolean }>();
   private readonly members = new Map<string, Member>();
   private readonly membersRemoved = new Map<string, BatchWrites['membersRemoved'][number]>();
+  private readonly userChatsChanged = new Map<string, UserChatsChange>();
   private readonly standingsEnded = new Map<string, BatchWrites['standingsEnded'][number]>();
   private readonly users = new Map<string, User>();
   private readonly messages: MessageState;
@@ -44,6 +48,7 @@ export class BatchState {
     private readonly partition: number,
     private readonly facts: Facts,
     readonly now: Date,
+    private readonly userChatsMax: number,
   ) {
     this.messages = new MessageState(facts);
   }
@@ -71,6 +76,14 @@ export class BatchState {
     return this.users.get(key) ?? this.facts.users.get(key);
   }
 
+  /** Of a user whom `FactKeys.userChats` names. */
+  userChats(user: UserKey): UserChats {
+    const key = userKey(user);
+    const before = this.facts.userChats.get(key) ?? NO_CHATS;
+    const change = this.userChatsChanged.get(key) ?? NO_CHATS;
+    return { created: before.created + change.created, joined: before.joined + change.joined };
+  }
+
   message(messageId: string): MessageReference | undefined {
     return this.messages.reference(messageId);
   }
@@ -81,6 +94,11 @@ export class BatchState {
 
   hasReaction(reaction: Reaction): boolean {
     return this.messages.hasReaction(reaction);
+  }
+
+  /** How many users have reacted to the message with each emoji. */
+  reactionCounts(messageId: string): ReadonlyMap<string, number> {
+    return this.messages.reactionCounts(messageId);
   }
 
   /** How many messages of the chat have a sequence of at most `upTo`: a read mark's ordinal. */
@@ -97,15 +115,23 @@ export class BatchState {
     this.chats.set(chat.chatId, { chat, isNew });
   }
 
+  /** Changes one who is in the chat; `addMember` puts one there. */
   putMember(member: Member): void {
     this.members.set(memberKey(member), member);
+  }
+
+  addMember(chat: Chat, member: Member): void {
+    this.putMember(member);
     this.membersRemoved.delete(memberKey(member));
+    this.countChat(chat, member, 1);
   }
 
   /** To be called before the event that tells of it is appended. */
-  removeMember({ tenantId, chatId, userId }: Member): void {
-    const key = memberKey({ chatId, userId });
+  removeMember(chat: Chat, member: Member): void {
+    const { tenantId, chatId, userId } = member;
+    const key = memberKey(member);
     this.members.delete(key);
+    this.countChat(chat, member, -1);
     this.membersRemoved.set(key, { tenantId, chatId, userId, position: this.nextPosition });
   }
 
@@ -180,12 +206,24 @@ export class BatchState {
       chatsChanged: chats.filter(({ isNew }) => !isNew).map(({ chat }) => chat),
       membersPut: [...this.members.values()],
       membersRemoved: [...this.membersRemoved.values()],
+      userChats: {
+        changes: [...this.userChatsChanged.values()].filter(({ created, joined }) => created !== 0 || joined !== 0),
+        max: this.userChatsMax,
+      },
       standingsEnded: [...this.standingsEnded.values()],
       ...this.messages.writes(),
       events: this.events,
       receipts: [...this.receipts.values()],
       decisions: this.decisions,
     };
+  }
+
+  private countChat(chat: Chat, { tenantId, userId }: Member, by: 1 | -1): void {
+    const count = countedAs(chat, userId);
+    if (count === null) return;
+    const key = userKey({ tenantId, userId });
+    const change = this.userChatsChanged.get(key) ?? { tenantId, userId, ...NO_CHATS };
+    this.userChatsChanged.set(key, { ...change, [count]: change[count] + by });
   }
 
   private forgetText(message: Message): void {

@@ -6,12 +6,14 @@ import type { Command } from '../../contract/commands.js';
 import { type Reason, refusal, refusalCodes } from '../../contract/problems.js';
 import type { Receipt } from '../../contract/receipts.js';
 import { PARTITION_WHILE_IMPORTED } from '../../domain/chat.js';
+import { DEFAULT_LIMITS, type Limits } from '../../domain/limits.js';
 import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
 import { addMember } from '../commands/add-member.js';
 import { archiveChat } from '../commands/archive-chat.js';
 import { createChat } from '../commands/create-chat.js';
 import { deleteMessage } from '../commands/delete-message.js';
 import { editMessage } from '../commands/edit-message.js';
+import { hideChat, unhideChat } from '../commands/hide-chat.js';
 import type { CommandContext, CommandOutcome, CommandPolicy } from '../commands/outcome.js';
 import { reactToMessage, unreactToMessage } from '../commands/react-to-message.js';
 import { readChat } from '../commands/read-chat.js';
@@ -50,6 +52,10 @@ function execute(command: Command, context: CommandContext): CommandOutcome {
       return archiveChat(command, context);
     case 'chat.unarchive':
       return unarchiveChat(command, context);
+    case 'chat.hide':
+      return hideChat(command, context);
+    case 'chat.unhide':
+      return unhideChat(command, context);
     case 'chat.read':
       return readChat(command, context);
     case 'member.add':
@@ -85,6 +91,7 @@ export class BatchDecider {
   constructor(
     private readonly policy: PolicyEnforcementPoint,
     private readonly editWindowMs: EditWindow = FOR_EVER,
+    private readonly limits: Limits = DEFAULT_LIMITS,
     private readonly newId: () => string = newOrderedId,
   ) {}
 
@@ -93,7 +100,7 @@ export class BatchDecider {
     facts: Facts,
     settings: BatchSettings,
   ): { writes: BatchWrites; value: ItemResult[] } {
-    const state = new BatchState(settings.partition, facts, settings.now);
+    const state = new BatchState(settings.partition, facts, settings.now, this.limits.userChatsMax);
     const results = items.map((item) => this.decideItem(item, state, settings));
     return { writes: state.writes(), value: results };
   }
@@ -155,6 +162,7 @@ export class BatchDecider {
       producer: { userId: userId ?? null, appId: appId ?? null },
       cause,
       editWindowMs: this.editWindowMs,
+      limits: this.limits,
       newId: this.newId,
     });
     keepDecisions(asked, outcome, state);

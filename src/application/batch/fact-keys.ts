@@ -1,5 +1,13 @@
 import type { Command } from '../../contract/commands.js';
-import { type FactKeys, memberKey, reactionKey, readMarkKey, receiptKey, userKey } from '../ports/command-store.js';
+import {
+  type FactKeys,
+  memberKey,
+  reactionKey,
+  reactorKey,
+  readMarkKey,
+  receiptKey,
+  userKey,
+} from '../ports/command-store.js';
 import { type BatchItem, identityOf } from './batch-item.js';
 
 class DistinctKeys<K> {
@@ -38,7 +46,9 @@ export function factKeysOf(items: readonly BatchItem[]): FactKeys {
   const messages = new Set<string>();
   const messagesInFull = new Set<string>();
   const reactions = new DistinctKeys(reactionKey);
+  const reactors = new DistinctKeys(reactorKey);
   const readMarks = new DistinctKeys(readMarkKey);
+  const userChats = new DistinctKeys(userKey);
   for (const item of items) {
     if (item.unproven !== null) continue;
     const { tenantId, actorId, commandId } = identityOf(item);
@@ -65,8 +75,15 @@ export function factKeysOf(items: readonly BatchItem[]): FactKeys {
         const { messageId, emoji } = command.data;
         messages.add(messageId);
         reactions.add({ messageId, emoji, userId: actorId });
+        if (command.type === 'message.react') reactors.add({ messageId, userId: actorId });
         break;
       }
+      case 'chat.create':
+        for (const userId of [actorId, ...command.data.memberIds]) userChats.add({ tenantId, userId });
+        break;
+      case 'member.add':
+        for (const userId of command.data.userIds) userChats.add({ tenantId, userId });
+        break;
       case 'chat.read':
         readMarks.add({ chatId: command.chatId, upTo: command.data.upTo });
         break;
@@ -81,6 +98,8 @@ export function factKeysOf(items: readonly BatchItem[]): FactKeys {
     messages: [...messages],
     messagesInFull: [...messagesInFull],
     reactions: reactions.list(),
+    reactors: reactors.list(),
     readMarks: readMarks.list(),
+    userChats: userChats.list(),
   };
 }

@@ -23,6 +23,8 @@ export class MessageState {
   private readonly erased = new Set<string>();
   private readonly reactions = new Map<string, ReactionWrite>();
   private readonly threads = new Map<string, number>();
+  /** Of the messages whose reactions this batch has changed; of the others the facts hold. */
+  private readonly counts = new Map<string, Map<string, number>>();
 
   constructor(private readonly facts: Facts) {}
 
@@ -39,6 +41,11 @@ export class MessageState {
   hasReaction(reaction: Reaction): boolean {
     const key = reactionKey(reaction);
     return this.reactions.get(key)?.present ?? this.facts.reactions.has(key);
+  }
+
+  /** By emoji; without those that nobody has reacted with. */
+  reactionCounts(messageId: string): ReadonlyMap<string, number> {
+    return this.counts.get(messageId) ?? this.facts.reactionCounts.get(messageId) ?? new Map();
   }
 
   /** Of messages at or before `upTo`; what this batch has added lies behind everything that was there. */
@@ -86,6 +93,7 @@ export class MessageState {
     const key = reactionKey(reaction);
     if (this.facts.reactions.has(key) === present) this.reactions.delete(key);
     else this.reactions.set(key, { ...reaction, present, at });
+    this.countReaction(reaction, present ? 1 : -1);
   }
 
   writes(): MessageWrites {
@@ -98,6 +106,14 @@ export class MessageState {
       reactions: [...this.reactions.values()],
       threads: [...this.threads].map(([rootId, replies]) => ({ rootId, replies })),
     };
+  }
+
+  private countReaction({ messageId, emoji }: Reaction, by: 1 | -1): void {
+    const counts = this.counts.get(messageId) ?? new Map(this.reactionCounts(messageId));
+    const count = (counts.get(emoji) ?? 0) + by;
+    if (count > 0) counts.set(emoji, count);
+    else counts.delete(emoji);
+    this.counts.set(messageId, counts);
   }
 
   private put(message: Message): void {

@@ -1,9 +1,10 @@
 import { addMembers } from '../../domain/chat.js';
 import { CHAT_ARCHIVED, CHAT_NOT_FOUND } from '../../domain/refusal.js';
+import { noRoomForUsers, noRoomInChat } from './chat-limits.js';
 import { findChat } from './find-chat.js';
 import { accepted, factsInChat, refused, type UseCase } from './outcome.js';
 
-/** Adds the users who are not in the chat yet; those who are keep their role. */
+/** Adds the users who are not in the chat yet, all or none of them; those who are keep their role. */
 export const addMember: UseCase<'member.add'> = (command, context) => {
   const { state, policy, cause } = context;
   const found = findChat(command, context);
@@ -27,9 +28,11 @@ export const addMember: UseCase<'member.add'> = (command, context) => {
     (userId) => state.member(chat.chatId, userId) === undefined,
   );
   if (newcomers.length === 0) return accepted(decisionId, null);
+  const full = noRoomInChat(chat.memberCount + newcomers.length, context) ?? noRoomForUsers(chat, newcomers, context);
+  if (full !== null) return refused(full, decisionId);
   const { chat: changed, members } = addMembers(chat, newcomers, role, state.now);
   state.putChat(changed);
-  for (const member of members) state.putMember(member);
+  for (const member of members) state.addMember(changed, member);
   state.appendEvent(cause, { type: 'member.added', members: members.map(({ userId }) => ({ userId, role })) }, changed);
   return accepted(decisionId, changed.lastSequence);
 };

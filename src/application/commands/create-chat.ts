@@ -1,4 +1,5 @@
 import { createChat as draftChat } from '../../domain/chat.js';
+import { noRoomForUsers, noRoomInChat } from './chat-limits.js';
 import { accepted, factsAbout, refused, type UseCase } from './outcome.js';
 import { storedMetadata } from './stored-metadata.js';
 
@@ -33,8 +34,11 @@ export const createChat: UseCase<'chat.create'> = (command, context) => {
     },
     state.now,
   );
+  const userIds = members.map(({ userId }) => userId);
+  const full = noRoomInChat(userIds.length, context) ?? noRoomForUsers(chat, userIds, context);
+  if (full !== null) return refused(full, decisionId);
   state.putChat(chat);
-  for (const member of members) state.putMember(member);
+  for (const member of members) state.addMember(chat, member);
   const { kind, title, historyVisibility, metadata } = chat;
   state.appendEvent(
     cause,

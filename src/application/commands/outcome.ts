@@ -1,5 +1,6 @@
 import type { CommandOf, CommandType } from '../../contract/commands.js';
 import type { Chat, Member } from '../../domain/chat.js';
+import type { Limits } from '../../domain/limits.js';
 import type { Attachment, MessageReference } from '../../domain/message.js';
 import type { Refusal } from '../../domain/refusal.js';
 import { type Claims, DEFAULT_USER_KIND } from '../../domain/user.js';
@@ -28,6 +29,7 @@ export interface CommandContext {
   token: Claims | null;
   /** How long after it was sent a tenant's messages may be edited, in milliseconds; null: for ever. */
   editWindowMs(tenantId: string): number | null;
+  limits: Limits;
   newId(): string;
 }
 

@@ -1,6 +1,8 @@
-import type { CommandOf } from '../../contract/commands.js';
+import { type CommandOf, EMOJI_PER_MESSAGE_MAX, EMOJI_PER_USER_AND_MESSAGE_MAX } from '../../contract/commands.js';
 import { mutedUntil, takeNumber } from '../../domain/chat.js';
-import { CHAT_ARCHIVED, CHAT_NOT_FOUND, stillMuted } from '../../domain/refusal.js';
+import type { Reaction } from '../../domain/message.js';
+import { CHAT_ARCHIVED, CHAT_NOT_FOUND, type Refusal, stillMuted } from '../../domain/refusal.js';
+import type { BatchState } from '../batch/batch-state.js';
 import { findChat } from './find-chat.js';
 import { messageNotFound, visibleMessage } from './find-message.js';
 import {
@@ -37,6 +39,8 @@ function changeReaction(
   if (muted !== null) return refused(stillMuted(muted), decisionId);
   const reaction = { messageId, emoji, userId: actorId };
   if (state.hasReaction(reaction) === present) return accepted(decisionId, null, messageId);
+  const full = present ? noRoomForReaction(reaction, state) : null;
+  if (full !== null) return refused(full, decisionId);
 
   const changed = takeNumber(chat, state.now);
   state.putChat(changed);
@@ -44,6 +48,23 @@ function changeReaction(
   const type = present ? 'message.reacted' : 'message.unreacted';
   state.appendEvent(cause, { type, messageId, messageSequence: message.sequence, emoji, userId: actorId }, changed);
   return accepted(decisionId, changed.lastSequence, messageId);
+}
+
+/** Why the message cannot have this reaction, which is not there; null: it can. */
+function noRoomForReaction({ messageId, emoji, userId }: Reaction, state: BatchState): Refusal | null {
+  const counts = state.reactionCounts(messageId);
+  if (!counts.has(emoji) && counts.size >= EMOJI_PER_MESSAGE_MAX)
+    return {
+      code: 'limit_reached',
+      detail: `a message has at most ${EMOJI_PER_MESSAGE_MAX} different emoji (EMOJI_PER_MESSAGE_MAX)`,
+    };
+  let own = 0;
+  for (const other of counts.keys()) if (state.hasReaction({ messageId, emoji: other, userId })) own += 1;
+  if (own < EMOJI_PER_USER_AND_MESSAGE_MAX) return null;
+  return {
+    code: 'limit_reached',
+    detail: `a user reacts to a message with at most ${EMOJI_PER_USER_AND_MESSAGE_MAX} different emoji (EMOJI_PER_USER_AND_MESSAGE_MAX)`,
+  };
 }
 
 export const reactToMessage: UseCase<'message.react'> = (command, context) => changeReaction(command, context, true);

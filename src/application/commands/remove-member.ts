@@ -30,7 +30,7 @@ export const removeMember: UseCase<'member.remove'> = (command, context) => {
   const changed = withoutMember(chat, target, state.now);
   state.endStanding(changed.lastSequence, chat, target);
   state.putChat(changed);
-  state.removeMember(target);
+  state.removeMember(chat, target);
   state.appendEvent(cause, { type: 'member.removed', userId, left }, changed);
   return accepted(decisionId, changed.lastSequence);
 };

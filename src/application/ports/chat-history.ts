@@ -27,8 +27,16 @@ export interface ReactionCount {
   mine: boolean;
 }
 
-/** A message as queries give it: with the command that created it, which the log knows, and its reactions in any order. */
-export type MessageView = Message & { commandId: string; reactions: ReactionCount[] };
+/**
+ * A message as queries give it: with the command that created it, which the log knows, and its reactions, the most
+ * frequent first, then by emoji in code-unit order; at most `REACTIONS_SHOWN_MAX` of them.
+ */
+export type MessageView = Message & {
+  commandId: string;
+  reactions: ReactionCount[];
+  /** With how many different emoji users have reacted. */
+  reactionKinds: number;
+};
 
 /** By sequence: those after `after`, or the last ones before `before`; without either, the latest. Always answered in ascending sequence. */
 export interface SequenceRange {

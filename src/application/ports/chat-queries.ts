@@ -34,6 +34,8 @@ export interface ChatListPosition {
 export interface ChatListFilter {
   kind?: Chat['kind'];
   archived?: boolean;
+  /** True: those that the caller has hidden, instead of those that are not. */
+  hidden?: boolean;
 }
 
 /** All that differs from chat to chat when it is decided whether one caller may see it. */
@@ -50,7 +52,7 @@ export interface ChatTraits {
  */
 export type VisibleChats = 'all' | 'none' | readonly ChatTraits[];
 
-/** What is unread in the caller's visible chats. */
+/** What is unread in the caller's visible chats, those left out that the caller has hidden. */
 export interface UnreadTotal {
   unreadCount: number;
   /** How many chats have something unread. */

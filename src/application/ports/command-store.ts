@@ -5,11 +5,13 @@
  * synchronous; it may be called again when the batch has to be tried again.
  */
 
+import { EMOJI_PER_MESSAGE_MAX } from '../../contract/commands.js';
 import type { Receipt } from '../../contract/receipts.js';
 import type { Chat, Member } from '../../domain/chat.js';
 import type { Message, MessageReference, MessageRevision, MessageStub, Reaction } from '../../domain/message.js';
 import type { FormerStanding } from '../../domain/standing.js';
 import type { User } from '../../domain/user.js';
+import type { UserChats } from '../../domain/user-chats.js';
 import type { DecisionRecord } from '../policy/decision-record.js';
 import type { LoggedEvent } from './event-log.js';
 
@@ -26,6 +28,12 @@ export interface UserKey {
 
 export interface MemberKey {
   chatId: string;
+  userId: string;
+}
+
+/** A user who reacts to a message. */
+export interface ReactorKey {
+  messageId: string;
   userId: string;
 }
 
@@ -46,7 +54,11 @@ export interface FactKeys {
   /** Messages that are to be changed, by id. */
   messagesInFull: string[];
   reactions: Reaction[];
+  /** Users of whose reactions to a message it matters how many there are. Each message is in `reactions` as well. */
+  reactors: ReactorKey[];
   readMarks: ReadMarkKey[];
+  /** Users of whom it matters in how many chats they are. */
+  userChats: UserKey[];
 }
 
 export interface StoredReceipt {
@@ -66,16 +78,31 @@ export interface Facts {
   users: ReadonlyMap<string, User>;
   messages: ReadonlyMap<string, MessageReference>;
   messagesInFull: ReadonlyMap<string, Message>;
-  /** Those that are there. */
+  /**
+   * Of those asked for, the ones that are there; and of each reactor asked for the ones with the emoji that
+   * `reactionCounts` has, at most.
+   */
   reactions: ReadonlySet<string>;
+  /**
+   * By message id, of the messages in `FactKeys.reactions`: how many users have reacted with each emoji, those with none
+   * left out. The first `REACTION_COUNTS_READ_MAX` by emoji and those asked for: a bound on what an imported chat costs,
+   * in which a message may have more.
+   */
+  reactionCounts: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** The ordinal of the last message, deleted ones included, whose sequence is at most the mark's; nothing: there is none. */
   ordinals: ReadonlyMap<string, number>;
+  /** By `userKey`; nobody in no chat. Other partitions change them too: `BatchWrites.userChats` says what is checked. */
+  userChats: ReadonlyMap<string, UserChats>;
 }
+
+/** One more than a message may have: enough to know that it has no room. */
+export const REACTION_COUNTS_READ_MAX = EMOJI_PER_MESSAGE_MAX + 1;
 
 /** Map keys of `Facts`: a space occurs in none of the parts. */
 export const receiptKey = (key: ReceiptKey) => `${key.tenantId} ${key.actorId} ${key.commandId}`;
 export const memberKey = (key: MemberKey) => `${key.chatId} ${key.userId}`;
 export const reactionKey = (key: Reaction) => `${key.messageId} ${key.userId} ${key.emoji}`;
+export const reactorKey = (key: ReactorKey) => `${key.messageId} ${key.userId}`;
 export const readMarkKey = (key: ReadMarkKey) => `${key.chatId} ${key.upTo}`;
 export const userKey = (key: UserKey) => `${key.tenantId} ${key.userId}`;
 
@@ -97,6 +124,9 @@ export interface ReactionWrite extends Reaction {
   at: Date;
 }
 
+/** By how much a user's counts change; never by nothing. */
+export interface UserChatsChange extends UserKey, UserChats {}
+
 /** The net effect of one batch. Each row occurs once per list; positions and sequences are already given. */
 export interface BatchWrites {
   /** Written whole. A row that is not as it was read means contention. */
@@ -106,6 +136,12 @@ export interface BatchWrites {
   chatsChanged: Chat[];
   /** Written whole, whether they were there before or not. */
   membersPut: Member[];
+  /**
+   * The counts of the users in `membersPut` and `membersRemoved`. Partitions share them: the store adds to what is there.
+   * A count that rises must come to `max` at most; that it would not means contention, since it was decided that there is
+   * room.
+   */
+  userChats: { changes: UserChatsChange[]; max: number };
   /** How members no longer stand in their chats; written over what is known of the same standing. */
   standingsEnded: (MemberKey & { tenantId: string } & FormerStanding)[];
   /** With where the event that tells of it stands in the log. */

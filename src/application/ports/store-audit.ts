@@ -16,6 +16,7 @@ export const FAULT_KINDS = [
   'deleted-text',
   'last-position',
   'departure',
+  'user-chats',
   'position-missing',
   'position-beyond',
   'published-beyond',

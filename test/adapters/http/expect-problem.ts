@@ -13,6 +13,7 @@ export const REFUSAL_STATUS: Record<RefusalCode, number> = {
   muted: 403,
   archived: 403,
   conflict: 409,
+  limit_reached: 409,
   rate_limited: 429,
   moderated: 403,
 };

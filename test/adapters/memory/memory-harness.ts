@@ -24,7 +24,6 @@ export async function openMemoryStore(): Promise<StoreHarness> {
       reactionCounts: async (messageId) =>
         [...(world.reactions.get(messageId) ?? [])]
           .map(([emoji, users]): [string, number] => [emoji, users.size])
-          .filter(([, count]) => count > 0)
           .sort(([a], [b]) => (a < b ? -1 : 1)),
       replies: async (rootId) => world.threads.get(rootId) ?? 0,
       departure: async (key) => world.departures.get(userKey(key))?.get(key.chatId) ?? null,

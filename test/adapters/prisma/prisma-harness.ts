@@ -75,7 +75,7 @@ function rowsOf(url: string): StoredRows {
       ),
     reactionCounts: async (messageId) => {
       const rows = await select<{ emoji: string; count: number }>(
-        'SELECT emoji, count FROM reaction_counts WHERE message_id = $1 AND count <> 0 ORDER BY emoji',
+        'SELECT emoji, count FROM reaction_counts WHERE message_id = $1 ORDER BY emoji',
         messageId,
       );
       return rows.map(({ emoji, count }) => [emoji, count]);

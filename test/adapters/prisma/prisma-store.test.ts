@@ -160,6 +160,91 @@ describe('the Prisma store', () => {
       });
     });
 
+    describe('counting in how many chats users are', () => {
+      const changeOf = (userId: string, joined = 1) => ({ tenantId: 'default', userId, created: 0, joined });
+      const joinedOf = async (userId: string) => {
+        const user = { tenantId: 'default', userId };
+        return (await owner.read({ userChats: [user] })).userChats.get(userKey(user))?.joined;
+      };
+
+      it('waits for another batch that changes the same user, and goes by what that one has written', async () => {
+        const other = await Owner.of(store, 1);
+        await withConnection(store.url, async (sql) => {
+          for (const [name, ending, there] of [
+            ['committed', 'COMMIT', 2],
+            ['rolled back', 'ROLLBACK', 1],
+          ] as const) {
+            const userId = `waits-${name.replace(' ', '-')}`;
+            await sql.query('BEGIN');
+            await sql.query(`INSERT INTO user_chats VALUES ('default', '${userId}', 0, 1)`);
+            const writing = other.write(() => ({ userChats: { changes: [changeOf(userId)], max: 2 } }));
+            await lockWaiters(sql, 1);
+            await sql.query(ending);
+            await writing;
+            expect(await joinedOf(userId), name).to.equal(there);
+          }
+          await sql.query('BEGIN');
+          await sql.query(`INSERT INTO user_chats VALUES ('default', 'last-place', 0, 1)`);
+          const writing = failsAs(
+            other.write(() => ({ userChats: { changes: [changeOf('last-place')], max: 1 } })),
+            'contention',
+          );
+          await lockWaiters(sql, 1);
+          await sql.query('COMMIT');
+          await writing;
+          expect(await joinedOf('last-place')).to.equal(1);
+        });
+      });
+
+      it('never deadlocks, in whatever order batches of several partitions name users, chats and receipts', async () => {
+        const ROUNDS = 40;
+        const owners = [owner, await Owner.of(store, 1), await Owner.of(store, 2)];
+        const users = Array.from({ length: 12 }, (_, n) => `crossed-${n}`);
+        for (let round = 0; round < ROUNDS; round += 1)
+          await Promise.all(
+            owners.map((one, partition) => {
+              const order = users.toSorted(() => Math.random() - 0.5);
+              // Every other batch is a transaction of several statements.
+              const chatsCreated = (round + partition) % 2 === 0 ? [aChat({ partition })] : [];
+              return one.write(() => ({
+                chatsCreated,
+                userChats: { changes: order.map((userId) => changeOf(userId)), max: ROUNDS * 3 },
+                receipts: [aReceiptRecord(), aReceiptRecord()],
+              }));
+            }),
+          );
+        for (const userId of users) expect(await joinedOf(userId)).to.equal(ROUNDS * owners.length);
+      });
+
+      it('lets as many in as there is room for, however many partitions there are to come from', async () => {
+        const MAX = 5;
+        const owners = [owner, await Owner.of(store, 1), await Owner.of(store, 2)];
+        const decide = async (one: Owner): Promise<number> => {
+          let admitted = 0;
+          for (let attempts = 0; attempts < 20; attempts += 1) {
+            const user = { tenantId: 'default', userId: 'sought-after' };
+            const done = await one
+              .transact({ userChats: [user] }, ({ userChats }) => {
+                const hasRoom = (userChats.get(userKey(user))?.joined ?? 0) < MAX;
+                return {
+                  writes: { userChats: { changes: hasRoom ? [changeOf(user.userId)] : [], max: MAX } },
+                  value: hasRoom,
+                };
+              })
+              .catch((error: unknown) => {
+                if (error instanceof StoreError && error.kind === 'contention') return null;
+                throw error;
+              });
+            if (done?.outcome === 'committed' && done.value) admitted += 1;
+          }
+          return admitted;
+        };
+        const counts = await Promise.all(owners.map(decide));
+        expect(counts.reduce((sum, count) => sum + count)).to.equal(MAX);
+        expect(await joinedOf('sought-after')).to.equal(MAX);
+      });
+    });
+
     it('writes one of two batches of a partition that were decided by the same state, and nothing of the other', async () => {
       await withConnection(store.url, async (sql) => {
         const [first, second] = [aReceiptRecord(), aReceiptRecord()];

@@ -14,7 +14,8 @@ export function tablesOf(url: string): Promise<Tables> {
         FROM chats`),
       members: await rows<Member>(`
         SELECT chat_id AS "chatId", user_id AS "userId", role, joined_sequence::float8 AS "joinedSequence",
-          read_sequence::float8 AS "readSequence", read_ordinal::float8 AS "readOrdinal" FROM members`),
+          read_sequence::float8 AS "readSequence", read_ordinal::float8 AS "readOrdinal",
+          hidden_ordinal::float8 AS "hiddenOrdinal" FROM members`),
       messages: await rows<Message>(`
         SELECT chat_id AS "chatId", message_id AS "messageId", sequence::float8 AS sequence, body, deleted_at AS "deletedAt"
         FROM messages`),

@@ -14,12 +14,14 @@ import {
   create,
   edit,
   erase,
+  hide,
   NOWHERE,
   react,
   read,
   remove,
   send,
   unarchive,
+  unhide,
   unreact,
   update,
   updateMember,
@@ -33,6 +35,7 @@ const NO_LIMIT = 1_000_000;
 const acts = {
   ...{ say: 12, edit: 4, erase: 2, remove_message: 2, react: 4, unreact: 1, read: 5, read_all: 1 },
   ...{ create: 3, add: 5, remove: 3, leave: 1, role: 4, title: 1, hide: 4, open: 3, archive: 2, unarchive: 3 },
+  ...{ put_away: 3, take_back: 2 },
 };
 type Act = keyof typeof acts;
 
@@ -173,6 +176,10 @@ export class Traffic {
         return archive('alice', chatId);
       case 'unarchive':
         return unarchive('alice', chatId);
+      case 'put_away':
+        return hide(whom, chatId);
+      case 'take_back':
+        return unhide(whom, chatId);
     }
   }
 }

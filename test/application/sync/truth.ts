@@ -1,6 +1,6 @@
 /** What a store has for one of its users, read from its tables and held against what a client has. */
 import { expect } from 'chai';
-import { type Chat, firstVisibleSequence, type Member } from '../../../src/domain/chat.js';
+import { type Chat, firstVisibleSequence, isHidden, type Member } from '../../../src/domain/chat.js';
 import type { Message, Reaction } from '../../../src/domain/message.js';
 import type { MirroredChat, SyncingClient } from './syncing-client.js';
 import { ChangingView } from './views.js';
@@ -32,6 +32,7 @@ export function expectInSync(client: SyncingClient, userId: string, tables: Tabl
       memberCount: chat.memberCount,
       role: membership.role,
       lastSequence: chat.lastSequence,
+      hidden: isHidden(chat, membership),
       unreadCount: chat.lastOrdinal - membership.readOrdinal,
     });
     expect(mirrored.state.membership).to.include({ readSequence: membership.readSequence });

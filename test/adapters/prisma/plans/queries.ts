@@ -382,6 +382,8 @@ function factKeys(at: Places): FactKeys {
     messages: at.messageIds,
     messagesInFull: at.messageIds,
     reactions: at.messageIds.map((messageId) => ({ messageId, emoji: ':wave:', userId: 'u1' })),
+    reactors: at.messageIds.map((messageId) => ({ messageId, userId: 'u1' })),
+    userChats: at.messageIds.map((_, n) => ({ tenantId: TENANT_ID, userId: `u${n}` })),
     readMarks: at.messageIds.map((_, n) => ({ chatId: at.hot, upTo: Math.floor((at.hotEnd * n) / BATCH) })),
   };
 }
