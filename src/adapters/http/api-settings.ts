@@ -38,5 +38,8 @@ export const ENVELOPE_MAX_BYTES = 1_024;
 /** A request's body in bytes. The command it becomes is held to `BODY_MAX_BYTES`. */
 export const REQUEST_BODY_MAX_BYTES = BODY_MAX_BYTES + ENVELOPE_MAX_BYTES;
 
+/** A client that takes nothing of an answer for so long is cut off. */
+export const WRITE_IDLE_TIMEOUT_MS = 10_000;
+
 /** Suggested to clients when something we need is away. */
 export const UNAVAILABLE_RETRY_AFTER_SECONDS = 1;

@@ -18,7 +18,7 @@ import type { HealthReport } from '../../infrastructure/health.js';
 import type { Logger } from '../../infrastructure/logger.js';
 import { accessLog } from './access-log.js';
 import { notFound, problemAnswer, writeAnswer } from './answer.js';
-import type { ApiSettings } from './api-settings.js';
+import { type ApiSettings, WRITE_IDLE_TIMEOUT_MS } from './api-settings.js';
 import type { Handler, Handlers } from './call.js';
 import { chatCommandHandlers } from './chat-command-handlers.js';
 import { chatQueryHandlers } from './chat-query-handlers.js';
@@ -106,9 +106,16 @@ export function createApi(dependencies: ApiDependencies): Express {
 
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple').enable('case sensitive routing');
-  app.use(accessLog(logger), securityHeaders(), cors(settings.allowedOrigins), compression());
+  // While an answer is worked on, nothing goes over its connection; one that is being written has a shorter limit.
+  app.use((_request, response, next) => {
+    response.setTimeout(endpointDependencies.timeLimitMs + WRITE_IDLE_TIMEOUT_MS);
+    next();
+  });
+  app.use(accessLog(logger), securityHeaders(), cors(settings.allowedOrigins));
   serveProbes(app, health);
+  // Compressed already.
   serveDocuments(app, settings.topology);
+  app.use(compression());
   for (const [path, names] of operationsByPath()) {
     const route = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));
     for (const name of names) {

@@ -36,7 +36,8 @@ export function endpoint<O extends RestOperationName>(
 ): RequestHandler {
   const pathSchema = pathSchemaOf(operation);
 
-  async function answer(request: Request, response: Response, onCommand: (commandId: string) => void): Promise<Answer> {
+  /** `clock` stands still while the caller sends the body: the server's own limit is for that. */
+  async function answer(request: Request, response: Response, clock: Clock, onCommand: OnCommand): Promise<Answer> {
     const authentication = await authenticate(request, proof);
     if ('refused' in authentication) return authentication.refused;
     const { caller, authorization } = authentication;
@@ -46,7 +47,9 @@ export function endpoint<O extends RestOperationName>(
     if (!pathSchema.safeParse(request.params).success) return notFound();
     const parsed = parseQuery(operation, request.query);
     if (!parsed.ok) return problemAnswer('bad_request', { violations: parsed.violations });
+    clock.stop();
     const body = operationOf(operation).body === undefined ? { data: undefined } : await readBody(request, response);
+    clock.start();
     if ('refused' in body) return body.refused;
     return handle({
       operation,
@@ -65,20 +68,43 @@ export function endpoint<O extends RestOperationName>(
   return async (request, response) => {
     const fields = { operation, traceId: traceOf(request).traceId };
     const known: ProblemDetails = {};
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<Answer>((resolve) => {
-      timer = setTimeout(() => {
-        logger.warn('a request took too long', { ...fields, timeLimitMs });
-        resolve(problemAnswer('unavailable', { detail: 'this took too long', ...known }));
-      }, timeLimitMs);
-    });
+    const clock = new Clock(timeLimitMs);
     // Nobody waits any more for the answer to a connection that is gone.
-    response.once('close', () => clearTimeout(timer));
-    const inTime = answer(request, response, (commandId) => {
+    response.once('close', () => clock.stop());
+    const inTime = answer(request, response, clock, (commandId) => {
       known.commandId = commandId;
     }).catch((cause: unknown) => failureAnswer(cause, logger, fields, known));
+    const late = clock.runsOut.then(() => {
+      logger.warn('a request took too long', { ...fields, timeLimitMs });
+      return problemAnswer('unavailable', { detail: 'this took too long', ...known });
+    });
     const given = await Promise.race([inTime, late]);
-    clearTimeout(timer);
+    clock.stop();
     writeAnswer(response, given);
   };
+}
+
+type OnCommand = (commandId: string) => void;
+
+/** A time limit that can be stopped, and starts anew. */
+class Clock {
+  readonly runsOut: Promise<void>;
+  private runOut: () => void = () => undefined;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly timeLimitMs: number) {
+    this.runsOut = new Promise((resolve) => {
+      this.runOut = resolve;
+    });
+    this.start();
+  }
+
+  start(): void {
+    this.stop();
+    this.timer = setTimeout(this.runOut, this.timeLimitMs);
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
 }
