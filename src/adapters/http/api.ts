@@ -13,13 +13,19 @@ import type { EventLog } from '../../application/ports/event-log.js';
 import type { MessageSearch } from '../../application/ports/message-search.js';
 import type { SyncLog } from '../../application/ports/sync-log.js';
 import type { CommandDoor } from '../../application/ports/transport.js';
-import { operationOf, type RestOperationName, restOperationNames } from '../../contract/rest-operations.js';
+import {
+  isCommandOperation,
+  operationOf,
+  type RestOperationName,
+  restOperationNames,
+} from '../../contract/rest-operations.js';
 import type { HealthReport } from '../../infrastructure/health.js';
 import type { Logger } from '../../infrastructure/logger.js';
 import { accessLog } from './access-log.js';
 import { notFound, problemAnswer, writeAnswer } from './answer.js';
-import { type ApiSettings, WRITE_IDLE_TIMEOUT_MS } from './api-settings.js';
+import { type ApiSettings, READS_WAITING_MAX, SEARCHES_WAITING_MAX, WRITE_IDLE_TIMEOUT_MS } from './api-settings.js';
 import type { Handler, Handlers } from './call.js';
+import { CallerSlots } from './caller-slots.js';
 import { chatCommandHandlers } from './chat-command-handlers.js';
 import { chatQueryHandlers } from './chat-query-handlers.js';
 import { CommandRequests } from './command-requests.js';
@@ -97,6 +103,12 @@ export function createApi(dependencies: ApiDependencies): Express {
     ...chatCommandHandlers(commands),
     ...messageCommandHandlers(commands),
   };
+  const reads = new CallerSlots(settings.readsAtOnce, READS_WAITING_MAX);
+  const searches = new CallerSlots(settings.searchesAtOnce, SEARCHES_WAITING_MAX);
+  const slotsOf = (name: RestOperationName) => {
+    if (name === 'searchMessages') return searches;
+    return isCommandOperation(name) ? null : reads;
+  };
   const endpointDependencies = {
     proof: verifier,
     rateLimit: new CallerRateLimit(settings),
@@ -121,7 +133,7 @@ export function createApi(dependencies: ApiDependencies): Express {
     for (const name of names) {
       // Each handler is for its own operation; the table that pairs them is complete by its type.
       const handler = handlers[name] as Handler<RestOperationName>;
-      route[operationOf(name).method](endpoint(name, handler, endpointDependencies));
+      route[operationOf(name).method](endpoint(name, handler, { ...endpointDependencies, slots: slotsOf(name) }));
     }
     route.all(methodNotAllowed(names.map((name) => operationOf(name).method.toUpperCase())));
   }

@@ -34,8 +34,7 @@ export function cachedDocument({ contentType, maxAgeSeconds, read }: Document) {
       packing = null;
       throw cause;
     });
-    const accepted = request.acceptsEncodings(...ENCODINGS);
-    const encoding = ENCODINGS.find((name) => name === accepted) ?? 'identity';
+    const encoding = ENCODINGS.find((name) => request.acceptsEncodings(name) === name) ?? 'identity';
     const etag = `"${hash}-${encoding}"`;
     response.setTimeout(WRITE_IDLE_TIMEOUT_MS);
     response.vary('Accept-Encoding').set({ 'Cache-Control': cacheControl, ETag: etag });

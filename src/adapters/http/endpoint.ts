@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { ActorProof } from '../../application/ports/actor-proof.js';
+import type { Caller } from '../../application/ports/chat-queries.js';
 import {
   operationOf,
   parseQuery,
@@ -10,8 +11,10 @@ import {
 } from '../../contract/rest-operations.js';
 import type { Logger } from '../../infrastructure/logger.js';
 import { type Answer, notFound, type ProblemDetails, problemAnswer, writeAnswer } from './answer.js';
+import { SLOT_RETRY_AFTER_SECONDS } from './api-settings.js';
 import { authenticate } from './authentication.js';
 import type { Handler } from './call.js';
+import type { CallerSlots } from './caller-slots.js';
 import { failureAnswer } from './failures.js';
 import type { CallerRateLimit } from './rate-limit.js';
 import { readBody } from './request-body.js';
@@ -20,6 +23,8 @@ import { traceOf } from './request-trace.js';
 export interface EndpointDependencies {
   proof: ActorProof;
   rateLimit: CallerRateLimit;
+  /** What the caller may have in hand of operations of this kind; null: their number is bounded elsewhere. */
+  slots: CallerSlots | null;
   logger: Logger;
   /** An answer that takes longer is `unavailable`. */
   timeLimitMs: number;
@@ -32,7 +37,7 @@ export interface EndpointDependencies {
 export function endpoint<O extends RestOperationName>(
   operation: O,
   handle: Handler<O>,
-  { proof, rateLimit, logger, timeLimitMs }: EndpointDependencies,
+  { proof, rateLimit, slots, logger, timeLimitMs }: EndpointDependencies,
 ): RequestHandler {
   const pathSchema = pathSchemaOf(operation);
 
@@ -51,18 +56,20 @@ export function endpoint<O extends RestOperationName>(
     const body = operationOf(operation).body === undefined ? { data: undefined } : await readBody(request, response);
     clock.start();
     if ('refused' in body) return body.refused;
-    return handle({
-      operation,
-      caller,
-      authorization,
-      // Both were checked against the operation's own schemas just above.
-      path: request.params as RestPath<O>,
-      query: parsed.query as RestQuery<O>,
-      body: body.data,
-      idempotencyKey: request.get('Idempotency-Key'),
-      trace: traceOf(request),
-      onCommand,
-    });
+    return inSlot(slots, caller, response, () =>
+      handle({
+        operation,
+        caller,
+        authorization,
+        // Both were checked against the operation's own schemas just above.
+        path: request.params as RestPath<O>,
+        query: parsed.query as RestQuery<O>,
+        body: body.data,
+        idempotencyKey: request.get('Idempotency-Key'),
+        trace: traceOf(request),
+        onCommand,
+      }),
+    );
   }
 
   return async (request, response) => {
@@ -82,6 +89,33 @@ export function endpoint<O extends RestOperationName>(
     clock.stop();
     writeAnswer(response, given);
   };
+}
+
+/**
+ * Works on the request once the caller has a slot. The slot is taken until the work is done, even where the answer was given up, and the answer is
+ * sent: so neither statements in hand nor bytes that a caller does not read grow beyond the slots.
+ */
+async function inSlot(
+  slots: CallerSlots | null,
+  caller: Caller,
+  response: Response,
+  work: () => Promise<Answer>,
+): Promise<Answer> {
+  if (slots === null) return work();
+  const release = await slots.enter(caller);
+  if (release === null)
+    return problemAnswer('rate_limited', {
+      detail: `at most ${slots.slots} requests of this kind are answered at a time`,
+      retryAfter: SLOT_RETRY_AFTER_SECONDS,
+    });
+  const isSent = new Promise<void>((resolve) => {
+    // Whoever hung up while they waited is not worked for.
+    if (response.closed) resolve();
+    else response.once('close', resolve);
+  });
+  const done = response.closed ? Promise.resolve(notFound()) : work();
+  void Promise.allSettled([done, isSent]).then(release);
+  return done;
 }
 
 type OnCommand = (commandId: string) => void;
