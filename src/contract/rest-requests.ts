@@ -111,7 +111,7 @@ const SEARCHABLE = /[^\s!-/:-@[-`{-~]/u;
 
 export const searchMessagesQuery = z.strictObject({
   q: text(1, SEARCH_TEXT_MAX_CHARACTERS)
-    .refine((value) => SEARCHABLE.test(value), 'must contain something to search for')
+    .refine((value) => value === '' || SEARCHABLE.test(value), 'must contain something to search for')
     .meta({
       description:
         'Words that must all be there; "in quotes" one after the other, `or` between alternatives, `-` before what must not be there.',

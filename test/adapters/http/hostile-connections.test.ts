@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
+import { WRITE_IDLE_TIMEOUT_MS } from '../../../src/adapters/http/api-settings.js';
 import { eventually } from '../../support/eventually.js';
 import { blankReceipt } from './deciding-door.js';
 import { tokenFor } from './rest-client.js';
@@ -117,6 +118,24 @@ describe('The REST server on hostile connections', () => {
     await connection.closed();
     expect(connection.statuses).to.deep.equal(Array(asked).fill(200));
     expect(connection.text).to.not.include('bad_request');
+  });
+
+  it('cuts off a client that reads nothing of its answers', async function () {
+    this.timeout(60_000);
+    await start();
+    const connection = new RawConnection(rest.server.port);
+    connection.socket.pause();
+    // Uncompressed, and together more than the buffers between the two ends hold.
+    const asked = 12;
+    connection.socket.write((await head('GET /docs/swagger-ui-bundle.js')).repeat(asked));
+    // The time limit can strike once more only after it was noticed that nothing had moved in the meantime.
+    await eventually(() => rest.lines.some(({ fields }) => fields.aborted === true), {
+      within: 2 * WRITE_IDLE_TIMEOUT_MS + WITHIN_MS,
+      what: 'it is cut off',
+    });
+    connection.socket.resume();
+    await connection.closed();
+    expect(connection.statuses.length).to.be.lessThan(asked);
   });
 
   it('answers a request whose own body is malformed, once', async () => {
