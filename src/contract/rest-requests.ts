@@ -21,21 +21,30 @@ export const PAGE_LIMIT_MAX = 200;
 export const PAGE_LIMIT_DEFAULT = 50;
 export const CURSOR_MAX_CHARACTERS = 1024;
 
+/**
+ * A page's items have no more bytes of JSON than this, but for a single item that is larger: the page ends before, and says that there is more.
+ */
+export const PAGE_MAX_BYTES = 1024 * 1024;
+
 // Query parameters arrive as strings; `meta` says what they stand for.
-const limit = z
-  .string()
-  .regex(/^[0-9]{1,3}$/, `must be a whole number from 1 to ${PAGE_LIMIT_MAX}`)
-  .transform(Number)
-  .refine((value) => value >= 1 && value <= PAGE_LIMIT_MAX, `must be a whole number from 1 to ${PAGE_LIMIT_MAX}`)
-  .optional()
-  .transform((value) => value ?? PAGE_LIMIT_DEFAULT)
-  .meta({
-    type: 'integer',
-    minimum: 1,
-    maximum: PAGE_LIMIT_MAX,
-    default: PAGE_LIMIT_DEFAULT,
-    description: 'At most so many items.',
-  });
+function limitOf(maximum: number, standard: number) {
+  const message = `must be a whole number from 1 to ${maximum}`;
+  return z
+    .string()
+    .regex(/^[0-9]{1,3}$/, message)
+    .transform(Number)
+    .refine((value) => value >= 1 && value <= maximum, message)
+    .optional()
+    .transform((value) => value ?? standard)
+    .meta({
+      type: 'integer',
+      minimum: 1,
+      maximum,
+      default: standard,
+      description: `At most so many items, of at most ${PAGE_MAX_BYTES / 1024 / 1024} MiB together: a page can end sooner although there is more.`,
+    });
+}
+const limit = limitOf(PAGE_LIMIT_MAX, PAGE_LIMIT_DEFAULT);
 const cursor = z.string().min(1).max(CURSOR_MAX_CHARACTERS).optional().meta({
   description: 'The `nextCursor` of the page before. Opaque; good for the same caller and the same query only.',
 });
@@ -103,18 +112,24 @@ export const syncQuery = z.strictObject({
 });
 
 export const SEARCH_TEXT_MAX_CHARACTERS = 256;
+/** Each found text is gone through for its highlights. */
+export const SEARCH_LIMIT_MAX = 50;
+/** Anything but blanks and the ASCII characters that stand for no word. */
+const SEARCHABLE = /[^\s!-/:-@[-`{-~]/u;
 
 export const searchMessagesQuery = z.strictObject({
-  q: text(1, SEARCH_TEXT_MAX_CHARACTERS).meta({
-    description:
-      'Words that must all be there; "in quotes" one after the other, `or` between alternatives, `-` before what must not be there.',
-  }),
+  q: text(1, SEARCH_TEXT_MAX_CHARACTERS)
+    .refine((value) => value === '' || SEARCHABLE.test(value), 'must contain something to search for')
+    .meta({
+      description:
+        'Words that must all be there; "in quotes" one after the other, `or` between alternatives, `-` before what must not be there.',
+    }),
   chatId: chatId.optional(),
   senderId: userId.optional(),
   from: time.optional().meta({ description: 'Messages created at or after this time.' }),
   to: time.optional().meta({ description: 'Messages created before this time.' }),
   cursor,
-  limit,
+  limit: limitOf(SEARCH_LIMIT_MAX, SEARCH_LIMIT_MAX),
 });
 
 export const deleteMessageQuery = z.strictObject({

@@ -19,6 +19,8 @@ export interface OpsServer {
 }
 
 const REQUEST_TIMEOUT_MS = 10_000;
+/** How often the time limit is checked; by default 30 s. */
+const CONNECTION_CHECK_INTERVAL_MS = 1_000;
 const CLOSE_TIMEOUT_MS = 2_000;
 
 /**
@@ -27,7 +29,12 @@ const CLOSE_TIMEOUT_MS = 2_000;
  * @throws Error of one line when the port is taken
  */
 export async function startOpsServer(options: OpsServerOptions): Promise<OpsServer> {
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+  const limits = {
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: CONNECTION_CHECK_INTERVAL_MS,
+  };
+  const server = createServer(limits, (request, response) => {
     answer(request, response, options);
   });
   await listen(server, options.port, options.host);

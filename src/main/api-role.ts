@@ -25,7 +25,7 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
       decisions: store.decisions,
       readPolicy: documentOf,
       door: transport.door,
-      log: store.log,
+      log: store.recipients,
       verifier: proofOfActor(settings),
       ...store.identity,
       health: () => health.report(),
@@ -37,6 +37,8 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
         topology: topologySettings(settings),
         rateLimitRequests: settings.rateLimitRequests,
         rateLimitWindowSeconds: settings.rateLimitWindowMs / 1000,
+        readsAtOnce: settings.readsAtOnce,
+        searchesAtOnce: settings.searchesAtOnce,
         allowedOrigins: settings.allowedOrigins ?? [],
       },
     });

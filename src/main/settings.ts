@@ -43,11 +43,29 @@ export const variables = {
     parse: url('postgresql', 'postgres'),
     describe: 'PostgreSQL; in dev a private one in DATA_DIR where unset',
   }),
-  databasePoolSize: variable({
-    name: 'DATABASE_POOL_SIZE',
+  databaseReadPool: variable({
+    name: 'DATABASE_READ_POOL',
+    parse: integer({ min: 2, max: 200 }),
+    default: '8',
+    describe: 'Most database connections of one process for the queries of REST',
+  }),
+  databaseSearchPool: variable({
+    name: 'DATABASE_SEARCH_POOL',
+    parse: integer({ min: 2, max: 200 }),
+    default: '4',
+    describe: 'Most database connections of one process for searches',
+  }),
+  databaseBatchPool: variable({
+    name: 'DATABASE_BATCH_POOL',
     parse: integer({ min: 2, max: 200 }),
     default: '12',
-    describe: 'Most database connections of one process; a worker has as many again for its batches',
+    describe: 'Most database connections of one worker for its batches and the events that it publishes',
+  }),
+  databaseLeasePool: variable({
+    name: 'DATABASE_LEASE_POOL',
+    parse: integer({ min: 2, max: 200 }),
+    default: '2',
+    describe: 'Most database connections of one process for heartbeats, partition leases and its own health',
   }),
   amqpUrl: variable({
     name: 'AMQP_URL',
@@ -186,6 +204,18 @@ export const variables = {
     parse: duration({ min: 1_000 }),
     default: '10s',
     describe: 'See REST_RATE_LIMIT',
+  }),
+  readsAtOnce: variable({
+    name: 'REST_READS_AT_ONCE',
+    parse: integer({ min: 1, max: 1_000 }),
+    default: '4',
+    describe: 'Queries of one caller that REST answers at a time, per process; more of them wait, at most 2 s',
+  }),
+  searchesAtOnce: variable({
+    name: 'REST_SEARCHES_AT_ONCE',
+    parse: integer({ min: 1, max: 1_000 }),
+    default: '2',
+    describe: 'Searches of one caller that REST answers at a time, per process; more of them wait, at most 2 s',
   }),
   allowedOrigins: variable({
     name: 'CORS_ORIGINS',

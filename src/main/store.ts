@@ -1,9 +1,10 @@
 /** The store as the roles see it, on Prisma. */
 import { fileURLToPath } from 'node:url';
+import type { PrismaClient } from '../adapters/prisma/generated/client.js';
 import { PrismaChatHistory } from '../adapters/prisma/prisma-chat-history.js';
 import { PrismaChatQueries } from '../adapters/prisma/prisma-chat-queries.js';
 import { PrismaCommandStore } from '../adapters/prisma/prisma-command-store.js';
-import { assertMigrated, openDatabase, pingDatabase } from '../adapters/prisma/prisma-database.js';
+import { assertMigrated, openDatabase, pingDatabase, QUERY_TIMEOUT_MS } from '../adapters/prisma/prisma-database.js';
 import { PrismaDecisionLog } from '../adapters/prisma/prisma-decision-log.js';
 import { PrismaEventLog } from '../adapters/prisma/prisma-event-log.js';
 import { PrismaMessageSearch } from '../adapters/prisma/prisma-message-search.js';
@@ -36,7 +37,10 @@ export interface Store {
   syncLog: SyncLog;
   decisions: DecisionLog;
   registry: PartitionRegistry;
+  /** For those who publish. */
   log: EventLog;
+  /** The same for queries of REST. */
+  recipients: Pick<EventLog, 'recipients'>;
   /** Read at the start, so that the roles need not ask a database that may be away again. */
   identity: StoreIdentity;
 }
@@ -60,9 +64,12 @@ export class StoreService implements Service, Store {
   readonly decisions: DecisionLog;
   readonly registry: PartitionRegistry;
   readonly log: EventLog;
-  private readonly database;
-  /** Its own connections, which plan differently. None is opened where nobody stores commands. */
-  private readonly databaseForBatches;
+  readonly recipients: Pick<EventLog, 'recipients'>;
+  /**
+   * Each kind of work has its own connections, opened at first use: whatever queries are asked for, batches and heartbeats go on, and searches
+   * do not hold up other queries.
+   */
+  private readonly pools: { leases: PrismaClient; reads: PrismaClient; searches: PrismaClient; batches: PrismaClient };
   private readonly marks: PrismaStoreIdentity;
   private known: StoreIdentity | null = null;
   private readonly life = new AbortController();
@@ -79,24 +86,30 @@ export class StoreService implements Service, Store {
   ) {
     const options = {
       url,
-      poolSize: settings.databasePoolSize,
       onConnectionError: (error: Error) => {
         // Closing the pool does not wait for its connections, and in `dev` the server ends right after it.
         if (!this.isStopped) basics.logger.warn('database connection lost', { error });
       },
     };
-    this.database = openDatabase(options);
-    this.databaseForBatches = openDatabase({ ...options, forBatches: true });
+    const { databaseReadPool, databaseSearchPool, databaseBatchPool, databaseLeasePool } = settings;
+    const statementTimeoutMs = QUERY_TIMEOUT_MS;
+    const leases = openDatabase({ ...options, poolSize: databaseLeasePool });
+    const reads = openDatabase({ ...options, poolSize: databaseReadPool, statementTimeoutMs });
+    const searches = openDatabase({ ...options, poolSize: databaseSearchPool, statementTimeoutMs });
+    // These plan differently.
+    const batches = openDatabase({ ...options, poolSize: databaseBatchPool, forBatches: true });
+    this.pools = { leases, reads, searches, batches };
     basics.health.add('database', () => this.state);
-    this.commands = new PrismaCommandStore(this.databaseForBatches);
-    this.queries = new PrismaChatQueries(this.database);
-    this.history = new PrismaChatHistory(this.database);
-    this.search = new PrismaMessageSearch(this.database);
-    this.syncLog = new PrismaSyncLog(this.database);
-    this.decisions = new PrismaDecisionLog(this.database);
-    this.registry = new PrismaPartitionRegistry(this.database);
-    this.log = new PrismaEventLog(this.database);
-    this.marks = new PrismaStoreIdentity(this.database);
+    this.commands = new PrismaCommandStore(batches);
+    this.queries = new PrismaChatQueries(reads);
+    this.history = new PrismaChatHistory(reads);
+    this.search = new PrismaMessageSearch(searches);
+    this.syncLog = new PrismaSyncLog(reads);
+    this.decisions = new PrismaDecisionLog(reads);
+    this.registry = new PrismaPartitionRegistry(leases);
+    this.log = new PrismaEventLog(batches);
+    this.recipients = new PrismaEventLog(reads);
+    this.marks = new PrismaStoreIdentity(leases);
   }
 
   get identity(): StoreIdentity {
@@ -123,7 +136,7 @@ export class StoreService implements Service, Store {
   async stop(): Promise<void> {
     this.isStopped = true;
     if (this.timer !== null) clearInterval(this.timer);
-    await Promise.all([this.database.$disconnect(), this.databaseForBatches.$disconnect()]);
+    await Promise.all(Object.values(this.pools).map((pool) => pool.$disconnect()));
   }
 
   /** However long the database is away, this waits; with a fault of what is in it, it does not. */
@@ -143,7 +156,7 @@ export class StoreService implements Service, Store {
 
   /** What must hold before anything is declared at the broker. */
   private async examine(): Promise<void> {
-    await assertMigrated(this.database);
+    await assertMigrated(this.pools.leases);
     await this.settle();
     if (this.refusesOtherPlacement && (await this.isPlacedOtherwise()))
       throw new StartFault([
@@ -177,7 +190,7 @@ export class StoreService implements Service, Store {
   }
 
   private async ping(): Promise<void> {
-    this.state = await pingDatabase(this.database).then(
+    this.state = await pingDatabase(this.pools.leases).then(
       () => ANSWERS,
       (error: Error) => ({ ok: false, detail: error.message }),
     );

@@ -337,12 +337,13 @@ export function syncLogConformance(open: OpenStore): void {
         ),
       );
       const [one, two] = made as [(typeof made)[number], (typeof made)[number]];
-      const read = await store.sync.eventsIn([
+      const { events: read, isComplete } = await store.sync.eventsIn([
         { chatId: two.chat.chatId, first: 3, last: 5 },
         { chatId: one.chat.chatId, first: 7, last: 7 },
       ]);
       expect(read.get(two.chat.chatId)).to.deep.equal(two.events.slice(2, 5));
       expect(read.get(one.chat.chatId)).to.deep.equal(one.events.slice(6));
+      expect(isComplete).to.equal(true);
     });
   });
 }

@@ -2,7 +2,7 @@ import type { Response } from 'express';
 import type { Problem, ProblemCode } from '../../contract/problems.js';
 import { problemKind } from '../../contract/rest-operations.js';
 import type { Refusal } from '../../domain/refusal.js';
-import { UNAVAILABLE_RETRY_AFTER_SECONDS } from './api-settings.js';
+import { UNAVAILABLE_RETRY_AFTER_SECONDS, WRITE_IDLE_TIMEOUT_MS } from './api-settings.js';
 
 /** What a request is answered: decided first, written in one place. */
 export interface Answer {
@@ -60,6 +60,7 @@ export function refusalAnswer(refusal: Refusal, decisionId: string | null): Answ
 export function writeAnswer(response: Response, { status, headers = {}, contentType, body }: Answer): void {
   if (response.headersSent || response.destroyed) return;
   const bytes = Buffer.from(JSON.stringify(body));
+  response.setTimeout(WRITE_IDLE_TIMEOUT_MS);
   // Not by `send`: that one answers 304 to whoever says `If-None-Match: *`, who has nothing that could be as it was.
   response
     .status(status)

@@ -14,13 +14,19 @@ import type { EventLog } from '../../application/ports/event-log.js';
 import type { MessageSearch } from '../../application/ports/message-search.js';
 import type { SyncLog } from '../../application/ports/sync-log.js';
 import type { CommandDoor } from '../../application/ports/transport.js';
-import { operationOf, type RestOperationName, restOperationNames } from '../../contract/rest-operations.js';
+import {
+  isCommandOperation,
+  operationOf,
+  type RestOperationName,
+  restOperationNames,
+} from '../../contract/rest-operations.js';
 import type { HealthReport } from '../../infrastructure/health.js';
 import type { Logger } from '../../infrastructure/logger.js';
 import { accessLog } from './access-log.js';
 import { notFound, problemAnswer, writeAnswer } from './answer.js';
-import type { ApiSettings } from './api-settings.js';
+import { type ApiSettings, READS_WAITING_MAX, SEARCHES_WAITING_MAX, WRITE_IDLE_TIMEOUT_MS } from './api-settings.js';
 import type { Handler, Handlers } from './call.js';
+import { CallerSlots } from './caller-slots.js';
 import { chatCommandHandlers } from './chat-command-handlers.js';
 import { chatQueryHandlers } from './chat-query-handlers.js';
 import { CommandRequests } from './command-requests.js';
@@ -99,6 +105,12 @@ export function createApi(dependencies: ApiDependencies): Express {
     ...chatCommandHandlers(commands),
     ...messageCommandHandlers(commands),
   };
+  const reads = new CallerSlots(settings.readsAtOnce, READS_WAITING_MAX);
+  const searches = new CallerSlots(settings.searchesAtOnce, SEARCHES_WAITING_MAX);
+  const slotsOf = (name: RestOperationName) => {
+    if (name === 'searchMessages') return searches;
+    return isCommandOperation(name) ? null : reads;
+  };
   const endpointDependencies = {
     proof: verifier,
     rateLimit: new CallerRateLimit(settings),
@@ -108,15 +120,22 @@ export function createApi(dependencies: ApiDependencies): Express {
 
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple').enable('case sensitive routing');
-  app.use(accessLog(logger), securityHeaders(), cors(settings.allowedOrigins), compression());
+  // While an answer is worked on, nothing goes over its connection; one that is being written has a shorter limit.
+  app.use((_request, response, next) => {
+    response.setTimeout(endpointDependencies.timeLimitMs + WRITE_IDLE_TIMEOUT_MS);
+    next();
+  });
+  app.use(accessLog(logger), securityHeaders(), cors(settings.allowedOrigins));
   serveProbes(app, health);
+  // Compressed already.
   serveDocuments(app, settings.topology);
+  app.use(compression());
   for (const [path, names] of operationsByPath()) {
     const route = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));
     for (const name of names) {
       // Each handler is for its own operation; the table that pairs them is complete by its type.
       const handler = handlers[name] as Handler<RestOperationName>;
-      route[operationOf(name).method](endpoint(name, handler, endpointDependencies));
+      route[operationOf(name).method](endpoint(name, handler, { ...endpointDependencies, slots: slotsOf(name) }));
     }
     route.all(methodNotAllowed(names.map((name) => operationOf(name).method.toUpperCase())));
   }

@@ -1,12 +1,13 @@
 import type { Caller } from '../../application/ports/chat-queries.js';
 import { type Answer, ok, problemAnswer } from './answer.js';
 import type { Cursors } from './cursor.js';
+import { fitting } from './page-budget.js';
 
 /** A list that is read page by page. */
 export interface PagedList<T> {
   /** Names the operation and everything that selects the items: a cursor is good for these alone. */
   selection: readonly unknown[];
-  /** At most `limit` items, beyond the position. */
+  /** At most `limit` items, beyond the position; fewer than there are only where they are more than a page holds. */
   read(position: string[] | null, limit: number): Promise<T[]>;
   positionOf(item: T): string[];
   represent(item: T): unknown;
@@ -24,9 +25,9 @@ export async function cursorPage<T>(
       violations: [{ path: 'cursor', message: 'is not a cursor given for this query' }],
     });
   const found = await read(position, limit + 1);
-  const items = found.slice(0, limit);
-  const last = items.at(-1);
+  const items = fitting(found.slice(0, limit), represent);
+  const last = found[items.length - 1];
   const nextCursor =
-    found.length > limit && last !== undefined ? cursors.sign(caller, selection, positionOf(last)) : null;
-  return ok({ items: items.map(represent), nextCursor });
+    found.length > items.length && last !== undefined ? cursors.sign(caller, selection, positionOf(last)) : null;
+  return ok({ items, nextCursor });
 }

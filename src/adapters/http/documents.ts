@@ -1,49 +1,72 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import express, { type Express } from 'express';
 import swaggerUi from 'swagger-ui-express';
 import { asyncApiDocument } from '../../contract/asyncapi.js';
 import type { TopologySettings } from '../../contract/topology.js';
 import { notFound, writeAnswer } from './answer.js';
+import { cachedDocument } from './cached-document.js';
 import { methodNotAllowed } from './method-not-allowed.js';
 import { openApiDocument } from './openapi.js';
 
-/** What the page at `/docs` is made of. The package behind it has more, such as a page about an interface that is not ours. */
-const PAGE_FILES = [
-  '/',
-  '/swagger-ui.css',
-  '/swagger-ui-bundle.js',
-  '/swagger-ui-standalone-preset.js',
-  '/swagger-ui-init.js',
-  '/favicon-16x16.png',
-  '/favicon-32x32.png',
-];
+/** Files of the package that the page at `/docs` needs. It has more, such as a page about another interface. */
+const PACKAGE_FILES: Record<string, string> = {
+  'swagger-ui.css': 'text/css',
+  'swagger-ui-bundle.js': 'text/javascript',
+  'swagger-ui-standalone-preset.js': 'text/javascript',
+  'favicon-16x16.png': 'image/png',
+  'favicon-32x32.png': 'image/png',
+};
+/** How long a browser keeps these files. */
+const PACKAGE_FILE_MAX_AGE_SECONDS = 3_600;
+
+/** `validatorUrl: null`: nothing is sent to anybody's validator. */
+const INIT_SCRIPT = `window.ui = SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#swagger-ui',
+  deepLinking: true,
+  presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
+  plugins: [SwaggerUIBundle.plugins.DownloadUrl],
+  layout: 'StandaloneLayout',
+  validatorUrl: null,
+  persistAuthorization: false,
+});
+`;
 
 /** The contract, for machines (`/openapi.json`, `/asyncapi.json`) and to read (`/docs`). Open to all. */
 export function serveDocuments(app: Express, topology: TopologySettings): void {
-  const openApi = openApiDocument();
-  const asyncApi = asyncApiDocument(topology);
-  for (const [path, body] of Object.entries({ '/openapi.json': openApi, '/asyncapi.json': asyncApi }))
+  const json = { '/openapi.json': openApiDocument(), '/asyncapi.json': asyncApiDocument(topology) };
+  for (const [path, document] of Object.entries(json))
     app
       .route(path)
-      .get((_request, response) => writeAnswer(response, { status: 200, body }))
+      .get(cachedDocument({ contentType: 'json', maxAgeSeconds: 0, read: () => JSON.stringify(document) }))
       .all(methodNotAllowed(['GET']));
 
-  const options = {
-    customSiteTitle: 'Parley: REST',
-    // `validatorUrl: null`: nothing is sent to anybody's validator.
-    swaggerOptions: { url: '/openapi.json', validatorUrl: null, persistAuthorization: false },
-  };
+  const html = swaggerUi.generateHTML(undefined, { customSiteTitle: 'Parley: REST' });
   const page = express.Router();
-  page.use((request, response, next) => {
-    if (!PAGE_FILES.includes(request.path)) writeAnswer(response, notFound());
-    else if (request.method === 'GET' || request.method === 'HEAD') next();
-    else methodNotAllowed(['GET'])(request, response, next);
-  });
+  const serve = (path: string, contentType: string, maxAgeSeconds: number, read: () => string | Promise<Uint8Array>) =>
+    page
+      .route(path)
+      .get(cachedDocument({ contentType, maxAgeSeconds, read }))
+      .all(methodNotAllowed(['GET']));
+
   // The page names its files relative to itself.
   page.get('/', (request, response, next) => {
     if (request.originalUrl.split('?')[0]?.endsWith('/')) next();
     else response.redirect(301, '/docs/');
   });
-  page.get('/', swaggerUi.setup(undefined, options));
-  page.use(...swaggerUi.serveFiles(undefined, options));
+  serve('/', 'html', 0, () => html);
+  serve('/swagger-ui-init.js', 'text/javascript', 0, () => INIT_SCRIPT);
+  const folder = swaggerUiFolder();
+  for (const [name, contentType] of Object.entries(PACKAGE_FILES))
+    serve(`/${name}`, contentType, PACKAGE_FILE_MAX_AGE_SECONDS, () => readFile(join(folder, name)));
+  page.use((_request, response) => writeAnswer(response, notFound()));
   app.use('/docs', page);
+}
+
+/** Where the files are: in a package that `swagger-ui-express` brings. */
+function swaggerUiFolder(): string {
+  const ofExpress = createRequire(import.meta.url).resolve('swagger-ui-express');
+  return dirname(createRequire(ofExpress).resolve('swagger-ui-dist/package.json'));
 }

@@ -5,6 +5,7 @@ import { type RenderContext, renderEvent } from '../../application/render-event.
 import { ok } from './answer.js';
 import type { Handlers } from './call.js';
 import { inChat } from './in-chat.js';
+import { fittingSequence } from './page-budget.js';
 
 /** A chat's events, rendered as for dispatch workers. */
 export function eventQueryHandlers(
@@ -17,10 +18,10 @@ export function eventQueryHandlers(
     listEvents: (call) =>
       inChat(viewing, call, async (past) => {
         const { after = 0, limit } = call.query;
-        const { items, hasMore } = await history.listEvents(past, after, limit);
+        const page = await history.listEvents(past, after, limit);
         const { chatId } = past;
         const audience = (await audiences.read([chatId])).get(chatId) ?? null;
-        return ok({ items: items.map((event) => renderEvent(event, audience, rendering)), hasMore });
+        return ok(fittingSequence(page, (event) => renderEvent(event, audience, rendering), true));
       }),
   };
 }

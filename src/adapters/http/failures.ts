@@ -1,8 +1,10 @@
 import { ProofUnavailable } from '../../application/ports/actor-proof.js';
 import { StoreError } from '../../application/ports/command-store.js';
+import { SlowQuery } from '../../application/ports/slow-query.js';
 import { DoorClosed } from '../../application/ports/transport.js';
 import type { Logger } from '../../infrastructure/logger.js';
 import { type Answer, type ProblemDetails, problemAnswer } from './answer.js';
+import { SLOW_QUERY_RETRY_AFTER_SECONDS } from './api-settings.js';
 
 /** True for what passes by itself: a dependency is away, and the same request may succeed later. */
 function isPassing(cause: unknown): boolean {
@@ -20,6 +22,11 @@ export function failureAnswer(
   fields: Record<string, unknown>,
   details: ProblemDetails = {},
 ): Answer {
+  if (cause instanceof SlowQuery) {
+    logger.warn('query took too long', { ...fields, error: cause });
+    const detail = 'the query took too long: ask for less, for one chat or a shorter time for instance';
+    return problemAnswer('unavailable', { detail, retryAfter: SLOW_QUERY_RETRY_AFTER_SECONDS, ...details });
+  }
   if (isPassing(cause)) {
     logger.warn('a request could not be answered for now', { ...fields, error: cause });
     return problemAnswer('unavailable', details);

@@ -8,6 +8,7 @@ import type { Handlers } from './call.js';
 import type { Cursors } from './cursor.js';
 import { cursorPage } from './cursor-page.js';
 import { inChat } from './in-chat.js';
+import { fittingSequence } from './page-budget.js';
 import { representMessage, representRevision, representThread } from './representations.js';
 
 type Operation = 'listMessages' | 'getMessage' | 'listRevisions' | 'getThread' | 'listReaders';
@@ -31,8 +32,8 @@ export function messageQueryHandlers(
   return {
     listMessages: (call) =>
       inChat(viewing, call, async (past) => {
-        const { items, hasMore } = await history.listMessages(past, rangeOf(call.query));
-        return ok({ items: items.map(representMessage), hasMore });
+        const page = await history.listMessages(past, rangeOf(call.query));
+        return ok(fittingSequence(page, representMessage, call.query.after !== undefined));
       }),
 
     getMessage: (call) => aboutMessage(call, (message) => ok(representMessage(message))),
@@ -50,7 +51,7 @@ export function messageQueryHandlers(
     getThread: (call) =>
       inChat(viewing, call, async (past) => {
         const thread = await history.findThread(past, call.path.messageId, rangeOf(call.query));
-        return thread === null ? notFound() : ok(representThread(thread));
+        return thread === null ? notFound() : ok(representThread(thread, call.query.after !== undefined));
       }),
 
     listReaders: (call) =>

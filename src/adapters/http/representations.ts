@@ -19,6 +19,7 @@ import type { JsonObject } from '../../contract/text.js';
 import { isHidden, type Member } from '../../domain/chat.js';
 import type { MessageRevision } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
+import { fittingSequence } from './page-budget.js';
 
 export function representMessage(message: MessageView): RestMessage {
   const { tenantId, chatId, senderId, commandId, sequence, revision, editedAt, deletedAt, reactions, reactionKinds } =
@@ -42,13 +43,12 @@ export function representRevision(earlier: MessageRevision): RestRevision {
   return { revision, body, mentions, metadata: metadata as JsonObject, actorId, at: at.toISOString() };
 }
 
-export function representThread({ root, replyCount, lastReply, replies }: ThreadView): RestThread {
+export function representThread({ root, replyCount, lastReply, replies }: ThreadView, isForward: boolean): RestThread {
   return {
     root: representMessage(root),
     replyCount,
     lastReply: lastReply === null ? null : representMessage(lastReply),
-    items: replies.items.map(representMessage),
-    hasMore: replies.hasMore,
+    ...fittingSequence(replies, representMessage, isForward),
   };
 }
 

@@ -2,11 +2,14 @@ import type { AudienceReader } from '../../application/policy/chat-audience.js';
 import type { ChatViewing } from '../../application/policy/view-chat.js';
 import type { SyncLog } from '../../application/ports/sync-log.js';
 import { ChatSync, NOTHING_SYNCED, type SyncItem, type SyncProgress } from '../../application/queries/sync-chats.js';
+import type { Place } from '../../application/queries/sync-page.js';
 import { type RenderContext, renderEvent } from '../../application/render-event.js';
+import type { CloudEvent } from '../../contract/events.js';
 import { SYNC_FROM_NOW } from '../../contract/rest-requests.js';
 import { ok, problemAnswer } from './answer.js';
 import type { Handlers } from './call.js';
 import type { Cursors } from './cursor.js';
+import { PageBudget } from './page-budget.js';
 import { representChat } from './representations.js';
 import { decodeSyncProgress, encodeSyncProgress } from './sync-token.js';
 
@@ -20,20 +23,36 @@ export function syncHandlers(
 ): Handlers<'sync'> {
   const sync = new ChatSync(syncLog, viewing);
 
+  /** As many of the items as a page holds, the last one with some of its events; and where they end if that is not all of them. */
   async function represent(items: readonly SyncItem[]) {
     const chatIds = items.flatMap((item) => ('left' in item || item.events.length === 0 ? [] : [item.chatId]));
     const audienceOf = await audiences.read(chatIds);
-    return items.map((item) => {
-      if ('left' in item) return item;
-      const { chatId, reset, view, events } = item;
-      const audience = audienceOf.get(chatId) ?? null;
-      return {
-        chatId,
-        reset,
-        chat: representChat(view),
-        events: events.map((event) => renderEvent(event, audience, rendering)),
-      };
-    });
+    const budget = new PageBudget();
+    const represented: object[] = [];
+    let end: Place | null = null;
+    for (const item of items) {
+      if ('left' in item) {
+        if (!budget.take(item)) return { items: represented, end };
+        represented.push(item);
+      } else {
+        const { chatId, reset, view } = item;
+        const events: CloudEvent[] = [];
+        const withoutEvents = { chatId, reset, chat: representChat(view), events };
+        if (!budget.take(withoutEvents)) return { items: represented, end };
+        for (const logged of item.events) {
+          const event = renderEvent(logged, audienceOf.get(chatId) ?? null, rendering);
+          const isFirst = represented.length === 0 && events.length === 0;
+          if (!budget.take(event) && !isFirst) {
+            if (events.length > 0) represented.push(withoutEvents);
+            return { items: represented, end: events.length > 0 ? { chatId, nextSequence: logged.sequence } : end };
+          }
+          events.push(event);
+        }
+        represented.push(withoutEvents);
+      }
+      end = { chatId: item.chatId, nextSequence: null };
+    }
+    return { items: represented, end: null };
   }
 
   return {
@@ -49,7 +68,9 @@ export function syncHandlers(
           detail: 'the token is not good, or no longer: start again without one',
           violations: [{ path: 'since', message: 'is not a token that is good for this caller now' }],
         });
-      return ok({ items: await represent(page.items), next: token(page.next), hasMore: page.hasMore });
+      const { items, end } = await represent(page.items);
+      if (end !== null) return ok({ items, next: token(page.endingAt(end)), hasMore: true });
+      return ok({ items, next: token(page.next), hasMore: page.hasMore });
     },
   };
 }

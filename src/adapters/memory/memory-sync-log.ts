@@ -5,6 +5,7 @@ import type {
   ChatStretch,
   Cut,
   EventRange,
+  EventsInRanges,
   LostChat,
   SyncedChat,
   SyncLog,
@@ -104,15 +105,16 @@ export class MemorySyncLog implements SyncLog {
     );
   }
 
-  async eventsIn(ranges: readonly EventRange[]): Promise<Map<string, LoggedEvent[]>> {
-    return new Map(
-      ranges.map(({ chatId, first, last }) => [
+  async eventsIn(ranges: readonly EventRange[]): Promise<EventsInRanges> {
+    const events = new Map(
+      ranges.map(({ chatId, first, last }): [string, LoggedEvent[]] => [
         chatId,
         (this.world.eventsOfChat.get(chatId) ?? [])
           .filter(({ sequence }) => sequence !== null && sequence >= first && sequence <= last)
           .map((event) => withPresentText(this.world, event)),
       ]),
     );
+    return { events, isComplete: true };
   }
 
   private chatsOf(caller: Caller): string[] {

@@ -14,6 +14,7 @@ import type { MessageRevision } from '../../domain/message.js';
 import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
 import { type MessageViewRow, messageViewColumns, messageViewPage, toMessageView } from './message-view-rows.js';
+import { EVENT_BYTES, MESSAGE_BYTES, type PageRow, withinPageBytes } from './page-bytes.js';
 import { rethrow } from './store-errors.js';
 
 interface RevisionRow extends Omit<MessageRevision, 'mentions' | 'metadata' | 'at'> {
@@ -48,13 +49,16 @@ export class PrismaChatHistory implements ChatHistory {
     afterRevision: number,
     limit: number,
   ): Promise<MessageRevision[]> {
-    const rows = await this.query<RevisionRow>(Prisma.sql`
+    const page = Prisma.sql`
       SELECT v.message_id::text AS "messageId", v.revision, v.body, v.mentions::text AS mentions, v.metadata::text AS metadata,
-        v.actor_id AS "actorId", (extract(epoch FROM v.at) * 1000)::float8 AS at
+        v.actor_id AS "actorId", (extract(epoch FROM v.at) * 1000)::float8 AS at, octet_length(v.body) AS bytes
       FROM message_revisions v
       WHERE (v.message_id, v.revision) > (${messageId}::uuid, ${afterRevision}::int4) AND v.message_id <= ${messageId}::uuid
         AND EXISTS (SELECT FROM messages g WHERE ${isVisible(past, messageId)})
-      ORDER BY v.message_id, v.revision LIMIT ${limit}::int8`);
+      ORDER BY v.message_id, v.revision LIMIT ${limit}::int8`;
+    const rows = await this.query<RevisionRow>(Prisma.sql`
+      SELECT r."messageId", r.revision, r.body, r.mentions, r.metadata, r."actorId", r.at
+      FROM (${withinPageBytes(page, Prisma.sql`p.revision`)}) r ORDER BY r.revision`);
     return rows.map((row) => ({
       ...row,
       mentions: row.mentions === null ? [] : (JSON.parse(row.mentions) as string[]),
@@ -91,10 +95,12 @@ export class PrismaChatHistory implements ChatHistory {
     after: number,
     limit: number,
   ): Promise<SequencePage<LoggedEvent>> {
-    const rows = await this.query<EventRow>(Prisma.sql`
-      SELECT ${EVENT_COLUMNS} FROM ${EVENTS_WITH_MESSAGES}
+    const page = Prisma.sql`
+      SELECT ${EVENT_COLUMNS}, ${EVENT_BYTES} AS bytes FROM ${EVENTS_WITH_MESSAGES}
       WHERE e.chat_id = ${chatId}::uuid AND e.sequence > ${Math.max(after, fromSequence - 1)}
-      ORDER BY e.sequence LIMIT ${limit + 1}::int8`);
+      ORDER BY e.sequence LIMIT ${limit + 1}::int8`;
+    const rows = await this.query<EventRow & PageRow>(Prisma.sql`
+      ${withinPageBytes(page, Prisma.sql`p.sequence`)} ORDER BY w.sequence`);
     const { items, hasMore } = toPage(rows, limit);
     const events = items.map(toLoggedEvent);
     return { items: events.map((logged) => ({ ...logged, event: asSeenFrom(logged.event, fromSequence) })), hasMore };
@@ -113,11 +119,14 @@ export class PrismaChatHistory implements ChatHistory {
     const order = forward ? 'ASC' : 'DESC';
     const isThread = threadRootId !== null;
     const page = Prisma.sql`
-      SELECT ${isThread ? messageViewColumns(userId) : Prisma.sql`*`} FROM messages g
+      SELECT *, ${MESSAGE_BYTES} AS bytes FROM messages g
       WHERE g.chat_id = ${chatId}::uuid AND g.sequence > ${Math.max(after ?? 0, fromSequence - 1)}
         AND g.sequence < ${before} ${isThread ? Prisma.sql`AND g.thread_root_id = ${threadRootId}::uuid` : Prisma.empty}
       ORDER BY g.sequence ${Prisma.raw(order)} LIMIT ${limit + 1}::int8`;
-    const rows = await this.query<MessageViewRow>(isThread ? page : messageViewPage(userId, page, order));
+    const thread = () => Prisma.sql`
+      SELECT ${messageViewColumns(userId)}, g."pageRows"
+      FROM (${withinPageBytes(page, Prisma.sql`p.sequence ${Prisma.raw(order)}`)}) g ORDER BY g.sequence ${Prisma.raw(order)}`;
+    const rows = await this.query<MessageViewRow & PageRow>(isThread ? thread() : messageViewPage(userId, page, order));
     const { items, hasMore } = toPage(rows, limit);
     if (!forward) items.reverse();
     return { items: items.map(toMessageView), hasMore };
@@ -128,7 +137,8 @@ export class PrismaChatHistory implements ChatHistory {
   }
 }
 
-/** Queries ask for one row more than the page: whether it comes says whether there is more. */
-function toPage<Row>(rows: Row[], limit: number): SequencePage<Row> {
-  return { items: rows.slice(0, limit), hasMore: rows.length > limit };
+/** Queries ask for one row more than the page: whether there is one says whether there is more. */
+function toPage<Row extends PageRow>(rows: Row[], limit: number): SequencePage<Row> {
+  const items = rows.slice(0, limit);
+  return { items, hasMore: (rows[0]?.pageRows ?? 0) > items.length };
 }

@@ -16,6 +16,7 @@ import type { User } from '../../domain/user.js';
 import { column } from './columns.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
 import { type MessageViewRow, messageViewColumns, toMessageView } from './message-view-rows.js';
+import { MESSAGE_BYTES, withinPageBytes } from './page-bytes.js';
 import {
   CHAT_VIEW_COLUMNS,
   CHATS_OF_MEMBERS,
@@ -65,15 +66,18 @@ export class PrismaChatQueries implements ChatQueries {
   /** The last message of each chat that the user may see, as of the sequence the chat was read with. */
   private async lastMessages(userId: string, views: ChatView[]): Promise<Map<string, MessageView>> {
     if (views.length === 0) return new Map();
-    const rows = await this.query<MessageViewRow>(Prisma.sql`
-      SELECT ${messageViewColumns(userId)}
+    const page = Prisma.sql`
+      SELECT g.*, k.place, ${MESSAGE_BYTES} AS bytes
       FROM unnest(${column(views, ({ chat }) => chat.chatId)}::uuid[],
           ${column(views, (view) => visiblePast(view).fromSequence)}::int8[],
           ${column(views, ({ chat }) => chat.lastSequence)}::int8[])
-        AS k(chat_id, from_sequence, last_sequence)
+        WITH ORDINALITY AS k(chat_id, from_sequence, last_sequence, place)
       CROSS JOIN LATERAL (
         SELECT * FROM messages WHERE chat_id = k.chat_id AND sequence BETWEEN k.from_sequence AND k.last_sequence
-        ORDER BY sequence DESC LIMIT 1) g`);
+        ORDER BY sequence DESC LIMIT 1) g`;
+    // Where the first ones fill a page, the chats behind them are not on it.
+    const rows = await this.query<MessageViewRow>(Prisma.sql`
+      SELECT ${messageViewColumns(userId)} FROM (${withinPageBytes(page, Prisma.sql`p.place`)}) g`);
     return new Map(rows.map((row) => [row.chatId, toMessageView(row)]));
   }
 

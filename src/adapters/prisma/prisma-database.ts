@@ -12,6 +12,8 @@ import { rethrow } from './store-errors.js';
 export const CONNECT_TIMEOUT_MS = 5_000;
 /** For one statement, the wait for a lock included. Longer than a frozen owner may hold its partition's row (IDLE_IN_TRANSACTION_TIMEOUT_MS). */
 export const STATEMENT_TIMEOUT_MS = 15_000;
+/** The same for a query of REST, whose cost its caller has in hand. */
+export const QUERY_TIMEOUT_MS = 2_000;
 /** A transaction whose client says nothing for so long is ended by the server: a frozen owner lets go of its partition. */
 export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 /** A server that has not said anything for so long is gone, whatever TCP thinks: the connection is destroyed. */

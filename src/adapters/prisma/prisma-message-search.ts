@@ -11,12 +11,15 @@ import type {
   SearchPosition,
   SearchQuery,
 } from '../../application/ports/message-search.js';
+import { SlowQuery } from '../../application/ports/slow-query.js';
+import { PAGE_MAX_BYTES } from '../../contract/rest-requests.js';
 import { column } from './columns.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
 import { type MessageViewRow, messageViewColumns, toMessageView } from './message-view-rows.js';
 import { CHAT_VIEW_COLUMNS, CHATS_OF_MEMBERS, type ChatViewRow, toChatView } from './rows.js';
 import { SearchDictionary } from './search-dictionary.js';
 import { bySender, CHAT_TERM, onDays, SEARCH_TERMS } from './search-terms.js';
+import { firstWord, searchText } from './search-text.js';
 import { rethrow } from './store-errors.js';
 import { andVisible } from './visible-chats.js';
 
@@ -30,10 +33,14 @@ const DAYS_NAMED_MAX = 64;
 /** Where a window had room to spare the next one is so many times as wide. */
 const WINDOW_GROWTH = 4;
 const WINDOW_NARROWING = 8;
+/** So many characters of a found text are gone through for highlights. */
+export const HIGHLIGHTED_CHARACTERS = 1_024;
+/** A search of several statements ends after so long; each of them has a limit of its own. */
+const SEARCH_TIMEOUT_MS = 2_000;
 /** Messages stamped by a clock that is ahead are found too. */
 const CLOCK_SKEW_MS = DAY_MS;
 
-type Match = { messageId: string; createdAt: number };
+type Match = { messageId: string; createdAt: number; bytes: number };
 type HitRow = { highlight: string; message: string; view: string };
 
 export class PrismaMessageSearch implements MessageSearch {
@@ -58,8 +65,10 @@ export class PrismaMessageSearch implements MessageSearch {
     const latest = Math.min(from?.createdAt.getTime() ?? Number.MAX_SAFE_INTEGER, Date.now() + CLOCK_SKEW_MS);
     let end = Math.min(query.to?.getTime() ?? Number.MAX_SAFE_INTEGER, latest + 1);
     let width = 2 * DAY_MS;
+    const deadline = performance.now() + SEARCH_TIMEOUT_MS;
     const found: Match[] = [];
     while (found.length < limit && end > oldest) {
+      if (performance.now() > deadline) throw new SlowQuery(`a search took longer than ${SEARCH_TIMEOUT_MS} ms`);
       const begin = Math.max(oldest, end - width);
       const matches = await this.matches(asker, query, matching, { begin, end, from });
       if (matches.length > WINDOW_MATCHES_MAX && end - begin > 1) {
@@ -70,7 +79,7 @@ export class PrismaMessageSearch implements MessageSearch {
       end = begin;
       width *= WINDOW_GROWTH;
     }
-    return this.hits(asker, matching, found);
+    return this.hits(asker, matching, withinPage(found));
   }
 
   /** As the index says it, so that the index is used. */
@@ -79,7 +88,8 @@ export class PrismaMessageSearch implements MessageSearch {
     return {
       dictionary,
       document: Prisma.sql`to_tsvector(${dictionary}, g.body)`,
-      query: Prisma.sql`websearch_to_tsquery(${dictionary}, ${text})`,
+      query: Prisma.sql`websearch_to_tsquery(${dictionary}, ${searchText(text)})`,
+      firstWord: firstWord(text),
     };
   }
 
@@ -105,7 +115,8 @@ export class PrismaMessageSearch implements MessageSearch {
     const time = (milliseconds: number) => Prisma.sql`${new Date(milliseconds).toISOString()}::timestamptz`;
     const days = onDays(begin, end, DAYS_NAMED_MAX);
     return this.query<Match>(Prisma.sql`
-      SELECT g.message_id::text AS "messageId", (extract(epoch FROM g.created_at) * 1000)::float8 AS "createdAt"
+      SELECT g.message_id::text AS "messageId", (extract(epoch FROM g.created_at) * 1000)::float8 AS "createdAt",
+        octet_length(g.body) AS bytes
       FROM (
         SELECT array_agg(${CHAT_TERM}) AS chats
         FROM (SELECT m.chat_id, row_number() OVER (ORDER BY m.chat_id) / ${CHATS_AT_A_TIME}::int8 AS part
@@ -130,7 +141,7 @@ export class PrismaMessageSearch implements MessageSearch {
   /** The messages of a page, in its order. What has been deleted, edited or hidden since it was found is left out unless it still matches. */
   private async hits(
     { caller: { userId }, visible }: Asker,
-    { dictionary, document, query }: Matching,
+    { dictionary, document, query, firstWord }: Matching,
     page: Match[],
   ): Promise<FoundMessage[]> {
     if (page.length === 0) return [];
@@ -139,7 +150,7 @@ export class PrismaMessageSearch implements MessageSearch {
     const [start, stop, gap] = [`${mark}b`, `${mark}e`, `${mark}g`];
     const options = `StartSel=${start}, StopSel=${stop}, FragmentDelimiter=${gap}, MaxFragments=3, MaxWords=24, MinWords=8`;
     const rows = await this.query<HitRow>(Prisma.sql`
-      SELECT ts_headline(${dictionary}, g.body, ${query}, ${options}) AS highlight,
+      SELECT ts_headline(${dictionary}, ${highlighted(firstWord)}, ${query}, ${options}) AS highlight,
         (SELECT row_to_json(t) FROM (SELECT ${messageViewColumns(userId)}) t)::text AS message,
         (SELECT row_to_json(t) FROM (SELECT ${CHAT_VIEW_COLUMNS}) t)::text AS view
       FROM unnest(${column(page, (match) => match.messageId)}::uuid[]) WITH ORDINALITY AS k(message_id, place)
@@ -169,6 +180,27 @@ interface Matching {
   dictionary: Prisma.Sql;
   document: Prisma.Sql;
   query: Prisma.Sql;
+  /** Of what is searched for. */
+  firstWord: string;
+}
+
+/**
+ * Of `messages g`: the part of the text that is gone through for highlights, with the first word in it. The cost of `ts_headline` grows with the square
+ * of how often a word occurs: a text of 16 KB took it 0.5 s.
+ */
+function highlighted(firstWord: string): Prisma.Sql {
+  const before = HIGHLIGHTED_CHARACTERS / 4;
+  return Prisma.sql`substr(g.body, greatest(1, strpos(lower(g.body), lower(${firstWord})) - ${before}::int4), ${HIGHLIGHTED_CHARACTERS}::int4)`;
+}
+
+/** The first ones, as many as a page can hold. */
+function withinPage(matches: readonly Match[]): Match[] {
+  let bytes = 0;
+  return matches.filter((match) => {
+    const fits = bytes < PAGE_MAX_BYTES;
+    bytes += match.bytes;
+    return fits;
+  });
 }
 
 function newestFirst(a: Match, b: Match): number {

@@ -4,6 +4,7 @@ import type {
   ChatStretch,
   Cut,
   EventRange,
+  EventsInRanges,
   LostChat,
   SyncedChat,
   SyncLog,
@@ -12,6 +13,7 @@ import type {
 import { column } from './columns.js';
 import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
+import { EVENT_BYTES, type PageRow, withinPageBytes } from './page-bytes.js';
 import { CHAT_COLUMNS, type ChatViewRow, MEMBER_COLUMNS, toChatView } from './rows.js';
 import { rethrow } from './store-errors.js';
 import { andVisible, isAmong, STANDING } from './visible-chats.js';
@@ -110,18 +112,19 @@ export class PrismaSyncLog implements SyncLog {
     return new Map(rows.map(({ chatId, sequence }) => [chatId, sequence]));
   }
 
-  async eventsIn(ranges: readonly EventRange[]): Promise<Map<string, LoggedEvent[]>> {
-    const rows = await this.query<EventRow>(Prisma.sql`
-      SELECT x.* FROM unnest(${column(ranges, ({ chatId }) => chatId)}::uuid[], ${column(ranges, ({ first }) => first)}::int8[],
-        ${column(ranges, ({ last }) => last)}::int8[]) AS k(chat_id, first, last)
+  async eventsIn(ranges: readonly EventRange[]): Promise<EventsInRanges> {
+    const page = Prisma.sql`
+      SELECT x.*, k.place FROM unnest(${column(ranges, ({ chatId }) => chatId)}::uuid[], ${column(ranges, ({ first }) => first)}::int8[],
+        ${column(ranges, ({ last }) => last)}::int8[]) WITH ORDINALITY AS k(chat_id, first, last, place)
       CROSS JOIN LATERAL (
-        SELECT ${EVENT_COLUMNS} FROM ${EVENTS_WITH_MESSAGES}
+        SELECT ${EVENT_COLUMNS}, ${EVENT_BYTES} AS bytes FROM ${EVENTS_WITH_MESSAGES}
         WHERE e.chat_id = k.chat_id AND e.sequence BETWEEN k.first AND k.last
-        ORDER BY e.sequence LIMIT k.last - k.first + 1) x
-      ORDER BY x.sequence`);
+        ORDER BY e.sequence LIMIT k.last - k.first + 1) x`;
+    const rows = await this.query<EventRow & PageRow>(Prisma.sql`
+      ${withinPageBytes(page, Prisma.sql`p.place, p.sequence`)} ORDER BY w.place, w.sequence`);
     const events = new Map(ranges.map(({ chatId }): [string, LoggedEvent[]] => [chatId, []]));
     for (const row of rows) events.get(row.chatId ?? '')?.push(toLoggedEvent(row));
-    return events;
+    return { events, isComplete: (rows[0]?.pageRows ?? 0) === rows.length };
   }
 
   private query<Row>(statement: Prisma.Sql): Promise<Row[]> {

@@ -5,6 +5,7 @@
  * message texts never reach a log.
  */
 import { StoreError } from '../../application/ports/command-store.js';
+import { SlowQuery } from '../../application/ports/slow-query.js';
 
 /**
  * SQLSTATE classes that are about the data: data exception, integrity constraint, program limit, and what a trigger of the operator's raises.
@@ -27,6 +28,9 @@ const DEFINITE_AT_COMMIT = new Set(['57014', '57P03']);
 /** No connection was had, so nothing was sent: the words of pg-pool, twice, and of Prisma. */
 const NOT_CONNECTED =
   /timeout exceeded when trying to connect|Connection terminated due to connection timeout|Can't reach database server/;
+
+/** A statement took longer than its time limit. */
+const QUERY_CANCELED = '57014';
 
 /** The codes with which a batch that is one statement ends itself. */
 export const NOT_AS_READ = 'PY001';
@@ -54,6 +58,8 @@ export function toStoreError(error: unknown): StoreError {
     return new StoreError('refused', `the data cannot be written down (${error.name})`);
   }
   const what = report === null ? describe(error) : `SQLSTATE ${report.sqlState}: ${report.message}`;
+  if (report?.sqlState === QUERY_CANCELED)
+    return new SlowQuery(`a statement took too long (${what})`, { cause: error });
   return new StoreError('unavailable', `the database is not available (${what})`, { cause: error });
 }
 

@@ -46,6 +46,7 @@ export interface SequenceRange {
 }
 
 export interface SequencePage<T> {
+  /** Fewer than were asked for where these are more than an answer can hold (`PAGE_MAX_BYTES`). */
   items: T[];
   hasMore: boolean;
 }

@@ -49,6 +49,13 @@ export interface EventRange {
   last: number;
 }
 
+export interface EventsInRanges {
+  /** By chat id, in ascending sequence. */
+  events: Map<string, LoggedEvent[]>;
+  /** False: they are more than an answer can hold (`PAGE_MAX_BYTES`), and the last ones, in the order of the ranges, are left out. At least one is there. */
+  isComplete: boolean;
+}
+
 export interface SyncLog {
   /** The present moment, in one snapshot. */
   cut(): Promise<Cut>;
@@ -82,6 +89,6 @@ export interface SyncLog {
    * does not know counts as within it. A search, not a scan.
    */
   firstBeyond(cut: Cut, chats: readonly { chatId: string; lastSequence: number }[]): Promise<Map<string, number>>;
-  /** By chat id: the events in its range, in ascending sequence, with the texts as they are now. A chat has one range at most. */
-  eventsIn(ranges: readonly EventRange[]): Promise<Map<string, LoggedEvent[]>>;
+  /** The events in these ranges, with the texts as they are now. A chat has one range at most. */
+  eventsIn(ranges: readonly EventRange[]): Promise<EventsInRanges>;
 }

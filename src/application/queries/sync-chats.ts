@@ -3,8 +3,16 @@ import { asSeenFrom } from '../../domain/event.js';
 import { type ChatViewing, fingerprintOf } from '../policy/view-chat.js';
 import type { Caller, ChatView } from '../ports/chat-queries.js';
 import type { LoggedEvent } from '../ports/event-log.js';
-import type { Cut, LostChat, SyncedChat, SyncLog, SyncWindow } from '../ports/sync-log.js';
-import { type Candidate, isWithin, type LostItem, type Place, planPage } from './sync-page.js';
+import type { Cut, EventsInRanges, LostChat, SyncedChat, SyncLog, SyncWindow } from '../ports/sync-log.js';
+import {
+  type Candidate,
+  type Entry,
+  isWithin,
+  type LostItem,
+  type PagePlan,
+  type Place,
+  planPage,
+} from './sync-page.js';
 
 /** How many of a caller's chats one page looks at, at most, whether they have changed or not. */
 export const CHATS_EXAMINED_MAX = 10_000;
@@ -33,6 +41,8 @@ export interface SyncPage {
   next: SyncProgress;
   /** The walk goes on: there is more to be had at once. */
   hasMore: boolean;
+  /** What `next` is for one who takes the page only up to this place; then there is more. */
+  endingAt(place: Place): SyncProgress;
 }
 
 /**
@@ -75,8 +85,9 @@ export class ChatSync {
     const plan = planPage(window, progress.walk?.place ?? null, candidates, through, limit);
 
     const ranges = plan.entries.flatMap((entry) => ('range' in entry && entry.range !== null ? [entry.range] : []));
-    const events = ranges.length === 0 ? new Map<string, LoggedEvent[]>() : await this.log.eventsIn(ranges);
-    const items = plan.entries.map((entry): SyncItem => {
+    const { events, isComplete } = ranges.length === 0 ? NO_EVENTS : await this.log.eventsIn(ranges);
+    const { entries, place: end } = isComplete ? plan : upTo(plan.entries, events);
+    const items = entries.map((entry): SyncItem => {
       if ('left' in entry) return entry;
       const { chatId, view, reset } = entry;
       const fromSequence = firstVisibleSequence(view.chat, view.membership);
@@ -86,8 +97,9 @@ export class ChatSync {
       }));
       return { chatId, view, reset, events: seen };
     });
-    if (plan.place === null) return { items, next: { from: to, shown, walk: null }, hasMore: false };
-    return { items, next: { from, shown, walk: { to, place: plan.place } }, hasMore: true };
+    const endingAt = (at: Place): SyncProgress => ({ from, shown, walk: { to, place: at } });
+    if (end === null) return { items, next: { from: to, shown, walk: null }, hasMore: false, endingAt };
+    return { items, next: endingAt(end), hasMore: true, endingAt };
   }
 
   /** In the order of their ids, each with where the window cuts its events. */
@@ -116,6 +128,18 @@ export class ChatSync {
     if (others.length === 0) return found;
     return new Map([...found, ...(await this.log.firstBeyond(cut, others))]);
   }
+}
+
+const NO_EVENTS: EventsInRanges = { events: new Map(), isComplete: true };
+
+/** The page as far as its events were read. */
+function upTo(entries: readonly Entry[], events: EventsInRanges['events']): PagePlan {
+  const lastOf = (entry: Entry) => events.get(entry.chatId)?.at(-1);
+  const index = entries.findLastIndex((entry) => lastOf(entry) !== undefined);
+  const entry = entries[index];
+  const last = entry && lastOf(entry)?.sequence;
+  if (entry === undefined || last === undefined || last === null) throw new Error('a part of a page holds no event');
+  return { entries: entries.slice(0, index + 1), place: { chatId: entry.chatId, nextSequence: last + 1 } };
 }
 
 /** Whether `from` can have come before `to` in one and the same log. */

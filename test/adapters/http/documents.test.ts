@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { expect } from 'chai';
 import { API_DEFAULTS } from '../../../src/adapters/http/api-settings.js';
 import { commandTypes } from '../../../src/contract/commands.js';
@@ -199,5 +201,54 @@ describe('REST documents', () => {
     expect(headers.get('content-type')).to.match(/^text\/html/);
     const response = await fetch(`${rest.url}/docs`, { redirect: 'manual' });
     expect([response.status, response.headers.get('location')]).to.deep.equal([301, '/docs/']);
+  });
+
+  describe('cost next to nothing to send again', () => {
+    const ask = (path: string, headers: Record<string, string>) => fetch(`${rest.url}${path}`, { headers });
+
+    it('come compressed as the client takes them', async () => {
+      const whole = await (await ask('/docs/swagger-ui.css', { 'accept-encoding': 'identity' })).text();
+      for (const [accepted, encoding] of [
+        ['gzip, deflate, br', 'br'],
+        ['gzip', 'gzip'],
+        ['deflate', null],
+        ['identity', null],
+      ] as const) {
+        const response = await ask('/docs/swagger-ui.css', { 'accept-encoding': accepted });
+        expect(response.headers.get('content-encoding'), accepted).to.equal(encoding);
+        expect(response.headers.get('vary')).to.include('Accept-Encoding');
+        expect(response.headers.get('cache-control')).to.equal('public, max-age=3600');
+        expect(await response.text()).to.equal(whole);
+      }
+    });
+
+    it('are not sent to clients that have them', async () => {
+      for (const path of ['/docs/', '/docs/swagger-ui-bundle.js', '/openapi.json', '/asyncapi.json']) {
+        const etag = (await ask(path, { 'accept-encoding': 'gzip' })).headers.get('etag') ?? '';
+        expect(etag, path).to.match(/^".+-gzip"$/);
+        const again = await ask(path, { 'accept-encoding': 'gzip', 'if-none-match': etag });
+        expect([again.status, await again.text()], path).to.deep.equal([304, '']);
+        expect((await ask(path, { 'accept-encoding': 'gzip', 'if-none-match': '"other"' })).status).to.equal(200);
+      }
+    });
+
+    it('take less than 5 ms of processor time each', async () => {
+      const requests = 40;
+      for (const encoding of ['br', 'gzip', 'deflate', 'identity']) {
+        const request = `GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\nAccept-Encoding: ${encoding}\r\n`;
+        const send = async (count: number) => {
+          const socket = connect(rest.server.port, '127.0.0.1');
+          socket.write(`${request}\r\n`.repeat(count - 1));
+          socket.end(`${request}Connection: close\r\n\r\n`);
+          socket.resume();
+          await once(socket, 'close');
+        };
+        await send(1);
+        const before = process.cpuUsage();
+        await send(requests);
+        const { user, system } = process.cpuUsage(before);
+        expect((user + system) / 1_000 / requests, encoding).to.be.lessThan(5);
+      }
+    });
   });
 });

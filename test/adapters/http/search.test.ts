@@ -54,7 +54,10 @@ describe('REST search', () => {
     ['q=tea&chatId=x', 'chatId'],
     ['q=tea&senderId=%20', 'senderId'],
     ['q=tea&cursor=made-up', 'cursor'],
+    [`q=${'-'.repeat(33)}`, 'q'],
+    ['q=%22%22+()', 'q'],
     ['q=tea&limit=0', 'limit'],
+    ['q=tea&limit=51', 'limit'],
     ['q=tea&order=best', 'order'],
   ] as const)
     it(`refuses the query "${query.slice(0, 40)}" and says that it is for ${path}`, async () => {

@@ -143,7 +143,7 @@ describe('Syncing on PostgreSQL', () => {
 
   it('finds what it looks for', async () => {
     const found = await log.firstBeyond(middle, [{ chatId: LONG, lastSequence: LONG_CHAT }]);
-    const events = await log.eventsIn([
+    const { events } = await log.eventsIn([
       { chatId: LONG, first: (found.get(LONG) ?? 0) - 1, last: found.get(LONG) ?? 0 },
     ]);
     const positions = events.get(LONG)?.map(({ position }) => position) ?? [];
