@@ -131,8 +131,8 @@ const TABLES = [
 /** Columns that later migrations have added to these tables. */
 const COLUMNS: readonly (readonly [table: string, column: string])[] = [];
 
-/** What the first migration creates last: a database that has it has all of that migration. */
-const FUNCTIONS = ['abort_unless(boolean, text)'];
+/** What the first migration creates last (a database that has it has all of that migration), and what later ones have added. */
+const FUNCTIONS = ['abort_unless(boolean, text)', 'indexed_text(text)'];
 
 /**
  * Rejects, saying what to do, if the database has not got our tables, or has them as an earlier release left them: a worker would take partitions
