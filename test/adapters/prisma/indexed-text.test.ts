@@ -12,14 +12,14 @@ const LONG_CHARACTERS = 16 * SHORT_CHARACTERS;
 /** The issue's limit: sixteen times as long, and some room for sorting and for the clock. */
 const RATIO_MAX = 20;
 /**
- * A long text that costs no more than this is no burden, whatever a shorter one costs: below it, a larger working memory and a busy machine count
- * for more than the text does. Ordinary prose of that length costs some 1.5 ms; one quadratic reading cost 300 to 7,000 ms.
+ * Besides, once: a larger working memory is had from the system anew each time. Ordinary prose of that length costs some 1.5 ms in all; what is read
+ * over and over again cost 300 to 7,000 ms.
  */
-const NO_BURDEN_MS = 10;
+const MEMORY_MS = 5;
 /** What other processes do to a measurement does not last for so many. */
 const MEASUREMENTS_MAX = 12;
-/** Of each text in one statement, so that what a statement costs by itself is small beside it. */
-const COPIES = 4;
+/** Characters in one statement: as many of short texts as of long ones, so that whatever else the machine does falls on both alike. */
+const CHARACTERS_MEASURED = 2 * LONG_CHARACTERS;
 const RANDOM_TEXTS = 60;
 const STATEMENT_TIMEOUT_MS = 60_000;
 
@@ -98,15 +98,17 @@ class Meter {
     return new Meter(sql, existsSync(path) ? path : null, dictionary);
   }
 
-  async cost(text: string): Promise<number> {
+  /** Of one text of so many characters. */
+  async cost(unit: string, characters: number): Promise<number> {
+    const texts = Array(CHARACTERS_MEASURED / characters).fill(filled(unit, characters));
     const before = this.now();
-    // As many rows as that: a constant would be worked out once, while the statement is planned.
+    // Rows, since a constant would be worked out once, while the statement is planned.
     await this.sql.query({
       name: `cost ${this.dictionary}`,
       text: `SELECT max(length(to_tsvector('${this.dictionary}'::regconfig, indexed_text(body)))) FROM unnest($1::text[]) AS t(body)`,
-      values: [Array(COPIES).fill(text)],
+      values: [texts],
     });
-    return (this.now() - before) / COPIES;
+    return (this.now() - before) / texts.length;
   }
 
   private now(): number {
@@ -115,16 +117,15 @@ class Meter {
   }
 }
 
-/** How many times as much 16 KB cost as 1 KB, 0 if they are no burden; measured until it is within the limit, or for good. */
+/** How many times as much 16 KB cost as 1 KB, their memory left out; measured until it is within the limit, or for good. */
 async function ratioOf(unit: string, meter: Meter): Promise<number> {
   let [short, long] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   for (let tries = 0; tries < MEASUREMENTS_MAX; tries += 1) {
-    short = Math.min(short, await meter.cost(filled(unit, SHORT_CHARACTERS)));
-    long = Math.min(long, await meter.cost(filled(unit, LONG_CHARACTERS)));
-    if (long <= NO_BURDEN_MS) return 0;
-    if (long / short <= RATIO_MAX && tries > 0) break;
+    long = Math.min(long, await meter.cost(unit, LONG_CHARACTERS));
+    short = Math.min(short, await meter.cost(unit, SHORT_CHARACTERS));
+    if ((long - MEMORY_MS) / short <= RATIO_MAX) break;
   }
-  return long / short;
+  return (long - MEMORY_MS) / short;
 }
 
 const debian = debianPostgresPrograms();
