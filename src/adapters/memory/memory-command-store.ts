@@ -52,6 +52,10 @@ export class MemoryCommandStore implements CommandStore {
     for (const key of commandKeys) this.world.attempts.delete(`${partition} ${key}`);
   }
 
+  async probe(): Promise<void> {
+    // Nothing here takes long.
+  }
+
   async pruneReceipts(before: Date, limit: number): Promise<number> {
     const old = [...this.world.receipts].filter(([, receipt]) => receipt.at < before).slice(0, limit);
     for (const [key] of old) this.world.receipts.delete(key);

@@ -10,8 +10,16 @@ import { rethrow } from './store-errors.js';
 
 /** To open a connection, and to wait for a free one. */
 export const CONNECT_TIMEOUT_MS = 5_000;
-/** For one statement, the wait for a lock included. Longer than a frozen owner may hold its partition's row (IDLE_IN_TRANSACTION_TIMEOUT_MS). */
+/**
+ * For one statement, the wait for a lock included, but for those of batches. Longer than a frozen owner may hold its partition's row
+ * (IDLE_IN_TRANSACTION_TIMEOUT_MS), which its successor waits for.
+ */
 export const STATEMENT_TIMEOUT_MS = 15_000;
+/**
+ * A batch waits no longer than this for a lock, so that it does not hold those that it has for as long, and so that a statement that times out was at
+ * work. It is tried again.
+ */
+export const BATCH_LOCK_TIMEOUT_MS = 200;
 /** A transaction whose client says nothing for so long is ended by the server: a frozen owner lets go of its partition. */
 export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 /** A server that has not said anything for so long is gone, whatever TCP thinks: the connection is destroyed. */
@@ -71,6 +79,7 @@ export function openDatabase(options: DatabaseOptions): PrismaClient {
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       idleTimeoutMillis: POOL_IDLE_TIMEOUT_MS,
       statement_timeout: statementTimeoutMs,
+      ...(options.forBatches === true ? { lock_timeout: BATCH_LOCK_TIMEOUT_MS } : {}),
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
       options: session.map((setting) => `-c ${setting}`).join(' '),
       keepAlive: true,
