@@ -23,6 +23,7 @@ async function scrape(): Promise<Map<string, Set<string>>> {
       unpublished: 0,
       unpublishedSince: null,
       obstacle: null,
+      contendedSince: null,
       notSubscribedSince: null,
     },
     inHandSince: null,

@@ -167,6 +167,7 @@ export class RaceTrack {
       noteSuspects: (...args) => commands.noteSuspects(...args),
       countAttempt: (...args) => commands.countAttempt(...args),
       forgetAttempts: (...args) => commands.forgetAttempts(...args),
+      probe: () => commands.probe(),
       pruneReceipts: (...args) => commands.pruneReceipts(...args),
       pruneAttempts: (...args) => commands.pruneAttempts(...args),
       pruneRejectedCommands: (...args) => commands.pruneRejectedCommands(...args),

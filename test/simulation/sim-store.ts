@@ -126,6 +126,7 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
       noteSuspects: (...args) => over(() => commands.noteSuspects(...args)),
       countAttempt: (...args) => over(() => commands.countAttempt(...args)),
       forgetAttempts: (...args) => over(() => commands.forgetAttempts(...args)),
+      probe: () => over(() => commands.probe()),
       pruneReceipts: (...args) => over(() => commands.pruneReceipts(...args)),
       pruneAttempts: (...args) => over(() => commands.pruneAttempts(...args), chanceOfPruning),
       pruneRejectedCommands: (partition, _before, limit) =>

@@ -1,12 +1,14 @@
 import { visiblePast } from '../../application/ports/chat-history.js';
 import type { Caller, ChatView, VisibleChats } from '../../application/ports/chat-queries.js';
 import { userKey } from '../../application/ports/command-store.js';
-import type {
-  FoundMessage,
-  Highlight,
-  MessageSearch,
-  SearchPosition,
-  SearchQuery,
+import {
+  type FoundMessage,
+  type Highlight,
+  INDEXED_RUN_MAX_CHARACTERS,
+  INDEXED_WHOLE_MAX_BYTES,
+  type MessageSearch,
+  type SearchPosition,
+  type SearchQuery,
 } from '../../application/ports/message-search.js';
 import type { Message } from '../../domain/message.js';
 import { copy } from './copy.js';
@@ -15,6 +17,7 @@ import { isVisible } from './memory-visible-chats.js';
 import { byCodeUnit, type MemoryWorld } from './memory-world.js';
 
 const WORD = /[\p{L}\p{N}]+/gu;
+const LONG_RUN = new RegExp(`[^ \\n\\r\\t]{${INDEXED_RUN_MAX_CHARACTERS}}`, 'gu');
 
 /** Whole words, whatever their case; all of them must be there. */
 export class MemoryMessageSearch implements MessageSearch {
@@ -61,9 +64,14 @@ function wordsOf(text: string): string[] {
   return [...text.matchAll(WORD)].map(([word]) => word.toLowerCase());
 }
 
+/** As PostgreSQL's index has it. */
+function indexedText(body: string): string {
+  return Buffer.byteLength(body) <= INDEXED_WHOLE_MAX_BYTES ? body : body.replace(LONG_RUN, '$& ');
+}
+
 function matches({ body }: Message, words: ReadonlySet<string>): boolean {
   if (body === null || words.size === 0) return false;
-  const there = new Set(wordsOf(body));
+  const there = new Set(wordsOf(indexedText(body)));
   return [...words].every((word) => there.has(word));
 }
 

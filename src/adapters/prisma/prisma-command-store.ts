@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type {
   BatchRequest,
   BatchResult,
@@ -9,7 +10,7 @@ import { column } from './columns.js';
 import type { Prisma, PrismaClient } from './generated/client.js';
 import { TRANSACTION_START_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS } from './prisma-database.js';
 import { readFacts } from './read-facts.js';
-import { rethrow, rethrowFromCommit, storable } from './store-errors.js';
+import { isProbeUndone, PROBE_UNDONE, rethrow, rethrowFromCommit, storable } from './store-errors.js';
 import { hasProfilesOrChats, writeEverythingElse, writeProfilesAndChats } from './write-batch.js';
 
 /** The store's own limit on one call that prunes, whatever the caller asks for. */
@@ -95,6 +96,19 @@ export class PrismaCommandStore implements CommandStore {
       DELETE FROM poison_attempts WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM poison_attempts WHERE last_at < ${before.toISOString()}::timestamptz
         LIMIT ${Math.min(limit, PRUNE_MAX_ROWS)}::int8 FOR UPDATE SKIP LOCKED))`.catch(rethrow);
+  }
+
+  /** One row of `messages` with its entries in the indexes, which the statement then undoes by failing. */
+  async probe(): Promise<void> {
+    try {
+      await this.database.$queryRaw`
+        WITH probed AS (
+          INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, created_at)
+          VALUES (${randomUUID()}::uuid, 1, ${randomUUID()}::uuid, '', 1, '', 1, 'probe', now()) RETURNING 1)
+        SELECT abort_unless((SELECT count(*) FROM probed) = 0, ${PROBE_UNDONE})`;
+    } catch (error) {
+      if (!isProbeUndone(error)) rethrow(error);
+    }
   }
 
   async pruneReceipts(before: Date, limit: number): Promise<number> {

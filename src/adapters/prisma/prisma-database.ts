@@ -10,10 +10,18 @@ import { rethrow } from './store-errors.js';
 
 /** To open a connection, and to wait for a free one. */
 export const CONNECT_TIMEOUT_MS = 5_000;
-/** For one statement, the wait for a lock included. Longer than a frozen owner may hold its partition's row (IDLE_IN_TRANSACTION_TIMEOUT_MS). */
+/**
+ * For one statement, the wait for a lock included, but for those of batches. Longer than a frozen owner may hold its partition's row
+ * (IDLE_IN_TRANSACTION_TIMEOUT_MS), which its successor waits for.
+ */
 export const STATEMENT_TIMEOUT_MS = 15_000;
 /** The same for a query of REST, whose cost its caller has in hand. */
 export const QUERY_TIMEOUT_MS = 2_000;
+/**
+ * A batch waits no longer than this for a lock, so that it does not hold those that it has for as long, and so that a statement that times out was at
+ * work. It is tried again.
+ */
+export const BATCH_LOCK_TIMEOUT_MS = 200;
 /** A transaction whose client says nothing for so long is ended by the server: a frozen owner lets go of its partition. */
 export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 /** A server that has not said anything for so long is gone, whatever TCP thinks: the connection is destroyed. */
@@ -78,6 +86,7 @@ export function openDatabase(options: DatabaseOptions): PrismaClient {
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       idleTimeoutMillis: POOL_IDLE_TIMEOUT_MS,
       statement_timeout: statementTimeoutMs,
+      ...(options.forBatches === true ? { lock_timeout: BATCH_LOCK_TIMEOUT_MS } : {}),
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
       options: session.map((setting) => `-c ${setting}`).join(' '),
       keepAlive: true,
@@ -143,8 +152,12 @@ const COLUMNS: readonly (readonly [table: string, column: string])[] = [
   ['members', 'hidden_ordinal'],
 ];
 
-/** `abort_unless` is what the first migration creates last: a database that has it has all of that migration. */
-const FUNCTIONS = ['abort_unless(boolean, text)', 'prune_rejected_commands(integer, timestamptz, integer)'];
+/** What the first migration creates last (a database that has it has all of that migration), and what later ones have added. */
+const FUNCTIONS = [
+  'abort_unless(boolean, text)',
+  'prune_rejected_commands(integer, timestamptz, integer)',
+  'indexed_text(text)',
+];
 
 /**
  * Rejects, saying what to do, if the database has not got our tables, or has them as an earlier release left them: a worker would take partitions

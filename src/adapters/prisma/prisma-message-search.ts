@@ -18,7 +18,7 @@ import { Prisma, type PrismaClient } from './generated/client.js';
 import { type MessageViewRow, messageViewColumns, toMessageView } from './message-view-rows.js';
 import { CHAT_VIEW_COLUMNS, CHATS_OF_MEMBERS, type ChatViewRow, toChatView } from './rows.js';
 import { SearchDictionary } from './search-dictionary.js';
-import { bySender, CHAT_TERM, onDays, SEARCH_TERMS } from './search-terms.js';
+import { bySender, CHAT_TERM, onDays, SEARCH_TERMS, searchDocument } from './search-terms.js';
 import { firstWord, searchText } from './search-text.js';
 import { rethrow } from './store-errors.js';
 import { andVisible } from './visible-chats.js';
@@ -87,7 +87,7 @@ export class PrismaMessageSearch implements MessageSearch {
     const dictionary = await this.dictionary.current();
     return {
       dictionary,
-      document: Prisma.sql`to_tsvector(${dictionary}, g.body)`,
+      document: searchDocument(dictionary),
       query: Prisma.sql`websearch_to_tsquery(${dictionary}, ${searchText(text)})`,
       firstWord: firstWord(text),
     };

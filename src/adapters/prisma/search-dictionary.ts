@@ -1,5 +1,5 @@
 import { Prisma, type PrismaClient } from './generated/client.js';
-import { SEARCH_TERMS } from './search-terms.js';
+import { SEARCH_TERMS, searchDocument } from './search-terms.js';
 import { rethrow } from './store-errors.js';
 
 const INDEX = 'messages_search_idx';
@@ -14,7 +14,7 @@ export class SearchDictionary {
     const [row] = await this.database.$queryRaw<{ name: string }[]>`
       SELECT quote_literal(search_dictionary) AS name FROM store`.catch(rethrow);
     if (row === undefined) throw new Error('the store has no identity: its row is missing');
-    return Prisma.raw(`${row.name}::regconfig`);
+    return asDictionary(row.name);
   }
 
   /** Those that there are, by name. */
@@ -31,9 +31,11 @@ export class SearchDictionary {
    * interrupted. `name` is one of `known`.
    */
   async change(name: string): Promise<void> {
+    const document = searchDocument(asDictionary(`'${name.replaceAll("'", "''")}'`));
     const statements = [
       `DROP INDEX IF EXISTS ${NEW_INDEX}`,
-      `CREATE INDEX CONCURRENTLY ${NEW_INDEX} ON messages USING GIN (to_tsvector('${name.replaceAll("'", "''")}'::regconfig, body), (${SEARCH_TERMS.sql})) WHERE body IS NOT NULL`,
+      `CREATE INDEX CONCURRENTLY ${NEW_INDEX} ON messages
+         USING GIN (${document.sql}, (${SEARCH_TERMS.sql})) WHERE body IS NOT NULL`,
       // As the migrations have it: what ANALYZE would gather of it costs much and is of no use.
       `ALTER INDEX ${NEW_INDEX} ALTER COLUMN 1 SET STATISTICS 0`,
       `ALTER INDEX ${NEW_INDEX} ALTER COLUMN 2 SET STATISTICS 0`,
@@ -47,4 +49,8 @@ export class SearchDictionary {
       ])
       .catch(rethrow);
   }
+}
+
+function asDictionary(literal: string): Prisma.Sql {
+  return Prisma.raw(`${literal}::regconfig`);
 }

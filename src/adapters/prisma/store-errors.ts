@@ -35,6 +35,16 @@ const QUERY_CANCELED = '57014';
 /** The codes with which a batch that is one statement ends itself. */
 export const NOT_AS_READ = 'PY001';
 export const NO_SUCH_CHAT = 'PY002';
+/** The code with which a probe does. */
+export const PROBE_UNDONE = 'PY003';
+
+/** query_canceled: by the statement timeout, or by an administrator. */
+const TIMED_OUT = '57014';
+/** A transaction of several statements that took longer than it may: Prisma's code, and its words, since it has other uses for the code. */
+const TRANSACTION_EXPIRED = { code: 'P2028', words: /expired transaction/ };
+
+/** lock_not_available, deadlock_detected, serialization_failure: another transaction was in the way. */
+const IN_THE_WAY = new Set(['55P03', '40P01', '40001']);
 
 /**
  * What passes by itself: connection exception, transaction rollback, insufficient resources, a lock that was not to be had, operator intervention,
@@ -54,6 +64,12 @@ export function toStoreError(error: unknown): StoreError {
     const constraint = report.constraint === null ? '' : `, ${report.constraint}`;
     return new StoreError('refused', `the database refuses the data (SQLSTATE ${report.sqlState}${constraint})`);
   }
+  if (report !== null && IN_THE_WAY.has(report.sqlState))
+    return new StoreError('contention', `another transaction was in the way (SQLSTATE ${report.sqlState})`);
+  if (report === null ? isExpired(error) : report.sqlState === TIMED_OUT)
+    return new StoreError('timed_out', `it took too long (${report?.sqlState ?? TRANSACTION_EXPIRED.code})`, {
+      cause: error,
+    });
   if (isUnstorable(error)) {
     return new StoreError('refused', `the data cannot be written down (${error.name})`);
   }
@@ -103,6 +119,16 @@ export function passesByItself(error: unknown): boolean {
 
 export function contention(what: string): StoreError {
   return new StoreError('contention', `${what} came in between`);
+}
+
+/** Whether a probe ended as it was meant to. */
+export function isProbeUndone(error: unknown): boolean {
+  return serverReport(error)?.sqlState === PROBE_UNDONE;
+}
+
+function isExpired(error: unknown): boolean {
+  const { code, words } = TRANSACTION_EXPIRED;
+  return property(error, 'code') === code && words.test(describe(error));
 }
 
 interface ServerReport {

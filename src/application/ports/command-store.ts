@@ -199,6 +199,9 @@ export interface CommandStore {
   /** Whatever is known of them from `noteSuspects` and `countAttempt`. */
   forgetAttempts(partition: number, commandKeys: readonly string[]): Promise<void>;
 
+  /** Does for the database's part what writing one ordinary message does, and undoes it. Rejects with a `StoreError` if that cannot be done. */
+  probe(): Promise<void>;
+
   /** Deletes receipts older than `before`, at most `limit` a call; returns how many. */
   pruneReceipts(before: Date, limit: number): Promise<number>;
 
@@ -218,12 +221,14 @@ export interface CommandStore {
 
 /**
  * Why a transaction failed:
- * - `unavailable`: for the database's sake (connection, time-out, serialization, full disk, …): wait and try again, nothing was written;
- * - `contention`: a row written by another partition, or another owner, came in between: try again at once, nothing was written;
+ * - `unavailable`: for the database's sake (connection, full disk, …): wait and try again, nothing was written;
+ * - `timed_out`: the statement exceeded its timeout, waits for locks not among it: the database is slow, or the commands ask for too much; nothing was
+ *   written;
+ * - `contention`: a row written by another partition, or another owner, came in between, or holds a lock: try again at once, nothing was written;
  * - `refused`: for the data's sake (constraint, encoding, …): one of the commands cannot be stored, nothing was written;
  * - `unknown`: what commits was sent and its reply did not come: nobody knows; take over from oneself.
  */
-export type StoreErrorKind = 'unavailable' | 'contention' | 'refused' | 'unknown';
+export type StoreErrorKind = 'unavailable' | 'timed_out' | 'contention' | 'refused' | 'unknown';
 
 export class StoreError extends Error {
   constructor(

@@ -1,6 +1,7 @@
 /**
  * Takes one batch of a partition through the transaction and says what came of it. Poison is found here: a batch that fails
- * for a command's sake is split until that command is alone, counted, and in the end put away. What may have killed a worker is noted before it is
+ * for a command's sake is split until that command is alone, counted, and in the end put away; so is one whose statement times out while the
+ * database does other work as fast as ever. What may have killed a worker is noted before it is
  * tried; what was noted when one died is tried alone (docs/adr/0012-suspects-are-tried-together.md).
  */
 import { type BatchItem, type ItemResult, identityOf } from '../batch/batch-item.js';
@@ -11,7 +12,13 @@ import { type CommandStore, receiptKey } from '../ports/command-store.js';
 import type { LoggedEvent } from '../ports/event-log.js';
 import { Backoff } from './backoff.js';
 import { isSuspect } from './delivery-buffer.js';
-import { isForTheStoresSake, OutcomeUnknown, PatientStore, type PatientStoreDeps } from './patient-store.js';
+import {
+  isForTheStoresSake,
+  OutcomeUnknown,
+  PatientStore,
+  type PatientStoreDeps,
+  TooMuchWork,
+} from './patient-store.js';
 
 /** A partition as its owner in this process holds it. */
 export interface Holding {
@@ -40,6 +47,10 @@ export interface BatchRunnerDeps extends PatientStoreDeps {
   poisonAttempts: number;
 }
 
+/** A batch may time out so often before it is asked whether its commands ask for too much; a part of one, or a command alone, not even that. */
+export const BATCH_TIMEOUTS_BORNE = 1;
+const PART_TIMEOUTS_BORNE = 0;
+
 function commandKey(item: BatchItem): string {
   return receiptKey(identityOf(item));
 }
@@ -51,32 +62,43 @@ export class BatchRunner {
     this.store = new PatientStore(deps);
   }
 
+  /** Since when the partition's batch has met nothing but contention; null: it does not. */
+  contendedSince(partition: number): Date | null {
+    return this.store.contendedSince(partition);
+  }
+
   /** Rejects with `Fenced`, `OutcomeUnknown`, or the signal's reason; everything else is waited out or told in the results. */
   async run(items: readonly BatchItem[], holding: Holding, signal: AbortSignal): Promise<RunResult[]> {
-    const results = await this.runInParts(items, holding, signal);
+    const results = await this.runInParts(items, holding, signal, BATCH_TIMEOUTS_BORNE);
     // Not until all are through: should the next one kill the worker, this one would have to be found out about again.
     const poison = results.flatMap(({ item, result }) => (result.kind === 'poison' ? [commandKey(item)] : []));
     if (poison.length > 0) await this.forget(holding.partition, poison, signal);
     return results;
   }
 
-  private async runInParts(items: readonly BatchItem[], holding: Holding, signal: AbortSignal): Promise<RunResult[]> {
+  private async runInParts(
+    items: readonly BatchItem[],
+    holding: Holding,
+    signal: AbortSignal,
+    timeoutsBorne: number,
+  ): Promise<RunResult[]> {
     const [first] = items;
     if (first === undefined) return [];
     const { partition } = holding;
     const suspects = isSuspect(first.delivery) ? [...new Set(items.map(commandKey))] : [];
     if (suspects.length > 0) {
-      const known = await this.store.ask((store) => store.noteSuspects(partition, suspects), signal);
-      if (known.size > 0) return this.runKnown(items, known, holding, signal);
+      const known = await this.store.ask((store) => store.noteSuspects(partition, suspects), { partition, signal });
+      if (known.size > 0) return this.runKnown(items, known, holding, signal, timeoutsBorne);
     }
     let results: RunResult[];
     try {
-      results = await this.runTogether(items, holding, signal);
+      results = await this.runTogether(items, holding, signal, timeoutsBorne);
     } catch (error) {
       // Whatever it was, nobody has died of it.
       if (suspects.length > 0) await this.forgive(partition, suspects);
       if (isNobodysFault(error, signal)) throw error;
-      this.deps.observer.transactionFailed('refused');
+      // That it timed out has been counted.
+      if (!(error instanceof TooMuchWork)) this.deps.observer.transactionFailed('refused');
       if (items.length === 1) return [await this.runAlone(first, holding, signal, { error })];
       return this.runHalves(items, holding, signal, error);
     }
@@ -90,12 +112,13 @@ export class BatchRunner {
     known: ReadonlyMap<string, number>,
     holding: Holding,
     signal: AbortSignal,
+    timeoutsBorne: number,
   ): Promise<RunResult[]> {
     const results: RunResult[] = [];
     for (const part of partsOf(items, (item) => known.has(commandKey(item)))) {
       const [first] = part as [BatchItem];
       const attempts = known.get(commandKey(first));
-      if (attempts === undefined) results.push(...(await this.runInParts(part, holding, signal)));
+      if (attempts === undefined) results.push(...(await this.runInParts(part, holding, signal, timeoutsBorne)));
       else results.push(await this.runAlone(first, holding, signal, { attempts }));
     }
     return results;
@@ -105,8 +128,8 @@ export class BatchRunner {
   private async runHalves(items: readonly BatchItem[], holding: Holding, signal: AbortSignal, error: unknown) {
     this.deps.logger.warn('batch split to find the command that fails it', { commands: items.length, error });
     const half = Math.ceil(items.length / 2);
-    const before = await this.runInParts(items.slice(0, half), holding, signal);
-    return [...before, ...(await this.runInParts(items.slice(half), holding, signal))];
+    const before = await this.runInParts(items.slice(0, half), holding, signal, PART_TIMEOUTS_BORNE);
+    return [...before, ...(await this.runInParts(items.slice(half), holding, signal, PART_TIMEOUTS_BORNE))];
   }
 
   /** One command alone, each try counted before it begins, so that the count outlives a crash. */
@@ -123,12 +146,16 @@ export class BatchRunner {
     const backoff = new Backoff(this.deps.time);
     let failure = 'error' in earlier ? earlier.error : undefined;
     // What brought us here was a try of its own.
-    let attempts = 'error' in earlier ? await this.store.ask(count, signal) : earlier.attempts;
+    let attempts = 'error' in earlier ? await this.store.ask(count, { partition, signal }) : earlier.attempts;
     while (attempts < poisonAttempts) {
+      const isLast = attempts + 1 >= poisonAttempts;
+      // Such a command ends its statement, not its process. It is counted afterwards, so that what ends the process meanwhile does not count, and
+      // its 15 s hold up no other partition.
+      const isSlow = failure instanceof TooMuchWork;
       try {
-        if (attempts + 1 < poisonAttempts) {
-          attempts = await this.store.ask(count, signal);
-          const [result] = await this.runTogether([item], holding, signal);
+        if (!isLast || isSlow) {
+          if (!isSlow) attempts = await this.store.ask(count, { partition, signal });
+          const [result] = await this.runTogether([item], holding, signal, PART_TIMEOUTS_BORNE);
           await this.forget(partition, [key], signal);
           return result as RunResult;
         }
@@ -150,6 +177,7 @@ export class BatchRunner {
           attempts = 0;
         } else {
           failure = error;
+          if (isSlow) attempts = await this.store.ask(count, { partition, signal });
           const { commandId, type } = identityOf(item);
           const traceId = traceIdOf(traceContextOf(item.delivery.incoming.headers));
           logger.error('command fails alone', { commandId, type, attempts, traceId, error });
@@ -162,7 +190,7 @@ export class BatchRunner {
   }
 
   private forget(partition: number, keys: readonly string[], signal: AbortSignal): Promise<void> {
-    return this.store.ask((store) => store.forgetAttempts(partition, keys), signal);
+    return this.store.ask((store) => store.forgetAttempts(partition, keys), { partition, signal });
   }
 
   /** Best effort: the store may be what is away. */
@@ -172,8 +200,14 @@ export class BatchRunner {
       .catch((error: unknown) => this.deps.logger.debug('attempts left standing', { partition, error }));
   }
 
-  private runTogether(items: readonly BatchItem[], holding: Holding, signal: AbortSignal): Promise<RunResult[]> {
-    return this.store.ask((store) => this.transact(store, items, holding), signal);
+  private runTogether(
+    items: readonly BatchItem[],
+    holding: Holding,
+    signal: AbortSignal,
+    timeoutsBorne: number,
+  ): Promise<RunResult[]> {
+    const { partition } = holding;
+    return this.store.ask((store) => this.transact(store, items, holding), { partition, signal, timeoutsBorne });
   }
 
   private async transact(store: CommandStore, items: readonly BatchItem[], holding: Holding): Promise<RunResult[]> {

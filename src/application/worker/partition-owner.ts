@@ -46,6 +46,8 @@ export interface PartitionStatus {
   obstacle: string | null;
   /** Since when the commands in hand are being worked on; null: there are none. */
   inHandSince: Date | null;
+  /** Since when these have met nothing but contention in the store; null: they do not. */
+  contendedSince: Date | null;
 }
 
 export class PartitionOwner {
@@ -94,6 +96,7 @@ export class PartitionOwner {
       unpublishedSince: held?.publisher.waitingSince ?? null,
       obstacle: held?.publisher.obstacle ?? null,
       inHandSince: this.inHand.length === 0 ? null : this.inHandSince,
+      contendedSince: this.deps.runner.contendedSince(partition),
     };
   }
 

@@ -5,6 +5,9 @@ export const EVENTS_STUCK_MS = 30_000;
 /** Commands that are worked on for longer than this: a transaction or a dead letter that does not come to its end. */
 export const COMMANDS_STUCK_MS = 30_000;
 
+/** Other transactions have been in the way of a partition's batch for longer than this. */
+export const CONTENTION_STUCK_MS = 10_000;
+
 /** A subscription that is wanted and cannot be had for longer than this: the commands wait in their queue meanwhile. */
 export const SUBSCRIPTION_STUCK_MS = 30_000;
 
@@ -16,10 +19,12 @@ export function stuckPartitions(partitions: readonly PartitionStatus[], now: Dat
   const isLonger = (since: Date | null, limitMs: number): since is Date =>
     since !== null && now.getTime() - since.getTime() > limitMs;
   return partitions.flatMap(
-    ({ partition, unpublished, obstacle, unpublishedSince, inHandSince, notSubscribedSince }) => {
+    ({ partition, unpublished, obstacle, unpublishedSince, inHandSince, contendedSince, notSubscribedSince }) => {
       if (obstacle !== null) return [`partition ${partition}: ${unpublished} events ${obstacle}`];
       if (isLonger(unpublishedSince, EVENTS_STUCK_MS))
         return [`partition ${partition}: ${unpublished} events wait, the oldest for ${seconds(unpublishedSince)} s`];
+      if (isLonger(contendedSince, CONTENTION_STUCK_MS))
+        return [`partition ${partition}: other transactions hold its rows for ${seconds(contendedSince)} s`];
       if (isLonger(inHandSince, COMMANDS_STUCK_MS))
         return [`partition ${partition}: commands in hand for ${seconds(inHandSince)} s`];
       if (isLonger(notSubscribedSince, SUBSCRIPTION_STUCK_MS))

@@ -149,6 +149,7 @@ export class Lives {
       noteSuspects: (...args) => note(() => store.noteSuspects(...args)),
       countAttempt: (...args) => note(() => store.countAttempt(...args)),
       forgetAttempts: (...args) => note(() => store.forgetAttempts(...args)),
+      probe: () => whileAlive(() => store.probe()),
       pruneReceipts: (...args) => note(() => store.pruneReceipts(...args)),
       pruneAttempts: (...args) => note(() => store.pruneAttempts(...args)),
       pruneRejectedCommands: (...args) => note(() => store.pruneRejectedCommands(...args)),

@@ -13,6 +13,7 @@ describe('What a worker asks of the store undisturbed', () => {
   let happened: string[];
   let failures: string[];
   const { signal } = new AbortController();
+  const asking = { partition: 0, signal };
 
   beforeEach(() => {
     happened = [];
@@ -45,7 +46,7 @@ describe('What a worker asks of the store undisturbed', () => {
 
   it('begins when nothing else is under way any more, and nothing else begins until it has ended', async () => {
     const [first, alone, second] = [lasting('first'), lasting('alone'), lasting('second')];
-    const all = [store.ask(first.call, signal), store.askUndisturbed(alone.call), store.ask(second.call, signal)];
+    const all = [store.ask(first.call, asking), store.askUndisturbed(alone.call), store.ask(second.call, asking)];
     await settled();
     expect(happened).to.deep.equal(['first begins']);
     first.end();
@@ -77,7 +78,7 @@ describe('What a worker asks of the store undisturbed', () => {
       tries += 1;
       happened.push(`try ${tries}`);
       if (tries === 1) throw new StoreError('unavailable', 'away');
-    }, signal);
+    }, asking);
     await settled();
     await store.askUndisturbed(async () => void happened.push('alone'));
     await waiting;
@@ -85,7 +86,7 @@ describe('What a worker asks of the store undisturbed', () => {
     expect(failures).to.deep.equal(['unavailable']);
   });
 
-  for (const kind of ['unavailable', 'contention'] as const)
+  for (const kind of ['unavailable', 'timed_out', 'contention'] as const)
     it(`is not asked again where it fails for the store's sake (${kind})`, async () => {
       const failing = store.askUndisturbed(async () => {
         throw new StoreError(kind, 'away');

@@ -23,6 +23,9 @@ export class UnrulyStore implements CommandStore {
   writing: (writes: BatchWrites) => void = () => undefined;
   /** After the commit. */
   after: () => void = () => undefined;
+  /** At each probe. */
+  probing: () => void | Promise<void> = () => undefined;
+  probes = 0;
   /** The command ids of each transaction that was tried, in order. */
   readonly tried: string[][] = [];
   /** The commands that were noted as suspects, in order. */
@@ -59,6 +62,11 @@ export class UnrulyStore implements CommandStore {
 
   forgetAttempts(partition: number, commandKeys: readonly string[]): Promise<void> {
     return this.store.forgetAttempts(partition, commandKeys);
+  }
+
+  async probe(): Promise<void> {
+    this.probes += 1;
+    await this.probing();
   }
 
   pruneReceipts(before: Date, limit: number): Promise<number> {
