@@ -72,7 +72,7 @@ function* devServices(
   const transport =
     amqpUrl === undefined
       ? inProcessTransport(settings, basics, workerId)
-      : amqpTransport(amqpUrl, settings, basics, store.registry, workerId);
+      : amqpTransport(amqpUrl, settings, basics, store, workerId);
   const policy = policyService(settings, basics, store);
   const context = { ...basics, settings, store, transport, policy: policy.current, quotas: policy.quotas };
   yield store;
