@@ -63,7 +63,9 @@ function commandLine(): Command {
     .action(async () => (await import('./migrate.js')).runMigrate());
   program
     .command('topology')
-    .description("prints the broker's objects; declares, checks or adopts them at AMQP_URL for the store at DATABASE_URL")
+    .description(
+      "prints the broker's objects; declares, checks or adopts them at AMQP_URL for the store at DATABASE_URL",
+    )
     .addOption(
       new Option('--format <format>', 'definitions is for rabbitmqctl import_definitions')
         .choices(['definitions', 'table'])
@@ -75,9 +77,7 @@ function commandLine(): Command {
     .option('--all', 'with --check: look at all chats')
     .option('--adopt', 'give the namespace at the broker, with what is in its queues, to this store')
     .option('--yes', 'with --adopt: do it also where the namespace has another store')
-    .action(async (options: TopologyRequest) =>
-      (await import('./topology-command.js')).runTopology(options),
-    );
+    .action(async (options: TopologyRequest) => (await import('./topology-command.js')).runTopology(options));
   program
     .command('contract')
     .description('prints a document of the contract')

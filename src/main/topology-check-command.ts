@@ -35,7 +35,9 @@ export async function runTopologyCheck({ looksAtAll }: CheckRequest): Promise<vo
         `no worker consumes ${unserved[0] ?? 'the command queues: some are not declared yet'}; workers tell where commands fall: start one`,
       ]);
     const verdict: Verdict = { looked: 0, mismatches: 0, named: [] };
-    for await (const homes of looksAtAll ? pages(access) : [await new PrismaChatHomes(access.database).sample(CHECK_SAMPLE)])
+    for await (const homes of looksAtAll
+      ? pages(access)
+      : [await new PrismaChatHomes(access.database).sample(CHECK_SAMPLE)])
       await compare(access, homes, verdict);
     tell(verdict);
   });

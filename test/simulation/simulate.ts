@@ -110,7 +110,10 @@ class Producers {
     this.publish(key, command);
   }
 
-  private publish(key: string, { type, commandId, actorId, chatId, partition, comesTo, data, garbage }: StoryCommand): void {
+  private publish(
+    key: string,
+    { type, commandId, actorId, chatId, partition, comesTo, data, garbage }: StoryCommand,
+  ): void {
     this.broker.publish(comesTo ?? partition, {
       body: Buffer.from(garbage ?? JSON.stringify({ actorId, ...(chatId === null ? {} : { chatId }), data })),
       routingKey: chatId ?? actorId,

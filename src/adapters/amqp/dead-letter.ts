@@ -37,7 +37,11 @@ export function readLetter({ properties, content }: ConsumeMessage): DeadLetter 
   const written = headers['x-parley-reason'];
   const ours = DEAD_LETTER_REASONS.find((reason) => reason === written && reason !== 'x-death') ?? null;
   const type = text(properties.type);
-  const routingKey = text(headers['x-parley-routing-key']) ?? text(headers[SENT_HOME_HEADER]) ?? death?.routingKey ?? keyInBody(content, type);
+  const routingKey =
+    text(headers['x-parley-routing-key']) ??
+    text(headers[SENT_HOME_HEADER]) ??
+    death?.routingKey ??
+    keyInBody(content, type);
   return {
     messageId: text(properties.messageId),
     type,

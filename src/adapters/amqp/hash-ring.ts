@@ -74,7 +74,7 @@ export interface RingContext {
   topology: Topology;
   registry: Pick<PartitionRegistry, 'repairRing'>;
   /** On the same connection as `model`. */
-  publisher: ConfirmedPublisher;
+  publisher: Pick<ConfirmedPublisher, 'publish'>;
 }
 
 export type RingOutcome = 'new' | 'in order' | 'repaired';
@@ -165,7 +165,7 @@ async function bindInOrder(
 }
 
 /** Straight into the queue, by the default exchange: that is how a worker knows it from a command. */
-async function publishMarker(publisher: ConfirmedPublisher, queue: string, generation: number): Promise<void> {
+async function publishMarker(publisher: RingContext['publisher'], queue: string, generation: number): Promise<void> {
   const properties = {
     type: RING_MARKER_TYPE,
     persistent: true,

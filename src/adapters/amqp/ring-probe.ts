@@ -24,7 +24,11 @@ export function isRingProbe({ fields, properties }: ConsumeMessage, namespace: s
 }
 
 /** Null where it does not say whom to answer. */
-export function answerToProbe({ properties }: ConsumeMessage, namespace: string, partition: number): AmqpMessage | null {
+export function answerToProbe(
+  { properties }: ConsumeMessage,
+  namespace: string,
+  partition: number,
+): AmqpMessage | null {
   const { replyTo, correlationId } = properties as { replyTo?: unknown; correlationId?: unknown };
   if (typeof replyTo !== 'string' || !replyTo.startsWith(names.replies(namespace))) return null;
   if (typeof correlationId !== 'string') return null;
