@@ -1,9 +1,10 @@
-import { adoptNamespace, holderOf } from '../adapters/amqp/store-exchange.js';
+import { adoptNamespace, commandQueues, holderOf } from '../adapters/amqp/store-exchange.js';
 import { PrismaEventLog } from '../adapters/prisma/prisma-event-log.js';
 import { PrismaStoreIdentity } from '../adapters/prisma/prisma-store-identity.js';
+import { topology } from '../contract/topology.js';
 import { type BrokerOnce, connectOnce } from './broker-once.js';
 import { withCommandDatabase } from './command-database.js';
-import { requireSettings } from './settings.js';
+import { requireSettings, topologySettings } from './settings.js';
 
 const ADOPT = 'parley topology --adopt --yes';
 
@@ -12,7 +13,8 @@ const ADOPT = 'parley topology --adopt --yes';
  * too, after the database: should that fail, processes are refused and say how to adopt. Standard error says what is left to do.
  */
 export async function runNewStoreId(): Promise<void> {
-  const { amqpUrl, namespace } = requireSettings('migrate');
+  const settings = requireSettings('migrate');
+  const { amqpUrl, namespace } = settings;
   await withCommandDatabase(async (database) => {
     const before = await new PrismaEventLog(database).storeId();
     const identity = new PrismaStoreIdentity(database);
@@ -32,9 +34,16 @@ export async function runNewStoreId(): Promise<void> {
     try {
       const model = broker.connection.current();
       const holder = await holderOf(model, namespace, before);
+      // A copy of this database would have the same id: what its workers consume is not to be taken from them.
+      const queues = await commandQueues(model, topology(topologySettings(settings)));
+      const isConsumed = queues.some(({ consumers }) => consumers > 0);
       const after = await identity.renew();
       console.log(after);
-      if (holder.kind === 'ours') {
+      if (holder.kind === 'ours' && isConsumed)
+        console.error(
+          `parley: workers consume namespace ${namespace} at the broker: it keeps the old id. Stop them, then run: ${ADOPT}`,
+        );
+      else if (holder.kind === 'ours') {
         await adoptNamespace(model, namespace, after);
         console.error(`parley: namespace ${namespace} at the broker has the new id too`);
       } else

@@ -197,15 +197,6 @@ export const WIRE_PLANTS: { [name: string]: () => Plant } = {
     }),
   'a misrouted command is sent to a wrong partition once more': () =>
     sendingHome((sendHome) => (delivery, home) => sendHome(delivery, (home + 1) % PARTITIONS)),
-  'a misrouted command loses its mark on the way home and goes in circles':
-    () =>
-    (ports, _process, { broker }) => ({
-      ...ports,
-      source: {
-        ...ports.source,
-        sendHome: async ({ incoming }, home) => broker.publish((home + 1) % PARTITIONS, incoming),
-      },
-    }),
   'misrouted commands change places': () => {
     let held: (() => Promise<void>) | null = null;
     return sendingHome((sendHome) => async (...args) => {

@@ -12,7 +12,7 @@ const ACTIVE_MS = 12_000;
 const DEADLY_SHARE = 0.3;
 const DEADLY_MAX = 2;
 /** Of the chats, those whose commands come to a wrong partition from some command on. */
-const MISROUTED_SHARE = 0.2;
+const MISROUTED_SHARE = 0.3;
 /** Of the stories, those in which a worker of another store tries to consume the queues. */
 const STRANGER_SHARE = 0.15;
 const USERS = ['alice', 'bob', 'carol', 'dave'];

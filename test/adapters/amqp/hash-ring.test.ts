@@ -261,9 +261,7 @@ describe('the hash ring', () => {
     const knocking = await amqpTransport({ namespace, partitions: PARTITIONS, registry: null });
     await knocking.transport.start();
     const registry = ringRegistry();
-    const two = await Promise.all(
-      [1, 2].map(() => amqpTransport({ namespace, partitions: PARTITIONS, registry })),
-    );
+    const two = await Promise.all([1, 2].map(() => amqpTransport({ namespace, partitions: PARTITIONS, registry })));
     await Promise.all(two.map(({ transport }) => transport.start()));
     await Promise.all([knocking, ...two].map(({ transport }) => transport.stop()));
     expect(registry.generation).to.equal(0);
@@ -316,9 +314,7 @@ describe('the hash ring', () => {
     }
     for (const { destination, source, routingKey } of hashBindings(topology(settings)))
       await outsider.channel.unbindQueue(destination, source, routingKey);
-    expect([...(await whereKeysFall(connection, namespace, chats)).values()]).to.deep.equal(
-      chats.map(() => 'nowhere'),
-    );
+    expect([...(await whereKeysFall(connection, namespace, chats)).values()]).to.deep.equal(chats.map(() => 'nowhere'));
     await connection.stop();
     await transport.stop();
   });
