@@ -10,6 +10,8 @@ import { JwtVerifier } from '../../src/infrastructure/jwt.js';
 import { emptyDatabase, freshDatabase, rabbitmq, scratchFolder, uniqueNamespace } from '../support/services.js';
 import { type CliEnd, cli } from './run-cli.js';
 
+/** For a dozen calls, each of which starts a process. */
+const CLI_CALLS_TIMEOUT_MS = 240_000;
 const SECRET = 'a secret of thirty-two characters or more';
 const NOBODY_THERE = 'postgresql://parley:hunter2@127.0.0.1:1/parley';
 
@@ -261,7 +263,8 @@ describe('the command line', function () {
     expectRefused(other, new RegExp(`queue ${namespace}\\.dispatch: x-max-length-bytes should be`));
   });
 
-  it('gives a namespace to another store only where that is confirmed and nobody consumes, and keeps what is in its queues', async () => {
+  it('gives a namespace to another store only where that is confirmed and nobody consumes, and keeps what is in its queues', async function () {
+    this.timeout(CLI_CALLS_TIMEOUT_MS);
     const { url } = await rabbitmq();
     const namespace = uniqueNamespace();
     const shared = { CHAT_NAMESPACE: namespace, COMMAND_PARTITIONS: '1', AMQP_URL: url };
@@ -270,6 +273,7 @@ describe('the command line', function () {
       DATABASE_URL: database,
     }));
     if (one === undefined || two === undefined) throw new Error('two were asked for');
+    await withNewStoreId(two.DATABASE_URL);
     expect((await cli(['topology', '--declare'], one)).code).to.equal(0);
     const connection = await amqp.connect(url);
     try {
@@ -278,7 +282,9 @@ describe('the command line', function () {
       channel.sendToQueue(queue, Buffer.from('{}'), { persistent: true });
       await channel.waitForConfirms();
       expectRefused(await cli(['topology', '--declare'], two), /belongs to store .* run: parley topology --adopt$/);
-      expectRefused(await cli(['worker'], { ...two, OPS_PORT: '0' }), /belongs to store .*parley topology --adopt$/);
+      const worker = await cli(['worker'], { ...two, OPS_PORT: '0' });
+      expect(worker.code).to.equal(1);
+      expect(worker.stderr.at(-1)).to.match(/^parley: .* belongs to store .*parley topology --adopt$/);
       expectRefused(
         await cli(['topology', '--adopt'], two),
         /1 commands wait, .* not_found\. Say it again with --yes$/,
@@ -300,7 +306,8 @@ describe('the command line', function () {
     }
   });
 
-  it('puts a new store id on the broker too, where the namespace was its own and nobody consumes; else it says what is left to do', async () => {
+  it('puts a new store id on the broker too, where the namespace was its own and nobody consumes; else it says what is left to do', async function () {
+    this.timeout(CLI_CALLS_TIMEOUT_MS);
     const { url } = await rabbitmq();
     const namespace = uniqueNamespace();
     const env = { CHAT_NAMESPACE: namespace, COMMAND_PARTITIONS: '1', DATABASE_URL: await freshDatabase() };
@@ -326,3 +333,11 @@ describe('the command line', function () {
     expect((await cli(['topology', '--declare'], withBroker)).code).to.equal(0);
   });
 });
+
+/** Test databases are copies of one, with its id. */
+async function withNewStoreId(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query('UPDATE store SET store_id = gen_random_uuid()');
+  await client.end();
+}
