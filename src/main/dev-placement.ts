@@ -51,6 +51,7 @@ const SILENT: PublisherDeps['observer'] = {
   eventSettled: () => undefined,
   deadLettered: () => undefined,
   rerouted: () => undefined,
+  sentHome: () => undefined,
   transactionFailed: () => undefined,
   tookOver: () => undefined,
   pruned: () => undefined,

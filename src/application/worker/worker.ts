@@ -32,7 +32,6 @@ type PruneChunk = (before: Date) => Promise<number[]>;
 
 export interface WorkerDeps extends PartitionOwnerDeps {
   store: CommandStore;
-  partitions: number;
   /** `CONCURRENT_BATCHES` */
   concurrentBatches: number;
   /** `RECEIPT_RETENTION` in milliseconds. */
