@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { signal } from '../../src/infrastructure/process-identity.js';
 import { startProcess, type TestProcess } from '../support/processes.js';
 import { projectFolder, scratchFolder } from '../support/services.js';
 import { type Banner, bannerOf, history, say } from './dev-harness.js';
@@ -31,7 +32,7 @@ describe('A checkout that only root may enter', function () {
     for (const name of ['node_modules', 'dist']) copyByLinks(join(projectFolder, name), join(checkout, name));
   });
   afterEach(async () => {
-    await Promise.all(children.splice(0).map((child) => child.kill()));
+    for (const { running, pid } of children.splice(0)) if (running) signal(-pid, 'SIGKILL');
     expect(statSync(closed).mode & 0o777, 'nobody has opened it').to.equal(0o700);
   });
 
@@ -47,17 +48,23 @@ describe('A checkout that only root may enter', function () {
     return { dev, banner, copy: copy ?? expect.fail(banner.text) };
   };
 
+  /** Ctrl-C in a terminal reaches npm, its shell and what that runs. */
+  const stop = async (dev: TestProcess) => {
+    signal(-dev.pid, 'SIGINT');
+    await dev.ended;
+  };
+
   it('starts, names the copy of PostgreSQL’s programs, and keeps its messages and leaves no copy when it stops', async () => {
     const first = await start();
     expect(first.banner.text).to.include(join(checkout, '.data'));
     expect(statSync(first.copy).isDirectory()).to.equal(true);
     await say(first.banner, 'from a closed folder');
-    await first.dev.stop();
+    await stop(first.dev);
     expect(existsSync(first.copy)).to.equal(false);
 
     const second = await start();
     expect((await history(second.banner)).map(({ body }) => body)).to.deep.equal(['from a closed folder']);
-    await second.dev.stop();
+    await stop(second.dev);
     expect(existsSync(second.copy)).to.equal(false);
   });
 
