@@ -47,6 +47,8 @@ export interface BenchOptions {
   partitions: number;
   /** Parley's `DECISION_PERMIT_SHARE`. */
   permitShare: string;
+  /** The PostgreSQL of this machine that everything runs on, by its version or its folder; null: the embedded one. */
+  postgres: string | null;
   /** PostgreSQL's, where they differ from the defaults. */
   settings: Readonly<Record<string, string>>;
   /** SQL that is run on the database which all of them begin as a copy of; null: none. */
@@ -88,6 +90,8 @@ ${WORKLOAD_NAMES.map((name) => `  ${name}  ${WORKLOADS[name]}`).join('\n')}
   --workers N        worker processes (default: 1)
   --partitions N     command queues (default: 8)
   --permit-share N   how many of the permits the decision log keeps, 0 to 1 (default: 0.01)
+  --postgres NAMED   a PostgreSQL of this machine, with its default settings, instead of the embedded one: 15 (Debian's), or
+                     the folder of its programs
   --set NAME=VALUE   a setting of PostgreSQL's, as often as there are some (shared_buffers=4GB); for everyone alike
   --prepare SQL      run before anything starts on the database that all begin as a copy of: to try an index, a setting of a table
   --reports FOLDER   where the report goes (default: bench/reports); none: nowhere
@@ -120,6 +124,7 @@ export function readOptions(args: string[]): BenchOptions | null {
       workers: { type: 'string', default: '1' },
       partitions: { type: 'string', default: '8' },
       'permit-share': { type: 'string', default: '0.01' },
+      postgres: { type: 'string' },
       set: { type: 'string', multiple: true, default: [] },
       prepare: { type: 'string' },
       reports: { type: 'string', default: 'bench/reports' },
@@ -148,6 +153,7 @@ export function readOptions(args: string[]): BenchOptions | null {
     workers: positive('workers', values.workers),
     partitions: positive('partitions', values.partitions),
     permitShare: values['permit-share'],
+    postgres: values.postgres ?? null,
     settings: readSettings(values.set),
     prepare: values.prepare ?? null,
     reports: values.reports === 'none' ? null : values.reports,

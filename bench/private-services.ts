@@ -2,9 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { findInstalledPostgres } from '../src/infrastructure/embedded/postgres-binaries.js';
 import { startPostgres } from '../src/infrastructure/embedded/postgres-server.js';
 import { startRabbitmq } from '../src/infrastructure/embedded/rabbitmq-node.js';
 import { migrate } from '../src/infrastructure/migrations.js';
+
+/** The version of PostgreSQL, as `server_version_num` counts. */
+const COPY_STRATEGIES_SINCE = 150_000;
 
 /** A PostgreSQL (fsync on) and a RabbitMQ that nobody else uses. */
 export interface PrivateServices {
@@ -18,12 +22,19 @@ export interface PrivateServices {
   stop(): Promise<void>;
 }
 
-/** @param settings PostgreSQL's, where they are to differ from the defaults */
-export async function startPrivateServices(settings: Readonly<Record<string, string>> = {}): Promise<PrivateServices> {
+/**
+ * @param settings PostgreSQL's, where they are to differ from the defaults
+ * @param named an installed PostgreSQL, by its version or its folder; null: the embedded one
+ */
+export async function startPrivateServices(
+  settings: Readonly<Record<string, string>> = {},
+  named: string | null = null,
+): Promise<PrivateServices> {
+  const installed = named === null ? {} : { installed: findInstalledPostgres(named) };
   const folder = mkdtempSync(join(tmpdir(), 'parley-bench-'));
   const remove = () => rmSync(folder, { recursive: true, force: true });
   const postgresLog = join(folder, 'postgres', 'server.log');
-  const postgres = await startPostgres({ folder: join(folder, 'postgres'), settings }).catch((error) => {
+  const postgres = await startPostgres({ folder: join(folder, 'postgres'), settings, ...installed }).catch((error) => {
     remove();
     throw error;
   });
@@ -52,9 +63,15 @@ export async function startPrivateServices(settings: Readonly<Record<string, str
 export async function createDatabase(serverUrl: string, name: string, template?: string): Promise<string> {
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  // By files: written down once, not once more in the log of changes.
-  if (template !== undefined) await query(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY file_copy`);
-  else {
+  if (template !== undefined) {
+    const [server] = await query<{ version: number }>(
+      serverUrl,
+      `SELECT current_setting('server_version_num')::int AS version`,
+    );
+    // By files: written down once, not once more in the log of changes. Older versions know no other way.
+    const strategy = (server?.version ?? 0) < COPY_STRATEGIES_SINCE ? '' : 'STRATEGY file_copy';
+    await query(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template} ${strategy}`);
+  } else {
     await query(serverUrl, `CREATE DATABASE ${name}`);
     await migrate({ url: url.href, folder: 'prisma/migrations' });
   }

@@ -60,7 +60,9 @@ async function main(): Promise<void> {
   if (options.peer === 'ejabberd') findEjabberd(); // else nothing is started
   const startedAt = new Date().toISOString();
   const bodies = new Bodies(options.bodies, options.bodies === 'irc' ? ircLengths(options.ircFolder) : []);
-  const services = await start('PostgreSQL and RabbitMQ', () => startPrivateServices(options.settings));
+  const services = await start('PostgreSQL and RabbitMQ', () =>
+    startPrivateServices(options.settings, options.postgres),
+  );
   const population = new Population(options.chats);
   const template = await services.createDatabase(TEMPLATE);
   const loading = showProgress('loading chats', population.chats);
