@@ -111,7 +111,9 @@ function explainOtherStore(transport: Transport, folder: string): void {
     } catch (error) {
       if (!(error instanceof StartFault && error.cause instanceof OtherStore)) throw error;
       throw new StartFault(
-        [`the private broker in ${folder} belongs to another database: remove that folder, with what waits in its queues`],
+        [
+          `the private broker in ${folder} belongs to another database: remove that folder, with what waits in its queues`,
+        ],
         { cause: error },
       );
     }

@@ -128,7 +128,7 @@ export function logFloorConformance(open: OpenStore): void {
       expect(await prune(LATER)).to.equal(4);
       expect(await look()).to.deep.equal(before);
       expect(before.first.get(chatId)).to.equal(1);
-      expect(before.events.get(chatId)).to.have.length(4);
+      expect(before.events.events.get(chatId)).to.have.length(4);
     });
   });
 }

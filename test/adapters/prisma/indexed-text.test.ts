@@ -1,11 +1,13 @@
 /** What a text costs in the index grows with its length, whatever it is made of, on every server and locale that is at hand. */
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import pg from 'pg';
+import { debianVersions, findInstalledPostgres } from '../../../src/infrastructure/embedded/postgres-binaries.js';
+import { type PostgresServer, startPostgres } from '../../../src/infrastructure/embedded/postgres-server.js';
 import { migrate } from '../../../src/infrastructure/migrations.js';
-import { debianPostgresPrograms, startDebianPostgres } from '../../support/debian-postgres.js';
-import { freshDatabase, migrationsFolder } from '../../support/services.js';
+import { freshDatabase, migrationsFolder, scratchFolder } from '../../support/services.js';
 
 const SHORT_CHARACTERS = 1024;
 const LONG_CHARACTERS = 16 * SHORT_CHARACTERS;
@@ -128,21 +130,30 @@ async function ratioOf(unit: string, meter: Meter): Promise<number> {
   return (long - MEMORY_MS) / short;
 }
 
-const debian = debianPostgresPrograms();
+const debian = debianVersions().at(-1);
 const SERVERS: { name: string; dictionaries: string[]; open: (() => Promise<string>) | null }[] = [
   { name: 'the embedded PostgreSQL', dictionaries: ['simple', 'english'], open: freshDatabase },
   ...['C.UTF-8', 'C'].map((locale) => ({
     name: `Debian's PostgreSQL, locale ${locale}`,
     dictionaries: ['simple'],
-    open: debian === null ? null : () => migrated(debian, locale),
+    open: debian === undefined ? null : () => migrated(debian, locale),
   })),
 ];
 
-async function migrated(programs: string, locale: string): Promise<string> {
-  const url = `${await startDebianPostgres(programs, locale)}/postgres`;
-  await migrate({ url, folder: migrationsFolder });
-  return url;
+const servers: PostgresServer[] = [];
+
+async function migrated(version: string, locale: string): Promise<string> {
+  const installed = { ...findInstalledPostgres(version), localeOptions: [`--locale=${locale}`] };
+  const folder = join(scratchFolder('debian-postgres'), 'server');
+  const server = await startPostgres({ folder, installed, database: 'texts', settings: { fsync: 'off' } });
+  servers.push(server);
+  await migrate({ url: server.url, folder: migrationsFolder });
+  return server.url;
 }
+
+after(async () => {
+  for (const server of servers) await server.stop('immediate');
+});
 
 for (const { name, dictionaries, open } of SERVERS)
   describe(`The cost of an indexed text on ${name}`, function () {
