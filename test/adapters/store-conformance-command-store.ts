@@ -228,6 +228,13 @@ export function commandStoreConformance(open: OpenStore): void {
         expect([...facts.members.values()]).to.deep.equal([promoted]);
       });
 
+      it('that is only a probe leaves nothing', async () => {
+        await store.commands.probe();
+        const { position } = await owner.read({});
+        await store.commands.probe();
+        expect((await owner.read({})).position).to.equal(position);
+      });
+
       it('that changes a chat which does not exist is refused', async () => {
         await failsAs(
           owner.write(() => ({ chatsChanged: [aChat()] })),

@@ -16,6 +16,7 @@ import {
   openPrismaStore,
   type PrismaHarness,
   prismaStore,
+  WAITS_FOR_LOCKS,
   withConnection,
 } from '../adapters/prisma/prisma-harness.js';
 import { aChatWithMessages, aReceiptRecord, failsAs, Owner } from '../adapters/store-conformance-fixtures.js';
@@ -259,7 +260,7 @@ describe('What the simulation takes for granted of PostgreSQL', () => {
   let store: PrismaHarness;
   let owner: Owner;
   before(async () => {
-    store = await openPrismaStore();
+    store = await openPrismaStore(WAITS_FOR_LOCKS);
   });
   beforeEach(async () => {
     owner = await Owner.of(store);

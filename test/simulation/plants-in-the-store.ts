@@ -175,6 +175,20 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
       }
       return { ...facts, members };
     }, same),
+  'a statement timeout is taken for a database that is away': () =>
+    transacting((transact) => async (request, decide) => {
+      try {
+        return await transact(request, decide);
+      } catch (error) {
+        const isTimeout = error instanceof StoreError && error.kind === 'timed_out';
+        throw isTimeout ? new StoreError('unavailable', 'the database is away, surely') : error;
+      }
+    }),
+  'a slow database is taken for costly commands': () => (ports) => {
+    const { commands } = ports.store;
+    const probe = async () => undefined;
+    return { ...ports, store: { ...ports.store, commands: { ...commands, probe } } };
+  },
   'an unknown outcome is taken for a failure': () =>
     transacting((transact) => async (request, decide) => {
       try {

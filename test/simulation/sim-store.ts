@@ -24,12 +24,18 @@ const START = Date.parse('2026-11-20T20:15:00.000Z');
 
 /** Receipts are kept for the whole story, since the ledger compares them. Events of rejected commands are old at once. */
 const ALL_ARE_OLD = new Date(8.64e15);
+/** As in the real adapter. */
+export const STATEMENT_TIMEOUT_MS = 15_000;
 
 export class SimDatabase {
   /** Nobody gets through until then. */
   awayUntil = 0;
   /** What was pruned from the log: the ledger compares it too. */
   readonly pruned: LoggedEvent[] = [];
+  /** Every statement of batches takes longer than it may, until then. */
+  slowUntil = 0;
+  /** What it takes to write a command, in milliseconds, by its id. */
+  readonly costs = new Map<string, number>();
   readonly commands: CommandStore;
   readonly log: EventLog;
   readonly registry: PartitionRegistry;
@@ -56,6 +62,11 @@ export class SimDatabase {
 /** What is to happen to the next transaction of a process. */
 export type CommitMishap = 'reply lost' | 'commit lost';
 
+/** How long it takes to write a batch. */
+function costOf({ costs }: SimDatabase, { receipts }: BatchWrites): number {
+  return receipts.reduce((sum, { commandId }) => sum + (costs.get(commandId) ?? 0), 0);
+}
+
 export interface StoreWire {
   commands: CommandStore;
   log: EventLog;
@@ -69,6 +80,8 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
   const nextMishaps: CommitMishap[] = [];
   const isAway = () => database.time.now < database.awayUntil;
   const away = () => new StoreError('unavailable', 'the database is away');
+
+  const timedOut = () => new StoreError('timed_out', 'the statement took too long');
 
   /** A call without a transaction of its own. */
   const over = <T>(call: () => Promise<T>, by = chance): Promise<T> =>
@@ -89,6 +102,10 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
       const write = async (facts: Facts, decided: { writes: BatchWrites; value: T }) => {
         const mishap = nextMishaps.shift();
         try {
+          const costMs =
+            database.time.now < database.slowUntil ? Number.POSITIVE_INFINITY : costOf(database, decided.writes);
+          if (costMs > 0) await database.time.wait(Math.min(costMs, STATEMENT_TIMEOUT_MS));
+          if (costMs > STATEMENT_TIMEOUT_MS) throw timedOut();
           // Whoever is answered by nobody cannot know that nothing arrived.
           if (isAway() || mishap === 'commit lost') throw new StoreError('unknown', 'the connection went at COMMIT');
           const result = await database.commands.transact(request, (now) => {
@@ -126,7 +143,12 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
       noteSuspects: (...args) => over(() => commands.noteSuspects(...args)),
       countAttempt: (...args) => over(() => commands.countAttempt(...args)),
       forgetAttempts: (...args) => over(() => commands.forgetAttempts(...args)),
-      probe: () => over(() => commands.probe()),
+      probe: () =>
+        over(async () => {
+          if (database.time.now >= database.slowUntil) return commands.probe();
+          await database.time.wait(STATEMENT_TIMEOUT_MS);
+          throw timedOut();
+        }),
       pruneReceipts: (...args) => over(() => commands.pruneReceipts(...args)),
       pruneAttempts: (...args) => over(() => commands.pruneAttempts(...args), chanceOfPruning),
       pruneRejectedCommands: (partition, _before, limit) =>

@@ -2,7 +2,7 @@
 import { MemoryWorld } from '../../src/adapters/memory/memory-world.js';
 import type { Receipt } from '../../src/contract/receipts.js';
 import { latency, SimBroker } from './sim-broker.js';
-import { SimDatabase } from './sim-store.js';
+import { SimDatabase, STATEMENT_TIMEOUT_MS } from './sim-store.js';
 import { SimWorker, type Surroundings } from './sim-worker.js';
 import { PARTITIONS, type Story, type StoryCommand, type StoryFault } from './story.js';
 import { faultsOf, type Ledger } from './verdict.js';
@@ -35,6 +35,7 @@ export async function play(story: Story, plant: Plant = (ports) => ports): Promi
   const broker = new SimBroker(PARTITIONS, time);
   const database = new SimDatabase(world, time);
   await database.registry.settle({ namespace: 'chat', partitions: PARTITIONS });
+  for (const { commandId, costMs } of story.commands) if (costMs !== undefined) database.costs.set(commandId, costMs);
   const producers = new Producers(story, time, broker, world);
   const around: Surroundings = {
     ...{ time, broker, database, plant },
@@ -79,7 +80,7 @@ function isPublished(world: MemoryWorld, broker: SimBroker): boolean {
 }
 
 class Producers {
-  readonly ledger: Pick<Ledger, 'attempted' | 'receipts' | 'unreadable' | 'deadly'>;
+  readonly ledger: Pick<Ledger, 'attempted' | 'receipts' | 'unreadable' | 'deadly' | 'tooCostly'>;
   private left: number;
   private readonly chance: Chance;
 
@@ -91,7 +92,12 @@ class Producers {
   ) {
     this.chance = new Chance(story.seed, 'producers');
     const deadly = story.commands.filter(({ isDeadly }) => isDeadly).map(({ commandId }) => commandId);
-    this.ledger = { attempted: new Map(), receipts: new Map(), unreadable: new Set(), deadly: new Set(deadly) };
+    const tooCostly = story.commands.filter(({ costMs = 0 }) => costMs > STATEMENT_TIMEOUT_MS);
+    this.ledger = {
+      ...{ attempted: new Map(), receipts: new Map(), unreadable: new Set() },
+      deadly: new Set(deadly),
+      tooCostly: new Set(tooCostly.map(({ commandId }) => commandId)),
+    };
     this.left = story.commands.length;
     for (const command of story.commands) time.at(command.at, () => this.publishFirst(command));
   }
@@ -108,8 +114,8 @@ class Producers {
   areSatisfied({ receipts }: MemoryWorld, { buried }: SimBroker): boolean {
     if (this.left > 0) return false;
     const buriedIds = new Set(buried.map(({ messageId }) => messageId));
-    const { unreadable, deadly } = this.ledger;
-    if ([...unreadable, ...deadly].some((commandId) => !buriedIds.has(commandId))) return false;
+    const { unreadable, deadly, tooCostly } = this.ledger;
+    if ([...unreadable, ...deadly, ...tooCostly].some((commandId) => !buriedIds.has(commandId))) return false;
     return [...this.ledger.attempted.keys()].every(
       (key) => this.ledger.receipts.has(key) && receipts.has(`default ${key}`),
     );
@@ -128,7 +134,7 @@ class Producers {
     this.left -= 1;
     const key = `${command.actorId} ${command.commandId}`;
     if (command.garbage !== undefined) this.ledger.unreadable.add(command.commandId);
-    else if (!command.isDeadly && !this.ledger.attempted.has(key)) {
+    else if (!command.isDeadly && !this.ledger.tooCostly.has(command.commandId) && !this.ledger.attempted.has(key)) {
       this.ledger.attempted.set(key, command);
       this.askAgain(key, command);
     }
@@ -200,6 +206,9 @@ class Fleet {
         break;
       case 'stranger':
         this.startStranger();
+        break;
+      case 'database slow':
+        database.slowUntil = Math.max(database.slowUntil, time.now + fault.forMs);
         break;
       case 'dispatch full':
         broker.dispatchFullUntil = Math.max(broker.dispatchFullUntil, time.now + fault.forMs);

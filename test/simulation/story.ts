@@ -20,6 +20,13 @@ const SECOND_THOUGHTS_MS = 4_000;
 const MISROUTED_SHARE = 0.3;
 /** Of the stories, those in which a worker of another store tries to consume the queues. */
 const STRANGER_SHARE = 0.15;
+/** Of the stories, those with commands that cost the database much, some of them too much for any statement. */
+const COSTLY_SHARE = 0.3;
+const COSTLY_MAX = 8;
+/** Of those that one statement has room for. */
+const COST_MAX_MS = 6_000;
+const TOO_COSTLY_SHARE = 0.25;
+const TOO_COSTLY_MS = 60_000;
 const USERS = ['alice', 'bob', 'carol', 'dave'];
 
 export interface StoryCommand {
@@ -39,6 +46,8 @@ export interface StoryCommand {
   isDeadly?: true;
   /** The command that sent the message that this one is about. */
   about?: Pick<StoryCommand, 'actorId' | 'commandId'>;
+  /** What it costs the database to write it, in milliseconds; nothing to speak of where left out. */
+  costMs?: number;
 }
 
 export type StoryFault = { at: number; worker: number } & (
@@ -46,7 +55,7 @@ export type StoryFault = { at: number; worker: number } & (
   | { kind: 'freeze'; forMs: number }
   | { kind: 'cut' }
   | { kind: 'reply lost' | 'commit lost' }
-  | { kind: 'database away' | 'dispatch full'; forMs: number }
+  | { kind: 'database away' | 'database slow' | 'dispatch full'; forMs: number }
   | { kind: 'stranger' }
 );
 
@@ -75,6 +84,9 @@ export function storyOf(seed: number): Story {
     commands.push(...misrouted(conversation(chat, id(seed, `chat ${chat}`), chance), ring));
   commands.push(...deadly(commands, new Chance(seed, 'deadly')));
   commands.push(...visibility(commands, new Chance(seed, 'limited view')));
+  const costlyChance = new Chance(seed, 'costly');
+  const costlyOnes = costly(commands, costlyChance);
+  commands.push(...costlyOnes);
   return {
     seed,
     workers,
@@ -83,6 +95,7 @@ export function storyOf(seed: number): Story {
     faults: [
       ...Array.from({ length: chance.below(FAULTS_MAX + 1) }, () => fault(chance, workers)),
       ...stranger(new Chance(seed, 'stranger')),
+      ...(costlyOnes.length > 0 ? slowness(costlyChance) : []),
     ],
   };
 }
@@ -167,6 +180,23 @@ function visibility(commands: readonly StoryCommand[], chance: Chance): StoryCom
         return { ...common, about, type: 'message.edit', actorId, data: { body: `edited ${number}` } };
     }
   });
+/** All at one moment, so that they meet in batches: what each costs has room in a statement, what all of them cost has not. */
+function costly(neighbours: readonly StoryCommand[], chance: Chance): StoryCommand[] {
+  if (!chance.is(COSTLY_SHARE)) return [];
+  const { at, chatId, partition } = chance.pick(neighbours);
+  const count = 1 + chance.below(COSTLY_MAX);
+  const tooCostly = chance.is(TOO_COSTLY_SHARE) ? chance.below(count) : -1;
+  return Array.from({ length: count }, (_, number) => ({
+    ...{ at, chatId, partition, ...send(chance) },
+    commandId: `costly-${number}`,
+    costMs: number === tooCostly ? TOO_COSTLY_MS : chance.next() * COST_MAX_MS,
+  }));
+}
+
+/** The database takes long over everything, for a while. */
+function slowness(chance: Chance): StoryFault[] {
+  if (chance.is(0.5)) return [];
+  return [{ at: chance.next() * ACTIVE_MS, worker: 0, kind: 'database slow', forMs: 20_000 + chance.next() * 40_000 }];
 }
 
 type Act = Pick<StoryCommand, 'type' | 'actorId' | 'data'>;

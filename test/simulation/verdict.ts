@@ -16,6 +16,8 @@ export interface Ledger {
   unreadable: Set<string>;
   /** Ids of the commands that workers die of. */
   deadly: ReadonlySet<string>;
+  /** Ids of the commands that no statement has room for. */
+  tooCostly: ReadonlySet<string>;
   dispatched: readonly OutgoingEvent[];
   buried: readonly IncomingCommand[];
   world: MemoryWorld;
@@ -220,17 +222,18 @@ function dispatch({ dispatched, world }: Ledger, logs: readonly LoggedEvent[]): 
   return faults;
 }
 
-/** Nothing but what nobody can read, and what workers die of. */
-function deadLetters({ buried, unreadable, deadly }: Ledger): string[] {
+/** Nothing but what nobody can read, what workers die of, and what takes longer than a statement may. */
+function deadLetters({ buried, unreadable, deadly, tooCostly }: Ledger): string[] {
   const faults: string[] = [];
   const found = new Set<string>();
   for (const { messageId = '', headers } of buried) {
     const reason = headers['x-parley-reason'];
-    const isDue = reason === 'malformed' ? unreadable.has(messageId) : reason === 'poison' && deadly.has(messageId);
+    const isPoison = deadly.has(messageId) || tooCostly.has(messageId);
+    const isDue = reason === 'malformed' ? unreadable.has(messageId) : reason === 'poison' && isPoison;
     if (isDue) found.add(messageId);
     else faults.push(`${messageId} was buried as ${reason}`);
   }
-  for (const commandId of [...unreadable, ...deadly])
+  for (const commandId of [...unreadable, ...deadly, ...tooCostly])
     if (!found.has(commandId)) faults.push(`not buried: ${commandId}`);
   return faults;
 }

@@ -38,6 +38,11 @@ export class VirtualTime {
     this.at(this.now + ms, happen);
   }
 
+  /** Resolves after so long. */
+  wait(ms: number): Promise<void> {
+    return new Promise((resolve) => this.after(ms, resolve));
+  }
+
   /** Lets things happen until `isOver` says so. Rejects if that does not come. */
   async run(isOver: () => boolean): Promise<void> {
     while (!isOver()) {

@@ -20,11 +20,15 @@ export interface PrismaHarness extends StoreHarness {
   url: string;
 }
 
-export async function openPrismaStore(): Promise<PrismaHarness> {
+/** For tests in which a batch waits for a lock until it is let go. */
+export const WAITS_FOR_LOCKS = { lock_timeout: '60000' };
+
+/** `query` is put behind its URL. */
+export async function openPrismaStore(query: Record<string, string> = {}): Promise<PrismaHarness> {
   const url = await freshDatabase();
   // A time zone far from UTC, and with half an hour in it: stored times must not depend on it.
   await withConnection(url, (sql) => sql.query(`ALTER DATABASE "${sql.database}" SET timezone TO 'Asia/Kolkata'`));
-  return prismaStore(url);
+  return prismaStore(url, query);
 }
 
 /** A store on a database that is there; `query` is put behind its URL. */

@@ -1,5 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { assertMigrated, pingDatabase } from '../../../src/adapters/prisma/prisma-database.js';
+import {
+  assertMigrated,
+  BATCH_LOCK_TIMEOUT_MS,
+  pingDatabase,
+  STATEMENT_TIMEOUT_MS,
+} from '../../../src/adapters/prisma/prisma-database.js';
 import type { BatchWrites } from '../../../src/application/ports/command-store.js';
 import type { Metadata } from '../../../src/domain/chat.js';
 import {
@@ -18,6 +24,7 @@ import {
   POOL_SIZE,
   type PrismaHarness,
   prismaStore,
+  WAITS_FOR_LOCKS,
   withConnection,
 } from './prisma-harness.js';
 
@@ -32,7 +39,7 @@ describe('failures of the Prisma store', () => {
   let store: PrismaHarness;
   let owner: Owner;
   before(async () => {
-    store = await openPrismaStore();
+    store = await openPrismaStore(WAITS_FOR_LOCKS);
   });
   beforeEach(async () => {
     owner = await Owner.of(store);
@@ -187,7 +194,7 @@ describe('failures of the Prisma store', () => {
     });
 
     it('(a statement that takes too long) leave nothing written', async () => {
-      const hurried = prismaStore(store.url, { statement_timeout: '100' });
+      const hurried = prismaStore(store.url, { ...WAITS_FOR_LOCKS, statement_timeout: '100' });
       try {
         const hurriedOwner = await Owner.of(hurried);
         await withConnection(store.url, async (sql) => {
@@ -195,7 +202,7 @@ describe('failures of the Prisma store', () => {
           await sql.query('SELECT FROM partitions FOR UPDATE');
           const error = await failsAs(
             hurriedOwner.write(() => ({})),
-            'unavailable',
+            'timed_out',
           );
           expect(error.message).to.include('57014');
           await sql.query('ROLLBACK');
@@ -206,9 +213,83 @@ describe('failures of the Prisma store', () => {
       }
     });
 
+    it('(a lock that another transaction holds) are contention after a short wait, and leave nothing written', async () => {
+      const { batch, stored } = aBatch();
+      const impatient = prismaStore(store.url);
+      try {
+        const impatientOwner = await Owner.of(impatient);
+        await withConnection(store.url, async (sql) => {
+          await sql.query('BEGIN');
+          await sql.query('SELECT FROM partitions FOR UPDATE');
+          for (const writes of [batch, () => ({ receipts: [aReceiptRecord()] })]) {
+            const began = performance.now();
+            const error = await failsAs(impatientOwner.write(writes), 'contention');
+            expect(error.message).to.include('55P03');
+            expect(performance.now() - began).to.be.within(BATCH_LOCK_TIMEOUT_MS - 1, STATEMENT_TIMEOUT_MS / 2);
+          }
+          await sql.query('ROLLBACK');
+        });
+        owner = await Owner.of(store);
+        expect(await stored()).to.equal(false);
+        await owner.write(batch);
+        expect(await stored()).to.equal(true);
+      } finally {
+        await impatient.close();
+      }
+    });
+
+    it('(a take-over that waits for its predecessor) are not hurried: only batches are', async () => {
+      await withConnection(store.url, async (sql) => {
+        const successor = prismaStore(store.url);
+        try {
+          await sql.query('BEGIN');
+          await sql.query('SELECT FROM partitions FOR UPDATE');
+          const taken = successor.registry.takeOver(0, 'successor');
+          await lockWaiters(sql, 1);
+          await sleep(2 * BATCH_LOCK_TIMEOUT_MS);
+          await lockWaiters(sql, 1);
+          await sql.query('ROLLBACK');
+          expect((await taken).partition).to.equal(0);
+        } finally {
+          await successor.close();
+        }
+      });
+    });
+
+    for (const [state, kind] of [
+      ['55P03', 'contention'],
+      ['40P01', 'contention'],
+      ['40001', 'contention'],
+      ['57014', 'timed_out'],
+      ['53100', 'unavailable'],
+    ] as const)
+      it(`(SQLSTATE ${state}) are of the kind ${kind}`, async () => {
+        const { batch, stored } = aBatch();
+        await withConnection(store.url, async (sql) => {
+          await sql.query(`
+            CREATE FUNCTION raise_planted() RETURNS trigger LANGUAGE plpgsql AS
+              $$ BEGIN RAISE EXCEPTION 'planted' USING ERRCODE = '${state}'; END $$;
+            CREATE TRIGGER planted BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION raise_planted()`);
+          try {
+            await failsAs(owner.write(batch), kind);
+            // The same in one statement, which commits itself.
+            await failsAs(
+              owner.write(() => ({ messages: [aMessage(aChat(), 2)] })),
+              kind,
+            );
+          } finally {
+            await sql.query('DROP TRIGGER planted ON messages; DROP FUNCTION raise_planted');
+          }
+        });
+        expect(await stored()).to.equal(false);
+      });
+
     it('(an owner that freezes while it writes a new chat, so that the server ends its session) leave nothing written', async () => {
       const { batch, stored } = aBatch();
-      const freezing = prismaStore(store.url, { idle_in_transaction_session_timeout: `${IDLE_SESSION_MS}` });
+      const freezing = prismaStore(store.url, {
+        ...WAITS_FOR_LOCKS,
+        idle_in_transaction_session_timeout: `${IDLE_SESSION_MS}`,
+      });
       try {
         const frozen = await Owner.of(freezing);
         await withConnection(store.url, async (sql) => {
@@ -244,6 +325,7 @@ describe('failures of the Prisma store', () => {
           broken.commands.noteSuspects(0, ['key']),
           broken.commands.countAttempt(0, 'key'),
           broken.commands.pruneReceipts(new Date(), 1),
+          broken.commands.probe(),
           broken.registry.settle({ namespace: 'chat', partitions: 1 }),
           broken.registry.takeOver(0, 'worker'),
           broken.registry.heartbeat('worker', 1_000),

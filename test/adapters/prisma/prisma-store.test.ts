@@ -16,7 +16,14 @@ import {
   revised,
 } from '../store-conformance-fixtures.js';
 import { past } from '../store-conformance-views.js';
-import { lockWaiters, openPrismaStore, type PrismaHarness, prismaStore, withConnection } from './prisma-harness.js';
+import {
+  lockWaiters,
+  openPrismaStore,
+  type PrismaHarness,
+  prismaStore,
+  WAITS_FOR_LOCKS,
+  withConnection,
+} from './prisma-harness.js';
 
 describe('the Prisma store', () => {
   storeConformance(openPrismaStore);
@@ -25,7 +32,7 @@ describe('the Prisma store', () => {
     let store: PrismaHarness;
     let owner: Owner;
     before(async () => {
-      store = await openPrismaStore();
+      store = await openPrismaStore(WAITS_FOR_LOCKS);
     });
     beforeEach(async () => {
       owner = await Owner.of(store);
