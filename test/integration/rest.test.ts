@@ -174,6 +174,10 @@ describe('REST on a real broker, a real database and a process with both roles',
     expect((await rest.post(`/v1/chats/${chatId}/messages`, { body: 'x' })).body.type).to.equal('/problems/archived');
     sees('unarchiveChat', (await rest.delete(`/v1/chats/${chatId}/archive`)).status, 200);
     expect(await chat()).to.include({ archived: false, lastSequence: 5 });
+    sees('hideChat', (await rest.put(`/v1/chats/${chatId}/hidden`)).status, 200);
+    expect(await chat()).to.include({ hidden: true, lastSequence: 5 });
+    sees('unhideChat', (await rest.delete(`/v1/chats/${chatId}/hidden`)).status, 200);
+    expect(await chat()).to.include({ hidden: false, lastSequence: 5 });
     expect(
       (await rest.get(`/v1/chats/${chatId}/events`)).body.items.map(({ type }: { type: string }) => type),
     ).to.deep.equal(['chat.created', 'chat.updated', 'member.updated', 'chat.archived', 'chat.unarchived']);

@@ -158,6 +158,59 @@ describe('REST commands about chats', () => {
     });
   });
 
+  describe('that hide a chat', () => {
+    const listed = async (as: string, query = '') =>
+      (await rest.get(`/v1/chats${query}`, { as })).body.items.map(({ chatId }: { chatId: string }) => chatId);
+
+    it('answer 200, and leave it out of the caller’s list and unread total until the next message', async () => {
+      const [chatId, other] = [await rest.group(), await rest.group()];
+      await rest.say(chatId, 'hello');
+      await rest.say(other, 'hello');
+      const { status, body } = await rest.put(`/v1/chats/${chatId}/hidden`, undefined, { as: 'bob' });
+      expect(status).to.equal(200);
+      expect(body).to.include({ type: 'chat.hide', chatId, sequence: null });
+      expect((await rest.get(`/v1/chats/${chatId}`, { as: 'bob' })).body).to.include({ hidden: true, unreadCount: 1 });
+      expect(await listed('bob')).to.deep.equal([other]);
+      expect(await listed('bob', '?hidden=false')).to.deep.equal([other]);
+      expect(await listed('bob', '?hidden=true')).to.deep.equal([chatId]);
+      const unread = async () => (await rest.get('/v1/me/unread', { as: 'bob' })).body;
+      expect(await unread()).to.deep.equal({ unreadCount: 1, chatCount: 1 });
+      await rest.say(chatId, 'hello again');
+      expect(await listed('bob', '?hidden=true')).to.deep.equal([]);
+      expect(await listed('bob')).to.deep.equal([chatId, other]);
+      expect(await unread()).to.deep.equal({ unreadCount: 3, chatCount: 2 });
+    });
+
+    it('change nothing twice, and nothing for others', async () => {
+      const chatId = await rest.group();
+      const hidden = `/v1/chats/${chatId}/hidden`;
+      const before = (await rest.get(`/v1/chats/${chatId}`)).body;
+      const answers = [
+        ...[await rest.put(hidden, undefined, { as: 'bob' }), await rest.put(hidden, undefined, { as: 'bob' })],
+        ...[await rest.delete(hidden, { as: 'bob' }), await rest.delete(hidden, { as: 'bob' })],
+      ];
+      expect(answers.map(({ status, body }) => [status, body.type, body.sequence])).to.deep.equal([
+        ...[[200, 'chat.hide', null] as const, [200, 'chat.hide', null] as const],
+        ...[[200, 'chat.unhide', null] as const, [200, 'chat.unhide', null] as const],
+      ]);
+      await rest.put(hidden, undefined, { as: 'bob' });
+      expect((await rest.get(`/v1/chats/${chatId}`)).body).to.deep.equal(before);
+      expect((await rest.get(`/v1/chats/${chatId}/members`)).body.items).to.have.length(2);
+      expect(JSON.stringify((await rest.get(`/v1/chats/${chatId}/members`)).body)).not.to.include('hid');
+      expect((await rest.get(`/v1/chats/${chatId}/events`)).body.items).to.have.length(1);
+    });
+
+    it('take no parameters, and are hidden from who is not in the chat', async () => {
+      const chatId = await rest.group();
+      expect((await rest.put(`/v1/chats/${chatId}/hidden?for=ever`)).body.type).to.equal('/problems/bad_request');
+      for (const answer of [
+        await rest.put(`/v1/chats/${chatId}/hidden`, undefined, { as: 'mallory' }),
+        await rest.delete(`/v1/chats/${chatId}/hidden`, { as: 'mallory' }),
+      ])
+        expect(answer.body.type).to.equal('/problems/not_found');
+    });
+  });
+
   describe('that move the read mark', () => {
     it('answer 200, and count what is behind it as read, for the caller alone', async () => {
       const chatId = await rest.group(['bob', 'carol']);

@@ -78,6 +78,7 @@ describe('REST cursors', () => {
     const members = await cursorOf(`/v1/chats/${chats[0]}/members?limit=1`);
     await expectRefused(`/v1/chats?limit=1&kind=group&cursor=${cursor}`);
     await expectRefused(`/v1/chats?limit=1&archived=false&cursor=${cursor}`);
+    await expectRefused(`/v1/chats?limit=1&hidden=true&cursor=${cursor}`);
     await expectRefused(`/v1/chats?limit=1&cursor=${members}`);
     await expectRefused(`/v1/chats/${chats[0]}/members?limit=1&cursor=${cursor}`);
     await expectRefused(`/v1/chats/${chats[1]}/members?limit=1&cursor=${members}`);

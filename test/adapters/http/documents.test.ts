@@ -43,6 +43,8 @@ describe('REST documents', () => {
       'patch /v1/chats/{chatId}',
       'put /v1/chats/{chatId}/archive',
       'delete /v1/chats/{chatId}/archive',
+      'put /v1/chats/{chatId}/hidden',
+      'delete /v1/chats/{chatId}/hidden',
       'put /v1/chats/{chatId}/read',
       'get /v1/chats/{chatId}/members',
       'post /v1/chats/{chatId}/members',
@@ -94,6 +96,7 @@ describe('REST documents', () => {
       'limit',
       'kind',
       'archived',
+      'hidden',
     ]);
     expect(list.parameters[1].schema).to.include({ type: 'integer', minimum: 1, maximum: 200, default: 50 });
     const remove = body.paths['/v1/chats/{chatId}/messages/{messageId}'].delete;

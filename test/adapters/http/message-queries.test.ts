@@ -58,7 +58,14 @@ describe('REST queries about messages', () => {
     const { recipients, recipientCount, ...data } = events.body.items[0].data;
     expect({ recipients, recipientCount }).to.deep.equal({ recipients: ['alice'], recipientCount: 1 });
     expect(body).to.include({ commandId: receipt.commandId, actorId: 'bob' });
-    expect(body).to.deep.equal({ ...data, revision: 1, editedAt: null, deletedAt: null, reactions: [] });
+    expect(body).to.deep.equal({
+      ...data,
+      revision: 1,
+      editedAt: null,
+      deletedAt: null,
+      reactions: [],
+      reactionKinds: 0,
+    });
     expect(body).to.include({ body: 'Grüße 👋', contentType: 'text/plain', inReplyTo: first.messageId, sequence: 3 });
   });
 

@@ -58,6 +58,22 @@ describe('REST sync', () => {
       .and.deep.include({ items: [] });
   });
 
+  it('tells the caller’s devices that a chat was hidden and shown again, and nobody else’s', async () => {
+    const chatId = await rest.group(['bob']);
+    await rest.say(chatId, 'hello');
+    const [mine, theirs] = [await tokenOf('bob'), await tokenOf('alice')];
+    await rest.put(`/v1/chats/${chatId}/hidden`, undefined, { as: 'bob' });
+    const { items, next } = (await sync('bob', mine)).body;
+    expect(items).to.have.length(1);
+    expect(items[0]).to.deep.include({ chatId, reset: false, events: [] });
+    expect(items[0].chat).to.include({ hidden: true });
+    await rest.delete(`/v1/chats/${chatId}/hidden`, { as: 'bob' });
+    const later = (await sync('bob', next)).body;
+    expect(later.items[0].chat).to.include({ hidden: false });
+    expect((await sync('bob', later.next)).body.items).to.deep.equal([]);
+    expect((await sync('alice', theirs)).body.items).to.deep.equal([]);
+  });
+
   it('begins with nothing from now on for who asks for that', async () => {
     const chatId = await rest.group(['bob']);
     const { body } = await sync('bob', 'now');
