@@ -20,7 +20,12 @@ export const receipt = z.object({
   sequence: z.int().nullable(),
   at: rfc3339,
   decisionId: z.string().nullable(),
-  replayed: z.boolean(),
+  replayed: z.boolean().meta({
+    description:
+      'False only in the receipt that is sent when the command is decided: at most one answer for one effect says false. ' +
+      'True in the answer to a repeat, and in an answer over REST that was read from the store. ' +
+      'The receipt itself, as `GET /v1/receipts/{commandId}` and `command.rejected` show it, is no answer and says false.',
+  }),
   reason: reason.optional(),
 });
 export type Receipt = z.infer<typeof receipt>;

@@ -18,7 +18,10 @@ export interface RestOperation {
 
 const pending = { description: 'No receipt in time: it will be found at `Location`.', schema: commandPending };
 const accepted = { description: 'Accepted. The receipt.', schema: receipt };
-const unchanged = { description: 'Accepted, and changed nothing or was a repeat. The receipt.', schema: receipt };
+const unchanged = {
+  description: 'Accepted, and changed nothing or is not known to be the first answer (`replayed`). The receipt.',
+  schema: receipt,
+};
 
 /** Answers of a command by which something comes to be. */
 export const creates = { 201: accepted, 200: unchanged, 202: pending };

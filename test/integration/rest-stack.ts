@@ -18,14 +18,20 @@ export class RestStack extends RestClient {
     super();
   }
 
-  static async create(env: Record<string, string> = {}): Promise<RestStack> {
-    const fleet = await Fleet.create({ partitions: 2 });
+  /** On the run's own RabbitMQ, unless another broker or virtual host is named. */
+  static async create(env: Record<string, string> = {}, amqpUrl?: string): Promise<RestStack> {
+    const fleet = await Fleet.create({ partitions: 2, ...(amqpUrl === undefined ? {} : { amqpUrl }) });
     return new RestStack(fleet, { ...fleet.env, JWT_SECRET: SECRET, ...env });
   }
 
   /** Starts a process with these roles, and waits until it is ready. One with `api` is whom the client asks. */
-  async run(...roles: string[]): Promise<TestProcess> {
-    const running = await startProcess({ args: roles, env: this.env });
+  run(...roles: string[]): Promise<TestProcess> {
+    return this.runWith({}, ...roles);
+  }
+
+  /** The same, with settings of this process's own. */
+  async runWith(env: Record<string, string>, ...roles: string[]): Promise<TestProcess> {
+    const running = await startProcess({ args: roles, env: { ...this.env, ...env } });
     this.processes.push(running);
     if (roles.includes('api')) this.#api = running;
     await running.ready();

@@ -1,7 +1,10 @@
 import { v7 } from 'uuid';
+import { blankReceipt } from '../../application/batch/blank-receipt.js';
+import { replayedReceipt } from '../../application/batch/replayed-receipt.js';
 import type { Caller, ChatQueries } from '../../application/ports/chat-queries.js';
-import type { CommandDoor } from '../../application/ports/transport.js';
+import type { CommandDoor, OutgoingCommand } from '../../application/ports/transport.js';
 import { BODY_MAX_BYTES, type CommandType } from '../../contract/commands.js';
+import { decodeCommand } from '../../contract/decode-command.js';
 import { COMMAND_ID_PATTERN, UUID_PATTERN } from '../../contract/identifiers.js';
 import type { Receipt } from '../../contract/receipts.js';
 import type { CommandPending } from '../../contract/rest.js';
@@ -16,8 +19,6 @@ export interface CommandOrigin {
   authorization: string;
   trace: RequestTrace;
   commandId: string;
-  /** Whether the caller chose the id, and so may have used it before. */
-  isOwnId: boolean;
 }
 
 export interface CommandRequest {
@@ -52,11 +53,9 @@ export function dataWith(body: unknown, said: Record<string, string>): { data: u
 }
 
 /** The command id: the `Idempotency-Key`, or one drawn where there is none. */
-function commandIdOf(
-  idempotencyKey: string | undefined,
-): { commandId: string; isOwnId: boolean } | { refused: Answer } {
-  if (idempotencyKey === undefined) return { commandId: v7(), isOwnId: false };
-  if (COMMAND_ID_PATTERN.test(idempotencyKey)) return { commandId: idempotencyKey, isOwnId: true };
+function commandIdOf(idempotencyKey: string | undefined): { commandId: string } | { refused: Answer } {
+  if (idempotencyKey === undefined) return { commandId: v7() };
+  if (COMMAND_ID_PATTERN.test(idempotencyKey)) return { commandId: idempotencyKey };
   const detail = 'Idempotency-Key must be 1 to 128 of A-Z a-z 0-9 . _ ~ : -';
   return { refused: problemAnswer('malformed', { detail }) };
 }
@@ -99,21 +98,18 @@ export class CommandRequests {
       const detail = `the command has ${body.byteLength} bytes; at most ${BODY_MAX_BYTES} are allowed`;
       return problemAnswer('too_large', { detail, commandId });
     }
-    const startedAt = Date.now();
-    const answered = await this.door.request(
-      {
-        type,
-        commandId,
-        // What is no chat id is refused at any partition; the actor's is always the same one.
-        routingKey: typeof chatId === 'string' && UUID_PATTERN.test(chatId) ? chatId : actorId,
-        body,
-        authorization,
-        traceparent: trace.traceparent,
-        tracestate: trace.tracestate,
-      },
-      this.receiptWaitMs,
-    );
-    const receipt = answered ?? (await this.storedReceipt(origin, startedAt));
+    const command: OutgoingCommand = {
+      type,
+      commandId,
+      // What is no chat id is refused at any partition; the actor's is always the same one.
+      routingKey: typeof chatId === 'string' && UUID_PATTERN.test(chatId) ? chatId : actorId,
+      body,
+      authorization,
+      traceparent: trace.traceparent,
+      tracestate: trace.tracestate,
+    };
+    const answered = await this.door.request(command, this.receiptWaitMs);
+    const receipt = answered ?? (await this.storedAnswer(caller, command));
     if (receipt === null) {
       const pending: CommandPending = { commandId, type, status: 'pending' };
       return { status: 202, headers: { Location: `/v1/receipts/${commandId}` }, body: pending };
@@ -124,13 +120,18 @@ export class CommandRequests {
   }
 
   /**
-   * The receipt, where it is stored though it did not reach us. One from before this request may answer another content under the same
-   * id, which must not pass for this one's answer.
+   * The answer where no receipt came in time but one is stored under the id, which may be that of another command: what the worker answers
+   * a repeat.
    */
-  private async storedReceipt({ caller, commandId, isOwnId }: CommandOrigin, since: number): Promise<Receipt | null> {
-    const { tenantId, userId: actorId } = caller;
-    const receipt = await this.queries.findReceipt({ tenantId, actorId, commandId });
-    return receipt !== null && isOwnId && Date.parse(receipt.at) < since ? null : receipt;
+  private async storedAnswer({ tenantId, userId: actorId }: Caller, command: OutgoingCommand): Promise<Receipt | null> {
+    const { body, routingKey, type, commandId } = command;
+    const stored = await this.queries.findReceipt({ tenantId, actorId, commandId });
+    if (stored === null) return null;
+    const properties = { type, messageId: commandId, contentType: 'application/json', headers: {} };
+    const decoded = decodeCommand({ body, routingKey, ...properties });
+    if (decoded.outcome === 'malformed') throw new Error(`command ${commandId} cannot be read: ${decoded.detail}`);
+    const identity = decoded.outcome === 'command' ? decoded.command : decoded.identity;
+    return replayedReceipt(stored, decoded.contentHash, blankReceipt(identity, new Date().toISOString()));
   }
 }
 

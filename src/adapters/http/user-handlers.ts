@@ -43,8 +43,8 @@ export function userHandlers(
 
     async getReceipt({ caller, path }) {
       const { tenantId, userId } = caller;
-      const receipt = await queries.findReceipt({ tenantId, actorId: userId, commandId: path.commandId });
-      return receipt === null ? notFound() : ok(receipt);
+      const stored = await queries.findReceipt({ tenantId, actorId: userId, commandId: path.commandId });
+      return stored === null ? notFound() : ok(stored.receipt);
     },
 
     async getUnread({ caller }) {

@@ -8,8 +8,13 @@ import type {
   UnreadTotal,
   VisibleChats,
 } from '../../application/ports/chat-queries.js';
-import { type ReceiptKey, receiptKey, type UserKey, userKey } from '../../application/ports/command-store.js';
-import type { Receipt } from '../../contract/receipts.js';
+import {
+  type ReceiptKey,
+  receiptKey,
+  type StoredReceipt,
+  type UserKey,
+  userKey,
+} from '../../application/ports/command-store.js';
 import type { Member } from '../../domain/chat.js';
 import type { User } from '../../domain/user.js';
 import { copy } from './copy.js';
@@ -57,8 +62,9 @@ export class MemoryChatQueries implements ChatQueries {
     return { unreadCount: unread.reduce((total, count) => total + count, 0), chatCount: unread.length };
   }
 
-  async findReceipt(key: ReceiptKey): Promise<Receipt | null> {
-    return copy(this.world.receipts.get(receiptKey(key))?.receipt ?? null);
+  async findReceipt(key: ReceiptKey): Promise<StoredReceipt | null> {
+    const stored = this.world.receipts.get(receiptKey(key));
+    return stored === undefined ? null : copy({ contentHash: stored.contentHash, receipt: stored.receipt });
   }
 
   async findUser(key: UserKey): Promise<User | null> {

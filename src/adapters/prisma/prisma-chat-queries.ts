@@ -9,8 +9,7 @@ import type {
   UnreadTotal,
   VisibleChats,
 } from '../../application/ports/chat-queries.js';
-import type { ReceiptKey, UserKey } from '../../application/ports/command-store.js';
-import type { Receipt } from '../../contract/receipts.js';
+import type { ReceiptKey, StoredReceipt, UserKey } from '../../application/ports/command-store.js';
 import type { Member } from '../../domain/chat.js';
 import type { User } from '../../domain/user.js';
 import { column } from './columns.js';
@@ -22,8 +21,11 @@ import {
   type ChatViewRow,
   MEMBER_COLUMNS,
   type MemberRow,
+  STORED_RECEIPT_COLUMNS,
+  type StoredReceiptRow,
   toChatView,
   toMember,
+  toStoredReceipt,
   toUser,
   USER_COLUMNS,
   type UserRow,
@@ -98,11 +100,11 @@ export class PrismaChatQueries implements ChatQueries {
     return total ?? nothing;
   }
 
-  async findReceipt({ tenantId, actorId, commandId }: ReceiptKey): Promise<Receipt | null> {
-    const [row] = await this.query<{ receipt: string }>(Prisma.sql`
-      SELECT r.receipt::text AS receipt FROM receipts r
+  async findReceipt({ tenantId, actorId, commandId }: ReceiptKey): Promise<StoredReceipt | null> {
+    const [row] = await this.query<StoredReceiptRow>(Prisma.sql`
+      SELECT ${STORED_RECEIPT_COLUMNS} FROM receipts r
       WHERE r.tenant_id = ${tenantId} AND r.actor_id = ${actorId} AND r.command_id = ${commandId}`);
-    return row === undefined ? null : (JSON.parse(row.receipt) as Receipt);
+    return row === undefined ? null : toStoredReceipt(row);
   }
 
   async findUser({ tenantId, userId }: UserKey): Promise<User | null> {

@@ -15,7 +15,6 @@ import {
   type StoredReceipt,
   userKey,
 } from '../../application/ports/command-store.js';
-import type { Receipt } from '../../contract/receipts.js';
 import type { Chat, Member } from '../../domain/chat.js';
 import type { Message, MessageReference, Reaction } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
@@ -28,21 +27,22 @@ import {
   MESSAGE_COLUMNS,
   type MemberRow,
   type MessageRow,
+  STORED_RECEIPT_COLUMNS,
+  type StoredReceiptRow,
   toChat,
   toDate,
   toMember,
   toMessage,
+  toStoredReceipt,
   toUser,
   USER_COLUMNS,
   type UserRow,
 } from './rows.js';
 
-interface ReceiptRow {
+interface ReceiptRow extends StoredReceiptRow {
   tenantId: string;
   actorId: string;
   commandId: string;
-  contentHash: string;
-  receipt: string;
 }
 
 /**
@@ -94,15 +94,11 @@ function findReceipts({ receipts: keys }: FactKeys): Prisma.Sql | null {
   if (keys.length === 0) return null;
   return Prisma.sql`
     SELECT r.tenant_id AS "tenantId", r.actor_id AS "actorId", r.command_id AS "commandId",
-      encode(r.content_hash, 'hex') AS "contentHash", r.receipt::text AS receipt
+      ${STORED_RECEIPT_COLUMNS}
     FROM unnest(${column(keys, (key) => key.tenantId)}::text[], ${column(keys, (key) => key.actorId)}::text[],
       ${column(keys, (key) => key.commandId)}::text[]) AS k(tenant_id, actor_id, command_id)
     CROSS JOIN LATERAL (SELECT * FROM receipts r WHERE r.tenant_id = k.tenant_id AND r.actor_id = k.actor_id
       AND r.command_id = k.command_id OFFSET 0) r`;
-}
-
-function toStoredReceipt({ contentHash, receipt }: ReceiptRow): StoredReceipt {
-  return { contentHash: new Uint8Array(Buffer.from(contentHash, 'hex')), receipt: JSON.parse(receipt) as Receipt };
 }
 
 function findChats({ chats: ids }: FactKeys): Prisma.Sql | null {

@@ -23,10 +23,11 @@ import { updateMember } from '../commands/update-member.js';
 import { upsertUser } from '../commands/upsert-user.js';
 import { newOrderedId } from '../ordered-id.js';
 import type { Enforced, Occasion, PolicyEnforcementPoint } from '../policy/enforcement.js';
-import type { BatchWrites, Facts, StoredReceipt } from '../ports/command-store.js';
+import type { BatchWrites, Facts } from '../ports/command-store.js';
 import { type BatchItem, type ItemResult, identityOf } from './batch-item.js';
 import { BatchState, type Cause } from './batch-state.js';
 import { blankReceipt } from './blank-receipt.js';
+import { replayedReceipt } from './replayed-receipt.js';
 import { traceContextOf } from './trace-context.js';
 
 export interface BatchSettings {
@@ -122,7 +123,7 @@ export class BatchDecider {
     if (item.unproven !== null) return answer({ ...blank, status: 'rejected', reason: item.unproven });
 
     const earlier = state.receipt({ tenantId, actorId, commandId });
-    if (earlier !== undefined) return answer(replay(earlier, decoded.contentHash, blank));
+    if (earlier !== undefined) return answer(replayedReceipt(earlier, decoded.contentHash, blank));
 
     const cause: Cause = { tenantId, actorId, commandId, ...traceContextOf(item.delivery.incoming.headers) };
     const reject = (reason: Reason, decisionId: string | null): ItemResult => {
@@ -176,16 +177,6 @@ function keepDecisions(asked: readonly Enforced[], outcome: CommandOutcome, stat
     if (record.effect === 'permit') record.refusedAs = outcome.refusal.code;
     if (isKept || record.decisionId === outcome.decisionId) state.putDecision(record);
   }
-}
-
-/** The stored answer for the same content; for other content a conflict, never the first one's answer. */
-function replay(earlier: StoredReceipt, contentHash: Uint8Array, blank: Receipt): Receipt {
-  if (Buffer.compare(earlier.contentHash, contentHash) === 0) return { ...earlier.receipt, replayed: true };
-  return {
-    ...blank,
-    status: 'rejected',
-    reason: refusal('conflict', 'the same command id came with other content'),
-  };
 }
 
 /**

@@ -2,11 +2,10 @@
  * What clients ask about chats, members, profiles and receipts; a chat's past is asked for by `chat-history.ts`. Every answer is about what
  * the caller may see; `null` and an absent chat cannot be told apart.
  */
-import type { Receipt } from '../../contract/receipts.js';
 import type { Chat, Member } from '../../domain/chat.js';
 import type { Claims, User } from '../../domain/user.js';
 import type { MessageView } from './chat-history.js';
-import type { ReceiptKey, UserKey } from './command-store.js';
+import type { ReceiptKey, StoredReceipt, UserKey } from './command-store.js';
 
 export interface Caller {
   tenantId: string;
@@ -71,6 +70,6 @@ export interface ChatQueries {
   /** Members by user id in code-unit order, beyond `afterUserId`. Ask only after `findChat`. */
   listMembers(chatId: string, afterUserId: string | null, limit: number): Promise<Member[]>;
   countUnread(caller: Caller, visible: VisibleChats): Promise<UnreadTotal>;
-  findReceipt(key: ReceiptKey): Promise<Receipt | null>;
+  findReceipt(key: ReceiptKey): Promise<StoredReceipt | null>;
   findUser(key: UserKey): Promise<User | null>;
 }

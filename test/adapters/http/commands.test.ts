@@ -125,8 +125,10 @@ describe('REST commands', () => {
         await rest.door.decide(command);
         return null;
       });
-      const { status, body } = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'hello' });
-      expect([status, body.status, body.sequence]).to.deep.equal([201, 'accepted', 2]);
+      const { status, headers, body } = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'hello' });
+      // 201 would say that this is the first answer, and the first one may have reached another request under the same key.
+      expect([status, body.status, body.sequence, body.replayed]).to.deep.equal([200, 'accepted', 2, true]);
+      expect(headers.get('location')).to.equal(null);
     });
 
     it('answer the problem of a refusal that is stored meanwhile', async () => {
@@ -149,13 +151,37 @@ describe('REST commands', () => {
       expect((await rest.get(location)).body).to.include({ commandId: 'k~1:a', status: 'accepted' });
     });
 
-    it("never answer with an earlier command's receipt under the same key", async () => {
-      const chatId = await rest.group();
-      await rest.post(`/v1/chats/${chatId}/messages`, { body: 'first' }, key('send-1'));
-      for (const record of rest.world.receipts.values()) record.receipt.at = new Date(Date.now() - 1_000).toISOString();
+    const sendUnheard = (chatId: string, body: string, as = 'alice') => {
       rest.door.onNext(async () => null);
-      const { status } = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'second' }, key('send-1'));
-      expect(status).to.equal(202);
+      return rest.post(`/v1/chats/${chatId}/messages`, { body }, { ...key('send-1'), as });
+    };
+
+    it('answer conflict for other content under the key of a stored receipt', async () => {
+      const [chatId, otherChatId] = [await rest.group(), await rest.group()];
+      await rest.post(`/v1/chats/${chatId}/messages`, { body: 'first' }, key('send-1'));
+      for (const answer of [await sendUnheard(chatId, 'second'), await sendUnheard(otherChatId, 'first')]) {
+        expect([answer.status, answer.body.type]).to.deep.equal([409, '/problems/conflict']);
+        expect(answer.body.commandId).to.equal('send-1');
+      }
+    });
+
+    it('answer the same content with its earlier receipt, however old, and nobody else with it', async () => {
+      const chatId = await rest.group();
+      const first = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'first' }, key('send-1'));
+      for (const record of rest.world.receipts.values()) record.receipt.at = '2026-01-01T00:00:00.000Z';
+      const again = await sendUnheard(chatId, 'first');
+      const at = '2026-01-01T00:00:00.000Z';
+      expect([again.status, again.body]).to.deep.equal([200, { ...first.body, at, replayed: true }]);
+      expect((await sendUnheard(chatId, 'first', 'bob')).status).to.equal(202);
+    });
+
+    it('answer conflict also for what is refused for its content', async () => {
+      const chatId = await rest.group();
+      await rest.post(`/v1/chats/${chatId}/messages`, { body: '' }, key('send-1'));
+      const again = await sendUnheard(chatId, '');
+      expect([again.status, again.body.type]).to.deep.equal([422, '/problems/invalid']);
+      const other = await sendUnheard(chatId, 'not empty');
+      expect([other.status, other.body.type]).to.deep.equal([409, '/problems/conflict']);
     });
   });
 
