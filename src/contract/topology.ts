@@ -53,11 +53,33 @@ export const names = {
   events: (namespace: string) => `${namespace}.events`,
   deadLetters: (namespace: string) => `${namespace}.dead-letters`,
   replies: (namespace: string) => `${namespace}.replies.`,
+  /** Prefix of the reply queues of REST, one for each process and connection. */
+  restReplies: (namespace: string) => `${namespace}.replies.rest-`,
   /** Transient, internal; nothing is published to it. That it is there says that the hash ring is in order. */
   ring: (namespace: string) => `${namespace}.ring`,
   /** Transient, internal, bound to a command queue and gone with it: that it is there says that the queue is still the same one. */
   ringWitness: (commandQueue: string) => `${commandQueue}.ring`,
 };
+
+/** Receipts that wait in a reply queue of REST; past it the oldest are dropped. They can be read from the store. */
+export const REST_REPLIES_MAX = 10_000;
+/** A reply queue of REST that is left without a consumer goes after this, if its connection has not gone before. */
+export const REST_REPLIES_EXPIRE_MS = 60_000;
+
+/**
+ * The queue in which one REST process awaits its receipts. It is declared exclusive, so that nobody else can read it, and goes with its
+ * connection. `id` is random: who does not know it cannot have receipts sent there.
+ */
+export function restReplyQueue(namespace: string, id: string): QueueDeclaration {
+  return {
+    name: `${names.restReplies(namespace)}${id}`,
+    arguments: {
+      'x-max-length': REST_REPLIES_MAX,
+      'x-overflow': 'drop-head',
+      'x-expires': REST_REPLIES_EXPIRE_MS,
+    },
+  };
+}
 
 export function topology({ namespace, partitions, dispatchQueues, dispatchMaxBytes }: TopologySettings): Topology {
   const indexes = Array.from({ length: partitions }, (_, index) => index);

@@ -1,7 +1,7 @@
 /** The first thing that reads a message: from the client library's object to one of three outcomes. */
 import { carryOver } from '../../src/adapters/amqp/carry-over.js';
 import { toIncomingCommand } from '../../src/adapters/amqp/incoming-command.js';
-import { isReplyAddress } from '../../src/adapters/amqp/reply-address.js';
+import { readReplyAddress } from '../../src/adapters/amqp/reply-address.js';
 import { traceContextOf } from '../../src/application/batch/trace-context.js';
 import { type Decoded, decodeCommand } from '../../src/contract/decode-command.js';
 import { USER_ID_PATTERN } from '../../src/contract/identifiers.js';
@@ -44,7 +44,7 @@ function take(message: HostileMessage): string {
   const began = performance.now();
   const incoming = toIncomingCommand(delivered, OWN_USER);
   const decoded = decodeCommand(incoming);
-  isReplyAddress('chat', incoming.replyTo ?? '');
+  readReplyAddress('chat', incoming.replyTo ?? '');
   traceContextOf(incoming.headers);
   carryOver(delivered, OWN_USER);
   if (performance.now() - began > STALL_MS && leastCpuMs(TRIES, () => decodeCommand(incoming), STALL_MS) > STALL_MS)

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ConsumeMessage } from 'amqplib';
+import type { Channel, ConsumeMessage } from 'amqplib';
 import {
   type CommandDoor,
   DoorClosed,
@@ -8,18 +8,14 @@ import {
   REST_APP_ID,
 } from '../../application/ports/transport.js';
 import { type Receipt, receipt } from '../../contract/receipts.js';
-import { names } from '../../contract/topology.js';
+import { names, restReplyQueue } from '../../contract/topology.js';
 import type { AmqpConnection } from '../../infrastructure/amqp-connection.js';
 import type { Logger } from '../../infrastructure/logger.js';
-import { ConfirmedChannel } from './confirmed-channel.js';
-import { CONFIRM_TIMEOUT_MS } from './confirmed-publisher.js';
+import { CONFIRM_TIMEOUT_MS, ConfirmedChannel } from './confirmed-channel.js';
 import { KeptChannel } from './kept-channel.js';
 
 /** Requests under way at a time; more are turned away. */
 export const DOOR_REQUESTS_MAX = 10_000;
-
-/** Direct reply-to: published with this address, the broker writes in one that leads back to the consumer on the same channel. */
-const REPLY_PSEUDO_QUEUE = 'amq.rabbitmq.reply-to';
 
 const whyNot: Record<Exclude<PublishOutcome, 'confirmed'>, string> = {
   refused: 'the broker refused the command: a queue is full',
@@ -28,16 +24,27 @@ const whyNot: Record<Exclude<PublishOutcome, 'confirmed'>, string> = {
 };
 
 interface Request {
+  readonly commandId: string;
   /** Each settles the request, once; later calls do nothing. */
   answer(given: Receipt | null): void;
   confirm(outcome: PublishOutcome): void;
 }
 
+/** The channel that commands are published on, and the queue that their receipts come to. */
+interface Exchange {
+  confirmed: ConfirmedChannel;
+  replyTo: string;
+}
+
+/**
+ * Receipts come to a queue of this process's own. Direct reply-to would do, but workers cannot tell its addresses from forged ones, which can
+ * end the connection that publishes to them (see reply-address.ts).
+ */
 export class AmqpCommandDoor implements CommandDoor {
   readonly #connection: AmqpConnection;
   readonly #exchange: string;
   readonly #logger: Logger;
-  readonly #kept: KeptChannel<ConfirmedChannel>;
+  readonly #kept: KeptChannel<Exchange>;
   /** By correlation id. */
   readonly #requests = new Map<string, Request>();
 
@@ -47,9 +54,11 @@ export class AmqpCommandDoor implements CommandDoor {
     this.#logger = logger;
     this.#kept = new KeptChannel(connection, async (model) => {
       const channel = await model.createConfirmChannel();
-      const held = new ConfirmedChannel(channel, (returned) => returned.properties.correlationId);
-      await channel.consume(REPLY_PSEUDO_QUEUE, (message) => this.#onReply(message), { noAck: true });
-      return { channel, held };
+      const confirmed = new ConfirmedChannel(channel, (returned) => returned.properties.correlationId);
+      const { name: replyTo, arguments: limits } = restReplyQueue(namespace, randomUUID());
+      await channel.assertQueue(replyTo, { exclusive: true, durable: false, arguments: limits });
+      await channel.consume(replyTo, (message) => this.#onReply(channel, message), { noAck: true });
+      return { channel, held: { confirmed, replyTo } };
     });
   }
 
@@ -57,18 +66,18 @@ export class AmqpCommandDoor implements CommandDoor {
     if (this.#requests.size >= DOOR_REQUESTS_MAX) throw new DoorClosed(`${DOOR_REQUESTS_MAX} requests are under way`);
     if (this.#connection.blocked !== null)
       throw new DoorClosed(`the broker takes no messages: ${this.#connection.blocked}`);
-    let confirmed: ConfirmedChannel;
+    let exchange: Exchange;
     try {
-      confirmed = await this.#kept.get();
+      exchange = await this.#kept.get();
     } catch (error) {
-      throw new DoorClosed('the broker cannot be reached', { cause: error });
+      throw new DoorClosed('the broker cannot be reached, or refuses a reply queue', { cause: error });
     }
     const correlationId = randomUUID();
-    const answered = this.#await(correlationId, waitMs);
+    const answered = this.#await(correlationId, command.commandId, waitMs);
     try {
       const message = { exchange: this.#exchange, routingKey: command.routingKey, body: command.body };
-      const properties = { ...propertiesOf(command), correlationId, replyTo: REPLY_PSEUDO_QUEUE };
-      confirmed.publish({ ...message, properties }, correlationId, (outcome) => {
+      const properties = { ...propertiesOf(command), correlationId, replyTo: exchange.replyTo };
+      exchange.confirmed.publish({ ...message, properties }, correlationId, (outcome) => {
         this.#requests.get(correlationId)?.confirm(outcome);
       });
     } catch (error) {
@@ -85,7 +94,7 @@ export class AmqpCommandDoor implements CommandDoor {
     for (const request of this.#requests.values()) request.answer(null);
   }
 
-  #await(correlationId: string, waitMs: number): Promise<Receipt | null> {
+  #await(correlationId: string, commandId: string, waitMs: number): Promise<Receipt | null> {
     return new Promise((resolve, reject) => {
       let isConfirmed = false;
       let isWaitOver = false;
@@ -106,6 +115,7 @@ export class AmqpCommandDoor implements CommandDoor {
         Math.max(waitMs, CONFIRM_TIMEOUT_MS),
       );
       this.#requests.set(correlationId, {
+        commandId,
         answer: (given) => settle(() => resolve(given)),
         confirm: (outcome) => {
           if (outcome !== 'confirmed') settle(() => reject(new DoorClosed(whyNot[outcome])));
@@ -116,11 +126,17 @@ export class AmqpCommandDoor implements CommandDoor {
     });
   }
 
-  #onReply(message: ConsumeMessage | null): void {
-    const request = message === null ? undefined : this.#requests.get(message.properties.correlationId);
-    if (message === null || request === undefined) return; // came after its time: it is in the store
+  #onReply(channel: Channel, message: ConsumeMessage | null): void {
+    if (message === null) {
+      this.#logger.warn('reply queue deleted by the broker; another one is declared for the next command');
+      channel.close().catch(() => undefined); // it is closed already
+      return;
+    }
+    const request = this.#requests.get(message.properties.correlationId);
+    if (request === undefined) return; // came after its time: it is in the store
     const given = parseReceipt(message.content);
-    if (given === undefined) this.#logger.warn('a reply that is no receipt', { type: message.properties.type });
+    if (given?.commandId !== request.commandId)
+      this.#logger.warn('a reply that is no receipt of its command', { type: message.properties.type });
     else request.answer(given);
   }
 }

@@ -1,111 +1,70 @@
-import type { Channel } from 'amqplib';
 import type { ReceiptSender, TransportCounters } from '../../application/ports/transport.js';
-import { RECEIPT_TYPE, type Receipt } from '../../contract/receipts.js';
+import type { Receipt } from '../../contract/receipts.js';
 import type { AmqpConnection } from '../../infrastructure/amqp-connection.js';
 import type { Logger } from '../../infrastructure/logger.js';
 import { fitsShortString } from './carry-over.js';
-import { KeptChannel } from './kept-channel.js';
-import { isDirectReplyAddress, isReplyAddress } from './reply-address.js';
+import { type OutgoingReceipt, ReceiptLane } from './receipt-lane.js';
+import { readReplyAddress } from './reply-address.js';
+import { UnprovenReplies } from './unproven-replies.js';
 
-/** Receipts kept in memory while a connection takes none; more are dropped. They can be read over REST. */
-export const RECEIPTS_WAITING_MAX = 50_000;
+/** Origins remembered as good; past it the oldest is forgotten, and has to be proven again. A broker has one or two for each node. */
+export const ORIGINS_PROVEN_MAX = 1_000;
 
+/** A connection for each kind of address. All but the first are opened at need, and the loss of one affects no other kind. */
 export interface ReceiptRoutes {
-  /** For queues. */
+  /** For the queues of REST. */
+  rest: AmqpConnection;
+  /** For the queues of producers. */
   queues: AmqpConnection;
-  /**
-   * For direct reply-to, apart from everything else: RabbitMQ 3.10 ends the whole connection on an address whose node is gone or was
-   * never there, which nobody can tell from a good one.
-   */
+  /** For direct reply-to, where the broker is known to take such addresses. */
   directReplies: AmqpConnection;
+  /** For direct reply-to, where it is not. */
+  unprovenReplies: AmqpConnection;
 }
 
 export class AmqpReceiptSender implements ReceiptSender {
   readonly #namespace: string;
+  readonly #rest: ReceiptLane;
   readonly #queues: ReceiptLane;
   readonly #directReplies: ReceiptLane;
+  readonly #unproven: UnprovenReplies;
+  readonly #proven = new Set<string>();
   readonly #counters: TransportCounters;
 
   constructor(routes: ReceiptRoutes, namespace: string, counters: TransportCounters, logger: Logger) {
     this.#namespace = namespace;
+    this.#rest = new ReceiptLane(routes.rest, counters, logger);
     this.#queues = new ReceiptLane(routes.queues, counters, logger);
     this.#directReplies = new ReceiptLane(routes.directReplies, counters, logger);
+    const onProven = (origin: string, waiting: OutgoingReceipt[]) => this.#prove(origin, waiting);
+    this.#unproven = new UnprovenReplies(routes.unprovenReplies, onProven, counters, logger);
     this.#counters = counters;
+    // Whatever it was: the broker may not know the same nodes any more.
+    routes.directReplies.onLost(() => this.#proven.clear());
   }
 
-  /** Not mandatory: a live direct reply-to is delivered and returned all the same, so a return would say nothing. */
   send(replyTo: string, correlationId: string, receipt: Receipt): void {
-    if (!isReplyAddress(this.#namespace, replyTo) || !fitsShortString(replyTo) || !fitsShortString(correlationId)) {
+    const address = readReplyAddress(this.#namespace, replyTo);
+    if (address === null || !fitsShortString(replyTo) || !fitsShortString(correlationId)) {
       this.#counters.receiptsIgnored += 1;
       return;
     }
-    const lane = isDirectReplyAddress(replyTo) ? this.#directReplies : this.#queues;
-    lane.send(replyTo, correlationId, receipt);
+    const outgoing = { replyTo, correlationId, receipt, since: Date.now() };
+    if (address.kind === 'rest') this.#rest.send(outgoing);
+    else if (address.kind === 'queue') this.#queues.send(outgoing);
+    else if (this.#proven.has(address.origin)) this.#directReplies.send(outgoing);
+    else this.#unproven.send(address.origin, outgoing);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#queues.close(), this.#directReplies.close()]);
-  }
-}
-
-/** One channel without confirms, and how much waits for it. */
-class ReceiptLane {
-  readonly #kept: KeptChannel<Channel>;
-  readonly #counters: TransportCounters;
-  readonly #logger: Logger;
-  #waiting = 0;
-
-  constructor(connection: AmqpConnection, counters: TransportCounters, logger: Logger) {
-    this.#counters = counters;
-    this.#logger = logger;
-    this.#kept = new KeptChannel(connection, async (model) => {
-      const channel = await model.createChannel();
-      channel.on('error', (error) => logger.warn('the channel for receipts was closed', { error: error.message }));
-      channel.on('drain', () => {
-        this.#waiting = 0;
-      });
-      this.#waiting = 0;
-      return { channel, held: channel };
-    });
+    const lanes = [this.#rest, this.#queues, this.#directReplies, this.#unproven];
+    await Promise.all(lanes.map((lane) => lane.close()));
   }
 
-  send(replyTo: string, correlationId: string, receipt: Receipt): void {
-    if (this.#waiting >= RECEIPTS_WAITING_MAX) {
-      this.#counters.receiptsDropped += 1;
-      return;
-    }
-    const channel = this.#kept.now;
-    if (channel !== undefined) {
-      this.#publish(channel, replyTo, correlationId, receipt);
-      return;
-    }
-    this.#waiting += 1;
-    this.#kept.get().then(
-      (opened) => this.#publish(opened, replyTo, correlationId, receipt),
-      (error: unknown) => this.#drop(error),
-    );
-  }
-
-  close(): Promise<void> {
-    return this.#kept.close();
-  }
-
-  #publish(channel: Channel, replyTo: string, correlationId: string, receipt: Receipt): void {
-    try {
-      const isTaken = channel.publish('', replyTo, Buffer.from(JSON.stringify(receipt)), {
-        type: RECEIPT_TYPE,
-        contentType: 'application/json',
-        correlationId,
-      });
-      this.#waiting = isTaken ? 0 : this.#waiting + 1;
-    } catch (error) {
-      this.#drop(error);
-    }
-  }
-
-  #drop(error: unknown): void {
-    this.#waiting = 0;
-    this.#counters.receiptsDropped += 1;
-    this.#logger.debug('a receipt was not sent', { error: error instanceof Error ? error.message : String(error) });
+  #prove(origin: string, waiting: readonly OutgoingReceipt[]): void {
+    const [oldest] = this.#proven;
+    if (this.#proven.size >= ORIGINS_PROVEN_MAX && oldest !== undefined) this.#proven.delete(oldest);
+    this.#proven.add(origin);
+    for (const outgoing of waiting) this.#directReplies.send(outgoing);
   }
 }

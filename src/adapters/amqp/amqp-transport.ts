@@ -10,7 +10,7 @@ import { AmqpCommandDoor } from './amqp-command-door.js';
 import { AmqpCommandSource } from './amqp-command-source.js';
 import { AmqpDeadLetters } from './amqp-dead-letters.js';
 import { AmqpEventSink, toEverybody } from './amqp-event-sink.js';
-import { AmqpReceiptSender } from './amqp-receipt-sender.js';
+import { AmqpReceiptSender, type ReceiptRoutes } from './amqp-receipt-sender.js';
 import { ConfirmedPublisher } from './confirmed-publisher.js';
 import { declareTopology, TopologyFault } from './declare-topology.js';
 import { ensureRing, isRingMarked } from './hash-ring.js';
@@ -37,7 +37,8 @@ interface Prepared {
 
 /**
  * The transport on RabbitMQ. Consuming and publishing have a connection each: a broker short of memory stops reading from those who
- * publish, and acknowledgements must go on. Direct replies have a third, because a bad address can end it (see reply-address.ts).
+ * publish, and acknowledgements must go on. Receipts to addresses that producers choose have connections of their own, opened at need: a bad
+ * address can end one (see reply-address.ts), and no event, dead letter or receipt for REST may be lost with it.
  */
 export class AmqpTransport {
   readonly source: AmqpCommandSource;
@@ -49,7 +50,8 @@ export class AmqpTransport {
   readonly #counters = newTransportCounters();
   readonly #consume: AmqpConnection;
   readonly #publish: AmqpConnection;
-  readonly #replies: AmqpConnection;
+  /** Opened at need. */
+  readonly #receiptRoutes: Pick<ReceiptRoutes, 'queues' | 'directReplies' | 'unprovenReplies'>;
   readonly #publisher: ConfirmedPublisher;
   readonly #depths: QueueDepths;
   readonly #namespace: string;
@@ -69,9 +71,13 @@ export class AmqpTransport {
       new AmqpConnection({ url, name: `parley ${workerId} ${purpose}`, logger, random });
     this.#consume = connection('consume');
     this.#publish = connection('publish');
-    this.#replies = connection('replies');
-    const connections = [this.#consume, this.#publish, this.#replies];
-    // All three are needed: after an outage each would have a pause of its own, and the longest would count.
+    this.#receiptRoutes = {
+      queues: connection('receipts'),
+      directReplies: connection('direct replies'),
+      unprovenReplies: connection('unproven replies'),
+    };
+    const connections = [this.#consume, this.#publish, ...Object.values(this.#receiptRoutes)];
+    // All are needed: after an outage each would have a pause of its own, and the longest would count.
     for (const one of connections)
       one.onOpen(() => {
         for (const other of connections) if (other !== one) other.tryNow();
@@ -92,7 +98,7 @@ export class AmqpTransport {
       onQueueMissing: () => this.#prepareAnew(),
     });
     this.sink = new AmqpEventSink(this.#publish, toEverybody(namespace), logger);
-    const routes = { queues: this.#publish, directReplies: this.#replies };
+    const routes = { rest: this.#publish, ...this.#receiptRoutes };
     this.receipts = new AmqpReceiptSender(routes, namespace, this.#counters, logger);
     this.deadLetters = new AmqpDeadLetters(this.#publisher, { namespace, workerId, ownUser, logger });
     this.door = new AmqpCommandDoor(this.#publish, namespace, logger);
@@ -106,7 +112,7 @@ export class AmqpTransport {
   async start(): Promise<void> {
     // One of them finds the broker, and says once that it waits.
     await this.#consume.start();
-    await Promise.all([this.#publish.start(), this.#replies.start()]);
+    await this.#publish.start();
     await this.#prepare(true);
     for (const connection of [this.#consume, this.#publish]) connection.onOpen(() => this.#prepareInBackground());
     if (!this.#isReady()) this.#prepareInBackground(); // lost again before anybody listened
@@ -117,7 +123,8 @@ export class AmqpTransport {
   async stop(): Promise<void> {
     this.#isStopped = true;
     await Promise.all([this.#depths.stop(), this.receipts.close(), this.#publisher.close(), this.door.close()]);
-    await Promise.all([this.#consume.stop(), this.#publish.stop(), this.#replies.stop()]);
+    const connections = [this.#consume, this.#publish, ...Object.values(this.#receiptRoutes)];
+    await Promise.all(connections.map((connection) => connection.stop()));
   }
 
   /**

@@ -1,6 +1,9 @@
 import { type ConfirmChannel, IllegalOperationError, type Message, type Options } from 'amqplib';
 import type { PublishOutcome } from '../../application/ports/transport.js';
 
+/** How long a confirm may take before publishing counts as failed. The message may have arrived all the same. */
+export const CONFIRM_TIMEOUT_MS = 10_000;
+
 /** A message for the broker, with the properties as the library names them. */
 export interface AmqpMessage {
   exchange: string;
@@ -65,6 +68,23 @@ export class ConfirmedChannel {
     }
     queueMicrotask(() => settled('lost'));
     return true;
+  }
+
+  /** The same as a promise, with a time limit; it rejects where `publish` throws. `key`: none other is under way with it. */
+  publishOne(message: AmqpMessage, key: unknown): Promise<PublishOutcome | 'timed out'> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => resolve('timed out'), CONFIRM_TIMEOUT_MS);
+      const settle = (outcome: PublishOutcome) => {
+        clearTimeout(timer);
+        resolve(outcome);
+      };
+      try {
+        this.publish(message, key, settle);
+      } catch (error) {
+        clearTimeout(timer);
+        reject(error);
+      }
+    });
   }
 
   #takeReturn(key: unknown): boolean {

@@ -3,9 +3,6 @@ import type { AmqpConnection } from '../../infrastructure/amqp-connection.js';
 import { type AmqpMessage, ConfirmedChannel } from './confirmed-channel.js';
 import { KeptChannel } from './kept-channel.js';
 
-/** How long a confirm may take before publishing counts as failed. The message may have arrived all the same. */
-export const CONFIRM_TIMEOUT_MS = 10_000;
-
 /** Tells apart what is under way on one channel, so that a return finds its message. */
 const PUBLISH_HEADER = 'x-parley-publish';
 
@@ -41,18 +38,7 @@ export class ConfirmedPublisher {
     this.#count += 1;
     const key = String(this.#count);
     const properties = { ...message.properties, headers: { ...message.properties.headers, [PUBLISH_HEADER]: key } };
-    const outcome = await new Promise<PublishOutcome | 'timed out'>((resolve, reject) => {
-      const timer = setTimeout(() => resolve('timed out'), CONFIRM_TIMEOUT_MS);
-      try {
-        confirmed.publish({ ...message, properties }, key, (settled) => {
-          clearTimeout(timer);
-          resolve(settled);
-        });
-      } catch (error) {
-        clearTimeout(timer);
-        reject(error);
-      }
-    });
+    const outcome = await confirmed.publishOne({ ...message, properties }, key);
     if (outcome !== 'confirmed') throw new NotConfirmed(message, outcome);
   }
 

@@ -1,10 +1,9 @@
 import type { ConsumeMessage, Options } from 'amqplib';
-import type { PublishOutcome } from '../../application/ports/transport.js';
 import { names } from '../../contract/topology.js';
 import type { AmqpConnection } from '../../infrastructure/amqp-connection.js';
 import { carryOver, fitsShortString } from './carry-over.js';
 import { type AmqpMessage, ConfirmedChannel } from './confirmed-channel.js';
-import { CONFIRM_TIMEOUT_MS, NotConfirmed } from './confirmed-publisher.js';
+import { NotConfirmed } from './confirmed-publisher.js';
 import { type DeadLetter, readLetter } from './dead-letter.js';
 import { DeadLetterPass, LETTERS_HELD_MAX } from './dead-letter-pass.js';
 import { VOUCHED_USER_HEADER } from './incoming-command.js';
@@ -160,17 +159,6 @@ const ONE_AT_A_TIME = 'one';
 
 /** Throws a `TypeError` or `RangeError`, without having published, where the properties cannot be put on the wire. */
 async function publishConfirmed(confirmed: ConfirmedChannel, message: AmqpMessage): Promise<void> {
-  const outcome = await new Promise<PublishOutcome | 'timed out'>((resolve, reject) => {
-    const timer = setTimeout(() => resolve('timed out'), CONFIRM_TIMEOUT_MS);
-    try {
-      confirmed.publish(message, ONE_AT_A_TIME, (settled) => {
-        clearTimeout(timer);
-        resolve(settled);
-      });
-    } catch (error) {
-      clearTimeout(timer);
-      reject(error);
-    }
-  });
+  const outcome = await confirmed.publishOne(message, ONE_AT_A_TIME);
   if (outcome !== 'confirmed') throw new NotConfirmed(message, outcome);
 }
