@@ -25,6 +25,7 @@ describe('receipts on RabbitMQ', () => {
   let outsider: Outsider;
   let taker: Taker;
   let wire: Wire;
+  let log: { lines: string[] };
 
   before(async function () {
     this.timeout(60_000);
@@ -34,7 +35,7 @@ describe('receipts on RabbitMQ', () => {
     wire = new Wire(await freePort(), (await rabbitmq()).url);
     await wire.join();
     const made = await amqpTransport({ url: wire.url });
-    ({ transport, namespace, topology } = made);
+    ({ transport, namespace, topology, log } = made);
     await transport.start();
     outsider = await Outsider.connect((await rabbitmq()).url);
     taker = new Taker();
@@ -103,6 +104,35 @@ describe('receipts on RabbitMQ', () => {
       transport.receipts.send(after.replyTo, after.correlationId, receiptOf('c2'));
       expect(await answered).to.deep.equal(receiptOf('c2'));
     });
+  });
+
+  it('for odd queue names end no connection', async () => {
+    const prefix = names.replies(namespace);
+    const odd = [
+      '\u0000',
+      '\r\n',
+      '\u{1f600}',
+      '\ufffd',
+      'x'.repeat(255 - prefix.length),
+      '*',
+      '#',
+      '.',
+      'rest-',
+      'rest-\u0000',
+    ];
+    for (const name of odd) transport.receipts.send(`${prefix}${name}`, name.slice(0, 10), receiptOf('c'));
+    const replies = `${prefix}gateway`;
+    await outsider.channel.assertQueue(replies, { exclusive: true });
+    const got = await outsider.collect(replies);
+    transport.receipts.send(replies, 'last', receiptOf('c'));
+    await eventually(() => got.length === 1, { within, what: 'the receipt behind them' });
+    // Sent on the connection of the events, as receipts for REST are.
+    const answered = transport.door.request(outgoing('c1'), within);
+    const { replyTo, correlationId } = await lastCommand(1);
+    transport.receipts.send(replyTo, correlationId, receiptOf('c1'));
+    expect(await answered).to.deep.equal(receiptOf('c1'));
+    expect(log.lines.filter((line) => line.includes('lost') || line.includes('closed'))).to.deep.equal([]);
+    expect(transport.counters).to.include({ receiptsIgnored: 0, receiptsDropped: 0 });
   });
 
   it('for a queue wait, while the connection is away, and are sent when it is back', async () => {
