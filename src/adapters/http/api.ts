@@ -94,7 +94,7 @@ export function createApi(dependencies: ApiDependencies): Express {
     ...syncHandlers(syncLog, viewing, cursors, log, rendering),
     ...userHandlers(queries, viewing, commands),
     ...decisionHandlers(asking),
-    ...chatCommandHandlers(commands),
+    ...chatCommandHandlers(commands, cursorSecret),
     ...messageCommandHandlers(commands),
   };
   const endpointDependencies = {
