@@ -131,9 +131,10 @@ export function pathSchemaOf(name: RestOperationName): z.ZodObject {
 
 /** The headers of a command's request. */
 export const commandHeaders = z.object({
-  'Idempotency-Key': commandId
-    .optional()
-    .meta({ description: 'The command id, unique per caller; drawn where absent.' }),
+  'Idempotency-Key': commandId.optional().meta({
+    description:
+      'The command id, unique per caller; drawn where absent. It may stand in double quotes, which do not count.',
+  }),
 });
 
 const NO_PARAMETERS = z.strictObject({});

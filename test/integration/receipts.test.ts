@@ -10,7 +10,7 @@ import { RestStack } from './rest-stack.js';
 
 const WITHIN_MS = 15_000;
 const RECEIPT_WAIT_MS = 3_000;
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 120_000;
 
 const underKey = (key: string) => ({ headers: { 'idempotency-key': key } });
 

@@ -102,7 +102,7 @@ export function createApi(dependencies: ApiDependencies): Express {
     ...syncHandlers(syncLog, viewing, cursors, audiences, rendering),
     ...userHandlers(queries, viewing, commands),
     ...decisionHandlers(asking),
-    ...chatCommandHandlers(commands),
+    ...chatCommandHandlers(commands, cursorSecret),
     ...messageCommandHandlers(commands),
   };
   const reads = new CallerSlots(settings.readsAtOnce, READS_WAITING_MAX);
@@ -161,7 +161,7 @@ function operationsByPath(): Map<string, RestOperationName[]> {
   return byPath;
 }
 
-/** `/livez` while the process answers at all; `/readyz` while it can do its job, naming each dependency's state. */
+/** `/livez` while the process answers at all; `/readyz` while it can do its job. Callers learn no more: why not is for `OPS_PORT`. */
 function serveProbes(app: Express, health: () => HealthReport): void {
   app
     .route('/livez')
@@ -170,8 +170,8 @@ function serveProbes(app: Express, health: () => HealthReport): void {
   app
     .route('/readyz')
     .get((_request, response) => {
-      const { ok, dependencies } = health();
-      writeAnswer(response, { status: ok ? 200 : 503, body: { status: ok ? 'ready' : 'unready', dependencies } });
+      const { ok } = health();
+      writeAnswer(response, { status: ok ? 200 : 503, body: { status: ok ? 'ready' : 'unready' } });
     })
     .all(methodNotAllowed(['GET']));
 }

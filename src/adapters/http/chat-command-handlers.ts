@@ -15,14 +15,16 @@ type Operation =
   | 'updateMember'
   | 'removeMember';
 
-export function chatCommandHandlers(commands: CommandRequests): Handlers<Operation> {
+/** `storeSecret`: what ids of new chats depend on. */
+export function chatCommandHandlers(commands: CommandRequests, storeSecret: string | Uint8Array): Handlers<Operation> {
   return {
     async createChat(call) {
       return commands.send(
         call,
         (origin) => {
-          if (!isObject(call.body)) return { type: 'chat.create', chatId: newChatId(origin, {}), data: call.body };
-          const { chatId = newChatId(origin, call.body), ...data } = call.body;
+          const { body } = call;
+          if (!isObject(body)) return { type: 'chat.create', chatId: newChatId(storeSecret, origin, {}), data: body };
+          const { chatId = newChatId(storeSecret, origin, body), ...data } = body;
           return { type: 'chat.create', chatId, data };
         },
         created(({ chatId }) => `/v1/chats/${chatId}`),

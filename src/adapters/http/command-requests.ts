@@ -52,11 +52,15 @@ export function dataWith(body: unknown, said: Record<string, string>): { data: u
   return { refused: problemAnswer('invalid', { violations }) };
 }
 
+/** A structured header's string, as draft-ietf-httpapi-idempotency-key-header has it. What a command id admits needs no escapes. */
+const QUOTED = /^"(.*)"$/;
+
 /** The command id: the `Idempotency-Key`, or one drawn where there is none. */
 function commandIdOf(idempotencyKey: string | undefined): { commandId: string } | { refused: Answer } {
   if (idempotencyKey === undefined) return { commandId: v7() };
-  if (COMMAND_ID_PATTERN.test(idempotencyKey)) return { commandId: idempotencyKey };
-  const detail = 'Idempotency-Key must be 1 to 128 of A-Z a-z 0-9 . _ ~ : -';
+  const commandId = QUOTED.exec(idempotencyKey)?.[1] ?? idempotencyKey;
+  if (COMMAND_ID_PATTERN.test(commandId)) return { commandId };
+  const detail = 'Idempotency-Key must be 1 to 128 of A-Z a-z 0-9 . _ ~ : -, in double quotes or not';
   return { refused: problemAnswer('malformed', { detail }) };
 }
 

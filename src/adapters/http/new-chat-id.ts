@@ -1,18 +1,21 @@
-import { v5 } from 'uuid';
+import { createHmac } from 'node:crypto';
 import type { Caller } from '../../application/ports/chat-queries.js';
 import { directChatId } from '../../contract/direct-id.js';
 import { USER_ID_PATTERN } from '../../contract/identifiers.js';
 
-const VERSION_AT = 14;
-
-/** The namespace of chat ids that are made from a command's id. */
-const NEW_CHAT_NAMESPACE = '8f1f5f0e-5d43-4b0f-9a1c-6a2f4f0c7f1e';
+/** What the store's secret is used for here, so that nothing signed by it elsewhere is ever an id. */
+const PURPOSE = 'new chat id';
+const UUID_BYTES = 16;
+const VERSION_BYTE = 6;
+const VARIANT_BYTE = 8;
 
 /**
- * The id of a chat that is created without one. A direct chat's is computed. The others' are made from the command's id
- * whoever drew that, as UUIDs of version 8 (RFC 9562, section 5.8), version 5 being for direct chats: a repeat under it must be the same command, or it would be a conflict.
+ * The id of a chat that is created without one. A direct chat's is computed. The others' are made of the command's id, because a repeat under
+ * it must be the same command: as UUIDs of version 8 (RFC 9562, section 5.8), version 5 being for direct chats. They depend on the store's
+ * secret: who could compute them from a guessed `Idempotency-Key` could take them first.
  */
 export function newChatId(
+  secret: string | Uint8Array,
   { caller: { tenantId, userId }, commandId }: { caller: Caller; commandId: string },
   { kind, memberIds }: { kind?: unknown; memberIds?: unknown },
 ): string {
@@ -20,6 +23,9 @@ export function newChatId(
     const [other] = memberIds as unknown[];
     if (typeof other === 'string' && USER_ID_PATTERN.test(other)) return directChatId(tenantId, userId, other);
   }
-  const id = v5(JSON.stringify([tenantId, userId, commandId]), NEW_CHAT_NAMESPACE);
-  return `${id.slice(0, VERSION_AT)}8${id.slice(VERSION_AT + 1)}`;
+  const text = JSON.stringify([PURPOSE, tenantId, userId, commandId]);
+  const bytes = createHmac('sha256', secret).update(text).digest().subarray(0, UUID_BYTES);
+  bytes.writeUInt8((bytes.readUInt8(VERSION_BYTE) & 0x0f) | 0x80, VERSION_BYTE);
+  bytes.writeUInt8((bytes.readUInt8(VARIANT_BYTE) & 0x3f) | 0x80, VARIANT_BYTE);
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

@@ -8,7 +8,7 @@ export type Placement = 'ring' | 'in-process';
 export class PrismaStoreIdentity {
   constructor(private readonly database: PrismaClient) {}
 
-  /** Signs REST's cursors; shared by all processes, drawn at the first migration. */
+  /** Signs REST's cursors and is in the ids of chats created over REST; shared by all processes, drawn at the first migration. */
   async cursorSecret(): Promise<string> {
     const [row] = await this.database.$queryRaw<{ secret: string }[]>`
       SELECT cursor_secret AS secret FROM store`.catch(rethrow);

@@ -56,7 +56,28 @@ describe('REST commands', () => {
       expect(version(body.commandId)).to.equal(7);
     });
 
-    for (const bad of ['a b', 'ü', '"quoted"', 'x'.repeat(129), 'a,b'])
+    it('are the same for an Idempotency-Key in quotes, as the IETF draft writes it, and without', async () => {
+      const chatId = await rest.group();
+      const send = (value: string) => rest.post(`/v1/chats/${chatId}/messages`, { body: 'once' }, key(value));
+      const [quoted, plain] = [await send('"send-1"'), await send('send-1')];
+      expect([quoted.status, plain.status]).to.deep.equal([201, 200]);
+      expect(quoted.body.commandId).to.equal('send-1');
+      expect(plain.body).to.deep.equal({ ...quoted.body, replayed: true });
+    });
+
+    for (const bad of [
+      'a b',
+      'ü',
+      '"',
+      '""',
+      '"open',
+      '""twice""',
+      '"a b"',
+      '"a";b=1',
+      `"${'x'.repeat(129)}"`,
+      'x'.repeat(129),
+      'a,b',
+    ])
       it(`are refused as malformed for the Idempotency-Key ${bad.slice(0, 12)}`, async () => {
         const published = rest.door.published.length;
         const { status, body } = await rest.post('/v1/chats', { kind: 'group', memberIds: [] }, key(bad));
