@@ -1,7 +1,7 @@
 /** A message's row as queries give it: with the command that created it and its reactions, so that a page is one statement. */
 import type { MessageView, ReactionCount } from '../../application/ports/chat-history.js';
 import { Prisma } from './generated/client.js';
-import { withinPageBytes } from './page-bytes.js';
+import { MESSAGE_BYTES, withinPageBytes } from './page-bytes.js';
 import { MESSAGE_COLUMNS, type MessageRow, toMessage } from './rows.js';
 
 export type MessageViewRow = MessageRow & { commandId: string; reactions: string | null };
@@ -28,12 +28,12 @@ export function messageViewColumns(userId: string): Prisma.Sql {
 }
 
 /**
- * The same for a page: `page` selects from `messages g`, ordered and limited, with their `bytes`. The reactions of all of its messages are one walk through the
+ * The same for a page: `page` selects from `messages g`, ordered and limited. The reactions of all of its messages are one walk through the
  * index, which costs next to nothing where there are none; message ids are in the order of time, so that those of a page lie together.
  */
 export function messageViewPage(userId: string, page: Prisma.Sql, order: 'ASC' | 'DESC'): Prisma.Sql {
   return Prisma.sql`
-    WITH page AS MATERIALIZED (${withinPageBytes(page, Prisma.sql`p.sequence ${Prisma.raw(order)}`)}),
+    WITH page AS MATERIALIZED (${withinPageBytes(page, Prisma.sql`p.sequence ${Prisma.raw(order)}`, MESSAGE_BYTES)}),
     reacted AS MATERIALIZED (
       SELECT n.message_id, ${reactions(userId)} AS reactions FROM reaction_counts n
       WHERE n.message_id = ANY (ARRAY(SELECT message_id FROM page)) AND n.count > 0 GROUP BY n.message_id)
