@@ -86,7 +86,7 @@ const NO_PARTITION = -1;
 const nothing = () => undefined;
 const SILENT: WorkerObserver = {
   ...{ commandAnswered: nothing, batchCommitted: nothing, stageTook: nothing, eventSettled: nothing },
-  ...{ deadLettered: nothing, rerouted: nothing, transactionFailed: nothing, tookOver: nothing },
+  ...{ deadLettered: nothing, rerouted: nothing, sentHome: nothing, transactionFailed: nothing, tookOver: nothing },
 };
 
 /** The part as if it were a whole log: for a chat, each event's position is its sequence. */

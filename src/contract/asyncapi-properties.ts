@@ -96,7 +96,7 @@ export const deadLetterHeaders: Json = {
       type: 'string',
       enum: ['malformed', 'misrouted', 'poison'],
       description:
-        '`malformed`: it cannot name its actor and id, or is no JSON; `misrouted`: its chat belongs to another partition; `poison`: it failed alone, `POISON_ATTEMPTS` times.',
+        '`malformed`: it cannot name its actor and id, or is no JSON; `misrouted`: its chat belongs to another partition, and it came to a wrong one twice or that partition does not exist; `poison`: it failed alone, `POISON_ATTEMPTS` times.',
     },
     'x-parley-detail': { type: 'string' },
     'x-parley-at': { type: 'string', format: 'date-time' },
@@ -112,6 +112,10 @@ export const deadLetterHeaders: Json = {
       description: "The `user_id` that it had: the broker lets nobody repeat another's.",
     },
     'x-parley-publish': { type: 'string', description: "A number of the worker's own, without meaning to others." },
+    'x-parley-sent-home': {
+      type: 'string',
+      description: 'Beside `x-death`: it came to a wrong partition before, and this is with what it was published.',
+    },
     'x-death': { type: 'array', items: { type: 'object' }, description: "RabbitMQ's own: expired, or rejected." },
   },
 };

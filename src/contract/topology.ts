@@ -53,7 +53,17 @@ export const names = {
   events: (namespace: string) => `${namespace}.events`,
   deadLetters: (namespace: string) => `${namespace}.dead-letters`,
   replies: (namespace: string) => `${namespace}.replies.`,
-  /** Transient, internal; nothing is published to it. That it is there says that the hash ring is in order. */
+  /**
+   * Durable, internal; nothing is published to it. Its argument `alternate-exchange` names the store whose commands these are; that exchange
+   * does not exist. Not part of `topology`: the store id comes from the database.
+   */
+  store: (namespace: string) => `${namespace}.store`,
+  /** The value of that argument: the only argument of an exchange that RabbitMQ compares when it is declared again. */
+  storeMark: (namespace: string, storeId: string) => `${namespace}.store.${storeId}`,
+  /**
+   * Transient, internal; nothing is published to it. That it is there says that the hash ring is in order. It is bound to the hash exchange and
+   * deletes itself with that.
+   */
   ring: (namespace: string) => `${namespace}.ring`,
   /** Transient, internal, bound to a command queue and gone with it: that it is there says that the queue is still the same one. */
   ringWitness: (commandQueue: string) => `${commandQueue}.ring`,

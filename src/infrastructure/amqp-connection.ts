@@ -30,6 +30,11 @@ export interface AmqpConnectionOptions {
   logger: Logger;
   /** Draws how much of its ceiling each pause takes. Default: `Math.random`. */
   random?: (() => number) | undefined;
+  /**
+   * Looks at each connection that has opened, before anybody may use it. Null: it is good. An error: this broker must not be used, and why; at the
+   * first opening that ends `start`, later it is looked at again and again. Rejects where it could not find out.
+   */
+  admit?: ((model: ChannelModel) => Promise<Error | null>) | undefined;
 }
 
 /** A pause before attempt `attempt` (0 = the first retry): anything from nothing to the ceiling, so that a fleet does not return in step. */
@@ -45,6 +50,7 @@ export class AmqpConnection {
   readonly #address: string;
   readonly #logger: Logger;
   readonly #random: () => number;
+  readonly #admit: AmqpConnectionOptions['admit'];
   readonly #openListeners = new Set<(model: ChannelModel) => void>();
   readonly #lostListeners = new Set<(cause: Error) => void>();
   #state: AmqpConnectionState = 'idle';
@@ -52,14 +58,14 @@ export class AmqpConnection {
   #blocked: string | null = null;
   #lastCause: Error | undefined;
   #hasBeenOpen = false;
-  /** That the broker is away is said once, not at every attempt. */
-  #hasTold = false;
+  /** That the broker is away, or must not be used, is said once, not at every attempt. */
+  #told: 'away' | 'not admitted' | null = null;
   #endPause: (() => void) | undefined;
   /** The last attempt found nobody: the pause is for a broker that is away, not for a connection that does not hold. */
   #isAway = false;
   #life: Promise<void> | undefined;
 
-  constructor({ url, name, logger, random = Math.random }: AmqpConnectionOptions) {
+  constructor({ url, name, logger, random = Math.random, admit }: AmqpConnectionOptions) {
     const parsed = parseUrl(url);
     if (!parsed.searchParams.has('heartbeat')) parsed.searchParams.set('heartbeat', String(HEARTBEAT_S));
     this.#url = parsed.href;
@@ -68,6 +74,7 @@ export class AmqpConnection {
     this.name = name;
     this.#logger = logger;
     this.#random = random;
+    this.#admit = admit;
   }
 
   get state(): AmqpConnectionState {
@@ -103,8 +110,8 @@ export class AmqpConnection {
   }
 
   /**
-   * Resolves once the connection is open for the first time, however long the broker is away. Rejects if stopped before, and with
-   * `LoginRefused` if the broker says no: then it is stopped as well. Later, in a running process, that is a reason to try again.
+   * Resolves once the connection is open for the first time, however long the broker is away. Rejects if stopped before, with `LoginRefused` if
+   * the broker says no, and with what `admit` answers: then it is stopped as well. Later, in a running process, those are reasons to try again.
    */
   start(): Promise<void> {
     if (this.#life !== undefined) throw new Error(`connection ${this.name} was started before`);
@@ -148,7 +155,16 @@ export class AmqpConnection {
         });
         const openedAt = Date.now();
         this.#isAway = false;
-        this.#lastCause = await (hasEnded(model) ? this.#dismiss(model) : this.#adopt(model));
+        const refusal = await this.#refusalOf(model);
+        if (refusal !== null) {
+          await this.#close(model);
+          this.#lastCause = refusal;
+          if (!this.#hasBeenOpen) {
+            this.#state = 'stopped';
+            return refusal;
+          }
+          this.#tellOnce('not admitted', 'this broker must not be used', refusal);
+        } else this.#lastCause = await (hasEnded(model) ? this.#dismiss(model) : this.#adopt(model));
         if (Date.now() - openedAt >= STABLE_AFTER_MS) attempt = 0;
       } catch (error) {
         const cause = toError(error);
@@ -158,8 +174,7 @@ export class AmqpConnection {
           this.#state = 'stopped';
           return new LoginRefused(cause);
         }
-        this.#log(this.#hasTold ? 'debug' : 'warn', 'no broker: waiting for it', { error: describeFailure(cause) });
-        this.#hasTold = true;
+        this.#tellOnce('away', 'no broker: waiting for it', cause);
       }
       if (this.#isStopped()) break;
       await this.#pause(reconnectPauseMs(attempt, this.#random));
@@ -167,6 +182,36 @@ export class AmqpConnection {
     }
     this.#state = 'stopped';
     return new ConnectionAway(this.name, { cause: this.#lastCause });
+  }
+
+  /** What `admit` says of a connection. Rejects where it could not find out; the connection is torn down then. */
+  async #refusalOf(model: ChannelModel): Promise<Error | null> {
+    if (this.#admit === undefined || hasEnded(model)) return null;
+    const listening = new AbortController();
+    const ended = new Promise<never>((_resolve, reject) => {
+      const end = (why: string) => reject(new Error(`the connection was not looked at in full: ${why}`));
+      const timer = setTimeout(() => end(`${CONNECT_TIMEOUT_MS} ms are over`), CONNECT_TIMEOUT_MS);
+      const onClose = () => end('it was closed');
+      model.once('close', onClose);
+      listening.signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        model.off('close', onClose);
+      });
+    });
+    model.on('error', () => undefined); // `admit` rejects, or the connection closes
+    try {
+      return await Promise.race([this.#admit(model), ended]);
+    } catch (error) {
+      tearDown(model);
+      throw error;
+    } finally {
+      listening.abort();
+    }
+  }
+
+  #tellOnce(what: 'away' | 'not admitted', message: string, cause: Error): void {
+    this.#log(this.#told === what ? 'debug' : 'warn', message, { error: describeFailure(cause) });
+    this.#told = what;
   }
 
   /** Closed in the same breath as it was opened: its `close` event has passed, and it would be taken for open for ever. */
@@ -212,7 +257,7 @@ export class AmqpConnection {
     this.#model = model;
     this.#state = 'open';
     this.#hasBeenOpen = true;
-    this.#hasTold = false;
+    this.#told = null;
     this.#log('info', 'connected to the broker');
     this.#tell(this.#openListeners, model);
     return gone;

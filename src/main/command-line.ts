@@ -13,7 +13,7 @@ import { addOperatorCommands } from './operator-cli.js';
 import { addPolicyCommands } from './policy-cli.js';
 import { ROLES } from './role-names.js';
 import { runToken } from './token-command.js';
-import type { TopologyFormat } from './topology-command.js';
+import type { TopologyRequest } from './topology-command.js';
 
 const TOKEN_TTL_SECONDS = 3_600;
 /** As of a program that SIGPIPE has ended. */
@@ -97,16 +97,21 @@ function commandLine(): Command {
     .action(async () => (await import('./migrate.js')).runMigrate());
   program
     .command('topology')
-    .description("prints the broker's objects, or declares what is missing")
+    .description(
+      "prints the broker's objects; declares, checks or adopts them at AMQP_URL for the store at DATABASE_URL",
+    )
     .addOption(
       new Option('--format <format>', 'definitions is for rabbitmqctl import_definitions')
         .choices(['definitions', 'table'])
         .default('table'),
     )
-    .option('--declare', 'declare them at AMQP_URL')
-    .action(async (options: { format: TopologyFormat; declare?: boolean }) =>
-      (await import('./topology-command.js')).runTopology(options),
-    );
+    .option('--declare', 'declare what is missing')
+    .option('--repair', 'declare what is missing, and bind the command queues to the hash exchange anew')
+    .option('--check', 'compare where commands fall with where chats live, in a sample; exit 1 if any differ')
+    .option('--all', 'with --check: look at all chats')
+    .option('--adopt', 'give the namespace at the broker, with what is in its queues, to this store')
+    .option('--yes', 'with --adopt: do it also where the namespace has another store')
+    .action(async (options: TopologyRequest) => (await import('./topology-command.js')).runTopology(options));
   program
     .command('contract')
     .description('prints a document of the contract')
@@ -157,7 +162,7 @@ function commandLine(): Command {
   program
     .command('new-store-id')
     .description('draws a new store id, after restoring an older backup and before any process starts on it')
-    .action(async () => (await import('./migrate.js')).runNewStoreId());
+    .action(async () => (await import('./new-store-id-command.js')).runNewStoreId());
 
   addOperatorCommands(program);
   addPolicyCommands(program);

@@ -50,6 +50,7 @@ const SILENT: PublisherDeps['observer'] = {
   eventSettled: () => undefined,
   deadLettered: () => undefined,
   rerouted: () => undefined,
+  sentHome: () => undefined,
   transactionFailed: () => undefined,
   tookOver: () => undefined,
 };

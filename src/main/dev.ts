@@ -1,7 +1,8 @@
 /**
  * `parley dev`: everything in one process. What no URL names is started privately, in `DATA_DIR`, and kept there between starts.
  */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { OtherStore } from '../adapters/amqp/store-exchange.js';
 import type { StepListener } from '../application/worker/steps.js';
 import { type DataFolderLock, lockDataFolder } from '../infrastructure/embedded/data-folder.js';
 import { findRabbitmq } from '../infrastructure/embedded/rabbitmq-program.js';
@@ -19,7 +20,7 @@ import { policyService } from './policy.js';
 import { OpsService, type ProcessBasics, processBasics, service } from './process-basics.js';
 import { requireSettings, type Settings } from './settings.js';
 import { migrationsFolder, StoreService } from './store.js';
-import { amqpTransport, inProcessTransport } from './transport.js';
+import { amqpTransport, inProcessTransport, type Transport } from './transport.js';
 import { newWorkerId, workerRole } from './worker-role.js';
 
 const DEV_HOST = '127.0.0.1';
@@ -72,7 +73,8 @@ function* devServices(
   const transport =
     amqpUrl === undefined
       ? inProcessTransport(settings, basics, workerId)
-      : amqpTransport(amqpUrl, settings, basics, store.registry, workerId);
+      : amqpTransport(amqpUrl, settings, basics, store, workerId);
+  if (wanted.rabbitmq) explainOtherStore(transport, join(dataDir, 'rabbitmq'));
   const policy = policyService(settings, basics, store);
   const context = { ...basics, settings, store, transport, policy: policy.current, quotas: policy.quotas };
   yield store;
@@ -98,6 +100,24 @@ function* devServices(
     isComplete = true;
     await welcome(context, addresses, startedAt);
   });
+}
+
+/** A private broker runs only while `dev` does, so that its namespace cannot be adopted by another command. */
+function explainOtherStore(transport: Transport, folder: string): void {
+  const start = transport.start.bind(transport);
+  transport.start = async () => {
+    try {
+      await start();
+    } catch (error) {
+      if (!(error instanceof StartFault && error.cause instanceof OtherStore)) throw error;
+      throw new StartFault(
+        [
+          `the private broker in ${folder} belongs to another database: remove that folder, with what waits in its queues`,
+        ],
+        { cause: error },
+      );
+    }
+  };
 }
 
 /** The folder is this process's for as long as it runs. */

@@ -1,5 +1,3 @@
-import { assertMigrated, openDatabase } from '../adapters/prisma/prisma-database.js';
-import { PrismaStoreIdentity } from '../adapters/prisma/prisma-store-identity.js';
 import { migrate } from '../infrastructure/migrations.js';
 import { rethrowAsStartFault } from '../infrastructure/start-fault.js';
 import { requireSettings } from './settings.js';
@@ -15,18 +13,4 @@ export async function runMigrate(): Promise<void> {
     log: (message, { unknown }) => unknown !== undefined && console.error(`parley: ${message}: ${String(unknown)}`),
   }).catch((error: unknown) => rethrowAsStartFault(error, 'the database could not be migrated'));
   console.log(applied.length === 0 ? 'nothing to apply' : `applied ${applied.join(', ')}`);
-}
-
-/** After restoring an older backup: event ids would repeat under the old store id. */
-export async function runNewStoreId(): Promise<void> {
-  const { databaseUrl = '' } = requireSettings('migrate');
-  const database = openDatabase({ url: databaseUrl, poolSize: 2 });
-  try {
-    await assertMigrated(database);
-    console.log(await new PrismaStoreIdentity(database).renew());
-  } catch (error) {
-    rethrowAsStartFault(error);
-  } finally {
-    await database.$disconnect();
-  }
 }

@@ -25,7 +25,7 @@ export async function runRoles(names: readonly string[], steps?: StepListener): 
   const basics = processBasics(settings, roles.join('+'));
   const workerId = newWorkerId();
   const store = new StoreService(settings, basics, databaseUrl, 'ring');
-  const transport = amqpTransport(amqpUrl, settings, basics, store.registry, workerId);
+  const transport = amqpTransport(amqpUrl, settings, basics, store, workerId);
   const policy = policyService(settings, basics, store);
   // A worker neither waits for what REST needs nor has it in memory.
   const api = roles.includes('api') ? await import('./api-role.js') : null;

@@ -23,6 +23,7 @@ import { rethrowAsStartFault, StartFault } from '../infrastructure/start-fault.j
 import { insist } from './insist.js';
 import type { ProcessBasics } from './process-basics.js';
 import type { Settings } from './settings.js';
+import { settleStore } from './settle-store.js';
 import { waitForDatabase } from './wait-for-database.js';
 
 /** `prisma/migrations`, beside the compiled program. */
@@ -144,27 +145,13 @@ export class StoreService implements Service, Store {
   /** What must hold before anything is declared at the broker. */
   private async examine(): Promise<void> {
     await assertMigrated(this.database);
-    await this.settle();
+    await settleStore(this.registry, this.settings);
     if (this.refusesOtherPlacement && (await this.isPlacedOtherwise()))
       throw new StartFault([
         `the chats in this database were not placed by the ${this.placement === 'ring' ? 'broker' : this.placement}: start \`parley dev\` on it once to place them anew`,
       ]);
     this.known = { storeId: await this.log.storeId(), cursorSecret: await this.marks.cursorSecret() };
     this.state = ANSWERS;
-  }
-
-  /** Another number of partitions would send chats to the wrong queues: found out before anything is declared. */
-  private async settle(): Promise<void> {
-    const { namespace, partitions } = this.settings;
-    const settled = await this.registry.settle({ namespace, partitions });
-    const faults: string[] = [];
-    if (settled.partitions !== partitions)
-      faults.push(
-        `COMMAND_PARTITIONS is ${partitions}, but this database was first started with ${settled.partitions}`,
-      );
-    if (settled.namespace !== namespace)
-      faults.push(`CHAT_NAMESPACE is ${namespace}, but this database was first started with ${settled.namespace}`);
-    if (faults.length > 0) throw new StartFault(faults);
   }
 
   /** Whether the chats in this store were spread by another transport than the one it is used with now. */

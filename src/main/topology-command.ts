@@ -1,17 +1,30 @@
 import { topology } from '../contract/topology.js';
-import { rethrowAsStartFault, StartFault } from '../infrastructure/start-fault.js';
+import { StartFault } from '../infrastructure/start-fault.js';
 import { requireSettings, topologySettings } from './settings.js';
-import { declareOnce } from './transport.js';
 
 export type TopologyFormat = 'definitions' | 'table';
 
-/** Prints the broker's objects, or declares what is missing; never deletes or redefines. */
-export async function runTopology({ format, declare }: { format: TopologyFormat; declare?: boolean }): Promise<void> {
+export interface TopologyRequest {
+  format: TopologyFormat;
+  declare?: boolean;
+  repair?: boolean;
+  check?: boolean;
+  all?: boolean;
+  adopt?: boolean;
+  yes?: boolean;
+}
+
+/** Prints the broker's objects; or declares, checks or adopts them, for which it needs the database too. */
+export async function runTopology({ format, ...request }: TopologyRequest): Promise<void> {
+  const acts = (['declare', 'repair', 'check', 'adopt'] as const).filter((act) => request[act] === true);
+  if (acts.length > 1) throw new StartFault([`${acts.map((act) => `--${act}`).join(' and ')} exclude each other`]);
+  if (request.check === true)
+    return (await import('./topology-check-command.js')).runTopologyCheck({ looksAtAll: request.all === true });
+  if (request.adopt === true)
+    return (await import('./topology-adopt-command.js')).runAdopt({ isConfirmed: request.yes === true });
+  if (request.declare === true || request.repair === true)
+    await (await import('./topology-declare-command.js')).declareOnce({ repairsRing: request.repair === true });
   const settings = requireSettings('topology');
-  if (declare) {
-    if (settings.amqpUrl === undefined) throw new StartFault(['AMQP_URL is required']);
-    await declareOnce(settings.amqpUrl, settings).catch(rethrowAsStartFault);
-  }
   console.log(format === 'table' ? table(topologySettings(settings)) : definitions(topologySettings(settings)));
 }
 

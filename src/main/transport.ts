@@ -1,6 +1,5 @@
 /** The transport as the roles see it: RabbitMQ, or, in `dev` without it, in process. */
 import { AmqpTransport } from '../adapters/amqp/amqp-transport.js';
-import { declareTopology } from '../adapters/amqp/declare-topology.js';
 import { InProcessTransport } from '../adapters/in-process/in-process-transport.js';
 import { watchTransport } from '../adapters/telemetry/transport-metrics.js';
 import type { PartitionRegistry } from '../application/ports/partition-registry.js';
@@ -11,10 +10,8 @@ import type {
   EventSink,
   ReceiptSender,
 } from '../application/ports/transport.js';
-import { topology } from '../contract/topology.js';
 import type { Service } from '../infrastructure/process-life.js';
 import { rethrowAsStartFault } from '../infrastructure/start-fault.js';
-import { connectOnce, inTime } from './broker-once.js';
 import type { ProcessBasics } from './process-basics.js';
 import { type Settings, topologySettings } from './settings.js';
 
@@ -30,18 +27,18 @@ export interface Transport extends Service {
   queueDepths(): ReadonlyMap<number, number>;
 }
 
-/** How long a broker may take to declare everything: a thousand quorum queues are slow. */
-const DECLARE_TIMEOUT_MS = 120_000;
-
 /** RabbitMQ: declares its objects and puts the hash ring in order before anything is consumed. */
 export function amqpTransport(
   url: string,
   settings: Settings,
   { logger, health, metrics }: ProcessBasics,
-  registry: PartitionRegistry,
+  store: { registry: PartitionRegistry; identity: { storeId: string } },
   workerId: string,
 ): Transport {
-  const amqp = new AmqpTransport({ url, workerId, topology: topologySettings(settings), registry, logger });
+  const amqp = new AmqpTransport({
+    ...{ url, workerId, logger, topology: topologySettings(settings), registry: store.registry },
+    storeId: () => store.identity.storeId,
+  });
   health.add('broker', () => amqp.health());
   watchTransport(metrics.meter, amqp.counters);
   return {
@@ -82,20 +79,4 @@ export function inProcessTransport(settings: Settings, { logger, health }: Proce
     onReady: () => undefined, // never away
     queueDepths: () => transport.queueDepths(),
   };
-}
-
-/** Declares the broker's objects and is gone. Rejects with one line for people. */
-export async function declareOnce(url: string, settings: Settings): Promise<void> {
-  const broker = await connectOnce(url, 'parley topology');
-  try {
-    // The hash ring is left alone: only the workers, through the store, can tell whether it needs mending, and tell each other.
-    const declared = declareTopology(broker.connection.current(), topology(topologySettings(settings)));
-    await inTime(
-      declared,
-      DECLARE_TIMEOUT_MS,
-      () => `not declared within ${DECLARE_TIMEOUT_MS} ms: ${broker.lastWord()}`,
-    );
-  } finally {
-    await broker.connection.stop();
-  }
 }

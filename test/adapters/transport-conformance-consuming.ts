@@ -230,5 +230,40 @@ export function consumingConformance(harness: TransportHarness): void {
       expect(properties).to.deep.equal(expected);
       expect(headers).to.include(before);
     });
+
+    it('a command sent home comes in at the partition that is named, as it was and marked, behind what was there', async () => {
+      await start(3);
+      const takers = Array.from({ length: 3 }, () => new Taker());
+      await Promise.all(takers.map((taker, partition) => subscribe(partition, 10, taker)));
+      await transport.publish(command('c1', chat, { correlationId: 'corr', headers: { traceparent: 'given' } }));
+      const all = () => takers.flatMap(({ deliveries }) => deliveries);
+      await eventually(() => all().length >= 1, { within, what: 'the command' });
+      const [first] = all();
+      if (first === undefined) throw new Error('unreachable');
+      expect(first.isSentHome).to.equal(false);
+      const wrong = takers.findIndex(({ deliveries }) => deliveries.length > 0);
+      const home = (wrong + 1) % 3;
+      for (let time = 1; time <= 2; time += 1) await transport.source.sendHome(first, home);
+      await eventually(() => takers[home]?.deliveries.length === 2, { within, what: 'the command at home' });
+      expect(all()).to.have.length(3);
+      for (const { incoming, isSentHome } of takers[home]?.deliveries ?? []) {
+        expect(isSentHome).to.equal(true);
+        const { headers, body, ...properties } = incoming;
+        const { headers: before, body: expectedBody, ...expected } = first.incoming;
+        expect(Buffer.from(body)).to.deep.equal(Buffer.from(expectedBody));
+        expect(properties).to.deep.equal(expected);
+        expect(headers).to.include(before);
+      }
+      // Sent on through the hash exchange it is a command like any other; put away, it keeps its routing key.
+      const [atHome] = takers[home]?.deliveries ?? [];
+      if (atHome === undefined) throw new Error('unreachable');
+      await transport.source.reroute(atHome);
+      await eventually(() => takers[wrong]?.deliveries.length === 2, { within, what: 'the command again' });
+      expect(takers[wrong]?.deliveries[1]).to.deep.include({ isSentHome: false });
+      await transport.deadLetters.bury(atHome, 'misrouted', 'detail');
+      await eventually(() => transport.buried().length === 1, { within, what: 'the dead letter' });
+      expect(transport.buried()[0]?.headers).to.include({ 'x-parley-routing-key': chat });
+      expect(transport.buried()[0]?.headers).to.not.have.property('x-parley-sent-home');
+    });
   });
 }

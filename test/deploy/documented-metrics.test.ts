@@ -38,6 +38,7 @@ async function scrape(): Promise<Map<string, Set<string>>> {
   observer.eventSettled('confirmed');
   observer.deadLettered('poison');
   observer.rerouted();
+  observer.sentHome();
   observer.transactionFailed('unavailable');
   observer.tookOver(0, 'assigned');
   const server = createServer((request, response) => metrics.handler(request, response));

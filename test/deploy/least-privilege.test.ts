@@ -201,6 +201,24 @@ describe('With the least rights that the guide names', function () {
     expect(await done(['verify'])).to.equal('nothing is wrong');
   });
 
+  it("the workers' user checks where commands fall, and declares and repairs the ring, by the rights of REST in the database", async () => {
+    const env = { AMQP_URL: amqpUrl('parley'), DATABASE_URL: api.env.DATABASE_URL ?? '', COMMAND_PARTITIONS: '2' };
+    for (const act of ['--check', '--declare', '--repair', '--adopt']) {
+      const { code, stderr } = await cli(['topology', act], env);
+      expect({ act, code, stderr }).to.deep.equal({ act, code: 0, stderr: [] });
+    }
+    const renewed = await cli(['new-store-id'], { ...env, DATABASE_URL: databaseUrl });
+    expect(renewed.stderr.join()).to.match(/workers consume namespace chat at the broker: it keeps the old id/);
+  });
+
+  it('a user with these rights cannot start a store of its own in the namespace, and takes it over once nobody consumes', async () => {
+    await Promise.all([worker.stop(), api.stop()]);
+    const env = { AMQP_URL: amqpUrl('parley'), DATABASE_URL: databaseUrl, COMMAND_PARTITIONS: '2' };
+    expect((await cli(['topology', '--declare'], env)).code).to.equal(1);
+    expect((await cli(['topology', '--adopt', '--yes'], env)).code).to.equal(0);
+    expect((await cli(['topology', '--declare'], env)).code).to.equal(0);
+  });
+
   it('nobody but the owner of the tables changes their shape, and REST changes no chat', async () => {
     const { DATABASE_URL: asWorker = '' } = worker.env;
     const { DATABASE_URL: asApi = '' } = api.env;

@@ -92,12 +92,12 @@ describe('A dead letter on the broker', () => {
     expect(await fleet.query('SELECT 1 FROM poison_attempts')).to.deep.equal([]);
   });
 
-  it("says misrouted where its chat is another partition's", async () => {
-    await fleet.query('UPDATE chats SET partition = 1 - partition WHERE chat_id = $1', [chat.chatId]);
+  it("says misrouted where its chat is another partition's that does not exist", async () => {
+    await fleet.query('UPDATE chats SET partition = partition + 2 WHERE chat_id = $1', [chat.chatId]);
     await fleet.producer.publishRaw(bodyOf('lost'), properties('misrouted'));
     const message = await letter('misrouted');
     expectUntouched(message, bodyOf('lost'), 'misrouted');
-    expect(message.properties.headers?.['x-parley-detail']).to.match(/belongs to partition [01]/);
+    expect(message.properties.headers?.['x-parley-detail']).to.match(/belongs to partition [23], which does not exist/);
   });
 
   it('is one for each, and everything else is in the ledger', async () => {

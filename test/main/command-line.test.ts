@@ -8,9 +8,18 @@ import { openApiDocument } from '../../src/adapters/http/openapi.js';
 import { asyncApiDocument } from '../../src/contract/asyncapi.js';
 import { topology } from '../../src/contract/topology.js';
 import { JwtVerifier } from '../../src/infrastructure/jwt.js';
-import { emptyDatabase, projectFolder, rabbitmq, scratchFolder, uniqueNamespace } from '../support/services.js';
+import {
+  emptyDatabase,
+  freshDatabase,
+  projectFolder,
+  rabbitmq,
+  scratchFolder,
+  uniqueNamespace,
+} from '../support/services.js';
 import { type CliEnd, cli } from './run-cli.js';
 
+/** For a dozen calls, each of which starts a process. */
+const CLI_CALLS_TIMEOUT_MS = 240_000;
 const SECRET = 'a secret of thirty-two characters or more';
 const NOBODY_THERE = 'postgresql://parley:hunter2@127.0.0.1:1/parley';
 
@@ -252,7 +261,8 @@ describe('the command line', function () {
   it('prints the topology as a table and as definitions, and declares it', async () => {
     const { url } = await rabbitmq();
     const namespace = uniqueNamespace();
-    const env = { CHAT_NAMESPACE: namespace, COMMAND_PARTITIONS: '2', AMQP_URL: url };
+    const database = await freshDatabase();
+    const env = { CHAT_NAMESPACE: namespace, COMMAND_PARTITIONS: '2', AMQP_URL: url, DATABASE_URL: database };
     const [table, definitions] = await Promise.all([
       cli(['topology', '--declare'], env),
       cli(['topology', '--format=definitions'], env),
@@ -275,13 +285,95 @@ describe('the command line', function () {
     } finally {
       await connection.close();
     }
-    const [unset, away, other] = await Promise.all([
-      cli(['topology', '--declare']),
-      cli(['topology', '--declare'], { AMQP_URL: 'amqp://parley:hunter2@127.0.0.1:1' }),
+    const [unset, storeless, away, both, other] = await Promise.all([
+      cli(['topology', '--declare'], { DATABASE_URL: database }),
+      cli(['topology', '--declare'], { AMQP_URL: url }),
+      cli(['topology', '--declare'], { ...env, AMQP_URL: 'amqp://parley:hunter2@127.0.0.1:1' }),
+      cli(['topology', '--declare', '--check'], env),
       cli(['topology', '--declare'], { ...env, DISPATCH_MAX_BYTES: '1MiB' }),
     ]);
     expectRefused(unset, 'AMQP_URL is required');
+    expectRefused(storeless, 'DATABASE_URL is required');
+    expectRefused(both, '--declare and --check exclude each other');
     expectRefused(away, /no broker within 5000 ms: connect ECONNREFUSED/);
     expectRefused(other, new RegExp(`queue ${namespace}\\.dispatch: x-max-length-bytes should be`));
   });
+
+  it('gives a namespace to another store only where that is confirmed and nobody consumes, and keeps what is in its queues', async function () {
+    this.timeout(CLI_CALLS_TIMEOUT_MS);
+    const { url } = await rabbitmq();
+    const namespace = uniqueNamespace();
+    const shared = { CHAT_NAMESPACE: namespace, COMMAND_PARTITIONS: '1', AMQP_URL: url };
+    const [one, two] = (await Promise.all([freshDatabase(), freshDatabase()])).map((database) => ({
+      ...shared,
+      DATABASE_URL: database,
+    }));
+    if (one === undefined || two === undefined) throw new Error('two were asked for');
+    await withNewStoreId(two.DATABASE_URL);
+    expect((await cli(['topology', '--declare'], one)).code).to.equal(0);
+    const connection = await amqp.connect(url);
+    try {
+      const channel = await connection.createConfirmChannel();
+      const queue = `${namespace}.commands.p0`;
+      channel.sendToQueue(queue, Buffer.from('{}'), { persistent: true });
+      await channel.waitForConfirms();
+      expectRefused(await cli(['topology', '--declare'], two), /belongs to store .* run: parley topology --adopt$/);
+      const worker = await cli(['worker'], { ...two, OPS_PORT: '0' });
+      expect(worker.code).to.equal(1);
+      expect(worker.stderr.at(-1)).to.match(/^parley: .* belongs to store .*parley topology --adopt$/);
+      expectRefused(
+        await cli(['topology', '--adopt'], two),
+        /1 commands wait, .* not_found\. Say it again with --yes$/,
+      );
+      await channel.prefetch(1);
+      const { consumerTag } = await channel.consume(queue, () => undefined);
+      expectRefused(await cli(['topology', '--adopt', '--yes'], two), /workers consume 1 of its command queues/);
+      await channel.cancel(consumerTag);
+      await channel.recover();
+      const adopted = await cli(['topology', '--adopt', '--yes'], two);
+      expect(adopted).to.deep.include({ code: 0, stderr: [] });
+      expect(adopted.stdout.join()).to.match(/^gave namespace .*; 1 commands wait$/);
+      expect((await cli(['topology', '--adopt'], two)).stdout.join()).to.match(/which is this database$/);
+      expectRefused(await cli(['topology', '--declare'], one), /parley topology --adopt$/);
+      expect((await cli(['topology', '--declare'], two)).code).to.equal(0);
+      expect((await channel.checkQueue(queue)).messageCount).to.equal(1);
+    } finally {
+      await connection.close();
+    }
+  });
+
+  it('puts a new store id on the broker too, where the namespace was its own and nobody consumes; else it says what is left to do', async function () {
+    this.timeout(CLI_CALLS_TIMEOUT_MS);
+    const { url } = await rabbitmq();
+    const namespace = uniqueNamespace();
+    const env = { CHAT_NAMESPACE: namespace, COMMAND_PARTITIONS: '1', DATABASE_URL: await freshDatabase() };
+    const withBroker = { ...env, AMQP_URL: url };
+    expect((await cli(['topology', '--declare'], withBroker)).code).to.equal(0);
+    const told = await cli(['new-store-id'], withBroker);
+    expect(told).to.deep.include({
+      code: 0,
+      stderr: [`parley: namespace ${namespace} at the broker has the new id too`],
+    });
+    expect((await cli(['topology', '--declare'], withBroker)).code).to.equal(0);
+    const untold = await cli(['new-store-id'], env);
+    expect(untold.code).to.equal(0);
+    expect(untold.stderr.join()).to.match(/^parley: AMQP_URL is not set\. .* run: parley topology --adopt --yes$/);
+    expectRefused(await cli(['topology', '--declare'], withBroker), /parley topology --adopt$/);
+    const away = await cli(['new-store-id'], { ...env, AMQP_URL: 'amqp://127.0.0.1:1' });
+    expect(away.code).to.equal(0);
+    expect(away.stderr.join()).to.match(/^parley: the broker was not told .* run: parley topology --adopt --yes$/);
+    const others = await cli(['new-store-id'], withBroker);
+    expect(others.code).to.equal(0);
+    expect(others.stderr.join()).to.match(/belongs to store .* and stays with it/);
+    expect((await cli(['topology', '--adopt', '--yes'], withBroker)).code).to.equal(0);
+    expect((await cli(['topology', '--declare'], withBroker)).code).to.equal(0);
+  });
 });
+
+/** Test databases are copies of one, with its id. */
+async function withNewStoreId(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query('UPDATE store SET store_id = gen_random_uuid()');
+  await client.end();
+}

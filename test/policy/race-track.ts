@@ -118,6 +118,7 @@ export class RaceTrack {
         incoming: incomingOf({ ...draft, properties: { headers: { authorization: `Bearer ${draft.body.actorId}` } } }),
         deliveryCount: 0,
         ringMarker: null,
+        isSentHome: false,
       }),
     );
     const reader = { identify: identifyCommand, proof, proofGraceSeconds: 0 };
@@ -200,6 +201,7 @@ const SILENT = {
   eventSettled: () => undefined,
   deadLettered: () => undefined,
   rerouted: () => undefined,
+  sentHome: () => undefined,
   transactionFailed: () => undefined,
   tookOver: () => undefined,
 };

@@ -1,5 +1,6 @@
 /** Bugs to be put in between a worker and its broker: each a switch of the simulation alone, named for what goes wrong. */
 import type {
+  CommandSource,
   EventChannel,
   OutgoingEvent,
   PublishOutcome,
@@ -7,6 +8,7 @@ import type {
 } from '../../src/application/ports/transport.js';
 import { encodeEvent } from '../../src/application/render-event.js';
 import type { Plant } from './simulate.js';
+import { PARTITIONS } from './story.js';
 
 type Publish = EventChannel['publish'];
 
@@ -23,6 +25,15 @@ function publishing(wrap: (publish: Publish) => Publish): Plant {
         };
       },
     },
+  });
+}
+
+type SendHome = CommandSource['sendHome'];
+
+function sendingHome(wrap: (sendHome: SendHome) => SendHome): Plant {
+  return (ports) => ({
+    ...ports,
+    source: { ...ports.source, sendHome: wrap((delivery, home) => ports.source.sendHome(delivery, home)) },
   });
 }
 
@@ -179,6 +190,29 @@ export const WIRE_PLANTS: { [name: string]: () => Plant } = {
       },
     },
   }),
+  'a misrouted command is dropped': () => sendingHome(() => async () => undefined),
+  'a misrouted command is not waited for': () =>
+    sendingHome((sendHome) => async (...args) => {
+      void sendHome(...args).catch(() => undefined);
+    }),
+  'a misrouted command is sent to a wrong partition once more': () =>
+    sendingHome((sendHome) => (delivery, home) => sendHome(delivery, (home + 1) % PARTITIONS)),
+  'misrouted commands change places': () => {
+    let held: (() => Promise<void>) | null = null;
+    return sendingHome((sendHome) => async (...args) => {
+      const before = held;
+      held = before === null ? () => sendHome(...args) : null;
+      if (before === null) return;
+      await sendHome(...args);
+      await before();
+    });
+  },
+  'the store of the namespace is not looked at':
+    () =>
+    (ports, _process, { broker }) => {
+      broker.claim = () => true;
+      return ports;
+    },
   'dead letters are dropped': () => (ports) => ({ ...ports, deadLetters: { bury: async () => undefined } }),
   'a dead letter is not waited for': () => (ports) => ({
     ...ports,

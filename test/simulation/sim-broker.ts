@@ -16,6 +16,7 @@ import type { Chance, SimProcess, VirtualTime } from './virtual-time.js';
 interface Entry {
   incoming: IncomingCommand;
   deliveryCount: number;
+  isSentHome: boolean;
 }
 
 /** Latencies of the wire, in milliseconds: mostly short, at times not. */
@@ -152,8 +153,8 @@ class SimQueue {
     subscription.deliver();
   }
 
-  put(incoming: IncomingCommand): void {
-    this.ready.push({ incoming, deliveryCount: 0 });
+  put(incoming: IncomingCommand, isSentHome = false): void {
+    this.ready.push({ incoming, deliveryCount: 0, isSentHome });
     this.line[0]?.deliver();
   }
 
@@ -231,6 +232,7 @@ export class SimBroker {
   readonly dispatched: OutgoingEvent[] = [];
   readonly buried: IncomingCommand[] = [];
   dispatchFullUntil = 0;
+  private holder: string | null = null;
 
   constructor(
     partitions: number,
@@ -239,8 +241,14 @@ export class SimBroker {
     this.queues = Array.from({ length: partitions }, () => new SimQueue());
   }
 
-  publish(partition: number, incoming: IncomingCommand): void {
-    this.queues[partition]?.put(incoming);
+  /** The store that was first to connect has the namespace; no other is let in. */
+  claim(storeId: string): boolean {
+    this.holder ??= storeId;
+    return this.holder === storeId;
+  }
+
+  publish(partition: number, incoming: IncomingCommand, isSentHome = false): void {
+    this.queues[partition]?.put(incoming, isSentHome);
   }
 
   subscribe(connection: SimConnection, partition: number, prefetch: number, handlers: SubscriptionHandlers) {

@@ -18,7 +18,7 @@ import { Chance, SimProcess, type VirtualTime } from './virtual-time.js';
 const quiet = () => undefined;
 const OBSERVER: WorkerObserver = {
   ...{ commandAnswered: quiet, batchCommitted: quiet, stageTook: quiet, eventSettled: quiet },
-  ...{ deadLettered: quiet, rerouted: quiet, transactionFailed: quiet, tookOver: quiet },
+  ...{ deadLettered: quiet, rerouted: quiet, sentHome: quiet, transactionFailed: quiet, tookOver: quiet },
 };
 const LOGGER = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 const RETENTION_MS = 72 * 3_600_000;
@@ -154,7 +154,12 @@ export class SimWorker {
 
   /** Those that are not there. */
   private connect(): void {
-    const { broker, time } = this.around;
+    const { broker, time, database } = this.around;
+    if (!broker.claim(database.world.storeId)) {
+      // It looks again and again, as a process does that was refused.
+      this.process.receive(RECONNECT_MAX_MS, () => this.connect());
+      return;
+    }
     for (const use of ['consuming', 'publishing'] as const)
       if (this.connections[use]?.isOpen !== true)
         this.connections[use] = new SimConnection(this.process, broker, time, this.chance);
@@ -174,8 +179,10 @@ export class SimWorker {
         subscribe: async (partition, prefetch, handlers) =>
           broker.subscribe(this.current('consuming'), partition, prefetch, handlers),
         reroute: async () => {
-          throw new Error('nothing goes astray here: there is no ring');
+          throw new Error('nothing goes astray here: no ring is repaired');
         },
+        sendHome: async ({ incoming }, home) =>
+          this.current('publishing').call(() => broker.publish(home, incoming, true)),
       },
       sink: { openChannel: async () => new SimEventChannel(this.current('publishing')) },
       receipts: {

@@ -110,8 +110,11 @@ class Producers {
     this.publish(key, command);
   }
 
-  private publish(key: string, { type, commandId, actorId, chatId, partition, data, garbage }: StoryCommand): void {
-    this.broker.publish(partition, {
+  private publish(
+    key: string,
+    { type, commandId, actorId, chatId, partition, comesTo, data, garbage }: StoryCommand,
+  ): void {
+    this.broker.publish(comesTo ?? partition, {
       body: Buffer.from(garbage ?? JSON.stringify({ actorId, ...(chatId === null ? {} : { chatId }), data })),
       routingKey: chatId ?? actorId,
       type,
@@ -170,6 +173,9 @@ class Fleet {
       case 'database away':
         database.awayUntil = Math.max(database.awayUntil, time.now + fault.forMs);
         break;
+      case 'stranger':
+        this.startStranger();
+        break;
       case 'dispatch full':
         broker.dispatchFullUntil = Math.max(broker.dispatchFullUntil, time.now + fault.forMs);
         break;
@@ -181,6 +187,14 @@ class Fleet {
   /** It has died of a command. */
   bringBack(worker: SimWorker): void {
     this.kill(worker, BACK_AFTER_MS);
+  }
+
+  /** A worker on another database, with the same broker and namespace. */
+  private startStranger(): void {
+    const { time } = this.around;
+    const database = new SimDatabase(new MemoryWorld(), time);
+    const settled = database.registry.settle({ namespace: 'chat', partitions: PARTITIONS });
+    void settled.then(() => this.workers.push(new SimWorker('stranger', 0, { ...this.around, database })));
   }
 
   private kill(worker: SimWorker, backAfterMs: number): void {

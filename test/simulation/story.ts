@@ -11,6 +11,10 @@ const ACTIVE_MS = 12_000;
 /** Of the stories, those with commands that workers die of; more than two of them take longer than a story has. */
 const DEADLY_SHARE = 0.3;
 const DEADLY_MAX = 2;
+/** Of the chats, those whose commands come to a wrong partition from some command on. */
+const MISROUTED_SHARE = 0.3;
+/** Of the stories, those in which a worker of another store tries to consume the queues. */
+const STRANGER_SHARE = 0.15;
 const USERS = ['alice', 'bob', 'carol', 'dave'];
 
 export interface StoryCommand {
@@ -21,6 +25,8 @@ export interface StoryCommand {
   actorId: string;
   chatId: string | null;
   partition: number;
+  /** Where it comes in instead: the hash ring is out of order for its chat by then. */
+  comesTo?: number;
   data: unknown;
   /** Text instead of a body of JSON: nobody can read it. */
   garbage?: string;
@@ -34,6 +40,7 @@ export type StoryFault = { at: number; worker: number } & (
   | { kind: 'cut' }
   | { kind: 'reply lost' | 'commit lost' }
   | { kind: 'database away' | 'dispatch full'; forMs: number }
+  | { kind: 'stranger' }
 );
 
 export interface Story {
@@ -56,14 +63,19 @@ export function storyOf(seed: number): Story {
   const workers = 1 + chance.below(3);
   const chats = 1 + chance.below(CHATS_MAX);
   const commands: StoryCommand[] = [];
-  for (let chat = 0; chat < chats; chat += 1) commands.push(...conversation(chat, id(seed, `chat ${chat}`), chance));
+  const ring = new Chance(seed, 'ring');
+  for (let chat = 0; chat < chats; chat += 1)
+    commands.push(...misrouted(conversation(chat, id(seed, `chat ${chat}`), chance), ring));
   commands.push(...deadly(commands, new Chance(seed, 'deadly')));
   return {
     seed,
     workers,
     clockSkewsMs: Array.from({ length: workers }, () => (chance.is(0.2) ? (chance.next() - 0.5) * 7_200_000 : 0)),
     commands: commands.sort((a, b) => a.at - b.at),
-    faults: Array.from({ length: chance.below(FAULTS_MAX + 1) }, () => fault(chance, workers)),
+    faults: [
+      ...Array.from({ length: chance.below(FAULTS_MAX + 1) }, () => fault(chance, workers)),
+      ...stranger(new Chance(seed, 'stranger')),
+    ],
   };
 }
 
@@ -86,6 +98,23 @@ function conversation(chat: number, chatId: string, chance: Chance): StoryComman
     at += chance.is(0.7) ? chance.next() * 15 : (chance.next() * ACTIVE_MS * 5) / count;
   }
   return commands;
+}
+
+/**
+ * From some command on, all of the chat's come to a wrong partition, repeats of earlier ones included. They never come right again: where the ring is
+ * put in order while commands lie in a wrong queue, order is not promised.
+ */
+function misrouted(commands: readonly StoryCommand[], chance: Chance): StoryCommand[] {
+  if (!chance.is(MISROUTED_SHARE)) return [...commands];
+  const from = 1 + chance.below(commands.length);
+  const shift = 1 + chance.below(PARTITIONS - 1);
+  return commands.map((command, index) =>
+    index < from ? command : { ...command, comesTo: (command.partition + shift) % PARTITIONS },
+  );
+}
+
+function stranger(chance: Chance): StoryFault[] {
+  return chance.is(STRANGER_SHARE) ? [{ at: chance.next() * ACTIVE_MS, worker: 0, kind: 'stranger' }] : [];
 }
 
 /** Each among others, of its chat and of its moment. */

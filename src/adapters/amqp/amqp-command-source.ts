@@ -1,4 +1,4 @@
-import type { ChannelModel } from 'amqplib';
+import type { ChannelModel, ConsumeMessage } from 'amqplib';
 import type {
   CommandSource,
   Delivery,
@@ -10,7 +10,8 @@ import { names } from '../../contract/topology.js';
 import { AmqpSubscription } from './amqp-subscription.js';
 import { carryOver } from './carry-over.js';
 import type { ConfirmedPublisher } from './confirmed-publisher.js';
-import { AmqpDelivery } from './incoming-command.js';
+import { AmqpDelivery, SENT_HOME_HEADER } from './incoming-command.js';
+import { answerToProbe, isRingProbe } from './ring-probe.js';
 
 export interface CommandSourceContext {
   namespace: string;
@@ -44,7 +45,11 @@ export class AmqpCommandSource implements CommandSource {
       },
     };
     try {
-      return await AmqpSubscription.open(whenReady(), queue, prefetch, counted, ownUser);
+      return await AmqpSubscription.open(whenReady(), queue, prefetch, counted, {
+        ownUser,
+        isProbe: (message) => isRingProbe(message, namespace),
+        onProbe: (message) => this.#answerProbe(message, partition),
+      });
     } catch (error) {
       if ((error as { code?: unknown }).code === 404) onQueueMissing();
       throw error;
@@ -52,15 +57,41 @@ export class AmqpCommandSource implements CommandSource {
   }
 
   /** Published to the hash exchange with its own routing key and properties; the caller acknowledges the delivery afterwards. */
-  async reroute(delivery: Delivery): Promise<void> {
+  reroute(delivery: Delivery): Promise<void> {
+    const { incoming } = AmqpDelivery.from(delivery);
+    return this.#publishAgain(delivery, names.commandsByChat(this.#context.namespace), incoming.routingKey);
+  }
+
+  sendHome(delivery: Delivery, home: number): Promise<void> {
+    const { incoming } = AmqpDelivery.from(delivery);
+    const queue = names.commandQueue(this.#context.namespace, home);
+    return this.#publishAgain(delivery, '', queue, { [SENT_HOME_HEADER]: incoming.routingKey });
+  }
+
+  async #publishAgain(
+    delivery: Delivery,
+    exchange: string,
+    routingKey: string,
+    marks: Record<string, unknown> = {},
+  ): Promise<void> {
     const { message } = AmqpDelivery.from(delivery);
     const { properties } = carryOver(message, this.#context.ownUser);
     const expiration: unknown = message.properties.expiration;
     await this.#publisher.publish({
-      exchange: names.commandsByChat(this.#context.namespace),
-      routingKey: message.fields.routingKey,
+      exchange,
+      routingKey,
       body: message.content,
-      properties: typeof expiration === 'string' ? { ...properties, expiration } : properties,
+      properties: {
+        ...properties,
+        headers: { ...properties.headers, ...marks },
+        ...(typeof expiration === 'string' ? { expiration } : {}),
+      },
     });
+  }
+
+  /** Best effort: a process that asks in vain says so after its time. */
+  #answerProbe(message: ConsumeMessage, partition: number): void {
+    const answer = answerToProbe(message, this.#context.namespace, partition);
+    if (answer !== null) this.#publisher.publish(answer).catch(() => undefined);
   }
 }

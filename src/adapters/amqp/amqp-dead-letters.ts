@@ -28,7 +28,7 @@ export class AmqpDeadLetters implements DeadLetters {
   }
 
   async bury(delivery: Delivery, reason: DeadLetterReason, detail: string): Promise<void> {
-    const { message } = AmqpDelivery.from(delivery);
+    const { message, incoming } = AmqpDelivery.from(delivery);
     const { namespace, workerId, ownUser, logger } = this.#context;
     const { properties, dropped } = carryOver(message, ownUser);
     const marks: Record<string, string> = {
@@ -36,7 +36,7 @@ export class AmqpDeadLetters implements DeadLetters {
       'x-parley-detail': detail.slice(0, DETAIL_MAX_CHARACTERS).toWellFormed(),
       'x-parley-at': new Date().toISOString(),
       'x-parley-worker': workerId,
-      'x-parley-routing-key': message.fields.routingKey,
+      'x-parley-routing-key': incoming.routingKey,
     };
     // Left in place it would let the dead letter itself expire, unseen.
     const expiration: unknown = message.properties.expiration;

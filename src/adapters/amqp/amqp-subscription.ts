@@ -6,12 +6,21 @@ import { closeChannel } from './kept-channel.js';
 /** AMQP's own bound (16 bits); 0 would mean no bound at all. */
 export const PREFETCH_MAX = 65_535;
 
+export interface SubscriptionContext {
+  /** As whom the connection is logged in. */
+  ownUser: string;
+  /** Whether a message is no command but asks where its routing key falls (ring-probe.ts). */
+  isProbe(message: ConsumeMessage): boolean;
+  /** Called once the probe is acknowledged. Must not throw. */
+  onProbe(message: ConsumeMessage): void;
+}
+
 /** One consumer on one queue on a channel of its own, so that giving back means closing the channel. */
 export class AmqpSubscription implements Subscription {
   readonly #channel: Channel;
   readonly #queue: string;
   readonly #handlers: SubscriptionHandlers;
-  readonly #ownUser: string;
+  readonly #context: SubscriptionContext;
   /** What came before the subscriber had this object in hand. */
   #early: (() => void)[] | null = [];
   /** No delivery is handed out and nothing acknowledged any more. */
@@ -21,11 +30,11 @@ export class AmqpSubscription implements Subscription {
   #acknowledgedThrough = 0;
   #cause: Error | undefined;
 
-  private constructor(channel: Channel, queue: string, handlers: SubscriptionHandlers, ownUser: string) {
+  private constructor(channel: Channel, queue: string, handlers: SubscriptionHandlers, context: SubscriptionContext) {
     this.#channel = channel;
     this.#queue = queue;
     this.#handlers = handlers;
-    this.#ownUser = ownUser;
+    this.#context = context;
     channel.on('error', (error) => {
       this.#cause = error;
     });
@@ -38,12 +47,12 @@ export class AmqpSubscription implements Subscription {
     queue: string,
     prefetch: number,
     handlers: SubscriptionHandlers,
-    ownUser: string,
+    context: SubscriptionContext,
   ): Promise<AmqpSubscription> {
     if (!Number.isInteger(prefetch) || prefetch < 1 || prefetch > PREFETCH_MAX)
       throw new RangeError(`prefetch must be between 1 and ${PREFETCH_MAX}, not ${prefetch}`);
     const channel = await model.createChannel();
-    const subscription = new AmqpSubscription(channel, queue, handlers, ownUser);
+    const subscription = new AmqpSubscription(channel, queue, handlers, context);
     try {
       await channel.prefetch(prefetch);
       await channel.consume(queue, (message) => subscription.#take(message));
@@ -60,12 +69,7 @@ export class AmqpSubscription implements Subscription {
     if (tag > this.#lastTag) throw new RangeError(`nothing was delivered under ${tag}`);
     this.#acknowledgedThrough = tag;
     // All the library looks at.
-    try {
-      this.#channel.ack({ fields: { deliveryTag: tag } } as ConsumeMessage, true);
-    } catch (error) {
-      if (!(error instanceof IllegalOperationError)) throw error;
-      this.#lose(error); // the channel or its connection is closing, and has not said so yet
-    }
+    this.#acknowledge({ fields: { deliveryTag: tag } } as ConsumeMessage, true);
   }
 
   close(): Promise<void> {
@@ -80,11 +84,27 @@ export class AmqpSubscription implements Subscription {
       this.#lose(new Error(`the broker cancelled the consumer of ${this.#queue}`));
       return;
     }
+    if (this.#context.isProbe(message)) {
+      if (this.#acknowledge(message, false)) this.#context.onProbe(message);
+      return;
+    }
     this.#lastTag = message.fields.deliveryTag;
-    const delivery = new AmqpDelivery(message, this.#ownUser);
+    const delivery = new AmqpDelivery(message, this.#context.ownUser);
     this.#inTurn(() => {
       if (!this.#hasEnded) this.#handlers.onDelivery(delivery);
     });
+  }
+
+  /** False if the channel or its connection is closing, and has not said so yet. */
+  #acknowledge(message: ConsumeMessage, isThrough: boolean): boolean {
+    try {
+      this.#channel.ack(message, isThrough);
+      return true;
+    } catch (error) {
+      if (!(error instanceof IllegalOperationError)) throw error;
+      this.#lose(error);
+      return false;
+    }
   }
 
   #lose(cause: Error): void {

@@ -4,7 +4,7 @@ import type { PartitionRegistry } from '../../application/ports/partition-regist
 import type { TransportCounters } from '../../application/ports/transport.js';
 import { type Topology, type TopologySettings, topology } from '../../contract/topology.js';
 import { AmqpConnection, reconnectPauseMs } from '../../infrastructure/amqp-connection.js';
-import { ConnectionAway } from '../../infrastructure/amqp-failure.js';
+import { ConnectionAway, describeFailure } from '../../infrastructure/amqp-failure.js';
 import type { Logger } from '../../infrastructure/logger.js';
 import { AmqpCommandDoor } from './amqp-command-door.js';
 import { AmqpCommandSource } from './amqp-command-source.js';
@@ -12,9 +12,10 @@ import { AmqpDeadLetters } from './amqp-dead-letters.js';
 import { AmqpEventSink, toEverybody } from './amqp-event-sink.js';
 import { AmqpReceiptSender } from './amqp-receipt-sender.js';
 import { ConfirmedPublisher } from './confirmed-publisher.js';
-import { declareTopology, TopologyFault } from './declare-topology.js';
-import { ensureRing, isRingMarked } from './hash-ring.js';
+import { TopologyFault } from './declare-topology.js';
+import { prepareBroker } from './prepare-broker.js';
 import { QueueDepths } from './queue-depths.js';
+import { claimNamespace } from './store-exchange.js';
 import { newTransportCounters } from './transport-counters.js';
 
 export interface AmqpTransportOptions {
@@ -24,6 +25,11 @@ export interface AmqpTransportOptions {
   topology: TopologySettings;
   /** Null for a process that only knocks at the door: it neither declares nor repairs, and cannot subscribe. */
   registry: Pick<PartitionRegistry, 'repairRing'> | null;
+  /**
+   * The id of the store that the namespace must belong to, asked for at each connection. Null for a process that has no store: it takes the broker as
+   * it is.
+   */
+  storeId: (() => string) | null;
   logger: Logger;
   /** As for the connections. */
   random?: (() => number) | undefined;
@@ -61,12 +67,16 @@ export class AmqpTransport {
   /** What the listeners have been told of. */
   #told: Prepared | undefined;
   #preparing: Promise<void> | undefined;
+  /** Why the broker's objects could not be put in order at the last try. */
+  #obstacle: string | null = null;
   #isStopped = false;
 
-  constructor({ url, workerId, topology: settings, registry, logger, random }: AmqpTransportOptions) {
+  constructor({ url, workerId, topology: settings, registry, storeId, logger, random }: AmqpTransportOptions) {
     const { namespace, partitions } = settings;
+    const admit =
+      storeId === null ? undefined : (model: ChannelModel) => refusalOfNamespace(model, namespace, storeId());
     const connection = (purpose: string) =>
-      new AmqpConnection({ url, name: `parley ${workerId} ${purpose}`, logger, random });
+      new AmqpConnection({ url, name: `parley ${workerId} ${purpose}`, logger, random, admit });
     this.#consume = connection('consume');
     this.#publish = connection('publish');
     this.#replies = connection('replies');
@@ -101,7 +111,7 @@ export class AmqpTransport {
   /**
    * Connects, declares what is missing and puts the hash ring in order; again after every reconnect, by itself. Resolves once that has been
    * done for the first time, however long the broker is away. Rejects with `LoginRefused` or `TopologyFault` where trying again would
-   * not help; stop it then.
+   * not help, `OtherStore` among them; stop it then. A connection to a broker where the namespace is another store's is not used, later either.
    */
   async start(): Promise<void> {
     // One of them finds the broker, and says once that it waits.
@@ -137,7 +147,10 @@ export class AmqpTransport {
     }
     if (this.#publish.blocked !== null)
       return { ok: false, detail: `the broker takes no messages: ${this.#publish.blocked}` };
-    if (!this.#isReady()) return { ok: false, detail: "the broker's objects are being put in order" };
+    if (!this.#isReady()) {
+      const why = this.#obstacle === null ? '' : `: ${this.#obstacle}`;
+      return { ok: false, detail: `the broker's objects are being put in order${why}` };
+    }
     return { ok: true, detail: 'connected' };
   }
 
@@ -180,9 +193,11 @@ export class AmqpTransport {
         const now = { consume: this.#consume.current(), publish: this.#publish.current() };
         if (this.#registry !== null) await this.#putInOrder(now.publish, this.#registry);
         this.#prepared = now;
+        this.#obstacle = null;
       } catch (error) {
         if (isStart && error instanceof TopologyFault) throw error;
         if (error instanceof ConnectionAway && !isStart) return;
+        this.#obstacle = describeFailure(error);
         this.#logger.error("the broker's objects could not be put in order yet", { attempt, error });
         await sleep(reconnectPauseMs(attempt), undefined, { ref: false });
       }
@@ -200,11 +215,20 @@ export class AmqpTransport {
   }
 
   async #putInOrder(model: ChannelModel, registry: Pick<PartitionRegistry, 'repairRing'>): Promise<void> {
-    const ringMark = await isRingMarked(model, this.#namespace);
-    const found = { ringMark, ...(await declareTopology(model, this.#topology)) };
     const context = { namespace: this.#namespace, topology: this.#topology, registry, publisher: this.#publisher };
-    const ring = await ensureRing(model, found, context);
+    const ring = await prepareBroker(model, context);
     if (ring === 'repaired') this.#counters.ringRepairs += 1;
     this.#logger.info("the broker's objects are in order", { ring });
+  }
+}
+
+/** Null if the namespace is this store's; it becomes so where it is nobody's. */
+async function refusalOfNamespace(model: ChannelModel, namespace: string, storeId: string): Promise<Error | null> {
+  try {
+    await claimNamespace(model, namespace, storeId);
+    return null;
+  } catch (error) {
+    if (error instanceof TopologyFault) return error;
+    throw error;
   }
 }

@@ -1,5 +1,5 @@
 import type { ConsumeMessage, Options } from 'amqplib';
-import { VOUCHED_USER_HEADER } from './incoming-command.js';
+import { SENT_HOME_HEADER, VOUCHED_USER_HEADER } from './incoming-command.js';
 
 const SHORT_STRING_MAX_BYTES = 255;
 const DIRECT_REPLY_PSEUDO_QUEUE = 'amq.rabbitmq.reply-to';
@@ -7,7 +7,10 @@ const DIRECT_REPLY_PSEUDO_QUEUE = 'amq.rabbitmq.reply-to';
  * Never copied. `CC` and `BCC` route: the broker would deliver a copy to every queue they name. The rest are the broker's own account of an
  * earlier stay in a queue, and this program's marks, which must not outlive their meaning.
  */
-const HEADERS_LEFT_BEHIND = new Set(['CC', 'BCC', 'x-delivery-count', 'x-acquired-count', VOUCHED_USER_HEADER]);
+const HEADERS_LEFT_BEHIND = new Set([
+  ...['CC', 'BCC', 'x-delivery-count', 'x-acquired-count'],
+  ...[VOUCHED_USER_HEADER, SENT_HOME_HEADER],
+]);
 
 export interface CarriedOver {
   properties: Options.Publish;

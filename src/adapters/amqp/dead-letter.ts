@@ -1,6 +1,7 @@
 /** A dead letter as it lies in the queue. Who wrote its body, headers and properties is not known: nothing in it is taken at its word. */
 import type { ConsumeMessage } from 'amqplib';
 import { UUID_PATTERN } from '../../contract/identifiers.js';
+import { SENT_HOME_HEADER } from './incoming-command.js';
 
 /** What `x-parley-reason` says, or `x-death` where RabbitMQ put the letter away itself. */
 export const DEAD_LETTER_REASONS = ['malformed', 'misrouted', 'poison', 'x-death'] as const;
@@ -36,7 +37,11 @@ export function readLetter({ properties, content }: ConsumeMessage): DeadLetter 
   const written = headers['x-parley-reason'];
   const ours = DEAD_LETTER_REASONS.find((reason) => reason === written && reason !== 'x-death') ?? null;
   const type = text(properties.type);
-  const routingKey = text(headers['x-parley-routing-key']) ?? death?.routingKey ?? keyInBody(content, type);
+  const routingKey =
+    text(headers['x-parley-routing-key']) ??
+    text(headers[SENT_HOME_HEADER]) ??
+    death?.routingKey ??
+    keyInBody(content, type);
   return {
     messageId: text(properties.messageId),
     type,

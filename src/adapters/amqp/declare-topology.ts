@@ -1,5 +1,5 @@
 import type { Channel, ChannelModel } from 'amqplib';
-import type { BindingDeclaration, Topology } from '../../contract/topology.js';
+import type { BindingDeclaration, ExchangeDeclaration, Topology } from '../../contract/topology.js';
 import { closeChannel } from './kept-channel.js';
 
 /** The broker's objects cannot be what they must be: nothing that trying again would mend. Names the object, and the argument where one differs. */
@@ -10,54 +10,79 @@ export class TopologyFault extends Error {
   }
 }
 
-/** What was there before: the order of the hash ring depends on it. */
-export interface TopologyFound {
-  hashExchange: boolean;
-  /** All of the queues that the hash exchange feeds. */
-  hashedQueues: boolean;
-}
-
 type BrokerError = Error & { code?: number };
 
+/** One object, by the name that a fault gives it, and how it is declared. */
+export type Declaration = readonly [object: string, declare: (channel: Channel) => Promise<unknown>];
+
 /**
- * Declares what is missing, in order; never deletes or redefines. Rejects with `TopologyFault` where something exists in another form, the
- * exchange type is unknown to the broker, or the user may not.
+ * Makes declarations one after the other on a channel of their own. Rejects with `TopologyFault`, which names the object, where something exists
+ * in another form, the exchange type is unknown to the broker, or the user may not.
  */
-export async function declareTopology(model: ChannelModel, topology: Topology): Promise<TopologyFound> {
-  const hash = topology.exchanges.find(({ type }) => type === 'x-consistent-hash');
-  const found = {
-    hashExchange: hash !== undefined && (await exists(model, (channel) => channel.checkExchange(hash.name))),
-    hashedQueues: await exists(model, async (channel) => {
-      for (const { destination } of hashBindings(topology)) await channel.checkQueue(destination);
-    }),
-  };
-  let what = '';
-  const declaring = async (object: string, declare: () => Promise<unknown>) => {
-    what = object;
-    await declare();
-  };
+export async function declareInTurn(model: ChannelModel, declarations: readonly Declaration[]): Promise<void> {
+  let current = '';
   try {
     await onChannel(model, async (channel) => {
-      for (const { name, type } of topology.exchanges)
-        await declaring(`exchange ${name}`, () => channel.assertExchange(name, type, { durable: true }));
-      for (const { name, arguments: args } of topology.queues)
-        await declaring(`queue ${name}`, () => channel.assertQueue(name, { durable: true, arguments: args }));
-      for (const binding of topology.bindings)
-        await declaring(`binding of ${binding.destination} to ${binding.source}`, () => bind(channel, binding));
+      for (const [object, declare] of declarations) {
+        current = object;
+        await declare(channel);
+      }
     });
   } catch (error) {
-    throw faultOf(what, error as BrokerError) ?? error;
+    throw faultOf(current, error as BrokerError) ?? error;
   }
-  return found;
+}
+
+/**
+ * Declares what is missing, in order, but for the hash ring, which needs a lock (hash-ring.ts), and the door, which opens once the ring is in
+ * order (`openDoor`). Never deletes or redefines. Rejects as `declareInTurn` does.
+ */
+export async function declareObjects(model: ChannelModel, topology: Topology): Promise<void> {
+  const hash = hashExchangeOf(topology);
+  await declareInTurn(model, [
+    ...topology.exchanges.filter((exchange) => exchange !== hash).map(exchangeDeclaration),
+    ...topology.queues.map(
+      ({ name, arguments: args }): Declaration => [
+        `queue ${name}`,
+        (channel) => channel.assertQueue(name, { durable: true, arguments: args }),
+      ],
+    ),
+    ...topology.bindings
+      .filter(({ source, destination }) => ![source, destination].includes(hash.name))
+      .map(bindingDeclaration),
+  ]);
+}
+
+/** Binds the hash exchange to the producers' exchange: commands come in from now on. Rejects as `declareInTurn` does. */
+export async function openDoor(model: ChannelModel, topology: Topology): Promise<void> {
+  const { name } = hashExchangeOf(topology);
+  await declareInTurn(
+    model,
+    topology.bindings.filter(({ destination }) => destination === name).map(bindingDeclaration),
+  );
+}
+
+export function exchangeDeclaration({ name, type }: ExchangeDeclaration): Declaration {
+  return [`exchange ${name}`, (channel) => channel.assertExchange(name, type, { durable: true })];
+}
+
+export function bindingDeclaration(binding: BindingDeclaration): Declaration {
+  return [`binding of ${binding.destination} to ${binding.source}`, (channel) => bind(channel, binding)];
+}
+
+export function hashExchangeOf({ exchanges }: Topology): ExchangeDeclaration {
+  const hash = exchanges.find(({ type }) => type === 'x-consistent-hash');
+  if (hash === undefined) throw new Error('the topology has no hash exchange');
+  return hash;
 }
 
 /** The bindings that number the hash ring's buckets, in index order. */
-export function hashBindings({ exchanges, bindings }: Topology): BindingDeclaration[] {
-  const hashes = new Set(exchanges.filter(({ type }) => type === 'x-consistent-hash').map(({ name }) => name));
-  return bindings.filter(({ source }) => hashes.has(source));
+export function hashBindings(topology: Topology): BindingDeclaration[] {
+  const { name } = hashExchangeOf(topology);
+  return topology.bindings.filter(({ source }) => source === name);
 }
 
-export async function bind(
+async function bind(
   channel: Channel,
   { source, destination, destinationType, routingKey }: BindingDeclaration,
 ): Promise<void> {

@@ -3,16 +3,29 @@
  * after a full restart, builds it anew in any order (seen on 3.10: up to half of all keys moved). Unbinding and binding each queue once
  * more in index order restores it, every time. A transient exchange, which the same restart takes away, tells that it was done.
  *
+ * Queues are bound to the hash exchange here alone, and only under the registry's lock: the first time, and whenever a binding may be missing. Two
+ * processes that bind at once can leave another order behind. RabbitMQ 4.0.5 answers a bind that exists already before the first binder's has
+ * reached the ring, so that the second one is ahead of it (seen in 2 to 3 of 12 starts of four workers).
+ *
  * What was published between the restart and the repair may lie in the wrong queue. So each repair has a number, raised in the
  * database before it begins, and ends by putting a marker with that number into every queue: a worker that has not met it yet sends on what
- * is not its own; past it, that is an error.
+ * is not its own; past it, that is an error. The first declaration has no number: the door is opened after it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import { names, type Topology } from '../../contract/topology.js';
 import { type ConfirmedPublisher, NotConfirmed } from './confirmed-publisher.js';
-import { bind, exists, faultOf, hashBindings, onChannel, type TopologyFound } from './declare-topology.js';
+import {
+  bindingDeclaration,
+  type Declaration,
+  declareInTurn,
+  exchangeDeclaration,
+  exists,
+  hashBindings,
+  hashExchangeOf,
+  onChannel,
+} from './declare-topology.js';
 import { RING_GENERATION_HEADER, RING_MARKER_TYPE } from './incoming-command.js';
 
 /**
@@ -23,15 +36,24 @@ export const RING_SETTLE_MS = 100;
 /** A queue that has just come up refuses for a moment, until it has a leader. */
 export const MARKER_RETRY_MS = 100;
 export const MARKER_ATTEMPTS = 100;
+/**
+ * How long one process may bind queues under the lock. The lock itself is gone after RING_REPAIR_TIMEOUT_MS (15 s): a process that was frozen longer
+ * must not go on binding beside its successor.
+ */
+export const RING_BINDING_MAX_MS = 12_000;
 
 /** The transient exchange that says: since this broker came up, the ring was put in order. Nothing is published to it. */
 export function ringExchange(namespace: string): string {
   return names.ring(namespace);
 }
 
-/** Ask before `declareTopology`: a queue found missing after that was taken out of an orderly ring. */
 export function isRingMarked(model: ChannelModel, namespace: string): Promise<boolean> {
   return exists(model, (channel) => channel.checkExchange(ringExchange(namespace)));
+}
+
+/** Has the ring put in order by the next `ensureRing`, whatever its state. */
+export async function forgetRingOrder(model: ChannelModel, namespace: string): Promise<void> {
+  await onChannel(model, (channel) => channel.deleteExchange(ringExchange(namespace)));
 }
 
 /**
@@ -52,84 +74,98 @@ export interface RingContext {
   topology: Topology;
   registry: Pick<PartitionRegistry, 'repairRing'>;
   /** On the same connection as `model`. */
-  publisher: ConfirmedPublisher;
+  publisher: Pick<ConfirmedPublisher, 'publish'>;
 }
 
+export type RingOutcome = 'new' | 'in order' | 'repaired';
+
 /**
- * Call after `declareTopology`, with what was found before; commands may be consumed once it has resolved. Several workers may call it at once:
- * one repairs, the others wait.
+ * Call after `declareObjects` and before `openDoor`; commands may be consumed once it has resolved. Several processes may call it at once: one binds,
+ * the others wait. Rejects with `TopologyFault` where the user may not.
  */
-export async function ensureRing(
-  model: ChannelModel,
-  found: TopologyFound & { ringMark: boolean },
-  { namespace, topology, registry, publisher }: RingContext,
-): Promise<'new' | 'in order' | 'repaired'> {
-  const exchange = ringExchange(namespace);
-  const forgetOrder = () => onChannel(model, (channel) => channel.deleteExchange(exchange));
-  const markInOrder = () =>
-    onChannel(model, (channel) => channel.assertExchange(exchange, 'fanout', { durable: false, internal: true }));
-  if (!found.hashExchange) {
-    await putWitnesses(model, topology);
-    await markInOrder(); // the bindings were made just now, in index order
-    return 'new';
-  }
-  // A queue that was gone has been bound again, last: the order is lost, whatever was said of it.
-  if (found.ringMark && !found.hashedQueues) await forgetOrder();
+export async function ensureRing(model: ChannelModel, context: RingContext): Promise<RingOutcome> {
+  const { namespace, topology, registry, publisher } = context;
   const isNeeded = async () => !(await isRingMarked(model, namespace)) || !(await areQueuesTheSame(model, topology));
   if (!(await isNeeded())) return 'in order';
-  let hasRepaired = false;
-  // Before the repair has a number: whoever may not put witnesses would repair for ever, each time with commands that change places.
-  const isBegun = async () => {
-    if (!(await isNeeded())) return false;
-    await forgetOrder();
-    await putWitnesses(model, topology);
-    return true;
+  let outcome: RingOutcome = 'in order';
+  let lockedAt = 0;
+  const finish = async () => {
+    // One that was deleted since is not bound any more.
+    if (!(await areQueuesTheSame(model, topology))) throw new Error('a queue was deleted while it was bound');
+    await markInOrder(model, context);
   };
-  await registry.repairRing(isBegun, async (generation) => {
-    await rebind(model, topology);
+  // Before the repair has a number: a process that may not put witnesses would repair for ever, each time with commands that change places.
+  const isRepairNeeded = async () => {
+    lockedAt = performance.now();
+    if (!(await isNeeded())) return false;
+    await forgetRingOrder(model, namespace);
+    const hash = hashExchangeOf(topology);
+    const isNew = !(await exists(model, (channel) => channel.checkExchange(hash.name)));
+    await declareInTurn(model, [exchangeDeclaration(hash)]);
+    await putWitnesses(model, topology);
+    if (!isNew) return true;
+    await bindInOrder(model, topology, { isNew, lockedAt });
+    await finish();
+    outcome = 'new';
+    return false;
+  };
+  await registry.repairRing(isRepairNeeded, async (generation) => {
+    await bindInOrder(model, topology, { isNew: false, lockedAt });
     await sleep(RING_SETTLE_MS);
     for (const { destination } of hashBindings(topology)) await publishMarker(publisher, destination, generation);
-    // One that was deleted since may have been bound again by somebody else, last.
-    if (!(await areQueuesTheSame(model, topology))) throw new Error('a queue was deleted while the ring was repaired');
-    await markInOrder();
-    hasRepaired = true;
+    await finish();
+    outcome = 'repaired';
   });
-  return hasRepaired ? 'repaired' : 'in order';
+  return outcome;
 }
 
 /** Rejects with `TopologyFault` where the user may not. */
 async function putWitnesses(model: ChannelModel, topology: Topology): Promise<void> {
-  let what = '';
-  try {
-    await onChannel(model, async (channel) => {
-      for (const { destination } of hashBindings(topology)) {
-        what = `exchange ${witness(destination)}`;
-        await channel.assertExchange(witness(destination), 'fanout', {
-          durable: false,
-          internal: true,
-          autoDelete: true,
-        });
-        await channel.bindQueue(destination, witness(destination), '');
-      }
-    });
-  } catch (error) {
-    throw faultOf(what, error as Error) ?? error;
-  }
+  const declarations = hashBindings(topology).map(({ destination }): Declaration => {
+    const name = witness(destination);
+    const declare: Declaration[1] = async (channel) => {
+      await channel.assertExchange(name, 'fanout', { durable: false, internal: true, autoDelete: true });
+      await channel.bindQueue(destination, name, '');
+    };
+    return [`exchange ${name}`, declare];
+  });
+  await declareInTurn(model, declarations);
 }
 
-async function rebind(model: ChannelModel, topology: Topology): Promise<void> {
+/** Bound to the hash exchange, it deletes itself with that. */
+async function markInOrder(model: ChannelModel, { namespace, topology }: RingContext): Promise<void> {
+  const mark = ringExchange(namespace);
+  const declare: Declaration[1] = async (channel) => {
+    await channel.assertExchange(mark, 'fanout', { durable: false, internal: true, autoDelete: true });
+    await channel.bindExchange(hashExchangeOf(topology).name, mark, '');
+  };
+  await declareInTurn(model, [[`exchange ${mark}`, declare]]);
+}
+
+/** One after the other, each answered before the next is asked for. `isNew`: none of them is bound yet. */
+async function bindInOrder(
+  model: ChannelModel,
+  topology: Topology,
+  { isNew, lockedAt }: { isNew: boolean; lockedAt: number },
+): Promise<void> {
   const bindings = hashBindings(topology);
-  if (bindings.length < 2) return; // one queue is always in order, and must not be without its binding even for a moment
-  await onChannel(model, async (channel) => {
-    for (const binding of bindings) {
-      await channel.unbindQueue(binding.destination, binding.source, binding.routingKey);
-      await bind(channel, binding);
-    }
+  // One queue is always in order, and must not be without its binding even for a moment.
+  const hasToUnbind = !isNew && bindings.length > 1;
+  const declarations = bindings.map((binding): Declaration => {
+    const [object, bind] = bindingDeclaration(binding);
+    const declare: Declaration[1] = async (channel) => {
+      if (performance.now() - lockedAt > RING_BINDING_MAX_MS)
+        throw new Error(`the hash ring was not bound within ${RING_BINDING_MAX_MS} ms: leaving it to the next try`);
+      if (hasToUnbind) await channel.unbindQueue(binding.destination, binding.source, binding.routingKey);
+      await bind(channel);
+    };
+    return [object, declare];
   });
+  await declareInTurn(model, declarations);
 }
 
 /** Straight into the queue, by the default exchange: that is how a worker knows it from a command. */
-async function publishMarker(publisher: ConfirmedPublisher, queue: string, generation: number): Promise<void> {
+async function publishMarker(publisher: RingContext['publisher'], queue: string, generation: number): Promise<void> {
   const properties = {
     type: RING_MARKER_TYPE,
     persistent: true,

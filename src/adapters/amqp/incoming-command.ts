@@ -6,6 +6,11 @@ import type { IncomingCommand } from '../../contract/delivery.js';
 export const RING_MARKER_TYPE = 'parley.ring-repaired';
 export const RING_GENERATION_HEADER = 'x-parley-ring-generation';
 /**
+ * On a command that came to a wrong partition and was published to its home queue directly: what routing key it was published with first, since a queue
+ * is addressed by its own name. Believed only on what came through the default exchange, where no producer can publish.
+ */
+export const SENT_HOME_HEADER = 'x-parley-sent-home';
+/**
  * Whom the broker had vouched for before we published a command again: it lets nobody name another than himself. Believed
  * only beside our own name in `user_id`, which for the same reason none but us can have set.
  */
@@ -17,6 +22,7 @@ export class AmqpDelivery implements Delivery {
   readonly incoming: IncomingCommand;
   readonly deliveryCount: number;
   readonly ringMarker: number | null;
+  readonly isSentHome: boolean;
   readonly message: ConsumeMessage;
 
   /** `ownUser`: as whom our connections are logged in. */
@@ -26,6 +32,7 @@ export class AmqpDelivery implements Delivery {
     this.incoming = toIncomingCommand(message, ownUser);
     this.deliveryCount = deliveryCountOf(message);
     this.ringMarker = ringMarkerOf(message);
+    this.isSentHome = originalRoutingKeyOf(message) !== null;
   }
 
   /** The delivery as this adapter made it. A copy of one is a bug: it has lost its message. */
@@ -36,13 +43,14 @@ export class AmqpDelivery implements Delivery {
 }
 
 /** Everything about a message is its producer's word: types are checked here, contents by the contract. */
-export function toIncomingCommand({ content, fields, properties }: ConsumeMessage, ownUser: string): IncomingCommand {
+export function toIncomingCommand(message: ConsumeMessage, ownUser: string): IncomingCommand {
+  const { content, fields, properties } = message;
   const headers = toHeaders(properties.headers);
   const vouched = headers[VOUCHED_USER_HEADER];
   const userId = text(properties.userId);
   return {
     body: content,
-    routingKey: fields.routingKey,
+    routingKey: originalRoutingKeyOf(message) ?? fields.routingKey,
     type: text(properties.type),
     messageId: text(properties.messageId),
     contentType: text(properties.contentType),
@@ -78,4 +86,11 @@ function ringMarkerOf({ fields, properties }: ConsumeMessage): number | null {
   if (fields.exchange !== '' || properties.type !== RING_MARKER_TYPE) return null;
   const generation: unknown = properties.headers?.[RING_GENERATION_HEADER];
   return typeof generation === 'number' && Number.isSafeInteger(generation) ? generation : null;
+}
+
+/** Null where the command was not sent home. */
+function originalRoutingKeyOf({ fields, properties }: ConsumeMessage): string | null {
+  if (fields.exchange !== '') return null;
+  const key: unknown = properties.headers?.[SENT_HOME_HEADER];
+  return typeof key === 'string' ? key : null;
 }

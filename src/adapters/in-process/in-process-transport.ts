@@ -61,6 +61,7 @@ export class InProcessTransport {
         return queue.subscribe(prefetch, handlers);
       },
       reroute: async ({ incoming }) => this.publish(incoming),
+      sendHome: async ({ incoming }, home) => this.#enqueue(incoming, home, true),
     };
     this.sink = {
       openChannel: async () => {
@@ -87,9 +88,7 @@ export class InProcessTransport {
   /** Takes a command in, from anybody in this process. Throws `DoorClosed` if it is not running or the partition's queue is full. */
   publish(incoming: IncomingCommand): void {
     if (this.#state !== 'open') throw new DoorClosed('the transport is not running');
-    const partition = partitionOf(incoming.routingKey, this.#queues.length);
-    if (this.#queues[partition]?.enqueue(incoming) !== true)
-      throw new DoorClosed(`${PARTITION_QUEUE_LIMIT} commands are waiting in partition ${partition}`);
+    this.#enqueue(incoming, partitionOf(incoming.routingKey, this.#queues.length), false);
   }
 
   /** Every event from now on, in the order of publishing per channel. Returns how to stop listening. */
@@ -115,6 +114,11 @@ export class InProcessTransport {
 
   health(): { ok: boolean; detail: string } {
     return { ok: this.#state === 'open', detail: 'in process' };
+  }
+
+  #enqueue(incoming: IncomingCommand, partition: number, isSentHome: boolean): void {
+    if (this.#queues[partition]?.enqueue(incoming, isSentHome) !== true)
+      throw new DoorClosed(`${PARTITION_QUEUE_LIMIT} commands are waiting in partition ${partition}`);
   }
 
   #fanOut(event: OutgoingEvent): void {

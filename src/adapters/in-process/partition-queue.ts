@@ -4,6 +4,7 @@ import type { IncomingCommand } from '../../contract/delivery.js';
 interface Entry {
   incoming: IncomingCommand;
   deliveryCount: number;
+  isSentHome: boolean;
 }
 
 /**
@@ -28,10 +29,10 @@ export class PartitionQueue {
     return this.#ready.length - this.#head;
   }
 
-  /** False if the queue is full. */
-  enqueue(incoming: IncomingCommand): boolean {
+  /** False if the queue is full. `isSentHome`: it came to a wrong partition before. */
+  enqueue(incoming: IncomingCommand, isSentHome = false): boolean {
     if (this.depth >= this.#limit) return false;
-    this.#ready.push({ incoming, deliveryCount: 0 });
+    this.#ready.push({ incoming, deliveryCount: 0, isSentHome });
     this.#consumers[0]?.wake();
     return true;
   }
@@ -67,7 +68,7 @@ export class PartitionQueue {
 
   #giveBack(consumer: Consumer, unacknowledged: Entry[]): void {
     this.#consumers.splice(this.#consumers.indexOf(consumer), 1);
-    const again = unacknowledged.map(({ incoming, deliveryCount }) => ({ incoming, deliveryCount: deliveryCount + 1 }));
+    const again = unacknowledged.map((entry) => ({ ...entry, deliveryCount: entry.deliveryCount + 1 }));
     this.#ready = again.concat(this.#ready.slice(this.#head));
     this.#head = 0;
     this.#consumers[0]?.wake();

@@ -20,6 +20,7 @@ export class WorkerMetrics implements WorkerObserver {
   private readonly events;
   private readonly buried;
   private readonly reroutes;
+  private readonly homecomings;
   private readonly failures;
   private readonly takeOvers;
 
@@ -46,6 +47,9 @@ export class WorkerMetrics implements WorkerObserver {
     this.buried = meter.createCounter('parley.dead.letters', { description: 'Commands dead-lettered, by reason' });
     this.reroutes = meter.createCounter('parley.rerouted', {
       description: 'Commands sent on to their own partition after a ring repair',
+    });
+    this.homecomings = meter.createCounter('parley.sent.home', {
+      description: "Commands that came to a wrong partition and were published to the queue of their chat's own",
     });
     this.failures = meter.createCounter('parley.transactions.failed', {
       description: 'Transactions that failed, by kind',
@@ -111,6 +115,10 @@ export class WorkerMetrics implements WorkerObserver {
 
   rerouted(): void {
     this.reroutes.add(1);
+  }
+
+  sentHome(): void {
+    this.homecomings.add(1);
   }
 
   transactionFailed(kind: string): void {

@@ -13,6 +13,8 @@ export interface Delivery {
   deliveryCount: number;
   /** Set where this is no command but the marker of a ring repair. */
   ringMarker: number | null;
+  /** It came to a wrong partition before and was published to this one's queue directly (`CommandSource.sendHome`). */
+  isSentHome: boolean;
 }
 
 export interface SubscriptionHandlers {
@@ -40,6 +42,12 @@ export interface CommandSource {
   subscribe(partition: number, prefetch: number, handlers: SubscriptionHandlers): Promise<Subscription>;
   /** Sends a command that came in at the wrong queue back through the hash exchange; resolves when it is confirmed there. */
   reroute(delivery: Delivery): Promise<void>;
+  /**
+   * Publishes a command to the queue of the partition that its chat belongs to, past the hash exchange, with its routing key and properties, and marks
+   * it (`Delivery.isSentHome`). Resolves when the queue has it; the caller acknowledges the delivery after that. Rejects with `TypeError` or
+   * `RangeError` where its properties cannot be written again.
+   */
+  sendHome(delivery: Delivery, home: number): Promise<void>;
 }
 
 /** An event on its way out, rendered: the very bytes. */

@@ -10,6 +10,8 @@ export interface WorkerObserver {
   eventSettled(outcome: PublishOutcome): void;
   deadLettered(reason: DeadLetterReason): void;
   rerouted(): void;
+  /** A command that came to a wrong partition was published to the queue of its chat's own. */
+  sentHome(): void;
   transactionFailed(kind: string): void;
   tookOver(partition: number, why: string): void;
 }

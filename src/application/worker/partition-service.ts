@@ -1,6 +1,6 @@
 /**
  * Serving a partition: one batch, from its deliveries to its acknowledgement. Receipts and the acknowledgement follow the commit; what is not for
- * this transaction is put aside, confirmed, before anything is acknowledged.
+ * this transaction is put aside, confirmed, before anything is acknowledged: dead letters, and commands of another partition's chats.
  */
 
 import { isCommandType } from '../../contract/commands.js';
@@ -31,7 +31,9 @@ import type { StepListener } from './steps.js';
 
 export interface PartitionServiceDeps {
   registry: Pick<PartitionRegistry, 'sawRingMarker' | 'savePublished'>;
-  source: Pick<CommandSource, 'reroute'>;
+  source: Pick<CommandSource, 'reroute' | 'sendHome'>;
+  /** How many there are: a chat's home must be one of them. */
+  partitions: number;
   receipts: ReceiptSender;
   deadLetters: DeadLetters;
   runner: BatchRunner;
@@ -42,6 +44,9 @@ export interface PartitionServiceDeps {
   time: Time;
   steps?: StepListener | undefined;
 }
+
+/** Misrouted commands are counted one by one, and told in the log at most so often: with a disordered ring they are most of the traffic. */
+export const SENT_HOME_LOG_INTERVAL_MS = 10_000;
 
 /** Stands for the types of commands that could not be read. */
 const UNREAD = 'unread';
@@ -62,6 +67,8 @@ export interface HeldPartition {
 
 export class PartitionService {
   private readonly gate: QuotaGate;
+  /** Commands sent home that the log does not tell of yet, and when it told of some last. */
+  private readonly sentHome = { untold: 0, toldAt: Number.NEGATIVE_INFINITY };
 
   constructor(
     private readonly partition: number,
@@ -167,25 +174,56 @@ export class PartitionService {
     for (const { delivery, detail } of malformed) await this.bury(delivery, 'malformed', detail, signal);
     for (const { item, result } of results) {
       if (result.kind === 'poison') await this.bury(item.delivery, 'poison', result.detail, signal);
-      else if (result.kind === 'misrouted')
-        await this.bury(item.delivery, 'misrouted', `belongs to partition ${result.home}`, signal);
+      else if (result.kind === 'misrouted') await this.sendHome(item.delivery, result.home, signal);
       else if (result.kind === 'astray') await this.reroute(item.delivery, signal);
     }
   }
 
   /** Sends on what came to the wrong queue; what cannot be written to the wire again, headers and all, is put away instead. */
   private async reroute(delivery: Delivery, signal: AbortSignal): Promise<void> {
-    let unwritable: Error | null = null;
+    if (await this.publishAgain(() => this.deps.source.reroute(delivery), signal)) this.deps.observer.rerouted();
+    else await this.bury(delivery, 'misrouted', 'came to the wrong queue and cannot be sent on', signal);
+  }
+
+  /**
+   * Publishes a command for another partition's chat to that partition's queue, one after the other, so that a chat's commands keep their order. Once:
+   * what was sent here and is wrong here too would go in circles.
+   */
+  private async sendHome(delivery: Delivery, home: number, signal: AbortSignal): Promise<void> {
+    const buryAs = (detail: string) => this.bury(delivery, 'misrouted', detail, signal);
+    if (home < 0 || home >= this.deps.partitions) return buryAs(`belongs to partition ${home}, which does not exist`);
+    if (delivery.isSentHome) return buryAs(`belongs to partition ${home}, and came to a wrong one twice`);
+    if (!(await this.publishAgain(() => this.deps.source.sendHome(delivery, home), signal)))
+      return buryAs(`belongs to partition ${home}, and cannot be sent on`);
+    this.deps.observer.sentHome();
+    this.tellSentHome(home);
+  }
+
+  private tellSentHome(home: number): void {
+    const { logger, time } = this.deps;
+    this.sentHome.untold += 1;
+    const now = time.elapsedMs();
+    if (now - this.sentHome.toldAt < SENT_HOME_LOG_INTERVAL_MS) return;
+    const { untold: count } = this.sentHome;
+    logger.warn('misrouted commands sent to their home partition; see parley topology --check', {
+      ...{ partition: this.partition, home, count },
+    });
+    this.sentHome.untold = 0;
+    this.sentHome.toldAt = now;
+  }
+
+  /** Resolves when the broker has it. False: it cannot be written to the wire again, headers and all. */
+  private async publishAgain(publish: () => Promise<void>, signal: AbortSignal): Promise<boolean> {
+    let isWritable = true;
     await this.untilTaken(async () => {
       try {
-        await this.deps.source.reroute(delivery);
+        await publish();
       } catch (error) {
         if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
-        unwritable = error;
+        isWritable = false;
       }
     }, signal);
-    if (unwritable === null) this.deps.observer.rerouted();
-    else await this.bury(delivery, 'misrouted', 'came to the wrong queue and cannot be sent on', signal);
+    return isWritable;
   }
 
   private async bury(delivery: Delivery, reason: DeadLetterReason, detail: string, signal: AbortSignal): Promise<void> {

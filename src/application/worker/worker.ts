@@ -26,7 +26,6 @@ export const PRUNE_CHUNK = 5_000;
 
 export interface WorkerDeps extends PartitionOwnerDeps {
   store: CommandStore;
-  partitions: number;
   /** `CONCURRENT_BATCHES` */
   concurrentBatches: number;
   /** `RECEIPT_RETENTION` in milliseconds. */

@@ -1,13 +1,17 @@
 import { type ChannelModel, type ConfirmChannel, type ConsumeMessage, connect, type Options } from 'amqplib';
 import { AmqpTransport } from '../../../src/adapters/amqp/amqp-transport.js';
 import { toIncomingCommand } from '../../../src/adapters/amqp/incoming-command.js';
+import { prepareBroker } from '../../../src/adapters/amqp/prepare-broker.js';
 import type { PartitionRegistry } from '../../../src/application/ports/partition-registry.js';
 import type { IncomingCommand } from '../../../src/contract/delivery.js';
-import { names, type TopologySettings } from '../../../src/contract/topology.js';
+import { names, type TopologySettings, topology } from '../../../src/contract/topology.js';
 import { eventually } from '../../support/eventually.js';
 import { rabbitmq, uniqueNamespace } from '../../support/services.js';
 import { collectedLog } from '../collected-log.js';
 import type { SeenEvent, TransportHarness, TransportUnderTest } from '../transport-conformance.js';
+
+/** The store of all transports that a test does not give another one. */
+export const STORE_ID = '5f0c8f3e-0d52-4c0e-8a11-5b0c4b7c2e00';
 
 export type RingRegistry = Pick<PartitionRegistry, 'repairRing'>;
 
@@ -50,18 +54,30 @@ export interface TransportSettings {
   dispatch?: 'consumed' | 'unwanted' | 'stuck';
   workerId?: string;
   registry?: RingRegistry | null;
+  storeId?: string | null;
   random?: () => number;
 }
 
 /** A transport of a namespace of its own on the run's broker, not started. */
 export async function amqpTransport(settings: TransportSettings = {}) {
   const { partitions = 1, dispatch, workerId = 'worker-1', registry = ringRegistry(), random } = settings;
+  const { storeId = registry === null ? null : STORE_ID } = settings;
   const url = settings.url ?? (await rabbitmq()).url;
   const namespace = settings.namespace ?? uniqueNamespace();
   const log = collectedLog();
   const topology = topologySettings(namespace, partitions, dispatch);
-  const transport = new AmqpTransport({ url, workerId, topology, registry, logger: log.logger, random });
+  const transport = new AmqpTransport({
+    ...{ url, workerId, topology, registry, random, logger: log.logger },
+    storeId: storeId === null ? null : () => storeId,
+  });
   return { transport, url, namespace, topology, log };
+}
+
+/** Declares everything, the ring included, for a namespace that is new. */
+export async function declareAll(model: ChannelModel, settings: TopologySettings): Promise<void> {
+  const publisher = { publish: () => Promise.reject(new Error('nothing is to be marked in a new namespace')) };
+  const { namespace } = settings;
+  await prepareBroker(model, { namespace, topology: topology(settings), registry: ringRegistry(), publisher });
 }
 
 /** A client that is not ours. */
@@ -117,6 +133,7 @@ export class Outsider {
       names.commandsByChat(namespace),
       names.events(namespace),
       `${namespace}.ring`,
+      names.store(namespace),
     ])
       await this.channel.deleteExchange(name);
   }

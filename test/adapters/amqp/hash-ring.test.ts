@@ -1,11 +1,24 @@
 import { randomUUID } from 'node:crypto';
+import type { Channel } from 'amqplib';
 import { expect } from 'chai';
-import type { ConfirmedPublisher } from '../../../src/adapters/amqp/confirmed-publisher.js';
-import { hashBindings, TopologyFault } from '../../../src/adapters/amqp/declare-topology.js';
+import {
+  bindingDeclaration,
+  declareInTurn,
+  declareObjects,
+  exchangeDeclaration,
+  exists,
+  hashBindings,
+  hashExchangeOf,
+  TopologyFault,
+} from '../../../src/adapters/amqp/declare-topology.js';
 import { ensureRing } from '../../../src/adapters/amqp/hash-ring.js';
+import { whereKeysFall } from '../../../src/adapters/amqp/ring-probe.js';
 import { names, type TopologySettings, topology } from '../../../src/contract/topology.js';
+import { AmqpConnection } from '../../../src/infrastructure/amqp-connection.js';
 import { eventually } from '../../support/eventually.js';
 import { freshVhost, manage, rabbitmq, uniqueNamespace } from '../../support/services.js';
+import { collectedLog } from '../collected-log.js';
+import { Taker } from '../transport-conformance.js';
 import { amqpTransport, Outsider, ringRegistry, topologySettings } from './amqp-harness.js';
 
 const PARTITIONS = 6;
@@ -130,10 +143,8 @@ describe('the hash ring', () => {
       await outsider.channel.assertQueue(queue, { durable: true, arguments: args });
       await outsider.channel.bindQueue(queue, first?.source ?? '', first?.routingKey ?? '');
     };
-    const found = { hashExchange: true, hashedQueues: true, ringMark: false };
-    const publisher = { publish } as unknown as ConfirmedPublisher;
-    const context = { namespace, topology: topology(one.topology), registry, publisher };
-    await ensureRing(outsider.model, found, context).catch(() => undefined);
+    const context = { namespace, topology: topology(one.topology), registry, publisher: { publish } };
+    await ensureRing(outsider.model, context).catch(() => undefined);
     expect(isDeleted).to.equal(true);
     const two = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
     await two.transport.start();
@@ -199,5 +210,112 @@ describe('the hash ring', () => {
     expect(two.transport.health().ok).to.equal(false);
     expect(await Promise.race([started, Promise.resolve('waiting')])).to.equal('waiting');
     await Promise.all([two.transport.stop(), three.transport.stop()]);
+  });
+
+  it('is the same after a worker that died at each step of the first declaration', async () => {
+    const orderly = namespaceToBe();
+    const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
+    await untouched.transport.start();
+    await untouched.transport.stop();
+    const homes = await homesIn(orderly);
+    // The hash exchange is there, and the first so many queues are bound: none, some, all of them without a mark.
+    for (const bound of [0, 3, PARTITIONS]) {
+      const namespace = namespaceToBe();
+      const wanted = topology(topologySettings(namespace, PARTITIONS));
+      await declareObjects(outsider.model, wanted);
+      await declareInTurn(outsider.model, [
+        exchangeDeclaration(hashExchangeOf(wanted)),
+        ...hashBindings(wanted).slice(0, bound).map(bindingDeclaration),
+      ]);
+      const registry = ringRegistry();
+      const four = await Promise.all(
+        [1, 2, 3, 4].map(() => amqpTransport({ namespace, partitions: PARTITIONS, registry })),
+      );
+      await Promise.all(four.map(({ transport }) => transport.start()));
+      await Promise.all(four.map(({ transport }) => transport.stop()));
+      expect(await homesIn(namespace), `${bound} bound`).to.deep.equal(homes);
+      expect(registry.generation).to.equal(1);
+    }
+  });
+
+  it('is bound by nobody who does not hold the lock, and no command comes in before it is in order', async () => {
+    const namespace = namespaceToBe();
+    // Stands for a worker that holds the lock and has not begun.
+    const busy = { repairRing: () => new Promise<void>(() => undefined) };
+    const waiting = await amqpTransport({ namespace, partitions: PARTITIONS, registry: busy });
+    const started = waiting.transport.start().catch(() => undefined);
+    const queue = names.commandQueue(namespace, PARTITIONS - 1);
+    const isThere = (ask: (channel: Channel) => Promise<unknown>) => exists(outsider.model, ask);
+    await eventually(() => isThere((channel) => channel.checkQueue(queue)), { within: 20_000, what: 'the queues' });
+    expect(await isThere((channel) => channel.checkExchange(names.commandsByChat(namespace)))).to.equal(false);
+    await waiting.transport.stop();
+    await started;
+  });
+
+  it('is the same where a process that only knocks at the door was there first', async () => {
+    const orderly = namespaceToBe();
+    const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
+    await untouched.transport.start();
+    await untouched.transport.stop();
+    const namespace = namespaceToBe();
+    const knocking = await amqpTransport({ namespace, partitions: PARTITIONS, registry: null });
+    await knocking.transport.start();
+    const registry = ringRegistry();
+    const two = await Promise.all([1, 2].map(() => amqpTransport({ namespace, partitions: PARTITIONS, registry })));
+    await Promise.all(two.map(({ transport }) => transport.start()));
+    await Promise.all([knocking, ...two].map(({ transport }) => transport.stop()));
+    expect(registry.generation).to.equal(0);
+    expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
+  });
+
+  it('is bound anew where the hash exchange was deleted and declared again by somebody else', async () => {
+    const orderly = namespaceToBe();
+    const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
+    await untouched.transport.start();
+    await untouched.transport.stop();
+    const namespace = namespaceToBe();
+    const one = await amqpTransport({ namespace, partitions: PARTITIONS });
+    await one.transport.start();
+    await one.transport.stop();
+    const hash = names.commandsByChat(namespace);
+    await outsider.channel.deleteExchange(hash);
+    await outsider.channel.assertExchange(hash, 'x-consistent-hash', { durable: true });
+    const two = await amqpTransport({ namespace, partitions: PARTITIONS });
+    await two.transport.start();
+    await two.transport.stop();
+    expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
+  });
+
+  it('tells where keys fall by the workers at its queues, which take no probe for a command', async () => {
+    const namespace = namespaceToBe();
+    const { transport, topology: settings } = await amqpTransport({ namespace, partitions: PARTITIONS });
+    await transport.start();
+    const takers = Array.from({ length: PARTITIONS }, () => new Taker());
+    const subscriptions = await Promise.all(
+      takers.map((taker, partition) => transport.source.subscribe(partition, 500, taker)),
+    );
+    const { logger } = collectedLog();
+    const connection = new AmqpConnection({ url: (await rabbitmq()).url, name: 'check', logger });
+    await connection.start();
+    const falls = await whereKeysFall(connection, namespace, chats);
+    for (const chat of chats)
+      await outsider.publish(names.commands(namespace), chat, Buffer.from('{}'), { mandatory: true });
+    const all = () => takers.flatMap(({ deliveries }) => deliveries);
+    await eventually(() => all().length >= chats.length, { within: 10_000, what: 'every command' });
+    expect(all()).to.have.length(chats.length);
+    for (const [partition, { deliveries }] of takers.entries())
+      for (const { incoming } of deliveries) expect(falls.get(incoming.routingKey)).to.equal(partition);
+    for (const [partition, { deliveries }] of takers.entries())
+      subscriptions[partition]?.acknowledgeThrough(deliveries.at(-1)?.tag ?? 0);
+    await Promise.all(subscriptions.map((subscription) => subscription.close()));
+    for (let partition = 0; partition < PARTITIONS; partition += 1) {
+      const { messageCount } = await outsider.channel.checkQueue(names.commandQueue(namespace, partition));
+      expect(messageCount).to.equal(0);
+    }
+    for (const { destination, source, routingKey } of hashBindings(topology(settings)))
+      await outsider.channel.unbindQueue(destination, source, routingKey);
+    expect([...(await whereKeysFall(connection, namespace, chats)).values()]).to.deep.equal(chats.map(() => 'nowhere'));
+    await connection.stop();
+    await transport.stop();
   });
 });

@@ -152,6 +152,19 @@ describe('a hostile message', () => {
     expect((await delivered()).ringMarker).to.equal(null);
   });
 
+  it('that poses as one that was sent home, or as a probe of the ring, is a command like any other', async () => {
+    await send({ messageId: 'home', headers: { 'x-parley-sent-home': 'another chat' } });
+    await send({ messageId: 'probe', type: 'parley.ring-probe' });
+    const [home, probe] = [await delivered(1), await delivered(2)];
+    expect(home.isSentHome).to.equal(false);
+    expect(home.incoming.routingKey).to.not.equal('another chat');
+    expect(probe.incoming).to.include({ messageId: 'probe', type: 'parley.ring-probe' });
+    await transport.source.sendHome(home, 0);
+    const again = await delivered(3);
+    expect(again.isSentHome).to.equal(true);
+    expect(again.incoming.routingKey).to.equal(home.incoming.routingKey);
+  });
+
   it("keeps its producer's name, vouched for by the broker, when it is sent on; a forged one is not taken over", async () => {
     await send({ messageId: 'mine', userId: 'guest' });
     await send({ messageId: 'forged', headers: { 'x-parley-user-id': 'admin' } });

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { declareTopology, onChannel, TopologyFault } from '../../../src/adapters/amqp/declare-topology.js';
+import { declareObjects, onChannel, TopologyFault } from '../../../src/adapters/amqp/declare-topology.js';
 import { names, type Topology, topology } from '../../../src/contract/topology.js';
 import { eventually } from '../../support/eventually.js';
 import { rabbitmq, uniqueNamespace } from '../../support/services.js';
 import { command } from '../transport-conformance.js';
-import { amqpTransport, Outsider, topologySettings } from './amqp-harness.js';
+import { amqpTransport, declareAll, Outsider, topologySettings } from './amqp-harness.js';
 
 /** After so many returns RabbitMQ 4 drops a message of a quorum queue, where nothing else is said. */
 const BROKERS_OWN_LIMIT = 20;
@@ -31,10 +31,9 @@ describe("the broker's objects", () => {
     );
 
   it('are declared where they are missing, and declaring them again changes nothing', async () => {
-    const declared = topology(settings());
-    expect(await declareTopology(outsider.model, declared)).to.deep.equal({ hashExchange: false, hashedQueues: false });
+    await declareAll(outsider.model, settings());
     await outsider.publish(names.commands(namespace), 'some-chat', Buffer.from('x'), { mandatory: true });
-    expect(await declareTopology(outsider.model, declared)).to.deep.equal({ hashExchange: true, hashedQueues: true });
+    await declareAll(outsider.model, settings());
     const counts = await Promise.all(
       [0, 1, 2].map((partition) => outsider.channel.checkQueue(names.commandQueue(namespace, partition))),
     );
@@ -45,14 +44,14 @@ describe("the broker's objects", () => {
   it('that differ on the broker are named, with the argument, what it is and what it should be', async () => {
     const args = { ...topology(settings()).queues[2]?.arguments, 'x-delivery-limit': 5 };
     await outsider.channel.assertQueue(names.commandQueue(namespace, 1), { durable: true, arguments: args });
-    expect(await faultOf(declareTopology(outsider.model, topology(settings())))).to.equal(
+    expect(await faultOf(declareAll(outsider.model, settings()))).to.equal(
       `queue ${namespace}.commands.p1: x-delivery-limit should be 1000000, but the broker has 5`,
     );
     await outsider.deleteObjects(settings());
   });
 
   it('keep events and dead letters, however often they are looked at and given back', async () => {
-    await declareTopology(outsider.model, topology(settings()));
+    await declareAll(outsider.model, settings());
     const queues = [`${namespace}.dispatch`, names.deadLetters(namespace)];
     for (const queue of queues) await outsider.publish('', queue, Buffer.from('kept'), { persistent: true });
     for (let time = 0; time <= BROKERS_OWN_LIMIT; time += 1)
@@ -66,7 +65,7 @@ describe("the broker's objects", () => {
   });
 
   it('put a command that expired in its queue among the dead letters, with what RabbitMQ says of it', async () => {
-    await declareTopology(outsider.model, topology(settings()));
+    await declareAll(outsider.model, settings());
     const { body, routingKey } = command('c1', randomUUID());
     const properties = { mandatory: true, persistent: true, messageId: 'c1', expiration: '1' };
     await outsider.publish(names.commands(namespace), routingKey, body, properties);
@@ -82,12 +81,12 @@ describe("the broker's objects", () => {
 
   it('an exchange of another type, or one that is not durable, is named too', async () => {
     await outsider.channel.assertExchange(names.events(namespace), 'direct');
-    expect(await faultOf(declareTopology(outsider.model, topology(settings())))).to.equal(
+    expect(await faultOf(declareAll(outsider.model, settings()))).to.equal(
       `exchange ${namespace}.events: type should be topic, but the broker has direct`,
     );
     await outsider.channel.deleteExchange(names.events(namespace));
     await outsider.channel.assertExchange(names.events(namespace), 'topic', { durable: false });
-    expect(await faultOf(declareTopology(outsider.model, topology(settings())))).to.equal(
+    expect(await faultOf(declareAll(outsider.model, settings()))).to.equal(
       `exchange ${namespace}.events: durable should be true, but the broker has false`,
     );
     await outsider.deleteObjects(settings());
@@ -95,8 +94,10 @@ describe("the broker's objects", () => {
 
   it('an exchange type that the broker does not know is a fault that names the plugin', async () => {
     const declared = topology(settings());
-    const exchanges = declared.exchanges.map(({ name }) => ({ name, type: 'x-no-such-type' }));
-    const message = await faultOf(declareTopology(outsider.model, { ...declared, exchanges } as unknown as Topology));
+    const exchanges = declared.exchanges.map((exchange) =>
+      exchange.type === 'topic' ? { ...exchange, type: 'x-no-such-type' } : exchange,
+    );
+    const message = await faultOf(declareObjects(outsider.model, { ...declared, exchanges } as unknown as Topology));
     expect(message).to.equal(
       `exchange ${namespace}.commands: the broker knows no exchange type x-no-such-type; enable its plugin rabbitmq_consistent_hash_exchange`,
     );

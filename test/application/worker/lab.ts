@@ -215,6 +215,7 @@ export class Lab {
       eventSettled: () => undefined,
       deadLettered: (reason) => tell(`buried ${reason}`),
       rerouted: () => tell('rerouted'),
+      sentHome: () => tell('sent home'),
       transactionFailed: (kind) => tell(`failed ${kind}`),
       tookOver: (partition) => tell(`tookOver ${partition}`),
     };

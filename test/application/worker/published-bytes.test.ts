@@ -33,7 +33,7 @@ async function publishedFromLog({ world, log }: Lab, after: number): Promise<Out
   const position = world.partitions.get(0)?.position ?? 0;
   const observer = {
     ...{ commandAnswered: quiet, batchCommitted: quiet, stageTook: quiet, eventSettled: quiet },
-    ...{ deadLettered: quiet, rerouted: quiet, transactionFailed: quiet, tookOver: quiet },
+    ...{ deadLettered: quiet, rerouted: quiet, sentHome: quiet, transactionFailed: quiet, tookOver: quiet },
   };
   const render = { storeId: world.storeId, recipientsMax: RECIPIENTS_MAX };
   const deps = { log: new MemoryEventLog(world), sink, observer, logger: log.logger, time: realTime, render };

@@ -78,7 +78,7 @@ export class PublisherBench {
     };
     const observer = {
       ...{ commandAnswered: quiet, batchCommitted: quiet, stageTook, eventSettled: quiet },
-      ...{ deadLettered: quiet, rerouted: quiet, transactionFailed: quiet, tookOver: quiet },
+      ...{ deadLettered: quiet, rerouted: quiet, sentHome: quiet, transactionFailed: quiet, tookOver: quiet },
     };
     const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
     const render = { storeId: world.storeId, recipientsMax: 10 };

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { partitionOf } from '../../../src/adapters/in-process/in-process-transport.js';
 import { MemoryPartitionRegistry } from '../../../src/adapters/memory/memory-partition-registry.js';
 import { MemoryWorld } from '../../../src/adapters/memory/memory-world.js';
 import { add, create, GROUP, OTHER_GROUP, send } from '../drafts.js';
@@ -8,11 +9,11 @@ import { MARKER_TYPE } from './unruly.js';
 let lab: Lab;
 afterEach(() => lab?.close());
 
-/** From now on the chat belongs to another partition. */
-function moveAway(chatId: string): void {
+/** From now on the chat belongs to another partition; by default one that does not exist. */
+function moveAway(chatId: string, partition = 5): void {
   const chat = lab.world.chats.get(chatId);
   if (chat === undefined) throw new Error(`no chat ${chatId}`);
-  lab.world.chats.set(chatId, { ...chat, partition: 5 });
+  lab.world.chats.set(chatId, { ...chat, partition });
 }
 
 const marker = () => send('alice', GROUP, '', {}, { properties: { type: MARKER_TYPE } });
@@ -50,7 +51,82 @@ describe('A command that cannot be answered', () => {
 });
 
 describe("A command for another partition's chat", () => {
-  it('is dead-lettered as misrouted, has no effect and no receipt, and its neighbours go on', async () => {
+  const partitions = 3;
+  /** Where the transport has it come in. */
+  const partitionOfGroup = partitionOf(GROUP, partitions);
+  const home = (partitionOfGroup + 1) % partitions;
+
+  it('is sent home once and takes effect there, in order, told by a counter and a warning', async () => {
+    lab = await Lab.open({ partitions });
+    await lab.given(create('alice', GROUP, []), ...texts(GROUP, 'before'));
+    moveAway(GROUP, home);
+    const away = new Error('the broker did not take it');
+    lab.source.sendHomeFailures.push(away, away);
+    lab.publish(...texts(GROUP, 'one', 'two', 'three'));
+    await lab.until('they are answered', () => lab.receipts.length === 5);
+    expect(lab.bodies(GROUP)).to.deep.equal(['before', 'one', 'two', 'three']);
+    expect(lab.source.sentHome).to.deep.equal(['one', 'two', 'three'].map((messageId) => ({ messageId, home })));
+    expect(lab.reasonsBuried()).to.deep.equal([]);
+    expect(lab.told.filter((word) => word === 'sent home')).to.have.length(3);
+    const warnings = lab.log.lines.filter((line) => line.includes('misrouted commands sent to their home partition'));
+    expect(warnings, 'one for many').to.have.length(1);
+    expect(await lab.nothingLeft(), 'everything was acknowledged').to.equal(true);
+  });
+
+  it('is not acknowledged before its home queue has it', async () => {
+    lab = await Lab.open({ partitions });
+    await lab.given(create('alice', GROUP, []));
+    moveAway(GROUP, home);
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const sendHome = lab.source.sendHome.bind(lab.source);
+    let tries = 0;
+    lab.source.sendHome = async (...args) => {
+      tries += 1;
+      await held;
+      await sendHome(...args);
+    };
+    lab.publish(...texts(GROUP, 'one'));
+    await lab.until('it is on its way home', () => tries === 1);
+    expect(lab.receipts).to.have.length(1);
+    await lab.source.lose();
+    release();
+    await lab.until('it comes again', () => lab.source.sentHome.length >= 1 && lab.bodies(GROUP).length === 1);
+    expect(lab.bodies(GROUP)).to.deep.equal(['one']);
+  });
+
+  it('is dead-lettered where it was sent home and its chat lives elsewhere still', async () => {
+    lab = await Lab.open({ partitions });
+    await lab.given(create('alice', GROUP, []));
+    moveAway(GROUP, home);
+    // It moves on before it gets there.
+    const sendHome = lab.source.sendHome.bind(lab.source);
+    lab.source.sendHome = async (delivery) => {
+      moveAway(GROUP, partitionOfGroup);
+      await sendHome(delivery, home);
+    };
+    lab.publish(...texts(GROUP, 'lost'));
+    await lab.until('it is dead-lettered', () => lab.reasonsBuried().length === 1);
+    expect(lab.transport.keptDeadLetters()[0]?.headers).to.include({
+      'x-parley-reason': 'misrouted',
+      'x-parley-detail': `belongs to partition ${partitionOfGroup}, and came to a wrong one twice`,
+    });
+    expect(lab.source.sentHome).to.have.length(1);
+  });
+
+  it('is dead-lettered where it cannot be written to the wire again', async () => {
+    lab = await Lab.open({ partitions });
+    await lab.given(create('alice', GROUP, []));
+    moveAway(GROUP, home);
+    lab.source.sendHomeFailures.push(new TypeError('a header of no known type'));
+    lab.publish(...texts(GROUP, 'unwritable', 'writable'));
+    await lab.until('both are out of the way', () => lab.bodies(GROUP).length === 1);
+    expect(lab.transport.keptDeadLetters().map(({ messageId }) => messageId)).to.deep.equal(['unwritable']);
+  });
+
+  it('is dead-lettered as misrouted where that partition does not exist, has no effect and no receipt, and its neighbours go on', async () => {
     lab = await Lab.open();
     await lab.given(create('alice', GROUP, []), create('alice', OTHER_GROUP, []));
     moveAway(OTHER_GROUP);
@@ -62,7 +138,7 @@ describe("A command for another partition's chat", () => {
     const [buried] = lab.transport.keptDeadLetters();
     expect(buried?.headers).to.include({
       'x-parley-reason': 'misrouted',
-      'x-parley-detail': 'belongs to partition 5',
+      'x-parley-detail': 'belongs to partition 5, which does not exist',
     });
     expect(lab.bodies(OTHER_GROUP)).to.deep.equal([]);
     expect(lab.world.receipts.has('default alice stray')).to.equal(false);
