@@ -19,7 +19,7 @@ once, a chat's in the order of its sequence.
 AsyncAPI's bindings for AMQP have no words for some of what counts here. These extensions stand beside them:
 
 - \`x-amqp-topology\`, at the root: every exchange, queue (with its arguments) and binding that a worker declares, in the order in which they are
-  made. The order of the hash exchange's bindings decides which queue serves which chat.
+  made. The order of the hash exchange's bindings decides which queue serves which chat. \`{storeId}\` stands for the store id of the database.
 - \`x-arguments\`, in a queue channel's binding: the queue's arguments. Queues are declared durable, by workers; nobody else has to.
 - \`x-bindings\`, in a channel's binding: from which exchange, by which routing key, messages come to that queue.
 - \`x-properties\`, in a message's binding: a JSON Schema of its AMQP properties, by their AMQP names. \`x-routing-key\`: with what it is published.
@@ -142,12 +142,17 @@ export function asyncApiDocument(settings: TopologySettings): Json {
       exchanges: [
         ...exchanges.map(({ name, type }) => ({ name, type, durable: true, internal: false, autoDelete: false })),
         // Made by the workers themselves: nothing is published to these, they tell them that the hash exchange is in order.
-        { name: names.ring(namespace), type: 'fanout', durable: false, internal: true, autoDelete: false },
+        { name: names.ring(namespace), type: 'fanout', durable: false, internal: true, autoDelete: true },
         ...witnessed.map((name) => ({
           ...{ name: names.ringWitness(name), type: 'fanout' },
           ...{ durable: false, internal: true, autoDelete: true },
         })),
-      ].map((exchange) => ({ ...exchange, arguments: {} })),
+      ]
+        .map((exchange): Json => ({ ...exchange, arguments: {} }))
+        .concat({
+          ...{ name: names.store(namespace), type: 'fanout', durable: true, internal: true, autoDelete: false },
+          arguments: { 'alternate-exchange': names.storeMark(namespace, '{storeId}') },
+        }),
       queues: queues.map(({ name, arguments: args }) => ({
         name,
         durable: true,
@@ -161,6 +166,10 @@ export function asyncApiDocument(settings: TopologySettings): Json {
           ...{ source: names.ringWitness(name), destination: name },
           ...{ destinationType: 'queue', routingKey: '' },
         })),
+        {
+          ...{ source: names.ring(namespace), destination: names.commandsByChat(namespace) },
+          ...{ destinationType: 'exchange', routingKey: '' },
+        },
       ],
     },
     'x-story': exampleCommands.map(({ name, type }) => ({

@@ -113,13 +113,17 @@ describe('The AsyncAPI document, beside a broker and a worker', function () {
     const own = (name: unknown) => String(name).startsWith(`${fleet.namespace}.`);
     const said = document['x-amqp-topology'];
     const exchanges = (await list('exchanges')).filter(({ name }) => own(name));
-    expect(exchanges.map(asExchange)).to.have.deep.members(said.exchanges);
+    const [store] = await fleet.query<{ id: string }>('SELECT store_id::text AS id FROM store');
+    const withStoreId = JSON.parse(
+      JSON.stringify(said.exchanges).replaceAll('{storeId}', store?.id ?? ''),
+    ) as Managed[];
+    expect(exchanges.map(asExchange)).to.have.deep.members(withStoreId);
     const queues = (await list('queues')).filter(({ name }) => own(name));
     expect(queues.map(asQueue)).to.have.deep.members(said.queues);
     // The default exchange's bindings, without a source, come with the queues.
     const bindings = (await list('bindings')).filter(({ source }) => own(source));
     expect(bindings.map(asBinding)).to.have.deep.members(said.bindings);
-    expect([said.exchanges.length, said.queues.length]).to.deep.equal([PARTITIONS + 4, PARTITIONS + 3]);
+    expect([said.exchanges.length, said.queues.length]).to.deep.equal([PARTITIONS + 5, PARTITIONS + 3]);
   });
 
   it('says of each channel what it says of the objects behind it', () => {
