@@ -66,7 +66,7 @@ describe('A command from a producer', () => {
 
 describe('A command that does not fit its schema', () => {
   it('is refused as invalid with every violation and its path', () => {
-    const body = { ...bodyOf('message.send', { body: '', mentions: ['bob', '-'], colour: 'red' }), extra: 1 };
+    const body = { ...bodyOf('message.send', { body: '', mentions: ['bob', '|'], colour: 'red' }), extra: 1 };
     expect(violationPaths(incoming('message.send', body))).to.have.members([
       'data.body',
       'data.mentions.1',

@@ -54,7 +54,7 @@ describe('A command is malformed', () => {
       expect(malformed(body)).to.equal('body is not a JSON object');
     });
 
-  for (const actorId of [undefined, null, 7, {}, [], '', ' alice', '-alice', 'al ice', 'älice', 'a'.repeat(129), 'a\n'])
+  for (const actorId of [undefined, null, 7, {}, [], '', ' alice', '|alice', 'al ice', 'älice', 'a'.repeat(129), 'a\n'])
     it(`with an actor id that is none: ${JSON.stringify(actorId)?.slice(0, 12)}`, () => {
       expect(malformed({ ...send, actorId })).to.match(/^actorId /);
     });
