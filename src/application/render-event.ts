@@ -60,31 +60,41 @@ function subject({ event, chatId, commandId, actorId }: LoggedEvent): string {
 
 /**
  * The members other than the actor who may see what the event says, and a member just removed: that event alone tells them why they get no
- * more. Where they are not listed, as many as there are members at most.
+ * more. Whether it is for the actor as well, whose other devices have not got it yet. Where they are not listed, as many as there are members at most.
  */
 function toWhom(logged: LoggedEvent, audience: ChatAudience | null, max: number) {
   const { event, actorId } = logged;
   const removed = event.type === 'member.removed' ? event.userId : null;
-  if (audience === null)
-    return { recipients: removed === null ? [] : [removed], recipientCount: removed === null ? 0 : 1 };
-  const { viewers, firstVisible, visibleToAllFrom, memberCount } = audience;
-  if (viewers !== null) {
-    const sequence = contentSequence(event, logged.sequence);
-    const ids =
-      sequence >= visibleToAllFrom
-        ? viewers.filter((userId) => userId !== actorId && userId !== removed)
-        : viewers.filter((userId, index) => {
-            const first = firstVisible[index] ?? Number.POSITIVE_INFINITY;
-            return first <= sequence && userId !== actorId && userId !== removed;
-          });
-    if (removed !== null) ids.push(removed);
-    return { recipients: ids.length > max ? null : ids, recipientCount: ids.length };
-  }
-  return { recipients: null, recipientCount: memberCount + (removed === null ? 0 : 1) };
+  const { viewers, firstVisible, visibleToAllFrom, memberCount } = audience ?? NOBODY;
+  if (viewers === null)
+    return { recipients: null, forActor: null, recipientCount: memberCount + (removed === null ? 0 : 1) };
+  const sequence = contentSequence(event, logged.sequence);
+  let forActor = removed === actorId;
+  /** Of a viewer who may see the event. */
+  const isListed = (userId: string) => {
+    if (userId === actorId) forActor = true;
+    return userId !== actorId && userId !== removed;
+  };
+  const ids =
+    sequence >= visibleToAllFrom
+      ? viewers.filter(isListed)
+      : viewers.filter((userId, index) => (firstVisible[index] ?? Infinity) <= sequence && isListed(userId));
+  if (removed !== null) ids.push(removed);
+  return ids.length > max
+    ? { recipients: null, forActor: null, recipientCount: ids.length }
+    : { recipients: ids, forActor, recipientCount: ids.length };
 }
 
 /** Of an event that is for the actor's own devices. */
-const NOBODY_ELSE = { recipients: [], recipientCount: 0 };
+const NOBODY_ELSE = { recipients: [], forActor: true, recipientCount: 0 };
+
+/** Of a chat that is gone. */
+const NOBODY: Omit<ChatAudience, 'policyVersion'> = {
+  memberCount: 0,
+  viewers: [],
+  firstVisible: [],
+  visibleToAllFrom: 0,
+};
 
 /** A message's content as events and REST tell it. */
 export function messageContent(message: Message) {
@@ -140,6 +150,7 @@ function data(logged: LoggedEvent, audience: ChatAudience | null, { recipientsMa
         metadata: message.metadata,
         createdAt: message.createdAt.toISOString(),
         recipients: whom.recipients,
+        forActor: whom.forActor,
         recipientCount: whom.recipientCount,
       };
     }

@@ -32,6 +32,14 @@ const toWhom = {
         'Null where they are too many to list (`EVENT_RECIPIENTS_MAX`), or the chat has more members than that: page the members over REST, ' +
         'and deliver to each whose `firstVisibleSequence` is not null and not above `messageSequence` (`upTo` of a `chat.read`; else `sequence`).',
     }),
+  forActor: z
+    .boolean()
+    .nullable()
+    .meta({
+      description:
+        'Whether the event is for the actor as well, whose other devices do not have it yet: the actor is a member who may see what it says, or ' +
+        'has just left the chat. Null where `recipients` is null: the actor is among the members, if they are one.',
+    }),
   recipientCount: z.int().meta({
     description:
       'How many recipients are listed. Where `recipients` is null: an upper bound, which counts the actor and members who may not see the event.',

@@ -29,7 +29,8 @@ interface Cause {
   about?: string;
 }
 
-type OfChat = 'tenantId' | 'chatId' | 'actorId' | 'commandId' | 'sequence' | 'recipients' | 'recipientCount';
+type Common = 'tenantId' | 'chatId' | 'actorId' | 'commandId' | 'sequence';
+type OfChat = Common | 'recipients' | 'forActor' | 'recipientCount';
 type ChatEvent = Exclude<EventType, 'user.upserted' | 'command.rejected'>;
 
 function chatEvent<T extends ChatEvent>(
@@ -50,7 +51,7 @@ function chatEvent<T extends ChatEvent>(
     partitionkey: chatId,
     ...(sequence === null ? {} : { sequence: String(sequence) }),
     // Put together from parts that are typed; a test holds it against its schema.
-    data: { ...common, ...data, recipients, recipientCount: recipients.length } as EventData[T],
+    data: { ...common, ...data, recipients, forActor: true, recipientCount: recipients.length } as EventData[T],
   };
   return { name, summary, event };
 }

@@ -21,8 +21,10 @@ export const restReaction = z.object({
   mine: z.boolean().meta({ description: 'Whether the caller is one of them.' }),
 });
 
+const WHOM = { recipients: true, forActor: true, recipientCount: true } as const;
+
 /** A message as in `message.created`'s data, without whom it went to, with what became of it since. */
-export const restMessage = eventData['message.created'].omit({ recipients: true, recipientCount: true }).extend({
+export const restMessage = eventData['message.created'].omit(WHOM).extend({
   revision: z.int().min(1),
   editedAt: rfc3339.nullable(),
   deletedAt: rfc3339.nullable(),

@@ -88,6 +88,23 @@ describe("An event's recipients", () => {
     expect(whom(said, null)).to.deep.equal([[], 0]);
   });
 
+  it('come with whether the event is for the other devices of the actor', () => {
+    const forActor = (event: LoggedEvent, audience: ChatAudience | null) =>
+      (renderEvent(event, audience, { storeId: 's', recipientsMax: MAX }).data as { forActor: boolean | null })
+        .forActor;
+    expect(forActor(said, listed('alice', 'bob'))).to.equal(true);
+    expect(forActor(said, listed('bob')), 'no member, or none who may view the chat').to.equal(false);
+    expect(forActor(said, since({ alice: 42, bob: 1 }))).to.equal(true);
+    expect(forActor(said, since({ alice: 43, bob: 1 })), 'back since, where history starts with joining').to.equal(
+      false,
+    );
+    expect(forActor(removedBy('bob', 'bob'), listed('alice')), 'who has left').to.equal(true);
+    expect(forActor(removedBy('alice', 'bob'), listed('alice'))).to.equal(true);
+    expect(forActor(said, null)).to.equal(false);
+    expect(forActor(said, tooMany(1000)), 'the actor is among the members').to.equal(null);
+    expect(forActor(said, listed('alice', 'b', 'c', 'd', 'e'))).to.equal(null);
+  });
+
   it('are not said of events without a chat', () => {
     for (const event of oneOfEach)
       if (event.chatId === null) expect(whom(event, null), event.event.type).to.equal(null);

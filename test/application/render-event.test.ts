@@ -50,7 +50,7 @@ describe('An event on the wire', () => {
         `"data":{"tenantId":"default","chatId":"${GROUP}","actorId":"alice","commandId":"c-1","sequence":42,` +
         `"messageId":"${MESSAGE_ID}","senderId":"alice","body":"hello","contentType":"text/plain","inReplyTo":null,` +
         `"threadRootId":null,"mentions":[],"attachments":[],"metadata":{},"createdAt":"2026-11-20T20:15:00.123Z",` +
-        '"recipients":["bob"],"recipientCount":1}}',
+        '"recipients":["bob"],"forActor":true,"recipientCount":1}}',
     );
   });
 

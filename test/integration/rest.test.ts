@@ -91,7 +91,8 @@ describe('REST on a real broker, a real database and a process with both roles',
       'member.added',
       'member.removed',
     ]);
-    const { recipients, recipientCount, ...data } = events.body.items[1].data;
+    const { recipients, forActor, recipientCount, ...data } = events.body.items[1].data;
+    expect(forActor).to.equal(true);
     expect(recipients).to.have.members(['bob', 'dave']);
     expect(recipientCount).to.equal(2);
     expect(message.body).to.deep.include(data);

@@ -30,13 +30,15 @@ function recipients(chat: ModelChat, event: ModelEvent) {
   const { type, actorId, data } = event;
   if (type === 'chat.hidden' || type === 'chat.unhidden') return { recipients: [], recipientCount: 0 };
   const removed = type === 'member.removed' ? (data as { userId: string }).userId : null;
-  const others = [...chat.people]
+  const whom = [...chat.people]
     .filter(([, { role }]) => mayView({ kind: chat.kind, isArchived: chat.archivedAt !== null }, role))
     .filter(([, person]) => floor(chat, person) <= isAbout(event))
-    .flatMap(([user]) => (user !== actorId && user !== removed ? [user] : []))
+    .map(([user]) => user)
     .sort();
+  const others = whom.filter((user) => user !== actorId && user !== removed);
   const all = removed === null ? others : [...others, removed];
-  return { recipients: all, recipientCount: all.length };
+  const forActor = whom.includes(actorId) || removed === actorId;
+  return { recipients: all, forActor, recipientCount: all.length };
 }
 
 /** The number that one has to see to see what the event says. */

@@ -18,14 +18,15 @@ export interface DispatchedCopy {
   /** What was committed, and the copy tells of. */
   logged: LoggedEvent;
   recipients: readonly string[] | null | undefined;
+  forActor: boolean | null | undefined;
 }
 
 /** What does not add up, of copies of events that were committed. */
 export function recipientFaults(copies: readonly DispatchedCopy[], logs: readonly LoggedEvent[]): string[] {
   const histories = statesOverTime(logs);
-  return copies.flatMap(({ logged, recipients }) => {
+  return copies.flatMap(({ logged, recipients, forActor }) => {
     if (logged.chatId === null) return [];
-    const told = JSON.stringify([...(recipients ?? [])].sort());
+    const told = JSON.stringify([forActor, ...(recipients ?? []).toSorted()]);
     const history = histories.get(logged.chatId) ?? [];
     const isRight = history.some(
       (state, index) =>
@@ -45,9 +46,10 @@ function expected(logged: LoggedEvent, state: ChatState): string {
     const seesFrom = state.historyVisibility === 'full' ? 0 : joinedSequence;
     if (mayView(state, role) && seesFrom <= number) whom.add(userId);
   }
-  whom.delete(actorId);
+  const isOwnLeaving = event.type === 'member.removed' && event.userId === actorId;
+  const forActor = whom.delete(actorId) || isOwnLeaving;
   if (event.type === 'member.removed') whom.add(event.userId);
-  return JSON.stringify([...whom].sort());
+  return JSON.stringify([forActor, ...[...whom].sort()]);
 }
 
 function numberToSee({ event, sequence }: LoggedEvent): number {

@@ -175,7 +175,7 @@ interface Dispatched {
   sequence?: string;
   partitionkey: string;
   type: string;
-  data: { commandId: string; recipients?: string[] | null };
+  data: { commandId: string; recipients?: string[] | null; forActor?: boolean | null };
 }
 
 const idOf = ({ partition, position, chatId, sequence }: LoggedEvent) =>
@@ -193,7 +193,8 @@ function dispatch({ dispatched, world }: Ledger, logs: readonly LoggedEvent[]): 
     const event = JSON.parse(text) as Dispatched;
     if (event.id !== id) faults.push(`mislabelled: ${id} says ${event.id}`);
     const committed = loggedById.get(id);
-    if (committed !== undefined) copies.push({ logged: committed, recipients: event.data.recipients });
+    if (committed !== undefined)
+      copies.push({ logged: committed, recipients: event.data.recipients, forActor: event.data.forActor });
     if (seen.has(id)) continue;
     seen.set(id, text);
     if (event.sequence === undefined) continue;

@@ -55,7 +55,8 @@ describe('REST queries about messages', () => {
     const { status, body } = await rest.get(`/v1/chats/${chatId}/messages/${receipt.messageId}`);
     expect(status).to.equal(200);
     const events = await rest.get(`/v1/chats/${chatId}/events?after=2`);
-    const { recipients, recipientCount, ...data } = events.body.items[0].data;
+    const { recipients, forActor, recipientCount, ...data } = events.body.items[0].data;
+    expect(forActor).to.equal(true);
     expect({ recipients, recipientCount }).to.deep.equal({ recipients: ['alice'], recipientCount: 1 });
     expect(body).to.include({ commandId: receipt.commandId, actorId: 'bob' });
     expect(body).to.deep.equal({

@@ -134,21 +134,23 @@ class Room {
       if (chatId === null) continue;
       const expected = views.filter(({ userId, from, shown }) => {
         if (event.type === 'member.removed' && event.userId === userId) return true;
-        if (userId === actorId) return false;
         // Read marks are not among a chat's events; they show on the messages up to them.
         if (event.type === 'chat.read') return event.upTo >= from;
         return isDeepStrictEqual(shown.get(sequence), inFull.get(sequence));
       });
-      const { recipients, recipientCount } = told(body);
+      const { recipients, forActor, recipientCount } = told(body);
       const what = `${event.type} ${sequence}`;
-      expect(recipients?.toSorted(), what).to.deep.equal(expected.map(({ userId }) => userId).sort());
-      expect(recipientCount, what).to.equal(expected.length);
+      const isOwnLeaving = event.type === 'member.removed' && event.userId === actorId;
+      const ids = expected.map(({ userId }) => userId).filter((userId) => userId !== actorId || isOwnLeaving);
+      expect(recipients?.toSorted(), what).to.deep.equal(ids.sort());
+      expect(forActor, what).to.equal(expected.some(({ userId }) => userId === actorId));
+      expect(recipientCount, what).to.equal(ids.length);
     }
     this.checked = this.sink.events.length;
   }
 }
 
-function told(body: Uint8Array): { recipients: string[] | null; recipientCount: number } {
+function told(body: Uint8Array): { recipients: string[] | null; forActor: boolean | null; recipientCount: number } {
   return (JSON.parse(Buffer.from(body).toString()) as { data: ReturnType<typeof told> }).data;
 }
 
