@@ -2,7 +2,7 @@
 import type { MessageView, ReactionCount } from '../../application/ports/chat-history.js';
 import { REACTIONS_SHOWN_MAX } from '../../contract/rest.js';
 import { Prisma } from './generated/client.js';
-import { withinPageBytes } from './page-bytes.js';
+import { MESSAGE_BYTES, withinPageBytes } from './page-bytes.js';
 import { MESSAGE_COLUMNS, type MessageRow, toMessage } from './rows.js';
 
 export type MessageViewRow = MessageRow & { commandId: string; reactions: string | null; reactionKinds: number };
@@ -36,7 +36,7 @@ export function messageViewColumns(userId: string): Prisma.Sql {
 }
 
 /**
- * The same for a page: `page` selects from `messages g`, ordered and limited, with their `bytes`. Which of its messages have
+ * The same for a page: `page` selects from `messages g`, ordered and limited. Which of its messages have
  * reactions is one walk through the index, which costs next to nothing where there are none; message ids are in the order of
  * time, so that those of a page lie together. It is asked by a subquery, which is hashed: a join would be planned for a page of
  * one message, and compare each with each.
@@ -44,7 +44,7 @@ export function messageViewColumns(userId: string): Prisma.Sql {
 export function messageViewPage(userId: string, page: Prisma.Sql, order: 'ASC' | 'DESC'): Prisma.Sql {
   const isReactedTo = Prisma.sql`g.message_id IN (SELECT message_id FROM reacted)`;
   return Prisma.sql`
-    WITH page AS MATERIALIZED (${withinPageBytes(page, Prisma.sql`p.sequence ${Prisma.raw(order)}`)}),
+    WITH page AS MATERIALIZED (${withinPageBytes(page, Prisma.sql`p.sequence ${Prisma.raw(order)}`, MESSAGE_BYTES)}),
     reacted AS MATERIALIZED (
       SELECT k.message_id FROM reaction_counts k
       WHERE k.message_id = ANY (ARRAY(SELECT message_id FROM page)) GROUP BY k.message_id)

@@ -8,9 +8,9 @@ import { Prisma } from './generated/client.js';
 /** Of a column of type json, null included: stored with blanks, it can be longer than what it comes to, by less than twice. */
 const jsonBytes = (column: string) => `COALESCE(octet_length(${column}::text) / 2, 0)`;
 
-/** Of `messages g`. The length of a text is known without reading it. */
-export const MESSAGE_BYTES = Prisma.raw(`COALESCE(octet_length(g.body), 0)
-  + ${['g.mentions', 'g.attachments', 'g.metadata'].map(jsonBytes).join(' + ')}`);
+/** Of a row `p` of messages. The length of a text is known without reading it. */
+export const MESSAGE_BYTES = Prisma.raw(`COALESCE(octet_length(p.body), 0)
+  + ${['p.mentions', 'p.attachments', 'p.metadata'].map(jsonBytes).join(' + ')}`);
 
 /** Of `chat_events e`, with the texts beside it. */
 export const EVENT_BYTES = Prisma.raw(`COALESCE(octet_length(v.body), octet_length(g.body), 0)
@@ -22,14 +22,16 @@ export interface PageRow {
   pageRows: number;
 }
 
+const GIVEN_BYTES = Prisma.raw('p.bytes');
+
 /**
- * `rows` selects at most a page, with each row's size as `bytes`. Of these rows the first ones in the order, up to the one with which a page
- * is full; at least one.
+ * `rows` selects at most a page, in that order. Of these rows, which are `p` for `order` and `bytes`, the first ones, up to the one with which
+ * a page is full; at least one.
  */
-export function withinPageBytes(rows: Prisma.Sql, order: Prisma.Sql): Prisma.Sql {
+export function withinPageBytes(rows: Prisma.Sql, order: Prisma.Sql, bytes: Prisma.Sql = GIVEN_BYTES): Prisma.Sql {
   return Prisma.sql`
     SELECT * FROM (
-      SELECT p.*, (count(*) OVER ())::int4 AS "pageRows", COALESCE(sum(p.bytes) OVER (
+      SELECT p.*, (count(*) OVER ())::int4 AS "pageRows", COALESCE(sum(${bytes}) OVER (
         ORDER BY ${order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::int4 AS "bytesBefore"
       FROM (${rows}) p) w
     WHERE w."bytesBefore" < ${PAGE_MAX_BYTES}::int4`;

@@ -51,14 +51,15 @@ export class PrismaChatHistory implements ChatHistory {
   ): Promise<MessageRevision[]> {
     const page = Prisma.sql`
       SELECT v.message_id::text AS "messageId", v.revision, v.body, v.mentions::text AS mentions, v.metadata::text AS metadata,
-        v.actor_id AS "actorId", (extract(epoch FROM v.at) * 1000)::float8 AS at, octet_length(v.body) AS bytes
+        v.actor_id AS "actorId", (extract(epoch FROM v.at) * 1000)::float8 AS at, v.message_id AS place
       FROM message_revisions v
       WHERE (v.message_id, v.revision) > (${messageId}::uuid, ${afterRevision}::int4) AND v.message_id <= ${messageId}::uuid
         AND EXISTS (SELECT FROM messages g WHERE ${isVisible(past, messageId)})
       ORDER BY v.message_id, v.revision LIMIT ${limit}::int8`;
     const rows = await this.query<RevisionRow>(Prisma.sql`
       SELECT r."messageId", r.revision, r.body, r.mentions, r.metadata, r."actorId", r.at
-      FROM (${withinPageBytes(page, Prisma.sql`p.revision`)}) r ORDER BY r.revision`);
+      FROM (${withinPageBytes(page, Prisma.sql`p.place, p.revision`, Prisma.sql`octet_length(p.body)`)}) r
+      ORDER BY r.place, r.revision`);
     return rows.map((row) => ({
       ...row,
       mentions: row.mentions === null ? [] : (JSON.parse(row.mentions) as string[]),
@@ -96,11 +97,11 @@ export class PrismaChatHistory implements ChatHistory {
     limit: number,
   ): Promise<SequencePage<LoggedEvent>> {
     const page = Prisma.sql`
-      SELECT ${EVENT_COLUMNS}, ${EVENT_BYTES} AS bytes FROM ${EVENTS_WITH_MESSAGES}
+      SELECT ${EVENT_COLUMNS}, e.sequence AS place, ${EVENT_BYTES} AS bytes FROM ${EVENTS_WITH_MESSAGES}
       WHERE e.chat_id = ${chatId}::uuid AND e.sequence > ${Math.max(after, fromSequence - 1)}
       ORDER BY e.sequence LIMIT ${limit + 1}::int8`;
     const rows = await this.query<EventRow & PageRow>(Prisma.sql`
-      ${withinPageBytes(page, Prisma.sql`p.sequence`)} ORDER BY w.sequence`);
+      ${withinPageBytes(page, Prisma.sql`p.place`)} ORDER BY w.place`);
     const { items, hasMore } = toPage(rows, limit);
     const events = items.map(toLoggedEvent);
     return { items: events.map((logged) => ({ ...logged, event: asSeenFrom(logged.event, fromSequence) })), hasMore };
@@ -118,15 +119,19 @@ export class PrismaChatHistory implements ChatHistory {
     const forward = after !== undefined;
     const order = forward ? 'ASC' : 'DESC';
     const isThread = threadRootId !== null;
+    // A thread's rows are ordered with what is looked up for each: only then does the planner go along the index of threads.
+    const columns = isThread ? Prisma.sql`${messageViewColumns(userId)}, g.sequence AS place` : Prisma.sql`*`;
     const page = Prisma.sql`
-      SELECT *, ${MESSAGE_BYTES} AS bytes FROM messages g
+      SELECT ${columns} FROM messages g
       WHERE g.chat_id = ${chatId}::uuid AND g.sequence > ${Math.max(after ?? 0, fromSequence - 1)}
         AND g.sequence < ${before} ${isThread ? Prisma.sql`AND g.thread_root_id = ${threadRootId}::uuid` : Prisma.empty}
       ORDER BY g.sequence ${Prisma.raw(order)} LIMIT ${limit + 1}::int8`;
-    const thread = () => Prisma.sql`
-      SELECT ${messageViewColumns(userId)}, g."pageRows"
-      FROM (${withinPageBytes(page, Prisma.sql`p.sequence ${Prisma.raw(order)}`)}) g ORDER BY g.sequence ${Prisma.raw(order)}`;
-    const rows = await this.query<MessageViewRow & PageRow>(isThread ? thread() : messageViewPage(userId, page, order));
+    const byPlace = (table: 'p' | 'w') => Prisma.raw(`${table}.place ${order}`);
+    const rows = await this.query<MessageViewRow & PageRow>(
+      isThread
+        ? Prisma.sql`${withinPageBytes(page, byPlace('p'), MESSAGE_BYTES)} ORDER BY ${byPlace('w')}`
+        : messageViewPage(userId, page, order),
+    );
     const { items, hasMore } = toPage(rows, limit);
     if (!forward) items.reverse();
     return { items: items.map(toMessageView), hasMore };

@@ -69,7 +69,7 @@ export class PrismaChatQueries implements ChatQueries {
   private async lastMessages(userId: string, views: ChatView[]): Promise<Map<string, MessageView>> {
     if (views.length === 0) return new Map();
     const page = Prisma.sql`
-      SELECT g.*, k.place, ${MESSAGE_BYTES} AS bytes
+      SELECT g.*, k.place
       FROM unnest(${column(views, ({ chat }) => chat.chatId)}::uuid[],
           ${column(views, (view) => visiblePast(view).fromSequence)}::int8[],
           ${column(views, ({ chat }) => chat.lastSequence)}::int8[])
@@ -79,7 +79,7 @@ export class PrismaChatQueries implements ChatQueries {
         ORDER BY sequence DESC LIMIT 1) g`;
     // Where the first ones fill a page, the chats behind them are not on it.
     const rows = await this.query<MessageViewRow>(Prisma.sql`
-      SELECT ${messageViewColumns(userId)} FROM (${withinPageBytes(page, Prisma.sql`p.place`)}) g`);
+      SELECT ${messageViewColumns(userId)} FROM (${withinPageBytes(page, Prisma.sql`p.place`, MESSAGE_BYTES)}) g`);
     return new Map(rows.map((row) => [row.chatId, toMessageView(row)]));
   }
 
