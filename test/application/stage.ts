@@ -11,8 +11,10 @@ import {
   type FactKeys,
   type Facts,
   memberKey,
+  messageEmojiKey,
   type ReadMarkKey,
   reactionKey,
+  reactorKey,
   readMarkKey,
   receiptKey,
   type StoredReceipt,
@@ -183,26 +185,35 @@ export class Stage {
       users: pick(keys.users, userKey, this.users),
       messages: pick(keys.messages, String, this.messages),
       messagesInFull: pick(keys.messagesInFull, String, this.messages),
-      reactions: this.reactionsAskedFor(keys),
-      reactionCounts: new Map(keys.reactions.map(({ messageId }) => [messageId, this.reactionCounts(messageId)])),
+      reactions: new Set(keys.reactions.map(reactionKey).filter((key) => this.reactions.has(key))),
+      reactionCounts: new Map(
+        keys.reactions.map((key) => [
+          messageEmojiKey(key),
+          this.reactionsTo(key.messageId).filter(({ emoji }) => emoji === key.emoji).length,
+        ]),
+      ),
+      emojiOfMessages: new Map(
+        keys.reactions.map(({ messageId }) => [
+          messageId,
+          new Set(this.reactionsTo(messageId).map(({ emoji }) => emoji)).size,
+        ]),
+      ),
+      emojiOfReactors: new Map(
+        keys.reactors.map((key) => [
+          reactorKey(key),
+          this.reactionsTo(key.messageId).filter(({ userId }) => userId === key.userId).length,
+        ]),
+      ),
       userChats: pick(keys.userChats, userKey, this.userChats),
       ordinals: new Map(keys.readMarks.map((key) => [readMarkKey(key), this.ordinalAt(key)])),
     };
   }
 
-  private reactionCounts(messageId: string): Map<string, number> {
-    const counts = new Map<string, number>();
-    for (const key of this.reactions) {
-      const [of, , emoji = ''] = key.split(' ');
-      if (of === messageId) counts.set(emoji, (counts.get(emoji) ?? 0) + 1);
-    }
-    return counts;
-  }
-
-  private reactionsAskedFor({ reactions, reactors }: FactKeys): Set<string> {
-    const asked = new Set(reactions.map(reactionKey));
-    const ofReactors = reactors.map(({ messageId, userId }) => `${messageId} ${userId} `);
-    return new Set([...this.reactions].filter((key) => asked.has(key) || ofReactors.some((of) => key.startsWith(of))));
+  private reactionsTo(messageId: string): { userId: string; emoji: string }[] {
+    return [...this.reactions].flatMap((key) => {
+      const [of = '', userId = '', emoji = ''] = key.split(' ');
+      return of === messageId ? [{ userId, emoji }] : [];
+    });
   }
 
   private ordinalAt({ chatId, upTo }: ReadMarkKey): number {

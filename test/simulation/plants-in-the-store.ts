@@ -213,6 +213,8 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
           messagesInFull: new Map(),
           reactions: new Set(),
           reactionCounts: new Map(),
+          emojiOfMessages: new Map(),
+          emojiOfReactors: new Map(),
           ordinals: new Map(),
           userChats: new Map(),
         },

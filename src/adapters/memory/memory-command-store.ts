@@ -6,8 +6,10 @@ import {
   type FactKeys,
   type Facts,
   memberKey,
+  messageEmojiKey,
   type ReadMarkKey,
   reactionKey,
+  reactorKey,
   readMarkKey,
   receiptKey,
   StoreError,
@@ -119,27 +121,29 @@ export class MemoryCommandStore implements CommandStore {
         return { messageId, chatId, sequence, senderId, threadRootId, createdAt, deletedAt };
       }),
       messagesInFull: pick(keys.messagesInFull, (messageId) => messages.get(messageId)),
-      reactions: new Set(this.reactions(keys).map(reactionKey)),
-      reactionCounts: new Map(keys.reactions.map(({ messageId }) => [messageId, this.reactionCounts(messageId)])),
+      reactions: new Set(
+        keys.reactions.filter((key) => this.whoReacted(key)?.has(key.userId)).map((key) => reactionKey(key)),
+      ),
+      reactionCounts: new Map(keys.reactions.map((key) => [messageEmojiKey(key), this.whoReacted(key)?.size ?? 0])),
+      emojiOfMessages: new Map(keys.reactions.map(({ messageId }) => [messageId, this.emojiOf(messageId).length])),
+      emojiOfReactors: new Map(
+        keys.reactors.map((key) => [
+          reactorKey(key),
+          this.emojiOf(key.messageId).filter((users) => users.has(key.userId)).length,
+        ]),
+      ),
       ordinals: new Map(keys.readMarks.map((key) => [readMarkKey(key), this.ordinalAt(key)])),
       userChats: pick(keys.userChats.map(userKey), (key) => userChats.get(key)),
     };
   }
 
-  /** All of them: what is in memory has passed the limits. */
-  private reactionCounts(messageId: string): Map<string, number> {
-    const byEmoji = this.world.reactions.get(messageId) ?? [];
-    return new Map([...byEmoji].map(([emoji, users]) => [emoji, users.size]));
+  private whoReacted({ messageId, emoji }: Reaction): Set<string> | undefined {
+    return this.world.reactions.get(messageId)?.get(emoji);
   }
 
-  private reactions({ reactions: asked, reactors }: FactKeys): Reaction[] {
-    const { reactions } = this.world;
-    const ofReactors = reactors.flatMap(({ messageId, userId }) =>
-      [...(reactions.get(messageId)?.keys() ?? [])].map((emoji) => ({ messageId, emoji, userId })),
-    );
-    return [...asked, ...ofReactors].filter(({ messageId, emoji, userId }) =>
-      reactions.get(messageId)?.get(emoji)?.has(userId),
-    );
+  /** Who has reacted to the message, emoji by emoji. */
+  private emojiOf(messageId: string): Set<string>[] {
+    return [...(this.world.reactions.get(messageId)?.values() ?? [])];
   }
 
   private ordinalAt({ chatId, upTo }: ReadMarkKey): number {

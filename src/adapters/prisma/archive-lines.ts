@@ -111,19 +111,19 @@ export function revisionLines(stretch: Stretch, after: { sequence: number; revis
 /** Reactions to the stretch's messages, behind `after`. */
 export function reactionLines(
   stretch: Stretch,
-  after: { sequence: number; emoji: string; userId: string },
+  after: { sequence: number; userId: string; emoji: string },
 ): Prisma.Sql {
   return Prisma.sql`
-    SELECT ${LINE} AS line, json_build_array(t.sequence, t.emoji, t."userId")::text AS key FROM (
+    SELECT ${LINE} AS line, json_build_array(t.sequence, t."userId", t.emoji)::text AS key FROM (
       SELECT 'reaction' AS kind, g.chat_id AS "chatId", g.sequence, r.emoji, r.user_id AS "userId", ${time('r.at')} AS at
       FROM messages g CROSS JOIN LATERAL (
         SELECT * FROM reactions r
-        WHERE r.message_id = g.message_id AND (r.emoji, r.user_id) > (
-          CASE g.sequence WHEN ${after.sequence}::int8 THEN ${after.emoji} ELSE '' END COLLATE "C",
-          CASE g.sequence WHEN ${after.sequence}::int8 THEN ${after.userId} ELSE '' END COLLATE "C")
-        ORDER BY r.message_id, r.emoji, r.user_id LIMIT ${EXPORT_PAGE_ROWS}::int8) r
+        WHERE r.message_id = g.message_id AND (r.user_id, r.emoji) > (
+          CASE g.sequence WHEN ${after.sequence}::int8 THEN ${after.userId} ELSE '' END COLLATE "C",
+          CASE g.sequence WHEN ${after.sequence}::int8 THEN ${after.emoji} ELSE '' END COLLATE "C")
+        ORDER BY r.message_id, r.user_id, r.emoji LIMIT ${EXPORT_PAGE_ROWS}::int8) r
       WHERE g.chat_id = ${stretch.chatId}::uuid AND g.sequence BETWEEN ${after.sequence}::int8 AND ${stretch.last}
-      ORDER BY g.sequence, r.emoji, r.user_id LIMIT ${EXPORT_PAGE_ROWS}::int8) t`;
+      ORDER BY g.sequence, r.user_id, r.emoji LIMIT ${EXPORT_PAGE_ROWS}::int8) t`;
 }
 
 export function memberLines(chatId: string, after: string): Prisma.Sql {

@@ -130,8 +130,8 @@ class Snapshot {
         return revisionLines(stretch, { sequence, revision });
       });
       yield* this.byKey(EXPORT_PAGE_ROWS, JSON.stringify([first, '', '']), (after) => {
-        const [sequence, emoji, userId] = JSON.parse(after) as [number, string, string];
-        return reactionLines(stretch, { sequence, emoji, userId });
+        const [sequence, userId, emoji] = JSON.parse(after) as [number, string, string];
+        return reactionLines(stretch, { sequence, userId, emoji });
       });
     }
     yield* this.byKey(EXPORT_PAGE_ROWS, BEFORE_TEXTS, (after) => memberLines(chatId, after));

@@ -9,14 +9,17 @@ import {
   type FactKeys,
   type Facts,
   memberKey,
-  REACTION_COUNTS_READ_MAX,
+  messageEmojiKey,
+  type ReactorKey,
   reactionKey,
+  reactorKey,
   readMarkKey,
   receiptKey,
   type StoredReceipt,
   type UserKey,
   userKey,
 } from '../../application/ports/command-store.js';
+import { EMOJI_PER_MESSAGE_MAX, EMOJI_PER_USER_AND_MESSAGE_MAX } from '../../contract/commands.js';
 import type { Chat, Member } from '../../domain/chat.js';
 import type { Message, MessageReference, Reaction } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
@@ -52,7 +55,7 @@ interface ReceiptRow extends StoredReceiptRow {
  * Of each table the rows asked for, as one JSON text of an array; null: none. Cell by cell, Prisma and the driver would look at each value
  * several times.
  */
-type FoundTexts = { [table in Exclude<keyof FactKeys, 'reactors'> | 'reactionCounts']: string | null };
+type FoundTexts = { [table in keyof FactKeys | 'reactedTo']: string | null };
 
 type FoundRow = FoundTexts & Pick<Facts, 'position' | 'ringUnsettled'>;
 
@@ -66,10 +69,12 @@ export async function readFacts(
       ${rows(findReceipts(keys))} AS receipts, ${rows(findChats(keys))} AS chats, ${rows(findMembers(keys))} AS members,
       ${rows(findUsers(keys))} AS users, ${rows(findMessages(keys))} AS messages,
       ${rows(findMessagesInFull(keys))} AS "messagesInFull", ${rows(findReactions(keys))} AS reactions,
-      ${rows(findReactionCounts(keys))} AS "reactionCounts", ${rows(findOrdinals(keys))} AS "readMarks",
+      ${rows(countEmojiOfMessages(keys))} AS "reactedTo", ${rows(countEmojiOfReactors(keys))} AS reactors,
+      ${rows(findOrdinals(keys))} AS "readMarks",
       ${rows(findUserChats(keys))} AS "userChats"
     FROM partitions p WHERE p.partition = ${partition} AND p.epoch = ${epoch}`;
   if (found === undefined) return null;
+  const reactions = found.reactions === null ? [] : (JSON.parse(found.reactions) as ReactionRow[]);
   return {
     position: found.position,
     ringUnsettled: found.ringUnsettled,
@@ -79,8 +84,14 @@ export async function readFacts(
     users: mapOf<UserRow, User>(found.users, userKey, toUser),
     messages: mapOf<ReferenceRow, MessageReference>(found.messages, (row) => row.messageId, toReference),
     messagesInFull: mapOf<MessageRow, Message>(found.messagesInFull, (row) => row.messageId, toMessage),
-    reactions: new Set(mapOf<Reaction, Reaction>(found.reactions, reactionKey, (row) => row).keys()),
-    reactionCounts: countsByMessage(found.reactionCounts),
+    reactions: new Set(reactions.filter(({ present }) => present).map(reactionKey)),
+    reactionCounts: new Map(reactions.map((row) => [messageEmojiKey(row), row.count])),
+    emojiOfMessages: mapOf<EmojiRow, number>(
+      found.reactedTo,
+      ({ messageId }) => messageId,
+      ({ emoji }) => emoji,
+    ),
+    emojiOfReactors: mapOf<EmojiRow & ReactorKey, number>(found.reactors, reactorKey, ({ emoji }) => emoji),
     ordinals: mapOf<OrdinalRow, number>(found.readMarks, readMarkKey, (row) => row.ordinal),
     userChats: mapOf<UserKey & UserChats, UserChats>(found.userChats, userKey, ({ created, joined }) => ({
       created,
@@ -157,51 +168,44 @@ function findMessagesInFull({ messagesInFull: ids }: FactKeys): Prisma.Sql | nul
     CROSS JOIN LATERAL (SELECT * FROM messages g WHERE g.message_id = k.message_id OFFSET 0) g`;
 }
 
-/** The first emoji of a message, by the index: no more of them are looked at than a message may have and one. */
-function firstEmoji(messageId: Prisma.Sql): Prisma.Sql {
-  return Prisma.sql`SELECT * FROM reaction_counts n WHERE n.message_id = ${messageId}
-    ORDER BY n.message_id, n.emoji LIMIT ${REACTION_COUNTS_READ_MAX}::int8`;
+interface EmojiRow {
+  messageId: string;
+  emoji: number;
 }
 
-function findReactionCounts({ reactions: keys }: FactKeys): Prisma.Sql | null {
+interface ReactionRow extends Reaction {
+  present: boolean;
+  count: number;
+}
+
+/** A row for each key, with how many users have reacted so. */
+function findReactions({ reactions: keys }: FactKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
+    SELECT k.message_id::text AS "messageId", k.emoji, k.user_id AS "userId",
+      (SELECT TRUE FROM reactions r WHERE r.message_id = k.message_id AND r.user_id = k.user_id AND r.emoji = k.emoji) IS NOT NULL AS present,
+      COALESCE((SELECT n.count FROM reaction_counts n WHERE n.message_id = k.message_id AND n.emoji = k.emoji), 0) AS count
+    FROM unnest(${column(keys, (key) => key.messageId)}::uuid[], ${column(keys, (key) => key.emoji)}::text[],
+      ${column(keys, (key) => key.userId)}::text[]) AS k(message_id, emoji, user_id)`;
+}
+
+/** No more are counted than may be and one: a message that was imported can have more. */
+function countEmojiOfMessages({ reactions: keys }: FactKeys): Prisma.Sql | null {
   if (keys.length === 0) return null;
   const messageIds = [...new Set(keys.map(({ messageId }) => messageId))];
   return Prisma.sql`
-    SELECT n.message_id::text AS "messageId", n.emoji, n.count
-    FROM unnest(${column(messageIds, (id) => id)}::uuid[]) AS k(message_id)
-    CROSS JOIN LATERAL (${firstEmoji(Prisma.sql`k.message_id`)}) n
-    UNION ALL
-    SELECT n.message_id::text, n.emoji, n.count
-    FROM unnest(${column(keys, (key) => key.messageId)}::uuid[], ${column(keys, (key) => key.emoji)}::text[]) AS k(message_id, emoji)
-    CROSS JOIN LATERAL (SELECT * FROM reaction_counts n WHERE n.message_id = k.message_id AND n.emoji = k.emoji OFFSET 0) n`;
+    SELECT k.message_id::text AS "messageId", (SELECT count(*) FROM (SELECT 1 FROM reaction_counts n
+      WHERE n.message_id = k.message_id LIMIT ${EMOJI_PER_MESSAGE_MAX + 1}::int8) n)::int4 AS emoji
+    FROM unnest(${column(messageIds, (id) => id)}::uuid[]) AS k(message_id)`;
 }
 
-function countsByMessage(json: string | null): Facts['reactionCounts'] {
-  const byMessage = new Map<string, Map<string, number>>();
-  const rows = json === null ? [] : (JSON.parse(json) as { messageId: string; emoji: string; count: number }[]);
-  for (const { messageId, emoji, count } of rows) {
-    const counts = byMessage.get(messageId) ?? new Map<string, number>();
-    byMessage.set(messageId, counts.set(emoji, count));
-  }
-  return byMessage;
-}
-
-/** Those asked for; and of each reactor those with the message's emoji, each looked up by key. */
-function findReactions({ reactions: keys, reactors }: FactKeys): Prisma.Sql | null {
+function countEmojiOfReactors({ reactors: keys }: FactKeys): Prisma.Sql | null {
   if (keys.length === 0) return null;
   return Prisma.sql`
-    SELECT r.message_id::text AS "messageId", r.emoji, r.user_id AS "userId"
-    FROM unnest(${column(keys, (key) => key.messageId)}::uuid[], ${column(keys, (key) => key.emoji)}::text[],
-      ${column(keys, (key) => key.userId)}::text[]) AS k(message_id, emoji, user_id)
-    CROSS JOIN LATERAL (SELECT * FROM reactions r WHERE r.message_id = k.message_id AND r.emoji = k.emoji
-      AND r.user_id = k.user_id OFFSET 0) r
-    UNION ALL
-    SELECT r.message_id::text, r.emoji, r.user_id
-    FROM unnest(${column(reactors, (key) => key.messageId)}::uuid[], ${column(reactors, (key) => key.userId)}::text[])
-      AS k(message_id, user_id)
-    CROSS JOIN LATERAL (${firstEmoji(Prisma.sql`k.message_id`)}) n
-    CROSS JOIN LATERAL (SELECT * FROM reactions r WHERE r.message_id = n.message_id AND r.emoji = n.emoji
-      AND r.user_id = k.user_id OFFSET 0) r`;
+    SELECT k.message_id::text AS "messageId", k.user_id AS "userId", (SELECT count(*) FROM (SELECT 1 FROM reactions r
+      WHERE r.message_id = k.message_id AND r.user_id = k.user_id LIMIT ${EMOJI_PER_USER_AND_MESSAGE_MAX + 1}::int8) r)::int4 AS emoji
+    FROM unnest(${column(keys, (key) => key.messageId)}::uuid[], ${column(keys, (key) => key.userId)}::text[])
+      AS k(message_id, user_id)`;
 }
 
 function findUserChats({ userChats: keys }: FactKeys): Prisma.Sql | null {

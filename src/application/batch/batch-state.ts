@@ -9,6 +9,7 @@ import {
   type BatchWrites,
   type Facts,
   memberKey,
+  type ReactorKey,
   type ReceiptKey,
   type ReceiptRecord,
   receiptKey,
@@ -96,9 +97,14 @@ export class BatchState {
     return this.messages.hasReaction(reaction);
   }
 
-  /** How many users have reacted to the message with each emoji. */
-  reactionCounts(messageId: string): ReadonlyMap<string, number> {
-    return this.messages.reactionCounts(messageId);
+  /** With how many emoji users have reacted to the message, and whether this one is among them. */
+  emojiOfMessage(key: Pick<Reaction, 'messageId' | 'emoji'>): { count: number; includesThis: boolean } {
+    return this.messages.emojiOfMessage(key);
+  }
+
+  /** With how many emoji the user has reacted to the message. */
+  emojiOfReactor(key: ReactorKey): number {
+    return this.messages.emojiOfReactor(key);
   }
 
   /** How many messages of the chat have a sequence of at most `upTo`: a read mark's ordinal. */

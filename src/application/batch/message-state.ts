@@ -7,7 +7,16 @@ import {
   type Reaction,
   stubOf,
 } from '../../domain/message.js';
-import { type BatchWrites, type Facts, type ReactionWrite, reactionKey, readMarkKey } from '../ports/command-store.js';
+import {
+  type BatchWrites,
+  type Facts,
+  messageEmojiKey,
+  type ReactionWrite,
+  type ReactorKey,
+  reactionKey,
+  reactorKey,
+  readMarkKey,
+} from '../ports/command-store.js';
 
 type MessageWrites = Pick<
   BatchWrites,
@@ -23,8 +32,10 @@ export class MessageState {
   private readonly erased = new Set<string>();
   private readonly reactions = new Map<string, ReactionWrite>();
   private readonly threads = new Map<string, number>();
-  /** Of the messages whose reactions this batch has changed; of the others the facts hold. */
-  private readonly counts = new Map<string, Map<string, number>>();
+  /** By how much the facts of the same names have changed. */
+  private readonly countsChanged = new Map<string, number>();
+  private readonly emojiOfMessagesChanged = new Map<string, number>();
+  private readonly emojiOfReactorsChanged = new Map<string, number>();
 
   constructor(private readonly facts: Facts) {}
 
@@ -43,9 +54,16 @@ export class MessageState {
     return this.reactions.get(key)?.present ?? this.facts.reactions.has(key);
   }
 
-  /** By emoji; without those that nobody has reacted with. */
-  reactionCounts(messageId: string): ReadonlyMap<string, number> {
-    return this.counts.get(messageId) ?? this.facts.reactionCounts.get(messageId) ?? new Map();
+  emojiOfMessage(key: Pick<Reaction, 'messageId' | 'emoji'>): { count: number; includesThis: boolean } {
+    const { messageId } = key;
+    const before = this.facts.emojiOfMessages.get(messageId) ?? 0;
+    const count = before + (this.emojiOfMessagesChanged.get(messageId) ?? 0);
+    return { count, includesThis: this.reactionCount(key) > 0 };
+  }
+
+  emojiOfReactor(key: ReactorKey): number {
+    const name = reactorKey(key);
+    return (this.facts.emojiOfReactors.get(name) ?? 0) + (this.emojiOfReactorsChanged.get(name) ?? 0);
   }
 
   /** Of messages at or before `upTo`; what this batch has added lies behind everything that was there. */
@@ -108,12 +126,17 @@ export class MessageState {
     };
   }
 
-  private countReaction({ messageId, emoji }: Reaction, by: 1 | -1): void {
-    const counts = this.counts.get(messageId) ?? new Map(this.reactionCounts(messageId));
-    const count = (counts.get(emoji) ?? 0) + by;
-    if (count > 0) counts.set(emoji, count);
-    else counts.delete(emoji);
-    this.counts.set(messageId, counts);
+  private reactionCount(key: Pick<Reaction, 'messageId' | 'emoji'>): number {
+    const name = messageEmojiKey(key);
+    return (this.facts.reactionCounts.get(name) ?? 0) + (this.countsChanged.get(name) ?? 0);
+  }
+
+  private countReaction(reaction: Reaction, by: 1 | -1): void {
+    const before = this.reactionCount(reaction);
+    add(this.countsChanged, messageEmojiKey(reaction), by);
+    add(this.emojiOfReactorsChanged, reactorKey(reaction), by);
+    // The emoji comes with its first reaction and goes with its last.
+    if (before === 0 || before + by === 0) add(this.emojiOfMessagesChanged, reaction.messageId, by);
   }
 
   private put(message: Message): void {
@@ -128,4 +151,8 @@ export class MessageState {
     if (replies === 0) this.threads.delete(rootId);
     else this.threads.set(rootId, replies);
   }
+}
+
+function add(counts: Map<string, number>, key: string, by: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + by);
 }

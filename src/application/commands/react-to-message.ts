@@ -51,16 +51,14 @@ function changeReaction(
 }
 
 /** Why the message cannot have this reaction, which is not there; null: it can. */
-function noRoomForReaction({ messageId, emoji, userId }: Reaction, state: BatchState): Refusal | null {
-  const counts = state.reactionCounts(messageId);
-  if (!counts.has(emoji) && counts.size >= EMOJI_PER_MESSAGE_MAX)
+function noRoomForReaction(reaction: Reaction, state: BatchState): Refusal | null {
+  const ofMessage = state.emojiOfMessage(reaction);
+  if (!ofMessage.includesThis && ofMessage.count >= EMOJI_PER_MESSAGE_MAX)
     return {
       code: 'limit_reached',
       detail: `a message has at most ${EMOJI_PER_MESSAGE_MAX} different emoji (EMOJI_PER_MESSAGE_MAX)`,
     };
-  let own = 0;
-  for (const other of counts.keys()) if (state.hasReaction({ messageId, emoji: other, userId })) own += 1;
-  if (own < EMOJI_PER_USER_AND_MESSAGE_MAX) return null;
+  if (state.emojiOfReactor(reaction) < EMOJI_PER_USER_AND_MESSAGE_MAX) return null;
   return {
     code: 'limit_reached',
     detail: `a user reacts to a message with at most ${EMOJI_PER_USER_AND_MESSAGE_MAX} different emoji (EMOJI_PER_USER_AND_MESSAGE_MAX)`,

@@ -5,7 +5,6 @@
  * synchronous; it may be called again when the batch has to be tried again.
  */
 
-import { EMOJI_PER_MESSAGE_MAX } from '../../contract/commands.js';
 import type { Receipt } from '../../contract/receipts.js';
 import type { Chat, Member } from '../../domain/chat.js';
 import type { Message, MessageReference, MessageRevision, MessageStub, Reaction } from '../../domain/message.js';
@@ -78,30 +77,25 @@ export interface Facts {
   users: ReadonlyMap<string, User>;
   messages: ReadonlyMap<string, MessageReference>;
   messagesInFull: ReadonlyMap<string, Message>;
-  /**
-   * Of those asked for, the ones that are there; and of each reactor asked for the ones with the emoji that
-   * `reactionCounts` has, at most.
-   */
+  /** Those that are there. */
   reactions: ReadonlySet<string>;
-  /**
-   * By message id, of the messages in `FactKeys.reactions`: how many users have reacted with each emoji, those with none
-   * left out. The first `REACTION_COUNTS_READ_MAX` by emoji and those asked for: a bound on what an imported chat costs,
-   * in which a message may have more.
-   */
-  reactionCounts: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** By `messageEmojiKey`, for each of `FactKeys.reactions`: how many users have reacted to the message with that emoji. */
+  reactionCounts: ReadonlyMap<string, number>;
+  /** By message id, of the messages in `FactKeys.reactions`: with how many emoji users have reacted, one more than allowed at most. */
+  emojiOfMessages: ReadonlyMap<string, number>;
+  /** By `reactorKey`: with how many emoji the user has reacted to the message, one more than allowed at most. */
+  emojiOfReactors: ReadonlyMap<string, number>;
   /** The ordinal of the last message, deleted ones included, whose sequence is at most the mark's; nothing: there is none. */
   ordinals: ReadonlyMap<string, number>;
   /** By `userKey`; nobody in no chat. Other partitions change them too: `BatchWrites.userChats` says what is checked. */
   userChats: ReadonlyMap<string, UserChats>;
 }
 
-/** One more than a message may have: enough to know that it has no room. */
-export const REACTION_COUNTS_READ_MAX = EMOJI_PER_MESSAGE_MAX + 1;
-
 /** Map keys of `Facts`: a space occurs in none of the parts. */
 export const receiptKey = (key: ReceiptKey) => `${key.tenantId} ${key.actorId} ${key.commandId}`;
 export const memberKey = (key: MemberKey) => `${key.chatId} ${key.userId}`;
 export const reactionKey = (key: Reaction) => `${key.messageId} ${key.userId} ${key.emoji}`;
+export const messageEmojiKey = (key: Pick<Reaction, 'messageId' | 'emoji'>) => `${key.messageId} ${key.emoji}`;
 export const reactorKey = (key: ReactorKey) => `${key.messageId} ${key.userId}`;
 export const readMarkKey = (key: ReadMarkKey) => `${key.chatId} ${key.upTo}`;
 export const userKey = (key: UserKey) => `${key.tenantId} ${key.userId}`;
