@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -32,6 +32,7 @@ export async function startPrivateServices(
 ): Promise<PrivateServices> {
   const installed = named === null ? {} : { installed: findInstalledPostgres(named) };
   const folder = mkdtempSync(join(tmpdir(), 'parley-bench-'));
+  chmodSync(folder, 0o711); // PostgreSQL's own account passes through
   const remove = () => rmSync(folder, { recursive: true, force: true });
   const postgresLog = join(folder, 'postgres', 'server.log');
   const postgres = await startPostgres({ folder: join(folder, 'postgres'), settings, ...installed }).catch((error) => {

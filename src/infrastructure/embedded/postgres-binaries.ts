@@ -8,7 +8,10 @@ export interface PostgresBinaries {
   readonly initdb: string;
 }
 
-/** A PostgreSQL of this machine, of any version. */
+/**
+ * A PostgreSQL of this machine, of any version. Before 16 its account must be able to reach the data folder by its path:
+ * those programs leave their working folder and return to it by name.
+ */
 export interface InstalledPostgres extends PostgresBinaries {
   /** Options of its initdb: which locales there are depends on the version and on the machine. */
   readonly localeOptions: readonly string[];
