@@ -180,6 +180,8 @@ function visibility(commands: readonly StoryCommand[], chance: Chance): StoryCom
         return { ...common, about, type: 'message.edit', actorId, data: { body: `edited ${number}` } };
     }
   });
+}
+
 /** All at one moment, so that they meet in batches: what each costs has room in a statement, what all of them cost has not. */
 function costly(neighbours: readonly StoryCommand[], chance: Chance): StoryCommand[] {
   if (!chance.is(COSTLY_SHARE)) return [];
