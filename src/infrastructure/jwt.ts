@@ -5,15 +5,14 @@
  * asymmetric ones, so that a public key can never be taken for a secret (RFC 8725, section 3.1).
  */
 import {
-  createRemoteJWKSet,
   errors,
   type JWTPayload,
-  type JWTVerifyGetKey,
   type JWTVerifyOptions,
   type JWTVerifyResult,
   jwtVerify,
   SignJWT,
 } from 'jose';
+import { KeySet, type KeySetOptions, KeysUnavailable } from './key-set.js';
 
 export const SECRET_ALGORITHM = 'HS256';
 export const KEY_SET_ALGORITHMS = [
@@ -23,28 +22,13 @@ export const KEY_SET_ALGORITHMS = [
 
 /** How far the signer's clock may be ahead of ours, for `nbf`. Expiry is judged without it. */
 export const CLOCK_TOLERANCE_SECONDS = 5;
-export const KEY_SET_FETCH_TIMEOUT_MS = 5_000;
-/** A fetched key set serves this long; so long does a withdrawn key stay good. */
-export const KEY_SET_MAX_AGE_MS = 10 * 60_000;
-/** An unknown key id makes us fetch anew, at most this often. */
-export const KEY_SET_COOLDOWN_MS = 30_000;
-
 export interface JwtSettings {
-  /** `maxAgeMs` and `cooldownMs`: of the fetched key set, `KEY_SET_MAX_AGE_MS` and `KEY_SET_COOLDOWN_MS` by default. */
-  keys: { secret: string } | { keySetUrl: URL; maxAgeMs?: number; cooldownMs?: number };
+  keys: { secret: string } | { keySet: KeySetOptions };
   issuer?: string | undefined;
   audience?: string | undefined;
 }
 
 export type JwtResult = { ok: true; claims: JWTPayload } | { ok: false; reason: string };
-
-/** The key set cannot be fetched or read. */
-export class KeysUnavailable extends Error {
-  constructor(message: string, options?: { cause?: unknown }) {
-    super(message, options);
-    this.name = 'KeysUnavailable';
-  }
-}
 
 export class JwtVerifier {
   private readonly check: (token: string, options: JWTVerifyOptions) => Promise<JWTVerifyResult>;
@@ -63,14 +47,14 @@ export class JwtVerifier {
       const secret = new TextEncoder().encode(keys.secret);
       this.check = (token, options) => jwtVerify(token, secret, options);
     } else {
-      const keySet = fetchedKeySet(keys);
-      this.check = (token, options) => jwtVerify(token, keySet, options);
+      const { find } = new KeySet(keys.keySet);
+      this.check = (token, options) => jwtVerify(token, find, options);
     }
   }
 
   /**
    * The token's claims, if it is signed, meant for us, and expired by less than `graceSeconds`; else why not, in one line. Rejects
-   * with `KeysUnavailable` alone.
+   * with `KeysUnavailable` alone. Whatever else goes wrong is said of the token: a key of the set that cannot be used proves nothing.
    */
   async verify(
     token: string,
@@ -81,7 +65,8 @@ export class JwtVerifier {
       claims = (await this.check(token, { ...this.expected, currentDate: now })).payload;
     } catch (cause) {
       if (cause instanceof KeysUnavailable) throw cause;
-      if (!(cause instanceof errors.JOSEError)) throw new KeysUnavailable('the key cannot be used', { cause });
+      if (!(cause instanceof errors.JOSEError))
+        return { ok: false, reason: 'the token is signed with a key that cannot be used' };
       // Expiry is the last thing that is checked, so everything else holds; whether it is too late is decided below.
       if (!(cause instanceof errors.JWTExpired)) return { ok: false, reason: reasonOf(cause) };
       claims = cause.payload;
@@ -100,34 +85,9 @@ function reasonOf(cause: errors.JOSEError): string {
   if (cause instanceof errors.JOSEAlgNotAllowed) return 'the token is signed with an algorithm that is not accepted';
   if (cause instanceof errors.JWSSignatureVerificationFailed) return "the token's signature does not verify";
   if (cause instanceof errors.JWKSNoMatchingKey) return 'the token is signed with an unknown key';
+  if (cause instanceof errors.JOSENotSupported) return 'the token is signed with a key that cannot be used';
   if (cause instanceof errors.JWKSMultipleMatchingKeys) return 'the token does not say which key it is signed with';
   return 'the token cannot be read';
-}
-
-function fetchedKeySet({
-  keySetUrl,
-  maxAgeMs = KEY_SET_MAX_AGE_MS,
-  cooldownMs = KEY_SET_COOLDOWN_MS,
-}: Exclude<JwtSettings['keys'], { secret: string }>): JWTVerifyGetKey {
-  const keySet = createRemoteJWKSet(keySetUrl, {
-    timeoutDuration: KEY_SET_FETCH_TIMEOUT_MS,
-    cacheMaxAge: maxAgeMs,
-    cooldownDuration: cooldownMs,
-  });
-  return async (header, token) => {
-    try {
-      return await keySet(header, token);
-    } catch (cause) {
-      // These say something about the token; everything else is about the key set.
-      if (
-        cause instanceof errors.JWKSNoMatchingKey ||
-        cause instanceof errors.JWKSMultipleMatchingKeys ||
-        cause instanceof errors.JOSENotSupported
-      )
-        throw cause;
-      throw new KeysUnavailable('the key set cannot be had', { cause });
-    }
-  };
 }
 
 export interface TokenClaims {

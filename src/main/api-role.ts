@@ -26,7 +26,7 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
       readPolicy: documentOf,
       door: transport.door,
       log: store.recipients,
-      verifier: proofOfActor(settings),
+      verifier: proofOfActor(settings, logger),
       ...store.identity,
       health: () => health.report(),
       logger,

@@ -1,13 +1,19 @@
 import { JwtActorProof } from '../adapters/jwt/actor-proof.js';
 import { JwtVerifier } from '../infrastructure/jwt.js';
+import type { Logger } from '../infrastructure/logger.js';
 import { StartFault } from '../infrastructure/start-fault.js';
 import type { Settings } from './settings.js';
 
 /** By whose keys tokens are judged, on both doors alike. */
-export function proofOfActor(settings: Settings): JwtActorProof {
+export function proofOfActor(settings: Settings, logger: Logger): JwtActorProof {
   const { jwtSecret, jwtJwksUrl, jwtIssuer, jwtAudience } = settings;
   if (jwtSecret === undefined && jwtJwksUrl === undefined)
     throw new StartFault(['JWT_SECRET or JWT_JWKS_URL is required']);
-  const keys = jwtJwksUrl === undefined ? { secret: jwtSecret ?? '' } : { keySetUrl: new URL(jwtJwksUrl) };
+  const onFetched = (failure: Error | null) => {
+    if (failure === null) logger.info('key set fetched again');
+    else logger.warn('key set not fetched', { error: failure });
+  };
+  const keys =
+    jwtJwksUrl === undefined ? { secret: jwtSecret ?? '' } : { keySet: { url: new URL(jwtJwksUrl), onFetched } };
   return new JwtActorProof(new JwtVerifier({ keys, issuer: jwtIssuer, audience: jwtAudience }));
 }

@@ -122,6 +122,13 @@ export const variables = {
     default: 'producer',
     describe: 'Whether producers are trusted with the actor, or each command carries a token that proves it',
   }),
+  jwksWaitMs: variable({
+    name: 'JWKS_WAIT',
+    parse: duration({ max: 60_000 }),
+    default: '5s',
+    describe:
+      'With ACTOR_PROOF=jwt: how long commands wait while the keys of JWT_JWKS_URL cannot be had, before they are answered unauthenticated',
+  }),
   actorProofGraceMs: variable({
     name: 'ACTOR_PROOF_GRACE',
     parse: duration(),

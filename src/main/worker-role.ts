@@ -6,6 +6,7 @@ import { PolicyEnforcementPoint } from '../application/policy/enforcement.js';
 import type { StoreError } from '../application/ports/command-store.js';
 import { realTime } from '../application/time.js';
 import { BatchRunner } from '../application/worker/batch-runner.js';
+import { PatientProof } from '../application/worker/patient-proof.js';
 import type { StepListener } from '../application/worker/steps.js';
 import { stuckPartitions } from '../application/worker/stuck-partitions.js';
 import { Worker } from '../application/worker/worker.js';
@@ -74,7 +75,10 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
       runner,
       reader: {
         identify: identifyCommand,
-        proof: settings.actorProof === 'jwt' ? proofOfActor(settings) : null,
+        proof:
+          settings.actorProof === 'jwt'
+            ? new PatientProof(proofOfActor(settings, logger), settings.jwksWaitMs, realTime)
+            : null,
         proofGraceSeconds: settings.actorProofGraceMs / 1000,
       },
       quotas,

@@ -50,7 +50,7 @@ describe('A token that proves nobody', function () {
     server = createServer((_request, response) => response.setHeader('content-type', 'application/json').end(body));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const keySetUrl = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    const ways: JwtSettings['keys'][] = [{ secret: SECRET }, { keySetUrl }];
+    const ways: JwtSettings['keys'][] = [{ secret: SECRET }, { keySet: { url: keySetUrl } }];
     proofs = ways.map((keys) => new JwtActorProof(new JwtVerifier({ keys })));
   });
   after(() => new Promise((resolve) => server.close(resolve)));

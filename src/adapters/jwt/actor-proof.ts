@@ -6,7 +6,8 @@ import {
 } from '../../application/ports/actor-proof.js';
 import { DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN } from '../../contract/identifiers.js';
 import type { Claims } from '../../domain/user.js';
-import { type JwtResult, type JwtVerifier, KeysUnavailable } from '../../infrastructure/jwt.js';
+import type { JwtResult, JwtVerifier } from '../../infrastructure/jwt.js';
+import { KeysUnavailable } from '../../infrastructure/key-set.js';
 
 /** A JWT proves its `sub` to be the actor, in the tenant of its `tenant` claim (the default one without). */
 export class JwtActorProof implements ActorProof {

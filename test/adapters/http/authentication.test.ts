@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
@@ -5,6 +6,7 @@ import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from
 import { JwtActorProof } from '../../../src/adapters/jwt/actor-proof.js';
 import { ProofUnavailable } from '../../../src/application/ports/actor-proof.js';
 import { type JwtSettings, JwtVerifier, signToken } from '../../../src/infrastructure/jwt.js';
+import { KEY_SET_RETRY_FIRST_MS } from '../../../src/infrastructure/key-set.js';
 import { eventually } from '../../support/eventually.js';
 import { SECRET, tokenFor } from './rest-client.js';
 import { RestHarness } from './rest-harness.js';
@@ -175,7 +177,7 @@ describe('REST authentication', () => {
       });
       await new Promise<void>((resolve) => publisher.listen(0, '127.0.0.1', resolve));
       url = new URL(`http://127.0.0.1:${(publisher.address() as AddressInfo).port}/keys`);
-      await start({ keys: { keySetUrl: url } });
+      await start({ keys: { keySet: { url } } });
     });
     afterEach(() => new Promise((resolve) => publisher.close(resolve)));
 
@@ -228,13 +230,79 @@ describe('REST authentication', () => {
       const { status, body } = await rest.get('/v1/chats', { token });
       expect([status, body.type]).to.deep.equal([503, '/problems/unavailable']);
       keySet = published;
-      expect((await rest.get('/v1/chats', { token })).status).to.equal(200);
+      await eventually(async () => (await rest.get('/v1/chats', { token })).status === 200, {
+        within: 5_000,
+        what: 'the keys are had again',
+      });
+    });
+
+    it('fetches no more often the longer the keys cannot be had, however many ask', async () => {
+      const { privateKey } = await publish('ES256', 'k1');
+      const token = await sign(good, privateKey, { alg: 'ES256', kid: 'k1' });
+      keySet = null;
+      const began = performance.now();
+      let asked = 0;
+      while (performance.now() - began < 3 * KEY_SET_RETRY_FIRST_MS) {
+        const answers = await Promise.all(Array.from({ length: 10 }, () => rest.get('/v1/chats', { token })));
+        expect(answers.map(({ status }) => status)).to.deep.equal(Array(10).fill(503));
+        expect(answers.every(({ headers }) => Number(headers.get('retry-after')) > 0)).to.equal(true);
+        asked += answers.length;
+      }
+      expect(asked).to.be.above(20);
+      // The first, and those after 0.25 s, 0.75 s, 1.75 s … at the earliest.
+      expect(fetches).to.be.within(2, 1 + Math.ceil(Math.log2((performance.now() - began) / (KEY_SET_RETRY_FIRST_MS / 2))));
+    });
+
+    describe('of which some keys cannot be used', () => {
+      const UNUSABLE: [string, () => Promise<object>][] = [
+        ['an RSA key of 1,024 bits', async () => generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' })],
+        ['a key without its numbers', async () => ({ kty: 'RSA' })],
+        ['a key whose numbers are none', async () => ({ kty: 'RSA', n: '!', e: '?' })],
+        ['a key of another type than its algorithm', async () => ({ ...(await exportJWK((await generateKeyPair('ES256')).publicKey)) })],
+        ['a key of an unknown type', async () => ({ kty: 'none-such' })],
+        ['a point that is not on its curve', async () => ({ kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA' })],
+        ['a key of an unknown curve', async () => ({ kty: 'EC', crv: 'P-0', x: 'AA', y: 'AA' })],
+        ['a secret', async () => ({ kty: 'oct', k: 'c2VjcmV0' })],
+      ];
+      for (const [what, key] of UNUSABLE)
+        for (const alg of ['RS256', 'ES256'])
+          it(`refuses the tokens of ${what} (${alg}), and takes those of the others`, async () => {
+            const { privateKey } = await publish('ES256', 'good');
+            const entry: object = { ...(await key()), kid: 'bad' };
+            keySet?.keys.push(entry);
+            const stranger = await generateKeyPair(alg);
+            await expectRefused(await sign(good, stranger.privateKey, { alg, kid: 'bad' }), /key|signature/);
+            const token = await sign(good, privateKey, { alg: 'ES256', kid: 'good' });
+            expect((await rest.get('/v1/chats', { token })).status).to.equal(200);
+          });
+
+      it('takes the tokens of the others although one entry is no key at all', async () => {
+        const { privateKey } = await publish('ES256', 'good');
+        keySet?.keys.push(null as unknown as object, 7 as unknown as object, []);
+        const token = await sign(good, privateKey, { alg: 'ES256', kid: 'good' });
+        expect((await rest.get('/v1/chats', { token })).status).to.equal(200);
+      });
+    });
+
+    it('refuses a token of an unknown key while a set is at hand and a newer one cannot be had', async () => {
+      const { privateKey } = await publish('ES256', 'k1');
+      const verifier = new JwtVerifier({ keys: { keySet: { url, cooldownMs: 0 } } });
+      const known = await sign(good, privateKey, { alg: 'ES256', kid: 'k1' });
+      expect((await verifier.verify(known, { graceSeconds: 0 })).ok).to.equal(true);
+      keySet = null;
+      for (let round = 0; round < 20; round += 1) {
+        const unknown = await sign(good, privateKey, { alg: 'ES256', kid: `k${round + 2}` });
+        const verdict = await verifier.verify(unknown, { graceSeconds: 0 });
+        expect(verdict).to.deep.equal({ ok: false, reason: 'the token is signed with an unknown key' });
+      }
+      expect((await verifier.verify(known, { graceSeconds: 0 })).ok).to.equal(true);
+      expect(fetches).to.be.at.most(3);
     });
 
     describe('that is kept for a while', () => {
       const MAX_AGE_MS = 300;
       const verifier = (cooldownMs: number) =>
-        new JwtVerifier({ keys: { keySetUrl: url, maxAgeMs: MAX_AGE_MS, cooldownMs } });
+        new JwtVerifier({ keys: { keySet: { url, maxAgeMs: MAX_AGE_MS, cooldownMs } } });
       const signedBy = async (kid: string) => {
         const { privateKey } = await publish('ES256', kid);
         return sign(good, privateKey, { alg: 'ES256', kid });
@@ -280,7 +348,10 @@ describe('REST authentication', () => {
           what: 'keys that are too old to serve',
         });
         keySet = published;
-        expect(await verdict(of, token)).to.equal('good');
+        await eventually(async () => (await verdict(of, token)) === 'good', {
+          within: 5_000,
+          what: 'the keys are had again',
+        });
       });
     });
 
@@ -288,7 +359,7 @@ describe('REST authentication', () => {
       keySet = null;
       const { privateKey } = await generateKeyPair('ES256');
       const token = await sign(good, privateKey, { alg: 'ES256', kid: 'k1' });
-      const failure = await proofBy({ keys: { keySetUrl: url } })
+      const failure = await proofBy({ keys: { keySet: { url } } })
         .verify(token, { graceSeconds: 0 })
         .catch((error: unknown) => error);
       expect(failure).to.be.instanceOf(ProofUnavailable);

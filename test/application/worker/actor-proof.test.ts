@@ -1,10 +1,16 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { JwtActorProof } from '../../../src/adapters/jwt/actor-proof.js';
 import { type ActorProof, ProofUnavailable } from '../../../src/application/ports/actor-proof.js';
 import { JwtVerifier, signToken } from '../../../src/infrastructure/jwt.js';
+import { realTime } from '../../../src/application/time.js';
+import { PatientProof } from '../../../src/application/worker/patient-proof.js';
 import { create, GROUP, send } from '../drafts.js';
 import type { Draft } from '../stage.js';
-import { Lab } from './lab.js';
+import { Lab, range } from './lab.js';
 
 const SECRET = 'a secret of the tests, long enough to sign with';
 const GRACE_SECONDS = 600;
@@ -84,32 +90,99 @@ describe('A worker that asks for the proof of the actor', () => {
   });
 });
 
+/** Of a worker in these tests: long enough for a few tries on a busy machine. */
+const JWKS_WAIT_MS = 1_500;
+
 describe('A worker that cannot get the keys to judge by', () => {
-  it('lets the commands wait, in their place, and refuses none', async () => {
-    const alice = await bearer('alice', 60);
-    let asked = 0;
-    let isAway = false;
+  let lab: Lab;
+  let alice: string;
+  let isAway: boolean;
+  let asked: number;
+  beforeEach(async () => {
+    alice = await bearer('alice', 60);
+    isAway = false;
+    asked = 0;
     const keysAway: ActorProof = {
       verify: (token, options) => {
         asked += 1;
         return isAway ? Promise.reject(new ProofUnavailable('no keys')) : proof.verify(token, options);
       },
     };
-    const lab = await Lab.open({ proof: keysAway });
+    lab = await Lab.open({ proof: new PatientProof(keysAway, JWKS_WAIT_MS, realTime) });
+    await lab.given(carrying(create('alice', GROUP, []), alice));
+    asked = 0;
+  });
+  afterEach(() => lab?.close());
+
+  it('lets the commands wait for a while, in their place, and refuses none if the keys come back', async () => {
+    isAway = true;
+    lab.publish(carrying(send('alice', GROUP, 'one'), alice), carrying(send('alice', GROUP, 'two'), alice));
+    await lab.until('they were tried again', () => asked > 4);
+    lab.publish(carrying(send('alice', GROUP, 'three'), alice));
+    expect(lab.receipts).to.have.length(1);
+    isAway = false;
+    await lab.until('all are answered', () => lab.receipts.length === 4);
+    expect(lab.bodies(GROUP)).to.deep.equal(['one', 'two', 'three']);
+    expect(lab.receipts.every(({ status }) => status === 'accepted')).to.equal(true);
+  });
+
+  it('answers them unauthenticated after that, keeps nothing of it, and takes the same command later', async () => {
+    isAway = true;
+    const draft = carrying(send('alice', GROUP, 'one', {}, { commandId: 'c1' }), alice);
+    const began = performance.now();
+    const [receipt] = await lab.answers(draft);
+    expect(performance.now() - began).to.be.at.least(JWKS_WAIT_MS - 50);
+    expect(receipt?.reason).to.deep.include({ code: 'unauthenticated' });
+    expect(receipt?.reason?.detail).to.include('try again later');
+    expect([...lab.world.receipts.keys()].some((key) => key.endsWith(' c1'))).to.equal(false);
+    isAway = false;
+    const [again] = await lab.answers(draft);
+    expect(again).to.deep.include({ status: 'accepted', replayed: false });
+    expect(lab.bodies(GROUP)).to.deep.equal(['one']);
+  });
+
+  it('does not let later commands wait as long again, so that their partition does not fall behind', async () => {
+    isAway = true;
+    await lab.answers(carrying(send('alice', GROUP, 'one'), alice));
+    const began = performance.now();
+    for (let number = 0; number < 10; number += 1) await lab.answers(carrying(send('alice', GROUP, 'more'), alice));
+    expect(performance.now() - began, 'milliseconds for ten batches').to.be.below(5 * JWKS_WAIT_MS);
+    isAway = false;
+    const [receipt] = await lab.answers(carrying(send('alice', GROUP, 'at last'), alice));
+    expect(receipt?.status).to.equal('accepted');
+  });
+});
+
+describe('A worker whose key set has a key that cannot be used', () => {
+  it('answers the commands that name it, and their neighbours', async () => {
+    const weak = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' });
+    const pair = await generateKeyPair('ES256');
+    const keys = [
+      { ...weak, kid: 'weak', alg: 'RS256', use: 'sig' },
+      { ...(await exportJWK(pair.publicKey)), kid: 'good' },
+    ];
+    const publisher = createServer((_request, response) => response.end(JSON.stringify({ keys })));
+    await new Promise<void>((resolve) => publisher.listen(0, '127.0.0.1', resolve));
+    const url = new URL(`http://127.0.0.1:${(publisher.address() as AddressInfo).port}`);
+    const byKeySet = new JwtActorProof(new JwtVerifier({ keys: { keySet: { url } } }));
+    const lab = await Lab.open({ proof: new PatientProof(byKeySet, JWKS_WAIT_MS, realTime) });
     try {
+      const exp = Math.floor(Date.now() / 1000) + 60;
+      const claims = new SignJWT({ sub: 'alice', exp }).setProtectedHeader({ alg: 'ES256', kid: 'good' });
+      const alice = `Bearer ${await claims.sign(pair.privateKey)}`;
       await lab.given(carrying(create('alice', GROUP, []), alice));
-      isAway = true;
-      asked = 0;
-      lab.publish(carrying(send('alice', GROUP, 'one'), alice), carrying(send('alice', GROUP, 'two'), alice));
-      await lab.until('they were tried again', () => asked > 4);
-      lab.publish(carrying(send('alice', GROUP, 'three'), alice));
-      expect(lab.receipts).to.have.length(1);
-      isAway = false;
-      await lab.until('all are answered', () => lab.receipts.length === 4);
-      expect(lab.bodies(GROUP)).to.deep.equal(['one', 'two', 'three']);
-      expect(lab.receipts.every(({ status }) => status === 'accepted')).to.equal(true);
+      const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+      const garbage = `Bearer ${part({ alg: 'RS256', kid: 'weak' })}.${part({ sub: 'alice', exp })}.${'A'.repeat(171)}`;
+      const receipts = await lab.answers(
+        ...range(1, 40).map((number) => carrying(send('alice', GROUP, `forged ${number}`), garbage)),
+        carrying(send('alice', GROUP, 'hello'), alice),
+      );
+      expect(receipts.slice(0, 40).map(({ reason }) => reason?.code)).to.deep.equal(Array(40).fill('unauthenticated'));
+      expect(receipts[40]?.status).to.equal('accepted');
+      expect(lab.bodies(GROUP)).to.deep.equal(['hello']);
     } finally {
       await lab.close();
+      await new Promise((resolve) => publisher.close(resolve));
     }
   });
 });
