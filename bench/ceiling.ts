@@ -71,7 +71,7 @@ function receiptOf(sent: Sent, at: string): string {
 const membersOf = new Map<string, string[]>();
 
 /** Who gets the event, as many as are named. */
-function recipientsOf({ chatId, actorId }: Sent): { recipients: string[] | null; recipientCount: number } {
+function recipientsOf({ chatId, actorId }: Sent) {
   let members = membersOf.get(chatId);
   if (members === undefined) {
     const index = population.indexOf(chatId);
@@ -79,7 +79,7 @@ function recipientsOf({ chatId, actorId }: Sent): { recipients: string[] | null;
     membersOf.set(chatId, members);
   }
   const recipients = members.length > RECIPIENTS_MAX ? null : members.filter((userId) => userId !== actorId);
-  return { recipients, recipientCount: members.length - 1 };
+  return { recipients, forActor: recipients === null ? null : true, recipientCount: members.length - 1 };
 }
 
 /** As many facts as Parley's decision log keeps of a permit. */

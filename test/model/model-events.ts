@@ -28,7 +28,7 @@ export function tell(world: ModelWorld, event: ModelEvent, from = 1): ToldEvent 
 
 function recipients(chat: ModelChat, event: ModelEvent) {
   const { type, actorId, data } = event;
-  if (type === 'chat.hidden' || type === 'chat.unhidden') return { recipients: [], recipientCount: 0 };
+  if (type === 'chat.hidden' || type === 'chat.unhidden') return { recipients: [], forActor: true, recipientCount: 0 };
   const removed = type === 'member.removed' ? (data as { userId: string }).userId : null;
   const whom = [...chat.people]
     .filter(([, { role }]) => mayView({ kind: chat.kind, isArchived: chat.archivedAt !== null }, role))
