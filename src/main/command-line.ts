@@ -16,8 +16,6 @@ import { runToken } from './token-command.js';
 import type { TopologyRequest } from './topology-command.js';
 
 const TOKEN_TTL_SECONDS = 3_600;
-/** As of a program that SIGPIPE has ended. */
-const CLOSED_PIPE_EXIT_CODE = 141;
 const MANIFEST = new URL('../../../package.json', import.meta.url);
 
 /** The variables that a command cannot do without, for its help. */
@@ -167,7 +165,6 @@ function commandLine(): Command {
   addOperatorCommands(program);
   addPolicyCommands(program);
   describeNeeds(program);
-  program.hook('preAction', (_program, command) => whenPipeCloses(command.name()));
   return program;
 }
 
@@ -178,13 +175,4 @@ function describeNeeds(command: Command, path = ''): void {
     if (needed !== undefined) inner.addHelpText('after', `\nNeeds: ${needed}.`);
     describeNeeds(inner, `${innerPath} `);
   }
-}
-
-/** `parley contract --asyncapi | head -1`: a command ends quietly when its output has no reader any more; a role goes on without it. */
-function whenPipeCloses(command: string): void {
-  const goesOn = command === 'dev' || (ROLES as readonly string[]).includes(command);
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    if (!goesOn) process.exit(CLOSED_PIPE_EXIT_CODE);
-  });
 }
