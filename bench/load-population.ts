@@ -39,7 +39,12 @@ export async function loadPopulation(
       );
       progress(from + indexes.length);
     }
-    await client.query('VACUUM ANALYZE chats, members');
+    await client.query(
+      `INSERT INTO user_chats (tenant_id, user_id, created, joined)
+       SELECT m.tenant_id, m.user_id, count(*) FILTER (WHERE c.created_by = m.user_id), count(*) FILTER (WHERE c.created_by <> m.user_id)
+       FROM members m JOIN chats c USING (chat_id) GROUP BY m.tenant_id, m.user_id`,
+    );
+    await client.query('VACUUM ANALYZE chats, members, user_chats');
   } finally {
     await client.end();
   }

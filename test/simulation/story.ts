@@ -79,9 +79,7 @@ export function storyOf(seed: number): Story {
   const workers = 1 + chance.below(3);
   const chats = 1 + chance.below(CHATS_MAX);
   const commands: StoryCommand[] = [];
-  const ring = new Chance(seed, 'ring');
-  for (let chat = 0; chat < chats; chat += 1)
-    commands.push(...misrouted(conversation(chat, id(seed, `chat ${chat}`), chance), ring));
+  for (let chat = 0; chat < chats; chat += 1) commands.push(...conversation(chat, id(seed, `chat ${chat}`), chance));
   commands.push(...deadly(commands, new Chance(seed, 'deadly')));
   commands.push(...visibility(commands, new Chance(seed, 'limited view')));
   const costlyChance = new Chance(seed, 'costly');
@@ -91,7 +89,10 @@ export function storyOf(seed: number): Story {
     seed,
     workers,
     clockSkewsMs: Array.from({ length: workers }, () => (chance.is(0.2) ? (chance.next() - 0.5) * 7_200_000 : 0)),
-    commands: commands.sort((a, b) => a.at - b.at),
+    commands: misrouted(
+      commands.sort((a, b) => a.at - b.at),
+      new Chance(seed, 'ring'),
+    ),
     faults: [
       ...Array.from({ length: chance.below(FAULTS_MAX + 1) }, () => fault(chance, workers)),
       ...stranger(new Chance(seed, 'stranger')),
@@ -122,16 +123,27 @@ function conversation(chat: number, chatId: string, chance: Chance): StoryComman
 }
 
 /**
- * From some command on, all of the chat's come to a wrong partition, repeats of earlier ones included. They never come right again: where the ring is
- * put in order while commands lie in a wrong queue, order is not promised.
+ * Of some chats, from some command on all come to a wrong partition, repeats of earlier ones included. They never come right again: where the ring is
+ * put in order while commands lie in a wrong queue, order is not promised. Nor is it where a repeat of `chat.create` overtakes the first one, and
+ * so places the chat elsewhere: those come right. Commands that workers die of have no effect whose order could be wrong.
  */
 function misrouted(commands: readonly StoryCommand[], chance: Chance): StoryCommand[] {
-  if (!chance.is(MISROUTED_SHARE)) return [...commands];
-  const from = 1 + chance.below(commands.length);
-  const shift = 1 + chance.below(PARTITIONS - 1);
-  return commands.map((command, index) =>
-    index < from ? command : { ...command, comesTo: (command.partition + shift) % PARTITIONS },
-  );
+  const shiftOf = new Map<string | null, number>();
+  const rightOnesOf = new Map<string | null, number>();
+  for (const chatId of new Set(commands.map((command) => command.chatId))) {
+    if (!chance.is(MISROUTED_SHARE)) continue;
+    const count = commands.filter((command) => command.chatId === chatId).length;
+    rightOnesOf.set(chatId, 1 + chance.below(count));
+    shiftOf.set(chatId, 1 + chance.below(PARTITIONS - 1));
+  }
+  return commands.map((command) => {
+    const { chatId, partition, isDeadly, type } = command;
+    const shift = shiftOf.get(chatId);
+    const rightOnes = rightOnesOf.get(chatId) ?? 0;
+    if (shift === undefined || isDeadly || type === 'chat.create') return command;
+    rightOnesOf.set(chatId, rightOnes - 1);
+    return rightOnes > 0 ? command : { ...command, comesTo: (partition + shift) % PARTITIONS };
+  });
 }
 
 function stranger(chance: Chance): StoryFault[] {
