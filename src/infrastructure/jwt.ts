@@ -4,14 +4,7 @@
  * The algorithm is pinned by the kind of key, never taken from the token: a secret verifies HS256 alone, a key set only the
  * asymmetric ones, so that a public key can never be taken for a secret (RFC 8725, section 3.1).
  */
-import {
-  errors,
-  type JWTPayload,
-  type JWTVerifyOptions,
-  type JWTVerifyResult,
-  jwtVerify,
-  SignJWT,
-} from 'jose';
+import { errors, type JWTPayload, type JWTVerifyOptions, type JWTVerifyResult, jwtVerify, SignJWT } from 'jose';
 import { KeySet, type KeySetOptions, KeysUnavailable } from './key-set.js';
 
 export const SECRET_ALGORITHM = 'HS256';

@@ -65,7 +65,8 @@ export class KeySet {
     try {
       return await keys(header, token);
     } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey) || performance.now() < this.fetchedAt + this.cooldownMs) throw error;
+      if (!(error instanceof errors.JWKSNoMatchingKey) || performance.now() < this.fetchedAt + this.cooldownMs)
+        throw error;
       // The set at hand is fresh enough to say that it has no such key, should a newer one not be had.
       const deadline = new AbortController();
       const late = sleep(KEY_SET_REFRESH_WAIT_MS, false, { signal: deadline.signal }).catch(() => false);

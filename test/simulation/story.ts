@@ -80,10 +80,12 @@ export function storyOf(seed: number): Story {
   const chats = 1 + chance.below(CHATS_MAX);
   const commands: StoryCommand[] = [];
   for (let chat = 0; chat < chats; chat += 1) commands.push(...conversation(chat, id(seed, `chat ${chat}`), chance));
-  commands.push(...deadly(commands, new Chance(seed, 'deadly')));
+  const deadlyOnes = deadly(commands, new Chance(seed, 'deadly'));
+  commands.push(...deadlyOnes);
   commands.push(...visibility(commands, new Chance(seed, 'limited view')));
   const costlyChance = new Chance(seed, 'costly');
-  const costlyOnes = costly(commands, costlyChance);
+  // Not both: a command that takes seconds can be at work alone each time another one kills the worker, and is then taken for the one that does.
+  const costlyOnes = deadlyOnes.length > 0 ? [] : costly(commands, costlyChance);
   commands.push(...costlyOnes);
   return {
     seed,

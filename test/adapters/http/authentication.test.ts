@@ -250,15 +250,24 @@ describe('REST authentication', () => {
       }
       expect(asked).to.be.above(20);
       // The first, and those after 0.25 s, 0.75 s, 1.75 s … at the earliest.
-      expect(fetches).to.be.within(2, 1 + Math.ceil(Math.log2((performance.now() - began) / (KEY_SET_RETRY_FIRST_MS / 2))));
+      expect(fetches).to.be.within(
+        2,
+        1 + Math.ceil(Math.log2((performance.now() - began) / (KEY_SET_RETRY_FIRST_MS / 2))),
+      );
     });
 
     describe('of which some keys cannot be used', () => {
       const UNUSABLE: [string, () => Promise<object>][] = [
-        ['an RSA key of 1,024 bits', async () => generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' })],
+        [
+          'an RSA key of 1,024 bits',
+          async () => generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' }),
+        ],
         ['a key without its numbers', async () => ({ kty: 'RSA' })],
         ['a key whose numbers are none', async () => ({ kty: 'RSA', n: '!', e: '?' })],
-        ['a key of another type than its algorithm', async () => ({ ...(await exportJWK((await generateKeyPair('ES256')).publicKey)) })],
+        [
+          'a key of another type than its algorithm',
+          async () => ({ ...(await exportJWK((await generateKeyPair('ES256')).publicKey)) }),
+        ],
         ['a key of an unknown type', async () => ({ kty: 'none-such' })],
         ['a point that is not on its curve', async () => ({ kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA' })],
         ['a key of an unknown curve', async () => ({ kty: 'EC', crv: 'P-0', x: 'AA', y: 'AA' })],

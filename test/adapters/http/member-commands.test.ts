@@ -24,8 +24,11 @@ describe('REST commands about members', () => {
     expect(status).to.equal(200);
     expect(body).to.include({ type: 'member.remove', status: 'accepted', sequence: 2 });
     expect(rest.door.lastBody.data).to.deep.equal({ userId: 'b+1@x.org' });
-    expect((await remove('bob', 'bob')).body.sequence).to.equal(3);
+    await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['carol'] });
     expect((await remove('alice')).body.type).to.equal('/problems/conflict');
+    for (const who of ['bob', 'carol']) expect((await remove(who, who)).status).to.equal(200);
+    // The only one who is left may leave, also as the owner.
+    expect((await remove('alice')).status).to.equal(200);
   });
 
   describe('that change a member', () => {
