@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { Population } from './population.js';
+import { COUNT_USER_CHATS } from './user-chats.js';
 
 /** Chats a statement: bounds how long one takes, not how many there can be. */
 const CHUNK = 5_000;
@@ -39,11 +40,7 @@ export async function loadPopulation(
       );
       progress(from + indexes.length);
     }
-    await client.query(
-      `INSERT INTO user_chats (tenant_id, user_id, created, joined)
-       SELECT m.tenant_id, m.user_id, count(*) FILTER (WHERE c.created_by = m.user_id), count(*) FILTER (WHERE c.created_by <> m.user_id)
-       FROM members m JOIN chats c USING (chat_id) GROUP BY m.tenant_id, m.user_id`,
-    );
+    await client.query(COUNT_USER_CHATS);
     await client.query('VACUUM ANALYZE chats, members, user_chats');
   } finally {
     await client.end();

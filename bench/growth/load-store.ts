@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { migrate } from '../../src/infrastructure/migrations.js';
 import { showProgress } from '../progress.js';
+import { COUNT_USER_CHATS } from '../user-chats.js';
 import { buildIndexes, takeIndexes } from './bulk-indexes.js';
 import { CopyLines } from './copy-lines.js';
 import { LoadedChats, type LoadSize } from './loaded-chats.js';
@@ -37,6 +38,7 @@ export async function loadStore(url: string, options: LoadOptions): Promise<void
       [[...positions]],
     );
     await sql.query(`UPDATE store SET partitions = $1, placement = 'in-process'`, [options.partitions]);
+    await sql.query(COUNT_USER_CHATS);
     const building = showProgress('building indexes', taken.length);
     await buildIndexes(taken, connect, building.at);
     building.end();

@@ -2,13 +2,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { v4 } from 'uuid';
-import { DEFAULT_POLICY_FILE } from '../../src/main/policy-file.js';
 import { Fleet } from '../support/fleet.js';
 import { faultsOf } from '../support/ledger.js';
+import { policyWithoutQuotas } from '../support/policy-with.js';
 import type { TestProcess } from '../support/processes.js';
 import { scratchFolder } from '../support/services.js';
 
-const ours = readFileSync(DEFAULT_POLICY_FILE, 'utf8');
+const ours = readFileSync(policyWithoutQuotas(), 'utf8');
 const NO_LINKS = `
 rules:
   - id: no-links

@@ -49,7 +49,8 @@ describe('parley dead-letters replay', function () {
 
   it('replay what was misrouted, and what RabbitMQ put away, by the routing key that each had', async () => {
     await bench.letItExpire('late');
-    await bench.fleet.query('UPDATE chats SET partition = 1 - partition WHERE chat_id = $1', [bench.chat.chatId]);
+    // A partition that does not exist: the command cannot be sent home.
+    await bench.fleet.query('UPDATE chats SET partition = partition + 100 WHERE chat_id = $1', [bench.chat.chatId]);
     const body = Buffer.from(
       JSON.stringify({ actorId: bench.chat.users[0], chatId: bench.chat.chatId, data: { body: 'strayed' } }),
     );
@@ -59,7 +60,7 @@ describe('parley dead-letters replay', function () {
       routingKey: bench.chat.chatId,
     });
     await bench.untilThere(2);
-    await bench.fleet.query('UPDATE chats SET partition = 1 - partition WHERE chat_id = $1', [bench.chat.chatId]);
+    await bench.fleet.query('UPDATE chats SET partition = partition - 100 WHERE chat_id = $1', [bench.chat.chatId]);
     expect(await bench.succeeds('replay', '--id', 'strayed')).to.deep.equal(['replayed 1 of 2 dead letters']);
     expect(await bench.receiptOf('strayed')).to.deep.include({ status: 'accepted' });
     expect(await bench.listedIds()).to.deep.equal(['late']);

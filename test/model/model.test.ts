@@ -21,7 +21,8 @@ const COMMANDS_MAX = 400;
 const COMMANDS_ELSEWHERE_MAX = 40;
 /** What fails is made smaller for so long. */
 const SHRINKING_LIMIT_MS = 60_000;
-const RUN_LIMIT_MS = 10_000;
+/** On PostgreSQL, where the machine is busy. */
+const RUN_LIMIT_MS = 40_000;
 /** Then the smallest that was found is told. */
 const REPORT_LIMIT_MS = 10_000;
 /** Nothing in these commands is too large, nor is there a quota or a moderator. */

@@ -88,15 +88,19 @@ export class Observer {
     const everything = await history.listEvents({ chatId, userId: 'nobody', fromSequence: 1 }, 0, ALL_EVENTS);
     const audience = (await new AudienceReader(log, HIDING, RECIPIENTS_MAX).read([chatId])).get(chatId) ?? null;
     const context = { storeId: 'any', recipientsMax: RECIPIENTS_MAX };
+    const told = everything.items.map((logged) => ({
+      logged,
+      forWhom: renderEvent(logged, audience, context).data as ForWhom,
+    }));
     for (const userId of chat.people.keys()) {
       const viewed = await viewing.viewChat({ tenantId: chat.tenant, userId }, chatId);
       const items =
         viewed.outcome === 'visible' ? (await history.listEvents(visiblePast(viewed.view), 0, ALL_EVENTS)).items : [];
       const shown = new Map(items.map((logged) => [logged.sequence, logged]));
-      for (const logged of everything.items) {
+      for (const { logged, forWhom } of told) {
         const { actorId, event, sequence } = logged;
         if (event.type === 'member.removed' && event.userId === userId) continue;
-        const { recipients, forActor } = renderEvent(logged, audience, context).data as ForWhom;
+        const { recipients, forActor } = forWhom;
         const isShown = isDeepStrictEqual(shown.get(sequence), logged);
         if ((actorId === userId ? forActor : recipients.includes(userId)) !== isShown)
           expect(recipients, `${event.type} ${sequence}, ${isShown ? '' : 'not '}shown to ${userId}`).to.equal(isShown);
