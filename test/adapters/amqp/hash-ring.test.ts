@@ -240,8 +240,12 @@ describe('the hash ring', () => {
 
   it('is bound by nobody who does not hold the lock, and no command comes in before it is in order', async () => {
     const namespace = namespaceToBe();
-    // Stands for a worker that holds the lock and has not begun.
-    const busy = { repairRing: () => new Promise<void>(() => undefined) };
+    // Stands for a worker that holds the lock and has not begun, until it gives it up.
+    let giveUp: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      giveUp = resolve;
+    });
+    const busy = { repairRing: () => held };
     const waiting = await amqpTransport({ namespace, partitions: PARTITIONS, registry: busy });
     const started = waiting.transport.start().catch(() => undefined);
     const queue = names.commandQueue(namespace, PARTITIONS - 1);
@@ -249,6 +253,7 @@ describe('the hash ring', () => {
     await eventually(() => isThere((channel) => channel.checkQueue(queue)), { within: 20_000, what: 'the queues' });
     expect(await isThere((channel) => channel.checkExchange(names.commandsByChat(namespace)))).to.equal(false);
     await waiting.transport.stop();
+    giveUp();
     await started;
   });
 
