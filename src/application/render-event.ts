@@ -85,6 +85,15 @@ function toWhom(logged: LoggedEvent, audience: ChatAudience | null, max: number)
     : { recipients: ids, forActor, recipientCount: ids.length };
 }
 
+/** Those who are mentioned and may not see what mentions them. */
+function outsidersAmong(mentions: readonly string[], actorId: string, whom: ReturnType<typeof toWhom>) {
+  const { recipients, forActor } = whom;
+  if (mentions.length === 0 || recipients === null) return {};
+  const insiders = new Set(recipients);
+  const outsiders = mentions.filter((userId) => (userId === actorId ? !forActor : !insiders.has(userId)));
+  return outsiders.length === 0 ? {} : { mentionedOutsiders: outsiders };
+}
+
 /** Of an event that is for the actor's own devices. */
 const NOBODY_ELSE = { recipients: [], forActor: true, recipientCount: 0 };
 
@@ -133,7 +142,7 @@ function data(logged: LoggedEvent, audience: ChatAudience | null, { recipientsMa
       const { message } = event;
       if (message.body === null) return { ...common, ...messageContent(message), erased: true, ...whom };
       // Spelled out: this is the hot one, and each object spread into another costs more than all of its fields.
-      return {
+      const told = {
         tenantId,
         chatId: logged.chatId,
         actorId,
@@ -153,11 +162,13 @@ function data(logged: LoggedEvent, audience: ChatAudience | null, { recipientsMa
         forActor: whom.forActor,
         recipientCount: whom.recipientCount,
       };
+      return message.mentions.length === 0 ? told : { ...told, ...outsidersAmong(message.mentions, actorId, whom) };
     }
     case 'message.edited': {
       const { messageId, sequence: messageSequence, revision, body, mentions, metadata } = event.message;
       const text = { revision, body, mentions, metadata, editedAt: logged.at.toISOString() };
-      return { ...common, messageId, messageSequence, ...text, ...erasedIf(body === null), ...whom };
+      const outsiders = outsidersAmong(mentions, actorId, whom);
+      return { ...common, messageId, messageSequence, ...text, ...erasedIf(body === null), ...whom, ...outsiders };
     }
     case 'message.deleted':
       return {

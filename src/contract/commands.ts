@@ -15,6 +15,7 @@ export const MESSAGE_BODY_MAX_CHARACTERS = 16_384;
 export const EMOJI_PER_MESSAGE_MAX = 50;
 /** Different emoji that one user can react to one message with; a further one is `limit_reached`. */
 export const EMOJI_PER_USER_AND_MESSAGE_MAX = 20;
+const MENTIONS_MAX = 50;
 
 export const chatKind = z.enum(['direct', 'group', 'channel']);
 export const role = z.enum(['owner', 'admin', 'member', 'reader']);
@@ -111,12 +112,19 @@ export const memberUpdateData = z.strictObject({
   mutedUntil: time.nullable().optional(),
 });
 
+/** Who is named more than once is mentioned once. */
+const mentions = z
+  .array(userId)
+  .max(MENTIONS_MAX)
+  .transform((userIds) => [...new Set(userIds)])
+  .meta({ description: 'User ids; repeated ones count once.' });
+
 export const messageSendData = z.strictObject({
   body: text(1, MESSAGE_BODY_MAX_CHARACTERS),
   contentType: mediaType.optional(),
   inReplyTo: messageId.optional(),
   threadRootId: messageId.optional(),
-  mentions: z.array(userId).max(50).optional(),
+  mentions: mentions.optional(),
   attachments: z.array(attachment).max(10).optional(),
   metadata: metadata.optional(),
 });
@@ -125,7 +133,7 @@ export const messageSendData = z.strictObject({
 export const messageEditData = z.strictObject({
   messageId,
   body: text(1, MESSAGE_BODY_MAX_CHARACTERS),
-  mentions: z.array(userId).max(50).optional(),
+  mentions: mentions.optional(),
   metadata: metadata.optional(),
 });
 

@@ -45,6 +45,14 @@ const toWhom = {
       'How many recipients are listed. Where `recipients` is null: an upper bound, which counts the actor and members who may not see the event.',
   }),
 };
+const mentionedOutsiders = z
+  .array(userId)
+  .optional()
+  .meta({
+    description:
+      'Those of `mentions` who may not see the message as of when it is published: who are not in the chat, or for whom it lies before their ' +
+      'joining. Nobody is told of them. Left out where there is none, where `recipients` is null, and over REST.',
+  });
 /** Of the message that an event is about. */
 const messageSequence = z.int().meta({
   description: "The message's own number in the chat. Who may see the message may see what the event says of it.",
@@ -75,6 +83,7 @@ export const eventData = {
     inReplyTo: messageId.nullable(),
     threadRootId: messageId.nullable(),
     mentions: z.array(userId),
+    mentionedOutsiders,
     attachments: z.array(attachment),
     metadata,
     createdAt: rfc3339,
@@ -88,6 +97,7 @@ export const eventData = {
     revision: z.int().min(2),
     body: z.string().nullable(),
     mentions: z.array(userId),
+    mentionedOutsiders,
     metadata,
     editedAt: rfc3339,
     erased: z.literal(true).optional().meta({

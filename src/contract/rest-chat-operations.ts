@@ -16,9 +16,15 @@ export const chatOperations = {
     method: 'get',
     path: '/v1/chats',
     tag: 'Chats',
-    summary: "The caller's chats, newest activity first; without those that the caller has hidden",
+    summary: "The caller's chats, newest message first; without those that the caller has hidden",
     query: listChatsQuery,
-    answers: { 200: { description: 'A page of chats.', schema: cursorPage(restChatListItem) } },
+    answers: {
+      200: {
+        description:
+          'A page of chats. Where the list takes several, the last ones give the chats again that have moved up since the first: none is missed, and one that comes twice is newer the second time.',
+        schema: cursorPage(restChatListItem),
+      },
+    },
   },
   createChat: {
     method: 'post',

@@ -22,9 +22,10 @@ export const restReaction = z.object({
 });
 
 const WHOM = { recipients: true, forActor: true, recipientCount: true } as const;
+const OUTSIDERS = { mentionedOutsiders: true } as const;
 
 /** A message as in `message.created`'s data, without whom it went to, with what became of it since. */
-export const restMessage = eventData['message.created'].omit(WHOM).extend({
+export const restMessage = eventData['message.created'].omit({ ...WHOM, ...OUTSIDERS }).extend({
   revision: z.int().min(1),
   editedAt: rfc3339.nullable(),
   deletedAt: rfc3339.nullable(),

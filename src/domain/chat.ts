@@ -34,6 +34,7 @@ export interface Chat {
   lastOrdinal: number;
   memberCount: number;
   ownerCount: number;
+  /** When the chat was created, or its latest message: what lists are sorted by. Edits, reactions and members who come and go do not count. */
   lastActivityAt: Date;
   /** Where the latest event stands in its partition's log: what syncing goes by. */
   lastPosition: number;
@@ -139,8 +140,8 @@ export function createChat(draft: ChatDraft, now: Date): { chat: Chat; members: 
 }
 
 /** The chat with its next number taken by a change: of itself, or of one of its messages. */
-export function takeNumber(chat: Chat, now: Date): Chat {
-  return { ...chat, lastSequence: chat.lastSequence + 1, lastActivityAt: now };
+export function takeNumber(chat: Chat): Chat {
+  return { ...chat, lastSequence: chat.lastSequence + 1 };
 }
 
 /** What of a chat may be changed; what is undefined stays as it is. */
@@ -150,8 +151,8 @@ export interface ChatChange {
   historyVisibility?: HistoryVisibility | undefined;
 }
 
-export function updateChat(chat: Chat, change: ChatChange, now: Date): Chat {
-  const next = takeNumber(chat, now);
+export function updateChat(chat: Chat, change: ChatChange): Chat {
+  const next = takeNumber(chat);
   if (change.title !== undefined) next.title = change.title;
   if (change.metadata !== undefined) next.metadata = change.metadata;
   if (change.historyVisibility !== undefined && change.historyVisibility !== chat.historyVisibility) {
@@ -162,12 +163,12 @@ export function updateChat(chat: Chat, change: ChatChange, now: Date): Chat {
 }
 
 export function archiveChat(chat: Chat, now: Date): Chat {
-  const next = takeNumber(chat, now);
+  const next = takeNumber(chat);
   return { ...next, archivedAt: now, archiveSequence: next.lastSequence };
 }
 
-export function unarchiveChat(chat: Chat, now: Date): Chat {
-  const next = takeNumber(chat, now);
+export function unarchiveChat(chat: Chat): Chat {
+  const next = takeNumber(chat);
   return { ...next, archivedAt: null, archiveSequence: next.lastSequence };
 }
 
@@ -178,7 +179,7 @@ export function addMembers(
   role: Role,
   now: Date,
 ): { chat: Chat; members: Member[] } {
-  const next = takeNumber(chat, now);
+  const next = takeNumber(chat);
   next.memberCount += userIds.length;
   if (role === 'owner') next.ownerCount += userIds.length;
   return { chat: next, members: userIds.map((userId) => newMember(next, userId, role, now)) };
@@ -194,8 +195,8 @@ export function isNeededAsOwner(chat: Chat, member: Member): boolean {
   return isLastOwner(chat, member) && chat.memberCount > 1;
 }
 
-export function removeMember(chat: Chat, member: Member, now: Date): Chat {
-  const next = takeNumber(chat, now);
+export function removeMember(chat: Chat, member: Member): Chat {
+  const next = takeNumber(chat);
   next.memberCount -= 1;
   if (member.role === 'owner') next.ownerCount -= 1;
   return next;
@@ -206,9 +207,8 @@ export function updateMember(
   chat: Chat,
   member: Member,
   change: Pick<Member, 'role' | 'mutedUntil'>,
-  now: Date,
 ): { chat: Chat; member: Member } {
-  const next = takeNumber(chat, now);
+  const next = takeNumber(chat);
   next.ownerCount += Number(change.role === 'owner') - Number(member.role === 'owner');
   const roleSequence = change.role === member.role ? member.roleSequence : next.lastSequence;
   return { chat: next, member: { ...member, ...change, roleSequence } };
@@ -216,8 +216,7 @@ export function updateMember(
 
 /** The chat and the sender's membership, if there is one, after a message: sending moves the sender's own read mark, and nobody else's. */
 export function takeMessageNumber(chat: Chat, sender: Member | null, now: Date): { chat: Chat; sender: Member | null } {
-  const next = takeNumber(chat, now);
-  next.lastOrdinal += 1;
+  const next = { ...takeNumber(chat), lastOrdinal: chat.lastOrdinal + 1, lastActivityAt: now };
   if (sender === null) return { chat: next, sender };
   return { chat: next, sender: { ...sender, readSequence: next.lastSequence, readOrdinal: next.lastOrdinal } };
 }

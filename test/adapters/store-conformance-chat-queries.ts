@@ -85,6 +85,26 @@ export function chatQueriesConformance(open: OpenStore): void {
         expect(seen).to.deep.equal(inOrder.map(({ chatId }) => chatId));
       });
 
+      it('is read the other way from a place in it, without repeats or gaps', async () => {
+        const seen: string[] = [];
+        let above = positionOf(inOrder.at(-1) as Chat);
+        for (let pages = 0; pages < 10; pages += 1) {
+          const items: ChatListItem[] = await store.queries.listChatsAbove(alice, 'all', everything, above, 2);
+          const last = items.at(-1);
+          if (last === undefined) break;
+          seen.push(...ids(items));
+          above = positionOf(last.chat);
+        }
+        expect(seen).to.deep.equal(
+          inOrder
+            .slice(0, -1)
+            .toReversed()
+            .map(({ chatId }) => chatId),
+        );
+        const archived = await store.queries.listChatsAbove(alice, 'all', { archived: true }, above, 2);
+        expect(archived).to.deep.equal([]);
+      });
+
       it('is filtered by kind and by whether a chat is archived', async () => {
         const list = async (filter: ChatListFilter, from: Chat | null = null) =>
           ids(await store.queries.listChats(alice, 'all', filter, from && positionOf(from), 100));

@@ -66,7 +66,7 @@ describe('Editing a message', () => {
       },
     ]);
     expect(stage.log.at(-1)).to.deep.include({ sequence: 4, event: { type: 'message.edited', message } });
-    expect(stage.chat(GROUP)).to.include({ lastSequence: 4, lastOrdinal: 1, lastActivityAt: stage.now });
+    expect(stage.chat(GROUP)).to.deep.include({ lastSequence: 4, lastOrdinal: 1, lastActivityAt: sentAt });
   });
 
   it('keeps mentions and metadata that it does not name, and attachments in any case', () => {

@@ -52,6 +52,29 @@ describe("An event's recipients", () => {
     expect(whom(removedBy('bob', 'bob'), tooMany(1000))).to.deep.equal([null, 1001]);
   });
 
+  it('say who of those that are mentioned is none of them', () => {
+    const outsiders = (mentions: string[], audience: ChatAudience) => {
+      const mentioning = { ...message, mentions };
+      const events: LoggedEvent['event'][] = [
+        { type: 'message.created', message: mentioning },
+        { type: 'message.edited', message: { ...mentioning, revision: 2 } },
+      ];
+      const told = events.map(
+        (event) => renderEvent(logged(event), audience, { storeId: 's', recipientsMax: MAX }).data,
+      );
+      const [created, edited] = told.map((data) =>
+        'mentionedOutsiders' in data ? data.mentionedOutsiders : undefined,
+      );
+      expect(edited).to.deep.equal(created);
+      return created;
+    };
+    expect(outsiders(['bob', 'zoe', 'alice', 'yan'], listed('alice', 'bob'))).to.deep.equal(['zoe', 'yan']);
+    expect(outsiders(['alice'], listed('bob'))).to.deep.equal(['alice']);
+    expect(outsiders(['bob', 'carol'], since({ alice: 1, bob: 1, carol: 50 }))).to.deep.equal(['carol']);
+    expect(outsiders(['bob'], listed('alice', 'bob'))).to.equal(undefined);
+    expect(outsiders(['zoe'], tooMany(1000))).to.equal(undefined);
+  });
+
   describe('of a chat that some see from later on', () => {
     const audience = since({ bob: 1, carol: 42, dave: 50 });
 

@@ -38,7 +38,7 @@ describe('Changing a chat', () => {
     expect(receipt?.sequence).to.equal(4);
     expect(stage.chat(GROUP)).to.deep.equal({
       ...before,
-      ...{ title: 'Coffee', lastSequence: 4, lastPosition: 4, lastActivityAt: stage.now },
+      ...{ title: 'Coffee', lastSequence: 4, lastPosition: 4 },
     });
     expect(stage.log.at(-1)?.event).to.deep.equal({
       ...{ type: 'chat.updated', kind: 'group', title: 'Coffee', historyVisibility: 'full' },

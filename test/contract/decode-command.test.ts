@@ -36,6 +36,12 @@ describe('A command from a producer', () => {
     expect(command.data).to.deep.equal({ body: 'hello', ...data });
   });
 
+  it('mentions once whom it names twice', () => {
+    const data = { mentions: ['bob', 'carol', 'bob'] };
+    const { command } = decoded(incoming('message.send', bodyOf('message.send', data)), 'command');
+    expect(command.data).to.deep.include({ mentions: ['bob', 'carol'] });
+  });
+
   it('may clear what a chat says of itself, and end a mute, by null', () => {
     for (const [type, data] of [
       ['chat.update', { title: null, metadata: null }],

@@ -47,16 +47,17 @@ describe('A chat', () => {
     expect(group().chat).not.to.have.any.keys('creatorId', 'memberIds');
   });
 
-  it('takes the next number and shows activity at every change, but counts messages alone by ordinals', () => {
+  it('takes the next number at every change, but shows activity and counts ordinals for messages alone', () => {
     const { chat, members } = group();
     const [alice, bob] = members as [Member, Member];
     const said = takeMessageNumber(chat, alice, later).chat;
     const grown = addMembers(said, ['carol'], 'member', later).chat;
-    const shrunk = removeMember(grown, bob, later);
+    const shrunk = removeMember(grown, bob);
     expect([said, grown, shrunk].map(({ lastSequence }) => lastSequence)).to.deep.equal([2, 3, 4]);
     expect([said, grown, shrunk].map(({ lastOrdinal }) => lastOrdinal)).to.deep.equal([1, 1, 1]);
     expect([said, grown, shrunk].map(({ memberCount }) => memberCount)).to.deep.equal([2, 3, 2]);
     for (const changed of [said, grown, shrunk]) expect(changed.lastActivityAt).to.equal(later);
+    expect(addMembers(chat, ['carol'], 'member', later).chat.lastActivityAt).to.equal(now);
     expect(chat).to.include({ lastSequence: 1, memberCount: 2, lastActivityAt: now });
   });
 
@@ -64,38 +65,36 @@ describe('A chat', () => {
     const { chat, members } = group();
     const more = addMembers(chat, ['carol', 'dave'], 'owner', later);
     expect(more.chat.ownerCount).to.equal(3);
-    expect(removeMember(more.chat, more.members[0] as Member, later).ownerCount).to.equal(2);
-    expect(removeMember(more.chat, members[1] as Member, later).ownerCount).to.equal(3);
+    expect(removeMember(more.chat, more.members[0] as Member).ownerCount).to.equal(2);
+    expect(removeMember(more.chat, members[1] as Member).ownerCount).to.equal(3);
   });
 
   it('counts owners as members rise and fall', () => {
     const { chat, members } = group();
     const [alice, bob] = members as [Member, Member];
-    const risen = updateMember(chat, bob, { role: 'owner', mutedUntil: null }, later);
+    const risen = updateMember(chat, bob, { role: 'owner', mutedUntil: null });
     expect([risen.chat.ownerCount, risen.member.role]).to.deep.equal([2, 'owner']);
-    expect(
-      updateMember(risen.chat, risen.member, { role: 'owner', mutedUntil: later }, later).chat.ownerCount,
-    ).to.equal(2);
-    expect(updateMember(risen.chat, alice, { role: 'reader', mutedUntil: null }, later).chat.ownerCount).to.equal(1);
+    expect(updateMember(risen.chat, risen.member, { role: 'owner', mutedUntil: later }).chat.ownerCount).to.equal(2);
+    expect(updateMember(risen.chat, alice, { role: 'reader', mutedUntil: null }).chat.ownerCount).to.equal(1);
     expect([chat.ownerCount, bob.role]).to.deep.equal([1, 'member']);
   });
 
   it('changes in what is named, and remembers which event last changed the visibility of its past', () => {
     const { chat } = group();
-    const named = updateChat(chat, { title: 'Tea' }, later);
-    expect(named).to.deep.equal({ ...chat, title: 'Tea', lastSequence: 2, lastActivityAt: later });
-    const hidden = updateChat(named, { historyVisibility: 'since-joined', metadata: { a: 1 } }, later);
+    const named = updateChat(chat, { title: 'Tea' });
+    expect(named).to.deep.equal({ ...chat, title: 'Tea', lastSequence: 2 });
+    const hidden = updateChat(named, { historyVisibility: 'since-joined', metadata: { a: 1 } });
     expect(hidden).to.deep.include({ title: 'Tea', metadata: { a: 1 }, historySequence: 3 });
-    expect(updateChat(hidden, { historyVisibility: 'since-joined' }, later).historySequence).to.equal(3);
-    expect(updateChat(hidden, { historyVisibility: 'full' }, later).historySequence).to.equal(4);
-    expect(updateChat(hidden, { title: null }, later)).to.include({ title: null, historyVisibility: 'since-joined' });
+    expect(updateChat(hidden, { historyVisibility: 'since-joined' }).historySequence).to.equal(3);
+    expect(updateChat(hidden, { historyVisibility: 'full' }).historySequence).to.equal(4);
+    expect(updateChat(hidden, { title: null })).to.include({ title: null, historyVisibility: 'since-joined' });
   });
 
   it('is archived since a time, until it is taken up again', () => {
     const { chat } = group();
     const archived = archiveChat(chat, later);
     expect(archived).to.include({ archivedAt: later, lastSequence: 2 });
-    expect(unarchiveChat(archived, later)).to.include({ archivedAt: null, lastSequence: 3 });
+    expect(unarchiveChat(archived)).to.include({ archivedAt: null, lastSequence: 3 });
   });
 
   it('would lose its last owner only with the one owner there is', () => {

@@ -183,8 +183,10 @@ export class ModelQueries implements Answers {
     return seen(chat, chat.people.get(userId) as Person).find((message) => message.id === id);
   }
 
+  /** When its last message was sent, or it was created. */
   private lastAt({ id }: ModelChat): Date {
-    return this.world.eventsOf(id).at(-1)?.at as Date;
+    const events = this.world.eventsOf(id);
+    return (events.findLast(({ type }) => type === 'message.created') ?? events[0])?.at as Date;
   }
 
   private view(chat: ModelChat, userId: string, me: Person): ChatView {

@@ -123,12 +123,12 @@ export class RowByRow {
       expect(body.items.map(({ chatId }) => chatId)).to.deep.equal(page.map(({ chatId }) => chatId));
       const last = page.at(-1);
       const isLast = (index + 1) * limit >= expected.length;
-      // As it would be signed where nothing is hidden: it says where the page ended, and that is all.
+      // As it would be signed where nothing is hidden: it says where the page ended and where the list began, and that is all.
       const selection = ['listChats', filter.kind ?? null, filter.archived ?? null, false];
-      const next =
-        isLast || last === undefined
-          ? null
-          : this.cursors.sign(caller, selection, [last.lastActivityAt.toISOString(), last.chatId]);
+      const places = [last, expected[0]].flatMap((chat) =>
+        chat === undefined ? [] : [chat.lastActivityAt.toISOString(), chat.chatId],
+      );
+      const next = isLast ? null : this.cursors.sign(caller, selection, places);
       expect(body.nextCursor).to.equal(next);
       this.expectNothingElse(body, permitted);
       cursor = body.nextCursor;

@@ -28,18 +28,44 @@ export class MemoryChatQueries implements ChatQueries {
   async listChats(
     caller: Caller,
     visible: VisibleChats,
-    { kind, archived, hidden = false }: ChatListFilter,
+    filter: ChatListFilter,
     from: ChatListPosition | null,
     limit: number,
   ): Promise<ChatListItem[]> {
-    return this.views(caller, visible)
-      .filter(({ chat, membership }) => isHidden(chat, membership) === hidden)
-      .filter(({ chat }) => kind === undefined || chat.kind === kind)
-      .filter(({ chat }) => archived === undefined || (chat.archivedAt !== null) === archived)
+    return this.listed(caller, visible, filter)
       .filter(({ chat }) => from === null || newestFirst(from, chat) < 0)
       .sort((a, b) => newestFirst(a.chat, b.chat))
       .slice(0, limit)
-      .map((view) => copy({ ...view, lastMessage: lastVisibleMessage(this.world, view) }));
+      .map((view) => this.item(view));
+  }
+
+  async listChatsAbove(
+    caller: Caller,
+    visible: VisibleChats,
+    filter: ChatListFilter,
+    above: ChatListPosition,
+    limit: number,
+  ): Promise<ChatListItem[]> {
+    return this.listed(caller, visible, filter)
+      .filter(({ chat }) => newestFirst(chat, above) < 0)
+      .sort((a, b) => newestFirst(b.chat, a.chat))
+      .slice(0, limit)
+      .map((view) => this.item(view));
+  }
+
+  private listed(
+    caller: Caller,
+    visible: VisibleChats,
+    { kind, archived, hidden = false }: ChatListFilter,
+  ): ChatView[] {
+    return this.views(caller, visible)
+      .filter(({ chat, membership }) => isHidden(chat, membership) === hidden)
+      .filter(({ chat }) => kind === undefined || chat.kind === kind)
+      .filter(({ chat }) => archived === undefined || (chat.archivedAt !== null) === archived);
+  }
+
+  private item(view: ChatView): ChatListItem {
+    return copy({ ...view, lastMessage: lastVisibleMessage(this.world, view) });
   }
 
   async findChat(caller: Caller, chatId: string): Promise<ChatView | null> {

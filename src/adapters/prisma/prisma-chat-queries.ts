@@ -42,24 +42,46 @@ export class PrismaChatQueries implements ChatQueries {
   constructor(private readonly database: PrismaClient) {}
 
   /** Sorts the caller's own chats, all of them, for the first few: as many as one user is in, whatever else the store holds. */
-  async listChats(
-    { tenantId, userId }: Caller,
+  listChats(
+    caller: Caller,
     visible: VisibleChats,
-    { kind, archived, hidden = false }: ChatListFilter,
+    filter: ChatListFilter,
     from: ChatListPosition | null,
     limit: number,
   ): Promise<ChatListItem[]> {
+    const [at, chatId] = [from?.lastActivityAt.toISOString() ?? null, from?.chatId ?? null];
+    const beyond = Prisma.sql`(${at}::timestamptz IS NULL OR c.last_activity_at < ${at}::timestamptz
+      OR (c.last_activity_at = ${at}::timestamptz AND c.chat_id > ${chatId}::uuid))`;
+    return this.list(caller, visible, filter, { beyond, order: Prisma.sql`c.last_activity_at DESC, c.chat_id`, limit });
+  }
+
+  listChatsAbove(
+    caller: Caller,
+    visible: VisibleChats,
+    filter: ChatListFilter,
+    above: ChatListPosition,
+    limit: number,
+  ): Promise<ChatListItem[]> {
+    const at = above.lastActivityAt.toISOString();
+    const beyond = Prisma.sql`(c.last_activity_at > ${at}::timestamptz
+      OR (c.last_activity_at = ${at}::timestamptz AND c.chat_id < ${above.chatId}::uuid))`;
+    return this.list(caller, visible, filter, { beyond, order: Prisma.sql`c.last_activity_at, c.chat_id DESC`, limit });
+  }
+
+  private async list(
+    { tenantId, userId }: Caller,
+    visible: VisibleChats,
+    { kind, archived, hidden = false }: ChatListFilter,
+    { beyond, order, limit }: { beyond: Prisma.Sql; order: Prisma.Sql; limit: number },
+  ): Promise<ChatListItem[]> {
     if (visible === 'none') return [];
-    const fromTime = from?.lastActivityAt.toISOString() ?? null;
     const rows = await this.query<ChatViewRow>(Prisma.sql`
       SELECT ${CHAT_VIEW_COLUMNS} FROM ${CHATS_OF_MEMBERS}
       WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} ${andVisible(visible)}
         AND (${kind ?? null}::text IS NULL OR c.kind = ${kind ?? null}::text)
         AND (${archived ?? null}::bool IS NULL OR (c.archived_at IS NOT NULL) = ${archived ?? null}::bool)
-        AND ${IS_HIDDEN} = ${hidden}::bool
-        AND (${fromTime}::timestamptz IS NULL OR c.last_activity_at < ${fromTime}::timestamptz
-          OR (c.last_activity_at = ${fromTime}::timestamptz AND c.chat_id > ${from?.chatId ?? null}::uuid))
-      ORDER BY c.last_activity_at DESC, c.chat_id LIMIT ${limit}::int8`);
+        AND ${IS_HIDDEN} = ${hidden}::bool AND ${beyond}
+      ORDER BY ${order} LIMIT ${limit}::int8`);
     const views = rows.map(toChatView);
     const lastMessages = await this.lastMessages(userId, views);
     return views.map((view) => ({ ...view, lastMessage: lastMessages.get(view.chat.chatId) ?? null }));

@@ -24,7 +24,7 @@ export const deleteMessage: UseCase<'message.delete'> = (command, context) => {
   if (refusal !== null) return refused(refusal, decisionId);
   if (mode === 'soft' && message.deletedAt !== null) return accepted(decisionId, null, messageId);
 
-  const changed = takeNumber(found.chat, state.now);
+  const changed = takeNumber(found.chat);
   state.putChat(changed);
   if (mode === 'soft') state.eraseMessage(eraseMessage(message, state.now));
   else state.removeMessage(message);

@@ -38,7 +38,7 @@ export const editMessage: UseCase<'message.edit'> = (command, context) => {
   };
   const { body, mentions, metadata } = message;
   if (isDeepStrictEqual(text, { body, mentions, metadata })) return accepted(decisionId, null, message.messageId);
-  const changed = takeNumber(chat, state.now);
+  const changed = takeNumber(chat);
   const edited = withText(message, text, actorId, state.now);
   state.putChat(changed);
   state.editMessage(edited);

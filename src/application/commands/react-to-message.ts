@@ -42,7 +42,7 @@ function changeReaction(
   const full = present ? noRoomForReaction(reaction, state) : null;
   if (full !== null) return refused(full, decisionId);
 
-  const changed = takeNumber(chat, state.now);
+  const changed = takeNumber(chat);
   state.putChat(changed);
   state.putReaction(reaction, present);
   const type = present ? 'message.reacted' : 'message.unreacted';

@@ -27,7 +27,7 @@ export const removeMember: UseCase<'member.remove'> = (command, context) => {
   if (isNeededAsOwner(chat, target))
     return refused({ code: 'conflict', detail: 'the chat would lose its last owner' }, decisionId);
 
-  const changed = withoutMember(chat, target, state.now);
+  const changed = withoutMember(chat, target);
   state.endStanding(changed.lastSequence, chat, target);
   state.putChat(changed);
   state.removeMember(chat, target);

@@ -11,7 +11,7 @@ export const unarchiveChat: UseCase<'chat.unarchive'> = (command, context) => {
   const { decisionId, refusal } = policy.enforce(factsInChat('chat.unarchive', command, context, found));
   if (refusal !== null) return refused(refusal, decisionId);
   if (found.chat.archivedAt === null) return accepted(decisionId, null);
-  const changed = unarchived(found.chat, state.now);
+  const changed = unarchived(found.chat);
   state.putChat(changed);
   state.appendEvent(cause, { type: 'chat.unarchived' }, changed);
   return accepted(decisionId, changed.lastSequence);

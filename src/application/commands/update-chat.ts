@@ -21,7 +21,7 @@ export const updateChat: UseCase<'chat.update'> = (command, context) => {
     metadata: metadata === undefined ? undefined : storedMetadata(metadata ?? {}),
     historyVisibility,
   };
-  const changed = withChange(chat, change, state.now);
+  const changed = withChange(chat, change);
   if (
     changed.title === chat.title &&
     changed.historyVisibility === chat.historyVisibility &&

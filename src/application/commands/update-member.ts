@@ -36,7 +36,7 @@ export const updateMember: UseCase<'member.update'> = (command, context) => {
   if (change.role !== 'owner' && isLastOwner(chat, target))
     return refused({ code: 'conflict', detail: 'the chat would lose its last owner' }, decisionId);
 
-  const { chat: changed, member } = withChange(chat, target, change, state.now);
+  const { chat: changed, member } = withChange(chat, target, change);
   if (member.role !== target.role) state.endStanding(changed.lastSequence, chat, target);
   state.putChat(changed);
   state.putMember(member);

@@ -67,6 +67,17 @@ export interface ChatQueries {
     from: ChatListPosition | null,
     limit: number,
   ): Promise<ChatListItem[]>;
+  /**
+   * As `listChats` beyond `above`, the other way: those whose latest activity is later, the one nearest to it first. A chat that moves up while these
+   * are read stays ahead of the reader.
+   */
+  listChatsAbove(
+    caller: Caller,
+    visible: VisibleChats,
+    filter: ChatListFilter,
+    above: ChatListPosition,
+    limit: number,
+  ): Promise<ChatListItem[]>;
   /** The chat and the caller's membership; null if the chat does not exist in the caller's tenant or the caller is not in it. */
   findChat(caller: Caller, chatId: string): Promise<ChatView | null>;
   /** Members by user id in code-unit order, beyond `afterUserId`. Ask only after `findChat`. */

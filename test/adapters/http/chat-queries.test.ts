@@ -89,6 +89,33 @@ describe('REST queries about chats', () => {
     ]);
   });
 
+  it('are all in the list, also those that move up while it is read, and none comes back for an edit', async () => {
+    const chatIds: string[] = [];
+    for (let minute = 0; minute < 7; minute += 1) {
+      const chatId = await rest.group();
+      chatIds.unshift(chatId);
+      setActivity(chatId, `2026-11-20T10:0${minute}:00Z`);
+    }
+    const [read, , , next, edited, , last] = chatIds as [string, string, string, string, string, string, string];
+    const { messageId } = await rest.say(edited, 'helo');
+    setActivity(edited, '2026-11-20T10:02:00Z');
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    for (let page = 0; page === 0 || cursor !== null; page += 1) {
+      const { body } = await rest.get(`/v1/chats?limit=2${cursor === null ? '' : `&cursor=${cursor}`}`);
+      seen.push(...(body.items as { chatId: string }[]).map(({ chatId }) => chatId));
+      cursor = body.nextCursor;
+      if (page === 0) {
+        // One that was on the page already, two that are still to come; the last of them is not meant to be met by the walk at all.
+        for (const moved of [last, next, read]) await rest.say(moved, 'hello');
+        await rest.patch(`/v1/chats/${edited}/messages/${messageId}`, { body: 'hello' });
+      }
+      if (page > 9) throw new Error('the walk does not end');
+    }
+    const [, two, three, , five, six] = chatIds;
+    expect(seen).to.deep.equal([read, two, three, five, six, last, next, read]);
+  });
+
   it('count what is unread over all chats, and how many have something unread', async () => {
     const unread = async (as: string) => (await rest.get('/v1/me/unread', { as })).body;
     expect(await unread('bob')).to.deep.equal({ unreadCount: 0, chatCount: 0 });

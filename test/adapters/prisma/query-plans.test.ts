@@ -131,6 +131,8 @@ describe('Queries on PostgreSQL', () => {
         { lastActivityAt: new Date(), chatId: ROOM },
         PAGE,
       ),
+    "the caller's chats that have moved up": () =>
+      queries.listChatsAbove(ALICE, 'all', {}, { lastActivityAt: new Date(0), chatId: ROOM }, PAGE),
     'what is unread': () => queries.countUnread(ALICE, 'all'),
     'who has read a message': () => history.listReaders(past({ chatId: ROOM }), ROOM_MESSAGE, null, PAGE),
   };

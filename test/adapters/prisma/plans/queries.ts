@@ -208,6 +208,12 @@ export function queries(size: WorldSize): Query[] {
         ),
     },
     {
+      ...ofOwnChats,
+      name: 'the chats of a user in very many that have moved up',
+      ask: (d, at) =>
+        chatsOf(d).listChatsAbove(as(BUSY), 'all', {}, { lastActivityAt: new Date(0), chatId: at.hot }, PAGE),
+    },
+    {
       ...page,
       sorted: PAGE,
       statements: 2,
