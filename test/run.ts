@@ -27,10 +27,7 @@ const INSTALLED = 'installed postgres';
 const ON_INSTALLED =
   /^(installed-postgres\/|adapters\/prisma\/(archive|message-commands|missing|prisma-|query-plans|store-audit|sync-))/;
 
-/**
- * What is slow for its waits comes first in a process of its own; everything that is in no other shard is in the last one. The longest come
- * first.
- */
+/** A file is in the first of these that owns it. They begin in this order. */
 const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
   {
     name: 'kills',
@@ -40,6 +37,7 @@ const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
   { name: 'starts', owns: (file) => /^(main|infrastructure|fuzz)\//.test(file) },
   { name: 'brokers', owns: (file) => /^(adapters\/amqp|client|bench|simulation|deploy)\//.test(file) },
   { name: INSTALLED, owns: (file) => file.startsWith('installed-postgres/') },
+  { name: 'edges', owns: (file) => /^(adapters|contract|policy|support)\//.test(file) },
   { name: 'others', owns: () => true },
 ];
 

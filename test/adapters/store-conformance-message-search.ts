@@ -62,6 +62,53 @@ export function messageSearchConformance(open: OpenStore): void {
       expect(await found('…')).to.deep.equal([]);
     });
 
+    it('finds words beside the punctuation and the symbols of any script', async () => {
+      const words: [text: string, word: string][] = [
+        ['He said “hello” to me', 'hello'],
+        ['wait—what', 'wait'],
+        ['wait—what', 'what'],
+        ['a–b range', 'range'],
+        ['ok…', 'ok'],
+        ['«bonjour»', 'bonjour'],
+        ['„Hallo“', 'hallo'],
+        ['¿qué pasa?', 'qué'],
+        ['¡hola!', 'hola'],
+        ['it’s fine', 'it'],
+        ['‘tis', 'tis'],
+        ['hello\u00a0world', 'world'],
+        ['thin\u2009space', 'space'],
+        ['•item', 'item'],
+        ['done✓', 'done'],
+        ['nice👍', 'nice'],
+        ['❤️love', 'love'],
+        ['20°C', '20'],
+        ['5€', '5'],
+        ['£7', '7'],
+        ['→next', 'next'],
+        ['3×4', '4'],
+        ['§12', '12'],
+        ['brand™', 'brand'],
+        ['привет—мир', 'мир'],
+        ['مرحبا، كيف', 'مرحبا'],
+        ['كيف حالك؟', 'حالك'],
+        ['नमस्ते।', 'नमस्ते'],
+        ['שלום־עולם', 'עולם'],
+        ['「東京」へ', '東京'],
+        ['上海。', '上海'],
+        ['안녕、친구', '친구'],
+      ];
+      await said(words.map(([text]) => text));
+      const lost: string[] = [];
+      for (const [text, word] of words) if (!(await found(word)).includes(text)) lost.push(`${word} in ${text}`);
+      expect(lost).to.deep.equal([]);
+    });
+
+    it('finds what is older than its chat, as a clock that was set back or an archive has it', async () => {
+      await said(['tea long ago', 'tea then'], { createdAt: day(29) }, {}, (index) => later((index - 20_000) * DAY_MS));
+      await said(['tea now'], { createdAt: day(29) }, {}, () => day(29));
+      expect(await found('tea')).to.deep.equal(['tea now', 'tea then', 'tea long ago']);
+    });
+
     it('tells the chat as the caller sees it, and where in the text it is', async () => {
       const { chat, messages } = await said(['some tea, please']);
       const [hit] = (await search({ text: 'TEA' })) as [FoundMessage];

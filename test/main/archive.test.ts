@@ -194,7 +194,10 @@ describe('parley export and import', function () {
         env: { DATABASE_URL: url },
       });
       await lockWaiters(sql, 1);
-      expect(readdirSync(join(file, '..'))).to.have.length(1);
+      await eventually(() => readdirSync(join(file, '..')).length === 1, {
+        within: WITHIN_MS,
+        what: 'an export that is under way',
+      });
       await sql.query(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND application_name = 'parley' AND wait_event_type = 'Lock'`,

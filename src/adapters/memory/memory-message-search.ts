@@ -16,7 +16,8 @@ import { viewOf, visibleMessages } from './memory-message-views.js';
 import { isVisible } from './memory-visible-chats.js';
 import { byCodeUnit, type MemoryWorld } from './memory-world.js';
 
-const WORD = /[\p{L}\p{N}]+/gu;
+/** A mark belongs to the letter before it; one that follows a symbol, as U+FE0F does, to no word. */
+const WORD = /[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/gu;
 const LONG_RUN = new RegExp(`[^ \\n\\r\\t]{${INDEXED_RUN_MAX_CHARACTERS}}`, 'gu');
 
 /** Whole words, whatever their case; all of them must be there. */

@@ -30,9 +30,12 @@ const DAY_MS = 86_400_000;
 const CHATS_AT_A_TIME = 500;
 /** A window of more days is not asked for day by day: what it is widened for is that there is little to be found. */
 const DAYS_NAMED_MAX = 64;
-/** Where a window had room to spare the next one is so many times as wide. */
+/** After a window that had room to spare the next one is so many times as wide; after an empty one it is wider still. */
 const WINDOW_GROWTH = 4;
+const EMPTY_WINDOW_GROWTH = 16;
 const WINDOW_NARROWING = 8;
+/** A window that reaches so far back (milliseconds since 1970) takes in all that is older. */
+const BEGINNING = 0;
 /** So many characters of a found text are gone through for highlights. */
 export const HIGHLIGHTED_CHARACTERS = 1_024;
 /** A search of several statements ends after so long; each of them has a limit of its own. */
@@ -61,7 +64,8 @@ export class PrismaMessageSearch implements MessageSearch {
     if (visible === 'none') return [];
     const asker = { caller, visible };
     const matching = await this.matching(query);
-    const oldest = Math.max(query.from?.getTime() ?? 0, await this.oldestChat(asker));
+    // Neither the chats' beginning nor any other time is a bound: a clock may have been set back, an archive may have been brought in.
+    const oldest = query.from?.getTime() ?? -Infinity;
     const latest = Math.min(from?.createdAt.getTime() ?? Number.MAX_SAFE_INTEGER, Date.now() + CLOCK_SKEW_MS);
     let end = Math.min(query.to?.getTime() ?? Number.MAX_SAFE_INTEGER, latest + 1);
     let width = 2 * DAY_MS;
@@ -69,15 +73,15 @@ export class PrismaMessageSearch implements MessageSearch {
     const found: Match[] = [];
     while (found.length < limit && end > oldest) {
       if (performance.now() > deadline) throw new SlowQuery(`a search took longer than ${SEARCH_TIMEOUT_MS} ms`);
-      const begin = Math.max(oldest, end - width);
+      const begin = Math.max(oldest, end - width < BEGINNING ? -Infinity : end - width);
       const matches = await this.matches(asker, query, matching, { begin, end, from });
       if (matches.length > WINDOW_MATCHES_MAX && end - begin > 1) {
-        width = Math.max(1, Math.floor((end - begin) / WINDOW_NARROWING));
+        width = Math.max(1, Math.floor(Math.min(width, end - begin) / WINDOW_NARROWING));
         continue;
       }
       found.push(...matches.sort(newestFirst).slice(0, limit - found.length));
       end = begin;
-      width *= WINDOW_GROWTH;
+      width *= matches.length === 0 ? EMPTY_WINDOW_GROWTH : WINDOW_GROWTH;
     }
     return this.hits(asker, matching, withinPage(found));
   }
@@ -93,14 +97,6 @@ export class PrismaMessageSearch implements MessageSearch {
     };
   }
 
-  /** When the oldest of the caller's visible chats was created; nothing can be older. */
-  private async oldestChat({ caller: { tenantId, userId }, visible }: Asker): Promise<number> {
-    const [row] = await this.query<{ at: number | null }>(Prisma.sql`
-      SELECT (extract(epoch FROM min(c.created_at)) * 1000)::float8 AS at FROM ${CHATS_OF_MEMBERS}
-      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} ${andVisible(visible)}`);
-    return row?.at ?? Number.MAX_SAFE_INTEGER;
-  }
-
   /**
    * In no order; one more than may be put in order says that there are too many. The index is asked for some of the caller's visible chats at a
    * time: what was said elsewhere is never looked at.
@@ -112,7 +108,8 @@ export class PrismaMessageSearch implements MessageSearch {
     window: { begin: number; end: number; from: SearchPosition | null },
   ): Promise<Match[]> {
     const { begin, end, from } = window;
-    const time = (milliseconds: number) => Prisma.sql`${new Date(milliseconds).toISOString()}::timestamptz`;
+    const time = (milliseconds: number) =>
+      Prisma.sql`${milliseconds === -Infinity ? '-infinity' : new Date(milliseconds).toISOString()}::timestamptz`;
     const days = onDays(begin, end, DAYS_NAMED_MAX);
     return this.query<Match>(Prisma.sql`
       SELECT g.message_id::text AS "messageId", (extract(epoch FROM g.created_at) * 1000)::float8 AS "createdAt",

@@ -6,6 +6,11 @@ import { type PostgresAccount, serverFolder } from './postgres-account.js';
 const INITDB_TIMEOUT_MS = 120_000;
 /** Sorts by code point and knows Unicode's letters, alike on every platform and whatever its locales. */
 const LOCALE_OPTIONS = ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+/**
+ * Full text search goes by LC_CTYPE whatever the provider, and in C every character beyond ASCII counts as a letter: a word beside “, — or an emoji is
+ * not found by itself. Which names there are depends on the platform: glibc and musl have the first, macOS the last. C is what remains.
+ */
+const CTYPES = ['C.UTF-8', 'C.utf8', 'en_US.UTF-8', 'C'];
 
 /**
  * The cluster's folder, made by `initdb` when it is missing. It appears under its name only when it is complete: a first start
@@ -27,7 +32,30 @@ export function createCluster(options: {
     adopt(cluster, account);
     return cluster;
   }
+  const localeOptions = options.localeOptions ? [options.localeOptions] : CTYPES.map(withCtype);
   const unfinished = join(folder, 'cluster.new');
+  for (const [index, locale] of localeOptions.entries()) {
+    const said = initialize(unfinished, locale, options);
+    if (said === null) break;
+    const isLast = index === localeOptions.length - 1;
+    if (isLast || !UNKNOWN_LOCALE.test(said)) throw new Error(`PostgreSQL's initdb failed in ${folder}: ${said}`);
+  }
+  renameSync(unfinished, cluster);
+  return cluster;
+}
+
+const UNKNOWN_LOCALE = /invalid locale (name|settings)/;
+
+function withCtype(ctype: string): string[] {
+  return [...LOCALE_OPTIONS, `--lc-ctype=${ctype}`];
+}
+
+/** @returns null when it is done, else what initdb said, on one line */
+function initialize(
+  unfinished: string,
+  localeOptions: readonly string[],
+  { initdb, account, durable }: { initdb: string; account: PostgresAccount; durable: boolean },
+): string | null {
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished, { mode: 0o700 });
   if (account.owner) chownSync(unfinished, account.owner.uid, account.owner.gid);
@@ -38,22 +66,18 @@ export function createCluster(options: {
     `--pwfile=${path}/../password`, // not `join`: the path may be a link
     '--auth=scram-sha-256',
     '--encoding=UTF8',
-    ...(options.localeOptions ?? LOCALE_OPTIONS),
-    ...(options.durable ? [] : ['--no-sync']),
+    ...localeOptions,
+    ...(durable ? [] : ['--no-sync']),
   ];
-  const result = spawnSync(options.initdb, args, {
+  const result = spawnSync(initdb, args, {
     cwd,
     env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C' },
     encoding: 'utf8',
     timeout: INITDB_TIMEOUT_MS,
     ...account.owner,
   });
-  if (result.status !== 0) {
-    const said = (result.error?.message ?? result.stderr.trim()).replaceAll('\n', ' | ');
-    throw new Error(`PostgreSQL's initdb failed in ${folder}: ${said}`);
-  }
-  renameSync(unfinished, cluster);
-  return cluster;
+  if (result.status === 0) return null;
+  return (result.error?.message ?? result.stderr.trim()).replaceAll('\n', ' | ');
 }
 
 /** The account's number differs between machines and images that share one folder. */
