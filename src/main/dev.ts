@@ -30,7 +30,12 @@ export async function runDev(steps?: StepListener): Promise<void> {
   const startedAt = performance.now();
   const given = requireSettings('dev');
   const basics = processBasics(given, 'dev');
-  await runServices(devServices(given, basics, startedAt, steps), { logger: basics.logger });
+  await runServices(devServices(given, basics, startedAt, steps), { logger: basics.logger, signals: endingSignals() });
+}
+
+/** On a terminal SIGHUP says that it was closed; the private services, in process groups of their own, do not hear of it. */
+function endingSignals(): NodeJS.Signals[] {
+  return ['SIGTERM', 'SIGINT', ...(process.stdin.isTTY ? (['SIGHUP'] as const) : [])];
 }
 
 /** Taken one by one, each when the one before is up. */

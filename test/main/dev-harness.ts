@@ -119,12 +119,20 @@ export class DevFolder {
   /** The pausing one stops dead behind its next commit while this file is there. */
   readonly pauseFile = join(this.cwd, 'pause');
 
-  start(options: { rabbitmq: boolean; script?: string; env?: Record<string, string> }): Promise<TestProcess> {
-    const { rabbitmq, script, env } = options;
+  /** `onTerminal`: the process is the terminal, made by util-linux' `script`. */
+  start(options: {
+    rabbitmq: boolean;
+    script?: string;
+    onTerminal?: boolean;
+    env?: Record<string, string>;
+  }): Promise<TestProcess> {
+    const { rabbitmq, script, onTerminal, env } = options;
+    const command = `exec ${process.execPath} ${join(projectFolder, 'dist', 'src', 'main', 'cli.js')} dev`;
     return startProcess({
-      args: ['dev'],
       cwd: this.cwd,
-      ...(script === undefined ? {} : { script }),
+      ...(onTerminal
+        ? { interpreter: 'script', script: '-qfec', args: [command, '/dev/null'] }
+        : { args: ['dev'], ...(script === undefined ? {} : { script }) }),
       env: { ...(rabbitmq ? {} : { PATH: pathWithoutRabbitmq() }), PAUSE_FILE: this.pauseFile, ...env },
     });
   }

@@ -108,6 +108,7 @@ describe('npm start where RabbitMQ is not installed', () => {
     });
     expect((await history(again, banner.token)).map(({ body }) => body)).to.deep.equal(['hello', 'unpublished']);
     expect((await say(again, 'third', banner.token)).sequence).to.equal(4);
+    expect(again.databaseUrl, 'the address that people have noted').to.equal(banner.databaseUrl);
     banner = again;
   });
 
@@ -115,6 +116,14 @@ describe('npm start where RabbitMQ is not installed', () => {
     this.timeout(START_TIMEOUT_MS);
     await pressTwice(dev);
     await dev.ended;
+    await expectNothingLeft(folder, dev, banner);
+  });
+
+  it('leaves no process, port or lock behind when its terminal is closed', async function () {
+    this.timeout(START_TIMEOUT_MS);
+    dev = await folder.start({ rabbitmq: false, onTerminal: true });
+    await bannerOf(dev);
+    await dev.kill(); // of the terminal: what runs on it hears SIGHUP
     await expectNothingLeft(folder, dev, banner);
   });
 });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { identify, isRunning, type ProcessIdentity } from '../process-identity.js';
 
 export interface DataFolderLock {
@@ -25,12 +25,16 @@ const ROUNDS = 100;
  */
 export async function lockDataFolder(path: string): Promise<DataFolderLock> {
   const folder = resolve(path);
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const self = identify(process.pid);
   if (self === undefined) throw new Error('the start time of this process cannot be read, so no folder can be locked');
   const me: Holder = { ...self, id: randomUUID() };
   const mine = join(folder, `${LOCK}.${me.id}`);
-  writeFileSync(mine, JSON.stringify(me));
+  try {
+    writeFileSync(mine, JSON.stringify(me));
+  } catch (error) {
+    throw new Error(`the data folder ${folder} cannot be written to (${codeOf(error)})`, { cause: error });
+  }
   try {
     for (let round = 0; round < ROUNDS; round += 1) {
       if (tryToTake(folder, mine, me)) return lock(folder, me);
@@ -39,6 +43,29 @@ export async function lockDataFolder(path: string): Promise<DataFolderLock> {
     rmSync(mine, { force: true });
   }
   throw new Error(`the data folder ${folder} keeps changing hands`);
+}
+
+/**
+ * The folder with those above it. Node's own recursive `mkdir` never ends where a file system answers ENOENT to whoever makes a folder, as `/proc`
+ * does: it makes the one above, which is there, and tries again.
+ * @throws Error of one line
+ */
+function makeFolder(folder: string): void {
+  const missing: string[] = [];
+  for (let path = folder; !existsSync(path); path = dirname(path)) missing.unshift(path);
+  try {
+    for (const path of missing) mkdirSync(path);
+  } catch (error) {
+    // Somebody else has made it meanwhile: what matters is that it is there.
+    if (codeOf(error) !== 'EEXIST')
+      throw new Error(`the data folder ${folder} cannot be made (${codeOf(error)})`, { cause: error });
+    mkdirSync(folder, { recursive: true });
+  }
+  if (!statSync(folder).isDirectory()) throw new Error(`the data folder ${folder} is a file: name a folder`);
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
 }
 
 /**

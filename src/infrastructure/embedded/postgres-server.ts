@@ -4,7 +4,7 @@ import { chownSync, closeSync, existsSync, mkdirSync, readFileSync, rmSync, writ
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { freePort } from '../free-port.js';
+import { freePort, isPortFree } from '../free-port.js';
 import { signal } from '../process-identity.js';
 import { hasEnded, whenEnded } from './child-end.js';
 import { logSince, logTail, openLog } from './log-file.js';
@@ -116,7 +116,7 @@ async function launch(options: PostgresOptions, prepared: Prepared): Promise<Omi
   const logFile = options.logFile ?? join(folder, 'server.log');
   const { cwd, path } = serverFolder(cluster, account);
   for (let attempt = 1; ; attempt += 1) {
-    const port = options.port ?? (await freePort());
+    const port = options.port ?? (attempt === 1 ? await keptPort(folder) : undefined) ?? (await freePort());
     const settings = { ...SETTINGS, ...options.settings };
     const args = ['-D', path, '-p', String(port)];
     for (const [name, value] of Object.entries(settings)) args.push('-c', `${name}=${value}`);
@@ -144,6 +144,7 @@ async function launch(options: PostgresOptions, prepared: Prepared): Promise<Omi
       }
       throw new Error(`PostgreSQL did not start: ${(error as Error).message} (${logTail(logFile)})`, { cause: error });
     }
+    writeFileSync(join(folder, PORT_FILE), String(port));
     return {
       url: url(database),
       port,
@@ -152,6 +153,15 @@ async function launch(options: PostgresOptions, prepared: Prepared): Promise<Omi
       stop: (mode = 'fast') => stop(child, ended, mode),
     };
   }
+}
+
+/** People write its address into other programs: where it can, it listens where it did before. */
+const PORT_FILE = 'port';
+
+async function keptPort(folder: string): Promise<number | undefined> {
+  const file = join(folder, PORT_FILE);
+  const port = existsSync(file) ? Number(readFileSync(file, 'utf8')) : Number.NaN;
+  return Number.isInteger(port) && (await isPortFree(port).catch(() => false)) ? port : undefined;
 }
 
 async function ready(adminUrl: string, database: string, child: ChildProcess, ended: Promise<void>): Promise<void> {

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { lockDataFolder } from '../../../src/infrastructure/embedded/data-folder.js';
@@ -24,6 +24,17 @@ describe('the lock of a data folder', () => {
     const again = await lockDataFolder(folder);
     await again.release();
     expect(readdirSync(folder)).to.deep.equal([]);
+  });
+
+  it('is refused in one line where there can be no such folder', async () => {
+    const folder = scratchFolder('data');
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    expect(await refusal(file)).to.equal(`the data folder ${file} is a file: name a folder`);
+    expect(await refusal(join(file, 'in'))).to.equal(`the data folder ${join(file, 'in')} cannot be made (ENOTDIR)`);
+    // Linux: whoever makes a folder there is told that the one above is missing, for ever.
+    if (existsSync('/proc/self'))
+      expect(await refusal('/proc/parley')).to.equal('the data folder /proc/parley cannot be made (ENOENT)');
   });
 
   it('is refused in one line that names the process while another one holds it', async () => {
