@@ -10,9 +10,17 @@
  */
 import { DispatchConsumer } from 'parley/client';
 import type { CloudEvent } from 'parley/contract';
+import { brokerUrl, describeError, readPositionals, runExample } from './example-program.js';
 
-const url = process.env.AMQP_URL ?? 'amqp://127.0.0.1';
-const queue = process.argv[2] ?? `${process.env.CHAT_NAMESPACE ?? 'chat'}.dispatch`;
+const USAGE = `Takes events from a dispatch queue and prints a line for each.
+
+  node dist/examples/dispatch-worker.js [queue]
+
+The queue is chat.dispatch unless one is named.
+
+  AMQP_URL         the broker; default: amqp://127.0.0.1
+  CHAT_NAMESPACE   that of the workers; default: chat
+`;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -25,27 +33,44 @@ function dispatch(event: CloudEvent): void {
   say(`${event.type} ${event.id} by ${event.data.actorId} for ${recipients}`);
 }
 
-const states = {
-  consuming: () => say(`consuming from ${queue}`),
-  waiting: () => say(`somebody else consumes from ${queue}: waiting`),
-  away: (cause?: Error) => say(`no broker, or no queue: ${cause?.message}`),
-};
-
-const consumer = DispatchConsumer.start({
-  url,
-  queue,
-  name: 'dispatch-worker',
-  handle: dispatch,
-  // Never seen as long as this is the only active consumer. What is missing can be read over REST: GET /v1/chats/{chatId}/events?after=
-  onGap: ({ partitionkey, sequence, last }) => say(`GAP in chat ${partitionkey}: ${sequence} follows ${last}`),
-  onFailure: (error, { id }, attempt) => say(`${id} failed for the ${attempt}. time: ${(error as Error).message}`),
-  onSkipped: (_body, why) => say(`skipped: ${why}`),
-  onState: (state, cause) => states[state](cause),
-});
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, async () => {
-    await consumer.stop();
-    const { handled, repeats, gaps } = consumer.counters;
-    say(`dispatched ${handled}, repeats dropped ${repeats}, gaps ${gaps}`);
+/** Rejects if the broker or the queue is not there at first. Later losses are waited out. */
+function work(queue: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let hasBegun = false;
+    const states = {
+      consuming: () => say(`consuming from ${queue}`),
+      waiting: () => say(`somebody else consumes from ${queue}: waiting`),
+      away: (cause?: Error) => {
+        const why = `no broker, or no queue ${queue}: ${describeError(cause)}`;
+        if (hasBegun) say(why);
+        else void consumer.stop().then(() => reject(new Error(why)));
+      },
+    };
+    const consumer = DispatchConsumer.start({
+      url: brokerUrl(),
+      queue,
+      name: 'dispatch-worker',
+      handle: dispatch,
+      // Never seen as long as this is the only active consumer. What is missing can be read over REST: GET /v1/chats/{chatId}/events?after=
+      onGap: ({ partitionkey, sequence, last }) => say(`GAP in chat ${partitionkey}: ${sequence} follows ${last}`),
+      onFailure: (error, { id }, attempt) => say(`${id} failed for the ${attempt}. time: ${describeError(error)}`),
+      onSkipped: (_body, why) => say(`skipped: ${why}`),
+      onState: (state, cause) => {
+        states[state](cause);
+        hasBegun ||= state !== 'away';
+      },
+    });
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, async () => {
+        await consumer.stop();
+        const { handled, repeats, gaps } = consumer.counters;
+        say(`dispatched ${handled}, repeats dropped ${repeats}, gaps ${gaps}`);
+        resolve();
+      });
   });
+}
+
+await runExample('dispatch-worker', async () => {
+  const [queue = `${process.env.CHAT_NAMESPACE ?? 'chat'}.dispatch`] = readPositionals(USAGE, 1);
+  await work(queue);
+});

@@ -10,9 +10,10 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import cliProgress from 'cli-progress';
-import { CommandProducer, InvalidCommand } from 'parley/client';
+import { type CommandInput, CommandProducer, InvalidCommand } from 'parley/client';
 import type { Command, Receipt } from 'parley/contract';
 import { EventWatch } from './event-watch.js';
+import { brokerUrl, runExample } from './example-program.js';
 import { decodeLines, type IrcLineKind, parseLog, parseReplies } from './irc-log.js';
 import { BRIDGE_USER_ID, type IrcPlan, planReplay, profileOf } from './irc-plan.js';
 import { Tally } from './irc-tally.js';
@@ -55,7 +56,7 @@ function readOptions(args: string[]): Options | null {
     args,
     allowPositionals: true,
     options: {
-      'amqp-url': { type: 'string', default: process.env.AMQP_URL ?? 'amqp://127.0.0.1' },
+      'amqp-url': { type: 'string' },
       namespace: { type: 'string', default: 'chat' },
       window: { type: 'string', default: '512' },
       limit: { type: 'string' },
@@ -71,7 +72,7 @@ function readOptions(args: string[]): Options | null {
     return Number(text);
   };
   return {
-    amqpUrl: values['amqp-url'],
+    amqpUrl: brokerUrl(values['amqp-url']),
     namespace: values.namespace,
     window: positive('window', values.window),
     limit: values.limit === undefined ? Number.POSITIVE_INFINITY : positive('limit', values.limit),
@@ -120,7 +121,8 @@ type Publish = (command: Command) => Promise<{ receipt: Promise<Receipt | null> 
 /** What the contract does not admit is not sent, and counts as rejected. */
 async function submit(producer: CommandProducer, command: Command, tally: Tally): ReturnType<Publish> {
   const { type, commandId, tenantId, actorId, chatId, data } = command;
-  const input = { tenantId, actorId, ...(chatId === null ? {} : { chatId }), data };
+  // A command of the contract is right for its type; that its parts belong together is beyond the compiler.
+  const input = { tenantId, actorId, ...(chatId === null ? {} : { chatId }), data } as CommandInput<typeof type>;
   try {
     return await producer.submit(type, input, { commandId });
   } catch (error) {
@@ -175,6 +177,16 @@ function withReference(command: Command, receipt: Receipt | null | undefined): C
   }
 }
 
+/** Without the watch there is no replay, and nothing may be left open. */
+async function watchEvents(producer: CommandProducer, ...where: Parameters<typeof EventWatch.open>) {
+  try {
+    return await EventWatch.open(...where);
+  } catch (error) {
+    await producer.close();
+    throw error;
+  }
+}
+
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
   if (options === null) {
@@ -192,7 +204,7 @@ async function main(): Promise<void> {
   const receiptTimeoutMs = Number.POSITIVE_INFINITY; // patience is with the whole, not with each command
   const producer = await CommandProducer.connect({ url, namespace, appId: 'irc-replay', window, receiptTimeoutMs });
   const chatIds = plans.map(({ chatId }) => chatId);
-  const events = options.watchesEvents ? await EventWatch.open(url, namespace, chatIds) : null;
+  const events = options.watchesEvents ? await watchEvents(producer, url, namespace, chatIds) : null;
   const bar = new cliProgress.SingleBar(
     { format: '[{bar}] {percentage}% {value}/{total} commands, {duration_formatted}', stream: process.stderr },
     cliProgress.Presets.legacy,
@@ -233,9 +245,4 @@ async function main(): Promise<void> {
   if (tally.unanswered > 0 || (missing > 0 && events?.isComplete === true)) process.exitCode = 1;
 }
 
-try {
-  await main();
-} catch (error) {
-  process.stderr.write(`irc-replay: ${(error as Error).message}\n`);
-  process.exitCode = 1;
-}
+await runExample('irc-replay', main);

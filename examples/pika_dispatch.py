@@ -8,16 +8,24 @@ remembered in memory here; a real dispatch worker stores them along with what it
 """
 
 import json
+import logging
 import os
 import signal
 import sys
 
-import pika
+if {"-h", "--help"} & set(sys.argv[1:]):
+    sys.exit(print(__doc__))
+try:
+    import pika
+except ImportError:
+    sys.exit("pika_dispatch: the module pika is missing: pip install pika")
 
 QUEUE = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("CHAT_NAMESPACE", "chat") + ".dispatch"
 POLL_S = 1
 last_sequence = {}
 stopping = False
+logging.getLogger("pika").addHandler(logging.NullHandler())  # what it logs is in its exceptions as well
+logging.getLogger("pika").propagate = False
 
 
 def stop(*_):
@@ -39,20 +47,42 @@ def take(event):
     print(event["type"], event["id"], "for", event["data"].get("recipients"), flush=True)
 
 
+def broker():
+    url = os.environ.get("AMQP_URL", "amqp://127.0.0.1")
+    if not url.startswith(("amqp://", "amqps://")):
+        raise ValueError("AMQP_URL must be a URL that starts with amqp:// or amqps://")
+    return pika.BlockingConnection(pika.URLParameters(url))
+
+
+def describe(error):
+    """One line: pika wraps what happened, and some of its errors have no text of their own."""
+    inner = getattr(error, "exception", None) or next(iter(error.args), None)
+    if isinstance(inner, Exception):
+        return describe(inner)
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def main():
+    connection = broker()
+    channel = connection.channel()
+    while not stopping and channel.queue_declare(QUEUE, passive=True).method.consumer_count > 0:
+        print(f"somebody else consumes from {QUEUE}: waiting", file=sys.stderr)
+        connection.sleep(POLL_S)
+    channel.basic_qos(prefetch_count=256)
+    for method, _properties, body in channel.consume(QUEUE, inactivity_timeout=POLL_S):
+        if stopping:
+            # Not by close(): that would give back what is in hand one by one, behind what waits in the queue, and so out of order. The broker puts
+            # it back in its place once the process is gone.
+            sys.exit()
+        if method is not None:
+            take(json.loads(body))
+            channel.basic_ack(method.delivery_tag)
+    sys.exit(f"the broker cancelled the consumer of {QUEUE}")
+
+
 signal.signal(signal.SIGINT, stop)
 signal.signal(signal.SIGTERM, stop)
-connection = pika.BlockingConnection(pika.URLParameters(os.environ.get("AMQP_URL", "amqp://127.0.0.1")))
-channel = connection.channel()
-while not stopping and channel.queue_declare(QUEUE, passive=True).method.consumer_count > 0:
-    print(f"somebody else consumes from {QUEUE}: waiting", file=sys.stderr)
-    connection.sleep(POLL_S)
-channel.basic_qos(prefetch_count=256)
-for method, _properties, body in channel.consume(QUEUE, inactivity_timeout=POLL_S):
-    if stopping:
-        # Not by close(): that would give back what is in hand one by one, behind what waits in the queue, and so out of order. The broker puts
-        # it back in its place once the process is gone.
-        sys.exit()
-    if method is not None:
-        take(json.loads(body))
-        channel.basic_ack(method.delivery_tag)
-sys.exit(f"the broker cancelled the consumer of {QUEUE}")
+try:
+    main()
+except (pika.exceptions.AMQPError, OSError, ValueError) as error:
+    sys.exit(f"pika_dispatch: {describe(error)}")

@@ -7,37 +7,51 @@
  */
 import { randomUUID } from 'node:crypto';
 import { CommandProducer } from 'parley/client';
-import type { Receipt } from 'parley/contract';
+import { type Receipt, UUID_PATTERN } from 'parley/contract';
+import { brokerUrl, readPositionals, runExample } from './example-program.js';
 
-const chatId = process.argv[2] ?? randomUUID();
+const USAGE = `Sends commands and prints the receipt of each.
 
-const producer = await CommandProducer.connect({
-  url: process.env.AMQP_URL ?? 'amqp://127.0.0.1',
-  namespace: process.env.CHAT_NAMESPACE ?? 'chat',
-  appId: 'producer-example',
-  receiptTimeoutMs: 10_000,
-}).catch((error: Error) => {
-  process.stderr.write(`${error.message}\n`);
-  process.exit(1);
-});
+  node dist/examples/producer.js [chat id]
+
+A new chat unless an id is given: a UUID in lower-case canonical form.
+
+  AMQP_URL         the broker; default: amqp://127.0.0.1
+  CHAT_NAMESPACE   that of the workers; default: chat
+`;
 
 function print(receipt: Receipt): void {
   process.stdout.write(`${receipt.type} ${receipt.status} ${JSON.stringify(receipt)}\n`);
 }
 
-const actorId = 'alice';
-print(await producer.send('user.upsert', { actorId, data: { displayName: 'Alice' } }));
-if (process.argv[2] === undefined)
-  print(
-    await producer.send('chat.create', {
-      actorId,
-      chatId,
-      data: { kind: 'group', title: 'First steps', memberIds: ['bob'] },
-    }),
-  );
-// The command id is the idempotency key: sent again with the same id it has no second effect, and gets the same receipt, marked as replayed.
-const commandId = randomUUID();
-const hello = { actorId, chatId, data: { body: 'Hello, Bob.' } };
-print(await producer.send('message.send', hello, { commandId }));
-print(await producer.send('message.send', hello, { commandId }));
-await producer.close();
+async function converse(producer: CommandProducer, known: string | undefined): Promise<void> {
+  const actorId = 'alice';
+  const chatId = known ?? randomUUID();
+  print(await producer.send('user.upsert', { actorId, data: { displayName: 'Alice' } }));
+  if (known === undefined) {
+    const data = { kind: 'group' as const, title: 'First steps', memberIds: ['bob'] };
+    print(await producer.send('chat.create', { actorId, chatId, data }));
+  }
+  // The command id is the idempotency key: sent again with the same id it has no second effect, and gets the same receipt, marked as replayed.
+  const commandId = randomUUID();
+  const hello = { actorId, chatId, data: { body: 'Hello, Bob.' } };
+  print(await producer.send('message.send', hello, { commandId }));
+  print(await producer.send('message.send', hello, { commandId }));
+}
+
+await runExample('producer', async () => {
+  const [chatId] = readPositionals(USAGE, 1);
+  if (chatId !== undefined && !UUID_PATTERN.test(chatId))
+    throw new Error(`the chat id must be a UUID in lower-case canonical form, and ${chatId} is not`);
+  const producer = await CommandProducer.connect({
+    url: brokerUrl(),
+    namespace: process.env.CHAT_NAMESPACE ?? 'chat',
+    appId: 'producer-example',
+    receiptTimeoutMs: 10_000,
+  });
+  try {
+    await converse(producer, chatId);
+  } finally {
+    await producer.close();
+  }
+});

@@ -1,7 +1,7 @@
 /**
  * From the log to the wire: one renderer for fresh events and for those read back, so that both come out equal to the byte.
  */
-import { type CloudEvent, EVENT_CONTENT_TYPE, type EventData, type EventType } from '../contract/events.js';
+import { type CloudEvent, EVENT_CONTENT_TYPE } from '../contract/events.js';
 import { contentSequence } from '../domain/event.js';
 import type { Message } from '../domain/message.js';
 import type { ChatAudience } from './policy/chat-audience.js';
@@ -230,8 +230,8 @@ export function renderEvent(logged: LoggedEvent, audience: ChatAudience | null, 
     partitionkey: partitionKey(logged),
     ...(sequence === null ? {} : { sequence: String(sequence) }),
     // The one place where the shape of each event's data is put together; tests hold it against the contract's schemas.
-    data: data(logged, audience, context) as EventData[EventType],
-  };
+    data: data(logged, audience, context),
+  } as CloudEvent;
 }
 
 /** The very bytes and properties to publish. */

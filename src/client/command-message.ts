@@ -5,18 +5,34 @@ import { directChatId } from '../contract/direct-id.js';
 import { DEFAULT_TENANT } from '../contract/identifiers.js';
 import type { Reason } from '../contract/problems.js';
 
-type ChatOf<T extends CommandType> = T extends 'user.upsert'
-  ? { chatId?: never }
-  : T extends 'chat.create'
-    ? { /** May be left out of a direct chat: it is computed. */ chatId?: string }
-    : { chatId: string };
+type Profile = CommandData['user.upsert'];
+type NewChat = CommandData['chat.create'];
+
+/** What the contract asks of a chat and of data beyond their schemas, as far as types can say it. */
+interface SpecialContent {
+  'user.upsert': {
+    chatId?: never;
+    data:
+      | (Profile & { displayName: string })
+      | (Pick<Profile, 'userId'> & { claims: NonNullable<Profile['claims']> } & {
+          [F in Exclude<keyof Profile, 'userId' | 'claims'>]?: never;
+        });
+  };
+  'chat.create':
+    | { chatId: string; data: NewChat }
+    /** The id of a direct chat is computed from its two users; of a group or channel the producer chooses it. */
+    | { chatId?: string; data: NewChat & { kind: 'direct' } };
+}
+
+type Content = {
+  [T in CommandType]: T extends keyof SpecialContent ? SpecialContent[T] : { chatId: string; data: CommandData[T] };
+};
 
 /** What a command says: who asks (`actorId`, of `tenantId` or else `default`), in which chat, for what. */
 export type CommandInput<T extends CommandType> = {
   tenantId?: string;
   actorId: string;
-  data: CommandData[T];
-} & ChatOf<T>;
+} & Content[T];
 
 /** What goes with it. */
 export interface CommandOptions {
@@ -80,9 +96,10 @@ export function commandMessage<T extends CommandType>(
 /** A direct chat's id is computed from the tenant and its two users; of any other chat the producer chooses it. */
 function directIdOf(type: CommandType, { tenantId, actorId, data }: CommandInput<CommandType>): string | undefined {
   if (type !== 'chat.create') return undefined;
-  const { kind, memberIds } = data as CommandData['chat.create'];
-  const [other] = memberIds;
-  return kind === 'direct' && other !== undefined
+  // Not judged yet: a program in JavaScript may have left anything out.
+  const { kind, memberIds } = (data ?? {}) as Partial<NewChat>;
+  const other: unknown = Array.isArray(memberIds) ? memberIds[0] : undefined;
+  return kind === 'direct' && typeof other === 'string'
     ? directChatId(tenantId ?? DEFAULT_TENANT, actorId, other)
     : undefined;
 }

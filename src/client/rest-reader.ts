@@ -7,6 +7,7 @@ import type {
   RestParameters,
   RestReadName,
 } from '../contract/rest-reads.js';
+import { violationText } from '../contract/violation-text.js';
 import { problemOf } from './rest-problem.js';
 
 export const REST_TIMEOUT_MS = 10_000;
@@ -78,7 +79,7 @@ export class RestReader {
 
   /** Throws `TypeError` for a path parameter that cannot name anything: it might name something else in a path. */
   #address(name: RestReadName, parameters: Parameters): string {
-    const inPath = pathSchemaOf(name).safeParse(parameters);
+    const inPath = pathSchemaOf(name).safeParse(parameters, { error: violationText });
     if (!inPath.success) {
       const [issue] = inPath.error.issues;
       throw new TypeError(`${name}: ${issue?.path.join('.')} ${issue?.message}`);

@@ -43,7 +43,9 @@ const claimText = text(1, CLAIM_MAX_CHARACTERS);
 export const claims = z
   .record(
     z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, 'must be a letter and at most 63 more of A-Z a-z 0-9 _ -'),
-    z.union([claimText, z.number(), z.boolean(), z.array(claimText).max(CLAIM_LIST_MAX)]),
+    z.union([claimText, z.number(), z.boolean(), z.array(claimText).max(CLAIM_LIST_MAX)], {
+      error: `must be a string of 1 to ${CLAIM_MAX_CHARACTERS} characters, a number, true or false, or a list of at most ${CLAIM_LIST_MAX} such strings`,
+    }),
   )
   .refine((all) => Object.keys(all).length <= CLAIMS_MAX, `must be at most ${CLAIMS_MAX}`);
 
@@ -66,7 +68,7 @@ export const userUpsertFields = z.strictObject({
  */
 export const userUpsertData = userUpsertFields.superRefine((data, context) => {
   if (data.displayName !== undefined || isClaimsOnly(data)) return;
-  context.addIssue({ code: 'custom', path: ['displayName'], message: 'Required, unless only claims are set' });
+  context.addIssue({ code: 'custom', path: ['displayName'], message: 'is required, unless only claims are set' });
 });
 
 /** Whether the profile beside the claims is to stay as it is. */

@@ -19,6 +19,7 @@ import { COMMAND_ID_PATTERN, DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN,
 import { isDeeperThan, outermostOf } from './json-text.js';
 import { type Reason, refusal, type Violation } from './problems.js';
 import { hasVisibleCharacter, INVISIBLE } from './text.js';
+import { violationText } from './violation-text.js';
 
 /** Past this a body is not even searched for its actor: it is dead-lettered. Brokers shipped by us bound messages to 512 KiB. */
 export const READABLE_MAX_BYTES = 1024 * 1024;
@@ -195,7 +196,7 @@ function decodeGiven(
 
   const crowded = crowdedLists(given.data);
   if (crowded.length > 0) return invalid(crowded);
-  const result = commandBody[type].safeParse(given);
+  const result = commandBody[type].safeParse(given, { error: violationText });
   const key = type === 'user.upsert' ? actorId : identity.chatId;
   const violations = [...propertyViolations(incoming, key), ...(result.success ? [] : violationsOf(result.error))];
   if (!result.success || violations.length > 0) return invalid(violations);

@@ -160,8 +160,7 @@ export function eventEnvelope<T extends EventType>(type: T) {
   });
 }
 
-/** One event as it stands on the wire and in REST's event pages. */
-export interface CloudEvent<T extends EventType = EventType> {
+interface EventOf<T extends EventType> {
   specversion: '1.0';
   id: string;
   source: string;
@@ -173,3 +172,6 @@ export interface CloudEvent<T extends EventType = EventType> {
   sequence?: string;
   data: EventData[T];
 }
+
+/** One event as it stands on the wire and in REST's event pages. A union by `type`: `switch (event.type)` narrows `event.data`. */
+export type CloudEvent<T extends EventType = EventType> = { [K in T]: EventOf<K> }[T];

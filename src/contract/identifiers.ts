@@ -2,6 +2,7 @@
  * The identifiers of the contract: who owns (tenant), who acts (user), where (chat), what (message), which command.
  */
 import { z } from 'zod';
+import { expecting } from './violation-text.js';
 
 /** A chat or message id: a UUID in lower-case canonical form. Upper case is refused because it would hash to another partition. */
 export const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -12,30 +13,33 @@ export const COMMAND_ID_PATTERN = /^[A-Za-z0-9._~:-]{1,128}$/;
 
 export const DEFAULT_TENANT = 'default';
 
-export const chatId = z.string().regex(UUID_PATTERN, 'must be a UUID in lower-case canonical form').meta({
+const UUID = 'a UUID in lower-case canonical form';
+const USER_ID = 'a user id: 1 to 128 of A-Z a-z 0-9 _ @ : . + | -, starting with a letter, a digit, _ or -';
+const TENANT_ID = 'a tenant id: 1 to 64 of a-z 0-9 _ -, starting with a letter or digit';
+const COMMAND_ID = '1 to 128 of A-Z a-z 0-9 . _ ~ : -';
+
+function like(pattern: RegExp, what: string) {
+  return z.string(expecting(what)).regex(pattern, `must be ${what}`);
+}
+
+export const chatId = like(UUID_PATTERN, UUID).meta({
   description: 'Chat id: a UUID in lower-case canonical form.',
   example: '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10',
 });
-export const messageId = z.string().regex(UUID_PATTERN, 'must be a UUID in lower-case canonical form').meta({
+export const messageId = like(UUID_PATTERN, UUID).meta({
   description: 'Message id: a UUID in lower-case canonical form.',
   example: '0199c1df-0d52-7c0e-8a11-5b0c4b7c2f31',
 });
-export const decisionId = z.string().regex(UUID_PATTERN, 'must be a UUID in lower-case canonical form').meta({
+export const decisionId = like(UUID_PATTERN, UUID).meta({
   description: 'Decision id, as in receipts and problems: a UUID in lower-case canonical form.',
   example: '0199c1df-0d53-7a41-9d0e-0b7d6c0f6a11',
 });
-export const userId = z
-  .string()
-  .regex(
-    USER_ID_PATTERN,
-    'must be a user id: 1 to 128 of A-Z a-z 0-9 _ @ : . + | -, starting with a letter, a digit, _ or -',
-  )
-  .meta({ description: 'User id.', example: 'alice' });
-export const tenantId = z
-  .string()
-  .regex(TENANT_ID_PATTERN, 'must be a tenant id: 1 to 64 of a-z 0-9 _ -, starting with a letter or digit')
-  .meta({ description: 'Tenant id; `default` where none is named.', example: DEFAULT_TENANT });
-export const commandId = z
-  .string()
-  .regex(COMMAND_ID_PATTERN, 'must be 1 to 128 of A-Z a-z 0-9 . _ ~ : -')
-  .meta({ description: 'Command id = idempotency key, unique per tenant and actor.', example: 'send-0001' });
+export const userId = like(USER_ID_PATTERN, USER_ID).meta({ description: 'User id.', example: 'alice' });
+export const tenantId = like(TENANT_ID_PATTERN, TENANT_ID).meta({
+  description: 'Tenant id; `default` where none is named.',
+  example: DEFAULT_TENANT,
+});
+export const commandId = like(COMMAND_ID_PATTERN, COMMAND_ID).meta({
+  description: 'Command id = idempotency key, unique per tenant and actor.',
+  example: 'send-0001',
+});

@@ -22,6 +22,7 @@ import { messageOperations } from './rest-message-operations.js';
 import { creates, type RestOperation } from './rest-operation.js';
 import { listEventsQuery, putProfileBody, searchMessagesQuery, syncQuery } from './rest-requests.js';
 import { emoji } from './text.js';
+import { violationText } from './violation-text.js';
 
 /** What a path's parameters look like: anything else names nothing and is 404. */
 export const pathParameters = {
@@ -151,7 +152,7 @@ export type ParsedQuery = { ok: true; query: unknown } | { ok: false; violations
 /** Reads query parameters; one that the operation does not know is a fault, so that a typing error is not taken for a choice. */
 export function parseQuery(name: RestOperationName, given: unknown): ParsedQuery {
   const { query = NO_PARAMETERS } = operationOf(name);
-  const result = query.safeParse(given);
+  const result = query.safeParse(given, { error: violationText });
   if (result.success) return { ok: true, query: result.data };
   return { ok: false, violations: result.error.issues.flatMap(violationsOf) };
 }

@@ -5,6 +5,7 @@
  * count code points, as JSON Schema's `maxLength` does.
  */
 import { z } from 'zod';
+import { expecting } from './violation-text.js';
 
 export const METADATA_MAX_BYTES = 8 * 1024;
 
@@ -23,7 +24,11 @@ function codePoints(text: string, stopAfter: number): number {
 
 /** A string of `min` to `max` code points without U+0000 and lone surrogates. */
 export function text(min: number, max: number) {
-  return bounded(z.string(), min, max);
+  return bounded(z.string(expecting(textOf(min, max))), min, max);
+}
+
+function textOf(min: number, max: number): string {
+  return `a string of ${min} to ${max} characters`;
 }
 
 function bounded(schema: z.ZodString, min: number, max: number) {
@@ -45,7 +50,7 @@ export const INVISIBLE = 'must have a visible character';
 
 /** A name or title: a `text` with a visible character, in Normalization Form C (UAX #15), so that equal names compare equal. */
 export function name(min: number, max: number) {
-  const normalized = z.string().overwrite((value) => value.normalize('NFC'));
+  const normalized = z.string(expecting(textOf(min, max))).overwrite((value) => value.normalize('NFC'));
   return bounded(normalized, min, max).refine((value) => value === '' || hasVisibleCharacter(value), INVISIBLE);
 }
 
@@ -82,7 +87,7 @@ const LATEST_TIME = Date.parse('9999-12-31T23:59:59.999Z');
 
 /** An RFC 3339 time with its offset, in UTC of the years 1 to 9999. */
 export const time = z.iso
-  .datetime({ offset: true, error: 'must be an RFC 3339 time', abort: true })
+  .datetime({ offset: true, error: 'must be an RFC 3339 time such as 2026-11-20T20:15:00.123Z', abort: true })
   .refine((value) => {
     const at = Date.parse(value);
     return at >= EARLIEST_TIME && at <= LATEST_TIME;
@@ -117,7 +122,7 @@ export function canonicalEmoji(value: string): string {
 
 /** One extended grapheme cluster (UAX #29) in its canonical form, or the name of a custom emoji: `:name:`. */
 export const emoji = z
-  .string()
+  .string(expecting('one grapheme cluster or :name:'))
   .refine(isStorableText, { message: 'must not contain U+0000 or lone surrogates', abort: true })
   .overwrite((value) => (value.length <= EMOJI_MAX_LENGTH ? canonicalEmoji(value) : value))
   .refine((value) => EMOJI_NAME_PATTERN.test(value) || isOneGrapheme(value), 'must be one grapheme cluster or :name:')

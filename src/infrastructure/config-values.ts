@@ -36,8 +36,9 @@ export function byteSize(bounds: Bounds = {}): (text: string) => number {
 export function integer(bounds: Bounds = {}): (text: string) => number {
   return (text) => {
     const value = /^[+-]?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-    if (Number.isNaN(value)) throw new Error('must be a whole number');
-    return within(value, bounds, '');
+    const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = bounds;
+    if (!(value >= min && value <= max)) throw new Error(`must be a whole number${rangeText(bounds)}`);
+    return value;
   };
 }
 
@@ -110,6 +111,12 @@ function measure(
     if (factor === undefined) throw new Error(expected);
     return within(Math.round(Number(match?.[1]) * factor), bounds, unitShown);
   };
+}
+
+function rangeText({ min, max }: Bounds): string {
+  if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`;
+  if (min !== undefined) return `, ${min} or more`;
+  return max === undefined ? '' : `, ${max} or less`;
 }
 
 function within(value: number, { min, max }: Bounds, unit: string): number {

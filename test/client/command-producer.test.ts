@@ -98,7 +98,12 @@ describe('The command producer', function () {
         () => producer.send('message.send', { actorId: 'ann', chatId: 'X', data: { body: 'x' } }),
         /chatId must be a UUID/,
       ],
+      // @ts-expect-error: so may a program in JavaScript
       [() => producer.send('chat.create', { actorId: 'ann', data: { kind: 'group', memberIds: [] } }), /chatId/],
+      // @ts-expect-error: and this
+      [() => producer.send('chat.create', { actorId: 'ann', data: { kind: 'direct' } }), /data\.memberIds/],
+      // @ts-expect-error: and this
+      [() => producer.send('chat.create', { actorId: 'ann' }), /; data /],
       [
         () => producer.send('chat.archive', { actorId: 'a b', chatId, data: {} }),
         /actorId is missing or not a user id/,

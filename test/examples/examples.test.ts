@@ -1,4 +1,5 @@
 /** The examples as people run them: as programs of their own, against a worker and a broker. */
+import { randomUUID } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -120,6 +121,37 @@ describe('The examples, run against a worker', function () {
     const commands = /^commands +(\d+)/m.exec(again.output)?.[1];
     expect(/^replayed +(\d+)/m.exec(again.output)?.[1]).to.equal(commands);
     expect(await messages()).to.deep.equal(stored);
+  });
+
+  it('each says in one line what is wrong, ends with 1, and has a --help', async () => {
+    const log = join(writeLogs(), 'one.raw.txt');
+    const needed: Record<string, string[]> = { producer: [], 'dispatch-worker': [], 'irc-replay': [log] };
+    const cases: [string, string[], Record<string, string>, RegExp][] = Object.keys(needed).flatMap((example) => [
+      [example, [], { AMQP_URL: 'localhost' }, /: the address of the broker must be a URL that starts with amqp/],
+      [example, [], { AMQP_URL: 'amqp://u:hunter2@127.0.0.1:1' }, /the broker cannot be reached: connect ECONNREFUSED/],
+      [example, ['--frobnicate'], {}, /^[a-z-]+: Unknown option '--frobnicate'; --help says more$/],
+    ]);
+    cases.push(
+      ['producer', ['general'], {}, /the chat id must be a UUID in lower-case canonical form, and general is not$/],
+      ['producer', [randomUUID(), 'x'], {}, /one argument too many: x; --help says more$/],
+      ['producer', [], { CHAT_NAMESPACE: 'nobody-here' }, /no exchange nobody-here\.commands at the broker/],
+      ['dispatch-worker', ['no-such-queue'], {}, /no broker, or no queue no-such-queue: .*NOT.FOUND/],
+      ['irc-replay', ['/nowhere/at.all'], {}, /no such file or directory/],
+    );
+    for (const [example, args, more, expected] of cases) {
+      const script = join(projectFolder, 'dist', 'examples', `${example}.js`);
+      const given = [...args, ...(args.length === 0 ? (needed[example] ?? []) : [])];
+      const program = await startProcess({ script, args: given, env: { ...env, ...more } });
+      const { code } = await program.ended;
+      const about = `${example} ${args.join(' ')}: ${program.output}`;
+      expect([code, program.stderr.length], about).to.deep.equal([1, 1]);
+      expect(program.stderr[0], about).to.match(expected).and.to.not.include('hunter2');
+    }
+    for (const example of Object.keys(needed)) {
+      const help = await run(example, '--help');
+      expect([(await help.ended).code, help.stderr]).to.deep.equal([0, []]);
+      expect(help.output).to.include(`node dist/examples/${example}.js`);
+    }
   });
 
   it('the replay says what is wrong where it cannot begin', async () => {

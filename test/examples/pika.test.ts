@@ -160,4 +160,29 @@ describe(`A producer and a dispatch worker in Python${missing === undefined ? ''
     }
     await end(next, 'SIGTERM');
   });
+
+  it('says in one line what is wrong, and how it is used', async () => {
+    const cases: [string, string[], Record<string, string>, RegExp][] = [
+      ['pika_producer', ['general'], {}, /the chat id must be a UUID, and general is not; --help says more$/],
+      ['pika_producer', [], { CHAT_NAMESPACE: 'nobody-here' }, /no exchange 'nobody-here\.commands'/],
+      ['pika_dispatch', ['no-such-queue'], {}, /no queue 'no-such-queue'/],
+    ];
+    for (const example of ['pika_producer', 'pika_dispatch'])
+      cases.push(
+        [example, [], { AMQP_URL: 'localhost' }, /AMQP_URL must be a URL that starts with amqp/],
+        [example, [], { AMQP_URL: 'amqp://u:hunter2@127.0.0.1:1' }, /Connection refused/],
+      );
+    for (const [example, args, more, expected] of cases) {
+      const script = join(projectFolder, 'examples', `${example}.py`);
+      const program = await startProcess({ interpreter: python, script, args, env: { ...fleet.env, ...more } });
+      const { code } = await program.ended;
+      expect([code, program.stderr.length], `${example}: ${program.output}`).to.deep.equal([1, 1]);
+      expect(program.stderr[0]).to.match(expected).and.to.not.include('hunter2');
+    }
+    for (const example of ['pika_producer', 'pika_dispatch']) {
+      const help = await run(example, '--help');
+      expect([(await help.ended).code, help.stderr]).to.deep.equal([0, []]);
+      expect(help.output).to.include(`python3 examples/${example}.py`);
+    }
+  });
 });

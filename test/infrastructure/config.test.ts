@@ -95,6 +95,8 @@ describe('reading the configuration', () => {
     ['a size over its bound', byteSize({ max: 1024 }), '2KiB', /at most 1024 bytes/],
     ['a number with a tail', integer(), '8x', /whole number/],
     ['a number with a fraction', integer(), '1.5', /whole number/],
+    ['a number beyond its bounds', integer({ min: 2, max: 200 }), '1', /^must be a whole number from 2 to 200$/],
+    ['a word where a bounded number belongs', integer({ min: 1 }), 'x', /^must be a whole number, 1 or more$/],
     ['a port in hexadecimal', port, '0x50', /must be a port/],
     ['a word that is no choice', oneOf('json', 'pretty'), 'xml', /must be json or pretty/],
     ['a word that is neither true nor false', boolean, 'maybe', /true or false/],

@@ -99,7 +99,7 @@ describe('A worker that is told by SIGHUP to read its policy again', function ()
     const { code } = await other.ended;
     expect({ code, told: other.stderr.filter((line) => !line.startsWith('{')).join() }).to.deep.equal({
       code: 1,
-      told: `parley: ${file}:${ours.slice(0, ours.indexOf('effect: permit')).split('\n').length}:5: rules.0.effect: Invalid option: expected one of "permit"|"deny"`,
+      told: `parley: ${file}:${ours.slice(0, ours.indexOf('effect: permit')).split('\n').length}:5: rules.0.effect: must be permit or deny`,
     });
   });
 });

@@ -74,7 +74,7 @@ describe('the settings', () => {
     ['DISPATCH_QUEUES', `a=${'é'.repeat(128)}`, /must be name=binding/],
     ['DISPATCH_QUEUES', 'a=x;a=y', /must name each queue once/],
     ['CHAT_NAMESPACE', 'a.b', /must be 1 to 32/],
-    ['COMMAND_PARTITIONS', '0', /at least 1/],
+    ['COMMAND_PARTITIONS', '0', /must be a whole number from 1 to 1024/],
     ['DATABASE_URL', 'mysql://u:hunter2@host/x', /must be a URL that starts with postgresql:/],
     ['AMQP_URL', 'localhost:5672', /must be a URL that starts with amqp:/],
     ['JWT_SECRET', 'hunter2', /at least 32 characters/],

@@ -30,17 +30,13 @@ describe('A policy document with a fault', () => {
       ['1:9 Flow sequence in block collection must be sufficiently indented and end with a ]'],
     ],
     ['says a thing twice', `${HEAD}version: test-2\nrules: []`, ['3:1 Map keys must be unique']],
-    ['is empty', '', ['1:1 Invalid input: expected object, received null']],
-    [
-      'is of a format to come',
-      'parley-policy: 2\nversion: a\nrules: []',
-      ['1:1 parley-policy: Invalid input: expected 1'],
-    ],
+    ['is empty', '', ['1:1 must be a JSON object, not null']],
+    ['is of a format to come', 'parley-policy: 2\nversion: a\nrules: []', ['1:1 parley-policy: must be 1']],
     ['has a word that means nothing', `${HEAD}rules: []\nrulez: []`, ['4:1 there is no "rulez"']],
     [
       'has an unknown action',
       `${HEAD}rules:\n  - { id: a, effect: permit, actions: [message.fly], reason: r }`,
-      [/^4:40 rules\.0\.actions\.0: Invalid option/],
+      [/^4:40 rules\.0\.actions\.0: must be user\.upsert, .* or /],
     ],
     [
       'names a fact that there is not',

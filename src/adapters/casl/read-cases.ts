@@ -4,6 +4,7 @@ import { ACTIONS, CLAIM_FACT, type Fact, findFact } from '../../application/poli
 import type { Action } from '../../application/policy/facts.js';
 import { factsByName, type NamedFacts } from '../../application/policy/named-facts.js';
 import type { PolicyCase } from '../../application/policy/policy-case.js';
+import { violationText } from '../../contract/violation-text.js';
 import { duration } from '../../infrastructure/config-values.js';
 import { type PolicyFault, parseSource } from './policy-source.js';
 import { faultsOf } from './schema-faults.js';
@@ -33,7 +34,7 @@ export type ReadCases = { ok: true; cases: PolicyCase[] } | { ok: false; faults:
 export function readCases(text: string): ReadCases {
   const source = parseSource(text);
   if (!source.ok) return source;
-  const parsed = written.safeParse(source.value);
+  const parsed = written.safeParse(source.value, { error: violationText });
   if (!parsed.success) return { ok: false, faults: faultsOf(parsed.error, source.faultAt) };
   const faults: PolicyFault[] = [];
   const cases = parsed.data.cases.flatMap(({ name, actions, facts, expect, by }, index) => {

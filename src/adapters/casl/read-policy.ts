@@ -5,6 +5,7 @@ import { ACTIONS } from '../../application/policy/fact-catalogue.js';
 import type { Action } from '../../application/policy/facts.js';
 import { type PolicyDocument, type PolicyRule, QUOTA_KEYS } from '../../application/policy/policy-document.js';
 import { type CommandType, commandTypes, role } from '../../contract/commands.js';
+import { violationText } from '../../contract/violation-text.js';
 import { duration } from '../../infrastructure/config-values.js';
 import { type Path, type PolicyFault, parseSource } from './policy-source.js';
 import { readConditions } from './read-conditions.js';
@@ -70,7 +71,7 @@ export type ReadPolicy = { ok: true; document: PolicyDocument } | { ok: false; f
 export function readPolicy(text: string): ReadPolicy {
   const source = parseSource(text);
   if (!source.ok) return source;
-  const parsed = document.safeParse(source.value);
+  const parsed = document.safeParse(source.value, { error: violationText });
   if (!parsed.success) return { ok: false, faults: faultsOf(parsed.error, source.faultAt) };
 
   const { version, roles, rules, quotas } = parsed.data;

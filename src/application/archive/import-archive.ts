@@ -7,6 +7,7 @@ import {
   archiveLine,
 } from '../../contract/archive.js';
 import { isDeeperThan } from '../../contract/json-text.js';
+import { violationText } from '../../contract/violation-text.js';
 import type { ChatArchiveTarget, ChatRowLine, ChatUnderImport } from '../ports/archive.js';
 import { StoreError } from '../ports/command-store.js';
 import { ChatCheck } from './check-chat.js';
@@ -157,7 +158,7 @@ class ArchiveReading {
     } catch {
       throw this.fault('is not JSON');
     }
-    const result = archiveLine.safeParse(value);
+    const result = archiveLine.safeParse(value, { error: violationText });
     if (result.success) return result.data;
     const [issue] = result.error.issues;
     throw this.fault(`${issue?.path.map(String).join('.') || 'the line'}: ${issue?.message ?? 'is not valid'}`);

@@ -26,6 +26,12 @@ export interface Occasion {
 const ID_TAIL_DIGITS = 6;
 const ID_TAIL_VALUES = 16 ** ID_TAIL_DIGITS;
 
+/** Whether a permit with this id belongs to the share (0 to 1) that is kept. By the id, so that it can be told afterwards. */
+export function isSampledPermit(decisionId: string, permitShare: number): boolean {
+  if (permitShare === 0) return false;
+  return Number.parseInt(decisionId.slice(-ID_TAIL_DIGITS), 16) < permitShare * ID_TAIL_VALUES;
+}
+
 /**
  * The policy enforcement point: the one place that asks the decision point, turns its no into a refusal, and sees to what its yes is bound to. For commands it stands inside
  * the transaction, so that the facts it asks with hold at the commit; for queries, in `view-chat.ts`.
@@ -61,7 +67,7 @@ export class PolicyEnforcementPoint {
       refusedAs: null,
     };
     if (decision.effect === 'permit') {
-      const isKept = this.isSampled(decisionId);
+      const isKept = isSampledPermit(decisionId, this.permitShare);
       const over = allowance?.take({ isMember: facts.role !== null }) ?? null;
       if (over === null) return { decisionId, refusal: null, record, isKept };
       // As before anything is decided: nothing is kept for it, so there is nothing to ask about.
@@ -72,12 +78,6 @@ export class PolicyEnforcementPoint {
     // Whoever is not in a chat is not told that it exists, not even by there having been something to decide.
     if (isOutsider(facts)) return { decisionId: null, refusal: CHAT_NOT_FOUND, record, isKept: true };
     return { decisionId, refusal: { code: 'not_permitted', detail: decision.detail }, record, isKept: true };
-  }
-
-  /** By the id, so that it can be told afterwards whether a decision was to be kept. */
-  private isSampled(decisionId: string): boolean {
-    if (this.permitShare === 0) return false;
-    return Number.parseInt(decisionId.slice(-ID_TAIL_DIGITS), 16) < this.permitShare * ID_TAIL_VALUES;
   }
 }
 

@@ -247,7 +247,7 @@ describe('REST sync', () => {
     it('may be long, and no longer than is documented', async () => {
       for (const [length, about] of [
         [8_192, 'is not a token that is good for this caller now'],
-        [8_193, 'Too big: expected string to have <=8192 characters'],
+        [8_193, 'must have at most 8192 characters'],
       ] as const) {
         const { status, body } = await sync('bob', 'x'.repeat(length));
         expect([status, body.violations[0]]).to.deep.equal([400, { path: 'since', message: about }]);
