@@ -54,8 +54,14 @@ function expected(fact: string, condition: Condition): string {
       values.map((value) => describeValue(fact, value)),
       'or',
     );
-  if ('is' in condition) return words(condition.is);
-  if ('isNot' in condition) return `anything but ${words(condition.isNot)}`;
+  const listedIn = (set: string, values: readonly FactValue[]) =>
+    `among the producers ${set} (${values.length === 0 ? 'none is listed' : words(values)})`;
+  if ('is' in condition)
+    return condition.among === undefined ? words(condition.is) : listedIn(condition.among, condition.is);
+  if ('isNot' in condition)
+    return condition.among === undefined
+      ? `anything but ${words(condition.isNot)}`
+      : `not ${listedIn(condition.among, condition.isNot)}`;
   if ('present' in condition) return condition.present ? 'there' : 'none';
   const { atLeast, atMost } = condition;
   return listed(
