@@ -184,6 +184,7 @@ export class CommandProducer {
       replyTo: DIRECT_REPLY_TO,
       correlationId,
       appId: this.options.appId,
+      ...(this.options.userId === undefined ? {} : { userId: this.options.userId }),
       headers: message.headers,
       persistent: true,
       mandatory: true,

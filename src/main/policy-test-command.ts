@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CaslDecisionPoint } from '../adapters/casl/casl-decision-point.js';
-import { readCases } from '../adapters/casl/read-cases.js';
-import { isClean, type PolicyCase, tryCases } from '../application/policy/policy-case.js';
+import { type DecisionTable, readCases } from '../adapters/casl/read-cases.js';
+import { isClean, tryCases } from '../application/policy/policy-case.js';
+import { withProducers } from '../application/policy/policy-document.js';
 import { StartFault } from '../infrastructure/start-fault.js';
 import { faultLines, readPolicyFile } from './policy-file.js';
 import { readSettings } from './settings.js';
@@ -11,8 +12,14 @@ const CASES_FILE = /\.ya?ml$/;
 
 /** Exits 1 if a case goes otherwise than it should, or a rule is not held up by any. Throws a `StartFault` for what cannot be read. */
 export function runPolicyTest(path: string, options: { policy?: string }): void {
-  const { document } = readPolicyFile(options.policy ?? readSettings([]).settings.policyFile);
-  const report = tryCases(document, new CaslDecisionPoint(document), filesOf(path).flatMap(casesOf));
+  const { document: own } = readPolicyFile(options.policy ?? readSettings([]).settings.policyFile);
+  const tables = filesOf(path).map(casesOf);
+  const document = tables.reduce((listed, { producers }) => withProducers(listed, producers), own);
+  const report = tryCases(
+    document,
+    new CaslDecisionPoint(document),
+    tables.flatMap(({ cases }) => cases),
+  );
   for (const { name, message } of report.failed) console.log(`failed: ${name}: ${message}`);
   for (const id of report.unreached) console.log(`no case reaches the rule ${id}`);
   for (const id of report.oneSided) console.log(`no case goes otherwise than the rule ${id}`);
@@ -32,8 +39,8 @@ function filesOf(path: string): string[] {
   }
 }
 
-export function casesOf(file: string): PolicyCase[] {
+export function casesOf(file: string): DecisionTable {
   const read = readCases(readFileSync(file, 'utf8'));
   if (!read.ok) throw new StartFault(faultLines(file, read.faults));
-  return read.cases;
+  return read;
 }

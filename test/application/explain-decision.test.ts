@@ -110,6 +110,30 @@ describe('The explanation of a decision', () => {
     );
   });
 
+  it('says which producers a set lists, or that it lists none; to users neither', () => {
+    const explained = (listed: string, discretion?: 'for users') =>
+      explainVerdict(
+        {
+          effect: 'deny',
+          rule: null,
+          policyVersion: 'v',
+          facts: { ...facts, producer: { userId: 'web', appId: null } },
+        },
+        policyOf(`
+  - id: bridges
+    effect: permit
+    actions: [message.send]
+    subject: { producer.userId: { among: bridges } }
+    reason: r
+producers: { bridges: ${listed} }`),
+        discretion,
+      ).at(-1);
+    const when = 'Rule bridges (r) would permit it if producer.userId were';
+    expect(explained('[irc, xmpp]')).to.equal(`${when} among the producers bridges (irc or xmpp) (it is web).`);
+    expect(explained('[]')).to.equal(`${when} among the producers bridges (none is listed) (it is web).`);
+    expect(explained('[irc]', 'for users')).to.equal(`${when} what the policy asks for (its value is not shown).`);
+  });
+
   it('says of a rule that does not speak of roles that it lets nobody in', () => {
     const policy = policyOf(`
   - { id: any, effect: permit, actions: [message.send], reason: any }

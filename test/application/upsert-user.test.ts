@@ -1,9 +1,11 @@
 import { expect } from 'chai';
+import { policyTrusting } from '../support/default-policy.js';
 import { upsert } from './drafts.js';
 import { Stage } from './stage.js';
 
 const profileOf = (stage: Stage, key = 'default alice') => stage.users.get(key);
-const byKnownProducer = { properties: { userId: 'directory-sync', appId: 'sync' } };
+const byListedProducer = { properties: { userId: 'directory-sync', appId: 'sync' } };
+const trusting = () => new Stage(1, policyTrusting('directory-sync'));
 
 describe('Setting a profile', () => {
   it('makes the first revision, as an event without a sequence', () => {
@@ -86,28 +88,38 @@ describe('Setting a profile', () => {
 });
 
 describe('Saying what kind of user somebody is', () => {
-  it('is for producers whom the broker knows', () => {
-    const stage = new Stage();
-    stage.given(upsert('alice', { displayName: 'A', kind: 'bot' }, byKnownProducer));
+  it('is for producers that the policy lists', () => {
+    const stage = trusting();
+    stage.given(upsert('alice', { displayName: 'A', kind: 'bot' }, byListedProducer));
     expect(profileOf(stage)?.kind).to.equal('bot');
   });
 
   for (const [what, properties] of Object.entries({
-    'that the broker does not know': {},
+    'without a user id': {},
+    'that is not listed': { userId: 'bridge', appId: 'directory-sync' },
     'that only calls itself something': { appId: 'directory-sync' },
-    "that is REST's own door": { userId: 'parley', appId: 'parley-rest' },
+    "that is REST's own door": { userId: 'directory-sync', appId: 'parley-rest' },
   }))
     it(`is not for a producer ${what}, be it the kind that is so already`, () => {
-      const stage = new Stage();
+      const stage = trusting();
       const receipt = stage.answer(upsert('alice', { displayName: 'A', kind: 'human' }, { properties }));
       expect(receipt.reason?.code).to.equal('not_permitted');
-      expect(receipt.reason?.detail).to.contain('known-producers-set-kinds');
+      expect(receipt.reason?.detail).to.contain('listed-producers-set-kinds');
       expect(profileOf(stage)).to.equal(undefined);
     });
 
-  it('lasts when the profile is set without it', () => {
+  it('is for no producer by the policy that comes with Parley', () => {
     const stage = new Stage();
-    stage.given(upsert('alice', { displayName: 'A', kind: 'service' }, byKnownProducer));
+    for (const kind of ['bot', 'service'])
+      expect(stage.answer(upsert('alice', { displayName: 'A', kind }, byListedProducer)).reason?.detail).to.contain(
+        'listed-producers-set-kinds',
+      );
+    expect(profileOf(stage)).to.equal(undefined);
+  });
+
+  it('lasts when the profile is set without it', () => {
+    const stage = trusting();
+    stage.given(upsert('alice', { displayName: 'A', kind: 'service' }, byListedProducer));
     stage.given(upsert('alice', { displayName: 'B' }));
     expect(profileOf(stage)).to.include({ kind: 'service', revision: 2 });
   });

@@ -6,6 +6,7 @@ import { v4 } from 'uuid';
 import { freePort } from '../../src/infrastructure/free-port.js';
 import { eventually } from '../support/eventually.js';
 import { Fleet } from '../support/fleet.js';
+import { policyTrustingFile } from '../support/policy-with.js';
 import { uniqueNamespace } from '../support/services.js';
 import { Wire } from '../support/wire.js';
 
@@ -16,11 +17,14 @@ describe('The command producer', function () {
   this.timeout(90_000);
   let fleet: Fleet;
   let wire: Wire;
+  /** The broker's user that these producers log in as, and which the workers' policy lists. */
+  let login = '';
   const open: CommandProducer[] = [];
 
   before(async () => {
     fleet = await Fleet.create({ partitions: 2 });
-    await (await fleet.startWorker()).ready();
+    login = new URL(fleet.amqpUrl).username || 'guest';
+    await (await fleet.startWorker({ POLICY_FILE: policyTrustingFile(login) })).ready();
     wire = new Wire(await freePort(), fleet.amqpUrl);
     await wire.join();
   });
@@ -67,6 +71,22 @@ describe('The command producer', function () {
     const refused = await producer.send('message.send', { actorId: 'eve', chatId, data: { body: 'let me in' } });
     expect(refused).to.include({ status: 'rejected', sequence: null });
     expect(refused.reason?.code).to.equal('not_found');
+  });
+
+  it('says who publishes as the broker knows it, for a policy that lists producers; another user is the broker to refuse', async () => {
+    const service = { actorId: 'directory', data: { displayName: 'Directory', kind: 'service' as const } };
+    const unnamed = await (await connect({ appId: login })).send('user.upsert', service);
+    expect(unnamed.reason?.detail).to.contain('listed-producers-set-kinds');
+    const listed = await connect({ userId: login });
+    expect((await listed.send('user.upsert', service)).status).to.equal('accepted');
+    const claims = { userId: 'gina', claims: { guest: true } };
+    expect((await listed.send('user.upsert', { actorId: 'directory', data: claims })).status).to.equal('accepted');
+    const causes: string[] = [];
+    const posing = await connect({ userId: `not-${login}`, onAway: ({ message }) => causes.push(message) });
+    const failure = await failureOf(posing.send('user.upsert', service, { receiptTimeoutMs: SHORT_TIMEOUT_MS }));
+    expect(failure).to.be.instanceOf(NoReceipt);
+    expect(failure.message).to.contain('PRECONDITION_FAILED').and.to.contain('user_id');
+    expect(causes[0]).to.contain('PRECONDITION_FAILED');
   });
 
   it('has one effect for one command id, and gets the same receipt again', async () => {

@@ -6,6 +6,7 @@ import { REPLAY_PAGE } from '../../src/application/policy/replay-decisions.js';
 import { readPolicyFile } from '../../src/main/policy-file.js';
 import { DecidedStore } from '../adapters/prisma/decided-store.js';
 import { add, CHANNEL, create, GROUP, NOWHERE, send, upsert } from '../application/drafts.js';
+import { policyTrusting } from '../support/default-policy.js';
 import { emptyDatabase, scratchFolder } from '../support/services.js';
 import { type CliEnd, cli } from './run-cli.js';
 import { warmCli } from './warm-cli.js';
@@ -29,8 +30,9 @@ describe('parley policy explain, replay and can', function () {
       create('alice', GROUP, ['bob']),
       create('alice', CHANNEL, ['bob'], { kind: 'channel' }),
       add('alice', GROUP, ['rita'], 'reader'),
-      upsert('robo', { displayName: 'Robo', kind: 'bot' }, { properties: { userId: 'directory' } }),
     );
+    const robo = upsert('robo', { displayName: 'Robo', kind: 'bot' }, { properties: { userId: 'directory' } });
+    expect((await store.answer(robo, policyTrusting('directory'))).status).to.equal('accepted');
     refused = (await store.answer(send('rita', GROUP))).decisionId ?? '';
     expect((await store.answer(send('bob', CHANNEL))).status).to.equal('rejected');
   });

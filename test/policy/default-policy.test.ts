@@ -5,14 +5,17 @@ import { ACTIONS } from '../../src/application/policy/fact-catalogue.js';
 import type { Action, PolicyFacts } from '../../src/application/policy/facts.js';
 import { factsByName } from '../../src/application/policy/named-facts.js';
 import { isClean, tryCases } from '../../src/application/policy/policy-case.js';
-import type { PolicyDocument, PolicyRule } from '../../src/application/policy/policy-document.js';
+import { type PolicyDocument, type PolicyRule, withProducers } from '../../src/application/policy/policy-document.js';
 import { role } from '../../src/contract/commands.js';
 import { readPolicyFile } from '../../src/main/policy-file.js';
 import { casesOf } from '../../src/main/policy-test-command.js';
 import { defaultPolicy } from '../support/default-policy.js';
 
-const cases = casesOf(fileURLToPath(new URL('../../../test/policy/default.cases.yaml', import.meta.url)));
-const { document } = readPolicyFile();
+const { producers, cases } = casesOf(
+  fileURLToPath(new URL('../../../test/policy/default.cases.yaml', import.meta.url)),
+);
+const own = readPolicyFile().document;
+const document = withProducers(own, producers);
 const policy = defaultPolicy();
 
 const report = (changed: PolicyDocument) => tryCases(changed, new CaslDecisionPoint(changed), cases);
@@ -26,6 +29,17 @@ describe('The default policy', () => {
   it('decides every case of its table as the table says, and the table reaches every rule from both sides', () => {
     expect(cases).to.have.length.above(400);
     expect(report(document)).to.deep.equal({ passed: cases.length, failed: [], unreached: [], oneSided: [] });
+  });
+
+  it('lists no producer: what a rule grants to listed ones is granted to nobody who is merely connected', () => {
+    const ofProducers = own.rules.flatMap(({ effect, conditions }) => {
+      const condition = effect === 'permit' ? conditions['producer.userId'] : undefined;
+      return condition === undefined ? [] : [condition];
+    });
+    expect(ofProducers).to.deep.equal([{ is: [], among: 'directories' }]);
+    const setsKind = cases.filter(({ by }) => by === 'listed-producers-set-kinds');
+    expect(setsKind).not.to.have.length(0);
+    for (const { facts } of setsKind) expect(policy.decide(facts)).to.include({ effect: 'deny', rule: null });
   });
 
   it('has no rule, no action of a rule and no condition that could go without a case noticing', () => {

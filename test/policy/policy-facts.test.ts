@@ -15,9 +15,9 @@ import {
   upsert,
 } from '../application/drafts.js';
 import { type Draft, Stage } from '../application/stage.js';
-import { policyWith } from '../support/default-policy.js';
+import { policyTrusting } from '../support/default-policy.js';
 
-const byKnownProducer = { properties: { userId: 'directory', appId: 'directory-sync' } };
+const byListedProducer = { properties: { userId: 'directory', appId: 'directory-sync' } };
 const GUESTS = `
   - id: guests-send-no-links
     effect: deny
@@ -33,9 +33,9 @@ const codeOf = (stage: Stage, draft: Draft) => {
 
 /** A group of alice, bob and carol, in which `service` is not. */
 function stageWith(rules: string): Stage {
-  const stage = new Stage(3, policyWith(rules));
+  const stage = new Stage(3, policyTrusting('directory', rules));
   stage.given(
-    upsert('service', { displayName: 'Service', kind: 'service' }, byKnownProducer),
+    upsert('service', { displayName: 'Service', kind: 'service' }, byListedProducer),
     create('alice', GROUP, ['bob', 'carol']),
   );
   return stage;
@@ -69,7 +69,7 @@ describe('Claims about a user', () => {
     const stage = stageWith(GUESTS);
     for (const draft of [
       upsert('bob', { displayName: 'Bob', claims: { guest: false } }),
-      upsert('bob', { claims: {} }, byKnownProducer),
+      upsert('bob', { claims: {} }, byListedProducer),
       upsert('bob', { userId: 'carol', displayName: 'Carol' }),
       upsert('bob', { userId: 'carol', claims: { guest: true } }),
     ])
@@ -198,7 +198,7 @@ describe('A service that is not in a chat', () => {
 
   it('gets no further in a chat of another tenant', () => {
     const stage = stageWith(RULE);
-    stage.given(upsert('service', { displayName: 'S', kind: 'service' }, { ...byKnownProducer, tenantId: 'acme' }));
+    stage.given(upsert('service', { displayName: 'S', kind: 'service' }, { ...byListedProducer, tenantId: 'acme' }));
     expect(codeOf(stage, send('service', GROUP, 'x', {}, { tenantId: 'acme' }))).to.equal('not_found');
   });
 
@@ -220,9 +220,9 @@ describe('A service that is not in a chat', () => {
   });
 
   it('does nothing there by our own policy', () => {
-    const stage = new Stage();
+    const stage = new Stage(3, policyTrusting('directory'));
     stage.given(
-      upsert('service', { displayName: 'S', kind: 'service' }, byKnownProducer),
+      upsert('service', { displayName: 'S', kind: 'service' }, byListedProducer),
       create('alice', GROUP, ['bob']),
     );
     expect(codeOf(stage, send('service', GROUP, 'x'))).to.equal('not_found');

@@ -49,6 +49,18 @@ describe('A policy document with a fault', () => {
       ['4:85 text.hasLinks: is not known of chat.read'],
     ],
     [
+      'names producers that it does not list',
+      `${HEAD}rules:\n  - { id: a, effect: permit, actions: [message.send], reason: r, subject: { producer.userId: { among: bots } } }`,
+      ['4:77 producer.userId: there is no bots under producers'],
+    ],
+    [
+      'holds against a list of producers what nobody checks',
+      `${HEAD}producers: { bots: [b] }\nrules:\n  - { id: a, effect: permit, actions: [message.send], reason: r, subject: { producer.appId: { among: bots } } }`,
+      ['5:77 producer.appId: only producer.userId can be among listed producers'],
+    ],
+    ['lists a producer twice', `${HEAD}producers: { bots: [b, b] }\nrules: []`, ['3:14 bots: b is listed twice']],
+    ['lists a producer without a name', `${HEAD}producers: { bots: [''] }\nrules: []`, [/^3:21 producers\.bots\.0: /]],
+    [
       'puts a fact in the wrong part',
       `${HEAD}rules:\n  - { id: a, effect: permit, actions: [message.send], reason: r, when: { role: owner } }`,
       ['4:74 role: belongs under subject'],
@@ -157,6 +169,18 @@ describe('A rule', () => {
       'permit',
       'deny',
     ]);
+  });
+
+  it('that asks for a listed producer holds for those of the list alone, and for nobody where it is empty', () => {
+    const among = (list: string, operator = 'among') => {
+      const says = rule(`    subject: { producer.userId: { ${operator}: known } }\nproducers: { known: ${list} }`);
+      return [says({ 'producer.userId': 'sync' }), says({ 'producer.userId': null }), says({})];
+    };
+    expect(among('[sync, other]')).to.deep.equal(['permit', 'deny', 'deny']);
+    expect(among('[known]')).to.deep.equal(['deny', 'deny', 'deny']);
+    expect(among('[]')).to.deep.equal(['deny', 'deny', 'deny']);
+    expect(among('[sync]', 'notAmong')).to.deep.equal(['deny', 'permit', 'deny']);
+    expect(among('[]', 'notAmong')).to.deep.equal(['permit', 'permit', 'deny']);
   });
 
   it('that bounds a number holds within the bounds, and never for what is no number', () => {

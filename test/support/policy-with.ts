@@ -19,6 +19,15 @@ export function writePolicyWith(file: string, quotas: readonly string[]): void {
   writeFileSync(file, own.replace(QUOTAS, `\nquotas:${lines}`));
 }
 
+/** A `POLICY_FILE` without quotas, in which this producer may say what kind of user its actor is. */
+export function policyTrustingFile(producer: string): string {
+  const file = policyFilePath();
+  writePolicyWith(file, []);
+  const own = readFileSync(file, 'utf8');
+  writeFileSync(file, own.replace('directories: []', `directories: [${JSON.stringify(producer)}]`));
+  return file;
+}
+
 let withoutQuotas: string | null = null;
 
 /** A `POLICY_FILE` for tests in which one actor sends more than the default policy permits: the same rules, no quotas. */

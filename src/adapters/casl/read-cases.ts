@@ -16,6 +16,7 @@ const CASES_PER_ENTRY_MAX = 1_000;
 
 const written = z.strictObject({
   'policy-cases': z.literal(CASES_FORMAT),
+  producers: z.record(z.string(), z.array(z.string().min(1))).default({}),
   cases: z
     .array(
       z.strictObject({
@@ -29,7 +30,13 @@ const written = z.strictObject({
     .min(1),
 });
 
-export type ReadCases = { ok: true; cases: PolicyCase[] } | { ok: false; faults: PolicyFault[] };
+/** `producers`: listed in the policy's sets while the cases are tried. */
+export interface DecisionTable {
+  producers: { [set: string]: string[] };
+  cases: PolicyCase[];
+}
+
+export type ReadCases = ({ ok: true } & DecisionTable) | { ok: false; faults: PolicyFault[] };
 
 export function readCases(text: string): ReadCases {
   const source = parseSource(text);
@@ -53,7 +60,7 @@ export function readCases(text: string): ReadCases {
       }),
     );
   });
-  return faults.length === 0 ? { ok: true, cases } : { ok: false, faults };
+  return faults.length === 0 ? { ok: true, producers: parsed.data.producers, cases } : { ok: false, faults };
 }
 
 function caseName(name: string, action: Action, given: NamedFacts): string {

@@ -7,16 +7,23 @@ import { duration } from '../../infrastructure/config-values.js';
 /** The word for: it is known that there is none. */
 const NONE = 'none';
 
+/** The one fact that a set of producers is compared with: RabbitMQ checks it, unlike what a program calls itself. */
+const CHECKED_PRODUCER = 'producer.userId';
+
 type RoleSets = { readonly [name: string]: readonly string[] };
+type ProducerSets = { readonly [name: string]: readonly string[] };
+type Tell = (message: string) => void;
+
 export interface WrittenConditions {
   part: Fact['part'];
   actions: readonly Action[];
   written: { readonly [fact: string]: unknown };
   roles: RoleSets;
+  producers: ProducerSets;
 }
 
 export function readConditions(
-  { part, actions, written, roles }: WrittenConditions,
+  { part, actions, written, roles, producers }: WrittenConditions,
   fault: (fact: string, message: string) => void,
 ): { [fact: string]: Condition } {
   const conditions: { [fact: string]: Condition } = {};
@@ -28,14 +35,36 @@ export function readConditions(
     else if (fact.part !== part) tell(`belongs under ${fact.part}`);
     else if (strange.length > 0) tell(`is not known of ${strange.join(', ')}`);
     else {
-      const condition = readCondition(fact, value, roles, tell);
-      if (condition !== null) conditions[name] = condition;
+      const condition = amongProducers(name, value, producers, tell) ?? readCondition(fact, value, roles, tell);
+      if (condition !== null && condition !== 'faulty') conditions[name] = condition;
     }
   }
   return conditions;
 }
 
-function readCondition(fact: Fact, value: unknown, roles: RoleSets, tell: (message: string) => void): Condition | null {
+/** Null: it is another kind of condition; `faulty`: told what is wrong. */
+function amongProducers(
+  fact: string,
+  value: unknown,
+  producers: ProducerSets,
+  tell: Tell,
+): Condition | 'faulty' | null {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
+  const [[operator, set] = [], ...others] = Object.entries(value);
+  if ((operator !== 'among' && operator !== 'notAmong') || others.length > 0) return null;
+  if (fact !== CHECKED_PRODUCER) {
+    tell(`only ${CHECKED_PRODUCER} can be ${operator} listed producers`);
+    return 'faulty';
+  }
+  const listed = typeof set === 'string' && Object.hasOwn(producers, set) ? producers[set] : undefined;
+  if (typeof set !== 'string' || listed === undefined) {
+    tell(`there is no ${String(set)} under producers`);
+    return 'faulty';
+  }
+  return operator === 'among' ? { is: [...listed], among: set } : { isNot: [...listed], among: set };
+}
+
+function readCondition(fact: Fact, value: unknown, roles: RoleSets, tell: Tell): Condition | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     const is = comparables(fact, value, roles, tell);
     return is === null ? null : { is };
@@ -66,17 +95,12 @@ function readCondition(fact: Fact, value: unknown, roles: RoleSets, tell: (messa
     }
     return limits;
   }
-  tell('must be a value, a list of them, or one of not, present, atLeast and atMost');
+  tell('must be a value, a list of them, or one of not, present, atLeast, atMost, among and notAmong');
   return null;
 }
 
 /** A value or a list of them; null: told what is wrong. */
-function comparables(
-  fact: Fact,
-  value: unknown,
-  roles: RoleSets,
-  tell: (message: string) => void,
-): Comparable[] | null {
+function comparables(fact: Fact, value: unknown, roles: RoleSets, tell: Tell): Comparable[] | null {
   const list = Array.isArray(value) ? value : [value];
   if (list.length === 0) {
     tell('the list is empty: that never holds');
@@ -87,12 +111,7 @@ function comparables(
 }
 
 /** Undefined: told what is wrong. More than one: a set of roles. */
-function comparable(
-  fact: Fact,
-  value: unknown,
-  roles: RoleSets,
-  tell: (message: string) => void,
-): Comparable[] | undefined {
+function comparable(fact: Fact, value: unknown, roles: RoleSets, tell: Tell): Comparable[] | undefined {
   const wrong = (expected: string) => {
     tell(`${JSON.stringify(value)} must be ${expected}`);
     return undefined;
@@ -131,7 +150,7 @@ function comparable(
   }
 }
 
-function measure(fact: Fact, value: unknown, tell: (message: string) => void): number | null {
+function measure(fact: Fact, value: unknown, tell: Tell): number | null {
   if (fact.type === 'duration' && typeof value === 'string') {
     try {
       return duration()(value);

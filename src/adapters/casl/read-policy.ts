@@ -15,6 +15,7 @@ import { faultsOf } from './schema-faults.js';
 export const POLICY_FORMAT = 1;
 const RULES_MAX = 1_000;
 const QUOTAS_MAX = 100;
+const PRODUCERS_MAX = 1_000;
 const REASON_MAX_CHARACTERS = 300;
 const DIGEST_DIGITS = 12;
 
@@ -36,6 +37,7 @@ const document = z.strictObject({
   'parley-policy': z.literal(POLICY_FORMAT),
   version: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -'),
   roles: z.record(id, z.array(z.string()).min(1)).default({}),
+  producers: z.record(id, z.array(z.string().min(1)).max(PRODUCERS_MAX)).default({}),
   rules: z
     .array(
       z.strictObject({
@@ -74,7 +76,7 @@ export function readPolicy(text: string): ReadPolicy {
   const parsed = document.safeParse(source.value, { error: violationText });
   if (!parsed.success) return { ok: false, faults: faultsOf(parsed.error, source.faultAt) };
 
-  const { version, roles, rules, quotas } = parsed.data;
+  const { version, roles, producers, rules, quotas } = parsed.data;
   const faults: PolicyFault[] = [];
   const fault = (path: Path, message: string) => faults.push(source.faultAt(path, message));
   for (const [name, members] of Object.entries(roles)) {
@@ -82,11 +84,15 @@ export function readPolicy(text: string): ReadPolicy {
     if (isRole(name)) fault(path, `${name} is a role itself`);
     else if (!members.every(isRole)) fault(path, `must be roles: ${role.options.join(', ')}`);
   }
+  for (const [name, listed] of Object.entries(producers)) {
+    const repeated = listed.find((producer, index) => listed.indexOf(producer) < index);
+    if (repeated !== undefined) fault(['producers', name], `${name}: ${repeated} is listed twice`);
+  }
   tellRepeats('rules', rules, fault);
   tellRepeats('quotas', quotas, fault);
   const checked = rules.map(({ subject, when, ...rule }, index): PolicyRule => {
     const read = (part: 'subject' | 'when', written: { [fact: string]: unknown }) =>
-      readConditions({ part, actions: rule.actions, written, roles }, (fact, message) =>
+      readConditions({ part, actions: rule.actions, written, roles, producers }, (fact, message) =>
         fault(['rules', index, part, fact], `${fact}: ${message}`),
       );
     return { ...rule, conditions: { ...read('subject', subject), ...read('when', when) } };

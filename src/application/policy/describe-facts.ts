@@ -13,10 +13,19 @@ const UNITS: readonly [unit: string, ms: number][] = [
   ['s', 1_000],
 ];
 
-/** Users are not told whom else a rule names: other users, tenants, programs, or what is said of them. */
-export type Discretion = 'for users' | 'for operators';
+/**
+ * How much is told. Only operators are told whom a rule names: users, tenants, programs, or what is said of them. Users are not told either
+ * what was recorded of claims and of the producer; auditors, who may view all decisions, are.
+ */
+export type Discretion = 'for users' | 'for auditors' | 'for operators';
 
 const NAMES_OTHERS = /^(actor\.(userId|tenantId|claims\.|token\.)|producer\.)/;
+const NOT_FOR_USERS = /^(actor\.(claims|token)|producer)\./;
+
+/** Whether the fact's value is told. */
+export function isShown(fact: string, discretion: Discretion): boolean {
+  return discretion !== 'for users' || !NOT_FOR_USERS.test(fact);
+}
 
 /** `chat.kind be direct or group (it is channel)`: what is asked of a fact, and what it is. */
 export function describeCondition(
@@ -25,8 +34,9 @@ export function describeCondition(
   discretion: Discretion,
 ): string {
   const wanted =
-    discretion === 'for users' && NAMES_OTHERS.test(fact) ? 'what the policy asks for' : expected(fact, condition);
-  return `${fact} ${verb} ${wanted} (it is ${describeValue(fact, value)})`;
+    discretion !== 'for operators' && NAMES_OTHERS.test(fact) ? 'what the policy asks for' : expected(fact, condition);
+  const found = isShown(fact, discretion) ? `it is ${describeValue(fact, value)}` : 'its value is not shown';
+  return `${fact} ${verb} ${wanted} (${found})`;
 }
 
 export function describeValue(fact: string, value: FactValue): string {
@@ -44,8 +54,14 @@ function expected(fact: string, condition: Condition): string {
       values.map((value) => describeValue(fact, value)),
       'or',
     );
-  if ('is' in condition) return words(condition.is);
-  if ('isNot' in condition) return `anything but ${words(condition.isNot)}`;
+  const listedIn = (set: string, values: readonly FactValue[]) =>
+    `among the producers ${set} (${values.length === 0 ? 'none is listed' : words(values)})`;
+  if ('is' in condition)
+    return condition.among === undefined ? words(condition.is) : listedIn(condition.among, condition.is);
+  if ('isNot' in condition)
+    return condition.among === undefined
+      ? `anything but ${words(condition.isNot)}`
+      : `not ${listedIn(condition.among, condition.isNot)}`;
   if ('present' in condition) return condition.present ? 'there' : 'none';
   const { atLeast, atMost } = condition;
   return listed(

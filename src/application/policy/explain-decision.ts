@@ -1,7 +1,7 @@
 /** Why something was decided, in sentences for people: from what was recorded, and the policy that decided. */
 import { refusalCodes } from '../../contract/problems.js';
 import type { LoggedDecision } from '../ports/decision-log.js';
-import { type Discretion, describeCondition, describeValue, listed } from './describe-facts.js';
+import { type Discretion, describeCondition, describeValue, isShown, listed } from './describe-facts.js';
 import { FACTS, isInChat } from './fact-catalogue.js';
 import type { KnownFacts } from './facts.js';
 import type { PolicyDocument, PolicyRule } from './policy-document.js';
@@ -46,7 +46,7 @@ export function explainVerdict(
   policy: PolicyDocument | null,
   discretion: Discretion = 'for operators',
 ): string[] {
-  if (policy === null) return explainFromRecord(verdict);
+  if (policy === null) return explainFromRecord(verdict, discretion);
   const { effect, rule: id, policyVersion, facts } = verdict;
   if (id === null)
     return [`Policy ${policyVersion} refuses this: no rule permits it.`, ...whatIsMissing(policy, facts, discretion)];
@@ -91,12 +91,14 @@ function missingFor(rule: PolicyRule, facts: KnownFacts, discretion: Discretion)
   return `Rule ${rule.id} (${rule.reason}) would permit it${provided}.`;
 }
 
-function explainFromRecord({ effect, rule, policyVersion, facts }: Verdict): string[] {
+function explainFromRecord({ effect, rule, policyVersion, facts }: Verdict, discretion: Discretion): string[] {
   const verdict =
     effect === 'permit'
       ? 'permits this'
       : `refuses this: ${rule === null ? 'no rule permits it' : 'a rule forbids it'}`;
-  const recorded = recordedFacts(facts).map(([name, value]) => `${name} is ${describeValue(name, value)}`);
+  const recorded = recordedFacts(facts)
+    .filter(([name]) => isShown(name, discretion))
+    .map(([name, value]) => `${name} is ${describeValue(name, value)}`);
   return [
     `Policy ${policyVersion} ${verdict}${rule === null ? '' : `; the rule is ${rule}`}.`,
     'The text of this policy cannot be had any more, so there is no telling what its rules ask for.',

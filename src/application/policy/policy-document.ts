@@ -4,11 +4,14 @@ import type { Action } from './facts.js';
 
 /** What one fact is held against. Where it is missing, none of these holds. */
 export type Condition =
-  | { is: Comparable[] }
+  | { is: Comparable[]; among?: ProducerSet }
   /** It is known, and none of these; that there is none is known too. */
-  | { isNot: Comparable[] }
+  | { isNot: Comparable[]; among?: ProducerSet }
   | { present: boolean }
   | { atLeast?: number; atMost?: number };
+
+/** A set of producers that the document names: its list is what the fact is compared with, and may be empty. */
+export type ProducerSet = string;
 
 /** Null: it is known that there is none. */
 export type Comparable = string | number | boolean | null;
@@ -39,4 +42,24 @@ export interface PolicyDocument {
   version: string;
   rules: PolicyRule[];
   quotas: Quota[];
+}
+
+/** The same policy with more producers in its sets: for trying it. */
+export function withProducers<T extends Pick<PolicyDocument, 'rules'>>(
+  document: T,
+  more: { readonly [set: ProducerSet]: readonly string[] },
+): T {
+  const listing = (condition: Condition): Condition => {
+    const listed = 'among' in condition && condition.among !== undefined ? more[condition.among] : undefined;
+    if (listed === undefined) return condition;
+    if ('is' in condition) return { ...condition, is: [...condition.is, ...listed] };
+    return 'isNot' in condition ? { ...condition, isNot: [...condition.isNot, ...listed] } : condition;
+  };
+  const rules = document.rules.map((rule) => ({
+    ...rule,
+    conditions: Object.fromEntries(
+      Object.entries(rule.conditions).map(([fact, condition]) => [fact, listing(condition)]),
+    ),
+  }));
+  return { ...document, rules };
 }

@@ -1,13 +1,17 @@
+import { canonicalDigest } from '../../contract/content-hash.js';
 import type { Caller, ChatQueries } from '../ports/chat-queries.js';
 import type { DecisionLog, LoggedDecision } from '../ports/decision-log.js';
 import { withCallerFacts } from './caller-facts.js';
-import type { PolicyEnforcementPoint } from './enforcement.js';
+import type { Discretion } from './describe-facts.js';
+import type { Enforced, PolicyEnforcementPoint } from './enforcement.js';
 import { explainDecision } from './explain-decision.js';
+import type { ActorFacts, KnownFacts, PolicyFacts } from './facts.js';
 import type { KeptPolicies } from './kept-policies.js';
 import { RefusedQueries } from './refused-queries.js';
 
 export interface ViewedDecision {
-  decision: LoggedDecision;
+  /** As much of it as is for the caller: what is left out of the facts is not in their digest either. */
+  decision: Omit<LoggedDecision, 'facts'> & { facts: KnownFacts };
   /** Sentences, in this order. */
   explanation: string[];
 }
@@ -25,36 +29,66 @@ export class DecisionViewing {
     this.refused = new RefusedQueries(decisions);
   }
 
-  /** Null, which must not be told apart: there is none, it is another tenant's, or the policy does not let the caller see it. */
+  /**
+   * Null, which must not be told apart: there is none, it is another tenant's, or the policy does not let the caller see it. Claims and the
+   * producer are for callers who may view the decisions on others as well.
+   */
   async view(caller: Caller, decisionId: string): Promise<ViewedDecision | null> {
     const decision = await this.decisions.find(decisionId);
     if (decision === null || decision.tenantId !== caller.tenantId) return null;
-    if (!(await this.isPermitted(caller, decision))) return null;
+    const discretion = await this.discretionFor(caller, decision);
+    if (discretion === null) return null;
     const policy = await this.policies.find(decision.policyVersion);
-    return { decision, explanation: explainDecision(decision, policy, 'for users') };
+    const explanation = explainDecision(decision, policy, discretion);
+    return { decision: discretion === 'for users' ? withoutClaims(decision) : decision, explanation };
   }
 
-  private async isPermitted(caller: Caller, { actorId }: LoggedDecision): Promise<boolean> {
-    const decided = await withCallerFacts(caller, 'decision.view', this.policy.decisionPoint, this.queries, (actor) =>
-      this.policy.enforce(
-        {
-          action: 'decision.view',
-          actor,
-          producer: null,
-          chat: null,
-          role: null,
-          target: null,
-          grantedRole: null,
-          message: null,
-          text: null,
-          deleteMode: null,
-          profile: null,
-          decision: { isActor: actorId === caller.userId },
-        },
-        { at: new Date(), commandId: null, chatId: null },
-      ),
+  /** Null: the caller may not see it. */
+  private async discretionFor(caller: Caller, { actorId }: LoggedDecision): Promise<Discretion | null> {
+    const judge = (actor: ActorFacts): { decided: Enforced; seesAll: boolean } => ({
+      decided: this.policy.enforce(askingWhy(actor, actorId === caller.userId), {
+        at: new Date(),
+        commandId: null,
+        chatId: null,
+      }),
+      seesAll: this.policy.permits(askingWhy(actor, false)),
+    });
+    const { decided, seesAll } = await withCallerFacts(
+      caller,
+      'decision.view',
+      this.policy.decisionPoint,
+      this.queries,
+      judge,
     );
     await this.refused.keep(decided);
-    return decided.refusal === null;
+    if (decided.refusal !== null) return null;
+    return seesAll ? 'for auditors' : 'for users';
   }
+}
+
+function askingWhy(actor: ActorFacts, isActor: boolean): PolicyFacts {
+  return {
+    action: 'decision.view',
+    actor,
+    producer: null,
+    chat: null,
+    role: null,
+    target: null,
+    grantedRole: null,
+    message: null,
+    text: null,
+    deleteMode: null,
+    profile: null,
+    decision: { isActor },
+  };
+}
+
+/** The digest of all the facts would let what is left out be guessed, where it can only be few things: it is that of what is shown. */
+function withoutClaims({ facts, ...decision }: LoggedDecision): ViewedDecision['decision'] {
+  const { producer: _, ...shown } = facts;
+  // The types say what is recorded now; an older release may have recorded less.
+  const recorded: KnownFacts['actor'] = facts.actor;
+  const { claims, token, ...actor } = recorded ?? {};
+  const forUser: KnownFacts = recorded === undefined ? shown : { ...shown, actor };
+  return { ...decision, facts: forUser, factsDigest: Buffer.from(canonicalDigest(forUser)).toString('hex') };
 }

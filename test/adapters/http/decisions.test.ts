@@ -123,6 +123,61 @@ describe('GET /v1/decisions/{decisionId}', () => {
     expect((await ask(decisionId, 'tom')).status).to.equal(404);
   });
 
+  describe('claims and the producer', () => {
+    const POLICY = `parley-policy: 1
+version: by-claims
+rules:
+  - id: trusted
+    effect: permit
+    actions: [message.send]
+    subject: { actor.claims.score: { atLeast: 700.5 }, actor.token.desk: inside, producer.appId: secret-bot }
+    reason: x`;
+    const SECRETS = ['613.25', 'outside', 'parley-rest', 'directory-7', 'secret-bot', '700.5', 'inside'];
+    /** A decision about rita, by facts that are not for her. */
+    async function decided(policyText: string | null) {
+      await open();
+      const { decisionId } = await refusal();
+      profile('default', 'audit', { kind: 'service' });
+      const record = rest.world.decisions.get(decisionId);
+      if (record === undefined) throw new Error('no decision');
+      record.policyVersion = 'by-claims@1';
+      record.facts.actor = { ...record.facts.actor, claims: { score: 613.25 }, token: { desk: 'outside' } };
+      record.facts.producer = { userId: 'directory-7', appId: 'parley-rest' };
+      if (policyText !== null) rest.world.policies.set(record.policyVersion, policyText);
+      return { decisionId, digest: await digestFor(decisionId) };
+    }
+    const digestFor = async (decisionId: string) => (await ask(decisionId, 'audit')).body.factsDigest as string;
+
+    for (const [kept, text] of [
+      ['is kept', POLICY],
+      ['is not kept', null],
+    ] as const)
+      it(`are left out for the user they are about, and shown to whoever may see all decisions, where the policy ${kept}`, async () => {
+        const { decisionId, digest } = await decided(text);
+        const { status, body } = await ask(decisionId);
+        expect(status).to.equal(200);
+        for (const secret of SECRETS) expect(JSON.stringify(body)).not.to.include(secret);
+        expect(body.facts).not.to.have.property('producer');
+        expect(body.facts.actor).to.deep.equal({ tenantId: 'default', userId: 'rita', kind: 'human' });
+        expect(body.facts.role).to.equal('reader');
+        // The digest of all the facts would let a claim be guessed: that of what is shown does not.
+        expect(body.factsDigest)
+          .to.match(/^[0-9a-f]{64}$/)
+          .and.not.to.equal(digest);
+        if (text !== null)
+          expect(body.explanation.at(-1)).to.equal(
+            'Rule trusted (x) would permit it if actor.claims.score were what the policy asks for (its value is not shown), ' +
+              'actor.token.desk were what the policy asks for (its value is not shown) ' +
+              'and producer.appId were what the policy asks for (its value is not shown).',
+          );
+
+        const { body: seen } = await ask(decisionId, 'audit');
+        expect(seen.facts.actor).to.deep.include({ claims: { score: 613.25 }, token: { desk: 'outside' } });
+        expect(seen.facts.producer).to.deep.equal({ userId: 'directory-7', appId: 'parley-rest' });
+        expect(seen.explanation.join(' ')).to.include('613.25').and.not.to.include('secret-bot');
+      });
+  });
+
   it('explains from what was recorded where the policy is not kept', async () => {
     await open();
     const { decisionId } = await refusal();

@@ -3,13 +3,15 @@ import type { ItemResult } from '../../../src/application/batch/batch-item.js';
 import { BatchDecider } from '../../../src/application/batch/decide-batch.js';
 import { factKeysOf } from '../../../src/application/batch/fact-keys.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
+import type { PolicyDecisionPoint } from '../../../src/application/policy/facts.js';
 import type { Receipt } from '../../../src/contract/receipts.js';
 import { type Draft, itemOf } from '../../application/stage.js';
 import { defaultPolicy } from '../../support/default-policy.js';
 import { NAMESPACE, PARTITIONS } from '../store-conformance-fixtures.js';
 import { openPrismaStore, type PrismaHarness, prismaStore } from './prisma-harness.js';
 
-const decider = new BatchDecider(new PolicyEnforcementPoint(defaultPolicy()));
+const decidingBy = (policy: PolicyDecisionPoint) => new BatchDecider(new PolicyEnforcementPoint(policy));
+const byDefault = decidingBy(defaultPolicy());
 
 /** A store, and one partition of it whose owner decides commands as a worker does, without a broker. */
 export class DecidedStore {
@@ -33,8 +35,9 @@ export class DecidedStore {
     return this.store.url;
   }
 
-  /** One batch. */
-  async decide(drafts: readonly Draft[]): Promise<ItemResult[]> {
+  /** One batch, by our own policy unless another is named. */
+  async decide(drafts: readonly Draft[], policy?: PolicyDecisionPoint): Promise<ItemResult[]> {
+    const decider = policy === undefined ? byDefault : decidingBy(policy);
     const items = drafts.map(itemOf);
     const { partition, epoch, now } = this;
     this.now = new Date(now.getTime() + 1_000);
@@ -46,8 +49,8 @@ export class DecidedStore {
     return result.value;
   }
 
-  async answer(draft: Draft): Promise<Receipt> {
-    const [result] = await this.decide([draft]);
+  async answer(draft: Draft, policy?: PolicyDecisionPoint): Promise<Receipt> {
+    const [result] = await this.decide([draft], policy);
     if (result?.kind !== 'answered') throw new Error(`not answered: ${result?.kind}`);
     return result.receipt;
   }
