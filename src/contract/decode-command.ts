@@ -55,7 +55,7 @@ function malformed(detail: string): { outcome: 'malformed'; detail: string } {
 function violationsOf(error: z.ZodError): Violation[] {
   const violations: Violation[] = [];
   for (const issue of error.issues.slice(0, VIOLATIONS_MAX)) {
-    const path = issue.path.map(String);
+    const path = issue.path.map((step) => printable(String(step)));
     if (issue.code === 'unrecognized_keys')
       for (const key of issue.keys.slice(0, VIOLATIONS_MAX))
         violations.push({ path: [...path, printable(key)].join('.'), message: 'is not a field of this command' });

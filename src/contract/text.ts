@@ -48,9 +48,17 @@ export function hasVisibleCharacter(value: string): boolean {
 
 export const INVISIBLE = 'must have a visible character';
 
-/** A name or title: a `text` with a visible character, in Normalization Form C (UAX #15), so that equal names compare equal. */
+/** The decomposition of a character has at most so many UTF-16 units: six today (Unicode 16), and some room. */
+export const DECOMPOSED_MAX_UNITS = 8;
+
+/**
+ * A name or title: a `text` with a visible character, in Normalization Form C (UAX #15), so that equal names compare equal. What is too long
+ * in any form is not normalized: sorting a long run of accents takes quadratic time.
+ */
 export function name(min: number, max: number) {
-  const normalized = z.string(expecting(textOf(min, max))).overwrite((value) => value.normalize('NFC'));
+  const normalized = z
+    .string(expecting(textOf(min, max)))
+    .overwrite((value) => (value.length <= DECOMPOSED_MAX_UNITS * max ? value.normalize('NFC') : value));
   return bounded(normalized, min, max).refine((value) => value === '' || hasVisibleCharacter(value), INVISIBLE);
 }
 
@@ -67,8 +75,16 @@ export const mediaType = text(1, 255)
 /** Parsing alone would let through line breaks, which it strips, and blanks, which it escapes. */
 const HTTPS_URL_PATTERN = /^https:\/\/[^\s\p{Cc}]+$/u;
 
+/** A host name of 253 characters (RFC 1035, section 2.3.4), a colon and a port. */
+export const URL_AUTHORITY_MAX_LENGTH = 259;
+/** What stands before path, query and fragment, however many slashes there are: to browsers a backslash is one. */
+const URL_AUTHORITY_PATTERN = /^https:[/\\]*([^/\\?#]*)/;
+
+/** A long host is refused without being parsed: in letters of other scripts its conversion to ASCII takes quadratic time. */
 function isHttpsUrl(value: string): boolean {
-  if (!HTTPS_URL_PATTERN.test(value) || !URL.canParse(value)) return false;
+  if (!HTTPS_URL_PATTERN.test(value)) return false;
+  const [, authority = ''] = URL_AUTHORITY_PATTERN.exec(value) ?? [];
+  if (authority.length > URL_AUTHORITY_MAX_LENGTH || !URL.canParse(value)) return false;
   const { username, password } = new URL(value);
   return username === '' && password === '';
 }
