@@ -58,8 +58,8 @@ export const receiptProperties: Json = {
   type: 'object',
   required: ['type', 'content_type', 'correlation_id'],
   properties: {
-    type: { const: RECEIPT_TYPE },
-    content_type: { const: 'application/json' },
+    type: { const: RECEIPT_TYPE, description: 'The same for all receipts.' },
+    content_type: { const: 'application/json', description: 'JSON in UTF-8.' },
     correlation_id: { ...SHORT_STRING, description: "The command's, or its id where it had none." },
   },
 };
@@ -80,7 +80,7 @@ export function eventProperties(type: string): Json {
     properties: {
       type: { const: type, description: "The event's type." },
       message_id: { type: 'string', description: "The event's `id`." },
-      content_type: { const: EVENT_CONTENT_TYPE },
+      content_type: { const: EVENT_CONTENT_TYPE, description: 'A CloudEvent in structured mode.' },
       delivery_mode: PERSISTENT,
       timestamp: { type: 'integer', description: "The event's `time`, in seconds." },
     },
@@ -98,8 +98,8 @@ export const deadLetterHeaders: Json = {
       description:
         '`malformed`: it cannot name its actor and id, or is no JSON; `misrouted`: its chat belongs to another partition, and it came to a wrong one twice or that partition does not exist; `poison`: it failed alone, `POISON_ATTEMPTS` times.',
     },
-    'x-parley-detail': { type: 'string' },
-    'x-parley-at': { type: 'string', format: 'date-time' },
+    'x-parley-detail': { type: 'string', description: 'The reason in words, for people.' },
+    'x-parley-at': { type: 'string', format: 'date-time', description: 'When it was put away.' },
     'x-parley-worker': { type: 'string', description: 'Who put it away.' },
     'x-parley-routing-key': { type: 'string', description: 'With what it was published.' },
     'x-parley-expiration': {

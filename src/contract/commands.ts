@@ -17,22 +17,32 @@ export const EMOJI_PER_MESSAGE_MAX = 50;
 export const EMOJI_PER_USER_AND_MESSAGE_MAX = 20;
 const MENTIONS_MAX = 50;
 
-export const chatKind = z.enum(['direct', 'group', 'channel']);
-export const role = z.enum(['owner', 'admin', 'member', 'reader']);
-export const userKind = z.enum(['human', 'bot', 'service']);
-/** What a member may see of a chat's past: all of it, or what came from one's own joining on. */
-export const historyVisibility = z.enum(['full', 'since-joined']);
+export const chatKind = z.enum(['direct', 'group', 'channel']).meta({
+  description: '`direct`: two users; `group`: all members talk; `channel`: those with a role above `member` do.',
+});
+export const role = z
+  .enum(['owner', 'admin', 'member', 'reader'])
+  .meta({ description: "A member's role; what it may do is the policy's to say." });
+export const userKind = z
+  .enum(['human', 'bot', 'service'])
+  .meta({ description: 'What kind of user it is: a person, a program that talks, or a part of the installation.' });
+export const historyVisibility = z.enum(['full', 'since-joined']).meta({
+  description: "What a member may see of the chat's past: all of it, or what came from their joining on.",
+});
 export const deleteMode = z.enum(['soft', 'hard']).meta({
   description:
     '`soft`: text, attachments and earlier texts go, a tombstone stays; `hard`: row, revisions, reactions go. The number stays taken.',
 });
 
 export const attachment = z.strictObject({
-  url: httpsUrl,
-  mediaType,
-  size: z.int().min(0),
-  name: text(1, 255),
+  url: httpsUrl.meta({ description: 'Where the file is; Parley neither fetches nor stores it.' }),
+  mediaType: mediaType.meta({ description: 'Its media type (RFC 9110).' }),
+  size: z.int().min(0).meta({ description: 'Its size in bytes.' }),
+  name: text(1, 255).meta({ description: 'Its name, as users see it.' }),
 });
+const attachments = z.array(attachment).max(10).meta({ description: 'Files that go with the message, in this order.' });
+const body = text(1, MESSAGE_BODY_MAX_CHARACTERS).meta({ description: 'The text. Kept as it was sent.' });
+const title = name(1, 256).meta({ description: 'What the chat is called. In Normalization Form C.' });
 
 const CLAIMS_MAX = 32;
 const CLAIM_MAX_CHARACTERS = 256;
@@ -54,7 +64,7 @@ export const userUpsertFields = z.strictObject({
     .optional()
     .meta({ description: "Whose profile it is, where policy lets the actor keep others'; the actor's own if absent." }),
   displayName: name(1, 128).optional().meta({ description: 'Required, unless only claims are set.' }),
-  avatarUrl: httpsUrl.optional(),
+  avatarUrl: httpsUrl.optional().meta({ description: 'A picture of the user.' }),
   kind: userKind.optional(),
   metadata: metadata.optional(),
   claims: claims
@@ -78,16 +88,19 @@ export function isClaimsOnly(data: { [field: string]: unknown }): boolean {
 
 export const chatCreateData = z.strictObject({
   kind: chatKind,
-  title: name(1, 256).optional(),
-  memberIds: z.array(userId).max(100),
+  title: title.optional(),
+  memberIds: z
+    .array(userId)
+    .max(100)
+    .meta({ description: 'The members besides the actor; exactly one for a direct chat. Repeated ones count once.' }),
   historyVisibility: historyVisibility.optional(),
   metadata: metadata.optional(),
 });
 
 /** What is left out stays as it is; null clears. */
 export const chatUpdateData = z.strictObject({
-  title: name(1, 256).nullable().optional(),
-  metadata: metadata.nullable().optional(),
+  title: title.nullable().optional(),
+  metadata: metadata.nullable().optional().meta({ description: 'The whole of it anew; null: none.' }),
   historyVisibility: historyVisibility.optional(),
 });
 
@@ -101,8 +114,12 @@ export const chatReadData = z.strictObject({
 });
 
 export const memberAddData = z.strictObject({
-  userIds: z.array(userId).min(1).max(100),
-  role: role.optional(),
+  userIds: z
+    .array(userId)
+    .min(1)
+    .max(100)
+    .meta({ description: 'Who is added. Those who are members already stay as they are.' }),
+  role: role.optional().meta({ description: 'The role of those who are added; `member` where none is named.' }),
 });
 
 export const memberRemoveData = z.strictObject({ userId });
@@ -111,7 +128,7 @@ export const memberRemoveData = z.strictObject({ userId });
 export const memberUpdateData = z.strictObject({
   userId,
   role: role.optional(),
-  mutedUntil: time.nullable().optional(),
+  mutedUntil: time.nullable().optional().meta({ description: 'Until when the member may not talk; null: they may.' }),
 });
 
 /** Who is named more than once is mentioned once. */
@@ -122,19 +139,23 @@ const mentions = z
   .meta({ description: 'User ids; repeated ones count once.' });
 
 export const messageSendData = z.strictObject({
-  body: text(1, MESSAGE_BODY_MAX_CHARACTERS),
-  contentType: mediaType.optional(),
-  inReplyTo: messageId.optional(),
-  threadRootId: messageId.optional(),
+  body,
+  contentType: mediaType
+    .optional()
+    .meta({ description: "The body's media type, such as `text/markdown`; `text/plain` where none is named." }),
+  inReplyTo: messageId.optional().meta({ description: 'The message of the same chat that this one answers.' }),
+  threadRootId: messageId
+    .optional()
+    .meta({ description: 'The message of the same chat whose thread this one belongs to; it is in no thread itself.' }),
   mentions: mentions.optional(),
-  attachments: z.array(attachment).max(10).optional(),
+  attachments: attachments.optional(),
   metadata: metadata.optional(),
 });
 
 /** `mentions` and `metadata` stay as they are where left out. */
 export const messageEditData = z.strictObject({
   messageId,
-  body: text(1, MESSAGE_BODY_MAX_CHARACTERS),
+  body,
   mentions: mentions.optional(),
   metadata: metadata.optional(),
 });
@@ -173,12 +194,12 @@ export function isCommandType(type: string): type is CommandType {
 const about = { tenantId: tenantId.optional(), actorId: userId };
 
 function inChat<D extends z.ZodType>(data: D) {
-  return z.strictObject({ ...about, chatId, data });
+  return z.strictObject({ ...about, chatId, data: data.meta({ description: 'What is asked for.' }) });
 }
 
 /** The body of each command, by `type`: `user.upsert` is about the actor and names no chat. */
 export const commandBody = {
-  'user.upsert': z.strictObject({ ...about, data: userUpsertData }),
+  'user.upsert': z.strictObject({ ...about, data: userUpsertData.meta({ description: 'What is asked for.' }) }),
   'chat.create': inChat(chatCreateData),
   'chat.update': inChat(chatUpdateData),
   'chat.archive': inChat(chatArchiveData),

@@ -10,16 +10,17 @@ import { metadata } from './text.js';
 export const EVENT_CONTENT_TYPE = 'application/cloudevents+json';
 
 const rfc3339 = z.string().meta({ format: 'date-time' });
-const common = { tenantId, actorId: userId, commandId };
+const common = { tenantId, actorId: userId.meta({ description: 'Who did it.' }), commandId };
 
 /** What every event of a chat says besides its own data. */
 const ofChat = {
   tenantId,
   chatId,
-  actorId: userId,
+  actorId: userId.meta({ description: 'Who did it.' }),
   commandId,
-  sequence: z.int(),
+  sequence: z.int().meta({ description: "The event's number in its chat: 1, 2, 3 … without a gap." }),
 };
+const noSequence = z.null().meta({ description: 'The event takes no number of the chat.' });
 const toWhom = {
   recipients: z
     .array(userId)
@@ -61,8 +62,15 @@ const messageSequence = z.int().meta({
 const hidden = z.literal(true).optional().meta({
   description: 'Over REST: the message lies before what the caller may see, and the event is told without its content.',
 });
-const members = z.array(z.object({ userId, role }));
-const chatState = { kind: chatKind, title: z.string().nullable(), historyVisibility, metadata };
+const members = z.array(z.object({ userId, role })).meta({ description: 'Those who are members from then on.' });
+const chatState = {
+  kind: chatKind,
+  title: z.string().nullable().meta({ description: 'What the chat is called; null: nothing.' }),
+  historyVisibility,
+  metadata,
+};
+const mentions = z.array(userId).meta({ description: 'Who is mentioned.' });
+const body = z.string().nullable().meta({ description: 'The text; null where `erased` is true.' });
 const reaction = z.object({
   ...ofChat,
   messageId,
@@ -77,29 +85,31 @@ export const eventData = {
   'message.created': z.object({
     ...ofChat,
     messageId,
-    senderId: userId,
-    body: z.string().nullable(),
-    contentType: z.string(),
-    inReplyTo: messageId.nullable(),
-    threadRootId: messageId.nullable(),
-    mentions: z.array(userId),
+    senderId: userId.meta({ description: 'Who sent it.' }),
+    body,
+    contentType: z.string().meta({ description: "The body's media type." }),
+    inReplyTo: messageId.nullable().meta({ description: 'The message that this one answers; null: none.' }),
+    threadRootId: messageId
+      .nullable()
+      .meta({ description: 'The message whose thread this one belongs to; null: it is in none.' }),
+    mentions,
     mentionedOutsiders,
-    attachments: z.array(attachment),
+    attachments: z.array(attachment).meta({ description: 'Files that go with the message, in this order.' }),
     metadata,
-    createdAt: rfc3339,
-    erased: z.literal(true).optional(),
+    createdAt: rfc3339.meta({ description: 'When it was sent.' }),
+    erased: z.literal(true).optional().meta({ description: 'The message is deleted: its content is gone.' }),
     ...toWhom,
   }),
   'message.edited': z.object({
     ...ofChat,
     messageId,
     messageSequence,
-    revision: z.int().min(2),
-    body: z.string().nullable(),
-    mentions: z.array(userId),
+    revision: z.int().min(2).meta({ description: 'Which text of the message it is; the first one was 1.' }),
+    body,
+    mentions,
     mentionedOutsiders,
     metadata,
-    editedAt: rfc3339,
+    editedAt: rfc3339.meta({ description: 'When it was edited.' }),
     erased: z.literal(true).optional().meta({
       description:
         'The text is not told: the message is deleted, or, over REST, it lies before what the caller may see.',
@@ -111,7 +121,7 @@ export const eventData = {
     messageId,
     messageSequence,
     mode: deleteMode,
-    deletedAt: rfc3339,
+    deletedAt: rfc3339.meta({ description: 'When it was deleted.' }),
     erased: hidden,
     ...toWhom,
   }),
@@ -122,21 +132,38 @@ export const eventData = {
   'chat.archived': z.object({ ...ofChat, ...toWhom }),
   'chat.unarchived': z.object({ ...ofChat, ...toWhom }),
   // For the actor's own devices: `recipients` is empty.
-  'chat.hidden': z.object({ ...ofChat, sequence: z.null(), ...toWhom }),
-  'chat.unhidden': z.object({ ...ofChat, sequence: z.null(), ...toWhom }),
-  'chat.read': z.object({ ...ofChat, sequence: z.null(), userId, upTo: z.int(), ...toWhom }),
+  'chat.hidden': z.object({ ...ofChat, sequence: noSequence, ...toWhom }),
+  'chat.unhidden': z.object({ ...ofChat, sequence: noSequence, ...toWhom }),
+  'chat.read': z.object({
+    ...ofChat,
+    sequence: noSequence,
+    userId: userId.meta({ description: 'Who has read.' }),
+    upTo: z.int().meta({ description: "The chat's number up to which everything is read." }),
+    ...toWhom,
+  }),
   'member.added': z.object({ ...ofChat, members, ...toWhom }),
-  'member.removed': z.object({ ...ofChat, userId, left: z.boolean(), ...toWhom }),
-  'member.updated': z.object({ ...ofChat, userId, role, mutedUntil: rfc3339.nullable(), ...toWhom }),
+  'member.removed': z.object({
+    ...ofChat,
+    userId: userId.meta({ description: 'Who is a member no longer.' }),
+    left: z.boolean().meta({ description: 'Whether they went by themselves.' }),
+    ...toWhom,
+  }),
+  'member.updated': z.object({
+    ...ofChat,
+    userId: userId.meta({ description: 'Whose membership has changed.' }),
+    role,
+    mutedUntil: rfc3339.nullable().meta({ description: 'Until when the member may not talk; null: they may.' }),
+    ...toWhom,
+  }),
   'user.upserted': z.object({
     ...common,
-    userId,
-    displayName: z.string(),
-    avatarUrl: z.string().nullable(),
+    userId: userId.meta({ description: 'Whose profile it is.' }),
+    displayName: z.string().meta({ description: 'The name that others see.' }),
+    avatarUrl: z.string().nullable().meta({ description: 'A picture of the user; null: none.' }),
     kind: userKind,
     metadata,
-    revision: z.int(),
-    updatedAt: rfc3339,
+    revision: z.int().meta({ description: 'Counts the changes of the profile, from 1.' }),
+    updatedAt: rfc3339.meta({ description: 'When it was changed.' }),
   }),
   'command.rejected': z.object({ ...receipt.shape, actorId: userId }),
 } as const;
@@ -145,18 +172,29 @@ export type EventType = keyof typeof eventData;
 export const eventTypes = Object.keys(eventData) as EventType[];
 export type EventData = { [T in EventType]: z.infer<(typeof eventData)[T]> };
 
+function describedData<T extends EventType>(type: T): (typeof eventData)[T] {
+  const schema: z.ZodType = eventData[type];
+  // `meta` gives the same schema once more.
+  return schema.meta({ description: 'What there is to say of it.' }) as (typeof eventData)[T];
+}
+
 export function eventEnvelope<T extends EventType>(type: T) {
   return z.object({
-    specversion: z.literal('1.0'),
-    id: z.string(),
-    source: z.string(),
-    type: z.literal(type),
-    subject: z.string(),
-    time: rfc3339,
-    datacontenttype: z.literal('application/json'),
-    partitionkey: z.string(),
-    sequence: z.string().optional(),
-    data: eventData[type],
+    specversion: z.literal('1.0').meta({ description: 'Of CloudEvents.' }),
+    id: z.string().meta({
+      description:
+        '`<chat id>/<sequence>`, or `p<partition>/<position>` without a sequence. A copy of the event has the same.',
+    }),
+    source: z.string().meta({ description: '`/parley/<store id>/<tenant id>`.' }),
+    type: z.literal(type).meta({ description: 'What happened.' }),
+    subject: z.string().meta({ description: 'What it happened to, such as `chats/<chat id>`.' }),
+    time: rfc3339.meta({ description: 'When it happened.' }),
+    datacontenttype: z.literal('application/json').meta({ description: 'Of `data`.' }),
+    partitionkey: z
+      .string()
+      .meta({ description: 'Events with the same key keep their order: the chat id, or the actor.' }),
+    sequence: z.string().optional().meta({ description: "The event's number in its chat, as in `data`." }),
+    data: describedData(type),
   });
 }
 

@@ -36,17 +36,17 @@ export type ProblemCode = RefusalCode | keyof typeof requestProblems;
 
 export const violation = z.object({
   path: z.string().meta({ description: 'Where, e.g. `data.body`.' }),
-  message: z.string(),
+  message: z.string().meta({ description: 'What is allowed there, for people.' }),
 });
 export type Violation = z.infer<typeof violation>;
 
 /** A refusal as receipts carry it. `retryAfter` is in seconds and only with `rate_limited`. */
 export const reason = z.object({
-  code: refusalCode,
-  title: z.string(),
-  detail: z.string().optional(),
-  violations: z.array(violation).optional(),
-  retryAfter: z.number().optional(),
+  code: refusalCode.meta({ description: 'What programs go by.' }),
+  title: z.string().meta({ description: 'The code in words, for people.' }),
+  detail: z.string().optional().meta({ description: 'What there is to say of this case, for people.' }),
+  violations: z.array(violation).optional().meta({ description: 'With `invalid`: what does not fit, and where.' }),
+  retryAfter: z.number().optional().meta({ description: 'With `rate_limited`: after how many seconds to try again.' }),
 });
 export type Reason = z.infer<typeof reason>;
 

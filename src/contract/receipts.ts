@@ -13,19 +13,29 @@ const rfc3339 = z.string().meta({ format: 'date-time', example: '2026-11-20T20:1
 export const receipt = z.object({
   commandId,
   type: z.string().meta({ description: 'The command type, as it was given.' }),
-  status: z.enum(['accepted', 'rejected']),
+  status: z.enum(['accepted', 'rejected']).meta({
+    description: '`accepted`: its effects are stored, or there was nothing to change; `rejected`: it has none.',
+  }),
   tenantId,
-  chatId: chatId.nullable(),
-  messageId: messageId.nullable(),
-  sequence: z.int().nullable(),
-  at: rfc3339,
-  decisionId: z.string().nullable(),
+  chatId: chatId.nullable().meta({ description: 'The chat; null where the command names none.' }),
+  messageId: messageId
+    .nullable()
+    .meta({ description: 'The message that was sent or is meant; null where there is none.' }),
+  sequence: z
+    .int()
+    .nullable()
+    .meta({ description: "The chat's number that the effect has taken; null where nothing changed or no chat did." }),
+  at: rfc3339.meta({ description: 'When it was decided.' }),
+  decisionId: z
+    .string()
+    .nullable()
+    .meta({ description: 'Which decision of the policy it was; null where it did not get that far.' }),
   replayed: z.boolean().meta({
     description:
       'False only in the receipt that is sent when the command is decided: at most one answer for one effect says false. ' +
       'True in the answer to a repeat, and in an answer over REST that was read from the store. ' +
       'The receipt itself, as `GET /v1/receipts/{commandId}` and `command.rejected` show it, is no answer and says false.',
   }),
-  reason: reason.optional(),
+  reason: reason.optional().meta({ description: 'Why it was rejected.' }),
 });
 export type Receipt = z.infer<typeof receipt>;

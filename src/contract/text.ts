@@ -142,7 +142,10 @@ export const emoji = z
   .refine(isStorableText, { message: 'must not contain U+0000 or lone surrogates', abort: true })
   .overwrite((value) => (value.length <= EMOJI_MAX_LENGTH ? canonicalEmoji(value) : value))
   .refine((value) => EMOJI_NAME_PATTERN.test(value) || isOneGrapheme(value), 'must be one grapheme cluster or :name:')
-  .meta({ minLength: 1, maxLength: EMOJI_MAX_LENGTH, example: ':thumbsup:' });
+  .meta({
+    ...{ minLength: 1, maxLength: EMOJI_MAX_LENGTH, example: ':thumbsup:' },
+    description: 'An emoji in its canonical form, or the name of a custom one.',
+  });
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = { [key: string]: JsonValue };

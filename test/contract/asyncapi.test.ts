@@ -42,8 +42,28 @@ const errors = (diagnostics: Diagnostic[]) =>
     .filter(({ severity }) => severity === SEVERITY_ERROR)
     .map(({ path, message }) => `${path.join('.')}: ${message}`);
 
+/** The fields in a schema, nested ones with their paths, that nothing is said of. */
+function undescribed(schema: unknown, path: string): string[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  const fields = Object.entries((schema as { properties?: Record<string, Json> }).properties ?? {});
+  return [
+    ...fields.flatMap(([name, field]) => (field.description === undefined ? [`${path}.${name}`] : [])),
+    ...fields.flatMap(([name, field]) => undescribed(field, `${path}.${name}`)),
+    ...Object.entries(schema).flatMap(([key, part]) => (key === 'properties' ? [] : undescribed(part, path))),
+  ];
+}
+
 describe('The AsyncAPI document', function () {
   this.timeout(PARSING_TIMEOUT_MS);
+
+  it('says of every field what it is', () => {
+    expect(undescribed({ properties: { a: { description: 'It.' }, b: { properties: { c: {} } } } }, '')).to.deep.equal([
+      '.b',
+      '.b.c',
+    ]);
+    for (const [id, { payload, headers, bindings }] of Object.entries(messages))
+      expect(undescribed([payload, headers, bindings.amqp['x-properties']], id)).to.deep.equal([]);
+  });
 
   it('is read by the official parser without an error, with every message', async () => {
     const { document: parsed, diagnostics } = await new Parser().parse(JSON.stringify(document));
