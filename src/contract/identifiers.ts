@@ -8,6 +8,9 @@ export const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0
 /** `|`, as in `auth0|…`, and a leading `_` or `-` come from identity providers. `__proto__` would harm consumers that key objects by user. */
 export const USER_ID_PATTERN = /^(?!__proto__$)[A-Za-z0-9_-][A-Za-z0-9_@:.+|-]{0,127}$/;
 export const TENANT_ID_PATTERN = /^[a-z0-9][a-z0-9_-]{0,63}$/;
+/** The patterns in words. */
+export const USER_ID_RULE = '1 to 128 of A-Z a-z 0-9 _ @ : . + | -, starting with a letter, a digit, _ or -';
+export const TENANT_ID_RULE = '1 to 64 of a-z 0-9 _ -, starting with a letter or digit';
 export const COMMAND_ID_PATTERN = /^[A-Za-z0-9._~:-]{1,128}$/;
 
 export const DEFAULT_TENANT = 'default';
@@ -26,14 +29,11 @@ export const decisionId = z.string().regex(UUID_PATTERN, 'must be a UUID in lowe
 });
 export const userId = z
   .string()
-  .regex(
-    USER_ID_PATTERN,
-    'must be a user id: 1 to 128 of A-Z a-z 0-9 _ @ : . + | -, starting with a letter, a digit, _ or -',
-  )
+  .regex(USER_ID_PATTERN, `must be a user id: ${USER_ID_RULE}`)
   .meta({ description: 'User id.', example: 'alice' });
 export const tenantId = z
   .string()
-  .regex(TENANT_ID_PATTERN, 'must be a tenant id: 1 to 64 of a-z 0-9 _ -, starting with a letter or digit')
+  .regex(TENANT_ID_PATTERN, `must be a tenant id: ${TENANT_ID_RULE}`)
   .meta({ description: 'Tenant id; `default` where none is named.', example: DEFAULT_TENANT });
 export const commandId = z
   .string()
