@@ -9,13 +9,16 @@ export const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0
 /** `|`, as in `auth0|…`, and a leading `_` or `-` come from identity providers. `__proto__` would harm consumers that key objects by user. */
 export const USER_ID_PATTERN = /^(?!__proto__$)[A-Za-z0-9_-][A-Za-z0-9_@:.+|-]{0,127}$/;
 export const TENANT_ID_PATTERN = /^[a-z0-9][a-z0-9_-]{0,63}$/;
+/** The patterns in words. */
+export const USER_ID_RULE = '1 to 128 of A-Z a-z 0-9 _ @ : . + | -, starting with a letter, a digit, _ or -';
+export const TENANT_ID_RULE = '1 to 64 of a-z 0-9 _ -, starting with a letter or digit';
 export const COMMAND_ID_PATTERN = /^[A-Za-z0-9._~:-]{1,128}$/;
 
 export const DEFAULT_TENANT = 'default';
 
 const UUID = 'a UUID in lower-case canonical form';
-const USER_ID = 'a user id: 1 to 128 of A-Z a-z 0-9 _ @ : . + | -, starting with a letter, a digit, _ or -';
-const TENANT_ID = 'a tenant id: 1 to 64 of a-z 0-9 _ -, starting with a letter or digit';
+const USER_ID = `a user id: ${USER_ID_RULE}`;
+const TENANT_ID = `a tenant id: ${TENANT_ID_RULE}`;
 const COMMAND_ID = '1 to 128 of A-Z a-z 0-9 . _ ~ : -';
 
 function like(pattern: RegExp, what: string) {

@@ -31,7 +31,7 @@ export class JwtVerifier {
     const { keys, issuer, audience } = settings;
     this.expected = {
       algorithms: 'secret' in keys ? [SECRET_ALGORITHM] : KEY_SET_ALGORITHMS,
-      requiredClaims: ['exp', 'sub'],
+      requiredClaims: ['exp'],
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
       ...(issuer === undefined ? {} : { issuer }),
       ...(audience === undefined ? {} : { audience }),

@@ -6,14 +6,21 @@ import type { Settings } from './settings.js';
 
 /** By whose keys tokens are judged, on both doors alike. */
 export function proofOfActor(settings: Settings, logger: Logger): JwtActorProof {
-  const { jwtSecret, jwtJwksUrl, jwtIssuer, jwtAudience } = settings;
+  const { jwtSecret, jwtJwksUrl, jwtIssuer, jwtAudience, jwtUserClaim, jwtTenantClaim } = settings;
   if (jwtSecret === undefined && jwtJwksUrl === undefined)
     throw new StartFault(['JWT_SECRET or JWT_JWKS_URL is required']);
+  // A key set is often that of all an issuer's applications, and of all its customers.
+  for (const [name, value] of Object.entries({ JWT_ISSUER: jwtIssuer, JWT_AUDIENCE: jwtAudience }))
+    if (jwtJwksUrl !== undefined && value === undefined)
+      logger.warn(`${name} is not set: tokens of the key set are accepted whatever they say of it`);
   const onFetched = (failure: Error | null) => {
     if (failure === null) logger.info('key set fetched again');
     else logger.warn('key set not fetched', { error: failure });
   };
   const keys =
     jwtJwksUrl === undefined ? { secret: jwtSecret ?? '' } : { keySet: { url: new URL(jwtJwksUrl), onFetched } };
-  return new JwtActorProof(new JwtVerifier({ keys, issuer: jwtIssuer, audience: jwtAudience }));
+  return new JwtActorProof(new JwtVerifier({ keys, issuer: jwtIssuer, audience: jwtAudience }), {
+    user: jwtUserClaim,
+    tenant: jwtTenantClaim,
+  });
 }

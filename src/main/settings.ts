@@ -9,6 +9,7 @@ import { editWindow } from './edit-window.js';
 /** Of a queue's name, and of a routing key. */
 const AMQP_NAME_MAX_BYTES = 255;
 const NAMESPACE = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/;
+const CLAIM_NAME = /^[!-~]{1,256}$/;
 export const JWT_SECRET_MIN_LENGTH = 32;
 
 /** `name=binding,binding;name=binding`, or `none`. */
@@ -92,6 +93,18 @@ export const variables = {
   }),
   jwtIssuer: variable({ name: 'JWT_ISSUER', parse: text(), describe: 'Expected iss claim' }),
   jwtAudience: variable({ name: 'JWT_AUDIENCE', parse: text(), describe: 'Expected aud claim' }),
+  jwtUserClaim: variable({
+    name: 'JWT_USER_CLAIM',
+    parse: text({ pattern: CLAIM_NAME, expected: 'the name of a claim' }),
+    default: 'sub',
+    describe: 'Claim of a token that is the user id of the actor',
+  }),
+  jwtTenantClaim: variable({
+    name: 'JWT_TENANT_CLAIM',
+    parse: text({ pattern: CLAIM_NAME, expected: 'the name of a claim' }),
+    describe:
+      'Claim of a token that is the tenant id, required in every token; where unset it is tenant, and a token without it is of the tenant default',
+  }),
   namespace: variable({
     name: 'CHAT_NAMESPACE',
     parse: text({ pattern: NAMESPACE, expected: '1 to 32 of A-Z a-z 0-9 _ -' }),

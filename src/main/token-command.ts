@@ -21,10 +21,11 @@ export async function runToken(request: TokenRequest): Promise<void> {
 
 /** Signs a token for an actor with the settings' secret. */
 export async function signActorToken(settings: Settings, request: TokenRequest): Promise<string> {
-  const { jwtSecret, jwtIssuer, jwtAudience } = settings;
+  const { jwtSecret, jwtIssuer, jwtAudience, jwtUserClaim, jwtTenantClaim = 'tenant' } = settings;
   const { actor, tenant = DEFAULT_TENANT, ttlSeconds } = request;
   if (jwtSecret === undefined)
     throw new StartFault(['JWT_SECRET is required (in dev it is kept in DATA_DIR once `parley dev` has run)']);
-  const subject = { subject: actor, issuer: jwtIssuer, audience: jwtAudience, claims: { tenant } };
+  const claims = { ...(jwtUserClaim === 'sub' ? {} : { [jwtUserClaim]: actor }), [jwtTenantClaim]: tenant };
+  const subject = { subject: actor, issuer: jwtIssuer, audience: jwtAudience, claims };
   return signToken(jwtSecret, subject, ttlSeconds);
 }

@@ -5,6 +5,7 @@ import amqp from 'amqplib';
 import { expect } from 'chai';
 import pg from 'pg';
 import { openApiDocument } from '../../src/adapters/http/openapi.js';
+import { JwtActorProof } from '../../src/adapters/jwt/actor-proof.js';
 import { asyncApiDocument } from '../../src/contract/asyncapi.js';
 import { topology } from '../../src/contract/topology.js';
 import { JwtVerifier } from '../../src/infrastructure/jwt.js';
@@ -136,6 +137,17 @@ describe('the command line', function () {
     if (!result.ok) throw new Error(result.reason);
     expect(result.claims).to.include({ sub: 'alice', tenant: 'acme' });
     expect((result.claims.exp ?? 0) - (result.claims.iat ?? 0)).to.equal(60);
+    const named = { JWT_USER_CLAIM: 'oid', JWT_TENANT_CLAIM: 'tid' };
+    const other = await cli(['token', '--actor', 'alice', '--tenant', 'acme'], { ...env, ...named });
+    const proof = new JwtActorProof(verifier, { user: 'oid', tenant: 'tid' });
+    expect(await proof.verify(other.stdout[0] ?? '', { graceSeconds: 0 })).to.deep.include({
+      ok: true,
+      actor: { tenantId: 'acme', userId: 'alice' },
+    });
+    expectRefused(
+      await cli(['token', '--actor', 'alice'], { ...env, JWT_USER_CLAIM: 'a b' }),
+      /JWT_USER_CLAIM "a b" must be/,
+    );
   });
 
   it('signs with the secret of the data folder where none is given, and says so where there is none either', async () => {

@@ -62,6 +62,21 @@ describe('REST authentication', () => {
       }
     });
 
+    it('takes actor and tenant from other claims where the settings name them, and shows neither to the policy', async () => {
+      const proof = new JwtActorProof(new JwtVerifier(bySecret), { user: 'oid', tenant: 'tid' });
+      const token = await sign({ exp: good.exp, sub: 'pairwise', oid: 'auth0|1', tid: 'acme', team: 'a' });
+      expect(await proof.verify(token, { graceSeconds: 0 })).to.deep.equal({
+        ok: true,
+        actor: { tenantId: 'acme', userId: 'auth0|1' },
+        claims: { team: 'a' },
+      });
+      for (const name of ['constructor', '__proto__', 'toString']) {
+        const inherited = new JwtActorProof(new JwtVerifier(bySecret), { user: name });
+        const reason = `the token lacks the claim ${name} (JWT_USER_CLAIM)`;
+        expect(await inherited.verify(token, { graceSeconds: 0 })).to.deep.equal({ ok: false, reason });
+      }
+    });
+
     it('asks for a token where there is none', async () => {
       const { status, body, headers } = await rest.get('/v1/chats', { as: null });
       expect([status, body.type, headers.get('www-authenticate')]).to.deep.equal([
