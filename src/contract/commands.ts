@@ -15,6 +15,8 @@ export const MESSAGE_BODY_MAX_CHARACTERS = 16_384;
 export const EMOJI_PER_MESSAGE_MAX = 50;
 /** Different emoji that one user can react to one message with; a further one is `limit_reached`. */
 export const EMOJI_PER_USER_AND_MESSAGE_MAX = 20;
+/** Edits of one message; a further one is `limit_reached`. Deleting the message deletes as many earlier texts in one transaction. */
+export const EDITS_PER_MESSAGE_MAX = 1_000;
 
 export const chatKind = z.enum(['direct', 'group', 'channel']);
 export const role = z.enum(['owner', 'admin', 'member', 'reader']);
