@@ -16,6 +16,8 @@ export const EMOJI_PER_MESSAGE_MAX = 50;
 /** Different emoji that one user can react to one message with; a further one is `limit_reached`. */
 export const EMOJI_PER_USER_AND_MESSAGE_MAX = 20;
 const MENTIONS_MAX = 50;
+/** Edits of one message; a further one is `limit_reached`. Deleting the message deletes as many earlier texts in one transaction. */
+export const EDITS_PER_MESSAGE_MAX = 1_000;
 
 export const chatKind = z.enum(['direct', 'group', 'channel']).meta({
   description: '`direct`: two users; `group`: all members talk; `channel`: those with a role above `member` do.',

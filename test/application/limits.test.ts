@@ -1,10 +1,16 @@
 import { expect } from 'chai';
-import { EMOJI_PER_MESSAGE_MAX, EMOJI_PER_USER_AND_MESSAGE_MAX } from '../../src/contract/commands.js';
+import {
+  EDITS_PER_MESSAGE_MAX,
+  EMOJI_PER_MESSAGE_MAX,
+  EMOJI_PER_USER_AND_MESSAGE_MAX,
+} from '../../src/contract/commands.js';
 import {
   add,
   CHANNEL,
   create,
   createDirect,
+  edit,
+  erase,
   GROUP,
   messageId,
   OTHER_GROUP,
@@ -42,7 +48,22 @@ for (const [when, inOneBatch] of [
   const play = (stage: Stage, drafts: Parameters<Stage['answers']>) =>
     codes(inOneBatch ? stage.answers(...drafts) : drafts.map((draft) => stage.answer(draft)));
 
-  describe(`The limits of a message's reactions (${when})`, () => {
+  describe(`The limits of a message (${when})`, () => {
+    it('refuse one more edit of a message, but neither the same text again nor its deletion', () => {
+      const stage = new Stage();
+      stage.idsToDraw.push(M1);
+      stage.given(create('alice', GROUP, ['mike']), send('alice', GROUP));
+      stage.given(...range(1, EDITS_PER_MESSAGE_MAX).map((n) => edit('alice', GROUP, M1, { body: `edit ${n}` })));
+      expect(
+        play(
+          stage,
+          ['last', 'one more', 'last'].map((body) => edit('alice', GROUP, M1, { body })),
+        ),
+      ).to.deep.equal(['accepted', 'limit_reached', 'accepted']);
+      expect(stage.revisions.get(M1)).to.have.length(EDITS_PER_MESSAGE_MAX);
+      expect(play(stage, [erase('alice', GROUP, M1, 'soft')])).to.deep.equal(['accepted']);
+    });
+
     it('refuse one more emoji of a user, and nothing else', () => {
       const stage = new Stage();
       stage.idsToDraw.push(M1);

@@ -112,11 +112,20 @@ export class PrismaCommandStore implements CommandStore {
   }
 
   async pruneReceipts(before: Date, limit: number): Promise<number> {
-    // Several workers may prune at once: each takes rows that no other has taken.
-    return await this.database.$executeRaw`
-      DELETE FROM receipts WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM receipts WHERE created_at < ${before.toISOString()}::timestamptz
-        LIMIT ${Math.min(limit, PRUNE_MAX_ROWS)}::int8 FOR UPDATE SKIP LOCKED))`.catch(rethrow);
+    return await this.database
+      .$transaction(
+        async (tx) => {
+          // The index of times is one of block ranges: it is read by a bitmap or not at all, and a batch's session reads none.
+          await tx.$executeRaw`SET LOCAL enable_bitmapscan = on`;
+          // Several workers may prune at once: each takes rows that no other has taken.
+          return await tx.$executeRaw`
+            DELETE FROM receipts WHERE ctid = ANY (ARRAY(
+              SELECT ctid FROM receipts WHERE created_at < ${before.toISOString()}::timestamptz
+              LIMIT ${Math.min(limit, PRUNE_MAX_ROWS)}::int8 FOR UPDATE SKIP LOCKED))`;
+        },
+        { timeout: TRANSACTION_TIMEOUT_MS, maxWait: TRANSACTION_START_TIMEOUT_MS },
+      )
+      .catch(rethrow);
   }
 
   async pruneRejectedCommands(partition: number, before: Date, limit: number): Promise<number> {

@@ -63,12 +63,16 @@ const SESSION = ['default_transaction_isolation=read\\ committed', 'jit=off'];
  * What a batch asks for is found by key: the planner is kept from scanning a table for the sake of a few hundred keys, which is what it prefers
  * while tables are small or its statistics are old, and what it would then remember. Left the choice, it also plans most batches anew, for a few
  * keys look a little cheaper each time than the many that it has to reckon with.
+ *
+ * Nor does it read a bitmap: that takes up all entries of an index for a key before a LIMIT counts, and those of rows that are gone each time anew.
+ * How many there are for a key is in the users' hands.
  */
-const SESSION_FOR_BATCHES = [
+export const SESSION_FOR_BATCHES: readonly string[] = [
   ...SESSION,
   'enable_seqscan=off',
   'enable_hashjoin=off',
   'enable_mergejoin=off',
+  'enable_bitmapscan=off',
   'plan_cache_mode=force_generic_plan',
 ];
 

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { EDITS_PER_MESSAGE_MAX } from '../../contract/commands.js';
 import { hasVisibleCharacter, INVISIBLE } from '../../contract/text.js';
 import { mutedUntil, takeNumber } from '../../domain/chat.js';
 import { editMessage as withText } from '../../domain/message.js';
@@ -38,6 +39,14 @@ export const editMessage: UseCase<'message.edit'> = (command, context) => {
   };
   const { body, mentions, metadata } = message;
   if (isDeepStrictEqual(text, { body, mentions, metadata })) return accepted(decisionId, null, message.messageId);
+  if (message.revision > EDITS_PER_MESSAGE_MAX)
+    return refused(
+      {
+        code: 'limit_reached',
+        detail: `a message is edited at most ${EDITS_PER_MESSAGE_MAX} times (EDITS_PER_MESSAGE_MAX)`,
+      },
+      decisionId,
+    );
   const changed = takeNumber(chat);
   const edited = withText(message, text, actorId, state.now);
   state.putChat(changed);

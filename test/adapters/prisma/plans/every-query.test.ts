@@ -52,6 +52,7 @@ describe(`Every query, with ${messages} messages,`, () => {
         came.scanned.filter((name) => !smallTables.includes(name)),
         `read from end to end, ${about}`,
       ).to.deep.equal([]);
+      if (query.withoutBitmaps) expect(came.bitmaps, `read by a bitmap, ${about}`).to.deep.equal([]);
       expect(came.rowsRead, `rows read, ${about}`).to.be.at.most(query.rows);
       expect(came.rowsSorted, `rows sorted, ${about}`).to.be.at.most(query.sorted);
       expect(came.buffers, `buffers, ${about}`).to.be.at.most(query.buffers ?? query.rows * BUFFERS_PER_ROW);

@@ -20,7 +20,11 @@ export async function measure(sql: pg.Client, database: PrismaClient, query: Que
     at,
   );
   const executions: Execution[] = [];
-  await sql.query(`SET enable_seqscan = ${query.heldToIndexes ? 'off' : 'on'}`);
+  await sql.query('RESET ALL');
+  for (const setting of query.settings ?? []) {
+    const [name, value] = setting.split('=');
+    await sql.query('SELECT set_config($1, $2, false)', [name, value?.replaceAll('\\', '')]);
+  }
   for (const text of new Set(statements.map((statement) => statement.text))) {
     const same = statements.filter((statement) => statement.text === text);
     const step = Math.max(1, Math.floor(same.length / LOOKED_AT_MAX));

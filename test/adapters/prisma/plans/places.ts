@@ -1,9 +1,11 @@
 import type pg from 'pg';
 import { HOT_CHAT, NEWCOMER, ROOM, SINCE_JOINED_CHAT, type WorldSize } from './loaded-world.js';
-import type { Places } from './queries.js';
+import { BATCH, type Places } from './queries.js';
 
 /** Looks up what is where in the loaded world. */
-export async function findPlaces(sql: pg.Client, { chats }: WorldSize): Promise<Places> {
+export async function findPlaces(sql: pg.Client, { chats, messages }: WorldSize): Promise<Places> {
+  // Scattered, and of half of the remainders, for a hash can be negative: twice as many as are taken.
+  const everyNth = Math.max(2, Math.floor(messages / (4 * BATCH)));
   const { rows } = await sql.query<Places>(`
     SELECT hot.chat_id AS hot, hot.last_sequence::float8 AS "hotEnd", since.chat_id AS "sinceJoined",
       (SELECT joined_sequence::float8 FROM members WHERE chat_id = since.chat_id AND user_id = '${NEWCOMER}') AS "sinceJoinedFrom",
@@ -11,11 +13,11 @@ export async function findPlaces(sql: pg.Client, { chats }: WorldSize): Promise<
       (SELECT message_id FROM messages WHERE chat_id = hot.chat_id ORDER BY sequence LIMIT 1) AS root,
       md5('chat ${chats}')::uuid AS small,
       (SELECT actor_id FROM receipts WHERE command_id = 'command-1message.created') AS "firstActor",
-      ARRAY(SELECT message_id::text FROM (SELECT message_id FROM messages WHERE hashtext(message_id::text) % 1000 = 7 LIMIT 256) m) AS "messageIds",
+      ARRAY(SELECT message_id::text FROM (SELECT message_id FROM messages WHERE hashtext(message_id::text) % ${everyNth} = 1 LIMIT ${BATCH}) m) AS "messageIds",
       (SELECT max(position)::float8 FROM chat_events WHERE partition = 1) AS "partitionEnd"
     FROM chats hot, chats since, chats room
     WHERE hot.chat_id = md5('chat ${HOT_CHAT}')::uuid AND since.chat_id = md5('chat ${SINCE_JOINED_CHAT}')::uuid AND room.chat_id = md5('chat ${ROOM}')::uuid`);
-  if (rows[0] === undefined) throw new Error('the world is empty');
+  if (rows[0]?.messageIds.length !== BATCH) throw new Error('the world has too few messages');
   return rows[0];
 }
 

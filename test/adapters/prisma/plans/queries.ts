@@ -5,6 +5,7 @@ import type { PrismaClient } from '../../../../src/adapters/prisma/generated/cli
 import { PrismaChatArchiveSource } from '../../../../src/adapters/prisma/prisma-chat-archive-source.js';
 import { PrismaChatHistory } from '../../../../src/adapters/prisma/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../../src/adapters/prisma/prisma-chat-queries.js';
+import { SESSION_FOR_BATCHES } from '../../../../src/adapters/prisma/prisma-database.js';
 import { PrismaEventLog } from '../../../../src/adapters/prisma/prisma-event-log.js';
 import { PrismaMessageSearch, WINDOW_MATCHES_MAX } from '../../../../src/adapters/prisma/prisma-message-search.js';
 import { PrismaSyncLog } from '../../../../src/adapters/prisma/prisma-sync-log.js';
@@ -53,8 +54,10 @@ export interface Query {
   buffers?: number;
   /** For all statements of one call. */
   statements: number;
-  /** Asked within a transaction that has enable_seqscan off. */
-  heldToIndexes?: boolean;
+  /** What its session or its transaction has set. */
+  settings?: readonly string[];
+  /** Whether it may read a bitmap, which takes up all of an index's entries for a key, whatever the LIMIT. */
+  withoutBitmaps?: boolean;
 }
 
 const PAGE = 50;
@@ -62,7 +65,8 @@ const PAGE = 50;
 const ROWS_OF_PAGE = 10 * PAGE;
 /** Each message's own page and the way to the first, and what there is for the reactions of one message in 19. */
 const BUFFERS_OF_HISTORY = 2 * PAGE;
-const BATCH = 256;
+/** Commands of a full batch. */
+export const BATCH = 256;
 /** Chats that a page of syncing looks at. */
 const EXAMINED = 500;
 const FIRST = { chatId: '00000000-0000-0000-0000-000000000000', inclusive: true };
@@ -358,12 +362,13 @@ export function queries(size: WorldSize): Query[] {
     {
       name: 'the facts of a batch',
       ask: (d, at) => readFacts(d, { partition: 0, epoch: 0, keys: factKeys(at) }),
-      ...{ rows: 10 * BATCH, sorted: 0, statements: 1, heldToIndexes: true },
+      ...{ rows: 10 * BATCH, sorted: 0, statements: 1, settings: SESSION_FOR_BATCHES, withoutBitmaps: true },
     },
     {
       name: 'export of the hot chat',
       ask: (d, at) => exported(d, { chatId: at.hot }),
-      ...{ rows: EXPORT_ROWS, sorted: 3 * EXPORT_PAGE_ROWS, statements: size.messages, heldToIndexes: true },
+      ...{ rows: EXPORT_ROWS, sorted: 3 * EXPORT_PAGE_ROWS, statements: size.messages },
+      settings: ['enable_seqscan=off'],
     },
   ];
 }

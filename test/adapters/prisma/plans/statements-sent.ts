@@ -40,6 +40,8 @@ export interface Execution {
   topNode: string;
   /** Tables read from end to end, whatever their size. */
   scanned: string[];
+  /** Indexes read by a bitmap. */
+  bitmaps: string[];
   /** Rows looked at, whether they were of use or not; entries of an index that was gone through for a bitmap count. */
   rowsRead: number;
   /** Rows into the largest sort. */
@@ -94,6 +96,9 @@ export async function execute(
       scanned: nodes
         .filter((node) => node['Node Type'].endsWith('Seq Scan'))
         .map((node) => node['Relation Name'] ?? ''),
+      bitmaps: nodes
+        .filter((node) => node['Node Type'] === 'Bitmap Index Scan')
+        .map((node) => node['Index Name'] ?? ''),
       rowsRead: sum(nodes.map(rowsRead)),
       rowsSorted: Math.max(...nodes.map(rowsSorted)),
       buffers: plan['Shared Hit Blocks'] + plan['Shared Read Blocks'],
