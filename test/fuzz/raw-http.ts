@@ -31,6 +31,7 @@ function chunks(bytes: Buffer): Buffer | null {
 }
 
 function decoded(body: Buffer, encoding: string | undefined): Buffer {
+  if (body.length === 0) return body; // to HEAD
   if (encoding === 'gzip') return gunzipSync(body);
   if (encoding === 'deflate') return inflateSync(body);
   return encoding === 'br' ? brotliDecompressSync(body) : body;
