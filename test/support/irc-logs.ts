@@ -1,6 +1,6 @@
 /**
- * The IRC logs that tests replay: `PARLEY_IRC_DATA` names their folder, else `../shared/data/irc` beside the project, else the sample that
- * comes with the examples.
+ * The IRC logs that tests replay: `PARLEY_IRC_DATA` names their folder, else `../shared/data/irc` beside the project,
+ * else the sample that comes with the examples.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';

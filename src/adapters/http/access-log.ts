@@ -7,8 +7,9 @@ import type { RestMetrics } from './rest-metrics.js';
 const PROBES = new Set(['/livez', '/readyz']);
 
 /**
- * One line per request: method, route pattern, status, duration in ms, trace id, and who asked, if that was proven. Never the path itself, a
- * query, a header or a body: they name others and hold what is written. The metrics are told the same, but for who asked.
+ * One line per request: method, route pattern, status, duration in ms, trace id, and who asked, if that was proven.
+ * Never the path itself, a query, a header or a body: they name others and hold what is written. The metrics are told
+ * the same, but for who asked.
  */
 export function accessLog(logger: Logger, metrics: RestMetrics): RequestHandler {
   return (request, response, next) => {
