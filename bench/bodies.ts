@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeLines, parseLog } from '../examples/irc-log.js';
 import { normal, seededRandom } from './random.js';
@@ -75,8 +75,9 @@ function word(rank: number): string {
 
 /** The lengths of what was said in the logs of a folder (`*.raw.txt` of the disentanglement corpus), in characters. */
 export function ircLengths(folder: string): number[] {
-  const files = readdirSync(folder).filter((name) => name.endsWith('.raw.txt'));
-  if (files.length === 0) throw new Error(`no *.raw.txt in ${folder}`);
+  const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.raw.txt')) : [];
+  if (files.length === 0)
+    throw new Error(`no *.raw.txt in ${folder}: --irc names another folder, such as examples/irc`);
   return files.flatMap((name) =>
     parseLog(decodeLines(readFileSync(join(folder, name)))).flatMap((line) =>
       line.kind === 'text' || line.kind === 'action' ? [Math.max(1, Math.min(line.text.length, BODY_MAX_BYTES))] : [],

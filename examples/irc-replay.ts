@@ -29,6 +29,8 @@ const USAGE = `Replays IRC logs through RabbitMQ.
 
 The worker's policy must have no quota per actor (docs/quotas.md), since the bridge adds all members.
 
+examples/irc has a made-up log to begin with.
+
 PATH is a log (NAME${LOG_SUFFIX}, with NAME${REPLIES_SUFFIX} beside it if there is one) or a folder of logs.
 
   --amqp-url URL     the broker; default: AMQP_URL, else amqp://127.0.0.1

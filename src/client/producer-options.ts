@@ -12,8 +12,9 @@ export interface ProducerOptions {
   /** Says who publishes: AMQP's `app_id`, and the connection's name. */
   appId: string;
   /**
-   * The login at the broker (AMQP's `user_id`), for a policy that grants something to listed producers. RabbitMQ refuses commands with any
-   * other user's: then `connect` succeeds, `onAway` is told `PRECONDITION_FAILED` again and again, and no receipt comes. Default: not said.
+   * The login at the broker (AMQP's `user_id`), for a policy that grants something to listed producers. RabbitMQ
+   * refuses commands with any other user's: then `connect` succeeds, `onAway` is told `PRECONDITION_FAILED` again and
+   * again, and no receipt comes. Default: not said.
    */
   userId?: string;
   /** At most this many commands are without a receipt at a time; further ones wait. Default 512. */

@@ -12,7 +12,7 @@ import { topologySettings } from './settings.js';
 
 /** REST: queries from the store, commands through the same door as every producer's. */
 export function apiRole(context: RoleContext, host: string, onListening?: (port: number) => void): Service {
-  const { settings, store, transport, policy, logger, health } = context;
+  const { settings, store, transport, policy, logger, health, metrics } = context;
   let server: RestServer | null = null;
   health.add('rest', () => (server === null ? { ok: false, detail: 'starting' } : { ok: true, detail: 'listens' }));
   const start = async () => {
@@ -30,6 +30,7 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
       ...store.identity,
       health: () => health.report(),
       logger,
+      meter: metrics.meter,
       settings: {
         ...API_DEFAULTS,
         receiptWaitMs: settings.receiptWaitMs,

@@ -12,7 +12,7 @@ export function proofOfActor(settings: Settings, logger: Logger): JwtActorProof 
   // A key set is often that of all an issuer's applications, and of all its customers.
   for (const [name, value] of Object.entries({ JWT_ISSUER: jwtIssuer, JWT_AUDIENCE: jwtAudience }))
     if (jwtJwksUrl !== undefined && value === undefined)
-      logger.warn(`${name} is not set: tokens of the key set are accepted whatever they say of it`);
+      logger.warn(`${name} is not set: tokens that the same keys sign for others are accepted too`);
   const onFetched = (failure: Error | null) => {
     if (failure === null) logger.info('key set fetched again');
     else logger.warn('key set not fetched', { error: failure });

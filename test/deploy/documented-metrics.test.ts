@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { RestMetrics } from '../../src/adapters/http/rest-metrics.js';
 import { watchTransport } from '../../src/adapters/telemetry/transport-metrics.js';
 import { WorkerMetrics } from '../../src/adapters/telemetry/worker-metrics.js';
 import { startMetrics } from '../../src/infrastructure/metrics.js';
@@ -11,7 +12,7 @@ import { projectFolder } from '../support/services.js';
 
 const APPEARS_WITHIN_MS = 5_000;
 
-/** Every metric that a worker has, each used once, by the names and labels that Prometheus sees. */
+/** Every metric that a worker and REST have, each used once, by the names and labels that Prometheus sees. */
 async function scrape(): Promise<Map<string, Set<string>>> {
   const metrics = startMetrics('parley');
   const observer = new WorkerMetrics(metrics.meter);
@@ -43,6 +44,9 @@ async function scrape(): Promise<Map<string, Set<string>>> {
   observer.transactionFailed('unavailable');
   observer.tookOver(0, 'assigned');
   observer.pruned('receipts', 1);
+  const rest = new RestMetrics(metrics.meter);
+  rest.began();
+  rest.ended({ method: 'GET', route: '/v1/chats', status: 200, durationMs: 1 });
   const server = createServer((request, response) => metrics.handler(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -77,7 +81,7 @@ function read(text: string): Map<string, Set<string>> {
 }
 
 describe('docs/operating.md', () => {
-  it('explains every metric of a worker by its name and its labels, and no other', async () => {
+  it('explains every metric of a worker and of REST by its name and its labels, and no other', async () => {
     const guide = readFileSync(join(projectFolder, 'docs', 'operating.md'), 'utf8');
     const documented = new Map<string, Set<string>>();
     for (const [, names = '', labels = ''] of guide.matchAll(

@@ -154,6 +154,16 @@ describe('The examples, run against a worker', function () {
     }
   });
 
+  it('the replay has a log to begin with beside it', async () => {
+    const sample = join(projectFolder, 'examples', 'irc');
+    const replay = await run('irc-replay', '--namespace', env.CHAT_NAMESPACE ?? '', sample);
+    expect((await replay.ended).code, replay.output).to.equal(0);
+    expect(replay.output)
+      .to.match(/^1 logs \(/m)
+      .and.match(/^rejected +0$/m)
+      .and.match(/^events seen +\d+ {2}0 missing/m);
+  });
+
   it('the replay says what is wrong where it cannot begin', async () => {
     const folder = writeLogs();
     const elsewhere = await run('irc-replay', '--namespace', 'nobody-here', folder);

@@ -1,14 +1,14 @@
-/** Over real logs, where they are at hand: `PARLEY_IRC_DATA` names their folder, else `../shared/data/irc` beside the project is looked for. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+/** Over real logs, where they are at hand, else over the sample (irc-logs.ts says where they are looked for). */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeLines, type IrcLine, type IrcLineKind, parseLog, parseReplies } from '../../examples/irc-log.js';
 import { type IrcPlan, planReplay, userIdOf } from '../../examples/irc-plan.js';
 import { commandBody } from '../../src/contract/commands.js';
 import { COMMAND_ID_PATTERN } from '../../src/contract/identifiers.js';
+import { ircLogs } from '../support/irc-logs.js';
 
-const folder = process.env.PARLEY_IRC_DATA ?? resolve('..', 'shared', 'data', 'irc');
-const logs = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.raw.txt')) : [];
+const { folder, names, isSample } = ircLogs();
 
 interface Corpus {
   name: string;
@@ -24,12 +24,11 @@ function readLog(name: string): Corpus {
   return { name, texts, lines, plan: planReplay(name, lines, answered) };
 }
 
-describe(`Real IRC logs${logs.length === 0 ? ` (skipped: none in ${folder})` : ''}`, () => {
+describe(isSample ? 'The sample of an IRC log' : `Real IRC logs, ${names.length} of them`, () => {
   let corpus: Corpus[] = [];
 
-  before(function () {
-    if (logs.length === 0) this.skip();
-    corpus = logs.map(readLog);
+  before(() => {
+    corpus = names.map(readLog);
   });
 
   after(() => {

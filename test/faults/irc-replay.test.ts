@@ -1,9 +1,10 @@
 /**
- * Real chat through two worker processes, one of them killed and started again meanwhile. `PARLEY_IRC_DATA` names the logs' folder, else
- * `../shared/data/irc` is looked for; `npm run proof:irc` takes them all, `npm test` one.
+ * Chat through two worker processes, one of them killed and started again meanwhile. `npm run proof:irc` takes all logs
+ * that there are, `npm test` one; where there are none but the sample (irc-logs.ts), that one is replayed as many chats
+ * at once.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { copyFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { decodeLines, parseLog, parseReplies } from '../../examples/irc-log.js';
@@ -11,14 +12,21 @@ import { chatIdOf, planReplay } from '../../examples/irc-plan.js';
 import { Dispatch } from '../support/dispatch.js';
 import { eventually } from '../support/eventually.js';
 import { Fleet } from '../support/fleet.js';
+import { ircLogs } from '../support/irc-logs.js';
 import { startProcess, type TestProcess } from '../support/processes.js';
-import { projectFolder } from '../support/services.js';
+import { projectFolder, scratchFolder } from '../support/services.js';
 
-const folder = process.env.PARLEY_IRC_DATA ?? resolve('..', 'shared', 'data', 'irc');
-const all = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.raw.txt')) : [];
+const found = ircLogs();
 const DEFAULT_LOGS = 1;
+/** As much as one real log, so that the worker dies in the middle of it. */
+const SAMPLE_CHATS = 10;
+const SAMPLE_CHATS_OF_PROOF = 100;
 const isProof = process.env.PARLEY_IRC_LOGS === 'all';
-const logs = isProof ? all : all.slice(0, DEFAULT_LOGS);
+const sampleChats = isProof ? SAMPLE_CHATS_OF_PROOF : SAMPLE_CHATS;
+const logs = found.isSample
+  ? Array.from({ length: sampleChats }, (_, chat) => `sample-${chat}.raw.txt`)
+  : found.names.slice(0, isProof ? undefined : DEFAULT_LOGS);
+const source = found.isSample ? `the sample, as ${sampleChats} chats` : `${logs.length} real logs`;
 const REPLAY_TIMEOUT_MS = 20 * 60_000;
 const DRAIN_TIMEOUT_MS = 60_000;
 const PROGRESS_INTERVAL_MS = 5_000;
@@ -28,14 +36,16 @@ function say(line: string): void {
   if (isProof) console.log(`    ${line}`);
 }
 
-describe(`Real chat of ${logs.length} logs, replayed by two workers of which one is killed${logs.length === 0 ? ` (skipped: none in ${folder})` : ''}`, function () {
+describe(`Chat from ${source}, replayed by two workers of which one is killed`, function () {
   this.timeout(REPLAY_TIMEOUT_MS);
   let fleet: Fleet;
   let dispatch: Dispatch;
   let replay: TestProcess;
 
-  before(async function () {
-    if (logs.length === 0) return this.skip();
+  let folder = found.folder;
+
+  before(async () => {
+    if (found.isSample) folder = copySample();
     fleet = await Fleet.create({ partitions: 4, keepEvents: false });
     const [first, second] = [await fleet.startWorker(), await fleet.startWorker()];
     await Promise.all([first.ready(), second.ready()]);
@@ -59,6 +69,18 @@ describe(`Real chat of ${logs.length} logs, replayed by two workers of which one
     await dispatch?.close();
     await fleet?.close();
   });
+
+  /** A chat is known by its file's name: copies are chats of their own. */
+  function copySample(): string {
+    const copies = scratchFolder('irc');
+    for (const copy of logs)
+      for (const name of found.names.flatMap((log) => [log, log.replace('.raw.', '.replies.')]))
+        copyFileSync(
+          join(found.folder, name),
+          join(copies, name.includes('.raw.') ? copy : copy.replace('.raw.', '.replies.')),
+        );
+    return copies;
+  }
 
   function startReplay(): Promise<TestProcess> {
     const paths = logs.map((name) => join(folder, name));

@@ -1,4 +1,7 @@
-/** Tokens of a real OpenID Connect provider, at both doors: an api that judges them, and a worker that asks for the actor's proof. */
+/**
+ * Tokens of a real OpenID Connect provider, at both doors: an api that judges them, and a worker that asks for the
+ * actor's proof.
+ */
 import { expect } from 'chai';
 import { expectProblem } from '../adapters/http/expect-problem.js';
 import { OidcIssuer } from '../support/oidc-issuer.js';

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { openApiDocument } from '../../src/adapters/http/openapi.js';
 import { directChatId } from '../../src/contract/direct-id.js';
 import { type RestOperationName, restOperationNames } from '../../src/contract/rest-operations.js';
+import { eventually } from '../support/eventually.js';
 import { RestStack } from './rest-stack.js';
 
 const key = (value: string) => ({ headers: { 'idempotency-key': value } });
@@ -311,5 +312,23 @@ describe('REST on a real broker, a real database and a process with both roles',
     expect((await rest.get('/v1/receipts/same-key', { as: blue })).body.chatId).to.equal(theirs.chatId);
     const direct = await rest.post('/v1/chats', { kind: 'direct', memberIds: ['bob'] }, { as: red });
     expect(direct.body.chatId).to.equal(directChatId('red', 'alice', 'bob'));
+  });
+
+  it('counts and times its requests on the ops port', async () => {
+    await rest.get('/v1/chats/no-chat');
+    await rest.get('/nowhere/at/all');
+    const requests = { route: '/v1/chats/:chatId', method: 'GET' };
+    const many = async () => rest.counted('parley_rest_requests_total', { ...requests, status: '4xx' });
+    // An answer is counted once its last byte is handed over: a moment after the client has it.
+    await eventually(async () => (await many()) > 0, { within: 5_000, what: 'a counted request' });
+    expect(await rest.counted('parley_rest_requests_total', { route: 'none', status: '4xx' })).to.equal(1);
+    expect(
+      await rest.counted('parley_rest_requests_total', { route: '/v1/chats', method: 'POST', status: '2xx' }),
+    ).to.be.above(0);
+    expect(await rest.counted('parley_rest_request_duration_count', requests)).to.be.at.least(await many());
+    await eventually(async () => (await rest.counted('parley_rest_requests_in_flight')) === 0, {
+      within: 5_000,
+      what: 'no request in flight',
+    });
   });
 });

@@ -1,4 +1,7 @@
-/** A real issuer of tokens on loopback: OpenID Connect discovery, a key set, and tokens by client credentials for a resource. */
+/**
+ * A real issuer of tokens on loopback: OpenID Connect discovery, a key set, and tokens by client credentials for a
+ * resource.
+ */
 import { createServer, type Server } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
 import Provider from 'oidc-provider';

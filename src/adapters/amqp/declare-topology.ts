@@ -142,7 +142,19 @@ export function faultOf(what: string, error: BrokerError): TopologyFault | undef
   );
   if (difference === null) return fault(error.message);
   const [, argument, wanted, current] = difference;
-  return fault(`${argument} should be ${plain(wanted)}, but the broker has ${plain(current)}`);
+  const found = plain(current);
+  return fault(
+    `${argument} should be ${plain(wanted)}, but the broker has ${found}; ${remedyFor(what, argument, found)}`,
+  );
+}
+
+/** RabbitMQ changes no object that is there: either the settings follow it, or it has to go. */
+function remedyFor(what: string, argument: string | undefined, found: string): string {
+  if (argument !== 'x-max-length-bytes')
+    return 'delete it once it is empty, or choose another CHAT_NAMESPACE, and start again';
+  const queue = what.replace(/^queue /, '');
+  const deleting = `delete the queue once its consumers have emptied it (rabbitmqctl delete_queue ${queue}), and start again`;
+  return /^\d+$/.test(found) ? `DISPATCH_MAX_BYTES=${found}B leaves it as it is; to change it, ${deleting}` : deleting;
 }
 
 /** `the value '5' of type 'byte'` reads `5`. */

@@ -50,6 +50,13 @@ export function notFound(): Answer {
   return problemAnswer('not_found');
 }
 
+/** Where nothing is for anybody: it says where to look. */
+export function noSuchPath(): Answer {
+  return problemAnswer('not_found', {
+    detail: 'there is no such path: GET /docs shows those that there are, GET /openapi.json describes them',
+  });
+}
+
 /** A query's refusal. `decisionId`: the decision that can be asked about, where there was one. */
 export function refusalAnswer(refusal: Refusal, decisionId: string | null): Answer {
   if (refusal.code === 'not_found') return notFound();

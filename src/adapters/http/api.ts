@@ -1,3 +1,4 @@
+import type { Meter } from '@opentelemetry/api';
 import compression from 'compression';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
@@ -23,7 +24,7 @@ import {
 import type { HealthReport } from '../../infrastructure/health.js';
 import type { Logger } from '../../infrastructure/logger.js';
 import { accessLog } from './access-log.js';
-import { notFound, problemAnswer, writeAnswer } from './answer.js';
+import { noSuchPath, problemAnswer, writeAnswer } from './answer.js';
 import { type ApiSettings, READS_WAITING_MAX, SEARCHES_WAITING_MAX, WRITE_IDLE_TIMEOUT_MS } from './api-settings.js';
 import type { Handler, Handlers } from './call.js';
 import { CallerSlots } from './caller-slots.js';
@@ -42,6 +43,7 @@ import { messageQueryHandlers } from './message-query-handlers.js';
 import { methodNotAllowed } from './method-not-allowed.js';
 import { CallerRateLimit } from './rate-limit.js';
 import { traceOf } from './request-trace.js';
+import { RestMetrics } from './rest-metrics.js';
 import { searchHandlers } from './search-handlers.js';
 import { syncHandlers } from './sync-handlers.js';
 import { userHandlers } from './user-handlers.js';
@@ -65,6 +67,8 @@ export interface ApiDependencies {
   storeId: string;
   health: () => HealthReport;
   logger: Logger;
+  /** Counts and times the requests. */
+  meter: Meter;
   settings: ApiSettings;
 }
 
@@ -85,6 +89,7 @@ export function createApi(dependencies: ApiDependencies): Express {
     storeId,
     health,
     logger,
+    meter,
     settings,
   } = dependencies;
   const { receiptWaitMs, recipientsMax, answerTimeLimitMs } = settings;
@@ -125,7 +130,7 @@ export function createApi(dependencies: ApiDependencies): Express {
     response.setTimeout(endpointDependencies.timeLimitMs + WRITE_IDLE_TIMEOUT_MS);
     next();
   });
-  app.use(accessLog(logger), securityHeaders(), cors(settings.allowedOrigins));
+  app.use(accessLog(logger, new RestMetrics(meter)), securityHeaders(), cors(settings.allowedOrigins));
   serveProbes(app, health);
   // Compressed already.
   serveDocuments(app, settings.topology);
@@ -139,7 +144,7 @@ export function createApi(dependencies: ApiDependencies): Express {
     }
     route.all(methodNotAllowed(names.map((name) => operationOf(name).method.toUpperCase())));
   }
-  app.use((_request, response) => writeAnswer(response, notFound()));
+  app.use((_request, response) => writeAnswer(response, noSuchPath()));
   app.use(lastResort(logger));
   return app;
 }

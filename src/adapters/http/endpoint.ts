@@ -18,6 +18,7 @@ import type { CallerSlots } from './caller-slots.js';
 import { failureAnswer } from './failures.js';
 import type { CallerRateLimit } from './rate-limit.js';
 import { readBody } from './request-body.js';
+import { noteCaller } from './request-caller.js';
 import { traceOf } from './request-trace.js';
 
 export interface EndpointDependencies {
@@ -46,6 +47,7 @@ export function endpoint<O extends RestOperationName>(
     const authentication = await authenticate(request, proof);
     if ('refused' in authentication) return authentication.refused;
     const { caller, authorization } = authentication;
+    noteCaller(request, caller);
     const limited = await rateLimit.refuse(caller);
     if (limited !== null) return limited;
     // What cannot be an id names nothing.

@@ -18,7 +18,10 @@ import { KeysUnavailable } from '../../infrastructure/key-set.js';
 /** Which claims name the actor; a claim is named by its whole name, `https://chat.example/user` too. */
 export interface ActorClaims {
   user?: string;
-  /** A token without it proves nobody. Where none is named, it is `tenant`, and the tenant is the default one in a token without it. */
+  /**
+   * A token without it proves nobody. Where none is named, it is `tenant`, and the tenant is the default one in a token
+   * without it.
+   */
   tenant?: string | undefined;
 }
 

@@ -14,8 +14,8 @@ const UNITS: readonly [unit: string, ms: number][] = [
 ];
 
 /**
- * How much is told. Only operators are told whom a rule names: users, tenants, programs, or what is said of them. Users are not told either
- * what was recorded of claims and of the producer; auditors, who may view all decisions, are.
+ * How much is told. Only operators are told whom a rule names: users, tenants, programs, or what is said of them. Users
+ * are not told either what was recorded of claims and of the producer; auditors, who may view all decisions, are.
  */
 export type Discretion = 'for users' | 'for auditors' | 'for operators';
 

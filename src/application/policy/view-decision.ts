@@ -30,8 +30,8 @@ export class DecisionViewing {
   }
 
   /**
-   * Null, which must not be told apart: there is none, it is another tenant's, or the policy does not let the caller see it. Claims and the
-   * producer are for callers who may view the decisions on others as well.
+   * Null, which must not be told apart: there is none, it is another tenant's, or the policy does not let the caller
+   * see it. Claims and the producer are for callers who may view the decisions on others as well.
    */
   async view(caller: Caller, decisionId: string): Promise<ViewedDecision | null> {
     const decision = await this.decisions.find(decisionId);
@@ -83,7 +83,10 @@ function askingWhy(actor: ActorFacts, isActor: boolean): PolicyFacts {
   };
 }
 
-/** The digest of all the facts would let what is left out be guessed, where it can only be few things: it is that of what is shown. */
+/**
+ * The digest of all the facts would let what is left out be guessed, where it can only be few things: it is that of
+ * what is shown.
+ */
 function withoutClaims({ facts, ...decision }: LoggedDecision): ViewedDecision['decision'] {
   const { producer: _, ...shown } = facts;
   // The types say what is recorded now; an older release may have recorded less.

@@ -10,6 +10,8 @@ import { amqpTransport, declareAll, Outsider, topologySettings } from './amqp-ha
 /** After so many returns RabbitMQ 4 drops a message of a quorum queue, where nothing else is said. */
 const BROKERS_OWN_LIMIT = 20;
 
+const OTHERWISE = 'delete it once it is empty, or choose another CHAT_NAMESPACE, and start again';
+
 describe("the broker's objects", () => {
   let outsider: Outsider;
   let namespace: string;
@@ -45,7 +47,7 @@ describe("the broker's objects", () => {
     const args = { ...topology(settings()).queues[2]?.arguments, 'x-delivery-limit': 5 };
     await outsider.channel.assertQueue(names.commandQueue(namespace, 1), { durable: true, arguments: args });
     expect(await faultOf(declareAll(outsider.model, settings()))).to.equal(
-      `queue ${namespace}.commands.p1: x-delivery-limit should be 1000000, but the broker has 5`,
+      `queue ${namespace}.commands.p1: x-delivery-limit should be 1000000, but the broker has 5; ${OTHERWISE}`,
     );
     await outsider.deleteObjects(settings());
   });
@@ -79,15 +81,33 @@ describe("the broker's objects", () => {
     await outsider.deleteObjects(settings());
   });
 
+  it('a dispatch queue with another bound is named with what to do about it', async () => {
+    const [queue = ''] = settings().dispatchQueues.map(({ name }) => name);
+    const quorum = { 'x-queue-type': 'quorum', 'x-overflow': 'reject-publish' };
+    const bound = { ...quorum, 'x-max-length-bytes': 1_048_576 };
+    await outsider.channel.assertQueue(queue, { durable: true, arguments: bound });
+    const deleting = `delete the queue once its consumers have emptied it (rabbitmqctl delete_queue ${queue}), and start again`;
+    const { dispatchMaxBytes } = settings();
+    expect(await faultOf(declareAll(outsider.model, settings()))).to.equal(
+      `queue ${queue}: x-max-length-bytes should be ${dispatchMaxBytes}, but the broker has 1048576; DISPATCH_MAX_BYTES=1048576B leaves it as it is; to change it, ${deleting}`,
+    );
+    await outsider.channel.deleteQueue(queue);
+    await outsider.channel.assertQueue(queue, { durable: true, arguments: quorum });
+    expect(await faultOf(declareAll(outsider.model, settings()))).to.equal(
+      `queue ${queue}: x-max-length-bytes should be ${dispatchMaxBytes}, but the broker has none; ${deleting}`,
+    );
+    await outsider.deleteObjects(settings());
+  });
+
   it('an exchange of another type, or one that is not durable, is named too', async () => {
     await outsider.channel.assertExchange(names.events(namespace), 'direct');
     expect(await faultOf(declareAll(outsider.model, settings()))).to.equal(
-      `exchange ${namespace}.events: type should be topic, but the broker has direct`,
+      `exchange ${namespace}.events: type should be topic, but the broker has direct; ${OTHERWISE}`,
     );
     await outsider.channel.deleteExchange(names.events(namespace));
     await outsider.channel.assertExchange(names.events(namespace), 'topic', { durable: false });
     expect(await faultOf(declareAll(outsider.model, settings()))).to.equal(
-      `exchange ${namespace}.events: durable should be true, but the broker has false`,
+      `exchange ${namespace}.events: durable should be true, but the broker has false; ${OTHERWISE}`,
     );
     await outsider.deleteObjects(settings());
   });
@@ -111,7 +131,9 @@ describe("the broker's objects", () => {
     const message = await faultOf(transport.start());
     const wantedType = `queue ${namespace}.dead-letters: x-queue-type should be quorum`;
     // Up to RabbitMQ 3.x nothing is said of the type that a queue has by default.
-    expect(message).to.be.oneOf(['none', 'classic'].map((found) => `${wantedType}, but the broker has ${found}`));
+    expect(message).to.be.oneOf(
+      ['none', 'classic'].map((found) => `${wantedType}, but the broker has ${found}; ${OTHERWISE}`),
+    );
     await transport.stop();
     await outsider.deleteObjects(wanted);
   });

@@ -12,7 +12,11 @@ describe('REST problems for requests', () => {
 
   for (const path of ['/', '/v1', '/v1/nothing', '/v2/chats', '/V1/chats', '/v1/chats/a/b/c'])
     it(`say that nothing is at ${path}`, async () => {
-      expectProblem(await rest.get(path), 'not_found');
+      const answer = await rest.get(path);
+      expectProblem(answer, 'not_found');
+      expect(answer.body.detail).to.equal(
+        'there is no such path: GET /docs shows those that there are, GET /openapi.json describes them',
+      );
     });
 
   for (const [method, path, allow] of [

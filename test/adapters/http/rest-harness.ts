@@ -1,5 +1,6 @@
 /** A REST side that listens, on the in-memory store, and its client. */
 
+import { createNoopMeter } from '@opentelemetry/api';
 import { type ApiDependencies, createApi } from '../../../src/adapters/http/api.js';
 import { API_DEFAULTS, type ApiSettings } from '../../../src/adapters/http/api-settings.js';
 import { RestServer } from '../../../src/adapters/http/rest-server.js';
@@ -58,6 +59,7 @@ export class RestHarness extends RestClient {
       storeId: this.world.storeId,
       health: () => ({ ok: true, dependencies: { store: { ok: true } } }),
       logger,
+      meter: createNoopMeter(),
       ...overrides,
       settings: { ...API_DEFAULTS, ...overrides.settings },
     });

@@ -207,27 +207,33 @@ describe('The REST server', () => {
   describe('in its log', () => {
     const requests = () => rest.lines.filter(({ message }) => message === 'request');
 
-    it('writes one line per request: method, route, status, duration and trace id', async () => {
+    it('writes one line per request: method, route, status, duration, trace id, and who asked', async () => {
       await start();
       const chatId = await rest.group();
       const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
       await rest.post(`/v1/chats/${chatId}/messages`, { body: 'hello' }, { headers: { traceparent } });
       await rest.get('/nowhere');
+      await rest.get('/v1/chats', { as: 'acme/bob' });
+      await rest.get('/v1/chats', { token: `${await tokenFor('mallory')}x` });
       await rest.get('/livez');
-      await eventually(() => requests().length === 4, { within: WITHIN_MS, what: 'four lines' });
+      await eventually(() => requests().length === 6, { within: WITHIN_MS, what: 'six lines' });
 
-      const [created, sent, nowhere, probe] = requests();
+      const [created, sent, nowhere, foreign, unproven, probe] = requests();
       expect(created?.fields).to.include({ method: 'POST', route: '/v1/chats', status: 201 });
       expect(created?.fields.traceId).to.match(/^[0-9a-f]{32}$/);
       expect(sent).to.deep.include({ level: 'info' });
       const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
       expect(sent?.fields).to.include({ route: '/v1/chats/:chatId/messages', status: 201, traceId });
       expect(sent?.fields.durationMs).to.be.a('number').and.to.be.greaterThan(0);
+      expect(sent?.fields).to.include({ actorId: 'alice', tenantId: 'default' });
       expect(nowhere?.fields).to.include({ route: null, status: 404 });
+      expect(foreign?.fields).to.include({ status: 200, actorId: 'bob', tenantId: 'acme' });
+      expect(unproven?.fields).to.include({ status: 401 });
+      for (const line of [nowhere, unproven, probe]) expect(line?.fields).not.to.have.any.keys('actorId', 'tenantId');
       expect(probe?.level).to.equal('debug');
     });
 
-    it('never writes a token, a text, a query or an id, whatever happens', async () => {
+    it('never writes a token, a text, a query or an id but that of who asked, whatever happens', async () => {
       await start();
       const secrets = ['top-secret-text', 'query-text', 'unheard-of'];
       const chatId = await rest.group();
