@@ -4,6 +4,7 @@
  * Adding an operation: its entry here or in the table of its subject, its handler in `adapters/http/`.
  */
 import { z } from 'zod';
+import { VIOLATIONS_MAX } from './decode-command.js';
 import { chatId, commandId, decisionId, messageId, userId } from './identifiers.js';
 import { type ProblemCode, refusalCodes, requestProblems, type Violation } from './problems.js';
 import { receipt } from './receipts.js';
@@ -154,7 +155,7 @@ export function parseQuery(name: RestOperationName, given: unknown): ParsedQuery
   const { query = NO_PARAMETERS } = operationOf(name);
   const result = query.safeParse(given, { error: violationText });
   if (result.success) return { ok: true, query: result.data };
-  return { ok: false, violations: result.error.issues.flatMap(violationsOf) };
+  return { ok: false, violations: result.error.issues.flatMap(violationsOf).slice(0, VIOLATIONS_MAX) };
 }
 
 const ANY: ProblemCode[] = ['bad_request', 'unauthenticated', 'not_found', 'rate_limited', 'internal', 'unavailable'];

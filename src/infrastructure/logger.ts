@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { isSpanContextValid, trace } from '@opentelemetry/api';
 import winston from 'winston';
 import { redact } from './log-redaction.js';
@@ -28,9 +29,14 @@ export interface LoggerOptions {
   readonly format: 'json' | 'pretty';
   readonly service: string;
   /** Default: standard error. Standard output belongs to what a command answers. */
-  readonly output?: NodeJS.WritableStream;
+  readonly output?: Writable;
 }
 
+/**
+ * Lines for a reader who has stopped reading wait in memory, up to so many bytes; further ones are left out, and the next one that is written says
+ * how many.
+ */
+export const LINES_WAITING_MAX_BYTES = 8 * 1024 * 1024;
 /** Whoever reads our output may have stopped reading without hanging up. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
@@ -42,14 +48,21 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
     format: winston.format.printf((info) => (options.format === 'json' ? json(info) : pretty(info))),
     transports: [new winston.transports.Stream({ stream: output, eol: '\n' })],
   });
+  let linesLeftOut = 0;
   const write = (level: LogLevel, message: string, fields: LogFields = {}) => {
     if (!winstonLogger.isLevelEnabled(level)) return;
+    if (output.writableLength >= LINES_WAITING_MAX_BYTES) {
+      linesLeftOut += 1;
+      return;
+    }
     const line = {
       ...redact(fields),
+      ...(linesLeftOut > 0 ? { linesLeftOut } : {}),
       time: new Date().toISOString(),
       service: options.service,
       ...traceFields(fields),
     };
+    linesLeftOut = 0;
     winstonLogger.log({ level, message, [LINE]: line });
   };
   let closed: Promise<void> | undefined;

@@ -1,7 +1,8 @@
 /** What reading a command costs grows with its length, whatever its texts are made of: it is done between a batch's arrival and its transaction. */
 import { expect } from 'chai';
 import type { CommandType } from '../../src/contract/commands.js';
-import { decodeCommand } from '../../src/contract/decode-command.js';
+import { decodeCommand, VIOLATIONS_MAX } from '../../src/contract/decode-command.js';
+import { parseQuery } from '../../src/contract/rest-operations.js';
 import { DECOMPOSED_MAX_UNITS } from '../../src/contract/text.js';
 import { leastCpuMs } from './cpu-time.js';
 import { bodyOf, incoming, MESSAGE, refusalOf, violationPaths } from './incoming-command.js';
@@ -130,5 +131,11 @@ describe('A refusal', () => {
     const long = `!${'k'.repeat(100_000)}\u0000`;
     const { violations = [] } = refusalOf(incoming('user.upsert', bodyOf('user.upsert', { claims: { [long]: 1 } })));
     expect(violations.map(({ path }) => path)).to.deep.equal([`data.claims.!${'k'.repeat(63)}`]);
+  });
+
+  it('of a query lists as few violations as that of a command', () => {
+    const query = Object.fromEntries(Array.from({ length: 1_000 }, (_, n) => [`p${n}`, '']));
+    const parsed = parseQuery('getUnread', query);
+    expect(parsed.ok ? 0 : parsed.violations.length).to.equal(VIOLATIONS_MAX);
   });
 });

@@ -1,7 +1,13 @@
 import { PassThrough } from 'node:stream';
 import { type Context, type ContextManager, context, ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api';
 import { expect } from 'chai';
-import { createLogger, type LoggerOptions, type ProcessLogger } from '../../src/infrastructure/logger.js';
+import {
+  createLogger,
+  LINES_WAITING_MAX_BYTES,
+  type LoggerOptions,
+  type ProcessLogger,
+} from '../../src/infrastructure/logger.js';
+import { eventually } from '../support/eventually.js';
 
 /** The least that makes a span the active one: a stack. */
 class StackContextManager implements ContextManager {
@@ -84,6 +90,25 @@ describe('the logger', () => {
     });
     expect(lines).to.have.length(COUNT);
     expect(JSON.parse(lines.at(-1) as string)).to.include({ index: COUNT - 1 });
+  });
+
+  it('keeps no more lines than so many bytes for a reader who has stopped reading, and tells how many it left out', async () => {
+    const output = new PassThrough();
+    const logger = createLogger({ level: 'info', format: 'json', service: 'test', output });
+    const count = 20_000;
+    const long = 'x'.repeat(1_000);
+    for (let index = 0; index < count; index += 1) logger.info('line', { index, long });
+    expect(output.writableLength).to.be.within(LINES_WAITING_MAX_BYTES / 2, LINES_WAITING_MAX_BYTES + 10_000);
+    const chunks: Buffer[] = [];
+    output.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await eventually(() => output.writableLength === 0, { within: 5_000, what: 'everything to be read' });
+    logger.warn('read again');
+    logger.info('and on');
+    await logger.close();
+    const lines = Buffer.concat(chunks).toString().trimEnd().split('\n');
+    const [before, after] = lines.slice(-2).map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(before).to.include({ message: 'read again', linesLeftOut: count - (lines.length - 2) });
+    expect(after).to.include({ message: 'and on' }).and.not.to.have.property('linesLeftOut');
   });
 
   it('drops fields named like a secret or a text, at any depth, whatever their spelling', async () => {

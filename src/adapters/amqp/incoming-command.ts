@@ -15,6 +15,8 @@ export const SENT_HOME_HEADER = 'x-parley-sent-home';
  * only beside our own name in `user_id`, which for the same reason none but us can have set.
  */
 export const VOUCHED_USER_HEADER = 'x-parley-user-id';
+/** A `user_id` has no more: quotas count by it, and decisions record it. */
+const USER_ID_MAX_LENGTH = 255;
 
 /** A delivery, with the message it was made of: rerouting and burying need what `incoming` leaves out. */
 export class AmqpDelivery implements Delivery {
@@ -46,7 +48,8 @@ export class AmqpDelivery implements Delivery {
 export function toIncomingCommand(message: ConsumeMessage, ownUser: string): IncomingCommand {
   const { content, fields, properties } = message;
   const headers = toHeaders(properties.headers);
-  const vouched = headers[VOUCHED_USER_HEADER];
+  const vouched = text(headers[VOUCHED_USER_HEADER]);
+  const isVouched = vouched !== undefined && vouched.length <= USER_ID_MAX_LENGTH;
   const userId = text(properties.userId);
   return {
     body: content,
@@ -58,7 +61,7 @@ export function toIncomingCommand(message: ConsumeMessage, ownUser: string): Inc
     replyTo: text(properties.replyTo),
     correlationId: text(properties.correlationId),
     appId: text(properties.appId),
-    userId: userId === ownUser && typeof vouched === 'string' ? vouched : userId,
+    userId: userId === ownUser && isVouched ? vouched : userId,
     priority: typeof properties.priority === 'number' ? properties.priority : undefined,
     headers,
   };

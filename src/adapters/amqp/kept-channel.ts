@@ -5,6 +5,17 @@ import { ConnectionAway } from '../../infrastructure/amqp-failure.js';
 /** How long the broker may take to answer that a channel is closed. */
 export const CHANNEL_CLOSE_TIMEOUT_MS = 5_000;
 
+/** How long the broker may take to open one: it does not answer a connection that it has blocked, for want of memory or disk. */
+export const CHANNEL_OPEN_TIMEOUT_MS = 5_000;
+
+/** The connection is there, and the broker has not opened a channel on it in time. */
+export class ChannelNotOpened extends Error {
+  constructor(connection: string) {
+    super(`the broker has not opened a channel within ${CHANNEL_OPEN_TIMEOUT_MS} ms (${connection})`);
+    this.name = 'ChannelNotOpened';
+  }
+}
+
 /** Closes a channel; resolves when it is closed, was so already, or the broker has not answered in time. Never rejects. */
 export function closeChannel(channel: Channel): Promise<void> {
   return new Promise((resolve) => {
@@ -37,7 +48,7 @@ export class KeptChannel<T> {
     return this.#held?.held;
   }
 
-  /** Rejects while there is no connection, or if the broker refuses. */
+  /** Rejects while there is no connection, if the broker refuses, or with `ChannelNotOpened`. */
   get(): Promise<T> {
     if (this.#held !== undefined) return Promise.resolve(this.#held.held);
     this.#opening ??= this.#openAnew().finally(() => {
@@ -52,9 +63,29 @@ export class KeptChannel<T> {
     this.#held = undefined;
   }
 
+  #openInTime(model: ChannelModel): Promise<{ channel: Channel; held: T }> {
+    return new Promise((resolve, reject) => {
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        reject(new ChannelNotOpened(this.#connection.name));
+      }, CHANNEL_OPEN_TIMEOUT_MS);
+      this.#open(model)
+        .then(
+          (opened) => {
+            // Nobody holds it, and nobody else will close it.
+            if (isLate) void closeChannel(opened.channel);
+            else resolve(opened);
+          },
+          (error: unknown) => reject(error),
+        )
+        .finally(() => clearTimeout(timer));
+    });
+  }
+
   async #openAnew(): Promise<T> {
     const model = this.#connection.current();
-    const opened = await this.#open(model);
+    const opened = await this.#openInTime(model);
     const forget = () => {
       if (this.#held === opened) this.#held = undefined;
     };

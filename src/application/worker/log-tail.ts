@@ -1,10 +1,14 @@
 /**
  * The end of a partition's log that is still to be published: a bounded memory over it. What memory does not hold is read by position.
  */
+import { METADATA_MAX_BYTES } from '../../contract/text.js';
 import type { EventLog, LoggedEvent } from '../ports/event-log.js';
 
 /** At most this many committed events of a partition are kept for publishing; beyond, the log is read. */
 export const MEMORY_EVENTS_MAX = 4096;
+/** … and, of more than a few, no more than so many characters: 4,096 messages at their limits would have 400 million. */
+export const MEMORY_CHARACTERS_MAX = 16 * 1024 * 1024;
+const ALWAYS_ROOM_EVENTS = 128;
 /** So many windows of events are read at once: each confirm would else cost a reading of its own. */
 export const WINDOWS_READ = 16;
 /** … but at most so many events. */
@@ -40,7 +44,10 @@ export class LogTail {
    */
   append(events: readonly LoggedEvent[], isWanted: boolean): boolean {
     this.forgetErased(events);
-    const room = this.memory.length + events.length <= MEMORY_EVENTS_MAX;
+    const room =
+      this.memory.length + events.length <= MEMORY_EVENTS_MAX &&
+      (this.memory.length <= ALWAYS_ROOM_EVENTS ||
+        charactersOf(this.memory) + charactersOf(events) <= MEMORY_CHARACTERS_MAX);
     // Contiguous in itself is enough: what lies before it is read from the log.
     const follows = (this.memory.at(-1)?.position ?? this.committed) === this.committed;
     this.committed = events.at(-1)?.position ?? this.committed;
@@ -96,6 +103,43 @@ export class LogTail {
     this.memory = beforeTextsOf(this.memory, new Set(deleted));
     this.ahead = beforeTextsOf(this.ahead, new Set(deleted));
   }
+}
+
+/** At most, as far as can be told without going through them. */
+function charactersOf(events: readonly LoggedEvent[]): number {
+  let sum = 0;
+  for (const { event } of events)
+    switch (event.type) {
+      case 'message.created':
+      case 'message.edited': {
+        const { body, attachments, mentions, metadata } = event.message;
+        sum += SMALL_EVENT_CHARACTERS + (body?.length ?? 0) + mentions.length * MENTION_CHARACTERS;
+        sum += attachments.length * ATTACHMENT_CHARACTERS + (isEmpty(metadata) ? 0 : METADATA_MAX_BYTES);
+        break;
+      }
+      case 'chat.created':
+      case 'chat.updated':
+      case 'member.added':
+      case 'user.upserted':
+      case 'command.rejected':
+        sum += LARGE_EVENT_CHARACTERS;
+        break;
+      default:
+        sum += SMALL_EVENT_CHARACTERS;
+    }
+  return sum;
+}
+
+const SMALL_EVENT_CHARACTERS = 256;
+const MENTION_CHARACTERS = 128;
+/** An address, a name, a media type, in code points of one or two characters. */
+const ATTACHMENT_CHARACTERS = 2 * (2048 + 255 + 255);
+/** Metadata and a hundred members. */
+const LARGE_EVENT_CHARACTERS = 24 * 1024;
+
+function isEmpty(metadata: object): boolean {
+  for (const _ in metadata) return false;
+  return true;
 }
 
 /** The first position above the floor that is missing between `after` and the last of the events; null: none is. */

@@ -179,6 +179,13 @@ describe('a hostile message', () => {
     ]);
   });
 
+  it('names no user by more than a broker user can be called, not even where a producer shares our login', async () => {
+    await send({ messageId: 'c1', userId: 'guest', headers: { 'x-parley-user-id': 'u'.repeat(256) } });
+    await send({ messageId: 'c2', userId: 'guest', headers: { 'x-parley-user-id': 'u'.repeat(255) } });
+    await delivered(2);
+    expect(taker.deliveries.map(({ incoming }) => incoming.userId)).to.deep.equal(['guest', 'u'.repeat(255)]);
+  });
+
   it('that another user published keeps that name when it is sent on, though the broker lets nobody else claim it', async () => {
     await send({ messageId: 'c1' });
     const delivery = await delivered();

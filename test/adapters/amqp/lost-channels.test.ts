@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { AmqpTransport } from '../../../src/adapters/amqp/amqp-transport.js';
-import { DoorClosed, type OutgoingCommand, type OutgoingEvent } from '../../../src/application/ports/transport.js';
+import { CHANNEL_OPEN_TIMEOUT_MS } from '../../../src/adapters/amqp/kept-channel.js';
+import {
+  type Delivery,
+  DoorClosed,
+  type OutgoingCommand,
+  type OutgoingEvent,
+} from '../../../src/application/ports/transport.js';
 import { names, type TopologySettings } from '../../../src/contract/topology.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { eventually } from '../../support/eventually.js';
@@ -187,6 +193,27 @@ describe('the transport on RabbitMQ, when something goes', () => {
     expect(failed).to.equal(`publishing to queue ${namespace}.dead-letters: returned`);
     const copied = await transport.deadLetters.bury({ ...delivery }, 'poison', 'x').catch((error: Error) => error.name);
     expect(copied).to.equal('TypeError');
+  });
+
+  it('the answers of the broker: a command is not put away, and that is told in time', async () => {
+    const wire = new Wire(await freePort(), (await rabbitmq()).url);
+    await wire.join();
+    const { transport: mute } = await amqpTransport({ url: wire.url, namespace, partitions: 3, registry });
+    await mute.start();
+    const taker = new Taker();
+    await Promise.all([0, 1, 2].map((partition) => mute.source.subscribe(partition, 10, taker)));
+    await outsider.publish(names.commands(namespace), 'chat', Buffer.from('{}'), { mandatory: true });
+    await eventually(() => taker.deliveries.length === 1, { within, what: 'the command' });
+    wire.muffle();
+    const began = performance.now();
+    const failed = await mute.deadLetters
+      .bury(taker.deliveries[0] as Delivery, 'poison', 'x')
+      .then(() => 'put away')
+      .catch((error: Error) => error.name);
+    expect(failed).to.equal('ChannelNotOpened');
+    expect(performance.now() - began).to.be.below(2 * CHANNEL_OPEN_TIMEOUT_MS);
+    await wire.cut();
+    await mute.stop();
   });
 
   it('commands that wait are counted, by partition', async () => {

@@ -1,7 +1,11 @@
 import { expect } from 'chai';
 import { PUBLISH_WINDOW } from '../../../src/application/worker/event-publisher.js';
-import { MEMORY_EVENTS_MAX } from '../../../src/application/worker/log-tail.js';
+import { MEMORY_CHARACTERS_MAX, MEMORY_EVENTS_MAX } from '../../../src/application/worker/log-tail.js';
+import { MESSAGE_BODY_MAX_CHARACTERS } from '../../../src/contract/commands.js';
 import { idsOf, PublisherBench } from './publisher-bench.js';
+
+/** Of one that was sent and edited. */
+const EVENTS_OF_A_MESSAGE = 2;
 
 describe('The end of the log that waits to be published', () => {
   let bench: PublisherBench;
@@ -18,6 +22,23 @@ describe('The end of the log that waits to be published', () => {
     await bench.allPublished();
     expect(bench.log.eventsRead - read).to.be.at.least(MEMORY_EVENTS_MAX);
     expect(bench.sink.firstCopies).to.deep.equal(idsOf(1, 1 + MEMORY_EVENTS_MAX));
+  });
+
+  it('holds no more than so many characters of texts in memory: further ones are read from the log', async () => {
+    bench = new PublisherBench();
+    bench.sink.fate = () => 'held';
+    bench.append(PUBLISH_WINDOW);
+    await bench.until('the window is full', () => bench.sink.inFlight === PUBLISH_WINDOW);
+    const body = 'x'.repeat(MESSAGE_BODY_MAX_CHARACTERS);
+    const messages = (2 * MEMORY_CHARACTERS_MAX) / body.length / EVENTS_OF_A_MESSAGE;
+    for (let count = 0; count < messages; count += 1) bench.appendMessage(body);
+    bench.sink.fate = () => 'confirmed';
+    bench.sink.release();
+    await bench.allPublished();
+    const texts = messages * EVENTS_OF_A_MESSAGE;
+    expect(texts).to.be.below(MEMORY_EVENTS_MAX);
+    expect(bench.log.eventsRead).to.be.within(texts / 3, texts);
+    expect(bench.sink.firstCopies).to.deep.equal(idsOf(1, PUBLISH_WINDOW + texts));
   });
 
   it('ends where the owner has heard of the commit, whatever the log holds beyond: until then it may not know of new members', async () => {
