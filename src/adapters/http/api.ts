@@ -44,6 +44,7 @@ import { CallerRateLimit } from './rate-limit.js';
 import { traceOf } from './request-trace.js';
 import { searchHandlers } from './search-handlers.js';
 import { syncHandlers } from './sync-handlers.js';
+import type { PrepareTryOut } from './try-out.js';
 import { userHandlers } from './user-handlers.js';
 
 export interface ApiDependencies {
@@ -66,6 +67,8 @@ export interface ApiDependencies {
   health: () => HealthReport;
   logger: Logger;
   settings: ApiSettings;
+  /** `dev` alone fills in what `/docs` needs to try things out. */
+  tryOut?: PrepareTryOut | undefined;
 }
 
 /** The REST side as an Express application; `RestServer` makes it listen. */
@@ -128,7 +131,7 @@ export function createApi(dependencies: ApiDependencies): Express {
   app.use(accessLog(logger), securityHeaders(), cors(settings.allowedOrigins));
   serveProbes(app, health);
   // Compressed already.
-  serveDocuments(app, settings.topology);
+  serveDocuments(app, settings.topology, dependencies.tryOut ?? null);
   app.use(compression());
   for (const [path, names] of operationsByPath()) {
     const route = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));
