@@ -32,6 +32,7 @@ export const chatOperations = {
     tag: 'Chats',
     summary: 'Create a chat (`chat.create`)',
     body: createChatBody,
+    example: { kind: 'group', title: 'Tea', memberIds: ['bob', 'carol'] },
     answers: creates,
   },
   getChat: {
@@ -47,6 +48,7 @@ export const chatOperations = {
     tag: 'Chats',
     summary: 'Change a chat: what is left out stays, null clears (`chat.update`)',
     body: updateChatBody,
+    example: { title: 'Tea and biscuits' },
     answers: changes,
   },
   archiveChat: {
@@ -83,6 +85,7 @@ export const chatOperations = {
     tag: 'Chats',
     summary: "Move the caller's read mark forward; further back changes nothing (`chat.read`)",
     body: readChatBody,
+    example: { upTo: 2 },
     answers: changes,
   },
   listMembers: {
@@ -99,6 +102,7 @@ export const chatOperations = {
     tag: 'Members',
     summary: 'Add members (`member.add`)',
     body: addMembersBody,
+    example: { userIds: ['dave'], role: 'member' },
     answers: creates,
   },
   updateMember: {
@@ -107,6 +111,7 @@ export const chatOperations = {
     tag: 'Members',
     summary: "Change a member's role or mute: what is left out stays, null ends a mute (`member.update`)",
     body: updateMemberBody,
+    example: { role: 'admin' },
     answers: changes,
   },
   removeMember: {

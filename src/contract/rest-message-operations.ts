@@ -21,6 +21,7 @@ export const messageOperations = {
     tag: 'Messages',
     summary: 'Send a message (`message.send`)',
     body: sendMessageBody,
+    example: { body: 'Hello, Bob.' },
     answers: creates,
   },
   getMessage: {
@@ -36,6 +37,7 @@ export const messageOperations = {
     tag: 'Messages',
     summary: 'Give a message a new text; mentions and metadata stay where left out (`message.edit`)',
     body: editMessageBody,
+    example: { body: 'Hello, Bob and Carol.' },
     answers: changes,
   },
   deleteMessage: {

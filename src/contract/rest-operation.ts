@@ -12,6 +12,8 @@ export interface RestOperation {
   query?: z.ZodObject;
   /** A command's body: described here, judged by the worker like any producer's. */
   body?: z.ZodType;
+  /** Of a body: one that is good for any chat. */
+  example?: object;
   /** Success answers by status. */
   answers: Partial<Record<200 | 201 | 202, { description: string; schema: z.ZodType }>>;
 }

@@ -90,6 +90,7 @@ export const restOperations = {
     tag: 'Users',
     summary: "Write the caller's profile (`user.upsert`)",
     body: putProfileBody,
+    example: { displayName: 'Alice' },
     answers: creates,
   },
   getUnread: {
@@ -136,6 +137,8 @@ export const commandHeaders = z.object({
   'Idempotency-Key': commandId.optional().meta({
     description:
       'The command id, unique per caller; drawn where absent. It may stand in double quotes, which do not count.',
+    // A page that fills examples in would send each command under the same one.
+    example: undefined,
   }),
 });
 

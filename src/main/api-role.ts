@@ -1,6 +1,7 @@
 import { createApi } from '../adapters/http/api.js';
 import { API_DEFAULTS } from '../adapters/http/api-settings.js';
 import { RestServer } from '../adapters/http/rest-server.js';
+import type { PrepareTryOut } from '../adapters/http/try-out.js';
 import { PolicyEnforcementPoint } from '../application/policy/enforcement.js';
 import type { Service } from '../infrastructure/process-life.js';
 import { rethrowAsStartFault } from '../infrastructure/start-fault.js';
@@ -11,7 +12,11 @@ import type { RoleContext } from './role-context.js';
 import { topologySettings } from './settings.js';
 
 /** REST: queries from the store, commands through the same door as every producer's. */
-export function apiRole(context: RoleContext, host: string, onListening?: (port: number) => void): Service {
+export function apiRole(
+  context: RoleContext,
+  host: string,
+  { onListening, tryOut }: { onListening?(port: number): void; tryOut?: PrepareTryOut | undefined } = {},
+): Service {
   const { settings, store, transport, policy, logger, health, metrics } = context;
   let server: RestServer | null = null;
   health.add('rest', () => (server === null ? { ok: false, detail: 'starting' } : { ok: true, detail: 'listens' }));
@@ -31,6 +36,7 @@ export function apiRole(context: RoleContext, host: string, onListening?: (port:
       health: () => health.report(),
       logger,
       meter: metrics.meter,
+      tryOut,
       settings: {
         ...API_DEFAULTS,
         receiptWaitMs: settings.receiptWaitMs,

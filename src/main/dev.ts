@@ -15,6 +15,7 @@ import type { Addresses } from './dev-banner.js';
 import { placeChatsAnew } from './dev-placement.js';
 import { PrivateServices } from './dev-private-services.js';
 import { keepSecret } from './dev-secret.js';
+import { devTryOut } from './dev-try-out.js';
 import { welcome } from './dev-welcome.js';
 import { policyService } from './policy.js';
 import { OpsService, type ProcessBasics, processBasics, service } from './process-basics.js';
@@ -90,8 +91,11 @@ function* devServices(
   });
   yield workerRole(context, workerId, steps);
   let restPort = port;
-  yield apiRole(context, host, (listening) => {
-    restPort = listening;
+  yield apiRole(context, host, {
+    onListening(listening) {
+      restPort = listening;
+    },
+    tryOut: devTryOut(context),
   });
   yield service('welcome', async () => {
     const addresses: Addresses = {

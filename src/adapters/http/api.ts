@@ -46,6 +46,7 @@ import { traceOf } from './request-trace.js';
 import { RestMetrics } from './rest-metrics.js';
 import { searchHandlers } from './search-handlers.js';
 import { syncHandlers } from './sync-handlers.js';
+import type { PrepareTryOut } from './try-out.js';
 import { userHandlers } from './user-handlers.js';
 
 export interface ApiDependencies {
@@ -70,6 +71,8 @@ export interface ApiDependencies {
   /** Counts and times the requests. */
   meter: Meter;
   settings: ApiSettings;
+  /** `dev` alone fills in what `/docs` needs to try things out. */
+  tryOut?: PrepareTryOut | undefined;
 }
 
 /** The REST side as an Express application; `RestServer` makes it listen. */
@@ -133,7 +136,7 @@ export function createApi(dependencies: ApiDependencies): Express {
   app.use(accessLog(logger, new RestMetrics(meter)), securityHeaders(), cors(settings.allowedOrigins));
   serveProbes(app, health);
   // Compressed already.
-  serveDocuments(app, settings.topology);
+  serveDocuments(app, settings.topology, dependencies.tryOut ?? null);
   app.use(compression());
   for (const [path, names] of operationsByPath()) {
     const route = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));

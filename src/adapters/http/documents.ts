@@ -9,6 +9,7 @@ import { notFound, writeAnswer } from './answer.js';
 import { cachedDocument } from './cached-document.js';
 import { methodNotAllowed } from './method-not-allowed.js';
 import { openApiDocument } from './openapi.js';
+import { type PrepareTryOut, TRY_OUT_SCRIPT, tryOutHandler } from './try-out.js';
 
 /** Files of the package that the page at `/docs` needs. It has more, such as a page about another interface. */
 const PACKAGE_FILES: Record<string, string> = {
@@ -22,8 +23,9 @@ const PACKAGE_FILES: Record<string, string> = {
 const PACKAGE_FILE_MAX_AGE_SECONDS = 3_600;
 
 /** `validatorUrl: null`: nothing is sent to anybody's validator. */
-const INIT_SCRIPT = `window.ui = SwaggerUIBundle({
-  url: '/openapi.json',
+const INIT_SCRIPT = `const show = (what) => {
+window.ui = SwaggerUIBundle({
+  ...what,
   dom_id: '#swagger-ui',
   deepLinking: true,
   presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
@@ -32,10 +34,13 @@ const INIT_SCRIPT = `window.ui = SwaggerUIBundle({
   validatorUrl: null,
   persistAuthorization: false,
 });
+};
+`;
+const PLAIN_SCRIPT = `show({ url: '/openapi.json' });
 `;
 
-/** The contract, for machines (`/openapi.json`, `/asyncapi.json`) and to read (`/docs`). Open to all. */
-export function serveDocuments(app: Express, topology: TopologySettings): void {
+/** The contract, for machines (`/openapi.json`, `/asyncapi.json`) and to read (`/docs`). Open to all. `tryOut`: in `dev`, else null. */
+export function serveDocuments(app: Express, topology: TopologySettings, tryOut: PrepareTryOut | null): void {
   const json = { '/openapi.json': openApiDocument(), '/asyncapi.json': asyncApiDocument(topology) };
   for (const [path, document] of Object.entries(json))
     app
@@ -57,7 +62,17 @@ export function serveDocuments(app: Express, topology: TopologySettings): void {
     else response.redirect(301, '/docs/');
   });
   serve('/', 'html', 0, () => html);
-  serve('/swagger-ui-init.js', 'text/javascript', 0, () => INIT_SCRIPT);
+  serve(
+    '/swagger-ui-init.js',
+    'text/javascript',
+    0,
+    () => INIT_SCRIPT + (tryOut === null ? PLAIN_SCRIPT : TRY_OUT_SCRIPT),
+  );
+  if (tryOut !== null)
+    page
+      .route('/try-out')
+      .post(tryOutHandler(tryOut))
+      .all(methodNotAllowed(['POST']));
   const folder = swaggerUiFolder();
   for (const [name, contentType] of Object.entries(PACKAGE_FILES))
     serve(`/${name}`, contentType, PACKAGE_FILE_MAX_AGE_SECONDS, () => readFile(join(folder, name)));

@@ -84,6 +84,9 @@ const DESCRIPTION = `Commands answer with their receipt. A refusal is a problem 
 content has one effect and gets the first one's answer. A problem of status 500 or above with a \`commandId\` leaves open whether that
 command takes effect: send it again with that id as its \`Idempotency-Key\`.`;
 
+const AUTHORIZATION = `A JWT whose \`sub\` is the caller's user id. Where tokens are signed with \`JWT_SECRET\`,
+\`parley token --actor alice\` prints one. In \`parley dev\` this page has one for alice, good for a day.`;
+
 let document: OpenApiDocument | undefined;
 
 /** The OpenAPI 3.1 document of all operations, generated from the contract's schemas. */
@@ -95,7 +98,10 @@ export function openApiDocument(): OpenApiDocument {
 function generate(): OpenApiDocument {
   const registry = new OpenAPIRegistry();
   for (const [refId, schema] of Object.entries(components)) zodToOpenAPIRegistry.add(schema, { _internal: { refId } });
-  registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' });
+  registry.registerComponent('securitySchemes', 'bearer', {
+    ...{ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+    description: AUTHORIZATION,
+  });
   for (const name of restOperationNames) registry.registerPath(routeOf(name));
   const schemas = Object.values(components).map((schema) => ({ type: 'schema' as const, schema }));
   return new OpenApiGeneratorV31([...schemas, ...registry.definitions], {
@@ -109,7 +115,7 @@ function generate(): OpenApiDocument {
 }
 
 function routeOf(name: RestOperationName): RouteConfig {
-  const { method, path, tag, summary, query, body, answers } = operationOf(name);
+  const { method, path, tag, summary, query, body, example, answers } = operationOf(name);
   return {
     operationId: name,
     method,
@@ -120,7 +126,14 @@ function routeOf(name: RestOperationName): RouteConfig {
       params: pathSchemaOf(name),
       ...(isCommandOperation(name) ? { headers: commandHeaders } : {}),
       ...(query === undefined ? {} : { query }),
-      ...(body === undefined ? {} : { body: { required: true, content: { 'application/json': { schema: body } } } }),
+      ...(body === undefined
+        ? {}
+        : {
+            body: {
+              required: true,
+              content: { 'application/json': { schema: body, ...(example === undefined ? {} : { example }) } },
+            },
+          }),
     },
     responses: {
       ...Object.fromEntries(

@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import { API_DEFAULTS } from '../../../src/adapters/http/api-settings.js';
+import { openApiDocument } from '../../../src/adapters/http/openapi.js';
 import { commandTypes } from '../../../src/contract/commands.js';
 import { eventTypes } from '../../../src/contract/events.js';
+import { operationOf, restOperationNames } from '../../../src/contract/rest-operations.js';
 import { assertDocumented } from './documented-answers.js';
 import { RestHarness } from './rest-harness.js';
 
@@ -183,6 +185,25 @@ describe('REST documents', () => {
     const { body: script, headers: scriptHeaders } = await fetched('/docs/swagger-ui-init.js');
     expect(scriptHeaders.get('content-type')).to.match(/javascript/);
     expect(script).to.include('/openapi.json');
+  });
+
+  it('let things be tried out: bodies that are good as they stand, and no command id that is used up', () => {
+    for (const name of restOperationNames) {
+      const { body, example } = operationOf(name);
+      expect(example === undefined, name).to.equal(body === undefined);
+      if (body !== undefined) expect(body.safeParse(example).success, name).to.equal(true);
+    }
+    const headers = Object.values(openApiDocument().paths ?? {})
+      .flatMap((path) => Object.values(path as Record<string, { parameters?: object[] }>))
+      .flatMap(({ parameters = [] }) => parameters)
+      .filter((parameter) => 'in' in parameter && parameter.in === 'header');
+    expect(headers).to.not.be.empty;
+    expect(JSON.stringify(headers)).to.not.include('example');
+  });
+
+  it('give nobody a token', async () => {
+    expect((await rest.post('/docs/try-out', {}, { as: null })).status).to.equal(404);
+    expect((await fetched('/docs/swagger-ui-init.js')).body).to.not.include('try-out');
   });
 
   it('hold nothing at /docs but the page and its own files', async () => {
