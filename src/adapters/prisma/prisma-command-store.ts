@@ -116,7 +116,7 @@ export class PrismaCommandStore implements CommandStore {
       .$transaction(
         async (tx) => {
           // The index of times is one of block ranges: it is read by a bitmap or not at all, and a batch's session reads none.
-          await tx.$executeRaw`SET LOCAL enable_bitmapscan = on`;
+          await tx.$queryRaw`SELECT set_config('enable_bitmapscan', 'on', true)`;
           // Several workers may prune at once: each takes rows that no other has taken.
           return await tx.$executeRaw`
             DELETE FROM receipts WHERE ctid = ANY (ARRAY(

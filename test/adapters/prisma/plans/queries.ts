@@ -5,6 +5,7 @@ import type { PrismaClient } from '../../../../src/adapters/prisma/generated/cli
 import { PrismaChatArchiveSource } from '../../../../src/adapters/prisma/prisma-chat-archive-source.js';
 import { PrismaChatHistory } from '../../../../src/adapters/prisma/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../../src/adapters/prisma/prisma-chat-queries.js';
+import { PrismaCommandStore } from '../../../../src/adapters/prisma/prisma-command-store.js';
 import { SESSION_FOR_BATCHES } from '../../../../src/adapters/prisma/prisma-database.js';
 import { PrismaEventLog } from '../../../../src/adapters/prisma/prisma-event-log.js';
 import { PrismaMessageSearch, WINDOW_MATCHES_MAX } from '../../../../src/adapters/prisma/prisma-message-search.js';
@@ -363,6 +364,11 @@ export function queries(size: WorldSize): Query[] {
       name: 'the facts of a batch',
       ask: (d, at) => readFacts(d, { partition: 0, epoch: 0, keys: factKeys(at) }),
       ...{ rows: 10 * BATCH, sorted: 0, statements: 1, settings: SESSION_FOR_BATCHES, withoutBitmaps: true },
+    },
+    {
+      name: 'receipts to be pruned, where none is old enough',
+      ask: (d) => new PrismaCommandStore(d).pruneReceipts(new Date(0), BATCH),
+      ...{ ...page, statements: 2, settings: [...SESSION_FOR_BATCHES, 'enable_bitmapscan=on'] },
     },
     {
       name: 'export of the hot chat',

@@ -6,11 +6,11 @@ import { Prisma, type PrismaClient } from '../../../../src/adapters/prisma/gener
 export function listening(database: PrismaClient, heard: (statement: Prisma.Sql) => void): PrismaClient {
   return new Proxy(database, {
     get(target, name) {
-      if (name === '$queryRaw')
+      if (name === '$queryRaw' || name === '$executeRaw')
         return (query: Prisma.Sql | TemplateStringsArray, ...values: unknown[]) => {
           const statement = 'raw' in query ? Prisma.sql(query, ...values) : query;
           heard(statement);
-          return target.$queryRaw(statement);
+          return target[name](statement);
         };
       if (name === '$transaction')
         return (work: (tx: PrismaClient) => Promise<unknown>, options: object) =>
