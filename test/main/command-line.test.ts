@@ -192,7 +192,7 @@ describe('the command line', function () {
       JWT_JWKS_URL: 'https://k.example',
     };
     const faults = [
-      'parley: COMMAND_PARTITIONS "many" must be a whole number',
+      'parley: COMMAND_PARTITIONS "many" must be a whole number from 1 to 1024',
       'parley: LOG_LEVEL "loud" must be error or warn or info or debug',
       'parley: JWT_SECRET and JWT_JWKS_URL exclude each other',
     ];
