@@ -20,7 +20,13 @@ export interface TopologySettings {
   dispatchQueues: ReadonlyArray<{ name: string; bindings: readonly string[] }>;
   /** `DISPATCH_MAX_BYTES`: bound of each dispatch queue. */
   dispatchMaxBytes: number;
+  /** `DISPATCH_WHEN_FULL`: what a full dispatch queue does; `refuse` where absent, with which nothing is lost. */
+  dispatchWhenFull?: DispatchWhenFull | undefined;
 }
+
+/** `refuse`: events wait in the store until there is room; `drop-oldest`: the queue loses its oldest events. */
+export type DispatchWhenFull = 'refuse' | 'drop-oldest';
+const OVERFLOW = { refuse: 'reject-publish', 'drop-oldest': 'drop-head' } as const;
 
 export interface ExchangeDeclaration {
   name: string;
@@ -91,7 +97,8 @@ export function restReplyQueue(namespace: string, id: string): QueueDeclaration 
   };
 }
 
-export function topology({ namespace, partitions, dispatchQueues, dispatchMaxBytes }: TopologySettings): Topology {
+export function topology(settings: TopologySettings): Topology {
+  const { namespace, partitions, dispatchQueues, dispatchMaxBytes, dispatchWhenFull = 'refuse' } = settings;
   const indexes = Array.from({ length: partitions }, (_, index) => index);
   return {
     exchanges: [
@@ -122,7 +129,7 @@ export function topology({ namespace, partitions, dispatchQueues, dispatchMaxByt
           'x-queue-type': 'quorum',
           'x-delivery-limit': DELIVERY_LIMIT,
           'x-max-length-bytes': dispatchMaxBytes,
-          'x-overflow': 'reject-publish',
+          'x-overflow': OVERFLOW[dispatchWhenFull],
         },
       })),
     ],

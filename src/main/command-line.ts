@@ -24,7 +24,7 @@ const NEEDED_VARIABLES: Record<string, string> = {
   worker: 'DATABASE_URL, AMQP_URL; with ACTOR_PROOF=jwt also JWT_SECRET or JWT_JWKS_URL',
   api: 'DATABASE_URL, AMQP_URL, JWT_SECRET or JWT_JWKS_URL',
   migrate: 'DATABASE_URL',
-  topology: 'DATABASE_URL, AMQP_URL with --declare, --repair, --check or --adopt; else none',
+  topology: 'DATABASE_URL, AMQP_URL with --declare, --repair, --check or --adopt; AMQP_URL with --unbind; else none',
   contract: 'none',
   token: 'JWT_SECRET, or a data folder of dev',
   'direct-id': 'none',
@@ -108,6 +108,7 @@ function commandLine(): Command {
     .option('--check', 'compare where commands fall with where chats live, in a sample; exit 1 if any differ')
     .option('--all', 'with --check: look at all chats')
     .option('--adopt', 'give the namespace at the broker, with what is in its queues, to this store')
+    .option('--unbind <queue>', 'publish no more events to a dispatch queue; what is in it stays')
     .option('--yes', 'with --adopt: do it also where the namespace has another store')
     .action(async (options: TopologyRequest) => (await import('./topology-command.js')).runTopology(options));
   program

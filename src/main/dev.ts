@@ -64,6 +64,8 @@ function* devServices(
   // The private services are up, so that all addresses are known.
   const settings: Settings = {
     ...given,
+    // Whoever tries things out may consume a queue of their own, and never the default one.
+    dispatchWhenFull: given.dispatchWhenFull ?? 'drop-oldest',
     jwtSecret: given.jwtJwksUrl === undefined ? (given.jwtSecret ?? keepSecret(dataDir)) : undefined,
   };
   const databaseUrl = settings.databaseUrl ?? own.postgres?.url ?? '';

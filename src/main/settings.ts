@@ -129,6 +129,12 @@ export const variables = {
     default: '1GiB',
     describe: 'Bound of each dispatch queue; past it events wait in the store',
   }),
+  dispatchWhenFull: variable({
+    name: 'DISPATCH_WHEN_FULL',
+    parse: oneOf('refuse', 'drop-oldest'),
+    describe:
+      'A full dispatch queue: refuse makes events wait in the store, drop-oldest loses its oldest events; where unset refuse, in dev drop-oldest',
+  }),
   actorProof: variable({
     name: 'ACTOR_PROOF',
     parse: oneOf('producer', 'jwt'),
@@ -315,7 +321,7 @@ export function requireSettings(...purposes: Purpose[]): Settings {
 }
 
 export function topologySettings(settings: Settings): TopologySettings {
-  const { namespace, partitions, dispatchMaxBytes } = settings;
+  const { namespace, partitions, dispatchMaxBytes, dispatchWhenFull = 'refuse' } = settings;
   const dispatchQueues = settings.dispatchQueues ?? [{ name: `${namespace}.dispatch`, bindings: ['#'] }];
-  return { namespace, partitions, dispatchQueues, dispatchMaxBytes };
+  return { namespace, partitions, dispatchQueues, dispatchMaxBytes, dispatchWhenFull };
 }

@@ -11,15 +11,18 @@ export interface TopologyRequest {
   check?: boolean;
   all?: boolean;
   adopt?: boolean;
+  unbind?: string;
   yes?: boolean;
 }
 
-/** Prints the broker's objects; or declares, checks or adopts them, for which it needs the database too. */
+/** Prints the broker's objects; or declares, checks or adopts them, for which it needs the database too; or unbinds a queue. */
 export async function runTopology({ format, ...request }: TopologyRequest): Promise<void> {
-  const acts = (['declare', 'repair', 'check', 'adopt'] as const).filter((act) => request[act] === true);
+  const acts = (['declare', 'repair', 'check', 'adopt', 'unbind'] as const).filter((act) => request[act] !== undefined);
   if (acts.length > 1) throw new StartFault([`${acts.map((act) => `--${act}`).join(' and ')} exclude each other`]);
   if (request.check === true)
     return (await import('./topology-check-command.js')).runTopologyCheck({ looksAtAll: request.all === true });
+  if (request.unbind !== undefined)
+    return (await import('./topology-unbind-command.js')).runUnbind({ queue: request.unbind });
   if (request.adopt === true)
     return (await import('./topology-adopt-command.js')).runAdopt({ isConfirmed: request.yes === true });
   if (request.declare === true || request.repair === true)

@@ -39,7 +39,10 @@ export function workerRole(context: RoleContext, workerId: string, steps?: StepL
     if (heardAt === null || realTime.now().getTime() - heardAt.getTime() > REGISTRY_SILENCE_MS)
       return { ok: false, detail: 'no word from the registry' };
     const stuck = stuckPartitions(partitions, realTime.now());
-    if (stuck.length > 0) return { ok: false, detail: stuck.join('; ') };
+    if (stuck.length > 0) {
+      const why = partitions.some(({ obstacle }) => obstacle === 'refused') ? transport.sink.explainRefusal?.() : null;
+      return { ok: false, detail: [...stuck, ...(why == null ? [] : [why])].join('; ') };
+    }
     const owned = partitions.filter(({ epoch }) => epoch !== null).map(({ partition }) => partition);
     return { ok: true, detail: `owns ${owned.length === 0 ? 'none' : owned.join(', ')}` };
   });

@@ -308,7 +308,12 @@ describe('the command line', function () {
     expectRefused(storeless, 'DATABASE_URL is required');
     expectRefused(both, '--declare and --check exclude each other');
     expectRefused(away, /no broker within 5000 ms: connect ECONNREFUSED/);
-    expectRefused(other, new RegExp(`queue ${namespace}\\.dispatch: x-max-length-bytes should be`));
+    expectRefused(
+      other,
+      new RegExp(
+        `queue ${namespace}\\.dispatch: x-max-length-bytes should be .*Set DISPATCH_MAX_BYTES=1073741824B, as`,
+      ),
+    );
   });
 
   it('gives a namespace to another store only where that is confirmed and nobody consumes, and keeps what is in its queues', async function () {

@@ -1,8 +1,11 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { connect } from 'amqplib';
 import { expect } from 'chai';
 import { v4 } from 'uuid';
+import { names } from '../../src/contract/topology.js';
 import { eventually } from '../support/eventually.js';
+import { policyWithoutQuotas } from '../support/policy-with.js';
 import type { TestProcess } from '../support/processes.js';
 import { freshDatabase, rabbitmq, uniqueNamespace } from '../support/services.js';
 import {
@@ -21,6 +24,8 @@ import {
 } from './dev-harness.js';
 
 const START_TIMEOUT_MS = 120_000;
+/** Messages of 1 KB each, into a dispatch queue of 32 KiB. */
+const MORE_THAN_FITS = 60;
 
 // As root where the tests run as root; its sibling is the one for an ordinary user.
 describe('npm start where RabbitMQ is not installed', () => {
@@ -129,6 +134,39 @@ describe('npm start where RabbitMQ is not installed', () => {
 });
 
 describe('npm start with services of its own given', () => {
+  it("goes on where nobody consumes its dispatch queue, and who has a queue of one's own gets all", async function () {
+    this.timeout(START_TIMEOUT_MS);
+    const [databaseUrl, { url: amqpUrl }] = await Promise.all([freshDatabase(), rabbitmq()]);
+    const namespace = uniqueNamespace();
+    const folder = new DevFolder();
+    const env = {
+      ...{ DATABASE_URL: databaseUrl, AMQP_URL: amqpUrl, CHAT_NAMESPACE: namespace, COMMAND_PARTITIONS: '1' },
+      ...{ DISPATCH_MAX_BYTES: '32KiB', POLICY_FILE: policyWithoutQuotas() },
+    };
+    const dev = await folder.start({ rabbitmq: true, env });
+    const connection = await connect(amqpUrl);
+    try {
+      const banner = await bannerOf(dev);
+      const channel = await connection.createChannel();
+      const { queue } = await channel.assertQueue('', { exclusive: true });
+      await channel.bindQueue(queue, names.events(namespace), 'message.created.#');
+      const text = 'x'.repeat(1_000);
+      for (let sent = 0; sent < MORE_THAN_FITS; sent += 1) await say(banner, text);
+      await eventually(async () => (await unpublished(databaseUrl)) === 0, { within: 20_000, what: 'all published' });
+      expect((await channel.checkQueue(queue)).messageCount).to.equal(MORE_THAN_FITS);
+      expect((await channel.checkQueue(`${namespace}.dispatch`)).messageCount).to.be.within(1, MORE_THAN_FITS - 1);
+      expect((await fetch(`http://127.0.0.1:${dev.env.OPS_PORT}/readyz`)).status).to.equal(200);
+    } finally {
+      await connection.close();
+      await dev.stop();
+    }
+    const again = await folder.start({ rabbitmq: true, env: { ...env, DISPATCH_WHEN_FULL: 'refuse' } });
+    expect((await again.ended).code).to.equal(1);
+    expect(again.stderr.join('\n')).to.match(
+      /^parley: queue \S+\.dispatch: x-overflow should be reject-publish, but the broker has drop-head: .*DISPATCH_WHEN_FULL=drop-oldest.*delete the queue/m,
+    );
+  });
+
   it('uses the database and the broker that DATABASE_URL and AMQP_URL name, and starts none', async function () {
     this.timeout(START_TIMEOUT_MS);
     const [databaseUrl, { url: amqpUrl }] = await Promise.all([freshDatabase(), rabbitmq()]);

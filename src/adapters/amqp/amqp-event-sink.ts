@@ -5,6 +5,7 @@ import type { AmqpConnection } from '../../infrastructure/amqp-connection.js';
 import { ConnectionAway } from '../../infrastructure/amqp-failure.js';
 import type { Logger } from '../../infrastructure/logger.js';
 import { type AmqpMessage, ConfirmedChannel } from './confirmed-channel.js';
+import type { DispatchBacklog } from './dispatch-backlog.js';
 import { closeChannel } from './kept-channel.js';
 
 /** Where an event is published. */
@@ -26,11 +27,18 @@ export class AmqpEventSink implements EventSink {
   readonly #connection: AmqpConnection;
   readonly #address: EventAddress;
   readonly #logger: Logger;
+  readonly #backlog: DispatchBacklog | undefined;
 
-  constructor(connection: AmqpConnection, address: EventAddress, logger: Logger) {
+  /** `backlog`: is told of refusals, and tells why. */
+  constructor(connection: AmqpConnection, address: EventAddress, logger: Logger, backlog?: DispatchBacklog) {
     this.#connection = connection;
     this.#address = address;
     this.#logger = logger;
+    this.#backlog = backlog;
+  }
+
+  explainRefusal(): string | null {
+    return this.#backlog?.explainRefusal() ?? null;
   }
 
   async openChannel(): Promise<EventChannel> {
@@ -39,7 +47,7 @@ export class AmqpEventSink implements EventSink {
     const confirmed = new ConfirmedChannel(channel, (returned) => returned.properties.messageId);
     // It may have closed before anybody listened.
     if (this.#connection.current() !== model) throw new ConnectionAway(this.#connection.name);
-    return new AmqpEventChannel(confirmed, this.#address, this.#logger);
+    return new AmqpEventChannel(confirmed, this.#address, this.#logger, () => this.#backlog?.noteRefusal());
   }
 }
 
@@ -49,7 +57,12 @@ class AmqpEventChannel implements EventChannel {
   readonly #logger: Logger;
   #isWritable = true;
 
-  constructor(confirmed: ConfirmedChannel, address: EventAddress, logger: Logger) {
+  constructor(
+    confirmed: ConfirmedChannel,
+    address: EventAddress,
+    logger: Logger,
+    private readonly onRefusal: () => void,
+  ) {
     this.#confirmed = confirmed;
     this.#address = address;
     this.#logger = logger;
@@ -60,6 +73,7 @@ class AmqpEventChannel implements EventChannel {
 
   publish(event: OutgoingEvent, settled: (outcome: PublishOutcome) => void): void {
     const settle = (outcome: PublishOutcome) => {
+      if (outcome === 'refused') this.onRefusal();
       try {
         settled(outcome);
       } catch (error) {

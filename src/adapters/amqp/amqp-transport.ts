@@ -13,6 +13,7 @@ import { AmqpEventSink, toEverybody } from './amqp-event-sink.js';
 import { AmqpReceiptSender, type ReceiptRoutes } from './amqp-receipt-sender.js';
 import { ConfirmedPublisher } from './confirmed-publisher.js';
 import { TopologyFault } from './declare-topology.js';
+import { DispatchBacklog } from './dispatch-backlog.js';
 import { prepareBroker } from './prepare-broker.js';
 import { QueueDepths } from './queue-depths.js';
 import { claimNamespace } from './store-exchange.js';
@@ -60,6 +61,7 @@ export class AmqpTransport {
   readonly #receiptRoutes: Pick<ReceiptRoutes, 'queues' | 'directReplies' | 'unprovenReplies'>;
   readonly #publisher: ConfirmedPublisher;
   readonly #depths: QueueDepths;
+  readonly #backlog: DispatchBacklog;
   readonly #namespace: string;
   readonly #topology: Topology;
   readonly #registry: Pick<PartitionRegistry, 'repairRing'> | null;
@@ -100,6 +102,7 @@ export class AmqpTransport {
     const ownUser = this.#publish.username;
     this.#publisher = new ConfirmedPublisher(this.#publish);
     this.#depths = new QueueDepths(this.#publish, namespace, partitions, logger);
+    this.#backlog = new DispatchBacklog(this.#publish, settings, logger);
     this.source = new AmqpCommandSource(this.#publisher, {
       namespace,
       ownUser,
@@ -107,7 +110,7 @@ export class AmqpTransport {
       whenReady: () => this.#whenReady(),
       onQueueMissing: () => this.#prepareAnew(),
     });
-    this.sink = new AmqpEventSink(this.#publish, toEverybody(namespace), logger);
+    this.sink = new AmqpEventSink(this.#publish, toEverybody(namespace), logger, this.#backlog);
     const routes = { rest: this.#publish, ...this.#receiptRoutes };
     this.receipts = new AmqpReceiptSender(routes, namespace, this.#counters, logger);
     this.deadLetters = new AmqpDeadLetters(this.#publisher, { namespace, workerId, ownUser, logger });
@@ -132,7 +135,13 @@ export class AmqpTransport {
   /** Open subscriptions end by `onLost`; requests at the door are answered as if their time were over. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await Promise.all([this.#depths.stop(), this.receipts.close(), this.#publisher.close(), this.door.close()]);
+    await Promise.all([
+      this.#depths.stop(),
+      this.#backlog.stop(),
+      this.receipts.close(),
+      this.#publisher.close(),
+      this.door.close(),
+    ]);
     const connections = [this.#consume, this.#publish, ...Object.values(this.#receiptRoutes)];
     await Promise.all(connections.map((connection) => connection.stop()));
   }

@@ -141,6 +141,7 @@ export function faultOf(what: string, error: BrokerError): TopologyFault | undef
     error.message,
   );
   if (difference === null) return fault(error.message);
+<<<<<<< HEAD
   const [, argument, wanted, current] = difference;
   const found = plain(current);
   return fault(
@@ -155,6 +156,25 @@ function remedyFor(what: string, argument: string | undefined, found: string): s
   const queue = what.replace(/^queue /, '');
   const deleting = `delete the queue once its consumers have emptied it (rabbitmqctl delete_queue ${queue}), and start again`;
   return /^\d+$/.test(found) ? `DISPATCH_MAX_BYTES=${found}B leaves it as it is; to change it, ${deleting}` : deleting;
+=======
+  const [, argument = '', wanted, current] = difference;
+  const differs = `${argument} should be ${plain(wanted)}, but the broker has ${plain(current)}`;
+  const setting = COMMAND_QUEUE.test(what) ? null : settingOf(argument, plain(current));
+  return fault(
+    setting === null
+      ? differs
+      : `${differs}: a queue cannot be changed. Set ${setting}, as it was declared, or delete the queue once it is empty (rabbitmqctl delete_queue) and start again`,
+  );
+}
+
+const COMMAND_QUEUE = /\.commands\.p\d+$/;
+
+/** The setting that a dispatch queue was declared with. */
+function settingOf(argument: string, current: string): string | null {
+  if (argument === 'x-max-length-bytes') return `DISPATCH_MAX_BYTES=${current}B`;
+  if (argument === 'x-overflow') return `DISPATCH_WHEN_FULL=${current === 'drop-head' ? 'drop-oldest' : 'refuse'}`;
+  return null;
+>>>>>>> w-start
 }
 
 /** `the value '5' of type 'byte'` reads `5`. */

@@ -81,6 +81,8 @@ export interface EventChannel {
 }
 
 export interface EventSink {
+  /** Why events are refused and what to do, in one line for operators; null: not known. */
+  explainRefusal?(): string | null;
   /** Opens a channel; rejects while there is no connection. */
   openChannel(): Promise<EventChannel>;
 }

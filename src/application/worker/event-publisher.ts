@@ -165,7 +165,11 @@ export class EventPublisher {
     if (this.failure !== null) {
       if (this.unsettled > 0) return this.wakeUp.wait();
       const { partition } = this;
-      this.deps.logger.warn('events not taken', { partition, outcome: this.failure, unpublished: this.unpublished });
+      const why = this.failure === 'refused' ? this.deps.sink.explainRefusal?.() : null;
+      this.deps.logger.warn('events not taken', {
+        ...{ partition, outcome: this.failure, unpublished: this.unpublished },
+        ...(why == null ? {} : { why }),
+      });
       if (this.failure === 'lost') await this.dropChannel();
       await this.backoff.wait(this.stopping.signal);
       this.goBack();

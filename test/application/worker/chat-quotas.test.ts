@@ -176,7 +176,7 @@ describe('A worker whose policy has a quota per chat', () => {
       await opened([sends]);
       await lab.answers(...full());
       const receipts = await lab.answers(sendAs('bob', 'b3'), gone, sendAs('bob', 'b4'));
-      expect(codes(receipts).filter((line) => /^b\d/.test(line))).to.deep.equal(['b3 rate_limited', 'b4 not_found']);
+      expect(codes(receipts).filter((line) => /^b\d /.test(line))).to.deep.equal(['b3 rate_limited', 'b4 not_found']);
       expect(codes(await lab.answers(sendAs('bob', 'b5')))).to.deep.equal(['b5 not_found']);
     });
 
