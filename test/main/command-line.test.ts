@@ -311,7 +311,7 @@ describe('the command line', function () {
     expectRefused(
       other,
       new RegExp(
-        `queue ${namespace}\\.dispatch: x-max-length-bytes should be .*Set DISPATCH_MAX_BYTES=1073741824B, as`,
+        `queue ${namespace}\\.dispatch: x-max-length-bytes should be .*DISPATCH_MAX_BYTES=1073741824B leaves it`,
       ),
     );
   });

@@ -163,7 +163,7 @@ describe('npm start with services of its own given', () => {
     const again = await folder.start({ rabbitmq: true, env: { ...env, DISPATCH_WHEN_FULL: 'refuse' } });
     expect((await again.ended).code).to.equal(1);
     expect(again.stderr.join('\n')).to.match(
-      /^parley: queue \S+\.dispatch: x-overflow should be reject-publish, but the broker has drop-head: .*DISPATCH_WHEN_FULL=drop-oldest.*delete the queue/m,
+      /^parley: queue \S+\.dispatch: x-overflow should be reject-publish, but the broker has drop-head; DISPATCH_WHEN_FULL=drop-oldest.*delete the queue/m,
     );
   });
 

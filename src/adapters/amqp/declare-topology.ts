@@ -141,8 +141,7 @@ export function faultOf(what: string, error: BrokerError): TopologyFault | undef
     error.message,
   );
   if (difference === null) return fault(error.message);
-<<<<<<< HEAD
-  const [, argument, wanted, current] = difference;
+  const [, argument = '', wanted, current] = difference;
   const found = plain(current);
   return fault(
     `${argument} should be ${plain(wanted)}, but the broker has ${found}; ${remedyFor(what, argument, found)}`,
@@ -150,31 +149,22 @@ export function faultOf(what: string, error: BrokerError): TopologyFault | undef
 }
 
 /** RabbitMQ changes no object that is there: either the settings follow it, or it has to go. */
-function remedyFor(what: string, argument: string | undefined, found: string): string {
-  if (argument !== 'x-max-length-bytes')
+function remedyFor(what: string, argument: string, found: string): string {
+  if (COMMAND_QUEUE.test(what) || !DISPATCH_ARGUMENTS.includes(argument))
     return 'delete it once it is empty, or choose another CHAT_NAMESPACE, and start again';
   const queue = what.replace(/^queue /, '');
   const deleting = `delete the queue once its consumers have emptied it (rabbitmqctl delete_queue ${queue}), and start again`;
-  return /^\d+$/.test(found) ? `DISPATCH_MAX_BYTES=${found}B leaves it as it is; to change it, ${deleting}` : deleting;
-=======
-  const [, argument = '', wanted, current] = difference;
-  const differs = `${argument} should be ${plain(wanted)}, but the broker has ${plain(current)}`;
-  const setting = COMMAND_QUEUE.test(what) ? null : settingOf(argument, plain(current));
-  return fault(
-    setting === null
-      ? differs
-      : `${differs}: a queue cannot be changed. Set ${setting}, as it was declared, or delete the queue once it is empty (rabbitmqctl delete_queue) and start again`,
-  );
+  const setting = settingOf(argument, found);
+  return setting === null ? deleting : `${setting} leaves it as it is; to change it, ${deleting}`;
 }
 
 const COMMAND_QUEUE = /\.commands\.p\d+$/;
+const DISPATCH_ARGUMENTS = ['x-max-length-bytes', 'x-overflow'];
 
 /** The setting that a dispatch queue was declared with. */
-function settingOf(argument: string, current: string): string | null {
-  if (argument === 'x-max-length-bytes') return `DISPATCH_MAX_BYTES=${current}B`;
-  if (argument === 'x-overflow') return `DISPATCH_WHEN_FULL=${current === 'drop-head' ? 'drop-oldest' : 'refuse'}`;
-  return null;
->>>>>>> w-start
+function settingOf(argument: string, found: string): string | null {
+  if (argument === 'x-overflow') return `DISPATCH_WHEN_FULL=${found === 'drop-head' ? 'drop-oldest' : 'refuse'}`;
+  return /^\d+$/.test(found) ? `DISPATCH_MAX_BYTES=${found}B` : null;
 }
 
 /** `the value '5' of type 'byte'` reads `5`. */
