@@ -137,7 +137,7 @@ export const memberUpdateData = z.strictObject({
 const mentions = z
   .array(userId)
   .max(MENTIONS_MAX)
-  .transform((userIds) => [...new Set(userIds)])
+  .overwrite((userIds) => (userIds.length < 2 ? userIds : [...new Set(userIds)]))
   .meta({ description: 'User ids; repeated ones count once.' });
 
 export const messageSendData = z.strictObject({

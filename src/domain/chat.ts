@@ -216,7 +216,7 @@ export function updateMember(
 
 /** The chat and the sender's membership, if there is one, after a message: sending moves the sender's own read mark, and nobody else's. */
 export function takeMessageNumber(chat: Chat, sender: Member | null, now: Date): { chat: Chat; sender: Member | null } {
-  const next = { ...takeNumber(chat), lastOrdinal: chat.lastOrdinal + 1, lastActivityAt: now };
+  const next = { ...chat, lastSequence: chat.lastSequence + 1, lastOrdinal: chat.lastOrdinal + 1, lastActivityAt: now };
   if (sender === null) return { chat: next, sender };
   return { chat: next, sender: { ...sender, readSequence: next.lastSequence, readOrdinal: next.lastOrdinal } };
 }

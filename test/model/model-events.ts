@@ -22,8 +22,19 @@ export function tell(world: ModelWorld, event: ModelEvent, from = 1): ToldEvent 
   const { type, sequence, chatId, tenantId, actorId, commandId } = event;
   const chat = world.chats.get(chatId ?? '');
   const about = { tenantId, actorId, commandId };
-  const inChat = chat === undefined ? about : { ...about, chatId, sequence, ...recipients(chat, event) };
-  return { type, sequence, at: event.at.toISOString(), data: { ...inChat, ...event.data, ...content(event, from) } };
+  const at = event.at.toISOString();
+  if (chat === undefined) return { type, sequence, at, data: { ...about, ...event.data } };
+  const whom = recipients(chat, event);
+  const said = content(event, from);
+  const data = { ...about, chatId, sequence, ...whom, ...event.data, ...said, ...outsiders(said, actorId, whom) };
+  return { type, sequence, at, data };
+}
+
+/** Who is mentioned and is not told. */
+function outsiders({ mentions = [] }: { mentions?: string[] }, actorId: string, whom: ReturnType<typeof recipients>) {
+  const told = whom.forActor ? [...whom.recipients, actorId] : whom.recipients;
+  const mentionedOutsiders = mentions.filter((user) => !told.includes(user));
+  return mentionedOutsiders.length === 0 ? {} : { mentionedOutsiders };
 }
 
 function recipients(chat: ModelChat, event: ModelEvent) {

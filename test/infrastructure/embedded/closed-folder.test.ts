@@ -85,7 +85,7 @@ describe('embedded PostgreSQL of root below a folder that only root may enter', 
       expect(statSync(join(folder, name)).mode & OTHERS, name).to.equal(0);
     await server.stop();
     expect(existsSync(copy)).to.equal(false);
-    expect(readdirSync(folder)).to.have.members(['cluster', 'password', 'server.log']);
+    expect(readdirSync(folder)).to.have.members(['cluster', 'password', 'port', 'server.log']);
   });
 
   it('keeps its data between starts, also written down to the disk', async () => {
