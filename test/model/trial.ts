@@ -10,7 +10,7 @@ import { DEFAULT_LIMITS } from '../../src/domain/limits.js';
 import type { StoreHarness } from '../adapters/store-conformance.js';
 import { messageId } from '../application/drafts.js';
 import { expectDistinct, expectDistinctRows, itemOf } from '../application/stage.js';
-import { defaultPolicy } from '../support/default-policy.js';
+import { policyTrusting } from '../support/default-policy.js';
 import { commandOf, draftOf, seeds } from './command-of.js';
 import { Devices } from './devices.js';
 import type { Intent } from './intents.js';
@@ -43,7 +43,7 @@ export class Trial {
   private readonly earlier: ModelCommand[] = [];
   private messagesSent: number;
   private readonly decider = new BatchDecider(
-    new PolicyEnforcementPoint(defaultPolicy()),
+    new PolicyEnforcementPoint(policyTrusting('known-producer')),
     () => EDIT_WINDOW_MS,
     { ...DEFAULT_LIMITS, userChatsMax: USER_CHATS_MAX },
     () => {
