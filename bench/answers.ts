@@ -1,4 +1,4 @@
-import type { Receipt } from '../src/contract/receipts.js';
+import type { Receipt } from '../src/contract/messages/receipts.js';
 import type { BenchCommand } from './workload.js';
 
 /** What a command is to be answered, and what it is to leave behind. */

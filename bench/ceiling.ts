@@ -2,7 +2,7 @@
  * The ceiling: Parley's plumbing without the thinking. The same queues, batches, rows, bytes, confirms and acknowledgements, by `amqplib` and
  * `pg` alone; nothing is validated, decided, looked up or answered from before. What is left between this and Parley is what Parley adds.
  *
- * Left out on purpose: the epoch and the take-over, the search for earlier receipts, the facts of chats and members (who is in a chat is
+ * Left out on purpose: the epoch and the take-over, the search for earlier receipts, the attributes of chats and members (who is in a chat is
  * worked out from its number), the canonical form under the content's hash (it hashes the bytes), writing receipts in the order of their keys,
  * heartbeats, metrics, and everything that follows a failure: it ends where anything fails. It knows `message.send` alone.
  *
@@ -12,8 +12,8 @@ import { createHash } from 'node:crypto';
 import amqp from 'amqplib';
 import pg from 'pg';
 import { v7 } from 'uuid';
-import { EVENT_CONTENT_TYPE } from '../src/contract/events.js';
-import { names } from '../src/contract/topology.js';
+import { EVENT_CONTENT_TYPE } from '../src/contract/messages/events.js';
+import { names } from '../src/contract/messages/topology.js';
 import { Population } from './population.js';
 
 /** As Parley's: delivery-buffer.ts, partition-owner.ts. */
@@ -27,7 +27,7 @@ const SAVE_INTERVAL_MS = 500;
 const namespace = process.env.CHAT_NAMESPACE ?? 'chat';
 const partitions = Number(process.env.COMMAND_PARTITIONS ?? '8');
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: partitions });
-const permitShare = Number(process.env.DECISION_PERMIT_SHARE ?? '0.01');
+const sampleRate = Number(process.env.DECISION_SAMPLE_RATE ?? '0.01');
 const population = new Population(Number(process.env.CHATS ?? '0'));
 const consuming = await amqp.connect(process.env.AMQP_URL ?? '');
 const publishing = await amqp.connect(process.env.AMQP_URL ?? '');
@@ -82,7 +82,7 @@ function recipientsOf({ chatId, actorId }: Sent) {
   return { recipients, forActor: recipients === null ? null : true, recipientCount: members.length - 1 };
 }
 
-/** As many facts as Parley's decision log keeps of a permit. */
+/** As many attributes as Parley's decision log keeps of a permit. */
 function factsOf({ actorId, body }: Sent): string {
   return JSON.stringify({
     ...{
@@ -164,7 +164,7 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
     }
     const senders = new Map(batch.map((sent) => [`${sent.chatId} ${sent.actorId}`, sent]));
     const marks = [...senders.values()];
-    const kept = batch.filter(() => Math.random() < permitShare);
+    const kept = batch.filter(() => Math.random() < sampleRate);
     const through = published[partition] ?? 0;
     await client.query({
       name: 'rows',
@@ -185,10 +185,10 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
           FROM unnest($13::uuid[], $14::text[], $15::int8[], $16::int8[]) w(chat_id, user_id, sequence, ordinal)
           WHERE m.chat_id = w.chat_id AND m.user_id = w.user_id),
         d AS (
-          INSERT INTO decisions (decision_id, at, tenant_id, actor_id, command_id, chat_id, action, effect, rule, policy_version, facts, facts_digest)
-          SELECT decision_id, $8, 'default', actor_id, command_id, chat_id, 'message.send', 'permit', 'members-post', 'default-1', facts::json,
-            sha256(convert_to(facts, 'UTF8'))
-          FROM unnest($17::uuid[], $18::text[], $19::text[], $20::uuid[], $21::text[]) t(decision_id, actor_id, command_id, chat_id, facts))
+          INSERT INTO decisions (decision_id, at, tenant_id, actor_id, command_id, chat_id, action, effect, rule, policy_version, attributes, attributes_digest)
+          SELECT decision_id, $8, 'default', actor_id, command_id, chat_id, 'message.send', 'permit', 'members-post', 'default-1', attributes::json,
+            sha256(convert_to(attributes, 'UTF8'))
+          FROM unnest($17::uuid[], $18::text[], $19::text[], $20::uuid[], $21::text[]) t(decision_id, actor_id, command_id, chat_id, attributes))
         UPDATE partitions SET position = position + cardinality($1::uuid[]), published_through = GREATEST(published_through, $22::int8)
         WHERE partition = $9`,
       values: [

@@ -55,7 +55,7 @@ const chats = Number(values.chats);
 async function explain(services: PrivateServices, started: { stop(): Promise<void> }[]): Promise<void> {
   const population = new Population(chats);
   await loadPopulation(await services.createDatabase(TEMPLATE), population, () => undefined);
-  const options = { workers: 1, partitions: 8, permitShare: '0.01', nodeFlags: [] };
+  const options = { workers: 1, partitions: 8, sampleRate: '0.01', nodeFlags: [] };
   const parley = await startParley(services, options, { template: TEMPLATE });
   started.unshift(parley);
   const station = await Station.open(parley, services, IN_FLIGHT, interruption.signal);

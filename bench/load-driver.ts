@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import amqp, { type ChannelModel, type ConfirmChannel } from 'amqplib';
-import type { Receipt } from '../src/contract/receipts.js';
-import { names } from '../src/contract/topology.js';
+import type { Receipt } from '../src/contract/messages/receipts.js';
+import { names } from '../src/contract/messages/topology.js';
 import { Answers, deliveryOf } from './answers.js';
 import type { BenchCommand } from './workload.js';
 

@@ -45,8 +45,8 @@ export interface BenchOptions {
   inFlight: number;
   workers: number;
   partitions: number;
-  /** Parley's `DECISION_PERMIT_SHARE`. */
-  permitShare: string;
+  /** Parley's `DECISION_SAMPLE_RATE`. */
+  sampleRate: string;
   /** The PostgreSQL of this machine that everything runs on, by its version or its folder; null: the embedded one. */
   postgres: string | null;
   /** PostgreSQL's, where they differ from the defaults. */
@@ -152,7 +152,7 @@ export function readOptions(args: string[]): BenchOptions | null {
     inFlight: sized('in-flight'),
     workers: positive('workers', values.workers),
     partitions: positive('partitions', values.partitions),
-    permitShare: values['permit-share'],
+    sampleRate: values['permit-share'],
     postgres: values.postgres ?? null,
     settings: readSettings(values.set),
     prepare: values.prepare ?? null,

@@ -30,9 +30,9 @@ export async function startParley(
   {
     workers: count,
     partitions,
-    permitShare,
+    sampleRate,
     nodeFlags,
-  }: Pick<BenchOptions, 'workers' | 'partitions' | 'permitShare' | 'nodeFlags'>,
+  }: Pick<BenchOptions, 'workers' | 'partitions' | 'sampleRate' | 'nodeFlags'>,
   given: ParleyGiven = {},
 ): Promise<ParleySubject> {
   const { namespace = 'bench' } = given;
@@ -48,7 +48,7 @@ export async function startParley(
     AMQP_URL: services.amqpUrl,
     CHAT_NAMESPACE: namespace,
     COMMAND_PARTITIONS: String(partitions),
-    DECISION_PERMIT_SHARE: permitShare,
+    DECISION_SAMPLE_RATE: sampleRate,
     LOG_LEVEL: 'warn',
     POLICY_FILE: policy.file,
     ...given.env,

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import amqp from 'amqplib';
-import { prepareBroker } from '../src/adapters/amqp/prepare-broker.js';
-import { topology } from '../src/contract/topology.js';
+import { prepareBroker } from '../src/adapters/transports/amqp/topology/prepare-broker.js';
+import { topology } from '../src/contract/messages/topology.js';
 import type { BenchOptions } from './options.js';
 import { type PrivateServices, query } from './private-services.js';
 import type { Subject } from './subject.js';
@@ -23,7 +23,7 @@ export type PlainService = keyof typeof PROGRAMS;
 export async function startPlainService(
   which: PlainService,
   services: PrivateServices,
-  { partitions, permitShare, chats }: Pick<BenchOptions, 'partitions' | 'permitShare' | 'chats'>,
+  { partitions, sampleRate, chats }: Pick<BenchOptions, 'partitions' | 'sampleRate' | 'chats'>,
   template: string,
   namespace: string = which,
 ): Promise<Subject> {
@@ -38,7 +38,7 @@ export async function startPlainService(
       AMQP_URL: services.amqpUrl,
       CHAT_NAMESPACE: namespace,
       COMMAND_PARTITIONS: String(partitions),
-      DECISION_PERMIT_SHARE: permitShare,
+      DECISION_SAMPLE_RATE: sampleRate,
       CHATS: String(chats),
     });
   let program: Program | null = await start();

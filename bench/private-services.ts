@@ -5,7 +5,7 @@ import pg from 'pg';
 import { findInstalledPostgres } from '../src/infrastructure/embedded/postgres-binaries.js';
 import { startPostgres } from '../src/infrastructure/embedded/postgres-server.js';
 import { startRabbitmq } from '../src/infrastructure/embedded/rabbitmq-node.js';
-import { migrate } from '../src/infrastructure/migrations.js';
+import { migrate } from '../src/infrastructure/postgres/migrations.js';
 
 /** The version of PostgreSQL, as `server_version_num` counts. */
 const COPY_STRATEGIES_SINCE = 150_000;

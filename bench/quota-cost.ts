@@ -45,7 +45,7 @@ const ROWS: [string, (cost: Cost) => number][] = [
 
 export async function compareCosts(services: PrivateServices, stopping: AbortSignal): Promise<string> {
   const policy = policyWithSends(SENDS, '24h');
-  const options = { workers: 1, partitions: 8, permitShare: '0.01', nodeFlags: [] };
+  const options = { workers: 1, partitions: 8, sampleRate: '0.01', nodeFlags: [] };
   const parley = await startParley(services, options, { namespace: 'cost', env: { POLICY_FILE: policy.file } });
   const loads = await Promise.all(
     IN_FLIGHTS.map(async (inFlight): Promise<Load> => {

@@ -75,7 +75,7 @@ async function open(
   env: Record<string, string>,
   stopping: AbortSignal,
 ): Promise<Place> {
-  const options = { workers: 1, partitions: 8, permitShare: '0.01', nodeFlags: [] };
+  const options = { workers: 1, partitions: 8, sampleRate: '0.01', nodeFlags: [] };
   const parley = await startParley(services, options, { namespace, env });
   const dispatch = await DispatchWatch.connect(services.amqpUrl, `${namespace}.dispatch`, true);
   const tenant = async (name: string) => {

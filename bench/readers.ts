@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DEFAULT_TENANT } from '../src/contract/identifiers.js';
+import { DEFAULT_TENANT } from '../src/contract/messages/identifiers.js';
 import { freePort } from '../src/infrastructure/free-port.js';
 import { signToken } from '../src/infrastructure/jwt.js';
 import type { Bodies } from './bodies.js';

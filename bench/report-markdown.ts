@@ -219,7 +219,7 @@ function diskTable({ disk }: BenchResult): string | null {
 }
 
 function machineTable({ machine, options }: BenchResult): string {
-  const { only, rounds, messages, chats, bodies, seconds, inFlight, workers, partitions, permitShare } = options;
+  const { only, rounds, messages, chats, bodies, seconds, inFlight, workers, partitions, sampleRate } = options;
   const settings = namedSettings(options.settings);
   return markdownTable([
     ['', ''],
@@ -235,7 +235,7 @@ function machineTable({ machine, options }: BenchResult): string {
       `${rounds} rounds of ${messages} commands over ${chats} chats, bodies: ${bodies}, open loops of ${seconds} s`,
     ],
     ['load', `closed loops with ${inFlight} in flight; ${workers} worker process(es), ${partitions} partitions`],
-    ['decision log', `keeps ${permitShare} of the permits`],
+    ['decision log', `keeps ${sampleRate} of the permits`],
     ...(options.prepare === null ? [] : [['tried', `\`${options.prepare}\``]]),
   ]);
 }

@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import amqp, { type Channel } from 'amqplib';
-import { names } from '../src/contract/topology.js';
-import { migrate } from '../src/infrastructure/migrations.js';
+import { names } from '../src/contract/messages/topology.js';
+import { migrate } from '../src/infrastructure/postgres/migrations.js';
 import { ChatTraffic, ledgerFaults, quantile } from './growth/chat-traffic.js';
 import { Conversation } from './growth/conversation.js';
 import { measureDisk } from './growth/disk.js';

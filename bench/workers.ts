@@ -1,6 +1,6 @@
 /** One, two and four workers on this machine in turns, and what it costs when one of them goes. `--help` says what it can be told. */
 import { parseArgs } from 'node:util';
-import { migrate } from '../src/infrastructure/migrations.js';
+import { migrate } from '../src/infrastructure/postgres/migrations.js';
 import { type FleetRound, FleetRun, type HandOver } from './growth/fleet-run.js';
 import { describeMachine } from './growth/machine.js';
 import { reportName, writeReport } from './growth/report-files.js';

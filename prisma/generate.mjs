@@ -1,4 +1,4 @@
-// Generates the Prisma client into src/adapters/prisma/generated.
+// Generates the Prisma client into src/adapters/stores/prisma/generated.
 //
 // `prisma generate` looks for a native schema engine that client generation with a driver adapter does not use, and tries to
 // download it. Naming any executable keeps it from looking, so that this works where only the package registry is in reach.

@@ -25,19 +25,23 @@ const MS_PER_SECOND = 1000;
 /** What the embedded PostgreSQL may hide: JIT, the planner of an older version, a collation by language. */
 const INSTALLED = 'installed postgres';
 const ON_INSTALLED =
-  /^(installed-postgres\/|adapters\/prisma\/(archive|message-commands|missing|prisma-|query-plans|store-audit|sync-))/;
+  /^integration\/(installed-postgres\/|prisma\/(archive|message-commands|missing|prisma-|query-plans|store-audit|sync-))/;
 
-/** A file is in the first of these that owns it. They begin in this order. */
+/** A file belongs to the first shard that owns it. The shards start in this order. */
 const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
   {
     name: 'kills',
-    owns: (file) => /^(faults\/(kill|irc|ownership)|examples|main\/(archive|dead-letters|verify))/.test(file),
+    owns: (file) =>
+      /^(chaos\/(kill|irc|ownership)|integration\/(examples|main\/(archive|dead-letters|verify)))/.test(file),
   },
-  { name: 'faults', owns: (file) => /^(faults|integration|adapters\/prisma|main\/policy-decisions)/.test(file) },
-  { name: 'starts', owns: (file) => /^(main|infrastructure|fuzz)\//.test(file) },
-  { name: 'brokers', owns: (file) => /^(adapters\/amqp|client|bench|simulation|deploy)\//.test(file) },
-  { name: INSTALLED, owns: (file) => file.startsWith('installed-postgres/') },
-  { name: 'edges', owns: (file) => /^(adapters|contract|policy|support)\//.test(file) },
+  {
+    name: 'faults',
+    owns: (file) => /^(chaos|integration\/(stack|prisma)|integration\/main\/policy-decisions)/.test(file),
+  },
+  { name: 'starts', owns: (file) => /^(integration\/(main|infrastructure)|property\/fuzz)\//.test(file) },
+  { name: 'brokers', owns: (file) => /^(integration\/(amqp|client|deploy)|bench|property\/simulation)\//.test(file) },
+  { name: INSTALLED, owns: (file) => file.startsWith('integration/installed-postgres/') },
+  { name: 'edges', owns: (file) => /^(unit\/(adapters|contract|policy)|support)\//.test(file) },
   { name: 'others', owns: () => true },
 ];
 

@@ -3,10 +3,10 @@ import { closeSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hasEnded, whenEnded } from '../../src/infrastructure/embedded/child-end.js';
+import { hasEnded, whenEnded } from '../../src/infrastructure/embedded/child-exit.js';
 import { logTail, openLog } from '../../src/infrastructure/embedded/log-file.js';
 import { freePort, isListening } from '../../src/infrastructure/free-port.js';
-import { signal } from '../../src/infrastructure/process-identity.js';
+import { signal } from '../../src/infrastructure/process/process-identity.js';
 import { query } from '../private-services.js';
 import type { InstalledEjabberd } from './installed-program.js';
 import { configuration, erlangArguments } from './node-settings.js';

@@ -1,6 +1,6 @@
 /** How many pages of 8 KiB PostgreSQL touches for what the adapters really send. */
 import pg from 'pg';
-import { Prisma, type PrismaClient } from '../../src/adapters/prisma/generated/client.js';
+import { Prisma, type PrismaClient } from '../../src/adapters/stores/prisma/generated/client.js';
 
 /** A client that notes down what is asked of it. */
 export function listening(database: PrismaClient, heard: (statement: Prisma.Sql) => void): PrismaClient {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep, setImmediate as yieldOnce } from 'node:timers/promises';
 import amqp, { type Channel, type ChannelModel, type ConsumeMessage } from 'amqplib';
-import { names } from '../../src/contract/topology.js';
+import { names } from '../../src/contract/messages/topology.js';
 
 const TICK_MS = 2;
 const YIELD_EVERY = 50;

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { migrate } from '../../src/infrastructure/migrations.js';
+import { migrate } from '../../src/infrastructure/postgres/migrations.js';
 import { showProgress } from '../progress.js';
 import { COUNT_USER_CHATS } from '../user-chats.js';
 import { buildIndexes, takeIndexes } from './bulk-indexes.js';

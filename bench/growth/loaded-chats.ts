@@ -1,5 +1,5 @@
 /** Who is where in a loaded store: chats, their members, and how far each has come. Arrays, since there are millions of members. */
-import { partitionOf } from '../../src/adapters/in-process/in-process-transport.js';
+import { partitionOf } from '../../src/adapters/transports/in-process/in-process-transport.js';
 import { zipf } from '../zipf.js';
 import { Random } from './random.js';
 

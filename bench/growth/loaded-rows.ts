@@ -1,6 +1,6 @@
 /** Every row of a loaded store, as Parley would have written it: lines of COPY's text format, in the order of time. */
-import { blankReceipt } from '../../src/application/batch/blank-receipt.js';
-import { contentHash } from '../../src/contract/content-hash.js';
+import { acceptedReceipt } from '../../src/application/processing/accepted-receipt.js';
+import { contentHash } from '../../src/contract/messages/content-hash.js';
 import { LOAD_DAYS, type LoadedChats, type LoadSize, MEMBERS_A_COMMAND, TENANT_ID } from './loaded-chats.js';
 import { Random } from './random.js';
 import { Texts } from './texts.js';
@@ -195,7 +195,7 @@ export class LoadedRows {
     const { type, commandId, actorId, chatId, at, data } = command;
     const hash = Buffer.from(contentHash(type, { tenantId: TENANT_ID, actorId, chatId, data })).toString('hex');
     const identity = { type, commandId, tenantId: TENANT_ID, actorId, chatId };
-    const receipt = JSON.stringify({ ...blankReceipt(identity as Parameters<typeof blankReceipt>[0], at), ...came });
+    const receipt = JSON.stringify({ ...acceptedReceipt(identity as Parameters<typeof acceptedReceipt>[0], at), ...came });
     await this.put('receipts', chat, `${TENANT_ID}\t${actorId}\t${commandId}\t\\\\x${hash}\t${receipt}\t${at}`);
   }
 

@@ -1,7 +1,7 @@
 /** Queries on two stores in turns: how long they take, and how many pages of PostgreSQL they touch. */
 import pg from 'pg';
-import type { Prisma, PrismaClient } from '../../src/adapters/prisma/generated/client.js';
-import { openDatabase } from '../../src/adapters/prisma/prisma-database.js';
+import type { Prisma, PrismaClient } from '../../src/adapters/stores/prisma/generated/client.js';
+import { openDatabase } from '../../src/adapters/stores/prisma/prisma-database.js';
 import { showProgress } from '../progress.js';
 import { buffersOf, listening } from './buffers.js';
 import { quantile } from './chat-traffic.js';

@@ -1,4 +1,4 @@
-import type { Receipt } from '../../src/contract/receipts.js';
+import type { Receipt } from '../../src/contract/messages/receipts.js';
 import type { BenchCommand } from '../workload.js';
 
 /** What a subject is put through. */

@@ -1,4 +1,4 @@
-import type { Receipt } from '../../src/contract/receipts.js';
+import type { Receipt } from '../../src/contract/messages/receipts.js';
 import type { Bodies } from '../bodies.js';
 import type { Population } from '../population.js';
 import { seededRandom } from '../random.js';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { CommandData, CommandType } from '../contract/commands.js';
-import { decodeCommand } from '../contract/decode-command.js';
-import { directChatId } from '../contract/direct-id.js';
-import { DEFAULT_TENANT } from '../contract/identifiers.js';
-import type { Reason } from '../contract/problems.js';
+import type { CommandData, CommandType } from '../contract/messages/commands.js';
+import { decodeCommand } from '../contract/messages/decode-command.js';
+import { directChatId } from '../contract/messages/direct-id.js';
+import { DEFAULT_TENANT } from '../contract/messages/identifiers.js';
+import type { Reason } from '../contract/messages/problems.js';
 
 type Profile = CommandData['user.upsert'];
 type NewChat = CommandData['chat.create'];
@@ -38,7 +38,7 @@ export type CommandInput<T extends CommandType> = {
 export interface CommandOptions {
   /** The idempotency key; drawn where absent. Sent again with the same one and the same content, a command has no second effect. */
   commandId?: string;
-  /** A token of the actor's, without `Bearer`, where the workers ask for proof (`ACTOR_PROOF=jwt`). */
+  /** A token of the actor's, without `Bearer`, where the workers ask for proof (`COMMAND_AUTH=jwt`). */
   token?: string;
   /** W3C trace context, continued through store and event. */
   traceparent?: string;

@@ -8,9 +8,9 @@
  * route, while it takes the next one: it comes later then. `counters.refused` tells.
  */
 import { type ConfirmChannel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
-import type { CommandType } from '../contract/commands.js';
-import type { Receipt } from '../contract/receipts.js';
-import { names } from '../contract/topology.js';
+import type { CommandType } from '../contract/messages/commands.js';
+import type { Receipt } from '../contract/messages/receipts.js';
+import { names } from '../contract/messages/topology.js';
 import { BrokerLink, confirming } from './broker-link.js';
 import { type CommandInput, type CommandMessage, commandMessage } from './command-message.js';
 import { NoReceipt, type ProducerOptions, RECEIPT_TIMEOUT_MS, type SendOptions, WINDOW } from './producer-options.js';

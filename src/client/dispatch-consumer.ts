@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
-import type { CloudEvent } from '../contract/events.js';
+import type { CloudEvent } from '../contract/messages/events.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { BrokerLink, plain } from './broker-link.js';
 import { type LastSequences, RememberedSequences } from './last-sequences.js';

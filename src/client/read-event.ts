@@ -1,4 +1,4 @@
-import { type CloudEvent, type EventType, eventTypes } from '../contract/events.js';
+import { type CloudEvent, type EventType, eventTypes } from '../contract/messages/events.js';
 
 export type ReadEvent =
   | { kind: 'event'; event: CloudEvent; sequence: number | null }

@@ -1,4 +1,4 @@
-import type { Problem, ProblemCode } from '../contract/problems.js';
+import type { Problem, ProblemCode } from '../contract/messages/problems.js';
 
 const PROBLEM_TYPE = /^\/problems\/(.+)$/;
 

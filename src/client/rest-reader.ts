@@ -1,4 +1,4 @@
-import { operationOf, pathSchemaOf } from '../contract/rest-operations.js';
+import { operationOf, pathSchemaOf } from '../contract/rest/operations.js';
 import type {
   RestAnswer,
   RestArguments,
@@ -6,8 +6,8 @@ import type {
   RestPagedName,
   RestParameters,
   RestReadName,
-} from '../contract/rest-reads.js';
-import { violationText } from '../contract/violation-text.js';
+} from '../contract/rest/reads.js';
+import { violationText } from '../contract/messages/violation-text.js';
 import { problemOf } from './rest-problem.js';
 
 export const REST_TIMEOUT_MS = 10_000;

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { endOnClosedPipe } from './closed-pipe.js';
-import { runCommandLine } from './command-line.js';
+import { endOnClosedPipe } from './cli/closed-pipe.js';
+import { runCommandLine } from './cli/command-line.js';
 
 endOnClosedPipe(process.argv[2]);
 await runCommandLine(process.argv);

@@ -1,10 +1,10 @@
 /** Every environment variable Parley reads: `.env.example` lists the same, and a test holds the two together. */
-import { names, type TopologySettings } from '../contract/topology.js';
+import { names, type TopologySettings } from '../contract/messages/topology.js';
 import { DEFAULT_LIMITS } from '../domain/limits.js';
-import { readConfig, variable } from '../infrastructure/config.js';
-import { byteSize, duration, integer, oneOf, port, share, text, url } from '../infrastructure/config-values.js';
-import { StartFault } from '../infrastructure/start-fault.js';
-import { editWindow } from './edit-window.js';
+import { readConfig, variable } from '../infrastructure/config/config.js';
+import { byteSize, duration, integer, oneOf, port, share, text, url } from '../infrastructure/config/config-values.js';
+import { StartupError } from '../infrastructure/process/startup-error.js';
+import { editWindow } from './cli/edit-window.js';
 
 /** Of a queue's name, and of a routing key. */
 const AMQP_NAME_MAX_BYTES = 255;
@@ -135,8 +135,8 @@ export const variables = {
     describe:
       'A full dispatch queue: refuse makes events wait in the store, drop-oldest loses its oldest events; where unset refuse, in dev drop-oldest',
   }),
-  actorProof: variable({
-    name: 'ACTOR_PROOF',
+  commandAuth: variable({
+    name: 'COMMAND_AUTH',
     parse: oneOf('producer', 'jwt'),
     default: 'producer',
     describe: 'Whether producers are trusted with the actor, or each command carries a token that proves it',
@@ -146,10 +146,10 @@ export const variables = {
     parse: duration({ max: 60_000 }),
     default: '5s',
     describe:
-      'With ACTOR_PROOF=jwt: how long commands wait while the keys of JWT_JWKS_URL cannot be had, before they are answered unauthenticated',
+      'With COMMAND_AUTH=jwt: how long commands wait while the keys of JWT_JWKS_URL cannot be had, before they are answered unauthenticated',
   }),
-  actorProofGraceMs: variable({
-    name: 'ACTOR_PROOF_GRACE',
+  tokenExpiryGraceMs: variable({
+    name: 'TOKEN_EXPIRY_GRACE',
     parse: duration(),
     default: '24h',
     describe: 'How long after its expiry a token still proves a command that waited',
@@ -165,8 +165,8 @@ export const variables = {
     default: '30d',
     describe: 'How long decisions of the policy are kept',
   }),
-  decisionPermitShare: variable({
-    name: 'DECISION_PERMIT_SHARE',
+  decisionSampleRate: variable({
+    name: 'DECISION_SAMPLE_RATE',
     parse: share,
     default: '0.01',
     describe: 'How many of the permits are kept, 0 to 1; all are whose command was refused',
@@ -177,8 +177,8 @@ export const variables = {
     default: '72h',
     describe: 'How long a repeated command is recognised',
   }),
-  receiptWaitMs: variable({
-    name: 'RECEIPT_WAIT',
+  receiptTimeoutMs: variable({
+    name: 'RECEIPT_TIMEOUT',
     parse: duration({ max: 60_000 }),
     default: '5s',
     describe: 'How long REST awaits a receipt before it answers 202',
@@ -195,8 +195,8 @@ export const variables = {
     default: '3',
     describe: 'Batches that a worker has in the database at a time; more of them where the database is far away',
   }),
-  poisonAttempts: variable({
-    name: 'POISON_ATTEMPTS',
+  maxCommandAttempts: variable({
+    name: 'MAX_COMMAND_ATTEMPTS',
     parse: integer({ min: 1, max: 100 }),
     default: '3',
     describe: 'How often a command may fail alone before it is dead-lettered',
@@ -276,7 +276,7 @@ function needsOf(purpose: Purpose, settings: Settings): string[][] {
   const needs: string[][] = [];
   if (['worker', 'api', 'migrate'].includes(purpose)) needs.push(['DATABASE_URL']);
   if (['worker', 'api'].includes(purpose)) needs.push(['AMQP_URL']);
-  if (purpose === 'api' || (purpose === 'worker' && settings.actorProof === 'jwt'))
+  if (purpose === 'api' || (purpose === 'worker' && settings.commandAuth === 'jwt'))
     needs.push(['JWT_SECRET', 'JWT_JWKS_URL']);
   return needs;
 }
@@ -309,14 +309,14 @@ function readEnvironment() {
   try {
     return readConfig(variables);
   } catch (error) {
-    throw new StartFault([`.env cannot be read: ${(error as Error).message}`], { cause: error });
+    throw new StartupError([`.env cannot be read: ${(error as Error).message}`], { cause: error });
   }
 }
 
 /** Settings for a purpose, or a `StartFault` with one line per fault. */
 export function requireSettings(...purposes: Purpose[]): Settings {
   const { settings, faults } = readSettings(purposes);
-  if (faults.length > 0) throw new StartFault(faults);
+  if (faults.length > 0) throw new StartupError(faults);
   return settings;
 }
 

@@ -1,10 +1,10 @@
 /** A worker as `parley worker` runs it, that burns 100 µs more a command: what the guard of the worker's cost must notice. */
-import type { StepListener } from '../../src/application/worker/steps.js';
-import { runRoles } from '../../src/main/run-roles.js';
+import type { Failpoints } from '../../src/application/runtime/failpoints.js';
+import { runRoles } from '../../src/main/roles/run-roles.js';
 
 const BURNED_MICROSECONDS_PER_COMMAND = 100;
 
-const steps: StepListener = {
+const steps: Failpoints = {
   reached: () => undefined,
   reachedSync(step, { count }) {
     if (step !== 'decided') return;

@@ -72,7 +72,7 @@ describe('what a command costs', function () {
     const population = new Population(CHATS);
     await loadPopulation(await services.createDatabase(template), population, () => undefined);
 
-    const options = { workers: 1, partitions: 8, permitShare: '0.01', nodeFlags: [], chats: CHATS };
+    const options = { workers: 1, partitions: 8, sampleRate: '0.01', nodeFlags: [], chats: CHATS };
     const { signal } = new AbortController();
     const open = async <T extends { stop(): Promise<void> }>(begin: Promise<T>): Promise<T> => {
       const one = await begin;

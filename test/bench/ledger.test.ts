@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Answers, SENT } from '../../bench/answers.js';
 import { faultsOf, type Ledger } from '../../bench/ledger.js';
 import { SequenceCheck } from '../../bench/sequence-check.js';
-import type { Receipt } from '../../src/contract/receipts.js';
+import type { Receipt } from '../../src/contract/messages/receipts.js';
 
 const receipt = (status: 'accepted' | 'rejected', more: Partial<Receipt> = {}) =>
   ({ status, replayed: false, ...more }) as Receipt;

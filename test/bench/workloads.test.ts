@@ -9,7 +9,7 @@ import { DirtyWorkload } from '../../bench/workloads/dirty.js';
 import { HotWorkload } from '../../bench/workloads/hot.js';
 import { MIX, MixedWorkload } from '../../bench/workloads/mixed.js';
 import { SteadyWorkload } from '../../bench/workloads/steady.js';
-import type { Receipt } from '../../src/contract/receipts.js';
+import type { Receipt } from '../../src/contract/messages/receipts.js';
 
 const COMMANDS = 4_000;
 const SEED = 5;

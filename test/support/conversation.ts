@@ -1,8 +1,8 @@
 /** A short conversation in which every command occurs at least once; each must be accepted. */
 import { expect } from 'chai';
 import { v4 } from 'uuid';
-import type { CommandType } from '../../src/contract/commands.js';
-import type { Receipt } from '../../src/contract/receipts.js';
+import type { CommandType } from '../../src/contract/messages/commands.js';
+import type { Receipt } from '../../src/contract/messages/receipts.js';
 import type { CommandToSend } from './producer.js';
 
 export interface Conversation {

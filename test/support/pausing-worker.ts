@@ -3,8 +3,8 @@
  * whole process, so nothing else goes on behind the step.
  */
 import { existsSync, readFileSync, writeSync } from 'node:fs';
-import type { Step, StepListener } from '../../src/application/worker/steps.js';
-import { runRoles } from '../../src/main/run-roles.js';
+import type { Step, Failpoints } from '../../src/application/runtime/failpoints.js';
+import { runRoles } from '../../src/main/roles/run-roles.js';
 
 /** Where to stop: told at the start, or later by a file that appears, with the same in it as JSON. */
 interface Order {
@@ -35,7 +35,7 @@ async function bytesHaveLeft(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-const steps: StepListener = {
+const steps: Failpoints = {
   async reached(step, at) {
     if (!isDue(step)) return;
     // Behind `acknowledging` everything is published and confirmed: that is what this step is about.

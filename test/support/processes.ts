@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { isPortFree } from '../../src/infrastructure/free-port.js';
-import { signal } from '../../src/infrastructure/process-identity.js';
+import { signal } from '../../src/infrastructure/process/process-identity.js';
 import { eventually } from './eventually.js';
 import { projectFolder, scratchFolder } from './services.js';
 import { recordChild } from './services-folder.js';

@@ -1,6 +1,6 @@
 /** A producer as anybody would write it with amqplib, keeping a ledger of what it sends and is answered. */
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
-import type { Receipt } from '../../src/contract/receipts.js';
+import type { Receipt } from '../../src/contract/messages/receipts.js';
 import { BrokerSession } from './broker-session.js';
 import { eventually } from './eventually.js';
 import type { Ledger } from './ledger.js';

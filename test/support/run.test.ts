@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
-import { identify, isRunning, type ProcessIdentity } from '../../src/infrastructure/process-identity.js';
+import { identify, isRunning, type ProcessIdentity } from '../../src/infrastructure/process/process-identity.js';
 import { eventually } from './eventually.js';
 import { startProcess, type TestProcess } from './processes.js';
 import { projectFolder, scratchFolder } from './services.js';

@@ -17,7 +17,7 @@ import {
   type ProcessIdentity,
   signal,
   waitForEndSync,
-} from '../../src/infrastructure/process-identity.js';
+} from '../../src/infrastructure/process/process-identity.js';
 import { temporaryFolder } from './open-to-others.js';
 import { unmountBelow } from './small-disk.js';
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { findRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.js';
-import { identify, isRunning, type ProcessIdentity } from '../../src/infrastructure/process-identity.js';
+import { identify, isRunning, type ProcessIdentity } from '../../src/infrastructure/process/process-identity.js';
 import { eventually } from './eventually.js';
 import { startProcess, type TestProcess } from './processes.js';
 import { projectFolder, scratchFolder } from './services.js';

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { findInstalledPostgres, type InstalledPostgres } from '../../src/infrastructure/embedded/postgres-binaries.js';
 import { type PostgresServer, startPostgres } from '../../src/infrastructure/embedded/postgres-server.js';
 import { type RabbitmqNode, startRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.js';
-import { migrate } from '../../src/infrastructure/migrations.js';
+import { migrate } from '../../src/infrastructure/postgres/migrations.js';
 import { runFolder } from './services-folder.js';
 import { ensureRabbitmq } from './services-install.js';
 

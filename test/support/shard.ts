@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { signal } from '../../src/infrastructure/process-identity.js';
+import { signal } from '../../src/infrastructure/process/process-identity.js';
 import type { ShardReport } from './shard-reporter.js';
 
 const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');

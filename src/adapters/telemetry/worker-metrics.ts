@@ -2,7 +2,7 @@
 import type { Meter } from '@opentelemetry/api';
 import type { DeadLetterReason, PublishOutcome } from '../../application/ports/transport.js';
 import type { Prunable, Stage, WorkerObserver } from '../../application/ports/worker-observer.js';
-import type { WorkerStatus } from '../../application/worker/worker.js';
+import type { WorkerStatus } from '../../application/coordinator/worker.js';
 import { Tally } from './tally.js';
 
 /** Upper bounds of the histogram's buckets, in milliseconds. */

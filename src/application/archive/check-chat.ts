@@ -1,5 +1,5 @@
-import type { ArchiveLine, ArchiveLineOf } from '../../contract/archive.js';
-import { directChatId } from '../../contract/direct-id.js';
+import type { ArchiveLine, ArchiveLineOf } from '../../contract/archive/lines.js';
+import { directChatId } from '../../contract/messages/direct-id.js';
 import type { ChatCounts } from '../ports/archive.js';
 
 /** Of an event that is about a message of before. */

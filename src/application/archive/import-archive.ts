@@ -5,9 +5,9 @@ import {
   type ArchiveLine,
   type ArchiveLineOf,
   archiveLine,
-} from '../../contract/archive.js';
-import { isDeeperThan } from '../../contract/json-text.js';
-import { violationText } from '../../contract/violation-text.js';
+} from '../../contract/archive/lines.js';
+import { isDeeperThan } from '../../contract/messages/json-text.js';
+import { violationText } from '../../contract/messages/violation-text.js';
 import type { ChatArchiveTarget, ChatRowLine, ChatUnderImport } from '../ports/archive.js';
 import { StoreError } from '../ports/command-store.js';
 import { ChatCheck } from './check-chat.js';

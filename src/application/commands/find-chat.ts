@@ -1,4 +1,4 @@
-import type { CommandType } from '../../contract/commands.js';
+import type { CommandType } from '../../contract/messages/commands.js';
 import type { CommandContext, FoundChat } from './outcome.js';
 
 /**

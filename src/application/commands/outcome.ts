@@ -1,17 +1,17 @@
-import type { CommandOf, CommandType } from '../../contract/commands.js';
+import type { CommandOf, CommandType } from '../../contract/messages/commands.js';
 import type { Chat, Member } from '../../domain/chat.js';
 import type { Limits } from '../../domain/limits.js';
 import type { Attachment, MessageReference } from '../../domain/message.js';
 import type { Refusal } from '../../domain/refusal.js';
 import { type Claims, DEFAULT_USER_KIND } from '../../domain/user.js';
-import type { BatchState, Cause } from '../batch/batch-state.js';
+import type { BatchState, Cause } from '../snapshot/batch-state.js';
 import type { Enforced } from '../policy/enforcement.js';
-import type { Action, PolicyFacts } from '../policy/facts.js';
-import { chosenClaims, hasLinks } from '../policy/gather.js';
+import type { Action, PolicyAttributes } from '../ports/policy-decision-point.js';
+import { chosenClaims, hasLinks } from '../policy/attributes/gather.js';
 
 /** The policy as one command may ask it: what it decides is this command's, and is logged with it. */
 export interface CommandPolicy {
-  enforce(facts: PolicyFacts): Enforced;
+  enforce(attributes: PolicyAttributes): Enforced;
   permitsOutsiders(action: Action): boolean;
   /** The claims, and what of a token, that rules name. */
   readonly claims: readonly string[];
@@ -61,12 +61,12 @@ export interface FoundChat {
   actor: Member | null;
 }
 
-/** The facts about actor and producer that every decision starts from; a use case adds what its action is about. */
-export function factsAbout(
-  action: PolicyFacts['action'],
+/** The attributes about actor and producer that every decision starts from; a use case adds what its action is about. */
+export function attributesAbout(
+  action: PolicyAttributes['action'],
   command: { tenantId: string; actorId: string },
   { state, producer, policy, token }: CommandContext,
-): PolicyFacts {
+): PolicyAttributes {
   const { tenantId, actorId } = command;
   const user = state.user(tenantId, actorId);
   return {
@@ -92,24 +92,24 @@ export function factsAbout(
 }
 
 /** … and about the chat and the actor's place in it. */
-export function factsInChat(
-  action: PolicyFacts['action'],
+export function attributesInChat(
+  action: PolicyAttributes['action'],
   command: { tenantId: string; actorId: string },
   context: CommandContext,
   { chat, actor }: FoundChat,
-): PolicyFacts {
-  const facts = factsAbout(action, command, context);
-  facts.chat = { kind: chat.kind, archived: chat.archivedAt !== null };
-  facts.role = actor?.role ?? null;
-  return facts;
+): PolicyAttributes {
+  const attributes = attributesAbout(action, command, context);
+  attributes.chat = { kind: chat.kind, archived: chat.archivedAt !== null };
+  attributes.role = actor?.role ?? null;
+  return attributes;
 }
 
 /** What a decision needs to know of the message it is about. */
-export function factsOfMessage(
+export function attributesOfMessage(
   message: MessageReference,
   { tenantId, actorId }: { tenantId: string; actorId: string },
   { state, editWindowMs }: CommandContext,
-): NonNullable<PolicyFacts['message']> {
+): NonNullable<PolicyAttributes['message']> {
   const ageMs = state.now.getTime() - message.createdAt.getTime();
   const windowMs = editWindowMs(tenantId);
   return {
@@ -121,11 +121,11 @@ export function factsOfMessage(
 }
 
 /** … and of what is to be said; never the text itself. */
-export function factsOfText(
+export function attributesOfText(
   body: string,
   mentions: readonly string[] = [],
   attachments: readonly Attachment[] = [],
-): NonNullable<PolicyFacts['text']> {
+): NonNullable<PolicyAttributes['text']> {
   return {
     length: body.length,
     hasLinks: hasLinks(body),

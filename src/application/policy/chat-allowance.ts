@@ -5,14 +5,14 @@
  * Judged once for each delivery, whatever is decided about it again: a batch that is run again after trouble with the store, or split, neither
  * counts nor refuses a command twice.
  */
-import type { ChatRoom, OverQuota } from '../ports/quotas.js';
+import type { QuotaReservation, OverQuota } from '../ports/quotas.js';
 
 export class ChatAllowance {
   private verdict: OverQuota | null | undefined;
   private isMember = false;
 
   /** `rooms`: in every quota of the chat that concerns the command. */
-  constructor(private readonly rooms: readonly ChatRoom[]) {}
+  constructor(private readonly rooms: readonly QuotaReservation[]) {}
 
   /** Takes from all of them or from none; null: taken. */
   take({ isMember }: { isMember: boolean }): OverQuota | null {
@@ -27,8 +27,8 @@ export class ChatAllowance {
   }
 }
 
-function takeFrom(rooms: readonly ChatRoom[]): OverQuota | null {
-  let fullest: ChatRoom | null = null;
+function takeFrom(rooms: readonly QuotaReservation[]): OverQuota | null {
+  let fullest: QuotaReservation | null = null;
   for (const room of rooms) if (room.left === 0 && room.waitMs > (fullest?.waitMs ?? 0)) fullest = room;
   if (fullest !== null) return { quota: fullest.quota, retryAfterSeconds: Math.ceil(fullest.waitMs / 1000) };
   for (const room of rooms) {

@@ -4,7 +4,7 @@
  */
 import { firstVisibleSequence } from '../../domain/chat.js';
 import type { ChatMembers, EventLog } from '../ports/event-log.js';
-import type { PolicyDecisionPoint } from './facts.js';
+import type { PolicyDecisionPoint } from '../ports/policy-decision-point.js';
 import { viewersAmong, viewingAsksForProfiles } from './view-chat.js';
 
 export interface ChatAudience {

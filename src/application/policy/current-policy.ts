@@ -1,4 +1,4 @@
-import type { Action, Decision, PolicyDecisionPoint, PolicyFacts } from './facts.js';
+import type { Action, Decision, PolicyDecisionPoint, PolicyAttributes } from '../ports/policy-decision-point.js';
 
 /** The policy as of now: it can be replaced between two decisions, never within one, and a batch is decided in one turn. */
 export class CurrentPolicy implements PolicyDecisionPoint {
@@ -20,15 +20,15 @@ export class CurrentPolicy implements PolicyDecisionPoint {
     return this.policy.tokenClaims;
   }
 
-  decide(facts: PolicyFacts): Decision {
-    return this.policy.decide(facts);
+  decide(attributes: PolicyAttributes): Decision {
+    return this.policy.decide(attributes);
   }
 
   permitsOutsiders(action: Action): boolean {
     return this.policy.permitsOutsiders(action);
   }
 
-  asksFor(action: Action, fact: string): boolean {
-    return this.policy.asksFor(action, fact);
+  asksFor(action: Action, attribute: string): boolean {
+    return this.policy.asksFor(action, attribute);
   }
 }

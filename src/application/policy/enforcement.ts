@@ -1,8 +1,8 @@
 import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
-import { newOrderedId } from '../ordered-id.js';
+import { newOrderedId } from '../runtime/ordered-id.js';
 import { type ChatAllowance, describeOverQuota } from './chat-allowance.js';
-import type { DecisionRecord } from './decision-record.js';
-import type { PolicyDecisionPoint, PolicyFacts } from './facts.js';
+import type { DecisionRecord } from '../ports/decision-record.js';
+import type { PolicyDecisionPoint, PolicyAttributes } from '../ports/policy-decision-point.js';
 
 /** One decision asked for: its id goes into the receipt, or a query's refusal. */
 export interface Enforced {
@@ -15,8 +15,8 @@ export interface Enforced {
   isKept: boolean;
 }
 
-/** What a decision is about, besides its facts. */
-export interface Occasion {
+/** What a decision is about, besides its attributes. */
+export interface DecisionContext {
   at: Date;
   commandId: string | null;
   chatId: string | null;
@@ -27,48 +27,48 @@ const ID_TAIL_DIGITS = 6;
 const ID_TAIL_VALUES = 16 ** ID_TAIL_DIGITS;
 
 /** Whether a permit with this id belongs to the share (0 to 1) that is kept. By the id, so that it can be told afterwards. */
-export function isSampledPermit(decisionId: string, permitShare: number): boolean {
-  if (permitShare === 0) return false;
-  return Number.parseInt(decisionId.slice(-ID_TAIL_DIGITS), 16) < permitShare * ID_TAIL_VALUES;
+export function isSampledPermit(decisionId: string, sampleRate: number): boolean {
+  if (sampleRate === 0) return false;
+  return Number.parseInt(decisionId.slice(-ID_TAIL_DIGITS), 16) < sampleRate * ID_TAIL_VALUES;
 }
 
 /**
  * The policy enforcement point: the one place that asks the decision point, turns its no into a refusal, and sees to what its yes is bound to. For commands it stands inside
- * the transaction, so that the facts it asks with hold at the commit; for queries, in `view-chat.ts`.
+ * the transaction, so that the attributes it asks with hold at the commit; for queries, in `view-chat.ts`.
  */
 export class PolicyEnforcementPoint {
-  /** `permitShare`: how many of the permits are kept, whatever comes of them, 0 to 1; refusals all are. */
+  /** `sampleRate`: how many of the permits are kept, whatever comes of them, 0 to 1; refusals all are. */
   constructor(
     readonly decisionPoint: PolicyDecisionPoint,
-    private readonly permitShare = 0,
+    private readonly sampleRate = 0,
     private readonly newId: () => string = newOrderedId,
   ) {}
 
   /** For what is left out rather than refused: nothing is said of it, and nothing kept. */
-  permits(facts: PolicyFacts): boolean {
-    return this.decisionPoint.decide(facts).effect === 'permit';
+  permits(attributes: PolicyAttributes): boolean {
+    return this.decisionPoint.decide(attributes).effect === 'permit';
   }
 
   /** `allowance`: what a permit in a chat is bound to; null: to nothing. */
-  enforce(facts: PolicyFacts, occasion: Occasion, allowance: ChatAllowance | null = null): Enforced {
-    const decision = this.decisionPoint.decide(facts);
+  enforce(attributes: PolicyAttributes, occasion: DecisionContext, allowance: ChatAllowance | null = null): Enforced {
+    const decision = this.decisionPoint.decide(attributes);
     const decisionId = this.newId();
     const { effect, rule } = decision;
     const record: DecisionRecord = {
       decisionId,
       ...occasion,
-      tenantId: facts.actor.tenantId,
-      actorId: facts.actor.userId,
-      action: facts.action,
+      tenantId: attributes.actor.tenantId,
+      actorId: attributes.actor.userId,
+      action: attributes.action,
       effect,
       rule,
       policyVersion: this.decisionPoint.version,
-      facts,
+      attributes,
       refusedAs: null,
     };
     if (decision.effect === 'permit') {
-      const isKept = isSampledPermit(decisionId, this.permitShare);
-      const over = allowance?.take({ isMember: facts.role !== null }) ?? null;
+      const isKept = isSampledPermit(decisionId, this.sampleRate);
+      const over = allowance?.take({ isMember: attributes.role !== null }) ?? null;
       if (over === null) return { decisionId, refusal: null, record, isKept };
       // As before anything is decided: nothing is kept for it, so there is nothing to ask about.
       const { retryAfterSeconds } = over;
@@ -76,11 +76,11 @@ export class PolicyEnforcementPoint {
       return { decisionId: null, refusal, record, isKept };
     }
     // Whoever is not in a chat is not told that it exists, not even by there having been something to decide.
-    if (isOutsider(facts)) return { decisionId: null, refusal: CHAT_NOT_FOUND, record, isKept: true };
+    if (isOutsider(attributes)) return { decisionId: null, refusal: CHAT_NOT_FOUND, record, isKept: true };
     return { decisionId, refusal: { code: 'not_permitted', detail: decision.detail }, record, isKept: true };
   }
 }
 
-function isOutsider({ action, chat, role }: PolicyFacts): boolean {
+function isOutsider({ action, chat, role }: PolicyAttributes): boolean {
   return chat !== null && role === null && action !== 'chat.create';
 }

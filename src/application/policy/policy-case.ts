@@ -1,10 +1,10 @@
 /** Decision tables: what a policy is to say of made-up requests, and whether it does. */
-import type { PolicyDecisionPoint, PolicyFacts } from './facts.js';
+import type { PolicyDecisionPoint, PolicyAttributes } from '../ports/policy-decision-point.js';
 import type { PolicyDocument, PolicyRule } from './policy-document.js';
 
 export interface PolicyCase {
   name: string;
-  facts: PolicyFacts;
+  attributes: PolicyAttributes;
   expect: 'permit' | 'deny';
   /** The rule that is to decide; undefined: whichever does. */
   by?: string;
@@ -36,12 +36,12 @@ export function tryCases(
   cases: readonly PolicyCase[],
 ): CasesReport {
   const failed: FailedCase[] = [];
-  const decided = cases.map(({ name, facts, expect, by }) => {
-    const { effect, rule } = policy.decide(facts);
+  const decided = cases.map(({ name, attributes, expect, by }) => {
+    const { effect, rule } = policy.decide(attributes);
     const came = `${effect} by ${rule ?? 'no rule'}`;
     if (effect !== expect || (by !== undefined && by !== rule))
       failed.push({ name, message: `expected ${expect}${by === undefined ? '' : ` by ${by}`}, came ${came}` });
-    return { action: facts.action, effect, rule };
+    return { action: attributes.action, effect, rule };
   });
   const seen = new Set(decided.map(({ rule }) => rule));
   const wentTheOtherWay = ({ actions, effect }: PolicyRule) =>

@@ -1,8 +1,8 @@
-/** A policy as its author writes it, checked: rules over named facts, and how often things may be done. */
-import type { CommandType } from '../../contract/commands.js';
-import type { Action } from './facts.js';
+/** A policy as its author writes it, checked: rules over named attributes, and how often things may be done. */
+import type { Quota } from '../ports/quotas.js';
+import type { Action } from '../ports/policy-decision-point.js';
 
-/** What one fact is held against. Where it is missing, none of these holds. */
+/** What one attribute is held against. Where it is missing, none of these holds. */
 export type Condition =
   | { is: Comparable[]; among?: ProducerSet }
   /** It is known, and none of these; that there is none is known too. */
@@ -10,7 +10,7 @@ export type Condition =
   | { present: boolean }
   | { atLeast?: number; atMost?: number };
 
-/** A set of producers that the document names: its list is what the fact is compared with, and may be empty. */
+/** A set of producers that the document names: its list is what the attribute is compared with, and may be empty. */
 export type ProducerSet = string;
 
 /** Null: it is known that there is none. */
@@ -20,21 +20,10 @@ export interface PolicyRule {
   id: string;
   effect: 'permit' | 'deny';
   actions: Action[];
-  /** By the names of facts; all of them must hold. */
-  conditions: { [fact: string]: Condition };
+  /** By the names of attributes; all of them must hold. */
+  conditions: { [attribute: string]: Condition };
   /** Why, in the words of a refusal. */
   reason: string;
-}
-
-export const QUOTA_KEYS = ['actor', 'chat', 'tenant', 'producer'] as const;
-
-/** At most so many of these commands in so long, for each of what it is counted by. */
-export interface Quota {
-  id: string;
-  per: (typeof QUOTA_KEYS)[number];
-  actions: CommandType[];
-  limit: number;
-  windowMs: number;
 }
 
 export interface PolicyDocument {
@@ -58,7 +47,7 @@ export function withProducers<T extends Pick<PolicyDocument, 'rules'>>(
   const rules = document.rules.map((rule) => ({
     ...rule,
     conditions: Object.fromEntries(
-      Object.entries(rule.conditions).map(([fact, condition]) => [fact, listing(condition)]),
+      Object.entries(rule.conditions).map(([attribute, condition]) => [attribute, listing(condition)]),
     ),
   }));
   return { ...document, rules };

@@ -2,18 +2,18 @@
  * Before a client is shown anything of a chat: it must be in the chat, and the policy must permit it. The one way from a query to
  * what belongs to a chat, and to what is listed of many.
  */
-import { chatKind, role } from '../../contract/commands.js';
+import { chatKind, role } from '../../contract/messages/commands.js';
 import { type Chat, firstVisibleSequence, type Member } from '../../domain/chat.js';
 import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
 import { DEFAULT_USER_KIND, type User } from '../../domain/user.js';
 import type { Caller, ChatQueries, ChatTraits, ChatView, VisibleChats } from '../ports/chat-queries.js';
 import type { DecisionLog } from '../ports/decision-log.js';
 import type { ChatMember, ChatMembers } from '../ports/event-log.js';
-import { withCallerFacts } from './caller-facts.js';
+import { withCallerAttributes } from './attributes/caller-attributes.js';
 import type { PolicyEnforcementPoint } from './enforcement.js';
-import type { ActorFacts, PolicyDecisionPoint, PolicyFacts } from './facts.js';
-import { chosenClaims } from './gather.js';
-import { RefusedQueries } from './refused-queries.js';
+import type { ActorAttributes, PolicyDecisionPoint, PolicyAttributes } from '../ports/policy-decision-point.js';
+import { chosenClaims } from './attributes/gather.js';
+import { RefusedQueries } from './decisions/refused-queries.js';
 
 export type ViewedChat =
   | { outcome: 'visible'; view: ChatView }
@@ -61,7 +61,7 @@ export class ChatViewing {
     if (view === null) return { outcome: 'refused', refusal: CHAT_NOT_FOUND, decisionId: null };
     const decided = await this.decide(caller, (actor) =>
       this.policy.enforce(
-        viewingFacts(actor, {
+        viewingAttributes(actor, {
           kind: view.chat.kind,
           archived: view.chat.archivedAt !== null,
           role: view.membership.role,
@@ -77,7 +77,7 @@ export class ChatViewing {
   /** For what is listed, found or counted. Asks for each of the traits a chat can have, not for each chat; none of these decisions is kept. */
   visibleTo(caller: Caller): Promise<VisibleChats> {
     return this.decide(caller, (actor) => {
-      const visible = ALL_TRAITS.filter((traits) => this.policy.permits(viewingFacts(actor, traits)));
+      const visible = ALL_TRAITS.filter((traits) => this.policy.permits(viewingAttributes(actor, traits)));
       if (visible.length === ALL_TRAITS.length) return 'all';
       return visible.length === 0 ? 'none' : visible;
     });
@@ -102,8 +102,8 @@ export class ChatViewing {
     }
   }
 
-  private decide<T>(caller: Caller, decision: (actor: ActorFacts) => T): Promise<T> {
-    return withCallerFacts(caller, 'chat.view', this.policy.decisionPoint, this.queries, decision);
+  private decide<T>(caller: Caller, decision: (actor: ActorAttributes) => T): Promise<T> {
+    return withCallerAttributes(caller, 'chat.view', this.policy.decisionPoint, this.queries, decision);
   }
 }
 
@@ -112,7 +112,7 @@ export type ViewedTraits = Pick<ChatMembers, 'tenantId' | 'kind' | 'archived'>;
 
 /** Whether rules about viewing a chat look at members' profiles: these change without an event of the chat. */
 export function viewingAsksForProfiles(policy: PolicyDecisionPoint): boolean {
-  return PROFILE_FACTS.some((fact) => policy.asksFor('chat.view', fact));
+  return PROFILE_FACTS.some((attribute) => policy.asksFor('chat.view', attribute));
 }
 
 /**
@@ -127,9 +127,9 @@ export function viewersAmong<M extends ChatMember>(
   const permits = ({ userId, role, profile }: M) => {
     const claims = chosenClaims(profile?.claims, policy.claims);
     const actor = { tenantId, userId, kind: profile?.kind ?? DEFAULT_USER_KIND, claims, token: null };
-    return policy.decide(viewingFacts(actor, { kind, archived, role })).effect === 'permit';
+    return policy.decide(viewingAttributes(actor, { kind, archived, role })).effect === 'permit';
   };
-  const differ = [...PROFILE_FACTS, 'actor.userId'].some((fact) => policy.asksFor('chat.view', fact));
+  const differ = [...PROFILE_FACTS, 'actor.userId'].some((attribute) => policy.asksFor('chat.view', attribute));
   if (differ) return members.filter(permits);
   // Members of one role are alike.
   const byRole = new Map<Member['role'], boolean>();
@@ -139,7 +139,7 @@ export function viewersAmong<M extends ChatMember>(
 
 const PROFILE_FACTS = ['actor.kind', 'actor.claims'];
 
-function viewingFacts(actor: ActorFacts, { kind, archived, role }: ChatTraits): PolicyFacts {
+function viewingAttributes(actor: ActorAttributes, { kind, archived, role }: ChatTraits): PolicyAttributes {
   return {
     action: 'chat.view',
     actor,

@@ -1,5 +1,5 @@
 /** Moving chats out and in, whole: see `contract/archive.ts` for what a line is. */
-import type { ArchiveLine, ArchiveLineOf } from '../../contract/archive.js';
+import type { ArchiveLine, ArchiveLineOf } from '../../contract/archive/lines.js';
 
 export interface ArchiveSelection {
   tenantId: string;

@@ -5,13 +5,13 @@
  * synchronous; it may be called again when the batch has to be tried again.
  */
 
-import type { Receipt } from '../../contract/receipts.js';
+import type { Receipt } from '../../contract/messages/receipts.js';
 import type { Chat, Member } from '../../domain/chat.js';
 import type { Message, MessageReference, MessageRevision, MessageStub, Reaction } from '../../domain/message.js';
-import type { FormerStanding } from '../../domain/standing.js';
+import type { FormerMembershipState } from '../../domain/membership-state.js';
 import type { User } from '../../domain/user.js';
 import type { UserChats } from '../../domain/user-chats.js';
-import type { DecisionRecord } from '../policy/decision-record.js';
+import type { DecisionRecord } from './decision-record.js';
 import type { LoggedEvent } from './event-log.js';
 
 export interface ReceiptKey {
@@ -43,7 +43,7 @@ export interface ReadMarkKey {
 }
 
 /** Everything a batch needs to know, named up front so that it is read in a handful of set-wise statements. Without repeats. */
-export interface FactKeys {
+export interface SnapshotKeys {
   receipts: ReceiptKey[];
   chats: string[];
   members: MemberKey[];
@@ -65,8 +65,8 @@ export interface StoredReceipt {
   receipt: Receipt;
 }
 
-/** The facts by which a batch is decided, from one moment. Those of the partition hold when it is committed. What is not there was not found. */
-export interface Facts {
+/** The snapshot by which a batch is decided, from one moment. Those of the partition hold when it is committed. What is not there was not found. */
+export interface BatchSnapshot {
   /** The partition's last used position. */
   position: number;
   /** True while the last repair of the hash ring has not passed through this partition's queue: commands may be in the wrong one. */
@@ -79,9 +79,9 @@ export interface Facts {
   messagesInFull: ReadonlyMap<string, Message>;
   /** Those that are there. */
   reactions: ReadonlySet<string>;
-  /** By `messageEmojiKey`, for each of `FactKeys.reactions`: how many users have reacted to the message with that emoji. */
+  /** By `messageEmojiKey`, for each of `AttributeKeys.reactions`: how many users have reacted to the message with that emoji. */
   reactionCounts: ReadonlyMap<string, number>;
-  /** By message id, of the messages in `FactKeys.reactions`: with how many emoji users have reacted, one more than allowed at most. */
+  /** By message id, of the messages in `AttributeKeys.reactions`: with how many emoji users have reacted, one more than allowed at most. */
   emojiOfMessages: ReadonlyMap<string, number>;
   /** By `reactorKey`: with how many emoji the user has reacted to the message, one more than allowed at most. */
   emojiOfReactors: ReadonlyMap<string, number>;
@@ -91,7 +91,7 @@ export interface Facts {
   userChats: ReadonlyMap<string, UserChats>;
 }
 
-/** Map keys of `Facts`: a space occurs in none of the parts. */
+/** Map keys of `BatchSnapshot`: a space occurs in none of the parts. */
 export const receiptKey = (key: ReceiptKey) => `${key.tenantId} ${key.actorId} ${key.commandId}`;
 export const memberKey = (key: MemberKey) => `${key.chatId} ${key.userId}`;
 export const reactionKey = (key: Reaction) => `${key.messageId} ${key.userId} ${key.emoji}`;
@@ -137,7 +137,7 @@ export interface BatchWrites {
    */
   userChats: { changes: UserChatsChange[]; max: number };
   /** How members no longer stand in their chats; written over what is known of the same standing. */
-  standingsEnded: (MemberKey & { tenantId: string } & FormerStanding)[];
+  standingsEnded: (MemberKey & { tenantId: string } & FormerMembershipState)[];
   /** With where the event that tells of it stands in the log. */
   membersRemoved: (MemberKey & { tenantId: string; position: number })[];
   messages: Message[];
@@ -152,7 +152,7 @@ export interface BatchWrites {
   reactions: ReactionWrite[];
   /** By how much the number of replies in each thread changes. */
   threads: { rootId: string; replies: number }[];
-  /** In position order, contiguous from `Facts.position + 1`. */
+  /** In position order, contiguous from `BatchSnapshot.position + 1`. */
   events: LoggedEvent[];
   receipts: ReceiptRecord[];
   /** What the policy decided, as much of it as is kept. */
@@ -163,7 +163,7 @@ export interface BatchRequest {
   partition: number;
   /** The epoch under which the caller owns the partition. */
   epoch: number;
-  keys: FactKeys;
+  keys: SnapshotKeys;
   /** The contiguous confirmed prefix of the log, saved along with the batch. */
   publishedThrough: number;
 }
@@ -175,12 +175,12 @@ export type BatchResult<T> =
 
 export interface CommandStore {
   /**
-   * Reads the facts under the epoch, asks `decide`, and writes all of it or nothing: only where the partition still has that epoch and position
+   * Reads the snapshot under the epoch, asks `decide`, and writes all of it or nothing: only where the partition still has that epoch and position
    * is it committed, else it is `contention`. What `decide` throws goes through; else it rejects with a `StoreError`, and only with that.
    */
   transact<T>(
     request: BatchRequest,
-    decide: (facts: Facts) => { writes: BatchWrites; value: T },
+    decide: (snapshot: BatchSnapshot) => { writes: BatchWrites; value: T },
   ): Promise<BatchResult<T>>;
 
   /**

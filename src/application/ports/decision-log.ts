@@ -1,9 +1,9 @@
 /** What the policy decided, kept for `DECISION_RETENTION`. Commands' decisions are written with their batch (`BatchWrites.decisions`). */
-import type { DecisionRecord } from '../policy/decision-record.js';
+import type { DecisionRecord } from './decision-record.js';
 
 export interface LoggedDecision extends DecisionRecord {
-  /** SHA-256 of the facts in canonical form (RFC 8785), in hexadecimal. */
-  factsDigest: string;
+  /** SHA-256 of the attributes in canonical form (RFC 8785), in hexadecimal. */
+  attributesDigest: string;
 }
 
 /** Every method rejects with a `StoreError`. */

@@ -1,6 +1,6 @@
 /** Who is alive and who owns which partition: in the database, so that it holds what the broker alone cannot promise. */
 
-export interface Ownership {
+export interface TakenPartition {
   partition: number;
   /** Raised by every take-over: what runs under an older one is fenced out. */
   epoch: number;
@@ -24,7 +24,7 @@ export interface PartitionState {
   logFloor: number;
 }
 
-export interface Census {
+export interface ClusterState {
   /** Ids of the live workers, sorted; the caller among them. */
   workers: string[];
   partitions: PartitionState[];
@@ -37,11 +37,11 @@ export interface PartitionRegistry {
    */
   settle(wanted: { namespace: string; partitions: number }): Promise<{ namespace: string; partitions: number }>;
   /** Says that a worker is alive, and answers who else is: those heard of within `aliveWithinMs`, by the database's clock. */
-  heartbeat(workerId: string, aliveWithinMs: number): Promise<Census>;
+  heartbeat(workerId: string, aliveWithinMs: number): Promise<ClusterState>;
   /** Takes a worker off the list and gives up what it owned. */
   deregister(workerId: string): Promise<void>;
   /** Raises the epoch and names the new owner. Waits for a transaction of the previous owner that is under way. */
-  takeOver(partition: number, workerId: string): Promise<Ownership>;
+  takeOver(partition: number, workerId: string): Promise<TakenPartition>;
   /** Gives a partition up, if it is still owned under that epoch. */
   release(partition: number, epoch: number): Promise<void>;
   /** Saves the contiguous confirmed prefix of the log; false if the epoch has passed. */

@@ -2,8 +2,18 @@
  * How often things may be done: counted before anything is read from the store or decided, but for what may be done in a chat, which is taken
  * once the policy has permitted it. Adapter: `quota`.
  */
-import type { CommandType } from '../../contract/commands.js';
-import type { Quota } from '../policy/policy-document.js';
+import type { CommandType } from '../../contract/messages/commands.js';
+
+export const QUOTA_KEYS = ['actor', 'chat', 'tenant', 'producer'] as const;
+
+/** At most so many of these commands in so long, for each of what it is counted by. */
+export interface Quota {
+  id: string;
+  per: (typeof QUOTA_KEYS)[number];
+  actions: CommandType[];
+  limit: number;
+  windowMs: number;
+}
 
 /** A command as quotas see it. */
 export interface CountedCommand {
@@ -23,7 +33,7 @@ export interface OverQuota {
 }
 
 /** What is left of one quota of one chat, for the commands that were looked at together: whoever takes from it says so in it. */
-export interface ChatRoom {
+export interface QuotaReservation {
   readonly quota: Quota;
   readonly key: string;
   /** How long until there is room again once nothing is left, in milliseconds; above 0. */
@@ -36,7 +46,7 @@ export interface ChatRoom {
 export interface QuotaVerdict {
   over: OverQuota | null;
   /** In the chat's quotas that concern the command, nothing taken; none where it is refused. */
-  rooms: readonly ChatRoom[];
+  rooms: readonly QuotaReservation[];
 }
 
 export interface Quotas {
@@ -46,5 +56,5 @@ export interface Quotas {
    */
   takeAll(commands: readonly CountedCommand[]): Promise<QuotaVerdict[]>;
   /** Counts what has been taken from these, once; a quota that has been replaced meanwhile is left alone. */
-  count(rooms: Iterable<ChatRoom>): Promise<void>;
+  count(rooms: Iterable<QuotaReservation>): Promise<void>;
 }

@@ -2,8 +2,8 @@
  * The message transport: commands in, events, receipts and dead letters out. Two adapters pass one conformance suite: `amqp`
  * (RabbitMQ) and `in-process`.
  */
-import type { IncomingCommand } from '../../contract/delivery.js';
-import type { Receipt } from '../../contract/receipts.js';
+import type { IncomingCommand } from '../../contract/messages/delivery.js';
+import type { Receipt } from '../../contract/messages/receipts.js';
 
 export interface Delivery {
   /** Increasing within one subscription, in the order of arrival; what acknowledging refers to. */
@@ -114,7 +114,7 @@ export interface OutgoingCommand {
   tracestate: string | null;
 }
 
-export interface CommandDoor {
+export interface CommandGateway {
   /**
    * Publishes a command and awaits its receipt. Null: none came within `waitMs`; the command is on its way all the same, and its receipt
    * will be found in the store. Rejects with `DoorClosed` if the command was not accepted by the transport.
@@ -122,7 +122,7 @@ export interface CommandDoor {
   request(command: OutgoingCommand, waitMs: number): Promise<Receipt | null>;
 }
 
-export class DoorClosed extends Error {
+export class CommandUnavailable extends Error {
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = 'DoorClosed';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { identify, isRunning, type ProcessIdentity } from '../process-identity.js';
+import { identify, isRunning, type ProcessIdentity } from '../process/process-identity.js';
 
 export interface DataFolderLock {
   /** Calling it again is harmless. */

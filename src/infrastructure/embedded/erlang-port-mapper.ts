@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isListening } from '../free-port.js';
-import { signal } from '../process-identity.js';
-import { hasEnded, whenEnded } from './child-end.js';
+import { signal } from '../process/process-identity.js';
+import { hasEnded, whenEnded } from './child-exit.js';
 import { findOnPath } from './rabbitmq-program.js';
 
 export interface PortMapper {

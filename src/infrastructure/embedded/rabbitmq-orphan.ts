@@ -1,6 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { identify, isRunning, type ProcessIdentity, signal, waitForEnd } from '../process-identity.js';
+import { identify, isRunning, type ProcessIdentity, signal, waitForEnd } from '../process/process-identity.js';
 
 const STOP_TIMEOUT_MS = 20_000;
 const KILL_TIMEOUT_MS = 5_000;

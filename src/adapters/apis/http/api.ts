@@ -1,0 +1,197 @@
+import type { Meter } from '@opentelemetry/api';
+import compression from 'compression';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import { AudienceReader } from '../../../application/policy/chat-audience.js';
+import type { PolicyEnforcementPoint } from '../../../application/policy/enforcement.js';
+import { PolicyCache, type PolicyReader } from '../../../application/policy/policy-cache.js';
+import { ChatViewing } from '../../../application/policy/view-chat.js';
+import { DecisionViewing } from '../../../application/policy/decisions/view-decision.js';
+import type { TokenVerifier } from '../../../application/ports/token-verifier.js';
+import type { ChatHistory } from '../../../application/ports/chat-history.js';
+import type { ChatQueries } from '../../../application/ports/chat-queries.js';
+import type { DecisionLog } from '../../../application/ports/decision-log.js';
+import type { EventLog } from '../../../application/ports/event-log.js';
+import type { MessageSearch } from '../../../application/ports/message-search.js';
+import type { SyncLog } from '../../../application/ports/sync-log.js';
+import type { CommandGateway } from '../../../application/ports/transport.js';
+import {
+  isCommandOperation,
+  operationOf,
+  type RestOperationName,
+  restOperationNames,
+} from '../../../contract/rest/operations.js';
+import type { HealthReport } from '../../../infrastructure/process/health.js';
+import type { Logger } from '../../../infrastructure/logging/logger.js';
+import { accessLog } from './middleware/access-log.js';
+import { noSuchPath, problemAnswer, writeAnswer } from './response.js';
+import { type ApiSettings, READS_WAITING_MAX, SEARCHES_WAITING_MAX, WRITE_IDLE_TIMEOUT_MS } from './api-settings.js';
+import type { Handler, Handlers } from './middleware/request-context.js';
+import { CallerSlots } from './middleware/caller-slots.js';
+import { chatCommandHandlers } from './handlers/chat-command-handlers.js';
+import { chatQueryHandlers } from './handlers/chat-query-handlers.js';
+import { CommandRequests } from './handlers/command-requests.js';
+import { cors } from './middleware/cors.js';
+import { Cursors } from './paging/cursor.js';
+import { decisionHandlers } from './handlers/decision-handlers.js';
+import { serveDocuments } from './docs/api-docs.js';
+import { endpoint } from './endpoint.js';
+import { eventQueryHandlers } from './handlers/event-query-handlers.js';
+import { failureAnswer } from './error-mapper.js';
+import { messageCommandHandlers } from './handlers/message-command-handlers.js';
+import { messageQueryHandlers } from './handlers/message-query-handlers.js';
+import { methodNotAllowed } from './middleware/method-not-allowed.js';
+import { CallerRateLimit } from './middleware/rate-limit.js';
+import { traceOf } from './middleware/request-trace.js';
+import { RestMetrics } from './middleware/rest-metrics.js';
+import { searchHandlers } from './handlers/search-handlers.js';
+import { syncHandlers } from './handlers/sync-handlers.js';
+import type { PrepareTryOut } from './docs/try-out.js';
+import { userHandlers } from './handlers/user-handlers.js';
+
+export interface ApiDependencies {
+  queries: ChatQueries;
+  history: ChatHistory;
+  search: MessageSearch;
+  syncLog: SyncLog;
+  /** Asked before anything of a chat is shown. */
+  policy: PolicyEnforcementPoint;
+  /** What was decided, to be asked about; decisions about queries are kept there as well. */
+  decisions: Pick<DecisionLog, 'record' | 'find' | 'findPolicy'>;
+  readPolicy: PolicyReader;
+  door: CommandGateway;
+  log: Pick<EventLog, 'recipients'>;
+  verifier: TokenVerifier;
+  /** Signs cursors; the same in all processes that share their clients. */
+  cursorSecret: string | Uint8Array;
+  /** Part of every event's `source`. */
+  storeId: string;
+  health: () => HealthReport;
+  logger: Logger;
+  /** Counts and times the requests. */
+  meter: Meter;
+  settings: ApiSettings;
+  /** `dev` alone fills in what `/docs` needs to try things out. */
+  tryOut?: PrepareTryOut | undefined;
+}
+
+/** The REST side as an Express application; `RestServer` makes it listen. */
+export function createApi(dependencies: ApiDependencies): Express {
+  const {
+    queries,
+    history,
+    search,
+    syncLog,
+    policy,
+    decisions,
+    readPolicy,
+    door,
+    log,
+    verifier,
+    cursorSecret,
+    storeId,
+    health,
+    logger,
+    meter,
+    settings,
+  } = dependencies;
+  const { receiptTimeoutMs, recipientsMax, answerTimeLimitMs } = settings;
+  const viewing = new ChatViewing(queries, policy, decisions);
+  const asking = new DecisionViewing(decisions, new PolicyCache(decisions, readPolicy), queries, policy);
+  const cursors = new Cursors(cursorSecret);
+  const rendering = { storeId, recipientsMax };
+  const audiences = new AudienceReader(log, policy.decisionPoint, recipientsMax);
+  const commands = new CommandRequests(door, queries, receiptTimeoutMs);
+  const handlers: Handlers = {
+    ...chatQueryHandlers(queries, viewing, cursors),
+    ...messageQueryHandlers(history, viewing, cursors),
+    ...searchHandlers(search, viewing, cursors),
+    ...eventQueryHandlers(history, viewing, audiences, rendering),
+    ...syncHandlers(syncLog, viewing, cursors, audiences, rendering),
+    ...userHandlers(queries, viewing, commands),
+    ...decisionHandlers(asking),
+    ...chatCommandHandlers(commands, cursorSecret),
+    ...messageCommandHandlers(commands),
+  };
+  const reads = new CallerSlots(settings.readsAtOnce, READS_WAITING_MAX);
+  const searches = new CallerSlots(settings.searchesAtOnce, SEARCHES_WAITING_MAX);
+  const slotsOf = (name: RestOperationName) => {
+    if (name === 'searchMessages') return searches;
+    return isCommandOperation(name) ? null : reads;
+  };
+  const endpointDependencies = {
+    proof: verifier,
+    rateLimit: new CallerRateLimit(settings),
+    logger,
+    timeLimitMs: receiptTimeoutMs + answerTimeLimitMs,
+  };
+
+  const app = express();
+  app.disable('x-powered-by').disable('etag').set('query parser', 'simple').enable('case sensitive routing');
+  // While an answer is worked on, nothing goes over its connection; one that is being written has a shorter limit.
+  app.use((_request, response, next) => {
+    response.setTimeout(endpointDependencies.timeLimitMs + WRITE_IDLE_TIMEOUT_MS);
+    next();
+  });
+  app.use(accessLog(logger, new RestMetrics(meter)), securityHeaders(), cors(settings.allowedOrigins));
+  serveProbes(app, health);
+  // Compressed already.
+  serveDocuments(app, settings.topology, dependencies.tryOut ?? null);
+  app.use(compression());
+  for (const [path, names] of operationsByPath()) {
+    const route = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));
+    for (const name of names) {
+      // Each handler is for its own operation; the table that pairs them is complete by its type.
+      const handler = handlers[name] as Handler<RestOperationName>;
+      route[operationOf(name).method](endpoint(name, handler, { ...endpointDependencies, slots: slotsOf(name) }));
+    }
+    route.all(methodNotAllowed(names.map((name) => operationOf(name).method.toUpperCase())));
+  }
+  app.use((_request, response) => writeAnswer(response, noSuchPath()));
+  app.use(lastResort(logger));
+  return app;
+}
+
+/** Plain HTTP is what this serves; whoever ends TLS in front of it decides on HSTS and upgrades. */
+function securityHeaders(): RequestHandler {
+  return helmet({
+    strictTransportSecurity: false,
+    contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
+  });
+}
+
+function operationsByPath(): Map<string, RestOperationName[]> {
+  const byPath = new Map<string, RestOperationName[]>();
+  for (const name of restOperationNames) {
+    const { path } = operationOf(name);
+    byPath.set(path, [...(byPath.get(path) ?? []), name]);
+  }
+  return byPath;
+}
+
+/** `/livez` while the process answers at all; `/readyz` while it can do its job. Callers learn no more: why not is for `OPS_PORT`. */
+function serveProbes(app: Express, health: () => HealthReport): void {
+  app
+    .route('/livez')
+    .get((_request, response) => writeAnswer(response, { status: 200, body: { status: 'alive' } }))
+    .all(methodNotAllowed(['GET']));
+  app
+    .route('/readyz')
+    .get((_request, response) => {
+      const { ok } = health();
+      writeAnswer(response, { status: ok ? 200 : 503, body: { status: ok ? 'ready' : 'unready' } });
+    })
+    .all(methodNotAllowed(['GET']));
+}
+
+/** Faults outside the operations: Express's own, such as a path that cannot be decoded, and bugs. */
+function lastResort(logger: Logger): ErrorRequestHandler {
+  return (fault: unknown, request, response, _next) => {
+    const { status } = fault as { status?: unknown };
+    const isTheirs = typeof status === 'number' && status >= 400 && status < 500;
+    writeAnswer(
+      response,
+      isTheirs ? problemAnswer('bad_request') : failureAnswer(fault, logger, { traceId: traceOf(request).traceId }),
+    );
+  };
+}

@@ -1,0 +1,156 @@
+import {
+  OpenAPIRegistry,
+  OpenApiGeneratorV31,
+  type RouteConfig,
+  zodToOpenAPIRegistry,
+} from '@asteasolutions/zod-to-openapi';
+import { attachment } from '../../../../contract/messages/commands.js';
+import { problem, reason, violation } from '../../../../contract/messages/problems.js';
+import { receipt } from '../../../../contract/messages/receipts.js';
+import {
+  commandPending,
+  restChat,
+  restChatListItem,
+  restDecision,
+  restEvent,
+  restMember,
+  restMembership,
+  restMessage,
+  restReaction,
+  restReader,
+  restRevision,
+  restSyncItem,
+  restThread,
+  restUnread,
+  restUser,
+} from '../../../../contract/rest/responses.js';
+import {
+  commandHeaders,
+  isCommandOperation,
+  operationOf,
+  pathSchemaOf,
+  problemsOf,
+  type RestOperationName,
+  restOperationNames,
+} from '../../../../contract/rest/operations.js';
+import {
+  addMembersBody,
+  createChatBody,
+  editMessageBody,
+  putProfileBody,
+  readChatBody,
+  sendMessageBody,
+  updateChatBody,
+  updateMemberBody,
+} from '../../../../contract/rest/requests.js';
+import { PROBLEM_CONTENT_TYPE } from '../response.js';
+
+export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
+
+/** Schemas that stand under a name of their own; each before those that contain it, or its name might come to mean the nullable one. */
+const components = {
+  Violation: violation,
+  Reason: reason,
+  Problem: problem,
+  Receipt: receipt,
+  CommandPending: commandPending,
+  Attachment: attachment,
+  Reaction: restReaction,
+  Message: restMessage,
+  Revision: restRevision,
+  Thread: restThread,
+  Reader: restReader,
+  Member: restMember,
+  Membership: restMembership,
+  Chat: restChat,
+  ChatListItem: restChatListItem,
+  ChatEvent: restEvent,
+  SyncItem: restSyncItem,
+  Decision: restDecision,
+  Profile: restUser,
+  Unread: restUnread,
+  CreateChat: createChatBody,
+  UpdateChat: updateChatBody,
+  ReadChat: readChatBody,
+  AddMembers: addMembersBody,
+  UpdateMember: updateMemberBody,
+  SendMessage: sendMessageBody,
+  EditMessage: editMessageBody,
+  PutProfile: putProfileBody,
+};
+
+const DESCRIPTION = `Commands answer with their receipt. A refusal is a problem document (RFC 9457) whose \`type\` is
+\`/problems/<code>\`; \`violations\` name paths in the command, where \`data\` is the request's body. The same \`Idempotency-Key\` with the same
+content has one effect and gets the first one's answer. A problem of status 500 or above with a \`commandId\` leaves open whether that
+command takes effect: send it again with that id as its \`Idempotency-Key\`.`;
+
+const AUTHORIZATION = `A JWT whose \`sub\` is the caller's user id. Where tokens are signed with \`JWT_SECRET\`,
+\`parley token --actor alice\` prints one. In \`parley dev\` this page has one for alice, good for a day.`;
+
+let document: OpenApiDocument | undefined;
+
+/** The OpenAPI 3.1 document of all operations, generated from the contract's schemas. */
+export function openApiDocument(): OpenApiDocument {
+  document ??= generate();
+  return document;
+}
+
+function generate(): OpenApiDocument {
+  const registry = new OpenAPIRegistry();
+  for (const [refId, schema] of Object.entries(components)) zodToOpenAPIRegistry.add(schema, { _internal: { refId } });
+  registry.registerComponent('securitySchemes', 'bearer', {
+    ...{ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+    description: AUTHORIZATION,
+  });
+  for (const name of restOperationNames) registry.registerPath(routeOf(name));
+  const schemas = Object.values(components).map((schema) => ({ type: 'schema' as const, schema }));
+  return new OpenApiGeneratorV31([...schemas, ...registry.definitions], {
+    sortComponents: 'alphabetically',
+  }).generateDocument({
+    openapi: '3.1.0',
+    info: { title: 'Parley', version: '1.0.0', description: DESCRIPTION },
+    servers: [{ url: '/' }],
+    security: [{ bearer: [] }],
+  });
+}
+
+function routeOf(name: RestOperationName): RouteConfig {
+  const { method, path, tag, summary, query, body, example, answers } = operationOf(name);
+  return {
+    operationId: name,
+    method,
+    path,
+    tags: [tag],
+    summary,
+    request: {
+      params: pathSchemaOf(name),
+      ...(isCommandOperation(name) ? { headers: commandHeaders } : {}),
+      ...(query === undefined ? {} : { query }),
+      ...(body === undefined
+        ? {}
+        : {
+            body: {
+              required: true,
+              content: { 'application/json': { schema: body, ...(example === undefined ? {} : { example }) } },
+            },
+          }),
+    },
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(answers).map(([status, { description, schema }]) => [
+          status,
+          { description, content: { 'application/json': { schema } } },
+        ]),
+      ),
+      ...Object.fromEntries(
+        [...problemsOf(name)].map(([status, codes]) => [
+          status,
+          {
+            description: codes.map((code) => `\`${code}\``).join(', '),
+            content: { [PROBLEM_CONTENT_TYPE]: { schema: problem } },
+          },
+        ]),
+      ),
+    },
+  };
+}

@@ -1,0 +1,15 @@
+import type { ChatViewing } from '../../../../application/policy/view-chat.js';
+import { type VisiblePast, visiblePast } from '../../../../application/ports/chat-history.js';
+import type { Caller, ChatView } from '../../../../application/ports/chat-queries.js';
+import { type Answer, refusalAnswer } from '../response.js';
+
+/** Answers if the caller may see the chat, by what they may see of it. The one way for a handler to anything of a chat. */
+export async function inChat(
+  viewing: ChatViewing,
+  { caller, path: { chatId } }: { caller: Caller; path: { chatId: string } },
+  answer: (past: VisiblePast, view: ChatView) => Promise<Answer> | Answer,
+): Promise<Answer> {
+  const viewed = await viewing.viewChat(caller, chatId);
+  if (viewed.outcome === 'refused') return refusalAnswer(viewed.refusal, viewed.decisionId);
+  return answer(visiblePast(viewed.view), viewed.view);
+}

@@ -1,0 +1,44 @@
+import type { Request, RequestHandler } from 'express';
+import type { Logger } from '../../../../infrastructure/logging/logger.js';
+import { callerOf } from './request-caller.js';
+import { traceOf } from './request-trace.js';
+import type { RestMetrics } from './rest-metrics.js';
+
+const PROBES = new Set(['/livez', '/readyz']);
+
+/**
+ * One line per request: method, route pattern, status, duration in ms, trace id, and who asked, if that was proven.
+ * Never the path itself, a query, a header or a body: they name others and hold what is written. The metrics are told
+ * the same, but for who asked.
+ */
+export function accessLog(logger: Logger, metrics: RestMetrics): RequestHandler {
+  return (request, response, next) => {
+    const startedAt = performance.now();
+    metrics.began();
+    response.once('close', () => {
+      const durationMs = Math.round((performance.now() - startedAt) * 10) / 10;
+      const route = routeOf(request);
+      const status = response.writableFinished ? response.statusCode : null;
+      metrics.ended({ method: request.method, route, status, durationMs });
+      const caller = callerOf(request);
+      const fields = {
+        method: request.method,
+        route,
+        status: response.statusCode,
+        durationMs,
+        ...(caller === null ? {} : { actorId: caller.userId, tenantId: caller.tenantId }),
+        traceId: traceOf(request).traceId,
+        ...(status === null ? { aborted: true } : {}),
+      };
+      if (route !== null && PROBES.has(route)) logger.debug('request', fields);
+      else logger.info('request', fields);
+    });
+    next();
+  };
+}
+
+/** The pattern that the path fits, such as `/v1/chats/:chatId`; null: none of ours. */
+function routeOf({ route }: Request): string | null {
+  const path = (route as { path?: unknown } | undefined)?.path;
+  return typeof path === 'string' ? path : null;
+}

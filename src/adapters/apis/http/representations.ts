@@ -1,0 +1,110 @@
+/** From the domain to what REST says: the shapes of `contract/rest.ts`. */
+
+import type { SeeingMember } from '../../../application/policy/view-chat.js';
+import type { ViewedDecision } from '../../../application/policy/decisions/view-decision.js';
+import type { MessageView, ThreadView } from '../../../application/ports/chat-history.js';
+import type { ChatListItem, ChatView } from '../../../application/ports/chat-queries.js';
+import { messageContent } from '../../../application/outbox/render-event.js';
+import type {
+  RestChat,
+  RestChatListItem,
+  RestDecision,
+  RestMember,
+  RestMessage,
+  RestRevision,
+  RestThread,
+  RestUser,
+} from '../../../contract/rest/responses.js';
+import type { JsonObject } from '../../../contract/messages/text.js';
+import { isHidden, type Member } from '../../../domain/chat.js';
+import type { MessageRevision } from '../../../domain/message.js';
+import type { User } from '../../../domain/user.js';
+import { fittingSequence } from './paging/page-budget.js';
+
+export function representMessage(message: MessageView): RestMessage {
+  const { tenantId, chatId, senderId, commandId, sequence, revision, editedAt, deletedAt, reactions, reactionKinds } =
+    message;
+  const content = messageContent(message);
+  return {
+    ...{ tenantId, chatId, actorId: senderId, commandId, sequence },
+    ...content,
+    metadata: content.metadata as JsonObject,
+    ...(content.body === null ? { erased: true as const } : {}),
+    revision,
+    editedAt: editedAt?.toISOString() ?? null,
+    deletedAt: deletedAt?.toISOString() ?? null,
+    reactions,
+    reactionKinds,
+  };
+}
+
+export function representRevision(earlier: MessageRevision): RestRevision {
+  const { revision, body, mentions, metadata, actorId, at } = earlier;
+  return { revision, body, mentions, metadata: metadata as JsonObject, actorId, at: at.toISOString() };
+}
+
+export function representThread({ root, replyCount, lastReply, replies }: ThreadView, isForward: boolean): RestThread {
+  return {
+    root: representMessage(root),
+    replyCount,
+    lastReply: lastReply === null ? null : representMessage(lastReply),
+    ...fittingSequence(replies, representMessage, isForward),
+  };
+}
+
+function representAnyChat({ chat, membership }: ChatView) {
+  return {
+    chatId: chat.chatId,
+    kind: chat.kind,
+    title: chat.title,
+    historyVisibility: chat.historyVisibility,
+    metadata: chat.metadata as JsonObject,
+    archived: chat.archivedAt !== null,
+    hidden: isHidden(chat, membership),
+    createdAt: chat.createdAt.toISOString(),
+    memberCount: chat.memberCount,
+    role: membership.role,
+    lastSequence: chat.lastSequence,
+    lastActivityAt: chat.lastActivityAt.toISOString(),
+    unreadCount: chat.lastOrdinal - membership.readOrdinal,
+  };
+}
+
+export function representChatListItem(item: ChatListItem): RestChatListItem {
+  const { lastMessage } = item;
+  return { ...representAnyChat(item), lastMessage: lastMessage === null ? null : representMessage(lastMessage) };
+}
+
+export function representMember({ firstVisibleSequence, ...member }: SeeingMember): RestMember {
+  return { ...representMemberState(member), firstVisibleSequence };
+}
+
+function representMemberState({ userId, role, mutedUntil, joinedAt }: Member) {
+  return { userId, role, mutedUntil: mutedUntil?.toISOString() ?? null, joinedAt: joinedAt.toISOString() };
+}
+
+export function representChat(view: ChatView): RestChat {
+  const { chat, membership } = view;
+  const { joinedSequence, readSequence } = membership;
+  return {
+    ...representAnyChat(view),
+    tenantId: chat.tenantId,
+    createdBy: chat.createdBy,
+    membership: { ...representMemberState(membership), joinedSequence, readSequence },
+  };
+}
+
+export function representDecision({ decision, explanation }: ViewedDecision): RestDecision {
+  const { tenantId: _, at, attributes, ...rest } = decision;
+  return { ...rest, at: at.toISOString(), attributes: { ...attributes }, explanation };
+}
+
+/** Claims are between services and the policy. */
+export function representUser({ claims: _, ...user }: User): RestUser {
+  return {
+    ...user,
+    metadata: user.metadata as JsonObject,
+    createdAt: user.createdAt.toISOString(),
+    updatedAt: user.updatedAt.toISOString(),
+  };
+}

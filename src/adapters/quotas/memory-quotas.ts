@@ -1,0 +1,100 @@
+import type { Quota } from '../../application/ports/quotas.js';
+import type { QuotaReservation, CountedCommand, OverQuota, Quotas, QuotaVerdict } from '../../application/ports/quotas.js';
+import { type CommandType, commandTypes } from '../../contract/messages/commands.js';
+import { WindowCounts } from './window-counts.js';
+
+/** Windows counted at a time for each quota: the bound of its memory. docs/quotas.md has the figures. */
+export const QUOTA_KEYS_MAX = 100_000;
+
+interface Counter {
+  quota: Quota;
+  counts: WindowCounts;
+  types: ReadonlySet<CommandType>;
+}
+
+/** By the quota's id and the key, in which there is a blank already. */
+type Rooms = Map<string, QuotaReservation>;
+
+const NO_ROOMS: readonly QuotaReservation[] = [];
+const UNCOUNTED: QuotaVerdict = { over: null, rooms: NO_ROOMS };
+
+/** The policy's quotas, counted in this process's memory: each worker process counts for itself, and from zero when it starts. */
+export class MemoryQuotas implements Quotas {
+  private counters: readonly Counter[] = [];
+
+  constructor(
+    quotas: readonly Quota[],
+    private readonly keysMax = QUOTA_KEYS_MAX,
+  ) {
+    this.replace(quotas);
+  }
+
+  /** Goes by these from the next command on. A quota of the same id, key, limit and window keeps its counts. */
+  replace(quotas: readonly Quota[]): void {
+    const before = this.counters;
+    this.counters = quotas.map((quota) => ({
+      quota,
+      counts:
+        before.find((counter) => isCountedAlike(counter.quota, quota))?.counts ??
+        new WindowCounts(quota.limit, quota.windowMs, this.keysMax),
+      types: new Set(quota.actions),
+    }));
+  }
+
+  async takeAll(commands: readonly CountedCommand[]): Promise<QuotaVerdict[]> {
+    if (this.counters.length === 0) return commands.map(() => UNCOUNTED);
+    // In one turn of the event loop: calls that overlap do not mix.
+    const rooms: Rooms = new Map();
+    return commands.map((command) => this.take(command, rooms));
+  }
+
+  async count(rooms: Iterable<QuotaReservation>): Promise<void> {
+    for (const room of rooms) {
+      const { quota, key, taken } = room;
+      room.taken = 0;
+      const counter = this.counters.find((candidate) => isCountedAlike(candidate.quota, quota));
+      if (taken > 0) counter?.counts.take(key, taken);
+    }
+  }
+
+  /** Looks at all before it takes from any: whoever is refused by one uses up none. */
+  private take({ type, keys, isMember }: CountedCommand, roomsSoFar: Rooms): QuotaVerdict {
+    const concerned: { counts: WindowCounts; key: string }[] = [];
+    const rooms: QuotaReservation[] = [];
+    let over: OverQuota | null = null;
+    let longestMs = 0;
+    for (const counter of this.counters) {
+      const { quota, counts, types } = counter;
+      const key = keys[quota.per];
+      if (key === null || !concerns(types, type)) continue;
+      const isOfChat = quota.per === 'chat';
+      const room = isOfChat ? roomOf(counter, key, roomsSoFar) : counts.room(key);
+      if (isOfChat) rooms.push(room as QuotaReservation);
+      else concerned.push({ counts, key });
+      if (room.left > 0 || room.waitMs <= longestMs || (isOfChat && !isMember)) continue;
+      longestMs = room.waitMs;
+      over = { quota, retryAfterSeconds: Math.ceil(room.waitMs / 1000) };
+    }
+    if (over !== null) return { over, rooms: NO_ROOMS };
+    for (const { counts, key } of concerned) counts.take(key);
+    return rooms.length === 0 ? UNCOUNTED : { over, rooms };
+  }
+}
+
+/** Looked up once for all commands that are looked at together, who share what is left. */
+function roomOf({ quota, counts }: Counter, key: string, rooms: Rooms): QuotaReservation {
+  const name = `${quota.id} ${key}`;
+  const known = rooms.get(name);
+  if (known !== undefined) return known;
+  const room: QuotaReservation = { quota, key, ...counts.room(key), taken: 0 };
+  rooms.set(name, room);
+  return room;
+}
+
+function isCountedAlike(one: Quota, other: Quota): boolean {
+  return one.id === other.id && one.per === other.per && one.limit === other.limit && one.windowMs === other.windowMs;
+}
+
+function concerns(types: ReadonlySet<CommandType>, type: CommandType | null): boolean {
+  return type === null ? types.size === commandTypes.length : types.has(type);
+}

@@ -1,0 +1,28 @@
+import { type MessageView, type VisiblePast, visiblePast } from '../../../application/ports/chat-history.js';
+import type { ChatView } from '../../../application/ports/chat-queries.js';
+import { REACTIONS_SHOWN_MAX } from '../../../contract/rest/responses.js';
+import type { Message } from '../../../domain/message.js';
+import { byCodeUnit, type MemoryWorld } from './memory-world.js';
+
+/** The messages of a chat that there are to be seen, in ascending sequence. */
+export function visibleMessages(world: MemoryWorld, { chatId, fromSequence }: VisiblePast): Message[] {
+  return (world.messagesOfChat.get(chatId) ?? []).filter(({ sequence }) => sequence >= fromSequence);
+}
+
+export function lastVisibleMessage(world: MemoryWorld, view: ChatView): MessageView | null {
+  const past = visiblePast(view);
+  const message = visibleMessages(world, past).at(-1);
+  return message === undefined ? null : viewOf(world, past, message);
+}
+
+/** The message as queries give it, seen by one user. */
+export function viewOf(world: MemoryWorld, { userId }: VisiblePast, message: Message): MessageView {
+  const { chatId, messageId, sequence } = message;
+  const event = world.eventsOfChat.get(chatId)?.find((logged) => logged.sequence === sequence);
+  if (event === undefined) throw new Error(`message ${messageId} has no event`);
+  const all = [...(world.reactions.get(messageId) ?? [])].map(([emoji, users]) => ({
+    ...{ emoji, count: users.size, mine: users.has(userId) },
+  }));
+  const reactions = all.sort((a, b) => b.count - a.count || byCodeUnit(a.emoji, b.emoji)).slice(0, REACTIONS_SHOWN_MAX);
+  return { ...message, commandId: event.commandId, reactions, reactionKinds: all.length };
+}

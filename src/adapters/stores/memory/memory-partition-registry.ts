@@ -1,0 +1,105 @@
+import type { ClusterState, TakenPartition, PartitionRegistry } from '../../../application/ports/partition-registry.js';
+import { byCodeUnit, type MemoryWorld, type PartitionRow } from './memory-world.js';
+
+/** A worker not heard of for so long is struck off the list. */
+const WORKER_FORGOTTEN_AFTER_MS = 60_000;
+
+export class MemoryPartitionRegistry implements PartitionRegistry {
+  /** The last ring repair in line. */
+  private repairs: Promise<void> = Promise.resolve();
+
+  /** `now`: the database's clock, in milliseconds. */
+  constructor(
+    private readonly world: MemoryWorld,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  async settle(wanted: { namespace: string; partitions: number }): Promise<{ namespace: string; partitions: number }> {
+    const { world } = this;
+    world.namespace ??= wanted.namespace;
+    world.partitionCount ??= wanted.partitions;
+    for (let partition = 0; partition < world.partitionCount; partition += 1) {
+      if (world.partitions.has(partition)) continue;
+      world.partitions.set(partition, {
+        partition,
+        epoch: 0,
+        owner: null,
+        position: 0,
+        publishedThrough: 0,
+        ringSeen: 0,
+        logFloor: 0,
+        logPruned: 0,
+      });
+    }
+    return { namespace: world.namespace, partitions: world.partitionCount };
+  }
+
+  async heartbeat(workerId: string, aliveWithinMs: number): Promise<ClusterState> {
+    const now = this.now();
+    const { workers, partitions } = this.world;
+    workers.set(workerId, now);
+    for (const [id, heardOf] of workers) {
+      if (heardOf < now - WORKER_FORGOTTEN_AFTER_MS) workers.delete(id);
+    }
+    return {
+      workers: [...workers].flatMap(([id, heardOf]) => (heardOf >= now - aliveWithinMs ? [id] : [])).sort(byCodeUnit),
+      partitions: [...partitions.values()].map(({ ringSeen: _ringSeen, logPruned: _logPruned, ...state }) => state),
+    };
+  }
+
+  async deregister(workerId: string): Promise<void> {
+    this.world.workers.delete(workerId);
+    for (const row of this.world.partitions.values()) {
+      if (row.owner === workerId) row.owner = null;
+    }
+  }
+
+  async takeOver(partition: number, workerId: string): Promise<TakenPartition> {
+    const row = this.world.partitions.get(partition);
+    if (row === undefined) throw new Error(`there is no partition ${partition}`);
+    row.epoch += 1;
+    row.owner = workerId;
+    return {
+      partition,
+      epoch: row.epoch,
+      position: row.position,
+      publishedThrough: row.publishedThrough,
+      ringSeen: row.ringSeen,
+      ringGeneration: this.world.ringGeneration,
+    };
+  }
+
+  async release(partition: number, epoch: number): Promise<void> {
+    const row = this.owned(partition, epoch);
+    if (row !== null) row.owner = null;
+  }
+
+  async savePublished(partition: number, epoch: number, publishedThrough: number): Promise<boolean> {
+    const row = this.owned(partition, epoch);
+    if (row === null) return false;
+    row.publishedThrough = Math.max(row.publishedThrough, publishedThrough);
+    return true;
+  }
+
+  async repairRing(isNeeded: () => Promise<boolean>, repair: (generation: number) => Promise<void>): Promise<void> {
+    const before = this.repairs;
+    const mine = before.then(async () => {
+      if (!(await isNeeded())) return;
+      this.world.ringGeneration += 1;
+      await repair(this.world.ringGeneration);
+    });
+    // Whether this one fails is its caller's to know; the next in line goes on all the same.
+    this.repairs = mine.catch(() => undefined);
+    await mine;
+  }
+
+  async sawRingMarker(partition: number, epoch: number, generation: number): Promise<void> {
+    const row = this.owned(partition, epoch);
+    if (row !== null) row.ringSeen = Math.max(row.ringSeen, generation);
+  }
+
+  private owned(partition: number, epoch: number): PartitionRow | null {
+    const row = this.world.partitions.get(partition);
+    return row === undefined || row.epoch !== epoch ? null : row;
+  }
+}

@@ -1,0 +1,136 @@
+/** Rows whose chat, message or event is not there. Each page is one statement, and so one snapshot. */
+import type { FaultKind } from '../../../../application/ports/store-audit.js';
+import { NO_TENANT } from '../archive/archive-rows.js';
+import { Prisma } from '../generated/client.js';
+
+/** Keys looked at in one statement. */
+export const AUDIT_PAGE_KEYS = 5_000;
+
+export interface PageRow {
+  /** What the next page begins behind; null: there is none. */
+  last: string | null;
+  keys: number;
+  wrong: number;
+  /** Of the first that is wrong. */
+  example: string | null;
+}
+
+export interface PageRule {
+  kind: FaultKind;
+  /** Completes "17 …". */
+  what: string;
+  /** What comes before every key. */
+  before: string;
+  page(after: string): Prisma.Sql;
+}
+
+const BEFORE_IDS = '00000000-0000-0000-0000-000000000000';
+
+/** Every key of a table once, by leaps through its index, and those of them that the parent has not. */
+function orphans(table: string, key: string, parent: string, parentKey: string, kind: FaultKind): PageRule {
+  const [t, k, p, pk] = [table, key, parent, parentKey].map((name) => Prisma.raw(name));
+  return {
+    ...{ kind, before: BEFORE_IDS, what: `${key}s of ${table} that are not in ${parent}` },
+    page: (after) => Prisma.sql`
+      WITH RECURSIVE leaps(k, n) AS (
+        (SELECT t.${k}, 1 FROM ${t} t WHERE t.${k} > ${after}::uuid ORDER BY t.${k} LIMIT 1)
+        UNION ALL
+        SELECT (SELECT t.${k} FROM ${t} t WHERE t.${k} > l.k ORDER BY t.${k} LIMIT 1), l.n + 1
+        FROM leaps l WHERE l.k IS NOT NULL AND l.n < ${AUDIT_PAGE_KEYS}::int4),
+      wrong AS (SELECT k FROM leaps l WHERE k IS NOT NULL AND NOT EXISTS (SELECT FROM ${p} p WHERE p.${pk} = l.k))
+      SELECT (SELECT k::text FROM leaps WHERE k IS NOT NULL ORDER BY n DESC LIMIT 1) AS last,
+        (SELECT count(*)::int4 FROM leaps WHERE k IS NOT NULL) AS keys,
+        (SELECT count(*)::int4 FROM wrong) AS wrong, (SELECT min(k::text) FROM wrong) AS example`,
+  };
+}
+
+/** A page of a table in the order of its key, as JSON, and those rows of it for which `isWrong` holds. */
+function rowsByKey(
+  rule: Omit<PageRule, 'before' | 'page'>,
+  table: string,
+  key: readonly string[],
+  isWrong: Prisma.Sql,
+): PageRule {
+  const columns = Prisma.raw(key.join(', '));
+  return {
+    ...rule,
+    before: JSON.stringify(key.map((name) => (name === 'chat_id' ? BEFORE_IDS : ''))),
+    page: (after) => {
+      const [one, two, three] = JSON.parse(after) as string[];
+      const behind =
+        key[2] === 'chat_id' ? Prisma.sql`(${one}, ${two}, ${three}::uuid)` : Prisma.sql`(${one}, ${two}, ${three})`;
+      return Prisma.sql`
+        WITH page AS MATERIALIZED (
+          SELECT * FROM ${Prisma.raw(table)} WHERE (${columns}) > ${behind} ORDER BY ${columns} LIMIT ${AUDIT_PAGE_KEYS}::int8),
+        wrong AS (SELECT ${Prisma.raw(key[2] ?? '')}::text AS k FROM page t WHERE ${isWrong})
+        SELECT (SELECT json_build_array(${columns})::text FROM page ORDER BY ${Prisma.raw(key.map((name) => `${name} DESC`).join(', '))} LIMIT 1) AS last,
+          (SELECT count(*)::int4 FROM page) AS keys,
+          (SELECT count(*)::int4 FROM wrong) AS wrong, (SELECT min(k) FROM wrong) AS example`;
+    },
+  };
+}
+
+/** Users looked at in one statement: each may be in thousands of chats, and each of these is looked up. */
+const USER_CHATS_PAGE_KEYS = 500;
+
+/** Every user who is in a chat, by leaps through the index, or is counted; and those whose counts are not what their chats come to. */
+const userChats: PageRule = {
+  kind: 'user-chats',
+  what: 'users whose chats are counted otherwise than there are',
+  before: JSON.stringify(['', '']),
+  page: (after) => {
+    const [tenantId, userId] = JSON.parse(after) as string[];
+    return Prisma.sql`
+      WITH RECURSIVE leaps(tenant_id, user_id, n) AS (
+        (SELECT m.tenant_id, m.user_id, 1 FROM members m
+          WHERE (m.tenant_id, m.user_id) > (${tenantId}, ${userId}) AND m.tenant_id > ${NO_TENANT}
+          ORDER BY m.tenant_id, m.user_id LIMIT 1)
+        UNION ALL
+        SELECT x.tenant_id, x.user_id, l.n + 1 FROM leaps l CROSS JOIN LATERAL (
+          SELECT m.tenant_id, m.user_id FROM members m WHERE (m.tenant_id, m.user_id) > (l.tenant_id, l.user_id)
+          ORDER BY m.tenant_id, m.user_id LIMIT 1) x
+        WHERE l.n < ${USER_CHATS_PAGE_KEYS}::int4),
+      page AS MATERIALIZED (
+        SELECT * FROM (
+          SELECT tenant_id, user_id FROM leaps
+          UNION (SELECT tenant_id, user_id FROM user_chats WHERE (tenant_id, user_id) > (${tenantId}, ${userId})
+            ORDER BY tenant_id, user_id LIMIT ${USER_CHATS_PAGE_KEYS}::int8)) k
+        ORDER BY tenant_id, user_id LIMIT ${USER_CHATS_PAGE_KEYS}::int8),
+      wrong AS (
+        SELECT k.user_id AS k FROM page k LEFT JOIN user_chats u ON u.tenant_id = k.tenant_id AND u.user_id = k.user_id
+        CROSS JOIN LATERAL (
+          SELECT count(*) FILTER (WHERE c.created_by = m.user_id) AS created,
+            count(*) FILTER (WHERE c.created_by <> m.user_id AND c.kind <> 'direct') AS joined
+          FROM members m CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = m.chat_id LIMIT 1) c
+          WHERE m.tenant_id = k.tenant_id AND m.user_id = k.user_id) there
+        WHERE coalesce(u.created, 0) <> there.created OR coalesce(u.joined, 0) <> there.joined)
+      SELECT (SELECT json_build_array(tenant_id, user_id)::text FROM page ORDER BY tenant_id DESC, user_id DESC LIMIT 1) AS last,
+        (SELECT count(*)::int4 FROM page) AS keys,
+        (SELECT count(*)::int4 FROM wrong) AS wrong, (SELECT min(k) FROM wrong) AS example`;
+  },
+};
+
+export const PAGE_RULES: readonly PageRule[] = [
+  ...['members', 'messages', 'removed_messages'].map((table) =>
+    orphans(table, 'chat_id', 'chats', 'chat_id', 'row-without-chat'),
+  ),
+  ...['message_revisions', 'reactions', 'reaction_counts'].map((table) =>
+    orphans(table, 'message_id', 'messages', 'message_id', 'row-without-message'),
+  ),
+  orphans('threads', 'root_id', 'messages', 'message_id', 'row-without-message'),
+  rowsByKey(
+    { kind: 'departure', what: 'departures (by chat) without their event' },
+    'departures',
+    ['tenant_id', 'user_id', 'chat_id'],
+    Prisma.sql`NOT EXISTS (SELECT FROM chat_events e WHERE e.partition = t.partition AND e.position = t.position
+      AND e.type = 'member.removed' AND e.chat_id = t.chat_id AND e.payload->>'userId' = t.user_id)`,
+  ),
+  userChats,
+  rowsByKey(
+    { kind: 'receipt', what: 'receipts (by command id) whose event is not there' },
+    'receipts',
+    ['tenant_id', 'actor_id', 'command_id'],
+    Prisma.sql`t.receipt->>'sequence' IS NOT NULL AND NOT EXISTS (SELECT FROM chat_events e
+      WHERE e.chat_id = (t.receipt->>'chatId')::uuid AND e.sequence = (t.receipt->>'sequence')::int8 AND e.command_id = t.command_id)`,
+  ),
+];

@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import type {
+  BatchRequest,
+  BatchResult,
+  BatchWrites,
+  CommandStore,
+  BatchSnapshot,
+} from '../../../../application/ports/command-store.js';
+import { column } from '../columns.js';
+import type { Prisma, PrismaClient } from '../generated/client.js';
+import { TRANSACTION_START_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS } from '../prisma-database.js';
+import { readSnapshot } from './read-snapshot.js';
+import { isProbeUndone, PROBE_UNDONE, rethrow, rethrowFromCommit, storable } from '../store-errors.js';
+import { hasProfilesOrChats, writeEverythingElse, writeProfilesAndChats } from './write-batch.js';
+
+/** The store's own limit on one call that prunes, whatever the caller asks for. */
+export const PRUNE_MAX_ROWS = 10_000;
+
+export class PrismaCommandStore implements CommandStore {
+  /** @param database opened for batches, see `DatabaseOptions.forBatches` */
+  constructor(private readonly database: PrismaClient) {}
+
+  /**
+   * Two statements: one reads, one writes, and in between nothing is held. What was read of this partition still holds when it is written, if
+   * the partition's row says so: whoever else may write there has raised its epoch before. What spans partitions is checked as it is written.
+   */
+  async transact<T>(
+    request: BatchRequest,
+    decide: (snapshot: BatchSnapshot) => { writes: BatchWrites; value: T },
+  ): Promise<BatchResult<T>> {
+    const snapshot = await readSnapshot(this.database, request).catch(rethrow);
+    if (snapshot === null) return { outcome: 'fenced' };
+    // What it throws is the caller's bug, not the database's failure: it goes through as it is.
+    const { writes, value } = decide(snapshot);
+    const statement = storable(() => writeEverythingElse(request, snapshot, writes));
+    if (hasProfilesOrChats(writes)) await this.writeInSteps(request, writes, statement);
+    // It commits itself.
+    else await this.database.$queryRaw(statement).catch(rethrowFromCommit);
+    return { outcome: 'committed', value };
+  }
+
+  /** READ COMMITTED, the connection's default. */
+  private async writeInSteps(request: BatchRequest, writes: BatchWrites, statement: Prisma.Sql): Promise<void> {
+    let commitUnderWay = false;
+    try {
+      await this.database.$transaction(
+        async (tx) => {
+          await writeProfilesAndChats(tx, request, writes);
+          await tx.$queryRaw(statement);
+          commitUnderWay = true;
+        },
+        { timeout: TRANSACTION_TIMEOUT_MS, maxWait: TRANSACTION_START_TIMEOUT_MS },
+      );
+    } catch (error) {
+      if (commitUnderWay) rethrowFromCommit(error);
+      rethrow(error);
+    }
+  }
+
+  async noteSuspects(partition: number, commandKeys: readonly string[]): Promise<Map<string, number>> {
+    const keys = column(commandKeys, (key) => key);
+    // In key order, since an owner of the past may be at the same rows.
+    const rows = await this.database.$queryRaw<{ commandKey: string; attempts: number }[]>`
+      WITH known AS (
+        SELECT command_key, attempts FROM poison_attempts
+        WHERE partition = ${partition}::int4 AND command_key = ANY (${keys}::text[])),
+      noted AS (
+        INSERT INTO poison_attempts (partition, command_key, attempts, last_at)
+        SELECT ${partition}::int4, k.command_key, 0, now() FROM unnest(${keys}::text[]) AS k(command_key)
+        WHERE NOT EXISTS (SELECT 1 FROM known) ORDER BY k.command_key
+        ON CONFLICT DO NOTHING)
+      SELECT command_key AS "commandKey", attempts FROM known`.catch(rethrow);
+    return new Map(rows.map(({ commandKey, attempts }) => [commandKey, attempts]));
+  }
+
+  async countAttempt(partition: number, commandKey: string): Promise<number> {
+    const rows = await this.database.$queryRaw<{ attempts: number }[]>`
+      INSERT INTO poison_attempts (partition, command_key, attempts, last_at)
+      VALUES (${partition}::int4, ${commandKey}, 1, now())
+      ON CONFLICT (partition, command_key) DO UPDATE
+        SET attempts = poison_attempts.attempts + 1, last_at = EXCLUDED.last_at
+      RETURNING attempts`.catch(rethrow);
+    return rows[0]?.attempts ?? 0;
+  }
+
+  async forgetAttempts(partition: number, commandKeys: readonly string[]): Promise<void> {
+    await this.database.$executeRaw`
+      DELETE FROM poison_attempts
+      WHERE partition = ${partition}::int4 AND command_key = ANY (${column(commandKeys, (key) => key)}::text[])`.catch(
+      rethrow,
+    );
+  }
+
+  async pruneAttempts(before: Date, limit: number): Promise<number> {
+    return await this.database.$executeRaw`
+      DELETE FROM poison_attempts WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM poison_attempts WHERE last_at < ${before.toISOString()}::timestamptz
+        LIMIT ${Math.min(limit, PRUNE_MAX_ROWS)}::int8 FOR UPDATE SKIP LOCKED))`.catch(rethrow);
+  }
+
+  /** One row of `messages` with its entries in the indexes, which the statement then undoes by failing. */
+  async probe(): Promise<void> {
+    try {
+      await this.database.$queryRaw`
+        WITH probed AS (
+          INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, created_at)
+          VALUES (${randomUUID()}::uuid, 1, ${randomUUID()}::uuid, '', 1, '', 1, 'probe', now()) RETURNING 1)
+        SELECT abort_unless((SELECT count(*) FROM probed) = 0, ${PROBE_UNDONE})`;
+    } catch (error) {
+      if (!isProbeUndone(error)) rethrow(error);
+    }
+  }
+
+  async pruneReceipts(before: Date, limit: number): Promise<number> {
+    return await this.database
+      .$transaction(
+        async (tx) => {
+          // The index of times is one of block ranges: it is read by a bitmap or not at all, and a batch's session reads none.
+          await tx.$queryRaw`SELECT set_config('enable_bitmapscan', 'on', true)`;
+          // Several workers may prune at once: each takes rows that no other has taken.
+          return await tx.$executeRaw`
+            DELETE FROM receipts WHERE ctid = ANY (ARRAY(
+              SELECT ctid FROM receipts WHERE created_at < ${before.toISOString()}::timestamptz
+              LIMIT ${Math.min(limit, PRUNE_MAX_ROWS)}::int8 FOR UPDATE SKIP LOCKED))`;
+        },
+        { timeout: TRANSACTION_TIMEOUT_MS, maxWait: TRANSACTION_START_TIMEOUT_MS },
+      )
+      .catch(rethrow);
+  }
+
+  async pruneRejectedCommands(partition: number, before: Date, limit: number): Promise<number> {
+    const [row] = await this.database.$queryRaw<{ pruned: number }[]>`
+      SELECT pruned::float8 AS pruned FROM prune_rejected_commands(
+        ${partition}::int4, ${before.toISOString()}::timestamptz, ${Math.min(limit, PRUNE_MAX_ROWS)}::int4)`.catch(
+      rethrow,
+    );
+    // No row: there was nothing to delete.
+    return row?.pruned ?? 0;
+  }
+}

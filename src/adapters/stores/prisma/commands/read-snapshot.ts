@@ -1,0 +1,233 @@
+/**
+ * What a batch needs to know, in one statement, from one snapshot.
+ *
+ * Each table is asked key by key (LATERAL … OFFSET 0): a plan made while a table was small, or empty, otherwise reads all of it and compares
+ * each row with every key, and is kept for as long as the statistics are, while the table grows.
+ */
+import {
+  type BatchRequest,
+  type SnapshotKeys,
+  type BatchSnapshot,
+  memberKey,
+  messageEmojiKey,
+  type ReactorKey,
+  reactionKey,
+  reactorKey,
+  readMarkKey,
+  receiptKey,
+  type StoredReceipt,
+  type UserKey,
+  userKey,
+} from '../../../../application/ports/command-store.js';
+import { EMOJI_PER_MESSAGE_MAX, EMOJI_PER_USER_AND_MESSAGE_MAX } from '../../../../contract/messages/commands.js';
+import type { Chat, Member } from '../../../../domain/chat.js';
+import type { Message, MessageReference, Reaction } from '../../../../domain/message.js';
+import type { User } from '../../../../domain/user.js';
+import type { UserChats } from '../../../../domain/user-chats.js';
+import { column } from '../columns.js';
+import { Prisma, type PrismaClient } from '../generated/client.js';
+import {
+  CHAT_COLUMNS,
+  type ChatRow,
+  MEMBER_COLUMNS,
+  MESSAGE_COLUMNS,
+  type MemberRow,
+  type MessageRow,
+  STORED_RECEIPT_COLUMNS,
+  type StoredReceiptRow,
+  toChat,
+  toDate,
+  toMember,
+  toMessage,
+  toStoredReceipt,
+  toUser,
+  USER_COLUMNS,
+  type UserRow,
+} from '../rows.js';
+
+interface ReceiptRow extends StoredReceiptRow {
+  tenantId: string;
+  actorId: string;
+  commandId: string;
+}
+
+/**
+ * Of each table the rows asked for, as one JSON text of an array; null: none. Cell by cell, Prisma and the driver would look at each value
+ * several times.
+ */
+type FoundTexts = { [table in keyof SnapshotKeys | 'reactedTo']: string | null };
+
+type FoundRow = FoundTexts & Pick<BatchSnapshot, 'position' | 'ringUnsettled'>;
+
+/** Null: somebody else owns the partition. An owner of the past who is still writing holds up the take-over, so that nothing of it is missed. */
+export async function readSnapshot(
+  database: Pick<PrismaClient, '$queryRaw'>,
+  { partition, epoch, keys }: Omit<BatchRequest, 'publishedThrough'>,
+): Promise<BatchSnapshot | null> {
+  const [found] = await database.$queryRaw<FoundRow[]>`
+    SELECT p.position::float8 AS position, p.ring_seen < (SELECT ring_generation FROM store WHERE singleton) AS "ringUnsettled",
+      ${rows(findReceipts(keys))} AS receipts, ${rows(findChats(keys))} AS chats, ${rows(findMembers(keys))} AS members,
+      ${rows(findUsers(keys))} AS users, ${rows(findMessages(keys))} AS messages,
+      ${rows(findMessagesInFull(keys))} AS "messagesInFull", ${rows(findReactions(keys))} AS reactions,
+      ${rows(countEmojiOfMessages(keys))} AS "reactedTo", ${rows(countEmojiOfReactors(keys))} AS reactors,
+      ${rows(findOrdinals(keys))} AS "readMarks",
+      ${rows(findUserChats(keys))} AS "userChats"
+    FROM partitions p WHERE p.partition = ${partition} AND p.epoch = ${epoch}`;
+  if (found === undefined) return null;
+  const reactions = found.reactions === null ? [] : (JSON.parse(found.reactions) as ReactionRow[]);
+  return {
+    position: found.position,
+    ringUnsettled: found.ringUnsettled,
+    receipts: mapOf<ReceiptRow, StoredReceipt>(found.receipts, receiptKey, toStoredReceipt),
+    chats: mapOf<ChatRow, Chat>(found.chats, (row) => row.chatId, toChat),
+    members: mapOf<MemberRow, Member>(found.members, memberKey, toMember),
+    users: mapOf<UserRow, User>(found.users, userKey, toUser),
+    messages: mapOf<ReferenceRow, MessageReference>(found.messages, (row) => row.messageId, toReference),
+    messagesInFull: mapOf<MessageRow, Message>(found.messagesInFull, (row) => row.messageId, toMessage),
+    reactions: new Set(reactions.filter(({ present }) => present).map(reactionKey)),
+    reactionCounts: new Map(reactions.map((row) => [messageEmojiKey(row), row.count])),
+    emojiOfMessages: mapOf<EmojiRow, number>(
+      found.reactedTo,
+      ({ messageId }) => messageId,
+      ({ emoji }) => emoji,
+    ),
+    emojiOfReactors: mapOf<EmojiRow & ReactorKey, number>(found.reactors, reactorKey, ({ emoji }) => emoji),
+    ordinals: mapOf<OrdinalRow, number>(found.readMarks, readMarkKey, (row) => row.ordinal),
+    userChats: mapOf<UserKey & UserChats, UserChats>(found.userChats, userKey, ({ created, joined }) => ({
+      created,
+      joined,
+    })),
+  };
+}
+
+function rows(select: Prisma.Sql | null): Prisma.Sql {
+  return select === null ? Prisma.sql`NULL` : Prisma.sql`(SELECT json_agg(t)::text FROM (${select}) t)`;
+}
+
+function mapOf<Row, Entry>(json: string | null | undefined, key: (row: Row) => string, entryOf: (row: Row) => Entry) {
+  const found = new Map<string, Entry>();
+  if (json !== null && json !== undefined) for (const row of JSON.parse(json) as Row[]) found.set(key(row), entryOf(row));
+  return found;
+}
+
+function findReceipts({ receipts: keys }: SnapshotKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
+    SELECT r.tenant_id AS "tenantId", r.actor_id AS "actorId", r.command_id AS "commandId",
+      ${STORED_RECEIPT_COLUMNS}
+    FROM unnest(${column(keys, (key) => key.tenantId)}::text[], ${column(keys, (key) => key.actorId)}::text[],
+      ${column(keys, (key) => key.commandId)}::text[]) AS k(tenant_id, actor_id, command_id)
+    CROSS JOIN LATERAL (SELECT * FROM receipts r WHERE r.tenant_id = k.tenant_id AND r.actor_id = k.actor_id
+      AND r.command_id = k.command_id OFFSET 0) r`;
+}
+
+function findChats({ chats: ids }: SnapshotKeys): Prisma.Sql | null {
+  if (ids.length === 0) return null;
+  return Prisma.sql`
+    SELECT ${CHAT_COLUMNS} FROM unnest(${column(ids, (id) => id)}::uuid[]) AS k(chat_id)
+    CROSS JOIN LATERAL (SELECT * FROM chats c WHERE c.chat_id = k.chat_id OFFSET 0) c`;
+}
+
+function findMembers({ members: keys }: SnapshotKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
+    SELECT ${MEMBER_COLUMNS}
+    FROM unnest(${column(keys, (key) => key.chatId)}::uuid[], ${column(keys, (key) => key.userId)}::text[]) AS k(chat_id, user_id)
+    CROSS JOIN LATERAL (SELECT * FROM members m WHERE m.chat_id = k.chat_id AND m.user_id = k.user_id OFFSET 0) m`;
+}
+
+function findUsers({ users: keys }: SnapshotKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
+    SELECT ${USER_COLUMNS}
+    FROM unnest(${column(keys, (key) => key.tenantId)}::text[], ${column(keys, (key) => key.userId)}::text[]) AS k(tenant_id, user_id)
+    CROSS JOIN LATERAL (SELECT * FROM users u WHERE u.tenant_id = k.tenant_id AND u.user_id = k.user_id OFFSET 0) u`;
+}
+
+type ReferenceRow = Omit<MessageReference, 'createdAt' | 'deletedAt'> & { createdAt: number; deletedAt: number | null };
+
+function toReference(row: ReferenceRow): MessageReference {
+  return { ...row, createdAt: new Date(row.createdAt), deletedAt: toDate(row.deletedAt) };
+}
+
+function findMessages({ messages: ids }: SnapshotKeys): Prisma.Sql | null {
+  if (ids.length === 0) return null;
+  return Prisma.sql`
+    SELECT g.message_id::text AS "messageId", g.chat_id::text AS "chatId", g.sequence::float8 AS sequence,
+      g.sender_id AS "senderId", g.thread_root_id::text AS "threadRootId",
+      (extract(epoch FROM g.created_at) * 1000)::float8 AS "createdAt",
+      (extract(epoch FROM g.deleted_at) * 1000)::float8 AS "deletedAt"
+    FROM unnest(${column(ids, (id) => id)}::uuid[]) AS k(message_id)
+    CROSS JOIN LATERAL (SELECT * FROM messages g WHERE g.message_id = k.message_id OFFSET 0) g`;
+}
+
+function findMessagesInFull({ messagesInFull: ids }: SnapshotKeys): Prisma.Sql | null {
+  if (ids.length === 0) return null;
+  return Prisma.sql`
+    SELECT ${MESSAGE_COLUMNS} FROM unnest(${column(ids, (id) => id)}::uuid[]) AS k(message_id)
+    CROSS JOIN LATERAL (SELECT * FROM messages g WHERE g.message_id = k.message_id OFFSET 0) g`;
+}
+
+interface EmojiRow {
+  messageId: string;
+  emoji: number;
+}
+
+interface ReactionRow extends Reaction {
+  present: boolean;
+  count: number;
+}
+
+/** A row for each key, with how many users have reacted so. */
+function findReactions({ reactions: keys }: SnapshotKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
+    SELECT k.message_id::text AS "messageId", k.emoji, k.user_id AS "userId",
+      (SELECT TRUE FROM reactions r WHERE r.message_id = k.message_id AND r.user_id = k.user_id AND r.emoji = k.emoji) IS NOT NULL AS present,
+      COALESCE((SELECT n.count FROM reaction_counts n WHERE n.message_id = k.message_id AND n.emoji = k.emoji), 0) AS count
+    FROM unnest(${column(keys, (key) => key.messageId)}::uuid[], ${column(keys, (key) => key.emoji)}::text[],
+      ${column(keys, (key) => key.userId)}::text[]) AS k(message_id, emoji, user_id)`;
+}
+
+/** No more are counted than may be and one: a message that was imported can have more. */
+function countEmojiOfMessages({ reactions: keys }: SnapshotKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  const messageIds = [...new Set(keys.map(({ messageId }) => messageId))];
+  return Prisma.sql`
+    SELECT k.message_id::text AS "messageId", (SELECT count(*) FROM (SELECT 1 FROM reaction_counts n
+      WHERE n.message_id = k.message_id LIMIT ${EMOJI_PER_MESSAGE_MAX + 1}::int8) n)::int4 AS emoji
+    FROM unnest(${column(messageIds, (id) => id)}::uuid[]) AS k(message_id)`;
+}
+
+function countEmojiOfReactors({ reactors: keys }: SnapshotKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
+    SELECT k.message_id::text AS "messageId", k.user_id AS "userId", (SELECT count(*) FROM (SELECT 1 FROM reactions r
+      WHERE r.message_id = k.message_id AND r.user_id = k.user_id LIMIT ${EMOJI_PER_USER_AND_MESSAGE_MAX + 1}::int8) r)::int4 AS emoji
+    FROM unnest(${column(keys, (key) => key.messageId)}::uuid[], ${column(keys, (key) => key.userId)}::text[])
+      AS k(message_id, user_id)`;
+}
+
+function findUserChats({ userChats: keys }: SnapshotKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
+    SELECT u.tenant_id AS "tenantId", u.user_id AS "userId", u.created, u.joined
+    FROM unnest(${column(keys, (key) => key.tenantId)}::text[], ${column(keys, (key) => key.userId)}::text[]) AS k(tenant_id, user_id)
+    CROSS JOIN LATERAL (SELECT * FROM user_chats u WHERE u.tenant_id = k.tenant_id AND u.user_id = k.user_id OFFSET 0) u`;
+}
+
+interface OrdinalRow {
+  chatId: string;
+  upTo: number;
+  ordinal: number;
+}
+
+function findOrdinals({ readMarks: keys }: SnapshotKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
+    SELECT k.chat_id::text AS "chatId", k.up_to::float8 AS "upTo", GREATEST(
+      (SELECT ordinal FROM messages g WHERE g.chat_id = k.chat_id AND g.sequence <= k.up_to ORDER BY g.sequence DESC LIMIT 1),
+      (SELECT ordinal FROM removed_messages d WHERE d.chat_id = k.chat_id AND d.sequence <= k.up_to ORDER BY d.sequence DESC LIMIT 1),
+      0)::float8 AS ordinal
+    FROM unnest(${column(keys, (key) => key.chatId)}::uuid[], ${column(keys, (key) => key.upTo)}::int8[]) AS k(chat_id, up_to)`;
+}

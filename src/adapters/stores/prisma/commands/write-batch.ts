@@ -1,0 +1,104 @@
+/**
+ * The net effect of a batch, in one statement, which commits by itself. Only profiles and chat ids, which other partitions may be writing too and
+ * which are rare, come before it in statements of their own, and then all of them are one transaction.
+ *
+ * What spans partitions is written in the same order in every batch (profiles, chat ids, how many chats users are in, receipts; by key within
+ * each): batches can wait for each other, but never in a circle.
+ */
+import type { BatchRequest, BatchWrites, BatchSnapshot } from '../../../../application/ports/command-store.js';
+import { insertDecisions } from '../log/decision-rows.js';
+import { Prisma } from '../generated/client.js';
+import { NO_SUCH_CHAT, NOT_AS_READ } from '../store-errors.js';
+import {
+  countReactions,
+  countReplies,
+  deleteAllReactions,
+  deleteEmptyReactionCounts,
+  deleteMessages,
+  deleteReactionCounts,
+  deleteReactions,
+  deleteRevisions,
+  deleteThreads,
+  insertMessages,
+  insertReactions,
+  insertRevisions,
+  insertStubs,
+  updateMessages,
+} from './write-message-rows.js';
+import {
+  insertEvents,
+  movePartition,
+  putDepartures,
+  putMembers,
+  putStandings,
+  removeMembers,
+  updateChats,
+} from './write-partition-rows.js';
+import { countUserChats, insertChats, insertReceipts, insertUsers, updateUsers } from './write-shared-rows.js';
+
+export function hasProfilesOrChats({ users, chatsCreated }: BatchWrites): boolean {
+  return users.length > 0 || chatsCreated.length > 0;
+}
+
+/** Under the partition's row from here on. Rejects with a `StoreError` of kind `contention` where another partition's row came in between. */
+export async function writeProfilesAndChats(
+  tx: Prisma.TransactionClient,
+  { partition, epoch }: BatchRequest,
+  { users, chatsCreated }: BatchWrites,
+): Promise<void> {
+  await tx.$queryRaw`SELECT 1 AS locked FROM partitions WHERE partition = ${partition} AND epoch = ${epoch} FOR UPDATE`;
+  await insertUsers(tx, users);
+  await updateUsers(tx, users);
+  await insertChats(tx, chatsCreated);
+}
+
+/**
+ * The statement that writes everything else, or nothing: it ends itself if the partition is not as it was read, or a receipt or a user's last
+ * free chat came in between (`NOT_AS_READ`), or a chat is not there (`NO_SUCH_CHAT`). Throws a `StoreError`, or the language's own error, where the rows cannot be put down.
+ */
+export function writeEverythingElse(request: BatchRequest, snapshot: BatchSnapshot, writes: BatchWrites): Prisma.Sql {
+  const parts: Record<string, Prisma.Sql | null> = {
+    moved: movePartition(request, snapshot, writes),
+    chats_changed: updateChats(writes.chatsChanged),
+    members_put: putMembers(writes),
+    members_removed: removeMembers(writes),
+    departures_put: putDepartures(request, writes),
+    standings_put: putStandings(writes),
+    messages_new: insertMessages(writes),
+    messages_changed: updateMessages(writes),
+    messages_gone: deleteMessages(writes),
+    stubs_new: insertStubs(writes),
+    revisions_new: insertRevisions(writes),
+    revisions_gone: deleteRevisions(writes),
+    reactions_new: insertReactions(writes),
+    reactions_gone: deleteReactions(writes),
+    reactions_all_gone: deleteAllReactions(writes),
+    reactions_counted: countReactions(writes),
+    counts_empty: deleteEmptyReactionCounts(writes),
+    counts_gone: deleteReactionCounts(writes),
+    replies_counted: countReplies(writes),
+    threads_gone: deleteThreads(writes),
+    events_new: insertEvents(request, snapshot, writes),
+    user_chats_counted: countUserChats(writes),
+    receipts_new: insertReceipts(writes),
+    decisions_new: insertDecisions(writes.decisions),
+  };
+  const present = Object.entries(parts).flatMap(([name, part]) =>
+    part === null ? [] : [Prisma.sql`${Prisma.raw(name)} AS (${part})`],
+  );
+  // Asked in this order, so that the partition's row is locked first, as by whoever takes it over, and rows that partitions share in theirs.
+  const conditions = [
+    complete('moved', 1, NOT_AS_READ),
+    ...(parts.chats_changed === null ? [] : [complete('chats_changed', writes.chatsChanged.length, NO_SUCH_CHAT)]),
+    ...(parts.user_chats_counted === null
+      ? []
+      : [complete('user_chats_counted', writes.userChats.changes.length, NOT_AS_READ)]),
+    ...(parts.receipts_new === null ? [] : [complete('receipts_new', writes.receipts.length, NOT_AS_READ)]),
+  ];
+  return Prisma.sql`WITH ${Prisma.join(present)} SELECT ${Prisma.join(conditions, ' AND ')} AS written`;
+}
+
+/** That a part has written all of its rows. */
+function complete(part: string, rows: number, otherwise: string): Prisma.Sql {
+  return Prisma.sql`abort_unless((SELECT count(*) FROM ${Prisma.raw(part)}) = ${rows}::int8, ${otherwise})`;
+}

@@ -1,0 +1,111 @@
+/**
+ * Rows that belong to one partition alone: nobody but its owner writes them. Each function is one part of the statement that
+ * `writeEverythingElse` puts together, or null where there is nothing to write.
+ */
+import { type BatchRequest, type BatchWrites, type BatchSnapshot, StoreError } from '../../../../application/ports/command-store.js';
+import type { Chat } from '../../../../domain/chat.js';
+import { column, time } from '../columns.js';
+import { toPayload } from '../log/event-rows.js';
+import { Prisma } from '../generated/client.js';
+
+export function updateChats(rows: Chat[]): Prisma.Sql | null {
+  if (rows.length === 0) return null;
+  return Prisma.sql`
+    UPDATE chats c SET partition = w.partition, title = w.title, metadata = w.metadata::json, archived_at = w.archived_at,
+      archive_sequence = w.archive_sequence, last_sequence = w.last_sequence, last_ordinal = w.last_ordinal, member_count = w.member_count,
+      owner_count = w.owner_count, last_activity_at = w.last_activity_at,
+      history_visibility = w.history_visibility, history_sequence = w.history_sequence, last_position = w.last_position
+    FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.partition)}::int4[],
+      ${column(rows, (row) => row.title)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
+      ${column(rows, (row) => time(row.archivedAt))}::timestamptz[], ${column(rows, (row) => row.archiveSequence)}::int8[],
+      ${column(rows, (row) => row.lastSequence)}::int8[],
+      ${column(rows, (row) => row.lastOrdinal)}::int8[], ${column(rows, (row) => row.memberCount)}::int4[],
+      ${column(rows, (row) => row.ownerCount)}::int4[], ${column(rows, (row) => time(row.lastActivityAt))}::timestamptz[],
+      ${column(rows, (row) => row.historyVisibility)}::text[], ${column(rows, (row) => row.historySequence)}::int8[],
+      ${column(rows, (row) => row.lastPosition)}::int8[])
+      AS w(chat_id, partition, title, metadata, archived_at, archive_sequence, last_sequence, last_ordinal, member_count, owner_count,
+        last_activity_at, history_visibility, history_sequence, last_position)
+    WHERE c.chat_id = w.chat_id RETURNING 1`;
+}
+
+export function putMembers({ membersPut: rows }: BatchWrites): Prisma.Sql | null {
+  if (rows.length === 0) return null;
+  return Prisma.sql`
+    INSERT INTO members (chat_id, user_id, tenant_id, role, muted_until, joined_at, joined_sequence, role_sequence,
+      read_sequence, read_ordinal, read_position, hidden_ordinal)
+    SELECT * FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.userId)}::text[],
+      ${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.role)}::text[],
+      ${column(rows, (row) => time(row.mutedUntil))}::timestamptz[], ${column(rows, (row) => time(row.joinedAt))}::timestamptz[],
+      ${column(rows, (row) => row.joinedSequence)}::int8[], ${column(rows, (row) => row.roleSequence)}::int8[],
+      ${column(rows, (row) => row.readSequence)}::int8[], ${column(rows, (row) => row.readOrdinal)}::int8[],
+      ${column(rows, (row) => row.readPosition)}::int8[], ${column(rows, (row) => row.hiddenOrdinal)}::int8[])
+    ON CONFLICT (chat_id, user_id) DO UPDATE SET role = EXCLUDED.role, muted_until = EXCLUDED.muted_until,
+      joined_at = EXCLUDED.joined_at, joined_sequence = EXCLUDED.joined_sequence, role_sequence = EXCLUDED.role_sequence,
+      read_sequence = EXCLUDED.read_sequence, read_ordinal = EXCLUDED.read_ordinal,
+      read_position = EXCLUDED.read_position, hidden_ordinal = EXCLUDED.hidden_ordinal`;
+}
+
+export function removeMembers({ membersRemoved: keys }: BatchWrites): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
+    DELETE FROM members m
+    USING unnest(${column(keys, (key) => key.chatId)}::uuid[], ${column(keys, (key) => key.userId)}::text[]) AS k(chat_id, user_id)
+    WHERE m.chat_id = k.chat_id AND m.user_id = k.user_id`;
+}
+
+export function putDepartures({ partition }: BatchRequest, { membersRemoved: rows }: BatchWrites): Prisma.Sql | null {
+  if (rows.length === 0) return null;
+  return Prisma.sql`
+    INSERT INTO departures (tenant_id, user_id, chat_id, partition, position)
+    SELECT tenant_id, user_id, chat_id, ${partition}::int4, position
+    FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
+      ${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.position)}::int8[])
+      AS w(tenant_id, user_id, chat_id, position)
+    ON CONFLICT (tenant_id, user_id, chat_id) DO UPDATE SET partition = EXCLUDED.partition, position = EXCLUDED.position`;
+}
+
+export function putStandings({ standingsEnded: rows }: BatchWrites): Prisma.Sql | null {
+  if (rows.length === 0) return null;
+  return Prisma.sql`
+    INSERT INTO former_standings (tenant_id, user_id, chat_id, standing, until)
+    SELECT * FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
+      ${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.standing)}::text[],
+      ${column(rows, (row) => row.until)}::int8[])
+    ON CONFLICT (tenant_id, user_id, chat_id, standing) DO UPDATE SET until = EXCLUDED.until`;
+}
+
+export function insertEvents(
+  { partition }: BatchRequest,
+  snapshot: BatchSnapshot,
+  { events: rows }: BatchWrites,
+): Prisma.Sql | null {
+  if (rows.length === 0) return null;
+  const gap = rows.findIndex(
+    (row, index) => row.partition !== partition || row.position !== snapshot.position + index + 1,
+  );
+  if (gap !== -1) throw new StoreError('refused', `event ${gap} of the batch is not at its position in the log`);
+  return Prisma.sql`
+    INSERT INTO chat_events (partition, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload,
+      traceparent, tracestate)
+    SELECT ${partition}::int4, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload::json,
+      traceparent, tracestate
+    FROM unnest(${column(rows, (row) => row.position)}::int8[], ${column(rows, (row) => row.event.type)}::text[],
+      ${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.chatId)}::uuid[],
+      ${column(rows, (row) => row.sequence)}::int8[], ${column(rows, (row) => row.actorId)}::text[],
+      ${column(rows, (row) => row.commandId)}::text[], ${column(rows, (row) => time(row.at))}::timestamptz[],
+      ${column(rows, (row) => toPayload(row.event))}::text[], ${column(rows, (row) => row.traceparent)}::text[],
+      ${column(rows, (row) => row.tracestate)}::text[])
+      AS w(position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload, traceparent, tracestate)`;
+}
+
+/** No row: somebody else owns the partition, or another batch of it came in between. */
+export function movePartition(
+  { partition, epoch, publishedThrough }: BatchRequest,
+  { position }: BatchSnapshot,
+  { events }: BatchWrites,
+): Prisma.Sql {
+  return Prisma.sql`
+    UPDATE partitions SET position = ${position + events.length},
+      published_through = GREATEST(published_through, ${publishedThrough})
+    WHERE partition = ${partition} AND epoch = ${epoch} AND position = ${position} RETURNING 1`;
+}

@@ -1,0 +1,126 @@
+/**
+ * Rows that more than one partition writes: profiles, chat ids, how many chats users are in, receipts. Within each list they are written in key order, so that
+ * batches can wait for each other but never in a circle; a row that came in between is contention.
+ */
+import { type BatchWrites, receiptKey, type UserWrite, userKey } from '../../../../application/ports/command-store.js';
+import type { Chat } from '../../../../domain/chat.js';
+import { column, hex, time } from '../columns.js';
+import { Prisma } from '../generated/client.js';
+import { contention } from '../store-errors.js';
+
+type Transaction = Prisma.TransactionClient;
+
+const byUser = ({ user }: UserWrite) => userKey(user);
+
+export async function insertUsers(tx: Transaction, users: UserWrite[]) {
+  const isNew = users.filter(({ previousRevision }) => previousRevision === 0);
+  const rows = inKeyOrder(isNew, byUser).map(({ user }) => user);
+  if (rows.length === 0) return;
+  const count = await tx.$executeRaw`
+    INSERT INTO users (tenant_id, user_id, display_name, avatar_url, kind, metadata, claims, revision, created_at, updated_at)
+    SELECT tenant_id, user_id, display_name, avatar_url, kind, metadata::json, claims::json, revision, created_at, updated_at
+    FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
+      ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => row.avatarUrl)}::text[],
+      ${column(rows, (row) => row.kind)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
+      ${column(rows, (row) => JSON.stringify(row.claims))}::text[],
+      ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => time(row.createdAt))}::timestamptz[],
+      ${column(rows, (row) => time(row.updatedAt))}::timestamptz[])
+      AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, claims, revision, created_at, updated_at)
+    ON CONFLICT DO NOTHING`;
+  if (count < rows.length) throw contention("a user's first profile");
+}
+
+export async function updateUsers(tx: Transaction, users: UserWrite[]) {
+  const changed = inKeyOrder(
+    users.filter(({ previousRevision }) => previousRevision > 0),
+    byUser,
+  );
+  const rows = changed.map(({ user }) => user);
+  if (rows.length === 0) return;
+  const tenantIds = column(rows, (row) => row.tenantId);
+  const userIds = column(rows, (row) => row.userId);
+  // An UPDATE locks in the order in which its plan happens to find the rows: lock them in key order first.
+  await tx.$queryRaw`
+    SELECT 1 AS locked FROM users WHERE (tenant_id, user_id) IN
+      (SELECT tenant_id, user_id FROM unnest(${tenantIds}::text[], ${userIds}::text[]) AS k(tenant_id, user_id))
+    ORDER BY tenant_id, user_id FOR UPDATE`;
+  const count = await tx.$executeRaw`
+    UPDATE users u SET display_name = w.display_name, avatar_url = w.avatar_url, kind = w.kind, metadata = w.metadata::json,
+      claims = w.claims::json, revision = w.revision, updated_at = w.updated_at
+    FROM unnest(${tenantIds}::text[], ${userIds}::text[],
+      ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => row.avatarUrl)}::text[],
+      ${column(rows, (row) => row.kind)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
+      ${column(rows, (row) => JSON.stringify(row.claims))}::text[],
+      ${column(rows, (row) => row.revision)}::int4[], ${column(changed, (row) => row.previousRevision)}::int4[],
+      ${column(rows, (row) => time(row.updatedAt))}::timestamptz[])
+      AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, claims, revision, previous_revision, updated_at)
+    WHERE u.tenant_id = w.tenant_id AND u.user_id = w.user_id AND u.revision = w.previous_revision`;
+  if (count < rows.length) throw contention("a newer revision of a user's profile");
+}
+
+export async function insertChats(tx: Transaction, chats: Chat[]) {
+  if (chats.length === 0) return;
+  const rows = inKeyOrder(chats, (chat) => chat.chatId);
+  const count = await tx.$executeRaw`
+    INSERT INTO chats (chat_id, tenant_id, partition, kind, title, metadata, created_by, created_at, archived_at,
+      archive_sequence, last_sequence, last_ordinal, member_count, owner_count, last_activity_at, history_visibility,
+      history_sequence, last_position)
+    SELECT chat_id, tenant_id, partition, kind, title, metadata::json, created_by, created_at, archived_at,
+      archive_sequence, last_sequence, last_ordinal, member_count, owner_count, last_activity_at, history_visibility,
+      history_sequence, last_position
+    FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.tenantId)}::text[],
+      ${column(rows, (row) => row.partition)}::int4[], ${column(rows, (row) => row.kind)}::text[],
+      ${column(rows, (row) => row.title)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
+      ${column(rows, (row) => row.createdBy)}::text[], ${column(rows, (row) => time(row.createdAt))}::timestamptz[],
+      ${column(rows, (row) => time(row.archivedAt))}::timestamptz[], ${column(rows, (row) => row.archiveSequence)}::int8[],
+      ${column(rows, (row) => row.lastSequence)}::int8[],
+      ${column(rows, (row) => row.lastOrdinal)}::int8[], ${column(rows, (row) => row.memberCount)}::int4[],
+      ${column(rows, (row) => row.ownerCount)}::int4[], ${column(rows, (row) => time(row.lastActivityAt))}::timestamptz[],
+      ${column(rows, (row) => row.historyVisibility)}::text[], ${column(rows, (row) => row.historySequence)}::int8[],
+      ${column(rows, (row) => row.lastPosition)}::int8[])
+      AS w(chat_id, tenant_id, partition, kind, title, metadata, created_by, created_at, archived_at,
+        archive_sequence, last_sequence, last_ordinal, member_count, owner_count, last_activity_at, history_visibility,
+        history_sequence, last_position)
+    ON CONFLICT DO NOTHING`;
+  if (count < rows.length) throw contention('a chat of the same id');
+}
+
+/**
+ * Part of the statement that writes a batch. Adds to whatever is there by now; a row that would rise above the limit is
+ * left as it is, and is missing among those that come back.
+ */
+export function countUserChats({ userChats: { changes, max } }: BatchWrites): Prisma.Sql | null {
+  if (changes.length === 0) return null;
+  const rows = inKeyOrder(changes, userKey);
+  return Prisma.sql`
+    INSERT INTO user_chats AS u (tenant_id, user_id, created, joined)
+    SELECT * FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
+      ${column(rows, (row) => row.created)}::int4[], ${column(rows, (row) => row.joined)}::int4[])
+    ON CONFLICT (tenant_id, user_id) DO UPDATE SET created = u.created + EXCLUDED.created, joined = u.joined + EXCLUDED.joined
+    WHERE (EXCLUDED.created <= 0 OR u.created + EXCLUDED.created <= ${max}::int4)
+      AND (EXCLUDED.joined <= 0 OR u.joined + EXCLUDED.joined <= ${max}::int4)
+    RETURNING 1`;
+}
+
+/** Part of the statement that writes a batch: its rows come last among the shared ones, in every batch. */
+export function insertReceipts({ receipts }: BatchWrites): Prisma.Sql | null {
+  if (receipts.length === 0) return null;
+  const rows = inKeyOrder(receipts, receiptKey);
+  // The receipts as one JSON array, which keeps each as it is written: in an array of texts every quotation mark is escaped twice over.
+  return Prisma.sql`
+    INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
+    SELECT tenant_id, actor_id, command_id, decode(content_hash, 'hex'), receipt, created_at
+    FROM ROWS FROM (unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.actorId)}::text[],
+        ${column(rows, (row) => row.commandId)}::text[], ${column(rows, (row) => hex(row.contentHash))}::text[],
+        ${column(rows, (row) => time(row.at))}::timestamptz[]),
+      json_array_elements(${JSON.stringify(rows.map((row) => row.receipt))}::json))
+      AS w(tenant_id, actor_id, command_id, content_hash, created_at, receipt)
+    ON CONFLICT DO NOTHING RETURNING 1`;
+}
+
+/** By code unit: any order serves, so long as all writers keep to the same. */
+function inKeyOrder<T>(rows: T[], key: (row: T) => string): T[] {
+  const keyed = rows.map((row) => ({ key: key(row), row }));
+  keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return keyed.map(({ row }) => row);
+}

@@ -1,0 +1,149 @@
+import type {
+  ChatHistory,
+  MessageView,
+  ReadMark,
+  SequencePage,
+  SequenceRange,
+  ThreadView,
+  VisiblePast,
+} from '../../../../application/ports/chat-history.js';
+import type { LoggedEvent } from '../../../../application/ports/event-log.js';
+import type { Metadata } from '../../../../domain/chat.js';
+import { asSeenFrom } from '../../../../domain/event.js';
+import type { MessageRevision } from '../../../../domain/message.js';
+import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from '../log/event-rows.js';
+import { Prisma, type PrismaClient } from '../generated/client.js';
+import { type MessageViewRow, messageViewColumns, messageViewPage, toMessageView } from './message-view-rows.js';
+import { EVENT_BYTES, MESSAGE_BYTES, type PageRow, withinPageBytes } from './page-bytes.js';
+import { rethrow } from '../store-errors.js';
+
+interface RevisionRow extends Omit<MessageRevision, 'mentions' | 'metadata' | 'at'> {
+  mentions: string | null;
+  metadata: string | null;
+  at: number;
+}
+
+/** Of `messages g`: the one with this id, if it is there to be seen. */
+function isVisible({ chatId, fromSequence }: VisiblePast, messageId: string): Prisma.Sql {
+  return Prisma.sql`g.message_id = ${messageId}::uuid AND g.chat_id = ${chatId}::uuid AND g.sequence >= ${fromSequence}`;
+}
+
+/** Every page is read along an index, and no further than it goes. Every method rejects with a `StoreError`. */
+export class PrismaChatHistory implements ChatHistory {
+  constructor(private readonly database: PrismaClient) {}
+
+  listMessages(past: VisiblePast, range: SequenceRange): Promise<SequencePage<MessageView>> {
+    return this.pageOfMessages(past, null, range);
+  }
+
+  async findMessage(past: VisiblePast, messageId: string): Promise<MessageView | null> {
+    const [row] = await this.query<MessageViewRow>(Prisma.sql`
+      SELECT ${messageViewColumns(past.userId)} FROM messages g WHERE ${isVisible(past, messageId)}`);
+    return row === undefined ? null : toMessageView(row);
+  }
+
+  /** A stretch of the index: told to look for one message, a planner that expects few texts of it would sort them all for each page. */
+  async listRevisions(
+    past: VisiblePast,
+    messageId: string,
+    afterRevision: number,
+    limit: number,
+  ): Promise<MessageRevision[]> {
+    const page = Prisma.sql`
+      SELECT v.message_id::text AS "messageId", v.revision, v.body, v.mentions::text AS mentions, v.metadata::text AS metadata,
+        v.actor_id AS "actorId", (extract(epoch FROM v.at) * 1000)::float8 AS at, v.message_id AS place
+      FROM message_revisions v
+      WHERE (v.message_id, v.revision) > (${messageId}::uuid, ${afterRevision}::int4) AND v.message_id <= ${messageId}::uuid
+        AND EXISTS (SELECT FROM messages g WHERE ${isVisible(past, messageId)})
+      ORDER BY v.message_id, v.revision LIMIT ${limit}::int8`;
+    const rows = await this.query<RevisionRow>(Prisma.sql`
+      SELECT r."messageId", r.revision, r.body, r.mentions, r.metadata, r."actorId", r.at
+      FROM (${withinPageBytes(page, Prisma.sql`p.place, p.revision`, Prisma.sql`octet_length(p.body)`)}) r
+      ORDER BY r.place, r.revision`);
+    return rows.map((row) => ({
+      ...row,
+      mentions: row.mentions === null ? [] : (JSON.parse(row.mentions) as string[]),
+      metadata: row.metadata === null ? {} : (JSON.parse(row.metadata) as Metadata),
+      at: new Date(row.at),
+    }));
+  }
+
+  async findThread(past: VisiblePast, rootId: string, range: SequenceRange): Promise<ThreadView | null> {
+    const [row] = await this.query<MessageViewRow & { replies: number }>(Prisma.sql`
+      SELECT ${messageViewColumns(past.userId)},
+        COALESCE((SELECT t.replies FROM threads t WHERE t.root_id = g.message_id), 0) AS replies
+      FROM messages g WHERE ${isVisible(past, rootId)}`);
+    if (row === undefined) return null;
+    const replies = await this.pageOfMessages(past, rootId, range);
+    const { items: latest } = await this.pageOfMessages(past, rootId, { limit: 1 });
+    return { root: toMessageView(row), replyCount: row.replies, lastReply: latest[0] ?? null, replies };
+  }
+
+  listReaders(past: VisiblePast, messageId: string, afterUserId: string | null, limit: number): Promise<ReadMark[]> {
+    // No user id is empty: the empty string is before all of them.
+    return this.query<ReadMark>(Prisma.sql`
+      SELECT r.user_id AS "userId", r.read_sequence::float8 AS "readSequence"
+      FROM messages g CROSS JOIN LATERAL (
+        SELECT m.user_id, m.read_sequence FROM members m
+        WHERE m.chat_id = g.chat_id AND m.user_id > ${afterUserId ?? ''} AND m.user_id <> g.sender_id
+          AND m.read_sequence >= g.sequence AND m.joined_sequence <= g.sequence
+        ORDER BY m.user_id LIMIT ${limit}::int8) r
+      WHERE ${isVisible(past, messageId)} ORDER BY r.user_id`);
+  }
+
+  async listEvents(
+    { chatId, fromSequence }: VisiblePast,
+    after: number,
+    limit: number,
+  ): Promise<SequencePage<LoggedEvent>> {
+    const page = Prisma.sql`
+      SELECT ${EVENT_COLUMNS}, e.sequence AS place, ${EVENT_BYTES} AS bytes FROM ${EVENTS_WITH_MESSAGES}
+      WHERE e.chat_id = ${chatId}::uuid AND e.sequence > ${Math.max(after, fromSequence - 1)}
+      ORDER BY e.sequence LIMIT ${limit + 1}::int8`;
+    const rows = await this.query<EventRow & PageRow>(Prisma.sql`
+      ${withinPageBytes(page, Prisma.sql`p.place`)} ORDER BY w.place`);
+    const { items, hasMore } = toPage(rows, limit);
+    const events = items.map(toLoggedEvent);
+    return { items: events.map((logged) => ({ ...logged, event: asSeenFrom(logged.event, fromSequence) })), hasMore };
+  }
+
+  /**
+   * A page of the messages that there are to be seen, or of those in one thread. A thread's replies can be years apart, and their reactions
+   * with them: these are looked up by message.
+   */
+  private async pageOfMessages(
+    { chatId, userId, fromSequence }: VisiblePast,
+    threadRootId: string | null,
+    { after, before = Number.MAX_SAFE_INTEGER, limit }: SequenceRange,
+  ): Promise<SequencePage<MessageView>> {
+    const forward = after !== undefined;
+    const order = forward ? 'ASC' : 'DESC';
+    const isThread = threadRootId !== null;
+    // A thread's rows are ordered with what is looked up for each: only then does the planner go along the index of threads.
+    const columns = isThread ? Prisma.sql`${messageViewColumns(userId)}, g.sequence AS place` : Prisma.sql`*`;
+    const page = Prisma.sql`
+      SELECT ${columns} FROM messages g
+      WHERE g.chat_id = ${chatId}::uuid AND g.sequence > ${Math.max(after ?? 0, fromSequence - 1)}
+        AND g.sequence < ${before} ${isThread ? Prisma.sql`AND g.thread_root_id = ${threadRootId}::uuid` : Prisma.empty}
+      ORDER BY g.sequence ${Prisma.raw(order)} LIMIT ${limit + 1}::int8`;
+    const byPlace = (table: 'p' | 'w') => Prisma.raw(`${table}.place ${order}`);
+    const rows = await this.query<MessageViewRow & PageRow>(
+      isThread
+        ? Prisma.sql`${withinPageBytes(page, byPlace('p'), MESSAGE_BYTES)} ORDER BY ${byPlace('w')}`
+        : messageViewPage(userId, page, order),
+    );
+    const { items, hasMore } = toPage(rows, limit);
+    if (!forward) items.reverse();
+    return { items: items.map(toMessageView), hasMore };
+  }
+
+  private query<Row>(statement: Prisma.Sql): Promise<Row[]> {
+    return this.database.$queryRaw<Row[]>(statement).catch(rethrow);
+  }
+}
+
+/** Queries ask for one row more than the page: whether there is one says whether there is more. */
+function toPage<Row extends PageRow>(rows: Row[], limit: number): SequencePage<Row> {
+  const items = rows.slice(0, limit);
+  return { items, hasMore: (rows[0]?.pageRows ?? 0) > items.length };
+}

@@ -1,0 +1,157 @@
+import { type MessageView, visiblePast } from '../../../../application/ports/chat-history.js';
+import type {
+  Caller,
+  ChatListFilter,
+  ChatListItem,
+  ChatListPosition,
+  ChatQueries,
+  ChatView,
+  UnreadTotal,
+  VisibleChats,
+} from '../../../../application/ports/chat-queries.js';
+import type { ReceiptKey, StoredReceipt, UserKey } from '../../../../application/ports/command-store.js';
+import type { Member } from '../../../../domain/chat.js';
+import type { User } from '../../../../domain/user.js';
+import { column } from '../columns.js';
+import { Prisma, type PrismaClient } from '../generated/client.js';
+import { type MessageViewRow, messageViewColumns, toMessageView } from './message-view-rows.js';
+import { MESSAGE_BYTES, withinPageBytes } from './page-bytes.js';
+import {
+  CHAT_VIEW_COLUMNS,
+  CHATS_OF_MEMBERS,
+  type ChatViewRow,
+  MEMBER_COLUMNS,
+  type MemberRow,
+  STORED_RECEIPT_COLUMNS,
+  type StoredReceiptRow,
+  toChatView,
+  toMember,
+  toStoredReceipt,
+  toUser,
+  USER_COLUMNS,
+  type UserRow,
+} from '../rows.js';
+import { rethrow } from '../store-errors.js';
+import { andVisible } from './visible-chats.js';
+
+/** Of `members m` and `chats c`: `isHidden` of the domain. */
+const IS_HIDDEN = Prisma.sql`(m.hidden_ordinal IS NOT NULL AND m.hidden_ordinal >= c.last_ordinal)`;
+
+/** Every method rejects with a `StoreError`. */
+export class PrismaChatQueries implements ChatQueries {
+  constructor(private readonly database: PrismaClient) {}
+
+  /** Sorts the caller's own chats, all of them, for the first few: as many as one user is in, whatever else the store holds. */
+  listChats(
+    caller: Caller,
+    visible: VisibleChats,
+    filter: ChatListFilter,
+    from: ChatListPosition | null,
+    limit: number,
+  ): Promise<ChatListItem[]> {
+    const [at, chatId] = [from?.lastActivityAt.toISOString() ?? null, from?.chatId ?? null];
+    const beyond = Prisma.sql`(${at}::timestamptz IS NULL OR c.last_activity_at < ${at}::timestamptz
+      OR (c.last_activity_at = ${at}::timestamptz AND c.chat_id > ${chatId}::uuid))`;
+    return this.list(caller, visible, filter, { beyond, order: Prisma.sql`c.last_activity_at DESC, c.chat_id`, limit });
+  }
+
+  listChatsAbove(
+    caller: Caller,
+    visible: VisibleChats,
+    filter: ChatListFilter,
+    above: ChatListPosition,
+    limit: number,
+  ): Promise<ChatListItem[]> {
+    const at = above.lastActivityAt.toISOString();
+    const beyond = Prisma.sql`(c.last_activity_at > ${at}::timestamptz
+      OR (c.last_activity_at = ${at}::timestamptz AND c.chat_id < ${above.chatId}::uuid))`;
+    return this.list(caller, visible, filter, { beyond, order: Prisma.sql`c.last_activity_at, c.chat_id DESC`, limit });
+  }
+
+  private async list(
+    { tenantId, userId }: Caller,
+    visible: VisibleChats,
+    { kind, archived, hidden = false }: ChatListFilter,
+    { beyond, order, limit }: { beyond: Prisma.Sql; order: Prisma.Sql; limit: number },
+  ): Promise<ChatListItem[]> {
+    if (visible === 'none') return [];
+    const rows = await this.query<ChatViewRow>(Prisma.sql`
+      SELECT ${CHAT_VIEW_COLUMNS} FROM ${CHATS_OF_MEMBERS}
+      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} ${andVisible(visible)}
+        AND (${kind ?? null}::text IS NULL OR c.kind = ${kind ?? null}::text)
+        AND (${archived ?? null}::bool IS NULL OR (c.archived_at IS NOT NULL) = ${archived ?? null}::bool)
+        AND ${IS_HIDDEN} = ${hidden}::bool AND ${beyond}
+      ORDER BY ${order} LIMIT ${limit}::int8`);
+    const views = rows.map(toChatView);
+    const lastMessages = await this.lastMessages(userId, views);
+    return views.map((view) => ({ ...view, lastMessage: lastMessages.get(view.chat.chatId) ?? null }));
+  }
+
+  /** The last message of each chat that the user may see, as of the sequence the chat was read with. */
+  private async lastMessages(userId: string, views: ChatView[]): Promise<Map<string, MessageView>> {
+    if (views.length === 0) return new Map();
+    const page = Prisma.sql`
+      SELECT g.*, k.place
+      FROM unnest(${column(views, ({ chat }) => chat.chatId)}::uuid[],
+          ${column(views, (view) => visiblePast(view).fromSequence)}::int8[],
+          ${column(views, ({ chat }) => chat.lastSequence)}::int8[])
+        WITH ORDINALITY AS k(chat_id, from_sequence, last_sequence, place)
+      CROSS JOIN LATERAL (
+        SELECT * FROM messages WHERE chat_id = k.chat_id AND sequence BETWEEN k.from_sequence AND k.last_sequence
+        ORDER BY sequence DESC LIMIT 1) g`;
+    // Where the first ones fill a page, the chats behind them are not on it.
+    const rows = await this.query<MessageViewRow>(Prisma.sql`
+      SELECT ${messageViewColumns(userId)} FROM (${withinPageBytes(page, Prisma.sql`p.place`, MESSAGE_BYTES)}) g`);
+    return new Map(rows.map((row) => [row.chatId, toMessageView(row)]));
+  }
+
+  async findChat({ tenantId, userId }: Caller, chatId: string): Promise<ChatView | null> {
+    const [row] = await this.query<ChatViewRow>(Prisma.sql`
+      SELECT ${CHAT_VIEW_COLUMNS} FROM chats c JOIN members m USING (chat_id)
+      WHERE c.chat_id = ${chatId}::uuid AND c.tenant_id = ${tenantId} AND m.tenant_id = ${tenantId} AND m.user_id = ${userId}`);
+    return row === undefined ? null : toChatView(row);
+  }
+
+  async listMembers(chatId: string, afterUserId: string | null, limit: number): Promise<Member[]> {
+    // No user id is empty: the empty string is before all of them.
+    const rows = await this.query<MemberRow>(Prisma.sql`
+      SELECT ${MEMBER_COLUMNS} FROM members m WHERE m.chat_id = ${chatId}::uuid AND m.user_id > ${afterUserId ?? ''}
+      ORDER BY m.user_id LIMIT ${limit}::int8`);
+    return rows.map(toMember);
+  }
+
+  async countUnread({ tenantId, userId }: Caller, visible: VisibleChats): Promise<UnreadTotal> {
+    const nothing = { unreadCount: 0, chatCount: 0 };
+    if (visible === 'none') return nothing;
+    const [total] = await this.query<UnreadTotal>(Prisma.sql`
+      SELECT coalesce(sum(c.last_ordinal - m.read_ordinal), 0)::float8 AS "unreadCount", count(*)::int4 AS "chatCount"
+      FROM ${CHATS_OF_MEMBERS}
+      WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND c.last_ordinal > m.read_ordinal
+        AND NOT ${IS_HIDDEN} ${andVisible(visible)}`);
+    return total ?? nothing;
+  }
+
+  async findReceipt({ tenantId, actorId, commandId }: ReceiptKey): Promise<StoredReceipt | null> {
+    const [row] = await this.query<StoredReceiptRow>(Prisma.sql`
+      SELECT ${STORED_RECEIPT_COLUMNS} FROM receipts r
+      WHERE r.tenant_id = ${tenantId} AND r.actor_id = ${actorId} AND r.command_id = ${commandId}`);
+    return row === undefined ? null : toStoredReceipt(row);
+  }
+
+  async findUser({ tenantId, userId }: UserKey): Promise<User | null> {
+    const [row] = await this.query<UserRow>(Prisma.sql`
+      SELECT ${USER_COLUMNS} FROM users u WHERE u.tenant_id = ${tenantId} AND u.user_id = ${userId}`);
+    return row === undefined ? null : toUser(row);
+  }
+
+  async findUsers(tenantId: string, userIds: readonly string[]): Promise<Map<string, User>> {
+    const rows = await this.query<UserRow>(Prisma.sql`
+      SELECT ${USER_COLUMNS} FROM users u
+      WHERE u.tenant_id = ${tenantId} AND u.user_id = ANY (${column(userIds, (userId) => userId)}::text[])`);
+    return new Map(rows.map((row) => [row.userId, toUser(row)]));
+  }
+
+  private query<Row>(statement: Prisma.Sql): Promise<Row[]> {
+    return this.database.$queryRaw<Row[]>(statement).catch(rethrow);
+  }
+}

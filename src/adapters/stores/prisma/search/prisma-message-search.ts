@@ -1,0 +1,216 @@
+/**
+ * Full text by PostgreSQL. An index on words finds matches in no order of time, and a common word has matches without end: so that no statement
+ * sorts more than it may, the past is gone through in windows, from now on backwards, each so narrow that its matches are few.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Caller, VisibleChats } from '../../../../application/ports/chat-queries.js';
+import type {
+  FoundMessage,
+  Highlight,
+  MessageSearch,
+  SearchPosition,
+  SearchQuery,
+} from '../../../../application/ports/message-search.js';
+import { SlowQuery } from '../../../../application/ports/slow-query.js';
+import { PAGE_MAX_BYTES } from '../../../../contract/rest/requests.js';
+import { column } from '../columns.js';
+import { Prisma, type PrismaClient } from '../generated/client.js';
+import { type MessageViewRow, messageViewColumns, toMessageView } from '../queries/message-view-rows.js';
+import { CHAT_VIEW_COLUMNS, CHATS_OF_MEMBERS, type ChatViewRow, toChatView } from '../rows.js';
+import { SearchDictionary } from './search-dictionary.js';
+import { bySender, CHAT_TERM, onDays, SEARCH_TERMS, searchDocument } from './search-terms.js';
+import { firstWord, searchText } from './search-text.js';
+import { rethrow } from '../store-errors.js';
+import { andVisible } from '../queries/visible-chats.js';
+
+/** At most so many matches of one window are put in order; a window with more is taken narrower. */
+export const WINDOW_MATCHES_MAX = 2_000;
+const DAY_MS = 86_400_000;
+/** The index is asked for so many of the caller's chats at a time. */
+const CHATS_AT_A_TIME = 500;
+/** A window of more days is not asked for day by day: what it is widened for is that there is little to be found. */
+const DAYS_NAMED_MAX = 64;
+/** After a window that had room to spare the next one is so many times as wide; after an empty one it is wider still. */
+const WINDOW_GROWTH = 4;
+const EMPTY_WINDOW_GROWTH = 16;
+const WINDOW_NARROWING = 8;
+/** A window that reaches so far back (milliseconds since 1970) takes in all that is older. */
+const BEGINNING = 0;
+/** So many characters of a found text are gone through for highlights. */
+export const HIGHLIGHTED_CHARACTERS = 1_024;
+/** A search of several statements ends after so long; each of them has a limit of its own. */
+const SEARCH_TIMEOUT_MS = 2_000;
+/** Messages stamped by a clock that is ahead are found too. */
+const CLOCK_SKEW_MS = DAY_MS;
+
+type Match = { messageId: string; createdAt: number; bytes: number };
+type HitRow = { highlight: string; message: string; view: string };
+
+export class PrismaMessageSearch implements MessageSearch {
+  private readonly dictionary: SearchDictionary;
+
+  constructor(private readonly database: PrismaClient) {
+    this.dictionary = new SearchDictionary(database);
+  }
+
+  /** Rejects with a `StoreError`. */
+  async search(
+    caller: Caller,
+    visible: VisibleChats,
+    query: SearchQuery,
+    from: SearchPosition | null,
+    limit: number,
+  ): Promise<FoundMessage[]> {
+    if (visible === 'none') return [];
+    const asker = { caller, visible };
+    const matching = await this.matching(query);
+    // Neither the chats' beginning nor any other time is a bound: a clock may have been set back, an archive may have been brought in.
+    const oldest = query.from?.getTime() ?? -Infinity;
+    const latest = Math.min(from?.createdAt.getTime() ?? Number.MAX_SAFE_INTEGER, Date.now() + CLOCK_SKEW_MS);
+    let end = Math.min(query.to?.getTime() ?? Number.MAX_SAFE_INTEGER, latest + 1);
+    let width = 2 * DAY_MS;
+    const deadline = performance.now() + SEARCH_TIMEOUT_MS;
+    const found: Match[] = [];
+    while (found.length < limit && end > oldest) {
+      if (performance.now() > deadline) throw new SlowQuery(`a search took longer than ${SEARCH_TIMEOUT_MS} ms`);
+      const begin = Math.max(oldest, end - width < BEGINNING ? -Infinity : end - width);
+      const matches = await this.matches(asker, query, matching, { begin, end, from });
+      if (matches.length > WINDOW_MATCHES_MAX && end - begin > 1) {
+        width = Math.max(1, Math.floor(Math.min(width, end - begin) / WINDOW_NARROWING));
+        continue;
+      }
+      found.push(...matches.sort(newestFirst).slice(0, limit - found.length));
+      end = begin;
+      width *= matches.length === 0 ? EMPTY_WINDOW_GROWTH : WINDOW_GROWTH;
+    }
+    return this.hits(asker, matching, withinPage(found));
+  }
+
+  /** As the index says it, so that the index is used. */
+  private async matching({ text }: SearchQuery): Promise<Matching> {
+    const dictionary = await this.dictionary.current();
+    return {
+      dictionary,
+      document: searchDocument(dictionary),
+      query: Prisma.sql`websearch_to_tsquery(${dictionary}, ${searchText(text)})`,
+      firstWord: firstWord(text),
+    };
+  }
+
+  /**
+   * In no order; one more than may be put in order says that there are too many. The index is asked for some of the caller's visible chats at a
+   * time: what was said elsewhere is never looked at.
+   */
+  private matches(
+    { caller: { tenantId, userId }, visible }: Asker,
+    { chatId, senderId }: SearchQuery,
+    { document, query }: Matching,
+    window: { begin: number; end: number; from: SearchPosition | null },
+  ): Promise<Match[]> {
+    const { begin, end, from } = window;
+    const time = (milliseconds: number) =>
+      Prisma.sql`${milliseconds === -Infinity ? '-infinity' : new Date(milliseconds).toISOString()}::timestamptz`;
+    const days = onDays(begin, end, DAYS_NAMED_MAX);
+    return this.query<Match>(Prisma.sql`
+      SELECT g.message_id::text AS "messageId", (extract(epoch FROM g.created_at) * 1000)::float8 AS "createdAt",
+        octet_length(g.body) AS bytes
+      FROM (
+        SELECT array_agg(${CHAT_TERM}) AS chats
+        FROM (SELECT m.chat_id, row_number() OVER (ORDER BY m.chat_id) / ${CHATS_AT_A_TIME}::int8 AS part
+          FROM ${visible === 'all' ? Prisma.sql`members m` : CHATS_OF_MEMBERS}
+          WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} ${andVisible(visible)}
+            ${chatId === undefined ? Prisma.empty : Prisma.sql`AND m.chat_id = ${chatId}::uuid`}) own
+        GROUP BY part) k
+      CROSS JOIN LATERAL (
+        SELECT * FROM messages g
+        WHERE ${document} @@ ${query} AND g.body IS NOT NULL AND ${SEARCH_TERMS} && k.chats
+          ${days === null ? Prisma.empty : Prisma.sql`AND ${days}`}
+          ${senderId === undefined ? Prisma.empty : Prisma.sql`AND ${bySender(senderId)}`}
+          AND g.created_at >= ${time(begin)} AND g.created_at < ${time(end)}
+          ${from === null ? Prisma.empty : Prisma.sql`AND (g.created_at, g.message_id) < (${time(from.createdAt.getTime())}, ${from.messageId}::uuid)`}
+        OFFSET 0) g
+      CROSS JOIN LATERAL (SELECT * FROM members WHERE chat_id = g.chat_id AND user_id = ${userId} LIMIT 1) m
+      CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = g.chat_id LIMIT 1) c
+      WHERE m.tenant_id = ${tenantId} AND (c.history_visibility = 'full' OR g.sequence >= m.joined_sequence)
+      LIMIT ${WINDOW_MATCHES_MAX + 1}::int8`);
+  }
+
+  /** The messages of a page, in its order. What has been deleted, edited or hidden since it was found is left out unless it still matches. */
+  private async hits(
+    { caller: { userId }, visible }: Asker,
+    { dictionary, document, query, firstWord }: Matching,
+    page: Match[],
+  ): Promise<FoundMessage[]> {
+    if (page.length === 0) return [];
+    // Drawn for each search: no text can hold it.
+    const mark = randomBytes(16).toString('hex');
+    const [start, stop, gap] = [`${mark}b`, `${mark}e`, `${mark}g`];
+    const options = `StartSel=${start}, StopSel=${stop}, FragmentDelimiter=${gap}, MaxFragments=3, MaxWords=24, MinWords=8`;
+    const rows = await this.query<HitRow>(Prisma.sql`
+      SELECT ts_headline(${dictionary}, ${highlighted(firstWord)}, ${query}, ${options}) AS highlight,
+        (SELECT row_to_json(t) FROM (SELECT ${messageViewColumns(userId)}) t)::text AS message,
+        (SELECT row_to_json(t) FROM (SELECT ${CHAT_VIEW_COLUMNS}) t)::text AS view
+      FROM unnest(${column(page, (match) => match.messageId)}::uuid[]) WITH ORDINALITY AS k(message_id, place)
+      CROSS JOIN LATERAL (SELECT * FROM messages WHERE message_id = k.message_id LIMIT 1) g
+      CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = g.chat_id LIMIT 1) c
+      CROSS JOIN LATERAL (SELECT * FROM members WHERE chat_id = g.chat_id AND user_id = ${userId} LIMIT 1) m
+      WHERE ${document} @@ ${query} ${andVisible(visible)} ORDER BY k.place`);
+    return rows.map((row) => ({
+      message: toMessageView(JSON.parse(row.message) as MessageViewRow),
+      view: toChatView(JSON.parse(row.view) as ChatViewRow),
+      highlights: row.highlight.split(gap).map((fragment) => toHighlight(fragment, start, stop)),
+    }));
+  }
+
+  private query<Row>(statement: Prisma.Sql): Promise<Row[]> {
+    return this.database.$queryRaw<Row[]>(statement).catch(rethrow);
+  }
+}
+
+/** Who asks, and about which chats. */
+interface Asker {
+  caller: Caller;
+  visible: Exclude<VisibleChats, 'none'>;
+}
+
+interface Matching {
+  dictionary: Prisma.Sql;
+  document: Prisma.Sql;
+  query: Prisma.Sql;
+  /** Of what is searched for. */
+  firstWord: string;
+}
+
+/**
+ * Of `messages g`: the part of the text that is gone through for highlights, with the first word in it. The cost of `ts_headline` grows with the square
+ * of how often a word occurs: a text of 16 KB took it 0.5 s.
+ */
+function highlighted(firstWord: string): Prisma.Sql {
+  const before = HIGHLIGHTED_CHARACTERS / 4;
+  return Prisma.sql`substr(g.body, greatest(1, strpos(lower(g.body), lower(${firstWord})) - ${before}::int4), ${HIGHLIGHTED_CHARACTERS}::int4)`;
+}
+
+/** The first ones, as many as a page can hold. */
+function withinPage(matches: readonly Match[]): Match[] {
+  let bytes = 0;
+  return matches.filter((match) => {
+    const fits = bytes < PAGE_MAX_BYTES;
+    bytes += match.bytes;
+    return fits;
+  });
+}
+
+function newestFirst(a: Match, b: Match): number {
+  return b.createdAt - a.createdAt || (a.messageId < b.messageId ? 1 : -1);
+}
+
+function toHighlight(fragment: string, start: string, stop: string): Highlight {
+  return fragment.split(start).flatMap((piece, index) => {
+    // Before the first mark nothing matches; behind each one, up to its end.
+    const [match, rest] = index === 0 ? ['', piece] : (piece.split(stop) as [string, string | undefined]);
+    return [
+      { text: match, match: true },
+      { text: rest ?? '', match: false },
+    ].filter(({ text }) => text !== '');
+  });
+}

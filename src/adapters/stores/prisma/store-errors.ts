@@ -1,0 +1,175 @@
+/**
+ * What a failure means for whoever has to go on: PostgreSQL's SQLSTATE decides, wherever Prisma hides it.
+ *
+ * Messages of the data classes can quote what was stored, so they are left out: SQLSTATE and constraint say enough, and
+ * message texts never reach a log.
+ */
+import { StoreError } from '../../../application/ports/command-store.js';
+import { SlowQuery } from '../../../application/ports/slow-query.js';
+
+/**
+ * SQLSTATE classes that are about the data: data exception, integrity constraint, program limit, and what a trigger of the operator's raises.
+ * A batch that waited for a trigger to think better of it would wait for ever.
+ */
+const DATA_CLASSES = new Set(['22', '23', '54', 'P0']);
+
+/**
+ * SQLSTATE classes with which COMMIT may be answered although it took effect, or that say nothing of it: connection exception,
+ * operator intervention, system error, internal error.
+ */
+const INDEFINITE_AT_COMMIT = new Set(['08', '57', '58', 'XX']);
+
+/**
+ * Of these classes, what says that nothing was committed: a statement that took too long or was cancelled (committing is not broken off), and a server
+ * that is only starting.
+ */
+const DEFINITE_AT_COMMIT = new Set(['57014', '57P03']);
+
+/** No connection was had, so nothing was sent: the words of pg-pool, twice, and of Prisma. */
+const NOT_CONNECTED =
+  /timeout exceeded when trying to connect|Connection terminated due to connection timeout|Can't reach database server/;
+
+/** A statement took longer than its time limit. */
+const QUERY_CANCELED = '57014';
+
+/** The codes with which a batch that is one statement ends itself. */
+export const NOT_AS_READ = 'PY001';
+export const NO_SUCH_CHAT = 'PY002';
+/** The code with which a probe does. */
+export const PROBE_UNDONE = 'PY003';
+
+/** query_canceled: by the statement timeout, or by an administrator. */
+const TIMED_OUT = '57014';
+/** A transaction of several statements that took longer than it may: Prisma's code, and its words, since it has other uses for the code. */
+const TRANSACTION_EXPIRED = { code: 'P2028', words: /expired transaction/ };
+
+/** lock_not_available, deadlock_detected, serialization_failure: another transaction was in the way. */
+const IN_THE_WAY = new Set(['55P03', '40P01', '40001']);
+
+/**
+ * What passes by itself: connection exception, transaction rollback, insufficient resources, a lock that was not to be had, operator intervention,
+ * system error, and a session ended for its silence.
+ */
+const PASSING = /^(08|40|53|55|57|58|25P03)/;
+
+/** A failure before COMMIT was sent: nothing was written. */
+export function toStoreError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const report = serverReport(error);
+  if (report?.sqlState === NOT_AS_READ)
+    return contention('an owner, a batch of the partition, or a receipt of the same command');
+  if (report?.sqlState === NO_SUCH_CHAT)
+    return new StoreError('refused', 'a chat that is to be changed does not exist');
+  if (report !== null && DATA_CLASSES.has(report.sqlState.slice(0, 2))) {
+    const constraint = report.constraint === null ? '' : `, ${report.constraint}`;
+    return new StoreError('refused', `the database refuses the data (SQLSTATE ${report.sqlState}${constraint})`);
+  }
+  if (report !== null && IN_THE_WAY.has(report.sqlState))
+    return new StoreError('contention', `another transaction was in the way (SQLSTATE ${report.sqlState})`);
+  if (report === null ? isExpired(error) : report.sqlState === TIMED_OUT)
+    return new StoreError('timed_out', `it took too long (${report?.sqlState ?? TRANSACTION_EXPIRED.code})`, {
+      cause: error,
+    });
+  if (isUnstorable(error)) {
+    return new StoreError('refused', `the data cannot be written down (${error.name})`);
+  }
+  const what = report === null ? describe(error) : `SQLSTATE ${report.sqlState}: ${report.message}`;
+  if (report?.sqlState === QUERY_CANCELED)
+    return new SlowQuery(`a statement took too long (${what})`, { cause: error });
+  return new StoreError('unavailable', `the database is not available (${what})`, { cause: error });
+}
+
+/** For `.catch(…)` behind one statement. */
+export function rethrow(error: unknown): never {
+  throw toStoreError(error);
+}
+
+/** What is to be written, put into a statement: nothing has been sent yet. */
+export function storable<T>(write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    throw toStoreError(error);
+  }
+}
+
+/** For `.catch(…)` behind what commits. */
+export function rethrowFromCommit(error: unknown): never {
+  throw toCommitError(error);
+}
+
+/** A failure once COMMIT was under way: unless the server gave a definite answer, nobody knows. */
+function toCommitError(error: unknown): StoreError {
+  const report = serverReport(error);
+  if (report === null ? NOT_CONNECTED.test(describe(error)) : isDefinite(report)) return toStoreError(error);
+  const what = report === null ? describe(error) : `SQLSTATE ${report.sqlState}: ${report.message}`;
+  return new StoreError('unknown', `whether the transaction was committed is not known (${what})`, { cause: error });
+}
+
+function isDefinite({ sqlState }: ServerReport): boolean {
+  return DEFINITE_AT_COMMIT.has(sqlState) || !INDEFINITE_AT_COMMIT.has(sqlState.slice(0, 2));
+}
+
+/** Whether trying again may help although nobody mends anything: nobody answered, or the server said that it cannot just now. */
+export function passesByItself(error: unknown): boolean {
+  if (!(error instanceof StoreError) || error.kind === 'refused') return false;
+  const report = serverReport(error.cause);
+  return report === null || PASSING.test(report.sqlState);
+}
+
+export function contention(what: string): StoreError {
+  return new StoreError('contention', `${what} came in between`);
+}
+
+/** Whether a probe ended as it was meant to. */
+export function isProbeUndone(error: unknown): boolean {
+  return serverReport(error)?.sqlState === PROBE_UNDONE;
+}
+
+function isExpired(error: unknown): boolean {
+  const { code, words } = TRANSACTION_EXPIRED;
+  return property(error, 'code') === code && words.test(describe(error));
+}
+
+interface ServerReport {
+  sqlState: string;
+  message: string;
+  constraint: string | null;
+}
+
+/**
+ * The server's own report. Raw queries reject with a `PrismaClientKnownRequestError` that carries the driver adapter's error in
+ * `meta`; COMMIT rejects with the driver adapter's error itself. Lost connections carry no report at all.
+ */
+function serverReport(error: unknown): ServerReport | null {
+  const adapterError = property(property(error, 'meta'), 'driverAdapterError') ?? error;
+  const cause = property(adapterError, 'cause');
+  const sqlState = property(cause, 'originalCode');
+  if (typeof sqlState !== 'string' || !/^[0-9A-Z]{5}$/.test(sqlState)) return null;
+  const constraint = property(property(cause, 'constraint'), 'index');
+  return {
+    sqlState,
+    message: String(property(cause, 'originalMessage')),
+    constraint: typeof constraint === 'string' ? constraint : null,
+  };
+}
+
+/** The language's own errors come from rendering or reading values (a cycle, an invalid date); those of Node's I/O carry a code. */
+function isUnstorable(error: unknown): error is Error {
+  const ofTheLanguage = error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError;
+  return ofTheLanguage && property(error, 'code') === undefined;
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = property(error, 'code');
+  // Prisma's messages begin with an empty line or two.
+  const message = error.message.trim().replace(/\s*\n\s*/g, ' ');
+  // Raw queries wrap what happened in words about themselves.
+  const inner = /^Invalid `prisma\..*? Message: `(.*)`$/.exec(message)?.[1] ?? message;
+  return typeof code === 'string' ? `${code}: ${inner}` : inner;
+}
+
+function property(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}

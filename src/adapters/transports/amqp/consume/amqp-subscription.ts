@@ -1,0 +1,138 @@
+import { type Channel, type ChannelModel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
+import type { Subscription, SubscriptionHandlers } from '../../../../application/ports/transport.js';
+import { AmqpDelivery } from './incoming-command.js';
+import { closeChannel } from '../publish/lazy-channel.js';
+
+/** AMQP's own bound (16 bits); 0 would mean no bound at all. */
+export const PREFETCH_MAX = 65_535;
+
+export interface SubscriptionContext {
+  /** As whom the connection is logged in. */
+  ownUser: string;
+  /** Whether a message is no command but asks where its routing key falls (ring-probe.ts). */
+  isProbe(message: ConsumeMessage): boolean;
+  /** Called once the probe is acknowledged. Must not throw. */
+  onProbe(message: ConsumeMessage): void;
+}
+
+/** One consumer on one queue on a channel of its own, so that giving back means closing the channel. */
+export class AmqpSubscription implements Subscription {
+  readonly #channel: Channel;
+  readonly #queue: string;
+  readonly #handlers: SubscriptionHandlers;
+  readonly #context: SubscriptionContext;
+  /** What came before the subscriber had this object in hand. */
+  #early: (() => void)[] | null = [];
+  /** No delivery is handed out and nothing acknowledged any more. */
+  #hasEnded = false;
+  #isClosedByUs = false;
+  #lastTag = 0;
+  #acknowledgedThrough = 0;
+  #cause: Error | undefined;
+
+  private constructor(channel: Channel, queue: string, handlers: SubscriptionHandlers, context: SubscriptionContext) {
+    this.#channel = channel;
+    this.#queue = queue;
+    this.#handlers = handlers;
+    this.#context = context;
+    channel.on('error', (error) => {
+      this.#cause = error;
+    });
+    channel.on('close', () => this.#lose(this.#cause ?? new Error(`the channel on ${queue} was closed`)));
+  }
+
+  /** Rejects if the broker refuses (no such queue: code 404) or goes meanwhile. No handler is called before this has resolved. */
+  static async open(
+    model: ChannelModel,
+    queue: string,
+    prefetch: number,
+    handlers: SubscriptionHandlers,
+    context: SubscriptionContext,
+  ): Promise<AmqpSubscription> {
+    if (!Number.isInteger(prefetch) || prefetch < 1 || prefetch > PREFETCH_MAX)
+      throw new RangeError(`prefetch must be between 1 and ${PREFETCH_MAX}, not ${prefetch}`);
+    const channel = await model.createChannel();
+    const subscription = new AmqpSubscription(channel, queue, handlers, context);
+    try {
+      await channel.prefetch(prefetch);
+      await channel.consume(queue, (message) => subscription.#take(message));
+    } catch (error) {
+      await subscription.close();
+      throw error;
+    }
+    setImmediate(() => subscription.#begin());
+    return subscription;
+  }
+
+  acknowledgeThrough(tag: number): void {
+    if (this.#hasEnded || tag <= this.#acknowledgedThrough) return;
+    if (tag > this.#lastTag) throw new RangeError(`nothing was delivered under ${tag}`);
+    this.#acknowledgedThrough = tag;
+    // All the library looks at.
+    this.#acknowledge({ fields: { deliveryTag: tag } } as ConsumeMessage, true);
+  }
+
+  close(): Promise<void> {
+    this.#hasEnded = true;
+    this.#isClosedByUs = true;
+    return closeChannel(this.#channel);
+  }
+
+  #take(message: ConsumeMessage | null): void {
+    if (this.#hasEnded) return;
+    if (message === null) {
+      this.#lose(new Error(`the broker cancelled the consumer of ${this.#queue}`));
+      return;
+    }
+    if (this.#context.isProbe(message)) {
+      if (this.#acknowledge(message, false)) this.#context.onProbe(message);
+      return;
+    }
+    this.#lastTag = message.fields.deliveryTag;
+    const delivery = new AmqpDelivery(message, this.#context.ownUser);
+    this.#inTurn(() => {
+      if (!this.#hasEnded) this.#handlers.onDelivery(delivery);
+    });
+  }
+
+  /** False if the channel or its connection is closing, and has not said so yet. */
+  #acknowledge(message: ConsumeMessage, isThrough: boolean): boolean {
+    try {
+      this.#channel.ack(message, isThrough);
+      return true;
+    } catch (error) {
+      if (!(error instanceof IllegalOperationError)) throw error;
+      this.#lose(error);
+      return false;
+    }
+  }
+
+  #lose(cause: Error): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    void closeChannel(this.#channel);
+    this.#inTurn(() => {
+      if (!this.#isClosedByUs) this.#handlers.onLost(cause);
+    });
+  }
+
+  #inTurn(call: () => void): void {
+    if (this.#early !== null) this.#early.push(call);
+    else this.#call(call);
+  }
+
+  #begin(): void {
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const call of early) this.#call(call);
+  }
+
+  /** A handler that throws has broken its promise; thrown on, it would take the whole connection with it. */
+  #call(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#lose(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+}

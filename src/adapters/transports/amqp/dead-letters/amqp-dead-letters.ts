@@ -1,0 +1,62 @@
+import type { DeadLetterReason, DeadLetters, Delivery } from '../../../../application/ports/transport.js';
+import { names } from '../../../../contract/messages/topology.js';
+import type { Logger } from '../../../../infrastructure/logging/logger.js';
+import { carryOver } from './republish-properties.js';
+import type { ConfirmedPublisher } from '../publish/confirmed-publisher.js';
+import { AmqpDelivery } from '../consume/incoming-command.js';
+
+/** Longer details are cut. */
+export const DETAIL_MAX_CHARACTERS = 1_000;
+
+export interface DeadLetterContext {
+  namespace: string;
+  /** Named in `x-parley-worker`. */
+  workerId: string;
+  /** As whom the connection is logged in. */
+  ownUser: string;
+  logger: Logger;
+}
+
+/** Publishes to `<namespace>.dead-letters`; the caller acknowledges the delivery once that is confirmed. */
+export class AmqpDeadLetters implements DeadLetters {
+  readonly #publisher: ConfirmedPublisher;
+  readonly #context: DeadLetterContext;
+
+  constructor(publisher: ConfirmedPublisher, context: DeadLetterContext) {
+    this.#publisher = publisher;
+    this.#context = context;
+  }
+
+  async bury(delivery: Delivery, reason: DeadLetterReason, detail: string): Promise<void> {
+    const { message, incoming } = AmqpDelivery.from(delivery);
+    const { namespace, workerId, ownUser, logger } = this.#context;
+    const { properties, dropped } = carryOver(message, ownUser);
+    const marks: Record<string, string> = {
+      'x-parley-reason': reason,
+      'x-parley-detail': detail.slice(0, DETAIL_MAX_CHARACTERS).toWellFormed(),
+      'x-parley-at': new Date().toISOString(),
+      'x-parley-worker': workerId,
+      'x-parley-routing-key': incoming.routingKey,
+    };
+    // Left in place it would let the dead letter itself expire, unseen.
+    const expiration: unknown = message.properties.expiration;
+    if (typeof expiration === 'string') marks['x-parley-expiration'] = expiration;
+    const publish = (headers: Record<string, unknown>, missing: readonly string[]) =>
+      this.#publisher.publish({
+        exchange: '',
+        routingKey: names.deadLetters(namespace),
+        body: message.content,
+        properties: {
+          ...properties,
+          headers: { ...headers, ...marks, ...(missing.length > 0 && { 'x-parley-dropped': missing.join(', ') }) },
+        },
+      });
+    try {
+      await publish(properties.headers, dropped);
+    } catch (error) {
+      if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+      logger.warn('a dead letter loses its headers: they cannot be written again', { reason, error: error.message });
+      await publish({}, [...dropped, 'headers']);
+    }
+  }
+}

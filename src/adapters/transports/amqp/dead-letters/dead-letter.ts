@@ -1,0 +1,109 @@
+/** A dead letter as it lies in the queue. Who wrote its body, headers and properties is not known: nothing in it is taken at its word. */
+import type { ConsumeMessage } from 'amqplib';
+import { UUID_PATTERN } from '../../../../contract/messages/identifiers.js';
+import { SENT_HOME_HEADER } from '../consume/incoming-command.js';
+
+/** What `x-parley-reason` says, or `x-death` where RabbitMQ put the letter away itself. */
+export const DEAD_LETTER_REASONS = ['malformed', 'misrouted', 'poison', 'x-death'] as const;
+export type LetterReason = (typeof DEAD_LETTER_REASONS)[number];
+
+export interface DeadLetter {
+  messageId: string | null;
+  type: string | null;
+  chatId: string | null;
+  /** Null: neither Parley nor RabbitMQ says why it is here. */
+  reason: LetterReason | null;
+  detail: string | null;
+  /** When it was put away. */
+  at: Date | null;
+  worker: string | null;
+  /** With what it was published; null: nothing says so. */
+  routingKey: string | null;
+}
+
+/** Which letters are meant: all that are named here must hold. */
+export interface LetterFilter {
+  reason?: LetterReason;
+  /** Put away at or after this. */
+  since?: Date;
+  type?: string;
+  chatId?: string;
+  messageIds?: readonly string[];
+}
+
+export function readLetter({ properties, content }: ConsumeMessage): DeadLetter {
+  const headers: Record<string, unknown> = properties.headers ?? {};
+  const death = firstDeath(headers['x-death']);
+  const written = headers['x-parley-reason'];
+  const ours = DEAD_LETTER_REASONS.find((reason) => reason === written && reason !== 'x-death') ?? null;
+  const type = text(properties.type);
+  const routingKey =
+    text(headers['x-parley-routing-key']) ??
+    text(headers[SENT_HOME_HEADER]) ??
+    death?.routingKey ??
+    keyInBody(content, type);
+  return {
+    messageId: text(properties.messageId),
+    type,
+    chatId: chatOf(type, routingKey, content),
+    reason: ours ?? (death === null ? null : 'x-death'),
+    detail: ours === null ? (death?.detail ?? null) : text(headers['x-parley-detail']),
+    at: ours === null ? (death?.at ?? null) : time(headers['x-parley-at']),
+    worker: ours === null ? null : text(headers['x-parley-worker']),
+    routingKey,
+  };
+}
+
+export function isMeant(letter: DeadLetter, { reason, since, type, chatId, messageIds }: LetterFilter): boolean {
+  if (reason !== undefined && letter.reason !== reason) return false;
+  if (since !== undefined && (letter.at === null || letter.at < since)) return false;
+  if (type !== undefined && letter.type !== type) return false;
+  if (chatId !== undefined && letter.chatId !== chatId) return false;
+  return messageIds === undefined || (letter.messageId !== null && messageIds.includes(letter.messageId));
+}
+
+/** RabbitMQ's account of the first time that the message was put away: the last of its list. */
+function firstDeath(header: unknown): { detail: string; at: Date | null; routingKey: string | null } | null {
+  if (!Array.isArray(header) || header.length === 0) return null;
+  const entry: unknown = header.at(-1);
+  if (typeof entry !== 'object' || entry === null) return { detail: 'no account', at: null, routingKey: null };
+  const { reason, queue, time: at, 'routing-keys': keys } = entry as Record<string, unknown>;
+  const seconds = typeof at === 'object' && at !== null ? (at as { value?: unknown }).value : undefined;
+  return {
+    detail: `${text(reason) ?? 'no reason'} in ${text(queue) ?? 'no queue'}`,
+    at: typeof seconds === 'number' ? time(seconds * 1_000) : null,
+    routingKey: Array.isArray(keys) ? text(keys[0]) : null,
+  };
+}
+
+/** A routing key is the chat's id, but for `user.upsert`, whose key is the actor. */
+function chatOf(type: string | null, routingKey: string | null, body: Buffer): string | null {
+  if (type === 'user.upsert') return null;
+  if (routingKey !== null && UUID_PATTERN.test(routingKey)) return routingKey;
+  const chatId = fieldOf(body, 'chatId');
+  return chatId !== null && UUID_PATTERN.test(chatId) ? chatId : null;
+}
+
+function keyInBody(body: Buffer, type: string | null): string | null {
+  return fieldOf(body, type === 'user.upsert' ? 'actorId' : 'chatId');
+}
+
+function fieldOf(body: Buffer, name: 'actorId' | 'chatId'): string | null {
+  try {
+    const parsed: unknown = JSON.parse(body.toString('utf8'));
+    if (typeof parsed !== 'object' || parsed === null || !Object.hasOwn(parsed, name)) return null;
+    return text((parsed as Record<string, unknown>)[name]);
+  } catch {
+    return null; // no JSON
+  }
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function time(value: unknown): Date | null {
+  if (typeof value !== 'string' && typeof value !== 'number') return null;
+  const date = new Date(value);
+  return Number.isNaN(date.getTime()) ? null : date;
+}

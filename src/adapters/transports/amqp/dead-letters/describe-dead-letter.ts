@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import type { ConsumeMessage } from 'amqplib';
+import { isSecretName } from '../../../../infrastructure/logging/log-redaction.js';
+
+const HIDDEN = '(hidden)';
+/** What bears its holder's rights, whatever header it came in: a bearer's word, or the three parts of a signed token. */
+const TOKEN = /\bbearer\s+\S|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/i;
+
+/** A letter for the eyes of an operator. */
+export interface LetterDescription {
+  exchange: string;
+  routingKey: string;
+  properties: [string, string][];
+  headers: [string, string][];
+  bodyBytes: number;
+  bodySha256: string;
+}
+
+/** All but the body; tokens, and headers that are named like a secret, are hidden. */
+export function describeLetter({ fields, properties, content }: ConsumeMessage): LetterDescription {
+  const { headers, ...rest } = properties;
+  return {
+    exchange: fields.exchange,
+    routingKey: fields.routingKey,
+    properties: words(rest),
+    headers: words(headers ?? {}),
+    bodyBytes: content.length,
+    bodySha256: createHash('sha256').update(content).digest('hex'),
+  };
+}
+
+function words(values: object): [string, string][] {
+  return Object.entries(values)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => [name, isSecretName(name) ? HIDDEN : word(value)]);
+}
+
+function word(value: unknown): string {
+  const text = typeof value === 'string' ? value : json(value);
+  return TOKEN.test(text) ? HIDDEN : text;
+}
+
+/** Bytes are not shown: they could say anything. */
+function json(value: unknown): string {
+  const told = (name: string, each: unknown) => {
+    if (name !== '' && isSecretName(name)) return HIDDEN;
+    const isBytes = typeof each === 'object' && each !== null && (each as { type?: unknown }).type === 'Buffer';
+    return isBytes ? '(bytes)' : each;
+  };
+  try {
+    return JSON.stringify(value, told) ?? String(value);
+  } catch {
+    return '(cannot be written down)';
+  }
+}

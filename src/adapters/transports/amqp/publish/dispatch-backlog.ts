@@ -1,0 +1,92 @@
+/** Which dispatch queue is full, when the broker refuses events: it refuses for all queues at once, and does not say for whose sake. */
+import type { Channel } from 'amqplib';
+import { names, type TopologySettings } from '../../../../contract/messages/topology.js';
+import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
+import type { Logger } from '../../../../infrastructure/logging/logger.js';
+import { LazyChannel } from './lazy-channel.js';
+
+/** Refusals that are further apart belong to different times of being full: what was seen then says nothing now. */
+const SAME_TIME_MS = 60_000;
+
+interface Backlog {
+  events: number;
+  consumers: number;
+}
+
+/** The queues that Parley declares itself, asked of the broker whenever it has refused an event. */
+export class DispatchBacklog {
+  readonly #kept: LazyChannel<Channel>;
+  readonly #settings: TopologySettings;
+  readonly #logger: Logger;
+  readonly #backlogs = new Map<string, Backlog>();
+  #refusedAt = 0;
+  #isAsking = false;
+  #isKnown = false;
+
+  constructor(connection: AmqpConnection, settings: TopologySettings, logger: Logger) {
+    this.#settings = settings;
+    this.#logger = logger;
+    this.#kept = new LazyChannel(connection, async (model) => {
+      const channel = await model.createChannel();
+      channel.on('error', () => undefined); // the question that caused it rejects
+      return { channel, held: channel };
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#kept.close();
+  }
+
+  /** An event was refused just now. */
+  noteRefusal(): void {
+    const now = Date.now();
+    if (now - this.#refusedAt > SAME_TIME_MS) this.#isKnown = false;
+    this.#refusedAt = now;
+    void this.#ask();
+  }
+
+  /** Why events are refused, and what to do, in one line; null while that is being found out. */
+  explainRefusal(): string | null {
+    if (!this.#isKnown) return null;
+    const all = [...this.#backlogs].sort(([, a], [, b]) => b.events - a.events);
+    // A queue that nobody consumes is never free again by itself. Of one that is consumed, what is delivered already is not counted.
+    const [idle] = all.filter(([, { events, consumers }]) => events > 0 && consumers === 0);
+    const [busy] = all.filter(([, { consumers }]) => consumers > 0);
+    if (idle !== undefined) {
+      const [queue, { events }] = idle;
+      return `queue ${queue} is full: ${events} events wait in it, and nobody consumes it. ${remedyFor(queue)}`;
+    }
+    if (busy !== undefined) {
+      const [queue, { events, consumers }] = busy;
+      const whom = consumers === 1 ? 'its consumer' : `its ${consumers} consumers`;
+      return `queue ${queue} is probably full: ${events} events wait in it, besides those that ${whom} did not acknowledge yet. ${remedyFor(queue)}`;
+    }
+    return `a queue bound to ${names.events(this.#settings.namespace)} is full, and it is none that Parley declared: consume it, or unbind it`;
+  }
+
+  async #ask(): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    for (const { name } of this.#settings.dispatchQueues)
+      try {
+        const channel = await this.#kept.get();
+        const { messageCount, consumerCount } = await channel.checkQueue(name);
+        this.#backlogs.set(name, { events: messageCount, consumers: consumerCount });
+      } catch (error) {
+        this.#backlogs.delete(name);
+        this.#logger.debug('backlog of a dispatch queue unknown', {
+          queue: name,
+          error: error instanceof Error ? error.message : String(error),
+        });
+      }
+    this.#isAsking = false;
+    this.#isKnown = true;
+  }
+}
+
+function remedyFor(queue: string): string {
+  return (
+    `Consume it; or unbind it (parley topology --unbind ${queue}) and leave it out of DISPATCH_QUEUES; ` +
+    'or raise DISPATCH_MAX_BYTES, for which the queue must be deleted first'
+  );
+}

@@ -1,0 +1,70 @@
+import type { ReceiptSender, TransportCounters } from '../../../../application/ports/transport.js';
+import type { Receipt } from '../../../../contract/messages/receipts.js';
+import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
+import type { Logger } from '../../../../infrastructure/logging/logger.js';
+import { fitsShortString } from '../dead-letters/republish-properties.js';
+import { type OutgoingReceipt, ReceiptLane } from './receipt-lane.js';
+import { readReplyAddress } from './reply-address.js';
+import { UnprovenReplies } from './unproven-replies.js';
+
+/** Origins remembered as good; past it the oldest is forgotten, and has to be proven again. A broker has one or two for each node. */
+export const ORIGINS_PROVEN_MAX = 1_000;
+
+/** A connection for each kind of address. All but the first are opened at need, and the loss of one affects no other kind. */
+export interface ReceiptRoutes {
+  /** For the queues of REST. */
+  rest: AmqpConnection;
+  /** For the queues of producers. */
+  queues: AmqpConnection;
+  /** For direct reply-to, where the broker is known to take such addresses. */
+  directReplies: AmqpConnection;
+  /** For direct reply-to, where it is not. */
+  unprovenReplies: AmqpConnection;
+}
+
+export class AmqpReceiptSender implements ReceiptSender {
+  readonly #namespace: string;
+  readonly #rest: ReceiptLane;
+  readonly #queues: ReceiptLane;
+  readonly #directReplies: ReceiptLane;
+  readonly #unproven: UnprovenReplies;
+  readonly #proven = new Set<string>();
+  readonly #counters: TransportCounters;
+
+  constructor(routes: ReceiptRoutes, namespace: string, counters: TransportCounters, logger: Logger) {
+    this.#namespace = namespace;
+    this.#rest = new ReceiptLane(routes.rest, counters, logger);
+    this.#queues = new ReceiptLane(routes.queues, counters, logger);
+    this.#directReplies = new ReceiptLane(routes.directReplies, counters, logger);
+    const onProven = (origin: string, waiting: OutgoingReceipt[]) => this.#prove(origin, waiting);
+    this.#unproven = new UnprovenReplies(routes.unprovenReplies, onProven, counters, logger);
+    this.#counters = counters;
+    // Whatever it was: the broker may not know the same nodes any more.
+    routes.directReplies.onLost(() => this.#proven.clear());
+  }
+
+  send(replyTo: string, correlationId: string, receipt: Receipt): void {
+    const address = readReplyAddress(this.#namespace, replyTo);
+    if (address === null || !fitsShortString(replyTo) || !fitsShortString(correlationId)) {
+      this.#counters.receiptsIgnored += 1;
+      return;
+    }
+    const outgoing = { replyTo, correlationId, receipt, since: Date.now() };
+    if (address.kind === 'rest') this.#rest.send(outgoing);
+    else if (address.kind === 'queue') this.#queues.send(outgoing);
+    else if (this.#proven.has(address.origin)) this.#directReplies.send(outgoing);
+    else this.#unproven.send(address.origin, outgoing);
+  }
+
+  async close(): Promise<void> {
+    const lanes = [this.#rest, this.#queues, this.#directReplies, this.#unproven];
+    await Promise.all(lanes.map((lane) => lane.close()));
+  }
+
+  #prove(origin: string, waiting: readonly OutgoingReceipt[]): void {
+    const [oldest] = this.#proven;
+    if (this.#proven.size >= ORIGINS_PROVEN_MAX && oldest !== undefined) this.#proven.delete(oldest);
+    this.#proven.add(origin);
+    for (const outgoing of waiting) this.#directReplies.send(outgoing);
+  }
+}

@@ -1,0 +1,161 @@
+import type { TransportCounters } from '../../../../application/ports/transport.js';
+import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
+import { toError } from '../../../../infrastructure/amqp/amqp-failure.js';
+import type { Logger } from '../../../../infrastructure/logging/logger.js';
+import { ConfirmedChannel } from '../publish/confirmed-channel.js';
+import { LazyChannel } from '../publish/lazy-channel.js';
+import { contentOf, ensureStarted, isOutdated, type OutgoingReceipt, propertiesOf } from './receipt-lane.js';
+
+/** Origins that wait for their trial; for another one, the one with the fewest receipts is dropped. */
+export const ORIGINS_WAITING_MAX = 64;
+/** Receipts that wait for the trial of one origin; more are dropped. */
+export const RECEIPTS_OF_ORIGIN_MAX = 1_000;
+/** Origins remembered as refused; past it the oldest is forgotten. */
+export const ORIGINS_REFUSED_MAX = 1_000;
+/** For how long: a node may join the cluster. */
+export const ORIGIN_REFUSED_MS = 60_000;
+/** An operator closes the connection, or the broker stops: no word about the address. */
+const CONNECTION_FORCED = 320;
+const ONE_AT_A_TIME = 'one';
+
+/**
+ * Direct reply-to addresses of an origin that is not known to be good (see reply-address.ts). The first receipt for it is published alone,
+ * on a connection that nothing else uses. Confirmed, the origin is proven; if the broker ends channel or connection instead, the origin is
+ * refused for a while. So a forged address costs this connection alone, and addresses of other origins wait for its return at most.
+ */
+export class UnprovenReplies {
+  readonly #connection: AmqpConnection;
+  readonly #kept: LazyChannel<ConfirmedChannel>;
+  readonly #counters: TransportCounters;
+  readonly #logger: Logger;
+  readonly #onProven: (origin: string, waiting: OutgoingReceipt[]) => void;
+  readonly #waiting = new Map<string, OutgoingReceipt[]>();
+  /** By origin: until when, in milliseconds since 1970. */
+  readonly #refused = new Map<string, number>();
+  #isUnderTrial = false;
+  /** Why channel or connection went last. */
+  #lastLoss: unknown;
+
+  /** `onProven` is given the other receipts that waited for that origin. */
+  constructor(
+    connection: AmqpConnection,
+    onProven: (origin: string, waiting: OutgoingReceipt[]) => void,
+    counters: TransportCounters,
+    logger: Logger,
+  ) {
+    this.#connection = connection;
+    this.#onProven = onProven;
+    this.#counters = counters;
+    this.#logger = logger;
+    this.#kept = new LazyChannel(connection, async (model) => {
+      const channel = await model.createConfirmChannel();
+      const held = new ConfirmedChannel(channel, () => ONE_AT_A_TIME);
+      channel.on('error', (error) => {
+        this.#lastLoss = error;
+      });
+      return { channel, held };
+    });
+    connection.onLost((cause) => {
+      this.#lastLoss = cause;
+    });
+    connection.onOpen(() => this.#tryNext());
+  }
+
+  send(origin: string, outgoing: OutgoingReceipt): void {
+    const until = this.#refused.get(origin);
+    if (until !== undefined) {
+      if (until > Date.now()) {
+        this.#counters.receiptsIgnored += 1;
+        return;
+      }
+      this.#refused.delete(origin);
+    }
+    const waiting = this.#waiting.get(origin);
+    if (waiting === undefined) {
+      if (this.#waiting.size >= ORIGINS_WAITING_MAX) this.#dropFewest();
+      this.#waiting.set(origin, [outgoing]);
+    } else if (waiting.length < RECEIPTS_OF_ORIGIN_MAX) waiting.push(outgoing);
+    else this.#counters.receiptsDropped += 1;
+    ensureStarted(this.#connection, this.#logger);
+    this.#tryNext();
+  }
+
+  /** What waits is dropped. */
+  close(): Promise<void> {
+    this.#waiting.clear();
+    return this.#kept.close();
+  }
+
+  /** One trial at a time, so that it is clear what a loss is due to. The origin with the most receipts is the least likely to be forged. */
+  #tryNext(): void {
+    if (this.#isUnderTrial || this.#connection.state !== 'open') return;
+    for (const [origin, receipts] of this.#waiting) {
+      const current = receipts.filter((outgoing) => !isOutdated(outgoing));
+      this.#counters.receiptsDropped += receipts.length - current.length;
+      if (current.length === 0) this.#waiting.delete(origin);
+      else this.#waiting.set(origin, current);
+    }
+    const most = [...this.#waiting].sort(([, one], [, other]) => other.length - one.length)[0];
+    if (most === undefined) return;
+    const [origin, [first]] = most;
+    if (first === undefined) return;
+    this.#isUnderTrial = true;
+    void this.#try(origin, first).finally(() => {
+      this.#isUnderTrial = false;
+      this.#tryNext();
+    });
+  }
+
+  /** Never rejects. */
+  async #try(origin: string, outgoing: OutgoingReceipt): Promise<void> {
+    try {
+      const confirmed = await this.#kept.get();
+      this.#lastLoss = undefined;
+      const message = { exchange: '', routingKey: outgoing.replyTo, body: contentOf(outgoing) };
+      const outcome = await confirmed.publishOne({ ...message, properties: propertiesOf(outgoing) }, ONE_AT_A_TIME);
+      if (outcome === 'lost' && !isVerdict(this.#lastLoss)) {
+        this.#postpone(origin, this.#lastLoss);
+        return;
+      }
+      const others = (this.#waiting.get(origin) ?? []).filter((waiting) => waiting !== outgoing);
+      this.#waiting.delete(origin);
+      if (outcome === 'lost' || outcome === 'timed out') this.#refuse(origin, 1 + others.length);
+      else this.#onProven(origin, others);
+      if (outcome === 'timed out') await this.#kept.close();
+    } catch (error) {
+      this.#postpone(origin, error);
+    }
+  }
+
+  /** Nothing is known. With the connection gone it waits for the next one; on an open one it would fail again, without a pause. */
+  #postpone(origin: string, error: unknown): void {
+    this.#logger.debug('direct reply-to address not tried', { origin, error: toError(error).message });
+    if (this.#connection.state !== 'open') return;
+    this.#counters.receiptsDropped += this.#waiting.get(origin)?.length ?? 0;
+    this.#waiting.delete(origin);
+  }
+
+  #refuse(origin: string, receipts: number): void {
+    this.#counters.receiptsIgnored += receipts;
+    const [oldest] = this.#refused.keys();
+    if (this.#refused.size >= ORIGINS_REFUSED_MAX && oldest !== undefined) this.#refused.delete(oldest);
+    this.#refused.set(origin, Date.now() + ORIGIN_REFUSED_MS);
+    this.#logger.warn('direct reply-to addresses refused: the broker ended the connection for one', {
+      origin,
+      receipts,
+    });
+  }
+
+  #dropFewest(): void {
+    const [fewest] = [...this.#waiting].sort(([, one], [, other]) => one.length - other.length);
+    if (fewest === undefined) return;
+    this.#waiting.delete(fewest[0]);
+    this.#counters.receiptsDropped += fewest[1].length;
+  }
+}
+
+/** Whether the broker has said that it does not like what was published. */
+function isVerdict(cause: unknown): boolean {
+  const code: unknown = (cause as { code?: unknown } | undefined)?.code;
+  return typeof code === 'number' && code !== CONNECTION_FORCED;
+}

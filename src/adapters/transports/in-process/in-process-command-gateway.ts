@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type CommandGateway,
+  type OutgoingCommand,
+  REST_APP_ID,
+  type ReceiptSender,
+} from '../../../application/ports/transport.js';
+import type { IncomingCommand } from '../../../contract/messages/delivery.js';
+import type { Receipt } from '../../../contract/messages/receipts.js';
+
+/** The one reply address there is: the door's. */
+const DOOR_ADDRESS = 'in-process.door';
+
+/** Both ends of a request: the command goes in, its receipt comes back. */
+export class InProcessCommandGateway implements CommandGateway, ReceiptSender {
+  readonly #publish: (incoming: IncomingCommand) => void;
+  /** By correlation id. */
+  readonly #requests = new Map<string, (receipt: Receipt | null) => void>();
+  #ignored = 0;
+
+  /** `publish` throws `DoorClosed` if the command is not taken. */
+  constructor(publish: (incoming: IncomingCommand) => void) {
+    this.#publish = publish;
+  }
+
+  /** Receipts for addresses other than the door's. */
+  get ignored(): number {
+    return this.#ignored;
+  }
+
+  async request(command: OutgoingCommand, waitMs: number): Promise<Receipt | null> {
+    const correlationId = randomUUID();
+    this.#publish(toIncoming(command, correlationId));
+    return new Promise((resolve) => {
+      const answer = (receipt: Receipt | null) => {
+        clearTimeout(timer);
+        this.#requests.delete(correlationId);
+        resolve(receipt);
+      };
+      const timer = setTimeout(() => answer(null), waitMs);
+      this.#requests.set(correlationId, answer);
+    });
+  }
+
+  send(replyTo: string, correlationId: string, receipt: Receipt): void {
+    if (replyTo === DOOR_ADDRESS) this.#requests.get(correlationId)?.(receipt);
+    else this.#ignored += 1;
+  }
+
+  /** What is under way is answered as if its time were over. */
+  close(): void {
+    for (const answer of [...this.#requests.values()]) answer(null);
+  }
+}
+
+function toIncoming(command: OutgoingCommand, correlationId: string): IncomingCommand {
+  const headers: Record<string, string> = {};
+  if (command.authorization !== null) headers.authorization = command.authorization;
+  if (command.traceparent !== null) headers.traceparent = command.traceparent;
+  if (command.tracestate !== null) headers.tracestate = command.tracestate;
+  return {
+    body: command.body,
+    routingKey: command.routingKey,
+    type: command.type,
+    messageId: command.commandId,
+    appId: REST_APP_ID,
+    contentType: 'application/json',
+    replyTo: DOOR_ADDRESS,
+    correlationId,
+    headers,
+  };
+}

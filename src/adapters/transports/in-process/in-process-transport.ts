@@ -1,0 +1,178 @@
+import { createHash } from 'node:crypto';
+import {
+  type CommandGateway,
+  type CommandSource,
+  type DeadLetterReason,
+  type DeadLetters,
+  CommandUnavailable,
+  type EventChannel,
+  type EventSink,
+  type OutgoingEvent,
+  type PublishOutcome,
+  type ReceiptSender,
+} from '../../../application/ports/transport.js';
+import type { IncomingCommand } from '../../../contract/messages/delivery.js';
+import type { Logger } from '../../../infrastructure/logging/logger.js';
+import { InProcessCommandGateway } from './in-process-command-gateway.js';
+import { PartitionQueue } from './partition-queue.js';
+
+/** Commands waiting in one partition's queue; more are turned away at the door. */
+export const PARTITION_QUEUE_LIMIT = 10_000;
+/** The latest so many dead letters are kept; all are logged. */
+export const DEAD_LETTERS_KEPT = 1_000;
+
+export interface InProcessTransportOptions {
+  partitions: number;
+  /** Named in dead letters. */
+  workerId: string;
+  logger: Logger;
+}
+
+/**
+ * The transport without a broker, for one process. It keeps nothing over a restart and need not: effects are in the database before any
+ * receipt, and events that were not handed out are in the log.
+ */
+export class InProcessTransport {
+  readonly source: CommandSource;
+  readonly sink: EventSink;
+  readonly receipts: ReceiptSender;
+  readonly deadLetters: DeadLetters;
+  readonly door: CommandGateway;
+  readonly #queues: PartitionQueue[];
+  readonly #door: InProcessCommandGateway;
+  readonly #listeners = new Set<(event: OutgoingEvent) => void>();
+  readonly #buried: IncomingCommand[] = [];
+  readonly #workerId: string;
+  readonly #logger: Logger;
+  #state: 'idle' | 'open' | 'stopped' = 'idle';
+
+  constructor({ partitions, workerId, logger }: InProcessTransportOptions) {
+    this.#workerId = workerId;
+    this.#logger = logger;
+    this.#queues = Array.from({ length: partitions }, () => new PartitionQueue(PARTITION_QUEUE_LIMIT));
+    this.#door = new InProcessCommandGateway((incoming) => this.publish(incoming));
+    this.door = this.#door;
+    this.receipts = this.#door;
+    this.source = {
+      subscribe: async (partition, prefetch, handlers) => {
+        if (this.#state !== 'open') throw new Error('the transport is not running');
+        const queue = this.#queues[partition];
+        if (queue === undefined) throw new RangeError(`there is no partition ${partition}`);
+        return queue.subscribe(prefetch, handlers);
+      },
+      reroute: async ({ incoming }) => this.publish(incoming),
+      sendHome: async ({ incoming }, home) => this.#enqueue(incoming, home, true),
+    };
+    this.sink = {
+      openChannel: async () => {
+        if (this.#state !== 'open') throw new Error('the transport is not running');
+        return new InProcessEventChannel((event) => this.#fanOut(event));
+      },
+    };
+    this.deadLetters = { bury: async ({ incoming }, reason, detail) => this.#bury(incoming, reason, detail) };
+  }
+
+  start(): Promise<void> {
+    this.#state = 'open';
+    return Promise.resolve();
+  }
+
+  /** Open subscriptions end by `onLost`; requests at the door are answered as if their time were over. */
+  stop(): Promise<void> {
+    this.#state = 'stopped';
+    for (const queue of this.#queues) queue.end(new Error('the transport was stopped'));
+    this.#door.close();
+    return Promise.resolve();
+  }
+
+  /** Takes a command in, from anybody in this process. Throws `DoorClosed` if it is not running or the partition's queue is full. */
+  publish(incoming: IncomingCommand): void {
+    if (this.#state !== 'open') throw new CommandUnavailable('the transport is not running');
+    this.#enqueue(incoming, partitionOf(incoming.routingKey, this.#queues.length), false);
+  }
+
+  /** Every event from now on, in the order of publishing per channel. Returns how to stop listening. */
+  onEvent(listener: (event: OutgoingEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The latest dead letters, oldest first: body and properties as they came, the reason in the same headers as on the broker. */
+  keptDeadLetters(): readonly IncomingCommand[] {
+    return [...this.#buried];
+  }
+
+  /** Receipts whose reply address was not the door's. */
+  get ignoredReceipts(): number {
+    return this.#door.ignored;
+  }
+
+  /** Commands waiting, by partition. */
+  queueDepths(): ReadonlyMap<number, number> {
+    return new Map(this.#queues.map(({ depth }, partition) => [partition, depth]));
+  }
+
+  health(): { ok: boolean; detail: string } {
+    return { ok: this.#state === 'open', detail: 'in process' };
+  }
+
+  #enqueue(incoming: IncomingCommand, partition: number, isSentHome: boolean): void {
+    if (this.#queues[partition]?.enqueue(incoming, isSentHome) !== true)
+      throw new CommandUnavailable(`${PARTITION_QUEUE_LIMIT} commands are waiting in partition ${partition}`);
+  }
+
+  #fanOut(event: OutgoingEvent): void {
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#logger.error('a listener for events failed', { eventId: event.id, error });
+      }
+    }
+  }
+
+  #bury(incoming: IncomingCommand, reason: DeadLetterReason, detail: string): void {
+    this.#logger.warn('a command was dead-lettered', { reason, detail, messageId: incoming.messageId });
+    const marks = {
+      'x-parley-reason': reason,
+      'x-parley-detail': detail,
+      'x-parley-at': new Date().toISOString(),
+      'x-parley-worker': this.#workerId,
+      'x-parley-routing-key': incoming.routingKey,
+    };
+    this.#buried.push({ ...incoming, headers: { ...incoming.headers, ...marks } });
+    if (this.#buried.length > DEAD_LETTERS_KEPT) this.#buried.shift();
+  }
+}
+
+/** Always confirmed: the listeners of this process are all there is, and they are called at once. */
+class InProcessEventChannel implements EventChannel {
+  readonly #fanOut: (event: OutgoingEvent) => void;
+  #isClosed = false;
+
+  constructor(fanOut: (event: OutgoingEvent) => void) {
+    this.#fanOut = fanOut;
+  }
+
+  publish(event: OutgoingEvent, settled: (outcome: PublishOutcome) => void): void {
+    const isClosed = this.#isClosed;
+    setImmediate(() => {
+      if (!isClosed) this.#fanOut(event);
+      settled(isClosed ? 'lost' : 'confirmed');
+    });
+  }
+
+  writable(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true;
+    return Promise.resolve();
+  }
+}
+
+/** The same chat, the same partition, for ever. Not the broker's hash: a store that was filled over one transport must stay with it. */
+export function partitionOf(routingKey: string, partitions: number): number {
+  return createHash('sha256').update(routingKey).digest().readUInt32BE(0) % partitions;
+}

@@ -1,0 +1,34 @@
+import type { CommandOf } from '../../../contract/messages/commands.js';
+import { isHidden } from '../../../domain/chat.js';
+import { CHAT_NOT_FOUND } from '../../../domain/refusal.js';
+import { findChat } from '../find-chat.js';
+import { accepted, type CommandContext, type CommandOutcome, attributesInChat, refused, type UseCase } from '../outcome.js';
+
+/**
+ * Hides the chat from the actor's own list, or puts it back. Members only, whatever the policy says: nobody else has such
+ * a list. Changes the actor's membership alone, and takes no number of the chat: nobody else can notice.
+ */
+function changeHidden(
+  command: CommandOf<'chat.hide' | 'chat.unhide'>,
+  context: CommandContext,
+  hidden: boolean,
+): CommandOutcome {
+  const { state, policy, cause } = context;
+  const found = findChat(command, context);
+  if (found === undefined || found.actor === null) return refused(CHAT_NOT_FOUND);
+  const { chat, actor } = found;
+  const { decisionId, refusal } = policy.enforce(attributesInChat(command.type, command, context, found));
+  if (refusal !== null) return refused(refusal, decisionId);
+  if (isHidden(chat, actor) === hidden) return accepted(decisionId, null);
+  state.putMember({
+    ...actor,
+    hiddenOrdinal: hidden ? chat.lastOrdinal : null,
+    readPosition: state.nextPosition,
+  });
+  state.appendEvent(cause, { type: hidden ? 'chat.hidden' : 'chat.unhidden' }, chat, false);
+  return accepted(decisionId, null);
+}
+
+export const hideChat: UseCase<'chat.hide'> = (command, context) => changeHidden(command, context, true);
+
+export const unhideChat: UseCase<'chat.unhide'> = (command, context) => changeHidden(command, context, false);

@@ -1,0 +1,178 @@
+/**
+ * Sends a part of the log once more, by the publisher that sent it first: in order, each with its confirm, in bounded memory, rendered by the
+ * same renderer. Nothing is written: how far the partition is published stays as it is.
+ */
+import type { PolicyDecisionPoint } from '../ports/policy-decision-point.js';
+import type { EventLog, LoggedEvent } from '../ports/event-log.js';
+import type { LogPart, LogReader } from '../ports/log-reader.js';
+import type { EventSink, PublishOutcome } from '../ports/transport.js';
+import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
+import type { RenderContext } from '../outbox/render-event.js';
+import { realTime } from '../runtime/time.js';
+import { EventPublisher } from '../outbox/event-publisher.js';
+import { firstMissing } from '../outbox/outbox-buffer.js';
+
+/** At a slow pace the log is read in pieces of this part of a second. */
+const PIECES_PER_SECOND = 10;
+
+export interface ReplayRange {
+  part: LogPart;
+  /** First and last sequence or position. */
+  from: number;
+  to: number;
+}
+
+export interface ReplayDeps {
+  log: EventLog;
+  reader: LogReader;
+  sink: EventSink;
+  /** Decides who of a chat's members may view it, as of now. */
+  policy: PolicyDecisionPoint;
+  render: RenderContext;
+  logger: WorkerLog;
+  /** Null: as fast as it goes. */
+  perSecond: number | null;
+  /** Resolves when so many more may go. */
+  pace(count: number): Promise<void>;
+  /** Everything up to this sequence or position is confirmed. */
+  onProgress(through: number): void;
+}
+
+/** Broken off; everything up to `through` is confirmed. */
+export class ReplayBrokenOff extends Error {
+  constructor(
+    message: string,
+    readonly through: number,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = 'ReplayBrokenOff';
+  }
+}
+
+/**
+ * Rejects with `ReplayBrokenOff` where the log cannot be read, or is not whole, or where nobody takes the events any more.
+ * @returns how many positions of the range are missing at or below the floor: events of rejected commands, which are pruned
+ */
+export async function replayEvents({ part, from, to: asked }: ReplayRange, deps: ReplayDeps): Promise<number> {
+  // The end of the range itself may be pruned.
+  const to = 'partition' in part ? await deps.reader.lastOf(part.partition, asked) : asked;
+  if (to < from) return asked - from + 1;
+  let breakOff: (cause: Error) => void = () => undefined;
+  const brokenOff = new Promise<never>((_resolve, reject) => {
+    breakOff = reject;
+  });
+  const onSettled = (outcome: PublishOutcome) => {
+    deps.onProgress(publisher.publishedThrough);
+    // A full queue empties itself and a lost connection comes back; a queue that is gone does neither.
+    if (outcome === 'returned') breakOff(new Error('the queue is gone'));
+  };
+  const log = new PartOfLog(part, { from, to }, deps, (error) => breakOff(error));
+  const publisher = new EventPublisher(
+    'partition' in part ? part.partition : NO_PARTITION,
+    {
+      log,
+      sink: deps.sink,
+      policy: deps.policy,
+      observer: { ...SILENT, eventSettled: onSettled },
+      logger: deps.logger,
+      time: realTime,
+      render: deps.render,
+    },
+    { position: to, publishedThrough: from - 1, floor: () => log.floor },
+  );
+  try {
+    await Promise.race([publisher.drained(), brokenOff]);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new ReplayBrokenOff(message, publisher.publishedThrough, { cause: error });
+  } finally {
+    await publisher.stop();
+    deps.onProgress(publisher.publishedThrough);
+  }
+  return log.missing + asked - to;
+}
+
+/** A chat's events are published by their sequence, whatever partitions they once were written in. */
+const NO_PARTITION = -1;
+
+const nothing = () => undefined;
+const SILENT: WorkerObserver = {
+  ...{ commandAnswered: nothing, batchCommitted: nothing, stageTook: nothing, eventSettled: nothing },
+  ...{ deadLettered: nothing, rerouted: nothing, sentHome: nothing, transactionFailed: nothing, tookOver: nothing },
+  pruned: nothing,
+};
+
+/** The part as if it were a whole log: for a chat, each event's position is its sequence. */
+class PartOfLog implements EventLog {
+  /** Up to here positions may be missing; read when one is, since it rises meanwhile. */
+  floor = 0;
+  /** How many are, as far as the log has been read. */
+  missing = 0;
+  private readThrough: number;
+
+  constructor(
+    private readonly part: LogPart,
+    private readonly range: { from: number; to: number },
+    private readonly deps: ReplayDeps,
+    private readonly onFault: (error: Error) => void,
+  ) {
+    this.readThrough = range.from - 1;
+  }
+
+  storeId(): Promise<string> {
+    return this.deps.log.storeId();
+  }
+
+  async recipients(chatIds: readonly string[], max: number, withProfiles: boolean) {
+    return this.deps.log.recipients(chatIds, max, withProfiles).catch((error: Error) => this.fail(error));
+  }
+
+  async readEvents(_partition: number, after: number, limit: number): Promise<LoggedEvent[]> {
+    const { perSecond, pace } = this.deps;
+    const most = Math.min(
+      limit,
+      this.range.to - after,
+      perSecond === null ? limit : Math.ceil(perSecond / PIECES_PER_SECOND),
+    );
+    const events = await this.read(after, most).catch((error: Error) => this.fail(error));
+    const missing = events.length === 0 ? after + 1 : await this.firstMissing(events, after);
+    if (missing !== null) return this.fail(new Error(`the log has no ${missing} there: parley verify says more`));
+    this.count(events);
+    await pace(events.length);
+    return events;
+  }
+
+  private async firstMissing(events: readonly LoggedEvent[], after: number): Promise<number | null> {
+    const { part } = this;
+    const missing = firstMissing(events, after, this.floor);
+    if (missing === null || !('partition' in part)) return missing;
+    // The floor was raised in the moment in which the events went.
+    this.floor = await this.deps.reader.floorOf(part.partition).catch((error: Error) => this.fail(error));
+    return firstMissing(events, after, this.floor);
+  }
+
+  /** What is read again is not counted again. */
+  private count(events: readonly LoggedEvent[]): void {
+    for (const { position } of events) {
+      if (position <= this.readThrough) continue;
+      this.missing += position - this.readThrough - 1;
+      this.readThrough = position;
+    }
+  }
+
+  private async read(after: number, limit: number): Promise<LoggedEvent[]> {
+    const { part } = this;
+    if ('partition' in part) {
+      const events = await this.deps.log.readEvents(part.partition, after, limit);
+      return events.filter(({ position }) => position <= this.range.to);
+    }
+    const events = await this.deps.reader.readChat(part.chatId, after, limit);
+    return events.map((event) => ({ ...event, position: event.sequence ?? 0 }));
+  }
+
+  private fail(error: Error): never {
+    this.onFault(error);
+    throw error;
+  }
+}

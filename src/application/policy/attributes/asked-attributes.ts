@@ -1,0 +1,23 @@
+/** What the rules of a policy look at: what no rule asks for need not be gathered, and what was not gathered is not known. */
+import { CLAIM_FACT } from './attribute-catalogue.js';
+import type { Action } from '../../ports/policy-decision-point.js';
+import type { PolicyRule } from '../policy-document.js';
+
+/** The names of the claims that the rules ask for: of the actor's profile, or of the token. */
+export function claimsAskedFor(rules: readonly PolicyRule[], of: 'claims' | 'token'): string[] {
+  const names = rules.flatMap(({ conditions }) =>
+    Object.keys(conditions).flatMap((attribute) => {
+      const [, where, name] = CLAIM_FACT.exec(attribute) ?? [];
+      return where === of && name !== undefined ? [name] : [];
+    }),
+  );
+  return [...new Set(names)];
+}
+
+/** Whether a rule about the action names the attribute, or one beneath it. */
+export function isAskedFor(rules: readonly PolicyRule[], action: Action, attribute: string): boolean {
+  return rules.some(
+    ({ actions, conditions }) =>
+      actions.includes(action) && Object.keys(conditions).some((name) => name === attribute || name.startsWith(`${attribute}.`)),
+  );
+}

@@ -1,0 +1,163 @@
+/** Every attribute that a rule can name, what it may be compared with, and what it means. The one list: documents are checked against it. */
+import { type CommandType, chatKind, commandTypes, deleteMode, role, userKind } from '../../../contract/messages/commands.js';
+import type { Action } from '../../ports/policy-decision-point.js';
+
+/** About a chat that is there; it is known whether the actor is in it. */
+const IN_CHAT: ReadonlySet<Action> = new Set<Action>([
+  ...commandTypes.filter((type) => type !== 'user.upsert' && type !== 'chat.create'),
+  'chat.view',
+]);
+
+export function isInChat(action: Action): boolean {
+  return IN_CHAT.has(action);
+}
+
+export const ACTIONS: readonly Action[] = [...commandTypes, 'chat.view', 'decision.view'];
+const ON_CHATS: readonly Action[] = [...IN_CHAT, 'chat.create'];
+const ON_COMMANDS: readonly CommandType[] = commandTypes;
+const ON_MESSAGES: readonly Action[] = ['message.edit', 'message.delete', 'message.react', 'message.unreact'];
+const ON_TEXTS: readonly Action[] = ['message.send', 'message.edit'];
+
+export type AttributeType =
+  /** One of these words. */
+  | { type: 'word'; words: readonly string[] }
+  /** One of these words, or a set of roles that the policy document names. */
+  | { type: 'role'; words: readonly string[] }
+  | { type: 'text' }
+  | { type: 'flag' }
+  | { type: 'number' }
+  /** In milliseconds; written like 15m or 24h. */
+  | { type: 'duration' }
+  /** Whatever a claim may be. */
+  | { type: 'claim' };
+
+export type Attribute = AttributeType & {
+  /** `subject`: about who asks; `when`: about what is asked for. A rule names a attribute in the part it belongs to. */
+  part: 'subject' | 'when';
+  /** With which actions it is known; a rule about another one cannot name it. */
+  on: readonly Action[];
+  /** Whether it can be known that there is none: then a rule can ask for `none`. */
+  canBeNone?: boolean;
+  meaning: string;
+};
+
+const roles = { type: 'role', words: role.options } as const;
+
+export const ATTRIBUTES: { readonly [name: string]: Attribute } = {
+  role: {
+    ...roles,
+    on: [...IN_CHAT],
+    part: 'subject',
+    canBeNone: true,
+    meaning: "the actor's role in the chat; none: not a member",
+  },
+  'actor.kind': {
+    type: 'word',
+    words: userKind.options,
+    on: ACTIONS,
+    part: 'subject',
+    meaning: 'what kind of user the actor is',
+  },
+  'actor.userId': { type: 'text', on: ACTIONS, part: 'subject', meaning: "the actor's user id" },
+  'actor.tenantId': { type: 'text', on: ACTIONS, part: 'subject', meaning: "the actor's tenant" },
+  'producer.userId': {
+    type: 'text',
+    on: ON_COMMANDS,
+    part: 'subject',
+    canBeNone: true,
+    meaning: 'the broker user who published the command, checked by the broker; none: it does not say',
+  },
+  'producer.appId': {
+    type: 'text',
+    on: ON_COMMANDS,
+    part: 'subject',
+    canBeNone: true,
+    meaning: 'what the publishing program calls itself; REST is parley-rest; none: it does not say',
+  },
+  'chat.kind': {
+    type: 'word',
+    words: chatKind.options,
+    on: ON_CHATS,
+    part: 'when',
+    meaning: 'what kind of chat it is',
+  },
+  'chat.archived': { type: 'flag', on: ON_CHATS, part: 'when', meaning: 'whether the chat is archived' },
+  'target.isActor': {
+    type: 'flag',
+    on: ['member.remove', 'member.update'],
+    part: 'when',
+    meaning: 'whether the member concerned is the actor',
+  },
+  'target.role': {
+    ...roles,
+    on: ['member.remove', 'member.update'],
+    part: 'when',
+    canBeNone: true,
+    meaning: "the concerned member's role; none: not a member",
+  },
+  grantedRole: {
+    ...roles,
+    on: ['member.add', 'member.update'],
+    part: 'when',
+    canBeNone: true,
+    meaning: 'the role that is given; none: none is',
+  },
+  'message.isSender': {
+    type: 'flag',
+    on: ON_MESSAGES,
+    part: 'when',
+    meaning: 'whether the actor has sent the message',
+  },
+  'message.isDeleted': { type: 'flag', on: ON_MESSAGES, part: 'when', meaning: 'whether the message is a tombstone' },
+  'message.ageMs': { type: 'duration', on: ON_MESSAGES, part: 'when', meaning: 'how long ago the message was sent' },
+  'message.withinEditWindow': {
+    type: 'flag',
+    on: ON_MESSAGES,
+    part: 'when',
+    meaning: "whether the message is younger than the tenant's EDIT_WINDOW; always true where there is none",
+  },
+  'text.length': { type: 'number', on: ON_TEXTS, part: 'when', meaning: 'how long the text is, in UTF-16 code units' },
+  'text.hasLinks': {
+    type: 'flag',
+    on: ON_TEXTS,
+    part: 'when',
+    meaning: 'whether the text has a web address in it, with https:// or www.',
+  },
+  'text.mentions': { type: 'number', on: ON_TEXTS, part: 'when', meaning: 'how many users are mentioned' },
+  'text.attachments': { type: 'number', on: ON_TEXTS, part: 'when', meaning: 'how many attachments there are' },
+  deleteMode: {
+    type: 'word',
+    words: deleteMode.options,
+    on: ['message.delete'],
+    part: 'when',
+    meaning: 'how the message is deleted',
+  },
+  'profile.isActor': {
+    type: 'flag',
+    on: ['user.upsert'],
+    part: 'when',
+    meaning: "whether the profile is the actor's own",
+  },
+  'profile.setsKind': {
+    type: 'flag',
+    on: ['user.upsert'],
+    part: 'when',
+    meaning: 'whether the profile says what kind of user this is',
+  },
+  'profile.setsClaims': { type: 'flag', on: ['user.upsert'], part: 'when', meaning: 'whether the profile sets claims' },
+  'decision.isActor': {
+    type: 'flag',
+    on: ['decision.view'],
+    part: 'when',
+    meaning: 'whether the decision is about what the actor asked for',
+  },
+};
+
+/** `actor.claims.guest`, `actor.token.department`: attributes whose last part is whatever the claim is called. */
+export const CLAIM_FACT = /^actor\.(claims|token)\.([A-Za-z][A-Za-z0-9_-]{0,63})$/;
+
+/** Null: there is no such attribute. */
+export function findAttribute(name: string): Attribute | null {
+  if (CLAIM_FACT.test(name)) return { type: 'claim', on: ACTIONS, part: 'subject', meaning: 'a claim about the actor' };
+  return Object.hasOwn(ATTRIBUTES, name) ? (ATTRIBUTES[name] ?? null) : null;
+}

@@ -1,0 +1,116 @@
+/** What another policy would have decided, had it been asked: about recorded decisions, from the attributes recorded with them. */
+import { type DecisionLog, type LoggedDecision, smallestIdAt } from '../../ports/decision-log.js';
+import { claimsAskedFor, isAskedFor } from '../attributes/asked-attributes.js';
+import type { Decision, KnownAttributes } from '../../ports/policy-decision-point.js';
+import type { PolicyCache } from '../policy-cache.js';
+import type { PolicyDocument } from '../policy-document.js';
+
+export const REPLAY_PAGE = 1_000;
+const EXAMPLES_MAX = 3;
+
+/** Decisions that the draft turns round alike: the rule that decided, and the one that would. Null: no rule permits it. */
+export interface Flip {
+  from: Decision['effect'];
+  recordedRule: string | null;
+  draftRule: string | null;
+  count: number;
+  /** Ids of decisions, the earliest first. */
+  examples: string[];
+}
+
+export interface Replay {
+  permits: number;
+  denies: number;
+  /** The most frequent first. */
+  flips: Flip[];
+}
+
+export interface Draft {
+  document: PolicyDocument;
+  decide(attributes: KnownAttributes): Decision;
+}
+
+export interface ReplayRange {
+  since: Date;
+  /** Decisions made later are left alone. */
+  until: Date;
+  /** At most so many, the earliest; null: all of them. */
+  limit: number | null;
+}
+
+/** `onPage` is told how many decisions have been looked at, and when the last one of them was made. Rejects with a `StoreError`. */
+export async function replayDecisions(
+  log: Pick<DecisionLog, 'page'>,
+  policies: PolicyCache,
+  draft: Draft,
+  { since, until, limit }: ReplayRange,
+  onPage: (looked: number, reached: Date) => void = () => undefined,
+): Promise<Replay> {
+  const end = smallestIdAt(until);
+  const flips = new Map<string, Flip>();
+  const counts = { permit: 0, deny: 0 };
+  let left = limit ?? Number.POSITIVE_INFINITY;
+  let after: string | null = null;
+  while (left > 0) {
+    const asked = Math.min(REPLAY_PAGE, left);
+    const page: LoggedDecision[] = await log.page(since, after, asked);
+    const decisions = page.filter(({ decisionId }) => decisionId < end);
+    for (const decision of decisions) {
+      counts[decision.effect] += 1;
+      const attributes = whatWasKnown(decision, await policies.find(decision.policyVersion), draft.document);
+      noteFlip(flips, decision, draft.decide(attributes));
+    }
+    const last = decisions.at(-1);
+    if (last === undefined) break;
+    onPage(counts.permit + counts.deny, last.at);
+    if (decisions.length < asked) break;
+    after = last.decisionId;
+    left -= decisions.length;
+  }
+  return {
+    permits: counts.permit,
+    denies: counts.deny,
+    flips: [...flips.values()].sort((a, b) => b.count - a.count),
+  };
+}
+
+function noteFlip(flips: Map<string, Flip>, recorded: LoggedDecision, now: Decision): void {
+  const { effect: from, rule: recordedRule, decisionId } = recorded;
+  if (now.effect === from) return;
+  const key = JSON.stringify([from, recordedRule, now.rule]);
+  const flip = flips.get(key) ?? { from, recordedRule, draftRule: now.rule, count: 0, examples: [] };
+  flip.count += 1;
+  if (flip.examples.length < EXAMPLES_MAX) flip.examples.push(decisionId);
+  flips.set(key, flip);
+}
+
+/**
+ * The attributes as far as they were gathered. With a decision there are only those claims that the policy of then asked for: of another one that the
+ * draft asks for it is not known that there is none. A query reads no profile that no rule asks for, and then its kind of user was only assumed.
+ */
+function whatWasKnown(
+  { action, attributes }: LoggedDecision,
+  then: PolicyDocument | null,
+  draft: PolicyDocument,
+): KnownAttributes {
+  const recorded: KnownAttributes = attributes;
+  const { actor } = recorded;
+  if (actor === undefined || actor === null) return recorded;
+  const known = (of: 'claims' | 'token') => {
+    const lookedAt = then === null ? [] : claimsAskedFor(then.rules, of);
+    const notLookedAt = claimsAskedFor(draft.rules, of).filter((name) => !lookedAt.includes(name));
+    return { ...Object.fromEntries(notLookedAt.map((name) => [name, undefined])), ...actor[of] };
+  };
+  const isQuery = action === 'chat.view' || action === 'decision.view';
+  const wasProfileRead =
+    !isQuery || (then !== null && ['actor.kind', 'actor.claims'].some((attribute) => isAskedFor(then.rules, action, attribute)));
+  return {
+    ...recorded,
+    actor: {
+      ...actor,
+      ...(wasProfileRead && actor.claims !== undefined ? { claims: known('claims') } : { claims: undefined }),
+      ...(wasProfileRead ? {} : { kind: undefined }),
+      token: actor.token === null || actor.token === undefined ? actor.token : known('token'),
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { canonicalDigest } from '../../../contract/messages/content-hash.js';
+import type { Caller, ChatQueries } from '../../ports/chat-queries.js';
+import type { DecisionLog, LoggedDecision } from '../../ports/decision-log.js';
+import { withCallerAttributes } from '../attributes/caller-attributes.js';
+import type { Discretion } from '../attributes/describe-attributes.js';
+import type { Enforced, PolicyEnforcementPoint } from '../enforcement.js';
+import { explainDecision } from './explain-decision.js';
+import type { ActorAttributes, KnownAttributes, PolicyAttributes } from '../../ports/policy-decision-point.js';
+import type { PolicyCache } from '../policy-cache.js';
+import { RefusedQueries } from './refused-queries.js';
+
+export interface ViewedDecision {
+  /** As much of it as is for the caller: what is left out of the attributes is not in their digest either. */
+  decision: Omit<LoggedDecision, 'attributes'> & { attributes: KnownAttributes };
+  /** Sentences, in this order. */
+  explanation: string[];
+}
+
+/** Asking why: whether one may is the policy's to decide, like anything else. */
+export class DecisionViewing {
+  private readonly refused: RefusedQueries;
+
+  constructor(
+    private readonly decisions: Pick<DecisionLog, 'find' | 'record'>,
+    private readonly policies: PolicyCache,
+    private readonly queries: Pick<ChatQueries, 'findUser'>,
+    private readonly policy: PolicyEnforcementPoint,
+  ) {
+    this.refused = new RefusedQueries(decisions);
+  }
+
+  /**
+   * Null, which must not be told apart: there is none, it is another tenant's, or the policy does not let the caller
+   * see it. Claims and the producer are for callers who may view the decisions on others as well.
+   */
+  async view(caller: Caller, decisionId: string): Promise<ViewedDecision | null> {
+    const decision = await this.decisions.find(decisionId);
+    if (decision === null || decision.tenantId !== caller.tenantId) return null;
+    const discretion = await this.discretionFor(caller, decision);
+    if (discretion === null) return null;
+    const policy = await this.policies.find(decision.policyVersion);
+    const explanation = explainDecision(decision, policy, discretion);
+    return { decision: discretion === 'for users' ? withoutClaims(decision) : decision, explanation };
+  }
+
+  /** Null: the caller may not see it. */
+  private async discretionFor(caller: Caller, { actorId }: LoggedDecision): Promise<Discretion | null> {
+    const judge = (actor: ActorAttributes): { decided: Enforced; seesAll: boolean } => ({
+      decided: this.policy.enforce(askingWhy(actor, actorId === caller.userId), {
+        at: new Date(),
+        commandId: null,
+        chatId: null,
+      }),
+      seesAll: this.policy.permits(askingWhy(actor, false)),
+    });
+    const { decided, seesAll } = await withCallerAttributes(
+      caller,
+      'decision.view',
+      this.policy.decisionPoint,
+      this.queries,
+      judge,
+    );
+    await this.refused.keep(decided);
+    if (decided.refusal !== null) return null;
+    return seesAll ? 'for auditors' : 'for users';
+  }
+}
+
+function askingWhy(actor: ActorAttributes, isActor: boolean): PolicyAttributes {
+  return {
+    action: 'decision.view',
+    actor,
+    producer: null,
+    chat: null,
+    role: null,
+    target: null,
+    grantedRole: null,
+    message: null,
+    text: null,
+    deleteMode: null,
+    profile: null,
+    decision: { isActor },
+  };
+}
+
+/**
+ * The digest of all the attributes would let what is left out be guessed, where it can only be few things: it is that of
+ * what is shown.
+ */
+function withoutClaims({ attributes, ...decision }: LoggedDecision): ViewedDecision['decision'] {
+  const { producer: _, ...shown } = attributes;
+  // The types say what is recorded now; an older release may have recorded less.
+  const recorded: KnownAttributes['actor'] = attributes.actor;
+  const { claims, token, ...actor } = recorded ?? {};
+  const forUser: KnownAttributes = recorded === undefined ? shown : { ...shown, actor };
+  return { ...decision, attributes: forUser, attributesDigest: Buffer.from(canonicalDigest(forUser)).toString('hex') };
+}

@@ -1,0 +1,203 @@
+/**
+ * Decides a batch: for each command in order, its receipt and its changes. Pure but for the ids it draws; called between
+ * reading the snapshot and writing, and called again if the batch has to be tried again.
+ */
+import type { Command } from '../../contract/messages/commands.js';
+import { type Reason, refusal, refusalCodes } from '../../contract/messages/problems.js';
+import type { Receipt } from '../../contract/messages/receipts.js';
+import { PARTITION_WHILE_IMPORTED } from '../../domain/chat.js';
+import { DEFAULT_LIMITS, type Limits } from '../../domain/limits.js';
+import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
+import { addMember } from '../commands/members/add-member.js';
+import { archiveChat } from '../commands/chats/archive-chat.js';
+import { createChat } from '../commands/chats/create-chat.js';
+import { deleteMessage } from '../commands/messages/delete-message.js';
+import { editMessage } from '../commands/messages/edit-message.js';
+import { hideChat, unhideChat } from '../commands/chats/hide-chat.js';
+import type { CommandContext, CommandOutcome, CommandPolicy } from '../commands/outcome.js';
+import { reactToMessage, unreactToMessage } from '../commands/messages/react-to-message.js';
+import { readChat } from '../commands/chats/read-chat.js';
+import { removeMember } from '../commands/members/remove-member.js';
+import { sendMessage } from '../commands/messages/send-message.js';
+import { unarchiveChat } from '../commands/chats/unarchive-chat.js';
+import { updateChat } from '../commands/chats/update-chat.js';
+import { updateMember } from '../commands/members/update-member.js';
+import { upsertUser } from '../commands/users/upsert-user.js';
+import { newOrderedId } from '../runtime/ordered-id.js';
+import type { Enforced, DecisionContext, PolicyEnforcementPoint } from '../policy/enforcement.js';
+import type { BatchWrites, BatchSnapshot } from '../ports/command-store.js';
+import { type BatchItem, type ItemResult, identityOf } from '../snapshot/batch-item.js';
+import { BatchState, type Cause } from '../snapshot/batch-state.js';
+import { acceptedReceipt } from './accepted-receipt.js';
+import { replayedReceipt } from './replayed-receipt.js';
+import { traceContextOf } from '../runtime/trace-context.js';
+
+export interface BatchSettings {
+  partition: number;
+  now: Date;
+}
+
+/** `EDIT_WINDOW`: how long after it was sent a tenant's messages may be edited, in milliseconds; null: for ever. */
+export type EditWindow = CommandContext['editWindowMs'];
+const FOR_EVER: EditWindow = () => null;
+
+function execute(command: Command, context: CommandContext): CommandOutcome {
+  switch (command.type) {
+    case 'user.upsert':
+      return upsertUser(command, context);
+    case 'chat.create':
+      return createChat(command, context);
+    case 'chat.update':
+      return updateChat(command, context);
+    case 'chat.archive':
+      return archiveChat(command, context);
+    case 'chat.unarchive':
+      return unarchiveChat(command, context);
+    case 'chat.hide':
+      return hideChat(command, context);
+    case 'chat.unhide':
+      return unhideChat(command, context);
+    case 'chat.read':
+      return readChat(command, context);
+    case 'member.add':
+      return addMember(command, context);
+    case 'member.remove':
+      return removeMember(command, context);
+    case 'member.update':
+      return updateMember(command, context);
+    case 'message.send':
+      return sendMessage(command, context);
+    case 'message.edit':
+      return editMessage(command, context);
+    case 'message.delete':
+      return deleteMessage(command, context);
+    case 'message.react':
+      return reactToMessage(command, context);
+    case 'message.unreact':
+      return unreactToMessage(command, context);
+    default: {
+      const unknown: never = command;
+      throw new Error(`no use case for ${JSON.stringify((unknown as Command).type)}`);
+    }
+  }
+}
+
+function reasonOf(refused: Refusal): Reason {
+  if (refused.code === 'invalid') return refusal('invalid', undefined, refused.violations);
+  const reason = refusal(refused.code, refused.detail);
+  return refused.code === 'rate_limited' ? { ...reason, retryAfter: refused.retryAfterSeconds } : reason;
+}
+
+export class CommandDecider {
+  constructor(
+    private readonly policy: PolicyEnforcementPoint,
+    private readonly editWindowMs: EditWindow = FOR_EVER,
+    private readonly limits: Limits = DEFAULT_LIMITS,
+    private readonly newId: () => string = newOrderedId,
+  ) {}
+
+  decide(
+    items: readonly BatchItem[],
+    snapshot: BatchSnapshot,
+    settings: BatchSettings,
+  ): { writes: BatchWrites; value: ItemResult[] } {
+    const state = new BatchState(settings.partition, snapshot, settings.now, this.limits.userChatsMax);
+    const results = items.map((item) => this.decideItem(item, state, settings));
+    return { writes: state.writes(), value: results };
+  }
+
+  /** `asked` is given what the policy answers. */
+  private policyFor(occasion: DecisionContext, { allowance }: BatchItem, asked: Enforced[]): CommandPolicy {
+    const { decisionPoint } = this.policy;
+    return {
+      enforce: (attributes) => {
+        const enforced = this.policy.enforce(attributes, occasion, allowance);
+        asked.push(enforced);
+        return enforced;
+      },
+      permitsOutsiders: (action) => decisionPoint.permitsOutsiders(action),
+      claims: decisionPoint.claims,
+      tokenClaims: decisionPoint.tokenClaims,
+    };
+  }
+
+  private decideItem(item: BatchItem, state: BatchState, settings: BatchSettings): ItemResult {
+    const identity = identityOf(item);
+    const { tenantId, actorId, commandId } = identity;
+    const { decoded } = item;
+    const answer = (receipt: Receipt): ItemResult => ({ kind: 'answered', receipt });
+    const blank = acceptedReceipt(identity, settings.now.toISOString());
+    if (item.unproven !== null) return answer({ ...blank, status: 'rejected', reason: item.unproven });
+
+    const earlier = state.receipt({ tenantId, actorId, commandId });
+    if (earlier !== undefined) return answer(replayedReceipt(earlier, decoded.contentHash, blank));
+
+    const cause: Cause = { tenantId, actorId, commandId, ...traceContextOf(item.delivery.incoming.headers) };
+    const reject = (reason: Reason, decisionId: string | null): ItemResult => {
+      const receipt: Receipt = { ...blank, status: 'rejected', decisionId, reason };
+      if (refusalCodes[reason.code].stored) {
+        state.appendEvent(cause, { type: 'command.rejected', receipt }, null);
+        state.putReceipt({ tenantId, actorId, commandId, contentHash: decoded.contentHash, receipt, at: settings.now });
+      }
+      return answer(receipt);
+    };
+    if (decoded.outcome === 'refused') return reject(decoded.reason, null);
+
+    const { command } = decoded;
+    if (command.chatId !== null) {
+      const chat = state.chat(command.chatId);
+      if (chat?.partition === PARTITION_WHILE_IMPORTED)
+        return chat.tenantId === tenantId || command.type === 'chat.create'
+          ? reject(refusal('conflict', 'the chat is being imported'), null)
+          : reject(reasonOf(CHAT_NOT_FOUND), null);
+      const misplaced = placement(state, command.chatId, settings);
+      if (misplaced !== null) return misplaced;
+    }
+    const { appId, userId } = item.delivery.incoming;
+    const asked: Enforced[] = [];
+    const outcome = execute(command, {
+      state,
+      policy: this.policyFor({ at: state.now, commandId, chatId: command.chatId }, item, asked),
+      token: item.token,
+      partition: settings.partition,
+      producer: { userId: userId ?? null, appId: appId ?? null },
+      cause,
+      editWindowMs: this.editWindowMs,
+      limits: this.limits,
+      newId: this.newId,
+    });
+    keepDecisions(asked, outcome, state);
+    if (outcome.status === 'refused') return reject(reasonOf(outcome.refusal), outcome.decisionId);
+    const { sequence, messageId, decisionId } = outcome;
+    const receipt: Receipt = { ...blank, sequence, messageId, decisionId };
+    state.putReceipt({ tenantId, actorId, commandId, contentHash: decoded.contentHash, receipt, at: settings.now });
+    return answer(receipt);
+  }
+}
+
+/** A decision that a refusal names can be asked about, also one that permitted what the state of the chat then refused. */
+function keepDecisions(asked: readonly Enforced[], outcome: CommandOutcome, state: BatchState): void {
+  for (const { record, isKept } of asked) {
+    if (outcome.status === 'accepted') {
+      if (isKept) state.putDecision(record);
+      continue;
+    }
+    if (record.effect === 'permit') record.refusedAs = outcome.refusal.code;
+    if (isKept || record.decisionId === outcome.decisionId) state.putDecision(record);
+  }
+}
+
+/**
+ * Whether a chat's command is at the right partition. A chat without a partition is placed at the first one that gets a command
+ * for it; while the ring is not settled that, and whatever is not known here, may be another one.
+ */
+function placement(state: BatchState, chatId: string, settings: BatchSettings): ItemResult | null {
+  const chat = state.chat(chatId);
+  if (chat !== undefined && chat.partition === settings.partition) return null;
+  if (state.ringUnsettled) return { kind: 'astray' };
+  if (chat === undefined) return null;
+  if (chat.partition !== null) return { kind: 'misrouted', home: chat.partition };
+  // Where it stood in another partition's log says nothing here: whoever syncs is to look at it again.
+  state.putChat({ ...chat, partition: settings.partition, lastPosition: state.nextPosition });
+  return null;
+}

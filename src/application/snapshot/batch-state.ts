@@ -1,0 +1,239 @@
+import type { Chat, Member } from '../../domain/chat.js';
+import { type DomainEvent, withoutErasedText } from '../../domain/event.js';
+import type { Message, MessageReference, Reaction } from '../../domain/message.js';
+import { membershipStatesEndedBy } from '../../domain/membership-state.js';
+import type { User } from '../../domain/user.js';
+import { countedAs, NO_CHATS, type UserChats } from '../../domain/user-chats.js';
+import type { DecisionRecord } from '../ports/decision-record.js';
+import {
+  type BatchWrites,
+  type BatchSnapshot,
+  memberKey,
+  type ReactorKey,
+  type ReceiptKey,
+  type ReceiptRecord,
+  receiptKey,
+  type StoredReceipt,
+  type UserChatsChange,
+  type UserKey,
+  userKey,
+} from '../ports/command-store.js';
+import type { LoggedEvent } from '../ports/event-log.js';
+import { MessageState } from './message-state.js';
+
+/** Who caused an event. */
+export interface Cause {
+  tenantId: string;
+  actorId: string;
+  commandId: string;
+  traceparent: string | null;
+  tracestate: string | null;
+}
+
+/**
+ * The snapshot as they change while a batch is decided, command by command, and the net effect to write at the end.
+ */
+export class BatchState {
+  private readonly chats = new Map<string, { chat: Chat; isNew: boolean }>();
+  private readonly members = new Map<string, Member>();
+  private readonly membersRemoved = new Map<string, BatchWrites['membersRemoved'][number]>();
+  private readonly userChatsChanged = new Map<string, UserChatsChange>();
+  private readonly standingsEnded = new Map<string, BatchWrites['standingsEnded'][number]>();
+  private readonly users = new Map<string, User>();
+  private readonly messages: MessageState;
+  private readonly receipts = new Map<string, ReceiptRecord>();
+  private readonly events: LoggedEvent[] = [];
+  private readonly decisions: DecisionRecord[] = [];
+
+  constructor(
+    private readonly partition: number,
+    private readonly snapshot: BatchSnapshot,
+    readonly now: Date,
+    private readonly userChatsMax: number,
+  ) {
+    this.messages = new MessageState(snapshot);
+  }
+
+  get ringUnsettled(): boolean {
+    return this.snapshot.ringUnsettled;
+  }
+
+  /** The position that the next event takes. */
+  get nextPosition(): number {
+    return this.snapshot.position + this.events.length + 1;
+  }
+
+  chat(chatId: string): Chat | undefined {
+    return this.chats.get(chatId)?.chat ?? this.snapshot.chats.get(chatId);
+  }
+
+  member(chatId: string, userId: string): Member | undefined {
+    const key = memberKey({ chatId, userId });
+    return this.membersRemoved.has(key) ? undefined : (this.members.get(key) ?? this.snapshot.members.get(key));
+  }
+
+  user(tenantId: string, userId: string): User | undefined {
+    const key = userKey({ tenantId, userId });
+    return this.users.get(key) ?? this.snapshot.users.get(key);
+  }
+
+  /** Of a user whom `AttributeKeys.userChats` names. */
+  userChats(user: UserKey): UserChats {
+    const key = userKey(user);
+    const before = this.snapshot.userChats.get(key) ?? NO_CHATS;
+    const change = this.userChatsChanged.get(key) ?? NO_CHATS;
+    return { created: before.created + change.created, joined: before.joined + change.joined };
+  }
+
+  message(messageId: string): MessageReference | undefined {
+    return this.messages.reference(messageId);
+  }
+
+  messageInFull(messageId: string): Message | undefined {
+    return this.messages.inFull(messageId);
+  }
+
+  hasReaction(reaction: Reaction): boolean {
+    return this.messages.hasReaction(reaction);
+  }
+
+  /** With how many emoji users have reacted to the message, and whether this one is among them. */
+  emojiOfMessage(key: Pick<Reaction, 'messageId' | 'emoji'>): { count: number; includesThis: boolean } {
+    return this.messages.emojiOfMessage(key);
+  }
+
+  /** With how many emoji the user has reacted to the message. */
+  emojiOfReactor(key: ReactorKey): number {
+    return this.messages.emojiOfReactor(key);
+  }
+
+  /** How many messages of the chat have a sequence of at most `upTo`: a read mark's ordinal. */
+  ordinalAt(chat: Chat, upTo: number): number {
+    return upTo >= chat.lastSequence ? chat.lastOrdinal : this.messages.ordinalAt(chat.chatId, upTo);
+  }
+
+  receipt(key: ReceiptKey): StoredReceipt | undefined {
+    return this.receipts.get(receiptKey(key)) ?? this.snapshot.receipts.get(receiptKey(key));
+  }
+
+  putChat(chat: Chat): void {
+    const isNew = this.chats.get(chat.chatId)?.isNew ?? !this.snapshot.chats.has(chat.chatId);
+    this.chats.set(chat.chatId, { chat, isNew });
+  }
+
+  /** Changes one who is in the chat; `addMember` puts one there. */
+  putMember(member: Member): void {
+    this.members.set(memberKey(member), member);
+  }
+
+  addMember(chat: Chat, member: Member): void {
+    this.putMember(member);
+    this.membersRemoved.delete(memberKey(member));
+    this.countChat(chat, member, 1);
+  }
+
+  /** To be called before the event that tells of it is appended. */
+  removeMember(chat: Chat, member: Member): void {
+    const { tenantId, chatId, userId } = member;
+    const key = memberKey(member);
+    this.members.delete(key);
+    this.countChat(chat, member, -1);
+    this.membersRemoved.set(key, { tenantId, chatId, userId, position: this.nextPosition });
+  }
+
+  /** `chat`, `member`: as they were before the event of that number. */
+  endStanding(sequence: number, chat: Chat, member: Member): void {
+    const { tenantId, chatId, userId } = member;
+    for (const ended of membershipStatesEndedBy(sequence, chat, member))
+      this.standingsEnded.set(`${memberKey(member)} ${ended.standing}`, { tenantId, chatId, userId, ...ended });
+  }
+
+  putUser(user: User): void {
+    this.users.set(userKey(user), user);
+  }
+
+  addMessage(message: Message): void {
+    this.messages.add(message);
+  }
+
+  editMessage(edited: Parameters<MessageState['edit']>[0]): void {
+    this.messages.edit(edited);
+  }
+
+  /** What this batch has to tell of the message is told without its text. */
+  eraseMessage(erased: Message): void {
+    this.messages.erase(erased);
+    this.forgetText(erased);
+  }
+
+  removeMessage(message: Message): void {
+    this.forgetText(this.messages.remove(message));
+  }
+
+  putReaction(reaction: Reaction, present: boolean): void {
+    this.messages.putReaction(reaction, present, this.now);
+  }
+
+  putDecision(record: DecisionRecord): void {
+    this.decisions.push(record);
+  }
+
+  putReceipt(record: ReceiptRecord): void {
+    this.receipts.set(receiptKey(record), record);
+  }
+
+  /** `chat` has taken its number for this event already, unless the event has none (`chat.read`). */
+  appendEvent(cause: Cause, event: DomainEvent, chat: Chat | null, hasNumber = chat !== null): void {
+    const position = this.nextPosition;
+    if (chat !== null && hasNumber) chat.lastPosition = position;
+    this.events.push({
+      partition: this.partition,
+      position,
+      tenantId: cause.tenantId,
+      chatId: chat?.chatId ?? null,
+      sequence: hasNumber ? (chat?.lastSequence ?? null) : null,
+      actorId: cause.actorId,
+      commandId: cause.commandId,
+      at: this.now,
+      event,
+      traceparent: cause.traceparent,
+      tracestate: cause.tracestate,
+    });
+  }
+
+  writes(): BatchWrites {
+    const chats = [...this.chats.values()];
+    return {
+      users: [...this.users].map(([key, user]) => ({
+        user,
+        previousRevision: this.snapshot.users.get(key)?.revision ?? 0,
+      })),
+      chatsCreated: chats.filter(({ isNew }) => isNew).map(({ chat }) => chat),
+      chatsChanged: chats.filter(({ isNew }) => !isNew).map(({ chat }) => chat),
+      membersPut: [...this.members.values()],
+      membersRemoved: [...this.membersRemoved.values()],
+      userChats: {
+        changes: [...this.userChatsChanged.values()].filter(({ created, joined }) => created !== 0 || joined !== 0),
+        max: this.userChatsMax,
+      },
+      standingsEnded: [...this.standingsEnded.values()],
+      ...this.messages.writes(),
+      events: this.events,
+      receipts: [...this.receipts.values()],
+      decisions: this.decisions,
+    };
+  }
+
+  private countChat(chat: Chat, { tenantId, userId }: Member, by: 1 | -1): void {
+    const count = countedAs(chat, userId);
+    if (count === null) return;
+    const key = userKey({ tenantId, userId });
+    const change = this.userChatsChanged.get(key) ?? { tenantId, userId, ...NO_CHATS };
+    this.userChatsChanged.set(key, { ...change, [count]: change[count] + by });
+  }
+
+  private forgetText(message: Message): void {
+    const erased = new Map([[message.messageId, message]]);
+    for (const logged of this.events) logged.event = withoutErasedText(logged.event, erased);
+  }
+}

@@ -1,0 +1,180 @@
+/** The messages of the AsyncAPI document: each with its schema, its AMQP properties and headers, and examples. */
+import {
+  commandHeaders,
+  commandProperties,
+  deadLetterHeaders,
+  deadLetterProperties,
+  eventHeaders,
+  eventProperties,
+  receiptProperties,
+} from './properties.js';
+import { type CommandType, commandBody, commandTypes } from '../messages/commands.js';
+import { EVENT_CONTENT_TYPE, type EventType, eventEnvelope, eventTypes } from '../messages/events.js';
+import { EXAMPLE_REPLY_ADDRESS, exampleDeadLetter, exampleReceipts } from '../examples/answers.js';
+import { type ExampleCommand, exampleCommands } from '../examples/commands.js';
+import { type ExampleEvent, exampleEvents } from '../examples/events.js';
+import { DEFAULT_TENANT } from '../messages/identifiers.js';
+import { jsonSchemaOf } from './json-schema.js';
+import { RECEIPT_TYPE, receipt } from '../messages/receipts.js';
+import { names } from '../messages/topology.js';
+
+type Json = { [key: string]: unknown };
+export type Messages = Record<string, Json>;
+
+/** An example as it goes over the wire. `routingKey` and `properties` stand in the message's binding: an example object has no room for them. */
+interface Example {
+  name: string;
+  summary: string;
+  routingKey: string;
+  properties: Json;
+  headers: Json;
+  payload: unknown;
+}
+
+interface MessageParts {
+  name: string;
+  title: string;
+  contentType?: string;
+  headers: Json;
+  payload: Json;
+  properties: Json;
+  routingKey: string;
+  examples: readonly Example[];
+}
+
+function message({ properties, routingKey, examples, ...rest }: MessageParts): Json {
+  return {
+    ...rest,
+    bindings: {
+      amqp: {
+        messageType: rest.name,
+        'x-routing-key': routingKey,
+        'x-properties': properties,
+        'x-examples': Object.fromEntries(
+          examples.map((example) => [example.name, { routingKey: example.routingKey, properties: example.properties }]),
+        ),
+        bindingVersion: '0.3.0',
+      },
+    },
+    examples: examples.map(({ name, summary, headers, payload }) => ({ name, summary, headers, payload })),
+  };
+}
+
+/** A command and an event can have one type (`chat.read`). Keys of the document may not hold every character that types may. */
+export function componentName(kind: 'command' | 'event', type: CommandType | EventType): string {
+  return `${kind}_${type.replaceAll('.', '_')}`;
+}
+
+export function commandMessages(namespace: string): Messages {
+  return Object.fromEntries(
+    commandTypes.map((type) => [componentName('command', type), commandMessage(type, namespace)]),
+  );
+}
+
+function commandMessage(type: CommandType, namespace: string): Json {
+  return message({
+    name: type,
+    title: `Command ${type}`,
+    contentType: 'application/json',
+    headers: commandHeaders,
+    payload: jsonSchemaOf(commandBody[type]),
+    properties: commandProperties(type, namespace),
+    routingKey: type === 'user.upsert' ? '<actor id>' : '<chat id>',
+    examples: exampleCommands.filter((example) => example.type === type).map(commandExample),
+  });
+}
+
+function commandExample({
+  name,
+  summary,
+  type,
+  commandId,
+  actorId,
+  chatId,
+  data,
+  headers = {},
+}: ExampleCommand): Example {
+  return {
+    name,
+    summary,
+    routingKey: chatId ?? actorId,
+    properties: {
+      type,
+      message_id: commandId,
+      content_type: 'application/json',
+      reply_to: 'amq.rabbitmq.reply-to',
+      correlation_id: commandId,
+      delivery_mode: 2,
+    },
+    headers,
+    payload: { tenantId: DEFAULT_TENANT, actorId, ...(chatId === null ? {} : { chatId }), data },
+  };
+}
+
+export function eventMessages(): Messages {
+  return Object.fromEntries(eventTypes.map((type) => [componentName('event', type), eventMessage(type)]));
+}
+
+function eventMessage(type: EventType): Json {
+  return message({
+    name: type,
+    title: `Event ${type}`,
+    contentType: EVENT_CONTENT_TYPE,
+    headers: eventHeaders,
+    payload: jsonSchemaOf(eventEnvelope(type)),
+    properties: eventProperties(type),
+    routingKey: `${type}.<tenant>.<chat id, or actor id where there is no chat>`,
+    examples: exampleEvents.filter(({ event }) => event.type === type).map(eventExample),
+  });
+}
+
+function eventExample({ name, summary, event }: ExampleEvent): Example {
+  const { id, type, time, partitionkey } = event;
+  return {
+    name,
+    summary,
+    routingKey: `${type}.${event.data.tenantId}.${partitionkey}`,
+    properties: {
+      type,
+      message_id: id,
+      content_type: EVENT_CONTENT_TYPE,
+      delivery_mode: 2,
+      timestamp: Math.floor(Date.parse(time) / 1000),
+    },
+    headers: { 'chat-id': partitionkey },
+    payload: event,
+  };
+}
+
+export function receiptMessage(): Json {
+  return message({
+    name: RECEIPT_TYPE,
+    title: 'The answer to one command',
+    contentType: 'application/json',
+    headers: { type: 'object' },
+    payload: jsonSchemaOf(receipt),
+    properties: receiptProperties,
+    routingKey: "<the command's reply_to>",
+    examples: Object.entries(exampleReceipts).map(([name, { summary, receipt: payload }]) => ({
+      name,
+      summary,
+      routingKey: EXAMPLE_REPLY_ADDRESS,
+      properties: { type: RECEIPT_TYPE, content_type: 'application/json', correlation_id: payload.commandId },
+      headers: {},
+      payload,
+    })),
+  });
+}
+
+export function deadLetterMessage(namespace: string): Json {
+  const { name, summary, properties, headers, payload } = exampleDeadLetter;
+  return message({
+    name: 'dead letter',
+    title: 'A command put away',
+    headers: deadLetterHeaders,
+    payload: { description: 'Whatever was published.' },
+    properties: deadLetterProperties,
+    routingKey: names.deadLetters(namespace),
+    examples: [{ name, summary, routingKey: names.deadLetters(namespace), properties, headers, payload }],
+  });
+}

@@ -1,0 +1,206 @@
+/**
+ * One example of each command, and together a story: published in this order by a new tenant's producer, each is accepted. A test publishes
+ * them to a worker. The ids of messages are drawn by the worker, so that a command about a message takes its id from the receipt.
+ */
+import type { CommandData, CommandType } from '../messages/commands.js';
+
+export const EXAMPLE_CHAT_ID = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';
+/** `directChatId('default', 'alice', 'bob')`. */
+export const EXAMPLE_DIRECT_CHAT_ID = 'd86a83b1-706f-5a3f-a04f-36b63ad13861';
+/** The id that the story gives to the message of `ask`, and of `answer`. */
+export const EXAMPLE_QUESTION_ID = '0199c1df-0d52-7c0e-8a11-5b0c4b7c2f31';
+export const EXAMPLE_ANSWER_ID = '0199c1df-5e07-7d4b-b0c5-2f7d8e6a9b42';
+
+export type ExampleCommand = {
+  [T in CommandType]: {
+    name: string;
+    summary: string;
+    type: T;
+    commandId: string;
+    actorId: string;
+    chatId: T extends 'user.upsert' ? null : string;
+    data: CommandData[T];
+    headers?: Record<string, string>;
+  };
+}[CommandType];
+
+const inGroup = { chatId: EXAMPLE_CHAT_ID } as const;
+const aboutQuestion = { messageId: EXAMPLE_QUESTION_ID } as const;
+
+export const exampleCommands: readonly ExampleCommand[] = [
+  {
+    name: 'profile',
+    summary: 'Alice says who she is.',
+    type: 'user.upsert',
+    commandId: 'profile-0001',
+    actorId: 'alice',
+    chatId: null,
+    data: { displayName: 'Alice', avatarUrl: 'https://images.example/alice.png', metadata: { locale: 'en-GB' } },
+  },
+  {
+    name: 'create',
+    summary: 'Alice creates a group with Bob and Carol.',
+    type: 'chat.create',
+    commandId: 'create-0001',
+    actorId: 'alice',
+    ...inGroup,
+    data: {
+      kind: 'group',
+      title: 'Tea',
+      memberIds: ['bob', 'carol'],
+      historyVisibility: 'full',
+      metadata: { place: 'garden' },
+    },
+  },
+  {
+    name: 'createDirect',
+    summary: 'Alice opens her direct chat with Bob; its id is computed from the tenant and the two.',
+    type: 'chat.create',
+    commandId: 'direct-0001',
+    actorId: 'alice',
+    chatId: EXAMPLE_DIRECT_CHAT_ID,
+    data: { kind: 'direct', memberIds: ['bob'] },
+  },
+  {
+    name: 'add',
+    summary: 'Alice lets Dave in, to read.',
+    type: 'member.add',
+    commandId: 'add-0001',
+    actorId: 'alice',
+    ...inGroup,
+    data: { userIds: ['dave'], role: 'reader' },
+  },
+  {
+    name: 'ask',
+    summary: 'Alice asks the group.',
+    type: 'message.send',
+    commandId: 'send-0001',
+    actorId: 'alice',
+    ...inGroup,
+    headers: { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' },
+    data: {
+      body: 'Shall we have tea at four, Bob?',
+      contentType: 'text/plain',
+      mentions: ['bob'],
+      attachments: [{ url: 'https://files.example/map.png', mediaType: 'image/png', size: 20480, name: 'map.png' }],
+      metadata: { device: 'phone' },
+    },
+  },
+  {
+    name: 'answer',
+    summary: "Bob answers in the question's thread.",
+    type: 'message.send',
+    commandId: 'send-0002',
+    actorId: 'bob',
+    ...inGroup,
+    data: { body: 'Make it five.', inReplyTo: EXAMPLE_QUESTION_ID, threadRootId: EXAMPLE_QUESTION_ID },
+  },
+  {
+    name: 'edit',
+    summary: 'Alice corrects her message.',
+    type: 'message.edit',
+    commandId: 'edit-0001',
+    actorId: 'alice',
+    ...inGroup,
+    data: { ...aboutQuestion, body: 'Shall we have tea at five, Bob?', mentions: ['bob'], metadata: {} },
+  },
+  {
+    name: 'react',
+    summary: 'Bob reacts to it.',
+    type: 'message.react',
+    commandId: 'react-0001',
+    actorId: 'bob',
+    ...inGroup,
+    data: { ...aboutQuestion, emoji: ':thumbsup:' },
+  },
+  {
+    name: 'unreact',
+    summary: 'Bob takes that back.',
+    type: 'message.unreact',
+    commandId: 'unreact-0001',
+    actorId: 'bob',
+    ...inGroup,
+    data: { ...aboutQuestion, emoji: ':thumbsup:' },
+  },
+  {
+    name: 'read',
+    summary: 'Carol has read what there is up to number 4.',
+    type: 'chat.read',
+    commandId: 'read-0001',
+    actorId: 'carol',
+    ...inGroup,
+    data: { upTo: 4 },
+  },
+  {
+    name: 'hide',
+    summary: 'Carol leaves the group out of her list until its next message; nobody else is told.',
+    type: 'chat.hide',
+    commandId: 'hide-0001',
+    actorId: 'carol',
+    ...inGroup,
+    data: {},
+  },
+  {
+    name: 'unhide',
+    summary: 'Carol puts it back.',
+    type: 'chat.unhide',
+    commandId: 'unhide-0001',
+    actorId: 'carol',
+    ...inGroup,
+    data: {},
+  },
+  {
+    name: 'delete',
+    summary: 'Bob deletes his answer; a tombstone stays.',
+    type: 'message.delete',
+    commandId: 'delete-0001',
+    actorId: 'bob',
+    ...inGroup,
+    data: { messageId: EXAMPLE_ANSWER_ID, mode: 'soft' },
+  },
+  {
+    name: 'mute',
+    summary: 'Alice makes Carol an admin who is silent until a time.',
+    type: 'member.update',
+    commandId: 'update-0001',
+    actorId: 'alice',
+    ...inGroup,
+    data: { userId: 'carol', role: 'admin', mutedUntil: '2026-11-21T08:00:00.000Z' },
+  },
+  {
+    name: 'leave',
+    summary: 'Dave leaves.',
+    type: 'member.remove',
+    commandId: 'remove-0001',
+    actorId: 'dave',
+    ...inGroup,
+    data: { userId: 'dave' },
+  },
+  {
+    name: 'rename',
+    summary: 'Alice gives the group another title, and clears its metadata.',
+    type: 'chat.update',
+    commandId: 'rename-0001',
+    actorId: 'alice',
+    ...inGroup,
+    data: { title: 'Tea at five', metadata: null, historyVisibility: 'since-joined' },
+  },
+  {
+    name: 'archive',
+    summary: 'Alice archives the group.',
+    type: 'chat.archive',
+    commandId: 'archive-0001',
+    actorId: 'alice',
+    ...inGroup,
+    data: {},
+  },
+  {
+    name: 'unarchive',
+    summary: 'Alice opens it again.',
+    type: 'chat.unarchive',
+    commandId: 'unarchive-0001',
+    actorId: 'alice',
+    ...inGroup,
+    data: {},
+  },
+];

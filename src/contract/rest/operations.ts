@@ -1,0 +1,196 @@
+/**
+ * Every REST operation as data: routes, validation of paths and queries, and the OpenAPI document come from this one table.
+ *
+ * Adding an operation: its entry here or in the table of its subject, its handler in `adapters/http/`.
+ */
+import { z } from 'zod';
+import { VIOLATIONS_MAX } from '../messages/decode-command.js';
+import { chatId, commandId, decisionId, messageId, userId } from '../messages/identifiers.js';
+import { type ProblemCode, refusalCodes, requestProblems, type Violation } from '../messages/problems.js';
+import { receipt } from '../messages/receipts.js';
+import {
+  cursorPage,
+  restDecision,
+  restEvent,
+  restFoundMessage,
+  restUnread,
+  restUser,
+  sequencePage,
+  syncPage,
+} from './responses.js';
+import { chatOperations } from './chat-operations.js';
+import { messageOperations } from './message-operations.js';
+import { creates, type RestOperation } from './operation.js';
+import { listEventsQuery, putProfileBody, searchMessagesQuery, syncQuery } from './requests.js';
+import { emoji } from '../messages/text.js';
+import { violationText } from '../messages/violation-text.js';
+
+/** What a path's parameters look like: anything else names nothing and is 404. */
+export const pathParameters = {
+  chatId,
+  messageId,
+  userId,
+  commandId,
+  decisionId,
+  emoji: emoji.meta({ description: 'One grapheme cluster, or the name of a custom emoji: `:name:`. Percent-encoded.' }),
+} as const;
+type PathParameter = keyof typeof pathParameters;
+
+export const restOperations = {
+  ...chatOperations,
+  ...messageOperations,
+  listEvents: {
+    method: 'get',
+    path: '/v1/chats/{chatId}/events',
+    tag: 'Events',
+    summary: "The chat's events by sequence: what a client that was away applies",
+    query: listEventsQuery,
+    answers: { 200: { description: 'A page of CloudEvents.', schema: sequencePage(restEvent) } },
+  },
+  sync: {
+    method: 'get',
+    path: '/v1/sync',
+    tag: 'Events',
+    summary: "What changed in all of the caller's chats since a token; at most `limit` chats and `limit` events a page",
+    query: syncQuery,
+    answers: { 200: { description: 'A page of what changed.', schema: syncPage } },
+  },
+  searchMessages: {
+    method: 'get',
+    path: '/v1/search/messages',
+    tag: 'Messages',
+    summary: 'Full text over what the caller may read, newest first',
+    query: searchMessagesQuery,
+    answers: { 200: { description: 'A page of messages.', schema: cursorPage(restFoundMessage) } },
+  },
+  getReceipt: {
+    method: 'get',
+    path: '/v1/receipts/{commandId}',
+    tag: 'Receipts',
+    summary: "The caller's stored receipt of a command",
+    answers: { 200: { description: 'The receipt.', schema: receipt } },
+  },
+  getDecision: {
+    method: 'get',
+    path: '/v1/decisions/{decisionId}',
+    tag: 'Decisions',
+    summary: 'Why something was permitted or refused, for those whom the policy lets ask (`decision.view`)',
+    answers: { 200: { description: 'The decision.', schema: restDecision } },
+  },
+  getUser: {
+    method: 'get',
+    path: '/v1/users/{userId}',
+    tag: 'Users',
+    summary: 'A profile',
+    answers: { 200: { description: 'The profile.', schema: restUser } },
+  },
+  putMe: {
+    method: 'put',
+    path: '/v1/me',
+    tag: 'Users',
+    summary: "Write the caller's profile (`user.upsert`)",
+    body: putProfileBody,
+    example: { displayName: 'Alice' },
+    answers: creates,
+  },
+  getUnread: {
+    method: 'get',
+    path: '/v1/me/unread',
+    tag: 'Users',
+    summary: "What is unread in the caller's chats, hidden ones left out",
+    answers: { 200: { description: 'The counts.', schema: restUnread } },
+  },
+} as const satisfies Record<string, RestOperation>;
+
+export type RestOperationName = keyof typeof restOperations;
+export const restOperationNames = Object.keys(restOperations) as RestOperationName[];
+type OperationOf<O extends RestOperationName> = (typeof restOperations)[O];
+
+export type RestQuery<O extends RestOperationName> =
+  OperationOf<O> extends { query: infer Q extends z.ZodObject } ? z.output<Q> : Record<never, never>;
+
+type ParametersIn<P extends string> = P extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | ParametersIn<Rest>
+  : never;
+export type RestPath<O extends RestOperationName> = Record<ParametersIn<OperationOf<O>['path']>, string>;
+
+/** An entry seen without its name. */
+export function operationOf(name: RestOperationName): RestOperation {
+  return restOperations[name];
+}
+
+/** True for what publishes a command and awaits its receipt. */
+export function isCommandOperation(name: RestOperationName): boolean {
+  return 202 in restOperations[name].answers;
+}
+
+/** The schema of an operation's path parameters. */
+export function pathSchemaOf(name: RestOperationName): z.ZodObject {
+  const parameters = [...restOperations[name].path.matchAll(/\{(\w+)\}/g)].map(
+    ([, parameter]) => parameter as PathParameter,
+  );
+  return z.object(Object.fromEntries(parameters.map((parameter) => [parameter, pathParameters[parameter]])));
+}
+
+/** The headers of a command's request. */
+export const commandHeaders = z.object({
+  'Idempotency-Key': commandId.optional().meta({
+    description:
+      'The command id, unique per caller; drawn where absent. It may stand in double quotes, which do not count.',
+    // A page that fills examples in would send each command under the same one.
+    example: undefined,
+  }),
+});
+
+const NO_PARAMETERS = z.strictObject({});
+
+/** Each names its parameter; zod tells of unknown ones together. */
+function violationsOf(issue: z.core.$ZodIssue): Violation[] {
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((path) => ({ path, message: 'is not a parameter of this operation' }));
+  return [{ path: issue.path.map(String).join('.'), message: issue.message }];
+}
+
+export type ParsedQuery = { ok: true; query: unknown } | { ok: false; violations: Violation[] };
+
+/** Reads query parameters; one that the operation does not know is a fault, so that a typing error is not taken for a choice. */
+export function parseQuery(name: RestOperationName, given: unknown): ParsedQuery {
+  const { query = NO_PARAMETERS } = operationOf(name);
+  const result = query.safeParse(given, { error: violationText });
+  if (result.success) return { ok: true, query: result.data };
+  return { ok: false, violations: result.error.issues.flatMap(violationsOf).slice(0, VIOLATIONS_MAX) };
+}
+
+const ANY: ProblemCode[] = ['bad_request', 'unauthenticated', 'not_found', 'rate_limited', 'internal', 'unavailable'];
+const OF_COMMANDS: ProblemCode[] = [
+  ...(Object.keys(refusalCodes) as ProblemCode[]),
+  'malformed',
+  'unsupported_media_type',
+];
+
+/** Whoever asks about a chat may be in it, and yet not be permitted. */
+const ABOUT_CHATS: ProblemCode[] = ['not_permitted'];
+
+function codesOf(name: RestOperationName): ProblemCode[] {
+  if (isCommandOperation(name)) return [...ANY, ...OF_COMMANDS];
+  const { path, query } = operationOf(name);
+  const namesChat = path.includes('{chatId}') || Object.hasOwn(query?.shape ?? {}, 'chatId');
+  return namesChat ? [...ANY, ...ABOUT_CHATS] : ANY;
+}
+
+/** The problems an operation can answer with, by HTTP status. */
+export function problemsOf(name: RestOperationName): Map<number, ProblemCode[]> {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of new Set(codesOf(name))) {
+    const status = problemKind(code).status;
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return byStatus;
+}
+
+/** A problem's status and title. */
+export function problemKind(code: ProblemCode): { status: number; title: string } {
+  const kinds: Record<ProblemCode, { status: number; title: string }> = { ...refusalCodes, ...requestProblems };
+  const { status, title } = kinds[code];
+  return { status, title };
+}

@@ -1,0 +1,150 @@
+/**
+ * What REST is asked: query parameters and request bodies. Bodies are a command's data without what the path says already.
+ */
+import { z } from 'zod';
+import {
+  chatCreateData,
+  chatKind,
+  chatReadData,
+  chatUpdateData,
+  deleteMode,
+  memberAddData,
+  memberUpdateData,
+  messageEditData,
+  messageSendData,
+  userUpsertFields,
+} from '../messages/commands.js';
+import { chatId, userId } from '../messages/identifiers.js';
+import { text, time } from '../messages/text.js';
+
+export const PAGE_LIMIT_MAX = 200;
+export const PAGE_LIMIT_DEFAULT = 50;
+export const CURSOR_MAX_CHARACTERS = 1024;
+
+/**
+ * A page's items have no more bytes of JSON than this, but for a single item that is larger: the page ends before, and says that there is more.
+ */
+export const PAGE_MAX_BYTES = 1024 * 1024;
+
+// Query parameters arrive as strings; `meta` says what they stand for.
+function limitOf(maximum: number, standard: number) {
+  const message = `must be a whole number from 1 to ${maximum}`;
+  return z
+    .string()
+    .regex(/^[0-9]{1,3}$/, message)
+    .transform(Number)
+    .refine((value) => value >= 1 && value <= maximum, message)
+    .optional()
+    .transform((value) => value ?? standard)
+    .meta({
+      type: 'integer',
+      minimum: 1,
+      maximum,
+      default: standard,
+      description: `At most so many items, of at most ${PAGE_MAX_BYTES / 1024 / 1024} MiB together: a page can end sooner although there is more.`,
+    });
+}
+const limit = limitOf(PAGE_LIMIT_MAX, PAGE_LIMIT_DEFAULT);
+const cursor = z.string().min(1).max(CURSOR_MAX_CHARACTERS).optional().meta({
+  description: 'The `nextCursor` of the page before. Opaque; good for the same caller and the same query only.',
+});
+/** Up to 15 digits, so that it is a whole number in JSON everywhere. */
+function sequence(description: string) {
+  return z
+    .string()
+    .regex(/^[0-9]{1,15}$/, 'must be a sequence number')
+    .transform(Number)
+    .optional()
+    .meta({ type: 'integer', minimum: 0, description });
+}
+
+export const listChatsQuery = z.strictObject({
+  cursor,
+  limit,
+  kind: chatKind.optional().meta({ description: 'Only chats of this kind.' }),
+  archived: z
+    .enum(['true', 'false'])
+    .transform((value) => value === 'true')
+    .optional()
+    .meta({ type: 'boolean', enum: undefined, description: 'Only archived chats, or only those that are not.' }),
+  hidden: z
+    .enum(['true', 'false'])
+    .optional()
+    .transform((value) => value === 'true')
+    .meta({
+      ...{ type: 'boolean', enum: undefined, default: false },
+      description: 'Only the chats that the caller has hidden, instead of those that are not.',
+    }),
+});
+/** Of a list that is read page by page. */
+export const pageQuery = z.strictObject({ cursor, limit });
+/** Of messages by sequence, either way. */
+export const listMessagesQuery = z
+  .strictObject({
+    after: sequence('Messages after this sequence, the nearest first to be given.'),
+    before: sequence('Messages before this sequence, the nearest first to be given.'),
+    limit,
+  })
+  .refine(({ after, before }) => after === undefined || before === undefined, {
+    path: ['before'],
+    message: 'cannot be combined with after',
+  });
+export const listEventsQuery = z.strictObject({
+  after: sequence('Events after this sequence; from the first one where absent.'),
+  limit,
+});
+
+/** `since` for those who want to know only what happens from now on. */
+export const SYNC_FROM_NOW = 'now';
+/** A token names a position in each partition. */
+export const SYNC_TOKEN_MAX_CHARACTERS = 8192;
+
+export const syncQuery = z.strictObject({
+  since: z
+    .string()
+    .min(1)
+    .max(SYNC_TOKEN_MAX_CHARACTERS)
+    .optional()
+    .meta({
+      description: `The \`next\` of the page before. Absent: everything. \`${SYNC_FROM_NOW}\`: no items, only a token. Opaque; good for the same caller and store only, and for as long as the policy shows the caller the same kinds of chats.`,
+    }),
+  limit,
+});
+
+export const SEARCH_TEXT_MAX_CHARACTERS = 256;
+/** Each found text is gone through for its highlights. */
+export const SEARCH_LIMIT_MAX = 50;
+/** Anything but blanks and the ASCII characters that stand for no word. */
+const SEARCHABLE = /[^\s!-/:-@[-`{-~]/u;
+
+export const searchMessagesQuery = z.strictObject({
+  q: text(1, SEARCH_TEXT_MAX_CHARACTERS)
+    .refine((value) => value === '' || SEARCHABLE.test(value), 'must contain something to search for')
+    .meta({
+      description:
+        'Words that must all be there; "in quotes" one after the other, `or` between alternatives, `-` before what must not be there.',
+    }),
+  chatId: chatId.optional(),
+  senderId: userId.optional(),
+  from: time.optional().meta({ description: 'Messages created at or after this time.' }),
+  to: time.optional().meta({ description: 'Messages created before this time.' }),
+  cursor,
+  limit: limitOf(SEARCH_LIMIT_MAX, SEARCH_LIMIT_MAX),
+});
+
+export const deleteMessageQuery = z.strictObject({
+  mode: deleteMode.default('soft'),
+});
+
+/** `chatId` may be left out: it is computed for a direct chat and drawn for the others. */
+export const createChatBody = chatCreateData.extend({ chatId: chatId.optional() });
+export const updateChatBody = chatUpdateData;
+export const readChatBody = chatReadData;
+export const addMembersBody = memberAddData;
+export const updateMemberBody = memberUpdateData.omit({ userId: true });
+export const sendMessageBody = messageSendData;
+export const editMessageBody = messageEditData.omit({ messageId: true });
+/** What kind of user one is, and what the policy is to know of one, is not for the user to say. */
+export const putProfileBody = userUpsertFields
+  .omit({ kind: true, userId: true, claims: true })
+  .required({ displayName: true });

@@ -1,0 +1,227 @@
+/**
+ * What REST says: the representations of chats, members, messages and profiles, and pages of them. What it is asked is in
+ * `rest-requests.ts`; each operation's entry in `rest-operations.ts` puts them together.
+ */
+import { z } from 'zod';
+import { chatKind, commandTypes, historyVisibility, role, userKind } from '../messages/commands.js';
+import { eventData, eventEnvelope } from '../messages/events.js';
+import { chatId, commandId, decisionId, tenantId, userId } from '../messages/identifiers.js';
+import { refusalCode } from '../messages/problems.js';
+import { metadata } from '../messages/text.js';
+
+const rfc3339 = z.string().meta({ format: 'date-time', example: '2026-11-20T20:15:00.123Z' });
+const count = z.int().min(0);
+
+/** Of a message's reactions so many are shown; `reactionKinds` says how many there are. */
+export const REACTIONS_SHOWN_MAX = 20;
+
+export const restReaction = z.object({
+  emoji: z.string(),
+  count: z.int().min(1).meta({ description: 'How many users have reacted with it.' }),
+  mine: z.boolean().meta({ description: 'Whether the caller is one of them.' }),
+});
+
+const WHOM = { recipients: true, forActor: true, recipientCount: true } as const;
+const OUTSIDERS = { mentionedOutsiders: true } as const;
+
+/** A message as in `message.created`'s data, without whom it went to, with what became of it since. */
+export const restMessage = eventData['message.created'].omit({ ...WHOM, ...OUTSIDERS }).extend({
+  revision: z.int().min(1),
+  editedAt: rfc3339.nullable(),
+  deletedAt: rfc3339.nullable(),
+  reactions: z
+    .array(restReaction)
+    .max(REACTIONS_SHOWN_MAX)
+    .meta({ description: `The most frequent first, then by emoji; at most ${REACTIONS_SHOWN_MAX} of them.` }),
+  reactionKinds: count.meta({ description: 'With how many different emoji users have reacted.' }),
+});
+export type RestMessage = z.infer<typeof restMessage>;
+
+/** A text that a message once had. */
+export const restRevision = z.object({
+  revision: z.int().min(1),
+  body: z.string(),
+  mentions: z.array(userId),
+  metadata,
+  actorId: userId.meta({ description: 'Who wrote it.' }),
+  at: rfc3339.meta({ description: 'When it was written.' }),
+});
+export type RestRevision = z.infer<typeof restRevision>;
+
+/** A page of a thread, keyed by sequence as history is, with what there is to say of the whole. */
+export const restThread = sequencePage(restMessage).extend({
+  root: restMessage,
+  replyCount: count,
+  lastReply: z.union([restMessage, z.null()]),
+});
+export type RestThread = z.infer<typeof restThread>;
+
+/** One who has read a message. */
+export const restReader = z.object({
+  userId,
+  readSequence: count.meta({ description: 'The read mark: everything up to this sequence is read.' }),
+});
+
+/** What a search has found, and where in the text. */
+export const restFoundMessage = z.object({
+  message: restMessage,
+  highlights: z
+    .array(z.array(z.object({ text: z.string(), match: z.boolean() })))
+    .meta({ description: 'Pieces of the text, each cut where what was searched for begins and ends.' }),
+});
+export type RestFoundMessage = z.infer<typeof restFoundMessage>;
+
+/** What is unread in all of the caller's chats. */
+export const restUnread = z.object({
+  unreadCount: count,
+  chatCount: count.meta({ description: 'How many chats have something unread.' }),
+});
+export type RestUnread = z.infer<typeof restUnread>;
+
+const ofChat = {
+  chatId,
+  kind: chatKind,
+  title: z.string().nullable(),
+  historyVisibility,
+  metadata,
+  archived: z.boolean(),
+  hidden: z.boolean().meta({ description: 'Whether the caller has hidden it; the next message shows it again.' }),
+  createdAt: rfc3339,
+  memberCount: count,
+  role: role.meta({ description: "The caller's role." }),
+  lastSequence: count.meta({ description: "The number of the chat's latest event." }),
+  lastActivityAt: rfc3339,
+  unreadCount: count.meta({ description: "Messages after the caller's read mark." }),
+};
+
+export const restChatListItem = z.object({ ...ofChat, lastMessage: z.union([restMessage, z.null()]) });
+export type RestChatListItem = z.infer<typeof restChatListItem>;
+
+const memberState = z.object({
+  userId,
+  role,
+  mutedUntil: rfc3339.nullable(),
+  joinedAt: rfc3339,
+});
+
+export const restMember = memberState.extend({
+  firstVisibleSequence: count.nullable().meta({
+    description:
+      "The first number of the chat that the member may see, by the chat's history visibility and their joining; null: the policy does not let " +
+      'them view the chat. Events without `recipients` are for those who may see their number. A rule that looks at the token of the member ' +
+      'counts against them here.',
+  }),
+});
+export type RestMember = z.infer<typeof restMember>;
+
+export const restMembership = memberState.extend({
+  joinedSequence: count.meta({ description: 'The sequence at which the caller joined.' }),
+  readSequence: count.meta({ description: 'The read mark: everything up to this sequence is read.' }),
+});
+
+export const restChat = z.object({
+  ...ofChat,
+  tenantId,
+  createdBy: userId,
+  membership: restMembership.meta({ description: "The caller's membership." }),
+});
+export type RestChat = z.infer<typeof restChat>;
+export type RestMembership = z.infer<typeof restMembership>;
+
+export const restUser = z.object({
+  tenantId,
+  userId,
+  displayName: z.string(),
+  avatarUrl: z.string().nullable(),
+  kind: userKind,
+  metadata,
+  revision: z.int().min(1),
+  createdAt: rfc3339,
+  updatedAt: rfc3339,
+});
+export type RestUser = z.infer<typeof restUser>;
+
+/** Why something was decided as it was. */
+export const restDecision = z.object({
+  decisionId,
+  at: rfc3339,
+  actorId: userId.meta({ description: 'Who asked.' }),
+  commandId: commandId.nullable().meta({ description: 'Null: a query.' }),
+  chatId: chatId.nullable(),
+  action: z.string().meta({ description: 'What was asked for: a command, or a query.', example: 'message.send' }),
+  effect: z.enum(['permit', 'deny']),
+  rule: z.string().nullable().meta({ description: 'The rule that decided; null: none permits it.' }),
+  refusedAs: refusalCode.nullable().meta({
+    description:
+      'With which code the command was refused though this permitted it, by the state of its chat or for a quota; null: it was not.',
+  }),
+  policyVersion: z.string().meta({ example: 'default-1@0b7d6c0f6a11' }),
+  attributesDigest: z.string().meta({ description: 'SHA-256 of these attributes in canonical form (RFC 8785), in hexadecimal.' }),
+  attributes: z.record(z.string(), z.unknown()).meta({
+    description:
+      'What the policy was asked with, as it was recorded. Claims and the producer are shown only to callers who may view all decisions. Later releases record more.',
+  }),
+  explanation: z.array(z.string()).meta({ description: 'The same in sentences, for people.' }),
+});
+export type RestDecision = z.infer<typeof restDecision>;
+
+/** A chat's numbered event as dispatch workers get it. */
+export const restEvent = z.discriminatedUnion('type', [
+  eventEnvelope('message.created'),
+  eventEnvelope('message.edited'),
+  eventEnvelope('message.deleted'),
+  eventEnvelope('message.reacted'),
+  eventEnvelope('message.unreacted'),
+  eventEnvelope('chat.created'),
+  eventEnvelope('chat.updated'),
+  eventEnvelope('chat.archived'),
+  eventEnvelope('chat.unarchived'),
+  eventEnvelope('member.added'),
+  eventEnvelope('member.removed'),
+  eventEnvelope('member.updated'),
+]);
+
+/** What changed in one of the caller's chats. */
+export const restSyncItem = z.union([
+  z.object({
+    chatId,
+    reset: z.boolean().meta({ description: 'Drop what you have of the chat: it starts anew with these events.' }),
+    chat: restChat.meta({ description: 'The chat as it is now; it can be newer than the events.' }),
+    events: z
+      .array(restEvent)
+      .meta({ description: 'In ascending sequence; more of them may come with the next page.' }),
+  }),
+  z.object({
+    chatId,
+    left: z.literal(true).meta({ description: 'Drop the chat: the caller is not in it any more, or may not see it.' }),
+    hidden: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'The caller is in it, and the policy does not show it to them.' }),
+  }),
+]);
+
+/** A page of a sync. */
+export const syncPage = z.object({
+  items: z.array(restSyncItem).meta({ description: 'By chat id, each chat once.' }),
+  next: z.string().meta({ description: 'The token to go on with.' }),
+  hasMore: z.boolean().meta({ description: 'There is more to be had at once.' }),
+});
+
+/** The answer to a command whose receipt has not come in time: it is on its way, and its receipt will be at `Location`. */
+export const commandPending = z.object({
+  commandId,
+  type: z.enum(commandTypes),
+  status: z.literal('pending'),
+});
+export type CommandPending = z.infer<typeof commandPending>;
+
+/** A page of a list; `nextCursor` is null on the last one. */
+export function cursorPage<T extends z.ZodType>(item: T) {
+  return z.object({ items: z.array(item), nextCursor: z.string().nullable() });
+}
+
+/** A page keyed by sequence, in ascending sequence; `hasMore`: there are further items in the direction asked for. */
+export function sequencePage<T extends z.ZodType>(item: T) {
+  return z.object({ items: z.array(item), hasMore: z.boolean() });
+}

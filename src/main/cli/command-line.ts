@@ -1,0 +1,179 @@
+/** The one command line, `parley`. What stands on a database or a broker is loaded only by the commands that need it. */
+import { readFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import { directChatId } from '../../contract/messages/direct-id.js';
+import { DEFAULT_TENANT } from '../../contract/messages/identifiers.js';
+import { hideCredentials } from '../../infrastructure/logging/hide-credentials.js';
+import { StartupError } from '../../infrastructure/process/startup-error.js';
+import { checkConfig } from './check-config.js';
+import { chatId, seconds, tenantId, userId } from './command-arguments.js';
+import type { ContractRequest } from './contract-command.js';
+import type { ExportRequest } from './store/export-command.js';
+import { addOperatorCommands } from './operator-cli.js';
+import { addPolicyCommands } from './policy/policy-cli.js';
+import { ROLES } from '../roles/role-names.js';
+import { runToken } from './token-command.js';
+import type { TopologyRequest } from './topology/topology-command.js';
+
+const TOKEN_TTL_SECONDS = 3_600;
+const MANIFEST = new URL('../../../../package.json', import.meta.url);
+
+/** The variables that a command cannot do without, for its help. */
+const NEEDED_VARIABLES: Record<string, string> = {
+  dev: 'none: what no variable names is started or generated',
+  worker: 'DATABASE_URL, AMQP_URL; with COMMAND_AUTH=jwt also JWT_SECRET or JWT_JWKS_URL',
+  api: 'DATABASE_URL, AMQP_URL, JWT_SECRET or JWT_JWKS_URL',
+  migrate: 'DATABASE_URL',
+  topology: 'DATABASE_URL, AMQP_URL with --declare, --repair, --check or --adopt; AMQP_URL with --unbind; else none',
+  contract: 'none',
+  token: 'JWT_SECRET, or a data folder of dev',
+  'direct-id': 'none',
+  'check-config': 'none',
+  export: 'DATABASE_URL',
+  import: 'DATABASE_URL',
+  'search-dictionary': 'DATABASE_URL',
+  'new-store-id': 'DATABASE_URL; AMQP_URL where its broker is there',
+  'dead-letters list': 'AMQP_URL',
+  'dead-letters show': 'AMQP_URL',
+  'dead-letters replay': 'AMQP_URL',
+  'dead-letters drop': 'AMQP_URL',
+  replay: 'DATABASE_URL, AMQP_URL',
+  verify: 'DATABASE_URL',
+  'policy check': 'none',
+  'policy test': 'none',
+  'policy explain': 'DATABASE_URL',
+  'policy replay': 'DATABASE_URL',
+  'policy can': 'DATABASE_URL',
+};
+
+/**
+ * Does what the arguments, as in `process.argv`, ask for. What went wrong at the start is told in lines on standard error, and in
+ * `process.exitCode`; what nobody expected is thrown.
+ */
+export async function runCommandLine(argv: readonly string[]): Promise<void> {
+  try {
+    await commandLine().parseAsync(argv);
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    for (const line of error.lines) console.error(`parley: ${hideCredentials(line)}`);
+    process.exitCode = 1;
+  }
+}
+
+function commandLine(): Command {
+  const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string };
+  const program = new Command('parley')
+    .version(version, '--version', 'prints the version')
+    .description(
+      'The message core of a chat system. Everything is set by environment variables (or a .env file): see .env.example.',
+    )
+    // One line, whatever it is: a suggestion comes on a line of its own otherwise.
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          `parley: ${text
+            .replace(/^error: /, '')
+            .trim()
+            .replace(/\s*\n\s*/g, ' ')}\n`,
+        ),
+    });
+
+  program
+    .command('dev')
+    .description('all roles in one process; starts what no URL names, migrates, and prints a first command to paste')
+    .action(async () => (await import('../dev/dev.js')).runDev());
+  for (const role of ROLES)
+    program
+      .command(`${role} [roles...]`)
+      .description(
+        role === 'worker' ? 'takes commands, stores them, publishes events' : 'REST; roles combine: parley worker api',
+      )
+      .action(async (more: string[]) => (await import('../roles/run-roles.js')).runRoles([role, ...more]));
+  program
+    .command('migrate')
+    .description('applies migrations and exits')
+    .action(async () => (await import('./migrate.js')).runMigrate());
+  program
+    .command('topology')
+    .description(
+      "prints the broker's objects; declares, checks or adopts them at AMQP_URL for the store at DATABASE_URL",
+    )
+    .addOption(
+      new Option('--format <format>', 'definitions is for rabbitmqctl import_definitions')
+        .choices(['definitions', 'table'])
+        .default('table'),
+    )
+    .option('--declare', 'declare what is missing')
+    .option('--repair', 'declare what is missing, and bind the command queues to the hash exchange anew')
+    .option('--check', 'compare where commands fall with where chats live, in a sample; exit 1 if any differ')
+    .option('--all', 'with --check: look at all chats')
+    .option('--adopt', 'give the namespace at the broker, with what is in its queues, to this store')
+    .option('--unbind <queue>', 'publish no more events to a dispatch queue; what is in it stays')
+    .option('--yes', 'with --adopt: do it also where the namespace has another store')
+    .action(async (options: TopologyRequest) => (await import('./topology/topology-command.js')).runTopology(options));
+  program
+    .command('contract')
+    .description('prints a document of the contract')
+    .option('--asyncapi', 'what goes over the broker: commands, receipts, events, dead letters, and its objects')
+    .option('--openapi', 'what REST answers')
+    .option('--out <file>', 'write it there instead')
+    .action(async (options: ContractRequest) => (await import('./contract-command.js')).runContract(options));
+  program
+    .command('token')
+    .description('signs a token with JWT_SECRET, or with the secret that dev keeps in DATA_DIR')
+    .requiredOption('--actor <id>', 'user id', userId)
+    .option('--tenant <id>', 'tenant id', tenantId, DEFAULT_TENANT)
+    .option('--ttl <seconds>', 'how long it is good for', seconds, TOKEN_TTL_SECONDS)
+    .action(({ actor, tenant, ttl }: { actor: string; tenant: string; ttl: number }) =>
+      runToken({ actor, tenant, ttlSeconds: ttl }),
+    );
+  program
+    .command('direct-id')
+    .description("a direct chat's id")
+    .requiredOption('--actor <id>', 'one user', userId)
+    .requiredOption('--with <id>', 'the other one', userId)
+    .option('--tenant <id>', 'tenant id', tenantId, DEFAULT_TENANT)
+    .action((options: { actor: string; with: string; tenant: string }) =>
+      console.log(directChatId(options.tenant, options.actor, options.with)),
+    );
+  program
+    .command('check-config [roles...]')
+    .description('says what each variable is and where it came from, secrets hidden; exit 1 on a fault')
+    .action(checkConfig);
+  program
+    .command('export')
+    .description('writes chats with everything in them as JSON Lines; `parley import` reads them back')
+    .option('--chat <id>', 'one chat', chatId)
+    .option('--user <id>', 'a profile and all chats that the user is in, whole', userId)
+    .option('--tenant <id>', 'tenant id', tenantId, DEFAULT_TENANT)
+    .requiredOption('--out <file>', '- is standard output')
+    .action(async (options: ExportRequest) => (await import('./store/export-command.js')).runExport(options));
+  program
+    .command('import <file>')
+    .description('reads an archive; what is there already stays as it is. - is standard input')
+    .action(async (file: string) => (await import('./store/import-command.js')).runImport(file));
+  program
+    .command('search-dictionary <name>')
+    .description(
+      "has messages searched by a text search configuration of the database's, e.g. german; the default is simple",
+    )
+    .action(async (name: string) => (await import('./store/search-dictionary-command.js')).runSearchDictionary(name));
+  program
+    .command('new-store-id')
+    .description('draws a new store id, after restoring an older backup and before any process starts on it')
+    .action(async () => (await import('./store/new-store-id-command.js')).runNewStoreId());
+
+  addOperatorCommands(program);
+  addPolicyCommands(program);
+  describeNeeds(program);
+  return program;
+}
+
+function describeNeeds(command: Command, path = ''): void {
+  for (const inner of command.commands) {
+    const innerPath = `${path}${inner.name()}`;
+    const needed = NEEDED_VARIABLES[innerPath];
+    if (needed !== undefined) inner.addHelpText('after', `\nNeeds: ${needed}.`);
+    describeNeeds(inner, `${innerPath} `);
+  }
+}

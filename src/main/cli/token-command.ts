@@ -1,0 +1,31 @@
+import { DEFAULT_TENANT } from '../../contract/messages/identifiers.js';
+import { signToken } from '../../infrastructure/jwt.js';
+import { StartupError } from '../../infrastructure/process/startup-error.js';
+import { keptSecret } from '../dev/dev-secret.js';
+import { requireSettings, type Settings } from '../settings.js';
+
+export interface TokenRequest {
+  actor: string;
+  tenant?: string;
+  ttlSeconds: number;
+}
+
+/** Prints a token, signed with `JWT_SECRET` or with the secret that `dev` keeps in `DATA_DIR`. */
+export async function runToken(request: TokenRequest): Promise<void> {
+  const settings = requireSettings('token');
+  if (settings.jwtJwksUrl !== undefined)
+    throw new StartupError(['JWT_JWKS_URL is set: tokens are signed by whoever publishes that key set']);
+  const jwtSecret = settings.jwtSecret ?? keptSecret(settings.dataDir);
+  console.log(await signActorToken({ ...settings, jwtSecret }, request));
+}
+
+/** Signs a token for an actor with the settings' secret. */
+export async function signActorToken(settings: Settings, request: TokenRequest): Promise<string> {
+  const { jwtSecret, jwtIssuer, jwtAudience, jwtUserClaim, jwtTenantClaim = 'tenant' } = settings;
+  const { actor, tenant = DEFAULT_TENANT, ttlSeconds } = request;
+  if (jwtSecret === undefined)
+    throw new StartupError(['JWT_SECRET is required (in dev it is kept in DATA_DIR once `parley dev` has run)']);
+  const claims = { ...(jwtUserClaim === 'sub' ? {} : { [jwtUserClaim]: actor }), [jwtTenantClaim]: tenant };
+  const subject = { subject: actor, issuer: jwtIssuer, audience: jwtAudience, claims };
+  return signToken(jwtSecret, subject, ttlSeconds);
+}

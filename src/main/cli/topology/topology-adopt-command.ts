@@ -1,0 +1,31 @@
+import { adoptNamespace, commandQueues, holderOf } from '../../../adapters/transports/amqp/topology/store-exchange.js';
+import { StartupError } from '../../../infrastructure/process/startup-error.js';
+import { withStoreAndBroker } from '../with-store-and-broker.js';
+
+/** `parley topology --adopt`: the namespace at the broker belongs to the store in the database from now on. */
+export async function runAdopt({ isConfirmed }: { isConfirmed: boolean }): Promise<void> {
+  await withStoreAndBroker(async ({ settings: { namespace }, topology, storeId, broker }) => {
+    const model = broker.connection.current();
+    const holder = await holderOf(model, namespace, storeId);
+    if (holder.kind === 'ours') {
+      console.log(`namespace ${namespace} belongs to store ${storeId}, which is this database`);
+      return;
+    }
+    const queues = await commandQueues(model, topology);
+    const served = queues.filter(({ consumers }) => consumers > 0);
+    if (served.length > 0)
+      throw new StartupError([
+        `namespace ${namespace} belongs to store ${holder.storeId}, and workers consume ${served.length} of its command queues, ` +
+          `${served[0]?.queue} among them: stop all processes of that store first`,
+      ]);
+    const waiting = queues.reduce((sum, { messages }) => sum + messages, 0);
+    const change = `namespace ${namespace} from store ${holder.storeId} to store ${storeId}, which is this database`;
+    if (!isConfirmed)
+      throw new StartupError([
+        `--adopt gives ${change}. Queues keep what is in them: ${waiting} commands wait, and the workers of this database will answer them; ` +
+          'where it does not have the chat, the answer is not_found. Say it again with --yes',
+      ]);
+    await adoptNamespace(model, namespace, storeId);
+    console.log(`gave ${change}; ${waiting} commands wait`);
+  });
+}

@@ -1,0 +1,35 @@
+import { onChannel } from '../../../adapters/transports/amqp/topology/declare-topology.js';
+import { names } from '../../../contract/messages/topology.js';
+import { describeFailure } from '../../../infrastructure/amqp/amqp-failure.js';
+import { rethrowAsStartupError, StartupError } from '../../../infrastructure/process/startup-error.js';
+import { connectOnce } from '../connect-broker.js';
+import { requireSettings, topologySettings } from '../../settings.js';
+import { requireBrokerUrl } from '../dead-letters/with-dead-letters.js';
+
+/**
+ * `parley topology --unbind`: a dispatch queue gets no more events. By the bindings that `DISPATCH_QUEUES` has for it, or else by `#`, as Parley's own
+ * queue is bound where nothing is set.
+ */
+export async function runUnbind({ queue }: { queue: string }): Promise<void> {
+  const settings = requireSettings('topology');
+  const { namespace, dispatchQueues } = topologySettings(settings);
+  const bindings = dispatchQueues.find(({ name }) => name === queue)?.bindings ?? ['#'];
+  const exchange = names.events(namespace);
+  const broker = await connectOnce(requireBrokerUrl(settings), 'parley topology').catch(rethrowAsStartupError);
+  try {
+    await onChannel(broker.connection.current(), async (channel) => {
+      const { messageCount } = await channel.checkQueue(queue);
+      for (const key of bindings) await channel.unbindQueue(queue, exchange, key);
+      console.log(
+        `queue ${queue} is not bound to ${exchange} by ${bindings.join(', ')} any more; what is in it stays: ${messageCount} events`,
+      );
+      console.log(
+        'Workers bind it again when they start, unless DISPATCH_QUEUES leaves it out (DISPATCH_QUEUES=none: no queue at all)',
+      );
+    });
+  } catch (error) {
+    throw new StartupError([`queue ${queue} could not be unbound: ${describeFailure(error)}`], { cause: error });
+  } finally {
+    await broker.connection.stop();
+  }
+}

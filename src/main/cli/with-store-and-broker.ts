@@ -1,0 +1,36 @@
+import type { PrismaClient } from '../../adapters/stores/prisma/generated/client.js';
+import { PrismaEventLog } from '../../adapters/stores/prisma/log/prisma-event-log.js';
+import { PrismaPartitionRegistry } from '../../adapters/stores/prisma/prisma-partition-registry.js';
+import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
+import { type Topology, topology } from '../../contract/messages/topology.js';
+import { type BrokerOnce, connectOnce } from './connect-broker.js';
+import { withCommandDatabase } from './command-database.js';
+import { requireSettings, type Settings, topologySettings } from '../settings.js';
+import { settleStore } from '../roles/settle-store.js';
+import { requireBrokerUrl } from './dead-letters/with-dead-letters.js';
+
+export interface StoreAndBroker {
+  settings: Settings;
+  topology: Topology;
+  database: PrismaClient;
+  storeId: string;
+  registry: PartitionRegistry;
+  broker: BrokerOnce;
+}
+
+/** The store and its broker for one command of `parley topology`; nothing is declared yet. It says in one line what goes wrong. */
+export async function withStoreAndBroker(work: (access: StoreAndBroker) => Promise<void>): Promise<void> {
+  const settings = requireSettings('migrate');
+  const url = requireBrokerUrl(settings);
+  await withCommandDatabase(async (database) => {
+    const registry = new PrismaPartitionRegistry(database);
+    await settleStore(registry, settings);
+    const storeId = await new PrismaEventLog(database).storeId();
+    const broker = await connectOnce(url, 'parley topology');
+    try {
+      await work({ settings, topology: topology(topologySettings(settings)), database, storeId, registry, broker });
+    } finally {
+      await broker.connection.stop();
+    }
+  });
+}

@@ -1,0 +1,82 @@
+/** The transport as the roles see it: RabbitMQ, or, in `dev` without it, in process. */
+import { AmqpTransport } from '../../adapters/transports/amqp/amqp-transport.js';
+import { InProcessTransport } from '../../adapters/transports/in-process/in-process-transport.js';
+import { watchTransport } from '../../adapters/telemetry/transport-metrics.js';
+import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
+import type {
+  CommandGateway,
+  CommandSource,
+  DeadLetters,
+  EventSink,
+  ReceiptSender,
+} from '../../application/ports/transport.js';
+import type { Service } from '../../infrastructure/process/service-runner.js';
+import { rethrowAsStartupError } from '../../infrastructure/process/startup-error.js';
+import type { ProcessBasics } from '../observability.js';
+import { type Settings, topologySettings } from '../settings.js';
+
+export interface Transport extends Service {
+  source: CommandSource;
+  sink: EventSink;
+  receipts: ReceiptSender;
+  deadLetters: DeadLetters;
+  door: CommandGateway;
+  health(): { ok: boolean; detail?: string };
+  /** Called whenever it can be subscribed to again. */
+  onReady(listener: () => void): void;
+  queueDepths(): ReadonlyMap<number, number>;
+}
+
+/** RabbitMQ: declares its objects and puts the hash ring in order before anything is consumed. */
+export function amqpTransport(
+  url: string,
+  settings: Settings,
+  { logger, health, metrics }: ProcessBasics,
+  store: { registry: PartitionRegistry; identity: { storeId: string } },
+  workerId: string,
+): Transport {
+  const amqp = new AmqpTransport({
+    ...{ url, workerId, logger, topology: topologySettings(settings), registry: store.registry },
+    storeId: () => store.identity.storeId,
+  });
+  health.add('broker', () => amqp.health());
+  watchTransport(metrics.meter, amqp.counters);
+  return {
+    name: 'broker',
+    // However long the broker is away, this waits: with a refused login or a fault of its objects it does not.
+    start: () =>
+      amqp.start().catch(async (error: unknown) => {
+        await amqp.stop();
+        rethrowAsStartupError(error);
+      }),
+    stop: () => amqp.stop(),
+    interrupt: () => void amqp.stop(),
+    source: amqp.source,
+    sink: amqp.sink,
+    receipts: amqp.receipts,
+    deadLetters: amqp.deadLetters,
+    door: amqp.door,
+    health: () => amqp.health(),
+    onReady: (listener) => void amqp.onReady(listener),
+    queueDepths: () => amqp.queueDepths(),
+  };
+}
+
+/** No broker: everything in this process, nothing kept over a restart but what is in the database. */
+export function inProcessTransport(settings: Settings, { logger, health }: ProcessBasics, workerId: string): Transport {
+  const transport = new InProcessTransport({ partitions: settings.partitions, workerId, logger });
+  health.add('broker', () => ({ ok: true, detail: 'in process' }));
+  return {
+    name: 'in-process transport',
+    start: () => transport.start(),
+    stop: () => transport.stop(),
+    source: transport.source,
+    sink: transport.sink,
+    receipts: transport.receipts,
+    deadLetters: transport.deadLetters,
+    door: transport.door,
+    health: () => ({ ok: true }),
+    onReady: () => undefined, // never away
+    queueDepths: () => transport.queueDepths(),
+  };
+}

@@ -1,6 +1,0 @@
-import { transportConformance } from '../transport-conformance.js';
-import { amqpHarness } from './amqp-harness.js';
-
-describe('the transport on RabbitMQ', () => {
-  transportConformance(amqpHarness);
-});

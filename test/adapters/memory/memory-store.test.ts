@@ -1,6 +1,0 @@
-import { storeConformance } from '../store-conformance.js';
-import { openMemoryStore } from './memory-harness.js';
-
-describe('the in-memory store', () => {
-  storeConformance(openMemoryStore);
-});

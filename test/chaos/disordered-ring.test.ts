@@ -1,0 +1,125 @@
+import amqp, { type ChannelModel } from 'amqplib';
+import { expect } from 'chai';
+import { names } from '../../src/contract/messages/topology.js';
+import { cli } from '../integration/main/run-cli.js';
+import { Fleet } from '../support/fleet.js';
+import { faultsOf } from '../support/ledger.js';
+
+const PARTITIONS = 4;
+const ROUNDS = 20;
+
+/** Somebody binds the command queues in another order, behind our backs: the mark that they are in order stays. */
+describe('With the hash ring out of order', function () {
+  this.timeout(120_000);
+  let fleet: Fleet;
+  let connection: ChannelModel;
+  let groups: { chatId: string; users: string[] }[];
+  /** Groups, and those that were made to find some in each partition. */
+  let chats: number;
+
+  before(async () => {
+    fleet = await Fleet.create({ partitions: PARTITIONS });
+    const [worker] = await Promise.all([fleet.startWorker(), fleet.startWorker()]);
+    await worker.ready();
+    await fleet.connect();
+    connection = await amqp.connect(fleet.amqpUrl);
+    groups = await fleet.createGroupsEverywhere(2, 1);
+    chats = (await fleet.query('SELECT 1 FROM chats')).length;
+  });
+  after(async () => {
+    await connection?.close();
+    await fleet?.close();
+  });
+
+  const check = (...options: string[]) => cli(['topology', '--check', ...options], fleet.env);
+
+  async function disorder(): Promise<void> {
+    const channel = await connection.createChannel();
+    const hash = names.commandsByChat(fleet.namespace);
+    for (let partition = PARTITIONS - 1; partition >= 0; partition -= 1) {
+      await channel.unbindQueue(names.commandQueue(fleet.namespace, partition), hash, '1');
+      await channel.bindQueue(names.commandQueue(fleet.namespace, partition), hash, '1');
+    }
+    await channel.close();
+  }
+
+  /** One after the other in each chat, all chats at once. */
+  const talk = (from: number) =>
+    Promise.all(
+      groups.map(async ({ chatId, users: [actorId = ''] }) => {
+        for (let number = from; number < from + ROUNDS; number += 1)
+          await fleet.producer.publish({
+            type: 'message.send',
+            commandId: `${chatId}-${number}`,
+            ...{ actorId, chatId },
+            data: { body: `text ${number}` },
+          });
+      }),
+    );
+
+  it('the check finds nothing beforehand', async () => {
+    const { code, stdout, stderr } = await check();
+    expect({ code, stdout, stderr }).to.deep.equal({
+      code: 0,
+      stdout: [`${chats} chats looked at: the commands of each fall into the partition it lives in`],
+      stderr: [],
+    });
+  });
+
+  it("every chat's commands take effect, in order, and none is a dead letter", async () => {
+    await talk(0);
+    await disorder();
+    await talk(ROUNDS);
+    await fleet.allAnswered();
+    const verdict = await fleet.ledger.close(fleet.databaseUrl);
+    expect(faultsOf(verdict), JSON.stringify(verdict)).to.deep.equal([]);
+    for (const { chatId } of groups) {
+      const rows = await fleet.query<{ body: string }>(
+        'SELECT body FROM messages WHERE chat_id = $1 ORDER BY sequence',
+        [chatId],
+      );
+      expect(rows.map(({ body }) => body)).to.deep.equal(
+        Array.from({ length: 2 * ROUNDS }, (_, number) => `text ${number}`),
+      );
+    }
+    const channel = await connection.createChannel();
+    expect((await channel.checkQueue(names.deadLetters(fleet.namespace))).messageCount).to.equal(0);
+    await channel.close();
+    const metrics = await Promise.all(
+      fleet.workers.map(async ({ env }) => (await fetch(`http://127.0.0.1:${env.OPS_PORT}/metrics`)).text()),
+    );
+    const sentHome = metrics.map((text) => Number(/^parley_sent_home_total(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1] ?? 0));
+    expect(sentHome.reduce((sum, count) => sum + count, 0)).to.be.greaterThan(0);
+    const warnings = fleet.workers.filter(({ output }) => output.includes('misrouted commands sent to their home'));
+    expect(warnings.length).to.be.greaterThan(0);
+  });
+
+  it('the check names chats, counts them and exits with 1; the repair puts the ring in order', async () => {
+    const found = await check('--all');
+    expect(found.code).to.equal(1);
+    const summary = found.stdout.at(-1) ?? '';
+    expect(summary).to.match(
+      new RegExp(`^[1-9]\\d* of ${chats} chats looked at: their commands do not fall into the partition they live in$`),
+    );
+    expect(found.stdout[0]).to.match(/^[0-9a-f-]{36} lives in partition \d; its commands fall into \d$/);
+    expect(found.stderr).to.deep.equal([
+      'parley: put the hash ring in order with parley topology --repair, then check again',
+    ]);
+    const { code, stderr } = await cli(['topology', '--repair'], fleet.env);
+    expect({ code, stderr }).to.deep.equal({ code: 0, stderr: [] });
+    expect((await check('--all')).code).to.equal(0);
+  });
+
+  it('the check says so where no worker consumes a queue, and leaves nothing behind', async () => {
+    await Promise.all(fleet.workers.map((worker) => worker.stop()));
+    const { code, stderr } = await check();
+    expect(code).to.equal(1);
+    expect(stderr.join()).to.match(
+      /^parley: no worker consumes \S+\.commands\.p0; workers tell where commands fall: start one$/,
+    );
+    const channel = await connection.createChannel();
+    for (let partition = 0; partition < PARTITIONS; partition += 1)
+      expect((await channel.checkQueue(names.commandQueue(fleet.namespace, partition))).messageCount).to.equal(0);
+    await channel.close();
+  });
+});

@@ -1,0 +1,236 @@
+import pg from 'pg';
+import type { Fault } from '../../integration/prisma/cutting-proxy.js';
+import { eventually } from '../../support/eventually.js';
+import { lasting, type Stage, WITHIN_MS } from '../stage.js';
+import type { Scenario } from './scenario.js';
+
+const LOST_REPLIES = 3;
+const LOCKED_MS = 5_000;
+const TERMINATED_FOR_MS = 2_000;
+const USED_UP_MS = 4_000;
+const CONNECTIONS_MAX = 20;
+const SILENT_MS = 3_000;
+
+/** A session of somebody else's on the same database. */
+async function besides<T>(stage: Stage, work: (session: pg.Client) => Promise<T>): Promise<T> {
+  const session = new pg.Client({ connectionString: stage.fleet.databaseUrl });
+  session.on('error', () => undefined); // the statement under way has it too
+  await session.connect();
+  try {
+    return await work(session);
+  } finally {
+    await session.end();
+  }
+}
+
+/** Until a worker waits for a lock. */
+async function somebodyWaits(session: pg.Client): Promise<void> {
+  await eventually(
+    async () => {
+      // Within a transaction the server would go on showing what it showed first.
+      await session.query('SELECT pg_stat_clear_snapshot()');
+      const { rowCount } = await session.query(
+        `SELECT FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'parley' AND wait_event_type = 'Lock'`,
+      );
+      return rowCount;
+    },
+    { within: WITHIN_MS, what: 'a worker waits for a lock' },
+  );
+}
+
+export async function strike(stage: Stage, fault: Fault, times: number): Promise<void> {
+  const { databaseWire } = stage;
+  const goal = databaseWire.struck + times;
+  databaseWire.fault = fault;
+  await eventually(() => databaseWire.struck >= goal, { within: WITHIN_MS, what: `${times} COMMITs meet the fault` });
+  databaseWire.fault = 'none';
+}
+
+/** The application's connections are ended by the server. */
+async function terminate(session: pg.Client): Promise<void> {
+  await session.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'parley'`,
+  );
+}
+
+/** … again and again. */
+export async function terminateFor(stage: Stage, forMs: number): Promise<void> {
+  await besides(stage, async (session) => {
+    const until = Date.now() + forMs;
+    do await terminate(session);
+    while (Date.now() < until);
+  });
+}
+
+export async function whileLocked(stage: Stage, statement: string, forMs: number): Promise<void> {
+  await besides(stage, async (session) => {
+    await session.query('BEGIN');
+    await session.query(statement);
+    await somebodyWaits(session);
+    await lasting(forMs);
+    await session.query('ROLLBACK');
+  });
+  await stage.flows();
+}
+
+/** Nothing passes in either direction, and what was sent is gone. */
+export async function silentFor(stage: Stage, forMs: number): Promise<void> {
+  stage.databaseWire.fault = 'fall silent';
+  await lasting(forMs);
+  stage.databaseWire.fault = 'none';
+}
+
+/** Raises an error of the server's with a SQLSTATE, for one in three batches, as long as it is there. */
+export async function whileFailing(stage: Stage, sqlState: string, failures: number): Promise<void> {
+  await besides(stage, async (session) => {
+    await session.query(`
+      CREATE SEQUENCE failing;
+      CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF nextval('failing') % 3 = 0 THEN RAISE EXCEPTION 'planted' USING ERRCODE = '${sqlState}'; END IF;
+          RETURN NULL;
+        END $$;
+      CREATE TRIGGER failing AFTER INSERT ON messages FOR EACH STATEMENT EXECUTE FUNCTION fail()`);
+    await eventually(
+      async () => Number((await session.query('SELECT last_value FROM failing')).rows[0]?.last_value) >= 3 * failures,
+      { within: WITHIN_MS, what: `${failures} batches fail` },
+    );
+    await session.query('DROP TRIGGER failing ON messages; DROP FUNCTION fail; DROP SEQUENCE failing');
+  });
+  await stage.flows();
+}
+
+export const commitReplyLost: Scenario = {
+  name: 'commit-reply-lost',
+  row: 'the reply to COMMIT is lost',
+  what: `the wire passes COMMIT on and is cut before its reply, ${LOST_REPLIES} times`,
+  async play(stage) {
+    await strike(stage, 'lose the reply to COMMIT', LOST_REPLIES);
+    await stage.flows();
+  },
+};
+
+export const deadlock: Scenario = {
+  name: 'database-deadlock',
+  row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
+  what: 'a deadlock with a second session, in which the worker is the victim',
+  async play(stage) {
+    await besides(stage, async (session) => {
+      // The worker looks first, so it is the one that is rolled back.
+      await session.query(`SET deadlock_timeout = '60s'`);
+      await session.query('BEGIN');
+      // One chat and its partition: each transaction looks for a deadlock once, a second after its wait began.
+      const chatId = stage.chats[0]?.chatId;
+      await session.query('SELECT FROM chats WHERE chat_id = $1 FOR UPDATE', [chatId]);
+      await somebodyWaits(session);
+      await session.query(
+        'SELECT FROM partitions WHERE partition = (SELECT partition FROM chats WHERE chat_id = $1) FOR UPDATE',
+        [chatId],
+      );
+      await session.query('ROLLBACK');
+    });
+    await stage.flows();
+  },
+};
+
+export const backendsTerminated: Scenario = {
+  name: 'database-backends-terminated',
+  row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
+  what: `pg_terminate_backend of all of the workers' connections, again and again for ${TERMINATED_FOR_MS} ms`,
+  async play(stage) {
+    await terminateFor(stage, TERMINATED_FOR_MS);
+    await stage.flows();
+  },
+};
+
+export const database: Scenario[] = [
+  commitReplyLost,
+  {
+    name: 'commit-lost',
+    row: 'the reply to COMMIT is lost',
+    what: `the wire is cut before COMMIT, ${LOST_REPLIES} times`,
+    async play(stage) {
+      await strike(stage, 'lose COMMIT', LOST_REPLIES);
+      await stage.flows();
+    },
+  },
+  {
+    name: 'commit-reply-swallowed',
+    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
+    what: 'COMMIT is passed on, and nothing ever comes back: a promise that never settles',
+    async play(stage) {
+      await strike(stage, 'swallow the reply to COMMIT', 1);
+      await stage.flows();
+    },
+  },
+  {
+    name: 'database-half-open',
+    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
+    what: `nothing passes in either direction for ${SILENT_MS} ms, and what was sent is gone`,
+    async play(stage) {
+      await silentFor(stage, SILENT_MS);
+      await stage.flows();
+    },
+  },
+  {
+    name: 'database-restart',
+    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
+    what: 'pg_ctl -m immediate, and started again',
+    stage: { ownDatabase: { fsync: 'off' } },
+    async play(stage) {
+      await stage.stopDatabase();
+      await stage.unready(stage.workers[0], /./);
+      await stage.sends(50);
+      await stage.startDatabase();
+      await stage.flows();
+    },
+  },
+  deadlock,
+  {
+    name: 'database-serialization-failure',
+    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
+    what: 'SQLSTATE 40001 for every third batch, 5 of them',
+    play: (stage) => whileFailing(stage, '40001', 5),
+  },
+  {
+    name: 'database-row-locked',
+    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
+    what: `the partitions' rows are locked for ${LOCKED_MS} ms`,
+    play: (stage) => whileLocked(stage, 'SELECT FROM partitions FOR UPDATE', LOCKED_MS),
+  },
+  {
+    name: 'database-table-locked',
+    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
+    what: `LOCK TABLE messages for ${LOCKED_MS} ms`,
+    play: (stage) => whileLocked(stage, 'LOCK TABLE messages IN ACCESS EXCLUSIVE MODE', LOCKED_MS),
+  },
+  backendsTerminated,
+  {
+    name: 'database-connections-used-up',
+    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
+    what: `max_connections = ${CONNECTIONS_MAX}, others hold all of them for ${USED_UP_MS} ms`,
+    stage: { ownDatabase: { fsync: 'off', max_connections: String(CONNECTIONS_MAX) } },
+    async play(stage) {
+      const greedy: pg.Client[] = [];
+      const open = async () => {
+        const client = new pg.Client({ connectionString: stage.fleet.databaseUrl });
+        client.on('error', () => undefined);
+        await client.connect();
+        greedy.push(client);
+      };
+      await open();
+      const until = Date.now() + USED_UP_MS;
+      while (Date.now() < until) {
+        await terminate(greedy[0] as pg.Client);
+        for (let isFree = true; isFree; )
+          isFree = await open().then(
+            () => true,
+            () => false,
+          );
+      }
+      await Promise.all(greedy.map((client) => client.end()));
+      await stage.flows();
+    },
+  },
+];

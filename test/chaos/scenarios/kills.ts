@@ -1,0 +1,64 @@
+/** A steady worker stands by; another one joins, is assigned its share, is killed with SIGKILL at a named point, and the first takes over. */
+import type { Step } from '../../../src/application/runtime/failpoints.js';
+import { CuttingProxy, type Fault } from '../../integration/prisma/cutting-proxy.js';
+import { eventually } from '../../support/eventually.js';
+import { type Stage, WITHIN_MS } from '../stage.js';
+import type { Row } from '../table.js';
+import type { Scenario } from './scenario.js';
+
+const ROW: Row = 'kill -9 at each step';
+/** Where a worker can be stopped. */
+export const STEPS: readonly Step[] = [
+  'received',
+  'decided',
+  'committed',
+  'receipted',
+  'acknowledging',
+  'acknowledged',
+  'published',
+  'confirmed',
+];
+/** The victim gets that far into its life before it is stopped. */
+const BATCHES_MAX = 4;
+
+const atStep = (step: Step): Scenario => ({
+  name: `kill-${step}`,
+  row: ROW,
+  what: `killed at "${step}", in one of its first batches`,
+  async play(stage, round) {
+    const victim = await stage.fleet.startPausingWorker(step, 1 + (round % BATCHES_MAX));
+    await victim.line(/^paused at/, WITHIN_MS);
+    await victim.kill();
+    await stage.flows();
+  },
+});
+
+/** What a worker cannot say itself, a wire can see: COMMIT goes by. */
+const atCommit = (name: string, what: string, fault: Fault): Scenario => ({
+  name,
+  row: ROW,
+  what,
+  async play(stage: Stage) {
+    const wire = await CuttingProxy.before(stage.fleet.databaseUrl);
+    try {
+      const victim = await stage.fleet.startWorker({ DATABASE_URL: wire.url });
+      await victim.ready();
+      await eventually(async () => (await stage.fleet.ownership()).size > 1, {
+        within: WITHIN_MS,
+        what: 'it owns its share',
+      });
+      wire.onStrike = () => victim.send('SIGKILL');
+      wire.fault = fault;
+      await victim.ended;
+      await stage.flows();
+    } finally {
+      await wire.close();
+    }
+  },
+});
+
+export const kills: Scenario[] = [
+  ...STEPS.map(atStep),
+  atCommit('kill-written', 'killed when everything is written and COMMIT has not arrived', 'lose COMMIT'),
+  atCommit('kill-committing', 'killed when COMMIT has arrived and its reply has not', 'lose the reply to COMMIT'),
+];

@@ -1,0 +1,87 @@
+import type { Chance } from '../../property/simulation/virtual-time.js';
+import { brokerAway, cut, queueDeleted, redeliveryStorm, unheardFor } from '../scenarios/broker.js';
+import { lasting, type Stage } from '../stage.js';
+import { type Act, duration } from './act.js';
+
+/** Commands that are under way when a broker goes away. */
+const UNDER_WAY = 24;
+
+function drawAway(chance: Chance, how: 'stopped' | 'killed') {
+  const downMs = duration(chance, 0, 1_500);
+  return {
+    what: `the broker is ${how}, and started after ${downMs} ms`,
+    async play(stage: Stage) {
+      await stage.sends(UNDER_WAY);
+      await brokerAway(stage, how, () => lasting(downMs));
+    },
+  };
+}
+
+export const brokerActs: readonly Act[] = [
+  {
+    name: 'cut',
+    where: 'broker',
+    weight: 12,
+    draw(chance) {
+      const gapsMs = Array.from({ length: 1 + chance.below(4) }, () => duration(chance, 0, 400));
+      return {
+        what: `the workers' connections are cut, and again after ${gapsMs.join(', ')} ms`,
+        async play(stage) {
+          await cut(stage);
+          for (const gapMs of gapsMs) {
+            await lasting(gapMs);
+            await cut(stage);
+          }
+        },
+      };
+    },
+  },
+  {
+    name: 'unheard',
+    where: 'broker',
+    weight: 8,
+    draw(chance) {
+      const forMs = duration(chance, 20, 800);
+      return {
+        what: `the workers hear nothing of the broker for ${forMs} ms, then the connections are cut`,
+        play: (stage) => unheardFor(stage, forMs),
+      };
+    },
+  },
+  {
+    name: 'half-open',
+    where: 'broker',
+    weight: 1,
+    draw: () => ({
+      what: 'nothing passes on any connection, and nobody is told; new ones pass',
+      play: async (stage) => stage.brokerWire.freeze(),
+    }),
+  },
+  {
+    name: 'storm',
+    where: 'broker',
+    weight: 2,
+    isAlone: true,
+    draw: () => ({ what: redeliveryStorm.what, play: (stage) => redeliveryStorm.play(stage, 0) }),
+  },
+  {
+    name: 'queue-deleted',
+    where: 'broker',
+    weight: 3,
+    draw: () => ({ what: queueDeleted.what, play: (stage) => queueDeleted.play(stage, 0) }),
+  },
+  {
+    name: 'broker-restart',
+    where: 'broker',
+    weight: 1,
+    isAlone: true,
+    draw: (chance) => drawAway(chance, 'stopped'),
+  },
+  {
+    name: 'broker-killed',
+    where: 'broker',
+    weight: 1,
+    isAlone: true,
+    draw: (chance) => drawAway(chance, 'killed'),
+  },
+];

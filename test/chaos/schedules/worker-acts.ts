@@ -1,0 +1,92 @@
+import type { Chance } from '../../property/simulation/virtual-time.js';
+import { tellToPause } from '../../support/fleet.js';
+import type { TestProcess } from '../../support/processes.js';
+import { STEPS } from '../scenarios/kills.js';
+import { frozenFor, HOUR_MS } from '../scenarios/workers.js';
+import { lasting, type Stage, WITHIN_MS } from '../stage.js';
+import { type Act, duration } from './act.js';
+
+const BATCHES_MAX = 8;
+const SKEWS_MS = [0, 0, HOUR_MS, -HOUR_MS];
+
+/** Takes one of the steady workers off the stage, which has to get another for it. */
+function take(stage: Stage, number: number): TestProcess {
+  const [taken] = stage.workers.splice(number % stage.workers.length, 1);
+  if (taken === undefined) throw new Error('there is no worker on the stage');
+  return taken;
+}
+
+function skewed(skewMs: number): string {
+  return skewMs === 0 ? '' : `, its clock ${skewMs / HOUR_MS} h off`;
+}
+
+function drawFreeze(chance: Chance, fromMs: number, toMs: number) {
+  const [number, frozenMs] = [chance.below(2), duration(chance, fromMs, toMs)];
+  return {
+    what: `worker ${number} is frozen for ${frozenMs} ms`,
+    async play(stage: Stage) {
+      await frozenFor(stage, number, frozenMs);
+    },
+  };
+}
+
+export const workerActs: readonly Act[] = [
+  {
+    name: 'kill-at-step',
+    where: 'workers',
+    weight: 20,
+    draw(chance) {
+      const [number, step, batch] = [chance.below(2), chance.pick(STEPS), 1 + chance.below(BATCHES_MAX)];
+      const skewMs = chance.pick(SKEWS_MS);
+      return {
+        what: `worker ${number} is killed at "${step}", the ${batch}th time that it gets there; another comes${skewed(skewMs)}`,
+        async play(stage) {
+          const victim = take(stage, number);
+          tellToPause(victim, step, batch);
+          await victim.line(/^paused at/, WITHIN_MS);
+          await victim.kill();
+          await stage.addSkewedWorker(skewMs);
+        },
+      };
+    },
+  },
+  {
+    name: 'kill-anywhere',
+    where: 'workers',
+    weight: 12,
+    draw(chance) {
+      const [number, awayMs, skewMs] = [chance.below(2), duration(chance, 0, 800), chance.pick(SKEWS_MS)];
+      return {
+        what: `worker ${number} is killed wherever it is; another comes after ${awayMs} ms${skewed(skewMs)}`,
+        async play(stage) {
+          await take(stage, number).kill();
+          await lasting(awayMs);
+          await stage.addSkewedWorker(skewMs);
+        },
+      };
+    },
+  },
+  {
+    name: 'stop',
+    where: 'workers',
+    weight: 12,
+    draw(chance) {
+      const [number, isRelieved, skewMs] = [chance.below(2), chance.is(0.5), chance.pick(SKEWS_MS)];
+      return {
+        what: `worker ${number} is told to stop; another comes ${isRelieved ? 'before' : 'after'} that${skewed(skewMs)}`,
+        async play(stage) {
+          const leaving = take(stage, number);
+          if (isRelieved) await (await stage.addSkewedWorker(skewMs)).ready(WITHIN_MS);
+          // One that has only just been started does not hear SIGTERM yet, and just ends.
+          await leaving.line(/"ops port"/, WITHIN_MS);
+          const { code } = await leaving.stop();
+          if (code !== 0) throw new Error(`a stopped worker exits with ${code}\n${leaving.output}`);
+          if (!isRelieved) await stage.addSkewedWorker(skewMs);
+        },
+      };
+    },
+  },
+  { name: 'freeze', where: 'workers', weight: 12, draw: (chance) => drawFreeze(chance, 50, 3_000) },
+  // Until the broker gives its place away, and past that.
+  { name: 'freeze-long', where: 'workers', weight: 1, draw: (chance) => drawFreeze(chance, 12_000, 24_000) },
+];

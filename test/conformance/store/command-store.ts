@@ -1,0 +1,246 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import { memberKey, receiptKey, userKey } from '../../../src/application/ports/command-store.js';
+import type { OpenStore, StoreHarness } from './store-conformance.js';
+import {
+  AT,
+  aChat,
+  aChatWithMessages,
+  aMember,
+  aMessage,
+  anEvent,
+  aReceiptRecord,
+  aUser,
+  failsAs,
+  later,
+  NO_KEYS,
+  Owner,
+  rejection,
+  revised,
+  trickyMetadata,
+} from './fixtures.js';
+
+export function commandStoreConformance(open: OpenStore): void {
+  describe('as command store', () => {
+    let store: StoreHarness;
+    let owner: Owner;
+    before(async () => {
+      store = await open();
+    });
+    beforeEach(async () => {
+      owner = await Owner.of(store);
+    });
+    after(() => store.close());
+
+    describe('snapshot', () => {
+      it('are those that were asked for and are there, each as it was written', async () => {
+        const chat = aChat({ title: null, metadata: { a: 1 }, archivedAt: later(5) });
+        const member = aMember(chat, 'bob', { role: 'reader', mutedUntil: later(7), readSequence: 3, readOrdinal: 2 });
+        const user = aUser(`u-${randomUUID()}`, { avatarUrl: 'https://example.org/a.png', kind: 'bot' });
+        const message = aMessage(chat, 2);
+        const record = aReceiptRecord();
+        await owner.write(() => ({
+          chatsCreated: [chat],
+          membersPut: [member, aMember(chat, 'carol')],
+          users: [revised(user)],
+          messages: [message],
+          receipts: [record],
+        }));
+
+        const absent = randomUUID();
+        const snapshot = await owner.read({
+          chats: [absent, chat.chatId],
+          members: [member, { chatId: chat.chatId, userId: absent }, { chatId: absent, userId: 'bob' }],
+          users: [user, { tenantId: 'other', userId: user.userId }],
+          messages: [absent, message.messageId],
+          receipts: [record, { ...record, actorId: 'bob' }],
+        });
+        expect([...snapshot.chats]).to.deep.equal([[chat.chatId, chat]]);
+        expect([...snapshot.members]).to.deep.equal([[memberKey(member), member]]);
+        expect([...snapshot.users]).to.deep.equal([[userKey(user), user]]);
+        expect([...snapshot.messages]).to.deep.equal([
+          [
+            message.messageId,
+            {
+              messageId: message.messageId,
+              chatId: chat.chatId,
+              sequence: 2,
+              senderId: 'alice',
+              threadRootId: null,
+              createdAt: message.createdAt,
+              deletedAt: null,
+            },
+          ],
+        ]);
+        expect([...snapshot.receipts]).to.deep.equal([
+          [receiptKey(record), { contentHash: record.contentHash, receipt: record.receipt }],
+        ]);
+      });
+
+      it('are none where nothing is asked for', async () => {
+        const snapshot = await owner.read({});
+        expect(
+          [snapshot.chats, snapshot.members, snapshot.users, snapshot.messages, snapshot.receipts].map(({ size }) => size),
+        ).to.eql([0, 0, 0, 0, 0]);
+      });
+
+      it('do not change when the caller changes what it wrote or read', async () => {
+        const metadata = { list: [1] };
+        const chat = aChat({ metadata });
+        const record = aReceiptRecord();
+        await owner.write(() => ({ chatsCreated: [chat], receipts: [record] }));
+        metadata.list.push(2);
+        record.contentHash.fill(9);
+
+        const first = await owner.read({ chats: [chat.chatId], receipts: [record] });
+        first.chats.get(chat.chatId)?.createdAt.setTime(0);
+        first.receipts.get(receiptKey(record))?.contentHash.fill(8);
+
+        const second = await owner.read({ chats: [chat.chatId], receipts: [record] });
+        expect(second.chats.get(chat.chatId)).to.deep.equal({ ...chat, metadata: { list: [1] }, createdAt: AT });
+        expect(second.receipts.get(receiptKey(record))?.contentHash).to.deep.equal(
+          new Uint8Array([0, 1, 127, 128, 255]),
+        );
+      });
+    });
+
+    describe('a batch', () => {
+      it('returns what the decision returns', async () => {
+        const result = await owner.transact({}, () => ({ writes: {}, value: { is: 'this' } }));
+        expect(result).to.deep.equal({ outcome: 'committed', value: { is: 'this' } });
+      });
+
+      it('of an owner that was replaced is fenced out before it is decided', async () => {
+        const chat = aChat();
+        const successor = await Owner.of(store, 0, 'worker-2');
+        const result = await owner.transact({}, () => {
+          throw new Error('was asked');
+        });
+        expect(result).to.deep.equal({ outcome: 'fenced' });
+        expect((await successor.read({ chats: [chat.chatId] })).chats.size).to.equal(0);
+      });
+
+      it('for a partition that does not exist is fenced out', async () => {
+        const request = { partition: 99, epoch: 1, keys: NO_KEYS, publishedThrough: 0 };
+        const result = await store.commands.transact(request, () => {
+          throw new Error('was asked');
+        });
+        expect(result).to.deep.equal({ outcome: 'fenced' });
+      });
+
+      it('whose decision throws has no effect, and the very error comes out', async () => {
+        const { position } = await owner.read({});
+        const bug = new TypeError('a bug');
+        const error = await rejection(
+          owner.transact({}, () => {
+            throw bug;
+          }),
+        );
+        expect(error).to.equal(bug);
+        expect((await owner.read({})).position).to.equal(position);
+      });
+
+      it('moves the position on by its events', async () => {
+        const { position } = await owner.read({});
+        await owner.write((at) => {
+          const { chat, messages, events } = aChatWithMessages(at, 3);
+          return { chatsCreated: [chat], messages, events };
+        });
+        expect((await owner.read({})).position).to.equal(position + 4);
+      });
+
+      it('that leaves a gap in the log is refused whole', async () => {
+        const chat = aChat();
+        const write = owner.write((at) => ({
+          chatsCreated: [chat],
+          events: [anEvent(at + 2, { type: 'member.added', members: [] })],
+        }));
+        await failsAs(write, 'refused');
+        expect((await owner.read({ chats: [chat.chatId] })).chats.size).to.equal(0);
+      });
+
+      it('whose event or message is there already is refused whole', async () => {
+        const { messages } = await owner.write((at) => {
+          const { chat, messages, events } = aChatWithMessages(at, 1);
+          return { chatsCreated: [chat], messages, events };
+        });
+        const chat = aChat();
+        await failsAs(
+          owner.write(() => ({ chatsCreated: [chat], messages })),
+          'refused',
+        );
+        expect((await owner.read({ chats: [chat.chatId] })).chats.size).to.equal(0);
+      });
+
+      it('saves the published prefix of the log, and never lowers it', async () => {
+        const published = async () =>
+          (await store.registry.heartbeat('worker-1', 1_000)).partitions[0]?.publishedThrough;
+        await owner.write((at) => {
+          const { chat, messages, events } = aChatWithMessages(at, 1);
+          return { chatsCreated: [chat], messages, events };
+        });
+        const { position } = await owner.read({});
+        await owner.write(() => ({}), position);
+        expect(await published()).to.equal(position);
+        await owner.write(() => ({}), position - 1);
+        expect(await published()).to.equal(position);
+      });
+
+      it('replaces the state of chats and members that were there', async () => {
+        const chat = aChat();
+        const member = aMember(chat, 'bob');
+        await owner.write(() => ({ chatsCreated: [chat], membersPut: [member, aMember(chat, 'carol')] }));
+        const changed = {
+          ...chat,
+          partition: null,
+          title: 'Another title',
+          metadata: trickyMetadata(),
+          archivedAt: later(1),
+          lastSequence: 9,
+          lastOrdinal: 8,
+          memberCount: 7,
+          ownerCount: 6,
+          lastActivityAt: later(2),
+          historyVisibility: 'since-joined' as const,
+          historySequence: 5,
+          lastPosition: 2 ** 40,
+        };
+        const promoted = aMember(chat, 'bob', {
+          role: 'owner',
+          mutedUntil: later(3),
+          joinedSequence: 5,
+          joinedAt: later(4),
+          readSequence: 4,
+          readOrdinal: 3,
+          readPosition: 2 ** 40,
+          hiddenOrdinal: 2 ** 40 + 1,
+        });
+        await owner.write(() => ({
+          chatsChanged: [changed],
+          membersPut: [promoted],
+          membersRemoved: [{ tenantId: chat.tenantId, chatId: chat.chatId, userId: 'carol', position: 1 }],
+        }));
+        const snapshot = await owner.read({
+          chats: [chat.chatId],
+          members: [member, { chatId: chat.chatId, userId: 'carol' }],
+        });
+        expect(JSON.stringify(snapshot.chats.get(chat.chatId))).to.equal(JSON.stringify(changed));
+        expect([...snapshot.members.values()]).to.deep.equal([promoted]);
+      });
+
+      it('that is only a probe leaves nothing', async () => {
+        await store.commands.probe();
+        const { position } = await owner.read({});
+        await store.commands.probe();
+        expect((await owner.read({})).position).to.equal(position);
+      });
+
+      it('that changes a chat which does not exist is refused', async () => {
+        await failsAs(
+          owner.write(() => ({ chatsChanged: [aChat()] })),
+          'refused',
+        );
+      });
+    });
+  });
+}

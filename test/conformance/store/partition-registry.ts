@@ -1,0 +1,190 @@
+import { expect } from 'chai';
+import type { OpenStore, StoreHarness } from './store-conformance.js';
+import { NAMESPACE, Owner, PARTITIONS, rejection } from './fixtures.js';
+
+const ALIVE_WITHIN_MS = 60_000;
+
+export function partitionRegistryConformance(open: OpenStore): void {
+  describe('as partition registry', () => {
+    let store: StoreHarness;
+    before(async () => {
+      store = await open();
+    });
+    after(() => store.close());
+
+    it('records namespace and number of partitions at the first start only, however many start at once', async () => {
+      const wanted = [5, 6, 7].map((partitions) => ({ namespace: `chat-${partitions}`, partitions }));
+      const fresh = await open();
+      try {
+        const answers = await Promise.all(wanted.map((one) => fresh.registry.settle(one)));
+        expect(wanted).to.deep.include(answers[0]);
+        expect(answers[1]).to.deep.equal(answers[0]);
+        expect(answers[2]).to.deep.equal(answers[0]);
+        const { partitions } = await fresh.registry.heartbeat('worker-1', ALIVE_WITHIN_MS);
+        expect(partitions).to.deep.equal(
+          Array.from({ length: answers[0]?.partitions ?? 0 }, (_, partition) => ({
+            partition,
+            epoch: 0,
+            owner: null,
+            position: 0,
+            publishedThrough: 0,
+            logFloor: 0,
+          })),
+        );
+      } finally {
+        await fresh.close();
+      }
+    });
+
+    describe('once settled', () => {
+      const partitionState = async (partition: number) =>
+        (await store.registry.heartbeat('observer', ALIVE_WITHIN_MS)).partitions[partition];
+      beforeEach(() => store.registry.settle({ namespace: NAMESPACE, partitions: PARTITIONS }));
+
+      it('answers who was heard of within a time, the caller always among them', async () => {
+        await store.registry.heartbeat('w-b', ALIVE_WITHIN_MS);
+        const { workers } = await store.registry.heartbeat('w-a', ALIVE_WITHIN_MS);
+        expect(workers.filter((id) => id.startsWith('w-'))).to.deep.equal(['w-a', 'w-b']);
+        const deadline = Date.now() + 5_000;
+        let heard = workers;
+        while (heard.includes('w-b') && Date.now() < deadline) {
+          heard = (await store.registry.heartbeat('w-a', 20)).workers;
+        }
+        expect(heard).to.include('w-a').and.not.include('w-b');
+        expect((await store.registry.heartbeat('w-a', ALIVE_WITHIN_MS)).workers).to.include('w-b');
+      });
+
+      it('lists workers by code unit', async () => {
+        for (const id of ['s-b', 's-B', 's-10', 's-9', 's-ä']) await store.registry.heartbeat(id, ALIVE_WITHIN_MS);
+        const { workers } = await store.registry.heartbeat('s-b', ALIVE_WITHIN_MS);
+        expect(workers.filter((id) => id.startsWith('s-'))).to.deep.equal(['s-10', 's-9', 's-B', 's-b', 's-ä']);
+      });
+
+      it('takes a worker off the list and gives up what it owned, and only that', async () => {
+        await store.registry.heartbeat('leaver', ALIVE_WITHIN_MS);
+        await store.registry.takeOver(0, 'leaver');
+        await store.registry.takeOver(1, 'stayer');
+        await store.registry.deregister('leaver');
+        const { workers, partitions } = await store.registry.heartbeat('stayer', ALIVE_WITHIN_MS);
+        expect(workers).to.not.include('leaver');
+        expect(partitions[0]?.owner).to.equal(null);
+        expect(partitions[1]?.owner).to.equal('stayer');
+      });
+
+      it('raises the epoch at each take-over, names the owner, and answers where the log stands', async () => {
+        const owner = await Owner.of(store, 2, 'first');
+        await owner.write((at) => ({
+          events: [
+            {
+              partition: 2,
+              position: at + 1,
+              tenantId: 'default',
+              chatId: null,
+              sequence: null,
+              actorId: 'alice',
+              commandId: 'c',
+              at: new Date(),
+              event: { type: 'command.rejected', receipt: {} },
+              traceparent: null,
+              tracestate: null,
+            },
+          ],
+        }));
+        const before = owner.ownership;
+        const ownership = await store.registry.takeOver(2, 'second');
+        expect(ownership).to.deep.equal({ ...before, epoch: before.epoch + 1, position: before.position + 1 });
+        expect(await partitionState(2)).to.deep.include({ owner: 'second', epoch: ownership.epoch });
+      });
+
+      it('refuses to take over a partition that does not exist', async () => {
+        expect(await rejection(store.registry.takeOver(PARTITIONS, 'w'))).to.be.instanceOf(Error);
+      });
+
+      it('lets go of a partition only for the one who owns it', async () => {
+        const old = await store.registry.takeOver(0, 'old');
+        const { epoch } = await store.registry.takeOver(0, 'new');
+        await store.registry.release(0, old.epoch);
+        expect(await partitionState(0)).to.deep.include({ owner: 'new', epoch });
+        await store.registry.release(0, epoch);
+        expect(await partitionState(0)).to.deep.include({ owner: null, epoch });
+      });
+
+      it('saves the published prefix only for the one who owns the partition, and never lowers it', async () => {
+        const old = await store.registry.takeOver(3, 'old');
+        expect(await store.registry.savePublished(3, old.epoch, 5)).to.equal(true);
+        const ownership = await store.registry.takeOver(3, 'new');
+        expect(ownership.publishedThrough).to.equal(5);
+        expect(await store.registry.savePublished(3, old.epoch, 9)).to.equal(false);
+        expect(await store.registry.savePublished(3, ownership.epoch, 4)).to.equal(true);
+        expect((await partitionState(3))?.publishedThrough).to.equal(5);
+      });
+    });
+
+    describe('repairing the ring', () => {
+      const generationNow = async () => (await store.registry.takeOver(0, 'observer')).ringGeneration;
+      beforeEach(() => store.registry.settle({ namespace: NAMESPACE, partitions: PARTITIONS }));
+
+      it('is done by one at a time; the others find that it is no longer needed', async () => {
+        const before = await generationNow();
+        let needed = true;
+        const repaired: number[] = [];
+        let inside = 0;
+        const once = () =>
+          store.registry.repairRing(
+            async () => {
+              inside += 1;
+              expect(inside).to.equal(1);
+              if (!needed) inside -= 1;
+              return needed;
+            },
+            async (generation) => {
+              // Others see the new generation before the repair is done.
+              expect(await generationNow()).to.equal(generation);
+              repaired.push(generation);
+              needed = false;
+              inside -= 1;
+            },
+          );
+        await Promise.all([once(), once(), once()]);
+        expect(repaired).to.deep.equal([before + 1]);
+        expect(await generationNow()).to.equal(before + 1);
+      });
+
+      it('is no new generation where it is not needed', async () => {
+        const before = await generationNow();
+        await store.registry.repairRing(
+          async () => false,
+          async () => expect.fail('was repaired'),
+        );
+        expect(await generationNow()).to.equal(before);
+      });
+
+      it('that fails lets the error through, and the next one in', async () => {
+        const failure = new Error('the broker is gone');
+        const fails = async () => {
+          throw failure;
+        };
+        expect(await rejection(store.registry.repairRing(async () => true, fails))).to.equal(failure);
+        expect(await rejection(store.registry.repairRing(fails, async () => undefined))).to.equal(failure);
+        let repaired = 0;
+        await store.registry.repairRing(
+          async () => true,
+          async (generation) => {
+            repaired = generation;
+          },
+        );
+        expect(repaired).to.equal(await generationNow());
+      });
+
+      it('is seen by a partition when its owner says so, and no other', async () => {
+        const old = await store.registry.takeOver(1, 'old');
+        const { epoch } = await store.registry.takeOver(1, 'new');
+        await store.registry.sawRingMarker(1, old.epoch, 9);
+        expect((await store.registry.takeOver(1, 'new')).ringSeen).to.equal(0);
+        await store.registry.sawRingMarker(1, epoch + 1, 2);
+        await store.registry.sawRingMarker(1, epoch + 1, 1);
+        expect((await store.registry.takeOver(1, 'new')).ringSeen).to.equal(2);
+      });
+    });
+  });
+}

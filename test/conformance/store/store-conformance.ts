@@ -1,0 +1,72 @@
+/**
+ * What every store must do, whatever it keeps its rows in: one suite, run by each adapter's own test file.
+ */
+import type { ChatHistory } from '../../../src/application/ports/chat-history.js';
+import type { ChatQueries } from '../../../src/application/ports/chat-queries.js';
+import type { CommandStore } from '../../../src/application/ports/command-store.js';
+import type { DecisionLog } from '../../../src/application/ports/decision-log.js';
+import type { EventLog } from '../../../src/application/ports/event-log.js';
+import type { MessageSearch } from '../../../src/application/ports/message-search.js';
+import type { PartitionRegistry } from '../../../src/application/ports/partition-registry.js';
+import type { SyncLog } from '../../../src/application/ports/sync-log.js';
+import type { MessageRevision, MessageStub } from '../../../src/domain/message.js';
+import { chatHistoryConformance } from './chat-history.js';
+import { chatQueriesConformance } from './chat-queries.js';
+import { commandStoreConformance } from './command-store.js';
+import { decisionLogConformance } from './decision-log.js';
+import { eventLogConformance } from './event-log.js';
+import { logFloorConformance } from './log-floor.js';
+import { messageQueriesConformance } from './message-queries.js';
+import { messageRowsConformance } from './message-rows.js';
+import { messageSearchConformance } from './message-search.js';
+import { messageTextsConformance } from './message-texts.js';
+import { partitionRegistryConformance } from './partition-registry.js';
+import { sharedRowsConformance } from './shared-rows.js';
+import { syncLogConformance } from './sync-log.js';
+
+/** Rows that no port gives back as they are. */
+export interface StoredRows {
+  /** In ascending revision. */
+  revisions(messageId: string): Promise<MessageRevision[]>;
+  /** Of messages deleted hard, in ascending sequence. */
+  stubs(chatId: string): Promise<MessageStub[]>;
+  /** By emoji, in code-unit order, all that are kept. */
+  reactionCounts(messageId: string): Promise<[string, number][]>;
+  replies(rootId: string): Promise<number>;
+  departure(key: { tenantId: string; userId: string; chatId: string }): Promise<{
+    partition: number;
+    position: number;
+  } | null>;
+}
+
+/** The ports over one empty store, for which nothing has been settled yet. */
+export interface StoreHarness {
+  commands: CommandStore;
+  registry: PartitionRegistry;
+  log: EventLog;
+  queries: ChatQueries;
+  history: ChatHistory;
+  search: MessageSearch;
+  sync: SyncLog;
+  decisions: DecisionLog;
+  rows: StoredRows;
+  close(): Promise<void>;
+}
+
+export type OpenStore = () => Promise<StoreHarness>;
+
+export function storeConformance(open: OpenStore): void {
+  commandStoreConformance(open);
+  messageRowsConformance(open);
+  messageTextsConformance(open);
+  sharedRowsConformance(open);
+  partitionRegistryConformance(open);
+  eventLogConformance(open);
+  logFloorConformance(open);
+  chatQueriesConformance(open);
+  chatHistoryConformance(open);
+  messageQueriesConformance(open);
+  messageSearchConformance(open);
+  syncLogConformance(open);
+  decisionLogConformance(open);
+}

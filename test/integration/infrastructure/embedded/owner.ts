@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import { startProcess, type TestProcess } from '../../../support/processes.js';
+import { projectFolder } from '../../../support/services.js';
+
+export interface Owned {
+  readonly pid?: number;
+  readonly url?: string;
+  readonly programsCopy?: string;
+  readonly nodeName?: string;
+  readonly locked?: boolean;
+  readonly refused?: string;
+}
+
+/** Starts a process that owns something in the folder, and says what it got. */
+export async function startOwner(
+  what: 'postgres' | 'rabbitmq' | 'lock',
+  folder: string,
+  ...programs: string[]
+): Promise<{ child: TestProcess; owned: Owned }> {
+  const script = join(projectFolder, 'dist', 'test', 'infrastructure', 'embedded', 'owner-child.js');
+  const child = await startProcess({ script, args: [what, folder, ...programs] });
+  const owned = JSON.parse(await child.line(/^\{/)) as Owned;
+  return { child, owned };
+}

@@ -1,0 +1,111 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { eventually } from '../../support/eventually.js';
+import { startProcess, type TestProcess } from '../../support/processes.js';
+import { projectFolder } from '../../support/services.js';
+
+const script = join(projectFolder, 'dist', 'test', 'infrastructure', 'process-life-child.js');
+
+function start(behaviour: string): Promise<TestProcess> {
+  return startProcess({ script, args: [behaviour] });
+}
+
+/** Past the time within which one press of Ctrl-C may arrive twice. */
+async function secondSignal(child: TestProcess, name: NodeJS.Signals): Promise<void> {
+  const first = Date.now();
+  await eventually(() => Date.now() - first > 400, { within: 1000, what: 'half a second' });
+  child.send(name);
+}
+
+const logged = (child: TestProcess) => child.stderr.map((line) => JSON.parse(line) as Record<string, unknown>);
+
+describe('the life of a process', () => {
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    it(`stops its services in reverse order on ${name}, finishing what is in hand, and exits with 0`, async () => {
+      const child = await start('well');
+      await child.line(/server up/);
+      child.send(name);
+      expect(await child.ended).to.deep.equal({ code: 0, signal: null });
+      const order = ['database up', 'server up', 'server stopping', 'server down', 'database down'];
+      expect(child.stdout).to.deep.equal(order);
+      expect(logged(child).at(-1)).to.include({ message: 'stopped', exitCode: 0 });
+    });
+  }
+
+  it('takes the same Ctrl-C arriving twice for one', async () => {
+    const child = await start('well');
+    await child.line(/server up/);
+    child.send('SIGINT');
+    child.send('SIGINT');
+    await child.line(/server stopping/);
+    child.send('SIGINT');
+    expect(await child.ended).to.deep.equal({ code: 0, signal: null });
+    expect(child.stdout.at(-1)).to.equal('database down');
+  });
+
+  it('exits at once on a second signal, leaving nothing of its own running', async () => {
+    const child = await start('hangs');
+    await child.line(/server up/);
+    child.send('SIGTERM');
+    await child.line(/server stopping/);
+    await secondSignal(child, 'SIGTERM');
+    expect(await child.ended).to.deep.equal({ code: 143, signal: null });
+    expect(child.stdout.slice(-2)).to.deep.equal(['server stopping', 'database abandoned']);
+  });
+
+  it('ends although something still keeps the event loop busy after everything has stopped', async () => {
+    const child = await start('lingers');
+    await child.line(/server up/);
+    child.send('SIGTERM');
+    expect(await child.ended).to.deep.equal({ code: 0, signal: null });
+    expect(child.stdout.at(-1)).to.equal('database down');
+  });
+
+  it('goes on stopping the others when one does not stop in time, and exits with 1', async () => {
+    const child = await start('slow');
+    await child.line(/server up/);
+    child.send('SIGTERM');
+    expect(await child.ended).to.deep.equal({ code: 1, signal: null });
+    expect(child.stdout.at(-1)).to.equal('database down');
+    expect(logged(child).find(({ level }) => level === 'error')).to.include({ component: 'server', timeoutMs: 200 });
+  });
+
+  it('goes on stopping the others when one fails to, and exits with 1', async () => {
+    const child = await start('stubborn');
+    await child.line(/server up/);
+    child.send('SIGTERM');
+    expect(await child.ended).to.deep.equal({ code: 1, signal: null });
+    expect(child.stdout.at(-1)).to.equal('database down');
+    expect(logged(child).find(({ level }) => level === 'error')).to.have.nested.property('error.message', 'will not');
+  });
+
+  it('stops what is up when a service does not start, and exits with 1', async () => {
+    const child = await start('broken');
+    expect(await child.ended).to.deep.equal({ code: 1, signal: null });
+    expect(child.stdout).to.deep.equal(['database up', 'database down']);
+    const [line] = logged(child);
+    expect(line).to.include({ level: 'error', message: 'a service did not start', component: 'server' });
+    expect(line).to.have.nested.property('error.message', 'no such port');
+  });
+
+  it('can be stopped while a service is still starting', async () => {
+    const child = await start('never-up');
+    await child.line(/server starting/);
+    child.send('SIGTERM');
+    expect(await child.ended).to.deep.equal({ code: 1, signal: null });
+    expect(child.stdout.at(-1)).to.equal('database down');
+  });
+
+  for (const [behaviour, origin] of [
+    ['throws', 'uncaughtException'],
+    ['rejects', 'unhandledRejection'],
+  ] as const) {
+    it(`logs an ${origin}, stops in good order, and exits with 1`, async () => {
+      const child = await start(behaviour);
+      expect(await child.ended).to.deep.equal({ code: 1, signal: null });
+      expect(child.stdout.at(-1)).to.equal('database down');
+      const line = logged(child).find(({ level }) => level === 'error');
+      expect(line).to.include({ origin }).and.have.nested.property('error.stack').that.includes('process-life-child');
+    });
+  }
+});

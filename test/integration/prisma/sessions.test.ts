@@ -1,0 +1,47 @@
+/** What a session of the store is told, whatever the server's and the database's defaults are. */
+import { expect } from 'chai';
+import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
+import { freshDatabase } from '../../support/services.js';
+import { withConnection } from './prisma-harness.js';
+
+/** What costs time where it is left to the server: on the embedded one JIT is not built in, so that no other test would notice. */
+const ANY = { jit: 'off', default_transaction_isolation: 'read committed' };
+const OF_BATCHES = {
+  ...ANY,
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  enable_bitmapscan: 'off',
+  plan_cache_mode: 'force_generic_plan',
+};
+
+describe('A session of the store', () => {
+  let url: string;
+  before(async () => {
+    url = await freshDatabase();
+    await withConnection(url, async (sql) => {
+      for (const setting of [
+        "jit TO 'on'",
+        "default_transaction_isolation TO 'serializable'",
+        "enable_seqscan TO 'on'",
+      ])
+        await sql.query(`ALTER DATABASE "${sql.database}" SET ${setting}`);
+    });
+  });
+
+  for (const [name, forBatches, expected] of [
+    ['of queries', false, ANY],
+    ['of batches', true, OF_BATCHES],
+  ] as const)
+    it(`${name} has its own settings, JIT off first`, async () => {
+      const database = openDatabase({ url, poolSize: 2, forBatches });
+      try {
+        const rows = await database.$queryRaw<{ name: string; setting: string; source: string }[]>`
+          SELECT name, setting, source FROM pg_settings WHERE name = ANY (${Object.keys(expected)}::text[])`;
+        expect(Object.fromEntries(rows.map((row) => [row.name, row.setting]))).to.deep.equal(expected);
+        expect(new Set(rows.map(({ source }) => source))).to.deep.equal(new Set(['client']));
+      } finally {
+        await database.$disconnect();
+      }
+    });
+});

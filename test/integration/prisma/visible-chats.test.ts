@@ -1,0 +1,33 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { writeWorld } from '../../unit/policy/random-world.js';
+import { RowByRow } from '../../unit/policy/row-by-row.js';
+import { nothingDecided, trialsOf } from '../../unit/policy/trials.js';
+import { openPrismaStore, type PrismaHarness } from './prisma-harness.js';
+
+const WORLDS = 4;
+const POLICIES_EACH = 3;
+const DECISIONS_MIN = 3_000;
+const TIMEOUT_MS = 240_000;
+
+describe('What lists, counts, search and sync give of chats, on PostgreSQL', function () {
+  this.timeout(TIMEOUT_MS);
+  let store: PrismaHarness;
+  before(async () => {
+    store = await openPrismaStore();
+  });
+  after(() => store?.close());
+
+  it('is what deciding row by row permits, whatever the policy, the chats and the pages, and of no other tenant', async () => {
+    const tally = nothingDecided();
+    await fc.assert(
+      fc.asyncProperty(trialsOf(POLICIES_EACH), async ({ spec, trials }) => {
+        const world = await writeWorld(store, spec);
+        for (const trial of trials) await new RowByRow(store, world, trial, tally).compare();
+      }),
+      { numRuns: WORLDS, endOnFailure: true },
+    );
+    expect(tally.decisions).to.be.at.least(DECISIONS_MIN);
+    expect(tally.filters.some).to.be.above(0);
+  });
+});

@@ -1,0 +1,60 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { eventually } from '../../support/eventually.js';
+import { type ProcessEnd, startProcess } from '../../support/processes.js';
+import { projectFolder, rabbitmq, scratchFolder } from '../../support/services.js';
+
+const script = join(projectFolder, 'dist', 'test', 'fuzz', 'run.js');
+/** Services of its own are started, on a busy machine. */
+const TIMEOUT_MS = 180_000;
+const END_WITHIN_MS = 30_000;
+/** As a shell tells of a process that Ctrl-C has ended. */
+const INTERRUPTED = 130;
+/** More than there is time for. */
+const ENDLESS = '100000000';
+
+describe('The run of hostile input', function () {
+  this.timeout(TIMEOUT_MS);
+
+  /** In a temporary folder of its own, where everything that it leaves behind can be seen. */
+  async function run(args: readonly string[], env: Record<string, string> = {}) {
+    const temporary = scratchFolder('tmp');
+    const all = { TMPDIR: temporary, TEST_INSTALL: 'never', ...env };
+    const child = await startProcess({ script, args, env: all });
+    const expectEnd = async (end: ProcessEnd) => {
+      await eventually(() => !child.running, {
+        within: END_WITHIN_MS,
+        what: `the end of a run that said ${child.output}`,
+      });
+      expect(await child.ended, child.output).to.deep.equal(end);
+      expect(readdirSync(temporary), 'is left behind').to.deep.equal([]);
+    };
+    return { child, expectEnd };
+  }
+
+  it('ends by itself when its last input is through, and leaves no service and no folder behind', async () => {
+    // A database of its own is enough to be waited for in vain.
+    const { child, expectEnd } = await run(['--door', 'broker', '--inputs', '1'], {
+      TEST_AMQP_URL: (await rabbitmq()).url,
+    });
+    await child.line(/^\d+ inputs, 0 findings$/, TIMEOUT_MS);
+    await expectEnd({ code: 0, signal: null });
+  });
+
+  it('ends at once by Ctrl-C, also at a door that never waits for anything', async () => {
+    const { child, expectEnd } = await run(['--door', 'decoder', '--inputs', ENDLESS]);
+    await child.line(/^seed /);
+    child.send('SIGINT');
+    await expectEnd({ code: INTERRUPTED, signal: null });
+  });
+
+  it('says that a door does not open, exits with 1, and leaves nothing behind', async () => {
+    const { child, expectEnd } = await run(['--door', 'broker', '--inputs', '1'], {
+      PATH: '/nonexistent',
+      TEST_AMQP_URL: '',
+    });
+    await child.line(/^broker: BROKEN OFF: Error: the tests need RabbitMQ/);
+    await expectEnd({ code: 1, signal: null });
+  });
+});

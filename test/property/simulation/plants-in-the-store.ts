@@ -1,0 +1,315 @@
+/** Bugs to be put in between a worker and its store: each a switch of the simulation alone, named for what goes wrong. */
+
+import type { PartitionRow } from '../../../src/adapters/stores/memory/memory-world.js';
+import {
+  type BatchWrites,
+  type CommandStore,
+  type BatchSnapshot,
+  memberKey,
+  receiptKey,
+  StoreError,
+  type StoreErrorKind,
+} from '../../../src/application/ports/command-store.js';
+import type { ChatMember, ChatMembers, EventLog, LoggedEvent } from '../../../src/application/ports/event-log.js';
+import type { TakenPartition, PartitionRegistry } from '../../../src/application/ports/partition-registry.js';
+import type { Plant } from './simulate.js';
+
+type Transact = CommandStore['transact'];
+
+/** A plant that sees each transaction: what is decided by, and what is written. */
+function deciding(change: (snapshot: BatchSnapshot) => BatchSnapshot, rewrite: (writes: BatchWrites, snapshot: BatchSnapshot) => BatchWrites): Plant {
+  return transacting(
+    (transact) => (request, decide) =>
+      transact(request, (snapshot) => {
+        const { writes, value } = decide(change(snapshot));
+        return { writes: rewrite(writes, snapshot), value };
+      }),
+  );
+}
+
+function transacting(wrap: (transact: Transact) => Transact): Plant {
+  return (ports) => {
+    const { commands } = ports.store;
+    return { ...ports, store: { ...ports.store, commands: { ...commands, transact: wrap(commands.transact) } } };
+  };
+}
+
+/** A failure of that kind is taken for a success. */
+function succeeding(kind: StoreErrorKind): Plant {
+  return transacting((transact) => async (request, decide) => {
+    let decided: ReturnType<typeof decide> | null = null;
+    try {
+      return await transact(request, (snapshot) => {
+        decided = decide(snapshot);
+        return decided;
+      });
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.kind !== kind || decided === null) throw error;
+      return { outcome: 'committed', value: (decided as ReturnType<typeof decide>).value };
+    }
+  });
+}
+
+function registering(wrap: (registry: PartitionRegistry) => Partial<PartitionRegistry>): Plant {
+  return (ports) => ({
+    ...ports,
+    store: { ...ports.store, registry: { ...ports.store.registry, ...wrap(ports.store.registry) } },
+  });
+}
+
+/** Whom events are for is read otherwise. */
+function reading(change: (chatId: string, chat: ChatMembers) => ChatMembers): Plant {
+  return (ports) => {
+    const { log } = ports.store;
+    const recipients: EventLog['recipients'] = async (...args) =>
+      new Map([...(await log.recipients(...args))].map(([chatId, chat]) => [chatId, change(chatId, chat)]));
+    return { ...ports, store: { ...ports.store, log: { ...log, recipients } } };
+  };
+}
+
+function readingMembers(change: (member: ChatMember, chatId: string) => ChatMember): Plant {
+  return reading((chatId, chat) => ({
+    ...chat,
+    members: chat.members?.map((member) => change(member, chatId)) ?? null,
+  }));
+}
+
+/** What was put there first. */
+function keptIn<T>(kept: Map<string, T>, key: string, value: T): T {
+  const first = kept.get(key) ?? value;
+  kept.set(key, first);
+  return first;
+}
+
+/** The event, as if the message were no older than it. */
+function asIfAboutItself(logged: LoggedEvent): LoggedEvent {
+  const { event, sequence } = logged;
+  if (sequence === null) return logged;
+  if (event.type === 'message.edited')
+    return { ...logged, event: { ...event, message: { ...event.message, sequence } } };
+  return 'messageSequence' in event ? { ...logged, event: { ...event, messageSequence: sequence } } : logged;
+}
+
+const same = <T>(value: T): T => value;
+
+/** A plant that sees the partition's row as the pruning does: before it, and what it writes. */
+function pruning(before: (row: PartitionRow) => PartitionRow, after = same<PartitionRow>): Plant {
+  return (ports, _process, { database }) => {
+    const { commands } = ports.store;
+    const pruneRejectedCommands: CommandStore['pruneRejectedCommands'] = (partition, _before, limit) => {
+      const row = database.world.partitions.get(partition);
+      if (row === undefined) return Promise.resolve(0);
+      const { publishedThrough } = row;
+      Object.assign(row, before(row));
+      const pruned = database.pruneRejectedCommands(partition, limit);
+      Object.assign(row, after({ ...row, publishedThrough }));
+      return pruned;
+    };
+    return { ...ports, store: { ...ports.store, commands: { ...commands, pruneRejectedCommands } } };
+  };
+}
+
+/** True for one call in so many. */
+function oneIn(count: number): () => boolean {
+  let calls = 0;
+  return () => {
+    calls += 1;
+    return calls % count === 0;
+  };
+}
+
+export const STORE_PLANTS: { [name: string]: () => Plant } = {
+  'repeats are not recognised': () =>
+    deciding(
+      (snapshot) => ({ ...snapshot, receipts: new Map() }),
+      (writes, snapshot) => ({
+        ...writes,
+        receipts: writes.receipts.filter((receipt) => !snapshot.receipts.has(receiptKey(receipt))),
+      }),
+    ),
+  'answers are not stored': () => deciding(same, (writes) => ({ ...writes, receipts: [] })),
+  'a number is skipped': () => {
+    const now = oneIn(20);
+    return deciding(same, (writes) => {
+      const last = writes.events.at(-1);
+      const chat = writes.chatsChanged.find(({ chatId }) => chatId === last?.chatId);
+      if (last === undefined || last.sequence === null || chat === undefined || !now()) return writes;
+      last.sequence += 1;
+      chat.lastSequence += 1;
+      return writes;
+    });
+  },
+  'an event is not written': () => {
+    const now = oneIn(20);
+    return deciding(same, (writes) => (now() ? { ...writes, events: writes.events.slice(0, -1) } : writes));
+  },
+  'a message is not written': () => {
+    const now = oneIn(20);
+    return deciding(same, (writes) => (now() ? { ...writes, messages: writes.messages.slice(0, -1) } : writes));
+  },
+  'a removed member stays': () => deciding(same, (writes) => ({ ...writes, membersRemoved: [] })),
+  'members are counted once too often': () =>
+    deciding(same, (writes) => ({
+      ...writes,
+      chatsChanged: writes.chatsChanged.map((chat) =>
+        writes.membersRemoved.some(({ chatId }) => chatId === chat.chatId)
+          ? { ...chat, memberCount: chat.memberCount + 1 }
+          : chat,
+      ),
+    })),
+  'memberships are kept from batch to batch': () => {
+    const kept = new Map<string, NonNullable<ReturnType<BatchSnapshot['members']['get']>>>();
+    return deciding((snapshot) => {
+      for (const [key, member] of snapshot.members) if (!kept.has(key)) kept.set(key, member);
+      return { ...snapshot, members: kept };
+    }, same);
+  },
+  'whoever asks is taken for a member': () =>
+    deciding((snapshot) => {
+      const members = new Map(snapshot.members);
+      for (const chatId of snapshot.chats.keys()) {
+        const someone = [...snapshot.members.values()].find((member) => member.chatId === chatId);
+        const key = memberKey({ chatId, userId: 'dave' });
+        if (someone !== undefined && !members.has(key))
+          members.set(key, { ...someone, userId: 'dave', role: 'member' });
+      }
+      return { ...snapshot, members };
+    }, same),
+  'a statement timeout is taken for a database that is away': () =>
+    transacting((transact) => async (request, decide) => {
+      try {
+        return await transact(request, decide);
+      } catch (error) {
+        const isTimeout = error instanceof StoreError && error.kind === 'timed_out';
+        throw isTimeout ? new StoreError('unavailable', 'the database is away, surely') : error;
+      }
+    }),
+  'a slow database is taken for costly commands': () => (ports) => {
+    const { commands } = ports.store;
+    const probe = async () => undefined;
+    return { ...ports, store: { ...ports.store, commands: { ...commands, probe } } };
+  },
+  'an unknown outcome is taken for a failure': () =>
+    transacting((transact) => async (request, decide) => {
+      try {
+        return await transact(request, decide);
+      } catch (error) {
+        const isUnknown = error instanceof StoreError && error.kind === 'unknown';
+        throw isUnknown ? new StoreError('unavailable', 'nothing was written, surely') : error;
+      }
+    }),
+  'an unknown outcome is taken for a success': () => succeeding('unknown'),
+  'a batch that somebody came in between of is taken for written': () => succeeding('contention'),
+  'being fenced out is taken for done': () =>
+    transacting((transact) => async (request, decide) => {
+      const result = await transact(request, decide);
+      if (result.outcome === 'committed') return result;
+      // As if it had been decided on nothing, and all were well.
+      const snapshot: BatchSnapshot = {
+        ...{ position: 0, ringUnsettled: false, receipts: new Map(), chats: new Map(), members: new Map() },
+        ...{
+          users: new Map(),
+          messages: new Map(),
+          messagesInFull: new Map(),
+          reactions: new Set(),
+          reactionCounts: new Map(),
+          emojiOfMessages: new Map(),
+          emojiOfReactors: new Map(),
+          ordinals: new Map(),
+          userChats: new Map(),
+        },
+      };
+      return { outcome: 'committed', value: decide(snapshot).value };
+    }),
+  'the publisher is not told of a batch': () => {
+    const now = oneIn(10);
+    return transacting((transact) => async (request, decide) => {
+      const result = await transact(request, decide);
+      if (result.outcome === 'committed' && now()) Object.assign(result.value as object, { events: [] });
+      return result;
+    });
+  },
+  'whom events are for is read once and kept': () => {
+    const kept = new Map<string, ChatMembers>();
+    return reading((chatId, chat) => keptIn(kept, chatId, chat));
+  },
+  'how a chat stands is read once and kept: its members alone are of now': () => {
+    const kept = new Map<string, ChatMembers>();
+    return reading((chatId, chat) => {
+      const { archived, historyVisibility } = keptIn(kept, chatId, chat);
+      return { ...chat, archived, historyVisibility };
+    });
+  },
+  "members' roles are read once and kept": () => {
+    const kept = new Map<string, ChatMember>();
+    return readingMembers((member, chatId) => ({
+      ...member,
+      role: keptIn(kept, `${chatId} ${member.userId}`, member).role,
+    }));
+  },
+  'members are told of what was before they joined': () =>
+    readingMembers((member) => ({ ...member, joinedSequence: 0 })),
+  'who joins a second time is told of what was since the first': () => {
+    const kept = new Map<string, ChatMember>();
+    return readingMembers((member, chatId) => {
+      const { joinedSequence } = keptIn(kept, `${chatId} ${member.userId}`, member);
+      return { ...member, joinedSequence };
+    });
+  },
+  'members from whom the policy hides the chat are told': () =>
+    readingMembers((member) => ({ ...member, role: 'owner' })),
+  'removed members are told of what comes after': () => {
+    const seen = new Map<string, Map<string, ChatMember>>();
+    return reading((chatId, chat) => {
+      const ever = keptIn(seen, chatId, new Map<string, ChatMember>());
+      for (const member of chat.members ?? []) ever.set(member.userId, member);
+      return { ...chat, members: [...ever.values()] };
+    });
+  },
+  'what is about an older message is for all who see its own number': () =>
+    transacting((transact) => async (request, decide) => {
+      const result = await transact(request, decide);
+      if (result.outcome !== 'committed') return result;
+      const { events } = result.value as { events: LoggedEvent[] };
+      Object.assign(result.value as object, { events: events.map(asIfAboutItself) });
+      return result;
+    }),
+  'what was not published before a take-over is forgotten': () =>
+    registering((registry) => ({
+      takeOver: async (...args): Promise<TakenPartition> => {
+        const ownership = await registry.takeOver(...args);
+        return { ...ownership, publishedThrough: ownership.position };
+      },
+    })),
+  'a take-over overlooks the last event': () =>
+    registering((registry) => ({
+      takeOver: async (...args): Promise<TakenPartition> => {
+        const ownership = await registry.takeOver(...args);
+        return { ...ownership, position: Math.max(ownership.publishedThrough, ownership.position - 1) };
+      },
+    })),
+  'progress is saved ahead of the confirms': () => {
+    const ahead = registering((registry) => ({
+      savePublished: (partition, epoch, through) => registry.savePublished(partition, epoch, through + 4),
+    }));
+    const aheadToo = transacting(
+      (transact) => (request, decide) =>
+        transact({ ...request, publishedThrough: request.publishedThrough + 4 }, decide),
+    );
+    return (ports, process, around) => aheadToo(ahead(ports, process, around), process, around);
+  },
+  'what is not published yet is pruned': () => pruning((row) => ({ ...row, publishedThrough: row.position })),
+  'the floor of the log is not raised': () => pruning(same, (row) => ({ ...row, logFloor: 0 })),
+  'a take-over does not raise the epoch': () => (ports, process, around) =>
+    registering((registry) => ({
+      takeOver: async (partition, workerId) => {
+        const before = around.database.world.partitions.get(partition)?.epoch ?? 0;
+        const ownership = await registry.takeOver(partition, workerId);
+        const row = around.database.world.partitions.get(partition);
+        // The first owner of all needs one.
+        if (row === undefined || before === 0) return ownership;
+        row.epoch = before;
+        return { ...ownership, epoch: before };
+      },
+    }))(ports, process, around),
+};

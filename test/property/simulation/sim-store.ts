@@ -1,0 +1,188 @@
+/**
+ * The in-memory store as a process reaches it: over a wire, at times not at all, and with replies that do not come. A batch's snapshot are read in one
+ * moment, and what was decided by them takes effect in a later one, if the partition is as it was then.
+ */
+import { MemoryCommandStore } from '../../../src/adapters/stores/memory/memory-command-store.js';
+import { MemoryEventLog } from '../../../src/adapters/stores/memory/memory-event-log.js';
+import { MemoryPartitionRegistry } from '../../../src/adapters/stores/memory/memory-partition-registry.js';
+import type { MemoryWorld } from '../../../src/adapters/stores/memory/memory-world.js';
+import {
+  type BatchRequest,
+  type BatchResult,
+  type BatchWrites,
+  type CommandStore,
+  type BatchSnapshot,
+  StoreError,
+} from '../../../src/application/ports/command-store.js';
+import type { EventLog, LoggedEvent } from '../../../src/application/ports/event-log.js';
+import type { PartitionRegistry } from '../../../src/application/ports/partition-registry.js';
+import { latency } from './sim-broker.js';
+import { Chance, type SimProcess, type VirtualTime } from './virtual-time.js';
+
+/** The database's own clock. */
+const START = Date.parse('2026-11-20T20:15:00.000Z');
+
+/** Receipts are kept for the whole story, since the ledger compares them. Events of rejected commands are old at once. */
+const ALL_ARE_OLD = new Date(8.64e15);
+/** As in the real adapter. */
+export const STATEMENT_TIMEOUT_MS = 15_000;
+
+export class SimDatabase {
+  /** Nobody gets through until then. */
+  awayUntil = 0;
+  /** What was pruned from the log: the ledger compares it too. */
+  readonly pruned: LoggedEvent[] = [];
+  /** Every statement of batches takes longer than it may, until then. */
+  slowUntil = 0;
+  /** What it takes to write a command, in milliseconds, by its id. */
+  readonly costs = new Map<string, number>();
+  readonly commands: CommandStore;
+  readonly log: EventLog;
+  readonly registry: PartitionRegistry;
+
+  constructor(
+    readonly world: MemoryWorld,
+    readonly time: VirtualTime,
+  ) {
+    this.commands = new MemoryCommandStore(world);
+    this.log = new MemoryEventLog(world);
+    this.registry = new MemoryPartitionRegistry(world, () => START + time.now);
+  }
+
+  /** Done by the time it returns. */
+  pruneRejectedCommands(partition: number, limit: number): Promise<number> {
+    const before = this.world.log.get(partition) ?? [];
+    const pruned = this.commands.pruneRejectedCommands(partition, ALL_ARE_OLD, limit);
+    const left = new Set(this.world.log.get(partition));
+    this.pruned.push(...before.filter((event) => !left.has(event)));
+    return pruned;
+  }
+}
+
+/** What is to happen to the next transaction of a process. */
+export type CommitMishap = 'reply lost' | 'commit lost';
+
+/** How long it takes to write a batch. */
+function costOf({ costs }: SimDatabase, { receipts }: BatchWrites): number {
+  return receipts.reduce((sum, { commandId }) => sum + (costs.get(commandId) ?? 0), 0);
+}
+
+export interface StoreWire {
+  commands: CommandStore;
+  log: EventLog;
+  registry: PartitionRegistry;
+  nextMishaps: CommitMishap[];
+}
+
+export function storeWire(database: SimDatabase, process: SimProcess, seed: number): StoreWire {
+  const chance = new Chance(seed, `store of ${process.name}`);
+  const chanceOfPruning = new Chance(seed, `pruning of ${process.name}`);
+  const nextMishaps: CommitMishap[] = [];
+  const isAway = () => database.time.now < database.awayUntil;
+  const away = () => new StoreError('unavailable', 'the database is away');
+
+  const timedOut = () => new StoreError('timed_out', 'the statement took too long');
+
+  /** A call without a transaction of its own. */
+  const over = <T>(call: () => Promise<T>, by = chance): Promise<T> =>
+    process.ask(
+      () => {
+        if (isAway()) throw away();
+        return call();
+      },
+      { toMs: latency(by), backMs: latency(by) },
+    );
+
+  const transact = <T>(
+    request: BatchRequest,
+    decide: (snapshot: BatchSnapshot) => { writes: BatchWrites; value: T },
+  ): Promise<BatchResult<T>> =>
+    new Promise((resolve, reject) => {
+      const back = (answer: () => void) => process.receive(latency(chance), answer);
+      const write = async (snapshot: BatchSnapshot, decided: { writes: BatchWrites; value: T }) => {
+        const mishap = nextMishaps.shift();
+        try {
+          const costMs =
+            database.time.now < database.slowUntil ? Number.POSITIVE_INFINITY : costOf(database, decided.writes);
+          if (costMs > 0) await database.time.wait(Math.min(costMs, STATEMENT_TIMEOUT_MS));
+          if (costMs > STATEMENT_TIMEOUT_MS) throw timedOut();
+          // Whoever is answered by nobody cannot know that nothing arrived.
+          if (isAway() || mishap === 'commit lost') throw new StoreError('unknown', 'the connection went at COMMIT');
+          const result = await database.commands.transact(request, (now) => {
+            if (now.position !== snapshot.position) throw new StoreError('contention', 'another batch came in between');
+            return decided;
+          });
+          if (result.outcome === 'fenced') throw new StoreError('contention', 'another owner came in between');
+          if (mishap === 'reply lost') throw new StoreError('unknown', "COMMIT's reply did not come");
+          back(() => resolve(result));
+        } catch (error) {
+          back(() => reject(error as Error));
+        }
+      };
+      const read = async () => {
+        if (isAway()) return back(() => reject(away()));
+        const snapshot = await snapshotOf(database.commands, request);
+        if (snapshot === null) return back(() => resolve({ outcome: 'fenced' }));
+        back(() => {
+          try {
+            const decided = decide(snapshot);
+            process.receive(latency(chance), () => write(snapshot, decided));
+          } catch (error) {
+            reject(error as Error);
+          }
+        });
+      };
+      process.receive(latency(chance), read);
+    });
+
+  const { commands, log, registry } = database;
+  return {
+    nextMishaps,
+    commands: {
+      transact,
+      noteSuspects: (...args) => over(() => commands.noteSuspects(...args)),
+      countAttempt: (...args) => over(() => commands.countAttempt(...args)),
+      forgetAttempts: (...args) => over(() => commands.forgetAttempts(...args)),
+      probe: () =>
+        over(async () => {
+          if (database.time.now >= database.slowUntil) return commands.probe();
+          await database.time.wait(STATEMENT_TIMEOUT_MS);
+          throw timedOut();
+        }),
+      pruneReceipts: (...args) => over(() => commands.pruneReceipts(...args)),
+      pruneAttempts: (...args) => over(() => commands.pruneAttempts(...args), chanceOfPruning),
+      pruneRejectedCommands: (partition, _before, limit) =>
+        over(() => database.pruneRejectedCommands(partition, limit), chanceOfPruning),
+    },
+    log: {
+      storeId: () => over(() => log.storeId()),
+      readEvents: (...args) => over(() => log.readEvents(...args)),
+      recipients: (...args) => over(() => log.recipients(...args)),
+    },
+    registry: {
+      settle: (...args) => over(() => registry.settle(...args)),
+      heartbeat: (...args) => over(() => registry.heartbeat(...args)),
+      deregister: (...args) => over(() => registry.deregister(...args)),
+      takeOver: (...args) => over(() => registry.takeOver(...args)),
+      release: (...args) => over(() => registry.release(...args)),
+      savePublished: (...args) => over(() => registry.savePublished(...args)),
+      repairRing: (...args) => over(() => registry.repairRing(...args)),
+      sawRingMarker: (...args) => over(() => registry.sawRingMarker(...args)),
+    },
+  };
+}
+
+/** As they are in this moment; null: fenced out. */
+async function snapshotOf(commands: CommandStore, request: BatchRequest): Promise<BatchSnapshot | null> {
+  let found: BatchSnapshot | null = null;
+  const nothingIsWritten = new Error('only read');
+  await commands
+    .transact(request, (snapshot) => {
+      found = snapshot;
+      throw nothingIsWritten;
+    })
+    .catch((error) => {
+      if (error !== nothingIsWritten) throw error;
+    });
+  return found;
+}

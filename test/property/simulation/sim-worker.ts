@@ -1,0 +1,202 @@
+/** A worker process of the simulation: the application's own code, on wires that a story can cut. */
+import { MemoryDecisionLog } from '../../../src/adapters/stores/memory/memory-decision-log.js';
+import { MemoryQuotas } from '../../../src/adapters/quotas/memory-quotas.js';
+import type { BatchItem } from '../../../src/application/snapshot/batch-item.js';
+import { CommandDecider } from '../../../src/application/processing/command-decider.js';
+import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
+import type { CommandSource, DeadLetters, EventSink, ReceiptSender } from '../../../src/application/ports/transport.js';
+import type { WorkerObserver } from '../../../src/application/ports/worker-observer.js';
+import { BatchExecutor } from '../../../src/application/processing/batch-executor.js';
+import { Worker } from '../../../src/application/coordinator/worker.js';
+import { identifyCommand } from '../../../src/contract/messages/decode-command.js';
+import type { Receipt } from '../../../src/contract/messages/receipts.js';
+import { hidingPolicy } from '../../support/hiding-policy.js';
+import { type SimBroker, SimConnection, SimEventChannel } from './sim-broker.js';
+import { type SimDatabase, type StoreWire, storeWire } from './sim-store.js';
+import { Chance, SimProcess, type VirtualTime } from './virtual-time.js';
+
+const quiet = () => undefined;
+const OBSERVER: WorkerObserver = {
+  ...{ commandAnswered: quiet, batchCommitted: quiet, stageTook: quiet, eventSettled: quiet },
+  ...{ deadLettered: quiet, rerouted: quiet, sentHome: quiet, transactionFailed: quiet, tookOver: quiet },
+  pruned: quiet,
+};
+const LOGGER = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+const RETENTION_MS = 72 * 3_600_000;
+const RECIPIENTS_MAX = 256;
+const MAX_COMMAND_ATTEMPTS = 3;
+const RECONNECT_MAX_MS = 1_500;
+/** Two heartbeats of 7 s. */
+const BROKER_PATIENCE_MS = 14_000;
+const POLICY = hidingPolicy();
+
+/** Everything between a worker and the world: what a planted bug puts itself in the way of. */
+export interface WorkerPorts {
+  store: StoreWire;
+  source: CommandSource;
+  sink: EventSink;
+  receipts: ReceiptSender;
+  deadLetters: DeadLetters;
+}
+
+export interface Surroundings {
+  time: VirtualTime;
+  broker: SimBroker;
+  database: SimDatabase;
+  partitions: number;
+  seed: number;
+  onReceipt(correlationId: string, receipt: Receipt): void;
+  /** Ids of commands: a worker that decides one of them dies at it … */
+  deadly: ReadonlySet<string>;
+  /** … and is to be started again. */
+  onDeath(worker: SimWorker): void;
+  /** A bug to be put in: wraps what the worker gets. */
+  plant(ports: WorkerPorts, process: SimProcess, around: Surroundings): WorkerPorts;
+}
+
+export class SimWorker {
+  readonly process: SimProcess;
+  private readonly store: StoreWire;
+  private readonly chance: Chance;
+  /** Two, as in a process: what blocks publishing must not hold up acknowledgements. */
+  private readonly connections: { [use in 'consuming' | 'publishing']: SimConnection | null } = {
+    consuming: null,
+    publishing: null,
+  };
+  readonly worker: Worker;
+
+  constructor(
+    readonly name: string,
+    clockSkewMs: number,
+    private readonly around: Surroundings,
+  ) {
+    const { time, database, seed, partitions } = around;
+    this.process = new SimProcess(name, time, seed, clockSkewMs);
+    this.chance = new Chance(seed, `wire of ${name}`);
+    this.store = storeWire(database, this.process, seed);
+    this.connect();
+    const { store, source, sink, receipts, deadLetters } = around.plant(this.ports(), this.process, around);
+    const clock = this.process.clock;
+    const runner = new BatchExecutor({
+      store: store.commands,
+      decider: this.mortalDecider(),
+      observer: OBSERVER,
+      logger: LOGGER,
+      time: clock,
+      maxCommandAttempts: MAX_COMMAND_ATTEMPTS,
+      onStoreTrouble: quiet,
+    });
+    this.worker = new Worker({
+      workerId: name,
+      partitions,
+      // Fewer than partitions, so that these wait for each other.
+      concurrentBatches: 1,
+      receiptRetentionMs: RETENTION_MS,
+      registry: store.registry,
+      store: store.commands,
+      source,
+      receipts,
+      deadLetters,
+      runner,
+      reader: { identify: identifyCommand, proof: null, proofGraceSeconds: 0 },
+      quotas: new MemoryQuotas([]),
+      decisions: new MemoryDecisionLog(database.world),
+      decisionRetentionMs: RETENTION_MS,
+      publisher: {
+        ...{ log: store.log, sink, policy: POLICY, observer: OBSERVER, logger: LOGGER, time: clock },
+        render: { storeId: database.world.storeId, recipientsMax: RECIPIENTS_MAX },
+      },
+      observer: OBSERVER,
+      logger: LOGGER,
+      time: clock,
+      isTransportReady: () => Object.values(this.connections).every((connection) => connection?.isOpen === true),
+    });
+    this.worker.start();
+  }
+
+  private mortalDecider(): CommandDecider {
+    const decider = new CommandDecider(new PolicyEnforcementPoint(POLICY));
+    const decide = decider.decide.bind(decider);
+    decider.decide = (items, ...rest) => {
+      const isDeadly = ({ delivery }: BatchItem) => this.around.deadly.has(delivery.incoming.messageId ?? '');
+      if (!items.some(isDeadly)) return decide(items, ...rest);
+      this.around.onDeath(this);
+      throw new Error('nobody hears of it: the process is dead');
+    };
+    return decider;
+  }
+
+  kill(): void {
+    this.process.kill();
+    for (const connection of Object.values(this.connections)) connection?.end();
+  }
+
+  freeze(ms: number): void {
+    this.process.freeze(ms);
+    // The broker hears no heartbeat and lets go of it.
+    const connections = Object.values(this.connections);
+    this.around.time.after(BROKER_PATIENCE_MS, () => {
+      if (ms > BROKER_PATIENCE_MS) for (const connection of connections) connection?.end();
+    });
+    this.process.receive(ms, () => this.connect());
+  }
+
+  /** One of its connections, or both. */
+  cut(): void {
+    const which = this.chance.below(3);
+    if (which !== 0) this.connections.consuming?.end();
+    if (which !== 1) this.connections.publishing?.end();
+    this.process.receive(this.chance.next() * RECONNECT_MAX_MS, () => this.connect());
+  }
+
+  loseAtCommit(mishap: 'reply lost' | 'commit lost'): void {
+    this.store.nextMishaps.push(mishap);
+  }
+
+  /** Those that are not there. */
+  private connect(): void {
+    const { broker, time, database } = this.around;
+    if (!broker.claim(database.world.storeId)) {
+      // It looks again and again, as a process does that was refused.
+      this.process.receive(RECONNECT_MAX_MS, () => this.connect());
+      return;
+    }
+    for (const use of ['consuming', 'publishing'] as const)
+      if (this.connections[use]?.isOpen !== true)
+        this.connections[use] = new SimConnection(this.process, broker, time, this.chance);
+  }
+
+  private current(use: 'consuming' | 'publishing'): SimConnection {
+    const connection = this.connections[use];
+    if (connection?.isOpen !== true) throw new Error('no connection');
+    return connection;
+  }
+
+  private ports(): WorkerPorts {
+    const { broker, onReceipt } = this.around;
+    return {
+      store: this.store,
+      source: {
+        subscribe: async (partition, prefetch, handlers) =>
+          broker.subscribe(this.current('consuming'), partition, prefetch, handlers),
+        reroute: async () => {
+          throw new Error('nothing goes astray here: no ring is repaired');
+        },
+        sendHome: async ({ incoming }, home) =>
+          this.current('publishing').call(() => broker.publish(home, incoming, true)),
+      },
+      sink: { openChannel: async () => new SimEventChannel(this.current('publishing')) },
+      receipts: {
+        send: (_replyTo, correlationId, receipt) => {
+          this.connections.publishing?.toBroker(() => onReceipt(correlationId, receipt));
+        },
+      },
+      deadLetters: {
+        bury: async ({ incoming }, reason, detail) =>
+          this.current('publishing').call(() => {
+            broker.buried.push({ ...incoming, headers: { 'x-parley-reason': reason, 'x-parley-detail': detail } });
+          }),
+      },
+    };
+  }
+}

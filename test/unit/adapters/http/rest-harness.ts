@@ -1,0 +1,82 @@
+/** A REST side that listens, on the in-memory store, and its client. */
+
+import { createNoopMeter } from '@opentelemetry/api';
+import { type ApiDependencies, createApi } from '../../../../src/adapters/apis/http/api.js';
+import { API_DEFAULTS, type ApiSettings } from '../../../../src/adapters/apis/http/api-settings.js';
+import { RestServer } from '../../../../src/adapters/apis/http/rest-server.js';
+import { JwtTokenVerifier } from '../../../../src/adapters/auth/jwt-token-verifier.js';
+import { MemoryChatHistory } from '../../../../src/adapters/stores/memory/memory-chat-history.js';
+import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
+import { MemoryDecisionLog } from '../../../../src/adapters/stores/memory/memory-decision-log.js';
+import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
+import { MemoryMessageSearch } from '../../../../src/adapters/stores/memory/memory-message-search.js';
+import { MemorySyncLog } from '../../../../src/adapters/stores/memory/memory-sync-log.js';
+import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
+import { JwtVerifier } from '../../../../src/infrastructure/jwt.js';
+import type { LogFields, Logger } from '../../../../src/infrastructure/logging/logger.js';
+import { documentOf } from '../../../../src/main/cli/policy/policy-file.js';
+import { defaultPolicy } from '../../../support/default-policy.js';
+import { DecidingDoor } from './deciding-door.js';
+import { RestClient, SECRET } from './rest-client.js';
+
+export interface LogLine {
+  level: keyof Logger;
+  message: string;
+  fields: LogFields;
+}
+
+export interface RestOverrides extends Partial<Omit<ApiDependencies, 'settings'>> {
+  settings?: Partial<ApiSettings>;
+}
+
+export class RestHarness extends RestClient {
+  readonly world = new MemoryWorld();
+  readonly door = new DecidingDoor(this.world);
+  readonly lines: LogLine[] = [];
+  readonly server: RestServer;
+
+  constructor(overrides: RestOverrides = {}, closeTimeoutMs?: number) {
+    super();
+    const line =
+      (level: keyof Logger) =>
+      (message: string, fields: LogFields = {}) => {
+        this.lines.push({ level, message, fields });
+      };
+    const logger: Logger = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+    const app = createApi({
+      queries: new MemoryChatQueries(this.world),
+      history: new MemoryChatHistory(this.world),
+      search: new MemoryMessageSearch(this.world),
+      syncLog: new MemorySyncLog(this.world),
+      policy: new PolicyEnforcementPoint(defaultPolicy()),
+      decisions: new MemoryDecisionLog(this.world),
+      readPolicy: documentOf,
+      log: new MemoryEventLog(this.world),
+      door: this.door,
+      verifier: new JwtTokenVerifier(new JwtVerifier({ keys: { secret: SECRET } })),
+      cursorSecret: 'signs cursors',
+      storeId: this.world.storeId,
+      health: () => ({ ok: true, dependencies: { store: { ok: true } } }),
+      logger,
+      meter: createNoopMeter(),
+      ...overrides,
+      settings: { ...API_DEFAULTS, ...overrides.settings },
+    });
+    const options = { port: 0, host: '127.0.0.1', ...(closeTimeoutMs === undefined ? {} : { closeTimeoutMs }) };
+    this.server = new RestServer(app, options, logger);
+  }
+
+  async start(): Promise<this> {
+    await this.server.start();
+    return this;
+  }
+
+  stop(): Promise<void> {
+    return this.server.stop();
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.server.port}`;
+  }
+}

@@ -1,0 +1,112 @@
+import { expect } from 'chai';
+import {
+  DEAD_LETTERS_KEPT,
+  InProcessTransport,
+  PARTITION_QUEUE_LIMIT,
+} from '../../../../src/adapters/transports/in-process/in-process-transport.js';
+import { CommandUnavailable } from '../../../../src/application/ports/transport.js';
+import { eventually } from '../../../support/eventually.js';
+import { collectedLog } from '../../../support/collected-log.js';
+import { command, Taker, transportConformance } from '../../../conformance/transport/transport-conformance.js';
+
+function inProcess(partitions: number) {
+  const log = collectedLog();
+  return { transport: new InProcessTransport({ partitions, workerId: 'worker-1', logger: log.logger }), log };
+}
+
+describe('the in-process transport', () => {
+  transportConformance({
+    capabilities: { returnsUnroutable: false, refusesWhenFull: false },
+    open: async ({ partitions }) => {
+      const { transport } = inProcess(partitions);
+      await transport.start();
+      const events: { id: string; body: string }[] = [];
+      transport.onEvent(({ id, body }) => events.push({ id, body: Buffer.from(body).toString() }));
+      return {
+        source: transport.source,
+        sink: transport.sink,
+        receipts: transport.receipts,
+        deadLetters: transport.deadLetters,
+        door: transport.door,
+        publish: async (incoming) => transport.publish(incoming),
+        events: () => events,
+        buried: () => transport.keptDeadLetters(),
+        ignoredReceipts: () => transport.ignoredReceipts,
+        close: () => transport.stop(),
+      };
+    },
+  });
+
+  describe('by itself', () => {
+    it('refuses at the door and to producers once a queue has reached its bound', async () => {
+      const { transport } = inProcess(1);
+      await transport.start();
+      for (let count = 0; count < PARTITION_QUEUE_LIMIT; count += 1) transport.publish(command(`c${count}`, 'key'));
+      expect(transport.queueDepths().get(0)).to.equal(PARTITION_QUEUE_LIMIT);
+      expect(() => transport.publish(command('more', 'key'))).to.throw(CommandUnavailable);
+      const request = { commandId: 'more', routingKey: 'key', body: Buffer.from('{}') };
+      const refused = await transport.door
+        .request({ type: 'message.send', authorization: null, traceparent: null, tracestate: null, ...request }, 1_000)
+        .catch((error: unknown) => error);
+      expect(refused).to.be.instanceOf(CommandUnavailable);
+      await transport.stop();
+    });
+
+    it('ends subscriptions when it stops, and takes nothing before it has started or after it has stopped', async () => {
+      const { transport } = inProcess(1);
+      expect(() => transport.publish(command('c1', 'key'))).to.throw(CommandUnavailable);
+      await transport.start();
+      const taker = new Taker();
+      await transport.source.subscribe(0, 10, taker);
+      await transport.stop();
+      expect(taker.losses).to.have.length(1);
+      expect(transport.health().ok).to.equal(false);
+      expect(() => transport.publish(command('c1', 'key'))).to.throw(CommandUnavailable);
+    });
+
+    it('goes on when a listener for events fails', async () => {
+      const { transport, log } = inProcess(1);
+      await transport.start();
+      const seen: string[] = [];
+      transport.onEvent(() => {
+        throw new Error('broken listener');
+      });
+      transport.onEvent(({ id }) => seen.push(id));
+      const channel = await transport.sink.openChannel();
+      const outcomes: string[] = [];
+      const event = {
+        id: 'e1',
+        type: 't',
+        routingKey: 'r',
+        partitionKey: 'p',
+        traceparent: null,
+        tracestate: null,
+        timestamp: 0,
+      };
+      channel.publish({ ...event, body: Buffer.from('{}') }, (outcome) => outcomes.push(outcome));
+      await eventually(() => outcomes.length === 1, { within: 1_000, what: 'the outcome' });
+      expect(outcomes).to.deep.equal(['confirmed']);
+      expect(seen).to.deep.equal(['e1']);
+      expect(log.lines.join()).to.contain('broken listener');
+      await transport.stop();
+    });
+
+    it('keeps the latest dead letters only, and logs each without its body', async () => {
+      const { transport, log } = inProcess(1);
+      await transport.start();
+      const taker = new Taker();
+      await transport.source.subscribe(0, 10, taker);
+      transport.publish(command('c1', 'key', { body: Buffer.from('the secret text') }));
+      await eventually(() => taker.deliveries.length === 1, { within: 1_000, what: 'the command' });
+      const [delivery] = taker.deliveries;
+      if (delivery === undefined) throw new Error('unreachable');
+      for (let count = 0; count <= DEAD_LETTERS_KEPT; count += 1)
+        await transport.deadLetters.bury(delivery, 'malformed', `time ${count}`);
+      expect(transport.keptDeadLetters()).to.have.length(DEAD_LETTERS_KEPT);
+      expect(transport.keptDeadLetters()[0]?.headers['x-parley-detail']).to.equal('time 1');
+      expect(log.lines.filter((line) => line.includes('dead-lettered'))).to.have.length(DEAD_LETTERS_KEPT + 1);
+      expect(log.lines.join()).not.to.contain('secret text');
+      await transport.stop();
+    });
+  });
+});

@@ -1,0 +1,37 @@
+/** The in-memory store in a world of its own. */
+import { MemoryChatHistory } from '../../../../src/adapters/stores/memory/memory-chat-history.js';
+import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
+import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
+import { MemoryDecisionLog } from '../../../../src/adapters/stores/memory/memory-decision-log.js';
+import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
+import { MemoryMessageSearch } from '../../../../src/adapters/stores/memory/memory-message-search.js';
+import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
+import { MemorySyncLog } from '../../../../src/adapters/stores/memory/memory-sync-log.js';
+import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { userKey } from '../../../../src/application/ports/command-store.js';
+import type { StoreHarness } from '../../../conformance/store/store-conformance.js';
+
+export async function openMemoryStore(): Promise<StoreHarness> {
+  const world = new MemoryWorld();
+  return {
+    commands: new MemoryCommandStore(world),
+    registry: new MemoryPartitionRegistry(world),
+    log: new MemoryEventLog(world),
+    queries: new MemoryChatQueries(world),
+    rows: {
+      revisions: async (messageId) => world.revisions.get(messageId) ?? [],
+      stubs: async (chatId) => [...world.removedMessages.values()].filter((stub) => stub.chatId === chatId),
+      reactionCounts: async (messageId) =>
+        [...(world.reactions.get(messageId) ?? [])]
+          .map(([emoji, users]): [string, number] => [emoji, users.size])
+          .sort(([a], [b]) => (a < b ? -1 : 1)),
+      replies: async (rootId) => world.threads.get(rootId) ?? 0,
+      departure: async (key) => world.departures.get(userKey(key))?.get(key.chatId) ?? null,
+    },
+    history: new MemoryChatHistory(world),
+    search: new MemoryMessageSearch(world),
+    sync: new MemorySyncLog(world),
+    decisions: new MemoryDecisionLog(world),
+    close: async () => undefined,
+  };
+}

@@ -1,0 +1,6 @@
+import { storeConformance } from '../../../conformance/store/store-conformance.js';
+import { openMemoryStore } from './memory-harness.js';
+
+describe('the in-memory store', () => {
+  storeConformance(openMemoryStore);
+});

@@ -1,0 +1,49 @@
+import { expect } from 'chai';
+import { readCases } from '../../../../src/adapters/policy/read-cases.js';
+
+const HEAD = 'policy-cases: 1\ncases:\n';
+
+/** As `policy test` prints them; none: it is read. */
+function faultsIn(cases: string): string[] {
+  const read = readCases(HEAD + cases);
+  return read.ok ? [] : read.faults.map(({ line, column, message }) => `${line}:${column} ${message}`);
+}
+
+describe('A decision table', () => {
+  it('that names a attribute which its action never has is told where, as in a policy: it would try what cannot be', () => {
+    expect(
+      faultsIn(`
+  - name: creating has no role yet
+    actions: [chat.create]
+    attributes: { chat.kind: group, role: owner }
+    expect: permit
+  - name: only some of these have a message
+    actions: [message.edit, message.send, chat.view]
+    attributes:
+      role: member
+      message.isSender: true
+    expect: deny
+  - { name: queries have no producer, actions: [chat.view], attributes: { producer.appId: shop }, expect: deny }`),
+    ).to.deep.equal([
+      '6:32 role: is not known of chat.create',
+      '12:7 message.isSender: is not known of message.send, chat.view',
+      '14:70 producer.appId: is not known of chat.view',
+    ]);
+  });
+
+  it('may name whatever each of its actions has, and claims of any action', () => {
+    expect(
+      faultsIn(`
+  - { name: a, actions: [message.edit, message.delete], attributes: { message.isSender: true, role: none }, expect: deny }
+  - { name: b, actions: [chat.view, user.upsert], attributes: { actor.claims.guest: true, actor.token.team: [a, b] }, expect: deny }`),
+    ).to.deep.equal([]);
+  });
+
+  it('that names what is no attribute, or no value of one, is told so', () => {
+    expect(
+      faultsIn(`
+  - { name: a, actions: [message.send], attributes: { message.sender: bob }, expect: deny }
+  - { name: b, actions: [message.send], attributes: { role: [owner, king] }, expect: deny }`),
+    ).to.deep.equal(['4:50 message.sender: there is no such attribute', '5:50 role: "king" is not one of its values']);
+  });
+});

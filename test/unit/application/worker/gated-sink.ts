@@ -1,0 +1,32 @@
+import type { EventChannel, EventSink, OutgoingEvent } from '../../../../src/application/ports/transport.js';
+
+/** Takes and confirms every event; while it is shut, what is committed waits to be looked at and published. */
+export class GatedSink implements EventSink {
+  /** Every copy, in order. */
+  readonly events: OutgoingEvent[] = [];
+  private open: (() => void) | null = null;
+  private gate: Promise<void> = Promise.resolve();
+
+  /** After the next event that is published. */
+  shut(): void {
+    this.gate = new Promise((resolve) => {
+      this.open = resolve;
+    });
+  }
+
+  reopen(): void {
+    this.open?.();
+    this.open = null;
+  }
+
+  async openChannel(): Promise<EventChannel> {
+    return {
+      publish: (event, settled) => {
+        this.events.push(event);
+        setImmediate(() => settled('confirmed'));
+      },
+      writable: () => this.gate,
+      close: async () => undefined,
+    };
+  }
+}

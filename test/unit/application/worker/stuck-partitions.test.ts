@@ -1,0 +1,55 @@
+import { expect } from 'chai';
+import type { PartitionStatus } from '../../../../src/application/processing/partition-consumer.js';
+import {
+  COMMANDS_STUCK_MS,
+  CONTENTION_STUCK_MS,
+  EVENTS_STUCK_MS,
+  SUBSCRIPTION_STUCK_MS,
+  stuckPartitions,
+} from '../../../../src/application/processing/stuck-partitions.js';
+
+const now = new Date('2026-11-20T20:15:00.000Z');
+const ago = (ms: number) => new Date(now.getTime() - ms);
+
+function status(over: Partial<PartitionStatus>): PartitionStatus {
+  const well = { partition: 3, epoch: 1, isSubscribed: true, unpublished: 0, unpublishedSince: null };
+  return { ...well, obstacle: null, inHandSince: null, contendedSince: null, notSubscribedSince: null, ...over };
+}
+
+describe('A partition is said to be stuck', () => {
+  const words = (over: Partial<PartitionStatus>) => stuckPartitions([status(over)], now);
+
+  it('not while it gets on, however much it has to do', () => {
+    expect(words({})).to.deep.equal([]);
+    expect(words({ unpublished: 100_000, unpublishedSince: ago(EVENTS_STUCK_MS) })).to.deep.equal([]);
+    expect(words({ inHandSince: ago(COMMANDS_STUCK_MS) })).to.deep.equal([]);
+    expect(words({ unpublished: 1, unpublishedSince: ago(-5_000) })).to.deep.equal([]);
+  });
+
+  it('where something stands in the way of its events, or they wait too long without anything that does', () => {
+    expect(words({ unpublished: 7, obstacle: 'refused' })).to.deep.equal(['partition 3: 7 events refused']);
+    expect(words({ unpublished: 7, unpublishedSince: ago(EVENTS_STUCK_MS + 1_000) })).to.deep.equal([
+      'partition 3: 7 events wait, the oldest for 31 s',
+    ]);
+  });
+
+  it('where its commands are worked on for too long', () => {
+    expect(words({ inHandSince: ago(COMMANDS_STUCK_MS + 2_000) })).to.deep.equal([
+      'partition 3: commands in hand for 32 s',
+    ]);
+  });
+
+  it('where other transactions are in its way for more than 10 s', () => {
+    expect(words({ contendedSince: ago(CONTENTION_STUCK_MS) })).to.deep.equal([]);
+    expect(words({ inHandSince: ago(12_000), contendedSince: ago(CONTENTION_STUCK_MS + 1_000) })).to.deep.equal([
+      'partition 3: other transactions hold its rows for 11 s',
+    ]);
+  });
+
+  it('where it is to be subscribed to and cannot be', () => {
+    expect(words({ isSubscribed: false, notSubscribedSince: ago(SUBSCRIPTION_STUCK_MS) })).to.deep.equal([]);
+    expect(words({ isSubscribed: false, notSubscribedSince: ago(SUBSCRIPTION_STUCK_MS + 3_000) })).to.deep.equal([
+      'partition 3: no subscription for 33 s',
+    ]);
+  });
+});

@@ -1,0 +1,90 @@
+import { expect } from 'chai';
+import { commandTypes } from '../../../src/contract/messages/commands.js';
+import { leastCpuMs } from './cpu-time.js';
+import { bodyOf, CHAT, decoded, incoming, MESSAGE, violationPaths } from './incoming-command.js';
+
+const send = (properties: object, body: unknown = bodyOf('message.send')) => incoming('message.send', body, properties);
+
+describe("A command's routing key", () => {
+  for (const type of commandTypes) {
+    const partitionKey = type === 'user.upsert' ? 'the actor id' : 'the chat id';
+    it(`must be ${partitionKey} (${type})`, () => {
+      decoded(incoming(type), 'command');
+      for (const routingKey of [
+        '',
+        MESSAGE,
+        'bob',
+        type === 'user.upsert' ? CHAT : 'alice',
+        CHAT.toUpperCase(),
+        `${CHAT} `,
+      ])
+        expect(violationPaths(incoming(type, bodyOf(type), { routingKey })), routingKey).to.deep.equal(['routingKey']);
+    });
+  }
+});
+
+describe("A command's content type", () => {
+  for (const contentType of ['application/json', 'application/json; charset=utf-8', 'Application/JSON;charset=UTF-8'])
+    it(`may be ${contentType}`, () => {
+      decoded(send({ contentType }), 'command');
+    });
+
+  for (const contentType of [
+    undefined,
+    '',
+    'text/plain',
+    'application/jsonx',
+    'application/json; charset=latin1',
+    'x'.repeat(255),
+  ])
+    it(`may not be ${contentType?.slice(0, 40) ?? 'absent'}`, () => {
+      expect(violationPaths(send({ contentType }))).to.deep.equal(['contentType']);
+    });
+
+  it('cannot be slow to read', () => {
+    const slow = () => violationPaths(send({ contentType: `application/json${' ;'.repeat(120)}` }));
+    expect(slow()).to.deep.equal(['contentType']);
+    expect(leastCpuMs(3, slow)).to.be.below(20);
+  });
+});
+
+describe("A command's other properties", () => {
+  it('may not ask for a priority: order within a chat would break', () => {
+    for (const priority of [1, 9, 255, -1, Number.NaN])
+      expect(violationPaths(send({ priority }))).to.deep.equal(['priority']);
+    decoded(send({ priority: 0 }), 'command');
+    decoded(send({ priority: undefined }), 'command');
+  });
+
+  it('may not say that the body is compressed', () => {
+    for (const contentEncoding of ['gzip', 'deflate', 'utf-16'])
+      expect(violationPaths(send({ contentEncoding }))).to.deep.equal(['contentEncoding']);
+    for (const contentEncoding of ['', 'utf-8', 'UTF8', 'identity']) decoded(send({ contentEncoding }), 'command');
+  });
+
+  it('are told with what is wrong in the body, also where the chat id is', () => {
+    const wrong = { contentType: 'text/plain', priority: 3 };
+    expect(violationPaths(send(wrong, bodyOf('message.send', { body: '' })))).to.have.members([
+      'contentType',
+      'priority',
+      'data.body',
+    ]);
+    expect(violationPaths(send(wrong, { ...bodyOf('message.send'), chatId: 'general' }))).to.have.members([
+      'contentType',
+      'priority',
+      'chatId',
+    ]);
+  });
+
+  it('may hold anything that the contract does not speak of', () => {
+    const hostile = {
+      replyTo: '../../etc/passwd\u0000',
+      correlationId: '\ud800'.repeat(255),
+      appId: '__proto__',
+      userId: '',
+      headers: { traceparent: { toString: 1 }, authorization: ['Bearer x'], __proto__: null, constructor: -0 },
+    };
+    const { command } = decoded(send(hostile), 'command');
+    expect(command).to.deep.equal(decoded(send({ messageId: command.commandId }), 'command').command);
+  });
+});

@@ -1,0 +1,124 @@
+import { expect } from 'chai';
+import { ChatAllowance } from '../../../src/application/policy/chat-allowance.js';
+import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
+import type { PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
+import { attributesByName } from '../../../src/application/policy/attributes/named-attributes.js';
+import type { Quota } from '../../../src/application/ports/quotas.js';
+import type { QuotaReservation } from '../../../src/application/ports/quotas.js';
+import { defaultPolicy } from '../../support/default-policy.js';
+
+const policy = defaultPolicy();
+const OCCASION = { at: new Date('2026-11-20T20:15:00.123Z'), commandId: 'command-1', chatId: null };
+const sending = (role: string) =>
+  attributesByName('message.send', { 'chat.kind': 'group', role: role === 'none' ? null : role });
+
+function enforce(attributes: PolicyAttributes, sampleRate = 0) {
+  const { record, isKept, ...enforced } = new PolicyEnforcementPoint(policy, sampleRate).enforce(attributes, OCCASION);
+  return { ...enforced, kept: isKept ? [record] : [] };
+}
+
+describe('The enforcement point', () => {
+  it('turns a no into a refusal that names the rules, and a yes into none', () => {
+    expect(enforce(sending('reader')).refusal).to.deep.equal({
+      code: 'not_permitted',
+      detail: 'none of these rules permits it: members-post, owners-and-admins-post-in-channels',
+    });
+    expect(enforce(sending('member')).refusal).to.equal(null);
+  });
+
+  it('gives each decision an id of its own', () => {
+    const ids = Array.from({ length: 100 }, () => enforce(sending('member')).decisionId);
+    expect(new Set(ids)).to.have.property('size', 100);
+  });
+
+  it('keeps every refusal, with all that it was decided by', () => {
+    const attributes = sending('reader');
+    const { decisionId, kept } = enforce(attributes);
+    expect(kept).to.deep.equal([
+      {
+        decisionId,
+        ...OCCASION,
+        tenantId: 'default',
+        actorId: 'somebody',
+        action: 'message.send',
+        effect: 'deny',
+        rule: null,
+        policyVersion: policy.version,
+        attributes,
+        refusedAs: null,
+      },
+    ]);
+  });
+
+  it('keeps none, all, or about as many of the permits as it is told to', () => {
+    const keptOf = (share: number) =>
+      Array.from({ length: 2_000 }, () => enforce(sending('member'), share).kept).flat();
+    expect(keptOf(0)).to.have.length(0);
+    expect(keptOf(1)).to.have.length(2_000);
+    // Six standard deviations either way: it fails once in 500 million runs.
+    expect(keptOf(0.25).length).to.be.within(380, 620);
+    expect(keptOf(0.25)[0]).to.include({ effect: 'permit', rule: 'members-post' });
+  });
+
+  it('tells one who is not in the chat what it tells of a chat that is not there, and keeps the refusal all the same', () => {
+    const { decisionId, refusal, kept } = enforce(sending('none'));
+    expect({ decisionId, code: refusal?.code }).to.deep.equal({ decisionId: null, code: 'not_found' });
+    expect(kept).to.have.length(1);
+  });
+
+  describe('with room for one in a quota of the chat', () => {
+    const quota: Quota = { id: 'sends', per: 'chat', actions: ['message.send'], limit: 1, windowMs: 10_000 };
+    let room: QuotaReservation;
+    beforeEach(() => {
+      room = { quota, key: 'c', waitMs: 2_500, left: 1, taken: 0 };
+    });
+    const ask = (role: string, allowance = new ChatAllowance([room]), share = 0) =>
+      new PolicyEnforcementPoint(policy, share).enforce(sending(role), OCCASION, allowance);
+
+    it('binds its yes to it, and says no more of a refusal than what is said before anything is decided', () => {
+      expect(ask('member').refusal).to.equal(null);
+      const { decisionId, refusal, isKept } = ask('member');
+      const detail = 'quota sends: at most 1 in 10 s for each chat';
+      expect(refusal).to.deep.equal({ code: 'rate_limited', detail, retryAfterSeconds: 3 });
+      expect({ decisionId, isKept }).to.deep.equal({ decisionId: null, isKept: false });
+      expect(room).to.include({ left: 0, taken: 1 });
+    });
+
+    it('takes nothing for its no, which stays the same when there is no room', () => {
+      const refusals = () => ['reader', 'none'].map((role) => ask(role).refusal);
+      const before = refusals();
+      expect(room).to.include({ left: 1, taken: 0 });
+      expect(ask('member').refusal).to.equal(null);
+      expect(refusals()).to.deep.equal(before);
+    });
+
+    it('judges one command once, however often it is decided', () => {
+      const allowances = [new ChatAllowance([room]), new ChatAllowance([room])];
+      const codes = () => allowances.map((allowance) => ask('member', allowance).refusal?.code);
+      expect(codes()).to.deep.equal([undefined, 'rate_limited']);
+      expect(codes()).to.deep.equal([undefined, 'rate_limited']);
+      expect(room).to.include({ left: 0, taken: 1 });
+    });
+
+    it('takes from all of several quotas or from none, and tells of the one that stays passed for the longest', () => {
+      const hourly = { ...room, quota: { ...quota, id: 'hourly' }, waitMs: 3_600_000, left: 0 };
+      const other = { ...room, left: 0 };
+      for (const rooms of [
+        [room, hourly, other],
+        [other, hourly, room],
+      ])
+        expect(ask('member', new ChatAllowance(rooms)).refusal).to.include({ retryAfterSeconds: 3_600 });
+      expect(room).to.include({ left: 1, taken: 0 });
+    });
+
+    it('tells of a refused member, and not of one who may act without being one, that it is known to be in the chat', () => {
+      ask('member');
+      const known = (isMember: boolean) => {
+        const allowance = new ChatAllowance([room]);
+        allowance.take({ isMember });
+        return allowance.refusedToMember?.quota.id;
+      };
+      expect([known(true), known(false)]).to.deep.equal(['sends', undefined]);
+    });
+  });
+});

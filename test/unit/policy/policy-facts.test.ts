@@ -1,0 +1,249 @@
+/** What a policy can go by when commands are decided: each attribute as it is in the transaction, and nothing that a rule has not asked for. */
+import { expect } from 'chai';
+import {
+  add,
+  create,
+  createDirect,
+  edit,
+  erase,
+  GROUP,
+  NOWHERE,
+  react,
+  read,
+  remove,
+  send,
+  upsert,
+} from '../application/drafts.js';
+import { type Draft, Stage } from '../application/stage.js';
+import { policyTrusting } from '../../support/default-policy.js';
+
+const byListedProducer = { properties: { userId: 'directory', appId: 'directory-sync' } };
+const GUESTS = `
+  - id: guests-send-no-links
+    effect: deny
+    actions: [message.send, message.edit]
+    subject: { actor.claims.guest: true }
+    when: { text.hasLinks: true }
+    reason: Guests may not send links.`;
+
+const codeOf = (stage: Stage, draft: Draft) => {
+  const { status, reason } = stage.answer(draft);
+  return reason?.code ?? status;
+};
+
+/** A group of alice, bob and carol, in which `service` is not. */
+function stageWith(rules: string): Stage {
+  const stage = new Stage(3, policyTrusting('directory', rules));
+  stage.given(
+    upsert('service', { displayName: 'Service', kind: 'service' }, byListedProducer),
+    create('alice', GROUP, ['bob', 'carol']),
+  );
+  return stage;
+}
+
+describe('Claims about a user', () => {
+  it('are set by a service, about whom it names, and decide from then on', () => {
+    const stage = stageWith(GUESTS);
+    const link = () => codeOf(stage, send('bob', GROUP, 'see https://example.com'));
+    expect(link()).to.equal('accepted');
+    stage.given(upsert('service', { userId: 'bob', claims: { guest: true, team: 'sales' } }));
+    expect(link()).to.equal('not_permitted');
+    expect(codeOf(stage, send('bob', GROUP, 'no link'))).to.equal('accepted');
+    expect(codeOf(stage, send('carol', GROUP, 'www.example.com'))).to.equal('accepted');
+    stage.given(upsert('service', { userId: 'bob', claims: {} }));
+    expect(link()).to.equal('accepted');
+  });
+
+  it('decide from the next command of the same batch on', () => {
+    const stage = stageWith(GUESTS);
+    const receipts = stage.answers(
+      send('bob', GROUP, 'https://a.example'),
+      upsert('service', { userId: 'bob', claims: { guest: true } }),
+      send('bob', GROUP, 'https://b.example'),
+    );
+    expect(receipts.map(({ status }) => status)).to.deep.equal(['accepted', 'accepted', 'rejected']);
+    expect(receipts[2]?.reason?.detail).to.equal('guests-send-no-links: Guests may not send links.');
+  });
+
+  it('are not for people to set, neither their own nor those of others', () => {
+    const stage = stageWith(GUESTS);
+    for (const draft of [
+      upsert('bob', { displayName: 'Bob', claims: { guest: false } }),
+      upsert('bob', { claims: {} }, byListedProducer),
+      upsert('bob', { userId: 'carol', displayName: 'Carol' }),
+      upsert('bob', { userId: 'carol', claims: { guest: true } }),
+    ])
+      expect(codeOf(stage, draft)).to.equal('not_permitted');
+    expect([...stage.users.keys()]).to.deep.equal(['default service']);
+  });
+
+  it('leave the rest of a profile as it is, stay when it changes, and are told to nobody', () => {
+    const stage = stageWith(GUESTS);
+    stage.given(upsert('bob', { displayName: 'Bob', avatarUrl: 'https://a.example/b.png', metadata: { a: 1 } }));
+    stage.given(upsert('service', { userId: 'bob', claims: { guest: true } }));
+    expect(stage.users.get('default bob')).to.deep.include({
+      displayName: 'Bob',
+      avatarUrl: 'https://a.example/b.png',
+      metadata: { a: 1 },
+      revision: 2,
+    });
+    stage.given(upsert('bob', { displayName: 'Robert' }));
+    expect(stage.users.get('default bob')).to.deep.include({
+      displayName: 'Robert',
+      claims: { guest: true },
+      avatarUrl: null,
+    });
+    expect(JSON.stringify(stage.log)).not.to.contain('guest');
+  });
+
+  it('make a profile that is called by its id where there was none', () => {
+    const stage = stageWith(GUESTS);
+    stage.given(upsert('service', { userId: 'dave', claims: { guest: true } }));
+    expect(stage.users.get('default dave')).to.include({ displayName: 'dave', kind: 'human', revision: 1 });
+    expect(stage.log.at(-1)).to.deep.include({ actorId: 'service', chatId: null });
+  });
+
+  it('are kept with a decision as far as rules name them', () => {
+    const stage = stageWith(GUESTS);
+    stage.given(upsert('service', { userId: 'bob', claims: { guest: true, salary: 1_000 } }));
+    stage.answer(send('bob', GROUP, 'https://a.example'));
+    expect(stage.decisions.at(-1)?.attributes.actor.claims).to.deep.equal({ guest: true });
+  });
+});
+
+describe('A claim of a token', () => {
+  const RULE = `
+  - id: suspended-write-nothing
+    effect: deny
+    actions: [message.send]
+    subject: { actor.token.suspended: true }
+    reason: Suspended users write nothing.`;
+
+  it('decides where tokens are asked for; where they are not, a rule that forbids by it forbids all', () => {
+    const stage = stageWith(RULE);
+    const sending = (token?: Draft['token']) =>
+      codeOf(stage, send('bob', GROUP, 'x', {}, token === undefined ? {} : { token }));
+    expect(sending({ suspended: true })).to.equal('not_permitted');
+    expect(sending({ suspended: false })).to.equal('accepted');
+    expect(sending({})).to.equal('accepted');
+    expect(sending()).to.equal('not_permitted');
+  });
+});
+
+describe('A producer', () => {
+  const RULE = `
+  - id: bridge-speaks-for-bridged-alone
+    effect: deny
+    actions: [message.send, message.edit]
+    subject: { producer.userId: bridge, actor.userId: { not: [carol] } }
+    reason: The bridge speaks for those who are bridged.
+  - id: bridge-only-speaks
+    effect: deny
+    actions: [chat.create, member.add, member.remove]
+    subject: { producer.userId: bridge }
+    reason: The bridge does nothing but speak.`;
+
+  it('acts for whom, and with which commands, the policy lets it', () => {
+    const stage = stageWith(RULE);
+    const from = (userId: string) => ({ properties: { userId } });
+    expect(codeOf(stage, send('carol', GROUP, 'x', {}, from('bridge')))).to.equal('accepted');
+    expect(codeOf(stage, send('bob', GROUP, 'x', {}, from('bridge')))).to.equal('not_permitted');
+    expect(codeOf(stage, send('bob', GROUP, 'x', {}, from('gateway')))).to.equal('accepted');
+    expect(codeOf(stage, remove('carol', GROUP, 'carol', from('bridge')))).to.equal('not_permitted');
+  });
+});
+
+describe('A service that is not in a chat', () => {
+  const RULE = `
+  - id: services-write-anywhere
+    effect: permit
+    actions: [message.send, message.delete]
+    subject: { actor.kind: service, role: none }
+    reason: Services write and delete in every chat of their tenant.`;
+  const NOT_FOUND = { code: 'not_found', title: 'Not found', detail: 'no such chat, or the actor is not in it' };
+
+  it('acts there as far as the policy says, as nobody: no member, no read mark', () => {
+    const stage = stageWith(RULE);
+    const receipt = stage.answer(send('service', GROUP, 'your order has been sent'));
+    expect(receipt).to.include({ status: 'accepted', sequence: 2 });
+    expect(stage.chat(GROUP)).to.include({ memberCount: 3, lastOrdinal: 1 });
+    expect(stage.member(GROUP, 'service')).to.equal(undefined);
+    stage.given(erase('service', GROUP, receipt.messageId as string));
+  });
+
+  it('gets for everything else what one gets for a chat that is not there', () => {
+    const stage = stageWith(RULE);
+    const [said] = stage.given(send('bob', GROUP, 'hello'));
+    const messageId = said?.messageId as string;
+    const there = [
+      react('service', GROUP, messageId),
+      read('service', GROUP, 1),
+      add('service', GROUP, ['dave']),
+      edit('service', GROUP, messageId, { body: 'x' }),
+    ];
+    const absent = [
+      react('service', NOWHERE, messageId),
+      read('service', NOWHERE, 1),
+      add('service', NOWHERE, ['dave']),
+      edit('service', NOWHERE, messageId, { body: 'x' }),
+    ];
+    for (const { reason, decisionId } of [...stage.answers(...there), ...stage.answers(...absent)])
+      expect({ ...reason, decisionId }).to.deep.equal({
+        ...reason,
+        ...NOT_FOUND,
+        title: reason?.title,
+        decisionId: null,
+      });
+  });
+
+  it('gets no further in a chat of another tenant', () => {
+    const stage = stageWith(RULE);
+    stage.given(upsert('service', { displayName: 'S', kind: 'service' }, { ...byListedProducer, tenantId: 'acme' }));
+    expect(codeOf(stage, send('service', GROUP, 'x', {}, { tenantId: 'acme' }))).to.equal('not_found');
+  });
+
+  it('cannot tell a message that is not there from a chat that is not there, nor a direct chat from none', () => {
+    const stage = stageWith(RULE);
+    const { chatId } = stage.given(createDirect('alice', 'bob'))[0] as { chatId: string };
+    const answers = stage.answers(
+      erase('somebody', GROUP, NOWHERE),
+      add('service', chatId, ['dave']),
+      remove('service', chatId, 'bob'),
+    );
+    for (const { reason } of answers) expect(reason?.detail).to.equal(NOT_FOUND.detail);
+  });
+
+  it('is stopped by archiving like everybody else', () => {
+    const stage = stageWith(RULE);
+    stage.alterChat(GROUP, { archivedAt: stage.now });
+    expect(codeOf(stage, send('service', GROUP, 'x'))).to.equal('archived');
+  });
+
+  it('does nothing there by our own policy', () => {
+    const stage = new Stage(3, policyTrusting('directory'));
+    stage.given(
+      upsert('service', { displayName: 'S', kind: 'service' }, byListedProducer),
+      create('alice', GROUP, ['bob']),
+    );
+    expect(codeOf(stage, send('service', GROUP, 'x'))).to.equal('not_found');
+    expect(stage.decisions).to.deep.equal([]);
+  });
+});
+
+describe('The age of a message', () => {
+  it('can be gone by, to the millisecond', () => {
+    const stage = stageWith(`
+  - id: reactions-while-fresh
+    effect: deny
+    actions: [message.react]
+    when: { message.ageMs: { atLeast: 15m } }
+    reason: Too long ago to react.`);
+    const [said] = stage.given(send('bob', GROUP, 'hello'));
+    const reacting = (afterMs: number) => {
+      const sentAt = stage.messages.get(said?.messageId as string)?.createdAt.getTime() ?? 0;
+      stage.now = new Date(sentAt + afterMs);
+      return codeOf(stage, react('carol', GROUP, said?.messageId as string, `:${afterMs}:`));
+    };
+    expect([reacting(899_999), reacting(900_000)]).to.deep.equal(['accepted', 'not_permitted']);
+  });
+});
