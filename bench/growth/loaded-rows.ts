@@ -195,7 +195,10 @@ export class LoadedRows {
     const { type, commandId, actorId, chatId, at, data } = command;
     const hash = Buffer.from(contentHash(type, { tenantId: TENANT_ID, actorId, chatId, data })).toString('hex');
     const identity = { type, commandId, tenantId: TENANT_ID, actorId, chatId };
-    const receipt = JSON.stringify({ ...acceptedReceipt(identity as Parameters<typeof acceptedReceipt>[0], at), ...came });
+    const receipt = JSON.stringify({
+      ...acceptedReceipt(identity as Parameters<typeof acceptedReceipt>[0], at),
+      ...came,
+    });
     await this.put('receipts', chat, `${TENANT_ID}\t${actorId}\t${commandId}\t\\\\x${hash}\t${receipt}\t${at}`);
   }
 

@@ -1,9 +1,9 @@
 /** What clients ask of a store, as the `api` role asks it: through the adapters, with what the chat's state says of the caller's past. */
 import type { PrismaClient } from '../../src/adapters/stores/prisma/generated/client.js';
+import { PrismaSyncLog } from '../../src/adapters/stores/prisma/log/prisma-sync-log.js';
 import { PrismaChatHistory } from '../../src/adapters/stores/prisma/queries/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../src/adapters/stores/prisma/queries/prisma-chat-queries.js';
 import { PrismaMessageSearch } from '../../src/adapters/stores/prisma/search/prisma-message-search.js';
-import { PrismaSyncLog } from '../../src/adapters/stores/prisma/log/prisma-sync-log.js';
 import { ChatSync } from '../../src/application/queries/sync-chats.js';
 import { BUSY_USER, type LoadedChats, TENANT_ID } from './loaded-chats.js';
 import { COMMON_WORD, RARE_WORD } from './texts.js';

@@ -1,3 +1,4 @@
+import { violationText } from '../contract/messages/violation-text.js';
 import { operationOf, pathSchemaOf } from '../contract/rest/operations.js';
 import type {
   RestAnswer,
@@ -7,7 +8,6 @@ import type {
   RestParameters,
   RestReadName,
 } from '../contract/rest/reads.js';
-import { violationText } from '../contract/messages/violation-text.js';
 import { problemOf } from './rest-problem.js';
 
 export const REST_TIMEOUT_MS = 10_000;

@@ -1,7 +1,7 @@
 /** What every long-running process of ours has: a log, metrics, health and the port that tells of them. */
 
-import { HealthRegistry } from '../infrastructure/process/health.js';
 import { createLogger, type ProcessLogger } from '../infrastructure/logging/logger.js';
+import { HealthRegistry } from '../infrastructure/process/health.js';
 import { type Metrics, startMetrics } from '../infrastructure/process/metrics.js';
 import { type OpsServer, startOpsServer } from '../infrastructure/process/ops-server.js';
 import type { Service } from '../infrastructure/process/service-runner.js';

@@ -35,7 +35,7 @@ const THROUGHPUT_MIN = 0.4;
 /** What is out of bounds is measured anew before it counts: a neighbour's burst is over by then, a slower worker is not. */
 const ATTEMPTS = 2;
 
-/** `npm run proof:guard` plants the slip: then the test has to fail. */
+/** `npm run proof -- guard` plants the slip: then the test has to fail. */
 const isPlanted = process.env.PARLEY_GUARD_PLANTED === 'yes';
 const BURNING = fileURLToPath(new URL('./burning-worker.js', import.meta.url));
 

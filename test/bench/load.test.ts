@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { loadStore } from '../../bench/growth/load-store.js';
-import { withConnection } from '../integration/prisma/prisma-harness.js';
 import { cli } from '../integration/main/run-cli.js';
+import { withConnection } from '../integration/prisma/prisma-harness.js';
 import { emptyDatabase } from '../support/services.js';
 
 const TEST_TIMEOUT_MS = 120_000;

@@ -1,5 +1,5 @@
 /**
- * Chat through two worker processes, one of them killed and started again meanwhile. `npm run proof:irc` takes all logs
+ * Chat through two worker processes, one of them killed and started again meanwhile. `npm run proof -- irc` takes all logs
  * that there are, `npm test` one; where there are none but the sample (irc-logs.ts), that one is replayed as many chats
  * at once.
  */

@@ -3,7 +3,7 @@ import { Fleet } from '../support/fleet.js';
 import { faultsOf, type Verdict } from '../support/ledger.js';
 
 /**
- * Each of the three points is visited this often; every visit ends a worker process with SIGKILL. `npm run proof:kills` makes it thirty.
+ * Each of the three points is visited this often; every visit ends a worker process with SIGKILL. `npm run proof -- kills` makes it thirty.
  */
 const KILLS = Number(process.env.PARLEY_KILLS ?? '1');
 const BURST = 16;

@@ -1,5 +1,5 @@
 /**
- * `npm run proof:faults [-- --only NAME] [--rounds N] [--json]`: plays every fault, with a ledger for each, and says what came of it.
+ * `npm run proof -- faults [-- --only NAME] [--rounds N] [--json]`: plays every fault, with a ledger for each, and says what came of it.
  * Rows that are tests of another kind are run as they stand. Exits 1 if one fails.
  */
 import { parseArgs } from 'node:util';
@@ -11,7 +11,7 @@ import type { Scenario } from './scenarios/scenario.js';
 import { Stage } from './stage.js';
 import { type Row, tableOf } from './table.js';
 
-const HELP = `Usage: npm run proof:faults [-- --only NAME]... [--rounds N] [--json]
+const HELP = `Usage: npm run proof -- faults [-- --only NAME]... [--rounds N] [--json]
   --only NAME   only this one, or all whose names begin with it
   --rounds N    schedules of each, on one ledger (default: 1)
   --json        one line of JSON for each, and one at the end

@@ -5,7 +5,7 @@ import { backendsTerminated, commitReplyLost, deadlock } from './scenarios/datab
 import { dispatchUnbound } from './scenarios/dispatch.js';
 import { Stage } from './stage.js';
 
-/** One schedule of each that no other test plays; all of them, and more often: `npm run proof:faults`. */
+/** One schedule of each that no other test plays; all of them, and more often: `npm run proof -- faults`. */
 const PLAYED = [sameId, commitReplyLost, deadlock, backendsTerminated, confirmLost, redeliveryStorm, dispatchUnbound];
 
 describe('A worker under load goes on by itself', function () {

@@ -3,7 +3,7 @@
  * whole process, so nothing else goes on behind the step.
  */
 import { existsSync, readFileSync, writeSync } from 'node:fs';
-import type { Step, Failpoints } from '../../src/application/runtime/failpoints.js';
+import type { Failpoints, Step } from '../../src/application/runtime/failpoints.js';
 import { runRoles } from '../../src/main/roles/run-roles.js';
 
 /** Where to stop: told at the start, or later by a file that appears, with the same in it as JSON. */

@@ -1,8 +1,8 @@
 import {
+  ProofUnavailable,
+  type TokenVerification,
   type TokenVerifier,
   type TokenVerifierOptions,
-  type TokenVerification,
-  ProofUnavailable,
 } from '../../application/ports/token-verifier.js';
 import {
   DEFAULT_TENANT,

@@ -1,9 +1,14 @@
 /** A policy document as CASL rules. Deny is the default: what no rule permits is refused; a rule that forbids beats every permit. */
 import { Ability, type MatchConditions, type RawRuleOf } from '@casl/ability';
 import { claimsAskedFor, isAskedFor } from '../../application/policy/attributes/asked-attributes.js';
-import type { Action, Decision, KnownAttributes, PolicyDecisionPoint } from '../../application/ports/policy-decision-point.js';
 import type { PolicyDocument, PolicyRule } from '../../application/policy/policy-document.js';
 import { isAboutOutsiders, ruleHolds } from '../../application/policy/rule-holds.js';
+import type {
+  Action,
+  Decision,
+  KnownAttributes,
+  PolicyDecisionPoint,
+} from '../../application/ports/policy-decision-point.js';
 
 /** What all rules are about: the request, as its attributes say it. */
 const REQUEST = 'Request';

@@ -1,9 +1,14 @@
 /** From a decision table's text to its cases. A list of values stands for a case with each of them. */
 import { z } from 'zod';
-import { ACTIONS, CLAIM_FACT, type Attribute, findAttribute } from '../../application/policy/attributes/attribute-catalogue.js';
-import type { Action } from '../../application/ports/policy-decision-point.js';
+import {
+  ACTIONS,
+  type Attribute,
+  CLAIM_FACT,
+  findAttribute,
+} from '../../application/policy/attributes/attribute-catalogue.js';
 import { attributesByName, type NamedAttributes } from '../../application/policy/attributes/named-attributes.js';
 import type { PolicyCase } from '../../application/policy/policy-case.js';
+import type { Action } from '../../application/ports/policy-decision-point.js';
 import { violationText } from '../../contract/messages/violation-text.js';
 import { duration } from '../../infrastructure/config/config-values.js';
 import { type PolicyFault, parseSource } from './policy-source.js';
@@ -47,7 +52,8 @@ export function readCases(text: string): ReadCases {
   const cases = parsed.data.cases.flatMap(({ name, actions, attributes, expect, by }, index) => {
     const choices = Object.entries(attributes).map(([attribute, value]) => {
       const read = valuesOf(attribute, value, actions);
-      if ('fault' in read) faults.push(source.faultAt(['cases', index, 'attributes', attribute], `${attribute}: ${read.fault}`));
+      if ('fault' in read)
+        faults.push(source.faultAt(['cases', index, 'attributes', attribute], `${attribute}: ${read.fault}`));
       return { attribute, values: 'fault' in read ? [] : read.values };
     });
     const combined = everyChoice(choices);
@@ -64,13 +70,16 @@ export function readCases(text: string): ReadCases {
 }
 
 function caseName(name: string, action: Action, given: NamedAttributes): string {
-  const attributes = Object.entries(given).map(([attribute, value]) => `${attribute} ${value === null ? 'none' : String(value)}`);
+  const attributes = Object.entries(given).map(
+    ([attribute, value]) => `${attribute} ${value === null ? 'none' : String(value)}`,
+  );
   return `${name} (${[action, ...attributes].join(', ')})`;
 }
 
 function everyChoice(choices: readonly { attribute: string; values: readonly unknown[] }[]): NamedAttributes[] {
   return choices.reduce<NamedAttributes[]>(
-    (combined, { attribute, values }) => combined.flatMap((given) => values.map((value) => ({ ...given, [attribute]: value }))),
+    (combined, { attribute, values }) =>
+      combined.flatMap((given) => values.map((value) => ({ ...given, [attribute]: value }))),
     [{}],
   );
 }

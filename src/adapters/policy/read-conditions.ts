@@ -1,7 +1,7 @@
 /** What a rule's `subject` and `when` say, held against the attributes there are. */
 import { type Attribute, findAttribute } from '../../application/policy/attributes/attribute-catalogue.js';
-import type { Action } from '../../application/ports/policy-decision-point.js';
 import type { Comparable, Condition } from '../../application/policy/policy-document.js';
+import type { Action } from '../../application/ports/policy-decision-point.js';
 import { duration } from '../../infrastructure/config/config-values.js';
 
 /** The word for: it is known that there is none. */

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { ACTIONS } from '../../application/policy/attributes/attribute-catalogue.js';
-import type { Action } from '../../application/ports/policy-decision-point.js';
 import type { PolicyDocument, PolicyRule } from '../../application/policy/policy-document.js';
+import type { Action } from '../../application/ports/policy-decision-point.js';
 import { QUOTA_KEYS } from '../../application/ports/quotas.js';
 import { type CommandType, commandTypes, role } from '../../contract/messages/commands.js';
 import { violationText } from '../../contract/messages/violation-text.js';

@@ -1,5 +1,11 @@
-import type { Quota } from '../../application/ports/quotas.js';
-import type { QuotaReservation, CountedCommand, OverQuota, Quotas, QuotaVerdict } from '../../application/ports/quotas.js';
+import type {
+  CountedCommand,
+  OverQuota,
+  Quota,
+  QuotaReservation,
+  Quotas,
+  QuotaVerdict,
+} from '../../application/ports/quotas.js';
 import { type CommandType, commandTypes } from '../../contract/messages/commands.js';
 import { WindowCounts } from './window-counts.js';
 

@@ -1,8 +1,8 @@
 /** The worker's metrics, by the OpenTelemetry API: what is measured here, who reads it is the process's business. docs/operating.md explains each. */
 import type { Meter } from '@opentelemetry/api';
+import type { WorkerStatus } from '../../application/coordinator/worker.js';
 import type { DeadLetterReason, PublishOutcome } from '../../application/ports/transport.js';
 import type { Prunable, Stage, WorkerObserver } from '../../application/ports/worker-observer.js';
-import type { WorkerStatus } from '../../application/coordinator/worker.js';
 import { Tally } from './tally.js';
 
 /** Upper bounds of the histogram's buckets, in milliseconds. */

@@ -1,10 +1,11 @@
 /**
  * One time of owning a partition, from its take-over to its end: the epoch, the publisher of its log, and how far of what is published is saved.
  */
+
+import { EventPublisher, type PublisherDeps } from '../outbox/event-publisher.js';
 import type { PartitionRegistry } from '../ports/partition-registry.js';
 import type { WorkerLog } from '../ports/worker-observer.js';
 import type { Time } from '../runtime/time.js';
-import { EventPublisher, type PublisherDeps } from '../outbox/event-publisher.js';
 
 /** How long a release waits for the confirms of what is published already. */
 export const RELEASE_DRAIN_MS = 2_000;

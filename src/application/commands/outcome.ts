@@ -4,10 +4,10 @@ import type { Limits } from '../../domain/limits.js';
 import type { Attachment, MessageReference } from '../../domain/message.js';
 import type { Refusal } from '../../domain/refusal.js';
 import { type Claims, DEFAULT_USER_KIND } from '../../domain/user.js';
-import type { BatchState, Cause } from '../snapshot/batch-state.js';
+import { chosenClaims, hasLinks } from '../policy/attributes/gather.js';
 import type { Enforced } from '../policy/enforcement.js';
 import type { Action, PolicyAttributes } from '../ports/policy-decision-point.js';
-import { chosenClaims, hasLinks } from '../policy/attributes/gather.js';
+import type { BatchState, Cause } from '../snapshot/batch-state.js';
 
 /** The policy as one command may ask it: what it decides is this command's, and is logged with it. */
 export interface CommandPolicy {

@@ -8,13 +8,18 @@
  * - held without being assigned: release it, unless it came to us as its standby (then the assigned one is away, and takes it back
  *   when it can).
  */
+
+import { dutyOf, isServed } from '../cluster/assignment.js';
 import type { CommandStore } from '../ports/command-store.js';
 import type { DecisionLog } from '../ports/decision-log.js';
 import type { ClusterState } from '../ports/partition-registry.js';
 import type { Prunable } from '../ports/worker-observer.js';
-import { dutyOf, isServed } from '../cluster/assignment.js';
 import { BatchSlots } from '../processing/batch-slots.js';
-import { PartitionConsumer, type PartitionConsumerDeps, type PartitionStatus } from '../processing/partition-consumer.js';
+import {
+  PartitionConsumer,
+  type PartitionConsumerDeps,
+  type PartitionStatus,
+} from '../processing/partition-consumer.js';
 
 export const HEARTBEAT_INTERVAL_MS = 500;
 /** A worker not heard of for this long counts as dead. */
@@ -70,7 +75,10 @@ export class Worker {
 
   constructor(private readonly deps: WorkerDeps) {
     const slots = new BatchSlots(deps.concurrentBatches, deps.time);
-    this.owners = Array.from({ length: deps.partitions }, (_, partition) => new PartitionConsumer(partition, deps, slots));
+    this.owners = Array.from(
+      { length: deps.partitions },
+      (_, partition) => new PartitionConsumer(partition, deps, slots),
+    );
   }
 
   get status(): WorkerStatus {

@@ -2,15 +2,16 @@
  * Sends a part of the log once more, by the publisher that sent it first: in order, each with its confirm, in bounded memory, rendered by the
  * same renderer. Nothing is written: how far the partition is published stays as it is.
  */
-import type { PolicyDecisionPoint } from '../ports/policy-decision-point.js';
-import type { EventLog, LoggedEvent } from '../ports/event-log.js';
-import type { LogPart, LogReader } from '../ports/log-reader.js';
-import type { EventSink, PublishOutcome } from '../ports/transport.js';
-import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
-import type { RenderContext } from '../outbox/render-event.js';
-import { realTime } from '../runtime/time.js';
+
 import { EventPublisher } from '../outbox/event-publisher.js';
 import { firstMissing } from '../outbox/outbox-buffer.js';
+import type { RenderContext } from '../outbox/render-event.js';
+import type { EventLog, LoggedEvent } from '../ports/event-log.js';
+import type { LogPart, LogReader } from '../ports/log-reader.js';
+import type { PolicyDecisionPoint } from '../ports/policy-decision-point.js';
+import type { EventSink, PublishOutcome } from '../ports/transport.js';
+import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
+import { realTime } from '../runtime/time.js';
 
 /** At a slow pace the log is read in pieces of this part of a second. */
 const PIECES_PER_SECOND = 10;

@@ -7,18 +7,18 @@
  */
 
 import { AudienceReader } from '../policy/chat-audience.js';
-import type { PolicyDecisionPoint } from '../ports/policy-decision-point.js';
 import type { EventLog, LoggedEvent } from '../ports/event-log.js';
+import type { PolicyDecisionPoint } from '../ports/policy-decision-point.js';
 import type { EventChannel, EventSink, PublishOutcome } from '../ports/transport.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
-import { encodeEvent, type RenderContext } from './render-event.js';
-import type { Time } from '../runtime/time.js';
 import { Backoff } from '../runtime/backoff.js';
+import type { Failpoints } from '../runtime/failpoints.js';
+import { Signal } from '../runtime/signal.js';
+import type { Time } from '../runtime/time.js';
 import { OutboxBuffer } from './outbox-buffer.js';
 import { PublishLatency } from './publish-latency.js';
 import { RecipientsCache } from './recipients-cache.js';
-import type { Failpoints } from '../runtime/failpoints.js';
-import { Signal } from '../runtime/signal.js';
+import { encodeEvent, type RenderContext } from './render-event.js';
 
 /** At most this many events of a partition wait for their confirm. */
 export const PUBLISH_WINDOW = 1024;

@@ -5,7 +5,7 @@
  * Judged once for each delivery, whatever is decided about it again: a batch that is run again after trouble with the store, or split, neither
  * counts nor refuses a command twice.
  */
-import type { QuotaReservation, OverQuota } from '../ports/quotas.js';
+import type { OverQuota, QuotaReservation } from '../ports/quotas.js';
 
 export class ChatAllowance {
   private verdict: OverQuota | null | undefined;

@@ -1,4 +1,4 @@
-import type { Action, Decision, PolicyDecisionPoint, PolicyAttributes } from '../ports/policy-decision-point.js';
+import type { Action, Decision, PolicyAttributes, PolicyDecisionPoint } from '../ports/policy-decision-point.js';
 
 /** The policy as of now: it can be replaced between two decisions, never within one, and a batch is decided in one turn. */
 export class CurrentPolicy implements PolicyDecisionPoint {

@@ -1,8 +1,8 @@
 import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
+import type { DecisionRecord } from '../ports/decision-record.js';
+import type { PolicyAttributes, PolicyDecisionPoint } from '../ports/policy-decision-point.js';
 import { newOrderedId } from '../runtime/ordered-id.js';
 import { type ChatAllowance, describeOverQuota } from './chat-allowance.js';
-import type { DecisionRecord } from '../ports/decision-record.js';
-import type { PolicyDecisionPoint, PolicyAttributes } from '../ports/policy-decision-point.js';
 
 /** One decision asked for: its id goes into the receipt, or a query's refusal. */
 export interface Enforced {

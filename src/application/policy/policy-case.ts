@@ -1,5 +1,5 @@
 /** Decision tables: what a policy is to say of made-up requests, and whether it does. */
-import type { PolicyDecisionPoint, PolicyAttributes } from '../ports/policy-decision-point.js';
+import type { PolicyAttributes, PolicyDecisionPoint } from '../ports/policy-decision-point.js';
 import type { PolicyDocument, PolicyRule } from './policy-document.js';
 
 export interface PolicyCase {

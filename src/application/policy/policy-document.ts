@@ -1,6 +1,7 @@
 /** A policy as its author writes it, checked: rules over named attributes, and how often things may be done. */
-import type { Quota } from '../ports/quotas.js';
+
 import type { Action } from '../ports/policy-decision-point.js';
+import type { Quota } from '../ports/quotas.js';
 
 /** What one attribute is held against. Where it is missing, none of these holds. */
 export type Condition =

@@ -4,8 +4,8 @@
  */
 
 import type { UnreadableClaim } from '../../domain/user.js';
-import { CLAIM_FACT, isInChat } from './attributes/attribute-catalogue.js';
 import type { KnownAttributes } from '../ports/policy-decision-point.js';
+import { CLAIM_FACT, isInChat } from './attributes/attribute-catalogue.js';
 import type { Comparable, Condition, PolicyRule } from './policy-document.js';
 
 /** Undefined: unknown. */

@@ -9,11 +9,11 @@ import { DEFAULT_USER_KIND, type User } from '../../domain/user.js';
 import type { Caller, ChatQueries, ChatTraits, ChatView, VisibleChats } from '../ports/chat-queries.js';
 import type { DecisionLog } from '../ports/decision-log.js';
 import type { ChatMember, ChatMembers } from '../ports/event-log.js';
+import type { ActorAttributes, PolicyAttributes, PolicyDecisionPoint } from '../ports/policy-decision-point.js';
 import { withCallerAttributes } from './attributes/caller-attributes.js';
-import type { PolicyEnforcementPoint } from './enforcement.js';
-import type { ActorAttributes, PolicyDecisionPoint, PolicyAttributes } from '../ports/policy-decision-point.js';
 import { chosenClaims } from './attributes/gather.js';
 import { RefusedQueries } from './decisions/refused-queries.js';
+import type { PolicyEnforcementPoint } from './enforcement.js';
 
 export type ViewedChat =
   | { outcome: 'visible'; view: ChatView }

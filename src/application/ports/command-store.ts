@@ -7,8 +7,8 @@
 
 import type { Receipt } from '../../contract/messages/receipts.js';
 import type { Chat, Member } from '../../domain/chat.js';
-import type { Message, MessageReference, MessageRevision, MessageStub, Reaction } from '../../domain/message.js';
 import type { FormerMembershipState } from '../../domain/membership-state.js';
+import type { Message, MessageReference, MessageRevision, MessageStub, Reaction } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
 import type { UserChats } from '../../domain/user-chats.js';
 import type { DecisionRecord } from './decision-record.js';

@@ -4,13 +4,14 @@
  * database does other work as fast as ever. What may have killed a worker is noted before it is
  * tried; what was noted when one died is tried alone (docs/adr/0012-suspects-are-tried-together.md).
  */
-import { type BatchItem, type ItemResult, identityOf } from '../snapshot/batch-item.js';
-import type { CommandDecider } from './command-decider.js';
-import { snapshotKeysOf } from '../snapshot/snapshot-keys.js';
-import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
+
 import { type CommandStore, receiptKey } from '../ports/command-store.js';
 import type { LoggedEvent } from '../ports/event-log.js';
 import { Backoff } from '../runtime/backoff.js';
+import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
+import { type BatchItem, type ItemResult, identityOf } from '../snapshot/batch-item.js';
+import { snapshotKeysOf } from '../snapshot/snapshot-keys.js';
+import type { CommandDecider } from './command-decider.js';
 import { isSuspect } from './delivery-buffer.js';
 import {
   isForTheStoresSake,
@@ -210,7 +211,11 @@ export class BatchExecutor {
     return this.store.ask((store) => this.transact(store, items, holding), { partition, signal, timeoutsBorne });
   }
 
-  private async transact(store: CommandStore, items: readonly BatchItem[], holding: ExecutionLease): Promise<RunResult[]> {
+  private async transact(
+    store: CommandStore,
+    items: readonly BatchItem[],
+    holding: ExecutionLease,
+  ): Promise<RunResult[]> {
     const { decider, time } = this.deps;
     const { partition, epoch } = holding;
     const request = { partition, epoch, keys: snapshotKeysOf(items), publishedThrough: holding.publishedThrough() };

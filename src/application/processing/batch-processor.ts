@@ -6,10 +6,7 @@
 import { isCommandType } from '../../contract/messages/commands.js';
 import { COMMAND_ID_PATTERN } from '../../contract/messages/identifiers.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
-import type { BatchItem } from '../snapshot/batch-item.js';
-import { acceptedReceipt } from './accepted-receipt.js';
-import { affectedChatIds } from './affected-chat-ids.js';
-import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
+import type { ProcessingLease } from '../cluster/partition-lease.js';
 import type { PartitionRegistry } from '../ports/partition-registry.js';
 import type { Quotas } from '../ports/quotas.js';
 import type {
@@ -21,13 +18,16 @@ import type {
   Subscription,
 } from '../ports/transport.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
-import type { Time } from '../runtime/time.js';
 import { Backoff } from '../runtime/backoff.js';
-import { type BatchExecutor, Fenced, type ExecutionLease, type RunResult } from './batch-executor.js';
+import type { Failpoints } from '../runtime/failpoints.js';
+import type { Time } from '../runtime/time.js';
+import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
+import type { BatchItem } from '../snapshot/batch-item.js';
+import { acceptedReceipt } from './accepted-receipt.js';
+import { affectedChatIds } from './affected-chat-ids.js';
+import { type BatchExecutor, type ExecutionLease, Fenced, type RunResult } from './batch-executor.js';
 import { RateLimiter } from './rate-limiter.js';
 import { type CommandReader, type MalformedCommand, type RefusedCommand, readCommands } from './read-commands.js';
-import type { ProcessingLease } from '../cluster/partition-lease.js';
-import type { Failpoints } from '../runtime/failpoints.js';
 
 export interface BatchProcessorDeps {
   registry: Pick<PartitionRegistry, 'sawRingMarker' | 'savePublished'>;
@@ -123,7 +123,11 @@ export class BatchProcessor {
     await steps?.reached('acknowledged', at);
   }
 
-  private async runCounted(items: readonly BatchItem[], holding: ExecutionLease, signal: AbortSignal): Promise<RunResult[]> {
+  private async runCounted(
+    items: readonly BatchItem[],
+    holding: ExecutionLease,
+    signal: AbortSignal,
+  ): Promise<RunResult[]> {
     const results = await this.deps.runner.run(items, holding, signal).finally(() => this.gate.count());
     this.gate.learn(results);
     return results;
@@ -218,7 +222,12 @@ export class BatchProcessor {
     return isWritable;
   }
 
-  private async deadLetter(delivery: Delivery, reason: DeadLetterReason, detail: string, signal: AbortSignal): Promise<void> {
+  private async deadLetter(
+    delivery: Delivery,
+    reason: DeadLetterReason,
+    detail: string,
+    signal: AbortSignal,
+  ): Promise<void> {
     await this.untilTaken(() => this.deps.deadLetters.bury(delivery, reason, detail), signal);
     this.deps.observer.deadLettered(reason);
     const { messageId, headers } = delivery.incoming;

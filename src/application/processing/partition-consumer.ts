@@ -13,16 +13,16 @@
  * loop, so that no two steps overlap; a batch in hand stays in hand until it is acknowledged or its subscription has ended.
  */
 
+import { PartitionLease, type PartitionLeaseDeps } from '../cluster/partition-lease.js';
 import { StoreError } from '../ports/command-store.js';
 import type { CommandSource, Delivery, Subscription } from '../ports/transport.js';
 import { Backoff } from '../runtime/backoff.js';
+import { Signal } from '../runtime/signal.js';
 import { Fenced } from './batch-executor.js';
+import { BatchProcessor, type BatchProcessorDeps } from './batch-processor.js';
 import type { BatchSlots } from './batch-slots.js';
 import { BATCH_MAX_COMMANDS, DeliveryBuffer } from './delivery-buffer.js';
-import { PartitionLease, type PartitionLeaseDeps } from '../cluster/partition-lease.js';
-import { BatchProcessor, type BatchProcessorDeps } from './batch-processor.js';
 import { OutcomeUnknown } from './retrying-store.js';
-import { Signal } from '../runtime/signal.js';
 
 /** Two batches: one in the transaction, one gathering meanwhile. */
 export const PREFETCH = 2 * BATCH_MAX_COMMANDS;

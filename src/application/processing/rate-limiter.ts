@@ -12,13 +12,13 @@ import { isCommandType } from '../../contract/messages/commands.js';
 import type { CommandIdentity } from '../../contract/messages/decode-command.js';
 import type { IncomingCommand } from '../../contract/messages/delivery.js';
 import { type Reason, refusal } from '../../contract/messages/problems.js';
-import { identityOf } from '../snapshot/batch-item.js';
-import { ChatAllowance, describeOverQuota } from '../policy/chat-allowance.js';
 import { isInChat } from '../policy/attributes/attribute-catalogue.js';
+import { ChatAllowance, describeOverQuota } from '../policy/chat-allowance.js';
 import type { LoggedEvent } from '../ports/event-log.js';
-import type { QuotaReservation, CountedCommand, OverQuota, Quotas } from '../ports/quotas.js';
+import type { CountedCommand, OverQuota, QuotaReservation, Quotas } from '../ports/quotas.js';
 import type { Delivery } from '../ports/transport.js';
 import type { Time } from '../runtime/time.js';
+import { identityOf } from '../snapshot/batch-item.js';
 import type { RunResult } from './batch-executor.js';
 import { MembershipCache, type TenantMember } from './membership-cache.js';
 

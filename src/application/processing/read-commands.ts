@@ -2,9 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import type { CommandIdentity, identifyCommand } from '../../contract/messages/decode-command.js';
 import { type Reason, refusal } from '../../contract/messages/problems.js';
 import type { Claims } from '../../domain/user.js';
-import type { BatchItem } from '../snapshot/batch-item.js';
-import { type TokenVerifier, bearerToken } from '../ports/token-verifier.js';
+import { bearerToken, type TokenVerifier } from '../ports/token-verifier.js';
 import type { Delivery } from '../ports/transport.js';
+import type { BatchItem } from '../snapshot/batch-item.js';
 import type { Claim, GateVerdict } from './rate-limiter.js';
 
 /** So many bytes of bodies are read in one turn of the event loop; heartbeats and confirms go on in between. */

@@ -1,8 +1,8 @@
 /** How a runner asks the store: as long as it takes, or once and with nothing else of this process under way. */
 import { type CommandStore, StoreError } from '../ports/command-store.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
-import type { Time } from '../runtime/time.js';
 import { Backoff } from '../runtime/backoff.js';
+import type { Time } from '../runtime/time.js';
 import { ProbeWatch } from './probe-watch.js';
 
 /** The longest pause before what met contention is tried again: whatever it waits for was not waited for in the database. */

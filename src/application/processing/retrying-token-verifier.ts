@@ -1,9 +1,9 @@
 /** Proofs of actors as a batch may wait for them: while the keys to judge by cannot be had, for a bounded time. */
 import {
+  ProofUnavailable,
+  type TokenVerification,
   type TokenVerifier,
   type TokenVerifierOptions,
-  type TokenVerification,
-  ProofUnavailable,
 } from '../ports/token-verifier.js';
 import type { Time } from '../runtime/time.js';
 
@@ -46,7 +46,11 @@ export class RetryingTokenVerifier implements TokenVerifier {
   }
 
   /** Null: not within that time. */
-  private async tried(token: string, options: TokenVerifierOptions, withinMs: number): Promise<TokenVerification | null> {
+  private async tried(
+    token: string,
+    options: TokenVerifierOptions,
+    withinMs: number,
+  ): Promise<TokenVerification | null> {
     const deadline = new AbortController();
     const late = this.time.pause(withinMs, deadline.signal).then(() => null);
     try {

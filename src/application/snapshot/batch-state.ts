@@ -1,13 +1,12 @@
 import type { Chat, Member } from '../../domain/chat.js';
 import { type DomainEvent, withoutErasedText } from '../../domain/event.js';
-import type { Message, MessageReference, Reaction } from '../../domain/message.js';
 import { membershipStatesEndedBy } from '../../domain/membership-state.js';
+import type { Message, MessageReference, Reaction } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
 import { countedAs, NO_CHATS, type UserChats } from '../../domain/user-chats.js';
-import type { DecisionRecord } from '../ports/decision-record.js';
 import {
-  type BatchWrites,
   type BatchSnapshot,
+  type BatchWrites,
   memberKey,
   type ReactorKey,
   type ReceiptKey,
@@ -18,6 +17,7 @@ import {
   type UserKey,
   userKey,
 } from '../ports/command-store.js';
+import type { DecisionRecord } from '../ports/decision-record.js';
 import type { LoggedEvent } from '../ports/event-log.js';
 import { MessageState } from './message-state.js';
 

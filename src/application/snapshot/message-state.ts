@@ -8,8 +8,8 @@ import {
   stubOf,
 } from '../../domain/message.js';
 import {
-  type BatchWrites,
   type BatchSnapshot,
+  type BatchWrites,
   messageEmojiKey,
   type ReactionWrite,
   type ReactorKey,

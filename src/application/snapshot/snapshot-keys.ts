@@ -1,11 +1,11 @@
 import type { Command } from '../../contract/messages/commands.js';
 import {
-  type SnapshotKeys,
   memberKey,
   reactionKey,
   reactorKey,
   readMarkKey,
   receiptKey,
+  type SnapshotKeys,
   userKey,
 } from '../ports/command-store.js';
 import { type BatchItem, identityOf } from './batch-item.js';

@@ -1,3 +1,5 @@
+import { exampleCommands } from '../examples/commands.js';
+import { names, type TopologySettings, topology } from '../messages/topology.js';
 import {
   commandMessages,
   componentName,
@@ -6,8 +8,6 @@ import {
   type Messages,
   receiptMessage,
 } from './messages.js';
-import { exampleCommands } from '../examples/commands.js';
-import { names, type TopologySettings, topology } from '../messages/topology.js';
 
 type Json = { [key: string]: unknown };
 

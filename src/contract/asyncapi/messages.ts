@@ -1,4 +1,14 @@
 /** The messages of the AsyncAPI document: each with its schema, its AMQP properties and headers, and examples. */
+
+import { EXAMPLE_REPLY_ADDRESS, exampleDeadLetter, exampleReceipts } from '../examples/answers.js';
+import { type ExampleCommand, exampleCommands } from '../examples/commands.js';
+import { type ExampleEvent, exampleEvents } from '../examples/events.js';
+import { type CommandType, commandBody, commandTypes } from '../messages/commands.js';
+import { EVENT_CONTENT_TYPE, type EventType, eventEnvelope, eventTypes } from '../messages/events.js';
+import { DEFAULT_TENANT } from '../messages/identifiers.js';
+import { RECEIPT_TYPE, receipt } from '../messages/receipts.js';
+import { names } from '../messages/topology.js';
+import { jsonSchemaOf } from './json-schema.js';
 import {
   commandHeaders,
   commandProperties,
@@ -8,15 +18,6 @@ import {
   eventProperties,
   receiptProperties,
 } from './properties.js';
-import { type CommandType, commandBody, commandTypes } from '../messages/commands.js';
-import { EVENT_CONTENT_TYPE, type EventType, eventEnvelope, eventTypes } from '../messages/events.js';
-import { EXAMPLE_REPLY_ADDRESS, exampleDeadLetter, exampleReceipts } from '../examples/answers.js';
-import { type ExampleCommand, exampleCommands } from '../examples/commands.js';
-import { type ExampleEvent, exampleEvents } from '../examples/events.js';
-import { DEFAULT_TENANT } from '../messages/identifiers.js';
-import { jsonSchemaOf } from './json-schema.js';
-import { RECEIPT_TYPE, receipt } from '../messages/receipts.js';
-import { names } from '../messages/topology.js';
 
 type Json = { [key: string]: unknown };
 export type Messages = Record<string, Json>;

@@ -1,9 +1,9 @@
 /** What the AsyncAPI document says of AMQP properties and headers (CONTRACT, sections 1.2 to 1.6), as JSON Schemas. */
 import { EVENT_CONTENT_TYPE } from '../messages/events.js';
 import { commandId } from '../messages/identifiers.js';
-import { jsonSchemaOf } from './json-schema.js';
 import { RECEIPT_TYPE } from '../messages/receipts.js';
 import { names } from '../messages/topology.js';
+import { jsonSchemaOf } from './json-schema.js';
 
 type Json = { [key: string]: unknown };
 

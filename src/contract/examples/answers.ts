@@ -1,7 +1,8 @@
 /** Examples of receipts and of a dead letter. */
-import { EXAMPLE_CHAT_ID, EXAMPLE_QUESTION_ID } from './commands.js';
+
 import { refusal } from '../messages/problems.js';
 import type { Receipt } from '../messages/receipts.js';
+import { EXAMPLE_CHAT_ID, EXAMPLE_QUESTION_ID } from './commands.js';
 
 /** As RabbitMQ writes a direct reply-to's address into a command. */
 export const EXAMPLE_REPLY_ADDRESS =

@@ -1,9 +1,9 @@
 /** One example of each event: what comes of the story in `example-commands.ts`. A test holds them against what a worker publishes. */
 
 import type { CloudEvent, EventData, EventType } from '../messages/events.js';
+import { DEFAULT_TENANT } from '../messages/identifiers.js';
 import { exampleReceipts } from './answers.js';
 import { EXAMPLE_ANSWER_ID, EXAMPLE_CHAT_ID, EXAMPLE_QUESTION_ID } from './commands.js';
-import { DEFAULT_TENANT } from '../messages/identifiers.js';
 
 export interface ExampleEvent {
   name: string;

@@ -1,5 +1,5 @@
 /** Operations on chats and their members. */
-import { cursorPage, restChat, restChatListItem, restMember } from './responses.js';
+
 import { changes, creates, type RestOperation } from './operation.js';
 import {
   addMembersBody,
@@ -10,6 +10,7 @@ import {
   updateChatBody,
   updateMemberBody,
 } from './requests.js';
+import { cursorPage, restChat, restChatListItem, restMember } from './responses.js';
 
 export const chatOperations = {
   listChats: {

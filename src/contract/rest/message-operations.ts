@@ -1,7 +1,8 @@
 /** Operations on messages and what hangs on them. */
-import { cursorPage, restMessage, restReader, restRevision, restThread, sequencePage } from './responses.js';
+
 import { changes, creates, type RestOperation } from './operation.js';
 import { deleteMessageQuery, editMessageBody, listMessagesQuery, pageQuery, sendMessageBody } from './requests.js';
+import { cursorPage, restMessage, restReader, restRevision, restThread, sequencePage } from './responses.js';
 
 /** Who has read a message is told in chats of up to so many members: in larger ones it would cost much and say little. */
 export const READERS_MEMBERS_MAX = 1_000;

@@ -8,6 +8,12 @@ import { VIOLATIONS_MAX } from '../messages/decode-command.js';
 import { chatId, commandId, decisionId, messageId, userId } from '../messages/identifiers.js';
 import { type ProblemCode, refusalCodes, requestProblems, type Violation } from '../messages/problems.js';
 import { receipt } from '../messages/receipts.js';
+import { emoji } from '../messages/text.js';
+import { violationText } from '../messages/violation-text.js';
+import { chatOperations } from './chat-operations.js';
+import { messageOperations } from './message-operations.js';
+import { creates, type RestOperation } from './operation.js';
+import { listEventsQuery, putProfileBody, searchMessagesQuery, syncQuery } from './requests.js';
 import {
   cursorPage,
   restDecision,
@@ -18,12 +24,6 @@ import {
   sequencePage,
   syncPage,
 } from './responses.js';
-import { chatOperations } from './chat-operations.js';
-import { messageOperations } from './message-operations.js';
-import { creates, type RestOperation } from './operation.js';
-import { listEventsQuery, putProfileBody, searchMessagesQuery, syncQuery } from './requests.js';
-import { emoji } from '../messages/text.js';
-import { violationText } from '../messages/violation-text.js';
 
 /** What a path's parameters look like: anything else names nothing and is 404. */
 export const pathParameters = {

@@ -156,7 +156,9 @@ export const restDecision = z.object({
       'With which code the command was refused though this permitted it, by the state of its chat or for a quota; null: it was not.',
   }),
   policyVersion: z.string().meta({ example: 'default-1@0b7d6c0f6a11' }),
-  attributesDigest: z.string().meta({ description: 'SHA-256 of these attributes in canonical form (RFC 8785), in hexadecimal.' }),
+  attributesDigest: z
+    .string()
+    .meta({ description: 'SHA-256 of these attributes in canonical form (RFC 8785), in hexadecimal.' }),
   attributes: z.record(z.string(), z.unknown()).meta({
     description:
       'What the policy was asked with, as it was recorded. Claims and the producer are shown only to callers who may view all decisions. Later releases record more.',

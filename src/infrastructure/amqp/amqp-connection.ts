@@ -4,9 +4,9 @@
  */
 import { unescape as decodePercent } from 'node:querystring';
 import { type ChannelModel, connect } from 'amqplib';
+import type { Logger } from '../logging/logger.js';
 import { ConnectionAway, describeFailure, isAccessRefused, LoginRefused, toError } from './amqp-failure.js';
 import { hasEnded, SOCKET_OPTIONS, tearDown } from './amqp-socket.js';
-import type { Logger } from '../logging/logger.js';
 
 /** Two missed beats end the connection: a frozen peer is noticed within 14 to 21 s, so that it is replaced within 30 s with room to spare. */
 export const HEARTBEAT_S = 7;

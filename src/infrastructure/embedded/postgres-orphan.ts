@@ -1,7 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { identify, isRunning, type ProcessIdentity, signal, waitForEnd, waitForEndSync } from '../process/process-identity.js';
+import {
+  identify,
+  isRunning,
+  type ProcessIdentity,
+  signal,
+  waitForEnd,
+  waitForEndSync,
+} from '../process/process-identity.js';
 import { removeProgramsCopy } from './postgres-programs.js';
 
 const FAST_STOP_TIMEOUT_MS = 10_000;

@@ -5,13 +5,13 @@ import { directChatId } from '../../contract/messages/direct-id.js';
 import { DEFAULT_TENANT } from '../../contract/messages/identifiers.js';
 import { hideCredentials } from '../../infrastructure/logging/hide-credentials.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
+import { ROLES } from '../roles/role-names.js';
 import { checkConfig } from './check-config.js';
 import { chatId, seconds, tenantId, userId } from './command-arguments.js';
 import type { ContractRequest } from './contract-command.js';
-import type { ExportRequest } from './store/export-command.js';
 import { addOperatorCommands } from './operator-cli.js';
 import { addPolicyCommands } from './policy/policy-cli.js';
-import { ROLES } from '../roles/role-names.js';
+import type { ExportRequest } from './store/export-command.js';
 import { runToken } from './token-command.js';
 import type { TopologyRequest } from './topology/topology-command.js';
 

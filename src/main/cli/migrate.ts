@@ -1,7 +1,7 @@
 import { migrate } from '../../infrastructure/postgres/migrations.js';
 import { rethrowAsStartupError } from '../../infrastructure/process/startup-error.js';
-import { requireSettings } from '../settings.js';
 import { migrationsFolder } from '../roles/store.js';
+import { requireSettings } from '../settings.js';
 
 /** Applies migrations and exits; `prisma migrate deploy` does the same where its engine is. */
 export async function runMigrate(): Promise<void> {

@@ -3,10 +3,10 @@ import { PrismaEventLog } from '../../adapters/stores/prisma/log/prisma-event-lo
 import { PrismaPartitionRegistry } from '../../adapters/stores/prisma/prisma-partition-registry.js';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import { type Topology, topology } from '../../contract/messages/topology.js';
-import { type BrokerOnce, connectOnce } from './connect-broker.js';
-import { withCommandDatabase } from './command-database.js';
-import { requireSettings, type Settings, topologySettings } from '../settings.js';
 import { settleStore } from '../roles/settle-store.js';
+import { requireSettings, type Settings, topologySettings } from '../settings.js';
+import { withCommandDatabase } from './command-database.js';
+import { type BrokerOnce, connectOnce } from './connect-broker.js';
 import { requireBrokerUrl } from './dead-letters/with-dead-letters.js';
 
 export interface StoreAndBroker {

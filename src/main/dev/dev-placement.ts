@@ -3,8 +3,9 @@
  * other has its chats placed anew: first everything committed is published, so that no chat's events can overtake each other from
  * two partitions, then each chat belongs to whichever partition gets its next command.
  */
-import { realTime } from '../../application/runtime/time.js';
+
 import { EventPublisher, type PublisherDeps } from '../../application/outbox/event-publisher.js';
+import { realTime } from '../../application/runtime/time.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
 import type { RoleContext } from '../roles/role-context.js';
 import type { StoreService } from '../roles/store.js';

@@ -1,9 +1,9 @@
 /** What `dev` does when everything is up: a first chat to send to, a token, and the banner that shows how. */
 import { directChatId } from '../../contract/messages/direct-id.js';
 import { DEFAULT_TENANT } from '../../contract/messages/identifiers.js';
-import { type Addresses, printBanner } from './dev-banner.js';
-import type { RoleContext } from '../roles/role-context.js';
 import { signActorToken } from '../cli/token-command.js';
+import type { RoleContext } from '../roles/role-context.js';
+import { type Addresses, printBanner } from './dev-banner.js';
 
 const TOKEN_TTL_SECONDS = 24 * 3_600;
 const ACTOR = 'alice';

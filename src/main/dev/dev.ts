@@ -10,19 +10,19 @@ import { isPortFree } from '../../infrastructure/free-port.js';
 import { migrate } from '../../infrastructure/postgres/migrations.js';
 import { runServices, type Service } from '../../infrastructure/process/service-runner.js';
 import { rethrowAsStartupError, StartupError } from '../../infrastructure/process/startup-error.js';
+import { OpsService, type ProcessBasics, processBasics, service } from '../observability.js';
 import { apiRole } from '../roles/api-role.js';
+import { policyService } from '../roles/policy.js';
+import { migrationsFolder, StoreService } from '../roles/store.js';
+import { amqpTransport, inProcessTransport, type Transport } from '../roles/transport.js';
+import { newWorkerId, workerRole } from '../roles/worker-role.js';
+import { requireSettings, type Settings } from '../settings.js';
 import type { Addresses } from './dev-banner.js';
 import { placeChatsAnew } from './dev-placement.js';
 import { PrivateServices } from './dev-private-services.js';
 import { keepSecret } from './dev-secret.js';
-import { devTryOut } from './dev-try-out.js';
 import { welcome } from './dev-seed.js';
-import { policyService } from '../roles/policy.js';
-import { OpsService, type ProcessBasics, processBasics, service } from '../observability.js';
-import { requireSettings, type Settings } from '../settings.js';
-import { migrationsFolder, StoreService } from '../roles/store.js';
-import { amqpTransport, inProcessTransport, type Transport } from '../roles/transport.js';
-import { newWorkerId, workerRole } from '../roles/worker-role.js';
+import { devTryOut } from './dev-try-out.js';
 
 const DEV_HOST = '127.0.0.1';
 

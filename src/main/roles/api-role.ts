@@ -1,15 +1,15 @@
 import { createApi } from '../../adapters/apis/http/api.js';
 import { API_DEFAULTS } from '../../adapters/apis/http/api-settings.js';
-import { RestServer } from '../../adapters/apis/http/rest-server.js';
 import type { PrepareTryOut } from '../../adapters/apis/http/docs/try-out.js';
+import { RestServer } from '../../adapters/apis/http/rest-server.js';
 import { PolicyEnforcementPoint } from '../../application/policy/enforcement.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';
 import { rethrowAsStartupError } from '../../infrastructure/process/startup-error.js';
 import { documentOf } from '../cli/policy/policy-file.js';
 import { service } from '../observability.js';
-import { tokenVerifierOf } from './token-verifier.js';
-import type { RoleContext } from './role-context.js';
 import { topologySettings } from '../settings.js';
+import type { RoleContext } from './role-context.js';
+import { tokenVerifierOf } from './token-verifier.js';
 
 /** REST: queries from the store, commands through the same door as every producer's. */
 export function apiRole(

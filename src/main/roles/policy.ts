@@ -3,10 +3,10 @@ import { MemoryQuotas } from '../../adapters/quotas/memory-quotas.js';
 import { CurrentPolicy } from '../../application/policy/current-policy.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
-import { retryUntilAvailable } from './retry-until-available.js';
 import { type PolicyFile, readPolicyFile } from '../cli/policy/policy-file.js';
 import type { ProcessBasics } from '../observability.js';
 import type { Settings } from '../settings.js';
+import { retryUntilAvailable } from './retry-until-available.js';
 import type { Store } from './store.js';
 
 /**

@@ -14,7 +14,10 @@ export interface Insistence {
  * Asks the database something that a start cannot do without, again and again while it fails for what passes by itself. Rejects with anything
  * else, and with the work's own faults.
  */
-export async function retryUntilAvailable<T>(work: () => Promise<T>, { logger, signal, onAway }: Insistence): Promise<T> {
+export async function retryUntilAvailable<T>(
+  work: () => Promise<T>,
+  { logger, signal, onAway }: Insistence,
+): Promise<T> {
   const backoff = new Backoff();
   const interrupted = new Promise<never>((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });

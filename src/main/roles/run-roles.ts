@@ -1,10 +1,10 @@
 import type { Failpoints } from '../../application/runtime/failpoints.js';
 import { runServices } from '../../infrastructure/process/service-runner.js';
 import { compileWebAssemblyInOneThread, keepHeapSmall } from '../../infrastructure/process/v8-tuning.js';
-import { policyService } from './policy.js';
 import { OpsService, processBasics } from '../observability.js';
-import { rolesOf } from './role-names.js';
 import { requireSettings } from '../settings.js';
+import { policyService } from './policy.js';
+import { rolesOf } from './role-names.js';
 import { StoreService } from './store.js';
 import { amqpTransport } from './transport.js';
 import { newWorkerId, workerRole } from './worker-role.js';

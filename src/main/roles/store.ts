@@ -1,16 +1,21 @@
 /** The store as the roles see it, on Prisma. */
 import { fileURLToPath } from 'node:url';
-import type { PrismaClient } from '../../adapters/stores/prisma/generated/client.js';
-import { PrismaChatHistory } from '../../adapters/stores/prisma/queries/prisma-chat-history.js';
-import { PrismaChatQueries } from '../../adapters/stores/prisma/queries/prisma-chat-queries.js';
 import { PrismaCommandStore } from '../../adapters/stores/prisma/commands/prisma-command-store.js';
-import { assertMigrated, openDatabase, pingDatabase, QUERY_TIMEOUT_MS } from '../../adapters/stores/prisma/prisma-database.js';
+import type { PrismaClient } from '../../adapters/stores/prisma/generated/client.js';
 import { PrismaDecisionLog } from '../../adapters/stores/prisma/log/prisma-decision-log.js';
 import { PrismaEventLog } from '../../adapters/stores/prisma/log/prisma-event-log.js';
-import { PrismaMessageSearch } from '../../adapters/stores/prisma/search/prisma-message-search.js';
+import { PrismaSyncLog } from '../../adapters/stores/prisma/log/prisma-sync-log.js';
+import {
+  assertMigrated,
+  openDatabase,
+  pingDatabase,
+  QUERY_TIMEOUT_MS,
+} from '../../adapters/stores/prisma/prisma-database.js';
 import { PrismaPartitionRegistry } from '../../adapters/stores/prisma/prisma-partition-registry.js';
 import { type Placement, PrismaStoreIdentity } from '../../adapters/stores/prisma/prisma-store-identity.js';
-import { PrismaSyncLog } from '../../adapters/stores/prisma/log/prisma-sync-log.js';
+import { PrismaChatHistory } from '../../adapters/stores/prisma/queries/prisma-chat-history.js';
+import { PrismaChatQueries } from '../../adapters/stores/prisma/queries/prisma-chat-queries.js';
+import { PrismaMessageSearch } from '../../adapters/stores/prisma/search/prisma-message-search.js';
 import type { ChatHistory } from '../../application/ports/chat-history.js';
 import type { ChatQueries } from '../../application/ports/chat-queries.js';
 import type { CommandStore } from '../../application/ports/command-store.js';
@@ -21,9 +26,9 @@ import type { PartitionRegistry } from '../../application/ports/partition-regist
 import type { SyncLog } from '../../application/ports/sync-log.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';
 import { rethrowAsStartupError, StartupError } from '../../infrastructure/process/startup-error.js';
-import { retryUntilAvailable } from './retry-until-available.js';
 import type { ProcessBasics } from '../observability.js';
 import type { Settings } from '../settings.js';
+import { retryUntilAvailable } from './retry-until-available.js';
 import { settleStore } from './settle-store.js';
 import { waitForDatabase } from './wait-for-database.js';
 

@@ -1,7 +1,8 @@
 /** The transport as the roles see it: RabbitMQ, or, in `dev` without it, in process. */
+
+import { watchTransport } from '../../adapters/telemetry/transport-metrics.js';
 import { AmqpTransport } from '../../adapters/transports/amqp/amqp-transport.js';
 import { InProcessTransport } from '../../adapters/transports/in-process/in-process-transport.js';
-import { watchTransport } from '../../adapters/telemetry/transport-metrics.js';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import type {
   CommandGateway,

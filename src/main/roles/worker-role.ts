@@ -1,20 +1,20 @@
 import { hostname } from 'node:os';
 import { v7 } from 'uuid';
 import { WorkerMetrics } from '../../adapters/telemetry/worker-metrics.js';
-import { CommandDecider } from '../../application/processing/command-decider.js';
+import { Worker } from '../../application/coordinator/worker.js';
 import { PolicyEnforcementPoint } from '../../application/policy/enforcement.js';
 import type { StoreError } from '../../application/ports/command-store.js';
-import { realTime } from '../../application/runtime/time.js';
 import { BatchExecutor } from '../../application/processing/batch-executor.js';
+import { CommandDecider } from '../../application/processing/command-decider.js';
 import { RetryingTokenVerifier } from '../../application/processing/retrying-token-verifier.js';
-import type { Failpoints } from '../../application/runtime/failpoints.js';
 import { stuckPartitions } from '../../application/processing/stuck-partitions.js';
-import { Worker } from '../../application/coordinator/worker.js';
+import type { Failpoints } from '../../application/runtime/failpoints.js';
+import { realTime } from '../../application/runtime/time.js';
 import { identifyCommand } from '../../contract/messages/decode-command.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';
 import { service } from '../observability.js';
-import { tokenVerifierOf } from './token-verifier.js';
 import type { RoleContext } from './role-context.js';
+import { tokenVerifierOf } from './token-verifier.js';
 
 /** The batch in hand may wait for a database that hangs, and so may giving the partitions up. */
 const WORKER_STOP_TIMEOUT_MS = 25_000;

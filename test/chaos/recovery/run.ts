@@ -1,5 +1,5 @@
 /**
- * `npm run proof:recovery [-- --runs N] [--only NAME] [--out FILE]`: how long it takes until things go on, beside the goals. Tells every sample
+ * `npm run proof -- recovery [-- --runs N] [--only NAME] [--out FILE]`: how long it takes until things go on, beside the goals. Tells every sample
  * as it comes, ends with a table in Markdown, and exits 1 where a goal is missed or a run has failed.
  */
 import { writeFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ const DEFAULT_RUNS = 20;
 const NAMES = ['killed', 'database', 'broker', 'frozen', 'dispatch'] as const;
 type Name = (typeof NAMES)[number];
 
-const HELP = `Usage: npm run proof:recovery [-- --runs N] [--only NAME]... [--out FILE]
+const HELP = `Usage: npm run proof -- recovery [-- --runs N] [--only NAME]... [--out FILE]
   --runs N      of each (default: ${DEFAULT_RUNS}; more than an hour for all of them)
   --only NAME   only this one: ${NAMES.join(', ')}
   --out FILE    keeps the samples there, as JSON, after each run; default: a line of JSON at the end

@@ -1,5 +1,5 @@
 /**
- * `npm run proof:schedules -- [--schedules 500] [--seed S] [--from 1]`: real workers, a real broker and a real database, and harm drawn by seed,
+ * `npm run proof -- schedules [--schedules 500] [--seed S] [--from 1]`: real workers, a real broker and a real database, and harm drawn by seed,
  * one schedule after the other on one stage and one ledger. Exits 1 if one fails or the ledger does not close.
  */
 import { parseArgs } from 'node:util';
@@ -9,7 +9,7 @@ import { print, sum, type Verdict } from '../../support/ledger.js';
 import { Stage } from '../stage.js';
 import { acts, describe, playSchedule, type Schedule, scheduleOf, WORKERS } from './schedule.js';
 
-const HELP = `Usage: npm run proof:schedules -- [--schedules N] [--seed S] [--from N]
+const HELP = `Usage: npm run proof -- schedules [--schedules N] [--seed S] [--from N]
   --schedules N   how many (default: 500)
   --seed S        what they are drawn by (default: another one each time; it is printed)
   --from N        the number of the first one (default: 1): with --schedules 1, one of them again

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { type SequenceRange, visiblePast } from '../../../src/application/ports/chat-history.js';
 import type { Message } from '../../../src/domain/message.js';
-import type { OpenStore, StoreHarness } from './store-conformance.js';
 import { aChat, aChatWithMessages, aMember, anEvent, Owner } from './fixtures.js';
+import type { OpenStore, StoreHarness } from './store-conformance.js';
 import { past, viewed } from './views.js';
 
 const NOTHING = { items: [], hasMore: false };

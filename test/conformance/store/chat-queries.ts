@@ -9,7 +9,6 @@ import type {
   VisibleChats,
 } from '../../../src/application/ports/chat-queries.js';
 import type { Chat, Member } from '../../../src/domain/chat.js';
-import type { OpenStore, StoreHarness } from './store-conformance.js';
 import {
   AT,
   aChat,
@@ -23,6 +22,7 @@ import {
   revised,
   trickyMetadata,
 } from './fixtures.js';
+import type { OpenStore, StoreHarness } from './store-conformance.js';
 import { viewed } from './views.js';
 
 export function chatQueriesConformance(open: OpenStore): void {

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { memberKey, receiptKey, userKey } from '../../../src/application/ports/command-store.js';
-import type { OpenStore, StoreHarness } from './store-conformance.js';
 import {
   AT,
   aChat,
@@ -19,6 +18,7 @@ import {
   revised,
   trickyMetadata,
 } from './fixtures.js';
+import type { OpenStore, StoreHarness } from './store-conformance.js';
 
 export function commandStoreConformance(open: OpenStore): void {
   describe('as command store', () => {
@@ -80,7 +80,9 @@ export function commandStoreConformance(open: OpenStore): void {
       it('are none where nothing is asked for', async () => {
         const snapshot = await owner.read({});
         expect(
-          [snapshot.chats, snapshot.members, snapshot.users, snapshot.messages, snapshot.receipts].map(({ size }) => size),
+          [snapshot.chats, snapshot.members, snapshot.users, snapshot.messages, snapshot.receipts].map(
+            ({ size }) => size,
+          ),
         ).to.eql([0, 0, 0, 0, 0]);
       });
 

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { newOrderedId } from '../../../src/application/runtime/ordered-id.js';
-import type { DecisionRecord } from '../../../src/application/ports/decision-record.js';
 import { smallestIdAt } from '../../../src/application/ports/decision-log.js';
+import type { DecisionRecord } from '../../../src/application/ports/decision-record.js';
+import { newOrderedId } from '../../../src/application/runtime/ordered-id.js';
 import { canonicalDigest } from '../../../src/contract/messages/content-hash.js';
-import type { OpenStore, StoreHarness } from './store-conformance.js';
 import { Owner } from './fixtures.js';
+import type { OpenStore, StoreHarness } from './store-conformance.js';
 
 function aDecision(over: Partial<DecisionRecord> = {}): DecisionRecord {
   return {
@@ -72,7 +72,10 @@ export function decisionLogConformance(open: OpenStore): void {
       const owner = await Owner.of(store, 0);
       const [first, second] = [aDecision(), aDecision()];
       await owner.write(() => ({ decisions: [first, second] }));
-      expect(await store.decisions.find(second.decisionId)).to.deep.equal({ ...second, attributesDigest: digest(second) });
+      expect(await store.decisions.find(second.decisionId)).to.deep.equal({
+        ...second,
+        attributesDigest: digest(second),
+      });
       const late = aDecision();
       await Owner.of(store, 0);
       await owner.write(() => ({ decisions: [late] })).catch(() => undefined); // fenced out

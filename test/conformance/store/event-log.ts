@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { DomainEvent } from '../../../src/domain/event.js';
-import type { OpenStore, StoreHarness } from './store-conformance.js';
 import {
   aChat,
   aChatWithMessages,
@@ -14,6 +13,7 @@ import {
   Owner,
   trickyMetadata,
 } from './fixtures.js';
+import type { OpenStore, StoreHarness } from './store-conformance.js';
 
 const ALL = 1_000;
 

@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import {
   type BatchResult,
-  type BatchWrites,
-  type SnapshotKeys,
   type BatchSnapshot,
+  type BatchWrites,
   type ReceiptRecord,
+  type SnapshotKeys,
   StoreError,
   type StoreErrorKind,
   type UserWrite,

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
-import type { OpenStore, StoreHarness } from './store-conformance.js';
 import { AT, aChatWithMessages, anEvent, later, Owner } from './fixtures.js';
+import type { OpenStore, StoreHarness } from './store-conformance.js';
 
 const ALL = 1_000;
 const PARTITION = 0;

@@ -5,8 +5,8 @@ import type { ReactionWrite } from '../../../src/application/ports/command-store
 import { REACTIONS_SHOWN_MAX } from '../../../src/contract/rest/responses.js';
 import type { Chat } from '../../../src/domain/chat.js';
 import type { Message, MessageRevision } from '../../../src/domain/message.js';
-import type { OpenStore, StoreHarness } from './store-conformance.js';
 import { AT, aChatWithMessages, aMember, later, Owner, trickyMetadata } from './fixtures.js';
+import type { OpenStore, StoreHarness } from './store-conformance.js';
 import { past, viewed } from './views.js';
 
 /** What hangs on a message. */

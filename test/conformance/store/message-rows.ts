@@ -4,17 +4,8 @@ import { expect } from 'chai';
 import { messageEmojiKey, reactionKey, reactorKey, readMarkKey } from '../../../src/application/ports/command-store.js';
 import type { Chat } from '../../../src/domain/chat.js';
 import { editMessage, eraseMessage, type Message, stubOf } from '../../../src/domain/message.js';
+import { AT, aChatWithMessages, aMember, aMessage, created, later, Owner, trickyMetadata } from './fixtures.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
-import {
-  AT,
-  aChatWithMessages,
-  aMember,
-  aMessage,
-  created,
-  later,
-  Owner,
-  trickyMetadata,
-} from './fixtures.js';
 import { past } from './views.js';
 
 const FAMILY = '👩‍👩‍👧';

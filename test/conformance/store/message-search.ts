@@ -3,8 +3,8 @@ import { expect } from 'chai';
 import type { FoundMessage, SearchPosition, SearchQuery } from '../../../src/application/ports/message-search.js';
 import type { Chat, Member } from '../../../src/domain/chat.js';
 import { eraseMessage, type Message, stubOf } from '../../../src/domain/message.js';
-import type { OpenStore, StoreHarness } from './store-conformance.js';
 import { aChatWithMessages, aMember, later, Owner } from './fixtures.js';
+import type { OpenStore, StoreHarness } from './store-conformance.js';
 
 const DAY_MS = 86_400_000;
 

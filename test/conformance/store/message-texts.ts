@@ -1,12 +1,12 @@
 /** A message's texts as the log tells them: before and after edits and deletions, equal to the byte to what is published from memory. */
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
 import { encodeEvent } from '../../../src/application/outbox/render-event.js';
+import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
 import { editMessage, eraseMessage, type Message, messageOfStub, stubOf } from '../../../src/domain/message.js';
 import { everyoneOf } from '../../unit/application/audiences.js';
-import type { OpenStore, StoreHarness } from './store-conformance.js';
 import { aChat, aMessage, anEvent, created, later, Owner, trickyMetadata } from './fixtures.js';
+import type { OpenStore, StoreHarness } from './store-conformance.js';
 import { past } from './views.js';
 
 const ALL = 100;

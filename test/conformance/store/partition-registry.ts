@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import type { OpenStore, StoreHarness } from './store-conformance.js';
 import { NAMESPACE, Owner, PARTITIONS, rejection } from './fixtures.js';
+import type { OpenStore, StoreHarness } from './store-conformance.js';
 
 const ALIVE_WITHIN_MS = 60_000;
 

@@ -1,17 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { receiptKey, userKey } from '../../../src/application/ports/command-store.js';
+import { aChat, aReceipt, aReceiptRecord, aUser, failsAs, later, Owner, revised } from './fixtures.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
-import {
-  aChat,
-  aReceipt,
-  aReceiptRecord,
-  aUser,
-  failsAs,
-  later,
-  Owner,
-  revised,
-} from './fixtures.js';
 
 /** What a command store keeps beyond one partition's chats. */
 export function sharedRowsConformance(open: OpenStore): void {

@@ -4,8 +4,8 @@ import type { Caller, ChatTraits, ChatView, VisibleChats } from '../../../src/ap
 import type { ChatStretch, Cut } from '../../../src/application/ports/sync-log.js';
 import type { Chat, Member, Role } from '../../../src/domain/chat.js';
 import { membershipStatesEndedBy } from '../../../src/domain/membership-state.js';
-import type { OpenStore, StoreHarness } from './store-conformance.js';
 import { AT, aChat, aChatWithMessages, aMember, anEvent, Owner } from './fixtures.js';
+import type { OpenStore, StoreHarness } from './store-conformance.js';
 
 const EVERYTHING: ChatStretch = {
   start: { chatId: '00000000-0000-0000-0000-000000000000', inclusive: true },

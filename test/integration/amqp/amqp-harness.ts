@@ -5,10 +5,14 @@ import { prepareBroker } from '../../../src/adapters/transports/amqp/topology/pr
 import type { PartitionRegistry } from '../../../src/application/ports/partition-registry.js';
 import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
 import { names, type TopologySettings, topology } from '../../../src/contract/messages/topology.js';
+import type {
+  SeenEvent,
+  TransportHarness,
+  TransportUnderTest,
+} from '../../conformance/transport/transport-conformance.js';
+import { collectedLog } from '../../support/collected-log.js';
 import { eventually } from '../../support/eventually.js';
 import { rabbitmq, uniqueNamespace } from '../../support/services.js';
-import { collectedLog } from '../../support/collected-log.js';
-import type { SeenEvent, TransportHarness, TransportUnderTest } from '../../conformance/transport/transport-conformance.js';
 
 /** The store of all transports that a test does not give another one. */
 export const STORE_ID = '5f0c8f3e-0d52-4c0e-8a11-5b0c4b7c2e00';

@@ -15,10 +15,10 @@ import { ensureRing } from '../../../src/adapters/transports/amqp/topology/hash-
 import { whereKeysFall } from '../../../src/adapters/transports/amqp/topology/ring-probe.js';
 import { names, type TopologySettings, topology } from '../../../src/contract/messages/topology.js';
 import { AmqpConnection } from '../../../src/infrastructure/amqp/amqp-connection.js';
+import { Taker } from '../../conformance/transport/transport-conformance.js';
+import { collectedLog } from '../../support/collected-log.js';
 import { eventually } from '../../support/eventually.js';
 import { freshVhost, manage, rabbitmq, uniqueNamespace } from '../../support/services.js';
-import { collectedLog } from '../../support/collected-log.js';
-import { Taker } from '../../conformance/transport/transport-conformance.js';
 import { amqpTransport, Outsider, ringRegistry, topologySettings } from './amqp-harness.js';
 
 const PARTITIONS = 6;

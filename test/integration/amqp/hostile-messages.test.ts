@@ -6,9 +6,9 @@ import { toIncomingCommand } from '../../../src/adapters/transports/amqp/consume
 import { readReplyAddress } from '../../../src/adapters/transports/amqp/receipts/reply-address.js';
 import type { Delivery, Subscription } from '../../../src/application/ports/transport.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
+import { Taker } from '../../conformance/transport/transport-conformance.js';
 import { addressOfNobody } from '../../support/direct-reply-address.js';
 import { eventually } from '../../support/eventually.js';
-import { Taker } from '../../conformance/transport/transport-conformance.js';
 import { amqpTransport, Outsider } from './amqp-harness.js';
 
 const within = 10_000;

@@ -3,17 +3,17 @@ import { expect } from 'chai';
 import type { AmqpTransport } from '../../../src/adapters/transports/amqp/amqp-transport.js';
 import { CHANNEL_OPEN_TIMEOUT_MS } from '../../../src/adapters/transports/amqp/publish/lazy-channel.js';
 import {
-  type Delivery,
   CommandUnavailable,
+  type Delivery,
   type OutgoingCommand,
   type OutgoingEvent,
 } from '../../../src/application/ports/transport.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
+import { command, Taker } from '../../conformance/transport/transport-conformance.js';
 import { eventually } from '../../support/eventually.js';
 import { rabbitmq } from '../../support/services.js';
 import { Wire } from '../../support/wire.js';
-import { command, Taker } from '../../conformance/transport/transport-conformance.js';
 import { amqpTransport, Outsider, type RingRegistry, ringRegistry } from './amqp-harness.js';
 
 const within = 15_000;

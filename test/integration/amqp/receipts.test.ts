@@ -6,11 +6,11 @@ import type { OutgoingCommand } from '../../../src/application/ports/transport.j
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
+import { Taker } from '../../conformance/transport/transport-conformance.js';
 import { addressOfNobody, directReplyAddress } from '../../support/direct-reply-address.js';
 import { eventually } from '../../support/eventually.js';
 import { rabbitmq } from '../../support/services.js';
 import { Wire } from '../../support/wire.js';
-import { Taker } from '../../conformance/transport/transport-conformance.js';
 import { amqpTransport, Outsider } from './amqp-harness.js';
 
 const within = 10_000;

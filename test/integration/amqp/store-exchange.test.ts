@@ -1,13 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { TopologyFault } from '../../../src/adapters/transports/amqp/topology/declare-topology.js';
-import { adoptNamespace, claimNamespace, holderOf, OtherStore } from '../../../src/adapters/transports/amqp/topology/store-exchange.js';
+import {
+  adoptNamespace,
+  claimNamespace,
+  holderOf,
+  OtherStore,
+} from '../../../src/adapters/transports/amqp/topology/store-exchange.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
+import { Taker } from '../../conformance/transport/transport-conformance.js';
 import { eventually } from '../../support/eventually.js';
 import { rabbitmq, uniqueNamespace } from '../../support/services.js';
 import { Wire } from '../../support/wire.js';
-import { Taker } from '../../conformance/transport/transport-conformance.js';
 import { amqpTransport, Outsider, topologySettings } from './amqp-harness.js';
 
 describe('The store of a namespace', () => {

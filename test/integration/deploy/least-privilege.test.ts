@@ -5,7 +5,6 @@ import { expect } from 'chai';
 import pg from 'pg';
 import { commandTypes } from '../../../src/contract/messages/commands.js';
 import { migrate } from '../../../src/infrastructure/postgres/migrations.js';
-import { cli } from '../main/run-cli.js';
 import { playConversation } from '../../support/conversation.js';
 import { eventually } from '../../support/eventually.js';
 import { startProcess, type TestProcess } from '../../support/processes.js';
@@ -19,6 +18,7 @@ import {
   rabbitmq,
   scratchFolder,
 } from '../../support/services.js';
+import { cli } from '../main/run-cli.js';
 
 const TEST_TIMEOUT_MS = 120_000;
 const PASSWORD = 'only-for-this-test';

@@ -1,12 +1,12 @@
-/** How much memory it takes to move a large chat: `npm run proof:archive` takes a million messages, the tests a few thousand. */
+/** How much memory it takes to move a large chat: `npm run proof -- archive` takes a million messages, the tests a few thousand. */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect } from 'chai';
-import { carriedSums } from '../prisma/archive-rows-of.js';
-import { withConnection } from '../prisma/prisma-harness.js';
 import { startProcess } from '../../support/processes.js';
 import { freshDatabase, scratchFolder } from '../../support/services.js';
+import { carriedSums } from '../prisma/archive-rows-of.js';
+import { withConnection } from '../prisma/prisma-harness.js';
 
 const MESSAGES = Number(process.env.PARLEY_ARCHIVE_MESSAGES ?? 20_000);
 const PEAK_MAX_MB = 300;

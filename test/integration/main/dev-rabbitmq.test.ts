@@ -1,10 +1,10 @@
 import { chownSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { LOOPBACK, listenersOf } from '../infrastructure/embedded/listeners.js';
 import { Dispatch } from '../../support/dispatch.js';
 import { eventually } from '../../support/eventually.js';
 import type { TestProcess } from '../../support/processes.js';
+import { LOOPBACK, listenersOf } from '../infrastructure/embedded/listeners.js';
 import {
   type Banner,
   bannerOf,

@@ -3,11 +3,11 @@ import { expect } from 'chai';
 import { type PostgresServer, startPostgres } from '../../../src/infrastructure/embedded/postgres-server.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { migrate } from '../../../src/infrastructure/postgres/migrations.js';
-import { RestClient, SECRET } from '../../unit/adapters/http/rest-client.js';
 import { eventually } from '../../support/eventually.js';
 import { startProcess, type TestProcess } from '../../support/processes.js';
 import { migrationsFolder, rabbitmq, scratchFolder, uniqueNamespace } from '../../support/services.js';
 import { Wire } from '../../support/wire.js';
+import { RestClient, SECRET } from '../../unit/adapters/http/rest-client.js';
 
 const within = 30_000;
 /** So many, and it has gone on trying. */

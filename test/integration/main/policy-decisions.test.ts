@@ -1,13 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { newOrderedId } from '../../../src/application/runtime/ordered-id.js';
 import { REPLAY_PAGE } from '../../../src/application/policy/decisions/replay-decisions.js';
+import { newOrderedId } from '../../../src/application/runtime/ordered-id.js';
 import { readPolicyFile } from '../../../src/main/cli/policy/policy-file.js';
-import { DecidedStore } from '../prisma/decided-store.js';
-import { add, CHANNEL, create, GROUP, NOWHERE, send, upsert } from '../../unit/application/drafts.js';
 import { policyTrusting } from '../../support/default-policy.js';
 import { emptyDatabase, scratchFolder } from '../../support/services.js';
+import { add, CHANNEL, create, GROUP, NOWHERE, send, upsert } from '../../unit/application/drafts.js';
+import { DecidedStore } from '../prisma/decided-store.js';
 import { type CliEnd, cli } from './run-cli.js';
 import { warmCli } from './warm-cli.js';
 
@@ -168,9 +168,21 @@ describe('parley policy explain, replay and can', function () {
     expect(unknown.stdout.at(-1)).to.equal(
       'Not known, unless --attribute says so: message.isSender, message.withinEditWindow.',
     );
-    const given = await can(...edit, '--attribute', 'message.isSender=true', '--attribute', 'message.withinEditWindow=true');
+    const given = await can(
+      ...edit,
+      '--attribute',
+      'message.isSender=true',
+      '--attribute',
+      'message.withinEditWindow=true',
+    );
     expect([given.code, given.stdout[0]]).to.deep.equal([0, 'yes']);
-    const late = await can(...edit, '--attribute', 'message.isSender=true', '--attribute', 'message.withinEditWindow=false');
+    const late = await can(
+      ...edit,
+      '--attribute',
+      'message.isSender=true',
+      '--attribute',
+      'message.withinEditWindow=false',
+    );
     expect([late.code, late.stdout[1]]).to.deep.equal([
       3,
       `Policy ${policy.document.version} refuses this: rule edit-window forbids it (too long ago to be edited).`,

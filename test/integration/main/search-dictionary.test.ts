@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { withConnection } from '../prisma/prisma-harness.js';
 import { freshDatabase } from '../../support/services.js';
+import { withConnection } from '../prisma/prisma-harness.js';
 import { cli } from './run-cli.js';
 
 describe('parley search-dictionary', () => {

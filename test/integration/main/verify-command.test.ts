@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import type pg from 'pg';
 import { FAULT_KINDS, type FaultKind } from '../../../src/application/ports/store-audit.js';
-import { withConnection } from '../prisma/prisma-harness.js';
 import { SteadyLoad } from '../../chaos/steady-load.js';
 import { type Conversation, playConversation } from '../../support/conversation.js';
 import { eventually } from '../../support/eventually.js';
 import { Fleet } from '../../support/fleet.js';
 import { emptyDatabase } from '../../support/services.js';
+import { withConnection } from '../prisma/prisma-harness.js';
 import { cli } from './run-cli.js';
 import { warmCli } from './warm-cli.js';
 

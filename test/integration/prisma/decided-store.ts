@@ -1,13 +1,13 @@
 import { expect } from 'chai';
-import type { ItemResult } from '../../../src/application/snapshot/batch-item.js';
-import { CommandDecider } from '../../../src/application/processing/command-decider.js';
-import { snapshotKeysOf } from '../../../src/application/snapshot/snapshot-keys.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import type { PolicyDecisionPoint } from '../../../src/application/ports/policy-decision-point.js';
+import { CommandDecider } from '../../../src/application/processing/command-decider.js';
+import type { ItemResult } from '../../../src/application/snapshot/batch-item.js';
+import { snapshotKeysOf } from '../../../src/application/snapshot/snapshot-keys.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
-import { type Draft, itemOf } from '../../unit/application/stage.js';
-import { defaultPolicy } from '../../support/default-policy.js';
 import { NAMESPACE, PARTITIONS } from '../../conformance/store/fixtures.js';
+import { defaultPolicy } from '../../support/default-policy.js';
+import { type Draft, itemOf } from '../../unit/application/stage.js';
 import { openPrismaStore, type PrismaHarness, prismaStore } from './prisma-harness.js';
 
 const decidingBy = (policy: PolicyDecisionPoint) => new CommandDecider(new PolicyEnforcementPoint(policy));

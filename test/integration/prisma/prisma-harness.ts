@@ -1,17 +1,17 @@
 /** The Prisma store on a database of its own. */
 import pg from 'pg';
-import type { PrismaClient } from '../../../src/adapters/stores/prisma/generated/client.js';
-import { PrismaChatHistory } from '../../../src/adapters/stores/prisma/queries/prisma-chat-history.js';
-import { PrismaChatQueries } from '../../../src/adapters/stores/prisma/queries/prisma-chat-queries.js';
 import { PrismaCommandStore } from '../../../src/adapters/stores/prisma/commands/prisma-command-store.js';
-import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
+import type { PrismaClient } from '../../../src/adapters/stores/prisma/generated/client.js';
 import { PrismaDecisionLog } from '../../../src/adapters/stores/prisma/log/prisma-decision-log.js';
 import { PrismaEventLog } from '../../../src/adapters/stores/prisma/log/prisma-event-log.js';
-import { PrismaMessageSearch } from '../../../src/adapters/stores/prisma/search/prisma-message-search.js';
-import { PrismaPartitionRegistry } from '../../../src/adapters/stores/prisma/prisma-partition-registry.js';
 import { PrismaSyncLog } from '../../../src/adapters/stores/prisma/log/prisma-sync-log.js';
-import { freshDatabase } from '../../support/services.js';
+import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
+import { PrismaPartitionRegistry } from '../../../src/adapters/stores/prisma/prisma-partition-registry.js';
+import { PrismaChatHistory } from '../../../src/adapters/stores/prisma/queries/prisma-chat-history.js';
+import { PrismaChatQueries } from '../../../src/adapters/stores/prisma/queries/prisma-chat-queries.js';
+import { PrismaMessageSearch } from '../../../src/adapters/stores/prisma/search/prisma-message-search.js';
 import type { StoredRows, StoreHarness } from '../../conformance/store/store-conformance.js';
+import { freshDatabase } from '../../support/services.js';
 
 export const POOL_SIZE = 8;
 

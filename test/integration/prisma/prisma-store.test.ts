@@ -2,7 +2,6 @@ import { expect } from 'chai';
 import type pg from 'pg';
 import { assertMigrated, pingDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
 import { receiptKey, StoreError, userKey } from '../../../src/application/ports/command-store.js';
-import { storeConformance } from '../../conformance/store/store-conformance.js';
 import {
   aChat,
   aChatWithMessages,
@@ -15,6 +14,7 @@ import {
   rejection,
   revised,
 } from '../../conformance/store/fixtures.js';
+import { storeConformance } from '../../conformance/store/store-conformance.js';
 import { past } from '../../conformance/store/views.js';
 import {
   lockWaiters,

@@ -3,10 +3,10 @@
  * for the values at hand or once for all of them (named statements come to that after a few executions).
  */
 import { expect } from 'chai';
+import { PrismaSyncLog } from '../../../src/adapters/stores/prisma/log/prisma-sync-log.js';
 import { PrismaChatHistory } from '../../../src/adapters/stores/prisma/queries/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../src/adapters/stores/prisma/queries/prisma-chat-queries.js';
 import { PrismaMessageSearch } from '../../../src/adapters/stores/prisma/search/prisma-message-search.js';
-import { PrismaSyncLog } from '../../../src/adapters/stores/prisma/log/prisma-sync-log.js';
 import type { VisiblePast } from '../../../src/application/ports/chat-history.js';
 import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-harness.js';
 import { StatementWatch } from './statement-watch.js';

@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { v4 } from 'uuid';
-import { cli } from '../main/run-cli.js';
 import { eventually } from '../../support/eventually.js';
 import { scratchFolder } from '../../support/services.js';
+import { cli } from '../main/run-cli.js';
 import { RestStack } from './rest-stack.js';
 
 const START_TIMEOUT_MS = 120_000;

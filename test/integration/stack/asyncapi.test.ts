@@ -4,10 +4,10 @@ import formats from 'ajv-formats';
 import { expect } from 'chai';
 import type { CloudEvent } from '../../../src/contract/messages/events.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
-import { cli } from '../main/run-cli.js';
 import { eventually } from '../../support/eventually.js';
 import { Fleet } from '../../support/fleet.js';
 import { manage, rabbitmq } from '../../support/services.js';
+import { cli } from '../main/run-cli.js';
 import {
   type AsyncApi,
   type DocumentedMessage,

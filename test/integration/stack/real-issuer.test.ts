@@ -3,8 +3,8 @@
  * actor's proof.
  */
 import { expect } from 'chai';
-import { expectProblem } from '../../unit/adapters/http/expect-problem.js';
 import { OidcIssuer } from '../../support/oidc-issuer.js';
+import { expectProblem } from '../../unit/adapters/http/expect-problem.js';
 import { RestStack } from './rest-stack.js';
 
 const AUDIENCE = 'https://chat.example/api';

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { v7 } from 'uuid';
-import { Outsider } from '../amqp/amqp-harness.js';
-import type { RestAnswer } from '../../unit/adapters/http/rest-client.js';
 import { addressOfNobody } from '../../support/direct-reply-address.js';
 import { eventually } from '../../support/eventually.js';
 import { holdPartition } from '../../support/held-partition.js';
 import { freshVhost, manage, rabbitmq } from '../../support/services.js';
+import type { RestAnswer } from '../../unit/adapters/http/rest-client.js';
+import { Outsider } from '../amqp/amqp-harness.js';
 import { RestStack } from './rest-stack.js';
 
 const WITHIN_MS = 15_000;

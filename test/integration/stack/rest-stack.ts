@@ -1,8 +1,8 @@
 /** The REST side as it runs: processes of ours on the run's PostgreSQL and RabbitMQ, a client, and what dispatch would hear. */
 import amqp, { type ChannelModel, type ConsumeMessage } from 'amqplib';
-import { RestClient, SECRET } from '../../unit/adapters/http/rest-client.js';
 import { Fleet } from '../../support/fleet.js';
 import { startProcess, type TestProcess } from '../../support/processes.js';
+import { RestClient, SECRET } from '../../unit/adapters/http/rest-client.js';
 
 export class RestStack extends RestClient {
   /** Every event published since `listen`, as it came over the wire. */

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import { PAGE_MAX_BYTES } from '../../../src/contract/rest/requests.js';
-import { tokenFor } from '../../unit/adapters/http/rest-client.js';
 import { eventually } from '../../support/eventually.js';
 import type { TestProcess } from '../../support/processes.js';
+import { tokenFor } from '../../unit/adapters/http/rest-client.js';
 import { RestStack } from './rest-stack.js';
 
 const MESSAGES = 400;

@@ -1,6 +1,7 @@
 /** The first thing that reads a message: from the client library's object to one of three outcomes. */
-import { carryOver } from '../../../src/adapters/transports/amqp/dead-letters/republish-properties.js';
+
 import { toIncomingCommand } from '../../../src/adapters/transports/amqp/consume/incoming-command.js';
+import { carryOver } from '../../../src/adapters/transports/amqp/dead-letters/republish-properties.js';
 import { readReplyAddress } from '../../../src/adapters/transports/amqp/receipts/reply-address.js';
 import { traceContextOf } from '../../../src/application/runtime/trace-context.js';
 import { type Decoded, decodeCommand } from '../../../src/contract/messages/decode-command.js';

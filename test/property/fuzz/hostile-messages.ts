@@ -1,8 +1,8 @@
 /** Messages as they come out of a queue: valid commands with something wrong, and whatever else a producer can put on the wire. */
 import type { ConsumeMessage } from 'amqplib';
 import fc from 'fast-check';
-import { commandTypes } from '../../../src/contract/messages/commands.js';
 import { EXAMPLE_CHAT_ID, exampleCommands } from '../../../src/contract/examples/commands.js';
+import { commandTypes } from '../../../src/contract/messages/commands.js';
 import { bytesOf, hostileKey, hostileText, mutatedJson, seldom, wildBytes } from './hostile-json.js';
 
 export interface HostileMessage {

@@ -1,8 +1,8 @@
 /** An independent judge of what may be accepted: the published JSON schemas, by a validator that is not the application's. */
 import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
-import { commandBody, commandTypes, isCommandType } from '../../../src/contract/messages/commands.js';
 import { jsonSchemaOf } from '../../../src/contract/asyncapi/json-schema.js';
+import { commandBody, commandTypes, isCommandType } from '../../../src/contract/messages/commands.js';
 
 const ajv = new Ajv({ strict: false });
 // The package is CommonJS; its types put the function one level deeper than it is.

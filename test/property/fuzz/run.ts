@@ -1,5 +1,5 @@
 /**
- * `npm run proof:fuzz -- --inputs 1000000`: hostile input for every door, and a table of what came of it. A failure is told with its seed and
+ * `npm run proof -- fuzz --inputs 1000000`: hostile input for every door, and a table of what came of it. A failure is told with its seed and
  * path: `--door D --seed S --path P` takes that input again, `--door D --seed S --inputs 1` what came before it in its stretch, too.
  */
 import { inspect, parseArgs } from 'node:util';
@@ -14,7 +14,7 @@ import type { Door, DoorName } from './door.js';
 import { restDoor } from './rest-door.js';
 import { workerDoor } from './worker-door.js';
 
-const HELP = `Usage: npm run proof:fuzz -- [--inputs N] [--seed S] [--door decoder|worker|rest|broker] [--path P]
+const HELP = `Usage: npm run proof -- fuzz [--inputs N] [--seed S] [--door decoder|worker|rest|broker] [--path P]
   --inputs N   in all, spread over the doors (default: 20000)
   --seed S     of the first stretch (default: drawn)
   --door D     this one alone
@@ -48,7 +48,7 @@ function tell({ door, inputs, outcomes, failures, tookMs, heapGrewBytes }: Campa
     console.log(`  ${String(count).padStart(8)}  ${outcome}`);
   for (const failure of failures) {
     console.log(`  FOUND: ${failure.what}\n  with ${failure.input}`);
-    console.log(`  again: npm run proof:fuzz -- --door ${door} --seed ${failure.seed} --path ${failure.path}`);
+    console.log(`  again: npm run proof -- fuzz --door ${door} --seed ${failure.seed} --path ${failure.path}`);
   }
 }
 

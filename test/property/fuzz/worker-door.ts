@@ -1,10 +1,10 @@
 /** A whole worker in this process: each delivery is answered or dead-lettered, and a good command among them goes through. */
 
 import { randomUUID } from 'node:crypto';
-import { toIncomingCommand } from '../../../src/adapters/transports/amqp/consume/incoming-command.js';
 import { JwtTokenVerifier } from '../../../src/adapters/auth/jwt-token-verifier.js';
-import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
+import { toIncomingCommand } from '../../../src/adapters/transports/amqp/consume/incoming-command.js';
 import { EXAMPLE_CHAT_ID, EXAMPLE_QUESTION_ID } from '../../../src/contract/examples/commands.js';
+import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
 import { JwtVerifier } from '../../../src/infrastructure/jwt.js';
 import { SECRET } from '../../unit/adapters/http/rest-client.js';
 import { Lab } from '../../unit/application/worker/lab.js';

@@ -1,15 +1,15 @@
 /**
- * `PARLEY_MODEL_RUNS` sets how many runs there are on each store (`npm run proof:model`: many); `PARLEY_MODEL_SEED` and
+ * `PARLEY_MODEL_RUNS` sets how many runs there are on each store (`npm run proof -- model`: many); `PARLEY_MODEL_SEED` and
  * `PARLEY_MODEL_PATH`, as a failure names them, try that run again.
  */
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { commandTypes } from '../../../src/contract/messages/commands.js';
 import { refusalCodes } from '../../../src/contract/messages/problems.js';
-import { openMemoryStore } from '../../unit/adapters/memory/memory-harness.js';
+import type { OpenStore, StoreHarness } from '../../conformance/store/store-conformance.js';
 import { EmptiedStore } from '../../integration/prisma/emptied-store.js';
 import type { PrismaHarness } from '../../integration/prisma/prisma-harness.js';
-import type { OpenStore, StoreHarness } from '../../conformance/store/store-conformance.js';
+import { openMemoryStore } from '../../unit/adapters/memory/memory-harness.js';
 import { type Intent, intent, type Move, move, SYNCING } from './intents.js';
 import { Model } from './model.js';
 import { carried, moveBetween, selectionOf } from './moving.js';

@@ -1,6 +1,7 @@
 /** Asks the store and the model the same questions. */
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
+import { renderEvent } from '../../../src/application/outbox/render-event.js';
 import { AudienceReader } from '../../../src/application/policy/chat-audience.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import { ChatViewing } from '../../../src/application/policy/view-chat.js';
@@ -12,11 +13,10 @@ import {
 } from '../../../src/application/ports/chat-history.js';
 import type { Caller, ChatListFilter, ChatListItem, ChatQueries } from '../../../src/application/ports/chat-queries.js';
 import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
-import { renderEvent } from '../../../src/application/outbox/render-event.js';
 import type { Member } from '../../../src/domain/chat.js';
 import type { StoreHarness } from '../../conformance/store/store-conformance.js';
-import { NOWHERE } from '../../unit/application/drafts.js';
 import { hidingPolicy } from '../../support/hiding-policy.js';
+import { NOWHERE } from '../../unit/application/drafts.js';
 import { chatAt } from './command-of.js';
 import { type Look, PEOPLE, TENANTS, WORDS } from './intents.js';
 import { PARTITIONS } from './model.js';

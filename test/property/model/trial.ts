@@ -1,16 +1,16 @@
 /** One run of random commands: the model answers each as it is made, the real thing in batches, each of one partition. */
 import { expect } from 'chai';
-import type { BatchItem, ItemResult } from '../../../src/application/snapshot/batch-item.js';
-import { CommandDecider } from '../../../src/application/processing/command-decider.js';
-import { snapshotKeysOf } from '../../../src/application/snapshot/snapshot-keys.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import { type ReceiptKey, receiptKey } from '../../../src/application/ports/command-store.js';
+import { CommandDecider } from '../../../src/application/processing/command-decider.js';
+import type { BatchItem, ItemResult } from '../../../src/application/snapshot/batch-item.js';
+import { snapshotKeysOf } from '../../../src/application/snapshot/snapshot-keys.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { DEFAULT_LIMITS } from '../../../src/domain/limits.js';
 import type { StoreHarness } from '../../conformance/store/store-conformance.js';
+import { policyTrusting } from '../../support/default-policy.js';
 import { messageId } from '../../unit/application/drafts.js';
 import { expectDistinct, expectDistinctRows, itemOf } from '../../unit/application/stage.js';
-import { policyTrusting } from '../../support/default-policy.js';
 import { commandOf, draftOf, seeds } from './command-of.js';
 import { Devices } from './devices.js';
 import type { Intent } from './intents.js';

@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { type Channel, type ChannelModel, type ConfirmChannel, type ConsumeMessage, connect } from 'amqplib';
 import { expect } from 'chai';
 import { names, topology } from '../../../src/contract/messages/topology.js';
+import { aChatWithMessages, aReceiptRecord, failsAs, Owner } from '../../conformance/store/fixtures.js';
 import { topologySettings } from '../../integration/amqp/amqp-harness.js';
 import { CuttingProxy } from '../../integration/prisma/cutting-proxy.js';
 import {
@@ -19,7 +20,6 @@ import {
   WAITS_FOR_LOCKS,
   withConnection,
 } from '../../integration/prisma/prisma-harness.js';
-import { aChatWithMessages, aReceiptRecord, failsAs, Owner } from '../../conformance/store/fixtures.js';
 import { eventually } from '../../support/eventually.js';
 import { rabbitmq, uniqueNamespace } from '../../support/services.js';
 

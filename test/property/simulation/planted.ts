@@ -1,5 +1,5 @@
 /**
- * `npm run proof:planted`: puts each planted bug in, one after the other, and plays stories until the ledger does not close. The checker is worth
+ * `npm run proof -- planted`: puts each planted bug in, one after the other, and plays stories until the ledger does not close. The checker is worth
  * what it catches.
  */
 import { parseArgs } from 'node:util';

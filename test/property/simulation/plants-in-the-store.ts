@@ -2,22 +2,25 @@
 
 import type { PartitionRow } from '../../../src/adapters/stores/memory/memory-world.js';
 import {
+  type BatchSnapshot,
   type BatchWrites,
   type CommandStore,
-  type BatchSnapshot,
   memberKey,
   receiptKey,
   StoreError,
   type StoreErrorKind,
 } from '../../../src/application/ports/command-store.js';
 import type { ChatMember, ChatMembers, EventLog, LoggedEvent } from '../../../src/application/ports/event-log.js';
-import type { TakenPartition, PartitionRegistry } from '../../../src/application/ports/partition-registry.js';
+import type { PartitionRegistry, TakenPartition } from '../../../src/application/ports/partition-registry.js';
 import type { Plant } from './simulate.js';
 
 type Transact = CommandStore['transact'];
 
 /** A plant that sees each transaction: what is decided by, and what is written. */
-function deciding(change: (snapshot: BatchSnapshot) => BatchSnapshot, rewrite: (writes: BatchWrites, snapshot: BatchSnapshot) => BatchWrites): Plant {
+function deciding(
+  change: (snapshot: BatchSnapshot) => BatchSnapshot,
+  rewrite: (writes: BatchWrites, snapshot: BatchSnapshot) => BatchWrites,
+): Plant {
   return transacting(
     (transact) => (request, decide) =>
       transact(request, (snapshot) => {

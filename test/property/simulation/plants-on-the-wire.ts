@@ -1,4 +1,6 @@
 /** Bugs to be put in between a worker and its broker: each a switch of the simulation alone, named for what goes wrong. */
+
+import { encodeEvent } from '../../../src/application/outbox/render-event.js';
 import type {
   CommandSource,
   EventChannel,
@@ -6,7 +8,6 @@ import type {
   PublishOutcome,
   Subscription,
 } from '../../../src/application/ports/transport.js';
-import { encodeEvent } from '../../../src/application/outbox/render-event.js';
 import type { Plant } from './simulate.js';
 import { PARTITIONS } from './story.js';
 

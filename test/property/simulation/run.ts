@@ -1,5 +1,5 @@
 /**
- * `npm run proof:sim -- --seeds 10000 [--from 1]`: plays so many stories. A seed that fails is played again exactly by `--seed N`, which also
+ * `npm run proof -- sim --seeds 10000 [--from 1]`: plays so many stories. A seed that fails is played again exactly by `--seed N`, which also
  * leaves out of its story what it fails without, and prints what is left.
  */
 import { parseArgs } from 'node:util';
@@ -8,8 +8,8 @@ import { shrink } from './shrink.js';
 import { play } from './simulate.js';
 import { storyOf } from './story.js';
 
-const HELP = `Usage: npm run proof:sim -- [--seeds N] [--from N]    plays N stories (default: 1000), from a seed on (default: 1)
-       npm run proof:sim -- --seed N               plays one again, and shrinks it if it fails
+const HELP = `Usage: npm run proof -- sim [--seeds N] [--from N]    plays N stories (default: 1000), from a seed on (default: 1)
+       npm run proof -- sim --seed N               plays one again, and shrinks it if it fails
 `;
 const TOLD_MAX = 10;
 

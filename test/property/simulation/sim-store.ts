@@ -9,9 +9,9 @@ import type { MemoryWorld } from '../../../src/adapters/stores/memory/memory-wor
 import {
   type BatchRequest,
   type BatchResult,
+  type BatchSnapshot,
   type BatchWrites,
   type CommandStore,
-  type BatchSnapshot,
   StoreError,
 } from '../../../src/application/ports/command-store.js';
 import type { EventLog, LoggedEvent } from '../../../src/application/ports/event-log.js';

@@ -1,13 +1,14 @@
 /** A worker process of the simulation: the application's own code, on wires that a story can cut. */
-import { MemoryDecisionLog } from '../../../src/adapters/stores/memory/memory-decision-log.js';
+
 import { MemoryQuotas } from '../../../src/adapters/quotas/memory-quotas.js';
-import type { BatchItem } from '../../../src/application/snapshot/batch-item.js';
-import { CommandDecider } from '../../../src/application/processing/command-decider.js';
+import { MemoryDecisionLog } from '../../../src/adapters/stores/memory/memory-decision-log.js';
+import { Worker } from '../../../src/application/coordinator/worker.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import type { CommandSource, DeadLetters, EventSink, ReceiptSender } from '../../../src/application/ports/transport.js';
 import type { WorkerObserver } from '../../../src/application/ports/worker-observer.js';
 import { BatchExecutor } from '../../../src/application/processing/batch-executor.js';
-import { Worker } from '../../../src/application/coordinator/worker.js';
+import { CommandDecider } from '../../../src/application/processing/command-decider.js';
+import type { BatchItem } from '../../../src/application/snapshot/batch-item.js';
 import { identifyCommand } from '../../../src/contract/messages/decode-command.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { hidingPolicy } from '../../support/hiding-policy.js';

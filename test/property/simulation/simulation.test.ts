@@ -20,7 +20,7 @@ describe('Simulated stories of workers that die, freeze, are cut off and lose re
     let everPruned = 0;
     for (let seed = 1; seed <= SEEDS; seed += 1) {
       const { faults, pruned } = await play(storyOf(seed));
-      expect(faults, `npm run proof:sim -- --seed ${seed}`).to.deep.equal([]);
+      expect(faults, `npm run proof -- sim --seed ${seed}`).to.deep.equal([]);
       everPruned += pruned;
     }
     expect(everPruned, 'events of rejected commands that were pruned meanwhile').to.be.above(SEEDS);

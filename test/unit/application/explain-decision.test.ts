@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { readPolicy } from '../../../src/adapters/policy/read-policy.js';
 import { explainDecision, explainVerdict } from '../../../src/application/policy/decisions/explain-decision.js';
-import type { KnownAttributes, PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
 import type { PolicyDocument } from '../../../src/application/policy/policy-document.js';
 import type { LoggedDecision } from '../../../src/application/ports/decision-log.js';
+import type { KnownAttributes, PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
 import { readPolicyFile } from '../../../src/main/cli/policy/policy-file.js';
 
 const CHAT = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';
@@ -27,7 +27,14 @@ const refused: LoggedDecision = {
   decisionId: '0199c1df-0d53-7a41-9d0e-0b7d6c0f6a11',
   at: new Date('2026-11-20T20:15:00.123Z'),
   ...{ tenantId: 'acme', actorId: 'rita', commandId: 'send-1', chatId: CHAT },
-  ...{ action: 'message.send', effect: 'deny', rule: null, policyVersion: 'default-1@abc', attributes, attributesDigest: '' },
+  ...{
+    action: 'message.send',
+    effect: 'deny',
+    rule: null,
+    policyVersion: 'default-1@abc',
+    attributes,
+    attributesDigest: '',
+  },
   refusedAs: null,
 };
 
@@ -49,7 +56,11 @@ describe('The explanation of a decision', () => {
 
   it('says which rule permitted it, what that asks for, and how it is', () => {
     const permitted = { ...refused, effect: 'permit', rule: 'members-mark-read' } as const;
-    const read: LoggedDecision = { ...permitted, action: 'chat.read', attributes: { ...attributes, action: 'chat.read' } };
+    const read: LoggedDecision = {
+      ...permitted,
+      action: 'chat.read',
+      attributes: { ...attributes, action: 'chat.read' },
+    };
     expect(explainDecision(read, document).slice(1)).to.deep.equal([
       'Policy default-1@abc permits this by rule members-mark-read (Members mark what they have read.).',
       'It asks that role be owner, admin, member or reader (it is member).',
@@ -58,7 +69,11 @@ describe('The explanation of a decision', () => {
 
   it('says of what the policy permitted and the state of the chat refused that it was so, and how it was refused', () => {
     const permitted = { ...refused, effect: 'permit', rule: 'members-mark-read', refusedAs: 'archived' } as const;
-    const read: LoggedDecision = { ...permitted, action: 'chat.read', attributes: { ...attributes, action: 'chat.read' } };
+    const read: LoggedDecision = {
+      ...permitted,
+      action: 'chat.read',
+      attributes: { ...attributes, action: 'chat.read' },
+    };
     for (const policy of [document, null]) {
       const [, verdict, ...rest] = explainDecision(read, policy);
       expect(verdict).to.include('Policy default-1@abc permits this');
@@ -138,7 +153,12 @@ producers: { bridges: ${listed} }`),
     const policy = policyOf(`
   - { id: any, effect: permit, actions: [message.send], reason: any }
   - { id: no-owner, effect: permit, actions: [message.send], subject: { role: { not: owner } }, reason: any }`);
-    const outside = { effect: 'deny', rule: null, policyVersion: 'v', attributes: { ...attributes, role: null } } as const;
+    const outside = {
+      effect: 'deny',
+      rule: null,
+      policyVersion: 'v',
+      attributes: { ...attributes, role: null },
+    } as const;
     expect(explainVerdict(outside, policy).slice(1)).to.deep.equal([
       'Rule any (any) would permit it if role were there (it is none).',
       'Rule no-owner (any) would permit it if role were there (it is none).',

@@ -3,11 +3,15 @@ import { CaslDecisionPoint } from '../../../src/adapters/policy/casl-decision-po
 import { readPolicy } from '../../../src/adapters/policy/read-policy.js';
 import { MemoryDecisionLog } from '../../../src/adapters/stores/memory/memory-decision-log.js';
 import { MemoryWorld } from '../../../src/adapters/stores/memory/memory-world.js';
+import {
+  REPLAY_PAGE,
+  type ReplayRange,
+  replayDecisions,
+} from '../../../src/application/policy/decisions/replay-decisions.js';
+import { PolicyCache } from '../../../src/application/policy/policy-cache.js';
+import { smallestIdAt } from '../../../src/application/ports/decision-log.js';
 import type { DecisionRecord } from '../../../src/application/ports/decision-record.js';
 import type { PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
-import { PolicyCache } from '../../../src/application/policy/policy-cache.js';
-import { REPLAY_PAGE, type ReplayRange, replayDecisions } from '../../../src/application/policy/decisions/replay-decisions.js';
-import { smallestIdAt } from '../../../src/application/ports/decision-log.js';
 import { documentOf } from '../../../src/main/cli/policy/policy-file.js';
 
 const HOUR_MS = 3_600_000;
@@ -94,7 +98,11 @@ describe('Replaying decisions with another policy', () => {
 
   it('takes what was not recorded for unknown, which is never in the favour of the actor', async () => {
     const old = (over: object) => ({ attributes: { action: 'message.send', ...over } as unknown as PolicyAttributes });
-    await record([old({}), old({ actor: {}, role: 'member', chat: attributes.chat }), old({ actor: null, role: 'member' })]);
+    await record([
+      old({}),
+      old({ actor: {}, role: 'member', chat: attributes.chat }),
+      old({ actor: null, role: 'member' }),
+    ]);
     expect((await replay(EVERYBODY)).flips.map(({ count }) => count)).to.deep.equal([1]);
     expect((await replay(NO_LINKS)).flips.map(({ draftRule, count }) => [draftRule, count])).to.deep.equal([
       ['no-links', 3],

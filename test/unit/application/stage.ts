@@ -1,15 +1,8 @@
 import { expect } from 'chai';
-import type { BatchItem, ItemResult } from '../../../src/application/snapshot/batch-item.js';
-import { CommandDecider } from '../../../src/application/processing/command-decider.js';
-import { snapshotKeysOf } from '../../../src/application/snapshot/snapshot-keys.js';
-import { newOrderedId } from '../../../src/application/runtime/ordered-id.js';
-import type { DecisionRecord } from '../../../src/application/ports/decision-record.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
-import type { PolicyDecisionPoint } from '../../../src/application/ports/policy-decision-point.js';
 import {
-  type BatchWrites,
-  type SnapshotKeys,
   type BatchSnapshot,
+  type BatchWrites,
   memberKey,
   messageEmojiKey,
   type ReadMarkKey,
@@ -17,10 +10,17 @@ import {
   reactorKey,
   readMarkKey,
   receiptKey,
+  type SnapshotKeys,
   type StoredReceipt,
   userKey,
 } from '../../../src/application/ports/command-store.js';
+import type { DecisionRecord } from '../../../src/application/ports/decision-record.js';
 import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
+import type { PolicyDecisionPoint } from '../../../src/application/ports/policy-decision-point.js';
+import { CommandDecider } from '../../../src/application/processing/command-decider.js';
+import { newOrderedId } from '../../../src/application/runtime/ordered-id.js';
+import type { BatchItem, ItemResult } from '../../../src/application/snapshot/batch-item.js';
+import { snapshotKeysOf } from '../../../src/application/snapshot/snapshot-keys.js';
 import { decodeCommand } from '../../../src/contract/messages/decode-command.js';
 import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
 import type { Reason } from '../../../src/contract/messages/problems.js';

@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import type { CommandType } from '../../../src/contract/messages/commands.js';
 import { decodeCommand, VIOLATIONS_MAX } from '../../../src/contract/messages/decode-command.js';
-import { parseQuery } from '../../../src/contract/rest/operations.js';
 import { DECOMPOSED_MAX_UNITS } from '../../../src/contract/messages/text.js';
+import { parseQuery } from '../../../src/contract/rest/operations.js';
 import { leastCpuMs } from './cpu-time.js';
 import { bodyOf, incoming, MESSAGE, refusalOf, violationPaths } from './incoming-command.js';
 

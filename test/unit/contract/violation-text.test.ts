@@ -2,8 +2,13 @@ import { expect } from 'chai';
 import { v7 } from 'uuid';
 import { archiveLine } from '../../../src/contract/archive/lines.js';
 import { commandBody, commandData, commandTypes } from '../../../src/contract/messages/commands.js';
-import { operationOf, parseQuery, type RestOperationName, restOperations } from '../../../src/contract/rest/operations.js';
 import { violationText } from '../../../src/contract/messages/violation-text.js';
+import {
+  operationOf,
+  parseQuery,
+  type RestOperationName,
+  restOperations,
+} from '../../../src/contract/rest/operations.js';
 import { bodyOf, CHAT, incoming, refusalOf } from './incoming-command.js';
 
 /** One of each kind of JSON, and of what is too small and too large. */

@@ -2,10 +2,14 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { CaslDecisionPoint } from '../../../src/adapters/policy/casl-decision-point.js';
 import { ACTIONS } from '../../../src/application/policy/attributes/attribute-catalogue.js';
-import type { Action, PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
 import { attributesByName } from '../../../src/application/policy/attributes/named-attributes.js';
 import { isClean, tryCases } from '../../../src/application/policy/policy-case.js';
-import { type PolicyDocument, type PolicyRule, withProducers } from '../../../src/application/policy/policy-document.js';
+import {
+  type PolicyDocument,
+  type PolicyRule,
+  withProducers,
+} from '../../../src/application/policy/policy-document.js';
+import type { Action, PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
 import { role } from '../../../src/contract/messages/commands.js';
 import { readPolicyFile } from '../../../src/main/cli/policy/policy-file.js';
 import { casesOf } from '../../../src/main/cli/policy/policy-test-command.js';
@@ -51,7 +55,8 @@ describe('The default policy', () => {
       change('gone');
       for (const [attribute, condition] of Object.entries(rule.conditions)) {
         // It says what goes without saying: whoever is not in a chat is let in by no rule that does not name them.
-        if (attribute === 'role' && 'is' in condition && role.options.every((any) => condition.is.includes(any))) continue;
+        if (attribute === 'role' && 'is' in condition && role.options.every((any) => condition.is.includes(any)))
+          continue;
         const { [attribute]: _, ...conditions } = rule.conditions;
         change(`without ${attribute}`, { ...rule, conditions });
       }
@@ -67,7 +72,11 @@ describe('The default policy', () => {
 
   it('says no to what no rule speaks of', () => {
     for (const action of ['chat.delete', 'manage', 'all', 'constructor', '__proto__', '']) {
-      const attributes = attributesByName(action as Action, { 'chat.kind': 'group', role: 'owner', 'actor.kind': 'service' });
+      const attributes = attributesByName(action as Action, {
+        'chat.kind': 'group',
+        role: 'owner',
+        'actor.kind': 'service',
+      });
       expect(policy.decide(attributes), action).to.deep.equal({
         effect: 'deny',
         rule: null,

@@ -1,10 +1,9 @@
 import { expect } from 'chai';
+import { attributesByName } from '../../../src/application/policy/attributes/named-attributes.js';
 import { ChatAllowance } from '../../../src/application/policy/chat-allowance.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import type { PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
-import { attributesByName } from '../../../src/application/policy/attributes/named-attributes.js';
-import type { Quota } from '../../../src/application/ports/quotas.js';
-import type { QuotaReservation } from '../../../src/application/ports/quotas.js';
+import type { Quota, QuotaReservation } from '../../../src/application/ports/quotas.js';
 import { defaultPolicy } from '../../support/default-policy.js';
 
 const policy = defaultPolicy();

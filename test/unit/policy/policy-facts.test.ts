@@ -1,5 +1,6 @@
 /** What a policy can go by when commands are decided: each attribute as it is in the transaction, and nothing that a rule has not asked for. */
 import { expect } from 'chai';
+import { policyTrusting } from '../../support/default-policy.js';
 import {
   add,
   create,
@@ -15,7 +16,6 @@ import {
   upsert,
 } from '../application/drafts.js';
 import { type Draft, Stage } from '../application/stage.js';
-import { policyTrusting } from '../../support/default-policy.js';
 
 const byListedProducer = { properties: { userId: 'directory', appId: 'directory-sync' } };
 const GUESTS = `

@@ -5,28 +5,28 @@
  */
 import type { Scheduler } from 'fast-check';
 import { MemoryQuotas } from '../../../src/adapters/quotas/memory-quotas.js';
-import { CommandDecider } from '../../../src/application/processing/command-decider.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
-import type { Decision, PolicyDecisionPoint } from '../../../src/application/ports/policy-decision-point.js';
-import type { TokenVerifier } from '../../../src/application/ports/token-verifier.js';
 import {
   type BatchRequest,
-  type CommandStore,
   type BatchSnapshot,
+  type CommandStore,
   StoreError,
 } from '../../../src/application/ports/command-store.js';
 import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
+import type { Decision, PolicyDecisionPoint } from '../../../src/application/ports/policy-decision-point.js';
+import type { TokenVerifier } from '../../../src/application/ports/token-verifier.js';
 import type { Delivery } from '../../../src/application/ports/transport.js';
-import { realTime } from '../../../src/application/runtime/time.js';
-import { BatchExecutor, Fenced, type ExecutionLease } from '../../../src/application/processing/batch-executor.js';
-import { OutcomeUnknown } from '../../../src/application/processing/retrying-store.js';
+import { BatchExecutor, type ExecutionLease, Fenced } from '../../../src/application/processing/batch-executor.js';
+import { CommandDecider } from '../../../src/application/processing/command-decider.js';
 import { RateLimiter } from '../../../src/application/processing/rate-limiter.js';
 import { readCommands } from '../../../src/application/processing/read-commands.js';
+import { OutcomeUnknown } from '../../../src/application/processing/retrying-store.js';
+import { realTime } from '../../../src/application/runtime/time.js';
 import { identifyCommand } from '../../../src/contract/messages/decode-command.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import type { Member } from '../../../src/domain/chat.js';
-import { collectedLog } from '../../support/collected-log.js';
 import type { StoreHarness } from '../../conformance/store/store-conformance.js';
+import { collectedLog } from '../../support/collected-log.js';
 import type { Draft } from '../application/stage.js';
 import { incomingOf } from '../application/worker/lab.js';
 

@@ -1,12 +1,12 @@
 /** Policies of rules about viewing, made up at random from everything that such a rule can name. */
 import fc from 'fast-check';
-import type { Action } from '../../../src/application/ports/policy-decision-point.js';
 import type {
   Comparable,
   Condition,
   PolicyDocument,
   PolicyRule,
 } from '../../../src/application/policy/policy-document.js';
+import type { Action } from '../../../src/application/ports/policy-decision-point.js';
 import type { Claims } from '../../../src/domain/user.js';
 
 export const TENANTS = ['red', 'blue'] as const;

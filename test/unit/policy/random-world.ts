@@ -2,19 +2,11 @@
 import fc from 'fast-check';
 import type { Cut } from '../../../src/application/ports/sync-log.js';
 import type { Chat, Role } from '../../../src/domain/chat.js';
-import type { Message } from '../../../src/domain/message.js';
 import { membershipStateOf } from '../../../src/domain/membership-state.js';
+import type { Message } from '../../../src/domain/message.js';
 import type { User } from '../../../src/domain/user.js';
+import { AT, aChatWithMessages, aMember, anEvent, aUser, later, Owner } from '../../conformance/store/fixtures.js';
 import type { StoreHarness } from '../../conformance/store/store-conformance.js';
-import {
-  AT,
-  aChatWithMessages,
-  aMember,
-  anEvent,
-  aUser,
-  later,
-  Owner,
-} from '../../conformance/store/fixtures.js';
 import { claims, TENANTS } from './random-policy.js';
 
 /** In every message; the other word of each is its chat's own. */

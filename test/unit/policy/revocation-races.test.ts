@@ -3,19 +3,19 @@
  * loses the reply to a COMMIT meanwhile, nobody does what they had no right to when it was committed.
  *
  * The in-memory store proves the decisions, PostgreSQL the locks. `PARLEY_RACES` says how many schedules there are in memory, and a fiftieth of
- * them on PostgreSQL (`npm run proof:races`: 10,000); `PARLEY_RACES_SEED` and `PARLEY_RACES_PATH`, as a failure names them, try one again.
+ * them on PostgreSQL (`npm run proof -- races`: 10,000); `PARLEY_RACES_SEED` and `PARLEY_RACES_PATH`, as a failure names them, try one again.
  */
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
 import type { Role } from '../../../src/domain/chat.js';
-import { openMemoryStore } from '../adapters/memory/memory-harness.js';
-import { openPrismaStore } from '../../integration/prisma/prisma-harness.js';
 import type { StoreHarness } from '../../conformance/store/store-conformance.js';
+import { openPrismaStore } from '../../integration/prisma/prisma-harness.js';
+import { defaultPolicy } from '../../support/default-policy.js';
+import { openMemoryStore } from '../adapters/memory/memory-harness.js';
 import { add, create, remove, send, updateMember } from '../application/drafts.js';
 import type { Draft } from '../application/stage.js';
-import { defaultPolicy } from '../../support/default-policy.js';
 import { type Plant, RaceTrack, type Step } from './race-track.js';
 
 const { PARLEY_RACES, PARLEY_RACES_SEED, PARLEY_RACES_PATH } = process.env;

@@ -1,10 +1,10 @@
 /** What a caller is given by lists, counts, search and sync, held against what deciding about one row after another says. */
 import { expect } from 'chai';
-import { CaslDecisionPoint } from '../../../src/adapters/policy/casl-decision-point.js';
-import type { Call } from '../../../src/adapters/apis/http/middleware/request-context.js';
 import { chatQueryHandlers } from '../../../src/adapters/apis/http/handlers/chat-query-handlers.js';
-import { Cursors } from '../../../src/adapters/apis/http/paging/cursor.js';
 import { searchHandlers } from '../../../src/adapters/apis/http/handlers/search-handlers.js';
+import type { Call } from '../../../src/adapters/apis/http/middleware/request-context.js';
+import { Cursors } from '../../../src/adapters/apis/http/paging/cursor.js';
+import { CaslDecisionPoint } from '../../../src/adapters/policy/casl-decision-point.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import type { PolicyDocument } from '../../../src/application/policy/policy-document.js';
 import { ChatViewing, fingerprintOf } from '../../../src/application/policy/view-chat.js';

@@ -3,14 +3,17 @@ import { CaslDecisionPoint } from '../../../src/adapters/policy/casl-decision-po
 import { MemoryChatQueries } from '../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryDecisionLog } from '../../../src/adapters/stores/memory/memory-decision-log.js';
 import { MemoryWorld } from '../../../src/adapters/stores/memory/memory-world.js';
-import { CurrentPolicy } from '../../../src/application/policy/current-policy.js';
-import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import { ATTRIBUTES } from '../../../src/application/policy/attributes/attribute-catalogue.js';
-import type { PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
+import { CurrentPolicy } from '../../../src/application/policy/current-policy.js';
+import {
+  REFUSAL_REPEATED_WITHIN_MS,
+  RefusedQueries,
+} from '../../../src/application/policy/decisions/refused-queries.js';
+import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import type { PolicyRule } from '../../../src/application/policy/policy-document.js';
-import { REFUSAL_REPEATED_WITHIN_MS, RefusedQueries } from '../../../src/application/policy/decisions/refused-queries.js';
 import { ChatViewing } from '../../../src/application/policy/view-chat.js';
 import { type UserKey, userKey } from '../../../src/application/ports/command-store.js';
+import type { PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
 import { aUser } from '../../conformance/store/fixtures.js';
 import { defaultPolicy } from '../../support/default-policy.js';
 

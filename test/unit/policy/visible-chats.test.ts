@@ -5,7 +5,7 @@ import { writeWorld } from './random-world.js';
 import { RowByRow } from './row-by-row.js';
 import { nothingDecided, trialsOf } from './trials.js';
 
-/** `npm run proof:lists` makes it 24: more than 100,000 decisions. */
+/** `npm run proof -- lists` makes it 24: more than 100,000 decisions. */
 const WORLDS = Number(process.env.PARLEY_WORLDS ?? '8');
 const POLICIES_EACH = 10;
 const DECISIONS_PER_WORLD_MIN = 4_200;

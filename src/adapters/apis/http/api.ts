@@ -3,17 +3,17 @@ import compression from 'compression';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import { AudienceReader } from '../../../application/policy/chat-audience.js';
+import { DecisionViewing } from '../../../application/policy/decisions/view-decision.js';
 import type { PolicyEnforcementPoint } from '../../../application/policy/enforcement.js';
 import { PolicyCache, type PolicyReader } from '../../../application/policy/policy-cache.js';
 import { ChatViewing } from '../../../application/policy/view-chat.js';
-import { DecisionViewing } from '../../../application/policy/decisions/view-decision.js';
-import type { TokenVerifier } from '../../../application/ports/token-verifier.js';
 import type { ChatHistory } from '../../../application/ports/chat-history.js';
 import type { ChatQueries } from '../../../application/ports/chat-queries.js';
 import type { DecisionLog } from '../../../application/ports/decision-log.js';
 import type { EventLog } from '../../../application/ports/event-log.js';
 import type { MessageSearch } from '../../../application/ports/message-search.js';
 import type { SyncLog } from '../../../application/ports/sync-log.js';
+import type { TokenVerifier } from '../../../application/ports/token-verifier.js';
 import type { CommandGateway } from '../../../application/ports/transport.js';
 import {
   isCommandOperation,
@@ -21,33 +21,33 @@ import {
   type RestOperationName,
   restOperationNames,
 } from '../../../contract/rest/operations.js';
-import type { HealthReport } from '../../../infrastructure/process/health.js';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
-import { accessLog } from './middleware/access-log.js';
-import { noSuchPath, problemAnswer, writeAnswer } from './response.js';
+import type { HealthReport } from '../../../infrastructure/process/health.js';
 import { type ApiSettings, READS_WAITING_MAX, SEARCHES_WAITING_MAX, WRITE_IDLE_TIMEOUT_MS } from './api-settings.js';
-import type { Handler, Handlers } from './middleware/request-context.js';
-import { CallerSlots } from './middleware/caller-slots.js';
+import { serveDocuments } from './docs/api-docs.js';
+import type { PrepareTryOut } from './docs/try-out.js';
+import { endpoint } from './endpoint.js';
+import { failureAnswer } from './error-mapper.js';
 import { chatCommandHandlers } from './handlers/chat-command-handlers.js';
 import { chatQueryHandlers } from './handlers/chat-query-handlers.js';
 import { CommandRequests } from './handlers/command-requests.js';
-import { cors } from './middleware/cors.js';
-import { Cursors } from './paging/cursor.js';
 import { decisionHandlers } from './handlers/decision-handlers.js';
-import { serveDocuments } from './docs/api-docs.js';
-import { endpoint } from './endpoint.js';
 import { eventQueryHandlers } from './handlers/event-query-handlers.js';
-import { failureAnswer } from './error-mapper.js';
 import { messageCommandHandlers } from './handlers/message-command-handlers.js';
 import { messageQueryHandlers } from './handlers/message-query-handlers.js';
-import { methodNotAllowed } from './middleware/method-not-allowed.js';
-import { CallerRateLimit } from './middleware/rate-limit.js';
-import { traceOf } from './middleware/request-trace.js';
-import { RestMetrics } from './middleware/rest-metrics.js';
 import { searchHandlers } from './handlers/search-handlers.js';
 import { syncHandlers } from './handlers/sync-handlers.js';
-import type { PrepareTryOut } from './docs/try-out.js';
 import { userHandlers } from './handlers/user-handlers.js';
+import { accessLog } from './middleware/access-log.js';
+import { CallerSlots } from './middleware/caller-slots.js';
+import { cors } from './middleware/cors.js';
+import { methodNotAllowed } from './middleware/method-not-allowed.js';
+import { CallerRateLimit } from './middleware/rate-limit.js';
+import type { Handler, Handlers } from './middleware/request-context.js';
+import { traceOf } from './middleware/request-trace.js';
+import { RestMetrics } from './middleware/rest-metrics.js';
+import { Cursors } from './paging/cursor.js';
+import { noSuchPath, problemAnswer, writeAnswer } from './response.js';
 
 export interface ApiDependencies {
   queries: ChatQueries;

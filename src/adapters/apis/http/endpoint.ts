@@ -1,6 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
-import type { TokenVerifier } from '../../../application/ports/token-verifier.js';
 import type { Caller } from '../../../application/ports/chat-queries.js';
+import type { TokenVerifier } from '../../../application/ports/token-verifier.js';
 import {
   operationOf,
   parseQuery,
@@ -10,16 +10,16 @@ import {
   type RestQuery,
 } from '../../../contract/rest/operations.js';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
-import { type Answer, notFound, type ProblemDetails, problemAnswer, writeAnswer } from './response.js';
 import { SLOT_RETRY_AFTER_SECONDS } from './api-settings.js';
-import { authenticate } from './middleware/authentication.js';
-import type { Handler } from './middleware/request-context.js';
-import type { CallerSlots } from './middleware/caller-slots.js';
 import { failureAnswer } from './error-mapper.js';
+import { authenticate } from './middleware/authentication.js';
+import type { CallerSlots } from './middleware/caller-slots.js';
 import type { CallerRateLimit } from './middleware/rate-limit.js';
 import { readBody } from './middleware/request-body.js';
 import { noteCaller } from './middleware/request-caller.js';
+import type { Handler } from './middleware/request-context.js';
 import { traceOf } from './middleware/request-trace.js';
+import { type Answer, notFound, type ProblemDetails, problemAnswer, writeAnswer } from './response.js';
 
 export interface EndpointDependencies {
   proof: TokenVerifier;

@@ -1,10 +1,10 @@
-import { ProofUnavailable } from '../../../application/ports/token-verifier.js';
 import { StoreError } from '../../../application/ports/command-store.js';
 import { SlowQuery } from '../../../application/ports/slow-query.js';
+import { ProofUnavailable } from '../../../application/ports/token-verifier.js';
 import { CommandUnavailable } from '../../../application/ports/transport.js';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
-import { type Answer, type ProblemDetails, problemAnswer } from './response.js';
 import { SLOW_QUERY_RETRY_AFTER_SECONDS } from './api-settings.js';
+import { type Answer, type ProblemDetails, problemAnswer } from './response.js';
 
 /** True for what passes by itself: a dependency is away, and the same request may succeed later. */
 function isPassing(cause: unknown): boolean {

@@ -1,10 +1,11 @@
 /** From the domain to what REST says: the shapes of `contract/rest.ts`. */
 
-import type { SeeingMember } from '../../../application/policy/view-chat.js';
+import { messageContent } from '../../../application/outbox/render-event.js';
 import type { ViewedDecision } from '../../../application/policy/decisions/view-decision.js';
+import type { SeeingMember } from '../../../application/policy/view-chat.js';
 import type { MessageView, ThreadView } from '../../../application/ports/chat-history.js';
 import type { ChatListItem, ChatView } from '../../../application/ports/chat-queries.js';
-import { messageContent } from '../../../application/outbox/render-event.js';
+import type { JsonObject } from '../../../contract/messages/text.js';
 import type {
   RestChat,
   RestChatListItem,
@@ -15,7 +16,6 @@ import type {
   RestThread,
   RestUser,
 } from '../../../contract/rest/responses.js';
-import type { JsonObject } from '../../../contract/messages/text.js';
 import { isHidden, type Member } from '../../../domain/chat.js';
 import type { MessageRevision } from '../../../domain/message.js';
 import type { User } from '../../../domain/user.js';

@@ -1,10 +1,9 @@
 import {
   type BatchRequest,
   type BatchResult,
+  type BatchSnapshot,
   type BatchWrites,
   type CommandStore,
-  type SnapshotKeys,
-  type BatchSnapshot,
   memberKey,
   messageEmojiKey,
   type ReadMarkKey,
@@ -12,6 +11,7 @@ import {
   reactorKey,
   readMarkKey,
   receiptKey,
+  type SnapshotKeys,
   StoreError,
   userKey,
 } from '../../../application/ports/command-store.js';
@@ -97,7 +97,10 @@ export class MemoryCommandStore implements CommandStore {
     this.world.attemptedAt.set(key, new Date());
   }
 
-  private snapshot({ position, ringSeen }: Pick<PartitionRow, 'position' | 'ringSeen'>, keys: SnapshotKeys): BatchSnapshot {
+  private snapshot(
+    { position, ringSeen }: Pick<PartitionRow, 'position' | 'ringSeen'>,
+    keys: SnapshotKeys,
+  ): BatchSnapshot {
     const { receipts, chats, members, users, messages, userChats } = this.world;
     return {
       position,

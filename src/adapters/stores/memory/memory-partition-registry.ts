@@ -1,4 +1,4 @@
-import type { ClusterState, TakenPartition, PartitionRegistry } from '../../../application/ports/partition-registry.js';
+import type { ClusterState, PartitionRegistry, TakenPartition } from '../../../application/ports/partition-registry.js';
 import { byCodeUnit, type MemoryWorld, type PartitionRow } from './memory-world.js';
 
 /** A worker not heard of for so long is struck off the list. */

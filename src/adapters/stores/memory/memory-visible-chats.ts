@@ -9,5 +9,7 @@ export function isVisible(visible: VisibleChats, { chat, membership }: ChatView)
 /** Whether the chat would be visible to a member who stands in it like this. */
 export function isShown(visible: VisibleChats, chat: Pick<Chat, 'kind'>, standing: MembershipState): boolean {
   if (typeof visible === 'string') return visible === 'all';
-  return visible.some(({ kind, archived, role }) => kind === chat.kind && membershipStateOf(archived, role) === standing);
+  return visible.some(
+    ({ kind, archived, role }) => kind === chat.kind && membershipStateOf(archived, role) === standing,
+  );
 }

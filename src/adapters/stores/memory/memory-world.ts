@@ -6,12 +6,12 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import type { DecisionRecord } from '../../../application/ports/decision-record.js';
 import type { ReceiptRecord } from '../../../application/ports/command-store.js';
+import type { DecisionRecord } from '../../../application/ports/decision-record.js';
 import type { LoggedEvent } from '../../../application/ports/event-log.js';
 import type { Chat, Member } from '../../../domain/chat.js';
-import type { Message, MessageRevision, MessageStub } from '../../../domain/message.js';
 import type { MembershipState } from '../../../domain/membership-state.js';
+import type { Message, MessageRevision, MessageStub } from '../../../domain/message.js';
 import type { User } from '../../../domain/user.js';
 import type { UserChats } from '../../../domain/user-chats.js';
 

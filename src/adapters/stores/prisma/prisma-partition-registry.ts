@@ -1,8 +1,8 @@
 import type {
   ClusterState,
-  TakenPartition,
   PartitionRegistry,
   PartitionState,
+  TakenPartition,
 } from '../../../application/ports/partition-registry.js';
 import type { PrismaClient } from './generated/client.js';
 import { TRANSACTION_START_TIMEOUT_MS } from './prisma-database.js';

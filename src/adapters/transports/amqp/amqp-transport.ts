@@ -6,14 +6,14 @@ import { type Topology, type TopologySettings, topology } from '../../../contrac
 import { AmqpConnection, reconnectPauseMs } from '../../../infrastructure/amqp/amqp-connection.js';
 import { ConnectionAway, describeFailure } from '../../../infrastructure/amqp/amqp-failure.js';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
-import { AmqpCommandGateway } from './publish/amqp-command-gateway.js';
 import { AmqpCommandSource } from './consume/amqp-command-source.js';
 import { AmqpDeadLetters } from './dead-letters/amqp-dead-letters.js';
+import { AmqpCommandGateway } from './publish/amqp-command-gateway.js';
 import { AmqpEventSink, toEverybody } from './publish/amqp-event-sink.js';
-import { AmqpReceiptSender, type ReceiptRoutes } from './receipts/amqp-receipt-sender.js';
 import { ConfirmedPublisher } from './publish/confirmed-publisher.js';
-import { TopologyFault } from './topology/declare-topology.js';
 import { DispatchBacklog } from './publish/dispatch-backlog.js';
+import { AmqpReceiptSender, type ReceiptRoutes } from './receipts/amqp-receipt-sender.js';
+import { TopologyFault } from './topology/declare-topology.js';
 import { prepareBroker } from './topology/prepare-broker.js';
 import { QueueDepths } from './topology/queue-depths.js';
 import { claimNamespace } from './topology/store-exchange.js';

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import {
   type CommandGateway,
   type CommandSource,
+  CommandUnavailable,
   type DeadLetterReason,
   type DeadLetters,
-  CommandUnavailable,
   type EventChannel,
   type EventSink,
   type OutgoingEvent,

@@ -2,7 +2,14 @@ import type { CommandOf } from '../../../contract/messages/commands.js';
 import { isHidden } from '../../../domain/chat.js';
 import { CHAT_NOT_FOUND } from '../../../domain/refusal.js';
 import { findChat } from '../find-chat.js';
-import { accepted, type CommandContext, type CommandOutcome, attributesInChat, refused, type UseCase } from '../outcome.js';
+import {
+  accepted,
+  attributesInChat,
+  type CommandContext,
+  type CommandOutcome,
+  refused,
+  type UseCase,
+} from '../outcome.js';
 
 /**
  * Hides the chat from the actor's own list, or puts it back. Members only, whatever the policy says: nobody else has such

@@ -6,7 +6,14 @@ import { editMessage as withText } from '../../../domain/message.js';
 import { CHAT_ARCHIVED, CHAT_NOT_FOUND, stillMuted } from '../../../domain/refusal.js';
 import { findChat } from '../find-chat.js';
 import { messageNotFound, visibleMessage } from '../find-message.js';
-import { accepted, attributesInChat, attributesOfMessage, attributesOfText, refused, type UseCase } from '../outcome.js';
+import {
+  accepted,
+  attributesInChat,
+  attributesOfMessage,
+  attributesOfText,
+  refused,
+  type UseCase,
+} from '../outcome.js';
 import { storedMetadata } from '../stored-metadata.js';
 
 /** Gives a message a new text; the one it had is kept as a revision. The same text again changes nothing. */

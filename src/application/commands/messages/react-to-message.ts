@@ -1,4 +1,8 @@
-import { type CommandOf, EMOJI_PER_MESSAGE_MAX, EMOJI_PER_USER_AND_MESSAGE_MAX } from '../../../contract/messages/commands.js';
+import {
+  type CommandOf,
+  EMOJI_PER_MESSAGE_MAX,
+  EMOJI_PER_USER_AND_MESSAGE_MAX,
+} from '../../../contract/messages/commands.js';
 import { mutedUntil, takeNumber } from '../../../domain/chat.js';
 import type { Reaction } from '../../../domain/message.js';
 import { CHAT_ARCHIVED, CHAT_NOT_FOUND, type Refusal, stillMuted } from '../../../domain/refusal.js';
@@ -7,10 +11,10 @@ import { findChat } from '../find-chat.js';
 import { messageNotFound, visibleMessage } from '../find-message.js';
 import {
   accepted,
-  type CommandContext,
-  type CommandOutcome,
   attributesInChat,
   attributesOfMessage,
+  type CommandContext,
+  type CommandOutcome,
   refused,
   type UseCase,
 } from '../outcome.js';

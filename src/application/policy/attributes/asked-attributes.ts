@@ -1,7 +1,8 @@
 /** What the rules of a policy look at: what no rule asks for need not be gathered, and what was not gathered is not known. */
-import { CLAIM_FACT } from './attribute-catalogue.js';
+
 import type { Action } from '../../ports/policy-decision-point.js';
 import type { PolicyRule } from '../policy-document.js';
+import { CLAIM_FACT } from './attribute-catalogue.js';
 
 /** The names of the claims that the rules ask for: of the actor's profile, or of the token. */
 export function claimsAskedFor(rules: readonly PolicyRule[], of: 'claims' | 'token'): string[] {
@@ -18,6 +19,7 @@ export function claimsAskedFor(rules: readonly PolicyRule[], of: 'claims' | 'tok
 export function isAskedFor(rules: readonly PolicyRule[], action: Action, attribute: string): boolean {
   return rules.some(
     ({ actions, conditions }) =>
-      actions.includes(action) && Object.keys(conditions).some((name) => name === attribute || name.startsWith(`${attribute}.`)),
+      actions.includes(action) &&
+      Object.keys(conditions).some((name) => name === attribute || name.startsWith(`${attribute}.`)),
   );
 }

@@ -1,5 +1,12 @@
 /** Every attribute that a rule can name, what it may be compared with, and what it means. The one list: documents are checked against it. */
-import { type CommandType, chatKind, commandTypes, deleteMode, role, userKind } from '../../../contract/messages/commands.js';
+import {
+  type CommandType,
+  chatKind,
+  commandTypes,
+  deleteMode,
+  role,
+  userKind,
+} from '../../../contract/messages/commands.js';
 import type { Action } from '../../ports/policy-decision-point.js';
 
 /** About a chat that is there; it is known whether the actor is in it. */

@@ -1,7 +1,8 @@
 /** Attributes, and what is asked of them, in words. */
-import { findAttribute } from './attribute-catalogue.js';
+
 import type { Condition } from '../policy-document.js';
 import type { AttributeValue, JudgedCondition } from '../rule-holds.js';
+import { findAttribute } from './attribute-catalogue.js';
 
 /** What can stand by itself in a sentence; anything else is quoted, and what is no printable character escaped. */
 const PLAIN = /^[A-Za-z0-9_-][A-Za-z0-9_@:.+|/-]*$/;
@@ -34,7 +35,9 @@ export function describeCondition(
   discretion: Discretion,
 ): string {
   const wanted =
-    discretion !== 'for operators' && NAMES_OTHERS.test(attribute) ? 'what the policy asks for' : expected(attribute, condition);
+    discretion !== 'for operators' && NAMES_OTHERS.test(attribute)
+      ? 'what the policy asks for'
+      : expected(attribute, condition);
   const found = isShown(attribute, discretion) ? `it is ${describeValue(attribute, value)}` : 'its value is not shown';
   return `${attribute} ${verb} ${wanted} (${found})`;
 }

@@ -1,9 +1,15 @@
 /** Why something was decided, in sentences for people: from what was recorded, and the policy that decided. */
 import { refusalCodes } from '../../../contract/messages/problems.js';
 import type { LoggedDecision } from '../../ports/decision-log.js';
-import { type Discretion, describeCondition, describeValue, isShown, listed } from '../attributes/describe-attributes.js';
-import { ATTRIBUTES, isInChat } from '../attributes/attribute-catalogue.js';
 import type { KnownAttributes } from '../../ports/policy-decision-point.js';
+import { ATTRIBUTES, isInChat } from '../attributes/attribute-catalogue.js';
+import {
+  type Discretion,
+  describeCondition,
+  describeValue,
+  isShown,
+  listed,
+} from '../attributes/describe-attributes.js';
 import type { PolicyDocument, PolicyRule } from '../policy-document.js';
 import { attributeAt, judgeConditions } from '../rule-holds.js';
 
@@ -49,7 +55,10 @@ export function explainVerdict(
   if (policy === null) return explainFromRecord(verdict, discretion);
   const { effect, rule: id, policyVersion, attributes } = verdict;
   if (id === null)
-    return [`Policy ${policyVersion} refuses this: no rule permits it.`, ...whatIsMissing(policy, attributes, discretion)];
+    return [
+      `Policy ${policyVersion} refuses this: no rule permits it.`,
+      ...whatIsMissing(policy, attributes, discretion),
+    ];
   const rule = policy.rules.find((candidate) => candidate.id === id);
   const reason = rule === undefined ? '' : ` (${rule.reason})`;
   const conditions = rule === undefined ? [] : judgeConditions(rule, attributes);

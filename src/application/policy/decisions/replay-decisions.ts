@@ -1,7 +1,7 @@
 /** What another policy would have decided, had it been asked: about recorded decisions, from the attributes recorded with them. */
 import { type DecisionLog, type LoggedDecision, smallestIdAt } from '../../ports/decision-log.js';
-import { claimsAskedFor, isAskedFor } from '../attributes/asked-attributes.js';
 import type { Decision, KnownAttributes } from '../../ports/policy-decision-point.js';
+import { claimsAskedFor, isAskedFor } from '../attributes/asked-attributes.js';
 import type { PolicyCache } from '../policy-cache.js';
 import type { PolicyDocument } from '../policy-document.js';
 
@@ -103,7 +103,8 @@ function whatWasKnown(
   };
   const isQuery = action === 'chat.view' || action === 'decision.view';
   const wasProfileRead =
-    !isQuery || (then !== null && ['actor.kind', 'actor.claims'].some((attribute) => isAskedFor(then.rules, action, attribute)));
+    !isQuery ||
+    (then !== null && ['actor.kind', 'actor.claims'].some((attribute) => isAskedFor(then.rules, action, attribute)));
   return {
     ...recorded,
     actor: {

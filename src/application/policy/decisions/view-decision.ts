@@ -1,12 +1,12 @@
 import { canonicalDigest } from '../../../contract/messages/content-hash.js';
 import type { Caller, ChatQueries } from '../../ports/chat-queries.js';
 import type { DecisionLog, LoggedDecision } from '../../ports/decision-log.js';
+import type { ActorAttributes, KnownAttributes, PolicyAttributes } from '../../ports/policy-decision-point.js';
 import { withCallerAttributes } from '../attributes/caller-attributes.js';
 import type { Discretion } from '../attributes/describe-attributes.js';
 import type { Enforced, PolicyEnforcementPoint } from '../enforcement.js';
-import { explainDecision } from './explain-decision.js';
-import type { ActorAttributes, KnownAttributes, PolicyAttributes } from '../../ports/policy-decision-point.js';
 import type { PolicyCache } from '../policy-cache.js';
+import { explainDecision } from './explain-decision.js';
 import { RefusedQueries } from './refused-queries.js';
 
 export interface ViewedDecision {

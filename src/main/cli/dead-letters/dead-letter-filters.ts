@@ -1,4 +1,8 @@
-import type { DeadLetter, LetterFilter, LetterReason } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
+import type {
+  DeadLetter,
+  LetterFilter,
+  LetterReason,
+} from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
 import { isMeant } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 

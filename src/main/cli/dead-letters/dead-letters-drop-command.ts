@@ -1,10 +1,10 @@
 import { createInterface } from 'node:readline/promises';
+import { surveyDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
 import { readLetter } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
 import type { DeadLetterPass } from '../../../adapters/transports/amqp/dead-letters/dead-letter-pass.js';
-import { surveyDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
-import { type LetterSelection, meantBy, requireSelection } from './dead-letter-filters.js';
 import { counted } from '../printable.js';
+import { type LetterSelection, meantBy, requireSelection } from './dead-letter-filters.js';
 import { tellUnseen, withDeadLetters } from './with-dead-letters.js';
 
 export interface DropRequest extends LetterSelection {

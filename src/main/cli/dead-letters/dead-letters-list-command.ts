@@ -1,7 +1,7 @@
-import { type DeadLetter, readLetter } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
 import { surveyDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
-import { type LetterListRequest, meantBy } from './dead-letter-filters.js';
+import { type DeadLetter, readLetter } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
 import { counted, printable, table } from '../printable.js';
+import { type LetterListRequest, meantBy } from './dead-letter-filters.js';
 import { tellUnseen, withDeadLetters } from './with-dead-letters.js';
 
 const DETAIL_SHOWN_CHARACTERS = 60;

@@ -1,11 +1,15 @@
-import { type DeadLetter, readLetter } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
-import { lettersPerPass, obstacleToReplay, replayDeadLetters } from '../../../adapters/transports/amqp/dead-letters/replay-dead-letters.js';
 import { surveyDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
+import { type DeadLetter, readLetter } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
+import {
+  lettersPerPass,
+  obstacleToReplay,
+  replayDeadLetters,
+} from '../../../adapters/transports/amqp/dead-letters/replay-dead-letters.js';
 import { Pace } from '../../../infrastructure/process/rate-pacer.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
-import { type LetterSelection, meantBy, requireSelection } from './dead-letter-filters.js';
 import { showLineProgress } from '../line-progress.js';
 import { counted, printable } from '../printable.js';
+import { type LetterSelection, meantBy, requireSelection } from './dead-letter-filters.js';
 import { type DeadLetterAccess, tellUnseen, withDeadLetters } from './with-dead-letters.js';
 
 const WORD_SHOWN_CHARACTERS = 128;

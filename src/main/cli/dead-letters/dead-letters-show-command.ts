@@ -1,6 +1,9 @@
-import { readLetter } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
-import { describeLetter, type LetterDescription } from '../../../adapters/transports/amqp/dead-letters/describe-dead-letter.js';
 import { surveyDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
+import { readLetter } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
+import {
+  describeLetter,
+  type LetterDescription,
+} from '../../../adapters/transports/amqp/dead-letters/describe-dead-letter.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { printable, table } from '../printable.js';
 import { tellUnseen, withDeadLetters } from './with-dead-letters.js';

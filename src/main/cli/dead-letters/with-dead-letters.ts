@@ -1,9 +1,9 @@
-import { LETTERS_HELD_MAX } from '../../../adapters/transports/amqp/dead-letters/dead-letter-pass.js';
 import type { Survey } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
+import { LETTERS_HELD_MAX } from '../../../adapters/transports/amqp/dead-letters/dead-letter-pass.js';
 import type { AmqpConnection } from '../../../infrastructure/amqp/amqp-connection.js';
 import { rethrowAsStartupError, StartupError } from '../../../infrastructure/process/startup-error.js';
-import { connectOnce } from '../connect-broker.js';
 import { requireSettings, type Settings } from '../../settings.js';
+import { connectOnce } from '../connect-broker.js';
 
 export interface DeadLetterAccess {
   namespace: string;

@@ -54,7 +54,8 @@ function scalar(text: string): string | number | boolean {
 }
 
 function expected(attribute: Attribute): string {
-  if ('words' in attribute) return `one of ${[...attribute.words, ...(attribute.canBeNone === true ? ['none'] : [])].join(', ')}`;
+  if ('words' in attribute)
+    return `one of ${[...attribute.words, ...(attribute.canBeNone === true ? ['none'] : [])].join(', ')}`;
   if (attribute.type === 'flag') return 'true or false';
   return attribute.type === 'duration' ? 'a duration such as 15m or 24h' : 'a number';
 }

@@ -1,16 +1,16 @@
 import { CaslDecisionPoint } from '../../../adapters/policy/casl-decision-point.js';
 import { PrismaChatQueries } from '../../../adapters/stores/prisma/queries/prisma-chat-queries.js';
-import { explainVerdict } from '../../../application/policy/decisions/explain-decision.js';
 import { ACTIONS, isInChat } from '../../../application/policy/attributes/attribute-catalogue.js';
-import type { Action, KnownAttributes } from '../../../application/ports/policy-decision-point.js';
 import { attributesNow, type Question } from '../../../application/policy/attributes/current-attributes.js';
+import { explainVerdict } from '../../../application/policy/decisions/explain-decision.js';
 import type { PolicyDocument } from '../../../application/policy/policy-document.js';
 import { judgeConditions } from '../../../application/policy/rule-holds.js';
+import type { Action, KnownAttributes } from '../../../application/ports/policy-decision-point.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
+import { requireSettings } from '../../settings.js';
 import { withCommandDatabase } from '../command-database.js';
 import { withGivenAttributes } from './given-attributes.js';
 import { readPolicyFile } from './policy-file.js';
-import { requireSettings } from '../../settings.js';
 
 /** Apart from 1, which is for faults: a script can tell them. */
 const EXIT_NO = 3;

@@ -45,6 +45,10 @@ export function addPolicyCommands(program: Command): void {
     .option('--chat <id>', 'where', chatId)
     .option('--tenant <id>', 'tenant id', tenantId, DEFAULT_TENANT)
     .option('--policy <file>', 'instead of POLICY_FILE')
-    .option('--attribute <name=value>', 'what else is so, or would be: message.isSender=true; may be given again', several)
+    .option(
+      '--attribute <name=value>',
+      'what else is so, or would be: message.isSender=true; may be given again',
+      several,
+    )
     .action(async (options: CanRequest) => (await import('./policy-can-command.js')).runPolicyCan(options));
 }

@@ -3,9 +3,9 @@ import { explainAbsence } from '../../../application/policy/decisions/explain-ab
 import { explainDecision } from '../../../application/policy/decisions/explain-decision.js';
 import { PolicyCache } from '../../../application/policy/policy-cache.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
+import { requireSettings } from '../../settings.js';
 import { withCommandDatabase } from '../command-database.js';
 import { documentOf } from './policy-file.js';
-import { requireSettings } from '../../settings.js';
 
 /** `parley policy explain`: prints why something was decided, a sentence a line. */
 export async function runPolicyExplain(decisionId: string): Promise<void> {

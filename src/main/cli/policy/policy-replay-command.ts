@@ -1,7 +1,12 @@
 import { CaslDecisionPoint } from '../../../adapters/policy/casl-decision-point.js';
 import { PrismaDecisionLog } from '../../../adapters/stores/prisma/log/prisma-decision-log.js';
+import {
+  type Flip,
+  REPLAY_PAGE,
+  type Replay,
+  replayDecisions,
+} from '../../../application/policy/decisions/replay-decisions.js';
 import { PolicyCache } from '../../../application/policy/policy-cache.js';
-import { type Flip, REPLAY_PAGE, type Replay, replayDecisions } from '../../../application/policy/decisions/replay-decisions.js';
 import { withCommandDatabase } from '../command-database.js';
 import { type LineProgress, showLineProgress } from '../line-progress.js';
 import { documentOf, readPolicyFile } from './policy-file.js';

@@ -6,8 +6,8 @@ import { pipeline } from 'node:stream/promises';
 import { PrismaChatArchiveSource } from '../../../adapters/stores/prisma/archive/prisma-chat-archive-source.js';
 import type { ArchiveSelection } from '../../../application/ports/archive.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
-import { withArchiveDatabase } from './archive-database.js';
 import { type LineProgress, showLineProgress } from '../line-progress.js';
+import { withArchiveDatabase } from './archive-database.js';
 
 const STANDARD_OUTPUT = '-';
 /** Who is in the chats, and what they said, is for the caller's eyes. */

@@ -4,8 +4,8 @@ import { ArchiveFault, importArchive } from '../../../application/archive/import
 import { ARCHIVE_LINE_MAX_BYTES } from '../../../contract/archive/lines.js';
 import { byteLines } from '../../../infrastructure/byte-lines.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
-import { withArchiveDatabase } from './archive-database.js';
 import { showLineProgress } from '../line-progress.js';
+import { withArchiveDatabase } from './archive-database.js';
 
 const STANDARD_INPUT = '-';
 

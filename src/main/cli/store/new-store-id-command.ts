@@ -1,10 +1,10 @@
-import { adoptNamespace, commandQueues, holderOf } from '../../../adapters/transports/amqp/topology/store-exchange.js';
 import { PrismaEventLog } from '../../../adapters/stores/prisma/log/prisma-event-log.js';
 import { PrismaStoreIdentity } from '../../../adapters/stores/prisma/prisma-store-identity.js';
+import { adoptNamespace, commandQueues, holderOf } from '../../../adapters/transports/amqp/topology/store-exchange.js';
 import { topology } from '../../../contract/messages/topology.js';
-import { type BrokerOnce, connectOnce } from '../connect-broker.js';
-import { withCommandDatabase } from '../command-database.js';
 import { requireSettings, topologySettings } from '../../settings.js';
+import { withCommandDatabase } from '../command-database.js';
+import { type BrokerOnce, connectOnce } from '../connect-broker.js';
 
 const ADOPT = 'parley topology --adopt --yes';
 

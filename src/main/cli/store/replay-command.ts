@@ -1,20 +1,20 @@
-import { AmqpEventSink, toOneQueue } from '../../../adapters/transports/amqp/publish/amqp-event-sink.js';
-import { queueExists } from '../../../adapters/transports/amqp/topology/queue-exists.js';
 import { CaslDecisionPoint } from '../../../adapters/policy/casl-decision-point.js';
 import { PrismaEventLog } from '../../../adapters/stores/prisma/log/prisma-event-log.js';
 import { PrismaLogReader } from '../../../adapters/stores/prisma/log/prisma-log-reader.js';
-import type { LogPart } from '../../../application/ports/log-reader.js';
+import { AmqpEventSink, toOneQueue } from '../../../adapters/transports/amqp/publish/amqp-event-sink.js';
+import { queueExists } from '../../../adapters/transports/amqp/topology/queue-exists.js';
 import { ReplayBrokenOff, type ReplayRange, replayEvents } from '../../../application/operations/replay-events.js';
+import type { LogPart } from '../../../application/ports/log-reader.js';
 import { names } from '../../../contract/messages/topology.js';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { Pace } from '../../../infrastructure/process/rate-pacer.js';
 import { rethrowAsStartupError, StartupError } from '../../../infrastructure/process/startup-error.js';
-import { withArchiveDatabase } from './archive-database.js';
+import { requireSettings, type Settings } from '../../settings.js';
 import { connectOnce } from '../connect-broker.js';
+import { requireBrokerUrl } from '../dead-letters/with-dead-letters.js';
 import { type LineProgress, showLineProgress } from '../line-progress.js';
 import { readPolicyFile } from '../policy/policy-file.js';
-import { requireSettings, type Settings } from '../../settings.js';
-import { requireBrokerUrl } from '../dead-letters/with-dead-letters.js';
+import { withArchiveDatabase } from './archive-database.js';
 
 export interface ReplayRequest {
   chat?: string;

@@ -1,9 +1,12 @@
-import { AUDIT_STATEMENT_TIMEOUT_MS, PrismaStoreAudit } from '../../../adapters/stores/prisma/audit/prisma-store-audit.js';
+import {
+  AUDIT_STATEMENT_TIMEOUT_MS,
+  PrismaStoreAudit,
+} from '../../../adapters/stores/prisma/audit/prisma-store-audit.js';
 import type { StoreFault } from '../../../application/ports/store-audit.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
-import { withArchiveDatabase } from './archive-database.js';
 import { showLineProgress } from '../line-progress.js';
 import { counted } from '../printable.js';
+import { withArchiveDatabase } from './archive-database.js';
 
 /** Faults that are told one by one; beyond, they are only counted. */
 const FAULTS_TOLD_MAX = 10_000;

@@ -1,7 +1,8 @@
 /** `parley topology --check`: whether commands fall into the partition that their chat lives in. */
+
+import { type ChatHome, PrismaChatHomes } from '../../../adapters/stores/prisma/prisma-chat-homes.js';
 import { type Fall, whereKeysFall } from '../../../adapters/transports/amqp/topology/ring-probe.js';
 import { claimNamespace, commandQueues } from '../../../adapters/transports/amqp/topology/store-exchange.js';
-import { type ChatHome, PrismaChatHomes } from '../../../adapters/stores/prisma/prisma-chat-homes.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { type StoreAndBroker, withStoreAndBroker } from '../with-store-and-broker.js';
 

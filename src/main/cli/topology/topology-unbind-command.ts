@@ -2,8 +2,8 @@ import { onChannel } from '../../../adapters/transports/amqp/topology/declare-to
 import { names } from '../../../contract/messages/topology.js';
 import { describeFailure } from '../../../infrastructure/amqp/amqp-failure.js';
 import { rethrowAsStartupError, StartupError } from '../../../infrastructure/process/startup-error.js';
-import { connectOnce } from '../connect-broker.js';
 import { requireSettings, topologySettings } from '../../settings.js';
+import { connectOnce } from '../connect-broker.js';
 import { requireBrokerUrl } from '../dead-letters/with-dead-letters.js';
 
 /**

@@ -2,7 +2,11 @@ import { chmodSync, readFileSync, realpathSync, statSync, symlinkSync, writeFile
 import { join } from 'node:path';
 import amqp from 'amqplib';
 import { expect } from 'chai';
-import { findRabbitmq, type RabbitmqNode, startRabbitmq } from '../../../../src/infrastructure/embedded/rabbitmq-node.js';
+import {
+  findRabbitmq,
+  type RabbitmqNode,
+  startRabbitmq,
+} from '../../../../src/infrastructure/embedded/rabbitmq-node.js';
 import { isListening } from '../../../../src/infrastructure/free-port.js';
 import { identify, isRunning, type ProcessIdentity } from '../../../../src/infrastructure/process/process-identity.js';
 import { scratchFolder } from '../../../support/services.js';

@@ -1,16 +1,19 @@
 /** Every query that there is, where it has most to do, with the most it may cost. */
 
 import { EXPORT_PAGE_ROWS } from '../../../../src/adapters/stores/prisma/archive/archive-lines.js';
-import type { PrismaClient } from '../../../../src/adapters/stores/prisma/generated/client.js';
 import { PrismaChatArchiveSource } from '../../../../src/adapters/stores/prisma/archive/prisma-chat-archive-source.js';
+import { PrismaCommandStore } from '../../../../src/adapters/stores/prisma/commands/prisma-command-store.js';
+import { readSnapshot } from '../../../../src/adapters/stores/prisma/commands/read-snapshot.js';
+import type { PrismaClient } from '../../../../src/adapters/stores/prisma/generated/client.js';
+import { PrismaEventLog } from '../../../../src/adapters/stores/prisma/log/prisma-event-log.js';
+import { PrismaSyncLog } from '../../../../src/adapters/stores/prisma/log/prisma-sync-log.js';
+import { SESSION_FOR_BATCHES } from '../../../../src/adapters/stores/prisma/prisma-database.js';
 import { PrismaChatHistory } from '../../../../src/adapters/stores/prisma/queries/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../../src/adapters/stores/prisma/queries/prisma-chat-queries.js';
-import { PrismaCommandStore } from '../../../../src/adapters/stores/prisma/commands/prisma-command-store.js';
-import { SESSION_FOR_BATCHES } from '../../../../src/adapters/stores/prisma/prisma-database.js';
-import { PrismaEventLog } from '../../../../src/adapters/stores/prisma/log/prisma-event-log.js';
-import { PrismaMessageSearch, WINDOW_MATCHES_MAX } from '../../../../src/adapters/stores/prisma/search/prisma-message-search.js';
-import { PrismaSyncLog } from '../../../../src/adapters/stores/prisma/log/prisma-sync-log.js';
-import { readSnapshot } from '../../../../src/adapters/stores/prisma/commands/read-snapshot.js';
+import {
+  PrismaMessageSearch,
+  WINDOW_MATCHES_MAX,
+} from '../../../../src/adapters/stores/prisma/search/prisma-message-search.js';
 import type { ArchiveSelection } from '../../../../src/application/ports/archive.js';
 import type { VisiblePast } from '../../../../src/application/ports/chat-history.js';
 import type { VisibleChats } from '../../../../src/application/ports/chat-queries.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
-import { ProofUnavailable } from '../../../../src/application/ports/token-verifier.js';
 import { StoreError } from '../../../../src/application/ports/command-store.js';
+import { ProofUnavailable } from '../../../../src/application/ports/token-verifier.js';
 import { CommandUnavailable } from '../../../../src/application/ports/transport.js';
 import { expectProblem } from './expect-problem.js';
 import type { RestAnswer } from './rest-client.js';

@@ -5,9 +5,9 @@ import {
   PARTITION_QUEUE_LIMIT,
 } from '../../../../src/adapters/transports/in-process/in-process-transport.js';
 import { CommandUnavailable } from '../../../../src/application/ports/transport.js';
-import { eventually } from '../../../support/eventually.js';
-import { collectedLog } from '../../../support/collected-log.js';
 import { command, Taker, transportConformance } from '../../../conformance/transport/transport-conformance.js';
+import { collectedLog } from '../../../support/collected-log.js';
+import { eventually } from '../../../support/eventually.js';
 
 function inProcess(partitions: number) {
   const log = collectedLog();

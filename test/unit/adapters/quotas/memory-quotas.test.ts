@@ -4,8 +4,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { MemoryQuotas } from '../../../../src/adapters/quotas/memory-quotas.js';
 import { WindowCounts } from '../../../../src/adapters/quotas/window-counts.js';
-import type { Quota } from '../../../../src/application/ports/quotas.js';
-import type { CountedCommand } from '../../../../src/application/ports/quotas.js';
+import type { CountedCommand, Quota } from '../../../../src/application/ports/quotas.js';
 import { commandTypes } from '../../../../src/contract/messages/commands.js';
 
 const quota = (over: Partial<Quota> = {}): Quota => ({

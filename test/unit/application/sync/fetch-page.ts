@@ -1,7 +1,7 @@
 /** Pages as REST gives them, without the wire. */
 
-import { Cursors } from '../../../../src/adapters/apis/http/paging/cursor.js';
 import { syncHandlers } from '../../../../src/adapters/apis/http/handlers/sync-handlers.js';
+import { Cursors } from '../../../../src/adapters/apis/http/paging/cursor.js';
 import { decodeSyncProgress } from '../../../../src/adapters/apis/http/paging/sync-token.js';
 import { AudienceReader } from '../../../../src/application/policy/chat-audience.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';

@@ -1,11 +1,11 @@
 /** Several people in a few chats, on any store: random commands, decided by the worker's own code and committed partition by partition. */
 import fc from 'fast-check';
-import type { ItemResult } from '../../../../src/application/snapshot/batch-item.js';
-import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
-import { snapshotKeysOf } from '../../../../src/application/snapshot/snapshot-keys.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import { StoreError } from '../../../../src/application/ports/command-store.js';
 import type { TakenPartition } from '../../../../src/application/ports/partition-registry.js';
+import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
+import type { ItemResult } from '../../../../src/application/snapshot/batch-item.js';
+import { snapshotKeysOf } from '../../../../src/application/snapshot/snapshot-keys.js';
 import type { StoreHarness } from '../../../conformance/store/store-conformance.js';
 import { defaultPolicy } from '../../../support/default-policy.js';
 import {

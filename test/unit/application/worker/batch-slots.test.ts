@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { realTime, type Time } from '../../../../src/application/runtime/time.js';
 import { BatchSlots, SLOT_HELD_MAX_MS } from '../../../../src/application/processing/batch-slots.js';
+import { realTime, type Time } from '../../../../src/application/runtime/time.js';
 
 /** Pauses end when told to. */
 class HeldTime {

@@ -1,23 +1,23 @@
 /** One worker in this process: the real application on the in-memory store and the in-process transport, both of which can misbehave. */
 
-import { InProcessTransport } from '../../../../src/adapters/transports/in-process/in-process-transport.js';
+import { MemoryQuotas } from '../../../../src/adapters/quotas/memory-quotas.js';
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryDecisionLog } from '../../../../src/adapters/stores/memory/memory-decision-log.js';
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
 import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
-import { MemoryQuotas } from '../../../../src/adapters/quotas/memory-quotas.js';
-import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
+import { InProcessTransport } from '../../../../src/adapters/transports/in-process/in-process-transport.js';
+import { Worker } from '../../../../src/application/coordinator/worker.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
-import type { PolicyDecisionPoint } from '../../../../src/application/ports/policy-decision-point.js';
-import type { TokenVerifier } from '../../../../src/application/ports/token-verifier.js';
 import type { StoreError } from '../../../../src/application/ports/command-store.js';
+import type { PolicyDecisionPoint } from '../../../../src/application/ports/policy-decision-point.js';
 import type { Quotas } from '../../../../src/application/ports/quotas.js';
+import type { TokenVerifier } from '../../../../src/application/ports/token-verifier.js';
 import type { EventSink, OutgoingEvent } from '../../../../src/application/ports/transport.js';
 import type { WorkerObserver } from '../../../../src/application/ports/worker-observer.js';
-import { realTime, type Time } from '../../../../src/application/runtime/time.js';
 import { BatchExecutor } from '../../../../src/application/processing/batch-executor.js';
-import { Worker } from '../../../../src/application/coordinator/worker.js';
+import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
+import { realTime, type Time } from '../../../../src/application/runtime/time.js';
 import { identifyCommand } from '../../../../src/contract/messages/decode-command.js';
 import type { IncomingCommand } from '../../../../src/contract/messages/delivery.js';
 import type { Receipt } from '../../../../src/contract/messages/receipts.js';

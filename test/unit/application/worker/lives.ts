@@ -5,14 +5,14 @@
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
 import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
-import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import type { CommandStore } from '../../../../src/application/ports/command-store.js';
 import type { Delivery } from '../../../../src/application/ports/transport.js';
-import { realTime } from '../../../../src/application/runtime/time.js';
 import { BatchExecutor } from '../../../../src/application/processing/batch-executor.js';
+import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
 import { DeliveryBuffer } from '../../../../src/application/processing/delivery-buffer.js';
 import { PREFETCH } from '../../../../src/application/processing/partition-consumer.js';
+import { realTime } from '../../../../src/application/runtime/time.js';
 import type { Receipt } from '../../../../src/contract/messages/receipts.js';
 import { collectedLog } from '../../../support/collected-log.js';
 import { defaultPolicy } from '../../../support/default-policy.js';

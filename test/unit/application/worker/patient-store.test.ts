@@ -3,8 +3,8 @@ import { expect } from 'chai';
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
 import { StoreError } from '../../../../src/application/ports/command-store.js';
-import { realTime } from '../../../../src/application/runtime/time.js';
 import { OutcomeUnknown, RetryingStore } from '../../../../src/application/processing/retrying-store.js';
+import { realTime } from '../../../../src/application/runtime/time.js';
 import { collectedLog } from '../../../support/collected-log.js';
 
 describe('What a worker asks of the store undisturbed', () => {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import type { BatchItem } from '../../../../src/application/snapshot/batch-item.js';
-import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import { StoreError } from '../../../../src/application/ports/command-store.js';
+import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
+import type { BatchItem } from '../../../../src/application/snapshot/batch-item.js';
 import { defaultPolicy } from '../../../support/default-policy.js';
 import { create, GROUP, send } from '../drafts.js';
 import { Lab, MAX_COMMAND_ATTEMPTS, range } from './lab.js';

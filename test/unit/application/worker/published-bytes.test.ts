@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
+import { EventPublisher } from '../../../../src/application/outbox/event-publisher.js';
 import type { OutgoingEvent } from '../../../../src/application/ports/transport.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
-import { EventPublisher } from '../../../../src/application/outbox/event-publisher.js';
 import { eventTypes } from '../../../../src/contract/messages/events.js';
 import { defaultPolicy } from '../../../support/default-policy.js';
 import { eventually } from '../../../support/eventually.js';

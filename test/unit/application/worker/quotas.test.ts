@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { MemoryQuotas } from '../../../../src/adapters/quotas/memory-quotas.js';
-import type { Quota } from '../../../../src/application/ports/quotas.js';
-import { type TokenVerifier, ProofUnavailable } from '../../../../src/application/ports/token-verifier.js';
 import { StoreError } from '../../../../src/application/ports/command-store.js';
+import type { Quota } from '../../../../src/application/ports/quotas.js';
+import { ProofUnavailable, type TokenVerifier } from '../../../../src/application/ports/token-verifier.js';
 import { commandTypes } from '../../../../src/contract/messages/commands.js';
 import { receipt } from '../../../../src/contract/messages/receipts.js';
 import { create, GROUP, OTHER_GROUP, send } from '../drafts.js';

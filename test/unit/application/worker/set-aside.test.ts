@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { partitionOf } from '../../../../src/adapters/transports/in-process/in-process-transport.js';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
 import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { partitionOf } from '../../../../src/adapters/transports/in-process/in-process-transport.js';
 import { add, create, GROUP, OTHER_GROUP, send } from '../drafts.js';
 import { DECISION_RETENTION_MS, Lab, RETENTION_MS, range } from './lab.js';
 import { MARKER_TYPE } from './unruly.js';

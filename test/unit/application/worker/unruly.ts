@@ -3,9 +3,9 @@ import type { MemoryCommandStore } from '../../../../src/adapters/stores/memory/
 import type {
   BatchRequest,
   BatchResult,
+  BatchSnapshot,
   BatchWrites,
   CommandStore,
-  BatchSnapshot,
 } from '../../../../src/application/ports/command-store.js';
 import type {
   CommandSource,

@@ -5,9 +5,9 @@ import express, { type Express } from 'express';
 import swaggerUi from 'swagger-ui-express';
 import { asyncApiDocument } from '../../../../contract/asyncapi/document.js';
 import type { TopologySettings } from '../../../../contract/messages/topology.js';
+import { methodNotAllowed } from '../middleware/method-not-allowed.js';
 import { notFound, writeAnswer } from '../response.js';
 import { cachedDocument } from './cached-document.js';
-import { methodNotAllowed } from '../middleware/method-not-allowed.js';
 import { openApiDocument } from './openapi.js';
 import { type PrepareTryOut, TRY_OUT_SCRIPT, tryOutHandler } from './try-out.js';
 

@@ -8,23 +8,6 @@ import { attachment } from '../../../../contract/messages/commands.js';
 import { problem, reason, violation } from '../../../../contract/messages/problems.js';
 import { receipt } from '../../../../contract/messages/receipts.js';
 import {
-  commandPending,
-  restChat,
-  restChatListItem,
-  restDecision,
-  restEvent,
-  restMember,
-  restMembership,
-  restMessage,
-  restReaction,
-  restReader,
-  restRevision,
-  restSyncItem,
-  restThread,
-  restUnread,
-  restUser,
-} from '../../../../contract/rest/responses.js';
-import {
   commandHeaders,
   isCommandOperation,
   operationOf,
@@ -43,6 +26,23 @@ import {
   updateChatBody,
   updateMemberBody,
 } from '../../../../contract/rest/requests.js';
+import {
+  commandPending,
+  restChat,
+  restChatListItem,
+  restDecision,
+  restEvent,
+  restMember,
+  restMembership,
+  restMessage,
+  restReaction,
+  restReader,
+  restRevision,
+  restSyncItem,
+  restThread,
+  restUnread,
+  restUser,
+} from '../../../../contract/rest/responses.js';
 import { PROBLEM_CONTENT_TYPE } from '../response.js';
 
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;

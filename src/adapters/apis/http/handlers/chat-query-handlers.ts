@@ -6,12 +6,12 @@ import type {
   ChatListPosition,
   ChatQueries,
 } from '../../../../application/ports/chat-queries.js';
-import { ok } from '../response.js';
 import type { Handlers } from '../middleware/request-context.js';
 import type { Cursors } from '../paging/cursor.js';
 import { cursorPage } from '../paging/cursor-page.js';
-import { inChat } from './with-chat-access.js';
 import { representChat, representChatListItem, representMember } from '../representations.js';
+import { ok } from '../response.js';
+import { inChat } from './with-chat-access.js';
 
 type Operation = 'listChats' | 'getChat' | 'listMembers';
 

@@ -1,17 +1,17 @@
 import { v7 } from 'uuid';
-import { acceptedReceipt } from '../../../../application/processing/accepted-receipt.js';
-import { replayedReceipt } from '../../../../application/processing/replayed-receipt.js';
 import type { Caller, ChatQueries } from '../../../../application/ports/chat-queries.js';
 import type { CommandGateway, OutgoingCommand } from '../../../../application/ports/transport.js';
+import { acceptedReceipt } from '../../../../application/processing/accepted-receipt.js';
+import { replayedReceipt } from '../../../../application/processing/replayed-receipt.js';
 import { BODY_MAX_BYTES, type CommandType } from '../../../../contract/messages/commands.js';
 import { decodeCommand } from '../../../../contract/messages/decode-command.js';
 import { COMMAND_ID_PATTERN, UUID_PATTERN } from '../../../../contract/messages/identifiers.js';
 import type { Receipt } from '../../../../contract/messages/receipts.js';
-import type { CommandPending } from '../../../../contract/rest/responses.js';
 import type { RestOperationName } from '../../../../contract/rest/operations.js';
-import { type Answer, problemAnswer } from '../response.js';
+import type { CommandPending } from '../../../../contract/rest/responses.js';
 import type { Call } from '../middleware/request-context.js';
 import type { RequestTrace } from '../middleware/request-trace.js';
+import { type Answer, problemAnswer } from '../response.js';
 
 /** Where a request's command comes from. */
 export interface CommandOrigin {

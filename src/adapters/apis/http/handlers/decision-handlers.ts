@@ -1,7 +1,7 @@
 import type { DecisionViewing } from '../../../../application/policy/decisions/view-decision.js';
-import { notFound, ok } from '../response.js';
 import type { Handlers } from '../middleware/request-context.js';
 import { representDecision } from '../representations.js';
+import { notFound, ok } from '../response.js';
 
 export function decisionHandlers(viewing: DecisionViewing): Handlers<'getDecision'> {
   return {

@@ -1,11 +1,11 @@
+import { type RenderContext, renderEvent } from '../../../../application/outbox/render-event.js';
 import type { AudienceReader } from '../../../../application/policy/chat-audience.js';
 import type { ChatViewing } from '../../../../application/policy/view-chat.js';
 import type { ChatHistory } from '../../../../application/ports/chat-history.js';
-import { type RenderContext, renderEvent } from '../../../../application/outbox/render-event.js';
-import { ok } from '../response.js';
 import type { Handlers } from '../middleware/request-context.js';
-import { inChat } from './with-chat-access.js';
 import { fittingSequence } from '../paging/page-budget.js';
+import { ok } from '../response.js';
+import { inChat } from './with-chat-access.js';
 
 /** A chat's events, rendered as for dispatch workers. */
 export function eventQueryHandlers(

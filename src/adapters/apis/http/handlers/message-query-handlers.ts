@@ -1,15 +1,20 @@
 /** What clients ask about messages; nothing of a chat before `ChatViewing` has let the caller see it. */
 import type { ChatViewing } from '../../../../application/policy/view-chat.js';
-import type { ChatHistory, MessageView, SequenceRange, VisiblePast } from '../../../../application/ports/chat-history.js';
+import type {
+  ChatHistory,
+  MessageView,
+  SequenceRange,
+  VisiblePast,
+} from '../../../../application/ports/chat-history.js';
 import type { Caller, ChatView } from '../../../../application/ports/chat-queries.js';
 import { READERS_MEMBERS_MAX } from '../../../../contract/rest/message-operations.js';
-import { type Answer, notFound, ok, problemAnswer } from '../response.js';
 import type { Handlers } from '../middleware/request-context.js';
 import type { Cursors } from '../paging/cursor.js';
 import { cursorPage } from '../paging/cursor-page.js';
-import { inChat } from './with-chat-access.js';
 import { fittingSequence } from '../paging/page-budget.js';
 import { representMessage, representRevision, representThread } from '../representations.js';
+import { type Answer, notFound, ok, problemAnswer } from '../response.js';
+import { inChat } from './with-chat-access.js';
 
 type Operation = 'listMessages' | 'getMessage' | 'listRevisions' | 'getThread' | 'listReaders';
 

@@ -1,11 +1,11 @@
 import type { ChatViewing } from '../../../../application/policy/view-chat.js';
 import type { FoundMessage, MessageSearch, SearchQuery } from '../../../../application/ports/message-search.js';
 import type { RestFoundMessage } from '../../../../contract/rest/responses.js';
-import { refusalAnswer } from '../response.js';
 import type { Handlers } from '../middleware/request-context.js';
 import type { Cursors } from '../paging/cursor.js';
 import { cursorPage } from '../paging/cursor-page.js';
 import { representMessage } from '../representations.js';
+import { refusalAnswer } from '../response.js';
 
 export function searchHandlers(
   search: MessageSearch,

@@ -1,17 +1,22 @@
+import { type RenderContext, renderEvent } from '../../../../application/outbox/render-event.js';
 import type { AudienceReader } from '../../../../application/policy/chat-audience.js';
 import type { ChatViewing } from '../../../../application/policy/view-chat.js';
 import type { SyncLog } from '../../../../application/ports/sync-log.js';
-import { ChatSync, NOTHING_SYNCED, type SyncItem, type SyncProgress } from '../../../../application/queries/sync-chats.js';
+import {
+  ChatSync,
+  NOTHING_SYNCED,
+  type SyncItem,
+  type SyncProgress,
+} from '../../../../application/queries/sync-chats.js';
 import type { Place } from '../../../../application/queries/sync-page.js';
-import { type RenderContext, renderEvent } from '../../../../application/outbox/render-event.js';
 import type { CloudEvent } from '../../../../contract/messages/events.js';
 import { SYNC_FROM_NOW } from '../../../../contract/rest/requests.js';
-import { ok, problemAnswer } from '../response.js';
 import type { Handlers } from '../middleware/request-context.js';
 import type { Cursors } from '../paging/cursor.js';
 import { PageBudget } from '../paging/page-budget.js';
-import { representChat } from '../representations.js';
 import { decodeSyncProgress, encodeSyncProgress } from '../paging/sync-token.js';
+import { representChat } from '../representations.js';
+import { ok, problemAnswer } from '../response.js';
 
 /** What changed in all of the caller's chats; a token is good for its caller in its store, while the policy shows them the same. */
 export function syncHandlers(

@@ -2,10 +2,10 @@
 import type { ChatViewing } from '../../../../application/policy/view-chat.js';
 import type { ChatQueries } from '../../../../application/ports/chat-queries.js';
 import type { RestUnread } from '../../../../contract/rest/responses.js';
-import { notFound, ok, problemAnswer } from '../response.js';
 import type { Handlers } from '../middleware/request-context.js';
-import { type CommandRequests, isObject } from './command-requests.js';
 import { representUser } from '../representations.js';
+import { notFound, ok, problemAnswer } from '../response.js';
+import { type CommandRequests, isObject } from './command-requests.js';
 
 type Operation = 'getUser' | 'putMe' | 'getReceipt' | 'getUnread';
 

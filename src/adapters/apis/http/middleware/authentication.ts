@@ -1,6 +1,6 @@
 import type { Request } from 'express';
-import { type TokenVerifier, bearerToken } from '../../../../application/ports/token-verifier.js';
 import type { Caller } from '../../../../application/ports/chat-queries.js';
+import { bearerToken, type TokenVerifier } from '../../../../application/ports/token-verifier.js';
 import { type Answer, problemAnswer } from '../response.js';
 
 export type Authentication =

@@ -1,7 +1,7 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Caller } from '../../../../application/ports/chat-queries.js';
-import { type Answer, problemAnswer } from '../response.js';
 import type { ApiSettings } from '../api-settings.js';
+import { type Answer, problemAnswer } from '../response.js';
 
 /** Bounds how many requests one caller makes within a window. */
 export class CallerRateLimit {

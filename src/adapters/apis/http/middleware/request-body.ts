@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import express, { type Request, type Response } from 'express';
 import { BODY_MAX_DEPTH } from '../../../../contract/messages/commands.js';
-import { type Answer, problemAnswer } from '../response.js';
 import { REQUEST_BODY_MAX_BYTES } from '../api-settings.js';
+import { type Answer, problemAnswer } from '../response.js';
 
 export type RequestBody = { data: unknown } | { refused: Answer };
 

@@ -1,6 +1,9 @@
 import type { ArchiveContent, ArchiveSelection, ChatArchiveSource } from '../../../../application/ports/archive.js';
 import { ARCHIVE_FORMAT, ARCHIVE_VERSION } from '../../../../contract/archive/lines.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
+import { Prisma, type PrismaClient } from '../generated/client.js';
+import { TRANSACTION_START_TIMEOUT_MS } from '../prisma-database.js';
+import { rethrow, toStoreError } from '../store-errors.js';
 import {
   BEFORE_IDS,
   BEFORE_TEXTS,
@@ -17,9 +20,6 @@ import {
   revisionLines,
   type Stretch,
 } from './archive-lines.js';
-import { Prisma, type PrismaClient } from '../generated/client.js';
-import { TRANSACTION_START_TIMEOUT_MS } from '../prisma-database.js';
-import { rethrow, toStoreError } from '../store-errors.js';
 
 /** How long one export may take. Its transaction holds back vacuum for as long. */
 export const EXPORT_TIMEOUT_MS = 24 * 60 * 60 * 1_000;

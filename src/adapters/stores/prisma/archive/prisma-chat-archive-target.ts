@@ -1,11 +1,16 @@
-import type { ChatArchiveTarget, ChatCounts, ChatRowLine, ChatUnderImport } from '../../../../application/ports/archive.js';
+import type {
+  ChatArchiveTarget,
+  ChatCounts,
+  ChatRowLine,
+  ChatUnderImport,
+} from '../../../../application/ports/archive.js';
 import { StoreError } from '../../../../application/ports/command-store.js';
 import type { ArchiveLineOf } from '../../../../contract/archive/lines.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
-import { clearChatPiece, insertArchivedRows, insertProfiles, NO_TENANT } from './archive-rows.js';
 import type { Prisma, PrismaClient } from '../generated/client.js';
 import { TRANSACTION_START_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS } from '../prisma-database.js';
 import { rethrow } from '../store-errors.js';
+import { clearChatPiece, insertArchivedRows, insertProfiles, NO_TENANT } from './archive-rows.js';
 
 /** For all members of a chat to come in at once. */
 export const COMPLETION_TIMEOUT_MS = 5 * 60 * 1_000;

@@ -1,5 +1,9 @@
 import type { AuditPiece, StoreAudit, StoreFault } from '../../../../application/ports/store-audit.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
+import { column } from '../columns.js';
+import { Prisma, type PrismaClient } from '../generated/client.js';
+import { TRANSACTION_START_TIMEOUT_MS } from '../prisma-database.js';
+import { rethrow } from '../store-errors.js';
 import { CHAT_RULES } from './audit-chats.js';
 import {
   faultsBelowFloor,
@@ -11,10 +15,6 @@ import {
   type PartitionRow,
 } from './audit-log.js';
 import { PAGE_RULES, type PageRow, type PageRule } from './audit-rows.js';
-import { column } from '../columns.js';
-import { Prisma, type PrismaClient } from '../generated/client.js';
-import { TRANSACTION_START_TIMEOUT_MS } from '../prisma-database.js';
-import { rethrow } from '../store-errors.js';
 
 /** Chats looked at in one snapshot, unless they have more events than this together. */
 export const AUDIT_STRETCH_CHATS = 200;

@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto';
 import type {
   BatchRequest,
   BatchResult,
+  BatchSnapshot,
   BatchWrites,
   CommandStore,
-  BatchSnapshot,
 } from '../../../../application/ports/command-store.js';
 import { column } from '../columns.js';
 import type { Prisma, PrismaClient } from '../generated/client.js';
 import { TRANSACTION_START_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS } from '../prisma-database.js';
-import { readSnapshot } from './read-snapshot.js';
 import { isProbeUndone, PROBE_UNDONE, rethrow, rethrowFromCommit, storable } from '../store-errors.js';
+import { readSnapshot } from './read-snapshot.js';
 import { hasProfilesOrChats, writeEverythingElse, writeProfilesAndChats } from './write-batch.js';
 
 /** The store's own limit on one call that prunes, whatever the caller asks for. */

@@ -6,7 +6,6 @@
  */
 import {
   type BatchRequest,
-  type SnapshotKeys,
   type BatchSnapshot,
   memberKey,
   messageEmojiKey,
@@ -15,6 +14,7 @@ import {
   reactorKey,
   readMarkKey,
   receiptKey,
+  type SnapshotKeys,
   type StoredReceipt,
   type UserKey,
   userKey,
@@ -106,7 +106,8 @@ function rows(select: Prisma.Sql | null): Prisma.Sql {
 
 function mapOf<Row, Entry>(json: string | null | undefined, key: (row: Row) => string, entryOf: (row: Row) => Entry) {
   const found = new Map<string, Entry>();
-  if (json !== null && json !== undefined) for (const row of JSON.parse(json) as Row[]) found.set(key(row), entryOf(row));
+  if (json !== null && json !== undefined)
+    for (const row of JSON.parse(json) as Row[]) found.set(key(row), entryOf(row));
   return found;
 }
 

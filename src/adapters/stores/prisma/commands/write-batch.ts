@@ -5,9 +5,9 @@
  * What spans partitions is written in the same order in every batch (profiles, chat ids, how many chats users are in, receipts; by key within
  * each): batches can wait for each other, but never in a circle.
  */
-import type { BatchRequest, BatchWrites, BatchSnapshot } from '../../../../application/ports/command-store.js';
-import { insertDecisions } from '../log/decision-rows.js';
+import type { BatchRequest, BatchSnapshot, BatchWrites } from '../../../../application/ports/command-store.js';
 import { Prisma } from '../generated/client.js';
+import { insertDecisions } from '../log/decision-rows.js';
 import { NO_SUCH_CHAT, NOT_AS_READ } from '../store-errors.js';
 import {
   countReactions,

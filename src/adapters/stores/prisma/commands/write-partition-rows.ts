@@ -2,11 +2,16 @@
  * Rows that belong to one partition alone: nobody but its owner writes them. Each function is one part of the statement that
  * `writeEverythingElse` puts together, or null where there is nothing to write.
  */
-import { type BatchRequest, type BatchWrites, type BatchSnapshot, StoreError } from '../../../../application/ports/command-store.js';
+import {
+  type BatchRequest,
+  type BatchSnapshot,
+  type BatchWrites,
+  StoreError,
+} from '../../../../application/ports/command-store.js';
 import type { Chat } from '../../../../domain/chat.js';
 import { column, time } from '../columns.js';
-import { toPayload } from '../log/event-rows.js';
 import { Prisma } from '../generated/client.js';
+import { toPayload } from '../log/event-rows.js';
 
 export function updateChats(rows: Chat[]): Prisma.Sql | null {
   if (rows.length === 0) return null;

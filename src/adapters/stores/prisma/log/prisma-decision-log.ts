@@ -1,8 +1,8 @@
-import type { DecisionRecord } from '../../../../application/ports/decision-record.js';
 import { type DecisionLog, type LoggedDecision, smallestIdAt } from '../../../../application/ports/decision-log.js';
-import { DECISION_COLUMNS, type DecisionRow, insertDecisions, toDecision } from './decision-rows.js';
+import type { DecisionRecord } from '../../../../application/ports/decision-record.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { rethrow } from '../store-errors.js';
+import { DECISION_COLUMNS, type DecisionRow, insertDecisions, toDecision } from './decision-rows.js';
 
 export class PrismaDecisionLog implements DecisionLog {
   constructor(private readonly database: PrismaClient) {}

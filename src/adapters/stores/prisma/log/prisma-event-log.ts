@@ -2,9 +2,9 @@ import type { ChatMember, ChatMembers, EventLog, LoggedEvent } from '../../../..
 import type { Role } from '../../../../domain/chat.js';
 import type { Claims, UserKind } from '../../../../domain/user.js';
 import { column } from '../columns.js';
-import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { rethrow } from '../store-errors.js';
+import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 
 type ChatMembersRow = Omit<ChatMembers, 'members'> & { chatId: string; userIds: string[] | null } & MemberColumns;
 /** Each as long as `userIds`. */

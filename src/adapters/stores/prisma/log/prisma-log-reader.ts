@@ -1,9 +1,9 @@
 import type { LoggedEvent } from '../../../../application/ports/event-log.js';
 import type { LogPart, LogReader } from '../../../../application/ports/log-reader.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
-import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { rethrow } from '../store-errors.js';
+import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 
 /** Every method rejects with a `StoreError`. */
 export class PrismaLogReader implements LogReader {

@@ -11,12 +11,12 @@ import type {
   SyncWindow,
 } from '../../../../application/ports/sync-log.js';
 import { column } from '../columns.js';
-import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { EVENT_BYTES, type PageRow, withinPageBytes } from '../queries/page-bytes.js';
+import { andVisible, isAmong, STANDING } from '../queries/visible-chats.js';
 import { CHAT_COLUMNS, type ChatViewRow, MEMBER_COLUMNS, toChatView } from '../rows.js';
 import { rethrow } from '../store-errors.js';
-import { andVisible, isAmong, STANDING } from '../queries/visible-chats.js';
+import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 
 /** No chat id is beyond it. */
 const LAST_CHAT_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';

@@ -2,8 +2,8 @@
 import type { MessageView, ReactionCount } from '../../../../application/ports/chat-history.js';
 import { REACTIONS_SHOWN_MAX } from '../../../../contract/rest/responses.js';
 import { Prisma } from '../generated/client.js';
-import { MESSAGE_BYTES, withinPageBytes } from './page-bytes.js';
 import { MESSAGE_COLUMNS, type MessageRow, toMessage } from '../rows.js';
+import { MESSAGE_BYTES, withinPageBytes } from './page-bytes.js';
 
 export type MessageViewRow = MessageRow & { commandId: string; reactions: string | null; reactionKinds: number };
 

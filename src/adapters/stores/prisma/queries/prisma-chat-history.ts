@@ -11,11 +11,11 @@ import type { LoggedEvent } from '../../../../application/ports/event-log.js';
 import type { Metadata } from '../../../../domain/chat.js';
 import { asSeenFrom } from '../../../../domain/event.js';
 import type { MessageRevision } from '../../../../domain/message.js';
-import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from '../log/event-rows.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
+import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from '../log/event-rows.js';
+import { rethrow } from '../store-errors.js';
 import { type MessageViewRow, messageViewColumns, messageViewPage, toMessageView } from './message-view-rows.js';
 import { EVENT_BYTES, MESSAGE_BYTES, type PageRow, withinPageBytes } from './page-bytes.js';
-import { rethrow } from '../store-errors.js';
 
 interface RevisionRow extends Omit<MessageRevision, 'mentions' | 'metadata' | 'at'> {
   mentions: string | null;

@@ -14,8 +14,6 @@ import type { Member } from '../../../../domain/chat.js';
 import type { User } from '../../../../domain/user.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
-import { type MessageViewRow, messageViewColumns, toMessageView } from './message-view-rows.js';
-import { MESSAGE_BYTES, withinPageBytes } from './page-bytes.js';
 import {
   CHAT_VIEW_COLUMNS,
   CHATS_OF_MEMBERS,
@@ -32,6 +30,8 @@ import {
   type UserRow,
 } from '../rows.js';
 import { rethrow } from '../store-errors.js';
+import { type MessageViewRow, messageViewColumns, toMessageView } from './message-view-rows.js';
+import { MESSAGE_BYTES, withinPageBytes } from './page-bytes.js';
 import { andVisible } from './visible-chats.js';
 
 /** Of `members m` and `chats c`: `isHidden` of the domain. */

@@ -16,12 +16,12 @@ import { PAGE_MAX_BYTES } from '../../../../contract/rest/requests.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { type MessageViewRow, messageViewColumns, toMessageView } from '../queries/message-view-rows.js';
+import { andVisible } from '../queries/visible-chats.js';
 import { CHAT_VIEW_COLUMNS, CHATS_OF_MEMBERS, type ChatViewRow, toChatView } from '../rows.js';
+import { rethrow } from '../store-errors.js';
 import { SearchDictionary } from './search-dictionary.js';
 import { bySender, CHAT_TERM, onDays, SEARCH_TERMS, searchDocument } from './search-terms.js';
 import { firstWord, searchText } from './search-text.js';
-import { rethrow } from '../store-errors.js';
-import { andVisible } from '../queries/visible-chats.js';
 
 /** At most so many matches of one window are put in order; a window with more is taken narrower. */
 export const WINDOW_MATCHES_MAX = 2_000;

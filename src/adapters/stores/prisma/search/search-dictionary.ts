@@ -1,6 +1,6 @@
 import { Prisma, type PrismaClient } from '../generated/client.js';
-import { SEARCH_TERMS, searchDocument } from './search-terms.js';
 import { rethrow } from '../store-errors.js';
+import { SEARCH_TERMS, searchDocument } from './search-terms.js';
 
 const INDEX = 'messages_search_idx';
 const NEW_INDEX = 'messages_search_new_idx';

@@ -7,11 +7,11 @@ import type {
   TransportCounters,
 } from '../../../../application/ports/transport.js';
 import { names } from '../../../../contract/messages/topology.js';
-import { AmqpSubscription } from './amqp-subscription.js';
 import { carryOver } from '../dead-letters/republish-properties.js';
 import type { ConfirmedPublisher } from '../publish/confirmed-publisher.js';
-import { AmqpDelivery, SENT_HOME_HEADER } from './incoming-command.js';
 import { answerToProbe, isRingProbe } from '../topology/ring-probe.js';
+import { AmqpSubscription } from './amqp-subscription.js';
+import { AmqpDelivery, SENT_HOME_HEADER } from './incoming-command.js';
 
 export interface CommandSourceContext {
   namespace: string;

@@ -1,7 +1,7 @@
 import { type Channel, type ChannelModel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
 import type { Subscription, SubscriptionHandlers } from '../../../../application/ports/transport.js';
-import { AmqpDelivery } from './incoming-command.js';
 import { closeChannel } from '../publish/lazy-channel.js';
+import { AmqpDelivery } from './incoming-command.js';
 
 /** AMQP's own bound (16 bits); 0 would mean no bound at all. */
 export const PREFETCH_MAX = 65_535;

@@ -1,9 +1,9 @@
 import type { DeadLetterReason, DeadLetters, Delivery } from '../../../../application/ports/transport.js';
 import { names } from '../../../../contract/messages/topology.js';
 import type { Logger } from '../../../../infrastructure/logging/logger.js';
-import { carryOver } from './republish-properties.js';
-import type { ConfirmedPublisher } from '../publish/confirmed-publisher.js';
 import { AmqpDelivery } from '../consume/incoming-command.js';
+import type { ConfirmedPublisher } from '../publish/confirmed-publisher.js';
+import { carryOver } from './republish-properties.js';
 
 /** Longer details are cut. */
 export const DETAIL_MAX_CHARACTERS = 1_000;

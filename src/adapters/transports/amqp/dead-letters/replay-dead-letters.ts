@@ -1,13 +1,13 @@
 import type { ConsumeMessage, Options } from 'amqplib';
 import { names } from '../../../../contract/messages/topology.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
-import { carryOver, fitsShortString } from './republish-properties.js';
+import { VOUCHED_USER_HEADER } from '../consume/incoming-command.js';
 import { type AmqpMessage, ConfirmedChannel } from '../publish/confirmed-channel.js';
 import { NotConfirmed } from '../publish/confirmed-publisher.js';
+import { closeChannel } from '../publish/lazy-channel.js';
 import { type DeadLetter, readLetter } from './dead-letter.js';
 import { DeadLetterPass, LETTERS_HELD_MAX } from './dead-letter-pass.js';
-import { VOUCHED_USER_HEADER } from '../consume/incoming-command.js';
-import { closeChannel } from '../publish/lazy-channel.js';
+import { carryOver, fitsShortString } from './republish-properties.js';
 
 /** Bodies kept in memory while they wait for their turn; the rest goes back, for another pass. */
 export const REPLAY_BODIES_MAX_BYTES = 64 * 1024 * 1024;

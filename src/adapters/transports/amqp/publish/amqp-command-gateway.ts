@@ -63,7 +63,8 @@ export class AmqpCommandGateway implements CommandGateway {
   }
 
   async request(command: OutgoingCommand, waitMs: number): Promise<Receipt | null> {
-    if (this.#requests.size >= DOOR_REQUESTS_MAX) throw new CommandUnavailable(`${DOOR_REQUESTS_MAX} requests are under way`);
+    if (this.#requests.size >= DOOR_REQUESTS_MAX)
+      throw new CommandUnavailable(`${DOOR_REQUESTS_MAX} requests are under way`);
     if (this.#connection.blocked !== null)
       throw new CommandUnavailable(`the broker takes no messages: ${this.#connection.blocked}`);
     let exchange: Exchange;
@@ -110,7 +111,8 @@ export class AmqpCommandGateway implements CommandGateway {
       }, waitMs);
       const confirmWait = setTimeout(
         () => {
-          if (!isConfirmed) settle(() => reject(new CommandUnavailable(`the broker has not confirmed the command in time`)));
+          if (!isConfirmed)
+            settle(() => reject(new CommandUnavailable(`the broker has not confirmed the command in time`)));
         },
         Math.max(waitMs, CONFIRM_TIMEOUT_MS),
       );

@@ -1,4 +1,9 @@
-import type { EventChannel, EventSink, OutgoingEvent, PublishOutcome } from '../../../../application/ports/transport.js';
+import type {
+  EventChannel,
+  EventSink,
+  OutgoingEvent,
+  PublishOutcome,
+} from '../../../../application/ports/transport.js';
 import { EVENT_CONTENT_TYPE } from '../../../../contract/messages/events.js';
 import { names } from '../../../../contract/messages/topology.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';

@@ -15,6 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
 import type { PartitionRegistry } from '../../../../application/ports/partition-registry.js';
 import { names, type Topology } from '../../../../contract/messages/topology.js';
+import { RING_GENERATION_HEADER, RING_MARKER_TYPE } from '../consume/incoming-command.js';
 import { type ConfirmedPublisher, NotConfirmed } from '../publish/confirmed-publisher.js';
 import {
   bindingDeclaration,
@@ -26,7 +27,6 @@ import {
   hashExchangeOf,
   onChannel,
 } from './declare-topology.js';
-import { RING_GENERATION_HEADER, RING_MARKER_TYPE } from '../consume/incoming-command.js';
 
 /**
  * Between binding and marking: the broker routes a message before it hands it to the queue, and what was routed just before the repair

@@ -1,0 +1,74 @@
+/** `npm run proof -- NAME`: the long proofs. Each has a short form among the tests. */
+import { runNamed } from './support/named-commands.js';
+
+const MOCHA = 'node_modules/mocha/bin/mocha.js';
+
+process.exitCode = await runNamed(
+  {
+    usage: 'npm run proof --',
+    fallback: null,
+    commands: {
+      kills: {
+        about: 'kill a worker at each step, 30 times',
+        run: [MOCHA, 'dist/test/chaos/kill-points.test.js'],
+        env: { PARLEY_KILLS: '30' },
+      },
+      faults: { about: 'the table of faults on real workers under load', run: ['dist/test/chaos/report.js'] },
+      schedules: {
+        about: '500 random schedules of faults, two at a time',
+        run: ['dist/test/chaos/schedules/run.js'],
+      },
+      recovery: {
+        about: 'how long recovery takes after each fault',
+        run: ['dist/test/chaos/recovery/run.js'],
+      },
+      irc: {
+        about: 'replay all chat logs while a worker is killed',
+        run: [MOCHA, 'dist/test/chaos/irc-replay.test.js'],
+        env: { PARLEY_IRC_LOGS: 'all' },
+      },
+      archive: {
+        about: 'export and import a chat of a million messages in bounded memory',
+        run: [MOCHA, 'dist/test/integration/main/archive-memory.test.js'],
+        env: { PARLEY_ARCHIVE_MESSAGES: '1000000' },
+      },
+      model: {
+        about: 'random commands against a plain model, 200 runs on each store',
+        run: [MOCHA, 'dist/test/property/model/model.test.js'],
+        env: { PARLEY_MODEL_RUNS: '200' },
+      },
+      sim: {
+        about: 'simulated stories of crashes and lost messages, with a ledger (40 s per 1,000 stories)',
+        run: ['dist/test/property/simulation/run.js'],
+      },
+      planted: {
+        about: 'bugs planted one at a time, each of which the simulation must find (20 s)',
+        run: ['dist/test/property/simulation/planted.js'],
+      },
+      fuzz: {
+        about: 'hostile input at every door (1 min per 100,000)',
+        run: ['--enable-source-maps', 'dist/test/property/fuzz/run.js'],
+      },
+      races: {
+        about: 'rights revoked while commands are under way, 10,000 races',
+        run: [MOCHA, 'dist/test/unit/policy/revocation-races.test.js'],
+        env: { PARLEY_RACES: '10000' },
+      },
+      lists: {
+        about: 'lists filtered by random policies, held against deciding row by row',
+        run: [MOCHA, 'dist/test/unit/policy/visible-chats.test.js'],
+        env: { PARLEY_WORLDS: '24' },
+      },
+      guard: {
+        about: 'whether the bench notices planted slowness',
+        run: ['dist/test/bench/planted-guard.js'],
+      },
+      explain: {
+        about: 'the plan of every query in a store of a million messages',
+        run: [MOCHA, 'dist/test/integration/prisma/plans/every-query.test.js'],
+        env: { PARLEY_EXPLAIN_MESSAGES: '1000000' },
+      },
+    },
+  },
+  process.argv.slice(2),
+);
