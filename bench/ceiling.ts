@@ -16,7 +16,7 @@ import { EVENT_CONTENT_TYPE } from '../src/contract/messages/events.js';
 import { names } from '../src/contract/messages/topology.js';
 import { Population } from './population.js';
 
-/** As Parley's: delivery-buffer.ts, partition-owner.ts. */
+/** As Parley's: delivery-buffer.ts, partition-consumer.ts. */
 const BATCH_MAX_COMMANDS = 256;
 const PREFETCH = 512;
 /** As Parley's `EVENT_RECIPIENTS_MAX`. */

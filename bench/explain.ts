@@ -4,6 +4,7 @@
  * Usage: npm run bench -- explain [-- --messages N --chats N --plans]
  */
 import { parseArgs } from 'node:util';
+import { underLoad } from './bench-harness.js';
 import { Bodies } from './bodies.js';
 import { loadPopulation } from './load-population.js';
 import { startParley } from './parley.js';
@@ -11,7 +12,6 @@ import { loggedPlans } from './plans.js';
 import { Population } from './population.js';
 import { type PrivateServices, query, startPrivateServices } from './private-services.js';
 import { table } from './report.js';
-import { underLoad } from './stage.js';
 import { Station } from './station.js';
 import { SteadyWorkload } from './workloads/steady.js';
 

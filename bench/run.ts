@@ -2,6 +2,8 @@
  * The bench: Parley beside its ceiling and beside the naive service, on private services of this machine, under the workloads W1 to W6, with a
  * report at the end. `--help` says what it can be told; README.md what it means.
  */
+
+import type { Stage } from './bench-harness.js';
 import type { BenchResult } from './bench-result.js';
 import { Bodies, ircLengths } from './bodies.js';
 import { isClosed } from './closed.js';
@@ -25,7 +27,6 @@ import { query, startPrivateServices } from './private-services.js';
 import { showProgress } from './progress.js';
 import { writeReport } from './report-files.js';
 import { markdown } from './report-markdown.js';
-import type { Stage } from './stage.js';
 import { Station } from './station.js';
 import { runSteps, type Step } from './steps.js';
 import { SteadyWorkload } from './workloads/steady.js';

@@ -1,5 +1,5 @@
 /** W5: so many commands wait in the queues while no worker runs; then one starts and drains them. */
-import { parleyStation, type Stage, underLoad } from '../stage.js';
+import { parleyStation, type Stage, underLoad } from '../bench-harness.js';
 import type { Step } from '../steps.js';
 
 const FIRST_SEED = 3_000;

@@ -1,7 +1,8 @@
 /** What a message of 200 bytes takes on disk, while the tables are still empty: nothing is reused, nothing is dead. */
+
+import { parleyStation, type Stage, underLoad } from '../bench-harness.js';
 import { Bodies, MEDIAN_BYTES } from '../bodies.js';
 import { diskFigures, tableSizes } from '../disk.js';
-import { parleyStation, type Stage, underLoad } from '../stage.js';
 import type { Step } from '../steps.js';
 import { SteadyWorkload } from '../workloads/steady.js';
 

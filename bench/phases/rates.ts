@@ -1,8 +1,9 @@
 /** Open loops: how long W1 takes from when a message is due to be sent until its event is dispatched, at rates that Parley can take. */
+
+import { type Stage, underLoad } from '../bench-harness.js';
 import type { RateSeries } from '../bench-result.js';
 import { STEADY_RATE } from '../options.js';
 import { median } from '../quantiles.js';
-import { type Stage, underLoad } from '../stage.js';
 import type { Station } from '../station.js';
 import type { Step } from '../steps.js';
 

@@ -1,7 +1,8 @@
 /** W6: W1 at 80 % of what Parley takes, while others read over REST. */
+
+import { parleyStation, type Stage, underLoad } from '../bench-harness.js';
 import { cpuSeconds } from '../cpu-time.js';
 import { Readers } from '../readers.js';
-import { parleyStation, type Stage, underLoad } from '../stage.js';
 import type { Step } from '../steps.js';
 import { steadyRate } from './rates.js';
 

@@ -1,8 +1,9 @@
 /** Closed loops: W1 on Parley and on what it is compared with, W2 to W4 on Parley, in turns, round by round. */
+
+import { parleyStation, type Stage, underLoad } from '../bench-harness.js';
 import type { Lane } from '../bench-result.js';
 import type { WorkloadName } from '../options.js';
 import type { PeerSeries } from '../peer.js';
-import { parleyStation, type Stage, underLoad } from '../stage.js';
 import type { Station } from '../station.js';
 import type { Step } from '../steps.js';
 import { DirtyWorkload } from '../workloads/dirty.js';

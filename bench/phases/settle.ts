@@ -2,8 +2,9 @@
  * Between the closed and the open loops: every subject's store as one that has been in use for a while. Else autovacuum catches up with the rounds
  * while latencies are measured, and takes half of two cores from whoever happens to be under load.
  */
+
+import type { Stage } from '../bench-harness.js';
 import { query } from '../private-services.js';
-import type { Stage } from '../stage.js';
 import type { Step } from '../steps.js';
 
 const EXPECTED_MESSAGES_PER_SECOND = 50_000;

@@ -1,7 +1,7 @@
 /** At the end the whole store, chat by chat: what the ledgers count, `parley verify` looks at row by row. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Stage } from '../stage.js';
+import type { Stage } from '../bench-harness.js';
 import type { Step } from '../steps.js';
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.js', import.meta.url));

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { underLoad } from '../../bench/bench-harness.js';
 import { Bodies } from '../../bench/bodies.js';
 import { allButDriver, perSecond } from '../../bench/goals.js';
 import { loadPopulation } from '../../bench/load-population.js';
@@ -12,7 +13,6 @@ import { startParley } from '../../bench/parley.js';
 import { startPlainService } from '../../bench/plain-service.js';
 import { Population } from '../../bench/population.js';
 import { createDatabase, type PrivateServices } from '../../bench/private-services.js';
-import { underLoad } from '../../bench/stage.js';
 import { type Figures, Station } from '../../bench/station.js';
 import { SteadyWorkload } from '../../bench/workloads/steady.js';
 import { postgres, rabbitmq, uniqueNamespace } from '../support/services.js';

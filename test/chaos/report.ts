@@ -5,10 +5,10 @@
 import { parseArgs } from 'node:util';
 import { mochaGlobalSetup, runProof } from '../support/hooks.js';
 import { print, sum, type Verdict } from '../support/ledger.js';
+import { FleetHarness } from './fleet-harness.js';
 import { otherRows, runRow } from './other-rows.js';
 import { scenarios } from './scenarios/all.js';
 import type { Scenario } from './scenarios/scenario.js';
-import { Stage } from './stage.js';
 import { type Row, tableOf } from './table.js';
 
 const HELP = `Usage: npm run proof -- faults [-- --only NAME]... [--rounds N] [--json]
@@ -47,18 +47,18 @@ async function play(scenario: Scenario): Promise<Line> {
   const skipped = scenario.unplayable?.();
   if (skipped !== undefined) return { ...line, skipped };
   const began = performance.now();
-  let stage: Stage | undefined;
+  let harness: FleetHarness | undefined;
   try {
-    stage = await Stage.open(scenario.stage);
+    harness = await FleetHarness.open(scenario.harness);
     for (let round = 0; round < rounds; round += 1) {
-      await scenario.play(stage, round);
+      await scenario.play(harness, round);
       line.schedules += 1;
     }
-    Object.assign(line, await stage.settle());
+    Object.assign(line, await harness.settle());
   } catch (error) {
-    line.faults.push((error as Error).message, ...(stage?.lastWords() ?? []));
+    line.faults.push((error as Error).message, ...(harness?.lastWords() ?? []));
   }
-  await stage?.close().catch((error: Error) => line.faults.push(error.message));
+  await harness?.close().catch((error: Error) => line.faults.push(error.message));
   line.seconds = (performance.now() - began) / MS_PER_S;
   return line;
 }

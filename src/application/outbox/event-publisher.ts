@@ -1,7 +1,7 @@
 /**
  * Publishes one partition's log, in order, with confirms: the outbox's way out.
  *
- * `append` is called after each commit; what it brings is published from memory, as far as that holds it (log-tail.ts). `publishedThrough` is the
+ * `append` is called after each commit; what it brings is published from memory, as far as that holds it (outbox-buffer.ts). `publishedThrough` is the
  * contiguous confirmed prefix. A refusal, a return or a lost channel stops the flow; once everything under way has settled it starts again behind that
  * prefix, so that the first copies stay in order and repeats come late.
  */

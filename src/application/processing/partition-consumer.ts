@@ -1,6 +1,6 @@
 /**
  * Owning a partition: subscribed to its queue, and, while the epoch holds, its only writer. What is done with a batch meanwhile is the
- * service's (partition-service.ts).
+ * service's (batch-processor.ts).
  *
  * ```
  *   away ──subscribe──▶ in line ──first delivery, or assigned──▶ taking over ──epoch raised──▶ serving

@@ -1,4 +1,4 @@
-/** One example of each event: what comes of the story in `example-commands.ts`. A test holds them against what a worker publishes. */
+/** One example of each event: what comes of the story in `commands.ts`. A test holds them against what a worker publishes. */
 
 import type { CloudEvent, EventData, EventType } from '../messages/events.js';
 import { DEFAULT_TENANT } from '../messages/identifiers.js';

@@ -1,6 +1,6 @@
 /**
  * What REST says: the representations of chats, members, messages and profiles, and pages of them. What it is asked is in
- * `rest-requests.ts`; each operation's entry in `rest-operations.ts` puts them together.
+ * `requests.ts`; each operation's entry in `operations.ts` puts them together.
  */
 import { z } from 'zod';
 import { chatKind, commandTypes, historyVisibility, role, userKind } from '../messages/commands.js';

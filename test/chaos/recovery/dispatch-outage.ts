@@ -1,7 +1,7 @@
 /** Dispatch is away for a minute at half of the load that Parley can take; the load goes on while it catches up. */
 import { eventually } from '../../support/eventually.js';
+import { FleetHarness, lasting, WITHIN_MS } from '../fleet-harness.js';
 import { MemoryWatch } from '../memory-watch.js';
-import { lasting, Stage, WITHIN_MS } from '../stage.js';
 import { type Measure, MS_PER_S, type Take } from './figure.js';
 
 const OUTAGE_MS = 60_000;
@@ -43,7 +43,7 @@ class PacedLoad {
   private failure: Error | null = null;
 
   constructor(
-    private readonly stage: Stage,
+    private readonly harness: FleetHarness,
     private readonly perSecond: number,
   ) {
     this.running = this.run().catch((error: Error) => {
@@ -62,51 +62,51 @@ class PacedLoad {
     while (!this.isOver) {
       const due = ((performance.now() - began) / MS_PER_S) * this.perSecond;
       const published: Promise<void>[] = [];
-      for (; this.sent < due; this.sent += 1) published.push(send(this.stage, 'paced', this.sent));
+      for (; this.sent < due; this.sent += 1) published.push(send(this.harness, 'paced', this.sent));
       await Promise.all(published);
       await lasting(TICK_MS);
     }
   }
 }
 
-function send(stage: Stage, name: string, number: number): Promise<void> {
-  const { chatId, users } = stage.chats[number % stage.chats.length] ?? { chatId: '', users: [] };
+function send(harness: FleetHarness, name: string, number: number): Promise<void> {
+  const { chatId, users } = harness.chats[number % harness.chats.length] ?? { chatId: '', users: [] };
   const command = { type: 'message.send', commandId: `${name}${number}`, actorId: users[0] ?? '', chatId };
-  return stage.fleet.producer.publish({ ...command, data: { body: `message ${number}` } });
+  return harness.fleet.producer.publish({ ...command, data: { body: `message ${number}` } });
 }
 
 /** Accepted per second, everything included; of a second trial, since what has just started is slow. */
-async function capacity(stage: Stage): Promise<number> {
+async function capacity(harness: FleetHarness): Promise<number> {
   let perSecond = 0;
   for (let trial = 1; trial <= TRIALS; trial += 1) {
     const began = performance.now();
-    await Promise.all(Array.from({ length: TRIAL_COMMANDS }, (_, number) => send(stage, `trial${trial}-`, number)));
-    await stage.fleet.allAnswered(WITHIN_MS);
+    await Promise.all(Array.from({ length: TRIAL_COMMANDS }, (_, number) => send(harness, `trial${trial}-`, number)));
+    await harness.fleet.allAnswered(WITHIN_MS);
     perSecond = TRIAL_COMMANDS / ((performance.now() - began) / MS_PER_S);
   }
   return perSecond;
 }
 
-/** Once, on a stage of its own: a worker that has been through an outage is no new one. */
+/** Once, on a harness of its own: a worker that has been through an outage is no new one. */
 export async function dispatchOutage(take: Take): Promise<void> {
-  const stage = await Stage.open({ chats: 200, partitions: 8, isLoaded: false, env: { DISPATCH_MAX_BYTES } });
+  const harness = await FleetHarness.open({ chats: 200, partitions: 8, isLoaded: false, env: { DISPATCH_MAX_BYTES } });
   let watch: MemoryWatch | undefined;
   let load: PacedLoad | undefined;
   try {
-    const perSecond = (await capacity(stage)) / 2;
-    watch = new MemoryWatch(stage.workers.map(({ pid }) => pid));
-    await stage.fleet.dispatch.close();
-    const others = TRIALS * TRIAL_COMMANDS + stage.chats.length;
+    const perSecond = (await capacity(harness)) / 2;
+    watch = new MemoryWatch(harness.workers.map(({ pid }) => pid));
+    await harness.fleet.dispatch.close();
+    const others = TRIALS * TRIAL_COMMANDS + harness.chats.length;
     take(LOAD, perSecond);
-    load = new PacedLoad(stage, perSecond);
+    load = new PacedLoad(harness, perSecond);
     await lasting(OUTAGE_MS / 2);
     const halfway = watch.peakMib;
     await lasting(OUTAGE_MS / 2);
     const whole = watch.peakMib;
-    await stage.fleet.connectDispatch();
+    await harness.fleet.connectDispatch();
     const back = performance.now();
     const lag = (perSecond * LAG_MS) / MS_PER_S;
-    const behind = () => others + (load?.sent ?? 0) - stage.fleet.ledger.dispatchedCount;
+    const behind = () => others + (load?.sent ?? 0) - harness.fleet.ledger.dispatchedCount;
     const began = behind();
     await eventually(() => behind() <= lag, { within: CATCH_UP_MAX_MS, what: 'dispatch catches up' }).catch(
       (error: Error) => {
@@ -118,10 +118,10 @@ export async function dispatchOutage(take: Take): Promise<void> {
     take(MEMORY_BEFORE, watch.samplesMib[0] ?? 0);
     take(MEMORY_GROWTH, whole - halfway);
     await load.stop();
-    const { faults } = await stage.settle();
+    const { faults } = await harness.settle();
     if (faults.length > 0) throw new Error(`the ledger does not close: ${faults.join('; ')}`);
   } finally {
     watch?.stop();
-    await (load?.stop() ?? Promise.resolve()).finally(() => stage.close());
+    await (load?.stop() ?? Promise.resolve()).finally(() => harness.close());
   }
 }

@@ -1,10 +1,10 @@
 /** How long until the first command is accepted, once a service is back, and until the partitions of a lost worker are served. */
 import { eventually } from '../../support/eventually.js';
 import type { TestProcess } from '../../support/processes.js';
-import { lasting, Stage, WITHIN_MS } from '../stage.js';
+import { FleetHarness, lasting, WITHIN_MS } from '../fleet-harness.js';
 import { type Measure, secondsOf, type Take } from './figure.js';
 
-type Chat = Stage['chats'][number];
+type Chat = FleetHarness['chats'][number];
 
 /** A producer that waits for a service tries so often. */
 const ASK_EVERY_MS = 50;
@@ -12,13 +12,13 @@ const ASK_EVERY_MS = 50;
 const OUTAGE_MS = 3_000;
 
 /** Resolves with the first receipt that says accepted, of commands sent again and again from now on. */
-async function firstAccepted(stage: Stage, chats: readonly Chat[]): Promise<void> {
+async function firstAccepted(harness: FleetHarness, chats: readonly Chat[]): Promise<void> {
   const deadline = Date.now() + WITHIN_MS;
   let isAccepted = false;
   for (let asked = 0; !isAccepted; asked += 1) {
-    if (Date.now() > deadline) throw new Error(`nothing is accepted within ${WITHIN_MS} ms\n${stage.lastWords()}`);
+    if (Date.now() > deadline) throw new Error(`nothing is accepted within ${WITHIN_MS} ms\n${harness.lastWords()}`);
     const chat = chats[asked % chats.length] as Chat;
-    stage.accepts(chat, WITHIN_MS).then(
+    harness.accepts(chat, WITHIN_MS).then(
       (isSo) => {
         isAccepted ||= isSo;
       },
@@ -28,26 +28,29 @@ async function firstAccepted(stage: Stage, chats: readonly Chat[]): Promise<void
   }
 }
 
-async function onStage(options: Parameters<typeof Stage.open>[0], use: (stage: Stage) => Promise<void>): Promise<void> {
-  const stage = await Stage.open(options);
+async function onStage(
+  options: Parameters<typeof FleetHarness.open>[0],
+  use: (harness: FleetHarness) => Promise<void>,
+): Promise<void> {
+  const harness = await FleetHarness.open(options);
   try {
-    await use(stage);
-    const { faults } = await stage.settle();
+    await use(harness);
+    const { faults } = await harness.settle();
     if (faults.length > 0) throw new Error(`the ledger does not close: ${faults.join('; ')}`);
   } finally {
-    await stage.close();
+    await harness.close();
   }
 }
 
 const BROKER: Measure = { name: 'broker', what: 'broker back → first accepted receipt', unit: 's', goal: 5 };
 
 export async function brokerBack(runs: number, take: Take): Promise<void> {
-  await onStage({ ownBroker: true, isLoaded: false }, async (stage) => {
+  await onStage({ ownBroker: true, isLoaded: false }, async (harness) => {
     for (let run = 0; run < runs; run += 1) {
-      await stage.stopBroker();
+      await harness.stopBroker();
       await lasting(OUTAGE_MS);
-      await stage.startBroker();
-      take(BROKER, await secondsOf(() => firstAccepted(stage, stage.chats)));
+      await harness.startBroker();
+      take(BROKER, await secondsOf(() => firstAccepted(harness, harness.chats)));
     }
   });
 }
@@ -55,40 +58,40 @@ export async function brokerBack(runs: number, take: Take): Promise<void> {
 const DATABASE: Measure = { name: 'database', what: 'database back → first accepted receipt', unit: 's', goal: 3 };
 
 export async function databaseBack(runs: number, take: Take): Promise<void> {
-  await onStage({ ownDatabase: { fsync: 'off' } }, async (stage) => {
+  await onStage({ ownDatabase: { fsync: 'off' } }, async (harness) => {
     for (let run = 0; run < runs; run += 1) {
-      await stage.stopDatabase();
+      await harness.stopDatabase();
       await lasting(OUTAGE_MS);
-      await stage.startDatabase();
-      take(DATABASE, await secondsOf(() => firstAccepted(stage, stage.chats)));
-      await stage.flows();
+      await harness.startDatabase();
+      take(DATABASE, await secondsOf(() => firstAccepted(harness, harness.chats)));
+      await harness.flows();
     }
   });
 }
 
 /** One chat in each partition that the worker owns. */
-async function chatsServedBy(stage: Stage, { pid }: TestProcess): Promise<Chat[]> {
-  const rows = await stage.fleet.query<{ chat_id: string }>(
+async function chatsServedBy(harness: FleetHarness, { pid }: TestProcess): Promise<Chat[]> {
+  const rows = await harness.fleet.query<{ chat_id: string }>(
     `SELECT DISTINCT ON (partition) chat_id FROM chats JOIN partitions USING (partition) WHERE owner LIKE $1`,
     [`%-${pid}-%`],
   );
-  return rows.flatMap(({ chat_id }) => stage.chats.find(({ chatId }) => chatId === chat_id) ?? []);
+  return rows.flatMap(({ chat_id }) => harness.chats.find(({ chatId }) => chatId === chat_id) ?? []);
 }
 
-async function fairlyOwned(stage: Stage): Promise<void> {
+async function fairlyOwned(harness: FleetHarness): Promise<void> {
   await eventually(
     async () => {
-      const owned = await stage.fleet.ownership();
+      const owned = await harness.fleet.ownership();
       return !owned.has(null) && owned.size === 2 && [...owned.values()].every((count) => count === 2);
     },
     { within: WITHIN_MS, what: 'two workers own two partitions each' },
   );
-  await stage.flows();
+  await harness.flows();
 }
 
-async function untilServed(stage: Stage, chats: readonly Chat[]): Promise<number> {
+async function untilServed(harness: FleetHarness, chats: readonly Chat[]): Promise<number> {
   if (chats.length === 0) throw new Error('the worker owned no partition with a chat');
-  return secondsOf(() => Promise.all(chats.map((chat) => firstAccepted(stage, [chat]))));
+  return secondsOf(() => Promise.all(chats.map((chat) => firstAccepted(harness, [chat]))));
 }
 
 const TWO_WORKERS = { workers: 2, partitions: 4, chats: 24 };
@@ -96,15 +99,15 @@ const TWO_WORKERS = { workers: 2, partitions: 4, chats: 24 };
 const KILLED: Measure = { name: 'killed', what: 'worker killed → all its partitions served', unit: 's', goal: 2 };
 
 export async function killedWorker(runs: number, take: Take): Promise<void> {
-  await onStage(TWO_WORKERS, async (stage) => {
+  await onStage(TWO_WORKERS, async (harness) => {
     for (let run = 0; run < runs; run += 1) {
-      await fairlyOwned(stage);
-      const victim = stage.workers[0] as TestProcess;
-      const chats = await chatsServedBy(stage, victim);
-      stage.workers.shift();
+      await fairlyOwned(harness);
+      const victim = harness.workers[0] as TestProcess;
+      const chats = await chatsServedBy(harness, victim);
+      harness.workers.shift();
       victim.send('SIGKILL');
-      take(KILLED, await untilServed(stage, chats));
-      await stage.addWorker();
+      take(KILLED, await untilServed(harness, chats));
+      await harness.addWorker();
     }
   });
 }
@@ -112,14 +115,14 @@ export async function killedWorker(runs: number, take: Take): Promise<void> {
 const FROZEN: Measure = { name: 'frozen', what: 'worker frozen → all its partitions served', unit: 's', goal: 30 };
 
 export async function frozenWorker(runs: number, take: Take): Promise<void> {
-  await onStage(TWO_WORKERS, async (stage) => {
+  await onStage(TWO_WORKERS, async (harness) => {
     for (let run = 0; run < runs; run += 1) {
-      await fairlyOwned(stage);
-      const frozen = stage.workers[run % 2] as TestProcess;
-      const chats = await chatsServedBy(stage, frozen);
+      await fairlyOwned(harness);
+      const frozen = harness.workers[run % 2] as TestProcess;
+      const chats = await chatsServedBy(harness, frozen);
       frozen.pause();
       try {
-        take(FROZEN, await untilServed(stage, chats));
+        take(FROZEN, await untilServed(harness, chats));
       } finally {
         frozen.resume();
       }

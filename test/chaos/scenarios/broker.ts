@@ -2,7 +2,7 @@ import { names } from '../../../src/contract/messages/topology.js';
 import { onChannel } from '../../support/broker-session.js';
 import { eventually } from '../../support/eventually.js';
 import { rabbitmqctl } from '../../support/rabbitmqctl.js';
-import { lasting, type Stage, WITHIN_MS } from '../stage.js';
+import { type FleetHarness, lasting, WITHIN_MS } from '../fleet-harness.js';
 import type { Scenario } from './scenario.js';
 
 const CUTS = 3;
@@ -19,19 +19,19 @@ const YOUNG_QUEUES_MS = 5_000;
 const USUAL_MEMORY = '0.4';
 const USUAL_DISK = '50MB';
 
-async function alarmed(stage: Stage, raise: readonly string[], lower: readonly string[]): Promise<void> {
+async function alarmed(harness: FleetHarness, raise: readonly string[], lower: readonly string[]): Promise<void> {
   const alarms = async () => {
-    const said = await rabbitmqctl(stage.brokerFolder, 'eval', 'rabbit_alarm:get_alarms().');
+    const said = await rabbitmqctl(harness.brokerFolder, 'eval', 'rabbit_alarm:get_alarms().');
     return said.includes('resource_limit');
   };
-  await rabbitmqctl(stage.brokerFolder, ...raise);
+  await rabbitmqctl(harness.brokerFolder, ...raise);
   try {
     await eventually(alarms, { within: WITHIN_MS, what: 'the alarm is raised' });
     await lasting(ALARM_MS);
   } finally {
-    await rabbitmqctl(stage.brokerFolder, ...lower);
+    await rabbitmqctl(harness.brokerFolder, ...lower);
   }
-  await stage.flows();
+  await harness.flows();
 }
 
 /** In the broker itself, for its lists come seconds late. Workers name their connections; producers and dispatch of the tests do not. */
@@ -46,42 +46,47 @@ export const STORM = `
   ok.`;
 
 /** The workers' connections; new ones pass at once. */
-export async function cut(stage: Stage): Promise<void> {
-  await stage.brokerWire.cut();
-  await stage.brokerWire.join();
+export async function cut(harness: FleetHarness): Promise<void> {
+  await harness.brokerWire.cut();
+  await harness.brokerWire.join();
 }
 
 /** What the workers say arrives, and nothing comes back; then their connections are cut. */
-export async function unheardFor(stage: Stage, forMs: number): Promise<void> {
-  stage.brokerWire.muffle();
+export async function unheardFor(harness: FleetHarness, forMs: number): Promise<void> {
+  harness.brokerWire.muffle();
   await lasting(forMs);
-  await cut(stage);
+  await cut(harness);
 }
 
-/** The stage's own broker ends, is away, and is started again. */
-export async function brokerAway(stage: Stage, how: 'stopped' | 'killed', away: () => Promise<void>): Promise<void> {
+/** The harness's own broker ends, is away, and is started again. */
+export async function brokerAway(
+  harness: FleetHarness,
+  how: 'stopped' | 'killed',
+  away: () => Promise<void>,
+): Promise<void> {
   if (how === 'killed') await lasting(YOUNG_QUEUES_MS);
-  await (how === 'killed' ? stage.killBroker() : stage.stopBroker());
+  await (how === 'killed' ? harness.killBroker() : harness.stopBroker());
   await away();
-  await stage.startBroker();
-  await Promise.all(stage.workers.map((worker) => worker.ready(WITHIN_MS)));
-  await stage.flows();
+  await harness.startBroker();
+  await Promise.all(harness.workers.map((worker) => worker.ready(WITHIN_MS)));
+  await harness.flows();
 }
 
 /** How often workers have had to begin anew. */
-function beganAnew(stage: Stage): number {
-  return stage.workers.flatMap(({ stderr }) => stderr.filter((line) => line.includes('connection to the broker lost')))
-    .length;
+function beganAnew(harness: FleetHarness): number {
+  return harness.workers.flatMap(({ stderr }) =>
+    stderr.filter((line) => line.includes('connection to the broker lost')),
+  ).length;
 }
 
 export const confirmLost: Scenario = {
   name: 'broker-wire-cut',
   row: 'confirm lost, channel closed, double ack, null delivery',
   what: `the workers' connections to the broker are cut in the middle of confirms, ${CUTS} times`,
-  async play(stage) {
+  async play(harness) {
     for (let times = 0; times < CUTS; times += 1) {
-      await cut(stage);
-      await stage.flows();
+      await cut(harness);
+      await harness.flows();
     }
   },
 };
@@ -90,10 +95,10 @@ const confirmsUnheard: Scenario = {
   name: 'broker-confirms-unheard',
   row: 'confirm lost, channel closed, double ack, null delivery',
   what: `what the workers say arrives, and nothing comes back for ${UNHEARD_MS} ms; then the connections are cut, ${CUTS} times`,
-  async play(stage) {
+  async play(harness) {
     for (let times = 0; times < CUTS; times += 1) {
-      await unheardFor(stage, UNHEARD_MS);
-      await stage.flows();
+      await unheardFor(harness, UNHEARD_MS);
+      await harness.flows();
     }
   },
 };
@@ -102,11 +107,11 @@ export const redeliveryStorm: Scenario = {
   name: 'redelivery-storm',
   row: 'confirm lost, channel closed, double ack, null delivery',
   what: `the broker closes all connections of the workers, ${STORM_CLOSINGS} times, ${STORM_INTERVAL_MS} ms apart`,
-  async play(stage) {
-    const before = beganAnew(stage);
-    await rabbitmqctl(stage.brokerFolder, 'eval', STORM);
-    await stage.flows();
-    if (beganAnew(stage) <= before) throw new Error('no connection was closed');
+  async play(harness) {
+    const before = beganAnew(harness);
+    await rabbitmqctl(harness.brokerFolder, 'eval', STORM);
+    await harness.flows();
+    if (beganAnew(harness) <= before) throw new Error('no connection was closed');
   },
 };
 
@@ -114,10 +119,10 @@ export const queueDeleted: Scenario = {
   name: 'command-queue-deleted',
   row: 'confirm lost, channel closed, double ack, null delivery',
   what: 'a command queue is deleted (the consumer gets null), and what was in it is asked for again',
-  async play(stage) {
-    const { amqpUrl, namespace } = stage.fleet;
+  async play(harness) {
+    const { amqpUrl, namespace } = harness.fleet;
     await onChannel(amqpUrl, (channel) => channel.deleteQueue(names.commandQueue(namespace, 0)));
-    await stage.flows();
+    await harness.flows();
   },
 };
 
@@ -130,38 +135,38 @@ export const broker: Scenario[] = [
     name: 'broker-half-open',
     row: 'broker restarted, half-open, out of memory or disk',
     what: 'nothing passes on any connection to the broker, and nobody is told; new ones pass',
-    async play(stage) {
-      stage.brokerWire.freeze();
-      await stage.flows();
+    async play(harness) {
+      harness.brokerWire.freeze();
+      await harness.flows();
     },
   },
   {
     name: 'broker-restart',
     row: 'broker restarted, half-open, out of memory or disk',
     what: 'stopped and started again',
-    stage: { ownBroker: true },
-    play: (stage) => brokerAway(stage, 'stopped', () => stage.unready(stage.workers[0], /./)),
+    harness: { ownBroker: true },
+    play: (harness) => brokerAway(harness, 'stopped', () => harness.unready(harness.workers[0], /./)),
   },
   {
     name: 'broker-killed',
     row: 'broker restarted, half-open, out of memory or disk',
     what: 'killed with SIGKILL and started again: what it had confirmed is still there',
-    stage: { ownBroker: true },
-    play: (stage) => brokerAway(stage, 'killed', () => stage.unready(stage.workers[0], /./)),
+    harness: { ownBroker: true },
+    play: (harness) => brokerAway(harness, 'killed', () => harness.unready(harness.workers[0], /./)),
   },
   {
     name: 'broker-memory-alarm',
     row: 'broker restarted, half-open, out of memory or disk',
     what: `set_vm_memory_high_watermark to next to nothing, back after ${ALARM_MS} ms`,
-    stage: { ownBroker: true },
-    play: (stage) =>
-      alarmed(stage, ['set_vm_memory_high_watermark', '0.00001'], ['set_vm_memory_high_watermark', USUAL_MEMORY]),
+    harness: { ownBroker: true },
+    play: (harness) =>
+      alarmed(harness, ['set_vm_memory_high_watermark', '0.00001'], ['set_vm_memory_high_watermark', USUAL_MEMORY]),
   },
   {
     name: 'broker-disk-alarm',
     row: 'broker restarted, half-open, out of memory or disk',
     what: `set_disk_free_limit above what is there, back after ${ALARM_MS} ms`,
-    stage: { ownBroker: true },
-    play: (stage) => alarmed(stage, ['set_disk_free_limit', '100000GB'], ['set_disk_free_limit', USUAL_DISK]),
+    harness: { ownBroker: true },
+    play: (harness) => alarmed(harness, ['set_disk_free_limit', '100000GB'], ['set_disk_free_limit', USUAL_DISK]),
   },
 ];

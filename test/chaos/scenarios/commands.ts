@@ -2,7 +2,7 @@ import { names } from '../../../src/contract/messages/topology.js';
 import { onChannel } from '../../support/broker-session.js';
 import { eventually } from '../../support/eventually.js';
 import { Producer } from '../../support/producer.js';
-import { type Stage, WITHIN_MS } from '../stage.js';
+import { type FleetHarness, WITHIN_MS } from '../fleet-harness.js';
 import type { Scenario } from './scenario.js';
 
 const POISONS = 3;
@@ -14,15 +14,15 @@ export const sameId: Scenario = {
   name: 'same-id',
   row: 'same id at once, same id with other content',
   what: `${SAME_IDS} commands by two producers at once, then with other content: conflict`,
-  async play(stage, round) {
-    const { fleet } = stage;
+  async play(harness, round) {
+    const { fleet } = harness;
     const connect = () => Producer.connect(fleet.amqpUrl, fleet.namespace, fleet.ledger);
     const other = await connect();
     // Who asks with other content gets no receipts but its own: of what was asked again, some may still be on their way to the others.
     const third = await connect();
     try {
       const commands = Array.from({ length: SAME_IDS }, (_, number) => {
-        const { chatId, users } = stage.chats[number % stage.chats.length] ?? { chatId: '', users: [] };
+        const { chatId, users } = harness.chats[number % harness.chats.length] ?? { chatId: '', users: [] };
         const commandId = `same-${round}-${number}`;
         return { type: 'message.send', commandId, actorId: users[0] ?? '', chatId, data: { body: 'the same' } };
       });
@@ -55,8 +55,8 @@ interface Poison {
 }
 
 /** Messages of one text are refused by a trigger, from the first call on; no more than that is known of them. */
-export async function poisonBuried(stage: Stage, poisons: readonly Poison[]): Promise<void> {
-  const { fleet } = stage;
+export async function poisonBuried(harness: FleetHarness, poisons: readonly Poison[]): Promise<void> {
+  const { fleet } = harness;
   await fleet.query(`
     CREATE OR REPLACE FUNCTION refuse_poison() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN
@@ -64,9 +64,9 @@ export async function poisonBuried(stage: Stage, poisons: readonly Poison[]): Pr
         RETURN NEW;
       END $$;
     CREATE OR REPLACE TRIGGER refuse_poison BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION refuse_poison()`);
-  const goal = (await deadLetters(stage)) + poisons.length;
+  const goal = (await deadLetters(harness)) + poisons.length;
   for (const { number, commandId } of poisons) {
-    const chat = stage.chats[number % stage.chats.length];
+    const chat = harness.chats[number % harness.chats.length];
     const body = { actorId: chat?.users[0], chatId: chat?.chatId, data: { body: 'poison' } };
     await fleet.producer.publishRaw(Buffer.from(JSON.stringify(body)), {
       type: 'message.send',
@@ -74,11 +74,11 @@ export async function poisonBuried(stage: Stage, poisons: readonly Poison[]): Pr
       routingKey: chat?.chatId ?? '',
     });
   }
-  const buried = async () => (await deadLetters(stage)) >= goal;
+  const buried = async () => (await deadLetters(harness)) >= goal;
   await eventually(buried, { within: WITHIN_MS, what: 'each of them is a dead letter' });
 }
 
-async function deadLetters({ fleet }: Stage): Promise<number> {
+async function deadLetters({ fleet }: FleetHarness): Promise<number> {
   const queue = names.deadLetters(fleet.namespace);
   return (await onChannel(fleet.amqpUrl, (channel) => channel.checkQueue(queue))).messageCount;
 }
@@ -89,15 +89,15 @@ export const commands: Scenario[] = [
     name: 'poison',
     row: 'poison command in a batch',
     what: `${POISONS} commands among the others for which a trigger raises: each a dead letter, their neighbours accepted once`,
-    stage: { chats: 48 },
-    async play(stage, round) {
+    harness: { chats: 48 },
+    async play(harness, round) {
       const poisons = Array.from({ length: POISONS }, (_, index) => ({
         number: round + index * 7,
         commandId: `poison-${round}-${index}`,
       }));
-      await poisonBuried(stage, poisons);
-      await stage.flows();
-      const count = await deadLetters(stage);
+      await poisonBuried(harness, poisons);
+      await harness.flows();
+      const count = await deadLetters(harness);
       if (count !== (round + 1) * POISONS) throw new Error(`${count} dead letters`);
     },
   },

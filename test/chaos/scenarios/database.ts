@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Fault } from '../../integration/prisma/cutting-proxy.js';
 import { eventually } from '../../support/eventually.js';
-import { lasting, type Stage, WITHIN_MS } from '../stage.js';
+import { type FleetHarness, lasting, WITHIN_MS } from '../fleet-harness.js';
 import type { Scenario } from './scenario.js';
 
 const LOST_REPLIES = 3;
@@ -12,8 +12,8 @@ const CONNECTIONS_MAX = 20;
 const SILENT_MS = 3_000;
 
 /** A session of somebody else's on the same database. */
-async function besides<T>(stage: Stage, work: (session: pg.Client) => Promise<T>): Promise<T> {
-  const session = new pg.Client({ connectionString: stage.fleet.databaseUrl });
+async function besides<T>(harness: FleetHarness, work: (session: pg.Client) => Promise<T>): Promise<T> {
+  const session = new pg.Client({ connectionString: harness.fleet.databaseUrl });
   session.on('error', () => undefined); // the statement under way has it too
   await session.connect();
   try {
@@ -39,8 +39,8 @@ async function somebodyWaits(session: pg.Client): Promise<void> {
   );
 }
 
-export async function strike(stage: Stage, fault: Fault, times: number): Promise<void> {
-  const { databaseWire } = stage;
+export async function strike(harness: FleetHarness, fault: Fault, times: number): Promise<void> {
+  const { databaseWire } = harness;
   const goal = databaseWire.struck + times;
   databaseWire.fault = fault;
   await eventually(() => databaseWire.struck >= goal, { within: WITHIN_MS, what: `${times} COMMITs meet the fault` });
@@ -55,35 +55,35 @@ async function terminate(session: pg.Client): Promise<void> {
 }
 
 /** … again and again. */
-export async function terminateFor(stage: Stage, forMs: number): Promise<void> {
-  await besides(stage, async (session) => {
+export async function terminateFor(harness: FleetHarness, forMs: number): Promise<void> {
+  await besides(harness, async (session) => {
     const until = Date.now() + forMs;
     do await terminate(session);
     while (Date.now() < until);
   });
 }
 
-export async function whileLocked(stage: Stage, statement: string, forMs: number): Promise<void> {
-  await besides(stage, async (session) => {
+export async function whileLocked(harness: FleetHarness, statement: string, forMs: number): Promise<void> {
+  await besides(harness, async (session) => {
     await session.query('BEGIN');
     await session.query(statement);
     await somebodyWaits(session);
     await lasting(forMs);
     await session.query('ROLLBACK');
   });
-  await stage.flows();
+  await harness.flows();
 }
 
 /** Nothing passes in either direction, and what was sent is gone. */
-export async function silentFor(stage: Stage, forMs: number): Promise<void> {
-  stage.databaseWire.fault = 'fall silent';
+export async function silentFor(harness: FleetHarness, forMs: number): Promise<void> {
+  harness.databaseWire.fault = 'fall silent';
   await lasting(forMs);
-  stage.databaseWire.fault = 'none';
+  harness.databaseWire.fault = 'none';
 }
 
 /** Raises an error of the server's with a SQLSTATE, for one in three batches, as long as it is there. */
-export async function whileFailing(stage: Stage, sqlState: string, failures: number): Promise<void> {
-  await besides(stage, async (session) => {
+export async function whileFailing(harness: FleetHarness, sqlState: string, failures: number): Promise<void> {
+  await besides(harness, async (session) => {
     await session.query(`
       CREATE SEQUENCE failing;
       CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -98,16 +98,16 @@ export async function whileFailing(stage: Stage, sqlState: string, failures: num
     );
     await session.query('DROP TRIGGER failing ON messages; DROP FUNCTION fail; DROP SEQUENCE failing');
   });
-  await stage.flows();
+  await harness.flows();
 }
 
 export const commitReplyLost: Scenario = {
   name: 'commit-reply-lost',
   row: 'the reply to COMMIT is lost',
   what: `the wire passes COMMIT on and is cut before its reply, ${LOST_REPLIES} times`,
-  async play(stage) {
-    await strike(stage, 'lose the reply to COMMIT', LOST_REPLIES);
-    await stage.flows();
+  async play(harness) {
+    await strike(harness, 'lose the reply to COMMIT', LOST_REPLIES);
+    await harness.flows();
   },
 };
 
@@ -115,13 +115,13 @@ export const deadlock: Scenario = {
   name: 'database-deadlock',
   row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
   what: 'a deadlock with a second session, in which the worker is the victim',
-  async play(stage) {
-    await besides(stage, async (session) => {
+  async play(harness) {
+    await besides(harness, async (session) => {
       // The worker looks first, so it is the one that is rolled back.
       await session.query(`SET deadlock_timeout = '60s'`);
       await session.query('BEGIN');
       // One chat and its partition: each transaction looks for a deadlock once, a second after its wait began.
-      const chatId = stage.chats[0]?.chatId;
+      const chatId = harness.chats[0]?.chatId;
       await session.query('SELECT FROM chats WHERE chat_id = $1 FOR UPDATE', [chatId]);
       await somebodyWaits(session);
       await session.query(
@@ -130,7 +130,7 @@ export const deadlock: Scenario = {
       );
       await session.query('ROLLBACK');
     });
-    await stage.flows();
+    await harness.flows();
   },
 };
 
@@ -138,9 +138,9 @@ export const backendsTerminated: Scenario = {
   name: 'database-backends-terminated',
   row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
   what: `pg_terminate_backend of all of the workers' connections, again and again for ${TERMINATED_FOR_MS} ms`,
-  async play(stage) {
-    await terminateFor(stage, TERMINATED_FOR_MS);
-    await stage.flows();
+  async play(harness) {
+    await terminateFor(harness, TERMINATED_FOR_MS);
+    await harness.flows();
   },
 };
 
@@ -150,40 +150,40 @@ export const database: Scenario[] = [
     name: 'commit-lost',
     row: 'the reply to COMMIT is lost',
     what: `the wire is cut before COMMIT, ${LOST_REPLIES} times`,
-    async play(stage) {
-      await strike(stage, 'lose COMMIT', LOST_REPLIES);
-      await stage.flows();
+    async play(harness) {
+      await strike(harness, 'lose COMMIT', LOST_REPLIES);
+      await harness.flows();
     },
   },
   {
     name: 'commit-reply-swallowed',
     row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: 'COMMIT is passed on, and nothing ever comes back: a promise that never settles',
-    async play(stage) {
-      await strike(stage, 'swallow the reply to COMMIT', 1);
-      await stage.flows();
+    async play(harness) {
+      await strike(harness, 'swallow the reply to COMMIT', 1);
+      await harness.flows();
     },
   },
   {
     name: 'database-half-open',
     row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: `nothing passes in either direction for ${SILENT_MS} ms, and what was sent is gone`,
-    async play(stage) {
-      await silentFor(stage, SILENT_MS);
-      await stage.flows();
+    async play(harness) {
+      await silentFor(harness, SILENT_MS);
+      await harness.flows();
     },
   },
   {
     name: 'database-restart',
     row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: 'pg_ctl -m immediate, and started again',
-    stage: { ownDatabase: { fsync: 'off' } },
-    async play(stage) {
-      await stage.stopDatabase();
-      await stage.unready(stage.workers[0], /./);
-      await stage.sends(50);
-      await stage.startDatabase();
-      await stage.flows();
+    harness: { ownDatabase: { fsync: 'off' } },
+    async play(harness) {
+      await harness.stopDatabase();
+      await harness.unready(harness.workers[0], /./);
+      await harness.sends(50);
+      await harness.startDatabase();
+      await harness.flows();
     },
   },
   deadlock,
@@ -191,30 +191,30 @@ export const database: Scenario[] = [
     name: 'database-serialization-failure',
     row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: 'SQLSTATE 40001 for every third batch, 5 of them',
-    play: (stage) => whileFailing(stage, '40001', 5),
+    play: (harness) => whileFailing(harness, '40001', 5),
   },
   {
     name: 'database-row-locked',
     row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: `the partitions' rows are locked for ${LOCKED_MS} ms`,
-    play: (stage) => whileLocked(stage, 'SELECT FROM partitions FOR UPDATE', LOCKED_MS),
+    play: (harness) => whileLocked(harness, 'SELECT FROM partitions FOR UPDATE', LOCKED_MS),
   },
   {
     name: 'database-table-locked',
     row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: `LOCK TABLE messages for ${LOCKED_MS} ms`,
-    play: (stage) => whileLocked(stage, 'LOCK TABLE messages IN ACCESS EXCLUSIVE MODE', LOCKED_MS),
+    play: (harness) => whileLocked(harness, 'LOCK TABLE messages IN ACCESS EXCLUSIVE MODE', LOCKED_MS),
   },
   backendsTerminated,
   {
     name: 'database-connections-used-up',
     row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
     what: `max_connections = ${CONNECTIONS_MAX}, others hold all of them for ${USED_UP_MS} ms`,
-    stage: { ownDatabase: { fsync: 'off', max_connections: String(CONNECTIONS_MAX) } },
-    async play(stage) {
+    harness: { ownDatabase: { fsync: 'off', max_connections: String(CONNECTIONS_MAX) } },
+    async play(harness) {
       const greedy: pg.Client[] = [];
       const open = async () => {
-        const client = new pg.Client({ connectionString: stage.fleet.databaseUrl });
+        const client = new pg.Client({ connectionString: harness.fleet.databaseUrl });
         client.on('error', () => undefined);
         await client.connect();
         greedy.push(client);
@@ -230,7 +230,7 @@ export const database: Scenario[] = [
           );
       }
       await Promise.all(greedy.map((client) => client.end()));
-      await stage.flows();
+      await harness.flows();
     },
   },
 ];

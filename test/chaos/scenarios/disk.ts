@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { eventually } from '../../support/eventually.js';
 import { scratchFolder } from '../../support/services.js';
 import { whyNoSmallDisk } from '../../support/small-disk.js';
-import { lasting, type Stage, WITHIN_MS } from '../stage.js';
+import { type FleetHarness, lasting, WITHIN_MS } from '../fleet-harness.js';
 import type { Scenario } from './scenario.js';
 
 /** More than a round writes. */
@@ -28,30 +28,30 @@ const TABLESPACE = 'small';
 const unplayable = () => whyNoSmallDisk(scratchFolder('disk'));
 
 /** A folder on the disk that is the server's own. */
-function serversFolder(stage: Stage, name: string): string {
-  const { uid, gid } = statSync(join(stage.databaseFolder, 'cluster'));
-  const folder = join(stage.smallDisk(DISK_MIB).folder, name);
+function serversFolder(harness: FleetHarness, name: string): string {
+  const { uid, gid } = statSync(join(harness.databaseFolder, 'cluster'));
+  const folder = join(harness.smallDisk(DISK_MIB).folder, name);
   mkdirSync(folder, { mode: 0o700 });
   chownSync(folder, uid, gid);
   return folder;
 }
 
-async function moveTables(stage: Stage): Promise<void> {
-  const folder = serversFolder(stage, 'tables');
-  await stage.fleet.query(`CREATE TABLESPACE ${TABLESPACE} LOCATION '${folder}'`);
+async function moveTables(harness: FleetHarness): Promise<void> {
+  const folder = serversFolder(harness, 'tables');
+  await harness.fleet.query(`CREATE TABLESPACE ${TABLESPACE} LOCATION '${folder}'`);
   for (const kind of ['TABLE', 'INDEX']) {
     // It takes all of them at once, in an order of its own: workers at work can be in its way.
     const move = () =>
-      stage.fleet.query(`ALTER ${kind} ALL IN TABLESPACE pg_default SET TABLESPACE ${TABLESPACE}`).then(() => true);
+      harness.fleet.query(`ALTER ${kind} ALL IN TABLESPACE pg_default SET TABLESPACE ${TABLESPACE}`).then(() => true);
     await eventually(move, { within: WITHIN_MS, what: `every ${kind} is on the small disk` });
   }
 }
 
-async function moveLog(stage: Stage): Promise<void> {
-  await stage.stopDatabase();
-  const log = join(stage.databaseFolder, 'cluster', 'pg_wal');
+async function moveLog(harness: FleetHarness): Promise<void> {
+  await harness.stopDatabase();
+  const log = join(harness.databaseFolder, 'cluster', 'pg_wal');
   const { uid, gid } = lstatSync(log);
-  const folder = serversFolder(stage, 'log');
+  const folder = serversFolder(harness, 'log');
   cpSync(log, folder, { recursive: true, preserveTimestamps: true });
   renameSync(log, `${log}.before`);
   symlinkSync(folder, log);
@@ -59,19 +59,19 @@ async function moveLog(stage: Stage): Promise<void> {
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
     chownSync(join(folder, name), uid, gid);
   rmSync(`${log}.before`, { recursive: true });
-  await stage.startDatabase();
-  await stage.flows();
+  await harness.startDatabase();
+  await harness.flows();
 }
 
 /** What is promised while there is no room: unready but alive, nothing answered for good, what comes in waits. */
-async function standsStill(stage: Stage): Promise<void> {
-  const [worker] = stage.workers;
-  await stage.unready(worker, /./);
+async function standsStill(harness: FleetHarness): Promise<void> {
+  const [worker] = harness.workers;
+  await harness.unready(worker, /./);
   const alive = await fetch(`${worker?.opsUrl}/livez`);
   if (alive.status !== 200) throw new Error(`/livez says ${alive.status}`);
-  await stage.sends(WAITING_COMMANDS);
+  await harness.sends(WAITING_COMMANDS);
   await lasting(FULL_MS);
-  if (stage.fleet.ledger.unanswered === 0) throw new Error('everything was answered: the disk was not full');
+  if (harness.fleet.ledger.unanswered === 0) throw new Error('everything was answered: the disk was not full');
 }
 
 export const disk: Scenario[] = [
@@ -79,45 +79,45 @@ export const disk: Scenario[] = [
     name: 'database-tables-full',
     row: ROW,
     what: 'no room for the tables (SQLSTATE 53100), on a small file system of their own, then room again',
-    stage: { ownDatabase: { fsync: 'off' } },
+    harness: { ownDatabase: { fsync: 'off' } },
     unplayable,
-    async play(stage, round) {
-      if (round === 0) await moveTables(stage);
-      const disk = stage.smallDisk(DISK_MIB);
+    async play(harness, round) {
+      if (round === 0) await moveTables(harness);
+      const disk = harness.smallDisk(DISK_MIB);
       disk.fill();
-      await standsStill(stage);
-      const said = stage.workers[0]?.output ?? '';
+      await standsStill(harness);
+      const said = harness.workers[0]?.output ?? '';
       if (!said.includes('53100')) throw new Error('no statement has failed for want of room');
       disk.makeRoom();
-      await stage.workers[0]?.ready(WITHIN_MS);
-      await stage.flows();
+      await harness.workers[0]?.ready(WITHIN_MS);
+      await harness.flows();
     },
   },
   {
     name: 'database-log-full',
     row: ROW,
     what: "no room for the server's log: it gives up (PANIC), and is started when there is room again",
-    stage: { ownDatabase: { fsync: 'off', max_wal_size: '64MB', min_wal_size: '32MB' } },
+    harness: { ownDatabase: { fsync: 'off', max_wal_size: '64MB', min_wal_size: '32MB' } },
     unplayable,
-    async play(stage, round) {
-      if (round === 0) await moveLog(stage);
-      const disk = stage.smallDisk(DISK_MIB);
+    async play(harness, round) {
+      if (round === 0) await moveLog(harness);
+      const disk = harness.smallDisk(DISK_MIB);
       disk.fill();
       const givesUp = () =>
-        stage.fleet.query('SELECT pg_switch_wal()').then(
+        harness.fleet.query('SELECT pg_switch_wal()').then(
           () => false,
           () => true,
         );
       await eventually(givesUp, { within: WITHIN_MS, what: 'the server has no room for its log' });
-      await standsStill(stage);
-      const said = readFileSync(join(stage.databaseFolder, 'server.log'), 'utf8');
+      await standsStill(harness);
+      const said = readFileSync(join(harness.databaseFolder, 'server.log'), 'utf8');
       if (!/PANIC.*No space left on device/.test(said)) throw new Error('the server did not give up for want of room');
       disk.makeRoom();
       // As whoever operates it would: it may have ended, and may be about to.
-      await stage.stopDatabase();
-      await stage.startDatabase();
-      await stage.workers[0]?.ready(WITHIN_MS);
-      await stage.flows();
+      await harness.stopDatabase();
+      await harness.startDatabase();
+      await harness.workers[0]?.ready(WITHIN_MS);
+      await harness.flows();
     },
   },
 ];

@@ -2,7 +2,7 @@
 import type { Step } from '../../../src/application/runtime/failpoints.js';
 import { CuttingProxy, type Fault } from '../../integration/prisma/cutting-proxy.js';
 import { eventually } from '../../support/eventually.js';
-import { type Stage, WITHIN_MS } from '../stage.js';
+import { type FleetHarness, WITHIN_MS } from '../fleet-harness.js';
 import type { Row } from '../table.js';
 import type { Scenario } from './scenario.js';
 
@@ -25,11 +25,11 @@ const atStep = (step: Step): Scenario => ({
   name: `kill-${step}`,
   row: ROW,
   what: `killed at "${step}", in one of its first batches`,
-  async play(stage, round) {
-    const victim = await stage.fleet.startPausingWorker(step, 1 + (round % BATCHES_MAX));
+  async play(harness, round) {
+    const victim = await harness.fleet.startPausingWorker(step, 1 + (round % BATCHES_MAX));
     await victim.line(/^paused at/, WITHIN_MS);
     await victim.kill();
-    await stage.flows();
+    await harness.flows();
   },
 });
 
@@ -38,19 +38,19 @@ const atCommit = (name: string, what: string, fault: Fault): Scenario => ({
   name,
   row: ROW,
   what,
-  async play(stage: Stage) {
-    const wire = await CuttingProxy.before(stage.fleet.databaseUrl);
+  async play(harness: FleetHarness) {
+    const wire = await CuttingProxy.before(harness.fleet.databaseUrl);
     try {
-      const victim = await stage.fleet.startWorker({ DATABASE_URL: wire.url });
+      const victim = await harness.fleet.startWorker({ DATABASE_URL: wire.url });
       await victim.ready();
-      await eventually(async () => (await stage.fleet.ownership()).size > 1, {
+      await eventually(async () => (await harness.fleet.ownership()).size > 1, {
         within: WITHIN_MS,
         what: 'it owns its share',
       });
       wire.onStrike = () => victim.send('SIGKILL');
       wire.fault = fault;
       await victim.ended;
-      await stage.flows();
+      await harness.flows();
     } finally {
       await wire.close();
     }

@@ -1,7 +1,7 @@
-import type { Stage, StageOptions } from '../stage.js';
+import type { FleetHarness, StageOptions } from '../fleet-harness.js';
 import type { Row } from '../table.js';
 
-/** One way to do harm, on a stage with a load, which goes on afterwards as if nothing had been. */
+/** One way to do harm, on a harness with a load, which goes on afterwards as if nothing had been. */
 export interface Scenario {
   /** For `--only`. */
   readonly name: string;
@@ -9,10 +9,10 @@ export interface Scenario {
   readonly row: Row;
   /** What is done, in a few words. */
   readonly what: string;
-  /** What it needs; where that is nothing, it can follow others on their stage. */
-  readonly stage?: StageOptions;
+  /** What it needs; where that is nothing, it can follow others on their harness. */
+  readonly harness?: StageOptions;
   /** Why it cannot be played here, where that is so. */
   unplayable?(): string | undefined;
   /** One schedule. Returns when the fault is over and messages are accepted again. */
-  play(stage: Stage, round: number): Promise<void>;
+  play(harness: FleetHarness, round: number): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { lasting, type Stage } from '../stage.js';
+import { type FleetHarness, lasting } from '../fleet-harness.js';
 import type { Row } from '../table.js';
 import type { Scenario } from './scenario.js';
 
@@ -8,13 +8,13 @@ export const HOUR_MS = 3_600_000;
 /** Longer than a worker counts as alive, shorter than its connections do. */
 const BRIEFLY_MS = 5_000;
 
-async function ready(stage: Stage): Promise<void> {
-  await Promise.all(stage.workers.map((worker) => worker.ready()));
+async function ready(harness: FleetHarness): Promise<void> {
+  await Promise.all(harness.workers.map((worker) => worker.ready()));
 }
 
 /** One of the steady workers, by its number. */
-export async function frozenFor(stage: Stage, number: number, forMs: number): Promise<void> {
-  const frozen = stage.workers[number % stage.workers.length];
+export async function frozenFor(harness: FleetHarness, number: number, forMs: number): Promise<void> {
+  const frozen = harness.workers[number % harness.workers.length];
   frozen?.pause();
   try {
     await lasting(forMs);
@@ -28,14 +28,14 @@ export const workers: Scenario[] = [
     name: 'hand-over',
     row: ROW,
     what: `a second worker starts, and the first ends by SIGTERM in the middle of its batches, ${HAND_OVERS} times`,
-    async play(stage) {
+    async play(harness) {
       for (let handOver = 0; handOver < HAND_OVERS; handOver += 1) {
-        const [first] = stage.workers;
-        await stage.addWorker();
-        await ready(stage);
-        await stage.sends(100);
-        if (first !== undefined) await stage.removeWorker(first);
-        await stage.flows();
+        const [first] = harness.workers;
+        await harness.addWorker();
+        await ready(harness);
+        await harness.sends(100);
+        if (first !== undefined) await harness.removeWorker(first);
+        await harness.flows();
       }
     },
   },
@@ -43,53 +43,53 @@ export const workers: Scenario[] = [
     name: 'frozen-owner',
     row: ROW,
     what: 'an owner is frozen with SIGSTOP until its partitions are served by another, then woken up',
-    stage: { workers: 2 },
-    async play(stage, round) {
-      const frozen = stage.workers[round % stage.workers.length];
-      await stage.sends(50);
+    harness: { workers: 2 },
+    async play(harness, round) {
+      const frozen = harness.workers[round % harness.workers.length];
+      await harness.sends(50);
       frozen?.pause();
       try {
-        await stage.flows();
+        await harness.flows();
       } finally {
         frozen?.resume();
       }
-      await ready(stage);
-      await stage.flows();
+      await ready(harness);
+      await harness.flows();
     },
   },
   {
     name: 'briefly-frozen-owner',
     row: ROW,
     what: `an owner is frozen for ${BRIEFLY_MS} ms: it counts as dead, and its connections live`,
-    stage: { workers: 2 },
-    async play(stage, round) {
-      await stage.sends(50);
-      await frozenFor(stage, round, BRIEFLY_MS);
-      await ready(stage);
-      await stage.flows();
+    harness: { workers: 2 },
+    async play(harness, round) {
+      await harness.sends(50);
+      await frozenFor(harness, round, BRIEFLY_MS);
+      await ready(harness);
+      await harness.flows();
     },
   },
   {
     name: 'skewed-clocks',
     row: 'clocks skewed an hour',
     what: 'workers whose clocks are an hour ahead and an hour behind share the partitions, and take over from each other',
-    async play(stage) {
-      const [first] = stage.workers;
-      await stage.addSkewedWorker(HOUR_MS);
-      await stage.addSkewedWorker(-HOUR_MS);
-      await ready(stage);
-      if (first !== undefined) await stage.removeWorker(first);
-      await stage.flows();
-      const [ahead, behind] = stage.workers;
+    async play(harness) {
+      const [first] = harness.workers;
+      await harness.addSkewedWorker(HOUR_MS);
+      await harness.addSkewedWorker(-HOUR_MS);
+      await ready(harness);
+      if (first !== undefined) await harness.removeWorker(first);
+      await harness.flows();
+      const [ahead, behind] = harness.workers;
       ahead?.send('SIGKILL');
       await ahead?.ended;
-      stage.workers.shift();
-      await stage.flows();
-      await stage.addSkewedWorker(HOUR_MS);
-      await ready(stage);
-      if (behind !== undefined) await stage.removeWorker(behind);
-      await stage.flows();
-      const [hours] = await stage.fleet.query<{ spread: number }>(
+      harness.workers.shift();
+      await harness.flows();
+      await harness.addSkewedWorker(HOUR_MS);
+      await ready(harness);
+      if (behind !== undefined) await harness.removeWorker(behind);
+      await harness.flows();
+      const [hours] = await harness.fleet.query<{ spread: number }>(
         `SELECT extract(epoch FROM max(at) - min(at)) / 3600 AS spread FROM chat_events`,
       );
       if (!(Number(hours?.spread) > 1.9)) throw new Error('the clocks were not skewed');

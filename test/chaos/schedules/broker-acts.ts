@@ -1,6 +1,6 @@
 import type { Chance } from '../../property/simulation/virtual-time.js';
+import { type FleetHarness, lasting } from '../fleet-harness.js';
 import { brokerAway, cut, queueDeleted, redeliveryStorm, unheardFor } from '../scenarios/broker.js';
-import { lasting, type Stage } from '../stage.js';
 import { type Act, duration } from './act.js';
 
 /** Commands that are under way when a broker goes away. */
@@ -10,9 +10,9 @@ function drawAway(chance: Chance, how: 'stopped' | 'killed') {
   const downMs = duration(chance, 0, 1_500);
   return {
     what: `the broker is ${how}, and started after ${downMs} ms`,
-    async play(stage: Stage) {
-      await stage.sends(UNDER_WAY);
-      await brokerAway(stage, how, () => lasting(downMs));
+    async play(harness: FleetHarness) {
+      await harness.sends(UNDER_WAY);
+      await brokerAway(harness, how, () => lasting(downMs));
     },
   };
 }
@@ -26,11 +26,11 @@ export const brokerActs: readonly Act[] = [
       const gapsMs = Array.from({ length: 1 + chance.below(4) }, () => duration(chance, 0, 400));
       return {
         what: `the workers' connections are cut, and again after ${gapsMs.join(', ')} ms`,
-        async play(stage) {
-          await cut(stage);
+        async play(harness) {
+          await cut(harness);
           for (const gapMs of gapsMs) {
             await lasting(gapMs);
-            await cut(stage);
+            await cut(harness);
           }
         },
       };
@@ -44,7 +44,7 @@ export const brokerActs: readonly Act[] = [
       const forMs = duration(chance, 20, 800);
       return {
         what: `the workers hear nothing of the broker for ${forMs} ms, then the connections are cut`,
-        play: (stage) => unheardFor(stage, forMs),
+        play: (harness) => unheardFor(harness, forMs),
       };
     },
   },
@@ -54,7 +54,7 @@ export const brokerActs: readonly Act[] = [
     weight: 1,
     draw: () => ({
       what: 'nothing passes on any connection, and nobody is told; new ones pass',
-      play: async (stage) => stage.brokerWire.freeze(),
+      play: async (harness) => harness.brokerWire.freeze(),
     }),
   },
   {
@@ -62,13 +62,13 @@ export const brokerActs: readonly Act[] = [
     where: 'broker',
     weight: 2,
     isAlone: true,
-    draw: () => ({ what: redeliveryStorm.what, play: (stage) => redeliveryStorm.play(stage, 0) }),
+    draw: () => ({ what: redeliveryStorm.what, play: (harness) => redeliveryStorm.play(harness, 0) }),
   },
   {
     name: 'queue-deleted',
     where: 'broker',
     weight: 3,
-    draw: () => ({ what: queueDeleted.what, play: (stage) => queueDeleted.play(stage, 0) }),
+    draw: () => ({ what: queueDeleted.what, play: (harness) => queueDeleted.play(harness, 0) }),
   },
   {
     name: 'broker-restart',

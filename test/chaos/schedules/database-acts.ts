@@ -1,5 +1,5 @@
+import { lasting } from '../fleet-harness.js';
 import { deadlock, silentFor, strike, terminateFor, whileFailing, whileLocked } from '../scenarios/database.js';
-import { lasting } from '../stage.js';
 import { type Act, duration } from './act.js';
 
 /** Serialization failure, deadlock, no room on the disk, out of memory, no lock, cancelled. */
@@ -14,7 +14,7 @@ export const databaseActs: readonly Act[] = [
     weight: 18,
     draw(chance) {
       const [fault, times] = [chance.pick(COMMIT_FAULTS), 1 + chance.below(4)];
-      return { what: `${fault}, ${times} times`, play: (stage) => strike(stage, fault, times) };
+      return { what: `${fault}, ${times} times`, play: (harness) => strike(harness, fault, times) };
     },
   },
   {
@@ -23,7 +23,7 @@ export const databaseActs: readonly Act[] = [
     weight: 1,
     draw: () => ({
       what: 'COMMIT goes through, and nothing ever comes back',
-      play: (stage) => strike(stage, 'swallow the reply to COMMIT', 1),
+      play: (harness) => strike(harness, 'swallow the reply to COMMIT', 1),
     }),
   },
   {
@@ -34,7 +34,7 @@ export const databaseActs: readonly Act[] = [
       const forMs = duration(chance, 0, 800);
       return {
         what: `all sessions are ended, again and again for ${forMs} ms`,
-        play: (stage) => terminateFor(stage, forMs),
+        play: (harness) => terminateFor(harness, forMs),
       };
     },
   },
@@ -44,7 +44,7 @@ export const databaseActs: readonly Act[] = [
     weight: 8,
     draw(chance) {
       const [statement, forMs] = [chance.pick(LOCKS), duration(chance, 100, 2_500)];
-      return { what: `${statement}, for ${forMs} ms`, play: (stage) => whileLocked(stage, statement, forMs) };
+      return { what: `${statement}, for ${forMs} ms`, play: (harness) => whileLocked(harness, statement, forMs) };
     },
   },
   {
@@ -55,7 +55,7 @@ export const databaseActs: readonly Act[] = [
       const [sqlState, failures] = [chance.pick(SQL_STATES), 1 + chance.below(4)];
       return {
         what: `SQLSTATE ${sqlState} for every third batch, ${failures} of them`,
-        play: (stage) => whileFailing(stage, sqlState, failures),
+        play: (harness) => whileFailing(harness, sqlState, failures),
       };
     },
   },
@@ -63,7 +63,7 @@ export const databaseActs: readonly Act[] = [
     name: 'deadlock',
     where: 'database',
     weight: 3,
-    draw: () => ({ what: deadlock.what, play: (stage) => deadlock.play(stage, 0) }),
+    draw: () => ({ what: deadlock.what, play: (harness) => deadlock.play(harness, 0) }),
   },
   {
     name: 'database-silent',
@@ -73,7 +73,7 @@ export const databaseActs: readonly Act[] = [
       const forMs = duration(chance, 200, 1_500);
       return {
         what: `nothing passes for ${forMs} ms, and what was said is gone`,
-        play: (stage) => silentFor(stage, forMs),
+        play: (harness) => silentFor(harness, forMs),
       };
     },
   },
@@ -86,10 +86,10 @@ export const databaseActs: readonly Act[] = [
       const downMs = duration(chance, 0, 1_500);
       return {
         what: `the database is stopped at once, and started after ${downMs} ms`,
-        async play(stage) {
-          await stage.stopDatabase();
+        async play(harness) {
+          await harness.stopDatabase();
           await lasting(downMs);
-          await stage.startDatabase();
+          await harness.startDatabase();
         },
       };
     },

@@ -1,8 +1,8 @@
 /** What is done to dispatch, and by producers. */
 import { v4 } from 'uuid';
+import { lasting } from '../fleet-harness.js';
 import { poisonBuried, sameId } from '../scenarios/commands.js';
 import { bindDispatch, unbindDispatch } from '../scenarios/dispatch.js';
-import { lasting } from '../stage.js';
 import { type Act, duration } from './act.js';
 
 export const otherActs: readonly Act[] = [
@@ -14,10 +14,10 @@ export const otherActs: readonly Act[] = [
       const forMs = duration(chance, 50, 1_000);
       return {
         what: `the dispatch queue is unbound for ${forMs} ms`,
-        async play(stage) {
-          await unbindDispatch(stage);
+        async play(harness) {
+          await unbindDispatch(harness);
           await lasting(forMs);
-          await bindDispatch(stage);
+          await bindDispatch(harness);
         },
       };
     },
@@ -30,10 +30,10 @@ export const otherActs: readonly Act[] = [
       const forMs = duration(chance, 100, 2_000);
       return {
         what: `dispatch ends its connection, and is back after ${forMs} ms`,
-        async play(stage) {
-          await stage.fleet.dispatch.close();
+        async play(harness) {
+          await harness.fleet.dispatch.close();
           await lasting(forMs);
-          await stage.fleet.connectDispatch();
+          await harness.fleet.connectDispatch();
         },
       };
     },
@@ -44,7 +44,7 @@ export const otherActs: readonly Act[] = [
     weight: 4,
     draw(chance) {
       const round = chance.below(1_000_000_000);
-      return { what: sameId.what, play: (stage) => sameId.play(stage, round) };
+      return { what: sameId.what, play: (harness) => sameId.play(harness, round) };
     },
   },
   {
@@ -55,9 +55,9 @@ export const otherActs: readonly Act[] = [
       const chats = Array.from({ length: 1 + chance.below(3) }, () => chance.below(1_000));
       return {
         what: `${chats.length} poisonous commands`,
-        play: (stage) =>
+        play: (harness) =>
           poisonBuried(
-            stage,
+            harness,
             chats.map((number) => ({ number, commandId: `poison-${v4()}` })),
           ),
       };

@@ -1,12 +1,12 @@
 /**
  * `npm run proof -- schedules [--schedules 500] [--seed S] [--from 1]`: real workers, a real broker and a real database, and harm drawn by seed,
- * one schedule after the other on one stage and one ledger. Exits 1 if one fails or the ledger does not close.
+ * one schedule after the other on one harness and one ledger. Exits 1 if one fails or the ledger does not close.
  */
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
 import { mochaGlobalSetup, runProof } from '../../support/hooks.js';
 import { print, sum, type Verdict } from '../../support/ledger.js';
-import { Stage } from '../stage.js';
+import { FleetHarness } from '../fleet-harness.js';
 import { acts, describe, playSchedule, type Schedule, scheduleOf, WORKERS } from './schedule.js';
 
 const HELP = `Usage: npm run proof -- schedules [--schedules N] [--seed S] [--from N]
@@ -53,7 +53,7 @@ class Run {
   readonly verdicts: Verdict[] = [];
   readonly failures: string[] = [];
   readonly told = new Map<string, Told>();
-  private stage: Stage | undefined;
+  private harness: FleetHarness | undefined;
   private sinceSettled: number[] = [];
   private readonly bar = new SingleBar({
     format: '{bar} {value}/{total} schedules, {failed} failed, {eta_formatted} left',
@@ -69,7 +69,7 @@ class Run {
       if (played % CHAPTER !== 0 && played !== count) continue;
       await this.settle();
       if (!process.stderr.isTTY) console.error(`${played}/${count} schedules, ${this.failures.length} failed`);
-      this.stage?.startLoad();
+      this.harness?.startLoad();
     }
     this.bar.stop();
     await this.leave();
@@ -79,13 +79,13 @@ class Run {
     let began = performance.now();
     let isPlayed = false;
     try {
-      this.stage ??= await Stage.open(OPTIONS);
+      this.harness ??= await FleetHarness.open(OPTIONS);
       began = performance.now();
       this.sinceSettled.push(schedule.number);
-      await playSchedule(this.stage, schedule);
+      await playSchedule(this.harness, schedule);
       isPlayed = true;
     } catch (error) {
-      await this.fail([describe(schedule), (error as Error).message, ...(this.stage?.lastWords() ?? [])]);
+      await this.fail([describe(schedule), (error as Error).message, ...(this.harness?.lastWords() ?? [])]);
     }
     for (const { name } of schedule.acts) {
       const told = this.told.get(name) ?? { times: 0, withAnother: 0, seconds: 0, failed: 0 };
@@ -97,12 +97,12 @@ class Run {
     }
   }
 
-  /** Compares the ledger of this stage, which goes on. */
+  /** Compares the ledger of this harness, which goes on. */
   private async settle(): Promise<void> {
-    if (this.stage === undefined) return;
+    if (this.harness === undefined) return;
     const schedules = `schedules ${this.sinceSettled.join(', ')}`;
     try {
-      const { faults } = await this.stage.settle();
+      const { faults } = await this.harness.settle();
       this.sinceSettled = [];
       if (faults.length > 0) await this.fail([`the ledger does not close after ${schedules}`, ...faults]);
     } catch (error) {
@@ -110,7 +110,7 @@ class Run {
     }
   }
 
-  /** What has failed is told at once, and what comes next has a new stage: on the old one nothing would mean anything. */
+  /** What has failed is told at once, and what comes next has a new harness: on the old one nothing would mean anything. */
   private async fail(lines: readonly string[]): Promise<void> {
     this.failures.push(lines.join('\n'));
     console.log(`seed ${seed}, ${lines.join('\n  ')}`);
@@ -118,21 +118,21 @@ class Run {
   }
 
   private async leave(): Promise<void> {
-    const { stage } = this;
-    this.stage = undefined;
+    const { harness } = this;
+    this.harness = undefined;
     this.sinceSettled = [];
-    if (stage === undefined) return;
-    const { fleet } = stage;
+    if (harness === undefined) return;
+    const { fleet } = harness;
     const { ledger, databaseUrl } = fleet;
     const tell = (error: Error) => console.log(`  ${error.message}`);
-    // Also where a stage is given up: only what stays unanswered when it is asked for again may be lost.
-    await stage.load.stop().catch(tell);
+    // Also where a harness is given up: only what stays unanswered when it is asked for again may be lost.
+    await harness.load.stop().catch(tell);
     await fleet.allAnsweredAfterAsking().catch(tell);
     await ledger.close(databaseUrl).then(
       (verdict) => this.verdicts.push(verdict),
       (error: Error) => console.log(`  no verdict: ${error.message}`),
     );
-    await stage.close().catch((error: Error) => console.log(`  the stage was left in disorder: ${error.message}`));
+    await harness.close().catch((error: Error) => console.log(`  the harness was left in disorder: ${error.message}`));
   }
 }
 

@@ -1,6 +1,6 @@
 /** What a seed and a number stand for: which harm is done, to whom, when, for how long, and what else at the same time. */
 import { Chance } from '../../property/simulation/virtual-time.js';
-import { lasting, type Stage } from '../stage.js';
+import { type FleetHarness, lasting } from '../fleet-harness.js';
 import { type Act, type DrawnAct, duration } from './act.js';
 import { brokerActs } from './broker-acts.js';
 import { databaseActs } from './database-acts.js';
@@ -13,7 +13,7 @@ export const acts: readonly Act[] = [...workerActs, ...databaseActs, ...brokerAc
 const TWO_AT_ONCE = 0.3;
 /** Into the load's rounds and the workers' batches. */
 const START_MAX_MS = 400;
-/** Steady workers on the stage. */
+/** Steady workers on the harness. */
 export const WORKERS = 2;
 
 export interface Schedule {
@@ -41,18 +41,18 @@ export function describe({ number, acts: drawn }: Schedule): string {
  * Returns when all of it is over, as many workers run as before, and every chat has had a message accepted.
  * @throws Error of the first thing that did not come about
  */
-export async function playSchedule(stage: Stage, { acts: drawn }: Schedule): Promise<void> {
+export async function playSchedule(harness: FleetHarness, { acts: drawn }: Schedule): Promise<void> {
   const played = await Promise.allSettled(
     drawn.map(async ({ afterMs, play }) => {
       await lasting(afterMs);
-      await play(stage);
+      await play(harness);
     }),
   );
   for (const outcome of played) if (outcome.status === 'rejected') throw outcome.reason;
-  if (stage.workers.length !== WORKERS) throw new Error(`${stage.workers.length} workers are on the stage`);
-  const ended = stage.workers.find(({ running }) => !running);
+  if (harness.workers.length !== WORKERS) throw new Error(`${harness.workers.length} workers are on the harness`);
+  const ended = harness.workers.find(({ running }) => !running);
   if (ended !== undefined) throw new Error(`a worker has ended that should run\n${ended.output}`);
-  await stage.flows();
+  await harness.flows();
 }
 
 function pick(chance: Chance, choices: readonly Act[]): Act {

@@ -1,18 +1,18 @@
 import type { Chance } from '../../property/simulation/virtual-time.js';
 import { tellToPause } from '../../support/fleet.js';
 import type { TestProcess } from '../../support/processes.js';
+import { type FleetHarness, lasting, WITHIN_MS } from '../fleet-harness.js';
 import { STEPS } from '../scenarios/kills.js';
 import { frozenFor, HOUR_MS } from '../scenarios/workers.js';
-import { lasting, type Stage, WITHIN_MS } from '../stage.js';
 import { type Act, duration } from './act.js';
 
 const BATCHES_MAX = 8;
 const SKEWS_MS = [0, 0, HOUR_MS, -HOUR_MS];
 
-/** Takes one of the steady workers off the stage, which has to get another for it. */
-function take(stage: Stage, number: number): TestProcess {
-  const [taken] = stage.workers.splice(number % stage.workers.length, 1);
-  if (taken === undefined) throw new Error('there is no worker on the stage');
+/** Takes one of the steady workers off the harness, which has to get another for it. */
+function take(harness: FleetHarness, number: number): TestProcess {
+  const [taken] = harness.workers.splice(number % harness.workers.length, 1);
+  if (taken === undefined) throw new Error('there is no worker on the harness');
   return taken;
 }
 
@@ -24,8 +24,8 @@ function drawFreeze(chance: Chance, fromMs: number, toMs: number) {
   const [number, frozenMs] = [chance.below(2), duration(chance, fromMs, toMs)];
   return {
     what: `worker ${number} is frozen for ${frozenMs} ms`,
-    async play(stage: Stage) {
-      await frozenFor(stage, number, frozenMs);
+    async play(harness: FleetHarness) {
+      await frozenFor(harness, number, frozenMs);
     },
   };
 }
@@ -40,12 +40,12 @@ export const workerActs: readonly Act[] = [
       const skewMs = chance.pick(SKEWS_MS);
       return {
         what: `worker ${number} is killed at "${step}", the ${batch}th time that it gets there; another comes${skewed(skewMs)}`,
-        async play(stage) {
-          const victim = take(stage, number);
+        async play(harness) {
+          const victim = take(harness, number);
           tellToPause(victim, step, batch);
           await victim.line(/^paused at/, WITHIN_MS);
           await victim.kill();
-          await stage.addSkewedWorker(skewMs);
+          await harness.addSkewedWorker(skewMs);
         },
       };
     },
@@ -58,10 +58,10 @@ export const workerActs: readonly Act[] = [
       const [number, awayMs, skewMs] = [chance.below(2), duration(chance, 0, 800), chance.pick(SKEWS_MS)];
       return {
         what: `worker ${number} is killed wherever it is; another comes after ${awayMs} ms${skewed(skewMs)}`,
-        async play(stage) {
-          await take(stage, number).kill();
+        async play(harness) {
+          await take(harness, number).kill();
           await lasting(awayMs);
-          await stage.addSkewedWorker(skewMs);
+          await harness.addSkewedWorker(skewMs);
         },
       };
     },
@@ -74,14 +74,14 @@ export const workerActs: readonly Act[] = [
       const [number, isRelieved, skewMs] = [chance.below(2), chance.is(0.5), chance.pick(SKEWS_MS)];
       return {
         what: `worker ${number} is told to stop; another comes ${isRelieved ? 'before' : 'after'} that${skewed(skewMs)}`,
-        async play(stage) {
-          const leaving = take(stage, number);
-          if (isRelieved) await (await stage.addSkewedWorker(skewMs)).ready(WITHIN_MS);
+        async play(harness) {
+          const leaving = take(harness, number);
+          if (isRelieved) await (await harness.addSkewedWorker(skewMs)).ready(WITHIN_MS);
           // One that has only just been started does not hear SIGTERM yet, and just ends.
           await leaving.line(/"ops port"/, WITHIN_MS);
           const { code } = await leaving.stop();
           if (code !== 0) throw new Error(`a stopped worker exits with ${code}\n${leaving.output}`);
-          if (!isRelieved) await stage.addSkewedWorker(skewMs);
+          if (!isRelieved) await harness.addSkewedWorker(skewMs);
         },
       };
     },

@@ -24,7 +24,7 @@ export const PAUSING_DEV = join(here, 'pausing-dev.js');
 let copied: string | undefined;
 
 /**
- * A script of this folder for `startProcess`, where the user that as-nobody.ts becomes can read it: root's checkout may be
+ * A script of this folder for `startProcess`, where the user that unprivileged-user.ts becomes can read it: root's checkout may be
  * closed to that user, who then gets a copy.
  */
 export function readableByNobody(script: string): string {

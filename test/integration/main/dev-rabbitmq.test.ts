@@ -42,7 +42,7 @@ describe('npm start as an ordinary user where RabbitMQ is installed', () => {
 
   const start = async (rabbitmq: boolean, script?: string) => {
     const env = script === undefined ? {} : { SCRIPT: script };
-    dev = await folder.start({ rabbitmq, script: readableByNobody('as-nobody.js'), env });
+    dev = await folder.start({ rabbitmq, script: readableByNobody('unprivileged-user.js'), env });
     banner = await bannerOf(dev);
   };
 

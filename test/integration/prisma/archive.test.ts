@@ -5,8 +5,8 @@ import { PrismaChatArchiveTarget } from '../../../src/adapters/stores/prisma/arc
 import { importArchive } from '../../../src/application/archive/import-archive.js';
 import { directChatId } from '../../../src/contract/messages/direct-id.js';
 import { anArchive, bytesOf, CHAT, FIRST_MESSAGE, textOf } from '../../unit/application/an-archive.js';
+import type { Draft } from '../../unit/application/decider-harness.js';
 import { add, create, createDirect, remove, send, upsert } from '../../unit/application/drafts.js';
-import type { Draft } from '../../unit/application/stage.js';
 import { chat, chatsOf, exportFrom, importInto } from './archive-of.js';
 import { carriedRows, everything } from './archive-rows-of.js';
 import { DecidedStore } from './decided-store.js';

@@ -7,7 +7,7 @@ import { snapshotKeysOf } from '../../../src/application/snapshot/snapshot-keys.
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { NAMESPACE, PARTITIONS } from '../../conformance/store/fixtures.js';
 import { defaultPolicy } from '../../support/default-policy.js';
-import { type Draft, itemOf } from '../../unit/application/stage.js';
+import { type Draft, itemOf } from '../../unit/application/decider-harness.js';
 import { openPrismaStore, type PrismaHarness, prismaStore } from './prisma-harness.js';
 
 const decidingBy = (policy: PolicyDecisionPoint) => new CommandDecider(new PolicyEnforcementPoint(policy));

@@ -4,8 +4,8 @@ import type { Prisma, PrismaClient } from '../../../src/adapters/stores/prisma/g
 import { PrismaSyncLog } from '../../../src/adapters/stores/prisma/log/prisma-sync-log.js';
 import { add, create, GROUP, remove, updateMember } from '../../unit/application/drafts.js';
 import { pagesOf } from '../../unit/application/sync/fetch-page.js';
+import { expectInSync } from '../../unit/application/sync/sync-oracle.js';
 import { SyncingClient } from '../../unit/application/sync/syncing-client.js';
-import { expectInSync } from '../../unit/application/sync/truth.js';
 import { ChangingView } from '../../unit/application/sync/views.js';
 import { DecidedStore } from './decided-store.js';
 import { tablesOf } from './tables-of.js';

@@ -1,6 +1,6 @@
 import type { Chat, Member } from '../../../src/domain/chat.js';
 import type { Message, Reaction } from '../../../src/domain/message.js';
-import type { Tables } from '../../unit/application/sync/truth.js';
+import type { Tables } from '../../unit/application/sync/sync-oracle.js';
 import { withConnection } from './prisma-harness.js';
 
 /** Every row, of what a client is held against. */

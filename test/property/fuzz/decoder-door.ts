@@ -9,9 +9,9 @@ import { USER_ID_PATTERN } from '../../../src/contract/messages/identifiers.js';
 import { receipt } from '../../../src/contract/messages/receipts.js';
 import { isStorableText } from '../../../src/contract/messages/text.js';
 import { leastCpuMs } from '../../unit/contract/cpu-time.js';
+import { refusedBySchema } from './answer-oracle.js';
 import { type Door, Finding } from './door.js';
 import { asDelivered, type HostileMessage, hostileMessage } from './hostile-messages.js';
-import { refusedBySchema } from './judge.js';
 import { STALL_MS } from './watch.js';
 
 const TRIES = 3;

@@ -2,10 +2,10 @@
 import { refusalCodes, requestProblems } from '../../../src/contract/messages/problems.js';
 import { assertDocumented } from '../../unit/adapters/http/documented-answers.js';
 import { RestHarness } from '../../unit/adapters/http/rest-harness.js';
+import { refusedBySchema } from './answer-oracle.js';
 import { type Door, Finding, type OpenDoor } from './door.js';
 import { type HostileRequest, hostileRequest, requestBytes } from './hostile-requests.js';
 import { isGood, type Tokens, tokens } from './hostile-tokens.js';
-import { refusedBySchema } from './judge.js';
 import { type RawAnswer, sendRaw } from './raw-http.js';
 
 const AT_ONCE = 16;

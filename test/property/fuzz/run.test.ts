@@ -5,7 +5,7 @@ import { eventually } from '../../support/eventually.js';
 import { type ProcessEnd, startProcess } from '../../support/processes.js';
 import { projectFolder, rabbitmq, scratchFolder } from '../../support/services.js';
 
-const script = join(projectFolder, 'dist', 'test', 'fuzz', 'run.js');
+const script = join(projectFolder, 'dist', 'test', 'property', 'fuzz', 'run.js');
 /** Services of its own are started, on a busy machine. */
 const TIMEOUT_MS = 180_000;
 const END_WITHIN_MS = 30_000;

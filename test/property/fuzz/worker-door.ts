@@ -7,11 +7,11 @@ import { EXAMPLE_CHAT_ID, EXAMPLE_QUESTION_ID } from '../../../src/contract/exam
 import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
 import { JwtVerifier } from '../../../src/infrastructure/jwt.js';
 import { SECRET } from '../../unit/adapters/http/rest-client.js';
-import { Lab } from '../../unit/application/worker/lab.js';
+import { WorkerHarness } from '../../unit/application/worker/worker-harness.js';
+import { refusedBySchema } from './answer-oracle.js';
 import { type Door, Finding, type OpenDoor } from './door.js';
 import { asDelivered, type HostileMessage, hostileMessage, REPLY_TO } from './hostile-messages.js';
 import { BAD_TOKENS, type Tokens, tokens } from './hostile-tokens.js';
-import { refusedBySchema } from './judge.js';
 
 const OWN_USER = 'guest';
 const ID_PATTERN = new RegExp(EXAMPLE_QUESTION_ID, 'g');
@@ -20,7 +20,7 @@ class WorkerDoor implements OpenDoor<HostileMessage> {
   private good = 0;
 
   private constructor(
-    private readonly lab: Lab,
+    private readonly harness: WorkerHarness,
     private readonly known: Tokens | null,
     private readonly questionId: string,
     /** Nobody else knows of it. */
@@ -31,45 +31,45 @@ class WorkerDoor implements OpenDoor<HostileMessage> {
   static async open(seed: number): Promise<WorkerDoor> {
     const known = seed % 2 === 0 ? null : await tokens();
     const proof = known === null ? null : new JwtTokenVerifier(new JwtVerifier({ keys: { secret: SECRET } }));
-    const lab = await Lab.open({ proof });
+    const harness = await WorkerHarness.open({ proof });
     const story = (type: string, actorId: string, chatId: string, data: object) => ({
       ...{ type, commandId: `story-${chatId}-${type}`, body: { actorId, chatId, data } },
       properties: { headers: { authorization: `Bearer ${known?.get(actorId)}` } },
     });
     const goodChatId = randomUUID();
-    const receipts = await lab.answers(
+    const receipts = await harness.answers(
       story('chat.create', 'alice', EXAMPLE_CHAT_ID, { kind: 'group', memberIds: ['bob', 'carol', 'dave'] }),
       story('message.send', 'alice', EXAMPLE_CHAT_ID, { body: 'Shall we have tea at four, Bob?' }),
       story('chat.create', 'mallory', goodChatId, { kind: 'group', memberIds: [] }),
     );
-    return new WorkerDoor(lab, known, receipts[1]?.messageId ?? '', goodChatId);
+    return new WorkerDoor(harness, known, receipts[1]?.messageId ?? '', goodChatId);
   }
 
   async take(inputs: readonly HostileMessage[]): Promise<string[]> {
-    const { lab } = this;
-    const [hadReceipts, hadTold, hadLines] = [lab.receipts.length, lab.told.length, lab.log.lines.length];
+    const { harness } = this;
+    const [hadReceipts, hadTold, hadLines] = [harness.receipts.length, harness.told.length, harness.log.lines.length];
     const given = inputs.map((input, index) => this.incoming(input, index));
-    for (const incoming of given) lab.transport.publish(incoming);
+    for (const incoming of given) harness.transport.publish(incoming);
     this.good += 1;
     const commandId = `good-${this.good}`;
-    lab.publish({
+    harness.publish({
       type: 'message.send',
       commandId,
       body: { actorId: 'mallory', chatId: this.goodChatId, data: { body: 'is this still going?' } },
       properties: { headers: { authorization: `Bearer ${this.known?.get('mallory')}` } },
     });
-    const news = () => lab.told.slice(hadTold);
+    const news = () => harness.told.slice(hadTold);
     const buried = () => news().filter((word) => word.startsWith('buried'));
-    await lab.until('every delivery is answered or dead-lettered', () => {
+    await harness.until('every delivery is answered or dead-lettered', () => {
       const failed = news().find((word) => word.startsWith('failed') || word.startsWith('tookOver'));
       if (failed !== undefined) throw new Finding(`the worker told: ${failed}`);
-      return lab.receipts.length - hadReceipts + buried().length >= inputs.length + 1;
+      return harness.receipts.length - hadReceipts + buried().length >= inputs.length + 1;
     });
-    const receipts = lab.receipts.slice(hadReceipts);
+    const receipts = harness.receipts.slice(hadReceipts);
     const dead = buried();
     if (receipts.length + dead.length !== inputs.length + 1) throw new Finding('more answers than deliveries');
     if (dead.some((word) => word !== 'buried malformed')) throw new Finding(`dead-lettered: ${dead}`);
-    const errors = lab.log.lines.slice(hadLines).filter((line) => line.includes('"level":"error"'));
+    const errors = harness.log.lines.slice(hadLines).filter((line) => line.includes('"level":"error"'));
     if (errors.length > 0) throw new Finding(`logged: ${errors[0]}`);
     if (receipts.find((receipt) => receipt.commandId === commandId)?.status !== 'accepted')
       throw new Finding('a good command was not accepted');
@@ -86,7 +86,7 @@ class WorkerDoor implements OpenDoor<HostileMessage> {
   }
 
   async close(): Promise<void> {
-    await this.lab.close();
+    await this.harness.close();
   }
 
   /** About the message that is there; with a token, where tokens are asked for: mostly the actor's. */

@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import type { StoreHarness } from '../../conformance/store/store-conformance.js';
 import { pagesOf } from '../../unit/application/sync/fetch-page.js';
+import { expectInSync } from '../../unit/application/sync/sync-oracle.js';
 import { SyncingClient } from '../../unit/application/sync/syncing-client.js';
-import { expectInSync } from '../../unit/application/sync/truth.js';
 import { ChangingView, STANDINGS, type View } from '../../unit/application/sync/views.js';
 import type { Sync } from './intents.js';
 import { tablesOf } from './model-tables.js';

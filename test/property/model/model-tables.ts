@@ -1,5 +1,5 @@
 /** What clients that sync are held against, by what the model knows. */
-import type { Tables } from '../../unit/application/sync/truth.js';
+import type { Tables } from '../../unit/application/sync/sync-oracle.js';
 import { ModelQueries } from './model-queries.js';
 import { isThere, type ModelWorld } from './model-world.js';
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { DeciderHarness, type Draft } from './decider-harness.js';
 import {
   add,
   archive,
@@ -18,60 +19,59 @@ import {
   update,
   updateMember,
 } from './drafts.js';
-import { type Draft, Stage } from './stage.js';
 
 const M1 = messageId(1);
 
 /** A group of alice (owner), adam (admin), mary (member) and ruth (reader); mary has said M1 as number 4, and reacted as number 5. */
-function group(): Stage {
-  const stage = new Stage();
-  stage.idsToDraw.push(M1);
-  stage.given(
+function group(): DeciderHarness {
+  const harness = new DeciderHarness();
+  harness.idsToDraw.push(M1);
+  harness.given(
     create('alice', GROUP, ['mary']),
     add('alice', GROUP, ['adam'], 'admin'),
     add('alice', GROUP, ['ruth'], 'reader'),
     send('mary', GROUP),
     react('mary', GROUP, M1),
   );
-  return stage;
+  return harness;
 }
 
-const code = (stage: Stage, draft: Draft) => stage.answer(draft).reason?.code;
+const code = (harness: DeciderHarness, draft: Draft) => harness.answer(draft).reason?.code;
 
 describe('Archiving a chat', () => {
   it('puts it to rest under the next number', () => {
-    const stage = group();
-    const [receipt] = stage.given(archive('alice', GROUP));
+    const harness = group();
+    const [receipt] = harness.given(archive('alice', GROUP));
     expect(receipt?.sequence).to.equal(6);
-    expect(stage.chat(GROUP)).to.deep.include({ archivedAt: stage.now, lastSequence: 6 });
-    expect(stage.log.at(-1)).to.deep.include({ sequence: 6, event: { type: 'chat.archived' } });
+    expect(harness.chat(GROUP)).to.deep.include({ archivedAt: harness.now, lastSequence: 6 });
+    expect(harness.log.at(-1)).to.deep.include({ sequence: 6, event: { type: 'chat.archived' } });
   });
 
   it('that is archived already changes nothing, not even since when', () => {
-    const stage = group();
-    stage.given(archive('alice', GROUP));
-    const before = structuredClone(stage.chat(GROUP));
-    stage.now = new Date(stage.now.getTime() + 1);
-    expect(stage.answer(archive('adam', GROUP))).to.include({ status: 'accepted', sequence: null });
-    expect(stage.chat(GROUP)).to.deep.equal(before);
+    const harness = group();
+    harness.given(archive('alice', GROUP));
+    const before = structuredClone(harness.chat(GROUP));
+    harness.now = new Date(harness.now.getTime() + 1);
+    expect(harness.answer(archive('adam', GROUP))).to.include({ status: 'accepted', sequence: null });
+    expect(harness.chat(GROUP)).to.deep.equal(before);
   });
 
   it('and taking it up again in one batch are two events', () => {
-    const stage = group();
-    const receipts = stage.given(archive('alice', GROUP), archive('alice', GROUP), unarchive('adam', GROUP));
+    const harness = group();
+    const receipts = harness.given(archive('alice', GROUP), archive('alice', GROUP), unarchive('adam', GROUP));
     expect(receipts.map(({ sequence }) => sequence)).to.deep.equal([6, null, 7]);
-    expect(stage.chat(GROUP).archivedAt).to.equal(null);
+    expect(harness.chat(GROUP).archivedAt).to.equal(null);
   });
 
   it('holds at once: what comes later in the same batch is refused', () => {
-    const stage = group();
-    const [, said] = stage.answers(archive('alice', GROUP), send('mary', GROUP));
+    const harness = group();
+    const [, said] = harness.answers(archive('alice', GROUP), send('mary', GROUP));
     expect(said?.reason).to.include({ code: 'archived', detail: 'the chat is archived' });
   });
 
   it('ends talking and changing: messages, edits, reactions, members, roles, the title', () => {
-    const stage = group();
-    stage.given(archive('alice', GROUP));
+    const harness = group();
+    harness.given(archive('alice', GROUP));
     for (const draft of [
       send('mary', GROUP),
       edit('mary', GROUP, M1, {}),
@@ -81,18 +81,18 @@ describe('Archiving a chat', () => {
       updateMember('alice', GROUP, 'mary', { role: 'admin' }),
       update('alice', GROUP, { title: 'x' }),
     ])
-      expect(code(stage, draft), draft.type).to.equal('archived');
-    expect(stage.chat(GROUP).lastSequence).to.equal(6);
+      expect(code(harness, draft), draft.type).to.equal('archived');
+    expect(harness.chat(GROUP).lastSequence).to.equal(6);
   });
 
   it('leaves reading, leaving, removing and deleting', () => {
-    const stage = group();
-    stage.given(archive('alice', GROUP));
-    stage.given(
+    const harness = group();
+    harness.given(archive('alice', GROUP));
+    harness.given(
       ...[read('alice', GROUP, 6), erase('mary', GROUP, M1), erase('mary', GROUP, M1, 'hard')],
       ...[remove('mary', GROUP, 'mary'), remove('alice', GROUP, 'ruth')],
     );
-    expect(stage.chat(GROUP)).to.include({ memberCount: 2, lastSequence: 10 });
+    expect(harness.chat(GROUP)).to.include({ memberCount: 2, lastSequence: 10 });
   });
 
   for (const [what, draftOf] of [
@@ -100,17 +100,18 @@ describe('Archiving a chat', () => {
     ['unarchiving', unarchive],
   ] as const) {
     it(`is for owners and admins, and for both of a direct chat (${what})`, () => {
-      const stage = group();
-      for (const actor of ['mary', 'ruth']) expect(code(stage, draftOf(actor, GROUP)), actor).to.equal('not_permitted');
-      stage.given(draftOf('alice', GROUP), draftOf('adam', GROUP));
-      const chatId = stage.given(createDirect('alice', 'bob'))[0]?.chatId ?? '';
-      stage.given(archive('alice', chatId), draftOf('bob', chatId));
+      const harness = group();
+      for (const actor of ['mary', 'ruth'])
+        expect(code(harness, draftOf(actor, GROUP)), actor).to.equal('not_permitted');
+      harness.given(draftOf('alice', GROUP), draftOf('adam', GROUP));
+      const chatId = harness.given(createDirect('alice', 'bob'))[0]?.chatId ?? '';
+      harness.given(archive('alice', chatId), draftOf('bob', chatId));
     });
 
     it(`is not found where there is no such chat, or one that the actor is not in (${what})`, () => {
-      const stage = group();
+      const harness = group();
       for (const draft of [draftOf('alice', NOWHERE), draftOf('zoe', GROUP)])
-        expect(code(stage, draft)).to.equal('not_found');
+        expect(code(harness, draft)).to.equal('not_found');
     });
   }
 });

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { directChatId } from '../../../src/contract/messages/direct-id.js';
+import { DeciderHarness } from './decider-harness.js';
 import { CHANNEL, create, createDirect, GROUP, send } from './drafts.js';
-import { Stage } from './stage.js';
 
 const DIRECT = directChatId('default', 'alice', 'bob');
-const rolesIn = (stage: Stage, chatId: string) =>
-  Object.fromEntries([...stage.members.values()].filter((m) => m.chatId === chatId).map((m) => [m.userId, m.role]));
+const rolesIn = (harness: DeciderHarness, chatId: string) =>
+  Object.fromEntries([...harness.members.values()].filter((m) => m.chatId === chatId).map((m) => [m.userId, m.role]));
 
 describe('Creating a chat', () => {
   for (const [kind, chatId] of [
@@ -13,13 +13,13 @@ describe('Creating a chat', () => {
     ['channel', CHANNEL],
   ] as const)
     it(`makes the creator of a ${kind} its owner and the others members, as event number 1`, () => {
-      const stage = new Stage();
-      const [receipt] = stage.given(
+      const harness = new DeciderHarness();
+      const [receipt] = harness.given(
         create('alice', chatId, ['bob', 'carol'], { kind, title: 'Tea', metadata: { a: 1 } }),
       );
       expect(receipt).to.include({ chatId, sequence: 1, messageId: null, replayed: false });
       expect(receipt?.decisionId).to.be.a('string');
-      expect(stage.chat(chatId)).to.deep.equal({
+      expect(harness.chat(chatId)).to.deep.equal({
         chatId,
         tenantId: 'default',
         partition: 3,
@@ -27,20 +27,20 @@ describe('Creating a chat', () => {
         title: 'Tea',
         metadata: { a: 1 },
         createdBy: 'alice',
-        createdAt: stage.now,
+        createdAt: harness.now,
         archivedAt: null,
         archiveSequence: 0,
         lastSequence: 1,
         lastOrdinal: 0,
         memberCount: 3,
         ownerCount: 1,
-        lastActivityAt: stage.now,
+        lastActivityAt: harness.now,
         historyVisibility: 'full',
         historySequence: 0,
         lastPosition: 1,
       });
-      expect(rolesIn(stage, chatId)).to.deep.equal({ alice: 'owner', bob: 'member', carol: 'member' });
-      expect(stage.log.map(({ event }) => event)).to.deep.equal([
+      expect(rolesIn(harness, chatId)).to.deep.equal({ alice: 'owner', bob: 'member', carol: 'member' });
+      expect(harness.log.map(({ event }) => event)).to.deep.equal([
         {
           type: 'chat.created',
           kind,
@@ -57,22 +57,22 @@ describe('Creating a chat', () => {
     });
 
   it('leaves repeats and the creator out of the others', () => {
-    const stage = new Stage();
-    stage.given(create('alice', GROUP, ['bob', 'alice', 'bob']));
-    expect(rolesIn(stage, GROUP)).to.deep.equal({ alice: 'owner', bob: 'member' });
-    expect(stage.chat(GROUP).memberCount).to.equal(2);
+    const harness = new DeciderHarness();
+    harness.given(create('alice', GROUP, ['bob', 'alice', 'bob']));
+    expect(rolesIn(harness, GROUP)).to.deep.equal({ alice: 'owner', bob: 'member' });
+    expect(harness.chat(GROUP).memberCount).to.equal(2);
   });
 
   it('may begin with nobody else, without a title and without metadata', () => {
-    const stage = new Stage();
-    stage.given(create('alice', GROUP, []));
-    expect(stage.chat(GROUP)).to.deep.include({ memberCount: 1, title: null, metadata: {} });
+    const harness = new DeciderHarness();
+    harness.given(create('alice', GROUP, []));
+    expect(harness.chat(GROUP)).to.deep.include({ memberCount: 1, title: null, metadata: {} });
   });
 
   it('counts nothing as unread for those it begins with', () => {
-    const stage = new Stage();
-    stage.given(create('alice', GROUP, ['bob']));
-    expect(stage.member(GROUP, 'bob')).to.include({ joinedSequence: 1, readSequence: 1, readOrdinal: 0 });
+    const harness = new DeciderHarness();
+    harness.given(create('alice', GROUP, ['bob']));
+    expect(harness.member(GROUP, 'bob')).to.include({ joinedSequence: 1, readSequence: 1, readOrdinal: 0 });
   });
 
   for (const [what, drafts] of Object.entries({
@@ -83,67 +83,67 @@ describe('Creating a chat', () => {
   }))
     it(`is a conflict where the id is taken, and changes nothing (${what})`, () => {
       for (const together of [true, false]) {
-        const stage = new Stage();
-        const receipts = together ? stage.answers(...drafts) : drafts.map((draft) => stage.answer(draft));
+        const harness = new DeciderHarness();
+        const receipts = together ? harness.answers(...drafts) : drafts.map((draft) => harness.answer(draft));
         expect(receipts[1]).to.deep.include({ status: 'rejected', sequence: null });
         expect(receipts[1]?.reason).to.include({ code: 'conflict', detail: 'the chat id is taken' });
-        expect(stage.chat(GROUP)).to.include({
+        expect(harness.chat(GROUP)).to.include({
           lastSequence: 1,
           kind: 'group',
           tenantId: 'default',
           createdBy: 'alice',
         });
-        expect(stage.log).to.have.length(1);
+        expect(harness.log).to.have.length(1);
       }
     });
 });
 
 describe('Creating a direct chat', () => {
   it('makes the two of them equals, and no owner', () => {
-    const stage = new Stage();
-    expect(stage.given(createDirect('alice', 'bob'))[0]).to.include({ chatId: DIRECT, sequence: 1 });
-    expect(rolesIn(stage, DIRECT)).to.deep.equal({ alice: 'member', bob: 'member' });
-    expect(stage.chat(DIRECT)).to.include({ kind: 'direct', memberCount: 2, ownerCount: 0 });
+    const harness = new DeciderHarness();
+    expect(harness.given(createDirect('alice', 'bob'))[0]).to.include({ chatId: DIRECT, sequence: 1 });
+    expect(rolesIn(harness, DIRECT)).to.deep.equal({ alice: 'member', bob: 'member' });
+    expect(harness.chat(DIRECT)).to.include({ kind: 'direct', memberCount: 2, ownerCount: 0 });
   });
 
   it('again, by either of the two, is accepted and changes nothing', () => {
     for (const again of [createDirect('alice', 'bob'), createDirect('bob', 'alice')]) {
-      const stage = new Stage();
-      stage.given(createDirect('alice', 'bob'), send('bob', DIRECT));
-      const before = structuredClone(stage.chat(DIRECT));
-      const receipt = stage.answer(again);
+      const harness = new DeciderHarness();
+      harness.given(createDirect('alice', 'bob'), send('bob', DIRECT));
+      const before = structuredClone(harness.chat(DIRECT));
+      const receipt = harness.answer(again);
       expect(receipt).to.include({ status: 'accepted', chatId: DIRECT, sequence: null, replayed: false });
-      expect(stage.chat(DIRECT)).to.deep.equal(before);
-      expect(stage.log).to.have.length(2);
+      expect(harness.chat(DIRECT)).to.deep.equal(before);
+      expect(harness.log).to.have.length(2);
     }
   });
 
   it('by both in the same batch makes one chat', () => {
-    const stage = new Stage();
-    const receipts = stage.given(createDirect('bob', 'alice'), createDirect('alice', 'bob'));
+    const harness = new DeciderHarness();
+    const receipts = harness.given(createDirect('bob', 'alice'), createDirect('alice', 'bob'));
     expect(receipts.map(({ sequence }) => sequence)).to.deep.equal([1, null]);
-    expect(stage.chat(DIRECT)).to.include({ createdBy: 'bob', memberCount: 2 });
+    expect(harness.chat(DIRECT)).to.include({ createdBy: 'bob', memberCount: 2 });
   });
 
   it('with oneself is a chat of one', () => {
-    const stage = new Stage();
-    const [receipt] = stage.given(createDirect('alice', 'alice'));
-    expect(stage.chat(receipt?.chatId ?? '')).to.include({ kind: 'direct', memberCount: 1, ownerCount: 0 });
+    const harness = new DeciderHarness();
+    const [receipt] = harness.given(createDirect('alice', 'alice'));
+    expect(harness.chat(receipt?.chatId ?? '')).to.include({ kind: 'direct', memberCount: 1, ownerCount: 0 });
   });
 
   it('is another chat in another tenant', () => {
-    const stage = new Stage();
-    const receipts = stage.given(createDirect('alice', 'bob'), createDirect('alice', 'bob', { tenantId: 'acme' }));
+    const harness = new DeciderHarness();
+    const receipts = harness.given(createDirect('alice', 'bob'), createDirect('alice', 'bob', { tenantId: 'acme' }));
     expect(receipts.map(({ sequence }) => sequence)).to.deep.equal([1, 1]);
-    expect([...stage.chats.values()].map(({ tenantId }) => tenantId)).to.deep.equal(['default', 'acme']);
+    expect([...harness.chats.values()].map(({ tenantId }) => tenantId)).to.deep.equal(['default', 'acme']);
   });
 
   it('has an id that no group or channel can take before, or ask about', () => {
-    const stage = new Stage();
+    const harness = new DeciderHarness();
     const take = () =>
-      stage.answers(...['group', 'channel'].map((kind) => create('mallory', DIRECT, ['alice'], { kind })));
+      harness.answers(...['group', 'channel'].map((kind) => create('mallory', DIRECT, ['alice'], { kind })));
     const free = take();
-    stage.given(createDirect('alice', 'bob'));
+    harness.given(createDirect('alice', 'bob'));
     for (const { reason } of [...free, ...take()])
       expect(reason).to.deep.include({
         code: 'invalid',

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { DeciderHarness } from './decider-harness.js';
 import {
   add,
   archive,
@@ -18,113 +19,113 @@ import {
   update,
   updateMember,
 } from './drafts.js';
-import { Stage } from './stage.js';
 
 const [M1, M2, M3] = [messageId(1), messageId(2), messageId(3)];
 const attachments = [{ url: 'https://files.example/a', mediaType: 'image/png', size: 1, name: 'a' }];
 
 /** A group of alice (owner), adam (admin), mary and mike (members) and ruth (reader); mary has said M1 as number 4. */
-function group(): Stage {
-  const stage = new Stage();
-  stage.idsToDraw.push(M1, M2, M3);
-  stage.given(
+function group(): DeciderHarness {
+  const harness = new DeciderHarness();
+  harness.idsToDraw.push(M1, M2, M3);
+  harness.given(
     create('alice', GROUP, ['mary', 'mike']),
     add('alice', GROUP, ['adam'], 'admin'),
     add('alice', GROUP, ['ruth'], 'reader'),
     send('mary', GROUP, 'secret', { mentions: ['mike'], attachments, metadata: { a: 1 } }),
   );
-  return stage;
+  return harness;
 }
 
-const code = (stage: Stage, ...[draft]: Parameters<Stage['answer']>) => stage.answer(draft).reason?.code;
-const unread = (stage: Stage, userId: string) =>
-  stage.chat(GROUP).lastOrdinal - (stage.member(GROUP, userId)?.readOrdinal ?? Number.NaN);
+const code = (harness: DeciderHarness, ...[draft]: Parameters<DeciderHarness['answer']>) =>
+  harness.answer(draft).reason?.code;
+const unread = (harness: DeciderHarness, userId: string) =>
+  harness.chat(GROUP).lastOrdinal - (harness.member(GROUP, userId)?.readOrdinal ?? Number.NaN);
 
 describe('Deleting a message soft', () => {
   it('takes everything that was said, and leaves a tombstone with its reactions', () => {
-    const stage = group();
-    stage.given(edit('mary', GROUP, M1, { body: 'another secret' }), react('mike', GROUP, M1));
-    const before = stage.messages.get(M1);
-    const [receipt] = stage.given(erase('mary', GROUP, M1));
+    const harness = group();
+    harness.given(edit('mary', GROUP, M1, { body: 'another secret' }), react('mike', GROUP, M1));
+    const before = harness.messages.get(M1);
+    const [receipt] = harness.given(erase('mary', GROUP, M1));
     expect(receipt).to.include({ sequence: 7, messageId: M1, type: 'message.delete' });
-    expect(stage.messages.get(M1)).to.deep.equal({
+    expect(harness.messages.get(M1)).to.deep.equal({
       ...before,
-      ...{ body: null, mentions: [], attachments: [], metadata: {}, deletedAt: stage.now },
+      ...{ body: null, mentions: [], attachments: [], metadata: {}, deletedAt: harness.now },
     });
-    expect(stage.revisions.has(M1)).to.equal(false);
-    expect(stage.reactions).to.have.property('size', 1);
-    expect(stage.removed).to.have.property('size', 0);
-    expect(stage.log.at(-1)).to.deep.include({
+    expect(harness.revisions.has(M1)).to.equal(false);
+    expect(harness.reactions).to.have.property('size', 1);
+    expect(harness.removed).to.have.property('size', 0);
+    expect(harness.log.at(-1)).to.deep.include({
       sequence: 7,
       event: { type: 'message.deleted', messageId: M1, messageSequence: 4, mode: 'soft' },
     });
   });
 
   it('twice changes nothing the second time, in one batch or in two', () => {
-    const stage = group();
-    const [first, second] = stage.answers(erase('mary', GROUP, M1), erase('alice', GROUP, M1));
+    const harness = group();
+    const [first, second] = harness.answers(erase('mary', GROUP, M1), erase('alice', GROUP, M1));
     expect([first?.sequence, second?.sequence]).to.deep.equal([5, null]);
-    const before = structuredClone([stage.chat(GROUP), stage.messages.get(M1)]);
-    expect(stage.answer(erase('mary', GROUP, M1))).to.include({ status: 'accepted', sequence: null, messageId: M1 });
-    expect([stage.chat(GROUP), stage.messages.get(M1)]).to.deep.equal(before);
+    const before = structuredClone([harness.chat(GROUP), harness.messages.get(M1)]);
+    expect(harness.answer(erase('mary', GROUP, M1))).to.include({ status: 'accepted', sequence: null, messageId: M1 });
+    expect([harness.chat(GROUP), harness.messages.get(M1)]).to.deep.equal(before);
   });
 
   it('lets the tombstone still be answered and be a thread’s root', () => {
-    const stage = group();
-    stage.given(erase('mary', GROUP, M1));
-    stage.given(send('mike', GROUP, 'what was it?', { inReplyTo: M1, threadRootId: M1 }));
-    expect(stage.threads.get(M1)).to.equal(1);
+    const harness = group();
+    harness.given(erase('mary', GROUP, M1));
+    harness.given(send('mike', GROUP, 'what was it?', { inReplyTo: M1, threadRootId: M1 }));
+    expect(harness.threads.get(M1)).to.equal(1);
   });
 });
 
 describe('Deleting a message hard', () => {
   it('takes row, earlier texts and reactions, and leaves its number taken', () => {
-    const stage = group();
-    stage.given(edit('mary', GROUP, M1, {}), react('mike', GROUP, M1), react('adam', GROUP, M1, ':tea:'));
-    const [receipt] = stage.given(erase('mary', GROUP, M1, 'hard'));
+    const harness = group();
+    harness.given(edit('mary', GROUP, M1, {}), react('mike', GROUP, M1), react('adam', GROUP, M1, ':tea:'));
+    const [receipt] = harness.given(erase('mary', GROUP, M1, 'hard'));
     expect(receipt).to.include({ sequence: 8, messageId: M1 });
-    expect(stage.messages.has(M1)).to.equal(false);
-    expect(stage.revisions.has(M1)).to.equal(false);
-    expect(stage.reactions).to.have.property('size', 0);
-    expect(stage.removed.get(M1)).to.deep.equal({
+    expect(harness.messages.has(M1)).to.equal(false);
+    expect(harness.revisions.has(M1)).to.equal(false);
+    expect(harness.reactions).to.have.property('size', 0);
+    expect(harness.removed.get(M1)).to.deep.equal({
       ...{ chatId: GROUP, sequence: 4, messageId: M1, tenantId: 'default', ordinal: 1, senderId: 'mary' },
-      createdAt: stage.now,
+      createdAt: harness.now,
     });
-    expect(stage.log.at(-1)?.event).to.deep.equal({
+    expect(harness.log.at(-1)?.event).to.deep.equal({
       type: 'message.deleted',
       messageId: M1,
       messageSequence: 4,
       mode: 'hard',
     });
-    expect(stage.given(send('mary', GROUP))[0]?.sequence).to.equal(9);
+    expect(harness.given(send('mary', GROUP))[0]?.sequence).to.equal(9);
   });
 
   it('leaves every unread count as it was: the message still counts as read or unread', () => {
-    const stage = group();
-    stage.given(send('mary', GROUP), send('mary', GROUP), read('mike', GROUP, 4));
+    const harness = group();
+    harness.given(send('mary', GROUP), send('mary', GROUP), read('mike', GROUP, 4));
     const people = ['alice', 'adam', 'mary', 'mike', 'ruth'];
-    const before = people.map((userId) => unread(stage, userId));
+    const before = people.map((userId) => unread(harness, userId));
     expect(before).to.deep.equal([3, 3, 0, 2, 3]);
-    stage.given(erase('mary', GROUP, M1, 'hard'), erase('mary', GROUP, M2, 'hard'));
-    expect(people.map((userId) => unread(stage, userId))).to.deep.equal(before);
+    harness.given(erase('mary', GROUP, M1, 'hard'), erase('mary', GROUP, M2, 'hard'));
+    expect(people.map((userId) => unread(harness, userId))).to.deep.equal(before);
     // A mark that is set on, or after, a number that is gone covers it.
-    stage.given(read('mike', GROUP, 5), read('alice', GROUP, 4));
-    expect(['mike', 'alice'].map((userId) => unread(stage, userId))).to.deep.equal([1, 2]);
+    harness.given(read('mike', GROUP, 5), read('alice', GROUP, 4));
+    expect(['mike', 'alice'].map((userId) => unread(harness, userId))).to.deep.equal([1, 2]);
   });
 
   it('may follow a soft one; afterwards there is no such message', () => {
     for (const inOneBatch of [true, false]) {
-      const stage = group();
+      const harness = group();
       const drafts = [erase('mary', GROUP, M1), erase('mary', GROUP, M1, 'hard'), erase('mary', GROUP, M1, 'hard')];
-      const receipts = inOneBatch ? stage.answers(...drafts) : drafts.map((draft) => stage.answer(draft));
+      const receipts = inOneBatch ? harness.answers(...drafts) : drafts.map((draft) => harness.answer(draft));
       expect(receipts.map(({ sequence, reason }) => reason?.code ?? sequence)).to.deep.equal([5, 6, 'not_found']);
-      expect(stage.messages.has(M1)).to.equal(false);
+      expect(harness.messages.has(M1)).to.equal(false);
     }
   });
 
   it('makes what refers to it not found, like an id that never was', () => {
-    const stage = group();
-    stage.given(erase('mary', GROUP, M1, 'hard'));
+    const harness = group();
+    harness.given(erase('mary', GROUP, M1, 'hard'));
     for (const draft of [
       send('mike', GROUP, 'yes', { inReplyTo: M1 }),
       send('mike', GROUP, 'yes', { threadRootId: M1 }),
@@ -133,7 +134,7 @@ describe('Deleting a message hard', () => {
       unreact('mike', GROUP, M1),
       erase('mary', GROUP, M1),
     ])
-      expect(stage.answer(draft).reason, draft.type).to.include({
+      expect(harness.answer(draft).reason, draft.type).to.include({
         code: 'not_found',
         detail: 'no such message in this chat',
       });
@@ -141,23 +142,23 @@ describe('Deleting a message hard', () => {
 
   for (const inOneBatch of [true, false])
     it(`takes a reply from its thread's count, and a root its thread (${inOneBatch ? 'in one batch' : 'over several'})`, () => {
-      const stage = group();
+      const harness = group();
       const inThread = { threadRootId: M1 };
-      const play = (...drafts: Parameters<Stage['given']>) => {
-        if (inOneBatch) stage.given(...drafts);
-        else for (const draft of drafts) stage.given(draft);
+      const play = (...drafts: Parameters<DeciderHarness['given']>) => {
+        if (inOneBatch) harness.given(...drafts);
+        else for (const draft of drafts) harness.given(draft);
       };
       play(send('mike', GROUP, 'a', inThread), send('mike', GROUP, 'b', inThread), erase('mike', GROUP, M2, 'hard'));
-      expect(stage.threads.get(M1)).to.equal(1);
+      expect(harness.threads.get(M1)).to.equal(1);
       play(erase('mary', GROUP, M1, 'hard'), erase('mike', GROUP, M3, 'hard'));
-      expect(stage.threads).to.have.property('size', 0);
+      expect(harness.threads).to.have.property('size', 0);
     });
 });
 
 describe('What one batch does to one message', () => {
   it('adds up: sent, edited, reacted to, read and deleted soft, it is a tombstone of which nothing is told', () => {
-    const stage = group();
-    const receipts = stage.given(
+    const harness = group();
+    const receipts = harness.given(
       send('mary', GROUP, 'one secret', { mentions: ['mike'], attachments }),
       edit('mary', GROUP, M2, { body: 'two secrets' }),
       react('mike', GROUP, M2),
@@ -165,13 +166,13 @@ describe('What one batch does to one message', () => {
       erase('mary', GROUP, M2),
     );
     expect(receipts.map(({ sequence }) => sequence)).to.deep.equal([5, 6, 7, null, 8]);
-    expect(stage.written?.messages.map(({ body, revision, deletedAt }) => [body, revision, deletedAt])).to.deep.equal([
-      [null, 2, stage.now],
-    ]);
-    expect(stage.written).to.deep.include({ messagesChanged: [], messagesRemoved: [], revisions: [] });
-    expect(JSON.stringify(stage.written)).to.not.include('secret"').and.not.include('secrets');
-    expect(unread(stage, 'mike')).to.equal(0);
-    const said = stage.log.flatMap(({ event }) => ('message' in event ? [event.message] : []));
+    expect(harness.written?.messages.map(({ body, revision, deletedAt }) => [body, revision, deletedAt])).to.deep.equal(
+      [[null, 2, harness.now]],
+    );
+    expect(harness.written).to.deep.include({ messagesChanged: [], messagesRemoved: [], revisions: [] });
+    expect(JSON.stringify(harness.written)).to.not.include('secret"').and.not.include('secrets');
+    expect(unread(harness, 'mike')).to.equal(0);
+    const said = harness.log.flatMap(({ event }) => ('message' in event ? [event.message] : []));
     expect(said.filter(({ messageId: id }) => id === M2).map(({ revision, body }) => [revision, body])).to.deep.equal([
       [1, null],
       [2, null],
@@ -179,8 +180,8 @@ describe('What one batch does to one message', () => {
   });
 
   it('adds up: sent, edited, reacted to and deleted hard, only its number and its ordinal are left', () => {
-    const stage = group();
-    stage.given(
+    const harness = group();
+    harness.given(
       send('mary', GROUP, 'one secret', { threadRootId: M1 }),
       edit('mary', GROUP, M2, { body: 'two secrets' }),
       react('mike', GROUP, M2),
@@ -188,23 +189,25 @@ describe('What one batch does to one message', () => {
       send('mary', GROUP, 'on'),
       read('mike', GROUP, 7),
     );
-    expect(stage.written?.messages.map(({ messageId: id }) => id)).to.deep.equal([M3]);
-    expect(stage.written?.messagesRemoved.map(({ sequence, ordinal }) => [sequence, ordinal])).to.deep.equal([[5, 2]]);
-    expect(stage.written).to.deep.include({ reactions: [], revisions: [], revisionsErased: [], threads: [] });
-    expect(JSON.stringify(stage.written)).to.not.include('secret');
-    expect(stage.chat(GROUP)).to.include({ lastSequence: 9, lastOrdinal: 3 });
+    expect(harness.written?.messages.map(({ messageId: id }) => id)).to.deep.equal([M3]);
+    expect(harness.written?.messagesRemoved.map(({ sequence, ordinal }) => [sequence, ordinal])).to.deep.equal([
+      [5, 2],
+    ]);
+    expect(harness.written).to.deep.include({ reactions: [], revisions: [], revisionsErased: [], threads: [] });
+    expect(JSON.stringify(harness.written)).to.not.include('secret');
+    expect(harness.chat(GROUP)).to.include({ lastSequence: 9, lastOrdinal: 3 });
     // Read up to 7: M1 and M2, which is gone; the last one is not.
-    expect(unread(stage, 'mike')).to.equal(1);
+    expect(unread(harness, 'mike')).to.equal(1);
   });
 
   it('tells of an earlier message that is edited and deleted without the text in between', () => {
     for (const mode of ['soft', 'hard']) {
-      const stage = group();
-      stage.given(edit('mary', GROUP, M1, { body: 'the second' }));
-      stage.given(edit('mary', GROUP, M1, { body: 'the third' }), erase('mary', GROUP, M1, mode));
-      expect(stage.written?.revisions).to.deep.equal([]);
-      expect(JSON.stringify(stage.written)).to.not.include('the third').and.not.include('the second');
-      expect(stage.revisions.has(M1)).to.equal(false);
+      const harness = group();
+      harness.given(edit('mary', GROUP, M1, { body: 'the second' }));
+      harness.given(edit('mary', GROUP, M1, { body: 'the third' }), erase('mary', GROUP, M1, mode));
+      expect(harness.written?.revisions).to.deep.equal([]);
+      expect(JSON.stringify(harness.written)).to.not.include('the third').and.not.include('the second');
+      expect(harness.revisions.has(M1)).to.equal(false);
     }
   });
 });
@@ -220,54 +223,54 @@ describe('Deleting a message', () => {
   for (const mode of ['soft', 'hard'])
     for (const [actor, permitted] of cases)
       it(`${permitted ? 'is permitted' : 'is not permitted'}: ${actor} deletes what mary said (${mode})`, () => {
-        const stage = group();
-        expect(code(stage, erase(actor, GROUP, M1, mode))).to.equal(permitted ? undefined : 'not_permitted');
-        expect(stage.chat(GROUP).lastSequence).to.equal(permitted ? 5 : 4);
-        expect(stage.messages.get(M1)?.body ?? null).to.equal(permitted ? null : 'secret');
+        const harness = group();
+        expect(code(harness, erase(actor, GROUP, M1, mode))).to.equal(permitted ? undefined : 'not_permitted');
+        expect(harness.chat(GROUP).lastSequence).to.equal(permitted ? 5 : 4);
+        expect(harness.messages.get(M1)?.body ?? null).to.equal(permitted ? null : 'secret');
       });
 
   it('is for the sender alone in a direct chat', () => {
-    const stage = new Stage();
-    stage.idsToDraw.push(M1);
-    const chatId = stage.given(createDirect('alice', 'bob'))[0]?.chatId ?? '';
-    stage.given(send('bob', chatId));
-    expect(code(stage, erase('alice', chatId, M1))).to.equal('not_permitted');
-    stage.given(erase('bob', chatId, M1));
+    const harness = new DeciderHarness();
+    harness.idsToDraw.push(M1);
+    const chatId = harness.given(createDirect('alice', 'bob'))[0]?.chatId ?? '';
+    harness.given(send('bob', chatId));
+    expect(code(harness, erase('alice', chatId, M1))).to.equal('not_permitted');
+    harness.given(erase('bob', chatId, M1));
   });
 
   it('is possible by one who is muted or has become a reader, and in an archived chat', () => {
-    const stage = group();
+    const harness = group();
     const mutedUntil = '2999-01-01T00:00:00Z';
-    stage.given(updateMember('alice', GROUP, 'mary', { mutedUntil, role: 'reader' }), archive('alice', GROUP));
-    stage.given(erase('mary', GROUP, M1));
-    stage.given(erase('mary', GROUP, M1, 'hard'));
+    harness.given(updateMember('alice', GROUP, 'mary', { mutedUntil, role: 'reader' }), archive('alice', GROUP));
+    harness.given(erase('mary', GROUP, M1));
+    harness.given(erase('mary', GROUP, M1, 'hard'));
   });
 
   it('does not move anybody’s read mark', () => {
-    const stage = group();
-    const before = structuredClone([...stage.members.values()]);
-    stage.given(erase('mary', GROUP, M1));
-    stage.given(erase('mary', GROUP, M1, 'hard'));
-    expect([...stage.members.values()]).to.deep.equal(before);
+    const harness = group();
+    const before = structuredClone([...harness.members.values()]);
+    harness.given(erase('mary', GROUP, M1));
+    harness.given(erase('mary', GROUP, M1, 'hard'));
+    expect([...harness.members.values()]).to.deep.equal(before);
   });
 
   it('is not found where there is no such message, also elsewhere, and to one who is not in the chat', () => {
-    const stage = group();
-    stage.given(create('mary', CHANNEL, []), send('mary', CHANNEL));
-    const reasons = [NOWHERE, M2].map((id) => stage.answer(erase('mary', GROUP, id)).reason);
+    const harness = group();
+    harness.given(create('mary', CHANNEL, []), send('mary', CHANNEL));
+    const reasons = [NOWHERE, M2].map((id) => harness.answer(erase('mary', GROUP, id)).reason);
     expect(reasons[0]).to.deep.equal(reasons[1]).and.include({ code: 'not_found' });
-    expect(code(stage, erase('zoe', GROUP, M1))).to.equal('not_found');
-    expect(stage.messages.get(M2)?.body).to.equal('hello');
+    expect(code(harness, erase('zoe', GROUP, M1))).to.equal('not_found');
+    expect(harness.messages.get(M2)?.body).to.equal('hello');
   });
 
   it('is not found where only what came since joining may be seen and the message is older', () => {
-    const stage = group();
-    stage.given(
+    const harness = group();
+    harness.given(
       update('alice', GROUP, { historyVisibility: 'since-joined' }),
       remove('mary', GROUP, 'mary'),
       add('alice', GROUP, ['mary', 'anna'], 'admin'),
     );
-    for (const actor of ['mary', 'anna']) expect(code(stage, erase(actor, GROUP, M1)), actor).to.equal('not_found');
-    stage.given(erase('adam', GROUP, M1));
+    for (const actor of ['mary', 'anna']) expect(code(harness, erase(actor, GROUP, M1)), actor).to.equal('not_found');
+    harness.given(erase('adam', GROUP, M1));
   });
 });

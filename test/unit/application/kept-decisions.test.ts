@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { RefusalCode } from '../../../src/contract/messages/problems.js';
+import { DeciderHarness, type Draft } from './decider-harness.js';
 import {
   add,
   archive,
@@ -14,17 +15,21 @@ import {
   send,
   updateMember,
 } from './drafts.js';
-import { type Draft, Stage } from './stage.js';
 
 const M1 = messageId(1);
 const UNTIL = '2030-01-01T00:00:00.000Z';
 
 /** A group of alice (owner), mary and mike (members), and a direct chat of alice and mary. No permit is sampled. */
-function stageWith(...drafts: Draft[]): Stage {
-  const stage = new Stage();
-  stage.idsToDraw.push(M1);
-  stage.given(create('alice', GROUP, ['mary', 'mike']), createDirect('alice', 'mary'), send('mary', GROUP), ...drafts);
-  return stage;
+function stageWith(...drafts: Draft[]): DeciderHarness {
+  const harness = new DeciderHarness();
+  harness.idsToDraw.push(M1);
+  harness.given(
+    create('alice', GROUP, ['mary', 'mike']),
+    createDirect('alice', 'mary'),
+    send('mary', GROUP),
+    ...drafts,
+  );
+  return harness;
 }
 
 const mute = updateMember('alice', GROUP, 'mary', { mutedUntil: UNTIL });
@@ -43,34 +48,34 @@ const refusals: [what: string, given: Draft[], refused: Draft, code: RefusalCode
 describe('The decision that permitted what was refused all the same', () => {
   for (const [what, given, refused, code] of refusals)
     it(`is kept for ${what}, with the ${code}`, () => {
-      const stage = stageWith(...given);
-      expect(stage.decisions).to.deep.equal([]);
-      const { reason, decisionId } = stage.answer(refused);
+      const harness = stageWith(...given);
+      expect(harness.decisions).to.deep.equal([]);
+      const { reason, decisionId } = harness.answer(refused);
       expect(reason?.code).to.equal(code);
-      expect(stage.decisions).to.have.length(1);
-      expect(stage.decisions[0]).to.include({
+      expect(harness.decisions).to.have.length(1);
+      expect(harness.decisions[0]).to.include({
         ...{ decisionId, effect: 'permit', refusedAs: code },
         ...{ commandId: refused.commandId, action: refused.type, chatId: refused.body.chatId },
       });
     });
 
   it('is kept once however often the command is sent again, but for a conflict, which is decided anew', () => {
-    const stage = stageWith(archive('alice', GROUP));
+    const harness = stageWith(archive('alice', GROUP));
     const message = send('mary', GROUP);
     const taken = create('mary', GROUP, []);
-    const [first, again, conflict, once] = stage.answers(message, message, taken, taken);
+    const [first, again, conflict, once] = harness.answers(message, message, taken, taken);
     expect(again?.decisionId).to.equal(first?.decisionId);
     expect(once?.decisionId).not.to.equal(conflict?.decisionId);
     const ids = [first, conflict, once].map((receipt) => receipt?.decisionId);
-    expect(stage.decisions.map(({ decisionId }) => decisionId)).to.deep.equal(ids);
+    expect(harness.decisions.map(({ decisionId }) => decisionId)).to.deep.equal(ids);
   });
 
   it('is not kept for what was done, what was refused before it was asked for, and what the policy itself refused', () => {
-    const stage = stageWith();
-    stage.answers(send('mary', GROUP), add('alice', direct, ['mike']), send('mallory', GROUP));
-    expect(stage.decisions).to.deep.equal([]);
-    const { decisionId } = stage.answer(updateMember('mary', GROUP, 'mike', { mutedUntil: UNTIL }));
-    expect(stage.decisions).to.have.length(1);
-    expect(stage.decisions[0]).to.include({ decisionId, effect: 'deny', refusedAs: null });
+    const harness = stageWith();
+    harness.answers(send('mary', GROUP), add('alice', direct, ['mike']), send('mallory', GROUP));
+    expect(harness.decisions).to.deep.equal([]);
+    const { decisionId } = harness.answer(updateMember('mary', GROUP, 'mike', { mutedUntil: UNTIL }));
+    expect(harness.decisions).to.have.length(1);
+    expect(harness.decisions[0]).to.include({ decisionId, effect: 'deny', refusedAs: null });
   });
 });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
+import { DeciderHarness, type Draft } from './decider-harness.js';
 import { add, create, GROUP, NOWHERE, OTHER_GROUP, remove, send } from './drafts.js';
-import { type Draft, Stage } from './stage.js';
 
 /** What a receipt tells besides which command and chat it is about. */
 function told({ commandId: _, chatId: __, ...rest }: Receipt): object {
@@ -21,19 +21,19 @@ const asks: Record<string, Ask> = {
 describe('A chat that the actor is not in', () => {
   for (const [what, ask] of Object.entries(asks))
     it(`cannot be told from one that does not exist (${what})`, () => {
-      const stage = new Stage();
-      stage.given(
+      const harness = new DeciderHarness();
+      harness.given(
         create('alice', GROUP, ['bob', 'former']),
         remove('alice', GROUP, 'former'),
         create('alice', OTHER_GROUP, ['eve'], {}, { tenantId: 'acme' }),
       );
-      stage.alterChat(GROUP, { archivedAt: stage.now });
+      harness.alterChat(GROUP, { archivedAt: harness.now });
       const receipts = [
-        stage.answer(ask('eve', NOWHERE, 'default')),
-        stage.answer(ask('eve', GROUP, 'default')),
-        stage.answer(ask('former', GROUP, 'default')),
+        harness.answer(ask('eve', NOWHERE, 'default')),
+        harness.answer(ask('eve', GROUP, 'default')),
+        harness.answer(ask('former', GROUP, 'default')),
         // A chat of another tenant, whose member has the same user id.
-        stage.answer(ask('eve', OTHER_GROUP, 'default')),
+        harness.answer(ask('eve', OTHER_GROUP, 'default')),
       ];
       for (const receipt of receipts) expect(told(receipt)).to.deep.equal(told(receipts[0] as Receipt));
       expect(receipts[0]).to.deep.include({ status: 'rejected', decisionId: null, sequence: null, messageId: null });
@@ -42,7 +42,7 @@ describe('A chat that the actor is not in', () => {
         title: 'There is no such thing that the actor may see',
         detail: 'no such chat, or the actor is not in it',
       });
-      expect(stage.chat(OTHER_GROUP)).to.include({ lastSequence: 1, memberCount: 2 });
-      expect(stage.chat(GROUP)).to.include({ lastSequence: 2, memberCount: 2 });
+      expect(harness.chat(OTHER_GROUP)).to.include({ lastSequence: 1, memberCount: 2 });
+      expect(harness.chat(GROUP)).to.include({ lastSequence: 2, memberCount: 2 });
     });
 });

@@ -1,41 +1,41 @@
 import { expect } from 'chai';
 import { directChatId } from '../../../src/contract/messages/direct-id.js';
+import { DeciderHarness } from './decider-harness.js';
 import { add, create, createDirect, GROUP, remove, send } from './drafts.js';
-import { Stage } from './stage.js';
 
 /** A group of alice (owner), adam and anna (admins), mary (member) and ruth (reader). */
-function group(): Stage {
-  const stage = new Stage();
-  stage.given(
+function group(): DeciderHarness {
+  const harness = new DeciderHarness();
+  harness.given(
     create('alice', GROUP, ['mary']),
     add('alice', GROUP, ['adam', 'anna'], 'admin'),
     add('alice', GROUP, ['ruth'], 'reader'),
   );
-  return stage;
+  return harness;
 }
 
 describe('Removing a member', () => {
   it('takes them out of the chat and says that somebody did', () => {
-    const stage = group();
-    const [receipt] = stage.given(remove('alice', GROUP, 'mary'));
+    const harness = group();
+    const [receipt] = harness.given(remove('alice', GROUP, 'mary'));
     expect(receipt?.sequence).to.equal(4);
-    expect(stage.member(GROUP, 'mary')).to.equal(undefined);
-    expect(stage.chat(GROUP)).to.include({ memberCount: 4, ownerCount: 1, lastSequence: 4 });
-    expect(stage.log.at(-1)?.event).to.deep.equal({ type: 'member.removed', userId: 'mary', left: false });
+    expect(harness.member(GROUP, 'mary')).to.equal(undefined);
+    expect(harness.chat(GROUP)).to.include({ memberCount: 4, ownerCount: 1, lastSequence: 4 });
+    expect(harness.log.at(-1)?.event).to.deep.equal({ type: 'member.removed', userId: 'mary', left: false });
   });
 
   it('by oneself is leaving, open to everyone', () => {
     for (const userId of ['adam', 'mary', 'ruth']) {
-      const stage = group();
-      expect(stage.given(remove(userId, GROUP, userId))[0]?.sequence).to.equal(4);
-      expect(stage.log.at(-1)?.event).to.deep.equal({ type: 'member.removed', userId, left: true });
-      expect(stage.member(GROUP, userId)).to.equal(undefined);
+      const harness = group();
+      expect(harness.given(remove(userId, GROUP, userId))[0]?.sequence).to.equal(4);
+      expect(harness.log.at(-1)?.event).to.deep.equal({ type: 'member.removed', userId, left: true });
+      expect(harness.member(GROUP, userId)).to.equal(undefined);
     }
   });
 
   it('holds at once: what they say later in the same batch is not found', () => {
-    const stage = group();
-    const [, said, left] = stage.answers(
+    const harness = group();
+    const [, said, left] = harness.answers(
       remove('alice', GROUP, 'mary'),
       send('mary', GROUP),
       remove('mary', GROUP, 'mary'),
@@ -45,32 +45,32 @@ describe('Removing a member', () => {
   });
 
   it('who is not there changes nothing', () => {
-    const stage = group();
-    for (const userId of ['nobody', 'mary']) if (userId === 'mary') stage.given(remove('alice', GROUP, 'mary'));
-    const before = structuredClone(stage.chat(GROUP));
+    const harness = group();
+    for (const userId of ['nobody', 'mary']) if (userId === 'mary') harness.given(remove('alice', GROUP, 'mary'));
+    const before = structuredClone(harness.chat(GROUP));
     for (const userId of ['nobody', 'mary'])
       for (const actor of ['alice', 'adam'])
-        expect(stage.given(remove(actor, GROUP, userId))[0]).to.include({ status: 'accepted', sequence: null });
-    expect(stage.chat(GROUP)).to.deep.equal(before);
-    expect(stage.log).to.have.length(4);
+        expect(harness.given(remove(actor, GROUP, userId))[0]).to.include({ status: 'accepted', sequence: null });
+    expect(harness.chat(GROUP)).to.deep.equal(before);
+    expect(harness.log).to.have.length(4);
   });
 
   it('who is the last owner is a conflict, also by leaving, until nobody else is there', () => {
-    const stage = group();
-    stage.given(add('alice', GROUP, ['otto'], 'owner'), remove('otto', GROUP, 'alice'));
-    expect(stage.chat(GROUP)).to.include({ ownerCount: 1, memberCount: 5 });
-    const refused = stage.answer(remove('otto', GROUP, 'otto'));
+    const harness = group();
+    harness.given(add('alice', GROUP, ['otto'], 'owner'), remove('otto', GROUP, 'alice'));
+    expect(harness.chat(GROUP)).to.include({ ownerCount: 1, memberCount: 5 });
+    const refused = harness.answer(remove('otto', GROUP, 'otto'));
     expect(refused.reason).to.include({ code: 'conflict', detail: 'the chat would lose its last owner' });
-    stage.given(...['mary', 'adam', 'anna', 'ruth'].map((userId) => remove('otto', GROUP, userId)));
-    expect(stage.chat(GROUP)).to.include({ ownerCount: 1, memberCount: 1 });
-    stage.given(remove('otto', GROUP, 'otto'));
-    expect(stage.chat(GROUP)).to.include({ ownerCount: 0, memberCount: 0 });
-    expect(stage.answer(send('otto', GROUP)).reason?.code).to.equal('not_found');
+    harness.given(...['mary', 'adam', 'anna', 'ruth'].map((userId) => remove('otto', GROUP, userId)));
+    expect(harness.chat(GROUP)).to.include({ ownerCount: 1, memberCount: 1 });
+    harness.given(remove('otto', GROUP, 'otto'));
+    expect(harness.chat(GROUP)).to.include({ ownerCount: 0, memberCount: 0 });
+    expect(harness.answer(send('otto', GROUP)).reason?.code).to.equal('not_found');
   });
 
   it('is possible once there is another owner', () => {
-    const stage = group();
-    const receipts = stage.answers(
+    const harness = group();
+    const receipts = harness.answers(
       remove('alice', GROUP, 'alice'),
       add('alice', GROUP, ['otto'], 'owner'),
       remove('alice', GROUP, 'alice'),
@@ -85,21 +85,21 @@ describe('Removing a member', () => {
   });
 
   it('does not apply to a direct chat', () => {
-    const stage = new Stage();
-    stage.given(createDirect('alice', 'bob'));
+    const harness = new DeciderHarness();
+    harness.given(createDirect('alice', 'bob'));
     const chatId = directChatId('default', 'alice', 'bob');
     for (const userId of ['alice', 'bob'])
-      expect(stage.answer(remove('alice', chatId, userId)).reason).to.deep.include({
+      expect(harness.answer(remove('alice', chatId, userId)).reason).to.deep.include({
         code: 'invalid',
         violations: [{ path: 'type', message: 'member.remove does not apply to a direct chat' }],
       });
   });
 
   it('is still possible in an archived chat', () => {
-    const stage = group();
-    stage.alterChat(GROUP, { archivedAt: stage.now });
-    stage.given(remove('mary', GROUP, 'mary'));
-    expect(stage.member(GROUP, 'mary')).to.equal(undefined);
+    const harness = group();
+    harness.alterChat(GROUP, { archivedAt: harness.now });
+    harness.given(remove('mary', GROUP, 'mary'));
+    expect(harness.member(GROUP, 'mary')).to.equal(undefined);
   });
 
   for (const [actor, target, permitted] of [
@@ -114,9 +114,9 @@ describe('Removing a member', () => {
     ['ruth', 'mary', false],
   ] as const)
     it(`${permitted ? 'is permitted' : 'is not permitted'}: ${actor} removes ${target}`, () => {
-      const stage = group();
-      const receipt = stage.answer(remove(actor, GROUP, target));
+      const harness = group();
+      const receipt = harness.answer(remove(actor, GROUP, target));
       expect(receipt.reason?.code).to.equal(permitted ? undefined : 'not_permitted');
-      expect(stage.chat(GROUP).memberCount).to.equal(permitted ? 4 : 5);
+      expect(harness.chat(GROUP).memberCount).to.equal(permitted ? 4 : 5);
     });
 });

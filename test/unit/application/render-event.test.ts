@@ -4,6 +4,7 @@ import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
 import { EVENT_CONTENT_TYPE, eventEnvelope, eventTypes } from '../../../src/contract/messages/events.js';
 import type { DomainEvent } from '../../../src/domain/event.js';
 import { everyoneOf, tooMany } from './audiences.js';
+import { DeciderHarness } from './decider-harness.js';
 import {
   add,
   archive,
@@ -24,7 +25,6 @@ import {
   upsert,
 } from './drafts.js';
 import { logged, MESSAGE_ID, message, oneOfEach, TRACEPARENT } from './logged-events.js';
-import { Stage } from './stage.js';
 
 const context = { storeId: '7d8f1c1e-4f6a-4f0e-9f6e-0a9c3a1b2c3d', recipientsMax: 256 };
 const bobToo = everyoneOf('alice', 'bob');
@@ -77,14 +77,14 @@ describe('An event on the wire', () => {
   }
 
   it('fits the schema and comes back equal to the byte for whatever a batch makes', () => {
-    const stage = new Stage();
+    const harness = new DeciderHarness();
     const traced = { properties: { headers: { traceparent: TRACEPARENT } } };
     const metadata = { b: { y: 1.5, x: [] }, a: '\u007f', 2: 'two', 1: 'one' };
-    const [, first] = stage.given(
+    const [, first] = harness.given(
       create('alice', GROUP, ['bob'], { metadata, title: 'Tea' }),
       send('alice', GROUP, 'hello', { metadata, mentions: ['bob'] }, traced),
     );
-    stage.answers(
+    harness.answers(
       send('bob', GROUP, 'yes', {
         inReplyTo: first?.messageId,
         attachments: [{ name: 'n', size: 1, mediaType: 'm/m', url: 'https://a.example' }],
@@ -106,8 +106,8 @@ describe('An event on the wire', () => {
       archive('alice', GROUP),
       unarchive('alice', GROUP),
     );
-    expect(new Set(stage.log.map(({ event }) => event.type))).to.deep.equal(new Set(eventTypes));
-    for (const event of stage.log) {
+    expect(new Set(harness.log.map(({ event }) => event.type))).to.deep.equal(new Set(eventTypes));
+    for (const event of harness.log) {
       expect(wire(readBack(event))).to.equal(wire(event));
       const said = JSON.parse(wire(event)) as object;
       expect(eventEnvelope(event.event.type).parse(said)).to.deep.equal(said);

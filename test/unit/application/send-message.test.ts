@@ -1,36 +1,36 @@
 import { expect } from 'chai';
 import { UUID_PATTERN } from '../../../src/contract/messages/identifiers.js';
+import { DeciderHarness } from './decider-harness.js';
 import { add, CHANNEL, create, createDirect, GROUP, messageId, NOWHERE, OTHER_GROUP, send } from './drafts.js';
-import { Stage } from './stage.js';
 
 /** A group and a channel of alice (owner), adam (admin), mary (member) and ruth (reader). */
-function chats(): Stage {
-  const stage = new Stage();
+function chats(): DeciderHarness {
+  const harness = new DeciderHarness();
   for (const [chatId, kind] of [
     [GROUP, 'group'],
     [CHANNEL, 'channel'],
   ] as const)
-    stage.given(
+    harness.given(
       create('alice', chatId, ['mary'], { kind }),
       add('alice', chatId, ['adam'], 'admin'),
       add('alice', chatId, ['ruth'], 'reader'),
     );
-  return stage;
+  return harness;
 }
 
-const unread = (stage: Stage, userId: string) =>
-  stage.chat(GROUP).lastOrdinal - (stage.member(GROUP, userId)?.readOrdinal ?? Number.NaN);
+const unread = (harness: DeciderHarness, userId: string) =>
+  harness.chat(GROUP).lastOrdinal - (harness.member(GROUP, userId)?.readOrdinal ?? Number.NaN);
 
 describe('Sending a message', () => {
   it('stores it under the next number of its chat', () => {
-    const stage = chats();
+    const harness = chats();
     const data = {
       contentType: 'text/markdown',
       mentions: ['alice'],
       attachments: [{ url: 'https://files.example/a', mediaType: 'image/png', size: 1, name: 'a' }],
       metadata: { b: 1, a: 2 },
     };
-    const [receipt] = stage.given(send('mary', GROUP, 'Hello 😀', data));
+    const [receipt] = harness.given(send('mary', GROUP, 'Hello 😀', data));
     const messageId = receipt?.messageId ?? '';
     expect(receipt).to.include({ sequence: 4, chatId: GROUP, type: 'message.send' });
     expect(messageId).to.match(UUID_PATTERN);
@@ -46,19 +46,19 @@ describe('Sending a message', () => {
       ...data,
       inReplyTo: null,
       threadRootId: null,
-      createdAt: stage.now,
+      createdAt: harness.now,
       editedAt: null,
       editedBy: null,
       deletedAt: null,
     };
-    expect(stage.messages.get(messageId)).to.deep.equal(message);
-    expect(stage.log.at(-1)?.event).to.deep.equal({ type: 'message.created', message });
+    expect(harness.messages.get(messageId)).to.deep.equal(message);
+    expect(harness.log.at(-1)?.event).to.deep.equal({ type: 'message.created', message });
   });
 
   it('is plain text with nothing besides where nothing else is said', () => {
-    const stage = chats();
-    const [receipt] = stage.given(send('mary', GROUP));
-    expect(stage.messages.get(receipt?.messageId ?? '')).to.deep.include({
+    const harness = chats();
+    const [receipt] = harness.given(send('mary', GROUP));
+    expect(harness.messages.get(receipt?.messageId ?? '')).to.deep.include({
       contentType: 'text/plain',
       mentions: [],
       attachments: [],
@@ -69,8 +69,8 @@ describe('Sending a message', () => {
   });
 
   it('numbers each chat without a gap through one batch of several, refusals taking no number', () => {
-    const stage = chats();
-    const receipts = stage.answers(
+    const harness = chats();
+    const receipts = harness.answers(
       send('mary', GROUP),
       send('alice', CHANNEL),
       send('mary', CHANNEL),
@@ -84,48 +84,48 @@ describe('Sending a message', () => {
       ...['not_permitted', 5, 6],
     ]);
     for (const chatId of [GROUP, CHANNEL])
-      expect(stage.eventsOf(chatId).map(({ sequence }) => sequence)).to.deep.equal(
-        Array.from({ length: stage.chat(chatId).lastSequence }, (_, index) => index + 1),
+      expect(harness.eventsOf(chatId).map(({ sequence }) => sequence)).to.deep.equal(
+        Array.from({ length: harness.chat(chatId).lastSequence }, (_, index) => index + 1),
       );
   });
 
   it("moves the sender's own read mark and nobody else's", () => {
-    const stage = chats();
-    stage.given(send('mary', GROUP), send('mary', GROUP), send('adam', GROUP));
-    expect(stage.member(GROUP, 'adam')).to.include({ readSequence: 6, readOrdinal: 3 });
-    expect(stage.member(GROUP, 'mary')).to.include({ readSequence: 5, readOrdinal: 2 });
-    expect(stage.member(GROUP, 'alice')).to.include({ readSequence: 1, readOrdinal: 0 });
-    expect(['adam', 'mary', 'alice', 'ruth'].map((userId) => unread(stage, userId))).to.deep.equal([0, 1, 3, 3]);
-    expect(stage.written?.membersPut.map(({ userId }) => userId)).to.have.members(['mary', 'adam']);
+    const harness = chats();
+    harness.given(send('mary', GROUP), send('mary', GROUP), send('adam', GROUP));
+    expect(harness.member(GROUP, 'adam')).to.include({ readSequence: 6, readOrdinal: 3 });
+    expect(harness.member(GROUP, 'mary')).to.include({ readSequence: 5, readOrdinal: 2 });
+    expect(harness.member(GROUP, 'alice')).to.include({ readSequence: 1, readOrdinal: 0 });
+    expect(['adam', 'mary', 'alice', 'ruth'].map((userId) => unread(harness, userId))).to.deep.equal([0, 1, 3, 3]);
+    expect(harness.written?.membersPut.map(({ userId }) => userId)).to.have.members(['mary', 'adam']);
   });
 
   it('may answer a message and belong to a thread of the same chat', () => {
-    const stage = chats();
-    const [first] = stage.given(send('mary', GROUP));
+    const harness = chats();
+    const [first] = harness.given(send('mary', GROUP));
     const references = { inReplyTo: first?.messageId, threadRootId: first?.messageId };
-    const [second] = stage.given(send('adam', GROUP, 'yes', references));
-    expect(stage.messages.get(second?.messageId ?? '')).to.include(references);
+    const [second] = harness.given(send('adam', GROUP, 'yes', references));
+    expect(harness.messages.get(second?.messageId ?? '')).to.include(references);
   });
 
   it('opens no thread within a thread, and names the root instead', () => {
-    const stage = chats();
-    const [root] = stage.given(send('mary', GROUP));
-    const [reply] = stage.given(send('adam', GROUP, 'yes', { threadRootId: root?.messageId }));
-    const { reason } = stage.answer(send('mary', GROUP, 'and', { threadRootId: reply?.messageId }));
+    const harness = chats();
+    const [root] = harness.given(send('mary', GROUP));
+    const [reply] = harness.given(send('adam', GROUP, 'yes', { threadRootId: root?.messageId }));
+    const { reason } = harness.answer(send('mary', GROUP, 'and', { threadRootId: reply?.messageId }));
     expect(reason).to.deep.include({
       code: 'invalid',
       violations: [{ path: 'data.threadRootId', message: `is in a thread itself: name its root, ${root?.messageId}` }],
     });
     // A plain answer to a message of a thread is fine.
-    stage.given(send('mary', GROUP, 'and', { inReplyTo: reply?.messageId, threadRootId: root?.messageId }));
+    harness.given(send('mary', GROUP, 'and', { inReplyTo: reply?.messageId, threadRootId: root?.messageId }));
   });
 
   it('opens no thread within a thread that the same batch has begun', () => {
-    const stage = chats();
-    const [root] = stage.given(send('mary', GROUP));
+    const harness = chats();
+    const [root] = harness.given(send('mary', GROUP));
     const reply = messageId(77);
-    stage.idsToDraw.push(reply);
-    const receipts = stage.answers(
+    harness.idsToDraw.push(reply);
+    const receipts = harness.answers(
       send('adam', GROUP, 'yes', { threadRootId: root?.messageId }),
       send('mary', GROUP, 'and', { threadRootId: reply }),
     );
@@ -134,40 +134,43 @@ describe('Sending a message', () => {
 
   for (const reference of ['inReplyTo', 'threadRootId'])
     it(`is not found where ${reference} is in another chat, or nowhere: the two cannot be told apart`, () => {
-      const stage = chats();
-      const [elsewhere] = stage.given(send('alice', CHANNEL));
+      const harness = chats();
+      const [elsewhere] = harness.given(send('alice', CHANNEL));
       const reasons = [elsewhere?.messageId, NOWHERE].map(
-        (messageId) => stage.answer(send('mary', GROUP, 'yes', { [reference]: messageId })).reason,
+        (messageId) => harness.answer(send('mary', GROUP, 'yes', { [reference]: messageId })).reason,
       );
       expect(reasons[0])
         .to.deep.equal(reasons[1])
         .and.include({ code: 'not_found', detail: 'no such message in this chat' });
-      expect(stage.chat(GROUP).lastSequence).to.equal(3);
+      expect(harness.chat(GROUP).lastSequence).to.equal(3);
     });
 
   it('is refused to one who is muted, until the time is over', () => {
-    const stage = chats();
-    const mutedUntil = new Date(stage.now.getTime() + 1000);
-    stage.alterMember(GROUP, 'mary', { mutedUntil });
-    expect(stage.answer(send('mary', GROUP)).reason).to.include({
+    const harness = chats();
+    const mutedUntil = new Date(harness.now.getTime() + 1000);
+    harness.alterMember(GROUP, 'mary', { mutedUntil });
+    expect(harness.answer(send('mary', GROUP)).reason).to.include({
       code: 'muted',
       detail: `until ${mutedUntil.toISOString()}`,
     });
-    stage.given(send('adam', GROUP));
-    stage.now = mutedUntil;
-    stage.given(send('mary', GROUP));
+    harness.given(send('adam', GROUP));
+    harness.now = mutedUntil;
+    harness.given(send('mary', GROUP));
   });
 
   it('is refused in an archived chat', () => {
-    const stage = chats();
-    stage.alterChat(GROUP, { archivedAt: stage.now });
-    expect(stage.answer(send('alice', GROUP)).reason).to.include({ code: 'archived', detail: 'the chat is archived' });
+    const harness = chats();
+    harness.alterChat(GROUP, { archivedAt: harness.now });
+    expect(harness.answer(send('alice', GROUP)).reason).to.include({
+      code: 'archived',
+      detail: 'the chat is archived',
+    });
   });
 
   it('does not tell one who may not post that the chat is archived', () => {
-    const stage = chats();
-    stage.alterChat(GROUP, { archivedAt: stage.now });
-    expect(stage.answer(send('ruth', GROUP)).reason?.code).to.equal('not_permitted');
+    const harness = chats();
+    harness.alterChat(GROUP, { archivedAt: harness.now });
+    expect(harness.answer(send('ruth', GROUP)).reason?.code).to.equal('not_permitted');
   });
 
   it('is for everyone but readers in a group, and for owners and admins in a channel', () => {
@@ -175,17 +178,17 @@ describe('Sending a message', () => {
       [GROUP, [undefined, undefined, undefined, 'not_permitted']],
       [CHANNEL, [undefined, undefined, 'not_permitted', 'not_permitted']],
     ] as const) {
-      const stage = chats();
-      const receipts = stage.answers(...['alice', 'adam', 'mary', 'ruth'].map((userId) => send(userId, chatId)));
+      const harness = chats();
+      const receipts = harness.answers(...['alice', 'adam', 'mary', 'ruth'].map((userId) => send(userId, chatId)));
       expect(receipts.map(({ reason }) => reason?.code)).to.deep.equal(expected);
       for (const { decisionId } of receipts) expect(decisionId).to.match(UUID_PATTERN);
     }
   });
 
   it('is for both in a direct chat, and for oneself in notes', () => {
-    const stage = new Stage();
-    const [direct, notes] = stage.given(createDirect('alice', 'bob'), createDirect('alice', 'alice'));
-    const receipts = stage.given(
+    const harness = new DeciderHarness();
+    const [direct, notes] = harness.given(createDirect('alice', 'bob'), createDirect('alice', 'alice'));
+    const receipts = harness.given(
       send('alice', direct?.chatId ?? ''),
       send('bob', direct?.chatId ?? ''),
       send('alice', notes?.chatId ?? ''),
@@ -194,16 +197,16 @@ describe('Sending a message', () => {
   });
 
   it('may follow the creation of its chat in the same batch', () => {
-    const stage = new Stage();
-    const receipts = stage.given(
+    const harness = new DeciderHarness();
+    const receipts = harness.given(
       create('alice', OTHER_GROUP, []),
       send('alice', OTHER_GROUP),
       add('alice', OTHER_GROUP, ['bob']),
       send('bob', OTHER_GROUP),
     );
     expect(receipts.map(({ sequence }) => sequence)).to.deep.equal([1, 2, 3, 4]);
-    expect(stage.written?.chatsCreated).to.have.length(1);
-    expect(stage.written?.chatsChanged).to.have.length(0);
-    expect(stage.chat(OTHER_GROUP)).to.include({ lastSequence: 4, lastOrdinal: 2, memberCount: 2 });
+    expect(harness.written?.chatsCreated).to.have.length(1);
+    expect(harness.written?.chatsChanged).to.have.length(0);
+    expect(harness.chat(OTHER_GROUP)).to.include({ lastSequence: 4, lastOrdinal: 2, memberCount: 2 });
   });
 });

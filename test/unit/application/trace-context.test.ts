@@ -1,22 +1,22 @@
 import { expect } from 'chai';
 import { traceContextOf } from '../../../src/application/runtime/trace-context.js';
+import { DeciderHarness } from './decider-harness.js';
 import { create, GROUP, send } from './drafts.js';
-import { Stage } from './stage.js';
 
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 const tracestate = 'vendor=opaque,other=1';
 
 describe("A command's trace context", () => {
   it('goes on into its event, whether accepted or rejected, and into no other', () => {
-    const stage = new Stage();
+    const harness = new DeciderHarness();
     const traced = { properties: { headers: { traceparent, tracestate } } };
-    stage.answers(
+    harness.answers(
       create('alice', GROUP, []),
       send('alice', GROUP, 'hello', {}, traced),
       send('bob', GROUP, 'hello', {}, traced),
       send('alice', GROUP),
     );
-    expect(stage.log.map((event) => [event.traceparent, event.tracestate])).to.deep.equal([
+    expect(harness.log.map((event) => [event.traceparent, event.tracestate])).to.deep.equal([
       [null, null],
       [traceparent, tracestate],
       [traceparent, tracestate],

@@ -1,39 +1,39 @@
 import { expect } from 'chai';
 import { directChatId } from '../../../src/contract/messages/direct-id.js';
+import { DeciderHarness, type Draft } from './decider-harness.js';
 import { add, archive, CHANNEL, create, createDirect, GROUP, NOWHERE, remove, send, updateMember } from './drafts.js';
-import { type Draft, Stage } from './stage.js';
 
 /** A group of alice (owner), adam and anna (admins), mary (member) and ruth (reader). */
-function group(): Stage {
-  const stage = new Stage();
-  stage.given(
+function group(): DeciderHarness {
+  const harness = new DeciderHarness();
+  harness.given(
     create('alice', GROUP, ['mary']),
     add('alice', GROUP, ['adam', 'anna'], 'admin'),
     add('alice', GROUP, ['ruth'], 'reader'),
   );
-  return stage;
+  return harness;
 }
 
-const code = (stage: Stage, draft: Draft) => stage.answer(draft).reason?.code;
-const later = (stage: Stage, milliseconds: number) => new Date(stage.now.getTime() + milliseconds);
+const code = (harness: DeciderHarness, draft: Draft) => harness.answer(draft).reason?.code;
+const later = (harness: DeciderHarness, milliseconds: number) => new Date(harness.now.getTime() + milliseconds);
 
 describe('Changing a member', () => {
   it('gives another role and leaves everything else', () => {
-    const stage = group();
-    const before = structuredClone(stage.member(GROUP, 'mary'));
-    const [receipt] = stage.given(updateMember('alice', GROUP, 'mary', { role: 'reader' }));
+    const harness = group();
+    const before = structuredClone(harness.member(GROUP, 'mary'));
+    const [receipt] = harness.given(updateMember('alice', GROUP, 'mary', { role: 'reader' }));
     expect(receipt?.sequence).to.equal(4);
-    expect(stage.member(GROUP, 'mary')).to.deep.equal({ ...before, role: 'reader', roleSequence: 4 });
-    expect(stage.chat(GROUP)).to.include({ memberCount: 5, ownerCount: 1, lastSequence: 4 });
-    expect(stage.log.at(-1)?.event).to.deep.equal({
+    expect(harness.member(GROUP, 'mary')).to.deep.equal({ ...before, role: 'reader', roleSequence: 4 });
+    expect(harness.chat(GROUP)).to.include({ memberCount: 5, ownerCount: 1, lastSequence: 4 });
+    expect(harness.log.at(-1)?.event).to.deep.equal({
       ...{ type: 'member.updated', userId: 'mary', role: 'reader', mutedUntil: null },
     });
-    expect(code(stage, send('mary', GROUP))).to.equal('not_permitted');
+    expect(code(harness, send('mary', GROUP))).to.equal('not_permitted');
   });
 
   it('holds at once, for what comes later in the same batch', () => {
-    const stage = new Stage();
-    const receipts = stage.answers(
+    const harness = new DeciderHarness();
+    const receipts = harness.answers(
       ...[create('alice', CHANNEL, ['bob'], { kind: 'channel' }), send('bob', CHANNEL)],
       ...[updateMember('alice', CHANNEL, 'bob', { role: 'admin' }), send('bob', CHANNEL)],
       ...[updateMember('alice', CHANNEL, 'bob', { role: 'member' }), send('bob', CHANNEL)],
@@ -44,60 +44,60 @@ describe('Changing a member', () => {
   });
 
   it('mutes until a time, and null ends the mute early', () => {
-    const stage = group();
-    const mutedUntil = later(stage, 60_000);
-    stage.given(updateMember('adam', GROUP, 'mary', { mutedUntil: mutedUntil.toISOString() }));
-    expect(stage.member(GROUP, 'mary')).to.deep.include({ mutedUntil, role: 'member' });
-    expect(stage.log.at(-1)?.event).to.include({ mutedUntil: mutedUntil.toISOString(), role: 'member' });
-    expect(code(stage, send('mary', GROUP))).to.equal('muted');
-    stage.given(updateMember('adam', GROUP, 'mary', { role: 'reader' }));
-    expect(stage.member(GROUP, 'mary')?.mutedUntil).to.deep.equal(mutedUntil);
-    stage.given(updateMember('alice', GROUP, 'mary', { role: 'member', mutedUntil: null }), send('mary', GROUP));
+    const harness = group();
+    const mutedUntil = later(harness, 60_000);
+    harness.given(updateMember('adam', GROUP, 'mary', { mutedUntil: mutedUntil.toISOString() }));
+    expect(harness.member(GROUP, 'mary')).to.deep.include({ mutedUntil, role: 'member' });
+    expect(harness.log.at(-1)?.event).to.include({ mutedUntil: mutedUntil.toISOString(), role: 'member' });
+    expect(code(harness, send('mary', GROUP))).to.equal('muted');
+    harness.given(updateMember('adam', GROUP, 'mary', { role: 'reader' }));
+    expect(harness.member(GROUP, 'mary')?.mutedUntil).to.deep.equal(mutedUntil);
+    harness.given(updateMember('alice', GROUP, 'mary', { role: 'member', mutedUntil: null }), send('mary', GROUP));
   });
 
   it('mutes that are over end by themselves', () => {
-    const stage = group();
-    stage.given(updateMember('alice', GROUP, 'mary', { mutedUntil: later(stage, 1).toISOString() }));
-    stage.now = later(stage, 1);
-    stage.given(send('mary', GROUP));
+    const harness = group();
+    harness.given(updateMember('alice', GROUP, 'mary', { mutedUntil: later(harness, 1).toISOString() }));
+    harness.now = later(harness, 1);
+    harness.given(send('mary', GROUP));
   });
 
   it('reads a time in any zone, to the millisecond', () => {
-    const stage = group();
-    stage.given(updateMember('alice', GROUP, 'mary', { mutedUntil: '2030-01-01T01:30:00.1239+01:30' }));
-    expect(stage.member(GROUP, 'mary')?.mutedUntil).to.deep.equal(new Date('2030-01-01T00:00:00.123Z'));
+    const harness = group();
+    harness.given(updateMember('alice', GROUP, 'mary', { mutedUntil: '2030-01-01T01:30:00.1239+01:30' }));
+    expect(harness.member(GROUP, 'mary')?.mutedUntil).to.deep.equal(new Date('2030-01-01T00:00:00.123Z'));
     const again = { mutedUntil: '2030-01-01T00:00:00.123Z' };
-    expect(stage.answer(updateMember('alice', GROUP, 'mary', again)).sequence).to.equal(null);
+    expect(harness.answer(updateMember('alice', GROUP, 'mary', again)).sequence).to.equal(null);
   });
 
   it('to what they are already changes nothing', () => {
-    const stage = group();
-    const before = structuredClone([stage.chat(GROUP), stage.member(GROUP, 'mary')]);
+    const harness = group();
+    const before = structuredClone([harness.chat(GROUP), harness.member(GROUP, 'mary')]);
     for (const data of [{}, { role: 'member' }, { mutedUntil: null }, { role: 'member', mutedUntil: null }])
-      expect(stage.answer(updateMember('alice', GROUP, 'mary', data)), JSON.stringify(data)).to.include({
+      expect(harness.answer(updateMember('alice', GROUP, 'mary', data)), JSON.stringify(data)).to.include({
         ...{ status: 'accepted', sequence: null },
       });
-    expect([stage.chat(GROUP), stage.member(GROUP, 'mary')]).to.deep.equal(before);
-    expect(stage.log).to.have.length(3);
+    expect([harness.chat(GROUP), harness.member(GROUP, 'mary')]).to.deep.equal(before);
+    expect(harness.log).to.have.length(3);
   });
 
   it('counts owners as they come and go', () => {
-    const stage = group();
-    stage.given(updateMember('alice', GROUP, 'mary', { role: 'owner' }));
-    expect(stage.chat(GROUP).ownerCount).to.equal(2);
-    stage.given(updateMember('alice', GROUP, 'alice', { role: 'admin' }));
-    expect(stage.chat(GROUP).ownerCount).to.equal(1);
-    expect(stage.member(GROUP, 'alice')?.role).to.equal('admin');
+    const harness = group();
+    harness.given(updateMember('alice', GROUP, 'mary', { role: 'owner' }));
+    expect(harness.chat(GROUP).ownerCount).to.equal(2);
+    harness.given(updateMember('alice', GROUP, 'alice', { role: 'admin' }));
+    expect(harness.chat(GROUP).ownerCount).to.equal(1);
+    expect(harness.member(GROUP, 'alice')?.role).to.equal('admin');
   });
 
   it('who is the last owner to a lesser role is a conflict, also in the batch in which the other went', () => {
-    const stage = group();
+    const harness = group();
     const step = (userId: string) => updateMember(userId, GROUP, userId, { role: 'member' });
-    expect(stage.answer(step('alice')).reason).to.include({
+    expect(harness.answer(step('alice')).reason).to.include({
       code: 'conflict',
       detail: 'the chat would lose its last owner',
     });
-    const receipts = stage.answers(
+    const receipts = harness.answers(
       ...[updateMember('alice', GROUP, 'mary', { role: 'owner' }), step('alice'), step('mary')],
       remove('mary', GROUP, 'mary'),
     );
@@ -107,18 +107,18 @@ describe('Changing a member', () => {
       'conflict',
       'conflict',
     ]);
-    expect(stage.chat(GROUP).ownerCount).to.equal(1);
+    expect(harness.chat(GROUP).ownerCount).to.equal(1);
     // The last owner may still be muted, or be named an owner once more.
-    stage.given(updateMember('mary', GROUP, 'mary', { role: 'owner', mutedUntil: '2999-01-01T00:00:00Z' }));
+    harness.given(updateMember('mary', GROUP, 'mary', { role: 'owner', mutedUntil: '2999-01-01T00:00:00Z' }));
   });
 
   it('who is not in the chat is not found, to one who may change members', () => {
-    const stage = group();
-    expect(stage.answer(updateMember('alice', GROUP, 'zoe', { role: 'admin' })).reason).to.include({
+    const harness = group();
+    expect(harness.answer(updateMember('alice', GROUP, 'zoe', { role: 'admin' })).reason).to.include({
       code: 'not_found',
       detail: 'no such member in this chat',
     });
-    const [, after] = stage.answers(
+    const [, after] = harness.answers(
       remove('alice', GROUP, 'mary'),
       updateMember('alice', GROUP, 'mary', { role: 'reader' }),
     );
@@ -126,24 +126,24 @@ describe('Changing a member', () => {
   });
 
   it('is not found where there is no such chat, or one that the actor is not in', () => {
-    const stage = group();
+    const harness = group();
     for (const draft of [updateMember('alice', NOWHERE, 'mary', {}), updateMember('zoe', GROUP, 'mary', {})])
-      expect(code(stage, draft)).to.equal('not_found');
+      expect(code(harness, draft)).to.equal('not_found');
   });
 
   it('is refused in an archived chat', () => {
-    const stage = group();
-    stage.given(archive('alice', GROUP));
-    expect(code(stage, updateMember('alice', GROUP, 'mary', { role: 'admin' }))).to.equal('archived');
+    const harness = group();
+    harness.given(archive('alice', GROUP));
+    expect(code(harness, updateMember('alice', GROUP, 'mary', { role: 'admin' }))).to.equal('archived');
   });
 
   it('is not for the two of a direct chat, who are equals', () => {
-    const stage = new Stage();
-    stage.given(createDirect('alice', 'bob'));
+    const harness = new DeciderHarness();
+    harness.given(createDirect('alice', 'bob'));
     const chatId = directChatId('default', 'alice', 'bob');
     for (const data of [{ role: 'owner' }, { role: 'reader' }, { mutedUntil: '2999-01-01T00:00:00Z' }])
       for (const userId of ['alice', 'bob'])
-        expect(code(stage, updateMember('alice', chatId, userId, data))).to.equal('not_permitted');
+        expect(code(harness, updateMember('alice', chatId, userId, data))).to.equal('not_permitted');
   });
 
   for (const [actor, target, role, permitted] of [
@@ -161,17 +161,17 @@ describe('Changing a member', () => {
     ['ruth', 'ruth', 'member', false],
   ] as const)
     it(`${permitted ? 'is permitted' : 'is not permitted'}: ${actor} makes ${target} ${role}`, () => {
-      const stage = group();
-      const receipt = stage.answer(updateMember(actor, GROUP, target, { role }));
+      const harness = group();
+      const receipt = harness.answer(updateMember(actor, GROUP, target, { role }));
       expect(receipt.reason?.code).to.equal(permitted ? undefined : 'not_permitted');
-      expect(stage.chat(GROUP).lastSequence).to.equal(permitted ? 4 : 3);
+      expect(harness.chat(GROUP).lastSequence).to.equal(permitted ? 4 : 3);
     });
 
   it('does not let a muted admin end the mute', () => {
-    const stage = group();
-    stage.given(updateMember('alice', GROUP, 'adam', { mutedUntil: '2999-01-01T00:00:00Z' }));
-    expect(code(stage, updateMember('adam', GROUP, 'adam', { mutedUntil: null }))).to.equal('not_permitted');
-    expect(code(stage, updateMember('anna', GROUP, 'adam', { mutedUntil: null }))).to.equal('not_permitted');
-    expect(code(stage, send('adam', GROUP))).to.equal('muted');
+    const harness = group();
+    harness.given(updateMember('alice', GROUP, 'adam', { mutedUntil: '2999-01-01T00:00:00Z' }));
+    expect(code(harness, updateMember('adam', GROUP, 'adam', { mutedUntil: null }))).to.equal('not_permitted');
+    expect(code(harness, updateMember('anna', GROUP, 'adam', { mutedUntil: null }))).to.equal('not_permitted');
+    expect(code(harness, send('adam', GROUP))).to.equal('muted');
   });
 });

@@ -1,16 +1,16 @@
 import { expect } from 'chai';
 import { policyTrusting } from '../../support/default-policy.js';
+import { DeciderHarness } from './decider-harness.js';
 import { upsert } from './drafts.js';
-import { Stage } from './stage.js';
 
-const profileOf = (stage: Stage, key = 'default alice') => stage.users.get(key);
+const profileOf = (harness: DeciderHarness, key = 'default alice') => harness.users.get(key);
 const byListedProducer = { properties: { userId: 'directory-sync', appId: 'sync' } };
-const trusting = () => new Stage(1, policyTrusting('directory-sync'));
+const trusting = () => new DeciderHarness(1, policyTrusting('directory-sync'));
 
 describe('Setting a profile', () => {
   it('makes the first revision, as an event without a sequence', () => {
-    const stage = new Stage();
-    const [receipt] = stage.given(upsert('alice', { displayName: 'Alice', avatarUrl: 'https://a.example/a.png' }));
+    const harness = new DeciderHarness();
+    const [receipt] = harness.given(upsert('alice', { displayName: 'Alice', avatarUrl: 'https://a.example/a.png' }));
     expect(receipt).to.include({ chatId: null, sequence: null, messageId: null });
     const user = {
       tenantId: 'default',
@@ -20,78 +20,78 @@ describe('Setting a profile', () => {
       kind: 'human',
       metadata: {},
       revision: 1,
-      createdAt: stage.now,
-      updatedAt: stage.now,
+      createdAt: harness.now,
+      updatedAt: harness.now,
     };
-    expect(profileOf(stage)).to.deep.equal({ ...user, claims: {} });
-    expect(stage.log).to.have.length(1);
-    expect(stage.log[0]).to.deep.include({ chatId: null, sequence: null, event: { type: 'user.upserted', user } });
+    expect(profileOf(harness)).to.deep.equal({ ...user, claims: {} });
+    expect(harness.log).to.have.length(1);
+    expect(harness.log[0]).to.deep.include({ chatId: null, sequence: null, event: { type: 'user.upserted', user } });
   });
 
   it('replaces the whole profile as the next revision: what is left out is cleared', () => {
-    const stage = new Stage();
-    stage.given(upsert('alice', { displayName: 'Alice', avatarUrl: 'https://a.example/a.png', metadata: { a: 1 } }));
-    const createdAt = stage.now;
-    stage.now = new Date(createdAt.getTime() + 5000);
-    stage.given(upsert('alice', { displayName: 'Alice B.' }));
-    expect(profileOf(stage)).to.deep.include({
+    const harness = new DeciderHarness();
+    harness.given(upsert('alice', { displayName: 'Alice', avatarUrl: 'https://a.example/a.png', metadata: { a: 1 } }));
+    const createdAt = harness.now;
+    harness.now = new Date(createdAt.getTime() + 5000);
+    harness.given(upsert('alice', { displayName: 'Alice B.' }));
+    expect(profileOf(harness)).to.deep.include({
       displayName: 'Alice B.',
       avatarUrl: null,
       metadata: {},
       revision: 2,
       createdAt,
-      updatedAt: stage.now,
+      updatedAt: harness.now,
     });
   });
 
   it('as it is already changes nothing and is no event', () => {
-    const stage = new Stage();
-    stage.given(upsert('alice', { displayName: 'Alice', metadata: { a: 1, b: { c: [1, 2] } } }));
-    stage.now = new Date(stage.now.getTime() + 5000);
-    const [receipt] = stage.given(upsert('alice', { displayName: 'Alice', metadata: { b: { c: [1, 2] }, a: 1 } }));
+    const harness = new DeciderHarness();
+    harness.given(upsert('alice', { displayName: 'Alice', metadata: { a: 1, b: { c: [1, 2] } } }));
+    harness.now = new Date(harness.now.getTime() + 5000);
+    const [receipt] = harness.given(upsert('alice', { displayName: 'Alice', metadata: { b: { c: [1, 2] }, a: 1 } }));
     expect(receipt).to.include({ status: 'accepted', sequence: null, replayed: false });
-    expect(profileOf(stage)?.revision).to.equal(1);
-    expect(stage.log).to.have.length(1);
+    expect(profileOf(harness)?.revision).to.equal(1);
+    expect(harness.log).to.have.length(1);
   });
 
   it('as it is already changes nothing where a number is minus zero, which no store keeps', () => {
-    const stage = new Stage();
+    const harness = new DeciderHarness();
     const body = Buffer.from('{"actorId":"alice","data":{"displayName":"Alice","metadata":{"a":[-0]}}}');
     const minusZero = () => upsert('alice', {}, { properties: { body } });
     const zero = () => upsert('alice', { displayName: 'Alice', metadata: { a: [0] } });
-    stage.given(minusZero());
-    stage.given(minusZero(), zero(), minusZero());
-    expect(profileOf(stage)?.revision).to.equal(1);
+    harness.given(minusZero());
+    harness.given(minusZero(), zero(), minusZero());
+    expect(profileOf(harness)?.revision).to.equal(1);
   });
 
   it('twice in one batch makes two revisions, told one after the other, and one row', () => {
-    const stage = new Stage();
-    stage.given(
+    const harness = new DeciderHarness();
+    harness.given(
       upsert('alice', { displayName: 'A' }),
       upsert('alice', { displayName: 'B' }),
       upsert('alice', { displayName: 'B' }),
     );
-    expect(stage.written?.users).to.have.length(1);
-    expect(profileOf(stage)).to.include({ displayName: 'B', revision: 2 });
-    expect(stage.log.map(({ event }) => event.type === 'user.upserted' && event.user.displayName)).to.deep.equal([
+    expect(harness.written?.users).to.have.length(1);
+    expect(profileOf(harness)).to.include({ displayName: 'B', revision: 2 });
+    expect(harness.log.map(({ event }) => event.type === 'user.upserted' && event.user.displayName)).to.deep.equal([
       'A',
       'B',
     ]);
   });
 
   it('is about the actor in their own tenant only', () => {
-    const stage = new Stage();
-    stage.given(upsert('alice', { displayName: 'A' }), upsert('alice', { displayName: 'Z' }, { tenantId: 'acme' }));
-    expect(profileOf(stage)?.displayName).to.equal('A');
-    expect(profileOf(stage, 'acme alice')).to.include({ displayName: 'Z', revision: 1 });
+    const harness = new DeciderHarness();
+    harness.given(upsert('alice', { displayName: 'A' }), upsert('alice', { displayName: 'Z' }, { tenantId: 'acme' }));
+    expect(profileOf(harness)?.displayName).to.equal('A');
+    expect(profileOf(harness, 'acme alice')).to.include({ displayName: 'Z', revision: 1 });
   });
 });
 
 describe('Saying what kind of user somebody is', () => {
   it('is for producers that the policy lists', () => {
-    const stage = trusting();
-    stage.given(upsert('alice', { displayName: 'A', kind: 'bot' }, byListedProducer));
-    expect(profileOf(stage)?.kind).to.equal('bot');
+    const harness = trusting();
+    harness.given(upsert('alice', { displayName: 'A', kind: 'bot' }, byListedProducer));
+    expect(profileOf(harness)?.kind).to.equal('bot');
   });
 
   for (const [what, properties] of Object.entries({
@@ -101,26 +101,26 @@ describe('Saying what kind of user somebody is', () => {
     "that is REST's own door": { userId: 'directory-sync', appId: 'parley-rest' },
   }))
     it(`is not for a producer ${what}, be it the kind that is so already`, () => {
-      const stage = trusting();
-      const receipt = stage.answer(upsert('alice', { displayName: 'A', kind: 'human' }, { properties }));
+      const harness = trusting();
+      const receipt = harness.answer(upsert('alice', { displayName: 'A', kind: 'human' }, { properties }));
       expect(receipt.reason?.code).to.equal('not_permitted');
       expect(receipt.reason?.detail).to.contain('listed-producers-set-kinds');
-      expect(profileOf(stage)).to.equal(undefined);
+      expect(profileOf(harness)).to.equal(undefined);
     });
 
   it('is for no producer by the policy that comes with Parley', () => {
-    const stage = new Stage();
+    const harness = new DeciderHarness();
     for (const kind of ['bot', 'service'])
-      expect(stage.answer(upsert('alice', { displayName: 'A', kind }, byListedProducer)).reason?.detail).to.contain(
+      expect(harness.answer(upsert('alice', { displayName: 'A', kind }, byListedProducer)).reason?.detail).to.contain(
         'listed-producers-set-kinds',
       );
-    expect(profileOf(stage)).to.equal(undefined);
+    expect(profileOf(harness)).to.equal(undefined);
   });
 
   it('lasts when the profile is set without it', () => {
-    const stage = trusting();
-    stage.given(upsert('alice', { displayName: 'A', kind: 'service' }, byListedProducer));
-    stage.given(upsert('alice', { displayName: 'B' }));
-    expect(profileOf(stage)).to.include({ kind: 'service', revision: 2 });
+    const harness = trusting();
+    harness.given(upsert('alice', { displayName: 'A', kind: 'service' }, byListedProducer));
+    harness.given(upsert('alice', { displayName: 'B' }));
+    expect(profileOf(harness)).to.include({ kind: 'service', revision: 2 });
   });
 });

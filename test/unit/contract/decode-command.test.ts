@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type CommandType, commandTypes } from '../../../src/contract/messages/commands.js';
 import { VIOLATIONS_MAX } from '../../../src/contract/messages/decode-command.js';
-import { refusedBySchema } from '../../property/fuzz/judge.js';
+import { refusedBySchema } from '../../property/fuzz/answer-oracle.js';
 import { bodyOf, CHAT, decoded, incoming, LEAST_DATA, MESSAGE, refusalOf, violationPaths } from './incoming-command.js';
 
 const without = (body: Record<string, unknown>, field: string) => {

@@ -16,7 +16,7 @@ describe('The guide to the policy', () => {
     const ours = readFileSync(join(projectFolder, 'policy', 'default.yaml'), 'utf8');
     writeFileSync(join(folder, 'policy.yaml'), ours.replace('\nrules:\n', `\nrules:\n${rule}`));
     copyFileSync(
-      join(projectFolder, 'test', 'policy', 'default.cases.yaml'),
+      join(projectFolder, 'test', 'unit', 'policy', 'default.cases.yaml'),
       join(folder, 'cases', 'default.cases.yaml'),
     );
     writeFileSync(join(folder, 'cases', 'cases.yaml'), cases);

@@ -14,9 +14,9 @@ import type { StoreHarness } from '../../conformance/store/store-conformance.js'
 import { openPrismaStore } from '../../integration/prisma/prisma-harness.js';
 import { defaultPolicy } from '../../support/default-policy.js';
 import { openMemoryStore } from '../adapters/memory/memory-harness.js';
+import type { Draft } from '../application/decider-harness.js';
 import { add, create, remove, send, updateMember } from '../application/drafts.js';
-import type { Draft } from '../application/stage.js';
-import { type Plant, RaceTrack, type Step } from './race-track.js';
+import { type Plant, RaceTrack, type Step } from './race-harness.js';
 
 const { PARLEY_RACES, PARLEY_RACES_SEED, PARLEY_RACES_PATH } = process.env;
 const RACES = Number(PARLEY_RACES ?? 200);

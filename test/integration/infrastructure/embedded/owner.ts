@@ -17,7 +17,7 @@ export async function startOwner(
   folder: string,
   ...programs: string[]
 ): Promise<{ child: TestProcess; owned: Owned }> {
-  const script = join(projectFolder, 'dist', 'test', 'infrastructure', 'embedded', 'owner-child.js');
+  const script = join(projectFolder, 'dist', 'test', 'integration', 'infrastructure', 'embedded', 'owner-child.js');
   const child = await startProcess({ script, args: [what, folder, ...programs] });
   const owned = JSON.parse(await child.line(/^\{/)) as Owned;
   return { child, owned };

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { version } from 'uuid';
-import { blankReceipt } from './deciding-door.js';
+import { blankReceipt } from './deciding-gateway.js';
 import { tokenFor } from './rest-client.js';
 import { RestHarness } from './rest-harness.js';
 

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { WRITE_IDLE_TIMEOUT_MS } from '../../../../src/adapters/apis/http/api-settings.js';
 import { eventually } from '../../../support/eventually.js';
-import { blankReceipt } from './deciding-door.js';
+import { blankReceipt } from './deciding-gateway.js';
 import { tokenFor } from './rest-client.js';
 import { RestHarness, type RestOverrides } from './rest-harness.js';
 

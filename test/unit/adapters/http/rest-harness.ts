@@ -17,7 +17,7 @@ import { JwtVerifier } from '../../../../src/infrastructure/jwt.js';
 import type { LogFields, Logger } from '../../../../src/infrastructure/logging/logger.js';
 import { documentOf } from '../../../../src/main/cli/policy/policy-file.js';
 import { defaultPolicy } from '../../../support/default-policy.js';
-import { DecidingDoor } from './deciding-door.js';
+import { DecidingDoor } from './deciding-gateway.js';
 import { RestClient, SECRET } from './rest-client.js';
 
 export interface LogLine {

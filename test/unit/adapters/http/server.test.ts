@@ -5,7 +5,7 @@ import { RestServer } from '../../../../src/adapters/apis/http/rest-server.js';
 import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
 import { eventually } from '../../../support/eventually.js';
-import { blankReceipt } from './deciding-door.js';
+import { blankReceipt } from './deciding-gateway.js';
 import { tokenFor } from './rest-client.js';
 import { RestHarness, type RestOverrides } from './rest-harness.js';
 

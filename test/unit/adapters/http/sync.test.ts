@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { SyncingClient } from '../../application/sync/syncing-client.js';
 import { ChangingView } from '../../application/sync/views.js';
-import { EPOCH } from './deciding-door.js';
+import { EPOCH } from './deciding-gateway.js';
 import type { RestAnswer } from './rest-client.js';
 import { RestHarness } from './rest-harness.js';
 

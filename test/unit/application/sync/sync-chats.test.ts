@@ -9,11 +9,11 @@ import { MemorySyncLog } from '../../../../src/adapters/stores/memory/memory-syn
 import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
 import { pagesOf } from './fetch-page.js';
 import { interrupted } from './interrupted-sync-log.js';
+import { SyncClient } from './sync-client.js';
+import { expectInSync, type Tables } from './sync-oracle.js';
 import { SyncingClient } from './syncing-client.js';
 import { PEOPLE, type Step, step, Traffic } from './traffic.js';
-import { expectInSync, type Tables } from './truth.js';
 import { ChangingView, view } from './views.js';
-import { Witness } from './witness.js';
 
 const PARTITIONS = 3;
 const RUNS = 40;
@@ -83,7 +83,7 @@ describe('A client that only ever syncs', function () {
           const changing = new ChangingView(firstView);
           const { policy } = changing;
           const clients = PEOPLE.map((userId) => {
-            const witness = new Witness(userId, changing, world.eventsOfChat);
+            const witness = new SyncClient(userId, changing, world.eventsOfChat);
             const client: SyncingClient = new SyncingClient(
               pagesOf(store, userId, {
                 ...{ syncLog: log, policy },

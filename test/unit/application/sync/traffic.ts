@@ -8,6 +8,7 @@ import type { ItemResult } from '../../../../src/application/snapshot/batch-item
 import { snapshotKeysOf } from '../../../../src/application/snapshot/snapshot-keys.js';
 import type { StoreHarness } from '../../../conformance/store/store-conformance.js';
 import { defaultPolicy } from '../../../support/default-policy.js';
+import { type Draft, itemOf } from '../decider-harness.js';
 import {
   add,
   archive,
@@ -26,7 +27,6 @@ import {
   update,
   updateMember,
 } from '../drafts.js';
-import { type Draft, itemOf } from '../stage.js';
 
 export const PEOPLE = ['alice', 'bob', 'carol', 'dave'] as const;
 export const CHATS = Array.from({ length: 7 }, (_, index) => `0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d${index}0`);

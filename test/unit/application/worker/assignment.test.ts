@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { dutyOf, isServed } from '../../../../src/application/cluster/assignment.js';
-import { range } from './lab.js';
+import { range } from './worker-harness.js';
 
 describe('The assignment of partitions to workers', () => {
   const fleet = fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 10 }).map((ids) => ids.sort());

@@ -4,9 +4,9 @@ import { StoreError } from '../../../../src/application/ports/command-store.js';
 import type { Quota } from '../../../../src/application/ports/quotas.js';
 import { commandTypes } from '../../../../src/contract/messages/commands.js';
 import { type Receipt, receipt } from '../../../../src/contract/messages/receipts.js';
+import type { Draft } from '../decider-harness.js';
 import { add, archive, create, edit, GROUP, NOWHERE, react, read, remove, send, update } from '../drafts.js';
-import type { Draft } from '../stage.js';
-import { Lab, type LabOptions } from './lab.js';
+import { type LabOptions, WorkerHarness } from './worker-harness.js';
 
 const sends: Quota = { id: 'sends', per: 'chat', actions: ['message.send'], limit: 2, windowMs: 3_600_000 };
 const everything: Quota = { ...sends, id: 'everything', actions: commandTypes };
@@ -28,37 +28,37 @@ const attempts = (chatId: string): Draft[] => [
 ];
 
 describe('A worker whose policy has a quota per chat', () => {
-  let lab: Lab;
-  afterEach(() => lab?.close());
+  let harness: WorkerHarness;
+  afterEach(() => harness?.close());
 
   /** A group of alice, bob and carl; rita is a reader. */
   async function opened(quotas: Quota[], options: LabOptions = {}): Promise<void> {
-    lab = await Lab.open({ quotas: new MemoryQuotas(quotas), ...options });
-    await lab.given(create('alice', GROUP, ['bob', 'carl']), add('alice', GROUP, ['rita'], 'reader'));
+    harness = await WorkerHarness.open({ quotas: new MemoryQuotas(quotas), ...options });
+    await harness.given(create('alice', GROUP, ['bob', 'carl']), add('alice', GROUP, ['rita'], 'reader'));
   }
 
   /** The transactions tried since then. */
-  const triedSince = (count: number) => lab.store.tried.slice(count).flat();
+  const triedSince = (count: number) => harness.store.tried.slice(count).flat();
 
   it('takes as many as it says in the order in which they came, and refuses the others, of whichever members', async () => {
     await opened([sends]);
-    const receipts = await lab.answers(
+    const receipts = await harness.answers(
       ...[sendAs('alice', 'a1'), sendAs('bob', 'b1'), sendAs('alice', 'a2'), sendAs('carl', 'c1'), sendAs('bob', 'b2')],
     );
     expect(codes(receipts)).to.deep.equal([
       ...['a1 accepted', 'b1 accepted', 'a2 rate_limited', 'c1 rate_limited', 'b2 rate_limited'],
     ]);
-    expect(lab.bodies(GROUP)).to.deep.equal(['a1', 'b1']);
-    expect(codes(await lab.answers(sendAs('carl', 'c2'), react('carl', GROUP, NOWHERE)))[0]).to.equal(
+    expect(harness.bodies(GROUP)).to.deep.equal(['a1', 'b1']);
+    expect(codes(await harness.answers(sendAs('carl', 'c2'), react('carl', GROUP, NOWHERE)))[0]).to.equal(
       'c2 rate_limited',
     );
   });
 
   it('says the same of a refusal after the decision as of one without, and neither stores nor publishes either', async () => {
     await opened([{ ...sends, limit: 1 }]);
-    const events = lab.world.log.get(0)?.length ?? 0;
-    const [, decided] = await lab.answers(sendAs('alice', 'a1'), sendAs('alice', 'a2'));
-    const [turnedAway] = await lab.answers(sendAs('alice', 'a3'));
+    const events = harness.world.log.get(0)?.length ?? 0;
+    const [, decided] = await harness.answers(sendAs('alice', 'a1'), sendAs('alice', 'a2'));
+    const [turnedAway] = await harness.answers(sendAs('alice', 'a3'));
     for (const refused of [decided, turnedAway]) {
       expect(receipt.strict().parse(refused)).to.deep.equal(refused);
       const { at: _, commandId: _id, reason, ...rest } = refused ?? {};
@@ -70,24 +70,24 @@ describe('A worker whose policy has a quota per chat', () => {
       expect(reason?.detail).to.equal('quota sends: at most 1 in 3600 s for each chat');
       expect(reason?.retryAfter).to.be.within(3_500, 3_600);
     }
-    expect(lab.world.log.get(0)).to.have.length(events + 1);
-    expect([...lab.world.receipts.keys()])
+    expect(harness.world.log.get(0)).to.have.length(events + 1);
+    expect([...harness.world.receipts.keys()])
       .not.to.include('default alice a2')
       .and.not.to.include('default alice a3');
-    expect(lab.world.decisions.size).to.equal(0);
-    await lab.published();
-    expect(lab.events.filter(({ type }) => type === 'command.rejected')).to.deep.equal([]);
+    expect(harness.world.decisions.size).to.equal(0);
+    await harness.published();
+    expect(harness.events.filter(({ type }) => type === 'command.rejected')).to.deep.equal([]);
   });
 
   it('asks the store for nothing and decides nothing where it has refused the member before', async () => {
     await opened([{ ...sends, limit: 1 }]);
-    await lab.answers(sendAs('alice', 'a1'), sendAs('alice', 'a2'));
-    const tried = lab.store.tried.length;
-    await lab.answers(sendAs('alice', 'a3'), sendAs('alice', 'a4'));
-    await lab.answers(sendAs('alice', 'a5'));
+    await harness.answers(sendAs('alice', 'a1'), sendAs('alice', 'a2'));
+    const tried = harness.store.tried.length;
+    await harness.answers(sendAs('alice', 'a3'), sendAs('alice', 'a4'));
+    await harness.answers(sendAs('alice', 'a5'));
     expect(triedSince(tried)).to.deep.equal([]);
-    await lab.answers(sendAs('bob', 'b1'), sendAs('alice', 'a6'), sendAs('bob', 'b2'));
-    await lab.answers(sendAs('bob', 'b3'));
+    await harness.answers(sendAs('bob', 'b1'), sendAs('alice', 'a6'), sendAs('bob', 'b2'));
+    await harness.answers(sendAs('bob', 'b3'));
     expect(triedSince(tried)).to.deep.equal(['b1', 'b2']);
   });
 
@@ -95,7 +95,7 @@ describe('A worker whose policy has a quota per chat', () => {
     await opened([{ ...everything, limit: 5 }]);
     // The chat's two first commands are its own creation, which is not counted, and an addition, which is.
     const flood = Array.from({ length: 10 }, () => attempts(GROUP)).flat();
-    const receipts = await lab.answers(...flood, ...[1, 2, 3, 4, 5].map((n) => sendAs('bob', `b${n}`)), ...flood);
+    const receipts = await harness.answers(...flood, ...[1, 2, 3, 4, 5].map((n) => sendAs('bob', `b${n}`)), ...flood);
     expect(codes(receipts).filter((line) => /^b\d /.test(line))).to.deep.equal([
       ...['b1 accepted', 'b2 accepted', 'b3 accepted', 'b4 accepted', 'b5 rate_limited'],
     ]);
@@ -103,9 +103,9 @@ describe('A worker whose policy has a quota per chat', () => {
 
   it('tells strangers the same as of a chat that is not there, while there is room, when it is used up, and after', async () => {
     await opened([{ ...everything, limit: 3 }]);
-    const elsewhere = told(await lab.answers(...attempts(NOWHERE)));
-    expect(told(await lab.answers(...attempts(GROUP)))).to.deep.equal(elsewhere);
-    const between = await lab.answers(
+    const elsewhere = told(await harness.answers(...attempts(NOWHERE)));
+    expect(told(await harness.answers(...attempts(GROUP)))).to.deep.equal(elsewhere);
+    const between = await harness.answers(
       ...[sendAs('bob', 'b1'), ...attempts(GROUP), sendAs('bob', 'b2'), sendAs('bob', 'b3'), ...attempts(GROUP)],
     );
     const answers = told(between);
@@ -114,14 +114,14 @@ describe('A worker whose policy has a quota per chat', () => {
     ]);
     expect(answers.slice(1, 1 + elsewhere.length)).to.deep.equal(elsewhere);
     expect(answers.slice(-elsewhere.length)).to.deep.equal(elsewhere);
-    expect(codes(await lab.answers(sendAs('bob', 'b4')))).to.deep.equal(['b4 rate_limited']);
-    expect(told(await lab.answers(...attempts(GROUP)))).to.deep.equal(elsewhere);
+    expect(codes(await harness.answers(sendAs('bob', 'b4')))).to.deep.equal(['b4 rate_limited']);
+    expect(told(await harness.answers(...attempts(GROUP)))).to.deep.equal(elsewhere);
   });
 
   it('counts what the policy permitted, and not what it refused', async () => {
     await opened([sends]);
     const tries = [1, 2, 3, 4, 5].map((n) => sendAs('rita', `r${n}`));
-    const receipts = await lab.answers(
+    const receipts = await harness.answers(
       ...tries,
       send('alice', GROUP, ''),
       sendAs('alice', 'a1'),
@@ -130,13 +130,13 @@ describe('A worker whose policy has a quota per chat', () => {
     expect(new Set(codes(receipts.slice(0, 5)).map((line) => line.slice(3)))).to.deep.equal(new Set(['not_permitted']));
     expect(codes(receipts.slice(-2))).to.deep.equal(['a1 accepted', 'a2 accepted']);
     // To a member whom the policy refuses it says so, also when it is used up.
-    expect((await lab.answers(sendAs('rita', 'r6')))[0]?.reason?.code).to.equal('not_permitted');
+    expect((await harness.answers(sendAs('rita', 'r6')))[0]?.reason?.code).to.equal('not_permitted');
   });
 
   it('is not for creating chats: nobody uses it up by asking for an id that is taken', async () => {
     await opened([{ ...everything, limit: 3 }]);
     const squatters = Array.from({ length: 5 }, () => create('mallory', GROUP, []));
-    const receipts = await lab.answers(...squatters, sendAs('bob', 'b1'), sendAs('bob', 'b2'), ...squatters);
+    const receipts = await harness.answers(...squatters, sendAs('bob', 'b1'), sendAs('bob', 'b2'), ...squatters);
     expect(receipts.map(({ reason }) => reason?.code)).to.deep.equal([
       ...[...squatters.map(() => 'conflict'), undefined, undefined, ...squatters.map(() => 'conflict')],
     ]);
@@ -145,7 +145,7 @@ describe('A worker whose policy has a quota per chat', () => {
 
   it('takes nothing of it where another quota refuses', async () => {
     await opened([sends, { ...sends, id: 'each', per: 'actor', limit: 1 }]);
-    const receipts = await lab.answers(
+    const receipts = await harness.answers(
       ...[
         sendAs('alice', 'a1'),
         sendAs('alice', 'a2'),
@@ -166,37 +166,37 @@ describe('A worker whose policy has a quota per chat', () => {
 
     it('takes the member for a stranger from then on', async () => {
       await opened([sends]);
-      await lab.answers(...full());
-      expect(codes(await lab.answers(sendAs('bob', 'b3')))).to.deep.equal(['b3 rate_limited']);
-      await lab.given(gone);
-      expect(codes(await lab.answers(sendAs('bob', 'b4')))).to.deep.equal(['b4 not_found']);
+      await harness.answers(...full());
+      expect(codes(await harness.answers(sendAs('bob', 'b3')))).to.deep.equal(['b3 rate_limited']);
+      await harness.given(gone);
+      expect(codes(await harness.answers(sendAs('bob', 'b4')))).to.deep.equal(['b4 not_found']);
     });
 
     it('does so in the same batch, before and after', async () => {
       await opened([sends]);
-      await lab.answers(...full());
-      const receipts = await lab.answers(sendAs('bob', 'b3'), gone, sendAs('bob', 'b4'));
+      await harness.answers(...full());
+      const receipts = await harness.answers(sendAs('bob', 'b3'), gone, sendAs('bob', 'b4'));
       expect(codes(receipts).filter((line) => /^b\d /.test(line))).to.deep.equal(['b3 rate_limited', 'b4 not_found']);
-      expect(codes(await lab.answers(sendAs('bob', 'b5')))).to.deep.equal(['b5 not_found']);
+      expect(codes(await harness.answers(sendAs('bob', 'b5')))).to.deep.equal(['b5 not_found']);
     });
 
     it('does not remember one who was refused for the first time in the batch that brings the removal', async () => {
       await opened([sends]);
-      const receipts = await lab.answers(...full(), gone);
+      const receipts = await harness.answers(...full(), gone);
       expect(codes(receipts)[3]).to.equal('b2 rate_limited');
-      expect(codes(await lab.answers(sendAs('bob', 'b3')))).to.deep.equal(['b3 not_found']);
+      expect(codes(await harness.answers(sendAs('bob', 'b3')))).to.deep.equal(['b3 not_found']);
     });
 
     it('forgets whom it knew when the partition is taken over: somebody else may have removed them', async () => {
       await opened([sends]);
-      await lab.answers(...full());
-      lab.world.members.get(GROUP)?.delete('bob');
+      await harness.answers(...full());
+      harness.world.members.get(GROUP)?.delete('bob');
       let unknowns = 1;
-      lab.store.after = () => {
+      harness.store.after = () => {
         if (unknowns-- > 0) throw new StoreError('unknown', 'nobody knows');
       };
-      await lab.answers(read('alice', GROUP, 1));
-      expect(codes(await lab.answers(sendAs('bob', 'b3')))).to.deep.equal(['b3 not_found']);
+      await harness.answers(read('alice', GROUP, 1));
+      expect(codes(await harness.answers(sendAs('bob', 'b3')))).to.deep.equal(['b3 not_found']);
     });
   });
 
@@ -208,46 +208,48 @@ describe('A worker whose policy has a quota per chat', () => {
       await opened([{ ...sends, limit: 4 }]);
       const kinds = ['contention', 'unavailable', 'refused'] as const;
       const failures = [...kinds];
-      lab.store.writing = () => {
+      harness.store.writing = () => {
         const kind = failures.shift();
         if (kind !== undefined) throw new StoreError(kind, 'not now');
       };
-      const receipts = await lab.answers(...five());
+      const receipts = await harness.answers(...five());
       expect(codes(receipts)).to.deep.equal(
         five().map(({ commandId }, n) => `${commandId} ${n < 4 ? 'accepted' : 'rate_limited'}`),
       );
-      expect(lab.told.filter((word) => word.startsWith('failed'))).to.deep.equal(kinds.map((kind) => `failed ${kind}`));
+      expect(harness.told.filter((word) => word.startsWith('failed'))).to.deep.equal(
+        kinds.map((kind) => `failed ${kind}`),
+      );
     });
 
     it('counts it once where nobody knew whether it was written', async () => {
       await opened([sends]);
       let unknowns = 3;
-      lab.store.after = () => {
+      harness.store.after = () => {
         if (unknowns-- > 0) throw new StoreError('unknown', 'nobody knows');
       };
-      const receipts = await lab.answers(...five());
+      const receipts = await harness.answers(...five());
       expect(codes(receipts)).to.deep.equal(expected);
-      expect(lab.bodies(GROUP)).to.deep.equal(['a1', 'a2']);
-      expect(codes(await lab.answers(sendAs('bob', 'b1')))).to.deep.equal(['b1 rate_limited']);
+      expect(harness.bodies(GROUP)).to.deep.equal(['a1', 'a2']);
+      expect(codes(await harness.answers(sendAs('bob', 'b1')))).to.deep.equal(['b1 rate_limited']);
     });
 
     it('neither counts nor refuses what is delivered again', async () => {
       await opened([sends]);
-      lab.source.deliveryCountOf = ({ messageId }) => (messageId?.startsWith('again') ? 1 : undefined);
+      harness.source.deliveryCountOf = ({ messageId }) => (messageId?.startsWith('again') ? 1 : undefined);
       const ids = ['again1', 'again2', 'again3', 'a1', 'a2', 'a3', 'again4'];
-      const receipts = await lab.answers(...ids.map((id) => sendAs('alice', id)));
+      const receipts = await harness.answers(...ids.map((id) => sendAs('alice', id)));
       expect(codes(receipts).filter((line) => !line.endsWith('accepted'))).to.deep.equal(['a3 rate_limited']);
-      lab.source.deliveryCountOf = () => 1;
-      expect(codes(await lab.answers(sendAs('alice', 'a4')))).to.deep.equal(['a4 accepted']);
+      harness.source.deliveryCountOf = () => 1;
+      expect(codes(await harness.answers(sendAs('alice', 'a4')))).to.deep.equal(['a4 accepted']);
     });
   });
 
   it('does the same command once when it is tried again with room', async () => {
     const quotas = new MemoryQuotas([{ ...sends, limit: 1 }]);
     await opened([], { quotas });
-    await lab.answers(sendAs('alice', 'a1'), sendAs('alice', 'a2'));
+    await harness.answers(sendAs('alice', 'a1'), sendAs('alice', 'a2'));
     quotas.replace([sends]);
-    expect((await lab.answers(sendAs('alice', 'a2')))[0]).to.include({ status: 'accepted', replayed: false });
-    expect(lab.bodies(GROUP)).to.deep.equal(['a1', 'a2']);
+    expect((await harness.answers(sendAs('alice', 'a2')))[0]).to.include({ status: 'accepted', replayed: false });
+    expect(harness.bodies(GROUP)).to.deep.equal(['a1', 'a2']);
   });
 });

@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { Draft } from '../decider-harness.js';
 import { create, GROUP, OTHER_GROUP, send } from '../drafts.js';
-import type { Draft } from '../stage.js';
-import { MAX_COMMAND_ATTEMPTS, range } from './lab.js';
-import { Lives } from './lives.js';
+import { Lives } from './crash-harness.js';
+import { MAX_COMMAND_ATTEMPTS, range } from './worker-harness.js';
 
 const WINDOW = 512;
 const CHATS = [GROUP, OTHER_GROUP];

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import { create, GROUP } from '../drafts.js';
-import { Lab } from './lab.js';
+import { WorkerHarness } from './worker-harness.js';
 
 const BATCHES = 20_000;
 /** What a signal leaves behind that was made for one batch out of two that live on: https://github.com/nodejs/node/issues/55351. */
@@ -11,18 +11,18 @@ const TIMEOUT_MS = 120_000;
 
 describe('A batch that is done', function () {
   this.timeout(TIMEOUT_MS);
-  let lab: Lab;
+  let harness: WorkerHarness;
   before(async () => {
-    lab = await Lab.open();
+    harness = await WorkerHarness.open();
   });
-  after(() => lab?.close());
+  after(() => harness?.close());
 
   /** The same command once more: it leaves nothing in the store. */
   async function serve(batches: number): Promise<void> {
     for (let n = 0; n < batches; n += 1) {
-      lab.publish(create('alice', GROUP, [], {}, { commandId: 'the-same' }));
-      while (lab.receipts.length === 0) await new Promise(setImmediate);
-      for (const noted of [lab.receipts, lab.store.tried]) noted.length = 0;
+      harness.publish(create('alice', GROUP, [], {}, { commandId: 'the-same' }));
+      while (harness.receipts.length === 0) await new Promise(setImmediate);
+      for (const noted of [harness.receipts, harness.store.tried]) noted.length = 0;
     }
   }
 

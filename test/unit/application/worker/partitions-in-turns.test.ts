@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { create } from '../drafts.js';
-import { Lab } from './lab.js';
+import { WorkerHarness } from './worker-harness.js';
 
 /** So many that they are in more than one of four partitions. */
 const CHATS = 24;
@@ -10,27 +10,27 @@ const CHATS = 24;
 const TRANSACTION_TURNS = 5;
 
 describe("A worker's partitions", () => {
-  let lab: Lab;
-  afterEach(() => lab?.close());
+  let harness: WorkerHarness;
+  afterEach(() => harness?.close());
 
   const chats = () => Array.from({ length: CHATS }, () => create('alice', randomUUID(), []));
 
   /** The most transactions that were under way at a time. */
   async function mostAtATime(concurrentBatches: number): Promise<number> {
-    lab = await Lab.open({ partitions: 4, concurrentBatches });
+    harness = await WorkerHarness.open({ partitions: 4, concurrentBatches });
     let underWay = 0;
     let most = 0;
     const partitions = new Set<number>();
-    lab.store.before = async ({ partition }) => {
+    harness.store.before = async ({ partition }) => {
       partitions.add(partition);
       underWay += 1;
       most = Math.max(most, underWay);
       for (let turn = 0; turn < TRANSACTION_TURNS; turn += 1) await nextTurn();
       underWay -= 1;
     };
-    await lab.given(...chats());
+    await harness.given(...chats());
     expect(partitions.size).to.be.greaterThan(2);
-    await lab.close();
+    await harness.close();
     return most;
   }
 
@@ -40,21 +40,21 @@ describe("A worker's partitions", () => {
   });
 
   it('hold each other up for a moment only where the store does not answer one of them', async () => {
-    lab = await Lab.open({ partitions: 4, concurrentBatches: 1 });
+    harness = await WorkerHarness.open({ partitions: 4, concurrentBatches: 1 });
     let answer: () => void = () => undefined;
     const answered = new Promise<void>((resolve) => {
       answer = resolve;
     });
     let stuck: number | null = null;
-    lab.store.before = async ({ partition }) => {
+    harness.store.before = async ({ partition }) => {
       stuck ??= partition;
       if (partition === stuck) await answered;
     };
-    lab.publish(...chats());
-    const isThrough = (partition: number) => (lab.world.partitions.get(partition)?.position ?? 0) > 0;
-    await lab.until('two others at least are through', () => [0, 1, 2, 3].filter(isThrough).length >= 2);
+    harness.publish(...chats());
+    const isThrough = (partition: number) => (harness.world.partitions.get(partition)?.position ?? 0) > 0;
+    await harness.until('two others at least are through', () => [0, 1, 2, 3].filter(isThrough).length >= 2);
     expect(isThrough(stuck ?? -1)).to.equal(false);
     answer();
-    await lab.until('everything is answered', () => lab.receipts.length === CHATS);
+    await harness.until('everything is answered', () => harness.receipts.length === CHATS);
   });
 });

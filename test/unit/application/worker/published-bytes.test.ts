@@ -26,11 +26,11 @@ import {
   updateMember,
   upsert,
 } from '../drafts.js';
-import { Lab, RECIPIENTS_MAX } from './lab.js';
 import { ScriptedSink } from './scripted-sink.js';
+import { RECIPIENTS_MAX, WorkerHarness } from './worker-harness.js';
 
 /** What somebody publishes who knows nothing but the log. */
-async function publishedFromLog({ world, log }: Lab, after: number): Promise<OutgoingEvent[]> {
+async function publishedFromLog({ world, log }: WorkerHarness, after: number): Promise<OutgoingEvent[]> {
   const sink = new ScriptedSink();
   const quiet = () => undefined;
   const position = world.partitions.get(0)?.position ?? 0;
@@ -55,15 +55,15 @@ function told({ body }: OutgoingEvent): { recipients: string[] | null; recipient
 }
 
 describe('The bytes of an event', () => {
-  let lab: Lab;
+  let harness: WorkerHarness;
   beforeEach(async () => {
-    lab = await Lab.open();
+    harness = await WorkerHarness.open();
   });
-  afterEach(() => lab?.close());
+  afterEach(() => harness?.close());
 
   it('are the same from the log as from memory, for every type of event', async () => {
     const metadata = { b: { y: 1.5, x: [], z: null }, a: '\u2028"', 2: 'two', 1: -0 };
-    const [, , , unsaid] = await lab.answers(
+    const [, , , unsaid] = await harness.answers(
       create('alice', GROUP, ['bob', 'carol'], { title: 'Tea', metadata }),
       createDirect('alice', 'bob'),
       add('alice', GROUP, ['dave'], 'reader'),
@@ -71,15 +71,15 @@ describe('The bytes of an event', () => {
       remove('alice', GROUP, 'carol'),
     );
     const attachments = [{ name: 'n', size: 1, mediaType: 'm/m', url: 'https://a.example' }];
-    await lab.given(
+    await harness.given(
       send('alice', GROUP, 'hello 😀\\', { metadata, mentions: ['bob'], attachments }),
       upsert('alice', { displayName: 'Alice', metadata }),
       upsert('alice', { displayName: 'Alice again' }),
     );
-    await lab.answers(send('dave', GROUP, 'a reader'), send('zoe', GROUP, 'a stranger'), send('alice', GROUP, ''));
-    const [said] = await lab.answers(send('alice', GROUP, 'one'));
+    await harness.answers(send('dave', GROUP, 'a reader'), send('zoe', GROUP, 'a stranger'), send('alice', GROUP, ''));
+    const [said] = await harness.answers(send('alice', GROUP, 'one'));
     const messageId = said?.messageId ?? '';
-    await lab.given(
+    await harness.given(
       edit('alice', GROUP, messageId, { body: 'uno', metadata, mentions: ['bob', 'dave'] }),
       react('bob', GROUP, messageId, '🇪🇺'),
       unreact('bob', GROUP, messageId, '🇪🇺'),
@@ -92,31 +92,31 @@ describe('The bytes of an event', () => {
       archive('alice', GROUP),
       unarchive('alice', GROUP),
     );
-    await lab.published();
-    expect(new Set(lab.events.map(({ type }) => type))).to.deep.equal(new Set(eventTypes));
+    await harness.published();
+    expect(new Set(harness.events.map(({ type }) => type))).to.deep.equal(new Set(eventTypes));
 
     // The members have not changed since the sixth event: recipients are told as they are when it is published.
     const unchanged = 5;
-    const again = await publishedFromLog(lab, unchanged);
+    const again = await publishedFromLog(harness, unchanged);
     expect(again.map(({ body }) => Buffer.from(body).toString())).to.deep.equal(
-      lab.events.slice(unchanged).map(({ body }) => Buffer.from(body).toString()),
+      harness.events.slice(unchanged).map(({ body }) => Buffer.from(body).toString()),
     );
-    expect(again).to.deep.equal(lab.events.slice(unchanged));
+    expect(again).to.deep.equal(harness.events.slice(unchanged));
   });
 
   for (const mode of ['soft', 'hard'])
     it(`come from the log without the texts of a message deleted meanwhile, and differ in nothing else (${mode})`, async () => {
-      await lab.given(create('alice', GROUP, ['bob']));
-      const [said] = await lab.answers(send('alice', GROUP, 'hello', { mentions: ['bob'], metadata: { a: 1 } }));
+      await harness.given(create('alice', GROUP, ['bob']));
+      const [said] = await harness.answers(send('alice', GROUP, 'hello', { mentions: ['bob'], metadata: { a: 1 } }));
       const messageId = said?.messageId ?? '';
-      await lab.given(edit('alice', GROUP, messageId, { body: 'hello again' }));
-      await lab.given(edit('alice', GROUP, messageId, { body: 'and again' }));
-      await lab.published();
-      expect((await publishedFromLog(lab, 0)).map(textOf)).to.deep.equal(lab.events.map(textOf));
+      await harness.given(edit('alice', GROUP, messageId, { body: 'hello again' }));
+      await harness.given(edit('alice', GROUP, messageId, { body: 'and again' }));
+      await harness.published();
+      expect((await publishedFromLog(harness, 0)).map(textOf)).to.deep.equal(harness.events.map(textOf));
 
-      await lab.given(erase('alice', GROUP, messageId, mode));
-      await lab.published();
-      const again = await publishedFromLog(lab, 0);
+      await harness.given(erase('alice', GROUP, messageId, mode));
+      await harness.published();
+      const again = await publishedFromLog(harness, 0);
       const withoutText = (event: OutgoingEvent) =>
         event.type !== 'message.created' && event.type !== 'message.edited'
           ? textOf(event)
@@ -125,30 +125,30 @@ describe('The bytes of an event', () => {
               .replace(/"mentions":\[[^\]]*\]/, '"mentions":[]')
               .replace(/"metadata":\{[^}]*\}/, '"metadata":{}')
               .replace(/("createdAt":"[^"]*"|"editedAt":"[^"]*")/, '$1,"erased":true');
-      expect(again.map(textOf)).to.deep.equal(lab.events.map(withoutText));
+      expect(again.map(textOf)).to.deep.equal(harness.events.map(withoutText));
       expect(again.map(({ type }) => type)).to.deep.equal([
         ...['chat.created', 'message.created', 'message.edited', 'message.edited', 'message.deleted'],
       ]);
     });
 
   it('name the recipients as of publishing, and differ in nothing else', async () => {
-    await lab.given(create('alice', GROUP, ['bob']));
-    await lab.published();
-    await lab.given(send('alice', GROUP, 'hello'));
-    await lab.published();
-    await lab.given(add('alice', GROUP, ['carol']), remove('alice', GROUP, 'bob'));
-    await lab.published();
-    expect(told(lab.events[1] as OutgoingEvent)).to.deep.include({ recipients: ['bob'], recipientCount: 1 });
+    await harness.given(create('alice', GROUP, ['bob']));
+    await harness.published();
+    await harness.given(send('alice', GROUP, 'hello'));
+    await harness.published();
+    await harness.given(add('alice', GROUP, ['carol']), remove('alice', GROUP, 'bob'));
+    await harness.published();
+    expect(told(harness.events[1] as OutgoingEvent)).to.deep.include({ recipients: ['bob'], recipientCount: 1 });
     // One just removed is told of it.
-    expect(told(lab.events[3] as OutgoingEvent).recipients).to.have.members(['bob', 'carol']);
+    expect(told(harness.events[3] as OutgoingEvent).recipients).to.have.members(['bob', 'carol']);
 
-    const again = await publishedFromLog(lab, 0);
+    const again = await publishedFromLog(harness, 0);
     expect(told(again[1] as OutgoingEvent)).to.deep.include({ recipients: ['carol'], recipientCount: 1 });
     expect(told(again[3] as OutgoingEvent).recipients).to.have.members(['bob', 'carol']);
     const without = ({ body }: OutgoingEvent) =>
       Buffer.from(body)
         .toString()
         .replace(/"recipients":.*/, '');
-    expect(again.map(without)).to.deep.equal(lab.events.map(without));
+    expect(again.map(without)).to.deep.equal(harness.events.map(without));
   });
 });

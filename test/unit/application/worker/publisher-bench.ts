@@ -14,8 +14,8 @@ import { defaultPolicy } from '../../../support/default-policy.js';
 import { eventually } from '../../../support/eventually.js';
 import { GROUP } from '../drafts.js';
 import { AT, logged, message } from '../logged-events.js';
-import { range } from './lab.js';
 import { ScriptedSink } from './scripted-sink.js';
+import { range } from './worker-harness.js';
 
 const WITHIN_MS = 15_000;
 const quiet = () => undefined;

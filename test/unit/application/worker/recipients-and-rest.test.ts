@@ -20,6 +20,7 @@ import type { User } from '../../../../src/domain/user.js';
 import { Chance } from '../../../property/simulation/virtual-time.js';
 import { defaultPolicy, policyWith } from '../../../support/default-policy.js';
 import { hidingPolicy } from '../../../support/hiding-policy.js';
+import type { Draft } from '../decider-harness.js';
 import {
   add,
   archive,
@@ -37,9 +38,8 @@ import {
   updateMember,
   upsert,
 } from '../drafts.js';
-import type { Draft } from '../stage.js';
 import { GatedSink } from './gated-sink.js';
-import { Lab } from './lab.js';
+import { WorkerHarness } from './worker-harness.js';
 
 const USERS = ['alice', 'adam', 'bob', 'carol', 'dave'];
 const ALL = 10_000;
@@ -64,7 +64,7 @@ const POLICIES: PolicyDecisionPoint[] = [
 class Room {
   private checked = 0;
   private constructor(
-    readonly lab: Lab,
+    readonly harness: WorkerHarness,
     readonly policy: CurrentPolicy,
     readonly sink: GatedSink,
   ) {}
@@ -72,10 +72,10 @@ class Room {
   static async open(data: object = {}): Promise<Room> {
     const policy = new CurrentPolicy(defaultPolicy());
     const sink = new GatedSink();
-    const lab = await Lab.open({ policy, sink });
-    await lab.given(create('alice', GROUP, ['bob'], data));
-    await lab.published();
-    const room = new Room(lab, policy, sink);
+    const harness = await WorkerHarness.open({ policy, sink });
+    await harness.given(create('alice', GROUP, ['bob'], data));
+    await harness.published();
+    const room = new Room(harness, policy, sink);
     await room.check();
     return room;
   }
@@ -84,26 +84,26 @@ class Room {
   async hold(): Promise<void> {
     this.sink.shut();
     // It goes out, and nothing after it.
-    await this.lab.given(upsert('alice', { displayName: randomUUID() }));
-    const position = this.lab.world.partitions.get(0)?.position ?? 0;
-    await this.lab.until('the gate is reached', () => this.sink.events.some(({ id }) => id === `p0/${position}`));
+    await this.harness.given(upsert('alice', { displayName: randomUUID() }));
+    const position = this.harness.world.partitions.get(0)?.position ?? 0;
+    await this.harness.until('the gate is reached', () => this.sink.events.some(({ id }) => id === `p0/${position}`));
   }
 
   async release(): Promise<void> {
     this.sink.reopen();
-    await this.lab.published();
+    await this.harness.published();
   }
 
   /** Commits all of this before any of it goes out, and holds what goes out against REST. */
   async tell(...drafts: Draft[]): Promise<void> {
     await this.hold();
-    await this.lab.given(...drafts);
+    await this.harness.given(...drafts);
     await this.release();
     await this.check();
   }
 
   messageIds(): string[] {
-    return (this.lab.world.messagesOfChat.get(GROUP) ?? []).map(({ messageId }) => messageId);
+    return (this.harness.world.messagesOfChat.get(GROUP) ?? []).map(({ messageId }) => messageId);
   }
 
   /** Of the events of that type, oldest first. */
@@ -113,7 +113,7 @@ class Room {
 
   /** Holds what was published since the last time against REST, which is asked now. */
   async check(): Promise<void> {
-    const { world } = this.lab;
+    const { world } = this.harness;
     const queries = new MemoryChatQueries(world);
     const history = new MemoryChatHistory(world);
     const viewing = new ChatViewing(queries, new PolicyEnforcementPoint(this.policy), new MemoryDecisionLog(world));
@@ -159,7 +159,7 @@ describe('Recipients of published events', () => {
   const began = async (data: object = {}) => {
     room = await Room.open(data);
   };
-  afterEach(() => room.lab.close());
+  afterEach(() => room.harness.close());
 
   for (const [what, type, act] of [
     ['an edit', 'message.edited', (id: string) => edit('alice', GROUP, id, {})],
@@ -188,8 +188,8 @@ describe('Recipients of published events', () => {
     await began({ historyVisibility: 'since-joined' });
     const sent = Array.from({ length: 200 }, (_, index) => send('alice', GROUP, `${index}`));
     // Not held: what is sent first goes out while the rest is decided.
-    await room.lab.given(...sent.slice(0, 160), add('alice', GROUP, ['carol']), ...sent.slice(160));
-    await room.lab.published();
+    await room.harness.given(...sent.slice(0, 160), add('alice', GROUP, ['carol']), ...sent.slice(160));
+    await room.harness.published();
     const listed = room.recipientsOf('message.created').map((recipients) => recipients?.includes('carol'));
     expect(listed).to.deep.equal(sent.map((_, index) => index >= 160));
   });
@@ -249,7 +249,7 @@ describe('Recipients of published events', () => {
     await began();
     await room.tell(add('alice', GROUP, ['carol']), send('alice', GROUP));
     await room.hold();
-    await room.lab.given(send('alice', GROUP));
+    await room.harness.given(send('alice', GROUP));
     room.policy.replace(HIDDEN_FROM_GUESTS);
     setProfile(room, 'carol', { claims: { guest: true } });
     await room.release();
@@ -262,9 +262,9 @@ describe('Recipients of published events', () => {
 });
 
 /** As another partition's owner writes it. */
-function setProfile({ lab }: Room, userId: string, what: Partial<Pick<User, 'kind' | 'claims'>>): void {
+function setProfile({ harness }: Room, userId: string, what: Partial<Pick<User, 'kind' | 'claims'>>): void {
   const at = new Date();
-  lab.world.users.set(userKey({ tenantId: 'default', userId }), {
+  harness.world.users.set(userKey({ tenantId: 'default', userId }), {
     ...{ tenantId: 'default', userId, displayName: userId, avatarUrl: null, kind: 'human', metadata: {}, claims: {} },
     ...{ revision: 1, createdAt: at, updatedAt: at, ...what },
   });
@@ -282,15 +282,15 @@ describe('Recipients of random events', function () {
         for (let round = 0; round < ROUNDS; round += 1) await play(room, chance);
       } finally {
         room.sink.reopen();
-        await room.lab.close();
+        await room.harness.close();
       }
     });
 
   async function play(room: Room, chance: Chance): Promise<void> {
     await room.hold();
     const drafts = Array.from({ length: 1 + chance.below(ACTS_PER_ROUND) }, () => act(room, chance));
-    if (chance.is(0.5)) await room.lab.answers(...drafts);
-    else for (const draft of drafts) await room.lab.answers(draft);
+    if (chance.is(0.5)) await room.harness.answers(...drafts);
+    else for (const draft of drafts) await room.harness.answers(draft);
     if (chance.is(0.4)) room.policy.replace(chance.pick(POLICIES));
     const claims = { guest: chance.is(0.5) };
     if (chance.is(0.3)) setProfile(room, chance.pick(USERS), { kind: chance.pick(['human', 'bot']), claims });
@@ -302,7 +302,7 @@ describe('Recipients of random events', function () {
     const actor = chance.pick(USERS);
     const leader = chance.pick(['alice', 'adam']);
     const other = chance.pick(USERS.slice(1));
-    const messages = room.lab.world.messagesOfChat.get(GROUP) ?? [];
+    const messages = room.harness.world.messagesOfChat.get(GROUP) ?? [];
     const said = messages[chance.below(messages.length)];
     const { messageId = GROUP, senderId = actor } = said ?? {};
     switch (chance.below(16)) {

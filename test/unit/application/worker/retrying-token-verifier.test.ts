@@ -8,9 +8,9 @@ import { ProofUnavailable, type TokenVerifier } from '../../../../src/applicatio
 import { RetryingTokenVerifier } from '../../../../src/application/processing/retrying-token-verifier.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
 import { JwtVerifier, signToken } from '../../../../src/infrastructure/jwt.js';
+import type { Draft } from '../decider-harness.js';
 import { create, GROUP, send } from '../drafts.js';
-import type { Draft } from '../stage.js';
-import { Lab, range } from './lab.js';
+import { range, WorkerHarness } from './worker-harness.js';
 
 const SECRET = 'a secret of the tests, long enough to sign with';
 const GRACE_SECONDS = 600;
@@ -28,14 +28,14 @@ const carrying = (draft: Draft, authorization: unknown): Draft => ({
 });
 
 describe('A worker that asks for the proof of the actor', () => {
-  let lab: Lab;
+  let harness: WorkerHarness;
   let alice: string;
   beforeEach(async () => {
     alice = await bearer('alice', 60);
-    lab = await Lab.open({ proof, proofGraceSeconds: GRACE_SECONDS });
-    await lab.given(carrying(create('alice', GROUP, ['bob']), alice));
+    harness = await WorkerHarness.open({ proof, proofGraceSeconds: GRACE_SECONDS });
+    await harness.given(carrying(create('alice', GROUP, ['bob']), alice));
   });
-  afterEach(() => lab?.close());
+  afterEach(() => harness?.close());
 
   const refusals: [string, string, () => unknown][] = [
     ['no token', 'missing', () => undefined],
@@ -49,26 +49,29 @@ describe('A worker that asks for the proof of the actor', () => {
   for (const [what, detail, header] of refusals)
     it(`answers ${what} with unauthenticated, and neither stores nor publishes it`, async () => {
       const draft = send('alice', GROUP, 'text', {}, { commandId: 'c1' });
-      const [receipt] = await lab.answers(carrying(draft, await header()));
+      const [receipt] = await harness.answers(carrying(draft, await header()));
       expect(receipt?.status).to.equal('rejected');
       expect(receipt?.reason?.code).to.equal('unauthenticated');
       expect(receipt?.reason?.detail ?? '').to.contain(detail);
-      expect(lab.world.receipts.has('default alice c1')).to.equal(false);
-      expect(lab.sequences(GROUP)).to.deep.equal([1]);
-      expect(lab.log.lines.join(), 'no token reaches the log').not.to.contain('eyJ');
+      expect(harness.world.receipts.has('default alice c1')).to.equal(false);
+      expect(harness.sequences(GROUP)).to.deep.equal([1]);
+      expect(harness.log.lines.join(), 'no token reaches the log').not.to.contain('eyJ');
       // Trying again, with a proof, may succeed.
-      await lab.given(carrying(draft, alice));
-      expect(lab.world.log.get(0)?.map(({ event }) => event.type)).to.deep.equal(['chat.created', 'message.created']);
+      await harness.given(carrying(draft, alice));
+      expect(harness.world.log.get(0)?.map(({ event }) => event.type)).to.deep.equal([
+        'chat.created',
+        'message.created',
+      ]);
     });
 
   it('takes a token that expired while its command waited', async () => {
-    await lab.given(carrying(send('alice', GROUP, 'late'), await bearer('alice', 30 - GRACE_SECONDS)));
-    expect(lab.bodies(GROUP)).to.deep.equal(['late']);
+    await harness.given(carrying(send('alice', GROUP, 'late'), await bearer('alice', 30 - GRACE_SECONDS)));
+    expect(harness.bodies(GROUP)).to.deep.equal(['late']);
   });
 
   it('proves the actor before it looks up a receipt: nobody learns of the answers of others', async () => {
     const draft = send('alice', GROUP, 'text', {}, { commandId: 'c1' });
-    const [, stolen, own] = await lab.answers(
+    const [, stolen, own] = await harness.answers(
       carrying(draft, alice),
       carrying(draft, await bearer('bob', 60)),
       carrying(draft, alice),
@@ -80,13 +83,13 @@ describe('A worker that asks for the proof of the actor', () => {
 
   it('judges each command on its own', async () => {
     const bob = await bearer('bob', 60);
-    const receipts = await lab.answers(
+    const receipts = await harness.answers(
       carrying(send('alice', GROUP, 'one'), alice),
       carrying(send('alice', GROUP, 'two'), bob),
       carrying(send('bob', GROUP, 'three'), bob),
     );
     expect(receipts.map(({ status }) => status)).to.deep.equal(['accepted', 'rejected', 'accepted']);
-    expect(lab.bodies(GROUP)).to.deep.equal(['one', 'three']);
+    expect(harness.bodies(GROUP)).to.deep.equal(['one', 'three']);
   });
 });
 
@@ -94,7 +97,7 @@ describe('A worker that asks for the proof of the actor', () => {
 const JWKS_WAIT_MS = 1_500;
 
 describe('A worker that cannot get the keys to judge by', () => {
-  let lab: Lab;
+  let harness: WorkerHarness;
   let alice: string;
   let isAway: boolean;
   let asked: number;
@@ -108,47 +111,47 @@ describe('A worker that cannot get the keys to judge by', () => {
         return isAway ? Promise.reject(new ProofUnavailable('no keys')) : proof.verify(token, options);
       },
     };
-    lab = await Lab.open({ proof: new RetryingTokenVerifier(keysAway, JWKS_WAIT_MS, realTime) });
-    await lab.given(carrying(create('alice', GROUP, []), alice));
+    harness = await WorkerHarness.open({ proof: new RetryingTokenVerifier(keysAway, JWKS_WAIT_MS, realTime) });
+    await harness.given(carrying(create('alice', GROUP, []), alice));
     asked = 0;
   });
-  afterEach(() => lab?.close());
+  afterEach(() => harness?.close());
 
   it('lets the commands wait for a while, in their place, and refuses none if the keys come back', async () => {
     isAway = true;
-    lab.publish(carrying(send('alice', GROUP, 'one'), alice), carrying(send('alice', GROUP, 'two'), alice));
-    await lab.until('they were tried again', () => asked > 4);
-    lab.publish(carrying(send('alice', GROUP, 'three'), alice));
-    expect(lab.receipts).to.have.length(1);
+    harness.publish(carrying(send('alice', GROUP, 'one'), alice), carrying(send('alice', GROUP, 'two'), alice));
+    await harness.until('they were tried again', () => asked > 4);
+    harness.publish(carrying(send('alice', GROUP, 'three'), alice));
+    expect(harness.receipts).to.have.length(1);
     isAway = false;
-    await lab.until('all are answered', () => lab.receipts.length === 4);
-    expect(lab.bodies(GROUP)).to.deep.equal(['one', 'two', 'three']);
-    expect(lab.receipts.every(({ status }) => status === 'accepted')).to.equal(true);
+    await harness.until('all are answered', () => harness.receipts.length === 4);
+    expect(harness.bodies(GROUP)).to.deep.equal(['one', 'two', 'three']);
+    expect(harness.receipts.every(({ status }) => status === 'accepted')).to.equal(true);
   });
 
   it('answers them unauthenticated after that, keeps nothing of it, and takes the same command later', async () => {
     isAway = true;
     const draft = carrying(send('alice', GROUP, 'one', {}, { commandId: 'c1' }), alice);
     const began = performance.now();
-    const [receipt] = await lab.answers(draft);
+    const [receipt] = await harness.answers(draft);
     expect(performance.now() - began).to.be.at.least(JWKS_WAIT_MS - 50);
     expect(receipt?.reason).to.deep.include({ code: 'unauthenticated' });
     expect(receipt?.reason?.detail).to.include('try again later');
-    expect([...lab.world.receipts.keys()].some((key) => key.endsWith(' c1'))).to.equal(false);
+    expect([...harness.world.receipts.keys()].some((key) => key.endsWith(' c1'))).to.equal(false);
     isAway = false;
-    const [again] = await lab.answers(draft);
+    const [again] = await harness.answers(draft);
     expect(again).to.deep.include({ status: 'accepted', replayed: false });
-    expect(lab.bodies(GROUP)).to.deep.equal(['one']);
+    expect(harness.bodies(GROUP)).to.deep.equal(['one']);
   });
 
   it('does not let later commands wait as long again, so that their partition does not fall behind', async () => {
     isAway = true;
-    await lab.answers(carrying(send('alice', GROUP, 'one'), alice));
+    await harness.answers(carrying(send('alice', GROUP, 'one'), alice));
     const began = performance.now();
-    for (let number = 0; number < 10; number += 1) await lab.answers(carrying(send('alice', GROUP, 'more'), alice));
+    for (let number = 0; number < 10; number += 1) await harness.answers(carrying(send('alice', GROUP, 'more'), alice));
     expect(performance.now() - began, 'milliseconds for ten batches').to.be.below(5 * JWKS_WAIT_MS);
     isAway = false;
-    const [receipt] = await lab.answers(carrying(send('alice', GROUP, 'at last'), alice));
+    const [receipt] = await harness.answers(carrying(send('alice', GROUP, 'at last'), alice));
     expect(receipt?.status).to.equal('accepted');
   });
 });
@@ -165,23 +168,23 @@ describe('A worker whose key set has a key that cannot be used', () => {
     await new Promise<void>((resolve) => publisher.listen(0, '127.0.0.1', resolve));
     const url = new URL(`http://127.0.0.1:${(publisher.address() as AddressInfo).port}`);
     const byKeySet = new JwtTokenVerifier(new JwtVerifier({ keys: { keySet: { url } } }));
-    const lab = await Lab.open({ proof: new RetryingTokenVerifier(byKeySet, JWKS_WAIT_MS, realTime) });
+    const harness = await WorkerHarness.open({ proof: new RetryingTokenVerifier(byKeySet, JWKS_WAIT_MS, realTime) });
     try {
       const exp = Math.floor(Date.now() / 1000) + 60;
       const claims = new SignJWT({ sub: 'alice', exp }).setProtectedHeader({ alg: 'ES256', kid: 'good' });
       const alice = `Bearer ${await claims.sign(pair.privateKey)}`;
-      await lab.given(carrying(create('alice', GROUP, []), alice));
+      await harness.given(carrying(create('alice', GROUP, []), alice));
       const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
       const garbage = `Bearer ${part({ alg: 'RS256', kid: 'weak' })}.${part({ sub: 'alice', exp })}.${'A'.repeat(171)}`;
-      const receipts = await lab.answers(
+      const receipts = await harness.answers(
         ...range(1, 40).map((number) => carrying(send('alice', GROUP, `forged ${number}`), garbage)),
         carrying(send('alice', GROUP, 'hello'), alice),
       );
       expect(receipts.slice(0, 40).map(({ reason }) => reason?.code)).to.deep.equal(Array(40).fill('unauthenticated'));
       expect(receipts[40]?.status).to.equal('accepted');
-      expect(lab.bodies(GROUP)).to.deep.equal(['hello']);
+      expect(harness.bodies(GROUP)).to.deep.equal(['hello']);
     } finally {
-      await lab.close();
+      await harness.close();
       await new Promise((resolve) => publisher.close(resolve));
     }
   });

@@ -3,6 +3,7 @@ import type { BatchItem } from '../../../src/application/snapshot/batch-item.js'
 import { snapshotKeysOf } from '../../../src/application/snapshot/snapshot-keys.js';
 import { refusal } from '../../../src/contract/messages/problems.js';
 import { NO_KEYS } from '../../conformance/store/fixtures.js';
+import { itemOf } from './decider-harness.js';
 import {
   add,
   archive,
@@ -22,7 +23,6 @@ import {
   updateMember,
   upsert,
 } from './drafts.js';
-import { itemOf } from './stage.js';
 
 const keysOf = (...drafts: Parameters<typeof itemOf>[0][]) => snapshotKeysOf(drafts.map(itemOf));
 const ids = (list: { userId: string }[]) => list.map(({ userId }) => userId);

@@ -1,4 +1,4 @@
-// A process with two services, to be stopped by the tests: `process-life-child.js <how it behaves>`.
+// A process with two services, to be stopped by the tests: `service-runner-child.js <how it behaves>`.
 import { createLogger } from '../../../src/infrastructure/logging/logger.js';
 import { runServices, type Service } from '../../../src/infrastructure/process/service-runner.js';
 

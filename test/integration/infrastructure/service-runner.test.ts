@@ -4,7 +4,7 @@ import { eventually } from '../../support/eventually.js';
 import { startProcess, type TestProcess } from '../../support/processes.js';
 import { projectFolder } from '../../support/services.js';
 
-const script = join(projectFolder, 'dist', 'test', 'infrastructure', 'process-life-child.js');
+const script = join(projectFolder, 'dist', 'test', 'integration', 'infrastructure', 'service-runner-child.js');
 
 function start(behaviour: string): Promise<TestProcess> {
   return startProcess({ script, args: [behaviour] });
@@ -105,7 +105,7 @@ describe('the life of a process', () => {
       expect(await child.ended).to.deep.equal({ code: 1, signal: null });
       expect(child.stdout.at(-1)).to.equal('database down');
       const line = logged(child).find(({ level }) => level === 'error');
-      expect(line).to.include({ origin }).and.have.nested.property('error.stack').that.includes('process-life-child');
+      expect(line).to.include({ origin }).and.have.nested.property('error.stack').that.includes('service-runner-child');
     });
   }
 });

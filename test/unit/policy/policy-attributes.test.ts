@@ -1,6 +1,7 @@
 /** What a policy can go by when commands are decided: each attribute as it is in the transaction, and nothing that a rule has not asked for. */
 import { expect } from 'chai';
 import { policyTrusting } from '../../support/default-policy.js';
+import { DeciderHarness, type Draft } from '../application/decider-harness.js';
 import {
   add,
   create,
@@ -15,7 +16,6 @@ import {
   send,
   upsert,
 } from '../application/drafts.js';
-import { type Draft, Stage } from '../application/stage.js';
 
 const byListedProducer = { properties: { userId: 'directory', appId: 'directory-sync' } };
 const GUESTS = `
@@ -26,37 +26,37 @@ const GUESTS = `
     when: { text.hasLinks: true }
     reason: Guests may not send links.`;
 
-const codeOf = (stage: Stage, draft: Draft) => {
-  const { status, reason } = stage.answer(draft);
+const codeOf = (harness: DeciderHarness, draft: Draft) => {
+  const { status, reason } = harness.answer(draft);
   return reason?.code ?? status;
 };
 
 /** A group of alice, bob and carol, in which `service` is not. */
-function stageWith(rules: string): Stage {
-  const stage = new Stage(3, policyTrusting('directory', rules));
-  stage.given(
+function stageWith(rules: string): DeciderHarness {
+  const harness = new DeciderHarness(3, policyTrusting('directory', rules));
+  harness.given(
     upsert('service', { displayName: 'Service', kind: 'service' }, byListedProducer),
     create('alice', GROUP, ['bob', 'carol']),
   );
-  return stage;
+  return harness;
 }
 
 describe('Claims about a user', () => {
   it('are set by a service, about whom it names, and decide from then on', () => {
-    const stage = stageWith(GUESTS);
-    const link = () => codeOf(stage, send('bob', GROUP, 'see https://example.com'));
+    const harness = stageWith(GUESTS);
+    const link = () => codeOf(harness, send('bob', GROUP, 'see https://example.com'));
     expect(link()).to.equal('accepted');
-    stage.given(upsert('service', { userId: 'bob', claims: { guest: true, team: 'sales' } }));
+    harness.given(upsert('service', { userId: 'bob', claims: { guest: true, team: 'sales' } }));
     expect(link()).to.equal('not_permitted');
-    expect(codeOf(stage, send('bob', GROUP, 'no link'))).to.equal('accepted');
-    expect(codeOf(stage, send('carol', GROUP, 'www.example.com'))).to.equal('accepted');
-    stage.given(upsert('service', { userId: 'bob', claims: {} }));
+    expect(codeOf(harness, send('bob', GROUP, 'no link'))).to.equal('accepted');
+    expect(codeOf(harness, send('carol', GROUP, 'www.example.com'))).to.equal('accepted');
+    harness.given(upsert('service', { userId: 'bob', claims: {} }));
     expect(link()).to.equal('accepted');
   });
 
   it('decide from the next command of the same batch on', () => {
-    const stage = stageWith(GUESTS);
-    const receipts = stage.answers(
+    const harness = stageWith(GUESTS);
+    const receipts = harness.answers(
       send('bob', GROUP, 'https://a.example'),
       upsert('service', { userId: 'bob', claims: { guest: true } }),
       send('bob', GROUP, 'https://b.example'),
@@ -66,48 +66,48 @@ describe('Claims about a user', () => {
   });
 
   it('are not for people to set, neither their own nor those of others', () => {
-    const stage = stageWith(GUESTS);
+    const harness = stageWith(GUESTS);
     for (const draft of [
       upsert('bob', { displayName: 'Bob', claims: { guest: false } }),
       upsert('bob', { claims: {} }, byListedProducer),
       upsert('bob', { userId: 'carol', displayName: 'Carol' }),
       upsert('bob', { userId: 'carol', claims: { guest: true } }),
     ])
-      expect(codeOf(stage, draft)).to.equal('not_permitted');
-    expect([...stage.users.keys()]).to.deep.equal(['default service']);
+      expect(codeOf(harness, draft)).to.equal('not_permitted');
+    expect([...harness.users.keys()]).to.deep.equal(['default service']);
   });
 
   it('leave the rest of a profile as it is, stay when it changes, and are told to nobody', () => {
-    const stage = stageWith(GUESTS);
-    stage.given(upsert('bob', { displayName: 'Bob', avatarUrl: 'https://a.example/b.png', metadata: { a: 1 } }));
-    stage.given(upsert('service', { userId: 'bob', claims: { guest: true } }));
-    expect(stage.users.get('default bob')).to.deep.include({
+    const harness = stageWith(GUESTS);
+    harness.given(upsert('bob', { displayName: 'Bob', avatarUrl: 'https://a.example/b.png', metadata: { a: 1 } }));
+    harness.given(upsert('service', { userId: 'bob', claims: { guest: true } }));
+    expect(harness.users.get('default bob')).to.deep.include({
       displayName: 'Bob',
       avatarUrl: 'https://a.example/b.png',
       metadata: { a: 1 },
       revision: 2,
     });
-    stage.given(upsert('bob', { displayName: 'Robert' }));
-    expect(stage.users.get('default bob')).to.deep.include({
+    harness.given(upsert('bob', { displayName: 'Robert' }));
+    expect(harness.users.get('default bob')).to.deep.include({
       displayName: 'Robert',
       claims: { guest: true },
       avatarUrl: null,
     });
-    expect(JSON.stringify(stage.log)).not.to.contain('guest');
+    expect(JSON.stringify(harness.log)).not.to.contain('guest');
   });
 
   it('make a profile that is called by its id where there was none', () => {
-    const stage = stageWith(GUESTS);
-    stage.given(upsert('service', { userId: 'dave', claims: { guest: true } }));
-    expect(stage.users.get('default dave')).to.include({ displayName: 'dave', kind: 'human', revision: 1 });
-    expect(stage.log.at(-1)).to.deep.include({ actorId: 'service', chatId: null });
+    const harness = stageWith(GUESTS);
+    harness.given(upsert('service', { userId: 'dave', claims: { guest: true } }));
+    expect(harness.users.get('default dave')).to.include({ displayName: 'dave', kind: 'human', revision: 1 });
+    expect(harness.log.at(-1)).to.deep.include({ actorId: 'service', chatId: null });
   });
 
   it('are kept with a decision as far as rules name them', () => {
-    const stage = stageWith(GUESTS);
-    stage.given(upsert('service', { userId: 'bob', claims: { guest: true, salary: 1_000 } }));
-    stage.answer(send('bob', GROUP, 'https://a.example'));
-    expect(stage.decisions.at(-1)?.attributes.actor.claims).to.deep.equal({ guest: true });
+    const harness = stageWith(GUESTS);
+    harness.given(upsert('service', { userId: 'bob', claims: { guest: true, salary: 1_000 } }));
+    harness.answer(send('bob', GROUP, 'https://a.example'));
+    expect(harness.decisions.at(-1)?.attributes.actor.claims).to.deep.equal({ guest: true });
   });
 });
 
@@ -120,9 +120,9 @@ describe('A claim of a token', () => {
     reason: Suspended users write nothing.`;
 
   it('decides where tokens are asked for; where they are not, a rule that forbids by it forbids all', () => {
-    const stage = stageWith(RULE);
+    const harness = stageWith(RULE);
     const sending = (token?: Draft['token']) =>
-      codeOf(stage, send('bob', GROUP, 'x', {}, token === undefined ? {} : { token }));
+      codeOf(harness, send('bob', GROUP, 'x', {}, token === undefined ? {} : { token }));
     expect(sending({ suspended: true })).to.equal('not_permitted');
     expect(sending({ suspended: false })).to.equal('accepted');
     expect(sending({})).to.equal('accepted');
@@ -144,12 +144,12 @@ describe('A producer', () => {
     reason: The bridge does nothing but speak.`;
 
   it('acts for whom, and with which commands, the policy lets it', () => {
-    const stage = stageWith(RULE);
+    const harness = stageWith(RULE);
     const from = (userId: string) => ({ properties: { userId } });
-    expect(codeOf(stage, send('carol', GROUP, 'x', {}, from('bridge')))).to.equal('accepted');
-    expect(codeOf(stage, send('bob', GROUP, 'x', {}, from('bridge')))).to.equal('not_permitted');
-    expect(codeOf(stage, send('bob', GROUP, 'x', {}, from('gateway')))).to.equal('accepted');
-    expect(codeOf(stage, remove('carol', GROUP, 'carol', from('bridge')))).to.equal('not_permitted');
+    expect(codeOf(harness, send('carol', GROUP, 'x', {}, from('bridge')))).to.equal('accepted');
+    expect(codeOf(harness, send('bob', GROUP, 'x', {}, from('bridge')))).to.equal('not_permitted');
+    expect(codeOf(harness, send('bob', GROUP, 'x', {}, from('gateway')))).to.equal('accepted');
+    expect(codeOf(harness, remove('carol', GROUP, 'carol', from('bridge')))).to.equal('not_permitted');
   });
 });
 
@@ -163,17 +163,17 @@ describe('A service that is not in a chat', () => {
   const NOT_FOUND = { code: 'not_found', title: 'Not found', detail: 'no such chat, or the actor is not in it' };
 
   it('acts there as far as the policy says, as nobody: no member, no read mark', () => {
-    const stage = stageWith(RULE);
-    const receipt = stage.answer(send('service', GROUP, 'your order has been sent'));
+    const harness = stageWith(RULE);
+    const receipt = harness.answer(send('service', GROUP, 'your order has been sent'));
     expect(receipt).to.include({ status: 'accepted', sequence: 2 });
-    expect(stage.chat(GROUP)).to.include({ memberCount: 3, lastOrdinal: 1 });
-    expect(stage.member(GROUP, 'service')).to.equal(undefined);
-    stage.given(erase('service', GROUP, receipt.messageId as string));
+    expect(harness.chat(GROUP)).to.include({ memberCount: 3, lastOrdinal: 1 });
+    expect(harness.member(GROUP, 'service')).to.equal(undefined);
+    harness.given(erase('service', GROUP, receipt.messageId as string));
   });
 
   it('gets for everything else what one gets for a chat that is not there', () => {
-    const stage = stageWith(RULE);
-    const [said] = stage.given(send('bob', GROUP, 'hello'));
+    const harness = stageWith(RULE);
+    const [said] = harness.given(send('bob', GROUP, 'hello'));
     const messageId = said?.messageId as string;
     const there = [
       react('service', GROUP, messageId),
@@ -187,7 +187,7 @@ describe('A service that is not in a chat', () => {
       add('service', NOWHERE, ['dave']),
       edit('service', NOWHERE, messageId, { body: 'x' }),
     ];
-    for (const { reason, decisionId } of [...stage.answers(...there), ...stage.answers(...absent)])
+    for (const { reason, decisionId } of [...harness.answers(...there), ...harness.answers(...absent)])
       expect({ ...reason, decisionId }).to.deep.equal({
         ...reason,
         ...NOT_FOUND,
@@ -197,15 +197,15 @@ describe('A service that is not in a chat', () => {
   });
 
   it('gets no further in a chat of another tenant', () => {
-    const stage = stageWith(RULE);
-    stage.given(upsert('service', { displayName: 'S', kind: 'service' }, { ...byListedProducer, tenantId: 'acme' }));
-    expect(codeOf(stage, send('service', GROUP, 'x', {}, { tenantId: 'acme' }))).to.equal('not_found');
+    const harness = stageWith(RULE);
+    harness.given(upsert('service', { displayName: 'S', kind: 'service' }, { ...byListedProducer, tenantId: 'acme' }));
+    expect(codeOf(harness, send('service', GROUP, 'x', {}, { tenantId: 'acme' }))).to.equal('not_found');
   });
 
   it('cannot tell a message that is not there from a chat that is not there, nor a direct chat from none', () => {
-    const stage = stageWith(RULE);
-    const { chatId } = stage.given(createDirect('alice', 'bob'))[0] as { chatId: string };
-    const answers = stage.answers(
+    const harness = stageWith(RULE);
+    const { chatId } = harness.given(createDirect('alice', 'bob'))[0] as { chatId: string };
+    const answers = harness.answers(
       erase('somebody', GROUP, NOWHERE),
       add('service', chatId, ['dave']),
       remove('service', chatId, 'bob'),
@@ -214,35 +214,35 @@ describe('A service that is not in a chat', () => {
   });
 
   it('is stopped by archiving like everybody else', () => {
-    const stage = stageWith(RULE);
-    stage.alterChat(GROUP, { archivedAt: stage.now });
-    expect(codeOf(stage, send('service', GROUP, 'x'))).to.equal('archived');
+    const harness = stageWith(RULE);
+    harness.alterChat(GROUP, { archivedAt: harness.now });
+    expect(codeOf(harness, send('service', GROUP, 'x'))).to.equal('archived');
   });
 
   it('does nothing there by our own policy', () => {
-    const stage = new Stage(3, policyTrusting('directory'));
-    stage.given(
+    const harness = new DeciderHarness(3, policyTrusting('directory'));
+    harness.given(
       upsert('service', { displayName: 'S', kind: 'service' }, byListedProducer),
       create('alice', GROUP, ['bob']),
     );
-    expect(codeOf(stage, send('service', GROUP, 'x'))).to.equal('not_found');
-    expect(stage.decisions).to.deep.equal([]);
+    expect(codeOf(harness, send('service', GROUP, 'x'))).to.equal('not_found');
+    expect(harness.decisions).to.deep.equal([]);
   });
 });
 
 describe('The age of a message', () => {
   it('can be gone by, to the millisecond', () => {
-    const stage = stageWith(`
+    const harness = stageWith(`
   - id: reactions-while-fresh
     effect: deny
     actions: [message.react]
     when: { message.ageMs: { atLeast: 15m } }
     reason: Too long ago to react.`);
-    const [said] = stage.given(send('bob', GROUP, 'hello'));
+    const [said] = harness.given(send('bob', GROUP, 'hello'));
     const reacting = (afterMs: number) => {
-      const sentAt = stage.messages.get(said?.messageId as string)?.createdAt.getTime() ?? 0;
-      stage.now = new Date(sentAt + afterMs);
-      return codeOf(stage, react('carol', GROUP, said?.messageId as string, `:${afterMs}:`));
+      const sentAt = harness.messages.get(said?.messageId as string)?.createdAt.getTime() ?? 0;
+      harness.now = new Date(sentAt + afterMs);
+      return codeOf(harness, react('carol', GROUP, said?.messageId as string, `:${afterMs}:`));
     };
     expect([reacting(899_999), reacting(900_000)]).to.deep.equal(['accepted', 'not_permitted']);
   });

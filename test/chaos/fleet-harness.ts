@@ -45,7 +45,7 @@ export function lasting(milliseconds: number): Promise<void> {
   return sleep(milliseconds);
 }
 
-export class Stage {
+export class FleetHarness {
   readonly workers: TestProcess[] = [];
   chats: { chatId: string; users: string[] }[] = [];
   private currentLoad: SteadyLoad | null = null;
@@ -62,7 +62,7 @@ export class Stage {
     private readonly options: StageOptions,
   ) {}
 
-  static async open(options: StageOptions = {}): Promise<Stage> {
+  static async open(options: StageOptions = {}): Promise<FleetHarness> {
     const own = await OwnServices.start(options.ownBroker ?? false, options.ownDatabase);
     const fleet = await Fleet.create({
       partitions: options.partitions ?? 4,
@@ -72,18 +72,18 @@ export class Stage {
       ...(own.server ? { databaseUrl: own.server.url } : {}),
     });
     const brokerWire = new Wire(await freePort(), fleet.amqpUrl);
-    const stage = new Stage(fleet, await CuttingProxy.before(fleet.databaseUrl), brokerWire, own, options);
+    const harness = new FleetHarness(fleet, await CuttingProxy.before(fleet.databaseUrl), brokerWire, own, options);
     try {
-      await stage.begin();
-      return stage;
+      await harness.begin();
+      return harness;
     } catch (error) {
-      await stage.close();
+      await harness.close();
       throw error;
     }
   }
 
   get load(): SteadyLoad {
-    if (this.currentLoad === null) throw new Error('this stage has no load');
+    if (this.currentLoad === null) throw new Error('this harness has no load');
     return this.currentLoad;
   }
 
@@ -91,12 +91,12 @@ export class Stage {
     return this.options.ownBroker ? this.own.brokerFolder : brokerFolder();
   }
 
-  /** Of the stage's own server. */
+  /** Of the harness's own server. */
   get databaseFolder(): string {
     return this.own.databaseFolder;
   }
 
-  /** A file system for a part of the database: mounted at the first call, there until the stage is closed. */
+  /** A file system for a part of the database: mounted at the first call, there until the harness is closed. */
   smallDisk(mib: number): SmallDisk {
     return this.own.smallDisk(mib);
   }

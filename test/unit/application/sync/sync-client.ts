@@ -13,7 +13,7 @@ interface Moment {
   isWithin: boolean;
 }
 
-export class Witness {
+export class SyncClient {
   constructor(
     private readonly userId: string,
     private readonly view: ChangingView,

@@ -24,8 +24,8 @@ import type { Receipt } from '../../../../src/contract/messages/receipts.js';
 import { collectedLog } from '../../../support/collected-log.js';
 import { defaultPolicy } from '../../../support/default-policy.js';
 import { eventually } from '../../../support/eventually.js';
-import type { Draft } from '../stage.js';
-import { UnrulySource, UnrulyStore } from './unruly.js';
+import type { Draft } from '../decider-harness.js';
+import { UnrulySource, UnrulyStore } from './failing-ports.js';
 
 export const MAX_COMMAND_ATTEMPTS = 3;
 export const RETENTION_MS = 60_000;
@@ -70,7 +70,7 @@ export function newDecider(policy: PolicyDecisionPoint = defaultPolicy()): Comma
   return new CommandDecider(new PolicyEnforcementPoint(policy));
 }
 
-export class Lab {
+export class WorkerHarness {
   readonly world: MemoryWorld;
   readonly registry: MemoryPartitionRegistry;
   readonly store: UnrulyStore;
@@ -132,8 +132,8 @@ export class Lab {
   }
 
   /** The worker owns every partition when this resolves. */
-  static async open(options: LabOptions = {}): Promise<Lab> {
-    const lab = new Lab(options);
+  static async open(options: LabOptions = {}): Promise<WorkerHarness> {
+    const lab = new WorkerHarness(options);
     const { partitions = 1 } = options;
     await lab.registry.settle({ namespace: 'chat', partitions });
     await lab.transport.start();

@@ -16,8 +16,8 @@ import { realTime } from '../../../../src/application/runtime/time.js';
 import type { Receipt } from '../../../../src/contract/messages/receipts.js';
 import { collectedLog } from '../../../support/collected-log.js';
 import { defaultPolicy } from '../../../support/default-policy.js';
-import { type Draft, itemOf } from '../stage.js';
-import { MAX_COMMAND_ATTEMPTS } from './lab.js';
+import { type Draft, itemOf } from '../decider-harness.js';
+import { MAX_COMMAND_ATTEMPTS } from './worker-harness.js';
 
 interface Waiting {
   draft: Draft;
