@@ -1,4 +1,3 @@
-import type { CommandOf, CommandType } from '../../contract/messages/commands.js';
 import type { Chat, Member } from '../../domain/chat.js';
 import type { Limits } from '../../domain/limits.js';
 import type { Attachment, MessageReference } from '../../domain/message.js';
@@ -40,8 +39,6 @@ export interface CommandContext {
 export type CommandOutcome =
   | { status: 'accepted'; sequence: number | null; messageId: string | null; decisionId: string | null }
   | { status: 'refused'; refusal: Refusal; decisionId: string | null };
-
-export type UseCase<T extends CommandType> = (command: CommandOf<T>, context: CommandContext) => CommandOutcome;
 
 export function refused(refusal: Refusal, decisionId: string | null = null): CommandOutcome {
   return { status: 'refused', refusal, decisionId };

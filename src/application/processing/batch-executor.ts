@@ -10,7 +10,6 @@ import type { LoggedEvent } from '../ports/event-log.js';
 import { Backoff } from '../runtime/backoff.js';
 import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
 import { type BatchItem, type ItemResult, identityOf } from '../snapshot/batch-item.js';
-import { snapshotKeysOf } from '../snapshot/snapshot-keys.js';
 import type { CommandDecider } from './command-decider.js';
 import { isSuspect } from './delivery-buffer.js';
 import {
@@ -20,6 +19,7 @@ import {
   type RetryingStoreDeps,
   TooMuchWork,
 } from './retrying-store.js';
+import { snapshotKeysOf } from './snapshot-keys.js';
 
 /** A partition as its owner in this process holds it. */
 export interface ExecutionLease {

@@ -2,27 +2,13 @@
  * Decides a batch: for each command in order, its receipt and its changes. Pure but for the ids it draws; called between
  * reading the snapshot and writing, and called again if the batch has to be tried again.
  */
-import type { Command } from '../../contract/messages/commands.js';
 import { type Reason, refusal, refusalCodes } from '../../contract/messages/problems.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
 import { PARTITION_WHILE_IMPORTED } from '../../domain/chat.js';
 import { DEFAULT_LIMITS, type Limits } from '../../domain/limits.js';
 import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
-import { archiveChat } from '../commands/chats/archive-chat.js';
-import { createChat } from '../commands/chats/create-chat.js';
-import { hideChat, unhideChat } from '../commands/chats/hide-chat.js';
-import { readChat } from '../commands/chats/read-chat.js';
-import { unarchiveChat } from '../commands/chats/unarchive-chat.js';
-import { updateChat } from '../commands/chats/update-chat.js';
-import { addMember } from '../commands/members/add-member.js';
-import { removeMember } from '../commands/members/remove-member.js';
-import { updateMember } from '../commands/members/update-member.js';
-import { deleteMessage } from '../commands/messages/delete-message.js';
-import { editMessage } from '../commands/messages/edit-message.js';
-import { reactToMessage, unreactToMessage } from '../commands/messages/react-to-message.js';
-import { sendMessage } from '../commands/messages/send-message.js';
 import type { CommandContext, CommandOutcome, CommandPolicy } from '../commands/outcome.js';
-import { upsertUser } from '../commands/users/upsert-user.js';
+import { executeCommand } from '../commands/registry.js';
 import type { DecisionContext, Enforced, PolicyEnforcementPoint } from '../policy/enforcement.js';
 import type { BatchSnapshot, BatchWrites } from '../ports/command-store.js';
 import { newOrderedId } from '../runtime/ordered-id.js';
@@ -40,47 +26,6 @@ export interface BatchSettings {
 /** `EDIT_WINDOW`: how long after it was sent a tenant's messages may be edited, in milliseconds; null: for ever. */
 export type EditWindow = CommandContext['editWindowMs'];
 const FOR_EVER: EditWindow = () => null;
-
-function execute(command: Command, context: CommandContext): CommandOutcome {
-  switch (command.type) {
-    case 'user.upsert':
-      return upsertUser(command, context);
-    case 'chat.create':
-      return createChat(command, context);
-    case 'chat.update':
-      return updateChat(command, context);
-    case 'chat.archive':
-      return archiveChat(command, context);
-    case 'chat.unarchive':
-      return unarchiveChat(command, context);
-    case 'chat.hide':
-      return hideChat(command, context);
-    case 'chat.unhide':
-      return unhideChat(command, context);
-    case 'chat.read':
-      return readChat(command, context);
-    case 'member.add':
-      return addMember(command, context);
-    case 'member.remove':
-      return removeMember(command, context);
-    case 'member.update':
-      return updateMember(command, context);
-    case 'message.send':
-      return sendMessage(command, context);
-    case 'message.edit':
-      return editMessage(command, context);
-    case 'message.delete':
-      return deleteMessage(command, context);
-    case 'message.react':
-      return reactToMessage(command, context);
-    case 'message.unreact':
-      return unreactToMessage(command, context);
-    default: {
-      const unknown: never = command;
-      throw new Error(`no use case for ${JSON.stringify((unknown as Command).type)}`);
-    }
-  }
-}
 
 function reasonOf(refused: Refusal): Reason {
   if (refused.code === 'invalid') return refusal('invalid', undefined, refused.violations);
@@ -155,7 +100,7 @@ export class CommandDecider {
     }
     const { appId, userId } = item.delivery.incoming;
     const asked: Enforced[] = [];
-    const outcome = execute(command, {
+    const outcome = executeCommand(command, {
       state,
       policy: this.policyFor({ at: state.now, commandId, chatId: command.chatId }, item, asked),
       token: item.token,

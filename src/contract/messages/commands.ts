@@ -1,7 +1,7 @@
 /**
  * The commands: what a producer may ask for. One schema per `type`; types, documents and validation all come from here.
  *
- * Adding a command: its data schema here, an entry in `commandData`, its use case in `application/`, its rule in the policy.
+ * Adding a command: its data schema here, an entry in `commandData`, its handler in `application/commands`, its rule in the policy.
  * CONTRIBUTING.md walks through it.
  */
 import { z } from 'zod';

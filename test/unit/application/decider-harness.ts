@@ -18,9 +18,9 @@ import type { DecisionRecord } from '../../../src/application/ports/decision-rec
 import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
 import type { PolicyDecisionPoint } from '../../../src/application/ports/policy-decision-point.js';
 import { CommandDecider } from '../../../src/application/processing/command-decider.js';
+import { snapshotKeysOf } from '../../../src/application/processing/snapshot-keys.js';
 import { newOrderedId } from '../../../src/application/runtime/ordered-id.js';
 import type { BatchItem, ItemResult } from '../../../src/application/snapshot/batch-item.js';
-import { snapshotKeysOf } from '../../../src/application/snapshot/snapshot-keys.js';
 import { decodeCommand } from '../../../src/contract/messages/decode-command.js';
 import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
 import type { Reason } from '../../../src/contract/messages/problems.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { snapshotKeysOf } from '../../../src/application/processing/snapshot-keys.js';
 import type { BatchItem } from '../../../src/application/snapshot/batch-item.js';
-import { snapshotKeysOf } from '../../../src/application/snapshot/snapshot-keys.js';
 import { refusal } from '../../../src/contract/messages/problems.js';
 import { NO_KEYS } from '../../conformance/store/fixtures.js';
 import { itemOf } from './decider-harness.js';

@@ -1,15 +1,9 @@
-import type { CommandOf } from '../../../contract/messages/commands.js';
+import { type CommandOf, commandData } from '../../../contract/messages/commands.js';
 import { isHidden } from '../../../domain/chat.js';
 import { CHAT_NOT_FOUND } from '../../../domain/refusal.js';
+import type { CommandHandler } from '../command-handler.js';
 import { findChat } from '../find-chat.js';
-import {
-  accepted,
-  attributesInChat,
-  type CommandContext,
-  type CommandOutcome,
-  refused,
-  type UseCase,
-} from '../outcome.js';
+import { accepted, attributesInChat, type CommandContext, type CommandOutcome, refused } from '../outcome.js';
 
 /**
  * Hides the chat from the actor's own list, or puts it back. Members only, whatever the policy says: nobody else has such
@@ -36,6 +30,14 @@ function changeHidden(
   return accepted(decisionId, null);
 }
 
-export const hideChat: UseCase<'chat.hide'> = (command, context) => changeHidden(command, context, true);
+export const hideChat: CommandHandler<'chat.hide'> = {
+  type: 'chat.hide',
+  schema: commandData['chat.hide'],
+  handle: (command, context) => changeHidden(command, context, true),
+};
 
-export const unhideChat: UseCase<'chat.unhide'> = (command, context) => changeHidden(command, context, false);
+export const unhideChat: CommandHandler<'chat.unhide'> = {
+  type: 'chat.unhide',
+  schema: commandData['chat.unhide'],
+  handle: (command, context) => changeHidden(command, context, false),
+};

@@ -1,5 +1,6 @@
 import {
   type CommandOf,
+  commandData,
   EMOJI_PER_MESSAGE_MAX,
   EMOJI_PER_USER_AND_MESSAGE_MAX,
 } from '../../../contract/messages/commands.js';
@@ -7,6 +8,7 @@ import { mutedUntil, takeNumber } from '../../../domain/chat.js';
 import type { Reaction } from '../../../domain/message.js';
 import { CHAT_ARCHIVED, CHAT_NOT_FOUND, type Refusal, stillMuted } from '../../../domain/refusal.js';
 import type { BatchState } from '../../snapshot/batch-state.js';
+import type { CommandHandler } from '../command-handler.js';
 import { findChat } from '../find-chat.js';
 import { messageNotFound, visibleMessage } from '../find-message.js';
 import {
@@ -16,7 +18,6 @@ import {
   type CommandContext,
   type CommandOutcome,
   refused,
-  type UseCase,
 } from '../outcome.js';
 
 /** Puts the actor's reaction there, or takes it away: once per user and emoji. What is so already stays so, and is no event. */
@@ -69,7 +70,23 @@ function noRoomForReaction(reaction: Reaction, state: BatchState): Refusal | nul
   };
 }
 
-export const reactToMessage: UseCase<'message.react'> = (command, context) => changeReaction(command, context, true);
+export const reactToMessage: CommandHandler<'message.react'> = {
+  type: 'message.react',
+  schema: commandData['message.react'],
+  snapshotKeys({ actorId, data: { messageId, emoji } }, keys) {
+    keys.messages.add(messageId);
+    keys.reactions.add({ messageId, emoji, userId: actorId });
+    keys.reactors.add({ messageId, userId: actorId });
+  },
+  handle: (command, context) => changeReaction(command, context, true),
+};
 
-export const unreactToMessage: UseCase<'message.unreact'> = (command, context) =>
-  changeReaction(command, context, false);
+export const unreactToMessage: CommandHandler<'message.unreact'> = {
+  type: 'message.unreact',
+  schema: commandData['message.unreact'],
+  snapshotKeys({ actorId, data: { messageId, emoji } }, keys) {
+    keys.messages.add(messageId);
+    keys.reactions.add({ messageId, emoji, userId: actorId });
+  },
+  handle: (command, context) => changeReaction(command, context, false),
+};

@@ -1,46 +1,54 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type CommandOf, isClaimsOnly } from '../../../contract/messages/commands.js';
+import { type CommandOf, commandData, isClaimsOnly } from '../../../contract/messages/commands.js';
 import { DEFAULT_USER_KIND, type User } from '../../../domain/user.js';
-import { accepted, attributesAbout, refused, type UseCase } from '../outcome.js';
+import type { CommandHandler } from '../command-handler.js';
+import { accepted, attributesAbout, refused } from '../outcome.js';
 import { storedMetadata } from '../stored-metadata.js';
 
 /**
  * Sets a profile as a whole, the actor's own unless it says whose: what is left out is cleared, except for the kind of user and the claims,
  * which stay; claims alone leave the rest as it is. A profile that is so already changes nothing.
  */
-export const upsertUser: UseCase<'user.upsert'> = (command, context) => {
-  const { state, policy, cause } = context;
-  const { tenantId, actorId, data } = command;
-  const userId = data.userId ?? actorId;
-  const { decisionId, refusal } = policy.enforce({
-    ...attributesAbout('user.upsert', command, context),
-    profile: {
-      isActor: userId === actorId,
-      setsKind: data.kind !== undefined,
-      setsClaims: data.claims !== undefined,
-    },
-  });
-  if (refusal !== null) return refused(refusal, decisionId);
+export const upsertUser: CommandHandler<'user.upsert'> = {
+  type: 'user.upsert',
+  schema: commandData['user.upsert'],
+  snapshotKeys({ tenantId, data }, keys) {
+    if (data.userId !== undefined) keys.users.add({ tenantId, userId: data.userId });
+  },
+  handle(command, context) {
+    const { state, policy, cause } = context;
+    const { tenantId, actorId, data } = command;
+    const userId = data.userId ?? actorId;
+    const { decisionId, refusal } = policy.enforce({
+      ...attributesAbout('user.upsert', command, context),
+      profile: {
+        isActor: userId === actorId,
+        setsKind: data.kind !== undefined,
+        setsClaims: data.claims !== undefined,
+      },
+    });
+    if (refusal !== null) return refused(refusal, decisionId);
 
-  const before = state.user(tenantId, userId);
-  const profile = newProfile(userId, data, before);
-  if (before !== undefined) {
-    const { displayName, avatarUrl, kind, metadata, claims } = before;
-    if (isDeepStrictEqual(profile, { displayName, avatarUrl, kind, metadata, claims }))
-      return accepted(decisionId, null);
-  }
-  const user: User = {
-    tenantId,
-    userId,
-    ...profile,
-    revision: (before?.revision ?? 0) + 1,
-    createdAt: before?.createdAt ?? state.now,
-    updatedAt: state.now,
-  };
-  state.putUser(user);
-  const { claims: _, ...published } = user;
-  state.appendEvent(cause, { type: 'user.upserted', user: published }, null);
-  return accepted(decisionId, null);
+    const before = state.user(tenantId, userId);
+    const profile = newProfile(userId, data, before);
+    if (before !== undefined) {
+      const { displayName, avatarUrl, kind, metadata, claims } = before;
+      if (isDeepStrictEqual(profile, { displayName, avatarUrl, kind, metadata, claims }))
+        return accepted(decisionId, null);
+    }
+    const user: User = {
+      tenantId,
+      userId,
+      ...profile,
+      revision: (before?.revision ?? 0) + 1,
+      createdAt: before?.createdAt ?? state.now,
+      updatedAt: state.now,
+    };
+    state.putUser(user);
+    const { claims: _, ...published } = user;
+    state.appendEvent(cause, { type: 'user.upserted', user: published }, null);
+    return accepted(decisionId, null);
+  },
 };
 
 function newProfile(

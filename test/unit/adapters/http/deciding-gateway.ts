@@ -8,7 +8,7 @@ import type { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import type { CommandGateway, OutgoingCommand } from '../../../../src/application/ports/transport.js';
 import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
-import { snapshotKeysOf } from '../../../../src/application/snapshot/snapshot-keys.js';
+import { snapshotKeysOf } from '../../../../src/application/processing/snapshot-keys.js';
 import { decodeCommand } from '../../../../src/contract/messages/decode-command.js';
 import { type Reason, type RefusalCode, refusal } from '../../../../src/contract/messages/problems.js';
 import type { Receipt } from '../../../../src/contract/messages/receipts.js';

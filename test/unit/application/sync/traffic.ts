@@ -4,8 +4,8 @@ import { PolicyEnforcementPoint } from '../../../../src/application/policy/enfor
 import { StoreError } from '../../../../src/application/ports/command-store.js';
 import type { TakenPartition } from '../../../../src/application/ports/partition-registry.js';
 import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
+import { snapshotKeysOf } from '../../../../src/application/processing/snapshot-keys.js';
 import type { ItemResult } from '../../../../src/application/snapshot/batch-item.js';
-import { snapshotKeysOf } from '../../../../src/application/snapshot/snapshot-keys.js';
 import type { StoreHarness } from '../../../conformance/store/store-conformance.js';
 import { defaultPolicy } from '../../../support/default-policy.js';
 import { type Draft, itemOf } from '../decider-harness.js';

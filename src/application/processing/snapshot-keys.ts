@@ -1,0 +1,23 @@
+import { addSnapshotKeys } from '../commands/registry.js';
+import type { SnapshotKeys } from '../ports/command-store.js';
+import { type BatchItem, identityOf } from '../snapshot/batch-item.js';
+import { SnapshotKeySet } from '../snapshot/snapshot-key-set.js';
+
+/** Names everything that deciding a batch will ask for, so that one statement reads it. */
+export function snapshotKeysOf(items: readonly BatchItem[]): SnapshotKeys {
+  const keys = new SnapshotKeySet();
+  for (const item of items) {
+    if (item.unproven !== null) continue;
+    const { tenantId, actorId, commandId } = identityOf(item);
+    keys.receipts.add({ tenantId, actorId, commandId });
+    if (item.decoded.outcome !== 'command') continue;
+    const { command } = item.decoded;
+    keys.users.add({ tenantId, userId: actorId });
+    if (command.chatId !== null) {
+      keys.chats.add(command.chatId);
+      keys.members.add({ chatId: command.chatId, userId: actorId });
+    }
+    addSnapshotKeys(command, keys);
+  }
+  return keys.list();
+}
