@@ -18,12 +18,12 @@ import type {
   Subscription,
 } from '../ports/transport.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
+import { acceptedReceipt } from '../receipts/accepted-receipt.js';
 import { Backoff } from '../runtime/backoff.js';
 import type { Failpoints } from '../runtime/failpoints.js';
 import type { Time } from '../runtime/time.js';
 import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
 import type { BatchItem } from '../snapshot/batch-item.js';
-import { acceptedReceipt } from './accepted-receipt.js';
 import { affectedChatIds } from './affected-chat-ids.js';
 import { type BatchExecutor, type ExecutionLease, Fenced, type RunResult } from './batch-executor.js';
 import { RateLimiter } from './rate-limiter.js';

@@ -11,12 +11,12 @@ import type { CommandContext, CommandOutcome, CommandPolicy } from '../commands/
 import { executeCommand } from '../commands/registry.js';
 import type { DecisionContext, Enforced, PolicyEnforcementPoint } from '../policy/enforcement.js';
 import type { BatchSnapshot, BatchWrites } from '../ports/command-store.js';
+import { acceptedReceipt } from '../receipts/accepted-receipt.js';
+import { replayedReceipt } from '../receipts/replayed-receipt.js';
 import { newOrderedId } from '../runtime/ordered-id.js';
 import { traceContextOf } from '../runtime/trace-context.js';
 import { type BatchItem, type ItemResult, identityOf } from '../snapshot/batch-item.js';
 import { BatchState, type Cause } from '../snapshot/batch-state.js';
-import { acceptedReceipt } from './accepted-receipt.js';
-import { replayedReceipt } from './replayed-receipt.js';
 
 export interface BatchSettings {
   partition: number;

@@ -2,6 +2,7 @@ import { createApi } from '../../adapters/apis/http/api.js';
 import { API_DEFAULTS } from '../../adapters/apis/http/api-settings.js';
 import type { PrepareTryOut } from '../../adapters/apis/http/docs/try-out.js';
 import { RestServer } from '../../adapters/apis/http/rest-server.js';
+import { MemoryCallerLimiter } from '../../adapters/quotas/memory-caller-limiter.js';
 import { PolicyEnforcementPoint } from '../../application/policy/enforcement.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';
 import { rethrowAsStartupError } from '../../infrastructure/process/startup-error.js';
@@ -29,7 +30,11 @@ export function apiRole(
       policy: new PolicyEnforcementPoint(policy, settings.decisionSampleRate),
       decisions: store.decisions,
       readPolicy: documentOf,
-      door: transport.door,
+      gateway: transport.door,
+      limiter: new MemoryCallerLimiter({
+        requests: settings.rateLimitRequests,
+        windowSeconds: settings.rateLimitWindowMs / 1000,
+      }),
       log: store.recipients,
       verifier: tokenVerifierOf(settings, logger),
       ...store.identity,
@@ -42,8 +47,6 @@ export function apiRole(
         receiptTimeoutMs: settings.receiptTimeoutMs,
         recipientsMax: settings.eventRecipientsMax,
         topology: topologySettings(settings),
-        rateLimitRequests: settings.rateLimitRequests,
-        rateLimitWindowSeconds: settings.rateLimitWindowMs / 1000,
         readsAtOnce: settings.readsAtOnce,
         searchesAtOnce: settings.searchesAtOnce,
         allowedOrigins: settings.allowedOrigins ?? [],

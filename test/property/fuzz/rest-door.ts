@@ -33,7 +33,7 @@ class RestDoor implements OpenDoor<HostileRequest> {
   ) {}
 
   static async open(): Promise<RestDoor> {
-    const rest = await new RestHarness({ settings: { rateLimitRequests: NO_RATE_LIMIT } }).start();
+    const rest = await new RestHarness({ limits: { requests: NO_RATE_LIMIT, windowSeconds: 10 } }).start();
     const secretChat = async (who: string) => {
       const chat = await rest.group(['yves'], { title: SECRET_TEXT }, who);
       const { messageId } = await rest.say(chat, `tea ${SECRET_TEXT}`, who);

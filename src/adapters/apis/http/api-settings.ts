@@ -11,9 +11,6 @@ export interface ApiSettings {
   answerTimeLimitMs: number;
   /** The broker's objects, for the AsyncAPI document. */
   topology: TopologySettings;
-  /** Requests that one caller may make within a window; more are `rate_limited`. Counted by each process for itself. */
-  rateLimitRequests: number;
-  rateLimitWindowSeconds: number;
   /** Queries and searches of one caller that are answered at a time, each until its answer is sent; more wait. Per process. */
   readsAtOnce: number;
   searchesAtOnce: number;
@@ -31,8 +28,6 @@ export const API_DEFAULTS: ApiSettings = {
     dispatchQueues: [{ name: 'chat.dispatch', bindings: ['#'] }],
     dispatchMaxBytes: 1024 ** 3,
   },
-  rateLimitRequests: 1_000,
-  rateLimitWindowSeconds: 10,
   readsAtOnce: 4,
   searchesAtOnce: 2,
   allowedOrigins: [],

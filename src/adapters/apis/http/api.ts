@@ -2,11 +2,14 @@ import type { Meter } from '@opentelemetry/api';
 import compression from 'compression';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
+import { CallerSlots } from '../../../application/gateway/caller-slots.js';
+import { CommandSubmitter } from '../../../application/gateway/submit-command.js';
 import { AudienceReader } from '../../../application/policy/chat-audience.js';
 import { DecisionViewing } from '../../../application/policy/decisions/view-decision.js';
 import type { PolicyEnforcementPoint } from '../../../application/policy/enforcement.js';
 import { PolicyCache, type PolicyReader } from '../../../application/policy/policy-cache.js';
 import { ChatViewing } from '../../../application/policy/view-chat.js';
+import type { CallerLimiter } from '../../../application/ports/caller-limiter.js';
 import type { ChatHistory } from '../../../application/ports/chat-history.js';
 import type { ChatQueries } from '../../../application/ports/chat-queries.js';
 import type { DecisionLog } from '../../../application/ports/decision-log.js';
@@ -39,10 +42,8 @@ import { searchHandlers } from './handlers/search-handlers.js';
 import { syncHandlers } from './handlers/sync-handlers.js';
 import { userHandlers } from './handlers/user-handlers.js';
 import { accessLog } from './middleware/access-log.js';
-import { CallerSlots } from './middleware/caller-slots.js';
 import { cors } from './middleware/cors.js';
 import { methodNotAllowed } from './middleware/method-not-allowed.js';
-import { CallerRateLimit } from './middleware/rate-limit.js';
 import type { Handler, Handlers } from './middleware/request-context.js';
 import { traceOf } from './middleware/request-trace.js';
 import { RestMetrics } from './middleware/rest-metrics.js';
@@ -59,7 +60,9 @@ export interface ApiDependencies {
   /** What was decided, to be asked about; decisions about queries are kept there as well. */
   decisions: Pick<DecisionLog, 'record' | 'find' | 'findPolicy'>;
   readPolicy: PolicyReader;
-  door: CommandGateway;
+  gateway: CommandGateway;
+  /** Of the requests of one caller. */
+  limiter: CallerLimiter;
   log: Pick<EventLog, 'recipients'>;
   verifier: TokenVerifier;
   /** Signs cursors; the same in all processes that share their clients. */
@@ -85,7 +88,8 @@ export function createApi(dependencies: ApiDependencies): Express {
     policy,
     decisions,
     readPolicy,
-    door,
+    gateway,
+    limiter,
     log,
     verifier,
     cursorSecret,
@@ -101,7 +105,7 @@ export function createApi(dependencies: ApiDependencies): Express {
   const cursors = new Cursors(cursorSecret);
   const rendering = { storeId, recipientsMax };
   const audiences = new AudienceReader(log, policy.decisionPoint, recipientsMax);
-  const commands = new CommandRequests(door, queries, receiptTimeoutMs);
+  const commands = new CommandRequests(new CommandSubmitter(gateway, queries, receiptTimeoutMs));
   const handlers: Handlers = {
     ...chatQueryHandlers(queries, viewing, cursors),
     ...messageQueryHandlers(history, viewing, cursors),
@@ -120,8 +124,8 @@ export function createApi(dependencies: ApiDependencies): Express {
     return isCommandOperation(name) ? null : reads;
   };
   const endpointDependencies = {
-    proof: verifier,
-    rateLimit: new CallerRateLimit(settings),
+    verifier,
+    limiter,
     logger,
     timeLimitMs: receiptTimeoutMs + answerTimeLimitMs,
   };

@@ -1,4 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
+import { authenticateCaller } from '../../../application/gateway/authenticate-caller.js';
+import type { CallerSlots } from '../../../application/gateway/caller-slots.js';
+import type { CallerLimiter } from '../../../application/ports/caller-limiter.js';
 import type { Caller } from '../../../application/ports/chat-queries.js';
 import type { TokenVerifier } from '../../../application/ports/token-verifier.js';
 import {
@@ -12,9 +15,7 @@ import {
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { SLOT_RETRY_AFTER_SECONDS } from './api-settings.js';
 import { failureAnswer } from './error-mapper.js';
-import { authenticate } from './middleware/authentication.js';
-import type { CallerSlots } from './middleware/caller-slots.js';
-import type { CallerRateLimit } from './middleware/rate-limit.js';
+import { unauthenticated } from './middleware/authentication.js';
 import { readBody } from './middleware/request-body.js';
 import { noteCaller } from './middleware/request-caller.js';
 import type { Handler } from './middleware/request-context.js';
@@ -22,8 +23,8 @@ import { traceOf } from './middleware/request-trace.js';
 import { type Answer, notFound, type ProblemDetails, problemAnswer, writeAnswer } from './response.js';
 
 export interface EndpointDependencies {
-  proof: TokenVerifier;
-  rateLimit: CallerRateLimit;
+  verifier: TokenVerifier;
+  limiter: CallerLimiter;
   /** What the caller may have in hand of operations of this kind; null: their number is bounded elsewhere. */
   slots: CallerSlots | null;
   logger: Logger;
@@ -38,18 +39,18 @@ export interface EndpointDependencies {
 export function endpoint<O extends RestOperationName>(
   operation: O,
   handle: Handler<O>,
-  { proof, rateLimit, slots, logger, timeLimitMs }: EndpointDependencies,
+  { verifier, limiter, slots, logger, timeLimitMs }: EndpointDependencies,
 ): RequestHandler {
   const pathSchema = pathSchemaOf(operation);
 
   /** `clock` stands still while the caller sends the body: the server's own limit is for that. */
   async function answer(request: Request, response: Response, clock: Clock, onCommand: OnCommand): Promise<Answer> {
-    const authentication = await authenticate(request, proof);
-    if ('refused' in authentication) return authentication.refused;
+    const authentication = await authenticateCaller(request.headers.authorization, verifier);
+    if (authentication.outcome !== 'authenticated') return unauthenticated(authentication);
     const { caller, authorization } = authentication;
     noteCaller(request, caller);
-    const limited = await rateLimit.refuse(caller);
-    if (limited !== null) return limited;
+    const limited = await limiter.take(caller);
+    if (limited !== null) return problemAnswer('rate_limited', { retryAfter: limited.retryAfterSeconds });
     // What cannot be an id names nothing.
     if (!pathSchema.safeParse(request.params).success) return notFound();
     const parsed = parseQuery(operation, request.query);

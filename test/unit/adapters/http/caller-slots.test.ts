@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { CallerSlots, SLOT_WAIT_TIMEOUT_MS } from '../../../../src/adapters/apis/http/middleware/caller-slots.js';
 import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryMessageSearch } from '../../../../src/adapters/stores/memory/memory-message-search.js';
 import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { CallerSlots, SLOT_WAIT_TIMEOUT_MS } from '../../../../src/application/gateway/caller-slots.js';
 import { SlowQuery } from '../../../../src/application/ports/slow-query.js';
 import { eventually } from '../../../support/eventually.js';
 import { tokenFor } from './rest-client.js';

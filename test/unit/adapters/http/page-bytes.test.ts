@@ -15,7 +15,7 @@ describe('REST pages of long texts', () => {
 
   before(async function () {
     this.timeout(30_000);
-    rest = await new RestHarness({ settings: { rateLimitRequests: 1e6 } }).start();
+    rest = await new RestHarness({ limits: { requests: 1e6, windowSeconds: 10 } }).start();
     chatId = await rest.group();
     rootId = (await rest.say(chatId, 'root')).messageId;
     for (let index = 0; index < MESSAGES; index += 1) {

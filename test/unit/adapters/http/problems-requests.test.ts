@@ -43,7 +43,7 @@ describe('REST problems for requests', () => {
 
   it('say after how long a caller may go on who asks too much, and leave others alone', async () => {
     await rest.stop();
-    rest = await new RestHarness({ settings: { rateLimitRequests: 3, rateLimitWindowSeconds: 60 } }).start();
+    rest = await new RestHarness({ limits: { requests: 3, windowSeconds: 60 } }).start();
     for (let i = 0; i < 3; i += 1) expect((await rest.get('/v1/chats')).status).to.equal(200);
     const answer = await rest.get('/v1/chats');
     expectProblem(answer, 'rate_limited');

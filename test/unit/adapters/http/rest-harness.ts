@@ -5,6 +5,7 @@ import { type ApiDependencies, createApi } from '../../../../src/adapters/apis/h
 import { API_DEFAULTS, type ApiSettings } from '../../../../src/adapters/apis/http/api-settings.js';
 import { RestServer } from '../../../../src/adapters/apis/http/rest-server.js';
 import { JwtTokenVerifier } from '../../../../src/adapters/auth/jwt-token-verifier.js';
+import { MemoryCallerLimiter } from '../../../../src/adapters/quotas/memory-caller-limiter.js';
 import { MemoryChatHistory } from '../../../../src/adapters/stores/memory/memory-chat-history.js';
 import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryDecisionLog } from '../../../../src/adapters/stores/memory/memory-decision-log.js';
@@ -28,7 +29,11 @@ export interface LogLine {
 
 export interface RestOverrides extends Partial<Omit<ApiDependencies, 'settings'>> {
   settings?: Partial<ApiSettings>;
+  /** How many requests a caller may make. */
+  limits?: { requests: number; windowSeconds: number };
 }
+
+const REQUEST_LIMITS = { requests: 1_000, windowSeconds: 10 };
 
 export class RestHarness extends RestClient {
   readonly world = new MemoryWorld();
@@ -36,7 +41,7 @@ export class RestHarness extends RestClient {
   readonly lines: LogLine[] = [];
   readonly server: RestServer;
 
-  constructor(overrides: RestOverrides = {}, closeTimeoutMs?: number) {
+  constructor({ limits = REQUEST_LIMITS, ...overrides }: RestOverrides = {}, closeTimeoutMs?: number) {
     super();
     const line =
       (level: keyof Logger) =>
@@ -53,7 +58,8 @@ export class RestHarness extends RestClient {
       decisions: new MemoryDecisionLog(this.world),
       readPolicy: documentOf,
       log: new MemoryEventLog(this.world),
-      door: this.door,
+      gateway: this.door,
+      limiter: new MemoryCallerLimiter(limits),
       verifier: new JwtTokenVerifier(new JwtVerifier({ keys: { secret: SECRET } })),
       cursorSecret: 'signs cursors',
       storeId: this.world.storeId,

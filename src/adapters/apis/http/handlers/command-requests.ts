@@ -1,11 +1,8 @@
 import { v7 } from 'uuid';
-import type { Caller, ChatQueries } from '../../../../application/ports/chat-queries.js';
-import type { CommandGateway, OutgoingCommand } from '../../../../application/ports/transport.js';
-import { acceptedReceipt } from '../../../../application/processing/accepted-receipt.js';
-import { replayedReceipt } from '../../../../application/processing/replayed-receipt.js';
+import type { CommandSubmitter } from '../../../../application/gateway/submit-command.js';
+import type { Caller } from '../../../../application/ports/chat-queries.js';
 import { BODY_MAX_BYTES, type CommandType } from '../../../../contract/messages/commands.js';
-import { decodeCommand } from '../../../../contract/messages/decode-command.js';
-import { COMMAND_ID_PATTERN, UUID_PATTERN } from '../../../../contract/messages/identifiers.js';
+import { COMMAND_ID_PATTERN } from '../../../../contract/messages/identifiers.js';
 import type { Receipt } from '../../../../contract/messages/receipts.js';
 import type { RestOperationName } from '../../../../contract/rest/operations.js';
 import type { CommandPending } from '../../../../contract/rest/responses.js';
@@ -64,18 +61,11 @@ function commandIdOf(idempotencyKey: string | undefined): { commandId: string } 
   return { refused: problemAnswer('malformed', { detail }) };
 }
 
-/**
- * Commands by REST: published like any producer's, under the same id for the same key, and answered by their receipt. Nothing is decided
- * here but what no queue should have to carry.
- */
+/** Commands by REST: the `Idempotency-Key` is the command's id, and the receipt is the answer. */
 export class CommandRequests {
-  constructor(
-    private readonly door: CommandGateway,
-    private readonly queries: Pick<ChatQueries, 'findReceipt'>,
-    private readonly receiptTimeoutMs: number,
-  ) {}
+  constructor(private readonly submitter: CommandSubmitter) {}
 
-  /** Rejects with `DoorClosed` or what the store rejects with; the command may then be sent again under the same id. */
+  /** Rejects as `CommandSubmitter.submit` does; the client may then send the request again under the same key. */
   async send(
     call: Call<RestOperationName>,
     build: (origin: CommandOrigin) => CommandRequest,
@@ -83,59 +73,37 @@ export class CommandRequests {
   ): Promise<Answer> {
     const id = commandIdOf(call.idempotencyKey);
     if ('refused' in id) return id.refused;
-    call.onCommand(id.commandId);
+    const { commandId } = id;
+    call.onCommand(commandId);
     const { caller, authorization, trace } = call;
-    const origin = { caller, authorization, trace, ...id };
-    return this.publish(origin, build(origin), onAccepted);
+    const origin = { caller, authorization, trace, commandId };
+    const request = build(origin);
+    const { traceparent, tracestate } = trace;
+    const submission = await this.submitter.submit({
+      ...request,
+      ...{ caller, authorization, commandId, traceparent, tracestate },
+    });
+    switch (submission.outcome) {
+      case 'too_large': {
+        const detail = `the command has ${submission.bytes} bytes; at most ${BODY_MAX_BYTES} are allowed`;
+        return problemAnswer('too_large', { detail, commandId });
+      }
+      case 'pending': {
+        const pending: CommandPending = { commandId, type: request.type, status: 'pending' };
+        return { status: 202, headers: { Location: `/v1/receipts/${commandId}` }, body: pending };
+      }
+      case 'answered': {
+        const { receipt } = submission;
+        if (receipt.status === 'rejected') return rejected(receipt);
+        const { status, location } = onAccepted(receipt);
+        return { status, headers: location === undefined ? {} : { Location: location }, body: receipt };
+      }
+    }
   }
 
-  private async publish(
-    origin: CommandOrigin,
-    { type, chatId, data }: CommandRequest,
-    onAccepted: OnAccepted,
-  ): Promise<Answer> {
-    const { caller, authorization, trace, commandId } = origin;
-    const { tenantId, userId: actorId } = caller;
-    const about = chatId === null ? {} : { chatId };
-    const body = Buffer.from(JSON.stringify({ tenantId, actorId, ...about, data }));
-    if (body.byteLength > BODY_MAX_BYTES) {
-      const detail = `the command has ${body.byteLength} bytes; at most ${BODY_MAX_BYTES} are allowed`;
-      return problemAnswer('too_large', { detail, commandId });
-    }
-    const command: OutgoingCommand = {
-      type,
-      commandId,
-      // What is no chat id is refused at any partition; the actor's is always the same one.
-      routingKey: typeof chatId === 'string' && UUID_PATTERN.test(chatId) ? chatId : actorId,
-      body,
-      authorization,
-      traceparent: trace.traceparent,
-      tracestate: trace.tracestate,
-    };
-    const answered = await this.door.request(command, this.receiptTimeoutMs);
-    const receipt = answered ?? (await this.storedAnswer(caller, command));
-    if (receipt === null) {
-      const pending: CommandPending = { commandId, type, status: 'pending' };
-      return { status: 202, headers: { Location: `/v1/receipts/${commandId}` }, body: pending };
-    }
-    if (receipt.status === 'rejected') return rejected(receipt);
-    const { status, location } = onAccepted(receipt);
-    return { status, headers: location === undefined ? {} : { Location: location }, body: receipt };
-  }
-
-  /**
-   * The answer where no receipt came in time but one is stored under the id, which may be that of another command: what the worker answers
-   * a repeat.
-   */
-  private async storedAnswer({ tenantId, userId: actorId }: Caller, command: OutgoingCommand): Promise<Receipt | null> {
-    const { body, routingKey, type, commandId } = command;
-    const stored = await this.queries.findReceipt({ tenantId, actorId, commandId });
-    if (stored === null) return null;
-    const properties = { type, messageId: commandId, contentType: 'application/json', headers: {} };
-    const decoded = decodeCommand({ body, routingKey, ...properties });
-    if (decoded.outcome === 'malformed') throw new Error(`command ${commandId} cannot be read: ${decoded.detail}`);
-    const identity = decoded.outcome === 'command' ? decoded.command : decoded.identity;
-    return replayedReceipt(stored, decoded.contentHash, acceptedReceipt(identity, new Date().toISOString()));
+  /** The receipt of an earlier command of the caller. */
+  async find(caller: Caller, commandId: string): Promise<Receipt | null> {
+    return this.submitter.find(caller, commandId);
   }
 }
 

@@ -42,9 +42,8 @@ export function userHandlers(
     },
 
     async getReceipt({ caller, path }) {
-      const { tenantId, userId } = caller;
-      const stored = await queries.findReceipt({ tenantId, actorId: userId, commandId: path.commandId });
-      return stored === null ? notFound() : ok(stored.receipt);
+      const receipt = await commands.find(caller, path.commandId);
+      return receipt === null ? notFound() : ok(receipt);
     },
 
     async getUnread({ caller }) {

@@ -1,4 +1,4 @@
-import type { Caller } from '../../../../application/ports/chat-queries.js';
+import type { Caller } from '../ports/chat-queries.js';
 
 /** A request waits so long for one of its caller's slots, then it is refused. */
 export const SLOT_WAIT_TIMEOUT_MS = 2_000;
