@@ -9,4 +9,4 @@ if (process.getuid?.() === 0) {
   process.setgid?.(NOBODY);
   process.setuid?.(NOBODY);
 }
-await import(process.env.SCRIPT ?? '../../src/main/cli.js');
+await import(process.env.SCRIPT ?? '../../../src/main/cli.js');

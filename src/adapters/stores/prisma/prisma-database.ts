@@ -154,6 +154,7 @@ const COLUMNS: readonly (readonly [table: string, column: string])[] = [
   ['partitions', 'log_floor'],
   ['partitions', 'log_pruned'],
   ['members', 'hidden_ordinal'],
+  ['decisions', 'attributes'],
 ];
 
 /** What the first migration creates last (a database that has it has all of that migration), and what later ones have added. */
