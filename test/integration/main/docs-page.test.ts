@@ -42,7 +42,7 @@ describe(`The page /docs of npm start, in Chromium${skipped}`, function () {
   after(async () => {
     await browser?.close();
     await dev?.stop();
-    await eventually(() => folder.processes().length === 0, { within: 10_000, what: 'the end of npm start' });
+    await eventually(() => folder.processes().length === 0, { within: 30_000, what: 'the end of npm start' });
   });
 
   async function open(): Promise<void> {
