@@ -49,8 +49,8 @@ describe('The test runner', function () {
 
   it('sums up what its processes have counted, and says how far each of them is', async () => {
     const runner = await run({
-      'faults/kill.test.js': PASSING,
-      'main/a.test.js': `describe('mixed', () => {
+      'chaos/kill.test.js': PASSING,
+      'integration/main/a.test.js': `describe('mixed', () => {
         it('passes', () => undefined);
         it('fails', () => { throw new Error('for this reason'); });
         it.skip('waits for better times');
@@ -86,9 +86,9 @@ describe('The test runner', function () {
     });`;
     const runner = await run(
       {
-        'faults/kill.test.js': breakingOff('process.exit(0)'),
-        'faults/any.test.js': breakingOff(`process.kill(process.pid, 'SIGKILL')`),
-        'main/any.test.js': `this is no program`,
+        'chaos/kill.test.js': breakingOff('process.exit(0)'),
+        'chaos/any.test.js': breakingOff(`process.kill(process.pid, 'SIGKILL')`),
+        'integration/main/any.test.js': `this is no program`,
         'any.test.js': breakingOff('{ for (;;); }'),
       },
       '--silence=8',

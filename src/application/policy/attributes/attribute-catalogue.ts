@@ -39,7 +39,7 @@ export type AttributeType =
   | { type: 'claim' };
 
 export type Attribute = AttributeType & {
-  /** `subject`: about who asks; `when`: about what is asked for. A rule names a attribute in the part it belongs to. */
+  /** `subject`: about who asks; `when`: about what is asked for. A rule names an attribute in the part it belongs to. */
   part: 'subject' | 'when';
   /** With which actions it is known; a rule about another one cannot name it. */
   on: readonly Action[];

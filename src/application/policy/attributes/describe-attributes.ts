@@ -28,7 +28,7 @@ export function isShown(attribute: string, discretion: Discretion): boolean {
   return discretion !== 'for users' || !NOT_FOR_USERS.test(attribute);
 }
 
-/** `chat.kind be direct or group (it is channel)`: what is asked of a attribute, and what it is. */
+/** `chat.kind be direct or group (it is channel)`: what is asked of an attribute, and what it is. */
 export function describeCondition(
   { attribute, condition, value }: JudgedCondition,
   verb: 'be' | 'were' | 'is',
