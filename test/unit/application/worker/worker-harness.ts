@@ -95,7 +95,7 @@ export class WorkerHarness {
     this.world = options.world ?? new MemoryWorld();
     this.registry = new MemoryPartitionRegistry(this.world);
     this.store = new UnrulyStore(new MemoryCommandStore(this.world));
-    this.transport = new InProcessTransport({ partitions, workerId: 'lab', logger });
+    this.transport = new InProcessTransport({ partitions, workerId: 'harness', logger });
     this.transport.onEvent((event) => this.events.push(event));
     this.source = new UnrulySource(this.transport.source);
     const observer = this.observer();
@@ -109,7 +109,7 @@ export class WorkerHarness {
     const sink = options.sink ?? this.transport.sink;
     this.worker = new Worker({
       ...{
-        workerId: 'lab',
+        workerId: 'harness',
         partitions,
         concurrentBatches: options.concurrentBatches ?? 3,
         receiptRetentionMs: RETENTION_MS,
@@ -133,15 +133,15 @@ export class WorkerHarness {
 
   /** The worker owns every partition when this resolves. */
   static async open(options: LabOptions = {}): Promise<WorkerHarness> {
-    const lab = new WorkerHarness(options);
+    const harness = new WorkerHarness(options);
     const { partitions = 1 } = options;
-    await lab.registry.settle({ namespace: 'chat', partitions });
-    await lab.transport.start();
-    lab.worker.start();
-    await lab.until('the worker owns its partitions', () =>
-      lab.worker.status.partitions.every(({ epoch }) => epoch !== null),
+    await harness.registry.settle({ namespace: 'chat', partitions });
+    await harness.transport.start();
+    harness.worker.start();
+    await harness.until('the worker owns its partitions', () =>
+      harness.worker.status.partitions.every(({ epoch }) => epoch !== null),
     );
-    return lab;
+    return harness;
   }
 
   async close(): Promise<void> {
