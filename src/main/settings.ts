@@ -248,6 +248,19 @@ export const variables = {
     parse: origins,
     describe: 'Origins of browser applications that may call, separated by commas; none where unset',
   }),
+  store: variable({
+    name: 'STORE',
+    parse: oneOf('postgres', 'memory'),
+    default: 'postgres',
+    describe:
+      'Store of dev: memory needs no database and keeps nothing when the process ends; other roles use postgres',
+  }),
+  transport: variable({
+    name: 'TRANSPORT',
+    parse: oneOf('amqp', 'in-process'),
+    describe:
+      'Transport of dev: in-process needs no broker, and commands come in by REST alone; where unset amqp if RabbitMQ is there; other roles use amqp',
+  }),
   dataDir: variable({
     name: 'DATA_DIR',
     parse: text({ minLength: 1 }),
@@ -292,7 +305,28 @@ export function readSettings(purposes: readonly Purpose[]) {
   const faults = [...unreadable, ...new Set(missing)];
   if (unreadable.length === 0) faults.push(...takenQueues(values));
   if (isGiven('JWT_SECRET') && isGiven('JWT_JWKS_URL')) faults.push('JWT_SECRET and JWT_JWKS_URL exclude each other');
+  faults.push(...faultsOfStoreAndTransport(values, purposes));
   return { settings: values, entries, faults };
+}
+
+/** The in-memory store and the in-process transport end with their process, so that one process alone can use them. */
+function faultsOfStoreAndTransport(
+  { store, transport, databaseUrl, amqpUrl }: Settings,
+  purposes: readonly Purpose[],
+): string[] {
+  const faults: string[] = [];
+  const isDev = purposes.includes('dev');
+  const isRole = purposes.includes('worker') || purposes.includes('api');
+  if (isRole && store === 'memory') faults.push('STORE=memory is for dev: a worker and an api share a database');
+  if (isRole && transport === 'in-process')
+    faults.push('TRANSPORT=in-process is for dev: a worker and an api share a broker');
+  if (!isDev) return faults;
+  if (store === 'memory' && databaseUrl !== undefined) faults.push('STORE=memory and DATABASE_URL exclude each other');
+  if (transport === 'in-process' && amqpUrl !== undefined)
+    faults.push('TRANSPORT=in-process and AMQP_URL exclude each other');
+  if (store === 'memory' && transport !== 'in-process')
+    faults.push('STORE=memory needs TRANSPORT=in-process: a broker would keep commands for a store that is gone');
+  return faults;
 }
 
 /** Dispatch queues that are called like one of Parley's own. */

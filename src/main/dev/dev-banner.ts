@@ -6,7 +6,8 @@ export interface Addresses {
   restPort: number;
   opsPort: number;
   /** Private ones are shown whole, with their passwords: they are good on this machine only, and for who may read `dataDir`. */
-  database: { url: string; isPrivate: boolean; programsCopy: string | undefined };
+  /** Null: the in-memory store. */
+  database: { url: string; isPrivate: boolean; programsCopy: string | undefined } | null;
   /** Null: the in-process transport. */
   broker: { url: string; isPrivate: boolean; managementPort: number | undefined } | null;
   dataDir: string;
@@ -30,11 +31,14 @@ export function printBanner(addresses: Addresses, first: FirstCommand | null, to
     '',
     `  REST        ${base}/v1   documents: ${base}/docs`,
     `  Health      ${ops}/readyz   metrics: ${ops}/metrics`,
-    `  PostgreSQL  ${whereabouts(database, 'DATABASE_URL', dataDir)}`,
+    database === null
+      ? '  Store       in memory: NOTHING IS KEPT. All chats are lost when this process ends (STORE=memory).'
+      : `  PostgreSQL  ${whereabouts(database, 'DATABASE_URL', dataDir)}`,
   ];
-  if (database.programsCopy !== undefined)
+  if (database?.programsCopy !== undefined)
     lines.push(`              its programs: a copy in ${database.programsCopy}, removed when it stops`);
-  if (broker === null)
+  if (database === null) lines.push('  Transport   in process: commands come in by REST only.');
+  else if (broker === null)
     lines.push(
       '  RabbitMQ    none: commands come in by REST only, over the in-process transport. To get it: install rabbitmq-server',
       '              (Debian: apt-get install rabbitmq-server), or set AMQP_URL; then start again.',

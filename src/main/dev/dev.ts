@@ -1,6 +1,7 @@
 /**
  * `parley dev`: everything in one process. What no URL names is started privately, in `DATA_DIR`, and kept there between starts.
  */
+import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { OtherStore } from '../../adapters/transports/amqp/topology/store-exchange.js';
 import type { Failpoints } from '../../application/runtime/failpoints.js';
@@ -12,6 +13,7 @@ import { runServices, type Service } from '../../infrastructure/process/service-
 import { rethrowAsStartupError, StartupError } from '../../infrastructure/process/startup-error.js';
 import { OpsService, type ProcessBasics, processBasics, service } from '../observability.js';
 import { apiRole } from '../roles/api-role.js';
+import { MemoryStoreService } from '../roles/memory-store.js';
 import { policyService } from '../roles/policy.js';
 import { migrationsFolder, StoreService } from '../roles/store.js';
 import { amqpTransport, inProcessTransport, type Transport } from '../roles/transport.js';
@@ -25,6 +27,7 @@ import { welcome } from './dev-seed.js';
 import { devTryOut } from './dev-try-out.js';
 
 const DEV_HOST = '127.0.0.1';
+const SECRET_BYTES = 32;
 
 /** `steps` is for the fault tests. */
 export async function runDev(steps?: Failpoints): Promise<void> {
@@ -48,36 +51,45 @@ function* devServices(
 ): Generator<Service, void, void> {
   const { port, opsPort, host = DEV_HOST } = given;
   const dataDir = resolve(given.dataDir);
+  const isInMemory = given.store === 'memory';
   const wanted = {
-    postgres: given.databaseUrl === undefined,
-    rabbitmq: given.amqpUrl === undefined && findRabbitmq() !== undefined,
+    postgres: given.databaseUrl === undefined && !isInMemory,
+    rabbitmq: given.amqpUrl === undefined && given.transport !== 'in-process' && findRabbitmq() !== undefined,
   };
   let isComplete = false;
   basics.health.add('start', () => ({ ok: isComplete, detail: isComplete ? 'complete' : 'starting' }));
-  yield dataFolder(dataDir);
+  if (!isInMemory) yield dataFolder(dataDir);
   const ops = new OpsService(basics, opsPort, host);
   yield ops;
   yield service('REST port', () => assertPortFree(port, host));
   const own = new PrivateServices(dataDir, wanted, basics);
-  yield own;
+  if (!isInMemory) yield own;
+  if (given.transport === 'amqp' && given.amqpUrl === undefined && !wanted.rabbitmq)
+    throw new StartupError(['TRANSPORT=amqp needs AMQP_URL, or rabbitmq-server on the PATH']);
 
   // The private services are up, so that all addresses are known.
   const settings: Settings = {
     ...given,
     // Whoever tries things out may consume a queue of their own, and never the default one.
     dispatchWhenFull: given.dispatchWhenFull ?? 'drop-oldest',
-    jwtSecret: given.jwtJwksUrl === undefined ? (given.jwtSecret ?? keepSecret(dataDir)) : undefined,
+    jwtSecret:
+      given.jwtJwksUrl === undefined
+        ? (given.jwtSecret ?? (isInMemory ? drawSecret() : keepSecret(dataDir)))
+        : undefined,
   };
   const databaseUrl = settings.databaseUrl ?? own.postgres?.url ?? '';
   const amqpUrl = settings.amqpUrl ?? own.rabbitmq?.url;
-  yield service('migrations', async () => {
-    await migrate({ url: databaseUrl, folder: migrationsFolder }).catch((error: unknown) =>
-      rethrowAsStartupError(error, 'the database could not be migrated'),
-    );
-  });
+  if (!isInMemory)
+    yield service('migrations', async () => {
+      await migrate({ url: databaseUrl, folder: migrationsFolder }).catch((error: unknown) =>
+        rethrowAsStartupError(error, 'the database could not be migrated'),
+      );
+    });
   const workerId = newWorkerId();
   const placement = amqpUrl === undefined ? 'in-process' : 'ring';
-  const store = new StoreService(settings, basics, databaseUrl, placement, false);
+  const store = isInMemory
+    ? new MemoryStoreService(settings, basics)
+    : new StoreService(settings, basics, databaseUrl, placement, false);
   const transport =
     amqpUrl === undefined
       ? inProcessTransport(settings, basics, workerId)
@@ -88,9 +100,10 @@ function* devServices(
   yield store;
   yield policy;
   yield transport;
-  yield service('placement', async () => {
-    if (await store.isPlacedOtherwise()) await placeChatsAnew(store, context, workerId);
-  });
+  if (store instanceof StoreService)
+    yield service('placement', async () => {
+      if (await store.isPlacedOtherwise()) await placeChatsAnew(store, context, workerId);
+    });
   yield workerRole(context, workerId, steps);
   let restPort = port;
   yield apiRole(context, host, {
@@ -102,7 +115,9 @@ function* devServices(
   yield service('welcome', async () => {
     const addresses: Addresses = {
       ...{ host, restPort, dataDir, opsPort: ops.port },
-      database: { url: databaseUrl, isPrivate: wanted.postgres, programsCopy: own.postgres?.programsCopy },
+      database: isInMemory
+        ? null
+        : { url: databaseUrl, isPrivate: wanted.postgres, programsCopy: own.postgres?.programsCopy },
       broker:
         amqpUrl === undefined
           ? null
@@ -129,6 +144,10 @@ function explainOtherStore(transport: Transport, folder: string): void {
       );
     }
   };
+}
+
+function drawSecret(): string {
+  return randomBytes(SECRET_BYTES).toString('hex');
 }
 
 /** The folder is this process's for as long as it runs. */
