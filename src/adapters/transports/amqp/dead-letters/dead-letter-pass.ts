@@ -7,7 +7,7 @@ import { closeChannel } from '../publish/lazy-channel.js';
 /** Letters held at a time: AMQP's own bound. What stands further back in the queue is not reached. */
 export const LETTERS_HELD_MAX = PREFETCH_MAX;
 /** No letter for so long: what is missing is with another consumer. */
-export const LETTER_WAIT_MS = 10_000;
+export const LETTER_WAIT_MS = 5_000;
 /** How long the broker may take to put back what an earlier pass has held. */
 export const GIVE_BACK_TIMEOUT_MS = 10_000;
 const GIVE_BACK_POLL_MS = 50;
