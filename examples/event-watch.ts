@@ -1,6 +1,6 @@
 /**
- * Counts the events of some chats as they go by, on an exclusive queue of its own: it sees what is published while it is connected, and a
- * lost connection ends it. (A dispatch worker has a queue that outlasts it: see dispatch-worker.ts.)
+ * Counts the events of some chats on its own exclusive queue. It sees only events that are published while it is
+ * connected; a lost connection ends it. (A dispatch consumer has a durable queue: see dispatch-worker.ts.)
  */
 import { type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
 import { type CloudEvent, names } from 'parley/contract';
@@ -8,14 +8,16 @@ import { type CloudEvent, names } from 'parley/contract';
 const CONNECT_TIMEOUT_MS = 5_000;
 const POLL_INTERVAL_MS = 50;
 
-/** What an event is known by: its number in its chat; a read mark, which takes none, by its command. */
+/** The identity of an event: its sequence in its chat; for a read mark, which has no sequence, its command. */
 export const numberedEvent = (chatId: string, sequence: number) => `${chatId}/${sequence}`;
 export const readEvent = (chatId: string, commandId: string) => `${chatId} ${commandId}`;
 
 export class EventWatch {
-  /** Copies of events seen, and among them repeats, gaps, and events that belong to no sequence: different read marks, and refusals. */
+  /**
+   * `copies` of events; among them `repeats`, `gaps`, and events without a sequence: distinct `reads`, and `refusals`.
+   */
   readonly counters = { copies: 0, repeats: 0, gaps: 0, reads: 0, refusals: 0 };
-  /** False once the connection was lost: something may have gone by unseen. */
+  /** False after a lost connection: events can be missing. */
   isComplete = true;
   private readonly lastSequence = new Map<string, number>();
   private readonly seen = new Set<string>();
@@ -37,23 +39,23 @@ export class EventWatch {
     const watch = new EventWatch(model);
     try {
       const channel = await model.createChannel();
-      channel.on('error', () => undefined); // the request that caused it rejects
+      channel.on('error', () => undefined); // the request that caused it is rejected
       const { queue } = await channel.assertQueue('', { exclusive: true });
       for (const chatId of chatIds) await channel.bindQueue(queue, names.events(namespace), `*.*.*.${chatId}`);
       await channel.consume(queue, (message) => watch.take(message), { noAck: true });
     } catch (error) {
-      await model.close().catch(() => undefined); // gone already
+      await model.close().catch(() => undefined); // already closed
       throw error;
     }
     return watch;
   }
 
-  /** How many different numbered events and read marks were seen. */
+  /** Number of distinct numbered events and read marks. */
   get distinct(): number {
     return this.seen.size;
   }
 
-  /** Waits until all of them were seen, but no longer than `withinMs` after the last new one. Answers how many are missing. */
+  /** Waits for all expected events, at most `withinMs` after the last new one. Returns the number of missing events. */
   async missing(expected: readonly string[], withinMs: number): Promise<number> {
     let outstanding = [...expected];
     let lastProgressAt = Date.now();
@@ -69,7 +71,7 @@ export class EventWatch {
 
   async close(): Promise<void> {
     this.isClosing = this.isComplete;
-    await this.model.close().catch(() => undefined); // gone already
+    await this.model.close().catch(() => undefined); // already closed
   }
 
   private take(message: ConsumeMessage | null): void {

@@ -1,7 +1,7 @@
-/** What the examples share as programs: they say in one line what is wrong, and end with exit code 1. */
+/** Shared by the example programs: an error is one line, and the exit code is 1. */
 import { parseArgs } from 'node:util';
 
-/** The positional arguments, at most `max`. Prints the usage and ends where help is asked for. */
+/** The positional arguments, at most `max`. Prints the usage and exits on `--help`. */
 export function readPositionals(usage: string, max: number): string[] {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { help: { type: 'boolean' } } });
   if (values.help) {
@@ -9,29 +9,29 @@ export function readPositionals(usage: string, max: number): string[] {
     process.exit();
   }
   const [unknown] = positionals.slice(max);
-  if (unknown !== undefined) throw new Error(`there is one argument too many: ${unknown}; --help says more`);
+  if (unknown !== undefined) throw new Error(`one argument too many: ${unknown}; see --help`);
   return positionals;
 }
 
 /** `AMQP_URL`, or the broker on this machine. */
 export function brokerUrl(url = process.env.AMQP_URL ?? 'amqp://127.0.0.1'): string {
-  // The text is not shown: there may be a password in it.
+  // The error does not show the URL, which can contain a password.
   if (!URL.canParse(url) || !/^amqps?:\/\//.test(url))
     throw new Error('the address of the broker must be a URL that starts with amqp:// or amqps://');
   return url;
 }
 
-/** One line for any error. Where several addresses were tried, each failed in its own way: the first one tells enough. */
+/** One line for any error. If several addresses were tried, the error of the first one. */
 export function describeError(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return describeError(error.errors[0]);
   const { message, name, syscall } = error as NodeJS.ErrnoException;
-  const { code } = error as { code?: unknown }; // the broker's are numbers
-  if (String(code).startsWith('ERR_PARSE_ARGS')) return `${message.split('. ')[0]}; --help says more`;
+  const { code } = error as { code?: unknown }; // a number in an error of the broker
+  if (String(code).startsWith('ERR_PARSE_ARGS')) return `${message.split('. ')[0]}; see --help`;
   if (syscall === 'connect') return `the broker cannot be reached: ${message}`;
   return (message === '' ? name : message).replaceAll(/\s*\n\s*/g, '; ');
 }
 
-/** Runs a program to its end. */
+/** Runs a program; prints its error and sets the exit code. */
 export async function runExample(name: string, main: () => Promise<void>): Promise<void> {
   try {
     await main();

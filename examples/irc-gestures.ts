@@ -1,4 +1,4 @@
-/** What a line does besides being said: it corrects what its nick has said before, or reacts to what somebody else has. */
+/** A line can also be a correction of its nick's last message, or a reaction to a message of another nick. */
 
 const SUBSTITUTION = /^s\/([^/]+)\/([^/]*)\/?g?\s*$/;
 const STARRED_WORD = /^(?:\*(\w+)|(\w+)\*)\s*$/;
@@ -10,8 +10,8 @@ const REACTIONS: [words: RegExp, emoji: string][] = [
 ];
 
 /**
- * The earlier text as a line corrects it: `s/this/that/` at its first place, `*word` behind it. Null: it is no correction, or none of that
- * text.
+ * The corrected text: `s/this/that/` replaces the first occurrence, `*word` is appended. Null if the line is no
+ * correction of that text.
  */
 export function corrected(earlier: string, line: string): string | null {
   const [, from, to] = SUBSTITUTION.exec(line) ?? [];
@@ -24,7 +24,7 @@ export function corrected(earlier: string, line: string): string | null {
   return word === undefined ? null : `${earlier} *${word}`;
 }
 
-/** The emoji that stands for a line, if that is all it says. */
+/** The emoji for a line that consists of one reaction word. */
 export function reactionIn(line: string): string | null {
   const words = line.replace(/[.!\s]+$/, '');
   return REACTIONS.find(([pattern]) => pattern.test(words))?.[1] ?? null;

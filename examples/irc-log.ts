@@ -1,20 +1,20 @@
 /**
- * Reads IRC logs as the disentanglement corpus has them (Kummerfeld et al., ACL 2019): what each line is, and which answers which. Nothing
- * in here knows of chats or commands.
+ * Parses IRC logs in the format of the disentanglement corpus (Kummerfeld et al., ACL 2019): the kind of each line, and
+ * the replies between lines. It knows nothing of chats or commands.
  */
 import { isUtf8 } from 'node:buffer';
 
 /** `line` counts from 0 over all lines of the file. */
 export type IrcLine = { line: number } & (
   | { kind: 'text'; time: string; nick: string; text: string }
-  /** `/me`: older logs write it as a notice, without a time. */
+  /** `/me`. Older logs write it as a notice, without a time. */
   | { kind: 'action'; time: string | null; nick: string; text: string }
   | { kind: 'join'; nick: string }
   | { kind: 'leave'; nick: string }
   | { kind: 'rename'; from: string; to: string }
-  /** Somebody said nothing. */
+  /** A message without a text. */
   | { kind: 'empty'; nick: string }
-  /** Channel modes and whatever else the log's writer noted: nobody said it. */
+  /** Channel modes and other notes of the log's writer. */
   | { kind: 'notice' }
   | { kind: 'unreadable' }
 );
@@ -29,8 +29,8 @@ const RENAME = /^=== (.+?) +is now known as (.+?) *$/s;
 const NOTICE = /^=== (.*)$/s;
 
 /**
- * A log's lines as text. IRC knows no encoding: a line that is UTF-8 is read as that, any other as Latin-1, which every byte fits. So the
- * same bytes always give the same text.
+ * The lines of a log as text. IRC has no encoding: a valid UTF-8 line is decoded as UTF-8, any other line as Latin-1.
+ * So the same bytes always give the same text.
  */
 export function decodeLines(bytes: Uint8Array): string[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -46,7 +46,7 @@ export function decodeLines(bytes: Uint8Array): string[] {
   return lines;
 }
 
-/** What each line is, in the file's order. */
+/** The kind of each line, in the order of the file. */
 export function parseLog(lines: readonly string[]): IrcLine[] {
   const parsed = lines.map(parseLine);
   const nicks = nicksOf(parsed);
@@ -76,7 +76,7 @@ function parseLine(text: string): Unnumbered<IrcLine> {
   return NOTICE.test(text) ? { kind: 'notice' } : { kind: 'unreadable' };
 }
 
-/** Everybody whose name a line gives beyond doubt. */
+/** All nicks that appear in unambiguous lines. */
 function nicksOf(lines: readonly Unnumbered<IrcLine>[]): Set<string> {
   const nicks = new Set<string>();
   for (const line of lines) {
@@ -87,8 +87,8 @@ function nicksOf(lines: readonly Unnumbered<IrcLine>[]): Set<string> {
 }
 
 /**
- * Older logs write `/me` as `=== nick text`, just as their notices. It is one if it begins with somebody known from the same file; the longest
- * such name counts, because these logs have names with a blank in them.
+ * Older logs write `/me` as `=== nick text`, like a notice. The line is an action if it begins with a nick of the same
+ * file. The longest such nick counts, because nicks in these logs can contain a blank.
  */
 function actionOf(text: string, nicks: ReadonlySet<string>): Unnumbered<IrcLine> | null {
   const said = NOTICE.exec(text)?.[1] ?? '';
@@ -101,8 +101,8 @@ function actionOf(text: string, nicks: ReadonlySet<string>): Unnumbered<IrcLine>
 }
 
 /**
- * Which messages each message answers, by line number: `A B -` says that B answers A, and `A A -` that A begins a conversation.
- * Throws on any other line.
+ * The messages that each message answers, by line number. `A B -` means that B answers A; `A A -` means that A begins a
+ * conversation. Throws on any other line.
  */
 export function parseReplies(lines: readonly string[]): Map<number, number[]> {
   const answered = new Map<number, number[]>();

@@ -1,20 +1,21 @@
 /**
- * From a log to commands. Everything follows from the file alone (its name and its bytes), so that replaying it again asks for the very
- * same things under the very same command ids.
+ * Makes commands from a log. They depend only on the name and the bytes of the file, so a second replay sends the same
+ * commands with the same command ids.
  *
  * - The file is a group chat; `irc-bridge` creates it, owns it, and adds and removes members.
- * - A nick is a user: `user.upsert` once, with the nick as it is written for a display name. Nicks that differ in case are different users.
- * - Each join is one `member.add`, each leave one `member.remove`; logs repeat and omit them (nobody is seen to quit), so some of these change
- *   nothing. Who speaks without having joined is added first.
+ * - A nick is a user: `user.upsert` once, with the nick as display name. Nicks that differ in case are different users.
+ * - Each join is one `member.add`, each leave one `member.remove`; logs repeat some and omit others (logs record no
+ *   quits), so some of these change nothing. A nick that speaks without a join is added first.
  * - A change of nick: the old user leaves, the new one joins.
- * - A text line or an action is one `message.send` by its nick. Its line, time and whether it was an action go into `metadata`.
- * - A message that answers others by the replies file is `inReplyTo` the nearest of them that is a message and stands before it: a message can
- *   be in reply to one only. The sender fills that in from the receipt of the answered one.
- * - A line that corrects (irc-gestures.ts) is also a `message.edit` of what its nick said last; and so that every log has some, each fiftieth
- *   message is edited when its nick speaks next.
- * - A line that is all thanks, laughter or the like is also a `message.react` to the latest message of somebody else.
- * - Who speaks has read what came before, but for the very latest lines: a `chat.read` up to the eighth message before, where the read mark
- *   is not that far yet. (Up to the last one each line would have to wait for the receipt of the one before.)
+ * - A text line or an action is one `message.send` by its nick. Its line, time and whether it was an action go into
+ *   `metadata`.
+ * - If the replies file says that a message answers others, its `inReplyTo` is the nearest earlier one: a message has
+ *   one `inReplyTo`. The sender takes the id from the receipt of the answered message.
+ * - A line that corrects (irc-gestures.ts) is also a `message.edit` of the nick's last message. Each fiftieth message
+ *   is edited when its nick speaks next, so that every log has edits.
+ * - A line that is one reaction word is also a `message.react` to the latest message of another nick.
+ * - A nick that speaks has read the earlier lines: a `chat.read` up to the eighth message before, if the read mark is
+ *   not there yet. (Up to the last message, each line would have to wait for the receipt of the line before.)
  */
 import { createHash } from 'node:crypto';
 import { type Command, type CommandOf, DEFAULT_TENANT } from 'parley/contract';
@@ -23,10 +24,13 @@ import { corrected, reactionIn } from './irc-gestures.js';
 import type { IrcLine } from './irc-log.js';
 
 export const BRIDGE_USER_ID = 'irc-bridge';
-/** Chat ids are UUIDs of version 8 (RFC 9562, section 5.8) made from the file's name in this namespace: version 5 is for direct chats. */
+/**
+ * Chat ids are UUIDs of version 8 (RFC 9562, section 5.8) made from the file's name in this namespace: version 5 is for
+ * direct chats.
+ */
 export const IRC_CHAT_NAMESPACE = '0f5b1c0e-6a3e-5d0b-9a3c-6f6a1f1d7c42';
 
-/** Stands in a planned command for what only the receipt of the message it refers to tells. */
+/** Placeholder in a planned command; the receipt of the referenced message has the real id. */
 const MESSAGE_ID_TO_COME = '00000000-0000-0000-0000-000000000000';
 const EDITED_EVERY_MESSAGES = 50;
 const UNREAD_MESSAGES = 8;
@@ -37,35 +41,38 @@ const ESCAPED_NICK_MAX_CHARACTERS = 128 - USER_ID_PREFIX.length;
 
 export interface PlannedCommand {
   command: Command;
-  /** The line it comes from; null for the chat itself. */
+  /** The source line; null for the chat itself. */
   line: number | null;
-  /** The line of the message that this one answers, edits, reacts to or marks as read: its receipt is needed first. */
+  /**
+   * The line of the message that this command answers, edits, reacts to or marks as read. Its receipt is needed first.
+   */
   refersTo: number | null;
 }
 
-/** A message as it reads by then. */
+/** A message with its present text. */
 interface Said {
   line: number;
   userId: string;
   text: string;
-  /** Its number among all that is planned for this chat. */
+  /** Its index in the commands of this chat. */
   place: number;
 }
 
 export interface IrcPlan {
   fileName: string;
   chatId: string;
-  /** In the order in which they must take effect. */
+  /** In their required order. */
   commands: PlannedCommand[];
   /** Nicks by user id. */
   users: Map<string, string>;
-  /** Answers that could not be said: to no message, to a later one, or beyond the one that `inReplyTo` holds. */
+  /** Answers that could not be sent: to no message, to a later one, or a second one of the same message. */
   answersLeftOut: number;
 }
 
 /**
- * `irc:` and the nick, where every byte that is not a letter, a digit or one of `_ . -` becomes `+` and two hexadecimal digits. `+` itself is
- * escaped, so no two nicks give the same id. What would be too long becomes a hash, which no escaped nick can look like.
+ * `irc:` and the nick, where every byte that is not a letter, a digit or one of `_ . -` becomes `+` and two hexadecimal
+ * digits. `+` itself is escaped, so two nicks never have the same id. An id that is too long becomes a hash; no escaped
+ * nick looks like a hash.
  */
 export function userIdOf(nick: string): string {
   let escaped = '';
@@ -83,7 +90,7 @@ export function chatIdOf(fileName: string): string {
 }
 
 export function profileOf(userId: string, displayName: string): CommandOf<'user.upsert'> {
-  // Unique per actor is enough: one profile each.
+  // Command ids are unique per actor, and each actor has one profile.
   const commandId = 'irc:profile';
   return {
     type: 'user.upsert',
@@ -107,7 +114,7 @@ export function planReplay(
   const present = new Set<string>();
   const said: Said[] = [];
   const messageLines = new Set<number>();
-  /** Where each user's latest joining, message or mark stands: so far the read mark has come at least. */
+  /** The place of each user's latest join, message or read mark: the read mark is at least there. */
   const readTo = new Map<string, number>();
   let answersLeftOut = 0;
 
@@ -142,7 +149,7 @@ export function planReplay(
       ...{ line, refersTo: message.line },
     });
   };
-  /** What a line does besides being said: it comes first. */
+  /** The commands of a line besides its message. They come first. */
   const gesture = (line: number, actorId: string, text: string) => {
     const about = { tenantId: DEFAULT_TENANT, actorId, chatId };
     const read = said.at(-UNREAD_MESSAGES);

@@ -1,10 +1,11 @@
 /**
- * Replays IRC logs through RabbitMQ: each file a group chat, each nick a user, each line a command (irc-plan.ts says which).
+ * Replays IRC logs through RabbitMQ: each file is a group chat, each nick a user, each line a command (see
+ * irc-plan.ts).
  *
  *     node dist/examples/irc-replay.js [options] PATH…
  *
- * All files go at once, each in its own order, through one publisher with a window of commands in flight. At the end a table accounts for
- * every command; the exit code is 1 if one has no receipt or an event that must have come did not.
+ * All files are replayed at once, each in its own order, by one producer with a window of commands in flight. At the
+ * end a table accounts for every command. The exit code is 1 if a receipt or an expected event is missing.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -20,7 +21,7 @@ import { Tally } from './irc-tally.js';
 
 const LOG_SUFFIX = '.raw.txt';
 const REPLIES_SUFFIX = '.replies.txt';
-/** After the last receipt, and after each further event, so long is waited for the next one. */
+/** Maximum wait for the next event, after the last receipt and after each further event. */
 const EVENTS_WAIT_MS = 15_000;
 
 const USAGE = `Replays IRC logs through RabbitMQ.
@@ -29,16 +30,16 @@ const USAGE = `Replays IRC logs through RabbitMQ.
 
 The worker's policy must have no quota per actor (docs/quotas.md), since the bridge adds all members.
 
-examples/irc has a made-up log to begin with.
+examples/irc has an invented log.
 
 PATH is a log (NAME${LOG_SUFFIX}, with NAME${REPLIES_SUFFIX} beside it if there is one) or a folder of logs.
 
   --amqp-url URL     the broker; default: AMQP_URL, else amqp://127.0.0.1
-  --namespace NAME   CHAT_NAMESPACE of the workers; default: chat
+  --namespace NAME   CHAT_NAMESPACE as set for the workers; default: chat
   --window N         commands in flight; default: 512
   --limit N          only the first N lines of each log
   --patience S       give up after S seconds without any receipt; default: 120
-  --no-events        do not count the events that come of it
+  --no-events        do not count events
   --help
 `;
 
@@ -52,7 +53,7 @@ interface Options {
   paths: string[];
 }
 
-/** Null: help was asked for. Throws with one line on anything it does not know. */
+/** Null on `--help`. Throws a one-line error on an invalid argument. */
 function readOptions(args: string[]): Options | null {
   const { values, positionals } = parseArgs({
     args,
@@ -68,7 +69,7 @@ function readOptions(args: string[]): Options | null {
     },
   });
   if (values.help) return null;
-  if (positionals.length === 0) throw new Error('name at least one log or folder; --help says more');
+  if (positionals.length === 0) throw new Error('name at least one log or folder; see --help');
   const positive = (name: string, text: string) => {
     if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`--${name} must be a whole number above 0`);
     return Number(text);
@@ -117,13 +118,13 @@ function readReplies(file: string): Map<number, number[]> {
   }
 }
 
-/** Resolves when the command is on its way; its receipt comes later, or null if the publisher has given up. */
+/** Resolves when the command is published. Its receipt comes later; null if the producer has given up. */
 type Publish = (command: Command) => Promise<{ receipt: Promise<Receipt | null> }>;
 
-/** What the contract does not admit is not sent, and counts as rejected. */
+/** A command that the contract does not admit is not sent, and counts as rejected. */
 async function submit(producer: CommandProducer, command: Command, tally: Tally): ReturnType<Publish> {
   const { type, commandId, tenantId, actorId, chatId, data } = command;
-  // A command of the contract is right for its type; that its parts belong together is beyond the compiler.
+  // The data of a command fit its type; the compiler cannot see that after destructuring.
   const input = { tenantId, actorId, ...(chatId === null ? {} : { chatId }), data } as CommandInput<typeof type>;
   try {
     return await producer.submit(type, input, { commandId });
@@ -134,14 +135,14 @@ async function submit(producer: CommandProducer, command: Command, tally: Tally)
   }
 }
 
-/** One chat, in order; a command that refers to a message waits for that message's receipt, and with it the rest of its chat. */
+/** One chat, in order. A command that refers to a message waits for its receipt; the rest of the chat waits with it. */
 async function replayChat(plan: IrcPlan, publish: Publish, tally: Tally): Promise<void> {
   const receipts: Promise<Receipt | null>[] = [];
   const said = new Map<number, Promise<Receipt | null>>();
   for (const { command, line, refersTo } of plan.commands) {
     const complete = refersTo === null ? command : withReference(command, await said.get(refersTo));
     if (complete === null) {
-      tally.reject('what it is about was not accepted');
+      tally.reject('the referenced message was not accepted');
       continue;
     }
     const { receipt } = await publish(complete);
@@ -158,8 +159,8 @@ async function replayProfiles(profiles: ReadonlyMap<string, string>, publish: Pu
 }
 
 /**
- * The command with what the receipt tells of the message it refers to. If that was refused, an answer is said all the same, as an answer to
- * nothing; null: of anything else nothing is left.
+ * The command with the id or sequence from the receipt of the referenced message. If that message was rejected, an
+ * answer is sent without `inReplyTo`, and any other command is dropped (null).
  */
 function withReference(command: Command, receipt: Receipt | null | undefined): Command | null {
   const messageId = receipt?.messageId ?? null;
@@ -179,7 +180,7 @@ function withReference(command: Command, receipt: Receipt | null | undefined): C
   }
 }
 
-/** Without the watch there is no replay, and nothing may be left open. */
+/** Closes the producer if the watch cannot start. */
 async function watchEvents(producer: CommandProducer, ...where: Parameters<typeof EventWatch.open>) {
   try {
     return await EventWatch.open(...where);
@@ -203,7 +204,7 @@ async function main(): Promise<void> {
   process.stdout.write(`${plans.length} logs (${lines}), ${profiles.size} users, ${total} commands\n`);
 
   const { amqpUrl: url, namespace, window, patienceMs } = options;
-  const receiptTimeoutMs = Number.POSITIVE_INFINITY; // patience is with the whole, not with each command
+  const receiptTimeoutMs = Number.POSITIVE_INFINITY; // `patience` limits the whole replay, not each command
   const producer = await CommandProducer.connect({ url, namespace, appId: 'irc-replay', window, receiptTimeoutMs });
   const chatIds = plans.map(({ chatId }) => chatId);
   const events = options.watchesEvents ? await watchEvents(producer, url, namespace, chatIds) : null;
@@ -227,7 +228,7 @@ async function main(): Promise<void> {
       bar.increment();
       return answer;
     });
-    return { receipt: counted.catch(() => null) }; // given up: the tally tells how many have no receipt
+    return { receipt: counted.catch(() => null) }; // given up: the tally counts commands without a receipt
   };
   try {
     await Promise.all([replayProfiles(profiles, publish), ...plans.map((plan) => replayChat(plan, publish, tally))]);

@@ -1,4 +1,4 @@
-/** Accounts for every command of a replay: what its receipt said, and which events must have come of it. */
+/** Accounts for every command of a replay: its receipt, and the events that must follow from it. */
 import type { CommandProducer } from 'parley/client';
 import type { Receipt, RefusalCode } from 'parley/contract';
 import { type EventWatch, numberedEvent, readEvent } from './event-watch.js';
@@ -6,8 +6,8 @@ import type { IrcPlan } from './irc-plan.js';
 
 export class Tally {
   /**
-   * One for each change that took effect in answer to this very run; a replayed command's event may have gone by long ago. Reads are planned
-   * only where they move the mark, so each of them is one too.
+   * One for each change that took effect in this run. The event of a replayed command may have been published long ago.
+   * Each planned read moves the read mark, so it also has an event.
    */
   readonly expectedEvents: string[] = [];
   /** Accepted commands by type. */
@@ -33,8 +33,8 @@ export class Tally {
     } else this.reject(reason?.code ?? 'no reason given');
   }
 
-  /** Refused, by a worker or before it was sent. */
-  reject(code: RefusalCode | 'no reason given' | 'what it is about was not accepted'): void {
+  /** Rejected by a worker, or before it was sent. */
+  reject(code: RefusalCode | 'no reason given' | 'the referenced message was not accepted'): void {
     this.rejectedByCode.set(code, (this.rejectedByCode.get(code) ?? 0) + 1);
   }
 
@@ -67,13 +67,13 @@ export class Tally {
         'of those accepted',
       ]),
       ['rejected', this.rejected, [...this.rejectedByCode].map(([code, count]) => `${code} ${count}`).join(', ')],
-      ['replayed', this.replayed, 'answered as they had been before'],
+      ['replayed', this.replayed, 'with the same answer as before'],
       ['unanswered', this.unanswered, ''],
     ];
     if (producer.refused > 0)
-      rows.push(['refused', producer.refused, 'copies that the broker did not take: order may have suffered']);
+      rows.push(['refused', producer.refused, 'copies that the broker refused: order can be affected']);
     if (leftOut > 0)
-      rows.push(['answers left out', leftOut, 'to no message, or beyond the one that a message can be in reply to']);
+      rows.push(['answers left out', leftOut, 'to no message, or a second one: a message has one inReplyTo']);
     if (events !== null) {
       const { repeats, gaps, reads, refusals } = events.counters;
       const detail = [
@@ -83,7 +83,7 @@ export class Tally {
         `${reads} reads`,
         `${refusals} refusals`,
       ];
-      if (!events.isComplete) detail.push('the connection was lost meanwhile');
+      if (!events.isComplete) detail.push('the connection was lost');
       rows.push(['events seen', events.distinct, detail.join(', ')]);
     }
     rows.push(['seconds', this.seconds.toFixed(1), '']);

@@ -1,10 +1,10 @@
-"""A dispatch worker in Python: drops repeats, finds gaps, acknowledges what it has dealt with.
+"""A dispatch consumer in Python: drops repeats, detects gaps, acknowledges delivered events.
 
     pip install pika
     AMQP_URL=amqp://... python3 examples/pika_dispatch.py [queue]
 
-Only the one consumer of a queue sees all events of a chat, so this waits until nobody else consumes from it. The sequences are
-remembered in memory here; a real dispatch worker stores them along with what it did.
+Only the single consumer of a queue sees all events of a chat, so this program waits until the queue has no other
+consumer. The sequences are in memory here; a real dispatch consumer stores them together with its deliveries.
 """
 
 import json
@@ -24,7 +24,7 @@ QUEUE = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("CHAT_NAMESPACE", "
 POLL_S = 1
 last_sequence = {}
 stopping = False
-logging.getLogger("pika").addHandler(logging.NullHandler())  # what it logs is in its exceptions as well
+logging.getLogger("pika").addHandler(logging.NullHandler())  # its exceptions contain the same text
 logging.getLogger("pika").propagate = False
 
 
@@ -34,7 +34,8 @@ def stop(*_):
 
 
 def take(event):
-    # A store set back to a backup numbers anew, under another source. Profiles and refusals have no sequence.
+    # A store restored from a backup restarts its sequences under another source. Profiles and rejections have no
+    # sequence.
     chat, sequence = (event["source"], event["partitionkey"]), event.get("sequence")
     if sequence is not None:
         sequence, last = int(sequence), last_sequence.get(chat)
@@ -43,7 +44,7 @@ def take(event):
         if last is not None and sequence > last + 1:
             print(f"GAP in chat {chat[1]}: {sequence} follows {last}", flush=True)
         last_sequence[chat] = sequence
-    # Where delivering would stand. Texts are not printed: what a chat says is not for logs.
+    # The place for your delivery code. It prints no texts: message texts do not belong in logs.
     print(event["type"], event["id"], "for", event["data"].get("recipients"), flush=True)
 
 
@@ -55,7 +56,7 @@ def broker():
 
 
 def describe(error):
-    """One line: pika wraps what happened, and some of its errors have no text of their own."""
+    """One line. pika wraps the cause, and some of its errors have no text."""
     inner = getattr(error, "exception", None) or next(iter(error.args), None)
     if isinstance(inner, Exception):
         return describe(inner)
@@ -66,13 +67,14 @@ def main():
     connection = broker()
     channel = connection.channel()
     while not stopping and channel.queue_declare(QUEUE, passive=True).method.consumer_count > 0:
-        print(f"somebody else consumes from {QUEUE}: waiting", file=sys.stderr)
+        print(f"another consumer is active on {QUEUE}: waiting", file=sys.stderr)
         connection.sleep(POLL_S)
     channel.basic_qos(prefetch_count=256)
     for method, _properties, body in channel.consume(QUEUE, inactivity_timeout=POLL_S):
         if stopping:
-            # Not by close(): that would give back what is in hand one by one, behind what waits in the queue, and so out of order. The broker puts
-            # it back in its place once the process is gone.
+            # Without close(): it would requeue unacknowledged events one by one, behind waiting ones, so out of order.
+            # When the process
+            # ends, the broker requeues them in their place.
             sys.exit()
         if method is not None:
             take(json.loads(body))

@@ -1,9 +1,10 @@
-"""A producer in Python: creates a chat, sends what it is told to, prints the receipts.
+"""A producer in Python: creates a chat, sends the given texts, prints the receipts.
 
     pip install pika
     AMQP_URL=amqp://... python3 examples/pika_producer.py [chat id [text ...]]
 
-A new chat unless an id is given. Run again with the same id and texts, it is answered as before ("replayed") and nothing happens twice.
+Creates a new chat if no id is given. A second run with the same id and texts gets the same receipts ("replayed") and
+has no second effect.
 """
 
 import json
@@ -23,7 +24,7 @@ except ImportError:
 EXCHANGE = os.environ.get("CHAT_NAMESPACE", "chat") + ".commands"
 RECEIPT_TIMEOUT_S = 10
 TRIES = 3
-logging.getLogger("pika").addHandler(logging.NullHandler())  # what it logs is in its exceptions as well
+logging.getLogger("pika").addHandler(logging.NullHandler())  # its exceptions contain the same text
 logging.getLogger("pika").propagate = False
 
 
@@ -35,7 +36,7 @@ def broker():
 
 
 def describe(error):
-    """One line: pika wraps what happened, and some of its errors have no text of their own."""
+    """One line. pika wraps the cause, and some of its errors have no text."""
     inner = getattr(error, "exception", None) or next(iter(error.args), None)
     if isinstance(inner, Exception):
         return describe(inner)
@@ -46,9 +47,10 @@ class Producer:
     def __init__(self):
         self.connection = broker()
         self.channel = self.connection.channel()
-        self.channel.confirm_delivery()  # basic_publish now waits for the confirm, and raises where the broker refuses or cannot route
+        # basic_publish waits for the confirm, and raises if the broker refuses or cannot route
+        self.channel.confirm_delivery()
         self.receipts = {}
-        # Direct reply-to: no queue is declared. It has to be consumed, on this very channel, before anything is published.
+        # Direct reply-to: no queue is declared. Consume it on the same channel, before the first publish.
         self.channel.basic_consume("amq.rabbitmq.reply-to", self.keep, auto_ack=True)
 
     def keep(self, _channel, _method, properties, body):
@@ -57,12 +59,13 @@ class Producer:
     def ask(self, command_type, command_id, actor_id, chat_id, data):
         """Publishes one command and returns its receipt, which is sent only after the effects are committed.
 
-        Receipts are best effort. Where none comes the same id is asked again: it is the idempotency key, so that nothing happens twice.
+        Receipts are best effort. Without one, the same command id is published again: it is the idempotency key, so
+        there is no second effect.
         """
         for _ in range(TRIES):
             self.channel.basic_publish(
                 exchange=EXCHANGE,
-                routing_key=chat_id,  # decides which partition serves the command, and so the order
+                routing_key=chat_id,  # selects the partition, and so the order
                 body=json.dumps({"actorId": actor_id, "chatId": chat_id, "data": data}),
                 properties=pika.BasicProperties(
                     type=command_type,
@@ -76,7 +79,7 @@ class Producer:
             )
             deadline = time.monotonic() + RECEIPT_TIMEOUT_S
             while command_id not in self.receipts and time.monotonic() < deadline:
-                self.connection.process_data_events(time_limit=1)  # returns as soon as there is something
+                self.connection.process_data_events(time_limit=1)  # returns as soon as an event arrives
             if command_id in self.receipts:
                 return self.receipts.pop(command_id)
         raise TimeoutError(f"no receipt for {command_id}")
@@ -86,7 +89,7 @@ def main():
     try:
         chat = str(uuid.UUID(sys.argv[1]) if len(sys.argv) > 1 else uuid.uuid4())
     except ValueError:
-        sys.exit(f"pika_producer: the chat id must be a UUID, and {sys.argv[1]} is not; --help says more")
+        sys.exit(f"pika_producer: the chat id must be a UUID, and {sys.argv[1]} is not; see --help")
     producer = Producer()
     group = {"kind": "group", "title": "From Python", "memberIds": ["bob"]}
     print(json.dumps(producer.ask("chat.create", f"create-{chat}", "alice", chat, group)))

@@ -3,7 +3,7 @@
  *
  *     AMQP_URL=amqp://… node dist/examples/producer.js [chat id]
  *
- * A new chat unless an id is given.
+ * Creates a new chat if no id is given.
  */
 import { randomUUID } from 'node:crypto';
 import { CommandProducer } from 'parley/client';
@@ -14,25 +14,26 @@ const USAGE = `Sends commands and prints the receipt of each.
 
   node dist/examples/producer.js [chat id]
 
-A new chat unless an id is given: a UUID in lower-case canonical form.
+Creates a new chat if no id is given. A chat id is a UUID in lower-case canonical form.
 
   AMQP_URL         the broker; default: amqp://127.0.0.1
-  CHAT_NAMESPACE   that of the workers; default: chat
+  CHAT_NAMESPACE   as set for the workers; default: chat
 `;
 
 function print(receipt: Receipt): void {
   process.stdout.write(`${receipt.type} ${receipt.status} ${JSON.stringify(receipt)}\n`);
 }
 
-async function converse(producer: CommandProducer, known: string | undefined): Promise<void> {
+async function sendCommands(producer: CommandProducer, existing: string | undefined): Promise<void> {
   const actorId = 'alice';
-  const chatId = known ?? randomUUID();
+  const chatId = existing ?? randomUUID();
   print(await producer.send('user.upsert', { actorId, data: { displayName: 'Alice' } }));
-  if (known === undefined) {
+  if (existing === undefined) {
     const data = { kind: 'group' as const, title: 'First steps', memberIds: ['bob'] };
     print(await producer.send('chat.create', { actorId, chatId, data }));
   }
-  // The command id is the idempotency key: sent again with the same id it has no second effect, and gets the same receipt, marked as replayed.
+  // The command id is the idempotency key. The second command has no second effect and gets the same receipt, marked as
+  // replayed.
   const commandId = randomUUID();
   const hello = { actorId, chatId, data: { body: 'Hello, Bob.' } };
   print(await producer.send('message.send', hello, { commandId }));
@@ -50,7 +51,7 @@ await runExample('producer', async () => {
     receiptTimeoutMs: 10_000,
   });
   try {
-    await converse(producer, chatId);
+    await sendCommands(producer, chatId);
   } finally {
     await producer.close();
   }

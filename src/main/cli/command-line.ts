@@ -116,6 +116,7 @@ function commandLine(): Command {
     .description('prints a document of the contract')
     .option('--asyncapi', 'what goes over the broker: commands, receipts, events, dead letters, and its objects')
     .option('--openapi', 'what REST answers')
+    .option('--reference', 'the messages that go over the broker, as Markdown')
     .option('--out <file>', 'write it there instead')
     .action(async (options: ContractRequest) => (await import('./contract-command.js')).runContract(options));
   program

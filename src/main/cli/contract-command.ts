@@ -1,20 +1,23 @@
 import { writeFileSync } from 'node:fs';
 import { openApiDocument } from '../../adapters/apis/http/docs/openapi.js';
 import { asyncApiDocument } from '../../contract/asyncapi/document.js';
+import { messageReference } from '../../contract/asyncapi/message-reference.js';
+import type { TopologySettings } from '../../contract/messages/topology.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
 import { requireSettings, topologySettings } from '../settings.js';
 
 export interface ContractRequest {
   asyncapi?: boolean;
   openapi?: boolean;
+  reference?: boolean;
   out?: string;
 }
 
-/** Prints a document of the contract, or writes it to a file. The AsyncAPI document is of the broker's objects as the environment sets them. */
-export function runContract({ asyncapi, openapi, out }: ContractRequest): void {
-  if (asyncapi === openapi) throw new StartupError(['name one document: --asyncapi or --openapi']);
-  const document = asyncapi ? asyncApiDocument(topologySettings(requireSettings('topology'))) : openApiDocument();
-  const text = `${JSON.stringify(document, null, 2)}\n`;
+/** Prints a document of the contract, or writes it to a file. AsyncAPI document and reference name the broker's objects as the environment sets them. */
+export function runContract({ asyncapi, openapi, reference, out }: ContractRequest): void {
+  const chosen = [asyncapi, openapi, reference].filter((option) => option === true);
+  if (chosen.length !== 1) throw new StartupError(['name one document: --asyncapi, --openapi or --reference']);
+  const text = reference === true ? messageReference(topology().namespace) : json(asyncapi === true);
   if (out === undefined) {
     process.stdout.write(text);
     return;
@@ -24,4 +27,12 @@ export function runContract({ asyncapi, openapi, out }: ContractRequest): void {
   } catch (cause) {
     throw new StartupError([`${out} cannot be written: ${(cause as Error).message}`], { cause });
   }
+}
+
+function topology(): TopologySettings {
+  return topologySettings(requireSettings('topology'));
+}
+
+function json(isAsyncApi: boolean): string {
+  return `${JSON.stringify(isAsyncApi ? asyncApiDocument(topology()) : openApiDocument(), null, 2)}\n`;
 }

@@ -84,7 +84,7 @@ describe('The examples, run against a worker', function () {
     const first = await run('dispatch-worker');
     await first.line(/^consuming from/);
     const second = await run('dispatch-worker');
-    await second.line(/^somebody else consumes/);
+    await second.line(/^another consumer is active/);
     await (await run('producer')).ended;
     await first.line(/^message\.created .*\/2 by alice for 1 recipients$/);
     const { code } = await first.stop();
@@ -129,11 +129,11 @@ describe('The examples, run against a worker', function () {
     const cases: [string, string[], Record<string, string>, RegExp][] = Object.keys(needed).flatMap((example) => [
       [example, [], { AMQP_URL: 'localhost' }, /: the address of the broker must be a URL that starts with amqp/],
       [example, [], { AMQP_URL: 'amqp://u:hunter2@127.0.0.1:1' }, /the broker cannot be reached: connect ECONNREFUSED/],
-      [example, ['--frobnicate'], {}, /^[a-z-]+: Unknown option '--frobnicate'; --help says more$/],
+      [example, ['--frobnicate'], {}, /^[a-z-]+: Unknown option '--frobnicate'; see --help$/],
     ]);
     cases.push(
       ['producer', ['general'], {}, /the chat id must be a UUID in lower-case canonical form, and general is not$/],
-      ['producer', [randomUUID(), 'x'], {}, /one argument too many: x; --help says more$/],
+      ['producer', [randomUUID(), 'x'], {}, /one argument too many: x; see --help$/],
       ['producer', [], { CHAT_NAMESPACE: 'nobody-here' }, /no exchange nobody-here\.commands at the broker/],
       ['dispatch-worker', ['no-such-queue'], {}, /no broker, or no queue no-such-queue: .*NOT.FOUND/],
       ['irc-replay', ['/nowhere/at.all'], {}, /no such file or directory/],

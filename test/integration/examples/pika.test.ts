@@ -163,7 +163,7 @@ describe(`A producer and a dispatch worker in Python${missing === undefined ? ''
 
   it('says in one line what is wrong, and how it is used', async () => {
     const cases: [string, string[], Record<string, string>, RegExp][] = [
-      ['pika_producer', ['general'], {}, /the chat id must be a UUID, and general is not; --help says more$/],
+      ['pika_producer', ['general'], {}, /the chat id must be a UUID, and general is not; see --help$/],
       ['pika_producer', [], { CHAT_NAMESPACE: 'nobody-here' }, /no exchange 'nobody-here\.commands'/],
       ['pika_dispatch', ['no-such-queue'], {}, /no queue 'no-such-queue'/],
     ];

@@ -68,7 +68,7 @@ describe('the command line', function () {
     );
     expect(topologyHelp?.stdout.join('\n')).to.include('--format').and.to.include('--declare');
     expect(tokenHelp?.stdout.join('\n')).to.include('--actor').and.to.include('--tenant').and.to.include('--ttl');
-    for (const option of ['--asyncapi', '--openapi', '--out'])
+    for (const option of ['--asyncapi', '--openapi', '--reference', '--out'])
       expect(contractHelp?.stdout.join('\n')).to.include(option);
   });
 
@@ -265,8 +265,8 @@ describe('the command line', function () {
       cli(['contract', '--asyncapi', '--openapi']),
       cli(['contract', '--openapi', '--out', 'no/such/folder.json']),
     ]);
-    expectRefused(none, 'name one document: --asyncapi or --openapi');
-    expectRefused(both, 'name one document: --asyncapi or --openapi');
+    expectRefused(none, 'name one document: --asyncapi, --openapi or --reference');
+    expectRefused(both, 'name one document: --asyncapi, --openapi or --reference');
     expectRefused(unwritable, /no\/such\/folder\.json cannot be written: ENOENT/);
   });
 
