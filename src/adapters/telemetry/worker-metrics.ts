@@ -1,4 +1,4 @@
-/** The worker's metrics, by the OpenTelemetry API: what is measured here, who reads it is the process's business. docs/operating.md explains each. */
+/** The worker's metrics, by the OpenTelemetry API: what is measured here, who reads it is the process's business. docs/metrics.md explains each. */
 import type { Meter } from '@opentelemetry/api';
 import type { WorkerStatus } from '../../application/coordinator/worker.js';
 import type { DeadLetterReason, PublishOutcome } from '../../application/ports/transport.js';

@@ -1,4 +1,4 @@
-/** docs/operating.md names the least that each user needs at the broker and in the database. Here it is all they get, and everything works. */
+/** docs/access-rights.md names the least that each user needs at the broker and in the database. Here it is all they get, and everything works. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -22,7 +22,7 @@ import { cli } from '../main/run-cli.js';
 
 const TEST_TIMEOUT_MS = 120_000;
 const PASSWORD = 'only-for-this-test';
-const guide = readFileSync(join(projectFolder, 'docs', 'operating.md'), 'utf8');
+const guide = readFileSync(join(projectFolder, 'docs', 'access-rights.md'), 'utf8');
 
 /** `rabbitmqctl set_permissions <user> '<configure>' '<write>' '<read>'`, as the guide has it. */
 function brokerPermissions(): Map<string, { configure: string; write: string; read: string }> {

@@ -1,4 +1,4 @@
-/** REST's metrics, by the OpenTelemetry API. docs/operating.md explains each. */
+/** REST's metrics, by the OpenTelemetry API. docs/metrics.md explains each. */
 import type { Meter } from '@opentelemetry/api';
 
 /** Upper bounds of the histogram's buckets, in milliseconds. */
