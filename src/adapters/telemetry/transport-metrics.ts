@@ -14,7 +14,7 @@ export function watchTransport(meter: Meter, counters: Readonly<TransportCounter
     .addCallback((result) => result.observe(counters.ringRepairs));
   meter
     .createObservableCounter('parley.subscriptions.lost', {
-      description: 'Subscriptions that ended without having been closed',
+      description: 'Subscriptions ended by the broker or by a lost connection',
     })
     .addCallback((result) => result.observe(counters.subscriptionsLost));
 }

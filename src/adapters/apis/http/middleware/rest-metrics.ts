@@ -26,13 +26,13 @@ export class RestMetrics {
       description: 'REST requests, by route, method and class of status',
     });
     this.duration = meter.createHistogram('parley.rest.request.duration', {
-      description: 'How long REST requests took until their answer was sent, by route and method',
+      description: 'Duration of REST requests until the answer is sent, by route and method',
       unit: 'ms',
       advice: { explicitBucketBoundaries: DURATION_BUCKETS_MS },
     });
     meter
       .createObservableGauge('parley.rest.requests.in.flight', {
-        description: 'REST requests whose answer is not sent to its end',
+        description: 'REST requests whose answer is not completely sent',
       })
       .addCallback((result) => result.observe(this.inFlight));
   }
