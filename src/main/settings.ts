@@ -42,146 +42,164 @@ export const variables = {
   databaseUrl: variable({
     name: 'DATABASE_URL',
     parse: url('postgresql', 'postgres'),
-    describe: 'PostgreSQL; in dev a private one in DATA_DIR where unset',
+    describe: 'PostgreSQL connection URL. If unset: dev starts a private server in DATA_DIR',
   }),
   databaseReadPool: variable({
     name: 'DATABASE_READ_POOL',
     parse: integer({ min: 2, max: 200 }),
     default: '8',
-    describe: 'Most database connections of one process for the queries of REST',
+    describe: 'Maximum database connections of one process for REST queries',
   }),
   databaseSearchPool: variable({
     name: 'DATABASE_SEARCH_POOL',
     parse: integer({ min: 2, max: 200 }),
     default: '4',
-    describe: 'Most database connections of one process for searches',
+    describe: 'Maximum database connections of one process for REST searches',
   }),
   databaseBatchPool: variable({
     name: 'DATABASE_BATCH_POOL',
     parse: integer({ min: 2, max: 200 }),
     default: '12',
-    describe: 'Most database connections of one worker for its batches and the events that it publishes',
+    describe: 'Maximum database connections of one worker for batches and for reading the events to publish',
   }),
   databaseLeasePool: variable({
     name: 'DATABASE_LEASE_POOL',
     parse: integer({ min: 2, max: 200 }),
     default: '2',
-    describe: 'Most database connections of one process for heartbeats, partition leases and its own health',
+    describe: 'Maximum database connections of one process for heartbeats, partition leases and its health check',
   }),
   amqpUrl: variable({
     name: 'AMQP_URL',
     parse: url('amqp', 'amqps'),
-    describe: 'RabbitMQ; in dev a private node in DATA_DIR where unset and installed, else the in-process transport',
+    describe:
+      'RabbitMQ connection URL. If unset: dev starts a private node in DATA_DIR if RabbitMQ is installed, else it uses the in-process transport',
   }),
-  port: variable({ name: 'PORT', parse: port, default: '8002', describe: 'REST' }),
-  opsPort: variable({ name: 'OPS_PORT', parse: port, default: '8003', describe: '/livez, /readyz, /metrics' }),
+  port: variable({ name: 'PORT', parse: port, default: '8002', describe: 'TCP port of the REST API' }),
+  opsPort: variable({
+    name: 'OPS_PORT',
+    parse: port,
+    default: '8003',
+    describe: 'TCP port of /livez, /readyz and /metrics',
+  }),
   host: variable({
     name: 'HOST',
     parse: text({ minLength: 1 }),
-    describe: 'Address to listen on: all of them where unset, in dev 127.0.0.1',
+    describe: 'Address that both ports listen on. If unset: all addresses, in dev 127.0.0.1',
   }),
   jwtSecret: variable({
     name: 'JWT_SECRET',
     parse: text({ minLength: JWT_SECRET_MIN_LENGTH }),
     secret: true,
-    describe: 'HS256 secret of the tokens, 32 characters or more; this or JWT_JWKS_URL; in dev generated where unset',
+    describe:
+      'HS256 secret that verifies tokens, at least 32 characters. Set this or JWT_JWKS_URL. If both are unset: dev generates a secret',
   }),
   jwtJwksUrl: variable({
     name: 'JWT_JWKS_URL',
     parse: url('https', 'http'),
-    describe: 'Key set that tokens are judged by instead of a secret',
+    describe: 'URL of the key set (JWKS) that verifies tokens. Set this or JWT_SECRET',
   }),
-  jwtIssuer: variable({ name: 'JWT_ISSUER', parse: text(), describe: 'Expected iss claim' }),
-  jwtAudience: variable({ name: 'JWT_AUDIENCE', parse: text(), describe: 'Expected aud claim' }),
+  jwtIssuer: variable({
+    name: 'JWT_ISSUER',
+    parse: text(),
+    describe: 'Required value of the token claim iss. If unset: iss is not checked',
+  }),
+  jwtAudience: variable({
+    name: 'JWT_AUDIENCE',
+    parse: text(),
+    describe: 'Required value of the token claim aud. If unset: aud is not checked',
+  }),
   jwtUserClaim: variable({
     name: 'JWT_USER_CLAIM',
     parse: text({ pattern: CLAIM_NAME, expected: 'the name of a claim' }),
     default: 'sub',
-    describe: 'Claim of a token that is the user id of the actor',
+    describe: 'Token claim that holds the user id of the actor',
   }),
   jwtTenantClaim: variable({
     name: 'JWT_TENANT_CLAIM',
     parse: text({ pattern: CLAIM_NAME, expected: 'the name of a claim' }),
     describe:
-      'Claim of a token that is the tenant id, required in every token; where unset it is tenant, and a token without it is of the tenant default',
+      'Token claim that holds the tenant id; every token must have it. If unset: tenant, and a token without it belongs to the tenant default',
   }),
   namespace: variable({
     name: 'CHAT_NAMESPACE',
     parse: text({ pattern: NAMESPACE, expected: '1 to 32 of A-Z a-z 0-9 _ -' }),
     default: 'chat',
-    describe: "Prefix of every broker object's name",
+    describe: 'Prefix of the names of all broker objects. Fixed at the first start',
   }),
   partitions: variable({
     name: 'COMMAND_PARTITIONS',
     parse: integer({ min: 1, max: 1024 }),
     default: '8',
-    describe: 'Command queues; fixed at the first start',
+    describe: 'Number of partitions; each has one command queue. Fixed at the first start',
   }),
   dispatchQueues: variable({
     name: 'DISPATCH_QUEUES',
     parse: dispatchQueues,
     describe:
-      'Dispatch queues and their bindings, name=binding,binding;…, or none; where unset <CHAT_NAMESPACE>.dispatch=#',
+      'Dispatch queues and their bindings: name=binding,binding;name=…, or none. If unset: <CHAT_NAMESPACE>.dispatch=#',
   }),
   dispatchMaxBytes: variable({
     name: 'DISPATCH_MAX_BYTES',
     parse: byteSize({ min: 1024 }),
     default: '1GiB',
-    describe: 'Bound of each dispatch queue; past it events wait in the store',
+    describe: 'Maximum size of each dispatch queue. DISPATCH_WHEN_FULL sets what happens above it',
   }),
   dispatchWhenFull: variable({
     name: 'DISPATCH_WHEN_FULL',
     parse: oneOf('refuse', 'drop-oldest'),
     describe:
-      'A full dispatch queue: refuse makes events wait in the store, drop-oldest loses its oldest events; where unset refuse, in dev drop-oldest',
+      'Full dispatch queue: refuse keeps new events in the database until there is room, drop-oldest loses the oldest events of the queue. If unset: refuse, in dev drop-oldest',
   }),
   commandAuth: variable({
     name: 'COMMAND_AUTH',
     parse: oneOf('producer', 'jwt'),
     default: 'producer',
-    describe: 'Whether producers are trusted with the actor, or each command carries a token that proves it',
+    describe:
+      'Authentication of the actor of a command: producer trusts the program that publishes it, jwt requires a token in each command',
   }),
   jwksWaitMs: variable({
     name: 'JWKS_WAIT',
     parse: duration({ max: 60_000 }),
     default: '5s',
     describe:
-      'With COMMAND_AUTH=jwt: how long commands wait while the keys of JWT_JWKS_URL cannot be had, before they are answered unauthenticated',
+      'With COMMAND_AUTH=jwt: maximum time that a command waits while the keys of JWT_JWKS_URL are unavailable; then the answer is unauthenticated',
   }),
   tokenExpiryGraceMs: variable({
     name: 'TOKEN_EXPIRY_GRACE',
     parse: duration(),
     default: '24h',
-    describe: 'How long after its expiry a token still proves a command that waited',
+    describe:
+      'With COMMAND_AUTH=jwt: time after its expiry for which a token still authenticates a command, because commands wait in queues',
   }),
   policyFile: variable({
     name: 'POLICY_FILE',
     parse: text({ minLength: 1 }),
-    describe: "Who may do what; Parley's own policy/default.yaml where unset. SIGHUP reads it again",
+    describe: 'Path of the policy file. If unset: policy/default.yaml of Parley. SIGHUP reads the file again',
   }),
   decisionRetentionMs: variable({
     name: 'DECISION_RETENTION',
     parse: duration({ min: 1_000 }),
     default: '30d',
-    describe: 'How long decisions of the policy are kept',
+    describe: 'Time for which policy decisions are kept',
   }),
   decisionSampleRate: variable({
     name: 'DECISION_SAMPLE_RATE',
     parse: share,
     default: '0.01',
-    describe: 'How many of the permits are kept, 0 to 1; all are whose command was refused',
+    describe:
+      'Share of the permits that are logged, 0 to 1. Refusals, and permits whose command was rejected, are always logged',
   }),
   receiptRetentionMs: variable({
     name: 'RECEIPT_RETENTION',
     parse: duration({ min: 1_000 }),
     default: '72h',
-    describe: 'How long a repeated command is recognised',
+    describe: 'Time for which a receipt is kept. For this time a repeated command is recognized',
   }),
   receiptTimeoutMs: variable({
     name: 'RECEIPT_TIMEOUT',
     parse: duration({ max: 60_000 }),
     default: '5s',
-    describe: 'How long REST awaits a receipt before it answers 202',
+    describe: 'Time that REST waits for the receipt of a command before it answers 202',
   }),
   eventRecipientsMax: variable({
     name: 'EVENT_RECIPIENTS_MAX',
@@ -193,60 +211,63 @@ export const variables = {
     name: 'CONCURRENT_BATCHES',
     parse: integer({ min: 1, max: 256 }),
     default: '3',
-    describe: 'Batches that a worker has in the database at a time; more of them where the database is far away',
+    describe:
+      'Maximum number of batches that one worker has in the database at the same time. Raise it if the round trip to the database is slow',
   }),
   maxCommandAttempts: variable({
     name: 'MAX_COMMAND_ATTEMPTS',
     parse: integer({ min: 1, max: 100 }),
     default: '3',
-    describe: 'How often a command may fail alone before it is dead-lettered',
+    describe: 'Number of times that a command may fail alone before it is dead-lettered',
   }),
   editWindowMs: variable({
     name: 'EDIT_WINDOW',
     parse: editWindow,
     default: 'none',
-    describe: 'How long a message may be edited: 24h, or none for ever, or by tenant: acme=15m,other=none,*=24h',
+    describe:
+      'Time for which a message may be edited: 24h, or none for no limit, or by tenant: acme=15m,other=none,*=24h',
   }),
   chatMembersMax: variable({
     name: 'CHAT_MEMBERS_MAX',
     parse: integer({ min: 2, max: 1_000_000 }),
     default: String(DEFAULT_LIMITS.chatMembersMax),
-    describe: 'Most members of one chat; a command that would add more is refused as limit_reached',
+    describe: 'Maximum number of members of one chat; a command that exceeds it is rejected with limit_reached',
   }),
   userChatsMax: variable({
     name: 'USER_CHATS_MAX',
     parse: integer({ min: 1, max: 1_000_000 }),
     default: String(DEFAULT_LIMITS.userChatsMax),
-    describe: 'Most chats of one user: of those the user created, and of groups and channels that others created',
+    describe:
+      'Maximum number of chats of one user, counted separately for chats that the user created and for groups and channels that others created',
   }),
   rateLimitRequests: variable({
     name: 'REST_RATE_LIMIT',
     parse: integer({ min: 1 }),
     default: '1000',
-    describe: 'REST requests a caller may make within REST_RATE_WINDOW, per process',
+    describe: 'Maximum number of REST requests of one caller within REST_RATE_WINDOW, per process',
   }),
   rateLimitWindowMs: variable({
     name: 'REST_RATE_WINDOW',
     parse: duration({ min: 1_000 }),
     default: '10s',
-    describe: 'See REST_RATE_LIMIT',
+    describe: 'Length of the window of REST_RATE_LIMIT',
   }),
   readsAtOnce: variable({
     name: 'REST_READS_AT_ONCE',
     parse: integer({ min: 1, max: 1_000 }),
     default: '4',
-    describe: 'Queries of one caller that REST answers at a time, per process; more of them wait, at most 2 s',
+    describe: 'Maximum number of concurrent REST queries of one caller, per process; further queries wait up to 2 s',
   }),
   searchesAtOnce: variable({
     name: 'REST_SEARCHES_AT_ONCE',
     parse: integer({ min: 1, max: 1_000 }),
     default: '2',
-    describe: 'Searches of one caller that REST answers at a time, per process; more of them wait, at most 2 s',
+    describe: 'Maximum number of concurrent REST searches of one caller, per process; further searches wait up to 2 s',
   }),
   allowedOrigins: variable({
     name: 'CORS_ORIGINS',
     parse: origins,
-    describe: 'Origins of browser applications that may call, separated by commas; none where unset',
+    describe: 'Origins of the browser applications that may call REST, separated by commas. If unset: none',
   }),
   store: variable({
     name: 'STORE',
@@ -259,24 +280,24 @@ export const variables = {
     name: 'TRANSPORT',
     parse: oneOf('amqp', 'in-process'),
     describe:
-      'Transport of dev: in-process needs no broker, and commands come in by REST alone; where unset amqp if RabbitMQ is there; other roles use amqp',
+      'Transport of dev. in-process needs no broker; commands arrive over REST only. If unset: amqp if RabbitMQ is available. Other roles use amqp',
   }),
   dataDir: variable({
     name: 'DATA_DIR',
     parse: text({ minLength: 1 }),
     default: '.data',
-    describe: 'Where dev keeps its private services and its secret',
+    describe: 'Folder in which dev keeps its private services and its secret',
   }),
   logLevel: variable({
     name: 'LOG_LEVEL',
     parse: oneOf('error', 'warn', 'info', 'debug'),
     default: 'info',
-    describe: 'error, warn, info or debug',
+    describe: 'Lowest level that is logged: error, warn, info or debug',
   }),
   logFormat: variable({
     name: 'LOG_FORMAT',
     parse: oneOf('json', 'pretty'),
-    describe: 'json or pretty; pretty on a terminal where unset',
+    describe: 'Format of the log: json or pretty. If unset: pretty on a terminal, else json',
   }),
 };
 

@@ -61,7 +61,7 @@ describe('With the hash ring out of order', function () {
     const { code, stdout, stderr } = await check();
     expect({ code, stdout, stderr }).to.deep.equal({
       code: 0,
-      stdout: [`${chats} chats looked at: the commands of each fall into the partition it lives in`],
+      stdout: [`checked ${chats} chats: all commands are routed to the partition of their chat`],
       stderr: [],
     });
   });
@@ -99,11 +99,13 @@ describe('With the hash ring out of order', function () {
     expect(found.code).to.equal(1);
     const summary = found.stdout.at(-1) ?? '';
     expect(summary).to.match(
-      new RegExp(`^[1-9]\\d* of ${chats} chats looked at: their commands do not fall into the partition they live in$`),
+      new RegExp(`^checked ${chats} chats: commands of [1-9]\\d* chats are not routed to the partition of their chat$`),
     );
-    expect(found.stdout[0]).to.match(/^[0-9a-f-]{36} lives in partition \d; its commands fall into \d$/);
+    expect(found.stdout[0]).to.match(
+      /^chat [0-9a-f-]{36} belongs to partition \d; its commands are routed to partition \d$/,
+    );
     expect(found.stderr).to.deep.equal([
-      'parley: put the hash ring in order with parley topology --repair, then check again',
+      'parley: repair the hash ring with parley topology --repair, then check again',
     ]);
     const { code, stderr } = await cli(['topology', '--repair'], fleet.env);
     expect({ code, stderr }).to.deep.equal({ code: 0, stderr: [] });
@@ -115,7 +117,7 @@ describe('With the hash ring out of order', function () {
     const { code, stderr } = await check();
     expect(code).to.equal(1);
     expect(stderr.join()).to.match(
-      /^parley: no worker consumes \S+\.commands\.p0; workers tell where commands fall: start one$/,
+      /^parley: no worker consumes \S+\.commands\.p0; the check needs running workers: start one$/,
     );
     const channel = await connection.createChannel();
     for (let partition = 0; partition < PARTITIONS; partition += 1)

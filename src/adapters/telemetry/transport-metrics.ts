@@ -1,7 +1,7 @@
 import type { Meter } from '@opentelemetry/api';
 import type { TransportCounters } from '../../application/ports/transport.js';
 
-/** What the transport has done quietly, read when somebody asks. docs/operating.md explains each. */
+/** What the transport has done quietly, read when somebody asks. docs/metrics.md explains each. */
 export function watchTransport(meter: Meter, counters: Readonly<TransportCounters>): void {
   meter
     .createObservableCounter('parley.receipts.unsent', { description: 'Receipts that were not sent, by reason' })
@@ -14,7 +14,7 @@ export function watchTransport(meter: Meter, counters: Readonly<TransportCounter
     .addCallback((result) => result.observe(counters.ringRepairs));
   meter
     .createObservableCounter('parley.subscriptions.lost', {
-      description: 'Subscriptions that ended without having been closed',
+      description: 'Subscriptions ended by the broker or by a lost connection',
     })
     .addCallback((result) => result.observe(counters.subscriptionsLost));
 }

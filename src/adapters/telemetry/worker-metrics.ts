@@ -1,4 +1,4 @@
-/** The worker's metrics, by the OpenTelemetry API: what is measured here, who reads it is the process's business. docs/operating.md explains each. */
+/** The worker's metrics, by the OpenTelemetry API: what is measured here, who reads it is the process's business. docs/metrics.md explains each. */
 import type { Meter } from '@opentelemetry/api';
 import type { WorkerStatus } from '../../application/coordinator/worker.js';
 import type { DeadLetterReason, PublishOutcome } from '../../application/ports/transport.js';
@@ -36,50 +36,50 @@ export class WorkerMetrics implements WorkerObserver {
       advice: { explicitBucketBoundaries: BATCH_BUCKETS },
     });
     this.stage = meter.createHistogram('parley.stage.duration', {
-      description: 'How long each stage of a batch took',
+      description: 'Duration of each stage of a batch',
       unit: 'ms',
       advice: { explicitBucketBoundaries: STAGE_BUCKETS_MS },
     });
     this.events = new Tally(
       meter.createObservableCounter('parley.events', {
-        description: 'Published copies of events, by what became of them',
+        description: 'Published copies of events, by outcome',
       }),
     );
     this.buried = meter.createCounter('parley.dead.letters', { description: 'Commands dead-lettered, by reason' });
     this.reroutes = meter.createCounter('parley.rerouted', {
-      description: 'Commands sent on to their own partition after a ring repair',
+      description: 'Commands rerouted to their own partition after a repair of the hash ring',
     });
     this.homecomings = meter.createCounter('parley.sent.home', {
-      description: "Commands that came to a wrong partition and were published to the queue of their chat's own",
+      description: "Misrouted commands that were published to the queue of their chat's partition",
     });
     this.failures = meter.createCounter('parley.transactions.failed', {
-      description: 'Transactions that failed, by kind',
+      description: 'Failed transactions, by kind',
     });
-    this.takeOvers = meter.createCounter('parley.takeovers', { description: 'Partitions taken over, by occasion' });
+    this.takeOvers = meter.createCounter('parley.takeovers', { description: 'Take-overs of partitions, by cause' });
     this.prunedRows = meter.createCounter('parley.pruned.rows', {
-      description: 'Rows deleted after their retention, by table content',
+      description: 'Rows deleted after their retention, by kind',
     });
   }
 
   /** Ownership, unpublished events and queue lag, read when somebody asks. */
   watch(status: () => WorkerStatus, queueDepths: QueueDepths): void {
     const owned = this.meter.createObservableGauge('parley.partition.owned', {
-      description: '1 while this worker owns the partition',
+      description: '1 if this worker owns the partition, else 0',
     });
     const unpublished = this.meter.createObservableGauge('parley.events.unpublished', {
-      description: 'Committed events whose confirm is outstanding, per owned partition',
+      description: 'Committed events without a publisher confirm, per owned partition',
     });
     const waiting = this.meter.createObservableGauge('parley.events.waiting.seconds', {
-      description: 'For how long the oldest unpublished event has waited, per owned partition',
+      description: 'Age of the oldest unpublished event, per owned partition',
     });
     const inHand = this.meter.createObservableGauge('parley.commands.in.hand.seconds', {
-      description: 'For how long the commands in hand have been worked on, per owned partition',
+      description: 'Time for which the current commands have been processed, per owned partition',
     });
     const depth = this.meter.createObservableGauge('parley.queue.commands', {
-      description: 'Commands waiting at each partition (queue lag)',
+      description: 'Commands waiting in the queue of each partition',
     });
     const floor = this.meter.createObservableGauge('parley.log.floor', {
-      description: 'Position at or below which events of rejected commands are pruned, per owned partition',
+      description: 'Log position at or below which events of rejected commands may be pruned, per owned partition',
     });
     this.meter.addBatchObservableCallback(
       (result) => {

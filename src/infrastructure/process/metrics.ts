@@ -60,7 +60,7 @@ function observeProcess(meter: Meter): () => void {
     Math.max(0, nanoseconds / NANOSECONDS_PER_SECOND - EVENT_LOOP_RESOLUTION_MS / MS_PER_SECOND);
   meter
     .createObservableGauge('process_event_loop_delay_seconds', {
-      description: 'How late timers fired since the last reading, by quantile',
+      description: 'Delay of timers since the last scrape, by quantile',
       unit: 's',
     })
     .addCallback((result) => {

@@ -74,7 +74,7 @@ function send(response: ServerResponse, status: number, body: object): void {
 function listen(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const reason = error.code === 'EADDRINUSE' ? 'somebody listens there already' : error.message;
+      const reason = error.code === 'EADDRINUSE' ? 'the port is in use' : error.message;
       reject(new Error(`cannot listen on ${host}:${port}: ${reason}`, { cause: error }));
     });
     server.listen(port, host, resolve);

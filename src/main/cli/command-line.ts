@@ -20,19 +20,19 @@ const MANIFEST = new URL('../../../../package.json', import.meta.url);
 
 /** The variables that a command cannot do without, for its help. */
 const NEEDED_VARIABLES: Record<string, string> = {
-  dev: 'none: what no variable names is started or generated',
+  dev: 'none: dev starts or generates what is not set',
   worker: 'DATABASE_URL, AMQP_URL; with COMMAND_AUTH=jwt also JWT_SECRET or JWT_JWKS_URL',
   api: 'DATABASE_URL, AMQP_URL, JWT_SECRET or JWT_JWKS_URL',
   migrate: 'DATABASE_URL',
   topology: 'DATABASE_URL, AMQP_URL with --declare, --repair, --check or --adopt; AMQP_URL with --unbind; else none',
   contract: 'none',
-  token: 'JWT_SECRET, or a data folder of dev',
+  token: 'JWT_SECRET, or the data folder of a dev installation',
   'direct-id': 'none',
   'check-config': 'none',
   export: 'DATABASE_URL',
   import: 'DATABASE_URL',
   'search-dictionary': 'DATABASE_URL',
-  'new-store-id': 'DATABASE_URL; AMQP_URL where its broker is there',
+  'new-store-id': 'DATABASE_URL; AMQP_URL if the broker is available',
   'dead-letters list': 'AMQP_URL',
   'dead-letters show': 'AMQP_URL',
   'dead-letters replay': 'AMQP_URL',
@@ -63,9 +63,9 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
 function commandLine(): Command {
   const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string };
   const program = new Command('parley')
-    .version(version, '--version', 'prints the version')
+    .version(version, '--version', 'print the version')
     .description(
-      'The message core of a chat system. Everything is set by environment variables (or a .env file): see .env.example.',
+      'The message core of a chat system. Environment variables or a file .env configure it: see .env.example.',
     )
     // One line, whatever it is: a suggestion comes on a line of its own otherwise.
     .configureOutput({
@@ -80,88 +80,96 @@ function commandLine(): Command {
 
   program
     .command('dev')
-    .description('all roles in one process; starts what no URL names, migrates, and prints a first command to paste')
+    .description(
+      'run all roles in one process; start the services that no URL names, migrate, and print a first command',
+    )
     .action(async () => (await import('../dev/dev.js')).runDev());
   for (const role of ROLES)
     program
       .command(`${role} [roles...]`)
       .description(
-        role === 'worker' ? 'takes commands, stores them, publishes events' : 'REST; roles combine: parley worker api',
+        role === 'worker'
+          ? 'process commands: store them and publish their events'
+          : 'serve REST; roles can be combined: parley worker api',
       )
       .action(async (more: string[]) => (await import('../roles/run-roles.js')).runRoles([role, ...more]));
   program
     .command('migrate')
-    .description('applies migrations and exits')
+    .description('apply the database migrations and exit')
     .action(async () => (await import('./migrate.js')).runMigrate());
   program
     .command('topology')
     .description(
-      "prints the broker's objects; declares, checks or adopts them at AMQP_URL for the store at DATABASE_URL",
+      'print the broker objects; or declare, repair, check or adopt them at AMQP_URL for the store at DATABASE_URL',
     )
     .addOption(
-      new Option('--format <format>', 'definitions is for rabbitmqctl import_definitions')
+      new Option('--format <format>', 'output format; definitions is for rabbitmqctl import_definitions')
         .choices(['definitions', 'table'])
         .default('table'),
     )
-    .option('--declare', 'declare what is missing')
-    .option('--repair', 'declare what is missing, and bind the command queues to the hash exchange anew')
-    .option('--check', 'compare where commands fall with where chats live, in a sample; exit 1 if any differ')
-    .option('--all', 'with --check: look at all chats')
-    .option('--adopt', 'give the namespace at the broker, with what is in its queues, to this store')
-    .option('--unbind <queue>', 'publish no more events to a dispatch queue; what is in it stays')
-    .option('--yes', 'with --adopt: do it also where the namespace has another store')
+    .option('--declare', 'declare missing objects')
+    .option('--repair', 'declare missing objects, and bind the command queues to the hash exchange again')
+    .option(
+      '--check',
+      'check for a sample of chats that commands are routed to the partition of their chat; exit 1 if not',
+    )
+    .option('--all', 'with --check: check all chats')
+    .option('--adopt', 'move the namespace at the broker, with the commands in its queues, to this store')
+    .option(
+      '--unbind <queue>',
+      'remove the bindings of a dispatch queue: it gets no more events and keeps those that it has',
+    )
+    .option('--yes', 'with --adopt: confirm, if the namespace belongs to another store')
     .action(async (options: TopologyRequest) => (await import('./topology/topology-command.js')).runTopology(options));
   program
     .command('contract')
-    .description('prints a document of the contract')
-    .option('--asyncapi', 'what goes over the broker: commands, receipts, events, dead letters, and its objects')
-    .option('--openapi', 'what REST answers')
-    .option('--reference', 'the messages that go over the broker, as Markdown')
-    .option('--out <file>', 'write it there instead')
+    .description('print a document of the contract')
+    .option('--asyncapi', 'messages over the broker: commands, receipts, events, dead letters; and the broker objects')
+    .option('--openapi', 'the REST API')
+    .option('--reference', 'messages over the broker, as Markdown')
+    .option('--out <file>', 'write to a file instead')
     .action(async (options: ContractRequest) => (await import('./contract-command.js')).runContract(options));
   program
     .command('token')
-    .description('signs a token with JWT_SECRET, or with the secret that dev keeps in DATA_DIR')
+    .description('print a token signed with JWT_SECRET, or with the secret that dev keeps in DATA_DIR')
     .requiredOption('--actor <id>', 'user id', userId)
     .option('--tenant <id>', 'tenant id', tenantId, DEFAULT_TENANT)
-    .option('--ttl <seconds>', 'how long it is good for', seconds, TOKEN_TTL_SECONDS)
+    .option('--ttl <seconds>', 'lifetime of the token', seconds, TOKEN_TTL_SECONDS)
     .action(({ actor, tenant, ttl }: { actor: string; tenant: string; ttl: number }) =>
       runToken({ actor, tenant, ttlSeconds: ttl }),
     );
   program
     .command('direct-id')
-    .description("a direct chat's id")
-    .requiredOption('--actor <id>', 'one user', userId)
-    .requiredOption('--with <id>', 'the other one', userId)
+    .description('print the id of a direct chat')
+    .requiredOption('--actor <id>', 'first user', userId)
+    .requiredOption('--with <id>', 'second user', userId)
     .option('--tenant <id>', 'tenant id', tenantId, DEFAULT_TENANT)
     .action((options: { actor: string; with: string; tenant: string }) =>
       console.log(directChatId(options.tenant, options.actor, options.with)),
     );
   program
     .command('check-config [roles...]')
-    .description('says what each variable is and where it came from, secrets hidden; exit 1 on a fault')
+    .description('print each setting with its value and source, secrets hidden; exit 1 on a fault')
     .action(checkConfig);
   program
     .command('export')
-    .description('writes chats with everything in them as JSON Lines; `parley import` reads them back')
+    .description('write chats with all their data as JSON Lines; `parley import` reads them')
     .option('--chat <id>', 'one chat', chatId)
-    .option('--user <id>', 'a profile and all chats that the user is in, whole', userId)
+    .option('--user <id>', 'the profile of a user and all chats of the user, complete', userId)
     .option('--tenant <id>', 'tenant id', tenantId, DEFAULT_TENANT)
-    .requiredOption('--out <file>', '- is standard output')
+    .requiredOption('--out <file>', 'output file; - is standard output')
     .action(async (options: ExportRequest) => (await import('./store/export-command.js')).runExport(options));
   program
     .command('import <file>')
-    .description('reads an archive; what is there already stays as it is. - is standard input')
+    .description('read an archive; existing data does not change. - is standard input')
     .action(async (file: string) => (await import('./store/import-command.js')).runImport(file));
   program
     .command('search-dictionary <name>')
-    .description(
-      "has messages searched by a text search configuration of the database's, e.g. german; the default is simple",
-    )
+    .description('change the text search configuration of the message search, e.g. german; the default is simple')
     .action(async (name: string) => (await import('./store/search-dictionary-command.js')).runSearchDictionary(name));
   program
     .command('new-store-id')
-    .description('draws a new store id, after restoring an older backup and before any process starts on it')
+    .description('assign a new store id, after the restore of an older backup and before any process uses it')
     .action(async () => (await import('./store/new-store-id-command.js')).runNewStoreId());
 
   addOperatorCommands(program);

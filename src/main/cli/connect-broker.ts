@@ -14,7 +14,7 @@ export interface BrokerOnce {
 
 /** An open connection; whoever has it stops it. */
 export async function connectOnce(url: string, name: string): Promise<BrokerOnce> {
-  let lastWord = 'nobody answers';
+  let lastWord = 'no answer';
   const remember: Logger['warn'] = (_message, fields) => {
     const error = fields?.error;
     if (error !== undefined) lastWord = error instanceof Error ? error.message : String(error);

@@ -15,70 +15,70 @@ const REASONS = ['malformed', 'misrouted', 'poison', 'x-death'];
 export function addOperatorCommands(program: Command): void {
   const letters = program
     .command('dead-letters')
-    .description('what could not be answered, at AMQP_URL: looks at it, publishes it again, or throws it away');
+    .description('list, show, replay or drop the dead letters at AMQP_URL');
   withFilters(
     letters
       .command('list')
-      .description("what is there, and how many by reason; nothing is taken away, and nobody's words are shown")
-      .option('--limit <n>', 'rows at most; all letters are counted', count, LIST_DEFAULT_ROWS)
-      .option('--json', 'as JSON'),
+      .description('list dead letters and count them by reason; removes nothing and shows no bodies')
+      .option('--limit <n>', 'maximum number of rows; all dead letters are counted', count, LIST_DEFAULT_ROWS)
+      .option('--json', 'print JSON'),
   ).action(async (options: LetterListRequest) =>
     (await import('./dead-letters/dead-letters-list-command.js')).runDeadLettersList(options),
   );
   letters
     .command('show [message-id]')
-    .description('properties, headers without tokens, size and digest of the body; the body itself only with --body')
-    .option('--place <n>', 'by its place in the list, for those without a message id', count)
-    .option('--body', 'prints the body too: it may hold what somebody wrote')
+    .description('print properties, headers without tokens, and size and digest of the body')
+    .option('--place <n>', 'place in the list, for a dead letter without a message id', count)
+    .option('--body', 'also print the body, which may contain what a user wrote')
     .action(async (messageId: string | undefined, options: Omit<ShowRequest, 'messageId'>) =>
       (await import('./dead-letters/dead-letters-show-command.js')).runDeadLettersShow({ messageId, ...options }),
     );
   withSelection(
     letters
       .command('replay')
-      .description('publishes letters as commands again, each confirmed before it leaves the queue')
-      .option('--rate <n>', 'so many a second at most', count)
-      .option('--dry-run', 'says what would be done'),
+      .description('publish dead letters as commands again; each is confirmed before it leaves the queue')
+      .option('--rate <n>', 'maximum number per second', count)
+      .option('--dry-run', 'only print what would be done'),
   ).action(async (options: LetterReplayRequest) =>
     (await import('./dead-letters/dead-letters-replay-command.js')).runDeadLettersReplay(options),
   );
   withSelection(
     letters
       .command('drop')
-      .description('throws letters away')
-      .option('--dry-run', 'says what would be done')
-      .option('--yes', 'does not ask'),
+      .description('delete dead letters')
+      .option('--dry-run', 'only print what would be done')
+      .option('--yes', 'do not ask for confirmation'),
   ).action(async (options: DropRequest) =>
     (await import('./dead-letters/dead-letters-drop-command.js')).runDeadLettersDrop(options),
   );
   program
     .command('replay')
-    .description('sends committed events from the log to one queue once more; nobody else gets them')
-    .option('--chat <id>', "one chat's events, by sequence", chatId)
-    .option('--partition <n>', "one partition's events, by position", partition)
-    .option('--from <n>', 'the first sequence or position', count)
-    .option('--to <n>', 'the last one; the end of the log where it is left out', count)
-    .requiredOption('--queue <name>', 'a queue that is there')
-    .option('--rate <n>', 'so many a second at most', count)
+    .description('publish committed events from the log to one queue again; no other consumer gets them')
+    .option('--chat <id>', 'events of one chat, by sequence number', chatId)
+    .option('--partition <n>', 'events of one partition, by log position', partition)
+    .option('--from <n>', 'first sequence number or position', count)
+    .option('--to <n>', 'last sequence number or position; default: the end of the log', count)
+    .requiredOption('--queue <name>', 'an existing queue')
+    .option('--rate <n>', 'maximum number per second', count)
     .action(async (options: ReplayRequest) => (await import('./store/replay-command.js')).runReplay(options));
   program
     .command('verify')
-    .description('looks through the store for what cannot be; exit 1 if there is anything. Workers may go on meanwhile')
-    .option('--chat <id>', 'one chat only', chatId)
-    .option('--json', 'as JSON')
+    .description('check the store for violated invariants; exit 1 if there are any. Workers can keep running')
+    .option('--chat <id>', 'check one chat', chatId)
+    .option('--json', 'print JSON')
     .action(async (options: VerifyRequest) => (await import('./store/verify-command.js')).runVerify(options));
 }
 
 function withFilters(command: Command): Command {
   return command
-    .addOption(new Option('--reason <reason>', 'why it is there').choices(REASONS))
-    .option('--since <duration>', 'put away within the last 2h, 7d, …', ago)
-    .option('--type <type>', "the command's type, e.g. message.send")
-    .option('--chat <id>', 'the chat that it is about', chatId);
+    .addOption(new Option('--reason <reason>', 'reason of the dead letter').choices(REASONS))
+    .option('--since <duration>', 'dead-lettered within this time: 2h, 7d, …', ago)
+    .option('--type <type>', 'type of the command, e.g. message.send')
+    .option('--chat <id>', 'chat of the command', chatId);
 }
 
 function withSelection(command: Command): Command {
   return withFilters(command)
-    .option('--id <message-id>', 'this one; may be given several times', several)
-    .option('--all', 'all of them: without a filter this must be said');
+    .option('--id <message-id>', 'message id; can be repeated', several)
+    .option('--all', 'all dead letters; required without a filter');
 }

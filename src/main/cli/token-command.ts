@@ -14,7 +14,7 @@ export interface TokenRequest {
 export async function runToken(request: TokenRequest): Promise<void> {
   const settings = requireSettings('token');
   if (settings.jwtJwksUrl !== undefined)
-    throw new StartupError(['JWT_JWKS_URL is set: tokens are signed by whoever publishes that key set']);
+    throw new StartupError(['JWT_JWKS_URL is set: only the owner of that key set can sign tokens']);
   const jwtSecret = settings.jwtSecret ?? keptSecret(settings.dataDir);
   console.log(await signActorToken({ ...settings, jwtSecret }, request));
 }
@@ -24,7 +24,7 @@ export async function signActorToken(settings: Settings, request: TokenRequest):
   const { jwtSecret, jwtIssuer, jwtAudience, jwtUserClaim, jwtTenantClaim = 'tenant' } = settings;
   const { actor, tenant = DEFAULT_TENANT, ttlSeconds } = request;
   if (jwtSecret === undefined)
-    throw new StartupError(['JWT_SECRET is required (in dev it is kept in DATA_DIR once `parley dev` has run)']);
+    throw new StartupError(['JWT_SECRET is required (or start `parley dev` once, which keeps a secret in DATA_DIR)']);
   const claims = { ...(jwtUserClaim === 'sub' ? {} : { [jwtUserClaim]: actor }), [jwtTenantClaim]: tenant };
   const subject = { subject: actor, issuer: jwtIssuer, audience: jwtAudience, claims };
   return signToken(jwtSecret, subject, ttlSeconds);

@@ -36,18 +36,21 @@ export function printBanner(addresses: Addresses, first: FirstCommand | null, to
       : `  PostgreSQL  ${whereabouts(database, 'DATABASE_URL', dataDir)}`,
   ];
   if (database?.programsCopy !== undefined)
-    lines.push(`              its programs: a copy in ${database.programsCopy}, removed when it stops`);
-  if (database === null) lines.push('  Transport   in process: commands come in by REST only.');
+    lines.push(`              a copy of its programs is in ${database.programsCopy} until it stops`);
+  if (database === null) lines.push('  Transport   in process: commands arrive over REST only.');
   else if (broker === null)
     lines.push(
-      '  RabbitMQ    none: commands come in by REST only, over the in-process transport. To get it: install rabbitmq-server',
-      '              (Debian: apt-get install rabbitmq-server), or set AMQP_URL; then start again.',
+      '  RabbitMQ    none: commands arrive over REST only (in-process transport). To use RabbitMQ, install rabbitmq-server',
+      '              (Debian: apt-get install rabbitmq-server) or set AMQP_URL, then start again.',
     );
   else lines.push(`  RabbitMQ    ${whereabouts(broker, 'AMQP_URL', dataDir)}`);
   if (broker?.managementPort !== undefined)
     lines.push(`              management: http://127.0.0.1:${broker.managementPort} (user and password as above)`);
-  lines.push('', ...(first === null ? ['  Tokens are signed elsewhere (JWT_JWKS_URL).'] : firstCommand(base, first)));
-  lines.push('', '  Ctrl-C stops it.', '');
+  lines.push(
+    '',
+    ...(first === null ? ['  Your identity provider signs the tokens (JWT_JWKS_URL).'] : firstCommand(base, first)),
+  );
+  lines.push('', '  Press Ctrl-C to stop.', '');
   console.log(lines.join('\n'));
 }
 
@@ -57,10 +60,10 @@ function whereabouts({ url, isPrivate }: { url: string; isPrivate: boolean }, va
 
 function firstCommand(base: string, { token, actor, chatId }: FirstCommand): string[] {
   return [
-    `  A token for ${actor}, good for a day:`,
+    `  Token for ${actor}, valid for one day:`,
     `    ${token}`,
     '',
-    '  A first message:',
+    '  Send a first message:',
     `    curl -sS -X POST ${base}/v1/chats/${chatId}/messages \\`,
     `      -H 'Authorization: Bearer ${token}' \\`,
     `      -H 'Content-Type: application/json' -d '{"body":"hello"}'`,

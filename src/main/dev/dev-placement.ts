@@ -37,7 +37,7 @@ export async function placeChatsAnew(store: StoreService, context: RoleContext, 
     await store.registry.release(partition, ownership.epoch);
     if (unpublished > 0)
       throw new StartupError([
-        `${unpublished} events of partition ${partition} could not be published; see that a queue takes them, then start again`,
+        `${unpublished} events of partition ${partition} could not be published; make sure that a queue accepts them, then start again`,
       ]);
   }
   await store.placeAnew();

@@ -138,7 +138,7 @@ function explainOtherStore(transport: Transport, folder: string): void {
       if (!(error instanceof StartupError && error.cause instanceof OtherStore)) throw error;
       throw new StartupError(
         [
-          `the private broker in ${folder} belongs to another database: remove that folder, with what waits in its queues`,
+          `the private broker in ${folder} belongs to another database: remove this folder; the messages in its queues are lost`,
         ],
         { cause: error },
       );
@@ -170,5 +170,5 @@ function dataFolder(path: string): Service {
 /** Found out before the private services take their time. */
 async function assertPortFree(port: number, host: string): Promise<void> {
   if (port !== 0 && !(await isPortFree(port, host).catch(rethrowAsStartupError)))
-    throw new StartupError([`cannot listen on ${host}:${port}: somebody listens there already`]);
+    throw new StartupError([`cannot listen on ${host}:${port}: the port is in use`]);
 }

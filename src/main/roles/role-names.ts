@@ -11,6 +11,6 @@ function isRole(name: string): name is Role {
 export function rolesOf(names: readonly string[]): Role[] {
   const unknown = names.filter((name) => !isRole(name));
   if (unknown.length > 0)
-    throw new StartupError([`no role is called ${unknown.join(', ')}; there are ${ROLES.join(', ')}`]);
+    throw new StartupError([`unknown role ${unknown.join(', ')}; the roles are ${ROLES.join(', ')}`]);
   return [...new Set(names.filter(isRole))];
 }

@@ -166,7 +166,7 @@ export class StoreService implements Service, Store {
     await settleStore(this.registry, this.settings);
     if (this.refusesOtherPlacement && (await this.isPlacedOtherwise()))
       throw new StartupError([
-        `the chats in this database were not placed by the ${this.placement === 'ring' ? 'broker' : this.placement}: start \`parley dev\` on it once to place them anew`,
+        `the chats in this database were assigned to partitions by another transport: start \`parley dev\` on it once to assign them again`,
       ]);
     this.known = { storeId: await this.log.storeId(), cursorSecret: await this.marks.cursorSecret() };
     this.state = ANSWERS;

@@ -80,9 +80,9 @@ function read(text: string): Map<string, Set<string>> {
   return labels;
 }
 
-describe('docs/operating.md', () => {
+describe('docs/metrics.md', () => {
   it('explains every metric of a worker and of REST by its name and its labels, and no other', async () => {
-    const guide = readFileSync(join(projectFolder, 'docs', 'operating.md'), 'utf8');
+    const guide = readFileSync(join(projectFolder, 'docs', 'metrics.md'), 'utf8');
     const documented = new Map<string, Set<string>>();
     for (const [, names = '', labels = ''] of guide.matchAll(
       /^\| ((?:`(?:parley|process)_\w+`(?:, )?)+) \| (.*?) \|/gm,

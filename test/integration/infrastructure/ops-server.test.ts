@@ -95,9 +95,7 @@ describe('the ops server', () => {
       (error: Error) => error,
     );
     expect(failure).to.be.instanceOf(Error);
-    expect((failure as Error).message).to.equal(
-      `cannot listen on 127.0.0.1:${server.port}: somebody listens there already`,
-    );
+    expect((failure as Error).message).to.equal(`cannot listen on 127.0.0.1:${server.port}: the port is in use`);
   });
 
   it('closes although clients keep their connections open, and frees its port', async () => {

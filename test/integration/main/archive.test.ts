@@ -69,7 +69,7 @@ describe('parley export and import', function () {
       [['export', '--user', 'a b', ...out], /It must be a user id\.$/],
       [['export', '--chat', NOWHERE, ...out], `parley: tenant default has no chat ${NOWHERE}`],
       [['export', '--chat', GROUP, '--tenant', 'other', ...out], `parley: tenant other has no chat ${GROUP}`],
-      [['export', '--user', 'nobody', ...out], 'parley: tenant default knows no user nobody: no chat and no profile'],
+      [['export', '--user', 'nobody', ...out], 'parley: tenant default has no user nobody: no profile and no chat'],
       [['export', '--chat', GROUP, '--out', join(folder, 'no', 'such')], /^parley: ENOENT: .*no\/such/],
       [['export', '--chat', GROUP, '--out', folder], /^parley: EISDIR: /],
       [['import', join(folder, 'none')], /^parley: ENOENT: .*none/],
@@ -101,7 +101,7 @@ describe('parley export and import', function () {
     const imported = await cli(['import', file], { DATABASE_URL: target });
     expect(imported).to.deep.equal({
       ...{ code: 0, stdout: [] },
-      stderr: ['parley: 2406 lines; chats: 1 imported, 0 there already, 0 differing'],
+      stderr: ['parley: 2406 lines; chats: 1 imported, 0 already present, 0 different'],
     });
     expect(await carriedRows(target)).to.deep.equal(await carriedRows(url));
   });
@@ -254,8 +254,8 @@ describe('parley export and import', function () {
     const { code, stderr } = await run(['import', write(anArchive().map(textOf))], target);
     expect(code).to.equal(1);
     expect(stderr).to.deep.equal([
-      'parley: 16 lines; chats: 0 imported, 0 there already, 1 differing',
-      `parley: ${CHAT} is another chat here, and stays as it is`,
+      'parley: 16 lines; chats: 0 imported, 0 already present, 1 different',
+      `parley: ${CHAT} exists here as a different chat and was not changed`,
     ]);
   });
 

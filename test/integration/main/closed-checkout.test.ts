@@ -44,7 +44,7 @@ describe('A checkout that only root may enter', function () {
   const start = async (): Promise<{ dev: TestProcess; banner: Banner; copy: string }> => {
     const dev = await run('npm', 'start', []);
     const banner = await bannerOf(dev);
-    const [, copy] = /its programs: a copy in (\S+), removed when it stops/.exec(banner.text) ?? [];
+    const [, copy] = /a copy of its programs is in (\S+) until it stops/.exec(banner.text) ?? [];
     return { dev, banner, copy: copy ?? expect.fail(banner.text) };
   };
 

@@ -109,7 +109,7 @@ describe('the command line', function () {
       cli(['token']),
     ]);
     expectRefused(command, "unknown command 'wroker' (Did you mean worker?)");
-    expectRefused(role, 'no role is called foo; there are worker, api');
+    expectRefused(role, 'unknown role foo; the roles are worker, api');
     expectRefused(flag, "unknown option '--fast'");
     expectRefused(format, /argument 'xml' is invalid\. Allowed choices are definitions, table\.$/);
     expectRefused(missing, "required option '--actor <id>' not specified");
@@ -338,10 +338,7 @@ describe('the command line', function () {
       const worker = await cli(['worker'], { ...two, OPS_PORT: '0' });
       expect(worker.code).to.equal(1);
       expect(worker.stderr.at(-1)).to.match(/^parley: .* belongs to store .*parley topology --adopt$/);
-      expectRefused(
-        await cli(['topology', '--adopt'], two),
-        /1 commands wait, .* not_found\. Say it again with --yes$/,
-      );
+      expectRefused(await cli(['topology', '--adopt'], two), / 1 wait, .* not_found\. To confirm, add --yes$/);
       await channel.prefetch(1);
       const { consumerTag } = await channel.consume(queue, () => undefined);
       expectRefused(await cli(['topology', '--adopt', '--yes'], two), /workers consume 1 of its command queues/);
@@ -349,7 +346,7 @@ describe('the command line', function () {
       await channel.recover();
       const adopted = await cli(['topology', '--adopt', '--yes'], two);
       expect(adopted).to.deep.include({ code: 0, stderr: [] });
-      expect(adopted.stdout.join()).to.match(/^gave namespace .*; 1 commands wait$/);
+      expect(adopted.stdout.join()).to.match(/^moved namespace .*; 1 commands wait$/);
       expect((await cli(['topology', '--adopt'], two)).stdout.join()).to.match(/which is this database$/);
       expectRefused(await cli(['topology', '--declare'], one), /parley topology --adopt$/);
       expect((await cli(['topology', '--declare'], two)).code).to.equal(0);
@@ -378,10 +375,12 @@ describe('the command line', function () {
     expectRefused(await cli(['topology', '--declare'], withBroker), /parley topology --adopt$/);
     const away = await cli(['new-store-id'], { ...env, AMQP_URL: 'amqp://127.0.0.1:1' });
     expect(away.code).to.equal(0);
-    expect(away.stderr.join()).to.match(/^parley: the broker was not told .* run: parley topology --adopt --yes$/);
+    expect(away.stderr.join()).to.match(
+      /^parley: the broker does not have the new id .* run: parley topology --adopt --yes$/,
+    );
     const others = await cli(['new-store-id'], withBroker);
     expect(others.code).to.equal(0);
-    expect(others.stderr.join()).to.match(/belongs to store .* and stays with it/);
+    expect(others.stderr.join()).to.match(/belongs to store .* and was not changed/);
     expect((await cli(['topology', '--adopt', '--yes'], withBroker)).code).to.equal(0);
     expect((await cli(['topology', '--declare'], withBroker)).code).to.equal(0);
   });

@@ -44,12 +44,12 @@ describe('parley dead-letters', function () {
       [['list', '--since', 'yesterday'], bench.env, /It must be a duration such as/],
       [['list', '--chat', 'X'], bench.env, /It must be a chat id\.$/],
       [['list', '--limit', '0'], bench.env, /whole number, 1 or more/],
-      [['show'], bench.env, /^parley: say which letter: by its message id or by --place$/],
+      [['show'], bench.env, /^parley: select a dead letter by its message id or by --place$/],
       [['show', 'nobody'], bench.env, /^parley: no dead letter has the message id nobody$/],
-      [['replay'], bench.env, /^parley: say which letters: by a filter, by --id, or --all$/],
-      [['replay', '--all', '--reason', 'poison'], bench.env, /^parley: --all does not go with a filter or --id$/],
-      [['drop', '--yes'], bench.env, /^parley: say which letters/],
-      [['drop', '--all'], bench.env, /^parley: --yes is required where no terminal can be asked$/],
+      [['replay'], bench.env, /^parley: select dead letters by a filter, by --id, or by --all$/],
+      [['replay', '--all', '--reason', 'poison'], bench.env, /^parley: --all excludes filters and --id$/],
+      [['drop', '--yes'], bench.env, /^parley: select dead letters/],
+      [['drop', '--all'], bench.env, /^parley: --yes is required without a terminal$/],
     ];
     for (const [args, given, expected] of cases) {
       const { code, stdout, stderr } = await warmCli(['dead-letters', ...args], given);

@@ -106,7 +106,7 @@ describe('parley dead-letters replay', function () {
     expect({ code, stdout }).to.deep.equal({ code: 1, stdout: ['replayed 1 of 2 dead letters'] });
     expect(stderr).to.deep.equal([
       'parley: homeless at place 1: nothing says what routing key it was published with',
-      'parley: 1 cannot be replayed and stay',
+      'parley: 1 cannot be replayed and stay in the queue',
     ]);
     expect(await bench.listedIds()).to.deep.equal(['homeless']);
   });

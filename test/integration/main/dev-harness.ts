@@ -59,13 +59,13 @@ export function upWithinMs(): number {
 }
 
 export async function bannerOf(dev: TestProcess): Promise<Banner> {
-  await dev.line(/Ctrl-C stops it/, WAIT_FOR_BANNER_MS);
+  await dev.line(/Press Ctrl-C to stop/, WAIT_FOR_BANNER_MS);
   const text = dev.stdout.join('\n');
   const find = (pattern: RegExp) => pattern.exec(text)?.[1];
   return {
     text,
     base: find(/REST +(\S+)\/v1/) ?? '',
-    token: find(/A token for alice.*\n\s+(\S+)/) ?? '',
+    token: find(/Token for alice.*\n\s+(\S+)/) ?? '',
     chatId: find(/\/v1\/chats\/([0-9a-f-]{36})\/messages/) ?? '',
     curl: find(/(curl [\s\S]*?-d '[^']*')/) ?? '',
     databaseUrl: find(/(postgresql:\S+)/) ?? '',

@@ -62,15 +62,18 @@ describe('parley policy explain, replay and can', function () {
       [['replay', '--policy', draft, '--since', '1h', '--limit', '0'], /It must be a whole number, 1 or more\.$/],
       [['replay', '--policy', `${draft}.none`, '--since', '1h'], /the policy .*none cannot be read: ENOENT/],
       [['replay', '--policy', aFile('  - 1'), '--since', '1h'], /draft\.yaml:4:5: /],
-      [['can', ...alice, 'message.sned'], /--do message\.sned: there is no such action; there are user\.upsert, /],
+      [['can', ...alice, 'message.sned'], /--do message\.sned: unknown action; the actions are user\.upsert, /],
       [['can', ...alice, 'message.send'], /^parley: message\.send is about a chat: --chat must name it$/],
-      [['can', ...alice, 'user.upsert', '--chat', GROUP], /user\.upsert is not about a chat that is there/],
+      [['can', ...alice, 'user.upsert', '--chat', GROUP], /user\.upsert is not about an existing chat/],
       [['can', ...alice, 'message.send', '--chat', NOWHERE], new RegExp(`tenant default has no chat ${NOWHERE}$`)],
       [['can', ...alice, 'message.send', '--chat', GROUP, '--tenant', 'acme'], /tenant acme has no chat /],
       [['can', ...alice, 'message.edit', '--chat', GROUP, '--attribute', 'x'], /--attribute x: must be name=value$/],
       [['can', ...alice, 'user.upsert', '--attribute', 'x=1'], /--attribute x=1: there is no such attribute$/],
-      [['can', ...alice, 'user.upsert', '--attribute', 'role=owner'], /role=owner: is not known of user\.upsert$/],
-      [['can', ...alice, 'user.upsert', '--attribute', 'actor.userId=x'], /is said by --actor and --tenant$/],
+      [
+        ['can', ...alice, 'user.upsert', '--attribute', 'role=owner'],
+        /role=owner: is not an attribute of user\.upsert$/,
+      ],
+      [['can', ...alice, 'user.upsert', '--attribute', 'actor.userId=x'], /is set by --actor and --tenant$/],
       [['can', ...alice, 'user.upsert', '--attribute', 'profile.isActor=1'], /must be true or false$/],
       [['can', ...alice, 'message.edit', '--chat', GROUP, '--attribute', 'message.ageMs=old'], /must be a duration/],
       [
@@ -109,11 +112,11 @@ describe('parley policy explain, replay and can', function () {
     );
     const { code, stdout, stderr } = await run('replay', '--policy', draft, '--since', '1h');
     expect({ code, stderr }).to.deep.equal({ code: 0, stderr: [] });
-    expect(stdout[0]).to.match(/^policy draft@[0-9a-f]{12} on what was decided since /);
+    expect(stdout[0]).to.match(/^policy draft@[0-9a-f]{12} on the decisions since /);
     expect(stdout.slice(1, -1)).to.deep.equal([
-      ...['', 'deny → permit: 1', '  recorded: no rule permitted it', '  draft:    all', `  such as:  ${refused}`, ''],
-      '2 decisions looked at: 2 refusals, 0 permits',
-      '1 would flip: 0 from permit to deny, 1 from deny to permit',
+      ...['', 'deny → permit: 1', '  recorded: no rule permitted it', '  draft:    all', `  examples: ${refused}`, ''],
+      '2 decisions checked: 2 refusals, 0 permits',
+      '1 would change: 0 from permit to deny, 1 from deny to permit',
     ]);
     expect(stdout.at(-1)).to.include('and a sample of the others');
     const json = JSON.parse(said(await run('replay', '--policy', draft, '--since', '1h', '--json')));
@@ -121,7 +124,7 @@ describe('parley policy explain, replay and can', function () {
     expect(json.flips).to.deep.equal([
       { from: 'deny', to: 'permit', recordedRule: null, draftRule: 'all', count: 1, examples: [refused] },
     ]);
-    expect(said(await run('replay', '--policy', aFile(' []'), '--since', '1h'))).to.include('0 would flip');
+    expect(said(await run('replay', '--policy', aFile(' []'), '--since', '1h'))).to.include('0 would change');
   });
 
   it('go through more decisions than fit in a page, and stop where they are told to', async () => {
@@ -136,10 +139,10 @@ describe('parley policy explain, replay and can', function () {
     );
     const all = await run('replay', '--policy', draft, '--since', '1h');
     expect(all.stdout.at(-2)).to.equal(
-      `${REPLAY_PAGE + 1} would flip: 0 from permit to deny, ${REPLAY_PAGE + 1} from deny to permit`,
+      `${REPLAY_PAGE + 1} would change: 0 from permit to deny, ${REPLAY_PAGE + 1} from deny to permit`,
     );
     const some = await run('replay', '--policy', draft, '--since', '1h', '--limit', '5');
-    expect(some.stdout.at(-3)).to.equal('5 decisions looked at: 5 refusals, 0 permits');
+    expect(some.stdout.at(-3)).to.equal('5 decisions checked: 5 refusals, 0 permits');
   });
 
   it('answer yes and no by what is in the database, with the rule or with what is missing', async () => {
@@ -166,7 +169,7 @@ describe('parley policy explain, replay and can', function () {
     const unknown = await can(...edit);
     expect(unknown.code).to.equal(3);
     expect(unknown.stdout.at(-1)).to.equal(
-      'Not known, unless --attribute says so: message.isSender, message.withinEditWindow.',
+      'Unknown attributes, which --attribute can set: message.isSender, message.withinEditWindow.',
     );
     const given = await can(
       ...edit,
@@ -185,7 +188,7 @@ describe('parley policy explain, replay and can', function () {
     );
     expect([late.code, late.stdout[1]]).to.deep.equal([
       3,
-      `Policy ${policy.document.version} refuses this: rule edit-window forbids it (too long ago to be edited).`,
+      `Policy ${policy.document.version} refuses this: rule edit-window forbids it (The edit window has ended.).`,
     ]);
     const adding = ['--actor', 'bob', '--do', 'member.add', '--chat', GROUP, '--attribute', 'role=admin'];
     const codes = await Promise.all(

@@ -107,7 +107,7 @@ describe('parley replay', function () {
       [queue, /^parley: either --chat or --partition must be given$/],
       [['--chat', chat.chatId, '--partition', '0', ...queue], /^parley: either --chat or --partition must be given$/],
       [['--chat', chat.chatId, '--queue', 'nowhere'], /^parley: the broker has no queue nowhere$/],
-      [['--chat', chat.chatId, '--queue', `${fleet.namespace}.commands.p1`], /commands\.p1 is not for events$/],
+      [['--chat', chat.chatId, '--queue', `${fleet.namespace}.commands.p1`], /commands\.p1 is not a queue for events$/],
       [['--chat', NOWHERE, ...queue], /^parley: there is no chat 0199c1de/],
       [['--partition', '2', ...queue], /^parley: there is no partition 2$/],
       [['--chat', chat.chatId, '--to', '999', ...queue], /ends with 44, before --to 999$/],
@@ -185,7 +185,7 @@ describe('parley replay', function () {
     await eventually(async () => (await channel.checkQueue(again)).messageCount > 3, { within, what: 'some events' });
     await channel.deleteQueue(again);
     expect((await replaying.ended).code).to.equal(1);
-    expect(replaying.stderr.at(-1)).to.match(/^parley: the queue is gone; go on with --from \d+$/);
+    expect(replaying.stderr.at(-1)).to.match(/^parley: the queue is gone; continue with --from \d+$/);
     await channel.assertQueue(again, { durable: true });
     const where = `chat_id = '${chat.chatId}' AND sequence = 5`;
     await fleet.query(`CREATE TABLE kept AS SELECT * FROM chat_events WHERE ${where}`);
@@ -193,7 +193,9 @@ describe('parley replay', function () {
     try {
       const { code, stderr } = await run('--chat', chat.chatId);
       expect(code).to.equal(1);
-      expect(stderr.at(-1)).to.match(/^parley: the log has no 5 there: parley verify says more; go on with --from 1$/);
+      expect(stderr.at(-1)).to.match(
+        /^parley: the log has no 5 there: parley verify says more; continue with --from 1$/,
+      );
     } finally {
       await fleet.query('INSERT INTO chat_events SELECT * FROM kept');
       await fleet.query('DROP TABLE kept');
@@ -232,7 +234,7 @@ describe('parley replay', function () {
     expect(code, stderr.join('\n')).to.equal(0);
     expect(stderr).to.deep.equal([
       `parley: replayed 4 events, ${from} to ${row?.position}, to ${again}`,
-      'parley: 5 events of rejected commands are not among them: they were pruned from the log',
+      'parley: 5 events of rejected commands are missing: they were pruned from the log',
     ]);
     const left = before.filter(({ properties }) => properties.type !== 'command.rejected');
     expect(idsOf(await taken())).to.deep.equal(idsOf(left));

@@ -33,7 +33,7 @@ describe('parley search-dictionary', () => {
   it('builds the index for another dictionary and has messages searched by it', async () => {
     const before = await dictionary();
     const { code, stdout } = await cli(['search-dictionary', 'german'], { DATABASE_URL: url });
-    expect(stdout).to.deep.equal(['messages are searched by german']);
+    expect(stdout).to.deep.equal(['search uses german now']);
     expect(code).to.equal(0);
     expect(await dictionary()).to.deep.include({ name: 'german' });
     const { indexdef } = await dictionary();
@@ -44,6 +44,6 @@ describe('parley search-dictionary', () => {
   it('refuses one that the database does not have, in one line that names those it has', async () => {
     const { code, stderr } = await cli(['search-dictionary', "klingon'; --"], { DATABASE_URL: url });
     expect(code).to.equal(1);
-    expect(stderr).to.match(/^parley: the database has no dictionary klingon'; --; it has .*simple/);
+    expect(stderr).to.match(/^parley: the database has no text search configuration klingon'; --; it has .*simple/);
   });
 });

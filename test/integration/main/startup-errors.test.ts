@@ -92,8 +92,8 @@ describe('a worker or an api that cannot start', function () {
         refusal(['worker'], { ...env, OPS_PORT: String(ports[0]) }),
         refusal(['api'], { ...env, PORT: String(ports[1]) }),
       ]);
-      expect(ops).to.equal(`parley: cannot listen on 127.0.0.1:${ports[0]}: somebody listens there already`);
-      expect(rest).to.equal(`parley: cannot listen on 127.0.0.1:${ports[1]}: somebody listens there already`);
+      expect(ops).to.equal(`parley: cannot listen on 127.0.0.1:${ports[0]}: the port is in use`);
+      expect(rest).to.equal(`parley: cannot listen on 127.0.0.1:${ports[1]}: the port is in use`);
     } finally {
       for (const holder of holders) holder.close();
     }

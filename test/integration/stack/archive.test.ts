@@ -71,7 +71,7 @@ describe('A chat that moves between running systems', function () {
   it('is there at once when it is whole, and every query answers as it did, to the byte', async () => {
     const brought = await bring(file);
     expect(brought.code, brought.stderr.join('\n')).to.equal(0);
-    expect(brought.stderr.at(-1)).to.match(/^parley: \d+ lines; chats: 1 imported, 0 there already, 0 differing$/);
+    expect(brought.stderr.at(-1)).to.match(/^parley: \d+ lines; chats: 1 imported, 0 already present, 0 different$/);
     const store = async (stack: RestStack) =>
       (await stack.fleet.query('SELECT store_id::text FROM store'))[0]?.store_id;
     const stores = [await store(from), await store(to)];
@@ -111,7 +111,7 @@ describe('A chat that moves between running systems', function () {
     const before = await to.get(`/v1/chats/${chatId}/events`);
     const again = await bring(file);
     expect(again.code).to.equal(0);
-    expect(again.stderr.at(-1)).to.include('0 imported, 1 there already');
+    expect(again.stderr.at(-1)).to.include('0 imported, 1 already present');
     expect((await to.get(`/v1/chats/${chatId}/events`)).body).to.deep.equal(before.body);
   });
 });

@@ -227,7 +227,7 @@ describe('An edit window', () => {
     harness.now = new Date(sentAt + MINUTE_MS + 1);
     expect(harness.answer(edit('mary', GROUP, M1, { body: 'x' })).reason).to.include({
       code: 'not_permitted',
-      detail: 'edit-window: too long ago to be edited',
+      detail: 'edit-window: The edit window has ended.',
     });
     expect(harness.messages.get(M1)?.body).to.equal('hello again');
   });

@@ -62,7 +62,7 @@ describe('The explanation of a decision', () => {
       attributes: { ...attributes, action: 'chat.read' },
     };
     expect(explainDecision(read, document).slice(1)).to.deep.equal([
-      'Policy default-1@abc permits this by rule members-mark-read (Members mark what they have read.).',
+      'Policy default-1@abc permits this by rule members-mark-read (Members mark messages as read.).',
       'It asks that role be owner, admin, member or reader (it is member).',
     ]);
   });
@@ -91,7 +91,7 @@ describe('The explanation of a decision', () => {
     const message = { isSender: true, isDeleted: false, ageMs: 900_000, withinEditWindow: false };
     const verdict = { effect: 'deny', rule: 'edit-window', policyVersion: 'v' } as const;
     expect(explainVerdict({ ...verdict, attributes: { ...edit, message } }, document)).to.deep.equal([
-      'Policy v refuses this: rule edit-window forbids it (too long ago to be edited).',
+      'Policy v refuses this: rule edit-window forbids it (The edit window has ended.).',
       'It forbids where message.withinEditWindow is false (it is false).',
     ]);
     expect(explainVerdict({ ...verdict, attributes: edit }, document).slice(1)).to.deep.equal([

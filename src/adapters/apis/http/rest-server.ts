@@ -72,7 +72,7 @@ export class RestServer implements Service {
     const { port, host } = this.options;
     await new Promise<void>((resolve, reject) => {
       const refuse = (cause: NodeJS.ErrnoException) => {
-        const reason = cause.code === 'EADDRINUSE' ? 'somebody listens there already' : cause.message;
+        const reason = cause.code === 'EADDRINUSE' ? 'the port is in use' : cause.message;
         reject(new Error(`cannot listen on ${host}:${port}: ${reason}`, { cause }));
       };
       this.server.once('error', refuse);

@@ -41,6 +41,6 @@ export function meantBy(request: LetterFilters & { id?: string[] }): (letter: De
 /** Nobody means all of them by saying nothing. */
 export function requireSelection({ reason, since, type, chat, id, all }: LetterSelection): void {
   const isFiltered = [reason, since, type, chat, id].some((value) => value !== undefined);
-  if (!isFiltered && !all) throw new StartupError(['say which letters: by a filter, by --id, or --all']);
-  if (isFiltered && all) throw new StartupError(['--all does not go with a filter or --id']);
+  if (!isFiltered && !all) throw new StartupError(['select dead letters by a filter, by --id, or by --all']);
+  if (isFiltered && all) throw new StartupError(['--all excludes filters and --id']);
 }

@@ -16,8 +16,7 @@ export interface DropRequest extends LetterSelection {
 export async function runDeadLettersDrop(request: DropRequest): Promise<void> {
   requireSelection(request);
   const mayAsk = process.stdin.isTTY && process.stderr.isTTY;
-  if (!request.yes && !request.dryRun && !mayAsk)
-    throw new StartupError(['--yes is required where no terminal can be asked']);
+  if (!request.yes && !request.dryRun && !mayAsk) throw new StartupError(['--yes is required without a terminal']);
   await withDeadLetters(async ({ consuming, namespace }) => {
     const meant = meantBy(request);
     const tags: number[] = [];
@@ -27,7 +26,7 @@ export async function runDeadLettersDrop(request: DropRequest): Promise<void> {
       if (request.dryRun || tags.length === 0) return;
       if (
         !request.yes &&
-        !(await isConfirmed(`drop ${tags.length} of ${counted(seen, 'dead letter')} for ever? [y/N] `))
+        !(await isConfirmed(`permanently drop ${tags.length} of ${counted(seen, 'dead letter')}? [y/N] `))
       )
         return;
       for (const tag of tags) pass.acknowledge(tag);

@@ -30,7 +30,7 @@ export async function runDeadLettersReplay(request: LetterReplayRequest): Promis
   await withDeadLetters(async (access) => {
     const meant = meantBy(request);
     const { seen, replayable, impossible } = await look(access, meant);
-    if (impossible > 0) console.error(`parley: ${impossible} cannot be replayed and stay`);
+    if (impossible > 0) console.error(`parley: ${impossible} cannot be replayed and stay in the queue`);
     if (request.dryRun) {
       console.log(`would replay ${replayable} of ${counted(seen, 'dead letter')}`);
       return;
@@ -75,13 +75,13 @@ async function replay(
       pace: () => pace.next(),
       onReplayed: () => progress.advance(1),
       onUnwritable: (letter: DeadLetter) =>
-        console.error(`parley: ${nameOf(letter)}: its headers cannot be written again; it stays`),
+        console.error(`parley: ${nameOf(letter)}: its headers cannot be written again; it stays in the queue`),
     };
     const missed = await replayDeadLetters(consuming, await openPublishing(), order);
-    if (missed > 0) console.error(`parley: ${missed} were not reached: another consumer has them`);
+    if (missed > 0) console.error(`parley: ${missed} were not replayed: another consumer holds them`);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    const done = `${progress.lines} were replayed; the others are where they were`;
+    const done = `${progress.lines} were replayed; the others are still in the queue`;
     throw new StartupError([`${error.message}: ${done}`], { cause: error });
   } finally {
     progress.stop();

@@ -21,7 +21,7 @@ export interface ShowRequest {
 /** Prints all that is known of a letter. What it says is printed only where that is asked for. */
 export async function runDeadLettersShow({ messageId, place, body = false }: ShowRequest): Promise<void> {
   if ((messageId === undefined) === (place === undefined))
-    throw new StartupError(['say which letter: by its message id or by --place']);
+    throw new StartupError(['select a dead letter by its message id or by --place']);
   await withDeadLetters(async ({ consuming, namespace }) => {
     const found: { place: number; told: LetterDescription; body: string | null }[] = [];
     let here = 0;

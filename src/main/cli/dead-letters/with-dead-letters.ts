@@ -47,7 +47,6 @@ export function requireBrokerUrl({ amqpUrl }: Settings): string {
 /** What was not seen, and why; on standard error. */
 export function tellUnseen({ ready, seen }: Survey): void {
   const reached = Math.min(ready, LETTERS_HELD_MAX);
-  if (seen < reached) console.error(`parley: ${reached - seen} were not seen: another consumer has them`);
-  if (ready > reached)
-    console.error(`parley: ${ready - reached} were not seen: only the first ${reached} are looked at`);
+  if (seen < reached) console.error(`parley: ${reached - seen} were not read: another consumer holds them`);
+  if (ready > reached) console.error(`parley: ${ready - reached} were not read: only the first ${reached} are`);
 }

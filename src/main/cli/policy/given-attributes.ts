@@ -33,8 +33,8 @@ function readGiven(text: string, action: Action): { path: string[]; value: unkno
   const name = text.slice(0, at);
   const attribute = findAttribute(name);
   if (attribute === null) throw new Error('there is no such attribute');
-  if (SAID_ALREADY.includes(name)) throw new Error('is said by --actor and --tenant');
-  if (!attribute.on.includes(action)) throw new Error(`is not known of ${action}`);
+  if (SAID_ALREADY.includes(name)) throw new Error('is set by --actor and --tenant');
+  if (!attribute.on.includes(action)) throw new Error(`is not an attribute of ${action}`);
   return { path: name.split('.'), value: readValue(text.slice(at + 1), attribute) };
 }
 

@@ -40,18 +40,18 @@ export async function runPolicyCan(request: CanRequest): Promise<void> {
     for (const sentence of explainVerdict(verdict, document)) console.log(sentence);
     if (isPermitted) return;
     const unknown = unknownAttributes(document, attributes);
-    if (unknown.length > 0) console.log(`Not known, unless --attribute says so: ${unknown.join(', ')}.`);
+    if (unknown.length > 0) console.log(`Unknown attributes, which --attribute can set: ${unknown.join(', ')}.`);
     process.exitCode = EXIT_NO;
   });
 }
 
 function questionOf({ actor: actorId, do: action, chat, tenant: tenantId }: CanRequest): Question {
   if (!isAction(action))
-    throw new StartupError([`--do ${action}: there is no such action; there are ${ACTIONS.join(', ')}`]);
+    throw new StartupError([`--do ${action}: unknown action; the actions are ${ACTIONS.join(', ')}`]);
   const isAboutChat = isInChat(action);
   if (isAboutChat && chat === undefined) throw new StartupError([`${action} is about a chat: --chat must name it`]);
   if (!isAboutChat && chat !== undefined)
-    throw new StartupError([`${action} is not about a chat that is there: leave out --chat`]);
+    throw new StartupError([`${action} is not about an existing chat: omit --chat`]);
   return { tenantId, actorId, action, chatId: chat ?? null };
 }
 

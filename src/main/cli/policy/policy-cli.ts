@@ -6,48 +6,44 @@ import type { CanRequest } from './policy-can-command.js';
 import type { ReplayRequest } from './policy-replay-command.js';
 
 export function addPolicyCommands(program: Command): void {
-  const policy = program
-    .command('policy')
-    .description('tries a policy before it counts, and says why something was decided');
+  const policy = program.command('policy').description('test a policy, and explain decisions');
   policy
     .command('check [file]')
     .description(
-      'reads a policy (POLICY_FILE or ours where none is named) and says what is wrong with it, by line and column',
+      'read a policy (default: POLICY_FILE, else the default policy) and print its faults with line and column',
     )
     .action(async (file?: string) => (await import('./policy-check-command.js')).runPolicyCheck(file));
   policy
     .command('test <cases>')
-    .description(
-      'tries a policy against decision tables, a file or a folder of them; every rule must be held up by a case',
-    )
-    .option('--policy <file>', 'another policy than POLICY_FILE or ours')
+    .description('check a policy against test cases in a file or a folder; every rule needs cases with both results')
+    .option('--policy <file>', 'policy file; default: POLICY_FILE, else the default policy')
     .action(async (cases: string, options: { policy?: string }) =>
       (await import('./policy-test-command.js')).runPolicyTest(cases, options),
     );
   policy
     .command('explain')
-    .description('says why something was decided: by which rule, or what would have had to be otherwise')
-    .argument('<decisionId>', 'as in receipts and problems', decisionId)
+    .description('explain a decision: the rule that decided it, or the conditions that did not hold')
+    .argument('<decisionId>', 'decisionId of a receipt or a problem document', decisionId)
     .action(async (id: string) => (await import('./policy-explain-command.js')).runPolicyExplain(id));
   policy
     .command('replay')
-    .description('decides again, with another policy, what was decided, and lists what would flip')
-    .requiredOption('--policy <file>', 'the draft')
-    .requiredOption('--since <duration>', 'decisions made since so long ago: 24h', ago)
-    .option('--limit <number>', 'look at no more decisions than this, the earliest', count)
+    .description('decide recorded decisions again with another policy, and list the changes')
+    .requiredOption('--policy <file>', 'the draft of a policy')
+    .requiredOption('--since <duration>', 'decisions of the last 24h, 7d, …', ago)
+    .option('--limit <number>', 'maximum number of decisions, the earliest first', count)
     .option('--json', 'print JSON')
     .action(async (options: ReplayRequest) => (await import('./policy-replay-command.js')).runPolicyReplay(options));
   policy
     .command('can')
-    .description('says whether somebody may do something, as things are now; exit 0: yes, 3: no')
+    .description('say whether a user may do something now; exit 0: yes, 3: no')
     .requiredOption('--actor <id>', 'user id', userId)
-    .requiredOption('--do <action>', 'such as message.send')
-    .option('--chat <id>', 'where', chatId)
+    .requiredOption('--do <action>', 'action, such as message.send')
+    .option('--chat <id>', 'chat id', chatId)
     .option('--tenant <id>', 'tenant id', tenantId, DEFAULT_TENANT)
-    .option('--policy <file>', 'instead of POLICY_FILE')
+    .option('--policy <file>', 'policy file; default: POLICY_FILE, else the default policy')
     .option(
       '--attribute <name=value>',
-      'what else is so, or would be: message.isSender=true; may be given again',
+      'additional or replaced attribute, such as message.isSender=true; can be repeated',
       several,
     )
     .action(async (options: CanRequest) => (await import('./policy-can-command.js')).runPolicyCan(options));

@@ -20,7 +20,7 @@ export interface ReplayRequest {
 }
 
 const SAMPLED =
-  "Every refusal is recorded, but of the permits only those of commands that a chat's state refused, and a sample of the others, at a share (DECISION_SAMPLE_RATE) that is not recorded with it: more of what is permitted may flip than is counted here.";
+  'All refusals are recorded. Of the permits, only those whose command was rejected and a sample of the others are recorded (DECISION_SAMPLE_RATE, which is not stored): more permits may change than are counted here.';
 
 /** `parley policy replay`: what a draft of a policy would have decided otherwise. */
 export async function runPolicyReplay({ policy, since: sinceMs, limit, json }: ReplayRequest): Promise<void> {
@@ -91,17 +91,17 @@ function totals({ permits, denies, flips }: Replay) {
 function report(version: string, since: Date, replay: Replay): string[] {
   const { decisions, permits, denies, toDeny, toPermit } = totals(replay);
   return [
-    `policy ${version} on what was decided since ${since.toISOString()}`,
+    `policy ${version} on the decisions since ${since.toISOString()}`,
     ...replay.flips.flatMap(({ from, recordedRule, draftRule, count, examples }) => [
       '',
       `${from} → ${opposite(from)}: ${count}`,
       `  recorded: ${recordedRule ?? 'no rule permitted it'}`,
       `  draft:    ${draftRule ?? 'no rule permits it'}`,
-      `  such as:  ${examples.join(', ')}`,
+      `  examples: ${examples.join(', ')}`,
     ]),
     '',
-    `${decisions} decisions looked at: ${denies} refusals, ${permits} permits`,
-    `${toDeny + toPermit} would flip: ${toDeny} from permit to deny, ${toPermit} from deny to permit`,
+    `${decisions} decisions checked: ${denies} refusals, ${permits} permits`,
+    `${toDeny + toPermit} would change: ${toDeny} from permit to deny, ${toPermit} from deny to permit`,
     SAMPLED,
   ];
 }

@@ -22,7 +22,7 @@ export function runPolicyTest(path: string, options: { policy?: string }): void 
   );
   for (const { name, message } of report.failed) console.log(`failed: ${name}: ${message}`);
   for (const id of report.unreached) console.log(`no case reaches the rule ${id}`);
-  for (const id of report.oneSided) console.log(`no case goes otherwise than the rule ${id}`);
+  for (const id of report.oneSided) console.log(`no case has the opposite result of the rule ${id}`);
   console.log(`${document.version}: ${report.passed} passed, ${report.failed.length} failed`);
   if (!isClean(report)) process.exitCode = 1;
 }
@@ -32,7 +32,7 @@ function filesOf(path: string): string[] {
   try {
     if (!statSync(path).isDirectory()) return [path];
     const files = readdirSync(path).filter((name) => CASES_FILE.test(name));
-    if (files.length === 0) throw new Error('there is no .yaml in it');
+    if (files.length === 0) throw new Error('the folder contains no .yaml file');
     return files.sort().map((name) => join(path, name));
   } catch (error) {
     throw new StartupError([`the cases ${path} cannot be read: ${(error as Error).message}`]);

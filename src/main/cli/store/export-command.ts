@@ -57,7 +57,7 @@ function selectionOf({ tenant: tenantId, chat, user }: ExportRequest): ArchiveSe
 
 function nothingOf({ tenant, chat, user }: ExportRequest): string {
   return chat === undefined
-    ? `tenant ${tenant} knows no user ${user}: no chat and no profile`
+    ? `tenant ${tenant} has no user ${user}: no profile and no chat`
     : `tenant ${tenant} has no chat ${chat}`;
 }
 

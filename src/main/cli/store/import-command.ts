@@ -24,9 +24,10 @@ export async function runImport(file: string): Promise<void> {
     const { imported, known } = report.chats;
     const differing = report.differing.length;
     console.error(
-      `parley: ${report.lines} lines; chats: ${imported} imported, ${known} there already, ${differing} differing`,
+      `parley: ${report.lines} lines; chats: ${imported} imported, ${known} already present, ${differing} different`,
     );
-    for (const chatId of report.differing) console.error(`parley: ${chatId} is another chat here, and stays as it is`);
+    for (const chatId of report.differing)
+      console.error(`parley: ${chatId} exists here as a different chat and was not changed`);
     if (differing > 0) process.exitCode = 1;
   });
 }

@@ -20,7 +20,7 @@ export async function runNewStoreId(): Promise<void> {
     const identity = new PrismaStoreIdentity(database);
     if (amqpUrl === undefined) {
       console.log(await identity.renew());
-      console.error(`parley: AMQP_URL is not set. If the broker has objects of this store already, run: ${ADOPT}`);
+      console.error(`parley: AMQP_URL is not set. If a broker has objects of this store, run: ${ADOPT}`);
       return;
     }
     let broker: BrokerOnce;
@@ -28,7 +28,9 @@ export async function runNewStoreId(): Promise<void> {
       broker = await connectOnce(amqpUrl, 'parley new-store-id');
     } catch (error) {
       console.log(await identity.renew());
-      console.error(`parley: the broker was not told (${(error as Error).message}). Once it is there, run: ${ADOPT}`);
+      console.error(
+        `parley: the broker does not have the new id (${(error as Error).message}). When it is available, run: ${ADOPT}`,
+      );
       return;
     }
     try {
@@ -41,14 +43,14 @@ export async function runNewStoreId(): Promise<void> {
       console.log(after);
       if (holder.kind === 'ours' && isConsumed)
         console.error(
-          `parley: workers consume namespace ${namespace} at the broker: it keeps the old id. Stop them, then run: ${ADOPT}`,
+          `parley: namespace ${namespace} at the broker keeps the old id, because workers consume it. Stop them, then run: ${ADOPT}`,
         );
       else if (holder.kind === 'ours') {
         await adoptNamespace(model, namespace, after);
         console.error(`parley: namespace ${namespace} at the broker has the new id too`);
       } else
         console.error(
-          `parley: namespace ${namespace} at the broker belongs to store ${holder.storeId} and stays with it. To take it, run: parley topology --adopt`,
+          `parley: namespace ${namespace} at the broker belongs to store ${holder.storeId} and was not changed. To move it to this store, run: parley topology --adopt`,
         );
     } finally {
       await broker.connection.stop();

@@ -56,12 +56,10 @@ export async function runReplay(request: ReplayRequest): Promise<void> {
       const replayed = range.to - range.from + 1 - missing;
       console.error(`parley: replayed ${replayed} events, ${range.from} to ${range.to}, to ${request.queue}`);
       if (missing > 0)
-        console.error(
-          `parley: ${missing} events of rejected commands are not among them: they were pruned from the log`,
-        );
+        console.error(`parley: ${missing} events of rejected commands are missing: they were pruned from the log`);
     } catch (error) {
       if (!(error instanceof ReplayBrokenOff)) throw error;
-      throw new StartupError([`${error.message}; go on with --from ${error.through + 1}`], { cause: error });
+      throw new StartupError([`${error.message}; continue with --from ${error.through + 1}`], { cause: error });
     } finally {
       progress?.stop();
       await connection.stop();
@@ -87,7 +85,7 @@ function rangeOf(part: LogPart, { from = 1, to }: ReplayRequest, end: number | n
 function refuseOwnQueue(queue: string, { namespace, partitions }: Settings): void {
   const own = [names.deadLetters(namespace)];
   for (let index = 0; index < partitions; index += 1) own.push(names.commandQueue(namespace, index));
-  if (own.includes(queue)) throw new StartupError([`${queue} is not for events`]);
+  if (own.includes(queue)) throw new StartupError([`${queue} is not a queue for events`]);
 }
 
 const quiet = () => undefined;

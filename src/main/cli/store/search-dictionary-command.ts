@@ -20,10 +20,10 @@ export async function runSearchDictionary(name: string): Promise<void> {
     const dictionary = new SearchDictionary(database);
     const known = await dictionary.known();
     if (!known.includes(name))
-      throw new StartupError([`the database has no dictionary ${name}; it has ${known.join(', ')}`]);
-    console.error(`parley: building the index for ${name}; messages are searched as before meanwhile`);
+      throw new StartupError([`the database has no text search configuration ${name}; it has ${known.join(', ')}`]);
+    console.error(`parley: building the index for ${name}; the current index stays in use meanwhile`);
     await dictionary.change(name);
-    console.log(`messages are searched by ${name}`);
+    console.log(`search uses ${name} now`);
   } catch (error) {
     rethrowAsStartupError(error);
   } finally {

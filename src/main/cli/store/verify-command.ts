@@ -55,5 +55,5 @@ function tell(told: readonly StoreFault[], faults: number, counts: Readonly<Reco
     );
   if (faults > told.length) console.log(`${faults - told.length} more`);
   const kinds = Object.entries(counts).map(([kind, count]) => `${kind} ${count}`);
-  console.log(faults === 0 ? 'nothing is wrong' : `${counted(faults, 'fault')}: ${kinds.join(', ')}`);
+  console.log(faults === 0 ? 'no faults' : `${counted(faults, 'fault')}: ${kinds.join(', ')}`);
 }

@@ -22,10 +22,10 @@ export async function runAdopt({ isConfirmed }: { isConfirmed: boolean }): Promi
     const change = `namespace ${namespace} from store ${holder.storeId} to store ${storeId}, which is this database`;
     if (!isConfirmed)
       throw new StartupError([
-        `--adopt gives ${change}. Queues keep what is in them: ${waiting} commands wait, and the workers of this database will answer them; ` +
-          'where it does not have the chat, the answer is not_found. Say it again with --yes',
+        `--adopt moves ${change}. The queues keep their commands: ${waiting} wait, and the workers of this database will process them; ` +
+          'if the database does not have the chat, the answer is not_found. To confirm, add --yes',
       ]);
     await adoptNamespace(model, namespace, storeId);
-    console.log(`gave ${change}; ${waiting} commands wait`);
+    console.log(`moved ${change}; ${waiting} commands wait`);
   });
 }

@@ -33,7 +33,7 @@ export async function runTopologyCheck({ looksAtAll }: CheckRequest): Promise<vo
     const unserved = queues.filter(({ consumers }) => consumers === 0).map(({ queue }) => queue);
     if (queues.length < settings.partitions || unserved.length > 0)
       throw new StartupError([
-        `no worker consumes ${unserved[0] ?? 'the command queues: some are not declared yet'}; workers tell where commands fall: start one`,
+        `no worker consumes ${unserved[0] ?? 'the command queues: some are not declared yet'}; the check needs running workers: start one`,
       ]);
     const verdict: Verdict = { looked: 0, mismatches: 0, named: [] };
     for await (const homes of looksAtAll
@@ -68,24 +68,24 @@ async function compare(
     if (fall === partition) continue;
     verdict.mismatches += 1;
     if (verdict.named.length < NAMED_MAX)
-      verdict.named.push(`${chatId} lives in partition ${partition}; its commands ${inWords(fall)}`);
+      verdict.named.push(`chat ${chatId} belongs to partition ${partition}; its commands ${inWords(fall)}`);
   }
 }
 
 function inWords(fall: Fall): string {
-  if (fall === 'nowhere') return 'reach no queue';
-  if (fall === 'unanswered') return 'could not be followed: no worker answered in time';
-  return `fall into ${fall}`;
+  if (fall === 'nowhere') return 'are routed to no queue';
+  if (fall === 'unanswered') return 'could not be traced: no worker answered in time';
+  return `are routed to partition ${fall}`;
 }
 
 function tell({ looked, mismatches, named }: Verdict): void {
   if (mismatches === 0) {
-    console.log(`${looked} chats looked at: the commands of each fall into the partition it lives in`);
+    console.log(`checked ${looked} chats: all commands are routed to the partition of their chat`);
     return;
   }
   for (const line of named) console.log(line);
   if (mismatches > named.length) console.log(`… and ${mismatches - named.length} more`);
-  console.log(`${mismatches} of ${looked} chats looked at: their commands do not fall into the partition they live in`);
-  console.error('parley: put the hash ring in order with parley topology --repair, then check again');
+  console.log(`checked ${looked} chats: commands of ${mismatches} chats are not routed to the partition of their chat`);
+  console.error('parley: repair the hash ring with parley topology --repair, then check again');
   process.exitCode = 1;
 }

@@ -21,10 +21,10 @@ export async function runUnbind({ queue }: { queue: string }): Promise<void> {
       const { messageCount } = await channel.checkQueue(queue);
       for (const key of bindings) await channel.unbindQueue(queue, exchange, key);
       console.log(
-        `queue ${queue} is not bound to ${exchange} by ${bindings.join(', ')} any more; what is in it stays: ${messageCount} events`,
+        `removed the bindings of queue ${queue} to ${exchange} by ${bindings.join(', ')}; the queue keeps its ${messageCount} events`,
       );
       console.log(
-        'Workers bind it again when they start, unless DISPATCH_QUEUES leaves it out (DISPATCH_QUEUES=none: no queue at all)',
+        'Workers bind it again at their next start, unless DISPATCH_QUEUES omits it (DISPATCH_QUEUES=none declares no queue)',
       );
     });
   } catch (error) {

@@ -98,7 +98,7 @@ describe('The REST server', () => {
     const silent = { debug() {}, info() {}, warn() {}, error() {} };
     const second = new RestServer(() => undefined, { port, host: '127.0.0.1' }, silent);
     const failure = await second.start().catch((error: Error) => error.message);
-    expect(failure).to.equal(`cannot listen on 127.0.0.1:${port}: somebody listens there already`);
+    expect(failure).to.equal(`cannot listen on 127.0.0.1:${port}: the port is in use`);
   });
 
   it('answers what is no HTTP with a problem, too', async () => {

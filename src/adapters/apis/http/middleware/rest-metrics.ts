@@ -1,4 +1,4 @@
-/** REST's metrics, by the OpenTelemetry API. docs/operating.md explains each. */
+/** REST's metrics, by the OpenTelemetry API. docs/metrics.md explains each. */
 import type { Meter } from '@opentelemetry/api';
 
 /** Upper bounds of the histogram's buckets, in milliseconds. */
@@ -26,13 +26,13 @@ export class RestMetrics {
       description: 'REST requests, by route, method and class of status',
     });
     this.duration = meter.createHistogram('parley.rest.request.duration', {
-      description: 'How long REST requests took until their answer was sent, by route and method',
+      description: 'Duration of REST requests until the answer is sent, by route and method',
       unit: 'ms',
       advice: { explicitBucketBoundaries: DURATION_BUCKETS_MS },
     });
     meter
       .createObservableGauge('parley.rest.requests.in.flight', {
-        description: 'REST requests whose answer is not sent to its end',
+        description: 'REST requests whose answer is not completely sent',
       })
       .addCallback((result) => result.observe(this.inFlight));
   }
