@@ -21,8 +21,8 @@ interface Counter {
 /** By the quota's id and the key, in which there is a blank already. */
 type Rooms = Map<string, QuotaReservation>;
 
-const NO_ROOMS: readonly QuotaReservation[] = [];
-const UNCOUNTED: QuotaVerdict = { over: null, rooms: NO_ROOMS };
+const NO_RESERVATIONS: readonly QuotaReservation[] = [];
+const UNCOUNTED: QuotaVerdict = { over: null, reservations: NO_RESERVATIONS };
 
 /** The policy's quotas, counted in this process's memory: each worker process counts for itself, and from zero when it starts. */
 export class MemoryQuotas implements Quotas {
@@ -81,9 +81,9 @@ export class MemoryQuotas implements Quotas {
       longestMs = room.waitMs;
       over = { quota, retryAfterSeconds: Math.ceil(room.waitMs / 1000) };
     }
-    if (over !== null) return { over, rooms: NO_ROOMS };
+    if (over !== null) return { over, reservations: NO_RESERVATIONS };
     for (const { counts, key } of concerned) counts.take(key);
-    return rooms.length === 0 ? UNCOUNTED : { over, rooms };
+    return rooms.length === 0 ? UNCOUNTED : { over, reservations: rooms };
   }
 }
 

@@ -85,12 +85,12 @@ export class WorkerMetrics implements WorkerObserver {
       (result) => {
         const now = new Date();
         const { partitions, logFloors } = status();
-        for (const { partition, epoch, unpublished: count, unpublishedSince, inHandSince } of partitions) {
+        for (const { partition, epoch, unpublished: count, unpublishedSince, batchSince } of partitions) {
           result.observe(owned, epoch === null ? 0 : 1, { partition });
           if (epoch === null) continue;
           result.observe(unpublished, count, { partition });
           result.observe(waiting, secondsSince(unpublishedSince, now), { partition });
-          result.observe(inHand, secondsSince(inHandSince, now), { partition });
+          result.observe(inHand, secondsSince(batchSince, now), { partition });
           result.observe(floor, logFloors.get(partition) ?? 0, { partition });
         }
         for (const [partition, ready] of queueDepths()) result.observe(depth, ready, { partition });
@@ -126,7 +126,7 @@ export class WorkerMetrics implements WorkerObserver {
     this.reroutes.add(1);
   }
 
-  sentHome(): void {
+  forwarded(): void {
     this.homecomings.add(1);
   }
 
@@ -134,7 +134,7 @@ export class WorkerMetrics implements WorkerObserver {
     this.failures.add(1, { kind });
   }
 
-  tookOver(_partition: number, why: string): void {
+  leaseAcquired(_partition: number, why: string): void {
     this.takeOvers.add(1, { why });
   }
 

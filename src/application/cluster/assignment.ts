@@ -1,9 +1,12 @@
 import type { ClusterState } from '../ports/partition-registry.js';
 
-/** What a worker is to a partition: its assigned owner, the next in line, or nothing. */
+/** A worker's role for a partition: assigned owner, standby, or none. */
 export type Duty = 'assigned' | 'standby' | 'none';
 
-/** Sorted by id, worker `p mod n` is assigned partition p, and the next one is its standby: fair within one, and the same everywhere. */
+/**
+ * With workers sorted by id, worker `p mod n` is assigned partition p, and the next worker is its standby. Loads differ
+ * by at most one partition, and all workers compute the same result.
+ */
 export function dutyOf(workerId: string, partition: number, workers: readonly string[]): Duty {
   const count = workers.length;
   if (count === 0) return 'none';
@@ -11,7 +14,7 @@ export function dutyOf(workerId: string, partition: number, workers: readonly st
   return workers[(partition + 1) % count] === workerId ? 'standby' : 'none';
 }
 
-export function isServed(census: ClusterState, partition: number): boolean {
-  const owner = census.partitions[partition]?.owner ?? null;
-  return owner !== null && census.workers.includes(owner);
+export function hasLiveOwner(cluster: ClusterState, partition: number): boolean {
+  const owner = cluster.partitions[partition]?.owner ?? null;
+  return owner !== null && cluster.workers.includes(owner);
 }

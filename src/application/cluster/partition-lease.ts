@@ -1,5 +1,6 @@
 /**
- * One time of owning a partition, from its take-over to its end: the epoch, the publisher of its log, and how far of what is published is saved.
+ * A partition lease, from its acquisition to its end: the epoch (fencing token), the publisher of the partition's log,
+ * and the saved published position.
  */
 
 import { EventPublisher, type PublisherDeps } from '../outbox/event-publisher.js';
@@ -7,14 +8,14 @@ import type { PartitionRegistry } from '../ports/partition-registry.js';
 import type { WorkerLog } from '../ports/worker-observer.js';
 import type { Time } from '../runtime/time.js';
 
-/** How long a release waits for the confirms of what is published already. */
+/** How long a release waits for the confirms of events in flight. */
 export const RELEASE_DRAIN_MS = 2_000;
 
-/** What processing a batch needs of the lease under which it is done. */
+/** What processing a batch needs of the lease. */
 export interface ProcessingLease {
   epoch: number;
   publisher: EventPublisher;
-  /** Set with each batch that is committed, and with it how far the log was published. */
+  /** Set by each committed batch: a commit also saves the published position. */
   hasCommitted: boolean;
 }
 
@@ -35,7 +36,7 @@ export class PartitionLease implements ProcessingLease {
   private constructor(
     private readonly partition: number,
     private readonly deps: PartitionLeaseDeps,
-    /** Events that were waiting to be published. */
+    /** The number of unpublished events at the start of the lease. */
     readonly backlog: number,
     from: { epoch: number; position: number; publishedThrough: number },
   ) {
@@ -44,15 +45,15 @@ export class PartitionLease implements ProcessingLease {
     this.publisher = new EventPublisher(partition, deps.publisher, from);
   }
 
-  /** Raises the epoch: whoever owned the partition does no longer, also where that was this worker. */
-  static async take(partition: number, deps: PartitionLeaseDeps): Promise<PartitionLease> {
-    const from = await deps.registry.takeOver(partition, deps.workerId);
+  /** Raises the epoch, which fences out the previous owner, also if that was this worker. */
+  static async acquire(partition: number, deps: PartitionLeaseDeps): Promise<PartitionLease> {
+    const from = await deps.registry.acquire(partition, deps.workerId);
     return new PartitionLease(partition, deps, from.position - from.publishedThrough, from);
   }
 
   /**
-   * To be called now and then: saves how far the log is published, unless a batch has told of it since the last time, as each one does.
-   * @returns false: somebody else owns the partition
+   * Called periodically: saves the published position, unless a batch has saved it since the last call.
+   * @returns false if another worker has the lease
    */
   async saveProgress(): Promise<boolean> {
     if (!this.hasCommitted) return this.savePublished();
@@ -60,16 +61,16 @@ export class PartitionLease implements ProcessingLease {
     return true;
   }
 
-  /** @returns false: somebody else owns the partition */
+  /** @returns false if another worker has the lease */
   async savePublished(): Promise<boolean> {
     const through = this.publisher.publishedThrough;
     if (through <= this.savedThrough) return true;
-    const isOurs = await this.deps.registry.savePublished(this.partition, this.epoch, through);
-    if (isOurs) this.savedThrough = through;
-    return isOurs;
+    const isStillOwner = await this.deps.registry.savePublished(this.partition, this.epoch, through);
+    if (isStillOwner) this.savedThrough = through;
+    return isStillOwner;
   }
 
-  /** Leaves the partition to its next owner, with as little as can be to publish again. */
+  /** Releases the lease after a short wait for confirms, so that the next owner has few events to publish again. */
   async release(): Promise<void> {
     const { publisher, partition, epoch } = this;
     const { registry, time, logger } = this.deps;
@@ -79,6 +80,6 @@ export class PartitionLease implements ProcessingLease {
     await publisher.stop();
     await registry.savePublished(partition, epoch, publisher.publishedThrough);
     await registry.release(partition, epoch);
-    logger.info('released', { partition, epoch });
+    logger.info('lease released', { partition, epoch });
   }
 }

@@ -1,10 +1,10 @@
-/** How many members a chat may have, and in how many chats a user may be. */
+/** Limits: members per chat, and chats per user. */
 import type { Chat } from '../../domain/chat.js';
 import type { Refusal } from '../../domain/refusal.js';
 import { countedAs } from '../../domain/user-chats.js';
 import type { CommandContext } from './outcome.js';
 
-/** Why the chat cannot have so many members; null: it can. */
+/** The refusal if the chat cannot have this many members, else null. */
 export function noRoomInChat(members: number, { limits }: CommandContext): Refusal | null {
   const { chatMembersMax } = limits;
   if (members <= chatMembersMax) return null;
@@ -14,7 +14,7 @@ export function noRoomInChat(members: number, { limits }: CommandContext): Refus
   };
 }
 
-/** Why these users, who are not in the chat, cannot come into it; null: they can. */
+/** The refusal if one of these users, who are not in the chat, is in too many chats already; else null. */
 export function noRoomForUsers(
   chat: Chat,
   userIds: readonly string[],

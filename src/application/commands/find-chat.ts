@@ -2,8 +2,9 @@ import type { CommandType } from '../../contract/messages/commands.js';
 import type { CommandContext, FoundChat } from './outcome.js';
 
 /**
- * Undefined: no such chat, another tenant's chat and a chat that the actor is not in cannot be told apart. Where the policy may let actors
- * act in chats they are not in, it is asked next, and its no looks the same.
+ * Undefined for a chat that does not exist, for a chat of another tenant, and for a chat that the actor is not in: the
+ * three look the same. If the policy may permit actors outside the chat, the caller asks the policy next, and a denial
+ * looks the same too.
  */
 export function findChat(
   command: { type: CommandType; tenantId: string; chatId: string; actorId: string },

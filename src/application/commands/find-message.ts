@@ -3,7 +3,10 @@ import type { MessageReference } from '../../domain/message.js';
 import { CHAT_NOT_FOUND, MESSAGE_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
 import type { FoundChat } from './outcome.js';
 
-/** The message, if it is in this chat and the actor may see it; what came before cannot be told from what is not there. */
+/**
+ * The message, if it is in this chat and the actor may see it. A message from before that looks the same as one that
+ * does not exist.
+ */
 export function visibleMessage<M extends MessageReference>(
   { chat, actor }: FoundChat,
   message: M | undefined,
@@ -13,7 +16,7 @@ export function visibleMessage<M extends MessageReference>(
   return message.sequence >= firstVisibleSequence(chat, actor) ? message : undefined;
 }
 
-/** To one who is not in the chat and has not been permitted anything yet, the chat is not there either. */
+/** If the actor is not in the chat and nothing is permitted yet, the refusal says that the chat does not exist. */
 export function messageNotFound({ actor }: FoundChat): Refusal {
   return actor === null ? CHAT_NOT_FOUND : MESSAGE_NOT_FOUND;
 }

@@ -8,33 +8,33 @@ import type { Enforced } from '../policy/enforcement.js';
 import type { Action, PolicyAttributes } from '../ports/policy-decision-point.js';
 import type { BatchState, Cause } from '../snapshot/batch-state.js';
 
-/** The policy as one command may ask it: what it decides is this command's, and is logged with it. */
+/** The policy for one command. Its decisions belong to this command and are logged with it. */
 export interface CommandPolicy {
   enforce(attributes: PolicyAttributes): Enforced;
   permitsOutsiders(action: Action): boolean;
-  /** The claims, and what of a token, that rules name. */
+  /** The profile claims and token claims that rules name. */
   readonly claims: readonly string[];
   readonly tokenClaims: readonly string[];
 }
 
-/** What a use case may ask and change. It is pure but for `newId`; the clock is the batch's. */
+/** What a command handler may read and change. It is pure except for `newId`. The time is that of the batch. */
 export interface CommandContext {
   state: BatchState;
   policy: CommandPolicy;
   partition: number;
   producer: { userId: string | null; appId: string | null };
   cause: Cause;
-  /** What the token says that came with the command and proved its actor; null: none was asked for. */
+  /** The claims of the token that authenticated the actor. Null if no token is required. */
   token: Claims | null;
-  /** How long after it was sent a tenant's messages may be edited, in milliseconds; null: for ever. */
+  /** How long after sending a message can be edited, per tenant, in milliseconds. Null means no limit. */
   editWindowMs(tenantId: string): number | null;
   limits: Limits;
   newId(): string;
 }
 
 /**
- * What became of one command. `sequence` is null where nothing changed or no chat is concerned; a refusal is a value, and
- * `decisionId` is null where the policy was not asked.
+ * The outcome of one command. `sequence` is null if nothing changed or no chat is involved. A refusal is a value.
+ * `decisionId` is null if the policy was not asked.
  */
 export type CommandOutcome =
   | { status: 'accepted'; sequence: number | null; messageId: string | null; decisionId: string | null }
@@ -52,13 +52,16 @@ export function accepted(
   return { status: 'accepted', sequence, messageId, decisionId };
 }
 
-/** A chat and the actor's membership; null: not in it, which only a policy that lets such actors act asks for. */
+/**
+ * A chat and the actor's membership. The membership is null for an actor who is not in the chat, which is possible only
+ * if a rule may permit that.
+ */
 export interface FoundChat {
   chat: Chat;
   actor: Member | null;
 }
 
-/** The attributes about actor and producer that every decision starts from; a use case adds what its action is about. */
+/** The attributes about actor and producer that every decision has. A handler adds those of its action. */
 export function attributesAbout(
   action: PolicyAttributes['action'],
   command: { tenantId: string; actorId: string },
@@ -88,7 +91,7 @@ export function attributesAbout(
   };
 }
 
-/** … and about the chat and the actor's place in it. */
+/** Adds the attributes of the chat and the actor's role in it. */
 export function attributesInChat(
   action: PolicyAttributes['action'],
   command: { tenantId: string; actorId: string },
@@ -101,7 +104,7 @@ export function attributesInChat(
   return attributes;
 }
 
-/** What a decision needs to know of the message it is about. */
+/** The attributes of the message that the command is about. */
 export function attributesOfMessage(
   message: MessageReference,
   { tenantId, actorId }: { tenantId: string; actorId: string },
@@ -117,7 +120,7 @@ export function attributesOfMessage(
   };
 }
 
-/** … and of what is to be said; never the text itself. */
+/** The attributes of the text, never the text itself. */
 export function attributesOfText(
   body: string,
   mentions: readonly string[] = [],

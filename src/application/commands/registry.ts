@@ -17,7 +17,7 @@ import { sendMessage } from './messages/send-message.js';
 import type { CommandContext, CommandOutcome } from './outcome.js';
 import { upsertUser } from './users/upsert-user.js';
 
-/** Every command of the contract has its handler here. */
+/** The handler of every command in the contract. */
 export const COMMANDS: { readonly [T in CommandType]: CommandHandler<T> } = {
   'user.upsert': upsertUser,
   'chat.create': createChat,
@@ -37,7 +37,7 @@ export const COMMANDS: { readonly [T in CommandType]: CommandHandler<T> } = {
   'message.unreact': unreactToMessage,
 };
 
-/** The registry pairs each type with its own handler, which the compiler cannot follow through a union. */
+/** The registry pairs each type with its own handler. The compiler cannot follow that through a union. */
 function handlerOf<T extends CommandType>(command: CommandOf<T>): CommandHandler<T> {
   return COMMANDS[command.type as T];
 }

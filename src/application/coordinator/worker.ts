@@ -1,15 +1,15 @@
 /**
- * A worker: says that it is alive, learns who else is, and holds the partitions that fall to it.
+ * A worker: sends heartbeats, learns which other workers are alive, and acquires the leases of its partitions.
  *
- * Every tick compares what the registry says with what is held here:
- * - assigned, and nobody serves it: take over. Somebody else still does: stand in line, give it `HANDOVER_GRACE_MS` to finish, then
- *   take over all the same: the epoch fences the other one out;
- * - standby of a partition that is served: stand in line, and take over on the first delivery, should one come;
- * - held without being assigned: release it, unless it came to us as its standby (then the assigned one is away, and takes it back
- *   when it can).
+ * Each tick compares the registry with the local leases:
+ * - Assigned, and no live worker has the lease: acquire it. If another live worker still has it, subscribe, wait
+ *   `HANDOVER_GRACE_MS` for it to finish, then acquire the lease anyway. The epoch fences out the other worker.
+ * - Standby of a partition that a live worker has: subscribe, and acquire the lease on the first delivery.
+ * - Lease without assignment: release it, unless this worker got it as the standby. Then the assigned worker is away
+ *   and acquires the lease when it is back.
  */
 
-import { dutyOf, isServed } from '../cluster/assignment.js';
+import { dutyOf, hasLiveOwner } from '../cluster/assignment.js';
 import type { CommandStore } from '../ports/command-store.js';
 import type { DecisionLog } from '../ports/decision-log.js';
 import type { ClusterState } from '../ports/partition-registry.js';
@@ -22,60 +22,64 @@ import {
 } from '../processing/partition-consumer.js';
 
 export const HEARTBEAT_INTERVAL_MS = 500;
-/** A worker not heard of for this long counts as dead. */
+/** A worker without a heartbeat for this long counts as dead. */
 export const WORKER_ALIVE_MS = 3_000;
 export const HANDOVER_GRACE_MS = 1_500;
-/** Without a broker a worker is no use: past this it is no longer announced, so that others are assigned its partitions. */
+/**
+ * A worker without a broker cannot process commands. After this time it deregisters, so that its partitions are
+ * assigned to other workers.
+ */
 export const BROKER_AWAY_MS = 2_000;
 export const PRUNE_INTERVAL_MS = 60_000;
 export const PRUNE_CHUNK = 5_000;
-/** Attempts at commands that did not come again are forgotten after so long. Longer than any command waits that is still tried. */
+/**
+ * Attempts at commands that did not come again are deleted after this time. It is longer than any command waits that is
+ * still tried.
+ */
 export const ATTEMPT_RETENTION_MS = 7 * 24 * 3_600_000;
 
-/** Deletes what is older than `before`; answers how many rows each of its statements deleted. */
+/** Deletes rows older than `before` and returns the number of rows that each statement deleted. */
 type PruneChunk = (before: Date) => Promise<number[]>;
 
 export interface WorkerDeps extends PartitionConsumerDeps {
   store: CommandStore;
-  /** `CONCURRENT_BATCHES` */
   concurrentBatches: number;
   /** `RECEIPT_RETENTION` in milliseconds. */
   receiptRetentionMs: number;
   decisions: Pick<DecisionLog, 'prune'>;
   /** `DECISION_RETENTION` in milliseconds. */
   decisionRetentionMs: number;
-  /** Whether the transport is connected. */
   isTransportReady(): boolean;
 }
 
 export interface WorkerStatus {
   workerId: string;
-  /** When the registry last answered; null: not yet. */
-  heardAt: Date | null;
+  /** The time of the registry's last answer. Null before the first one. */
+  registryAnsweredAt: Date | null;
   partitions: PartitionStatus[];
-  /** By partition, as the registry last answered: `PartitionState.logFloor`. */
+  /** `PartitionState.logFloor` by partition, from the registry's last answer. */
   logFloors: ReadonlyMap<number, number>;
 }
 
 export class Worker {
-  private readonly owners: PartitionConsumer[];
-  /** Since when an assigned partition has been in somebody else's hands, by partition. */
+  private readonly consumers: PartitionConsumer[];
+  /** By partition: the time since which an assigned partition has had another live owner. */
   private readonly waitingSince = new Map<number, number>();
-  /** Partitions that this worker held while they were assigned to it. */
+  /** Partitions whose lease this worker has had while they were assigned to it. */
   private readonly heldAsAssigned = new Set<number>();
   private readonly life = new AbortController();
   private readonly background = new Map<string, Promise<unknown>>();
   private running: Promise<void> | null = null;
-  private heardAt: Date | null = null;
+  private registryAnsweredAt: Date | null = null;
   private logFloors: ReadonlyMap<number, number> = new Map();
   private transportAwaySince: number | null = null;
-  /** By what was pruned. */
+  /** The time of the last finished pruning, by kind. */
   private readonly prunedAt = new Map<Prunable, number>();
   private isAnnounced = false;
 
   constructor(private readonly deps: WorkerDeps) {
     const slots = new BatchSlots(deps.concurrentBatches, deps.time);
-    this.owners = Array.from(
+    this.consumers = Array.from(
       { length: deps.partitions },
       (_, partition) => new PartitionConsumer(partition, deps, slots),
     );
@@ -84,8 +88,8 @@ export class Worker {
   get status(): WorkerStatus {
     return {
       workerId: this.deps.workerId,
-      heardAt: this.heardAt,
-      partitions: this.owners.map((owner) => owner.status),
+      registryAnsweredAt: this.registryAnsweredAt,
+      partitions: this.consumers.map((consumer) => consumer.status),
       logFloors: this.logFloors,
     };
   }
@@ -94,20 +98,20 @@ export class Worker {
     this.running ??= this.run();
   }
 
-  /** To be called when the transport is ready again: its partitions need not wait for their next attempt. */
-  brokerIsBack(): void {
-    for (const owner of this.owners) owner.brokerIsBack();
+  /** Called when the transport is ready again, so that consumers do not wait for their next attempt. */
+  brokerReconnected(): void {
+    for (const consumer of this.consumers) consumer.brokerReconnected();
   }
 
-  /** Finishes what is in hand, gives the rest back, and takes this worker off the list. */
+  /** Finishes the current batches, returns the other deliveries to the broker, and deregisters the worker. */
   async stop(): Promise<void> {
     this.life.abort();
-    // The owners need not wait for a heartbeat that hangs.
-    await Promise.all([this.running, ...this.owners.map((owner) => owner.stop())]);
+    // Consumers are stopped at once, because a heartbeat may hang.
+    await Promise.all([this.running, ...this.consumers.map((consumer) => consumer.stop())]);
     await Promise.all(this.background.values());
     await this.deps.registry
       .deregister(this.deps.workerId)
-      .catch((error: unknown) => this.deps.logger.warn('not taken off the list of workers', { error }));
+      .catch((error: unknown) => this.deps.logger.warn('worker not deregistered', { error }));
   }
 
   private async run(): Promise<void> {
@@ -115,7 +119,7 @@ export class Worker {
       try {
         await this.tick();
       } catch (error) {
-        this.deps.logger.warn('the registry does not answer', { error });
+        this.deps.logger.warn('heartbeat failed', { error });
       }
       await this.deps.time.pause(HEARTBEAT_INTERVAL_MS, this.life.signal);
     }
@@ -128,21 +132,21 @@ export class Worker {
       this.isAnnounced = false;
       return;
     }
-    const census = await registry.heartbeat(workerId, WORKER_ALIVE_MS);
+    const cluster = await registry.heartbeat(workerId, WORKER_ALIVE_MS);
     this.isAnnounced = true;
-    this.heardAt = this.deps.time.now();
-    this.logFloors = new Map(census.partitions.map(({ partition, logFloor }) => [partition, logFloor]));
-    for (const owner of this.owners) this.attendTo(owner, census);
-    // Neither may hold up the next heartbeat: both wait for rows that a slow transaction can hold for seconds.
-    this.inBackground('progress', () => Promise.all(this.owners.map((owner) => owner.saveProgress())));
-    if (census.workers[0] === workerId) this.pruneInBackground();
+    this.registryAnsweredAt = this.deps.time.now();
+    this.logFloors = new Map(cluster.partitions.map(({ partition, logFloor }) => [partition, logFloor]));
+    for (const consumer of this.consumers) this.reconcile(consumer, cluster);
+    // Both tasks may wait seconds for rows that a slow transaction locks. They must not delay the next heartbeat.
+    this.inBackground('progress', () => Promise.all(this.consumers.map((consumer) => consumer.saveProgress())));
+    if (cluster.workers[0] === workerId) this.pruneInBackground();
   }
 
-  /** One at a time of each kind. */
+  /** Runs at most one task of each kind at a time. */
   private inBackground(kind: string, work: () => Promise<unknown>): void {
     if (this.background.has(kind)) return;
     const running = work()
-      .catch((error: unknown) => this.deps.logger.warn(`${kind} put off`, { error }))
+      .catch((error: unknown) => this.deps.logger.warn('background task failed', { task: kind, error }))
       .finally(() => this.background.delete(kind));
     this.background.set(kind, running);
   }
@@ -153,32 +157,32 @@ export class Worker {
     return this.transportAwaySince !== null && this.deps.time.elapsedMs() - this.transportAwaySince > BROKER_AWAY_MS;
   }
 
-  private attendTo(owner: PartitionConsumer, census: ClusterState): void {
+  private reconcile(consumer: PartitionConsumer, cluster: ClusterState): void {
     const { workerId } = this.deps;
-    const { partition } = owner;
-    const state = census.partitions[partition];
+    const { partition } = consumer;
+    const state = cluster.partitions[partition];
     if (state === undefined) return;
-    const duty = dutyOf(workerId, partition, census.workers);
+    const duty = dutyOf(workerId, partition, cluster.workers);
     const isOurs = state.owner === workerId;
-    // By the epoch, not by the name alone: a take-over may be newer than this census.
-    if (owner.owns && !isOurs && state.epoch > (owner.status.epoch ?? 0)) owner.lost();
+    // Compares epochs, not only owners: the lease may be newer than this heartbeat's answer.
+    if (consumer.hasLease && !isOurs && state.epoch > (consumer.status.epoch ?? 0)) consumer.leaseLost();
 
     if (duty === 'assigned') {
-      owner.subscribe();
-      if (isOurs || owner.owns) {
+      consumer.subscribe();
+      if (isOurs || consumer.hasLease) {
         this.waitingSince.delete(partition);
-        if (owner.owns) this.heldAsAssigned.add(partition);
-        else owner.takeOver('assigned');
-        // Given up while the broker was away, and taken by nobody.
-        if (state.owner === null && state.epoch === owner.status.epoch) owner.takeOver('again');
-      } else if (!isServed(census, partition) || this.hasWaitedLongEnough(partition)) owner.takeOver('assigned');
+        if (consumer.hasLease) this.heldAsAssigned.add(partition);
+        else consumer.acquire('assigned');
+        // The lease was released while the broker was away, and no other worker has acquired it.
+        if (state.owner === null && state.epoch === consumer.status.epoch) consumer.acquire('again');
+      } else if (!hasLiveOwner(cluster, partition) || this.hasWaitedLongEnough(partition)) consumer.acquire('assigned');
       return;
     }
     this.waitingSince.delete(partition);
-    if (owner.owns) {
-      if (this.heldAsAssigned.delete(partition) || duty === 'none') owner.release();
-    } else if (duty === 'standby' && !isOurs && isServed(census, partition)) owner.subscribe();
-    else if (owner.status.isSubscribed) owner.release();
+    if (consumer.hasLease) {
+      if (this.heldAsAssigned.delete(partition) || duty === 'none') consumer.release();
+    } else if (duty === 'standby' && !isOurs && hasLiveOwner(cluster, partition)) consumer.subscribe();
+    else if (consumer.status.isSubscribed) consumer.release();
   }
 
   private hasWaitedLongEnough(partition: number): boolean {
@@ -198,7 +202,7 @@ export class Worker {
     prune('decisions', decisionRetentionMs, async (before) => [await decisions.prune(before, PRUNE_CHUNK)]);
   }
 
-  /** One partition after the other: each statement locks the row of one partition. */
+  /** One partition after another, because each statement locks the row of one partition. */
   private async pruneRejectedCommands(before: Date): Promise<number[]> {
     const chunks: number[] = [];
     for (let partition = 0; partition < this.deps.partitions && !this.life.signal.aborted; partition += 1)
@@ -211,7 +215,7 @@ export class Worker {
     if (time.elapsedMs() - (this.prunedAt.get(what) ?? Number.NEGATIVE_INFINITY) < PRUNE_INTERVAL_MS) return;
     const before = new Date(time.now().getTime() - retentionMs);
     const chunks = await chunk(before);
-    // A full chunk means that there is more: go on at the next tick.
+    // A full chunk means that there are more rows, so pruning continues at the next tick.
     if (chunks.every((rows) => rows < PRUNE_CHUNK)) this.prunedAt.set(what, time.elapsedMs());
     const pruned = chunks.reduce((sum, rows) => sum + rows, 0);
     if (pruned === 0) return;

@@ -100,7 +100,13 @@ const NO_PARTITION = -1;
 const nothing = () => undefined;
 const SILENT: WorkerObserver = {
   ...{ commandAnswered: nothing, batchCommitted: nothing, stageTook: nothing, eventSettled: nothing },
-  ...{ deadLettered: nothing, rerouted: nothing, sentHome: nothing, transactionFailed: nothing, tookOver: nothing },
+  ...{
+    deadLettered: nothing,
+    rerouted: nothing,
+    forwarded: nothing,
+    transactionFailed: nothing,
+    leaseAcquired: nothing,
+  },
   pruned: nothing,
 };
 

@@ -1,9 +1,10 @@
 /**
- * Publishes one partition's log, in order, with confirms: the outbox's way out.
+ * Publishes the events of one partition in log order, with publisher confirms.
  *
- * `append` is called after each commit; what it brings is published from memory, as far as that holds it (outbox-buffer.ts). `publishedThrough` is the
- * contiguous confirmed prefix. A refusal, a return or a lost channel stops the flow; once everything under way has settled it starts again behind that
- * prefix, so that the first copies stay in order and repeats come late.
+ * The worker calls `append` after each commit. Events are published from memory while the buffer holds them
+ * (outbox-buffer.ts). `publishedThrough` is the end of the contiguous confirmed prefix. A refusal, a return or a lost
+ * channel stops publishing. When all events in flight have settled, publishing restarts right behind the confirmed
+ * prefix. So the first copies stay in order, and repeats come later.
  */
 
 import { AudienceReader } from '../policy/chat-audience.js';
@@ -20,25 +21,26 @@ import { PublishLatency } from './publish-latency.js';
 import { RecipientsCache } from './recipients-cache.js';
 import { encodeEvent, type RenderContext } from './render-event.js';
 
-/** At most this many events of a partition wait for their confirm. */
+/** Maximum number of events of a partition that wait for their confirm. */
 export const PUBLISH_WINDOW = 1024;
 /**
- * After a refusal the window is one, and grows by one with so many confirms: a queue that was full frees itself in the middle of what is under
- * way, and would take later events before those it had just refused.
+ * After a refusal the window is one. It grows by one for this many confirms. A full queue frees space while events are
+ * in flight, and would then accept later events before the ones that it has refused.
  */
 export const CONFIRMS_PER_SLOT = 4;
 /**
- * … and up to here only, until everything that waited is sent. RabbitMQ takes again once a fifth of a full queue is free: what all partitions of
- * a worker have under way should be less than that, and who is behind publishes as fast as the dispatch workers take.
+ * Maximum window after a refusal, until the backlog is sent. RabbitMQ accepts messages again when a fifth of a full
+ * queue is free. The events in flight of all partitions of a worker should be fewer than that. With a backlog, the
+ * worker publishes as fast as the dispatch workers consume.
  */
 export const WINDOW_BEHIND = 64;
-/** Events rendered at a time: bounds how long one turn of the event loop takes. */
+/** Number of events rendered at a time. It bounds the duration of one turn of the event loop. */
 export const RENDER_CHUNK = 128;
 
 export interface PublisherDeps {
   log: EventLog;
   sink: EventSink;
-  /** Decides who of a chat's members may view it. */
+  /** Decides which members of a chat may view it. */
   policy: PolicyDecisionPoint;
   observer: WorkerObserver;
   logger: WorkerLog;
@@ -49,29 +51,29 @@ export interface PublisherDeps {
 
 interface InFlight {
   position: number;
-  /** When it was committed. */
+  /** The time of its commit. */
   at: Date;
   confirmed: boolean;
 }
 
 export class EventPublisher {
-  private readonly tail: OutboxBuffer;
+  private readonly buffer: OutboxBuffer;
   private sent: number;
   private confirmedThrough: number;
   private inFlight: InFlight[] = [];
-  /** When the oldest unpublished event was committed, as far as that is known while nothing is under way. */
+  /** The commit time of the oldest unpublished event, as far as it is known while no event is in flight. */
   private oldestAt = new Date();
   private unsettled = 0;
   private window = PUBLISH_WINDOW;
   private windowMax = PUBLISH_WINDOW;
-  /** Why nothing is sent for now; null while trying, the first time or again. */
+  /** Why no events are sent now. Null while sending or retrying. */
   private failure: PublishOutcome | 'unavailable' | null = null;
-  /** The last failure, until a confirm shows that it has passed: a try is no success yet. */
+  /** The last failure, until a confirm shows that it has passed. A retry alone does not clear it. */
   private lastFailure: PublishOutcome | 'unavailable' | null = null;
   private channel: EventChannel | null = null;
   private readonly recipients: RecipientsCache;
-  private readonly times: PublishLatency;
-  private readonly wakeUp = new Signal();
+  private readonly latency: PublishLatency;
+  private readonly changed = new Signal();
   private readonly backoff: Backoff;
   private readonly stopping = new AbortController();
   private readonly running: Promise<void>;
@@ -82,64 +84,70 @@ export class EventPublisher {
     private readonly deps: PublisherDeps,
     from: { position: number; publishedThrough: number; floor?: () => number },
   ) {
-    this.tail = new OutboxBuffer(partition, deps.log, from.position, from.floor);
+    this.buffer = new OutboxBuffer(partition, deps.log, from.position, from.floor);
     this.sent = from.publishedThrough;
     this.confirmedThrough = from.publishedThrough;
     this.recipients = new RecipientsCache(new AudienceReader(deps.log, deps.policy, deps.render.recipientsMax));
-    this.times = new PublishLatency(deps.time, (milliseconds) => deps.observer.stageTook('publish', milliseconds));
+    this.latency = new PublishLatency(deps.time, (milliseconds) => deps.observer.stageTook('publish', milliseconds));
     this.backoff = new Backoff(deps.time);
     this.running = this.run();
   }
 
-  /** Everything up to here is published and confirmed. */
+  /** Everything up to this position is published and confirmed. */
   get publishedThrough(): number {
     return this.confirmedThrough;
   }
 
-  /** How many committed events are not confirmed yet. */
+  /** The number of committed events without a confirm. */
   get unpublished(): number {
-    return this.tail.end - this.confirmedThrough;
+    return this.buffer.end - this.confirmedThrough;
   }
 
-  /** When the oldest of the unpublished events was committed; null: there are none. Of a log taken over: when that was, at first. */
+  /**
+   * The commit time of the oldest unpublished event, or null if there is none. For a log with a backlog at the start of
+   * the lease it is first the time of that start.
+   */
   get waitingSince(): Date | null {
     return this.unpublished === 0 ? null : (this.inFlight[0]?.at ?? this.oldestAt);
   }
 
-  /** What stands in the way of publishing, if anything does. */
+  /** The failure that blocks publishing, if any. */
   get obstacle(): string | null {
     return this.lastFailure;
   }
 
-  /** Takes committed events: contiguous, from the last committed position on. */
+  /** Adds committed events. They are contiguous and start after the last committed position. */
   append(events: readonly LoggedEvent[]): void {
     const [first] = events;
     const last = events.at(-1);
     if (first === undefined || last === undefined) return;
     this.recipients.noteCommitted(events);
     if (this.unpublished === 0) this.oldestAt = first.at;
-    if (this.tail.append(events, this.lastFailure === null)) this.times.expect(first.position, last.position);
-    this.wakeUp.wake();
+    if (this.buffer.append(events, this.lastFailure === null)) this.latency.expect(first.position, last.position);
+    this.changed.wake();
   }
 
-  /** Events of these chats may soon be appended: whom they are for is read meanwhile, unless nothing goes out anyway. */
+  /**
+   * Events of these chats will probably be appended soon, so their recipients are prefetched. Nothing is prefetched
+   * while publishing has failed.
+   */
   expect(chatIds: readonly string[]): void {
     if (this.lastFailure !== null || this.stopping.signal.aborted) return;
     void this.recipients
-      .readAhead(chatIds)
-      .catch((error: unknown) => this.deps.logger.debug('recipients not read ahead', { error }));
+      .prefetch(chatIds)
+      .catch((error: unknown) => this.deps.logger.debug('recipients not prefetched', { error }));
   }
 
-  /** Resolves when everything committed so far is confirmed, or publishing has stopped. */
+  /** Resolves when all events committed so far are confirmed, or when publishing has stopped. */
   drained(): Promise<void> {
     if (this.unpublished === 0 || this.stopping.signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => this.waiters.push({ position: this.tail.end, resolve }));
+    return new Promise((resolve) => this.waiters.push({ position: this.buffer.end, resolve }));
   }
 
-  /** Stops publishing; what is not confirmed stays in the log for the next owner. */
+  /** Stops publishing. Unconfirmed events stay in the log for the next owner of the partition. */
   async stop(): Promise<void> {
     this.stopping.abort();
-    this.wakeUp.wake();
+    this.changed.wake();
     for (const { resolve } of this.waiters.splice(0)) resolve();
     await this.running;
   }
@@ -150,20 +158,21 @@ export class EventPublisher {
       try {
         await this.step();
       } catch (error) {
-        // No connection, or the log cannot be read: both come back by themselves, and the events stay in the log meanwhile.
+        // There is no connection, or the log cannot be read. Both recover on their own, and the events stay in the log
+        // meanwhile.
         if (signal.aborted) break;
         this.fail('unavailable');
-        this.deps.logger.warn('publishing waits', { partition: this.partition, error });
+        this.deps.logger.warn('publishing paused', { partition: this.partition, error });
         await this.backoff.wait(signal);
         if (this.unsettled === 0) this.goBack();
       }
     }
-    await this.channel?.close().catch((error: unknown) => this.deps.logger.debug('channel was gone', { error }));
+    await this.channel?.close().catch((error: unknown) => this.deps.logger.debug('channel already closed', { error }));
   }
 
   private async step(): Promise<void> {
     if (this.failure !== null) {
-      if (this.unsettled > 0) return this.wakeUp.wait();
+      if (this.unsettled > 0) return this.changed.wait();
       const { partition } = this;
       const why = this.failure === 'refused' ? this.deps.sink.explainRefusal?.() : null;
       this.deps.logger.warn('events not taken', {
@@ -175,16 +184,16 @@ export class EventPublisher {
       this.goBack();
       return;
     }
-    if (this.sent >= this.tail.end) this.windowMax = PUBLISH_WINDOW;
-    if (this.sent >= this.tail.end || this.room() < 1) return this.wakeUp.wait();
+    if (this.sent >= this.buffer.end) this.windowMax = PUBLISH_WINDOW;
+    if (this.sent >= this.buffer.end || this.room() < 1) return this.changed.wait();
     const channel = this.channel ?? (await this.untilOpen());
     if (channel === null) return;
     this.channel = channel;
     const window = Math.floor(this.window);
-    const taken = await this.tail.take(this.sent, Math.min(RENDER_CHUNK, this.room()), window);
+    const taken = await this.buffer.take(this.sent, Math.min(RENDER_CHUNK, this.room()), window);
     const audiences = await this.recipients.lookUp(taken);
-    this.times.handedOver(taken.at(-1)?.position ?? this.sent);
-    for (const event of this.tail.asTheyAre(taken)) {
+    this.latency.handedOver(taken.at(-1)?.position ?? this.sent);
+    for (const event of this.buffer.withoutDeletedTexts(taken)) {
       if (this.failure !== null) return;
       const audience = event.chatId === null ? null : (audiences.get(event.chatId) ?? null);
       const outgoing = encodeEvent(event, audience, this.deps.render);
@@ -202,7 +211,10 @@ export class EventPublisher {
     await this.untilWritable(channel);
   }
 
-  /** A channel, or null if the stop came first: a broker that is blocked does not answer, and must not hold it up. */
+  /**
+   * Opens a channel. Returns null if the publisher is stopped first: a blocked broker does not answer, and must not
+   * delay the stop.
+   */
   private async untilOpen(): Promise<EventChannel | null> {
     let opened: EventChannel | undefined;
     let failed: { error: unknown } | undefined;
@@ -211,29 +223,30 @@ export class EventPublisher {
       .then(
         (channel) => {
           opened = channel;
-          // Nobody waits for it any more.
+          // The publisher has stopped, so the channel is not needed any more.
           if (this.stopping.signal.aborted)
-            void channel.close().catch((error: unknown) => this.deps.logger.debug('channel was gone', { error }));
+            void channel.close().catch((error: unknown) => this.deps.logger.debug('channel already closed', { error }));
         },
         (error: unknown) => {
           failed = { error };
         },
       )
-      .finally(() => this.wakeUp.wake());
-    while (opened === undefined && failed === undefined && !this.stopping.signal.aborted) await this.wakeUp.wait();
+      .finally(() => this.changed.wake());
+    while (opened === undefined && failed === undefined && !this.stopping.signal.aborted) await this.changed.wait();
     if (failed !== undefined) throw failed.error;
     return opened ?? null;
   }
 
-  /** … or until the stop, likewise. */
+  /** Resolves when the channel is writable or the publisher is stopped. */
   private async untilWritable(channel: EventChannel): Promise<void> {
     let isWritable = false;
-    // Not raced against a promise of the stop: each race would leave something behind there for as long as we publish.
+    // No `Promise.race` with a promise for the stop: each race would leave a reaction there for the publisher's
+    // lifetime.
     void channel.writable().then(() => {
       isWritable = true;
-      this.wakeUp.wake();
+      this.changed.wake();
     });
-    while (!isWritable && !this.stopping.signal.aborted) await this.wakeUp.wait();
+    while (!isWritable && !this.stopping.signal.aborted) await this.changed.wait();
   }
 
   private room(): number {
@@ -243,7 +256,7 @@ export class EventPublisher {
   private fail(why: PublishOutcome | 'unavailable'): void {
     this.failure = why;
     this.lastFailure = why;
-    this.tail.forget();
+    this.buffer.forget();
   }
 
   private goBack(): void {
@@ -256,7 +269,7 @@ export class EventPublisher {
   private async dropChannel(): Promise<void> {
     const { channel } = this;
     this.channel = null;
-    await channel?.close().catch((error: unknown) => this.deps.logger.debug('channel was gone', { error }));
+    await channel?.close().catch((error: unknown) => this.deps.logger.debug('channel already closed', { error }));
   }
 
   private settle(entry: InFlight, outcome: PublishOutcome): void {
@@ -271,7 +284,7 @@ export class EventPublisher {
         this.confirmedThrough = last.position;
         this.oldestAt = last.at;
         this.inFlight.splice(0, settled);
-        this.times.confirmed(this.confirmedThrough);
+        this.latency.confirmed(this.confirmedThrough);
         this.deps.steps?.reachedSync('confirmed', { partition: this.partition, count: settled });
         if (this.failure === null) {
           this.lastFailure = null;
@@ -287,7 +300,7 @@ export class EventPublisher {
         this.windowMax = WINDOW_BEHIND;
       }
     }
-    this.wakeUp.wake();
+    this.changed.wake();
   }
 
   private resolveWaiters(): void {

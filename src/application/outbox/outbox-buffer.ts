@@ -1,25 +1,29 @@
 /**
- * The end of a partition's log that is still to be published: a bounded memory over it. What memory does not hold is read by position.
+ * The unpublished end of a partition's log: a bounded buffer in memory. Events that are not in memory are read from the
+ * log by position.
  */
 import { METADATA_MAX_BYTES } from '../../contract/messages/text.js';
 import type { EventLog, LoggedEvent } from '../ports/event-log.js';
 
-/** At most this many committed events of a partition are kept for publishing; beyond, the log is read. */
+/** Maximum number of committed events of a partition in memory. Above this, events are read from the log. */
 export const MEMORY_EVENTS_MAX = 4096;
-/** … and, of more than a few, no more than so many characters: 4,096 messages at their limits would have 400 million. */
+/**
+ * Maximum number of characters in memory once it holds more than `ALWAYS_ROOM_EVENTS` events. 4,096 messages at their
+ * limits would have 400 million.
+ */
 export const MEMORY_CHARACTERS_MAX = 16 * 1024 * 1024;
 const ALWAYS_ROOM_EVENTS = 128;
-/** So many windows of events are read at once: each confirm would else cost a reading of its own. */
+/** Number of publish windows that one read of the log covers. Otherwise each confirm would cost a read of its own. */
 export const WINDOWS_READ = 16;
-/** … but at most so many events. */
+/** Maximum number of events that one read of the log covers. */
 export const READ_MAX = 256;
 
 export class OutboxBuffer {
   private memory: LoggedEvent[] = [];
-  /** Read from the log and not taken yet. */
-  private ahead: LoggedEvent[] = [];
-  /** Messages deleted since the events in hand were taken. */
-  private deletedMeanwhile = new Set<string>();
+  /** Events that were read from the log and are not taken yet. */
+  private prefetched: LoggedEvent[] = [];
+  /** Messages that were deleted since the last `take`. */
+  private deletedSinceTake = new Set<string>();
 
   constructor(
     private readonly partition: number,
@@ -27,8 +31,8 @@ export class OutboxBuffer {
     /** The last position of the log. */
     private committed: number,
     /**
-     * Up to here positions may be missing. An owner publishes from above the floor of its partition (`PartitionState.logFloor`), which is
-     * published: what is missing there is a fault.
+     * At or below this position events may be missing. A worker publishes from above the floor of its partition
+     * (`PartitionState.logFloor`), and everything up to the floor is published. So a gap above it is an error.
      */
     private readonly floor: () => number = () => 0,
   ) {}
@@ -38,17 +42,17 @@ export class OutboxBuffer {
   }
 
   /**
-   * Takes committed events: contiguous, from the last committed position on.
-   * @param isWanted whether to keep them in memory, where there is room
+   * Adds committed events. They are contiguous and start after the last committed position.
+   * @param isWanted whether to keep them in memory, if there is room
    * @returns whether memory holds them
    */
   append(events: readonly LoggedEvent[], isWanted: boolean): boolean {
-    this.forgetErased(events);
+    this.dropErasedTexts(events);
     const room =
       this.memory.length + events.length <= MEMORY_EVENTS_MAX &&
       (this.memory.length <= ALWAYS_ROOM_EVENTS ||
         charactersOf(this.memory) + charactersOf(events) <= MEMORY_CHARACTERS_MAX);
-    // Contiguous in itself is enough: what lies before it is read from the log.
+    // Memory must only be contiguous in itself: earlier events are read from the log.
     const follows = (this.memory.at(-1)?.position ?? this.committed) === this.committed;
     this.committed = events.at(-1)?.position ?? this.committed;
     if (!isWanted || !room || !follows) return false;
@@ -56,56 +60,66 @@ export class OutboxBuffer {
     return true;
   }
 
-  /** What nobody takes is read from the log once somebody does: keeping it would only fill the memory, in each partition. */
+  /**
+   * Drops all events from memory. While publishing has failed they would only fill the memory of each partition; they
+   * are read from the log later.
+   */
   forget(): void {
     this.memory = [];
-    this.ahead = [];
+    this.prefetched = [];
   }
 
   /**
-   * The next events beyond `position` up to the end, at most `limit`; rejects where the log does not hold them, or cannot be read.
-   * @param window how many may be under way at a time
+   * Returns the next events after `position`, at most `limit`. Rejects if the log has a gap or cannot be read.
+   * @param window the maximum number of events in flight
    */
   async take(position: number, limit: number, window: number): Promise<LoggedEvent[]> {
-    this.deletedMeanwhile.clear();
+    this.deletedSinceTake.clear();
     dropThrough(this.memory, position);
-    dropThrough(this.ahead, position);
-    for (const known of [this.memory, this.ahead])
+    dropThrough(this.prefetched, position);
+    for (const known of [this.memory, this.prefetched])
       if (known[0]?.position === position + 1) return known.splice(0, limit);
     const wanted = Math.max(limit, Math.min(READ_MAX, WINDOWS_READ * window));
-    // The log may hold a batch already whose commit the owner has not heard of: whose members it changed is not known here yet.
+    // The log may already hold a batch whose commit this worker has not learned of. Its member changes are not in the
+    // cache yet, so nothing above `committed` is read.
     const events = await this.read(position, Math.min(wanted, this.committed - position));
-    // A text that was deleted while they were read is not kept.
-    this.ahead = this.asTheyAre(events.slice(limit));
+    // A message deleted during the read must not keep its text in memory.
+    this.prefetched = this.withoutDeletedTexts(events.slice(limit));
     return events.slice(0, limit);
   }
 
-  /** Of what was taken last: up to the first event with a text that has been deleted since. From there on the log has to be read again. */
-  asTheyAre(taken: LoggedEvent[]): LoggedEvent[] {
-    return beforeTextsOf(taken, this.deletedMeanwhile);
+  /**
+   * The events that were taken last, up to the first one whose text has been deleted since. The rest must be read
+   * again.
+   */
+  withoutDeletedTexts(taken: LoggedEvent[]): LoggedEvent[] {
+    return beforeTextsOf(taken, this.deletedSinceTake);
   }
 
   private async read(position: number, limit: number): Promise<LoggedEvent[]> {
     const events = await this.log.readEvents(this.partition, position, limit);
-    // What is committed is there: an empty or broken answer would silently skip events.
+    // Committed events exist. An empty or incomplete answer would silently skip events.
     const missing = firstMissing(events, position, this.floor());
     if (missing !== null) throw new Error(`the log of partition ${this.partition} has no position ${missing}`);
     if (events.length === 0) throw new Error(`the log of partition ${this.partition} ends before ${this.committed}`);
     return events;
   }
 
-  /** What waits here with a text that has just been deleted goes out without it, as the log has it. */
-  private forgetErased(events: readonly LoggedEvent[]): void {
+  /**
+   * Drops buffered events whose text has just been deleted. They are then published without the text, as the log has
+   * it.
+   */
+  private dropErasedTexts(events: readonly LoggedEvent[]): void {
     const deleted = events.flatMap(({ event }) => (event.type === 'message.deleted' ? [event.messageId] : []));
     if (deleted.length === 0) return;
-    for (const messageId of deleted) this.deletedMeanwhile.add(messageId);
-    // The log tells what is left of it: from the first of these on it is read there.
+    for (const messageId of deleted) this.deletedSinceTake.add(messageId);
+    // From the first of these events on, the log is read again. It no longer has the text.
     this.memory = beforeTextsOf(this.memory, new Set(deleted));
-    this.ahead = beforeTextsOf(this.ahead, new Set(deleted));
+    this.prefetched = beforeTextsOf(this.prefetched, new Set(deleted));
   }
 }
 
-/** At most, as far as can be told without going through them. */
+/** An upper bound that is cheap to compute. */
 function charactersOf(events: readonly LoggedEvent[]): number {
   let sum = 0;
   for (const { event } of events)
@@ -132,7 +146,7 @@ function charactersOf(events: readonly LoggedEvent[]): number {
 
 const SMALL_EVENT_CHARACTERS = 256;
 const MENTION_CHARACTERS = 128;
-/** An address, a name, a media type, in code points of one or two characters. */
+/** URL, name and media type, in code points of one or two characters. */
 const ATTACHMENT_CHARACTERS = 2 * (2048 + 255 + 255);
 /** Metadata and a hundred members. */
 const LARGE_EVENT_CHARACTERS = 24 * 1024;
@@ -142,7 +156,7 @@ function isEmpty(metadata: object): boolean {
   return true;
 }
 
-/** The first position above the floor that is missing between `after` and the last of the events; null: none is. */
+/** The first missing position above the floor, between `after` and the last event. Null if there is no gap. */
 export function firstMissing(events: readonly LoggedEvent[], after: number, floor: number): number | null {
   let expected = after + 1;
   for (const { position } of events) {
@@ -152,14 +166,14 @@ export function firstMissing(events: readonly LoggedEvent[], after: number, floo
   return null;
 }
 
-/** What is published already, from the front. */
+/** Removes events that are already published from the front. */
 function dropThrough(events: LoggedEvent[], position: number): void {
   let stale = 0;
   while (stale < events.length && (events[stale] as LoggedEvent).position <= position) stale += 1;
   if (stale > 0) events.splice(0, stale);
 }
 
-/** The events up to the first that has a text of one of the messages. */
+/** The events before the first one that has the text of one of the messages. */
 function beforeTextsOf(events: LoggedEvent[], messageIds: ReadonlySet<string>): LoggedEvent[] {
   if (messageIds.size === 0) return events;
   const first = events.findIndex(

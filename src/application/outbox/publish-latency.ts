@@ -3,11 +3,14 @@ import type { Time } from '../runtime/time.js';
 interface Batch {
   from: number;
   through: number;
-  /** When the first of its events went to the channel; null: not yet. */
+  /** When its first event was passed to the channel. Null before that. */
   since: number | null;
 }
 
-/** How long each batch's events are on their way: from the hand-over of the first one to the channel until all up to the last one are confirmed. */
+/**
+ * Measures how long publishing a batch takes: from passing its first event to the channel until the last one is
+ * confirmed.
+ */
 export class PublishLatency {
   /** In order of their positions, which need not be contiguous. */
   private readonly batches: Batch[] = [];
@@ -17,12 +20,12 @@ export class PublishLatency {
     private readonly took: (milliseconds: number) => void,
   ) {}
 
-  /** A batch whose events have these positions is about to be published. */
+  /** Registers a batch with these positions. It is about to be published. */
   expect(from: number, through: number): void {
     this.batches.push({ from, through, since: null });
   }
 
-  /** Everything up to here goes to the channel now, or has gone before. */
+  /** All events up to this position are passed to the channel, now or earlier. */
   handedOver(through: number): void {
     const now = this.time.elapsedMs();
     for (const batch of this.batches) {
@@ -31,7 +34,7 @@ export class PublishLatency {
     }
   }
 
-  /** Everything up to here is confirmed. */
+  /** All events up to this position are confirmed. */
   confirmed(through: number): void {
     let done = 0;
     for (const batch of this.batches) {

@@ -1,5 +1,6 @@
 /**
- * From the log to the wire: one renderer for fresh events and for those read back, so that both come out equal to the byte.
+ * Renders a logged event as a CloudEvent. New events and events read back from the log use the same renderer, so that
+ * both are equal byte for byte.
  */
 import { type CloudEvent, EVENT_CONTENT_TYPE } from '../../contract/messages/events.js';
 import { contentSequence } from '../../domain/event.js';
@@ -12,16 +13,19 @@ export { EVENT_CONTENT_TYPE };
 
 export interface RenderContext {
   storeId: string;
-  /** `EVENT_RECIPIENTS_MAX`: above this, `recipients` is null, and dispatch pages the members. */
+  /**
+   * `EVENT_RECIPIENTS_MAX`: maximum number of recipients listed in an event. Above this, `recipients` is null, and
+   * dispatch workers page through the members.
+   */
   recipientsMax: number;
 }
 
-/** `<chat id>/<sequence>`, or `p<partition>/<position>` without a sequence. */
+/** `<chat id>/<sequence>`, or `p<partition>/<position>` for an event without a sequence. */
 export function eventId({ chatId, sequence, partition, position }: LoggedEvent): string {
   return sequence === null ? `p${partition}/${position}` : `${chatId}/${sequence}`;
 }
 
-/** What events are hashed by: the chat, or the actor where there is no chat. */
+/** The hash key of the event: the chat id, or the actor id for an event without a chat. */
 function partitionKey(logged: LoggedEvent): string {
   const { event } = logged;
   const rejectedChat = event.type === 'command.rejected' ? event.receipt.chatId : null;
@@ -59,8 +63,9 @@ function subject({ event, chatId, commandId, actorId }: LoggedEvent): string {
 }
 
 /**
- * The members other than the actor who may see what the event says, and a member just removed: that event alone tells them why they get no
- * more. Whether it is for the actor as well, whose other devices have not got it yet. Where they are not listed, as many as there are members at most.
+ * The members other than the actor who may see the event, plus a member who was just removed: only this event tells
+ * that client why no more events arrive. `forActor` says if the actor's other devices need the event too. If the
+ * recipients are not listed, `recipientCount` is an upper bound.
  */
 function recipientsOf(logged: LoggedEvent, audience: ChatAudience | null, max: number) {
   const { event, actorId } = logged;
@@ -70,7 +75,7 @@ function recipientsOf(logged: LoggedEvent, audience: ChatAudience | null, max: n
     return { recipients: null, forActor: null, recipientCount: memberCount + (removed === null ? 0 : 1) };
   const sequence = contentSequence(event, logged.sequence);
   let forActor = removed === actorId;
-  /** Of a viewer who may see the event. */
+  /** Called with viewers who may see the event. Also notes if the actor is one of them. */
   const isListed = (userId: string) => {
     if (userId === actorId) forActor = true;
     return userId !== actorId && userId !== removed;
@@ -85,19 +90,23 @@ function recipientsOf(logged: LoggedEvent, audience: ChatAudience | null, max: n
     : { recipients: ids, forActor, recipientCount: ids.length };
 }
 
-/** Those who are mentioned and may not see what mentions them. */
-function outsidersAmong(mentions: readonly string[], actorId: string, whom: ReturnType<typeof recipientsOf>) {
-  const { recipients, forActor } = whom;
+/** Mentioned users who may not see the message. */
+function outsidersAmong(
+  mentions: readonly string[],
+  actorId: string,
+  recipientFields: ReturnType<typeof recipientsOf>,
+) {
+  const { recipients, forActor } = recipientFields;
   if (mentions.length === 0 || recipients === null) return {};
   const insiders = new Set(recipients);
   const outsiders = mentions.filter((userId) => (userId === actorId ? !forActor : !insiders.has(userId)));
   return outsiders.length === 0 ? {} : { mentionedOutsiders: outsiders };
 }
 
-/** Of an event that is for the actor's own devices. */
+/** For an event that only the actor's own devices need. */
 const NOBODY_ELSE = { recipients: [], forActor: true, recipientCount: 0 };
 
-/** Of a chat that is gone. */
+/** The audience of a chat that no longer exists. */
 const NOBODY: Omit<ChatAudience, 'policyVersion'> = {
   memberCount: 0,
   viewers: [],
@@ -105,7 +114,7 @@ const NOBODY: Omit<ChatAudience, 'policyVersion'> = {
   visibleToAllFrom: 0,
 };
 
-/** A message's content as events and REST tell it. */
+/** The content of a message as in events and REST responses. */
 export function messageContent(message: Message) {
   return {
     messageId: message.messageId,
@@ -136,13 +145,13 @@ function data(logged: LoggedEvent, audience: ChatAudience | null, { recipientsMa
     };
   }
   const common = { tenantId, chatId: logged.chatId, actorId, commandId, sequence: logged.sequence };
-  const whom = recipientsOf(logged, audience, recipientsMax);
+  const recipientFields = recipientsOf(logged, audience, recipientsMax);
   switch (event.type) {
     case 'message.created': {
       const { message } = event;
-      if (message.body === null) return { ...common, ...messageContent(message), erased: true, ...whom };
-      // Spelled out: this is the hot one, and each object spread into another costs more than all of its fields.
-      const told = {
+      if (message.body === null) return { ...common, ...messageContent(message), erased: true, ...recipientFields };
+      // Written out field by field: this code is hot, and object spread costs more than all of the fields.
+      const data = {
         tenantId,
         chatId: logged.chatId,
         actorId,
@@ -158,17 +167,27 @@ function data(logged: LoggedEvent, audience: ChatAudience | null, { recipientsMa
         attachments: message.attachments,
         metadata: message.metadata,
         createdAt: message.createdAt.toISOString(),
-        recipients: whom.recipients,
-        forActor: whom.forActor,
-        recipientCount: whom.recipientCount,
+        recipients: recipientFields.recipients,
+        forActor: recipientFields.forActor,
+        recipientCount: recipientFields.recipientCount,
       };
-      return message.mentions.length === 0 ? told : { ...told, ...outsidersAmong(message.mentions, actorId, whom) };
+      return message.mentions.length === 0
+        ? data
+        : { ...data, ...outsidersAmong(message.mentions, actorId, recipientFields) };
     }
     case 'message.edited': {
       const { messageId, sequence: messageSequence, revision, body, mentions, metadata } = event.message;
       const text = { revision, body, mentions, metadata, editedAt: logged.at.toISOString() };
-      const outsiders = outsidersAmong(mentions, actorId, whom);
-      return { ...common, messageId, messageSequence, ...text, ...erasedIf(body === null), ...whom, ...outsiders };
+      const outsiders = outsidersAmong(mentions, actorId, recipientFields);
+      return {
+        ...common,
+        messageId,
+        messageSequence,
+        ...text,
+        ...erasedIf(body === null),
+        ...recipientFields,
+        ...outsiders,
+      };
     }
     case 'message.deleted':
       return {
@@ -178,7 +197,7 @@ function data(logged: LoggedEvent, audience: ChatAudience | null, { recipientsMa
         mode: event.mode,
         deletedAt: logged.at.toISOString(),
         ...erasedIf(event.isHidden === true),
-        ...whom,
+        ...recipientFields,
       };
     case 'message.reacted':
     case 'message.unreacted':
@@ -189,34 +208,34 @@ function data(logged: LoggedEvent, audience: ChatAudience | null, { recipientsMa
         emoji: event.emoji,
         userId: event.userId,
         ...erasedIf(event.emoji === null),
-        ...whom,
+        ...recipientFields,
       };
     case 'chat.created': {
       const { kind, title, historyVisibility, metadata, members } = event;
-      return { ...common, kind, title, historyVisibility, metadata, members, ...whom };
+      return { ...common, kind, title, historyVisibility, metadata, members, ...recipientFields };
     }
     case 'chat.updated': {
       const { kind, title, historyVisibility, metadata } = event;
-      return { ...common, kind, title, historyVisibility, metadata, ...whom };
+      return { ...common, kind, title, historyVisibility, metadata, ...recipientFields };
     }
     case 'chat.archived':
     case 'chat.unarchived':
-      return { ...common, ...whom };
+      return { ...common, ...recipientFields };
     case 'chat.hidden':
     case 'chat.unhidden':
       return { ...common, ...NOBODY_ELSE };
     case 'chat.read':
-      return { ...common, userId: event.userId, upTo: event.upTo, ...whom };
+      return { ...common, userId: event.userId, upTo: event.upTo, ...recipientFields };
     case 'member.added':
-      return { ...common, members: event.members, ...whom };
+      return { ...common, members: event.members, ...recipientFields };
     case 'member.removed':
-      return { ...common, userId: event.userId, left: event.left, ...whom };
+      return { ...common, userId: event.userId, left: event.left, ...recipientFields };
     case 'member.updated':
-      return { ...common, userId: event.userId, role: event.role, mutedUntil: event.mutedUntil, ...whom };
+      return { ...common, userId: event.userId, role: event.role, mutedUntil: event.mutedUntil, ...recipientFields };
   }
 }
 
-/** `audience`: of the event's chat as it is now; null for events without a chat. */
+/** `audience` is the current audience of the event's chat. Null for events without a chat. */
 export function renderEvent(logged: LoggedEvent, audience: ChatAudience | null, context: RenderContext): CloudEvent {
   const { sequence, tenantId } = logged;
   return {
@@ -229,12 +248,12 @@ export function renderEvent(logged: LoggedEvent, audience: ChatAudience | null, 
     datacontenttype: 'application/json',
     partitionkey: partitionKey(logged),
     ...(sequence === null ? {} : { sequence: String(sequence) }),
-    // The one place where the shape of each event's data is put together; tests hold it against the contract's schemas.
+    // Only `data` builds the payload of each event type. Tests check it against the contract's schemas.
     data: data(logged, audience, context),
   } as CloudEvent;
 }
 
-/** The very bytes and properties to publish. */
+/** The exact bytes and properties to publish. */
 export function encodeEvent(logged: LoggedEvent, audience: ChatAudience | null, context: RenderContext): OutgoingEvent {
   const key = partitionKey(logged);
   const { type } = logged.event;

@@ -1,25 +1,26 @@
-/** Moving chats out and in, whole: see `contract/archive.ts` for what a line is. */
+/** Exports and imports whole chats. See `contract/archive/lines.ts` for the lines. */
 import type { ArchiveLine, ArchiveLineOf } from '../../contract/archive/lines.js';
 
 export interface ArchiveSelection {
   tenantId: string;
-  /** One chat, or one user's profile and all the chats that the user is in. */
+  /** One chat, or one user's profile and all chats of which the user is a member. */
   what: { chatId: string } | { userId: string };
 }
 
-/** What was found, as of one moment: commands that take effect while it is being read are not in it. */
+/** The found content as of one moment. It does not include commands that take effect during the read. */
 export interface ArchiveContent {
   chats: number;
-  /** About how many lines there are, for the progress. */
+  /** Approximate number of lines, for the progress display. */
   lines: number;
-  /** The lines without their ends, some hundred at a time; to be read once. */
+  /** The lines without line ends, some hundred at a time. Can be read only once. */
   pages: AsyncIterable<string[]>;
 }
 
 export interface ChatArchiveSource {
   /**
-   * Has `write` take the content away, however long that takes, and rejects as it does; what was found is gone when it has settled.
-   * Null, and nothing is written: there is no such chat, or nothing is known of the user.
+   * Calls `write` with the content and waits for it, however long it takes. Rejects if `write` rejects. The content is
+   * invalid after `write` has settled. If there is no such chat, or no data about the user, the result is null and
+   * `write` is not called.
    */
   read(
     selection: ArchiveSelection,
@@ -30,28 +31,31 @@ export interface ChatArchiveSource {
 /** Lines that belong to a chat and become rows. */
 export type ChatRowLine = Exclude<ArchiveLine, { kind: 'header' | 'user' | 'chat' | 'end' }>;
 
-/** What was counted while a chat's lines came in. */
+/** What was counted while a chat's lines were imported. */
 export interface ChatCounts {
-  /** How many messages the chat has ever had. */
+  /** The number of messages that the chat has ever had. */
   lastOrdinal: number;
   memberCount: number;
   ownerCount: number;
 }
 
-/** A chat that is being brought in. Nobody sees it and no command changes it until it is complete. */
+/** A chat during its import. It is invisible, and no command can change it, until it is complete. */
 export interface ChatUnderImport {
-  /** Lines in their order, all of them or none. Rejects with a `StoreError` of kind `refused` where they cannot be. */
+  /**
+   * Stores all of the lines in order, or none of them. Rejects with a `StoreError` of kind `refused` if they cannot be
+   * stored.
+   */
   put(lines: readonly ChatRowLine[]): Promise<void>;
-  /** From now on the chat is like any other. */
+  /** Makes the chat visible and usable. */
   complete(counts: ChatCounts): Promise<void>;
 }
 
 export interface ChatArchiveTarget {
-  /** Profiles of users who have none here; the others stay as they are. */
+  /** Stores profiles of users who have none here. Existing profiles do not change. */
   putProfiles(tenantId: string, lines: readonly ArchiveLineOf<'user'>[]): Promise<void>;
   /**
-   * Takes up a chat; what an import that was broken off has left of it is gone. `known`: the chat is there already; `differs`: another chat
-   * has its id.
+   * Begins the import of a chat and removes what an aborted import has left of it. `known`: the chat exists already.
+   * `differs`: another chat has its id.
    */
   begin(tenantId: string, chat: ArchiveLineOf<'chat'>): Promise<ChatUnderImport | 'known' | 'differs'>;
 }

@@ -1,6 +1,6 @@
 /**
- * What clients ask about a chat's past. Every query takes what the asker may see of it; what lies before that cannot be told from what is
- * not there.
+ * Queries about a chat's past. Every query takes what the caller may see of the chat. What lies before that looks the
+ * same as what does not exist.
  */
 import { type Chat, firstVisibleSequence, type Member } from '../../domain/chat.js';
 import type { Message, MessageRevision } from '../../domain/message.js';
@@ -13,7 +13,7 @@ export interface VisiblePast {
   fromSequence: number;
 }
 
-/** The one way to it is by the member's own view of the chat. */
+/** The only way to create one is from the member's own view of the chat. */
 export function visiblePast({ chat, membership }: { chat: Chat; membership: Member }): VisiblePast {
   const { chatId, userId } = membership;
   return { chatId, userId, fromSequence: firstVisibleSequence(chat, membership) };
@@ -23,22 +23,25 @@ export interface ReactionCount {
   emoji: string;
   /** At least 1. */
   count: number;
-  /** Whether the asker is one of those who have reacted so. */
+  /** Whether the caller has this reaction. */
   mine: boolean;
 }
 
 /**
- * A message as queries give it: with the command that created it, which the log knows, and its reactions, the most
- * frequent first, then by emoji in code-unit order; at most `REACTIONS_SHOWN_MAX` of them.
+ * A message as queries return it. It includes the id of the command that created it, from the log, and its reactions:
+ * the most frequent first, then by emoji in code-unit order, at most `REACTIONS_SHOWN_MAX`.
  */
 export type MessageView = Message & {
   commandId: string;
   reactions: ReactionCount[];
-  /** With how many different emoji users have reacted. */
+  /** The number of different emoji on the message. */
   reactionKinds: number;
 };
 
-/** By sequence: those after `after`, or the last ones before `before`; without either, the latest. Always answered in ascending sequence. */
+/**
+ * A page by sequence: the messages after `after`, or the last ones before `before`, or, without either, the latest.
+ * Results are always in ascending sequence.
+ */
 export interface SequenceRange {
   after?: number;
   before?: number;
@@ -46,33 +49,33 @@ export interface SequenceRange {
 }
 
 export interface SequencePage<T> {
-  /** Fewer than were asked for where these are more than an answer can hold (`PAGE_MAX_BYTES`). */
+  /** Fewer than requested if they would exceed the size of a response (`PAGE_MAX_BYTES`). */
   items: T[];
   hasMore: boolean;
 }
 
 export interface ThreadView {
   root: MessageView;
-  /** Of the whole thread, as is the last reply. */
+  /** Counts the whole thread; the last reply is also of the whole thread. */
   replyCount: number;
   lastReply: MessageView | null;
   replies: SequencePage<MessageView>;
 }
 
-/** Up to where a member has read. */
+/** How far a member has read. */
 export type ReadMark = Pick<Member, 'userId' | 'readSequence'>;
 
 export interface ChatHistory {
   listMessages(past: VisiblePast, range: SequenceRange): Promise<SequencePage<MessageView>>;
-  /** Tombstones are found; what was deleted hard is not. */
+  /** Finds tombstones (soft deletes), but not messages that were deleted hard. */
   findMessage(past: VisiblePast, messageId: string): Promise<MessageView | null>;
-  /** The earlier texts of a message, beyond `afterRevision` (0: from the first one), in ascending revision. */
+  /** The earlier texts of a message after `afterRevision` (0: from the first), in ascending revision. */
   listRevisions(past: VisiblePast, messageId: string, afterRevision: number, limit: number): Promise<MessageRevision[]>;
-  /** The message with the replies in its thread, if it is there to be seen. */
+  /** The message with the replies in its thread. Null if the caller cannot see it. */
   findThread(past: VisiblePast, rootId: string, range: SequenceRange): Promise<ThreadView | null>;
   /**
-   * Members whose read mark covers the message, without its sender and those who joined after it; by user id in code-unit order, beyond
-   * `afterUserId`. Looks at every member: ask only where they are not too many.
+   * Members whose read mark covers the message, without its sender and members who joined later. Sorted by user id in
+   * code-unit order, after `afterUserId`. The query reads every member, so use it only for small chats.
    */
   listReaders(past: VisiblePast, messageId: string, afterUserId: string | null, limit: number): Promise<ReadMark[]>;
   listEvents(past: VisiblePast, after: number, limit: number): Promise<SequencePage<LoggedEvent>>;

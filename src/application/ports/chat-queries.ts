@@ -1,6 +1,6 @@
 /**
- * What clients ask about chats, members, profiles and receipts; a chat's past is asked for by `chat-history.ts`. Every answer is about what
- * the caller may see; `null` and an absent chat cannot be told apart.
+ * Queries about chats, members, profiles and receipts. `chat-history.ts` has those about a chat's past. Every answer
+ * contains only what the caller may see. `null` looks the same for a hidden chat and for a chat that does not exist.
  */
 import type { Chat, Member } from '../../domain/chat.js';
 import type { Claims, User } from '../../domain/user.js';
@@ -10,7 +10,7 @@ import type { ReceiptKey, StoredReceipt, UserKey } from './command-store.js';
 export interface Caller {
   tenantId: string;
   userId: string;
-  /** What the caller's token says besides, for the policy to go by; absent: none was shown. */
+  /** Other claims of the caller's token, for the policy. Absent if there was no token. */
   token?: Claims;
 }
 
@@ -24,7 +24,7 @@ export interface ChatListItem extends ChatView {
   lastMessage: MessageView | null;
 }
 
-/** Keyset of the chat list: newest activity first, then by id. */
+/** Keyset position in the chat list: latest activity first, then by id. */
 export interface ChatListPosition {
   lastActivityAt: Date;
   chatId: string;
@@ -33,33 +33,33 @@ export interface ChatListPosition {
 export interface ChatListFilter {
   kind?: Chat['kind'];
   archived?: boolean;
-  /** True: those that the caller has hidden, instead of those that are not. */
+  /** True: only chats that the caller has hidden. Otherwise only chats that are not hidden. */
   hidden?: boolean;
 }
 
-/** All that differs from chat to chat when it is decided whether one caller may see it. */
+/** All attributes of a chat that decide if one caller may see it. */
 export interface ChatTraits {
   kind: Chat['kind'];
   archived: boolean;
-  /** The caller's. */
+  /** The caller's role. */
   role: Member['role'];
 }
 
 /**
- * Which of the caller's own chats an answer may be about: those with one of these traits. A query leaves the others out before it counts, orders
- * or limits anything, so that nothing it gives depends on them. `none` asks the store nothing.
+ * Which of the caller's own chats an answer may contain: those with one of these traits. A query filters before it
+ * counts, orders or limits, so that other chats do not affect the result. `none` needs no query.
  */
 export type VisibleChats = 'all' | 'none' | readonly ChatTraits[];
 
-/** What is unread in the caller's visible chats, those left out that the caller has hidden. */
+/** Unread totals of the caller's visible chats, without the chats that the caller has hidden. */
 export interface UnreadTotal {
   unreadCount: number;
-  /** How many chats have something unread. */
+  /** The number of chats with unread messages. */
   chatCount: number;
 }
 
 export interface ChatQueries {
-  /** The caller's visible chats; at most `limit`, beyond `from`. Each with the last message that the caller may see. */
+  /** The caller's visible chats after `from`, at most `limit`, each with the last message that the caller may see. */
   listChats(
     caller: Caller,
     visible: VisibleChats,
@@ -68,8 +68,8 @@ export interface ChatQueries {
     limit: number,
   ): Promise<ChatListItem[]>;
   /**
-   * As `listChats` beyond `above`, the other way: those whose latest activity is later, the one nearest to it first. A chat that moves up while these
-   * are read stays ahead of the reader.
+   * Like `listChats`, but in the other direction: chats with later activity than `above`, nearest first. A chat that
+   * moves up during paging stays ahead of the reader.
    */
   listChatsAbove(
     caller: Caller,
@@ -78,13 +78,16 @@ export interface ChatQueries {
     above: ChatListPosition,
     limit: number,
   ): Promise<ChatListItem[]>;
-  /** The chat and the caller's membership; null if the chat does not exist in the caller's tenant or the caller is not in it. */
+  /**
+   * The chat and the caller's membership. Null if the chat does not exist in the caller's tenant or the caller is not a
+   * member.
+   */
   findChat(caller: Caller, chatId: string): Promise<ChatView | null>;
-  /** Members by user id in code-unit order, beyond `afterUserId`. Ask only after `findChat`. */
+  /** Members after `afterUserId`, by user id in code-unit order. Call it only after `findChat`. */
   listMembers(chatId: string, afterUserId: string | null, limit: number): Promise<Member[]>;
   countUnread(caller: Caller, visible: VisibleChats): Promise<UnreadTotal>;
   findReceipt(key: ReceiptKey): Promise<StoredReceipt | null>;
   findUser(key: UserKey): Promise<User | null>;
-  /** By user id: those of one tenant that have a profile. */
+  /** Users of one tenant that have a profile, by user id. */
   findUsers(tenantId: string, userIds: readonly string[]): Promise<Map<string, User>>;
 }

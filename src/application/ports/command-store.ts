@@ -1,8 +1,8 @@
 /**
- * Where commands take effect: a batch at once, held together by the partition's row.
+ * Applies commands to the store: one batch per transaction, serialized by the partition's row.
  *
- * The store takes a closure: the adapter owns the transaction, the closure owns the decision. The closure is pure and
- * synchronous; it may be called again when the batch has to be tried again.
+ * The store takes a closure. The adapter owns the transaction, and the closure makes the decision. The closure is pure
+ * and synchronous, and it runs again if the batch is retried.
  */
 
 import type { Receipt } from '../../contract/messages/receipts.js';
@@ -36,27 +36,30 @@ export interface ReactorKey {
   userId: string;
 }
 
-/** How much a chat's read mark at this sequence covers. */
+/** A read mark of a chat at this sequence. */
 export interface ReadMarkKey {
   chatId: string;
   upTo: number;
 }
 
-/** Everything a batch needs to know, named up front so that it is read in a handful of set-wise statements. Without repeats. */
+/**
+ * Distinct keys of everything that a batch needs. They are collected first, so that a few set-based statements read
+ * them.
+ */
 export interface SnapshotKeys {
   receipts: ReceiptKey[];
   chats: string[];
   members: MemberKey[];
   users: UserKey[];
-  /** Messages that others refer to, by id. */
+  /** Ids of messages that commands only refer to. */
   messages: string[];
-  /** Messages that are to be changed, by id. */
+  /** Ids of messages that commands change. */
   messagesInFull: string[];
   reactions: Reaction[];
-  /** Users of whose reactions to a message it matters how many there are. Each message is in `reactions` as well. */
+  /** Users whose number of emoji on a message is needed. Each message is in `reactions` as well. */
   reactors: ReactorKey[];
   readMarks: ReadMarkKey[];
-  /** Users of whom it matters in how many chats they are. */
+  /** Users whose number of chats is needed. */
   userChats: UserKey[];
 }
 
@@ -65,11 +68,17 @@ export interface StoredReceipt {
   receipt: Receipt;
 }
 
-/** The snapshot by which a batch is decided, from one moment. Those of the partition hold when it is committed. What is not there was not found. */
+/**
+ * What a batch has loaded, as of one moment. The partition's own rows are guaranteed to be unchanged at the commit.
+ * Absent keys were not found.
+ */
 export interface BatchSnapshot {
   /** The partition's last used position. */
   position: number;
-  /** True while the last repair of the hash ring has not passed through this partition's queue: commands may be in the wrong one. */
+  /**
+   * True while the last repair of the hash ring has not passed through this partition's queue: commands may be in the
+   * wrong queue.
+   */
   ringUnsettled: boolean;
   receipts: ReadonlyMap<string, StoredReceipt>;
   chats: ReadonlyMap<string, Chat>;
@@ -77,21 +86,33 @@ export interface BatchSnapshot {
   users: ReadonlyMap<string, User>;
   messages: ReadonlyMap<string, MessageReference>;
   messagesInFull: ReadonlyMap<string, Message>;
-  /** Those that are there. */
+  /** Keys of the existing reactions. */
   reactions: ReadonlySet<string>;
-  /** By `messageEmojiKey`, for each of `AttributeKeys.reactions`: how many users have reacted to the message with that emoji. */
+  /**
+   * By `messageEmojiKey`, for each of `SnapshotKeys.reactions`: the number of users who reacted to the message with
+   * that emoji.
+   */
   reactionCounts: ReadonlyMap<string, number>;
-  /** By message id, of the messages in `AttributeKeys.reactions`: with how many emoji users have reacted, one more than allowed at most. */
+  /**
+   * By message id, for the messages in `SnapshotKeys.reactions`: the number of different emoji on the message. Counted
+   * up to one more than allowed.
+   */
   emojiOfMessages: ReadonlyMap<string, number>;
-  /** By `reactorKey`: with how many emoji the user has reacted to the message, one more than allowed at most. */
+  /** By `reactorKey`: the number of emoji that the user has put on the message. Counted up to one more than allowed. */
   emojiOfReactors: ReadonlyMap<string, number>;
-  /** The ordinal of the last message, deleted ones included, whose sequence is at most the mark's; nothing: there is none. */
+  /**
+   * The ordinal of the last message whose sequence is at most the mark's, deleted messages included. Absent if there is
+   * none.
+   */
   ordinals: ReadonlyMap<string, number>;
-  /** By `userKey`; nobody in no chat. Other partitions change them too: `BatchWrites.userChats` says what is checked. */
+  /**
+   * By `userKey`. Absent for a user in no chat. Other partitions change these counts too: see `BatchWrites.userChats`
+   * for the check.
+   */
   userChats: ReadonlyMap<string, UserChats>;
 }
 
-/** Map keys of `BatchSnapshot`: a space occurs in none of the parts. */
+/** Map keys of `BatchSnapshot`. A space never occurs in the parts. */
 export const receiptKey = (key: ReceiptKey) => `${key.tenantId} ${key.actorId} ${key.commandId}`;
 export const memberKey = (key: MemberKey) => `${key.chatId} ${key.userId}`;
 export const reactionKey = (key: Reaction) => `${key.messageId} ${key.userId} ${key.emoji}`;
@@ -108,75 +129,79 @@ export interface ReceiptRecord extends ReceiptKey {
 
 export interface UserWrite {
   user: User;
-  /** The revision that was read; 0: there was none. A batch may raise it by more than one. */
+  /** The revision that was read, or 0 if there was none. A batch may raise it by more than one. */
   previousRevision: number;
 }
 
 export interface ReactionWrite extends Reaction {
-  /** Whether it is there from now on; it was not, or was, before. */
+  /** Whether the reaction exists after the batch. Before, it was the opposite. */
   present: boolean;
   at: Date;
 }
 
-/** By how much a user's counts change; never by nothing. */
+/** The change of a user's counts. At least one is not zero. */
 export interface UserChatsChange extends UserKey, UserChats {}
 
-/** The net effect of one batch. Each row occurs once per list; positions and sequences are already given. */
+/** The net effect of one batch. Each row occurs once per list. Positions and sequences are already assigned. */
 export interface BatchWrites {
-  /** Written whole. A row that is not as it was read means contention. */
+  /** Whole rows. If a row is not as it was read, the result is contention. */
   users: UserWrite[];
   chatsCreated: Chat[];
-  /** Chats that were there before, with their new state (title, metadata, history, archivedAt, numbers, activity, partition). */
+  /** Existing chats with their new state (title, metadata, history, archivedAt, numbers, activity, partition). */
   chatsChanged: Chat[];
-  /** Written whole, whether they were there before or not. */
+  /** Whole rows of new and existing members. */
   membersPut: Member[];
   /**
-   * The counts of the users in `membersPut` and `membersRemoved`. Partitions share them: the store adds to what is there.
-   * A count that rises must come to `max` at most; that it would not means contention, since it was decided that there is
-   * room.
+   * Changes of the chat counts of users in `membersPut` and `membersRemoved`. Partitions share these rows, so the store
+   * adds to the current value. A count that rises must stay at or below `max`. Otherwise the result is contention,
+   * because the decision assumed that there is room.
    */
   userChats: { changes: UserChatsChange[]; max: number };
-  /** How members no longer stand in their chats; written over what is known of the same standing. */
+  /** Membership states that members have left. They replace what is stored for the same state. */
   standingsEnded: (MemberKey & { tenantId: string } & FormerMembershipState)[];
-  /** With where the event that tells of it stands in the log. */
+  /** `position` is that of the event about the removal. */
   membersRemoved: (MemberKey & { tenantId: string; position: number })[];
   messages: Message[];
-  /** Messages that were there before, with their new content: edited, or deleted soft. */
+  /** Existing messages with their new content: edited, or deleted soft. */
   messagesChanged: Message[];
-  /** Deleted hard: the row goes with its revisions and reactions, the stub stays. Whether it was there before or not. */
+  /**
+   * Messages deleted hard. The row goes with its revisions and reactions, and the stub stays. The message may be from
+   * this batch.
+   */
   messagesRemoved: MessageStub[];
-  /** Texts that gave way to later ones. */
+  /** Texts that later revisions replaced. */
   revisions: MessageRevision[];
-  /** Ids of messages deleted soft: their revisions go. */
+  /** Ids of messages deleted soft: their revisions are deleted. */
   revisionsErased: string[];
   reactions: ReactionWrite[];
-  /** By how much the number of replies in each thread changes. */
+  /** Changes of the number of replies in each thread. */
   threads: { rootId: string; replies: number }[];
   /** In position order, contiguous from `BatchSnapshot.position + 1`. */
   events: LoggedEvent[];
   receipts: ReceiptRecord[];
-  /** What the policy decided, as much of it as is kept. */
+  /** Decisions of the policy that are kept. */
   decisions: DecisionRecord[];
 }
 
 export interface BatchRequest {
   partition: number;
-  /** The epoch under which the caller owns the partition. */
+  /** The epoch of the caller's lease. */
   epoch: number;
   keys: SnapshotKeys;
-  /** The contiguous confirmed prefix of the log, saved along with the batch. */
+  /** The contiguous confirmed prefix of the log. It is saved with the batch. */
   publishedThrough: number;
 }
 
 export type BatchResult<T> =
   | { outcome: 'committed'; value: T }
-  /** Somebody else owns the partition now: nothing was written. */
+  /** Another worker has the lease now. Nothing was written. */
   | { outcome: 'fenced' };
 
 export interface CommandStore {
   /**
-   * Reads the snapshot under the epoch, asks `decide`, and writes all of it or nothing: only where the partition still has that epoch and position
-   * is it committed, else it is `contention`. What `decide` throws goes through; else it rejects with a `StoreError`, and only with that.
+   * Reads the snapshot under the epoch, calls `decide`, and writes everything or nothing. It commits only if the
+   * partition still has that epoch and position; otherwise it fails with `contention`. Errors of `decide` pass through.
+   * All other rejections are a `StoreError`.
    */
   transact<T>(
     request: BatchRequest,
@@ -184,43 +209,49 @@ export interface CommandStore {
   ): Promise<BatchResult<T>>;
 
   /**
-   * Notes that these commands are about to be tried together, unless some of them are known from earlier: then it notes nothing, and returns
-   * those, each with its attempts (0: noted, and never tried alone).
+   * Records that these commands are about to be tried together. If some of them are recorded from earlier, it records
+   * nothing and returns those with their attempts (0: recorded, and never tried alone).
    */
   noteSuspects(partition: number, commandKeys: readonly string[]): Promise<Map<string, number>>;
-  /** Counts one attempt at a command that is tried alone and returns how many there have been, this one included. */
+  /** Counts one attempt at a command that is tried alone. Returns the number of attempts, including this one. */
   countAttempt(partition: number, commandKey: string): Promise<number>;
-  /** Whatever is known of them from `noteSuspects` and `countAttempt`. */
+  /** Deletes what `noteSuspects` and `countAttempt` have recorded. */
   forgetAttempts(partition: number, commandKeys: readonly string[]): Promise<void>;
 
-  /** Does for the database's part what writing one ordinary message does, and undoes it. Rejects with a `StoreError` if that cannot be done. */
+  /**
+   * Does the same database work as writing one ordinary message, and rolls it back. Rejects with a `StoreError` if that
+   * fails.
+   */
   probe(): Promise<void>;
 
-  /** Deletes receipts older than `before`, at most `limit` a call; returns how many. */
+  /** Deletes receipts older than `before`, at most `limit` per call. Returns the number of deleted rows. */
   pruneReceipts(before: Date, limit: number): Promise<number>;
 
   /**
-   * Forgets attempts and suspects that were last noted before `before`, by the database's clock, at most `limit` a call: their commands did not
-   * come again, so nobody else forgets them. Returns how many.
+   * Deletes attempts and suspects last recorded before `before`, by the database's clock, at most `limit` per call.
+   * Their commands did not come again, so no other code deletes them. Returns the number of deleted rows.
    */
   pruneAttempts(before: Date, limit: number): Promise<number>;
 
   /**
-   * Deletes events of rejected commands of one partition that are older than `before`, at most `limit` a call, and raises the partition's floor
-   * (`PartitionState.logFloor`) in the same moment. An event that is not published, or not read by a log consumer, stays.
-   * @returns how many
+   * Deletes events of rejected commands of one partition that are older than `before`, at most `limit` per call. The
+   * same statement raises the partition's floor (`PartitionState.logFloor`). Events that are not published, or not read
+   * by a log consumer, stay.
+   * @returns the number of deleted rows
    */
   pruneRejectedCommands(partition: number, before: Date, limit: number): Promise<number>;
 }
 
 /**
  * Why a transaction failed:
- * - `unavailable`: for the database's sake (connection, full disk, …): wait and try again, nothing was written;
- * - `timed_out`: the statement exceeded its timeout, waits for locks not among it: the database is slow, or the commands ask for too much; nothing was
- *   written;
- * - `contention`: a row written by another partition, or another owner, came in between, or holds a lock: try again at once, nothing was written;
- * - `refused`: for the data's sake (constraint, encoding, …): one of the commands cannot be stored, nothing was written;
- * - `unknown`: what commits was sent and its reply did not come: nobody knows; take over from oneself.
+ * - `unavailable`: a database problem (connection, full disk, …). Nothing was written; wait and retry.
+ * - `timed_out`: the statement exceeded its timeout, not counting waits for locks. The database is slow, or the
+ *   commands are too expensive. Nothing was written.
+ * - `contention`: another partition or another owner changed a row first, or holds a lock. Nothing was written; retry
+ *   at once.
+ * - `refused`: a problem with the data (constraint, encoding, …). One of the commands cannot be stored. Nothing was
+ *   written.
+ * - `unknown`: the commit was sent and no reply came. The outcome is unknown; re-acquire the lease.
  */
 export type StoreErrorKind = 'unavailable' | 'timed_out' | 'contention' | 'refused' | 'unknown';
 

@@ -1,9 +1,9 @@
 import type { RefusalCode } from '../../contract/messages/problems.js';
 import type { Action, PolicyAttributes } from './policy-decision-point.js';
 
-/** One decision as the log keeps it: enough to say why, and to ask another policy the same. */
+/** One decision in the decision log: enough to explain it, and to ask another policy with the same attributes. */
 export interface DecisionRecord {
-  /** UUIDv7: ids drawn later sort after earlier ones. */
+  /** UUIDv7: later ids sort after earlier ones. */
   decisionId: string;
   at: Date;
   tenantId: string;
@@ -13,10 +13,13 @@ export interface DecisionRecord {
   chatId: string | null;
   action: Action;
   effect: 'permit' | 'deny';
-  /** The rule that decided; null: none permits it. */
+  /** The rule that decided. Null if no rule permits. */
   rule: string | null;
   policyVersion: string;
   attributes: PolicyAttributes;
-  /** With which code the command was refused all the same, though this permitted it: by the state of its chat, or for a quota. Null: it was not. */
+  /**
+   * The code with which the command was refused although the policy permitted it, because of the chat's state or a
+   * quota. Null if it was not refused.
+   */
   refusedAs: RefusalCode | null;
 }

@@ -1,16 +1,16 @@
 import type { LoggedEvent } from './event-log.js';
 
-/** Which part of the log: a chat's events by their sequence, or a partition's by their position. */
+/** A part of the log: a chat's events by sequence, or a partition's events by position. */
 export type LogPart = { chatId: string } | { partition: number };
 
-/** The log for whoever reads it again. */
+/** Reads the log again, for replays. */
 export interface LogReader {
-  /** The last sequence or position; null: there is no such chat or partition, or the chat is still being imported. */
+  /** The last sequence or position. Null if the chat or partition does not exist, or if the chat is being imported. */
   endOf(part: LogPart): Promise<number | null>;
-  /** How far a partition's log may lack events of rejected commands (`PartitionState.logFloor`). */
+  /** The position up to which a partition's log may lack events of rejected commands (`PartitionState.logFloor`). */
   floorOf(partition: number): Promise<number>;
-  /** The position of a partition's last event up to `through`; 0: there is none. */
+  /** The position of a partition's last event at or before `through`. 0 if there is none. */
   lastOf(partition: number, through: number): Promise<number>;
-  /** A chat's events beyond `after`, in the order of their sequence, with the texts as they are now. */
+  /** A chat's events after `after`, by sequence, with the current texts. */
   readChat(chatId: string, after: number, limit: number): Promise<LoggedEvent[]>;
 }

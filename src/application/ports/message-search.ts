@@ -1,17 +1,17 @@
 import type { MessageView } from './chat-history.js';
 import type { Caller, ChatView, VisibleChats } from './chat-queries.js';
 
-/** A text of at most so many bytes (UTF-8) is indexed as it is. */
+/** Maximum size in UTF-8 bytes of a text that is indexed unchanged. */
 export const INDEXED_WHOLE_MAX_BYTES = 256;
 /**
- * In a longer text a run of characters without a space, a tab or a line break is indexed in pieces of so many characters: a word, an address or a
- * link that is longer is found by its pieces alone. What an index costs grows with the square of such a run, so this is what makes the cost of a
- * text grow with its length.
+ * In a longer text, a run of characters without space, tab or line break is indexed in pieces of this many characters.
+ * A longer word, address or link is found only by its pieces. The cost of indexing grows with the square of such a run,
+ * so this keeps the cost linear in the length of the text.
  */
 export const INDEXED_RUN_MAX_CHARACTERS = 64;
 
 export interface SearchQuery {
-  /** Words that must all be there; what else it may hold (quotes, `or`, `-`) is the store's own syntax. */
+  /** Words that must all occur. The store defines any further syntax (quotes, `or`, `-`). */
   text: string;
   chatId?: string;
   senderId?: string;
@@ -21,7 +21,7 @@ export interface SearchQuery {
   to?: Date;
 }
 
-/** A piece of a found text, cut where what was searched for begins and ends. */
+/** A fragment of a found text, split at the boundaries of the matches. */
 export type Highlight = { text: string; match: boolean }[];
 
 export interface FoundMessage {
@@ -31,7 +31,7 @@ export interface FoundMessage {
   highlights: Highlight[];
 }
 
-/** Keyset: newest first, then by id, the greatest first. */
+/** Keyset position: newest first, then by id, highest first. */
 export interface SearchPosition {
   createdAt: Date;
   messageId: string;
@@ -39,8 +39,8 @@ export interface SearchPosition {
 
 export interface MessageSearch {
   /**
-   * What the caller may read in visible chats and matches, newest first, beyond `from`; at most `limit`. Only present texts are searched: a
-   * deleted one is gone at once, an edited one is found by its new text.
+   * Matching messages that the caller may read in visible chats, newest first, after `from`, at most `limit`. Only
+   * current texts are searched: a deleted text is gone at once, and an edited message is found by its new text.
    */
   search(
     caller: Caller,

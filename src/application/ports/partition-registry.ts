@@ -1,16 +1,19 @@
-/** Who is alive and who owns which partition: in the database, so that it holds what the broker alone cannot promise. */
+/**
+ * Which workers are alive and which worker has the lease of which partition. This is in the database, because the
+ * broker alone cannot guarantee exclusive ownership.
+ */
 
 export interface TakenPartition {
   partition: number;
-  /** Raised by every take-over: what runs under an older one is fenced out. */
+  /** The fencing token. Every acquisition raises it, and writes under a lower epoch are rejected. */
   epoch: number;
-  /** The last position in use. */
+  /** The last used position. */
   position: number;
-  /** Everything up to here is published and confirmed. */
+  /** Everything up to this position is published and confirmed. */
   publishedThrough: number;
-  /** The last ring repair (see ADR on the hash ring) whose marker has passed through this partition's queue. */
+  /** The last ring repair (see the ADR on the hash ring) whose marker has passed through this partition's queue. */
   ringSeen: number;
-  /** The last ring repair. While it is above `ringSeen`, commands may have come in at the wrong queue. */
+  /** The last ring repair. While it is above `ringSeen`, commands may arrive in the wrong queue. */
   ringGeneration: number;
 }
 
@@ -20,37 +23,43 @@ export interface PartitionState {
   owner: string | null;
   position: number;
   publishedThrough: number;
-  /** At or below this position the log may lack events of rejected commands; above it the log is contiguous. Never above `publishedThrough`. */
+  /**
+   * At or below this position the log may lack events of rejected commands; above it the log is contiguous. Never above
+   * `publishedThrough`.
+   */
   logFloor: number;
 }
 
 export interface ClusterState {
-  /** Ids of the live workers, sorted; the caller among them. */
+  /** Sorted ids of the live workers, including the caller. */
   workers: string[];
   partitions: PartitionState[];
 }
 
 export interface PartitionRegistry {
   /**
-   * Records the namespace and the number of partitions at the first start; answers what is recorded. A caller that finds
-   * others than its own must stop before it declares anything.
+   * Records the namespace and the number of partitions at the first start. Returns the recorded values. If they differ
+   * from the caller's, the caller must stop before it declares anything.
    */
   settle(wanted: { namespace: string; partitions: number }): Promise<{ namespace: string; partitions: number }>;
-  /** Says that a worker is alive, and answers who else is: those heard of within `aliveWithinMs`, by the database's clock. */
+  /**
+   * Records that a worker is alive. Returns the workers with a heartbeat within `aliveWithinMs`, by the database's
+   * clock.
+   */
   heartbeat(workerId: string, aliveWithinMs: number): Promise<ClusterState>;
-  /** Takes a worker off the list and gives up what it owned. */
+  /** Removes a worker and releases its leases. */
   deregister(workerId: string): Promise<void>;
-  /** Raises the epoch and names the new owner. Waits for a transaction of the previous owner that is under way. */
-  takeOver(partition: number, workerId: string): Promise<TakenPartition>;
-  /** Gives a partition up, if it is still owned under that epoch. */
+  /** Raises the epoch and sets the new owner. Waits for a running transaction of the previous owner. */
+  acquire(partition: number, workerId: string): Promise<TakenPartition>;
+  /** Releases the lease if it still has that epoch. */
   release(partition: number, epoch: number): Promise<void>;
-  /** Saves the contiguous confirmed prefix of the log; false if the epoch has passed. */
+  /** Saves the contiguous confirmed prefix of the log. Returns false if the epoch is outdated. */
   savePublished(partition: number, epoch: number, publishedThrough: number): Promise<boolean>;
   /**
-   * One caller at a time: if `isNeeded` still says so, counts a new ring generation (committed before `repair` runs) and runs `repair`.
-   * The others wait and then find that it is not needed.
+   * Runs for one caller at a time. If `isNeeded` is still true, it commits a new ring generation and then runs
+   * `repair`. The other callers wait and then find that no repair is needed.
    */
   repairRing(isNeeded: () => Promise<boolean>, repair: (generation: number) => Promise<void>): Promise<void>;
-  /** The marker of a ring repair has passed through a partition's queue. */
+  /** The marker of a ring repair has passed through the partition's queue. */
   sawRingMarker(partition: number, epoch: number, generation: number): Promise<void>;
 }

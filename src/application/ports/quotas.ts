@@ -1,12 +1,12 @@
 /**
- * How often things may be done: counted before anything is read from the store or decided, but for what may be done in a chat, which is taken
- * once the policy has permitted it. Adapter: `quota`.
+ * Rate limits. Commands are counted before anything is read from the store or decided. Quotas per chat are the
+ * exception: a command takes from them after the policy has permitted it.
  */
 import type { CommandType } from '../../contract/messages/commands.js';
 
 export const QUOTA_KEYS = ['actor', 'chat', 'tenant', 'producer'] as const;
 
-/** At most so many of these commands in so long, for each of what it is counted by. */
+/** Maximum number of these commands in a time window, for each value of what the quota counts by. */
 export interface Quota {
   id: string;
   per: (typeof QUOTA_KEYS)[number];
@@ -17,26 +17,31 @@ export interface Quota {
 
 /** A command as quotas see it. */
 export interface CountedCommand {
-  /** Null: there is no such command. It counts where a quota is for all of them. */
+  /** Null if the type is unknown. Such a command counts for quotas of all commands. */
   type: CommandType | null;
-  /** By what it is counted; a quota whose key is null does not concern it. */
+  /** The keys that the command is counted by. A quota whose key is null does not apply. */
   keys: { readonly [per in Quota['per']]: string | null };
-  /** Whether the actor is known to be in the chat: nobody else is refused by a quota of the chat before it is decided. */
+  /**
+   * Whether the actor is known to be in the chat. Only a known member is rejected by a chat quota before the decision.
+   */
   isMember: boolean;
 }
 
-/** The quota that a command would pass, of several the one that stays passed for the longest. */
+/** The quota that a command would exceed. If there are several, the one that stays exceeded for the longest. */
 export interface OverQuota {
   quota: Quota;
-  /** Whole seconds, at least 1, at most the window: then there is room again, if nobody else takes it. */
+  /** Whole seconds, at least 1 and at most the window, until the quota has room if no other command takes it. */
   retryAfterSeconds: number;
 }
 
-/** What is left of one quota of one chat, for the commands that were looked at together: whoever takes from it says so in it. */
+/**
+ * What is left of one quota of one chat, for commands that were checked together. Each command that takes from it
+ * records that here.
+ */
 export interface QuotaReservation {
   readonly quota: Quota;
   readonly key: string;
-  /** How long until there is room again once nothing is left, in milliseconds; above 0. */
+  /** Milliseconds until there is room again once nothing is left. Above 0. */
   readonly waitMs: number;
   left: number;
   /** Taken, and not counted yet. */
@@ -45,16 +50,18 @@ export interface QuotaReservation {
 
 export interface QuotaVerdict {
   over: OverQuota | null;
-  /** In the chat's quotas that concern the command, nothing taken; none where it is refused. */
-  rooms: readonly QuotaReservation[];
+  /** The chat quotas that apply to the command, with nothing taken yet. Empty if the command is rejected. */
+  reservations: readonly QuotaReservation[];
 }
 
 export interface Quotas {
   /**
-   * Takes the commands in order, each from all quotas that concern it, but those per chat, or from none. Calls that overlap do not mix: each is
-   * done with before the next begins. Of one chat only one caller may have room at a time.
+   * Takes the commands in order. Each command takes from all quotas that apply, except those per chat, or from none.
+   * Overlapping calls run one after another. Only one caller may have reservations of a chat at a time.
    */
   takeAll(commands: readonly CountedCommand[]): Promise<QuotaVerdict[]>;
-  /** Counts what has been taken from these, once; a quota that has been replaced meanwhile is left alone. */
+  /**
+   * Counts, once, what has been taken from these reservations. A quota that was replaced meanwhile is left unchanged.
+   */
   count(rooms: Iterable<QuotaReservation>): Promise<void>;
 }

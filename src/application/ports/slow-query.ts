@@ -1,6 +1,6 @@
 import { StoreError } from './command-store.js';
 
-/** A statement, or a query of several, took longer than its time limit; asking for less may help. Nothing was written. */
+/** A query exceeded its time limit. A smaller request may succeed. Nothing was written. */
 export class SlowQuery extends StoreError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('unavailable', message, options);

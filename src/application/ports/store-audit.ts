@@ -1,4 +1,4 @@
-/** What cannot be in a store, by name. docs/operating.md says what each means and what to do. */
+/** The kinds of violated invariants, by name. docs/operating.md explains each and what to do. */
 export const FAULT_KINDS = [
   'sequence-missing',
   'sequence-repeated',
@@ -30,7 +30,7 @@ export const FAULT_KINDS = [
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
-/** Something that cannot be. `detail` has numbers and ids, nothing that was said. */
+/** A violated invariant. `detail` has numbers and ids, and no message text. */
 export interface StoreFault {
   kind: FaultKind;
   chatId: string | null;
@@ -38,22 +38,22 @@ export interface StoreFault {
   detail: string;
 }
 
-/** What was looked at between two answers. */
+/** What was checked since the previous piece. */
 export interface AuditPiece {
   rows: number;
   faults: StoreFault[];
 }
 
-/** Events that are committed and not published for longer than this are a fault. */
+/** Events that are committed but unpublished for longer than this are a fault. */
 export const UNPUBLISHED_MAX_S = 60;
 
 export interface StoreAudit {
   hasChat(chatId: string): Promise<boolean>;
-  /** About how many rows all pieces will come to; null: the whole store. */
+  /** Approximate number of rows of all pieces. Null means the whole store. */
   size(chatId: string | null): Promise<number>;
   /**
-   * Looks through the store, or at one chat, piece by piece in bounded memory. Each piece is read in one snapshot, so that what is
-   * written meanwhile is seen whole or not at all: what is told is wrong in the store, not in the looking.
+   * Checks the store, or one chat, piece by piece in bounded memory. Each piece is read in one snapshot, so that
+   * concurrent writes are seen entirely or not at all. Every reported fault is therefore in the store.
    */
   pieces(chatId: string | null): AsyncIterable<AuditPiece>;
 }

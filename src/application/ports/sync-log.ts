@@ -1,44 +1,50 @@
-/** What syncing asks of the store: which of a caller's chats have moved between two moments of the log, and the events in between. */
+/**
+ * Store queries for syncing: which of a caller's chats have changed between two moments of the log, and the events in
+ * between.
+ */
 import type { Caller, ChatView, VisibleChats } from './chat-queries.js';
 import type { LoggedEvent } from './event-log.js';
 
 /**
- * One moment of the log. Whoever writes to a partition holds its row until the commit, so every event at or below the partition's position
- * is committed and can be read from now on, and every other one will stand above it.
+ * One moment of the log. A writer locks the partition's row until its commit. So every event at or below the
+ * partition's position is committed and readable, and every later event gets a higher position.
  */
 export interface Cut {
-  /** By partition: the last position in use. */
+  /** By partition: the last used position. */
   positions: readonly number[];
-  /** How many imports were complete. */
+  /** The number of completed imports. */
   imports: number;
 }
 
-/** From what a client has to what it is brought to. */
+/** The range from the client's state to its next state. */
 export interface SyncWindow {
-  /** Null: it has nothing. */
+  /** Null: the client has no state. */
   from: Cut | null;
   to: Cut;
 }
 
-/** Some of a caller's chats, those that were left included, by their ids: from one id on, or beyond it, through another. */
+/**
+ * A range of the caller's chats by id, including chats that the caller has left. `start` is inclusive or exclusive,
+ * `through` is inclusive.
+ */
 export interface ChatStretch {
   start: { chatId: string; inclusive: boolean };
   /** Null: to the end. */
   through: string | null;
 }
 
-/** A chat that the caller is in, as it is now. */
+/** A chat that the caller is in, with its current state. */
 export interface SyncedChat extends ChatView {
-  /** Which import brought it; null: it was made here. */
+  /** The import that brought the chat. Null if the chat was created here. */
   importNumber: number | null;
-  /** The number of the event that last brought it to light: until then it was hidden from the caller. 0: none has. */
+  /** The sequence of the event that last made the chat visible to the caller. 0 if there is none. */
   shownSequence: number;
 }
 
-/** A chat that the caller could see, and can no longer. */
+/** A chat that the caller could see before and cannot see now. */
 export interface LostChat {
   chatId: string;
-  /** The caller is in it, and it is hidden; else they are not. */
+  /** True: the caller is a member, and the chat is hidden. False: the caller is not a member. */
   isMember: boolean;
 }
 
@@ -52,18 +58,24 @@ export interface EventRange {
 export interface EventsInRanges {
   /** By chat id, in ascending sequence. */
   events: Map<string, LoggedEvent[]>;
-  /** False: they are more than an answer can hold (`PAGE_MAX_BYTES`), and the last ones, in the order of the ranges, are left out. At least one is there. */
+  /**
+   * False if the events exceed the size of a response (`PAGE_MAX_BYTES`). Then the last ones, in the order of the
+   * ranges, are left out. At least one event is included.
+   */
   isComplete: boolean;
 }
 
 export interface SyncLog {
-  /** The present moment, in one snapshot. */
+  /** The current moment, in one snapshot. */
   cut(): Promise<Cut>;
-  /** The id of the `most`-th of the caller's chats from `start`, visible or not; null: there are fewer. Bounds what a page looks at. */
+  /**
+   * The id of the `most`-th of the caller's chats from `start`, visible or not. Null if there are fewer. It bounds the
+   * rows that a page reads.
+   */
   horizon(caller: Caller, start: ChatStretch['start'], most: number): Promise<string | null>;
   /**
-   * Visible chats of the caller's that may have moved since `window.from`: an event, a read mark of the caller's own, an import. In the
-   * order of their ids, at most `limit`. What moved after `window.to` may be among them.
+   * The caller's visible chats that may have changed since `window.from`: by an event, the caller's own read mark, or
+   * an import. In the order of their ids, at most `limit`. Chats that changed after `window.to` may be included.
    */
   changedChats(
     caller: Caller,
@@ -73,8 +85,8 @@ export interface SyncLog {
     limit: number,
   ): Promise<SyncedChat[]>;
   /**
-   * Chats that the caller left, or was removed from, or that were hidden from them, and that they do not see now: those that they last saw until
-   * an event within the window. One that they have not seen since `from` is not among them. In the order of their ids, at most `limit`.
+   * Chats that the caller no longer sees: left, removed from, or hidden from the caller, by an event within the window.
+   * A chat that the caller has not seen since `from` is not included. In the order of their ids, at most `limit`.
    */
   lostChats(
     caller: Caller,
@@ -85,10 +97,10 @@ export interface SyncLog {
     limit: number,
   ): Promise<LostChat[]>;
   /**
-   * By chat id: the first sequence whose event lies beyond the cut, `lastSequence + 1` where none does. An event of a partition that the cut
-   * does not know counts as within it. A search, not a scan.
+   * By chat id: the first sequence whose event is after the cut, or `lastSequence + 1` if there is none. Events of a
+   * partition that the cut does not contain count as before it. Uses a search, not a scan.
    */
   firstBeyond(cut: Cut, chats: readonly { chatId: string; lastSequence: number }[]): Promise<Map<string, number>>;
-  /** The events in these ranges, with the texts as they are now. A chat has one range at most. */
+  /** The events in these ranges, with the current texts. A chat has at most one range. */
   eventsIn(ranges: readonly EventRange[]): Promise<EventsInRanges>;
 }

@@ -1,24 +1,30 @@
 import type { Claims } from '../../domain/user.js';
 
-/** How an actor is proven: by a token that names them. REST and, where policy asks for it, the worker use the same proof. */
+/**
+ * Authenticates an actor by a token that names the actor. REST always uses it, and the worker uses it if the policy
+ * requires it.
+ */
 
 export interface ProvenActor {
   tenantId: string;
   userId: string;
 }
 
-/** `claims`: what else the token says, for the policy to go by. `reason` is one line fit for an answer; it never holds the token. */
+/**
+ * `claims` are the other claims of the token, for the policy. `reason` is one line for the response and never contains
+ * the token.
+ */
 export type TokenVerification = { ok: true; actor: ProvenActor; claims: Claims } | { ok: false; reason: string };
 
 export interface TokenVerifierOptions {
-  /** A token that expired by less than this still proves its actor. */
+  /** A token that expired by less than this is still accepted. */
   graceSeconds: number;
-  /** Defaults to the present. */
+  /** Defaults to the current time. */
   now?: Date;
 }
 
 export interface TokenVerifier {
-  /** Rejects with `ProofUnavailable`, and only while the keys to judge by cannot be had: try again. */
+  /** Rejects only with `ProofUnavailable`, while the verification keys are unavailable. The caller may retry. */
   verify(token: string, options: TokenVerifierOptions): Promise<TokenVerification>;
 }
 
@@ -29,7 +35,7 @@ export class ProofUnavailable extends Error {
   }
 }
 
-/** The token in an `Authorization` header of the Bearer scheme (RFC 6750, section 2.1); null if it is anything else. */
+/** The token of a Bearer `Authorization` header (RFC 6750, section 2.1). Null for any other value. */
 export function bearerToken(authorization: string): string | null {
   return /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(authorization)?.[1] ?? null;
 }

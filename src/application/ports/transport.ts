@@ -1,62 +1,69 @@
 /**
- * The message transport: commands in, events, receipts and dead letters out. Two adapters pass one conformance suite: `amqp`
- * (RabbitMQ) and `in-process`.
+ * The message transport: commands in; events, receipts and dead letters out. Two adapters pass one conformance suite:
+ * `amqp` (RabbitMQ) and `in-process`.
  */
 import type { IncomingCommand } from '../../contract/messages/delivery.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
 
 export interface Delivery {
-  /** Increasing within one subscription, in the order of arrival; what acknowledging refers to. */
+  /** Increases within one subscription in the order of arrival. Acknowledgements refer to it. */
   tag: number;
   incoming: IncomingCommand;
-  /** How often it was given back before; 0 at first. */
+  /** How often the delivery was requeued before. 0 at first. */
   deliveryCount: number;
-  /** Set where this is no command but the marker of a ring repair. */
+  /** Set if this is not a command but the marker of a ring repair. */
   ringMarker: number | null;
-  /** It came to a wrong partition before and was published to this one's queue directly (`CommandSource.sendHome`). */
-  isSentHome: boolean;
+  /**
+   * The command arrived at a wrong partition before and was published directly to this partition's queue
+   * (`CommandSource.forward`).
+   */
+  isForwarded: boolean;
 }
 
 export interface SubscriptionHandlers {
   /** Called in order. Must not throw. */
   onDelivery(delivery: Delivery): void;
   /**
-   * The subscription has ended without `close` having been called (channel or connection lost, queue deleted). Called once;
-   * no delivery follows, older tags are void, and what was not acknowledged will come again, in order.
+   * The subscription has ended without a call of `close`: the channel or connection was lost, or the queue was deleted.
+   * Called once. No delivery follows, older tags are void, and unacknowledged deliveries come again in order.
    */
   onLost(cause: Error): void;
 }
 
 export interface Subscription {
-  /** Acknowledges everything up to and including this delivery. Does nothing once the subscription has ended. */
+  /** Acknowledges all deliveries up to and including this one. Does nothing after the subscription has ended. */
   acknowledgeThrough(tag: number): void;
-  /** Gives everything unacknowledged back, in order, by closing the channel. Never nack, never cancel with messages in hand. */
+  /**
+   * Requeues all unacknowledged deliveries in order by closing the channel. Never nack, and never cancel with
+   * unacknowledged deliveries: both lose the order.
+   */
   close(): Promise<void>;
 }
 
 export interface CommandSource {
   /**
-   * Subscribes to a partition's queue as its single active consumer, or waits in line to become it. At most `prefetch`
+   * Subscribes to a partition's queue as its single active consumer, or waits to become it. At most `prefetch`
    * deliveries are unacknowledged at a time. Rejects while there is no connection.
    */
   subscribe(partition: number, prefetch: number, handlers: SubscriptionHandlers): Promise<Subscription>;
-  /** Sends a command that came in at the wrong queue back through the hash exchange; resolves when it is confirmed there. */
+  /** Sends a command from the wrong queue back through the hash exchange. Resolves when the broker has confirmed it. */
   reroute(delivery: Delivery): Promise<void>;
   /**
-   * Publishes a command to the queue of the partition that its chat belongs to, past the hash exchange, with its routing key and properties, and marks
-   * it (`Delivery.isSentHome`). Resolves when the queue has it; the caller acknowledges the delivery after that. Rejects with `TypeError` or
-   * `RangeError` where its properties cannot be written again.
+   * Publishes a command to the queue of the partition that its chat belongs to, past the hash exchange. The routing key
+   * and the properties stay, and the command is marked (`Delivery.isForwarded`). Resolves when the queue has it; the
+   * caller acknowledges the delivery after that. Rejects with `TypeError` or `RangeError` if the properties cannot be
+   * encoded again.
    */
-  sendHome(delivery: Delivery, home: number): Promise<void>;
+  forward(delivery: Delivery, home: number): Promise<void>;
 }
 
-/** An event on its way out, rendered: the very bytes. */
+/** A rendered event with its exact bytes. */
 export interface OutgoingEvent {
   /** CloudEvents id; also the AMQP message id. */
   id: string;
   type: string;
   routingKey: string;
-  /** Header `chat-id`, to hash by: the chat's id, or the actor's where there is no chat. */
+  /** Header `chat-id`, the hash key: the chat id, or the actor id for an event without a chat. */
   partitionKey: string;
   traceparent: string | null;
   tracestate: string | null;
@@ -66,43 +73,48 @@ export interface OutgoingEvent {
 }
 
 /**
- * What became of a published event: `confirmed` (every queue it was routed to has it), `refused` (a queue is full), `returned` (no
- * queue is bound for it), `lost` (the channel went before it was known).
+ * The outcome of a published event: `confirmed` (every queue it was routed to has it), `refused` (a queue is full),
+ * `returned` (no queue is bound for it), `lost` (the channel closed before the outcome was known).
  */
 export type PublishOutcome = 'confirmed' | 'refused' | 'returned' | 'lost';
 
-/** A channel to publish one partition's events on, in order. */
+/** A channel that publishes one partition's events in order. */
 export interface EventChannel {
-  /** Publishes; `settled` is called exactly once per event, with no promise of order among outcomes. Never throws. */
+  /** Publishes an event. `settled` is called exactly once per event. Outcomes may come in any order. Never throws. */
   publish(event: OutgoingEvent, settled: (outcome: PublishOutcome) => void): void;
-  /** Resolves once the transport can take more without buffering without bound. */
+  /** Resolves when the transport can take more without unbounded buffering. */
   writable(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface EventSink {
-  /** Why events are refused and what to do, in one line for operators; null: not known. */
+  /** Why events are refused and what to do, in one line for operators. Null if unknown. */
   explainRefusal?(): string | null;
-  /** Opens a channel; rejects while there is no connection. */
+  /** Opens a channel. Rejects while there is no connection. */
   openChannel(): Promise<EventChannel>;
 }
 
 export interface ReceiptSender {
-  /** Best effort: never throws, never waits. A reply address the contract does not admit is ignored and counted. */
+  /**
+   * Best effort: never throws, never waits. A reply address that the contract does not allow is ignored and counted.
+   */
   send(replyTo: string, correlationId: string, receipt: Receipt): void;
 }
 
 export type DeadLetterReason = 'malformed' | 'misrouted' | 'poison';
 
 export interface DeadLetters {
-  /** Puts a command away, body and properties untouched; resolves when it is confirmed. */
-  bury(delivery: Delivery, reason: DeadLetterReason, detail: string): Promise<void>;
+  /**
+   * Stores a command as a dead letter, with its body and properties unchanged. Resolves when the broker has confirmed
+   * it.
+   */
+  deadLetter(delivery: Delivery, reason: DeadLetterReason, detail: string): Promise<void>;
 }
 
-/** What REST's own door calls itself as a producer: `app_id`, which the policy can go by. */
+/** The `app_id` of commands from the REST API, for the policy. */
 export const REST_APP_ID = 'parley-rest';
 
-/** A command on its way in, from one of our own doors. */
+/** A command that one of our own APIs submits. */
 export interface OutgoingCommand {
   type: string;
   commandId: string;
@@ -116,8 +128,9 @@ export interface OutgoingCommand {
 
 export interface CommandGateway {
   /**
-   * Publishes a command and awaits its receipt. Null: none came within `waitMs`; the command is on its way all the same, and its receipt
-   * will be found in the store. Rejects with `DoorClosed` if the command was not accepted by the transport.
+   * Publishes a command and waits for its receipt. Null if no receipt came within `waitMs`: the command is still in
+   * progress, and its receipt will be in the store. Rejects with `CommandUnavailable` if the transport did not accept
+   * the command.
    */
   request(command: OutgoingCommand, waitMs: number): Promise<Receipt | null>;
 }
@@ -125,18 +138,18 @@ export interface CommandGateway {
 export class CommandUnavailable extends Error {
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, options);
-    this.name = 'DoorClosed';
+    this.name = 'CommandUnavailable';
   }
 }
 
-/** What the transport has done quietly, since the process started: for the metrics. */
+/** Counters of the transport since the start of the process, for the metrics. */
 export interface TransportCounters {
-  /** Receipts not sent because the contract does not admit their reply address. */
+  /** Receipts not sent because the contract does not allow their reply address. */
   receiptsIgnored: number;
-  /** Receipts not sent because there was no connection, or too many were waiting for it. */
+  /** Receipts not sent because there was no connection, or because too many were waiting for it. */
   receiptsDropped: number;
-  /** Ring repairs done by this process. */
+  /** Ring repairs by this process. */
   ringRepairs: number;
-  /** Subscriptions that ended without having been closed. */
+  /** Subscriptions that ended without being closed. */
   subscriptionsLost: number;
 }

@@ -1,9 +1,9 @@
-/** What the worker tells whoever watches: metrics and logs, both adapters' business. Calls are cheap and never throw. */
+/** What the worker reports for metrics and logs, which adapters implement. Calls are cheap and never throw. */
 import type { DeadLetterReason, PublishOutcome } from './transport.js';
 
 export type Stage = 'decode' | 'transaction' | 'publish';
 
-/** What workers delete once its retention is over. */
+/** What workers delete after its retention. */
 export type Prunable = 'receipts' | 'rejected_commands' | 'attempts' | 'decisions';
 
 export interface WorkerObserver {
@@ -13,10 +13,10 @@ export interface WorkerObserver {
   eventSettled(outcome: PublishOutcome): void;
   deadLettered(reason: DeadLetterReason): void;
   rerouted(): void;
-  /** A command that came to a wrong partition was published to the queue of its chat's own. */
-  sentHome(): void;
+  /** A command that arrived at a wrong partition was published to the queue of its chat's partition. */
+  forwarded(): void;
   transactionFailed(kind: string): void;
-  tookOver(partition: number, why: string): void;
+  leaseAcquired(partition: number, why: string): void;
   pruned(what: Prunable, rows: number): void;
 }
 

@@ -3,7 +3,7 @@ import type { BatchItem } from '../snapshot/batch-item.js';
 
 const CHANGES_MEMBERS: ReadonlySet<CommandType> = new Set(['chat.create', 'member.add', 'member.remove']);
 
-/** The chats of a batch's commands, but for commands that change who is in them. Without repeats. */
+/** The distinct chats of a batch's commands, without the commands that change the members of their chat. */
 export function affectedChatIds(items: readonly BatchItem[]): string[] {
   const chatIds = new Set<string>();
   for (const { decoded, unproven } of items) {

@@ -1,8 +1,9 @@
 /**
- * Takes one batch of a partition through the transaction and says what came of it. Poison is found here: a batch that fails
- * for a command's sake is split until that command is alone, counted, and in the end put away; so is one whose statement times out while the
- * database does other work as fast as ever. What may have killed a worker is noted before it is
- * tried; what was noted when one died is tried alone (docs/adr/0012-suspects-are-tried-together.md).
+ * Runs one batch of a partition through the transaction and returns the results. It also finds poison commands. If a
+ * batch fails because of a command, the executor splits the batch until that command is alone. It counts the attempts
+ * of that command, and in the end dead-letters it. It does the same if the statement times out while the database does
+ * other work at normal speed. A command that may have killed a worker is recorded before each attempt. A command that
+ * was on record when a worker died is tried alone (docs/adr/0012-suspects-are-tried-together.md).
  */
 
 import { type CommandStore, receiptKey } from '../ports/command-store.js';
@@ -13,7 +14,7 @@ import { type BatchItem, type ItemResult, identityOf } from '../snapshot/batch-i
 import type { CommandDecider } from './command-decider.js';
 import { isSuspect } from './delivery-buffer.js';
 import {
-  isForTheStoresSake,
+  isTransientStoreError,
   OutcomeUnknown,
   RetryingStore,
   type RetryingStoreDeps,
@@ -21,36 +22,40 @@ import {
 } from './retrying-store.js';
 import { snapshotKeysOf } from './snapshot-keys.js';
 
-/** A partition as its owner in this process holds it. */
+/** The partition lease as the executor uses it. */
 export interface ExecutionLease {
   partition: number;
   epoch: number;
   publishedThrough(): number;
-  /** Decided, in the transaction, nothing written yet. */
+  /** Called inside the transaction, after deciding and before writing. */
   decided(): void;
-  /** Events of a committed batch, in order, on their way out. */
+  /** Called with the events of a committed batch, in log order. They are then published. */
   committed(events: readonly LoggedEvent[]): void;
 }
 
 export type RunResult = { item: BatchItem; result: ItemResult | { kind: 'poison'; detail: string } };
 
-/** The partition belongs to somebody else now: close the channel, give everything back. */
+/**
+ * Another worker has the lease of the partition now. The caller must close the channel, which returns all deliveries.
+ */
 export class Fenced extends Error {
   constructor(readonly partition: number) {
-    super(`partition ${partition} has another owner`);
+    super(`lease of partition ${partition} lost to another worker`);
     this.name = 'Fenced';
   }
 }
 
 export interface BatchExecutorDeps extends RetryingStoreDeps {
   decider: CommandDecider;
-  /** `MAX_COMMAND_ATTEMPTS` */
   maxCommandAttempts: number;
 }
 
-/** A batch may time out so often before it is asked whether its commands ask for too much; a part of one, or a command alone, not even that. */
-export const BATCH_TIMEOUTS_BORNE = 1;
-const PART_TIMEOUTS_BORNE = 0;
+/**
+ * A whole batch may time out this many times before the executor checks if its commands are too expensive. For a part
+ * of a batch and for a single command the first timeout is checked.
+ */
+export const BATCH_TIMEOUTS_ALLOWED = 1;
+const PART_TIMEOUTS_ALLOWED = 0;
 
 function commandKey(item: BatchItem): string {
   return receiptKey(identityOf(item));
@@ -63,125 +68,136 @@ export class BatchExecutor {
     this.store = new RetryingStore(deps);
   }
 
-  /** Since when the partition's batch has met nothing but contention; null: it does not. */
+  /** The time since which the partition's batch has met only contention. Null if there is no contention. */
   contendedSince(partition: number): Date | null {
     return this.store.contendedSince(partition);
   }
 
-  /** Rejects with `Fenced`, `OutcomeUnknown`, or the signal's reason; everything else is waited out or told in the results. */
-  async run(items: readonly BatchItem[], holding: ExecutionLease, signal: AbortSignal): Promise<RunResult[]> {
-    const results = await this.runInParts(items, holding, signal, BATCH_TIMEOUTS_BORNE);
-    // Not until all are through: should the next one kill the worker, this one would have to be found out about again.
+  /**
+   * Rejects with `Fenced`, `OutcomeUnknown`, or the signal's reason. All other errors are retried or reported in the
+   * results.
+   */
+  async run(items: readonly BatchItem[], lease: ExecutionLease, signal: AbortSignal): Promise<RunResult[]> {
+    const results = await this.runInParts(items, lease, signal, BATCH_TIMEOUTS_ALLOWED);
+    // Attempts are cleared only when all items are done. If the next item kills the worker, this poison command stays
+    // on record.
     const poison = results.flatMap(({ item, result }) => (result.kind === 'poison' ? [commandKey(item)] : []));
-    if (poison.length > 0) await this.forget(holding.partition, poison, signal);
+    if (poison.length > 0) await this.clearAttempts(lease.partition, poison, signal);
     return results;
   }
 
   private async runInParts(
     items: readonly BatchItem[],
-    holding: ExecutionLease,
+    lease: ExecutionLease,
     signal: AbortSignal,
-    timeoutsBorne: number,
+    timeoutsAllowed: number,
   ): Promise<RunResult[]> {
     const [first] = items;
     if (first === undefined) return [];
-    const { partition } = holding;
+    const { partition } = lease;
     const suspects = isSuspect(first.delivery) ? [...new Set(items.map(commandKey))] : [];
     if (suspects.length > 0) {
-      const known = await this.store.ask((store) => store.noteSuspects(partition, suspects), { partition, signal });
-      if (known.size > 0) return this.runKnown(items, known, holding, signal, timeoutsBorne);
+      const known = await this.store.callWithRetry((store) => store.noteSuspects(partition, suspects), {
+        partition,
+        signal,
+      });
+      if (known.size > 0) return this.runKnown(items, known, lease, signal, timeoutsAllowed);
     }
     let results: RunResult[];
     try {
-      results = await this.runTogether(items, holding, signal, timeoutsBorne);
+      results = await this.runTogether(items, lease, signal, timeoutsAllowed);
     } catch (error) {
-      // Whatever it was, nobody has died of it.
-      if (suspects.length > 0) await this.forgive(partition, suspects);
-      if (isNobodysFault(error, signal)) throw error;
-      // That it timed out has been counted.
+      // The attempt failed, but it did not kill the worker.
+      if (suspects.length > 0) await this.tryClearAttempts(partition, suspects);
+      if (isInterruption(error, signal)) throw error;
+      // The retrying store has already counted a timeout.
       if (!(error instanceof TooMuchWork)) this.deps.observer.transactionFailed('refused');
-      if (items.length === 1) return [await this.runAlone(first, holding, signal, { error })];
-      return this.runHalves(items, holding, signal, error);
+      if (items.length === 1) return [await this.runAlone(first, lease, signal, { error })];
+      return this.runHalves(items, lease, signal, error);
     }
-    if (suspects.length > 0) await this.forget(partition, suspects, signal);
+    if (suspects.length > 0) await this.clearAttempts(partition, suspects, signal);
     return results;
   }
 
-  /** Those that were noted when a worker died each alone, the others together, in order. `known`: how often each was tried alone. */
+  /**
+   * Runs each known suspect alone and the other items together, in order. `known` maps a command key to its number of
+   * attempts alone.
+   */
   private async runKnown(
     items: readonly BatchItem[],
     known: ReadonlyMap<string, number>,
-    holding: ExecutionLease,
+    lease: ExecutionLease,
     signal: AbortSignal,
-    timeoutsBorne: number,
+    timeoutsAllowed: number,
   ): Promise<RunResult[]> {
     const results: RunResult[] = [];
     for (const part of partsOf(items, (item) => known.has(commandKey(item)))) {
       const [first] = part as [BatchItem];
       const attempts = known.get(commandKey(first));
-      if (attempts === undefined) results.push(...(await this.runInParts(part, holding, signal, timeoutsBorne)));
-      else results.push(await this.runAlone(first, holding, signal, { attempts }));
+      if (attempts === undefined) results.push(...(await this.runInParts(part, lease, signal, timeoutsAllowed)));
+      else results.push(await this.runAlone(first, lease, signal, { attempts }));
     }
     return results;
   }
 
-  /** `error`: what it has failed with. */
-  private async runHalves(items: readonly BatchItem[], holding: ExecutionLease, signal: AbortSignal, error: unknown) {
-    this.deps.logger.warn('batch split to find the command that fails it', { commands: items.length, error });
+  /** `error` is the failure of the whole batch. */
+  private async runHalves(items: readonly BatchItem[], lease: ExecutionLease, signal: AbortSignal, error: unknown) {
+    this.deps.logger.warn('batch split to isolate a failing command', { commands: items.length, error });
     const half = Math.ceil(items.length / 2);
-    const before = await this.runInParts(items.slice(0, half), holding, signal, PART_TIMEOUTS_BORNE);
-    return [...before, ...(await this.runInParts(items.slice(half), holding, signal, PART_TIMEOUTS_BORNE))];
+    const before = await this.runInParts(items.slice(0, half), lease, signal, PART_TIMEOUTS_ALLOWED);
+    return [...before, ...(await this.runInParts(items.slice(half), lease, signal, PART_TIMEOUTS_ALLOWED))];
   }
 
-  /** One command alone, each try counted before it begins, so that the count outlives a crash. */
+  /** Runs one command alone. Each attempt is counted before it begins, so that the count survives a crash. */
   private async runAlone(
     item: BatchItem,
-    holding: ExecutionLease,
+    lease: ExecutionLease,
     signal: AbortSignal,
     earlier: { attempts: number } | { error: unknown },
   ): Promise<RunResult> {
     const { maxCommandAttempts, logger } = this.deps;
-    const { partition } = holding;
+    const { partition } = lease;
     const key = commandKey(item);
     const count = (store: CommandStore) => store.countAttempt(partition, key);
     const backoff = new Backoff(this.deps.time);
     let failure = 'error' in earlier ? earlier.error : undefined;
-    // What brought us here was a try of its own.
-    let attempts = 'error' in earlier ? await this.store.ask(count, { partition, signal }) : earlier.attempts;
+    // The failure that led here is an attempt too.
+    let attempts = 'error' in earlier ? await this.store.callWithRetry(count, { partition, signal }) : earlier.attempts;
     while (attempts < maxCommandAttempts) {
       const isLast = attempts + 1 >= maxCommandAttempts;
-      // Such a command ends its statement, not its process. It is counted afterwards, so that what ends the process meanwhile does not count, and
-      // its 15 s hold up no other partition.
+      // A slow command ends its statement, not the process. It is counted after the attempt, so that a crash in between
+      // does not count. It does not run exclusively, because its 15 s would block all other partitions.
       const isSlow = failure instanceof TooMuchWork;
       try {
         if (!isLast || isSlow) {
-          if (!isSlow) attempts = await this.store.ask(count, { partition, signal });
-          const [result] = await this.runTogether([item], holding, signal, PART_TIMEOUTS_BORNE);
-          await this.forget(partition, [key], signal);
+          if (!isSlow) attempts = await this.store.callWithRetry(count, { partition, signal });
+          const [result] = await this.runTogether([item], lease, signal, PART_TIMEOUTS_ALLOWED);
+          await this.clearAttempts(partition, [key], signal);
           return result as RunResult;
         }
-        // Its last try: what another partition's command might do to the process meanwhile must not be held against this one.
-        return await this.store.askUndisturbed(async (store) => {
+        // The last attempt runs exclusively: a crash that another partition's command causes must not count against
+        // this command.
+        return await this.store.callExclusively(async (store) => {
           attempts = await count(store);
-          const [result] = await this.transact(store, [item], holding);
+          const [result] = await this.transact(store, [item], lease);
           await store.forgetAttempts(partition, [key]);
           return result as RunResult;
         });
       } catch (error) {
-        if (isNobodysFault(error, signal)) {
-          // Not for its own sake: only a crash may leave the count standing.
-          await this.forgive(partition, [key]);
+        if (isInterruption(error, signal)) {
+          // The failure was not caused by the command. Only a crash may leave the count in the store.
+          await this.tryClearAttempts(partition, [key]);
           throw error;
         }
-        if (isForTheStoresSake(error)) {
-          await this.forget(partition, [key], signal);
+        if (isTransientStoreError(error)) {
+          await this.clearAttempts(partition, [key], signal);
           attempts = 0;
         } else {
           failure = error;
-          if (isSlow) attempts = await this.store.ask(count, { partition, signal });
+          if (isSlow) attempts = await this.store.callWithRetry(count, { partition, signal });
           const { commandId, type } = identityOf(item);
           const traceId = traceIdOf(traceContextOf(item.delivery.incoming.headers));
-          logger.error('command fails alone', { commandId, type, attempts, traceId, error });
+          logger.error('command failed alone', { commandId, type, attempts, traceId, error });
         }
         await backoff.wait(signal);
         signal.throwIfAborted();
@@ -190,52 +206,56 @@ export class BatchExecutor {
     return { item, result: { kind: 'poison', detail: describe(failure) } };
   }
 
-  private forget(partition: number, keys: readonly string[], signal: AbortSignal): Promise<void> {
-    return this.store.ask((store) => store.forgetAttempts(partition, keys), { partition, signal });
+  private clearAttempts(partition: number, keys: readonly string[], signal: AbortSignal): Promise<void> {
+    return this.store.callWithRetry((store) => store.forgetAttempts(partition, keys), { partition, signal });
   }
 
-  /** Best effort: the store may be what is away. */
-  private async forgive(partition: number, keys: readonly string[]): Promise<void> {
+  /** Best effort, because the store may be unavailable. */
+  private async tryClearAttempts(partition: number, keys: readonly string[]): Promise<void> {
     await this.deps.store
       .forgetAttempts(partition, keys)
-      .catch((error: unknown) => this.deps.logger.debug('attempts left standing', { partition, error }));
+      .catch((error: unknown) => this.deps.logger.debug('attempts not cleared', { partition, error }));
   }
 
   private runTogether(
     items: readonly BatchItem[],
-    holding: ExecutionLease,
+    lease: ExecutionLease,
     signal: AbortSignal,
-    timeoutsBorne: number,
+    timeoutsAllowed: number,
   ): Promise<RunResult[]> {
-    const { partition } = holding;
-    return this.store.ask((store) => this.transact(store, items, holding), { partition, signal, timeoutsBorne });
+    const { partition } = lease;
+    return this.store.callWithRetry((store) => this.transact(store, items, lease), {
+      partition,
+      signal,
+      timeoutsAllowed,
+    });
   }
 
   private async transact(
     store: CommandStore,
     items: readonly BatchItem[],
-    holding: ExecutionLease,
+    lease: ExecutionLease,
   ): Promise<RunResult[]> {
     const { decider, time } = this.deps;
-    const { partition, epoch } = holding;
-    const request = { partition, epoch, keys: snapshotKeysOf(items), publishedThrough: holding.publishedThrough() };
+    const { partition, epoch } = lease;
+    const request = { partition, epoch, keys: snapshotKeysOf(items), publishedThrough: lease.publishedThrough() };
     const result = await store.transact(request, (snapshot) => {
       const { writes, value } = decider.decide(items, snapshot, { partition, now: time.now() });
-      holding.decided();
+      lease.decided();
       return { writes, value: { results: value, events: writes.events } };
     });
     if (result.outcome === 'fenced') throw new Fenced(partition);
-    holding.committed(result.value.events);
+    lease.committed(result.value.events);
     return items.map((item, index) => ({ item, result: result.value.results[index] as ItemResult }));
   }
 }
 
-/** None of the commands has failed: the partition is another owner's, the outcome is unknown, or nobody waits any more. */
-function isNobodysFault(error: unknown, signal: AbortSignal): boolean {
+/** True if no command has failed: the lease is lost, the commit outcome is unknown, or the caller has aborted. */
+function isInterruption(error: unknown, signal: AbortSignal): boolean {
   return error instanceof Fenced || error instanceof OutcomeUnknown || signal.aborted;
 }
 
-/** In order; each that `isAlone` by itself. */
+/** Splits the items into parts, in order. Each item for which `isAlone` is true gets its own part. */
 function partsOf(items: readonly BatchItem[], isAlone: (item: BatchItem) => boolean): BatchItem[][] {
   const parts: BatchItem[][] = [];
   let wasAlone = true;
@@ -249,7 +269,7 @@ function partsOf(items: readonly BatchItem[], isAlone: (item: BatchItem) => bool
 }
 
 function describe(error: unknown): string {
-  // The cause's own message may quote the data: only its class and code are told.
+  // The message of the cause may contain user data, so only its class and code are reported.
   const { name, code } =
     error instanceof Error ? (error as Error & { code?: unknown }) : { name: 'crash', code: undefined };
   return code === undefined ? `fails alone: ${name}` : `fails alone: ${name} ${String(code)}`;

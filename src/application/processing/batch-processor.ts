@@ -1,6 +1,7 @@
 /**
- * Serving a partition: one batch, from its deliveries to its acknowledgement. Receipts and the acknowledgement follow the commit; what is not for
- * this transaction is put aside, confirmed, before anything is acknowledged: dead letters, and commands of another partition's chats.
+ * Processes one batch of a partition, from its deliveries to its acknowledgement. Receipts and the acknowledgement
+ * follow the commit. Before the acknowledgement, the processor publishes with confirms what the transaction could not
+ * take: dead letters, and commands of chats that belong to another partition.
  */
 
 import { isCommandType } from '../../contract/messages/commands.js';
@@ -31,12 +32,12 @@ import { type CommandReader, type MalformedCommand, type RefusedCommand, readCom
 
 export interface BatchProcessorDeps {
   registry: Pick<PartitionRegistry, 'sawRingMarker' | 'savePublished'>;
-  source: Pick<CommandSource, 'reroute' | 'sendHome'>;
-  /** How many there are: a chat's home must be one of them. */
+  source: Pick<CommandSource, 'reroute' | 'forward'>;
+  /** The number of partitions. A chat's partition must be below it. */
   partitions: number;
   receipts: ReceiptSender;
   deadLetters: DeadLetters;
-  runner: BatchExecutor;
+  executor: BatchExecutor;
   reader: CommandReader;
   quotas: Quotas;
   observer: WorkerObserver;
@@ -45,34 +46,40 @@ export interface BatchProcessorDeps {
   steps?: Failpoints | undefined;
 }
 
-/** Misrouted commands are counted one by one, and told in the log at most so often: with a disordered ring they are most of the traffic. */
-export const SENT_HOME_LOG_INTERVAL_MS = 10_000;
+/**
+ * Misrouted commands are counted one by one but logged at most this often: with a wrong hash ring they are most of the
+ * traffic.
+ */
+export const FORWARDED_LOG_INTERVAL_MS = 10_000;
 
-/** Stands for the types of commands that could not be read. */
+/** Metric label for commands that could not be read. */
 const UNREAD = 'unread';
 
-interface Answer {
+interface PendingReceipt {
   delivery: Delivery;
   label: string;
   receipt: Receipt;
 }
 
 export class BatchProcessor {
-  private readonly gate: RateLimiter;
-  /** Commands sent home that the log does not tell of yet, and when it told of some last. */
-  private readonly sentHome = { untold: 0, toldAt: Number.NEGATIVE_INFINITY };
+  private readonly rateLimiter: RateLimiter;
+  /** Forwarded commands that are not in the log yet, and the time of the last log message about them. */
+  private readonly forwarded = { unlogged: 0, loggedAt: Number.NEGATIVE_INFINITY };
 
   constructor(
     private readonly partition: number,
     private readonly deps: BatchProcessorDeps,
   ) {
-    this.gate = new RateLimiter(deps.quotas, deps.time);
+    this.rateLimiter = new RateLimiter(deps.quotas, deps.time);
   }
 
-  /** Acknowledges at the end; rejects, with nothing acknowledged, with what `BatchRunner.run` rejects with, or with the signal's reason. */
+  /**
+   * Processes the deliveries and acknowledges them at the end. Rejects with the errors of `BatchExecutor.run` or with
+   * the signal's reason; then nothing is acknowledged.
+   */
   async process(
     deliveries: readonly Delivery[],
-    held: ProcessingLease,
+    lease: ProcessingLease,
     subscription: Subscription,
     signal: AbortSignal,
   ): Promise<void> {
@@ -82,40 +89,41 @@ export class BatchProcessor {
     const last = deliveries.at(-1);
     if (first === undefined || last === undefined) return;
     if (first.ringMarker !== null) {
-      await registry.sawRingMarker(partition, held.epoch, first.ringMarker);
-      // Fenced out, it was not noted, and without it the ring would stay unsettled here for ever: it is for the next owner to meet.
-      const { publishedThrough } = held.publisher;
-      if (!(await registry.savePublished(partition, held.epoch, publishedThrough))) throw new Fenced(partition);
+      await registry.sawRingMarker(partition, lease.epoch, first.ringMarker);
+      // If the lease was lost, the registry did not record the marker. Do not acknowledge it then: the next owner must
+      // receive it, or the ring would stay unsettled for this partition for ever.
+      const { publishedThrough } = lease.publisher;
+      if (!(await registry.savePublished(partition, lease.epoch, publishedThrough))) throw new Fenced(partition);
       subscription.acknowledgeThrough(first.tag);
       return;
     }
-    const at = { partition, count: deliveries.length, published: () => held.publisher.drained() };
+    const at = { partition, count: deliveries.length, published: () => lease.publisher.drained() };
     await steps?.reached('received', at);
     const began = time.elapsedMs();
-    const { items, refused, malformed } = await readCommands(deliveries, reader, (claims) =>
-      this.gate.judge(claims, held.epoch),
+    const { items, refused, malformed } = await readCommands(deliveries, reader, (commands) =>
+      this.rateLimiter.check(commands, lease.epoch),
     );
     const read = time.elapsedMs();
     observer.stageTook('decode', read - began);
-    const holding: ExecutionLease = {
+    const executionLease: ExecutionLease = {
       partition,
-      epoch: held.epoch,
-      publishedThrough: () => held.publisher.publishedThrough,
+      epoch: lease.epoch,
+      publishedThrough: () => lease.publisher.publishedThrough,
       decided: () => steps?.reachedSync('decided', at),
       committed: (events) => {
         steps?.reachedSync('committed', at);
-        held.hasCommitted = true;
-        held.publisher.append(events);
-        this.gate.committed(events);
+        lease.hasCommitted = true;
+        lease.publisher.append(events);
+        this.rateLimiter.committed(events);
       },
     };
-    held.publisher.expect(affectedChatIds(items));
-    const results = await this.runCounted(items, holding, signal);
+    lease.publisher.expect(affectedChatIds(items));
+    const results = await this.executeAndCount(items, executionLease, signal);
     if (items.length > 0) {
       observer.stageTook('transaction', time.elapsedMs() - read);
       observer.batchCommitted(items.length);
     }
-    this.answer(results, refused);
+    this.sendReceipts(results, refused);
     await steps?.reached('receipted', at);
     await this.settleUnprocessable(malformed, results, signal);
     await steps?.reached('acknowledging', at);
@@ -123,22 +131,22 @@ export class BatchProcessor {
     await steps?.reached('acknowledged', at);
   }
 
-  private async runCounted(
+  private async executeAndCount(
     items: readonly BatchItem[],
-    holding: ExecutionLease,
+    executionLease: ExecutionLease,
     signal: AbortSignal,
   ): Promise<RunResult[]> {
-    const results = await this.deps.runner.run(items, holding, signal).finally(() => this.gate.count());
-    this.gate.learn(results);
+    const results = await this.deps.executor.run(items, executionLease, signal).finally(() => this.rateLimiter.count());
+    this.rateLimiter.learn(results);
     return results;
   }
 
-  /** In the order in which they came. */
-  private answer(results: readonly RunResult[], refused: readonly RefusedCommand[]): void {
-    const answers: Answer[] = [];
+  /** Sends the receipts in the order of the deliveries. */
+  private sendReceipts(results: readonly RunResult[], refused: readonly RefusedCommand[]): void {
+    const answers: PendingReceipt[] = [];
     for (const { item, result } of results)
       if (result.kind === 'answered') {
-        // An unknown type is told as such: what a producer makes up must not become a label.
+        // Unknown command types share one label: a value that a producer chooses must not become a metric label.
         const label = item.decoded.outcome === 'command' ? result.receipt.type : UNREAD;
         answers.push({ delivery: item.delivery, label, receipt: result.receipt });
       }
@@ -161,7 +169,7 @@ export class BatchProcessor {
     }
   }
 
-  /** What is not for this transaction goes to the dead letters, or back through the hash exchange, before anything is acknowledged. */
+  /** Dead-letters, forwards or reroutes what the transaction could not take, before the batch is acknowledged. */
   private async settleUnprocessable(
     malformed: readonly MalformedCommand[],
     results: readonly RunResult[],
@@ -170,48 +178,53 @@ export class BatchProcessor {
     for (const { delivery, detail } of malformed) await this.deadLetter(delivery, 'malformed', detail, signal);
     for (const { item, result } of results) {
       if (result.kind === 'poison') await this.deadLetter(item.delivery, 'poison', result.detail, signal);
-      else if (result.kind === 'misrouted') await this.sendHome(item.delivery, result.home, signal);
-      else if (result.kind === 'astray') await this.reroute(item.delivery, signal);
+      else if (result.kind === 'misrouted') await this.forward(item.delivery, result.home, signal);
+      else if (result.kind === 'reroute') await this.reroute(item.delivery, signal);
     }
   }
 
-  /** Sends on what came to the wrong queue; what cannot be written to the wire again, headers and all, is put away instead. */
+  /**
+   * Sends a command from the wrong queue back through the hash exchange. If its headers cannot be encoded again, the
+   * command is dead-lettered.
+   */
   private async reroute(delivery: Delivery, signal: AbortSignal): Promise<void> {
-    if (await this.publishAgain(() => this.deps.source.reroute(delivery), signal)) this.deps.observer.rerouted();
+    if (await this.republish(() => this.deps.source.reroute(delivery), signal)) this.deps.observer.rerouted();
     else await this.deadLetter(delivery, 'misrouted', 'came to the wrong queue and cannot be sent on', signal);
   }
 
   /**
-   * Publishes a command for another partition's chat to that partition's queue, one after the other, so that a chat's commands keep their order. Once:
-   * what was sent here and is wrong here too would go in circles.
+   * Publishes a command to the queue of the partition that its chat belongs to. Commands are published one by one, so
+   * that a chat's commands keep their order. A command is forwarded only once: otherwise it could circle between
+   * partitions.
    */
-  private async sendHome(delivery: Delivery, home: number, signal: AbortSignal): Promise<void> {
-    const buryAs = (detail: string) => this.deadLetter(delivery, 'misrouted', detail, signal);
-    if (home < 0 || home >= this.deps.partitions) return buryAs(`belongs to partition ${home}, which does not exist`);
-    if (delivery.isSentHome) return buryAs(`belongs to partition ${home}, and came to a wrong one twice`);
-    if (!(await this.publishAgain(() => this.deps.source.sendHome(delivery, home), signal)))
-      return buryAs(`belongs to partition ${home}, and cannot be sent on`);
-    this.deps.observer.sentHome();
-    this.tellSentHome(home);
+  private async forward(delivery: Delivery, home: number, signal: AbortSignal): Promise<void> {
+    const deadLetterAs = (detail: string) => this.deadLetter(delivery, 'misrouted', detail, signal);
+    if (home < 0 || home >= this.deps.partitions)
+      return deadLetterAs(`belongs to partition ${home}, which does not exist`);
+    if (delivery.isForwarded) return deadLetterAs(`belongs to partition ${home}, and came to a wrong one twice`);
+    if (!(await this.republish(() => this.deps.source.forward(delivery, home), signal)))
+      return deadLetterAs(`belongs to partition ${home}, and cannot be sent on`);
+    this.deps.observer.forwarded();
+    this.logForwarded(home);
   }
 
-  private tellSentHome(home: number): void {
+  private logForwarded(home: number): void {
     const { logger, time } = this.deps;
-    this.sentHome.untold += 1;
+    this.forwarded.unlogged += 1;
     const now = time.elapsedMs();
-    if (now - this.sentHome.toldAt < SENT_HOME_LOG_INTERVAL_MS) return;
-    const { untold: count } = this.sentHome;
-    logger.warn('misrouted commands sent to their home partition; see parley topology --check', {
+    if (now - this.forwarded.loggedAt < FORWARDED_LOG_INTERVAL_MS) return;
+    const { unlogged: count } = this.forwarded;
+    logger.warn('misrouted commands forwarded to their partition; see parley topology --check', {
       ...{ partition: this.partition, home, count },
     });
-    this.sentHome.untold = 0;
-    this.sentHome.toldAt = now;
+    this.forwarded.unlogged = 0;
+    this.forwarded.loggedAt = now;
   }
 
-  /** Resolves when the broker has it. False: it cannot be written to the wire again, headers and all. */
-  private async publishAgain(publish: () => Promise<void>, signal: AbortSignal): Promise<boolean> {
+  /** Resolves with true when the broker has confirmed. Resolves with false if the headers cannot be encoded again. */
+  private async republish(publish: () => Promise<void>, signal: AbortSignal): Promise<boolean> {
     let isWritable = true;
-    await this.untilTaken(async () => {
+    await this.untilConfirmed(async () => {
       try {
         await publish();
       } catch (error) {
@@ -228,21 +241,21 @@ export class BatchProcessor {
     detail: string,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.untilTaken(() => this.deps.deadLetters.bury(delivery, reason, detail), signal);
+    await this.untilConfirmed(() => this.deps.deadLetters.deadLetter(delivery, reason, detail), signal);
     this.deps.observer.deadLettered(reason);
     const { messageId, headers } = delivery.incoming;
     const commandId = messageId !== undefined && COMMAND_ID_PATTERN.test(messageId) ? messageId : null;
     const traceId = traceIdOf(traceContextOf(headers));
-    this.deps.logger.warn('dead-lettered', { partition: this.partition, reason, detail, commandId, traceId });
+    this.deps.logger.warn('command dead-lettered', { partition: this.partition, reason, detail, commandId, traceId });
   }
 
-  private async untilTaken(put: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  private async untilConfirmed(put: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(this.deps.time);
     for (;;) {
       try {
         return await put();
       } catch (error) {
-        this.deps.logger.warn('the broker did not take it; trying again', { partition: this.partition, error });
+        this.deps.logger.warn('publish not confirmed; retrying', { partition: this.partition, error });
         await backoff.wait(signal);
         signal.throwIfAborted();
       }

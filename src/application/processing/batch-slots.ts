@@ -1,21 +1,21 @@
 /**
- * How many batches a worker works on at a time. Its partitions take turns, first come, first served; whoever waits gathers meanwhile. Without
- * it, each partition begins a batch as soon as there is one command for it, and all of them are slow together: a batch costs much the same for one
- * command as for twenty.
+ * Limits how many batches a worker runs at a time. Partitions take turns, first come, first served; commands of waiting
+ * partitions gather meanwhile. Without the limit, each partition starts a batch as soon as it has one command, and all
+ * batches become slow together: a batch of one command costs nearly as much as a batch of twenty.
  *
- * A batch that waits for something else (a lock, a broker that is blocked) gives way after `SLOT_HELD_MAX_MS`, so that a partition never holds up
- * another for longer.
+ * A batch that waits for something else (a lock, a blocked broker) frees its slot after `SLOT_HELD_MAX_MS`, so that one
+ * partition cannot delay another for longer.
  */
 import type { Time } from '../runtime/time.js';
 
-/** A batch that is at it for longer no longer counts: the others need not wait for it. */
+/** A batch that runs for longer than this no longer counts, so that other partitions need not wait for it. */
 export const SLOT_HELD_MAX_MS = 200;
 
 export class BatchSlots {
   private free: number;
   private readonly waiting: (() => void)[] = [];
 
-  /** @param count how many at a time, at least 1 */
+  /** @param count the maximum number of concurrent batches, at least 1 */
   constructor(
     count: number,
     private readonly time: Time,
@@ -23,7 +23,7 @@ export class BatchSlots {
     this.free = count;
   }
 
-  /** Resolves when it is the caller's turn, with what ends it; calling that again does nothing. */
+  /** Resolves when the caller has a slot. The result frees the slot; calling it again does nothing. */
   async enter(): Promise<() => void> {
     if (this.free > 0) this.free -= 1;
     else await new Promise<void>((resolve) => this.waiting.push(resolve));

@@ -1,6 +1,6 @@
 /**
- * Decides a batch: for each command in order, its receipt and its changes. Pure but for the ids it draws; called between
- * reading the snapshot and writing, and called again if the batch has to be tried again.
+ * Decides a batch: for each command, in order, its receipt and its changes. The decider is pure except for the ids that
+ * it generates. It runs between reading the snapshot and writing, and runs again if the batch is retried.
  */
 import { type Reason, refusal, refusalCodes } from '../../contract/messages/problems.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
@@ -23,7 +23,7 @@ export interface BatchSettings {
   now: Date;
 }
 
-/** `EDIT_WINDOW`: how long after it was sent a tenant's messages may be edited, in milliseconds; null: for ever. */
+/** `EDIT_WINDOW`: how long after sending a message can be edited, per tenant, in milliseconds. Null means no limit. */
 export type EditWindow = CommandContext['editWindowMs'];
 const FOR_EVER: EditWindow = () => null;
 
@@ -51,12 +51,12 @@ export class CommandDecider {
     return { writes: state.writes(), value: results };
   }
 
-  /** `asked` is given what the policy answers. */
-  private policyFor(occasion: DecisionContext, { allowance }: BatchItem, asked: Enforced[]): CommandPolicy {
+  /** Each decision of the policy is added to `asked`. */
+  private policyFor(decisionContext: DecisionContext, { allowance }: BatchItem, asked: Enforced[]): CommandPolicy {
     const { decisionPoint } = this.policy;
     return {
       enforce: (attributes) => {
-        const enforced = this.policy.enforce(attributes, occasion, allowance);
+        const enforced = this.policy.enforce(attributes, decisionContext, allowance);
         asked.push(enforced);
         return enforced;
       },
@@ -71,15 +71,15 @@ export class CommandDecider {
     const { tenantId, actorId, commandId } = identity;
     const { decoded } = item;
     const answer = (receipt: Receipt): ItemResult => ({ kind: 'answered', receipt });
-    const blank = acceptedReceipt(identity, settings.now.toISOString());
-    if (item.unproven !== null) return answer({ ...blank, status: 'rejected', reason: item.unproven });
+    const accepted = acceptedReceipt(identity, settings.now.toISOString());
+    if (item.unproven !== null) return answer({ ...accepted, status: 'rejected', reason: item.unproven });
 
     const earlier = state.receipt({ tenantId, actorId, commandId });
-    if (earlier !== undefined) return answer(replayedReceipt(earlier, decoded.contentHash, blank));
+    if (earlier !== undefined) return answer(replayedReceipt(earlier, decoded.contentHash, accepted));
 
     const cause: Cause = { tenantId, actorId, commandId, ...traceContextOf(item.delivery.incoming.headers) };
     const reject = (reason: Reason, decisionId: string | null): ItemResult => {
-      const receipt: Receipt = { ...blank, status: 'rejected', decisionId, reason };
+      const receipt: Receipt = { ...accepted, status: 'rejected', decisionId, reason };
       if (refusalCodes[reason.code].stored) {
         state.appendEvent(cause, { type: 'command.rejected', receipt }, null);
         state.putReceipt({ tenantId, actorId, commandId, contentHash: decoded.contentHash, receipt, at: settings.now });
@@ -95,7 +95,7 @@ export class CommandDecider {
         return chat.tenantId === tenantId || command.type === 'chat.create'
           ? reject(refusal('conflict', 'the chat is being imported'), null)
           : reject(reasonOf(CHAT_NOT_FOUND), null);
-      const misplaced = placement(state, command.chatId, settings);
+      const misplaced = checkPlacement(state, command.chatId, settings);
       if (misplaced !== null) return misplaced;
     }
     const { appId, userId } = item.delivery.incoming;
@@ -111,17 +111,20 @@ export class CommandDecider {
       limits: this.limits,
       newId: this.newId,
     });
-    keepDecisions(asked, outcome, state);
+    recordDecisions(asked, outcome, state);
     if (outcome.status === 'refused') return reject(reasonOf(outcome.refusal), outcome.decisionId);
     const { sequence, messageId, decisionId } = outcome;
-    const receipt: Receipt = { ...blank, sequence, messageId, decisionId };
+    const receipt: Receipt = { ...accepted, sequence, messageId, decisionId };
     state.putReceipt({ tenantId, actorId, commandId, contentHash: decoded.contentHash, receipt, at: settings.now });
     return answer(receipt);
   }
 }
 
-/** A decision that a refusal names can be asked about, also one that permitted what the state of the chat then refused. */
-function keepDecisions(asked: readonly Enforced[], outcome: CommandOutcome, state: BatchState): void {
+/**
+ * Keeps the decision that a rejected receipt refers to, so that it can be explained. This includes a permit whose
+ * command the state of the chat then refused.
+ */
+function recordDecisions(asked: readonly Enforced[], outcome: CommandOutcome, state: BatchState): void {
   for (const { record, isKept } of asked) {
     if (outcome.status === 'accepted') {
       if (isKept) state.putDecision(record);
@@ -133,16 +136,18 @@ function keepDecisions(asked: readonly Enforced[], outcome: CommandOutcome, stat
 }
 
 /**
- * Whether a chat's command is at the right partition. A chat without a partition is placed at the first one that gets a command
- * for it; while the ring is not settled that, and whatever is not known here, may be another one.
+ * Checks that a command is at the partition of its chat. A chat without a partition gets the partition of its first
+ * command. While the hash ring is not settled, a chat without a partition, or an unknown chat, may belong to another
+ * partition.
  */
-function placement(state: BatchState, chatId: string, settings: BatchSettings): ItemResult | null {
+function checkPlacement(state: BatchState, chatId: string, settings: BatchSettings): ItemResult | null {
   const chat = state.chat(chatId);
   if (chat !== undefined && chat.partition === settings.partition) return null;
-  if (state.ringUnsettled) return { kind: 'astray' };
+  if (state.ringUnsettled) return { kind: 'reroute' };
   if (chat === undefined) return null;
   if (chat.partition !== null) return { kind: 'misrouted', home: chat.partition };
-  // Where it stood in another partition's log says nothing here: whoever syncs is to look at it again.
+  // The chat's last position belongs to another partition's log and means nothing here. The new position makes syncing
+  // clients look at the chat again.
   state.putChat({ ...chat, partition: settings.partition, lastPosition: state.nextPosition });
   return null;
 }

@@ -1,14 +1,18 @@
 import type { Delivery } from '../ports/transport.js';
 
-/** A batch is at most this many commands … */
+/** Maximum number of commands in a batch. */
 export const BATCH_MAX_COMMANDS = 256;
-/** … and at most this many bytes of bodies, so that reading it does not hold the event loop. */
+/** Maximum bytes of bodies in a batch, so that reading it does not block the event loop for long. */
 export const BATCH_MAX_BYTES = 4 * 1024 * 1024;
-/** From this delivery count on a command may be one that kills workers: once may be a neighbour's crash, twice is suspicious. */
+/**
+ * From this delivery count on, a command may be one that kills workers. One redelivery may come from another command's
+ * crash; two are suspicious.
+ */
 export const SUSPECT_DELIVERY_COUNT = 2;
 /**
- * So many suspects are tried together. If the worker dies of one, each of them is tried alone: with fewer there are more transactions for those
- * that merely came back often, with more there are more of them to be tried alone (docs/adr/0012-suspects-are-tried-together.md).
+ * This many suspects are tried together. If the worker dies, each of them is tried alone. A lower limit means more
+ * transactions for harmless commands that were redelivered often. A higher limit means that more commands must be tried
+ * alone (docs/adr/0012-suspects-are-tried-together.md).
  */
 export const SUSPECTS_TOGETHER = 32;
 
@@ -16,7 +20,7 @@ export function isSuspect({ deliveryCount }: Delivery): boolean {
   return deliveryCount >= SUSPECT_DELIVERY_COUNT;
 }
 
-/** What a partition has been handed and not taken up yet, in order. */
+/** Deliveries of a partition that are not in a batch yet, in order. */
 export class DeliveryBuffer {
   private deliveries: Delivery[] = [];
 
@@ -32,7 +36,7 @@ export class DeliveryBuffer {
     this.deliveries = [];
   }
 
-  /** The next micro-batch: a ring marker alone, some suspects, or as many other commands as are there, within the bounds. */
+  /** The next batch: one ring marker alone, some suspects, or as many other commands as the limits allow. */
   take(): Delivery[] {
     const [first] = this.deliveries;
     if (first === undefined) return [];

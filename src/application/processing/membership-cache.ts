@@ -1,9 +1,9 @@
 import { type MemberKey, memberKey } from '../ports/command-store.js';
 
-/** About 200 bytes each. Past so many the one that was noted first is forgotten. */
+/** Maximum number of entries, about 200 bytes each. Above this, the oldest entry is removed. */
 export const KNOWN_MEMBERS_MAX = 10_000;
 
-/** A user of a tenant in a chat: the user of the same id in another tenant is somebody else. */
+/** A user of a tenant in a chat. The same user id in another tenant is another user. */
 export interface TenantMember extends MemberKey {
   tenantId: string;
 }
@@ -11,15 +11,15 @@ export interface TenantMember extends MemberKey {
 const keyOf = (member: TenantMember) => `${member.tenantId} ${memberKey(member)}`;
 
 /**
- * Whom the owner of a partition knows to be in a chat, for as long as a window lasts, and while nobody else can have changed it. Who is not known
- * may be in it all the same.
+ * Caches which users are members of a chat, until a quota window ends. An entry is valid only while no other worker can
+ * have changed the chat. A user without an entry may also be a member.
  */
 export class MembershipCache {
   private readonly until = new Map<string, number>();
 
   constructor(private readonly max = KNOWN_MEMBERS_MAX) {}
 
-  /** Times are in milliseconds, by one clock that never goes back. */
+  /** Times are in milliseconds of one monotonic clock. */
   note(member: TenantMember, untilMs: number): void {
     const key = keyOf(member);
     this.until.delete(key);

@@ -1,16 +1,17 @@
 /**
- * Owning a partition: subscribed to its queue, and, while the epoch holds, its only writer. What is done with a batch meanwhile is the
- * service's (batch-processor.ts).
+ * Consumes one partition: subscribes to its queue and, while it has the lease, is the partition's only writer. The
+ * processor (batch-processor.ts) handles each batch.
  *
  * ```
- *   away ──subscribe──▶ in line ──first delivery, or assigned──▶ taking over ──epoch raised──▶ serving
- *     ▲                                                                                          │
- *     └── channel closed: everything unacknowledged goes back, in order ◀── fenced, released, lost
+ *   away ──subscribe──▶ subscribed ──first delivery, or assigned──▶ acquiring ──epoch raised──▶ processing
+ *     ▲                                                                                            │
+ *     └── channel closed: the broker requeues all unacknowledged deliveries ◀── fenced, released, lost
  * ```
  *
- * Nobody tells a consumer that it has become the active one, so the first delivery does. The broker's single active consumer and the epoch are
- * the safety net: a worker that serves without owning is fenced out by the partition's row and closes its channel. All of it runs in one
- * loop, so that no two steps overlap; a batch in hand stays in hand until it is acknowledged or its subscription has ended.
+ * The broker does not tell a consumer that it has become the active one, so the first delivery does. The broker's
+ * single active consumer and the epoch are the safety net. A worker without the lease is fenced out by the partition's
+ * row and closes its channel. All steps run in one loop, so that no two steps overlap. The current batch stays current
+ * until it is acknowledged or its subscription has ended.
  */
 
 import { PartitionLease, type PartitionLeaseDeps } from '../cluster/partition-lease.js';
@@ -24,10 +25,10 @@ import type { BatchSlots } from './batch-slots.js';
 import { BATCH_MAX_COMMANDS, DeliveryBuffer } from './delivery-buffer.js';
 import { OutcomeUnknown } from './retrying-store.js';
 
-/** Two batches: one in the transaction, one gathering meanwhile. */
+/** Two batches: one in the transaction, one that gathers meanwhile. */
 export const PREFETCH = 2 * BATCH_MAX_COMMANDS;
-/** How long a stop waits for the batch in hand when the store does not answer. */
-export const STOP_IN_HAND_MS = 5_000;
+/** Maximum time that a stop waits for the current batch when the store does not answer. */
+export const STOP_BATCH_MS = 5_000;
 
 export interface PartitionConsumerDeps extends Omit<BatchProcessorDeps, 'registry'>, PartitionLeaseDeps {
   source: CommandSource;
@@ -35,131 +36,134 @@ export interface PartitionConsumerDeps extends Omit<BatchProcessorDeps, 'registr
 
 export interface PartitionStatus {
   partition: number;
-  /** The epoch under which it is served here; null: not the owner. */
+  /** The epoch of the lease. Null if this worker does not have the lease. */
   epoch: number | null;
   isSubscribed: boolean;
-  /** Since when it is to be subscribed to without being so; null: it is, or need not be. */
+  /** The time since which a wanted subscription is missing. Null if it exists or is not wanted. */
   notSubscribedSince: Date | null;
   unpublished: number;
-  /** Since when the oldest of these events waits; null: there are none. */
+  /** The commit time of the oldest unpublished event. Null if there is none. */
   unpublishedSince: Date | null;
   obstacle: string | null;
-  /** Since when the commands in hand are being worked on; null: there are none. */
-  inHandSince: Date | null;
-  /** Since when these have met nothing but contention in the store; null: they do not. */
+  /** The time since which the current batch is processed. Null if there is none. */
+  batchSince: Date | null;
+  /** The time since which the current batch has met only contention in the store. Null if there is no contention. */
   contendedSince: Date | null;
 }
 
 export class PartitionConsumer {
-  private readonly service: BatchProcessor;
+  private readonly processor: BatchProcessor;
   private readonly buffer = new DeliveryBuffer();
-  private inHand: Delivery[] = [];
-  private inHandSince = new Date();
+  private batch: Delivery[] = [];
+  private batchSince = new Date();
   private subscription: Subscription | null = null;
   private subscriptionLife = new AbortController();
-  /** Ends the work on what is in hand: with the subscription, or with this owner's life. */
-  private serving = new AbortController();
-  private held: PartitionLease | null = null;
-  /** The subscription has changed since the take-over: what is held must be read again before serving. */
+  /** Aborts the processing of the current batch: when the subscription is lost, or when this consumer stops. */
+  private processing = new AbortController();
+  private lease: PartitionLease | null = null;
+  /** The subscription has changed since the lease was acquired. The lease must be acquired again before processing. */
   private isStale = false;
   private wantsSubscription = false;
   private notSubscribedSince: Date | null = null;
-  private takeOverDue: string | null = null;
-  private giveUpDue: 'release' | 'lost' | null = null;
+  private acquireDue: string | null = null;
+  private relinquishDue: 'release' | 'lost' | null = null;
   private isStopping = false;
   private readonly life = new AbortController();
-  /** Ends the pause after the present attempt to subscribe, also where that has not failed yet: when the broker is back, or with this life. */
-  private pausing = new AbortController();
-  private readonly wakeUp = new Signal();
+  /**
+   * Ends the pause after a failed attempt to subscribe, also if the attempt has not failed yet. It is aborted when the
+   * broker is back or when this consumer stops.
+   */
+  private retryPause = new AbortController();
+  private readonly changed = new Signal();
   private readonly backoff: Backoff;
   private readonly running: Promise<void>;
 
   constructor(
     readonly partition: number,
     private readonly deps: PartitionConsumerDeps,
-    /** Shared with the worker's other partitions. */
+    /** Shared with the other partitions of the worker. */
     private readonly slots: BatchSlots,
   ) {
-    this.service = new BatchProcessor(partition, deps);
+    this.processor = new BatchProcessor(partition, deps);
     this.backoff = new Backoff(deps.time);
     this.running = this.run();
   }
 
   get status(): PartitionStatus {
-    const { partition, held, subscription } = this;
+    const { partition, lease, subscription } = this;
     return {
       partition,
-      epoch: held?.epoch ?? null,
+      epoch: lease?.epoch ?? null,
       isSubscribed: subscription !== null,
       notSubscribedSince: subscription === null && this.wantsSubscription ? this.notSubscribedSince : null,
-      unpublished: held?.publisher.unpublished ?? 0,
-      unpublishedSince: held?.publisher.waitingSince ?? null,
-      obstacle: held?.publisher.obstacle ?? null,
-      inHandSince: this.inHand.length === 0 ? null : this.inHandSince,
-      contendedSince: this.deps.runner.contendedSince(partition),
+      unpublished: lease?.publisher.unpublished ?? 0,
+      unpublishedSince: lease?.publisher.waitingSince ?? null,
+      obstacle: lease?.publisher.obstacle ?? null,
+      batchSince: this.batch.length === 0 ? null : this.batchSince,
+      contendedSince: this.deps.executor.contendedSince(partition),
     };
   }
 
-  get owns(): boolean {
-    return this.held !== null;
+  get hasLease(): boolean {
+    return this.lease !== null;
   }
 
-  /** Be in line for the partition's commands. */
+  /** Subscribes to the partition's queue and waits to become its active consumer. */
   subscribe(): void {
     this.wantsSubscription = true;
-    this.wakeUp.wake();
+    this.changed.wake();
   }
 
-  /** Become the owner, in line first; once more where it is held already. */
-  takeOver(why: string): void {
+  /** Subscribes and acquires the lease. If this worker has the lease already, it acquires it once more. */
+  acquire(why: string): void {
     this.wantsSubscription = true;
-    if (this.held !== null) this.isStale = true;
-    this.takeOverDue ??= why;
-    this.wakeUp.wake();
+    if (this.lease !== null) this.isStale = true;
+    this.acquireDue ??= why;
+    this.changed.wake();
   }
 
-  /** Finish what is in hand, give the rest back, and leave the partition to its next owner. */
+  /** Finishes the current batch, returns the other deliveries to the broker, and releases the lease. */
   release(): void {
     this.wantsSubscription = false;
-    this.giveUpDue = 'release';
-    this.wakeUp.wake();
+    this.relinquishDue = 'release';
+    this.changed.wake();
   }
 
-  /** Somebody else owns the partition now. */
-  lost(): void {
-    this.giveUpDue ??= 'lost';
-    this.wakeUp.wake();
+  /** Another worker has the lease now. */
+  leaseLost(): void {
+    this.relinquishDue ??= 'lost';
+    this.changed.wake();
   }
 
-  /** The broker can be subscribed to again: there is no use in waiting any longer. */
-  brokerIsBack(): void {
-    if (this.subscription === null) this.pausing.abort();
+  /** The broker accepts subscriptions again, so the pause before the next attempt ends. */
+  brokerReconnected(): void {
+    if (this.subscription === null) this.retryPause.abort();
   }
 
-  /** To be called now and then: what the log is published through is saved, if that has moved. */
+  /** Called periodically: saves the published position if it has moved. */
   async saveProgress(): Promise<void> {
-    const { held } = this;
-    if (held === null || (await held.saveProgress())) return;
-    if (this.held === held) this.lost();
+    const { lease } = this;
+    if (lease === null || (await lease.saveProgress())) return;
+    if (this.lease === lease) this.leaseLost();
   }
 
   async stop(): Promise<void> {
     this.isStopping = true;
-    this.wakeUp.wake();
+    this.changed.wake();
     const stopped = new AbortController();
-    void this.deps.time.pause(STOP_IN_HAND_MS, stopped.signal).then(() => this.endLife(new Error('stopping')));
+    void this.deps.time.pause(STOP_BATCH_MS, stopped.signal).then(() => this.abortAll(new Error('stopping')));
     await this.running;
     stopped.abort();
   }
 
   /**
-   * What ends with a life is ended one by one, without `AbortSignal.any`: a signal that lives on never lets go of what it was made a part of,
-   * 170 bytes for each batch (https://github.com/nodejs/node/issues/55351).
+   * Aborts each signal on its own, without `AbortSignal.any`. A long-lived signal keeps a reference to every signal
+   * that was combined with it, 170 bytes for each batch (https://github.com/nodejs/node/issues/55351).
    */
-  private endLife(reason: Error): void {
+  private abortAll(reason: Error): void {
     this.life.abort(reason);
-    this.serving.abort(reason);
-    this.pausing.abort(reason);
+    this.processing.abort(reason);
+    this.retryPause.abort(reason);
   }
 
   private async run(): Promise<void> {
@@ -172,77 +176,77 @@ export class PartitionConsumer {
       }
     }
     await this.relinquish('release').catch((error: unknown) =>
-      this.deps.logger.warn('partition not released in good order', { partition: this.partition, error }),
+      this.deps.logger.warn('lease not released', { partition: this.partition, error }),
     );
   }
 
   private async turn(): Promise<void> {
-    if (this.giveUpDue !== null) return this.relinquish(this.giveUpDue);
+    if (this.relinquishDue !== null) return this.relinquish(this.relinquishDue);
     if (!this.wantsSubscription) {
-      if (this.subscription !== null || this.held !== null) return this.relinquish('release');
+      if (this.subscription !== null || this.lease !== null) return this.relinquish('release');
       this.notSubscribedSince = null;
-      return this.wakeUp.wait();
+      return this.changed.wait();
     }
     if (this.subscription === null) return this.openSubscription();
-    if (this.takeOverDue !== null) {
-      if (this.held === null || this.isStale) await this.acquireLease(this.takeOverDue);
-      this.takeOverDue = null;
+    if (this.acquireDue !== null) {
+      if (this.lease === null || this.isStale) await this.acquireLease(this.acquireDue);
+      this.acquireDue = null;
       return;
     }
-    if (this.inHand.length === 0 && this.buffer.isEmpty) return this.wakeUp.wait();
+    if (this.batch.length === 0 && this.buffer.isEmpty) return this.changed.wait();
     const leave = await this.slots.enter();
     try {
-      await this.serveNext();
+      await this.processNext();
     } finally {
       leave();
     }
   }
 
-  private async serveNext(): Promise<void> {
+  private async processNext(): Promise<void> {
     const { subscription } = this;
-    // Much may have happened while it waited for its turn.
-    if (subscription === null || this.isStopping || this.giveUpDue !== null || this.takeOverDue !== null) return;
-    if (this.inHand.length === 0) {
+    // The state may have changed while the consumer waited for its slot.
+    if (subscription === null || this.isStopping || this.relinquishDue !== null || this.acquireDue !== null) return;
+    if (this.batch.length === 0) {
       if (this.buffer.isEmpty) return;
-      this.inHand = this.buffer.take();
-      this.inHandSince = new Date();
+      this.batch = this.buffer.take();
+      this.batchSince = new Date();
     }
-    const held = this.held === null || this.isStale ? await this.acquireLease('delivery') : this.held;
-    await this.service.process(this.inHand, held, subscription, this.serving.signal);
-    this.inHand = [];
+    const lease = this.lease === null || this.isStale ? await this.acquireLease('delivery') : this.lease;
+    await this.processor.process(this.batch, lease, subscription, this.processing.signal);
+    this.batch = [];
   }
 
   private async recover(error: unknown): Promise<void> {
     const { logger } = this.deps;
     const { partition } = this;
     if (error instanceof Fenced) {
-      logger.info('fenced out: somebody else owns the partition', { partition });
-      this.giveUpDue ??= 'lost';
+      logger.info('lease lost', { partition });
+      this.relinquishDue ??= 'lost';
       return;
     }
     if (error instanceof OutcomeUnknown) {
-      logger.warn('unknown COMMIT outcome: taking over from oneself', { partition, error });
+      logger.warn('commit outcome unknown; re-acquiring the lease', { partition, error });
       this.isStale = true;
       return;
     }
-    // Lost while at work: what was in hand has gone back, and the next turn subscribes again.
-    if (this.subscription === null && this.wantsSubscription) logger.debug('interrupted', { partition, error });
-    else if (error instanceof StoreError) logger.warn('the store does not answer', { partition, error });
-    else logger.warn('partition waits', { partition, error });
-    await this.backoff.wait((this.subscription === null ? this.pausing : this.life).signal);
+    // The subscription was lost during the work. The broker has requeued the batch, and the next turn subscribes again.
+    if (this.subscription === null && this.wantsSubscription) logger.debug('batch interrupted', { partition, error });
+    else if (error instanceof StoreError) logger.warn('store unavailable', { partition, error });
+    else logger.warn('processing failed; retrying', { partition, error });
+    await this.backoff.wait((this.subscription === null ? this.retryPause : this.life).signal);
   }
 
   private async openSubscription(): Promise<void> {
     this.notSubscribedSince ??= this.deps.time.now();
     const life = new AbortController();
     this.subscriptionLife = life;
-    this.serving = new AbortController();
-    this.pausing = new AbortController();
+    this.processing = new AbortController();
+    this.retryPause = new AbortController();
     this.subscription = await this.deps.source.subscribe(this.partition, PREFETCH, {
       onDelivery: (delivery) => {
         if (life.signal.aborted) return;
         this.buffer.push(delivery);
-        this.wakeUp.wake();
+        this.changed.wake();
       },
       onLost: (cause) => {
         if (life.signal.aborted) return;
@@ -250,7 +254,7 @@ export class PartitionConsumer {
         this.forgetSubscription(cause);
       },
     });
-    // It may have been lost between opening and here.
+    // The subscription may have been lost right after it was opened.
     if (life.signal.aborted) this.subscription = null;
     else this.notSubscribedSince = null;
   }
@@ -259,43 +263,43 @@ export class PartitionConsumer {
     this.subscription = null;
     this.endSubscriptionLife(cause);
     this.buffer.clear();
-    this.inHand = [];
+    this.batch = [];
     this.isStale = true;
-    this.wakeUp.wake();
+    this.changed.wake();
   }
 
   private endSubscriptionLife(cause: Error): void {
     this.subscriptionLife.abort(cause);
-    this.serving.abort(cause);
+    this.processing.abort(cause);
   }
 
-  /** Raises the epoch; what the log holds beyond the published prefix goes out first, for the publisher goes by position. */
+  /** Raises the epoch. Committed but unpublished events go out first, because the publisher works in log order. */
   private async acquireLease(why: string): Promise<PartitionLease> {
-    const { partition, held: previous } = this;
-    if (previous !== null && !(await previous.savePublished())) this.lost();
-    this.held = null;
+    const { partition, lease: previous } = this;
+    if (previous !== null && !(await previous.savePublished())) this.leaseLost();
+    this.lease = null;
     await previous?.publisher.stop();
-    const held = await PartitionLease.take(partition, this.deps);
+    const lease = await PartitionLease.acquire(partition, this.deps);
     this.isStale = false;
-    // Whatever was lost before is ours again.
-    if (this.giveUpDue === 'lost') this.giveUpDue = null;
-    this.held = held;
-    this.deps.observer.tookOver(partition, why);
-    this.deps.logger.info('took over', { partition, epoch: held.epoch, why, backlog: held.backlog });
-    return held;
+    // An earlier loss is void: this worker has the lease again.
+    if (this.relinquishDue === 'lost') this.relinquishDue = null;
+    this.lease = lease;
+    this.deps.observer.leaseAcquired(partition, why);
+    this.deps.logger.info('lease acquired', { partition, epoch: lease.epoch, why, backlog: lease.backlog });
+    return lease;
   }
 
   private async relinquish(how: 'release' | 'lost'): Promise<void> {
-    const { held, subscription } = this;
-    this.giveUpDue = null;
-    this.takeOverDue = null;
-    this.held = null;
+    const { lease, subscription } = this;
+    this.relinquishDue = null;
+    this.acquireDue = null;
+    this.lease = null;
     this.subscription = null;
-    this.endSubscriptionLife(new Error('given back'));
+    this.endSubscriptionLife(new Error('lease relinquished'));
     this.buffer.clear();
-    this.inHand = [];
-    await subscription?.close().catch((error: unknown) => this.deps.logger.debug('channel was gone', { error }));
-    if (how === 'release') await held?.release();
-    else await held?.publisher.stop();
+    this.batch = [];
+    await subscription?.close().catch((error: unknown) => this.deps.logger.debug('channel already closed', { error }));
+    if (how === 'release') await lease?.release();
+    else await lease?.publisher.stop();
   }
 }

@@ -1,14 +1,16 @@
 /**
- * Tells a statement that asks for too much from a database that is slow: while the statement runs, the store writes an ordinary message now and then.
- * Were these slow too, or refused, the statement would prove nothing against the commands in it (Invariant: our failure is never the producer's).
+ * Distinguishes a statement that is too expensive from a database that is slow. While the statement runs, the store
+ * periodically writes an ordinary message as a probe. If a probe is slow or fails, the timeout says nothing about the
+ * commands (Invariant: our failure is never the producer's).
  */
 import type { CommandStore } from '../ports/command-store.js';
 import type { Time } from '../runtime/time.js';
 
 export const PROBE_INTERVAL_MS = 1_000;
 /**
- * An ordinary message takes a few milliseconds. A database that still answers within this is at most some hundred times slower than it should be, and
- * a single command that takes longer than a statement's 15 s would then take more than 30 ms on a fast one: none that is admitted does.
+ * An ordinary message takes a few milliseconds. A database that answers within this limit is at most some hundred times
+ * slower than normal. A single command that takes longer than a statement's 15 s would then take more than 30 ms on a
+ * fast database, and no valid command does.
  */
 export const PROBE_ANSWERS_WITHIN_MS = 500;
 
@@ -17,7 +19,7 @@ export class ProbeWatch {
   private readonly watching: Promise<void>;
   private isSlow = false;
 
-  /** Begins to watch. */
+  /** Starts the probes. */
   constructor(
     private readonly store: Pick<CommandStore, 'probe'>,
     private readonly time: Time,
@@ -25,7 +27,7 @@ export class ProbeWatch {
     this.watching = this.watch();
   }
 
-  /** Whether every probe since the beginning, one at the end included, was answered in time. */
+  /** True if every probe was answered in time, including one at the end. */
   async hasAnsweredFast(): Promise<boolean> {
     this.end();
     await this.watching;
@@ -46,7 +48,7 @@ export class ProbeWatch {
     }
   }
 
-  /** No longer than a probe may take: one that does not come back says enough. */
+  /** Waits no longer than a probe may take: a probe without an answer counts as slow. */
   private async probe(): Promise<void> {
     const deadline = new AbortController();
     const isAnswered = this.store.probe().then(

@@ -1,12 +1,13 @@
 /**
- * Turns away what is over a quota of the policy, as soon as it is known whose it is: it costs no snapshot and no decision, is answered
- * `rate_limited`, and is neither stored nor published.
+ * Rejects commands that exceed a quota of the policy, as soon as their identity is known. Such a command costs no
+ * snapshot and no decision, gets the receipt `rate_limited`, and is neither stored nor published.
  *
- * A quota of a chat turns away only whom an earlier decision has shown to be in the chat. Everybody else goes on to be decided, with what room
- * there is (`ChatAllowance`): a stranger is answered `not_found` there, as for a chat that does not exist.
+ * A quota of a chat rejects a command here only if an earlier decision has shown that the actor is a member. Other
+ * commands are decided first and take from the quota then (`ChatAllowance`). A user who is not a member gets
+ * `not_found`, as for a chat that does not exist.
  *
- * What was judged once is not judged again. A delivery that comes again from the queue, or a batch that is run again, may have taken effect
- * already, or waited for our sake: it is neither counted nor refused.
+ * A command is checked only once. A redelivered command, or a batch that is retried, may have taken effect already, or
+ * may have waited because of our failure. It is neither counted nor rejected.
  */
 import { isCommandType } from '../../contract/messages/commands.js';
 import type { CommandIdentity } from '../../contract/messages/decode-command.js';
@@ -22,58 +23,64 @@ import { identityOf } from '../snapshot/batch-item.js';
 import type { RunResult } from './batch-executor.js';
 import { MembershipCache, type TenantMember } from './membership-cache.js';
 
-export interface Claim {
+export interface IdentifiedCommand {
   delivery: Delivery;
   identity: CommandIdentity;
-  /** Null: the actor is proven, or nobody asks. */
+  /** Null if the actor is authenticated, or if authentication is off. */
   unproven: Reason | null;
 }
 
-export interface GateVerdict {
-  /** Why it is turned away; null: it is not. */
+export interface RateVerdict {
+  /** Why the command is rejected. Null if it is not. */
   reason: Reason | null;
-  /** What a permit is bound to; null: to nothing. */
+  /** The chat quotas that a permit takes from. Null if there are none. */
   allowance: ChatAllowance | null;
 }
 
-const PASSED: GateVerdict = { reason: null, allowance: null };
+const PASSED: RateVerdict = { reason: null, allowance: null };
 
-interface JudgedBatch {
-  /** By its first delivery: a batch that is run again is the same one. */
+interface CheckedBatch {
+  /** The first delivery identifies the batch: a retried batch has the same one. */
   first: Delivery;
-  verdicts: readonly GateVerdict[];
-  rooms: ReadonlySet<QuotaReservation>;
+  verdicts: readonly RateVerdict[];
+  reservations: ReadonlySet<QuotaReservation>;
 }
 
 export class RateLimiter {
   private readonly members = new MembershipCache();
-  /** By the batch in hand: refused as members, they may have been removed later in it. */
+  /**
+   * Members that the current batch removed. `learn` must not cache them, although a quota may have rejected them
+   * earlier in the batch.
+   */
   private readonly removed: TenantMember[] = [];
   private epoch = -1;
-  private batch: JudgedBatch | null = null;
+  private batch: CheckedBatch | null = null;
 
   constructor(
     private readonly quotas: Quotas,
     private readonly time: Pick<Time, 'elapsedMs'>,
   ) {}
 
-  /** `epoch`: under which the partition is owned. Under another one somebody else may have changed who is in its chats. */
-  async judge(claims: readonly Claim[], epoch: number): Promise<readonly GateVerdict[]> {
+  /**
+   * `epoch` is the epoch of the lease. Under a new epoch the cache is empty: another worker may have changed the
+   * members.
+   */
+  async check(commands: readonly IdentifiedCommand[], epoch: number): Promise<readonly RateVerdict[]> {
     if (this.epoch !== epoch) this.members.clear();
     this.epoch = epoch;
-    const first = claims[0]?.delivery;
+    const first = commands[0]?.delivery;
     if (first === undefined) return [];
-    if (this.batch?.first !== first) this.batch = await this.judgeAnew(claims, first);
+    if (this.batch?.first !== first) this.batch = await this.checkBatch(commands, first);
     return this.batch.verdicts;
   }
 
-  /** What was permitted is counted, whatever became of the batch: it is not judged again. */
+  /** Counts what was permitted, whatever the result of the batch, because the batch is not checked again. */
   async count(): Promise<void> {
-    const rooms = this.batch?.rooms;
-    if (rooms !== undefined && rooms.size > 0) await this.quotas.count(rooms);
+    const reservations = this.batch?.reservations;
+    if (reservations !== undefined && reservations.size > 0) await this.quotas.count(reservations);
   }
 
-  /** Whoever was removed is a stranger from the commit on. */
+  /** A removed user is not a member from the commit on. */
   committed(events: readonly LoggedEvent[]): void {
     for (const { event, tenantId, chatId } of events)
       if (event.type === 'member.removed' && chatId !== null)
@@ -81,7 +88,7 @@ export class RateLimiter {
     for (const member of this.removed) this.members.forget(member);
   }
 
-  /** Remembers which members a quota of their chat has refused: next time it costs no decision. */
+  /** Remembers members whom a quota of their chat has rejected. Their next command is rejected without a decision. */
   learn(results: readonly RunResult[]): void {
     for (const { item, result } of results) {
       const reason = result.kind === 'answered' ? result.receipt.reason : undefined;
@@ -94,31 +101,36 @@ export class RateLimiter {
     for (const member of this.removed.splice(0)) this.members.forget(member);
   }
 
-  private async judgeAnew(claims: readonly Claim[], first: Delivery): Promise<JudgedBatch> {
-    const members = this.knownAmong(claims);
-    const fresh = claims.filter(({ delivery }) => delivery.deliveryCount === 0);
-    const counted = await this.quotas.takeAll(fresh.map((claim) => countedAs(claim, members.has(claim))));
-    const rooms = new Set(counted.flatMap((verdict) => verdict.rooms));
+  private async checkBatch(commands: readonly IdentifiedCommand[], first: Delivery): Promise<CheckedBatch> {
+    const members = this.commandsOfKnownMembers(commands);
+    const fresh = commands.filter(({ delivery }) => delivery.deliveryCount === 0);
+    const counted = await this.quotas.takeAll(fresh.map((command) => countedAs(command, members.has(command))));
+    const reservations = new Set(counted.flatMap((verdict) => verdict.reservations));
     const answers = counted.values();
-    const verdicts = claims.map(({ delivery }): GateVerdict => {
+    const verdicts = commands.map(({ delivery }): RateVerdict => {
       const answer = delivery.deliveryCount > 0 ? undefined : answers.next().value;
       if (answer === undefined) return PASSED;
       if (answer.over !== null) return { reason: reasonOf(answer.over), allowance: null };
-      return answer.rooms.length === 0 ? PASSED : { reason: null, allowance: new ChatAllowance(answer.rooms) };
+      return answer.reservations.length === 0
+        ? PASSED
+        : { reason: null, allowance: new ChatAllowance(answer.reservations) };
     });
-    return { first, verdicts, rooms };
+    return { first, verdicts, reservations };
   }
 
-  /** Those whose actors are known to be in the chat when their turn comes: not after a removal that this batch may bring. */
-  private knownAmong(claims: readonly Claim[]): ReadonlySet<Claim> {
+  /**
+   * Commands whose actors are still members when their turn comes. Commands of a chat after a `member.remove` in this
+   * batch are left out.
+   */
+  private commandsOfKnownMembers(commands: readonly IdentifiedCommand[]): ReadonlySet<IdentifiedCommand> {
     const nowMs = this.time.elapsedMs();
-    const known = new Set<Claim>();
+    const known = new Set<IdentifiedCommand>();
     const unsettled = new Set<string>();
-    for (const claim of claims) {
-      const member = memberOf(claim.identity);
+    for (const command of commands) {
+      const member = memberOf(command.identity);
       if (member === null) continue;
-      if (!unsettled.has(member.chatId) && this.members.has(member, nowMs)) known.add(claim);
-      if (claim.identity.type === 'member.remove') unsettled.add(member.chatId);
+      if (!unsettled.has(member.chatId) && this.members.has(member, nowMs)) known.add(command);
+      if (command.identity.type === 'member.remove') unsettled.add(member.chatId);
     }
     return known;
   }
@@ -128,20 +140,21 @@ function memberOf({ tenantId, chatId, actorId }: CommandIdentity): TenantMember 
   return chatId === null ? null : { tenantId, chatId, userId: actorId };
 }
 
-/** What is invalid counts as well: reading and refusing it is work. */
-function countedAs({ delivery, identity, unproven }: Claim, isMember: boolean): CountedCommand {
+/** Invalid commands count as well: reading and rejecting them is work. */
+function countedAs({ delivery, identity, unproven }: IdentifiedCommand, isMember: boolean): CountedCommand {
   const { type, tenantId, actorId, chatId } = identity;
   const producer = producerKey(delivery.incoming);
   const known = isCommandType(type) ? type : null;
-  // Whoever cannot prove to be the actor must not use up what is the actor's; only the program that let it through pays.
+  // An unauthenticated command must not use up the quota of the actor that it names. Only the producer that sent it
+  // pays.
   if (unproven !== null)
     return { type: known, keys: { tenant: null, actor: null, chat: null, producer }, isMember: false };
-  // Creating is done in no chat that is there. A blank occurs in no part but the producer's, which stands alone.
+  // `chat.create` has no existing chat. A space never occurs in the tenant, chat or actor id, so these keys are unique.
   const chat = chatId === null || (known !== null && !isInChat(known)) ? null : `${tenantId} ${chatId}`;
   return { type: known, keys: { tenant: tenantId, actor: `${tenantId} ${actorId}`, chat, producer }, isMember };
 }
 
-/** By the user whom the broker has checked, else by what the program calls itself; neither can be taken for the other. */
+/** The user that the broker has checked, else the app id that the producer chose. The prefixes keep the two apart. */
 function producerKey({ userId, appId }: IncomingCommand): string {
   if (userId !== undefined) return `user ${userId}`;
   return appId === undefined ? 'unnamed' : `app ${appId}`;

@@ -5,9 +5,11 @@ import type { Claims } from '../../domain/user.js';
 import { bearerToken, type TokenVerifier } from '../ports/token-verifier.js';
 import type { Delivery } from '../ports/transport.js';
 import type { BatchItem } from '../snapshot/batch-item.js';
-import type { Claim, GateVerdict } from './rate-limiter.js';
+import type { IdentifiedCommand, RateVerdict } from './rate-limiter.js';
 
-/** So many bytes of bodies are read in one turn of the event loop; heartbeats and confirms go on in between. */
+/**
+ * The event loop gets a turn after this many bytes of bodies, so that heartbeats and confirms are handled in between.
+ */
 export const READ_AT_A_TIME_BYTES = 512 * 1024;
 
 export interface MalformedCommand {
@@ -15,8 +17,8 @@ export interface MalformedCommand {
   detail: string;
 }
 
-/** A command whose actor is proven or not, and of which nothing else is known. */
-interface ClaimedCommand extends Claim {
+/** A command with a known identity whose body is not decoded yet. */
+interface UndecodedCommand extends IdentifiedCommand {
   decode: Identification['decode'];
   token: BatchItem['token'];
 }
@@ -31,28 +33,33 @@ export interface RefusedCommand {
 
 export interface ReadCommands {
   items: BatchItem[];
-  /** Over a quota. */
+  /** Commands that exceed a quota. */
   refused: RefusedCommand[];
   malformed: MalformedCommand[];
 }
 
-/** How commands are read and their actors proven; `proof` is null where producers are trusted (`COMMAND_AUTH=producer`). */
+/**
+ * How commands are read and their actors authenticated. `proof` is null if producers are trusted
+ * (`COMMAND_AUTH=producer`).
+ */
 export interface CommandReader {
   identify: typeof identifyCommand;
   proof: TokenVerifier | null;
-  /** `TOKEN_EXPIRY_GRACE`: a token that expired by less than this while its command waited still proves the actor. */
+  /**
+   * `TOKEN_EXPIRY_GRACE` in seconds: a token that expired by less than this, while its command waited, is still valid.
+   */
   proofGraceSeconds: number;
 }
 
-/** Marks the command as unproven, or notes what its token says. */
-async function prove(command: ClaimedCommand, proof: TokenVerifier, graceSeconds: number): Promise<void> {
-  const proven = await judge(command, proof, graceSeconds);
+/** Sets `unproven` if the actor is not authenticated, else the claims of the token. */
+async function authenticate(command: UndecodedCommand, proof: TokenVerifier, graceSeconds: number): Promise<void> {
+  const proven = await verifyActor(command, proof, graceSeconds);
   if ('code' in proven) command.unproven = proven;
   else command.token = proven.claims;
 }
 
-async function judge(
-  { delivery, identity }: ClaimedCommand,
+async function verifyActor(
+  { delivery, identity }: UndecodedCommand,
   proof: TokenVerifier,
   graceSeconds: number,
 ): Promise<Reason | { claims: Claims }> {
@@ -67,11 +74,11 @@ async function judge(
   return { claims: verdict.claims };
 }
 
-class Stretch {
+class ByteBudget {
   private bytes = 0;
 
-  /** Whether the event loop is to have its turn before this one. */
-  isFullAt({ incoming }: Delivery): boolean {
+  /** True if the event loop must get a turn before this delivery. */
+  isExceededBy({ incoming }: Delivery): boolean {
     this.bytes += incoming.body.byteLength;
     if (this.bytes <= READ_AT_A_TIME_BYTES) return false;
     this.bytes = 0;
@@ -80,36 +87,36 @@ class Stretch {
 }
 
 /**
- * Reads each command on its own: a bad one is set aside, the rest go on. What is over a quota is not looked into any further. Rejects only if
- * tokens cannot be checked for want of keys: then the batch waits.
+ * Reads each command on its own: a malformed command does not affect the others. Commands that exceed a quota are not
+ * decoded. Rejects only if tokens cannot be checked because keys are missing; the batch is then retried.
  */
 export async function readCommands(
   deliveries: readonly Delivery[],
   reader: CommandReader,
-  judge: (claims: readonly Claim[]) => Promise<readonly GateVerdict[]>,
+  checkRates: (commands: readonly IdentifiedCommand[]) => Promise<readonly RateVerdict[]>,
 ): Promise<ReadCommands> {
-  const claimed: ClaimedCommand[] = [];
+  const undecoded: UndecodedCommand[] = [];
   const malformed: MalformedCommand[] = [];
-  const identifying = new Stretch();
+  const identifying = new ByteBudget();
   for (const delivery of deliveries) {
-    if (identifying.isFullAt(delivery)) await setImmediate();
+    if (identifying.isExceededBy(delivery)) await setImmediate();
     const identified = reader.identify(delivery.incoming);
     if (identified.outcome === 'malformed') malformed.push({ delivery, detail: identified.detail });
-    else claimed.push({ delivery, ...identified, unproven: null, token: null });
+    else undecoded.push({ delivery, ...identified, unproven: null, token: null });
   }
   const { proof, proofGraceSeconds } = reader;
-  if (proof !== null) await Promise.all(claimed.map((command) => prove(command, proof, proofGraceSeconds)));
-  const verdicts = await judge(claimed);
+  if (proof !== null) await Promise.all(undecoded.map((command) => authenticate(command, proof, proofGraceSeconds)));
+  const verdicts = await checkRates(undecoded);
   const items: BatchItem[] = [];
   const refused: RefusedCommand[] = [];
-  const decoding = new Stretch();
-  for (const [index, { delivery, identity, decode, unproven, token }] of claimed.entries()) {
+  const decoding = new ByteBudget();
+  for (const [index, { delivery, identity, decode, unproven, token }] of undecoded.entries()) {
     const { reason = null, allowance = null } = verdicts[index] ?? {};
     if (reason !== null) {
       refused.push({ delivery, identity, reason });
       continue;
     }
-    if (decoding.isFullAt(delivery)) await setImmediate();
+    if (decoding.isExceededBy(delivery)) await setImmediate();
     items.push({ delivery, decoded: decode(), unproven, token, allowance });
   }
   return { items, refused, malformed };

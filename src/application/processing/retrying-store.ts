@@ -1,22 +1,28 @@
-/** How a runner asks the store: as long as it takes, or once and with nothing else of this process under way. */
+/** Calls the store with retries, or once while no other store call of this process runs. */
 import { type CommandStore, StoreError } from '../ports/command-store.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
 import { Backoff } from '../runtime/backoff.js';
 import type { Time } from '../runtime/time.js';
 import { ProbeWatch } from './probe-watch.js';
 
-/** The longest pause before what met contention is tried again: whatever it waits for was not waited for in the database. */
+/**
+ * Maximum backoff after contention, in milliseconds. The database did not wait for the other transaction, so the
+ * worker must.
+ */
 export const CONTENTION_BACKOFF_MAX_MS = 1_000;
 
-/** COMMIT was sent and its reply did not come: take over from oneself, then run the batch again. */
+/** COMMIT was sent and no reply came. The caller must re-acquire the lease and then run the batch again. */
 export class OutcomeUnknown extends Error {
   constructor(options: { cause: unknown }) {
-    super('nobody knows whether the batch was committed', options);
+    super('the outcome of the commit is unknown', options);
     this.name = 'OutcomeUnknown';
   }
 }
 
-/** A statement exceeded its timeout while the database did other work as fast as ever: the commands in it ask for too much. Nothing was written. */
+/**
+ * A statement timed out while the database did other work at normal speed, so its commands are too expensive. Nothing
+ * was written.
+ */
 export class TooMuchWork extends Error {
   constructor(options: { cause: unknown }) {
     super('the statement timed out while the database answered', options);
@@ -29,65 +35,71 @@ export interface RetryingStoreDeps {
   observer: Pick<WorkerObserver, 'transactionFailed'>;
   logger: WorkerLog;
   time: Time;
-  /** Called while the store does not answer, and with null when it does again. */
+  /** Called with the error while the store does not answer, and with null when it answers again or the call ends. */
   onStoreTrouble(error: StoreError | null): void;
 }
 
 type Call<T> = (store: CommandStore) => Promise<T>;
 
-export interface Asking {
-  /** On whose behalf. */
+export interface CallOptions {
+  /** The partition that the call belongs to. */
   partition: number;
   signal: AbortSignal;
-  /** After so many timeouts the next one is a `TooMuchWork`, unless the database is slow with other work too. Without a limit where left out. */
-  timeoutsBorne?: number;
+  /**
+   * After this many timeouts, the next one throws `TooMuchWork` unless the database is slow with other work too. No
+   * limit by default.
+   */
+  timeoutsAllowed?: number;
 }
 
-/** A failure for the store's own sake: nothing was written, and the same may succeed later. */
-export function isForTheStoresSake(error: unknown): error is StoreError {
+/** True if the failure is not caused by the data: nothing was written, and the same call may succeed later. */
+export function isTransientStoreError(error: unknown): error is StoreError {
   return error instanceof StoreError && error.kind !== 'refused';
 }
 
 export class RetryingStore {
-  private readonly underWay = new Set<Promise<unknown>>();
-  /** Settles when nobody is to be left undisturbed any more; null: nobody is. */
-  private quiet: Promise<void> | null = null;
-  /** Since when what a partition asks for has met nothing but contention. */
+  private readonly inFlight = new Set<Promise<unknown>>();
+  /** Settles when the exclusive call ends. Null if there is none. */
+  private exclusiveCall: Promise<void> | null = null;
+  /** By partition: the time since which its call has met only contention. */
   private readonly contended = new Map<number, Date>();
 
   constructor(private readonly deps: RetryingStoreDeps) {}
 
-  /** Since when the partition's batch has met nothing but contention; null: it does not. */
+  /** The time since which the partition's batch has met only contention. Null if there is no contention. */
   contendedSince(partition: number): Date | null {
     return this.contended.get(partition) ?? null;
   }
 
-  /** A failure for the store's sake holds the place and is tried again, with backoff. */
-  async ask<T>(call: Call<T>, { partition, signal, timeoutsBorne = Number.POSITIVE_INFINITY }: Asking): Promise<T> {
+  /** Retries transient store errors with backoff, and keeps the partition's place meanwhile. */
+  async callWithRetry<T>(
+    call: Call<T>,
+    { partition, signal, timeoutsAllowed = Number.POSITIVE_INFINITY }: CallOptions,
+  ): Promise<T> {
     const { time, logger, onStoreTrouble } = this.deps;
     const backoff = new Backoff(time);
-    const backoffOfContention = new Backoff(time, CONTENTION_BACKOFF_MAX_MS);
-    let away = false;
-    let timeoutsLeft = timeoutsBorne;
+    const contentionBackoff = new Backoff(time, CONTENTION_BACKOFF_MAX_MS);
+    let isDown = false;
+    let timeoutsLeft = timeoutsAllowed;
     try {
       for (;;) {
         const watch = timeoutsLeft > 0 ? null : new ProbeWatch(this.deps.store, time);
         try {
-          return await this.among(() => this.once(call));
+          return await this.callShared(() => this.callOnce(call));
         } catch (error) {
-          if (!isForTheStoresSake(error)) throw error;
+          if (!isTransientStoreError(error)) throw error;
           if (error.kind === 'contention') {
             if (!this.contended.has(partition)) this.contended.set(partition, time.now());
-            await backoffOfContention.wait(signal);
+            await contentionBackoff.wait(signal);
           } else {
             this.contended.delete(partition);
             if (error.kind === 'timed_out') {
               timeoutsLeft -= 1;
               if (watch !== null && (await watch.hasAnsweredFast())) throw new TooMuchWork({ cause: error });
             }
-            away = true;
+            isDown = true;
             onStoreTrouble(error);
-            logger.warn('the store does not answer; the batch waits', { partition, error });
+            logger.warn('store unavailable; retrying the batch', { partition, error });
             await backoff.wait(signal);
           }
           signal.throwIfAborted();
@@ -97,43 +109,46 @@ export class RetryingStore {
       }
     } finally {
       this.contended.delete(partition);
-      // However the wait ended: it answered, or refused, or nobody waits any more.
-      if (away) onStoreTrouble(null);
+      // The store answered, or refused, or the caller aborted.
+      if (isDown) onStoreTrouble(null);
     }
   }
 
-  /** No other call is under way meanwhile: should the process die in it, then of it. Not tried again: it would hold up everybody. */
-  async askUndisturbed<T>(call: Call<T>): Promise<T> {
-    while (this.quiet !== null) await this.quiet;
+  /**
+   * No other call runs meanwhile, so a crash during the call is caused by the call. It is not retried, because it would
+   * block all partitions.
+   */
+  async callExclusively<T>(call: Call<T>): Promise<T> {
+    while (this.exclusiveCall !== null) await this.exclusiveCall;
     let end: () => void = () => undefined;
-    this.quiet = new Promise((resolve) => {
+    this.exclusiveCall = new Promise((resolve) => {
       end = resolve;
     });
     try {
-      await Promise.allSettled(this.underWay);
-      return await this.once(call);
+      await Promise.allSettled(this.inFlight);
+      return await this.callOnce(call);
     } finally {
-      this.quiet = null;
+      this.exclusiveCall = null;
       end();
     }
   }
 
-  private async among<T>(call: () => Promise<T>): Promise<T> {
-    while (this.quiet !== null) await this.quiet;
+  private async callShared<T>(call: () => Promise<T>): Promise<T> {
+    while (this.exclusiveCall !== null) await this.exclusiveCall;
     const running = call();
-    this.underWay.add(running);
+    this.inFlight.add(running);
     try {
       return await running;
     } finally {
-      this.underWay.delete(running);
+      this.inFlight.delete(running);
     }
   }
 
-  private async once<T>(call: Call<T>): Promise<T> {
+  private async callOnce<T>(call: Call<T>): Promise<T> {
     try {
       return await call(this.deps.store);
     } catch (error) {
-      if (isForTheStoresSake(error)) this.deps.observer.transactionFailed(error.kind);
+      if (isTransientStoreError(error)) this.deps.observer.transactionFailed(error.kind);
       if (error instanceof StoreError && error.kind === 'unknown') throw new OutcomeUnknown({ cause: error });
       throw error;
     }

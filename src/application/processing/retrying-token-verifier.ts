@@ -1,4 +1,4 @@
-/** Proofs of actors as a batch may wait for them: while the keys to judge by cannot be had, for a bounded time. */
+/** Verifies tokens and retries for a limited time while the verification keys are unavailable. */
 import {
   ProofUnavailable,
   type TokenVerification,
@@ -7,21 +7,24 @@ import {
 } from '../ports/token-verifier.js';
 import type { Time } from '../runtime/time.js';
 
-/** Between two tries. The keys themselves are fetched less often. */
+/** Pause between two attempts. The keys are fetched less often than this. */
 const TRY_AGAIN_MS = 200;
-/** Left to a try although the keys have been away for longer than commands wait: the one that finds them again takes a moment. */
+/**
+ * Minimum time for an attempt, also when the keys have been unavailable for longer than `JWKS_WAIT`. The attempt that
+ * gets the keys again needs it.
+ */
 const TRY_MS = 1_000;
 const KEYS_AWAY = { ok: false, reason: 'the token could not be checked for want of keys: try again later' } as const;
 
 /**
- * Never rejects with `ProofUnavailable`: a token that cannot be checked in time does not prove its actor. The command is answered `unauthenticated`,
- * which is not stored, so that the same command may succeed later. Once the keys have been away for that long, later commands no longer wait, so
- * that their partition does not fall behind.
+ * Never rejects with `ProofUnavailable`. A token that cannot be checked in time gets the rejection `unauthenticated`.
+ * That receipt is not stored, so the same command may succeed later. When the keys have been unavailable for `waitMs`,
+ * later commands do not wait, so that the partition does not fall behind.
  */
 export class RetryingTokenVerifier implements TokenVerifier {
   private away: { since: number; last: number } | null = null;
 
-  /** @param waitMs `JWKS_WAIT` */
+  /** @param waitMs `JWKS_WAIT` in milliseconds */
   constructor(
     private readonly proof: TokenVerifier,
     private readonly waitMs: number,
@@ -31,7 +34,7 @@ export class RetryingTokenVerifier implements TokenVerifier {
   async verify(token: string, options: TokenVerifierOptions): Promise<TokenVerification> {
     const { time, waitMs } = this;
     const began = time.elapsedMs();
-    // Nobody has asked since: that they were away then says nothing of now.
+    // The last check is too long ago: that the keys were unavailable then says nothing about now.
     if (this.away !== null && began - this.away.last > waitMs) this.away = null;
     for (;;) {
       const now = time.elapsedMs();
@@ -45,7 +48,7 @@ export class RetryingTokenVerifier implements TokenVerifier {
     }
   }
 
-  /** Null: not within that time. */
+  /** Null if there is no answer within the time. */
   private async tried(
     token: string,
     options: TokenVerifierOptions,

@@ -3,7 +3,7 @@ import type { SnapshotKeys } from '../ports/command-store.js';
 import { type BatchItem, identityOf } from '../snapshot/batch-item.js';
 import { SnapshotKeySet } from '../snapshot/snapshot-key-set.js';
 
-/** Names everything that deciding a batch will ask for, so that one statement reads it. */
+/** Collects the keys of everything that deciding the batch needs, so that one statement reads it. */
 export function snapshotKeysOf(items: readonly BatchItem[]): SnapshotKeys {
   const keys = new SnapshotKeySet();
   for (const item of items) {

@@ -1,7 +1,9 @@
 import type { CommandIdentity } from '../../contract/messages/decode-command.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
 
-/** An accepted command's receipt before anything has come of it. `at`: as RFC 3339 has it. */
+/**
+ * The receipt of an accepted command, before the command has a sequence or a message id. `at` is in RFC 3339 format.
+ */
 export function acceptedReceipt(identity: CommandIdentity, at: string): Receipt {
   return {
     commandId: identity.commandId,

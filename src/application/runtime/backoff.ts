@@ -3,7 +3,10 @@ import { realTime, type Time } from './time.js';
 export const BACKOFF_FIRST_MS = 50;
 export const BACKOFF_MAX_MS = 5_000;
 
-/** Exponential backoff with full jitter, so that a fleet does not knock all at once. Resolves early when `signal` aborts. */
+/**
+ * Exponential backoff with full jitter, so that many workers do not retry at the same moment. Resolves early when
+ * `signal` aborts.
+ */
 export class Backoff {
   private ceilingMs = BACKOFF_FIRST_MS;
 

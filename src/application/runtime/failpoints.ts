@@ -1,6 +1,6 @@
 /**
- * The named points on the way of a batch and of its events, for whoever has to stop there: the fault tests kill a real worker at each of them.
- * In production nobody listens.
+ * Named points in the processing of a batch and its events. The fault tests kill a real worker at each of them. No
+ * failpoint is set in production.
  */
 export type Step =
   | 'received'
@@ -9,23 +9,23 @@ export type Step =
   | 'receipted'
   | 'acknowledging'
   | 'acknowledged'
-  /** Some of a partition's events have been handed to the broker's channel, none of them is confirmed yet. */
+  /** Some events of a partition have been passed to the broker's channel, and none of them is confirmed yet. */
   | 'published'
-  /** The confirmed prefix of a partition's events has grown; that is not saved yet. */
+  /** The confirmed prefix of a partition's events has grown and is not saved yet. */
   | 'confirmed';
 
-/** Where a worker is: `count` is of the batch's commands, or of the events. */
+/** Where a worker is. `count` is the number of the batch's commands, or of the events. */
 export interface StepAt {
   partition: number;
   count: number;
 }
 
 export interface Failpoints {
-  /** May hold the worker up. `published` resolves once what is committed is confirmed. */
+  /** May delay the worker. `published` resolves when everything committed so far is confirmed. */
   reached(step: Step, at: StepAt & { published: () => Promise<void> }): void | Promise<void>;
   /**
-   * Called inside the transaction, right after the commit, and where a confirm arrives: nothing may be awaited there, so it may only
-   * block.
+   * Called inside the transaction, right after the commit, and when a confirm arrives. These places cannot await, so
+   * the call may only block.
    */
   reachedSync(step: Step, at: StepAt): void;
 }

@@ -1,4 +1,4 @@
-/** One sleeper, many wakers: `wait` returns at once if `wake` was called since the last time. */
+/** Wakes one waiter from many places. `wait` returns at once if `wake` was called since the last `wait`. */
 export class Signal {
   private due = false;
   private sleeper: (() => void) | null = null;

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The passing of time, as far as the worker waits or measures by it: real in a process, in a schedule's hands in a simulation. */
+/** The clock, pauses and randomness of the worker: real in a process, controlled in a simulation. */
 export interface Time {
   now(): Date;
-  /** Milliseconds since some moment; they only ever grow, whatever is done to the clock. */
+  /** Monotonic milliseconds since an arbitrary moment. Changes of the system clock do not affect it. */
   elapsedMs(): number;
-  /** Waits, or less if `signal` aborts; never rejects. */
+  /** Waits, and returns early if `signal` aborts. Never rejects. */
   pause(delayMs: number, signal: AbortSignal): Promise<void>;
-  /** From 0 to 1, without the 1: jitter. */
+  /** Random number from 0 inclusive to 1 exclusive, for jitter. */
   random(): number;
 }
 

@@ -1,4 +1,4 @@
-/** A W3C trace context (https://www.w3.org/TR/trace-context/) as it came with a command; anything else is left out. */
+/** The W3C trace context (https://www.w3.org/TR/trace-context/) of a command. Invalid values are left out. */
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const TRACESTATE = /^[\x20-\x7e]{1,512}$/;
 

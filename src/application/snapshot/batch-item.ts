@@ -5,25 +5,31 @@ import type { Claims } from '../../domain/user.js';
 import type { ChatAllowance } from '../policy/chat-allowance.js';
 import type { Delivery } from '../ports/transport.js';
 
-/** A command that can be answered: read by the contract, and its actor proven or not. */
+/** A command with a known identity. Its body may be invalid, and its actor may be unauthenticated. */
 export interface BatchItem {
   delivery: Delivery;
   decoded: Exclude<Decoded, { outcome: 'malformed' }>;
-  /** Set where the actor is not proven: answered before any receipt is looked up, and neither stored nor published. */
+  /**
+   * Set if the actor is not authenticated. Such a command is answered before any receipt is looked up, and neither
+   * stored nor published.
+   */
   unproven: Reason | null;
-  /** What the token says that proved the actor; null: none was asked for. */
+  /** The claims of the token that authenticated the actor. Null if no token is required. */
   token: Claims | null;
-  /** What a permit is bound to, by the quotas of its chat; null: to nothing. */
+  /** The chat quotas that a permit takes from. Null if there are none. */
   allowance: ChatAllowance | null;
 }
 
-/** What a batch made of one item. */
+/** The result of deciding one item. */
 export type ItemResult =
   | { kind: 'answered'; receipt: Receipt }
-  /** Its chat belongs to another partition. */
+  /** The chat belongs to another partition. */
   | { kind: 'misrouted'; home: number }
-  /** … and a repair of the hash ring is still passing through: the ring knows better by now. */
-  | { kind: 'astray' };
+  /**
+   * The chat belongs to another partition or may do so, and a repair of the hash ring is in progress. The command is
+   * sent through the hash exchange again.
+   */
+  | { kind: 'reroute' };
 
 export function identityOf({ decoded }: BatchItem): CommandIdentity {
   return decoded.outcome === 'command' ? decoded.command : decoded.identity;

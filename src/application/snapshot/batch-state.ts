@@ -21,7 +21,7 @@ import type { DecisionRecord } from '../ports/decision-record.js';
 import type { LoggedEvent } from '../ports/event-log.js';
 import { MessageState } from './message-state.js';
 
-/** Who caused an event. */
+/** The command that caused an event. */
 export interface Cause {
   tenantId: string;
   actorId: string;
@@ -30,9 +30,7 @@ export interface Cause {
   tracestate: string | null;
 }
 
-/**
- * The snapshot as they change while a batch is decided, command by command, and the net effect to write at the end.
- */
+/** The state of the snapshot while a batch is decided, command by command, and its net changes to write at the end. */
 export class BatchState {
   private readonly chats = new Map<string, { chat: Chat; isNew: boolean }>();
   private readonly members = new Map<string, Member>();
@@ -58,7 +56,7 @@ export class BatchState {
     return this.snapshot.ringUnsettled;
   }
 
-  /** The position that the next event takes. */
+  /** The position that the next event gets. */
   get nextPosition(): number {
     return this.snapshot.position + this.events.length + 1;
   }
@@ -77,7 +75,7 @@ export class BatchState {
     return this.users.get(key) ?? this.snapshot.users.get(key);
   }
 
-  /** Of a user whom `AttributeKeys.userChats` names. */
+  /** The user must be in `SnapshotKeys.userChats`. */
   userChats(user: UserKey): UserChats {
     const key = userKey(user);
     const before = this.snapshot.userChats.get(key) ?? NO_CHATS;
@@ -97,17 +95,17 @@ export class BatchState {
     return this.messages.hasReaction(reaction);
   }
 
-  /** With how many emoji users have reacted to the message, and whether this one is among them. */
+  /** The number of different emoji on the message, and whether this emoji is one of them. */
   emojiOfMessage(key: Pick<Reaction, 'messageId' | 'emoji'>): { count: number; includesThis: boolean } {
     return this.messages.emojiOfMessage(key);
   }
 
-  /** With how many emoji the user has reacted to the message. */
+  /** The number of different emoji that the user has put on the message. */
   emojiOfReactor(key: ReactorKey): number {
     return this.messages.emojiOfReactor(key);
   }
 
-  /** How many messages of the chat have a sequence of at most `upTo`: a read mark's ordinal. */
+  /** The number of messages of the chat with a sequence of at most `upTo`: the ordinal of a read mark. */
   ordinalAt(chat: Chat, upTo: number): number {
     return upTo >= chat.lastSequence ? chat.lastOrdinal : this.messages.ordinalAt(chat.chatId, upTo);
   }
@@ -121,7 +119,7 @@ export class BatchState {
     this.chats.set(chat.chatId, { chat, isNew });
   }
 
-  /** Changes one who is in the chat; `addMember` puts one there. */
+  /** Changes an existing member. Use `addMember` for a new one. */
   putMember(member: Member): void {
     this.members.set(memberKey(member), member);
   }
@@ -132,7 +130,7 @@ export class BatchState {
     this.countChat(chat, member, 1);
   }
 
-  /** To be called before the event that tells of it is appended. */
+  /** Must be called before the event about it is appended. */
   removeMember(chat: Chat, member: Member): void {
     const { tenantId, chatId, userId } = member;
     const key = memberKey(member);
@@ -141,7 +139,7 @@ export class BatchState {
     this.membersRemoved.set(key, { tenantId, chatId, userId, position: this.nextPosition });
   }
 
-  /** `chat`, `member`: as they were before the event of that number. */
+  /** `chat` and `member` are as they were before the event with this sequence. */
   endStanding(sequence: number, chat: Chat, member: Member): void {
     const { tenantId, chatId, userId } = member;
     for (const ended of membershipStatesEndedBy(sequence, chat, member))
@@ -160,7 +158,7 @@ export class BatchState {
     this.messages.edit(edited);
   }
 
-  /** What this batch has to tell of the message is told without its text. */
+  /** Removes the text also from events and messages of this batch. */
   eraseMessage(erased: Message): void {
     this.messages.erase(erased);
     this.forgetText(erased);
@@ -182,7 +180,7 @@ export class BatchState {
     this.receipts.set(receiptKey(record), record);
   }
 
-  /** `chat` has taken its number for this event already, unless the event has none (`chat.read`). */
+  /** `chat` already has the new sequence for this event, unless the event has no sequence (`chat.read`). */
   appendEvent(cause: Cause, event: DomainEvent, chat: Chat | null, hasNumber = chat !== null): void {
     const position = this.nextPosition;
     if (chat !== null && hasNumber) chat.lastPosition = position;

@@ -23,7 +23,7 @@ type MessageWrites = Pick<
   'messages' | 'messagesChanged' | 'messagesRemoved' | 'revisions' | 'revisionsErased' | 'reactions' | 'threads'
 >;
 
-/** What a batch knows and changes of messages, their earlier texts, reactions and threads. */
+/** What a batch knows and changes of messages, their revisions, reactions and threads. */
 export class MessageState {
   private readonly added = new Map<string, Message>();
   private readonly changed = new Map<string, Message>();
@@ -32,7 +32,7 @@ export class MessageState {
   private readonly erased = new Set<string>();
   private readonly reactions = new Map<string, ReactionWrite>();
   private readonly threads = new Map<string, number>();
-  /** By how much the snapshot of the same names have changed. */
+  /** Differences to the counts of the same names in the snapshot. */
   private readonly countsChanged = new Map<string, number>();
   private readonly emojiOfMessagesChanged = new Map<string, number>();
   private readonly emojiOfReactorsChanged = new Map<string, number>();
@@ -66,7 +66,7 @@ export class MessageState {
     return (this.snapshot.emojiOfReactors.get(name) ?? 0) + (this.emojiOfReactorsChanged.get(name) ?? 0);
   }
 
-  /** Of messages at or before `upTo`; what this batch has added lies behind everything that was there. */
+  /** Counts messages at or before `upTo`. Messages that this batch added have higher ordinals than all others. */
   ordinalAt(chatId: string, upTo: number): number {
     let ordinal = this.snapshot.ordinals.get(readMarkKey({ chatId, upTo })) ?? 0;
     for (const messages of [this.added, this.removed] as const)
@@ -92,7 +92,7 @@ export class MessageState {
     this.erased.add(tombstone.messageId);
   }
 
-  /** What is left to be told of it. */
+  /** Returns the stub that stays of the message. */
   remove(message: Message): Message {
     const { messageId, threadRootId } = message;
     const stub = stubOf(message);
@@ -135,7 +135,7 @@ export class MessageState {
     const before = this.reactionCount(reaction);
     add(this.countsChanged, messageEmojiKey(reaction), by);
     add(this.emojiOfReactorsChanged, reactorKey(reaction), by);
-    // The emoji comes with its first reaction and goes with its last.
+    // The message gains an emoji with its first reaction and loses it with its last one.
     if (before === 0 || before + by === 0) add(this.emojiOfMessagesChanged, reaction.messageId, by);
   }
 
@@ -145,7 +145,7 @@ export class MessageState {
   }
 
   private countReply(rootId: string, by: number): void {
-    // A thread goes with its root.
+    // A thread is removed together with its root.
     if (this.removed.has(rootId)) return;
     const replies = (this.threads.get(rootId) ?? 0) + by;
     if (replies === 0) this.threads.delete(rootId);

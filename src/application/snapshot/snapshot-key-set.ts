@@ -22,11 +22,11 @@ class DistinctKeys<K> {
   }
 }
 
-/** Collects what a batch's snapshot is to hold, each key once. */
+/** Collects the distinct keys of what a batch's snapshot must hold. */
 export class SnapshotKeySet {
   readonly receipts = new DistinctKeys(receiptKey);
   readonly chats = new Set<string>();
-  /** Single memberships. Never a chat's whole member list. */
+  /** Single memberships, never a chat's whole member list. */
   readonly members = new DistinctKeys(memberKey);
   readonly users = new DistinctKeys(userKey);
   readonly messages = new Set<string>();

@@ -26,7 +26,7 @@ export async function placeChatsAnew(store: StoreService, context: RoleContext, 
     render: { storeId: store.identity.storeId, recipientsMax: settings.eventRecipientsMax },
   };
   for (let partition = 0; partition < settings.partitions; partition += 1) {
-    const ownership = await store.registry.takeOver(partition, workerId);
+    const ownership = await store.registry.acquire(partition, workerId);
     const publishing = new EventPublisher(partition, publisher, ownership);
     const deadline = new AbortController();
     await Promise.race([publishing.drained(), realTime.pause(DRAIN_TIMEOUT_MS, deadline.signal)]);
@@ -52,8 +52,8 @@ const SILENT: PublisherDeps['observer'] = {
   eventSettled: () => undefined,
   deadLettered: () => undefined,
   rerouted: () => undefined,
-  sentHome: () => undefined,
+  forwarded: () => undefined,
   transactionFailed: () => undefined,
-  tookOver: () => undefined,
+  leaseAcquired: () => undefined,
   pruned: () => undefined,
 };

@@ -34,9 +34,9 @@ export function workerRole(context: RoleContext, workerId: string, steps?: Failp
 
   health.add('worker', () => {
     if (worker === null) return { ok: false, detail: 'starting' };
-    const { heardAt, partitions } = worker.status;
+    const { registryAnsweredAt, partitions } = worker.status;
     if (storeTrouble !== null) return { ok: false, detail: `the store does not answer: ${storeTrouble.message}` };
-    if (heardAt === null || realTime.now().getTime() - heardAt.getTime() > REGISTRY_SILENCE_MS)
+    if (registryAnsweredAt === null || realTime.now().getTime() - registryAnsweredAt.getTime() > REGISTRY_SILENCE_MS)
       return { ok: false, detail: 'no word from the registry' };
     const stuck = stuckPartitions(partitions, realTime.now());
     if (stuck.length > 0) {
@@ -48,7 +48,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: Failp
   });
 
   const start = async () => {
-    const runner = new BatchExecutor({
+    const executor = new BatchExecutor({
       store: store.commands,
       decider: new CommandDecider(
         new PolicyEnforcementPoint(policy, settings.decisionSampleRate),
@@ -75,7 +75,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: Failp
       source: transport.source,
       receipts: transport.receipts,
       deadLetters: transport.deadLetters,
-      runner,
+      executor,
       reader: {
         identify: identifyCommand,
         proof:
@@ -107,7 +107,7 @@ export function workerRole(context: RoleContext, workerId: string, steps?: Failp
     );
     worker = running;
     running.start();
-    transport.onReady(() => running.brokerIsBack());
+    transport.onReady(() => running.brokerReconnected());
     logger.info('worker', { workerId, partitions: settings.partitions });
   };
   return { ...service('worker', start, async () => worker?.stop()), stopTimeoutMs: WORKER_STOP_TIMEOUT_MS };

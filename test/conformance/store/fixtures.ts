@@ -203,7 +203,7 @@ export class Owner {
 
   static async of(store: StoreHarness, partition = 0, workerId = 'worker-1'): Promise<Owner> {
     await store.registry.settle({ namespace: NAMESPACE, partitions: PARTITIONS });
-    return new Owner(store, await store.registry.takeOver(partition, workerId));
+    return new Owner(store, await store.registry.acquire(partition, workerId));
   }
 
   transact<T>(

@@ -105,7 +105,7 @@ export function logFloorConformance(open: OpenStore): void {
         return { events: [rejected(at + 1)] };
       });
       expect(await read(9, ALL)).to.deep.equal([10, 11]);
-      expect(await store.registry.takeOver(PARTITION, 'next')).to.deep.include({ position: 11, publishedThrough: 10 });
+      expect(await store.registry.acquire(PARTITION, 'next')).to.deep.include({ position: 11, publishedThrough: 10 });
     });
 
     it('answers a client that syncs as before, whatever its token lies behind', async () => {

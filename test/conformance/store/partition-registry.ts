@@ -62,8 +62,8 @@ export function partitionRegistryConformance(open: OpenStore): void {
 
       it('takes a worker off the list and gives up what it owned, and only that', async () => {
         await store.registry.heartbeat('leaver', ALIVE_WITHIN_MS);
-        await store.registry.takeOver(0, 'leaver');
-        await store.registry.takeOver(1, 'stayer');
+        await store.registry.acquire(0, 'leaver');
+        await store.registry.acquire(1, 'stayer');
         await store.registry.deregister('leaver');
         const { workers, partitions } = await store.registry.heartbeat('stayer', ALIVE_WITHIN_MS);
         expect(workers).to.not.include('leaver');
@@ -91,18 +91,18 @@ export function partitionRegistryConformance(open: OpenStore): void {
           ],
         }));
         const before = owner.ownership;
-        const ownership = await store.registry.takeOver(2, 'second');
+        const ownership = await store.registry.acquire(2, 'second');
         expect(ownership).to.deep.equal({ ...before, epoch: before.epoch + 1, position: before.position + 1 });
         expect(await partitionState(2)).to.deep.include({ owner: 'second', epoch: ownership.epoch });
       });
 
       it('refuses to take over a partition that does not exist', async () => {
-        expect(await rejection(store.registry.takeOver(PARTITIONS, 'w'))).to.be.instanceOf(Error);
+        expect(await rejection(store.registry.acquire(PARTITIONS, 'w'))).to.be.instanceOf(Error);
       });
 
       it('lets go of a partition only for the one who owns it', async () => {
-        const old = await store.registry.takeOver(0, 'old');
-        const { epoch } = await store.registry.takeOver(0, 'new');
+        const old = await store.registry.acquire(0, 'old');
+        const { epoch } = await store.registry.acquire(0, 'new');
         await store.registry.release(0, old.epoch);
         expect(await partitionState(0)).to.deep.include({ owner: 'new', epoch });
         await store.registry.release(0, epoch);
@@ -110,9 +110,9 @@ export function partitionRegistryConformance(open: OpenStore): void {
       });
 
       it('saves the published prefix only for the one who owns the partition, and never lowers it', async () => {
-        const old = await store.registry.takeOver(3, 'old');
+        const old = await store.registry.acquire(3, 'old');
         expect(await store.registry.savePublished(3, old.epoch, 5)).to.equal(true);
-        const ownership = await store.registry.takeOver(3, 'new');
+        const ownership = await store.registry.acquire(3, 'new');
         expect(ownership.publishedThrough).to.equal(5);
         expect(await store.registry.savePublished(3, old.epoch, 9)).to.equal(false);
         expect(await store.registry.savePublished(3, ownership.epoch, 4)).to.equal(true);
@@ -121,7 +121,7 @@ export function partitionRegistryConformance(open: OpenStore): void {
     });
 
     describe('repairing the ring', () => {
-      const generationNow = async () => (await store.registry.takeOver(0, 'observer')).ringGeneration;
+      const generationNow = async () => (await store.registry.acquire(0, 'observer')).ringGeneration;
       beforeEach(() => store.registry.settle({ namespace: NAMESPACE, partitions: PARTITIONS }));
 
       it('is done by one at a time; the others find that it is no longer needed', async () => {
@@ -177,13 +177,13 @@ export function partitionRegistryConformance(open: OpenStore): void {
       });
 
       it('is seen by a partition when its owner says so, and no other', async () => {
-        const old = await store.registry.takeOver(1, 'old');
-        const { epoch } = await store.registry.takeOver(1, 'new');
+        const old = await store.registry.acquire(1, 'old');
+        const { epoch } = await store.registry.acquire(1, 'new');
         await store.registry.sawRingMarker(1, old.epoch, 9);
-        expect((await store.registry.takeOver(1, 'new')).ringSeen).to.equal(0);
+        expect((await store.registry.acquire(1, 'new')).ringSeen).to.equal(0);
         await store.registry.sawRingMarker(1, epoch + 1, 2);
         await store.registry.sawRingMarker(1, epoch + 1, 1);
-        expect((await store.registry.takeOver(1, 'new')).ringSeen).to.equal(2);
+        expect((await store.registry.acquire(1, 'new')).ringSeen).to.equal(2);
       });
     });
   });

@@ -240,14 +240,14 @@ export function consumingConformance(harness: TransportHarness): void {
       await eventually(() => all().length >= 1, { within, what: 'the command' });
       const [first] = all();
       if (first === undefined) throw new Error('unreachable');
-      expect(first.isSentHome).to.equal(false);
+      expect(first.isForwarded).to.equal(false);
       const wrong = takers.findIndex(({ deliveries }) => deliveries.length > 0);
       const home = (wrong + 1) % 3;
-      for (let time = 1; time <= 2; time += 1) await transport.source.sendHome(first, home);
+      for (let time = 1; time <= 2; time += 1) await transport.source.forward(first, home);
       await eventually(() => takers[home]?.deliveries.length === 2, { within, what: 'the command at home' });
       expect(all()).to.have.length(3);
-      for (const { incoming, isSentHome } of takers[home]?.deliveries ?? []) {
-        expect(isSentHome).to.equal(true);
+      for (const { incoming, isForwarded } of takers[home]?.deliveries ?? []) {
+        expect(isForwarded).to.equal(true);
         const { headers, body, ...properties } = incoming;
         const { headers: before, body: expectedBody, ...expected } = first.incoming;
         expect(Buffer.from(body)).to.deep.equal(Buffer.from(expectedBody));
@@ -259,8 +259,8 @@ export function consumingConformance(harness: TransportHarness): void {
       if (atHome === undefined) throw new Error('unreachable');
       await transport.source.reroute(atHome);
       await eventually(() => takers[wrong]?.deliveries.length === 2, { within, what: 'the command again' });
-      expect(takers[wrong]?.deliveries[1]).to.deep.include({ isSentHome: false });
-      await transport.deadLetters.bury(atHome, 'misrouted', 'detail');
+      expect(takers[wrong]?.deliveries[1]).to.deep.include({ isForwarded: false });
+      await transport.deadLetters.deadLetter(atHome, 'misrouted', 'detail');
       await eventually(() => transport.buried().length === 1, { within, what: 'the dead letter' });
       expect(transport.buried()[0]?.headers).to.include({ 'x-parley-routing-key': chat });
       expect(transport.buried()[0]?.headers).to.not.have.property('x-parley-sent-home');

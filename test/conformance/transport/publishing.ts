@@ -153,7 +153,7 @@ export function publishingConformance(harness: TransportHarness): void {
       const [delivery] = worker.deliveries();
       if (delivery === undefined) throw new Error('unreachable');
       const before = Date.now();
-      await transport.deadLetters.bury(delivery, 'poison', 'failed three times');
+      await transport.deadLetters.deadLetter(delivery, 'poison', 'failed three times');
       await eventually(() => transport.buried().length > 0, { within, what: 'the dead letter' });
       const [buried] = transport.buried();
       expect(Buffer.from(buried?.body ?? [])).to.deep.equal(sent.body);

@@ -125,7 +125,7 @@ describe('a full restart of RabbitMQ', function () {
     const closed = await transport.door
       .request({ ...request, authorization: null, traceparent: null, tracestate: null }, 100)
       .catch((error: Error) => error.name);
-    expect(closed).to.equal('DoorClosed');
+    expect(closed).to.equal('CommandUnavailable');
     subscription.acknowledgeThrough(1); // does nothing, harms nothing
     await subscription.close();
 

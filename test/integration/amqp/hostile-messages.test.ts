@@ -88,7 +88,7 @@ describe('a hostile message', () => {
       bytes: Buffer.from([0, 255]),
       list: [1, 'two', [3], { four: 4 }],
     });
-    await transport.deadLetters.bury(again, 'malformed', 'x'.repeat(5_000));
+    await transport.deadLetters.deadLetter(again, 'malformed', 'x'.repeat(5_000));
     const { properties } = await buried();
     expect(properties.headers).to.deep.include({ table: headers.table, 'x-parley-reason': 'malformed' });
     expect(properties.headers?.['x-parley-detail']).to.have.length(1_000);
@@ -102,7 +102,7 @@ describe('a hostile message', () => {
     // On the wire a plain table; read back, the library would take its key `!` for a type.
     await send({ messageId: 'c1', headers: { trap: { '!': 'object', value: { '!': 'no-such-type', value: 1 } } } });
     const delivery = await delivered();
-    await transport.deadLetters.bury(delivery, 'poison', 'detail');
+    await transport.deadLetters.deadLetter(delivery, 'poison', 'detail');
     const { properties, content } = await buried();
     expect(content.toString()).to.equal('{}');
     expect(properties.headers).to.include({ 'x-parley-reason': 'poison', 'x-parley-dropped': 'headers' });
@@ -111,7 +111,7 @@ describe('a hostile message', () => {
 
   it('with more headers than can be written again is buried without them', async () => {
     await send({ messageId: 'c1', headers: { big: 'x'.repeat(65_000), more: 'y'.repeat(480) } });
-    await transport.deadLetters.bury(await delivered(), 'poison', 'detail');
+    await transport.deadLetters.deadLetter(await delivered(), 'poison', 'detail');
     const { properties } = await buried();
     expect(properties.messageId).to.equal('c1');
     expect(properties.headers).to.include({ 'x-parley-dropped': 'headers' });
@@ -121,7 +121,7 @@ describe('a hostile message', () => {
     await sendWithBadBytes('@'.repeat(200));
     const delivery = await delivered();
     expect(delivery.incoming.messageId).to.match(/^\ufffd+$/);
-    await transport.deadLetters.bury(delivery, 'malformed', 'message_id');
+    await transport.deadLetters.deadLetter(delivery, 'malformed', 'message_id');
     const { properties } = await buried();
     expect(properties.messageId).to.equal(undefined);
     expect(properties.headers).to.include({ 'x-parley-dropped': 'messageId' });
@@ -134,7 +134,7 @@ describe('a hostile message', () => {
     expect(delivery.incoming.headers).to.have.property('CC');
     await transport.source.reroute(delivery);
     expect((await delivered(2)).incoming.headers).not.to.have.property('CC');
-    await transport.deadLetters.bury(delivery, 'poison', 'detail');
+    await transport.deadLetters.deadLetter(delivery, 'poison', 'detail');
     expect((await buried()).properties.headers).to.include({ 'x-parley-dropped': 'headers.CC' });
     expect((await outsider.channel.checkQueue(queue)).messageCount).to.equal(0);
   });
@@ -157,12 +157,12 @@ describe('a hostile message', () => {
     await send({ messageId: 'home', headers: { 'x-parley-sent-home': 'another chat' } });
     await send({ messageId: 'probe', type: 'parley.ring-probe' });
     const [home, probe] = [await delivered(1), await delivered(2)];
-    expect(home.isSentHome).to.equal(false);
+    expect(home.isForwarded).to.equal(false);
     expect(home.incoming.routingKey).to.not.equal('another chat');
     expect(probe.incoming).to.include({ messageId: 'probe', type: 'parley.ring-probe' });
-    await transport.source.sendHome(home, 0);
+    await transport.source.forward(home, 0);
     const again = await delivered(3);
-    expect(again.isSentHome).to.equal(true);
+    expect(again.isForwarded).to.equal(true);
     expect(again.incoming.routingKey).to.equal(home.incoming.routingKey);
   });
 
@@ -194,7 +194,7 @@ describe('a hostile message', () => {
     message.properties.userId = 'gateway';
     await transport.source.reroute(delivery);
     expect((await delivered(2)).incoming.userId).to.equal('gateway');
-    await transport.deadLetters.bury(await delivered(2), 'poison', 'detail');
+    await transport.deadLetters.deadLetter(await delivered(2), 'poison', 'detail');
     expect((await buried()).properties.headers).to.include({ 'x-parley-user-id': 'gateway' });
   });
 

@@ -189,9 +189,13 @@ describe('the transport on RabbitMQ, when something goes', () => {
     const [delivery] = taker.deliveries;
     if (delivery === undefined) throw new Error('unreachable');
     await outsider.channel.deleteQueue(names.deadLetters(namespace));
-    const failed = await transport.deadLetters.bury(delivery, 'poison', 'x').catch((error: Error) => error.message);
+    const failed = await transport.deadLetters
+      .deadLetter(delivery, 'poison', 'x')
+      .catch((error: Error) => error.message);
     expect(failed).to.equal(`publishing to queue ${namespace}.dead-letters: returned`);
-    const copied = await transport.deadLetters.bury({ ...delivery }, 'poison', 'x').catch((error: Error) => error.name);
+    const copied = await transport.deadLetters
+      .deadLetter({ ...delivery }, 'poison', 'x')
+      .catch((error: Error) => error.name);
     expect(copied).to.equal('TypeError');
   });
 
@@ -207,7 +211,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
     wire.muffle();
     const began = performance.now();
     const failed = await mute.deadLetters
-      .bury(taker.deliveries[0] as Delivery, 'poison', 'x')
+      .deadLetter(taker.deliveries[0] as Delivery, 'poison', 'x')
       .then(() => 'put away')
       .catch((error: Error) => error.name);
     expect(failed).to.equal('ChannelNotOpened');

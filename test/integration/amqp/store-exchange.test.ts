@@ -114,7 +114,7 @@ describe('The store of a namespace', () => {
       { ...request, authorization: null, traceparent: null, tracestate: null },
       100,
     );
-    expect((await rejection(knocking)).name).to.equal('DoorClosed');
+    expect((await rejection(knocking)).name).to.equal('CommandUnavailable');
     const warnings = log.lines.filter((line) => line.includes('this broker must not be used'));
     expect(warnings.length).to.be.greaterThan(0);
     await adoptNamespace(outsider.model, namespace, ours);

@@ -27,10 +27,10 @@ async function scrape(): Promise<Map<string, Set<string>>> {
       contendedSince: null,
       notSubscribedSince: null,
     },
-    inHandSince: null,
+    batchSince: null,
   };
   observer.watch(
-    () => ({ workerId: 'w', heardAt: null, partitions: [partition], logFloors: new Map() }),
+    () => ({ workerId: 'w', registryAnsweredAt: null, partitions: [partition], logFloors: new Map() }),
     () => new Map([[0, 0]]),
   );
   watchTransport(metrics.meter, { receiptsIgnored: 1, receiptsDropped: 1, ringRepairs: 1, subscriptionsLost: 1 });
@@ -40,9 +40,9 @@ async function scrape(): Promise<Map<string, Set<string>>> {
   observer.eventSettled('confirmed');
   observer.deadLettered('poison');
   observer.rerouted();
-  observer.sentHome();
+  observer.forwarded();
   observer.transactionFailed('unavailable');
-  observer.tookOver(0, 'assigned');
+  observer.leaseAcquired(0, 'assigned');
   observer.pruned('receipts', 1);
   const rest = new RestMetrics(metrics.meter);
   rest.began();

@@ -23,7 +23,7 @@ describe('The examples, run against a worker', function () {
     env = { DATABASE_URL: database, AMQP_URL: url, CHAT_NAMESPACE: uniqueNamespace(), COMMAND_PARTITIONS: '2' };
     const POLICY_FILE = policyWithoutQuotas();
     worker = await startProcess({ args: ['worker'], env: { ...env, HOST: '127.0.0.1', POLICY_FILE } });
-    await worker.line(/"took over"|took over/);
+    await worker.line(/lease acquired/);
   });
 
   after(() => worker?.stop());

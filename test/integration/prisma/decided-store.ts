@@ -27,7 +27,7 @@ export class DecidedStore {
   static async open(url?: string, partition = 1): Promise<DecidedStore> {
     const store = url === undefined ? await openPrismaStore() : prismaStore(url);
     await store.registry.settle({ namespace: NAMESPACE, partitions: PARTITIONS });
-    const { epoch } = await store.registry.takeOver(partition, 'worker-1');
+    const { epoch } = await store.registry.acquire(partition, 'worker-1');
     return new DecidedStore(store, partition, epoch);
   }
 

@@ -245,7 +245,7 @@ describe('failures of the Prisma store', () => {
         try {
           await sql.query('BEGIN');
           await sql.query('SELECT FROM partitions FOR UPDATE');
-          const taken = successor.registry.takeOver(0, 'successor');
+          const taken = successor.registry.acquire(0, 'successor');
           await lockWaiters(sql, 1);
           await sleep(2 * BATCH_LOCK_TIMEOUT_MS);
           await lockWaiters(sql, 1);
@@ -328,7 +328,7 @@ describe('failures of the Prisma store', () => {
           broken.commands.pruneReceipts(new Date(), 1),
           broken.commands.probe(),
           broken.registry.settle({ namespace: 'chat', partitions: 1 }),
-          broken.registry.takeOver(0, 'worker'),
+          broken.registry.acquire(0, 'worker'),
           broken.registry.heartbeat('worker', 1_000),
           broken.registry.savePublished(0, 1, 1),
           broken.registry.repairRing(

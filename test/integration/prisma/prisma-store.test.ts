@@ -58,7 +58,7 @@ describe('the Prisma store', () => {
           return { ...made, chatsCreated: [made.chat], receipts: [record] };
         });
         await lockWaiters(sql, 1);
-        const takeOver = store.registry.takeOver(0, 'successor');
+        const takeOver = store.registry.acquire(0, 'successor');
         await lockWaiters(sql, 2);
         await sql.query('ROLLBACK');
         const { events } = await batch;

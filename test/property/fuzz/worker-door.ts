@@ -61,7 +61,7 @@ class WorkerDoor implements OpenDoor<HostileMessage> {
     const news = () => harness.told.slice(hadTold);
     const buried = () => news().filter((word) => word.startsWith('buried'));
     await harness.until('every delivery is answered or dead-lettered', () => {
-      const failed = news().find((word) => word.startsWith('failed') || word.startsWith('tookOver'));
+      const failed = news().find((word) => word.startsWith('failed') || word.startsWith('leaseAcquired'));
       if (failed !== undefined) throw new Finding(`the worker told: ${failed}`);
       return harness.receipts.length - hadReceipts + buried().length >= inputs.length + 1;
     });

@@ -101,7 +101,7 @@ export class Trial {
   }
 
   private async takeOver(partition: number): Promise<void> {
-    const { epoch, position } = await this.store.registry.takeOver(partition, `worker-${this.epochs[partition] ?? 0}`);
+    const { epoch, position } = await this.store.registry.acquire(partition, `worker-${this.epochs[partition] ?? 0}`);
     expect(position, 'the last position in use').to.equal(this.world.logOf(partition).length);
     this.epochs[partition] = epoch;
   }
@@ -182,7 +182,7 @@ export class Trial {
 }
 
 function answerOf(result: ItemResult): ModelAnswer {
-  if (result.kind === 'astray') throw new Error('astray, though the ring is settled');
+  if (result.kind === 'reroute') throw new Error('rerouted, though the ring is settled');
   if (result.kind === 'misrouted')
     return { outcome: `misrouted to ${result.home}`, sequence: null, messageId: null, replayed: false };
   const { status, reason, sequence, messageId: id, replayed } = result.receipt;

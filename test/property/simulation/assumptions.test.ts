@@ -318,7 +318,7 @@ describe('What the simulation takes for granted of PostgreSQL', () => {
     const { position } = owner.ownership;
     let isTaken = false;
     const { taking } = await underWay(batch, async (waiters) => {
-      const taking = store.registry.takeOver(0, 'worker-2').finally(() => {
+      const taking = store.registry.acquire(0, 'worker-2').finally(() => {
         isTaken = true;
       });
       await waiters(2);
@@ -398,6 +398,6 @@ describe('What the simulation takes for granted of PostgreSQL', () => {
     for (let more = 3; more > 0; more -= 1) await owner.write(aBatch().batch);
     const all = await positions();
     expect(all).to.deep.equal(all.map((_, index) => index + 1));
-    expect((await store.registry.takeOver(0, 'worker-1')).position).to.equal(all.length);
+    expect((await store.registry.acquire(0, 'worker-1')).position).to.equal(all.length);
   });
 });

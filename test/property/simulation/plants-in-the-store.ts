@@ -279,15 +279,15 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
     }),
   'what was not published before a take-over is forgotten': () =>
     registering((registry) => ({
-      takeOver: async (...args): Promise<TakenPartition> => {
-        const ownership = await registry.takeOver(...args);
+      acquire: async (...args): Promise<TakenPartition> => {
+        const ownership = await registry.acquire(...args);
         return { ...ownership, publishedThrough: ownership.position };
       },
     })),
   'a take-over overlooks the last event': () =>
     registering((registry) => ({
-      takeOver: async (...args): Promise<TakenPartition> => {
-        const ownership = await registry.takeOver(...args);
+      acquire: async (...args): Promise<TakenPartition> => {
+        const ownership = await registry.acquire(...args);
         return { ...ownership, position: Math.max(ownership.publishedThrough, ownership.position - 1) };
       },
     })),
@@ -305,9 +305,9 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
   'the floor of the log is not raised': () => pruning(same, (row) => ({ ...row, logFloor: 0 })),
   'a take-over does not raise the epoch': () => (ports, process, around) =>
     registering((registry) => ({
-      takeOver: async (partition, workerId) => {
+      acquire: async (partition, workerId) => {
         const before = around.database.world.partitions.get(partition)?.epoch ?? 0;
-        const ownership = await registry.takeOver(partition, workerId);
+        const ownership = await registry.acquire(partition, workerId);
         const row = around.database.world.partitions.get(partition);
         // The first owner of all needs one.
         if (row === undefined || before === 0) return ownership;

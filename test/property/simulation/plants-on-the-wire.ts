@@ -29,12 +29,12 @@ function publishing(wrap: (publish: Publish) => Publish): Plant {
   });
 }
 
-type SendHome = CommandSource['sendHome'];
+type SendHome = CommandSource['forward'];
 
-function sendingHome(wrap: (sendHome: SendHome) => SendHome): Plant {
+function sendingHome(wrap: (forward: SendHome) => SendHome): Plant {
   return (ports) => ({
     ...ports,
-    source: { ...ports.source, sendHome: wrap((delivery, home) => ports.source.sendHome(delivery, home)) },
+    source: { ...ports.source, forward: wrap((delivery, home) => ports.source.forward(delivery, home)) },
   });
 }
 
@@ -193,18 +193,18 @@ export const WIRE_PLANTS: { [name: string]: () => Plant } = {
   }),
   'a misrouted command is dropped': () => sendingHome(() => async () => undefined),
   'a misrouted command is not waited for': () =>
-    sendingHome((sendHome) => async (...args) => {
-      void sendHome(...args).catch(() => undefined);
+    sendingHome((forward) => async (...args) => {
+      void forward(...args).catch(() => undefined);
     }),
   'a misrouted command is sent to a wrong partition once more': () =>
-    sendingHome((sendHome) => (delivery, home) => sendHome(delivery, (home + 1) % PARTITIONS)),
+    sendingHome((forward) => (delivery, home) => forward(delivery, (home + 1) % PARTITIONS)),
   'misrouted commands change places': () => {
     let held: (() => Promise<void>) | null = null;
-    return sendingHome((sendHome) => async (...args) => {
+    return sendingHome((forward) => async (...args) => {
       const before = held;
-      held = before === null ? () => sendHome(...args) : null;
+      held = before === null ? () => forward(...args) : null;
       if (before === null) return;
-      await sendHome(...args);
+      await forward(...args);
       await before();
     });
   },
@@ -214,12 +214,12 @@ export const WIRE_PLANTS: { [name: string]: () => Plant } = {
       broker.claim = () => true;
       return ports;
     },
-  'dead letters are dropped': () => (ports) => ({ ...ports, deadLetters: { bury: async () => undefined } }),
+  'dead letters are dropped': () => (ports) => ({ ...ports, deadLetters: { deadLetter: async () => undefined } }),
   'a dead letter is not waited for': () => (ports) => ({
     ...ports,
     deadLetters: {
-      bury: async (...args) => {
-        void ports.deadLetters.bury(...args).catch(() => undefined);
+      deadLetter: async (...args) => {
+        void ports.deadLetters.deadLetter(...args).catch(() => undefined);
       },
     },
   }),

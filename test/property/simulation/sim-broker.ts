@@ -16,7 +16,7 @@ import type { Chance, SimProcess, VirtualTime } from './virtual-time.js';
 interface Entry {
   incoming: IncomingCommand;
   deliveryCount: number;
-  isSentHome: boolean;
+  isForwarded: boolean;
 }
 
 /** Latencies of the wire, in milliseconds: mostly short, at times not. */
@@ -153,8 +153,8 @@ class SimQueue {
     subscription.deliver();
   }
 
-  put(incoming: IncomingCommand, isSentHome = false): void {
-    this.ready.push({ incoming, deliveryCount: 0, isSentHome });
+  put(incoming: IncomingCommand, isForwarded = false): void {
+    this.ready.push({ incoming, deliveryCount: 0, isForwarded });
     this.line[0]?.deliver();
   }
 
@@ -247,8 +247,8 @@ export class SimBroker {
     return this.holder === storeId;
   }
 
-  publish(partition: number, incoming: IncomingCommand, isSentHome = false): void {
-    this.queues[partition]?.put(incoming, isSentHome);
+  publish(partition: number, incoming: IncomingCommand, isForwarded = false): void {
+    this.queues[partition]?.put(incoming, isForwarded);
   }
 
   subscribe(connection: SimConnection, partition: number, prefetch: number, handlers: SubscriptionHandlers) {

@@ -163,7 +163,7 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
       settle: (...args) => over(() => registry.settle(...args)),
       heartbeat: (...args) => over(() => registry.heartbeat(...args)),
       deregister: (...args) => over(() => registry.deregister(...args)),
-      takeOver: (...args) => over(() => registry.takeOver(...args)),
+      acquire: (...args) => over(() => registry.acquire(...args)),
       release: (...args) => over(() => registry.release(...args)),
       savePublished: (...args) => over(() => registry.savePublished(...args)),
       repairRing: (...args) => over(() => registry.repairRing(...args)),

@@ -19,7 +19,7 @@ import { Chance, SimProcess, type VirtualTime } from './virtual-time.js';
 const quiet = () => undefined;
 const OBSERVER: WorkerObserver = {
   ...{ commandAnswered: quiet, batchCommitted: quiet, stageTook: quiet, eventSettled: quiet },
-  ...{ deadLettered: quiet, rerouted: quiet, sentHome: quiet, transactionFailed: quiet, tookOver: quiet },
+  ...{ deadLettered: quiet, rerouted: quiet, forwarded: quiet, transactionFailed: quiet, leaseAcquired: quiet },
   pruned: quiet,
 };
 const LOGGER = { debug: quiet, info: quiet, warn: quiet, error: quiet };
@@ -98,7 +98,7 @@ export class SimWorker {
       source,
       receipts,
       deadLetters,
-      runner,
+      executor: runner,
       reader: { identify: identifyCommand, proof: null, proofGraceSeconds: 0 },
       quotas: new MemoryQuotas([]),
       decisions: new MemoryDecisionLog(database.world),
@@ -183,7 +183,7 @@ export class SimWorker {
         reroute: async () => {
           throw new Error('nothing goes astray here: no ring is repaired');
         },
-        sendHome: async ({ incoming }, home) =>
+        forward: async ({ incoming }, home) =>
           this.current('publishing').call(() => broker.publish(home, incoming, true)),
       },
       sink: { openChannel: async () => new SimEventChannel(this.current('publishing')) },
@@ -193,7 +193,7 @@ export class SimWorker {
         },
       },
       deadLetters: {
-        bury: async ({ incoming }, reason, detail) =>
+        deadLetter: async ({ incoming }, reason, detail) =>
           this.current('publishing').call(() => {
             broker.buried.push({ ...incoming, headers: { 'x-parley-reason': reason, 'x-parley-detail': detail } });
           }),

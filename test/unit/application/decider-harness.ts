@@ -58,7 +58,7 @@ export function itemOf({ type, body, commandId, properties, unproven, token }: D
   };
   const decoded = decodeCommand(incoming);
   if (decoded.outcome === 'malformed') throw new Error(decoded.detail);
-  const delivery = { tag, incoming, deliveryCount: 0, ringMarker: null, isSentHome: false };
+  const delivery = { tag, incoming, deliveryCount: 0, ringMarker: null, isForwarded: false };
   return { delivery, decoded, unproven: unproven ?? null, token: token ?? null, allowance: null };
 }
 

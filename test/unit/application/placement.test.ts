@@ -64,7 +64,7 @@ describe('While the hash ring is not settled', () => {
     const harness = group();
     harness.ringUnsettled = true;
     for (const draft of [create('alice', OTHER_GROUP, []), send('alice', NOWHERE)])
-      expect(harness.batch([draft])).to.deep.equal([{ kind: 'astray' }]);
+      expect(harness.batch([draft])).to.deep.equal([{ kind: 'reroute' }]);
     expect(harness.chats).to.have.property('size', 1);
   });
 
@@ -72,7 +72,7 @@ describe('While the hash ring is not settled', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: 5 });
     harness.ringUnsettled = true;
-    expect(harness.batch([send('alice', GROUP)])).to.deep.equal([{ kind: 'astray' }]);
+    expect(harness.batch([send('alice', GROUP)])).to.deep.equal([{ kind: 'reroute' }]);
     expect(harness.written).to.deep.equal(nothingWritten);
   });
 
@@ -92,7 +92,7 @@ describe('While the hash ring is not settled', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: null });
     harness.ringUnsettled = true;
-    expect(harness.batch([send('alice', GROUP)])).to.deep.equal([{ kind: 'astray' }]);
+    expect(harness.batch([send('alice', GROUP)])).to.deep.equal([{ kind: 'reroute' }]);
     expect(harness.chat(GROUP).partition).to.equal(null);
   });
 });

@@ -68,7 +68,7 @@ export class RaceTrack {
   /** Everything is answered and acknowledged when this resolves; what the partition's log says then. */
   async run(): Promise<LoggedEvent[]> {
     const { store, partition, scheduler, steps } = this.options;
-    const { position } = await store.registry.takeOver(partition, 'before');
+    const { position } = await store.registry.acquire(partition, 'before');
     await scheduler.waitFor(this.own());
     if (this.acknowledged < steps.length) throw new Error('the queue was left');
     return store.log.readEvents(partition, position, 1_000);
@@ -80,7 +80,7 @@ export class RaceTrack {
     this.owners += 1;
     const me = this.owners;
     const successors: Promise<void>[] = [];
-    let { epoch } = await scheduler.schedule(store.registry.takeOver(partition, `owner-${me}`));
+    let { epoch } = await scheduler.schedule(store.registry.acquire(partition, `owner-${me}`));
     let next = this.acknowledged;
     while (next < steps.length) {
       const batch = steps.slice(next, next + (steps[next]?.batch ?? 1));
@@ -96,7 +96,7 @@ export class RaceTrack {
       } catch (error) {
         if (error instanceof Fenced) break;
         if (!(error instanceof OutcomeUnknown)) throw error;
-        ({ epoch } = await scheduler.schedule(store.registry.takeOver(partition, `owner-${me}`)));
+        ({ epoch } = await scheduler.schedule(store.registry.acquire(partition, `owner-${me}`)));
       }
     }
     await Promise.all(successors);
@@ -118,12 +118,12 @@ export class RaceTrack {
         incoming: incomingOf({ ...draft, properties: { headers: { authorization: `Bearer ${draft.body.actorId}` } } }),
         deliveryCount: 0,
         ringMarker: null,
-        isSentHome: false,
+        isForwarded: false,
       }),
     );
     const reader = { identify: identifyCommand, proof, proofGraceSeconds: 0 };
     const gate = new RateLimiter(new MemoryQuotas([]), realTime);
-    const { items } = await readCommands(deliveries, reader, (claims) => gate.judge(claims, epoch));
+    const { items } = await readCommands(deliveries, reader, (claims) => gate.check(claims, epoch));
     const { logger } = collectedLog();
     const runner = new BatchExecutor({
       store: this.scheduledStore(losesReply),
@@ -204,9 +204,9 @@ const SILENT = {
   eventSettled: () => undefined,
   deadLettered: () => undefined,
   rerouted: () => undefined,
-  sentHome: () => undefined,
+  forwarded: () => undefined,
   transactionFailed: () => undefined,
-  tookOver: () => undefined,
+  leaseAcquired: () => undefined,
   pruned: () => undefined,
 };
 

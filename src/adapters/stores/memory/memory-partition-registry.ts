@@ -54,7 +54,7 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
     }
   }
 
-  async takeOver(partition: number, workerId: string): Promise<TakenPartition> {
+  async acquire(partition: number, workerId: string): Promise<TakenPartition> {
     const row = this.world.partitions.get(partition);
     if (row === undefined) throw new Error(`there is no partition ${partition}`);
     row.epoch += 1;

@@ -64,7 +64,7 @@ export class PrismaPartitionRegistry implements PartitionRegistry {
     await this.database.$executeRaw`UPDATE partitions SET owner = NULL WHERE owner = ${workerId}`.catch(rethrow);
   }
 
-  async takeOver(partition: number, workerId: string): Promise<TakenPartition> {
+  async acquire(partition: number, workerId: string): Promise<TakenPartition> {
     const [ownership] = await this.database.$queryRaw<TakenPartition[]>`
         UPDATE partitions SET epoch = epoch + 1, owner = ${workerId}
         WHERE partition = ${partition}

@@ -18,7 +18,7 @@ export class InProcessCommandGateway implements CommandGateway, ReceiptSender {
   readonly #requests = new Map<string, (receipt: Receipt | null) => void>();
   #ignored = 0;
 
-  /** `publish` throws `DoorClosed` if the command is not taken. */
+  /** `publish` throws `CommandUnavailable` if the command is not taken. */
   constructor(publish: (incoming: IncomingCommand) => void) {
     this.#publish = publish;
   }

@@ -61,7 +61,7 @@ export class InProcessTransport {
         return queue.subscribe(prefetch, handlers);
       },
       reroute: async ({ incoming }) => this.publish(incoming),
-      sendHome: async ({ incoming }, home) => this.#enqueue(incoming, home, true),
+      forward: async ({ incoming }, home) => this.#enqueue(incoming, home, true),
     };
     this.sink = {
       openChannel: async () => {
@@ -69,7 +69,7 @@ export class InProcessTransport {
         return new InProcessEventChannel((event) => this.#fanOut(event));
       },
     };
-    this.deadLetters = { bury: async ({ incoming }, reason, detail) => this.#bury(incoming, reason, detail) };
+    this.deadLetters = { deadLetter: async ({ incoming }, reason, detail) => this.#bury(incoming, reason, detail) };
   }
 
   start(): Promise<void> {
@@ -85,7 +85,7 @@ export class InProcessTransport {
     return Promise.resolve();
   }
 
-  /** Takes a command in, from anybody in this process. Throws `DoorClosed` if it is not running or the partition's queue is full. */
+  /** Takes a command in, from anybody in this process. Throws `CommandUnavailable` if it is not running or the partition's queue is full. */
   publish(incoming: IncomingCommand): void {
     if (this.#state !== 'open') throw new CommandUnavailable('the transport is not running');
     this.#enqueue(incoming, partitionOf(incoming.routingKey, this.#queues.length), false);
@@ -116,8 +116,8 @@ export class InProcessTransport {
     return { ok: this.#state === 'open', detail: 'in process' };
   }
 
-  #enqueue(incoming: IncomingCommand, partition: number, isSentHome: boolean): void {
-    if (this.#queues[partition]?.enqueue(incoming, isSentHome) !== true)
+  #enqueue(incoming: IncomingCommand, partition: number, isForwarded: boolean): void {
+    if (this.#queues[partition]?.enqueue(incoming, isForwarded) !== true)
       throw new CommandUnavailable(`${PARTITION_QUEUE_LIMIT} commands are waiting in partition ${partition}`);
   }
 

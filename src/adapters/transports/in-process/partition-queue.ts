@@ -4,7 +4,7 @@ import type { IncomingCommand } from '../../../contract/messages/delivery.js';
 interface Entry {
   incoming: IncomingCommand;
   deliveryCount: number;
-  isSentHome: boolean;
+  isForwarded: boolean;
 }
 
 /**
@@ -29,10 +29,10 @@ export class PartitionQueue {
     return this.#ready.length - this.#head;
   }
 
-  /** False if the queue is full. `isSentHome`: it came to a wrong partition before. */
-  enqueue(incoming: IncomingCommand, isSentHome = false): boolean {
+  /** False if the queue is full. `isForwarded`: it came to a wrong partition before. */
+  enqueue(incoming: IncomingCommand, isForwarded = false): boolean {
     if (this.depth >= this.#limit) return false;
-    this.#ready.push({ incoming, deliveryCount: 0, isSentHome });
+    this.#ready.push({ incoming, deliveryCount: 0, isForwarded });
     this.#consumers[0]?.wake();
     return true;
   }

@@ -5,7 +5,10 @@ import type { CommandHandler } from '../command-handler.js';
 import { findChat } from '../find-chat.js';
 import { accepted, attributesInChat, refused } from '../outcome.js';
 
-/** Puts a chat to rest: it can be read, left and unarchived, and messages can be deleted; nothing else happens in it. */
+/**
+ * Archives a chat. It can still be read, left and unarchived, and messages can be deleted. All other changes are
+ * refused.
+ */
 export const archiveChat: CommandHandler<'chat.archive'> = {
   type: 'chat.archive',
   schema: commandData['chat.archive'],

@@ -5,7 +5,10 @@ import type { CommandHandler } from '../command-handler.js';
 import { accepted, attributesAbout, refused } from '../outcome.js';
 import { storedMetadata } from '../stored-metadata.js';
 
-/** Creates a chat. A direct chat that is there already is accepted and changes nothing; for the others a taken id is a conflict. */
+/**
+ * Creates a chat. An existing direct chat is accepted and does not change. For other kinds, an existing id is a
+ * conflict.
+ */
 export const createChat: CommandHandler<'chat.create'> = {
   type: 'chat.create',
   schema: commandData['chat.create'],
@@ -22,8 +25,8 @@ export const createChat: CommandHandler<'chat.create'> = {
     if (refusal !== null) return refused(refusal, decisionId);
     const taken = state.chat(chatId);
     if (taken !== undefined) {
-      // The contract has checked that a direct chat's id is the computed one, so a direct chat of that id is the very one that is
-      // asked for. A group of that id is not: anybody may have made it.
+      // The contract has checked that a direct chat has its computed id, so an existing direct chat with this id is the
+      // requested one. A group with this id is not: any user may have created it.
       if (data.kind === 'direct' && taken.kind === 'direct' && taken.tenantId === tenantId)
         return accepted(decisionId, null);
       return refused({ code: 'conflict', detail: 'the chat id is taken' }, decisionId);

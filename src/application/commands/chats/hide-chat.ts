@@ -6,8 +6,9 @@ import { findChat } from '../find-chat.js';
 import { accepted, attributesInChat, type CommandContext, type CommandOutcome, refused } from '../outcome.js';
 
 /**
- * Hides the chat from the actor's own list, or puts it back. Members only, whatever the policy says: nobody else has such
- * a list. Changes the actor's membership alone, and takes no number of the chat: nobody else can notice.
+ * Hides the chat in the actor's own chat list, or shows it again. Only for members, whatever the policy says, because
+ * only members have the chat in a list. It changes only the actor's membership and takes no sequence of the chat, so
+ * other members cannot notice it.
  */
 function changeHidden(
   command: CommandOf<'chat.hide' | 'chat.unhide'>,

@@ -5,8 +5,9 @@ import { findChat } from '../find-chat.js';
 import { accepted, attributesInChat, refused } from '../outcome.js';
 
 /**
- * Members only, whatever the policy says: nobody else has a read mark. Moves the actor's read mark forward, never back: a mark that is not beyond the present one changes nothing and is no event. A mark
- * past the chat's end means all there is.
+ * Moves the actor's read mark forward. Only for members, whatever the policy says, because only members have a read
+ * mark. A mark that is not after the current one changes nothing and causes no event. A mark past the end of the chat
+ * means its last message.
  */
 export const readChat: CommandHandler<'chat.read'> = {
   type: 'chat.read',
@@ -26,7 +27,7 @@ export const readChat: CommandHandler<'chat.read'> = {
     state.putMember({
       ...actor,
       readSequence: upTo,
-      // What was said before one joined counts as read, however far back the mark is.
+      // Messages from before the member joined count as read, however far back the mark is.
       readOrdinal: Math.max(actor.readOrdinal, state.ordinalAt(chat, upTo)),
       readPosition: state.nextPosition,
     });

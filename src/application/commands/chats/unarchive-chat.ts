@@ -5,7 +5,7 @@ import type { CommandHandler } from '../command-handler.js';
 import { findChat } from '../find-chat.js';
 import { accepted, attributesInChat, refused } from '../outcome.js';
 
-/** Takes up an archived chat again. */
+/** Makes an archived chat active again. */
 export const unarchiveChat: CommandHandler<'chat.unarchive'> = {
   type: 'chat.unarchive',
   schema: commandData['chat.unarchive'],

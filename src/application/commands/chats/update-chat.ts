@@ -7,7 +7,10 @@ import { findChat } from '../find-chat.js';
 import { accepted, attributesInChat, refused } from '../outcome.js';
 import { storedMetadata } from '../stored-metadata.js';
 
-/** Changes title, metadata or the visibility of the past; what is left out stays. A chat that is so already does not change. */
+/**
+ * Changes title, metadata or history visibility. Fields that are left out do not change. If all values are as before,
+ * nothing changes.
+ */
 export const updateChat: CommandHandler<'chat.update'> = {
   type: 'chat.update',
   schema: commandData['chat.update'],

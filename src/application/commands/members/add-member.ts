@@ -6,7 +6,7 @@ import type { CommandHandler } from '../command-handler.js';
 import { findChat } from '../find-chat.js';
 import { accepted, attributesInChat, refused } from '../outcome.js';
 
-/** Adds the users who are not in the chat yet, all or none of them; those who are keep their role. */
+/** Adds the users who are not in the chat yet: all of them or none. Existing members keep their role. */
 export const addMember: CommandHandler<'member.add'> = {
   type: 'member.add',
   schema: commandData['member.add'],

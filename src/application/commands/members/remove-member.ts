@@ -5,7 +5,7 @@ import type { CommandHandler } from '../command-handler.js';
 import { findChat } from '../find-chat.js';
 import { accepted, attributesInChat, refused } from '../outcome.js';
 
-/** Removes a member, or lets the actor leave. Somebody who is not in the chat is not removed twice: nothing changes. */
+/** Removes a member, or lets the actor leave. If the user is not in the chat, nothing changes. */
 export const removeMember: CommandHandler<'member.remove'> = {
   type: 'member.remove',
   schema: commandData['member.remove'],

@@ -5,7 +5,7 @@ import type { CommandHandler } from '../command-handler.js';
 import { findChat } from '../find-chat.js';
 import { accepted, attributesInChat, refused } from '../outcome.js';
 
-/** Gives a member another role, or mutes it until a time; what is left out stays. */
+/** Changes a member's role, or mutes the member until a time. Fields that are left out do not change. */
 export const updateMember: CommandHandler<'member.update'> = {
   type: 'member.update',
   schema: commandData['member.update'],

@@ -8,8 +8,8 @@ import { messageNotFound, visibleMessage } from '../find-message.js';
 import { accepted, attributesInChat, attributesOfMessage, refused } from '../outcome.js';
 
 /**
- * Deletes a message, also in an archived chat and by one who is muted. Soft: what was said goes, a tombstone stays. Hard: the row goes too;
- * its number stays taken.
+ * Deletes a message, also in an archived chat and by a muted member. Soft: the content is deleted and a tombstone
+ * stays. Hard: the row is deleted too, and its sequence is not reused.
  */
 export const deleteMessage: CommandHandler<'message.delete'> = {
   type: 'message.delete',

@@ -10,7 +10,7 @@ import { messageNotFound, visibleMessage } from '../find-message.js';
 import { accepted, attributesInChat, attributesOfMessage, attributesOfText, refused } from '../outcome.js';
 import { storedMetadata } from '../stored-metadata.js';
 
-/** Gives a message a new text; the one it had is kept as a revision. The same text again changes nothing. */
+/** Replaces a message's text and keeps the old text as a revision. The same text again changes nothing. */
 export const editMessage: CommandHandler<'message.edit'> = {
   type: 'message.edit',
   schema: commandData['message.edit'],
@@ -35,7 +35,7 @@ export const editMessage: CommandHandler<'message.edit'> = {
     const muted = mutedUntil(actor, state.now);
     if (muted !== null) return refused(stillMuted(muted), decisionId);
 
-    // As in `message.send`: only attachments need no text that can be seen.
+    // As in `message.send`: only a message with attachments may have no visible text.
     if (message.attachments.length === 0 && !hasVisibleCharacter(data.body))
       return refused({ code: 'invalid', violations: [{ path: 'data.body', message: INVISIBLE }] }, decisionId);
 

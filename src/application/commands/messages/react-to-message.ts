@@ -20,7 +20,10 @@ import {
   refused,
 } from '../outcome.js';
 
-/** Puts the actor's reaction there, or takes it away: once per user and emoji. What is so already stays so, and is no event. */
+/**
+ * Adds or removes the actor's reaction, once per user and emoji. If it is already so, nothing changes and there is no
+ * event.
+ */
 function changeReaction(
   command: CommandOf<'message.react' | 'message.unreact'>,
   context: CommandContext,
@@ -55,7 +58,7 @@ function changeReaction(
   return accepted(decisionId, changed.lastSequence, messageId);
 }
 
-/** Why the message cannot have this reaction, which is not there; null: it can. */
+/** The refusal if the message cannot have this new reaction, else null. */
 function noRoomForReaction(reaction: Reaction, state: BatchState): Refusal | null {
   const ofMessage = state.emojiOfMessage(reaction);
   if (!ofMessage.includesThis && ofMessage.count >= EMOJI_PER_MESSAGE_MAX)

@@ -7,7 +7,7 @@ import { findChat } from '../find-chat.js';
 import { visibleMessage } from '../find-message.js';
 import { accepted, attributesInChat, attributesOfText, refused } from '../outcome.js';
 
-/** Sends a message to a chat. What it answers, and the thread it belongs to, must be in the same chat. */
+/** Sends a message to a chat. The message that it replies to, and its thread, must be in the same chat. */
 export const sendMessage: CommandHandler<'message.send'> = {
   type: 'message.send',
   schema: commandData['message.send'],

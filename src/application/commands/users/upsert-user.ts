@@ -6,8 +6,9 @@ import { accepted, attributesAbout, refused } from '../outcome.js';
 import { storedMetadata } from '../stored-metadata.js';
 
 /**
- * Sets a profile as a whole, the actor's own unless it says whose: what is left out is cleared, except for the kind of user and the claims,
- * which stay; claims alone leave the rest as it is. A profile that is so already changes nothing.
+ * Replaces a whole profile: the actor's own, unless `userId` names another user. Fields that are left out are cleared,
+ * except for the kind and the claims, which stay. A command with only claims changes nothing else. If the profile is
+ * already so, nothing changes.
  */
 export const upsertUser: CommandHandler<'user.upsert'> = {
   type: 'user.upsert',
@@ -58,7 +59,7 @@ function newProfile(
 ): Pick<User, 'displayName' | 'avatarUrl' | 'kind' | 'metadata' | 'claims'> {
   const kind = data.kind ?? before?.kind ?? DEFAULT_USER_KIND;
   const claims = data.claims ?? before?.claims ?? {};
-  // Who has no name yet is called by the id.
+  // A user without a name gets the id as name.
   const displayName = data.displayName ?? before?.displayName ?? userId;
   if (isClaimsOnly(data) && before !== undefined) {
     const { avatarUrl, metadata } = before;

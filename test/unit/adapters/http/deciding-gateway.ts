@@ -77,7 +77,7 @@ export class DecidingDoor implements CommandGateway {
     if (decoded.outcome === 'malformed') throw new Error(`REST published what cannot be read: ${decoded.detail}`);
     const items = [
       {
-        delivery: { tag: 1, incoming, deliveryCount: 0, ringMarker: null, isSentHome: false },
+        delivery: { tag: 1, incoming, deliveryCount: 0, ringMarker: null, isForwarded: false },
         decoded,
         unproven: null,
         token: null,

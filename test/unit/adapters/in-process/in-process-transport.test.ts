@@ -101,7 +101,7 @@ describe('the in-process transport', () => {
       const [delivery] = taker.deliveries;
       if (delivery === undefined) throw new Error('unreachable');
       for (let count = 0; count <= DEAD_LETTERS_KEPT; count += 1)
-        await transport.deadLetters.bury(delivery, 'malformed', `time ${count}`);
+        await transport.deadLetters.deadLetter(delivery, 'malformed', `time ${count}`);
       expect(transport.keptDeadLetters()).to.have.length(DEAD_LETTERS_KEPT);
       expect(transport.keptDeadLetters()[0]?.headers['x-parley-detail']).to.equal('time 1');
       expect(log.lines.filter((line) => line.includes('dead-lettered'))).to.have.length(DEAD_LETTERS_KEPT + 1);

@@ -30,7 +30,7 @@ async function ask(quotas: MemoryQuotas, ...commands: CountedCommand[]): Promise
 /** Takes from the chat's quotas for each command that is let through, and counts it. */
 async function use(quotas: MemoryQuotas, ...commands: CountedCommand[]): Promise<void> {
   const verdicts = await quotas.takeAll(commands);
-  const rooms = verdicts.flatMap((verdict) => verdict.rooms);
+  const rooms = verdicts.flatMap((verdict) => verdict.reservations);
   for (const room of rooms) {
     room.left -= 1;
     room.taken += 1;
@@ -154,7 +154,7 @@ describe('Quotas per chat counted in memory', () => {
   const STRANGER = { ...ALICE, isMember: false };
   async function roomFor(quotas: MemoryQuotas, command: CountedCommand): Promise<(string | number)[]> {
     const [verdict] = await quotas.takeAll([command]);
-    return verdict?.rooms.flatMap(({ quota: { id }, left, waitMs }) => [id, left, waitMs]) ?? [];
+    return verdict?.reservations.flatMap(({ quota: { id }, left, waitMs }) => [id, left, waitMs]) ?? [];
   }
 
   it('are not taken from by looking: how much there is, and until when, is told', async () => {
@@ -181,13 +181,13 @@ describe('Quotas per chat counted in memory', () => {
   it('share what is left among the commands that are looked at together', async () => {
     const quotas = new MemoryQuotas([perChat()]);
     const [alice, bob, elsewhere] = await quotas.takeAll([ALICE, BOB, by({ chat: 'default c2' })]);
-    expect(alice?.rooms[0]).to.equal(bob?.rooms[0]);
-    expect(alice?.rooms[0]).not.to.equal(elsewhere?.rooms[0]);
+    expect(alice?.reservations[0]).to.equal(bob?.reservations[0]);
+    expect(alice?.reservations[0]).not.to.equal(elsewhere?.reservations[0]);
   });
 
   it('count what was taken once, and nothing for a quota that has been replaced', async () => {
     const quotas = new MemoryQuotas([perChat()]);
-    const rooms = (await quotas.takeAll([ALICE])).flatMap((verdict) => verdict.rooms);
+    const rooms = (await quotas.takeAll([ALICE])).flatMap((verdict) => verdict.reservations);
     for (const room of rooms) room.taken = 2;
     await quotas.count(rooms);
     await quotas.count(rooms);

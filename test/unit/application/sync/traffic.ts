@@ -67,7 +67,7 @@ export class Traffic {
     await store.registry.settle({ namespace: 'chat', partitions });
     const owners: TakenPartition[] = [];
     for (let partition = 0; partition < partitions; partition += 1)
-      owners.push(await store.registry.takeOver(partition, 'worker'));
+      owners.push(await store.registry.acquire(partition, 'worker'));
     return new Traffic(store, owners);
   }
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { dutyOf, isServed } from '../../../../src/application/cluster/assignment.js';
+import { dutyOf, hasLiveOwner } from '../../../../src/application/cluster/assignment.js';
 import { range } from './worker-harness.js';
 
 describe('The assignment of partitions to workers', () => {
@@ -45,9 +45,9 @@ describe('The assignment of partitions to workers', () => {
   it('counts a partition as served while its owner is alive', () => {
     const row = { partition: 0, epoch: 1, position: 0, publishedThrough: 0, logFloor: 0 };
     const census = (owner: string | null) => ({ workers: ['a', 'b'], partitions: [{ ...row, owner }] });
-    expect(isServed(census('a'), 0)).to.equal(true);
-    expect(isServed(census('gone'), 0)).to.equal(false);
-    expect(isServed(census(null), 0)).to.equal(false);
-    expect(isServed(census('a'), 1), 'there is none').to.equal(false);
+    expect(hasLiveOwner(census('a'), 0)).to.equal(true);
+    expect(hasLiveOwner(census('gone'), 0)).to.equal(false);
+    expect(hasLiveOwner(census(null), 0)).to.equal(false);
+    expect(hasLiveOwner(census('a'), 1), 'there is none').to.equal(false);
   });
 });

@@ -88,7 +88,7 @@ export class Lives {
   }
 
   private async serve(runner: BatchExecutor, partition: number, window: readonly Waiting[]): Promise<void> {
-    const { epoch } = await this.registry.takeOver(partition, 'worker');
+    const { epoch } = await this.registry.acquire(partition, 'worker');
     const buffer = new DeliveryBuffer();
     const items = new Map<Delivery, ReturnType<typeof itemOf>>();
     for (const [index, { draft, deliveryCount }] of window.entries()) {

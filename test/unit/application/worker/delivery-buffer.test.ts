@@ -19,7 +19,7 @@ interface Planned {
 function delivery({ bytes = 10, deliveryCount = 0, ringMarker = null }: Planned, tag: number): Delivery {
   // Only the length of the body counts.
   const body = { byteLength: bytes } as Uint8Array;
-  return { tag, incoming: { body, routingKey: '', headers: {} }, deliveryCount, ringMarker, isSentHome: false };
+  return { tag, incoming: { body, routingKey: '', headers: {} }, deliveryCount, ringMarker, isForwarded: false };
 }
 
 /** The sizes of all batches, after checking that together they are what was put in, in order. */

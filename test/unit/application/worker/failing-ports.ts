@@ -91,7 +91,7 @@ export class UnrulySource implements CommandSource {
   readonly rerouted: Delivery[] = [];
   /** What the next attempts to reroute fail with, one after the other. */
   readonly rerouteFailures: Error[] = [];
-  readonly sentHome: { messageId: string | undefined; home: number }[] = [];
+  readonly forwarded: { messageId: string | undefined; home: number }[] = [];
   /** What the next attempts to send home fail with, one after the other. */
   readonly sendHomeFailures: Error[] = [];
   /** Nobody can subscribe: there is no connection. */
@@ -128,11 +128,11 @@ export class UnrulySource implements CommandSource {
     current.handlers.onLost(new Error('the channel was lost'));
   }
 
-  async sendHome(delivery: Delivery, home: number): Promise<void> {
+  async forward(delivery: Delivery, home: number): Promise<void> {
     const failure = this.sendHomeFailures.shift();
     if (failure !== undefined) throw failure;
-    this.sentHome.push({ messageId: delivery.incoming.messageId, home });
-    await this.source.sendHome(delivery, home);
+    this.forwarded.push({ messageId: delivery.incoming.messageId, home });
+    await this.source.forward(delivery, home);
   }
 
   async reroute(delivery: Delivery): Promise<void> {

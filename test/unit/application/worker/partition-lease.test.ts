@@ -44,7 +44,7 @@ describe('The partitions of a worker', () => {
     harness.registry.sawRingMarker = async (...args) => {
       tries += 1;
       if (tries === 1) throw new StoreError('unavailable', 'away');
-      if (tries === 2) await harness.registry.takeOver(0, 'another worker');
+      if (tries === 2) await harness.registry.acquire(0, 'another worker');
       await saw(...args);
     };
     harness.publish(send('alice', GROUP, '', {}, { properties: { type: MARKER_TYPE } }));
@@ -63,7 +63,7 @@ describe('The partitions of a worker', () => {
       harness.worker.status.partitions.filter(({ notSubscribedSince }) => notSubscribedSince !== null);
     expect(waiting()).not.to.deep.equal([]);
     harness.source.isAway = false;
-    harness.worker.brokerIsBack();
+    harness.worker.brokerReconnected();
     await harness.given(create('alice', GROUP, []));
     await harness.until('all are subscribed to', () => waiting().length === 0);
   });

@@ -146,7 +146,7 @@ describe('A command that came back after crashes', () => {
         const trouble = troubles[tries % troubles.length];
         tries += 1;
         if (tries > 3 * MAX_COMMAND_ATTEMPTS || trouble === undefined) return;
-        if (trouble === 'owner') await harness.registry.takeOver(0, 'another worker');
+        if (trouble === 'owner') await harness.registry.acquire(0, 'another worker');
         else throw new StoreError(trouble, 'away');
       };
       await harness.given(suspect);
@@ -225,7 +225,7 @@ describe('Several commands that came back after crashes', () => {
     harness.store.before = async () => {
       const trouble = troubles[tries];
       tries += 1;
-      if (trouble === 'owner') await harness.registry.takeOver(0, 'another worker');
+      if (trouble === 'owner') await harness.registry.acquire(0, 'another worker');
       else if (trouble !== undefined) throw new StoreError(trouble, 'away');
     };
     await harness.given(...drafts);

@@ -36,7 +36,7 @@ async function publishedFromLog({ world, log }: WorkerHarness, after: number): P
   const position = world.partitions.get(0)?.position ?? 0;
   const observer = {
     ...{ commandAnswered: quiet, batchCommitted: quiet, stageTook: quiet, eventSettled: quiet },
-    ...{ deadLettered: quiet, rerouted: quiet, sentHome: quiet, transactionFailed: quiet, tookOver: quiet },
+    ...{ deadLettered: quiet, rerouted: quiet, forwarded: quiet, transactionFailed: quiet, leaseAcquired: quiet },
     pruned: quiet,
   };
   const render = { storeId: world.storeId, recipientsMax: RECIPIENTS_MAX };

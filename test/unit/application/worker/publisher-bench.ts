@@ -79,7 +79,7 @@ export class PublisherBench {
     };
     const observer = {
       ...{ commandAnswered: quiet, batchCommitted: quiet, stageTook, eventSettled: quiet },
-      ...{ deadLettered: quiet, rerouted: quiet, sentHome: quiet, transactionFailed: quiet, tookOver: quiet },
+      ...{ deadLettered: quiet, rerouted: quiet, forwarded: quiet, transactionFailed: quiet, leaseAcquired: quiet },
       pruned: quiet,
     };
     const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };

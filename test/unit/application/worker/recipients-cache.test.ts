@@ -122,9 +122,9 @@ describe('The recipients of events', () => {
   });
 
   it('are not read again where they have been read ahead, or are being read', async () => {
-    await cache.readAhead([GROUP, GROUP]);
+    await cache.prefetch([GROUP, GROUP]);
     const release = held.hold();
-    const ahead = cache.readAhead([GROUP, OTHER_GROUP]);
+    const ahead = cache.prefetch([GROUP, OTHER_GROUP]);
     const found = cache.lookUp([text, elsewhere]);
     release();
     expect((await found).get(OTHER_GROUP)?.viewers).to.deep.equal(['dave']);
@@ -135,7 +135,7 @@ describe('The recipients of events', () => {
 
   it('that were read ahead of a change are read again for what was committed after it', async () => {
     const release = held.hold();
-    const ahead = cache.readAhead([GROUP]);
+    const ahead = cache.prefetch([GROUP]);
     held.members[GROUP] = ['alice', 'bob', 'carol'];
     cache.noteCommitted([added]);
     const after = cache.lookUp([text]);
@@ -148,7 +148,7 @@ describe('The recipients of events', () => {
 
   it('that could not be read ahead are read when they are looked up', async () => {
     const release = held.fail(new Error('away'));
-    expect(await cache.readAhead([GROUP]).catch((error: Error) => error.message)).to.equal('away');
+    expect(await cache.prefetch([GROUP]).catch((error: Error) => error.message)).to.equal('away');
     release();
     expect(await membersOf()).to.deep.equal(['alice', 'bob']);
   });
@@ -200,7 +200,7 @@ describe('The recipients of events', () => {
     held.ofEachMember = { profile: null };
     expect(await membersOf()).to.deep.equal(['alice', 'bob']);
     expect(held.withProfiles).to.equal(true);
-    await cache.readAhead([GROUP]);
+    await cache.prefetch([GROUP]);
     expect(held.asked).to.deep.equal([[GROUP], [GROUP]]);
   });
 

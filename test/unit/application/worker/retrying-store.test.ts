@@ -46,7 +46,11 @@ describe('What a worker asks of the store undisturbed', () => {
 
   it('begins when nothing else is under way any more, and nothing else begins until it has ended', async () => {
     const [first, alone, second] = [lasting('first'), lasting('alone'), lasting('second')];
-    const all = [store.ask(first.call, asking), store.askUndisturbed(alone.call), store.ask(second.call, asking)];
+    const all = [
+      store.callWithRetry(first.call, asking),
+      store.callExclusively(alone.call),
+      store.callWithRetry(second.call, asking),
+    ];
     await settled();
     expect(happened).to.deep.equal(['first begins']);
     first.end();
@@ -61,8 +65,8 @@ describe('What a worker asks of the store undisturbed', () => {
 
   it('is one thing at a time, whatever becomes of each', async () => {
     const [first, second] = [lasting('first'), lasting('second')];
-    const failed = store.askUndisturbed(first.call).catch((error: Error) => error.message);
-    const done = store.askUndisturbed(second.call);
+    const failed = store.callExclusively(first.call).catch((error: Error) => error.message);
+    const done = store.callExclusively(second.call);
     await settled();
     first.end(new Error('refused'));
     await settled();
@@ -74,13 +78,13 @@ describe('What a worker asks of the store undisturbed', () => {
 
   it('does not wait for those that themselves wait for the store: they ask again behind it', async () => {
     let tries = 0;
-    const waiting = store.ask(async () => {
+    const waiting = store.callWithRetry(async () => {
       tries += 1;
       happened.push(`try ${tries}`);
       if (tries === 1) throw new StoreError('unavailable', 'away');
     }, asking);
     await settled();
-    await store.askUndisturbed(async () => void happened.push('alone'));
+    await store.callExclusively(async () => void happened.push('alone'));
     await waiting;
     expect(happened).to.deep.equal(['try 1', 'alone', 'try 2']);
     expect(failures).to.deep.equal(['unavailable']);
@@ -88,7 +92,7 @@ describe('What a worker asks of the store undisturbed', () => {
 
   for (const kind of ['unavailable', 'timed_out', 'contention'] as const)
     it(`is not asked again where it fails for the store's sake (${kind})`, async () => {
-      const failing = store.askUndisturbed(async () => {
+      const failing = store.callExclusively(async () => {
         throw new StoreError(kind, 'away');
       });
       expect(await failing.catch((error: Error) => error)).to.include({ name: 'StoreError', kind });
@@ -96,7 +100,7 @@ describe('What a worker asks of the store undisturbed', () => {
     });
 
   it("says so where nobody knows a transaction's outcome", async () => {
-    const failing = store.askUndisturbed(async () => {
+    const failing = store.callExclusively(async () => {
       throw new StoreError('unknown', 'no reply to COMMIT');
     });
     expect(await failing.catch((error: Error) => error)).to.be.instanceOf(OutcomeUnknown);

@@ -67,11 +67,11 @@ describe("A command for another partition's chat", () => {
     harness.publish(...texts(GROUP, 'one', 'two', 'three'));
     await harness.until('they are answered', () => harness.receipts.length === 5);
     expect(harness.bodies(GROUP)).to.deep.equal(['before', 'one', 'two', 'three']);
-    expect(harness.source.sentHome).to.deep.equal(['one', 'two', 'three'].map((messageId) => ({ messageId, home })));
+    expect(harness.source.forwarded).to.deep.equal(['one', 'two', 'three'].map((messageId) => ({ messageId, home })));
     expect(harness.reasonsBuried()).to.deep.equal([]);
     expect(harness.told.filter((word) => word === 'sent home')).to.have.length(3);
     const warnings = harness.log.lines.filter((line) =>
-      line.includes('misrouted commands sent to their home partition'),
+      line.includes('misrouted commands forwarded to their partition'),
     );
     expect(warnings, 'one for many').to.have.length(1);
     expect(await harness.nothingLeft(), 'everything was acknowledged').to.equal(true);
@@ -85,12 +85,12 @@ describe("A command for another partition's chat", () => {
     const held = new Promise<void>((resolve) => {
       release = resolve;
     });
-    const sendHome = harness.source.sendHome.bind(harness.source);
+    const forward = harness.source.forward.bind(harness.source);
     let tries = 0;
-    harness.source.sendHome = async (...args) => {
+    harness.source.forward = async (...args) => {
       tries += 1;
       await held;
-      await sendHome(...args);
+      await forward(...args);
     };
     harness.publish(...texts(GROUP, 'one'));
     await harness.until('it is on its way home', () => tries === 1);
@@ -99,7 +99,7 @@ describe("A command for another partition's chat", () => {
     release();
     await harness.until(
       'it comes again',
-      () => harness.source.sentHome.length >= 1 && harness.bodies(GROUP).length === 1,
+      () => harness.source.forwarded.length >= 1 && harness.bodies(GROUP).length === 1,
     );
     expect(harness.bodies(GROUP)).to.deep.equal(['one']);
   });
@@ -109,10 +109,10 @@ describe("A command for another partition's chat", () => {
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP, home);
     // It moves on before it gets there.
-    const sendHome = harness.source.sendHome.bind(harness.source);
-    harness.source.sendHome = async (delivery) => {
+    const forward = harness.source.forward.bind(harness.source);
+    harness.source.forward = async (delivery) => {
       moveAway(GROUP, partitionOfGroup);
-      await sendHome(delivery, home);
+      await forward(delivery, home);
     };
     harness.publish(...texts(GROUP, 'lost'));
     await harness.until('it is dead-lettered', () => harness.reasonsBuried().length === 1);
@@ -120,7 +120,7 @@ describe("A command for another partition's chat", () => {
       'x-parley-reason': 'misrouted',
       'x-parley-detail': `belongs to partition ${partitionOfGroup}, and came to a wrong one twice`,
     });
-    expect(harness.source.sentHome).to.have.length(1);
+    expect(harness.source.forwarded).to.have.length(1);
   });
 
   it('is dead-lettered where it cannot be written to the wire again', async () => {

@@ -70,9 +70,9 @@ describe('A COMMIT whose outcome nobody knows', () => {
 
   it('leaves nothing of a take-over that fails: it is tried again', async () => {
     harness.store.after = times(1, unknown);
-    const takeOver = harness.registry.takeOver.bind(harness.registry);
+    const takeOver = harness.registry.acquire.bind(harness.registry);
     const fail = times(2, () => new StoreError('unavailable', 'away'));
-    harness.registry.takeOver = async (...args) => {
+    harness.registry.acquire = async (...args) => {
       fail();
       return takeOver(...args);
     };
@@ -159,7 +159,7 @@ describe('An owner whose partition is taken', () => {
     const inLine = await harness.transport.source.subscribe(0, 100, next);
     harness.store.before = async () => {
       harness.store.before = () => undefined;
-      await harness.registry.takeOver(0, 'another worker');
+      await harness.registry.acquire(0, 'another worker');
     };
     harness.publish(...texts(1, 10));
     await harness.until('the next in line has them', () => next.ids.length === 10);
@@ -178,7 +178,7 @@ describe('An owner whose partition is taken', () => {
   it('notices without a command, takes it back, and publishes again, late, what was not known to be published', async () => {
     await harness.given(...texts(1, 4));
     await harness.published();
-    await harness.registry.takeOver(0, 'another worker');
+    await harness.registry.acquire(0, 'another worker');
     const savedThrough = harness.world.partitions.get(0)?.publishedThrough ?? 0;
     await harness.until('it has taken it back', () => (harness.worker.status.partitions[0]?.epoch ?? 0) > 2);
     await harness.until('the prefix is saved', () => harness.world.partitions.get(0)?.publishedThrough === 5);

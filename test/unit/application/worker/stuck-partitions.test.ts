@@ -13,7 +13,7 @@ const ago = (ms: number) => new Date(now.getTime() - ms);
 
 function status(over: Partial<PartitionStatus>): PartitionStatus {
   const well = { partition: 3, epoch: 1, isSubscribed: true, unpublished: 0, unpublishedSince: null };
-  return { ...well, obstacle: null, inHandSince: null, contendedSince: null, notSubscribedSince: null, ...over };
+  return { ...well, obstacle: null, batchSince: null, contendedSince: null, notSubscribedSince: null, ...over };
 }
 
 describe('A partition is said to be stuck', () => {
@@ -22,7 +22,7 @@ describe('A partition is said to be stuck', () => {
   it('not while it gets on, however much it has to do', () => {
     expect(words({})).to.deep.equal([]);
     expect(words({ unpublished: 100_000, unpublishedSince: ago(EVENTS_STUCK_MS) })).to.deep.equal([]);
-    expect(words({ inHandSince: ago(COMMANDS_STUCK_MS) })).to.deep.equal([]);
+    expect(words({ batchSince: ago(COMMANDS_STUCK_MS) })).to.deep.equal([]);
     expect(words({ unpublished: 1, unpublishedSince: ago(-5_000) })).to.deep.equal([]);
   });
 
@@ -34,14 +34,14 @@ describe('A partition is said to be stuck', () => {
   });
 
   it('where its commands are worked on for too long', () => {
-    expect(words({ inHandSince: ago(COMMANDS_STUCK_MS + 2_000) })).to.deep.equal([
-      'partition 3: commands in hand for 32 s',
+    expect(words({ batchSince: ago(COMMANDS_STUCK_MS + 2_000) })).to.deep.equal([
+      'partition 3: batch in progress for 32 s',
     ]);
   });
 
   it('where other transactions are in its way for more than 10 s', () => {
     expect(words({ contendedSince: ago(CONTENTION_STUCK_MS) })).to.deep.equal([]);
-    expect(words({ inHandSince: ago(12_000), contendedSince: ago(CONTENTION_STUCK_MS + 1_000) })).to.deep.equal([
+    expect(words({ batchSince: ago(12_000), contendedSince: ago(CONTENTION_STUCK_MS + 1_000) })).to.deep.equal([
       'partition 3: other transactions hold its rows for 11 s',
     ]);
   });

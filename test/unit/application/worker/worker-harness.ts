@@ -84,7 +84,7 @@ export class WorkerHarness {
   readonly events: OutgoingEvent[] = [];
   /** What was told of the store: true, it is in trouble; false, it is well again. */
   readonly troubles: boolean[] = [];
-  /** What the observer heard, in order: `tookOver 0`, `failed refused`, … */
+  /** What the observer heard, in order: `leaseAcquired 0`, `failed refused`, … */
   readonly told: string[] = [];
   /** Whether the worker is told that the transport is connected. */
   isTransportReady = true;
@@ -120,7 +120,7 @@ export class WorkerHarness {
       ...{ decisions: new MemoryDecisionLog(world), decisionRetentionMs: DECISION_RETENTION_MS },
       receipts: { send: (_replyTo, _correlationId, receipt) => this.receipts.push(receipt) },
       deadLetters: this.transport.deadLetters,
-      runner,
+      executor: runner,
       reader: { identify: identifyCommand, proof, proofGraceSeconds },
       quotas: options.quotas ?? new MemoryQuotas([]),
       publisher: {
@@ -219,9 +219,9 @@ export class WorkerHarness {
       eventSettled: () => undefined,
       deadLettered: (reason) => tell(`buried ${reason}`),
       rerouted: () => tell('rerouted'),
-      sentHome: () => tell('sent home'),
+      forwarded: () => tell('sent home'),
       transactionFailed: (kind) => tell(`failed ${kind}`),
-      tookOver: (partition) => tell(`tookOver ${partition}`),
+      leaseAcquired: (partition) => tell(`leaseAcquired ${partition}`),
       pruned: (what, rows) => tell(`pruned ${rows} ${what}`),
     };
   }

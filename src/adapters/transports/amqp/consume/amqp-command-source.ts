@@ -62,7 +62,7 @@ export class AmqpCommandSource implements CommandSource {
     return this.#publishAgain(delivery, names.commandsByChat(this.#context.namespace), incoming.routingKey);
   }
 
-  sendHome(delivery: Delivery, home: number): Promise<void> {
+  forward(delivery: Delivery, home: number): Promise<void> {
     const { incoming } = AmqpDelivery.from(delivery);
     const queue = names.commandQueue(this.#context.namespace, home);
     return this.#publishAgain(delivery, '', queue, { [SENT_HOME_HEADER]: incoming.routingKey });

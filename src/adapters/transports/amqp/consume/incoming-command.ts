@@ -24,7 +24,7 @@ export class AmqpDelivery implements Delivery {
   readonly incoming: IncomingCommand;
   readonly deliveryCount: number;
   readonly ringMarker: number | null;
-  readonly isSentHome: boolean;
+  readonly isForwarded: boolean;
   readonly message: ConsumeMessage;
 
   /** `ownUser`: as whom our connections are logged in. */
@@ -34,7 +34,7 @@ export class AmqpDelivery implements Delivery {
     this.incoming = toIncomingCommand(message, ownUser);
     this.deliveryCount = deliveryCountOf(message);
     this.ringMarker = ringMarkerOf(message);
-    this.isSentHome = originalRoutingKeyOf(message) !== null;
+    this.isForwarded = originalRoutingKeyOf(message) !== null;
   }
 
   /** The delivery as this adapter made it. A copy of one is a bug: it has lost its message. */

@@ -27,7 +27,7 @@ export class AmqpDeadLetters implements DeadLetters {
     this.#context = context;
   }
 
-  async bury(delivery: Delivery, reason: DeadLetterReason, detail: string): Promise<void> {
+  async deadLetter(delivery: Delivery, reason: DeadLetterReason, detail: string): Promise<void> {
     const { message, incoming } = AmqpDelivery.from(delivery);
     const { namespace, workerId, ownUser, logger } = this.#context;
     const { properties, dropped } = carryOver(message, ownUser);
