@@ -274,7 +274,7 @@ export const variables = {
     parse: oneOf('postgres', 'memory'),
     default: 'postgres',
     describe:
-      'Store of dev: memory needs no database and keeps nothing when the process ends; other roles use postgres',
+      'Store of dev. memory needs no database and keeps nothing when the process ends. Other roles use postgres',
   }),
   transport: variable({
     name: 'TRANSPORT',
