@@ -19,7 +19,7 @@ export function addOperatorCommands(program: Command): void {
   withFilters(
     letters
       .command('list')
-      .description('list dead letters and count them by reason; removes nothing and shows no bodies')
+      .description('list dead letters and count them by reason, without removing them or showing bodies')
       .option('--limit <n>', 'maximum number of rows; all dead letters are counted', count, LIST_DEFAULT_ROWS)
       .option('--json', 'print JSON'),
   ).action(async (options: LetterListRequest) =>

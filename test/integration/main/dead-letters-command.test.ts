@@ -24,7 +24,7 @@ describe('parley dead-letters', function () {
     const [all, show] = await Promise.all([cli(['dead-letters', '--help']), cli(['dead-letters', 'show', '--help'])]);
     for (const command of ['list', 'show', 'replay', 'drop'])
       expect(all.stdout.join('\n')).to.match(new RegExp(`^  ${command} `, 'm'));
-    expect(show.stdout.join('\n')).to.match(/--body .*may hold what somebody wrote/);
+    expect(show.stdout.join('\n')).to.match(/--body .*may contain what a user wrote/);
   });
 
   it('refuse in one line what cannot be', async () => {
