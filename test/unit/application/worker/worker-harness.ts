@@ -95,7 +95,7 @@ export class WorkerHarness {
     this.world = options.world ?? new MemoryWorld();
     this.registry = new MemoryPartitionRegistry(this.world);
     this.store = new UnrulyStore(new MemoryCommandStore(this.world));
-    this.transport = new InProcessTransport({ partitions, workerId: 'lab', logger });
+    this.transport = new InProcessTransport({ partitions, workerId: 'harness', logger });
     this.transport.onEvent((event) => this.events.push(event));
     this.source = new UnrulySource(this.transport.source);
     const observer = this.observer();
@@ -109,7 +109,7 @@ export class WorkerHarness {
     const sink = options.sink ?? this.transport.sink;
     this.worker = new Worker({
       ...{
-        workerId: 'lab',
+        workerId: 'harness',
         partitions,
         concurrentBatches: options.concurrentBatches ?? 3,
         receiptRetentionMs: RETENTION_MS,

@@ -69,7 +69,7 @@ export function putDepartures({ partition }: BatchRequest, { membersRemoved: row
     ON CONFLICT (tenant_id, user_id, chat_id) DO UPDATE SET partition = EXCLUDED.partition, position = EXCLUDED.position`;
 }
 
-export function putStandings({ standingsEnded: rows }: BatchWrites): Prisma.Sql | null {
+export function putStandings({ membershipStatesEnded: rows }: BatchWrites): Prisma.Sql | null {
   if (rows.length === 0) return null;
   return Prisma.sql`
     INSERT INTO former_standings (tenant_id, user_id, chat_id, standing, until)
