@@ -121,7 +121,7 @@ export class MemorySyncLog implements SyncLog {
     return [...(this.world.chatsOfUser.get(userKey(caller)) ?? [])];
   }
 
-  /** The number of the event that last ended one of those standings of the caller's; 0: there is none. */
+  /** The sequence of the event that last ended one of those membership states of the caller. 0 if there is none. */
   private lastUntil(
     caller: Caller,
     chat: Chat,

@@ -1,6 +1,6 @@
 /**
- * Rows that belong to one partition alone: nobody but its owner writes them. Each function is one part of the statement that
- * `writeEverythingElse` puts together, or null where there is nothing to write.
+ * Rows that belong to one partition and that only its owner writes. Each function returns one part of the statement of
+ * `writeEverythingElse`, or null if there is nothing to write.
  */
 import {
   type BatchRequest,
@@ -103,7 +103,7 @@ export function insertEvents(
       AS w(position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload, traceparent, tracestate)`;
 }
 
-/** No row: somebody else owns the partition, or another batch of it came in between. */
+/** Returns no row if another worker has the lease, or if another batch of the partition was committed meanwhile. */
 export function movePartition(
   { partition, epoch, publishedThrough }: BatchRequest,
   { position }: BatchSnapshot,
