@@ -1,4 +1,4 @@
-/** The door of `parley/contract`: what producers, clients and dispatch workers rely on, as schemas and types. */
+/** The public API of `parley/contract`: schemas and types for producers, clients and dispatch workers. */
 export * from './asyncapi/document.js';
 export * from './messages/commands.js';
 export * from './messages/direct-id.js';

@@ -1,42 +1,52 @@
 /**
- * A chat and who is in it: state that only the owner of the chat's partition changes, under that partition's row.
+ * A chat and its members. Only the owner of the chat's partition changes them, and it locks the partition's row for
+ * that.
  */
 export type ChatKind = 'direct' | 'group' | 'channel';
 export type Role = 'owner' | 'admin' | 'member' | 'reader';
-/** What a member may see of the past: all of it, or what came from one's own joining on. */
+/** Which events a member may see: all of them, or those since the member joined. */
 export type HistoryVisibility = 'full' | 'since-joined';
 
-/** Free-form JSON that belongs to the owner of the system; never looked into. */
+/** Free-form JSON of the application. The core never reads it. */
 export type Metadata = { [key: string]: unknown };
 
-/** Where a chat belongs while it is being brought in from an archive: no owner's, and no command changes it. */
+/** The partition of a chat during its import from an archive. It has no owner, and no command changes the chat. */
 export const PARTITION_WHILE_IMPORTED = -1;
 
 export interface Chat {
   chatId: string;
   tenantId: string;
-  /** The partition whose owner alone changes this chat; null only until the next command places it anew. */
+  /** The partition whose owner alone changes this chat. Null only until the next command assigns one. */
   partition: number | null;
   kind: ChatKind;
   title: string | null;
   metadata: Metadata;
   historyVisibility: HistoryVisibility;
-  /** The number of the event that last changed `historyVisibility`; whoever keeps a copy of the chat starts it anew from there. */
+  /**
+   * The sequence of the event that last changed `historyVisibility`. A client that keeps a copy of the chat must load
+   * it again from there.
+   */
   historySequence: number;
   createdBy: string;
   createdAt: Date;
   archivedAt: Date | null;
-  /** The number of the event that last archived the chat or brought it back; 0: none has. */
+  /** The sequence of the event that last archived or unarchived the chat. 0 if there is none. */
   archiveSequence: number;
-  /** The number of the chat's latest event: 1, 2, 3 … without a gap. */
+  /** The sequence of the chat's latest event: 1, 2, 3 … without gaps. */
   lastSequence: number;
-  /** How many messages the chat has ever had; the latest one's ordinal. Unread counts are differences of ordinals. */
+  /**
+   * The number of messages that the chat has ever had, which is the ordinal of the latest one. Unread counts are
+   * differences of ordinals.
+   */
   lastOrdinal: number;
   memberCount: number;
   ownerCount: number;
-  /** When the chat was created, or its latest message: what lists are sorted by. Edits, reactions and members who come and go do not count. */
+  /**
+   * When the chat was created or got its latest message. Lists are sorted by it. Edits, reactions and membership
+   * changes do not affect it.
+   */
   lastActivityAt: Date;
-  /** Where the latest event stands in its partition's log: what syncing goes by. */
+  /** The position of the chat's latest event in the partition's log. Syncing uses it. */
   lastPosition: number;
 }
 
@@ -49,26 +59,32 @@ export interface Member {
   joinedAt: Date;
   /** The chat's sequence at which the member joined. */
   joinedSequence: number;
-  /** The number of the event that changed the member's role last; what is not above `joinedSequence` says: none has. */
+  /**
+   * The sequence of the event that last changed the member's role. A value up to `joinedSequence` means that the role
+   * never changed.
+   */
   roleSequence: number;
-  /** The read mark: everything up to this sequence, and so to this ordinal, is read. */
+  /** The read mark: everything up to this sequence, and so up to `readOrdinal`, is read. */
   readSequence: number;
   readOrdinal: number;
   /**
-   * Where the member's latest `chat.read`, `chat.hidden` or `chat.unhidden` stands in the partition's log; 0: there was
-   * none. These events take no number of the chat: syncing finds them by this.
+   * The position of the member's latest `chat.read`, `chat.hidden` or `chat.unhidden` in the partition's log. 0 if
+   * there is none. These events have no sequence in the chat, so syncing finds them by this position.
    */
   readPosition: number;
-  /** The ordinal of the chat's latest message when the member hid the chat; null: the member has not. See `isHidden`. */
+  /**
+   * The ordinal of the chat's latest message when the member hid the chat. Null if the member has not hidden it. See
+   * `isHidden`.
+   */
   hiddenOrdinal: number | null;
 }
 
-/** Whether the member has hidden the chat. A message that came later shows it again, without a write to the member. */
+/** Whether the chat is hidden for the member. A later message shows it again, without a write to the member's row. */
 export function isHidden(chat: Pick<Chat, 'lastOrdinal'>, member: Pick<Member, 'hiddenOrdinal'>): boolean {
   return member.hiddenOrdinal !== null && member.hiddenOrdinal >= chat.lastOrdinal;
 }
 
-/** The number of the first event of the chat that the member may see. */
+/** The sequence of the first event of the chat that the member may see. */
 export function firstVisibleSequence(
   chat: Pick<Chat, 'historyVisibility'>,
   member: Pick<Member, 'joinedSequence'>,
@@ -76,13 +92,13 @@ export function firstVisibleSequence(
   return chat.historyVisibility === 'full' ? 1 : member.joinedSequence;
 }
 
-/** Until when the member is muted; null: they are not. Whoever is not in the chat cannot be muted there. */
+/** The time until which the member is muted. Null if not muted. A user who is not in the chat is never muted. */
 export function mutedUntil(member: Pick<Member, 'mutedUntil'> | null, now: Date): Date | null {
   const until = member?.mutedUntil ?? null;
   return until !== null && until > now ? until : null;
 }
 
-/** A new chat as its creator asks for it. */
+/** A new chat as its creator requests it. */
 export interface ChatDraft {
   chatId: string;
   tenantId: string;
@@ -92,7 +108,7 @@ export interface ChatDraft {
   metadata: Metadata;
   historyVisibility: HistoryVisibility;
   creatorId: string;
-  /** The others; repeats and the creator are left out. */
+  /** The other members. Duplicates and the creator are ignored. */
   memberIds: readonly string[];
 }
 
@@ -106,7 +122,7 @@ function newMember(chat: Chat, userId: string, role: Role, now: Date): Member {
     joinedAt: now,
     joinedSequence: chat.lastSequence,
     roleSequence: 0,
-    // What was said before one joined counts as read.
+    // Messages from before the member joined count as read.
     readSequence: chat.lastSequence,
     readOrdinal: chat.lastOrdinal,
     readPosition: 0,
@@ -115,8 +131,8 @@ function newMember(chat: Chat, userId: string, role: Role, now: Date): Member {
 }
 
 /**
- * A chat with its first members, as event number 1. The creator of a group or channel owns it; the two of a direct chat are equals, so
- * that it has no owner to lose.
+ * Creates a chat and its first members; the event has sequence 1. The creator of a group or channel is its owner. The
+ * two members of a direct chat have equal roles, so it never loses an owner.
  */
 export function createChat(draft: ChatDraft, now: Date): { chat: Chat; members: Member[] } {
   const { memberIds, creatorId, ...rest } = draft;
@@ -139,12 +155,12 @@ export function createChat(draft: ChatDraft, now: Date): { chat: Chat; members: 
   return { chat, members: [creator, ...others.map((userId) => newMember(chat, userId, 'member', now))] };
 }
 
-/** The chat with its next number taken by a change: of itself, or of one of its messages. */
-export function takeNumber(chat: Chat): Chat {
+/** The chat with its next sequence, which a change of the chat or of one of its messages takes. */
+export function takeSequence(chat: Chat): Chat {
   return { ...chat, lastSequence: chat.lastSequence + 1 };
 }
 
-/** What of a chat may be changed; what is undefined stays as it is. */
+/** The fields of a chat that can change. Undefined fields stay as they are. */
 export interface ChatChange {
   title?: string | null | undefined;
   metadata?: Metadata | undefined;
@@ -152,7 +168,7 @@ export interface ChatChange {
 }
 
 export function updateChat(chat: Chat, change: ChatChange): Chat {
-  const next = takeNumber(chat);
+  const next = takeSequence(chat);
   if (change.title !== undefined) next.title = change.title;
   if (change.metadata !== undefined) next.metadata = change.metadata;
   if (change.historyVisibility !== undefined && change.historyVisibility !== chat.historyVisibility) {
@@ -163,59 +179,66 @@ export function updateChat(chat: Chat, change: ChatChange): Chat {
 }
 
 export function archiveChat(chat: Chat, now: Date): Chat {
-  const next = takeNumber(chat);
+  const next = takeSequence(chat);
   return { ...next, archivedAt: now, archiveSequence: next.lastSequence };
 }
 
 export function unarchiveChat(chat: Chat): Chat {
-  const next = takeNumber(chat);
+  const next = takeSequence(chat);
   return { ...next, archivedAt: null, archiveSequence: next.lastSequence };
 }
 
-/** Adds users who are not in the chat yet. */
+/** The users must not be in the chat yet. */
 export function addMembers(
   chat: Chat,
   userIds: readonly string[],
   role: Role,
   now: Date,
 ): { chat: Chat; members: Member[] } {
-  const next = takeNumber(chat);
+  const next = takeSequence(chat);
   next.memberCount += userIds.length;
   if (role === 'owner') next.ownerCount += userIds.length;
   return { chat: next, members: userIds.map((userId) => newMember(next, userId, role, now)) };
 }
 
-/** True if the chat would be left without an owner if this member went, or was one no longer. */
+/** True if the chat would have no owner without this member. */
 export function isLastOwner(chat: Chat, member: Member): boolean {
   return member.role === 'owner' && chat.ownerCount <= 1;
 }
 
-/** True if the member may not leave: others would be left without an owner. The only member leaves nobody behind. */
+/** True if the member may not leave because the other members would have no owner. The only member may always leave. */
 export function isNeededAsOwner(chat: Chat, member: Member): boolean {
   return isLastOwner(chat, member) && chat.memberCount > 1;
 }
 
 export function removeMember(chat: Chat, member: Member): Chat {
-  const next = takeNumber(chat);
+  const next = takeSequence(chat);
   next.memberCount -= 1;
   if (member.role === 'owner') next.ownerCount -= 1;
   return next;
 }
 
-/** The chat and the membership with another role or mute. */
+/** Returns the chat and the membership with the new role or mute. */
 export function updateMember(
   chat: Chat,
   member: Member,
   change: Pick<Member, 'role' | 'mutedUntil'>,
 ): { chat: Chat; member: Member } {
-  const next = takeNumber(chat);
+  const next = takeSequence(chat);
   next.ownerCount += Number(change.role === 'owner') - Number(member.role === 'owner');
   const roleSequence = change.role === member.role ? member.roleSequence : next.lastSequence;
   return { chat: next, member: { ...member, ...change, roleSequence } };
 }
 
-/** The chat and the sender's membership, if there is one, after a message: sending moves the sender's own read mark, and nobody else's. */
-export function takeMessageNumber(chat: Chat, sender: Member | null, now: Date): { chat: Chat; sender: Member | null } {
+/**
+ * Returns the chat and, if there is one, the sender's membership after a message. Sending moves the sender's own read
+ * mark and no other.
+ */
+export function takeMessageSequence(
+  chat: Chat,
+  sender: Member | null,
+  now: Date,
+): { chat: Chat; sender: Member | null } {
   const next = { ...chat, lastSequence: chat.lastSequence + 1, lastOrdinal: chat.lastOrdinal + 1, lastActivityAt: now };
   if (sender === null) return { chat: next, sender };
   return { chat: next, sender: { ...sender, readSequence: next.lastSequence, readOrdinal: next.lastOrdinal } };

@@ -9,38 +9,38 @@ interface ChatState {
   metadata: Metadata;
 }
 
-/** The message that an event is about, also where the message is gone. */
+/** The message that an event is about. It may be deleted. */
 interface OfMessage {
   messageId: string;
-  /** The message's own number: who may see the message may see the event. */
+  /** The message's own sequence: a user who may see the message may see the event. */
   messageSequence: number;
 }
 
-/** What happened, in the words of the domain. The log keeps everything but a message's text, which stays with the message. */
+/** What happened. The log keeps everything except a message's text, which is stored with the message. */
 export type DomainEvent =
   | { type: 'message.created'; message: Message }
-  /** The message as of the revision that this edit made. */
+  /** The message at the revision that this edit created. */
   | { type: 'message.edited'; message: Message }
   | ({ type: 'message.deleted'; mode: DeleteMode; isHidden?: true } & OfMessage)
-  /** `emoji` is null where the event is told to a member who may not see the message. */
+  /** `emoji` is null for a member who may not see the message. */
   | ({ type: 'message.reacted' | 'message.unreacted'; emoji: string | null; userId: string } & OfMessage)
   | ({ type: 'chat.created'; members: { userId: string; role: Role }[] } & ChatState)
   | ({ type: 'chat.updated' } & ChatState)
   | { type: 'chat.archived' | 'chat.unarchived' }
-  /** The actor's own view of the chat; nobody else is told. */
+  /** Concerns only the actor's own view of the chat. Other users do not get it. */
   | { type: 'chat.hidden' | 'chat.unhidden' }
   | { type: 'chat.read'; userId: string; upTo: number }
   | { type: 'member.added'; members: { userId: string; role: Role }[] }
   | { type: 'member.removed'; userId: string; left: boolean }
   /** `mutedUntil` as RFC 3339 UTC. */
   | { type: 'member.updated'; userId: string; role: Role; mutedUntil: string | null }
-  /** Claims are between services and the policy. */
+  /** Claims are not published: only services set them, and only the policy reads them. */
   | { type: 'user.upserted'; user: Omit<User, 'claims'> }
   | { type: 'command.rejected'; receipt: { [key: string]: unknown } };
 
 export type DomainEventType = DomainEvent['type'];
 
-/** The event with its text gone, if it is about a message that has been erased; else as it is. */
+/** The event without its text if its message is among the erased ones; otherwise the event unchanged. */
 export function withoutErasedText(event: DomainEvent, erased: ReadonlyMap<string, Message>): DomainEvent {
   if (event.type !== 'message.created' && event.type !== 'message.edited') return event;
   const message = erased.get(event.message.messageId);
@@ -50,8 +50,9 @@ export function withoutErasedText(event: DomainEvent, erased: ReadonlyMap<string
 }
 
 /**
- * The number of the chat by which it is decided who may see what the event says: that of its message, where it is about one; a read mark's
- * is how far it reaches, since marks show on messages; else the event's own.
+ * The sequence that decides who may see the content of the event. For an event about a message it is the message's
+ * sequence. For a read mark it is the mark itself, because marks are shown at messages. Otherwise it is the event's own
+ * sequence.
  */
 export function contentSequence(event: DomainEvent, sequence: number | null): number {
   switch (event.type) {
@@ -69,8 +70,8 @@ export function contentSequence(event: DomainEvent, sequence: number | null): nu
 }
 
 /**
- * A numbered event as it is told to a member who may see the chat from that number on: without its content, where that is about a message that
- * lies before. The event itself is told, or there would be a gap.
+ * The event as a member sees it who may see the chat from that sequence on. If the event is about an earlier message,
+ * its content is removed. The event itself stays, because otherwise there would be a gap.
  */
 export function asSeenFrom(event: DomainEvent, fromSequence: number): DomainEvent {
   switch (event.type) {

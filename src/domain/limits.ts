@@ -1,4 +1,4 @@
-/** What one chat or one user may come to; a command that would go beyond is refused as `limit_reached`. */
+/** Limits of one chat or one user. A command that would exceed one is refused as `limit_reached`. */
 export interface Limits {
   /** Members of one chat: `CHAT_MEMBERS_MAX`. */
   chatMembersMax: number;

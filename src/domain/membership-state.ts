@@ -1,9 +1,9 @@
-/** How a member stands in a chat: all that can change of what a policy lets the member see the chat by. */
+/** The state of a membership: everything of it that can affect whether the policy lets the member see the chat. */
 import type { Chat, Member, Role } from './chat.js';
 
 export type MembershipState = `${'open' | 'archived'} ${Role}`;
 
-/** A standing that is over, and the number of the event of the chat that ended it. */
+/** An ended membership state, and the sequence of the event that ended it. */
 export interface FormerMembershipState {
   standing: MembershipState;
   until: number;
@@ -13,8 +13,11 @@ export function membershipStateOf(isArchived: boolean, role: Role): MembershipSt
   return `${isArchived ? 'archived' : 'open'} ${role}`;
 }
 
-/** The one before the chat was last archived or brought back; null: that was before the member joined, or had the present role. */
-export function standingBeforeArchiving(
+/**
+ * The state before the chat was last archived or unarchived. Null if that was before the member joined or got the
+ * current role.
+ */
+export function stateBeforeArchiving(
   chat: Chat,
   { role, joinedSequence, roleSequence }: Member,
 ): FormerMembershipState | null {
@@ -22,9 +25,12 @@ export function standingBeforeArchiving(
   return { standing: membershipStateOf(chat.archivedAt === null, role), until: chat.archiveSequence };
 }
 
-/** What is over for the member when an event ends the present role or the membership. `chat`, `member`: as they were before. */
+/**
+ * The states that end when an event ends the current role or the membership. `chat` and `member` are as they were
+ * before.
+ */
 export function membershipStatesEndedBy(sequence: number, chat: Chat, member: Member): FormerMembershipState[] {
-  const earlier = standingBeforeArchiving(chat, member);
+  const earlier = stateBeforeArchiving(chat, member);
   const present = { standing: membershipStateOf(chat.archivedAt !== null, member.role), until: sequence };
   return earlier === null ? [present] : [earlier, present];
 }

@@ -9,16 +9,16 @@ export interface Attachment {
 
 export type DeleteMode = 'soft' | 'hard';
 
-/** What is taken for granted of a message that says nothing else. */
+/** The content type of a message that does not name one. */
 export const DEFAULT_CONTENT_TYPE = 'text/plain';
 
-/** A message with its present text. Earlier texts are kept apart; an erased one has `body: null`. */
+/** A message with its current text. Earlier texts are stored separately. An erased message has `body: null`. */
 export interface Message {
   chatId: string;
   sequence: number;
   messageId: string;
   tenantId: string;
-  /** 1, 2, 3 … within the chat, counting messages only. */
+  /** 1, 2, 3 … within the chat, counting only messages. */
   ordinal: number;
   senderId: string;
   revision: number;
@@ -31,18 +31,18 @@ export interface Message {
   metadata: Metadata;
   createdAt: Date;
   editedAt: Date | null;
-  /** Who made the present text; null: the sender, and it is the first. */
+  /** The author of the current text. Null if it is the sender's first text. */
   editedBy: string | null;
   deletedAt: Date | null;
 }
 
-/** What a reply, a thread or a reaction needs to know of the message it refers to. */
+/** What a reply, a thread or a reaction needs of the message that it refers to. */
 export type MessageReference = Pick<
   Message,
   'messageId' | 'chatId' | 'sequence' | 'senderId' | 'threadRootId' | 'createdAt' | 'deletedAt'
 >;
 
-/** A text that a message once had. Kept until the message is deleted; never changed. */
+/** An earlier text of a message. It never changes, and it is kept until the message is deleted. */
 export interface MessageRevision {
   messageId: string;
   /** 1, 2, 3 …; the message itself has the latest. */
@@ -50,12 +50,12 @@ export interface MessageRevision {
   body: string;
   mentions: string[];
   metadata: Metadata;
-  /** Who wrote it, and when. */
+  /** The author and the time of this text. */
   actorId: string;
   at: Date;
 }
 
-/** What stays of a message that was deleted hard: its number is never given again, and still counts as read or unread. */
+/** What stays of a message that was deleted hard. Its sequence is never reused and still counts as read or unread. */
 export type MessageStub = Pick<
   Message,
   'chatId' | 'sequence' | 'messageId' | 'tenantId' | 'ordinal' | 'senderId' | 'createdAt'
@@ -66,7 +66,7 @@ export function stubOf(message: Message): MessageStub {
   return { chatId, sequence, messageId, tenantId, ordinal, senderId, createdAt };
 }
 
-/** A message of which nothing is left but its stub: what its events are told from. */
+/** A message rebuilt from its stub, for rendering its events. */
 export function messageOfStub(stub: MessageStub): Message {
   return {
     ...stub,
@@ -84,7 +84,7 @@ export function messageOfStub(stub: MessageStub): Message {
   };
 }
 
-/** The message with a new text, and the text it had until now. The message must not be deleted. */
+/** The message with a new text, and its previous text. The message must not be deleted. */
 export function editMessage(
   message: Message,
   text: Pick<Message, 'body' | 'mentions' | 'metadata'>,
@@ -103,7 +103,7 @@ export function editMessage(
   };
 }
 
-/** The tombstone of a message: everything that was said with it is gone. */
+/** The tombstone of a message: its content is gone. */
 export function eraseMessage(message: Message, now: Date): Message {
   return { ...message, body: null, mentions: [], attachments: [], metadata: {}, deletedAt: now };
 }

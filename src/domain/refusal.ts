@@ -1,21 +1,21 @@
-/** Why the rules of a chat refuse a change: a closed set of values, never thrown. */
+/** Why the rules of a chat refuse a change. A closed set of values that are never thrown. */
 export type Refusal =
-  /** No such chat or message, or the actor is not in the chat: the two must not be told apart. */
+  /** There is no such chat or message, or the actor is not in the chat. The cases must look the same. */
   | { code: 'not_found'; detail: string }
-  /** Policy denies; `detail` names the rule. */
+  /** The policy denies; `detail` names the rule. */
   | { code: 'not_permitted'; detail: string }
   | { code: 'muted'; detail: string }
   | { code: 'archived'; detail: string }
   | { code: 'conflict'; detail: string }
   /** `detail` names the limit and its number. */
   | { code: 'limit_reached'; detail: string }
-  /** Over a quota; in so many seconds there may be room again. */
+  /** A quota is exceeded. There may be room again after this many seconds. */
   | { code: 'rate_limited'; detail: string; retryAfterSeconds: number }
-  /** The command does not apply to what it names. */
+  /** The command does not apply to its target. */
   | { code: 'invalid'; violations: { path: string; message: string }[] };
 
 export const CHAT_NOT_FOUND: Refusal = { code: 'not_found', detail: 'no such chat, or the actor is not in it' };
-/** Or it came before what the actor may see of the chat, or is deleted: nothing can be done to it. */
+/** Also for a message from before what the actor may see, and for a deleted message. */
 export const MESSAGE_NOT_FOUND: Refusal = { code: 'not_found', detail: 'no such message in this chat' };
 export function stillMuted(until: Date): Refusal {
   return { code: 'muted', detail: `until ${until.toISOString()}` };

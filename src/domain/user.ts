@@ -2,15 +2,15 @@ import type { Metadata } from './chat.js';
 
 export type UserKind = 'human' | 'bot' | 'service';
 
-/** What services say about a user for the policy to go by; nothing else looks at it. */
+/** What services say about a user. Only the policy reads it. */
 export type Claims = { [name: string]: string | number | boolean | string[] | UnreadableClaim };
 
-/** It is there, and nothing that a rule could compare with: what is in it is unknown. */
+/** The claim exists, but a rule cannot compare its value. */
 export interface UnreadableClaim {
   unreadable: true;
 }
 
-/** A profile. Users exist by being named: nothing requires one. */
+/** A profile. A user exists as soon as a command names them; a profile is optional. */
 export interface User {
   tenantId: string;
   userId: string;
@@ -19,11 +19,11 @@ export interface User {
   kind: UserKind;
   metadata: Metadata;
   claims: Claims;
-  /** 1, 2, 3 …; whoever keeps profiles applies the highest. */
+  /** 1, 2, 3 …; consumers that keep profiles apply the highest. */
   revision: number;
   createdAt: Date;
   updatedAt: Date;
 }
 
-/** What is taken for granted of a user without a profile. */
+/** The kind of a user without a profile. */
 export const DEFAULT_USER_KIND: UserKind = 'human';

@@ -15,12 +15,12 @@ import type { Claims } from '../../domain/user.js';
 import type { JwtResult, JwtVerifier } from '../../infrastructure/jwt.js';
 import { KeysUnavailable } from '../../infrastructure/key-set.js';
 
-/** Which claims name the actor; a claim is named by its whole name, `https://chat.example/user` too. */
+/** The claims that name the actor. A claim is found by its full name, also one like `https://chat.example/user`. */
 export interface ActorClaims {
   user?: string;
   /**
-   * A token without it proves nobody. Where none is named, it is `tenant`, and the tenant is the default one in a token
-   * without it.
+   * A token without this claim is rejected. If no claim is configured, it is `tenant`, and a token without it belongs
+   * to the default tenant.
    */
   tenant?: string | undefined;
 }
@@ -28,7 +28,7 @@ export interface ActorClaims {
 const USER_CLAIM = 'sub';
 const TENANT_CLAIM = 'tenant';
 
-/** A JWT proves the user whom one of its claims names to be the actor, in the tenant that another names. */
+/** Authenticates an actor with a JWT: one claim names the user, another the tenant. */
 export class JwtTokenVerifier implements TokenVerifier {
   private readonly userClaim: string;
   private readonly tenantClaim: string;
@@ -69,7 +69,7 @@ export class JwtTokenVerifier implements TokenVerifier {
     return { ok: true, actor: { tenantId, userId }, claims: this.furtherClaims(claims) };
   }
 
-  /** Text, numbers, flags and lists of texts as they are; of anything else that it is there. */
+  /** Texts, numbers, booleans and lists of texts keep their value. For other types only the existence is kept. */
   private furtherClaims(claims: { [name: string]: unknown }): Claims {
     return Object.fromEntries(
       Object.entries(claims)
@@ -79,10 +79,10 @@ export class JwtTokenVerifier implements TokenVerifier {
   }
 }
 
-/** What the standard says of a token, as what names the actor, is not for rules to go by (RFC 7519, section 4.1). */
+/** Standard claims (RFC 7519, section 4.1) and the claims that name the actor are not available to rules. */
 const STANDARD_CLAIMS = ['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti'];
 
-/** Undefined: it is not there. */
+/** Undefined if it is absent. */
 function claimOf(claims: { [name: string]: unknown }, name: string): unknown {
   return Object.hasOwn(claims, name) ? claims[name] : undefined;
 }

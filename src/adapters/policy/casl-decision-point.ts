@@ -1,4 +1,7 @@
-/** A policy document as CASL rules. Deny is the default: what no rule permits is refused; a rule that forbids beats every permit. */
+/**
+ * A policy document as CASL rules. The default is deny: without a permit the action is denied, and a rule that forbids
+ * overrides every permit.
+ */
 import { Ability, type MatchConditions, type RawRuleOf } from '@casl/ability';
 import { claimsAskedFor, isAskedFor } from '../../application/policy/attributes/asked-attributes.js';
 import type { PolicyDocument, PolicyRule } from '../../application/policy/policy-document.js';
@@ -10,7 +13,7 @@ import type {
   PolicyDecisionPoint,
 } from '../../application/ports/policy-decision-point.js';
 
-/** What all rules are about: the request, as its attributes say it. */
+/** The subject type of all rules: the request with its attributes. */
 const REQUEST = 'Request';
 
 type RequestTuple = [Action, typeof REQUEST | KnownAttributes];
@@ -21,13 +24,13 @@ export class CaslDecisionPoint implements PolicyDecisionPoint {
   readonly claims: readonly string[];
   readonly tokenClaims: readonly string[];
   private readonly ability: RequestAbility;
-  /** What a refusal says that no rule has made, by action. */
+  /** By action: the text of a denial without a rule. */
   private readonly unpermitted = new Map<Action, string>();
 
   constructor(private readonly document: PolicyDocument) {
     const { version, rules } = document;
     this.version = version;
-    // CASL lets the later rule win: those that forbid come last.
+    // In CASL the last matching rule wins, so rules that forbid come last.
     const inOrder = [
       ...rules.filter(({ effect }) => effect === 'permit'),
       ...rules.filter(({ effect }) => effect === 'deny'),
@@ -41,7 +44,7 @@ export class CaslDecisionPoint implements PolicyDecisionPoint {
   }
 
   decide(attributes: KnownAttributes): Decision {
-    // Always with the attributes as the subject: without one CASL lets conditional rules pass.
+    // The attributes are always the subject: without a subject CASL ignores conditions.
     const rule = this.ability.relevantRuleFor(attributes.action, attributes)?.conditions;
     if (rule === undefined) return { effect: 'deny', rule: null, detail: this.noPermit(attributes.action) };
     if (rule.effect === 'permit') return { effect: 'permit', rule: rule.id };

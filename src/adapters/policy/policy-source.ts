@@ -1,4 +1,4 @@
-/** A policy's text with the places of what it says, so that a fault can be told with line and column. */
+/** A policy's text with the place of each element, so that a fault has a line and a column. */
 import {
   type Document,
   isCollection,
@@ -12,10 +12,10 @@ import {
   visit,
 } from 'yaml';
 
-/** Longer ones are not looked into: reading one would hold up the process that is told to take it. */
+/** A larger text is refused unread: parsing it would block the process. */
 export const SOURCE_MAX_BYTES = 1024 * 1024;
 
-/** `line` and `column` count from 1. */
+/** `line` and `column` start at 1. */
 export interface PolicyFault {
   line: number;
   column: number;
@@ -28,7 +28,7 @@ export type ParsedSource =
   | { ok: true; value: unknown; faultAt(path: Path, message: string): PolicyFault }
   | { ok: false; faults: PolicyFault[] };
 
-/** YAML 1.2 without what makes a text say something else than it seems to: directives, anchors, and keys twice. */
+/** YAML 1.2 without features that hide the meaning of a text: directives, anchors and duplicate keys. */
 export function parseSource(text: string): ParsedSource {
   if (Buffer.byteLength(text) > SOURCE_MAX_BYTES)
     return { ok: false, faults: [{ line: 1, column: 1, message: `is longer than ${SOURCE_MAX_BYTES} bytes` }] };
@@ -61,7 +61,7 @@ function misleadingParts(document: Document, text: string): { offset: number; me
   return found;
 }
 
-/** Where the path begins, or as much of it as is there: a map's entry begins with its key. */
+/** The offset of the path, or of its longest existing part. An entry of a map begins with its key. */
 function offsetOf(root: Node | null, path: Path): number {
   let offset = root?.range?.[0] ?? 0;
   let node: unknown = root;

@@ -1,4 +1,4 @@
-/** From a decision table's text to its cases. A list of values stands for a case with each of them. */
+/** Reads the cases of a decision table. A list of values stands for one case per value. */
 import { z } from 'zod';
 import {
   ACTIONS,
@@ -14,9 +14,9 @@ import { duration } from '../../infrastructure/config/config-values.js';
 import { type PolicyFault, parseSource } from './policy-source.js';
 import { faultsOf } from './schema-faults.js';
 
-/** The format; a table says which it is written in. */
+/** The version of the format. Each table names it. */
 export const CASES_FORMAT = 1;
-/** Of one written case: what its lists multiply to. */
+/** Maximum number of cases that the lists of one entry multiply to. */
 const CASES_PER_ENTRY_MAX = 1_000;
 
 const written = z.strictObject({
@@ -35,7 +35,7 @@ const written = z.strictObject({
     .min(1),
 });
 
-/** `producers`: listed in the policy's sets while the cases are tried. */
+/** `producers` are in the policy's sets while the cases run. */
 export interface DecisionTable {
   producers: { [set: string]: string[] };
   cases: PolicyCase[];
@@ -84,7 +84,7 @@ function everyChoice(choices: readonly { attribute: string; values: readonly unk
   );
 }
 
-/** A claim is given as it is, a list included. */
+/** A claim keeps its value, also if it is a list. */
 function valuesOf(name: string, value: unknown, actions: readonly Action[]): { values: unknown[] } | { fault: string } {
   const attribute = findAttribute(name);
   if (attribute === null) return { fault: 'there is no such attribute' };
@@ -98,7 +98,7 @@ function valuesOf(name: string, value: unknown, actions: readonly Action[]): { v
     : { fault: `${JSON.stringify(Array.isArray(value) ? value[bad] : value)} is not one of its values` };
 }
 
-/** Undefined: no value of this attribute's. */
+/** Undefined if it is not a value of this attribute. */
 export function attributeValue(attribute: Attribute, value: unknown): unknown {
   if (value === 'none' && attribute.canBeNone === true) return null;
   switch (attribute.type) {
@@ -126,6 +126,6 @@ function milliseconds(text: string): number | undefined {
   try {
     return duration()(text);
   } catch {
-    return undefined; // told as a value that does not fit
+    return undefined; // The caller reports it as an invalid value.
   }
 }

@@ -1,13 +1,13 @@
-/** What a rule's `subject` and `when` say, held against the attributes there are. */
+/** Reads a rule's `subject` and `when` and checks them against the known attributes. */
 import { type Attribute, findAttribute } from '../../application/policy/attributes/attribute-catalogue.js';
 import type { Comparable, Condition } from '../../application/policy/policy-document.js';
 import type { Action } from '../../application/ports/policy-decision-point.js';
 import { duration } from '../../infrastructure/config/config-values.js';
 
-/** The word for: it is known that there is none. */
+/** The keyword for a value that is known to be absent. */
 const NONE = 'none';
 
-/** The one attribute that a set of producers is compared with: RabbitMQ checks it, unlike what a program calls itself. */
+/** The only attribute that can be compared with a set of producers: RabbitMQ checks it, unlike the app id. */
 const CHECKED_PRODUCER = 'producer.userId';
 
 type RoleSets = { readonly [name: string]: readonly string[] };
@@ -42,7 +42,7 @@ export function readConditions(
   return conditions;
 }
 
-/** Null: it is another kind of condition; `faulty`: told what is wrong. */
+/** Null if it is another kind of condition. `faulty` if a fault was reported. */
 function amongProducers(
   attribute: string,
   value: unknown,
@@ -99,7 +99,7 @@ function readCondition(attribute: Attribute, value: unknown, roles: RoleSets, te
   return null;
 }
 
-/** A value or a list of them; null: told what is wrong. */
+/** A value or a list of values. Null if a fault was reported. */
 function comparables(attribute: Attribute, value: unknown, roles: RoleSets, tell: Tell): Comparable[] | null {
   const list = Array.isArray(value) ? value : [value];
   if (list.length === 0) {
@@ -110,7 +110,7 @@ function comparables(attribute: Attribute, value: unknown, roles: RoleSets, tell
   return read.includes(undefined) ? null : read.flatMap((entry) => entry ?? []);
 }
 
-/** Undefined: told what is wrong. More than one: a set of roles. */
+/** Undefined if a fault was reported. Several values for a set of roles. */
 function comparable(attribute: Attribute, value: unknown, roles: RoleSets, tell: Tell): Comparable[] | undefined {
   const wrong = (expected: string) => {
     tell(`${JSON.stringify(value)} must be ${expected}`);

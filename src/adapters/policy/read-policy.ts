@@ -1,4 +1,4 @@
-/** From a policy's text to a checked document: every fault in it is told at once, each with its line and column. */
+/** Reads and checks a policy document. Reports all faults at once, each with line and column. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { ACTIONS } from '../../application/policy/attributes/attribute-catalogue.js';
@@ -12,7 +12,7 @@ import { type Path, type PolicyFault, parseSource } from './policy-source.js';
 import { readConditions } from './read-conditions.js';
 import { faultsOf } from './schema-faults.js';
 
-/** The format; a document says which it is written in. */
+/** The version of the format. Each document names it. */
 export const POLICY_FORMAT = 1;
 const RULES_MAX = 1_000;
 const QUOTAS_MAX = 100;
@@ -22,7 +22,7 @@ const DIGEST_DIGITS = 12;
 
 const id = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/, 'must be words of a-z and 0-9 joined by -');
 const actions = z.array(z.enum(ACTIONS as [Action, ...Action[]])).min(1);
-/** Looked into by `readConditions`. */
+/** Read by `readConditions`. */
 const conditions = z.record(z.string(), z.unknown()).default({});
 
 const quotaWindow = z.string().transform((text, context) => {
@@ -56,7 +56,7 @@ const document = z.strictObject({
       z.strictObject({
         id,
         per: z.enum(QUOTA_KEYS),
-        // Only commands are counted: a quota on looking would hold nobody back.
+        // Only commands are counted, so a quota on reading would limit nothing.
         actions: z
           .array(z.enum(commandTypes as [CommandType, ...CommandType[]]))
           .min(1)

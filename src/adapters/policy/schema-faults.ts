@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Path, PolicyFault } from './policy-source.js';
 
-/** What a schema finds wrong, each at its place. */
+/** Converts schema issues to policy faults with their places. */
 export function faultsOf(error: z.ZodError, faultAt: (path: Path, message: string) => PolicyFault): PolicyFault[] {
   const at = (path: Path) => (path.length === 0 ? '' : `${path.map(String).join('.')}: `);
   return error.issues.flatMap((issue) =>

@@ -9,7 +9,7 @@ import type {
 import { type CommandType, commandTypes } from '../../contract/messages/commands.js';
 import { WindowCounts } from './window-counts.js';
 
-/** Windows counted at a time for each quota: the bound of its memory. docs/quotas.md has the figures. */
+/** Maximum number of windows per quota, which limits its memory. docs/quotas.md has the figures. */
 export const QUOTA_KEYS_MAX = 100_000;
 
 interface Counter {
@@ -18,13 +18,13 @@ interface Counter {
   types: ReadonlySet<CommandType>;
 }
 
-/** By the quota's id and the key, in which there is a blank already. */
+/** By the quota's id and the key. The key itself contains a space. */
 type Rooms = Map<string, QuotaReservation>;
 
 const NO_RESERVATIONS: readonly QuotaReservation[] = [];
 const UNCOUNTED: QuotaVerdict = { over: null, reservations: NO_RESERVATIONS };
 
-/** The policy's quotas, counted in this process's memory: each worker process counts for itself, and from zero when it starts. */
+/** Counts the policy's quotas in this process's memory. Each worker process counts separately and starts at zero. */
 export class MemoryQuotas implements Quotas {
   private counters: readonly Counter[] = [];
 
@@ -35,7 +35,7 @@ export class MemoryQuotas implements Quotas {
     this.replace(quotas);
   }
 
-  /** Goes by these from the next command on. A quota of the same id, key, limit and window keeps its counts. */
+  /** Takes effect with the next command. A quota with the same id, key, limit and window keeps its counts. */
   replace(quotas: readonly Quota[]): void {
     const before = this.counters;
     this.counters = quotas.map((quota) => ({
@@ -49,7 +49,7 @@ export class MemoryQuotas implements Quotas {
 
   async takeAll(commands: readonly CountedCommand[]): Promise<QuotaVerdict[]> {
     if (this.counters.length === 0) return commands.map(() => UNCOUNTED);
-    // In one turn of the event loop: calls that overlap do not mix.
+    // In one turn of the event loop, so overlapping calls do not mix.
     const rooms: Rooms = new Map();
     return commands.map((command) => this.take(command, rooms));
   }
@@ -63,7 +63,7 @@ export class MemoryQuotas implements Quotas {
     }
   }
 
-  /** Looks at all before it takes from any: whoever is refused by one uses up none. */
+  /** Checks all quotas before it takes from any: a command that one quota rejects uses up none. */
   private take({ type, keys, isMember }: CountedCommand, roomsSoFar: Rooms): QuotaVerdict {
     const concerned: { counts: WindowCounts; key: string }[] = [];
     const rooms: QuotaReservation[] = [];
@@ -87,7 +87,7 @@ export class MemoryQuotas implements Quotas {
   }
 }
 
-/** Looked up once for all commands that are looked at together, who share what is left. */
+/** Looked up once for all commands that are checked together; they share what is left. */
 function roomOf({ quota, counts }: Counter, key: string, rooms: Rooms): QuotaReservation {
   const name = `${quota.id} ${key}`;
   const known = rooms.get(name);

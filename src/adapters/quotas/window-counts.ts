@@ -1,4 +1,7 @@
-/** Windows that are over and dropped for each new one: more than one, so that they become fewer, and few, so that no turn is long. */
+/**
+ * Number of expired windows removed for each new one. More than one, so that their number falls; few, so that no turn
+ * takes long.
+ */
 const DROPPED_PER_WINDOW = 8;
 
 interface Window {
@@ -7,26 +10,29 @@ interface Window {
 }
 
 /**
- * One quota's counts: for each key a window, which begins with the first command and ends with its time. Every command is counted here, so it is a
- * look into a map, without a timer or a promise.
+ * The counts of one quota. Each key has a window, which begins with its first command and ends after its time. Every
+ * command passes here, so it is a map lookup without a timer or a promise.
  */
 export class WindowCounts {
-  /** In the order in which the windows began; some of the first are over. */
+  /** In the order of their start. Some of the first may be expired. */
   private readonly windows = new Map<string, Window>();
 
-  /** `keysMax`: above so many the oldest window is dropped before its time, and its key begins anew. */
+  /** `keysMax`: above this number the oldest window is removed early, and its key starts again. */
   constructor(
     private readonly limit: number,
     private readonly windowMs: number,
     private readonly keysMax: number,
   ) {}
 
-  /** How many windows are in memory. */
+  /** The number of windows in memory. */
   get size(): number {
     return this.windows.size;
   }
 
-  /** How many more the key may, and how long its window still lasts, in milliseconds; a window that has not begun lasts all its time. */
+  /**
+   * What is left for the key, and how long its window still lasts, in milliseconds. A window that has not started lasts
+   * its full time.
+   */
   room(key: string): { left: number; waitMs: number } {
     const now = Date.now();
     const window = this.current(key, now);
@@ -35,7 +41,7 @@ export class WindowCounts {
       : { left: Math.max(0, this.limit - window.count), waitMs: window.endsAt - now };
   }
 
-  /** Only as many as there is room for. */
+  /** Takes only as much as there is room for. */
   take(key: string, count = 1): void {
     const now = Date.now();
     const window = this.current(key, now);
@@ -43,11 +49,11 @@ export class WindowCounts {
     else this.begin(key, count, now);
   }
 
-  /** Null: none, or it is over. */
+  /** Null if there is none or it has expired. */
   private current(key: string, now: number): Window | null {
     const window = this.windows.get(key);
     if (window === undefined || window.endsAt <= now) return null;
-    // The wall clock was set back: no window may last longer than its time.
+    // The wall clock was set back, and no window may last longer than its time.
     if (window.endsAt - now > this.windowMs) window.endsAt = now + this.windowMs;
     return window;
   }

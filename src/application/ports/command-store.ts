@@ -158,7 +158,7 @@ export interface BatchWrites {
    */
   userChats: { changes: UserChatsChange[]; max: number };
   /** Membership states that members have left. They replace what is stored for the same state. */
-  standingsEnded: (MemberKey & { tenantId: string } & FormerMembershipState)[];
+  membershipStatesEnded: (MemberKey & { tenantId: string } & FormerMembershipState)[];
   /** `position` is that of the event about the removal. */
   membersRemoved: (MemberKey & { tenantId: string; position: number })[];
   messages: Message[];

@@ -36,7 +36,7 @@ export class BatchState {
   private readonly members = new Map<string, Member>();
   private readonly membersRemoved = new Map<string, BatchWrites['membersRemoved'][number]>();
   private readonly userChatsChanged = new Map<string, UserChatsChange>();
-  private readonly standingsEnded = new Map<string, BatchWrites['standingsEnded'][number]>();
+  private readonly membershipStatesEnded = new Map<string, BatchWrites['membershipStatesEnded'][number]>();
   private readonly users = new Map<string, User>();
   private readonly messages: MessageState;
   private readonly receipts = new Map<string, ReceiptRecord>();
@@ -140,10 +140,10 @@ export class BatchState {
   }
 
   /** `chat` and `member` are as they were before the event with this sequence. */
-  endStanding(sequence: number, chat: Chat, member: Member): void {
+  endMembershipState(sequence: number, chat: Chat, member: Member): void {
     const { tenantId, chatId, userId } = member;
     for (const ended of membershipStatesEndedBy(sequence, chat, member))
-      this.standingsEnded.set(`${memberKey(member)} ${ended.standing}`, { tenantId, chatId, userId, ...ended });
+      this.membershipStatesEnded.set(`${memberKey(member)} ${ended.standing}`, { tenantId, chatId, userId, ...ended });
   }
 
   putUser(user: User): void {
@@ -214,7 +214,7 @@ export class BatchState {
         changes: [...this.userChatsChanged.values()].filter(({ created, joined }) => created !== 0 || joined !== 0),
         max: this.userChatsMax,
       },
-      standingsEnded: [...this.standingsEnded.values()],
+      membershipStatesEnded: [...this.membershipStatesEnded.values()],
       ...this.messages.writes(),
       events: this.events,
       receipts: [...this.receipts.values()],

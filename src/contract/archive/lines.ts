@@ -1,11 +1,11 @@
 /**
- * The archive: chats as JSON Lines, one object a line, for moving in and out. `parley export` writes it, `parley import` reads it back;
- * docs/import-export.md shows one.
+ * The archive: chats as JSON Lines, one object per line, for export and import. `parley export` writes it, and `parley
+ * import` reads it. docs/import-export.md shows an example.
  *
- * Order: the header; then chats, one after the other. Within a chat: its `chat`; its log, event by event, each `message.created` followed by its
- * `message` or by what is left of it (`removed`); its `member`s; its `end`, which makes it complete. A `revision` or `reaction` comes anywhere
- * after its message, a `user` anywhere. Times are RFC 3339 UTC and kept to the millisecond. Within version 1 fields are only added; unknown
- * ones are ignored.
+ * Order: the header, then one chat after another. Within a chat: its `chat`; its log, event by event, each
+ * `message.created` followed by its `message` or by its stub (`removed`); its `member`s; its `end`, which completes it.
+ * A `revision` or `reaction` comes anywhere after its message, a `user` anywhere. Times are RFC 3339 UTC with
+ * milliseconds. Within version 1 fields are only added, and readers ignore unknown ones.
  */
 import { z } from 'zod';
 import {
@@ -22,12 +22,15 @@ import { EMOJI_MAX_LENGTH, httpsUrl, metadata, text } from '../messages/text.js'
 
 export const ARCHIVE_FORMAT = 'parley-archive';
 export const ARCHIVE_VERSION = 1;
-/** The longest line: a message with the most of everything that a command may bring, each character escaped, has less than that. */
+/**
+ * Maximum line length. A message with the maximum of everything that a command allows, each character escaped, is
+ * shorter.
+ */
 export const ARCHIVE_LINE_MAX_BYTES = 1024 * 1024;
-/** Of a line's brackets: metadata as deep as a command may bring it, within a payload. */
+/** Maximum nesting depth of a line: metadata of the depth that a command allows, inside a payload. */
 export const ARCHIVE_LINE_MAX_DEPTH = 40;
 
-/** What the store's columns of 32 bits hold. */
+/** The maximum of 32-bit columns in the store. */
 const INT32_MAX = 2 ** 31 - 1;
 
 const time = z.iso.datetime().refine((value) => !value.startsWith('0000'), 'must be of the years 1 to 9999');
@@ -42,9 +45,9 @@ const header = z.object({
   kind: z.literal('header'),
   format: z.literal(ARCHIVE_FORMAT),
   version: z.literal(ARCHIVE_VERSION),
-  /** Whose chats and users they are. */
+  /** The tenant of the chats and users. */
   tenantId,
-  /** The store that it was exported from. */
+  /** The store that was exported. */
   storeId: z.uuid(),
   exportedAt: time,
 });
@@ -68,12 +71,12 @@ const chat = z.object({
   title: text(1, 256).nullable(),
   metadata,
   historyVisibility,
-  /** The event that last changed `historyVisibility`; 0: none has. */
+  /** The sequence of the event that last changed `historyVisibility`. 0 if there is none. */
   historySequence: mark,
   createdBy: userId,
   createdAt: time,
   archivedAt: time.nullable(),
-  /** The number of its latest event. */
+  /** The sequence of the latest event. */
   lastSequence: sequence,
   lastActivityAt: time,
 });
@@ -86,7 +89,7 @@ const message = z.object({
   ordinal: sequence,
   senderId: userId,
   revision,
-  /** Null exactly where `deletedAt` is not. */
+  /** Null if and only if `deletedAt` is set. */
   body: body.nullable(),
   contentType: text(1, 255),
   inReplyTo: messageId.nullable(),
@@ -100,7 +103,7 @@ const message = z.object({
   deletedAt: time.nullable(),
 });
 
-/** What is left of a message that was deleted hard. */
+/** The stub of a message that was deleted hard. */
 const removed = z.object({
   kind: z.literal('removed'),
   chatId,
@@ -124,10 +127,10 @@ const revisionLine = z.object({
   at: time,
 });
 
-/** Of the message at `sequence`. */
+/** A reaction to the message at `sequence`. */
 const reaction = z.object({ kind: z.literal('reaction'), chatId, sequence, emoji, userId, at: time });
 
-/** A numbered event as the log keeps it: what it says of a message's text is with the message. */
+/** An event of the chat as in the log. The message line has the text. */
 function event<T extends string, P extends z.ZodType>(type: T, payload: P) {
   return z.object({
     kind: z.literal('event'),
@@ -144,7 +147,7 @@ function event<T extends string, P extends z.ZodType>(type: T, payload: P) {
 const chatState = {
   kind: chatKind,
   title: text(1, 256).nullable(),
-  /** Events of the first release do not say it. */
+  /** Absent in events of the first release. */
   historyVisibility: historyVisibility.optional(),
   metadata,
 };
@@ -177,11 +180,11 @@ const member = z.object({
   joinedSequence: mark,
   readSequence: mark,
   readOrdinal: mark,
-  /** The member has hidden the chat up to this message; null or absent: has not. */
+  /** The member has hidden the chat up to this message. Null or absent if not hidden. */
   hiddenOrdinal: mark.nullable().optional(),
 });
 
-/** `lines`: how many stand between the chat's `chat` and this. */
+/** `lines` is the number of lines between the chat's `chat` and this one. */
 const end = z.object({ kind: z.literal('end'), chatId, lines: mark });
 
 export const archiveLine = z.discriminatedUnion('kind', [

@@ -26,7 +26,7 @@ AsyncAPI's bindings for AMQP have no words for some of what counts here. These e
 - \`x-examples\`, in a message's binding: routing key and properties of each of the message's examples, by its name. The examples of commands tell a story,
   in the order of \`x-story\` at the root: published in that order each is accepted, with the ids of messages taken from the receipts.`;
 
-/** The AsyncAPI 3.0 document of what goes over the broker, generated from the contract's schemas and topology. */
+/** The AsyncAPI 3.0 document of all messages on the broker, generated from the contract's schemas and topology. */
 export function asyncApiDocument(settings: TopologySettings): Json {
   const { namespace, partitions, dispatchQueues } = settings;
   const commands = commandMessages(namespace);
@@ -43,7 +43,7 @@ export function asyncApiDocument(settings: TopologySettings): Json {
       bindingVersion: BINDING_VERSION,
     },
   });
-  /** `shown`: what stands for the name where one channel stands for several queues. */
+  /** `shown` replaces the name if one channel stands for several queues. */
   const queue = (name: string, shown = name) => ({
     amqp: {
       is: 'queue',
@@ -141,10 +141,11 @@ export function asyncApiDocument(settings: TopologySettings): Json {
     'x-amqp-topology': {
       exchanges: [
         ...exchanges.map(({ name, type }) => ({ name, type, durable: true, internal: false, autoDelete: false })),
-        // Made by the workers themselves: nothing is published to these, they tell them that the hash exchange is in order.
+        // Workers create these exchanges themselves and publish nothing to them. They show that the hash exchange is in
+        // order.
         { name: names.ring(namespace), type: 'fanout', durable: false, internal: true, autoDelete: true },
         ...witnessed.map((name) => ({
-          ...{ name: names.ringWitness(name), type: 'fanout' },
+          ...{ name: names.queueSentinel(name), type: 'fanout' },
           ...{ durable: false, internal: true, autoDelete: true },
         })),
       ]
@@ -163,7 +164,7 @@ export function asyncApiDocument(settings: TopologySettings): Json {
       bindings: [
         ...bindings,
         ...witnessed.map((name) => ({
-          ...{ source: names.ringWitness(name), destination: name },
+          ...{ source: names.queueSentinel(name), destination: name },
           ...{ destinationType: 'queue', routingKey: '' },
         })),
         {

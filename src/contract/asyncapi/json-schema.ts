@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What is said of a value that may be null is said of the field, where readers look for it. */
+/** Moves the description of a nullable value to the field, where readers look for it. */
 function liftDescription(schema: z.core.JSONSchema.BaseSchema): void {
   const [inner, other] = schema.anyOf ?? [];
   if (schema.description !== undefined || inner?.description === undefined || other?.type !== 'null') return;
@@ -8,8 +8,8 @@ function liftDescription(schema: z.core.JSONSchema.BaseSchema): void {
 }
 
 /**
- * A schema as JSON Schema (draft 7, which AsyncAPI's own schema object extends), with everything in line. What JSON Schema cannot
- * say (a well-formed string, the size of metadata) is left to its description.
+ * A schema as inline JSON Schema (draft 7, which AsyncAPI's schema object extends). What JSON Schema cannot express (a
+ * well-formed string, the size of metadata) is in the description.
  */
 export function jsonSchemaOf(schema: z.ZodType): Record<string, unknown> {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, {

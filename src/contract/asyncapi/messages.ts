@@ -1,4 +1,4 @@
-/** The messages of the AsyncAPI document: each with its schema, its AMQP properties and headers, and examples. */
+/** The messages of the AsyncAPI document, each with its schema, AMQP properties, headers and examples. */
 
 import { EXAMPLE_REPLY_ADDRESS, exampleDeadLetter, exampleReceipts } from '../examples/answers.js';
 import { type ExampleCommand, exampleCommands } from '../examples/commands.js';
@@ -22,7 +22,10 @@ import {
 type Json = { [key: string]: unknown };
 export type Messages = Record<string, Json>;
 
-/** An example as it goes over the wire. `routingKey` and `properties` stand in the message's binding: an example object has no room for them. */
+/**
+ * An example as on the wire. `routingKey` and `properties` are in the message's binding, because an example object has
+ * no fields for them.
+ */
 interface Example {
   name: string;
   summary: string;
@@ -61,7 +64,9 @@ function message({ properties, routingKey, examples, ...rest }: MessageParts): J
   };
 }
 
-/** A command and an event can have one type (`chat.read`). Keys of the document may not hold every character that types may. */
+/**
+ * A command and an event can have the same type (`chat.read`), and document keys do not allow all characters of a type.
+ */
 export function componentName(kind: 'command' | 'event', type: CommandType | EventType): string {
   return `${kind}_${type.replaceAll('.', '_')}`;
 }

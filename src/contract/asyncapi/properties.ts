@@ -1,4 +1,4 @@
-/** What the AsyncAPI document says of AMQP properties and headers (CONTRACT, sections 1.2 to 1.6), as JSON Schemas. */
+/** The AMQP properties and headers (CONTRACT, sections 1.2 to 1.6) as JSON Schemas for the AsyncAPI document. */
 import { EVENT_CONTENT_TYPE } from '../messages/events.js';
 import { commandId } from '../messages/identifiers.js';
 import { RECEIPT_TYPE } from '../messages/receipts.js';

@@ -4,7 +4,7 @@ import { refusal } from '../messages/problems.js';
 import type { Receipt } from '../messages/receipts.js';
 import { EXAMPLE_CHAT_ID, EXAMPLE_QUESTION_ID } from './commands.js';
 
-/** As RabbitMQ writes a direct reply-to's address into a command. */
+/** A direct reply-to address as RabbitMQ writes it into a command. */
 export const EXAMPLE_REPLY_ADDRESS =
   'amq.rabbitmq.reply-to.g1h3AA5yZXBseUA4ODMyMDI1NgAAC1oAAAAAZXVhRw==.V3rTJvXOEQYsFv4bWyfjSA==';
 

@@ -1,13 +1,13 @@
 /**
- * One example of each command, and together a story: published in this order by a new tenant's producer, each is accepted. A test publishes
- * them to a worker. The ids of messages are drawn by the worker, so that a command about a message takes its id from the receipt.
+ * One example of each command. A new tenant's producer can publish them in this order, and each is accepted; a test
+ * does so with a worker. The worker generates message ids, so a command about a message takes the id from the receipt.
  */
 import type { CommandData, CommandType } from '../messages/commands.js';
 
 export const EXAMPLE_CHAT_ID = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';
 /** `directChatId('default', 'alice', 'bob')`. */
 export const EXAMPLE_DIRECT_CHAT_ID = 'd86a83b1-706f-5a3f-a04f-36b63ad13861';
-/** The id that the story gives to the message of `ask`, and of `answer`. */
+/** The message ids of the commands `ask` and `answer` in the examples. */
 export const EXAMPLE_QUESTION_ID = '0199c1df-0d52-7c0e-8a11-5b0c4b7c2f31';
 export const EXAMPLE_ANSWER_ID = '0199c1df-5e07-7d4b-b0c5-2f7d8e6a9b42';
 

@@ -1,4 +1,7 @@
-/** One example of each event: what comes of the story in `commands.ts`. A test holds them against what a worker publishes. */
+/**
+ * One example of each event: the events of the commands in `commands.ts`. A test compares them with what a worker
+ * publishes.
+ */
 
 import type { CloudEvent, EventData, EventType } from '../messages/events.js';
 import { DEFAULT_TENANT } from '../messages/identifiers.js';
@@ -17,7 +20,7 @@ const SOURCE = `/parley/3f0c9a52-8a0f-4d55-9c3e-6a1d4f7f2b10/${DEFAULT_TENANT}`;
 const question = `messages/${EXAMPLE_QUESTION_ID}`;
 const answer = `messages/${EXAMPLE_ANSWER_ID}`;
 
-/** Who did it by which command, and to whom it goes. `sequence` is null for what has no number. */
+/** The actor, the command and the recipients. `sequence` is null for an event without one. */
 interface Cause {
   name: string;
   summary: string;
@@ -25,7 +28,7 @@ interface Cause {
   commandId: string;
   sequence: number | null;
   recipients: string[];
-  /** The subject, below the chat. */
+  /** The part of the subject after the chat. */
   about?: string;
 }
 
@@ -50,7 +53,7 @@ function chatEvent<T extends ChatEvent>(
     datacontenttype: 'application/json',
     partitionkey: chatId,
     ...(sequence === null ? {} : { sequence: String(sequence) }),
-    // Put together from parts that are typed; a test holds it against its schema.
+    // The parts are typed; a test checks the whole against its schema.
     data: { ...common, ...data, recipients, forActor: true, recipientCount: recipients.length },
   } as unknown as CloudEvent;
   return { name, summary, event };

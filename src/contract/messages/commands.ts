@@ -1,8 +1,9 @@
 /**
- * The commands: what a producer may ask for. One schema per `type`; types, documents and validation all come from here.
+ * The commands that a producer can send. There is one schema per `type`, and types, documents and validation are
+ * derived from it.
  *
- * Adding a command: its data schema here, an entry in `commandData`, its handler in `application/commands`, its rule in the policy.
- * CONTRIBUTING.md walks through it.
+ * To add a command: its data schema here, an entry in `commandData`, its handler in `application/commands`, its rule in
+ * the policy. CONTRIBUTING.md describes the steps.
  */
 import { z } from 'zod';
 import { chatId, messageId, tenantId, userId } from './identifiers.js';
@@ -11,12 +12,15 @@ import { emoji, httpsUrl, mediaType, metadata, name, text, time } from './text.j
 export const BODY_MAX_BYTES = 256 * 1024;
 export const BODY_MAX_DEPTH = 32;
 export const MESSAGE_BODY_MAX_CHARACTERS = 16_384;
-/** Different emoji that the users of a chat can react to one message with; a further one is `limit_reached`. */
+/** Maximum number of different emoji on one message. A further one is `limit_reached`. */
 export const EMOJI_PER_MESSAGE_MAX = 50;
-/** Different emoji that one user can react to one message with; a further one is `limit_reached`. */
+/** Maximum number of different emoji by one user on one message. A further one is `limit_reached`. */
 export const EMOJI_PER_USER_AND_MESSAGE_MAX = 20;
 const MENTIONS_MAX = 50;
-/** Edits of one message; a further one is `limit_reached`. Deleting the message deletes as many earlier texts in one transaction. */
+/**
+ * Maximum number of edits of one message. A further one is `limit_reached`. Deleting a message deletes all its earlier
+ * texts in one transaction.
+ */
 export const EDITS_PER_MESSAGE_MAX = 1_000;
 
 export const chatKind = z.enum(['direct', 'group', 'channel']).meta({
@@ -51,7 +55,7 @@ const CLAIM_MAX_CHARACTERS = 256;
 const CLAIM_LIST_MAX = 32;
 const claimText = text(1, CLAIM_MAX_CHARACTERS);
 
-/** What a policy's rules can name as `actor.claims.<name>`. */
+/** Values that rules of the policy can name as `actor.claims.<name>`. */
 export const claims = z
   .record(
     z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, 'must be a letter and at most 63 more of A-Z a-z 0-9 _ -'),
@@ -75,15 +79,15 @@ export const userUpsertFields = z.strictObject({
 });
 
 /**
- * The profile as a whole: what is left out is cleared, but for `kind` and `claims`, which stay. Where only claims are set, the rest of
- * the profile stays too, so that whoever knows them need not know the name.
+ * The whole profile. Fields that are left out are cleared, except `kind` and `claims`, which stay. If only claims are
+ * set, the rest of the profile stays too, so that a service that sets claims need not know the name.
  */
 export const userUpsertData = userUpsertFields.superRefine((data, context) => {
   if (data.displayName !== undefined || isClaimsOnly(data)) return;
   context.addIssue({ code: 'custom', path: ['displayName'], message: 'is required, unless only claims are set' });
 });
 
-/** Whether the profile beside the claims is to stay as it is. */
+/** Whether the profile stays as it is and only the claims change. */
 export function isClaimsOnly(data: { [field: string]: unknown }): boolean {
   return data.claims !== undefined && Object.keys(data).every((field) => field === 'claims' || field === 'userId');
 }
@@ -99,7 +103,7 @@ export const chatCreateData = z.strictObject({
   metadata: metadata.optional(),
 });
 
-/** What is left out stays as it is; null clears. */
+/** Fields that are left out stay as they are. Null clears a field. */
 export const chatUpdateData = z.strictObject({
   title: title.nullable().optional(),
   metadata: metadata.nullable().optional().meta({ description: 'The whole of it anew; null: none.' }),
@@ -126,14 +130,14 @@ export const memberAddData = z.strictObject({
 
 export const memberRemoveData = z.strictObject({ userId });
 
-/** What is left out stays as it is; `mutedUntil: null` ends a mute. */
+/** Fields that are left out stay as they are. `mutedUntil: null` ends a mute. */
 export const memberUpdateData = z.strictObject({
   userId,
   role: role.optional(),
   mutedUntil: time.nullable().optional().meta({ description: 'Until when the member may not talk; null: they may.' }),
 });
 
-/** Who is named more than once is mentioned once. */
+/** Duplicates are removed. */
 const mentions = z
   .array(userId)
   .max(MENTIONS_MAX)
@@ -154,7 +158,7 @@ export const messageSendData = z.strictObject({
   metadata: metadata.optional(),
 });
 
-/** `mentions` and `metadata` stay as they are where left out. */
+/** `mentions` and `metadata` stay as they are if left out. */
 export const messageEditData = z.strictObject({
   messageId,
   body,
@@ -199,7 +203,7 @@ function inChat<D extends z.ZodType>(data: D) {
   return z.strictObject({ ...about, chatId, data: data.meta({ description: 'What is asked for.' }) });
 }
 
-/** The body of each command, by `type`: `user.upsert` is about the actor and names no chat. */
+/** The body of each command, by `type`. `user.upsert` is about a user and has no chat. */
 export const commandBody = {
   'user.upsert': z.strictObject({ ...about, data: userUpsertData.meta({ description: 'What is asked for.' }) }),
   'chat.create': inChat(chatCreateData),
@@ -228,7 +232,7 @@ export type Attachment = z.infer<typeof attachment>;
 
 export type CommandData = { [T in CommandType]: z.infer<(typeof commandData)[T]> };
 
-/** A command as the contract has parsed it: `type` decides the shape of `data`, and only `user.upsert` has no chat. */
+/** A parsed command: `type` decides the shape of `data`, and only `user.upsert` has no chat. */
 export type Command = {
   [T in CommandType]: {
     type: T;

@@ -1,28 +1,31 @@
-/** How two commands with one id are compared: the same content is answered alike, other content is a conflict. */
+/** Compares two commands with the same id. The same content gets the same receipt; other content is a conflict. */
 import { createHash, hash } from 'node:crypto';
 import canonicalizeModule from 'canonicalize';
 import { jsonFault } from './text.js';
 
-// The package is CommonJS whose types describe an ES module; at run time the default import is the function itself.
+// The types describe an ES module, but the package is CommonJS: at run time the default import is the function itself.
 const canonicalize = canonicalizeModule as unknown as (value: unknown) => string;
 
-/** A refused body above this is compared by its bytes: bringing it into canonical form could hold up its neighbours. */
+/**
+ * A refused body above this size is compared by its bytes. Its canonical form could take so long that it delays other
+ * commands.
+ */
 export const CANONICAL_REFUSED_MAX_BYTES = 16 * 1024;
 
 function sha256(type: string, content: string | Uint8Array): Uint8Array {
-  // In one call where it can be: half the cost.
+  // A single call costs half as much.
   if (typeof content === 'string') return hash('sha256', `${type}\n${content}`, 'buffer');
   return createHash('sha256').update(`${type}\n`).update(content).digest();
 }
 
-/** SHA-256 over the type and the canonical form (RFC 8785) of a command's body that the contract has accepted, its tenant named. */
+/** SHA-256 over the type and the canonical form (RFC 8785) of an accepted command's body, with its tenant filled in. */
 export function contentHash(type: string, parsed: Record<string, unknown>): Uint8Array {
   return sha256(type, canonicalize(parsed));
 }
 
 /**
- * The same for a refused body, if it has a canonical form: one that is too large or too deep to look into (`parsed` is null)
- * or holds what I-JSON does not admit is compared by its bytes.
+ * The same for a refused body, if it has a canonical form. A body that is too large or too deep (`parsed` is null), or
+ * that I-JSON does not allow, is compared by its bytes.
  */
 export function refusedContentHash(type: string, parsed: Record<string, unknown> | null, body: Uint8Array): Uint8Array {
   const isComparable =
@@ -30,7 +33,7 @@ export function refusedContentHash(type: string, parsed: Record<string, unknown>
   return isComparable ? contentHash(type, parsed) : sha256(type, body);
 }
 
-/** SHA-256 over the canonical form (RFC 8785) of any JSON value of ours. */
+/** SHA-256 over the canonical form (RFC 8785) of a JSON value that we created. */
 export function canonicalDigest(value: unknown): Uint8Array {
   return hash('sha256', canonicalize(value), 'buffer');
 }

@@ -1,6 +1,4 @@
-/**
- * From a delivery to a command: the one place where input from outside turns into something the rest may trust.
- */
+/** Decodes a delivery into a command. Only this file turns external input into values that other code may trust. */
 
 import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
@@ -21,20 +19,23 @@ import { type Reason, refusal, type Violation } from './problems.js';
 import { hasVisibleCharacter, INVISIBLE } from './text.js';
 import { violationText } from './violation-text.js';
 
-/** Past this a body is not even searched for its actor: it is dead-lettered. Brokers shipped by us bound messages to 512 KiB. */
+/**
+ * A larger body is dead-lettered without looking for its actor. The broker configurations that we ship limit messages
+ * to 512 KiB.
+ */
 export const READABLE_MAX_BYTES = 1024 * 1024;
-/** No list of any command may have more items. */
+/** Maximum number of items in any list of a command. */
 export const LIST_MAX_ITEMS = 100;
-/** At most this many violations are listed in one refusal. */
+/** Maximum number of violations listed in one refusal. */
 export const VIOLATIONS_MAX = 20;
 
-/** Who asks for what, as far as it could be read; a refusal can be answered and recorded with this. */
+/** The identity of a command as far as it could be read. A refusal is answered and recorded with it. */
 export interface CommandIdentity {
   type: string;
   commandId: string;
   tenantId: string;
   actorId: string;
-  /** Null where none was given, or not in canonical form. */
+  /** Null if absent or not in canonical form. */
   chatId: string | null;
 }
 
@@ -43,7 +44,10 @@ export type Decoded =
   | { outcome: 'refused'; identity: CommandIdentity; reason: Reason; contentHash: Uint8Array }
   | { outcome: 'malformed'; detail: string };
 
-/** Who asks, before what is asked for has been looked into: whoever is turned away for another reason costs no more than this. */
+/**
+ * The identity of a command before its body is validated. A command that is rejected for another reason costs no more
+ * than this.
+ */
 export type Identified =
   | { outcome: 'identified'; identity: CommandIdentity; decode(): Exclude<Decoded, { outcome: 'malformed' }> }
   | { outcome: 'malformed'; detail: string };
@@ -64,12 +68,12 @@ function violationsOf(error: z.ZodError): Violation[] {
   return violations.slice(0, VIOLATIONS_MAX);
 }
 
-/** A name from outside, short and storable, fit for an answer. */
+/** Shortens and cleans an external name, so that it can be stored and returned. */
 function printable(name: string): string {
   return name.slice(0, 64).toWellFormed().replaceAll('\u0000', '\ufffd');
 }
 
-/** `key` is what the routing key must be; null where the body does not tell. */
+/** `key` is the expected routing key. Null if the body does not determine it. */
 function propertyViolations(incoming: IncomingCommand, key: string | null): Violation[] {
   const violations: Violation[] = [];
   if (key !== null && incoming.routingKey !== key)
@@ -83,8 +87,11 @@ function propertyViolations(incoming: IncomingCommand, key: string | null): Viol
   return violations;
 }
 
-/** The schemas look at every item before they count: a list of many thousand items would hold the event loop for nothing. */
-function crowdedLists(data: unknown): Violation[] {
+/**
+ * Schemas validate every item before they check the length, so a list of many thousand items would block the event
+ * loop.
+ */
+function oversizedLists(data: unknown): Violation[] {
   if (typeof data !== 'object' || data === null) return [];
   return Object.entries(data)
     .filter(([, value]) => Array.isArray(value) && value.length > LIST_MAX_ITEMS)
@@ -92,16 +99,17 @@ function crowdedLists(data: unknown): Violation[] {
     .map(([key]) => ({ path: `data.${printable(key)}`, message: `must have at most ${LIST_MAX_ITEMS} items` }));
 }
 
-/** A picture needs no caption; without one, a text that nobody can see is a mistake. */
+/** A message with attachments may have an empty text. Without attachments, an invisible text is a mistake. */
 function bodyViolations({ body, attachments = [] }: CommandData['message.send']): Violation[] {
   return attachments.length > 0 || hasVisibleCharacter(body) ? [] : [{ path: 'data.body', message: INVISIBLE }];
 }
 
-/** What the shape alone cannot say. */
+/** Rules that a schema cannot express. */
 function contentViolations(command: Command): Violation[] {
   if (command.type === 'message.send') return bodyViolations(command.data);
   if (command.type !== 'chat.create') return [];
-  // Whoever could take a computed id would keep two people from talking to each other, or talk them into a chat of their own.
+  // If a group could have a computed id, its creator could block the direct chat of two other users, or draw them into
+  // a group.
   if (command.data.kind !== 'direct')
     return isComputedId(command.chatId)
       ? [{ path: 'chatId', message: 'must not be a UUID of version 5: those are computed, for direct chats' }]
@@ -115,15 +123,15 @@ function contentViolations(command: Command): Violation[] {
 }
 
 /**
- * Reads one delivery. Never throws: what cannot name its actor and id, or is no JSON at all, is `malformed` (for the dead
- * letters); what can be answered but not accepted is `refused`.
+ * Decodes one delivery. Never throws. `malformed` (for the dead letters): the command's actor or id is missing, or the
+ * body is not JSON. `refused`: the command can be answered but not accepted.
  */
 export function decodeCommand(incoming: IncomingCommand): Decoded {
   const identified = identifyCommand(incoming);
   return identified.outcome === 'malformed' ? identified : identified.decode();
 }
 
-/** The first half of `decodeCommand`: what is `malformed` is known, the rest is left to `decode`. */
+/** The first half of `decodeCommand`: finds `malformed` commands and leaves the rest to `decode`. */
 export function identifyCommand(incoming: IncomingCommand): Identified {
   const { body } = incoming;
   if (body.byteLength > READABLE_MAX_BYTES) return malformed(`body of ${body.byteLength} bytes`);
@@ -137,7 +145,7 @@ export function identifyCommand(incoming: IncomingCommand): Identified {
   const isTooMuch = isTooLarge || isTooDeep;
   let parsed: unknown;
   try {
-    // Building what is refused all the same would hold up the neighbours.
+    // Parsing a large body that is refused anyway would delay other commands.
     parsed = JSON.parse(isTooMuch ? outermostOf(json) : json);
   } catch {
     return malformed('body is not JSON');
@@ -194,7 +202,7 @@ function decodeGiven(
   if (!isCommandType(type)) return refuse(refusal('unsupported_type', `no command is called ${identity.type}`));
   if (isTooDeep) return invalid([{ path: '', message: `must nest at most ${BODY_MAX_DEPTH} levels deep` }]);
 
-  const crowded = crowdedLists(given.data);
+  const crowded = oversizedLists(given.data);
   if (crowded.length > 0) return invalid(crowded);
   const result = commandBody[type].safeParse(given, { error: violationText });
   const key = type === 'user.upsert' ? actorId : identity.chatId;

@@ -1,7 +1,7 @@
-/** What arrives at a partition's queue, before the contract has read it: hostile until parsed. */
+/** A message from a partition's queue before decoding. Its content is untrusted. */
 export interface IncomingCommand {
   body: Uint8Array;
-  /** The routing key it was published with: by contract the chat id. */
+  /** The routing key of the message: by contract the chat id. */
   routingKey: string;
   type?: string | undefined;
   messageId?: string | undefined;

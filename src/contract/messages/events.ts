@@ -1,6 +1,4 @@
-/**
- * The events: what happened, as CloudEvents 1.0 in structured mode. One data schema per `type`.
- */
+/** The events, as CloudEvents 1.0 in structured mode. There is one data schema per `type`. */
 import { z } from 'zod';
 import { attachment, chatKind, deleteMode, historyVisibility, role, userKind } from './commands.js';
 import { chatId, commandId, messageId, tenantId, userId } from './identifiers.js';
@@ -12,7 +10,7 @@ export const EVENT_CONTENT_TYPE = 'application/cloudevents+json';
 const rfc3339 = z.string().meta({ format: 'date-time' });
 const common = { tenantId, actorId: userId.meta({ description: 'Who did it.' }), commandId };
 
-/** What every event of a chat says besides its own data. */
+/** The fields that every event of a chat has. */
 const ofChat = {
   tenantId,
   chatId,
@@ -21,7 +19,7 @@ const ofChat = {
   sequence: z.int().meta({ description: "The event's number in its chat: 1, 2, 3 … without a gap." }),
 };
 const noSequence = z.null().meta({ description: 'The event takes no number of the chat.' });
-const toWhom = {
+const recipientFields = {
   recipients: z
     .array(userId)
     .nullable()
@@ -54,11 +52,11 @@ const mentionedOutsiders = z
       'Those of `mentions` who may not see the message as of when it is published: who are not in the chat, or for whom it lies before their ' +
       'joining. Nobody is told of them. Left out where there is none, where `recipients` is null, and over REST.',
   });
-/** Of the message that an event is about. */
+/** The sequence of the message that the event is about. */
 const messageSequence = z.int().meta({
   description: "The message's own number in the chat. Who may see the message may see what the event says of it.",
 });
-/** Of events about a message that the store still tells of. */
+/** For events about a message that is not erased. */
 const hidden = z.literal(true).optional().meta({
   description: 'Over REST: the message lies before what the caller may see, and the event is told without its content.',
 });
@@ -78,7 +76,7 @@ const reaction = z.object({
   emoji: z.string().nullable().meta({ description: 'Null where `erased` is true, else the emoji.' }),
   userId,
   erased: hidden,
-  ...toWhom,
+  ...recipientFields,
 });
 
 export const eventData = {
@@ -98,7 +96,7 @@ export const eventData = {
     metadata,
     createdAt: rfc3339.meta({ description: 'When it was sent.' }),
     erased: z.literal(true).optional().meta({ description: 'The message is deleted: its content is gone.' }),
-    ...toWhom,
+    ...recipientFields,
   }),
   'message.edited': z.object({
     ...ofChat,
@@ -114,7 +112,7 @@ export const eventData = {
       description:
         'The text is not told: the message is deleted, or, over REST, it lies before what the caller may see.',
     }),
-    ...toWhom,
+    ...recipientFields,
   }),
   'message.deleted': z.object({
     ...ofChat,
@@ -123,37 +121,37 @@ export const eventData = {
     mode: deleteMode,
     deletedAt: rfc3339.meta({ description: 'When it was deleted.' }),
     erased: hidden,
-    ...toWhom,
+    ...recipientFields,
   }),
   'message.reacted': reaction,
   'message.unreacted': reaction,
-  'chat.created': z.object({ ...ofChat, ...chatState, members, ...toWhom }),
-  'chat.updated': z.object({ ...ofChat, ...chatState, ...toWhom }),
-  'chat.archived': z.object({ ...ofChat, ...toWhom }),
-  'chat.unarchived': z.object({ ...ofChat, ...toWhom }),
-  // For the actor's own devices: `recipients` is empty.
-  'chat.hidden': z.object({ ...ofChat, sequence: noSequence, ...toWhom }),
-  'chat.unhidden': z.object({ ...ofChat, sequence: noSequence, ...toWhom }),
+  'chat.created': z.object({ ...ofChat, ...chatState, members, ...recipientFields }),
+  'chat.updated': z.object({ ...ofChat, ...chatState, ...recipientFields }),
+  'chat.archived': z.object({ ...ofChat, ...recipientFields }),
+  'chat.unarchived': z.object({ ...ofChat, ...recipientFields }),
+  // Only for the actor's own devices: `recipients` is empty.
+  'chat.hidden': z.object({ ...ofChat, sequence: noSequence, ...recipientFields }),
+  'chat.unhidden': z.object({ ...ofChat, sequence: noSequence, ...recipientFields }),
   'chat.read': z.object({
     ...ofChat,
     sequence: noSequence,
     userId: userId.meta({ description: 'Who has read.' }),
     upTo: z.int().meta({ description: "The chat's number up to which everything is read." }),
-    ...toWhom,
+    ...recipientFields,
   }),
-  'member.added': z.object({ ...ofChat, members, ...toWhom }),
+  'member.added': z.object({ ...ofChat, members, ...recipientFields }),
   'member.removed': z.object({
     ...ofChat,
     userId: userId.meta({ description: 'Who is a member no longer.' }),
     left: z.boolean().meta({ description: 'Whether they went by themselves.' }),
-    ...toWhom,
+    ...recipientFields,
   }),
   'member.updated': z.object({
     ...ofChat,
     userId: userId.meta({ description: 'Whose membership has changed.' }),
     role,
     mutedUntil: rfc3339.nullable().meta({ description: 'Until when the member may not talk; null: they may.' }),
-    ...toWhom,
+    ...recipientFields,
   }),
   'user.upserted': z.object({
     ...common,
@@ -174,7 +172,7 @@ export type EventData = { [T in EventType]: z.infer<(typeof eventData)[T]> };
 
 function describedData<T extends EventType>(type: T): (typeof eventData)[T] {
   const schema: z.ZodType = eventData[type];
-  // `meta` gives the same schema once more.
+  // `meta` returns a copy of the same schema.
   return schema.meta({ description: 'What there is to say of it.' }) as (typeof eventData)[T];
 }
 
@@ -211,5 +209,8 @@ interface EventOf<T extends EventType> {
   data: EventData[T];
 }
 
-/** One event as it stands on the wire and in REST's event pages. A union by `type`: `switch (event.type)` narrows `event.data`. */
+/**
+ * One event as on the wire and in REST's event pages. It is a union by `type`: `switch (event.type)` narrows
+ * `event.data`.
+ */
 export type CloudEvent<T extends EventType = EventType> = { [K in T]: EventOf<K> }[T];

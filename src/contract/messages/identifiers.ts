@@ -1,12 +1,16 @@
-/**
- * The identifiers of the contract: who owns (tenant), who acts (user), where (chat), what (message), which command.
- */
+/** The identifiers of the contract: tenant, user, chat, message and command. */
 import { z } from 'zod';
 import { expecting } from './violation-text.js';
 
-/** A chat or message id: a UUID in lower-case canonical form. Upper case is refused because it would hash to another partition. */
+/**
+ * A chat or message id: a UUID in lower-case canonical form. Upper case is refused because it would hash to another
+ * partition.
+ */
 export const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-/** `|`, as in `auth0|…`, and a leading `_` or `-` come from identity providers. `__proto__` would harm consumers that key objects by user. */
+/**
+ * Identity providers use `|`, as in `auth0|…`, and a leading `_` or `-`. `__proto__` would harm consumers that use user
+ * ids as object keys.
+ */
 export const USER_ID_PATTERN = /^(?!__proto__$)[A-Za-z0-9_-][A-Za-z0-9_@:.+|-]{0,127}$/;
 export const TENANT_ID_PATTERN = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 /** The patterns in words. */

@@ -1,9 +1,9 @@
 /**
- * What can be told of a JSON text without parsing it: in one pass, with nothing recursive, so that depth and size cost nothing.
- * On text that is no JSON the answers mean nothing; parsing comes after.
+ * Checks of a JSON text without parsing it: one pass and no recursion, so that deep or large input is cheap. For text
+ * that is not JSON the results have no meaning; the parser runs later.
  */
 
-/** Calls `visit` at each bracket outside of strings, with the depth within it; stops when it answers true. */
+/** Calls `visit` at each bracket outside of strings, with the depth inside it. Stops when `visit` returns true. */
 function someBracket(json: string, visit: (index: number, depth: number, opens: boolean) => boolean): boolean {
   let depth = 0;
   let inString = false;
@@ -24,12 +24,15 @@ function someBracket(json: string, visit: (index: number, depth: number, opens: 
   return false;
 }
 
-/** True if the JSON text nests deeper than `limit`; the outermost object is level 1. */
+/** True if the JSON text nests deeper than `limit`. The outermost object is level 1. */
 export function isDeeperThan(limit: number, json: string): boolean {
   return someBracket(json, (_, depth) => depth > limit);
 }
 
-/** The outermost object with null in place of every object and array within: enough to name an actor, at no cost. */
+/**
+ * The outermost object with null in place of every nested object and array. This is enough to read the actor, and
+ * cheap.
+ */
 export function outermostOf(json: string): string {
   const kept: string[] = [];
   let from = 0;

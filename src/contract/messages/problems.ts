@@ -1,9 +1,10 @@
-/**
- * Why a command or request is refused: one closed set of codes for receipts and for REST's problem+json (RFC 9457).
- */
+/** Why a command or request is refused: one closed set of codes for receipts and for REST's problem+json (RFC 9457). */
 import { z } from 'zod';
 
-/** Codes of command refusals: HTTP status, title, and whether the refusal is kept with the receipts (the others may succeed when tried again). */
+/**
+ * Codes of command refusals: HTTP status, title, and whether the refusal is stored as a receipt. Refusals that are not
+ * stored may succeed on retry.
+ */
 export const refusalCodes = {
   invalid: { status: 422, title: 'The command does not fit the contract', stored: true },
   unsupported_type: { status: 422, title: 'There is no such command', stored: true },
@@ -22,7 +23,7 @@ export const refusalCodes = {
 export type RefusalCode = keyof typeof refusalCodes;
 export const refusalCode = z.enum(Object.keys(refusalCodes) as [RefusalCode, ...RefusalCode[]]);
 
-/** Further problems that only a REST request can meet. */
+/** Problems that only a REST request can have. */
 export const requestProblems = {
   bad_request: { status: 400, title: 'The request cannot be read' },
   malformed: { status: 400, title: 'The command cannot be read' },
@@ -40,7 +41,7 @@ export const violation = z.object({
 });
 export type Violation = z.infer<typeof violation>;
 
-/** A refusal as receipts carry it. `retryAfter` is in seconds and only with `rate_limited`. */
+/** A refusal in a receipt. `retryAfter` is in seconds and only present with `rate_limited`. */
 export const reason = z.object({
   code: refusalCode.meta({ description: 'What programs go by.' }),
   title: z.string().meta({ description: 'The code in words, for people.' }),
@@ -59,7 +60,7 @@ export function refusal(code: RefusalCode, detail?: string, violations?: Violati
   };
 }
 
-/** A problem document (RFC 9457); `type` is `/problems/<code>`. */
+/** A problem document (RFC 9457). `type` is `/problems/<code>`. */
 export const problem = z.object({
   type: z.string().meta({ example: '/problems/not_found' }),
   title: z.string(),

@@ -7,8 +7,8 @@ export const RECEIPT_TYPE = 'receipt';
 const rfc3339 = z.string().meta({ format: 'date-time', example: '2026-11-20T20:15:00.123Z' });
 
 /**
- * The answer to one command, sent only after its effects are committed. `sequence` is null where the command changed nothing,
- * was rejected, or does not belong to a chat. `decisionId` is null where no decision was asked for (the command never got that far).
+ * The answer to one command, sent only after its effects are committed. `sequence` is null if the command changed
+ * nothing, was rejected, or does not belong to a chat. `decisionId` is null if the policy was not asked.
  */
 export const receipt = z.object({
   commandId,

@@ -1,8 +1,8 @@
 /**
- * Text and free-form JSON as the contract admits them.
+ * Text and free-form JSON that the contract allows.
  *
- * PostgreSQL refuses U+0000 and UTF-8 has no lone surrogates (RFC 3629, section 3), so both are refused at the door. Lengths
- * count code points, as JSON Schema's `maxLength` does.
+ * PostgreSQL refuses U+0000, and UTF-8 has no lone surrogates (RFC 3629, section 3), so validation refuses both.
+ * Lengths count code points, as JSON Schema's `maxLength` does.
  */
 import { z } from 'zod';
 import { expecting } from './violation-text.js';
@@ -39,7 +39,10 @@ function bounded(schema: z.ZodString, min: number, max: number) {
     .meta({ minLength: min, maxLength: max });
 }
 
-/** Neither a blank, nor a control or format character, nor one that renderers leave out, nor the empty Braille cell. */
+/**
+ * A character that is not a space, a control or format character, a default-ignorable character, or the empty Braille
+ * cell.
+ */
 const VISIBLE_PATTERN = /[^\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 export function hasVisibleCharacter(value: string): boolean {
@@ -48,12 +51,12 @@ export function hasVisibleCharacter(value: string): boolean {
 
 export const INVISIBLE = 'must have a visible character';
 
-/** The decomposition of a character has at most so many UTF-16 units: six today (Unicode 16), and some room. */
+/** Maximum UTF-16 units in the decomposition of one character: six in Unicode 16, plus some reserve. */
 export const DECOMPOSED_MAX_UNITS = 8;
 
 /**
- * A name or title: a `text` with a visible character, in Normalization Form C (UAX #15), so that equal names compare equal. What is too long
- * in any form is not normalized: sorting a long run of accents takes quadratic time.
+ * A name or title: a `text` with a visible character, in Normalization Form C (UAX #15), so that equal names compare
+ * equal. A text that is too long in any form is not normalized: sorting a long run of accents takes quadratic time.
  */
 export function name(min: number, max: number) {
   const normalized = z
@@ -67,20 +70,20 @@ const MEDIA_TYPE_PATTERN = new RegExp(
   `^${TOKEN}/${TOKEN}([ \\t]*;[ \\t]*${TOKEN}=(${TOKEN}|"[\\x20\\x21\\x23-\\x5b\\x5d-\\x7e]*"))*$`,
 );
 
-/** A media type of at most 255 characters (RFC 9110, section 8.3.1): consumers copy it into headers. */
+/** A media type of at most 255 characters (RFC 9110, section 8.3.1). Consumers copy it into headers. */
 export const mediaType = text(1, 255)
   .refine((value) => value === '' || MEDIA_TYPE_PATTERN.test(value), 'must be a media type such as text/plain')
   .meta({ pattern: `^${TOKEN}/${TOKEN}`, minLength: 3, maxLength: 255, example: 'text/plain' });
 
-/** Parsing alone would let through line breaks, which it strips, and blanks, which it escapes. */
+/** The URL parser strips line breaks and escapes spaces, so parsing alone would accept both. */
 const HTTPS_URL_PATTERN = /^https:\/\/[^\s\p{Cc}]+$/u;
 
 /** A host name of 253 characters (RFC 1035, section 2.3.4), a colon and a port. */
 export const URL_AUTHORITY_MAX_LENGTH = 259;
-/** What stands before path, query and fragment, however many slashes there are: to browsers a backslash is one. */
+/** The part before path, query and fragment, with any number of slashes. Browsers treat a backslash as a slash. */
 const URL_AUTHORITY_PATTERN = /^https:[/\\]*([^/\\?#]*)/;
 
-/** A long host is refused without being parsed: in letters of other scripts its conversion to ASCII takes quadratic time. */
+/** A long host is refused without parsing: for non-Latin scripts its conversion to ASCII takes quadratic time. */
 function isHttpsUrl(value: string): boolean {
   if (!HTTPS_URL_PATTERN.test(value)) return false;
   const [, authority = ''] = URL_AUTHORITY_PATTERN.exec(value) ?? [];
@@ -90,18 +93,21 @@ function isHttpsUrl(value: string): boolean {
 }
 
 /**
- * An absolute https URL of at most 2,048 characters without credentials, as browsers read them (the URL standard). They take more than RFC 3986 has, such as letters of any
- * script or brackets in a query, so that `format: uri` would promise too much to whoever validates what comes out.
+ * An absolute https URL of at most 2,048 characters without credentials, as browsers read it (the URL standard).
+ * Browsers accept more than RFC 3986, such as letters of any script or brackets in a query. So `format: uri` would
+ * promise too much to consumers that validate events.
  */
 export const httpsUrl = text(1, 2048)
   .refine(isHttpsUrl, 'must be an https URL without credentials')
   .meta({ pattern: '^https://\\S+$', minLength: 1, maxLength: 2048, example: 'https://images.example/alice.png' });
 
-/** What RFC 3339 can write in UTC and PostgreSQL reads: an offset can lead out of these years. */
+/**
+ * The years that RFC 3339 can write in UTC and PostgreSQL can read. With an offset, a time can fall outside of them.
+ */
 const EARLIEST_TIME = Date.parse('0001-01-01T00:00:00.000Z');
 const LATEST_TIME = Date.parse('9999-12-31T23:59:59.999Z');
 
-/** An RFC 3339 time with its offset, in UTC of the years 1 to 9999. */
+/** An RFC 3339 time with offset, in UTC of the years 1 to 9999. */
 export const time = z.iso
   .datetime({ offset: true, error: 'must be an RFC 3339 time such as 2026-11-20T20:15:00.123Z', abort: true })
   .refine((value) => {
@@ -110,12 +116,15 @@ export const time = z.iso
   }, 'must be an RFC 3339 time of the years 1 to 9999')
   .meta({ format: 'date-time', example: '2026-11-20T20:15:00.123Z' });
 
-/** Longest in UTF-16 code units; the longest sequences of Unicode's emoji lists have less than half of that. */
+/** Maximum length in UTF-16 code units. The longest sequences of Unicode's emoji lists have less than half of that. */
 export const EMOJI_MAX_LENGTH = 64;
 const EMOJI_NAME_PATTERN = /^:[A-Za-z0-9_+-]{1,62}:$/;
 const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
 
-/** A blank or control character anywhere, or nothing to be seen at the beginning: two that look alike would count apart. */
+/**
+ * Matches a space or control character anywhere, or an invisible character at the start. With them, two emoji that look
+ * alike would count separately.
+ */
 const NOT_SEEN_PATTERN = /[\s\p{Cc}]|^\p{Default_Ignorable_Code_Point}/u;
 
 function isOneGrapheme(value: string): boolean {
@@ -125,12 +134,15 @@ function isOneGrapheme(value: string): boolean {
 }
 
 const VARIATION_SELECTORS = /[\ufe0e\ufe0f]/g;
-/** Emoji that are drawn as text unless U+FE0F follows. A skin tone makes them emoji by itself; digits are emoji in a keycap only. */
+/**
+ * Emoji that are drawn as text unless U+FE0F follows. With a skin tone they are always emoji. Digits are emoji only in
+ * a keycap.
+ */
 const TEXT_BY_DEFAULT = /(?!\p{Emoji_Presentation})(?![0-9#*](?!\u20e3))\p{Emoji}(?!\p{Emoji_Modifier})/gu;
 
 /**
- * The one form in which an emoji is stored and compared: Normalization Form C, with U+FE0F exactly where Unicode's "fully-qualified" form has it
- * (UTS #51, ED-18), so that forms that look alike are one reaction.
+ * The single form in which an emoji is stored and compared: Normalization Form C, with U+FE0F exactly where Unicode's
+ * "fully-qualified" form has it (UTS #51, ED-18). So forms that look alike are one reaction.
  */
 export function canonicalEmoji(value: string): string {
   return value.normalize('NFC').replace(VARIATION_SELECTORS, '').replace(TEXT_BY_DEFAULT, '$&\ufe0f');
@@ -150,14 +162,17 @@ export const emoji = z
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = { [key: string]: JsonValue };
 
-/** Why a parsed JSON value cannot be stored and compared; undefined if it can. Recursive: only for values of bounded depth. */
+/**
+ * Why a parsed JSON value cannot be stored and compared. Undefined if it can. Recursive, so only for values of bounded
+ * depth.
+ */
 export function jsonFault(value: unknown): string | undefined {
   switch (typeof value) {
     case 'string':
       return isStorableText(value) ? undefined : 'must not contain U+0000 or lone surrogates';
     case 'number':
       if (!Number.isFinite(value)) return 'must not contain numbers beyond the range of a double';
-      // Parsing has rounded it already: what the producer sent cannot be told any more.
+      // Parsing has already rounded the number, so the sent value is unknown.
       return Number.isInteger(value) && !Number.isSafeInteger(value)
         ? 'must not contain integers beyond ±(2^53 − 1): send them as strings'
         : undefined;
@@ -179,7 +194,7 @@ function firstFault(values: readonly unknown[]): string | undefined {
   return undefined;
 }
 
-/** A JSON object of at most 8 KiB in compact UTF-8. Its depth is bounded by the body's. */
+/** A JSON object of at most 8 KiB in compact UTF-8. The limit for the body bounds its depth. */
 export const metadata = z
   .custom<JsonObject>()
   .superRefine((value, context) => {

@@ -1,30 +1,29 @@
-/**
- * The broker's objects as data (CONTRACT, section 1.1). Adapters declare it, `parley topology` prints it.
- */
+/** The broker's objects as data (CONTRACT, section 1.1). Adapters declare them, and `parley topology` prints them. */
 
 /**
- * In effect none. Poison is counted by us: the broker's counter also counts every neighbour of a bad command. And unless told otherwise
- * RabbitMQ 4 drops what was given back 20 times: events of a dispatch worker that keeps crashing, dead letters that somebody reads.
+ * Effectively no limit. We count poison ourselves, because the broker's counter also counts other commands of a failed
+ * batch. By default RabbitMQ 4 drops a message after 20 redeliveries. That would lose events of a dispatch worker that
+ * keeps crashing, and dead letters that are browsed often.
  */
 export const DELIVERY_LIMIT = 1_000_000;
 
-/** RabbitMQ's bound on one message in the brokers we ship. */
+/** Maximum message size in the broker configurations that we ship. */
 export const MAX_MESSAGE_BYTES = 512 * 1024;
 
 export interface TopologySettings {
   /** `CHAT_NAMESPACE`: prefix of every object's name. */
   namespace: string;
-  /** `COMMAND_PARTITIONS`: how many command queues. */
+  /** `COMMAND_PARTITIONS`: number of command queues. */
   partitions: number;
-  /** `DISPATCH_QUEUES`: queue name to binding keys; empty for `none`. */
+  /** `DISPATCH_QUEUES`: queue names with their binding keys. Empty for `none`. */
   dispatchQueues: ReadonlyArray<{ name: string; bindings: readonly string[] }>;
-  /** `DISPATCH_MAX_BYTES`: bound of each dispatch queue. */
+  /** `DISPATCH_MAX_BYTES`: maximum size of each dispatch queue. */
   dispatchMaxBytes: number;
-  /** `DISPATCH_WHEN_FULL`: what a full dispatch queue does; `refuse` where absent, with which nothing is lost. */
+  /** `DISPATCH_WHEN_FULL`: what a full dispatch queue does. The default is `refuse`, which loses no event. */
   dispatchWhenFull?: DispatchWhenFull | undefined;
 }
 
-/** `refuse`: events wait in the store until there is room; `drop-oldest`: the queue loses its oldest events. */
+/** `refuse`: events wait in the store until there is room. `drop-oldest`: the queue loses its oldest events. */
 export type DispatchWhenFull = 'refuse' | 'drop-oldest';
 const OVERFLOW = { refuse: 'reject-publish', 'drop-oldest': 'drop-head' } as const;
 
@@ -48,7 +47,10 @@ export interface BindingDeclaration {
 export interface Topology {
   exchanges: ExchangeDeclaration[];
   queues: QueueDeclaration[];
-  /** In the order in which they must be made: the hash ring numbers its buckets by it, and the door is opened last. */
+  /**
+   * In the order in which they must be declared: the hash ring numbers its buckets by it, and the binding to the
+   * producers' exchange comes last.
+   */
   bindings: BindingDeclaration[];
 }
 
@@ -62,29 +64,36 @@ export const names = {
   /** Prefix of the reply queues of REST, one for each process and connection. */
   restReplies: (namespace: string) => `${namespace}.replies.rest-`,
   /**
-   * Durable, internal; nothing is published to it. Its argument `alternate-exchange` names the store whose commands these are; that exchange
-   * does not exist. Not part of `topology`: the store id comes from the database.
+   * Durable and internal; nothing is published to it. Its argument `alternate-exchange` names the store that the
+   * namespace belongs to; no exchange with that name exists. Not part of `topology`, because the store id comes from
+   * the database.
    */
   store: (namespace: string) => `${namespace}.store`,
-  /** The value of that argument: the only argument of an exchange that RabbitMQ compares when it is declared again. */
+  /** The value of that argument. It is the only argument that RabbitMQ compares when an exchange is declared again. */
   storeMark: (namespace: string, storeId: string) => `${namespace}.store.${storeId}`,
   /**
-   * Transient, internal; nothing is published to it. That it is there says that the hash ring is in order. It is bound to the hash exchange and
-   * deletes itself with that.
+   * Transient and internal; nothing is published to it. Its existence shows that the hash ring is in order. It is bound
+   * to the hash exchange and is deleted together with it.
    */
   ring: (namespace: string) => `${namespace}.ring`,
-  /** Transient, internal, bound to a command queue and gone with it: that it is there says that the queue is still the same one. */
-  ringWitness: (commandQueue: string) => `${commandQueue}.ring`,
+  /**
+   * Transient, internal, bound to a command queue and deleted with it. Its existence shows that the queue is still the
+   * same one.
+   */
+  queueSentinel: (commandQueue: string) => `${commandQueue}.ring`,
 };
 
-/** Receipts that wait in a reply queue of REST; past it the oldest are dropped. They can be read from the store. */
+/**
+ * Maximum number of receipts that wait in a reply queue of REST. Above this, the oldest are dropped; the store still
+ * has them.
+ */
 export const REST_REPLIES_MAX = 10_000;
-/** A reply queue of REST that is left without a consumer goes after this, if its connection has not gone before. */
+/** A reply queue of REST without a consumer is deleted after this time, if its connection has not closed before. */
 export const REST_REPLIES_EXPIRE_MS = 60_000;
 
 /**
- * The queue in which one REST process awaits its receipts. It is declared exclusive, so that nobody else can read it, and goes with its
- * connection. `id` is random: who does not know it cannot have receipts sent there.
+ * The queue in which one REST process receives its receipts. It is exclusive, so that no other connection can read it,
+ * and is deleted with its connection. `id` is random, so that only a client that knows it can direct receipts to it.
  */
 export function restReplyQueue(namespace: string, id: string): QueueDeclaration {
   return {

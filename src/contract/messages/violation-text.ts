@@ -1,6 +1,6 @@
 /**
- * What a schema finds wrong, in words for people. Each text completes "data.body …" and says what is allowed there. A schema that knows better
- * than its kind what it takes says so by `expecting`.
+ * Texts for schema violations. Each text completes "data.body …" and says what is allowed. A schema can give a more
+ * specific text with `expecting`.
  */
 import type { z } from 'zod';
 
@@ -20,7 +20,7 @@ export function expecting(what: string): { error: z.core.$ZodErrorMap } {
   return { error: ({ code, input }) => (code === 'invalid_type' ? mustBe(what, input) : undefined) };
 }
 
-/** For `safeParse(value, { error: violationText })`; texts that a schema has of its own come first. */
+/** For `safeParse(value, { error: violationText })`. A schema's own texts have priority. */
 export const violationText: z.core.$ZodErrorMap = (issue) => {
   const { input } = issue;
   switch (issue.code) {
@@ -63,7 +63,7 @@ function kindIn(issue: z.core.$ZodIssue): string {
     : issue.message.replace(/^must be /, '');
 }
 
-/** What was given instead is no word of the choice, and that is enough. */
+/** The text lists the choices and does not repeat the given value. */
 function oneOf(choices: readonly unknown[], given: unknown): string {
   const what = alternatives(choices.map(String));
   return given === undefined ? mustBe(what, given) : `must be ${what}`;
@@ -77,7 +77,7 @@ function mustBe(what: string, input: unknown): string {
     : `must be ${what}, not ${given}`;
 }
 
-/** Null: its kind is not what is wrong with it. */
+/** Null if the kind of the value is not the problem. */
 function kindOf(input: unknown): string | null {
   if (input === null) return 'null';
   if (Array.isArray(input)) return 'a list';

@@ -1,10 +1,13 @@
-/** Operations on messages and what hangs on them. */
+/** Operations on messages, reactions and threads. */
 
 import { changes, creates, type RestOperation } from './operation.js';
 import { deleteMessageQuery, editMessageBody, listMessagesQuery, pageQuery, sendMessageBody } from './requests.js';
 import { cursorPage, restMessage, restReader, restRevision, restThread, sequencePage } from './responses.js';
 
-/** Who has read a message is told in chats of up to so many members: in larger ones it would cost much and say little. */
+/**
+ * Maximum number of members of a chat for which a message's readers are listed. In larger chats this would cost much
+ * and be of little use.
+ */
 export const READERS_MEMBERS_MAX = 1_000;
 
 export const messageOperations = {

@@ -1,4 +1,4 @@
-/** What every table of REST operations is made of. */
+/** The types that all tables of REST operations share. */
 import type { z } from 'zod';
 import { receipt } from '../messages/receipts.js';
 import { commandPending } from './responses.js';
@@ -10,11 +10,11 @@ export interface RestOperation {
   tag: string;
   summary: string;
   query?: z.ZodObject;
-  /** A command's body: described here, judged by the worker like any producer's. */
+  /** A command's body. It is described here; the worker validates it like the command of any producer. */
   body?: z.ZodType;
-  /** Of a body: one that is good for any chat. */
+  /** An example body that is valid for any chat. */
   example?: object;
-  /** Success answers by status. */
+  /** Success responses by status. */
   answers: Partial<Record<200 | 201 | 202, { description: string; schema: z.ZodType }>>;
 }
 
@@ -25,7 +25,7 @@ const unchanged = {
   schema: receipt,
 };
 
-/** Answers of a command by which something comes to be. */
+/** Responses of a command that creates something. */
 export const creates = { 201: accepted, 200: unchanged, 202: pending };
-/** … and of one that changes what is there, or takes it away; `sequence` says whether it did. */
+/** Responses of a command that changes or removes something. `sequence` shows if anything changed. */
 export const changes = { 200: accepted, 202: pending };

@@ -1,7 +1,8 @@
 /**
- * Every REST operation as data: routes, validation of paths and queries, and the OpenAPI document come from this one table.
+ * Every REST operation as data. Routes, validation of paths and queries, and the OpenAPI document are derived from this
+ * table.
  *
- * Adding an operation: its entry here or in the table of its subject, its handler in `adapters/http/`.
+ * To add an operation: its entry here or in the table of its subject, and its handler in `adapters/apis/http/`.
  */
 import { z } from 'zod';
 import { VIOLATIONS_MAX } from '../messages/decode-command.js';
@@ -25,7 +26,7 @@ import {
   syncPage,
 } from './responses.js';
 
-/** What a path's parameters look like: anything else names nothing and is 404. */
+/** Formats of path parameters. Any other value is answered with 404. */
 export const pathParameters = {
   chatId,
   messageId,
@@ -114,12 +115,12 @@ type ParametersIn<P extends string> = P extends `${string}{${infer Name}}${infer
   : never;
 export type RestPath<O extends RestOperationName> = Record<ParametersIn<OperationOf<O>['path']>, string>;
 
-/** An entry seen without its name. */
+/** The entry as the general type, without its own name. */
 export function operationOf(name: RestOperationName): RestOperation {
   return restOperations[name];
 }
 
-/** True for what publishes a command and awaits its receipt. */
+/** True for operations that publish a command and wait for its receipt. */
 export function isCommandOperation(name: RestOperationName): boolean {
   return 202 in restOperations[name].answers;
 }
@@ -137,14 +138,14 @@ export const commandHeaders = z.object({
   'Idempotency-Key': commandId.optional().meta({
     description:
       'The command id, unique per caller; drawn where absent. It may stand in double quotes, which do not count.',
-    // A page that fills examples in would send each command under the same one.
+    // No example: a page that fills in examples would send each command with the same id.
     example: undefined,
   }),
 });
 
 const NO_PARAMETERS = z.strictObject({});
 
-/** Each names its parameter; zod tells of unknown ones together. */
+/** One violation per parameter. Zod reports all unknown ones in one issue. */
 function violationsOf(issue: z.core.$ZodIssue): Violation[] {
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((path) => ({ path, message: 'is not a parameter of this operation' }));
@@ -153,7 +154,7 @@ function violationsOf(issue: z.core.$ZodIssue): Violation[] {
 
 export type ParsedQuery = { ok: true; query: unknown } | { ok: false; violations: Violation[] };
 
-/** Reads query parameters; one that the operation does not know is a fault, so that a typing error is not taken for a choice. */
+/** Reads query parameters. An unknown parameter is an error, so that a typing error is not ignored. */
 export function parseQuery(name: RestOperationName, given: unknown): ParsedQuery {
   const { query = NO_PARAMETERS } = operationOf(name);
   const result = query.safeParse(given, { error: violationText });
@@ -168,7 +169,7 @@ const OF_COMMANDS: ProblemCode[] = [
   'unsupported_media_type',
 ];
 
-/** Whoever asks about a chat may be in it, and yet not be permitted. */
+/** The caller may be in the chat and still not be permitted. */
 const ABOUT_CHATS: ProblemCode[] = ['not_permitted'];
 
 function codesOf(name: RestOperationName): ProblemCode[] {
@@ -178,7 +179,7 @@ function codesOf(name: RestOperationName): ProblemCode[] {
   return namesChat ? [...ANY, ...ABOUT_CHATS] : ANY;
 }
 
-/** The problems an operation can answer with, by HTTP status. */
+/** The problems with which an operation can answer, by HTTP status. */
 export function problemsOf(name: RestOperationName): Map<number, ProblemCode[]> {
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of new Set(codesOf(name))) {

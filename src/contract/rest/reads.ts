@@ -1,4 +1,4 @@
-/** Types of the REST queries for whoever calls them, all of them taken from the table of operations. */
+/** Types of the REST queries for callers, all derived from the table of operations. */
 import type { z } from 'zod';
 import type { RestOperationName, RestPath, restOperations } from './operations.js';
 
@@ -9,7 +9,7 @@ export type RestReadName = {
   [O in RestOperationName]: Operations[O]['method'] extends 'get' ? O : never;
 }[RestOperationName];
 
-/** What an operation answers. */
+/** The response of an operation. */
 export type RestAnswer<O extends RestReadName> = Operations[O] extends {
   answers: { 200: { schema: infer S extends z.ZodType } };
 }
@@ -18,7 +18,7 @@ export type RestAnswer<O extends RestReadName> = Operations[O] extends {
 
 type QuerySchema<O extends RestReadName> = Operations[O] extends { query: infer Q extends z.ZodObject } ? Q : never;
 
-/** Parameters that may be left out are those that the schema does not ask for; of others it says what they stand for. */
+/** Optional parameters, including those that the schema gives a default. */
 type QueryOf<Q extends z.ZodObject> = {
   [K in keyof z.output<Q> as K extends OptionalKeys<z.input<Q>> ? never : K]: z.output<Q>[K];
 } & {
@@ -30,13 +30,13 @@ type OptionalKeys<T> = { [K in keyof T]-?: undefined extends T[K] ? K : never }[
 export type RestParameters<O extends RestReadName> = RestPath<O> &
   ([QuerySchema<O>] extends [never] ? Record<never, never> : QueryOf<QuerySchema<O>>);
 
-/** Operations that answer in pages. */
+/** Operations that return pages. */
 export type RestPagedName = {
   [O in RestReadName]: RestAnswer<O> extends { items: unknown[] } ? O : never;
 }[RestReadName];
 
 export type RestItem<O extends RestPagedName> = RestAnswer<O> extends { items: (infer I)[] } ? I : never;
 
-/** Nothing need be given where nothing must. */
+/** The argument is optional if no parameter is required. */
 export type RestArguments<O extends RestReadName> =
   Record<never, never> extends RestParameters<O> ? [parameters?: RestParameters<O>] : [parameters: RestParameters<O>];

@@ -1,6 +1,4 @@
-/**
- * What REST is asked: query parameters and request bodies. Bodies are a command's data without what the path says already.
- */
+/** Query parameters and request bodies of REST. A body is a command's data without what the path says already. */
 import { z } from 'zod';
 import {
   chatCreateData,
@@ -22,11 +20,12 @@ export const PAGE_LIMIT_DEFAULT = 50;
 export const CURSOR_MAX_CHARACTERS = 1024;
 
 /**
- * A page's items have no more bytes of JSON than this, but for a single item that is larger: the page ends before, and says that there is more.
+ * Maximum JSON bytes of the items of a page. A page ends before it exceeds this and says that there is more. A single
+ * larger item is still returned.
  */
 export const PAGE_MAX_BYTES = 1024 * 1024;
 
-// Query parameters arrive as strings; `meta` says what they stand for.
+// Query parameters arrive as strings; `meta` describes the values that they stand for.
 function limitOf(maximum: number, standard: number) {
   const message = `must be a whole number from 1 to ${maximum}`;
   return z
@@ -48,7 +47,7 @@ const limit = limitOf(PAGE_LIMIT_MAX, PAGE_LIMIT_DEFAULT);
 const cursor = z.string().min(1).max(CURSOR_MAX_CHARACTERS).optional().meta({
   description: 'The `nextCursor` of the page before. Opaque; good for the same caller and the same query only.',
 });
-/** Up to 15 digits, so that it is a whole number in JSON everywhere. */
+/** Up to 15 digits, so that it is an exact integer in every JSON implementation. */
 function sequence(description: string) {
   return z
     .string()
@@ -76,9 +75,9 @@ export const listChatsQuery = z.strictObject({
       description: 'Only the chats that the caller has hidden, instead of those that are not.',
     }),
 });
-/** Of a list that is read page by page. */
+/** For lists that are read page by page. */
 export const pageQuery = z.strictObject({ cursor, limit });
-/** Of messages by sequence, either way. */
+/** For messages by sequence, in either direction. */
 export const listMessagesQuery = z
   .strictObject({
     after: sequence('Messages after this sequence, the nearest first to be given.'),
@@ -94,9 +93,9 @@ export const listEventsQuery = z.strictObject({
   limit,
 });
 
-/** `since` for those who want to know only what happens from now on. */
+/** The `since` of a client that needs only changes from now on. */
 export const SYNC_FROM_NOW = 'now';
-/** A token names a position in each partition. */
+/** A token contains a position for each partition. */
 export const SYNC_TOKEN_MAX_CHARACTERS = 8192;
 
 export const syncQuery = z.strictObject({
@@ -112,9 +111,9 @@ export const syncQuery = z.strictObject({
 });
 
 export const SEARCH_TEXT_MAX_CHARACTERS = 256;
-/** Each found text is gone through for its highlights. */
+/** Each found text is scanned for its highlights. */
 export const SEARCH_LIMIT_MAX = 50;
-/** Anything but blanks and the ASCII characters that stand for no word. */
+/** Anything except spaces and the ASCII characters that are not part of a word. */
 const SEARCHABLE = /[^\s!-/:-@[-`{-~]/u;
 
 export const searchMessagesQuery = z.strictObject({
@@ -136,7 +135,7 @@ export const deleteMessageQuery = z.strictObject({
   mode: deleteMode.default('soft'),
 });
 
-/** `chatId` may be left out: it is computed for a direct chat and drawn for the others. */
+/** `chatId` may be left out. It is computed for a direct chat and generated for others. */
 export const createChatBody = chatCreateData.extend({ chatId: chatId.optional() });
 export const updateChatBody = chatUpdateData;
 export const readChatBody = chatReadData;
@@ -144,7 +143,7 @@ export const addMembersBody = memberAddData;
 export const updateMemberBody = memberUpdateData.omit({ userId: true });
 export const sendMessageBody = messageSendData;
 export const editMessageBody = messageEditData.omit({ messageId: true });
-/** What kind of user one is, and what the policy is to know of one, is not for the user to say. */
+/** A user may not set their own kind or claims. */
 export const putProfileBody = userUpsertFields
   .omit({ kind: true, userId: true, claims: true })
   .required({ displayName: true });

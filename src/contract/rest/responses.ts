@@ -1,6 +1,6 @@
 /**
- * What REST says: the representations of chats, members, messages and profiles, and pages of them. What it is asked is in
- * `requests.ts`; each operation's entry in `operations.ts` puts them together.
+ * Responses of REST: chats, members, messages, profiles, and pages of them. `requests.ts` has the requests, and each
+ * entry in `operations.ts` combines both.
  */
 import { z } from 'zod';
 import { chatKind, commandTypes, historyVisibility, role, userKind } from '../messages/commands.js';
@@ -12,7 +12,7 @@ import { metadata } from '../messages/text.js';
 const rfc3339 = z.string().meta({ format: 'date-time', example: '2026-11-20T20:15:00.123Z' });
 const count = z.int().min(0);
 
-/** Of a message's reactions so many are shown; `reactionKinds` says how many there are. */
+/** Maximum number of reactions listed with a message. `reactionKinds` has the total. */
 export const REACTIONS_SHOWN_MAX = 20;
 
 export const restReaction = z.object({
@@ -21,11 +21,11 @@ export const restReaction = z.object({
   mine: z.boolean().meta({ description: 'Whether the caller is one of them.' }),
 });
 
-const WHOM = { recipients: true, forActor: true, recipientCount: true } as const;
-const OUTSIDERS = { mentionedOutsiders: true } as const;
+const RECIPIENT_FIELDS = { recipients: true, forActor: true, recipientCount: true } as const;
+const OUTSIDER_FIELDS = { mentionedOutsiders: true } as const;
 
-/** A message as in `message.created`'s data, without whom it went to, with what became of it since. */
-export const restMessage = eventData['message.created'].omit({ ...WHOM, ...OUTSIDERS }).extend({
+/** A message as in the data of `message.created`, without the recipients and with its current state. */
+export const restMessage = eventData['message.created'].omit({ ...RECIPIENT_FIELDS, ...OUTSIDER_FIELDS }).extend({
   revision: z.int().min(1),
   editedAt: rfc3339.nullable(),
   deletedAt: rfc3339.nullable(),
@@ -37,7 +37,7 @@ export const restMessage = eventData['message.created'].omit({ ...WHOM, ...OUTSI
 });
 export type RestMessage = z.infer<typeof restMessage>;
 
-/** A text that a message once had. */
+/** An earlier text of a message. */
 export const restRevision = z.object({
   revision: z.int().min(1),
   body: z.string(),
@@ -48,7 +48,7 @@ export const restRevision = z.object({
 });
 export type RestRevision = z.infer<typeof restRevision>;
 
-/** A page of a thread, keyed by sequence as history is, with what there is to say of the whole. */
+/** A page of a thread, by sequence like the history, with totals of the whole thread. */
 export const restThread = sequencePage(restMessage).extend({
   root: restMessage,
   replyCount: count,
@@ -56,13 +56,13 @@ export const restThread = sequencePage(restMessage).extend({
 });
 export type RestThread = z.infer<typeof restThread>;
 
-/** One who has read a message. */
+/** A member who has read a message. */
 export const restReader = z.object({
   userId,
   readSequence: count.meta({ description: 'The read mark: everything up to this sequence is read.' }),
 });
 
-/** What a search has found, and where in the text. */
+/** A found message, with the matches in its text. */
 export const restFoundMessage = z.object({
   message: restMessage,
   highlights: z
@@ -71,7 +71,7 @@ export const restFoundMessage = z.object({
 });
 export type RestFoundMessage = z.infer<typeof restFoundMessage>;
 
-/** What is unread in all of the caller's chats. */
+/** The unread totals of all chats of the caller. */
 export const restUnread = z.object({
   unreadCount: count,
   chatCount: count.meta({ description: 'How many chats have something unread.' }),
@@ -141,7 +141,7 @@ export const restUser = z.object({
 });
 export type RestUser = z.infer<typeof restUser>;
 
-/** Why something was decided as it was. */
+/** The explanation of a decision. */
 export const restDecision = z.object({
   decisionId,
   at: rfc3339,
@@ -167,7 +167,7 @@ export const restDecision = z.object({
 });
 export type RestDecision = z.infer<typeof restDecision>;
 
-/** A chat's numbered event as dispatch workers get it. */
+/** An event of a chat as dispatch workers get it. */
 export const restEvent = z.discriminatedUnion('type', [
   eventEnvelope('message.created'),
   eventEnvelope('message.edited'),
@@ -210,7 +210,10 @@ export const syncPage = z.object({
   hasMore: z.boolean().meta({ description: 'There is more to be had at once.' }),
 });
 
-/** The answer to a command whose receipt has not come in time: it is on its way, and its receipt will be at `Location`. */
+/**
+ * The response to a command whose receipt did not come in time. The command is still in progress, and its receipt will
+ * be at `Location`.
+ */
 export const commandPending = z.object({
   commandId,
   type: z.enum(commandTypes),
@@ -218,12 +221,12 @@ export const commandPending = z.object({
 });
 export type CommandPending = z.infer<typeof commandPending>;
 
-/** A page of a list; `nextCursor` is null on the last one. */
+/** A page of a list. `nextCursor` is null on the last one. */
 export function cursorPage<T extends z.ZodType>(item: T) {
   return z.object({ items: z.array(item), nextCursor: z.string().nullable() });
 }
 
-/** A page keyed by sequence, in ascending sequence; `hasMore`: there are further items in the direction asked for. */
+/** A page in ascending sequence. `hasMore`: there are more items in the requested direction. */
 export function sequencePage<T extends z.ZodType>(item: T) {
   return z.object({ items: z.array(item), hasMore: z.boolean() });
 }

@@ -253,7 +253,7 @@ function noWrites(): BatchWrites {
     membersPut: [],
     membersRemoved: [],
     userChats: { changes: [], max: 10_000 },
-    standingsEnded: [],
+    membershipStatesEnded: [],
     messages: [],
     messagesChanged: [],
     messagesRemoved: [],

@@ -193,9 +193,10 @@ export function syncLogConformance(open: OpenStore): void {
             chatsChanged: [changed.chat],
             membersPut: out ? [] : [changed.membership],
             membersRemoved: out ? [{ ...alice, chatId, position: at + 1 }] : [],
-            standingsEnded: (role === undefined && !out ? [] : membershipStatesEndedBy(sequence, chat, membership)).map(
-              (ended) => ({ ...alice, chatId, ...ended }),
-            ),
+            membershipStatesEnded: (role === undefined && !out
+              ? []
+              : membershipStatesEndedBy(sequence, chat, membership)
+            ).map((ended) => ({ ...alice, chatId, ...ended })),
             events: [anEvent(at + 1, { type: 'chat.archived' }, { chatId, sequence })],
           };
         });

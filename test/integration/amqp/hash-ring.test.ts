@@ -12,7 +12,7 @@ import {
   TopologyFault,
 } from '../../../src/adapters/transports/amqp/topology/declare-topology.js';
 import { ensureRing } from '../../../src/adapters/transports/amqp/topology/hash-ring.js';
-import { whereKeysFall } from '../../../src/adapters/transports/amqp/topology/ring-probe.js';
+import { partitionsOfKeys } from '../../../src/adapters/transports/amqp/topology/ring-probe.js';
 import { names, type TopologySettings, topology } from '../../../src/contract/messages/topology.js';
 import { AmqpConnection } from '../../../src/infrastructure/amqp/amqp-connection.js';
 import { Taker } from '../../conformance/transport/transport-conformance.js';
@@ -302,7 +302,7 @@ describe('the hash ring', () => {
     const { logger } = collectedLog();
     const connection = new AmqpConnection({ url: (await rabbitmq()).url, name: 'check', logger });
     await connection.start();
-    const falls = await whereKeysFall(connection, namespace, chats);
+    const falls = await partitionsOfKeys(connection, namespace, chats);
     for (const chat of chats)
       await outsider.publish(names.commands(namespace), chat, Buffer.from('{}'), { mandatory: true });
     const all = () => takers.flatMap(({ deliveries }) => deliveries);
@@ -319,7 +319,9 @@ describe('the hash ring', () => {
     }
     for (const { destination, source, routingKey } of hashBindings(topology(settings)))
       await outsider.channel.unbindQueue(destination, source, routingKey);
-    expect([...(await whereKeysFall(connection, namespace, chats)).values()]).to.deep.equal(chats.map(() => 'nowhere'));
+    expect([...(await partitionsOfKeys(connection, namespace, chats)).values()]).to.deep.equal(
+      chats.map(() => 'nowhere'),
+    );
     await connection.stop();
     await transport.stop();
   });

@@ -4,8 +4,8 @@ import { TopologyFault } from '../../../src/adapters/transports/amqp/topology/de
 import {
   adoptNamespace,
   claimNamespace,
-  holderOf,
   OtherStore,
+  storeOfNamespace,
 } from '../../../src/adapters/transports/amqp/topology/store-exchange.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
@@ -46,8 +46,8 @@ describe('The store of a namespace', () => {
       .to.include(`belongs to store ${ours}, and this database is store ${others}`)
       .and.to.include('parley topology --adopt')
       .and.not.to.include('\n');
-    expect(await holderOf(outsider.model, namespace, others)).to.deep.equal({ kind: 'other', storeId: ours });
-    expect(await holderOf(outsider.model, namespace, ours)).to.deep.equal({ kind: 'ours' });
+    expect(await storeOfNamespace(outsider.model, namespace, others)).to.deep.equal({ kind: 'other', storeId: ours });
+    expect(await storeOfNamespace(outsider.model, namespace, ours)).to.deep.equal({ kind: 'ours' });
   });
 
   it('is one of several that declare it at once', async () => {

@@ -1,7 +1,7 @@
 /** The first thing that reads a message: from the client library's object to one of three outcomes. */
 
 import { toIncomingCommand } from '../../../src/adapters/transports/amqp/consume/incoming-command.js';
-import { carryOver } from '../../../src/adapters/transports/amqp/dead-letters/republish-properties.js';
+import { republishProperties } from '../../../src/adapters/transports/amqp/dead-letters/republish-properties.js';
 import { readReplyAddress } from '../../../src/adapters/transports/amqp/receipts/reply-address.js';
 import { traceContextOf } from '../../../src/application/runtime/trace-context.js';
 import { type Decoded, decodeCommand } from '../../../src/contract/messages/decode-command.js';
@@ -47,7 +47,7 @@ function take(message: HostileMessage): string {
   const decoded = decodeCommand(incoming);
   readReplyAddress('chat', incoming.replyTo ?? '');
   traceContextOf(incoming.headers);
-  carryOver(delivered, OWN_USER);
+  republishProperties(delivered, OWN_USER);
   if (performance.now() - began > STALL_MS && leastCpuMs(TRIES, () => decodeCommand(incoming), STALL_MS) > STALL_MS)
     throw new Finding(`took more than ${STALL_MS} ms to read, every time`);
   return judged(decoded, message);

@@ -17,7 +17,7 @@ const nothingWritten = {
   membersPut: [],
   membersRemoved: [],
   userChats: { changes: [], max: DEFAULT_LIMITS.userChatsMax },
-  standingsEnded: [],
+  membershipStatesEnded: [],
   messages: [],
   messagesChanged: [],
   messagesRemoved: [],

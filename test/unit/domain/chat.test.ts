@@ -9,7 +9,7 @@ import {
   type Member,
   mutedUntil,
   removeMember,
-  takeMessageNumber,
+  takeMessageSequence,
   unarchiveChat,
   updateChat,
   updateMember,
@@ -50,7 +50,7 @@ describe('A chat', () => {
   it('takes the next number at every change, but shows activity and counts ordinals for messages alone', () => {
     const { chat, members } = group();
     const [alice, bob] = members as [Member, Member];
-    const said = takeMessageNumber(chat, alice, later).chat;
+    const said = takeMessageSequence(chat, alice, later).chat;
     const grown = addMembers(said, ['carol'], 'member', later).chat;
     const shrunk = removeMember(grown, bob);
     expect([said, grown, shrunk].map(({ lastSequence }) => lastSequence)).to.deep.equal([2, 3, 4]);
@@ -110,7 +110,7 @@ describe('A chat', () => {
 describe('A member', () => {
   it('has read everything from before joining', () => {
     const { chat, members } = group();
-    const said = takeMessageNumber(chat, members[0] as Member, later).chat;
+    const said = takeMessageSequence(chat, members[0] as Member, later).chat;
     const [carol] = addMembers(said, ['carol'], 'reader', later).members;
     expect(carol).to.deep.include({
       role: 'reader',
@@ -130,8 +130,8 @@ describe('A member', () => {
   it('has read what they send', () => {
     const { chat, members } = group();
     const [alice, bob] = members as [Member, Member];
-    const first = takeMessageNumber(chat, bob, later);
-    const second = takeMessageNumber(first.chat, alice, later);
+    const first = takeMessageSequence(chat, bob, later);
+    const second = takeMessageSequence(first.chat, alice, later);
     expect(first.sender).to.include({ readSequence: 2, readOrdinal: 1 });
     expect(second.sender).to.include({ readSequence: 3, readOrdinal: 2 });
     expect(second.chat.lastOrdinal - (first.sender?.readOrdinal ?? 0)).to.equal(1);

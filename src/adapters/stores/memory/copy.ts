@@ -1,6 +1,6 @@
 /**
- * A copy as the database would give it back: nothing shared with the caller, and JSON as JSON has it (`-0` is `0`, what is undefined is
- * left out).
+ * A copy as the database would return it: nothing is shared with the caller, and values are as in JSON (`-0` becomes
+ * `0`, undefined properties are left out).
  */
 export function copy<T>(value: T): T {
   return copyValue(value) as T;
@@ -12,7 +12,7 @@ function copyValue(value: unknown): unknown {
   if (value instanceof Date) return new Date(value);
   if (value instanceof Uint8Array) return new Uint8Array(value);
   if (Array.isArray(value)) return value.map(copyValue);
-  // `fromEntries` defines properties where assigning would not: one named `__proto__` stays one.
+  // `fromEntries` defines properties instead of assigning them, so a property named `__proto__` is kept.
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, content]) => (content === undefined ? [] : [[name, copyValue(content)]])),
   );

@@ -31,7 +31,7 @@ export class MemoryCommandStore implements CommandStore {
     const partition = this.world.partitions.get(request.partition);
     if (partition === undefined || partition.epoch !== request.epoch) return { outcome: 'fenced' };
     const { writes, value } = decide(this.snapshot(partition, request.keys));
-    // Everything is checked before anything is written: there is no rolling back here.
+    // Everything is checked before anything is written, because this store cannot roll back.
     this.check(request, partition.position, writes);
     this.write(request.partition, copy(writes));
     partition.position += writes.events.length;
@@ -64,7 +64,7 @@ export class MemoryCommandStore implements CommandStore {
   }
 
   async probe(): Promise<void> {
-    // Nothing here takes long.
+    // This store is always fast.
   }
 
   async pruneReceipts(before: Date, limit: number): Promise<number> {
@@ -144,7 +144,7 @@ export class MemoryCommandStore implements CommandStore {
     return this.world.reactions.get(messageId)?.get(emoji);
   }
 
-  /** Who has reacted to the message, emoji by emoji. */
+  /** For each emoji on the message, the users who reacted with it. */
   private emojiOf(messageId: string): Set<string>[] {
     return [...(this.world.reactions.get(messageId)?.values() ?? [])];
   }
@@ -157,7 +157,7 @@ export class MemoryCommandStore implements CommandStore {
     return Math.max(0, ...ordinals);
   }
 
-  /** The database's constraints, and what came in between for whoever did not look. */
+  /** Checks the database's constraints, and conflicts with rows that other partitions have changed. */
   private check(request: BatchRequest, position: number, writes: BatchWrites): void {
     const { users, chats, messages, messagesOfChat, eventsOfChat, receipts } = this.world;
     if (
@@ -212,7 +212,7 @@ export class MemoryCommandStore implements CommandStore {
       const { created, joined } = world.userChats.get(userKey(change)) ?? NO_CHATS;
       world.userChats.set(userKey(change), { created: created + change.created, joined: joined + change.joined });
     }
-    for (const { chatId, standing, until, ...user } of writes.standingsEnded) {
+    for (const { chatId, standing, until, ...user } of writes.membershipStatesEnded) {
       const ofUser = entry(world.formerStandings, userKey(user), () => new Map());
       entry(ofUser, chatId, () => new Map()).set(standing, until);
     }

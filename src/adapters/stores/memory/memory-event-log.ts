@@ -39,7 +39,7 @@ export class MemoryEventLog implements EventLog {
   }
 }
 
-/** Where the first event beyond a position stands, by halves: below the floor positions may be missing. */
+/** The index of the first event after a position, by binary search: below the floor positions may be missing. */
 function indexBeyond(events: readonly LoggedEvent[], position: number): number {
   let [low, high] = [0, events.length];
   while (low < high) {
@@ -50,14 +50,14 @@ function indexBeyond(events: readonly LoggedEvent[], position: number): number {
   return low;
 }
 
-/** An event as the log gives it back: a message's text is read where it stands now. */
+/** An event as the log returns it, with the current text of its message. */
 export function withPresentText(world: MemoryWorld, logged: LoggedEvent): LoggedEvent {
   const { event } = logged;
   if (event.type !== 'message.created' && event.type !== 'message.edited') return copy(logged);
   return copy({ ...logged, event: { type: event.type, message: asOf(world, event.message) } });
 }
 
-/** The message with the text it had at that revision, or without any if it has been deleted. */
+/** The message with its text at that revision, or without a text if it was deleted. */
 function asOf(world: MemoryWorld, then: Message): Message {
   const { messageId, revision, editedAt, editedBy } = then;
   const stub = world.removedMessages.get(messageId);

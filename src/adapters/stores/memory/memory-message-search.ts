@@ -16,11 +16,11 @@ import { viewOf, visibleMessages } from './memory-message-views.js';
 import { isVisible } from './memory-visible-chats.js';
 import { byCodeUnit, type MemoryWorld } from './memory-world.js';
 
-/** A mark belongs to the letter before it; one that follows a symbol, as U+FE0F does, to no word. */
+/** A combining mark belongs to the letter before it. A mark after a symbol, such as U+FE0F, belongs to no word. */
 const WORD = /[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/gu;
 const LONG_RUN = new RegExp(`[^ \\n\\r\\t]{${INDEXED_RUN_MAX_CHARACTERS}}`, 'gu');
 
-/** Whole words, whatever their case; all of them must be there. */
+/** Searches whole words, ignoring case. All words must occur. */
 export class MemoryMessageSearch implements MessageSearch {
   constructor(private readonly world: MemoryWorld) {}
 
@@ -65,7 +65,7 @@ function wordsOf(text: string): string[] {
   return [...text.matchAll(WORD)].map(([word]) => word.toLowerCase());
 }
 
-/** As PostgreSQL's index has it. */
+/** The same text as in PostgreSQL's index. */
 function indexedText(body: string): string {
   return Buffer.byteLength(body) <= INDEXED_WHOLE_MAX_BYTES ? body : body.replace(LONG_RUN, '$& ');
 }

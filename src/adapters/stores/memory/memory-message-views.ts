@@ -4,7 +4,7 @@ import { REACTIONS_SHOWN_MAX } from '../../../contract/rest/responses.js';
 import type { Message } from '../../../domain/message.js';
 import { byCodeUnit, type MemoryWorld } from './memory-world.js';
 
-/** The messages of a chat that there are to be seen, in ascending sequence. */
+/** The visible messages of a chat in ascending sequence. */
 export function visibleMessages(world: MemoryWorld, { chatId, fromSequence }: VisiblePast): Message[] {
   return (world.messagesOfChat.get(chatId) ?? []).filter(({ sequence }) => sequence >= fromSequence);
 }
@@ -15,7 +15,7 @@ export function lastVisibleMessage(world: MemoryWorld, view: ChatView): MessageV
   return message === undefined ? null : viewOf(world, past, message);
 }
 
-/** The message as queries give it, seen by one user. */
+/** The message as queries return it to one user. */
 export function viewOf(world: MemoryWorld, { userId }: VisiblePast, message: Message): MessageView {
   const { chatId, messageId, sequence } = message;
   const event = world.eventsOfChat.get(chatId)?.find((logged) => logged.sequence === sequence);

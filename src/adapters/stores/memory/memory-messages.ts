@@ -2,7 +2,7 @@ import type { BatchWrites } from '../../../application/ports/command-store.js';
 import type { Message } from '../../../domain/message.js';
 import { entry, type MemoryWorld } from './memory-world.js';
 
-/** Messages and what hangs on them: earlier texts, reactions, threads. */
+/** Writes messages with their revisions, reactions and threads. */
 export function writeMessages(world: MemoryWorld, writes: BatchWrites): void {
   for (const message of writes.messages) {
     world.messages.set(message.messageId, message);
@@ -18,7 +18,7 @@ export function writeMessages(world: MemoryWorld, writes: BatchWrites): void {
     else users.delete(userId);
     if (users.size === 0) byEmoji.delete(emoji);
   }
-  // A thread whose root was deleted hard has no count to take from.
+  // The root was deleted hard, so there is no count to change.
   for (const { rootId, replies } of writes.threads)
     if (replies > 0 || world.threads.has(rootId)) world.threads.set(rootId, (world.threads.get(rootId) ?? 0) + replies);
   for (const stub of writes.messagesRemoved) {

@@ -1,14 +1,14 @@
 import type { ClusterState, PartitionRegistry, TakenPartition } from '../../../application/ports/partition-registry.js';
 import { byCodeUnit, type MemoryWorld, type PartitionRow } from './memory-world.js';
 
-/** A worker not heard of for so long is struck off the list. */
+/** A worker without a heartbeat for this long is removed. */
 const WORKER_FORGOTTEN_AFTER_MS = 60_000;
 
 export class MemoryPartitionRegistry implements PartitionRegistry {
-  /** The last ring repair in line. */
+  /** Settles when the last queued ring repair has ended. */
   private repairs: Promise<void> = Promise.resolve();
 
-  /** `now`: the database's clock, in milliseconds. */
+  /** `now` is the database's clock, in milliseconds. */
   constructor(
     private readonly world: MemoryWorld,
     private readonly now: () => number = Date.now,
@@ -88,7 +88,7 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
       this.world.ringGeneration += 1;
       await repair(this.world.ringGeneration);
     });
-    // Whether this one fails is its caller's to know; the next in line goes on all the same.
+    // Only the caller gets the error of this repair. The next one runs anyway.
     this.repairs = mine.catch(() => undefined);
     await mine;
   }

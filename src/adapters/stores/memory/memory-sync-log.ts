@@ -12,7 +12,7 @@ import type {
   SyncWindow,
 } from '../../../application/ports/sync-log.js';
 import type { Chat, Member } from '../../../domain/chat.js';
-import { type MembershipState, standingBeforeArchiving } from '../../../domain/membership-state.js';
+import { type MembershipState, stateBeforeArchiving } from '../../../domain/membership-state.js';
 import { copy } from './copy.js';
 import { withPresentText } from './memory-event-log.js';
 import { isShown, isVisible } from './memory-visible-chats.js';
@@ -121,7 +121,7 @@ export class MemorySyncLog implements SyncLog {
     return [...(this.world.chatsOfUser.get(userKey(caller)) ?? [])];
   }
 
-  /** The number of the event that last ended one of those standings of the caller's; 0: there is none. */
+  /** The sequence of the event that last ended one of those membership states of the caller. 0 if there is none. */
   private lastUntil(
     caller: Caller,
     chat: Chat,
@@ -129,7 +129,7 @@ export class MemorySyncLog implements SyncLog {
     isOne: (standing: MembershipState) => boolean,
   ): number {
     const former = [...(this.world.formerStandings.get(userKey(caller))?.get(chat.chatId) ?? [])];
-    const earlier = membership === null ? null : standingBeforeArchiving(chat, membership);
+    const earlier = membership === null ? null : stateBeforeArchiving(chat, membership);
     if (earlier !== null) former.push([earlier.standing, earlier.until]);
     return Math.max(0, ...former.flatMap(([standing, until]) => (isOne(standing) ? [until] : [])));
   }

@@ -6,7 +6,7 @@ export function isVisible(visible: VisibleChats, { chat, membership }: ChatView)
   return isShown(visible, chat, membershipStateOf(chat.archivedAt !== null, membership.role));
 }
 
-/** Whether the chat would be visible to a member who stands in it like this. */
+/** Whether the chat is visible to a member with this membership state. */
 export function isShown(visible: VisibleChats, chat: Pick<Chat, 'kind'>, standing: MembershipState): boolean {
   if (typeof visible === 'string') return visible === 'all';
   return visible.some(

@@ -1,8 +1,8 @@
 /**
- * What the in-memory stores share: the same state as the database's tables. Each method of a store runs in one synchronous turn, so
- * they are serial: this proves decisions, not races.
+ * The state that the in-memory stores share, equivalent to the database's tables. Each method of a store runs in one
+ * synchronous turn, so calls are serial. Tests with it verify decisions, not races.
  *
- * Nothing that comes in or goes out is shared with it: stores copy both ways.
+ * Stores copy all input and output, so that no caller shares objects with this state.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -23,7 +23,7 @@ export interface PartitionRow {
   publishedThrough: number;
   ringSeen: number;
   logFloor: number;
-  /** How many events of rejected commands are deleted. */
+  /** The number of deleted events of rejected commands. */
   logPruned: number;
 }
 
@@ -32,10 +32,10 @@ export class MemoryWorld {
   namespace: string | null = null;
   partitionCount: number | null = null;
   ringGeneration = 0;
-  /** How many imports were complete; and by chat id, which of them brought it. */
+  /** The number of completed imports, and by chat id the number of its import. */
   imports = 0;
   readonly importNumbers = new Map<string, number>();
-  /** By worker id: when it was last heard of, in milliseconds since 1970. */
+  /** By worker id: the time of the last heartbeat, in milliseconds since 1970. */
   readonly workers = new Map<string, number>();
   readonly partitions = new Map<number, PartitionRow>();
   /** By `userKey`. */
@@ -43,22 +43,22 @@ export class MemoryWorld {
   readonly chats = new Map<string, Chat>();
   /** By chat id, then by user id. */
   readonly members = new Map<string, Map<string, Member>>();
-  /** By `userKey`: ids of the chats the user is in. */
+  /** By `userKey`: the ids of the user's chats. */
   readonly chatsOfUser = new Map<string, Set<string>>();
-  /** By `userKey`: in how many chats the user is, as far as they are counted. */
+  /** By `userKey`: the chat counts of the user. */
   readonly userChats = new Map<string, UserChats>();
   readonly messages = new Map<string, Message>();
-  /** Earlier texts, by message id, in ascending revision. */
+  /** Earlier texts by message id, in ascending revision. */
   readonly revisions = new Map<string, MessageRevision[]>();
-  /** What stays of messages deleted hard, by message id. */
+  /** Stubs of messages deleted hard, by message id. */
   readonly removedMessages = new Map<string, MessageStub>();
-  /** By message id, then by emoji: who has reacted. */
+  /** By message id, then by emoji: the users who reacted. */
   readonly reactions = new Map<string, Map<string, Set<string>>>();
   /** The number of replies, by the message id of the thread's root. */
   readonly threads = new Map<string, number>();
-  /** By `userKey`, then by chat id: where in the log the user has left it. */
+  /** By `userKey`, then by chat id: the position in the log at which the user left it. */
   readonly departures = new Map<string, Map<string, { partition: number; position: number }>>();
-  /** By `userKey`, then by chat id, then by standing: the number of the event that ended it the last time. */
+  /** By `userKey`, then by chat id, then by membership state: the sequence of the event that last ended it. */
   readonly formerStandings = new Map<string, Map<string, Map<MembershipState, number>>>();
   /** By chat id, in ascending sequence. */
   readonly messagesOfChat = new Map<string, Message[]>();
@@ -74,11 +74,11 @@ export class MemoryWorld {
   readonly policies = new Map<string, string>();
   /** By partition and command key. */
   readonly attempts = new Map<string, number>();
-  /** When each of them was last noted. */
+  /** The time when each of them was last recorded. */
   readonly attemptedAt = new Map<string, Date>();
 }
 
-/** The map's value under the key, put there first if it is missing. */
+/** The map's value for the key. A missing value is created first. */
 export function entry<K, V>(map: Map<K, V>, key: K, missing: () => V): V {
   const present = map.get(key);
   if (present !== undefined) return present;
@@ -87,7 +87,7 @@ export function entry<K, V>(map: Map<K, V>, key: K, missing: () => V): V {
   return value;
 }
 
-/** By code unit, as the database's keys are. */
+/** By code unit, like the database's keys. */
 export function byCodeUnit(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

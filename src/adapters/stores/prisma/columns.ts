@@ -1,19 +1,19 @@
 /**
- * Values on their way into a set-wise statement: one array a column, written as PostgreSQL reads it. Given arrays, Prisma and the
- * driver would look at each value several times over: more work than everything else about a batch.
+ * Values for a set-based statement: one array per column, as a PostgreSQL array literal. For a JavaScript array, Prisma
+ * and the driver would process each value several times, which costs more than the rest of a batch.
  */
 import { DEFAULT_CONTENT_TYPE } from '../../../domain/message.js';
 
 type Value = string | number | null;
 
-/** The array literal of one column of `rows`, to be cast to the column's type: `${column(…)}::uuid[]`. */
+/** The array literal of one column of `rows`. It must be cast to the column's type: `${column(…)}::uuid[]`. */
 export function column<Row>(rows: readonly Row[], value: (row: Row) => Value): string {
   let literal = '';
   let last: Value | undefined;
   let written = '';
   for (const row of rows) {
     const next = value(row);
-    // Most columns of a batch repeat one value: its time, its tenant, nothing.
+    // Most columns of a batch repeat one value: its time, its tenant, or null.
     if (next !== last) {
       last = next;
       written = element(next);
@@ -29,20 +29,20 @@ function element(value: Value): string {
   return value.includes('"') || value.includes('\\') ? `"${value.replace(/["\\]/g, '\\$&')}"` : `"${value}"`;
 }
 
-/** JSON as it will be kept, character by character; null for an empty array or object. */
+/** JSON as it is stored, character by character. Null for an empty array or object. */
 export function jsonUnlessEmpty(value: object): string | null {
   const json = JSON.stringify(value);
   return json === '[]' || json === '{}' ? null : json;
 }
 
-/** A message's content type as it is kept: null for the one that nearly all have. */
+/** A message's content type as it is stored: null for the default, which nearly all messages have. */
 export function unlessDefaultType(contentType: string): string | null {
   return contentType === DEFAULT_CONTENT_TYPE ? null : contentType;
 }
 
 let lastTime = { milliseconds: Number.NaN, text: '' };
 
-/** RFC 3339 UTC in milliseconds. Most times of a batch are its own: that one is written out once. */
+/** RFC 3339 UTC with milliseconds. Most times of a batch are the batch's own, so that one is formatted only once. */
 export function time(value: Date): string;
 export function time(value: Date | null): string | null;
 export function time(value: Date | null): string | null {

@@ -1,6 +1,6 @@
 /**
- * The Prisma client on its pool of connections. Every wait has an end, here, and each limit is shorter than the one that
- * would have to clean up after it: statement < silence < transaction.
+ * The Prisma client on its connection pool. Every wait has a timeout, and each is shorter than the one that would clean
+ * up after it: statement < silence < transaction.
  */
 import { Socket } from 'node:net';
 import { PrismaPg } from '@prisma/adapter-pg';
@@ -11,61 +11,68 @@ import { rethrow } from './store-errors.js';
 /** To open a connection, and to wait for a free one. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 /**
- * For one statement, the wait for a lock included, but for those of batches. Longer than a frozen owner may hold its partition's row
- * (IDLE_IN_TRANSACTION_TIMEOUT_MS), which its successor waits for.
+ * For one statement including lock waits, except for those of batches. It is longer than a suspended owner can hold its
+ * partition's row (IDLE_IN_TRANSACTION_TIMEOUT_MS), because its successor waits for that row.
  */
 export const STATEMENT_TIMEOUT_MS = 15_000;
-/** The same for a query of REST, whose cost its caller has in hand. */
+/** The same for a REST query, whose cost depends on the caller's request. */
 export const QUERY_TIMEOUT_MS = 2_000;
 /**
- * A batch waits no longer than this for a lock, so that it does not hold those that it has for as long, and so that a statement that times out was at
- * work. It is tried again.
+ * Maximum lock wait of a batch. So a batch does not hold its own locks for long, and a statement that times out was
+ * working, not waiting. The batch is retried.
  */
 export const BATCH_LOCK_TIMEOUT_MS = 200;
-/** A transaction whose client says nothing for so long is ended by the server: a frozen owner lets go of its partition. */
+/**
+ * The server ends a transaction whose client is silent for this long, so that a suspended owner releases its
+ * partition's row.
+ */
 export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
-/** A server that has not said anything for so long is gone, whatever TCP thinks: the connection is destroyed. */
+/** A server that is silent for this long is considered dead, whatever TCP reports. The connection is destroyed. */
 export const SILENCE_TIMEOUT_MS = 20_000;
-/** An idle connection is closed after so long; below SILENCE_TIMEOUT_MS, so that only one in use can fall silent. */
+/**
+ * An idle connection is closed after this time. It is below SILENCE_TIMEOUT_MS, so that only a connection in use can be
+ * silent for that long.
+ */
 export const POOL_IDLE_TIMEOUT_MS = 10_000;
-/** For one batch with new chats, or an import's piece, from BEGIN to COMMIT. */
+/** For one batch with new chats, or one piece of an import, from BEGIN to COMMIT. */
 export const TRANSACTION_TIMEOUT_MS = 30_000;
-/** To get a transaction's connection and its BEGIN through. */
+/** To get a connection for a transaction and send its BEGIN. */
 export const TRANSACTION_START_TIMEOUT_MS = 10_000;
 
-/** The adapter brings newer types of the driver than ours; the driver itself is the same. */
+/** The adapter has newer driver types than ours. The driver itself is the same. */
 type PoolClientClass = NonNullable<Extract<ConstructorParameters<typeof PrismaPg>[0], { max?: number }>['Client']>;
 
 export interface DatabaseOptions {
   /** `postgresql://…`. */
   url: string;
-  /** The most connections at a time; at least 2. */
+  /** Maximum number of connections, at least 2. */
   poolSize: number;
-  /** A connection was lost; whoever was using it gets the error too. */
+  /** Called when a connection is lost. Its user gets the error too. */
   onConnectionError?: (error: Error) => void;
-  /** Instead of STATEMENT_TIMEOUT_MS; 0: as long as it takes. */
+  /** Overrides STATEMENT_TIMEOUT_MS. 0 means no limit. */
   statementTimeoutMs?: number;
-  /** Instead of SILENCE_TIMEOUT_MS. */
+  /** Overrides SILENCE_TIMEOUT_MS. */
   silenceTimeoutMs?: number;
-  /** For what batches read and write, and nothing else. */
+  /** Only for what batches read and write. */
   forBatches?: boolean;
 }
 
 /**
- * Said once a connection: said by each transaction, it would cost each a round trip.
+ * Set once per connection. If set per transaction, it would cost each of them a round trip.
  *
- * `jit=off`: no statement of ours runs long enough to repay its compilation, some 200 ms. Where JIT is built in, as in the packages of Debian and
- * PGDG, it goes by the estimated cost, and before PostgreSQL 18 each node that SESSION_FOR_BATCHES disables counts 1e10.
+ * `jit=off`: no statement runs long enough to repay its compilation of some 200 ms. Where JIT is available, as in the
+ * packages of Debian and PGDG, it depends on the estimated cost. Before PostgreSQL 18, each plan node that
+ * SESSION_FOR_BATCHES disables adds 1e10 to that.
  */
 const SESSION = ['default_transaction_isolation=read\\ committed', 'jit=off'];
 
 /**
- * What a batch asks for is found by key: the planner is kept from scanning a table for the sake of a few hundred keys, which is what it prefers
- * while tables are small or its statistics are old, and what it would then remember. Left the choice, it also plans most batches anew, for a few
- * keys look a little cheaper each time than the many that it has to reckon with.
+ * A batch finds rows by key. Sequential scans are disabled: the planner prefers them for a few hundred keys while
+ * tables are small or statistics are old, and it would keep that plan. A custom plan for a few keys looks slightly
+ * cheaper each time, so without a forced generic plan most batches would be planned again.
  *
- * Nor does it read a bitmap: that takes up all entries of an index for a key before a LIMIT counts, and those of rows that are gone each time anew.
- * How many there are for a key is in the users' hands.
+ * Bitmap scans are disabled too. They read all index entries of a key before a LIMIT applies, and read dead ones again
+ * each time. Users control how many entries a key has.
  */
 export const SESSION_FOR_BATCHES: readonly string[] = [
   ...SESSION,
@@ -76,7 +83,7 @@ export const SESSION_FOR_BATCHES: readonly string[] = [
   'plan_cache_mode=force_generic_plan',
 ];
 
-/** Connects at first use. `$disconnect()` ends it. */
+/** Connects at first use. Call `$disconnect()` to close it. */
 export function openDatabase(options: DatabaseOptions): PrismaClient {
   const { url, poolSize, onConnectionError } = options;
   const { statementTimeoutMs = STATEMENT_TIMEOUT_MS, silenceTimeoutMs = SILENCE_TIMEOUT_MS } = options;
@@ -101,18 +108,18 @@ export function openDatabase(options: DatabaseOptions): PrismaClient {
       ...(onConnectionError === undefined ? {} : { onConnectionError, onPoolError: onConnectionError }),
     },
   );
-  // `minimal`: no excerpts of our source in messages.
+  // `minimal`: error messages contain no excerpts of our source.
   return new PrismaClient({ adapter, errorFormat: 'minimal' });
 }
 
 const statementNames = new Map<string, string>();
 
-/** A connection keeps at most so many plans; what is rarer is planned each time. */
+/** Maximum number of prepared statements per connection. Rarer statements are planned each time. */
 export const NAMED_STATEMENTS_MAX = 256;
 
 /**
- * Named statements are planned once a connection. Ours are few: everything that varies is a parameter, but for which kinds of rows a batch
- * writes.
+ * Named statements are planned once per connection. There are few: all values are parameters, and only the kinds of
+ * rows that a batch writes change the text.
  */
 function nameStatement({ sql, args }: { sql: string; args: unknown[] }): string {
   if (args.length === 0) return '';
@@ -123,9 +130,9 @@ function nameStatement({ sql, args }: { sql: string; args: unknown[] }): string 
 }
 
 /**
- * A socket that is destroyed when nothing comes or goes for so long. The statement time-out makes a living server answer
- * before that, and idle connections are closed before it, so this strikes only where an answer will not come. (The driver's own
- * `query_timeout` would hand the connection on in the middle of its transaction.)
+ * A socket that is destroyed if it has no traffic for this long. The statement timeout makes a live server answer
+ * earlier, and idle connections are closed earlier, so only dead connections are affected. (The driver's own
+ * `query_timeout` would return the connection to the pool in the middle of its transaction.)
  */
 function watchedSocket(silenceTimeoutMs: number): Socket {
   const socket = new Socket();
@@ -157,7 +164,10 @@ const COLUMNS: readonly (readonly [table: string, column: string])[] = [
   ['decisions', 'attributes'],
 ];
 
-/** What the first migration creates last (a database that has it has all of that migration), and what later ones have added. */
+/**
+ * What the first migration creates last (so a database that has it has the whole migration), and what later migrations
+ * have added.
+ */
 const FUNCTIONS = [
   'abort_unless(boolean, text)',
   'prune_rejected_commands(integer, timestamptz, integer)',
@@ -165,8 +175,9 @@ const FUNCTIONS = [
 ];
 
 /**
- * Rejects, saying what to do, if the database has not got our tables, or has them as an earlier release left them: a worker would take partitions
- * over and then wait for ever, as if the database were away. Asks the catalogue, which every role may read; the history of migrations it may not.
+ * Rejects with instructions if the database lacks our tables or has those of an earlier release. Otherwise a worker
+ * would acquire leases and then wait for ever, as if the database were away. It reads the catalogue, because not every
+ * role may read the migration history.
  */
 export async function assertMigrated(database: PrismaClient): Promise<void> {
   const tables = COLUMNS.map(([table]) => table);
@@ -185,7 +196,7 @@ export async function assertMigrated(database: PrismaClient): Promise<void> {
   }
 }
 
-/** Resolves if the database answers; rejects with a `StoreError`. */
+/** Resolves if the database answers. Rejects with a `StoreError`. */
 export async function pingDatabase(database: PrismaClient): Promise<void> {
   await database.$queryRaw`SELECT 1`.catch(rethrow);
 }

@@ -8,13 +8,18 @@ import type { PrismaClient } from './generated/client.js';
 import { TRANSACTION_START_TIMEOUT_MS } from './prisma-database.js';
 import { rethrow, toStoreError } from './store-errors.js';
 
-/** A worker not heard of for so long is struck off the list. */
+/** A worker without a heartbeat for this long is removed. */
 export const WORKER_FORGOTTEN_AFTER_MS = 60_000;
-/** Held while the hash ring is repaired: one repair at a time. Any number, so long as nothing else in the database takes it. */
+/**
+ * Key of the advisory lock for ring repairs: one repair at a time. Any number that nothing else in the database uses.
+ */
 export const RING_REPAIR_LOCK = 72_707_370;
-/** For one repair of the ring; after that the lock is gone. Below SILENCE_TIMEOUT_MS: the connection is silent meanwhile. */
+/**
+ * For one repair of the ring. After it the lock is released. Below SILENCE_TIMEOUT_MS, because the connection has no
+ * traffic meanwhile.
+ */
 export const RING_REPAIR_TIMEOUT_MS = 15_000;
-/** For waiting one's turn and repairing. */
+/** For waiting and repairing. */
 const RING_TRANSACTION_TIMEOUT_MS = 2 * RING_REPAIR_TIMEOUT_MS;
 
 /** Every method rejects with a `StoreError`. */
@@ -22,7 +27,7 @@ export class PrismaPartitionRegistry implements PartitionRegistry {
   constructor(private readonly database: PrismaClient) {}
 
   async settle(wanted: { namespace: string; partitions: number }): Promise<{ namespace: string; partitions: number }> {
-    // The store's row is locked by the UPDATE: whoever comes second reads what the first one has recorded.
+    // The UPDATE locks the store's row, so a concurrent caller reads what the first one has recorded.
     const [settled] = await this.database.$queryRaw<{ namespace: string; partitions: number }[]>`
         WITH settled AS (
           UPDATE store SET namespace = COALESCE(namespace, ${wanted.namespace}),
@@ -88,8 +93,8 @@ export class PrismaPartitionRegistry implements PartitionRegistry {
   }
 
   /**
-   * The lock is held by a transaction of its own, which writes nothing: the new generation is committed beside it before `repair` runs.
-   * What `isNeeded` and `repair` throw goes through as it is.
+   * A separate transaction holds the lock and writes nothing. The new generation is committed on another connection
+   * before `repair` runs. Errors of `isNeeded` and `repair` pass through.
    */
   async repairRing(isNeeded: () => Promise<boolean>, repair: (generation: number) => Promise<void>): Promise<void> {
     let thrown: { error: unknown } | null = null;

@@ -1,6 +1,6 @@
 /**
- * Rows to domain. Times are read as milliseconds since 1970 and JSON as the text that was stored: neither the session's
- * time zone nor the driver's conversions come into it. Numbers of 64 bits are read as doubles: exact up to 2^53.
+ * Converts rows to domain objects. Times are read as milliseconds since 1970, and JSON as the stored text, so neither
+ * the session's time zone nor the driver's conversions matter. 64-bit numbers are read as doubles: exact up to 2^53.
  */
 import type { ChatView } from '../../../application/ports/chat-queries.js';
 import type { StoredReceipt } from '../../../application/ports/command-store.js';
@@ -34,7 +34,7 @@ export interface ChatRow {
   lastPosition: number;
 }
 
-/** Of `chats c`. */
+/** Columns of `chats c`. */
 export const CHAT_COLUMNS =
   Prisma.raw(`c.chat_id::text AS "chatId", c.tenant_id AS "tenantId", c.partition, c.kind, c.title,
   c.metadata::text AS "chatMetadata", c.created_by AS "createdBy", ${milliseconds('c.created_at', 'createdAt')},
@@ -81,7 +81,7 @@ export interface MemberRow {
   hiddenOrdinal: number | null;
 }
 
-/** Of `members m`. */
+/** Columns of `members m`. */
 export const MEMBER_COLUMNS =
   Prisma.raw(`m.chat_id::text AS "chatId", m.user_id AS "userId", m.tenant_id AS "tenantId", m.role,
   ${milliseconds('m.muted_until', 'mutedUntil')}, ${milliseconds('m.joined_at', 'joinedAt')},
@@ -119,7 +119,7 @@ export interface UserRow {
   updatedAt: number;
 }
 
-/** Of `users u`. */
+/** Columns of `users u`. */
 export const USER_COLUMNS =
   Prisma.raw(`u.tenant_id AS "tenantId", u.user_id AS "userId", u.display_name AS "displayName",
   u.avatar_url AS "avatarUrl", u.kind, u.metadata::text AS metadata, u.claims::text AS claims, u.revision,
@@ -161,7 +161,7 @@ export interface MessageRow {
   deletedAt: number | null;
 }
 
-/** Of `messages g`, without what an event's row says as well: chat, sequence, tenant. */
+/** Columns of `messages g` that an event's row does not have: without chat, sequence and tenant. */
 export const MESSAGE_CONTENT_COLUMNS =
   Prisma.raw(`g.message_id::text AS "messageId", g.ordinal::float8 AS ordinal, g.sender_id AS "senderId",
   g.revision, g.body, COALESCE(g.content_type, '${DEFAULT_CONTENT_TYPE}') AS "contentType", g.in_reply_to::text AS "inReplyTo",
@@ -169,7 +169,7 @@ export const MESSAGE_CONTENT_COLUMNS =
   g.metadata::text AS metadata, ${milliseconds('g.created_at', 'createdAt')}, ${milliseconds('g.edited_at', 'editedAt')},
   g.edited_by AS "editedBy", ${milliseconds('g.deleted_at', 'deletedAt')}`);
 
-/** Of `messages g`. */
+/** Columns of `messages g`. */
 export const MESSAGE_COLUMNS = Prisma.sql`g.chat_id::text AS "chatId", g.sequence::float8 AS sequence,
   g.tenant_id AS "tenantId", ${MESSAGE_CONTENT_COLUMNS}`;
 
@@ -196,13 +196,13 @@ export function toMessage(row: MessageRow): Message {
   };
 }
 
-/** Of `chats c` and the asker's `members m`. */
+/** Columns of `chats c` and the caller's `members m`. */
 export interface StoredReceiptRow {
   contentHash: string;
   receipt: string;
 }
 
-/** The hash in hexadecimal, the receipt as JSON text: both also pass through an aggregate of rows. */
+/** The hash in hexadecimal and the receipt as JSON text, because both also pass through an aggregate of rows. */
 export const STORED_RECEIPT_COLUMNS = Prisma.sql`encode(r.content_hash, 'hex') AS "contentHash", r.receipt::text AS receipt`;
 
 export function toStoredReceipt({ contentHash, receipt }: StoredReceiptRow): StoredReceipt {
@@ -212,7 +212,7 @@ export function toStoredReceipt({ contentHash, receipt }: StoredReceiptRow): Sto
 export type ChatViewRow = ChatRow & MemberRow;
 export const CHAT_VIEW_COLUMNS = Prisma.sql`${CHAT_COLUMNS}, ${MEMBER_COLUMNS}`;
 
-/** A user's chats are few among all of them: each is looked up by key, whatever a planner makes of a smaller store. */
+/** A user has few of all chats, so each is looked up by key, whatever the planner assumes about a smaller store. */
 export const CHATS_OF_MEMBERS = Prisma.sql`members m CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = m.chat_id LIMIT 1) c`;
 
 export function toChatView(row: ChatViewRow): ChatView {

@@ -1,58 +1,61 @@
 /**
- * What a failure means for whoever has to go on: PostgreSQL's SQLSTATE decides, wherever Prisma hides it.
+ * Classifies database failures by PostgreSQL's SQLSTATE, wherever Prisma hides it.
  *
- * Messages of the data classes can quote what was stored, so they are left out: SQLSTATE and constraint say enough, and
- * message texts never reach a log.
+ * Messages of the data classes can quote stored values, so they are left out. SQLSTATE and constraint are enough, and
+ * message texts must never reach a log.
  */
 import { StoreError } from '../../../application/ports/command-store.js';
 import { SlowQuery } from '../../../application/ports/slow-query.js';
 
 /**
- * SQLSTATE classes that are about the data: data exception, integrity constraint, program limit, and what a trigger of the operator's raises.
- * A batch that waited for a trigger to think better of it would wait for ever.
+ * SQLSTATE classes of data errors: data exception, integrity constraint, program limit, and exceptions of an operator's
+ * trigger. A retry would fail in the same way for ever.
  */
 const DATA_CLASSES = new Set(['22', '23', '54', 'P0']);
 
 /**
- * SQLSTATE classes with which COMMIT may be answered although it took effect, or that say nothing of it: connection exception,
- * operator intervention, system error, internal error.
+ * SQLSTATE classes that can follow a COMMIT that took effect, or that leave this open: connection exception, operator
+ * intervention, system error, internal error.
  */
 const INDEFINITE_AT_COMMIT = new Set(['08', '57', '58', 'XX']);
 
 /**
- * Of these classes, what says that nothing was committed: a statement that took too long or was cancelled (committing is not broken off), and a server
- * that is only starting.
+ * Codes of these classes that mean that nothing was committed: a statement that timed out or was cancelled (a commit is
+ * never cancelled), and a server that is starting.
  */
 const DEFINITE_AT_COMMIT = new Set(['57014', '57P03']);
 
-/** No connection was had, so nothing was sent: the words of pg-pool, twice, and of Prisma. */
+/** No connection was available, so nothing was sent: two messages of pg-pool and one of Prisma. */
 const NOT_CONNECTED =
   /timeout exceeded when trying to connect|Connection terminated due to connection timeout|Can't reach database server/;
 
-/** A statement took longer than its time limit. */
+/** query_canceled: a statement exceeded its time limit. */
 const QUERY_CANCELED = '57014';
 
-/** The codes with which a batch that is one statement ends itself. */
+/** SQLSTATEs with which the one-statement batch aborts itself. */
 export const NOT_AS_READ = 'PY001';
 export const NO_SUCH_CHAT = 'PY002';
-/** The code with which a probe does. */
+/** SQLSTATE with which a probe aborts itself. */
 export const PROBE_UNDONE = 'PY003';
 
 /** query_canceled: by the statement timeout, or by an administrator. */
 const TIMED_OUT = '57014';
-/** A transaction of several statements that took longer than it may: Prisma's code, and its words, since it has other uses for the code. */
+/**
+ * A transaction of several statements that took too long: Prisma's code, and words of its message, because Prisma also
+ * uses the code for other errors.
+ */
 const TRANSACTION_EXPIRED = { code: 'P2028', words: /expired transaction/ };
 
-/** lock_not_available, deadlock_detected, serialization_failure: another transaction was in the way. */
+/** lock_not_available, deadlock_detected, serialization_failure: conflicts with another transaction. */
 const IN_THE_WAY = new Set(['55P03', '40P01', '40001']);
 
 /**
- * What passes by itself: connection exception, transaction rollback, insufficient resources, a lock that was not to be had, operator intervention,
- * system error, and a session ended for its silence.
+ * Transient failures: connection exception, transaction rollback, insufficient resources, lock not available, operator
+ * intervention, system error, and a session that was ended for being idle.
  */
 const PASSING = /^(08|40|53|55|57|58|25P03)/;
 
-/** A failure before COMMIT was sent: nothing was written. */
+/** For a failure before COMMIT was sent: nothing was written. */
 export function toStoreError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   const report = serverReport(error);
@@ -79,12 +82,12 @@ export function toStoreError(error: unknown): StoreError {
   return new StoreError('unavailable', `the database is not available (${what})`, { cause: error });
 }
 
-/** For `.catch(…)` behind one statement. */
+/** For `.catch(…)` after one statement. */
 export function rethrow(error: unknown): never {
   throw toStoreError(error);
 }
 
-/** What is to be written, put into a statement: nothing has been sent yet. */
+/** Builds a statement from values. A failure means that nothing was sent. */
 export function storable<T>(write: () => T): T {
   try {
     return write();
@@ -93,12 +96,12 @@ export function storable<T>(write: () => T): T {
   }
 }
 
-/** For `.catch(…)` behind what commits. */
+/** For `.catch(…)` after what commits. */
 export function rethrowFromCommit(error: unknown): never {
   throw toCommitError(error);
 }
 
-/** A failure once COMMIT was under way: unless the server gave a definite answer, nobody knows. */
+/** For a failure after COMMIT was sent: the outcome is unknown unless the server gave a definite answer. */
 function toCommitError(error: unknown): StoreError {
   const report = serverReport(error);
   if (report === null ? NOT_CONNECTED.test(describe(error)) : isDefinite(report)) return toStoreError(error);
@@ -110,7 +113,7 @@ function isDefinite({ sqlState }: ServerReport): boolean {
   return DEFINITE_AT_COMMIT.has(sqlState) || !INDEFINITE_AT_COMMIT.has(sqlState.slice(0, 2));
 }
 
-/** Whether trying again may help although nobody mends anything: nobody answered, or the server said that it cannot just now. */
+/** Whether a retry may succeed without a fix: the server did not answer, or said that it cannot do it now. */
 export function passesByItself(error: unknown): boolean {
   if (!(error instanceof StoreError) || error.kind === 'refused') return false;
   const report = serverReport(error.cause);
@@ -121,7 +124,7 @@ export function contention(what: string): StoreError {
   return new StoreError('contention', `${what} came in between`);
 }
 
-/** Whether a probe ended as it was meant to. */
+/** Whether a probe ended as intended. */
 export function isProbeUndone(error: unknown): boolean {
   return serverReport(error)?.sqlState === PROBE_UNDONE;
 }
@@ -138,8 +141,8 @@ interface ServerReport {
 }
 
 /**
- * The server's own report. Raw queries reject with a `PrismaClientKnownRequestError` that carries the driver adapter's error in
- * `meta`; COMMIT rejects with the driver adapter's error itself. Lost connections carry no report at all.
+ * The server's own error. Raw queries reject with a `PrismaClientKnownRequestError` that has the driver adapter's error
+ * in `meta`. COMMIT rejects with the driver adapter's error itself. For a lost connection there is none.
  */
 function serverReport(error: unknown): ServerReport | null {
   const adapterError = property(property(error, 'meta'), 'driverAdapterError') ?? error;
@@ -154,7 +157,10 @@ function serverReport(error: unknown): ServerReport | null {
   };
 }
 
-/** The language's own errors come from rendering or reading values (a cycle, an invalid date); those of Node's I/O carry a code. */
+/**
+ * JavaScript's own errors come from encoding or decoding values (a cycle, an invalid date). Errors of Node's I/O have a
+ * code.
+ */
 function isUnstorable(error: unknown): error is Error {
   const ofTheLanguage = error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError;
   return ofTheLanguage && property(error, 'code') === undefined;
@@ -165,7 +171,7 @@ function describe(error: unknown): string {
   const code = property(error, 'code');
   // Prisma's messages begin with an empty line or two.
   const message = error.message.trim().replace(/\s*\n\s*/g, ' ');
-  // Raw queries wrap what happened in words about themselves.
+  // Raw queries wrap the error in a message about themselves.
   const inner = /^Invalid `prisma\..*? Message: `(.*)`$/.exec(message)?.[1] ?? message;
   return typeof code === 'string' ? `${code}: ${inner}` : inner;
 }

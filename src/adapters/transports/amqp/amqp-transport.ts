@@ -9,7 +9,7 @@ import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { AmqpCommandSource } from './consume/amqp-command-source.js';
 import { AmqpDeadLetters } from './dead-letters/amqp-dead-letters.js';
 import { AmqpCommandGateway } from './publish/amqp-command-gateway.js';
-import { AmqpEventSink, toEverybody } from './publish/amqp-event-sink.js';
+import { AmqpEventSink, toEventsExchange } from './publish/amqp-event-sink.js';
 import { ConfirmedPublisher } from './publish/confirmed-publisher.js';
 import { DispatchBacklog } from './publish/dispatch-backlog.js';
 import { AmqpReceiptSender, type ReceiptRoutes } from './receipts/amqp-receipt-sender.js';
@@ -21,14 +21,14 @@ import { newTransportCounters } from './transport-counters.js';
 
 export interface AmqpTransportOptions {
   url: string;
-  /** In the connections' names, and in dead letters. */
+  /** Part of the connection names and of dead letters. */
   workerId: string;
   topology: TopologySettings;
-  /** Null for a process that only knocks at the door: it neither declares nor repairs, and cannot subscribe. */
+  /** Null for a process that only submits commands. It does not declare, repair or subscribe. */
   registry: Pick<PartitionRegistry, 'repairRing'> | null;
   /**
-   * The id of the store that the namespace must belong to, asked for at each connection. Null for a process that has no store: it takes the broker as
-   * it is.
+   * The id of the store that must own the namespace. It is read at each connection. Null for a process without a store,
+   * which does not check the namespace.
    */
   storeId: (() => string) | null;
   logger: Logger;
@@ -36,16 +36,17 @@ export interface AmqpTransportOptions {
   random?: (() => number) | undefined;
 }
 
-/** The connections that the broker's objects were found in order on. */
+/** The connections on which the topology was found ready. */
 interface Prepared {
   consume: ChannelModel;
   publish: ChannelModel;
 }
 
 /**
- * The transport on RabbitMQ. Consuming and publishing have a connection each: a broker short of memory stops reading from those who
- * publish, and acknowledgements must go on. Receipts to addresses that producers choose have connections of their own, opened at need: a bad
- * address can end one (see reply-address.ts), and no event, dead letter or receipt for REST may be lost with it.
+ * The transport on RabbitMQ. Consuming and publishing have separate connections: a broker that is short of memory stops
+ * reading from publishers, and acknowledgements must continue. Receipts to addresses that producers choose have
+ * connections of their own, opened on demand. A bad address can end such a connection (see reply-address.ts), and no
+ * event, dead letter or receipt for REST may be lost with it.
  */
 export class AmqpTransport {
   readonly source: AmqpCommandSource;
@@ -57,7 +58,7 @@ export class AmqpTransport {
   readonly #counters = newTransportCounters();
   readonly #consume: AmqpConnection;
   readonly #publish: AmqpConnection;
-  /** Opened at need. */
+  /** Opened on demand. */
   readonly #receiptRoutes: Pick<ReceiptRoutes, 'queues' | 'directReplies' | 'unprovenReplies'>;
   readonly #publisher: ConfirmedPublisher;
   readonly #depths: QueueDepths;
@@ -68,10 +69,10 @@ export class AmqpTransport {
   readonly #logger: Logger;
   readonly #readyListeners = new Set<() => void>();
   #prepared: Prepared | undefined;
-  /** What the listeners have been told of. */
-  #told: Prepared | undefined;
+  /** The state that the listeners were last notified of. */
+  #announced: Prepared | undefined;
   #preparing: Promise<void> | undefined;
-  /** Why the broker's objects could not be put in order at the last try. */
+  /** Why the last attempt to prepare the broker failed. */
   #obstacle: string | null = null;
   #isStopped = false;
 
@@ -89,7 +90,7 @@ export class AmqpTransport {
       unprovenReplies: connection('unproven replies'),
     };
     const connections = [this.#consume, this.#publish, ...Object.values(this.#receiptRoutes)];
-    // All are needed: after an outage each would have a pause of its own, and the longest would count.
+    // Wakes all connections: after an outage each waits for its own pause, and the longest one would count.
     for (const one of connections)
       one.onOpen(() => {
         for (const other of connections) if (other !== one) other.tryNow();
@@ -110,7 +111,7 @@ export class AmqpTransport {
       whenReady: () => this.#whenReady(),
       onQueueMissing: () => this.#prepareAnew(),
     });
-    this.sink = new AmqpEventSink(this.#publish, toEverybody(namespace), logger, this.#backlog);
+    this.sink = new AmqpEventSink(this.#publish, toEventsExchange(namespace), logger, this.#backlog);
     const routes = { rest: this.#publish, ...this.#receiptRoutes };
     this.receipts = new AmqpReceiptSender(routes, namespace, this.#counters, logger);
     this.deadLetters = new AmqpDeadLetters(this.#publisher, { namespace, workerId, ownUser, logger });
@@ -118,21 +119,22 @@ export class AmqpTransport {
   }
 
   /**
-   * Connects, declares what is missing and puts the hash ring in order; again after every reconnect, by itself. Resolves once that has been
-   * done for the first time, however long the broker is away. Rejects with `LoginRefused` or `TopologyFault` where trying again would
-   * not help, `OtherStore` among them; stop it then. A connection to a broker where the namespace is another store's is not used, later either.
+   * Connects, declares missing objects and repairs the hash ring, and does so again after every reconnect. Resolves
+   * after the first success, however long the broker is away. Rejects with `LoginRefused` or `TopologyFault` (including
+   * `OtherStore`) if a retry cannot help; the caller must then call `stop`. If the namespace on the broker belongs to
+   * another store, the connection is never used.
    */
   async start(): Promise<void> {
-    // One of them finds the broker, and says once that it waits.
+    // The first connection finds the broker and logs once that it waits.
     await this.#consume.start();
     await this.#publish.start();
     await this.#prepare(true);
     for (const connection of [this.#consume, this.#publish]) connection.onOpen(() => this.#prepareInBackground());
-    if (!this.#isReady()) this.#prepareInBackground(); // lost again before anybody listened
+    if (!this.#isReady()) this.#prepareInBackground(); // The connection was lost before the listener was added.
     this.#depths.start();
   }
 
-  /** Open subscriptions end by `onLost`; requests at the door are answered as if their time were over. */
+  /** Open subscriptions end with `onLost`. Pending requests end as if they had timed out. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     await Promise.all([
@@ -147,15 +149,16 @@ export class AmqpTransport {
   }
 
   /**
-   * Called whenever subscribing has become possible (again) on new connections. Not when a queue that was missing has been declared anew: a
-   * broker that goes on missing it would be asked without a pause. Returns how to stop listening.
+   * Calls the listener whenever subscribing becomes possible on new connections. It is not called when a missing queue
+   * has been declared again: if the broker keeps losing it, the retries would have no pause. Returns a function that
+   * removes the listener.
    */
   onReady(listener: () => void): () => void {
     this.#readyListeners.add(listener);
     return () => this.#readyListeners.delete(listener);
   }
 
-  /** For the readiness report: ok while commands can come in and events can go out. */
+  /** For the readiness report: ok while commands can be consumed and events published. */
   health(): { ok: boolean; detail: string } {
     for (const { state, name, obstacle } of [this.#consume, this.#publish]) {
       if (state === 'idle') return { ok: false, detail: 'not sought yet' };
@@ -170,7 +173,7 @@ export class AmqpTransport {
     return { ok: true, detail: 'connected' };
   }
 
-  /** Commands waiting, by partition. */
+  /** Waiting commands by partition. */
   queueDepths(): ReadonlyMap<number, number> {
     return this.#depths.current;
   }
@@ -200,8 +203,9 @@ export class AmqpTransport {
   }
 
   /**
-   * Goes on until done, until a connection is away (its return calls again), or until stopped. A fault of the topology ends it at the start;
-   * later, in a running process, it is reported and tried again: someone may mend it.
+   * Retries until it succeeds, a connection is lost (its return calls this again), or the transport is stopped. At the
+   * start a topology fault ends it. In a running process the fault is reported and retried, because an operator may fix
+   * it.
    */
   async #prepare(isStart: boolean): Promise<void> {
     for (let attempt = 0; !this.#isStopped && !this.#isReady(); attempt += 1) {
@@ -219,8 +223,8 @@ export class AmqpTransport {
       }
     }
     const { consume, publish } = this.#prepared ?? {};
-    if (!this.#isReady() || (this.#told?.consume === consume && this.#told?.publish === publish)) return;
-    this.#told = this.#prepared;
+    if (!this.#isReady() || (this.#announced?.consume === consume && this.#announced?.publish === publish)) return;
+    this.#announced = this.#prepared;
     for (const listener of [...this.#readyListeners]) {
       try {
         listener();
@@ -238,7 +242,7 @@ export class AmqpTransport {
   }
 }
 
-/** Null if the namespace is this store's; it becomes so where it is nobody's. */
+/** Null if the namespace belongs to this store. A namespace without an owner gets this one. */
 async function refusalOfNamespace(model: ChannelModel, namespace: string, storeId: string): Promise<Error | null> {
   try {
     await claimNamespace(model, namespace, storeId);

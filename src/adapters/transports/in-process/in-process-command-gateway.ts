@@ -8,22 +8,22 @@ import {
 import type { IncomingCommand } from '../../../contract/messages/delivery.js';
 import type { Receipt } from '../../../contract/messages/receipts.js';
 
-/** The one reply address there is: the door's. */
-const DOOR_ADDRESS = 'in-process.door';
+/** The only reply address: that of the gateway. */
+const GATEWAY_ADDRESS = 'in-process.door';
 
-/** Both ends of a request: the command goes in, its receipt comes back. */
+/** Both ends of a request: it submits the command and gets its receipt. */
 export class InProcessCommandGateway implements CommandGateway, ReceiptSender {
   readonly #publish: (incoming: IncomingCommand) => void;
   /** By correlation id. */
   readonly #requests = new Map<string, (receipt: Receipt | null) => void>();
   #ignored = 0;
 
-  /** `publish` throws `CommandUnavailable` if the command is not taken. */
+  /** `publish` throws `CommandUnavailable` if the command is not accepted. */
   constructor(publish: (incoming: IncomingCommand) => void) {
     this.#publish = publish;
   }
 
-  /** Receipts for addresses other than the door's. */
+  /** The number of receipts for other addresses. */
   get ignored(): number {
     return this.#ignored;
   }
@@ -43,11 +43,11 @@ export class InProcessCommandGateway implements CommandGateway, ReceiptSender {
   }
 
   send(replyTo: string, correlationId: string, receipt: Receipt): void {
-    if (replyTo === DOOR_ADDRESS) this.#requests.get(correlationId)?.(receipt);
+    if (replyTo === GATEWAY_ADDRESS) this.#requests.get(correlationId)?.(receipt);
     else this.#ignored += 1;
   }
 
-  /** What is under way is answered as if its time were over. */
+  /** Pending requests end as if they had timed out. */
   close(): void {
     for (const answer of [...this.#requests.values()]) answer(null);
   }
@@ -65,7 +65,7 @@ function toIncoming(command: OutgoingCommand, correlationId: string): IncomingCo
     messageId: command.commandId,
     appId: REST_APP_ID,
     contentType: 'application/json',
-    replyTo: DOOR_ADDRESS,
+    replyTo: GATEWAY_ADDRESS,
     correlationId,
     headers,
   };

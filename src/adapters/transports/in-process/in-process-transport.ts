@@ -16,9 +16,9 @@ import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { InProcessCommandGateway } from './in-process-command-gateway.js';
 import { PartitionQueue } from './partition-queue.js';
 
-/** Commands waiting in one partition's queue; more are turned away at the door. */
+/** Maximum number of commands that wait in one partition's queue. Further ones are rejected. */
 export const PARTITION_QUEUE_LIMIT = 10_000;
-/** The latest so many dead letters are kept; all are logged. */
+/** Maximum number of dead letters kept, newest first to stay. All are logged. */
 export const DEAD_LETTERS_KEPT = 1_000;
 
 export interface InProcessTransportOptions {
@@ -29,8 +29,8 @@ export interface InProcessTransportOptions {
 }
 
 /**
- * The transport without a broker, for one process. It keeps nothing over a restart and need not: effects are in the database before any
- * receipt, and events that were not handed out are in the log.
+ * The transport of a single process without a broker. It keeps nothing over a restart and need not: effects are in the
+ * database before any receipt, and unpublished events are in the log.
  */
 export class InProcessTransport {
   readonly source: CommandSource;
@@ -69,7 +69,9 @@ export class InProcessTransport {
         return new InProcessEventChannel((event) => this.#fanOut(event));
       },
     };
-    this.deadLetters = { deadLetter: async ({ incoming }, reason, detail) => this.#bury(incoming, reason, detail) };
+    this.deadLetters = {
+      deadLetter: async ({ incoming }, reason, detail) => this.#deadLetter(incoming, reason, detail),
+    };
   }
 
   start(): Promise<void> {
@@ -77,7 +79,7 @@ export class InProcessTransport {
     return Promise.resolve();
   }
 
-  /** Open subscriptions end by `onLost`; requests at the door are answered as if their time were over. */
+  /** Open subscriptions end with `onLost`. Pending requests end as if they had timed out. */
   stop(): Promise<void> {
     this.#state = 'stopped';
     for (const queue of this.#queues) queue.end(new Error('the transport was stopped'));
@@ -85,29 +87,38 @@ export class InProcessTransport {
     return Promise.resolve();
   }
 
-  /** Takes a command in, from anybody in this process. Throws `CommandUnavailable` if it is not running or the partition's queue is full. */
+  /**
+   * Accepts a command from any caller in this process. Throws `CommandUnavailable` if the transport is not running or
+   * the partition's queue is full.
+   */
   publish(incoming: IncomingCommand): void {
     if (this.#state !== 'open') throw new CommandUnavailable('the transport is not running');
     this.#enqueue(incoming, partitionOf(incoming.routingKey, this.#queues.length), false);
   }
 
-  /** Every event from now on, in the order of publishing per channel. Returns how to stop listening. */
+  /**
+   * Calls the listener for every event from now on, in the order of publishing per channel. Returns a function that
+   * removes the listener.
+   */
   onEvent(listener: (event: OutgoingEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** The latest dead letters, oldest first: body and properties as they came, the reason in the same headers as on the broker. */
+  /**
+   * The latest dead letters, oldest first. Body and properties are unchanged, and the reason is in the same headers as
+   * on the broker.
+   */
   keptDeadLetters(): readonly IncomingCommand[] {
     return [...this.#buried];
   }
 
-  /** Receipts whose reply address was not the door's. */
+  /** The number of receipts whose reply address was not the gateway's. */
   get ignoredReceipts(): number {
     return this.#door.ignored;
   }
 
-  /** Commands waiting, by partition. */
+  /** Waiting commands by partition. */
   queueDepths(): ReadonlyMap<number, number> {
     return new Map(this.#queues.map(({ depth }, partition) => [partition, depth]));
   }
@@ -131,7 +142,7 @@ export class InProcessTransport {
     }
   }
 
-  #bury(incoming: IncomingCommand, reason: DeadLetterReason, detail: string): void {
+  #deadLetter(incoming: IncomingCommand, reason: DeadLetterReason, detail: string): void {
     this.#logger.warn('a command was dead-lettered', { reason, detail, messageId: incoming.messageId });
     const marks = {
       'x-parley-reason': reason,
@@ -145,7 +156,7 @@ export class InProcessTransport {
   }
 }
 
-/** Always confirmed: the listeners of this process are all there is, and they are called at once. */
+/** Events are always confirmed: the only consumers are the listeners of this process, which are called at once. */
 class InProcessEventChannel implements EventChannel {
   readonly #fanOut: (event: OutgoingEvent) => void;
   #isClosed = false;
@@ -172,7 +183,10 @@ class InProcessEventChannel implements EventChannel {
   }
 }
 
-/** The same chat, the same partition, for ever. Not the broker's hash: a store that was filled over one transport must stay with it. */
+/**
+ * Maps a chat to its partition, always the same one. This is not the broker's hash: a store that was filled over one
+ * transport must stay with it.
+ */
 export function partitionOf(routingKey: string, partitions: number): number {
   return createHash('sha256').update(routingKey).digest().readUInt32BE(0) % partitions;
 }

@@ -8,28 +8,31 @@ interface Entry {
 }
 
 /**
- * A queue in memory that behaves like a partition's queue on the broker: one consumer is active, the others wait in line; what one had in
- * hand when it ended comes again, in order, to the next.
+ * A queue in memory that behaves like a partition's queue on the broker. One consumer is active and the others wait.
+ * When the active one ends, its unacknowledged deliveries go to the next one in order.
  */
 export class PartitionQueue {
   readonly #limit: number;
-  /** Not delivered yet, or given back. The front is at `#head`, so that taking is cheap however long the queue. */
+  /**
+   * Commands that are not delivered yet or were requeued. The front is at `#head`, so that taking is cheap for any
+   * queue length.
+   */
   #ready: Entry[] = [];
   #head = 0;
-  /** In line; the first one is active. */
+  /** The first consumer is active, the others wait. */
   readonly #consumers: Consumer[] = [];
 
-  /** `limit`: commands held, those in a consumer's hand not counted. */
+  /** `limit` is the maximum number of commands, without unacknowledged deliveries. */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** Commands waiting. */
+  /** The number of waiting commands. */
   get depth(): number {
     return this.#ready.length - this.#head;
   }
 
-  /** False if the queue is full. `isForwarded`: it came to a wrong partition before. */
+  /** False if the queue is full. `isForwarded`: the command arrived at a wrong partition before. */
   enqueue(incoming: IncomingCommand, isForwarded = false): boolean {
     if (this.depth >= this.#limit) return false;
     this.#ready.push({ incoming, deliveryCount: 0, isForwarded });
@@ -37,7 +40,7 @@ export class PartitionQueue {
     return true;
   }
 
-  /** No handler is called before this has returned. */
+  /** No handler is called before this returns. */
   subscribe(prefetch: number, handlers: SubscriptionHandlers): Consumer {
     const consumer: Consumer = new Consumer(
       prefetch,
@@ -80,8 +83,8 @@ class Consumer implements Subscription {
   readonly #handlers: SubscriptionHandlers;
   readonly #next: () => Entry | undefined;
   readonly #giveBack: (unacknowledged: Entry[]) => void;
-  /** Delivered and not acknowledged, by tag, oldest first. */
-  readonly #inHand = new Map<number, Entry>();
+  /** Unacknowledged deliveries by tag, oldest first. */
+  readonly #unacknowledged = new Map<number, Entry>();
   #lastTag = 0;
   #isAwake = false;
   #hasEnded = false;
@@ -98,7 +101,7 @@ class Consumer implements Subscription {
     this.#giveBack = giveBack;
   }
 
-  /** Delivers soon, never within the caller's turn. */
+  /** Delivers soon, but never within the caller's turn. */
   wake(): void {
     if (this.#isAwake || this.#hasEnded) return;
     this.#isAwake = true;
@@ -111,9 +114,9 @@ class Consumer implements Subscription {
   acknowledgeThrough(tag: number): void {
     if (this.#hasEnded) return;
     if (tag > this.#lastTag) throw new RangeError(`nothing was delivered under ${tag}`);
-    for (const held of this.#inHand.keys()) {
+    for (const held of this.#unacknowledged.keys()) {
       if (held > tag) break;
-      this.#inHand.delete(held);
+      this.#unacknowledged.delete(held);
     }
     this.wake();
   }
@@ -128,27 +131,27 @@ class Consumer implements Subscription {
   }
 
   #deliver(): void {
-    while (!this.#hasEnded && this.#inHand.size < this.#prefetch) {
+    while (!this.#hasEnded && this.#unacknowledged.size < this.#prefetch) {
       const entry = this.#next();
       if (entry === undefined) return;
       this.#lastTag += 1;
-      this.#inHand.set(this.#lastTag, entry);
+      this.#unacknowledged.set(this.#lastTag, entry);
       const delivery: Delivery = { tag: this.#lastTag, ...entry, ringMarker: null };
       try {
         this.#handlers.onDelivery(delivery);
       } catch (error) {
-        // A handler that throws has broken its promise: it gets no more.
+        // A handler must not throw. One that does gets no more deliveries.
         this.lose(error instanceof Error ? error : new Error(String(error)));
       }
     }
   }
 
-  /** False if it had ended before. */
+  /** False if it had already ended. */
   #end(): boolean {
     if (this.#hasEnded) return false;
     this.#hasEnded = true;
-    const unacknowledged = [...this.#inHand.values()];
-    this.#inHand.clear();
+    const unacknowledged = [...this.#unacknowledged.values()];
+    this.#unacknowledged.clear();
     this.#giveBack(unacknowledged);
     return true;
   }

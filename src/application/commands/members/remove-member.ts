@@ -36,7 +36,7 @@ export const removeMember: CommandHandler<'member.remove'> = {
       return refused({ code: 'conflict', detail: 'the chat would lose its last owner' }, decisionId);
 
     const changed = withoutMember(chat, target);
-    state.endStanding(changed.lastSequence, chat, target);
+    state.endMembershipState(changed.lastSequence, chat, target);
     state.putChat(changed);
     state.removeMember(chat, target);
     state.appendEvent(cause, { type: 'member.removed', userId, left }, changed);

@@ -45,7 +45,7 @@ export const updateMember: CommandHandler<'member.update'> = {
       return refused({ code: 'conflict', detail: 'the chat would lose its last owner' }, decisionId);
 
     const { chat: changed, member } = withChange(chat, target, change);
-    if (member.role !== target.role) state.endStanding(changed.lastSequence, chat, target);
+    if (member.role !== target.role) state.endMembershipState(changed.lastSequence, chat, target);
     state.putChat(changed);
     state.putMember(member);
     state.appendEvent(

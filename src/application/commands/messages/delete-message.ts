@@ -1,5 +1,5 @@
 import { commandData } from '../../../contract/messages/commands.js';
-import { takeNumber } from '../../../domain/chat.js';
+import { takeSequence } from '../../../domain/chat.js';
 import { eraseMessage } from '../../../domain/message.js';
 import { CHAT_NOT_FOUND } from '../../../domain/refusal.js';
 import type { CommandHandler } from '../command-handler.js';
@@ -32,7 +32,7 @@ export const deleteMessage: CommandHandler<'message.delete'> = {
     if (refusal !== null) return refused(refusal, decisionId);
     if (mode === 'soft' && message.deletedAt !== null) return accepted(decisionId, null, messageId);
 
-    const changed = takeNumber(found.chat);
+    const changed = takeSequence(found.chat);
     state.putChat(changed);
     if (mode === 'soft') state.eraseMessage(eraseMessage(message, state.now));
     else state.removeMessage(message);

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { commandData, EDITS_PER_MESSAGE_MAX } from '../../../contract/messages/commands.js';
 import { hasVisibleCharacter, INVISIBLE } from '../../../contract/messages/text.js';
-import { mutedUntil, takeNumber } from '../../../domain/chat.js';
+import { mutedUntil, takeSequence } from '../../../domain/chat.js';
 import { editMessage as withText } from '../../../domain/message.js';
 import { CHAT_ARCHIVED, CHAT_NOT_FOUND, stillMuted } from '../../../domain/refusal.js';
 import type { CommandHandler } from '../command-handler.js';
@@ -54,7 +54,7 @@ export const editMessage: CommandHandler<'message.edit'> = {
         },
         decisionId,
       );
-    const changed = takeNumber(chat);
+    const changed = takeSequence(chat);
     const edited = withText(message, text, actorId, state.now);
     state.putChat(changed);
     state.editMessage(edited);

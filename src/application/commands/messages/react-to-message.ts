@@ -4,7 +4,7 @@ import {
   EMOJI_PER_MESSAGE_MAX,
   EMOJI_PER_USER_AND_MESSAGE_MAX,
 } from '../../../contract/messages/commands.js';
-import { mutedUntil, takeNumber } from '../../../domain/chat.js';
+import { mutedUntil, takeSequence } from '../../../domain/chat.js';
 import type { Reaction } from '../../../domain/message.js';
 import { CHAT_ARCHIVED, CHAT_NOT_FOUND, type Refusal, stillMuted } from '../../../domain/refusal.js';
 import type { BatchState } from '../../snapshot/batch-state.js';
@@ -50,7 +50,7 @@ function changeReaction(
   const full = present ? noRoomForReaction(reaction, state) : null;
   if (full !== null) return refused(full, decisionId);
 
-  const changed = takeNumber(chat);
+  const changed = takeSequence(chat);
   state.putChat(changed);
   state.putReaction(reaction, present);
   const type = present ? 'message.reacted' : 'message.unreacted';

@@ -1,5 +1,5 @@
 import { commandData } from '../../../contract/messages/commands.js';
-import { mutedUntil, takeMessageNumber } from '../../../domain/chat.js';
+import { mutedUntil, takeMessageSequence } from '../../../domain/chat.js';
 import { DEFAULT_CONTENT_TYPE, type Message } from '../../../domain/message.js';
 import { CHAT_ARCHIVED, CHAT_NOT_FOUND, MESSAGE_NOT_FOUND, stillMuted } from '../../../domain/refusal.js';
 import type { CommandHandler } from '../command-handler.js';
@@ -43,7 +43,7 @@ export const sendMessage: CommandHandler<'message.send'> = {
         decisionId,
       );
 
-    const { chat: changed, sender } = takeMessageNumber(chat, actor, state.now);
+    const { chat: changed, sender } = takeMessageSequence(chat, actor, state.now);
     const message: Message = {
       chatId: chat.chatId,
       sequence: changed.lastSequence,

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import { surveyDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
+import { browseDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
 import { readLetter } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
 import type { DeadLetterPass } from '../../../adapters/transports/amqp/dead-letters/dead-letter-pass.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
@@ -32,7 +32,7 @@ export async function runDeadLettersDrop(request: DropRequest): Promise<void> {
       for (const tag of tags) pass.acknowledge(tag);
       isDropped = true;
     };
-    const survey = await surveyDeadLetters(
+    const survey = await browseDeadLetters(
       consuming,
       namespace,
       (message) => {

@@ -1,4 +1,4 @@
-import { surveyDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
+import { browseDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
 import { type DeadLetter, readLetter } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
 import { counted, printable, table } from '../printable.js';
 import { type LetterListRequest, meantBy } from './dead-letter-filters.js';
@@ -18,7 +18,7 @@ export async function runDeadLettersList(request: LetterListRequest): Promise<vo
     const byReason = new Map<string, number>();
     let place = 0;
     let matching = 0;
-    const survey = await surveyDeadLetters(consuming, namespace, (message) => {
+    const survey = await browseDeadLetters(consuming, namespace, (message) => {
       place += 1;
       const letter = readLetter(message);
       if (!meant(letter)) return;

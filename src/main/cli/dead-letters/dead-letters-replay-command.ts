@@ -1,4 +1,4 @@
-import { surveyDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
+import { browseDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
 import { type DeadLetter, readLetter } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
 import {
   lettersPerPass,
@@ -45,7 +45,7 @@ async function look({ consuming, namespace, username }: DeadLetterAccess, meant:
   let place = 0;
   let replayable = 0;
   let impossible = 0;
-  const survey = await surveyDeadLetters(consuming, namespace, (message) => {
+  const survey = await browseDeadLetters(consuming, namespace, (message) => {
     place += 1;
     const letter = readLetter(message);
     if (!meant(letter)) return;

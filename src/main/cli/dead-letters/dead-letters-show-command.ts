@@ -1,4 +1,4 @@
-import { surveyDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
+import { browseDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
 import { readLetter } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
 import {
   describeLetter,
@@ -25,7 +25,7 @@ export async function runDeadLettersShow({ messageId, place, body = false }: Sho
   await withDeadLetters(async ({ consuming, namespace }) => {
     const found: { place: number; told: LetterDescription; body: string | null }[] = [];
     let here = 0;
-    const survey = await surveyDeadLetters(consuming, namespace, (message) => {
+    const survey = await browseDeadLetters(consuming, namespace, (message) => {
       here += 1;
       const isMeant = place === undefined ? readLetter(message).messageId === messageId : here === place;
       if (!isMeant || found.length >= SHOWN_MAX) return;

@@ -1,6 +1,10 @@
 import { PrismaEventLog } from '../../../adapters/stores/prisma/log/prisma-event-log.js';
 import { PrismaStoreIdentity } from '../../../adapters/stores/prisma/prisma-store-identity.js';
-import { adoptNamespace, commandQueues, holderOf } from '../../../adapters/transports/amqp/topology/store-exchange.js';
+import {
+  adoptNamespace,
+  commandQueues,
+  storeOfNamespace,
+} from '../../../adapters/transports/amqp/topology/store-exchange.js';
 import { topology } from '../../../contract/messages/topology.js';
 import { requireSettings, topologySettings } from '../../settings.js';
 import { withCommandDatabase } from '../command-database.js';
@@ -35,7 +39,7 @@ export async function runNewStoreId(): Promise<void> {
     }
     try {
       const model = broker.connection.current();
-      const holder = await holderOf(model, namespace, before);
+      const holder = await storeOfNamespace(model, namespace, before);
       // A copy of this database would have the same id: what its workers consume is not to be taken from them.
       const queues = await commandQueues(model, topology(topologySettings(settings)));
       const isConsumed = queues.some(({ consumers }) => consumers > 0);

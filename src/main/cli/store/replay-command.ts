@@ -1,7 +1,7 @@
 import { CaslDecisionPoint } from '../../../adapters/policy/casl-decision-point.js';
 import { PrismaEventLog } from '../../../adapters/stores/prisma/log/prisma-event-log.js';
 import { PrismaLogReader } from '../../../adapters/stores/prisma/log/prisma-log-reader.js';
-import { AmqpEventSink, toOneQueue } from '../../../adapters/transports/amqp/publish/amqp-event-sink.js';
+import { AmqpEventSink, toQueue } from '../../../adapters/transports/amqp/publish/amqp-event-sink.js';
 import { queueExists } from '../../../adapters/transports/amqp/topology/queue-exists.js';
 import { ReplayBrokenOff, type ReplayRange, replayEvents } from '../../../application/operations/replay-events.js';
 import type { LogPart } from '../../../application/ports/log-reader.js';
@@ -47,7 +47,7 @@ export async function runReplay(request: ReplayRequest): Promise<void> {
       progress = shown;
       const missing = await replayEvents(range, {
         ...{ log, reader, perSecond, policy, logger: WARNINGS_ONLY },
-        sink: new AmqpEventSink(connection, toOneQueue(request.queue), WARNINGS_ONLY),
+        sink: new AmqpEventSink(connection, toQueue(request.queue), WARNINGS_ONLY),
         render: { storeId: await log.storeId(), recipientsMax: settings.eventRecipientsMax },
         pace: (count) => pace.next(count),
         onProgress: (through) => shown.advance(through - range.from + 1 - shown.lines),

@@ -1,4 +1,8 @@
-import { adoptNamespace, commandQueues, holderOf } from '../../../adapters/transports/amqp/topology/store-exchange.js';
+import {
+  adoptNamespace,
+  commandQueues,
+  storeOfNamespace,
+} from '../../../adapters/transports/amqp/topology/store-exchange.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { withStoreAndBroker } from '../with-store-and-broker.js';
 
@@ -6,7 +10,7 @@ import { withStoreAndBroker } from '../with-store-and-broker.js';
 export async function runAdopt({ isConfirmed }: { isConfirmed: boolean }): Promise<void> {
   await withStoreAndBroker(async ({ settings: { namespace }, topology, storeId, broker }) => {
     const model = broker.connection.current();
-    const holder = await holderOf(model, namespace, storeId);
+    const holder = await storeOfNamespace(model, namespace, storeId);
     if (holder.kind === 'ours') {
       console.log(`namespace ${namespace} belongs to store ${storeId}, which is this database`);
       return;

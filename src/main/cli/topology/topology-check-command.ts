@@ -1,7 +1,7 @@
 /** `parley topology --check`: whether commands fall into the partition that their chat lives in. */
 
 import { type ChatHome, PrismaChatHomes } from '../../../adapters/stores/prisma/prisma-chat-homes.js';
-import { type Fall, whereKeysFall } from '../../../adapters/transports/amqp/topology/ring-probe.js';
+import { type KeyPlacement, partitionsOfKeys } from '../../../adapters/transports/amqp/topology/ring-probe.js';
 import { claimNamespace, commandQueues } from '../../../adapters/transports/amqp/topology/store-exchange.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { type StoreAndBroker, withStoreAndBroker } from '../with-store-and-broker.js';
@@ -61,7 +61,7 @@ async function compare(
   verdict: Verdict,
 ): Promise<void> {
   const keys = homes.map(({ chatId }) => chatId);
-  const falls = await whereKeysFall(broker.connection, settings.namespace, keys);
+  const falls = await partitionsOfKeys(broker.connection, settings.namespace, keys);
   for (const { chatId, partition } of homes) {
     const fall = falls.get(chatId) ?? 'unanswered';
     verdict.looked += 1;
@@ -72,7 +72,7 @@ async function compare(
   }
 }
 
-function inWords(fall: Fall): string {
+function inWords(fall: KeyPlacement): string {
   if (fall === 'nowhere') return 'are routed to no queue';
   if (fall === 'unanswered') return 'could not be traced: no worker answered in time';
   return `are routed to partition ${fall}`;

@@ -1,19 +1,19 @@
 /**
- * The statements that make an archive's lines, all but its first and each chat's last. Every one finds its rows by key and has a bound: no plan
- * reads more than a page, whatever the planner believes of the tables.
+ * The statements that produce an archive's lines, except its first line and each chat's last. Each finds its rows by
+ * key and has a limit, so no plan reads more than a page, whatever the planner assumes about the tables.
  */
 import { DEFAULT_CONTENT_TYPE } from '../../../../domain/message.js';
 import { Prisma } from '../generated/client.js';
 
-/** A line, and what the next page begins behind. */
+/** A line, and the key after which the next page starts. */
 export interface KeyedLine {
   line: string;
   key: string;
 }
 
-/** What may carry texts of 64 KiB, at a time. */
+/** Page size for lines with texts of up to 64 KiB. */
 export const EXPORT_PAGE_TEXTS = 100;
-/** What carries none, at a time. */
+/** Page size for lines without texts. */
 export const EXPORT_PAGE_ROWS = 2_000;
 
 /** A part of a chat's log: the events from `first` to `last`, and what belongs to them. */
@@ -25,12 +25,12 @@ export interface Stretch {
 
 const time = (column: string) => Prisma.raw(`to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`);
 const orEmpty = (column: string, empty: '[]' | '{}') => Prisma.raw(`coalesce(${column}, '${empty}'::json)`);
-/** JSON that somebody put there by hand may have line breaks in it, outside of its texts. */
+/** JSON that was written by hand into the database may contain line breaks outside of its strings. */
 const LINE = Prisma.raw(`replace(row_to_json(t)::text, E'\\n', ' ')`);
 const withinStretch = (column: string, { first, last }: Stretch) =>
   Prisma.sql`${Prisma.raw(column)} BETWEEN ${first} AND ${last}`;
 
-/** No user id is empty: the empty text is before all of them. */
+/** The empty string sorts before all user ids. */
 export const BEFORE_TEXTS = '';
 export const BEFORE_IDS = '00000000-0000-0000-0000-000000000000';
 
@@ -60,7 +60,7 @@ export function profileLine(tenantId: string, userId: string): Prisma.Sql {
       SELECT ${USER_LINE} FROM users u WHERE u.tenant_id = ${tenantId} AND u.user_id = ${userId}) t`;
 }
 
-/** Of those who are members now. */
+/** Profiles of current members. */
 export function profileLines(chatId: string, after: string): Prisma.Sql {
   return Prisma.sql`
     SELECT ${LINE} AS line, t."userId" AS key FROM (
@@ -69,7 +69,7 @@ export function profileLines(chatId: string, after: string): Prisma.Sql {
       WHERE m.chat_id = ${chatId}::uuid AND m.user_id > ${after} ORDER BY m.user_id LIMIT ${EXPORT_PAGE_TEXTS}::int8) t`;
 }
 
-/** Events in order, each `message.created` followed by its message or by what is left of it. */
+/** Events in order, each `message.created` followed by its message or by its stub. */
 export function logLines(stretch: Stretch): Prisma.Sql {
   const { chatId } = stretch;
   return Prisma.sql`
@@ -94,7 +94,10 @@ export function logLines(stretch: Stretch): Prisma.Sql {
     ) lines ORDER BY sequence, place`;
 }
 
-/** Earlier texts of the stretch's messages, behind `after`. Of a message with very many, each page reads no more than itself. */
+/**
+ * Earlier texts of the range's messages, after `after`. For a message with many revisions, each page reads only its own
+ * rows.
+ */
 export function revisionLines(stretch: Stretch, after: { sequence: number; revision: number }): Prisma.Sql {
   return Prisma.sql`
     SELECT ${LINE} AS line, t.sequence || ' ' || t.revision AS key FROM (
@@ -108,7 +111,7 @@ export function revisionLines(stretch: Stretch, after: { sequence: number; revis
       ORDER BY g.sequence, v.revision LIMIT ${EXPORT_PAGE_TEXTS}::int8) t`;
 }
 
-/** Reactions to the stretch's messages, behind `after`. */
+/** Reactions to the range's messages, after `after`. */
 export function reactionLines(
   stretch: Stretch,
   after: { sequence: number; userId: string; emoji: string },

@@ -1,6 +1,6 @@
 /**
- * From an archive's lines to rows, set-wise. Nothing is there yet: a row in the way means that the archive contradicts itself, or takes an id
- * that belongs to somebody else, and is refused.
+ * Writes an archive's lines as rows, set by set. None of the rows exists yet. A conflict means that the archive
+ * contradicts itself or uses an id that belongs to another chat or tenant, and the archive is refused.
  */
 import type { ChatRowLine } from '../../../../application/ports/archive.js';
 import { StoreError } from '../../../../application/ports/command-store.js';
@@ -9,9 +9,9 @@ import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
 import { column, jsonUnlessEmpty, unlessDefaultType } from '../columns.js';
 import type { Prisma } from '../generated/client.js';
 
-/** Where members belong whose chat is being imported: no tenant's id is empty. */
+/** The tenant of members while their chat is imported. No tenant's id is empty. */
 export const NO_TENANT = '';
-/** Rows taken away at a time. */
+/** Number of rows deleted at a time. */
 const PIECE_ROWS = 2_000;
 
 type Transaction = Prisma.TransactionClient;
@@ -23,7 +23,7 @@ interface ChatKey {
   importNumber: number;
 }
 
-/** In key order, as everybody who writes profiles does. */
+/** In key order, like every writer of profiles. */
 export async function insertProfiles(
   tx: Transaction,
   tenantId: string,
@@ -52,7 +52,7 @@ export async function insertArchivedRows(tx: Transaction, chat: ChatKey, lines: 
   await insertMembers(tx, chat, of('member'));
 }
 
-/** Each import has a stretch of the log that belongs to no partition: as long as a chat's numbers can be. */
+/** Each import has its own range of the log, outside of all partitions, as long as a chat's sequences can be. */
 async function insertEvents(tx: Transaction, chat: ChatKey, rows: Lines<'event'>): Promise<void> {
   if (rows.length === 0) return;
   await tx.$executeRaw`
@@ -89,7 +89,7 @@ async function insertMessages(tx: Transaction, chat: ChatKey, rows: Lines<'messa
   await countReplies(tx, chat, rows);
 }
 
-/** A thread counts only where its root is a message of the same chat, and is still there. */
+/** A thread has a count only if its root is an existing message of the same chat. */
 async function countReplies(tx: Transaction, { chatId }: ChatKey, messages: Lines<'message'>): Promise<void> {
   const replies = messages.filter(({ threadRootId }) => threadRootId !== null);
   if (replies.length === 0) return;
@@ -156,7 +156,7 @@ async function insertMembers(tx: Transaction, chat: ChatKey, rows: Lines<'member
       AS w(user_id, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal, hidden_ordinal)`;
 }
 
-/** Takes some of a chat's rows away; how many, 0 when none are left. */
+/** Deletes some rows of a chat. Returns how many; 0 when none are left. */
 export async function clearChatPiece(tx: Transaction, chatId: string): Promise<number> {
   return (
     (await tx.$executeRaw`

@@ -21,12 +21,12 @@ import {
   type Stretch,
 } from './archive-lines.js';
 
-/** How long one export may take. Its transaction holds back vacuum for as long. */
+/** Maximum duration of one export. Its transaction holds back vacuum for that time. */
 export const EXPORT_TIMEOUT_MS = 24 * 60 * 60 * 1_000;
 
 /**
- * Lines are made by PostgreSQL and taken away page by page, in one REPEATABLE READ transaction: however large a chat is, a page of it is in
- * memory, and whatever is done meanwhile is not seen.
+ * PostgreSQL produces the lines, and they are read page by page in one REPEATABLE READ transaction. So only one page is
+ * in memory for a chat of any size, and concurrent changes are not seen.
  */
 export class PrismaChatArchiveSource implements ChatArchiveSource {
   constructor(private readonly database: PrismaClient) {}
@@ -34,7 +34,8 @@ export class PrismaChatArchiveSource implements ChatArchiveSource {
   async read(selection: ArchiveSelection, write: (content: ArchiveContent) => Promise<void>) {
     let failure: { error: unknown } | undefined;
     const work = async (tx: Prisma.TransactionClient) => {
-      // Whoever takes the pages away may be slow. The planner is held to the indexes, as for batches.
+      // The reader of the pages may be slow, so the idle timeout is off. The planner must use the indexes, as for
+      // batches.
       await tx.$queryRaw`SELECT set_config('idle_in_transaction_session_timeout', '0', true), set_config('enable_seqscan', 'off', true)`;
       const snapshot = new Snapshot(tx, selection);
       const size = await snapshot.size();
@@ -55,7 +56,7 @@ export class PrismaChatArchiveSource implements ChatArchiveSource {
         },
       )
       .catch((error: unknown) => {
-        // What failed in the writing is not the database's fault.
+        // A failure of the writer is not a database failure.
         throw failure === undefined ? toStoreError(error) : failure.error;
       });
   }
@@ -137,7 +138,7 @@ class Snapshot {
     yield* this.byKey(EXPORT_PAGE_ROWS, BEFORE_TEXTS, (after) => memberLines(chatId, after));
   }
 
-  /** Pages of up to `size` lines, from behind the key `before` on. */
+  /** Pages of up to `size` lines, after the key `before`. */
   private async *byKey(size: number, before: string, page: (after: string) => Prisma.Sql): AsyncGenerator<string[]> {
     for (let after: string | undefined = before; after !== undefined; ) {
       const rows: KeyedLine[] = await this.query<KeyedLine>(page(after));

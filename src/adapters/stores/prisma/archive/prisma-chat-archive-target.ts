@@ -12,18 +12,19 @@ import { TRANSACTION_START_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS } from '../prisma-
 import { rethrow } from '../store-errors.js';
 import { clearChatPiece, insertArchivedRows, insertProfiles, NO_TENANT } from './archive-rows.js';
 
-/** For all members of a chat to come in at once. */
+/** Time limit for adding all members of a chat at once. */
 export const COMPLETION_TIMEOUT_MS = 5 * 60 * 1_000;
 
 type Transaction = Prisma.TransactionClient;
 type ChatLine = ArchiveLineOf<'chat'>;
 
 /**
- * While a chat is brought in it belongs to no partition's owner (`PARTITION_WHILE_IMPORTED`), so that no command can come in between; its members
- * belong to no tenant, so that nobody finds it; and its events stand in a log of their own, which nobody publishes. At the end it is placed by
- * its next command, like any chat without a partition.
+ * During its import a chat belongs to no partition's owner (`PARTITION_WHILE_IMPORTED`), so that no command can
+ * interfere. Its members belong to no tenant, so that no query finds it. Its events are in a log of their own, which is
+ * not published. Afterwards its next command assigns the partition, as for any chat without one.
  *
- * `chats.import_number` is the import's epoch: whoever takes the chat up raises it, and an import that went before can write no more.
+ * `chats.import_number` is the import's epoch. A new import of the chat raises it, and an earlier import can then write
+ * nothing more.
  */
 export class PrismaChatArchiveTarget implements ChatArchiveTarget {
   constructor(private readonly database: PrismaClient) {}
@@ -37,7 +38,7 @@ export class PrismaChatArchiveTarget implements ChatArchiveTarget {
       const there = await this.find(tenantId, chat);
       if (there !== null && !there.isOpen) return there.isSame ? 'known' : 'differs';
       const importNumber = await this.takeUp(tenantId, chat);
-      // Else it was completed in between.
+      // Otherwise another import has completed the chat meanwhile.
       if (importNumber === null) continue;
       const rows = new ImportedChatRows(this.database, tenantId, chat.chatId, importNumber);
       await rows.clear();
@@ -53,7 +54,7 @@ export class PrismaChatArchiveTarget implements ChatArchiveTarget {
     return there ?? null;
   }
 
-  /** The number of this import, if the chat is not there or not complete. */
+  /** The number of this import, if the chat does not exist or is not complete. Null otherwise. */
   private async takeUp(tenantId: string, chat: ChatLine): Promise<number | null> {
     const [taken] = await this.database.$queryRaw<{ importNumber: number }[]>`
       WITH drawn AS (UPDATE store SET imports = imports + 1 RETURNING imports)
@@ -81,7 +82,7 @@ class ImportedChatRows implements ChatUnderImport {
     private readonly importNumber: number,
   ) {}
 
-  /** Takes away what an earlier import has left, a piece at a time. */
+  /** Deletes what an earlier import has left, a piece at a time. */
   async clear(): Promise<void> {
     let found: number;
     do {
@@ -104,7 +105,8 @@ class ImportedChatRows implements ChatUnderImport {
     const { tenantId, chatId } = this;
     await this.transact(async (tx) => {
       await tx.$queryRaw`SELECT set_config('statement_timeout', ${String(COMPLETION_TIMEOUT_MS)}, true)`;
-      // The store's row before the chat's, as in takeUp. The number is a new one: whoever syncs has not seen the chat under the old one.
+      // The store's row is locked before the chat's, as in `takeUp`. The number is a new one: syncing clients have not
+      // seen the chat under the old one.
       const [store] = await tx.$queryRaw<
         { imports: number }[]
       >`UPDATE store SET imports = imports + 1 RETURNING imports`;
@@ -114,8 +116,8 @@ class ImportedChatRows implements ChatUnderImport {
         UPDATE chats SET partition = NULL, import_number = ${store?.imports}, last_ordinal = ${lastOrdinal},
           member_count = ${memberCount}, owner_count = ${ownerCount}
         WHERE chat_id = ${chatId}::uuid`;
-      // Last, since batches wait for these rows, and in key order, as they write them. Nothing is refused: the limit is
-      // for those who use the chats, and who brings them in has chosen.
+      // These rows come last, because batches wait for them, and in key order, as batches write them. No limit applies:
+      // limits are for commands, and the operator has chosen to import.
       await tx.$executeRaw`
         INSERT INTO user_chats AS u (tenant_id, user_id, created, joined)
         SELECT m.tenant_id, m.user_id, (m.user_id = c.created_by)::int4, (m.user_id <> c.created_by)::int4
@@ -126,7 +128,7 @@ class ImportedChatRows implements ChatUnderImport {
     }, COMPLETION_TIMEOUT_MS);
   }
 
-  /** The chat's row is held by whoever brings the chat in. */
+  /** Locks the chat's row for this import. */
   private async hold(tx: Transaction): Promise<void> {
     const held = await tx.$queryRaw<unknown[]>`
       SELECT set_config('enable_seqscan', 'off', true) FROM chats

@@ -1,10 +1,10 @@
 /**
- * What must hold within each chat: one statement a rule, for all chats of a stretch at once. Each answers with at most a row for each chat
- * and kind of fault. They are to be run in one snapshot.
+ * Invariants within each chat: one statement per rule, for all chats of a range. Each returns at most one row for each
+ * chat and kind of fault. All must run in one snapshot.
  */
 import { Prisma } from '../generated/client.js';
 
-/** `of`: restricts a table's rows, by its `chat_id`, to the stretch. */
+/** `of` restricts a table's rows, by `chat_id`, to the range. */
 type Rule = (ids: Prisma.Sql) => Prisma.Sql;
 
 const sequences: Rule = (ids) => Prisma.sql`
@@ -22,7 +22,7 @@ const sequences: Rule = (ids) => Prisma.sql`
   UNION ALL SELECT 'sequence-beyond', chat_id, format('the log goes to %s, the chat to %s', highest, last_sequence)
     FROM counted WHERE highest > last_sequence`;
 
-/** Deleted hard, a message leaves a stub. */
+/** A message that was deleted hard leaves a stub. */
 const messagesThere = (ids: Prisma.Sql) => Prisma.sql`
   SELECT chat_id, sequence, ordinal FROM messages WHERE chat_id = ANY (${ids})
   UNION ALL SELECT chat_id, sequence, ordinal FROM removed_messages WHERE chat_id = ANY (${ids})`;
@@ -98,13 +98,16 @@ const texts: Rule = (ids) => Prisma.sql`
   WHERE g.chat_id = ANY (${ids}) AND ((g.body IS NULL) <> (g.deleted_at IS NOT NULL)
     OR g.deleted_at IS NOT NULL AND EXISTS (SELECT FROM message_revisions v WHERE v.message_id = g.message_id)) GROUP BY g.chat_id`;
 
-/** Where syncing looks for what is new; a chat that has just been placed anew may point beyond its latest event, never before it. */
+/**
+ * The positions that syncing uses. The position of a chat with a new partition may be after its latest event, but never
+ * before it.
+ */
 const positions: Rule = (ids) => Prisma.sql`
   SELECT 'last-position' AS kind, c.chat_id, format('the chat points to %s, its latest event is at %s', c.last_position, e.position) AS detail
   FROM chats c JOIN chat_events e ON e.chat_id = c.chat_id AND e.sequence = c.last_sequence
   WHERE c.chat_id = ANY (${ids}) AND e.partition = c.partition AND c.last_position < e.position`;
 
-/** Of those who have left here and have not come back. What was brought in from an archive has no departures. */
+/** Departures of users who left here and have not returned. An imported chat has no departures. */
 const departures: Rule = (ids) => Prisma.sql`
   WITH latest AS (
     SELECT DISTINCT ON (e.chat_id, e.payload->>'userId') e.chat_id, e.tenant_id, e.payload->>'userId' AS user_id, e.partition, e.position

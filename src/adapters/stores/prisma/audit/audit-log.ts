@@ -1,8 +1,8 @@
-/** What must hold of the partitions and their logs. Each statement is a snapshot of its own. */
+/** Invariants of the partitions and their logs. Each statement is a snapshot of its own. */
 import { type StoreFault, UNPUBLISHED_MAX_S } from '../../../../application/ports/store-audit.js';
 import { Prisma } from '../generated/client.js';
 
-/** How far each partition's log goes, and what cannot be of it as a whole. */
+/** The end of each partition's log, and violated invariants of the log as a whole. */
 export const PARTITION_STATES = Prisma.sql`
   SELECT p.partition, p.position::float8 AS position, p.published_through::float8 AS "publishedThrough",
     p.log_floor::float8 AS "logFloor", p.log_pruned::float8 AS "logPruned",
@@ -46,9 +46,9 @@ export function faultsOfPartition(row: PartitionRow): StoreFault[] {
   ];
 }
 
-/** What a stretch of a partition's log holds, as of one snapshot with the partition's floor. */
+/** The content of a range of a partition's log, in one snapshot with the partition's floor. */
 export interface LogStretchRow {
-  /** Up to here positions of the stretch may be missing, above not. */
+  /** At or below this position the range may have gaps; above it, it must not. */
   start: number;
   below: number;
   above: number;
@@ -58,7 +58,7 @@ export interface LogStretchRow {
   homelessFirst: number | null;
 }
 
-/** Positions beyond `after` up to `to`, and each event's chat with it. */
+/** Positions after `after` up to `to`, with each event's chat. */
 export function logStretch(partition: number, after: number, to: number): Prisma.Sql {
   return Prisma.sql`
     WITH here AS (
@@ -93,8 +93,8 @@ export function faultsOfStretch(partition: number, to: number, row: LogStretchRo
 }
 
 /**
- * What is missing at or below the floor must be as many events as were pruned. Pruning may go on while the log is looked at, stretch by stretch:
- * then as many as at first, or up to as many as in the end.
+ * The number of missing events at or below the floor must equal the number of pruned events. Pruning may continue
+ * during the check. Then the number must be between the value at the start and the value at the end.
  */
 export function faultsBelowFloor(
   partition: number,

@@ -1,17 +1,17 @@
-/** Rows whose chat, message or event is not there. Each page is one statement, and so one snapshot. */
+/** Rows whose chat, message or event is missing. Each page is one statement, and so one snapshot. */
 import type { FaultKind } from '../../../../application/ports/store-audit.js';
 import { NO_TENANT } from '../archive/archive-rows.js';
 import { Prisma } from '../generated/client.js';
 
-/** Keys looked at in one statement. */
+/** Number of keys checked by one statement. */
 export const AUDIT_PAGE_KEYS = 5_000;
 
 export interface PageRow {
-  /** What the next page begins behind; null: there is none. */
+  /** The key after which the next page starts. Null if there is none. */
   last: string | null;
   keys: number;
   wrong: number;
-  /** Of the first that is wrong. */
+  /** The first faulty row. */
   example: string | null;
 }
 
@@ -19,14 +19,14 @@ export interface PageRule {
   kind: FaultKind;
   /** Completes "17 …". */
   what: string;
-  /** What comes before every key. */
+  /** A value before every key. */
   before: string;
   page(after: string): Prisma.Sql;
 }
 
 const BEFORE_IDS = '00000000-0000-0000-0000-000000000000';
 
-/** Every key of a table once, by leaps through its index, and those of them that the parent has not. */
+/** Reads every key of a table once, with an index skip scan, and returns those without a parent. */
 function orphans(table: string, key: string, parent: string, parentKey: string, kind: FaultKind): PageRule {
   const [t, k, p, pk] = [table, key, parent, parentKey].map((name) => Prisma.raw(name));
   return {
@@ -44,7 +44,7 @@ function orphans(table: string, key: string, parent: string, parentKey: string, 
   };
 }
 
-/** A page of a table in the order of its key, as JSON, and those rows of it for which `isWrong` holds. */
+/** A page of a table in key order, as JSON, with the rows for which `isWrong` holds. */
 function rowsByKey(
   rule: Omit<PageRule, 'before' | 'page'>,
   table: string,
@@ -70,10 +70,12 @@ function rowsByKey(
   };
 }
 
-/** Users looked at in one statement: each may be in thousands of chats, and each of these is looked up. */
+/** Number of users checked by one statement. Each user may be in thousands of chats, and each chat is looked up. */
 const USER_CHATS_PAGE_KEYS = 500;
 
-/** Every user who is in a chat, by leaps through the index, or is counted; and those whose counts are not what their chats come to. */
+/**
+ * Every user who is in a chat (with an index skip scan) or has counts, and those whose counts differ from their chats.
+ */
 const userChats: PageRule = {
   kind: 'user-chats',
   what: 'users whose chats are counted otherwise than there are',

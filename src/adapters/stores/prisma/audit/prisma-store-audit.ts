@@ -16,14 +16,14 @@ import {
 } from './audit-log.js';
 import { PAGE_RULES, type PageRow, type PageRule } from './audit-rows.js';
 
-/** Chats looked at in one snapshot, unless they have more events than this together. */
+/** Maximum number of chats per snapshot. Fewer if they have more events than this together. */
 export const AUDIT_STRETCH_CHATS = 200;
 export const AUDIT_STRETCH_EVENTS = 50_000;
-/** For one statement: one that looks at a chat of millions of events. */
+/** For one statement, such as a check of a chat with millions of events. */
 export const AUDIT_STATEMENT_TIMEOUT_MS = 10 * 60 * 1_000;
-/** For one stretch. Its snapshot holds back vacuum for as long. */
+/** For one range. Its snapshot holds back vacuum for that time. */
 export const AUDIT_STRETCH_TIMEOUT_MS = 60 * 60 * 1_000;
-/** An import that does nothing for so long was given up. */
+/** An import without progress for this long counts as abandoned. */
 export const IMPORT_STANDSTILL_MS = 5_000;
 
 const BEFORE_IDS = '00000000-0000-0000-0000-000000000000';
@@ -33,10 +33,10 @@ interface Stretch {
   events: number;
 }
 
-/** How far an import has come. */
+/** The progress of each import. */
 type ImportState = Map<string, string>;
 
-/** Every method rejects with a `StoreError`. Nothing is written; SELECT on the tables is all that it needs. */
+/** Every method rejects with a `StoreError`. It only reads, and needs only SELECT on the tables. */
 export class PrismaStoreAudit implements StoreAudit {
   constructor(private readonly database: PrismaClient) {}
 
@@ -76,10 +76,10 @@ export class PrismaStoreAudit implements StoreAudit {
     }
   }
 
-  /** A few chats with all that belongs to them, in one snapshot. */
+  /** Some chats with everything that belongs to them, in one snapshot. */
   private stretchOfChats(after: string, only: string | null): Promise<{ stretch: Stretch[]; faults: StoreFault[] }> {
     const work = async (tx: Prisma.TransactionClient) => {
-      // The planner is held to the indexes, as for batches.
+      // The planner must use the indexes, as for batches.
       await tx.$queryRaw`SELECT set_config('enable_seqscan', 'off', true)`;
       const stretch = await tx.$queryRaw<Stretch[]>`
         SELECT chat_id::text AS "chatId", last_sequence::float8 AS events FROM (
@@ -108,7 +108,9 @@ export class PrismaStoreAudit implements StoreAudit {
       .catch(rethrow);
   }
 
-  /** Whatever was committed up to a position stays, but for events of rejected commands, which are pruned at or below the floor. */
+  /**
+   * Events committed up to a position stay, except those of rejected commands, which are pruned at or below the floor.
+   */
   private async *logs(): AsyncGenerator<AuditPiece> {
     const partitions = await this.query<PartitionRow>(PARTITION_STATES);
     yield { rows: 0, faults: partitions.flatMap(faultsOfPartition) };
@@ -152,7 +154,7 @@ export class PrismaStoreAudit implements StoreAudit {
     return new Map(rows.map(({ chatId, state }) => [chatId, state]));
   }
 
-  /** Those of which nothing has moved. */
+  /** Imports whose state has not changed. */
   private async abandonedImports(only: string | null, first: ImportState, since: number): Promise<StoreFault[]> {
     if (first.size === 0) return [];
     const wait = since + IMPORT_STANDSTILL_MS - Date.now();

@@ -13,7 +13,7 @@ import { isProbeUndone, PROBE_UNDONE, rethrow, rethrowFromCommit, storable } fro
 import { readSnapshot } from './read-snapshot.js';
 import { hasProfilesOrChats, writeEverythingElse, writeProfilesAndChats } from './write-batch.js';
 
-/** The store's own limit on one call that prunes, whatever the caller asks for. */
+/** The store's own limit for one prune call, whatever the caller requests. */
 export const PRUNE_MAX_ROWS = 10_000;
 
 export class PrismaCommandStore implements CommandStore {
@@ -21,8 +21,9 @@ export class PrismaCommandStore implements CommandStore {
   constructor(private readonly database: PrismaClient) {}
 
   /**
-   * Two statements: one reads, one writes, and in between nothing is held. What was read of this partition still holds when it is written, if
-   * the partition's row says so: whoever else may write there has raised its epoch before. What spans partitions is checked as it is written.
+   * Two statements, one to read and one to write, with no lock held in between. The write succeeds only if the
+   * partition's row is unchanged. Then the data read of this partition is still valid, because any other writer must
+   * have raised the epoch first. Rows that partitions share are checked when they are written.
    */
   async transact<T>(
     request: BatchRequest,
@@ -30,11 +31,11 @@ export class PrismaCommandStore implements CommandStore {
   ): Promise<BatchResult<T>> {
     const snapshot = await readSnapshot(this.database, request).catch(rethrow);
     if (snapshot === null) return { outcome: 'fenced' };
-    // What it throws is the caller's bug, not the database's failure: it goes through as it is.
+    // An exception here is a bug of the caller, not a database failure, so it passes through.
     const { writes, value } = decide(snapshot);
     const statement = storable(() => writeEverythingElse(request, snapshot, writes));
     if (hasProfilesOrChats(writes)) await this.writeInSteps(request, writes, statement);
-    // It commits itself.
+    // The statement commits by itself.
     else await this.database.$queryRaw(statement).catch(rethrowFromCommit);
     return { outcome: 'committed', value };
   }
@@ -59,7 +60,7 @@ export class PrismaCommandStore implements CommandStore {
 
   async noteSuspects(partition: number, commandKeys: readonly string[]): Promise<Map<string, number>> {
     const keys = column(commandKeys, (key) => key);
-    // In key order, since an owner of the past may be at the same rows.
+    // In key order, because a former owner may be writing the same rows.
     const rows = await this.database.$queryRaw<{ commandKey: string; attempts: number }[]>`
       WITH known AS (
         SELECT command_key, attempts FROM poison_attempts
@@ -98,7 +99,7 @@ export class PrismaCommandStore implements CommandStore {
         LIMIT ${Math.min(limit, PRUNE_MAX_ROWS)}::int8 FOR UPDATE SKIP LOCKED))`.catch(rethrow);
   }
 
-  /** One row of `messages` with its entries in the indexes, which the statement then undoes by failing. */
+  /** Writes one row of `messages` with its index entries. The statement then fails on purpose, which rolls it back. */
   async probe(): Promise<void> {
     try {
       await this.database.$queryRaw`
@@ -115,9 +116,10 @@ export class PrismaCommandStore implements CommandStore {
     return await this.database
       .$transaction(
         async (tx) => {
-          // The index of times is one of block ranges: it is read by a bitmap or not at all, and a batch's session reads none.
+          // The time index is a BRIN index, which is only read with a bitmap scan, and sessions for batches disable
+          // those.
           await tx.$queryRaw`SELECT set_config('enable_bitmapscan', 'on', true)`;
-          // Several workers may prune at once: each takes rows that no other has taken.
+          // Several workers may prune at the same time. Each takes rows that no other has locked.
           return await tx.$executeRaw`
             DELETE FROM receipts WHERE ctid = ANY (ARRAY(
               SELECT ctid FROM receipts WHERE created_at < ${before.toISOString()}::timestamptz
@@ -134,7 +136,7 @@ export class PrismaCommandStore implements CommandStore {
         ${partition}::int4, ${before.toISOString()}::timestamptz, ${Math.min(limit, PRUNE_MAX_ROWS)}::int4)`.catch(
       rethrow,
     );
-    // No row: there was nothing to delete.
+    // Without a row there was nothing to delete.
     return row?.pruned ?? 0;
   }
 }

@@ -1,8 +1,9 @@
 /**
- * What a batch needs to know, in one statement, from one snapshot.
+ * Reads everything that a batch needs in one statement, from one snapshot.
  *
- * Each table is asked key by key (LATERAL … OFFSET 0): a plan made while a table was small, or empty, otherwise reads all of it and compares
- * each row with every key, and is kept for as long as the statistics are, while the table grows.
+ * Each table is queried key by key (LATERAL … OFFSET 0). Otherwise a plan made while a table was small would read the
+ * whole table and compare each row with every key. The plan stays cached as long as the statistics do, while the table
+ * grows.
  */
 import {
   type BatchRequest,
@@ -52,14 +53,17 @@ interface ReceiptRow extends StoredReceiptRow {
 }
 
 /**
- * Of each table the rows asked for, as one JSON text of an array; null: none. Cell by cell, Prisma and the driver would look at each value
- * several times.
+ * The requested rows of each table as one JSON array in text form. Null if there are none. With separate cells, Prisma
+ * and the driver would process each value several times.
  */
 type FoundTexts = { [table in keyof SnapshotKeys | 'reactedTo']: string | null };
 
 type FoundRow = FoundTexts & Pick<BatchSnapshot, 'position' | 'ringUnsettled'>;
 
-/** Null: somebody else owns the partition. An owner of the past who is still writing holds up the take-over, so that nothing of it is missed. */
+/**
+ * Null if another worker has the lease. A former owner that is still writing blocks the acquisition of the lease, so
+ * that none of its writes is missed.
+ */
 export async function readSnapshot(
   database: Pick<PrismaClient, '$queryRaw'>,
   { partition, epoch, keys }: Omit<BatchRequest, 'publishedThrough'>,
@@ -179,7 +183,7 @@ interface ReactionRow extends Reaction {
   count: number;
 }
 
-/** A row for each key, with how many users have reacted so. */
+/** A row for each key, with the number of users who reacted with that emoji. */
 function findReactions({ reactions: keys }: SnapshotKeys): Prisma.Sql | null {
   if (keys.length === 0) return null;
   return Prisma.sql`
@@ -190,7 +194,7 @@ function findReactions({ reactions: keys }: SnapshotKeys): Prisma.Sql | null {
       ${column(keys, (key) => key.userId)}::text[]) AS k(message_id, emoji, user_id)`;
 }
 
-/** No more are counted than may be and one: a message that was imported can have more. */
+/** Counts up to one more than allowed, because an imported message can have more. */
 function countEmojiOfMessages({ reactions: keys }: SnapshotKeys): Prisma.Sql | null {
   if (keys.length === 0) return null;
   const messageIds = [...new Set(keys.map(({ messageId }) => messageId))];

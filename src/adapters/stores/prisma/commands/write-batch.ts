@@ -1,9 +1,10 @@
 /**
- * The net effect of a batch, in one statement, which commits by itself. Only profiles and chat ids, which other partitions may be writing too and
- * which are rare, come before it in statements of their own, and then all of them are one transaction.
+ * Writes the net effect of a batch in one statement, which commits by itself. The exceptions are profiles and chat ids,
+ * which other partitions may also write and which are rare. They are written first by statements of their own, and then
+ * all statements are one transaction.
  *
- * What spans partitions is written in the same order in every batch (profiles, chat ids, how many chats users are in, receipts; by key within
- * each): batches can wait for each other, but never in a circle.
+ * Rows that partitions share are written in the same order in every batch (profiles, chat ids, chat counts of users,
+ * receipts; by key within each). So batches can wait for each other but never deadlock.
  */
 import type { BatchRequest, BatchSnapshot, BatchWrites } from '../../../../application/ports/command-store.js';
 import { Prisma } from '../generated/client.js';
@@ -40,7 +41,10 @@ export function hasProfilesOrChats({ users, chatsCreated }: BatchWrites): boolea
   return users.length > 0 || chatsCreated.length > 0;
 }
 
-/** Under the partition's row from here on. Rejects with a `StoreError` of kind `contention` where another partition's row came in between. */
+/**
+ * Locks the partition's row first. Rejects with a `StoreError` of kind `contention` if another partition has changed a
+ * row meanwhile.
+ */
 export async function writeProfilesAndChats(
   tx: Prisma.TransactionClient,
   { partition, epoch }: BatchRequest,
@@ -53,8 +57,9 @@ export async function writeProfilesAndChats(
 }
 
 /**
- * The statement that writes everything else, or nothing: it ends itself if the partition is not as it was read, or a receipt or a user's last
- * free chat came in between (`NOT_AS_READ`), or a chat is not there (`NO_SUCH_CHAT`). Throws a `StoreError`, or the language's own error, where the rows cannot be put down.
+ * The statement that writes everything else, or nothing. It aborts if the partition is not as it was read, or a receipt
+ * or a user's last free chat was taken meanwhile (`NOT_AS_READ`), or a chat is missing (`NO_SUCH_CHAT`). Throws a
+ * `StoreError`, or a JavaScript error, if a value cannot be encoded.
  */
 export function writeEverythingElse(request: BatchRequest, snapshot: BatchSnapshot, writes: BatchWrites): Prisma.Sql {
   const parts: Record<string, Prisma.Sql | null> = {
@@ -86,7 +91,8 @@ export function writeEverythingElse(request: BatchRequest, snapshot: BatchSnapsh
   const present = Object.entries(parts).flatMap(([name, part]) =>
     part === null ? [] : [Prisma.sql`${Prisma.raw(name)} AS (${part})`],
   );
-  // Asked in this order, so that the partition's row is locked first, as by whoever takes it over, and rows that partitions share in theirs.
+  // The conditions run in this order. So the partition's row is locked first, as by an acquisition of the lease, and
+  // the rows that partitions share follow in their order.
   const conditions = [
     complete('moved', 1, NOT_AS_READ),
     ...(parts.chats_changed === null ? [] : [complete('chats_changed', writes.chatsChanged.length, NO_SUCH_CHAT)]),
@@ -98,7 +104,7 @@ export function writeEverythingElse(request: BatchRequest, snapshot: BatchSnapsh
   return Prisma.sql`WITH ${Prisma.join(present)} SELECT ${Prisma.join(conditions, ' AND ')} AS written`;
 }
 
-/** That a part has written all of its rows. */
+/** Checks that a part has written all of its rows. */
 function complete(part: string, rows: number, otherwise: string): Prisma.Sql {
   return Prisma.sql`abort_unless((SELECT count(*) FROM ${Prisma.raw(part)}) = ${rows}::int8, ${otherwise})`;
 }

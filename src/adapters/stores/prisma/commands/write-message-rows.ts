@@ -1,18 +1,18 @@
 /**
- * Messages and what hangs on them: earlier texts, reactions, threads. They belong to their chat's partition; each function is one part of
- * the statement that writes a batch, or null where there is nothing to write. No row is touched by two of the parts.
+ * Messages with their revisions, reactions and threads. They belong to their chat's partition. Each function returns
+ * one part of the statement that writes a batch, or null if there is nothing to write. No row is written by two parts.
  */
 import type { BatchWrites } from '../../../../application/ports/command-store.js';
 import type { Message } from '../../../../domain/message.js';
 import { column, jsonUnlessEmpty, time, unlessDefaultType } from '../columns.js';
 import { Prisma } from '../generated/client.js';
 
-/** As PostgreSQL writes a UUID: what comes back is what was given. */
+/** A UUID as PostgreSQL writes it, so that the value read back is the value stored. */
 const UUID_TEXT = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const asUuid = (id: string | null) => (id !== null && UUID_TEXT.test(id) ? id : null);
 const unlessUuid = (id: string | null) => (asUuid(id) === null ? id : null);
 
-/** A message's command is its event's, which is written with it. */
+/** The command of a message is that of its event, which the same batch writes. */
 export function insertMessages({ messages: rows, events }: BatchWrites): Prisma.Sql | null {
   if (rows.length === 0) return null;
   const commandIds = new Map<string, string>();
@@ -40,7 +40,7 @@ export function insertMessages({ messages: rows, events }: BatchWrites): Prisma.
         in_reply_to, thread_root_id, mentions, attachments, metadata, created_at, edited_at, deleted_at, edited_by, command_uuid, command_id)`;
 }
 
-/** Edited, or deleted soft. */
+/** Messages that were edited or deleted soft. */
 export function updateMessages({ messagesChanged: rows }: BatchWrites): Prisma.Sql | null {
   if (rows.length === 0) return null;
   return Prisma.sql`
@@ -70,7 +70,7 @@ export function insertRevisions({ revisions: rows }: BatchWrites): Prisma.Sql | 
       AS w(message_id, revision, body, mentions, metadata, actor_id, at)`;
 }
 
-/** Deleted either way: no earlier text stays. */
+/** For both modes of deletion: no earlier text stays. */
 export function deleteRevisions({ revisionsErased, messagesRemoved }: BatchWrites): Prisma.Sql | null {
   return deleteByMessage('message_revisions', [
     ...revisionsErased,
@@ -130,7 +130,7 @@ function reactionDeltas({ reactions }: BatchWrites): ReactionDelta[] {
   return [...deltas.values()].filter(({ by }) => by !== 0);
 }
 
-/** Not those that come down to 0: `deleteEmptyReactionCounts` has them. */
+/** Without counts that become 0: `deleteEmptyReactionCounts` handles those. */
 export function countReactions(writes: BatchWrites): Prisma.Sql | null {
   const rows = reactionDeltas(writes);
   if (rows.length === 0) return null;
@@ -143,7 +143,7 @@ export function countReactions(writes: BatchWrites): Prisma.Sql | null {
     ON CONFLICT (message_id, emoji) DO UPDATE SET count = n.count + EXCLUDED.count`;
 }
 
-/** Kept, a user could leave any number of them behind, and every page that shows the message would read them. */
+/** If they stayed, a user could create any number of them, and every page with the message would read them. */
 export function deleteEmptyReactionCounts(writes: BatchWrites): Prisma.Sql | null {
   const rows = reactionDeltas(writes).filter(({ by }) => by < 0);
   if (rows.length === 0) return null;
@@ -168,7 +168,7 @@ export function deleteReactionCounts({ messagesRemoved }: BatchWrites): Prisma.S
   );
 }
 
-/** A thread whose root was deleted hard has no count to take from. */
+/** A thread whose root was deleted hard has no count to change. */
 export function countReplies({ threads: rows }: BatchWrites): Prisma.Sql | null {
   if (rows.length === 0) return null;
   return Prisma.sql`

@@ -1,6 +1,6 @@
 /**
- * Rows that belong to one partition alone: nobody but its owner writes them. Each function is one part of the statement that
- * `writeEverythingElse` puts together, or null where there is nothing to write.
+ * Rows that belong to one partition and that only its owner writes. Each function returns one part of the statement of
+ * `writeEverythingElse`, or null if there is nothing to write.
  */
 import {
   type BatchRequest,
@@ -69,7 +69,7 @@ export function putDepartures({ partition }: BatchRequest, { membersRemoved: row
     ON CONFLICT (tenant_id, user_id, chat_id) DO UPDATE SET partition = EXCLUDED.partition, position = EXCLUDED.position`;
 }
 
-export function putStandings({ standingsEnded: rows }: BatchWrites): Prisma.Sql | null {
+export function putStandings({ membershipStatesEnded: rows }: BatchWrites): Prisma.Sql | null {
   if (rows.length === 0) return null;
   return Prisma.sql`
     INSERT INTO former_standings (tenant_id, user_id, chat_id, standing, until)
@@ -103,7 +103,7 @@ export function insertEvents(
       AS w(position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload, traceparent, tracestate)`;
 }
 
-/** No row: somebody else owns the partition, or another batch of it came in between. */
+/** Returns no row if another worker has the lease, or if another batch of the partition was committed meanwhile. */
 export function movePartition(
   { partition, epoch, publishedThrough }: BatchRequest,
   { position }: BatchSnapshot,

@@ -1,6 +1,6 @@
 /**
- * Rows that more than one partition writes: profiles, chat ids, how many chats users are in, receipts. Within each list they are written in key order, so that
- * batches can wait for each other but never in a circle; a row that came in between is contention.
+ * Rows that several partitions write: profiles, chat ids, chat counts of users, receipts. Each list is written in key
+ * order, so that batches can wait for each other but never deadlock. A row that was changed meanwhile is contention.
  */
 import { type BatchWrites, receiptKey, type UserWrite, userKey } from '../../../../application/ports/command-store.js';
 import type { Chat } from '../../../../domain/chat.js';
@@ -39,7 +39,7 @@ export async function updateUsers(tx: Transaction, users: UserWrite[]) {
   if (rows.length === 0) return;
   const tenantIds = column(rows, (row) => row.tenantId);
   const userIds = column(rows, (row) => row.userId);
-  // An UPDATE locks in the order in which its plan happens to find the rows: lock them in key order first.
+  // An UPDATE locks rows in the order in which its plan finds them, so they are locked in key order first.
   await tx.$queryRaw`
     SELECT 1 AS locked FROM users WHERE (tenant_id, user_id) IN
       (SELECT tenant_id, user_id FROM unnest(${tenantIds}::text[], ${userIds}::text[]) AS k(tenant_id, user_id))
@@ -86,8 +86,8 @@ export async function insertChats(tx: Transaction, chats: Chat[]) {
 }
 
 /**
- * Part of the statement that writes a batch. Adds to whatever is there by now; a row that would rise above the limit is
- * left as it is, and is missing among those that come back.
+ * Part of the statement that writes a batch. Adds to the current counts. A row that would exceed the limit is not
+ * changed, and is missing in the result.
  */
 export function countUserChats({ userChats: { changes, max } }: BatchWrites): Prisma.Sql | null {
   if (changes.length === 0) return null;
@@ -102,11 +102,12 @@ export function countUserChats({ userChats: { changes, max } }: BatchWrites): Pr
     RETURNING 1`;
 }
 
-/** Part of the statement that writes a batch: its rows come last among the shared ones, in every batch. */
+/** Part of the statement that writes a batch. In every batch these rows are the last of the shared ones. */
 export function insertReceipts({ receipts }: BatchWrites): Prisma.Sql | null {
   if (receipts.length === 0) return null;
   const rows = inKeyOrder(receipts, receiptKey);
-  // The receipts as one JSON array, which keeps each as it is written: in an array of texts every quotation mark is escaped twice over.
+  // All receipts are one JSON array, which keeps their text. In a text array every quotation mark would be escaped
+  // twice.
   return Prisma.sql`
     INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
     SELECT tenant_id, actor_id, command_id, decode(content_hash, 'hex'), receipt, created_at
@@ -118,7 +119,7 @@ export function insertReceipts({ receipts }: BatchWrites): Prisma.Sql | null {
     ON CONFLICT DO NOTHING RETURNING 1`;
 }
 
-/** By code unit: any order serves, so long as all writers keep to the same. */
+/** By code unit. Any order works if all writers use the same one. */
 function inKeyOrder<T>(rows: T[], key: (row: T) => string): T[] {
   const keyed = rows.map((row) => ({ key: key(row), row }));
   keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));

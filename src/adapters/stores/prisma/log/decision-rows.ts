@@ -5,7 +5,7 @@ import { column, hex, time } from '../columns.js';
 import { Prisma } from '../generated/client.js';
 import { milliseconds } from '../rows.js';
 
-/** Null where there is nothing to write. */
+/** Null if there is nothing to write. */
 export function insertDecisions(rows: readonly DecisionRecord[]): Prisma.Sql | null {
   if (rows.length === 0) return null;
   return Prisma.sql`
@@ -41,7 +41,7 @@ export interface DecisionRow {
   refusedAs: string | null;
 }
 
-/** Of `decisions d`. */
+/** Columns of `decisions d`. */
 export const DECISION_COLUMNS = Prisma.raw(`d.decision_id::text AS "decisionId", ${milliseconds('d.at', 'at')},
   d.tenant_id AS "tenantId", d.actor_id AS "actorId", d.command_id AS "commandId", d.chat_id::text AS "chatId", d.action, d.effect,
   d.rule, d.policy_version AS "policyVersion", d.attributes::text AS attributes, encode(d.attributes_digest, 'hex') AS "attributesDigest",

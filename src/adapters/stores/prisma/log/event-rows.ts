@@ -1,6 +1,6 @@
 /**
- * The log's rows: what an event says beyond its columns is its payload. A message's text is read where it stands: with the message while
- * that has the event's revision, else with the revision; of a deleted one there is none.
+ * Rows of the log. What an event has beyond its columns is its payload. A message's text is read from the message if it
+ * still has the event's revision, otherwise from that revision. A deleted message has no text.
  */
 import type { LoggedEvent } from '../../../../application/ports/event-log.js';
 import type { DomainEvent, DomainEventType } from '../../../../domain/event.js';
@@ -9,7 +9,7 @@ import type { User } from '../../../../domain/user.js';
 import { Prisma } from '../generated/client.js';
 import { MESSAGE_CONTENT_COLUMNS, type MessageRow, toMessage } from '../rows.js';
 
-/** What stands for the id of a message of which nothing is left, not even its stub. */
+/** Used as the id of a message of which not even a stub is left. */
 const NO_MESSAGE_ID = '00000000-0000-0000-0000-000000000000';
 
 interface EventColumns {
@@ -27,7 +27,7 @@ interface EventColumns {
   tracestate: string | null;
 }
 
-/** The text that gave way to a later one, where the event's revision is not the message's present one. */
+/** The text of the event's revision, if the message has a later one. */
 interface EarlierText {
   earlierBody: string | null;
   earlierMentions: string | null;
@@ -38,21 +38,23 @@ type NoMessage = { messageId: null; removedMessageId: string | null };
 type MessageContent = Omit<MessageRow, 'chatId' | 'sequence' | 'tenantId'>;
 export type EventRow = EventColumns & EarlierText & (NoMessage | MessageContent);
 
-/** How a `message.edited` names its text. */
+/** The reference from a `message.edited` event to its text. */
 interface EditPayload {
   messageId: string;
-  /** The message's own number: where its row is. */
+  /** The message's own sequence, which is the key of its row. */
   messageSequence: number;
   revision: number;
 }
 
-/** Of `EVENTS_WITH_MESSAGES`. */
+/** Columns of `EVENTS_WITH_MESSAGES`. */
 export const EVENT_COLUMNS = Prisma.sql`e.partition, e.position::float8 AS position, e.type, e.tenant_id AS "tenantId",
   e.chat_id::text AS "chatId", e.sequence::float8 AS sequence, e.actor_id AS "actorId", e.command_id AS "commandId",
   (extract(epoch FROM e.at) * 1000)::float8 AS at, e.payload::text AS payload, e.traceparent, e.tracestate,
   ${MESSAGE_CONTENT_COLUMNS}, d.message_id::text AS "removedMessageId",
   v.body AS "earlierBody", v.mentions::text AS "earlierMentions", v.metadata::text AS "earlierMetadata"`;
-/** Looked up by key for each event: joined, a large chat's messages would all be read for a few of its events. */
+/**
+ * Messages are looked up by key for each event. A join could read all messages of a large chat for a few of its events.
+ */
 export const EVENTS_WITH_MESSAGES = Prisma.sql`chat_events e
   LEFT JOIN LATERAL (
     SELECT * FROM messages WHERE chat_id = e.chat_id AND sequence = CASE e.type
@@ -99,7 +101,7 @@ function toDomainEvent(row: EventRow): DomainEvent {
   if (row.type === 'message.edited') return { type: row.type, message: messageEdited(row, payload as EditPayload) };
   const event = { type: row.type, ...(payload as object) } as DomainEvent;
   if (event.type === 'user.upserted') return { type: event.type, user: reviveUser(event.user) };
-  // The first release did not say so: everybody saw all of the past.
+  // The first release did not store it: all members saw the whole history.
   if (event.type === 'chat.created') return { ...event, historyVisibility: event.historyVisibility ?? 'full' };
   return event;
 }
@@ -130,7 +132,7 @@ function withEarlierText({ earlierBody, earlierMentions, earlierMetadata }: Earl
   };
 }
 
-/** The row is gone, the number stays taken: an event with nothing left to say but that there was one. */
+/** The row is deleted but its sequence stays taken: the event has no content any more. */
 function gone(row: EventRow, messageId: string, sequence: number): Message {
   const { tenantId, actorId: senderId } = row;
   const stub = { chatId: row.chatId ?? '', sequence, messageId, tenantId, ordinal: 0, senderId };

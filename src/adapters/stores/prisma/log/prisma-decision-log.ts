@@ -29,7 +29,7 @@ export class PrismaDecisionLog implements DecisionLog {
     return rows.map(toDecision);
   }
 
-  /** By the key: what is oldest is what comes first. */
+  /** By key: the oldest decisions come first. */
   async prune(before: Date, limit: number): Promise<number> {
     return this.database.$executeRaw`
       DELETE FROM decisions WHERE decision_id IN (

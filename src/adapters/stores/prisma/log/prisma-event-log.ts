@@ -7,16 +7,16 @@ import { rethrow } from '../store-errors.js';
 import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 
 type ChatMembersRow = Omit<ChatMembers, 'members'> & { chatId: string; userIds: string[] | null } & MemberColumns;
-/** Each as long as `userIds`. */
+/** All arrays have the length of `userIds`. */
 interface MemberColumns {
   roles: Role[];
   joinedSequences: number[];
-  /** Null: the user has no profile. */
+  /** Null if the user has no profile. */
   kinds?: (UserKind | null)[];
   claims?: (string | null)[];
 }
 
-/** Of `members m` and `users u`. */
+/** Columns of `members m` and `users u`. */
 const PROFILE_COLUMNS = Prisma.sql`, array_agg(u.kind ORDER BY m.user_id) AS kinds, array_agg(u.claims::text ORDER BY m.user_id) AS claims`;
 const WITH_PROFILES = Prisma.sql`LEFT JOIN users u ON u.tenant_id = m.tenant_id AND u.user_id = m.user_id`;
 

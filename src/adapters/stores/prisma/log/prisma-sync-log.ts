@@ -18,15 +18,15 @@ import { CHAT_COLUMNS, type ChatViewRow, MEMBER_COLUMNS, toChatView } from '../r
 import { rethrow } from '../store-errors.js';
 import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 
-/** No chat id is beyond it. */
+/** The maximum chat id. */
 const LAST_CHAT_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 type SyncedChatRow = ChatViewRow & { importNumber: number | null; shownSequence: number };
 type Interval = { from: Cut; to: Cut };
 
 /**
- * Every method rejects with a `StoreError`. Statements are put so that no plan has to read more than what they name: a lateral subquery with a
- * LIMIT finds its rows by key, whatever the planner believes of the tables.
+ * Every method rejects with a `StoreError`. Statements are written so that no plan reads more than the named rows: a
+ * lateral subquery with a LIMIT finds its rows by key, whatever the planner assumes about the tables.
  */
 export class PrismaSyncLog implements SyncLog {
   constructor(private readonly database: PrismaClient) {}
@@ -85,13 +85,16 @@ export class PrismaSyncLog implements SyncLog {
     const window = { from, to };
     const left = leftChats(caller, visible, window, stretch, limit);
     if (visible === 'all') return this.query<LostChat>(left);
-    // In one snapshot: a chat that is hidden and then left would be neither, were it left between two.
+    // In one snapshot. Otherwise a chat that is hidden and then left between two statements would be in neither result.
     return this.query<LostChat>(Prisma.sql`
       SELECT * FROM ((${left}) UNION ALL (${hiddenChats(caller, visible, window, stretch, limit)})) u
       ORDER BY "chatId"::uuid LIMIT ${limit}::int8`);
   }
 
-  /** By halves, for all chats at once. An event that is not there, or is of a partition that the cut does not know, counts as within. */
+  /**
+   * A binary search for all chats at once. An event that does not exist, or is in a partition that the cut does not
+   * contain, counts as before the cut.
+   */
   async firstBeyond(
     cut: Cut,
     chats: readonly { chatId: string; lastSequence: number }[],
@@ -132,7 +135,10 @@ export class PrismaSyncLog implements SyncLog {
   }
 }
 
-/** A chat that was hidden before it was left was lost by then: the event is looked up by which the caller last saw it. */
+/**
+ * A chat that was hidden before the caller left it was already lost then. So the event is the last one at which the
+ * caller could see the chat.
+ */
 function leftChats(
   caller: Caller,
   visible: Exclude<VisibleChats, 'none'>,
@@ -169,24 +175,25 @@ function hiddenChats(
     ORDER BY m.chat_id LIMIT ${limit}::int8`;
 }
 
-/** Of a table `m` with a column chat_id. */
+/** For a table `m` with a column chat_id. */
 function isFrom({ chatId, inclusive }: ChatStretch['start']): Prisma.Sql {
   return inclusive ? Prisma.sql`m.chat_id >= ${chatId}::uuid` : Prisma.sql`m.chat_id > ${chatId}::uuid`;
 }
 
-/** The cut's position in the partition that the row of `table` is in; null for a partition that it does not know. */
+/** The cut's position in the partition of the row of `table`. Null for a partition that the cut does not contain. */
 function positionIn({ positions }: Cut, table: 'c' | 'm' | 'x'): Prisma.Sql {
   return Prisma.sql`(${positionsLiteral(positions)}::int8[])[${Prisma.raw(table)}.partition + 1]`;
 }
 
-/** The last position of `chats c` that lies within the cut for certain. */
+/** The last position of `chats c` that is certainly before the cut. */
 function lastPositionIn(cut: Cut): Prisma.Sql {
   return Prisma.sql`COALESCE(${positionIn(cut, 'c')}, ${Math.min(...cut.positions)}::int8)`;
 }
 
 /**
- * Of `chats c` and `members m`. A chat that waits to be placed anew does not say where it stood: what could be new in any partition is looked
- * at again. A mark that stands beyond the cut was either made after it, or in the chat's former partition and came with the chat's placing.
+ * For `chats c` and `members m`. A chat without a partition does not say where it was, so it counts as changed if it
+ * may be new in any partition. A read mark after the cut was either made later, or was made in the chat's former
+ * partition and came with the new placement.
  */
 function hasMoved(from: Cut, to: Cut): Prisma.Sql {
   const had = lastPositionIn(from);
@@ -202,25 +209,33 @@ function positionsLiteral(positions: readonly number[]): string {
 /** The chat of a row of `m`, by key. */
 const WITH_CHAT = Prisma.sql`CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = m.chat_id LIMIT 1) c`;
 
-/** How the caller once stood in the chat of a row of `m`. */
+/** The caller's former membership states in the chat of a row of `m`. */
 function formerStandings({ tenantId, userId }: Caller): Prisma.Sql {
   return Prisma.sql`SELECT f.standing, f.until FROM former_standings f
     WHERE f.tenant_id = ${tenantId} AND f.user_id = ${userId} AND f.chat_id = m.chat_id`;
 }
 
-/** Of `chats c` and `members m`, the one before the chat was archived or brought back included: `standingBeforeArchiving` of the domain. */
+/**
+ * For `chats c` and `members m`. Includes the state before the chat was archived or unarchived: `stateBeforeArchiving`
+ * of the domain.
+ */
 function allStandings(caller: Caller): Prisma.Sql {
   return Prisma.sql`${formerStandings(caller)}
     UNION ALL SELECT CASE WHEN c.archived_at IS NULL THEN 'archived ' ELSE 'open ' END || m.role, c.archive_sequence
     WHERE c.archive_sequence > GREATEST(m.joined_sequence, m.role_sequence)`;
 }
 
-/** The number of the event that last ended one of the standings `s` for which the condition holds; null: there is none. */
+/**
+ * The sequence of the event that last ended one of the states `s` for which the condition holds. Null if there is none.
+ */
 function lastUntil(standings: Prisma.Sql, condition: Prisma.Sql): Prisma.Sql {
   return Prisma.sql`(SELECT max(s.until) FROM (${standings}) s WHERE ${condition})`;
 }
 
-/** That the event of the chat of `m` with that number lies beyond the one cut and within the other; one that is not there does not. */
+/**
+ * Whether the event of the chat of `m` with that sequence is after the first cut and before the second one. False for
+ * an event that does not exist.
+ */
 function isWithinWindow(from: Cut, to: Cut, sequence: Prisma.Sql): Prisma.Sql {
   return Prisma.sql`(SELECT x.position > ${positionIn(from, 'x')} AND x.position <= ${positionIn(to, 'x')} FROM chat_events x
     WHERE x.chat_id = m.chat_id AND x.sequence = ${sequence})`;

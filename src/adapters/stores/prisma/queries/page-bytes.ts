@@ -1,32 +1,35 @@
 /**
- * Rows that no page can hold are not read: the texts of 200 messages can be 13 MB, of which an answer holds 1 MiB. Sizes are at most what a row
- * comes to in JSON, so that pages are cut by what measures the JSON, and never here before it.
+ * Limits the rows that a page reads: the texts of 200 messages can be 13 MB, and a response holds 1 MiB. The size of a
+ * row is never overestimated. So the code that measures the JSON makes the final cut, and this never cuts too early.
  */
 import { PAGE_MAX_BYTES } from '../../../../contract/rest/requests.js';
 import { Prisma } from '../generated/client.js';
 
-/** Of a column of type json, null included: stored with blanks, it can be longer than what it comes to, by less than twice. */
+/**
+ * For a column of type json, null included. Stored with whitespace, it can be longer than its output, but less than
+ * twice as long.
+ */
 const jsonBytes = (column: string) => `COALESCE(octet_length(${column}::text) / 2, 0)`;
 
-/** Of a row `p` of messages. The length of a text is known without reading it. */
+/** For a row `p` of messages. The length of a text is known without reading it. */
 export const MESSAGE_BYTES = Prisma.raw(`COALESCE(octet_length(p.body), 0)
   + ${['p.mentions', 'p.attachments', 'p.metadata'].map(jsonBytes).join(' + ')}`);
 
-/** Of `chat_events e`, with the texts beside it. */
+/** For `chat_events e`, with the texts beside it. */
 export const EVENT_BYTES = Prisma.raw(`COALESCE(octet_length(v.body), octet_length(g.body), 0)
   + ${['e.payload', 'g.attachments', 'g.metadata'].map(jsonBytes).join(' + ')}`);
 
-/** What it says of each row that is left. */
+/** Added to each returned row. */
 export interface PageRow {
-  /** How many rows there were before any was left out. */
+  /** The number of rows before the limit by size. */
   pageRows: number;
 }
 
 const GIVEN_BYTES = Prisma.raw('p.bytes');
 
 /**
- * `rows` selects at most a page, in that order. Of these rows, which are `p` for `order` and `bytes`, the first ones, up to the one with which
- * a page is full; at least one.
+ * `rows` selects at most a page, in that order, and is named `p` in `order` and `bytes`. Returns the first rows, up to
+ * the one that fills a page, and at least one.
  */
 export function withinPageBytes(rows: Prisma.Sql, order: Prisma.Sql, bytes: Prisma.Sql = GIVEN_BYTES): Prisma.Sql {
   return Prisma.sql`

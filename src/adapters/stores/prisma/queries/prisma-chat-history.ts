@@ -23,12 +23,12 @@ interface RevisionRow extends Omit<MessageRevision, 'mentions' | 'metadata' | 'a
   at: number;
 }
 
-/** Of `messages g`: the one with this id, if it is there to be seen. */
+/** For `messages g`: the message with this id, if it is visible. */
 function isVisible({ chatId, fromSequence }: VisiblePast, messageId: string): Prisma.Sql {
   return Prisma.sql`g.message_id = ${messageId}::uuid AND g.chat_id = ${chatId}::uuid AND g.sequence >= ${fromSequence}`;
 }
 
-/** Every page is read along an index, and no further than it goes. Every method rejects with a `StoreError`. */
+/** Every page is read along an index and no further than needed. Every method rejects with a `StoreError`. */
 export class PrismaChatHistory implements ChatHistory {
   constructor(private readonly database: PrismaClient) {}
 
@@ -42,7 +42,10 @@ export class PrismaChatHistory implements ChatHistory {
     return row === undefined ? null : toMessageView(row);
   }
 
-  /** A stretch of the index: told to look for one message, a planner that expects few texts of it would sort them all for each page. */
+  /**
+   * Reads a range of the index. With a plain condition on the message, a planner that expects few revisions would sort
+   * all of them for each page.
+   */
   async listRevisions(
     past: VisiblePast,
     messageId: string,
@@ -80,7 +83,7 @@ export class PrismaChatHistory implements ChatHistory {
   }
 
   listReaders(past: VisiblePast, messageId: string, afterUserId: string | null, limit: number): Promise<ReadMark[]> {
-    // No user id is empty: the empty string is before all of them.
+    // The empty string sorts before all user ids.
     return this.query<ReadMark>(Prisma.sql`
       SELECT r.user_id AS "userId", r.read_sequence::float8 AS "readSequence"
       FROM messages g CROSS JOIN LATERAL (
@@ -108,8 +111,8 @@ export class PrismaChatHistory implements ChatHistory {
   }
 
   /**
-   * A page of the messages that there are to be seen, or of those in one thread. A thread's replies can be years apart, and their reactions
-   * with them: these are looked up by message.
+   * A page of visible messages, or of those in one thread. A thread's replies can be years apart, so their reactions
+   * are looked up by message.
    */
   private async pageOfMessages(
     { chatId, userId, fromSequence }: VisiblePast,
@@ -119,7 +122,7 @@ export class PrismaChatHistory implements ChatHistory {
     const forward = after !== undefined;
     const order = forward ? 'ASC' : 'DESC';
     const isThread = threadRootId !== null;
-    // A thread's rows are ordered with what is looked up for each: only then does the planner go along the index of threads.
+    // Rows of a thread are sorted together with their lookups. Only then does the planner use the thread index.
     const columns = isThread ? Prisma.sql`${messageViewColumns(userId)}, g.sequence AS place` : Prisma.sql`*`;
     const page = Prisma.sql`
       SELECT ${columns} FROM messages g
@@ -142,7 +145,7 @@ export class PrismaChatHistory implements ChatHistory {
   }
 }
 
-/** Queries ask for one row more than the page: whether there is one says whether there is more. */
+/** Queries request one row more than the page. Its presence shows that there are more rows. */
 function toPage<Row extends PageRow>(rows: Row[], limit: number): SequencePage<Row> {
   const items = rows.slice(0, limit);
   return { items, hasMore: (rows[0]?.pageRows ?? 0) > items.length };

@@ -34,14 +34,14 @@ import { type MessageViewRow, messageViewColumns, toMessageView } from './messag
 import { MESSAGE_BYTES, withinPageBytes } from './page-bytes.js';
 import { andVisible } from './visible-chats.js';
 
-/** Of `members m` and `chats c`: `isHidden` of the domain. */
+/** For `members m` and `chats c`: `isHidden` of the domain. */
 const IS_HIDDEN = Prisma.sql`(m.hidden_ordinal IS NOT NULL AND m.hidden_ordinal >= c.last_ordinal)`;
 
 /** Every method rejects with a `StoreError`. */
 export class PrismaChatQueries implements ChatQueries {
   constructor(private readonly database: PrismaClient) {}
 
-  /** Sorts the caller's own chats, all of them, for the first few: as many as one user is in, whatever else the store holds. */
+  /** Sorts all chats of the caller to find the first few. The cost depends only on the number of the caller's chats. */
   listChats(
     caller: Caller,
     visible: VisibleChats,
@@ -87,7 +87,7 @@ export class PrismaChatQueries implements ChatQueries {
     return views.map((view) => ({ ...view, lastMessage: lastMessages.get(view.chat.chatId) ?? null }));
   }
 
-  /** The last message of each chat that the user may see, as of the sequence the chat was read with. */
+  /** The last message of each chat that the user may see, as of the sequence at which the chat was read. */
   private async lastMessages(userId: string, views: ChatView[]): Promise<Map<string, MessageView>> {
     if (views.length === 0) return new Map();
     const page = Prisma.sql`
@@ -99,7 +99,7 @@ export class PrismaChatQueries implements ChatQueries {
       CROSS JOIN LATERAL (
         SELECT * FROM messages WHERE chat_id = k.chat_id AND sequence BETWEEN k.from_sequence AND k.last_sequence
         ORDER BY sequence DESC LIMIT 1) g`;
-    // Where the first ones fill a page, the chats behind them are not on it.
+    // If the first chats fill a page, the later ones are not part of it.
     const rows = await this.query<MessageViewRow>(Prisma.sql`
       SELECT ${messageViewColumns(userId)} FROM (${withinPageBytes(page, Prisma.sql`p.place`, MESSAGE_BYTES)}) g`);
     return new Map(rows.map((row) => [row.chatId, toMessageView(row)]));
@@ -113,7 +113,7 @@ export class PrismaChatQueries implements ChatQueries {
   }
 
   async listMembers(chatId: string, afterUserId: string | null, limit: number): Promise<Member[]> {
-    // No user id is empty: the empty string is before all of them.
+    // The empty string sorts before all user ids.
     const rows = await this.query<MemberRow>(Prisma.sql`
       SELECT ${MEMBER_COLUMNS} FROM members m WHERE m.chat_id = ${chatId}::uuid AND m.user_id > ${afterUserId ?? ''}
       ORDER BY m.user_id LIMIT ${limit}::int8`);

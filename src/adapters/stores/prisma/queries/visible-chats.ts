@@ -4,20 +4,21 @@ import { column } from '../columns.js';
 import { Prisma } from '../generated/client.js';
 
 /**
- * A further condition on `chats c` and the caller's `members m`. One value however many traits there are, so that a statement has two texts at
- * most: with the condition and, where all chats are visible, without it. Whoever may see none is not asked about.
+ * A further condition on `chats c` and the caller's `members m`. It has one parameter for any number of traits, so a
+ * statement has at most two texts: with the condition, and without it if all chats are visible. For `none` no statement
+ * runs.
  */
 export function andVisible(visible: Exclude<VisibleChats, 'none'>): Prisma.Sql {
   if (visible === 'all') return Prisma.empty;
   return Prisma.sql`AND ${isAmong(visible, STANDING)}`;
 }
 
-/** That a member of `chats c` who stands in it like this may see it. */
+/** Whether a member of `chats c` with this membership state may see it. */
 export function isAmong(visible: readonly ChatTraits[], standing: Prisma.Sql): Prisma.Sql {
   return Prisma.sql`c.kind || ' ' || ${standing} = ANY (${column(visible, traitsOf)}::text[])`;
 }
 
-/** As `Standing` of the domain says it, of `chats c` and `members m`. */
+/** `MembershipState` of the domain, for `chats c` and `members m`. */
 export const STANDING = Prisma.raw(`CASE WHEN c.archived_at IS NULL THEN 'open ' ELSE 'archived ' END || m.role`);
 
 function traitsOf({ kind, archived, role }: ChatTraits): string {

@@ -1,6 +1,7 @@
 /**
- * Full text by PostgreSQL. An index on words finds matches in no order of time, and a common word has matches without end: so that no statement
- * sorts more than it may, the past is gone through in windows, from now on backwards, each so narrow that its matches are few.
+ * Full-text search with PostgreSQL. A word index returns matches in no time order, and a common word has any number of
+ * matches. So that no statement sorts too many, the search goes back in time in windows, each so narrow that it has few
+ * matches.
  */
 import { randomBytes } from 'node:crypto';
 import type { Caller, VisibleChats } from '../../../../application/ports/chat-queries.js';
@@ -23,24 +24,24 @@ import { SearchDictionary } from './search-dictionary.js';
 import { bySender, CHAT_TERM, onDays, SEARCH_TERMS, searchDocument } from './search-terms.js';
 import { firstWord, searchText } from './search-text.js';
 
-/** At most so many matches of one window are put in order; a window with more is taken narrower. */
+/** Maximum number of matches of one window that are sorted. A window with more matches is narrowed. */
 export const WINDOW_MATCHES_MAX = 2_000;
 const DAY_MS = 86_400_000;
-/** The index is asked for so many of the caller's chats at a time. */
+/** Number of the caller's chats in one query of the index. */
 const CHATS_AT_A_TIME = 500;
-/** A window of more days is not asked for day by day: what it is widened for is that there is little to be found. */
+/** A window of more days is not queried day by day. It is that wide only because there are few matches. */
 const DAYS_NAMED_MAX = 64;
-/** After a window that had room to spare the next one is so many times as wide; after an empty one it is wider still. */
+/** Factor by which the next window is wider after a window with few matches. After an empty one it is larger. */
 const WINDOW_GROWTH = 4;
 const EMPTY_WINDOW_GROWTH = 16;
 const WINDOW_NARROWING = 8;
-/** A window that reaches so far back (milliseconds since 1970) takes in all that is older. */
+/** A window that starts at this time (milliseconds since 1970) includes everything older. */
 const BEGINNING = 0;
-/** So many characters of a found text are gone through for highlights. */
+/** Number of characters of a found text that are scanned for highlights. */
 export const HIGHLIGHTED_CHARACTERS = 1_024;
-/** A search of several statements ends after so long; each of them has a limit of its own. */
+/** Time limit of a search with several statements. Each statement has its own limit too. */
 const SEARCH_TIMEOUT_MS = 2_000;
-/** Messages stamped by a clock that is ahead are found too. */
+/** Messages from a clock that is ahead are found too. */
 const CLOCK_SKEW_MS = DAY_MS;
 
 type Match = { messageId: string; createdAt: number; bytes: number };
@@ -64,7 +65,8 @@ export class PrismaMessageSearch implements MessageSearch {
     if (visible === 'none') return [];
     const asker = { caller, visible };
     const matching = await this.matching(query);
-    // Neither the chats' beginning nor any other time is a bound: a clock may have been set back, an archive may have been brought in.
+    // Neither the chats' creation nor any other time is a lower bound: a clock may have been set back, or an archive
+    // may have been imported.
     const oldest = query.from?.getTime() ?? -Infinity;
     const latest = Math.min(from?.createdAt.getTime() ?? Number.MAX_SAFE_INTEGER, Date.now() + CLOCK_SKEW_MS);
     let end = Math.min(query.to?.getTime() ?? Number.MAX_SAFE_INTEGER, latest + 1);
@@ -86,7 +88,7 @@ export class PrismaMessageSearch implements MessageSearch {
     return this.hits(asker, matching, withinPage(found));
   }
 
-  /** As the index says it, so that the index is used. */
+  /** Written exactly as in the index, so that the index is used. */
   private async matching({ text }: SearchQuery): Promise<Matching> {
     const dictionary = await this.dictionary.current();
     return {
@@ -98,8 +100,8 @@ export class PrismaMessageSearch implements MessageSearch {
   }
 
   /**
-   * In no order; one more than may be put in order says that there are too many. The index is asked for some of the caller's visible chats at a
-   * time: what was said elsewhere is never looked at.
+   * Unsorted matches. One more than the maximum means that there are too many. The index is queried for some of the
+   * caller's visible chats at a time, so other chats are never read.
    */
   private matches(
     { caller: { tenantId, userId }, visible }: Asker,
@@ -135,14 +137,17 @@ export class PrismaMessageSearch implements MessageSearch {
       LIMIT ${WINDOW_MATCHES_MAX + 1}::int8`);
   }
 
-  /** The messages of a page, in its order. What has been deleted, edited or hidden since it was found is left out unless it still matches. */
+  /**
+   * The messages of a page, in order. A message that was deleted, edited or hidden since it was found is left out if it
+   * no longer matches.
+   */
   private async hits(
     { caller: { userId }, visible }: Asker,
     { dictionary, document, query, firstWord }: Matching,
     page: Match[],
   ): Promise<FoundMessage[]> {
     if (page.length === 0) return [];
-    // Drawn for each search: no text can hold it.
+    // Random for each search, so that no text can contain it.
     const mark = randomBytes(16).toString('hex');
     const [start, stop, gap] = [`${mark}b`, `${mark}e`, `${mark}g`];
     const options = `StartSel=${start}, StopSel=${stop}, FragmentDelimiter=${gap}, MaxFragments=3, MaxWords=24, MinWords=8`;
@@ -167,7 +172,7 @@ export class PrismaMessageSearch implements MessageSearch {
   }
 }
 
-/** Who asks, and about which chats. */
+/** The caller and the chats to search. */
 interface Asker {
   caller: Caller;
   visible: Exclude<VisibleChats, 'none'>;
@@ -177,20 +182,20 @@ interface Matching {
   dictionary: Prisma.Sql;
   document: Prisma.Sql;
   query: Prisma.Sql;
-  /** Of what is searched for. */
+  /** The first word of the search text. */
   firstWord: string;
 }
 
 /**
- * Of `messages g`: the part of the text that is gone through for highlights, with the first word in it. The cost of `ts_headline` grows with the square
- * of how often a word occurs: a text of 16 KB took it 0.5 s.
+ * For `messages g`: the part of the text that is scanned for highlights, starting near the first word. The cost of
+ * `ts_headline` grows with the square of the word's occurrences: a text of 16 KB took 0.5 s.
  */
 function highlighted(firstWord: string): Prisma.Sql {
   const before = HIGHLIGHTED_CHARACTERS / 4;
   return Prisma.sql`substr(g.body, greatest(1, strpos(lower(g.body), lower(${firstWord})) - ${before}::int4), ${HIGHLIGHTED_CHARACTERS}::int4)`;
 }
 
-/** The first ones, as many as a page can hold. */
+/** The first matches, as many as a page can hold. */
 function withinPage(matches: readonly Match[]): Match[] {
   let bytes = 0;
   return matches.filter((match) => {
@@ -206,7 +211,7 @@ function newestFirst(a: Match, b: Match): number {
 
 function toHighlight(fragment: string, start: string, stop: string): Highlight {
   return fragment.split(start).flatMap((piece, index) => {
-    // Before the first mark nothing matches; behind each one, up to its end.
+    // The piece before the first mark has no match. Each later piece begins with a match, up to its end mark.
     const [match, rest] = index === 0 ? ['', piece] : (piece.split(stop) as [string, string | undefined]);
     return [
       { text: match, match: true },

@@ -5,11 +5,14 @@ import { SEARCH_TERMS, searchDocument } from './search-terms.js';
 const INDEX = 'messages_search_idx';
 const NEW_INDEX = 'messages_search_new_idx';
 
-/** PostgreSQL's text search configuration by which messages are searched: `simple` until another one is chosen. */
+/** The PostgreSQL text search configuration for messages: `simple` by default. */
 export class SearchDictionary {
   constructor(private readonly database: PrismaClient) {}
 
-  /** Written out, since an index on an expression is found by its very words. Read anew each time: it may change under a running process. */
+  /**
+   * Written literally, because an index on an expression is only used for the exact same text. It is read again each
+   * time, because it may change while the process runs.
+   */
   async current(): Promise<Prisma.Sql> {
     const [row] = await this.database.$queryRaw<{ name: string }[]>`
       SELECT quote_literal(search_dictionary) AS name FROM store`.catch(rethrow);
@@ -17,7 +20,7 @@ export class SearchDictionary {
     return asDictionary(row.name);
   }
 
-  /** Those that there are, by name. */
+  /** The existing configurations, by name. */
   async known(): Promise<string[]> {
     const rows = await this.database.$queryRaw<{ name: string }[]>`
       SELECT cfgname::text AS name FROM pg_ts_config WHERE pg_ts_config_is_visible(oid) ORDER BY cfgname`.catch(
@@ -27,8 +30,8 @@ export class SearchDictionary {
   }
 
   /**
-   * Builds the index anew beside the present one, which goes on serving, and changes over. May take long, and can be begun again if it was
-   * interrupted. `name` is one of `known`.
+   * Builds a new index beside the current one, which stays in use until the switch. This may take long, and can be
+   * restarted after an interruption. `name` is one of `known`.
    */
   async change(name: string): Promise<void> {
     const document = searchDocument(asDictionary(`'${name.replaceAll("'", "''")}'`));
@@ -36,7 +39,7 @@ export class SearchDictionary {
       `DROP INDEX IF EXISTS ${NEW_INDEX}`,
       `CREATE INDEX CONCURRENTLY ${NEW_INDEX} ON messages
          USING GIN (${document.sql}, (${SEARCH_TERMS.sql})) WHERE body IS NOT NULL`,
-      // As the migrations have it: what ANALYZE would gather of it costs much and is of no use.
+      // As in the migrations: statistics of this column are expensive for ANALYZE and not used.
       `ALTER INDEX ${NEW_INDEX} ALTER COLUMN 1 SET STATISTICS 0`,
       `ALTER INDEX ${NEW_INDEX} ALTER COLUMN 2 SET STATISTICS 0`,
     ];

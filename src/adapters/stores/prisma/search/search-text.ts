@@ -1,8 +1,9 @@
-/** What a caller writes into a search, made ready for `websearch_to_tsquery`. */
+/** Prepares a caller's search text for `websearch_to_tsquery`. */
 
 /**
- * PostgreSQL reads each hyphen before a word as a "not", and fails with more than 32 of them in a row; what stands between them here it passes over.
- * Two or more, a ruler line or `--force` for instance, are not meant as "not": they are left out.
+ * PostgreSQL treats each hyphen before a word as "not", and fails with more than 32 of them in a row. It ignores other
+ * characters between them. Two or more, as in a horizontal rule or in `--force`, do not mean "not", so they are
+ * removed.
  */
 const HYPHENS_IN_A_ROW = /-(?:[^\p{L}\p{N}\p{M}]*-)+/gu;
 
@@ -11,10 +12,10 @@ export function searchText(text: string): string {
 }
 
 const WORD = /[\p{L}\p{N}\p{M}]+/gu;
-/** What PostgreSQL takes for an operator. */
+/** An operator for PostgreSQL. */
 const OR = /^or$/i;
 
-/** A word that a found text is likely to hold; empty: none. */
+/** A word that a found text probably contains. Empty if there is none. */
 export function firstWord(text: string): string {
   return text.match(WORD)?.find((word) => !OR.test(word)) ?? '';
 }

@@ -7,20 +7,20 @@ import type {
   TransportCounters,
 } from '../../../../application/ports/transport.js';
 import { names } from '../../../../contract/messages/topology.js';
-import { carryOver } from '../dead-letters/republish-properties.js';
+import { republishProperties } from '../dead-letters/republish-properties.js';
 import type { ConfirmedPublisher } from '../publish/confirmed-publisher.js';
 import { answerToProbe, isRingProbe } from '../topology/ring-probe.js';
 import { AmqpSubscription } from './amqp-subscription.js';
-import { AmqpDelivery, SENT_HOME_HEADER } from './incoming-command.js';
+import { AmqpDelivery, FORWARDED_HEADER } from './incoming-command.js';
 
 export interface CommandSourceContext {
   namespace: string;
-  /** As whom the connections are logged in. */
+  /** The user of the connections. */
   ownUser: string;
   counters: TransportCounters;
-  /** The connection to consume on. Throws while it is away or the broker's objects are not in order yet. */
+  /** The connection for consuming. Throws while it is away or the broker is not prepared. */
   whenReady(): ChannelModel;
-  /** Told when a partition's queue was found missing. */
+  /** Called when a partition's queue is missing. */
   onQueueMissing(): void;
 }
 
@@ -28,7 +28,7 @@ export class AmqpCommandSource implements CommandSource {
   readonly #publisher: ConfirmedPublisher;
   readonly #context: CommandSourceContext;
 
-  /** `publisher` is on the publishing connection: one that the broker holds up must not hold up acknowledgements. */
+  /** `publisher` uses the publishing connection: when the broker blocks that one, acknowledgements must continue. */
   constructor(publisher: ConfirmedPublisher, context: CommandSourceContext) {
     this.#publisher = publisher;
     this.#context = context;
@@ -56,7 +56,10 @@ export class AmqpCommandSource implements CommandSource {
     }
   }
 
-  /** Published to the hash exchange with its own routing key and properties; the caller acknowledges the delivery afterwards. */
+  /**
+   * Publishes to the hash exchange with the original routing key and properties. The caller acknowledges the delivery
+   * afterwards.
+   */
   reroute(delivery: Delivery): Promise<void> {
     const { incoming } = AmqpDelivery.from(delivery);
     return this.#publishAgain(delivery, names.commandsByChat(this.#context.namespace), incoming.routingKey);
@@ -65,7 +68,7 @@ export class AmqpCommandSource implements CommandSource {
   forward(delivery: Delivery, home: number): Promise<void> {
     const { incoming } = AmqpDelivery.from(delivery);
     const queue = names.commandQueue(this.#context.namespace, home);
-    return this.#publishAgain(delivery, '', queue, { [SENT_HOME_HEADER]: incoming.routingKey });
+    return this.#publishAgain(delivery, '', queue, { [FORWARDED_HEADER]: incoming.routingKey });
   }
 
   async #publishAgain(
@@ -75,7 +78,7 @@ export class AmqpCommandSource implements CommandSource {
     marks: Record<string, unknown> = {},
   ): Promise<void> {
     const { message } = AmqpDelivery.from(delivery);
-    const { properties } = carryOver(message, this.#context.ownUser);
+    const { properties } = republishProperties(message, this.#context.ownUser);
     const expiration: unknown = message.properties.expiration;
     await this.#publisher.publish({
       exchange,
@@ -89,7 +92,7 @@ export class AmqpCommandSource implements CommandSource {
     });
   }
 
-  /** Best effort: a process that asks in vain says so after its time. */
+  /** Best effort: without an answer the asking process reports a timeout. */
   #answerProbe(message: ConsumeMessage, partition: number): void {
     const answer = answerToProbe(message, this.#context.namespace, partition);
     if (answer !== null) this.#publisher.publish(answer).catch(() => undefined);

@@ -3,27 +3,27 @@ import type { Subscription, SubscriptionHandlers } from '../../../../application
 import { closeChannel } from '../publish/lazy-channel.js';
 import { AmqpDelivery } from './incoming-command.js';
 
-/** AMQP's own bound (16 bits); 0 would mean no bound at all. */
+/** The maximum in AMQP (16 bits). 0 would mean no limit. */
 export const PREFETCH_MAX = 65_535;
 
 export interface SubscriptionContext {
-  /** As whom the connection is logged in. */
+  /** The user of the connection. */
   ownUser: string;
-  /** Whether a message is no command but asks where its routing key falls (ring-probe.ts). */
+  /** Whether a message is a ring probe instead of a command (ring-probe.ts). */
   isProbe(message: ConsumeMessage): boolean;
-  /** Called once the probe is acknowledged. Must not throw. */
+  /** Called after the probe was acknowledged. Must not throw. */
   onProbe(message: ConsumeMessage): void;
 }
 
-/** One consumer on one queue on a channel of its own, so that giving back means closing the channel. */
+/** One consumer on one queue, on a channel of its own: closing the channel requeues its deliveries. */
 export class AmqpSubscription implements Subscription {
   readonly #channel: Channel;
   readonly #queue: string;
   readonly #handlers: SubscriptionHandlers;
   readonly #context: SubscriptionContext;
-  /** What came before the subscriber had this object in hand. */
+  /** Calls that came before the subscriber had this object. */
   #early: (() => void)[] | null = [];
-  /** No delivery is handed out and nothing acknowledged any more. */
+  /** No delivery is passed on and nothing is acknowledged any more. */
   #hasEnded = false;
   #isClosedByUs = false;
   #lastTag = 0;
@@ -41,7 +41,9 @@ export class AmqpSubscription implements Subscription {
     channel.on('close', () => this.#lose(this.#cause ?? new Error(`the channel on ${queue} was closed`)));
   }
 
-  /** Rejects if the broker refuses (no such queue: code 404) or goes meanwhile. No handler is called before this has resolved. */
+  /**
+   * Rejects if the broker refuses (404 for a missing queue) or goes away. No handler is called before this resolves.
+   */
   static async open(
     model: ChannelModel,
     queue: string,
@@ -68,7 +70,7 @@ export class AmqpSubscription implements Subscription {
     if (this.#hasEnded || tag <= this.#acknowledgedThrough) return;
     if (tag > this.#lastTag) throw new RangeError(`nothing was delivered under ${tag}`);
     this.#acknowledgedThrough = tag;
-    // All the library looks at.
+    // The library reads no other field.
     this.#acknowledge({ fields: { deliveryTag: tag } } as ConsumeMessage, true);
   }
 
@@ -95,7 +97,7 @@ export class AmqpSubscription implements Subscription {
     });
   }
 
-  /** False if the channel or its connection is closing, and has not said so yet. */
+  /** False if the channel or its connection is closing and has not emitted `close` yet. */
   #acknowledge(message: ConsumeMessage, isThrough: boolean): boolean {
     try {
       this.#channel.ack(message, isThrough);
@@ -127,7 +129,9 @@ export class AmqpSubscription implements Subscription {
     for (const call of early) this.#call(call);
   }
 
-  /** A handler that throws has broken its promise; thrown on, it would take the whole connection with it. */
+  /**
+   * A handler must not throw. If it does, the error must not reach the library, which would close the whole connection.
+   */
   #call(call: () => void): void {
     try {
       call();

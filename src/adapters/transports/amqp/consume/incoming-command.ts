@@ -2,23 +2,24 @@ import type { ConsumeMessage } from 'amqplib';
 import type { Delivery } from '../../../../application/ports/transport.js';
 import type { IncomingCommand } from '../../../../contract/messages/delivery.js';
 
-/** Marks the end of what may have come in at the wrong queue (see hash-ring.ts). */
+/** Marks the end of the commands that may be in the wrong queue (see hash-ring.ts). */
 export const RING_MARKER_TYPE = 'parley.ring-repaired';
 export const RING_GENERATION_HEADER = 'x-parley-ring-generation';
 /**
- * On a command that came to a wrong partition and was published to its home queue directly: what routing key it was published with first, since a queue
- * is addressed by its own name. Believed only on what came through the default exchange, where no producer can publish.
+ * Set on a command that arrived at a wrong partition and was published directly to the queue of its own partition. It
+ * has the original routing key, because the default exchange needs the queue's name as routing key. It is trusted only
+ * on messages from the default exchange, where producers cannot publish.
  */
-export const SENT_HOME_HEADER = 'x-parley-sent-home';
+export const FORWARDED_HEADER = 'x-parley-sent-home';
 /**
- * Whom the broker had vouched for before we published a command again: it lets nobody name another than himself. Believed
- * only beside our own name in `user_id`, which for the same reason none but us can have set.
+ * The `user_id` that the broker had verified before we republished the command, because we can publish only with our
+ * own. It is trusted only if `user_id` is our own, which only we can set.
  */
-export const VOUCHED_USER_HEADER = 'x-parley-user-id';
-/** A `user_id` has no more: quotas count by it, and decisions record it. */
+export const VERIFIED_USER_HEADER = 'x-parley-user-id';
+/** Maximum length of a `user_id` in AMQP. Quotas count by it, and decisions record it. */
 const USER_ID_MAX_LENGTH = 255;
 
-/** A delivery, with the message it was made of: rerouting and burying need what `incoming` leaves out. */
+/** A delivery with its original message: rerouting and dead-lettering need fields that `incoming` does not have. */
 export class AmqpDelivery implements Delivery {
   readonly tag: number;
   readonly incoming: IncomingCommand;
@@ -27,7 +28,7 @@ export class AmqpDelivery implements Delivery {
   readonly isForwarded: boolean;
   readonly message: ConsumeMessage;
 
-  /** `ownUser`: as whom our connections are logged in. */
+  /** `ownUser` is the user of our connections. */
   constructor(message: ConsumeMessage, ownUser: string) {
     this.tag = message.fields.deliveryTag;
     this.message = message;
@@ -37,18 +38,18 @@ export class AmqpDelivery implements Delivery {
     this.isForwarded = originalRoutingKeyOf(message) !== null;
   }
 
-  /** The delivery as this adapter made it. A copy of one is a bug: it has lost its message. */
+  /** The delivery as this adapter created it. A copy has lost its message, which is a bug. */
   static from(delivery: Delivery): AmqpDelivery {
     if (delivery instanceof AmqpDelivery) return delivery;
     throw new TypeError('not a delivery of this transport');
   }
 }
 
-/** Everything about a message is its producer's word: types are checked here, contents by the contract. */
+/** Producers control everything in a message. Types are checked here, contents by the contract. */
 export function toIncomingCommand(message: ConsumeMessage, ownUser: string): IncomingCommand {
   const { content, fields, properties } = message;
   const headers = toHeaders(properties.headers);
-  const vouched = text(headers[VOUCHED_USER_HEADER]);
+  const vouched = text(headers[VERIFIED_USER_HEADER]);
   const isVouched = vouched !== undefined && vouched.length <= USER_ID_MAX_LENGTH;
   const userId = text(properties.userId);
   return {
@@ -71,29 +72,32 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** A header named `__proto__` would otherwise lend the table properties that are not its own. */
+/** Without this check, a header named `__proto__` would give the table inherited properties. */
 function toHeaders(headers: unknown): Record<string, unknown> {
   if (typeof headers !== 'object' || headers === null) return {};
   return Object.getPrototypeOf(headers) === Object.prototype ? (headers as Record<string, unknown>) : { ...headers };
 }
 
-/** The broker's counter; before its first return a message carries only what its producer put there, which counts for nothing. */
+/**
+ * The broker's delivery counter. Before the first redelivery the header has only the producer's value, which is
+ * ignored.
+ */
 function deliveryCountOf({ fields, properties }: ConsumeMessage): number {
   if (!fields.redelivered) return 0;
   const count: unknown = properties.headers?.['x-delivery-count'];
   return typeof count === 'number' && Number.isSafeInteger(count) ? Math.max(1, count) : 1;
 }
 
-/** Producers publish through the door; only workers may use the default exchange to reach a partition's queue. */
+/** Only workers may publish to a partition's queue through the default exchange. Producers may not. */
 function ringMarkerOf({ fields, properties }: ConsumeMessage): number | null {
   if (fields.exchange !== '' || properties.type !== RING_MARKER_TYPE) return null;
   const generation: unknown = properties.headers?.[RING_GENERATION_HEADER];
   return typeof generation === 'number' && Number.isSafeInteger(generation) ? generation : null;
 }
 
-/** Null where the command was not sent home. */
+/** Null if the command was not forwarded. */
 function originalRoutingKeyOf({ fields, properties }: ConsumeMessage): string | null {
   if (fields.exchange !== '') return null;
-  const key: unknown = properties.headers?.[SENT_HOME_HEADER];
+  const key: unknown = properties.headers?.[FORWARDED_HEADER];
   return typeof key === 'string' ? key : null;
 }

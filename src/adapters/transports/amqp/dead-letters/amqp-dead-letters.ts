@@ -3,21 +3,21 @@ import { names } from '../../../../contract/messages/topology.js';
 import type { Logger } from '../../../../infrastructure/logging/logger.js';
 import { AmqpDelivery } from '../consume/incoming-command.js';
 import type { ConfirmedPublisher } from '../publish/confirmed-publisher.js';
-import { carryOver } from './republish-properties.js';
+import { republishProperties } from './republish-properties.js';
 
 /** Longer details are cut. */
 export const DETAIL_MAX_CHARACTERS = 1_000;
 
 export interface DeadLetterContext {
   namespace: string;
-  /** Named in `x-parley-worker`. */
+  /** Value of the header `x-parley-worker`. */
   workerId: string;
-  /** As whom the connection is logged in. */
+  /** The user of the connection. */
   ownUser: string;
   logger: Logger;
 }
 
-/** Publishes to `<namespace>.dead-letters`; the caller acknowledges the delivery once that is confirmed. */
+/** Publishes to `<namespace>.dead-letters`. The caller acknowledges the delivery after the confirm. */
 export class AmqpDeadLetters implements DeadLetters {
   readonly #publisher: ConfirmedPublisher;
   readonly #context: DeadLetterContext;
@@ -30,7 +30,7 @@ export class AmqpDeadLetters implements DeadLetters {
   async deadLetter(delivery: Delivery, reason: DeadLetterReason, detail: string): Promise<void> {
     const { message, incoming } = AmqpDelivery.from(delivery);
     const { namespace, workerId, ownUser, logger } = this.#context;
-    const { properties, dropped } = carryOver(message, ownUser);
+    const { properties, dropped } = republishProperties(message, ownUser);
     const marks: Record<string, string> = {
       'x-parley-reason': reason,
       'x-parley-detail': detail.slice(0, DETAIL_MAX_CHARACTERS).toWellFormed(),
@@ -38,7 +38,7 @@ export class AmqpDeadLetters implements DeadLetters {
       'x-parley-worker': workerId,
       'x-parley-routing-key': incoming.routingKey,
     };
-    // Left in place it would let the dead letter itself expire, unseen.
+    // With its expiration, the dead letter itself would expire unnoticed.
     const expiration: unknown = message.properties.expiration;
     if (typeof expiration === 'string') marks['x-parley-expiration'] = expiration;
     const publish = (headers: Record<string, unknown>, missing: readonly string[]) =>

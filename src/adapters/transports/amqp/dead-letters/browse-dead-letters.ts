@@ -3,17 +3,17 @@ import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connec
 import { DeadLetterPass, LETTERS_HELD_MAX } from './dead-letter-pass.js';
 
 export interface Survey {
-  /** How many letters were ready at the start. */
+  /** The number of ready letters at the start. */
   ready: number;
-  /** How many of them were looked at: the others are with another consumer, or too far back. */
+  /** The number of letters that were read. The others are with another consumer, or too far back. */
   seen: number;
 }
 
 /**
- * Looks at every letter that is ready, from the front, and at none twice; at its end `afterwards` may acknowledge, by tag, what it has seen.
- * Whatever is not acknowledged stays where it is.
+ * Reads every ready letter once, from the front. At the end, `afterwards` may acknowledge letters by tag. All other
+ * letters stay where they are.
  */
-export async function surveyDeadLetters(
+export async function browseDeadLetters(
   connection: AmqpConnection,
   namespace: string,
   onLetter: (message: ConsumeMessage) => void,

@@ -4,18 +4,19 @@ import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connec
 import { PREFETCH_MAX } from '../consume/amqp-subscription.js';
 import { closeChannel } from '../publish/lazy-channel.js';
 
-/** Letters held at a time: AMQP's own bound. What stands further back in the queue is not reached. */
+/** Maximum number of unacknowledged letters: AMQP's limit. Letters further back in the queue are not reached. */
 export const LETTERS_HELD_MAX = PREFETCH_MAX;
-/** No letter for so long: what is missing is with another consumer. */
+/** Without a letter for this long, the missing letters are with another consumer. */
 export const LETTER_WAIT_MS = 5_000;
-/** How long the broker may take to put back what an earlier pass has held. */
-export const GIVE_BACK_TIMEOUT_MS = 10_000;
+/** How long the broker may take to requeue the letters of an earlier pass. */
+export const REQUEUE_TIMEOUT_MS = 10_000;
 const GIVE_BACK_POLL_MS = 50;
 const NO_SUCH_QUEUE = 404;
 
 /**
- * One way through the dead letters, from the front. Letters are taken without being acknowledged, so that each stands where it stood until
- * somebody acknowledges it here; closing the channel gives the rest back, in order. Never nack, never cancel with letters in hand.
+ * One pass over the dead letters, from the front. Letters are received without acknowledgement, so that each keeps its
+ * place until it is acknowledged here. Closing the channel requeues the rest in order. Never nack, and never cancel
+ * with unacknowledged letters.
  */
 export class DeadLetterPass {
   readonly #channel: Channel;
@@ -39,7 +40,7 @@ export class DeadLetterPass {
     return new DeadLetterPass(await connection.current().createChannel(), names.deadLetters(namespace));
   }
 
-  /** How many letters are ready: those that another consumer has in hand are not among them. */
+  /** The number of ready letters, without those that another consumer has received. */
   async ready(): Promise<number> {
     try {
       return (await this.#channel.checkQueue(this.#queue)).messageCount;
@@ -49,16 +50,16 @@ export class DeadLetterPass {
     }
   }
 
-  /** Waits for so many letters to be ready, or for as long as putting them back may take. */
+  /** Waits until this many letters are ready, or until the time for requeueing is over. */
   async untilReady(count: number): Promise<void> {
-    const deadline = Date.now() + GIVE_BACK_TIMEOUT_MS;
+    const deadline = Date.now() + REQUEUE_TIMEOUT_MS;
     while ((await this.ready()) < count && Date.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, GIVE_BACK_POLL_MS));
   }
 
   /**
-   * Hands over up to `most` letters in order, once: until `onLetter` answers false, or nothing has come for `LETTER_WAIT_MS`. It must not
-   * throw. The answer: how many were handed over.
+   * Passes up to `most` letters to `onLetter` in order, each once. Ends when `onLetter` returns false, or when nothing
+   * arrives for `LETTER_WAIT_MS`. `onLetter` must not throw. Returns the number of letters passed on.
    */
   async read(most: number, onLetter: (message: ConsumeMessage) => boolean): Promise<number> {
     let seen = 0;
@@ -86,10 +87,10 @@ export class DeadLetterPass {
     return seen;
   }
 
-  /** This letter is done with: it leaves the queue. */
+  /** Removes this letter from the queue. */
   acknowledge(tag: number): void {
     this.throwIfEnded();
-    // All the library looks at.
+    // The library reads no other field.
     this.#channel.ack({ fields: { deliveryTag: tag } } as ConsumeMessage);
   }
 
@@ -97,7 +98,7 @@ export class DeadLetterPass {
     if (this.#end !== undefined) throw this.#end;
   }
 
-  /** Everything that was not acknowledged goes back. */
+  /** Requeues everything that was not acknowledged. */
   close(): Promise<void> {
     return this.#end === undefined ? closeChannel(this.#channel) : Promise.resolve();
   }

@@ -1,9 +1,12 @@
-/** A dead letter as it lies in the queue. Who wrote its body, headers and properties is not known: nothing in it is taken at its word. */
+/**
+ * A dead letter as it is in the queue. Any program may have written its body, headers and properties, so nothing in it
+ * is trusted.
+ */
 import type { ConsumeMessage } from 'amqplib';
 import { UUID_PATTERN } from '../../../../contract/messages/identifiers.js';
-import { SENT_HOME_HEADER } from '../consume/incoming-command.js';
+import { FORWARDED_HEADER } from '../consume/incoming-command.js';
 
-/** What `x-parley-reason` says, or `x-death` where RabbitMQ put the letter away itself. */
+/** The value of `x-parley-reason`, or `x-death` if RabbitMQ dead-lettered the message itself. */
 export const DEAD_LETTER_REASONS = ['malformed', 'misrouted', 'poison', 'x-death'] as const;
 export type LetterReason = (typeof DEAD_LETTER_REASONS)[number];
 
@@ -11,20 +14,20 @@ export interface DeadLetter {
   messageId: string | null;
   type: string | null;
   chatId: string | null;
-  /** Null: neither Parley nor RabbitMQ says why it is here. */
+  /** Null: the message has no reason from Parley or RabbitMQ. */
   reason: LetterReason | null;
   detail: string | null;
-  /** When it was put away. */
+  /** The time of dead-lettering. */
   at: Date | null;
   worker: string | null;
-  /** With what it was published; null: nothing says so. */
+  /** The original routing key. Null if unknown. */
   routingKey: string | null;
 }
 
-/** Which letters are meant: all that are named here must hold. */
+/** Selects letters. All given conditions must hold. */
 export interface LetterFilter {
   reason?: LetterReason;
-  /** Put away at or after this. */
+  /** Dead-lettered at or after this time. */
   since?: Date;
   type?: string;
   chatId?: string;
@@ -39,7 +42,7 @@ export function readLetter({ properties, content }: ConsumeMessage): DeadLetter 
   const type = text(properties.type);
   const routingKey =
     text(headers['x-parley-routing-key']) ??
-    text(headers[SENT_HOME_HEADER]) ??
+    text(headers[FORWARDED_HEADER]) ??
     death?.routingKey ??
     keyInBody(content, type);
   return {
@@ -62,7 +65,7 @@ export function isMeant(letter: DeadLetter, { reason, since, type, chatId, messa
   return messageIds === undefined || (letter.messageId !== null && messageIds.includes(letter.messageId));
 }
 
-/** RabbitMQ's account of the first time that the message was put away: the last of its list. */
+/** RabbitMQ's entry about the first dead-lettering of the message, which is the last of its list. */
 function firstDeath(header: unknown): { detail: string; at: Date | null; routingKey: string | null } | null {
   if (!Array.isArray(header) || header.length === 0) return null;
   const entry: unknown = header.at(-1);
@@ -76,7 +79,7 @@ function firstDeath(header: unknown): { detail: string; at: Date | null; routing
   };
 }
 
-/** A routing key is the chat's id, but for `user.upsert`, whose key is the actor. */
+/** The routing key is the chat id, except for `user.upsert`, where it is the actor id. */
 function chatOf(type: string | null, routingKey: string | null, body: Buffer): string | null {
   if (type === 'user.upsert') return null;
   if (routingKey !== null && UUID_PATTERN.test(routingKey)) return routingKey;
@@ -94,7 +97,7 @@ function fieldOf(body: Buffer, name: 'actorId' | 'chatId'): string | null {
     if (typeof parsed !== 'object' || parsed === null || !Object.hasOwn(parsed, name)) return null;
     return text((parsed as Record<string, unknown>)[name]);
   } catch {
-    return null; // no JSON
+    return null; // Not JSON.
   }
 }
 

@@ -3,10 +3,10 @@ import type { ConsumeMessage } from 'amqplib';
 import { isSecretName } from '../../../../infrastructure/logging/log-redaction.js';
 
 const HIDDEN = '(hidden)';
-/** What bears its holder's rights, whatever header it came in: a bearer's word, or the three parts of a signed token. */
+/** Matches credentials in any header: a bearer token, or the three parts of a signed token. */
 const TOKEN = /\bbearer\s+\S|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/i;
 
-/** A letter for the eyes of an operator. */
+/** A letter prepared for display to an operator. */
 export interface LetterDescription {
   exchange: string;
   routingKey: string;
@@ -16,7 +16,7 @@ export interface LetterDescription {
   bodySha256: string;
 }
 
-/** All but the body; tokens, and headers that are named like a secret, are hidden. */
+/** Everything except the body. Tokens, and headers with the name of a secret, are hidden. */
 export function describeLetter({ fields, properties, content }: ConsumeMessage): LetterDescription {
   const { headers, ...rest } = properties;
   return {
@@ -40,7 +40,7 @@ function word(value: unknown): string {
   return TOKEN.test(text) ? HIDDEN : text;
 }
 
-/** Bytes are not shown: they could say anything. */
+/** Bytes are not shown: they may contain anything. */
 function json(value: unknown): string {
   const told = (name: string, each: unknown) => {
     if (name !== '' && isSecretName(name)) return HIDDEN;

@@ -1,58 +1,65 @@
 import type { ConsumeMessage, Options } from 'amqplib';
 import { names } from '../../../../contract/messages/topology.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
-import { VOUCHED_USER_HEADER } from '../consume/incoming-command.js';
+import { VERIFIED_USER_HEADER } from '../consume/incoming-command.js';
 import { type AmqpMessage, ConfirmedChannel } from '../publish/confirmed-channel.js';
 import { NotConfirmed } from '../publish/confirmed-publisher.js';
 import { closeChannel } from '../publish/lazy-channel.js';
 import { type DeadLetter, readLetter } from './dead-letter.js';
 import { DeadLetterPass, LETTERS_HELD_MAX } from './dead-letter-pass.js';
-import { carryOver, fitsShortString } from './republish-properties.js';
+import { fitsShortString, republishProperties } from './republish-properties.js';
 
-/** Bodies kept in memory while they wait for their turn; the rest goes back, for another pass. */
+/** Maximum bytes of bodies that wait in memory. Other letters are requeued for another pass. */
 export const REPLAY_BODIES_MAX_BYTES = 64 * 1024 * 1024;
-/** Letters published in one pass: RabbitMQ takes a channel away whose letters are held for half an hour. */
+/**
+ * Maximum number of letters published in one pass: RabbitMQ closes a channel whose deliveries stay unacknowledged for
+ * half an hour.
+ */
 export const REPLAY_PASS_MAX_LETTERS = 10_000;
-/** … and so that a slow pace does not hold them for longer than this. */
+/** Maximum duration of a pass at a slow pace, for the same reason. */
 export const REPLAY_PASS_MAX_S = 600;
-/** Newer letters that may come in between before a pass counts as full. */
+/** A pass counts as full only with this many newer letters in between. */
 const FRESH_LETTERS_MAX = 1_000;
-/** Marks of a stay among the dead letters, Parley's and RabbitMQ's own; whom the broker had vouched for is none. */
+/**
+ * Headers about an earlier dead-lettering, from Parley or RabbitMQ. The header with the verified user is not one of
+ * them.
+ */
 const DEATH_MARKS = /^x-(parley-|death$|first-death-|last-death-)/;
 
 export interface ReplayOrder {
   namespace: string;
-  /** How many letters to go through, from the front of the queue. */
+  /** Maximum number of letters to look at, from the front of the queue. */
   most: number;
-  /** How many to publish in one pass: `lettersPerPass`. */
+  /** Maximum number of letters to publish in one pass: see `lettersPerPass`. */
   perPass: number;
   isMeant(letter: DeadLetter): boolean;
-  /** Resolves when the next one may be published. */
+  /** Resolves when the next letter may be published. */
   pace(): Promise<void>;
   onReplayed(): void;
-  /** It stays: what it says cannot be put on the wire again. */
+  /** The letter stays in the queue, because its properties cannot be encoded again. */
   onUnwritable(letter: DeadLetter): void;
 }
 
-/** `perSecond`: at what pace; null: as fast as it goes. */
+/** `perSecond` is the pace. Null means no limit. */
 export function lettersPerPass(perSecond: number | null): number {
   return Math.min(REPLAY_PASS_MAX_LETTERS, Math.ceil((perSecond ?? Number.POSITIVE_INFINITY) * REPLAY_PASS_MAX_S));
 }
 
-/** Why a letter cannot be published again; null: it can. `ownUser`: as whom the connection is logged in. */
+/** Why a letter cannot be published again. Null if it can. `ownUser` is the user of the connection. */
 export function obstacleToReplay(message: ConsumeMessage, letter: DeadLetter, ownUser: string): string | null {
   if (letter.routingKey === null) return 'nothing says what routing key it was published with';
   if (!fitsShortString(letter.routingKey)) return 'its routing key is too long';
   const { userId } = message.properties;
-  // Put away by a worker it bears the worker's name, and only beside that name it is believed whom the broker had vouched for.
+  // A letter from a worker has the worker's user, and the verified user is trusted only beside our own user.
   if (typeof userId === 'string' && letter.worker !== null && userId !== ownUser)
     return `its user_id was checked by the broker, and only ${userId} can pass that on`;
   return null;
 }
 
 /**
- * Publishes the letters that are meant to the commands exchange again, each confirmed before it is acknowledged here: broken off in between
- * a letter is there twice and never lost, and a command has one effect however often it comes. The answer: how many were not reached.
+ * Publishes the selected letters to the commands exchange again. Each is confirmed before it is acknowledged here. If
+ * this is interrupted in between, a letter exists twice but is never lost, and a repeated command has one effect.
+ * Returns the number of letters that were not reached.
  */
 export async function replayDeadLetters(
   consuming: AmqpConnection,
@@ -60,9 +67,9 @@ export async function replayDeadLetters(
   order: ReplayOrder,
 ): Promise<number> {
   const channel = await publishing.current().createConfirmChannel();
-  // One message is under way at a time: whatever is returned is that one.
+  // Only one message is in flight, so a return always belongs to it.
   const confirmed = new ConfirmedChannel(channel, () => ONE_AT_A_TIME);
-  /** Looked at, and at the front of the queue again. */
+  /** Letters that were read and are at the front of the queue again. */
   let kept = 0;
   let left = order.most;
   try {
@@ -70,7 +77,7 @@ export async function replayDeadLetters(
       const pass = await DeadLetterPass.open(consuming, order.namespace);
       try {
         const { looked, fresh, batch } = await nextBatch(pass, kept, left, order, publishing.username);
-        // What is missing is with another consumer.
+        // The missing letters are with another consumer.
         if (looked === 0) break;
         kept += fresh + looked - (await settle(batch, pass, confirmed, order, publishing.username));
         left -= looked;
@@ -84,7 +91,7 @@ export async function replayDeadLetters(
   }
 }
 
-/** How many have left the queue. */
+/** Returns how many letters left the queue. */
 async function settle(
   batch: readonly ConsumeMessage[],
   pass: DeadLetterPass,
@@ -111,8 +118,8 @@ async function settle(
 }
 
 /**
- * The letters are known to have been delivered before, when they were looked through. What was not is newer, such as a command that was
- * replayed and came back: it is left alone, wherever it comes in between.
+ * The selected letters were delivered before, when they were browsed. A letter without redelivery is newer, for example
+ * a command that was replayed and dead-lettered again. It is skipped wherever it occurs.
  */
 async function nextBatch(
   pass: DeadLetterPass,
@@ -122,7 +129,7 @@ async function nextBatch(
   ownUser: string,
 ): Promise<{ looked: number; fresh: number; batch: ConsumeMessage[] }> {
   const reach = kept + left;
-  // What the last pass has held comes back a little later than its channel is closed.
+  // The broker requeues the letters of the last pass shortly after its channel closed.
   await pass.untilReady(Math.min(reach, LETTERS_HELD_MAX));
   const batch: ConsumeMessage[] = [];
   let bytes = 0;
@@ -145,11 +152,14 @@ async function nextBatch(
   return { looked: Math.max(0, place - kept), fresh, batch };
 }
 
-/** The command as it was published, without its marks; an expiration that it had is not set again: whoever replays it wants it taken. */
+/**
+ * The command as first published, without the dead-letter headers. Its expiration is not set again, because the
+ * operator wants it to be processed.
+ */
 function commandOf(message: ConsumeMessage, namespace: string, ownUser: string): AmqpMessage {
-  const { properties } = carryOver(message, ownUser);
+  const { properties } = republishProperties(message, ownUser);
   const headers: Record<string, unknown> = properties.headers;
-  const kept = Object.entries(headers).filter(([name]) => name === VOUCHED_USER_HEADER || !DEATH_MARKS.test(name));
+  const kept = Object.entries(headers).filter(([name]) => name === VERIFIED_USER_HEADER || !DEATH_MARKS.test(name));
   const options: Options.Publish = { ...properties, headers: Object.fromEntries(kept) };
   const routingKey = readLetter(message).routingKey ?? '';
   return { exchange: names.commands(namespace), routingKey, body: message.content, properties: options };
@@ -157,7 +167,7 @@ function commandOf(message: ConsumeMessage, namespace: string, ownUser: string):
 
 const ONE_AT_A_TIME = 'one';
 
-/** Throws a `TypeError` or `RangeError`, without having published, where the properties cannot be put on the wire. */
+/** Throws a `TypeError` or `RangeError`, without publishing, if the properties cannot be encoded. */
 async function publishConfirmed(confirmed: ConfirmedChannel, message: AmqpMessage): Promise<void> {
   const outcome = await confirmed.publishOne(message, ONE_AT_A_TIME);
   if (outcome !== 'confirmed') throw new NotConfirmed(message, outcome);

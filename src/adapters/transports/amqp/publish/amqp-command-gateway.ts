@@ -14,8 +14,8 @@ import type { Logger } from '../../../../infrastructure/logging/logger.js';
 import { CONFIRM_TIMEOUT_MS, ConfirmedChannel } from './confirmed-channel.js';
 import { LazyChannel } from './lazy-channel.js';
 
-/** Requests under way at a time; more are turned away. */
-export const DOOR_REQUESTS_MAX = 10_000;
+/** Maximum number of pending requests. Further ones are rejected. */
+export const GATEWAY_REQUESTS_MAX = 10_000;
 
 const whyNot: Record<Exclude<PublishOutcome, 'confirmed'>, string> = {
   refused: 'the broker refused the command: a queue is full',
@@ -25,20 +25,20 @@ const whyNot: Record<Exclude<PublishOutcome, 'confirmed'>, string> = {
 
 interface Request {
   readonly commandId: string;
-  /** Each settles the request, once; later calls do nothing. */
+  /** Each settles the request once. Later calls do nothing. */
   answer(given: Receipt | null): void;
   confirm(outcome: PublishOutcome): void;
 }
 
-/** The channel that commands are published on, and the queue that their receipts come to. */
+/** The channel for commands and the queue for their receipts. */
 interface Exchange {
   confirmed: ConfirmedChannel;
   replyTo: string;
 }
 
 /**
- * Receipts come to a queue of this process's own. Direct reply-to would do, but workers cannot tell its addresses from forged ones, which can
- * end the connection that publishes to them (see reply-address.ts).
+ * Receipts come to a queue of this process. Direct reply-to is not used: workers cannot tell its addresses from forged
+ * ones, which can end the connection that publishes to them (see reply-address.ts).
  */
 export class AmqpCommandGateway implements CommandGateway {
   readonly #connection: AmqpConnection;
@@ -63,8 +63,8 @@ export class AmqpCommandGateway implements CommandGateway {
   }
 
   async request(command: OutgoingCommand, waitMs: number): Promise<Receipt | null> {
-    if (this.#requests.size >= DOOR_REQUESTS_MAX)
-      throw new CommandUnavailable(`${DOOR_REQUESTS_MAX} requests are under way`);
+    if (this.#requests.size >= GATEWAY_REQUESTS_MAX)
+      throw new CommandUnavailable(`${GATEWAY_REQUESTS_MAX} requests are under way`);
     if (this.#connection.blocked !== null)
       throw new CommandUnavailable(`the broker takes no messages: ${this.#connection.blocked}`);
     let exchange: Exchange;
@@ -83,13 +83,13 @@ export class AmqpCommandGateway implements CommandGateway {
       });
     } catch (error) {
       this.#requests.get(correlationId)?.confirm('lost');
-      await answered.catch(() => undefined); // replaced by what says more
+      await answered.catch(() => undefined); // A more specific error follows.
       throw new CommandUnavailable('the command cannot be put on the wire', { cause: error });
     }
     return answered;
   }
 
-  /** What is under way is answered as if its time were over. */
+  /** Pending requests end as if they had timed out. */
   async close(): Promise<void> {
     await this.#kept.close();
     for (const request of this.#requests.values()) request.answer(null);
@@ -131,11 +131,11 @@ export class AmqpCommandGateway implements CommandGateway {
   #onReply(channel: Channel, message: ConsumeMessage | null): void {
     if (message === null) {
       this.#logger.warn('reply queue deleted by the broker; another one is declared for the next command');
-      channel.close().catch(() => undefined); // it is closed already
+      channel.close().catch(() => undefined); // Already closed.
       return;
     }
     const request = this.#requests.get(message.properties.correlationId);
-    if (request === undefined) return; // came after its time: it is in the store
+    if (request === undefined) return; // The receipt came after the timeout. The store has it.
     const given = parseReceipt(message.content);
     if (given?.commandId !== request.commandId)
       this.#logger.warn('a reply that is no receipt of its command', { type: message.properties.type });
@@ -155,6 +155,6 @@ function parseReceipt(content: Buffer): Receipt | undefined {
   try {
     return receipt.safeParse(JSON.parse(content.toString('utf8'))).data;
   } catch {
-    return undefined; // no JSON
+    return undefined; // Not JSON.
   }
 }

@@ -13,28 +13,28 @@ import { type AmqpMessage, ConfirmedChannel } from './confirmed-channel.js';
 import type { DispatchBacklog } from './dispatch-backlog.js';
 import { closeChannel } from './lazy-channel.js';
 
-/** Where an event is published. */
+/** The exchange and routing key of an event. */
 export type EventAddress = (event: OutgoingEvent) => { exchange: string; routingKey: string };
 
-/** For everybody who is bound: `<namespace>.events`. */
-export function toEverybody(namespace: string): EventAddress {
+/** The exchange `<namespace>.events`, for all bound queues. */
+export function toEventsExchange(namespace: string): EventAddress {
   const exchange = names.events(namespace);
   return ({ routingKey }) => ({ exchange, routingKey });
 }
 
-/** For one queue alone, through the default exchange. */
-export function toOneQueue(queue: string): EventAddress {
+/** A single queue, through the default exchange. */
+export function toQueue(queue: string): EventAddress {
   return () => ({ exchange: '', routingKey: queue });
 }
 
-/** Publishes events: persistent, mandatory, each with its own confirm. */
+/** Publishes events as persistent and mandatory, each with its own confirm. */
 export class AmqpEventSink implements EventSink {
   readonly #connection: AmqpConnection;
   readonly #address: EventAddress;
   readonly #logger: Logger;
   readonly #backlog: DispatchBacklog | undefined;
 
-  /** `backlog`: is told of refusals, and tells why. */
+  /** `backlog` is notified of refusals and explains them. */
   constructor(connection: AmqpConnection, address: EventAddress, logger: Logger, backlog?: DispatchBacklog) {
     this.#connection = connection;
     this.#address = address;
@@ -50,7 +50,7 @@ export class AmqpEventSink implements EventSink {
     const model = this.#connection.current();
     const channel = await model.createConfirmChannel();
     const confirmed = new ConfirmedChannel(channel, (returned) => returned.properties.messageId);
-    // It may have closed before anybody listened.
+    // The connection may have closed before the listener was added.
     if (this.#connection.current() !== model) throw new ConnectionAway(this.#connection.name);
     return new AmqpEventChannel(confirmed, this.#address, this.#logger, () => this.#backlog?.noteRefusal());
   }
@@ -82,7 +82,7 @@ class AmqpEventChannel implements EventChannel {
       try {
         settled(outcome);
       } catch (error) {
-        // Thrown further it would reach the library's frame loop and take the whole connection down.
+        // If the error reached the library's frame loop, it would close the whole connection.
         this.#logger.error('the outcome of an event could not be taken in', { eventId: event.id, outcome, error });
       }
     };

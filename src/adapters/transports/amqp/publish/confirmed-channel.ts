@@ -1,10 +1,10 @@
 import { type ConfirmChannel, IllegalOperationError, type Message, type Options } from 'amqplib';
 import type { PublishOutcome } from '../../../../application/ports/transport.js';
 
-/** How long a confirm may take before publishing counts as failed. The message may have arrived all the same. */
+/** Maximum time until the confirm. After it, publishing counts as failed, although the broker may have the message. */
 export const CONFIRM_TIMEOUT_MS = 10_000;
 
-/** A message for the broker, with the properties as the library names them. */
+/** A message for the broker, with the library's property names. */
 export interface AmqpMessage {
   exchange: string;
   routingKey: string;
@@ -13,25 +13,26 @@ export interface AmqpMessage {
 }
 
 /**
- * A confirm channel on which each message learns its own outcome. Everything is published `mandatory`: an unroutable message is
- * confirmed like any other, and only the return that comes before its confirm tells.
+ * A confirm channel that reports the outcome of each message. Everything is published as `mandatory`: the broker
+ * confirms an unroutable message too, and only the return before the confirm shows that it was not routed.
  */
 export class ConfirmedChannel {
   readonly channel: ConfirmChannel;
   readonly #keyOf: (returned: Message) => unknown;
-  /** How many returns have come for a key whose confirm has not yet. */
+  /** By key: the number of returns whose confirm has not come yet. */
   readonly #returned = new Map<unknown, number>();
   #isClosed = false;
 
-  /** `keyOf` finds in a returned message the key it was published under. */
+  /** `keyOf` returns the key under which a returned message was published. */
   constructor(channel: ConfirmChannel, keyOf: (returned: Message) => unknown) {
     this.channel = channel;
     this.#keyOf = keyOf;
-    // First in line: the library settles what is outstanding in a listener of its own, and only this tells a nack from an end.
+    // This listener must run first. The library settles outstanding messages in its own `close` listener, and this one
+    // makes a closed channel distinguishable from a nack.
     channel.prependListener('close', () => {
       this.#isClosed = true;
     });
-    channel.on('error', () => undefined); // `close` follows, and settles
+    channel.on('error', () => undefined); // `close` follows and settles the messages.
     channel.on('return', (message) => {
       const key = this.#keyOf(message);
       this.#returned.set(key, (this.#returned.get(key) ?? 0) + 1);
@@ -43,10 +44,11 @@ export class ConfirmedChannel {
   }
 
   /**
-   * Takes the properties over. `settled` is called exactly once, never before this returns, and must not throw. Throws, without having published, only where
-   * the properties cannot be put on the wire (a string over 255 bytes, a header of no known type).
+   * Takes ownership of the properties. `settled` is called exactly once, never before this method returns, and must not
+   * throw. Throws, without publishing, only if the properties cannot be encoded (a string over 255 bytes, a header of
+   * unknown type).
    *
-   * Returns false if the message waits in memory because the connection takes no more for now; it must not be sent again.
+   * Returns false if the message waits in memory because the connection is full. It must not be sent again.
    */
   publish(
     { exchange, routingKey, body, properties }: AmqpMessage,
@@ -70,7 +72,10 @@ export class ConfirmedChannel {
     return true;
   }
 
-  /** The same as a promise, with a time limit; it rejects where `publish` throws. `key`: none other is under way with it. */
+  /**
+   * Publishes with a promise and a timeout. Rejects if `publish` throws. No other message may use the same `key` at the
+   * same time.
+   */
   publishOne(message: AmqpMessage, key: unknown): Promise<PublishOutcome | 'timed out'> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => resolve('timed out'), CONFIRM_TIMEOUT_MS);
@@ -97,7 +102,7 @@ export class ConfirmedChannel {
   }
 }
 
-/** The same bytes, as the library wants them. */
+/** The same bytes as a Buffer, which the library needs. */
 export function toBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -3,7 +3,7 @@ import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connec
 import { type AmqpMessage, ConfirmedChannel } from './confirmed-channel.js';
 import { LazyChannel } from './lazy-channel.js';
 
-/** Tells apart what is under way on one channel, so that a return finds its message. */
+/** Identifies the messages in flight on one channel, so that a return finds its message. */
 const PUBLISH_HEADER = 'x-parley-publish';
 
 export class NotConfirmed extends Error {
@@ -16,7 +16,7 @@ export class NotConfirmed extends Error {
   }
 }
 
-/** Publishes single messages that must have arrived before anything else happens. */
+/** Publishes single messages and waits for each confirm. */
 export class ConfirmedPublisher {
   readonly #kept: LazyChannel<ConfirmedChannel>;
   #count = 0;
@@ -30,8 +30,8 @@ export class ConfirmedPublisher {
   }
 
   /**
-   * Resolves when a queue has the message. Rejects with `NotConfirmed`, with `ConnectionAway`, or with what the library throws at
-   * properties that cannot be put on the wire (`TypeError`, `RangeError`): then nothing was sent.
+   * Resolves when a queue has the message. Rejects with `NotConfirmed` or `ConnectionAway`. If the properties cannot be
+   * encoded, it rejects with the library's error (`TypeError`, `RangeError`), and nothing was sent.
    */
   async publish(message: AmqpMessage): Promise<void> {
     const confirmed = await this.#kept.get();

@@ -1,11 +1,14 @@
-/** Which dispatch queue is full, when the broker refuses events: it refuses for all queues at once, and does not say for whose sake. */
+/**
+ * Finds out which dispatch queue is full. When the broker refuses an event, it refuses it for all queues and does not
+ * name the full one.
+ */
 import type { Channel } from 'amqplib';
 import { names, type TopologySettings } from '../../../../contract/messages/topology.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
 import type { Logger } from '../../../../infrastructure/logging/logger.js';
 import { LazyChannel } from './lazy-channel.js';
 
-/** Refusals that are further apart belong to different times of being full: what was seen then says nothing now. */
+/** Refusals that are further apart belong to separate periods. What was seen in an earlier one is outdated. */
 const SAME_TIME_MS = 60_000;
 
 interface Backlog {
@@ -13,7 +16,7 @@ interface Backlog {
   consumers: number;
 }
 
-/** The queues that Parley declares itself, asked of the broker whenever it has refused an event. */
+/** Watches the queues that Parley declares. The broker is asked after it has refused an event. */
 export class DispatchBacklog {
   readonly #kept: LazyChannel<Channel>;
   readonly #settings: TopologySettings;
@@ -28,7 +31,7 @@ export class DispatchBacklog {
     this.#logger = logger;
     this.#kept = new LazyChannel(connection, async (model) => {
       const channel = await model.createChannel();
-      channel.on('error', () => undefined); // the question that caused it rejects
+      channel.on('error', () => undefined); // The request that caused it rejects.
       return { channel, held: channel };
     });
   }
@@ -37,7 +40,7 @@ export class DispatchBacklog {
     await this.#kept.close();
   }
 
-  /** An event was refused just now. */
+  /** Called when the broker has just refused an event. */
   noteRefusal(): void {
     const now = Date.now();
     if (now - this.#refusedAt > SAME_TIME_MS) this.#isKnown = false;
@@ -45,11 +48,12 @@ export class DispatchBacklog {
     void this.#ask();
   }
 
-  /** Why events are refused, and what to do, in one line; null while that is being found out. */
+  /** Why events are refused and what to do, in one line. Null until it is known. */
   explainRefusal(): string | null {
     if (!this.#isKnown) return null;
     const all = [...this.#backlogs].sort(([, a], [, b]) => b.events - a.events);
-    // A queue that nobody consumes is never free again by itself. Of one that is consumed, what is delivered already is not counted.
+    // A queue without consumers never gets room by itself. For a queue with consumers, delivered messages are not
+    // counted.
     const [idle] = all.filter(([, { events, consumers }]) => events > 0 && consumers === 0);
     const [busy] = all.filter(([, { consumers }]) => consumers > 0);
     if (idle !== undefined) {

@@ -2,13 +2,16 @@ import type { Channel, ChannelModel } from 'amqplib';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
 import { ConnectionAway } from '../../../../infrastructure/amqp/amqp-failure.js';
 
-/** How long the broker may take to answer that a channel is closed. */
+/** How long the broker may take to confirm that a channel is closed. */
 export const CHANNEL_CLOSE_TIMEOUT_MS = 5_000;
 
-/** How long the broker may take to open one: it does not answer a connection that it has blocked, for want of memory or disk. */
+/**
+ * How long the broker may take to open a channel. It does not answer a connection that it has blocked because of low
+ * memory or disk space.
+ */
 export const CHANNEL_OPEN_TIMEOUT_MS = 5_000;
 
-/** The connection is there, and the broker has not opened a channel on it in time. */
+/** The connection is open, but the broker has not opened a channel on it in time. */
 export class ChannelNotOpened extends Error {
   constructor(connection: string) {
     super(`the broker has not opened a channel within ${CHANNEL_OPEN_TIMEOUT_MS} ms (${connection})`);
@@ -16,7 +19,10 @@ export class ChannelNotOpened extends Error {
   }
 }
 
-/** Closes a channel; resolves when it is closed, was so already, or the broker has not answered in time. Never rejects. */
+/**
+ * Closes a channel. Resolves when it is closed, was closed already, or the broker has not answered in time. Never
+ * rejects.
+ */
 export function closeChannel(channel: Channel): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
@@ -24,26 +30,27 @@ export function closeChannel(channel: Channel): Promise<void> {
       resolve();
     };
     const timer = setTimeout(done, CHANNEL_CLOSE_TIMEOUT_MS);
-    // The library's promise is left open if the connection goes meanwhile, and rejects on a closed channel: the event decides.
+    // The library's promise never settles if the connection is lost meanwhile, and it rejects on a closed channel. So
+    // the event decides.
     channel.once('close', done);
     channel.close().catch(done);
   });
 }
 
-/** A channel that lives and dies with what holds it: opened at need, forgotten when it closes, opened again at the next need. */
+/** A channel that is opened on demand, dropped when it closes, and opened again when it is next needed. */
 export class LazyChannel<T> {
   readonly #connection: AmqpConnection;
   readonly #open: (model: ChannelModel) => Promise<{ channel: Channel; held: T }>;
   #held: { channel: Channel; held: T } | undefined;
   #opening: Promise<T> | undefined;
 
-  /** `open` gives the channel and what is made of it; it need not listen for the channel's end. */
+  /** `open` returns the channel and the object built on it. It need not listen for the channel's end. */
   constructor(connection: AmqpConnection, open: (model: ChannelModel) => Promise<{ channel: Channel; held: T }>) {
     this.#connection = connection;
     this.#open = open;
   }
 
-  /** What is open already, if anything. */
+  /** The open object, if there is one. */
   get now(): T | undefined {
     return this.#held?.held;
   }
@@ -58,7 +65,7 @@ export class LazyChannel<T> {
   }
 
   async close(): Promise<void> {
-    await this.#opening?.catch(() => undefined); // whoever asked for it hears of the failure
+    await this.#opening?.catch(() => undefined); // The caller who requested the channel gets the error.
     if (this.#held !== undefined) await closeChannel(this.#held.channel);
     this.#held = undefined;
   }
@@ -73,7 +80,7 @@ export class LazyChannel<T> {
       this.#open(model)
         .then(
           (opened) => {
-            // Nobody holds it, and nobody else will close it.
+            // Nothing else has this channel, so nothing else would close it.
             if (isLate) void closeChannel(opened.channel);
             else resolve(opened);
           },
@@ -91,7 +98,7 @@ export class LazyChannel<T> {
     };
     opened.channel.on('error', forget);
     opened.channel.on('close', forget);
-    // It may have closed before there was anybody to hear of it.
+    // The channel may have closed before the listener was added.
     if (this.#connection.current() !== model) throw new ConnectionAway(this.#connection.name);
     this.#held = opened;
     return opened.held;

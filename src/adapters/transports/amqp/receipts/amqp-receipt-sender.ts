@@ -7,18 +7,24 @@ import { type OutgoingReceipt, ReceiptLane } from './receipt-lane.js';
 import { readReplyAddress } from './reply-address.js';
 import { UnprovenReplies } from './unproven-replies.js';
 
-/** Origins remembered as good; past it the oldest is forgotten, and has to be proven again. A broker has one or two for each node. */
+/**
+ * Maximum number of origins remembered as good. Above it the oldest is removed and must be tested again. A broker has
+ * one or two for each node.
+ */
 export const ORIGINS_PROVEN_MAX = 1_000;
 
-/** A connection for each kind of address. All but the first are opened at need, and the loss of one affects no other kind. */
+/**
+ * One connection for each kind of address. All except the first are opened on demand. The loss of one does not affect
+ * the others.
+ */
 export interface ReceiptRoutes {
   /** For the queues of REST. */
   rest: AmqpConnection;
   /** For the queues of producers. */
   queues: AmqpConnection;
-  /** For direct reply-to, where the broker is known to take such addresses. */
+  /** For direct reply-to addresses that the broker is known to accept. */
   directReplies: AmqpConnection;
-  /** For direct reply-to, where it is not. */
+  /** For direct reply-to addresses that are not tested yet. */
   unprovenReplies: AmqpConnection;
 }
 
@@ -39,7 +45,7 @@ export class AmqpReceiptSender implements ReceiptSender {
     const onProven = (origin: string, waiting: OutgoingReceipt[]) => this.#prove(origin, waiting);
     this.#unproven = new UnprovenReplies(routes.unprovenReplies, onProven, counters, logger);
     this.#counters = counters;
-    // Whatever it was: the broker may not know the same nodes any more.
+    // For any cause of the loss: the broker may not know the same nodes any more.
     routes.directReplies.onLost(() => this.#proven.clear());
   }
 

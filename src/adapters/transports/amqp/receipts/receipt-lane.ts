@@ -6,9 +6,14 @@ import { toError } from '../../../../infrastructure/amqp/amqp-failure.js';
 import type { Logger } from '../../../../infrastructure/logging/logger.js';
 import { LazyChannel } from '../publish/lazy-channel.js';
 
-/** Receipts kept in memory while a connection takes none; more are dropped. They can be read over REST. */
+/**
+ * Maximum number of receipts kept in memory while a connection is full or away. Further ones are dropped; REST can
+ * still return them.
+ */
 export const RECEIPTS_WAITING_MAX = 50_000;
-/** A receipt that has waited for its connection for longer than this is dropped: nobody awaits it any more. */
+/**
+ * A receipt that has waited longer than this for its connection is dropped. The producer has stopped waiting by then.
+ */
 export const RECEIPT_WAITS_MAX_MS = 10_000;
 
 export interface OutgoingReceipt {
@@ -23,7 +28,10 @@ export function contentOf({ receipt }: OutgoingReceipt): Buffer {
   return Buffer.from(JSON.stringify(receipt));
 }
 
-/** Not mandatory: a live direct reply-to is delivered and returned all the same, so a return would say nothing. */
+/**
+ * Not mandatory: the broker both delivers to a live direct reply-to and returns the message, so a return has no
+ * meaning.
+ */
 export function propertiesOf({ correlationId }: OutgoingReceipt): Options.Publish {
   return { type: RECEIPT_TYPE, contentType: 'application/json', correlationId };
 }
@@ -32,7 +40,7 @@ export function isOutdated({ since }: OutgoingReceipt): boolean {
   return Date.now() - since > RECEIPT_WAITS_MAX_MS;
 }
 
-/** Opens a connection that nobody has needed so far. */
+/** Opens a connection on its first use. */
 export function ensureStarted(connection: AmqpConnection, logger: Logger): void {
   if (connection.state !== 'idle') return;
   connection.start().catch((error: Error) => {
@@ -40,14 +48,17 @@ export function ensureStarted(connection: AmqpConnection, logger: Logger): void 
   });
 }
 
-/** One channel without confirms on a connection that is opened at the first receipt. While it is away, receipts wait, with a bound. */
+/**
+ * One channel without confirms, on a connection that is opened at the first receipt. While the connection is away, a
+ * limited number of receipts wait.
+ */
 export class ReceiptLane {
   readonly #connection: AmqpConnection;
   readonly #kept: LazyChannel<Channel>;
   readonly #counters: TransportCounters;
   readonly #logger: Logger;
   #waiting: OutgoingReceipt[] = [];
-  /** How many the library keeps in memory, at most: it says only when there are none. */
+  /** An upper bound of the messages in the library's buffer. The library only reports when it is empty. */
   #buffered = 0;
 
   constructor(connection: AmqpConnection, counters: TransportCounters, logger: Logger) {
@@ -79,12 +90,12 @@ export class ReceiptLane {
       return;
     }
     this.#waiting.push(outgoing);
-    if (this.#waiting.length > 1) return; // the first one sees to it
+    if (this.#waiting.length > 1) return; // The error is reported by the first attempt.
     ensureStarted(this.#connection, this.#logger);
     if (this.#connection.state === 'open') this.#sendWaiting();
   }
 
-  /** What waits is dropped. */
+  /** Waiting receipts are dropped. */
   close(): Promise<void> {
     this.#waiting = [];
     return this.#kept.close();

@@ -1,14 +1,14 @@
 import { names } from '../../../../contract/messages/topology.js';
 
 const DIRECT_REPLY_PREFIX = 'amq.rabbitmq.reply-to.';
-/** Erlang's external term format: what RabbitMQ packs into a direct reply-to address. */
+/** Version byte of Erlang's external term format, which RabbitMQ uses in a direct reply-to address. */
 const TERM_VERSION = 131;
 const PID_TAGS = [88, 103];
 const WIDE_ATOM_TAG = 118;
 const SHORT_ATOM_TAG = 119;
-/** A process id's numbers after the node's name, in today's form and in the one before. */
+/** Bytes of a process id's numbers after the node's name, in the current format and in the previous one. */
 const PID_NUMBERS_BYTES = [12, 9];
-/** Up to here every release of Erlang takes a process's number and serial; some take larger ones. */
+/** Every release of Erlang accepts a process's number and serial up to this value. Some accept larger ones. */
 const EVERY_PID_NUMBER_MAX = 0x7fff;
 const EVERY_PID_SERIAL_MAX = 0x1fff;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$|^[A-Za-z0-9+/]{2,3}={1,2}$/;
@@ -19,12 +19,16 @@ export type ReplyAddress =
   /** A producer's queue. */
   | { kind: 'queue' }
   /**
-   * RabbitMQ's direct reply-to. `origin` is the part that decides whether the broker can read the address at all: the node, and
-   * whether the process id is in the range of every Erlang release. All addresses of one origin fare alike.
+   * RabbitMQ's direct reply-to. `origin` is the part that decides if the broker can read the address: the node, and
+   * whether the process id is in the range of every Erlang release. The broker treats all addresses of one origin
+   * alike.
    */
   | { kind: 'direct'; origin: string };
 
-/** Where a receipt is to go; null where the contract does not let it: neither direct reply-to nor a queue named `<namespace>.replies.*`. */
+/**
+ * The kind of a receipt's address. Null if the contract does not allow it: it is neither direct reply-to nor a queue
+ * named `<namespace>.replies.*`.
+ */
 export function readReplyAddress(namespace: string, replyTo: string): ReplyAddress | null {
   if (replyTo.startsWith(DIRECT_REPLY_PREFIX)) {
     const origin = originOf(replyTo.slice(DIRECT_REPLY_PREFIX.length));
@@ -36,9 +40,10 @@ export function readReplyAddress(namespace: string, replyTo: string): ReplyAddre
 }
 
 /**
- * Reads `<base64 of an Erlang process id on node reply@<hash>>.<base64 key>`, as RabbitMQ 3.9 and later write it; null where it is not that.
- * RabbitMQ 3.10 does not look so closely: an address that is mangled, of a node that it does not know, or with a number out of range ends
- * the connection that publishes to it (541 INTERNAL_ERROR). A dead process on a node that it knows does not, and on 4.0 nothing does.
+ * Parses `<base64 of an Erlang process id on node reply@<hash>>.<base64 key>`, the format of RabbitMQ 3.9 and later.
+ * Null for anything else. RabbitMQ 3.10 does not check an address completely: if it is malformed, of an unknown node,
+ * or has a number out of range, the broker ends the connection that publishes to it (541 INTERNAL_ERROR). A dead
+ * process on a known node does not end it. On 4.0 no address does.
  */
 function originOf(suffix: string): string | null {
   const [encodedPid, key, ...more] = suffix.split('.');

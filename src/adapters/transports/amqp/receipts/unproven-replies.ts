@@ -6,22 +6,25 @@ import { ConfirmedChannel } from '../publish/confirmed-channel.js';
 import { LazyChannel } from '../publish/lazy-channel.js';
 import { contentOf, ensureStarted, isOutdated, type OutgoingReceipt, propertiesOf } from './receipt-lane.js';
 
-/** Origins that wait for their trial; for another one, the one with the fewest receipts is dropped. */
+/**
+ * Maximum number of origins that wait for their test. For a new one, the origin with the fewest receipts is dropped.
+ */
 export const ORIGINS_WAITING_MAX = 64;
-/** Receipts that wait for the trial of one origin; more are dropped. */
+/** Maximum number of receipts that wait for the test of one origin. Further ones are dropped. */
 export const RECEIPTS_OF_ORIGIN_MAX = 1_000;
-/** Origins remembered as refused; past it the oldest is forgotten. */
+/** Maximum number of origins remembered as refused. Above it the oldest is removed. */
 export const ORIGINS_REFUSED_MAX = 1_000;
-/** For how long: a node may join the cluster. */
+/** How long a refused origin stays refused: its node may join the cluster later. */
 export const ORIGIN_REFUSED_MS = 60_000;
-/** An operator closes the connection, or the broker stops: no word about the address. */
+/** An operator closed the connection, or the broker stops. This says nothing about the address. */
 const CONNECTION_FORCED = 320;
 const ONE_AT_A_TIME = 'one';
 
 /**
- * Direct reply-to addresses of an origin that is not known to be good (see reply-address.ts). The first receipt for it is published alone,
- * on a connection that nothing else uses. Confirmed, the origin is proven; if the broker ends channel or connection instead, the origin is
- * refused for a while. So a forged address costs this connection alone, and addresses of other origins wait for its return at most.
+ * Sends to direct reply-to addresses of an origin that is not tested yet (see reply-address.ts). The first receipt for
+ * it is published alone, on a connection that nothing else uses. If the broker confirms it, the origin is proven. If
+ * the broker ends the channel or connection, the origin is refused for some time. So a forged address costs only this
+ * connection, and addresses of other origins wait at most for its return.
  */
 export class UnprovenReplies {
   readonly #connection: AmqpConnection;
@@ -30,13 +33,13 @@ export class UnprovenReplies {
   readonly #logger: Logger;
   readonly #onProven: (origin: string, waiting: OutgoingReceipt[]) => void;
   readonly #waiting = new Map<string, OutgoingReceipt[]>();
-  /** By origin: until when, in milliseconds since 1970. */
+  /** By origin: the end of the refusal, in milliseconds since 1970. */
   readonly #refused = new Map<string, number>();
   #isUnderTrial = false;
-  /** Why channel or connection went last. */
+  /** The last cause of a lost channel or connection. */
   #lastLoss: unknown;
 
-  /** `onProven` is given the other receipts that waited for that origin. */
+  /** `onProven` gets the other receipts that waited for that origin. */
   constructor(
     connection: AmqpConnection,
     onProven: (origin: string, waiting: OutgoingReceipt[]) => void,
@@ -80,13 +83,16 @@ export class UnprovenReplies {
     this.#tryNext();
   }
 
-  /** What waits is dropped. */
+  /** Waiting receipts are dropped. */
   close(): Promise<void> {
     this.#waiting.clear();
     return this.#kept.close();
   }
 
-  /** One trial at a time, so that it is clear what a loss is due to. The origin with the most receipts is the least likely to be forged. */
+  /**
+   * Tests one origin at a time, so that the cause of a loss is clear. The origin with the most receipts comes first,
+   * because it is the least likely to be forged.
+   */
   #tryNext(): void {
     if (this.#isUnderTrial || this.#connection.state !== 'open') return;
     for (const [origin, receipts] of this.#waiting) {
@@ -113,7 +119,7 @@ export class UnprovenReplies {
       this.#lastLoss = undefined;
       const message = { exchange: '', routingKey: outgoing.replyTo, body: contentOf(outgoing) };
       const outcome = await confirmed.publishOne({ ...message, properties: propertiesOf(outgoing) }, ONE_AT_A_TIME);
-      if (outcome === 'lost' && !isVerdict(this.#lastLoss)) {
+      if (outcome === 'lost' && !isRefusal(this.#lastLoss)) {
         this.#postpone(origin, this.#lastLoss);
         return;
       }
@@ -127,7 +133,10 @@ export class UnprovenReplies {
     }
   }
 
-  /** Nothing is known. With the connection gone it waits for the next one; on an open one it would fail again, without a pause. */
+  /**
+   * The test had no result. If the connection is gone, the origin waits for the next one. On an open connection it
+   * would fail again without a pause.
+   */
   #postpone(origin: string, error: unknown): void {
     this.#logger.debug('direct reply-to address not tried', { origin, error: toError(error).message });
     if (this.#connection.state !== 'open') return;
@@ -154,8 +163,8 @@ export class UnprovenReplies {
   }
 }
 
-/** Whether the broker has said that it does not like what was published. */
-function isVerdict(cause: unknown): boolean {
+/** Whether the broker closed the channel or connection because of the published message. */
+function isRefusal(cause: unknown): boolean {
   const code: unknown = (cause as { code?: unknown } | undefined)?.code;
   return typeof code === 'number' && code !== CONNECTION_FORCED;
 }

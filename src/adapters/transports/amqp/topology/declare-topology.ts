@@ -2,7 +2,10 @@ import type { Channel, ChannelModel } from 'amqplib';
 import type { BindingDeclaration, ExchangeDeclaration, Topology } from '../../../../contract/messages/topology.js';
 import { closeChannel } from '../publish/lazy-channel.js';
 
-/** The broker's objects cannot be what they must be: nothing that trying again would mend. Names the object, and the argument where one differs. */
+/**
+ * An object on the broker cannot be as required, and a retry cannot help. Names the object, and the argument if one
+ * differs.
+ */
 export class TopologyFault extends Error {
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, options);
@@ -12,12 +15,13 @@ export class TopologyFault extends Error {
 
 type BrokerError = Error & { code?: number };
 
-/** One object, by the name that a fault gives it, and how it is declared. */
+/** An object's name for error messages, and its declaration. */
 export type Declaration = readonly [object: string, declare: (channel: Channel) => Promise<unknown>];
 
 /**
- * Makes declarations one after the other on a channel of their own. Rejects with `TopologyFault`, which names the object, where something exists
- * in another form, the exchange type is unknown to the broker, or the user may not.
+ * Makes declarations one after another on a channel of their own. Rejects with `TopologyFault`, which names the object,
+ * if an object exists with other arguments, the broker does not know the exchange type, or the user lacks the
+ * permission.
  */
 export async function declareInTurn(model: ChannelModel, declarations: readonly Declaration[]): Promise<void> {
   let current = '';
@@ -34,8 +38,9 @@ export async function declareInTurn(model: ChannelModel, declarations: readonly 
 }
 
 /**
- * Declares what is missing, in order, but for the hash ring, which needs a lock (hash-ring.ts), and the door, which opens once the ring is in
- * order (`openDoor`). Never deletes or redefines. Rejects as `declareInTurn` does.
+ * Declares missing objects in order. Two are left out: the hash ring, which needs a lock (hash-ring.ts), and the
+ * binding to the producers' exchange, which follows when the ring is in order (`bindCommandsExchange`). Never deletes
+ * or redefines. Rejects like `declareInTurn`.
  */
 export async function declareObjects(model: ChannelModel, topology: Topology): Promise<void> {
   const hash = hashExchangeOf(topology);
@@ -53,8 +58,8 @@ export async function declareObjects(model: ChannelModel, topology: Topology): P
   ]);
 }
 
-/** Binds the hash exchange to the producers' exchange: commands come in from now on. Rejects as `declareInTurn` does. */
-export async function openDoor(model: ChannelModel, topology: Topology): Promise<void> {
+/** Binds the hash exchange to the producers' exchange. From then on commands arrive. Rejects like `declareInTurn`. */
+export async function bindCommandsExchange(model: ChannelModel, topology: Topology): Promise<void> {
   const { name } = hashExchangeOf(topology);
   await declareInTurn(
     model,
@@ -90,7 +95,7 @@ async function bind(
   else await channel.bindExchange(destination, source, routingKey);
 }
 
-/** Asks passively; the broker answers "no such object" by closing the channel, so it is asked on one made for it. */
+/** Checks passively. The broker answers "no such object" by closing the channel, so the check has its own channel. */
 export async function exists(model: ChannelModel, ask: (channel: Channel) => Promise<unknown>): Promise<boolean> {
   try {
     await onChannel(model, ask);
@@ -102,8 +107,8 @@ export async function exists(model: ChannelModel, ask: (channel: Channel) => Pro
 }
 
 /**
- * Does something on a channel of its own. An error that ends the whole connection would reach the caller as a mere "channel ended": it is
- * reported by what the broker said.
+ * Runs an action on a channel of its own. If an error ends the whole connection, the caller would only see "channel
+ * ended". So the broker's own error is reported instead.
  */
 export async function onChannel<T>(model: ChannelModel, action: (channel: Channel) => Promise<T>): Promise<T> {
   let connectionError: Error | undefined;
@@ -113,7 +118,7 @@ export async function onChannel<T>(model: ChannelModel, action: (channel: Channe
   model.on('error', onError);
   try {
     const channel = await model.createChannel();
-    channel.on('error', () => undefined); // the request that caused it rejects
+    channel.on('error', () => undefined); // The request that caused it rejects.
     try {
       return await action(channel);
     } finally {
@@ -126,10 +131,10 @@ export async function onChannel<T>(model: ChannelModel, action: (channel: Channe
   }
 }
 
-/** Undefined where trying again may help. */
+/** Undefined if a retry may help. */
 export function faultOf(what: string, error: BrokerError): TopologyFault | undefined {
   const fault = (why: string) => new TopologyFault(`${what}: ${why}`, { cause: error });
-  // 503 up to RabbitMQ 3.x, where it ends the connection; 406 from 4.x on.
+  // Reply code 503 up to RabbitMQ 3.x, where it ends the connection, and 406 from 4.x on.
   const unknownType = /unknown exchange type '([^']*)'/.exec(error.message)?.[1];
   if (unknownType !== undefined)
     return fault(
@@ -148,7 +153,7 @@ export function faultOf(what: string, error: BrokerError): TopologyFault | undef
   );
 }
 
-/** RabbitMQ changes no object that is there: either the settings follow it, or it has to go. */
+/** RabbitMQ never changes an existing object. Either the settings must match it, or it must be deleted. */
 function remedyFor(what: string, argument: string, found: string): string {
   if (COMMAND_QUEUE.test(what) || !DISPATCH_ARGUMENTS.includes(argument))
     return 'delete it once it is empty, or choose another CHAT_NAMESPACE, and start again';
@@ -161,13 +166,13 @@ function remedyFor(what: string, argument: string, found: string): string {
 const COMMAND_QUEUE = /\.commands\.p\d+$/;
 const DISPATCH_ARGUMENTS = ['x-max-length-bytes', 'x-overflow'];
 
-/** The setting that a dispatch queue was declared with. */
+/** The setting with which a dispatch queue was declared. */
 function settingOf(argument: string, found: string): string | null {
   if (argument === 'x-overflow') return `DISPATCH_WHEN_FULL=${found === 'drop-head' ? 'drop-oldest' : 'refuse'}`;
   return /^\d+$/.test(found) ? `DISPATCH_MAX_BYTES=${found}B` : null;
 }
 
-/** `the value '5' of type 'byte'` reads `5`. */
+/** `the value '5' of type 'byte'` becomes `5`. */
 function plain(value = ''): string {
   return /^(?:the value )?'([^']*)'(?: of type '[^']*')?$/.exec(value)?.[1] ?? value;
 }

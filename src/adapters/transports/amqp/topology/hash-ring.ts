@@ -1,15 +1,18 @@
 /**
- * Which queue the hash exchange sends a chat to depends on the order in which its queues were bound. RabbitMQ keeps that order in memory and,
- * after a full restart, builds it anew in any order (seen on 3.10: up to half of all keys moved). Unbinding and binding each queue once
- * more in index order restores it, every time. A transient exchange, which the same restart takes away, tells that it was done.
+ * The hash exchange maps a chat to a queue by the order in which its queues were bound. RabbitMQ keeps that order in
+ * memory. After a full restart it rebuilds the order arbitrarily (seen on 3.10: up to half of all keys moved).
+ * Unbinding and binding each queue again in index order always restores it. A transient exchange, which disappears in
+ * such a restart, shows that this was done.
  *
- * Queues are bound to the hash exchange here alone, and only under the registry's lock: the first time, and whenever a binding may be missing. Two
- * processes that bind at once can leave another order behind. RabbitMQ 4.0.5 answers a bind that exists already before the first binder's has
- * reached the ring, so that the second one is ahead of it (seen in 2 to 3 of 12 starts of four workers).
+ * Queues are bound to the hash exchange only here, and only under the registry's lock: the first time, and whenever a
+ * binding may be missing. Two processes that bind at the same time can create another order. RabbitMQ 4.0.5 answers a
+ * bind that exists already before the first binder's bind has reached the ring, so the second process is ahead of it
+ * (seen in 2 to 3 of 12 starts of four workers).
  *
- * What was published between the restart and the repair may lie in the wrong queue. So each repair has a number, raised in the
- * database before it begins, and ends by putting a marker with that number into every queue: a worker that has not met it yet sends on what
- * is not its own; past it, that is an error. The first declaration has no number: the door is opened after it.
+ * Commands published between the restart and the repair may be in the wrong queue. So each repair has a generation
+ * number, which the database raises before the repair begins. The repair ends by publishing a marker with that number
+ * to every queue. Until a worker has seen the marker, it reroutes commands of other partitions. After the marker, such
+ * a command is an error. The first declaration has no number, because commands arrive only after it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
@@ -29,20 +32,23 @@ import {
 } from './declare-topology.js';
 
 /**
- * Between binding and marking: the broker routes a message before it hands it to the queue, and what was routed just before the repair
- * should lie before the marker.
+ * Pause between binding and marking. The broker routes a message before it passes it to the queue, and a message that
+ * was routed just before the repair must arrive before the marker.
  */
 export const RING_SETTLE_MS = 100;
-/** A queue that has just come up refuses for a moment, until it has a leader. */
+/** Retry interval: a queue that has just started refuses messages until it has a leader. */
 export const MARKER_RETRY_MS = 100;
 export const MARKER_ATTEMPTS = 100;
 /**
- * How long one process may bind queues under the lock. The lock itself is gone after RING_REPAIR_TIMEOUT_MS (15 s): a process that was frozen longer
- * must not go on binding beside its successor.
+ * How long one process may bind queues under the lock. The lock itself expires after RING_REPAIR_TIMEOUT_MS (15 s). A
+ * process that was suspended for longer must not bind at the same time as its successor.
  */
 export const RING_BINDING_MAX_MS = 12_000;
 
-/** The transient exchange that says: since this broker came up, the ring was put in order. Nothing is published to it. */
+/**
+ * The transient exchange whose existence shows that the ring was put in order since the broker's start. Nothing is
+ * published to it.
+ */
 export function ringExchange(namespace: string): string {
   return names.ring(namespace);
 }
@@ -51,21 +57,22 @@ export function isRingMarked(model: ChannelModel, namespace: string): Promise<bo
   return exists(model, (channel) => channel.checkExchange(ringExchange(namespace)));
 }
 
-/** Has the ring put in order by the next `ensureRing`, whatever its state. */
+/** Makes the next `ensureRing` repair the ring, whatever its state. */
 export async function forgetRingOrder(model: ChannelModel, namespace: string): Promise<void> {
   await onChannel(model, (channel) => channel.deleteExchange(ringExchange(namespace)));
 }
 
 /**
- * One for each queue, and bound to it: it deletes itself with its last binding, so that it goes with its queue, whoever deletes that and however soon
- * it is declared again. To look whether a queue is missing is not enough: it may be deleted right after the look, and declared again by what follows.
+ * The sentinel exchange of a queue, bound to it. It deletes itself with its last binding, so it goes with its queue,
+ * however the queue is deleted and however soon it is declared again. Checking that a queue exists is not enough: it
+ * may be deleted right after the check and declared again by the next step.
  */
-const witness = names.ringWitness;
+const sentinel = names.queueSentinel;
 
-/** Whether each queue is still the one that was there when the ring was put in order. */
+/** Whether each queue is still the one that existed when the ring was put in order. */
 function areQueuesTheSame(model: ChannelModel, topology: Topology): Promise<boolean> {
   return exists(model, async (channel) => {
-    for (const { destination } of hashBindings(topology)) await channel.checkExchange(witness(destination));
+    for (const { destination } of hashBindings(topology)) await channel.checkExchange(sentinel(destination));
   });
 }
 
@@ -80,8 +87,9 @@ export interface RingContext {
 export type RingOutcome = 'new' | 'in order' | 'repaired';
 
 /**
- * Call after `declareObjects` and before `openDoor`; commands may be consumed once it has resolved. Several processes may call it at once: one binds,
- * the others wait. Rejects with `TopologyFault` where the user may not.
+ * Call it after `declareObjects` and before `bindCommandsExchange`. Commands may be consumed after it has resolved.
+ * Several processes may call it at once: one binds, the others wait. Rejects with `TopologyFault` if the user lacks a
+ * permission.
  */
 export async function ensureRing(model: ChannelModel, context: RingContext): Promise<RingOutcome> {
   const { namespace, topology, registry, publisher } = context;
@@ -90,11 +98,12 @@ export async function ensureRing(model: ChannelModel, context: RingContext): Pro
   let outcome: RingOutcome = 'in order';
   let lockedAt = 0;
   const finish = async () => {
-    // One that was deleted since is not bound any more.
+    // A queue deleted meanwhile has lost its binding.
     if (!(await areQueuesTheSame(model, topology))) throw new Error('a queue was deleted while it was bound');
     await markInOrder(model, context);
   };
-  // Before the repair has a number: a process that may not put witnesses would repair for ever, each time with commands that change places.
+  // The permission is checked before the repair gets a number. Otherwise a process that may not declare sentinels would
+  // repair forever, and commands would change partitions each time.
   const isRepairNeeded = async () => {
     lockedAt = performance.now();
     if (!(await isNeeded())) return false;
@@ -102,7 +111,7 @@ export async function ensureRing(model: ChannelModel, context: RingContext): Pro
     const hash = hashExchangeOf(topology);
     const isNew = !(await exists(model, (channel) => channel.checkExchange(hash.name)));
     await declareInTurn(model, [exchangeDeclaration(hash)]);
-    await putWitnesses(model, topology);
+    await declareSentinels(model, topology);
     if (!isNew) return true;
     await bindInOrder(model, topology, { isNew, lockedAt });
     await finish();
@@ -119,10 +128,10 @@ export async function ensureRing(model: ChannelModel, context: RingContext): Pro
   return outcome;
 }
 
-/** Rejects with `TopologyFault` where the user may not. */
-async function putWitnesses(model: ChannelModel, topology: Topology): Promise<void> {
+/** Rejects with `TopologyFault` if the user lacks the permission. */
+async function declareSentinels(model: ChannelModel, topology: Topology): Promise<void> {
   const declarations = hashBindings(topology).map(({ destination }): Declaration => {
-    const name = witness(destination);
+    const name = sentinel(destination);
     const declare: Declaration[1] = async (channel) => {
       await channel.assertExchange(name, 'fanout', { durable: false, internal: true, autoDelete: true });
       await channel.bindQueue(destination, name, '');
@@ -132,7 +141,7 @@ async function putWitnesses(model: ChannelModel, topology: Topology): Promise<vo
   await declareInTurn(model, declarations);
 }
 
-/** Bound to the hash exchange, it deletes itself with that. */
+/** The exchange is bound to the hash exchange and is deleted with it. */
 async function markInOrder(model: ChannelModel, { namespace, topology }: RingContext): Promise<void> {
   const mark = ringExchange(namespace);
   const declare: Declaration[1] = async (channel) => {
@@ -142,14 +151,14 @@ async function markInOrder(model: ChannelModel, { namespace, topology }: RingCon
   await declareInTurn(model, [[`exchange ${mark}`, declare]]);
 }
 
-/** One after the other, each answered before the next is asked for. `isNew`: none of them is bound yet. */
+/** Binds one queue after another and waits for each answer. `isNew`: none of them is bound yet. */
 async function bindInOrder(
   model: ChannelModel,
   topology: Topology,
   { isNew, lockedAt }: { isNew: boolean; lockedAt: number },
 ): Promise<void> {
   const bindings = hashBindings(topology);
-  // One queue is always in order, and must not be without its binding even for a moment.
+  // A single queue is always in order, and must not lose its binding even for a moment.
   const hasToUnbind = !isNew && bindings.length > 1;
   const declarations = bindings.map((binding): Declaration => {
     const [object, bind] = bindingDeclaration(binding);
@@ -164,12 +173,12 @@ async function bindInOrder(
   await declareInTurn(model, declarations);
 }
 
-/** Straight into the queue, by the default exchange: that is how a worker knows it from a command. */
+/** Published directly to the queue through the default exchange, which distinguishes it from a command. */
 async function publishMarker(publisher: RingContext['publisher'], queue: string, generation: number): Promise<void> {
   const properties = {
     type: RING_MARKER_TYPE,
     persistent: true,
-    // Said as a 64-bit number, or the library would choose a width by the value.
+    // An explicit 64-bit number, because the library chooses the width by the value.
     headers: { [RING_GENERATION_HEADER]: { '!': 'int64', value: generation } },
   };
   for (let attempt = 1; ; attempt += 1) {

@@ -6,7 +6,10 @@ import { LazyChannel } from '../publish/lazy-channel.js';
 
 export const QUEUE_DEPTH_INTERVAL_MS = 5_000;
 
-/** How many commands wait in each partition's queue, asked of the broker now and then. Those delivered and not yet acknowledged do not count. */
+/**
+ * The number of waiting commands in each partition's queue, polled from the broker. Unacknowledged deliveries are not
+ * counted.
+ */
 export class QueueDepths {
   readonly #kept: LazyChannel<Channel>;
   readonly #namespace: string;
@@ -22,12 +25,12 @@ export class QueueDepths {
     this.#logger = logger;
     this.#kept = new LazyChannel(connection, async (model) => {
       const channel = await model.createChannel();
-      channel.on('error', () => undefined); // the question that caused it rejects
+      channel.on('error', () => undefined); // The request that caused it rejects.
       return { channel, held: channel };
     });
   }
 
-  /** By partition; empty until asked for the first time, and while the broker is away. */
+  /** By partition. Empty until the first poll and while the broker is away. */
   get current(): ReadonlyMap<number, number> {
     return this.#depths;
   }

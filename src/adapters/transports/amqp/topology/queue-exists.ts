@@ -3,10 +3,10 @@ import { closeChannel } from '../publish/lazy-channel.js';
 
 const NO_SUCH_QUEUE = 404;
 
-/** Asks without declaring anything. */
+/** Checks without declaring anything. */
 export async function queueExists(connection: AmqpConnection, queue: string): Promise<boolean> {
   const channel = await connection.current().createChannel();
-  channel.on('error', () => undefined); // the call rejects with it
+  channel.on('error', () => undefined); // The call rejects with it.
   try {
     await channel.checkQueue(queue);
     return true;

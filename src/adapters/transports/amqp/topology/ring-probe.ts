@@ -1,10 +1,11 @@
 /**
- * Asks the broker where keys fall. Nothing but the hash exchange itself can tell: AMQP and the management API show its bindings and not their order, and
- * an exchange beside it, bound in the same order, would show what the ring should be and not what it is; any queue bound to it would change it.
+ * Asks the broker to which partitions keys are routed. Only the hash exchange itself can answer. AMQP and the
+ * management API show its bindings but not their order. A second exchange, bound in the same order, would show the
+ * intended ring and not the real one, and any extra queue bound to the exchange would change the ring.
  *
- * So a probe goes the way of a command: published to the hash exchange, with the key. The worker that consumes the queue in which it lands answers with
- * its partition, acknowledges the probe at once, and does nothing else: it is neither decided nor counted, and holds nothing up. Producers cannot make
- * one, since they may not publish to the hash exchange.
+ * So a probe takes the path of a command: it is published to the hash exchange with the key. The worker that consumes
+ * the queue answers with its partition and acknowledges the probe at once. The probe is not decided or counted and
+ * delays nothing. Producers cannot send probes, because they may not publish to the hash exchange.
  */
 import { randomUUID } from 'node:crypto';
 import type { ConsumeMessage } from 'amqplib';
@@ -14,16 +15,19 @@ import type { AmqpMessage } from '../publish/confirmed-channel.js';
 import { closeChannel } from '../publish/lazy-channel.js';
 
 export const RING_PROBE_TYPE = 'parley.ring-probe';
-/** Probes under way at a time: they share the queues with commands. */
-export const PROBES_UNDER_WAY_MAX = 200;
-/** Where no answer comes for so long, no more is awaited. A probe waits behind the commands in its queue. */
+/** Maximum number of probes in flight. They share the queues with commands. */
+export const PROBES_IN_FLIGHT_MAX = 200;
+/**
+ * After this time without any answer, the remaining probes count as unanswered. A probe waits behind the commands in
+ * its queue.
+ */
 export const PROBE_SILENCE_MS = 10_000;
 
 export function isRingProbe({ fields, properties }: ConsumeMessage, namespace: string): boolean {
   return properties.type === RING_PROBE_TYPE && fields.exchange === names.commandsByChat(namespace);
 }
 
-/** Null where it does not say whom to answer. */
+/** Null if the message has no reply address. */
 export function answerToProbe(
   { properties }: ConsumeMessage,
   namespace: string,
@@ -41,15 +45,15 @@ export function answerToProbe(
 }
 
 /** A partition; `nowhere`: no queue is bound for the key; `unanswered`: no worker has answered in time. */
-export type Fall = number | 'nowhere' | 'unanswered';
+export type KeyPlacement = number | 'nowhere' | 'unanswered';
 
-/** Where each of the keys falls. Needs a worker at each partition. */
-export async function whereKeysFall(
+/** The placement of each key. Needs a worker at each partition. */
+export async function partitionsOfKeys(
   connection: AmqpConnection,
   namespace: string,
   keys: readonly string[],
-): Promise<Map<string, Fall>> {
-  const falls = new Map<string, Fall>();
+): Promise<Map<string, KeyPlacement>> {
+  const falls = new Map<string, KeyPlacement>();
   const channel = await connection.current().createChannel();
   const state: { failure: Error | null } = { failure: null };
   let stir: () => void = () => undefined;
@@ -59,7 +63,7 @@ export async function whereKeysFall(
   };
   channel.on('error', fail);
   channel.on('close', () => fail(new Error('the channel was closed')));
-  const settle = (key: unknown, fall: Fall) => {
+  const settle = (key: unknown, fall: KeyPlacement) => {
     if (typeof key !== 'string' || falls.has(key)) return;
     falls.set(key, fall);
     stir();
@@ -81,7 +85,7 @@ export async function whereKeysFall(
     channel.on('return', (message) => settle(message.properties.correlationId, 'nowhere'));
     let sent = 0;
     while (state.failure === null && falls.size < keys.length) {
-      for (; sent < keys.length && sent - falls.size < PROBES_UNDER_WAY_MAX; sent += 1) {
+      for (; sent < keys.length && sent - falls.size < PROBES_IN_FLIGHT_MAX; sent += 1) {
         const key = keys[sent] as string;
         channel.publish(names.commandsByChat(namespace), key, Buffer.alloc(0), {
           ...{ type: RING_PROBE_TYPE, correlationId: key, replyTo: queue, mandatory: true, persistent: true },

@@ -1,15 +1,17 @@
 /**
- * Which store the objects of a namespace belong to. The durable exchange `<namespace>.store` names it; every process that has a store declares the
- * exchange for its own on every new connection, before it declares or consumes anything else. A broker where another store did so first refuses.
+ * Records which store a namespace on the broker belongs to. The durable exchange `<namespace>.store` names the store.
+ * Every process with a store declares this exchange on every new connection, before it declares or consumes anything
+ * else. If another store has declared it first, the broker refuses.
  *
- * The store id stands in the argument `alternate-exchange`, because RabbitMQ (3.10 and 4.0.5) compares no other argument of an exchange when it is
- * declared again. Declaring is atomic in the broker: of two stores that start at once on an empty one, one wins.
+ * The store id is in the argument `alternate-exchange`, because RabbitMQ (3.10 and 4.0.5) compares no other argument
+ * when an exchange is declared again. Declaring is atomic in the broker: if two stores start at once on an empty
+ * broker, one wins.
  */
 import type { ChannelModel } from 'amqplib';
 import { names, type Topology } from '../../../../contract/messages/topology.js';
 import { faultOf, hashBindings, onChannel, TopologyFault } from './declare-topology.js';
 
-/** Stands for a store id where the exchange does not carry one. */
+/** Used if the exchange does not have a store id. */
 const NO_STORE_ID = 'unknown';
 
 /** The namespace belongs to another store. */
@@ -29,8 +31,8 @@ export class OtherStore extends TopologyFault {
 }
 
 /**
- * Declares the namespace as this store's, which does nothing where it is so already. Rejects with `OtherStore`, or with `TopologyFault` where the user
- * may not declare the exchange or it has another form.
+ * Declares that the namespace belongs to this store. Does nothing if it does already. Rejects with `OtherStore`, or
+ * with `TopologyFault` if the user may not declare the exchange or it has another type.
  */
 export async function claimNamespace(model: ChannelModel, namespace: string, storeId: string): Promise<void> {
   const exchange = names.store(namespace);
@@ -48,8 +50,8 @@ export async function claimNamespace(model: ChannelModel, namespace: string, sto
   }
 }
 
-/** Who has the namespace. `ours`: declared just now where it was nobody's. */
-export async function holderOf(
+/** The store that the namespace belongs to. `ours`: it had no store and was declared as ours now. */
+export async function storeOfNamespace(
   model: ChannelModel,
   namespace: string,
   storeId: string,
@@ -63,7 +65,9 @@ export async function holderOf(
   }
 }
 
-/** Takes the namespace from whichever store has it. Queues and what is in them stay as they are. Rejects as `claimNamespace` does. */
+/**
+ * Takes the namespace from its current store. Queues and their messages do not change. Rejects like `claimNamespace`.
+ */
 export async function adoptNamespace(model: ChannelModel, namespace: string, storeId: string): Promise<void> {
   await onChannel(model, (channel) => channel.deleteExchange(names.store(namespace)));
   await claimNamespace(model, namespace, storeId);
@@ -71,13 +75,13 @@ export async function adoptNamespace(model: ChannelModel, namespace: string, sto
 
 export interface CommandQueueState {
   queue: string;
-  /** Messages that wait; those in a consumer's hand do not count. */
+  /** Waiting messages, without unacknowledged ones. */
   messages: number;
-  /** Active, or in line to become so. */
+  /** Active and waiting consumers. */
   consumers: number;
 }
 
-/** The command queues that are there. */
+/** The existing command queues. */
 export async function commandQueues(model: ChannelModel, topology: Topology): Promise<CommandQueueState[]> {
   const states: CommandQueueState[] = [];
   for (const { destination: queue } of hashBindings(topology)) {
