@@ -1,4 +1,4 @@
-/** The kinds of violated invariants, by name. docs/operating.md explains each and what to do. */
+/** The kinds of violated invariants, by name. docs/stored-data.md explains each and what to do. */
 export const FAULT_KINDS = [
   'sequence-missing',
   'sequence-repeated',
