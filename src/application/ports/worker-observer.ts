@@ -20,6 +20,20 @@ export interface WorkerObserver {
   pruned(what: Prunable, rows: number): void;
 }
 
+/** For work that is not measured. */
+export const NO_OBSERVER: WorkerObserver = {
+  commandAnswered: () => undefined,
+  batchCommitted: () => undefined,
+  stageTook: () => undefined,
+  eventSettled: () => undefined,
+  deadLettered: () => undefined,
+  rerouted: () => undefined,
+  forwarded: () => undefined,
+  transactionFailed: () => undefined,
+  leaseAcquired: () => undefined,
+  pruned: () => undefined,
+};
+
 export interface WorkerLog {
   debug(message: string, fields?: Record<string, unknown>): void;
   info(message: string, fields?: Record<string, unknown>): void;

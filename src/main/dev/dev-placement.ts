@@ -5,6 +5,7 @@
  */
 
 import { EventPublisher, type PublisherDeps } from '../../application/outbox/event-publisher.js';
+import { NO_OBSERVER } from '../../application/ports/worker-observer.js';
 import { realTime } from '../../application/runtime/time.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
 import type { RoleContext } from '../roles/role-context.js';
@@ -20,7 +21,7 @@ export async function placeChatsAnew(store: StoreService, context: RoleContext, 
     log: store.log,
     sink: transport.sink,
     policy,
-    observer: SILENT,
+    observer: NO_OBSERVER,
     logger,
     time: realTime,
     render: { storeId: store.identity.storeId, recipientsMax: settings.eventRecipientsMax },
@@ -43,17 +44,3 @@ export async function placeChatsAnew(store: StoreService, context: RoleContext, 
   await store.placeAnew();
   logger.info('chats will be placed anew: they were last served by another transport');
 }
-
-/** Nobody measures a start. */
-const SILENT: PublisherDeps['observer'] = {
-  commandAnswered: () => undefined,
-  batchCommitted: () => undefined,
-  stageTook: () => undefined,
-  eventSettled: () => undefined,
-  deadLettered: () => undefined,
-  rerouted: () => undefined,
-  forwarded: () => undefined,
-  transactionFailed: () => undefined,
-  leaseAcquired: () => undefined,
-  pruned: () => undefined,
-};

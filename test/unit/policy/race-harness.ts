@@ -3,6 +3,7 @@
  * own reading, deciding and retrying; the queue gives to the latest owner what was not acknowledged, and an owner that was replaced goes on until
  * it is told.
  */
+
 import type { Scheduler } from 'fast-check';
 import { MemoryQuotas } from '../../../src/adapters/quotas/memory-quotas.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
@@ -16,6 +17,7 @@ import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
 import type { Decision, PolicyDecisionPoint } from '../../../src/application/ports/policy-decision-point.js';
 import type { TokenVerifier } from '../../../src/application/ports/token-verifier.js';
 import type { Delivery } from '../../../src/application/ports/transport.js';
+import { NO_OBSERVER } from '../../../src/application/ports/worker-observer.js';
 import { BatchExecutor, type ExecutionLease, Fenced } from '../../../src/application/processing/batch-executor.js';
 import { CommandDecider } from '../../../src/application/processing/command-decider.js';
 import { RateLimiter } from '../../../src/application/processing/rate-limiter.js';
@@ -128,7 +130,7 @@ export class RaceTrack {
     const runner = new BatchExecutor({
       store: this.scheduledStore(losesReply),
       decider: new CommandDecider(new PolicyEnforcementPoint(this.policy)),
-      observer: SILENT,
+      observer: NO_OBSERVER,
       logger,
       time: realTime,
       maxCommandAttempts: 3,
@@ -196,19 +198,6 @@ export class RaceTrack {
     return seen;
   }
 }
-
-const SILENT = {
-  commandAnswered: () => undefined,
-  batchCommitted: () => undefined,
-  stageTook: () => undefined,
-  eventSettled: () => undefined,
-  deadLettered: () => undefined,
-  rerouted: () => undefined,
-  forwarded: () => undefined,
-  transactionFailed: () => undefined,
-  leaseAcquired: () => undefined,
-  pruned: () => undefined,
-};
 
 /** A policy that is not asked again what it has once permitted. */
 function forgetful(policy: PolicyDecisionPoint): PolicyDecisionPoint {

@@ -14,7 +14,7 @@ import type { PolicyDecisionPoint } from '../../../../src/application/ports/poli
 import type { Quotas } from '../../../../src/application/ports/quotas.js';
 import type { TokenVerifier } from '../../../../src/application/ports/token-verifier.js';
 import type { EventSink, OutgoingEvent } from '../../../../src/application/ports/transport.js';
-import type { WorkerObserver } from '../../../../src/application/ports/worker-observer.js';
+import { NO_OBSERVER, type WorkerObserver } from '../../../../src/application/ports/worker-observer.js';
 import { BatchExecutor } from '../../../../src/application/processing/batch-executor.js';
 import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
 import { realTime, type Time } from '../../../../src/application/runtime/time.js';
@@ -213,10 +213,7 @@ export class WorkerHarness {
       this.told.push(word);
     };
     return {
-      commandAnswered: () => undefined,
-      batchCommitted: () => undefined,
-      stageTook: () => undefined,
-      eventSettled: () => undefined,
+      ...NO_OBSERVER,
       deadLettered: (reason) => tell(`buried ${reason}`),
       rerouted: () => tell('rerouted'),
       forwarded: () => tell('sent home'),
