@@ -368,7 +368,7 @@ function readEnvironment() {
   }
 }
 
-/** Settings for a purpose, or a `StartFault` with one line per fault. */
+/** Settings for a purpose, or a `StartupError` with one line per fault. */
 export function requireSettings(...purposes: Purpose[]): Settings {
   const { settings, faults } = readSettings(purposes);
   if (faults.length > 0) throw new StartupError(faults);

@@ -5,7 +5,7 @@ import { StartupError } from './startup-error.js';
 
 export interface Service {
   readonly name: string;
-  /** Settles when it is up. Failing stops the process with exit code 1; a `StartFault` is for people, anything else is logged. */
+  /** Settles when it is up. Failing stops the process with exit code 1; a `StartupError` is for people, anything else is logged. */
   start(): Promise<void>;
   /** Finishes what is in hand. Called only after `start` has settled well. */
   stop(): Promise<void>;
@@ -38,7 +38,7 @@ const SAME_SIGNAL_WINDOW_MS = 300;
  *
  * The exit code is set, not forced, and the logger is closed last: lines written on the way are not lost.
  * @returns when everything has stopped
- * @throws StartFault of a service that did not start, when everything has stopped
+ * @throws StartupError of a service that did not start, when everything has stopped
  */
 export async function runServices(services: Iterable<Service>, options: ProcessOptions): Promise<void> {
   const { logger } = options;

@@ -30,7 +30,7 @@ async function demoToken({ settings }: RoleContext): Promise<string | null> {
  * that no receipt in time is no reason to stop.
  */
 async function createFirstChat({ transport, logger }: RoleContext, chatId: string, token: string): Promise<void> {
-  const receipt = await transport.door.request(
+  const receipt = await transport.gateway.request(
     {
       type: 'chat.create',
       commandId: COMMAND_ID,

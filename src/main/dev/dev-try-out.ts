@@ -21,7 +21,7 @@ export function devTryOut(context: RoleContext): PrepareTryOut | undefined {
     const ask = (type: string, data: object, commandId: string = v7()): Promise<Receipt | null> => {
       const isProfile = type === 'user.upsert';
       const command = isProfile ? { actorId: ACTOR, data } : { actorId: ACTOR, chatId, data };
-      return transport.door.request(
+      return transport.gateway.request(
         {
           ...{ type, commandId, routingKey: isProfile ? ACTOR : chatId },
           body: Buffer.from(JSON.stringify(command)),

@@ -12,7 +12,7 @@ import { topologySettings } from '../settings.js';
 import type { RoleContext } from './role-context.js';
 import { tokenVerifierOf } from './token-verifier.js';
 
-/** REST: queries from the store, commands through the same door as every producer's. */
+/** REST: queries from the store, commands through the same gateway as those of every producer. */
 export function apiRole(
   context: RoleContext,
   host: string,
@@ -30,7 +30,7 @@ export function apiRole(
       policy: new PolicyEnforcementPoint(policy, settings.decisionSampleRate),
       decisions: store.decisions,
       readPolicy: documentOf,
-      gateway: transport.door,
+      gateway: transport.gateway,
       limiter: new MemoryCallerLimiter({
         requests: settings.rateLimitRequests,
         windowSeconds: settings.rateLimitWindowMs / 1000,

@@ -25,7 +25,7 @@ export class PolicyService implements Service {
     this.reloading = this.reloading.then(() => this.reload());
   };
 
-  /** Throws a `StartFault` that says where the file is wrong. `isInUse` is told of each policy before it decides anything. */
+  /** Throws a `StartupError` that says where the file is wrong. `isInUse` is told of each policy before it decides anything. */
   constructor(
     private readonly settings: Pick<Settings, 'policyFile'>,
     private readonly logger: ProcessBasics['logger'],

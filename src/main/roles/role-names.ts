@@ -7,7 +7,7 @@ function isRole(name: string): name is Role {
   return (ROLES as readonly string[]).includes(name);
 }
 
-/** The roles of these names, each once; a `StartFault` where there is no such role. */
+/** The roles of these names, each once; a `StartupError` where there is no such role. */
 export function rolesOf(names: readonly string[]): Role[] {
   const unknown = names.filter((name) => !isRole(name));
   if (unknown.length > 0)

@@ -127,7 +127,7 @@ class RestDoor implements OpenDoor<HostileRequest> {
       replayed?: boolean;
     };
     if (status !== 'accepted' || replayed) return;
-    const asked = this.rest.door.published.filter((command) => command.commandId === commandId);
+    const asked = this.rest.gateway.published.filter((command) => command.commandId === commandId);
     const refusals = asked.map((command) => refusedBySchema(command.type, command.body));
     if (!refusals.includes(null)) throw new Error(`accepted, though the schema refuses it: ${refusals}`);
   }

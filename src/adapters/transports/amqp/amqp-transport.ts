@@ -53,7 +53,7 @@ export class AmqpTransport {
   readonly sink: AmqpEventSink;
   readonly receipts: AmqpReceiptSender;
   readonly deadLetters: AmqpDeadLetters;
-  readonly door: AmqpCommandGateway;
+  readonly gateway: AmqpCommandGateway;
   readonly counters: Readonly<TransportCounters>;
   readonly #counters = newTransportCounters();
   readonly #consume: AmqpConnection;
@@ -115,7 +115,7 @@ export class AmqpTransport {
     const routes = { rest: this.#publish, ...this.#receiptRoutes };
     this.receipts = new AmqpReceiptSender(routes, namespace, this.#counters, logger);
     this.deadLetters = new AmqpDeadLetters(this.#publisher, { namespace, workerId, ownUser, logger });
-    this.door = new AmqpCommandGateway(this.#publish, namespace, logger);
+    this.gateway = new AmqpCommandGateway(this.#publish, namespace, logger);
   }
 
   /**
@@ -142,7 +142,7 @@ export class AmqpTransport {
       this.#backlog.stop(),
       this.receipts.close(),
       this.#publisher.close(),
-      this.door.close(),
+      this.gateway.close(),
     ]);
     const connections = [this.#consume, this.#publish, ...Object.values(this.#receiptRoutes)];
     await Promise.all(connections.map((connection) => connection.stop()));

@@ -11,7 +11,7 @@ interface Tree {
   [step: string]: unknown;
 }
 
-/** The attributes with these besides, or instead. Throws a `StartFault` with a line for each that is none, or is not known of the action. */
+/** The attributes with these besides, or instead. Throws a `StartupError` with a line for each that is none, or is not known of the action. */
 export function withGivenAttributes(attributes: KnownAttributes, given: readonly string[]): KnownAttributes {
   const all = structuredClone(attributes) as unknown as Tree;
   const faults: string[] = [];

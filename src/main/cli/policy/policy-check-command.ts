@@ -1,7 +1,7 @@
 import { readSettings } from '../../settings.js';
 import { readPolicyFile } from './policy-file.js';
 
-/** Throws a `StartFault` with a line for each fault. */
+/** Throws a `StartupError` with a line for each fault. */
 export function runPolicyCheck(file: string | undefined): void {
   const { document } = readPolicyFile(file ?? readSettings([]).settings.policyFile);
   console.log(`${document.version}: ${document.rules.length} rules, ${document.quotas.length} quotas`);

@@ -20,7 +20,7 @@ export function documentOf(source: string): PolicyDocument | null {
   return read.ok ? read.document : null;
 }
 
-/** Throws a `StartFault` with a line for each fault: file, line, column, what is wrong. */
+/** Throws a `StartupError` with a line for each fault: file, line, column, what is wrong. */
 export function readPolicyFile(file: string = DEFAULT_POLICY_FILE): PolicyFile {
   let source: string;
   try {

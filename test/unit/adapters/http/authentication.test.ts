@@ -58,7 +58,7 @@ describe('REST authentication', () => {
         expect(
           (await rest.call('POST', '/v1/chats', { token, json: { kind: 'group', memberIds: [] } })).status,
         ).to.equal(201);
-        expect(rest.door.lastBody).to.include({ tenantId, actorId: 'alice' });
+        expect(rest.gateway.lastBody).to.include({ tenantId, actorId: 'alice' });
       }
     });
 

@@ -69,8 +69,8 @@ describe('REST commands about chats', () => {
         const { status, body } = await rest.post('/v1/chats', given);
         expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
         expect(body.violations).to.not.be.empty;
-        expect(rest.door.published).to.have.length(1);
-        const { routingKey } = rest.door.last;
+        expect(rest.gateway.published).to.have.length(1);
+        const { routingKey } = rest.gateway.last;
         expect(routingKey === 'alice' || UUID_PATTERN.test(routingKey)).to.equal(true);
       });
   });
@@ -81,7 +81,7 @@ describe('REST commands about chats', () => {
       const { status, body } = await rest.patch(`/v1/chats/${chatId}`, { title: 'Coffee' });
       expect(status).to.equal(200);
       expect(body).to.include({ type: 'chat.update', chatId, sequence: 2 });
-      expect(rest.door.lastBody.data).to.deep.equal({ title: 'Coffee' });
+      expect(rest.gateway.lastBody.data).to.deep.equal({ title: 'Coffee' });
       const changed = (await rest.get(`/v1/chats/${chatId}`)).body;
       expect(changed).to.include({ title: 'Coffee', historyVisibility: 'full' });
       expect(changed.metadata).to.deep.equal({ a: 1 });

@@ -19,9 +19,9 @@ describe('REST commands', () => {
     const data = { body: 'hello', metadata: { a: [1, 'x', null] } };
     await rest.post(`/v1/chats/${chatId}/messages`, data, { ...key('send-1'), as: 'bob' });
 
-    expect(rest.door.lastBody).to.deep.equal({ tenantId: 'default', actorId: 'bob', chatId, data });
-    expect(rest.door.last).to.include({ type: 'message.send', commandId: 'send-1', routingKey: chatId });
-    expect(rest.door.waits.at(-1)).to.equal(1_234);
+    expect(rest.gateway.lastBody).to.deep.equal({ tenantId: 'default', actorId: 'bob', chatId, data });
+    expect(rest.gateway.last).to.include({ type: 'message.send', commandId: 'send-1', routingKey: chatId });
+    expect(rest.gateway.waits.at(-1)).to.equal(1_234);
   });
 
   it('take the actor and the tenant from the token, whatever the body says', async () => {
@@ -29,13 +29,13 @@ describe('REST commands', () => {
     expect(body.tenantId).to.equal('acme');
     const forged = await rest.post('/v1/chats', { kind: 'group', memberIds: [], actorId: 'bob', tenantId: 'default' });
     expect(forged.status).to.equal(422);
-    expect(rest.door.lastBody).to.include({ tenantId: 'default', actorId: 'alice' });
+    expect(rest.gateway.lastBody).to.include({ tenantId: 'default', actorId: 'alice' });
   });
 
   it('carry the bearer token along, so that a worker can prove the actor', async () => {
     const token = await tokenFor('alice');
     await rest.post('/v1/chats', { kind: 'group', memberIds: [] }, { token });
-    expect(rest.door.last.authorization).to.equal(`Bearer ${token}`);
+    expect(rest.gateway.last.authorization).to.equal(`Bearer ${token}`);
   });
 
   it('carry a valid trace context along, and begin one where there is none', async () => {
@@ -44,10 +44,10 @@ describe('REST commands', () => {
       rest.post('/v1/chats', { kind: 'group', memberIds: [] }, { headers });
 
     await create({ traceparent, tracestate: 'a=1' });
-    expect(rest.door.last).to.include({ traceparent, tracestate: 'a=1' });
+    expect(rest.gateway.last).to.include({ traceparent, tracestate: 'a=1' });
     await create({ traceparent: `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`, tracestate: 'a=1' });
-    expect(rest.door.last.tracestate).to.equal(null);
-    expect(rest.door.last.traceparent).to.match(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-00$/);
+    expect(rest.gateway.last.tracestate).to.equal(null);
+    expect(rest.gateway.last.traceparent).to.match(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-00$/);
   });
 
   describe('and their ids', () => {
@@ -79,10 +79,10 @@ describe('REST commands', () => {
       'a,b',
     ])
       it(`are refused as malformed for the Idempotency-Key ${bad.slice(0, 12)}`, async () => {
-        const published = rest.door.published.length;
+        const published = rest.gateway.published.length;
         const { status, body } = await rest.post('/v1/chats', { kind: 'group', memberIds: [] }, key(bad));
         expect([status, body.type]).to.deep.equal([400, '/problems/malformed']);
-        expect(rest.door.published).to.have.length(published);
+        expect(rest.gateway.published).to.have.length(published);
       });
 
     it('make a repeat harmless: the first answer, marked as replayed, with 200', async () => {
@@ -118,8 +118,12 @@ describe('REST commands', () => {
     const first = await put('Alice');
     expect([first.status, first.headers.get('location')]).to.deep.equal([201, '/v1/users/alice']);
     expect(first.body).to.include({ type: 'user.upsert', chatId: null, sequence: null });
-    expect(rest.door.last.routingKey).to.equal('alice');
-    expect(rest.door.lastBody).to.deep.equal({ tenantId: 'default', actorId: 'alice', data: { displayName: 'Alice' } });
+    expect(rest.gateway.last.routingKey).to.equal('alice');
+    expect(rest.gateway.lastBody).to.deep.equal({
+      tenantId: 'default',
+      actorId: 'alice',
+      data: { displayName: 'Alice' },
+    });
     expect((await put('Alice B.')).status).to.equal(200);
     expect((await rest.get('/v1/users/alice')).body).to.include({ displayName: 'Alice B.', revision: 2 });
   });
@@ -128,7 +132,7 @@ describe('REST commands', () => {
     const { status, body } = await rest.call('PUT', '/v1/me', { json: { displayName: 'A', kind: 'bot' } });
     expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
     expect(body.violations[0].path).to.equal('data.kind');
-    expect(rest.door.published).to.be.empty;
+    expect(rest.gateway.published).to.be.empty;
   });
 
   it('to a chat whose id can be none are not found, and not published', async () => {
@@ -136,14 +140,14 @@ describe('REST commands', () => {
     expect((await rest.delete('/v1/chats/x/members/bob')).status).to.equal(404);
     expect((await rest.put('/v1/chats/x/archive')).status).to.equal(404);
     expect((await rest.put('/v1/chats/x/read', { upTo: 1 })).status).to.equal(404);
-    expect(rest.door.published).to.be.empty;
+    expect(rest.gateway.published).to.be.empty;
   });
 
   describe('whose receipt does not come in time', () => {
     it('answer what is stored meanwhile', async () => {
       const chatId = await rest.group();
-      rest.door.onNext(async (command) => {
-        await rest.door.decide(command);
+      rest.gateway.onNext(async (command) => {
+        await rest.gateway.decide(command);
         return null;
       });
       const { status, headers, body } = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'hello' });
@@ -153,8 +157,8 @@ describe('REST commands', () => {
     });
 
     it('answer the problem of a refusal that is stored meanwhile', async () => {
-      rest.door.onNext(async (command) => {
-        await rest.door.decide(command);
+      rest.gateway.onNext(async (command) => {
+        await rest.gateway.decide(command);
         return null;
       });
       const { status, body } = await rest.post('/v1/chats', { kind: 'party' });
@@ -162,18 +166,18 @@ describe('REST commands', () => {
     });
 
     it('answer 202 and say where the receipt will be', async () => {
-      rest.door.onNext(async () => null);
+      rest.gateway.onNext(async () => null);
       const { status, body, headers } = await rest.post('/v1/chats', { kind: 'group', memberIds: [] }, key('k~1:a'));
       expect(status).to.equal(202);
       expect(body).to.deep.equal({ commandId: 'k~1:a', type: 'chat.create', status: 'pending' });
       const location = headers.get('location') ?? '';
       expect((await rest.get(location)).status).to.equal(404);
-      await rest.door.decide(rest.door.last);
+      await rest.gateway.decide(rest.gateway.last);
       expect((await rest.get(location)).body).to.include({ commandId: 'k~1:a', status: 'accepted' });
     });
 
     const sendUnheard = (chatId: string, body: string, as = 'alice') => {
-      rest.door.onNext(async () => null);
+      rest.gateway.onNext(async () => null);
       return rest.post(`/v1/chats/${chatId}/messages`, { body }, { ...key('send-1'), as });
     };
 
@@ -207,14 +211,14 @@ describe('REST commands', () => {
   });
 
   it('answer a bug in a receipt with 500 and nothing of it but the id of the command', async () => {
-    rest.door.onNext(async (command) => ({ ...blankReceipt(command), status: 'rejected' }));
+    rest.gateway.onNext(async (command) => ({ ...blankReceipt(command), status: 'rejected' }));
     const { status, body } = await rest.post('/v1/chats', { kind: 'group', memberIds: [] });
     expect(status).to.equal(500);
     expect(body).to.deep.equal({
       type: '/problems/internal',
       title: 'Something went wrong on our side',
       status: 500,
-      commandId: rest.door.last.commandId,
+      commandId: rest.gateway.last.commandId,
     });
   });
 });

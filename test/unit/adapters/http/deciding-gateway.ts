@@ -19,7 +19,7 @@ export const EPOCH = 1;
 
 type Script = (command: OutgoingCommand) => Promise<Receipt | null>;
 
-export class DecidingDoor implements CommandGateway {
+export class DecidingGateway implements CommandGateway {
   /** Every command that was published, in order. */
   readonly published: OutgoingCommand[] = [];
   readonly waits: number[] = [];

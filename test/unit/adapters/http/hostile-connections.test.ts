@@ -83,7 +83,7 @@ describe('The REST server on hostile connections', () => {
     await start();
     let release: () => void = () => undefined;
     const asked = new Promise<void>((resolve) => {
-      rest.door.onNext(async (command) => {
+      rest.gateway.onNext(async (command) => {
         resolve();
         await new Promise<void>((go) => {
           release = go;

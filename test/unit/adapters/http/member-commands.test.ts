@@ -23,7 +23,7 @@ describe('REST commands about members', () => {
     const { status, body } = await remove(encodeURIComponent('b+1@x.org'));
     expect(status).to.equal(200);
     expect(body).to.include({ type: 'member.remove', status: 'accepted', sequence: 2 });
-    expect(rest.door.lastBody.data).to.deep.equal({ userId: 'b+1@x.org' });
+    expect(rest.gateway.lastBody.data).to.deep.equal({ userId: 'b+1@x.org' });
     await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['carol'] });
     expect((await remove('alice')).body.type).to.equal('/problems/conflict');
     for (const who of ['bob', 'carol']) expect((await remove(who, who)).status).to.equal(200);
@@ -44,7 +44,7 @@ describe('REST commands about members', () => {
       const { status, body } = await change({ role: 'admin' });
       expect(status).to.equal(200);
       expect(body).to.include({ type: 'member.update', chatId, sequence: 2 });
-      expect(rest.door.lastBody.data).to.deep.equal({ userId: 'b+1@x.org', role: 'admin' });
+      expect(rest.gateway.lastBody.data).to.deep.equal({ userId: 'b+1@x.org', role: 'admin' });
       await change({ mutedUntil });
       expect(await member()).to.include({ role: 'admin', mutedUntil });
       await change({ mutedUntil: null });
@@ -66,11 +66,11 @@ describe('REST commands about members', () => {
 
     it('answer 422 to a body that names somebody, too, and publish nothing', async () => {
       const chatId = await rest.group(['bob', 'carol']);
-      const published = rest.door.published.length;
+      const published = rest.gateway.published.length;
       const { status, body } = await rest.patch(`/v1/chats/${chatId}/members/bob`, { userId: 'carol', role: 'admin' });
       expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
       expect(body.violations).to.deep.equal([{ path: 'data.userId', message: 'is said by the path' }]);
-      expect(rest.door.published).to.have.length(published);
+      expect(rest.gateway.published).to.have.length(published);
     });
 
     it('answer 403 to one who may not, 404 for one who is not there, 409 where nobody would own the chat', async () => {

@@ -36,7 +36,7 @@ describe('REST commands about messages', () => {
         const { status, body } = await rest.patch(message, { body: 'hallo', mentions: ['bob'] });
         expect(status).to.equal(200);
         expect(body).to.include({ type: 'message.edit', messageId, sequence: 3 });
-        expect(rest.door.lastBody.data).to.deep.equal({ messageId, body: 'hallo', mentions: ['bob'] });
+        expect(rest.gateway.lastBody.data).to.deep.equal({ messageId, body: 'hallo', mentions: ['bob'] });
         const edited = (await rest.get(message, { as: 'bob' })).body;
         expect(edited).to.deep.include({ body: 'hallo', mentions: ['bob'], revision: 2, sequence: 2, deletedAt: null });
         expect(edited.editedAt).to.equal(body.at);
@@ -55,11 +55,11 @@ describe('REST commands about messages', () => {
         });
 
       it('answer 422 to a body that names a message, too, and publish nothing', async () => {
-        const published = rest.door.published.length;
+        const published = rest.gateway.published.length;
         const { status, body } = await rest.patch(message, { messageId: v7(), body: 'x' });
         expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
         expect(body.violations).to.deep.equal([{ path: 'data.messageId', message: 'is said by the path' }]);
-        expect(rest.door.published).to.have.length(published);
+        expect(rest.gateway.published).to.have.length(published);
       });
 
       it('answer 403 to another than its sender, and 404 where there is none', async () => {
@@ -88,7 +88,7 @@ describe('REST commands about messages', () => {
         const { status, body } = await rest.delete(message);
         expect(status).to.equal(200);
         expect(body).to.include({ type: 'message.delete', messageId, sequence: 4 });
-        expect(rest.door.lastBody.data).to.deep.equal({ messageId, mode: 'soft' });
+        expect(rest.gateway.lastBody.data).to.deep.equal({ messageId, mode: 'soft' });
         const tombstone = (await rest.get(message, { as: 'bob' })).body;
         expect(tombstone).to.deep.include({ body: null, erased: true, deletedAt: body.at, metadata: {}, sequence: 2 });
         expect(tombstone.reactions).to.deep.equal([{ emoji: ':wave:', count: 1, mine: false }]);
@@ -113,11 +113,11 @@ describe('REST commands about messages', () => {
 
       for (const query of ['mode=gone', 'mode=', 'mode=soft&mode=hard', 'force=true'])
         it(`answer 400 to ${query}, and publish nothing`, async () => {
-          const published = rest.door.published.length;
+          const published = rest.gateway.published.length;
           const { status, body } = await rest.delete(`${message}?${query}`);
           expect([status, body.type]).to.deep.equal([400, '/problems/bad_request']);
           expect(body.violations[0].path).to.equal(query.split('=')[0]);
-          expect(rest.door.published).to.have.length(published);
+          expect(rest.gateway.published).to.have.length(published);
         });
 
       it('answer 403 to another member, 404 to others', async () => {
@@ -134,7 +134,7 @@ describe('REST commands about messages', () => {
           const first = await rest.put(path(emoji), undefined, { as: 'bob' });
           expect(first.status).to.equal(201);
           expect(first.body).to.include({ type: 'message.react', messageId, sequence: 3 });
-          expect(rest.door.lastBody.data).to.deep.equal({ messageId, emoji });
+          expect(rest.gateway.lastBody.data).to.deep.equal({ messageId, emoji });
           const again = await rest.put(path(emoji), undefined, { as: 'bob' });
           expect([again.status, again.body.sequence]).to.deep.equal([200, null]);
           expect((await rest.get(message)).body.reactions).to.deep.equal([{ emoji, count: 1, mine: false }]);
@@ -160,10 +160,10 @@ describe('REST commands about messages', () => {
         'what is too long': `:${'x'.repeat(63)}:`,
       }))
         it(`find nothing under ${what}, which can be no emoji, and publish nothing`, async () => {
-          const published = rest.door.published.length;
+          const published = rest.gateway.published.length;
           for (const method of ['PUT', 'DELETE'])
             expect((await rest.call(method, path(emoji))).body.type).to.equal('/problems/not_found');
-          expect(rest.door.published).to.have.length(published);
+          expect(rest.gateway.published).to.have.length(published);
         });
 
       it('answer 400 where the path cannot be decoded', async () => {

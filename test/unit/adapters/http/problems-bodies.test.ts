@@ -23,7 +23,7 @@ describe('REST problems for bodies', () => {
       const answer = await send(`{"kind":"group","memberIds":[],"metadata":{"a":[${number}]}}`);
       expectProblem(answer, 'invalid');
       expect(answer.body.violations[0].message).to.contain('beyond the range of a double');
-      expect(rest.door.published).to.deep.equal([]);
+      expect(rest.gateway.published).to.deep.equal([]);
     });
 
   for (const [what, raw] of Object.entries({
@@ -73,7 +73,7 @@ describe('REST problems for bodies', () => {
 
   it('are too large past the limit, and are not published', async () => {
     expectProblem(await send(' '.repeat(REQUEST_BODY_MAX_BYTES + 1)), 'too_large');
-    expect(rest.door.published).to.be.empty;
+    expect(rest.gateway.published).to.be.empty;
   });
 
   it('are too large past the limit, also where they come in chunks of unsaid number', async () => {
@@ -89,13 +89,13 @@ describe('REST problems for bodies', () => {
 
   it('are too large as commands where the envelope makes them so, or numbers that grow when written out', async () => {
     const chatId = await rest.group();
-    const published = rest.door.published.length;
+    const published = rest.gateway.published.length;
     const post = (raw: string) =>
       rest.call('POST', `/v1/chats/${chatId}/messages`, { raw, headers: { 'content-type': 'application/json' } });
     const fill = (bytes: number) => `{"body":"${'x'.repeat(bytes - 11)}"}`;
     expectProblem(await post(fill(BODY_MAX_BYTES)), 'too_large');
     expectProblem(await post(`{"body":"x","metadata":{"n":[${Array(40_000).fill('1e20').join(',')}]}}`), 'too_large');
-    expect(rest.door.published).to.have.length(published);
+    expect(rest.gateway.published).to.have.length(published);
     expectProblem(await post(fill(BODY_MAX_BYTES - 1024)), 'invalid');
   });
 

@@ -38,15 +38,15 @@ describe('REST problems while something is away', () => {
   const path = '/v1/chats/0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';
 
   it('say so of the broker', async () => {
-    rest.door.onNext(async () => {
+    rest.gateway.onNext(async () => {
       throw new CommandUnavailable('connect to 10.0.0.7 refused');
     });
     expectAway(await create());
   });
 
   it('name the command that may have gone out all the same, for it to be sent again under that id', async () => {
-    rest.door.onNext(async (command) => {
-      await rest.door.decide(command);
+    rest.gateway.onNext(async (command) => {
+      await rest.gateway.decide(command);
       throw new CommandUnavailable('lost before it was confirmed');
     });
     const json = { kind: 'group', memberIds: ['bob'] };
@@ -59,9 +59,9 @@ describe('REST problems while something is away', () => {
 
   it('name the command also where the answer takes too long', async () => {
     await restart({ settings: { answerTimeLimitMs: 50, receiptTimeoutMs: 0 } });
-    rest.door.onNext(() => new Promise(() => undefined));
+    rest.gateway.onNext(() => new Promise(() => undefined));
     const { status, body } = await create();
-    expect([status, body.commandId]).to.deep.equal([503, rest.door.last.commandId]);
+    expect([status, body.commandId]).to.deep.equal([503, rest.gateway.last.commandId]);
   });
 
   it('say so of the store', async () => {

@@ -15,13 +15,13 @@ describe('REST problems for what a worker refuses', () => {
 
   for (const [code, status] of Object.entries(REFUSAL_STATUS) as [RefusalCode, number][])
     it(`carry ${code} as its type with status ${status}`, async () => {
-      rest.door.refuseNext(code);
+      rest.gateway.refuseNext(code);
       expectProblem(await create(), code);
     });
 
   it('carry everything the receipt says of it', async () => {
     const violations = [{ path: 'data.body', message: 'is too rude' }];
-    rest.door.refuseNext('moderated', { detail: 'by rule 7', violations });
+    rest.gateway.refuseNext('moderated', { detail: 'by rule 7', violations });
     const { body } = await rest.post(
       '/v1/chats',
       { kind: 'group', memberIds: [] },
@@ -41,13 +41,13 @@ describe('REST problems for what a worker refuses', () => {
   });
 
   it('say after how many seconds to try again', async () => {
-    rest.door.refuseNext('rate_limited', { retryAfter: 2.5 });
+    rest.gateway.refuseNext('rate_limited', { retryAfter: 2.5 });
     const { headers, body } = await create();
     expect([headers.get('retry-after'), body.retryAfter]).to.deep.equal(['3', 2.5]);
   });
 
   it('challenge for a proof of the actor', async () => {
-    rest.door.refuseNext('unauthenticated');
+    rest.gateway.refuseNext('unauthenticated');
     expect((await create()).headers.get('www-authenticate')).to.match(/^Bearer /);
   });
 

@@ -18,7 +18,7 @@ import { JwtVerifier } from '../../../../src/infrastructure/jwt.js';
 import type { LogFields, Logger } from '../../../../src/infrastructure/logging/logger.js';
 import { documentOf } from '../../../../src/main/cli/policy/policy-file.js';
 import { defaultPolicy } from '../../../support/default-policy.js';
-import { DecidingDoor } from './deciding-gateway.js';
+import { DecidingGateway } from './deciding-gateway.js';
 import { RestClient, SECRET } from './rest-client.js';
 
 export interface LogLine {
@@ -37,7 +37,7 @@ const REQUEST_LIMITS = { requests: 1_000, windowSeconds: 10 };
 
 export class RestHarness extends RestClient {
   readonly world = new MemoryWorld();
-  readonly door = new DecidingDoor(this.world);
+  readonly gateway = new DecidingGateway(this.world);
   readonly lines: LogLine[] = [];
   readonly server: RestServer;
 
@@ -58,7 +58,7 @@ export class RestHarness extends RestClient {
       decisions: new MemoryDecisionLog(this.world),
       readPolicy: documentOf,
       log: new MemoryEventLog(this.world),
-      gateway: this.door,
+      gateway: this.gateway,
       limiter: new MemoryCallerLimiter(limits),
       verifier: new JwtTokenVerifier(new JwtVerifier({ keys: { secret: SECRET } })),
       cursorSecret: 'signs cursors',

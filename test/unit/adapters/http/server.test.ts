@@ -33,7 +33,7 @@ describe('The REST server', () => {
   async function inHand() {
     let answer: () => void = () => undefined;
     const asked = new Promise<void>((resolve) => {
-      rest.door.onNext(async (command) => {
+      rest.gateway.onNext(async (command) => {
         resolve();
         await new Promise<void>((release) => {
           answer = release;
@@ -242,7 +242,7 @@ describe('The REST server', () => {
       await rest.call('POST', '/v1/chats', { raw: `{"${secrets[0]}`, headers: { 'content-type': 'application/json' } });
       await rest.get(`/v1/chats?kind=${secrets[1]}`, { token });
       await rest.get(`/v1/receipts/${secrets[2]}`, { token: `${token}x` });
-      rest.door.onNext(() => Promise.reject(new Error('a bug')));
+      rest.gateway.onNext(() => Promise.reject(new Error('a bug')));
       await rest.post(`/v1/chats/${chatId}/messages`, { body: secrets[0] }, { token });
       await eventually(() => requests().length === 6, { within: WITHIN_MS, what: 'six lines' });
 
