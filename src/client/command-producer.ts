@@ -125,7 +125,7 @@ export class CommandProducer {
     clearInterval(this.#watch);
     for (const { commandId, reject } of this.#waiting.splice(0))
       reject(new NoReceipt(commandId, 'it was not sent, the producer was closed'));
-    for (const entry of [...this.#outstanding.values()]) this.#giveUp(entry, 'the producer was closed');
+    for (const entry of [...this.#outstanding.values()]) this.#abandon(entry, 'the producer was closed');
     await this.#link.close();
   }
 
@@ -134,7 +134,7 @@ export class CommandProducer {
     channel.prependListener('close', () => {
       if (this.#channel === channel) this.#channel = null;
     });
-    channel.on('return', ({ properties }) => this.#wasRefused(this.#outstanding.get(String(properties.correlationId))));
+    channel.on('return', ({ properties }) => this.#onRefused(this.#outstanding.get(String(properties.correlationId))));
     await channel.checkExchange(this.#exchange).catch((error: Error) => {
       throw new Error(`no exchange ${this.#exchange} at the broker: start a worker first, or name another namespace`, {
         cause: error,
@@ -192,7 +192,7 @@ export class CommandProducer {
     try {
       channel.publish(this.#exchange, message.routingKey, message.body, properties, (error: unknown) => {
         // With the channel everything is void, and published again at the next one.
-        if (error && this.#channel === channel) this.#wasRefused(entry);
+        if (error && this.#channel === channel) this.#onRefused(entry);
       });
       this.counters.published += 1;
     } catch (error) {
@@ -202,7 +202,7 @@ export class CommandProducer {
     }
   }
 
-  #wasRefused(entry: Outstanding | undefined): void {
+  #onRefused(entry: Outstanding | undefined): void {
     if (entry === undefined) return;
     this.counters.refused += 1;
     entry.retryAt = Date.now() + REFUSED_RETRY_MS;
@@ -224,11 +224,11 @@ export class CommandProducer {
   #lookAfter(): void {
     const now = Date.now();
     for (const entry of this.#outstanding.values())
-      if (entry.deadline <= now) this.#giveUp(entry, `${entry.deadline - entry.takenAt} ms have passed`);
+      if (entry.deadline <= now) this.#abandon(entry, `${entry.deadline - entry.takenAt} ms have passed`);
       else if (this.#channel !== null && entry.retryAt <= now) this.#publish(entry);
   }
 
-  #giveUp(entry: Outstanding, why: string): void {
+  #abandon(entry: Outstanding, why: string): void {
     this.#forget(entry);
     const { commandId } = entry.message;
     const loss = this.#lastLoss;

@@ -147,7 +147,7 @@ export class DispatchConsumer {
     const chat = `${read.event.source} ${read.event.partitionkey}`;
     const before = this.#chats.get(chat) ?? Promise.resolve();
     const done = before
-      .then(() => this.#deal(chat, read, message))
+      .then(() => this.#process(chat, read, message))
       .then(() => acknowledgements.dealtWith(message), passOver)
       .finally(() => {
         if (this.#chats.get(chat) === done) this.#chats.delete(chat);
@@ -156,9 +156,9 @@ export class DispatchConsumer {
   }
 
   /** Rejects with `Stopped` if told to stop before the event was dealt with. */
-  async #deal(chat: string, { kind, event, sequence }: EventRead, message: ConsumeMessage): Promise<void> {
+  async #process(chat: string, { kind, event, sequence }: EventRead, message: ConsumeMessage): Promise<void> {
     if (this.#isStopping) throw new Stopped();
-    const last = sequence === null ? undefined : await this.#insist(event, () => this.#sequences.get(chat));
+    const last = sequence === null ? undefined : await this.#retry(event, () => this.#sequences.get(chat));
     if (sequence !== null && last !== undefined) {
       if (sequence <= last) {
         this.counters.repeats += 1; // published more than once, or delivered again: it was dealt with
@@ -167,22 +167,22 @@ export class DispatchConsumer {
       if (sequence > last + 1) {
         this.counters.gaps += 1;
         const { source, partitionkey } = event;
-        await this.#insist(event, () => this.options.onGap({ source, partitionkey, last, sequence }));
+        await this.#retry(event, () => this.options.onGap({ source, partitionkey, last, sequence }));
       }
     }
     if (kind === 'unknown type') this.#skip(message, `the type ${event.type} is not known here`);
     else {
-      await this.#insist(event, () => this.options.handle(event));
+      await this.#retry(event, () => this.options.handle(event));
       this.counters.handled += 1;
     }
-    if (sequence !== null) await this.#insist(event, () => this.#sequences.set(chat, sequence));
+    if (sequence !== null) await this.#retry(event, () => this.#sequences.set(chat, sequence));
   }
 
   /**
    * Tries until it succeeds. The chat's later events wait behind it: giving it back instead would let them pass, and a queue may count how often
    * a message came back.
    */
-  async #insist<T>(event: CloudEvent, action: () => T | Promise<T>): Promise<T> {
+  async #retry<T>(event: CloudEvent, action: () => T | Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await action();

@@ -1,8 +1,8 @@
 const LINE_FEED = 0x0a;
 
 /**
- * The lines of a stream, without their ends. One that is longer than `maxBytes` is given up on: what has come of it, more than `maxBytes`, is the
- * last that comes.
+ * The lines of a stream, without line ends. If a line is longer than `maxBytes`, its beginning (more than `maxBytes`)
+ * is the last item, and the stream ends.
  */
 export async function* byteLines(input: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array> {
   let begun: Uint8Array[] = [];

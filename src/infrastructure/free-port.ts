@@ -1,14 +1,14 @@
 import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 
-// Below the range (32768 and up on Linux, 49152 elsewhere) from which the system draws ports for outgoing connections:
-// a port found free here is not taken by somebody's client before its server listens.
+// Below the range (32768 and up on Linux, 49152 elsewhere) from which the system takes ports for outgoing connections.
+// So no client takes a free port before its server listens.
 const LOWEST_PORT = 20_000;
 const HIGHEST_PORT = 31_999;
 const ATTEMPTS = 200;
 const CONNECT_TIMEOUT_MS = 1_000;
 
-/** A TCP port on which nobody listened a moment ago. Whoever uses it must still cope with its being taken. */
+/** A TCP port that was free a moment ago. The caller must handle the case that it is taken. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const port = randomInt(LOWEST_PORT, HIGHEST_PORT + 1);
@@ -17,14 +17,14 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
   throw new Error(`no free port on ${host} between ${LOWEST_PORT} and ${HIGHEST_PORT} (${ATTEMPTS} tried)`);
 }
 
-/** @returns `count` different ones. */
+/** @returns `count` different ports */
 export async function freePorts(count: number, host = '127.0.0.1'): Promise<number[]> {
   const ports = new Set<number>();
   while (ports.size < count) ports.add(await freePort(host));
   return [...ports];
 }
 
-/** Found out by listening for an instant: not for a port that another program is about to open. */
+/** Checks by listening briefly. Do not use it for a port that another program is about to open. */
 export function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer();
@@ -36,7 +36,7 @@ export function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   });
 }
 
-/** Whether somebody accepts connections. Takes no port away, so it may be asked while a server is about to listen. */
+/** Whether a server accepts connections. It does not listen, so it is safe while a server is starting. */
 export function isListening(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host });

@@ -1,8 +1,8 @@
 /**
- * JSON Web Tokens (RFC 7519): verifying by a shared secret or a published key set, and signing with the secret.
+ * JSON Web Tokens (RFC 7519): verification with a shared secret or a published key set, and signing with the secret.
  *
- * The algorithm is pinned by the kind of key, never taken from the token: a secret verifies HS256 alone, a key set only the
- * asymmetric ones, so that a public key can never be taken for a secret (RFC 8725, section 3.1).
+ * The kind of key determines the algorithm, never the token: a secret verifies only HS256, a key set only asymmetric
+ * algorithms. So a public key can never be used as a secret (RFC 8725, section 3.1).
  */
 import { errors, type JWTPayload, type JWTVerifyOptions, type JWTVerifyResult, jwtVerify, SignJWT } from 'jose';
 import { KeySet, type KeySetOptions, KeysUnavailable } from './key-set.js';
@@ -13,7 +13,7 @@ export const KEY_SET_ALGORITHMS = [
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ];
 
-/** How far the signer's clock may be ahead of ours, for `nbf`. Expiry is judged without it. */
+/** How far the signer's clock may be ahead of ours, for `nbf`. It does not apply to the expiry. */
 export const CLOCK_TOLERANCE_SECONDS = 5;
 export interface JwtSettings {
   keys: { secret: string } | { keySet: KeySetOptions };
@@ -46,8 +46,9 @@ export class JwtVerifier {
   }
 
   /**
-   * The token's claims, if it is signed, meant for us, and expired by less than `graceSeconds`; else why not, in one line. Rejects
-   * with `KeysUnavailable` alone. Whatever else goes wrong is said of the token: a key of the set that cannot be used proves nothing.
+   * The token's claims if it is signed, has the right audience, and expired by less than `graceSeconds`. Otherwise the
+   * reason in one line. Rejects only with `KeysUnavailable`. Every other error counts against the token: an unusable
+   * key of the set proves nothing.
    */
   async verify(
     token: string,
@@ -60,7 +61,7 @@ export class JwtVerifier {
       if (cause instanceof KeysUnavailable) throw cause;
       if (!(cause instanceof errors.JOSEError))
         return { ok: false, reason: 'the token is signed with a key that cannot be used' };
-      // Expiry is the last thing that is checked, so everything else holds; whether it is too late is decided below.
+      // The library checks the expiry last, so everything else is valid. The grace period is checked below.
       if (!(cause instanceof errors.JWTExpired)) return { ok: false, reason: reasonOf(cause) };
       claims = cause.payload;
     }
@@ -91,7 +92,7 @@ export interface TokenClaims {
   claims?: Record<string, unknown>;
 }
 
-/** Signs a token (HS256) that is good for `ttlSeconds` from `now`. */
+/** Signs a token (HS256) that is valid for `ttlSeconds` from `now`. */
 export async function signToken(
   secret: string,
   { subject, issuer, audience, claims = {} }: TokenClaims,

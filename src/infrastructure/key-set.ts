@@ -1,24 +1,24 @@
 /**
- * A published key set (JWKS, RFC 7517) that is fetched when it is needed, kept for a while, and asked for again no more often than is fair to its
- * publisher, whatever is wrong with it or with the tokens.
+ * A published key set (JWKS, RFC 7517). It is fetched on demand and cached. The number of requests to its publisher is
+ * limited, whatever is wrong with the set or with the tokens.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 
 export const KEY_SET_FETCH_TIMEOUT_MS = 5_000;
-/** A fetched key set serves this long; so long does a withdrawn key stay good. */
+/** How long a fetched key set is used. A withdrawn key stays valid for that long. */
 export const KEY_SET_MAX_AGE_MS = 10 * 60_000;
-/** An unknown key id makes us fetch anew, at most this often, however many ids there are. */
+/** An unknown key id triggers a fetch, at most this often for any number of ids. */
 export const KEY_SET_COOLDOWN_MS = 30_000;
-/** A token that names an unknown key waits no longer than this for a newer set. */
+/** Maximum time that a token with an unknown key waits for a newer set. */
 export const KEY_SET_REFRESH_WAIT_MS = 1_000;
-/** After a fetch that failed the next one waits, each time twice as long up to a limit, and up to half of it less by chance. */
+/** Pause after a failed fetch. It doubles each time up to a limit, and is reduced randomly by up to half. */
 export const KEY_SET_RETRY_FIRST_MS = 500;
 export const KEY_SET_RETRY_MAX_MS = 10_000;
-/** A larger answer is no key set of ours. */
+/** Maximum size of the response. */
 export const KEY_SET_MAX_BYTES = 256 * 1024;
 
-/** The key set cannot be fetched or read, and none that is fresh enough is at hand. */
+/** The key set cannot be fetched or read, and there is no fresh one in the cache. */
 export class KeysUnavailable extends Error {
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, options);
@@ -32,7 +32,7 @@ export interface KeySetOptions {
   maxAgeMs?: number | undefined;
   /** KEY_SET_COOLDOWN_MS by default. */
   cooldownMs?: number | undefined;
-  /** Told of each fetch that failed, and of the first that succeeds after one. */
+  /** Called after each failed fetch, and after the first successful one that follows. */
   onFetched?: ((failure: Error | null) => void) | undefined;
 }
 
@@ -43,7 +43,7 @@ export class KeySet {
   private readonly url: URL;
   private readonly maxAgeMs: number;
   private readonly cooldownMs: number;
-  /** In milliseconds that only ever grow. */
+  /** In monotonic milliseconds. */
   private freshUntil = Number.NEGATIVE_INFINITY;
   private fetchedAt = Number.NEGATIVE_INFINITY;
   private fetching: Promise<void> | null = null;
@@ -56,8 +56,8 @@ export class KeySet {
   }
 
   /**
-   * The key that a token names. Rejects with `KeysUnavailable` while there is no set to look in, with jose's own error where the set has no such key
-   * or more than one, and with anything at all where the key cannot be used.
+   * The key that a token names. Rejects with `KeysUnavailable` while there is no set, with jose's own error if the set
+   * has no such key or more than one, and with any error if the key cannot be used.
    */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     if (this.keys === null || performance.now() >= this.freshUntil) await this.fetch();
@@ -67,7 +67,7 @@ export class KeySet {
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey) || performance.now() < this.fetchedAt + this.cooldownMs)
         throw error;
-      // The set at hand is fresh enough to say that it has no such key, should a newer one not be had.
+      // If no newer set arrives, the current one is fresh enough to show that it has no such key.
       const deadline = new AbortController();
       const late = sleep(KEY_SET_REFRESH_WAIT_MS, false, { signal: deadline.signal }).catch(() => false);
       const newer = this.fetch().then(
@@ -81,7 +81,7 @@ export class KeySet {
     }
   };
 
-  /** One at a time, and none for a while after one that failed. */
+  /** At most one fetch at a time, and none for some time after a failure. */
   private fetch(): Promise<void> {
     const { failure } = this;
     if (this.fetching === null && failure !== null && performance.now() < failure.retryAt)
@@ -111,7 +111,9 @@ export class KeySet {
   }
 }
 
-/** Rejects if it takes too long, is too large, or is no key set; what its keys are like is found out when one is used. */
+/**
+ * Rejects if the response is too slow, too large, or not a key set. The keys themselves are checked when they are used.
+ */
 async function read(url: URL): Promise<JSONWebKeySet> {
   const response = await fetch(url, {
     headers: { accept: 'application/json, application/jwk-set+json' },
@@ -128,6 +130,6 @@ async function read(url: URL): Promise<JSONWebKeySet> {
   if (response.status !== 200) throw new Error(`the key set is answered with status ${response.status}`);
   const { keys } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { keys?: unknown };
   if (!Array.isArray(keys)) throw new Error('the key set is none');
-  // One that is no key at all must not keep the others from being used.
+  // An entry that is not a key must not make the others unusable.
   return { keys: keys.filter((key) => typeof key === 'object' && key !== null && !Array.isArray(key)) };
 }

@@ -95,7 +95,7 @@ describe('A dispatch queue that is full because its consumer has stopped', funct
       await eventually(async () => !(await isReady()), { within, what: 'events are refused again' });
       const unbound = await cli(['topology', '--unbind', `${fleet.namespace}.dispatch`], fleet.env);
       expect(unbound, unbound.stderr.join('\n')).to.deep.include({ code: 0, stderr: [] });
-      expect(unbound.stdout.join('\n')).to.include('what is in it stays').and.to.include('DISPATCH_QUEUES');
+      expect(unbound.stdout.join('\n')).to.include('the queue keeps its').and.to.include('DISPATCH_QUEUES');
       await eventually(isReady, { within, what: 'events go out without it' });
       await eventually(async () => (await channel.checkQueue(queue)).messageCount >= MESSAGES, {
         within,

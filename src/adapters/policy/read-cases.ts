@@ -3,7 +3,7 @@ import { z } from 'zod';
 import {
   ACTIONS,
   type Attribute,
-  CLAIM_FACT,
+  CLAIM_ATTRIBUTE,
   findAttribute,
 } from '../../application/policy/attributes/attribute-catalogue.js';
 import { attributesByName, type NamedAttributes } from '../../application/policy/attributes/named-attributes.js';
@@ -90,7 +90,7 @@ function valuesOf(name: string, value: unknown, actions: readonly Action[]): { v
   if (attribute === null) return { fault: 'there is no such attribute' };
   const strange = actions.filter((action) => !attribute.on.includes(action));
   if (strange.length > 0) return { fault: `is not known of ${strange.join(', ')}` };
-  if (CLAIM_FACT.test(name)) return { values: [value] };
+  if (CLAIM_ATTRIBUTE.test(name)) return { values: [value] };
   const values = (Array.isArray(value) ? value : [value]).map((entry) => attributeValue(attribute, entry));
   const bad = values.indexOf(undefined);
   return bad < 0

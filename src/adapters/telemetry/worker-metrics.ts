@@ -18,7 +18,7 @@ export class WorkerMetrics implements WorkerObserver {
   private readonly batchSize;
   private readonly stage;
   private readonly events;
-  private readonly buried;
+  private readonly deadLetters;
   private readonly reroutes;
   private readonly homecomings;
   private readonly failures;
@@ -45,7 +45,7 @@ export class WorkerMetrics implements WorkerObserver {
         description: 'Published copies of events, by outcome',
       }),
     );
-    this.buried = meter.createCounter('parley.dead.letters', { description: 'Commands dead-lettered, by reason' });
+    this.deadLetters = meter.createCounter('parley.dead.letters', { description: 'Commands dead-lettered, by reason' });
     this.reroutes = meter.createCounter('parley.rerouted', {
       description: 'Commands rerouted to their own partition after a repair of the hash ring',
     });
@@ -119,7 +119,7 @@ export class WorkerMetrics implements WorkerObserver {
   }
 
   deadLettered(reason: DeadLetterReason): void {
-    this.buried.add(1, { reason });
+    this.deadLetters.add(1, { reason });
   }
 
   rerouted(): void {

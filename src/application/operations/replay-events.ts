@@ -40,7 +40,7 @@ export interface ReplayDeps {
 }
 
 /** Broken off; everything up to `through` is confirmed. */
-export class ReplayBrokenOff extends Error {
+export class ReplayAborted extends Error {
   constructor(
     message: string,
     readonly through: number,
@@ -59,16 +59,16 @@ export async function replayEvents({ part, from, to: asked }: ReplayRange, deps:
   // The end of the range itself may be pruned.
   const to = 'partition' in part ? await deps.reader.lastOf(part.partition, asked) : asked;
   if (to < from) return asked - from + 1;
-  let breakOff: (cause: Error) => void = () => undefined;
+  let abort: (cause: Error) => void = () => undefined;
   const brokenOff = new Promise<never>((_resolve, reject) => {
-    breakOff = reject;
+    abort = reject;
   });
   const onSettled = (outcome: PublishOutcome) => {
     deps.onProgress(publisher.publishedThrough);
     // A full queue empties itself and a lost connection comes back; a queue that is gone does neither.
-    if (outcome === 'returned') breakOff(new Error('the queue is gone'));
+    if (outcome === 'returned') abort(new Error('the queue is gone'));
   };
-  const log = new PartOfLog(part, { from, to }, deps, (error) => breakOff(error));
+  const log = new PartOfLog(part, { from, to }, deps, (error) => abort(error));
   const publisher = new EventPublisher(
     'partition' in part ? part.partition : NO_PARTITION,
     {
@@ -86,7 +86,7 @@ export async function replayEvents({ part, from, to: asked }: ReplayRange, deps:
     await Promise.race([publisher.drained(), brokenOff]);
   } catch (error) {
     const { message } = error as Error;
-    throw new ReplayBrokenOff(message, publisher.publishedThrough, { cause: error });
+    throw new ReplayAborted(message, publisher.publishedThrough, { cause: error });
   } finally {
     await publisher.stop();
     deps.onProgress(publisher.publishedThrough);

@@ -12,12 +12,12 @@ export class ChatAllowance {
   private isMember = false;
 
   /** `rooms`: in every quota of the chat that concerns the command. */
-  constructor(private readonly rooms: readonly QuotaReservation[]) {}
+  constructor(private readonly reservations: readonly QuotaReservation[]) {}
 
   /** Takes from all of them or from none; null: taken. */
   take({ isMember }: { isMember: boolean }): OverQuota | null {
     this.isMember = isMember;
-    if (this.verdict === undefined) this.verdict = takeFrom(this.rooms);
+    if (this.verdict === undefined) this.verdict = takeFrom(this.reservations);
     return this.verdict;
   }
 

@@ -50,13 +50,13 @@ export class PolicyEnforcementPoint {
   }
 
   /** `allowance`: what a permit in a chat is bound to; null: to nothing. */
-  enforce(attributes: PolicyAttributes, occasion: DecisionContext, allowance: ChatAllowance | null = null): Enforced {
+  enforce(attributes: PolicyAttributes, context: DecisionContext, allowance: ChatAllowance | null = null): Enforced {
     const decision = this.decisionPoint.decide(attributes);
     const decisionId = this.newId();
     const { effect, rule } = decision;
     const record: DecisionRecord = {
       decisionId,
-      ...occasion,
+      ...context,
       tenantId: attributes.actor.tenantId,
       actorId: attributes.actor.userId,
       action: attributes.action,

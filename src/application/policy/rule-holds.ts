@@ -5,14 +5,14 @@
 
 import type { UnreadableClaim } from '../../domain/user.js';
 import type { KnownAttributes } from '../ports/policy-decision-point.js';
-import { CLAIM_FACT, isInChat } from './attributes/attribute-catalogue.js';
+import { CLAIM_ATTRIBUTE, isInChat } from './attributes/attribute-catalogue.js';
 import type { Comparable, Condition, PolicyRule } from './policy-document.js';
 
 /** Undefined: unknown. */
 export type AttributeValue = Comparable | readonly Comparable[] | UnreadableClaim | undefined;
 
 /** One condition by itself, for whoever has to say why. */
-export interface JudgedCondition {
+export interface EvaluatedCondition {
   attribute: string;
   condition: Condition;
   value: AttributeValue;
@@ -24,7 +24,7 @@ export function ruleHolds(rule: PolicyRule): (attributes: KnownAttributes) => bo
   const isPermit = rule.effect === 'permit';
   const conditions = Object.entries(rule.conditions).map(([attribute, condition]) => ({
     path: attribute.split('.'),
-    judge: judging(attribute, condition),
+    judge: evaluatorOf(attribute, condition),
   }));
   const isForMembers = isPermit && !isAboutOutsiders(rule);
   return (attributes) => {
@@ -38,10 +38,10 @@ export function ruleHolds(rule: PolicyRule): (attributes: KnownAttributes) => bo
 }
 
 /** The rule's conditions, with the one that a rule which permits need not spell out: that the actor is in the chat. */
-export function judgeConditions(rule: PolicyRule, attributes: KnownAttributes): JudgedCondition[] {
-  const judged = Object.entries(rule.conditions).map(([attribute, condition]): JudgedCondition => {
+export function evaluateConditions(rule: PolicyRule, attributes: KnownAttributes): EvaluatedCondition[] {
+  const judged = Object.entries(rule.conditions).map(([attribute, condition]): EvaluatedCondition => {
     const value = attributeAt(attributes, attribute.split('.'));
-    return { attribute, condition, value, outcome: judging(attribute, condition)(value) };
+    return { attribute, condition, value, outcome: evaluatorOf(attribute, condition)(value) };
   });
   if (rule.effect === 'deny' || isAboutOutsiders(rule) || !isNotInChat(attributes)) return judged;
   if (judged.some(({ attribute, outcome }) => attribute === 'role' && outcome !== 'yes')) return judged;
@@ -74,12 +74,12 @@ export function attributeAt(attributes: KnownAttributes, path: readonly string[]
   return value as AttributeValue;
 }
 
-type Outcome = JudgedCondition['outcome'];
+type Outcome = EvaluatedCondition['outcome'];
 
 /** A claim is whatever somebody has written: one of another kind than the rule compares with says neither yes nor no. */
-function judging(attribute: string, condition: Condition): (value: AttributeValue) => Outcome {
+function evaluatorOf(attribute: string, condition: Condition): (value: AttributeValue) => Outcome {
   const holds = test(condition);
-  const isReadable = CLAIM_FACT.test(attribute) ? readable(condition) : () => true;
+  const isReadable = CLAIM_ATTRIBUTE.test(attribute) ? readable(condition) : () => true;
   return (value) => {
     if (value === undefined || (value !== null && !isReadable(value))) return 'unknown';
     return holds(value) ? 'yes' : 'no';

@@ -1,6 +1,6 @@
 /**
- * One named connection to an AMQP 0-9-1 broker that is opened again for ever, until it is stopped. It brings back the connection
- * only: channels and consumers die with it, and whoever owns them opens them anew (`onOpen`).
+ * One named connection to an AMQP 0-9-1 broker. It reconnects until it is stopped. It restores only the connection:
+ * channels and consumers are lost with it, and their owners open them again (`onOpen`).
  */
 import { unescape as decodePercent } from 'node:querystring';
 import { type ChannelModel, connect } from 'amqplib';
@@ -8,43 +8,49 @@ import type { Logger } from '../logging/logger.js';
 import { ConnectionAway, describeFailure, isAccessRefused, LoginRefused, toError } from './amqp-failure.js';
 import { hasEnded, SOCKET_OPTIONS, tearDown } from './amqp-socket.js';
 
-/** Two missed beats end the connection: a frozen peer is noticed within 14 to 21 s, so that it is replaced within 30 s with room to spare. */
+/**
+ * Two missed heartbeats end the connection. An unresponsive peer is noticed within 14 to 21 s, well within the 30 s in
+ * which it must be replaced.
+ */
 export const HEARTBEAT_S = 7;
-/** Silence allowed while a connection is being opened. */
+/** Maximum silence while a connection is being opened. */
 export const CONNECT_TIMEOUT_MS = 10_000;
-/** The ceiling of the first pause before another attempt; it doubles with each, up to the longest. */
+/** Upper bound of the first pause before a retry. It doubles with each attempt, up to the maximum. */
 export const RECONNECT_FIRST_MS = 200;
 export const RECONNECT_LONGEST_MS = 2_000;
-/** A connection that held this long counts as good: the next pause is a first one again. */
+/** A connection that lasted this long counts as good: the next pause starts at the first value again. */
 export const STABLE_AFTER_MS = 10_000;
-/** How long a polite closing may take. */
+/** Maximum time for an orderly close. */
 export const CLOSE_TIMEOUT_MS = 5_000;
 
 export type AmqpConnectionState = 'idle' | 'connecting' | 'open' | 'stopped';
 
 export interface AmqpConnectionOptions {
-  /** `amqp://` or `amqps://`. Its password is used to log in and appears nowhere else. */
+  /** `amqp://` or `amqps://`. The password is used only to log in. */
   url: string;
   /** Shown in the broker's list of connections. */
   name: string;
   logger: Logger;
-  /** Draws how much of its ceiling each pause takes. Default: `Math.random`. */
+  /** Returns the fraction of its upper bound that each pause takes. Default: `Math.random`. */
   random?: (() => number) | undefined;
   /**
-   * Looks at each connection that has opened, before anybody may use it. Null: it is good. An error: this broker must not be used, and why; at the
-   * first opening that ends `start`, later it is looked at again and again. Rejects where it could not find out.
+   * Checks each opened connection before it can be used. Null: it is good. An error: why this broker must not be used.
+   * At the first opening the error ends `start`; later the check is repeated. Rejects if the check itself failed.
    */
   admit?: ((model: ChannelModel) => Promise<Error | null>) | undefined;
 }
 
-/** A pause before attempt `attempt` (0 = the first retry): anything from nothing to the ceiling, so that a fleet does not return in step. */
+/**
+ * The pause before attempt `attempt` (0 = the first retry): random between zero and the upper bound, so that many
+ * clients do not reconnect at the same moment.
+ */
 export function reconnectPauseMs(attempt: number, random: () => number = Math.random): number {
   return random() * Math.min(RECONNECT_LONGEST_MS, RECONNECT_FIRST_MS * 2 ** Math.min(attempt, 30));
 }
 
 export class AmqpConnection {
   readonly name: string;
-  /** Who is logged in: the broker lets nobody put another name into a message's `user_id`. */
+  /** The logged-in user. The broker accepts no other name in a message's `user_id`. */
   readonly username: string;
   readonly #url: string;
   readonly #address: string;
@@ -58,10 +64,13 @@ export class AmqpConnection {
   #blocked: string | null = null;
   #lastCause: Error | undefined;
   #hasBeenOpen = false;
-  /** That the broker is away, or must not be used, is said once, not at every attempt. */
-  #told: 'away' | 'not admitted' | null = null;
+  /** The last reported problem: each is logged once, not at every attempt. */
+  #reported: 'away' | 'not admitted' | null = null;
   #endPause: (() => void) | undefined;
-  /** The last attempt found nobody: the pause is for a broker that is away, not for a connection that does not hold. */
+  /**
+   * The last attempt did not reach the broker. `tryNow` then skips the pause. It does not skip the pause of a
+   * connection that opened and was lost.
+   */
   #isAway = false;
   #life: Promise<void> | undefined;
 
@@ -81,37 +90,44 @@ export class AmqpConnection {
     return this.#state;
   }
 
-  /** The broker's reason for not reading from this connection (it is short of memory or disk), or null. */
+  /** The broker's reason for blocking this connection (low memory or disk space), or null. */
   get blocked(): string | null {
     return this.#blocked;
   }
 
-  /** The open connection. Throws `ConnectionAway` while there is none. */
+  /** The open connection. Throws `ConnectionAway` if there is none. */
   current(): ChannelModel {
     if (this.#model === undefined) throw new ConnectionAway(this.name, { cause: this.#lastCause });
     return this.#model;
   }
 
-  /** Called at every opening, the first included, before `start` resolves. Returns how to stop listening. */
+  /**
+   * Calls the listener at every opening, including the first, before `start` resolves. Returns a function that removes
+   * the listener.
+   */
   onOpen(listener: (model: ChannelModel) => void): () => void {
     this.#openListeners.add(listener);
     return () => this.#openListeners.delete(listener);
   }
 
-  /** Called whenever an open connection has gone, after its channels have; not for an attempt that failed. */
+  /**
+   * Calls the listener when an open connection is lost, after its channels have closed. Not called for a failed
+   * attempt.
+   */
   onLost(listener: (cause: Error) => void): () => void {
     this.#lostListeners.add(listener);
     return () => this.#lostListeners.delete(listener);
   }
 
-  /** Why there is no connection, in one line, while one is sought; null before the first attempt has failed. */
+  /** Why there is no connection, in one line, while it is being opened. Null until the first attempt has failed. */
   get obstacle(): string | null {
     return this.#model !== undefined || this.#lastCause === undefined ? null : describeFailure(this.#lastCause);
   }
 
   /**
-   * Resolves once the connection is open for the first time, however long the broker is away. Rejects if stopped before, with `LoginRefused` if
-   * the broker says no, and with what `admit` answers: then it is stopped as well. Later, in a running process, those are reasons to try again.
+   * Resolves when the connection is open for the first time, however long the broker is away. Rejects if it is stopped
+   * before, with `LoginRefused` if the broker refuses the login, and with the error of `admit`; the connection is then
+   * stopped. Later, in a running process, those errors lead to a retry.
    */
   start(): Promise<void> {
     if (this.#life !== undefined) throw new Error(`connection ${this.name} was started before`);
@@ -126,14 +142,15 @@ export class AmqpConnection {
   }
 
   /**
-   * The broker has been met elsewhere: whoever waits for it to be there tries at once. A connection that was opened and did not hold
-   * keeps to its pause, so that several of them cannot drive each other round.
+   * Called when another connection has reached the broker: if this one waits for the broker, it retries at once. A
+   * connection that was opened and lost keeps its pause, so that several connections cannot trigger each other in a
+   * loop.
    */
   tryNow(): void {
     if (this.#isAway) this.#endPause?.();
   }
 
-  /** Closes for good. Resolves when closed, at the latest after `CLOSE_TIMEOUT_MS`. */
+  /** Closes permanently. Resolves when closed, at the latest after `CLOSE_TIMEOUT_MS`. */
   async stop(): Promise<void> {
     this.#state = 'stopped';
     this.#endPause?.();
@@ -142,7 +159,9 @@ export class AmqpConnection {
     await within(CLOSE_TIMEOUT_MS, closed ?? Promise.resolve());
   }
 
-  /** Ends when there will be no further attempt; answers why there was none at all, for who still waits for the first one. */
+  /**
+   * Ends when there are no further attempts. Returns the reason for a caller that still waits for the first connection.
+   */
   async #keepOpen(): Promise<Error> {
     let attempt = 0;
     while (!this.#isStopped()) {
@@ -184,7 +203,7 @@ export class AmqpConnection {
     return new ConnectionAway(this.name, { cause: this.#lastCause });
   }
 
-  /** What `admit` says of a connection. Rejects where it could not find out; the connection is torn down then. */
+  /** The result of `admit` for a connection. Rejects if the check failed; the connection is then destroyed. */
   async #refusalOf(model: ChannelModel): Promise<Error | null> {
     if (this.#admit === undefined || hasEnded(model)) return null;
     const listening = new AbortController();
@@ -198,7 +217,7 @@ export class AmqpConnection {
         model.off('close', onClose);
       });
     });
-    model.on('error', () => undefined); // `admit` rejects, or the connection closes
+    model.on('error', () => undefined); // `admit` rejects, or the connection closes.
     try {
       return await Promise.race([this.#admit(model), ended]);
     } catch (error) {
@@ -210,11 +229,14 @@ export class AmqpConnection {
   }
 
   #tellOnce(what: 'away' | 'not admitted', message: string, cause: Error): void {
-    this.#log(this.#told === what ? 'debug' : 'warn', message, { error: describeFailure(cause) });
-    this.#told = what;
+    this.#log(this.#reported === what ? 'debug' : 'warn', message, { error: describeFailure(cause) });
+    this.#reported = what;
   }
 
-  /** Closed in the same breath as it was opened: its `close` event has passed, and it would be taken for open for ever. */
+  /**
+   * Handles a connection that closed while it was opened. Its `close` event has passed, so it would count as open for
+   * ever.
+   */
   #dismiss(model: ChannelModel): Error {
     tearDown(model);
     const cause = new Error('closed as soon as it was open');
@@ -222,7 +244,7 @@ export class AmqpConnection {
     return cause;
   }
 
-  /** Listens before anything else is awaited. The answer comes when the connection has gone: why. */
+  /** Adds the listeners before any other await. Resolves with the cause when the connection is lost. */
   #adopt(model: ChannelModel): Promise<Error> {
     let cause: Error | undefined;
     const gone = new Promise<Error>((resolve) => {
@@ -257,7 +279,7 @@ export class AmqpConnection {
     this.#model = model;
     this.#state = 'open';
     this.#hasBeenOpen = true;
-    this.#told = null;
+    this.#reported = null;
     this.#log('info', 'connected to the broker');
     this.#tell(this.#openListeners, model);
     return gone;
@@ -267,7 +289,7 @@ export class AmqpConnection {
     return this.#state === 'stopped';
   }
 
-  /** The library's own promise stays open for ever if the other side vanishes meanwhile; the `close` event does not. */
+  /** The library's own promise never settles if the peer disappears meanwhile, but the `close` event is emitted. */
   async #close(model: ChannelModel): Promise<void> {
     const closed = new Promise<void>((resolve) => model.once('close', () => resolve()));
     model.close().catch((error) => this.#log('debug', 'was closed already', { error: describeFailure(error) }));
@@ -301,7 +323,7 @@ export class AmqpConnection {
 }
 
 function parseUrl(url: string): URL {
-  // The URL class would put the whole text, password included, into its error.
+  // The URL class would put the whole text, including the password, into its error.
   if (!URL.canParse(url)) throw new Error('the broker address is not a URL');
   const parsed = new URL(url);
   if (parsed.protocol !== 'amqp:' && parsed.protocol !== 'amqps:')
@@ -309,7 +331,7 @@ function parseUrl(url: string): URL {
   return parsed;
 }
 
-/** True if it settled in time. */
+/** True if the promise settled in time. */
 async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<boolean>((resolve) => {

@@ -1,7 +1,7 @@
-/** Why there is no connection to a broker: what callers can tell apart, and in what words it is told. */
+/** The reasons for a missing broker connection that callers can distinguish, and their texts. */
 import { hideCredentials } from '../logging/hide-credentials.js';
 
-/** There is no connection at the moment; it is being sought. */
+/** There is no connection now. It is being opened. */
 export class ConnectionAway extends Error {
   constructor(name: string, options?: { cause?: unknown }) {
     super(`no connection to the broker (${name})`, options);
@@ -9,7 +9,7 @@ export class ConnectionAway extends Error {
   }
 }
 
-/** The broker refuses the login: somebody has to mend that. */
+/** The broker refuses the login. An operator must fix that. */
 export class LoginRefused extends Error {
   constructor(cause: Error) {
     super(`the broker refuses the login: ${hideCredentials(cause.message)}`, { cause });
@@ -17,9 +17,9 @@ export class LoginRefused extends Error {
   }
 }
 
-/** As the library tells it. */
+/** The library's text. */
 const ACCESS_REFUSED = /^Handshake terminated by server: 403 /;
-/** … where the broker closes once it has seen the virtual host: the library keeps the reason to itself. */
+/** The library's text if the broker closes the connection because of the virtual host. The library hides the reason. */
 const CLOSED_AT_OPENING = /^Expected ConnectionOpenOk; got <ConnectionClose/;
 
 export function isAccessRefused({ message }: Error): boolean {

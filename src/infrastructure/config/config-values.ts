@@ -1,6 +1,6 @@
 /**
- * Parsers for `config.ts`: each turns the text of an environment variable into a value or throws an Error whose message
- * completes "<NAME> "<text>" …". Those that take bounds include them.
+ * Parsers for `config.ts`. Each converts the text of an environment variable to a value, or throws an Error whose
+ * message completes "<NAME> "<text>" …". Bounds are inclusive.
  */
 
 const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -23,12 +23,12 @@ export interface Bounds {
   readonly max?: number;
 }
 
-/** `250ms`, `5s`, `10m`, `24h`, `7d`, in milliseconds; so are the bounds. */
+/** `250ms`, `5s`, `10m`, `24h`, `7d`. Value and bounds in milliseconds. */
 export function duration(bounds: Bounds = {}): (text: string) => number {
   return measure(MS_PER_UNIT, 'must be a duration such as 250ms, 5s, 10m, 24h or 7d', 'ms', { min: 0, ...bounds });
 }
 
-/** `512KiB`, `1GiB`, `100MB`, `42B`, in bytes; so are the bounds. */
+/** `512KiB`, `1GiB`, `100MB`, `42B`. Value and bounds in bytes. */
 export function byteSize(bounds: Bounds = {}): (text: string) => number {
   return measure(BYTES_PER_UNIT, 'must be a size such as 512KiB, 1GiB or 100MB', ' bytes', { min: 0, ...bounds });
 }
@@ -84,7 +84,7 @@ export function boolean(text: string): boolean {
 export interface TextRule {
   readonly pattern?: RegExp;
   readonly minLength?: number;
-  /** What the pattern asks for, completing "must be …". */
+  /** The required format, completing "must be …". */
   readonly expected?: string;
 }
 

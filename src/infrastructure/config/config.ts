@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { hideCredentials } from '../logging/hide-credentials.js';
 
-/** One environment variable: what it is called, how its text is read, and what stands for it when it is not set. */
+/** One environment variable: its name, its parser and its default. */
 export interface Variable<T> {
   readonly name: string;
   /** Throws an Error whose message completes "<NAME> …", e.g. "must be a port (0 to 65535)". */
   readonly parse: (text: string) => T;
-  /** In the notation people would use themselves, e.g. `24h`. */
+  /** In the notation of the variable, e.g. `24h`. */
   readonly default?: string;
-  /** One line, for people. */
+  /** One line of text for the operator. */
   readonly describe: string;
   /** Its value is never shown. */
   readonly secret?: boolean;
@@ -20,7 +20,7 @@ export type ValueSource = 'environment' | '.env' | 'default' | 'unset';
 export interface ConfigEntry {
   readonly name: string;
   readonly source: ValueSource;
-  /** As written, passwords in URLs masked; `(hidden)` for a secret; empty when unset. */
+  /** As written, with passwords in URLs masked. `(hidden)` for a secret. Empty if unset. */
   readonly shown: string;
   readonly describe: string;
 }
@@ -35,7 +35,7 @@ export type ValueOf<V> = V extends { parse: (text: string) => infer T; default: 
 export type Values<D> = { readonly [K in keyof D]: ValueOf<D[K]> };
 
 export interface ReadConfig<D> {
-  /** What could be read; of no use while there are faults. */
+  /** The values that could be read. Do not use them if there are faults. */
   readonly values: Values<D>;
   readonly entries: readonly ConfigEntry[];
   /** One line each. */
@@ -44,16 +44,19 @@ export interface ReadConfig<D> {
 
 export interface ConfigSources {
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Default: `.env` in the working folder. Missing is fine. The environment has precedence. */
+  /** Default: `.env` in the working folder. A missing file is fine. The environment has precedence. */
   readonly file?: string;
 }
 
-/** Declares a variable; the types of default and parser stay known. */
+/** Declares a variable and keeps the types of its default and parser. */
 export function variable<const V extends Variable<unknown>>(declaration: V): V {
   return declaration;
 }
 
-/** Reads every declared variable and collects all faults rather than stopping at the first. An empty value counts as unset. */
+/**
+ * Reads every declared variable and collects all faults instead of stopping at the first. An empty value counts as
+ * unset.
+ */
 export function readConfig<const D extends Readonly<Record<string, Variable<unknown>>>>(
   declarations: D,
   sources: ConfigSources = {},

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 
-/** Settles when the child has ended, or could not be started at all. To be asked before the first await after `spawn`. */
+/** Settles when the child has ended, or could not be started. Call it before the first await after `spawn`. */
 export function whenEnded(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
     child.once('exit', () => resolve());

@@ -4,24 +4,24 @@ import { dirname, join, resolve } from 'node:path';
 import { identify, isRunning, type ProcessIdentity } from '../process/process-identity.js';
 
 export interface DataFolderLock {
-  /** Calling it again is harmless. */
+  /** Calling it again does nothing. */
   release(): Promise<void>;
 }
 
 interface Holder extends ProcessIdentity {
-  /** Unique per lock taken. */
+  /** Unique for each lock. */
   readonly id: string;
 }
 
 const LOCK = 'lock';
-/** Each round somebody else took the folder over and let it go again. */
+/** Maximum number of rounds. In each round another process took the lock and released it. */
 const ROUNDS = 100;
 
 /**
- * Makes the folder when it is missing and takes it for this process. A lock that a killed process left behind is taken over;
- * one process at a time succeeds, however many try. Processes in different containers cannot see each other: one data folder
- * must not be mounted into two of them.
- * @throws Error of one line, naming the process, while another one holds it (or this one does already)
+ * Creates the folder if it is missing, and locks it for this process. The lock of a killed process is taken over;
+ * exactly one process succeeds, however many try. Processes in different containers cannot see each other, so one data
+ * folder must not be mounted into two of them.
+ * @throws Error of one line, naming the process, while another process (or this one) has the lock
  */
 export async function lockDataFolder(path: string): Promise<DataFolderLock> {
   const folder = resolve(path);
@@ -46,8 +46,8 @@ export async function lockDataFolder(path: string): Promise<DataFolderLock> {
 }
 
 /**
- * The folder with those above it. Node's own recursive `mkdir` never ends where a file system answers ENOENT to whoever makes a folder, as `/proc`
- * does: it makes the one above, which is there, and tries again.
+ * Creates the folder and its parents. Node's own recursive `mkdir` loops forever if a file system answers ENOENT for a
+ * new folder, as `/proc` does: it creates the parent, which exists, and tries again.
  * @throws Error of one line
  */
 function makeFolder(folder: string): void {
@@ -56,7 +56,7 @@ function makeFolder(folder: string): void {
   try {
     for (const path of missing) mkdirSync(path);
   } catch (error) {
-    // Somebody else has made it meanwhile: what matters is that it is there.
+    // Another process has created it meanwhile, which is fine.
     if (codeOf(error) !== 'EEXIST')
       throw new Error(`the data folder ${folder} cannot be made (${codeOf(error)})`, { cause: error });
     mkdirSync(folder, { recursive: true });
@@ -69,11 +69,12 @@ function codeOf(error: unknown): string | undefined {
 }
 
 /**
- * A lock is a file whose content was complete before it got its name (by `link`, which fails where the name exists). Whoever
- * finds the holder dead must not simply replace the file: it could replace the lock of somebody who did so a moment earlier.
- * So a dead holder has exactly one successor, the one who links `lock.after-<the holder's id>`; who finds that successor
- * alive has lost, who finds it dead succeeds it in turn. The successor then puts its own file in the first place and clears
- * the chain away. Who came upon the chain while that was done sees that its beginning has changed, and starts over.
+ * A lock is a file whose content was complete before it got its name (by `link`, which fails if the name exists). A
+ * process that finds a dead holder must not simply replace the file: it could replace the new lock of another process.
+ * So a dead holder has exactly one successor: the process that links `lock.after-<the holder's id>`. A process that
+ * finds this successor alive has lost. If the successor is dead, it can be succeeded in the same way. The successor
+ * then moves its own file to the first place and removes the chain. A process that was reading the chain meanwhile sees
+ * that its beginning has changed, and starts again.
  */
 function tryToTake(folder: string, mine: string, me: Holder): boolean {
   const first = join(folder, LOCK);

@@ -14,8 +14,8 @@ const START_TIMEOUT_MS = 10_000;
 const POLL_INTERVAL_MS = 20;
 
 /**
- * Starts `epmd`, without which an Erlang node does not start. Left to itself the node would start one in the background that
- * outlives it; this one is our child.
+ * Starts `epmd`, which an Erlang node needs. The node itself would start one in the background that survives the node.
+ * This one is our child.
  * @param onStarted gets the process id at once, before it is ready
  */
 export async function startPortMapper(options: {

@@ -5,13 +5,16 @@ const MAX_LOG_BYTES = 8 * 1024 * 1024;
 const READ_LIMIT_BYTES = 64 * 1024;
 const TAIL_BYTES = 4096;
 
-/** Opens a child's log for appending; a large one is set aside first. The caller closes the descriptor once the child has it. */
+/**
+ * Opens a child's log for appending. A large log is renamed first. The caller closes the descriptor when the child has
+ * it.
+ */
 export function openLog(path: string): { descriptor: number; size: number } {
   if (sizeOf(path) > MAX_LOG_BYTES) renameSync(path, `${path}.1`);
   return { size: sizeOf(path), descriptor: openSync(path, 'a', 0o600) };
 }
 
-/** What was written after the log had `offset` bytes (at most the last 64 KiB of it). */
+/** What was written after the first `offset` bytes of the log (at most its last 64 KiB). */
 export function logSince(path: string, offset: number): string {
   return read(path, Math.max(offset, sizeOf(path) - READ_LIMIT_BYTES));
 }

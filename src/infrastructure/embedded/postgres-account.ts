@@ -6,20 +6,20 @@ import { basename, dirname, join, resolve } from 'node:path';
 export interface PostgresAccount {
   /** Undefined: the account of this process. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
-  /** Whether the account may pass through every existing folder above the path, which need not exist itself. */
+  /** Whether the account may pass through every existing folder above the path. The path itself need not exist. */
   canReach(path: string): boolean;
 }
 
 const ACCOUNT = 'postgres';
 
 /**
- * PostgreSQL refuses to run as root. A process of root runs it as the system user `postgres`, which is created if it is
- * missing; any other process runs it under its own account.
+ * PostgreSQL refuses to run as root. A root process runs it as the system user `postgres`, which is created if it is
+ * missing. Any other process runs it under its own account.
  *
- * The user `postgres` often cannot enter the checkout or the data folder: root's home has mode 0700. No mode of such a
- * folder is changed. The server gets a copy of the programs (postgres-programs.ts) and enters its data through its
- * working folder (`serverFolder`). A capability to pass (CAP_DAC_READ_SEARCH) is not enough: PostgreSQL checks its
- * programs by access(2), which ignores the capabilities of an ordinary user, and containers rarely have it.
+ * The user `postgres` often cannot enter the checkout or the data folder, because root's home has mode 0700. No mode of
+ * such a folder is changed. The server gets a copy of the programs (postgres-programs.ts) and reaches its data through
+ * its working folder (`serverFolder`). The capability CAP_DAC_READ_SEARCH is not enough: PostgreSQL checks its programs
+ * with access(2), which ignores the capabilities of an ordinary user, and containers rarely have it.
  */
 export function postgresAccount(): PostgresAccount {
   if (process.getuid?.() !== 0) return { owner: undefined, canReach: () => true };
@@ -28,9 +28,9 @@ export function postgresAccount(): PostgresAccount {
 }
 
 /**
- * How a program of the account finds a folder: by its path, or, where the account cannot reach that, as its working
- * folder, which this process sets before the program changes to its account. The folder must exist.
- * @throws Error of one line where the system cannot name the working folder by a fixed path
+ * How a program of the account reaches a folder: by its path, or, if the account cannot reach that, as its working
+ * folder. This process sets the working folder before the program changes to its account. The folder must exist.
+ * @throws Error of one line if the system has no fixed path for the working folder
  */
 export function serverFolder(path: string, account: PostgresAccount): { cwd: string; path: string } {
   if (account.canReach(path)) return { cwd: '/', path };
@@ -67,7 +67,7 @@ function createAccount(): { uid: number; gid: number } {
 }
 
 function canReach(path: string, account: { uid: number; gid: number }): boolean {
-  // A link on the way leads below other folders.
+  // A link in the path leads below other folders.
   return [resolve(path), realPath(resolve(path))].flatMap(foldersAbove).every((folder) => mayEnter(folder, account));
 }
 
@@ -76,7 +76,7 @@ function foldersAbove(path: string): string[] {
   return folder === path ? [] : [...foldersAbove(folder), folder];
 }
 
-/** Of what exists of the path; the rest is left as it is. */
+/** Resolves links in the existing part of the path. The rest stays as it is. */
 function realPath(path: string): string {
   return existsSync(path) ? realpathSync(path) : join(realPath(dirname(path)), basename(path));
 }

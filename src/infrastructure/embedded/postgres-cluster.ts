@@ -4,18 +4,19 @@ import { join } from 'node:path';
 import { type PostgresAccount, serverFolder } from './postgres-account.js';
 
 const INITDB_TIMEOUT_MS = 120_000;
-/** Sorts by code point and knows Unicode's letters, alike on every platform and whatever its locales. */
+/** Sorts by code point and knows Unicode's letters. The result is the same on every platform, whatever its locales. */
 const LOCALE_OPTIONS = ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
 /**
- * Full text search goes by LC_CTYPE whatever the provider, and in C every character beyond ASCII counts as a letter: a word beside “, — or an emoji is
- * not found by itself. Which names there are depends on the platform: glibc and musl have the first, macOS the last. C is what remains.
+ * Full-text search uses LC_CTYPE with any locale provider. In C every character beyond ASCII counts as a letter, so a
+ * word beside “, — or an emoji is not found by itself. The available names depend on the platform: glibc and musl have
+ * the first, macOS the last. C is the fallback.
  */
 const CTYPES = ['C.UTF-8', 'C.utf8', 'en_US.UTF-8', 'C'];
 
 /**
- * The cluster's folder, made by `initdb` when it is missing. It appears under its name only when it is complete: a first start
- * that was killed leaves nothing that a second one would mistake for a cluster.
- * @throws Error of one line with what initdb said.
+ * The cluster's folder, created by `initdb` if it is missing. It gets its name only when it is complete, so a killed
+ * first start leaves nothing that looks like a cluster.
+ * @throws Error of one line with the output of initdb
  */
 export function createCluster(options: {
   folder: string;
@@ -50,7 +51,7 @@ function withCtype(ctype: string): string[] {
   return [...LOCALE_OPTIONS, `--lc-ctype=${ctype}`];
 }
 
-/** @returns null when it is done, else what initdb said, on one line */
+/** @returns null on success, else the output of initdb on one line */
 function initialize(
   unfinished: string,
   localeOptions: readonly string[],
@@ -63,7 +64,7 @@ function initialize(
   const args = [
     `--pgdata=${path}`,
     '--username=postgres',
-    `--pwfile=${path}/../password`, // not `join`: the path may be a link
+    `--pwfile=${path}/../password`, // Not `join`: the path may be a link.
     '--auth=scram-sha-256',
     '--encoding=UTF8',
     ...localeOptions,

@@ -14,7 +14,9 @@ import { removeProgramsCopy } from './postgres-programs.js';
 const FAST_STOP_TIMEOUT_MS = 10_000;
 const IMMEDIATE_STOP_TIMEOUT_MS = 5_000;
 
-/** Stops the server that a killed owner left running on this folder, if there is one. The caller holds the folder's lock. */
+/**
+ * Stops the server that a killed owner left running on this folder, if there is one. The caller has the folder's lock.
+ */
 export async function stopOrphanedPostgres(folder: string): Promise<void> {
   const server = runningServer(folder);
   if (server !== undefined) await end(server);
@@ -31,8 +33,8 @@ async function end(server: ProcessIdentity): Promise<void> {
 }
 
 /**
- * The same at once and without the event loop, for exit handlers. Not by SIGKILL while it can be helped: the server then leaves
- * its shared memory behind.
+ * The same, immediately and without the event loop, for exit handlers. SIGKILL is only the last resort, because the
+ * server would leave its shared memory behind.
  */
 export function endOrphanedPostgresSync(folder: string): void {
   const server = runningServer(folder);
@@ -50,12 +52,12 @@ function runningServer(folder: string): ProcessIdentity | undefined {
   try {
     pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
   } catch {
-    return undefined; // stopped in good order, or never started
+    return undefined; // Stopped normally, or never started.
   }
   const found = Number.isInteger(pid) && pid > 0 ? identify(pid) : undefined;
   if (found === undefined) return undefined;
   if (worksIn(pid, cluster)) return found;
-  // The number went to another program meanwhile, which PostgreSQL would take for a running server.
+  // The process id belongs to another program now, which PostgreSQL would mistake for a running server.
   if (isRunning(found)) rmSync(pidFile);
   return undefined;
 }
@@ -66,7 +68,7 @@ function worksIn(pid: number, cluster: string): boolean {
     try {
       return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(cluster);
     } catch {
-      return false; // ended, or somebody else's process
+      return false; // Ended, or a process of another user.
     }
   }
   const { stdout } = spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });

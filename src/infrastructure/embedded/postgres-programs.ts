@@ -21,17 +21,17 @@ const LINK = 'programs';
 /** In the copy: a link back to that link. */
 const OWNER = 'owner';
 const NAME = /^parley-postgres-[0-9a-f]{16}$/;
-/** What the server needs of the package. */
+/** The parts of the package that the server needs. */
 const PARTS = ['bin', 'lib', 'share'];
-/** The first is not emptied while a server runs and seldom mounted `noexec`; the others may be both. */
+/** The first is not emptied while a server runs and is rarely mounted `noexec`. The others may be both. */
 const places = () => ['/var/cache', '/var/tmp', tmpdir()];
 const PROBE_TIMEOUT_MS = 10_000;
 
 /**
- * The programs, where the account can run them: where they are, or in a copy that belongs to this server alone and goes
- * with it (`removeProgramsCopy`). The copy holds nothing but public files and belongs to root.
+ * A folder of the programs that the account can run: the original, or a copy that belongs to this server alone and is
+ * removed with it (`removeProgramsCopy`). The copy contains only public files and belongs to root.
  * @param folder the server's
- * @throws Error of one line where no copy can be run
+ * @throws Error of one line if no copy can run
  */
 export function reachablePrograms(
   folder: string,
@@ -55,7 +55,9 @@ export function reachablePrograms(
   );
 }
 
-/** Without the event loop, for exit handlers too. Harmless where there is none. The server has ended. */
+/**
+ * Works without the event loop, also in exit handlers. Does nothing if there is no copy. The server must have ended.
+ */
 export function removeProgramsCopy(folder: string): void {
   const link = join(folder, LINK);
   const copy = targetOf(link);
@@ -64,19 +66,19 @@ export function removeProgramsCopy(folder: string): void {
   rmSync(link, { force: true });
 }
 
-/** @returns why it could not be made */
+/** @returns why the copy failed */
 function makeCopy(folder: string, source: string, copy: string): string | undefined {
   try {
     removeOrphans(dirname(copy));
     const link = join(folder, LINK);
-    symlinkSync(copy, link); // first: a copy that a kill interrupts is found by the next start
+    symlinkSync(copy, link); // First, so that the next start finds a copy that a kill interrupted.
     mkdirSync(copy, { mode: 0o700 });
     symlinkSync(link, join(copy, OWNER));
     for (const part of PARTS) {
       const options = { recursive: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE };
       cpSync(join(source, part), join(copy, part), options);
     }
-    // The checkout may have been made with a umask that keeps others out.
+    // The checkout may have been created with a umask that excludes other users.
     const { status, stderr } = spawnSync('chmod', ['-R', 'u=rwX,go=rX', ...PARTS], { cwd: copy, encoding: 'utf8' });
     if (status !== 0) return stderr.trim();
     chmodSync(copy, 0o755);
@@ -97,17 +99,17 @@ function whyNotRun(postgres: string, account: PostgresAccount): string | undefin
   return status === 0 ? undefined : (error?.message ?? stderr.trim());
 }
 
-/** Copies whose server's folder was removed after its owner had been killed: no start would find them. */
+/** Removes copies whose server folder was deleted after its owner had been killed. No start would find them. */
 function removeOrphans(place: string): void {
   for (const name of readdirSync(place)) {
     const copy = join(place, name);
     const owner = isCopy(copy) ? targetOf(join(copy, OWNER)) : undefined;
-    if (owner === undefined) continue; // not ours, or just being made
+    if (owner === undefined) continue; // Not ours, or being created now.
     if (targetOf(owner) !== copy) rmSync(copy, { recursive: true, force: true });
   }
 }
 
-/** The link lies in a folder of the server's account: root removes nothing by it but what root has made as a copy. */
+/** The link is in a folder of the server's account, so root removes through it only what root has created as a copy. */
 function isCopy(path: string): boolean {
   if (!places().includes(dirname(path)) || !NAME.test(basename(path))) return false;
   const stat = lstatSync(path, { throwIfNoEntry: false });
@@ -118,6 +120,6 @@ function targetOf(link: string): string | undefined {
   try {
     return readlinkSync(link);
   } catch {
-    return undefined; // there is none
+    return undefined; // There is none.
   }
 }

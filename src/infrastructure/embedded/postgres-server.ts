@@ -15,32 +15,35 @@ import { stopOrphanedPostgres } from './postgres-orphan.js';
 import { reachablePrograms, removeProgramsCopy } from './postgres-programs.js';
 
 export interface PostgresOptions {
-  /** Everything the server keeps is in here, between starts too. Made when it is missing. Two servers never share one. */
+  /**
+   * Contains everything that the server keeps, also between starts. Created if it is missing. Two servers never share
+   * one.
+   */
   readonly folder: string;
-  /** Default: a free one, drawn at each start. */
+  /** Default: a free port, chosen at each start. */
   readonly port?: number;
   /** Default: `server.log` in the folder. */
   readonly logFile?: string;
-  /** The database to make when it is missing. */
+  /** This database is created if it is missing. */
   readonly database?: string;
-  /** Passed on to the server, e.g. `{ fsync: 'off' }`. */
+  /** Passed to the server, e.g. `{ fsync: 'off' }`. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Instead of the package's programs. */
+  /** Used instead of the package's programs. */
   readonly installed?: InstalledPostgres;
 }
 
 export interface PostgresServer {
-  /** With the password in it: not for logs. */
+  /** Contains the password, so it must not be logged. */
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** Folder of the copy of the programs that the server uses, where its account cannot reach the package. */
+  /** The copy of the programs that the server uses if its account cannot reach the package. */
   readonly programsCopy: string | undefined;
-  /** Settles when the server has ended, for whatever reason. */
+  /** Settles when the server has ended, for any reason. */
   readonly ended: Promise<void>;
   /**
-   * `fast` (default) rolls back what is running and writes everything down; `immediate` recovers at the next start instead.
-   * Returns when the process has ended; calling it again is harmless.
+   * `fast` (default) rolls back running transactions and writes everything to disk. `immediate` leaves recovery to the
+   * next start. Resolves when the process has ended. Calling it again does nothing.
    */
   stop(mode?: 'fast' | 'immediate'): Promise<void>;
 }
@@ -58,16 +61,17 @@ const SETTINGS: Readonly<Record<string, string>> = {
   unix_socket_directories: '',
   timezone: 'UTC',
   log_timezone: 'UTC',
-  // Errors go to who caused them. An error, its statement and its DETAIL can quote what users wrote: not for a log.
-  log_min_messages: 'log', // in this setting's order, above "error"
+  // The client gets the errors. An error, its statement and its DETAIL can quote user texts, so they must not be
+  // logged.
+  log_min_messages: 'log', // In this setting's order, above "error".
   log_min_error_statement: 'panic',
   log_error_verbosity: 'terse',
 };
 
 /**
- * Starts a private PostgreSQL server on loopback, in a process group of its own, so that Ctrl-C reaches only us. A server that
- * a killed predecessor left running on the same folder is stopped first.
- * @throws Error of one line when it cannot be had, with the end of the server's log where that tells why.
+ * Starts a private PostgreSQL server on loopback, in a process group of its own, so that Ctrl-C reaches only this
+ * process. A server that a killed predecessor left running on the same folder is stopped first.
+ * @throws Error of one line if the start fails, with the end of the server's log if it helps
  */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const folder = resolve(options.folder);
@@ -137,7 +141,7 @@ async function launch(options: PostgresOptions, prepared: Prepared): Promise<Omi
       if (child.pid !== undefined) await stop(child, ended, 'immediate');
       const said = logSince(logFile, log.size);
       const portTaken = options.port === undefined && said.includes('Address already in use');
-      const stillHeld = said.includes('pre-existing shared memory block'); // by backends of a killed server, about to end
+      const stillHeld = said.includes('pre-existing shared memory block'); // Held by backends of a killed server that are about to end.
       if (attempt < START_ATTEMPTS && (portTaken || stillHeld)) {
         await sleep(RETRY_DELAY_MS);
         continue;
@@ -155,7 +159,7 @@ async function launch(options: PostgresOptions, prepared: Prepared): Promise<Omi
   }
 }
 
-/** People write its address into other programs: where it can, it listens where it did before. */
+/** Other programs are configured with its address, so the server keeps its port if possible. */
 const PORT_FILE = 'port';
 
 async function keptPort(folder: string): Promise<number | undefined> {
@@ -170,11 +174,11 @@ async function ready(adminUrl: string, database: string, child: ChildProcess, en
     if (child.pid === undefined) throw new Error(`${child.spawnfile} could not be started`);
     if (hasEnded(child)) throw new Error('the server ended while starting');
     const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-    client.on('error', () => undefined); // a broken connection also fails the call under way
+    client.on('error', () => undefined); // A broken connection also fails the pending call.
     try {
-      // Somebody else may listen on the port and never answer: the server's own end is then the news.
+      // Another program may listen on the port and never answer. Then the end of the server is reported.
       const connected = client.connect();
-      connected.catch(() => undefined); // awaited below, unless the server ends first
+      connected.catch(() => undefined); // Awaited below, unless the server ends first.
       await Promise.race([connected, ended.then(() => Promise.reject(new Error('the server ended while starting')))]);
       const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [database]);
       if (rowCount === 0) await client.query(`CREATE DATABASE ${client.escapeIdentifier(database)}`);
@@ -184,7 +188,7 @@ async function ready(adminUrl: string, database: string, child: ChildProcess, en
       const startingUp = code === 'ECONNREFUSED' || code === '57P03';
       if (!startingUp || Date.now() >= deadline) throw error;
     } finally {
-      // Not awaited: a stranger on the port would make us wait for the connection's time-out.
+      // Not awaited: with another program on the port, this would wait for the connection's timeout.
       client.end().catch(() => undefined);
     }
     await sleep(POLL_INTERVAL_MS);
@@ -207,13 +211,15 @@ async function stop(child: ChildProcess, ended: Promise<void>, mode: 'fast' | 'i
   await ended;
 }
 
-/** Drawn once per folder. Written before the cluster exists, so a cluster never outlives a start that forgot its password. */
+/**
+ * Generated once per folder. It is written before the cluster exists, so no cluster exists without a known password.
+ */
 function keepPassword(folder: string, account: PostgresAccount): string {
   const path = join(folder, 'password');
   if (!existsSync(path)) {
     rmSync(join(folder, 'cluster.new'), { recursive: true, force: true });
     writeFileSync(path, randomBytes(24).toString('base64url'), { mode: 0o600 });
   }
-  if (account.owner) chownSync(path, account.owner.uid, account.owner.gid); // initdb reads it
+  if (account.owner) chownSync(path, account.owner.uid, account.owner.gid); // initdb reads it.
   return readFileSync(path, 'utf8');
 }

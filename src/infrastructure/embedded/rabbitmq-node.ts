@@ -14,28 +14,35 @@ import { chooseSettings, type NodeSettings, writeConfiguration } from './rabbitm
 export { findRabbitmq };
 
 export interface RabbitmqOptions {
-  /** Everything the node keeps is in here, between starts too. Made when it is missing. Two nodes never share one. */
+  /**
+   * Contains everything that the node keeps, also between starts. Created if it is missing. Two nodes never share one.
+   */
   readonly folder: string;
-  /** The AMQP port: 5672 if it is free, else a free one, where none is given; 0 for any free one; else exactly this one. */
+  /**
+   * The AMQP port. Undefined: 5672 if it is free, else any free port. 0: any free port. Otherwise exactly this port.
+   */
   readonly port?: number;
-  /** The start script. Default: what `findRabbitmq()` finds. */
+  /** The start script. Default: the result of `findRabbitmq()`. */
   readonly program?: string;
 }
 
 export interface RabbitmqNode {
-  /** `amqp://guest:<password>@127.0.0.1:<port>`: RabbitMQ lets the user `guest` in from this machine only. */
+  /** `amqp://guest:<password>@127.0.0.1:<port>`. RabbitMQ accepts the user `guest` only from this machine. */
   readonly url: string;
   readonly port: number;
-  /** HTTP, same user. */
+  /** HTTP, with the same user. */
   readonly managementPort: number;
   readonly nodeName: string;
   /** The Erlang virtual machine. */
   readonly pid: number;
-  /** Settles when the node has ended, for whatever reason. */
+  /** Settles when the node has ended, for any reason. */
   readonly ended: Promise<void>;
-  /** In good order: some 6 s, 5 of them the management plugin's. Returns when every process has ended; calling it again is harmless. */
+  /**
+   * Orderly stop: about 6 s, 5 of them for the management plugin. Resolves when every process has ended. Calling it
+   * again does nothing.
+   */
   stop(): Promise<void>;
-  /** At once. What was confirmed is still there at the next start on this folder. */
+  /** Immediate stop. Confirmed messages are still there at the next start on this folder. */
   kill(): Promise<void>;
 }
 
@@ -44,13 +51,14 @@ const STOP_TIMEOUT_MS = 30_000;
 const PROBE_TIMEOUT_MS = 1_000;
 const POLL_INTERVAL_MS = 50;
 const START_ATTEMPTS = 3;
-/** How a node ends that cannot read its data: written by a version too far before it, or after it. */
+/** The output of a node that cannot read its data, because a much older or a newer version has written it. */
 const FOREIGN_DATA = /failed_to_initialize_feature_flags_registry|schema_integrity_check_failed/;
 
 /**
- * Starts a private RabbitMQ node on loopback, with the management and consistent-hash plugins, in a process group of its own,
- * so that Ctrl-C reaches only us. A node that a killed predecessor left running on the same folder is stopped first.
- * @throws Error of one line when it cannot be had, with the end of the node's output
+ * Starts a private RabbitMQ node on loopback, with the management and consistent-hash plugins, in a process group of
+ * its own, so that Ctrl-C reaches only this process. A node that a killed predecessor left running on the same folder
+ * is stopped first.
+ * @throws Error of one line if the start fails, with the end of the node's output
  */
 export async function startRabbitmq(options: RabbitmqOptions): Promise<RabbitmqNode> {
   const program = options.program ?? findRabbitmq();
@@ -93,7 +101,7 @@ async function launch(program: string, folder: string, settings: NodeSettings, o
   const child = spawn(program, [], { detached: true, stdio: ['ignore', output, output], cwd: folder, env });
   const ended = whenEnded(child);
   const kill = async () => {
-    if (child.pid !== undefined) signal(-child.pid, 'SIGKILL'); // the virtual machine's little helpers too
+    if (child.pid !== undefined) signal(-child.pid, 'SIGKILL'); // Includes the helper processes of the virtual machine.
     await ended;
     await mapper.stop();
     forgetProcesses(folder);
@@ -125,12 +133,16 @@ async function launch(program: string, folder: string, settings: NodeSettings, o
   };
 }
 
-/** Nothing of the caller's environment but where programs are: variables for another node would redirect this one. */
+/**
+ * From the caller's environment only the search path is passed on, because variables for another node would
+ * misconfigure this one.
+ */
 function surroundings(): Record<string, string> {
   return {
     PATH: process.env.PATH ?? '/usr/bin:/bin',
     LANG: 'C.UTF-8',
-    // Has the script become the virtual machine instead of waiting for one: its process is then the one we started.
+    // Makes the script become the virtual machine instead of waiting for it, so that its process is the one that was
+    // started.
     RUNNING_UNDER_SYSTEMD: 'true',
   };
 }
@@ -144,7 +156,9 @@ async function ready(port: number, child: ChildProcess): Promise<void> {
   }
 }
 
-/** Whether a broker on this port answers AMQP's protocol header with its first frame. Its listener is the last thing a node opens. */
+/**
+ * Whether a broker on this port answers AMQP's protocol header with its first frame. A node opens this listener last.
+ */
 function greets(port: number): Promise<boolean> {
   return new Promise((resolveProbe) => {
     const socket = connect({ port, host: '127.0.0.1' });
@@ -165,6 +179,6 @@ function virtualMachine(pidFile: string): number | undefined {
     const pid = Number(readFileSync(pidFile, 'utf8').trim());
     return Number.isInteger(pid) && pid > 0 ? pid : undefined;
   } catch {
-    return undefined; // not every version writes it
+    return undefined; // Some versions do not write it.
   }
 }

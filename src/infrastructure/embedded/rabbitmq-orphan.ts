@@ -5,15 +5,15 @@ import { identify, isRunning, type ProcessIdentity, signal, waitForEnd } from '.
 const STOP_TIMEOUT_MS = 20_000;
 const KILL_TIMEOUT_MS = 5_000;
 
-/** Which processes a node consists of; each leads a process group of its own. */
+/** The processes of a node. Each leads a process group of its own. */
 export type NodeProcess = 'node' | 'epmd';
 
 type Recorded = Partial<Record<NodeProcess, ProcessIdentity>>;
 
-/** Notes a process in the folder, so that whoever comes after a killed owner can find it. */
+/** Records a process in the folder, so that a later process can find it if its owner is killed. */
 export function recordProcess(folder: string, name: NodeProcess, pid: number): void {
   const identity = identify(pid);
-  if (identity === undefined) return; // ended already
+  if (identity === undefined) return; // Already ended.
   writeFileSync(file(folder), JSON.stringify({ ...recorded(folder), [name]: identity }), { mode: 0o600 });
 }
 
@@ -21,7 +21,9 @@ export function forgetProcesses(folder: string): void {
   rmSync(file(folder), { force: true });
 }
 
-/** Stops the node that a killed owner left running on this folder, if there is one. The caller holds the folder's lock. */
+/**
+ * Stops the node that a killed owner left running on this folder, if there is one. The caller has the folder's lock.
+ */
 export async function stopOrphanedRabbitmq(folder: string): Promise<void> {
   const { node, epmd } = recorded(folder);
   if (node && isRunning(node)) {
@@ -38,7 +40,9 @@ export async function stopOrphanedRabbitmq(folder: string): Promise<void> {
   forgetProcesses(folder);
 }
 
-/** The same at once and without the event loop, for exit handlers. The folder may be used again: queues survive a kill. */
+/**
+ * The same, immediately and without the event loop, for exit handlers. The folder stays usable: queues survive a kill.
+ */
 export function endOrphanedRabbitmqSync(folder: string): void {
   for (const identity of Object.values(recorded(folder))) {
     if (isRunning(identity)) signal(-identity.pid, 'SIGKILL');
@@ -50,7 +54,7 @@ function recorded(folder: string): Recorded {
   try {
     return JSON.parse(readFileSync(file(folder), 'utf8')) as Recorded;
   } catch {
-    return {}; // never started, stopped in good order, or killed while writing its first line
+    return {}; // Never started, stopped normally, or killed while writing its first line.
   }
 }
 

@@ -2,17 +2,17 @@ import { accessSync, constants, existsSync, readdirSync, realpathSync } from 'no
 import { basename, delimiter, dirname, join } from 'node:path';
 
 /**
- * The script that starts a RabbitMQ node as whoever calls it. RabbitMQ counts as installed when `rabbitmq-server` is found on
- * the search path; what is found there is, in distributions' packages, a wrapper that insists on the system's own user and
- * folders, so the script behind it is taken.
- * @returns an absolute path, `undefined` when the program is not installed
+ * The script that starts a RabbitMQ node as the current user. RabbitMQ counts as installed if `rabbitmq-server` is on
+ * the search path. In distributions' packages that file is a wrapper that requires the system's own user and folders,
+ * so this returns the script behind it.
+ * @returns an absolute path, or `undefined` if RabbitMQ is not installed
  */
 export function findRabbitmq(searchPath = process.env.PATH ?? ''): string | undefined {
   const found = findOnPath('rabbitmq-server', searchPath);
   if (found === undefined) return undefined;
   const program = realpathSync(found);
   const here = dirname(program);
-  // The real script has its name, and sits beside the settings that it reads; a wrapper lacks the one or the other.
+  // The real script has this name and is beside the settings that it reads. A wrapper lacks one of the two.
   if (basename(program) === 'rabbitmq-server' && existsSync(join(here, 'rabbitmq-env'))) return program;
   for (const library of [join(here, '..', 'lib'), '/usr/lib/rabbitmq/lib']) {
     const script = newestServer(library);
@@ -29,7 +29,7 @@ export function findOnPath(program: string, searchPath = process.env.PATH ?? '')
       accessSync(path, constants.X_OK);
       return path;
     } catch {
-      // not here
+      // Not in this folder.
     }
   }
   return undefined;

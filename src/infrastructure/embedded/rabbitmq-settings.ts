@@ -3,10 +3,10 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, isPortFree } from '../free-port.js';
 
-/** What a node keeps between starts: its data belongs to its name, and people note its ports. */
+/** What a node keeps between starts: its data belongs to its name, and other programs are configured with its ports. */
 export interface NodeSettings {
   readonly nodeName: string;
-  /** Of the user `guest`, drawn before the node's first start. */
+  /** Password of the user `guest`, generated before the node's first start. */
   readonly password: string;
   readonly port: number;
   readonly managementPort: number;
@@ -15,18 +15,19 @@ export interface NodeSettings {
 }
 
 const MNESIA = 'mnesia';
-/** A message is no larger than this, property frame apart. */
+/** Maximum message size, without the property frame. */
 const MAX_MESSAGE_BYTES = 512 * 1024;
 const MAX_LOG_BYTES = 8 * 1024 * 1024;
-/** What RabbitMQ gives `guest` where nothing else is set: nodes from before passwords were drawn have it. */
+/** RabbitMQ's default password of `guest`. Nodes created before passwords were generated have it. */
 const RABBITMQ_DEFAULT_PASSWORD = 'guest';
 const PASSWORD_BYTES = 24;
 const DEFAULT_AMQP_PORT = 5672;
 const DEFAULT_MANAGEMENT_PORT = 15672;
 
 /**
- * Reads the folder's settings, or draws them. A port that somebody else uses by now is drawn anew.
- * @param wanted the AMQP port: `undefined` for 5672 if it is free, 0 for any free one; another one is taken as it is
+ * Reads the folder's settings, or creates them. A port that another program uses now is replaced.
+ * @param wanted the AMQP port: `undefined` for 5672 if it is free, 0 for any free port; any other value is used as it
+ * is
  */
 export async function chooseSettings(folder: string, wanted: number | undefined): Promise<NodeSettings> {
   const file = join(folder, 'node.json');
@@ -36,7 +37,7 @@ export async function chooseSettings(folder: string, wanted: number | undefined)
   const usual = wanted === undefined;
   const taken = new Set<number>();
   const port = wanted ? wanted : await firstFree(taken, usual ? DEFAULT_AMQP_PORT : undefined, kept.port);
-  taken.add(port); // where it was given
+  taken.add(port); // If one was given.
   const settings: NodeSettings = {
     nodeName: kept.nodeName as string,
     password: kept.password ?? drawPassword(folder),
@@ -49,14 +50,16 @@ export async function chooseSettings(folder: string, wanted: number | undefined)
   return settings;
 }
 
-/** A node reads `default_pass` at its first start only. */
+/** A node reads `default_pass` only at its first start. */
 function drawPassword(folder: string): string {
   return existsSync(join(folder, MNESIA))
     ? RABBITMQ_DEFAULT_PASSWORD
     : randomBytes(PASSWORD_BYTES).toString('base64url');
 }
 
-/** Everything on 127.0.0.1 and nowhere else. Writes the files into the folder, answers the environment that names them. */
+/**
+ * Everything listens only on 127.0.0.1. Writes the files into the folder and returns the environment that names them.
+ */
 export function writeConfiguration(folder: string, settings: NodeSettings): Record<string, string> {
   const configuration = [
     `default_pass = ${settings.password}`,
@@ -70,11 +73,11 @@ export function writeConfiguration(folder: string, settings: NodeSettings): Reco
     'log.console = false',
   ];
   const file = join(folder, 'rabbitmq.conf');
-  rmSync(file, { force: true }); // one that is there keeps its mode
+  rmSync(file, { force: true }); // An existing file keeps its mode.
   writeFileSync(file, `${configuration.join('\n')}\n`, { mode: 0o600 });
   writeFileSync(join(folder, 'enabled_plugins'), '[rabbitmq_management,rabbitmq_consistent_hash_exchange].\n');
   return {
-    HOME: folder, // the cookie
+    HOME: folder, // The cookie.
     RABBITMQ_NODENAME: settings.nodeName,
     RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
     RABBITMQ_NODE_PORT: String(settings.port),
@@ -87,12 +90,15 @@ export function writeConfiguration(folder: string, settings: NodeSettings): Reco
     RABBITMQ_PID_FILE: join(folder, 'pid'),
     RABBITMQ_CONFIG_FILE: join(folder, 'rabbitmq.conf'),
     RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, 'enabled_plugins'),
-    RABBITMQ_CONF_ENV_FILE: join(folder, 'none'), // the system's own settings are not ours
+    RABBITMQ_CONF_ENV_FILE: join(folder, 'none'), // The system's own settings do not apply.
     RABBITMQ_ADVANCED_CONFIG_FILE: join(folder, 'none'),
   };
 }
 
-/** One that is not among `taken`, and is from then on: nobody listens there yet, so that asking for a free one can answer the same twice. */
+/**
+ * Returns a port that is not in `taken` and adds it. No program listens there yet, so two requests for a free port
+ * could return the same one.
+ */
 async function firstFree(taken: Set<number>, ...candidates: (number | undefined)[]): Promise<number> {
   let found: number | undefined;
   for (const port of candidates)

@@ -1,5 +1,5 @@
-/** `amqp://user:secret@host` reads `amqp://user:***@host`: for logs, faults and tables, wherever in the text it stands. */
+/** `amqp://user:secret@host` becomes `amqp://user:***@host`, anywhere in the text. For logs, error texts and tables. */
 export function hideCredentials(text: string): string {
-  // Begins at the literal "://" rather than at the scheme: that keeps it linear on long texts without any.
+  // The pattern starts at the literal "://" instead of the scheme. This keeps it linear on long texts without a match.
   return text.replace(/:\/\/([^\s:/@]*):[^\s"'<>]*@/g, '://$1:***@');
 }

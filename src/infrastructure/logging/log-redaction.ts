@@ -1,6 +1,6 @@
 import { hideCredentials } from './hide-credentials.js';
 
-/** Last words of names whose values never reach a log. */
+/** Last words of field names whose values must never reach a log. */
 const SECRET_WORDS = new Set([
   'token',
   'tokens',
@@ -19,7 +19,7 @@ const SECRET_WORDS = new Set([
   'bodies',
   'text',
 ]);
-/** The same for names of two words, written together. */
+/** The same for names of two words without a separator. */
 const SECRET_PAIRS = new Set(['apikey', 'privatekey', 'signingkey']);
 
 const MAX_DEPTH = 6;
@@ -27,8 +27,8 @@ const MAX_STRING_LENGTH = 8192;
 const MAX_ITEMS = 100;
 
 /**
- * A copy fit for a log line: what is named like a secret or a user's text is gone (numbers and booleans may stay), passwords
- * in URLs are masked, errors are plain objects, and nothing is endless.
+ * A copy that is safe for a log line. Fields named like a secret or like a user's text are removed (numbers and
+ * booleans may stay), passwords in URLs are masked, errors become plain objects, and the size is limited.
  */
 export function redact(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return copyObject(fields, 0, new Set());
@@ -64,7 +64,7 @@ function copyValue(value: unknown, depth: number, above: Set<object>): unknown {
   return copyObject(value, depth, path);
 }
 
-/** Only these: the further properties of a library's errors may quote what users wrote. */
+/** Only these properties: others of a library's errors may quote user texts. */
 function copyError(error: Error, depth: number, path: Set<object>): Record<string, unknown> {
   const { code } = error as { code?: unknown };
   return {
@@ -77,7 +77,7 @@ function copyError(error: Error, depth: number, path: Set<object>): Record<strin
   };
 }
 
-/** Whether what goes by this name is a secret or a user's text. */
+/** Whether a field with this name is a secret or a user's text. */
 export function isSecretName(name: string): boolean {
   const words = name
     .replace(/([a-z0-9])([A-Z])/g, '$1 $2')

@@ -7,9 +7,9 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /**
- * What code that logs is given. Fields say what the line is about; an `Error` among them is written with its name, message,
- * stack, code and cause. Fields named like a secret or like a text of a user's (`token`, `authorization`, `password`, `body`,
- * …) are left out, at any depth.
+ * The logger interface. Fields describe the context of the line. An `Error` is written with its name, message, stack,
+ * code and cause. Fields named like a secret or a user's text (`token`, `authorization`, `password`, `body`, …) are
+ * removed at any depth.
  */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
@@ -19,25 +19,28 @@ export interface Logger {
 }
 
 export interface ProcessLogger extends Logger {
-  /** Settles when every line has been handed to the system. Nothing may be logged after it. */
+  /** Settles when every line has been written. Do not log after it. */
   close(): Promise<void>;
 }
 
 export interface LoggerOptions {
   readonly level: LogLevel;
-  /** `json`: one object a line with `time`, `level`, `message`, `service`, `traceId` and `spanId` where there are any, and the fields. */
+  /**
+   * `json`: one object per line with `time`, `level`, `message`, `service`, `traceId` and `spanId` if there are any,
+   * and the fields.
+   */
   readonly format: 'json' | 'pretty';
   readonly service: string;
-  /** Default: standard error. Standard output belongs to what a command answers. */
+  /** Default: standard error. Standard output is for a command's result. */
   readonly output?: Writable;
 }
 
 /**
- * Lines for a reader who has stopped reading wait in memory, up to so many bytes; further ones are left out, and the next one that is written says
- * how many.
+ * Maximum bytes of lines in memory while the reader is slow. Further lines are dropped, and the next written line has
+ * their number.
  */
 export const LINES_WAITING_MAX_BYTES = 8 * 1024 * 1024;
-/** Whoever reads our output may have stopped reading without hanging up. */
+/** The reader of the output may have stopped without closing it. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
 export function createLogger(options: LoggerOptions): ProcessLogger {
@@ -86,12 +89,12 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
   };
 }
 
-/** Settles when every line has been handed to the system. */
+/** Settles when every line has been written. */
 export function closeLogger(logger: ProcessLogger): Promise<void> {
   return logger.close();
 }
 
-/** Apart from winston's own properties: a field named `message` or `level` must not overwrite them, nor be merged into them. */
+/** Separate from winston's own properties, so that a field named `message` or `level` cannot overwrite them. */
 const LINE = Symbol('line');
 
 type Info = winston.Logform.TransformableInfo;
@@ -124,7 +127,7 @@ function isErrorRecord(value: unknown): value is { message: string; stack: strin
 }
 
 function traceFields(fields: LogFields): Record<string, unknown> {
-  if (fields.traceId !== undefined) return {}; // an explicit one has come with the fields
+  if (fields.traceId !== undefined) return {}; // An explicit trace id in the fields has priority.
   const context = trace.getActiveSpan()?.spanContext();
   return context && isSpanContextValid(context) ? { traceId: context.traceId, spanId: context.spanId } : {};
 }

@@ -3,18 +3,18 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export interface Migration {
-  /** The folder's name, by which the database knows it. */
+  /** The folder's name, which identifies the migration in the database. */
   readonly name: string;
   readonly script: string;
   /** SHA-256 of the script, in lower-case hexadecimal. */
   readonly checksum: string;
 }
 
-/** @throws Error of one line for a folder without its `migration.sql` */
+/** @throws Error of one line for a folder without `migration.sql` */
 export async function readMigrations(folder: string): Promise<Migration[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  names.sort((a, b) => (a < b ? -1 : 1)); // by code unit, not by a locale
+  names.sort((a, b) => (a < b ? -1 : 1)); // By code unit, independent of the locale.
   return Promise.all(names.map((name) => readMigration(folder, name)));
 }
 
@@ -29,7 +29,7 @@ async function readMigration(folder: string, name: string): Promise<Migration> {
   return { name, script, checksum: sha256(script) };
 }
 
-/** Whether the script is the one that was applied; a checkout that turned its line ends is no edit. */
+/** Whether the script is the applied one. A checkout with other line ends counts as unchanged. */
 export function matchesChecksum({ script, checksum }: Migration, applied: string): boolean {
   if (checksum === applied) return true;
   const unix = script.replaceAll('\r\n', '\n');

@@ -5,18 +5,18 @@ import { type Migration, matchesChecksum, readMigrations } from './migration-fil
 
 export interface MigrationOptions {
   readonly url: string;
-  /** Holds one folder per migration, applied in the order of their names, each with a `migration.sql`. */
+  /** Contains one folder per migration, each with a `migration.sql`. They are applied in the order of their names. */
   readonly folder: string;
   readonly log?: (message: string, fields: Record<string, unknown>) => void;
 }
 
-/** The number that Prisma's own engine locks by, so that the two exclude each other too. */
+/** The key of Prisma's own advisory lock, so that both tools exclude each other. */
 const ADVISORY_LOCK = 72707369;
-/** Somebody else's migrations may take their time. */
+/** Migrations of another process may take long. */
 const LOCK_TIMEOUT_MS = 10 * 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** As Prisma's engine makes it. */
+/** The same table as Prisma's engine creates. */
 const CREATE_TABLE = `CREATE TABLE _prisma_migrations (
     id                      VARCHAR(36) PRIMARY KEY NOT NULL,
     checksum                VARCHAR(64) NOT NULL,
@@ -28,27 +28,28 @@ const CREATE_TABLE = `CREATE TABLE _prisma_migrations (
     applied_steps_count     INTEGER NOT NULL DEFAULT 0
 )`;
 
-/** SQLSTATE active_sql_transaction: the statement (`CREATE INDEX CONCURRENTLY`, …) refuses to run inside a transaction. */
+/** SQLSTATE active_sql_transaction: the statement (`CREATE INDEX CONCURRENTLY`, …) cannot run inside a transaction. */
 const NOT_IN_A_TRANSACTION = '25001';
-/** SQLSTATE deadlock_detected and lock_not_available: somebody else is at the tables. */
+/** SQLSTATE deadlock_detected and lock_not_available: another session uses the tables. */
 const IN_USE = ['40P01', '55P03'];
-/** A script waits for a lock no longer than this at a time: whoever comes after it waits behind it. */
+/** Maximum lock wait of a script per attempt, because later requests for the table queue behind it. */
 const GIVE_WAY_AFTER_MS = 1_000;
-/** Then those go first. */
+/** Pause in which the waiting requests run first. */
 const GIVE_WAY_FOR_MS = 500;
 
 /**
- * Applies what is missing, one caller at a time however many start at once, and keeps the record exactly where and as Prisma's
- * `migrate deploy` does: each of the two finds nothing to do after the other.
+ * Applies missing migrations, one caller at a time. The history is recorded exactly as by Prisma's `migrate deploy`, so
+ * each tool finds nothing to do after the other.
  * @returns the names of the migrations applied by this call, in order
- * @throws Error of one line for an applied migration whose file was edited, for one that failed earlier and was not resolved,
- *   for one that fails now, and for a database that holds tables but no history, or a history without any of these migrations
+ * @throws Error of one line for an applied migration whose file was edited, for one that failed earlier and was not
+ * resolved, for one that fails now, and for a database that has tables but no history, or a history without any of
+ * these migrations
  */
 export async function migrate(options: MigrationOptions): Promise<string[]> {
   const migrations = await readMigrations(options.folder);
   return withConnection(options.url, async (client) => {
     await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
-    await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]); // let go with the connection
+    await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]); // Released with the connection.
     await client.query('RESET lock_timeout');
     if (!(await historyExists(client))) {
       await refuseForeignTables(client);
@@ -64,8 +65,8 @@ export async function migrate(options: MigrationOptions): Promise<string[]> {
 }
 
 /**
- * The names of the migrations that `migrate` would apply; changes nothing.
- * @throws as `migrate` does for an edited or a failed one
+ * The names of the migrations that `migrate` would apply. Changes nothing.
+ * @throws like `migrate` for an edited or a failed one
  */
 export async function pendingMigrations(options: MigrationOptions): Promise<string[]> {
   const migrations = await readMigrations(options.folder);
@@ -76,13 +77,14 @@ export async function pendingMigrations(options: MigrationOptions): Promise<stri
 }
 
 /**
- * Prisma's engine records the start, sends the script as one simple query (which PostgreSQL runs as one transaction), and
- * records the end; killed in between it leaves a row without an end, which blocks every later start until somebody resolves it
- * by hand. Here script and record are one transaction: a killed run leaves nothing, and the next one starts afresh. A failed
- * script leaves the same row as with Prisma. Statements that refuse a transaction run Prisma's way.
+ * Prisma's engine records the start, sends the script as one simple query (which PostgreSQL runs as one transaction),
+ * and records the end. If it is killed in between, it leaves a row without an end, which blocks every later start until
+ * an operator resolves it. Here the script and its record are one transaction: a killed run leaves nothing, and the
+ * next one starts again. A failed script leaves the same row as with Prisma. Statements that cannot run in a
+ * transaction run Prisma's way.
  *
- * Workers and REST processes go on meanwhile, and take the same tables in orders of their own. A script that waits for one of them, or they for
- * it and it for them, is undone and tried again, for as long as somebody else's migrations may take.
+ * Workers and REST processes continue meanwhile, and lock the same tables in other orders. A script that waits for one
+ * of them, or deadlocks with one, is rolled back and retried, for as long as migrations of another process may take.
  */
 async function apply(client: pg.Client, migration: Migration): Promise<void> {
   const id = randomUUID();
@@ -100,7 +102,7 @@ async function apply(client: pg.Client, migration: Migration): Promise<void> {
       const { code = '' } = error as pg.DatabaseError;
       if (code === NOT_IN_A_TRANSACTION) return applyUnwrapped(client, id, migration);
       if (!IN_USE.includes(code)) return fail(client, id, migration, error as pg.DatabaseError);
-      // Nothing is wrong with it, and nothing is left of it: the next call begins anew.
+      // The migration is fine, and nothing of it was applied: the next call starts again.
       if (performance.now() > giveUpAt)
         throw new Error(`migration ${migration.name}: its tables are in use; run it again`, { cause: error });
     }
@@ -134,7 +136,7 @@ async function recordEnd(client: pg.Client, id: string): Promise<void> {
 }
 
 async function fail(client: pg.Client, id: string, migration: Migration, error: pg.DatabaseError): Promise<never> {
-  await recordStart(client, id, migration); // the first one went with the transaction
+  await recordStart(client, id, migration); // The transaction has removed the first one.
   const logs = [
     `A migration failed to apply. Migration name: ${migration.name}`,
     `Database error code: ${error.code ?? 'none'}`,
@@ -179,7 +181,7 @@ async function findMissing(
     );
   }
   const unknown = [...applied.keys()].filter((name) => !here.has(name));
-  // An older release beside a newer one: no reason to stop.
+  // An older release beside a newer one is not an error.
   if (unknown.length > 0) options.log?.('the database has migrations that this release does not know', { unknown });
   return migrations.filter(({ name }) => !applied.has(name));
 }
@@ -191,7 +193,7 @@ async function historyExists(client: pg.Client): Promise<boolean> {
   return rows[0]?.found ?? false;
 }
 
-/** As Prisma does: tables without a history mean that the address is somebody else's database. */
+/** Like Prisma: tables without a history mean that the address is another application's database. */
 async function refuseForeignTables(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ name: string }>(
     'SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename LIMIT 1',
@@ -203,7 +205,7 @@ async function refuseForeignTables(client: pg.Client): Promise<void> {
 
 async function withConnection<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-  client.on('error', () => undefined); // a broken connection also fails the call under way
+  client.on('error', () => undefined); // A broken connection also fails the pending call.
   await client.connect();
   try {
     return await use(client);

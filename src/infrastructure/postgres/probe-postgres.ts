@@ -1,23 +1,26 @@
-/** Tells a PostgreSQL server that is away, which passes by itself, from one that says no, which somebody has to mend. */
+/**
+ * Distinguishes a PostgreSQL server that is temporarily unavailable from one with a permanent error that an operator
+ * must fix.
+ */
 import pg from 'pg';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** What the system was asked for when the network failed us. */
+/** System calls in network errors. */
 const NETWORK_CALLS = new Set(['getaddrinfo', 'connect', 'read', 'write']);
-/** Classes of SQLSTATE that pass: connection exception; too many connections and the like; starting up, shutting down. */
+/** Transient SQLSTATE classes: connection exception; too many connections and the like; starting up, shutting down. */
 const PASSING_CLASSES = new Set(['08', '53', '57']);
-/** The driver's own words, which carry no code. */
+/** Error texts of the driver that have no code. */
 const DRIVER_WORDS = /^(timeout expired|Connection terminated( unexpectedly)?)$/;
 
 /**
- * Connects once. Resolves with null where the server is there, and with one line that says why not where it is away: nobody answers, it is
- * starting up, or its name is not known (a name can appear later than those who ask for it). Rejects with what no waiting
- * mends: a wrong password, no such database, a certificate that is not trusted, …
+ * Connects once. Resolves with null if the server is available. Resolves with one line of explanation if it is
+ * unavailable: there is no answer, it is starting, or its name is unknown (DNS may get the name later). Rejects for
+ * permanent errors: a wrong password, a missing database, an untrusted certificate, …
  */
-export async function postgresAbsence(url: string): Promise<string | null> {
+export async function probePostgres(url: string): Promise<string | null> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-  client.on('error', () => undefined); // a broken connection also fails the call under way
+  client.on('error', () => undefined); // A broken connection also fails the pending call.
   try {
     await client.connect();
     return null;
@@ -27,7 +30,7 @@ export async function postgresAbsence(url: string): Promise<string | null> {
     if (absences.length === 0) throw error;
     return absences.join('; ');
   } finally {
-    client.end().catch(() => undefined); // not awaited: who has not answered so far may never say goodbye
+    client.end().catch(() => undefined); // Not awaited: a server without an answer may never close the connection.
   }
 }
 

@@ -1,11 +1,12 @@
 import pg from 'pg';
 
 /**
- * A client whose errors always have a listener. The pool listens while a client is idle and its user while it is in use, but in between,
- * when it is handed over, nobody does: a server that ends the session right then (a restart, `pg_terminate_backend`, a full server) would
- * end the whole process. Nothing is swallowed: whoever uses the client next is told that it is not usable.
+ * A client whose errors always have a listener. The pool listens while a client is idle, and its user listens while it
+ * is in use, but no listener exists during the hand-over. If the server ends the session at that moment (a restart,
+ * `pg_terminate_backend`, a full server), the unhandled error would end the process. No error is lost: the next use of
+ * the client fails.
  */
-export class HeardPostgresClient extends pg.Client {
+export class SafePgClient extends pg.Client {
   constructor(config?: string | pg.ClientConfig) {
     super(config);
     this.on('error', () => undefined);

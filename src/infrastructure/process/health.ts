@@ -1,20 +1,20 @@
 export interface HealthState {
   readonly ok: boolean;
-  /** Why not, or what else is worth knowing; shown to whoever asks, so no secrets. */
+  /** The reason, or other useful information. It is public, so it must not contain secrets. */
   readonly detail?: string;
 }
 
 export interface HealthReport {
-  /** Whether every dependency is. */
+  /** Whether every dependency is ok. */
   readonly ok: boolean;
   readonly dependencies: Readonly<Record<string, HealthState>>;
 }
 
-/** Whether this process can do its job, told by those who know: each looks at what it noted last and answers at once. */
+/** The health of this process. Each check returns its last known state at once. */
 export class HealthRegistry {
   readonly #checks = new Map<string, () => HealthState>();
 
-  /** @throws Error for a name that is taken: two checks of one name would hide each other. */
+  /** @throws Error for a name in use: two checks with the same name would hide each other */
   add(name: string, check: () => HealthState): void {
     if (this.#checks.has(name)) throw new Error(`there is a health check ${name} already`);
     this.#checks.set(name, check);

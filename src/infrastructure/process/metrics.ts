@@ -5,22 +5,22 @@ import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 
 export interface Metrics {
-  /** Makes the process's counters, histograms and gauges. */
+  /** Creates the process's counters, histograms and gauges. */
   readonly meter: Meter;
-  /** Answers with all of them in Prometheus' text format. */
+  /** Returns all of them in Prometheus' text format. */
   handler(request: IncomingMessage, response: ServerResponse): void;
   shutdown(): Promise<void>;
 }
 
-/** How often the event loop is looked at. */
+/** Sampling interval of the event loop delay. */
 const EVENT_LOOP_RESOLUTION_MS = 20;
 const MS_PER_SECOND = 1e3;
 const NANOSECONDS_PER_SECOND = 1e9;
 const MICROSECONDS_PER_SECOND = 1e6;
 
-/** @param name of the instruments' scope */
+/** @param name scope of the instruments */
 export function startMetrics(name = 'process'): Metrics {
-  // Served by the caller's own server, beside health.
+  // The caller's own server serves it, beside health.
   const exporter = new PrometheusExporter({ preventServerStart: true });
   const provider = new MeterProvider({ readers: [exporter] });
   const meter = provider.getMeter(name);
@@ -55,7 +55,7 @@ function observeProcess(meter: Meter): () => void {
 
   const delay = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
   delay.enable();
-  // Node counts from one look to the next: an idle loop is "delayed" by the time between them.
+  // Node measures from one sample to the next, so an idle loop is "delayed" by the interval itself.
   const late = (nanoseconds: number) =>
     Math.max(0, nanoseconds / NANOSECONDS_PER_SECOND - EVENT_LOOP_RESOLUTION_MS / MS_PER_SECOND);
   meter
@@ -64,7 +64,7 @@ function observeProcess(meter: Meter): () => void {
       unit: 's',
     })
     .addCallback((result) => {
-      // Until the first sample the histogram is empty, and its quantiles mean nothing.
+      // Before the first sample the histogram is empty, and its quantiles have no meaning.
       if (delay.count > 0) {
         result.observe(late(delay.percentile(50)), { quantile: '0.5' });
         result.observe(late(delay.percentile(99)), { quantile: '0.99' });

@@ -4,29 +4,29 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HealthRegistry } from './health.js';
 
 export interface OpsServerOptions {
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
   readonly host: string;
   readonly health: HealthRegistry;
-  /** Answers `/metrics`, e.g. `startMetrics().handler`. */
+  /** Handles `/metrics`, e.g. `startMetrics().handler`. */
   readonly metrics?: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
 export interface OpsServer {
   readonly port: number;
-  /** Lets answers under way end, for a while. Calling it again is harmless. */
+  /** Lets pending responses finish, for a limited time. Calling it again does nothing. */
   close(): Promise<void>;
 }
 
 const REQUEST_TIMEOUT_MS = 10_000;
-/** How often the time limit is checked; by default 30 s. */
+/** How often the time limit is checked. Node's default is 30 s. */
 const CONNECTION_CHECK_INTERVAL_MS = 1_000;
 const CLOSE_TIMEOUT_MS = 2_000;
 
 /**
- * What those who run the process ask: `/livez` (200 while it answers at all), `/readyz` (200, or 503 while a dependency
- * keeps it from its job; the body names each one's state) and `/metrics`.
- * @throws Error of one line when the port is taken
+ * The HTTP endpoints for operators: `/livez` (200 while the process answers), `/readyz` (200, or 503 while a dependency
+ * is unavailable; the body has the state of each) and `/metrics`.
+ * @throws Error of one line if the port is in use
  */
 export async function startOpsServer(options: OpsServerOptions): Promise<OpsServer> {
   const limits = {

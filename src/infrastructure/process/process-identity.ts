@@ -2,16 +2,19 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A process id alone is reused by the system; together with the start it names one process for ever. */
+/** The system reuses process ids. Together with its start time, an id is unique for ever. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Opaque; equal for the same process only. */
+  /** Opaque. Equal only for the same process. */
   readonly startedAt: string;
 }
 
 const POLL_INTERVAL_MS = 25;
 
-/** The identity of a running process, `undefined` when there is none (a zombie counts as none: it holds nothing any more). */
+/**
+ * The identity of a running process, or `undefined` if there is none. A zombie counts as none, because it has released
+ * everything.
+ */
 export function identify(pid: number): ProcessIdentity | undefined {
   const startedAt = process.platform === 'linux' ? startFromProc(pid) : startFromPs(pid);
   return startedAt === undefined ? undefined : { pid, startedAt };
@@ -21,7 +24,7 @@ export function isRunning(identity: ProcessIdentity): boolean {
   return identify(identity.pid)?.startedAt === identity.startedAt;
 }
 
-/** @returns whether the process has ended within the time. */
+/** @returns whether the process has ended within the time */
 export async function waitForEnd(identity: ProcessIdentity, withinMs: number): Promise<boolean> {
   const deadline = Date.now() + withinMs;
   while (isRunning(identity)) {
@@ -31,7 +34,7 @@ export async function waitForEnd(identity: ProcessIdentity, withinMs: number): P
   return true;
 }
 
-/** Blocks the thread: for exit handlers, where nothing asynchronous runs any more. */
+/** Blocks the thread. For exit handlers, where asynchronous code no longer runs. */
 export function waitForEndSync(identity: ProcessIdentity, withinMs: number): boolean {
   const deadline = Date.now() + withinMs;
   const cell = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
@@ -43,8 +46,8 @@ export function waitForEndSync(identity: ProcessIdentity, withinMs: number): boo
 }
 
 /**
- * Sends a signal to a process, or to its whole group by a negative id.
- * @returns false when there was nobody to get it.
+ * Sends a signal to a process, or to its whole group with a negative id.
+ * @returns false if there was no process
  */
 export function signal(pid: number, name: NodeJS.Signals): boolean {
   try {
@@ -60,13 +63,13 @@ function startFromProc(pid: number): string | undefined {
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   } catch {
-    return undefined; // no such process
+    return undefined; // No such process.
   }
-  // The second field is the program's name in parentheses and may itself contain blanks and parentheses.
+  // The second field is the program's name in parentheses. It may contain spaces and parentheses itself.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const state = fields[0];
   if (state === 'Z' || state === 'X') return undefined;
-  // Field 22: ticks since boot. The boot id keeps two boots apart.
+  // Field 22: clock ticks since boot. The boot id distinguishes two boots.
   return `${bootId()}:${fields[19]}`;
 }
 
@@ -77,7 +80,7 @@ function bootId(): string {
     try {
       knownBootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     } catch {
-      knownBootId = 'unknown'; // hidden in some sandboxes: the ticks must do
+      knownBootId = 'unknown'; // Some sandboxes hide it; then only the ticks are used.
     }
   }
   return knownBootId;

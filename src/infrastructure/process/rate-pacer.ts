@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const MS_PER_S = 1_000;
 
-/** So many in a second and no more, evenly: what was not used does not add up. */
-export class Pace {
+/** Allows a fixed number of items per second, evenly spaced. Unused capacity does not accumulate. */
+export class RatePacer {
   #nextAt = 0;
 
-  /** Null: as fast as it goes. */
+  /** Null means no limit. */
   constructor(private readonly perSecond: number | null) {}
 
-  /** Resolves when the next one, or the next so many, may go. */
+  /** Resolves when the next item, or the next `count` items, may start. */
   async next(count = 1): Promise<void> {
     if (this.perSecond === null) return;
     const now = performance.now();

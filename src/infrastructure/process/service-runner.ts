@@ -5,15 +5,22 @@ import { StartupError } from './startup-error.js';
 
 export interface Service {
   readonly name: string;
+<<<<<<< HEAD
   /** Settles when it is up. Failing stops the process with exit code 1; a `StartupError` is for people, anything else is logged. */
+=======
+  /**
+   * Settles when the service is up. A failure stops the process with exit code 1. A `StartupError` is shown to the
+   * user; any other error is logged.
+   */
+>>>>>>> w-words
   start(): Promise<void>;
-  /** Finishes what is in hand. Called only after `start` has settled well. */
+  /** Finishes work in progress. Called only after `start` has resolved. */
   stop(): Promise<void>;
   /** Default: 10 s. */
   readonly stopTimeoutMs?: number;
-  /** The process is told to stop while this is starting: `start` should give up, and may reject for it. */
+  /** Called if the process must stop during the start. `start` should then end early, and may reject. */
   interrupt?(): void;
-  /** For a second signal: ends, without the event loop, what would outlive this process (a server that was started for it). */
+  /** Called at a second signal: ends, without the event loop, child processes that would survive this process. */
   abandon?(): void;
 }
 
@@ -24,19 +31,23 @@ export interface ProcessOptions {
 }
 
 const STOP_TIMEOUT_MS = 10_000;
-/** How long the process may outlast its last service before it is ended: something keeps the event loop busy. */
+/**
+ * How long the process may run after its last service has stopped. After that it is ended, because something keeps the
+ * event loop busy.
+ */
 const LINGER_TIMEOUT_MS = 2_000;
 const SIGNAL_EXIT_BASE = 128;
-/** One press of Ctrl-C arrives twice under npm: from the terminal and passed on by npm. */
+/** Under npm one Ctrl-C arrives twice: from the terminal, and forwarded by npm. */
 const SAME_SIGNAL_WINDOW_MS = 300;
 
 /**
- * Runs the services of a process until it is told to stop: started in order, stopped in reverse order, each with its deadline. They
- * are taken one by one, each when the one before is up: a generator can compose the later ones from what the earlier ones have.
- * A signal ends it with exit code 0, a second one at once. An error that nobody caught is logged, and ends it with exit code 1
- * after stopping in the same order; so do a service that does not start and one that does not stop in time.
+ * Runs the services of a process until it must stop. They are started in order and stopped in reverse order, each with
+ * its time limit. Each is taken from the iterable when the one before is up, so that a generator can use earlier
+ * services to create later ones. A signal ends the process with exit code 0, a second one immediately. An uncaught
+ * error is logged, and ends the process with exit code 1 after a stop in the same order. The same happens if a service
+ * fails to start or does not stop in time.
  *
- * The exit code is set, not forced, and the logger is closed last: lines written on the way are not lost.
+ * The exit code is set, not forced, and the logger is closed last, so that no log line is lost.
  * @returns when everything has stopped
  * @throws StartupError of a service that did not start, when everything has stopped
  */
@@ -45,7 +56,7 @@ export async function runServices(services: Iterable<Service>, options: ProcessO
   const signals = options.signals ?? ['SIGTERM', 'SIGINT'];
   const begun: Service[] = [];
   const running: Service[] = [];
-  let startFault: StartupError | undefined;
+  let startupError: StartupError | undefined;
   let stopping = false;
   let exitCode = 0;
   let requestStop: () => void = () => undefined;
@@ -88,28 +99,28 @@ export async function runServices(services: Iterable<Service>, options: ProcessO
       running.push(service);
     }
   } catch (error) {
-    if (error instanceof StartupError) startFault = error;
+    if (error instanceof StartupError) startupError = error;
     else fail('the services could not be put together', { error });
     exitCode = 1;
   }
-  // A service that did not come up stops the process as a signal would; a later signal is then the impatient one.
+  // A failed start stops the process like a signal. A later signal then counts as the second one.
   if (exitCode === 0) await stopRequested;
   stopping = true;
   await stopAll(running, fail);
 
   process.exitCode = exitCode;
-  if (startFault === undefined) logger.info('stopped', { exitCode });
+  if (startupError === undefined) logger.info('stopped', { exitCode });
   await logger.close();
   for (const name of signals) process.off(name, onSignal);
   process.off('uncaughtException', onFatal);
   process.off('unhandledRejection', onRejection);
   setTimeout(() => process.exit(), LINGER_TIMEOUT_MS).unref();
-  if (startFault !== undefined) throw startFault;
+  if (startupError !== undefined) throw startupError;
 }
 
 type Fail = (message: string, fields: Record<string, unknown>) => void;
 
-/** A start under way when the process is told to stop gets the time that stopping would have had. */
+/** If the process must stop during a start, the start gets the time limit of the stop. */
 async function startOne(service: Service, stopRequested: Promise<void>, fail: Fail): Promise<boolean> {
   const timeoutMs = service.stopTimeoutMs ?? STOP_TIMEOUT_MS;
   const givenUp = new AbortController();
@@ -121,7 +132,7 @@ async function startOne(service: Service, stopRequested: Promise<void>, fail: Fa
     }
     return sleep(timeoutMs, 'late' as const, { signal: givenUp.signal });
   });
-  late.catch(() => undefined); // aborted below
+  late.catch(() => undefined); // Aborted below.
   try {
     if ((await Promise.race([service.start(), late])) !== 'late') return true;
     fail('a service was still starting when its time to stop was over', { component: service.name, timeoutMs });
@@ -144,7 +155,7 @@ async function stopAll(running: readonly Service[], fail: Fail): Promise<void> {
     const deadline = new AbortController();
     try {
       const late = sleep(timeoutMs, 'late' as const, { signal: deadline.signal });
-      late.catch(() => undefined); // aborted below
+      late.catch(() => undefined); // Aborted below.
       if ((await Promise.race([service.stop(), late])) === 'late') {
         fail('a service did not stop in time', { component: service.name, timeoutMs });
         service.abandon?.();

@@ -1,4 +1,4 @@
-/** A start that cannot be, said in lines for people: what is wrong, and what to do. No stack trace says more. */
+/** Startup error shown to the user without a stack trace: lines that say what is wrong and what to do. */
 export class StartupError extends Error {
   constructor(
     readonly lines: readonly string[],
@@ -10,7 +10,8 @@ export class StartupError extends Error {
 }
 
 /**
- * For `.catch(…)` behind what fails with one line for people, which `about` introduces; a defect of ours stays what it is.
+ * For `.catch(…)` after calls that fail with one line for the user, which `about` introduces. A programming error is
+ * rethrown unchanged.
  */
 export function rethrowAsStartupError(error: unknown, about?: string): never {
   if (error instanceof StartupError || !(error instanceof Error) || isDefect(error)) throw error;
@@ -18,7 +19,7 @@ export function rethrowAsStartupError(error: unknown, about?: string): never {
 }
 
 function oneLine(error: Error & { code?: unknown }): string {
-  // Where a name has several addresses and none of them answers, the error itself says nothing.
+  // If a name has several addresses and none answers, the error itself has no text.
   const texts = error instanceof AggregateError ? error.errors.map(messageOf) : [messageOf(error)];
   const text = texts.filter((each) => each !== '').join('; ') || String(error.code ?? error.name);
   return text.trim().replace(/\s*\n\s*/g, ' ');
@@ -28,7 +29,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The language's own errors; those of Node's I/O carry a code. */
+/** JavaScript's own errors. Errors of Node's I/O have a code. */
 function isDefect(error: Error & { code?: unknown }): boolean {
   const ofTheLanguage = [TypeError, RangeError, ReferenceError, SyntaxError].some((kind) => error instanceof kind);
   return ofTheLanguage && error.code === undefined;

@@ -1,6 +1,6 @@
 import type { Failpoints } from '../../application/runtime/failpoints.js';
 import { runServices } from '../../infrastructure/process/service-runner.js';
-import { compileWebAssemblyInOneThread, keepHeapSmall } from '../../infrastructure/process/v8-tuning.js';
+import { compileWebAssemblyInOneThread, limitHeapGrowth } from '../../infrastructure/process/v8-tuning.js';
 import { OpsService, processBasics } from '../observability.js';
 import { requireSettings } from '../settings.js';
 import { policyService } from './policy.js';
@@ -19,7 +19,7 @@ const WORKER_HEAP_GROWTH_PERCENT = 80;
 export async function runRoles(names: readonly string[], steps?: Failpoints): Promise<void> {
   const roles = rolesOf(names);
   compileWebAssemblyInOneThread();
-  if (roles.includes('worker')) keepHeapSmall(WORKER_HEAP_GROWTH_PERCENT);
+  if (roles.includes('worker')) limitHeapGrowth(WORKER_HEAP_GROWTH_PERCENT);
   const settings = requireSettings(...roles);
   const { databaseUrl = '', amqpUrl = '', opsPort, host = '0.0.0.0' } = settings;
   const basics = processBasics(settings, roles.join('+'));

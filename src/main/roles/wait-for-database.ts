@@ -1,6 +1,6 @@
 import { Backoff } from '../../application/runtime/backoff.js';
 import type { Logger } from '../../infrastructure/logging/logger.js';
-import { postgresAbsence } from '../../infrastructure/postgres/probe-postgres.js';
+import { probePostgres } from '../../infrastructure/postgres/probe-postgres.js';
 import { rethrowAsStartupError } from '../../infrastructure/process/startup-error.js';
 
 export interface DatabaseWait {
@@ -18,7 +18,7 @@ export async function waitForDatabase({ url, logger, signal, onAway }: DatabaseW
   const began = performance.now();
   let hasWaited = false;
   for (;;) {
-    const why = await postgresAbsence(url).catch((error: unknown) =>
+    const why = await probePostgres(url).catch((error: unknown) =>
       rethrowAsStartupError(error, 'the database cannot be used'),
     );
     signal.throwIfAborted();

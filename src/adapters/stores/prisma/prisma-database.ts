@@ -4,7 +4,7 @@
  */
 import { Socket } from 'node:net';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { HeardPostgresClient } from '../../../infrastructure/postgres/safe-pg-client.js';
+import { SafePgClient } from '../../../infrastructure/postgres/safe-pg-client.js';
 import { PrismaClient } from './generated/client.js';
 import { rethrow } from './store-errors.js';
 
@@ -90,7 +90,7 @@ export function openDatabase(options: DatabaseOptions): PrismaClient {
   const session = options.forBatches === true ? SESSION_FOR_BATCHES : SESSION;
   const adapter = new PrismaPg(
     {
-      Client: HeardPostgresClient as unknown as PoolClientClass,
+      Client: SafePgClient as unknown as PoolClientClass,
       connectionString: url,
       application_name: 'parley',
       max: Math.max(2, poolSize),

@@ -2,13 +2,13 @@
 
 import type { Action } from '../../ports/policy-decision-point.js';
 import type { PolicyRule } from '../policy-document.js';
-import { CLAIM_FACT } from './attribute-catalogue.js';
+import { CLAIM_ATTRIBUTE } from './attribute-catalogue.js';
 
 /** The names of the claims that the rules ask for: of the actor's profile, or of the token. */
 export function claimsAskedFor(rules: readonly PolicyRule[], of: 'claims' | 'token'): string[] {
   const names = rules.flatMap(({ conditions }) =>
     Object.keys(conditions).flatMap((attribute) => {
-      const [, where, name] = CLAIM_FACT.exec(attribute) ?? [];
+      const [, where, name] = CLAIM_ATTRIBUTE.exec(attribute) ?? [];
       return where === of && name !== undefined ? [name] : [];
     }),
   );

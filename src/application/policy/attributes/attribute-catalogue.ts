@@ -161,10 +161,10 @@ export const ATTRIBUTES: { readonly [name: string]: Attribute } = {
 };
 
 /** `actor.claims.guest`, `actor.token.department`: attributes whose last part is whatever the claim is called. */
-export const CLAIM_FACT = /^actor\.(claims|token)\.([A-Za-z][A-Za-z0-9_-]{0,63})$/;
+export const CLAIM_ATTRIBUTE = /^actor\.(claims|token)\.([A-Za-z][A-Za-z0-9_-]{0,63})$/;
 
 /** Null: there is no such attribute. */
 export function findAttribute(name: string): Attribute | null {
-  if (CLAIM_FACT.test(name)) return { type: 'claim', on: ACTIONS, part: 'subject', meaning: 'a claim about the actor' };
+  if (CLAIM_ATTRIBUTE.test(name)) return { type: 'claim', on: ACTIONS, part: 'subject', meaning: 'a claim about the actor' };
   return Object.hasOwn(ATTRIBUTES, name) ? (ATTRIBUTES[name] ?? null) : null;
 }

@@ -1,7 +1,7 @@
 /** Attributes, and what is asked of them, in words. */
 
 import type { Condition } from '../policy-document.js';
-import type { AttributeValue, JudgedCondition } from '../rule-holds.js';
+import type { AttributeValue, EvaluatedCondition } from '../rule-holds.js';
 import { findAttribute } from './attribute-catalogue.js';
 
 /** What can stand by itself in a sentence; anything else is quoted, and what is no printable character escaped. */
@@ -30,7 +30,7 @@ export function isShown(attribute: string, discretion: Discretion): boolean {
 
 /** `chat.kind be direct or group (it is channel)`: what is asked of an attribute, and what it is. */
 export function describeCondition(
-  { attribute, condition, value }: JudgedCondition,
+  { attribute, condition, value }: EvaluatedCondition,
   verb: 'be' | 'were' | 'is',
   discretion: Discretion,
 ): string {

@@ -1,7 +1,7 @@
 import { isSampledPermit } from '../enforcement.js';
 
 /** What is kept of decisions, and for how long. */
-export interface DecisionKeeping {
+export interface DecisionRetention {
   /** `DECISION_SAMPLE_RATE`, 0 to 1. */
   sampleRate: number;
   /** `DECISION_RETENTION`. */
@@ -12,7 +12,7 @@ export interface DecisionKeeping {
 const CLOCK_SKEW_MS = 60_000;
 
 /** Why a decision is not in the log, as far as its id and the settings tell. One line. */
-export function explainAbsence(decisionId: string, { sampleRate, retentionMs }: DecisionKeeping, now: number): string {
+export function explainAbsence(decisionId: string, { sampleRate, retentionMs }: DecisionRetention, now: number): string {
   const none = `there is no decision ${decisionId} in the log`;
   const madeAt = timeOf(decisionId);
   if (madeAt === null || madeAt > now + CLOCK_SKEW_MS) return `${none}: it is not the id of a decision`;

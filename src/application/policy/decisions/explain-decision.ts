@@ -11,7 +11,7 @@ import {
   listed,
 } from '../attributes/describe-attributes.js';
 import type { PolicyDocument, PolicyRule } from '../policy-document.js';
-import { attributeAt, judgeConditions } from '../rule-holds.js';
+import { attributeAt, evaluateConditions } from '../rule-holds.js';
 
 /** What was decided, and by what. */
 export type Verdict = Pick<LoggedDecision, 'effect' | 'rule' | 'policyVersion'> & { attributes: KnownAttributes };
@@ -61,7 +61,7 @@ export function explainVerdict(
     ];
   const rule = policy.rules.find((candidate) => candidate.id === id);
   const reason = rule === undefined ? '' : ` (${rule.reason})`;
-  const conditions = rule === undefined ? [] : judgeConditions(rule, attributes);
+  const conditions = rule === undefined ? [] : evaluateConditions(rule, attributes);
   if (effect === 'permit')
     return [
       `Policy ${policyVersion} permits this by rule ${id}${reason}.`,
@@ -93,7 +93,7 @@ function whatIsMissing({ rules }: PolicyDocument, attributes: KnownAttributes, d
 }
 
 function missingFor(rule: PolicyRule, attributes: KnownAttributes, discretion: Discretion): string {
-  const missing = judgeConditions(rule, attributes).filter(({ outcome }) => outcome !== 'yes');
+  const missing = evaluateConditions(rule, attributes).filter(({ outcome }) => outcome !== 'yes');
   const conditions = missing.map((judged) => describeCondition(judged, 'were', discretion));
   // Of a policy that decided by these attributes there is always something.
   const provided = conditions.length === 0 ? '' : ` if ${listed(conditions, 'and')}`;

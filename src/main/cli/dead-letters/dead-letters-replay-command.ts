@@ -5,7 +5,7 @@ import {
   obstacleToReplay,
   replayDeadLetters,
 } from '../../../adapters/transports/amqp/dead-letters/replay-dead-letters.js';
-import { Pace } from '../../../infrastructure/process/rate-pacer.js';
+import { RatePacer } from '../../../infrastructure/process/rate-pacer.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { showLineProgress } from '../line-progress.js';
 import { counted, printable } from '../printable.js';
@@ -67,7 +67,7 @@ async function replay(
   isMeant: (letter: DeadLetter) => boolean,
   { seen, replayable }: { seen: number; replayable: number },
 ): Promise<number> {
-  const pace = new Pace(rate ?? null);
+  const pace = new RatePacer(rate ?? null);
   const progress = showLineProgress('replayed', replayable, 'letters');
   try {
     const order = {

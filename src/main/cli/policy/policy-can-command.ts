@@ -4,7 +4,7 @@ import { ACTIONS, isInChat } from '../../../application/policy/attributes/attrib
 import { attributesNow, type Question } from '../../../application/policy/attributes/current-attributes.js';
 import { explainVerdict } from '../../../application/policy/decisions/explain-decision.js';
 import type { PolicyDocument } from '../../../application/policy/policy-document.js';
-import { judgeConditions } from '../../../application/policy/rule-holds.js';
+import { evaluateConditions } from '../../../application/policy/rule-holds.js';
 import type { Action, KnownAttributes } from '../../../application/ports/policy-decision-point.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { requireSettings } from '../../settings.js';
@@ -62,6 +62,6 @@ function isAction(text: string): text is Action {
 function unknownAttributes({ rules }: PolicyDocument, attributes: KnownAttributes): string[] {
   const judged = rules
     .filter(({ actions }) => actions.includes(attributes.action))
-    .flatMap((rule) => judgeConditions(rule, attributes));
+    .flatMap((rule) => evaluateConditions(rule, attributes));
   return [...new Set(judged.filter(({ outcome }) => outcome === 'unknown').map(({ attribute }) => attribute))];
 }

@@ -1,5 +1,5 @@
 import type { PrismaClient } from '../../../adapters/stores/prisma/generated/client.js';
-import { keepHeapSmall } from '../../../infrastructure/process/v8-tuning.js';
+import { limitHeapGrowth } from '../../../infrastructure/process/v8-tuning.js';
 import { withCommandDatabase } from '../command-database.js';
 
 /**
@@ -10,6 +10,6 @@ export async function withArchiveDatabase(
   work: (database: PrismaClient) => Promise<void>,
   options: { statementTimeoutMs?: number } = {},
 ): Promise<void> {
-  keepHeapSmall();
+  limitHeapGrowth();
   await withCommandDatabase(work, options);
 }

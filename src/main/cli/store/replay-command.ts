@@ -3,11 +3,11 @@ import { PrismaEventLog } from '../../../adapters/stores/prisma/log/prisma-event
 import { PrismaLogReader } from '../../../adapters/stores/prisma/log/prisma-log-reader.js';
 import { AmqpEventSink, toQueue } from '../../../adapters/transports/amqp/publish/amqp-event-sink.js';
 import { queueExists } from '../../../adapters/transports/amqp/topology/queue-exists.js';
-import { ReplayBrokenOff, type ReplayRange, replayEvents } from '../../../application/operations/replay-events.js';
+import { ReplayAborted, type ReplayRange, replayEvents } from '../../../application/operations/replay-events.js';
 import type { LogPart } from '../../../application/ports/log-reader.js';
 import { names } from '../../../contract/messages/topology.js';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
-import { Pace } from '../../../infrastructure/process/rate-pacer.js';
+import { RatePacer } from '../../../infrastructure/process/rate-pacer.js';
 import { rethrowAsStartupError, StartupError } from '../../../infrastructure/process/startup-error.js';
 import { requireSettings, type Settings } from '../../settings.js';
 import { connectOnce } from '../connect-broker.js';
@@ -42,7 +42,7 @@ export async function runReplay(request: ReplayRequest): Promise<void> {
       if (!(await queueExists(connection, request.queue)))
         throw new StartupError([`the broker has no queue ${request.queue}`]);
       const perSecond = request.rate ?? null;
-      const pace = new Pace(perSecond);
+      const pace = new RatePacer(perSecond);
       const shown = showLineProgress('replayed', range.to - range.from + 1, 'events');
       progress = shown;
       const missing = await replayEvents(range, {
@@ -58,8 +58,13 @@ export async function runReplay(request: ReplayRequest): Promise<void> {
       if (missing > 0)
         console.error(`parley: ${missing} events of rejected commands are missing: they were pruned from the log`);
     } catch (error) {
+<<<<<<< HEAD
       if (!(error instanceof ReplayBrokenOff)) throw error;
       throw new StartupError([`${error.message}; continue with --from ${error.through + 1}`], { cause: error });
+=======
+      if (!(error instanceof ReplayAborted)) throw error;
+      throw new StartupError([`${error.message}; go on with --from ${error.through + 1}`], { cause: error });
+>>>>>>> w-words
     } finally {
       progress?.stop();
       await connection.stop();
