@@ -5,14 +5,10 @@ import { StartupError } from './startup-error.js';
 
 export interface Service {
   readonly name: string;
-<<<<<<< HEAD
-  /** Settles when it is up. Failing stops the process with exit code 1; a `StartupError` is for people, anything else is logged. */
-=======
   /**
    * Settles when the service is up. A failure stops the process with exit code 1. A `StartupError` is shown to the
    * user; any other error is logged.
    */
->>>>>>> w-words
   start(): Promise<void>;
   /** Finishes work in progress. Called only after `start` has resolved. */
   stop(): Promise<void>;

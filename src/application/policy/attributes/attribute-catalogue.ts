@@ -165,6 +165,7 @@ export const CLAIM_ATTRIBUTE = /^actor\.(claims|token)\.([A-Za-z][A-Za-z0-9_-]{0
 
 /** Null: there is no such attribute. */
 export function findAttribute(name: string): Attribute | null {
-  if (CLAIM_ATTRIBUTE.test(name)) return { type: 'claim', on: ACTIONS, part: 'subject', meaning: 'a claim about the actor' };
+  if (CLAIM_ATTRIBUTE.test(name))
+    return { type: 'claim', on: ACTIONS, part: 'subject', meaning: 'a claim about the actor' };
   return Object.hasOwn(ATTRIBUTES, name) ? (ATTRIBUTES[name] ?? null) : null;
 }

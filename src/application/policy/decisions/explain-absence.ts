@@ -12,7 +12,11 @@ export interface DecisionRetention {
 const CLOCK_SKEW_MS = 60_000;
 
 /** Why a decision is not in the log, as far as its id and the settings tell. One line. */
-export function explainAbsence(decisionId: string, { sampleRate, retentionMs }: DecisionRetention, now: number): string {
+export function explainAbsence(
+  decisionId: string,
+  { sampleRate, retentionMs }: DecisionRetention,
+  now: number,
+): string {
   const none = `there is no decision ${decisionId} in the log`;
   const madeAt = timeOf(decisionId);
   if (madeAt === null || madeAt > now + CLOCK_SKEW_MS) return `${none}: it is not the id of a decision`;

@@ -58,13 +58,8 @@ export async function runReplay(request: ReplayRequest): Promise<void> {
       if (missing > 0)
         console.error(`parley: ${missing} events of rejected commands are missing: they were pruned from the log`);
     } catch (error) {
-<<<<<<< HEAD
-      if (!(error instanceof ReplayBrokenOff)) throw error;
-      throw new StartupError([`${error.message}; continue with --from ${error.through + 1}`], { cause: error });
-=======
       if (!(error instanceof ReplayAborted)) throw error;
-      throw new StartupError([`${error.message}; go on with --from ${error.through + 1}`], { cause: error });
->>>>>>> w-words
+      throw new StartupError([`${error.message}; continue with --from ${error.through + 1}`], { cause: error });
     } finally {
       progress?.stop();
       await connection.stop();
