@@ -51,7 +51,7 @@ export class Producer {
       create: (connection) => connection.createConfirmChannel(),
       setUp: (channel) => channel.consume(DIRECT_REPLY_TO, (message) => producer.onReceipt(message), { noAck: true }),
       onOpen: (channel) => producer.goOn(channel),
-      onRefused: (error) => producer.giveUp(error),
+      onRefused: (error) => producer.fail(error),
     });
     return producer;
   }
@@ -148,7 +148,7 @@ export class Producer {
   /** For good. What the broker has not confirmed is given up. */
   async close(): Promise<void> {
     await this.session?.close();
-    this.giveUp(new Error('the producer is closed'));
+    this.fail(new Error('the producer is closed'));
   }
 
   private get channel(): ConfirmChannel | null {
@@ -180,7 +180,7 @@ export class Producer {
     for (const publishing of lost) this.send(publishing, channel);
   }
 
-  private giveUp(error: Error): void {
+  private fail(error: Error): void {
     const all = [...this.unconfirmed];
     this.unconfirmed.clear();
     for (const { reject } of all) reject(error);

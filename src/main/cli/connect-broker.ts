@@ -9,25 +9,25 @@ const REACH_TIMEOUT_MS = 5_000;
 export interface BrokerOnce {
   connection: AmqpConnection;
   /** What the connection complained of last. */
-  lastWord(): string;
+  lastError(): string;
 }
 
 /** An open connection; whoever has it stops it. */
 export async function connectOnce(url: string, name: string): Promise<BrokerOnce> {
-  let lastWord = 'no answer';
+  let lastError = 'no answer';
   const remember: Logger['warn'] = (_message, fields) => {
     const error = fields?.error;
-    if (error !== undefined) lastWord = error instanceof Error ? error.message : String(error);
+    if (error !== undefined) lastError = error instanceof Error ? error.message : String(error);
   };
   const logger: Logger = { debug: () => undefined, info: () => undefined, warn: remember, error: remember };
   const connection = new AmqpConnection({ url, name, logger });
   try {
-    await inTime(connection.start(), REACH_TIMEOUT_MS, () => `no broker within ${REACH_TIMEOUT_MS} ms: ${lastWord}`);
+    await inTime(connection.start(), REACH_TIMEOUT_MS, () => `no broker within ${REACH_TIMEOUT_MS} ms: ${lastError}`);
   } catch (error) {
     await connection.stop();
     throw error;
   }
-  return { connection, lastWord: () => lastWord };
+  return { connection, lastError: () => lastError };
 }
 
 /** Rejects with `failure` where the work takes longer. */

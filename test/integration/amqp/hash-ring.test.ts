@@ -241,9 +241,9 @@ describe('the hash ring', () => {
   it('is bound by nobody who does not hold the lock, and no command comes in before it is in order', async () => {
     const namespace = namespaceToBe();
     // Stands for a worker that holds the lock and has not begun, until it gives it up.
-    let giveUp: () => void = () => undefined;
+    let releaseLock: () => void = () => undefined;
     const held = new Promise<void>((resolve) => {
-      giveUp = resolve;
+      releaseLock = resolve;
     });
     const busy = { repairRing: () => held };
     const waiting = await amqpTransport({ namespace, partitions: PARTITIONS, registry: busy });
@@ -253,7 +253,7 @@ describe('the hash ring', () => {
     await eventually(() => isThere((channel) => channel.checkQueue(queue)), { within: 20_000, what: 'the queues' });
     expect(await isThere((channel) => channel.checkExchange(names.commandsByChat(namespace)))).to.equal(false);
     await waiting.transport.stop();
-    giveUp();
+    releaseLock();
     await started;
   });
 

@@ -16,12 +16,12 @@ export function chatAt(place: Place, tenantId: string, userId: string): string {
   return typeof place === 'number' ? (PLACES[place] ?? GROUP) : directChatId(tenantId, userId, place.with);
 }
 
-function messageAt(world: ModelWorld, chatId: string, { back, astray }: MessageChoice, act: Act['do']): string {
-  if (astray === 'nowhere') return NOWHERE;
+function messageAt(world: ModelWorld, chatId: string, { back, misplaced }: MessageChoice, act: Act['do']): string {
+  if (misplaced === 'nowhere') return NOWHERE;
   const ofChat = world.chats.get(chatId)?.messages ?? [];
   const reactedTo = ofChat.filter(({ reactions }) => reactions.length > 0);
   const among =
-    astray === 'elsewhere' ? world.messages : act === 'unreact' && reactedTo.length > 0 ? reactedTo : ofChat;
+    misplaced === 'elsewhere' ? world.messages : act === 'unreact' && reactedTo.length > 0 ? reactedTo : ofChat;
   return among.at(-1 - back)?.id ?? among[0]?.id ?? NOWHERE;
 }
 
@@ -78,7 +78,7 @@ function contentOf(
   // Where there is no chat, or nothing has been said, there is nothing to be done to it.
   if (!world.chats.has(chatId) && actor.among !== 'all' && act.do === 'say') return newChat(place, chatId);
   const isSilent = (world.chats.get(chatId)?.messages.length ?? 0) === 0;
-  if ('message' in act && act.message.astray === null && isSilent)
+  if ('message' in act && act.message.misplaced === null && isSilent)
     return { type: 'message.send', chatId, data: { body: WORDS[0] } };
   switch (act.do) {
     case 'say': {

@@ -25,7 +25,7 @@ const metadata = fc.constantFrom({}, { a: 1 }, { b: [null, 'ä'] });
 const mentions = fc.uniqueArray(person, { maxLength: 2 });
 const attachments = fc.constant([{ url: 'https://example.org/a.png', mediaType: 'image/png', size: 3, name: 'a.png' }]);
 /** So many before the chat's latest message; seldom of another chat, or of none. */
-const message = fc.record({ back: fc.nat(7), astray: seldom(fc.constantFrom('elsewhere', 'nowhere'), 20) });
+const message = fc.record({ back: fc.nat(7), misplaced: seldom(fc.constantFrom('elsewhere', 'nowhere'), 20) });
 export type MessageChoice = typeof message extends fc.Arbitrary<infer T> ? T : never;
 
 const weighted = {
@@ -151,7 +151,7 @@ export const intent = fc.record({
   /** An earlier command's id, and mostly that command as a whole: by the same actor a repeat, or a conflict. */
   again: seldom(fc.record({ back: fc.nat(60), whole: often }), 12),
   /** It comes so many partitions beyond its own. */
-  astray: seldom(fc.integer({ min: 1, max: 2 }), 30),
+  misplaced: seldom(fc.integer({ min: 1, max: 2 }), 30),
   /** What waits for the same partition is decided along with it; then somebody looks, somebody syncs, and so much time goes by. */
   endsBatch: seldom(
     fc.record({

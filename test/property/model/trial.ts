@@ -82,7 +82,7 @@ export class Trial {
     const { world, model, waiting } = this;
     for (const intent of intents) {
       const make = () => commandOf(intent, world, this.earlier);
-      const partition = (model.homeOf(make()) + (intent.astray ?? 0)) % PARTITIONS;
+      const partition = (model.homeOf(make()) + (intent.misplaced ?? 0)) % PARTITIONS;
       waiting[partition]?.push(make);
       if (intent.endsBatch === null) continue;
       const { isTakenOver, look, sync, prune, goesByMs } = intent.endsBatch;

@@ -181,7 +181,7 @@ export class SimWorker {
         subscribe: async (partition, prefetch, handlers) =>
           broker.subscribe(this.current('consuming'), partition, prefetch, handlers),
         reroute: async () => {
-          throw new Error('nothing goes astray here: no ring is repaired');
+          throw new Error('nothing is rerouted here: no ring is repaired');
         },
         forward: async ({ incoming }, home) =>
           this.current('publishing').call(() => broker.publish(home, incoming, true)),

@@ -68,7 +68,7 @@ describe('While the hash ring is not settled', () => {
     expect(harness.chats).to.have.property('size', 1);
   });
 
-  it('a command for a chat that belongs elsewhere has only gone astray', () => {
+  it('a command for a chat that belongs elsewhere is rerouted', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: 5 });
     harness.ringUnsettled = true;

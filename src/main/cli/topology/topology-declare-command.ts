@@ -22,7 +22,7 @@ export async function declareOnce({ repairsRing = false } = {}): Promise<void> {
       if (repairsRing) await forgetRingOrder(model, namespace);
       await prepareBroker(model, { namespace, topology, registry, publisher });
     };
-    const tooSlow = () => `not declared within ${DECLARE_TIMEOUT_MS} ms: ${broker.lastWord()}`;
+    const tooSlow = () => `not declared within ${DECLARE_TIMEOUT_MS} ms: ${broker.lastError()}`;
     try {
       await inTime(declare(), DECLARE_TIMEOUT_MS, tooSlow);
     } finally {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { version } from 'uuid';
-import { blankReceipt } from './deciding-gateway.js';
+import { acceptedReceiptOf } from './deciding-gateway.js';
 import { tokenFor } from './rest-client.js';
 import { RestHarness } from './rest-harness.js';
 
@@ -211,7 +211,7 @@ describe('REST commands', () => {
   });
 
   it('answer a bug in a receipt with 500 and nothing of it but the id of the command', async () => {
-    rest.gateway.onNext(async (command) => ({ ...blankReceipt(command), status: 'rejected' }));
+    rest.gateway.onNext(async (command) => ({ ...acceptedReceiptOf(command), status: 'rejected' }));
     const { status, body } = await rest.post('/v1/chats', { kind: 'group', memberIds: [] });
     expect(status).to.equal(500);
     expect(body).to.deep.equal({

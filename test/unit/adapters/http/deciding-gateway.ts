@@ -41,7 +41,7 @@ export class DecidingGateway implements CommandGateway {
   /** The next command is refused with this. */
   refuseNext(code: RefusalCode, extra: Partial<Reason> = {}): void {
     this.onNext(async (command) => ({
-      ...blankReceipt(command),
+      ...acceptedReceiptOf(command),
       status: 'rejected',
       reason: { ...refusal(code), ...extra },
     }));
@@ -93,7 +93,7 @@ export class DecidingGateway implements CommandGateway {
   }
 }
 
-export function blankReceipt({ commandId, type, body }: OutgoingCommand): Receipt {
+export function acceptedReceiptOf({ commandId, type, body }: OutgoingCommand): Receipt {
   const { tenantId, chatId = null } = JSON.parse(Buffer.from(body).toString('utf8'));
   return {
     ...{ commandId, type, status: 'accepted', tenantId, chatId, messageId: null, sequence: null },

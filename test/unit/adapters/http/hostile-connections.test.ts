@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { WRITE_IDLE_TIMEOUT_MS } from '../../../../src/adapters/apis/http/api-settings.js';
 import { eventually } from '../../../support/eventually.js';
-import { blankReceipt } from './deciding-gateway.js';
+import { acceptedReceiptOf } from './deciding-gateway.js';
 import { tokenFor } from './rest-client.js';
 import { RestHarness, type RestOverrides } from './rest-harness.js';
 
@@ -88,7 +88,7 @@ describe('The REST server on hostile connections', () => {
         await new Promise<void>((go) => {
           release = go;
         });
-        return blankReceipt(command);
+        return acceptedReceiptOf(command);
       });
     });
     const connection = new RawConnection(rest.server.port);

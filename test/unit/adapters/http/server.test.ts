@@ -5,7 +5,7 @@ import { RestServer } from '../../../../src/adapters/apis/http/rest-server.js';
 import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
 import { eventually } from '../../../support/eventually.js';
-import { blankReceipt } from './deciding-gateway.js';
+import { acceptedReceiptOf } from './deciding-gateway.js';
 import { tokenFor } from './rest-client.js';
 import { RestHarness, type RestOverrides } from './rest-harness.js';
 
@@ -38,7 +38,7 @@ describe('The REST server', () => {
         await new Promise<void>((release) => {
           answer = release;
         });
-        return blankReceipt(command);
+        return acceptedReceiptOf(command);
       });
     });
     const response = rest.post('/v1/chats', { kind: 'group', memberIds: [] });
