@@ -18,7 +18,7 @@ import { PartitionQueue } from './partition-queue.js';
 
 /** Maximum number of commands that wait in one partition's queue. Further ones are rejected. */
 export const PARTITION_QUEUE_LIMIT = 10_000;
-/** Maximum number of dead letters kept, newest first to stay. All are logged. */
+/** Maximum number of dead letters kept: the latest ones. All are logged. */
 export const DEAD_LETTERS_KEPT = 1_000;
 
 export interface InProcessTransportOptions {

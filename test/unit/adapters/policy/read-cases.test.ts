@@ -25,9 +25,9 @@ describe('A decision table', () => {
     expect: deny
   - { name: queries have no producer, actions: [chat.view], attributes: { producer.appId: shop }, expect: deny }`),
     ).to.deep.equal([
-      '6:32 role: is not known of chat.create',
+      '6:37 role: is not known of chat.create',
       '12:7 message.isSender: is not known of message.send, chat.view',
-      '14:70 producer.appId: is not known of chat.view',
+      '14:75 producer.appId: is not known of chat.view',
     ]);
   });
 
@@ -44,6 +44,6 @@ describe('A decision table', () => {
       faultsIn(`
   - { name: a, actions: [message.send], attributes: { message.sender: bob }, expect: deny }
   - { name: b, actions: [message.send], attributes: { role: [owner, king] }, expect: deny }`),
-    ).to.deep.equal(['4:50 message.sender: there is no such attribute', '5:50 role: "king" is not one of its values']);
+    ).to.deep.equal(['4:55 message.sender: there is no such attribute', '5:55 role: "king" is not one of its values']);
   });
 });
