@@ -141,7 +141,7 @@ export class DispatchConsumer {
       else early.push(message);
     });
     if (!singleActive && (await channel.checkQueue(queue)).consumerCount > 1)
-      throw new Error(`somebody else began to consume from ${queue} in the same moment`);
+      throw new Error(`another consumer of ${queue} started at the same moment`);
     onState?.('consuming');
     const held = early;
     early = null;

@@ -117,7 +117,7 @@ export function attributeValue(attribute: Attribute, value: unknown): unknown {
       return value;
     default: {
       const unknown: never = attribute;
-      throw new Error(`a attribute of unknown type ${JSON.stringify(unknown)}`);
+      throw new Error(`an attribute of unknown type ${JSON.stringify(unknown)}`);
     }
   }
 }

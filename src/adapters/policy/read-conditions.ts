@@ -145,7 +145,7 @@ function comparable(attribute: Attribute, value: unknown, roles: RoleSets, tell:
     }
     default: {
       const unknown: never = attribute;
-      throw new Error(`a attribute of unknown type ${JSON.stringify(unknown)}`);
+      throw new Error(`an attribute of unknown type ${JSON.stringify(unknown)}`);
     }
   }
 }

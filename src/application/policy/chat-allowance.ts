@@ -28,13 +28,14 @@ export class ChatAllowance {
   }
 }
 
-function takeFrom(rooms: readonly QuotaReservation[]): OverQuota | null {
+function takeFrom(reservations: readonly QuotaReservation[]): OverQuota | null {
   let fullest: QuotaReservation | null = null;
-  for (const room of rooms) if (room.left === 0 && room.waitMs > (fullest?.waitMs ?? 0)) fullest = room;
+  for (const reservation of reservations)
+    if (reservation.left === 0 && reservation.waitMs > (fullest?.waitMs ?? 0)) fullest = reservation;
   if (fullest !== null) return { quota: fullest.quota, retryAfterSeconds: Math.ceil(fullest.waitMs / 1000) };
-  for (const room of rooms) {
-    room.left -= 1;
-    room.taken += 1;
+  for (const reservation of reservations) {
+    reservation.left -= 1;
+    reservation.taken += 1;
   }
   return null;
 }

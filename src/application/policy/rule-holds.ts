@@ -25,12 +25,12 @@ export function ruleHolds(rule: PolicyRule): (attributes: KnownAttributes) => bo
   const isPermit = rule.effect === 'permit';
   const conditions = Object.entries(rule.conditions).map(([attribute, condition]) => ({
     path: attribute.split('.'),
-    judge: evaluatorOf(attribute, condition),
+    evaluate: evaluatorOf(attribute, condition),
   }));
   const isForMembers = isPermit && !isAboutOutsiders(rule);
   return (attributes) => {
     if (isForMembers && isNotInChat(attributes)) return false;
-    for (const { path, judge } of conditions) {
+    for (const { path, evaluate: judge } of conditions) {
       const outcome = judge(attributeAt(attributes, path));
       if (outcome === 'no' || (outcome === 'unknown' && isPermit)) return false;
     }

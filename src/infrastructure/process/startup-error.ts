@@ -5,7 +5,7 @@ export class StartupError extends Error {
     options?: { cause?: unknown },
   ) {
     super(lines.join('\n'), options);
-    this.name = 'StartFault';
+    this.name = 'StartupError';
   }
 }
 

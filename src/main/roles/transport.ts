@@ -56,7 +56,7 @@ export function amqpTransport(
     sink: amqp.sink,
     receipts: amqp.receipts,
     deadLetters: amqp.deadLetters,
-    door: amqp.door,
+    door: amqp.gateway,
     health: () => amqp.health(),
     onReady: (listener) => void amqp.onReady(listener),
     queueDepths: () => amqp.queueDepths(),
@@ -75,7 +75,7 @@ export function inProcessTransport(settings: Settings, { logger, health }: Proce
     sink: transport.sink,
     receipts: transport.receipts,
     deadLetters: transport.deadLetters,
-    door: transport.door,
+    door: transport.gateway,
     health: () => ({ ok: true }),
     onReady: () => undefined, // never away
     queueDepths: () => transport.queueDepths(),

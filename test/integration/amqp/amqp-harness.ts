@@ -167,7 +167,7 @@ export const amqpHarness: TransportHarness = {
       sink: transport.sink,
       receipts: transport.receipts,
       deadLetters: transport.deadLetters,
-      door: transport.door,
+      door: transport.gateway,
       publish: ({ body, routingKey, ...properties }) =>
         outsider.publish(names.commands(namespace), routingKey, body, {
           persistent: true,

@@ -122,7 +122,7 @@ describe('a full restart of RabbitMQ', function () {
     const refused = await transport.source.subscribe(0, 10, new Taker()).catch((error: Error) => error.name);
     expect(refused).to.equal('ConnectionAway');
     const request = { type: 'message.send', commandId: 'c1', routingKey: 'key', body: Buffer.from('{}') };
-    const closed = await transport.door
+    const closed = await transport.gateway
       .request({ ...request, authorization: null, traceparent: null, tracestate: null }, 100)
       .catch((error: Error) => error.name);
     expect(closed).to.equal('CommandUnavailable');

@@ -238,7 +238,7 @@ describe('a hostile message', () => {
     expect(outcome).to.equal('confirmed');
     expect(taker.losses).to.deep.equal([]);
     // Whatever it has cost, REST's receipts go another way.
-    const { door } = transport;
+    const { gateway: door } = transport;
     const answered = door.request(
       {
         type: 't',

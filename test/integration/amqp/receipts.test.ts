@@ -66,7 +66,7 @@ describe('receipts on RabbitMQ', () => {
 
   describe('for REST', () => {
     it('come to an exclusive, bounded queue with a random name', async () => {
-      const answered = transport.door.request(outgoing('c1'), within);
+      const answered = transport.gateway.request(outgoing('c1'), within);
       const { replyTo, correlationId } = await lastCommand(1);
       expect(replyTo).to.match(new RegExp(`^${namespace}\\.replies\\.rest-[0-9a-f]{8}-[0-9a-f-]{27}$`));
       const prying = await outsider.model.createChannel();
@@ -78,7 +78,7 @@ describe('receipts on RabbitMQ', () => {
     });
 
     it('are of the command that was asked for, whatever comes to the queue', async () => {
-      const answered = transport.door.request(outgoing('c1'), within);
+      const answered = transport.gateway.request(outgoing('c1'), within);
       const { replyTo, correlationId } = await lastCommand(1);
       await outsider.publish('', replyTo, Buffer.from('no JSON'), { correlationId });
       transport.receipts.send(replyTo, correlationId, receiptOf('c2'));
@@ -88,7 +88,7 @@ describe('receipts on RabbitMQ', () => {
     });
 
     it('come to another queue once the connection is back', async () => {
-      const lost = transport.door.request(outgoing('c1'), 1_000);
+      const lost = transport.gateway.request(outgoing('c1'), 1_000);
       const before = await lastCommand(1);
       await wire.cut();
       await wire.join();
@@ -97,7 +97,7 @@ describe('receipts on RabbitMQ', () => {
       await eventually(() => transport.health().ok, { within, what: 'the return of the transport' });
       taker = new Taker();
       await transport.source.subscribe(0, 100, taker);
-      const answered = transport.door.request(outgoing('c2'), within);
+      const answered = transport.gateway.request(outgoing('c2'), within);
       await eventually(() => taker.ids.includes('c2'), { within, what: 'the command' });
       const after = await lastCommand(taker.ids.indexOf('c2') + 1);
       expect(after.replyTo).to.not.equal(before.replyTo);
@@ -127,7 +127,7 @@ describe('receipts on RabbitMQ', () => {
     transport.receipts.send(replies, 'last', receiptOf('c'));
     await eventually(() => got.length === 1, { within, what: 'the receipt behind them' });
     // Sent on the connection of the events, as receipts for REST are.
-    const answered = transport.door.request(outgoing('c1'), within);
+    const answered = transport.gateway.request(outgoing('c1'), within);
     const { replyTo, correlationId } = await lastCommand(1);
     transport.receipts.send(replyTo, correlationId, receiptOf('c1'));
     expect(await answered).to.deep.equal(receiptOf('c1'));

@@ -110,7 +110,7 @@ describe('The store of a namespace', () => {
     expect((await rejection(transport.source.subscribe(0, 10, new Taker()))).name).to.equal('ConnectionAway');
     expect((await rejection(transport.sink.openChannel())).name).to.equal('ConnectionAway');
     const request = { type: 'message.send', commandId: 'c1', routingKey: 'key', body: Buffer.from('{}') };
-    const knocking = transport.door.request(
+    const knocking = transport.gateway.request(
       { ...request, authorization: null, traceparent: null, tracestate: null },
       100,
     );

@@ -39,12 +39,12 @@ describe('A policy document with a fault', () => {
       [/^4:40 rules\.0\.actions\.0: must be user\.upsert, .* or /],
     ],
     [
-      'names a attribute that there is not',
+      'names an attribute that there is not',
       `${HEAD}rules:\n  - id: a\n    effect: permit\n    actions: [message.send]\n    reason: r\n    when:\n      chat.kindness: high`,
       ['9:7 chat.kindness: there is no such attribute; docs/policy.md lists them'],
     ],
     [
-      'names a attribute that is not known of the action',
+      'names an attribute that is not known of the action',
       `${HEAD}rules:\n  - { id: a, effect: permit, actions: [message.send, chat.read], reason: r, when: { text.hasLinks: true } }`,
       ['4:85 text.hasLinks: is not known of chat.read'],
     ],
@@ -61,12 +61,12 @@ describe('A policy document with a fault', () => {
     ['lists a producer twice', `${HEAD}producers: { bots: [b, b] }\nrules: []`, ['3:14 bots: b is listed twice']],
     ['lists a producer without a name', `${HEAD}producers: { bots: [''] }\nrules: []`, [/^3:21 producers\.bots\.0: /]],
     [
-      'puts a attribute in the wrong part',
+      'puts an attribute in the wrong part',
       `${HEAD}rules:\n  - { id: a, effect: permit, actions: [message.send], reason: r, when: { role: owner } }`,
       ['4:74 role: belongs under subject'],
     ],
     [
-      'compares a attribute with what it can never be',
+      'compares an attribute with what it can never be',
       `${HEAD}rules:\n  - { id: a, effect: permit, actions: [message.send], reason: r, when: { chat.kind: room, chat.archived: "yes" } }`,
       [
         '4:74 chat.kind: "room" must be one of direct, group, channel',
@@ -148,7 +148,7 @@ describe('A rule', () => {
     expect(['owner', 'admin', 'member'].map((role) => says({ role }))).to.deep.equal(['permit', 'permit', 'deny']);
   });
 
-  it('that says what a attribute is not, holds for what is none, and not for what is unknown', () => {
+  it('that says what an attribute is not, holds for what is none, and not for what is unknown', () => {
     const says = rule('    subject: { producer.appId: { not: [rest, cron] } }');
     expect(says({ 'producer.appId': 'mine' })).to.equal('permit');
     expect(says({ 'producer.appId': null })).to.equal('permit');
@@ -156,7 +156,7 @@ describe('A rule', () => {
     expect(says({})).to.equal('deny');
   });
 
-  it('that asks whether a attribute is present knows none from unknown', () => {
+  it('that asks whether an attribute is present knows none from unknown', () => {
     const there = rule('    subject: { producer.userId: { present: true } }');
     const absent = rule('    subject: { producer.userId: { present: false } }');
     expect([there({ 'producer.userId': 'x' }), there({ 'producer.userId': null }), there({})]).to.deep.equal([
@@ -203,7 +203,7 @@ describe('A rule', () => {
     expect(says({ 'text.hasLinks': false })).to.equal('permit');
   });
 
-  it('that forbids holds for what is unknown: a attribute that is missing means no', () => {
+  it('that forbids holds for what is unknown: an attribute that is missing means no', () => {
     expect(rule('    when: { text.hasLinks: true }', 'deny')({})).to.equal('deny');
     const byToken = rule('    subject: { actor.token.suspended: true }', 'deny');
     expect(byToken({})).to.equal('deny'); // no token was asked for

@@ -53,7 +53,7 @@ export class AmqpTransport {
   readonly sink: AmqpEventSink;
   readonly receipts: AmqpReceiptSender;
   readonly deadLetters: AmqpDeadLetters;
-  readonly door: AmqpCommandGateway;
+  readonly gateway: AmqpCommandGateway;
   readonly counters: Readonly<TransportCounters>;
   readonly #counters = newTransportCounters();
   readonly #consume: AmqpConnection;
@@ -115,7 +115,7 @@ export class AmqpTransport {
     const routes = { rest: this.#publish, ...this.#receiptRoutes };
     this.receipts = new AmqpReceiptSender(routes, namespace, this.#counters, logger);
     this.deadLetters = new AmqpDeadLetters(this.#publisher, { namespace, workerId, ownUser, logger });
-    this.door = new AmqpCommandGateway(this.#publish, namespace, logger);
+    this.gateway = new AmqpCommandGateway(this.#publish, namespace, logger);
   }
 
   /**
@@ -142,7 +142,7 @@ export class AmqpTransport {
       this.#backlog.stop(),
       this.receipts.close(),
       this.#publisher.close(),
-      this.door.close(),
+      this.gateway.close(),
     ]);
     const connections = [this.#consume, this.#publish, ...Object.values(this.#receiptRoutes)];
     await Promise.all(connections.map((connection) => connection.stop()));
@@ -218,7 +218,7 @@ export class AmqpTransport {
         if (isStart && error instanceof TopologyFault) throw error;
         if (error instanceof ConnectionAway && !isStart) return;
         this.#obstacle = describeFailure(error);
-        this.#logger.error("the broker's objects could not be put in order yet", { attempt, error });
+        this.#logger.error('broker preparation failed; retrying', { attempt, error });
         await sleep(reconnectPauseMs(attempt), undefined, { ref: false });
       }
     }
@@ -229,7 +229,7 @@ export class AmqpTransport {
       try {
         listener();
       } catch (error) {
-        this.#logger.error('a listener for readiness failed', { error });
+        this.#logger.error('readiness listener failed', { error });
       }
     }
   }
@@ -238,7 +238,7 @@ export class AmqpTransport {
     const context = { namespace: this.#namespace, topology: this.#topology, registry, publisher: this.#publisher };
     const ring = await prepareBroker(model, context);
     if (ring === 'repaired') this.#counters.ringRepairs += 1;
-    this.#logger.info("the broker's objects are in order", { ring });
+    this.#logger.info('broker prepared', { ring });
   }
 }
 

@@ -9,7 +9,7 @@ import type { IncomingCommand } from '../../../contract/messages/delivery.js';
 import type { Receipt } from '../../../contract/messages/receipts.js';
 
 /** The only reply address: that of the gateway. */
-const GATEWAY_ADDRESS = 'in-process.door';
+const GATEWAY_ADDRESS = 'in-process.gateway';
 
 /** Both ends of a request: it submits the command and gets its receipt. */
 export class InProcessCommandGateway implements CommandGateway, ReceiptSender {

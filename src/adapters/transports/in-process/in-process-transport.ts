@@ -37,9 +37,9 @@ export class InProcessTransport {
   readonly sink: EventSink;
   readonly receipts: ReceiptSender;
   readonly deadLetters: DeadLetters;
-  readonly door: CommandGateway;
+  readonly gateway: CommandGateway;
   readonly #queues: PartitionQueue[];
-  readonly #door: InProcessCommandGateway;
+  readonly #gateway: InProcessCommandGateway;
   readonly #listeners = new Set<(event: OutgoingEvent) => void>();
   readonly #buried: IncomingCommand[] = [];
   readonly #workerId: string;
@@ -50,9 +50,9 @@ export class InProcessTransport {
     this.#workerId = workerId;
     this.#logger = logger;
     this.#queues = Array.from({ length: partitions }, () => new PartitionQueue(PARTITION_QUEUE_LIMIT));
-    this.#door = new InProcessCommandGateway((incoming) => this.publish(incoming));
-    this.door = this.#door;
-    this.receipts = this.#door;
+    this.#gateway = new InProcessCommandGateway((incoming) => this.publish(incoming));
+    this.gateway = this.#gateway;
+    this.receipts = this.#gateway;
     this.source = {
       subscribe: async (partition, prefetch, handlers) => {
         if (this.#state !== 'open') throw new Error('the transport is not running');
@@ -83,7 +83,7 @@ export class InProcessTransport {
   stop(): Promise<void> {
     this.#state = 'stopped';
     for (const queue of this.#queues) queue.end(new Error('the transport was stopped'));
-    this.#door.close();
+    this.#gateway.close();
     return Promise.resolve();
   }
 
@@ -115,7 +115,7 @@ export class InProcessTransport {
 
   /** The number of receipts whose reply address was not the gateway's. */
   get ignoredReceipts(): number {
-    return this.#door.ignored;
+    return this.#gateway.ignored;
   }
 
   /** Waiting commands by partition. */
@@ -137,13 +137,13 @@ export class InProcessTransport {
       try {
         listener(event);
       } catch (error) {
-        this.#logger.error('a listener for events failed', { eventId: event.id, error });
+        this.#logger.error('event listener failed', { eventId: event.id, error });
       }
     }
   }
 
   #deadLetter(incoming: IncomingCommand, reason: DeadLetterReason, detail: string): void {
-    this.#logger.warn('a command was dead-lettered', { reason, detail, messageId: incoming.messageId });
+    this.#logger.warn('command dead-lettered', { reason, detail, messageId: incoming.messageId });
     const marks = {
       'x-parley-reason': reason,
       'x-parley-detail': detail,

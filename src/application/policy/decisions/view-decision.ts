@@ -45,7 +45,7 @@ export class DecisionViewing {
 
   /** Null if the caller may not view it. */
   private async discretionFor(caller: Caller, { actorId }: LoggedDecision): Promise<Discretion | null> {
-    const judge = (actor: ActorAttributes): { decided: Enforced; seesAll: boolean } => ({
+    const decide = (actor: ActorAttributes): { decided: Enforced; seesAll: boolean } => ({
       decided: this.policy.enforce(askingWhy(actor, actorId === caller.userId), {
         at: new Date(),
         commandId: null,
@@ -58,7 +58,7 @@ export class DecisionViewing {
       'decision.view',
       this.policy.decisionPoint,
       this.queries,
-      judge,
+      decide,
     );
     await this.refused.keep(decided);
     if (decided.refusal !== null) return null;

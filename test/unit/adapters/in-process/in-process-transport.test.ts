@@ -27,7 +27,7 @@ describe('the in-process transport', () => {
         sink: transport.sink,
         receipts: transport.receipts,
         deadLetters: transport.deadLetters,
-        door: transport.door,
+        door: transport.gateway,
         publish: async (incoming) => transport.publish(incoming),
         events: () => events,
         buried: () => transport.keptDeadLetters(),
@@ -45,7 +45,7 @@ describe('the in-process transport', () => {
       expect(transport.queueDepths().get(0)).to.equal(PARTITION_QUEUE_LIMIT);
       expect(() => transport.publish(command('more', 'key'))).to.throw(CommandUnavailable);
       const request = { commandId: 'more', routingKey: 'key', body: Buffer.from('{}') };
-      const refused = await transport.door
+      const refused = await transport.gateway
         .request({ type: 'message.send', authorization: null, traceparent: null, tracestate: null, ...request }, 1_000)
         .catch((error: unknown) => error);
       expect(refused).to.be.instanceOf(CommandUnavailable);

@@ -10,7 +10,7 @@ function faultsIn(cases: string): string[] {
 }
 
 describe('A decision table', () => {
-  it('that names a attribute which its action never has is told where, as in a policy: it would try what cannot be', () => {
+  it('that names an attribute which its action never has is told where, as in a policy: it would try what cannot be', () => {
     expect(
       faultsIn(`
   - name: creating has no role yet
