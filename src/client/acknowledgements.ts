@@ -1,17 +1,18 @@
 import { type Channel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
 
 /**
- * The acknowledgements of one channel: what was dealt with in one turn of the event loop is told in as few as will do, for a quorum queue writes
- * each of them down. What is not dealt with yet is never among them.
+ * The acknowledgements of one channel. Deliveries that were handled in one turn of the event loop are acknowledged with
+ * as few frames as possible, because a quorum queue writes each of them to disk. An unhandled delivery is never
+ * included.
  */
 export class Acknowledgements {
-  /** What has been delivered, in order, and whether it is dealt with. */
+  /** Deliveries in order, and whether each is handled. */
   readonly #delivered = new Map<ConsumeMessage, boolean>();
   #isDue = false;
 
   constructor(private readonly channel: Pick<Channel, 'ack'>) {}
 
-  /** To be told of each delivery, in order. */
+  /** Must be called for each delivery, in order. */
   expect(message: ConsumeMessage): void {
     this.#delivered.set(message, false);
   }
@@ -23,7 +24,7 @@ export class Acknowledgements {
     setImmediate(() => this.flush());
   }
 
-  /** Now, and not at the end of the turn. */
+  /** Acknowledges at once instead of at the end of the turn. */
   flush(): void {
     this.#isDue = false;
     let through: ConsumeMessage | null = null;
@@ -41,7 +42,7 @@ export class Acknowledgements {
       if (through !== null) this.channel.ack(through, true);
       for (const message of beyond) this.channel.ack(message);
     } catch (error) {
-      if (!(error instanceof IllegalOperationError)) throw error; // the channel has gone: it will be delivered again
+      if (!(error instanceof IllegalOperationError)) throw error; // The channel is closed, so the broker redelivers.
     }
   }
 }

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
 
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Two missed beats end the connection: a peer that has fallen silent is noticed within 20 s. */
+/** Two missed heartbeats end the connection: an unresponsive peer is noticed within 20 s. */
 const HEARTBEAT_S = 10;
-/** The ceiling of the first pause before another attempt; it doubles with each, up to the longest. */
+/** Upper bound of the first pause before a retry. It doubles with each attempt, up to the maximum. */
 const RECONNECT_FIRST_MS = 100;
 const RECONNECT_LONGEST_MS = 5_000;
-/** How long a polite closing may take. */
+/** Maximum time for an orderly close. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
 export interface LinkOptions<C extends Channel> {
@@ -15,16 +15,19 @@ export interface LinkOptions<C extends Channel> {
   /** Shown in the broker's list of connections. */
   name: string;
   open(model: ChannelModel): Promise<C>;
-  /** Makes a fresh channel ready; called once after each opening, with nothing awaited in between. */
+  /** Prepares a new channel. Called once after each opening, with no await in between. */
   setUp(channel: C): Promise<void>;
-  /** An attempt to connect failed, or what was open has gone. It is tried again by itself. */
+  /** An attempt to connect failed, or the connection was lost. The link retries. */
   onAway?(cause: Error): void;
 }
 
 export const confirming = (model: ChannelModel): Promise<ConfirmChannel> => model.createConfirmChannel();
 export const plain = (model: ChannelModel): Promise<Channel> => model.createChannel();
 
-/** One connection with one channel, opened again for ever until it is closed. What was on the channel goes with it: `setUp` makes it anew. */
+/**
+ * One connection with one channel. It reconnects until it is closed. Everything on a channel is lost with it, and
+ * `setUp` creates it again.
+ */
 export class BrokerLink<C extends Channel> {
   #model: ChannelModel | null = null;
   #channel: C | null = null;
@@ -34,28 +37,29 @@ export class BrokerLink<C extends Channel> {
 
   constructor(private readonly options: LinkOptions<C>) {}
 
-  /** Rejects if the first attempt fails; afterwards the link looks after itself. */
+  /** Rejects if the first attempt fails. After that, the link reconnects on its own. */
   async open(): Promise<void> {
     const { gone } = await this.#attempt();
     this.#life = this.#stayOpen(gone);
   }
 
-  /** Does not reject: the first attempt is tried again like any other. */
+  /** Does not reject: the first attempt is retried like any other. */
   keepOpening(): void {
     this.#life = this.#stayOpen(Promise.resolve());
   }
 
-  /** Ends the connection for good. Never rejects. */
+  /** Closes the connection permanently. Never rejects. */
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#pause.abort();
-    // The channel first: what was said on it, acknowledgements for instance, goes before; the connection's own end might overtake it.
+    // The channel is closed first. Otherwise the end of the connection could overtake frames of the channel, such as
+    // acknowledgements.
     if (this.#channel !== null) await this.#closed(this.#channel);
     await this.#hangUp();
     await this.#life;
   }
 
-  /** Resolves when open and set up, with a promise of the end. */
+  /** Resolves when the channel is open and set up, with a promise that settles at its end. */
   async #attempt(): Promise<{ gone: Promise<void> }> {
     const { name, open, setUp } = this.options;
     const model = await connect(this.#address(), {
@@ -65,7 +69,7 @@ export class BrokerLink<C extends Channel> {
     this.#model = model;
     let cause = new Error('the connection to the broker has gone');
     model.on('error', (error) => {
-      cause = error; // `close` follows
+      cause = error; // `close` follows.
     });
     let isReady = false;
     const gone = new Promise<void>((resolve) => model.once('close', () => resolve())).then(() => {
@@ -76,7 +80,7 @@ export class BrokerLink<C extends Channel> {
       if (this.#isClosing) throw new Error('closed while connecting');
       const channel = await open(model);
       channel.on('error', (error) => {
-        cause = error; // `close` follows
+        cause = error; // `close` follows.
       });
       this.#channel = channel;
       channel.once('close', () => {
@@ -93,7 +97,7 @@ export class BrokerLink<C extends Channel> {
   }
 
   #address(): string {
-    // The URL class would put the whole text, password included, into its error.
+    // The URL class would put the whole text, including the password, into its error.
     if (!URL.canParse(this.options.url)) throw new Error('the broker address is not a URL');
     const url = new URL(this.options.url);
     if (!url.searchParams.has('heartbeat')) url.searchParams.set('heartbeat', String(HEARTBEAT_S));
@@ -106,8 +110,9 @@ export class BrokerLink<C extends Channel> {
     for (;;) {
       await gone;
       if (this.#isClosing) return;
-      // Anything from nothing to the ceiling, so that a fleet does not return in step.
-      await sleep(Math.random() * ceilingMs, undefined, { signal: this.#pause.signal }).catch(() => undefined); // told to close
+      // Random between zero and the upper bound, so that many clients do not reconnect at the same moment. A close ends
+      // the pause.
+      await sleep(Math.random() * ceilingMs, undefined, { signal: this.#pause.signal }).catch(() => undefined);
       if (this.#isClosing) return;
       try {
         ({ gone } = await this.#attempt());
@@ -124,10 +129,10 @@ export class BrokerLink<C extends Channel> {
     if (this.#model !== null) await this.#closed(this.#model);
   }
 
-  /** The library's own promise stays open if the other side vanishes meanwhile; the `close` event comes in the end. */
+  /** The library's own promise never settles if the peer disappears meanwhile, but the `close` event is emitted. */
   async #closed(what: ChannelModel | Channel): Promise<void> {
     const closed = new Promise<void>((resolve) => what.once('close', () => resolve()));
-    what.close().catch(() => undefined); // it is closing already
+    what.close().catch(() => undefined); // Already closing.
     await Promise.race([closed, sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
   }
 }

@@ -8,7 +8,7 @@ import type { Reason } from '../contract/messages/problems.js';
 type Profile = CommandData['user.upsert'];
 type NewChat = CommandData['chat.create'];
 
-/** What the contract asks of a chat and of data beyond their schemas, as far as types can say it. */
+/** Rules of the contract on chat and data beyond their schemas, as far as types can express them. */
 interface SpecialContent {
   'user.upsert': {
     chatId?: never;
@@ -20,7 +20,7 @@ interface SpecialContent {
   };
   'chat.create':
     | { chatId: string; data: NewChat }
-    /** The id of a direct chat is computed from its two users; of a group or channel the producer chooses it. */
+    /** The id of a direct chat is computed from its two users. For a group or channel the producer chooses it. */
     | { chatId?: string; data: NewChat & { kind: 'direct' } };
 }
 
@@ -28,28 +28,30 @@ type Content = {
   [T in CommandType]: T extends keyof SpecialContent ? SpecialContent[T] : { chatId: string; data: CommandData[T] };
 };
 
-/** What a command says: who asks (`actorId`, of `tenantId` or else `default`), in which chat, for what. */
+/** A command: its actor (`actorId`, in `tenantId` or `default`), its chat and its data. */
 export type CommandInput<T extends CommandType> = {
   tenantId?: string;
   actorId: string;
 } & Content[T];
 
-/** What goes with it. */
+/** Options of a command. */
 export interface CommandOptions {
-  /** The idempotency key; drawn where absent. Sent again with the same one and the same content, a command has no second effect. */
+  /**
+   * The idempotency key. Generated if absent. A command sent again with the same key and content has no second effect.
+   */
   commandId?: string;
-  /** A token of the actor's, without `Bearer`, where the workers ask for proof (`COMMAND_AUTH=jwt`). */
+  /** A token of the actor, without `Bearer`, if the workers require one (`COMMAND_AUTH=jwt`). */
   token?: string;
-  /** W3C trace context, continued through store and event. */
+  /** W3C trace context. It continues through the store and the event. */
   traceparent?: string;
   tracestate?: string;
 }
 
-/** The contract does not admit it: sent all the same, a worker would refuse it, or could not even answer. */
+/** The contract does not allow the command. A worker would reject it, or could not even answer. */
 export class InvalidCommand extends Error {
   constructor(
     readonly commandId: string,
-    /** As a receipt would have it; null where a worker would not get so far as to answer. */
+    /** The reason that a receipt would have. Null if a worker could not answer. */
     readonly reason: Reason | null,
     detail: string,
   ) {
@@ -67,7 +69,7 @@ export interface CommandMessage {
   headers: Record<string, string>;
 }
 
-/** Throws `InvalidCommand`: everything that a worker would find wrong with the command itself is found here. */
+/** Throws `InvalidCommand` for everything that a worker would reject in the command itself. */
 export function commandMessage<T extends CommandType>(
   type: T,
   input: CommandInput<T>,
@@ -93,10 +95,12 @@ export function commandMessage<T extends CommandType>(
   return { commandId, type, routingKey, body, headers };
 }
 
-/** A direct chat's id is computed from the tenant and its two users; of any other chat the producer chooses it. */
+/**
+ * The id of a direct chat is computed from the tenant and its two users. For any other chat the producer chooses it.
+ */
 function directIdOf(type: CommandType, { tenantId, actorId, data }: CommandInput<CommandType>): string | undefined {
   if (type !== 'chat.create') return undefined;
-  // Not judged yet: a program in JavaScript may have left anything out.
+  // Not validated yet: a JavaScript program may have left out anything.
   const { kind, memberIds } = (data ?? {}) as Partial<NewChat>;
   const other: unknown = Array.isArray(memberIds) ? memberIds[0] : undefined;
   return kind === 'direct' && typeof other === 'string'

@@ -1,11 +1,11 @@
 /**
- * A producer that does not give up early: it publishes commands with confirms, keeps each until its receipt is there, and publishes it
- * again, under the same command id, whenever that is in doubt. A command that had taken effect before is answered with the same receipt
- * (`replayed: true`) and has no second effect.
+ * A producer that retries. It publishes commands with confirms and keeps each one until its receipt arrives. If the
+ * outcome is in doubt, it publishes the command again with the same command id. A command that took effect before gets
+ * the same receipt (`replayed: true`) and has no second effect.
  *
- * Order: commands are published in the order of the calls. After a lost connection everything without a receipt is published again in that
- * order, so that for each chat the first copies arrive in order. The exception is a command that the broker itself refuses or cannot
- * route, while it takes the next one: it comes later then. `counters.refused` tells.
+ * Order: commands are published in the order of the calls. After a lost connection all commands without a receipt are
+ * published again in that order, so for each chat the first copies arrive in order. The exception is a command that the
+ * broker refuses or cannot route while it accepts the next one: it arrives later. `counters.refused` shows this.
  */
 import { type ConfirmChannel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
 import type { CommandType } from '../contract/messages/commands.js';
@@ -16,13 +16,13 @@ import { type CommandInput, type CommandMessage, commandMessage } from './comman
 import { NoReceipt, type ProducerOptions, RECEIPT_TIMEOUT_MS, type SendOptions, WINDOW } from './producer-options.js';
 
 const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
-/** Without a receipt for this long a command is published again; each further time the wait doubles. */
+/** A command without a receipt is published again after this time, which doubles each time. */
 export const RECEIPT_RETRY_MS = 5_000;
 export const RECEIPT_RETRY_LONGEST_MS = 60_000;
-/** After the broker refused a command or had no queue for it. */
+/** Pause after the broker refused a command or had no queue for it. */
 const REFUSED_RETRY_MS = 500;
 const WATCH_INTERVAL_MS = 250;
-/** How long `close` waits for the receipts of what is under way. */
+/** How long `close` waits for pending receipts. */
 export const CLOSE_WAIT_MS = 5_000;
 
 interface Outstanding {
@@ -43,7 +43,7 @@ interface Waiting {
 }
 
 export class CommandProducer {
-  /** `published` counts every copy; `refused` those that the broker refused or could not route. */
+  /** `published` counts every copy. `refused` counts those that the broker refused or could not route. */
   readonly counters = { published: 0, reconnects: 0, refused: 0 };
   readonly #exchange: string;
   readonly #link: BrokerLink<ConfirmChannel>;
@@ -71,7 +71,10 @@ export class CommandProducer {
     this.#watch = setInterval(() => this.#lookAfter(), WATCH_INTERVAL_MS);
   }
 
-  /** Rejects if the broker cannot be reached at first, or has no `<namespace>.commands`. Later losses are mended by itself. */
+  /**
+   * Rejects if the first attempt does not reach the broker, or if `<namespace>.commands` does not exist. Later losses
+   * are handled internally.
+   */
   static async connect(options: ProducerOptions): Promise<CommandProducer> {
     const producer = new CommandProducer(options);
     try {
@@ -84,14 +87,18 @@ export class CommandProducer {
   }
 
   /**
-   * Sends a command and resolves with its receipt, be it `accepted` or `rejected`. Rejects with `InvalidCommand`, before anything is sent, if the
-   * contract does not admit it; with `NoReceipt` if none came in time or the producer was closed.
+   * Sends a command and resolves with its receipt, either `accepted` or `rejected`. Rejects with `InvalidCommand`,
+   * before anything is sent, if the contract does not allow it. Rejects with `NoReceipt` if no receipt came in time or
+   * the producer was closed.
    */
   async send<T extends CommandType>(type: T, input: CommandInput<T>, options: SendOptions = {}): Promise<Receipt> {
     return (await this.submit(type, input, options)).receipt;
   }
 
-  /** The same in two steps: resolves once there is room in the window and the command has its place in the order; its receipt comes later. */
+  /**
+   * The same in two steps: resolves when there is room in the window and the command has its place in the order. Its
+   * receipt comes later.
+   */
   async submit<T extends CommandType>(
     type: T,
     input: CommandInput<T>,
@@ -111,7 +118,7 @@ export class CommandProducer {
     });
   }
 
-  /** Waits for the receipts of what is under way, no longer than `waitMs`, and disconnects. What is left rejects with `NoReceipt`. */
+  /** Waits for pending receipts, at most `waitMs`, and disconnects. The remaining commands reject with `NoReceipt`. */
   async close({ waitMs = CLOSE_WAIT_MS }: { waitMs?: number } = {}): Promise<void> {
     this.#isClosing = true;
     if (this.#outstanding.size > 0 && waitMs > 0) {
@@ -130,7 +137,8 @@ export class CommandProducer {
   }
 
   async #setUp(channel: ConfirmChannel): Promise<void> {
-    // First in line: the library fails what is unconfirmed in a listener of its own, and only this tells that from a refusal.
+    // This listener must run first. The library fails unconfirmed messages in its own `close` listener, and this one
+    // makes that distinguishable from a refusal.
     channel.prependListener('close', () => {
       if (this.#channel === channel) this.#channel = null;
     });
@@ -166,7 +174,7 @@ export class CommandProducer {
       this.#outstanding.set(correlationId, entry);
       this.#publish(entry);
     });
-    receipt.catch(() => undefined); // whoever awaits it hears of it all the same
+    receipt.catch(() => undefined); // The caller still gets the error when it awaits the receipt.
     return receipt;
   }
 
@@ -174,7 +182,7 @@ export class CommandProducer {
     const { message, correlationId } = entry;
     const channel = this.#channel;
     entry.retryAt = Date.now() + Math.min(RECEIPT_RETRY_MS * 2 ** entry.attempts, RECEIPT_RETRY_LONGEST_MS);
-    // While there is no connection it waits in its place: whatever is outstanding is published at the next one.
+    // Without a connection the command keeps its place: all outstanding commands are published on the next connection.
     if (channel === null) return;
     entry.attempts += 1;
     const properties = {
@@ -191,14 +199,14 @@ export class CommandProducer {
     };
     try {
       channel.publish(this.#exchange, message.routingKey, message.body, properties, (error: unknown) => {
-        // With the channel everything is void, and published again at the next one.
+        // With a new channel the result is void, because everything is published again.
         if (error && this.#channel === channel) this.#onRefused(entry);
       });
       this.counters.published += 1;
     } catch (error) {
-      if (error instanceof IllegalOperationError) return; // the channel went a moment ago, `close` follows
+      if (error instanceof IllegalOperationError) return; // The channel closed a moment ago; `close` follows.
       this.#forget(entry);
-      entry.reject(error as Error); // it cannot be put on the wire at all
+      entry.reject(error as Error); // The command cannot be encoded.
     }
   }
 
@@ -210,13 +218,13 @@ export class CommandProducer {
 
   #receive(channel: ConfirmChannel, message: ConsumeMessage | null): void {
     if (message === null) {
-      channel.close().catch(() => undefined); // no more receipts here: connect anew
+      channel.close().catch(() => undefined); // No more receipts arrive here, so reconnect.
       return;
     }
     const entry = this.#outstanding.get(String(message.properties.correlationId));
-    if (entry === undefined) return; // a copy's receipt: the command was answered already
+    if (entry === undefined) return; // A receipt of a copy: the command was answered already.
     const receipt = readReceipt(message.content, entry.message.commandId);
-    if (receipt === null) return; // not a worker's word: it is asked again
+    if (receipt === null) return; // Not a valid receipt, so the command is sent again.
     this.#forget(entry);
     entry.resolve(receipt);
   }
@@ -246,7 +254,7 @@ export class CommandProducer {
   }
 }
 
-/** Fields that are unknown here come with later workers, and stay. */
+/** Unknown fields come from later workers and are kept. */
 function readReceipt(content: Buffer, commandId: string): Receipt | null {
   try {
     const parsed = JSON.parse(content.toString('utf8')) as Receipt | null;

@@ -1,10 +1,11 @@
 /**
- * Takes events from a dispatch queue and hands them on: the events of a chat one after the other, in the order of their sequence, each once;
- * those of different chats beside each other. An event is acknowledged after its handler has resolved; what was not is delivered again.
+ * Consumes events from a dispatch queue. The events of one chat are handled one after another in the order of their
+ * sequence, each once. Events of different chats are handled concurrently. An event is acknowledged after its handler
+ * has resolved; otherwise it is delivered again.
  *
- * That nothing was missed can be proven only by the one active consumer of a queue that gets all of a chat's events. A queue declared with
- * `x-single-active-consumer` sees to that itself; on any other this waits until nobody else consumes. (Quorum queues know no exclusive
- * consumers.)
+ * Gaps can be detected only by the single active consumer of a queue that gets all events of a chat. A queue declared
+ * with `x-single-active-consumer` guarantees that. On any other queue this consumer waits until no other one exists.
+ * (Quorum queues do not support exclusive consumers.)
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
@@ -15,22 +16,25 @@ import { type LastSequences, RememberedSequences } from './last-sequences.js';
 import { type ReadEvent, readEvent } from './read-event.js';
 
 export const PREFETCH = 256;
-/** While somebody else consumes, so often is asked again; anything up to this long is added, so that two do not ask in step. */
+/**
+ * Interval of the check while another consumer exists. A random time of up to the same length is added, so that two
+ * consumers do not check at the same moment.
+ */
 const OTHERS_RETRY_MS = 1_000;
-/** A handler that failed is called again after this long; each further time the wait doubles. */
+/** A failed handler is called again after this time, which doubles each time. */
 const HANDLER_RETRY_MS = 100;
 const HANDLER_RETRY_LONGEST_MS = 30_000;
-/** How long `stop` waits for handlers in hand. */
+/** How long `stop` waits for running handlers. */
 export const STOP_WAIT_MS = 10_000;
 
 type EventRead = Exclude<ReadEvent, { kind: 'no event' }>;
 
-/** Numbers of a chat that were not seen. */
+/** Sequences of a chat that were not seen. */
 export interface Gap {
   source: string;
   /** The chat. */
   partitionkey: string;
-  /** The last sequence seen before, and the one that came. */
+  /** The last sequence seen before, and the one that arrived. */
   last: number;
   sequence: number;
 }
@@ -38,28 +42,34 @@ export interface Gap {
 export interface ConsumerOptions {
   /** `amqp://` or `amqps://`. */
   url: string;
-  /** For instance `chat.dispatch`. */
+  /** For example `chat.dispatch`. */
   queue: string;
-  /** Shown in the broker's list of connections; default `dispatch`. */
+  /** Shown in the broker's list of connections. Default `dispatch`. */
   name?: string;
   /**
-   * Called once for each event, unless an earlier call for it failed or its acknowledgement was lost. If it rejects it is called again, and the
-   * chat waits.
+   * Called once for each event, unless an earlier call for it failed or its acknowledgement was lost. If it rejects, it
+   * is called again, and the chat waits.
    */
   handle(event: CloudEvent): Promise<void> | void;
-  /** Awaited before the event after the gap is handled: what is missing can be read over REST. If it rejects it is called again. */
+  /**
+   * Awaited before the event after the gap is handled. The missing events can be read over REST. If it rejects, it is
+   * called again.
+   */
   onGap(gap: Gap): Promise<void> | void;
   /** `handle` or `onGap` failed for the `attempt`th time (1, 2 …). */
   onFailure(error: unknown, event: CloudEvent, attempt: number): void;
-  /** Something that is no event, or of a type unknown to this version. It is acknowledged: nobody here could ever make more of it. */
+  /**
+   * The delivery is not an event, or its type is unknown to this version. It is acknowledged, because a redelivery
+   * would not help.
+   */
   onSkipped?(body: Uint8Array, why: string): void;
-  /** `waiting`: somebody else consumes; `away`: no connection, or no such queue. */
+  /** `waiting`: another consumer exists. `away`: no connection, or no such queue. */
   onState?(state: 'consuming' | 'waiting' | 'away', cause?: Error): void;
   /** Default: in memory, see `RememberedSequences`. */
   sequences?: LastSequences;
-  /** The queue was declared with `x-single-active-consumer`: others may wait in line. */
+  /** The queue was declared with `x-single-active-consumer`: other consumers may wait. */
   singleActive?: boolean;
-  /** At most this many events are in hand at a time; default 256. */
+  /** Maximum number of unacknowledged events. Default 256. */
   prefetch?: number;
 }
 
@@ -67,10 +77,10 @@ export class DispatchConsumer {
   readonly counters = { handled: 0, repeats: 0, gaps: 0, skipped: 0 };
   readonly #sequences: LastSequences;
   readonly #link: BrokerLink<Channel>;
-  /** The last step of each chat that has events in hand. */
+  /** The last step of each chat with events in progress. */
   readonly #chats = new Map<string, Promise<void>>();
   readonly #stopping = new AbortController();
-  /** Of the present channel. */
+  /** Of the current channel. */
   #acknowledgements: Acknowledgements | null = null;
 
   private constructor(private readonly options: ConsumerOptions) {
@@ -83,14 +93,14 @@ export class DispatchConsumer {
     });
   }
 
-  /** Begins, and goes on until `stop`: a broker or a queue that is not there is waited for. */
+  /** Starts and runs until `stop`. It waits for a missing broker or queue. */
   static start(options: ConsumerOptions): DispatchConsumer {
     const consumer = new DispatchConsumer(options);
     consumer.#link.keepOpening();
     return consumer;
   }
 
-  /** Begins no further event, waits for those in hand, no longer than `waitMs`, and disconnects. */
+  /** Starts no further event, waits for running handlers, at most `waitMs`, and disconnects. */
   async stop({ waitMs = STOP_WAIT_MS }: { waitMs?: number } = {}): Promise<void> {
     this.#stopping.abort();
     const inHand = Promise.all(this.#chats.values());
@@ -119,16 +129,19 @@ export class DispatchConsumer {
       await this.#pause(OTHERS_RETRY_MS * (1 + Math.random()));
       if (this.#isStopping || !isOpen) return;
     }
-    /** Not handled before it is sure that nobody began in the same moment: one of the two must not have dealt with anything. */
+    /**
+     * Deliveries are buffered until it is certain that no other consumer started at the same moment: one of the two
+     * must not have handled any.
+     */
     let early: ConsumeMessage[] | null = [];
     await channel.consume(queue, (message) => {
       if (message === null)
-        channel.close().catch(() => undefined); // the queue was deleted or has moved: begin anew
+        channel.close().catch(() => undefined); // The queue was deleted or has moved, so start again.
       else if (early === null) this.#take(acknowledgements, message);
       else early.push(message);
     });
     if (!singleActive && (await channel.checkQueue(queue)).consumerCount > 1)
-      throw new Error(`somebody else began to consume from ${queue} in the same moment`);
+      throw new Error(`another consumer of ${queue} started at the same moment`);
     onState?.('consuming');
     const held = early;
     early = null;
@@ -136,7 +149,7 @@ export class DispatchConsumer {
   }
 
   #take(acknowledgements: Acknowledgements, message: ConsumeMessage): void {
-    if (this.#isStopping) return; // it goes back with the channel
+    if (this.#isStopping) return; // The event is requeued with the channel.
     acknowledgements.expect(message);
     const read = readEvent(message.content);
     if (read.kind === 'no event') {
@@ -155,13 +168,13 @@ export class DispatchConsumer {
     this.#chats.set(chat, done);
   }
 
-  /** Rejects with `Stopped` if told to stop before the event was dealt with. */
+  /** Rejects with `Stopped` if the consumer is stopped before the event was handled. */
   async #process(chat: string, { kind, event, sequence }: EventRead, message: ConsumeMessage): Promise<void> {
     if (this.#isStopping) throw new Stopped();
     const last = sequence === null ? undefined : await this.#retry(event, () => this.#sequences.get(chat));
     if (sequence !== null && last !== undefined) {
       if (sequence <= last) {
-        this.counters.repeats += 1; // published more than once, or delivered again: it was dealt with
+        this.counters.repeats += 1; // Published more than once or redelivered: it was already handled.
         return;
       }
       if (sequence > last + 1) {
@@ -179,8 +192,8 @@ export class DispatchConsumer {
   }
 
   /**
-   * Tries until it succeeds. The chat's later events wait behind it: giving it back instead would let them pass, and a queue may count how often
-   * a message came back.
+   * Retries until it succeeds. The chat's later events wait. If the event were requeued, later events would overtake
+   * it, and a queue may limit redeliveries.
    */
   async #retry<T>(event: CloudEvent, action: () => T | Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
@@ -200,11 +213,11 @@ export class DispatchConsumer {
   }
 
   async #pause(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined); // told to stop
+    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined); // Stopped.
   }
 }
 
-/** Told to stop: what is not acknowledged is delivered again. */
+/** The consumer was stopped. Unacknowledged events are delivered again. */
 class Stopped extends Error {}
 
 function passOver(error: unknown): void {

@@ -1,9 +1,9 @@
 /**
- * Where a dispatch worker remembers the last sequence of each chat. `chat` is the event's `source` and `partitionkey`: a store that was set
- * back to a backup numbers anew, under another source.
+ * Where a dispatch worker stores the last sequence of each chat. `chat` consists of the event's `source` and
+ * `partitionkey`, because a store that was restored from a backup numbers its events again under another source.
  */
 export interface LastSequences {
-  /** Undefined: no event of this chat is remembered. */
+  /** Undefined if no event of this chat is stored. */
   get(chat: string): number | undefined | Promise<number | undefined>;
   /** Called after the event was handled and before it is acknowledged. */
   set(chat: string, sequence: number): void | Promise<void>;
@@ -12,8 +12,8 @@ export interface LastSequences {
 export const REMEMBERED_CHATS_MAX = 100_000;
 
 /**
- * In memory, for the chats with the latest events, at most `max` of them. A chat that is forgotten, or a process that starts anew, takes the
- * next event of a chat for its first: a repeat of it is handled twice, and a gap before it is not noticed.
+ * In memory, for the chats with the latest events, at most `max` of them. For a removed chat, or after a restart, the
+ * next event counts as the first one: a repeat of it is handled twice, and a gap before it is not detected.
  */
 export class RememberedSequences implements LastSequences {
   readonly #last = new Map<string, number>();
@@ -29,7 +29,7 @@ export class RememberedSequences implements LastSequences {
   }
 
   set(chat: string, sequence: number): void {
-    this.#last.delete(chat); // it is the latest now
+    this.#last.delete(chat); // It is the latest now.
     this.#last.set(chat, sequence);
     if (this.#last.size <= this.max) return;
     const [oldest] = this.#last.keys();

@@ -1,4 +1,4 @@
-/** What a producer is told, and what it tells when it has given a command up. */
+/** Options of a producer, and the error for a missing receipt. */
 import type { CommandOptions } from './command-message.js';
 
 export const RECEIPT_TIMEOUT_MS = 30_000;
@@ -7,30 +7,35 @@ export const WINDOW = 512;
 export interface ProducerOptions {
   /** `amqp://` or `amqps://`. */
   url: string;
-  /** `CHAT_NAMESPACE` of the workers; default `chat`. */
+  /** `CHAT_NAMESPACE` of the workers. Default `chat`. */
   namespace?: string;
-  /** Says who publishes: AMQP's `app_id`, and the connection's name. */
+  /** The name of the producer: AMQP's `app_id` and the connection's name. */
   appId: string;
   /**
-   * The login at the broker (AMQP's `user_id`), for a policy that grants something to listed producers. RabbitMQ
-   * refuses commands with any other user's: then `connect` succeeds, `onAway` is told `PRECONDITION_FAILED` again and
-   * again, and no receipt comes. Default: not said.
+   * The broker login (AMQP's `user_id`), for a policy with rules for listed producers. RabbitMQ refuses commands with
+   * another user's login: then `connect` succeeds, `onAway` is called with `PRECONDITION_FAILED` repeatedly, and no
+   * receipt comes. Default: not set.
    */
   userId?: string;
-  /** At most this many commands are without a receipt at a time; further ones wait. Default 512. */
+  /** Maximum number of commands without a receipt. Further ones wait. Default 512. */
   window?: number;
-  /** An attempt to connect again failed, or the connection has gone. It is tried again by itself. */
+  /** A reconnect failed, or the connection was lost. The producer retries. */
   onAway?(cause: Error): void;
-  /** How long a receipt is awaited once its command has been taken up; default 30,000 ms. `Infinity`: for ever. */
+  /**
+   * How long to wait for a receipt after the command has its place in the window. Default 30,000 ms. `Infinity`: no
+   * limit.
+   */
   receiptTimeoutMs?: number;
 }
 
 export interface SendOptions extends CommandOptions {
-  /** Instead of the producer's `receiptTimeoutMs`. */
+  /** Overrides the producer's `receiptTimeoutMs`. */
   receiptTimeoutMs?: number;
 }
 
-/** No receipt came: whether the command takes effect is not known. Send it again with the same command id to learn it. */
+/**
+ * No receipt came, so it is unknown if the command takes effect. Send it again with the same command id to find out.
+ */
 export class NoReceipt extends Error {
   constructor(
     readonly commandId: string,

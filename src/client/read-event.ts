@@ -2,15 +2,15 @@ import { type CloudEvent, type EventType, eventTypes } from '../contract/message
 
 export type ReadEvent =
   | { kind: 'event'; event: CloudEvent; sequence: number | null }
-  /** An event of a type that came after this version: within v1 there can be new ones. It takes its number all the same. */
+  /** An event of a type that this version does not know: v1 can add types. Its sequence counts all the same. */
   | { kind: 'unknown type'; event: CloudEvent; sequence: number | null }
   | { kind: 'no event'; why: string };
 
 const ATTRIBUTES = ['id', 'source', 'type', 'partitionkey'] as const;
 
 /**
- * A delivery's body as a CloudEvent. Its attributes are looked at; its data is as the worker wrote it, fields that came after this version
- * included.
+ * Reads a delivery's body as a CloudEvent. The attributes are checked. The data is passed through unchanged, including
+ * fields that this version does not know.
  */
 export function readEvent(body: Uint8Array): ReadEvent {
   let parsed: unknown;

@@ -2,9 +2,9 @@ import type { Problem, ProblemCode } from '../contract/messages/problems.js';
 
 const PROBLEM_TYPE = /^\/problems\/(.+)$/;
 
-/** An answer that is not a success, as the problem document (RFC 9457) that came with it. */
+/** A response that is not a success, as its problem document (RFC 9457). */
 export class RestProblem extends Error {
-  /** What kind of problem; null where something else than Parley has answered, a proxy for instance. */
+  /** The code of the problem. Null if another program has answered, for example a proxy. */
   readonly code: ProblemCode | null;
 
   constructor(readonly problem: Problem) {
@@ -18,7 +18,7 @@ export class RestProblem extends Error {
   }
 }
 
-/** The problem that a response tells of. */
+/** The problem in a response. */
 export async function problemOf(response: Response): Promise<RestProblem> {
   const { status, statusText } = response;
   const unknown: Problem = { type: 'about:blank', title: statusText === '' ? `HTTP ${status}` : statusText, status };

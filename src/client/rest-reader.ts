@@ -13,11 +13,11 @@ import { problemOf } from './rest-problem.js';
 export const REST_TIMEOUT_MS = 10_000;
 
 export interface ReaderOptions {
-  /** Of the REST side, without `/v1`, for instance `https://chat.example`. */
+  /** The REST address without `/v1`, for example `https://chat.example`. */
   url: string;
-  /** The caller's bearer token, or how to come by it: it is asked for at each call. */
+  /** The caller's bearer token, or a function that returns it. The function is called for each request. */
   token: string | (() => string | Promise<string>);
-  /** How long an answer may take; default 10,000 ms. */
+  /** Timeout of a response. Default 10,000 ms. */
   timeoutMs?: number;
 }
 
@@ -30,23 +30,24 @@ interface Page {
 }
 
 /**
- * Reads over REST as one caller. Every query of the contract is there by its name in the OpenAPI document (`operationId`).
+ * Reads over REST as one caller. Every query of the contract is available by its name in the OpenAPI document
+ * (`operationId`).
  *
- * An answer that is no success rejects with `RestProblem`; what `fetch` rejects with, a `TimeoutError` included, passes through. Nothing is
- * tried again by itself.
+ * A response that is not a success rejects with `RestProblem`. Errors of `fetch`, including `TimeoutError`, pass
+ * through. Nothing is retried.
  */
 export class RestReader {
   constructor(private readonly options: ReaderOptions) {}
 
-  /** One answer. `get('getChat', { chatId })`, `get('listMessages', { chatId, after: 41, limit: 200 })` */
+  /** One response. `get('getChat', { chatId })`, `get('listMessages', { chatId, after: 41, limit: 200 })` */
   get<O extends RestReadName>(name: O, ...[parameters]: RestArguments<O>): Promise<RestAnswer<O>> {
     return this.#fetch(name, (parameters ?? {}) as Parameters) as Promise<RestAnswer<O>>;
   }
 
   /**
-   * One page after the other, to the last. Pages by sequence go the way that was asked for: forwards with `after`, backwards with `before`, and from
-   * the latest backwards where messages are asked for without either; each page is in ascending sequence. Those of `sync` end when there is no more for
-   * now: the last one's `next` is where to go on later.
+   * All pages, one after another. Pages by sequence go forwards with `after`, backwards with `before`, and backwards
+   * from the latest message without either. Each page is in ascending sequence. Pages of `sync` end when there is no
+   * more for now: continue later with the last one's `next`.
    */
   async *pages<O extends RestPagedName>(name: O, ...[given]: RestArguments<O>): AsyncGenerator<RestAnswer<O>, void> {
     let parameters: Parameters | null = (given ?? {}) as Parameters;
@@ -57,7 +58,7 @@ export class RestReader {
     }
   }
 
-  /** The items of all pages, in the direction of the pages: going backwards the latest comes first. */
+  /** The items of all pages, in the direction of the pages: backwards, the latest comes first. */
   async *each<O extends RestPagedName>(name: O, ...[given]: RestArguments<O>): AsyncGenerator<RestItem<O>, void> {
     const parameters = (given ?? {}) as RestParameters<O>;
     const isBackwards = goesBackwards(name, parameters as Parameters);
@@ -77,7 +78,7 @@ export class RestReader {
     return response.json();
   }
 
-  /** Throws `TypeError` for a path parameter that cannot name anything: it might name something else in a path. */
+  /** Throws `TypeError` for a path parameter with an invalid format: in a path it might name another resource. */
   #address(name: RestReadName, parameters: Parameters): string {
     const inPath = pathSchemaOf(name).safeParse(parameters, { error: violationText });
     if (!inPath.success) {
@@ -96,12 +97,15 @@ export class RestReader {
   }
 }
 
-/** Pages by sequence can be asked for either way; without a place the latest ones come, and what is further lies before them. */
+/**
+ * Pages by sequence can go either way. Without a position the latest messages come first, so the next page is before
+ * them.
+ */
 function goesBackwards(name: RestReadName, { after }: Parameters): boolean {
   return after === undefined && Object.hasOwn(operationOf(name).query?.shape ?? {}, 'before');
 }
 
-/** What to ask for the page after this one; null after the last. */
+/** The parameters of the next page. Null after the last one. */
 function nextPage(name: RestReadName, parameters: Parameters, page: Page): Parameters | null {
   if (page.nextCursor !== undefined)
     return page.nextCursor === null ? null : { ...parameters, cursor: page.nextCursor };

@@ -5,7 +5,7 @@ export type MembershipState = `${'open' | 'archived'} ${Role}`;
 
 /** An ended membership state, and the sequence of the event that ended it. */
 export interface FormerMembershipState {
-  standing: MembershipState;
+  state: MembershipState;
   until: number;
 }
 
@@ -22,7 +22,7 @@ export function stateBeforeArchiving(
   { role, joinedSequence, roleSequence }: Member,
 ): FormerMembershipState | null {
   if (chat.archiveSequence <= Math.max(joinedSequence, roleSequence)) return null;
-  return { standing: membershipStateOf(chat.archivedAt === null, role), until: chat.archiveSequence };
+  return { state: membershipStateOf(chat.archivedAt === null, role), until: chat.archiveSequence };
 }
 
 /**
@@ -31,6 +31,6 @@ export function stateBeforeArchiving(
  */
 export function membershipStatesEndedBy(sequence: number, chat: Chat, member: Member): FormerMembershipState[] {
   const earlier = stateBeforeArchiving(chat, member);
-  const present = { standing: membershipStateOf(chat.archivedAt !== null, member.role), until: sequence };
+  const present = { state: membershipStateOf(chat.archivedAt !== null, member.role), until: sequence };
   return earlier === null ? [present] : [earlier, present];
 }

@@ -129,7 +129,7 @@ async function read(url: URL): Promise<JSONWebKeySet> {
   }
   if (response.status !== 200) throw new Error(`the key set is answered with status ${response.status}`);
   const { keys } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { keys?: unknown };
-  if (!Array.isArray(keys)) throw new Error('the key set is none');
+  if (!Array.isArray(keys)) throw new Error('the response is not a key set');
   // An entry that is not a key must not make the others unusable.
   return { keys: keys.filter((key) => typeof key === 'object' && key !== null && !Array.isArray(key)) };
 }

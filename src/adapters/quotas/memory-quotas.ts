@@ -19,7 +19,7 @@ interface Counter {
 }
 
 /** By the quota's id and the key. The key itself contains a space. */
-type Rooms = Map<string, QuotaReservation>;
+type Reservations = Map<string, QuotaReservation>;
 
 const NO_RESERVATIONS: readonly QuotaReservation[] = [];
 const UNCOUNTED: QuotaVerdict = { over: null, reservations: NO_RESERVATIONS };
@@ -50,12 +50,12 @@ export class MemoryQuotas implements Quotas {
   async takeAll(commands: readonly CountedCommand[]): Promise<QuotaVerdict[]> {
     if (this.counters.length === 0) return commands.map(() => UNCOUNTED);
     // In one turn of the event loop, so overlapping calls do not mix.
-    const rooms: Rooms = new Map();
-    return commands.map((command) => this.take(command, rooms));
+    const reservations: Reservations = new Map();
+    return commands.map((command) => this.take(command, reservations));
   }
 
-  async count(rooms: Iterable<QuotaReservation>): Promise<void> {
-    for (const room of rooms) {
+  async count(reservations: Iterable<QuotaReservation>): Promise<void> {
+    for (const room of reservations) {
       const { quota, key, taken } = room;
       room.taken = 0;
       const counter = this.counters.find((candidate) => isCountedAlike(candidate.quota, quota));
@@ -64,9 +64,9 @@ export class MemoryQuotas implements Quotas {
   }
 
   /** Checks all quotas before it takes from any: a command that one quota rejects uses up none. */
-  private take({ type, keys, isMember }: CountedCommand, roomsSoFar: Rooms): QuotaVerdict {
+  private take({ type, keys, isMember }: CountedCommand, reservationsSoFar: Reservations): QuotaVerdict {
     const concerned: { counts: WindowCounts; key: string }[] = [];
-    const rooms: QuotaReservation[] = [];
+    const reservations: QuotaReservation[] = [];
     let over: OverQuota | null = null;
     let longestMs = 0;
     for (const counter of this.counters) {
@@ -74,8 +74,8 @@ export class MemoryQuotas implements Quotas {
       const key = keys[quota.per];
       if (key === null || !concerns(types, type)) continue;
       const isOfChat = quota.per === 'chat';
-      const room = isOfChat ? roomOf(counter, key, roomsSoFar) : counts.room(key);
-      if (isOfChat) rooms.push(room as QuotaReservation);
+      const room = isOfChat ? reservationOf(counter, key, reservationsSoFar) : counts.room(key);
+      if (isOfChat) reservations.push(room as QuotaReservation);
       else concerned.push({ counts, key });
       if (room.left > 0 || room.waitMs <= longestMs || (isOfChat && !isMember)) continue;
       longestMs = room.waitMs;
@@ -83,17 +83,17 @@ export class MemoryQuotas implements Quotas {
     }
     if (over !== null) return { over, reservations: NO_RESERVATIONS };
     for (const { counts, key } of concerned) counts.take(key);
-    return rooms.length === 0 ? UNCOUNTED : { over, reservations: rooms };
+    return reservations.length === 0 ? UNCOUNTED : { over, reservations };
   }
 }
 
 /** Looked up once for all commands that are checked together; they share what is left. */
-function roomOf({ quota, counts }: Counter, key: string, rooms: Rooms): QuotaReservation {
+function reservationOf({ quota, counts }: Counter, key: string, reservations: Reservations): QuotaReservation {
   const name = `${quota.id} ${key}`;
-  const known = rooms.get(name);
+  const known = reservations.get(name);
   if (known !== undefined) return known;
   const room: QuotaReservation = { quota, key, ...counts.room(key), taken: 0 };
-  rooms.set(name, room);
+  reservations.set(name, room);
   return room;
 }
 

@@ -5,7 +5,10 @@ interface Series {
   count: number;
 }
 
-/** A counter for what happens with every command or event: an addition in a map, and the API is told only when somebody asks. */
+/**
+ * A counter for events that occur with every command: it adds in a map, and the metrics API gets the values only on
+ * collection.
+ */
 export class Tally {
   private readonly series = new Map<string, Series>();
 
@@ -15,7 +18,7 @@ export class Tally {
     });
   }
 
-  /** `key` stands for the attributes, one to one. */
+  /** `key` must be unique for the attributes. */
   add(key: string, attributes: () => Attributes): void {
     const known = this.series.get(key);
     if (known === undefined) this.series.set(key, { attributes: attributes(), count: 1 });

@@ -1,7 +1,7 @@
 import type { Meter } from '@opentelemetry/api';
 import type { TransportCounters } from '../../application/ports/transport.js';
 
-/** What the transport has done quietly, read when somebody asks. docs/metrics.md explains each. */
+/** Counters of the transport, read on collection. docs/metrics.md explains each. */
 export function watchTransport(meter: Meter, counters: Readonly<TransportCounters>): void {
   meter
     .createObservableCounter('parley.receipts.unsent', { description: 'Receipts that were not sent, by reason' })

@@ -1,4 +1,6 @@
-/** The worker's metrics, by the OpenTelemetry API: what is measured here, who reads it is the process's business. docs/metrics.md explains each. */
+/**
+ * The worker's metrics, by the OpenTelemetry API. The process chooses the exporter. docs/metrics.md explains each.
+ */
 import type { Meter } from '@opentelemetry/api';
 import type { WorkerStatus } from '../../application/coordinator/worker.js';
 import type { DeadLetterReason, PublishOutcome } from '../../application/ports/transport.js';
@@ -10,7 +12,7 @@ const STAGE_BUCKETS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_
 const MS_PER_S = 1_000;
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
-/** Commands waiting at each partition's queue, as last asked; empty where the transport cannot tell. */
+/** Waiting commands in each partition's queue, from the last poll. Empty if the transport does not know. */
 export type QueueDepths = () => ReadonlyMap<number, number>;
 
 export class WorkerMetrics implements WorkerObserver {
@@ -61,7 +63,7 @@ export class WorkerMetrics implements WorkerObserver {
     });
   }
 
-  /** Ownership, unpublished events and queue lag, read when somebody asks. */
+  /** Leases, unpublished events and queue lag, read on collection. */
   watch(status: () => WorkerStatus, queueDepths: QueueDepths): void {
     const owned = this.meter.createObservableGauge('parley.partition.owned', {
       description: '1 if this worker owns the partition, else 0',
@@ -143,7 +145,7 @@ export class WorkerMetrics implements WorkerObserver {
   }
 }
 
-/** 0 for what has not begun. Clocks of two machines differ: nothing waits for less than no time. */
+/** 0 if nothing has begun. Clocks of two machines may differ, so the result is never negative. */
 function secondsSince(since: Date | null, now: Date): number {
   return since === null ? 0 : Math.max(0, now.getTime() - since.getTime()) / MS_PER_S;
 }

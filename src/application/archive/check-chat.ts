@@ -2,7 +2,7 @@ import type { ArchiveLine, ArchiveLineOf } from '../../contract/archive/lines.js
 import { directChatId } from '../../contract/messages/direct-id.js';
 import type { ChatCounts } from '../ports/archive.js';
 
-/** Of an event that is about a message of before. */
+/** The sequence of the earlier message that an event is about. */
 function messageSequenceOf(line: ArchiveLineOf<'event'>): number | null {
   switch (line.type) {
     case 'message.edited':
@@ -15,16 +15,16 @@ function messageSequenceOf(line: ArchiveLineOf<'event'>): number | null {
   }
 }
 
-/** Whether the lines of one chat make a whole that could have come about: numbers without a gap, nothing beyond the end, nothing too few. */
+/** Checks that the lines of one chat are consistent: sequences without gaps, nothing past the end, nothing missing. */
 export class ChatCheck {
   private lines = 0;
   private sequence = 0;
   private ordinal = 0;
-  /** The event was a `message.created`: its message comes next. */
+  /** The event was a `message.created`, so its message must come next. */
   private awaitsMessage = false;
   private memberCount = 0;
   private ownerCount = 0;
-  /** Of a direct chat: more than two are not looked at. */
+  /** For a direct chat. Only the first two are read. */
   private readonly firstMembers: string[] = [];
 
   constructor(
@@ -37,7 +37,7 @@ export class ChatCheck {
     return { lastOrdinal, memberCount, ownerCount };
   }
 
-  /** Why the next line cannot be this one; null: it can. After a fault there is no going on. */
+  /** Why the next line is invalid here. Null if it is valid. After a fault the check cannot continue. */
   fault(line: Exclude<ArchiveLine, { kind: 'header' | 'chat' }>): string | null {
     if (line.kind !== 'user' && line.chatId !== this.chat.chatId) return `${line.kind} of another chat`;
     if (this.awaitsMessage && line.kind !== 'message' && line.kind !== 'removed')
@@ -87,7 +87,7 @@ export class ChatCheck {
     if (sequence < this.chat.lastSequence) return `member, where event ${sequence + 1} is expected`;
     if (line.joinedSequence > sequence || line.readSequence > sequence || line.readOrdinal > ordinal)
       return `${line.userId} has joined or read beyond the end of the chat`;
-    // Messages that are still to come would not show the chat again.
+    // Later messages would show the chat again.
     if ((line.hiddenOrdinal ?? 0) > ordinal) return `${line.userId} has hidden the chat beyond its end`;
     this.memberCount += 1;
     if (line.role === 'owner') this.ownerCount += 1;

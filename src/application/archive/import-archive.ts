@@ -12,23 +12,26 @@ import type { ChatArchiveTarget, ChatRowLine, ChatUnderImport } from '../ports/a
 import { StoreError } from '../ports/command-store.js';
 import { ChatCheck } from './check-chat.js';
 
-/** Lines written at a time. */
+/** Number of lines written at a time. */
 export const IMPORT_CHUNK_LINES = 1_000;
-/** … or so many bytes of them, whichever comes first: bounds the memory whatever the texts' length. */
+/** Maximum bytes of lines written at a time. It limits the memory for texts of any length. */
 export const IMPORT_CHUNK_BYTES = 1024 * 1024;
 
 export interface ImportReport {
   lines: number;
   chats: {
     imported: number;
-    /** They were here already. */
+    /** Chats that existed already. */
     known: number;
   };
-  /** Chats whose id belongs to another chat here. */
+  /** Chats whose id belongs to another chat in this store. */
   differing: string[];
 }
 
-/** The archive cannot be read on: it is not one, it is damaged, or it ends too early. Complete chats before that place stand. */
+/**
+ * The archive cannot be read further: it is not an archive, it is damaged, or it ends too early. Chats that were
+ * completed before that point stay.
+ */
 export class ArchiveFault extends Error {
   constructor(lines: string, why: string) {
     super(`${lines}: ${why}`);
@@ -37,9 +40,9 @@ export class ArchiveFault extends Error {
 }
 
 /**
- * Reads an archive into the store, chat by chat. Idempotent: a chat that is there already is passed over, one that an import left
- * behind unfinished is begun anew. `lines` come without their ends.
- * @throws ArchiveFault, or as the store does
+ * Imports an archive, chat by chat. Idempotent: an existing chat is skipped, and an unfinished import of a chat starts
+ * again. `lines` have no line ends.
+ * @throws ArchiveFault, or an error of the store
  */
 export async function importArchive(
   lines: AsyncIterable<Uint8Array>,
@@ -58,7 +61,7 @@ export async function importArchive(
 interface CurrentChat {
   chatId: string;
   check: ChatCheck;
-  /** Null: it is not taken in, only read. */
+  /** Null if the chat is only read and not stored. */
   rows: ChatUnderImport | null;
 }
 
@@ -134,7 +137,7 @@ class ArchiveReading {
     this.chunk = { firstLine: this.report.lines + 1, bytes: 0 };
   }
 
-  /** What the store refuses is the archive's fault, somewhere in the lines since it was last asked. */
+  /** If the store refuses lines, the archive is faulty in one of the lines since the last write. */
   private async store<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -144,11 +147,11 @@ class ArchiveReading {
     }
   }
 
-  /** Null: the line is empty. */
+  /** Null for an empty line. */
   private parse(bytes: Uint8Array): ArchiveLine | null {
     if (bytes.byteLength > ARCHIVE_LINE_MAX_BYTES) throw this.fault(`has more than ${ARCHIVE_LINE_MAX_BYTES} bytes`);
     if (!isUtf8(bytes)) throw this.fault('is not UTF-8');
-    // Of other systems' line ends and byte order marks nothing stays.
+    // Removes line ends and byte order marks of other systems.
     const json = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').trim();
     if (json === '') return null;
     if (isDeeperThan(ARCHIVE_LINE_MAX_DEPTH, json)) throw this.fault('is nested too deeply');

@@ -1,6 +1,6 @@
 /**
- * Sends a part of the log once more, by the publisher that sent it first: in order, each with its confirm, in bounded memory, rendered by the
- * same renderer. Nothing is written: how far the partition is published stays as it is.
+ * Publishes a part of the log again with the publisher that published it first: in order, each with its confirm, in
+ * bounded memory, with the same renderer. It writes nothing: the published position of the partition does not change.
  */
 
 import { EventPublisher } from '../outbox/event-publisher.js';
@@ -13,7 +13,7 @@ import type { EventSink, PublishOutcome } from '../ports/transport.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
 import { realTime } from '../runtime/time.js';
 
-/** At a slow pace the log is read in pieces of this part of a second. */
+/** At a slow pace the log is read in pieces for this fraction of a second. */
 const PIECES_PER_SECOND = 10;
 
 export interface ReplayRange {
@@ -27,19 +27,19 @@ export interface ReplayDeps {
   log: EventLog;
   reader: LogReader;
   sink: EventSink;
-  /** Decides who of a chat's members may view it, as of now. */
+  /** Decides which members of a chat may view it now. */
   policy: PolicyDecisionPoint;
   render: RenderContext;
   logger: WorkerLog;
-  /** Null: as fast as it goes. */
+  /** Null means no limit. */
   perSecond: number | null;
-  /** Resolves when so many more may go. */
+  /** Resolves when `count` more events may be sent. */
   pace(count: number): Promise<void>;
   /** Everything up to this sequence or position is confirmed. */
   onProgress(through: number): void;
 }
 
-/** Broken off; everything up to `through` is confirmed. */
+/** The replay was aborted. Everything up to `through` is confirmed. */
 export class ReplayAborted extends Error {
   constructor(
     message: string,
@@ -52,8 +52,8 @@ export class ReplayAborted extends Error {
 }
 
 /**
- * Rejects with `ReplayBrokenOff` where the log cannot be read, or is not whole, or where nobody takes the events any more.
- * @returns how many positions of the range are missing at or below the floor: events of rejected commands, which are pruned
+ * Rejects with `ReplayAborted` if the log cannot be read, has a gap, or its events have no consumer queue any more.
+ * @returns the number of missing positions at or below the floor: events of rejected commands, which are pruned
  */
 export async function replayEvents({ part, from, to: asked }: ReplayRange, deps: ReplayDeps): Promise<number> {
   // The end of the range itself may be pruned.
@@ -65,7 +65,7 @@ export async function replayEvents({ part, from, to: asked }: ReplayRange, deps:
   });
   const onSettled = (outcome: PublishOutcome) => {
     deps.onProgress(publisher.publishedThrough);
-    // A full queue empties itself and a lost connection comes back; a queue that is gone does neither.
+    // A full queue gets room again and a lost connection comes back. A deleted queue does not.
     if (outcome === 'returned') abort(new Error('the queue is gone'));
   };
   const log = new PartOfLog(part, { from, to }, deps, (error) => abort(error));
@@ -94,7 +94,7 @@ export async function replayEvents({ part, from, to: asked }: ReplayRange, deps:
   return log.missing + asked - to;
 }
 
-/** A chat's events are published by their sequence, whatever partitions they once were written in. */
+/** A chat's events are published by their sequence, whatever partitions they were written in. */
 const NO_PARTITION = -1;
 
 const nothing = () => undefined;
@@ -110,11 +110,13 @@ const SILENT: WorkerObserver = {
   pruned: nothing,
 };
 
-/** The part as if it were a whole log: for a chat, each event's position is its sequence. */
+/** The part as if it were a whole log. For a chat, each event's position is its sequence. */
 class PartOfLog implements EventLog {
-  /** Up to here positions may be missing; read when one is, since it rises meanwhile. */
+  /**
+   * At or below this position events may be missing. It is read again when one is missing, because it rises meanwhile.
+   */
   floor = 0;
-  /** How many are, as far as the log has been read. */
+  /** The number of missing positions, as far as the log has been read. */
   missing = 0;
   private readThrough: number;
 
@@ -154,12 +156,12 @@ class PartOfLog implements EventLog {
     const { part } = this;
     const missing = firstMissing(events, after, this.floor);
     if (missing === null || !('partition' in part)) return missing;
-    // The floor was raised in the moment in which the events went.
+    // Pruning may have raised the floor while the events were read.
     this.floor = await this.deps.reader.floorOf(part.partition).catch((error: Error) => this.fail(error));
     return firstMissing(events, after, this.floor);
   }
 
-  /** What is read again is not counted again. */
+  /** Positions that are read again are not counted again. */
   private count(events: readonly LoggedEvent[]): void {
     for (const { position } of events) {
       if (position <= this.readThrough) continue;

@@ -1,6 +1,6 @@
 /**
- * Who may see what of a chat: decided once for all of its members, by the code that decides it over REST, and asked for each event. Events are
- * published to those to whom REST would show them.
+ * Which members may see what of a chat. It is decided once for all members, by the same code as for REST, and used for
+ * each event. So events list the members to whom REST would show them.
  */
 import { firstVisibleSequence } from '../../domain/chat.js';
 import type { ChatMembers, EventLog } from '../ports/event-log.js';
@@ -8,14 +8,16 @@ import type { PolicyDecisionPoint } from '../ports/policy-decision-point.js';
 import { viewersAmong, viewingAsksForProfiles } from './view-chat.js';
 
 export interface ChatAudience {
-  /** Of the policy that has decided. */
+  /** The version of the policy that decided. */
   policyVersion: string;
   memberCount: number;
-  /** Ids of the members who may view the chat, in code-unit order; null: the chat has more members than can be listed. */
+  /**
+   * Ids of the members who may view the chat, in code-unit order. Null if the chat has more members than can be listed.
+   */
   viewers: readonly string[] | null;
-  /** The first number of the chat that each of them may see, in the same order. */
+  /** The first sequence of the chat that each of them may see, in the same order. */
   firstVisible: readonly number[];
-  /** Each of them may see everything from that number on. */
+  /** Each of them may see everything from this sequence on. */
   visibleToAllFrom: number;
 }
 
@@ -31,12 +33,12 @@ export function audienceOf(chat: ChatMembers, policy: PolicyDecisionPoint): Chat
   return { policyVersion, memberCount, viewers: ids, firstVisible, visibleToAllFrom };
 }
 
-/** Reads chats' members, and decides what each may see. */
+/** Reads the members of chats and decides what each may see. */
 export class AudienceReader {
   constructor(
     private readonly log: Pick<EventLog, 'recipients'>,
     private readonly policy: PolicyDecisionPoint,
-    /** How many an event may list. */
+    /** Maximum number of recipients listed in an event. */
     private readonly recipientsMax: number,
   ) {}
 
@@ -44,18 +46,18 @@ export class AudienceReader {
     return this.policy.version;
   }
 
-  /** Whether what is read stays true until an event of the chat changes it. */
+  /** Whether the result stays valid until an event of the chat changes it. */
   get isSettledByEvents(): boolean {
     return !viewingAsksForProfiles(this.policy);
   }
 
-  /** By chat id, as of now; chats that do not exist are left out. Rejects with what the store rejects with. */
+  /** By chat id, as of now. Chats that do not exist are left out. Rejects with the store's error. */
   async read(chatIds: readonly string[]): Promise<Map<string, ChatAudience>> {
     for (;;) {
       const { version } = this.policy;
-      // One more than may be listed: the actor is left out afterwards.
+      // One more than can be listed, because the actor is left out afterwards.
       const chats = await this.log.recipients(chatIds, this.recipientsMax + 1, viewingAsksForProfiles(this.policy));
-      // The policy can be replaced meanwhile, and may look at what was not read.
+      // The policy can be replaced meanwhile, and may use attributes that were not read.
       if (this.policy.version !== version) continue;
       return new Map([...chats].map(([chatId, chat]) => [chatId, audienceOf(chat, this.policy)]));
     }

@@ -1,6 +1,9 @@
 import type { Action, Decision, PolicyAttributes, PolicyDecisionPoint } from '../ports/policy-decision-point.js';
 
-/** The policy as of now: it can be replaced between two decisions, never within one, and a batch is decided in one turn. */
+/**
+ * The current policy. It can be replaced between two decisions but never within one, and a batch is decided in one turn
+ * of the event loop.
+ */
 export class CurrentPolicy implements PolicyDecisionPoint {
   constructor(private policy: PolicyDecisionPoint) {}
 

@@ -4,52 +4,56 @@ import type { PolicyAttributes, PolicyDecisionPoint } from '../ports/policy-deci
 import { newOrderedId } from '../runtime/ordered-id.js';
 import { type ChatAllowance, describeOverQuota } from './chat-allowance.js';
 
-/** One decision asked for: its id goes into the receipt, or a query's refusal. */
+/** One decision. Its id goes into the receipt or into a query's refusal. */
 export interface Enforced {
-  /** Null where the answer does not tell that there was something to decide. */
+  /** Null if the answer must not reveal that there was a decision. */
   decisionId: string | null;
   refusal: Refusal | null;
-  /** What the decision log is told of it. */
+  /** The record for the decision log. */
   record: DecisionRecord;
-  /** Whether that belongs in the log whatever comes of it: every refusal does, and of the permits a share. */
+  /** Whether the record is stored in any case: every refusal is, and a sample of the permits. */
   isKept: boolean;
 }
 
-/** What a decision is about, besides its attributes. */
+/** The context of a decision, besides its attributes. */
 export interface DecisionContext {
   at: Date;
   commandId: string | null;
   chatId: string | null;
 }
 
-/** How many values the random end of an id that is looked at can have. */
+/** Number of hexadecimal digits at the end of the id that select the sample. */
 const ID_TAIL_DIGITS = 6;
 const ID_TAIL_VALUES = 16 ** ID_TAIL_DIGITS;
 
-/** Whether a permit with this id belongs to the share (0 to 1) that is kept. By the id, so that it can be told afterwards. */
+/**
+ * Whether a permit with this id is in the sample (0 to 1) that is kept. It depends only on the id, so it can be checked
+ * later.
+ */
 export function isSampledPermit(decisionId: string, sampleRate: number): boolean {
   if (sampleRate === 0) return false;
   return Number.parseInt(decisionId.slice(-ID_TAIL_DIGITS), 16) < sampleRate * ID_TAIL_VALUES;
 }
 
 /**
- * The policy enforcement point: the one place that asks the decision point, turns its no into a refusal, and sees to what its yes is bound to. For commands it stands inside
- * the transaction, so that the attributes it asks with hold at the commit; for queries, in `view-chat.ts`.
+ * The policy enforcement point. Only this class asks the decision point, turns a denial into a refusal, and takes the
+ * quotas of a permit. For commands it runs inside the transaction, so that its attributes are valid at the commit. For
+ * queries it is in `view-chat.ts`.
  */
 export class PolicyEnforcementPoint {
-  /** `sampleRate`: how many of the permits are kept, whatever comes of them, 0 to 1; refusals all are. */
+  /** `sampleRate` is the share of permits that are always kept, 0 to 1. Refusals are all kept. */
   constructor(
     readonly decisionPoint: PolicyDecisionPoint,
     private readonly sampleRate = 0,
     private readonly newId: () => string = newOrderedId,
   ) {}
 
-  /** For what is left out rather than refused: nothing is said of it, and nothing kept. */
+  /** For items that are left out instead of refused. The decision is neither reported nor recorded. */
   permits(attributes: PolicyAttributes): boolean {
     return this.decisionPoint.decide(attributes).effect === 'permit';
   }
 
-  /** `allowance`: what a permit in a chat is bound to; null: to nothing. */
+  /** `allowance`: the chat quotas that a permit takes from. Null if there are none. */
   enforce(attributes: PolicyAttributes, context: DecisionContext, allowance: ChatAllowance | null = null): Enforced {
     const decision = this.decisionPoint.decide(attributes);
     const decisionId = this.newId();
@@ -70,12 +74,12 @@ export class PolicyEnforcementPoint {
       const isKept = isSampledPermit(decisionId, this.sampleRate);
       const over = allowance?.take({ isMember: attributes.role !== null }) ?? null;
       if (over === null) return { decisionId, refusal: null, record, isKept };
-      // As before anything is decided: nothing is kept for it, so there is nothing to ask about.
+      // As for a rejection before the decision: nothing is recorded, so there is no decision to explain.
       const { retryAfterSeconds } = over;
       const refusal: Refusal = { code: 'rate_limited', detail: describeOverQuota(over), retryAfterSeconds };
       return { decisionId: null, refusal, record, isKept };
     }
-    // Whoever is not in a chat is not told that it exists, not even by there having been something to decide.
+    // An actor outside the chat must not learn that it exists, not even from the existence of a decision.
     if (isOutsider(attributes)) return { decisionId: null, refusal: CHAT_NOT_FOUND, record, isKept: true };
     return { decisionId, refusal: { code: 'not_permitted', detail: decision.detail }, record, isKept: true };
   }

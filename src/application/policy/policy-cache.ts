@@ -1,13 +1,13 @@
 import type { DecisionLog } from '../ports/decision-log.js';
 import type { PolicyDocument } from './policy-document.js';
 
-/** From a policy's text to a document; null: it cannot be read, as one that was written for another release. */
+/** Reads a policy's text. Null if it cannot be read, for example if it was written for another release. */
 export type PolicyReader = (source: string) => PolicyDocument | null;
 
-/** A version names one text for ever; few of them are asked about at a time. */
+/** A version always has the same text, and few versions are used at a time. */
 const DOCUMENTS_REMEMBERED = 8;
 
-/** The policies that decided, by version, as far as the store has kept them. */
+/** The policies that decided, by version, if the store has kept them. */
 export class PolicyCache {
   private readonly documents = new Map<string, PolicyDocument | null>();
 
@@ -16,11 +16,11 @@ export class PolicyCache {
     private readonly read: PolicyReader,
   ) {}
 
-  /** Null: its text is not there, or cannot be read. Rejects with a `StoreError`. */
+  /** Null if its text is missing or cannot be read. Rejects with a `StoreError`. */
   async find(version: string): Promise<PolicyDocument | null> {
     const known = this.documents.get(version);
     if (known !== undefined) return known;
-    // A version is kept before anything is decided by it: a text that is not there will not come.
+    // A version is stored before its first decision, so a missing text will not appear later.
     const source = await this.log.findPolicy(version);
     const document = source === null ? null : this.read(source);
     const [oldest] = this.documents.keys();

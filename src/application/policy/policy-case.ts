@@ -1,4 +1,4 @@
-/** Decision tables: what a policy is to say of made-up requests, and whether it does. */
+/** Decision tables: what a policy must decide for made-up requests, and whether it does. */
 import type { PolicyAttributes, PolicyDecisionPoint } from '../ports/policy-decision-point.js';
 import type { PolicyDocument, PolicyRule } from './policy-document.js';
 
@@ -6,22 +6,25 @@ export interface PolicyCase {
   name: string;
   attributes: PolicyAttributes;
   expect: 'permit' | 'deny';
-  /** The rule that is to decide; undefined: whichever does. */
+  /** The rule that must decide. Undefined means any rule. */
   by?: string;
 }
 
 export interface FailedCase {
   name: string;
-  /** What was expected, and what came. */
+  /** The expected and the actual result. */
   message: string;
 }
 
 export interface CasesReport {
   passed: number;
   failed: FailedCase[];
-  /** Rules that decided no case: nothing would be noticed if they were not there. */
+  /** Rules that decided no case: removing them would not be noticed. */
   unreached: string[];
-  /** Rules of which only one side was seen: what they permit (or forbid), but no case of theirs that is refused (or permitted). */
+  /**
+   * Rules of which only one side was tested: they permit (or forbid) a case, but there is no case of theirs that is
+   * denied (or permitted).
+   */
   oneSided: string[];
 }
 
@@ -29,7 +32,10 @@ export function isClean({ failed, unreached, oneSided }: CasesReport): boolean {
   return failed.length + unreached.length + oneSided.length === 0;
 }
 
-/** A rule must have decided at least one case, and there must be one about an action of its own that went the other way without it. */
+/**
+ * A rule must decide at least one case, and there must be a case about one of its actions that has the opposite result
+ * without it.
+ */
 export function tryCases(
   { rules }: PolicyDocument,
   policy: PolicyDecisionPoint,

@@ -1,40 +1,40 @@
-/** A policy as its author writes it, checked: rules over named attributes, and how often things may be done. */
+/** A checked policy document: rules over named attributes, and quotas. */
 
 import type { Action } from '../ports/policy-decision-point.js';
 import type { Quota } from '../ports/quotas.js';
 
-/** What one attribute is held against. Where it is missing, none of these holds. */
+/** The condition on one attribute. For an unknown value, none of these holds. */
 export type Condition =
   | { is: Comparable[]; among?: ProducerSet }
-  /** It is known, and none of these; that there is none is known too. */
+  /** The value is known and is none of these. An absent value counts as known. */
   | { isNot: Comparable[]; among?: ProducerSet }
   | { present: boolean }
   | { atLeast?: number; atMost?: number };
 
-/** A set of producers that the document names: its list is what the attribute is compared with, and may be empty. */
+/** A set of producers that the document defines. The attribute is compared with its list, which may be empty. */
 export type ProducerSet = string;
 
-/** Null: it is known that there is none. */
+/** Null: it is known to be absent. */
 export type Comparable = string | number | boolean | null;
 
 export interface PolicyRule {
   id: string;
   effect: 'permit' | 'deny';
   actions: Action[];
-  /** By the names of attributes; all of them must hold. */
+  /** By attribute name. All conditions must hold. */
   conditions: { [attribute: string]: Condition };
-  /** Why, in the words of a refusal. */
+  /** The reason, in the text of a refusal. */
   reason: string;
 }
 
 export interface PolicyDocument {
-  /** What the author calls it, with a digest of the text. */
+  /** The author's name for the policy, with a digest of the text. */
   version: string;
   rules: PolicyRule[];
   quotas: Quota[];
 }
 
-/** The same policy with more producers in its sets: for trying it. */
+/** The same policy with more producers in its sets, for tests. */
 export function withProducers<T extends Pick<PolicyDocument, 'rules'>>(
   document: T,
   more: { readonly [set: ProducerSet]: readonly string[] },

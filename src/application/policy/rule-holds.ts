@@ -1,6 +1,7 @@
 /**
- * Whether a rule holds for a request. Three answers are possible for each condition: yes, no, and unknown where the attribute was not gathered.
- * Unknown is never in the actor's favour: a rule that permits does not hold, one that forbids does.
+ * Whether a rule holds for a request. Each condition has three possible results: yes, no, and unknown if the attribute
+ * was not gathered. Unknown is never in the actor's favour: a rule that permits does not hold, and a rule that forbids
+ * does.
  */
 
 import type { UnreadableClaim } from '../../domain/user.js';
@@ -8,10 +9,10 @@ import type { KnownAttributes } from '../ports/policy-decision-point.js';
 import { CLAIM_ATTRIBUTE, isInChat } from './attributes/attribute-catalogue.js';
 import type { Comparable, Condition, PolicyRule } from './policy-document.js';
 
-/** Undefined: unknown. */
+/** Undefined means unknown. */
 export type AttributeValue = Comparable | readonly Comparable[] | UnreadableClaim | undefined;
 
-/** One condition by itself, for whoever has to say why. */
+/** One evaluated condition, for explanations. */
 export interface EvaluatedCondition {
   attribute: string;
   condition: Condition;
@@ -19,17 +20,17 @@ export interface EvaluatedCondition {
   outcome: 'yes' | 'no' | 'unknown';
 }
 
-/** Looked up once per rule, not per request. */
+/** Prepared once per rule, not per request. */
 export function ruleHolds(rule: PolicyRule): (attributes: KnownAttributes) => boolean {
   const isPermit = rule.effect === 'permit';
   const conditions = Object.entries(rule.conditions).map(([attribute, condition]) => ({
     path: attribute.split('.'),
-    judge: evaluatorOf(attribute, condition),
+    evaluate: evaluatorOf(attribute, condition),
   }));
   const isForMembers = isPermit && !isAboutOutsiders(rule);
   return (attributes) => {
     if (isForMembers && isNotInChat(attributes)) return false;
-    for (const { path, judge } of conditions) {
+    for (const { path, evaluate: judge } of conditions) {
       const outcome = judge(attributeAt(attributes, path));
       if (outcome === 'no' || (outcome === 'unknown' && isPermit)) return false;
     }
@@ -37,7 +38,7 @@ export function ruleHolds(rule: PolicyRule): (attributes: KnownAttributes) => bo
   };
 }
 
-/** The rule's conditions, with the one that a rule which permits need not spell out: that the actor is in the chat. */
+/** The rule's conditions, including the implicit one of a rule that permits: the actor is in the chat. */
 export function evaluateConditions(rule: PolicyRule, attributes: KnownAttributes): EvaluatedCondition[] {
   const judged = Object.entries(rule.conditions).map(([attribute, condition]): EvaluatedCondition => {
     const value = attributeAt(attributes, attribute.split('.'));
@@ -50,12 +51,12 @@ export function evaluateConditions(rule: PolicyRule, attributes: KnownAttributes
   return [{ attribute: 'role', condition: { present: true }, value: role, outcome }, ...judged];
 }
 
-/** Nobody is let into a chat by what a rule forgets to say: it has to name those who are not in it. */
+/** A rule must name actors outside the chat explicitly, so that an incomplete rule does not admit them. */
 export function isAboutOutsiders({ conditions: { role } }: PolicyRule): boolean {
   return role !== undefined && 'is' in role && role.is.includes(null);
 }
 
-/** As far as is known. */
+/** For actions in a chat. True also if the role is unknown. */
 function isNotInChat({ action, role = null }: KnownAttributes): boolean {
   return role === null && isInChat(action);
 }
@@ -67,7 +68,7 @@ export function attributeAt(attributes: KnownAttributes, path: readonly string[]
   let value: unknown = attributes;
   for (const [depth, step] of path.entries()) {
     if (value === null || value === undefined) return undefined;
-    // What is not among claims that were looked at is not there. One that is there, undefined, was not looked at.
+    // A claim that is missing among the gathered ones is absent. A property with the value undefined was not gathered.
     if (!Object.hasOwn(value, step)) return depth + 1 === CLAIM_DEPTH ? null : undefined;
     value = (value as { [step: string]: unknown })[step];
   }
@@ -76,7 +77,7 @@ export function attributeAt(attributes: KnownAttributes, path: readonly string[]
 
 type Outcome = EvaluatedCondition['outcome'];
 
-/** A claim is whatever somebody has written: one of another kind than the rule compares with says neither yes nor no. */
+/** A claim can have any type. If its type differs from the rule's values, the result is unknown. */
 function evaluatorOf(attribute: string, condition: Condition): (value: AttributeValue) => Outcome {
   const holds = test(condition);
   const isReadable = CLAIM_ATTRIBUTE.test(attribute) ? readable(condition) : () => true;
@@ -107,7 +108,7 @@ function test(condition: Condition): Test {
   return (value) => typeof value === 'number' && value >= atLeast && value <= atMost;
 }
 
-/** A claim that is a list is among them if one of its entries is. */
+/** A claim that is a list matches if one of its entries does. */
 function isAmong(comparables: readonly Comparable[]): Test {
   const set = new Set(comparables);
   return (value) => (Array.isArray(value) ? value.some((entry) => set.has(entry)) : set.has(value as Comparable));

@@ -1,6 +1,6 @@
 /**
- * Before a client is shown anything of a chat: it must be in the chat, and the policy must permit it. The one way from a query to
- * what belongs to a chat, and to what is listed of many.
+ * Checks before a client sees anything of a chat: the client must be a member, and the policy must permit it. Every
+ * query about a chat, or about lists of chats, passes here.
  */
 import { chatKind, role } from '../../contract/messages/commands.js';
 import { type Chat, firstVisibleSequence, type Member } from '../../domain/chat.js';
@@ -17,15 +17,18 @@ import type { PolicyEnforcementPoint } from './enforcement.js';
 
 export type ViewedChat =
   | { outcome: 'visible'; view: ChatView }
-  /** `not_found`, undecided, to one who is not in the chat; `not_permitted` to a member whom the policy denies. */
+  /**
+   * `not_found`, without a decision, if the caller is not in the chat. `not_permitted` for a member whom the policy
+   * denies.
+   */
   | { outcome: 'refused'; refusal: Refusal; decisionId: string | null };
 
-/** Every way in which one chat of a caller's can differ from another where a decision looks. */
+/** All combinations of the attributes in which a caller's chats can differ for a decision. */
 const ALL_TRAITS: readonly ChatTraits[] = chatKind.options.flatMap((kind) =>
   [false, true].flatMap((archived) => role.options.map((one) => ({ kind, archived, role: one }))),
 );
 
-/** The answer of `visibleTo` as one number, to be compared with another: a bit for each of the traits. */
+/** The result of `visibleTo` as one number for comparison: one bit for each trait. */
 export function fingerprintOf(visible: VisibleChats): number {
   if (visible === 'none') return 0;
   const isShown = (traits: ChatTraits) =>
@@ -36,7 +39,7 @@ export function fingerprintOf(visible: VisibleChats): number {
   return ALL_TRAITS.reduce((bits, traits) => bits * 2 + (isShown(traits) ? 1 : 0), 0);
 }
 
-/** A member, and the first number of the chat that they may see; null: the policy does not let them view it. */
+/** A member, and the first sequence of the chat that they may see. Null if the policy denies viewing. */
 export interface SeeingMember extends Member {
   firstVisibleSequence: number | null;
 }
@@ -53,8 +56,8 @@ export class ChatViewing {
   }
 
   /**
-   * The chat as the caller sees it. What the decision log is to keep is in it before there is an answer: while it is away there is neither a yes
-   * nor an unexplained no. Rejects with what the store rejects with.
+   * The chat as the caller sees it. The decision is recorded before there is an answer: while the decision log is
+   * unavailable there is neither a permit nor an unexplained denial. Rejects with the store's error.
    */
   async viewChat(caller: Caller, chatId: string): Promise<ViewedChat> {
     const view = await this.queries.findChat(caller, chatId);
@@ -74,7 +77,10 @@ export class ChatViewing {
     return refusal === null ? { outcome: 'visible', view } : { outcome: 'refused', refusal, decisionId };
   }
 
-  /** For what is listed, found or counted. Asks for each of the traits a chat can have, not for each chat; none of these decisions is kept. */
+  /**
+   * For lists, searches and counts. Asks once for each trait a chat can have, not for each chat. These decisions are
+   * not recorded.
+   */
   visibleTo(caller: Caller): Promise<VisibleChats> {
     return this.decide(caller, (actor) => {
       const visible = ALL_TRAITS.filter((traits) => this.policy.permits(viewingAttributes(actor, traits)));
@@ -83,7 +89,7 @@ export class ChatViewing {
     });
   }
 
-  /** What each of the chat's members may see, as events list them; none of these decisions is kept. */
+  /** What each of the chat's members may see, as events list them. These decisions are not recorded. */
   async whatMembersSee(chat: Chat, members: readonly Member[]): Promise<SeeingMember[]> {
     const { tenantId, kind, archivedAt } = chat;
     const { decisionPoint: policy } = this.policy;
@@ -107,17 +113,18 @@ export class ChatViewing {
   }
 }
 
-/** What of a chat, besides the member's role, a decision about viewing looks at. */
+/** The attributes of a chat, besides the member's role, that a decision about viewing uses. */
 export type ViewedTraits = Pick<ChatMembers, 'tenantId' | 'kind' | 'archived'>;
 
-/** Whether rules about viewing a chat look at members' profiles: these change without an event of the chat. */
+/** Whether rules about viewing a chat use members' profiles. These change without an event of the chat. */
 export function viewingAsksForProfiles(policy: PolicyDecisionPoint): boolean {
   return PROFILE_FACTS.some((attribute) => policy.asksFor('chat.view', attribute));
 }
 
 /**
- * The members whom the policy lets view the chat, in the order given: the decision that each gets over REST, but that a token, which says more
- * about its bearer, is not known here. What it could say is unknown to the rules, and never in the member's favour.
+ * The members whom the policy lets view the chat, in the given order. Each gets the decision that REST would make,
+ * except for the token, which is unknown here. Claims of the token are unknown to the rules, and never in the member's
+ * favour.
  */
 export function viewersAmong<M extends ChatMember>(
   members: readonly M[],
@@ -131,7 +138,7 @@ export function viewersAmong<M extends ChatMember>(
   };
   const differ = [...PROFILE_FACTS, 'actor.userId'].some((attribute) => policy.asksFor('chat.view', attribute));
   if (differ) return members.filter(permits);
-  // Members of one role are alike.
+  // The decision is the same for all members with the same role.
   const byRole = new Map<Member['role'], boolean>();
   for (const member of members) if (!byRole.has(member.role)) byRole.set(member.role, permits(member));
   return [...byRole.values()].every(Boolean) ? members : members.filter(({ role }) => byRole.get(role));

@@ -63,5 +63,5 @@ export interface Quotas {
   /**
    * Counts, once, what has been taken from these reservations. A quota that was replaced meanwhile is left unchanged.
    */
-  count(rooms: Iterable<QuotaReservation>): Promise<void>;
+  count(reservations: Iterable<QuotaReservation>): Promise<void>;
 }

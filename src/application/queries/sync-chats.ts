@@ -14,40 +14,44 @@ import {
   planPage,
 } from './sync-page.js';
 
-/** How many of a caller's chats one page looks at, at most, whether they have changed or not. */
+/** Maximum number of a caller's chats that one page examines, changed or not. */
 export const CHATS_EXAMINED_MAX = 10_000;
 
-/** No chat id is before it. */
+/** The minimum chat id. */
 const FIRST_CHAT_ID = '00000000-0000-0000-0000-000000000000';
 
-/** How far a client is. */
+/** The progress of a client. */
 export interface SyncProgress {
-  /** What it has; null: nothing. */
+  /** What the client has. Null if nothing. */
   from: Cut | null;
-  /** What the policy showed the caller of chats by then, as a fingerprint; null: nothing was asked for yet. */
+  /** Which chats the policy showed the caller at that time, as a fingerprint. Null before the first request. */
   shown: number | null;
-  /** The walk over the caller's chats that is under way: what it brings the client to, and where it goes on. Null: none is. */
+  /** The current walk over the caller's chats: its target state and its place. Null if there is none. */
   walk: { to: Cut; place: Place } | null;
 }
 
 export const NOTHING_SYNCED: SyncProgress = { from: null, shown: null, walk: null };
 
 export type SyncItem =
-  /** `view`: the chat as it is now. `reset`: what the client has of the chat goes, and its history starts with these events. */
+  /**
+   * `view` is the current chat. `reset`: the client must delete what it has of the chat, and its history starts with
+   * these events.
+   */
   { chatId: string; view: ChatView; reset: boolean; events: LoggedEvent[] } | LostItem;
 
 export interface SyncPage {
   items: SyncItem[];
   next: SyncProgress;
-  /** The walk goes on: there is more to be had at once. */
+  /** The walk continues, and the next page is available at once. */
   hasMore: boolean;
-  /** What `next` is for one who takes the page only up to this place; then there is more. */
+  /** The `next` for a client that uses the page only up to this place. There are more items then. */
   endingAt(place: Place): SyncProgress;
 }
 
 /**
- * What changed in all of a caller's chats since the client was last here, as pages of a walk from one cut through the log to another. A client
- * that takes every page ends up with what the store has for it; what happens during a walk comes with the next one.
+ * Returns what changed in all of a caller's chats since the client's last sync, as pages of a walk from one cut through
+ * the log to another. A client that reads every page ends with the store's state. What happens during a walk comes with
+ * the next one.
  */
 export class ChatSync {
   constructor(
@@ -55,15 +59,16 @@ export class ChatSync {
     private readonly viewing: Pick<ChatViewing, 'visibleTo'>,
   ) {}
 
-  /** For a client that has everything up to now, or wants nothing of it. */
+  /** For a client that has everything up to now, or does not need it. */
   async fromNow(caller: Caller): Promise<SyncProgress> {
     const shown = fingerprintOf(await this.viewing.visibleTo(caller));
     return { from: await this.log.cut(), shown, walk: null };
   }
 
   /**
-   * At most `limit` items with at most `limit` events together; null: that progress was never made in this store, or what the policy shows the
-   * caller is not what it was: what the client has may be too much, and what it lacks is not to be found by what has happened since.
+   * At most `limit` items with at most `limit` events together. Null if this store never returned that progress, or if
+   * the policy now shows the caller other chats. In the second case the client may have too much, and what it lacks
+   * cannot be derived from later events.
    */
   async page(caller: Caller, progress: SyncProgress, limit: number): Promise<SyncPage | null> {
     const { from } = progress;
@@ -77,9 +82,9 @@ export class ChatSync {
     const start = { chatId: place.chatId, inclusive: place.nextSequence !== null };
     const through = await this.log.horizon(caller, start, CHATS_EXAMINED_MAX);
     const stretch = { start, through };
-    // One more than a page holds: whether it comes says whether there is more.
+    // One more than a page: its presence shows that there are more.
     const chats = await this.log.changedChats(caller, visible, window, stretch, limit + 1);
-    // Whoever has nothing has nothing to give up.
+    // A client without any state cannot lose a chat.
     const lost = from === null ? [] : await this.log.lostChats(caller, visible, from, to, stretch, limit + 1);
     const candidates = await this.candidates(window, chats, lost);
     const plan = planPage(window, progress.walk?.place ?? null, candidates, through, limit);
@@ -102,7 +107,7 @@ export class ChatSync {
     return { items, next: endingAt(end), hasMore: true, endingAt };
   }
 
-  /** In the order of their ids, each with where the window cuts its events. */
+  /** In the order of their ids, each with the limits of its events in the window. */
   private async candidates({ from, to }: SyncWindow, chats: SyncedChat[], lost: LostChat[]): Promise<Candidate[]> {
     const firstNew = from === null ? null : await this.firstBeyond(from, chats);
     const firstLater = await this.firstBeyond(to, chats);
@@ -121,7 +126,7 @@ export class ChatSync {
     return [...members, ...gone].sort((a, b) => (a.chatId < b.chatId ? -1 : 1));
   }
 
-  /** Only chats whose latest event is beyond the cut, or may be, have to be searched. */
+  /** Only chats whose latest event is or may be after the cut need the search. */
   private async firstBeyond(cut: Cut, views: ChatView[]): Promise<Map<string, number>> {
     const found = new Map(views.map(({ chat }) => [chat.chatId, chat.lastSequence + 1]));
     const others = views.flatMap(({ chat }) => (isWithin(cut, chat) ? [] : [chat]));
@@ -132,7 +137,7 @@ export class ChatSync {
 
 const NO_EVENTS: EventsInRanges = { events: new Map(), isComplete: true };
 
-/** The page as far as its events were read. */
+/** The part of the page whose events were read. */
 function upTo(entries: readonly Entry[], events: EventsInRanges['events']): PagePlan {
   const lastOf = (entry: Entry) => events.get(entry.chatId)?.at(-1);
   const index = entries.findLastIndex((entry) => lastOf(entry) !== undefined);
@@ -142,7 +147,7 @@ function upTo(entries: readonly Entry[], events: EventsInRanges['events']): Page
   return { entries: entries.slice(0, index + 1), place: { chatId: entry.chatId, nextSequence: last + 1 } };
 }
 
-/** Whether `from` can have come before `to` in one and the same log. */
+/** Whether `from` can be earlier than `to` in the same log. */
 function isPast(from: Cut, to: Cut): boolean {
   return (
     from.positions.length === to.positions.length &&

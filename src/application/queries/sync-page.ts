@@ -1,15 +1,15 @@
-/** What one page of a sync holds: decided by numbers alone, before any event is read. */
+/** The content of one sync page. It is decided by numbers alone, before any event is read. */
 import { type Chat, firstVisibleSequence } from '../../domain/chat.js';
 import type { ChatView } from '../ports/chat-queries.js';
 import type { Cut, EventRange, SyncedChat, SyncWindow } from '../ports/sync-log.js';
 
-/** Where a walk goes on: with this sequence of the chat, or, where it is null, with what comes after the chat. */
+/** Where a walk continues: at this sequence of the chat, or after the chat if it is null. */
 export interface Place {
   chatId: string;
   nextSequence: number | null;
 }
 
-/** The caller's no more: they have left it, or, where it is hidden, they are in it and may not see it. */
+/** A chat that the caller no longer sees. They have left it, or they are a member and it is hidden from them. */
 export interface LostItem {
   chatId: string;
   left: true;
@@ -17,26 +17,26 @@ export interface LostItem {
 }
 
 export type Candidate =
-  /** `firstNew`, `firstLater`: the first sequences beyond the window's two ends. */
+  /** `firstNew` and `firstLater` are the first sequences after the two ends of the window. */
   { chatId: string; chat: SyncedChat; firstNew: number; firstLater: number } | LostItem;
 
 export type Entry = { chatId: string; view: ChatView; reset: boolean; range: EventRange | null } | LostItem;
 
 export interface PagePlan {
   entries: Entry[];
-  /** Null: the walk is over. */
+  /** Null if the walk is over. */
   place: Place | null;
 }
 
-/** Whether the chat's latest event is certain to lie within the cut. */
+/** Whether the chat's latest event is certainly before the cut. */
 export function isWithin(cut: Cut, { partition, lastPosition }: Pick<Chat, 'partition' | 'lastPosition'>): boolean {
   const position = partition === null ? undefined : cut.positions[partition];
   return position !== undefined && lastPosition <= position;
 }
 
 /**
- * Takes candidates in their order until `limit` of them or `limit` events are reached. `candidates`: in the order of their ids, one more than
- * the limit where there are as many. `through`: how far was looked; null: to the end.
+ * Takes candidates in order until `limit` candidates or `limit` events are reached. `candidates` are sorted by id, with
+ * one more than the limit if there are that many. `through` is the last examined chat; null means to the end.
  */
 export function planPage(
   window: SyncWindow,
@@ -75,11 +75,12 @@ interface Part {
 }
 
 /**
- * What the window holds of a chat. Null: nothing in this walk; a membership that began after the cut, a chat that came to light after it, or an
- * import that ended after it, is the next walk's.
+ * The events of a chat in the window. Null if this walk has none of the chat. A membership that began after the cut, a
+ * chat that became visible after it, or an import that ended after it belongs to the next walk.
  *
- * What the client had before it joined (anew), before the chat came to light, before the visibility of the history changed or before an import is
- * not what it is to have now: it starts the chat anew. Where that happens after the cut, the next walk does it, and this one only never gives what may not be seen any more.
+ * What the client has from before it joined (again), before the chat became visible, before the history visibility
+ * changed, or before an import is outdated, so the client starts the chat again. If that happens after the cut, the
+ * next walk handles it. This walk then only omits what is no longer visible.
  */
 function newPart(
   { from, to }: SyncWindow,

@@ -143,7 +143,7 @@ export class BatchState {
   endMembershipState(sequence: number, chat: Chat, member: Member): void {
     const { tenantId, chatId, userId } = member;
     for (const ended of membershipStatesEndedBy(sequence, chat, member))
-      this.membershipStatesEnded.set(`${memberKey(member)} ${ended.standing}`, { tenantId, chatId, userId, ...ended });
+      this.membershipStatesEnded.set(`${memberKey(member)} ${ended.state}`, { tenantId, chatId, userId, ...ended });
   }
 
   putUser(user: User): void {

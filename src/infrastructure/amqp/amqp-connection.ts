@@ -182,7 +182,7 @@ export class AmqpConnection {
             this.#state = 'stopped';
             return refusal;
           }
-          this.#tellOnce('not admitted', 'this broker must not be used', refusal);
+          this.#logOnce('not admitted', 'this broker must not be used', refusal);
         } else this.#lastCause = await (hasEnded(model) ? this.#dismiss(model) : this.#adopt(model));
         if (Date.now() - openedAt >= STABLE_AFTER_MS) attempt = 0;
       } catch (error) {
@@ -193,7 +193,7 @@ export class AmqpConnection {
           this.#state = 'stopped';
           return new LoginRefused(cause);
         }
-        this.#tellOnce('away', 'no broker: waiting for it', cause);
+        this.#logOnce('away', 'broker unreachable; retrying', cause);
       }
       if (this.#isStopped()) break;
       await this.#pause(reconnectPauseMs(attempt, this.#random));
@@ -208,7 +208,7 @@ export class AmqpConnection {
     if (this.#admit === undefined || hasEnded(model)) return null;
     const listening = new AbortController();
     const ended = new Promise<never>((_resolve, reject) => {
-      const end = (why: string) => reject(new Error(`the connection was not looked at in full: ${why}`));
+      const end = (why: string) => reject(new Error(`the check of the connection was interrupted: ${why}`));
       const timer = setTimeout(() => end(`${CONNECT_TIMEOUT_MS} ms are over`), CONNECT_TIMEOUT_MS);
       const onClose = () => end('it was closed');
       model.once('close', onClose);
@@ -228,7 +228,7 @@ export class AmqpConnection {
     }
   }
 
-  #tellOnce(what: 'away' | 'not admitted', message: string, cause: Error): void {
+  #logOnce(what: 'away' | 'not admitted', message: string, cause: Error): void {
     this.#log(this.#reported === what ? 'debug' : 'warn', message, { error: describeFailure(cause) });
     this.#reported = what;
   }
@@ -239,8 +239,8 @@ export class AmqpConnection {
    */
   #dismiss(model: ChannelModel): Error {
     tearDown(model);
-    const cause = new Error('closed as soon as it was open');
-    this.#log('warn', 'connection to the broker lost', { error: cause.message });
+    const cause = new Error('closed while it was being opened');
+    this.#log('warn', 'broker connection lost', { error: cause.message });
     return cause;
   }
 
@@ -258,7 +258,7 @@ export class AmqpConnection {
         this.#blocked = null;
         if (!this.#isStopped()) {
           this.#state = 'connecting';
-          this.#log('warn', 'connection to the broker lost', { error: describeFailure(why) });
+          this.#log('warn', 'broker connection lost', { error: describeFailure(why) });
         }
         this.#tell(this.#lostListeners, why);
         resolve(why);
@@ -266,11 +266,11 @@ export class AmqpConnection {
     });
     model.on('blocked', (reason) => {
       this.#blocked = reason;
-      this.#log('warn', 'the broker takes nothing from this connection for now', { reason });
+      this.#log('warn', 'connection blocked by broker', { reason });
     });
     model.on('unblocked', () => {
       this.#blocked = null;
-      this.#log('info', 'the broker takes messages again');
+      this.#log('info', 'connection unblocked by broker');
     });
     if (this.#isStopped()) {
       void this.#close(model);
@@ -292,7 +292,7 @@ export class AmqpConnection {
   /** The library's own promise never settles if the peer disappears meanwhile, but the `close` event is emitted. */
   async #close(model: ChannelModel): Promise<void> {
     const closed = new Promise<void>((resolve) => model.once('close', () => resolve()));
-    model.close().catch((error) => this.#log('debug', 'was closed already', { error: describeFailure(error) }));
+    model.close().catch((error) => this.#log('debug', 'connection already closed', { error: describeFailure(error) }));
     if (!(await within(CLOSE_TIMEOUT_MS, closed))) tearDown(model);
   }
 
@@ -312,7 +312,7 @@ export class AmqpConnection {
       try {
         listener(value);
       } catch (error) {
-        this.#log('error', 'a listener of the connection failed', { error: describeFailure(error) });
+        this.#log('error', 'connection listener failed', { error: describeFailure(error) });
       }
     }
   }

@@ -42,7 +42,7 @@ export async function lockDataFolder(path: string): Promise<DataFolderLock> {
   } finally {
     rmSync(mine, { force: true });
   }
-  throw new Error(`the data folder ${folder} keeps changing hands`);
+  throw new Error(`the data folder ${folder} is locked by other processes again and again`);
 }
 
 /**
@@ -127,7 +127,7 @@ function read(path: string): Holder | undefined {
     return JSON.parse(readFileSync(path, 'utf8')) as Holder;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    if (error instanceof SyntaxError) throw new Error(`${path} is damaged: remove it if nobody uses the folder`);
+    if (error instanceof SyntaxError) throw new Error(`${path} is damaged: remove it if no process uses the folder`);
     throw error;
   }
 }

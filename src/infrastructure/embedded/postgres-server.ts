@@ -141,7 +141,8 @@ async function launch(options: PostgresOptions, prepared: Prepared): Promise<Omi
       if (child.pid !== undefined) await stop(child, ended, 'immediate');
       const said = logSince(logFile, log.size);
       const portTaken = options.port === undefined && said.includes('Address already in use');
-      const stillHeld = said.includes('pre-existing shared memory block'); // Held by backends of a killed server that are about to end.
+      // Held by backends of a killed server that are about to end.
+      const stillHeld = said.includes('pre-existing shared memory block');
       if (attempt < START_ATTEMPTS && (portTaken || stillHeld)) {
         await sleep(RETRY_DELAY_MS);
         continue;

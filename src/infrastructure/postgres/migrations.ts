@@ -182,7 +182,8 @@ async function findMissing(
   }
   const unknown = [...applied.keys()].filter((name) => !here.has(name));
   // An older release beside a newer one is not an error.
-  if (unknown.length > 0) options.log?.('the database has migrations that this release does not know', { unknown });
+  if (unknown.length > 0)
+    options.log?.('unknown migrations in the database; a newer release has applied them', { unknown });
   return migrations.filter(({ name }) => !applied.has(name));
 }
 

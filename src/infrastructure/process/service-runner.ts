@@ -73,7 +73,7 @@ export async function runServices(services: Iterable<Service>, options: ProcessO
     requestStop();
   };
   const onFatal = (error: unknown, origin: string) => {
-    logger.error('an error that nobody caught: stopping', { error, origin });
+    logger.error('uncaught error; stopping', { error, origin });
     exitCode = 1;
     stopping = true;
     requestStop();

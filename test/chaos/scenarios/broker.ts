@@ -74,9 +74,8 @@ export async function brokerAway(
 
 /** How often workers have had to begin anew. */
 function beganAnew(harness: FleetHarness): number {
-  return harness.workers.flatMap(({ stderr }) =>
-    stderr.filter((line) => line.includes('connection to the broker lost')),
-  ).length;
+  return harness.workers.flatMap(({ stderr }) => stderr.filter((line) => line.includes('broker connection lost')))
+    .length;
 }
 
 export const confirmLost: Scenario = {

@@ -172,9 +172,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
           return (error as Error).message;
         },
       );
-    expect(await closed(transport.gateway.request(outgoing('k'.repeat(256)), 1_000))).to.contain(
-      'cannot be put on the wire',
-    );
+    expect(await closed(transport.gateway.request(outgoing('k'.repeat(256)), 1_000))).to.contain('cannot be encoded');
     await outsider.channel.unbindExchange(names.commandsByChat(namespace), names.commands(namespace), '#');
     expect(await closed(transport.gateway.request(outgoing('chat'), 1_000))).to.contain('reached no queue');
     await outsider.channel.deleteExchange(names.commands(namespace));

@@ -307,7 +307,7 @@ export function expectDistinctRows(writes: BatchWrites): void {
     ),
     reactions: writes.reactions.map(reactionKey),
     userChats: writes.userChats.changes.map(userKey),
-    standings: writes.membershipStatesEnded.map((ended) => `${memberKey(ended)} ${ended.standing}`),
+    standings: writes.membershipStatesEnded.map((ended) => `${memberKey(ended)} ${ended.state}`),
     threads: writes.threads.map(({ rootId }) => rootId),
     receipts: writes.receipts.map(receiptKey),
   });

@@ -134,7 +134,7 @@ async function writeLeftChats(owner: Owner, specs: LeftSpec[]): Promise<() => Pr
         return {
           chatsChanged: [{ ...chat, lastSequence: 2, lastPosition: at + 1, memberCount: 0 }],
           membersRemoved: [{ tenantId, chatId, userId, position: at + 1 }],
-          membershipStatesEnded: [{ tenantId, chatId, userId, standing, until: 2 }],
+          membershipStatesEnded: [{ tenantId, chatId, userId, state: standing, until: 2 }],
           events: [anEvent(at + 1, { type: 'member.removed', userId, left: true }, { chatId, tenantId, sequence: 2 })],
         };
       });

@@ -212,7 +212,7 @@ export class MemoryCommandStore implements CommandStore {
       const { created, joined } = world.userChats.get(userKey(change)) ?? NO_CHATS;
       world.userChats.set(userKey(change), { created: created + change.created, joined: joined + change.joined });
     }
-    for (const { chatId, standing, until, ...user } of writes.membershipStatesEnded) {
+    for (const { chatId, state: standing, until, ...user } of writes.membershipStatesEnded) {
       const ofUser = entry(world.formerStandings, userKey(user), () => new Map());
       entry(ofUser, chatId, () => new Map()).set(standing, until);
     }

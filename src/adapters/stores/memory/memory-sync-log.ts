@@ -130,7 +130,7 @@ export class MemorySyncLog implements SyncLog {
   ): number {
     const former = [...(this.world.formerStandings.get(userKey(caller))?.get(chat.chatId) ?? [])];
     const earlier = membership === null ? null : stateBeforeArchiving(chat, membership);
-    if (earlier !== null) former.push([earlier.standing, earlier.until]);
+    if (earlier !== null) former.push([earlier.state, earlier.until]);
     return Math.max(0, ...former.flatMap(([standing, until]) => (isOne(standing) ? [until] : [])));
   }
 

@@ -70,14 +70,14 @@ export class PrismaPartitionRegistry implements PartitionRegistry {
   }
 
   async acquire(partition: number, workerId: string): Promise<TakenPartition> {
-    const [ownership] = await this.database.$queryRaw<TakenPartition[]>`
+    const [lease] = await this.database.$queryRaw<TakenPartition[]>`
         UPDATE partitions SET epoch = epoch + 1, owner = ${workerId}
         WHERE partition = ${partition}
         RETURNING partition, epoch::float8 AS epoch, position::float8 AS position,
           published_through::float8 AS "publishedThrough", ring_seen AS "ringSeen",
           (SELECT ring_generation FROM store) AS "ringGeneration"`.catch(rethrow);
-    if (ownership === undefined) throw new Error(`there is no partition ${partition}`);
-    return ownership;
+    if (lease === undefined) throw new Error(`there is no partition ${partition}`);
+    return lease;
   }
 
   async release(partition: number, epoch: number): Promise<void> {

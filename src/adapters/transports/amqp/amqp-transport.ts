@@ -218,7 +218,7 @@ export class AmqpTransport {
         if (isStart && error instanceof TopologyFault) throw error;
         if (error instanceof ConnectionAway && !isStart) return;
         this.#obstacle = describeFailure(error);
-        this.#logger.error("the broker's objects could not be put in order yet", { attempt, error });
+        this.#logger.error('broker preparation failed; retrying', { attempt, error });
         await sleep(reconnectPauseMs(attempt), undefined, { ref: false });
       }
     }
@@ -229,7 +229,7 @@ export class AmqpTransport {
       try {
         listener();
       } catch (error) {
-        this.#logger.error('a listener for readiness failed', { error });
+        this.#logger.error('readiness listener failed', { error });
       }
     }
   }
@@ -238,7 +238,7 @@ export class AmqpTransport {
     const context = { namespace: this.#namespace, topology: this.#topology, registry, publisher: this.#publisher };
     const ring = await prepareBroker(model, context);
     if (ring === 'repaired') this.#counters.ringRepairs += 1;
-    this.#logger.info("the broker's objects are in order", { ring });
+    this.#logger.info('broker prepared', { ring });
   }
 }
 

@@ -18,7 +18,7 @@ import { PartitionQueue } from './partition-queue.js';
 
 /** Maximum number of commands that wait in one partition's queue. Further ones are rejected. */
 export const PARTITION_QUEUE_LIMIT = 10_000;
-/** Maximum number of dead letters kept, newest first to stay. All are logged. */
+/** Maximum number of dead letters kept: the latest ones. All are logged. */
 export const DEAD_LETTERS_KEPT = 1_000;
 
 export interface InProcessTransportOptions {
@@ -137,13 +137,13 @@ export class InProcessTransport {
       try {
         listener(event);
       } catch (error) {
-        this.#logger.error('a listener for events failed', { eventId: event.id, error });
+        this.#logger.error('event listener failed', { eventId: event.id, error });
       }
     }
   }
 
   #deadLetter(incoming: IncomingCommand, reason: DeadLetterReason, detail: string): void {
-    this.#logger.warn('a command was dead-lettered', { reason, detail, messageId: incoming.messageId });
+    this.#logger.warn('command dead-lettered', { reason, detail, messageId: incoming.messageId });
     const marks = {
       'x-parley-reason': reason,
       'x-parley-detail': detail,

@@ -46,7 +46,7 @@ export class PartitionQueue {
       prefetch,
       handlers,
       () => (this.#consumers[0] === consumer ? this.#take() : undefined),
-      (unacknowledged) => this.#giveBack(consumer, unacknowledged),
+      (unacknowledged) => this.#requeue(consumer, unacknowledged),
     );
     this.#consumers.push(consumer);
     consumer.wake();
@@ -69,7 +69,7 @@ export class PartitionQueue {
     return entry;
   }
 
-  #giveBack(consumer: Consumer, unacknowledged: Entry[]): void {
+  #requeue(consumer: Consumer, unacknowledged: Entry[]): void {
     this.#consumers.splice(this.#consumers.indexOf(consumer), 1);
     const again = unacknowledged.map((entry) => ({ ...entry, deliveryCount: entry.deliveryCount + 1 }));
     this.#ready = again.concat(this.#ready.slice(this.#head));
@@ -82,7 +82,7 @@ class Consumer implements Subscription {
   readonly #prefetch: number;
   readonly #handlers: SubscriptionHandlers;
   readonly #next: () => Entry | undefined;
-  readonly #giveBack: (unacknowledged: Entry[]) => void;
+  readonly #requeue: (unacknowledged: Entry[]) => void;
   /** Unacknowledged deliveries by tag, oldest first. */
   readonly #unacknowledged = new Map<number, Entry>();
   #lastTag = 0;
@@ -93,12 +93,12 @@ class Consumer implements Subscription {
     prefetch: number,
     handlers: SubscriptionHandlers,
     next: () => Entry | undefined,
-    giveBack: (unacknowledged: Entry[]) => void,
+    requeue: (unacknowledged: Entry[]) => void,
   ) {
     this.#prefetch = prefetch;
     this.#handlers = handlers;
     this.#next = next;
-    this.#giveBack = giveBack;
+    this.#requeue = requeue;
   }
 
   /** Delivers soon, but never within the caller's turn. */
@@ -152,7 +152,7 @@ class Consumer implements Subscription {
     this.#hasEnded = true;
     const unacknowledged = [...this.#unacknowledged.values()];
     this.#unacknowledged.clear();
-    this.#giveBack(unacknowledged);
+    this.#requeue(unacknowledged);
     return true;
   }
 }

@@ -1,4 +1,7 @@
-/** Every attribute that a rule can name, what it may be compared with, and what it means. The one list: documents are checked against it. */
+/**
+ * Every attribute that a rule can name, its type and its meaning. This is the only list: policy documents are checked
+ * against it.
+ */
 import {
   type CommandType,
   chatKind,
@@ -9,7 +12,7 @@ import {
 } from '../../../contract/messages/commands.js';
 import type { Action } from '../../ports/policy-decision-point.js';
 
-/** About a chat that is there; it is known whether the actor is in it. */
+/** Actions about an existing chat, for which it is known whether the actor is a member. */
 const IN_CHAT: ReadonlySet<Action> = new Set<Action>([
   ...commandTypes.filter((type) => type !== 'user.upsert' && type !== 'chat.create'),
   'chat.view',
@@ -28,22 +31,22 @@ const ON_TEXTS: readonly Action[] = ['message.send', 'message.edit'];
 export type AttributeType =
   /** One of these words. */
   | { type: 'word'; words: readonly string[] }
-  /** One of these words, or a set of roles that the policy document names. */
+  /** One of these words, or a set of roles that the policy document defines. */
   | { type: 'role'; words: readonly string[] }
   | { type: 'text' }
   | { type: 'flag' }
   | { type: 'number' }
   /** In milliseconds; written like 15m or 24h. */
   | { type: 'duration' }
-  /** Whatever a claim may be. */
+  /** Any type that a claim can have. */
   | { type: 'claim' };
 
 export type Attribute = AttributeType & {
-  /** `subject`: about who asks; `when`: about what is asked for. A rule names an attribute in the part it belongs to. */
+  /** `subject`: about the actor. `when`: about the request. A rule names an attribute in its own part. */
   part: 'subject' | 'when';
-  /** With which actions it is known; a rule about another one cannot name it. */
+  /** The actions for which it is known. Rules about other actions cannot name it. */
   on: readonly Action[];
-  /** Whether it can be known that there is none: then a rule can ask for `none`. */
+  /** Whether its absence can be known. Then a rule can test for `none`. */
   canBeNone?: boolean;
   meaning: string;
 };
@@ -160,10 +163,10 @@ export const ATTRIBUTES: { readonly [name: string]: Attribute } = {
   },
 };
 
-/** `actor.claims.guest`, `actor.token.department`: attributes whose last part is whatever the claim is called. */
+/** `actor.claims.guest`, `actor.token.department`: attributes whose last part is the name of the claim. */
 export const CLAIM_ATTRIBUTE = /^actor\.(claims|token)\.([A-Za-z][A-Za-z0-9_-]{0,63})$/;
 
-/** Null: there is no such attribute. */
+/** Null if there is no such attribute. */
 export function findAttribute(name: string): Attribute | null {
   if (CLAIM_ATTRIBUTE.test(name))
     return { type: 'claim', on: ACTIONS, part: 'subject', meaning: 'a claim about the actor' };

@@ -4,8 +4,8 @@ import type { Action, ActorAttributes, PolicyDecisionPoint } from '../../ports/p
 import { chosenClaims } from './gather.js';
 
 /**
- * A decision about a query, in the turn in which the attributes about its caller are certain to be those that the policy asks for: it can be replaced
- * while they are gathered. The profile is read only where rules about the action ask for what is in it.
+ * Makes a decision about a query in the same turn in which the gathered attributes are certain to match the policy. The
+ * policy can be replaced while they are gathered. The profile is read only if rules about the action use it.
  */
 export async function withCallerAttributes<T>(
   { tenantId, userId, token }: Caller,

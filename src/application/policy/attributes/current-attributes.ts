@@ -7,13 +7,13 @@ export interface Question {
   tenantId: string;
   actorId: string;
   action: Action;
-  /** Null where the action is about none that is there. */
+  /** Null if the action is not about an existing chat. */
   chatId: string | null;
 }
 
 /**
- * As much as the store says of who asks and where; what only the request itself would say is unknown. Null: there is no such chat, or nobody is
- * in it. Rejects with a `StoreError`.
+ * The attributes that the store knows of the actor and the chat. Attributes of the request itself are unknown. Null if
+ * the chat does not exist or has no members. Rejects with a `StoreError`.
  */
 export async function attributesNow(
   queries: Pick<ChatQueries, 'findChat' | 'findUser' | 'listMembers'>,
@@ -36,7 +36,7 @@ export async function attributesNow(
   return { action, actor, chat: { kind, archived: archivedAt !== null }, role: own?.membership.role ?? null };
 }
 
-/** A chat that the actor is not in is seen by those who are. */
+/** A chat that the actor is not in is read as one of its members sees it. */
 async function seenByAnyMember(
   queries: Pick<ChatQueries, 'findChat' | 'listMembers'>,
   tenantId: string,

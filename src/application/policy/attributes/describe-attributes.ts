@@ -1,10 +1,10 @@
-/** Attributes, and what is asked of them, in words. */
+/** Texts for attributes and conditions. */
 
 import type { Condition } from '../policy-document.js';
 import type { AttributeValue, EvaluatedCondition } from '../rule-holds.js';
 import { findAttribute } from './attribute-catalogue.js';
 
-/** What can stand by itself in a sentence; anything else is quoted, and what is no printable character escaped. */
+/** Values that can be in a sentence without quotes. Others are quoted, with non-printable characters escaped. */
 const PLAIN = /^[A-Za-z0-9_-][A-Za-z0-9_@:.+|/-]*$/;
 
 const UNITS: readonly [unit: string, ms: number][] = [
@@ -15,20 +15,20 @@ const UNITS: readonly [unit: string, ms: number][] = [
 ];
 
 /**
- * How much is told. Only operators are told whom a rule names: users, tenants, programs, or what is said of them. Users
- * are not told either what was recorded of claims and of the producer; auditors, who may view all decisions, are.
+ * How much a text reveals. Only operators see the values that a rule names: users, tenants, programs and claims.
+ * Auditors, who may view all decisions, also see the recorded claims and the producer. Users see neither.
  */
 export type Discretion = 'for users' | 'for auditors' | 'for operators';
 
 const NAMES_OTHERS = /^(actor\.(userId|tenantId|claims\.|token\.)|producer\.)/;
 const NOT_FOR_USERS = /^(actor\.(claims|token)|producer)\./;
 
-/** Whether the attribute's value is told. */
+/** Whether the attribute's value is shown. */
 export function isShown(attribute: string, discretion: Discretion): boolean {
   return discretion !== 'for users' || !NOT_FOR_USERS.test(attribute);
 }
 
-/** `chat.kind be direct or group (it is channel)`: what is asked of an attribute, and what it is. */
+/** `chat.kind be direct or group (it is channel)`: the condition on an attribute, and its value. */
 export function describeCondition(
   { attribute, condition, value }: EvaluatedCondition,
   verb: 'be' | 'were' | 'is',
@@ -82,7 +82,7 @@ export function listed(words: readonly string[], conjunction: 'and' | 'or'): str
   return `${words.slice(0, -1).join(', ')} ${conjunction} ${words.at(-1)}`;
 }
 
-/** As durations are written in a policy: `15m`. */
+/** In the format of durations in a policy: `15m`. */
 function describeDuration(ms: number): string {
   const [unit, size] = UNITS.find(([, length]) => ms !== 0 && ms % length === 0) ?? ['ms', 1];
   return `${ms / size}${unit}`;

@@ -1,9 +1,9 @@
-/** Gathering attributes that commands and queries have in common. */
+/** Attributes that commands and queries have in common. */
 import type { Claims } from '../../../domain/user.js';
 
 const NO_CLAIMS: Claims = Object.freeze({});
 
-/** As many of the claims as the policy names: what no rule asks for is neither carried along nor kept with a decision. */
+/** The claims that the policy names. Others are neither passed on nor recorded with a decision. */
 export function chosenClaims(claims: Claims | undefined, names: readonly string[]): Claims {
   if (claims === undefined || names.length === 0) return NO_CLAIMS;
   const chosen: Claims = {};
@@ -14,7 +14,10 @@ export function chosenClaims(claims: Claims | undefined, names: readonly string[
   return chosen;
 }
 
-/** What programs take for a web address: with a scheme, or beginning with www. Bare names such as example.com are not told from words. */
+/**
+ * What programs take for a web address: with a scheme, or starting with www. Bare names such as example.com look like
+ * words.
+ */
 const LINK = /(?:https?:\/\/|www\.)[^\s]/i;
 
 export function hasLinks(text: string): boolean {

@@ -1,16 +1,19 @@
-/** Attributes given by their names, as a rule names them: for trying a policy without anything happening. */
+/** Attributes given by name, as in a rule, to try out a policy without any effect. */
 import { DEFAULT_USER_KIND } from '../../../domain/user.js';
 import type { Action, PolicyAttributes } from '../../ports/policy-decision-point.js';
 
-/** A attribute's value by its dotted name; null: it is known that there is none. */
+/** An attribute's value by its dotted name. Null: it is known to be absent. */
 export interface NamedAttributes {
   [name: string]: unknown;
 }
 
-/** Who asks where nothing is said of it. */
+/** The default actor. */
 const SOMEBODY = { tenantId: 'default', userId: 'somebody', kind: DEFAULT_USER_KIND, claims: {}, token: null };
 
-/** What is not given is unknown, and so never in the actor's favour; but for who asks, who is a person like any other. */
+/**
+ * Attributes that are not given are unknown, and so never in the actor's favour. The exception is the actor, who is an
+ * ordinary user by default.
+ */
 export function attributesByName(action: Action, given: NamedAttributes): PolicyAttributes {
   const attributes: { [group: string]: unknown } = {
     action,
@@ -34,6 +37,6 @@ export function attributesByName(action: Action, given: NamedAttributes): Policy
     }
     group[last] = value;
   }
-  // Partly filled on purpose: a decision point takes what is missing for unknown.
+  // Incomplete on purpose: a decision point treats missing attributes as unknown.
   return attributes as unknown as PolicyAttributes;
 }

@@ -1,6 +1,6 @@
 import { isSampledPermit } from '../enforcement.js';
 
-/** What is kept of decisions, and for how long. */
+/** Which decisions are kept, and for how long. */
 export interface DecisionRetention {
   /** `DECISION_SAMPLE_RATE`, 0 to 1. */
   sampleRate: number;
@@ -11,7 +11,7 @@ export interface DecisionRetention {
 /** How far the clock of the process that decided may be ahead. */
 const CLOCK_SKEW_MS = 60_000;
 
-/** Why a decision is not in the log, as far as its id and the settings tell. One line. */
+/** Why a decision is not in the log, as far as its id and the settings show. One line. */
 export function explainAbsence(
   decisionId: string,
   { sampleRate, retentionMs }: DecisionRetention,
@@ -32,7 +32,7 @@ export function explainAbsence(
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab]/;
 const TIME_DIGITS = 12;
 
-/** When an ordered id (UUIDv7) was made, in milliseconds; null for any other UUID. */
+/** The creation time of an ordered id (UUIDv7) in milliseconds. Null for any other UUID. */
 function timeOf(id: string): number | null {
   return UUID_V7.test(id) ? Number.parseInt(id.replaceAll('-', '').slice(0, TIME_DIGITS), 16) : null;
 }

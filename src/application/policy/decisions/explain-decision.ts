@@ -1,4 +1,4 @@
-/** Why something was decided, in sentences for people: from what was recorded, and the policy that decided. */
+/** Explains a decision in sentences, from its record and the policy that decided. */
 import { refusalCodes } from '../../../contract/messages/problems.js';
 import type { LoggedDecision } from '../../ports/decision-log.js';
 import type { KnownAttributes } from '../../ports/policy-decision-point.js';
@@ -13,10 +13,13 @@ import {
 import type { PolicyDocument, PolicyRule } from '../policy-document.js';
 import { attributeAt, evaluateConditions } from '../rule-holds.js';
 
-/** What was decided, and by what. */
+/** The decision and what it was based on. */
 export type Verdict = Pick<LoggedDecision, 'effect' | 'rule' | 'policyVersion'> & { attributes: KnownAttributes };
 
-/** Who asked for what, where and when; then why it was decided as it was. `policy`: null where it cannot be had any more. */
+/**
+ * The request (actor, action, place, time), then the reason for the decision. `policy` is null if its text is not
+ * available any more.
+ */
 export function explainDecision(
   decision: LoggedDecision,
   policy: PolicyDocument | null,
@@ -25,7 +28,7 @@ export function explainDecision(
   return [describeRequest(decision), ...explainVerdict(decision, policy, discretion), ...whatCameOfIt(decision)];
 }
 
-/** Nothing where the policy had the last word. */
+/** Empty if the policy's decision was the final result. */
 function whatCameOfIt({ refusedAs }: LoggedDecision): string[] {
   if (refusedAs === null) return [];
   const by = refusedAs === 'rate_limited' ? 'for a quota' : 'by the state of its chat and not by the policy';
@@ -33,7 +36,7 @@ function whatCameOfIt({ refusedAs }: LoggedDecision): string[] {
 }
 
 function describeRequest({ at, actorId, tenantId, action, commandId, chatId, attributes }: LoggedDecision): string {
-  // The types say what is recorded now; an older release may have recorded less.
+  // The types describe current records. An older release may have recorded less.
   const { actor, chat, role }: KnownAttributes = attributes;
   const traits = [
     ...(actor?.kind === undefined ? [] : [`a ${actor.kind}`]),
@@ -46,7 +49,7 @@ function describeRequest({ at, actorId, tenantId, action, commandId, chatId, att
   return `On ${at.toISOString()} ${who} of tenant ${tenantId} asked for ${action}${where}${how}.`;
 }
 
-/** Why: by which rule, or which rules could have permitted it and what each of them misses. */
+/** The reason: the rule that decided, or the rules that could have permitted it and what each of them lacks. */
 export function explainVerdict(
   verdict: Verdict,
   policy: PolicyDocument | null,
@@ -95,7 +98,7 @@ function whatIsMissing({ rules }: PolicyDocument, attributes: KnownAttributes, d
 function missingFor(rule: PolicyRule, attributes: KnownAttributes, discretion: Discretion): string {
   const missing = evaluateConditions(rule, attributes).filter(({ outcome }) => outcome !== 'yes');
   const conditions = missing.map((judged) => describeCondition(judged, 'were', discretion));
-  // Of a policy that decided by these attributes there is always something.
+  // A policy that decided by these attributes always has a reason.
   const provided = conditions.length === 0 ? '' : ` if ${listed(conditions, 'and')}`;
   return `Rule ${rule.id} (${rule.reason}) would permit it${provided}.`;
 }

@@ -1,9 +1,14 @@
 import type { DecisionLog } from '../../ports/decision-log.js';
 import type { Enforced } from '../enforcement.js';
 
-/** The same query of the same caller, refused again within so long for the same reason, is explained by the earlier decision. */
+/**
+ * If the same query of the same caller is refused again for the same reason within this time, the earlier decision
+ * explains it.
+ */
 export const REFUSAL_REPEATED_WITHIN_MS = 60_000;
-/** Refusals remembered in one process; above so many the oldest is forgotten, and recorded anew. */
+/**
+ * Maximum number of refusals remembered in one process. Above this, the oldest is removed and would be recorded again.
+ */
 export const REFUSALS_REMEMBERED_MAX = 10_000;
 
 interface Recorded {
@@ -13,8 +18,9 @@ interface Recorded {
 }
 
 /**
- * Records decisions about queries. Nobody counts queries per actor as commands are counted, and every refusal is kept for `DECISION_RETENTION`: one
- * caller that asks in a loop for what it may not see would fill the decision log. So the same refusal takes one row a minute.
+ * Records decisions about queries. Queries have no quota per actor, and every refusal is kept for `DECISION_RETENTION`.
+ * A caller that repeats a refused query in a loop would fill the decision log, so the same refusal takes one row a
+ * minute.
  */
 export class RefusedQueries {
   /** In the order in which they were recorded. */
@@ -25,7 +31,7 @@ export class RefusedQueries {
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** Resolves when what is to be kept is kept. @returns the id under which the decision can be asked about */
+  /** Resolves when the decision is stored, if it must be. @returns the id under which the decision can be explained */
   async keep({ decisionId, refusal, record, isKept }: Enforced): Promise<string | null> {
     if (!isKept) return decisionId;
     if (refusal === null) {

@@ -1,4 +1,4 @@
-/** What another policy would have decided, had it been asked: about recorded decisions, from the attributes recorded with them. */
+/** Replays recorded decisions with another policy, from the recorded attributes. */
 import { type DecisionLog, type LoggedDecision, smallestIdAt } from '../../ports/decision-log.js';
 import type { Decision, KnownAttributes } from '../../ports/policy-decision-point.js';
 import { claimsAskedFor, isAskedFor } from '../attributes/asked-attributes.js';
@@ -8,7 +8,10 @@ import type { PolicyDocument } from '../policy-document.js';
 export const REPLAY_PAGE = 1_000;
 const EXAMPLES_MAX = 3;
 
-/** Decisions that the draft turns round alike: the rule that decided, and the one that would. Null: no rule permits it. */
+/**
+ * Decisions that the draft changes in the same way: the rule that decided, and the one that would. Null means that no
+ * rule permits.
+ */
 export interface Flip {
   from: Decision['effect'];
   recordedRule: string | null;
@@ -32,13 +35,13 @@ export interface Draft {
 
 export interface ReplayRange {
   since: Date;
-  /** Decisions made later are left alone. */
+  /** Later decisions are ignored. */
   until: Date;
-  /** At most so many, the earliest; null: all of them. */
+  /** Maximum number of decisions, from the earliest. Null means all of them. */
   limit: number | null;
 }
 
-/** `onPage` is told how many decisions have been looked at, and when the last one of them was made. Rejects with a `StoreError`. */
+/** `onPage` gets the number of decisions so far and the time of the last one. Rejects with a `StoreError`. */
 export async function replayDecisions(
   log: Pick<DecisionLog, 'page'>,
   policies: PolicyCache,
@@ -85,8 +88,9 @@ function noteFlip(flips: Map<string, Flip>, recorded: LoggedDecision, now: Decis
 }
 
 /**
- * The attributes as far as they were gathered. With a decision there are only those claims that the policy of then asked for: of another one that the
- * draft asks for it is not known that there is none. A query reads no profile that no rule asks for, and then its kind of user was only assumed.
+ * The attributes as far as they were gathered. A record has only those claims that its policy used. If the draft uses
+ * another claim, that one is unknown. A query does not read a profile that no rule uses; the kind of user was then only
+ * assumed.
  */
 function whatWasKnown(
   { action, attributes }: LoggedDecision,

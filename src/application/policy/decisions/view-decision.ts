@@ -10,13 +10,13 @@ import { explainDecision } from './explain-decision.js';
 import { RefusedQueries } from './refused-queries.js';
 
 export interface ViewedDecision {
-  /** As much of it as is for the caller: what is left out of the attributes is not in their digest either. */
+  /** The part of the decision that the caller may see. Attributes that are left out are not in the digest either. */
   decision: Omit<LoggedDecision, 'attributes'> & { attributes: KnownAttributes };
   /** Sentences, in this order. */
   explanation: string[];
 }
 
-/** Asking why: whether one may is the policy's to decide, like anything else. */
+/** Viewing a decision. The policy decides whether the caller may view it, like any other action. */
 export class DecisionViewing {
   private readonly refused: RefusedQueries;
 
@@ -30,8 +30,8 @@ export class DecisionViewing {
   }
 
   /**
-   * Null, which must not be told apart: there is none, it is another tenant's, or the policy does not let the caller
-   * see it. Claims and the producer are for callers who may view the decisions on others as well.
+   * Null in three cases that must look the same: it does not exist, it is another tenant's, or the policy denies
+   * viewing it. Claims and the producer are shown only to callers who may view other users' decisions as well.
    */
   async view(caller: Caller, decisionId: string): Promise<ViewedDecision | null> {
     const decision = await this.decisions.find(decisionId);
@@ -43,9 +43,9 @@ export class DecisionViewing {
     return { decision: discretion === 'for users' ? withoutClaims(decision) : decision, explanation };
   }
 
-  /** Null: the caller may not see it. */
+  /** Null if the caller may not view it. */
   private async discretionFor(caller: Caller, { actorId }: LoggedDecision): Promise<Discretion | null> {
-    const judge = (actor: ActorAttributes): { decided: Enforced; seesAll: boolean } => ({
+    const decide = (actor: ActorAttributes): { decided: Enforced; seesAll: boolean } => ({
       decided: this.policy.enforce(askingWhy(actor, actorId === caller.userId), {
         at: new Date(),
         commandId: null,
@@ -58,7 +58,7 @@ export class DecisionViewing {
       'decision.view',
       this.policy.decisionPoint,
       this.queries,
-      judge,
+      decide,
     );
     await this.refused.keep(decided);
     if (decided.refusal !== null) return null;
@@ -84,12 +84,12 @@ function askingWhy(actor: ActorAttributes, isActor: boolean): PolicyAttributes {
 }
 
 /**
- * The digest of all the attributes would let what is left out be guessed, where it can only be few things: it is that of
- * what is shown.
+ * If the digest included hidden attributes with few possible values, a caller could guess them. So it covers only what
+ * is shown.
  */
 function withoutClaims({ attributes, ...decision }: LoggedDecision): ViewedDecision['decision'] {
   const { producer: _, ...shown } = attributes;
-  // The types say what is recorded now; an older release may have recorded less.
+  // The types describe current records. An older release may have recorded less.
   const recorded: KnownAttributes['actor'] = attributes.actor;
   const { claims, token, ...actor } = recorded ?? {};
   const forUser: KnownAttributes = recorded === undefined ? shown : { ...shown, actor };

@@ -232,6 +232,6 @@ describe('Counting for quotas', () => {
     const ended = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
       timeout: 20_000,
     });
-    expect(ended.stdout.trim()).to.equal('[ { over: null, rooms: [] } ]');
+    expect(ended.stdout.trim()).to.equal('[ { over: null, reservations: [] } ]');
   });
 });

@@ -93,7 +93,7 @@ export class UnrulySource implements CommandSource {
   readonly rerouteFailures: Error[] = [];
   readonly forwarded: { messageId: string | undefined; home: number }[] = [];
   /** What the next attempts to send home fail with, one after the other. */
-  readonly sendHomeFailures: Error[] = [];
+  readonly forwardFailures: Error[] = [];
   /** Nobody can subscribe: there is no connection. */
   isAway = false;
   /** How often that was found out. */
@@ -129,7 +129,7 @@ export class UnrulySource implements CommandSource {
   }
 
   async forward(delivery: Delivery, home: number): Promise<void> {
-    const failure = this.sendHomeFailures.shift();
+    const failure = this.forwardFailures.shift();
     if (failure !== undefined) throw failure;
     this.forwarded.push({ messageId: delivery.incoming.messageId, home });
     await this.source.forward(delivery, home);

@@ -63,7 +63,7 @@ describe("A command for another partition's chat", () => {
     await harness.given(create('alice', GROUP, []), ...texts(GROUP, 'before'));
     moveAway(GROUP, home);
     const away = new Error('the broker did not take it');
-    harness.source.sendHomeFailures.push(away, away);
+    harness.source.forwardFailures.push(away, away);
     harness.publish(...texts(GROUP, 'one', 'two', 'three'));
     await harness.until('they are answered', () => harness.receipts.length === 5);
     expect(harness.bodies(GROUP)).to.deep.equal(['before', 'one', 'two', 'three']);
@@ -127,7 +127,7 @@ describe("A command for another partition's chat", () => {
     harness = await WorkerHarness.open({ partitions });
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP, home);
-    harness.source.sendHomeFailures.push(new TypeError('a header of no known type'));
+    harness.source.forwardFailures.push(new TypeError('a header of no known type'));
     harness.publish(...texts(GROUP, 'unwritable', 'writable'));
     await harness.until('both are out of the way', () => harness.bodies(GROUP).length === 1);
     expect(harness.transport.keptDeadLetters().map(({ messageId }) => messageId)).to.deep.equal(['unwritable']);

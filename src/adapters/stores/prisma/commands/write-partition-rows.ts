@@ -74,7 +74,7 @@ export function putStandings({ membershipStatesEnded: rows }: BatchWrites): Pris
   return Prisma.sql`
     INSERT INTO former_standings (tenant_id, user_id, chat_id, standing, until)
     SELECT * FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
-      ${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.standing)}::text[],
+      ${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.state)}::text[],
       ${column(rows, (row) => row.until)}::int8[])
     ON CONFLICT (tenant_id, user_id, chat_id, standing) DO UPDATE SET until = EXCLUDED.until`;
 }

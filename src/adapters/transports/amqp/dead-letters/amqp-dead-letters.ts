@@ -55,7 +55,7 @@ export class AmqpDeadLetters implements DeadLetters {
       await publish(properties.headers, dropped);
     } catch (error) {
       if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
-      logger.warn('a dead letter loses its headers: they cannot be written again', { reason, error: error.message });
+      logger.warn('dead letter published without headers that cannot be encoded', { reason, error: error.message });
       await publish({}, [...dropped, 'headers']);
     }
   }

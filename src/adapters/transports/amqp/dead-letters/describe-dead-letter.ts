@@ -42,13 +42,13 @@ function word(value: unknown): string {
 
 /** Bytes are not shown: they may contain anything. */
 function json(value: unknown): string {
-  const told = (name: string, each: unknown) => {
+  const redacted = (name: string, each: unknown) => {
     if (name !== '' && isSecretName(name)) return HIDDEN;
     const isBytes = typeof each === 'object' && each !== null && (each as { type?: unknown }).type === 'Buffer';
     return isBytes ? '(bytes)' : each;
   };
   try {
-    return JSON.stringify(value, told) ?? String(value);
+    return JSON.stringify(value, redacted) ?? String(value);
   } catch {
     return '(cannot be written down)';
   }

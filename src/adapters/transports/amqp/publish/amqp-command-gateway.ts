@@ -84,7 +84,7 @@ export class AmqpCommandGateway implements CommandGateway {
     } catch (error) {
       this.#requests.get(correlationId)?.confirm('lost');
       await answered.catch(() => undefined); // A more specific error follows.
-      throw new CommandUnavailable('the command cannot be put on the wire', { cause: error });
+      throw new CommandUnavailable('the command cannot be encoded', { cause: error });
     }
     return answered;
   }
@@ -130,7 +130,7 @@ export class AmqpCommandGateway implements CommandGateway {
 
   #onReply(channel: Channel, message: ConsumeMessage | null): void {
     if (message === null) {
-      this.#logger.warn('reply queue deleted by the broker; another one is declared for the next command');
+      this.#logger.warn('reply queue deleted by broker; redeclared for the next command');
       channel.close().catch(() => undefined); // Already closed.
       return;
     }
@@ -138,7 +138,7 @@ export class AmqpCommandGateway implements CommandGateway {
     if (request === undefined) return; // The receipt came after the timeout. The store has it.
     const given = parseReceipt(message.content);
     if (given?.commandId !== request.commandId)
-      this.#logger.warn('a reply that is no receipt of its command', { type: message.properties.type });
+      this.#logger.warn('invalid receipt ignored', { type: message.properties.type });
     else request.answer(given);
   }
 }

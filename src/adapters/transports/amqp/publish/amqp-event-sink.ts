@@ -83,13 +83,13 @@ class AmqpEventChannel implements EventChannel {
         settled(outcome);
       } catch (error) {
         // If the error reached the library's frame loop, it would close the whole connection.
-        this.#logger.error('the outcome of an event could not be taken in', { eventId: event.id, outcome, error });
+        this.#logger.error('event outcome handler failed', { eventId: event.id, outcome, error });
       }
     };
     try {
       this.#isWritable = this.#confirmed.publish(toMessage(this.#address(event), event), event.id, settle);
     } catch (error) {
-      this.#logger.error('an event cannot be put on the wire', { eventId: event.id, error });
+      this.#logger.error('event cannot be encoded', { eventId: event.id, error });
       queueMicrotask(() => settle('refused'));
     }
   }

@@ -62,8 +62,8 @@ export class DispatchBacklog {
     }
     if (busy !== undefined) {
       const [queue, { events, consumers }] = busy;
-      const whom = consumers === 1 ? 'its consumer' : `its ${consumers} consumers`;
-      return `queue ${queue} is probably full: ${events} events wait in it, besides those that ${whom} did not acknowledge yet. ${remedyFor(queue)}`;
+      const consumersText = consumers === 1 ? 'its consumer' : `its ${consumers} consumers`;
+      return `queue ${queue} is probably full: ${events} events wait in it, besides those that ${consumersText} did not acknowledge yet. ${remedyFor(queue)}`;
     }
     return `a queue bound to ${names.events(this.#settings.namespace)} is full, and it is none that Parley declared: consume it, or unbind it`;
   }
@@ -78,7 +78,7 @@ export class DispatchBacklog {
         this.#backlogs.set(name, { events: messageCount, consumers: consumerCount });
       } catch (error) {
         this.#backlogs.delete(name);
-        this.#logger.debug('backlog of a dispatch queue unknown', {
+        this.#logger.debug('dispatch queue backlog unknown', {
           queue: name,
           error: error instanceof Error ? error.message : String(error),
         });

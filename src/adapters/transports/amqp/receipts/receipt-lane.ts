@@ -67,7 +67,7 @@ export class ReceiptLane {
     this.#logger = logger;
     this.#kept = new LazyChannel(connection, async (model) => {
       const channel = await model.createChannel();
-      channel.on('error', (error) => logger.warn('channel for receipts closed', { error: error.message }));
+      channel.on('error', (error) => logger.warn('receipt channel closed', { error: error.message }));
       channel.on('drain', () => {
         this.#buffered = 0;
       });

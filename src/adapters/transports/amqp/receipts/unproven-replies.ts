@@ -138,7 +138,7 @@ export class UnprovenReplies {
    * would fail again without a pause.
    */
   #postpone(origin: string, error: unknown): void {
-    this.#logger.debug('direct reply-to address not tried', { origin, error: toError(error).message });
+    this.#logger.debug('direct reply-to address not tested', { origin, error: toError(error).message });
     if (this.#connection.state !== 'open') return;
     this.#counters.receiptsDropped += this.#waiting.get(origin)?.length ?? 0;
     this.#waiting.delete(origin);
@@ -149,7 +149,7 @@ export class UnprovenReplies {
     const [oldest] = this.#refused.keys();
     if (this.#refused.size >= ORIGINS_REFUSED_MAX && oldest !== undefined) this.#refused.delete(oldest);
     this.#refused.set(origin, Date.now() + ORIGIN_REFUSED_MS);
-    this.#logger.warn('direct reply-to addresses refused: the broker ended the connection for one', {
+    this.#logger.warn('direct reply-to addresses refused; connection closed by broker', {
       origin,
       receipts,
     });

@@ -164,7 +164,7 @@ async function bindInOrder(
     const [object, bind] = bindingDeclaration(binding);
     const declare: Declaration[1] = async (channel) => {
       if (performance.now() - lockedAt > RING_BINDING_MAX_MS)
-        throw new Error(`the hash ring was not bound within ${RING_BINDING_MAX_MS} ms: leaving it to the next try`);
+        throw new Error(`the hash ring was not bound within ${RING_BINDING_MAX_MS} ms; the next attempt continues`);
       if (hasToUnbind) await channel.unbindQueue(binding.destination, binding.source, binding.routingKey);
       await bind(channel);
     };

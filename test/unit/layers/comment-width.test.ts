@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import ts from 'typescript';
+
+const COLUMNS_MAX = 120;
+const GENERATED = join('src', 'adapters', 'stores', 'prisma', 'generated');
+/** Folders whose comments are not wrapped yet. */
+const NOT_WRAPPED = [join('src', 'adapters', 'apis', 'http'), join('src', 'main')];
+
+describe('A comment in the source', () => {
+  it(`fits in ${COLUMNS_MAX} columns, as the code does`, () => {
+    const wide: string[] = [];
+    for (const file of sourceFiles()) {
+      const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true);
+      for (const line of linesWithComments(source)) {
+        const { text } = source;
+        const [start, end] = [source.getPositionOfLineAndCharacter(line, 0), source.getLineStarts()[line + 1]];
+        const width = text.slice(start, end).trimEnd().length;
+        if (width > COLUMNS_MAX) wide.push(`${file}:${line + 1} (${width} columns)`);
+      }
+    }
+    expect(wide).to.deep.equal([]);
+  });
+});
+
+function sourceFiles(): string[] {
+  return readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .map((name) => join('src', name))
+    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => ![GENERATED, ...NOT_WRAPPED].some((folder) => path.startsWith(folder)));
+}
+
+function linesWithComments(source: ts.SourceFile): Set<number> {
+  const lines = new Set<number>();
+  const visit = (node: ts.Node): void => {
+    const before = ts.getLeadingCommentRanges(source.text, node.getFullStart()) ?? [];
+    const behind = ts.getTrailingCommentRanges(source.text, node.getEnd()) ?? [];
+    for (const { pos, end } of [...before, ...behind]) {
+      const last = source.getLineAndCharacterOfPosition(end).line;
+      for (let { line } = source.getLineAndCharacterOfPosition(pos); line <= last; line += 1) lines.add(line);
+    }
+    for (const child of node.getChildren(source)) visit(child);
+  };
+  visit(source);
+  return lines;
+}
