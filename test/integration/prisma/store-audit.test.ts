@@ -10,6 +10,7 @@ import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-ha
 
 const PARTITIONS = 3;
 const ROUNDS = 4;
+const ROUNDS_MAX = 100;
 const BATCHES = 40;
 const TIMEOUT_MS = 120_000;
 
@@ -44,7 +45,10 @@ describe('An audit of the store', function () {
       for (let partition = 0; partition < PARTITIONS; partition += 1)
         pruned += await store.commands.pruneRejectedCommands(partition, new Date('2100-01-01'), 3);
     };
-    for (const rounds of fc.sample(batches, { numRuns: ROUNDS, seed })) {
+    const isEnough = () => (traffic.outcomes.get('message.send accepted') ?? 0) > 50 && pruned > 20;
+    // As many as are drawn at least, and more where chance has brought little.
+    for (const [round, rounds] of fc.sample(batches, { numRuns: ROUNDS_MAX, seed }).entries()) {
+      if (round >= ROUNDS && isEnough()) break;
       let isWriting = true;
       const writing = (async () => {
         for (const steps of rounds) await traffic.play(steps);
@@ -60,8 +64,7 @@ describe('An audit of the store', function () {
       expect(await faults(), `seed ${seed}`).to.deep.equal([]);
       traffic.moveOn();
     }
-    expect(traffic.outcomes.get('message.send accepted') ?? 0).to.be.greaterThan(50);
-    expect(pruned, 'events of rejected commands that were pruned').to.be.greaterThan(20);
+    expect(isEnough(), `seed ${seed}: ${pruned} pruned, ${JSON.stringify([...traffic.outcomes])}`).to.equal(true);
   });
 
   it('finds nothing wrong with what was brought in from an archive', async () => {
