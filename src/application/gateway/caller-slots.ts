@@ -10,7 +10,8 @@ interface Turns {
 }
 
 /**
- * How many requests of one caller are worked on at a time: one who asks for what is expensive waits for themselves. Keeps nothing of callers
+ * How many requests of one caller are worked on at a time: one who asks for what is expensive waits for themselves.
+ * Keeps nothing of callers
  * who have no request in hand.
  */
 export class CallerSlots {
@@ -22,7 +23,10 @@ export class CallerSlots {
     private readonly waitingMax: number,
   ) {}
 
-  /** The slot's release, to be called once; null: none was free in time, or too many requests of this caller wait already. */
+  /**
+   * The slot's release, to be called once; null: none was free in time, or too many requests of this caller wait
+   * already.
+   */
   async enter({ tenantId, userId }: Caller): Promise<(() => void) | null> {
     // A space occurs in neither part.
     const key = `${tenantId} ${userId}`;

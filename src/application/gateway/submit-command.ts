@@ -28,7 +28,8 @@ export type Submission =
   | { outcome: 'too_large'; bytes: number };
 
 /**
- * Submits commands to the workers and awaits their receipts. The commands of an API take the same way as those of every producer: nothing is
+ * Submits commands to the workers and awaits their receipts. The commands of an API take the same way as those of every
+ * producer: nothing is
  * decided here but what no queue should have to carry.
  */
 export class CommandSubmitter {
@@ -38,7 +39,10 @@ export class CommandSubmitter {
     private readonly receiptTimeoutMs: number,
   ) {}
 
-  /** Rejects with `CommandUnavailable` or with what the store rejects with. The caller may then submit the command again under the same id. */
+  /**
+   * Rejects with `CommandUnavailable` or with what the store rejects with. The caller may then submit the command again
+   * under the same id.
+   */
   async submit(submitted: SubmittedCommand): Promise<Submission> {
     const { caller, type, commandId, chatId, data, authorization, traceparent, tracestate } = submitted;
     const { tenantId, userId: actorId } = caller;

@@ -1,4 +1,7 @@
-/** The message reference: the messages of the AsyncAPI document as Markdown, for readers. Its output is docs/message-reference.md. */
+/**
+ * The message reference: the messages of the AsyncAPI document as Markdown, for readers. Its output is
+ * docs/message-reference.md.
+ */
 
 import { type CommandType, commandTypes } from '../messages/commands.js';
 import { type EventType, eventTypes } from '../messages/events.js';

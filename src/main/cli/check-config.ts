@@ -1,7 +1,10 @@
 import { type Role, rolesOf } from '../roles/role-names.js';
 import { readSettings } from '../settings.js';
 
-/** What each variable is and where it came from, secrets hidden; exit 1 on a fault. For `roles` it also says what they lack. */
+/**
+ * What each variable is and where it came from, secrets hidden; exit 1 on a fault. For `roles` it also says what they
+ * lack.
+ */
 export function checkConfig(roles: readonly string[]): void {
   const purposes: Role[] = rolesOf(roles);
   const { entries, faults } = readSettings(purposes);

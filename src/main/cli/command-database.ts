@@ -3,10 +3,16 @@ import { assertMigrated, openDatabase } from '../../adapters/stores/prisma/prism
 import { rethrowAsStartupError } from '../../infrastructure/process/startup-error.js';
 import { requireSettings } from '../settings.js';
 
-/** How long a connection in use may be silent: whoever takes an export away, or has many rows written at once, may be slow. */
+/**
+ * How long a connection in use may be silent: whoever takes an export away, or has many rows written at once, may be
+ * slow.
+ */
 const SILENCE_TIMEOUT_MS = 10 * 60 * 1_000;
 
-/** The database for one command, which says in one line what goes wrong. `statementTimeoutMs`: where a single statement may take longer than usual. */
+/**
+ * The database for one command, which says in one line what goes wrong. `statementTimeoutMs`: where a single statement
+ * may take longer than usual.
+ */
 export async function withCommandDatabase(
   work: (database: PrismaClient) => Promise<void>,
   options: { statementTimeoutMs?: number } = {},

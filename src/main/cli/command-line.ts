@@ -1,4 +1,6 @@
-/** The one command line, `parley`. What stands on a database or a broker is loaded only by the commands that need it. */
+/**
+ * The one command line, `parley`. What stands on a database or a broker is loaded only by the commands that need it.
+ */
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { directChatId } from '../../contract/messages/direct-id.js';
@@ -47,7 +49,8 @@ const NEEDED_VARIABLES: Record<string, string> = {
 };
 
 /**
- * Does what the arguments, as in `process.argv`, ask for. What went wrong at the start is told in lines on standard error, and in
+ * Does what the arguments, as in `process.argv`, ask for. What went wrong at the start is told in lines on standard
+ * error, and in
  * `process.exitCode`; what nobody expected is thrown.
  */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {

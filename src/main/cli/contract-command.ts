@@ -13,7 +13,10 @@ export interface ContractRequest {
   out?: string;
 }
 
-/** Prints a document of the contract, or writes it to a file. AsyncAPI document and reference name the broker's objects as the environment sets them. */
+/**
+ * Prints a document of the contract, or writes it to a file. AsyncAPI document and reference name the broker's objects
+ * as the environment sets them.
+ */
 export function runContract({ asyncapi, openapi, reference, out }: ContractRequest): void {
   const chosen = [asyncapi, openapi, reference].filter((option) => option === true);
   if (chosen.length !== 1) throw new StartupError(['name one document: --asyncapi, --openapi or --reference']);

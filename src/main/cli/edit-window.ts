@@ -8,7 +8,10 @@ const EXPECTED = 'must be a duration such as 24h, or none, or both by tenant: ac
 /** In milliseconds; null: for ever. */
 export type EditWindowOf = (tenantId: string) => number | null;
 
-/** `24h` for everybody, or `acme=15m,other=none,*=24h`. Tenants that are not named, where there is no `*`, have no limit. */
+/**
+ * `24h` for everybody, or `acme=15m,other=none,*=24h`. Tenants that are not named, where there is no `*`, have no
+ * limit.
+ */
 export function editWindow(value: string): EditWindowOf {
   const windows = new Map<string, number | null>();
   for (const part of value.includes('=') ? value.split(',') : [`${EVERYBODY_ELSE}=${value}`]) {

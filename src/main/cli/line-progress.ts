@@ -12,7 +12,10 @@ export interface LineProgress {
   stop(): void;
 }
 
-/** On standard error: a bar on a terminal, else a line now and then. `total` is an estimate; null: unknown. `unit`: what is counted. */
+/**
+ * On standard error: a bar on a terminal, else a line now and then. `total` is an estimate; null: unknown. `unit`: what
+ * is counted.
+ */
 export function showLineProgress(verb: string, total: number | null, unit = 'lines'): LineProgress {
   let lines = 0;
   const show = process.stderr.isTTY ? showBar(verb, total, unit) : showLines(() => `parley: ${verb} ${lines} ${unit}`);

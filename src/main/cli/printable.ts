@@ -1,4 +1,6 @@
-/** Fit for a terminal's line, whoever wrote it: no control characters, nothing that turns the writing direction, no end. */
+/**
+ * Fit for a terminal's line, whoever wrote it: no control characters, nothing that turns the writing direction, no end.
+ */
 export function printable(text: string, mostCharacters: number): string {
   const plain = text.toWellFormed().replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\ufffd');
   return plain.length <= mostCharacters ? plain : `${plain.slice(0, mostCharacters - 1).toWellFormed()}…`;

@@ -18,7 +18,10 @@ export interface StoreAndBroker {
   broker: BrokerOnce;
 }
 
-/** The store and its broker for one command of `parley topology`; nothing is declared yet. It says in one line what goes wrong. */
+/**
+ * The store and its broker for one command of `parley topology`; nothing is declared yet. It says in one line what goes
+ * wrong.
+ */
 export async function withStoreAndBroker(work: (access: StoreAndBroker) => Promise<void>): Promise<void> {
   const settings = requireSettings('migrate');
   const url = requireBrokerUrl(settings);

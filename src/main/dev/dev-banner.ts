@@ -5,7 +5,10 @@ export interface Addresses {
   host: string;
   restPort: number;
   opsPort: number;
-  /** Private ones are shown whole, with their passwords: they are good on this machine only, and for who may read `dataDir`. */
+  /**
+   * Private ones are shown whole, with their passwords: they are good on this machine only, and for who may read
+   * `dataDir`.
+   */
   /** Null: the in-memory store. */
   database: { url: string; isPrivate: boolean; programsCopy: string | undefined } | null;
   /** Null: the in-process transport. */

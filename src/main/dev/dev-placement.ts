@@ -1,6 +1,8 @@
 /**
- * The broker's ring and the in-process transport spread chats differently. A data folder that was filled by one and is started with the
- * other has its chats placed anew: first everything committed is published, so that no chat's events can overtake each other from
+ * The broker's ring and the in-process transport spread chats differently. A data folder that was filled by one and is
+ * started with the
+ * other has its chats placed anew: first everything committed is published, so that no chat's events can overtake each
+ * other from
  * two partitions, then each chat belongs to whichever partition gets its next command.
  */
 

@@ -26,7 +26,8 @@ async function demoToken({ settings }: RoleContext): Promise<string | null> {
 }
 
 /**
- * So that the banner's command works as it stands. Repeating it changes nothing. It comes behind whatever waits in its partition, so
+ * So that the banner's command works as it stands. Repeating it changes nothing. It comes behind whatever waits in its
+ * partition, so
  * that no receipt in time is no reason to stop.
  */
 async function createFirstChat({ transport, logger }: RoleContext, chatId: string, token: string): Promise<void> {

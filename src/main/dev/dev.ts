@@ -1,5 +1,6 @@
 /**
- * `parley dev`: everything in one process. What no URL names is started privately, in `DATA_DIR`, and kept there between starts.
+ * `parley dev`: everything in one process. What no URL names is started privately, in `DATA_DIR`, and kept there
+ * between starts.
  */
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
@@ -37,7 +38,10 @@ export async function runDev(steps?: Failpoints): Promise<void> {
   await runServices(devServices(given, basics, startedAt, steps), { logger: basics.logger, signals: endingSignals() });
 }
 
-/** On a terminal SIGHUP says that it was closed; the private services, in process groups of their own, do not hear of it. */
+/**
+ * On a terminal SIGHUP says that it was closed; the private services, in process groups of their own, do not hear of
+ * it.
+ */
 function endingSignals(): NodeJS.Signals[] {
   return ['SIGTERM', 'SIGINT', ...(process.stdin.isTTY ? (['SIGHUP'] as const) : [])];
 }

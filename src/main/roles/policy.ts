@@ -10,7 +10,8 @@ import { retryUntilAvailable } from './retry-until-available.js';
 import type { Store } from './store.js';
 
 /**
- * The policy that this process goes by. SIGHUP reads its file again: a batch that is being decided is decided by the one it began with, and a
+ * The policy that this process goes by. SIGHUP reads its file again: a batch that is being decided is decided by the
+ * one it began with, and a
  * new one with a fault in it is refused, with the fault in the log, while the old one stays.
  */
 export class PolicyService implements Service {
@@ -25,7 +26,10 @@ export class PolicyService implements Service {
     this.reloading = this.reloading.then(() => this.reload());
   };
 
-  /** Throws a `StartupError` that says where the file is wrong. `isInUse` is told of each policy before it decides anything. */
+  /**
+   * Throws a `StartupError` that says where the file is wrong. `isInUse` is told of each policy before it decides
+   * anything.
+   */
   constructor(
     private readonly settings: Pick<Settings, 'policyFile'>,
     private readonly logger: ProcessBasics['logger'],
@@ -37,7 +41,8 @@ export class PolicyService implements Service {
   }
 
   async start(): Promise<void> {
-    // On a terminal it means that the terminal is gone. Heard from now on, and until the process ends: unheard it would end it.
+    // On a terminal it means that the terminal is gone. Heard from now on, and until the process ends: unheard it would
+    // end it.
     if (!process.stdin.isTTY) process.on('SIGHUP', this.onHangUp);
     const { logger } = this;
     await retryUntilAvailable(() => this.isInUse(this.file), { logger, signal: this.life.signal });

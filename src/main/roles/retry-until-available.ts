@@ -11,7 +11,8 @@ export interface Insistence {
 }
 
 /**
- * Asks the database something that a start cannot do without, again and again while it fails for what passes by itself. Rejects with anything
+ * Asks the database something that a start cannot do without, again and again while it fails for what passes by itself.
+ * Rejects with anything
  * else, and with the work's own faults.
  */
 export async function retryUntilAvailable<T>(

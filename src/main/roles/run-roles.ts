@@ -10,12 +10,16 @@ import { amqpTransport } from './transport.js';
 import { newWorkerId, workerRole } from './worker-role.js';
 
 /**
- * A worker has some 40 MB alive under load, and what it makes besides is garbage within a batch or two. Left to itself its heap grew on and on
+ * A worker has some 40 MB alive under load, and what it makes besides is garbage within a batch or two. Left to itself
+ * its heap grew on and on
  * while events could not be published, to four times that, and stayed there.
  */
 const WORKER_HEAP_GROWTH_PERCENT = 80;
 
-/** Runs roles in this process, on the database and the broker that the environment names. `steps` is for the fault tests. */
+/**
+ * Runs roles in this process, on the database and the broker that the environment names. `steps` is for the fault
+ * tests.
+ */
 export async function runRoles(names: readonly string[], steps?: Failpoints): Promise<void> {
   const roles = rolesOf(names);
   compileWebAssemblyInOneThread();

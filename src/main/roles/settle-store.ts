@@ -3,7 +3,8 @@ import { StartupError } from '../../infrastructure/process/startup-error.js';
 import type { Settings } from '../settings.js';
 
 /**
- * Records namespace and number of partitions at the first start. Rejects with a `StartupError` where the database has others: another number of partitions
+ * Records namespace and number of partitions at the first start. Rejects with a `StartupError` where the database has
+ * others: another number of partitions
  * would send chats to the wrong queues, so it is found out before anything is declared.
  */
 export async function settleStore(

@@ -72,7 +72,8 @@ export class StoreService implements Service, Store {
   readonly log: EventLog;
   readonly recipients: Pick<EventLog, 'recipients'>;
   /**
-   * Each kind of work has its own connections, opened at first use: whatever queries are asked for, batches and heartbeats go on, and searches
+   * Each kind of work has its own connections, opened at first use: whatever queries are asked for, batches and
+   * heartbeats go on, and searches
    * do not hold up other queries.
    */
   private readonly pools: { leases: PrismaClient; reads: PrismaClient; searches: PrismaClient; batches: PrismaClient };

@@ -12,7 +12,10 @@ export interface DatabaseWait {
   onAway(why: string): void;
 }
 
-/** Resolves once the database is there, however long it is away. Rejects with a `StartupError` where no waiting helps, e.g. for a wrong password. */
+/**
+ * Resolves once the database is there, however long it is away. Rejects with a `StartupError` where no waiting helps,
+ * e.g. for a wrong password.
+ */
 export async function waitForDatabase({ url, logger, signal, onAway }: DatabaseWait): Promise<void> {
   const backoff = new Backoff();
   const began = performance.now();

@@ -11,7 +11,10 @@ export interface ApiSettings {
   answerTimeLimitMs: number;
   /** The broker's objects, for the AsyncAPI document. */
   topology: TopologySettings;
-  /** Queries and searches of one caller that are answered at a time, each until its answer is sent; more wait. Per process. */
+  /**
+   * Queries and searches of one caller that are answered at a time, each until its answer is sent; more wait. Per
+   * process.
+   */
   readsAtOnce: number;
   searchesAtOnce: number;
   /** Origins of browser applications that may call (CORS), e.g. `https://chat.example.com`; none by default. */

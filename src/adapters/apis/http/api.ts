@@ -173,7 +173,10 @@ function operationsByPath(): Map<string, RestOperationName[]> {
   return byPath;
 }
 
-/** `/livez` while the process answers at all; `/readyz` while it can do its job. Callers learn no more: why not is for `OPS_PORT`. */
+/**
+ * `/livez` while the process answers at all; `/readyz` while it can do its job. Callers learn no more: why not is for
+ * `OPS_PORT`.
+ */
 function serveProbes(app: Express, health: () => HealthReport): void {
   app
     .route('/livez')

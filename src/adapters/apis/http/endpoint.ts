@@ -33,7 +33,8 @@ export interface EndpointDependencies {
 }
 
 /**
- * What every operation does with a request, in this order: proves the caller, counts the request, checks path, query and body, asks the
+ * What every operation does with a request, in this order: proves the caller, counts the request, checks path, query
+ * and body, asks the
  * handler; then writes the one answer there is, within the time limit.
  */
 export function endpoint<O extends RestOperationName>(
@@ -95,7 +96,8 @@ export function endpoint<O extends RestOperationName>(
 }
 
 /**
- * Works on the request once the caller has a slot. The slot is taken until the work is done, even where the answer was given up, and the answer is
+ * Works on the request once the caller has a slot. The slot is taken until the work is done, even where the answer was
+ * given up, and the answer is
  * sent: so neither statements in hand nor bytes that a caller does not read grow beyond the slots.
  */
 async function inSlot(

@@ -15,7 +15,9 @@ function isPassing(cause: unknown): boolean {
   );
 }
 
-/** An exception as a problem: 503 for what passes, 500 for a bug, neither with anything of the exception in it. Logged. */
+/**
+ * An exception as a problem: 503 for what passes, 500 for a bug, neither with anything of the exception in it. Logged.
+ */
 export function failureAnswer(
   cause: unknown,
   logger: Logger,

@@ -123,7 +123,8 @@ export class RestServer implements Service {
   }
 
   /**
-   * Ends a connection on which no further request can be read. Only bytes that the client takes for the answer to what it has just
+   * Ends a connection on which no further request can be read. Only bytes that the client takes for the answer to what
+   * it has just
    * sent may be written: never a 400 within or behind another request's answer.
    */
   private endBroken(fault: NodeJS.ErrnoException, socket: Socket): void {

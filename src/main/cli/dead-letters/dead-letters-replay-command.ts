@@ -22,7 +22,8 @@ export interface LetterReplayRequest extends LetterSelection {
 }
 
 /**
- * Publishes letters as commands again. Looked through once first, so that what is done can be said before; then again, from the front, no
+ * Publishes letters as commands again. Looked through once first, so that what is done can be said before; then again,
+ * from the front, no
  * further than what was ready at the start.
  */
 export async function runDeadLettersReplay(request: LetterReplayRequest): Promise<void> {

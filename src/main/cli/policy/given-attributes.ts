@@ -1,4 +1,7 @@
-/** Attributes from the command line: `message.isSender=true`, `target.role=none`, `message.ageMs=15m`, `actor.claims.guest=true`. */
+/**
+ * Attributes from the command line: `message.isSender=true`, `target.role=none`, `message.ageMs=15m`,
+ * `actor.claims.guest=true`.
+ */
 import { attributeValue } from '../../../adapters/policy/read-cases.js';
 import { type Attribute, findAttribute } from '../../../application/policy/attributes/attribute-catalogue.js';
 import type { Action, KnownAttributes } from '../../../application/ports/policy-decision-point.js';
@@ -11,7 +14,10 @@ interface Tree {
   [step: string]: unknown;
 }
 
-/** The attributes with these besides, or instead. Throws a `StartupError` with a line for each that is none, or is not known of the action. */
+/**
+ * The attributes with these besides, or instead. Throws a `StartupError` with a line for each that is none, or is not
+ * known of the action.
+ */
 export function withGivenAttributes(attributes: KnownAttributes, given: readonly string[]): KnownAttributes {
   const all = structuredClone(attributes) as unknown as Tree;
   const faults: string[] = [];
@@ -60,7 +66,10 @@ function expected(attribute: Attribute): string {
   return attribute.type === 'duration' ? 'a duration such as 15m or 24h' : 'a number';
 }
 
-/** Groups of attributes come to be as they are needed. Claims may be called anything that a name can be: each is the object's own. */
+/**
+ * Groups of attributes come to be as they are needed. Claims may be called anything that a name can be: each is the
+ * object's own.
+ */
 function put(all: Tree, path: readonly string[], value: unknown): void {
   const [step = '', ...rest] = path;
   const own = Object.hasOwn(all, step) ? all[step] : undefined;

@@ -50,7 +50,10 @@ export async function runPolicyReplay({ policy, since: sinceMs, limit, json }: R
   });
 }
 
-/** Shown once there is more than a page. How many there are in all is estimated by how much of the time has been gone through. */
+/**
+ * Shown once there is more than a page. How many there are in all is estimated by how much of the time has been gone
+ * through.
+ */
 class ReplayProgress {
   private shown: LineProgress | null = null;
 

@@ -10,7 +10,10 @@ import { faultLines, readPolicyFile } from './policy-file.js';
 
 const CASES_FILE = /\.ya?ml$/;
 
-/** Exits 1 if a case goes otherwise than it should, or a rule is not held up by any. Throws a `StartupError` for what cannot be read. */
+/**
+ * Exits 1 if a case goes otherwise than it should, or a rule is not held up by any. Throws a `StartupError` for what
+ * cannot be read.
+ */
 export function runPolicyTest(path: string, options: { policy?: string }): void {
   const { document: own } = readPolicyFile(options.policy ?? readSettings([]).settings.policyFile);
   const tables = filesOf(path).map(casesOf);

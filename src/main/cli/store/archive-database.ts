@@ -3,7 +3,8 @@ import { limitHeapGrowth } from '../../../infrastructure/process/v8-tuning.js';
 import { withCommandDatabase } from '../command-database.js';
 
 /**
- * The database for one command that goes through chats, whatever their size, in little memory. It says in one line what goes wrong.
+ * The database for one command that goes through chats, whatever their size, in little memory. It says in one line what
+ * goes wrong.
  * `statementTimeoutMs`: where a single statement may take longer than usual.
  */
 export async function withArchiveDatabase(

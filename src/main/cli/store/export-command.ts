@@ -20,7 +20,10 @@ export interface ExportRequest {
   out: string;
 }
 
-/** `parley export`: writes an archive. A file appears under its name once it is complete; what is interrupted leaves none. */
+/**
+ * `parley export`: writes an archive. A file appears under its name once it is complete; what is interrupted leaves
+ * none.
+ */
 export async function runExport(request: ExportRequest): Promise<void> {
   const selection = selectionOf(request);
   const interruption = new AbortController();

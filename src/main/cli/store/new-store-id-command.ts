@@ -13,8 +13,10 @@ import { type BrokerOnce, connectOnce } from '../connect-broker.js';
 const ADOPT = 'parley topology --adopt --yes';
 
 /**
- * After restoring an older backup: event ids would repeat under the old store id. Where the namespace at the broker is this store's, it gets the new id
- * too, after the database: should that fail, processes are refused and say how to adopt. Standard error says what is left to do.
+ * After restoring an older backup: event ids would repeat under the old store id. Where the namespace at the broker is
+ * this store's, it gets the new id
+ * too, after the database: should that fail, processes are refused and say how to adopt. Standard error says what is
+ * left to do.
  */
 export async function runNewStoreId(): Promise<void> {
   const settings = requireSettings('migrate');

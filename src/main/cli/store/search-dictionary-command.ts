@@ -6,7 +6,10 @@ import { requireSettings } from '../../settings.js';
 /** An index over a large store takes hours, and its connection says nothing meanwhile. */
 const INDEXING_SILENCE_MS = 24 * 60 * 60 * 1_000;
 
-/** Has messages searched by another text search configuration of the database's, once its index is built; REST goes on meanwhile. */
+/**
+ * Has messages searched by another text search configuration of the database's, once its index is built; REST goes on
+ * meanwhile.
+ */
 export async function runSearchDictionary(name: string): Promise<void> {
   const { databaseUrl = '' } = requireSettings('migrate');
   const database = openDatabase({

@@ -6,7 +6,10 @@ import { claimNamespace, commandQueues } from '../../../adapters/transports/amqp
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { type StoreAndBroker, withStoreAndBroker } from '../with-store-and-broker.js';
 
-/** Chats that are looked at, where not all are asked for: a ring out of order moves one in two, or one in as many as there are partitions. */
+/**
+ * Chats that are looked at, where not all are asked for: a ring out of order moves one in two, or one in as many as
+ * there are partitions.
+ */
 export const CHECK_SAMPLE = 1_000;
 const PAGE = 1_000;
 /** Mismatches that are named; all are counted. */

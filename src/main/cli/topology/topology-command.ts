@@ -15,7 +15,10 @@ export interface TopologyRequest {
   yes?: boolean;
 }
 
-/** Prints the broker's objects; or declares, checks or adopts them, for which it needs the database too; or unbinds a queue. */
+/**
+ * Prints the broker's objects; or declares, checks or adopts them, for which it needs the database too; or unbinds a
+ * queue.
+ */
 export async function runTopology({ format, ...request }: TopologyRequest): Promise<void> {
   const acts = (['declare', 'repair', 'check', 'adopt', 'unbind'] as const).filter((act) => request[act] !== undefined);
   if (acts.length > 1) throw new StartupError([`${acts.map((act) => `--${act}`).join(' and ')} exclude each other`]);

@@ -9,7 +9,8 @@ import { withStoreAndBroker } from '../with-store-and-broker.js';
 const DECLARE_TIMEOUT_MS = 120_000;
 
 /**
- * Declares the broker's objects for the store in the database, as a starting worker does, under the same lock. `repairsRing`: binds the queues to the
+ * Declares the broker's objects for the store in the database, as a starting worker does, under the same lock.
+ * `repairsRing`: binds the queues to the
  * hash exchange anew, whatever its mark says. Rejects with one line for people.
  */
 export async function declareOnce({ repairsRing = false } = {}): Promise<void> {

@@ -7,7 +7,8 @@ import { connectOnce } from '../connect-broker.js';
 import { requireBrokerUrl } from '../dead-letters/with-dead-letters.js';
 
 /**
- * `parley topology --unbind`: a dispatch queue gets no more events. By the bindings that `DISPATCH_QUEUES` has for it, or else by `#`, as Parley's own
+ * `parley topology --unbind`: a dispatch queue gets no more events. By the bindings that `DISPATCH_QUEUES` has for it,
+ * or else by `#`, as Parley's own
  * queue is bound where nothing is set.
  */
 export async function runUnbind({ queue }: { queue: string }): Promise<void> {

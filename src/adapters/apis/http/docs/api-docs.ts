@@ -39,7 +39,10 @@ window.ui = SwaggerUIBundle({
 const PLAIN_SCRIPT = `show({ url: '/openapi.json' });
 `;
 
-/** The contract, for machines (`/openapi.json`, `/asyncapi.json`) and to read (`/docs`). Open to all. `tryOut`: in `dev`, else null. */
+/**
+ * The contract, for machines (`/openapi.json`, `/asyncapi.json`) and to read (`/docs`). Open to all. `tryOut`: in
+ * `dev`, else null.
+ */
 export function serveDocuments(app: Express, topology: TopologySettings, tryOut: PrepareTryOut | null): void {
   const json = { '/openapi.json': openApiDocument(), '/asyncapi.json': asyncApiDocument(topology) };
   for (const [path, document] of Object.entries(json))

@@ -1,4 +1,6 @@
-/** Documents that never change while the process runs: compressed once, kept in memory, and sent without further work. */
+/**
+ * Documents that never change while the process runs: compressed once, kept in memory, and sent without further work.
+ */
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
@@ -12,7 +14,10 @@ const ENCODINGS = ['br', 'gzip', 'identity'] as const;
 
 export interface Document {
   contentType: string;
-  /** For how long clients keep it without asking again, in seconds; 0: they ask each time, and are told whether it has changed. */
+  /**
+   * For how long clients keep it without asking again, in seconds; 0: they ask each time, and are told whether it has
+   * changed.
+   */
   maxAgeSeconds: number;
   /** Read once, at the first request. */
   read(): Promise<string | Uint8Array> | string | Uint8Array;
@@ -23,7 +28,9 @@ interface Packed {
   bodies: Record<(typeof ENCODINGS)[number], Uint8Array>;
 }
 
-/** Answers GET and HEAD with the document. Compresses it at the first request: a failure is answered, and tried again. */
+/**
+ * Answers GET and HEAD with the document. Compresses it at the first request: a failure is answered, and tried again.
+ */
 export function cachedDocument({ contentType, maxAgeSeconds, read }: Document) {
   const cacheControl = maxAgeSeconds === 0 ? 'no-cache' : `public, max-age=${maxAgeSeconds}`;
   let packing: Promise<Packed> | null = null;

@@ -47,7 +47,10 @@ import { PROBLEM_CONTENT_TYPE } from '../response.js';
 
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
 
-/** Schemas that stand under a name of their own; each before those that contain it, or its name might come to mean the nullable one. */
+/**
+ * Schemas that stand under a name of their own; each before those that contain it, or its name might come to mean the
+ * nullable one.
+ */
 const components = {
   Violation: violation,
   Reason: reason,

@@ -1,5 +1,6 @@
 /**
- * What `/docs` needs so that "Try it out" works as it stands: a token, and values that exist. Only `dev` has it. It is given to the page itself
+ * What `/docs` needs so that "Try it out" works as it stands: a token, and values that exist. Only `dev` has it. It is
+ * given to the page itself
  * alone: to a request from this machine, under a name of this machine, that no page of another origin can make.
  */
 import type { Request, RequestHandler } from 'express';
@@ -38,7 +39,9 @@ function isFromOwnPage(request: Request): boolean {
   );
 }
 
-/** For `/docs` in `dev`: fills the values in before the page is shown. Without them it is the page that it is elsewhere. */
+/**
+ * For `/docs` in `dev`: fills the values in before the page is shown. Without them it is the page that it is elsewhere.
+ */
 export const TRY_OUT_SCRIPT = `async function prepared() {
   const ask = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' };
   const [answer, document] = await Promise.all([fetch('./try-out', ask), fetch('/openapi.json')]);

@@ -1,4 +1,7 @@
-/** Commands about chats and members by REST: from a request to the command it asks for, and from its receipt to a status. */
+/**
+ * Commands about chats and members by REST: from a request to the command it asks for, and from its receipt to a
+ * status.
+ */
 import type { Handlers } from '../middleware/request-context.js';
 import { type CommandRequests, created, dataWith, isObject } from './command-requests.js';
 import { newChatId } from './new-chat-id.js';

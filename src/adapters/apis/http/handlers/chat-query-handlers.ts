@@ -60,7 +60,8 @@ export function chatQueryHandlers(queries: ChatQueries, viewing: ChatViewing, cu
 }
 
 /**
- * An item of a walk through the list. It goes down from the newest activity, and then, where it took more than a page, up from where it `start`ed:
+ * An item of a walk through the list. It goes down from the newest activity, and then, where it took more than a page,
+ * up from where it `start`ed:
  * a chat that moved up meanwhile would be missed otherwise. Start null: on the way up.
  */
 interface PlacedChat {

@@ -28,7 +28,10 @@ export interface CommandRequest {
 /** What an accepted command is answered. */
 export type OnAccepted = (receipt: Receipt) => { status: 200 | 201; location?: string };
 
-/** 201 where something came to be: accepted for the first time, and with a number, that is with an effect. Where it is, if not at the request's own path. */
+/**
+ * 201 where something came to be: accepted for the first time, and with a number, that is with an effect. Where it is,
+ * if not at the request's own path.
+ */
 export function created(location?: (receipt: Receipt) => string): OnAccepted {
   return (receipt) => {
     if (receipt.replayed || receipt.sequence === null) return { status: 200 };
@@ -40,7 +43,10 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A command's data: the body, and what the path says; the body must not say that, too. What is no object is left to the worker's judgement. */
+/**
+ * A command's data: the body, and what the path says; the body must not say that, too. What is no object is left to the
+ * worker's judgement.
+ */
 export function dataWith(body: unknown, said: Record<string, string>): { data: unknown } | { refused: Answer } {
   if (!isObject(body)) return { data: body };
   const repeated = Object.keys(said).filter((name) => Object.hasOwn(body, name));
@@ -49,7 +55,10 @@ export function dataWith(body: unknown, said: Record<string, string>): { data: u
   return { refused: problemAnswer('invalid', { violations }) };
 }
 
-/** A structured header's string, as draft-ietf-httpapi-idempotency-key-header has it. What a command id admits needs no escapes. */
+/**
+ * A structured header's string, as draft-ietf-httpapi-idempotency-key-header has it. What a command id admits needs no
+ * escapes.
+ */
 const QUOTED = /^"(.*)"$/;
 
 /** The command id: the `Idempotency-Key`, or one drawn where there is none. */

@@ -10,8 +10,10 @@ const VERSION_BYTE = 6;
 const VARIANT_BYTE = 8;
 
 /**
- * The id of a chat that is created without one. A direct chat's is computed. The others' are made of the command's id, because a repeat under
- * it must be the same command: as UUIDs of version 8 (RFC 9562, section 5.8), version 5 being for direct chats. They depend on the store's
+ * The id of a chat that is created without one. A direct chat's is computed. The others' are made of the command's id,
+ * because a repeat under
+ * it must be the same command: as UUIDs of version 8 (RFC 9562, section 5.8), version 5 being for direct chats. They
+ * depend on the store's
  * secret: who could compute them from a guessed `Idempotency-Key` could take them first.
  */
 export function newChatId(

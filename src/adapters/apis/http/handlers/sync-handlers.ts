@@ -18,7 +18,10 @@ import { decodeSyncProgress, encodeSyncProgress } from '../paging/sync-token.js'
 import { representChat } from '../representations.js';
 import { ok, problemAnswer } from '../response.js';
 
-/** What changed in all of the caller's chats; a token is good for its caller in its store, while the policy shows them the same. */
+/**
+ * What changed in all of the caller's chats; a token is good for its caller in its store, while the policy shows them
+ * the same.
+ */
 export function syncHandlers(
   syncLog: SyncLog,
   viewing: Pick<ChatViewing, 'visibleTo'>,
@@ -28,7 +31,10 @@ export function syncHandlers(
 ): Handlers<'sync'> {
   const sync = new ChatSync(syncLog, viewing);
 
-  /** As many of the items as a page holds, the last one with some of its events; and where they end if that is not all of them. */
+  /**
+   * As many of the items as a page holds, the last one with some of its events; and where they end if that is not all
+   * of them.
+   */
   async function represent(items: readonly SyncItem[]) {
     const chatIds = items.flatMap((item) => ('left' in item || item.events.length === 0 ? [] : [item.chatId]));
     const audienceOf = await audiences.read(chatIds);

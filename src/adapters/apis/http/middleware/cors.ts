@@ -7,7 +7,8 @@ const ANSWER_HEADERS = 'Location, Retry-After, WWW-Authenticate';
 const PREFLIGHT_MAX_AGE_SECONDS = 600;
 
 /**
- * Lets browser applications of the given origins call (Fetch standard, CORS protocol). Credentials are bearer tokens, which a page has
+ * Lets browser applications of the given origins call (Fetch standard, CORS protocol). Credentials are bearer tokens,
+ * which a page has
  * to hold itself; cookies are never allowed.
  */
 export function cors(allowedOrigins: readonly string[]): RequestHandler {

@@ -25,7 +25,8 @@ function unsupported(detail: string): RequestBody {
 }
 
 /**
- * Why the value would not come out of a command as it went in; null if it would. Level by level, not recursive: JSON.parse takes any
+ * Why the value would not come out of a command as it went in; null if it would. Level by level, not recursive:
+ * JSON.parse takes any
  * depth. A number beyond a double's range is read as infinite, and would be written as null.
  */
 function transportFault(root: unknown): string | null {

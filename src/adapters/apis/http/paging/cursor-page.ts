@@ -13,7 +13,10 @@ export interface PagedList<T> {
   represent(item: T): unknown;
 }
 
-/** Answers the page that starts where the cursor says; one more item than it holds is read, to know whether there is a next. */
+/**
+ * Answers the page that starts where the cursor says; one more item than it holds is read, to know whether there is a
+ * next.
+ */
 export async function cursorPage<T>(
   cursors: Cursors,
   { caller, query: { cursor, limit } }: { caller: Caller; query: { cursor?: string | undefined; limit: number } },

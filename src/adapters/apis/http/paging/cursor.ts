@@ -8,7 +8,8 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * Cursors: where a page ended, sealed (AES-256-GCM) together with who asked for what, so that one can neither be read, nor made up, nor taken
+ * Cursors: where a page ended, sealed (AES-256-GCM) together with who asked for what, so that one can neither be read,
+ * nor made up, nor taken
  * to another caller or query. `<nonce and position>.<tag>`, both base64url.
  *
  * The nonce is made from what is sealed: the same place has the same cursor, and no nonce serves two different ones.
@@ -23,7 +24,10 @@ export class Cursors {
     this.nonceKey = derived('cursor nonce');
   }
 
-  /** `query` names the operation and everything that selects its items; not the page size, which may change between pages. */
+  /**
+   * `query` names the operation and everything that selects its items; not the page size, which may change between
+   * pages.
+   */
   sign(caller: Caller, query: readonly unknown[], position: readonly string[]): string {
     return this.seal(caller, query, Buffer.from(JSON.stringify(position)));
   }

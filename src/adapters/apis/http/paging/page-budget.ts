@@ -1,7 +1,10 @@
 import type { SequencePage } from '../../../../application/ports/chat-history.js';
 import { PAGE_MAX_BYTES } from '../../../../contract/rest/requests.js';
 
-/** What a page may still hold, in bytes of JSON. The first item is always taken: a page that holds none would lead nowhere. */
+/**
+ * What a page may still hold, in bytes of JSON. The first item is always taken: a page that holds none would lead
+ * nowhere.
+ */
 export class PageBudget {
   private left = PAGE_MAX_BYTES;
   private isEmpty = true;

@@ -1,5 +1,6 @@
 /**
- * What a sync token says, as few bytes: whole numbers of seven bits a byte, low ones first; the cut that a walk leads to as its distance from
+ * What a sync token says, as few bytes: whole numbers of seven bits a byte, low ones first; the cut that a walk leads
+ * to as its distance from
  * the cut it started at. With 1,024 partitions of a million events each that is a token of about 7 KiB.
  */
 import type { Cut } from '../../../../application/ports/sync-log.js';
