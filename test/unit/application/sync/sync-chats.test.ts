@@ -127,13 +127,13 @@ describe('A client that only ever syncs', function () {
     expect(played).to.be.above(5_000);
     expect(counts.resets).to.be.above(250);
     expect(counts.departures).to.be.above(20);
-    expect(counts.hidden).to.be.above(30);
+    expect(counts.hidden).to.be.above(15);
     expect(counts.restarts).to.be.above(50);
     expect(counts.continued).to.be.above(250);
     for (const type of ['message.send', 'message.edit', 'message.delete', 'message.react', 'message.unreact'])
-      expect(outcomes.get(`${type} accepted`), type).to.be.above(10);
+      expect(outcomes.get(`${type} accepted`), type).to.be.above(3);
     for (const type of ['chat.create', 'chat.update', 'chat.archive', 'chat.read', 'member.add', 'member.remove'])
-      expect(outcomes.get(`${type} accepted`), type).to.be.above(10);
+      expect(outcomes.get(`${type} accepted`), type).to.be.above(3);
   });
 
   it('gets a chat that comes to light after the cut of a walk with the next walk, once', async () => {
