@@ -135,6 +135,17 @@ describe('receipts on RabbitMQ', () => {
     expect(transport.counters).to.include({ receiptsIgnored: 0, receiptsDropped: 0 });
   });
 
+  it('for a producer that begins with a burst all arrive, in order, though its address is not tested yet', async () => {
+    const BURST = 5_000;
+    const { address, got } = await directAddress();
+    for (let n = 0; n < BURST; n += 1) transport.receipts.send(address, String(n), receiptOf('c'));
+    await eventually(() => got.length + transport.counters.receiptsDropped >= BURST, { within, what: 'the burst' });
+    expect(transport.counters.receiptsDropped).to.equal(0);
+    expect(got.map(({ properties }) => properties.correlationId)).to.deep.equal(
+      Array.from({ length: BURST }, (_, n) => String(n)),
+    );
+  });
+
   it('for a queue wait, while the connection is away, and are sent when it is back', async () => {
     const replies = `${names.replies(namespace)}gateway`;
     await outsider.channel.assertQueue(replies, { exclusive: true });

@@ -4,14 +4,19 @@ import { toError } from '../../../../infrastructure/amqp/amqp-failure.js';
 import type { Logger } from '../../../../infrastructure/logging/logger.js';
 import { ConfirmedChannel } from '../publish/confirmed-channel.js';
 import { LazyChannel } from '../publish/lazy-channel.js';
-import { contentOf, ensureStarted, isOutdated, type OutgoingReceipt, propertiesOf } from './receipt-lane.js';
+import {
+  contentOf,
+  ensureStarted,
+  isOutdated,
+  type OutgoingReceipt,
+  propertiesOf,
+  RECEIPTS_WAITING_MAX,
+} from './receipt-lane.js';
 
 /**
  * Maximum number of origins that wait for their test. For a new one, the origin with the fewest receipts is dropped.
  */
 export const ORIGINS_WAITING_MAX = 64;
-/** Maximum number of receipts that wait for the test of one origin. Further ones are dropped. */
-export const RECEIPTS_OF_ORIGIN_MAX = 1_000;
 /** Maximum number of origins remembered as refused. Above it the oldest is removed. */
 export const ORIGINS_REFUSED_MAX = 1_000;
 /** How long a refused origin stays refused: its node may join the cluster later. */
@@ -74,11 +79,11 @@ export class UnprovenReplies {
       this.#refused.delete(origin);
     }
     const waiting = this.#waiting.get(origin);
-    if (waiting === undefined) {
-      if (this.#waiting.size >= ORIGINS_WAITING_MAX) this.#dropFewest();
-      this.#waiting.set(origin, [outgoing]);
-    } else if (waiting.length < RECEIPTS_OF_ORIGIN_MAX) waiting.push(outgoing);
-    else this.#counters.receiptsDropped += 1;
+    if (waiting === undefined && this.#waiting.size >= ORIGINS_WAITING_MAX) this.#dropFewest();
+    // One origin may have all of it: a producer may begin with a burst.
+    if (this.#waitingCount() >= RECEIPTS_WAITING_MAX) this.#counters.receiptsDropped += 1;
+    else if (waiting === undefined) this.#waiting.set(origin, [outgoing]);
+    else waiting.push(outgoing);
     ensureStarted(this.#connection, this.#logger);
     this.#tryNext();
   }
@@ -153,6 +158,12 @@ export class UnprovenReplies {
       origin,
       receipts,
     });
+  }
+
+  #waitingCount(): number {
+    let count = 0;
+    for (const receipts of this.#waiting.values()) count += receipts.length;
+    return count;
   }
 
   #dropFewest(): void {
