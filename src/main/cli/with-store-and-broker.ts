@@ -3,8 +3,9 @@ import { PrismaEventLog } from '../../adapters/stores/prisma/log/prisma-event-lo
 import { PrismaPartitionRegistry } from '../../adapters/stores/prisma/prisma-partition-registry.js';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import { type Topology, topology } from '../../contract/messages/topology.js';
-import { settleStore } from '../roles/settle-store.js';
-import { requireSettings, type Settings, topologySettings } from '../settings.js';
+import { topologySettings } from '../settings/topology-settings.js';
+import { requireSettings, type Settings } from '../settings.js';
+import { recordFleetSettings } from '../stores/record-fleet-settings.js';
 import { withCommandDatabase } from './command-database.js';
 import { type BrokerOnce, connectOnce } from './connect-broker.js';
 import { requireBrokerUrl } from './dead-letters/with-dead-letters.js';
@@ -23,11 +24,11 @@ export interface StoreAndBroker {
  * wrong.
  */
 export async function withStoreAndBroker(work: (access: StoreAndBroker) => Promise<void>): Promise<void> {
-  const settings = requireSettings('migrate');
+  const settings = requireSettings('database');
   const url = requireBrokerUrl(settings);
   await withCommandDatabase(async (database) => {
     const registry = new PrismaPartitionRegistry(database);
-    await settleStore(registry, settings);
+    await recordFleetSettings(registry, settings);
     const storeId = await new PrismaEventLog(database).storeId();
     const broker = await connectOnce(url, 'parley topology');
     try {
