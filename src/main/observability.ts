@@ -56,12 +56,3 @@ export class OpsService implements Service {
     await this.basics.metrics.shutdown();
   }
 }
-
-/** A service made of functions. A step of the start needs no `stop`. */
-export function service(
-  name: string,
-  start: () => Promise<void>,
-  stop = async (): Promise<void> => undefined,
-): Service {
-  return { name, start, stop };
-}

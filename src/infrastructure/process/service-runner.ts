@@ -20,6 +20,15 @@ export interface Service {
   abandon?(): void;
 }
 
+/** A service made of functions. A step of the start needs no `stop`. */
+export function service(
+  name: string,
+  start: () => Promise<void>,
+  stop = async (): Promise<void> => undefined,
+): Service {
+  return { name, start, stop };
+}
+
 export interface ProcessOptions {
   readonly logger: ProcessLogger;
   /** Default: SIGTERM and SIGINT. */

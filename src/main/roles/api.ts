@@ -1,8 +1,8 @@
 import type { RestServer } from '../../adapters/apis/http/rest-server.js';
 import { variable } from '../../infrastructure/config/config.js';
 import { duration, integer, port } from '../../infrastructure/config/config-values.js';
+import { service } from '../../infrastructure/process/service-runner.js';
 import { rethrowAsStartupError } from '../../infrastructure/process/startup-error.js';
-import { service } from '../observability.js';
 import { topologySettings } from '../settings/topology-settings.js';
 import { BROKER, DATABASE, TOKEN_KEYS } from './needs.js';
 import { defineRole } from './role.js';

@@ -2,6 +2,7 @@ import type { Failpoints } from '../../application/runtime/failpoints.js';
 import { runServices, type Service } from '../../infrastructure/process/service-runner.js';
 import { compileWebAssemblyInOneThread, limitHeapGrowth } from '../../infrastructure/process/v8-tuning.js';
 import { OpsService, processBasics } from '../observability.js';
+import { policyService } from '../policy/policy-service.js';
 import { requireSettings } from '../settings.js';
 import { storeKind } from '../stores/registry.js';
 import { DEFAULT_TRANSPORT, transportKind } from '../transports/registry.js';
@@ -17,7 +18,6 @@ export async function runRoles(names: readonly string[], failpoints?: Failpoints
   const settings = requireSettings(...roles.map(({ name }) => name));
   const { opsPort, host = '0.0.0.0' } = settings;
   const basics = processBasics(settings, roles.map(({ name }) => name).join('+'));
-  const { policyService } = await import('../policy/policy-service.js');
   const workerId = newWorkerId();
   const kinds = { store: storeKind(settings.store), transport: transportKind(settings.transport ?? DEFAULT_TRANSPORT) };
   const store = await kinds.store.open({

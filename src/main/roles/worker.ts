@@ -4,7 +4,7 @@ import { DEFAULT_LIMITS } from '../../domain/limits.js';
 import { variable } from '../../infrastructure/config/config.js';
 import { duration, integer, oneOf } from '../../infrastructure/config/config-values.js';
 import type { HealthState } from '../../infrastructure/process/health.js';
-import { service } from '../observability.js';
+import { service } from '../../infrastructure/process/service-runner.js';
 import { editWindow } from '../settings/edit-window.js';
 import { BROKER, DATABASE, TOKEN_KEYS } from './needs.js';
 import { defineRole } from './role.js';
