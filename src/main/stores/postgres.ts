@@ -1,10 +1,11 @@
+import { prismaCapabilities } from '../../adapters/stores/prisma/prisma-capabilities.js';
 import { variable } from '../../infrastructure/config/config.js';
 import { integer, url } from '../../infrastructure/config/config-values.js';
 import { defineStore } from './store.js';
 
 export const postgres = defineStore({
   name: 'postgres',
-  capabilities: { durable: true, shared: true, search: true },
+  capabilities: prismaCapabilities,
   variables: {
     databaseUrl: variable({
       name: 'DATABASE_URL',

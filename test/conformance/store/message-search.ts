@@ -4,7 +4,7 @@ import type { FoundMessage, SearchPosition, SearchQuery } from '../../../src/app
 import type { Chat, Member } from '../../../src/domain/chat.js';
 import { eraseMessage, type Message, stubOf } from '../../../src/domain/message.js';
 import { aChatWithMessages, aMember, later, Owner } from './fixtures.js';
-import type { OpenStore, StoreHarness } from './store-conformance.js';
+import { type OpenStore, type StoreHarness, searchOf } from './store-conformance.js';
 
 const DAY_MS = 86_400_000;
 
@@ -48,7 +48,7 @@ export function messageSearchConformance(open: OpenStore): void {
       });
     }
     const search = (query: SearchQuery, from: SearchPosition | null = null, limit = 100) =>
-      store.search.search(alice, 'all', query, from, limit);
+      searchOf(store).search(alice, 'all', query, from, limit);
     const found = async (text: string, over: Partial<SearchQuery> = {}) =>
       (await search({ text, ...over })).map(({ message }) => message.body);
     const change = (message: Message | undefined, over: Partial<Message>) =>
@@ -129,7 +129,7 @@ export function messageSearchConformance(open: OpenStore): void {
       await said(['early tea', 'late tea'], { historyVisibility: 'since-joined' }, { joinedSequence: 3 });
       expect(await found('tea')).to.deep.equal(['late tea']);
       expect(
-        await store.search.search({ ...alice, tenantId: 'other' }, 'all', { text: 'tea' }, null, 10),
+        await searchOf(store).search({ ...alice, tenantId: 'other' }, 'all', { text: 'tea' }, null, 10),
       ).to.deep.equal([]);
     });
 

@@ -1,5 +1,6 @@
 /**
- * What every store must do, whatever it keeps its rows in: one suite, run by each adapter's own test file.
+ * What every store must do, whatever it keeps its rows in: one suite, run by each adapter's own test file. Cases that need a capability
+ * run where it is declared, and fail where it is declared but missing.
  */
 import type { ChatHistory } from '../../../src/application/ports/chat-history.js';
 import type { ChatQueries } from '../../../src/application/ports/chat-queries.js';
@@ -8,8 +9,10 @@ import type { DecisionLog } from '../../../src/application/ports/decision-log.js
 import type { EventLog } from '../../../src/application/ports/event-log.js';
 import type { MessageSearch } from '../../../src/application/ports/message-search.js';
 import type { PartitionRegistry } from '../../../src/application/ports/partition-registry.js';
+import type { StoreCapabilities } from '../../../src/application/ports/store-capabilities.js';
 import type { SyncLog } from '../../../src/application/ports/sync-log.js';
 import type { MessageRevision, MessageStub } from '../../../src/domain/message.js';
+import { capabilitiesConformance } from './capabilities.js';
 import { chatHistoryConformance } from './chat-history.js';
 import { chatQueriesConformance } from './chat-queries.js';
 import { commandStoreConformance } from './command-store.js';
@@ -46,16 +49,26 @@ export interface StoreHarness {
   log: EventLog;
   queries: ChatQueries;
   history: ChatHistory;
-  search: MessageSearch;
+  /** Null: the store has none. */
+  search: MessageSearch | null;
   sync: SyncLog;
   decisions: DecisionLog;
   rows: StoredRows;
+  /** The same data as another process sees it. Absent if no other process can. */
+  another?(): Promise<StoreHarness>;
   close(): Promise<void>;
+}
+
+/** The search of a store that declares one. */
+export function searchOf({ search }: StoreHarness): MessageSearch {
+  if (search === null) throw new Error('the store declares a message search, and has none');
+  return search;
 }
 
 export type OpenStore = () => Promise<StoreHarness>;
 
-export function storeConformance(open: OpenStore): void {
+export function storeConformance(capabilities: StoreCapabilities, open: OpenStore): void {
+  capabilitiesConformance(capabilities, open);
   commandStoreConformance(open);
   messageRowsConformance(open);
   messageTextsConformance(open);
@@ -66,7 +79,7 @@ export function storeConformance(open: OpenStore): void {
   chatQueriesConformance(open);
   chatHistoryConformance(open);
   messageQueriesConformance(open);
-  messageSearchConformance(open);
+  if (capabilities.search) messageSearchConformance(open);
   syncLogConformance(open);
   decisionLogConformance(open);
 }

@@ -1,4 +1,5 @@
 import { type ChannelModel, type ConfirmChannel, type ConsumeMessage, connect, type Options } from 'amqplib';
+import { amqpCapabilities } from '../../../src/adapters/transports/amqp/amqp-capabilities.js';
 import { AmqpTransport } from '../../../src/adapters/transports/amqp/amqp-transport.js';
 import { toIncomingCommand } from '../../../src/adapters/transports/amqp/consume/incoming-command.js';
 import { prepareBroker } from '../../../src/adapters/transports/amqp/topology/prepare-broker.js';
@@ -148,7 +149,7 @@ export class Outsider {
 }
 
 export const amqpHarness: TransportHarness = {
-  capabilities: { returnsUnroutable: true, refusesWhenFull: true },
+  capabilities: amqpCapabilities,
   open: async ({ partitions, events: dispatch }): Promise<TransportUnderTest> => {
     const { transport, url, namespace, topology } = await amqpTransport({ partitions, dispatch });
     await transport.start();
@@ -162,12 +163,12 @@ export const amqpHarness: TransportHarness = {
     await outsider.channel.consume(names.deadLetters(namespace), (message) => {
       if (message !== null) buried.push(toIncomingCommand(message, 'guest'));
     });
-    return {
-      source: transport.source,
-      sink: transport.sink,
-      receipts: transport.receipts,
-      deadLetters: transport.deadLetters,
-      door: transport.gateway,
+    const underTest = (of: AmqpTransport): TransportUnderTest => ({
+      source: of.source,
+      sink: of.sink,
+      receipts: of.receipts,
+      deadLetters: of.deadLetters,
+      door: of.gateway,
       publish: ({ body, routingKey, ...properties }) =>
         outsider.publish(names.commands(namespace), routingKey, body, {
           persistent: true,
@@ -175,12 +176,20 @@ export const amqpHarness: TransportHarness = {
         } as Options.Publish),
       events: () => events,
       buried: () => buried,
-      ignoredReceipts: () => transport.counters.receiptsIgnored,
+      ignoredReceipts: () => of.counters.receiptsIgnored,
+      stop: () => of.stop(),
+      another: async () => {
+        const settings = { url, namespace, partitions, dispatch, workerId: 'worker-2' };
+        const beside = (await amqpTransport(settings)).transport;
+        await beside.start();
+        return underTest(beside);
+      },
       close: async () => {
-        await transport.stop();
+        await of.stop();
         await outsider.deleteObjects(topology);
         await outsider.close();
       },
-    };
+    });
+    return underTest(transport);
   },
 };

@@ -10,12 +10,14 @@ import { PrismaPartitionRegistry } from '../../../src/adapters/stores/prisma/pri
 import { PrismaChatHistory } from '../../../src/adapters/stores/prisma/queries/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../src/adapters/stores/prisma/queries/prisma-chat-queries.js';
 import { PrismaMessageSearch } from '../../../src/adapters/stores/prisma/search/prisma-message-search.js';
+import type { MessageSearch } from '../../../src/application/ports/message-search.js';
 import type { StoredRows, StoreHarness } from '../../conformance/store/store-conformance.js';
 import { freshDatabase } from '../../support/services.js';
 
 export const POOL_SIZE = 8;
 
 export interface PrismaHarness extends StoreHarness {
+  search: MessageSearch;
   database: PrismaClient;
   url: string;
 }
@@ -54,6 +56,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     search: new PrismaMessageSearch(database),
     sync: new PrismaSyncLog(database),
     decisions: new PrismaDecisionLog(database),
+    another: async () => prismaStore(url, query, silenceTimeoutMs),
     close: async () => void (await Promise.all([database.$disconnect(), forBatches.$disconnect()])),
   };
 }

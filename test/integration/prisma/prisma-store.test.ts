@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type pg from 'pg';
+import { prismaCapabilities } from '../../../src/adapters/stores/prisma/prisma-capabilities.js';
 import { assertMigrated, pingDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
 import { receiptKey, StoreError, userKey } from '../../../src/application/ports/command-store.js';
 import {
@@ -26,7 +27,7 @@ import {
 } from './prisma-harness.js';
 
 describe('the Prisma store', () => {
-  storeConformance(openPrismaStore);
+  storeConformance(prismaCapabilities, openPrismaStore);
 
   describe('on PostgreSQL', () => {
     let store: PrismaHarness;

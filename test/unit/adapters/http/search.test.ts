@@ -1,6 +1,30 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
+import { expectProblem } from './expect-problem.js';
 import { RestHarness } from './rest-harness.js';
+
+describe('REST search without a store that can search', () => {
+  let rest: RestHarness;
+  beforeEach(async () => {
+    rest = await new RestHarness({ search: null }).start();
+  });
+  afterEach(() => rest.stop());
+
+  it('is answered with 501 and a problem document, and everything else goes on', async () => {
+    const { chatId } = (await rest.post('/v1/chats', { kind: 'group', memberIds: ['bob'] })).body;
+    for (const query of ['q=tea', `q=tea&chatId=${chatId}`]) {
+      const answer = await rest.get(`/v1/search/messages?${query}`);
+      expectProblem(answer, 'not_implemented');
+      expect(answer.body.detail).to.include('message search');
+    }
+    expect((await rest.get(`/v1/chats/${chatId}/messages`)).status).to.equal(200);
+  });
+
+  it('is still refused to a caller without a token, and for a query that cannot be read', async () => {
+    expectProblem(await rest.get('/v1/search/messages?q=tea', { as: null }), 'unauthenticated');
+    expectProblem(await rest.get('/v1/search/messages?q='), 'bad_request');
+  });
+});
 
 describe('REST search', () => {
   let rest: RestHarness;

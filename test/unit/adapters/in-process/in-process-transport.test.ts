@@ -1,41 +1,15 @@
 import { expect } from 'chai';
 import {
   DEAD_LETTERS_KEPT,
-  InProcessTransport,
   PARTITION_QUEUE_LIMIT,
 } from '../../../../src/adapters/transports/in-process/in-process-transport.js';
 import { CommandUnavailable } from '../../../../src/application/ports/transport.js';
 import { command, Taker, transportConformance } from '../../../conformance/transport/transport-conformance.js';
-import { collectedLog } from '../../../support/collected-log.js';
 import { eventually } from '../../../support/eventually.js';
-
-function inProcess(partitions: number) {
-  const log = collectedLog();
-  return { transport: new InProcessTransport({ partitions, workerId: 'worker-1', logger: log.logger }), log };
-}
+import { inProcess, inProcessHarness } from './in-process-harness.js';
 
 describe('the in-process transport', () => {
-  transportConformance({
-    capabilities: { returnsUnroutable: false, refusesWhenFull: false },
-    open: async ({ partitions }) => {
-      const { transport } = inProcess(partitions);
-      await transport.start();
-      const events: { id: string; body: string }[] = [];
-      transport.onEvent(({ id, body }) => events.push({ id, body: Buffer.from(body).toString() }));
-      return {
-        source: transport.source,
-        sink: transport.sink,
-        receipts: transport.receipts,
-        deadLetters: transport.deadLetters,
-        door: transport.gateway,
-        publish: async (incoming) => transport.publish(incoming),
-        events: () => events,
-        buried: () => transport.keptDeadLetters(),
-        ignoredReceipts: () => transport.ignoredReceipts,
-        close: () => transport.stop(),
-      };
-    },
-  });
+  transportConformance(inProcessHarness);
 
   describe('by itself', () => {
     it('refuses at the door and to producers once a queue has reached its bound', async () => {
