@@ -1,31 +1,22 @@
+import type { ChatHome, ChatHomes } from '../../../application/ports/chat-homes.js';
 import type { PrismaClient } from './generated/client.js';
 import { rethrow } from './store-errors.js';
-
-export interface ChatHome {
-  chatId: string;
-  partition: number;
-}
 
 const LOWEST = '00000000-0000-0000-0000-000000000000';
 const HIGHEST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 /** A sample consists of this many runs of neighbouring ids, each from a random start. */
 const SAMPLE_RUNS = 32;
 
-/**
- * The partition of each chat. Chats without a partition, or during an import, are left out. Rejects with a
- * `StoreError`.
- */
-export class PrismaChatHomes {
+/** Rejects with a `StoreError`. */
+export class PrismaChatHomes implements ChatHomes {
   constructor(private readonly database: PrismaClient) {}
 
-  /** The next chats by id, at most `limit`. `after` null: from the first one. */
   async page(after: string | null, limit: number): Promise<ChatHome[]> {
     return this.database.$queryRaw<ChatHome[]>`
       SELECT chat_id::text AS "chatId", partition FROM chats
       WHERE partition >= 0 AND chat_id > ${after ?? LOWEST}::uuid ORDER BY chat_id LIMIT ${limit}::int4`.catch(rethrow);
   }
 
-  /** Some chats from the whole id range, at most `limit`; all chats if there are no more. */
   async sample(limit: number): Promise<ChatHome[]> {
     const all = await this.page(null, limit + 1);
     if (all.length <= limit) return all;

@@ -24,7 +24,7 @@ export async function runTopology({ format, ...request }: TopologyRequest): Prom
   const acts = (['declare', 'repair', 'check', 'adopt', 'unbind'] as const).filter((act) => request[act] !== undefined);
   if (acts.length > 1) throw new StartupError([`${acts.map((act) => `--${act}`).join(' and ')} exclude each other`]);
   if (request.check === true)
-    return (await import('./topology-check-command.js')).runTopologyCheck({ looksAtAll: request.all === true });
+    return (await import('./topology-check-command.js')).runTopologyCheck({ checksAll: request.all === true });
   if (request.unbind !== undefined)
     return (await import('./topology-unbind-command.js')).runUnbind({ queue: request.unbind });
   if (request.adopt === true)

@@ -8,6 +8,7 @@
  * broker, one wins.
  */
 import type { ChannelModel } from 'amqplib';
+import type { CommandQueueState } from '../../../../application/ports/broker-topology.js';
 import { names, type Topology } from '../../../../contract/messages/topology.js';
 import { faultOf, hashBindings, onChannel, TopologyFault } from './declare-topology.js';
 
@@ -71,14 +72,6 @@ export async function storeOfNamespace(
 export async function adoptNamespace(model: ChannelModel, namespace: string, storeId: string): Promise<void> {
   await onChannel(model, (channel) => channel.deleteExchange(names.store(namespace)));
   await claimNamespace(model, namespace, storeId);
-}
-
-export interface CommandQueueState {
-  queue: string;
-  /** Waiting messages, without unacknowledged ones. */
-  messages: number;
-  /** Active and waiting consumers. */
-  consumers: number;
 }
 
 /** The existing command queues. */
