@@ -24,7 +24,7 @@ export interface BrokerTopology {
   /** To which partition the commands with each key are routed. Needs a worker at each partition. */
   partitionsOf(keys: readonly string[]): Promise<Map<string, KeyPlacement>>;
   /**
-   * Declares missing objects under the lock of the registry. `repairsRouting`: the command queues are bound again in any
+   * Declares missing objects under the lock of the registry. `repairsRouting`: binds the command queues again in any
    * case.
    */
   declare(registry: Pick<PartitionRegistry, 'repairRing'>, options: { repairsRouting: boolean }): Promise<void>;

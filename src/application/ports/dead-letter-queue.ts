@@ -63,8 +63,8 @@ export interface DeadLetterQueue {
   /** Letters further back in the queue than this are not reached. */
   readonly reach: number;
   /**
-   * Reads every ready letter once, from the front. At the end, `afterwards` may remove letters by their place. All other
-   * letters stay where they are.
+   * Reads every ready letter once, from the front. At the end, `afterwards` may remove letters by their place. All
+   * other letters stay where they are.
    */
   browse(
     onLetter: (letter: BrowsedLetter) => void,
