@@ -63,6 +63,11 @@ process.exitCode = await runNamed(
         about: 'whether the bench notices planted slowness',
         run: ['dist/test/bench/planted-guard.js'],
       },
+      packages: {
+        about: 'install both packages from the registry into fresh projects, and measure them (2 min)',
+        run: [MOCHA, 'dist/test/integration/packages/packages.test.js'],
+        env: { PARLEY_PACKAGES: 'registry' },
+      },
       explain: {
         about: 'the plan of every query in a store of a million messages',
         run: [MOCHA, 'dist/test/integration/prisma/plans/every-query.test.js'],

@@ -39,7 +39,10 @@ const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
     owns: (file) => /^(chaos|integration\/(stack|prisma)|integration\/main\/policy-decisions)/.test(file),
   },
   { name: 'starts', owns: (file) => /^(integration\/(main|infrastructure)|property\/fuzz)\//.test(file) },
-  { name: 'brokers', owns: (file) => /^(integration\/(amqp|client|deploy)|bench|property\/simulation)\//.test(file) },
+  {
+    name: 'brokers',
+    owns: (file) => /^(integration\/(amqp|client|deploy|packages)|bench|property\/simulation)\//.test(file),
+  },
   { name: INSTALLED, owns: (file) => file.startsWith('integration/installed-postgres/') },
   { name: 'edges', owns: (file) => /^(unit\/(adapters|contract|policy)|support)\//.test(file) },
   { name: 'others', owns: () => true },

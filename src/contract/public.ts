@@ -1,4 +1,4 @@
-/** The public API of `parley/contract`: schemas and types for producers, clients and dispatch workers. */
+/** The public API of `@parley-chat/client/contract`: schemas and types for producers, clients and dispatch workers. */
 export * from './asyncapi/document.js';
 export * from './messages/commands.js';
 export * from './messages/direct-id.js';

@@ -1,8 +1,8 @@
 import { connect as dial } from 'amqplib';
 import { expect } from 'chai';
-import { CommandProducer, InvalidCommand, NoReceipt, type ProducerOptions } from 'parley/client';
-import { directChatId, type Receipt } from 'parley/contract';
 import { v4 } from 'uuid';
+import { CommandProducer, InvalidCommand, NoReceipt, type ProducerOptions } from '../../../src/client/public.js';
+import { directChatId, type Receipt } from '../../../src/contract/public.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { eventually } from '../../support/eventually.js';
 import { Fleet } from '../../support/fleet.js';

@@ -1,7 +1,7 @@
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { expect } from 'chai';
-import { type ConsumerOptions, DispatchConsumer, type Gap, RememberedSequences } from 'parley/client';
-import type { CloudEvent } from 'parley/contract';
+import { type ConsumerOptions, DispatchConsumer, type Gap, RememberedSequences } from '../../../src/client/public.js';
+import type { CloudEvent } from '../../../src/contract/public.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { eventually } from '../../support/eventually.js';
 import { rabbitmq, uniqueNamespace } from '../../support/services.js';
