@@ -15,7 +15,7 @@ import { Population } from '../../bench/population.js';
 import { createDatabase, type PrivateServices } from '../../bench/private-services.js';
 import { type Figures, Station } from '../../bench/station.js';
 import { SteadyWorkload } from '../../bench/workloads/steady.js';
-import { postgres, rabbitmq, uniqueNamespace } from '../support/services.js';
+import { postgres, rabbitmq, uniqueNamespace } from '../support/services/services.js';
 
 const CHATS = 200;
 const COMMANDS = 1_500;

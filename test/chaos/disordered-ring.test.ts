@@ -1,9 +1,9 @@
 import amqp, { type ChannelModel } from 'amqplib';
 import { expect } from 'chai';
 import { names } from '../../src/contract/messages/topology.js';
-import { cli } from '../integration/main/run-cli.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
+import { cli } from '../integration/main/cli/run-cli.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
 
 const PARTITIONS = 4;
 const ROUNDS = 20;

@@ -12,7 +12,7 @@ import type {
 } from '../../conformance/transport/transport-conformance.js';
 import { collectedLog } from '../../support/collected-log.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq, uniqueNamespace } from '../../support/services.js';
+import { rabbitmq, uniqueNamespace } from '../../support/services/services.js';
 
 /** The store of all transports that a test does not give another one. */
 export const STORE_ID = '5f0c8f3e-0d52-4c0e-8a11-5b0c4b7c2e00';

@@ -7,7 +7,7 @@ import { names } from '../../../src/contract/messages/topology.js';
 import { findRabbitmq, type RabbitmqNode, startRabbitmq } from '../../../src/infrastructure/embedded/rabbitmq-node.js';
 import { command, Taker } from '../../conformance/transport/transport-conformance.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq, scratchFolder, uniqueNamespace } from '../../support/services.js';
+import { rabbitmq, scratchFolder, uniqueNamespace } from '../../support/services/services.js';
 import { amqpTransport, Outsider, ringRegistry } from './amqp-harness.js';
 
 const PARTITIONS = 8;

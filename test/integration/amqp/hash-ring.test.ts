@@ -18,7 +18,7 @@ import { AmqpConnection } from '../../../src/infrastructure/amqp/amqp-connection
 import { Taker } from '../../conformance/transport/transport-conformance.js';
 import { collectedLog } from '../../support/collected-log.js';
 import { eventually } from '../../support/eventually.js';
-import { freshVhost, manage, rabbitmq, uniqueNamespace } from '../../support/services.js';
+import { freshVhost, manage, rabbitmq, uniqueNamespace } from '../../support/services/services.js';
 import { amqpTransport, Outsider, ringRegistry, topologySettings } from './amqp-harness.js';
 
 const PARTITIONS = 6;

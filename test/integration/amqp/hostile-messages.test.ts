@@ -7,7 +7,7 @@ import { readReplyAddress } from '../../../src/adapters/transports/amqp/receipts
 import type { Delivery, Subscription } from '../../../src/application/ports/transport.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { Taker } from '../../conformance/transport/transport-conformance.js';
-import { addressOfNobody } from '../../support/direct-reply-address.js';
+import { addressOfNobody } from '../../support/broker/direct-reply-address.js';
 import { eventually } from '../../support/eventually.js';
 import { amqpTransport, Outsider } from './amqp-harness.js';
 

@@ -11,9 +11,9 @@ import {
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { command, Taker } from '../../conformance/transport/transport-conformance.js';
+import { Wire } from '../../support/broker/wire.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq } from '../../support/services.js';
-import { Wire } from '../../support/wire.js';
+import { rabbitmq } from '../../support/services/services.js';
 import { amqpTransport, Outsider, type RingRegistry, ringRegistry } from './amqp-harness.js';
 
 const within = 15_000;

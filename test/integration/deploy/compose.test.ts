@@ -9,7 +9,7 @@ import { parse } from 'yaml';
 import { MAX_MESSAGE_BYTES } from '../../../src/contract/messages/topology.js';
 import { readConfig } from '../../../src/infrastructure/config/config.js';
 import { JWT_SECRET_MIN_LENGTH, variables } from '../../../src/main/settings.js';
-import { projectFolder, scratchFolder } from '../../support/services.js';
+import { projectFolder, scratchFolder } from '../../support/services/services.js';
 
 interface ComposeService {
   image: string;

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { projectFolder } from '../../support/services.js';
+import { projectFolder } from '../../support/services/services.js';
 
 interface Stage {
   name: string;

@@ -8,7 +8,7 @@ import { watchTransport } from '../../../src/adapters/telemetry/transport-metric
 import { WorkerMetrics } from '../../../src/adapters/telemetry/worker-metrics.js';
 import { startMetrics } from '../../../src/infrastructure/process/metrics.js';
 import { eventually } from '../../support/eventually.js';
-import { projectFolder } from '../../support/services.js';
+import { projectFolder } from '../../support/services/services.js';
 
 const APPEARS_WITHIN_MS = 5_000;
 

@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { projectFolder, scratchFolder } from '../../support/services.js';
+import { projectFolder, scratchFolder } from '../../support/services/services.js';
 
 const run = promisify(execFile);
 const OUTPUT_MAX_BYTES = 64 * 1024 * 1024;

@@ -11,7 +11,7 @@ import { PrismaChatHistory } from '../../../src/adapters/stores/prisma/queries/p
 import { PrismaChatQueries } from '../../../src/adapters/stores/prisma/queries/prisma-chat-queries.js';
 import { PrismaMessageSearch } from '../../../src/adapters/stores/prisma/search/prisma-message-search.js';
 import type { StoredRows, StoreHarness } from '../../conformance/store/store-conformance.js';
-import { freshDatabase } from '../../support/services.js';
+import { freshDatabase } from '../../support/services/services.js';
 
 export const POOL_SIZE = 8;
 

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { directChatId } from '../../../src/contract/messages/direct-id.js';
-import { messageId } from '../../unit/application/drafts.js';
+import { messageId } from '../../unit/application/commands/drafts.js';
 import {
   add,
   archive,

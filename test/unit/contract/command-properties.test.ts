@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { commandTypes } from '../../../src/contract/messages/commands.js';
-import { leastCpuMs } from './cpu-time.js';
-import { bodyOf, CHAT, decoded, incoming, MESSAGE, violationPaths } from './incoming-command.js';
+import { leastCpuMs } from './decoding/cpu-time.js';
+import { bodyOf, CHAT, decoded, incoming, MESSAGE, violationPaths } from './decoding/incoming-command.js';
 
 const send = (properties: object, body: unknown = bodyOf('message.send')) => incoming('message.send', body, properties);
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bodyOf, decoded, incoming, violationPaths } from './incoming-command.js';
+import { bodyOf, decoded, incoming, violationPaths } from './decoding/incoming-command.js';
 
 const reaction = (emoji: unknown) => incoming('message.react', bodyOf('message.react', { emoji }));
 const mute = (mutedUntil: unknown) => incoming('member.update', bodyOf('member.update', { mutedUntil }));

@@ -13,7 +13,7 @@ import type { Action, PolicyAttributes } from '../../../src/application/ports/po
 import { role } from '../../../src/contract/messages/commands.js';
 import { readPolicyFile } from '../../../src/main/cli/policy/policy-file.js';
 import { casesOf } from '../../../src/main/cli/policy/policy-test-command.js';
-import { defaultPolicy } from '../../support/default-policy.js';
+import { defaultPolicy } from '../../support/policies/default-policy.js';
 
 const { producers, cases } = casesOf(
   fileURLToPath(new URL('../../../../test/unit/policy/default.cases.yaml', import.meta.url)),

@@ -4,7 +4,7 @@ import { ChatAllowance } from '../../../src/application/policy/chat-allowance.js
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import type { PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
 import type { Quota, QuotaReservation } from '../../../src/application/ports/quotas.js';
-import { defaultPolicy } from '../../support/default-policy.js';
+import { defaultPolicy } from '../../support/policies/default-policy.js';
 
 const policy = defaultPolicy();
 const OCCASION = { at: new Date('2026-11-20T20:15:00.123Z'), commandId: 'command-1', chatId: null };

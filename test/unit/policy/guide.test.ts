@@ -2,8 +2,8 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { cli } from '../../integration/main/run-cli.js';
-import { projectFolder, scratchFolder } from '../../support/services.js';
+import { cli } from '../../integration/main/cli/run-cli.js';
+import { projectFolder, scratchFolder } from '../../support/services/services.js';
 
 const guide = readFileSync(join(projectFolder, 'docs', 'policy.md'), 'utf8');
 const [rule = '', cases = ''] = [...guide.matchAll(/```yaml\n(.*?)```/gs)].map(([, block]) => block ?? '');

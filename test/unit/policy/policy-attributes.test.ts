@@ -1,7 +1,7 @@
 /** What a policy can go by when commands are decided: each attribute as it is in the transaction, and nothing that a rule has not asked for. */
 import { expect } from 'chai';
-import { policyTrusting } from '../../support/default-policy.js';
-import { DeciderHarness, type Draft } from '../application/decider-harness.js';
+import { policyTrusting } from '../../support/policies/default-policy.js';
+import { DeciderHarness, type Draft } from '../application/commands/decider-harness.js';
 import {
   add,
   create,
@@ -15,7 +15,7 @@ import {
   remove,
   send,
   upsert,
-} from '../application/drafts.js';
+} from '../application/commands/drafts.js';
 
 const byListedProducer = { properties: { userId: 'directory', appId: 'directory-sync' } };
 const GUESTS = `

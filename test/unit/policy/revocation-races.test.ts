@@ -12,10 +12,10 @@ import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
 import type { Role } from '../../../src/domain/chat.js';
 import type { StoreHarness } from '../../conformance/store/store-conformance.js';
 import { openPrismaStore } from '../../integration/prisma/prisma-harness.js';
-import { defaultPolicy } from '../../support/default-policy.js';
+import { defaultPolicy } from '../../support/policies/default-policy.js';
 import { openMemoryStore } from '../adapters/memory/memory-harness.js';
-import type { Draft } from '../application/decider-harness.js';
-import { add, create, remove, send, updateMember } from '../application/drafts.js';
+import type { Draft } from '../application/commands/decider-harness.js';
+import { add, create, remove, send, updateMember } from '../application/commands/drafts.js';
 import { type Plant, RaceTrack, type Step } from './race-harness.js';
 
 const { PARLEY_RACES, PARLEY_RACES_SEED, PARLEY_RACES_PATH } = process.env;

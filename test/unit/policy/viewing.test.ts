@@ -15,7 +15,7 @@ import { ChatViewing } from '../../../src/application/policy/view-chat.js';
 import { type UserKey, userKey } from '../../../src/application/ports/command-store.js';
 import type { PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
 import { aUser } from '../../conformance/store/fixtures.js';
-import { defaultPolicy } from '../../support/default-policy.js';
+import { defaultPolicy } from '../../support/policies/default-policy.js';
 
 const ALICE = { tenantId: 'default', userId: 'alice' };
 const VIEWING: PolicyAttributes = {

@@ -12,7 +12,7 @@ import { snapshotKeysOf } from '../../../../src/application/processing/snapshot-
 import { decodeCommand } from '../../../../src/contract/messages/decode-command.js';
 import { type Reason, type RefusalCode, refusal } from '../../../../src/contract/messages/problems.js';
 import type { Receipt } from '../../../../src/contract/messages/receipts.js';
-import { defaultPolicy } from '../../../support/default-policy.js';
+import { defaultPolicy } from '../../../support/policies/default-policy.js';
 
 export const PARTITION = 0;
 export const EPOCH = 1;

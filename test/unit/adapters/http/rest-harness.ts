@@ -17,7 +17,7 @@ import { PolicyEnforcementPoint } from '../../../../src/application/policy/enfor
 import { JwtVerifier } from '../../../../src/infrastructure/jwt.js';
 import type { LogFields, Logger } from '../../../../src/infrastructure/logging/logger.js';
 import { documentOf } from '../../../../src/main/cli/policy/policy-file.js';
-import { defaultPolicy } from '../../../support/default-policy.js';
+import { defaultPolicy } from '../../../support/policies/default-policy.js';
 import { DecidingGateway } from './deciding-gateway.js';
 import { RestClient, SECRET } from './rest-client.js';
 

@@ -1,0 +1,117 @@
+import { connect } from 'node:net';
+import { expect } from 'chai';
+import { REQUEST_BODY_MAX_BYTES } from '../../../../../src/adapters/apis/http/api-settings.js';
+import { BODY_MAX_BYTES } from '../../../../../src/contract/messages/commands.js';
+import { eventually } from '../../../../support/eventually.js';
+import { expectProblem } from '../expect-problem.js';
+import { tokenFor } from '../rest-client.js';
+import { RestHarness } from '../rest-harness.js';
+
+describe('REST problems for bodies', () => {
+  let rest: RestHarness;
+
+  beforeEach(async () => {
+    rest = await new RestHarness().start();
+  });
+  afterEach(() => rest.stop());
+
+  const send = (raw: string | Uint8Array, headers: Record<string, string> = {}) =>
+    rest.call('POST', '/v1/chats', { raw, headers: { 'content-type': 'application/json', ...headers } });
+
+  for (const number of ['1e999', '-1e400', '9'.repeat(400)])
+    it(`call ${number.slice(0, 6)} in one invalid, as for any producer, rather than store null in its place`, async () => {
+      const answer = await send(`{"kind":"group","memberIds":[],"metadata":{"a":[${number}]}}`);
+      expectProblem(answer, 'invalid');
+      expect(answer.body.violations[0].message).to.contain('beyond the range of a double');
+      expect(rest.gateway.published).to.deep.equal([]);
+    });
+
+  for (const [what, raw] of Object.entries({
+    'that is no JSON': '{"kind":',
+    'that is not UTF-8': Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]),
+    'that is empty': '',
+    'with a byte order mark': '\ufeff{}',
+  }))
+    it(`call one ${what} malformed`, async () => {
+      expectProblem(await send(raw), 'malformed');
+    });
+
+  it('that came whole from a sender who then hung up, before it was asked for, are no failure of ours', async () => {
+    const head = `POST /v1/chats HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${await tokenFor('alice')}\r\n`;
+    const request = `${head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`;
+    connect({ port: rest.server.port, host: '127.0.0.1' }).end(request).resume();
+    const logged = () => rest.lines.find(({ message }) => message === 'a request failed' || message === 'request');
+    await eventually(logged, { within: 5_000, what: 'the end of the request' });
+    // Whatever the one before was going to say, it has said by now.
+    await rest.get('/v1/chats');
+    expect(rest.lines.filter(({ level }) => level === 'error')).to.deep.equal([]);
+  });
+
+  it('call a missing one malformed', async () => {
+    expectProblem(await rest.call('POST', '/v1/chats'), 'malformed');
+  });
+
+  for (const type of [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'application/json; charset=latin1',
+    'application/merge-patch+json',
+  ])
+    it(`do not take ${type}`, async () => {
+      expectProblem(await send('{}', { 'content-type': type }), 'unsupported_media_type');
+    });
+
+  it('do not take compressed ones', async () => {
+    expectProblem(await send('{}', { 'content-encoding': 'gzip' }), 'unsupported_media_type');
+  });
+
+  it('take application/json in UTF-8, said in any way', async () => {
+    const raw = JSON.stringify({ kind: 'group', memberIds: [] });
+    for (const type of ['application/json', 'application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"'])
+      expect((await send(raw, { 'content-type': type })).status).to.equal(201);
+  });
+
+  it('are too large past the limit, and are not published', async () => {
+    expectProblem(await send(' '.repeat(REQUEST_BODY_MAX_BYTES + 1)), 'too_large');
+    expect(rest.gateway.published).to.be.empty;
+  });
+
+  it('are too large past the limit, also where they come in chunks of unsaid number', async () => {
+    const chunks = Array.from({ length: 9 }, () => new Uint8Array(64 * 1024).fill(0x20));
+    const response = await fetch(`${rest.url}/v1/chats`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${await tokenFor('alice')}`, 'content-type': 'application/json' },
+      body: ReadableStream.from(chunks) as ReadableStream<Uint8Array>,
+      duplex: 'half',
+    });
+    expect(response.status).to.equal(413);
+  });
+
+  it('are too large as commands where the envelope makes them so, or numbers that grow when written out', async () => {
+    const chatId = await rest.group();
+    const published = rest.gateway.published.length;
+    const post = (raw: string) =>
+      rest.call('POST', `/v1/chats/${chatId}/messages`, { raw, headers: { 'content-type': 'application/json' } });
+    const fill = (bytes: number) => `{"body":"${'x'.repeat(bytes - 11)}"}`;
+    expectProblem(await post(fill(BODY_MAX_BYTES)), 'too_large');
+    expectProblem(await post(`{"body":"x","metadata":{"n":[${Array(40_000).fill('1e20').join(',')}]}}`), 'too_large');
+    expect(rest.gateway.published).to.have.length(published);
+    expectProblem(await post(fill(BODY_MAX_BYTES - 1024)), 'invalid');
+  });
+
+  it('may nest 31 levels deep, one less than the command around them, and no deeper', async () => {
+    const nested = (levels: number) => {
+      const inner = levels - 2;
+      return `{"kind":"group","memberIds":[],"metadata":${'{"a":'.repeat(inner)}{}${'}'.repeat(inner)}}`;
+    };
+    expect((await send(nested(31))).status).to.equal(201);
+    expectProblem(await send(nested(32)), 'invalid');
+    const deep = await send(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
+    expectProblem(deep, 'invalid');
+  });
+
+  it('are not read where the caller is unknown', async () => {
+    const answer = await rest.call('POST', '/v1/chats', { as: null, raw: 'nonsense' });
+    expectProblem(answer, 'unauthenticated');
+  });
+});

@@ -1,0 +1,117 @@
+import { expect } from 'chai';
+import { DeciderHarness, type Draft } from '../decider-harness.js';
+import {
+  add,
+  archive,
+  create,
+  createDirect,
+  edit,
+  erase,
+  GROUP,
+  messageId,
+  NOWHERE,
+  react,
+  read,
+  remove,
+  send,
+  unarchive,
+  unreact,
+  update,
+  updateMember,
+} from '../drafts.js';
+
+const M1 = messageId(1);
+
+/** A group of alice (owner), adam (admin), mary (member) and ruth (reader); mary has said M1 as number 4, and reacted as number 5. */
+function group(): DeciderHarness {
+  const harness = new DeciderHarness();
+  harness.idsToDraw.push(M1);
+  harness.given(
+    create('alice', GROUP, ['mary']),
+    add('alice', GROUP, ['adam'], 'admin'),
+    add('alice', GROUP, ['ruth'], 'reader'),
+    send('mary', GROUP),
+    react('mary', GROUP, M1),
+  );
+  return harness;
+}
+
+const code = (harness: DeciderHarness, draft: Draft) => harness.answer(draft).reason?.code;
+
+describe('Archiving a chat', () => {
+  it('puts it to rest under the next number', () => {
+    const harness = group();
+    const [receipt] = harness.given(archive('alice', GROUP));
+    expect(receipt?.sequence).to.equal(6);
+    expect(harness.chat(GROUP)).to.deep.include({ archivedAt: harness.now, lastSequence: 6 });
+    expect(harness.log.at(-1)).to.deep.include({ sequence: 6, event: { type: 'chat.archived' } });
+  });
+
+  it('that is archived already changes nothing, not even since when', () => {
+    const harness = group();
+    harness.given(archive('alice', GROUP));
+    const before = structuredClone(harness.chat(GROUP));
+    harness.now = new Date(harness.now.getTime() + 1);
+    expect(harness.answer(archive('adam', GROUP))).to.include({ status: 'accepted', sequence: null });
+    expect(harness.chat(GROUP)).to.deep.equal(before);
+  });
+
+  it('and taking it up again in one batch are two events', () => {
+    const harness = group();
+    const receipts = harness.given(archive('alice', GROUP), archive('alice', GROUP), unarchive('adam', GROUP));
+    expect(receipts.map(({ sequence }) => sequence)).to.deep.equal([6, null, 7]);
+    expect(harness.chat(GROUP).archivedAt).to.equal(null);
+  });
+
+  it('holds at once: what comes later in the same batch is refused', () => {
+    const harness = group();
+    const [, said] = harness.answers(archive('alice', GROUP), send('mary', GROUP));
+    expect(said?.reason).to.include({ code: 'archived', detail: 'the chat is archived' });
+  });
+
+  it('ends talking and changing: messages, edits, reactions, members, roles, the title', () => {
+    const harness = group();
+    harness.given(archive('alice', GROUP));
+    for (const draft of [
+      send('mary', GROUP),
+      edit('mary', GROUP, M1, {}),
+      react('alice', GROUP, M1),
+      unreact('mary', GROUP, M1),
+      add('alice', GROUP, ['zoe']),
+      updateMember('alice', GROUP, 'mary', { role: 'admin' }),
+      update('alice', GROUP, { title: 'x' }),
+    ])
+      expect(code(harness, draft), draft.type).to.equal('archived');
+    expect(harness.chat(GROUP).lastSequence).to.equal(6);
+  });
+
+  it('leaves reading, leaving, removing and deleting', () => {
+    const harness = group();
+    harness.given(archive('alice', GROUP));
+    harness.given(
+      ...[read('alice', GROUP, 6), erase('mary', GROUP, M1), erase('mary', GROUP, M1, 'hard')],
+      ...[remove('mary', GROUP, 'mary'), remove('alice', GROUP, 'ruth')],
+    );
+    expect(harness.chat(GROUP)).to.include({ memberCount: 2, lastSequence: 10 });
+  });
+
+  for (const [what, draftOf] of [
+    ['archiving', archive],
+    ['unarchiving', unarchive],
+  ] as const) {
+    it(`is for owners and admins, and for both of a direct chat (${what})`, () => {
+      const harness = group();
+      for (const actor of ['mary', 'ruth'])
+        expect(code(harness, draftOf(actor, GROUP)), actor).to.equal('not_permitted');
+      harness.given(draftOf('alice', GROUP), draftOf('adam', GROUP));
+      const chatId = harness.given(createDirect('alice', 'bob'))[0]?.chatId ?? '';
+      harness.given(archive('alice', chatId), draftOf('bob', chatId));
+    });
+
+    it(`is not found where there is no such chat, or one that the actor is not in (${what})`, () => {
+      const harness = group();
+      for (const draft of [draftOf('alice', NOWHERE), draftOf('zoe', GROUP)])
+        expect(code(harness, draft)).to.equal('not_found');
+    });
+  }
+});

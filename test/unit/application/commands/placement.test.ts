@@ -1,0 +1,145 @@
+import { expect } from 'chai';
+import { PARTITION_WHILE_IMPORTED } from '../../../../src/domain/chat.js';
+import { DEFAULT_LIMITS } from '../../../../src/domain/limits.js';
+import { DeciderHarness } from './decider-harness.js';
+import { add, create, GROUP, NOWHERE, OTHER_GROUP, send, upsert } from './drafts.js';
+
+function group(): DeciderHarness {
+  const harness = new DeciderHarness(3);
+  harness.given(create('alice', GROUP, ['bob']));
+  return harness;
+}
+
+const nothingWritten = {
+  users: [],
+  chatsCreated: [],
+  chatsChanged: [],
+  membersPut: [],
+  membersRemoved: [],
+  userChats: { changes: [], max: DEFAULT_LIMITS.userChatsMax },
+  membershipStatesEnded: [],
+  messages: [],
+  messagesChanged: [],
+  messagesRemoved: [],
+  revisions: [],
+  revisionsErased: [],
+  reactions: [],
+  threads: [],
+  events: [],
+  receipts: [],
+  decisions: [],
+};
+
+describe('A command at the wrong partition', () => {
+  it('is misrouted to where its chat belongs, and leaves no trace', () => {
+    const harness = group();
+    harness.alterChat(GROUP, { partition: 5 });
+    for (const draft of [send('alice', GROUP), add('alice', GROUP, ['carol']), create('alice', GROUP, [])]) {
+      expect(harness.batch([draft])).to.deep.equal([{ kind: 'misrouted', home: 5 }]);
+      expect(harness.written).to.deep.equal(nothingWritten);
+    }
+  });
+
+  it('does not hold up its neighbours', () => {
+    const harness = group();
+    harness.given(create('alice', OTHER_GROUP, []));
+    harness.alterChat(GROUP, { partition: 0 });
+    const results = harness.batch([send('alice', OTHER_GROUP), send('alice', GROUP), send('alice', OTHER_GROUP)]);
+    expect(results.map((result) => (result.kind === 'answered' ? result.receipt.sequence : result.kind))).to.deep.equal(
+      [2, 'misrouted', 3],
+    );
+  });
+
+  it('that was answered before gets its answer all the same', () => {
+    const harness = group();
+    const draft = send('alice', GROUP);
+    const [first] = harness.given(draft);
+    harness.alterChat(GROUP, { partition: 5 });
+    expect(harness.answer(draft)).to.deep.equal({ ...first, replayed: true });
+  });
+});
+
+describe('While the hash ring is not settled', () => {
+  it('a command for a chat that is not known here may belong elsewhere', () => {
+    const harness = group();
+    harness.ringUnsettled = true;
+    for (const draft of [create('alice', OTHER_GROUP, []), send('alice', NOWHERE)])
+      expect(harness.batch([draft])).to.deep.equal([{ kind: 'reroute' }]);
+    expect(harness.chats).to.have.property('size', 1);
+  });
+
+  it('a command for a chat that belongs elsewhere is rerouted', () => {
+    const harness = group();
+    harness.alterChat(GROUP, { partition: 5 });
+    harness.ringUnsettled = true;
+    expect(harness.batch([send('alice', GROUP)])).to.deep.equal([{ kind: 'reroute' }]);
+    expect(harness.written).to.deep.equal(nothingWritten);
+  });
+
+  it('a command for a chat that belongs here is served', () => {
+    const harness = group();
+    harness.ringUnsettled = true;
+    expect(harness.given(send('alice', GROUP))[0]?.sequence).to.equal(2);
+  });
+
+  it('a command about no chat is served', () => {
+    const harness = new DeciderHarness();
+    harness.ringUnsettled = true;
+    harness.given(upsert('alice', { displayName: 'A' }));
+  });
+
+  it('a chat without a partition is not placed', () => {
+    const harness = group();
+    harness.alterChat(GROUP, { partition: null });
+    harness.ringUnsettled = true;
+    expect(harness.batch([send('alice', GROUP)])).to.deep.equal([{ kind: 'reroute' }]);
+    expect(harness.chat(GROUP).partition).to.equal(null);
+  });
+});
+
+describe('A chat without a partition', () => {
+  it('is placed where the next command for it comes in', () => {
+    const harness = group();
+    harness.alterChat(GROUP, { partition: null });
+    expect(harness.given(send('bob', GROUP), send('alice', GROUP)).map(({ sequence }) => sequence)).to.deep.equal([
+      2, 3,
+    ]);
+    expect(harness.chat(GROUP)).to.include({ partition: 3, lastSequence: 3 });
+    expect(harness.written?.chatsChanged).to.have.length(1);
+  });
+
+  it('is placed also by a command that is refused', () => {
+    const harness = group();
+    harness.alterChat(GROUP, { partition: null });
+    expect(harness.answer(add('bob', GROUP, ['carol'])).reason?.code).to.equal('not_permitted');
+    expect(harness.chat(GROUP)).to.include({ partition: 3, lastSequence: 1 });
+  });
+});
+
+describe('While a chat is being imported', () => {
+  it('its commands are answered conflict, wherever they come in, and change nothing', () => {
+    for (const ringUnsettled of [false, true]) {
+      const harness = group();
+      harness.ringUnsettled = ringUnsettled;
+      harness.alterChat(GROUP, { partition: PARTITION_WHILE_IMPORTED });
+      for (const draft of [send('alice', GROUP), create('alice', GROUP, []), send('mallory', GROUP)]) {
+        const { status, reason } = harness.answer(draft);
+        expect([status, reason?.code, reason?.detail]).to.deep.equal([
+          'rejected',
+          'conflict',
+          'the chat is being imported',
+        ]);
+        expect([harness.written?.events, harness.written?.receipts]).to.deep.equal([[], []]);
+      }
+      harness.given(upsert('alice', { displayName: 'Alice' }));
+    }
+  });
+
+  it('a command that was answered before gets its answer all the same', () => {
+    const harness = group();
+    const draft = send('alice', GROUP);
+    const [first] = harness.given(draft);
+    harness.alterChat(GROUP, { partition: PARTITION_WHILE_IMPORTED });
+    expect(harness.answer(draft)).to.deep.equal({ ...first, replayed: true });
+  });
+});
