@@ -1,30 +1,32 @@
 import type { Receipt } from '../src/contract/messages/receipts.js';
 import type { BenchCommand } from './workload.js';
 
-/** What a command is to be answered, and what it is to leave behind. */
+/** The answer that a command must get, and the rows that it must leave. */
 export interface Expectation {
-  /** `accepted`, `replayed` (the answer that the same command got before), or a refusal's code. */
+  /** `accepted`, `replayed` (the earlier answer to the same command), or the code of a refusal. */
   answer: string;
-  /** Type of the one event that it makes; null: none. */
+  /** Type of the one event that the command makes; null: none. */
   event: string | null;
-  /** Whether it is kept with the receipts. */
+  /** Whether the answer is stored as a receipt. */
   isStored: boolean;
 }
 
 export const SENT: Expectation = { answer: 'accepted', event: 'message.created', isStored: true };
 
-/** Differences that are told one by one; the others are only counted. */
+/** Number of differences that are reported in full; the others are only counted. */
 const EXAMPLES_MAX = 3;
 
-/** Holds what was answered against what was to be answered, delivery by delivery, and adds up what all of it is to leave behind. */
+/** Compares each answer with the expected one, delivery by delivery, and sums up the expected rows. */
 export class Answers {
   attempted = 0;
   receipted = 0;
   accepted = 0;
-  /** Not as expected, and answers to what was never sent or had been answered. */
+  /**
+   * Answers that differ from the expected one, and answers to commands that were not sent or already have their answer.
+   */
   unexpected = 0;
   readonly examples: string[] = [];
-  /** How many of each type were sent; what is not to be accepted goes by what it is to be answered. */
+  /** Number of commands sent, by type. A command that must not be accepted counts under its expected answer. */
   readonly sentByType: Record<string, number> = {};
   readonly expected = { stored: 0, events: 0, messages: 0 };
   private readonly open = new Map<string, BenchCommand>();
@@ -45,7 +47,7 @@ export class Answers {
     if (event === 'message.created') this.expected.messages += 1;
   }
 
-  /** @returns the command that it answers; undefined: none of this run's */
+  /** @returns the command that it answers; undefined: no command of this run */
   took(deliveryId: string, receipt: Receipt): BenchCommand | undefined {
     const command = this.open.get(deliveryId);
     if (command === undefined) {

@@ -9,14 +9,14 @@ import type { Figures, Station } from './station.js';
 import type { BenchCommand } from './workload.js';
 import type { Load } from './workloads/load.js';
 
-/** Everything that the bench's phases work with. */
+/** The services, subjects and options that all phases of the bench use. */
 export interface Stage {
   options: BenchOptions;
   services: PrivateServices;
   population: Population;
   bodies: Bodies;
   parley: ParleySubject;
-  /** Parley's first; then those that W1 is measured on too. */
+  /** The station of Parley, then those of the other subjects of W1. */
   stations: readonly Station[];
   peer: Peer | null;
   steady: Load;
@@ -30,10 +30,10 @@ export function parleyStation({ stations }: Stage): Station {
   return station;
 }
 
-/** So that each one's ids are its own. */
+/** Counts the runs, so that each has its own command ids. */
 let loadsSoFar = 0;
 
-/** Puts a station under a load by one of its ways of measuring; the load is told the answers. */
+/** Runs a load on a station by one of the station's methods, and passes the answers to the load. */
 export async function underLoad(
   station: Station,
   load: Load,

@@ -5,7 +5,7 @@ import type { PeerSeries } from './peer.js';
 import type { ReadFigures } from './readers.js';
 import type { Figures } from './station.js';
 
-/** One workload on one subject, round by round. */
+/** The results of one workload on one subject, by round. */
 export interface Lane {
   workload: WorkloadName;
   /** `Parley`, `ceiling`, … */
@@ -24,7 +24,7 @@ export interface RateSeries {
 export interface ReadersRound extends ReadFigures {
   perSecond: number;
   figures: Figures;
-  /** Of the process that answers; PostgreSQL's part is in `figures`. */
+  /** Of the REST process; the part of PostgreSQL is in `figures`. */
   cpuMsPerRead: number;
 }
 
@@ -35,14 +35,14 @@ export interface BenchResult {
   machine: Machine;
   options: Omit<BenchOptions, 'only' | 'reports' | 'profile' | 'ircFolder'> & { only: WorkloadName[] };
   lanes: Lane[];
-  /** Null: none was measured. */
+  /** Null: not measured. */
   peer: PeerSeries | null;
   rates: RateSeries[];
   backlog: Figures[];
   readers: ReadersRound[];
   disk: DiskFigures | null;
-  /** What `parley verify` said of the store at the end; null: not asked. */
+  /** The output of `parley verify` for the store at the end; null: not run. */
   verified: { rows: number; faults: string[] } | null;
-  /** Why it did not come to its end; what had been measured by then is kept. Null: it did. */
+  /** Why the bench ended early; the results up to then are kept. Null: it was complete. */
   brokenOff: string | null;
 }

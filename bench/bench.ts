@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME`: the measurements. Without a name, the workloads in turns with what they are compared with. */
+/** `npm run bench -- NAME`: the measurements. Without a name: the workloads, in turns with the other systems. */
 import { runNamed } from '../test/support/runner/named-commands.js';
 
 process.exitCode = await runNamed(

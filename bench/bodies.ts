@@ -4,27 +4,30 @@ import { decodeLines, parseLog } from '../examples/irc-log.js';
 import { normal, seededRandom } from './random.js';
 import { zipf } from './zipf.js';
 
-/** `mix`: median 200, p95 2,000; `flat`: 200 each; `irc`: as long as what was said in a real chat. All in characters of one byte. */
+/**
+ * `mix`: median 200 bytes, p95 2,000; `flat`: 200 each; `irc`: lengths of messages in a real chat. One byte a
+ * character.
+ */
 export const BODY_KINDS = ['mix', 'flat', 'irc'] as const;
 export type BodyKind = (typeof BODY_KINDS)[number];
 
 export const MEDIAN_BYTES = 200;
 const P95_BYTES = 2_000;
-/** How many deviations above the median the 95th percentile of a normal distribution lies. */
+/** Standard deviations from the median to the 95th percentile of a normal distribution. */
 const P95_DEVIATIONS = 1.645;
-/** The contract's limit on a body. */
+/** The limit of the contract on a body, in bytes. */
 const BODY_MAX_BYTES = 16_384;
 
 const VOCABULARY = 20_000;
 const WORDS_OF_TEXT = 200_000;
 const SYLLABLES = ['ba', 'ke', 'li', 'mo', 'nu', 'ra', 'se', 'ti', 'vo', 'zu', 'da', 'fe', 'gi', 'ho', 'pu'];
 
-/** Texts of words, some common and most rare, so that the search index has the work that it has with people's texts. */
+/** Texts of words, some common and most rare, so that the search index has as much work as with human texts. */
 export class Bodies {
   private readonly text: string;
   private readonly wordStarts: number[] = [];
 
-  /** @param lengths of a real chat's messages; only for `irc` */
+  /** @param lengths of the messages of a real chat; only for `irc` */
   constructor(
     private readonly kind: BodyKind,
     private readonly lengths: readonly number[] = [],
@@ -38,7 +41,7 @@ export class Bodies {
     this.text = text + text.slice(0, BODY_MAX_BYTES);
   }
 
-  /** A sequence of bodies, the same one for the same seed. */
+  /** A sequence of bodies, the same for the same seed. */
   series(seed: number): () => string {
     const random = seededRandom(seed);
     return () => {
@@ -48,7 +51,7 @@ export class Bodies {
     };
   }
 
-  /** A word that is in some of the texts. `rank` from 0: the most frequent one. */
+  /** A word that occurs in some of the texts. `rank` 0 is the most frequent word. */
   word(rank: number): string {
     return word(rank % VOCABULARY);
   }
@@ -62,7 +65,7 @@ export class Bodies {
   }
 }
 
-/** Two to four syllables, then a number where these are used up. */
+/** Two to four syllables; after all combinations are used, a number is added. */
 function word(rank: number): string {
   let rest = rank + SYLLABLES.length;
   let letters = '';
@@ -73,7 +76,7 @@ function word(rank: number): string {
   return letters;
 }
 
-/** The lengths of what was said in the logs of a folder (`*.raw.txt` of the disentanglement corpus), in characters. */
+/** Lengths of the messages in the logs of a folder (`*.raw.txt` of the disentanglement corpus), in characters. */
 export function ircLengths(folder: string): number[] {
   const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.raw.txt')) : [];
   if (files.length === 0)

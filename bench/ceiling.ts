@@ -1,12 +1,14 @@
 /**
- * The ceiling: Parley's plumbing without the thinking. The same queues, batches, rows, bytes, confirms and acknowledgements, by `amqplib` and
- * `pg` alone; nothing is validated, decided, looked up or answered from before. What is left between this and Parley is what Parley adds.
+ * The ceiling: the input and output of Parley without its decisions. It has the same queues, batches, rows, bytes,
+ * confirms and acknowledgements, with `amqplib` and `pg` alone. The difference to Parley is the cost of validation,
+ * policy, snapshot and recovery.
  *
- * Left out on purpose: the epoch and the take-over, the search for earlier receipts, the attributes of chats and members (who is in a chat is
- * worked out from its number), the canonical form under the content's hash (it hashes the bytes), writing receipts in the order of their keys,
- * heartbeats, metrics, and everything that follows a failure: it ends where anything fails. It knows `message.send` alone.
+ * Left out: the epoch and the take-over, the lookup of earlier receipts, the attributes of chats and members (the
+ * members of a chat are computed from its number), the canonical form for the content hash (it hashes the bytes), the
+ * key order of receipts, heartbeats, metrics, and recovery: it exits on the first failure. It accepts `message.send`
+ * only.
  *
- * Run by the bench; ends at SIGTERM.
+ * Started by the bench; stops at SIGTERM.
  */
 import { createHash } from 'node:crypto';
 import amqp from 'amqplib';
@@ -16,12 +18,12 @@ import { EVENT_CONTENT_TYPE } from '../src/contract/messages/events.js';
 import { names } from '../src/contract/messages/topology.js';
 import { Population } from './population.js';
 
-/** As Parley's: delivery-buffer.ts, partition-consumer.ts. */
+/** The limits of delivery-buffer.ts and partition-consumer.ts. */
 const BATCH_MAX_COMMANDS = 256;
 const PREFETCH = 512;
-/** As Parley's `EVENT_RECIPIENTS_MAX`. */
+/** The default of Parley's `EVENT_RECIPIENTS_MAX`. */
 const RECIPIENTS_MAX = 256;
-/** As worker.ts: how often it notes how far it has published, where no batch does. */
+/** How often the published position is saved if no batch saves it, as in worker.ts. */
 const SAVE_INTERVAL_MS = 500;
 
 const namespace = process.env.CHAT_NAMESPACE ?? 'chat';
@@ -32,7 +34,7 @@ const population = new Population(Number(process.env.CHATS ?? '0'));
 const consuming = await amqp.connect(process.env.AMQP_URL ?? '');
 const publishing = await amqp.connect(process.env.AMQP_URL ?? '');
 const receipts = await publishing.createChannel();
-/** Events confirmed, by partition: all are, in the order of the log. */
+/** Number of confirmed events by partition. All earlier events of the log are confirmed too. */
 const published = new Array<number>(partitions).fill(0);
 const saved = new Array<number>(partitions).fill(0);
 
@@ -47,7 +49,7 @@ interface Sent {
   ordinal: number;
 }
 
-/** Parses, since the rows need what is in it. */
+/** Parses the body, since the rows need its fields. */
 function read(delivery: amqp.ConsumeMessage): Sent {
   const { actorId, chatId, data } = JSON.parse(delivery.content.toString());
   return { delivery, actorId, chatId, body: data.body, messageId: v7(), decisionId: v7(), sequence: 0, ordinal: 0 };
@@ -70,7 +72,7 @@ function receiptOf(sent: Sent, at: string): string {
 
 const membersOf = new Map<string, string[]>();
 
-/** Who gets the event, as many as are named. */
+/** The recipients of an event, up to the limit. */
 function recipientsOf({ chatId, actorId }: Sent) {
   let members = membersOf.get(chatId);
   if (members === undefined) {
@@ -82,8 +84,8 @@ function recipientsOf({ chatId, actorId }: Sent) {
   return { recipients, forActor: recipients === null ? null : true, recipientCount: members.length - 1 };
 }
 
-/** As many attributes as Parley's decision log keeps of a permit. */
-function factsOf({ actorId, body }: Sent): string {
+/** As many attributes as Parley's decision log stores for a permit. */
+function attributesOf({ actorId, body }: Sent): string {
   return JSON.stringify({
     ...{
       action: 'message.send',
@@ -136,7 +138,7 @@ function eventOf(sent: Sent, at: string): Buffer {
   );
 }
 
-/** Gives numbers as the chats' rows had them, and writes every row that Parley writes for a message. */
+/** Continues the sequence numbers of the chats, and writes every row that Parley writes for a message. */
 async function store(partition: number, batch: Sent[], at: string): Promise<void> {
   const client = await pool.connect();
   try {
@@ -212,7 +214,7 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
         kept.map(({ actorId }) => actorId),
         kept.map(commandId),
         kept.map(({ chatId }) => chatId),
-        kept.map(factsOf),
+        kept.map(attributesOf),
         through,
       ],
     });
@@ -272,7 +274,7 @@ async function serve(partition: number): Promise<void> {
   });
 }
 
-/** How far everything is confirmed, for what no batch has noted. */
+/** Saves the published position of each partition that no batch has saved. */
 async function savePublished(): Promise<void> {
   for (const [partition, through] of published.entries()) {
     if (through <= (saved[partition] ?? 0)) continue;

@@ -2,7 +2,7 @@ import type { BenchResult } from './bench-result.js';
 
 type Measured = Pick<BenchResult, 'lanes' | 'peer' | 'rates' | 'backlog' | 'readers' | 'verified' | 'brokenOff'>;
 
-/** Why the run is void: each ledger that does not close, by where. */
+/** Why the run is void: each ledger that does not close, with its place in the run. */
 export function voidBecause({ lanes, peer, rates, backlog, readers, verified, brokenOff }: Measured): string[] {
   const all = [
     ...lanes.map(({ workload, subject, rounds }) => ({ of: `${workload} ${subject}`, figures: rounds })),

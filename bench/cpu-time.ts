@@ -3,7 +3,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 /** Linux counts processor time in hundredths of a second. */
 const CLOCK_TICKS = 100;
 
-/** CPU-seconds that these processes and all below them, ended ones included, have used so far. Linux only: elsewhere nothing is measured. */
+/**
+ * CPU-seconds that these processes and all their descendants, also ended ones, have used so far. Linux only; 0
+ * elsewhere.
+ */
 export function cpuSeconds(pids: readonly number[]): number {
   const processes = existsSync('/proc/self/stat')
     ? readdirSync('/proc').flatMap((pid) => (/^\d+$/.test(pid) ? [readStat(Number(pid))] : []))
@@ -18,13 +21,13 @@ export function cpuSeconds(pids: readonly number[]): number {
 
 function readStat(pid: number): { pid: number; parent: number; seconds: number } {
   try {
-    // The command's name, in parentheses, may hold anything; what follows it is separated by blanks.
+    // The command's name, in parentheses, may contain anything. The fields behind it are separated by blanks.
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ') ?? [];
-    // In user and in system mode, its own and that of its children that have ended.
+    // User and system time, of the process and of its ended children.
     const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
     return { pid, parent: Number(fields[1]), seconds: ticks / CLOCK_TICKS };
   } catch {
-    // It has ended meanwhile.
+    // The process has ended meanwhile.
     return { pid, parent: 0, seconds: 0 };
   }
 }

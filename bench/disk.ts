@@ -1,15 +1,15 @@
 import { query } from './private-services.js';
 
-/** Bytes a message, of a run of messages of 200 bytes: a table's rows with its indexes. */
+/** Bytes per message, from a run of messages of 200 bytes: the rows of a table with its indexes. */
 export interface DiskFigures {
   messages: number;
-  /** Rows and all indexes but the search index. */
+  /** Rows and all indexes except the search index. */
   messageRows: number;
   eventRows: number;
   searchIndex: number;
   receipts: number;
   decisions: number;
-  /** Each table and index by itself. */
+  /** Bytes of each table and index. */
   parts: { name: string; bytes: number }[];
 }
 
@@ -22,8 +22,8 @@ interface Size {
 const SEARCH_INDEX = 'messages_search_idx';
 
 /**
- * Bytes of the tables that a message goes into, what the search index has put off worked in. Without the maps of free and visible pages: of many
- * messages they are next to nothing, of a few most.
+ * Bytes of the tables that a message is written to, after the pending list of the search index is merged. The maps of
+ * free and visible pages are not counted: with few messages they would be most of the bytes, with many almost none.
  */
 export async function tableSizes(databaseUrl: string): Promise<Size[]> {
   await query(databaseUrl, `SELECT gin_clean_pending_list('${SEARCH_INDEX}')`);

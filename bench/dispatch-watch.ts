@@ -4,15 +4,15 @@ import { SequenceCheck } from './sequence-check.js';
 
 const PREFETCH = 1000;
 const ACK_EVERY = 200;
-/** After the last receipt. */
+/** How long to wait for events after the last receipt. */
 const ARRIVAL_LIMIT_MS = 60_000;
 const POLL_INTERVAL_MS = 10;
 
-/** The only consumer of a dispatch queue: counts events, holds them against the order of their chats, and measures how long they took. */
+/** The only consumer of a dispatch queue. It counts events, checks the order of each chat, and measures latencies. */
 export class DispatchWatch {
-  /** From sending the command to its event's arrival, in milliseconds. */
+  /** Milliseconds from sending a command to the arrival of its event. */
   latencies: number[] = [];
-  /** By `performance.now()`; of the first event since the last reset and of the last one. */
+  /** By `performance.now()`: arrival of the first event since the last reset, and of the last event. */
   firstAt = 0;
   lastAt = 0;
   private readonly sentAt = new Map<string, number>();
@@ -41,7 +41,7 @@ export class DispatchWatch {
     return watch;
   }
 
-  /** First copies. */
+  /** Number of events without repeats. */
   get arrived(): number {
     return this.check.arrived;
   }
@@ -54,7 +54,7 @@ export class DispatchWatch {
     return this.check.gaps;
   }
 
-  /** Counts anew; where each chat stands is kept. */
+  /** Resets the counters; keeps the last sequence number of each chat. */
   reset(): void {
     this.check.reset();
     this.latencies = [];
@@ -62,12 +62,12 @@ export class DispatchWatch {
     this.sentAt.clear();
   }
 
-  /** @param at when it was sent, or due to be, by `performance.now()` */
+  /** @param at when the command was sent, or was due, by `performance.now()` */
   sent(commandId: string, at = performance.now()): void {
     this.sentAt.set(commandId, at);
   }
 
-  /** Waits until so many have arrived, or for a minute. */
+  /** Waits until this many events have arrived, at most a minute. */
   async wait(count: number, stopping: AbortSignal): Promise<void> {
     const deadline = performance.now() + ARRIVAL_LIMIT_MS;
     while (this.arrived < count && performance.now() < deadline) {

@@ -1,16 +1,19 @@
-/** Flame graphs of V8's CPU profiles: who calls whom from top to bottom, as wide as the time spent in it and in all that it calls. */
+/**
+ * Flame graphs of V8's CPU profiles. Callers are above their callees. The width of a box is the time in the function
+ * and in its callees.
+ */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const WIDTH_PX = 1_200;
 const ROW_PX = 17;
 const FONT_PX = 11;
-/** Narrower ones are left out; their time is still in those above them. */
+/** Narrower boxes are left out; their time is included in the boxes above. */
 const NARROWEST_PX = 0.4;
 const LETTER_PX = 6.5;
 const HEAD_PX = 40;
 const MICROSECONDS_PER_MS = 1_000;
-/** Waiting is not work. */
+/** Frames of waiting, which are left out. */
 const NOT_BUSY = new Set(['(idle)', '(program)']);
 
 export interface CpuProfile {
@@ -22,12 +25,12 @@ export interface CpuProfile {
 export interface Frame {
   name: string;
   where: string;
-  /** Microseconds, in it and in what it calls. */
+  /** Microseconds in the function and its callees. */
   total: number;
   children: Frame[];
 }
 
-/** For each `*.cpuprofile` of the folder an SVG beside it; their paths. */
+/** Writes an SVG beside each `*.cpuprofile` of the folder. Returns the paths. */
 export function writeFlameGraphs(folder: string): string[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith('.cpuprofile'))
@@ -39,7 +42,7 @@ export function writeFlameGraphs(folder: string): string[] {
     });
 }
 
-/** The tree of calls, calls of the same function from the same place put together, the most time first. */
+/** The tree of calls. Calls of one function from one place are merged, the most expensive first. */
 export function frames({ nodes, samples, timeDeltas }: CpuProfile): Frame {
   const own = new Map<number, number>();
   for (const [index, id] of samples.entries()) own.set(id, (own.get(id) ?? 0) + (timeDeltas[index] ?? 0));
@@ -65,7 +68,7 @@ export function frames({ nodes, samples, timeDeltas }: CpuProfile): Frame {
   return frame(nodes.slice(0, 1).map(({ id }) => id));
 }
 
-/** From the package or from our own folder on: where the machine keeps them is nobody's business. */
+/** The path from the package or the project folder on, so that no path of this machine is shown. */
 function placeOf(url: string): string {
   return url.replace(/^.*\/(node_modules|dist)\//, '');
 }
@@ -105,7 +108,7 @@ function box({ name, where, total }: Frame, left: number, level: number, width: 
   return `<g><title>${escaped(`${name} ${where}: ${percent} %`)}</title>${rect}${label}</g>`;
 }
 
-/** Ours, the libraries', and the platform's. */
+/** Colours of our code, of libraries, and of the platform. */
 function colour(where: string): string {
   if (where.startsWith('src/')) return '#f28e2b';
   return where === '' || where.startsWith('node:') ? '#bab0ab' : '#edc948';

@@ -3,15 +3,15 @@ import { STEADY_RATE, type WorkloadName } from './options.js';
 import { median } from './quantiles.js';
 import type { Figures } from './station.js';
 
-/** One figure beside what it is to be. */
+/** One figure and its goal. */
 export interface Goal {
   figure: string;
-  /** `≥`: no less than the bound; `≤`: no more. */
+  /** `≥`: at least the bound; `≤`: at most. */
   is: '≥' | '≤';
   bound: number;
   digits: number;
   unit: string;
-  /** Of each round; the goal is for their median. Empty: not measured in this run. */
+  /** The values of the rounds; the goal is for their median. Empty: not measured in this run. */
   values: number[];
 }
 
@@ -21,7 +21,7 @@ export function isMet({ is, bound, values }: Goal): boolean | null {
 }
 
 export const perSecond = ({ dispatchedPerSecond }: Figures) => dispatchedPerSecond;
-/** CPU-seconds per million of everything but the load driver. */
+/** CPU-seconds per million commands, of all processes except the load driver. */
 export const allButDriver = ({ cpu }: Figures) => cpu.service + cpu.postgres + cpu.rabbitmq;
 
 export function laneOf({ lanes }: Pick<BenchResult, 'lanes'>, workload: WorkloadName, subject = 'Parley'): Lane {
@@ -29,7 +29,7 @@ export function laneOf({ lanes }: Pick<BenchResult, 'lanes'>, workload: Workload
   return found ?? { workload, subject, rounds: [] };
 }
 
-/** Of one lane to another, round by round: what slows the machine for a while slows both. */
+/** The ratio of two lanes, by round: a temporary slowdown of the machine slows both. */
 export function ratios(one: Lane, other: Lane, of: (figures: Figures) => number): number[] {
   return one.rounds.flatMap((figures, round) => {
     const beside = other.rounds[round];

@@ -3,26 +3,26 @@ import pg from 'pg';
 import type { Answers } from './answers.js';
 import type { DispatchWatch } from './dispatch-watch.js';
 
-/** A worker saves every half second how far it has published. */
+/** Maximum wait for the published position. A worker saves it every half second. */
 const PUBLISHED_LIMIT_MS = 10_000;
 const POLL_INTERVAL_MS = 50;
 
-/** What became of a run's commands: what was asked for, what the database holds, what came to dispatch. */
+/** The results of a run: the expected rows and events, those in the database, and those at dispatch. */
 export interface Ledger {
   attempted: number;
   receipted: number;
-  /** Commands with a receipt in the database. */
+  /** Number of commands with a receipt in the database. */
   stored: number;
-  /** Events known to be confirmed, as the service itself has noted; null where it notes nothing. */
+  /** Events that the service has saved as published; null if it saves nothing. */
   published: number | null;
   dispatched: number;
-  /** Events that were to come and did not. */
+  /** Expected events that did not arrive. */
   lost: number;
-  /** Events beyond one a command. */
+  /** Events beyond one per command. */
   duplicated: number;
   reordered: number;
   gaps: number;
-  /** Answers other than expected. */
+  /** Answers that differ from the expected ones. */
   unexpected: number;
 }
 
@@ -39,16 +39,16 @@ interface Rows {
   messages: number;
 }
 
-/** Where the log and the receipts stood before a run: only what has come since is looked at. */
+/** The end of the log and the latest receipt before a run; only later rows are examined. */
 export interface LedgerMark {
   at: Date;
   partitions: number[];
-  /** The last position of each in use. */
+  /** The last position of each partition in use. */
   positions: number[];
   published: number;
 }
 
-/** Clocks of one machine; a receipt's time is that of its batch, which began before. */
+/** All clocks are those of one machine. A receipt has the time of its batch, which may begin earlier. */
 const SLACK_MS = 1_000;
 
 export async function openLedger(databaseUrl: string): Promise<LedgerMark> {
@@ -67,8 +67,8 @@ export async function openLedger(databaseUrl: string): Promise<LedgerMark> {
 }
 
 /**
- * The ledger of the run whose commands' ids begin with the prefix, and why it does not close; no faults: it does.
- * @param notesPublished whether the service notes how far it has published
+ * The ledger of the run whose command ids begin with the prefix, and its faults; without faults it closes.
+ * @param notesPublished whether the service saves the published position
  */
 export async function closeLedger(
   databaseUrl: string,
@@ -97,7 +97,7 @@ export async function closeLedger(
   });
 }
 
-/** Where the ledger does not close, in words. */
+/** The faults of a ledger, in words. */
 export function faultsOf(ledger: Ledger, expected: Expected, rows: Pick<Rows, 'events' | 'messages'>): string[] {
   const differs = (what: string, is: number, ought: number) => (is === ought ? [] : [`${is} of ${ought} ${what}`]);
   const some = (what: string, count: number) => (count === 0 ? [] : [`${count} ${what}`]);

@@ -5,19 +5,19 @@ import { names } from '../src/contract/messages/topology.js';
 import { Answers, deliveryOf } from './answers.js';
 import type { BenchCommand } from './workload.js';
 
-/** A service that answers nothing for so long is taken for dead. */
+/** If a service gives no answer for this long, it counts as dead. */
 const STALL_LIMIT_MS = 60_000;
-/** Answers. */
+/** Number of answers between two reports of the progress. */
 const PROGRESS_EVERY = 100;
-/** How exactly an open loop keeps to its times; how late it is itself is in what it measures. */
+/** Timer resolution of an open loop. A delay of the loop itself is part of the measured latency. */
 const PACE_MS = 1;
 const MS_PER_SECOND = 1_000;
 const REPLY_TO = 'amq.rabbitmq.reply-to';
 
-/** The producer. Holds each answer against what was expected; `answers` are those of the last run. */
+/** The producer. It compares each answer with the expected one; `answers` has the answers of the last run. */
 export class LoadDriver {
   answers = new Answers();
-  /** Told of every answer, with the command that it belongs to. */
+  /** Called for every answer, with its command. */
   onAnswered: (command: BenchCommand, receipt: Receipt) => void = () => undefined;
   private wake: () => void = () => undefined;
   private onProgress: (answered: number) => void = () => undefined;
@@ -56,10 +56,10 @@ export class LoadDriver {
   }
 
   /**
-   * A closed loop: publishes all of them, as fast as they are answered, and waits for the last answer.
-   * @param onSend called right before each is published
-   * @param onProgress told how many are answered, now and then
-   * @returns how many were rejected
+   * A closed loop: publishes all commands with a limited number in flight, and waits for the last answer.
+   * @param onSend called before each publish
+   * @param onProgress called regularly with the number of answers
+   * @returns the number of rejected commands
    */
   async run(
     commands: Iterable<BenchCommand>,
@@ -77,8 +77,8 @@ export class LoadDriver {
   }
 
   /**
-   * An open loop: publishes so many a second, however slowly they are answered, and waits for the last answer.
-   * @param onDue called right before each is published, with the time at which it was due, by `performance.now()`
+   * An open loop: publishes at a steady rate per second, however late the answers are, and waits for the last answer.
+   * @param onDue called before each publish with the time when it was due, by `performance.now()`
    */
   async runAtRate(
     perSecond: number,
@@ -98,7 +98,10 @@ export class LoadDriver {
     await this.allAnswered();
   }
 
-  /** Publishes all of them, whether anybody answers or not; when it resolves the broker has them. The answers are for `allAnswered`. */
+  /**
+   * Publishes all commands without waiting for answers. Resolves when the broker has confirmed them. `allAnswered`
+   * awaits the answers.
+   */
   async fill(commands: Iterable<BenchCommand>, onProgress: (sent: number) => void): Promise<void> {
     this.begin(() => undefined);
     for (const command of commands) {

@@ -2,12 +2,13 @@ import pg from 'pg';
 import type { Population } from './population.js';
 import { COUNT_USER_CHATS } from './user-chats.js';
 
-/** Chats a statement: bounds how long one takes, not how many there can be. */
+/** Chats per statement, which bounds the duration of a statement. */
 const CHUNK = 5_000;
 
 /**
- * The chats and their members as rows, without a command or an event each: the first message of a chat is its number 1. The chats stand in no
- * partition yet (`chats.partition` is null, as after a move): Parley places each where its first command arrives.
+ * Inserts the chats and their members as rows, without commands and events: the first message of a chat has number 1.
+ * The chats have no partition (`chats.partition` is null, as after an import): Parley assigns each one where its first
+ * command arrives.
  */
 export async function loadPopulation(
   databaseUrl: string,

@@ -5,7 +5,7 @@ import { query } from './private-services.js';
 
 const BYTES_PER_GIB = 2 ** 30;
 
-/** What a figure was measured on; nothing that names it. */
+/** The machine of a measurement, without its name. */
 export interface Machine {
   cpu: string;
   cores: number;
@@ -14,7 +14,7 @@ export interface Machine {
   node: string;
   postgres: string;
   rabbitmq: string;
-  /** Processes that wanted a core, on average over the minute before: above 0 somebody else was there. */
+  /** The load average of the minute before. Above 0, other processes ran. */
   loadBefore: number;
 }
 
@@ -36,12 +36,12 @@ export async function describeMachine(databaseUrl: string, amqpUrl: string): Pro
   };
 }
 
-/** How many processes wanted a core, on average over the last minute. */
+/** The number of processes that wanted a core, on average over the last minute. */
 export function loadNow(): number {
   return Math.round((loadavg()[0] ?? 0) * 100) / 100;
 }
 
-/** Of the working tree; `+` where it has changes; `unknown` where there is none. */
+/** The commit of the working tree; with `+` if it has changes; `unknown` without a repository. */
 export function currentCommit(): string {
   const git = (...args: string[]) =>
     execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();

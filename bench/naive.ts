@@ -1,9 +1,10 @@
 /**
- * The naive service, to compare with: what people write first with an ORM. One Prisma transaction a message, ten at once, the event's confirm
- * awaited before the command is acknowledged, a receipt row against repeats. Queues and tables as Parley's, on the same servers. It keeps no
- * order, moves no read marks, names no recipients, and keeps no decisions.
+ * The naive service: a typical first version with an ORM. One Prisma transaction per message, ten concurrently; the
+ * event's confirm is awaited before the command is acknowledged; a receipt row against repeats. It has the queues and
+ * tables of Parley, on the same servers. It guarantees no order, moves no read marks, lists no recipients, and stores
+ * no decisions.
  *
- * Run by the bench; ends at SIGTERM.
+ * Started by the bench; stops at SIGTERM.
  */
 import { PrismaPg } from '@prisma/adapter-pg';
 import amqp from 'amqplib';
@@ -24,7 +25,7 @@ const database = new PrismaClient({
 });
 const connection = await amqp.connect(process.env.AMQP_URL ?? '');
 const channel = await connection.createConfirmChannel();
-// For each partition; the pool keeps it at ten transactions at once over all of them.
+// Prefetch of each partition; the pool limits all of them together to ten transactions.
 await channel.prefetch(AT_ONCE);
 
 interface Sent {
@@ -34,7 +35,7 @@ interface Sent {
   body: string;
 }
 
-/** In one transaction: the receipt if there is one already, else everything that a message leaves behind. */
+/** In one transaction: returns an earlier receipt, else writes every row of the message. */
 async function store({ commandId, actorId, chatId, body }: Sent, now: Date) {
   return database.$transaction(async (tx) => {
     const key = { tenantId: TENANT, actorId, commandId };

@@ -8,23 +8,23 @@ import { startWorkerProcess, type WorkerProcess } from './worker-process.js';
 const MS_PER_SECOND = 1_000;
 
 export interface ParleyGiven {
-  /** For one that does not run alone another name than `bench`. */
+  /** The namespace, for a second Parley on the same broker. Default `bench`. */
   namespace?: string;
-  /** What else the workers are told. */
+  /** More environment variables of the workers. */
   env?: Record<string, string>;
-  /** Database to begin with a copy of; default: an empty one. */
+  /** Database to copy; default: an empty one. */
   template?: string;
-  /** Instead of `parley worker`: a script that is one. */
+  /** A script to run instead of `parley worker`. */
   program?: string;
 }
 
 export interface ParleySubject extends Subject {
   readonly workers: readonly WorkerProcess[];
-  /** What its workers are told: for other roles beside them. */
+  /** Environment of the workers, for other roles beside them. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Worker processes, ready to work. */
+/** Worker processes, ready. */
 export async function startParley(
   services: PrivateServices,
   {

@@ -1,25 +1,28 @@
-/** Another message core, with its own protocol and its own promises, measured in turns with Parley's W1 on the same PostgreSQL. */
+/**
+ * Another message core, with its own protocol and guarantees, measured in turns with Parley's W1 on the same
+ * PostgreSQL.
+ */
 export interface Peer {
-  /** With its version, and what is measured. */
+  /** Its name and version, and the kind of traffic. */
   readonly title: string;
-  /** Puts so many messages through, their ids beginning with `prefix` as no others do. */
+  /** Sends this many messages, whose ids begin with the unique `prefix`. */
   measure(count: number, prefix: string, progress: (delivered: number) => void): Promise<PeerFigures>;
   stop(): Promise<void>;
 }
 
 export interface PeerFigures {
   storedPerSecond: number;
-  /** Messages that their receivers have got. */
+  /** Messages delivered to their receivers. */
   dispatchedPerSecond: number;
-  /** From sending to the receiver under full load, in milliseconds. */
+  /** Milliseconds from sending to delivery under full load. */
   latencyMs: { p50: number; p99: number };
   /** CPU-seconds per million messages, by kind of process. */
   cpu: { service: number; postgres: number; driver: number };
-  /** Why its ledger is not closed; empty where it is. */
+  /** Why the ledger does not close; empty if it does. */
   faults: string[];
 }
 
-/** Its rounds, in Parley's order. */
+/** The rounds, in the order of Parley's. */
 export interface PeerSeries {
   title: string;
   rounds: PeerFigures[];

@@ -8,10 +8,10 @@ import type { BenchOptions } from './options.js';
 import { type PrivateServices, query } from './private-services.js';
 import type { Subject } from './subject.js';
 
-/** As a worker's `DISPATCH_MAX_BYTES`. */
+/** The default of a worker's `DISPATCH_MAX_BYTES`. */
 const DISPATCH_MAX_BYTES = 2 ** 30;
 
-/** What Parley is compared with: its own plumbing without the thinking, and the service that people write first, with Prisma or with `pg` alone. */
+/** The systems compared with Parley: the ceiling, and the naive service with Prisma or with `pg` alone. */
 const PROGRAMS = {
   ceiling: { title: 'ceiling', script: './ceiling.js', isOrdered: true },
   naive: { title: 'naive service', script: './naive.js', isOrdered: false },
@@ -19,7 +19,7 @@ const PROGRAMS = {
 };
 export type PlainService = keyof typeof PROGRAMS;
 
-/** With the same queues and tables as Parley, and with the same chats in them. */
+/** With the queues, tables and chats of Parley. */
 export async function startPlainService(
   which: PlainService,
   services: PrivateServices,
@@ -68,7 +68,7 @@ interface Program {
   stop(): Promise<void>;
 }
 
-/** Ready once it has said something. */
+/** A service is ready after its first line of output. */
 async function startProgram(title: string, script: string, env: Record<string, string>): Promise<Program> {
   const child = spawn(process.execPath, [fileURLToPath(new URL(script, import.meta.url))], {
     env,
@@ -79,7 +79,7 @@ async function startProgram(title: string, script: string, env: Record<string, s
     throw new Error(`${title} ended with ${code}`);
   });
   await Promise.race([once(child.stdout, 'data'), ending]);
-  ending.catch(() => undefined); // later the missing receipts tell
+  ending.catch(() => undefined); // missing receipts show a later failure
   return {
     pid: child.pid ?? 0,
     stop: async () => {
@@ -93,7 +93,7 @@ async function declareQueues(amqpUrl: string, namespace: string, partitions: num
   const connection = await amqp.connect(amqpUrl);
   const dispatchQueues = [{ name: `${namespace}.dispatch`, bindings: ['#'] }];
   const settings = { namespace, partitions, dispatchQueues, dispatchMaxBytes: DISPATCH_MAX_BYTES };
-  // Alone with a namespace of its own: the ring is new, and needs neither a lock nor markers.
+  // The namespace is new and has one user, so the bindings need no lock and no markers.
   const registry = {
     repairRing: async (isNeeded: () => Promise<boolean>) => {
       if (await isNeeded()) throw new Error(`namespace ${namespace} was used before`);

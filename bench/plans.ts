@@ -1,21 +1,24 @@
 import { readFileSync } from 'node:fs';
 
-/** A statement's executions as auto_explain has logged them. */
+/** The executions of a statement, as auto_explain logged them. */
 export interface LoggedPlan {
-  /** How it begins. */
+  /** The first letters of the statement. */
   statement: string;
   calls: number;
   millisecondsPerCall: number;
   /** Pages of 8 KiB touched. */
   buffersPerCall: number;
-  /** Of the last execution, as PostgreSQL writes it. */
+  /** The plan of the last execution, as PostgreSQL prints it. */
   plan: string;
 }
 
 const ENTRY = /duration: ([\d.]+) ms {2}plan:\n((?:\t.*\n)+)/g;
 const BUFFERS = /Buffers: shared((?: \w+=\d+)+)/;
 
-/** The statements in a server's log, the most time first. `letters`: by so many of its letters a statement is told from others. */
+/**
+ * The statements of a server's log, the most time first. Statements with the same first `letters` letters are counted
+ * together.
+ */
 export function loggedPlans(logFile: string, letters: number): LoggedPlan[] {
   return plansIn(readFileSync(logFile, 'utf8'), letters);
 }
@@ -23,7 +26,7 @@ export function loggedPlans(logFile: string, letters: number): LoggedPlan[] {
 export function plansIn(log: string, letters: number): LoggedPlan[] {
   const found = new Map<string, { calls: number; milliseconds: number; buffers: number; plan: string }>();
   for (const [, duration = '', text = ''] of log.matchAll(ENTRY)) {
-    // The plan begins with its first node, the first line that has costs.
+    // The plan begins with the first line that has costs.
     const lines = text.replaceAll(/^\t/gm, '').split('\n');
     const first = lines.findIndex((line) => line.includes('(cost='));
     const statement = lines
@@ -50,7 +53,9 @@ export function plansIn(log: string, letters: number): LoggedPlan[] {
     }));
 }
 
-/** The first node's count holds those of all below it. Pages that were dirtied or written were hit or read before. */
+/**
+ * The figures of the first node include those of the nodes below it. Dirtied and written pages are hits or reads too.
+ */
 function touched(plan: string): number {
   const [, counts = ''] = BUFFERS.exec(plan) ?? [];
   return [...counts.matchAll(/(hit|read)=(\d+)/g)].reduce((sum, [, , count]) => sum + Number(count), 0);

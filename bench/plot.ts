@@ -5,7 +5,7 @@ import { compile, type TopLevelSpec } from 'vega-lite';
 const WIDTH_PX = 640;
 const HEIGHT_PX = 280;
 
-/** What all plots of the bench look like: on white, for a page of either colour, and with fonts that are everywhere. */
+/** The style of all plots of the bench: a white background, and fonts that exist everywhere. */
 const CONFIG: TopLevelSpec['config'] = {
   background: 'white',
   font: 'sans-serif',
@@ -15,7 +15,7 @@ const CONFIG: TopLevelSpec['config'] = {
   range: { category: { scheme: 'tableau10' } },
 };
 
-/** A plot as Vega-Lite says it, drawn as SVG without a browser. What the spec leaves open is as in the bench's other plots. */
+/** Renders a Vega-Lite specification as SVG, without a browser. Defaults are those of all plots of the bench. */
 export async function drawPlot(spec: TopLevelSpec): Promise<string> {
   const whole = { width: WIDTH_PX, height: HEIGHT_PX, ...spec, config: { ...CONFIG, ...spec.config } } as TopLevelSpec;
   const view = new View(parse(compile(whole).spec), { renderer: 'none', logger: logger(Warn) });
@@ -40,13 +40,13 @@ export interface Point {
 export interface LinePlot {
   title: string;
   subtitle?: string;
-  /** `isCount`: whole numbers, with nothing to mark between two of them. */
+  /** `isCount`: whole numbers, without ticks between two of them. */
   x: { title: string; scale?: 'linear' | 'log'; reverse?: boolean; isCount?: boolean };
   y: { title: string; scale?: 'linear' | 'log'; domain?: [number, number] };
   points: readonly Point[];
 }
 
-/** Lines with their points, one a series, in the order in which the series first occur. */
+/** Lines with points, one line per series, in the order of first occurrence. */
 export function linePlot({ title, subtitle, x, y, points }: LinePlot): TopLevelSpec {
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',

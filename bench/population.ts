@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { v4 } from 'uuid';
 
-/** How many members a group has, and how many of a hundred groups are like that. */
+/** Sizes of groups, and their shares in percent. */
 export const GROUP_SIZES = [
   { members: 2, percent: 70 },
   { members: 10, percent: 20 },
@@ -9,15 +9,21 @@ export const GROUP_SIZES = [
   { members: 1_000, percent: 1 },
 ] as const;
 
-/** No fewer than the largest group has; else as many as there are chats, so that each is in a good twenty of them. */
+/**
+ * At least the members of the largest group; otherwise as many users as chats, so that each user is in more than
+ * twenty.
+ */
 const USERS_MIN = 1_000;
-/** Coprime to a hundred: among any hundred chats in a row each size has its share, and none is always the busiest. */
+/**
+ * Coprime to a hundred: any hundred consecutive chats have all sizes in their shares, and no size is always the
+ * busiest.
+ */
 const SIZE_STRIDE = 37;
 const SIZE_OFFSET = 50;
-/** A prime: chats next to each other have other members. */
+/** A prime number, so that neighbouring chats have different members. */
 const MEMBER_STRIDE = 7_919;
 
-/** Who talks with whom in the bench: everything follows from the number of chats. The first member of each is its owner. */
+/** The users and chats of the bench, computed from the number of chats. The first member of each chat is its owner. */
 export class Population {
   readonly chatIds: readonly string[];
   readonly users: number;
@@ -31,7 +37,7 @@ export class Population {
     this.indexes = new Map(this.chatIds.map((chatId, index) => [chatId, index]));
   }
 
-  /** -1: none of these. */
+  /** -1: not one of these chats. */
   indexOf(chatId: string): number {
     return this.indexes.get(chatId) ?? -1;
   }
@@ -49,7 +55,7 @@ export class Population {
     return 0;
   }
 
-  /** The number of the chat's first member; the others follow, and after the last user comes the first. */
+  /** The number of the chat's first member. The other members follow; the first user comes after the last one. */
   firstMember(index: number): number {
     return (index * MEMBER_STRIDE) % this.users;
   }
@@ -58,7 +64,7 @@ export class Population {
     return `user-${(this.firstMember(index) + nth) % this.users}`;
   }
 
-  /** Nobody's member. */
+  /** A user who is a member of no chat. */
   get stranger(): string {
     return 'stranger';
   }

@@ -1,4 +1,4 @@
-/** What a bench is told by `--set NAME=VALUE`, as often as there are some. Throws with one line on anything else. */
+/** Parses `--set NAME=VALUE`, which may be repeated. Throws an error of one line for other forms. */
 export function readSettings(given: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     given.map((text) => {
@@ -9,7 +9,7 @@ export function readSettings(given: readonly string[]): Record<string, string> {
   );
 }
 
-/** Null: all are the defaults. */
+/** Null: all settings have their defaults. */
 export function namedSettings(settings: Readonly<Record<string, string>>): string | null {
   const named = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
   return named.length === 0 ? null : named.join(', ');

@@ -7,23 +7,23 @@ import { startPostgres } from '../src/infrastructure/embedded/postgres-server.js
 import { startRabbitmq } from '../src/infrastructure/embedded/rabbitmq-node.js';
 import { migrate } from '../src/infrastructure/postgres/migrations.js';
 
-/** The version of PostgreSQL, as `server_version_num` counts. */
+/** The first version with `STRATEGY`, as in `server_version_num`. */
 const COPY_STRATEGIES_SINCE = 150_000;
 
-/** A PostgreSQL (fsync on) and a RabbitMQ that nobody else uses. */
+/** A private PostgreSQL (fsync on) and a private RabbitMQ. */
 export interface PrivateServices {
   amqpUrl: string;
   postgresPid: number;
   rabbitmqPid: number;
-  /** A new database with all migrations applied, or a copy of another one that nobody is connected to; its URL. */
+  /** Creates a database with all migrations applied, or copies one that has no connections. Returns its URL. */
   createDatabase(name: string, template?: string): Promise<string>;
-  /** The server's log. */
+  /** The log of the server. */
   readonly postgresLog: string;
   stop(): Promise<void>;
 }
 
 /**
- * @param settings PostgreSQL's, where they are to differ from the defaults
+ * @param settings settings of PostgreSQL that differ from the defaults
  * @param named an installed PostgreSQL, by its version or its folder; null: the embedded one
  */
 export async function startPrivateServices(
@@ -32,7 +32,7 @@ export async function startPrivateServices(
 ): Promise<PrivateServices> {
   const installed = named === null ? {} : { installed: findInstalledPostgres(named) };
   const folder = mkdtempSync(join(tmpdir(), 'parley-bench-'));
-  chmodSync(folder, 0o711); // PostgreSQL's own account passes through
+  chmodSync(folder, 0o711); // the account of PostgreSQL passes through
   const remove = () => rmSync(folder, { recursive: true, force: true });
   const postgresLog = join(folder, 'postgres', 'server.log');
   const postgres = await startPostgres({ folder: join(folder, 'postgres'), settings, ...installed }).catch((error) => {
@@ -60,7 +60,7 @@ export async function startPrivateServices(
   };
 }
 
-/** On the server of that URL. */
+/** Creates a database on the server of that URL. */
 export async function createDatabase(serverUrl: string, name: string, template?: string): Promise<string> {
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
@@ -69,7 +69,7 @@ export async function createDatabase(serverUrl: string, name: string, template?:
       serverUrl,
       `SELECT current_setting('server_version_num')::int AS version`,
     );
-    // By files: written down once, not once more in the log of changes. Older versions know no other way.
+    // Copies files, so that the data are not also written to the write-ahead log. Versions before 15 have no other way.
     const strategy = (server?.version ?? 0) < COPY_STRATEGIES_SINCE ? '' : 'STRATEGY file_copy';
     await query(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template} ${strategy}`);
   } else {

@@ -8,7 +8,7 @@ export interface Progress {
   end(): void;
 }
 
-/** How far something is, on stderr: a bar on a terminal, else a line every few seconds. */
+/** Shows progress on stderr: a bar on a terminal, otherwise a line every few seconds. */
 export function showProgress(title: string, total: number): Progress {
   return process.stderr.isTTY ? bar(title, total) : lines(title, total);
 }

@@ -1,4 +1,6 @@
-/** What a refused command costs, against an accepted send: processor time, through the same worker, in turns. */
+/**
+ * The processor time of a command that is rejected by a quota, compared with an accepted send: one worker, in turns.
+ */
 import { cpuSeconds } from './cpu-time.js';
 import { DispatchWatch } from './dispatch-watch.js';
 import { LoadDriver } from './load-driver.js';
@@ -10,15 +12,18 @@ import { type BenchCommand, Workload } from './workload.js';
 
 const MICROSECONDS_PER_SECOND = 1_000_000;
 const ROUNDS = 5;
-/** A round's sends, and each tenant's quota: the tenant of each round uses up its own, another one's is used up before. */
+/**
+ * Sends per round, and the quota of each tenant. Each round has one tenant within its quota, and one whose quota is
+ * used up.
+ */
 const SENDS = 6_000;
-/** Many more, since each costs so little that the clock would not tell. */
+/** More commands, because one rejected command takes too little time to measure. */
 const REFUSALS = 16_000;
 const CHATS = 400;
-/** Commands without a receipt: the more, the bigger a worker's batches, and the cheaper each send. */
+/** Maximum number of commands in flight. More of them make larger batches, and so cheaper sends. */
 const IN_FLIGHTS = [1_000, 4_000];
 
-/** A closed loop, and each round's costs. */
+/** A closed loop, and the costs by round. */
 interface Load {
   inFlight: number;
   driver: LoadDriver;
@@ -26,7 +31,7 @@ interface Load {
   refusals: Cost[];
 }
 
-/** Microseconds a command. */
+/** Microseconds per command. */
 interface Cost {
   elapsed: number;
   worker: number;
@@ -62,7 +67,7 @@ export async function compareCosts(services: PrivateServices, stopping: AbortSig
     rabbitmq: cpuSeconds([services.rabbitmqPid]),
   });
 
-  /** Through and, where accepted, dispatched. Exactly so many must be refused. */
+  /** Waits for all answers and, for accepted commands, the dispatch. Fails unless exactly this many are rejected. */
   async function measure(
     driver: LoadDriver,
     commands: Iterable<BenchCommand>,
@@ -98,7 +103,7 @@ export async function compareCosts(services: PrivateServices, stopping: AbortSig
   try {
     const [{ driver: anyDriver }] = loads as [Load];
     const flooding = await tenant(anyDriver, 'flooding');
-    // What has just started is slow: this warms up as well.
+    // Also the warm-up.
     await measure(anyDriver, flooding.messages(SENDS, 'allowed-'), SENDS, 0);
     await measure(anyDriver, flooding.messages(REFUSALS, 'warm-up-'), REFUSALS, REFUSALS);
     for (let round = 0; round < ROUNDS; round += 1) {

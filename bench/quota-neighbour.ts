@@ -1,4 +1,7 @@
-/** How long a tenant waits for its receipts: alone, and while another one floods the same worker, with a quota and without. */
+/**
+ * How long a tenant waits for receipts: alone, and while another tenant floods the same worker, with a quota and
+ * without.
+ */
 import { DispatchWatch } from './dispatch-watch.js';
 import { startParley } from './parley.js';
 import type { PrivateServices } from './private-services.js';
@@ -39,7 +42,7 @@ export async function compareNeighbours(services: PrivateServices, stopping: Abo
     const unguarded = await open(services, 'unguarded', {}, stopping);
     places.push(unguarded);
     const phases: Phase[][] = PHASES.map(() => []);
-    // A warm-up, then the rounds.
+    // The first pass is the warm-up.
     for (let round = 0; round <= ROUNDS; round += 1) {
       const measured = [
         await phase(guarded, `${round}-alone-`, 0, stopping),

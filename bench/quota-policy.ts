@@ -11,14 +11,14 @@ export interface BenchPolicy {
   remove(): void;
 }
 
-/** A `POLICY_FILE` for a run: the default policy with one quota, on what each tenant sends. */
+/** A `POLICY_FILE` for a run: the default policy with one quota, for the sends of each tenant. */
 export function policyWithSends(limit: number, window: string): BenchPolicy {
   return policyWith(
     `\n  - { id: tenant-sends, per: tenant, actions: [message.send], limit: ${limit}, window: ${window} }`,
   );
 }
 
-/** … without any: the default quota would refuse what a bench sends by one actor. */
+/** The default policy without quotas: the default quota would reject the sends of a single actor. */
 export function policyWithoutQuotas(): BenchPolicy {
   return policyWith(' []');
 }

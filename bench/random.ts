@@ -1,4 +1,4 @@
-/** Random numbers from 0 up to 1, the same ones for the same seed in every run (mulberry32). */
+/** Pseudo-random numbers from 0 (inclusive) to 1 (exclusive), the same for the same seed (Mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -9,7 +9,7 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** Normally distributed around 0 with a deviation of 1 (Box and Muller). */
+/** Normally distributed with mean 0 and standard deviation 1 (Box and Muller). */
 export function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }

@@ -10,13 +10,13 @@ import { seededRandom } from './random.js';
 import { startWorkerProcess, type WorkerProcess } from './worker-process.js';
 import { zipf } from './zipf.js';
 
-/** Reads a second, of each kind. */
+/** Reads per second, by kind. */
 export const READ_RATES = { history: 40, list: 20, search: 10 } as const;
 export type ReadKind = keyof typeof READ_RATES;
 const READ_KINDS = Object.keys(READ_RATES) as ReadKind[];
 
 const PAGE = 50;
-/** Words are searched that are neither everywhere nor nowhere. */
+/** Search words of medium frequency. */
 const SEARCHED_RANKS = { from: 20, to: 2_000 };
 const TOKEN_TTL_SECONDS = 3_600;
 const SECRET = 'only for the bench, where nobody else listens';
@@ -25,16 +25,16 @@ const MS_PER_SECOND = 1_000;
 const NO_RATE_LIMIT = '1000000';
 
 export interface ReadFigures {
-  /** In milliseconds, from when each was due. */
+  /** Milliseconds from the time when each read was due. */
   reads: Record<ReadKind, Quantiles>;
-  /** 503 is an honest answer of a machine that is overwhelmed; anything else but 200 is a fault. */
+  /** 503 is the expected answer of an overloaded process. Every other status except 200 is a fault. */
   answered: { ok: number; unavailable: number; failed: number };
 }
 
 const OK = 200;
 const UNAVAILABLE = 503;
 
-/** The REST process beside the workers, and those who read from it. */
+/** The REST process beside the workers, and its readers. */
 export class Readers {
   private readonly tokens = new Map<string, Promise<string>>();
 
@@ -59,7 +59,9 @@ export class Readers {
     return this.api.pid;
   }
 
-  /** An open loop of each kind until the signal comes: latencies are from when each read was due. */
+  /**
+   * An open loop for each kind of read, until the signal aborts. A latency counts from the time when the read was due.
+   */
   async read(seed: number, stopping: AbortSignal): Promise<ReadFigures> {
     const latencies: Record<ReadKind, number[]> = { history: [], list: [], search: [] };
     const answered = { ok: 0, unavailable: 0, failed: 0 };
@@ -93,7 +95,7 @@ export class Readers {
     await this.api.stop();
   }
 
-  /** By members of chats as busy as those that are written to. */
+  /** Reads are made by members, of chats with the same distribution of traffic as the writes. */
   private requests(kind: ReadKind, seed: number): () => { path: string; actorId: string } {
     const pickChat = zipf(this.population.chats, seed);
     const random = seededRandom(seed);

@@ -6,7 +6,10 @@ import { writePlot } from './plot.js';
 import { markdown } from './report-markdown.js';
 import { plotsOf } from './report-plots.js';
 
-/** Writes the report as JSON, as Markdown, and its plots as SVG, all named by when it began and by the commit; the Markdown's path. */
+/**
+ * Writes the report as JSON and Markdown, and its plots as SVG, named by start time and commit. Returns the path of the
+ * Markdown file.
+ */
 export async function writeReport(folder: string, result: BenchResult): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const name = `${result.startedAt.slice(0, 19).replaceAll(':', '')}Z-${result.commit.replace('+', '-changed')}`;

@@ -1,4 +1,4 @@
-/** The report to read: goals first, then what was measured, then on what. */
+/** The report as Markdown: goals, then measurements, then the machine. */
 import type { BenchResult, Lane } from './bench-result.js';
 import { voidBecause } from './closed.js';
 import { allButDriver, type Goal, goalsOf, isMet, laneOf, perSecond, ratios } from './goals.js';
@@ -11,29 +11,31 @@ import type { Figures } from './station.js';
 
 const PERCENT = 100;
 
-/** @param plots file names by title; null: none were drawn */
+/** @param plots file names by title; null: no plots */
 export function markdown(result: BenchResult, plots: Readonly<Record<string, string>> | null): string {
   const faults = voidBecause(result);
   const ledger =
     faults.length === 0
-      ? 'Every ledger is closed: each command has the answer that it was to have, once; what was accepted is stored, published and dispatched, once and in order.' +
+      ? 'Every ledger is closed: each command has exactly the expected answer; accepted commands are stored, published ' +
+        'and dispatched, once and in order.' +
         verified(result)
       : `**Void**:\n\n${faults.map((fault) => `- ${fault}`).join('\n')}`;
   const drawn = Object.entries(plots ?? {}).map(([title, file]) => `![${title}](${file})`);
   return [
     `# Bench, ${result.startedAt}, ${result.commit}`,
-    'Medians over the rounds, the lowest and the highest in parentheses; ratios are of each round. Where others were on the machine the absolute figures do not hold, the ratios and the CPU-seconds hold best.',
+    'Medians over the rounds, with the lowest and highest in parentheses; ratios are computed for each round. On a ' +
+      'machine with other load, ratios and CPU-seconds are the most reliable figures.',
     ledger,
     '## Goals',
     goalsTable(goalsOf(result)),
     ...section('Throughput (closed loop) and cost', lanesTable(result)),
-    ...section('A peer, with its own protocol and its own promises', peerTable(result)),
+    ...section('A peer, with its own protocol and guarantees', peerTable(result)),
     ...drawn,
     ...section('Latency (open loop, from when each message was due)', ratesTable(result)),
-    ...section('W5: a backlog is drained', backlogTable(result)),
+    ...section('W5: draining a backlog', backlogTable(result)),
     ...section('W6: reads beside W1 at 80 % load', readersTable(result)),
-    ...section('Disk, bytes a message of 200 bytes', diskTable(result)),
-    '## What it was measured on',
+    ...section('Disk: bytes per message of 200 bytes', diskTable(result)),
+    '## Machine',
     machineTable(result),
     '',
   ].join('\n\n');

@@ -1,4 +1,4 @@
-/** The report's plots, as specs that plot.ts draws. */
+/** The plots of the report, as specifications for plot.ts. */
 import type { TopLevelSpec } from 'vega-lite';
 import type { BenchResult } from './bench-result.js';
 import { perSecond } from './goals.js';
@@ -14,7 +14,7 @@ const CPU_KINDS: [string, keyof CpuSeconds][] = [
   ['load driver', 'driver'],
 ];
 
-/** By the name of the file that it is for. Nothing is drawn of what was not measured. */
+/** Specifications by file name. Figures that were not measured have no plot. */
 export function plotsOf(result: BenchResult): Record<string, TopLevelSpec> {
   return {
     ...(result.lanes.length === 0 ? {} : { throughput: throughput(result), cpu: cpu(result) }),
@@ -34,7 +34,7 @@ function throughput({ lanes }: BenchResult): TopLevelSpec {
   });
 }
 
-/** How many of a hundred events take longer, on a scale on which the rare ones have room. */
+/** The share of events that take longer, on a logarithmic scale, so that rare ones are visible. */
 function latency({ rates }: BenchResult): TopLevelSpec {
   return linePlot({
     title: 'Produce → dispatch',

@@ -1,6 +1,6 @@
 import { median } from './quantiles.js';
 
-/** The median, and in parentheses the lowest and the highest. */
+/** The median, with the lowest and highest in parentheses. */
 export function spread(values: readonly number[], digits: number): string {
   if (values.length === 0) return '–';
   const text = (value: number) =>
@@ -9,7 +9,7 @@ export function spread(values: readonly number[], digits: number): string {
   return values.length === 1 ? middle : `${middle} (${text(Math.min(...values))}–${text(Math.max(...values))})`;
 }
 
-/** In columns, for a terminal. */
+/** A table with aligned columns, for a terminal. */
 export function table(rows: readonly string[][]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
@@ -22,7 +22,7 @@ export function table(rows: readonly string[][]): string {
     .join('\n');
 }
 
-/** The same for Markdown; the first row is the head. */
+/** A table in Markdown; the first row is the head. */
 export function markdownTable([head = [], ...rows]: readonly string[][]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');

@@ -1,6 +1,6 @@
 /**
- * The bench: Parley beside its ceiling and beside the naive service, on private services of this machine, under the workloads W1 to W6, with a
- * report at the end. `--help` says what it can be told; README.md what it means.
+ * The bench: Parley, the ceiling and the naive service in turns, on private services, under the workloads W1 to W6,
+ * with a report at the end. `--help` lists the options; README.md explains the method.
  */
 
 import type { Stage } from './bench-harness.js';
@@ -31,17 +31,17 @@ import { Station } from './station.js';
 import { runSteps, type Step } from './steps.js';
 import { SteadyWorkload } from './workloads/steady.js';
 
-/** A database that holds the chats and nothing else: each subject's begins as a copy of it. */
+/** A database with the chats only; each subject gets a copy. */
 const TEMPLATE = 'bench_template';
 
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => interruption.abort(new Error('interrupted')));
 
-/** The load that the peer's own command has by default. */
+/** The default load of `node dist/bench/ejabberd.js`. */
 const EJABBERD = { clients: 400, conversations: 2_000, inRooms: false, isZipf: false, inFlight: 2_000 };
 
-/** What has been started, the latest first. */
+/** The started services, the latest first. */
 const started: { stop(): Promise<void> }[] = [];
 
 async function start<T extends { stop(): Promise<void> }>(what: string, begin: () => Promise<T>): Promise<T> {
@@ -58,7 +58,7 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  if (options.peer === 'ejabberd') findEjabberd(); // else nothing is started
+  if (options.peer === 'ejabberd') findEjabberd(); // fails before anything is started
   const startedAt = new Date().toISOString();
   const bodies = new Bodies(options.bodies, options.bodies === 'irc' ? ircLengths(options.ircFolder) : []);
   const services = await start('PostgreSQL and RabbitMQ', () =>
@@ -121,7 +121,7 @@ async function main(): Promise<void> {
   if (reports !== null) console.error(`report: ${await writeReport(reports, result)}`);
   if (!isClosed(result)) process.exitCode = 1;
   if (profile !== null) {
-    await parley.stop(); // it writes its profile as it ends
+    await parley.stop(); // a worker writes its profile when it stops
     for (const file of writeFlameGraphs(profile)) console.error(`flame graph: ${file}`);
   }
 }

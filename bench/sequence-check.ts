@@ -1,21 +1,24 @@
-/** Holds events against their chats' numbers, or, where they have none, against their partition's log, whose positions only rise. */
+/**
+ * Checks events against the sequence numbers of their chats. For events without one it checks that positions in the
+ * partition's log ascend.
+ */
 export class SequenceCheck {
-  /** First copies. */
+  /** Number of events without repeats. */
   arrived = 0;
-  /** Came after one with a higher number. */
+  /** Events that arrived after one with a higher number. */
   reordered = 0;
   private readonly last = new Map<string, number>();
   private readonly missing = new Set<string>();
 
-  /** @param isOrdered false: nothing is promised, and everything counts as it comes */
+  /** @param isOrdered false: no order is guaranteed, and every event counts as in order */
   constructor(private readonly isOrdered: boolean) {}
 
-  /** Numbers that were skipped and have not come since. */
+  /** Numbers that were skipped and have not arrived since. */
   get gaps(): number {
     return this.missing.size;
   }
 
-  /** Counts anew; where each chat stands is kept. */
+  /** Resets the counters; keeps the last number of each chat. */
   reset(): void {
     this.arrived = 0;
     this.reordered = 0;
@@ -33,7 +36,7 @@ export class SequenceCheck {
     const number = Number(eventId.slice(slash + 1));
     const last = this.last.get(of) ?? 0;
     if (number <= last) return this.takeLate(eventId);
-    // A log's positions are taken by events with numbers too: only a chat's own tell what is missing.
+    // Events with a sequence number take positions of the log too, so only the numbers of a chat reveal a gap.
     if (!of.startsWith('p'))
       for (let skipped = last + 1; skipped < number; skipped += 1) this.missing.add(`${of}/${skipped}`);
     this.last.set(of, number);

@@ -10,27 +10,27 @@ import type { BenchCommand } from './workload.js';
 const MS_PER_SECOND = 1000;
 const MICROSECONDS_PER_SECOND = 1_000_000;
 
-/** What came out of one load on one subject. */
+/** The result of one load on one subject. */
 export interface Figures {
   commands: number;
-  /** What they were: those to be accepted by their types, the others by their answers. */
+  /** Commands by kind: the type of those to be accepted, the expected answer of the others. */
   kinds: Record<string, number>;
-  /** Until the last receipt. */
+  /** Commands per second, until the last receipt. */
   storedPerSecond: number;
-  /** Until the last receipt and the last event. */
+  /** Commands per second, until the last receipt and the last event. */
   dispatchedPerSecond: number;
-  /** From sending, or in an open loop from when it was due, to dispatch, in milliseconds. */
+  /** Milliseconds to dispatch, from sending; in an open loop, from the time when the command was due. */
   latencyMs: Quantiles;
   /** The same as a curve. */
   latencyCurve: { share: number; value: number }[];
   /** CPU-seconds per million commands, by kind of process. */
   cpu: CpuSeconds;
-  /** Means over the load's batches. */
+  /** Means over the batches of the load. */
   batch: { count: number; commands: number; readingMs: number; transactionMs: number } | null;
-  /** How late the service's event loop ran; null where it does not say. */
+  /** Delay of the service's event loop; null if it does not report one. */
   loopDelayMs: BatchTotals['loopDelayMs'] | null;
   ledger: Ledger;
-  /** Why the ledger is not closed; empty where it is. */
+  /** Why the ledger does not close; empty if it does. */
   faults: string[];
 }
 
@@ -48,7 +48,7 @@ interface Before {
   at: number;
 }
 
-/** A subject with a producer before it and a dispatch consumer behind it. */
+/** A subject with its producer and its dispatch consumer. */
 export class Station {
   private constructor(
     readonly subject: Subject,
@@ -71,8 +71,8 @@ export class Station {
   }
 
   /**
-   * Puts it through all of the commands, as fast as it takes them.
-   * @param commands so many as `count` says, their ids beginning with `prefix` as no others do
+   * A closed loop: sends all commands as fast as they are answered.
+   * @param commands exactly `count` of them, with ids that begin with the unique `prefix`
    */
   async measure(
     commands: Iterable<BenchCommand>,
@@ -85,7 +85,10 @@ export class Station {
     return this.end(before, count, prefix);
   }
 
-  /** The same at a steady rate, however slowly they are answered; latencies are from when each was due to be sent. */
+  /**
+   * An open loop at a steady rate, however late the answers are. Latencies count from the time when each command was
+   * due.
+   */
   async measureAtRate(
     perSecond: number,
     commands: Iterable<BenchCommand>,
@@ -99,8 +102,8 @@ export class Station {
   }
 
   /**
-   * Lets all of them wait in the queues while nobody takes any, then lets the subject go. Rates are from the first event's arrival at
-   * dispatch: starting a process is not draining. CPU-seconds hold the start too.
+   * Publishes all commands while no worker runs, then starts the subject. Rates count from the arrival of the first
+   * event at dispatch, without the start of the process. CPU-seconds include the start.
    */
   async measureBacklog(
     commands: Iterable<BenchCommand>,

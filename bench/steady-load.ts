@@ -8,13 +8,13 @@ const ANSWER_LIMIT_MS = 120_000;
 const REPLY_TO = 'amq.rabbitmq.reply-to';
 
 export interface SteadyFigures {
-  /** From when each was due to be sent to its receipt, in milliseconds: a sender that is held up does not hide it. */
+  /** Milliseconds from the time when a command was due to its receipt, so that a delayed sender is included. */
   latencies: number[];
   accepted: number;
   refused: number;
 }
 
-/** An open loop: commands at a steady rate, however slowly they are answered. */
+/** An open loop: commands at a steady rate, however late the answers are. */
 export class SteadyLoad {
   private figures: SteadyFigures = { latencies: [], accepted: 0, refused: 0 };
   private readonly dueAt = new Map<string, number>();
@@ -44,7 +44,7 @@ export class SteadyLoad {
     else this.figures.refused += 1;
   }
 
-  /** Sends all of them at so many a second, and waits for the last answer. */
+  /** Sends all commands at this rate per second, and waits for the last answer. */
   async run(commands: Iterable<BenchCommand>, perSecond: number, stopping: AbortSignal): Promise<SteadyFigures> {
     this.figures = { latencies: [], accepted: 0, refused: 0 };
     const began = performance.now();

@@ -3,17 +3,17 @@ import { showProgress } from './progress.js';
 const SECONDS_PER_MINUTE = 60;
 const MS_PER_SECOND = 1_000;
 
-/** One piece of a bench's work. */
+/** One step of the bench. */
 export interface Step {
   title: string;
-  /** Of what its progress counts. */
+  /** Total of the step's progress. */
   total: number;
-  /** How long it may take on two quiet cores: only its share of the whole matters. */
+  /** Expected seconds on two quiet cores; only the share of the total matters. */
   seconds: number;
   run(progress: (done: number) => void): Promise<void>;
 }
 
-/** One after the other, each with its progress, and with how long the rest will take if it goes on like this. */
+/** Runs the steps one after the other, with the progress of each and an estimate of the remaining time. */
 export async function runSteps(steps: readonly Step[], stopping: AbortSignal): Promise<void> {
   const began = performance.now();
   const all = steps.reduce((sum, { seconds }) => sum + seconds, 0);

@@ -1,26 +1,26 @@
-/** What is measured: a service that takes commands, stores them, and publishes events. */
+/** A measured system: a service that consumes commands, stores them, and publishes events. */
 export interface Subject {
   readonly title: string;
   /** Prefix of its queues. */
   readonly namespace: string;
   readonly databaseUrl: string;
-  /** Whether it promises to publish in the order of each chat, and notes how far it has published. */
+  /** Whether it guarantees the order of each chat, and saves the published position. */
   readonly isOrdered: boolean;
   readonly pids: readonly number[];
-  /** What it tells of its batches; null where it makes none. */
+  /** Figures of its batches; null if it has no batches. */
   batches(): Promise<BatchTotals | null>;
-  /** Ends its processes; its queues and tables stay. */
+  /** Stops its processes; its queues and tables stay. */
   suspend(): Promise<void>;
   resume(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Since it started. */
+/** Since the start. */
 export interface BatchTotals {
   batches: number;
   commands: number;
   readingMs: number;
   transactionMs: number;
-  /** How late the event loop ran, since it was last asked. */
+  /** Delay of the event loop since the last call. */
   loopDelayMs: { p50: number; p99: number; max: number };
 }

@@ -1,4 +1,6 @@
-/** What workers keep with each change of members, for members that were loaded without them: in how many chats each user is. */
+/**
+ * Sets the number of chats of each user. Workers maintain it with each change of members; loaded members need it too.
+ */
 export const COUNT_USER_CHATS = `
   INSERT INTO user_chats (tenant_id, user_id, created, joined)
   SELECT m.tenant_id, m.user_id, count(*) FILTER (WHERE c.created_by = m.user_id),

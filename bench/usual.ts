@@ -1,8 +1,9 @@
 /**
- * The usual service, to compare with: one transaction a message, `pg` without an ORM, ten deliveries at a time, the confirm of the event
- * awaited before the command is acknowledged, a receipt row against repeats. Queues and tables as Parley's, on the same servers.
+ * The usual service: one transaction per message, `pg` without an ORM, ten deliveries concurrently; the event's confirm
+ * is awaited before the command is acknowledged; a receipt row against repeats. It has the queues and tables of Parley,
+ * on the same servers.
  *
- * Run by the bench with `--usual`; ends at SIGTERM.
+ * Started by the bench with `--usual`; stops at SIGTERM.
  */
 import amqp from 'amqplib';
 import pg from 'pg';
@@ -16,7 +17,7 @@ const partitions = Number(process.env.COMMAND_PARTITIONS ?? '8');
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: PREFETCH });
 const connection = await amqp.connect(process.env.AMQP_URL ?? '');
 const channel = await connection.createConfirmChannel();
-// For each partition; the pool keeps it at ten transactions at once over all of them.
+// Prefetch of each partition; the pool limits all of them together to ten transactions.
 await channel.prefetch(PREFETCH);
 
 async function handle(message: amqp.ConsumeMessage): Promise<void> {

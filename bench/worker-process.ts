@@ -3,19 +3,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const CLI = fileURLToPath(new URL('../src/main/cli.js', import.meta.url));
-/** A machine that is busy with other things takes its time. */
+/** A busy machine needs long to start a process. */
 const READY_TIMEOUT_MS = 60_000;
 
-/** What a process told of itself, line by line as Prometheus reads it. */
+/** The metrics of a process, in the text format of Prometheus. */
 export class MetricLines {
   constructor(private readonly lines: readonly string[]) {}
 
-  /** Sum and count of a histogram, over all its labels but the ones given. */
+  /** Sum and count of a histogram, over all labels except the given ones. */
   histogram(name: string, labels = ''): { sum: number; count: number } {
     return { sum: this.total(`${name}_sum`, labels), count: this.total(`${name}_count`, labels) };
   }
 
-  /** 0 where there is no such line. */
+  /** 0 if the line is missing. */
   total(name: string, labels = ''): number {
     return this.lines
       .filter((line) => line.startsWith(name) && line.includes(labels))
@@ -25,14 +25,14 @@ export class MetricLines {
 
 export interface WorkerProcess {
   pid: number;
-  /** Sum and count of a histogram, over all its labels but the ones given. */
+  /** Sum and count of a histogram, over all labels except the given ones. */
   histogram(name: string, labels?: string): Promise<{ sum: number; count: number }>;
-  /** All of them at once. Some count from the last reading on. */
+  /** All metrics at once. Some count since the last reading. */
   metrics(): Promise<MetricLines>;
   stop(): Promise<void>;
 }
 
-/** `parley worker` as a process of its own, or another script that is one, or with `role` another role; ready to work. */
+/** `parley worker`, or another script or `role`, as its own process; ready. */
 export async function startWorkerProcess(
   env: Record<string, string>,
   nodeArguments: string[] = [],

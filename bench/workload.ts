@@ -10,16 +10,16 @@ export interface BenchCommand {
   commandId: string;
   chatId: string;
   actorId: string;
-  /** Default: the one of whoever names none. */
+  /** Default: the default tenant. */
   tenantId?: string;
   data: unknown;
-  /** Tells a repeat's delivery from the first one. Default: the command's id. */
+  /** Distinguishes the delivery of a repeat from the first one. Default: the command id. */
   deliveryId?: string;
-  /** What is to become of it. Default: accepted, with a `message.created`. */
+  /** The expected result. Default: accepted, with a `message.created`. */
   expects?: Expectation;
 }
 
-/** Groups of two, of which a few are busy and most are quiet. */
+/** Groups of two; a few are busy and most are quiet. */
 export class Workload {
   readonly chats: string[];
 
@@ -51,7 +51,7 @@ export class Workload {
       };
   }
 
-  /** The same chats in the same order every time; the command ids begin with the prefix. */
+  /** The same chats in the same order on each call; command ids begin with the prefix. */
   *messages(count: number, prefix: string): Generator<BenchCommand> {
     const pick = zipf(this.chats.length);
     const body = 'x'.repeat(BODY_BYTES);

@@ -1,4 +1,4 @@
-/** Picks indexes 0 … count-1 with probability ∝ 1/(index+1) (Zipf, exponent 1), the same ones in every run. */
+/** Picks indexes 0 … count-1 with probability ∝ 1/(index+1) (Zipf, exponent 1), the same sequence in every run. */
 export function zipf(count: number, seed = 42): () => number {
   const cumulative = new Float64Array(count);
   let total = 0;
@@ -8,7 +8,7 @@ export function zipf(count: number, seed = 42): () => number {
   }
   let state = seed;
   return () => {
-    // A linear congruential generator is random enough to spread load.
+    // A linear congruential generator is random enough for spreading load.
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     const wanted = (state / 2 ** 32) * total;
     let low = 0;

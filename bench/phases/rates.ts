@@ -1,4 +1,7 @@
-/** Open loops: how long W1 takes from when a message is due to be sent until its event is dispatched, at rates that Parley can take. */
+/**
+ * Open loops: the time from when a message of W1 is due until its event is dispatched, at rates that Parley can
+ * sustain.
+ */
 
 import { type Stage, underLoad } from '../bench-harness.js';
 import type { RateSeries } from '../bench-result.js';
@@ -9,7 +12,7 @@ import type { Step } from '../steps.js';
 
 const FIRST_SEED = 2_000;
 
-/** What Parley took of W1, in the middle of the rounds. */
+/** Parley's throughput in W1: the median of the rounds. */
 export function steadyRate({ result }: Pick<Stage, 'result'>): number {
   const lane = result.lanes.find(({ workload, subject }) => workload === 'W1' && subject === 'Parley');
   return median(lane?.rounds.map(({ dispatchedPerSecond }) => dispatchedPerSecond) ?? []);

@@ -1,6 +1,6 @@
 /**
- * Between the closed and the open loops: every subject's store as one that has been in use for a while. Else autovacuum catches up with the rounds
- * while latencies are measured, and takes half of two cores from whoever happens to be under load.
+ * Vacuums and analyses every store between the closed and the open loops, like a store in use. Otherwise autovacuum
+ * catches up with the rounds during the latency measurement, and takes half of two cores from the system under load.
  */
 
 import type { Stage } from '../bench-harness.js';
