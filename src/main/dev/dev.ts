@@ -90,7 +90,7 @@ function* devServices(
       );
     });
   const workerId = newWorkerId();
-  const placement = amqpUrl === undefined ? 'in-process' : 'ring';
+  const placement = amqpUrl === undefined ? 'in-process' : 'amqp';
   const store = isInMemory
     ? new MemoryStoreService(settings, basics)
     : new StoreService(settings, basics, databaseUrl, placement, false);

@@ -7,6 +7,7 @@ import { MemoryEventLog } from '../../adapters/stores/memory/memory-event-log.js
 import { MemoryMessageSearch } from '../../adapters/stores/memory/memory-message-search.js';
 import { MemoryPartitionRegistry } from '../../adapters/stores/memory/memory-partition-registry.js';
 import { MemorySyncLog } from '../../adapters/stores/memory/memory-sync-log.js';
+import { MemoryTransportState } from '../../adapters/stores/memory/memory-transport-state.js';
 import { MemoryWorld } from '../../adapters/stores/memory/memory-world.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';
 import type { ProcessBasics } from '../observability.js';
@@ -26,6 +27,7 @@ export class MemoryStoreService implements Service, Store {
   readonly syncLog: MemorySyncLog;
   readonly decisions: MemoryDecisionLog;
   readonly registry: MemoryPartitionRegistry;
+  readonly transportState = new MemoryTransportState();
   readonly log: MemoryEventLog;
   readonly recipients: MemoryEventLog;
   readonly identity: StoreIdentity;

@@ -28,7 +28,7 @@ export async function runRoles(names: readonly string[], steps?: Failpoints): Pr
   const { databaseUrl = '', amqpUrl = '', opsPort, host = '0.0.0.0' } = settings;
   const basics = processBasics(settings, roles.join('+'));
   const workerId = newWorkerId();
-  const store = new StoreService(settings, basics, databaseUrl, 'ring');
+  const store = new StoreService(settings, basics, databaseUrl, 'amqp');
   const transport = amqpTransport(amqpUrl, settings, basics, store, workerId);
   const policy = policyService(settings, basics, store);
   // A worker neither waits for what REST needs nor has it in memory.

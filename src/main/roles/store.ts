@@ -13,6 +13,7 @@ import {
 } from '../../adapters/stores/prisma/prisma-database.js';
 import { PrismaPartitionRegistry } from '../../adapters/stores/prisma/prisma-partition-registry.js';
 import { type Placement, PrismaStoreIdentity } from '../../adapters/stores/prisma/prisma-store-identity.js';
+import { PrismaTransportState } from '../../adapters/stores/prisma/prisma-transport-state.js';
 import { PrismaChatHistory } from '../../adapters/stores/prisma/queries/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../adapters/stores/prisma/queries/prisma-chat-queries.js';
 import { PrismaMessageSearch } from '../../adapters/stores/prisma/search/prisma-message-search.js';
@@ -24,6 +25,7 @@ import type { EventLog } from '../../application/ports/event-log.js';
 import type { MessageSearch } from '../../application/ports/message-search.js';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import type { SyncLog } from '../../application/ports/sync-log.js';
+import type { TransportState } from '../../application/ports/transport-state.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';
 import { rethrowAsStartupError, StartupError } from '../../infrastructure/process/startup-error.js';
 import type { ProcessBasics } from '../observability.js';
@@ -43,6 +45,7 @@ export interface Store {
   syncLog: SyncLog;
   decisions: DecisionLog;
   registry: PartitionRegistry;
+  transportState: TransportState;
   /** For those who publish. */
   log: EventLog;
   /** The same for queries of REST. */
@@ -69,6 +72,7 @@ export class StoreService implements Service, Store {
   readonly syncLog: SyncLog;
   readonly decisions: DecisionLog;
   readonly registry: PartitionRegistry;
+  readonly transportState: TransportState;
   readonly log: EventLog;
   readonly recipients: Pick<EventLog, 'recipients'>;
   /**
@@ -114,6 +118,7 @@ export class StoreService implements Service, Store {
     this.syncLog = new PrismaSyncLog(reads);
     this.decisions = new PrismaDecisionLog(reads);
     this.registry = new PrismaPartitionRegistry(leases);
+    this.transportState = new PrismaTransportState(leases);
     this.log = new PrismaEventLog(batches);
     this.recipients = new PrismaEventLog(reads);
     this.marks = new PrismaStoreIdentity(leases);

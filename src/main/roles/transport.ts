@@ -3,7 +3,6 @@
 import { watchTransport } from '../../adapters/telemetry/transport-metrics.js';
 import { AmqpTransport } from '../../adapters/transports/amqp/amqp-transport.js';
 import { InProcessTransport } from '../../adapters/transports/in-process/in-process-transport.js';
-import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import type {
   CommandGateway,
   CommandSource,
@@ -11,6 +10,7 @@ import type {
   EventSink,
   ReceiptSender,
 } from '../../application/ports/transport.js';
+import type { TransportState } from '../../application/ports/transport-state.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';
 import { rethrowAsStartupError } from '../../infrastructure/process/startup-error.js';
 import type { ProcessBasics } from '../observability.js';
@@ -33,11 +33,11 @@ export function amqpTransport(
   url: string,
   settings: Settings,
   { logger, health, metrics }: ProcessBasics,
-  store: { registry: PartitionRegistry; identity: { storeId: string } },
+  store: { transportState: TransportState; identity: { storeId: string } },
   workerId: string,
 ): Transport {
   const amqp = new AmqpTransport({
-    ...{ url, workerId, logger, topology: topologySettings(settings), registry: store.registry },
+    ...{ url, workerId, logger, topology: topologySettings(settings), state: store.transportState },
     storeId: () => store.identity.storeId,
   });
   health.add('broker', () => amqp.health());

@@ -79,7 +79,7 @@ export function consumingConformance(harness: TransportHarness): void {
       await taken(taker, 1);
       const [delivery] = taker.deliveries;
       expect(delivery?.deliveryCount).to.equal(0);
-      expect(delivery?.ringMarker).to.equal(null);
+      expect(delivery?.mayBeMisplaced).to.equal(false);
       const { body, ...properties } = delivery?.incoming ?? command('none', chat);
       expect(Buffer.from(body)).to.deep.equal(sent.body);
       const { body: _, ...expected } = sent;

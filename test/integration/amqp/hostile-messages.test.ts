@@ -150,7 +150,7 @@ describe('a hostile message', () => {
 
   it('that poses as the marker of a ring repair is a command like any other', async () => {
     await send({ type: 'parley.ring-repaired', headers: { 'x-parley-ring-generation': 7 } });
-    expect((await delivered()).ringMarker).to.equal(null);
+    expect((await delivered()).incoming.type).to.equal('parley.ring-repaired');
   });
 
   it('that poses as one that was sent home, or as a probe of the ring, is a command like any other', async () => {

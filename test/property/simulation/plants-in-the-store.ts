@@ -209,7 +209,7 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
       if (result.outcome === 'committed') return result;
       // As if it had been decided on nothing, and all were well.
       const snapshot: BatchSnapshot = {
-        ...{ position: 0, ringUnsettled: false, receipts: new Map(), chats: new Map(), members: new Map() },
+        ...{ position: 0, receipts: new Map(), chats: new Map(), members: new Map() },
         ...{
           users: new Map(),
           messages: new Map(),

@@ -166,8 +166,6 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
       acquire: (...args) => over(() => registry.acquire(...args)),
       release: (...args) => over(() => registry.release(...args)),
       savePublished: (...args) => over(() => registry.savePublished(...args)),
-      repairRing: (...args) => over(() => registry.repairRing(...args)),
-      sawRingMarker: (...args) => over(() => registry.sawRingMarker(...args)),
     },
   };
 }

@@ -59,39 +59,39 @@ describe('A command at the wrong partition', () => {
   });
 });
 
-describe('While the hash ring is not settled', () => {
-  it('a command for a chat that is not known here may belong elsewhere', () => {
+describe('A command that the transport may have misplaced', () => {
+  it('is rerouted if its chat does not exist yet', () => {
     const harness = group();
-    harness.ringUnsettled = true;
+    harness.mayBeMisplaced = true;
     for (const draft of [create('alice', OTHER_GROUP, []), send('alice', NOWHERE)])
       expect(harness.batch([draft])).to.deep.equal([{ kind: 'reroute' }]);
     expect(harness.chats).to.have.property('size', 1);
   });
 
-  it('a command for a chat that belongs elsewhere is rerouted', () => {
+  it('is rerouted if its chat belongs to another partition', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: 5 });
-    harness.ringUnsettled = true;
+    harness.mayBeMisplaced = true;
     expect(harness.batch([send('alice', GROUP)])).to.deep.equal([{ kind: 'reroute' }]);
     expect(harness.written).to.deep.equal(nothingWritten);
   });
 
-  it('a command for a chat that belongs here is served', () => {
+  it('is executed if its chat belongs to this partition', () => {
     const harness = group();
-    harness.ringUnsettled = true;
+    harness.mayBeMisplaced = true;
     expect(harness.given(send('alice', GROUP))[0]?.sequence).to.equal(2);
   });
 
-  it('a command about no chat is served', () => {
+  it('is executed if it has no chat', () => {
     const harness = new DeciderHarness();
-    harness.ringUnsettled = true;
+    harness.mayBeMisplaced = true;
     harness.given(upsert('alice', { displayName: 'A' }));
   });
 
-  it('a chat without a partition is not placed', () => {
+  it('does not place a chat without a partition', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: null });
-    harness.ringUnsettled = true;
+    harness.mayBeMisplaced = true;
     expect(harness.batch([send('alice', GROUP)])).to.deep.equal([{ kind: 'reroute' }]);
     expect(harness.chat(GROUP).partition).to.equal(null);
   });
@@ -118,9 +118,9 @@ describe('A chat without a partition', () => {
 
 describe('While a chat is being imported', () => {
   it('its commands are answered conflict, wherever they come in, and change nothing', () => {
-    for (const ringUnsettled of [false, true]) {
+    for (const mayBeMisplaced of [false, true]) {
       const harness = group();
-      harness.ringUnsettled = ringUnsettled;
+      harness.mayBeMisplaced = mayBeMisplaced;
       harness.alterChat(GROUP, { partition: PARTITION_WHILE_IMPORTED });
       for (const draft of [send('alice', GROUP), create('alice', GROUP, []), send('mallory', GROUP)]) {
         const { status, reason } = harness.answer(draft);

@@ -97,14 +97,10 @@ export class MemoryCommandStore implements CommandStore {
     this.world.attemptedAt.set(key, new Date());
   }
 
-  private snapshot(
-    { position, ringSeen }: Pick<PartitionRow, 'position' | 'ringSeen'>,
-    keys: SnapshotKeys,
-  ): BatchSnapshot {
+  private snapshot({ position }: Pick<PartitionRow, 'position'>, keys: SnapshotKeys): BatchSnapshot {
     const { receipts, chats, members, users, messages, userChats } = this.world;
     return {
       position,
-      ringUnsettled: ringSeen < this.world.ringGeneration,
       receipts: pick(keys.receipts.map(receiptKey), (key) => {
         const record = receipts.get(key);
         return record && { contentHash: record.contentHash, receipt: record.receipt };

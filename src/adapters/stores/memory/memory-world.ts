@@ -21,7 +21,6 @@ export interface PartitionRow {
   owner: string | null;
   position: number;
   publishedThrough: number;
-  ringSeen: number;
   logFloor: number;
   /** The number of deleted events of rejected commands. */
   logPruned: number;
@@ -31,7 +30,6 @@ export class MemoryWorld {
   readonly storeId = randomUUID();
   namespace: string | null = null;
   partitionCount: number | null = null;
-  ringGeneration = 0;
   /** The number of completed imports, and by chat id the number of its import. */
   imports = 0;
   readonly importNumbers = new Map<string, number>();

@@ -14,14 +14,14 @@ const DECLARE_TIMEOUT_MS = 120_000;
  * hash exchange anew, whatever its mark says. Rejects with one line for people.
  */
 export async function declareOnce({ repairsRing = false } = {}): Promise<void> {
-  await withStoreAndBroker(async ({ settings: { namespace }, topology, storeId, registry, broker }) => {
+  await withStoreAndBroker(async ({ settings: { namespace }, topology, storeId, transportState, broker }) => {
     const { connection } = broker;
     const model = connection.current();
     const publisher = new ConfirmedPublisher(connection);
     const declare = async () => {
       await claimNamespace(model, namespace, storeId);
       if (repairsRing) await forgetRingOrder(model, namespace);
-      await prepareBroker(model, { namespace, topology, registry, publisher });
+      await prepareBroker(model, { namespace, topology, state: transportState, publisher });
     };
     const tooSlow = () => `not declared within ${DECLARE_TIMEOUT_MS} ms: ${broker.lastError()}`;
     try {

@@ -29,7 +29,7 @@ export class DecidingGateway implements CommandGateway {
 
   constructor(private readonly world: MemoryWorld) {
     this.store = new MemoryCommandStore(world);
-    const fresh = { owner: 'test', position: 0, publishedThrough: 0, ringSeen: 0, logFloor: 0, logPruned: 0 };
+    const fresh = { owner: 'test', position: 0, publishedThrough: 0, logFloor: 0, logPruned: 0 };
     this.world.partitions.set(PARTITION, { partition: PARTITION, epoch: EPOCH, ...fresh });
   }
 
@@ -77,7 +77,7 @@ export class DecidingGateway implements CommandGateway {
     if (decoded.outcome === 'malformed') throw new Error(`REST published what cannot be read: ${decoded.detail}`);
     const items = [
       {
-        delivery: { tag: 1, incoming, deliveryCount: 0, ringMarker: null, isForwarded: false },
+        delivery: { tag: 1, incoming, deliveryCount: 0, mayBeMisplaced: false, isForwarded: false },
         decoded,
         unproven: null,
         token: null,

@@ -1,4 +1,5 @@
 /** The in-memory store in a world of its own. */
+
 import { MemoryChatHistory } from '../../../../src/adapters/stores/memory/memory-chat-history.js';
 import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
@@ -7,6 +8,7 @@ import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-ev
 import { MemoryMessageSearch } from '../../../../src/adapters/stores/memory/memory-message-search.js';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
 import { MemorySyncLog } from '../../../../src/adapters/stores/memory/memory-sync-log.js';
+import { MemoryTransportState } from '../../../../src/adapters/stores/memory/memory-transport-state.js';
 import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
 import { userKey } from '../../../../src/application/ports/command-store.js';
 import type { StoreHarness } from '../../../conformance/store/store-conformance.js';
@@ -16,6 +18,7 @@ export async function openMemoryStore(): Promise<StoreHarness> {
   return {
     commands: new MemoryCommandStore(world),
     registry: new MemoryPartitionRegistry(world),
+    transportState: new MemoryTransportState(),
     log: new MemoryEventLog(world),
     queries: new MemoryChatQueries(world),
     rows: {

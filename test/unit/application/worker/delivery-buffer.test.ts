@@ -13,13 +13,18 @@ import {
 interface Planned {
   bytes?: number;
   deliveryCount?: number;
-  ringMarker?: number | null;
 }
 
-function delivery({ bytes = 10, deliveryCount = 0, ringMarker = null }: Planned, tag: number): Delivery {
+function delivery({ bytes = 10, deliveryCount = 0 }: Planned, tag: number): Delivery {
   // Only the length of the body counts.
   const body = { byteLength: bytes } as Uint8Array;
-  return { tag, incoming: { body, routingKey: '', headers: {} }, deliveryCount, ringMarker, isForwarded: false };
+  return {
+    tag,
+    incoming: { body, routingKey: '', headers: {} },
+    deliveryCount,
+    mayBeMisplaced: false,
+    isForwarded: false,
+  };
 }
 
 /** The sizes of all batches, after checking that together they are what was put in, in order. */
@@ -55,23 +60,14 @@ describe('A micro-batch', () => {
     expect(sizes(suspects)).to.deep.equal([SUSPECTS_TOGETHER, SUSPECTS_TOGETHER, 1]);
   });
 
-  it('is the marker of a ring repair alone, however often it has come', () => {
-    const marker = { ringMarker: 1, deliveryCount: SUSPECT_DELIVERY_COUNT };
-    const suspect = { deliveryCount: SUSPECT_DELIVERY_COUNT };
-    expect(sizes([{ ringMarker: 1 }, {}, {}, { ringMarker: 2 }])).to.deep.equal([1, 2, 1]);
-    expect(sizes([suspect, marker, suspect, suspect])).to.deep.equal([1, 1, 2]);
-  });
-
   it('keeps order and bounds whatever comes', () => {
     const plan = fc.record({
       bytes: fc.constantFrom(0, 1, BATCH_MAX_BYTES / 3, BATCH_MAX_BYTES),
       deliveryCount: fc.constantFrom(0, 0, 0, 1, 2, 7),
-      ringMarker: fc.constantFrom(null, null, null, 1),
     });
     fc.assert(
       fc.property(fc.array(plan, { maxLength: 400 }), (planned) => {
         for (const batch of batchesOf(planned)) {
-          if (batch.some(({ ringMarker }) => ringMarker !== null)) expect(batch).to.have.length(1);
           expect(new Set(batch.map(isSuspect)).size, 'of one kind').to.equal(1);
           expect(batch.length).to.be.within(1, batch.some(isSuspect) ? SUSPECTS_TOGETHER : BATCH_MAX_COMMANDS);
           const bytes = batch.reduce((sum, { incoming }) => sum + incoming.body.byteLength, 0);

@@ -1,7 +1,5 @@
 import { expect } from 'chai';
-import { StoreError } from '../../../../src/application/ports/command-store.js';
 import { create, GROUP, send } from '../drafts.js';
-import { MARKER_TYPE } from './failing-ports.js';
 import { WorkerHarness } from './worker-harness.js';
 
 /** Drawn for a pause it makes that far longer than anybody waits here. */
@@ -29,28 +27,6 @@ describe('The partitions of a worker', () => {
       ),
     );
     await harness.given(create('alice', GROUP, []));
-  });
-
-  it('have met a ring repair only if it was noted under their epoch: an owner fenced out leaves the marker to the next one', async () => {
-    await harness.close();
-    harness = await WorkerHarness.open();
-    await harness.registry.repairRing(
-      async () => true,
-      async () => undefined,
-    );
-    await harness.source.lose();
-    const saw = harness.registry.sawRingMarker.bind(harness.registry);
-    let tries = 0;
-    harness.registry.sawRingMarker = async (...args) => {
-      tries += 1;
-      if (tries === 1) throw new StoreError('unavailable', 'away');
-      if (tries === 2) await harness.registry.acquire(0, 'another worker');
-      await saw(...args);
-    };
-    harness.publish(send('alice', GROUP, '', {}, { properties: { type: MARKER_TYPE } }));
-    await harness.until('it is noted', () => harness.world.partitions.get(0)?.ringSeen === 1);
-    await harness.given(create('alice', GROUP, []));
-    expect(await harness.nothingLeft()).to.equal(true);
   });
 
   it('are subscribed to as soon as the broker is back, however long the pause between attempts was to be', async () => {

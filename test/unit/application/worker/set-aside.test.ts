@@ -1,9 +1,6 @@
 import { expect } from 'chai';
-import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
-import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
 import { partitionOf } from '../../../../src/adapters/transports/in-process/in-process-transport.js';
 import { add, create, GROUP, OTHER_GROUP, send } from '../drafts.js';
-import { MARKER_TYPE } from './failing-ports.js';
 import { DECISION_RETENTION_MS, RETENTION_MS, range, WorkerHarness } from './worker-harness.js';
 
 let harness: WorkerHarness;
@@ -16,7 +13,6 @@ function moveAway(chatId: string, partition = 5): void {
   harness.world.chats.set(chatId, { ...chat, partition });
 }
 
-const marker = () => send('alice', GROUP, '', {}, { properties: { type: MARKER_TYPE } });
 const texts = (chatId: string, ...bodies: string[]) =>
   bodies.map((body) => send('alice', chatId, body, {}, { commandId: body }));
 
@@ -152,61 +148,39 @@ describe("A command for another partition's chat", () => {
     expect(harness.sequences(GROUP)).to.deep.equal([1, 2, 3]);
   });
 
-  it('is sent on while a ring repair has not passed through the queue, and dead-lettered after its marker', async () => {
+  it('is rerouted while the routing is in disorder, and forwarded afterwards', async () => {
     harness = await WorkerHarness.open();
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP);
-    await harness.registry.repairRing(
-      async () => true,
-      async () => undefined,
-    );
+    harness.source.isInDisorder = true;
     const away = new Error('the broker did not take it');
     harness.source.rerouteFailures.push(away, away);
-    harness.publish(
-      ...texts(GROUP, 'one', 'two'),
-      create('alice', OTHER_GROUP, []),
-      marker(),
-      ...texts(GROUP, 'three'),
-    );
+    harness.publish(...texts(GROUP, 'one', 'two'), create('alice', OTHER_GROUP, []));
+    await harness.until('all are rerouted', () => harness.source.rerouted.length === 3);
+    harness.source.isInDisorder = false;
+    harness.publish(...texts(GROUP, 'three'));
     await harness.until('the last one is dead-lettered', () => harness.reasonsBuried().length === 1);
 
-    // A chat that is not known here may be another partition's as well, so it is sent on too.
+    // A chat that is not known here may be another partition's as well, so it is rerouted too.
     expect(harness.source.rerouted.map(({ incoming }) => incoming.messageId).slice(0, 2)).to.deep.equal(['one', 'two']);
     expect(harness.source.rerouted).to.have.length(3);
     expect(harness.world.chats.has(OTHER_GROUP)).to.equal(false);
     expect(harness.transport.keptDeadLetters()[0]?.messageId).to.equal('three');
-    expect(harness.world.partitions.get(0)?.ringSeen).to.equal(1);
     expect(harness.told.filter((word) => word === 'rerouted')).to.have.length(3);
     await harness.given(create('alice', OTHER_GROUP, []));
     expect(await harness.nothingLeft()).to.equal(true);
   });
 
-  it('is dead-lettered at once where it cannot be written to the wire again', async () => {
+  it('is dead-lettered if its headers cannot be encoded again', async () => {
     harness = await WorkerHarness.open();
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP);
-    await harness.registry.repairRing(
-      async () => true,
-      async () => undefined,
-    );
+    harness.source.isInDisorder = true;
     harness.source.rerouteFailures.push(new TypeError('a header of no known type'));
     harness.publish(...texts(GROUP, 'unwritable', 'writable'));
     await harness.until('both are out of the way', () => harness.source.rerouted.length === 1);
     expect(harness.transport.keptDeadLetters().map(({ messageId }) => messageId)).to.deep.equal(['unwritable']);
     expect(harness.reasonsBuried()).to.deep.equal(['misrouted']);
-  });
-
-  it('is still sent on by the next owner, who has not met the marker either', async () => {
-    const world = new MemoryWorld();
-    await new MemoryPartitionRegistry(world).repairRing(
-      async () => true,
-      async () => undefined,
-    );
-    harness = await WorkerHarness.open({ world });
-    harness.publish(create('alice', GROUP, []));
-    await harness.until('it is sent on', () => harness.source.rerouted.length === 1);
-    harness.publish(marker());
-    await harness.given(create('alice', GROUP, []));
   });
 });
 
