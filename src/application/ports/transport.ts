@@ -145,6 +145,18 @@ export class CommandUnavailable extends Error {
   }
 }
 
+/** The differences between transports. `test/conformance/transport/` tests each declared capability. */
+export interface TransportCapabilities {
+  /** Accepted commands remain when the process ends. */
+  durable: boolean;
+  /** Several processes can use the transport at the same time. */
+  shared: boolean;
+  /** An event without a queue is reported as `returned`. */
+  returnsUnroutable: boolean;
+  /** The room for events is limited; an event above it is reported as `refused`. */
+  refusesWhenFull: boolean;
+}
+
 /** Counters of the transport since the start of the process, for the metrics. */
 export interface TransportCounters {
   /** Receipts not sent because the contract does not allow their reply address. */

@@ -30,6 +30,7 @@ export const requestProblems = {
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },
   internal: { status: 500, title: 'Something went wrong on our side' },
+  not_implemented: { status: 501, title: 'This server does not offer this' },
   unavailable: { status: 503, title: 'Not able to answer at the moment' },
 } as const;
 

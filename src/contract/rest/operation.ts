@@ -14,6 +14,8 @@ export interface RestOperation {
   body?: z.ZodType;
   /** An example body that is valid for any chat. */
   example?: object;
+  /** True if the operation needs an optional capability of the store; without it the answer is 501. */
+  isOptional?: true;
   /** Success responses by status. */
   answers: Partial<Record<200 | 201 | 202, { description: string; schema: z.ZodType }>>;
 }

@@ -62,6 +62,7 @@ export const restOperations = {
     tag: 'Messages',
     summary: 'Full text over what the caller may read, newest first',
     query: searchMessagesQuery,
+    isOptional: true,
     answers: { 200: { description: 'A page of messages.', schema: cursorPage(restFoundMessage) } },
   },
   getReceipt: {
@@ -174,9 +175,9 @@ const ABOUT_CHATS: ProblemCode[] = ['not_permitted'];
 
 function codesOf(name: RestOperationName): ProblemCode[] {
   if (isCommandOperation(name)) return [...ANY, ...OF_COMMANDS];
-  const { path, query } = operationOf(name);
+  const { path, query, isOptional = false } = operationOf(name);
   const namesChat = path.includes('{chatId}') || Object.hasOwn(query?.shape ?? {}, 'chatId');
-  return namesChat ? [...ANY, ...ABOUT_CHATS] : ANY;
+  return [...ANY, ...(namesChat ? ABOUT_CHATS : []), ...(isOptional ? (['not_implemented'] as const) : [])];
 }
 
 /** The problems with which an operation can answer, by HTTP status. */

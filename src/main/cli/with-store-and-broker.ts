@@ -4,8 +4,9 @@ import { PrismaPartitionRegistry } from '../../adapters/stores/prisma/prisma-par
 import { PrismaTransportState } from '../../adapters/stores/prisma/prisma-transport-state.js';
 import type { TransportState } from '../../application/ports/transport-state.js';
 import { type Topology, topology } from '../../contract/messages/topology.js';
-import { settleStore } from '../roles/settle-store.js';
-import { requireSettings, type Settings, topologySettings } from '../settings.js';
+import { topologySettings } from '../settings/topology-settings.js';
+import { requireSettings, type Settings } from '../settings.js';
+import { recordFleetSettings } from '../stores/record-fleet-settings.js';
 import { withCommandDatabase } from './command-database.js';
 import { type BrokerOnce, connectOnce } from './connect-broker.js';
 import { requireBrokerUrl } from './dead-letters/with-dead-letters.js';
@@ -24,10 +25,10 @@ export interface StoreAndBroker {
  * wrong.
  */
 export async function withStoreAndBroker(work: (access: StoreAndBroker) => Promise<void>): Promise<void> {
-  const settings = requireSettings('migrate');
+  const settings = requireSettings('database');
   const url = requireBrokerUrl(settings);
   await withCommandDatabase(async (database) => {
-    await settleStore(new PrismaPartitionRegistry(database), settings);
+    await recordFleetSettings(new PrismaPartitionRegistry(database), settings);
     const transportState = new PrismaTransportState(database);
     const storeId = await new PrismaEventLog(database).storeId();
     const broker = await connectOnce(url, 'parley topology');

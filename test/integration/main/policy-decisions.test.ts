@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { REPLAY_PAGE } from '../../../src/application/policy/decisions/replay-decisions.js';
 import { newOrderedId } from '../../../src/application/runtime/ordered-id.js';
-import { readPolicyFile } from '../../../src/main/cli/policy/policy-file.js';
+import { readPolicyFile } from '../../../src/main/policy/policy-file.js';
 import { policyTrusting } from '../../support/default-policy.js';
 import { emptyDatabase, scratchFolder } from '../../support/services.js';
 import { add, CHANNEL, create, GROUP, NOWHERE, send, upsert } from '../../unit/application/drafts.js';

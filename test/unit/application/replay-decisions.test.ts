@@ -12,7 +12,7 @@ import { PolicyCache } from '../../../src/application/policy/policy-cache.js';
 import { smallestIdAt } from '../../../src/application/ports/decision-log.js';
 import type { DecisionRecord } from '../../../src/application/ports/decision-record.js';
 import type { PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
-import { documentOf } from '../../../src/main/cli/policy/policy-file.js';
+import { documentOf } from '../../../src/main/policy/policy-file.js';
 
 const HOUR_MS = 3_600_000;
 const START = Date.parse('2026-11-20T20:00:00.000Z');

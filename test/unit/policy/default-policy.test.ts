@@ -11,8 +11,8 @@ import {
 } from '../../../src/application/policy/policy-document.js';
 import type { Action, PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
 import { role } from '../../../src/contract/messages/commands.js';
-import { readPolicyFile } from '../../../src/main/cli/policy/policy-file.js';
 import { casesOf } from '../../../src/main/cli/policy/policy-test-command.js';
+import { readPolicyFile } from '../../../src/main/policy/policy-file.js';
 import { defaultPolicy } from '../../support/default-policy.js';
 
 const { producers, cases } = casesOf(

@@ -53,7 +53,8 @@ import { noSuchPath, problemAnswer, writeAnswer } from './response.js';
 export interface ApiDependencies {
   queries: ChatQueries;
   history: ChatHistory;
-  search: MessageSearch;
+  /** Null: a search is answered with 501. */
+  search: MessageSearch | null;
   syncLog: SyncLog;
   /** Asked before anything of a chat is shown. */
   policy: PolicyEnforcementPoint;

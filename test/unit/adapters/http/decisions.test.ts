@@ -7,7 +7,7 @@ import { PolicyEnforcementPoint } from '../../../../src/application/policy/enfor
 import { userKey } from '../../../../src/application/ports/command-store.js';
 import type { User } from '../../../../src/domain/user.js';
 import { signToken } from '../../../../src/infrastructure/jwt.js';
-import { readPolicyFile } from '../../../../src/main/cli/policy/policy-file.js';
+import { readPolicyFile } from '../../../../src/main/policy/policy-file.js';
 import { SECRET, TOKEN_TTL_SECONDS, tokenFor } from './rest-client.js';
 import { RestHarness } from './rest-harness.js';
 

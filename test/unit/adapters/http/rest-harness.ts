@@ -16,7 +16,7 @@ import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import { JwtVerifier } from '../../../../src/infrastructure/jwt.js';
 import type { LogFields, Logger } from '../../../../src/infrastructure/logging/logger.js';
-import { documentOf } from '../../../../src/main/cli/policy/policy-file.js';
+import { documentOf } from '../../../../src/main/policy/policy-file.js';
 import { defaultPolicy } from '../../../support/default-policy.js';
 import { DecidingGateway } from './deciding-gateway.js';
 import { RestClient, SECRET } from './rest-client.js';

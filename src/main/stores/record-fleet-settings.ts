@@ -1,15 +1,15 @@
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
-import type { Settings } from '../settings.js';
+import type { TopologyValues } from '../settings/topology-settings.js';
 
 /**
- * Records namespace and number of partitions at the first start. Rejects with a `StartupError` where the database has
- * others: another number of partitions
- * would send chats to the wrong queues, so it is found out before anything is declared.
+ * Records the namespace and the number of partitions at the first start. Rejects with a `StartupError` if the store has
+ * other values. It must succeed before anything is declared at the broker: with another number of partitions, chats
+ * would be routed to the wrong queues.
  */
-export async function settleStore(
+export async function recordFleetSettings(
   registry: Pick<PartitionRegistry, 'settle'>,
-  { namespace, partitions }: Pick<Settings, 'namespace' | 'partitions'>,
+  { namespace, partitions }: Pick<TopologyValues, 'namespace' | 'partitions'>,
 ): Promise<void> {
   const settled = await registry.settle({ namespace, partitions });
   const faults: string[] = [];

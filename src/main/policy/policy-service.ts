@@ -3,23 +3,22 @@ import { MemoryQuotas } from '../../adapters/quotas/memory-quotas.js';
 import { CurrentPolicy } from '../../application/policy/current-policy.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
-import { type PolicyFile, readPolicyFile } from '../cli/policy/policy-file.js';
 import type { ProcessBasics } from '../observability.js';
-import type { Settings } from '../settings.js';
-import { retryUntilAvailable } from './retry-until-available.js';
-import type { Store } from './store.js';
+import type { SharedSettings } from '../settings/shared-settings.js';
+import { retryUntilAvailable } from '../stores/retry-until-available.js';
+import type { Store } from '../stores/store.js';
+import { type PolicyFile, readPolicyFile } from './policy-file.js';
 
 /**
- * The policy that this process goes by. SIGHUP reads its file again: a batch that is being decided is decided by the
- * one it began with, and a
- * new one with a fault in it is refused, with the fault in the log, while the old one stays.
+ * The policy of this process. SIGHUP reads its file again. A batch in progress keeps the policy that it began with. If
+ * the new file has a fault, the fault is logged and the earlier policy stays in effect.
  */
 export class PolicyService implements Service {
   readonly name = 'policy';
   readonly current: CurrentPolicy;
   readonly quotas: MemoryQuotas;
   private file: PolicyFile;
-  /** One after the other: the file that was read last is the one that stays. */
+  /** Reloads run one after the other, so that the file that was read last stays in effect. */
   private reloading: Promise<void> = Promise.resolve();
   private readonly life = new AbortController();
   private readonly onHangUp = () => {
@@ -27,13 +26,13 @@ export class PolicyService implements Service {
   };
 
   /**
-   * Throws a `StartupError` that says where the file is wrong. `isInUse` is told of each policy before it decides
-   * anything.
+   * `beforeUse` is called with each policy before it decides anything.
+   * @throws StartupError with the faults of the file
    */
   constructor(
-    private readonly settings: Pick<Settings, 'policyFile'>,
+    private readonly settings: Pick<SharedSettings, 'policyFile'>,
     private readonly logger: ProcessBasics['logger'],
-    private readonly isInUse: (file: PolicyFile) => Promise<void>,
+    private readonly beforeUse: (file: PolicyFile) => Promise<void>,
   ) {
     this.file = readPolicyFile(settings.policyFile);
     this.current = new CurrentPolicy(new CaslDecisionPoint(this.file.document));
@@ -41,11 +40,11 @@ export class PolicyService implements Service {
   }
 
   async start(): Promise<void> {
-    // On a terminal it means that the terminal is gone. Heard from now on, and until the process ends: unheard it would
-    // end it.
+    // On a terminal, SIGHUP means that the terminal was closed. The listener stays until the process ends: without one,
+    // SIGHUP would end the process.
     if (!process.stdin.isTTY) process.on('SIGHUP', this.onHangUp);
     const { logger } = this;
-    await retryUntilAvailable(() => this.isInUse(this.file), { logger, signal: this.life.signal });
+    await retryUntilAvailable(() => this.beforeUse(this.file), { logger, signal: this.life.signal });
     logger.info('policy', { version: this.current.version });
   }
 
@@ -60,7 +59,7 @@ export class PolicyService implements Service {
   private async reload(): Promise<void> {
     try {
       const next = readPolicyFile(this.settings.policyFile);
-      await this.isInUse(next);
+      await this.beforeUse(next);
       this.file = next;
       this.current.replace(new CaslDecisionPoint(next.document));
       this.quotas.replace(next.document.quotas);
@@ -74,9 +73,9 @@ export class PolicyService implements Service {
   }
 }
 
-/** What it puts in force is kept in the store first, so that whatever it decides can be explained later. */
+/** Saves each policy in the store before it is used, so that its decisions can be explained later. */
 export function policyService(
-  settings: Settings,
+  settings: Pick<SharedSettings, 'policyFile'>,
   basics: ProcessBasics,
   store: Pick<Store, 'decisions'>,
 ): PolicyService {

@@ -1,5 +1,3 @@
-/** The store as the roles see it, on Prisma. */
-import { fileURLToPath } from 'node:url';
 import { PrismaCommandStore } from '../../adapters/stores/prisma/commands/prisma-command-store.js';
 import type { PrismaClient } from '../../adapters/stores/prisma/generated/client.js';
 import { PrismaDecisionLog } from '../../adapters/stores/prisma/log/prisma-decision-log.js';
@@ -12,7 +10,7 @@ import {
   QUERY_TIMEOUT_MS,
 } from '../../adapters/stores/prisma/prisma-database.js';
 import { PrismaPartitionRegistry } from '../../adapters/stores/prisma/prisma-partition-registry.js';
-import { type Placement, PrismaStoreIdentity } from '../../adapters/stores/prisma/prisma-store-identity.js';
+import { PrismaStoreIdentity } from '../../adapters/stores/prisma/prisma-store-identity.js';
 import { PrismaTransportState } from '../../adapters/stores/prisma/prisma-transport-state.js';
 import { PrismaChatHistory } from '../../adapters/stores/prisma/queries/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../adapters/stores/prisma/queries/prisma-chat-queries.js';
@@ -26,44 +24,29 @@ import type { MessageSearch } from '../../application/ports/message-search.js';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import type { SyncLog } from '../../application/ports/sync-log.js';
 import type { TransportState } from '../../application/ports/transport-state.js';
-import type { Service } from '../../infrastructure/process/service-runner.js';
 import { rethrowAsStartupError, StartupError } from '../../infrastructure/process/startup-error.js';
 import type { ProcessBasics } from '../observability.js';
-import type { Settings } from '../settings.js';
+import { recordFleetSettings } from './record-fleet-settings.js';
 import { retryUntilAvailable } from './retry-until-available.js';
-import { settleStore } from './settle-store.js';
+import type { StoredPlacement, StoreIdentity, StoreOptions, StoreService } from './store.js';
 import { waitForDatabase } from './wait-for-database.js';
-
-/** `prisma/migrations`, beside the compiled program. */
-export const migrationsFolder = fileURLToPath(new URL('../../../../prisma/migrations', import.meta.url));
-
-export interface Store {
-  commands: CommandStore;
-  queries: ChatQueries;
-  history: ChatHistory;
-  search: MessageSearch;
-  syncLog: SyncLog;
-  decisions: DecisionLog;
-  registry: PartitionRegistry;
-  transportState: TransportState;
-  /** For those who publish. */
-  log: EventLog;
-  /** The same for queries of REST. */
-  recipients: Pick<EventLog, 'recipients'>;
-  /** Read at the start, so that the roles need not ask a database that may be away again. */
-  identity: StoreIdentity;
-}
-
-export interface StoreIdentity {
-  storeId: string;
-  cursorSecret: string;
-}
 
 const PING_INTERVAL_MS = 2_000;
 const ANSWERS = { ok: true, detail: 'answers' };
 
-/** The database: waited for while it is away; then it must be migrated and be this fleet's; then it is watched. */
-export class StoreService implements Service, Store {
+export interface PostgresSettings {
+  /** Maximum connections of each pool. */
+  databaseReadPool: number;
+  databaseSearchPool: number;
+  databaseBatchPool: number;
+  databaseLeasePool: number;
+}
+
+/**
+ * The store in PostgreSQL. Its start waits while the database is unavailable. Then the database must be migrated, and
+ * must belong to this fleet. While it runs, its health check pings the database.
+ */
+export class PostgresStore implements StoreService {
   readonly name = 'database';
   readonly commands: CommandStore;
   readonly queries: ChatQueries;
@@ -75,40 +58,37 @@ export class StoreService implements Service, Store {
   readonly transportState: TransportState;
   readonly log: EventLog;
   readonly recipients: Pick<EventLog, 'recipients'>;
+  readonly storedPlacement: StoredPlacement;
   /**
-   * Each kind of work has its own connections, opened at first use: whatever queries are asked for, batches and
-   * heartbeats go on, and searches
-   * do not hold up other queries.
+   * Each kind of work has its own connections, opened at first use: queries do not delay batches and heartbeats, and
+   * searches do not delay other queries.
    */
   private readonly pools: { leases: PrismaClient; reads: PrismaClient; searches: PrismaClient; batches: PrismaClient };
-  private readonly marks: PrismaStoreIdentity;
+  private readonly storeIdentity: PrismaStoreIdentity;
+  private readonly basics: ProcessBasics;
   private known: StoreIdentity | null = null;
   private readonly life = new AbortController();
   private timer: NodeJS.Timeout | null = null;
   private state = { ok: false, detail: 'not asked yet' };
   private isStopped = false;
 
-  constructor(
-    private readonly settings: Settings,
-    private readonly basics: ProcessBasics,
-    private readonly url: string,
-    private readonly placement: Placement,
-    private readonly refusesOtherPlacement = true,
-  ) {
-    const options = {
+  constructor(private readonly options: StoreOptions<PostgresSettings>) {
+    const { address: url, settings, basics, placement } = options;
+    this.basics = basics;
+    const connection = {
       url,
       onConnectionError: (error: Error) => {
-        // Closing the pool does not wait for its connections, and in `dev` the server ends right after it.
+        // Closing the pool does not wait for its connections. In `dev` the server stops right after that.
         if (!this.isStopped) basics.logger.warn('database connection lost', { error });
       },
     };
     const { databaseReadPool, databaseSearchPool, databaseBatchPool, databaseLeasePool } = settings;
     const statementTimeoutMs = QUERY_TIMEOUT_MS;
-    const leases = openDatabase({ ...options, poolSize: databaseLeasePool });
-    const reads = openDatabase({ ...options, poolSize: databaseReadPool, statementTimeoutMs });
-    const searches = openDatabase({ ...options, poolSize: databaseSearchPool, statementTimeoutMs });
-    // These plan differently.
-    const batches = openDatabase({ ...options, poolSize: databaseBatchPool, forBatches: true });
+    const leases = openDatabase({ ...connection, poolSize: databaseLeasePool });
+    const reads = openDatabase({ ...connection, poolSize: databaseReadPool, statementTimeoutMs });
+    const searches = openDatabase({ ...connection, poolSize: databaseSearchPool, statementTimeoutMs });
+    // Its statements are planned with other settings.
+    const batches = openDatabase({ ...connection, poolSize: databaseBatchPool, forBatches: true });
     this.pools = { leases, reads, searches, batches };
     basics.health.add('database', () => this.state);
     this.commands = new PrismaCommandStore(batches);
@@ -121,7 +101,11 @@ export class StoreService implements Service, Store {
     this.transportState = new PrismaTransportState(leases);
     this.log = new PrismaEventLog(batches);
     this.recipients = new PrismaEventLog(reads);
-    this.marks = new PrismaStoreIdentity(leases);
+    this.storeIdentity = new PrismaStoreIdentity(leases);
+    this.storedPlacement = {
+      isOfOtherTransport: async () => (await this.storeIdentity.placement(placement)) !== placement,
+      clear: () => this.storeIdentity.placeAnew(placement),
+    };
   }
 
   get identity(): StoreIdentity {
@@ -132,9 +116,9 @@ export class StoreService implements Service, Store {
   async start(): Promise<void> {
     const { signal } = this.life;
     try {
-      await this.begin();
+      await this.untilUsable();
     } catch (error) {
-      // A statement under way would hold this up; the process ends without it.
+      // After an interrupt, a statement in progress would delay the stop; the process ends without it.
       if (!signal.aborted) await this.stop();
       rethrowAsStartupError(error);
     }
@@ -151,40 +135,31 @@ export class StoreService implements Service, Store {
     await Promise.all(Object.values(this.pools).map((pool) => pool.$disconnect()));
   }
 
-  /** However long the database is away, this waits; with a fault of what is in it, it does not. */
-  private begin(): Promise<void> {
-    const { url } = this;
+  /** Retries while the database is unavailable. Rejects if its content cannot be used. */
+  private untilUsable(): Promise<void> {
     const { logger } = this.basics;
     const { signal } = this.life;
     const onAway = (why: string) => {
       this.state = { ok: false, detail: `away: ${why}` };
     };
-    const look = async () => {
-      await waitForDatabase({ url, logger, onAway, signal });
+    const attempt = async () => {
+      await waitForDatabase({ url: this.options.address, logger, onAway, signal });
       await this.examine();
     };
-    return retryUntilAvailable(look, { logger, signal, onAway });
+    return retryUntilAvailable(attempt, { logger, signal, onAway });
   }
 
-  /** What must hold before anything is declared at the broker. */
+  /** Must succeed before anything is declared at the broker. */
   private async examine(): Promise<void> {
+    const { settings, acceptsOtherPlacement = false } = this.options;
     await assertMigrated(this.pools.leases);
-    await settleStore(this.registry, this.settings);
-    if (this.refusesOtherPlacement && (await this.isPlacedOtherwise()))
+    await recordFleetSettings(this.registry, settings);
+    if (!acceptsOtherPlacement && (await this.storedPlacement.isOfOtherTransport()))
       throw new StartupError([
         `the chats in this database were assigned to partitions by another transport: start \`parley dev\` on it once to assign them again`,
       ]);
-    this.known = { storeId: await this.log.storeId(), cursorSecret: await this.marks.cursorSecret() };
+    this.known = { storeId: await this.log.storeId(), cursorSecret: await this.storeIdentity.cursorSecret() };
     this.state = ANSWERS;
-  }
-
-  /** Whether the chats in this store were spread by another transport than the one it is used with now. */
-  async isPlacedOtherwise(): Promise<boolean> {
-    return (await this.marks.placement(this.placement)) !== this.placement;
-  }
-
-  placeAnew(): Promise<void> {
-    return this.marks.placeAnew(this.placement);
   }
 
   private async ping(): Promise<void> {

@@ -6,15 +6,15 @@ import { rethrowAsStartupError } from '../../infrastructure/process/startup-erro
 export interface DatabaseWait {
   url: string;
   logger: Logger;
-  /** Ends the wait, which then rejects with its reason. */
+  /** Ends the wait: the promise rejects with the reason. */
   signal: AbortSignal;
-  /** After every try that found nobody: why. */
+  /** Called with the reason after each failed attempt. */
   onAway(why: string): void;
 }
 
 /**
- * Resolves once the database is there, however long it is away. Rejects with a `StartupError` where no waiting helps,
- * e.g. for a wrong password.
+ * Resolves when the database is available, without a time limit. Rejects with a `StartupError` for a permanent error,
+ * such as a wrong password.
  */
 export async function waitForDatabase({ url, logger, signal, onAway }: DatabaseWait): Promise<void> {
   const backoff = new Backoff();
@@ -27,7 +27,7 @@ export async function waitForDatabase({ url, logger, signal, onAway }: DatabaseW
     signal.throwIfAborted();
     if (why === null) break;
     onAway(why);
-    // Once, not at every try: /readyz tells how it stands.
+    // Logged once, not after each attempt; /readyz shows the current state.
     if (!hasWaited) logger.warn('no database: waiting for it', { why });
     hasWaited = true;
     await backoff.wait(signal);

@@ -1,15 +1,15 @@
-import { JwtTokenVerifier } from '../../adapters/auth/jwt-token-verifier.js';
-import { JwtVerifier } from '../../infrastructure/jwt.js';
-import type { Logger } from '../../infrastructure/logging/logger.js';
-import { StartupError } from '../../infrastructure/process/startup-error.js';
-import type { Settings } from '../settings.js';
+import { JwtTokenVerifier } from '../adapters/auth/jwt-token-verifier.js';
+import { JwtVerifier } from '../infrastructure/jwt.js';
+import type { Logger } from '../infrastructure/logging/logger.js';
+import { StartupError } from '../infrastructure/process/startup-error.js';
+import type { SharedSettings } from './settings/shared-settings.js';
 
-/** By whose keys tokens are judged, on both doors alike. */
-export function tokenVerifierOf(settings: Settings, logger: Logger): JwtTokenVerifier {
+/** Verifies the tokens of REST requests and of commands, with the same keys. */
+export function tokenVerifierOf(settings: SharedSettings, logger: Logger): JwtTokenVerifier {
   const { jwtSecret, jwtJwksUrl, jwtIssuer, jwtAudience, jwtUserClaim, jwtTenantClaim } = settings;
   if (jwtSecret === undefined && jwtJwksUrl === undefined)
     throw new StartupError(['JWT_SECRET or JWT_JWKS_URL is required']);
-  // A key set is often that of all an issuer's applications, and of all its customers.
+  // An issuer often uses one key set for all its applications and customers.
   for (const [name, value] of Object.entries({ JWT_ISSUER: jwtIssuer, JWT_AUDIENCE: jwtAudience }))
     if (jwtJwksUrl !== undefined && value === undefined)
       logger.warn(`${name} is not set: tokens that the same keys sign for others are accepted too`);

@@ -9,16 +9,13 @@ import { MemoryPartitionRegistry } from '../../adapters/stores/memory/memory-par
 import { MemorySyncLog } from '../../adapters/stores/memory/memory-sync-log.js';
 import { MemoryTransportState } from '../../adapters/stores/memory/memory-transport-state.js';
 import { MemoryWorld } from '../../adapters/stores/memory/memory-world.js';
-import type { Service } from '../../infrastructure/process/service-runner.js';
-import type { ProcessBasics } from '../observability.js';
-import { type Settings, topologySettings } from '../settings.js';
-import { settleStore } from './settle-store.js';
-import type { Store, StoreIdentity } from './store.js';
+import { recordFleetSettings } from './record-fleet-settings.js';
+import type { StoreIdentity, StoreOptions, StoreService } from './store.js';
 
 const CURSOR_SECRET_BYTES = 32;
 
-/** `STORE=memory`: everything is in this process and is lost when it ends. For trying Parley out, and for tests. */
-export class MemoryStoreService implements Service, Store {
+/** The store in the memory of this process. For trying Parley out, and for tests. */
+export class MemoryStore implements StoreService {
   readonly name = 'in-memory store';
   readonly commands: MemoryCommandStore;
   readonly queries: MemoryChatQueries;
@@ -32,10 +29,9 @@ export class MemoryStoreService implements Service, Store {
   readonly recipients: MemoryEventLog;
   readonly identity: StoreIdentity;
 
-  constructor(
-    private readonly settings: Settings,
-    { health }: ProcessBasics,
-  ) {
+  readonly storedPlacement = null;
+
+  constructor(private readonly options: StoreOptions) {
     const world = new MemoryWorld();
     this.commands = new MemoryCommandStore(world);
     this.queries = new MemoryChatQueries(world);
@@ -47,11 +43,11 @@ export class MemoryStoreService implements Service, Store {
     this.log = new MemoryEventLog(world);
     this.recipients = this.log;
     this.identity = { storeId: world.storeId, cursorSecret: randomBytes(CURSOR_SECRET_BYTES).toString('hex') };
-    health.add('database', () => ({ ok: true, detail: 'in memory, kept until the process ends' }));
+    options.basics.health.add('database', () => ({ ok: true, detail: 'in memory, kept until the process ends' }));
   }
 
   start(): Promise<void> {
-    return settleStore(this.registry, topologySettings(this.settings));
+    return recordFleetSettings(this.registry, this.options.settings);
   }
 
   async stop(): Promise<void> {}

@@ -1,20 +1,20 @@
-/** The policy as it stands in a file: `POLICY_FILE`, or ours. */
+/** Reads a policy file: `POLICY_FILE`, or the default policy. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { PolicyFault } from '../../../adapters/policy/policy-source.js';
-import { readPolicy } from '../../../adapters/policy/read-policy.js';
-import type { PolicyDocument } from '../../../application/policy/policy-document.js';
-import { StartupError } from '../../../infrastructure/process/startup-error.js';
+import type { PolicyFault } from '../../adapters/policy/policy-source.js';
+import { readPolicy } from '../../adapters/policy/read-policy.js';
+import type { PolicyDocument } from '../../application/policy/policy-document.js';
+import { StartupError } from '../../infrastructure/process/startup-error.js';
 
-export const DEFAULT_POLICY_FILE = fileURLToPath(new URL('../../../../../policy/default.yaml', import.meta.url));
+export const DEFAULT_POLICY_FILE = fileURLToPath(new URL('../../../../policy/default.yaml', import.meta.url));
 
 export interface PolicyFile {
   document: PolicyDocument;
-  /** The text, as it was read. */
+  /** The text of the file. */
   source: string;
 }
 
-/** A policy as the store keeps it; null: this release cannot read it. */
+/** Reads the text of a policy in the store. Null: this release cannot read it. */
 export function documentOf(source: string): PolicyDocument | null {
   const read = readPolicy(source);
   return read.ok ? read.document : null;

@@ -2,22 +2,21 @@ import { passesByItself } from '../../adapters/stores/prisma/store-errors.js';
 import { Backoff } from '../../application/runtime/backoff.js';
 import type { Logger } from '../../infrastructure/logging/logger.js';
 
-export interface Insistence {
+export interface RetryOptions {
   logger: Logger;
-  /** Ends it, also while nobody answers: it then rejects with its reason. */
+  /** Ends the retries, also during an attempt: the promise rejects with the reason. */
   signal: AbortSignal;
-  /** After every try that failed: why. */
+  /** Called with the reason after each failed attempt. */
   onAway?(why: string): void;
 }
 
 /**
- * Asks the database something that a start cannot do without, again and again while it fails for what passes by itself.
- * Rejects with anything
- * else, and with the work's own faults.
+ * Runs a piece of work of the start on the database, with backoff while the error is transient (`passesByItself`).
+ * Rejects with any other error.
  */
 export async function retryUntilAvailable<T>(
   work: () => Promise<T>,
-  { logger, signal, onAway }: Insistence,
+  { logger, signal, onAway }: RetryOptions,
 ): Promise<T> {
   const backoff = new Backoff();
   const interrupted = new Promise<never>((_resolve, reject) => {
