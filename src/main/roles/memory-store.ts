@@ -7,7 +7,7 @@ import { MemoryEventLog } from '../../adapters/stores/memory/memory-event-log.js
 import { MemoryMessageSearch } from '../../adapters/stores/memory/memory-message-search.js';
 import { MemoryPartitionRegistry } from '../../adapters/stores/memory/memory-partition-registry.js';
 import { MemorySyncLog } from '../../adapters/stores/memory/memory-sync-log.js';
-import { MemoryWorld } from '../../adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../adapters/stores/memory/memory-tables.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';
 import type { ProcessBasics } from '../observability.js';
 import { type Settings, topologySettings } from '../settings.js';
@@ -34,7 +34,7 @@ export class MemoryStoreService implements Service, Store {
     private readonly settings: Settings,
     { health }: ProcessBasics,
   ) {
-    const world = new MemoryWorld();
+    const world = new MemoryTables();
     this.commands = new MemoryCommandStore(world);
     this.queries = new MemoryChatQueries(world);
     this.history = new MemoryChatHistory(world);

@@ -221,7 +221,7 @@ describe('parley policy explain, replay and can', function () {
     expect(code).to.equal(0);
     expect(stdout[1]).to.match(/^Policy .* permits this by rule everyone-creates-chats/);
     expect(stdout.at(-1)).to.equal(
-      'The command was refused all the same, by the state of its chat and not by the policy: conflict (The command conflicts with what is there).',
+      'The command was refused all the same, by the state of its chat and not by the policy: conflict (The command conflicts with existing data).',
     );
   });
 });

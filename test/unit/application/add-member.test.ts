@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { directChatId } from '../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../src/contract/messages/direct-chat-id.js';
 import { DeciderHarness } from './decider-harness.js';
 import { add, create, createDirect, GROUP, remove, send } from './drafts.js';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { directChatId } from '../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../src/contract/messages/direct-chat-id.js';
 import { DeciderHarness } from './decider-harness.js';
 import { CHANNEL, create, createDirect, GROUP, send } from './drafts.js';
 
@@ -148,7 +148,7 @@ describe('Creating a direct chat', () => {
       expect(reason).to.deep.include({
         code: 'invalid',
         violations: [
-          { path: 'chatId', message: 'must not be a UUID of version 5: those are computed, for direct chats' },
+          { path: 'chatId', message: 'must not be a UUID of version 5, which is reserved for direct chats' },
         ],
       });
   });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { ArchiveFault } from '../../../src/application/archive/import-archive.js';
 import { ARCHIVE_LINE_MAX_BYTES } from '../../../src/contract/archive/lines.js';
-import { directChatId } from '../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../src/contract/messages/direct-chat-id.js';
 import { exportFrom, importInto } from '../../integration/prisma/archive-of.js';
 import { carriedRows } from '../../integration/prisma/archive-rows-of.js';
 import { DecidedStore } from '../../integration/prisma/decided-store.js';

@@ -8,7 +8,7 @@ const aGroup = () => {
   return harness;
 };
 const ended = (harness: DeciderHarness) =>
-  (harness.written?.membershipStatesEnded ?? []).map(({ userId, state: standing, until }) => [userId, standing, until]);
+  (harness.written?.membershipStatesEnded ?? []).map(({ userId, state, until }) => [userId, state, until]);
 
 describe('How a member once stood in a chat', () => {
   it('is noted when another role is given, and when the membership ends, with the number of that event', () => {

@@ -39,7 +39,7 @@ describe('A chat that the actor is not in', () => {
       expect(receipts[0]).to.deep.include({ status: 'rejected', decisionId: null, sequence: null, messageId: null });
       expect(receipts[0]?.reason).to.deep.equal({
         code: 'not_found',
-        title: 'There is no such thing that the actor may see',
+        title: 'Not found, or not visible to the actor',
         detail: 'no such chat, or the actor is not in it',
       });
       expect(harness.chat(OTHER_GROUP)).to.include({ lastSequence: 1, memberCount: 2 });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { CaslDecisionPoint } from '../../../src/adapters/policy/casl-decision-point.js';
 import { readPolicy } from '../../../src/adapters/policy/read-policy.js';
 import { MemoryDecisionLog } from '../../../src/adapters/stores/memory/memory-decision-log.js';
-import { MemoryWorld } from '../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../src/adapters/stores/memory/memory-tables.js';
 import {
   REPLAY_PAGE,
   type ReplayRange,
@@ -36,7 +36,7 @@ const attributes: PolicyAttributes = {
 
 let log: MemoryDecisionLog;
 beforeEach(() => {
-  log = new MemoryDecisionLog(new MemoryWorld());
+  log = new MemoryDecisionLog(new MemoryTables());
 });
 
 const idAt = (afterMs: number) => smallestIdAt(new Date(START + afterMs));

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { directChatId } from '../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../src/contract/messages/direct-chat-id.js';
 import { DeciderHarness, type Draft } from './decider-harness.js';
 import {
   add,

@@ -6,7 +6,7 @@ import { asyncApiDocument } from '../../../src/contract/asyncapi/document.js';
 import { EXAMPLE_DIRECT_CHAT_ID, exampleCommands } from '../../../src/contract/examples/commands.js';
 import { commandTypes } from '../../../src/contract/messages/commands.js';
 import { decodeCommand } from '../../../src/contract/messages/decode-command.js';
-import { directChatId } from '../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../src/contract/messages/direct-chat-id.js';
 import { eventTypes } from '../../../src/contract/messages/events.js';
 
 type Json = { [key: string]: unknown };

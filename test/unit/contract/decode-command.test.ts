@@ -208,7 +208,7 @@ describe('A command of a type that nobody knows', () => {
   it('has a hostile name cut short and made storable', () => {
     const { identity, reason } = decoded(incoming(`\u0000\udfff${'t'.repeat(250)}`, bodyOf('message.send')), 'refused');
     expect(identity.type).to.equal(`\ufffd\ufffd${'t'.repeat(62)}`);
-    expect(reason.detail).to.equal(`no command is called ${identity.type}`);
+    expect(reason.detail).to.equal(`unknown command type ${identity.type}`);
   });
 
   it('is refused as invalid where it names no type at all', () => {

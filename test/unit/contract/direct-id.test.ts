@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { DIRECT_CHAT_NAMESPACE, directChatId } from '../../../src/contract/messages/direct-id.js';
+import { DIRECT_CHAT_NAMESPACE, directChatId } from '../../../src/contract/messages/direct-chat-id.js';
 import { TENANT_ID_PATTERN, USER_ID_PATTERN, UUID_PATTERN } from '../../../src/contract/messages/identifiers.js';
 
 /** UUIDv5 by the letter of RFC 9562, section 5.5. */

@@ -85,7 +85,7 @@ describe('What is wrong with a command', () => {
       'user.upsert',
       { claims: { '1': 'x' } },
       'data.claims.1',
-      'is no name that is allowed here: it must be a letter and at most 63 more of A-Z a-z 0-9 _ -',
+      'is not an allowed name: it must be a letter and at most 63 more of A-Z a-z 0-9 _ -',
     ],
     ['an unknown field', 'message.send', { text: 'x' }, 'data.text', 'is not a field of this command'],
   ] as const)

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { CaslDecisionPoint } from '../../../src/adapters/policy/casl-decision-point.js';
 import { MemoryChatQueries } from '../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryDecisionLog } from '../../../src/adapters/stores/memory/memory-decision-log.js';
-import { MemoryWorld } from '../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../src/adapters/stores/memory/memory-tables.js';
 import { ATTRIBUTES } from '../../../src/application/policy/attributes/attribute-catalogue.js';
 import { CurrentPolicy } from '../../../src/application/policy/current-policy.js';
 import {
@@ -34,7 +34,7 @@ const denying = (conditions: PolicyRule['conditions']): PolicyRule => ({
 const policyOf = (version: string, ...rules: PolicyRule[]) => new CaslDecisionPoint({ version, rules, quotas: [] });
 
 describe('Which chats a caller may see', () => {
-  const world = new MemoryWorld();
+  const world = new MemoryTables();
   world.users.set(userKey(ALICE), aUser('alice', { claims: { suspended: true } }));
   const viewingBy = (policy: CurrentPolicy, queries = new MemoryChatQueries(world)) =>
     new ChatViewing(queries, new PolicyEnforcementPoint(policy), new MemoryDecisionLog(world));
@@ -65,7 +65,7 @@ describe('Which chats a caller may see', () => {
 
   it('take one row of the decision log a minute where the same is refused again and again', async () => {
     const nothing = new PolicyEnforcementPoint(new CurrentPolicy(policyOf('nothing')));
-    const log = new MemoryDecisionLog(new MemoryWorld());
+    const log = new MemoryDecisionLog(new MemoryTables());
     let now = 0;
     const refused = new RefusedQueries(log, () => now);
     const ask = (chatId: string, userId = 'alice') => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryMessageSearch } from '../../../../src/adapters/stores/memory/memory-message-search.js';
-import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { CallerSlots, SLOT_WAIT_TIMEOUT_MS } from '../../../../src/application/gateway/caller-slots.js';
 import { SlowQuery } from '../../../../src/application/ports/slow-query.js';
 import { eventually } from '../../../support/eventually.js';
@@ -56,7 +56,7 @@ describe('The slots of a caller', () => {
     afterEach(() => rest.stop());
 
     it('bound the queries of one caller, who is told to wait, while others are answered', async () => {
-      const queries = new HeldQueries(new MemoryWorld());
+      const queries = new HeldQueries(new MemoryTables());
       rest = await new RestHarness({ queries, settings: { readsAtOnce: 2 } }).start();
       const asked = Array.from({ length: 5 }, () => rest.get('/v1/me/unread'));
       await eventually(() => queries.held.length === 2, { within: WITHIN_MS, what: 'two are worked on' });
@@ -76,7 +76,7 @@ describe('The slots of a caller', () => {
     });
 
     it('are taken until the work is done, also where nobody waits for its answer any more', async () => {
-      const queries = new HeldQueries(new MemoryWorld());
+      const queries = new HeldQueries(new MemoryTables());
       rest = await new RestHarness({ queries, settings: { readsAtOnce: 1 } }).start();
       const hangUp = new AbortController();
       const given = fetch(`${rest.url}/v1/me/unread`, {
@@ -95,7 +95,7 @@ describe('The slots of a caller', () => {
     });
 
     it('answer a query that took too long with 503 and when to try again', async () => {
-      const search = new MemoryMessageSearch(new MemoryWorld());
+      const search = new MemoryMessageSearch(new MemoryTables());
       search.search = () => Promise.reject(new SlowQuery('a statement took too long'));
       rest = await new RestHarness({ search }).start();
       const { status, headers, body } = await rest.get('/v1/search/messages?q=tea');

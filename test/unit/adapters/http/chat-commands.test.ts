@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { validate } from 'uuid';
-import { directChatId } from '../../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../../src/contract/messages/direct-chat-id.js';
 import { UUID_PATTERN } from '../../../../src/contract/messages/identifiers.js';
 import { RestHarness } from './rest-harness.js';
 

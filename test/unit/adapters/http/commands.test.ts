@@ -216,7 +216,7 @@ describe('REST commands', () => {
     expect(status).to.equal(500);
     expect(body).to.deep.equal({
       type: '/problems/internal',
-      title: 'Something went wrong on our side',
+      title: 'Internal error',
       status: 500,
       commandId: rest.gateway.last.commandId,
     });

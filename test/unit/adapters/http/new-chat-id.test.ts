@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { v5, version } from 'uuid';
 import { newChatId } from '../../../../src/adapters/apis/http/handlers/new-chat-id.js';
-import { directChatId } from '../../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../../src/contract/messages/direct-chat-id.js';
 
 const SECRET = 'one store';
 const GROUP = { kind: 'group', memberIds: ['bob'] };

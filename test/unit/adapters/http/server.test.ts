@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { expect } from 'chai';
 import { RestServer } from '../../../../src/adapters/apis/http/rest-server.js';
 import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
-import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { eventually } from '../../../support/eventually.js';
 import { acceptedReceiptOf } from './deciding-gateway.js';
 import { tokenFor } from './rest-client.js';
@@ -115,7 +115,7 @@ describe('The REST server', () => {
   });
 
   it('answers within its time limit, also where the store does not', async () => {
-    const queries = new MemoryChatQueries(new MemoryWorld());
+    const queries = new MemoryChatQueries(new MemoryTables());
     queries.findUser = () => new Promise(() => undefined);
     await start({ queries, settings: { answerTimeLimitMs: 50, receiptTimeoutMs: 0 } });
     const { status, body } = await rest.get('/v1/users/alice');

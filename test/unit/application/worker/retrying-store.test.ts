@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
-import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { StoreError } from '../../../../src/application/ports/command-store.js';
 import { OutcomeUnknown, RetryingStore } from '../../../../src/application/processing/retrying-store.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
@@ -19,7 +19,7 @@ describe('What a worker asks of the store undisturbed', () => {
     happened = [];
     failures = [];
     store = new RetryingStore({
-      store: new MemoryCommandStore(new MemoryWorld()),
+      store: new MemoryCommandStore(new MemoryTables()),
       observer: { transactionFailed: (kind) => failures.push(kind) },
       logger: collectedLog().logger,
       time: realTime,

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
-import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { partitionOf } from '../../../../src/adapters/transports/in-process/in-process-transport.js';
 import { add, create, GROUP, OTHER_GROUP, send } from '../drafts.js';
 import { MARKER_TYPE } from './failing-ports.js';
@@ -197,7 +197,7 @@ describe("A command for another partition's chat", () => {
   });
 
   it('is still sent on by the next owner, who has not met the marker either', async () => {
-    const world = new MemoryWorld();
+    const world = new MemoryTables();
     await new MemoryPartitionRegistry(world).repairRing(
       async () => true,
       async () => undefined,

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Caller } from '../../../../application/ports/chat-queries.js';
-import { directChatId } from '../../../../contract/messages/direct-id.js';
+import { directChatId } from '../../../../contract/messages/direct-chat-id.js';
 import { USER_ID_PATTERN } from '../../../../contract/messages/identifiers.js';
 
 /** What the store's secret is used for here, so that nothing signed by it elsewhere is ever an id. */
