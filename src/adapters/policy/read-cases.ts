@@ -89,7 +89,7 @@ function valuesOf(name: string, value: unknown, actions: readonly Action[]): { v
   const attribute = findAttribute(name);
   if (attribute === null) return { fault: 'there is no such attribute' };
   const strange = actions.filter((action) => !attribute.on.includes(action));
-  if (strange.length > 0) return { fault: `is not known of ${strange.join(', ')}` };
+  if (strange.length > 0) return { fault: `is not available for ${strange.join(', ')}` };
   if (CLAIM_ATTRIBUTE.test(name)) return { values: [value] };
   const values = (Array.isArray(value) ? value : [value]).map((entry) => attributeValue(attribute, entry));
   const bad = values.indexOf(undefined);

@@ -33,7 +33,7 @@ export function readConditions(
     const strange = actions.filter((action) => attribute?.on.includes(action) === false);
     if (attribute === null) tell('there is no such attribute; docs/policy.md lists them');
     else if (attribute.part !== part) tell(`belongs under ${attribute.part}`);
-    else if (strange.length > 0) tell(`is not known of ${strange.join(', ')}`);
+    else if (strange.length > 0) tell(`is not available for ${strange.join(', ')}`);
     else {
       const condition = amongProducers(name, value, producers, tell) ?? readCondition(attribute, value, roles, tell);
       if (condition !== null && condition !== 'faulty') conditions[name] = condition;

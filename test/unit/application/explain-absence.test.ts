@@ -9,23 +9,23 @@ const keeping = { sampleRate: 0.01, retentionMs: 30 * DAY_MS };
 const made = (at: number, end: string) => `${v7({ msecs: at }).slice(0, -6)}${end}`;
 
 describe('Why a decision is not in the log', () => {
-  it('is told: permits are sampled, and this one was not kept', () => {
+  it('is told: permits are sampled, and this permit was not kept', () => {
     const id = made(NOW - DAY_MS, 'ffffff');
     expect(explainAbsence(id, keeping, NOW)).to.equal(
-      `there is no decision ${id} in the log: permits are sampled (DECISION_SAMPLE_RATE=0.01), and this one was not kept (refusals are all kept)`,
+      `there is no decision ${id} in the log: permits are sampled (DECISION_SAMPLE_RATE=0.01), and this permit was not kept (all refusals are kept)`,
     );
     expect(explainAbsence(made(NOW, '000000'), { ...keeping, sampleRate: 0 }, NOW)).to.include('was not kept');
   });
 
   it('is told: a permit of the sample would be there', () => {
     expect(explainAbsence(made(NOW - DAY_MS, '000000'), keeping, NOW)).to.include(
-      'another database, or under another share',
+      'another database, or of another sample rate',
     );
   });
 
   it('is told: it was made longer ago than decisions are kept', () => {
     expect(explainAbsence(made(NOW - 31 * DAY_MS, 'ffffff'), keeping, NOW)).to.match(
-      /in the log any more: it was made on 2026-10-28T12:00:00\.000Z, longer ago than DECISION_RETENTION$/,
+      /in the log any more: it was made on 2026-10-28T12:00:00\.000Z, and DECISION_RETENTION has passed$/,
     );
   });
 

@@ -63,7 +63,7 @@ describe('The explanation of a decision', () => {
     };
     expect(explainDecision(read, document).slice(1)).to.deep.equal([
       'Policy default-1@abc permits this by rule members-mark-read (Members mark messages as read.).',
-      'It asks that role be owner, admin, member or reader (it is member).',
+      'It requires that role be owner, admin, member or reader (it is member).',
     ]);
   });
 
@@ -78,11 +78,11 @@ describe('The explanation of a decision', () => {
       const [, verdict, ...rest] = explainDecision(read, policy);
       expect(verdict).to.include('Policy default-1@abc permits this');
       expect(rest.at(-1)).to.equal(
-        'The command was refused all the same, by the state of its chat and not by the policy: archived (The chat is archived).',
+        'The command was refused because of the state of its chat, not by the policy: archived (The chat is archived).',
       );
     }
     expect(explainDecision({ ...read, refusedAs: 'rate_limited' }, document).at(-1)).to.equal(
-      'The command was refused all the same, for a quota: rate_limited (Too many commands).',
+      'The command was refused because of a quota: rate_limited (Too many commands).',
     );
   });
 
@@ -92,11 +92,11 @@ describe('The explanation of a decision', () => {
     const verdict = { effect: 'deny', rule: 'edit-window', policyVersion: 'v' } as const;
     expect(explainVerdict({ ...verdict, attributes: { ...edit, message } }, document)).to.deep.equal([
       'Policy v refuses this: rule edit-window forbids it (The edit window has ended.).',
-      'It forbids where message.withinEditWindow is false (it is false).',
+      'It forbids this if message.withinEditWindow is false (it is false).',
     ]);
     expect(explainVerdict({ ...verdict, attributes: edit }, document).slice(1)).to.deep.equal([
-      'It forbids where message.withinEditWindow is false (it is not known).',
-      "What is not known is never in the actor's favour.",
+      'It forbids this if message.withinEditWindow is false (it is unknown).',
+      'An unknown attribute never favours the actor.',
     ]);
   });
 
@@ -118,8 +118,8 @@ describe('The explanation of a decision', () => {
     };
     const [, missing] = explainVerdict({ effect: 'deny', rule: null, policyVersion: 'v', attributes: edited }, policy);
     expect(missing).to.equal(
-      'Rule all (all of it) would permit it if role were anything but owner (it is owner), ' +
-        'actor.claims.guest were none (it is ["a\\n", b]), producer.appId were there (it is none), ' +
+      'Rule all (all of it) would permit it if role were other than owner (it is owner), ' +
+        'actor.claims.guest were none (it is ["a\\n", b]), producer.appId were present (it is none), ' +
         'actor.userId were "a b" (it is rita), message.ageMs were at most 15m (it is 1h) ' +
         'and text.length were at least 1 and at most 4 (it is 5).',
     );
@@ -146,7 +146,9 @@ producers: { bridges: ${listed} }`),
     const when = 'Rule bridges (r) would permit it if producer.userId were';
     expect(explained('[irc, xmpp]')).to.equal(`${when} among the producers bridges (irc or xmpp) (it is web).`);
     expect(explained('[]')).to.equal(`${when} among the producers bridges (none is listed) (it is web).`);
-    expect(explained('[irc]', 'for users')).to.equal(`${when} what the policy asks for (its value is not shown).`);
+    expect(explained('[irc]', 'for users')).to.equal(
+      `${when} the value that the policy requires (its value is not shown).`,
+    );
   });
 
   it('says of a rule that does not speak of roles that it lets nobody in', () => {
@@ -160,17 +162,17 @@ producers: { bridges: ${listed} }`),
       attributes: { ...attributes, role: null },
     } as const;
     expect(explainVerdict(outside, policy).slice(1)).to.deep.equal([
-      'Rule any (any) would permit it if role were there (it is none).',
-      'Rule no-owner (any) would permit it if role were there (it is none).',
+      'Rule any (any) would permit it if role were present (it is none).',
+      'Rule no-owner (any) would permit it if role were present (it is none).',
     ]);
-    expect(explainVerdict(outside, policyOf(' []'))).to.include('It has no rule that permits message.send to anybody.');
+    expect(explainVerdict(outside, policyOf(' []'))).to.include('It has no rule that permits message.send.');
   });
 
   it('goes by what was recorded where the policy cannot be had any more', () => {
     const claims = { ...attributes, actor: { ...attributes.actor, claims: { guest: true } } };
     const [, verdict, lost, recorded] = explainDecision({ ...refused, attributes: claims }, null);
     expect(verdict).to.equal('Policy default-1@abc refuses this: no rule permits it.');
-    expect(lost).to.include('cannot be had');
+    expect(lost).to.include('no longer available');
     expect(recorded)
       .to.include('role is member, ')
       .and.to.include('text.length is 5, ')
@@ -184,7 +186,7 @@ producers: { bridges: ${listed} }`),
     expect(explainDecision(old, document)[0]).to.include(
       ` rita of tenant acme asked for message.send in chat ${CHAT} with`,
     );
-    expect(explainDecision(old, document)[2]).to.include('role were owner, admin or member (it is not known)');
+    expect(explainDecision(old, document)[2]).to.include('role were owner, admin or member (it is unknown)');
     expect(explainDecision(old, null)).to.have.length(3);
   });
 });

@@ -46,7 +46,7 @@ describe('A policy document with a fault', () => {
     [
       'names an attribute that is not known of the action',
       `${HEAD}rules:\n  - { id: a, effect: permit, actions: [message.send, chat.read], reason: r, when: { text.hasLinks: true } }`,
-      ['4:85 text.hasLinks: is not known of chat.read'],
+      ['4:85 text.hasLinks: is not available for chat.read'],
     ],
     [
       'names producers that it does not list',

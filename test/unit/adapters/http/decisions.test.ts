@@ -80,7 +80,7 @@ describe('GET /v1/decisions/{decisionId}', () => {
     expect(status).to.equal(200);
     expect(body).to.include({ effect: 'permit', rule: 'members-post', refusedAs: 'archived' });
     expect(body.explanation[1]).to.include('permits this by rule members-post');
-    expect(body.explanation.at(-1)).to.include('refused all the same').and.to.include('archived');
+    expect(body.explanation.at(-1)).to.include('The command was refused').and.to.include('archived');
   });
 
   it('tells services, and nobody else, about the decisions on others; what may not be seen is as if it were not there', async () => {
@@ -166,9 +166,9 @@ rules:
           .and.not.to.equal(digest);
         if (text !== null)
           expect(body.explanation.at(-1)).to.equal(
-            'Rule trusted (x) would permit it if actor.claims.score were what the policy asks for (its value is not shown), ' +
-              'actor.token.desk were what the policy asks for (its value is not shown) ' +
-              'and producer.appId were what the policy asks for (its value is not shown).',
+            'Rule trusted (x) would permit it if actor.claims.score were the value that the policy requires (its value is not shown), ' +
+              'actor.token.desk were the value that the policy requires (its value is not shown) ' +
+              'and producer.appId were the value that the policy requires (its value is not shown).',
           );
 
         const { body: seen } = await ask(decisionId, 'audit');
@@ -184,6 +184,6 @@ rules:
     rest.world.policies.clear();
     const { status, body } = await ask(decisionId);
     expect(status).to.equal(200);
-    expect(body.explanation.join(' ')).to.include('cannot be had').and.to.include('role is reader');
+    expect(body.explanation.join(' ')).to.include('no longer available').and.to.include('role is reader');
   });
 });

@@ -25,9 +25,9 @@ describe('A decision table', () => {
     expect: deny
   - { name: queries have no producer, actions: [chat.view], attributes: { producer.appId: shop }, expect: deny }`),
     ).to.deep.equal([
-      '6:37 role: is not known of chat.create',
-      '12:7 message.isSender: is not known of message.send, chat.view',
-      '14:75 producer.appId: is not known of chat.view',
+      '6:37 role: is not available for chat.create',
+      '12:7 message.isSender: is not available for message.send, chat.view',
+      '14:75 producer.appId: is not available for chat.view',
     ]);
   });
 
