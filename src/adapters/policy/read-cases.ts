@@ -58,7 +58,7 @@ export function readCases(text: string): ReadCases {
     });
     const combined = everyChoice(choices);
     if (combined.length * actions.length > CASES_PER_ENTRY_MAX)
-      faults.push(source.faultAt(['cases', index], `stands for more than ${CASES_PER_ENTRY_MAX} cases`));
+      faults.push(source.faultAt(['cases', index], `expands to more than ${CASES_PER_ENTRY_MAX} cases`));
     return actions.flatMap((action) =>
       combined.map((given): PolicyCase => {
         const made = { name: caseName(name, action, given), attributes: attributesByName(action, given), expect };

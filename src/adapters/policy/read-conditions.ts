@@ -160,6 +160,10 @@ function measure(attribute: Attribute, value: unknown, tell: Tell): number | nul
     }
   }
   if ((attribute.type === 'number' || attribute.type === 'claim') && Number.isFinite(value)) return value as number;
-  tell(attribute.type === 'duration' ? 'must be a duration such as 15m or 24h' : 'has no more or less');
+  tell(
+    attribute.type === 'duration'
+      ? 'must be a duration such as 15m or 24h'
+      : 'cannot be compared with atLeast or atMost',
+  );
   return null;
 }

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { JwtTokenVerifier } from '../../../../src/adapters/auth/jwt-token-verifier.js';
-import { ProofUnavailable } from '../../../../src/application/ports/token-verifier.js';
+import { TokenKeysUnavailable } from '../../../../src/application/ports/token-verifier.js';
 import { type JwtSettings, JwtVerifier, signToken } from '../../../../src/infrastructure/jwt.js';
 import { KEY_SET_RETRY_FIRST_MS } from '../../../../src/infrastructure/key-set.js';
 import { eventually } from '../../../support/eventually.js';
@@ -387,7 +387,7 @@ describe('REST authentication', () => {
       const failure = await proofBy({ keys: { keySet: { url } } })
         .verify(token, { graceSeconds: 0 })
         .catch((error: unknown) => error);
-      expect(failure).to.be.instanceOf(ProofUnavailable);
+      expect(failure).to.be.instanceOf(TokenKeysUnavailable);
     });
   });
 });

@@ -21,7 +21,7 @@ describe('REST cursors', () => {
   async function expectRefused(path: string, as = 'alice'): Promise<void> {
     const { status, body } = await rest.get(path, { as });
     expect([status, body.type]).to.deep.equal([400, '/problems/bad_request']);
-    expect(body.violations).to.deep.equal([{ path: 'cursor', message: 'is not a cursor given for this query' }]);
+    expect(body.violations).to.deep.equal([{ path: 'cursor', message: 'is not a valid cursor of this query' }]);
   }
 
   it('go on where the page ended, whatever the next page size', async () => {

@@ -69,7 +69,9 @@ describe('REST commands about members', () => {
       const published = rest.gateway.published.length;
       const { status, body } = await rest.patch(`/v1/chats/${chatId}/members/bob`, { userId: 'carol', role: 'admin' });
       expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
-      expect(body.violations).to.deep.equal([{ path: 'data.userId', message: 'is said by the path' }]);
+      expect(body.violations).to.deep.equal([
+        { path: 'data.userId', message: 'must not be in the body, because the path contains it' },
+      ]);
       expect(rest.gateway.published).to.have.length(published);
     });
 

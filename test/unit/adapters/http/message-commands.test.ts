@@ -58,7 +58,9 @@ describe('REST commands about messages', () => {
         const published = rest.gateway.published.length;
         const { status, body } = await rest.patch(message, { messageId: v7(), body: 'x' });
         expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
-        expect(body.violations).to.deep.equal([{ path: 'data.messageId', message: 'is said by the path' }]);
+        expect(body.violations).to.deep.equal([
+          { path: 'data.messageId', message: 'must not be in the body, because the path contains it' },
+        ]);
         expect(rest.gateway.published).to.have.length(published);
       });
 

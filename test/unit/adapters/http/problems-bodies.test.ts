@@ -40,7 +40,7 @@ describe('REST problems for bodies', () => {
     const head = `POST /v1/chats HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${await tokenFor('alice')}\r\n`;
     const request = `${head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`;
     connect({ port: rest.server.port, host: '127.0.0.1' }).end(request).resume();
-    const logged = () => rest.lines.find(({ message }) => message === 'a request failed' || message === 'request');
+    const logged = () => rest.lines.find(({ message }) => message === 'request failed' || message === 'request');
     await eventually(logged, { within: 5_000, what: 'the end of the request' });
     // Whatever the one before was going to say, it has said by now.
     await rest.get('/v1/chats');

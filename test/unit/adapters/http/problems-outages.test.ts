@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { StoreError } from '../../../../src/application/ports/command-store.js';
-import { ProofUnavailable } from '../../../../src/application/ports/token-verifier.js';
+import { TokenKeysUnavailable } from '../../../../src/application/ports/token-verifier.js';
 import { CommandUnavailable } from '../../../../src/application/ports/transport.js';
 import { expectProblem } from './expect-problem.js';
 import type { RestAnswer } from './rest-client.js';
@@ -70,7 +70,7 @@ describe('REST problems while something is away', () => {
   });
 
   it('say so of the keys that tokens are checked by', async () => {
-    await restart({ verifier: { verify: () => Promise.reject(new ProofUnavailable('10.0.0.7')) } });
+    await restart({ verifier: { verify: () => Promise.reject(new TokenKeysUnavailable('10.0.0.7')) } });
     expectAway(await rest.get(path));
   });
 

@@ -15,7 +15,7 @@ describe('REST problems for requests', () => {
       const answer = await rest.get(path);
       expectProblem(answer, 'not_found');
       expect(answer.body.detail).to.equal(
-        'there is no such path: GET /docs shows those that there are, GET /openapi.json describes them',
+        'unknown path: GET /docs lists all paths, and GET /openapi.json describes them',
       );
     });
 

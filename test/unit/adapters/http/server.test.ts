@@ -75,7 +75,7 @@ describe('The REST server', () => {
       expect(await failed).to.equal(true);
       expect(rest.lines).to.deep.include({
         level: 'warn',
-        message: 'requests in hand did not finish in time',
+        message: 'requests in progress did not finish in time',
         fields: { requests: 1 },
       });
     });

@@ -17,10 +17,8 @@ describe('REST sync', () => {
   const tokenOf = async (as: string, since?: string): Promise<string> => (await sync(as, since)).body.next;
   const expectRefused = ({ status, body }: RestAnswer) => {
     expect([status, body.type]).to.deep.equal([400, '/problems/bad_request']);
-    expect(body.detail).to.equal('the token is not good, or no longer: start again without one');
-    expect(body.violations).to.deep.equal([
-      { path: 'since', message: 'is not a token that is good for this caller now' },
-    ]);
+    expect(body.detail).to.equal('the token is not valid (any more): start again without a token');
+    expect(body.violations).to.deep.equal([{ path: 'since', message: 'is not a valid token for this caller' }]);
   };
 
   it('gives everything to who comes without a token: each chat anew, as REST has it, with its events', async () => {
@@ -246,7 +244,7 @@ describe('REST sync', () => {
 
     it('may be long, and no longer than is documented', async () => {
       for (const [length, about] of [
-        [8_192, 'is not a token that is good for this caller now'],
+        [8_192, 'is not a valid token for this caller'],
         [8_193, 'must have at most 8192 characters'],
       ] as const) {
         const { status, body } = await sync('bob', 'x'.repeat(length));

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { MemoryQuotas } from '../../../../src/adapters/quotas/memory-quotas.js';
 import { StoreError } from '../../../../src/application/ports/command-store.js';
 import type { Quota } from '../../../../src/application/ports/quotas.js';
-import { ProofUnavailable, type TokenVerifier } from '../../../../src/application/ports/token-verifier.js';
+import { TokenKeysUnavailable, type TokenVerifier } from '../../../../src/application/ports/token-verifier.js';
 import { commandTypes } from '../../../../src/contract/messages/commands.js';
 import { receipt } from '../../../../src/contract/messages/receipts.js';
 import type { Draft } from '../decider-harness.js';
@@ -148,7 +148,7 @@ describe('A worker whose policy has quotas', () => {
   describe('and asks for the proof of the actor', () => {
     const proof = (isAway: () => boolean = () => false): TokenVerifier => ({
       verify: async (token) => {
-        if (isAway()) throw new ProofUnavailable('no keys');
+        if (isAway()) throw new TokenKeysUnavailable('no keys');
         return { ok: true, actor: { tenantId: 'default', userId: token }, claims: {} };
       },
     });

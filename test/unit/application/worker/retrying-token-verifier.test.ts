@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { JwtTokenVerifier } from '../../../../src/adapters/auth/jwt-token-verifier.js';
-import { ProofUnavailable, type TokenVerifier } from '../../../../src/application/ports/token-verifier.js';
+import { TokenKeysUnavailable, type TokenVerifier } from '../../../../src/application/ports/token-verifier.js';
 import { RetryingTokenVerifier } from '../../../../src/application/processing/retrying-token-verifier.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
 import { JwtVerifier, signToken } from '../../../../src/infrastructure/jwt.js';
@@ -108,7 +108,7 @@ describe('A worker that cannot get the keys to judge by', () => {
     const keysAway: TokenVerifier = {
       verify: (token, options) => {
         asked += 1;
-        return isAway ? Promise.reject(new ProofUnavailable('no keys')) : proof.verify(token, options);
+        return isAway ? Promise.reject(new TokenKeysUnavailable('no keys')) : proof.verify(token, options);
       },
     };
     harness = await WorkerHarness.open({ proof: new RetryingTokenVerifier(keysAway, JWKS_WAIT_MS, realTime) });
