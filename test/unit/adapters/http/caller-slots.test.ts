@@ -20,7 +20,7 @@ class HeldQueries extends MemoryChatQueries {
 }
 
 describe('The slots of a caller', () => {
-  it('are given in the order in which requests came, and passed on', async () => {
+  it('are assigned in the order of requests, and passed on', async () => {
     const slots = new CallerSlots(1, 2);
     const caller = { tenantId: 't', userId: 'u' };
     const order: string[] = [];
@@ -42,7 +42,7 @@ describe('The slots of a caller', () => {
     expect(await slots.enter(caller)).to.be.a('function');
   });
 
-  it('are waited for a bounded time', async () => {
+  it('have a bounded waiting time', async () => {
     const slots = new CallerSlots(1, 2);
     const caller = { tenantId: 't', userId: 'u' };
     await slots.enter(caller);
@@ -55,7 +55,7 @@ describe('The slots of a caller', () => {
     let rest: RestHarness;
     afterEach(() => rest.stop());
 
-    it('bound the queries of one caller, who is told to wait, while others are answered', async () => {
+    it('limit the queries of one caller, who gets Retry-After, while others are answered', async () => {
       const queries = new HeldQueries(new MemoryTables());
       rest = await new RestHarness({ queries, settings: { readsAtOnce: 2 } }).start();
       const asked = Array.from({ length: 5 }, () => rest.get('/v1/me/unread'));
@@ -75,7 +75,7 @@ describe('The slots of a caller', () => {
       expect(refused?.body).to.include({ type: '/problems/rate_limited' });
     });
 
-    it('are taken until the work is done, also where nobody waits for its answer any more', async () => {
+    it('are taken until the work is done, also after the client disconnected', async () => {
       const queries = new HeldQueries(new MemoryTables());
       rest = await new RestHarness({ queries, settings: { readsAtOnce: 1 } }).start();
       const hangUp = new AbortController();

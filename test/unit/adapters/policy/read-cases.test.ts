@@ -10,7 +10,7 @@ function faultsIn(cases: string): string[] {
 }
 
 describe('A decision table', () => {
-  it('that names an attribute which its action never has is told where, as in a policy: it would try what cannot be', () => {
+  it('is refused, with line and column, for an attribute that its action never has', () => {
     expect(
       faultsIn(`
   - name: creating has no role yet
@@ -31,7 +31,7 @@ describe('A decision table', () => {
     ]);
   });
 
-  it('may name whatever each of its actions has, and claims of any action', () => {
+  it('may name the attributes of all its actions, and claims for any action', () => {
     expect(
       faultsIn(`
   - { name: a, actions: [message.edit, message.delete], attributes: { message.isSender: true, role: none }, expect: deny }
@@ -39,7 +39,7 @@ describe('A decision table', () => {
     ).to.deep.equal([]);
   });
 
-  it('that names what is no attribute, or no value of one, is told so', () => {
+  it('is refused for an unknown attribute or value', () => {
     expect(
       faultsIn(`
   - { name: a, actions: [message.send], attributes: { message.sender: bob }, expect: deny }
