@@ -45,7 +45,7 @@ function policyOf(rules: string): PolicyDocument {
 }
 
 describe('The explanation of a decision', () => {
-  it('says who asked for what, where and when, and what each rule that could have permitted it misses', () => {
+  it('names actor, action, chat and time, and the missing conditions of each rule that could permit it', () => {
     expect(explainDecision(refused, document)).to.deep.equal([
       `On 2026-11-20T20:15:00.123Z rita (a human, member in the chat) of tenant acme asked for message.send in chat ${CHAT} (channel) with command send-1.`,
       'Policy default-1@abc refuses this: no rule permits it.',
@@ -54,7 +54,7 @@ describe('The explanation of a decision', () => {
     ]);
   });
 
-  it('says which rule permitted it, what that asks for, and how it is', () => {
+  it('names the rule that permitted it, with its conditions and the values', () => {
     const permitted = { ...refused, effect: 'permit', rule: 'members-mark-read' } as const;
     const read: LoggedDecision = {
       ...permitted,
@@ -67,7 +67,7 @@ describe('The explanation of a decision', () => {
     ]);
   });
 
-  it('says of what the policy permitted and the state of the chat refused that it was so, and how it was refused', () => {
+  it('shows that a permitted command was refused by the state of its chat, with the code', () => {
     const permitted = { ...refused, effect: 'permit', rule: 'members-mark-read', refusedAs: 'archived' } as const;
     const read: LoggedDecision = {
       ...permitted,
@@ -86,7 +86,7 @@ describe('The explanation of a decision', () => {
     );
   });
 
-  it('says which rule forbade it and where, and what was not known, which is never in the favour of the actor', () => {
+  it('names the rule that forbade it with its conditions, and unknown attributes, which never favour the actor', () => {
     const edit = { ...attributes, action: 'message.edit' } as const;
     const message = { isSender: true, isDeleted: false, ageMs: 900_000, withinEditWindow: false };
     const verdict = { effect: 'deny', rule: 'edit-window', policyVersion: 'v' } as const;
@@ -100,7 +100,7 @@ describe('The explanation of a decision', () => {
     ]);
   });
 
-  it('has words for every kind of condition', () => {
+  it('has a text for every kind of condition', () => {
     const policy = policyOf(`
   - id: all
     effect: permit
@@ -125,7 +125,7 @@ describe('The explanation of a decision', () => {
     );
   });
 
-  it('says which producers a set lists, or that it lists none; to users neither', () => {
+  it('lists the producers of a set, or that it has none; to users neither', () => {
     const explained = (listed: string, discretion?: 'for users') =>
       explainVerdict(
         {
@@ -151,7 +151,7 @@ producers: { bridges: ${listed} }`),
     );
   });
 
-  it('says of a rule that does not speak of roles that it lets nobody in', () => {
+  it('shows that a rule without roles admits no non-member', () => {
     const policy = policyOf(`
   - { id: any, effect: permit, actions: [message.send], reason: any }
   - { id: no-owner, effect: permit, actions: [message.send], subject: { role: { not: owner } }, reason: any }`);
@@ -168,7 +168,7 @@ producers: { bridges: ${listed} }`),
     expect(explainVerdict(outside, policyOf(' []'))).to.include('It has no rule that permits message.send.');
   });
 
-  it('goes by what was recorded where the policy cannot be had any more', () => {
+  it('uses the record if the policy is not stored', () => {
     const claims = { ...attributes, actor: { ...attributes.actor, claims: { guest: true } } };
     const [, verdict, lost, recorded] = explainDecision({ ...refused, attributes: claims }, null);
     expect(verdict).to.equal('Policy default-1@abc refuses this: no rule permits it.');
@@ -181,7 +181,7 @@ producers: { bridges: ${listed} }`),
     expect(forbidden[0]).to.equal('Policy default-1@abc refuses this: a rule forbids it; the rule is x.');
   });
 
-  it('can be given of what an older release recorded with fewer attributes', () => {
+  it('explains a record of an older release with fewer attributes', () => {
     const old = { ...refused, attributes: { action: 'message.send' } as unknown as PolicyAttributes };
     expect(explainDecision(old, document)[0]).to.include(
       ` rita of tenant acme asked for message.send in chat ${CHAT} with`,

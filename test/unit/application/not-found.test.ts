@@ -20,7 +20,7 @@ const asks: Record<string, Ask> = {
 
 describe('A chat that the actor is not in', () => {
   for (const [what, ask] of Object.entries(asks))
-    it(`cannot be told from one that does not exist (${what})`, () => {
+    it(`gets the same refusal as a chat that does not exist (${what})`, () => {
       const harness = new DeciderHarness();
       harness.given(
         create('alice', GROUP, ['bob', 'former']),

@@ -31,7 +31,7 @@ const nothingWritten = {
 };
 
 describe('A command at the wrong partition', () => {
-  it('is misrouted to where its chat belongs, and leaves no trace', () => {
+  it('is reported as misrouted with its partition, without any effect', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: 5 });
     for (const draft of [send('alice', GROUP), add('alice', GROUP, ['carol']), create('alice', GROUP, [])]) {
@@ -40,7 +40,7 @@ describe('A command at the wrong partition', () => {
     }
   });
 
-  it('does not hold up its neighbours', () => {
+  it('does not delay its neighbours', () => {
     const harness = group();
     harness.given(create('alice', OTHER_GROUP, []));
     harness.alterChat(GROUP, { partition: 0 });
@@ -50,7 +50,7 @@ describe('A command at the wrong partition', () => {
     );
   });
 
-  it('that was answered before gets its answer all the same', () => {
+  it('that was answered before gets its stored receipt', () => {
     const harness = group();
     const draft = send('alice', GROUP);
     const [first] = harness.given(draft);
@@ -59,8 +59,8 @@ describe('A command at the wrong partition', () => {
   });
 });
 
-describe('While the hash ring is not settled', () => {
-  it('a command for a chat that is not known here may belong elsewhere', () => {
+describe('During a repair of the hash ring', () => {
+  it('a command for an unknown chat may belong to another partition', () => {
     const harness = group();
     harness.ringUnsettled = true;
     for (const draft of [create('alice', OTHER_GROUP, []), send('alice', NOWHERE)])
@@ -68,7 +68,7 @@ describe('While the hash ring is not settled', () => {
     expect(harness.chats).to.have.property('size', 1);
   });
 
-  it('a command for a chat that belongs elsewhere is rerouted', () => {
+  it('a command for a chat of another partition is rerouted', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: 5 });
     harness.ringUnsettled = true;
@@ -76,19 +76,19 @@ describe('While the hash ring is not settled', () => {
     expect(harness.written).to.deep.equal(nothingWritten);
   });
 
-  it('a command for a chat that belongs here is served', () => {
+  it('a command for a chat of this partition is processed', () => {
     const harness = group();
     harness.ringUnsettled = true;
     expect(harness.given(send('alice', GROUP))[0]?.sequence).to.equal(2);
   });
 
-  it('a command about no chat is served', () => {
+  it('a command without a chat is processed', () => {
     const harness = new DeciderHarness();
     harness.ringUnsettled = true;
     harness.given(upsert('alice', { displayName: 'A' }));
   });
 
-  it('a chat without a partition is not placed', () => {
+  it('a chat without a partition is not assigned', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: null });
     harness.ringUnsettled = true;
@@ -98,7 +98,7 @@ describe('While the hash ring is not settled', () => {
 });
 
 describe('A chat without a partition', () => {
-  it('is placed where the next command for it comes in', () => {
+  it('is assigned to the partition in which its next command arrives', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: null });
     expect(harness.given(send('bob', GROUP), send('alice', GROUP)).map(({ sequence }) => sequence)).to.deep.equal([
@@ -108,7 +108,7 @@ describe('A chat without a partition', () => {
     expect(harness.written?.chatsChanged).to.have.length(1);
   });
 
-  it('is placed also by a command that is refused', () => {
+  it('is assigned also by a refused command', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: null });
     expect(harness.answer(add('bob', GROUP, ['carol'])).reason?.code).to.equal('not_permitted');
@@ -117,7 +117,7 @@ describe('A chat without a partition', () => {
 });
 
 describe('While a chat is being imported', () => {
-  it('its commands are answered conflict, wherever they come in, and change nothing', () => {
+  it('its commands are answered conflict in every partition, and change nothing', () => {
     for (const ringUnsettled of [false, true]) {
       const harness = group();
       harness.ringUnsettled = ringUnsettled;
@@ -135,7 +135,7 @@ describe('While a chat is being imported', () => {
     }
   });
 
-  it('a command that was answered before gets its answer all the same', () => {
+  it('a command that was answered before gets its stored receipt', () => {
     const harness = group();
     const draft = send('alice', GROUP);
     const [first] = harness.given(draft);

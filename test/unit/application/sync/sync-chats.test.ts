@@ -58,10 +58,10 @@ function storeOn(world: MemoryTables) {
   };
 }
 
-describe('A client that only ever syncs', function () {
+describe('A client that only syncs', function () {
   this.timeout(TIMEOUT_MS);
 
-  it('ends up with what the store has for it, whatever happened between and within its pages, and whatever their size', async () => {
+  it('ends with the state of the store, for any changes between and within its pages of any size', async () => {
     const counts = { ...new SyncingClient(async () => null).counts };
     const outcomes = new Map<string, number>();
     let played = 0;
@@ -136,7 +136,7 @@ describe('A client that only ever syncs', function () {
       expect(outcomes.get(`${type} accepted`), type).to.be.above(3);
   });
 
-  it('gets a chat that comes to light after the cut of a walk with the next walk, once', async () => {
+  it('gets a chat that becomes visible after the cut once, with the next walk', async () => {
     const world = new MemoryTables();
     const store = storeOn(world);
     const traffic = await Traffic.open(store, PARTITIONS);
@@ -156,7 +156,7 @@ describe('A client that only ever syncs', function () {
     expectInSync(bob, 'bob', tablesOf(world), new ChangingView(['open owner', 'open member']));
   });
 
-  it('goes on behind what is hidden of a history in the middle of it, and begins the chat anew with the next walk', async () => {
+  it('continues after a history that is hidden during a page, and resets the chat with the next walk', async () => {
     const world = new MemoryTables();
     const store = storeOn(world);
     const traffic = await Traffic.open(store, PARTITIONS);

@@ -21,7 +21,7 @@ const texts = (chatId: string, ...bodies: string[]) =>
   bodies.map((body) => send('alice', chatId, body, {}, { commandId: body }));
 
 describe('A command that cannot be answered', () => {
-  it('is dead-lettered as malformed, untouched, and its neighbours go on in order', async () => {
+  it('is dead-lettered as malformed, unchanged, and its neighbours are processed in order', async () => {
     harness = await WorkerHarness.open();
     await harness.given(create('alice', GROUP, []));
     const [one, two, three] = texts(GROUP, 'one', 'two', 'three');
@@ -41,7 +41,7 @@ describe('A command that cannot be answered', () => {
     expect(await harness.nothingLeft(), 'everything was acknowledged').to.equal(true);
   });
 
-  it('does not hold up a batch of nothing else, also as a suspect', async () => {
+  it('does not block a batch of only such commands, also as a suspect', async () => {
     harness = await WorkerHarness.open();
     harness.source.deliveryCountOf = () => 7;
     harness.publish(
@@ -58,7 +58,7 @@ describe("A command for another partition's chat", () => {
   const partitionOfGroup = partitionOf(GROUP, partitions);
   const home = (partitionOfGroup + 1) % partitions;
 
-  it('is sent home once and takes effect there, in order, told by a counter and a warning', async () => {
+  it('is forwarded once and takes effect there, in order, with a counter and a warning', async () => {
     harness = await WorkerHarness.open({ partitions });
     await harness.given(create('alice', GROUP, []), ...texts(GROUP, 'before'));
     moveAway(GROUP, home);
@@ -77,7 +77,7 @@ describe("A command for another partition's chat", () => {
     expect(await harness.nothingLeft(), 'everything was acknowledged').to.equal(true);
   });
 
-  it('is not acknowledged before its home queue has it', async () => {
+  it('is not acknowledged before the queue of its partition has it', async () => {
     harness = await WorkerHarness.open({ partitions });
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP, home);
@@ -104,7 +104,7 @@ describe("A command for another partition's chat", () => {
     expect(harness.bodies(GROUP)).to.deep.equal(['one']);
   });
 
-  it('is dead-lettered where it was sent home and its chat lives elsewhere still', async () => {
+  it('is dead-lettered if it was forwarded and its chat still belongs to another partition', async () => {
     harness = await WorkerHarness.open({ partitions });
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP, home);
@@ -123,7 +123,7 @@ describe("A command for another partition's chat", () => {
     expect(harness.source.forwarded).to.have.length(1);
   });
 
-  it('is dead-lettered where it cannot be written to the wire again', async () => {
+  it('is dead-lettered if its properties cannot be encoded again', async () => {
     harness = await WorkerHarness.open({ partitions });
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP, home);
@@ -133,7 +133,7 @@ describe("A command for another partition's chat", () => {
     expect(harness.transport.keptDeadLetters().map(({ messageId }) => messageId)).to.deep.equal(['unwritable']);
   });
 
-  it('is dead-lettered as misrouted where that partition does not exist, has no effect and no receipt, and its neighbours go on', async () => {
+  it('is dead-lettered as misrouted if that partition does not exist, without effect or receipt, and its neighbours continue', async () => {
     harness = await WorkerHarness.open();
     await harness.given(create('alice', GROUP, []), create('alice', OTHER_GROUP, []));
     moveAway(OTHER_GROUP);
@@ -152,7 +152,7 @@ describe("A command for another partition's chat", () => {
     expect(harness.sequences(GROUP)).to.deep.equal([1, 2, 3]);
   });
 
-  it('is sent on while a ring repair has not passed through the queue, and dead-lettered after its marker', async () => {
+  it('is rerouted until the marker of a ring repair arrives, and dead-lettered afterwards', async () => {
     harness = await WorkerHarness.open();
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP);
@@ -181,7 +181,7 @@ describe("A command for another partition's chat", () => {
     expect(await harness.nothingLeft()).to.equal(true);
   });
 
-  it('is dead-lettered at once where it cannot be written to the wire again', async () => {
+  it('is dead-lettered at once if it cannot be encoded for rerouting', async () => {
     harness = await WorkerHarness.open();
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP);
@@ -196,7 +196,7 @@ describe("A command for another partition's chat", () => {
     expect(harness.reasonsBuried()).to.deep.equal(['misrouted']);
   });
 
-  it('is still sent on by the next owner, who has not met the marker either', async () => {
+  it('is still rerouted by the next owner, which has not read the marker either', async () => {
     const world = new MemoryTables();
     await new MemoryPartitionRegistry(world).repairRing(
       async () => true,
@@ -229,7 +229,7 @@ describe('A receipt', () => {
     expect(harness.sequences(GROUP)).to.deep.equal([1, 2]);
   });
 
-  it('is gone after its retention: the same id is then a new command', async () => {
+  it('is deleted after its retention; the same id is then a new command', async () => {
     await laterWorker(RETENTION_MS + 1_000);
     await harness.until('it is pruned', () => harness.world.receipts.size === 0);
     const [again] = await harness.answers(text);
@@ -238,7 +238,7 @@ describe('A receipt', () => {
 });
 
 describe('A decision', () => {
-  it('is kept until its retention is over, longer than receipts where it says so', async () => {
+  it('is kept for its own retention, which may be longer than that of receipts', async () => {
     harness = await WorkerHarness.open();
     const { world } = harness;
     await harness.given(create('alice', GROUP, []), add('alice', GROUP, ['rita'], 'reader'));
