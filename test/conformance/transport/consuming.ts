@@ -263,7 +263,7 @@ export function consumingConformance(harness: TransportHarness): void {
       await transport.deadLetters.deadLetter(atHome, 'misrouted', 'detail');
       await eventually(() => transport.buried().length === 1, { within, what: 'the dead letter' });
       expect(transport.buried()[0]?.headers).to.include({ 'x-parley-routing-key': chat });
-      expect(transport.buried()[0]?.headers).to.not.have.property('x-parley-sent-home');
+      expect(transport.buried()[0]?.headers).to.not.have.property('x-parley-forwarded');
     });
   });
 }

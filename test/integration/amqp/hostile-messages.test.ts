@@ -154,7 +154,7 @@ describe('a hostile message', () => {
   });
 
   it('that poses as one that was sent home, or as a probe of the ring, is a command like any other', async () => {
-    await send({ messageId: 'home', headers: { 'x-parley-sent-home': 'another chat' } });
+    await send({ messageId: 'home', headers: { 'x-parley-forwarded': 'another chat' } });
     await send({ messageId: 'probe', type: 'parley.ring-probe' });
     const [home, probe] = [await delivered(1), await delivered(2)];
     expect(home.isForwarded).to.equal(false);

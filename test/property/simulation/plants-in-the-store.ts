@@ -1,6 +1,6 @@
 /** Bugs to be put in between a worker and its store: each a switch of the simulation alone, named for what goes wrong. */
 
-import type { PartitionRow } from '../../../src/adapters/stores/memory/memory-world.js';
+import type { PartitionRow } from '../../../src/adapters/stores/memory/memory-tables.js';
 import {
   type BatchSnapshot,
   type BatchWrites,

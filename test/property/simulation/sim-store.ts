@@ -5,7 +5,7 @@
 import { MemoryCommandStore } from '../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryEventLog } from '../../../src/adapters/stores/memory/memory-event-log.js';
 import { MemoryPartitionRegistry } from '../../../src/adapters/stores/memory/memory-partition-registry.js';
-import type { MemoryWorld } from '../../../src/adapters/stores/memory/memory-world.js';
+import type { MemoryTables } from '../../../src/adapters/stores/memory/memory-tables.js';
 import {
   type BatchRequest,
   type BatchResult,
@@ -41,7 +41,7 @@ export class SimDatabase {
   readonly registry: PartitionRegistry;
 
   constructor(
-    readonly world: MemoryWorld,
+    readonly world: MemoryTables,
     readonly time: VirtualTime,
   ) {
     this.commands = new MemoryCommandStore(world);

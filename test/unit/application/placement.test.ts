@@ -31,7 +31,7 @@ const nothingWritten = {
 };
 
 describe('A command at the wrong partition', () => {
-  it('is misrouted to where its chat belongs, and leaves no trace', () => {
+  it('is reported as misrouted with its partition, without any effect', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: 5 });
     for (const draft of [send('alice', GROUP), add('alice', GROUP, ['carol']), create('alice', GROUP, [])]) {
@@ -40,7 +40,7 @@ describe('A command at the wrong partition', () => {
     }
   });
 
-  it('does not hold up its neighbours', () => {
+  it('does not delay its neighbours', () => {
     const harness = group();
     harness.given(create('alice', OTHER_GROUP, []));
     harness.alterChat(GROUP, { partition: 0 });
@@ -50,7 +50,7 @@ describe('A command at the wrong partition', () => {
     );
   });
 
-  it('that was answered before gets its answer all the same', () => {
+  it('that was answered before gets its stored receipt', () => {
     const harness = group();
     const draft = send('alice', GROUP);
     const [first] = harness.given(draft);
@@ -98,7 +98,7 @@ describe('A command that the transport may have misplaced', () => {
 });
 
 describe('A chat without a partition', () => {
-  it('is placed where the next command for it comes in', () => {
+  it('is assigned to the partition in which its next command arrives', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: null });
     expect(harness.given(send('bob', GROUP), send('alice', GROUP)).map(({ sequence }) => sequence)).to.deep.equal([
@@ -108,7 +108,7 @@ describe('A chat without a partition', () => {
     expect(harness.written?.chatsChanged).to.have.length(1);
   });
 
-  it('is placed also by a command that is refused', () => {
+  it('is assigned also by a refused command', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: null });
     expect(harness.answer(add('bob', GROUP, ['carol'])).reason?.code).to.equal('not_permitted');
@@ -117,7 +117,7 @@ describe('A chat without a partition', () => {
 });
 
 describe('While a chat is being imported', () => {
-  it('its commands are answered conflict, wherever they come in, and change nothing', () => {
+  it('its commands are answered conflict in every partition, and change nothing', () => {
     for (const mayBeMisplaced of [false, true]) {
       const harness = group();
       harness.mayBeMisplaced = mayBeMisplaced;
@@ -135,7 +135,7 @@ describe('While a chat is being imported', () => {
     }
   });
 
-  it('a command that was answered before gets its answer all the same', () => {
+  it('a command that was answered before gets its stored receipt', () => {
     const harness = group();
     const draft = send('alice', GROUP);
     const [first] = harness.given(draft);

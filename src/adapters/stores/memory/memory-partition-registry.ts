@@ -1,5 +1,5 @@
 import type { ClusterState, PartitionRegistry, TakenPartition } from '../../../application/ports/partition-registry.js';
-import { byCodeUnit, type MemoryWorld, type PartitionRow } from './memory-world.js';
+import { byCodeUnit, type MemoryTables, type PartitionRow } from './memory-tables.js';
 
 /** A worker without a heartbeat for this long is removed. */
 const WORKER_FORGOTTEN_AFTER_MS = 60_000;
@@ -7,7 +7,7 @@ const WORKER_FORGOTTEN_AFTER_MS = 60_000;
 export class MemoryPartitionRegistry implements PartitionRegistry {
   /** `now` is the database's clock, in milliseconds. */
   constructor(
-    private readonly world: MemoryWorld,
+    private readonly world: MemoryTables,
     private readonly now: () => number = Date.now,
   ) {}
 

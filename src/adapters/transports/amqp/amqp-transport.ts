@@ -14,9 +14,9 @@ import { ConfirmedPublisher } from './publish/confirmed-publisher.js';
 import { DispatchBacklog } from './publish/dispatch-backlog.js';
 import { AmqpReceiptSender, type ReceiptRoutes } from './receipts/amqp-receipt-sender.js';
 import { TopologyFault } from './topology/declare-topology.js';
+import { claimNamespace } from './topology/namespace-claim.js';
 import { prepareBroker } from './topology/prepare-broker.js';
 import { QueueDepths } from './topology/queue-depths.js';
-import { claimNamespace } from './topology/store-exchange.js';
 import { newTransportCounters } from './transport-counters.js';
 
 export interface AmqpTransportOptions {

@@ -4,7 +4,7 @@ import {
   adoptNamespace,
   commandQueues,
   storeOfNamespace,
-} from '../../../adapters/transports/amqp/topology/store-exchange.js';
+} from '../../../adapters/transports/amqp/topology/namespace-claim.js';
 import { topology } from '../../../contract/messages/topology.js';
 import { topologySettings } from '../../settings/topology-settings.js';
 import { requireSettings } from '../../settings.js';

@@ -1,7 +1,7 @@
 import { ConfirmedPublisher } from '../../../adapters/transports/amqp/publish/confirmed-publisher.js';
 import { forgetRingOrder } from '../../../adapters/transports/amqp/topology/hash-ring.js';
+import { claimNamespace } from '../../../adapters/transports/amqp/topology/namespace-claim.js';
 import { prepareBroker } from '../../../adapters/transports/amqp/topology/prepare-broker.js';
-import { claimNamespace } from '../../../adapters/transports/amqp/topology/store-exchange.js';
 import { inTime } from '../connect-broker.js';
 import { withStoreAndBroker } from '../with-store-and-broker.js';
 

@@ -4,7 +4,7 @@
  */
 
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
-import type { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import type { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import type { CommandGateway, OutgoingCommand } from '../../../../src/application/ports/transport.js';
 import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
@@ -27,7 +27,7 @@ export class DecidingGateway implements CommandGateway {
   private readonly decider = new CommandDecider(new PolicyEnforcementPoint(defaultPolicy()));
   private script: Script | null = null;
 
-  constructor(private readonly world: MemoryWorld) {
+  constructor(private readonly world: MemoryTables) {
     this.store = new MemoryCommandStore(world);
     const fresh = { owner: 'test', position: 0, publishedThrough: 0, logFloor: 0, logPruned: 0 };
     this.world.partitions.set(PARTITION, { partition: PARTITION, epoch: EPOCH, ...fresh });

@@ -17,7 +17,7 @@ const texts = (chatId: string, ...bodies: string[]) =>
   bodies.map((body) => send('alice', chatId, body, {}, { commandId: body }));
 
 describe('A command that cannot be answered', () => {
-  it('is dead-lettered as malformed, untouched, and its neighbours go on in order', async () => {
+  it('is dead-lettered as malformed, unchanged, and its neighbours are processed in order', async () => {
     harness = await WorkerHarness.open();
     await harness.given(create('alice', GROUP, []));
     const [one, two, three] = texts(GROUP, 'one', 'two', 'three');
@@ -37,7 +37,7 @@ describe('A command that cannot be answered', () => {
     expect(await harness.nothingLeft(), 'everything was acknowledged').to.equal(true);
   });
 
-  it('does not hold up a batch of nothing else, also as a suspect', async () => {
+  it('does not block a batch of only such commands, also as a suspect', async () => {
     harness = await WorkerHarness.open();
     harness.source.deliveryCountOf = () => 7;
     harness.publish(
@@ -54,7 +54,7 @@ describe("A command for another partition's chat", () => {
   const partitionOfGroup = partitionOf(GROUP, partitions);
   const home = (partitionOfGroup + 1) % partitions;
 
-  it('is sent home once and takes effect there, in order, told by a counter and a warning', async () => {
+  it('is forwarded once and takes effect there, in order, with a counter and a warning', async () => {
     harness = await WorkerHarness.open({ partitions });
     await harness.given(create('alice', GROUP, []), ...texts(GROUP, 'before'));
     moveAway(GROUP, home);
@@ -73,7 +73,7 @@ describe("A command for another partition's chat", () => {
     expect(await harness.nothingLeft(), 'everything was acknowledged').to.equal(true);
   });
 
-  it('is not acknowledged before its home queue has it', async () => {
+  it('is not acknowledged before the queue of its partition has it', async () => {
     harness = await WorkerHarness.open({ partitions });
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP, home);
@@ -100,7 +100,7 @@ describe("A command for another partition's chat", () => {
     expect(harness.bodies(GROUP)).to.deep.equal(['one']);
   });
 
-  it('is dead-lettered where it was sent home and its chat lives elsewhere still', async () => {
+  it('is dead-lettered if it was forwarded and its chat still belongs to another partition', async () => {
     harness = await WorkerHarness.open({ partitions });
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP, home);
@@ -119,7 +119,7 @@ describe("A command for another partition's chat", () => {
     expect(harness.source.forwarded).to.have.length(1);
   });
 
-  it('is dead-lettered where it cannot be written to the wire again', async () => {
+  it('is dead-lettered if its properties cannot be encoded again', async () => {
     harness = await WorkerHarness.open({ partitions });
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP, home);
@@ -129,7 +129,7 @@ describe("A command for another partition's chat", () => {
     expect(harness.transport.keptDeadLetters().map(({ messageId }) => messageId)).to.deep.equal(['unwritable']);
   });
 
-  it('is dead-lettered as misrouted where that partition does not exist, has no effect and no receipt, and its neighbours go on', async () => {
+  it('is dead-lettered as misrouted if that partition does not exist, without effect or receipt, and its neighbours continue', async () => {
     harness = await WorkerHarness.open();
     await harness.given(create('alice', GROUP, []), create('alice', OTHER_GROUP, []));
     moveAway(OTHER_GROUP);
@@ -203,7 +203,7 @@ describe('A receipt', () => {
     expect(harness.sequences(GROUP)).to.deep.equal([1, 2]);
   });
 
-  it('is gone after its retention: the same id is then a new command', async () => {
+  it('is deleted after its retention; the same id is then a new command', async () => {
     await laterWorker(RETENTION_MS + 1_000);
     await harness.until('it is pruned', () => harness.world.receipts.size === 0);
     const [again] = await harness.answers(text);
@@ -212,7 +212,7 @@ describe('A receipt', () => {
 });
 
 describe('A decision', () => {
-  it('is kept until its retention is over, longer than receipts where it says so', async () => {
+  it('is kept for its own retention, which may be longer than that of receipts', async () => {
     harness = await WorkerHarness.open();
     const { world } = harness;
     await harness.given(create('alice', GROUP, []), add('alice', GROUP, ['rita'], 'reader'));

@@ -10,7 +10,7 @@ export const RING_GENERATION_HEADER = 'x-parley-ring-generation';
  * has the original routing key, because the default exchange needs the queue's name as routing key. It is trusted only
  * on messages from the default exchange, where producers cannot publish.
  */
-export const FORWARDED_HEADER = 'x-parley-sent-home';
+export const FORWARDED_HEADER = 'x-parley-forwarded';
 /**
  * The `user_id` that the broker had verified before we republished the command, because we can publish only with our
  * own. It is trusted only if `user_id` is our own, which only we can set.

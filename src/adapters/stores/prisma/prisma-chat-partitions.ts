@@ -1,7 +1,7 @@
 import type { PrismaClient } from './generated/client.js';
 import { rethrow } from './store-errors.js';
 
-export interface ChatHome {
+export interface ChatPartition {
   chatId: string;
   partition: number;
 }
@@ -15,18 +15,18 @@ const SAMPLE_RUNS = 32;
  * The partition of each chat. Chats without a partition, or during an import, are left out. Rejects with a
  * `StoreError`.
  */
-export class PrismaChatHomes {
+export class PrismaChatPartitions {
   constructor(private readonly database: PrismaClient) {}
 
   /** The next chats by id, at most `limit`. `after` null: from the first one. */
-  async page(after: string | null, limit: number): Promise<ChatHome[]> {
-    return this.database.$queryRaw<ChatHome[]>`
+  async page(after: string | null, limit: number): Promise<ChatPartition[]> {
+    return this.database.$queryRaw<ChatPartition[]>`
       SELECT chat_id::text AS "chatId", partition FROM chats
       WHERE partition >= 0 AND chat_id > ${after ?? LOWEST}::uuid ORDER BY chat_id LIMIT ${limit}::int4`.catch(rethrow);
   }
 
   /** Some chats from the whole id range, at most `limit`; all chats if there are no more. */
-  async sample(limit: number): Promise<ChatHome[]> {
+  async sample(limit: number): Promise<ChatPartition[]> {
     const all = await this.page(null, limit + 1);
     if (all.length <= limit) return all;
     const [last] = await this.database.$queryRaw<{ chatId: string }[]>`
@@ -34,7 +34,7 @@ export class PrismaChatHomes {
       ORDER BY chat_id DESC LIMIT 1`.catch(rethrow);
     const from = numberOf(all[0]?.chatId ?? LOWEST);
     const to = numberOf(last?.chatId ?? HIGHEST);
-    const found = new Map<string, ChatHome>();
+    const found = new Map<string, ChatPartition>();
     for (let run = 0; run < SAMPLE_RUNS; run += 1) {
       const share = BigInt(Math.floor(Math.random() * 2 ** 32));
       const start = from + ((to - from) * share) / 2n ** 32n;

@@ -31,7 +31,7 @@ const ONE_AT_A_TIME = 'one';
  * the broker ends the channel or connection, the origin is refused for some time. So a forged address costs only this
  * connection, and addresses of other origins wait at most for its return.
  */
-export class UnprovenReplies {
+export class UntestedReplyOrigins {
   readonly #connection: AmqpConnection;
   readonly #kept: LazyChannel<ConfirmedChannel>;
   readonly #counters: TransportCounters;

@@ -26,7 +26,7 @@ export interface PartitionRow {
   logPruned: number;
 }
 
-export class MemoryWorld {
+export class MemoryTables {
   readonly storeId = randomUUID();
   namespace: string | null = null;
   partitionCount: number | null = null;
@@ -57,7 +57,7 @@ export class MemoryWorld {
   /** By `userKey`, then by chat id: the position in the log at which the user left it. */
   readonly departures = new Map<string, Map<string, { partition: number; position: number }>>();
   /** By `userKey`, then by chat id, then by membership state: the sequence of the event that last ended it. */
-  readonly formerStandings = new Map<string, Map<string, Map<MembershipState, number>>>();
+  readonly formerMemberships = new Map<string, Map<string, Map<MembershipState, number>>>();
   /** By chat id, in ascending sequence. */
   readonly messagesOfChat = new Map<string, Message[]>();
   /** By partition, in position order. */
