@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import amqp from 'amqplib';
 import { prepareBroker } from '../src/adapters/transports/amqp/topology/prepare-broker.js';
+import type { TransportState } from '../src/application/ports/transport-state.js';
 import { topology } from '../src/contract/messages/topology.js';
 import type { BenchOptions } from './options.js';
 import { type PrivateServices, query } from './private-services.js';
@@ -94,12 +95,12 @@ async function declareQueues(amqpUrl: string, namespace: string, partitions: num
   const dispatchQueues = [{ name: `${namespace}.dispatch`, bindings: ['#'] }];
   const settings = { namespace, partitions, dispatchQueues, dispatchMaxBytes: DISPATCH_MAX_BYTES };
   // The namespace is new and has one user, so the bindings need no lock and no markers.
-  const registry = {
-    repairRing: async (isNeeded: () => Promise<boolean>) => {
-      if (await isNeeded()) throw new Error(`namespace ${namespace} was used before`);
-    },
+  const state: TransportState = {
+    exclusively: (work) => work(),
+    read: async (numbers) => numbers.map(() => 0),
+    raise: () => Promise.reject(new Error(`namespace ${namespace} was used before`)),
   };
   const publisher = { publish: () => Promise.reject(new Error('nothing is published')) };
-  await prepareBroker(connection, { namespace, topology: topology(settings), registry, publisher });
+  await prepareBroker(connection, { namespace, topology: topology(settings), state, publisher });
   await connection.close();
 }

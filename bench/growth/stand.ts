@@ -104,7 +104,7 @@ async function placeByTheBroker(url: string): Promise<void> {
   const database = openDatabase({ url, poolSize: 2, statementTimeoutMs: 0 });
   try {
     const identity = new PrismaStoreIdentity(database);
-    if ((await identity.placement('ring')) !== 'ring') await identity.placeAnew('ring');
+    if ((await identity.placement('amqp')) !== 'amqp') await identity.placeAnew('amqp');
   } finally {
     await database.$disconnect();
   }

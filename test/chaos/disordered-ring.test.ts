@@ -89,7 +89,7 @@ describe('With the hash ring out of order', function () {
       fleet.workers.map(async ({ env }) => (await fetch(`http://127.0.0.1:${env.OPS_PORT}/metrics`)).text()),
     );
     const forwarded = metrics.map((text) =>
-      Number(/^parley_sent_home_total(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1] ?? 0),
+      Number(/^parley_commands_forwarded_total(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1] ?? 0),
     );
     expect(forwarded.reduce((sum, count) => sum + count, 0)).to.be.greaterThan(0);
     const warnings = fleet.workers.filter(({ output }) =>

@@ -20,6 +20,15 @@ export interface Service {
   abandon?(): void;
 }
 
+/** A service made of functions. A step of the start needs no `stop`. */
+export function service(
+  name: string,
+  start: () => Promise<void>,
+  stop = async (): Promise<void> => undefined,
+): Service {
+  return { name, start, stop };
+}
+
 export interface ProcessOptions {
   readonly logger: ProcessLogger;
   /** Default: SIGTERM and SIGINT. */
@@ -47,7 +56,10 @@ const SAME_SIGNAL_WINDOW_MS = 300;
  * @returns when everything has stopped
  * @throws StartupError of a service that did not start, when everything has stopped
  */
-export async function runServices(services: Iterable<Service>, options: ProcessOptions): Promise<void> {
+export async function runServices(
+  services: Iterable<Service> | AsyncIterable<Service>,
+  options: ProcessOptions,
+): Promise<void> {
   const { logger } = options;
   const signals = options.signals ?? ['SIGTERM', 'SIGINT'];
   const begun: Service[] = [];
@@ -88,7 +100,7 @@ export async function runServices(services: Iterable<Service>, options: ProcessO
     exitCode = 1;
   };
   try {
-    for (const service of services) {
+    for await (const service of services) {
       if (stopping) break;
       begun.push(service);
       if (!(await startOne(service, stopRequested, fail))) break;

@@ -3,11 +3,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { directChatId } from '../../contract/messages/direct-id.js';
+import { directChatId } from '../../contract/messages/direct-chat-id.js';
 import { DEFAULT_TENANT } from '../../contract/messages/identifiers.js';
 import { hideCredentials } from '../../infrastructure/logging/hide-credentials.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
-import { ROLES } from '../roles/role-names.js';
+import { needsText } from '../roles/needs.js';
+import { roles } from '../roles/registry.js';
 import { checkConfig } from './check-config.js';
 import { chatId, seconds, tenantId, userId } from './command-arguments.js';
 import type { ContractRequest } from './contract-command.js';
@@ -23,8 +24,7 @@ const MANIFEST = new URL('../../../../package.json', import.meta.url);
 /** The variables that a command cannot do without, for its help. */
 const NEEDED_VARIABLES: Record<string, string> = {
   dev: 'none: dev starts or generates what is not set',
-  worker: 'DATABASE_URL, AMQP_URL; with COMMAND_AUTH=jwt also JWT_SECRET or JWT_JWKS_URL',
-  api: 'DATABASE_URL, AMQP_URL, JWT_SECRET or JWT_JWKS_URL',
+  ...Object.fromEntries(roles.map(({ name, needs }) => [name, needsText(needs)])),
   migrate: 'DATABASE_URL',
   topology: 'DATABASE_URL, AMQP_URL with --declare, --repair, --check or --adopt; AMQP_URL with --unbind; else none',
   contract: 'none',
@@ -87,15 +87,11 @@ function commandLine(): Command {
       'run all roles in one process; start the services that no URL names, migrate, and print a first command',
     )
     .action(async () => (await import('../dev/dev.js')).runDev());
-  for (const role of ROLES)
+  for (const { name, summary } of roles)
     program
-      .command(`${role} [roles...]`)
-      .description(
-        role === 'worker'
-          ? 'process commands: store them and publish their events'
-          : 'serve REST; roles can be combined: parley worker api',
-      )
-      .action(async (more: string[]) => (await import('../roles/run-roles.js')).runRoles([role, ...more]));
+      .command(`${name} [roles...]`)
+      .description(summary)
+      .action(async (more: string[]) => (await import('../roles/run-roles.js')).runRoles([name, ...more]));
   program
     .command('migrate')
     .description('apply the database migrations and exit')

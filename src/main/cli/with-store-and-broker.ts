@@ -1,10 +1,12 @@
 import type { PrismaClient } from '../../adapters/stores/prisma/generated/client.js';
 import { PrismaEventLog } from '../../adapters/stores/prisma/log/prisma-event-log.js';
 import { PrismaPartitionRegistry } from '../../adapters/stores/prisma/prisma-partition-registry.js';
-import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
+import { PrismaTransportState } from '../../adapters/stores/prisma/prisma-transport-state.js';
+import type { TransportState } from '../../application/ports/transport-state.js';
 import { type Topology, topology } from '../../contract/messages/topology.js';
-import { settleStore } from '../roles/settle-store.js';
-import { requireSettings, type Settings, topologySettings } from '../settings.js';
+import { topologySettings } from '../settings/topology-settings.js';
+import { requireSettings, type Settings } from '../settings.js';
+import { recordFleetSettings } from '../stores/record-fleet-settings.js';
 import { withCommandDatabase } from './command-database.js';
 import { type BrokerOnce, connectOnce } from './connect-broker.js';
 import { requireBrokerUrl } from './dead-letters/with-dead-letters.js';
@@ -14,7 +16,7 @@ export interface StoreAndBroker {
   topology: Topology;
   database: PrismaClient;
   storeId: string;
-  registry: PartitionRegistry;
+  transportState: TransportState;
   broker: BrokerOnce;
 }
 
@@ -23,15 +25,18 @@ export interface StoreAndBroker {
  * wrong.
  */
 export async function withStoreAndBroker(work: (access: StoreAndBroker) => Promise<void>): Promise<void> {
-  const settings = requireSettings('migrate');
+  const settings = requireSettings('database');
   const url = requireBrokerUrl(settings);
   await withCommandDatabase(async (database) => {
-    const registry = new PrismaPartitionRegistry(database);
-    await settleStore(registry, settings);
+    await recordFleetSettings(new PrismaPartitionRegistry(database), settings);
+    const transportState = new PrismaTransportState(database);
     const storeId = await new PrismaEventLog(database).storeId();
     const broker = await connectOnce(url, 'parley topology');
     try {
-      await work({ settings, topology: topology(topologySettings(settings)), database, storeId, registry, broker });
+      await work({
+        ...{ settings, topology: topology(topologySettings(settings)) },
+        ...{ database, storeId, transportState, broker },
+      });
     } finally {
       await broker.connection.stop();
     }

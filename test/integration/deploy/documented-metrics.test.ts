@@ -33,7 +33,7 @@ async function scrape(): Promise<Map<string, Set<string>>> {
     () => ({ workerId: 'w', registryAnsweredAt: null, partitions: [partition], logFloors: new Map() }),
     () => new Map([[0, 0]]),
   );
-  watchTransport(metrics.meter, { receiptsIgnored: 1, receiptsDropped: 1, ringRepairs: 1, subscriptionsLost: 1 });
+  watchTransport(metrics.meter, { receiptsIgnored: 1, receiptsDropped: 1, routingRepairs: 1, subscriptionsLost: 1 });
   observer.commandAnswered('message.send', 'rejected', 'not_found', false);
   observer.batchCommitted(1);
   observer.stageTook('decode', 1);

@@ -7,6 +7,7 @@ import { PrismaEventLog } from '../../../src/adapters/stores/prisma/log/prisma-e
 import { PrismaSyncLog } from '../../../src/adapters/stores/prisma/log/prisma-sync-log.js';
 import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
 import { PrismaPartitionRegistry } from '../../../src/adapters/stores/prisma/prisma-partition-registry.js';
+import { PrismaTransportState } from '../../../src/adapters/stores/prisma/prisma-transport-state.js';
 import { PrismaChatHistory } from '../../../src/adapters/stores/prisma/queries/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../src/adapters/stores/prisma/queries/prisma-chat-queries.js';
 import { PrismaMessageSearch } from '../../../src/adapters/stores/prisma/search/prisma-message-search.js';
@@ -47,6 +48,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     url,
     commands: new PrismaCommandStore(forBatches),
     registry: new PrismaPartitionRegistry(database),
+    transportState: new PrismaTransportState(database),
     log: new PrismaEventLog(database),
     queries: new PrismaChatQueries(database),
     rows: rowsOf(url),

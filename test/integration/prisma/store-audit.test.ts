@@ -60,7 +60,7 @@ describe('An audit of the store', function () {
         await pruning;
       }
       await writing;
-      await identity.placeAnew('ring');
+      await identity.placeAnew('amqp');
       expect(await faults(), `seed ${seed}`).to.deep.equal([]);
       traffic.moveOn();
     }

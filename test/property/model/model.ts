@@ -3,7 +3,7 @@
  * against the real thing by random commands.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { directChatId } from '../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../src/contract/messages/direct-chat-id.js';
 import { messageId } from '../../unit/application/commands/drafts.js';
 import {
   add,

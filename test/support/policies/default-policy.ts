@@ -1,6 +1,6 @@
 import { CaslDecisionPoint } from '../../../src/adapters/policy/casl-decision-point.js';
 import { readPolicy } from '../../../src/adapters/policy/read-policy.js';
-import { readPolicyFile } from '../../../src/main/cli/policy/policy-file.js';
+import { readPolicyFile } from '../../../src/main/policy/policy-file.js';
 
 const { document } = readPolicyFile();
 

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DEFAULT_POLICY_FILE } from '../../../src/main/cli/policy/policy-file.js';
+import { DEFAULT_POLICY_FILE } from '../../../src/main/policy/policy-file.js';
 import { scratchFolder } from '../services/services.js';
 
 /** The last section of the default policy. */

@@ -66,7 +66,7 @@ describe('An emoji', () => {
         expect(violationPaths(incoming(type, bodyOf(type, { emoji })))).to.deep.equal(['data.emoji']);
     });
 
-  it('of 65 UTF-16 units is refused, however few clusters they are', () => {
+  it('of 65 UTF-16 units is refused, even as one cluster', () => {
     decoded(reaction(`e${'\u0301'.repeat(63)}`), 'command');
     expect(violationPaths(reaction(`e${'\u0301'.repeat(64)}`))).to.deep.equal(['data.emoji']);
     // A family without an end would be one cluster, too.

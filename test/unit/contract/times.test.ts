@@ -14,7 +14,7 @@ describe('A time in a command', () => {
       expect(isAdmitted(value), value).to.equal(true);
   });
 
-  it('is none where its offset reaches beyond: in UTC it could not be written with four digits', () => {
+  it('is invalid if its offset moves it outside these years', () => {
     for (const value of [
       '9999-12-31T23:59:59-01:00',
       '0001-01-01T00:00:00+01:00',

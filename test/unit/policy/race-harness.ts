@@ -119,7 +119,7 @@ export class RaceTrack {
         tag: at + index + 1,
         incoming: incomingOf({ ...draft, properties: { headers: { authorization: `Bearer ${draft.body.actorId}` } } }),
         deliveryCount: 0,
-        ringMarker: null,
+        mayBeMisplaced: false,
         isForwarded: false,
       }),
     );

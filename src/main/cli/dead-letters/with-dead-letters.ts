@@ -16,7 +16,7 @@ export interface DeadLetterAccess {
 
 /** The broker for one command on the dead letters. It says in one line what goes wrong. */
 export async function withDeadLetters(work: (access: DeadLetterAccess) => Promise<void>): Promise<void> {
-  const settings = requireSettings('topology');
+  const settings = requireSettings('command');
   const url = requireBrokerUrl(settings);
   const open: AmqpConnection[] = [];
   const connect = async () => {

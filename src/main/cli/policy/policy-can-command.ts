@@ -7,10 +7,10 @@ import type { PolicyDocument } from '../../../application/policy/policy-document
 import { evaluateConditions } from '../../../application/policy/rule-holds.js';
 import type { Action, KnownAttributes } from '../../../application/ports/policy-decision-point.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
+import { readPolicyFile } from '../../policy/policy-file.js';
 import { requireSettings } from '../../settings.js';
 import { withCommandDatabase } from '../command-database.js';
 import { withGivenAttributes } from './given-attributes.js';
-import { readPolicyFile } from './policy-file.js';
 
 /** Apart from 1, which is for faults: a script can tell them. */
 const EXIT_NO = 3;
@@ -27,7 +27,7 @@ export interface CanRequest {
 /** `parley policy can`: whether somebody may do something as things are in the database, and why. */
 export async function runPolicyCan(request: CanRequest): Promise<void> {
   const question = questionOf(request);
-  const { document } = readPolicyFile(request.policy ?? requireSettings('migrate').policyFile);
+  const { document } = readPolicyFile(request.policy ?? requireSettings('database').policyFile);
   const point = new CaslDecisionPoint(document);
   await withCommandDatabase(async (database) => {
     const stored = await attributesNow(new PrismaChatQueries(database), point, question);

@@ -3,9 +3,9 @@ import { explainAbsence } from '../../../application/policy/decisions/explain-ab
 import { explainDecision } from '../../../application/policy/decisions/explain-decision.js';
 import { PolicyCache } from '../../../application/policy/policy-cache.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
+import { documentOf } from '../../policy/policy-file.js';
 import { requireSettings } from '../../settings.js';
 import { withCommandDatabase } from '../command-database.js';
-import { documentOf } from './policy-file.js';
 
 /** `parley policy explain`: prints why something was decided, a sentence a line. */
 export async function runPolicyExplain(decisionId: string): Promise<void> {
@@ -13,7 +13,7 @@ export async function runPolicyExplain(decisionId: string): Promise<void> {
     const log = new PrismaDecisionLog(database);
     const decision = await log.find(decisionId);
     if (decision === null) {
-      const { decisionSampleRate: sampleRate, decisionRetentionMs: retentionMs } = requireSettings('migrate');
+      const { decisionSampleRate: sampleRate, decisionRetentionMs: retentionMs } = requireSettings('database');
       throw new StartupError([explainAbsence(decisionId, { sampleRate, retentionMs }, Date.now())]);
     }
     const policy = await new PolicyCache(log, documentOf).find(decision.policyVersion);

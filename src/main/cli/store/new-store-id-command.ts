@@ -4,9 +4,10 @@ import {
   adoptNamespace,
   commandQueues,
   storeOfNamespace,
-} from '../../../adapters/transports/amqp/topology/store-exchange.js';
+} from '../../../adapters/transports/amqp/topology/namespace-claim.js';
 import { topology } from '../../../contract/messages/topology.js';
-import { requireSettings, topologySettings } from '../../settings.js';
+import { topologySettings } from '../../settings/topology-settings.js';
+import { requireSettings } from '../../settings.js';
 import { withCommandDatabase } from '../command-database.js';
 import { type BrokerOnce, connectOnce } from '../connect-broker.js';
 
@@ -19,7 +20,7 @@ const ADOPT = 'parley topology --adopt --yes';
  * left to do.
  */
 export async function runNewStoreId(): Promise<void> {
-  const settings = requireSettings('migrate');
+  const settings = requireSettings('database');
   const { amqpUrl, namespace } = settings;
   await withCommandDatabase(async (database) => {
     const before = await new PrismaEventLog(database).storeId();

@@ -9,11 +9,11 @@ import { names } from '../../../contract/messages/topology.js';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { RatePacer } from '../../../infrastructure/process/rate-pacer.js';
 import { rethrowAsStartupError, StartupError } from '../../../infrastructure/process/startup-error.js';
+import { readPolicyFile } from '../../policy/policy-file.js';
 import { requireSettings, type Settings } from '../../settings.js';
 import { connectOnce } from '../connect-broker.js';
 import { requireBrokerUrl } from '../dead-letters/with-dead-letters.js';
 import { type LineProgress, showLineProgress } from '../line-progress.js';
-import { readPolicyFile } from '../policy/policy-file.js';
 import { withArchiveDatabase } from './archive-database.js';
 
 export interface ReplayRequest {
@@ -28,7 +28,7 @@ export interface ReplayRequest {
 /** `parley replay`: sends committed events to one queue once more. */
 export async function runReplay(request: ReplayRequest): Promise<void> {
   const part = partOf(request);
-  const settings = requireSettings('migrate');
+  const settings = requireSettings('database');
   const url = requireBrokerUrl(settings);
   refuseOwnQueue(request.queue, settings);
   const policy = new CaslDecisionPoint(readPolicyFile(settings.policyFile).document);

@@ -11,7 +11,7 @@ const INDEXING_SILENCE_MS = 24 * 60 * 60 * 1_000;
  * meanwhile.
  */
 export async function runSearchDictionary(name: string): Promise<void> {
-  const { databaseUrl = '' } = requireSettings('migrate');
+  const { databaseUrl = '' } = requireSettings('database');
   const database = openDatabase({
     url: databaseUrl,
     poolSize: 2,

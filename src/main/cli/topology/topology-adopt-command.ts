@@ -2,7 +2,7 @@ import {
   adoptNamespace,
   commandQueues,
   storeOfNamespace,
-} from '../../../adapters/transports/amqp/topology/store-exchange.js';
+} from '../../../adapters/transports/amqp/topology/namespace-claim.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { withStoreAndBroker } from '../with-store-and-broker.js';
 

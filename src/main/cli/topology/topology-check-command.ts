@@ -1,8 +1,8 @@
 /** `parley topology --check`: whether commands fall into the partition that their chat lives in. */
 
-import { type ChatHome, PrismaChatHomes } from '../../../adapters/stores/prisma/prisma-chat-homes.js';
+import { type ChatPartition, PrismaChatPartitions } from '../../../adapters/stores/prisma/prisma-chat-partitions.js';
+import { claimNamespace, commandQueues } from '../../../adapters/transports/amqp/topology/namespace-claim.js';
 import { type KeyPlacement, partitionsOfKeys } from '../../../adapters/transports/amqp/topology/ring-probe.js';
-import { claimNamespace, commandQueues } from '../../../adapters/transports/amqp/topology/store-exchange.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { type StoreAndBroker, withStoreAndBroker } from '../with-store-and-broker.js';
 
@@ -41,17 +41,17 @@ export async function runTopologyCheck({ looksAtAll }: CheckRequest): Promise<vo
     const verdict: Verdict = { looked: 0, mismatches: 0, named: [] };
     for await (const homes of looksAtAll
       ? pages(access)
-      : [await new PrismaChatHomes(access.database).sample(CHECK_SAMPLE)])
+      : [await new PrismaChatPartitions(access.database).sample(CHECK_SAMPLE)])
       await compare(access, homes, verdict);
     tell(verdict);
   });
 }
 
-async function* pages({ database }: StoreAndBroker): AsyncGenerator<ChatHome[]> {
-  const homes = new PrismaChatHomes(database);
+async function* pages({ database }: StoreAndBroker): AsyncGenerator<ChatPartition[]> {
+  const homes = new PrismaChatPartitions(database);
   let after: string | null = null;
   for (;;) {
-    const page: ChatHome[] = await homes.page(after, PAGE);
+    const page: ChatPartition[] = await homes.page(after, PAGE);
     if (page.length === 0) return;
     yield page;
     after = page.at(-1)?.chatId ?? null;
@@ -60,7 +60,7 @@ async function* pages({ database }: StoreAndBroker): AsyncGenerator<ChatHome[]> 
 
 async function compare(
   { broker, settings }: StoreAndBroker,
-  homes: readonly ChatHome[],
+  homes: readonly ChatPartition[],
   verdict: Verdict,
 ): Promise<void> {
   const keys = homes.map(({ chatId }) => chatId);

@@ -1,6 +1,7 @@
 import { topology } from '../../../contract/messages/topology.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
-import { requireSettings, topologySettings } from '../../settings.js';
+import { topologySettings } from '../../settings/topology-settings.js';
+import { requireSettings } from '../../settings.js';
 
 export type TopologyFormat = 'definitions' | 'table';
 
@@ -30,7 +31,7 @@ export async function runTopology({ format, ...request }: TopologyRequest): Prom
     return (await import('./topology-adopt-command.js')).runAdopt({ isConfirmed: request.yes === true });
   if (request.declare === true || request.repair === true)
     await (await import('./topology-declare-command.js')).declareOnce({ repairsRing: request.repair === true });
-  const settings = requireSettings('topology');
+  const settings = requireSettings('command');
   console.log(format === 'table' ? table(topologySettings(settings)) : definitions(topologySettings(settings)));
 }
 

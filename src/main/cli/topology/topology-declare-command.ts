@@ -1,7 +1,7 @@
 import { ConfirmedPublisher } from '../../../adapters/transports/amqp/publish/confirmed-publisher.js';
 import { forgetRingOrder } from '../../../adapters/transports/amqp/topology/hash-ring.js';
+import { claimNamespace } from '../../../adapters/transports/amqp/topology/namespace-claim.js';
 import { prepareBroker } from '../../../adapters/transports/amqp/topology/prepare-broker.js';
-import { claimNamespace } from '../../../adapters/transports/amqp/topology/store-exchange.js';
 import { inTime } from '../connect-broker.js';
 import { withStoreAndBroker } from '../with-store-and-broker.js';
 
@@ -14,14 +14,14 @@ const DECLARE_TIMEOUT_MS = 120_000;
  * hash exchange anew, whatever its mark says. Rejects with one line for people.
  */
 export async function declareOnce({ repairsRing = false } = {}): Promise<void> {
-  await withStoreAndBroker(async ({ settings: { namespace }, topology, storeId, registry, broker }) => {
+  await withStoreAndBroker(async ({ settings: { namespace }, topology, storeId, transportState, broker }) => {
     const { connection } = broker;
     const model = connection.current();
     const publisher = new ConfirmedPublisher(connection);
     const declare = async () => {
       await claimNamespace(model, namespace, storeId);
       if (repairsRing) await forgetRingOrder(model, namespace);
-      await prepareBroker(model, { namespace, topology, registry, publisher });
+      await prepareBroker(model, { namespace, topology, state: transportState, publisher });
     };
     const tooSlow = () => `not declared within ${DECLARE_TIMEOUT_MS} ms: ${broker.lastError()}`;
     try {

@@ -2,7 +2,8 @@ import { onChannel } from '../../../adapters/transports/amqp/topology/declare-to
 import { names } from '../../../contract/messages/topology.js';
 import { describeFailure } from '../../../infrastructure/amqp/amqp-failure.js';
 import { rethrowAsStartupError, StartupError } from '../../../infrastructure/process/startup-error.js';
-import { requireSettings, topologySettings } from '../../settings.js';
+import { topologySettings } from '../../settings/topology-settings.js';
+import { requireSettings } from '../../settings.js';
 import { connectOnce } from '../connect-broker.js';
 import { requireBrokerUrl } from '../dead-letters/with-dead-letters.js';
 
@@ -12,7 +13,7 @@ import { requireBrokerUrl } from '../dead-letters/with-dead-letters.js';
  * queue is bound where nothing is set.
  */
 export async function runUnbind({ queue }: { queue: string }): Promise<void> {
-  const settings = requireSettings('topology');
+  const settings = requireSettings('command');
   const { namespace, dispatchQueues } = topologySettings(settings);
   const bindings = dispatchQueues.find(({ name }) => name === queue)?.bindings ?? ['#'];
   const exchange = names.events(namespace);

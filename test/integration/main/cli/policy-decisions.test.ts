@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { REPLAY_PAGE } from '../../../../src/application/policy/decisions/replay-decisions.js';
 import { newOrderedId } from '../../../../src/application/runtime/ordered-id.js';
-import { readPolicyFile } from '../../../../src/main/cli/policy/policy-file.js';
+import { readPolicyFile } from '../../../../src/main/policy/policy-file.js';
 import { policyTrusting } from '../../../support/policies/default-policy.js';
 import { emptyDatabase, scratchFolder } from '../../../support/services/services.js';
 import { add, CHANNEL, create, GROUP, NOWHERE, send, upsert } from '../../../unit/application/commands/drafts.js';
@@ -53,7 +53,7 @@ describe('parley policy explain, replay and can', function () {
     const cases: [string[], RegExp][] = [
       [
         ['explain', NO_DECISION],
-        /^parley: there is no decision .*: permits are sampled \(DECISION_SAMPLE_RATE=0\.01\), and this one was not kept/,
+        /^parley: there is no decision .*: permits are sampled \(DECISION_SAMPLE_RATE=0\.01\), and this permit was not kept/,
       ],
       [['explain', 'x'], /It must be a decision id\.$/],
       [['replay', '--policy', draft], /required option '--since <duration>' not specified$/],
@@ -152,7 +152,7 @@ describe('parley policy explain, replay and can', function () {
       stdout: [
         'yes',
         `Policy ${policy.document.version} permits this by rule members-post (Members write in direct chats and groups; readers read.).`,
-        'It asks that role be owner, admin or member (it is member) and chat.kind be direct or group (it is group).',
+        'It requires that role be owner, admin or member (it is member) and chat.kind be direct or group (it is group).',
       ],
       stderr: [],
     });
@@ -211,7 +211,7 @@ describe('parley policy explain, replay and can', function () {
     expect(guest.stdout[1]).to.match(/rule guests forbids it/);
     const bob = await can('--actor', 'bob', ...sending);
     expect(bob.code).to.equal(3);
-    expect(said(bob)).to.include('actor.token.team were blue (it is not known)').and.to.include('(it is human)');
+    expect(said(bob)).to.include('actor.token.team were blue (it is unknown)').and.to.include('(it is human)');
     expect((await can('--actor', 'bob', ...sending, '--attribute', 'actor.token.team=blue')).code).to.equal(0);
   });
 
@@ -221,7 +221,7 @@ describe('parley policy explain, replay and can', function () {
     expect(code).to.equal(0);
     expect(stdout[1]).to.match(/^Policy .* permits this by rule everyone-creates-chats/);
     expect(stdout.at(-1)).to.equal(
-      'The command was refused all the same, by the state of its chat and not by the policy: conflict (The command conflicts with what is there).',
+      'The command was refused because of the state of its chat, not by the policy: conflict (The command conflicts with existing data).',
     );
   });
 });

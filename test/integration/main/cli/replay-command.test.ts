@@ -185,7 +185,7 @@ describe('parley replay', function () {
     await eventually(async () => (await channel.checkQueue(again)).messageCount > 3, { within, what: 'some events' });
     await channel.deleteQueue(again);
     expect((await replaying.ended).code).to.equal(1);
-    expect(replaying.stderr.at(-1)).to.match(/^parley: the queue is gone; continue with --from \d+$/);
+    expect(replaying.stderr.at(-1)).to.match(/^parley: the queue does not exist any more; continue with --from \d+$/);
     await channel.assertQueue(again, { durable: true });
     const where = `chat_id = '${chat.chatId}' AND sequence = 5`;
     await fleet.query(`CREATE TABLE kept AS SELECT * FROM chat_events WHERE ${where}`);
@@ -193,9 +193,7 @@ describe('parley replay', function () {
     try {
       const { code, stderr } = await run('--chat', chat.chatId);
       expect(code).to.equal(1);
-      expect(stderr.at(-1)).to.match(
-        /^parley: the log has no 5 there: parley verify says more; continue with --from 1$/,
-      );
+      expect(stderr.at(-1)).to.match(/^parley: the log has no event 5: run parley verify; continue with --from 1$/);
     } finally {
       await fleet.query('INSERT INTO chat_events SELECT * FROM kept');
       await fleet.query('DROP TABLE kept');

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { readConfig } from '../../../../src/infrastructure/config/config.js';
-import { topologySettings, variables } from '../../../../src/main/settings.js';
+import { topologySettings } from '../../../../src/main/settings/topology-settings.js';
+import { variables } from '../../../../src/main/settings.js';
 import { projectFolder } from '../../../support/services/services.js';
 
 const read = (environment: Record<string, string>) =>

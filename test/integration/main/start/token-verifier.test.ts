@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Logger } from '../../../../src/infrastructure/logging/logger.js';
-import { tokenVerifierOf } from '../../../../src/main/roles/token-verifier.js';
 import { readSettings } from '../../../../src/main/settings.js';
+import { tokenVerifierOf } from '../../../../src/main/token-verifier.js';
 
 const JWT_JWKS_URL = 'https://issuer.example/keys';
 const SECRET = 'a secret of the tests, long enough to sign with';

@@ -55,7 +55,7 @@ export async function everything(url: string): Promise<string[]> {
       'partitions',
       'receipts',
       'departures',
-      'former_standings',
+      'former_memberships',
     ]) {
       const { rows } = await sql.query<{ line: string }>(`SELECT t::text AS line FROM ${table} t ORDER BY 1`);
       found.push(...rows.map(({ line }) => `${table} ${line}`));

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { PrismaChatArchiveSource } from '../../../../src/adapters/stores/prisma/archive/prisma-chat-archive-source.js';
 import { PrismaChatArchiveTarget } from '../../../../src/adapters/stores/prisma/archive/prisma-chat-archive-target.js';
 import { importArchive } from '../../../../src/application/archive/import-archive.js';
-import { directChatId } from '../../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../../src/contract/messages/direct-chat-id.js';
 import { anArchive, bytesOf, CHAT, FIRST_MESSAGE, textOf } from '../../../unit/application/archive/an-archive.js';
 import type { Draft } from '../../../unit/application/commands/decider-harness.js';
 import { add, create, createDirect, remove, send, upsert } from '../../../unit/application/commands/drafts.js';

@@ -77,7 +77,7 @@ describe('Clients that sync while several partitions are written to in PostgreSQ
         if (round === ROUNDS - 1) continue;
         // Commands go elsewhere from here on, as after a change of transports: clients have walks under way.
         for (const { client } of clients) await client.sync(1);
-        await identity.placeAnew('ring');
+        await identity.placeAnew('amqp');
         traffic.moveOn();
       }
     } catch (error) {

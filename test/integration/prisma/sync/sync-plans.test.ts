@@ -43,10 +43,10 @@ const LOAD = `
   INSERT INTO chats (chat_id, tenant_id, partition, kind, metadata, created_by, created_at, last_sequence, last_ordinal,
     member_count, owner_count, last_activity_at)
   SELECT chat_id, 'default', partition, 'group', '{}', 'other', now(), 1, 1, 1, 1, now() FROM departures;
-  INSERT INTO former_standings (tenant_id, user_id, chat_id, standing, until)
-  SELECT 'default', 'bot', chat_id, standing, 2 FROM members JOIN chats USING (chat_id), unnest(ARRAY['open owner', 'open reader']) standing
+  INSERT INTO former_memberships (tenant_id, user_id, chat_id, state, until)
+  SELECT 'default', 'bot', chat_id, state, 2 FROM members JOIN chats USING (chat_id), unnest(ARRAY['open owner', 'open reader']) state
   WHERE user_id = 'bot';
-  INSERT INTO former_standings (tenant_id, user_id, chat_id, standing, until)
+  INSERT INTO former_memberships (tenant_id, user_id, chat_id, state, until)
   SELECT tenant_id, user_id, chat_id, 'open owner', 1 FROM departures;
   INSERT INTO chat_events (partition, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at)
   SELECT c.partition, row_number() OVER (PARTITION BY c.partition ORDER BY s, c.chat_id), 'message.created', 'default', c.chat_id, s,

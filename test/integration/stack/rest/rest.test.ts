@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { openApiDocument } from '../../../../src/adapters/apis/http/docs/openapi.js';
-import { directChatId } from '../../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../../src/contract/messages/direct-chat-id.js';
 import { type RestOperationName, restOperationNames } from '../../../../src/contract/rest/operations.js';
 import { eventually } from '../../../support/eventually.js';
 import { RestStack } from './rest-stack.js';

@@ -12,7 +12,7 @@ const checks = new Map(commandTypes.map((type) => [type, ajv.compile(jsonSchemaO
 
 /** Why the published schema refuses a command; null if it does not. */
 export function refusedBySchema(type: unknown, body: Uint8Array): string | null {
-  if (typeof type !== 'string' || !isCommandType(type)) return `no command is called ${String(type)}`;
+  if (typeof type !== 'string' || !isCommandType(type)) return `unknown command type ${String(type)}`;
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { ArchiveFault } from '../../../../src/application/archive/import-archive.js';
 import { ARCHIVE_LINE_MAX_BYTES } from '../../../../src/contract/archive/lines.js';
-import { directChatId } from '../../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../../src/contract/messages/direct-chat-id.js';
 import { exportFrom, importInto } from '../../../integration/prisma/archive/archive-of.js';
 import { carriedRows } from '../../../integration/prisma/archive/archive-rows-of.js';
 import { DecidedStore } from '../../../integration/prisma/decided-store.js';
@@ -113,7 +113,7 @@ function payload(messageSequence: number) {
   return { messageId: REMOVED_MESSAGE, messageSequence, revision: 2 };
 }
 
-describe('An archive that is read', function () {
+describe('An imported archive', function () {
   this.timeout(TEST_TIMEOUT_MS);
   let store: DecidedStore;
   before(async () => {
@@ -122,7 +122,7 @@ describe('An archive that is read', function () {
   after(() => store.close());
 
   for (const [what, archive, message] of FAULTS)
-    it(`is refused ${what.startsWith('that') ? 'if it is one ' : ''}${what}, and its chat is seen by nobody`, async () => {
+    it(`is refused ${what.startsWith('that') ? 'if it is one ' : ''}${what}, and its chat stays invisible`, async () => {
       const error = await importInto(store.store, archive).then(
         (report) => expect.fail(`imported: ${JSON.stringify(report)}`),
         (refused: unknown) => refused,
@@ -137,7 +137,7 @@ describe('An archive that is read', function () {
       expect(await store.store.queries.listChats(alice, 'all', {}, null, 10)).to.deep.equal([]);
     });
 
-  it('is taken in after all those that were not, as if they had never been', async () => {
+  it('is imported after refused ones, without effects of those', async () => {
     const archive = anArchive().map(textOf);
     expect(await importInto(store.store, archive)).to.deep.equal({
       ...{ lines: archive.length, chats: { imported: 1, known: 0 }, differing: [] },
@@ -151,7 +151,7 @@ describe('An archive that is read', function () {
     }
   });
 
-  it('may have been written by hand: fewer fields that say nothing, unknown ones, other line ends, empty lines', async () => {
+  it('may be written by hand: without empty fields, with unknown fields, other line ends and empty lines', async () => {
     const byHand = await DecidedStore.open();
     try {
       const archive = anArchive().map((each) => `${textOf({ ...each, note: 'mine' })}\r`);
@@ -166,7 +166,7 @@ describe('An archive that is read', function () {
     }
   });
 
-  it('may bring a direct chat, of two or of one', async () => {
+  it('may contain a direct chat of two users or of one', async () => {
     const directs = await DecidedStore.open();
     try {
       for (const other of ['bob', 'alice']) {

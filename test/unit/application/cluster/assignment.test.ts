@@ -7,7 +7,7 @@ describe('The assignment of partitions to workers', () => {
   const fleet = fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 10 }).map((ids) => ids.sort());
   const partitions = fc.integer({ min: 1, max: 64 });
 
-  it('gives each partition one owner and, where there are two workers, another one as its standby', () => {
+  it('gives each partition one owner and, with two workers, another one as standby', () => {
     fc.assert(
       fc.property(fleet, partitions, (workers, count) => {
         for (const partition of range(0, count - 1)) {
@@ -19,7 +19,7 @@ describe('The assignment of partitions to workers', () => {
     );
   });
 
-  it('is fair within one, of partitions owned and of those stood by for', () => {
+  it('is fair within one, for owned and standby partitions', () => {
     fc.assert(
       fc.property(fleet, partitions, (workers, count) => {
         for (const wanted of ['assigned', ...(workers.length > 1 ? ['standby'] : [])]) {
@@ -32,7 +32,7 @@ describe('The assignment of partitions to workers', () => {
     );
   });
 
-  it('gives nothing to who is not on the list', () => {
+  it('gives nothing to a worker that is not on the list', () => {
     fc.assert(
       fc.property(fleet, partitions, fc.string(), (workers, partition, stranger) => {
         fc.pre(!workers.includes(stranger));
@@ -42,7 +42,7 @@ describe('The assignment of partitions to workers', () => {
     expect(dutyOf('a', 0, [])).to.equal('none');
   });
 
-  it('counts a partition as served while its owner is alive', () => {
+  it('counts a partition as owned while its owner is alive', () => {
     const row = { partition: 0, epoch: 1, position: 0, publishedThrough: 0, logFloor: 0 };
     const census = (owner: string | null) => ({ workers: ['a', 'b'], partitions: [{ ...row, owner }] });
     expect(hasLiveOwner(census('a'), 0)).to.equal(true);

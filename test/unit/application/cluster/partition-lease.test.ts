@@ -1,7 +1,5 @@
 import { expect } from 'chai';
-import { StoreError } from '../../../../src/application/ports/command-store.js';
 import { create, GROUP, send } from '../commands/drafts.js';
-import { MARKER_TYPE } from '../processing/failing-ports.js';
 import { WorkerHarness } from '../processing/worker-harness.js';
 
 /** Drawn for a pause it makes that far longer than anybody waits here. */
@@ -16,7 +14,7 @@ describe('The partitions of a worker', () => {
 
   const owners = () => [...harness.world.partitions.values()].map(({ owner }) => owner);
 
-  it('are given up while the broker is away for long, and taken again, also where no command comes', async () => {
+  it('are released during a long broker outage, and leased again, also without commands', async () => {
     harness.isTransportReady = false;
     await harness.until('it is off the list', () => owners().every((owner) => owner === null));
     expect(harness.world.workers.has('harness')).to.equal(false);
@@ -31,29 +29,7 @@ describe('The partitions of a worker', () => {
     await harness.given(create('alice', GROUP, []));
   });
 
-  it('have met a ring repair only if it was noted under their epoch: an owner fenced out leaves the marker to the next one', async () => {
-    await harness.close();
-    harness = await WorkerHarness.open();
-    await harness.registry.repairRing(
-      async () => true,
-      async () => undefined,
-    );
-    await harness.source.lose();
-    const saw = harness.registry.sawRingMarker.bind(harness.registry);
-    let tries = 0;
-    harness.registry.sawRingMarker = async (...args) => {
-      tries += 1;
-      if (tries === 1) throw new StoreError('unavailable', 'away');
-      if (tries === 2) await harness.registry.acquire(0, 'another worker');
-      await saw(...args);
-    };
-    harness.publish(send('alice', GROUP, '', {}, { properties: { type: MARKER_TYPE } }));
-    await harness.until('it is noted', () => harness.world.partitions.get(0)?.ringSeen === 1);
-    await harness.given(create('alice', GROUP, []));
-    expect(await harness.nothingLeft()).to.equal(true);
-  });
-
-  it('are subscribed to as soon as the broker is back, however long the pause between attempts was to be', async () => {
+  it('are subscribed to as soon as the broker returns, without the rest of the retry pause', async () => {
     await harness.close();
     harness = await WorkerHarness.open({ random: () => ENDLESS });
     harness.source.isAway = true;
@@ -68,13 +44,13 @@ describe('The partitions of a worker', () => {
     await harness.until('all are subscribed to', () => waiting().length === 0);
   });
 
-  it('are given back by a stop: nobody owns them, and it is off the list', async () => {
+  it('are released by a stop: they have no owner, and the worker is off the list', async () => {
     await harness.worker.stop();
     expect(owners()).to.deep.equal([null, null]);
     expect(harness.world.workers.size).to.equal(0);
   });
 
-  it('tell how far their log is published with each batch, and by themselves only where none came since the last heartbeat', async () => {
+  it('save the published position with each batch, and separately only without a batch since the last heartbeat', async () => {
     await harness.close();
     harness = await WorkerHarness.open();
     let heartbeats = 0;

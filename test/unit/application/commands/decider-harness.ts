@@ -58,7 +58,7 @@ export function itemOf({ type, body, commandId, properties, unproven, token }: D
   };
   const decoded = decodeCommand(incoming);
   if (decoded.outcome === 'malformed') throw new Error(decoded.detail);
-  const delivery = { tag, incoming, deliveryCount: 0, ringMarker: null, isForwarded: false };
+  const delivery = { tag, incoming, deliveryCount: 0, mayBeMisplaced: false, isForwarded: false };
   return { delivery, decoded, unproven: unproven ?? null, token: token ?? null, allowance: null };
 }
 
@@ -78,7 +78,8 @@ function pick<K, V>(keys: readonly K[], nameOf: (key: K) => string, from: Readon
  */
 export class DeciderHarness {
   now = new Date('2026-11-20T20:15:00.123Z');
-  ringUnsettled = false;
+  /** Whether the transport's routing is in disorder when the next commands arrive. */
+  mayBeMisplaced = false;
   /** By tenant; who is not named may edit for ever. */
   readonly editWindowsMs: { [tenantId: string]: number } = {};
   /** The ids of the next messages; drawn at random once they are used up. */
@@ -120,7 +121,10 @@ export class DeciderHarness {
 
   /** Decides one batch and commits it. */
   batch(drafts: readonly Draft[]): ItemResult[] {
-    const items = drafts.map(itemOf);
+    const items = drafts.map((draft, index) => {
+      const item = itemOf(draft, index);
+      return { ...item, delivery: { ...item.delivery, mayBeMisplaced: this.mayBeMisplaced } };
+    });
     const keys = snapshotKeysOf(items);
     expectDistinct({ ...keys });
     const { partition, now } = this;
@@ -177,7 +181,6 @@ export class DeciderHarness {
 
   private attributes(keys: SnapshotKeys): BatchSnapshot {
     return {
-      ringUnsettled: this.ringUnsettled,
       position: this.log.length,
       receipts: pick(keys.receipts, receiptKey, this.receipts),
       chats: pick(keys.chats, String, this.chats),

@@ -1,6 +1,6 @@
 /** Commands as tests state them: who, where, what; each under a new command id unless `over` says otherwise. */
 import { randomUUID } from 'node:crypto';
-import { directChatId } from '../../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../../src/contract/messages/direct-chat-id.js';
 import type { Draft } from './decider-harness.js';
 
 export const GROUP = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';

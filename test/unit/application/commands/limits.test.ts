@@ -50,7 +50,7 @@ for (const [when, inOneBatch] of [
     codes(inOneBatch ? harness.answers(...drafts) : drafts.map((draft) => harness.answer(draft)));
 
   describe(`The limits of a message (${when})`, () => {
-    it('refuse one more edit of a message, but neither the same text again nor its deletion', () => {
+    it('refuse a further edit, but not the same text again or a deletion', () => {
       const harness = new DeciderHarness();
       harness.idsToDraw.push(M1);
       harness.given(create('alice', GROUP, ['mike']), send('alice', GROUP));
@@ -65,7 +65,7 @@ for (const [when, inOneBatch] of [
       expect(play(harness, [erase('alice', GROUP, M1, 'soft')])).to.deep.equal(['accepted']);
     });
 
-    it('refuse one more emoji of a user, and nothing else', () => {
+    it('refuse a further emoji of a user, and nothing else', () => {
       const harness = new DeciderHarness();
       harness.idsToDraw.push(M1);
       harness.given(create('alice', GROUP, ['mike']), send('alice', GROUP));
@@ -84,7 +84,7 @@ for (const [when, inOneBatch] of [
       ).to.deep.equal(['accepted', 'accepted', 'limit_reached', 'accepted', 'accepted', 'limit_reached']);
     });
 
-    it('refuse one more emoji of the message, not one that is there, and not once one has gone', () => {
+    it('refuse a further emoji of the message, but not an existing one, or one after another was removed', () => {
       const harness = fullMessage();
       const last = EMOJI_PER_MESSAGE_MAX - 1;
       expect(
@@ -103,7 +103,7 @@ for (const [when, inOneBatch] of [
   });
 
   describe(`The limit of a chat's members (${when})`, () => {
-    it('refuses more, all or none of a command, and lets others come for those who go', () => {
+    it('refuses whole commands above it, and accepts new members after others left', () => {
       const harness = new DeciderHarness();
       harness.limits.chatMembersMax = 4;
       expect(
@@ -123,7 +123,7 @@ for (const [when, inOneBatch] of [
   });
 
   describe(`The limit of a user's chats (${when})`, () => {
-    it('refuses to create more, and lets others be created for those that are left', () => {
+    it('refuses to create more chats, and accepts new ones after the user left some', () => {
       const harness = new DeciderHarness();
       harness.limits.userChatsMax = 2;
       expect(
@@ -141,7 +141,7 @@ for (const [when, inOneBatch] of [
       ]);
     });
 
-    it('refuses to put a user into more chats of others, and names limit, number and user', () => {
+    it('refuses to add a user to more chats of others, and names limit, number and user', () => {
       const harness = new DeciderHarness();
       harness.limits.userChatsMax = 2;
       const done = play(harness, [
@@ -160,7 +160,7 @@ for (const [when, inOneBatch] of [
       expect(reason?.detail).to.match(/at most 2 .*USER_CHATS_MAX.*victim/);
     });
 
-    it('leaves a user whom others have put into as many as they can able to create chats, and to be written to directly', () => {
+    it('still permits a user at the limit of joined chats to create chats and to get direct chats', () => {
       const harness = new DeciderHarness();
       harness.limits.userChatsMax = 2;
       play(harness, [create('m1', chat(1), ['victim']), create('m2', chat(2), ['victim'])]);
@@ -173,7 +173,7 @@ for (const [when, inOneBatch] of [
       ).to.deep.equal([...Array(6).fill('accepted'), 'limit_reached', 'accepted']);
     });
 
-    it('counts each tenant’s users apart', () => {
+    it('counts users per tenant', () => {
       const harness = new DeciderHarness();
       harness.limits.userChatsMax = 1;
       expect(
@@ -186,7 +186,7 @@ for (const [when, inOneBatch] of [
   });
 }
 
-describe('A command that is refused because a limit is reached', () => {
+describe('A command that exceeds a limit', () => {
   it('is stored with its decision, and changes nothing', () => {
     const harness = fullMessage();
     const { chats, members } = structuredClone({ chats: harness.chats, members: harness.members });
@@ -199,7 +199,7 @@ describe('A command that is refused because a limit is reached', () => {
     expect({ chats: harness.chats, members: harness.members }).to.deep.equal({ chats, members });
   });
 
-  it('is nothing that sending a message is asked for', () => {
+  it('is never checked when sending a message', () => {
     const harness = fullMessage();
     harness.given(send('mary', GROUP));
     expect(harness.written?.userChats.changes).to.deep.equal([]);

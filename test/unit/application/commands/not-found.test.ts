@@ -20,7 +20,7 @@ const asks: Record<string, Ask> = {
 
 describe('A chat that the actor is not in', () => {
   for (const [what, ask] of Object.entries(asks))
-    it(`cannot be told from one that does not exist (${what})`, () => {
+    it(`gets the same refusal as a chat that does not exist (${what})`, () => {
       const harness = new DeciderHarness();
       harness.given(
         create('alice', GROUP, ['bob', 'former']),
@@ -39,7 +39,7 @@ describe('A chat that the actor is not in', () => {
       expect(receipts[0]).to.deep.include({ status: 'rejected', decisionId: null, sequence: null, messageId: null });
       expect(receipts[0]?.reason).to.deep.equal({
         code: 'not_found',
-        title: 'There is no such thing that the actor may see',
+        title: 'Not found, or not visible to the actor',
         detail: 'no such chat, or the actor is not in it',
       });
       expect(harness.chat(OTHER_GROUP)).to.include({ lastSequence: 1, memberCount: 2 });

@@ -16,8 +16,8 @@ const ways: Record<string, (harness: DeciderHarness, drafts: Draft[]) => ReturnT
 };
 
 for (const [when, answersOf] of Object.entries(ways))
-  describe(`A command that comes again ${when}`, () => {
-    it('gets the first answer, marked as replayed, and has no second effect', () => {
+  describe(`A repeated command ${when}`, () => {
+    it('gets the first receipt, marked as replayed, and has no second effect', () => {
       const harness = group();
       const draft = send('alice', GROUP, 'once', {}, { commandId: 'c-1' });
       const [first, second, third] = answersOf(harness, [draft, draft, { ...draft }]);
@@ -29,7 +29,7 @@ for (const [when, answersOf] of Object.entries(ways))
       expect(harness.chat(GROUP).lastSequence).to.equal(2);
     });
 
-    it('with other content is a conflict: neither a second effect nor the first answer', () => {
+    it('with other content is a conflict: neither a second effect nor the first receipt', () => {
       const harness = group();
       const over = { commandId: 'c-1' };
       const [first, other, again] = answersOf(harness, [
@@ -75,7 +75,7 @@ for (const [when, answersOf] of Object.entries(ways))
       ]);
     });
 
-    it('after a refusal that is stored gets that refusal, though it could now be accepted', () => {
+    it('after a stored refusal gets that refusal, even if it could be accepted now', () => {
       const harness = group();
       const draft = send('carol', GROUP, 'hello', {}, { commandId: 'c-1' });
       const [refused, , again] = answersOf(harness, [draft, add('alice', GROUP, ['carol']), draft]);
@@ -84,7 +84,7 @@ for (const [when, answersOf] of Object.entries(ways))
       expect(harness.messages).to.have.property('size', 0);
     });
 
-    it('after a refusal that is not stored is tried anew', () => {
+    it('after a refusal that is not stored is decided again', () => {
       const harness = group();
       const draft = remove('alice', GROUP, 'alice', { commandId: 'c-1' });
       const [refused, , again] = answersOf(harness, [draft, add('alice', GROUP, ['carol'], 'owner'), draft]);
@@ -93,7 +93,7 @@ for (const [when, answersOf] of Object.entries(ways))
     });
   });
 
-describe('A refusal that is stored', () => {
+describe('A stored refusal', () => {
   const refused: [string, () => DeciderHarness, Draft, string][] = [
     ['a violation of the contract', group, send('alice', GROUP, ''), 'invalid'],
     ['an unknown type', group, { ...send('alice', GROUP), type: 'message.shout' }, 'unsupported_type'],
@@ -102,7 +102,7 @@ describe('A refusal that is stored', () => {
     ['a no from the policy', group, add('bob', GROUP, ['carol']), 'not_permitted'],
   ];
   for (const [what, stageOf, draft, code] of refused)
-    it(`leaves its receipt and one event (${what})`, () => {
+    it(`writes its receipt and one event (${what})`, () => {
       const harness = stageOf();
       const { commandId } = draft;
       const receipt = harness.answer(draft);
@@ -120,7 +120,7 @@ describe('A refusal that is stored', () => {
       expect(harness.chat(GROUP).lastSequence).to.equal(1);
     });
 
-  it('names the decision where the policy was asked, and none where it was not', () => {
+  it('names the decision if the policy was asked', () => {
     const harness = group();
     expect(harness.answer(add('bob', GROUP, ['carol'])).decisionId).to.be.a('string');
     expect(harness.answer(send('alice', GROUP, '')).decisionId).to.equal(null);
@@ -128,14 +128,14 @@ describe('A refusal that is stored', () => {
 });
 
 describe('A refusal that is not stored', () => {
-  it('leaves neither receipt nor event (conflict)', () => {
+  it('writes neither receipt nor event (conflict)', () => {
     const harness = group();
     expect(harness.answer(create('bob', GROUP, [])).reason?.code).to.equal('conflict');
     expect(harness.receipts).to.have.property('size', 1);
     expect(harness.log).to.have.length(1);
   });
 
-  it('leaves neither receipt nor event (unauthenticated), and asks for no attributes', () => {
+  it('writes neither receipt nor event (unauthenticated), and reads no attributes', () => {
     const harness = group();
     const unproven = refusal('unauthenticated', 'the token has expired');
     const receipt = harness.answer(send('alice', GROUP, 'hello', {}, { unproven }));
@@ -144,7 +144,7 @@ describe('A refusal that is not stored', () => {
     expect(harness.log).to.have.length(1);
   });
 
-  it('to one whose actor is not proven is not the stored receipt of the one who is', () => {
+  it('of an unauthenticated command is not the stored receipt of the authenticated one', () => {
     const harness = group();
     const draft = send('alice', GROUP, 'secret', {}, { commandId: 'c-1' });
     const unproven = refusal('unauthenticated', 'the header authorization with a bearer token is missing');

@@ -31,7 +31,7 @@ const nothingWritten = {
 };
 
 describe('A command at the wrong partition', () => {
-  it('is misrouted to where its chat belongs, and leaves no trace', () => {
+  it('is reported as misrouted with its partition, without any effect', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: 5 });
     for (const draft of [send('alice', GROUP), add('alice', GROUP, ['carol']), create('alice', GROUP, [])]) {
@@ -40,7 +40,7 @@ describe('A command at the wrong partition', () => {
     }
   });
 
-  it('does not hold up its neighbours', () => {
+  it('does not delay its neighbours', () => {
     const harness = group();
     harness.given(create('alice', OTHER_GROUP, []));
     harness.alterChat(GROUP, { partition: 0 });
@@ -50,7 +50,7 @@ describe('A command at the wrong partition', () => {
     );
   });
 
-  it('that was answered before gets its answer all the same', () => {
+  it('that was answered before gets its stored receipt', () => {
     const harness = group();
     const draft = send('alice', GROUP);
     const [first] = harness.given(draft);
@@ -59,46 +59,46 @@ describe('A command at the wrong partition', () => {
   });
 });
 
-describe('While the hash ring is not settled', () => {
-  it('a command for a chat that is not known here may belong elsewhere', () => {
+describe('A command that the transport may have misplaced', () => {
+  it('is rerouted if its chat does not exist yet', () => {
     const harness = group();
-    harness.ringUnsettled = true;
+    harness.mayBeMisplaced = true;
     for (const draft of [create('alice', OTHER_GROUP, []), send('alice', NOWHERE)])
       expect(harness.batch([draft])).to.deep.equal([{ kind: 'reroute' }]);
     expect(harness.chats).to.have.property('size', 1);
   });
 
-  it('a command for a chat that belongs elsewhere is rerouted', () => {
+  it('is rerouted if its chat belongs to another partition', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: 5 });
-    harness.ringUnsettled = true;
+    harness.mayBeMisplaced = true;
     expect(harness.batch([send('alice', GROUP)])).to.deep.equal([{ kind: 'reroute' }]);
     expect(harness.written).to.deep.equal(nothingWritten);
   });
 
-  it('a command for a chat that belongs here is served', () => {
+  it('is executed if its chat belongs to this partition', () => {
     const harness = group();
-    harness.ringUnsettled = true;
+    harness.mayBeMisplaced = true;
     expect(harness.given(send('alice', GROUP))[0]?.sequence).to.equal(2);
   });
 
-  it('a command about no chat is served', () => {
+  it('is executed if it has no chat', () => {
     const harness = new DeciderHarness();
-    harness.ringUnsettled = true;
+    harness.mayBeMisplaced = true;
     harness.given(upsert('alice', { displayName: 'A' }));
   });
 
-  it('a chat without a partition is not placed', () => {
+  it('does not place a chat without a partition', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: null });
-    harness.ringUnsettled = true;
+    harness.mayBeMisplaced = true;
     expect(harness.batch([send('alice', GROUP)])).to.deep.equal([{ kind: 'reroute' }]);
     expect(harness.chat(GROUP).partition).to.equal(null);
   });
 });
 
 describe('A chat without a partition', () => {
-  it('is placed where the next command for it comes in', () => {
+  it('is assigned to the partition in which its next command arrives', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: null });
     expect(harness.given(send('bob', GROUP), send('alice', GROUP)).map(({ sequence }) => sequence)).to.deep.equal([
@@ -108,7 +108,7 @@ describe('A chat without a partition', () => {
     expect(harness.written?.chatsChanged).to.have.length(1);
   });
 
-  it('is placed also by a command that is refused', () => {
+  it('is assigned also by a refused command', () => {
     const harness = group();
     harness.alterChat(GROUP, { partition: null });
     expect(harness.answer(add('bob', GROUP, ['carol'])).reason?.code).to.equal('not_permitted');
@@ -117,10 +117,10 @@ describe('A chat without a partition', () => {
 });
 
 describe('While a chat is being imported', () => {
-  it('its commands are answered conflict, wherever they come in, and change nothing', () => {
-    for (const ringUnsettled of [false, true]) {
+  it('its commands are answered conflict in every partition, and change nothing', () => {
+    for (const mayBeMisplaced of [false, true]) {
       const harness = group();
-      harness.ringUnsettled = ringUnsettled;
+      harness.mayBeMisplaced = mayBeMisplaced;
       harness.alterChat(GROUP, { partition: PARTITION_WHILE_IMPORTED });
       for (const draft of [send('alice', GROUP), create('alice', GROUP, []), send('mallory', GROUP)]) {
         const { status, reason } = harness.answer(draft);
@@ -135,7 +135,7 @@ describe('While a chat is being imported', () => {
     }
   });
 
-  it('a command that was answered before gets its answer all the same', () => {
+  it('a command that was answered before gets its stored receipt', () => {
     const harness = group();
     const draft = send('alice', GROUP);
     const [first] = harness.given(draft);

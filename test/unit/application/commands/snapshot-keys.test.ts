@@ -27,8 +27,8 @@ import {
 const keysOf = (...drafts: Parameters<typeof itemOf>[0][]) => snapshotKeysOf(drafts.map(itemOf));
 const ids = (list: { userId: string }[]) => list.map(({ userId }) => userId);
 
-describe('What a batch asks for before it is decided', () => {
-  it('is the chat, the actor as a user and as a member, and the earlier receipt', () => {
+describe('The snapshot keys of a batch', () => {
+  it('contain the chat, the actor as user and member, and the earlier receipt', () => {
     expect(keysOf(send('alice', GROUP, 'hello', {}, { commandId: 'c-1' }))).to.deep.equal({
       ...NO_KEYS,
       receipts: [{ tenantId: 'default', actorId: 'alice', commandId: 'c-1' }],
@@ -38,7 +38,7 @@ describe('What a batch asks for before it is decided', () => {
     });
   });
 
-  it("includes the members it is about, never a chat's whole list", () => {
+  it("contain the affected members, never a chat's whole list", () => {
     expect(ids(keysOf(add('alice', GROUP, ['bob', 'carol'])).members)).to.deep.equal(['alice', 'bob', 'carol']);
     expect(ids(keysOf(remove('alice', GROUP, 'bob')).members)).to.deep.equal(['alice', 'bob']);
     expect(ids(keysOf(updateMember('alice', GROUP, 'bob', {})).members)).to.deep.equal(['alice', 'bob']);
@@ -46,7 +46,7 @@ describe('What a batch asks for before it is decided', () => {
       expect(ids(keysOf(draft).members)).to.deep.equal(['alice']);
   });
 
-  it('includes the messages that are referred to', () => {
+  it('contain the referenced messages', () => {
     const references = { inReplyTo: NOWHERE, threadRootId: OTHER_GROUP };
     expect(keysOf(send('alice', GROUP, 'yes', references)).messages).to.deep.equal([NOWHERE, OTHER_GROUP]);
     expect(keysOf(send('alice', GROUP, 'yes', { inReplyTo: NOWHERE, threadRootId: NOWHERE })).messages).to.have.length(
@@ -54,7 +54,7 @@ describe('What a batch asks for before it is decided', () => {
     );
   });
 
-  it('includes messages that are to be changed, in full, each once', () => {
+  it('contain messages to change, in full, each once', () => {
     const keys = keysOf(
       ...[edit('alice', GROUP, messageId(1), {}), erase('bob', GROUP, messageId(1)), erase('bob', GROUP, messageId(2))],
     );
@@ -62,7 +62,7 @@ describe('What a batch asks for before it is decided', () => {
     expect(keys.messages).to.deep.equal([]);
   });
 
-  it('includes the message that is reacted to, and whether the reaction is there', () => {
+  it('contain the message of a reaction, and the reaction', () => {
     const keys = keysOf(
       ...[react('alice', GROUP, messageId(1), ':tea:'), unreact('alice', GROUP, messageId(1), ':tea:')],
       react('bob', GROUP, messageId(1), ':tea:'),
@@ -74,12 +74,12 @@ describe('What a batch asks for before it is decided', () => {
     );
   });
 
-  it('includes how much each read mark covers', () => {
+  it('contain the read marks', () => {
     const keys = keysOf(read('alice', GROUP, 7), read('bob', GROUP, 7), read('bob', OTHER_GROUP, 7));
     expect(keys.readMarks).to.deep.equal([GROUP, OTHER_GROUP].map((chatId) => ({ chatId, upTo: 7 })));
   });
 
-  it('names each thing once, however many commands need it', () => {
+  it('contain each key once, for any number of commands', () => {
     const draft = add('alice', GROUP, ['bob', 'alice', 'bob']);
     const keys = keysOf(draft, draft, send('bob', GROUP), send('alice', GROUP));
     expect(keys.chats).to.deep.equal([GROUP]);
@@ -88,7 +88,7 @@ describe('What a batch asks for before it is decided', () => {
     expect(keys.receipts).to.have.length(3);
   });
 
-  it('keeps tenants and chats apart', () => {
+  it('distinguish tenants and chats', () => {
     const keys = keysOf(send('alice', GROUP), send('alice', OTHER_GROUP, 'hello', {}, { tenantId: 'acme' }));
     expect(keys.users).to.deep.equal([
       { tenantId: 'default', userId: 'alice' },
@@ -97,11 +97,11 @@ describe('What a batch asks for before it is decided', () => {
     expect(keys.members).to.have.length(2);
   });
 
-  it('is no chat for a profile', () => {
+  it('contain no chat for a profile', () => {
     expect(keysOf(upsert('alice', { displayName: 'A' }))).to.deep.include({ chats: [], members: [], messages: [] });
   });
 
-  it('is only the earlier receipt for a command that the contract has refused', () => {
+  it('contain only the earlier receipt for an invalid command', () => {
     const keys = keysOf(send('alice', GROUP, '', {}, { commandId: 'c-1' }));
     expect(keys).to.deep.equal({
       ...NO_KEYS,
@@ -112,7 +112,7 @@ describe('What a batch asks for before it is decided', () => {
     });
   });
 
-  it('is nothing for an actor who is not proven', () => {
+  it('are empty for an unauthenticated actor', () => {
     const item: BatchItem = itemOf(send('alice', GROUP, 'x', {}, { unproven: refusal('unauthenticated') }), 1);
     expect(snapshotKeysOf([item])).to.deep.equal(NO_KEYS);
   });

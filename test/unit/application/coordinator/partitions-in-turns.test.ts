@@ -34,12 +34,12 @@ describe("A worker's partitions", () => {
     return most;
   }
 
-  it('have no more batches in the store at a time than they may', async () => {
+  it('have at most the configured number of concurrent batches', async () => {
     expect(await mostAtATime(1)).to.equal(1);
     expect(await mostAtATime(2)).to.equal(2);
   });
 
-  it('hold each other up for a moment only where the store does not answer one of them', async () => {
+  it('delay each other only briefly if the store does not answer one of them', async () => {
     harness = await WorkerHarness.open({ partitions: 4, concurrentBatches: 1 });
     let answer: () => void = () => undefined;
     const answered = new Promise<void>((resolve) => {

@@ -16,37 +16,37 @@ function status(over: Partial<PartitionStatus>): PartitionStatus {
   return { ...well, obstacle: null, batchSince: null, contendedSince: null, notSubscribedSince: null, ...over };
 }
 
-describe('A partition is said to be stuck', () => {
+describe('A partition is reported as stuck', () => {
   const words = (over: Partial<PartitionStatus>) => stuckPartitions([status(over)], now);
 
-  it('not while it gets on, however much it has to do', () => {
+  it('not while it makes progress, under any load', () => {
     expect(words({})).to.deep.equal([]);
     expect(words({ unpublished: 100_000, unpublishedSince: ago(EVENTS_STUCK_MS) })).to.deep.equal([]);
     expect(words({ batchSince: ago(COMMANDS_STUCK_MS) })).to.deep.equal([]);
     expect(words({ unpublished: 1, unpublishedSince: ago(-5_000) })).to.deep.equal([]);
   });
 
-  it('where something stands in the way of its events, or they wait too long without anything that does', () => {
+  it('if publishing fails, or if events wait too long', () => {
     expect(words({ unpublished: 7, obstacle: 'refused' })).to.deep.equal(['partition 3: 7 events refused']);
     expect(words({ unpublished: 7, unpublishedSince: ago(EVENTS_STUCK_MS + 1_000) })).to.deep.equal([
       'partition 3: 7 events wait, the oldest for 31 s',
     ]);
   });
 
-  it('where its commands are worked on for too long', () => {
+  it('if its batch takes too long', () => {
     expect(words({ batchSince: ago(COMMANDS_STUCK_MS + 2_000) })).to.deep.equal([
       'partition 3: batch in progress for 32 s',
     ]);
   });
 
-  it('where other transactions are in its way for more than 10 s', () => {
+  it('if other transactions block it for more than 10 s', () => {
     expect(words({ contendedSince: ago(CONTENTION_STUCK_MS) })).to.deep.equal([]);
     expect(words({ batchSince: ago(12_000), contendedSince: ago(CONTENTION_STUCK_MS + 1_000) })).to.deep.equal([
       'partition 3: other transactions hold its rows for 11 s',
     ]);
   });
 
-  it('where it is to be subscribed to and cannot be', () => {
+  it('if it cannot be subscribed to', () => {
     expect(words({ isSubscribed: false, notSubscribedSince: ago(SUBSCRIPTION_STUCK_MS) })).to.deep.equal([]);
     expect(words({ isSubscribed: false, notSubscribedSince: ago(SUBSCRIPTION_STUCK_MS + 3_000) })).to.deep.equal([
       'partition 3: no subscription for 33 s',

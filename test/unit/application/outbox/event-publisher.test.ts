@@ -24,7 +24,7 @@ describe('The publisher of events', () => {
     };
   }
 
-  it('publishes what is appended from memory, in order, without reading the log', async () => {
+  it('publishes appended events from memory, in order, without reading the log', async () => {
     bench = new PublisherBench();
     watchPrefix();
     bench.append(300);
@@ -36,7 +36,7 @@ describe('The publisher of events', () => {
     expect(bench.log.eventsRead).to.equal(0);
   });
 
-  it('goes on from memory with what is appended while it looks up the recipients', async () => {
+  it('continues from memory with events appended during a lookup of recipients', async () => {
     bench = new PublisherBench();
     let tell: () => void = () => undefined;
     bench.log.members = new Promise((resolve) => {
@@ -51,7 +51,7 @@ describe('The publisher of events', () => {
     expect(bench.log.eventsRead).to.equal(0);
   });
 
-  it('reads whom events are for while their commands are decided, and not once more when they are committed', async () => {
+  it('reads recipients while commands are decided, and not again after the commit', async () => {
     bench = new PublisherBench();
     let tell: () => void = () => undefined;
     bench.log.members = new Promise((resolve) => {
@@ -67,7 +67,7 @@ describe('The publisher of events', () => {
     expect(bench.log.membersRead).to.equal(1);
   });
 
-  it('does not read ahead for whom nothing goes out', async () => {
+  it('does not prefetch recipients while publishing has failed', async () => {
     bench = new PublisherBench();
     bench.sink.fate = () => 'returned';
     bench.append(1);
@@ -77,7 +77,7 @@ describe('The publisher of events', () => {
     expect(bench.log.membersRead).to.equal(membersRead);
   });
 
-  it('goes on where whom events are for could not be read ahead', async () => {
+  it('continues if recipients could not be prefetched', async () => {
     bench = new PublisherBench();
     bench.log.members = Promise.reject(new Error('the log cannot be read'));
     bench.publisher.expect([GROUP]);
@@ -88,7 +88,7 @@ describe('The publisher of events', () => {
     expect(bench.sink.arrived).to.have.length(1);
   });
 
-  it('tells once a batch how long its events were on their way, until the last confirm of them', async () => {
+  it('reports once per batch the time until the last confirm', async () => {
     bench = new PublisherBench({ written: 20, publishedThrough: 0 });
     await bench.allPublished();
     bench.sink.fate = (event) => (event.id === idsOf(320, 320)[0] ? 'held' : 'confirmed');
@@ -108,7 +108,7 @@ describe('The publisher of events', () => {
     expect(bench.took[2]).to.be.at.least(0);
   });
 
-  it('counts the tries after a refusal into the time that a batch took', async () => {
+  it('includes retries after a refusal in that time', async () => {
     bench = new PublisherBench();
     let refusals = 2;
     bench.sink.fate = () => (refusals-- > 0 ? 'refused' : 'confirmed');
@@ -117,7 +117,7 @@ describe('The publisher of events', () => {
     expect(bench.took).to.have.length(1);
   });
 
-  it('tells since when its oldest event waits, while one does', async () => {
+  it('reports the commit time of the oldest waiting event', async () => {
     bench = new PublisherBench();
     expect(bench.publisher.waitingSince).to.equal(null);
     bench.append(2);
@@ -135,7 +135,7 @@ describe('The publisher of events', () => {
     expect(bench.publisher.waitingSince).to.equal(null);
   });
 
-  it('begins with what the log holds beyond the published prefix, then goes on from memory', async () => {
+  it('begins with the log after the published prefix, then continues from memory', async () => {
     bench = new PublisherBench({ written: 500, publishedThrough: 200 });
     watchPrefix();
     await bench.allPublished();
@@ -146,7 +146,7 @@ describe('The publisher of events', () => {
   });
 
   for (const outcome of ['refused', 'returned', 'lost'] as const)
-    it(`starts again behind the confirmed prefix where an event is ${outcome}, and lets no later one past it`, async () => {
+    it(`restarts after the confirmed prefix if an event is ${outcome}, and publishes no later event first`, async () => {
       bench = new PublisherBench();
       watchPrefix();
       let failures = 3;
@@ -172,7 +172,7 @@ describe('The publisher of events', () => {
       expect(bench.sink.opened).to.equal(outcome === 'lost' ? 5 : 1);
     });
 
-  it('stands by what is in its way while it tries again, until something is confirmed', async () => {
+  it('reports its failure while it retries, until an event is confirmed', async () => {
     bench = new PublisherBench();
     const told: (string | null)[] = [];
     bench.sink.fate = (_event, n) => {
@@ -185,7 +185,7 @@ describe('The publisher of events', () => {
     expect(bench.publisher.obstacle).to.equal(null);
   });
 
-  it('is back at its full window some time after a failure', async () => {
+  it('returns to its full window after a failure', async () => {
     bench = new PublisherBench();
     bench.sink.fate = (_event, n) => (n === 0 ? 'refused' : 'confirmed');
     bench.append(1);
@@ -197,7 +197,7 @@ describe('The publisher of events', () => {
     expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 3_001));
   });
 
-  it('has few under way after a refusal until all that waited is sent: the queue may be full again', async () => {
+  it('has few events in flight after a refusal until the backlog is sent', async () => {
     bench = new PublisherBench({ written: 2_000 });
     bench.sink.fate = () => 'refused';
     await bench.until('it is refused', () => bench.publisher.obstacle === 'refused' && bench.sink.inFlight === 0);
@@ -213,7 +213,7 @@ describe('The publisher of events', () => {
     expect(bench.sink.firstCopies).to.deep.equal(idsOf(1, 2_000));
   });
 
-  it('waits while there is no connection, and while the log cannot be read', async () => {
+  it('waits without a connection, and while the log cannot be read', async () => {
     bench = new PublisherBench({ written: 20 });
     bench.log.readsToFail = Number.POSITIVE_INFINITY;
     await bench.until('the log is missed', () => bench.publisher.obstacle === 'unavailable');
@@ -228,7 +228,7 @@ describe('The publisher of events', () => {
     expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 40));
   });
 
-  it('has a bounded number under way while confirms are slow, whatever order they come in', async () => {
+  it('has a bounded number of events in flight with slow confirms in any order', async () => {
     bench = new PublisherBench();
     watchPrefix();
     bench.sink.fate = () => 'held';
@@ -250,7 +250,7 @@ describe('The publisher of events', () => {
     expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 2_500));
   });
 
-  it('keeps a bounded number in memory and reads the rest from the log', async () => {
+  it('keeps a bounded number of events in memory and reads the rest from the log', async () => {
     bench = new PublisherBench();
     watchPrefix();
     bench.sink.fate = () => 'held';
@@ -267,7 +267,7 @@ describe('The publisher of events', () => {
     expect(bench.log.eventsRead, 'from memory again').to.equal(read);
   });
 
-  it('stops at once, also where the connection takes nothing more, and leaves the rest in the log', async () => {
+  it('stops at once, even if the connection is blocked, and leaves the rest in the log', async () => {
     bench = new PublisherBench();
     bench.sink.fate = () => 'held';
     bench.sink.isBlocked = true;
@@ -280,7 +280,7 @@ describe('The publisher of events', () => {
     expect(bench.sink.closed).to.equal(1);
   });
 
-  it('publishes everything, first copies in order, whatever befalls it', async function () {
+  it('publishes everything, first copies in order, after any failures', async function () {
     this.timeout(60_000);
     const troubles = fc.array(
       fc.record({ at: fc.nat(600), outcome: fc.constantFrom<PublishOutcome>('refused', 'returned', 'lost') }),

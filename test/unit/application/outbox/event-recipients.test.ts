@@ -17,42 +17,42 @@ function whom(event: LoggedEvent, audience: ChatAudience | null): [string[] | nu
 }
 
 describe("An event's recipients", () => {
-  it('are the members, the actor left out', () => {
+  it('are the members without the actor', () => {
     expect(whom(said, listed('alice', 'bob', 'carol'))).to.deep.equal([['bob', 'carol'], 2]);
     expect(whom(said, listed('alice'))).to.deep.equal([[], 0]);
   });
 
-  it('are all the members where the actor has gone meanwhile', () => {
+  it('are all members if the actor has left meanwhile', () => {
     expect(whom(said, listed('bob', 'carol'))).to.deep.equal([['bob', 'carol'], 2]);
   });
 
-  it('include a member just removed', () => {
+  it('include a removed member', () => {
     expect(whom(removedBy('alice', 'zoe'), listed('alice', 'bob'))).to.deep.equal([['bob', 'zoe'], 2]);
   });
 
-  it('include the one who left, who is the actor', () => {
+  it('include a member who left, although they are the actor', () => {
     expect(whom(removedBy('bob', 'bob'), listed('alice', 'carol'))).to.deep.equal([['alice', 'carol', 'bob'], 3]);
   });
 
-  it('include a removed member once where they are back meanwhile', () => {
+  it('include a removed member once if they have returned meanwhile', () => {
     expect(whom(removedBy('alice', 'bob'), listed('alice', 'bob', 'carol'))).to.deep.equal([['carol', 'bob'], 2]);
     expect(whom(removedBy('bob', 'bob'), listed('alice', 'bob'))).to.deep.equal([['alice', 'bob'], 2]);
   });
 
-  it('are listed up to the bound, and past it only counted', () => {
+  it('are listed up to the limit, and only counted above it', () => {
     expect(whom(said, listed('alice', 'b', 'c', 'd'))).to.deep.equal([['b', 'c', 'd'], 3]);
     expect(whom(said, listed('a', 'b', 'c', 'd'))).to.deep.equal([null, 4]);
     expect(whom(removedBy('alice', 'e'), listed('alice', 'b', 'c', 'd'))).to.deep.equal([null, 4]);
     expect(whom(removedBy('e', 'e'), listed('b', 'c', 'd'))).to.deep.equal([null, 4]);
   });
 
-  it('are at most so many where the members are too many to be read: the actor may be one of them, or none', () => {
+  it('are only an upper bound if there are too many members to read', () => {
     expect(whom(said, tooMany(1000))).to.deep.equal([null, 1000]);
     expect(whom(removedBy('alice', 'bob'), tooMany(1000))).to.deep.equal([null, 1001]);
     expect(whom(removedBy('bob', 'bob'), tooMany(1000))).to.deep.equal([null, 1001]);
   });
 
-  it('say who of those that are mentioned is none of them', () => {
+  it('list mentioned users who are not recipients', () => {
     const outsiders = (mentions: string[], audience: ChatAudience) => {
       const mentioning = { ...message, mentions };
       const events: LoggedEvent['event'][] = [
@@ -75,10 +75,10 @@ describe("An event's recipients", () => {
     expect(outsiders(['zoe'], tooMany(1000))).to.equal(undefined);
   });
 
-  describe('of a chat that some see from later on', () => {
+  describe('of a since-joined chat', () => {
     const audience = since({ bob: 1, carol: 42, dave: 50 });
 
-    it('are those who see the chat from that number, or an earlier one, on', () => {
+    it('are the members whose first visible sequence is not above that of the event', () => {
       expect(whom(said, audience)).to.deep.equal([['bob', 'carol'], 2]);
       expect(whom(logged({ type: 'chat.archived' }, { sequence: 49 }), audience)).to.deep.equal([['bob', 'carol'], 2]);
       expect(whom(logged({ type: 'chat.archived' }, { sequence: 50 }), audience)?.[1]).to.equal(3);
@@ -91,27 +91,27 @@ describe("An event's recipients", () => {
       { type: 'message.reacted' as const, ...ofMessage, emoji: ':tea:', userId: 'bob' },
       { type: 'message.unreacted' as const, ...ofMessage, emoji: ':tea:', userId: 'bob' },
     ])
-      it(`are those who may see the message that a ${event.type} is about, though they see the event's number`, () => {
+      it(`are the members who may see the message of a ${event.type}, not all who may see its sequence`, () => {
         expect(whom(logged(event, { sequence: 60 }), audience)).to.deep.equal([['bob'], 1]);
       });
 
-    it('are those to whom a read mark shows on a message', () => {
+    it('are the members who may see the message of a read mark', () => {
       const read = (upTo: number) => logged({ type: 'chat.read', userId: 'alice', upTo }, { sequence: null });
       expect(whom(read(41), audience)).to.deep.equal([['bob'], 1]);
       expect(whom(read(42), audience)).to.deep.equal([['bob', 'carol'], 2]);
     });
 
-    it('are those who saw it before, and the one just removed', () => {
+    it('are the earlier members, and the removed one', () => {
       expect(whom(removedBy('alice', 'zoe'), audience)).to.deep.equal([['bob', 'carol', 'zoe'], 3]);
       expect(whom(removedBy('alice', 'dave'), audience)).to.deep.equal([['bob', 'carol', 'dave'], 3]);
     });
   });
 
-  it('are nobody where the chat is gone', () => {
+  it('are empty if the chat does not exist', () => {
     expect(whom(said, null)).to.deep.equal([[], 0]);
   });
 
-  it('come with whether the event is for the other devices of the actor', () => {
+  it('come with forActor, for the other devices of the actor', () => {
     const forActor = (event: LoggedEvent, audience: ChatAudience | null) =>
       (renderEvent(event, audience, { storeId: 's', recipientsMax: MAX }).data as { forActor: boolean | null })
         .forActor;
@@ -128,7 +128,7 @@ describe("An event's recipients", () => {
     expect(forActor(said, listed('alice', 'b', 'c', 'd', 'e'))).to.equal(null);
   });
 
-  it('are not said of events without a chat', () => {
+  it('are absent in events without a chat', () => {
     for (const event of oneOfEach)
       if (event.chatId === null) expect(whom(event, null), event.event.type).to.equal(null);
       else if (!['chat.hidden', 'chat.unhidden'].includes(event.event.type))

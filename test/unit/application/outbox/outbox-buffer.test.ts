@@ -7,11 +7,11 @@ import { idsOf, PublisherBench } from './publisher-bench.js';
 /** Of one that was sent and edited. */
 const EVENTS_OF_A_MESSAGE = 2;
 
-describe('The end of the log that waits to be published', () => {
+describe('The outbox buffer', () => {
   let bench: PublisherBench;
   afterEach(() => bench?.publisher.stop());
 
-  it('is not kept in memory while events are refused: what comes meanwhile is read from the log', async () => {
+  it('keeps no events in memory while they are refused; later they are read from the log', async () => {
     bench = new PublisherBench();
     bench.sink.fate = () => 'refused';
     bench.append(1);
@@ -24,7 +24,7 @@ describe('The end of the log that waits to be published', () => {
     expect(bench.sink.firstCopies).to.deep.equal(idsOf(1, 1 + MEMORY_EVENTS_MAX));
   });
 
-  it('holds no more than so many characters of texts in memory: further ones are read from the log', async () => {
+  it('holds a bounded number of characters in memory; further events are read from the log', async () => {
     bench = new PublisherBench();
     bench.sink.fate = () => 'held';
     bench.append(PUBLISH_WINDOW);
@@ -41,7 +41,7 @@ describe('The end of the log that waits to be published', () => {
     expect(bench.sink.firstCopies).to.deep.equal(idsOf(1, PUBLISH_WINDOW + texts));
   });
 
-  it('ends where the owner has heard of the commit, whatever the log holds beyond: until then it may not know of new members', async () => {
+  it('ends at the last commit that the owner knows of, because later events may change members', async () => {
     bench = new PublisherBench({ written: 3, publishedThrough: 1 });
     const hear = bench.commit(2);
     await bench.until('what it knew of is published', () => bench.publisher.publishedThrough >= 3);
@@ -51,7 +51,7 @@ describe('The end of the log that waits to be published', () => {
     expect(bench.sink.firstCopies).to.deep.equal(idsOf(2, 5));
   });
 
-  it('is not read anew for each of the few that may be sent after a refusal', async () => {
+  it('does not read the log again for each event of a small window after a refusal', async () => {
     bench = new PublisherBench();
     bench.sink.fate = () => 'refused';
     bench.append(1_000);
@@ -71,7 +71,7 @@ describe('The end of the log that waits to be published', () => {
       return data.body;
     });
 
-  it('has no text of a message that was deleted while its events waited in memory', async () => {
+  it('has no text of a message that was deleted while its events waited', async () => {
     bench = new PublisherBench();
     bench.sink.fate = () => 'held';
     bench.append(PUBLISH_WINDOW);
@@ -133,7 +133,7 @@ describe('The end of the log that waits to be published', () => {
       expect(bench.sink.arrived.map(({ id }) => id)).to.deep.equal(idsOf(1, 4));
     });
 
-  it('has a message as it was sent and then its deletion, where the text was out already', async () => {
+  it('has the sent message and then its deletion, if the text was published before', async () => {
     bench = new PublisherBench();
     const erase = bench.appendMessage('secret');
     await bench.allPublished();

@@ -105,7 +105,7 @@ describe('The bytes of an event', () => {
   });
 
   for (const mode of ['soft', 'hard'])
-    it(`come from the log without the texts of a message deleted meanwhile, and differ in nothing else (${mode})`, async () => {
+    it(`from the log lack the texts of a message deleted meanwhile, and differ in nothing else (${mode})`, async () => {
       await harness.given(create('alice', GROUP, ['bob']));
       const [said] = await harness.answers(send('alice', GROUP, 'hello', { mentions: ['bob'], metadata: { a: 1 } }));
       const messageId = said?.messageId ?? '';
@@ -131,7 +131,7 @@ describe('The bytes of an event', () => {
       ]);
     });
 
-  it('name the recipients as of publishing, and differ in nothing else', async () => {
+  it('contain the recipients at publishing, and differ in nothing else', async () => {
     await harness.given(create('alice', GROUP, ['bob']));
     await harness.published();
     await harness.given(send('alice', GROUP, 'hello'));

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
-import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { EventPublisher } from '../../../../src/application/outbox/event-publisher.js';
 import type { ChatMembers, EventLog, LoggedEvent } from '../../../../src/application/ports/event-log.js';
 import type { Stage } from '../../../../src/application/ports/worker-observer.js';
@@ -63,7 +63,7 @@ export class PublisherBench {
   readonly publisher: EventPublisher;
   /** How long each batch took to publish, in milliseconds. */
   readonly took: number[] = [];
-  private readonly world = new MemoryWorld();
+  private readonly world = new MemoryTables();
   private readonly events: LoggedEvent[] = [];
 
   /** `written`: so many events are in the log already, the first `publishedThrough` of them published. */

@@ -167,7 +167,7 @@ describe('Recipients of published events', () => {
     ['a soft deletion', 'message.deleted', (id: string) => erase('alice', GROUP, id)],
     ['a hard deletion', 'message.deleted', (id: string) => erase('alice', GROUP, id, 'hard')],
   ] as const)
-    it(`do not list of ${what} those who joined after the message, where history starts with joining`, async () => {
+    it(`of ${what} do not list members who joined after the message in a since-joined chat`, async () => {
       await began({ historyVisibility: 'since-joined' });
       await room.tell(send('alice', GROUP, 'before'));
       await room.tell(add('alice', GROUP, ['carol']), send('alice', GROUP, 'after'));
@@ -176,7 +176,7 @@ describe('Recipients of published events', () => {
       expect(room.recipientsOf(type)).to.deep.equal([['bob'], ['bob', 'carol']]);
     });
 
-  it('do not list of a reaction that is taken back those who joined after the message', async () => {
+  it('of a removed reaction do not list members who joined after the message', async () => {
     await began({ historyVisibility: 'since-joined' });
     await room.tell(send('alice', GROUP));
     const [id = ''] = room.messageIds();
@@ -184,7 +184,7 @@ describe('Recipients of published events', () => {
     expect(room.recipientsOf('message.unreacted')).to.deep.equal([['bob']]);
   });
 
-  it('list nobody for what was sent before they joined, of 200 messages that race their joining', async () => {
+  it('list no member for messages before their joining, with 200 messages that race it', async () => {
     await began({ historyVisibility: 'since-joined' });
     const sent = Array.from({ length: 200 }, (_, index) => send('alice', GROUP, `${index}`));
     // Not held: what is sent first goes out while the rest is decided.
@@ -194,7 +194,7 @@ describe('Recipients of published events', () => {
     expect(listed).to.deep.equal(sent.map((_, index) => index >= 160));
   });
 
-  it('list who left and came back from the second joining on, and for their own leaving', async () => {
+  it('list a member who returned from the second joining on, and for their own leaving', async () => {
     await began({ historyVisibility: 'since-joined' });
     await room.tell(
       ...[send('alice', GROUP), remove('alice', GROUP, 'bob'), send('alice', GROUP)],
@@ -205,14 +205,14 @@ describe('Recipients of published events', () => {
     expect(room.recipientsOf('member.added')).to.deep.equal([['bob']]);
   });
 
-  it('list a member removed before an event went out for their own removal alone', async () => {
+  it('list a member who was removed before publishing only for the removal', async () => {
     await began();
     await room.tell(send('alice', GROUP), add('alice', GROUP, ['carol']), remove('alice', GROUP, 'bob'));
     expect(room.recipientsOf('message.created')).to.deep.equal([['carol']]);
     expect(room.recipientsOf('member.removed')).to.deep.equal([['carol', 'bob']]);
   });
 
-  it('go by the history visibility of when an event goes out, changed to and fro', async () => {
+  it('use the history visibility at publishing', async () => {
     await began({ historyVisibility: 'since-joined' });
     await room.tell(send('alice', GROUP));
     const [id = ''] = room.messageIds();
@@ -226,7 +226,7 @@ describe('Recipients of published events', () => {
     expect(room.recipientsOf('message.edited')).to.deep.equal([one, all, all, all, one]);
   });
 
-  it('leave out members from whom the policy hides the chat: by their role, by its state', async () => {
+  it('omit members from whom the policy hides the chat, by role or state', async () => {
     await began();
     room.policy.replace(hidingPolicy());
     const carolAs = (role: string) => updateMember('alice', GROUP, 'carol', { role });
@@ -245,7 +245,7 @@ describe('Recipients of published events', () => {
     expect(room.recipientsOf('chat.unarchived')).to.deep.equal([two]);
   });
 
-  it('go by the policy of when an event goes out, and by what profiles say then', async () => {
+  it('use the policy and the profiles at publishing', async () => {
     await began();
     await room.tell(add('alice', GROUP, ['carol']), send('alice', GROUP));
     await room.hold();
@@ -274,7 +274,7 @@ describe('Recipients of random events', function () {
   this.timeout(SEEDS * 4_000);
 
   for (let seed = 1; seed <= SEEDS; seed += 1)
-    it(`are those to whom REST shows them (${seed})`, async () => {
+    it(`are the members to whom REST shows them (${seed})`, async () => {
       const chance = new Chance(seed, 'recipients');
       const room = await Room.open({ historyVisibility: chance.pick(['full', 'since-joined']) });
       try {

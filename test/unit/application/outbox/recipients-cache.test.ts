@@ -93,7 +93,7 @@ describe('The recipients of events', () => {
     { type: 'chat.unarchived' },
   ];
   for (const event of others)
-    it(`are read again after ${event.type}, of that chat alone`, async () => {
+    it(`are read again after ${event.type}, only for that chat`, async () => {
       await cache.lookUp([text, elsewhere]);
       held.members[GROUP] = ['zoe'];
       cache.noteCommitted([logged(event)]);
@@ -109,7 +109,7 @@ describe('The recipients of events', () => {
     expect(held.asked).to.have.length(1);
   });
 
-  it('that were read while they changed are not kept', async () => {
+  it('are not cached if they changed during the read', async () => {
     const release = held.hold();
     const before = cache.lookUp([text, elsewhere]);
     held.members[GROUP] = ['alice', 'bob', 'carol'];
@@ -121,7 +121,7 @@ describe('The recipients of events', () => {
     expect(held.asked, 'the other chat is kept').to.deep.equal([[GROUP, OTHER_GROUP], [GROUP]]);
   });
 
-  it('are not read again where they have been read ahead, or are being read', async () => {
+  it('are not read again if they were prefetched or are being read', async () => {
     await cache.prefetch([GROUP, GROUP]);
     const release = held.hold();
     const ahead = cache.prefetch([GROUP, OTHER_GROUP]);
@@ -133,7 +133,7 @@ describe('The recipients of events', () => {
     expect(held.asked).to.deep.equal([[GROUP], [OTHER_GROUP]]);
   });
 
-  it('that were read ahead of a change are read again for what was committed after it', async () => {
+  it('are read again after a change, if they were prefetched before', async () => {
     const release = held.hold();
     const ahead = cache.prefetch([GROUP]);
     held.members[GROUP] = ['alice', 'bob', 'carol'];
@@ -146,14 +146,14 @@ describe('The recipients of events', () => {
     expect(held.asked).to.deep.equal([[GROUP], [GROUP]]);
   });
 
-  it('that could not be read ahead are read when they are looked up', async () => {
+  it('are read at the lookup if the prefetch failed', async () => {
     const release = held.fail(new Error('away'));
     expect(await cache.prefetch([GROUP]).catch((error: Error) => error.message)).to.equal('away');
     release();
     expect(await membersOf()).to.deep.equal(['alice', 'bob']);
   });
 
-  it('are one more than may be listed, for the actor is left out afterwards; of more, the number alone', async () => {
+  it('are read up to one more than listed, because the actor is removed later; above, only their number', async () => {
     held.members[GROUP] = ['a', 'b', 'c', 'd'];
     expect(await membersOf()).to.deep.equal(['a', 'b', 'c', 'd']);
     held.members[GROUP] = ['a', 'b', 'c', 'd', 'e'];
@@ -161,7 +161,7 @@ describe('The recipients of events', () => {
     expect((await cache.lookUp([text])).get(GROUP)).to.deep.include({ viewers: null, memberCount: 5 });
   });
 
-  it('are those whom the policy lets view the chat; another policy has them read again', async () => {
+  it('are the members whom the policy permits to view the chat; another policy reads them again', async () => {
     const hiding = (conditions: string) =>
       policyWith(`  - { id: hides, effect: deny, actions: [chat.view], ${conditions}, reason: Hidden. }`);
     held.ofEachMember = { role: 'reader' };
@@ -179,7 +179,7 @@ describe('The recipients of events', () => {
     expect(await membersOf()).to.deep.equal(['alice', 'bob']);
   });
 
-  it('that another policy decides by the time they are read are decided by that one, and kept as such', async () => {
+  it('are decided and cached by a policy that was replaced during the read', async () => {
     const release = held.hold();
     const found = membersOf();
     policy.replace(policyWith('  - { id: hides, effect: deny, actions: [chat.view], reason: Hidden. }'));
@@ -189,7 +189,7 @@ describe('The recipients of events', () => {
     expect(await membersOf()).to.deep.equal(['alice', 'bob']);
   });
 
-  it('are read anew each time where the policy looks at profiles: these change in other partitions', async () => {
+  it('are read each time if the policy uses profiles, which change in other partitions', async () => {
     policy.replace(
       policyWith(
         '  - { id: hides, effect: deny, actions: [chat.view], subject: { actor.claims.guest: true }, reason: Hidden. }',
@@ -204,7 +204,7 @@ describe('The recipients of events', () => {
     expect(held.asked).to.deep.equal([[GROUP], [GROUP]]);
   });
 
-  it('of a chat that does not exist, and of events without a chat, are nobody', async () => {
+  it('are empty for an unknown chat and for events without a chat', async () => {
     const none = logged({ type: 'command.rejected', receipt: {} });
     const unknown = logged({ type: 'message.created', message }, { chatId: 'nowhere' });
     expect((await cache.lookUp([none, unknown])).size).to.equal(0);

@@ -41,7 +41,7 @@ function readBack(event: LoggedEvent): LoggedEvent {
 }
 
 describe('An event on the wire', () => {
-  it("is the contract's example, key by key", () => {
+  it("equals the contract's example, key by key", () => {
     const event = logged({ type: 'message.created', message });
     expect(wire(event)).to.equal(
       `{"specversion":"1.0","id":"${GROUP}/42","source":"/parley/${context.storeId}/default","type":"message.created",` +
@@ -58,25 +58,25 @@ describe('An event on the wire', () => {
     expect(EVENT_CONTENT_TYPE).to.equal('application/cloudevents+json');
   });
 
-  it('has one of each type in these tests', () => {
+  it('covers each type in these tests', () => {
     expect(new Set(oneOfEach.map(({ event }) => event.type))).to.deep.equal(new Set(eventTypes));
   });
 
   for (const event of oneOfEach) {
     const { type } = event.event;
-    it(`fits the contract's schema, with nothing besides (${type})`, () => {
+    it(`matches the contract's schema exactly (${type})`, () => {
       const said = JSON.parse(wire(event)) as { data: object };
       // What a schema does not know, parsing leaves out: then the two would differ.
       expect(eventEnvelope(type).parse(said)).to.deep.equal(said);
       expect(said.data).to.include({ tenantId: 'default', actorId: 'alice', commandId: 'c-1' });
     });
 
-    it(`is equal to the byte from memory and from the log (${type})`, () => {
+    it(`has the same bytes from memory and from the log (${type})`, () => {
       expect(wire(readBack(event))).to.equal(wire(event));
     });
   }
 
-  it('fits the schema and comes back equal to the byte for whatever a batch makes', () => {
+  it('matches the schema and has the same bytes from the log for any event of a batch', () => {
     const harness = new DeciderHarness();
     const traced = { properties: { headers: { traceparent: TRACEPARENT } } };
     const metadata = { b: { y: 1.5, x: [] }, a: '\u007f', 2: 'two', 1: 'one' };
@@ -115,9 +115,9 @@ describe('An event on the wire', () => {
   });
 });
 
-describe('An event says about itself', () => {
+describe('An event contains', () => {
   const subjects = oneOfEach.map((event) => [event.event.type, renderEvent(event, whomOf(event), context).subject]);
-  it('what it is about', () => {
+  it('its subject', () => {
     expect(subjects).to.deep.equal([
       ['message.created', `chats/${GROUP}/messages/${MESSAGE_ID}`],
       ['chat.created', `chats/${GROUP}`],
@@ -140,7 +140,7 @@ describe('An event says about itself', () => {
     ]);
   });
 
-  it('its id: chat and sequence, or partition and position where it has no sequence', () => {
+  it('its id: chat and sequence, or partition and position without a sequence', () => {
     const unnumbered = ['chat.hidden', 'chat.unhidden', 'chat.read', 'user.upserted', 'command.rejected'];
     expect(oneOfEach.map(eventId)).to.deep.equal(
       oneOfEach.map(({ event }) => (unnumbered.includes(event.type) ? 'p3/1007' : `${GROUP}/42`)),
@@ -160,7 +160,7 @@ describe('An event says about itself', () => {
     expect(said.data.tenantId).to.equal('acme');
   });
 
-  it('its sequence, as CloudEvents text, only where it has one', () => {
+  it('its sequence, as CloudEvents text, if it has one', () => {
     for (const event of oneOfEach) {
       const said = renderEvent(event, whomOf(event), context);
       if (event.sequence === null) expect(said, event.event.type).not.to.have.property('sequence');
@@ -170,7 +170,7 @@ describe('An event says about itself', () => {
     }
   });
 
-  it('in its routing key: type, tenant, and chat or, without a chat, the actor', () => {
+  it('in its routing key type, tenant, and chat or, without a chat, the actor', () => {
     const keys = oneOfEach.map(
       (event) => encodeEvent({ ...event, tenantId: 'acme' }, whomOf(event), context).routingKey,
     );
@@ -191,7 +191,7 @@ describe('An event says about itself', () => {
     ]);
   });
 
-  it('what to hash it by, alike in header and body', () => {
+  it('the same hash key in header and body', () => {
     for (const event of oneOfEach) {
       const outgoing = encodeEvent(event, whomOf(event), context);
       const key = event.event.type === 'user.upserted' ? 'alice' : GROUP;
@@ -200,13 +200,13 @@ describe('An event says about itself', () => {
     }
   });
 
-  it('the actor to hash it by where a rejected command named no chat', () => {
+  it('the actor as hash key if a rejected command has no chat', () => {
     const receipt = { commandId: 'c-1', chatId: null };
     const outgoing = encodeEvent(logged({ type: 'command.rejected', receipt }), null, context);
     expect(outgoing).to.include({ partitionKey: 'alice', routingKey: 'command.rejected.default.alice' });
   });
 
-  it('the trace it belongs to and its time in seconds', () => {
+  it('its trace context and its time in seconds', () => {
     const event = logged({ type: 'message.created', message }, { tracestate: 'a=1' });
     expect(encodeEvent(event, bobToo, context)).to.include({
       traceparent: TRACEPARENT,
@@ -216,7 +216,7 @@ describe('An event says about itself', () => {
     });
   });
 
-  it('that nobody but the actor is to know that the chat was hidden, however many members there are', () => {
+  it('no recipients of chat.hidden except the actor, for any number of members', () => {
     for (const type of ['chat.hidden', 'chat.unhidden'] as const)
       for (const audience of [bobToo, tooMany(5_000), null])
         expect(renderEvent(logged({ type }, { sequence: null }), audience, context).data, type).to.deep.include({
@@ -225,7 +225,7 @@ describe('An event says about itself', () => {
         });
   });
 
-  it('that its text has been erased', () => {
+  it('a mark that its text is erased', () => {
     const erased = logged({ type: 'message.created', message: { ...message, body: null } });
     const said = JSON.parse(wire(erased)) as { data: object };
     expect(said.data).to.include({ body: null, erased: true, messageId: MESSAGE_ID });
@@ -234,7 +234,7 @@ describe('An event says about itself', () => {
     expect(whole.data).not.to.have.property('erased');
   });
 
-  it('that the text of an edit has been erased, and still which revision it was', () => {
+  it('a mark that the text of an edit is erased, with its revision', () => {
     const edited = { ...message, revision: 3, body: null, editedBy: 'alice' };
     const said = JSON.parse(wire(logged({ type: 'message.edited', message: edited }))) as { data: object };
     expect(said.data).to.include({ body: null, erased: true, revision: 3, editedAt: '2026-11-20T20:15:00.123Z' });

@@ -8,28 +8,28 @@ const keeping = { sampleRate: 0.01, retentionMs: 30 * DAY_MS };
 /** The end of an id decides whether its permit is kept. */
 const made = (at: number, end: string) => `${v7({ msecs: at }).slice(0, -6)}${end}`;
 
-describe('Why a decision is not in the log', () => {
-  it('is told: permits are sampled, and this one was not kept', () => {
+describe('The explanation for a missing decision', () => {
+  it('is that permits are sampled, and this permit was not kept', () => {
     const id = made(NOW - DAY_MS, 'ffffff');
     expect(explainAbsence(id, keeping, NOW)).to.equal(
-      `there is no decision ${id} in the log: permits are sampled (DECISION_SAMPLE_RATE=0.01), and this one was not kept (refusals are all kept)`,
+      `there is no decision ${id} in the log: permits are sampled (DECISION_SAMPLE_RATE=0.01), and this permit was not kept (all refusals are kept)`,
     );
     expect(explainAbsence(made(NOW, '000000'), { ...keeping, sampleRate: 0 }, NOW)).to.include('was not kept');
   });
 
-  it('is told: a permit of the sample would be there', () => {
+  it('is that this permit is in the sample, so the database or the sample rate differs', () => {
     expect(explainAbsence(made(NOW - DAY_MS, '000000'), keeping, NOW)).to.include(
-      'another database, or under another share',
+      'another database, or of another sample rate',
     );
   });
 
-  it('is told: it was made longer ago than decisions are kept', () => {
+  it('is that its retention has passed', () => {
     expect(explainAbsence(made(NOW - 31 * DAY_MS, 'ffffff'), keeping, NOW)).to.match(
-      /in the log any more: it was made on 2026-10-28T12:00:00\.000Z, longer ago than DECISION_RETENTION$/,
+      /in the log any more: it was made on 2026-10-28T12:00:00\.000Z, and DECISION_RETENTION has passed$/,
     );
   });
 
-  it('is told: no decision has such an id', () => {
+  it('is that the id is not the id of a decision', () => {
     for (const id of ['25d63a2e-2e58-59e1-b206-937dc2ec3bd7', made(NOW + DAY_MS, 'ffffff')])
       expect(explainAbsence(id, keeping, NOW)).to.equal(
         `there is no decision ${id} in the log: it is not the id of a decision`,

@@ -4,7 +4,7 @@ import { explainDecision, explainVerdict } from '../../../../src/application/pol
 import type { PolicyDocument } from '../../../../src/application/policy/policy-document.js';
 import type { LoggedDecision } from '../../../../src/application/ports/decision-log.js';
 import type { KnownAttributes, PolicyAttributes } from '../../../../src/application/ports/policy-decision-point.js';
-import { readPolicyFile } from '../../../../src/main/cli/policy/policy-file.js';
+import { readPolicyFile } from '../../../../src/main/policy/policy-file.js';
 
 const CHAT = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';
 const { document } = readPolicyFile();
@@ -45,7 +45,7 @@ function policyOf(rules: string): PolicyDocument {
 }
 
 describe('The explanation of a decision', () => {
-  it('says who asked for what, where and when, and what each rule that could have permitted it misses', () => {
+  it('names actor, action, chat and time, and the missing conditions of each rule that could permit it', () => {
     expect(explainDecision(refused, document)).to.deep.equal([
       `On 2026-11-20T20:15:00.123Z rita (a human, member in the chat) of tenant acme asked for message.send in chat ${CHAT} (channel) with command send-1.`,
       'Policy default-1@abc refuses this: no rule permits it.',
@@ -54,7 +54,7 @@ describe('The explanation of a decision', () => {
     ]);
   });
 
-  it('says which rule permitted it, what that asks for, and how it is', () => {
+  it('names the rule that permitted it, with its conditions and the values', () => {
     const permitted = { ...refused, effect: 'permit', rule: 'members-mark-read' } as const;
     const read: LoggedDecision = {
       ...permitted,
@@ -63,11 +63,11 @@ describe('The explanation of a decision', () => {
     };
     expect(explainDecision(read, document).slice(1)).to.deep.equal([
       'Policy default-1@abc permits this by rule members-mark-read (Members mark messages as read.).',
-      'It asks that role be owner, admin, member or reader (it is member).',
+      'It requires that role be owner, admin, member or reader (it is member).',
     ]);
   });
 
-  it('says of what the policy permitted and the state of the chat refused that it was so, and how it was refused', () => {
+  it('shows that a permitted command was refused by the state of its chat, with the code', () => {
     const permitted = { ...refused, effect: 'permit', rule: 'members-mark-read', refusedAs: 'archived' } as const;
     const read: LoggedDecision = {
       ...permitted,
@@ -78,29 +78,29 @@ describe('The explanation of a decision', () => {
       const [, verdict, ...rest] = explainDecision(read, policy);
       expect(verdict).to.include('Policy default-1@abc permits this');
       expect(rest.at(-1)).to.equal(
-        'The command was refused all the same, by the state of its chat and not by the policy: archived (The chat is archived).',
+        'The command was refused because of the state of its chat, not by the policy: archived (The chat is archived).',
       );
     }
     expect(explainDecision({ ...read, refusedAs: 'rate_limited' }, document).at(-1)).to.equal(
-      'The command was refused all the same, for a quota: rate_limited (Too many commands).',
+      'The command was refused because of a quota: rate_limited (Too many commands).',
     );
   });
 
-  it('says which rule forbade it and where, and what was not known, which is never in the favour of the actor', () => {
+  it('names the rule that forbade it with its conditions, and unknown attributes, which never favour the actor', () => {
     const edit = { ...attributes, action: 'message.edit' } as const;
     const message = { isSender: true, isDeleted: false, ageMs: 900_000, withinEditWindow: false };
     const verdict = { effect: 'deny', rule: 'edit-window', policyVersion: 'v' } as const;
     expect(explainVerdict({ ...verdict, attributes: { ...edit, message } }, document)).to.deep.equal([
       'Policy v refuses this: rule edit-window forbids it (The edit window has ended.).',
-      'It forbids where message.withinEditWindow is false (it is false).',
+      'It forbids this if message.withinEditWindow is false (it is false).',
     ]);
     expect(explainVerdict({ ...verdict, attributes: edit }, document).slice(1)).to.deep.equal([
-      'It forbids where message.withinEditWindow is false (it is not known).',
-      "What is not known is never in the actor's favour.",
+      'It forbids this if message.withinEditWindow is false (it is unknown).',
+      'An unknown attribute never favours the actor.',
     ]);
   });
 
-  it('has words for every kind of condition', () => {
+  it('has a text for every kind of condition', () => {
     const policy = policyOf(`
   - id: all
     effect: permit
@@ -118,14 +118,14 @@ describe('The explanation of a decision', () => {
     };
     const [, missing] = explainVerdict({ effect: 'deny', rule: null, policyVersion: 'v', attributes: edited }, policy);
     expect(missing).to.equal(
-      'Rule all (all of it) would permit it if role were anything but owner (it is owner), ' +
-        'actor.claims.guest were none (it is ["a\\n", b]), producer.appId were there (it is none), ' +
+      'Rule all (all of it) would permit it if role were other than owner (it is owner), ' +
+        'actor.claims.guest were none (it is ["a\\n", b]), producer.appId were present (it is none), ' +
         'actor.userId were "a b" (it is rita), message.ageMs were at most 15m (it is 1h) ' +
         'and text.length were at least 1 and at most 4 (it is 5).',
     );
   });
 
-  it('says which producers a set lists, or that it lists none; to users neither', () => {
+  it('lists the producers of a set, or that it has none; to users neither', () => {
     const explained = (listed: string, discretion?: 'for users') =>
       explainVerdict(
         {
@@ -146,10 +146,12 @@ producers: { bridges: ${listed} }`),
     const when = 'Rule bridges (r) would permit it if producer.userId were';
     expect(explained('[irc, xmpp]')).to.equal(`${when} among the producers bridges (irc or xmpp) (it is web).`);
     expect(explained('[]')).to.equal(`${when} among the producers bridges (none is listed) (it is web).`);
-    expect(explained('[irc]', 'for users')).to.equal(`${when} what the policy asks for (its value is not shown).`);
+    expect(explained('[irc]', 'for users')).to.equal(
+      `${when} the value that the policy requires (its value is not shown).`,
+    );
   });
 
-  it('says of a rule that does not speak of roles that it lets nobody in', () => {
+  it('shows that a rule without roles admits no non-member', () => {
     const policy = policyOf(`
   - { id: any, effect: permit, actions: [message.send], reason: any }
   - { id: no-owner, effect: permit, actions: [message.send], subject: { role: { not: owner } }, reason: any }`);
@@ -160,17 +162,17 @@ producers: { bridges: ${listed} }`),
       attributes: { ...attributes, role: null },
     } as const;
     expect(explainVerdict(outside, policy).slice(1)).to.deep.equal([
-      'Rule any (any) would permit it if role were there (it is none).',
-      'Rule no-owner (any) would permit it if role were there (it is none).',
+      'Rule any (any) would permit it if role were present (it is none).',
+      'Rule no-owner (any) would permit it if role were present (it is none).',
     ]);
-    expect(explainVerdict(outside, policyOf(' []'))).to.include('It has no rule that permits message.send to anybody.');
+    expect(explainVerdict(outside, policyOf(' []'))).to.include('It has no rule that permits message.send.');
   });
 
-  it('goes by what was recorded where the policy cannot be had any more', () => {
+  it('uses the record if the policy is not stored', () => {
     const claims = { ...attributes, actor: { ...attributes.actor, claims: { guest: true } } };
     const [, verdict, lost, recorded] = explainDecision({ ...refused, attributes: claims }, null);
     expect(verdict).to.equal('Policy default-1@abc refuses this: no rule permits it.');
-    expect(lost).to.include('cannot be had');
+    expect(lost).to.include('no longer available');
     expect(recorded)
       .to.include('role is member, ')
       .and.to.include('text.length is 5, ')
@@ -179,12 +181,12 @@ producers: { bridges: ${listed} }`),
     expect(forbidden[0]).to.equal('Policy default-1@abc refuses this: a rule forbids it; the rule is x.');
   });
 
-  it('can be given of what an older release recorded with fewer attributes', () => {
+  it('explains a record of an older release with fewer attributes', () => {
     const old = { ...refused, attributes: { action: 'message.send' } as unknown as PolicyAttributes };
     expect(explainDecision(old, document)[0]).to.include(
       ` rita of tenant acme asked for message.send in chat ${CHAT} with`,
     );
-    expect(explainDecision(old, document)[2]).to.include('role were owner, admin or member (it is not known)');
+    expect(explainDecision(old, document)[2]).to.include('role were owner, admin or member (it is unknown)');
     expect(explainDecision(old, null)).to.have.length(3);
   });
 });

@@ -45,9 +45,9 @@ const refusals: [what: string, given: Draft[], refused: Draft, code: RefusalCode
   ['muting one who is not in the chat', [], updateMember('alice', GROUP, 'john', { mutedUntil: UNTIL }), 'not_found'],
 ];
 
-describe('The decision that permitted what was refused all the same', () => {
+describe('The permit of a command that was refused for another reason', () => {
   for (const [what, given, refused, code] of refusals)
-    it(`is kept for ${what}, with the ${code}`, () => {
+    it(`is recorded for ${what}, with the code ${code}`, () => {
       const harness = stageWith(...given);
       expect(harness.decisions).to.deep.equal([]);
       const { reason, decisionId } = harness.answer(refused);
@@ -59,7 +59,7 @@ describe('The decision that permitted what was refused all the same', () => {
       });
     });
 
-  it('is kept once however often the command is sent again, but for a conflict, which is decided anew', () => {
+  it('is recorded once for a repeated command, except for a conflict, which is decided again', () => {
     const harness = stageWith(archive('alice', GROUP));
     const message = send('mary', GROUP);
     const taken = create('mary', GROUP, []);
@@ -70,7 +70,7 @@ describe('The decision that permitted what was refused all the same', () => {
     expect(harness.decisions.map(({ decisionId }) => decisionId)).to.deep.equal(ids);
   });
 
-  it('is not kept for what was done, what was refused before it was asked for, and what the policy itself refused', () => {
+  it('is not recorded for accepted commands, commands refused before a decision, and denied commands', () => {
     const harness = stageWith();
     harness.answers(send('mary', GROUP), add('alice', direct, ['mike']), send('mallory', GROUP));
     expect(harness.decisions).to.deep.equal([]);

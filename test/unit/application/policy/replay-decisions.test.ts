@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { CaslDecisionPoint } from '../../../../src/adapters/policy/casl-decision-point.js';
 import { readPolicy } from '../../../../src/adapters/policy/read-policy.js';
 import { MemoryDecisionLog } from '../../../../src/adapters/stores/memory/memory-decision-log.js';
-import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import {
   REPLAY_PAGE,
   type ReplayRange,
@@ -12,7 +12,7 @@ import { PolicyCache } from '../../../../src/application/policy/policy-cache.js'
 import { smallestIdAt } from '../../../../src/application/ports/decision-log.js';
 import type { DecisionRecord } from '../../../../src/application/ports/decision-record.js';
 import type { PolicyAttributes } from '../../../../src/application/ports/policy-decision-point.js';
-import { documentOf } from '../../../../src/main/cli/policy/policy-file.js';
+import { documentOf } from '../../../../src/main/policy/policy-file.js';
 
 const HOUR_MS = 3_600_000;
 const START = Date.parse('2026-11-20T20:00:00.000Z');
@@ -36,7 +36,7 @@ const attributes: PolicyAttributes = {
 
 let log: MemoryDecisionLog;
 beforeEach(() => {
-  log = new MemoryDecisionLog(new MemoryWorld());
+  log = new MemoryDecisionLog(new MemoryTables());
 });
 
 const idAt = (afterMs: number) => smallestIdAt(new Date(START + afterMs));
@@ -67,7 +67,7 @@ const EVERYBODY =
 const NO_LINKS = `${EVERYBODY}\n  - { id: no-links, effect: deny, actions: [message.send], when: { text.hasLinks: true }, reason: x }`;
 
 describe('Replaying decisions with another policy', () => {
-  it('tells what would flip, by the rule of then and the rule of the draft, the most frequent first', async () => {
+  it('reports changed decisions by old and new rule, the most frequent first', async () => {
     const reader = { attributes: { ...attributes, role: 'reader' as const }, effect: 'deny' as const, rule: null };
     const link = { attributes: { ...attributes, text: { length: 5, hasLinks: true, mentions: 0, attachments: 0 } } };
     await record([reader, {}, link, reader, reader, {}, reader, { ...link, rule: 'others-post' }]);
@@ -84,7 +84,7 @@ describe('Replaying decisions with another policy', () => {
     ]);
   });
 
-  it('looks at those made in the time asked for, page by page, and at no more than it is told to', async () => {
+  it('reads decisions of the given time, page by page, up to the limit', async () => {
     await record(Array.from({ length: REPLAY_PAGE + 2 }, () => ({})));
     await record([{}], HOUR_MS + 1);
     const pages: number[] = [];
@@ -96,7 +96,7 @@ describe('Replaying decisions with another policy', () => {
     expect((await replay(' []', { limit: 3 })).permits).to.equal(3);
   });
 
-  it('takes what was not recorded for unknown, which is never in the favour of the actor', async () => {
+  it('treats unrecorded attributes as unknown, which never favours the actor', async () => {
     const old = (over: object) => ({ attributes: { action: 'message.send', ...over } as unknown as PolicyAttributes });
     await record([
       old({}),
@@ -109,7 +109,7 @@ describe('Replaying decisions with another policy', () => {
     ]);
   });
 
-  it('does not take a claim for missing that the policy of then had no reason to look at', async () => {
+  it('treats a claim that the old policy did not use as unknown, not absent', async () => {
     const guests = (when: string) =>
       `${EVERYBODY}\n  - { id: guests, effect: deny, actions: [message.send], subject: { actor.claims.guest: ${when} }, reason: x }`;
     await record([{}]);
@@ -119,7 +119,7 @@ describe('Replaying decisions with another policy', () => {
     expect((await replay(guests('{ present: false }'))).flips).to.have.length(1);
   });
 
-  it('does not take for known the kind of user that a query did not look up', async () => {
+  it('treats the kind of user that a query did not look up as unknown', async () => {
     const humans = (action: string) =>
       `  - { id: humans, effect: permit, actions: [${action}], subject: { actor.kind: human, role: member }, reason: x }`;
     const view = { action: 'chat.view' as const, attributes: { ...attributes, action: 'chat.view' as const } };

@@ -22,7 +22,7 @@ class HeldTime {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-describe('The batches of a worker', () => {
+describe('The batch slots of a worker', () => {
   let held: HeldTime;
   let slots: BatchSlots;
   let begun: string[];
@@ -39,7 +39,7 @@ describe('The batches of a worker', () => {
     begun = [];
   });
 
-  it('are so many at a time, and who waits is next in the order of coming', async () => {
+  it('are limited, and assigned in the order of requests', async () => {
     for (const who of ['a', 'b', 'c', 'd']) void begin(who);
     await settled();
     expect(begun).to.deep.equal(['a', 'b']);
@@ -51,7 +51,7 @@ describe('The batches of a worker', () => {
     expect(begun).to.deep.equal(['a', 'b', 'c', 'd']);
   });
 
-  it('give their turn back once, however often they say so', async () => {
+  it('are released once, even if release is called again', async () => {
     for (const who of ['a', 'b', 'c', 'd']) void begin(who);
     await settled();
     leave.get('a')?.();
@@ -60,7 +60,7 @@ describe('The batches of a worker', () => {
     expect(begun).to.deep.equal(['a', 'b', 'c']);
   });
 
-  it('hold up nobody for longer than a while, though they be stuck', async () => {
+  it('do not count a batch that is stuck, after a short time', async () => {
     for (const who of ['a', 'b', 'c', 'd', 'e']) void begin(who);
     await settled();
     held.pass(SLOT_HELD_MAX_MS);
@@ -76,7 +76,7 @@ describe('The batches of a worker', () => {
     expect(begun).to.deep.equal(['a', 'b', 'c', 'd', 'e']);
   });
 
-  it('leave no timer behind', async () => {
+  it('leave no timer', async () => {
     for (const who of ['a', 'b']) await begin(who);
     expect(held.running).to.equal(2);
     for (const who of ['a', 'b']) leave.get(who)?.();

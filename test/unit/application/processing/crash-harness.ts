@@ -4,7 +4,7 @@
  */
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
-import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import type { CommandStore } from '../../../../src/application/ports/command-store.js';
 import type { Delivery } from '../../../../src/application/ports/transport.js';
@@ -40,7 +40,7 @@ class Life {
 }
 
 export class Lives {
-  readonly world = new MemoryWorld();
+  readonly world = new MemoryTables();
   /** Of each partition, in order. */
   readonly queues: Waiting[][];
   readonly buried: string[] = [];

@@ -24,7 +24,7 @@ function windowOf(partition: number, length: number, deadlyAt: readonly number[]
   return [create('alice', chatId, [], {}, { commandId: nameOf(partition, 0, false) }), ...messages];
 }
 
-describe('Commands that came back after crashes', () => {
+describe('Commands redelivered after crashes', () => {
   let lives: Lives;
   beforeEach(() => {
     lives = new Lives(2);
@@ -44,7 +44,7 @@ describe('Commands that came back after crashes', () => {
   }
 
   for (const deliveryCount of [2, 3, 9])
-    it(`cost 16 transactions for a window of ${WINDOW} where none of them is to blame (delivery count ${deliveryCount})`, async () => {
+    it(`cost 16 transactions for an innocent window of ${WINDOW} (delivery count ${deliveryCount})`, async () => {
       const drafts = windowOf(0, WINDOW);
       lives.put(0, deliveryCount, ...drafts);
       await lives.live(0);
@@ -53,7 +53,7 @@ describe('Commands that came back after crashes', () => {
       expectOnlyBuried(0, drafts, []);
     });
 
-  it('are taken one at a time only where they were in hand as suspects at a crash', async () => {
+  it('are tried alone only if they were recorded as suspects before a crash', async () => {
     const drafts = windowOf(0, WINDOW);
     lives.put(0, 2, ...drafts);
     for (const { commandId } of drafts.slice(0, 32)) lives.world.attempts.set(`0 default alice ${commandId}`, 0);
@@ -63,7 +63,7 @@ describe('Commands that came back after crashes', () => {
   });
 
   for (const index of [1, 100, 255, 256, WINDOW - 1])
-    it(`are accepted once beside one that kills its worker (number ${index} of ${WINDOW}), and that one is buried after ${DEATHS_AT_MOST} deaths`, async () => {
+    it(`are accepted once beside a deadly one (number ${index} of ${WINDOW}), which is dead-lettered after ${DEATHS_AT_MOST} deaths`, async () => {
       const drafts = windowOf(0, WINDOW, [index]);
       lives.put(0, 0, ...drafts);
       await lives.live(DEATHS_AT_MOST);
@@ -73,7 +73,7 @@ describe('Commands that came back after crashes', () => {
       expectOnlyBuried(0, drafts, [`deadly0-${index}`]);
     });
 
-  it('are accepted once beside several of that kind, each of which dies of no more than its own tries', async () => {
+  it('are accepted once beside several deadly ones, each with only its own tries', async () => {
     const deadlyAt = [3, 5, 6, 30, 31, 200, 511];
     const drafts = windowOf(0, WINDOW, deadlyAt);
     lives.put(0, 0, ...drafts);
@@ -88,7 +88,7 @@ describe('Commands that came back after crashes', () => {
     );
   });
 
-  it("are not put away for another partition's command that kills the worker each time while one of them is being tried", async () => {
+  it("are not dead-lettered for deaths that another partition's command causes during their tries", async () => {
     const [mine, theirs] = [windowOf(0, 8), windowOf(1, 8, [1])];
     lives.put(0, 2, ...mine);
     lives.put(1, 2, ...theirs);
@@ -102,7 +102,7 @@ describe('Commands that came back after crashes', () => {
     expectOnlyBuried(1, theirs, ['deadly1-1']);
   });
 
-  it('are accepted once, wherever the deadly ones are among them and whatever is slow', async () => {
+  it('are accepted once, for any places of deadly commands and any delays', async () => {
     const numbers = fc.uniqueArray(fc.integer({ min: 1, max: 59 }), { maxLength: 3 });
     const turns = fc.infiniteStream(fc.integer({ min: 0, max: 6 }));
     const play = async (mine: number[], theirs: number[], slow: fc.Stream<number>, deliveryCount: number) => {

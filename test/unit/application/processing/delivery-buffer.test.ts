@@ -13,13 +13,18 @@ import {
 interface Planned {
   bytes?: number;
   deliveryCount?: number;
-  ringMarker?: number | null;
 }
 
-function delivery({ bytes = 10, deliveryCount = 0, ringMarker = null }: Planned, tag: number): Delivery {
+function delivery({ bytes = 10, deliveryCount = 0 }: Planned, tag: number): Delivery {
   // Only the length of the body counts.
   const body = { byteLength: bytes } as Uint8Array;
-  return { tag, incoming: { body, routingKey: '', headers: {} }, deliveryCount, ringMarker, isForwarded: false };
+  return {
+    tag,
+    incoming: { body, routingKey: '', headers: {} },
+    deliveryCount,
+    mayBeMisplaced: false,
+    isForwarded: false,
+  };
 }
 
 /** The sizes of all batches, after checking that together they are what was put in, in order. */
@@ -35,19 +40,19 @@ const sizes = (planned: Planned[]) => batchesOf(planned).map((batch) => batch.le
 const many = (count: number, plan: Planned = {}) => Array.from({ length: count }, () => plan);
 
 describe('A micro-batch', () => {
-  it(`is all that is there, up to ${BATCH_MAX_COMMANDS} commands`, () => {
+  it(`contains all waiting commands, up to ${BATCH_MAX_COMMANDS}`, () => {
     expect(sizes(many(3))).to.deep.equal([3]);
     expect(sizes(many(BATCH_MAX_COMMANDS))).to.deep.equal([BATCH_MAX_COMMANDS]);
     expect(sizes(many(2 * BATCH_MAX_COMMANDS + 1))).to.deep.equal([BATCH_MAX_COMMANDS, BATCH_MAX_COMMANDS, 1]);
   });
 
-  it('is bounded in bytes, but for a single command that is larger', () => {
+  it('is bounded in bytes, except for a single larger command', () => {
     const quarter = { bytes: BATCH_MAX_BYTES / 4 };
     expect(sizes(many(9, quarter))).to.deep.equal([4, 4, 1]);
     expect(sizes([{}, { bytes: 2 * BATCH_MAX_BYTES }, {}])).to.deep.equal([1, 1, 1]);
   });
 
-  it(`is suspects among themselves, up to ${SUSPECTS_TOGETHER}`, () => {
+  it(`contains only suspects, up to ${SUSPECTS_TOGETHER}, or none`, () => {
     const suspect = { deliveryCount: SUSPECT_DELIVERY_COUNT };
     const returned = { deliveryCount: SUSPECT_DELIVERY_COUNT - 1 };
     expect(sizes([{}, returned, suspect, suspect, {}, {}])).to.deep.equal([2, 2, 2]);
@@ -55,23 +60,14 @@ describe('A micro-batch', () => {
     expect(sizes(suspects)).to.deep.equal([SUSPECTS_TOGETHER, SUSPECTS_TOGETHER, 1]);
   });
 
-  it('is the marker of a ring repair alone, however often it has come', () => {
-    const marker = { ringMarker: 1, deliveryCount: SUSPECT_DELIVERY_COUNT };
-    const suspect = { deliveryCount: SUSPECT_DELIVERY_COUNT };
-    expect(sizes([{ ringMarker: 1 }, {}, {}, { ringMarker: 2 }])).to.deep.equal([1, 2, 1]);
-    expect(sizes([suspect, marker, suspect, suspect])).to.deep.equal([1, 1, 2]);
-  });
-
-  it('keeps order and bounds whatever comes', () => {
+  it('keeps order and bounds for any input', () => {
     const plan = fc.record({
       bytes: fc.constantFrom(0, 1, BATCH_MAX_BYTES / 3, BATCH_MAX_BYTES),
       deliveryCount: fc.constantFrom(0, 0, 0, 1, 2, 7),
-      ringMarker: fc.constantFrom(null, null, null, 1),
     });
     fc.assert(
       fc.property(fc.array(plan, { maxLength: 400 }), (planned) => {
         for (const batch of batchesOf(planned)) {
-          if (batch.some(({ ringMarker }) => ringMarker !== null)) expect(batch).to.have.length(1);
           expect(new Set(batch.map(isSuspect)).size, 'of one kind').to.equal(1);
           expect(batch.length).to.be.within(1, batch.some(isSuspect) ? SUSPECTS_TOGETHER : BATCH_MAX_COMMANDS);
           const bytes = batch.reduce((sum, { incoming }) => sum + incoming.body.byteLength, 0);
@@ -81,7 +77,7 @@ describe('A micro-batch', () => {
     );
   });
 
-  it('is nothing after everything has gone back', () => {
+  it('is empty after everything was requeued', () => {
     const buffer = new DeliveryBuffer();
     buffer.push(delivery({}, 1));
     buffer.clear();

@@ -82,9 +82,6 @@ export class UnrulyStore implements CommandStore {
   }
 }
 
-/** A command of this type is handed over as the marker of ring repair 1. */
-export const MARKER_TYPE = 'test.ring-marker';
-
 /** Hands deliveries on with the delivery count that a test makes up, and loses subscriptions on demand. */
 export class UnrulySource implements CommandSource {
   deliveryCountOf: (incoming: IncomingCommand) => number | undefined = () => undefined;
@@ -94,6 +91,8 @@ export class UnrulySource implements CommandSource {
   readonly forwarded: { messageId: string | undefined; home: number }[] = [];
   /** What the next attempts to send home fail with, one after the other. */
   readonly forwardFailures: Error[] = [];
+  /** Whether the commands that arrive now may be misplaced. */
+  isInDisorder = false;
   /** Nobody can subscribe: there is no connection. */
   isAway = false;
   /** How often that was found out. */
@@ -112,7 +111,7 @@ export class UnrulySource implements CommandSource {
       onDelivery: (delivery) => {
         const { incoming } = delivery;
         const deliveryCount = this.deliveryCountOf(incoming) ?? delivery.deliveryCount;
-        handlers.onDelivery({ ...delivery, deliveryCount, ringMarker: incoming.type === MARKER_TYPE ? 1 : null });
+        handlers.onDelivery({ ...delivery, deliveryCount, mayBeMisplaced: this.isInDisorder });
       },
     });
     this.current = { subscription, handlers };

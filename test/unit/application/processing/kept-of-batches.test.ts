@@ -9,7 +9,7 @@ const BATCHES = 20_000;
 const BYTES_OF_A_SIGNAL = 85;
 const TIMEOUT_MS = 120_000;
 
-describe('A batch that is done', function () {
+describe('A finished batch', function () {
   this.timeout(TIMEOUT_MS);
   let harness: WorkerHarness;
   before(async () => {

@@ -4,8 +4,8 @@ import { GROUP, OTHER_GROUP } from '../commands/drafts.js';
 
 const member = (userId: string, chatId = GROUP, tenantId = 'default') => ({ tenantId, chatId, userId });
 
-describe('The members whom a worker knows of', () => {
-  it('are known in their chat and tenant only, and until the time that was given', () => {
+describe('The membership cache', () => {
+  it('knows members only of their chat and tenant, until their expiry', () => {
     const known = new MembershipCache();
     known.note(member('bob'), 1_000);
     expect(known.has(member('bob'), 999)).to.equal(true);
@@ -14,7 +14,7 @@ describe('The members whom a worker knows of', () => {
     expect(known.has(member('bob'), 1_000)).to.equal(false);
   });
 
-  it('are as few as it is told: the one that was noted first is forgotten', () => {
+  it('is bounded, and removes the oldest entry', () => {
     const known = new MembershipCache(2);
     for (const userId of ['alice', 'bob', 'alice', 'carl']) known.note(member(userId), 1_000);
     expect(['alice', 'bob', 'carl'].filter((userId) => known.has(member(userId), 0))).to.deep.equal(['alice', 'carl']);

@@ -62,7 +62,7 @@ describe('A poisoned command', () => {
   }
 
   for (const index of [0, 137, BATCH - 1])
-    it(`that the store refuses is found alone among ${BATCH} (number ${index}), tried ${MAX_COMMAND_ATTEMPTS} times and buried`, async () => {
+    it(`that the store refuses is isolated among ${BATCH} (number ${index}), tried ${MAX_COMMAND_ATTEMPTS} times and dead-lettered`, async () => {
       harness = await WorkerHarness.open();
       harness.store.writing = ({ receipts }) => {
         if (receipts.some(({ commandId }) => commandId === 'planted')) throw new StoreError('refused', 'planted');
@@ -71,7 +71,7 @@ describe('A poisoned command', () => {
       expect(harness.troubles, 'that is no trouble of the store').to.deep.equal([]);
     });
 
-  it('that brings out a bug in deciding is buried alone as well', async () => {
+  it('that triggers a bug in deciding is dead-lettered alone', async () => {
     const decider = new StumblingDecider(new PolicyEnforcementPoint(defaultPolicy()));
     harness = await WorkerHarness.open({ decider });
     await expectBuriedAlone(200);
@@ -79,7 +79,7 @@ describe('A poisoned command', () => {
     expect(buried?.headers['x-parley-detail']).to.equal('fails alone: TypeError');
   });
 
-  it('is buried with the class of its failure, never with its words: they may quote a text', async () => {
+  it('is dead-lettered with the class of its failure, never with its message, which may quote a text', async () => {
     harness = await WorkerHarness.open();
     await harness.given(create('alice', GROUP, []));
     harness.store.writing = ({ messages }) => {
@@ -92,7 +92,7 @@ describe('A poisoned command', () => {
   });
 });
 
-describe('A command that came back after crashes', () => {
+describe('A command redelivered after crashes', () => {
   const KEY = '0 default alice suspect';
   let harness: WorkerHarness;
   beforeEach(async () => {
@@ -105,7 +105,7 @@ describe('A command that came back after crashes', () => {
   const suspect = send('alice', GROUP, 'suspect', {}, { commandId: 'suspect' });
   const neighbours = [send('alice', GROUP, 'before'), send('alice', GROUP, 'after')] as const;
 
-  it('is taken without those that did not, in its place, and forgotten once it has succeeded', async () => {
+  it('is processed without other commands, in its place, and its record is deleted after success', async () => {
     harness.world.attempts.set(KEY, MAX_COMMAND_ATTEMPTS - 1);
     await harness.given(neighbours[0], suspect, neighbours[1]);
     expect(harness.bodies(GROUP)).to.deep.equal(['before', 'suspect', 'after']);
@@ -114,7 +114,7 @@ describe('A command that came back after crashes', () => {
     expect(harness.world.attempts.size).to.equal(0);
   });
 
-  it('is buried without another try once its tries are used up', async () => {
+  it('is dead-lettered without another try after its last attempt', async () => {
     harness.world.attempts.set(KEY, MAX_COMMAND_ATTEMPTS);
     harness.publish(neighbours[0], suspect, neighbours[1]);
     await harness.until('the neighbours are answered', () => harness.receipts.length === 3);
@@ -127,7 +127,7 @@ describe('A command that came back after crashes', () => {
   });
 
   for (const earlier of range(0, MAX_COMMAND_ATTEMPTS - 1))
-    it(`is counted before each try, so that the count outlives a crash (${earlier} tries so far)`, async () => {
+    it(`is counted before each try, so that the count survives a crash (${earlier} tries so far)`, async () => {
       harness.world.attempts.set(KEY, earlier);
       let countAtTry: number | undefined;
       harness.store.before = () => {
@@ -138,7 +138,7 @@ describe('A command that came back after crashes', () => {
     });
 
   for (const earlier of range(0, MAX_COMMAND_ATTEMPTS - 1))
-    it(`is not held to account for the trouble of the store, or for a change of owner (${earlier} tries so far)`, async () => {
+    it(`is not counted for store failures or a change of owner (${earlier} tries so far)`, async () => {
       harness.world.attempts.set(KEY, earlier);
       const troubles = ['owner', 'unknown', 'unavailable', 'contention'] as const;
       let tries = 0;
@@ -155,7 +155,7 @@ describe('A command that came back after crashes', () => {
       expect(harness.world.attempts.size).to.equal(0);
     });
 
-  it('is no suspect after the first return: that may have been a neighbour', async () => {
+  it('is not a suspect after the first redelivery, which a neighbour may have caused', async () => {
     harness.source.deliveryCountOf = () => 1;
     await harness.given(neighbours[0], suspect, neighbours[1]);
     expect(harness.store.noted).to.deep.equal([]);
@@ -164,7 +164,7 @@ describe('A command that came back after crashes', () => {
   });
 });
 
-describe('Several commands that came back after crashes', () => {
+describe('Several commands redelivered after crashes', () => {
   const NAMES = range(0, 7).map((number) => `c${number}`);
   const drafts = NAMES.map((name) => send('alice', GROUP, name, {}, { commandId: name }));
   const keysOf = (names: readonly string[]) => names.map((name) => `0 default alice ${name}`);
@@ -178,7 +178,7 @@ describe('Several commands that came back after crashes', () => {
 
   const tried = () => harness.store.tried.slice(1);
 
-  it('are tried together, noted before they are, and forgotten once that has succeeded', async () => {
+  it('are recorded, tried together, and their records are deleted after success', async () => {
     let notedAtTry: [string, number][] = [];
     harness.store.before = () => {
       notedAtTry = [...harness.world.attempts];
@@ -190,7 +190,7 @@ describe('Several commands that came back after crashes', () => {
     expect(harness.world.attempts.size).to.equal(0);
   });
 
-  it('are tried together but for those that were in hand at a crash, and each in its place', async () => {
+  it('are tried together, except those recorded before a crash, each in its place', async () => {
     for (const key of keysOf(['c2', 'c3', 'c6'])) harness.world.attempts.set(key, 0);
     await harness.given(...drafts);
     expect(tried()).to.deep.equal([['c0', 'c1'], ['c2'], ['c3'], ['c4', 'c5'], ['c6'], ['c7']]);
@@ -198,7 +198,7 @@ describe('Several commands that came back after crashes', () => {
     expect(harness.world.attempts.size).to.equal(0);
   });
 
-  it('are answered although one of them comes twice', async () => {
+  it('are answered although one of them arrives twice', async () => {
     const [first, second] = drafts as [(typeof drafts)[number], (typeof drafts)[number]];
     harness.world.attempts.set(keysOf(['c1'])[0] ?? '', 1);
     await harness.given(first, second, second, first);
@@ -206,7 +206,7 @@ describe('Several commands that came back after crashes', () => {
     expect(harness.world.attempts.size).to.equal(0);
   });
 
-  it('are split like any others where the store refuses one of them, and nobody else is counted', async () => {
+  it('are split if the store refuses one of them, and no other is counted', async () => {
     harness.store.writing = ({ receipts }) => {
       if (receipts.some(({ commandId }) => commandId === 'c5')) throw new StoreError('refused', 'planted');
     };
@@ -219,7 +219,7 @@ describe('Several commands that came back after crashes', () => {
     expect(harness.world.attempts.size).to.equal(0);
   });
 
-  it('are not suspected any further for the trouble of the store, or for a change of owner', async () => {
+  it('are not counted for store failures or a change of owner', async () => {
     const troubles = ['owner', 'unknown', 'unavailable', 'contention'] as const;
     let tries = 0;
     harness.store.before = async () => {
@@ -234,7 +234,7 @@ describe('Several commands that came back after crashes', () => {
     expect(harness.world.attempts.size).to.equal(0);
   });
 
-  it('are remembered to be poison until all of them are through', async () => {
+  it('keep the records of poison commands until the whole batch is finished', async () => {
     for (const key of keysOf(['c1', 'c4'])) harness.world.attempts.set(key, MAX_COMMAND_ATTEMPTS);
     let knownAtLast: number | undefined;
     harness.store.before = ({ keys }) => {

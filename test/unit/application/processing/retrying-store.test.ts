@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
-import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { StoreError } from '../../../../src/application/ports/command-store.js';
 import { OutcomeUnknown, RetryingStore } from '../../../../src/application/processing/retrying-store.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
 import { collectedLog } from '../../../support/collected-log.js';
 
-describe('What a worker asks of the store undisturbed', () => {
+describe('An undisturbed store call of a worker', () => {
   let store: RetryingStore;
   /** In the order in which things happened. */
   let happened: string[];
@@ -19,7 +19,7 @@ describe('What a worker asks of the store undisturbed', () => {
     happened = [];
     failures = [];
     store = new RetryingStore({
-      store: new MemoryCommandStore(new MemoryWorld()),
+      store: new MemoryCommandStore(new MemoryTables()),
       observer: { transactionFailed: (kind) => failures.push(kind) },
       logger: collectedLog().logger,
       time: realTime,
@@ -44,7 +44,7 @@ describe('What a worker asks of the store undisturbed', () => {
     for (let turn = 0; turn < 3; turn += 1) await setImmediate();
   };
 
-  it('begins when nothing else is under way any more, and nothing else begins until it has ended', async () => {
+  it('begins when no other call is in progress, and no other begins until it ends', async () => {
     const [first, alone, second] = [lasting('first'), lasting('alone'), lasting('second')];
     const all = [
       store.callWithRetry(first.call, asking),
@@ -63,7 +63,7 @@ describe('What a worker asks of the store undisturbed', () => {
     await Promise.all(all);
   });
 
-  it('is one thing at a time, whatever becomes of each', async () => {
+  it('runs one at a time, with any outcome', async () => {
     const [first, second] = [lasting('first'), lasting('second')];
     const failed = store.callExclusively(first.call).catch((error: Error) => error.message);
     const done = store.callExclusively(second.call);
@@ -76,7 +76,7 @@ describe('What a worker asks of the store undisturbed', () => {
     expect(happened).to.deep.equal(['first begins', 'first ends', 'second begins', 'second ends']);
   });
 
-  it('does not wait for those that themselves wait for the store: they ask again behind it', async () => {
+  it('does not wait for calls that wait to be retried', async () => {
     let tries = 0;
     const waiting = store.callWithRetry(async () => {
       tries += 1;
@@ -91,7 +91,7 @@ describe('What a worker asks of the store undisturbed', () => {
   });
 
   for (const kind of ['unavailable', 'timed_out', 'contention'] as const)
-    it(`is not asked again where it fails for the store's sake (${kind})`, async () => {
+    it(`is not retried after a store failure (${kind})`, async () => {
       const failing = store.callExclusively(async () => {
         throw new StoreError(kind, 'away');
       });
@@ -99,7 +99,7 @@ describe('What a worker asks of the store undisturbed', () => {
       expect(failures).to.deep.equal([kind]);
     });
 
-  it("says so where nobody knows a transaction's outcome", async () => {
+  it('reports an unknown commit outcome', async () => {
     const failing = store.callExclusively(async () => {
       throw new StoreError('unknown', 'no reply to COMMIT');
     });

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { JwtTokenVerifier } from '../../../../src/adapters/auth/jwt-token-verifier.js';
-import { ProofUnavailable, type TokenVerifier } from '../../../../src/application/ports/token-verifier.js';
+import { TokenKeysUnavailable, type TokenVerifier } from '../../../../src/application/ports/token-verifier.js';
 import { RetryingTokenVerifier } from '../../../../src/application/processing/retrying-token-verifier.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
 import { JwtVerifier, signToken } from '../../../../src/infrastructure/jwt.js';
@@ -27,7 +27,7 @@ const carrying = (draft: Draft, authorization: unknown): Draft => ({
   properties: { headers: { authorization } },
 });
 
-describe('A worker that asks for the proof of the actor', () => {
+describe('A worker that authenticates actors', () => {
   let harness: WorkerHarness;
   let alice: string;
   beforeEach(async () => {
@@ -47,7 +47,7 @@ describe('A worker that asks for the proof of the actor', () => {
     ['a token signed by somebody else', 'signature', async () => `${alice.slice(0, -8)}AAAAAAAA`],
   ];
   for (const [what, detail, header] of refusals)
-    it(`answers ${what} with unauthenticated, and neither stores nor publishes it`, async () => {
+    it(`answers ${what} with unauthenticated, which is neither stored nor published`, async () => {
       const draft = send('alice', GROUP, 'text', {}, { commandId: 'c1' });
       const [receipt] = await harness.answers(carrying(draft, await header()));
       expect(receipt?.status).to.equal('rejected');
@@ -64,12 +64,12 @@ describe('A worker that asks for the proof of the actor', () => {
       ]);
     });
 
-  it('takes a token that expired while its command waited', async () => {
+  it('accepts a token that expired while its command waited', async () => {
     await harness.given(carrying(send('alice', GROUP, 'late'), await bearer('alice', 30 - GRACE_SECONDS)));
     expect(harness.bodies(GROUP)).to.deep.equal(['late']);
   });
 
-  it('proves the actor before it looks up a receipt: nobody learns of the answers of others', async () => {
+  it('authenticates the actor before it looks up a receipt, so that nobody reads the receipts of others', async () => {
     const draft = send('alice', GROUP, 'text', {}, { commandId: 'c1' });
     const [, stolen, own] = await harness.answers(
       carrying(draft, alice),
@@ -81,7 +81,7 @@ describe('A worker that asks for the proof of the actor', () => {
     expect(own).to.include({ replayed: true, sequence: 2 });
   });
 
-  it('judges each command on its own', async () => {
+  it('authenticates each command separately', async () => {
     const bob = await bearer('bob', 60);
     const receipts = await harness.answers(
       carrying(send('alice', GROUP, 'one'), alice),
@@ -96,7 +96,7 @@ describe('A worker that asks for the proof of the actor', () => {
 /** Of a worker in these tests: long enough for a few tries on a busy machine. */
 const JWKS_WAIT_MS = 1_500;
 
-describe('A worker that cannot get the keys to judge by', () => {
+describe('A worker without token keys', () => {
   let harness: WorkerHarness;
   let alice: string;
   let isAway: boolean;
@@ -108,7 +108,7 @@ describe('A worker that cannot get the keys to judge by', () => {
     const keysAway: TokenVerifier = {
       verify: (token, options) => {
         asked += 1;
-        return isAway ? Promise.reject(new ProofUnavailable('no keys')) : proof.verify(token, options);
+        return isAway ? Promise.reject(new TokenKeysUnavailable('no keys')) : proof.verify(token, options);
       },
     };
     harness = await WorkerHarness.open({ proof: new RetryingTokenVerifier(keysAway, JWKS_WAIT_MS, realTime) });
@@ -117,7 +117,7 @@ describe('A worker that cannot get the keys to judge by', () => {
   });
   afterEach(() => harness?.close());
 
-  it('lets the commands wait for a while, in their place, and refuses none if the keys come back', async () => {
+  it('keeps commands waiting in their place for a limited time, and refuses none if the keys return', async () => {
     isAway = true;
     harness.publish(carrying(send('alice', GROUP, 'one'), alice), carrying(send('alice', GROUP, 'two'), alice));
     await harness.until('they were tried again', () => asked > 4);
@@ -129,7 +129,7 @@ describe('A worker that cannot get the keys to judge by', () => {
     expect(harness.receipts.every(({ status }) => status === 'accepted')).to.equal(true);
   });
 
-  it('answers them unauthenticated after that, keeps nothing of it, and takes the same command later', async () => {
+  it('then answers them unauthenticated, stores nothing, and accepts the same command later', async () => {
     isAway = true;
     const draft = carrying(send('alice', GROUP, 'one', {}, { commandId: 'c1' }), alice);
     const began = performance.now();
@@ -144,7 +144,7 @@ describe('A worker that cannot get the keys to judge by', () => {
     expect(harness.bodies(GROUP)).to.deep.equal(['one']);
   });
 
-  it('does not let later commands wait as long again, so that their partition does not fall behind', async () => {
+  it('does not make later commands wait as long again', async () => {
     isAway = true;
     await harness.answers(carrying(send('alice', GROUP, 'one'), alice));
     const began = performance.now();
@@ -156,8 +156,8 @@ describe('A worker that cannot get the keys to judge by', () => {
   });
 });
 
-describe('A worker whose key set has a key that cannot be used', () => {
-  it('answers the commands that name it, and their neighbours', async () => {
+describe('A worker whose key set has an unusable key', () => {
+  it('answers commands with that key, and their neighbours', async () => {
     const weak = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' });
     const pair = await generateKeyPair('ES256');
     const keys = [

@@ -1,9 +1,6 @@
 import { expect } from 'chai';
-import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
-import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
 import { partitionOf } from '../../../../src/adapters/transports/in-process/in-process-transport.js';
 import { add, create, GROUP, OTHER_GROUP, send } from '../commands/drafts.js';
-import { MARKER_TYPE } from './failing-ports.js';
 import { DECISION_RETENTION_MS, RETENTION_MS, range, WorkerHarness } from './worker-harness.js';
 
 let harness: WorkerHarness;
@@ -16,12 +13,11 @@ function moveAway(chatId: string, partition = 5): void {
   harness.world.chats.set(chatId, { ...chat, partition });
 }
 
-const marker = () => send('alice', GROUP, '', {}, { properties: { type: MARKER_TYPE } });
 const texts = (chatId: string, ...bodies: string[]) =>
   bodies.map((body) => send('alice', chatId, body, {}, { commandId: body }));
 
 describe('A command that cannot be answered', () => {
-  it('is dead-lettered as malformed, untouched, and its neighbours go on in order', async () => {
+  it('is dead-lettered as malformed, unchanged, and its neighbours are processed in order', async () => {
     harness = await WorkerHarness.open();
     await harness.given(create('alice', GROUP, []));
     const [one, two, three] = texts(GROUP, 'one', 'two', 'three');
@@ -41,7 +37,7 @@ describe('A command that cannot be answered', () => {
     expect(await harness.nothingLeft(), 'everything was acknowledged').to.equal(true);
   });
 
-  it('does not hold up a batch of nothing else, also as a suspect', async () => {
+  it('does not block a batch of only such commands, also as a suspect', async () => {
     harness = await WorkerHarness.open();
     harness.source.deliveryCountOf = () => 7;
     harness.publish(
@@ -58,7 +54,7 @@ describe("A command for another partition's chat", () => {
   const partitionOfGroup = partitionOf(GROUP, partitions);
   const home = (partitionOfGroup + 1) % partitions;
 
-  it('is sent home once and takes effect there, in order, told by a counter and a warning', async () => {
+  it('is forwarded once and takes effect there, in order, with a counter and a warning', async () => {
     harness = await WorkerHarness.open({ partitions });
     await harness.given(create('alice', GROUP, []), ...texts(GROUP, 'before'));
     moveAway(GROUP, home);
@@ -77,7 +73,7 @@ describe("A command for another partition's chat", () => {
     expect(await harness.nothingLeft(), 'everything was acknowledged').to.equal(true);
   });
 
-  it('is not acknowledged before its home queue has it', async () => {
+  it('is not acknowledged before the queue of its partition has it', async () => {
     harness = await WorkerHarness.open({ partitions });
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP, home);
@@ -104,7 +100,7 @@ describe("A command for another partition's chat", () => {
     expect(harness.bodies(GROUP)).to.deep.equal(['one']);
   });
 
-  it('is dead-lettered where it was sent home and its chat lives elsewhere still', async () => {
+  it('is dead-lettered if it was forwarded and its chat still belongs to another partition', async () => {
     harness = await WorkerHarness.open({ partitions });
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP, home);
@@ -123,7 +119,7 @@ describe("A command for another partition's chat", () => {
     expect(harness.source.forwarded).to.have.length(1);
   });
 
-  it('is dead-lettered where it cannot be written to the wire again', async () => {
+  it('is dead-lettered if its properties cannot be encoded again', async () => {
     harness = await WorkerHarness.open({ partitions });
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP, home);
@@ -133,7 +129,7 @@ describe("A command for another partition's chat", () => {
     expect(harness.transport.keptDeadLetters().map(({ messageId }) => messageId)).to.deep.equal(['unwritable']);
   });
 
-  it('is dead-lettered as misrouted where that partition does not exist, has no effect and no receipt, and its neighbours go on', async () => {
+  it('is dead-lettered as misrouted if that partition does not exist, without effect or receipt, and its neighbours continue', async () => {
     harness = await WorkerHarness.open();
     await harness.given(create('alice', GROUP, []), create('alice', OTHER_GROUP, []));
     moveAway(OTHER_GROUP);
@@ -152,61 +148,39 @@ describe("A command for another partition's chat", () => {
     expect(harness.sequences(GROUP)).to.deep.equal([1, 2, 3]);
   });
 
-  it('is sent on while a ring repair has not passed through the queue, and dead-lettered after its marker', async () => {
+  it('is rerouted while the routing is in disorder, and forwarded afterwards', async () => {
     harness = await WorkerHarness.open();
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP);
-    await harness.registry.repairRing(
-      async () => true,
-      async () => undefined,
-    );
+    harness.source.isInDisorder = true;
     const away = new Error('the broker did not take it');
     harness.source.rerouteFailures.push(away, away);
-    harness.publish(
-      ...texts(GROUP, 'one', 'two'),
-      create('alice', OTHER_GROUP, []),
-      marker(),
-      ...texts(GROUP, 'three'),
-    );
+    harness.publish(...texts(GROUP, 'one', 'two'), create('alice', OTHER_GROUP, []));
+    await harness.until('all are rerouted', () => harness.source.rerouted.length === 3);
+    harness.source.isInDisorder = false;
+    harness.publish(...texts(GROUP, 'three'));
     await harness.until('the last one is dead-lettered', () => harness.reasonsBuried().length === 1);
 
-    // A chat that is not known here may be another partition's as well, so it is sent on too.
+    // A chat that is not known here may be another partition's as well, so it is rerouted too.
     expect(harness.source.rerouted.map(({ incoming }) => incoming.messageId).slice(0, 2)).to.deep.equal(['one', 'two']);
     expect(harness.source.rerouted).to.have.length(3);
     expect(harness.world.chats.has(OTHER_GROUP)).to.equal(false);
     expect(harness.transport.keptDeadLetters()[0]?.messageId).to.equal('three');
-    expect(harness.world.partitions.get(0)?.ringSeen).to.equal(1);
     expect(harness.told.filter((word) => word === 'rerouted')).to.have.length(3);
     await harness.given(create('alice', OTHER_GROUP, []));
     expect(await harness.nothingLeft()).to.equal(true);
   });
 
-  it('is dead-lettered at once where it cannot be written to the wire again', async () => {
+  it('is dead-lettered if its headers cannot be encoded again', async () => {
     harness = await WorkerHarness.open();
     await harness.given(create('alice', GROUP, []));
     moveAway(GROUP);
-    await harness.registry.repairRing(
-      async () => true,
-      async () => undefined,
-    );
+    harness.source.isInDisorder = true;
     harness.source.rerouteFailures.push(new TypeError('a header of no known type'));
     harness.publish(...texts(GROUP, 'unwritable', 'writable'));
     await harness.until('both are out of the way', () => harness.source.rerouted.length === 1);
     expect(harness.transport.keptDeadLetters().map(({ messageId }) => messageId)).to.deep.equal(['unwritable']);
     expect(harness.reasonsBuried()).to.deep.equal(['misrouted']);
-  });
-
-  it('is still sent on by the next owner, who has not met the marker either', async () => {
-    const world = new MemoryWorld();
-    await new MemoryPartitionRegistry(world).repairRing(
-      async () => true,
-      async () => undefined,
-    );
-    harness = await WorkerHarness.open({ world });
-    harness.publish(create('alice', GROUP, []));
-    await harness.until('it is sent on', () => harness.source.rerouted.length === 1);
-    harness.publish(marker());
-    await harness.given(create('alice', GROUP, []));
   });
 });
 
@@ -229,7 +203,7 @@ describe('A receipt', () => {
     expect(harness.sequences(GROUP)).to.deep.equal([1, 2]);
   });
 
-  it('is gone after its retention: the same id is then a new command', async () => {
+  it('is deleted after its retention; the same id is then a new command', async () => {
     await laterWorker(RETENTION_MS + 1_000);
     await harness.until('it is pruned', () => harness.world.receipts.size === 0);
     const [again] = await harness.answers(text);
@@ -238,7 +212,7 @@ describe('A receipt', () => {
 });
 
 describe('A decision', () => {
-  it('is kept until its retention is over, longer than receipts where it says so', async () => {
+  it('is kept for its own retention, which may be longer than that of receipts', async () => {
     harness = await WorkerHarness.open();
     const { world } = harness;
     await harness.given(create('alice', GROUP, []), add('alice', GROUP, ['rita'], 'reader'));

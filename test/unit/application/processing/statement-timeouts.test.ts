@@ -24,7 +24,7 @@ const drafts = (count = COMMANDS) =>
 const sizes = () => harness.store.tried.slice(1).map((ids) => ids.length);
 
 describe('A batch whose statement times out', () => {
-  it('is split after the second time, while the database answers, and all of it is answered', async () => {
+  it('is split after the second time if the database answers, and is answered completely', async () => {
     harness.store.writing = ({ messages }) => {
       if (messages.length > FIT) throw timedOut();
     };
@@ -36,7 +36,7 @@ describe('A batch whose statement times out', () => {
     expect(harness.troubles.at(-1), 'the store is well').to.equal(false);
   });
 
-  it('is tried once more as it is before it is asked who is at fault', async () => {
+  it('is retried once unchanged before it is split', async () => {
     let tries = 0;
     harness.store.before = () => {
       tries += 1;
@@ -47,7 +47,7 @@ describe('A batch whose statement times out', () => {
     expect(harness.store.probes).to.equal(0);
   });
 
-  it('for the sake of one command has that one put away alone after its tries, and its neighbours answered', async () => {
+  it('because of one command has that command dead-lettered after its tries, and its neighbours answered', async () => {
     harness.store.writing = ({ receipts }) => {
       if (receipts.some(({ commandId }) => commandId === 'c17')) throw timedOut();
     };
@@ -83,7 +83,7 @@ describe('A batch whose statement times out', () => {
     ['is slow', () => sleep(PROBE_ANSWERS_WITHIN_MS + 100)],
   ];
   for (const [what, probing] of probes)
-    it(`waits in its place while a probe ${what}: the database is slow, and no command is to blame`, async function () {
+    it(`waits in its place while a probe ${what}, because the database is slow`, async function () {
       this.timeout(20_000);
       let isSlow = true;
       harness.store.before = () => {
@@ -100,7 +100,7 @@ describe('A batch whose statement times out', () => {
       expect(harness.transport.keptDeadLetters()).to.deep.equal([]);
     });
 
-  it('alone is not held to account for a database that is slow at each of its tries', async () => {
+  it('with one command is not counted if the database is slow at each of its tries', async () => {
     let tries = 0;
     harness.store.before = ({ keys }) => {
       if (keys.receipts.some(({ commandId }) => commandId === 'c1')) {
@@ -120,8 +120,8 @@ describe('A batch whose statement times out', () => {
   });
 });
 
-describe('A batch that meets nothing but contention', () => {
-  it('says since when, until it gets through', async () => {
+describe('A batch that meets only contention', () => {
+  it('reports since when, until it commits', async () => {
     let isHeld = true;
     harness.store.before = () => {
       if (isHeld) throw new StoreError('contention', 'another transaction was in the way');

@@ -36,10 +36,10 @@ async function expectOneEffectEach(commands: number): Promise<void> {
   ).to.deep.equal(range(1, commands).map((number) => [`c${number}`, number + 1, 'accepted']));
 }
 
-describe('A COMMIT whose outcome nobody knows', () => {
+describe('A COMMIT with an unknown outcome', () => {
   const unknown = () => new StoreError('unknown', 'the reply to COMMIT did not come');
 
-  it('has one effect where it was committed: the answers are the stored ones, and the events go out in order', async () => {
+  it('has one effect if it was committed: the stored receipts are sent, and the events are published in order', async () => {
     const { epoch } = harness.worker.status.partitions[0] ?? {};
     harness.store.after = times(1, unknown);
     const receipts = await harness.answers(...texts(1, 20));
@@ -49,14 +49,14 @@ describe('A COMMIT whose outcome nobody knows', () => {
     expect(harness.worker.status.partitions[0]?.epoch, 'it took over from itself').to.equal((epoch ?? 0) + 1);
   });
 
-  it('has one effect where it was not committed: the batch runs again', async () => {
+  it('has one effect if it was not committed: the batch runs again', async () => {
     harness.store.before = times(1, unknown);
     const receipts = await harness.answers(...texts(1, 20));
     expect(receipts.some(({ replayed }) => replayed)).to.equal(false);
     await expectOneEffectEach(20);
   });
 
-  it('has one effect however often it happens, with other batches in between', async () => {
+  it('has one effect if it happens several times, with other batches in between', async () => {
     let transactions = 0;
     const fail = (due: number) => () => {
       transactions += 1;
@@ -68,7 +68,7 @@ describe('A COMMIT whose outcome nobody knows', () => {
     await expectOneEffectEach(100);
   });
 
-  it('leaves nothing of a take-over that fails: it is tried again', async () => {
+  it('retries a failed take-over', async () => {
     harness.store.after = times(1, unknown);
     const takeOver = harness.registry.acquire.bind(harness.registry);
     const fail = times(2, () => new StoreError('unavailable', 'away'));
@@ -84,7 +84,7 @@ describe('A COMMIT whose outcome nobody knows', () => {
 describe('A store that does not answer', () => {
   const unavailable = () => new StoreError('unavailable', 'away');
 
-  it('holds the batch in its place, is told of, and is told of again when it is back', async () => {
+  it('keeps the batch in its place, and is logged when it fails and when it recovers', async () => {
     let isAway = true;
     harness.store.before = () => {
       if (isAway) throw unavailable();
@@ -102,7 +102,7 @@ describe('A store that does not answer', () => {
     expect(harness.store.counted, 'nobody is suspected for it').to.deep.equal([]);
   });
 
-  it('is well again although the first thing that it says is a refusal', async () => {
+  it('counts as recovered even if its first answer is a refusal', async () => {
     const [one, two] = [times(2, unavailable), times(1, () => new StoreError('refused', 'planted'))];
     harness.store.before = () => {
       one();
@@ -113,7 +113,7 @@ describe('A store that does not answer', () => {
     expect(harness.troubles).to.deep.equal([true, true, false]);
   });
 
-  it('is not told of for ever where the subscription is lost meanwhile', async () => {
+  it('is not reported after the subscription is lost', async () => {
     let isAway = true;
     harness.store.before = () => {
       if (isAway) throw unavailable();
@@ -127,7 +127,7 @@ describe('A store that does not answer', () => {
     expect(harness.troubles.at(-1)).to.equal(false);
   });
 
-  it('does not keep the worker from stopping, and loses nothing by it', async function () {
+  it('does not prevent the worker from stopping, without losing anything', async function () {
     this.timeout(20_000);
     harness.store.before = () => {
       throw unavailable();
@@ -143,7 +143,7 @@ describe('A store that does not answer', () => {
 });
 
 describe('Contention', () => {
-  it('is tried again until it is over, and no one is to blame', async () => {
+  it('is retried until it ends, and no command is counted', async () => {
     harness.store.writing = times(5, () => new StoreError('contention', 'another revision'));
     await harness.answers(...texts(1, 10));
     await expectOneEffectEach(10);
@@ -154,7 +154,7 @@ describe('Contention', () => {
 });
 
 describe('An owner whose partition is taken', () => {
-  it('writes nothing, closes its channel, and what it had goes to the next in line, in order', async () => {
+  it('writes nothing, closes its channel, and its deliveries go to the next consumer, in order', async () => {
     const next = new Taker();
     const inLine = await harness.transport.source.subscribe(0, 100, next);
     harness.store.before = async () => {
@@ -175,7 +175,7 @@ describe('An owner whose partition is taken', () => {
     await expectOneEffectEach(10);
   });
 
-  it('notices without a command, takes it back, and publishes again, late, what was not known to be published', async () => {
+  it('notices without a command, acquires the lease again, and publishes unconfirmed events again', async () => {
     await harness.given(...texts(1, 4));
     await harness.published();
     await harness.registry.acquire(0, 'another worker');

@@ -5,7 +5,7 @@ import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memor
 import { MemoryDecisionLog } from '../../../../src/adapters/stores/memory/memory-decision-log.js';
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
-import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { InProcessTransport } from '../../../../src/adapters/transports/in-process/in-process-transport.js';
 import { Worker } from '../../../../src/application/coordinator/worker.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
@@ -46,7 +46,7 @@ export interface LabOptions {
   quotas?: Quotas;
   sink?: EventSink;
   /** Of an earlier worker; default: a new one. */
-  world?: MemoryWorld;
+  world?: MemoryTables;
   /** How far the worker's clock is ahead. */
   clockAheadMs?: number;
   /** What its pauses are drawn by. */
@@ -71,7 +71,7 @@ export function newDecider(policy: PolicyDecisionPoint = defaultPolicy()): Comma
 }
 
 export class WorkerHarness {
-  readonly world: MemoryWorld;
+  readonly world: MemoryTables;
   readonly registry: MemoryPartitionRegistry;
   readonly store: UnrulyStore;
   readonly transport: InProcessTransport;
@@ -92,7 +92,7 @@ export class WorkerHarness {
     const { partitions = 1, proof = null, proofGraceSeconds = 0, policy = defaultPolicy() } = options;
     const { decider = newDecider(policy) } = options;
     const { logger } = this.log;
-    this.world = options.world ?? new MemoryWorld();
+    this.world = options.world ?? new MemoryTables();
     this.registry = new MemoryPartitionRegistry(this.world);
     this.store = new UnrulyStore(new MemoryCommandStore(this.world));
     this.transport = new InProcessTransport({ partitions, workerId: 'harness', logger });

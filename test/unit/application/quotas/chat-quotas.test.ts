@@ -40,7 +40,7 @@ describe('A worker whose policy has a quota per chat', () => {
   /** The transactions tried since then. */
   const triedSince = (count: number) => harness.store.tried.slice(count).flat();
 
-  it('takes as many as it says in the order in which they came, and refuses the others, of whichever members', async () => {
+  it('accepts commands up to the limit in the order of arrival, and refuses the others, of any member', async () => {
     await opened([sends]);
     const receipts = await harness.answers(
       ...[sendAs('alice', 'a1'), sendAs('bob', 'b1'), sendAs('alice', 'a2'), sendAs('carl', 'c1'), sendAs('bob', 'b2')],
@@ -54,7 +54,7 @@ describe('A worker whose policy has a quota per chat', () => {
     );
   });
 
-  it('says the same of a refusal after the decision as of one without, and neither stores nor publishes either', async () => {
+  it('refuses in the same way before and after the decision, and neither stores nor publishes refusals', async () => {
     await opened([{ ...sends, limit: 1 }]);
     const events = harness.world.log.get(0)?.length ?? 0;
     const [, decided] = await harness.answers(sendAs('alice', 'a1'), sendAs('alice', 'a2'));
@@ -79,7 +79,7 @@ describe('A worker whose policy has a quota per chat', () => {
     expect(harness.events.filter(({ type }) => type === 'command.rejected')).to.deep.equal([]);
   });
 
-  it('asks the store for nothing and decides nothing where it has refused the member before', async () => {
+  it('reads and decides nothing for a member that it has refused before', async () => {
     await opened([{ ...sends, limit: 1 }]);
     await harness.answers(sendAs('alice', 'a1'), sendAs('alice', 'a2'));
     const tried = harness.store.tried.length;
@@ -91,7 +91,7 @@ describe('A worker whose policy has a quota per chat', () => {
     expect(triedSince(tried)).to.deep.equal(['b1', 'b2']);
   });
 
-  it('lets no stranger use it up, however many come, whatever they try', async () => {
+  it('is not used up by commands of non-members', async () => {
     await opened([{ ...everything, limit: 5 }]);
     // The chat's two first commands are its own creation, which is not counted, and an addition, which is.
     const flood = Array.from({ length: 10 }, () => attempts(GROUP)).flat();
@@ -101,7 +101,7 @@ describe('A worker whose policy has a quota per chat', () => {
     ]);
   });
 
-  it('tells strangers the same as of a chat that is not there, while there is room, when it is used up, and after', async () => {
+  it('answers non-members like for an unknown chat, with and without room', async () => {
     await opened([{ ...everything, limit: 3 }]);
     const elsewhere = told(await harness.answers(...attempts(NOWHERE)));
     expect(told(await harness.answers(...attempts(GROUP)))).to.deep.equal(elsewhere);
@@ -118,7 +118,7 @@ describe('A worker whose policy has a quota per chat', () => {
     expect(told(await harness.answers(...attempts(GROUP)))).to.deep.equal(elsewhere);
   });
 
-  it('counts what the policy permitted, and not what it refused', async () => {
+  it('counts permitted commands, not denied ones', async () => {
     await opened([sends]);
     const tries = [1, 2, 3, 4, 5].map((n) => sendAs('rita', `r${n}`));
     const receipts = await harness.answers(
@@ -133,7 +133,7 @@ describe('A worker whose policy has a quota per chat', () => {
     expect((await harness.answers(sendAs('rita', 'r6')))[0]?.reason?.code).to.equal('not_permitted');
   });
 
-  it('is not for creating chats: nobody uses it up by asking for an id that is taken', async () => {
+  it('does not count chat creation, so creating a taken id does not use it up', async () => {
     await opened([{ ...everything, limit: 3 }]);
     const squatters = Array.from({ length: 5 }, () => create('mallory', GROUP, []));
     const receipts = await harness.answers(...squatters, sendAs('bob', 'b1'), sendAs('bob', 'b2'), ...squatters);
@@ -143,7 +143,7 @@ describe('A worker whose policy has a quota per chat', () => {
     expect(receipts.at(-1)?.reason).to.deep.equal(receipts[0]?.reason);
   });
 
-  it('takes nothing of it where another quota refuses', async () => {
+  it('takes nothing if another quota refuses', async () => {
     await opened([sends, { ...sends, id: 'each', per: 'actor', limit: 1 }]);
     const receipts = await harness.answers(
       ...[
@@ -164,7 +164,7 @@ describe('A worker whose policy has a quota per chat', () => {
     const full = () => [sendAs('alice', 'a1'), sendAs('alice', 'a2'), sendAs('bob', 'b1'), sendAs('bob', 'b2')];
     const gone = remove('alice', GROUP, 'bob');
 
-    it('takes the member for a stranger from then on', async () => {
+    it('treats the user as a non-member afterwards', async () => {
       await opened([sends]);
       await harness.answers(...full());
       expect(codes(await harness.answers(sendAs('bob', 'b3')))).to.deep.equal(['b3 rate_limited']);
@@ -180,14 +180,14 @@ describe('A worker whose policy has a quota per chat', () => {
       expect(codes(await harness.answers(sendAs('bob', 'b5')))).to.deep.equal(['b5 not_found']);
     });
 
-    it('does not remember one who was refused for the first time in the batch that brings the removal', async () => {
+    it('does not cache a member who was first refused in the batch with the removal', async () => {
       await opened([sends]);
       const receipts = await harness.answers(...full(), gone);
       expect(codes(receipts)[3]).to.equal('b2 rate_limited');
       expect(codes(await harness.answers(sendAs('bob', 'b3')))).to.deep.equal(['b3 not_found']);
     });
 
-    it('forgets whom it knew when the partition is taken over: somebody else may have removed them', async () => {
+    it('clears its cache at a take-over, because another worker may have removed members', async () => {
       await opened([sends]);
       await harness.answers(...full());
       harness.world.members.get(GROUP)?.delete('bob');
@@ -200,11 +200,11 @@ describe('A worker whose policy has a quota per chat', () => {
     });
   });
 
-  describe('when a batch is run again', () => {
+  describe('when a batch is processed again', () => {
     const five = () => ['a1', 'a2', 'a3', 'a4', 'a5'].map((id) => sendAs('alice', id));
     const expected = ['a1 accepted', 'a2 accepted', 'a3 rate_limited', 'a4 rate_limited', 'a5 rate_limited'];
 
-    it('counts it once where nothing was written', async () => {
+    it('counts once if nothing was written', async () => {
       await opened([{ ...sends, limit: 4 }]);
       const kinds = ['contention', 'unavailable', 'refused'] as const;
       const failures = [...kinds];
@@ -221,7 +221,7 @@ describe('A worker whose policy has a quota per chat', () => {
       );
     });
 
-    it('counts it once where nobody knew whether it was written', async () => {
+    it('counts once if the outcome was unknown', async () => {
       await opened([sends]);
       let unknowns = 3;
       harness.store.after = () => {
@@ -233,7 +233,7 @@ describe('A worker whose policy has a quota per chat', () => {
       expect(codes(await harness.answers(sendAs('bob', 'b1')))).to.deep.equal(['b1 rate_limited']);
     });
 
-    it('neither counts nor refuses what is delivered again', async () => {
+    it('neither counts nor refuses redelivered commands', async () => {
       await opened([sends]);
       harness.source.deliveryCountOf = ({ messageId }) => (messageId?.startsWith('again') ? 1 : undefined);
       const ids = ['again1', 'again2', 'again3', 'a1', 'a2', 'a3', 'again4'];
@@ -244,7 +244,7 @@ describe('A worker whose policy has a quota per chat', () => {
     });
   });
 
-  it('does the same command once when it is tried again with room', async () => {
+  it('executes a repeated command once when there is room', async () => {
     const quotas = new MemoryQuotas([{ ...sends, limit: 1 }]);
     await opened([], { quotas });
     await harness.answers(sendAs('alice', 'a1'), sendAs('alice', 'a2'));

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { MemoryQuotas } from '../../../../src/adapters/quotas/memory-quotas.js';
 import { StoreError } from '../../../../src/application/ports/command-store.js';
 import type { Quota } from '../../../../src/application/ports/quotas.js';
-import { ProofUnavailable, type TokenVerifier } from '../../../../src/application/ports/token-verifier.js';
+import { TokenKeysUnavailable, type TokenVerifier } from '../../../../src/application/ports/token-verifier.js';
 import { commandTypes } from '../../../../src/contract/messages/commands.js';
 import { receipt } from '../../../../src/contract/messages/receipts.js';
 import type { Draft } from '../commands/decider-harness.js';
@@ -24,7 +24,7 @@ describe('A worker whose policy has quotas', () => {
     await harness.given(create('alice', GROUP, ['bob']));
   }
 
-  it('answers what is over them in its place, and acknowledges it with the rest', async () => {
+  it('answers commands over a quota in their place, and acknowledges them with the batch', async () => {
     await opened([sends]);
     const receipts = await harness.answers(
       ...['a1', 'a2', 'a3'].map((id) => sendAs('alice', id)),
@@ -39,7 +39,7 @@ describe('A worker whose policy has quotas', () => {
     expect(await harness.nothingLeft()).to.equal(true);
   });
 
-  it('says which quota it was and when to try again, as the contract has it', async () => {
+  it('names the quota and the retry time, as in the contract', async () => {
     await opened([{ ...sends, limit: 1 }]);
     const [, refused] = await harness.answers(sendAs('alice', 'a1'), sendAs('alice', 'a2'));
     expect(receipt.strict().parse(refused)).to.deep.equal(refused);
@@ -54,7 +54,7 @@ describe('A worker whose policy has quotas', () => {
     expect(reason?.retryAfter).to.be.within(3_500, 3_600);
   });
 
-  it('asks the store for nothing, decides nothing, keeps nothing and publishes nothing for them', async () => {
+  it('reads, decides, stores and publishes nothing for them', async () => {
     await opened([{ ...sends, limit: 1 }]);
     const decided = harness.world.log.get(0)?.length;
     await harness.answers(sendAs('alice', 'a1'));
@@ -71,7 +71,7 @@ describe('A worker whose policy has quotas', () => {
     expect(harness.events.filter(({ type }) => type === 'command.rejected')).to.deep.equal([]);
   });
 
-  it('takes the same command when it is tried again with room', async () => {
+  it('accepts the same command later when there is room', async () => {
     const quotas = new MemoryQuotas([{ ...sends, limit: 1 }]);
     await opened([], { quotas });
     await harness.answers(sendAs('alice', 'a1'));
@@ -80,7 +80,7 @@ describe('A worker whose policy has quotas', () => {
     expect((await harness.answers(sendAs('alice', 'a2')))[0]).to.include({ status: 'accepted', replayed: false });
   });
 
-  it('neither counts nor refuses what is delivered again', async () => {
+  it('neither counts nor refuses redelivered commands', async () => {
     await opened([{ ...sends, limit: 1 }]);
     harness.source.deliveryCountOf = ({ messageId }) => (messageId?.startsWith('again') ? 1 : undefined);
     const receipts = await harness.answers(
@@ -91,7 +91,7 @@ describe('A worker whose policy has quotas', () => {
     ]);
   });
 
-  it('answers commands that took effect as accepted when their batch comes again after a lost channel', async () => {
+  it('answers committed commands as accepted when their batch is redelivered after a lost channel', async () => {
     await opened([{ ...sends, limit: 2 }]);
     let losses = 1;
     harness.store.after = () => {
@@ -104,7 +104,7 @@ describe('A worker whose policy has quotas', () => {
     expect(harness.receipts.filter(({ status }) => status === 'rejected')).to.deep.equal([]);
   });
 
-  it('judges a batch once, however often the store has it run', async () => {
+  it('counts a batch once, even if it is processed several times', async () => {
     await opened([{ ...sends, limit: 2 }]);
     let unknowns = 3;
     harness.store.after = () => {
@@ -116,7 +116,7 @@ describe('A worker whose policy has quotas', () => {
     expect(harness.bodies(GROUP)).to.deep.equal(['a1', 'a2']);
   });
 
-  it('counts what is invalid, and refuses it as well', async () => {
+  it('counts and refuses invalid commands too', async () => {
     await opened([{ ...everything, limit: 3 }]);
     const invalid = send('alice', GROUP, '');
     const unknown = { ...send('alice', GROUP), type: 'message.shout' };
@@ -126,7 +126,7 @@ describe('A worker whose policy has quotas', () => {
     ]);
   });
 
-  it('keeps the actors of different tenants apart', async () => {
+  it('distinguishes actors of different tenants', async () => {
     await opened([{ ...sends, limit: 1 }]);
     const elsewhere = send('alice', OTHER_GROUP, 'hi', {}, { tenantId: 'acme' });
     const receipts = await harness.answers(elsewhere, sendAs('alice', 'a1'), elsewhere, sendAs('alice', 'a2'));
@@ -135,7 +135,7 @@ describe('A worker whose policy has quotas', () => {
     ]);
   });
 
-  it('tells producers apart by the user the broker has checked, else by the name they give themselves', async () => {
+  it('distinguishes producers by the verified broker user, else by their app id', async () => {
     await opened([{ ...sends, per: 'producer', limit: 1 }]);
     const from = (properties: object, id: string): Draft => ({ ...sendAs('alice', id), properties });
     const senders = [{ userId: 'shop' }, { userId: 'shop', appId: 'x' }, { appId: 'shop' }, { appId: 'x' }, {}, {}];
@@ -145,10 +145,10 @@ describe('A worker whose policy has quotas', () => {
     ]);
   });
 
-  describe('and asks for the proof of the actor', () => {
+  describe('and authenticates actors', () => {
     const proof = (isAway: () => boolean = () => false): TokenVerifier => ({
       verify: async (token) => {
-        if (isAway()) throw new ProofUnavailable('no keys');
+        if (isAway()) throw new TokenKeysUnavailable('no keys');
         return { ok: true, actor: { tenantId: 'default', userId: token }, claims: {} };
       },
     });
@@ -157,7 +157,7 @@ describe('A worker whose policy has quotas', () => {
       properties: { headers: { authorization: `Bearer ${token}` }, appId: 'app' },
     });
 
-    it('does not let others use up the quota of the actor they name, but only that of their own producer', async () => {
+    it('counts unauthenticated commands only for their producer, not for the named actor', async () => {
       harness = await WorkerHarness.open({
         proof: proof(),
         quotas: new MemoryQuotas([
@@ -178,7 +178,7 @@ describe('A worker whose policy has quotas', () => {
       ]);
     });
 
-    it('counts nothing while the keys to judge by cannot be had', async () => {
+    it('counts nothing while the token keys are unavailable', async () => {
       let isAway = false;
       let asked = 0;
       const counting = proof(() => {
@@ -199,7 +199,7 @@ describe('A worker whose policy has quotas', () => {
 });
 
 describe('Two workers with the same policy', () => {
-  it('count each for itself: together they let through at most twice the limit', async () => {
+  it('count separately: together they accept at most twice the limit', async () => {
     const labs = [
       await WorkerHarness.open({ quotas: new MemoryQuotas([sends]) }),
       await WorkerHarness.open({ quotas: new MemoryQuotas([sends]) }),

@@ -7,7 +7,7 @@ const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 const tracestate = 'vendor=opaque,other=1';
 
 describe("A command's trace context", () => {
-  it('goes on into its event, whether accepted or rejected, and into no other', () => {
+  it('is copied to its event, accepted or rejected, and to no other', () => {
     const harness = new DeciderHarness();
     const traced = { properties: { headers: { traceparent, tracestate } } };
     harness.answers(
@@ -24,7 +24,7 @@ describe("A command's trace context", () => {
     ]);
   });
 
-  it('goes on without a state where it has none', () => {
+  it('is copied without a tracestate if it has none', () => {
     expect(traceContextOf({ traceparent })).to.deep.equal({ traceparent, tracestate: null });
   });
 
@@ -37,11 +37,11 @@ describe("A command's trace context", () => {
     'that is no text': Buffer.from(traceparent),
     'that is an object': { toString: () => traceparent },
   }))
-    it(`is left out ${what}, its state too`, () => {
+    it(`is omitted ${what}, with its tracestate`, () => {
       expect(traceContextOf({ traceparent: wrong, tracestate })).to.deep.equal({ traceparent: null, tracestate: null });
     });
 
-  it('goes on without a state that is too long or not printable', () => {
+  it('is copied without a tracestate that is too long or not printable', () => {
     for (const wrong of ['x'.repeat(513), 'a=\n', 'a=ü', '', 7, null])
       expect(traceContextOf({ traceparent, tracestate: wrong })).to.deep.equal({ traceparent, tracestate: null });
     expect(traceContextOf({ traceparent, tracestate: 'x'.repeat(512) }).tracestate).to.have.length(512);

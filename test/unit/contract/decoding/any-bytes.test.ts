@@ -77,12 +77,12 @@ const { json } = fc.letrec<{ json: unknown }>((tie) => ({
   ),
 }));
 
-describe('Whatever comes in', function () {
+describe('Decoding untrusted input', function () {
   this.timeout(TIMEOUT_MS);
 
   const many = { numRuns: 1000 };
 
-  it('as any bytes with any properties, is one of three outcomes at once', () => {
+  it('gives one of three outcomes quickly for random bytes and properties', () => {
     fc.assert(
       fc.property(anyType, fc.uint8Array({ maxLength: 4096 }), anyProperties, (type, body, properties) => {
         holdsUp(incoming(type, body, properties as Partial<IncomingCommand>));
@@ -91,7 +91,7 @@ describe('Whatever comes in', function () {
     );
   });
 
-  it('as any JSON, is one of three outcomes at once', () => {
+  it('gives one of three outcomes quickly for random JSON', () => {
     fc.assert(
       fc.property(anyType, json, (type, body) => {
         holdsUp(incoming(type, body));
@@ -101,7 +101,7 @@ describe('Whatever comes in', function () {
     );
   });
 
-  it('as a valid command with one value changed, is one of three outcomes at once', () => {
+  it('gives one of three outcomes quickly for a valid command with one changed value', () => {
     const path = fc.array(fc.nat(), { minLength: 1, maxLength: 4 });
     fc.assert(
       fc.property(fc.constantFrom(...commandTypes), path, hostileText, json, (type, steps, name, value) => {
@@ -122,7 +122,7 @@ describe('Whatever comes in', function () {
     );
   });
 
-  it('as a valid command with bytes changed, is one of three outcomes at once', () => {
+  it('gives one of three outcomes quickly for a valid command with changed bytes', () => {
     const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 8 });
     fc.assert(
       fc.property(fc.constantFrom(...commandTypes), changes, (type, edits) => {
@@ -134,7 +134,7 @@ describe('Whatever comes in', function () {
     );
   });
 
-  it('as a valid command cut off or doubled anywhere, is one of three outcomes at once', () => {
+  it('gives one of three outcomes quickly for a truncated or doubled valid command', () => {
     fc.assert(
       fc.property(fc.constantFrom(...commandTypes), fc.nat(), fc.nat(), (type, cut, again) => {
         const text = JSON.stringify(bodyOf(type));

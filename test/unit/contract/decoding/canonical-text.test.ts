@@ -14,7 +14,7 @@ const regExp = (pattern: string, flags: string) => new RegExp(pattern, flags);
 const RGI = regExp('^\\p{RGI_Emoji}$', 'v');
 const EMOJI_PLANES_END = 0x1ffff;
 
-describe('An emoji in several forms', () => {
+describe('An emoji with several encodings', () => {
   for (const [canonical, ...others] of [
     ['👍', '👍\ufe0f', '👍\ufe0e'],
     ['❤\ufe0f', '❤', '❤\ufe0e'],
@@ -26,13 +26,13 @@ describe('An emoji in several forms', () => {
     ['é', 'e\u0301'],
     ['1', '1\ufe0f'],
   ] as const)
-    it(`is one emoji: ${[canonical, ...others].join(' ')}`, () => {
+    it(`has one canonical form: ${[canonical, ...others].join(' ')}`, () => {
       for (const emoji of [canonical, ...others])
         for (const type of ['message.react', 'message.unreact'] as const)
           expect(dataOf(type, { emoji })).to.have.property('emoji', canonical);
     });
 
-  it('becomes the fully-qualified form of Unicode, whichever of all single emoji and skin tones it is', () => {
+  it("becomes Unicode's fully-qualified form, for all single emoji and skin tones", () => {
     let seen = 0;
     for (let code = 0; code <= EMOJI_PLANES_END; code += 1) {
       const bare = String.fromCodePoint(code);
@@ -49,13 +49,13 @@ describe('An emoji in several forms', () => {
 });
 
 describe('A name or title', () => {
-  it('is kept in Normalization Form C', () => {
+  it('is stored in Normalization Form C', () => {
     expect(dataOf('user.upsert', { displayName: 'Rene\u0301' })).to.have.property('displayName', 'René');
     expect(dataOf('chat.update', { title: 'Cafe\u0301' })).to.have.property('title', 'Café');
     expect(dataOf('chat.create', { title: 'Cafe\u0301' })).to.have.property('title', 'Café');
   });
 
-  it('has a visible character', () => {
+  it('must have a visible character', () => {
     for (const blank of [' ', '\u00a0', '\u200b', '\u3164', '\u2800', '\u00ad\u2060', '\ufeff', '\t\n', '\u202e'])
       for (const [type, field] of [
         ['user.upsert', 'displayName'],
@@ -70,14 +70,14 @@ describe('A name or title', () => {
 });
 
 describe('A message text', () => {
-  it('has a visible character, unless attachments come with it', () => {
+  it('must have a visible character, unless the message has attachments', () => {
     for (const body of [' ', '\n\n', '\u200b\u200d', '\u3164', '\u2800'.repeat(100)])
       expect(violations('message.send', { body }), JSON.stringify(body)).to.deep.equal(['data.body']);
     const attachments = [{ url: 'https://files.example/a.png', mediaType: 'image/png', size: 1, name: 'a.png' }];
     expect(dataOf('message.send', { body: ' ', attachments })).to.have.property('body', ' ');
   });
 
-  it('stays as it was sent', () => {
+  it('is stored as sent', () => {
     for (const body of ['e\u0301', '❤', ' a ', 'zero\u200bwidth'])
       expect(dataOf('message.send', { body })).to.have.property('body', body);
   });
@@ -95,7 +95,7 @@ describe('A media type', () => {
     }
   });
 
-  it('has no line break, nor anything else that does not belong into a header', () => {
+  it('must not contain line breaks or other characters that headers do not allow', () => {
     for (const type of [
       'text/plain\r\nx-injected: 1',
       'text',
@@ -113,7 +113,7 @@ describe('A media type', () => {
 });
 
 describe('The URL of an attachment or avatar', () => {
-  it('has no credentials', () => {
+  it('must not contain credentials', () => {
     for (const url of [
       'https://alice:secret@files.example/a',
       'https://alice@files.example/a',
@@ -135,12 +135,12 @@ describe('An integer in metadata', () => {
       JSON.stringify(bodyOf('message.send', { metadata: { deep: [{ id: 0 }] } })).replace('"id":0', `"id":${value}`),
     );
 
-  it('beyond 2^53 − 1 is refused: it would be rounded without a word', () => {
+  it('beyond 2^53 − 1 is refused, because it would be rounded silently', () => {
     for (const value of ['9007199254740993', '-9007199254740993', '9007199254740992', '12345678901234567890', '1e300'])
       expect(violationPaths(send(value)), value).to.deep.equal(['data.metadata']);
   });
 
-  it('up to 2^53 − 1 is kept, and so are fractions', () => {
+  it('up to 2^53 − 1 is stored exactly, and so are fractions', () => {
     for (const value of ['9007199254740991', '-9007199254740991', '0.1', '1e-300', '-0'])
       expect(decoded(send(value), 'command').command.data).to.have.nested.property(
         'metadata.deep[0].id',

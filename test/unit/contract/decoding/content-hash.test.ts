@@ -14,13 +14,13 @@ const send = bodyOf('message.send', { metadata: { b: [1, 2], a: { y: null, x: 1.
 const original = hash('message.send', send);
 
 describe('The same content', () => {
-  it('is SHA-256 over the type and the canonical form of the command', () => {
+  it('has as its hash SHA-256 over type and canonical form', () => {
     const canonical = `{"actorId":"alice","chatId":"${CHAT}","data":{"body":"hello"},"tenantId":"default"}`;
     const expected = createHash('sha256').update(`message.send\n${canonical}`).digest('hex');
     expect(hash('message.send', bodyOf('message.send'))).to.equal(expected);
   });
 
-  it('is recognized whatever the order of its keys', () => {
+  it('has the same hash for any order of keys', () => {
     const reordered = {
       data: { metadata: { a: { x: 1.5, y: null }, b: [1, 2] }, body: 'hello' },
       chatId: CHAT,
@@ -30,7 +30,7 @@ describe('The same content', () => {
     expect(hash('message.send', reordered)).to.equal(original);
   });
 
-  it('is recognized whatever its white space, escapes and ways to write a number', () => {
+  it('has the same hash for any white space, escapes and number formats', () => {
     expect(hash('message.send', JSON.stringify(send, null, '\t'))).to.equal(original);
     const otherwise = JSON.stringify(send)
       .replace('hello', '\\u0068ell\\u006F')
@@ -39,30 +39,30 @@ describe('The same content', () => {
     expect(hash('message.send', otherwise)).to.equal(original);
   });
 
-  it('is recognized whether the tenant default is named or not', () => {
+  it('has the same hash with and without the tenant `default`', () => {
     const { tenantId: _, ...unnamed } = send;
     expect(hash('message.send', unnamed)).to.equal(original);
   });
 
-  it('is recognized whatever the command id and other properties', () => {
+  it('has the same hash for any command id and other properties', () => {
     expect(hash('message.send', send, { messageId: 'other', appId: 'x', correlationId: 'y' })).to.equal(original);
   });
 
-  it('is recognized in a command that was refused', () => {
+  it('has the same hash in a refused command', () => {
     const invalid = { actorId: 'alice', chatId: CHAT, data: { body: '', colour: 'red' } };
     const again = `{ "data": { "colour": "red", "body": "" }, "tenantId": "default", "chatId": "${CHAT}", "actorId": "alice" }`;
     expect(hash('message.send', again)).to.equal(hash('message.send', invalid));
     expect(hash('message.shout', again)).to.equal(hash('message.shout', invalid));
   });
 
-  it('is recognized when only the properties were wrong before', () => {
+  it('has the same hash if only the properties were wrong before', () => {
     expect(hash('message.send', send, { contentType: 'text/plain' })).to.equal(original);
     expect(hash('user.upsert', bodyOf('user.upsert'), { priority: 4 })).to.equal(
       hash('user.upsert', bodyOf('user.upsert')),
     );
   });
 
-  it('is recognized where there is no canonical form', () => {
+  it('has the same hash without a canonical form, by its bytes', () => {
     const deep = `{"actorId":"alice","data":${'['.repeat(50)}${']'.repeat(50)}}`;
     const large = JSON.stringify(send).padEnd(300_000);
     const infinite = JSON.stringify(send).replace('1.5', '1e999');
@@ -88,16 +88,16 @@ describe('Other content', () => {
     ['an unknown field', 'message.send', { ...send, extra: 1 }],
   ];
   for (const [what, type, body] of others)
-    it(`is told apart: ${what}`, () => {
+    it(`has another hash: ${what}`, () => {
       expect(hash(type, body)).not.to.equal(original);
     });
 
-  it('is told apart: another chat', () => {
+  it('has another hash: another chat', () => {
     const chatId = CHAT.replace('0', '1');
     expect(hash('message.send', { ...send, chatId }, { routingKey: chatId })).not.to.equal(original);
   });
 
-  it('is told apart by the whole name of a type that nobody knows', () => {
+  it('has another hash for each unknown type, by its whole name', () => {
     const name = 't'.repeat(200);
     expect(hash(`${name}a`, send)).not.to.equal(hash(`${name}b`, send));
   });

@@ -73,10 +73,10 @@ function costOf(type: CommandType, data: Record<string, unknown>, calls: number,
   return leastCpuMs(TRIES, decode, enough * calls) / calls;
 }
 
-describe('What reading a command costs', function () {
+describe('The cost of decoding a command', function () {
   this.timeout(60_000);
   for (const [place, type, data] of PLACES)
-    it(`grows with its length, whatever stands in ${place}`, () => {
+    it(`is linear in its length for hostile text in ${place}`, () => {
       for (const [name, text] of TEXTS) {
         const short = costOf(type, data(text(SHORT)), LONG / SHORT);
         const most = RATIO_MAX * short + MEMORY_MS;
@@ -86,7 +86,7 @@ describe('What reading a command costs', function () {
 });
 
 describe('A name', () => {
-  it('is brought into its normal form however long it is decomposed, up to its limit', () => {
+  it('is normalized up to its limit, also if its decomposition is long', () => {
     // The longest decomposition there is, of a character of two units: three of two units each.
     const longest = '\u{16126}';
     expect(longest.normalize('NFD')).to.have.length(6);
@@ -98,7 +98,7 @@ describe('A name', () => {
     ).to.deep.equal(['data.title']);
   });
 
-  it('has no character whose decomposition is longer than is looked at', () => {
+  it('has no character with a decomposition above the assumed maximum', () => {
     for (let point = 0; point <= 0x10ffff; point += 1) {
       if (point >= 0xd800 && point < 0xe000) continue;
       const character = String.fromCodePoint(point);
@@ -113,13 +113,13 @@ describe('A web address', () => {
   /** A host name of 253 characters, the most that there can be. */
   const host = `${'a'.repeat(62)}.`.repeat(3) + 'a'.repeat(64);
 
-  it('may have the longest host there is, and a port', () => {
+  it('may have the longest valid host with a port', () => {
     expect(host).to.have.length(253);
     expect(decodeCommand(url(`https://${host}:65535/a?b#c`))).to.have.property('outcome', 'command');
     expect(decodeCommand(url(`https://${host}?b`))).to.have.property('outcome', 'command');
   });
 
-  it('is refused with a longer one, wherever its path begins', () => {
+  it('is refused with a longer host, for any begin of the path', () => {
     for (const end of ['', '/a', '?a', '#a', '\\a'])
       for (const slashes of ['//', '///', '/\\\\/'])
         expect(violationPaths(url(`https:${slashes}${'a.'.repeat(130)}${end}`)), end).to.deep.equal(['data.avatarUrl']);
@@ -127,13 +127,13 @@ describe('A web address', () => {
 });
 
 describe('A refusal', () => {
-  it('names a field of its own making by at most 64 characters', () => {
+  it('shortens the name of an unknown field to 64 characters', () => {
     const long = `!${'k'.repeat(100_000)}\u0000`;
     const { violations = [] } = refusalOf(incoming('user.upsert', bodyOf('user.upsert', { claims: { [long]: 1 } })));
     expect(violations.map(({ path }) => path)).to.deep.equal([`data.claims.!${'k'.repeat(63)}`]);
   });
 
-  it('of a query lists as few violations as that of a command', () => {
+  it('of a query lists at most as many violations as that of a command', () => {
     const query = Object.fromEntries(Array.from({ length: 1_000 }, (_, n) => [`p${n}`, '']));
     const parsed = parseQuery('getUnread', query);
     expect(parsed.ok ? 0 : parsed.violations.length).to.equal(VIOLATIONS_MAX);

@@ -11,7 +11,7 @@ const without = (body: Record<string, unknown>, field: string) => {
 
 describe('A command from a producer', () => {
   for (const type of commandTypes)
-    it(`is understood as ${type} with the least it needs`, () => {
+    it(`is accepted as ${type} with only its required fields`, () => {
       const { command } = decoded(incoming(type, bodyOf(type), { messageId: 'c-1' }), 'command');
       expect(command).to.deep.equal({
         type,
@@ -23,7 +23,7 @@ describe('A command from a producer', () => {
       });
     });
 
-  it('may use every optional field of a message', () => {
+  it('is accepted with every optional field of a message', () => {
     const data = {
       contentType: 'text/markdown',
       inReplyTo: MESSAGE,
@@ -36,13 +36,13 @@ describe('A command from a producer', () => {
     expect(command.data).to.deep.equal({ body: 'hello', ...data });
   });
 
-  it('mentions once whom it names twice', () => {
+  it('mentions a user once if the list repeats them', () => {
     const data = { mentions: ['bob', 'carol', 'bob'] };
     const { command } = decoded(incoming('message.send', bodyOf('message.send', data)), 'command');
     expect(command.data).to.deep.include({ mentions: ['bob', 'carol'] });
   });
 
-  it('may clear what a chat says of itself, and end a mute, by null', () => {
+  it('may clear fields of a chat and end a mute with null', () => {
     for (const [type, data] of [
       ['chat.update', { title: null, metadata: null }],
       ['member.update', { userId: 'carol', mutedUntil: null }],
@@ -50,12 +50,12 @@ describe('A command from a producer', () => {
       expect(decoded(incoming(type, bodyOf(type, data)), 'command').command.data).to.deep.equal(data);
   });
 
-  it('belongs to the tenant default where it names none', () => {
+  it('belongs to the tenant `default` if it names none', () => {
     const { command } = decoded(incoming('message.send', without(bodyOf('message.send'), 'tenantId')), 'command');
     expect(command.tenantId).to.equal('default');
   });
 
-  it('names its tenant, actor and chat in the refusal of a command that cannot be accepted', () => {
+  it('keeps tenant, actor and chat in its refusal', () => {
     const { identity } = decoded(
       incoming('message.send', { ...bodyOf('message.send', { body: 1 }), tenantId: 'acme' }, { messageId: 'c-2' }),
       'refused',
@@ -70,7 +70,7 @@ describe('A command from a producer', () => {
   });
 });
 
-describe('A command that does not fit its schema', () => {
+describe('A command that does not match its schema', () => {
   it('is refused as invalid with every violation and its path', () => {
     const body = { ...bodyOf('message.send', { body: '', mentions: ['bob', '|'], colour: 'red' }), extra: 1 };
     expect(violationPaths(incoming('message.send', body))).to.have.members([
@@ -81,14 +81,14 @@ describe('A command that does not fit its schema', () => {
     ]);
   });
 
-  it('is told about unknown fields at every level', () => {
+  it('is refused with unknown fields of every level', () => {
     const attachment = { url: 'https://files.example/a', mediaType: 'a/b', size: 1, name: 'a', width: 3 };
     expect(
       violationPaths(incoming('message.send', bodyOf('message.send', { attachments: [attachment] }))),
     ).to.deep.equal(['data.attachments.0.width']);
   });
 
-  it(`is told ${VIOLATIONS_MAX} violations at most`, () => {
+  it(`is refused with at most ${VIOLATIONS_MAX} violations`, () => {
     const extras = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`field${index}`, index]));
     expect(violationPaths(incoming('message.send', bodyOf('message.send', extras)))).to.have.length(VIOLATIONS_MAX);
     const few = Object.fromEntries(Object.entries(extras).slice(0, VIOLATIONS_MAX - 1));
@@ -98,7 +98,7 @@ describe('A command that does not fit its schema', () => {
     expect(violationPaths(incoming('member.add', bodyOf('member.add', { userIds })))).to.have.length(VIOLATIONS_MAX);
   });
 
-  it('has the names of unknown fields cut short and made storable', () => {
+  it('is refused with shortened, storable names of unknown fields', () => {
     const name = `\u0000\ud800${'n'.repeat(10_000)}`;
     const [path = ''] = violationPaths(incoming('message.send', bodyOf('message.send', { [name]: 1 })));
     expect(path).to.equal(`data.\ufffd\ufffd${'n'.repeat(62)}`);
@@ -151,7 +151,7 @@ describe('A command that does not fit its schema', () => {
       expect(violationPaths(incoming(type, bodyOf(type, data)))).to.deep.equal([path]);
     });
 
-  it('may have a link that browsers read, though RFC 3986 has no such URI, and the published schema admits it too', () => {
+  it('may have a URL that browsers accept and RFC 3986 does not; the published schema accepts it too', () => {
     for (const url of ['https://a.example/tea?with[]=milk', 'https://a.example/Tée', 'https://}a.example/']) {
       const command = incoming('user.upsert', bodyOf('user.upsert', { avatarUrl: url }));
       decoded(command, 'command');
@@ -159,7 +159,7 @@ describe('A command that does not fit its schema', () => {
     }
   });
 
-  it('is refused for a link that is no https URL', () => {
+  it('is refused for a URL that is not https', () => {
     for (const url of [
       'https://',
       'https:/a',
@@ -175,7 +175,7 @@ describe('A command that does not fit its schema', () => {
       ]);
   });
 
-  it('is refused for a chat id that is not in lower-case canonical form, and its receipt names none', () => {
+  it('is refused for a chat id that is not in lower-case canonical form, and its receipt has no chat id', () => {
     for (const chatId of [
       CHAT.toUpperCase(),
       CHAT.replaceAll('-', ''),
@@ -192,26 +192,26 @@ describe('A command that does not fit its schema', () => {
     }
   });
 
-  it('is refused for a chat id where none belongs (user.upsert)', () => {
+  it('is refused for a chat id in user.upsert', () => {
     expect(violationPaths(incoming('user.upsert', { ...bodyOf('user.upsert'), chatId: CHAT }))).to.deep.equal([
       'chatId',
     ]);
   });
 });
 
-describe('A command of a type that nobody knows', () => {
+describe('A command of an unknown type', () => {
   for (const type of ['message.shout', 'Message.send', 'message.send ', 'constructor', '__proto__', 'toString', ''])
     it(`is refused as unsupported_type (${JSON.stringify(type)})`, () => {
       expect(refusalOf(incoming(type, bodyOf('message.send'))).code).to.equal('unsupported_type');
     });
 
-  it('has a hostile name cut short and made storable', () => {
+  it('is refused with a shortened, storable type', () => {
     const { identity, reason } = decoded(incoming(`\u0000\udfff${'t'.repeat(250)}`, bodyOf('message.send')), 'refused');
     expect(identity.type).to.equal(`\ufffd\ufffd${'t'.repeat(62)}`);
-    expect(reason.detail).to.equal(`no command is called ${identity.type}`);
+    expect(reason.detail).to.equal(`unknown command type ${identity.type}`);
   });
 
-  it('is refused as invalid where it names no type at all', () => {
+  it('is refused as invalid without a type', () => {
     expect(violationPaths(incoming('message.send', bodyOf('message.send'), { type: undefined }))).to.deep.equal([
       'type',
     ]);
@@ -226,7 +226,7 @@ describe('Creating a direct chat', () => {
       { routingKey: chatId },
     );
 
-  it('is understood with the computed id', () => {
+  it('is accepted with the computed id', () => {
     expect(decoded(direct(['bob']), 'command').command.chatId).to.equal('d86a83b1-706f-5a3f-a04f-36b63ad13861');
   });
 
@@ -235,7 +235,7 @@ describe('Creating a direct chat', () => {
     expect(violationPaths(direct(['carol']))).to.deep.equal(['chatId']);
   });
 
-  it('is invalid unless it names exactly one other', () => {
+  it('is invalid unless it names exactly one other user', () => {
     expect(violationPaths(direct([]))).to.deep.equal(['data.memberIds']);
     expect(violationPaths(direct(['bob', 'bob']))).to.deep.equal(['data.memberIds']);
   });

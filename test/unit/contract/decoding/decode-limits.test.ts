@@ -83,39 +83,39 @@ describe('A limit of the contract', () => {
 
   for (const { type, path, data, value, min, max } of limits) {
     const delivery = (length: number) => incoming(type, bodyOf(type, data(value(length))));
-    it(`lets ${max} through and refuses ${max + 1}: ${path} of ${type}`, () => {
+    it(`accepts ${max} and refuses ${max + 1}: ${path} of ${type}`, () => {
       decoded(delivery(max), 'command');
       expect(violationPaths(delivery(max + 1))).to.deep.equal([path]);
     });
     if (min !== undefined)
-      it(`lets ${min} through and refuses ${min - 1}: ${path} of ${type}`, () => {
+      it(`accepts ${min} and refuses ${min - 1}: ${path} of ${type}`, () => {
         decoded(delivery(min), 'command');
         expect(violationPaths(delivery(min - 1))).to.deep.equal([path]);
       });
   }
 
-  it('lets a group begin with nobody but its creator', () => {
+  it('accepts a group with only its creator', () => {
     decoded(incoming('chat.create', bodyOf('chat.create', { memberIds: [] })), 'command');
   });
 
-  it('lets an empty list of mentions, of attachments and empty metadata through', () => {
+  it('accepts empty mentions, attachments and metadata', () => {
     const data = { mentions: [], attachments: [], metadata: {} };
     decoded(incoming('message.send', bodyOf('message.send', data)), 'command');
   });
 
-  it('lets attachments have any whole size from 0 to 2^53 - 1', () => {
+  it('accepts attachment sizes from 0 to 2^53 - 1', () => {
     const sized = (size: unknown) => incoming('message.send', bodyOf('message.send', file('size')(size)));
     for (const size of [0, 1, Number.MAX_SAFE_INTEGER]) decoded(sized(size), 'command');
     for (const size of [-1, 0.5, 2 ** 53, '1', null])
       expect(violationPaths(sized(size)), String(size)).to.deep.equal(['data.attachments.0.size']);
   });
 
-  it('lets identifiers of full length through', () => {
+  it('accepts identifiers of maximum length', () => {
     const body = { ...bodyOf('message.send'), actorId: id(128), tenantId: 't'.repeat(64) };
     decoded(incoming('message.send', body, { messageId: '~'.repeat(128) }), 'command');
   });
 
-  it('lets identifiers use every sign they may have', () => {
+  it('accepts every allowed character in identifiers', () => {
     const body = { ...bodyOf('message.send'), actorId: '0_@:.+-Zz', tenantId: '0_-z' };
     decoded(incoming('message.send', body, { messageId: '._~:-Aa0' }), 'command');
   });
@@ -134,7 +134,7 @@ describe("A body's size", () => {
     decoded(sized(BODY_MAX_BYTES), 'command');
   });
 
-  it('is too large with one byte more, and the refusal still names actor and chat', () => {
+  it('is too large with one byte more, and the refusal has actor and chat', () => {
     const { reason, identity } = decoded(sized(BODY_MAX_BYTES + 1), 'refused');
     expect(reason.code).to.equal('too_large');
     expect(reason.detail).to.equal('the body has 262145 bytes; at most 262144 are allowed');
@@ -147,7 +147,7 @@ describe("A body's size", () => {
     expect(refusalOf(incoming('message.send', body)).code).to.equal('too_large');
   });
 
-  it('is answered up to 1 MiB, whatever the type', () => {
+  it('is answered up to 1 MiB, for any type', () => {
     expect(refusalOf(sized(READABLE_MAX_BYTES)).code).to.equal('too_large');
     expect(refusalOf({ ...sized(READABLE_MAX_BYTES), type: 'message.shout' }).code).to.equal('too_large');
   });
@@ -173,7 +173,7 @@ describe("A body's depth", () => {
     decoded(incoming('message.send', bodyOf('message.send', { body: `\\"${'[{'.repeat(100)}` })), 'command');
   });
 
-  it('does not add up what stands side by side', () => {
+  it('does not add up siblings', () => {
     const metadata = { a: Array.from({ length: 100 }, () => [{}]) };
     decoded(incoming('message.send', bodyOf('message.send', { metadata })), 'command');
   });

@@ -21,7 +21,7 @@ const withMetadata = (json: string) =>
   );
 
 describe('Hostile JSON', () => {
-  it('with a key given twice means the last one, for every check alike', () => {
+  it('with a repeated key means the last one, for every check', () => {
     const body = `{"actorId":"alice","actorId":"bob","chatId":"${CHAT}","data":{"body":1},"data":{"body":"x","body":"y"}}`;
     const { command, contentHash } = decoded(incoming('message.send', body), 'command');
     expect(command).to.deep.include({ actorId: 'bob', data: { body: 'y' } });
@@ -30,7 +30,7 @@ describe('Hostile JSON', () => {
   });
 
   for (const key of ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty'])
-    it(`cannot reach a prototype by the key ${key}`, () => {
+    it(`cannot change a prototype with the key ${key}`, () => {
       const before = Object.getOwnPropertyNames(Object.prototype);
       const planted = `"${key}":{"polluted":true,"actorId":"mallory","prototype":{"polluted":true}}`;
       const json = JSON.stringify(bodyOf('message.send'));
@@ -72,14 +72,14 @@ describe('Hostile JSON', () => {
     });
   }
 
-  it('may have escaped characters that text may have', () => {
+  it('may contain escaped characters that are allowed in text', () => {
     const body = JSON.stringify(bodyOf('message.send')).replace('hello', '\\ud83d\\ude00\\u0001\\u007f\\ufffe\\/');
     expect(decoded(incoming('message.send', body), 'command').command.data).to.deep.equal({
       body: '😀\u0001\u007f\ufffe/',
     });
   });
 
-  it('is invalid with numbers that no double can hold', () => {
+  it('is invalid with numbers beyond the range of a double', () => {
     for (const json of ['{"a":1e400}', '{"a":[-1e400]}', `{"a":${'9'.repeat(400)}}`])
       expect(violationPaths(withMetadata(json)), json).to.deep.equal(['data.metadata']);
     const huge = JSON.stringify(bodyOf('message.send', { attachments: [{ size: 0 }] })).replace(
@@ -89,23 +89,23 @@ describe('Hostile JSON', () => {
     expect(violationPaths(incoming('message.send', huge))).to.include('data.attachments.0.size');
   });
 
-  it('may have all fractions that a double can hold, and all integers that it holds exactly', () => {
+  it('may contain all fractions of a double and all exact integers', () => {
     const metadata = { a: 0.1, b: 5e-324, c: -(2 ** 53) + 1, d: 2 ** 53 - 1 };
     decoded(incoming('message.send', bodyOf('message.send', { metadata })), 'command');
   });
 });
 
-describe('A body made to be slow', () => {
+describe('A hostile body', () => {
   const brackets = (count: number) => '['.repeat(count) + ']'.repeat(count);
   const named = (json: string) => `{"actorId":"alice","chatId":"${CHAT}","data":${json}}`;
 
-  it('a million levels deep is dead-lettered at once', () => {
+  it('with a million levels is dead-lettered quickly', () => {
     expect(atOnce(incoming('message.send', '['.repeat(1_000_000)))).to.have.property('outcome', 'malformed');
     expect(atOnce(incoming('message.send', named('['.repeat(1_000_000))))).to.have.property('outcome', 'malformed');
     expect(atOnce(incoming('message.send', named(brackets(1_000_000))))).to.have.property('outcome', 'malformed');
   });
 
-  it('as deep as its size allows is refused at once, by its size or its depth', () => {
+  it('with the maximum depth for its size is refused quickly, for its size or depth', () => {
     expect(atOnce(incoming('message.send', named(brackets(520_000))))).to.have.nested.property(
       'reason.code',
       'too_large',
@@ -116,14 +116,14 @@ describe('A body made to be slow', () => {
     });
   });
 
-  it('is refused for less than it costs to parse', () => {
+  it('is refused at a lower cost than parsing', () => {
     const json = named(brackets(520_000));
     const delivery = incoming('message.send', json);
     const toParse = leastCpuMs(5, () => JSON.parse(json));
     expect(leastCpuMs(5, () => decodeCommand(delivery), toParse)).to.be.below(toParse);
   });
 
-  it('of 100 MB is put away without being read', () => {
+  it('of 100 MB is dead-lettered without parsing', () => {
     const body = Buffer.alloc(100_000_000, '{');
     expect(atOnce(incoming('message.send', body))).to.deep.equal({
       outcome: 'malformed',
@@ -146,12 +146,12 @@ describe('A body made to be slow', () => {
     ['values of a command nobody knows', 'message.shout', `[${'[],'.repeat(80_000)}0]`],
   ];
   for (const [what, type, data] of wide)
-    it(`of very many ${what} is refused at once`, () => {
+    it(`with very many ${what} is refused quickly`, () => {
       expect(Buffer.byteLength(named(data))).to.be.within(200_000, 262_144);
       expect(atOnce(incoming(type, named(data)))).to.have.property('outcome', 'refused');
     });
 
-  it('of 1 MiB of values is refused at once', () => {
+  it('with 1 MiB of values is refused quickly', () => {
     expect(refusalOf(incoming('message.send', named(`[${'{},'.repeat(340_000)}0]`))).code).to.equal('too_large');
     expect(atOnce(incoming('message.send', named(`[${'{},'.repeat(340_000)}0]`)))).to.have.property(
       'outcome',

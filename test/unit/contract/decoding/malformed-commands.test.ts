@@ -13,7 +13,7 @@ describe('A command is malformed', () => {
   });
 
   for (const messageId of ['', ' ', 'a b', 'a/b', 'é', 'a\n', 'x'.repeat(129), '\u0000'])
-    it(`with a message id that is no command id (${JSON.stringify(messageId.slice(0, 8))})`, () => {
+    it(`with an invalid message id (${JSON.stringify(messageId.slice(0, 8))})`, () => {
       expect(malformed(send, { messageId })).to.match(/message_id/);
     });
 
@@ -50,17 +50,17 @@ describe('A command is malformed', () => {
     });
 
   for (const body of ['null', 'true', '7', '"text"', '[]', `[${json}]`])
-    it(`with JSON that is no object: ${body.slice(0, 8)}`, () => {
+    it(`with JSON that is not an object: ${body.slice(0, 8)}`, () => {
       expect(malformed(body)).to.equal('body is not a JSON object');
     });
 
   for (const actorId of [undefined, null, 7, {}, [], '', ' alice', '|alice', 'al ice', 'älice', 'a'.repeat(129), 'a\n'])
-    it(`with an actor id that is none: ${JSON.stringify(actorId)?.slice(0, 12)}`, () => {
+    it(`with an invalid actor id: ${JSON.stringify(actorId)?.slice(0, 12)}`, () => {
       expect(malformed({ ...send, actorId })).to.match(/^actorId /);
     });
 
   for (const tenantId of [null, 7, {}, '', 'Acme', '-acme', 'ac.me', 'a'.repeat(65), 'acme\n'])
-    it(`with a tenant id that is none: ${JSON.stringify(tenantId).slice(0, 12)}`, () => {
+    it(`with an invalid tenant id: ${JSON.stringify(tenantId).slice(0, 12)}`, () => {
       expect(malformed({ ...send, tenantId })).to.match(/^tenantId /);
     });
 
@@ -68,7 +68,7 @@ describe('A command is malformed', () => {
     expect(malformed(json.padEnd(READABLE_MAX_BYTES + 1))).to.equal(`body of ${READABLE_MAX_BYTES + 1} bytes`);
   });
 
-  it('whatever its type, and says nothing of its text', () => {
+  it('for any type, and the detail contains nothing of its text', () => {
     const details = [malformed(`${json}oops`), malformed({ ...send, actorId: 'not an id' }), malformed('"hello"')];
     for (const detail of details) expect(detail).not.to.match(/hello|not an id|oops/);
   });

@@ -24,7 +24,7 @@ const RAW = /invalid|expected|received|too (small|big)|unrecognized|undefined|\b
 const violationsOf = (type: Parameters<typeof bodyOf>[0], body: unknown) =>
   refusalOf(incoming(type, body, { messageId: v7() })).violations ?? [];
 
-describe('What is wrong with a command', () => {
+describe("The text of a command's violation", () => {
   for (const [what, type, body, path, message] of [
     [
       'nothing where a text belongs',
@@ -85,15 +85,15 @@ describe('What is wrong with a command', () => {
       'user.upsert',
       { claims: { '1': 'x' } },
       'data.claims.1',
-      'is no name that is allowed here: it must be a letter and at most 63 more of A-Z a-z 0-9 _ -',
+      'is not an allowed name: it must be a letter and at most 63 more of A-Z a-z 0-9 _ -',
     ],
     ['an unknown field', 'message.send', { text: 'x' }, 'data.text', 'is not a field of this command'],
   ] as const)
-    it(`is told in plain words: ${what}`, () => {
+    it(`is plain: ${what}`, () => {
       expect(violationsOf(type, bodyOf(type, body))).to.deep.include({ path, message });
     });
 
-  it('is told in plain words where the whole data is missing, or the chat', () => {
+  it('is plain if data or chat id is missing', () => {
     expect(violationsOf('message.send', { actorId: 'alice', chatId: CHAT })).to.deep.equal([
       { path: 'data', message: 'is required, and must be a JSON object' },
     ]);
@@ -102,7 +102,7 @@ describe('What is wrong with a command', () => {
     ]);
   });
 
-  it('is told in plain words whatever stands in whichever field', () => {
+  it('is plain for any wrong value in any field', () => {
     let seen = 0;
     for (const type of commandTypes)
       for (const field of Object.keys(commandData[type].shape))
@@ -120,8 +120,8 @@ function violationsOfAny(type: (typeof commandTypes)[number], field: string, str
   return result.success ? [] : violationsOf(type, bodyOf(type, { [field]: strange }));
 }
 
-describe('What is wrong with a query', () => {
-  it('is told in plain words whatever stands in whichever parameter', () => {
+describe("The text of a query's violation", () => {
+  it('is plain for any wrong value in any parameter', () => {
     let seen = 0;
     for (const name of Object.keys(restOperations) as RestOperationName[])
       for (const parameter of Object.keys(operationOf(name).query?.shape ?? {}))
@@ -143,8 +143,8 @@ describe('What is wrong with a query', () => {
   });
 });
 
-describe('What is wrong with a line of an archive', () => {
-  it('is told in plain words', () => {
+describe("The text of an archive line's violation", () => {
+  it('is plain', () => {
     for (const line of [
       {},
       { kind: 'x' },

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { validate } from 'uuid';
-import { directChatId } from '../../../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../../../src/contract/messages/direct-chat-id.js';
 import { UUID_PATTERN } from '../../../../../src/contract/messages/identifiers.js';
 import { RestHarness } from '../rest-harness.js';
 
@@ -13,7 +13,7 @@ describe('REST commands about chats', () => {
   afterEach(() => rest.stop());
 
   describe('that create a chat', () => {
-    it('answer 201 with the receipt and where the chat is', async () => {
+    it('answer 201 with the receipt and the location of the chat', async () => {
       const { status, body, headers } = await rest.post('/v1/chats', {
         kind: 'group',
         title: 'Tea',
@@ -26,7 +26,7 @@ describe('REST commands about chats', () => {
       expect((await rest.get(`/v1/chats/${body.chatId}`)).body.title).to.equal('Tea');
     });
 
-    it('keep an id that was given, and conflict where it is taken', async () => {
+    it('use a given id, and conflict if it is taken', async () => {
       const chatId = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';
       const create = () => rest.post('/v1/chats', { chatId, kind: 'channel', memberIds: [] });
       expect((await create()).body.chatId).to.equal(chatId);
@@ -34,7 +34,7 @@ describe('REST commands about chats', () => {
       expect([status, body.type]).to.deep.equal([409, '/problems/conflict']);
     });
 
-    it('compute the id of a direct chat; creating it again, from either side, changes nothing and answers 200', async () => {
+    it('compute the id of a direct chat, and answer 200 without a change if either user creates it again', async () => {
       const chatId = directChatId('default', 'alice', 'bob');
       const first = await rest.post('/v1/chats', { kind: 'direct', memberIds: ['bob'] });
       expect([first.status, first.body.chatId]).to.deep.equal([201, chatId]);
@@ -65,7 +65,7 @@ describe('REST commands about chats', () => {
       'null for a body': null,
       'a number for a body': 7,
     }))
-      it(`answer 422 to ${what}, by the worker's own judgement`, async () => {
+      it(`answer 422 to ${what}, which the worker refuses`, async () => {
         const { status, body } = await rest.post('/v1/chats', given);
         expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
         expect(body.violations).to.not.be.empty;
@@ -76,7 +76,7 @@ describe('REST commands about chats', () => {
   });
 
   describe('that change a chat', () => {
-    it('answer 200 with the receipt, and the chat is changed in what was said', async () => {
+    it('answer 200 with the receipt, and change the given fields', async () => {
       const chatId = await rest.group(['bob'], { title: 'Tea', metadata: { a: 1 } });
       const { status, body } = await rest.patch(`/v1/chats/${chatId}`, { title: 'Coffee' });
       expect(status).to.equal(200);
@@ -91,7 +91,7 @@ describe('REST commands about chats', () => {
       expect(cleared.metadata).to.deep.equal({});
     });
 
-    it('answer 200 without a sequence where all is so already', async () => {
+    it('answer 200 without a sequence if nothing changes', async () => {
       const chatId = await rest.group([], { title: 'Tea' });
       const { status, body } = await rest.patch(`/v1/chats/${chatId}`, { title: 'Tea' });
       expect([status, body.sequence]).to.deep.equal([200, null]);
@@ -112,7 +112,7 @@ describe('REST commands about chats', () => {
         expect(body.violations).to.not.be.empty;
       });
 
-    it('answer 403 to one who may not, and 404 to one who is not in it', async () => {
+    it('answer 403 to a member without permission, and 404 to a non-member', async () => {
       const chatId = await rest.group();
       const change = (as: string) => rest.patch(`/v1/chats/${chatId}`, { title: 'Mine' }, { as });
       expect((await change('bob')).body.type).to.equal('/problems/not_permitted');
@@ -122,7 +122,7 @@ describe('REST commands about chats', () => {
   });
 
   describe('that archive a chat', () => {
-    it('answer 200, and 200 without a sequence where it is so already; so do those that take it out', async () => {
+    it('answer 200, and 200 without a sequence if nothing changes; also when unarchiving', async () => {
       const chatId = await rest.group();
       const archive = `/v1/chats/${chatId}/archive`;
       const answers = [
@@ -139,7 +139,7 @@ describe('REST commands about chats', () => {
       ]);
     });
 
-    it('close it to what would be said, and open it again', async () => {
+    it('refuse messages in it, and accept them after unarchiving', async () => {
       const chatId = await rest.group();
       const send = () => rest.post(`/v1/chats/${chatId}/messages`, { body: 'hi' });
       await rest.put(`/v1/chats/${chatId}/archive`);
@@ -149,7 +149,7 @@ describe('REST commands about chats', () => {
       expect((await send()).status).to.equal(201);
     });
 
-    it('take no parameters, are denied to members, and hidden from others', async () => {
+    it('accept no parameters, are denied to members, and answer 404 to non-members', async () => {
       const chatId = await rest.group();
       const archive = `/v1/chats/${chatId}/archive`;
       expect((await rest.put(`${archive}?now=true`)).body.type).to.equal('/problems/bad_request');
@@ -162,7 +162,7 @@ describe('REST commands about chats', () => {
     const listed = async (as: string, query = '') =>
       (await rest.get(`/v1/chats${query}`, { as })).body.items.map(({ chatId }: { chatId: string }) => chatId);
 
-    it('answer 200, and leave it out of the caller’s list and unread total until the next message', async () => {
+    it('answer 200, and omit it from the caller’s list and unread total until the next message', async () => {
       const [chatId, other] = [await rest.group(), await rest.group()];
       await rest.say(chatId, 'hello');
       await rest.say(other, 'hello');
@@ -181,7 +181,7 @@ describe('REST commands about chats', () => {
       expect(await unread()).to.deep.equal({ unreadCount: 3, chatCount: 2 });
     });
 
-    it('change nothing twice, and nothing for others', async () => {
+    it('change nothing when repeated, and nothing for other members', async () => {
       const chatId = await rest.group();
       const hidden = `/v1/chats/${chatId}/hidden`;
       const before = (await rest.get(`/v1/chats/${chatId}`)).body;
@@ -200,7 +200,7 @@ describe('REST commands about chats', () => {
       expect((await rest.get(`/v1/chats/${chatId}/events`)).body.items).to.have.length(1);
     });
 
-    it('take no parameters, and are hidden from who is not in the chat', async () => {
+    it('accept no parameters, and answer 404 to non-members', async () => {
       const chatId = await rest.group();
       expect((await rest.put(`/v1/chats/${chatId}/hidden?for=ever`)).body.type).to.equal('/problems/bad_request');
       for (const answer of [
@@ -212,7 +212,7 @@ describe('REST commands about chats', () => {
   });
 
   describe('that move the read mark', () => {
-    it('answer 200, and count what is behind it as read, for the caller alone', async () => {
+    it('answer 200, and count earlier messages as read, only for the caller', async () => {
       const chatId = await rest.group(['bob', 'carol']);
       for (const text of ['a', 'b', 'c']) await rest.say(chatId, text);
       const { status, body } = await rest.put(`/v1/chats/${chatId}/read`, { upTo: 3 }, { as: 'bob' });
@@ -224,7 +224,7 @@ describe('REST commands about chats', () => {
       expect((await chatOf('carol')).unreadCount).to.equal(3);
     });
 
-    it('do not move it back, and no further than there is something', async () => {
+    it('do not move it back, or beyond the last sequence', async () => {
       const chatId = await rest.group();
       await rest.say(chatId, 'a');
       const read = async (upTo: number) => {
@@ -241,7 +241,7 @@ describe('REST commands about chats', () => {
         expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
       });
 
-    it('answer 404 to one who is not in the chat', async () => {
+    it('answer 404 to a non-member', async () => {
       const chatId = await rest.group();
       expect((await rest.put(`/v1/chats/${chatId}/read`, { upTo: 1 }, { as: 'mallory' })).status).to.equal(404);
     });

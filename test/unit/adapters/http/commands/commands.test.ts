@@ -14,7 +14,7 @@ describe('REST commands', () => {
   });
   afterEach(() => rest.stop());
 
-  it('are published as a producer would publish them', async () => {
+  it("are published in the form of a producer's commands", async () => {
     const chatId = await rest.group();
     const data = { body: 'hello', metadata: { a: [1, 'x', null] } };
     await rest.post(`/v1/chats/${chatId}/messages`, data, { ...key('send-1'), as: 'bob' });
@@ -24,7 +24,7 @@ describe('REST commands', () => {
     expect(rest.gateway.waits.at(-1)).to.equal(1_234);
   });
 
-  it('take the actor and the tenant from the token, whatever the body says', async () => {
+  it('take actor and tenant from the token, not from the body', async () => {
     const { body } = await rest.post('/v1/chats', { kind: 'group', memberIds: [] }, { as: 'acme/alice' });
     expect(body.tenantId).to.equal('acme');
     const forged = await rest.post('/v1/chats', { kind: 'group', memberIds: [], actorId: 'bob', tenantId: 'default' });
@@ -32,13 +32,13 @@ describe('REST commands', () => {
     expect(rest.gateway.lastBody).to.include({ tenantId: 'default', actorId: 'alice' });
   });
 
-  it('carry the bearer token along, so that a worker can prove the actor', async () => {
+  it('contain the bearer token, so that a worker can authenticate the actor', async () => {
     const token = await tokenFor('alice');
     await rest.post('/v1/chats', { kind: 'group', memberIds: [] }, { token });
     expect(rest.gateway.last.authorization).to.equal(`Bearer ${token}`);
   });
 
-  it('carry a valid trace context along, and begin one where there is none', async () => {
+  it('contain the trace context of the request, or a new one', async () => {
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     const create = (headers: Record<string, string>) =>
       rest.post('/v1/chats', { kind: 'group', memberIds: [] }, { headers });
@@ -51,12 +51,12 @@ describe('REST commands', () => {
   });
 
   describe('and their ids', () => {
-    it('are drawn as UUIDv7 where no Idempotency-Key is given', async () => {
+    it('are new UUIDv7 values without an Idempotency-Key', async () => {
       const { body } = await rest.post('/v1/chats', { kind: 'group', memberIds: [] });
       expect(version(body.commandId)).to.equal(7);
     });
 
-    it('are the same for an Idempotency-Key in quotes, as the IETF draft writes it, and without', async () => {
+    it('are the same for an Idempotency-Key with quotes (IETF draft) and without', async () => {
       const chatId = await rest.group();
       const send = (value: string) => rest.post(`/v1/chats/${chatId}/messages`, { body: 'once' }, key(value));
       const [quoted, plain] = [await send('"send-1"'), await send('send-1')];
@@ -85,7 +85,7 @@ describe('REST commands', () => {
         expect(rest.gateway.published).to.have.length(published);
       });
 
-    it('make a repeat harmless: the first answer, marked as replayed, with 200', async () => {
+    it('make a repeat harmless: the first receipt, marked as replayed, with 200', async () => {
       const chatId = await rest.group();
       const send = () => rest.post(`/v1/chats/${chatId}/messages`, { body: 'once' }, key('send-1'));
       const [first, second] = [await send(), await send()];
@@ -94,7 +94,7 @@ describe('REST commands', () => {
       expect((await rest.get(`/v1/chats/${chatId}/messages`)).body.items).to.have.length(1);
     });
 
-    it('make the repeat of a creation harmless too, though its chat id was not given', async () => {
+    it('make the repeat of a creation without a chat id harmless too', async () => {
       const create = (as: string, headers = key('create-1')) =>
         rest.post('/v1/chats', { kind: 'group', memberIds: ['bob'] }, { ...headers, as });
       const [first, second] = [await create('alice'), await create('alice')];
@@ -104,7 +104,7 @@ describe('REST commands', () => {
       expect((await create('alice', key('create-2'))).body.chatId).to.not.equal(first.body.chatId);
     });
 
-    it('make the repeat of a refusal the same refusal', async () => {
+    it('return the same refusal for a repeat', async () => {
       const chatId = await rest.group();
       const send = () => rest.post(`/v1/chats/${chatId}/messages`, { body: '' }, key('send-1'));
       const [first, second] = [await send(), await send()];
@@ -128,14 +128,14 @@ describe('REST commands', () => {
     expect((await rest.get('/v1/users/alice')).body).to.include({ displayName: 'Alice B.', revision: 2 });
   });
 
-  it('that would say what kind of user one is are invalid, and not published', async () => {
+  it("that set the user's kind are invalid, and not published", async () => {
     const { status, body } = await rest.call('PUT', '/v1/me', { json: { displayName: 'A', kind: 'bot' } });
     expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
     expect(body.violations[0].path).to.equal('data.kind');
     expect(rest.gateway.published).to.be.empty;
   });
 
-  it('to a chat whose id can be none are not found, and not published', async () => {
+  it('to an invalid chat id are not found, and not published', async () => {
     expect((await rest.post('/v1/chats/x/messages', { body: 'hi' })).status).to.equal(404);
     expect((await rest.delete('/v1/chats/x/members/bob')).status).to.equal(404);
     expect((await rest.put('/v1/chats/x/archive')).status).to.equal(404);
@@ -143,8 +143,8 @@ describe('REST commands', () => {
     expect(rest.gateway.published).to.be.empty;
   });
 
-  describe('whose receipt does not come in time', () => {
-    it('answer what is stored meanwhile', async () => {
+  describe('whose receipt does not arrive in time', () => {
+    it('return the receipt that was stored meanwhile', async () => {
       const chatId = await rest.group();
       rest.gateway.onNext(async (command) => {
         await rest.gateway.decide(command);
@@ -156,7 +156,7 @@ describe('REST commands', () => {
       expect(headers.get('location')).to.equal(null);
     });
 
-    it('answer the problem of a refusal that is stored meanwhile', async () => {
+    it('return the refusal that was stored meanwhile', async () => {
       rest.gateway.onNext(async (command) => {
         await rest.gateway.decide(command);
         return null;
@@ -165,7 +165,7 @@ describe('REST commands', () => {
       expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
     });
 
-    it('answer 202 and say where the receipt will be', async () => {
+    it('answer 202 with the location of the receipt', async () => {
       rest.gateway.onNext(async () => null);
       const { status, body, headers } = await rest.post('/v1/chats', { kind: 'group', memberIds: [] }, key('k~1:a'));
       expect(status).to.equal(202);
@@ -190,7 +190,7 @@ describe('REST commands', () => {
       }
     });
 
-    it('answer the same content with its earlier receipt, however old, and nobody else with it', async () => {
+    it('return the earlier receipt for the same content at any age, and only to the same caller', async () => {
       const chatId = await rest.group();
       const first = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'first' }, key('send-1'));
       for (const record of rest.world.receipts.values()) record.receipt.at = '2026-01-01T00:00:00.000Z';
@@ -200,7 +200,7 @@ describe('REST commands', () => {
       expect((await sendUnheard(chatId, 'first', 'bob')).status).to.equal(202);
     });
 
-    it('answer conflict also for what is refused for its content', async () => {
+    it('answer conflict also for invalid content', async () => {
       const chatId = await rest.group();
       await rest.post(`/v1/chats/${chatId}/messages`, { body: '' }, key('send-1'));
       const again = await sendUnheard(chatId, '');
@@ -210,13 +210,13 @@ describe('REST commands', () => {
     });
   });
 
-  it('answer a bug in a receipt with 500 and nothing of it but the id of the command', async () => {
+  it('answer 500 for a faulty receipt, with only the command id', async () => {
     rest.gateway.onNext(async (command) => ({ ...acceptedReceiptOf(command), status: 'rejected' }));
     const { status, body } = await rest.post('/v1/chats', { kind: 'group', memberIds: [] });
     expect(status).to.equal(500);
     expect(body).to.deep.equal({
       type: '/problems/internal',
-      title: 'Something went wrong on our side',
+      title: 'Internal error',
       status: 500,
       commandId: rest.gateway.last.commandId,
     });

@@ -9,7 +9,7 @@ describe('REST commands about members', () => {
   });
   afterEach(() => rest.stop());
 
-  it('that add members answer 201, and 200 where all are in already', async () => {
+  it('that add members answer 201, and 200 if all are members already', async () => {
     const chatId = await rest.group();
     const add = (userIds: string[]) => rest.post(`/v1/chats/${chatId}/members`, { userIds, role: 'reader' });
     expect((await add(['carol', 'bob'])).status).to.equal(201);
@@ -17,7 +17,7 @@ describe('REST commands about members', () => {
     expect([status, body.sequence]).to.deep.equal([200, null]);
   });
 
-  it('that remove a member answer 200; whoever is named in the path is decoded', async () => {
+  it('that remove a member answer 200, with a percent-decoded user id', async () => {
     const chatId = await rest.group(['bob', 'b+1@x.org']);
     const remove = (who: string, as = 'alice') => rest.call('DELETE', `/v1/chats/${chatId}/members/${who}`, { as });
     const { status, body } = await remove(encodeURIComponent('b+1@x.org'));
@@ -34,7 +34,7 @@ describe('REST commands about members', () => {
   describe('that change a member', () => {
     const mutedUntil = '2099-01-01T00:00:00.000Z';
 
-    it('answer 200 with the receipt, and the member is changed in what was said', async () => {
+    it('answer 200 with the receipt, and change the given fields', async () => {
       const chatId = await rest.group(['bob', 'b+1@x.org']);
       const change = (json: object) => rest.patch(`/v1/chats/${chatId}/members/b%2B1%40x.org`, json);
       const member = async () => {
@@ -64,16 +64,18 @@ describe('REST commands about members', () => {
         expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
       });
 
-    it('answer 422 to a body that names somebody, too, and publish nothing', async () => {
+    it('answer 422 to a body with a user id, and publish nothing', async () => {
       const chatId = await rest.group(['bob', 'carol']);
       const published = rest.gateway.published.length;
       const { status, body } = await rest.patch(`/v1/chats/${chatId}/members/bob`, { userId: 'carol', role: 'admin' });
       expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
-      expect(body.violations).to.deep.equal([{ path: 'data.userId', message: 'is said by the path' }]);
+      expect(body.violations).to.deep.equal([
+        { path: 'data.userId', message: 'must not be in the body, because the path contains it' },
+      ]);
       expect(rest.gateway.published).to.have.length(published);
     });
 
-    it('answer 403 to one who may not, 404 for one who is not there, 409 where nobody would own the chat', async () => {
+    it('answer 403 without permission, 404 for a non-member, 409 for the last owner', async () => {
       const chatId = await rest.group(['bob', 'carol']);
       const change = (who: string, as: string) =>
         rest.patch(`/v1/chats/${chatId}/members/${who}`, { role: 'reader' }, { as });

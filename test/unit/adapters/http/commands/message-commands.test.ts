@@ -10,7 +10,7 @@ describe('REST commands about messages', () => {
   });
   afterEach(() => rest.stop());
 
-  it('that send a message answer 201 with the receipt and where the message is', async () => {
+  it('that send a message answer 201 with the receipt and the location of the message', async () => {
     const chatId = await rest.group();
     const { status, body, headers } = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'hello' });
     expect(status).to.equal(201);
@@ -21,7 +21,7 @@ describe('REST commands about messages', () => {
     expect((await rest.get(location)).body.body).to.equal('hello');
   });
 
-  describe('about one that is there', () => {
+  describe('about an existing message', () => {
     let chatId: string;
     let message: string;
     let messageId: string;
@@ -32,7 +32,7 @@ describe('REST commands about messages', () => {
     });
 
     describe('that edit it', () => {
-      it('answer 200 with the receipt, and it has the new text', async () => {
+      it('answer 200 with the receipt, and replace the text', async () => {
         const { status, body } = await rest.patch(message, { body: 'hallo', mentions: ['bob'] });
         expect(status).to.equal(200);
         expect(body).to.include({ type: 'message.edit', messageId, sequence: 3 });
@@ -54,15 +54,17 @@ describe('REST commands about messages', () => {
           expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
         });
 
-      it('answer 422 to a body that names a message, too, and publish nothing', async () => {
+      it('answer 422 to a body with a message id, and publish nothing', async () => {
         const published = rest.gateway.published.length;
         const { status, body } = await rest.patch(message, { messageId: v7(), body: 'x' });
         expect([status, body.type]).to.deep.equal([422, '/problems/invalid']);
-        expect(body.violations).to.deep.equal([{ path: 'data.messageId', message: 'is said by the path' }]);
+        expect(body.violations).to.deep.equal([
+          { path: 'data.messageId', message: 'must not be in the body, because the path contains it' },
+        ]);
         expect(rest.gateway.published).to.have.length(published);
       });
 
-      it('answer 403 to another than its sender, and 404 where there is none', async () => {
+      it('answer 403 to other members, and 404 for an unknown message', async () => {
         const edit = (path: string, as = 'alice') => rest.patch(path, { body: 'x' }, { as });
         expect((await edit(message, 'bob')).body.type).to.equal('/problems/not_permitted');
         expect((await edit(message, 'mallory')).body.type).to.equal('/problems/not_found');
@@ -73,7 +75,7 @@ describe('REST commands about messages', () => {
         );
       });
 
-      it('are harmless when repeated under their key', async () => {
+      it('are harmless when repeated with the same key', async () => {
         const edit = () => rest.patch(message, { body: 'once' }, { headers: { 'idempotency-key': 'edit-1' } });
         const [first, second] = [await edit(), await edit()];
         expect([first.status, second.status]).to.deep.equal([200, 200]);
@@ -83,7 +85,7 @@ describe('REST commands about messages', () => {
     });
 
     describe('that delete it', () => {
-      it('answer 200 and leave a tombstone where nothing else is asked for', async () => {
+      it('answer 200 and leave a tombstone by default', async () => {
         await rest.put(`${message}/reactions/:wave:`);
         const { status, body } = await rest.delete(message);
         expect(status).to.equal(200);
@@ -100,7 +102,7 @@ describe('REST commands about messages', () => {
         expect((await rest.delete(`${message}?mode=soft`)).body.sequence).to.equal(null);
       });
 
-      it('leave nothing where that is asked for', async () => {
+      it('leave no tombstone in mode hard', async () => {
         const { status, body } = await rest.delete(`${message}?mode=hard`);
         expect([status, body.sequence]).to.deep.equal([200, 3]);
         for (const path of ['', '/revisions', '/thread', '/readers'])
@@ -120,7 +122,7 @@ describe('REST commands about messages', () => {
           expect(rest.gateway.published).to.have.length(published);
         });
 
-      it('answer 403 to another member, 404 to others', async () => {
+      it('answer 403 to other members, 404 to non-members', async () => {
         expect((await rest.delete(message, { as: 'bob' })).body.type).to.equal('/problems/not_permitted');
         expect((await rest.delete(message, { as: 'mallory' })).body.type).to.equal('/problems/not_found');
       });
@@ -130,7 +132,7 @@ describe('REST commands about messages', () => {
       const path = (emoji: string) => `${message}/reactions/${encodeURIComponent(emoji)}`;
 
       for (const emoji of ['👍', '👩‍👩‍👧', '🇦🇹', ':party_parrot:', 'ß', '/', '%'])
-        it(`answer 201 to ${emoji}, once, and 200 when it is there already`, async () => {
+        it(`answer 201 to ${emoji}, and 200 if the reaction exists`, async () => {
           const first = await rest.put(path(emoji), undefined, { as: 'bob' });
           expect(first.status).to.equal(201);
           expect(first.body).to.include({ type: 'message.react', messageId, sequence: 3 });
@@ -141,7 +143,7 @@ describe('REST commands about messages', () => {
           expect((await rest.get(message, { as: 'bob' })).body.reactions[0].mine).to.equal(true);
         });
 
-      it('take a reaction back with 200, and with 200 where there is none', async () => {
+      it('remove a reaction with 200, also if there is none', async () => {
         await rest.put(path('👍'));
         const taken = await rest.delete(path('👍'));
         expect([taken.status, taken.body.type, taken.body.sequence]).to.deep.equal([200, 'message.unreact', 4]);
@@ -159,18 +161,18 @@ describe('REST commands about messages', () => {
         'U+0000': '\u0000',
         'what is too long': `:${'x'.repeat(63)}:`,
       }))
-        it(`find nothing under ${what}, which can be no emoji, and publish nothing`, async () => {
+        it(`answer 404 to ${what}, which is not an emoji, and publish nothing`, async () => {
           const published = rest.gateway.published.length;
           for (const method of ['PUT', 'DELETE'])
             expect((await rest.call(method, path(emoji))).body.type).to.equal('/problems/not_found');
           expect(rest.gateway.published).to.have.length(published);
         });
 
-      it('answer 400 where the path cannot be decoded', async () => {
+      it('answer 400 if the path cannot be decoded', async () => {
         expect((await rest.put(`${message}/reactions/%F0%9F`)).body.type).to.equal('/problems/bad_request');
       });
 
-      it('answer 404 to one who is not in the chat, and where the message is deleted', async () => {
+      it('answer 404 to a non-member, and for a deleted message', async () => {
         expect((await rest.put(path('👍'), undefined, { as: 'mallory' })).body.type).to.equal('/problems/not_found');
         await rest.delete(message);
         expect((await rest.put(path('👍'))).body.type).to.equal('/problems/not_found');

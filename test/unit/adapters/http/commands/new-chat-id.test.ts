@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { v5, version } from 'uuid';
 import { newChatId } from '../../../../../src/adapters/apis/http/handlers/new-chat-id.js';
-import { directChatId } from '../../../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../../../src/contract/messages/direct-chat-id.js';
 
 const SECRET = 'one store';
 const GROUP = { kind: 'group', memberIds: ['bob'] };
@@ -11,8 +11,8 @@ const origin = (commandId: string, userId = 'alice', tenantId = 'default') => ({
   commandId,
 });
 
-describe('the id of a chat that is created over REST without one', () => {
-  it('is the same for a repeat, and another one for another key, caller or tenant', () => {
+describe('the id of a chat that is created over REST without an id', () => {
+  it('is the same for a repeat, and differs for another key, caller or tenant', () => {
     const ids = [
       newChatId(SECRET, origin('k'), GROUP),
       newChatId(SECRET, origin('k2'), GROUP),
@@ -25,7 +25,7 @@ describe('the id of a chat that is created over REST without one', () => {
     for (const id of ids) expect(version(id)).to.equal(8);
   });
 
-  it('cannot be computed by one who knows the key but not the secret of the store', () => {
+  it('cannot be computed from the key without the secret of the store', () => {
     const id = newChatId(SECRET, origin('k'), GROUP);
     expect(newChatId('another store', origin('k'), GROUP)).to.not.equal(id);
     // How it was computed when anybody could.
@@ -34,7 +34,7 @@ describe('the id of a chat that is created over REST without one', () => {
     expect(id.slice(0, 13)).to.not.equal(computed.slice(0, 13));
   });
 
-  it('of a direct chat is the one that its two users compute', () => {
+  it('of a direct chat is the computed id', () => {
     const direct = newChatId(SECRET, origin('k'), { kind: 'direct', memberIds: ['bob'] });
     expect(direct).to.equal(directChatId('default', 'alice', 'bob'));
   });

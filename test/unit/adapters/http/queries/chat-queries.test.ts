@@ -9,7 +9,7 @@ describe('REST queries about chats', () => {
   });
   afterEach(() => rest.stop());
 
-  it("list the caller's chats, newest activity first, with the last message and what is unread", async () => {
+  it("list the caller's chats, latest activity first, with the last message and the unread count", async () => {
     const quiet = await rest.group(['bob'], { title: 'Quiet', metadata: { topic: 'tea' } });
     const loud = await rest.group(['bob', 'carol']);
     const { messageId } = await rest.say(loud, 'hello');
@@ -32,7 +32,7 @@ describe('REST queries about chats', () => {
     expect((await rest.get('/v1/chats', { as: 'dave' })).body).to.deep.equal({ items: [], nextCursor: null });
   });
 
-  it('page the chat list without losing or repeating a chat, those of one millisecond included', async () => {
+  it('page the chat list without losing or repeating a chat, also with equal times', async () => {
     const ids: string[] = [];
     for (let i = 0; i < 7; i += 1) ids.push(await rest.group());
     for (const chatId of ids.slice(0, 4)) setActivity(chatId, '2026-01-01T00:00:00.000Z');
@@ -89,7 +89,7 @@ describe('REST queries about chats', () => {
     ]);
   });
 
-  it('are all in the list, also those that move up while it is read, and none comes back for an edit', async () => {
+  it('list all chats, also those that move up during paging, and none again because of an edit', async () => {
     const chatIds: string[] = [];
     for (let minute = 0; minute < 7; minute += 1) {
       const chatId = await rest.group();
@@ -116,7 +116,7 @@ describe('REST queries about chats', () => {
     expect(seen).to.deep.equal([read, two, three, five, six, last, next, read]);
   });
 
-  it('count what is unread over all chats, and how many have something unread', async () => {
+  it('count unread messages of all chats, and chats with unread messages', async () => {
     const unread = async (as: string) => (await rest.get('/v1/me/unread', { as })).body;
     expect(await unread('bob')).to.deep.equal({ unreadCount: 0, chatCount: 0 });
     const [busy, calm, silent] = [await rest.group(), await rest.group(), await rest.group()];

@@ -21,10 +21,10 @@ describe('REST cursors', () => {
   async function expectRefused(path: string, as = 'alice'): Promise<void> {
     const { status, body } = await rest.get(path, { as });
     expect([status, body.type]).to.deep.equal([400, '/problems/bad_request']);
-    expect(body.violations).to.deep.equal([{ path: 'cursor', message: 'is not a cursor given for this query' }]);
+    expect(body.violations).to.deep.equal([{ path: 'cursor', message: 'is not a valid cursor of this query' }]);
   }
 
-  it('go on where the page ended, whatever the next page size', async () => {
+  it('continue where the page ended, for any next page size', async () => {
     const cursor = await cursorOf('/v1/chats?limit=1');
     const { status, body } = await rest.get(`/v1/chats?cursor=${cursor}&limit=3`);
     expect(status).to.equal(200);
@@ -32,7 +32,7 @@ describe('REST cursors', () => {
     expect(body.nextCursor).to.equal(null);
   });
 
-  it('cannot be read: not where the page ended, nor how far the store is', async () => {
+  it('reveal neither the end of the page nor positions of the store', async () => {
     const cursor = await cursorOf('/v1/chats?limit=1');
     const { body } = await rest.get('/v1/sync?since=now');
     const readable = (text: string) => Buffer.from(text.split('.')[0] ?? '', 'base64url');
@@ -42,7 +42,7 @@ describe('REST cursors', () => {
     expect([...readable(body.next).subarray(0, 2)]).not.to.deep.equal([1, 1]);
   });
 
-  it('are refused when a single character was changed', async () => {
+  it('are refused with one changed character', async () => {
     const cursor = await cursorOf('/v1/chats?limit=1');
     for (const at of [0, Math.floor(cursor.length / 3), cursor.indexOf('.') + 1, cursor.length - 2]) {
       const other = cursor[at] === 'A' ? 'B' : 'A';
@@ -50,7 +50,7 @@ describe('REST cursors', () => {
     }
   });
 
-  it('are refused when made up, cut or lengthened', async () => {
+  it('are refused when forged, shortened or extended', async () => {
     const cursor = await cursorOf('/v1/chats?limit=1');
     const [payload, mac] = cursor.split('.');
     const madeUp = Buffer.from(JSON.stringify(['2030-01-01T00:00:00.000Z', chats[0]])).toString('base64url');
@@ -95,7 +95,7 @@ describe('REST cursors', () => {
     }
   });
 
-  it('do not say that a chat is there to one who is not in it', async () => {
+  it('do not reveal a chat to a non-member', async () => {
     const members = await cursorOf(`/v1/chats/${chats[0]}/members?limit=1`);
     expect((await rest.get(`/v1/chats/${chats[0]}/members?cursor=${members}`, { as: 'mallory' })).status).to.equal(404);
   });

@@ -7,7 +7,7 @@ import { userKey } from '../../../../../src/application/ports/command-store.js';
 import { RestReader } from '../../../../../src/client/public.js';
 import type { User } from '../../../../../src/domain/user.js';
 import { signToken } from '../../../../../src/infrastructure/jwt.js';
-import { readPolicyFile } from '../../../../../src/main/cli/policy/policy-file.js';
+import { readPolicyFile } from '../../../../../src/main/policy/policy-file.js';
 import { SECRET, TOKEN_TTL_SECONDS, tokenFor } from '../rest-client.js';
 import { RestHarness } from '../rest-harness.js';
 
@@ -48,7 +48,7 @@ const ask = (decisionId: string, as = 'rita') => rest.get(`/v1/decisions/${decis
 describe('GET /v1/decisions/{decisionId}', () => {
   afterEach(() => rest.stop());
 
-  it('says to whoever was refused what was decided, by which policy and attributes, and what would have had to be', async () => {
+  it('shows a refused user the decision, its policy and attributes, and the missing conditions', async () => {
     await open();
     const { chatId, decisionId, commandId } = await refusal();
     const { status, body } = await ask(decisionId);
@@ -70,7 +70,7 @@ describe('GET /v1/decisions/{decisionId}', () => {
     expect(await reader.get('getDecision', { decisionId })).to.deep.equal(body);
   });
 
-  it('says of what the policy permitted and the state of the chat refused that it was permitted, and how it was refused', async () => {
+  it("shows that the policy permitted a command that the chat's state refused, with the refusal code", async () => {
     await open();
     const chatId = await rest.group(['bob']);
     await rest.put(`/v1/chats/${chatId}/archive`, {});
@@ -80,10 +80,10 @@ describe('GET /v1/decisions/{decisionId}', () => {
     expect(status).to.equal(200);
     expect(body).to.include({ effect: 'permit', rule: 'members-post', refusedAs: 'archived' });
     expect(body.explanation[1]).to.include('permits this by rule members-post');
-    expect(body.explanation.at(-1)).to.include('refused all the same').and.to.include('archived');
+    expect(body.explanation.at(-1)).to.include('The command was refused').and.to.include('archived');
   });
 
-  it('tells services, and nobody else, about the decisions on others; what may not be seen is as if it were not there', async () => {
+  it('shows decisions about others only to services; to others they do not exist', async () => {
     await open();
     const { decisionId } = await refusal();
     profile('default', 'audit', { kind: 'service' });
@@ -100,7 +100,7 @@ describe('GET /v1/decisions/{decisionId}', () => {
     expect((await ask(decisionId.toUpperCase())).status).to.equal(404);
   });
 
-  it('keeps the refusal to tell, so that it can be asked about in its turn', async () => {
+  it('records the refusal to show a decision, so that it can be explained too', async () => {
     await open();
     const { decisionId } = await refusal();
     expect((await ask(decisionId, 'mallory')).status).to.equal(404);
@@ -110,7 +110,7 @@ describe('GET /v1/decisions/{decisionId}', () => {
     expect(kept[0]?.attributes.decision).to.deep.equal({ isActor: false });
   });
 
-  it('goes by claims of the profile and of the token where the policy asks for them', async () => {
+  it('uses claims of the profile and the token if the policy names them', async () => {
     await open(`
   - { id: auditors, effect: permit, actions: [decision.view], subject: { actor.claims.auditor: true }, reason: x }
   - { id: by-token, effect: permit, actions: [decision.view], subject: { actor.token.scope: audit }, reason: x }`);
@@ -152,7 +152,7 @@ rules:
       ['is kept', POLICY],
       ['is not kept', null],
     ] as const)
-      it(`are left out for the user they are about, and shown to whoever may see all decisions, where the policy ${kept}`, async () => {
+      it(`are omitted for the user, and shown to callers who may view all decisions, if the policy ${kept}`, async () => {
         const { decisionId, digest } = await decided(text);
         const { status, body } = await ask(decisionId);
         expect(status).to.equal(200);
@@ -166,9 +166,9 @@ rules:
           .and.not.to.equal(digest);
         if (text !== null)
           expect(body.explanation.at(-1)).to.equal(
-            'Rule trusted (x) would permit it if actor.claims.score were what the policy asks for (its value is not shown), ' +
-              'actor.token.desk were what the policy asks for (its value is not shown) ' +
-              'and producer.appId were what the policy asks for (its value is not shown).',
+            'Rule trusted (x) would permit it if actor.claims.score were the value that the policy requires (its value is not shown), ' +
+              'actor.token.desk were the value that the policy requires (its value is not shown) ' +
+              'and producer.appId were the value that the policy requires (its value is not shown).',
           );
 
         const { body: seen } = await ask(decisionId, 'audit');
@@ -178,12 +178,12 @@ rules:
       });
   });
 
-  it('explains from what was recorded where the policy is not kept', async () => {
+  it('explains from the record if the policy is not stored', async () => {
     await open();
     const { decisionId } = await refusal();
     rest.world.policies.clear();
     const { status, body } = await ask(decisionId);
     expect(status).to.equal(200);
-    expect(body.explanation.join(' ')).to.include('cannot be had').and.to.include('role is reader');
+    expect(body.explanation.join(' ')).to.include('no longer available').and.to.include('role is reader');
   });
 });

@@ -9,7 +9,7 @@ describe('REST queries about events', () => {
   });
   afterEach(() => rest.stop());
 
-  it("give a chat's events as CloudEvents by sequence", async () => {
+  it("return a chat's events as CloudEvents by sequence", async () => {
     const chatId = await rest.group();
     const { messageId } = await rest.say(chatId, 'hello');
     await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['carol'] });
@@ -37,7 +37,7 @@ describe('REST queries about events', () => {
     expect(rest2.body.items[0].data.recipients).to.deep.equal(['bob', 'carol']);
   });
 
-  describe('of a chat whose history starts with joining', () => {
+  describe('of a since-joined chat', () => {
     let chatId: string;
     let messageId: string;
     /** Carol joins after the message; with the next numbers it is edited, reacted to, unreacted and deleted. */
@@ -60,7 +60,7 @@ describe('REST queries about events', () => {
     const none = { body: undefined, metadata: undefined, emoji: undefined, erased: undefined };
     const ofMessage = { ...none, messageSequence: 2, recipients: ['bob'], recipientCount: 1 };
 
-    it('have no gap for those who joined later, and no content of what they may not see', async () => {
+    it('have no gap for later members, and no content of invisible messages', async () => {
       const { body } = await rest.get(`/v1/chats/${chatId}/events`, { as: 'carol' });
       expect(numbersOf(body.items)).to.deep.equal([3, 4, 5, 6, 7]);
       expect(body.items.slice(1).map(contentOf)).to.deep.equal([
@@ -73,7 +73,7 @@ describe('REST queries about events', () => {
       expect(synced[0].events).to.deep.equal(body.items);
     });
 
-    it('say what happened to those who were there, and list them alone', async () => {
+    it('show the content to earlier members, and list only them', async () => {
       const { body } = await rest.get(`/v1/chats/${chatId}/events?after=3`, { as: 'bob' });
       expect(body.items.map(contentOf)).to.deep.equal([
         // Deleted since.
@@ -84,7 +84,7 @@ describe('REST queries about events', () => {
       ]);
     });
 
-    it('can be delivered by the members alone, who are told with the first number that they may see', async () => {
+    it("can be delivered with the members' first visible sequence", async () => {
       const { body } = await rest.get(`/v1/chats/${chatId}/members`);
       const first = Object.fromEntries(
         body.items.map(({ userId, firstVisibleSequence }: { userId: string; firstVisibleSequence: number }) => [
@@ -96,7 +96,7 @@ describe('REST queries about events', () => {
     });
   });
 
-  it('leave recipients out of the events of chats that are too large for it', async () => {
+  it('omit recipients for large chats', async () => {
     await rest.stop();
     rest = await new RestHarness({ settings: { recipientsMax: 2 } }).start();
     const chatId = await rest.group(['bob', 'carol', 'dave']);

@@ -57,7 +57,7 @@ describe('REST queries, where a policy hides chats from their members,', () => {
   const tokenWith = (claims: { [name: string]: unknown }) =>
     signToken(SECRET, { subject: 'rita', claims }, TOKEN_TTL_SECONDS);
 
-  it('give the same pages, cursors, counts and hits as if the chats were not there', async () => {
+  it('return the same pages, cursors, counts and hits as without these chats', async () => {
     for (let n = 0; n < 5; n += 1) await rest.say(await rest.group(['rita']), `some tea, cup ${n}`);
     const asked = async () => {
       const answers: unknown[] = [];
@@ -76,7 +76,7 @@ describe('REST queries, where a policy hides chats from their members,', () => {
     expect(await asked()).to.equal(before);
   });
 
-  it('tell of each member of a chat what they may see of it, which is nothing for those from whom it is hidden', async () => {
+  it("return each member's first visible sequence, null for members from whom the chat is hidden", async () => {
     const chatId = await hiddenGroup();
     await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['bob'] });
     const firstVisible = async (id: string) =>
@@ -98,7 +98,7 @@ describe('REST queries, where a policy hides chats from their members,', () => {
     expect(await firstVisible(channel)).to.deep.equal({ alice: 1, bob: 1, gus: null });
   });
 
-  it('say which rule hides it to a member, and to the byte the same of it as of none to others', async () => {
+  it('name the rule to a member, and answer others byte for byte like an unknown chat', async () => {
     const chatId = await hiddenGroup();
     const absent = v7();
     for (const path of ['/v1/chats/X', '/v1/chats/X/messages', '/v1/search/messages?q=tea&chatId=X']) {
@@ -115,7 +115,7 @@ describe('REST queries, where a policy hides chats from their members,', () => {
     }
   });
 
-  it('have kept the decision, with the attributes that it was made by, when the refusal is answered', async () => {
+  it('record the decision with its attributes before the refusal is sent', async () => {
     const chatId = await hiddenGroup();
     const { body } = await rest.get(`/v1/chats/${chatId}`, { as: 'rita' });
     const kept = rest.world.decisions.get(body.decisionId);
@@ -128,7 +128,7 @@ describe('REST queries, where a policy hides chats from their members,', () => {
     expect(rest.world.decisions.size).to.equal(1);
   });
 
-  it('are unavailable rather than refuse what cannot be kept, and go on permitting what need not be', async () => {
+  it('are unavailable if a refusal cannot be recorded, and still permit unsampled requests', async () => {
     const reject = () => Promise.reject(AWAY);
     const away = { record: reject, find: reject, findPolicy: reject };
     rest = await start({ decisions: away });
@@ -140,7 +140,7 @@ describe('REST queries, where a policy hides chats from their members,', () => {
     expectProblem(await rest.get(`/v1/chats/${await rest.group([])}`), 'unavailable');
   });
 
-  it('keep the share of permits that they are told to, one for each chat that is looked at', async () => {
+  it('record the sampled share of permits, one for each viewed chat', async () => {
     rest = await start({ policy: enforcing(1) });
     const chatId = await rest.group([]);
     await rest.get(`/v1/chats/${chatId}`);
@@ -149,7 +149,7 @@ describe('REST queries, where a policy hides chats from their members,', () => {
     expect(kept).to.deep.equal([['permit', 'members-view']]);
   });
 
-  it("go by the caller's profile, as much of it as the rules name", async () => {
+  it("use only the parts of the caller's profile that rules name", async () => {
     const { chatId } = (await rest.post('/v1/chats', { kind: 'channel', memberIds: ['rita'] })).body;
     const rita = { tenantId: 'default', userId: 'rita' };
     expect(await statusOf(`/v1/chats/${chatId}`)).to.equal(200);
@@ -160,7 +160,7 @@ describe('REST queries, where a policy hides chats from their members,', () => {
     expect(kept?.attributes.actor).to.deep.equal({ ...rita, kind: 'bot', claims: { guest: true }, token: {} });
   });
 
-  it('do not read the profile for rules that name nothing of it', async () => {
+  it('do not read the profile if no rule names it', async () => {
     const read: UserKey[] = [];
     class WatchedQueries extends MemoryChatQueries {
       override findUser(key: UserKey) {
@@ -180,7 +180,7 @@ describe('REST queries, where a policy hides chats from their members,', () => {
     expect(await withQueries(enforcing(0, withoutClaims.join('\n')))).to.equal(0);
   });
 
-  it("go by the caller's token, as much of it as the rules name", async () => {
+  it("use only the claims of the caller's token that rules name", async () => {
     const chatId = await rest.group(['rita']);
     await rest.say(chatId, 'tea');
     expect((await rest.put(`/v1/chats/${chatId}/archive`)).status).to.equal(200);

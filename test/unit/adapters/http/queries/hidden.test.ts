@@ -10,8 +10,8 @@ describe('REST queries', () => {
   });
   afterEach(() => rest.stop());
 
-  describe('about what the caller may not see', () => {
-    it('answer as if it were not there, to the byte', async () => {
+  describe('about objects that the caller may not see', () => {
+    it('answer byte for byte like for unknown objects', async () => {
       const chatId = await rest.group();
       const { messageId } = await rest.say(chatId, 'secret');
       const missing = v7();
@@ -29,14 +29,14 @@ describe('REST queries', () => {
       }
     });
 
-    it('do not find a message by way of another chat', async () => {
+    it('do not find a message through another chat', async () => {
       const [mine, theirs] = [await rest.group(), await rest.group()];
       const { messageId } = await rest.say(theirs, 'hi');
       for (const path of ['', '/revisions', '/thread', '/readers'])
         expect((await rest.get(`/v1/chats/${mine}/messages/${messageId}${path}`)).status, path).to.equal(404);
     });
 
-    it('close a chat to a member who was removed', async () => {
+    it('refuse a chat to a removed member', async () => {
       const chatId = await rest.group();
       expect((await rest.get(`/v1/chats/${chatId}`, { as: 'bob' })).status).to.equal(200);
       await rest.call('DELETE', `/v1/chats/${chatId}/members/bob`);
@@ -44,7 +44,7 @@ describe('REST queries', () => {
     });
   });
 
-  describe('about a chat whose members see it from their own joining on', () => {
+  describe('about a since-joined chat', () => {
     let chatId: string;
     let before: { messageId: string; sequence: number };
     let since: { messageId: string; sequence: number };
@@ -61,7 +61,7 @@ describe('REST queries', () => {
     const messages = async (query = '') =>
       texts((await rest.get(`/v1/chats/${chatId}/messages${query}`, asLate)).body.items);
 
-    it('give them nothing that was said before, by any way', async () => {
+    it('return no earlier message to a later member in any query', async () => {
       expect(await messages()).to.deep.equal(['since']);
       expect(await messages('?after=0')).to.deep.equal(['since']);
       expect(await messages(`?before=${since.sequence}`)).to.deep.equal([]);
@@ -76,19 +76,19 @@ describe('REST queries', () => {
       expect(events.map(({ data }: { data: { sequence: number } }) => data.sequence)).to.deep.equal([3, 4]);
     });
 
-    it('give the others all of it', async () => {
+    it('return everything to the earlier members', async () => {
       const { items } = (await rest.get(`/v1/chats/${chatId}/messages`, { as: 'bob' })).body;
       expect(texts(items)).to.deep.equal(['before', 'since']);
     });
 
-    it('tell of no last message and nothing unread where all was said before', async () => {
+    it('return no last message and no unread count if all messages are earlier', async () => {
       await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['latest'] });
       const [item] = (await rest.get('/v1/chats', { as: 'latest' })).body.items;
       expect(item).to.include({ chatId, lastMessage: null, unreadCount: 0, lastSequence: 5 });
       expect((await rest.get('/v1/chats', asLate)).body.items[0].lastMessage.body).to.equal('since');
     });
 
-    it('tell that an earlier message was edited, and nothing of its text', async () => {
+    it('show that an earlier message was edited, without its text', async () => {
       await rest.patch(`/v1/chats/${chatId}/messages/${before.messageId}`, { body: 'secret', mentions: ['bob'] });
       const edited = async (as: string) =>
         (await rest.get(`/v1/chats/${chatId}/events?after=4`, { as })).body.items[0].data;
@@ -102,7 +102,7 @@ describe('REST queries', () => {
       expect(await edited('bob')).to.deep.include({ sequence: 5, body: 'secret', mentions: ['bob'] });
     });
 
-    it('show the rest once the whole of it may be seen', async () => {
+    it('return everything after the history is opened', async () => {
       await rest.patch(`/v1/chats/${chatId}`, { historyVisibility: 'full' });
       expect(await messages()).to.deep.equal(['before', 'since']);
     });

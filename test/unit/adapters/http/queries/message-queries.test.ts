@@ -12,7 +12,7 @@ describe('REST queries about messages', () => {
 
   const sequences = ({ body }: RestAnswer) => body.items.map(({ sequence }: { sequence: number }) => sequence);
 
-  it('give history by sequence, either way, always ascending', async () => {
+  it('return messages by sequence in both directions, always ascending', async () => {
     const chatId = await rest.group();
     for (const text of ['a', 'b', 'c', 'd', 'e']) await rest.say(chatId, text);
     const history = (query: string) => rest.get(`/v1/chats/${chatId}/messages?${query}`, { as: 'bob' });
@@ -29,7 +29,7 @@ describe('REST queries about messages', () => {
     expect([sequences(fromStart), fromStart.body.hasMore]).to.deep.equal([[2, 3, 4, 5, 6], false]);
   });
 
-  it('give pages of 50 where no size is asked for', async () => {
+  it('return pages of 50 by default', async () => {
     const chatId = await rest.group();
     for (let i = 0; i < 51; i += 1) await rest.say(chatId, `number ${i}`);
     const { body } = await rest.get(`/v1/chats/${chatId}/messages`);
@@ -37,7 +37,7 @@ describe('REST queries about messages', () => {
     expect(body.hasMore).to.equal(true);
   });
 
-  it("give a message as in its event's data, and what became of it since", async () => {
+  it('return a message with the data of its event and its present state', async () => {
     const chatId = await rest.group();
     const first = await rest.say(chatId, 'hello');
     const { body: receipt } = await rest.post(
@@ -70,7 +70,7 @@ describe('REST queries about messages', () => {
     expect(body).to.include({ body: 'Grüße 👋', contentType: 'text/plain', inReplyTo: first.messageId, sequence: 3 });
   });
 
-  it('give each message with its reactions, the most frequent first, and say which are the own', async () => {
+  it("return each message with its reactions, the most frequent first, and mark the caller's own", async () => {
     const chatId = await rest.group(['bob', 'carol']);
     const { messageId } = await rest.say(chatId, 'hello');
     const react = (emoji: string, as: string) =>
@@ -102,7 +102,7 @@ describe('REST queries about messages', () => {
   });
 
   describe('of earlier texts', () => {
-    it('give them the first one first, in pages, each with who wrote it and when', async () => {
+    it('return them oldest first, in pages, with author and time', async () => {
       const chatId = await rest.group();
       const sent = await rest.post(`/v1/chats/${chatId}/messages`, {
         body: 'one',
@@ -142,7 +142,7 @@ describe('REST queries about messages', () => {
   });
 
   describe('of a thread', () => {
-    it('give its message, how many replies it has, the last one, and a page of them either way', async () => {
+    it('return its root, the number of replies, the last reply, and a page in both directions', async () => {
       const chatId = await rest.group();
       const { messageId: threadRootId } = await rest.say(chatId, 'what of it?');
       const path = `/v1/chats/${chatId}/messages/${threadRootId}/thread`;
@@ -167,7 +167,7 @@ describe('REST queries about messages', () => {
       expect([sequences(after), after.body.hasMore]).to.deep.equal([[5, 7], false]);
     });
 
-    it('count replies that were deleted soft and show their tombstones, and none that were deleted hard', async () => {
+    it('count and show tombstones of soft-deleted replies, but no hard-deleted replies', async () => {
       const chatId = await rest.group();
       const { messageId: threadRootId } = await rest.say(chatId, 'what of it?');
       const reply = async (body: string) =>
@@ -183,7 +183,7 @@ describe('REST queries about messages', () => {
   });
 
   describe('of readers', () => {
-    it('give those who have read a message by user id, in pages, without its sender and those who joined later', async () => {
+    it('return readers by user id, in pages, without the sender and later members', async () => {
       const chatId = await rest.group(['bob', 'Carl', 'dave', 'erin']);
       const { messageId, sequence } = await rest.say(chatId, 'read this', 'bob');
       await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['late'] });

@@ -50,7 +50,7 @@ describe('REST pages of long texts', () => {
   const byCursor = ({ nextCursor }: Record<string, unknown>) =>
     nextCursor === null ? '' : `&cursor=${encodeURIComponent(String(nextCursor))}`;
 
-  it('end at 1 MiB, and lead to everything, where a cursor leads on', async () => {
+  it('end at 1 MiB, and return everything with cursors', async () => {
     const chats = await walk('/v1/chats?limit=200', byCursor);
     expect(chats.items).to.equal(MESSAGES + 1);
     expect(chats.pages).to.be.within(3, 4);
@@ -60,7 +60,7 @@ describe('REST pages of long texts', () => {
     expect(revisions.items).to.equal(MESSAGES);
   });
 
-  it('end at 1 MiB, and lead to everything, by sequence either way', async () => {
+  it('end at 1 MiB, and return everything by sequence in both directions', async () => {
     const hasMore = (body: Record<string, unknown>, query: string) => (body.hasMore === true ? query : '');
     const forward = await walk(`/v1/chats/${chatId}/messages?limit=200&after=`, (body) =>
       hasMore(body, String(body.items.at(-1)?.sequence)),
@@ -77,7 +77,7 @@ describe('REST pages of long texts', () => {
     expect(events.items).to.equal(2 + 2 * MESSAGES);
   });
 
-  it('of a sync end at 1 MiB, also within a chat, and lead to everything', async () => {
+  it('of a sync end at 1 MiB, also within a chat, and return everything', async () => {
     const reader = new RestReader({ url: rest.url, token: await tokenFor('alice') });
     const sequences = new Map<string, number[]>();
     const resets = new Set<string>();

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { directChatId } from '../../../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../../../src/contract/messages/direct-chat-id.js';
 import { RestHarness } from '../rest-harness.js';
 
 describe('REST queries', () => {
@@ -16,7 +16,7 @@ describe('REST queries', () => {
     '/v1/users/%20',
     '/v1/receipts/a%2Fb',
   ])
-    it(`find nothing under ${path}, which can be no id`, async () => {
+    it(`answer 404 to ${path}, which is not a valid id`, async () => {
       expect((await rest.get(path)).body.type).to.equal('/problems/not_found');
     });
 
@@ -50,7 +50,7 @@ describe('REST queries', () => {
       expect(body.violations[0].path).to.equal(/\?.*?([a-z]+)=[^&]*$/.exec(query)?.[1]);
     });
 
-  it('refuse parameters where there are none to give, too', async () => {
+  it('refuse parameters of operations without parameters', async () => {
     const chatId = await rest.group();
     const answers = [
       await rest.get(`/v1/chats/${chatId}?archived=true`),

@@ -6,7 +6,7 @@ import type { Chat } from '../../../../../src/domain/chat.js';
 import { NO_CLAIMS } from '../../../../support/policies/default-policy.js';
 import { RestHarness } from '../rest-harness.js';
 
-describe('REST queries about a chat that the policy does not let a member see', () => {
+describe('REST queries about a chat that the policy hides from a member', () => {
   let rest: RestHarness;
   let denied: PolicyAttributes[];
   beforeEach(async () => {
@@ -24,7 +24,7 @@ describe('REST queries about a chat that the policy does not let a member see', 
 
   afterEach(() => rest.stop());
 
-  it('answer not_permitted with the rule to a member, and not_found to others', async () => {
+  it('answer not_permitted with the rule to a member, and not_found to non-members', async () => {
     const chatId = await rest.group([]);
     const { messageId } = await rest.say(chatId, 'hello');
     await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['rita'], role: 'reader' });
@@ -52,7 +52,7 @@ describe('REST queries about a chat that the policy does not let a member see', 
     });
   });
 
-  it('leave it out of the list of chats, whose pages are full all the same', async () => {
+  it('omit it from the list of chats, whose pages are still full', async () => {
     for (let i = 0; i < 3; i += 1) {
       const hidden = await rest.group([]);
       await rest.post(`/v1/chats/${hidden}/members`, { userIds: ['rita'], role: 'reader' });
@@ -64,7 +64,7 @@ describe('REST queries about a chat that the policy does not let a member see', 
     expect(listed.map((items) => items.map(({ chatId }) => chatId))).to.deep.equal([[seen]]);
   });
 
-  it('leave what is unread in it out of the count', async () => {
+  it('omit its unread messages from the count', async () => {
     const hidden = await rest.group([]);
     await rest.post(`/v1/chats/${hidden}/members`, { userIds: ['rita'], role: 'reader' });
     const seen = await rest.group(['rita']);

@@ -15,7 +15,7 @@ describe('REST search', () => {
     return chatId;
   }
 
-  it('finds messages with where in the text, page by page', async () => {
+  it('finds messages with highlights, page by page', async () => {
     const chatId = await chatWith(['one tea', 'two teas', 'more tea']);
     const first = await rest.get('/v1/search/messages?q=tea&limit=1');
     expect(first.status).to.equal(200);
@@ -34,7 +34,7 @@ describe('REST search', () => {
     expect(next.body.nextCursor).to.equal(null);
   });
 
-  it('says of a chat that the caller is not in what it says of one that is not there', async () => {
+  it("answers the same for a non-member's chat and an unknown chat", async () => {
     const chatId = await chatWith(['tea']);
     const answers = await Promise.all(
       [chatId, randomUUID()].map((id) => rest.get(`/v1/search/messages?q=tea&chatId=${id}`, { as: 'mallory' })),
@@ -60,13 +60,13 @@ describe('REST search', () => {
     ['q=tea&limit=51', 'limit'],
     ['q=tea&order=best', 'order'],
   ] as const)
-    it(`refuses the query "${query.slice(0, 40)}" and says that it is for ${path}`, async () => {
+    it(`refuses the query "${query.slice(0, 40)}" because of ${path}`, async () => {
       const { status, body } = await rest.get(`/v1/search/messages?${query}`);
       expect(status).to.equal(400);
       expect(body.violations.map((violation: { path: string }) => violation.path)).to.deep.equal([path]);
     });
 
-  it('gives a cursor that is good for the same words only', async () => {
+  it('returns a cursor that is valid only for the same words', async () => {
     await chatWith(['tea', 'tea and coffee']);
     const { nextCursor } = (await rest.get('/v1/search/messages?q=tea&limit=1')).body;
     const other = await rest.get(`/v1/search/messages?q=coffee&cursor=${encodeURIComponent(nextCursor)}`);

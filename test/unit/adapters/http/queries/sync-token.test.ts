@@ -11,7 +11,7 @@ const cuts = fc
   .map((rows) => rows.map(([from, by]) => [from, Math.min(Number.MAX_SAFE_INTEGER, from + by)] as const));
 
 describe('A sync token', () => {
-  it('gives back what was put in, to the last position that a number can hold', () => {
+  it('decodes to the encoded progress, up to the largest exact position', () => {
     fc.assert(
       fc.property(
         cuts,
@@ -29,13 +29,13 @@ describe('A sync token', () => {
     );
   });
 
-  it('of another form is not read', () => {
+  it('of another format is invalid', () => {
     const bytes = encodeSyncProgress({ from: null, shown: null, walk: null });
     bytes[0] = 9;
     expect(decodeSyncProgress(bytes)).to.equal(null);
   });
 
-  it('of the most partitions there can be, with a million events each, is within its documented length', () => {
+  it('for the maximum number of partitions with a million events each is within its documented length', () => {
     const positions = Array.from({ length: 1_024 }, (_, partition) => 1_000_000 + partition * 1_000);
     const walk = {
       to: { positions: positions.map((each) => each + 10_000), imports: 3 },

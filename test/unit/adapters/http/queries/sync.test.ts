@@ -17,13 +17,11 @@ describe('REST sync', () => {
   const tokenOf = async (as: string, since?: string): Promise<string> => (await sync(as, since)).body.next;
   const expectRefused = ({ status, body }: RestAnswer) => {
     expect([status, body.type]).to.deep.equal([400, '/problems/bad_request']);
-    expect(body.detail).to.equal('the token is not good, or no longer: start again without one');
-    expect(body.violations).to.deep.equal([
-      { path: 'since', message: 'is not a token that is good for this caller now' },
-    ]);
+    expect(body.detail).to.equal('the token is not valid (any more): start again without a token');
+    expect(body.violations).to.deep.equal([{ path: 'since', message: 'is not a valid token for this caller' }]);
   };
 
-  it('gives everything to who comes without a token: each chat anew, as REST has it, with its events', async () => {
+  it('returns everything without a token: each chat with reset, its state and its events', async () => {
     const chatId = await rest.group(['bob'], { title: 'Tea' });
     await rest.say(chatId, 'hello');
     const { status, body } = await sync('bob');
@@ -37,7 +35,7 @@ describe('REST sync', () => {
     expect(item.events.map(({ type }: { type: string }) => type)).to.deep.equal(['chat.created', 'message.created']);
   });
 
-  it('gives what has happened since the token, in every chat, and then nothing more', async () => {
+  it('returns the events since the token in every chat, and then nothing', async () => {
     const [a, b] = [await rest.group(['bob']), await rest.group(['bob'])].sort() as [string, string];
     await rest.group(['bob']);
     const token = await tokenOf('bob');
@@ -58,7 +56,7 @@ describe('REST sync', () => {
       .and.deep.include({ items: [] });
   });
 
-  it('tells the caller’s devices that a chat was hidden and shown again, and nobody else’s', async () => {
+  it('reports hiding and showing a chat only to the caller’s devices', async () => {
     const chatId = await rest.group(['bob']);
     await rest.say(chatId, 'hello');
     const [mine, theirs] = [await tokenOf('bob'), await tokenOf('alice')];
@@ -74,7 +72,7 @@ describe('REST sync', () => {
     expect((await sync('alice', theirs)).body.items).to.deep.equal([]);
   });
 
-  it('begins with nothing from now on for who asks for that', async () => {
+  it('returns only a token for since=now', async () => {
     const chatId = await rest.group(['bob']);
     const { body } = await sync('bob', 'now');
     expect(body).to.include({ hasMore: false }).and.deep.include({ items: [] });
@@ -85,7 +83,7 @@ describe('REST sync', () => {
     expect(later.body.items[0].events).to.have.length(1);
   });
 
-  it('says that a chat was left, once, and to nobody who never had it', async () => {
+  it('reports a left chat once, and not to clients that never had it', async () => {
     const chatId = await rest.group(['bob']);
     const token = await tokenOf('bob');
     expect((await rest.call('DELETE', `/v1/chats/${chatId}/members/bob`)).status).to.equal(200);
@@ -95,7 +93,7 @@ describe('REST sync', () => {
     expect((await sync('bob')).body.items).to.deep.equal([]);
   });
 
-  it('begins a chat anew for a member who was away from it, with all that a member may see', async () => {
+  it('resets a chat for a member who left and returned, with all visible events', async () => {
     const open = await rest.group(['bob']);
     const hidden = await rest.group(['bob'], { historyVisibility: 'since-joined' });
     const token = await tokenOf('bob');
@@ -114,7 +112,7 @@ describe('REST sync', () => {
     expect(types(hidden)).to.deep.equal(['member.added']);
   });
 
-  it('goes in pages of any size, which can change on the way', async () => {
+  it('has pages of any size, which can change between pages', async () => {
     const chats = [];
     for (let i = 0; i < 3; i += 1) {
       const chatId = await rest.group(['bob']);
@@ -149,7 +147,7 @@ describe('REST sync', () => {
     const archive = async (chatId: string) => void (await strict.put(`/v1/chats/${chatId}/archive`));
     const unarchive = async (chatId: string) => void (await strict.call('DELETE', `/v1/chats/${chatId}/archive`));
 
-    it('leaves out what they do not let the caller see, and goes on behind it', async () => {
+    it('omits hidden chats, and continues after them', async () => {
       const chats = [];
       for (let i = 0; i < 3; i += 1) chats.push(await strict.group(['bob']));
       const [first, second, third] = chats.sort() as [string, string, string];
@@ -159,7 +157,7 @@ describe('REST sync', () => {
       expect([...client.chats.keys()]).to.deep.equal([first, third]);
     });
 
-    it('says that a chat was hidden, once, and begins it anew when it comes to light', async () => {
+    it('reports a chat that became hidden once, and resets it when it becomes visible', async () => {
       const chatId = await strict.group(['bob']);
       const token = await newToken();
       await strict.say(chatId, 'seen');
@@ -175,7 +173,7 @@ describe('REST sync', () => {
       ]);
     });
 
-    it('names no chat that was hidden all the time, not even to who leaves it', async () => {
+    it('never names a chat that was always hidden, even if the caller leaves it', async () => {
       const chatId = await strict.group([]);
       await strict.post(`/v1/chats/${chatId}/members`, { userIds: ['bob'], role: 'reader' });
       const token = await newToken();
@@ -186,7 +184,7 @@ describe('REST sync', () => {
       expect(await itemsSince(token)).to.deep.equal([]);
     });
 
-    it('takes no token of another view, neither between walks nor within one; a policy that shows the same is no other', async () => {
+    it('refuses a token of another view, between and within walks, but accepts one of a policy with the same view', async () => {
       for (let i = 0; i < 2; i += 1) await strict.group(['bob']);
       const within: string = (await page(undefined, 1)).body.next;
       const between = await newToken();
@@ -199,7 +197,7 @@ describe('REST sync', () => {
   });
 
   describe('tokens', () => {
-    it('are refused when changed, made up, or taken to another caller or tenant', async () => {
+    it('are refused when changed, forged, or used by another caller or tenant', async () => {
       await rest.group(['bob']);
       const token = await tokenOf('bob');
       const middle = Math.floor(token.length / 2);
@@ -211,7 +209,7 @@ describe('REST sync', () => {
       expect((await sync('bob', token)).status).to.equal(200);
     });
 
-    it('are refused by another store, even one that signs with the same secret', async () => {
+    it('are refused by another store, even with the same secret', async () => {
       const token = await tokenOf('bob');
       const other = await new RestHarness().start();
       try {
@@ -221,7 +219,7 @@ describe('REST sync', () => {
       }
     });
 
-    it('are refused when the log has another number of partitions, or is behind them', async () => {
+    it('are refused if the log has another number of partitions, or is behind them', async () => {
       const chatId = await rest.group(['bob']);
       await rest.say(chatId, 'hello');
       const token = await tokenOf('bob');
@@ -236,7 +234,7 @@ describe('REST sync', () => {
       expect((await sync('bob', token)).status).to.equal(200);
     });
 
-    it('are no cursors of lists, nor those tokens', async () => {
+    it('are not valid as list cursors, nor the other way round', async () => {
       await rest.group(['bob']);
       await rest.group(['bob']);
       const { body } = await rest.get('/v1/chats?limit=1', { as: 'bob' });
@@ -244,9 +242,9 @@ describe('REST sync', () => {
       expect((await rest.get(`/v1/chats?cursor=${await tokenOf('bob')}`, { as: 'bob' })).status).to.equal(400);
     });
 
-    it('may be long, and no longer than is documented', async () => {
+    it('may be long, up to the documented length', async () => {
       for (const [length, about] of [
-        [8_192, 'is not a token that is good for this caller now'],
+        [8_192, 'is not a valid token for this caller'],
         [8_193, 'must have at most 8192 characters'],
       ] as const) {
         const { status, body } = await sync('bob', 'x'.repeat(length));
@@ -257,7 +255,7 @@ describe('REST sync', () => {
     });
   });
 
-  it('is for those who prove who they are', async () => {
+  it('requires authentication', async () => {
     expect((await rest.get('/v1/sync', { as: null })).status).to.equal(401);
   });
 });

@@ -9,7 +9,7 @@ describe('REST queries about users and receipts', () => {
   });
   afterEach(() => rest.stop());
 
-  it("give the caller's stored receipt, and nobody else's", async () => {
+  it("return only the caller's stored receipts", async () => {
     const chatId = await rest.group();
     const { body: receipt } = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'hi' });
     const path = `/v1/receipts/${receipt.commandId}`;
@@ -19,7 +19,7 @@ describe('REST queries about users and receipts', () => {
     expect((await rest.get('/v1/receipts/unheard-of')).status).to.equal(404);
   });
 
-  it("give profiles of the caller's tenant; a user without one is not found", async () => {
+  it("return profiles of the caller's tenant; a user without a profile is not found", async () => {
     await rest.call('PUT', '/v1/me', {
       json: { displayName: 'Alice', avatarUrl: 'https://a.example.com/1', metadata: { x: 1 } },
     });

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { JwtTokenVerifier } from '../../../../../src/adapters/auth/jwt-token-verifier.js';
-import { ProofUnavailable } from '../../../../../src/application/ports/token-verifier.js';
+import { TokenKeysUnavailable } from '../../../../../src/application/ports/token-verifier.js';
 import { type JwtSettings, JwtVerifier, signToken } from '../../../../../src/infrastructure/jwt.js';
 import { KEY_SET_RETRY_FIRST_MS } from '../../../../../src/infrastructure/key-set.js';
 import { eventually } from '../../../../support/eventually.js';
@@ -46,10 +46,10 @@ describe('REST authentication', () => {
     if (detail !== undefined) expect(body.detail).to.match(detail);
   }
 
-  describe('by a secret', () => {
+  describe('with a secret', () => {
     beforeEach(() => start(bySecret));
 
-    it('takes the actor from sub and the tenant from its claim, the default one without', async () => {
+    it('takes the actor from `sub` and the tenant from its claim, or the default tenant', async () => {
       for (const [token, tenantId] of [
         [await sign(good), 'default'],
         [await sign({ ...good, tenant: 'acme-2' }), 'acme-2'],
@@ -62,7 +62,7 @@ describe('REST authentication', () => {
       }
     });
 
-    it('takes actor and tenant from other claims where the settings name them, and shows neither to the policy', async () => {
+    it('takes actor and tenant from configured claims, and hides both from the policy', async () => {
       const proof = new JwtTokenVerifier(new JwtVerifier(bySecret), { user: 'oid', tenant: 'tid' });
       const token = await sign({ exp: good.exp, sub: 'pairwise', oid: 'auth0|1', tid: 'acme', team: 'a' });
       expect(await proof.verify(token, { graceSeconds: 0 })).to.deep.equal({
@@ -77,7 +77,7 @@ describe('REST authentication', () => {
       }
     });
 
-    it('asks for a token where there is none', async () => {
+    it('requires a token', async () => {
       const { status, body, headers } = await rest.get('/v1/chats', { as: null });
       expect([status, body.type, headers.get('www-authenticate')]).to.deep.equal([
         401,
@@ -86,7 +86,7 @@ describe('REST authentication', () => {
       ]);
     });
 
-    it('does not take other schemes, or a token anywhere but in the header', async () => {
+    it('refuses other schemes, and tokens outside of the header', async () => {
       const token = await tokenFor('alice');
       for (const authorization of [
         `Basic ${token}`,
@@ -109,7 +109,7 @@ describe('REST authentication', () => {
       for (const alg of ['none', 'None', 'NONE', '', 'HS256']) await expectRefused(unsecured(good, alg));
     });
 
-    it('refuses what another secret signed, and what was changed after signing', async () => {
+    it('refuses tokens signed with another secret or changed after signing', async () => {
       await expectRefused(await sign(good, bytes('another secret of more than thirty-two bytes')), /signature/);
       const [header, , signature] = (await sign(good)).split('.');
       const forged = Buffer.from(JSON.stringify({ ...good, sub: 'admin' })).toString('base64url');
@@ -125,7 +125,7 @@ describe('REST authentication', () => {
       expect((await rest.get('/v1/chats', { token: await sign(good, bytes(long)) })).status).to.equal(200);
     });
 
-    it('refuses asymmetric signatures, also where the secret is their public key', async () => {
+    it('refuses asymmetric signatures, even if the secret is their public key', async () => {
       const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true });
       await rest.stop();
       await start({ keys: { secret: await exportSPKI(publicKey) } });
@@ -148,7 +148,7 @@ describe('REST authentication', () => {
         await expectRefused(await sign(claims), detail);
       });
 
-    it('bears with a clock that is a little ahead, for nbf', async () => {
+    it('tolerates a clock that is slightly ahead, for nbf', async () => {
       expect((await rest.get('/v1/chats', { token: await sign({ ...good, nbf: inSeconds(3) }) })).status).to.equal(200);
     });
   });
@@ -158,7 +158,7 @@ describe('REST authentication', () => {
     const fitting = { ...good, iss: expected.issuer, aud: expected.audience };
     beforeEach(() => start({ ...bySecret, ...expected }));
 
-    it('takes tokens that name both, among other audiences too', async () => {
+    it('accepts tokens with both, also among other audiences', async () => {
       for (const claims of [fitting, { ...fitting, aud: ['other', 'parley'] }])
         expect((await rest.get('/v1/chats', { token: await sign(claims) })).status).to.equal(200);
       const { issuer, audience } = expected;
@@ -177,7 +177,7 @@ describe('REST authentication', () => {
       });
   });
 
-  describe('by a published key set', () => {
+  describe('with a published key set', () => {
     let publisher: Server;
     let keySet: { keys: object[] } | null;
     let fetches: number;
@@ -204,19 +204,19 @@ describe('REST authentication', () => {
     }
 
     for (const alg of ['RS256', 'PS256', 'ES256', 'EdDSA'])
-      it(`takes ${alg}`, async () => {
+      it(`accepts ${alg}`, async () => {
         const { privateKey } = await publish(alg, 'k1');
         const token = await sign(good, privateKey, { alg, kid: 'k1' });
         expect((await rest.get('/v1/chats', { token })).status).to.equal(200);
       });
 
-    it('refuses a public key taken for a secret', async () => {
+    it('refuses a public key used as a secret', async () => {
       const { publicKey } = await publish('RS256', 'k1');
       for (const secret of [await exportSPKI(publicKey), JSON.stringify(await exportJWK(publicKey))])
         await expectRefused(await sign(good, bytes(secret), { alg: 'HS256', kid: 'k1' }), /algorithm/);
     });
 
-    it('refuses unsecured tokens, unknown keys, and what another key signed', async () => {
+    it('refuses unsecured tokens, unknown keys and signatures of another key', async () => {
       await publish('RS256', 'k1');
       const stranger = await generateKeyPair('RS256');
       await expectRefused(unsecured(good, 'none'));
@@ -224,7 +224,7 @@ describe('REST authentication', () => {
       await expectRefused(await sign(good, stranger.privateKey, { alg: 'RS256', kid: 'k1' }), /signature/);
     });
 
-    it('refuses expired tokens and such without expiry', async () => {
+    it('refuses expired tokens and tokens without expiry', async () => {
       const { privateKey } = await publish('ES256', 'k1');
       for (const claims of [{ sub: 'alice', exp: inSeconds(-1) }, { sub: 'alice' }])
         await expectRefused(await sign(claims, privateKey, { alg: 'ES256', kid: 'k1' }));
@@ -238,7 +238,7 @@ describe('REST authentication', () => {
       expect(fetches).to.equal(1);
     });
 
-    it('is unavailable, not refused, while the keys cannot be had, and recovers', async () => {
+    it('is unavailable, not refused, while the keys cannot be fetched, and recovers', async () => {
       const { privateKey } = await publish('ES256', 'k1');
       const token = await sign(good, privateKey, { alg: 'ES256', kid: 'k1' });
       const published = keySet;
@@ -252,7 +252,7 @@ describe('REST authentication', () => {
       });
     });
 
-    it('fetches no more often the longer the keys cannot be had, however many ask', async () => {
+    it('fetches ever less often while the keys cannot be fetched, for any number of requests', async () => {
       const { privateKey } = await publish('ES256', 'k1');
       const token = await sign(good, privateKey, { alg: 'ES256', kid: 'k1' });
       keySet = null;
@@ -272,7 +272,7 @@ describe('REST authentication', () => {
       );
     });
 
-    describe('of which some keys cannot be used', () => {
+    describe('with some unusable keys', () => {
       const UNUSABLE: [string, () => Promise<object>][] = [
         [
           'an RSA key of 1,024 bits',
@@ -291,7 +291,7 @@ describe('REST authentication', () => {
       ];
       for (const [what, key] of UNUSABLE)
         for (const alg of ['RS256', 'ES256'])
-          it(`refuses the tokens of ${what} (${alg}), and takes those of the others`, async () => {
+          it(`refuses the tokens of ${what} (${alg}), and accepts those of the others`, async () => {
             const { privateKey } = await publish('ES256', 'good');
             const entry: object = { ...(await key()), kid: 'bad' };
             keySet?.keys.push(entry);
@@ -301,7 +301,7 @@ describe('REST authentication', () => {
             expect((await rest.get('/v1/chats', { token })).status).to.equal(200);
           });
 
-      it('takes the tokens of the others although one entry is no key at all', async () => {
+      it('accepts the tokens of the others although one entry is not a key', async () => {
         const { privateKey } = await publish('ES256', 'good');
         keySet?.keys.push(null as unknown as object, 7 as unknown as object, []);
         const token = await sign(good, privateKey, { alg: 'ES256', kid: 'good' });
@@ -309,7 +309,7 @@ describe('REST authentication', () => {
       });
     });
 
-    it('refuses a token of an unknown key while a set is at hand and a newer one cannot be had', async () => {
+    it('refuses a token of an unknown key while a cached set exists and a newer one cannot be fetched', async () => {
       const { privateKey } = await publish('ES256', 'k1');
       const verifier = new JwtVerifier({ keys: { keySet: { url, cooldownMs: 0 } } });
       const known = await sign(good, privateKey, { alg: 'ES256', kid: 'k1' });
@@ -324,7 +324,7 @@ describe('REST authentication', () => {
       expect(fetches).to.be.at.most(3);
     });
 
-    describe('that is kept for a while', () => {
+    describe('that is cached', () => {
       const MAX_AGE_MS = 300;
       const verifier = (cooldownMs: number) =>
         new JwtVerifier({ keys: { keySet: { url, maxAgeMs: MAX_AGE_MS, cooldownMs } } });
@@ -338,7 +338,7 @@ describe('REST authentication', () => {
           (error: Error) => error.name,
         );
 
-      it('takes a key that came later, and asks for it no more often than the cooldown lets it', async () => {
+      it('accepts a later key, and fetches at most once per cooldown', async () => {
         const old = await signedBy('k1');
         const [eager, patient] = [verifier(0), verifier(60_000)];
         for (const of of [eager, patient]) expect(await verdict(of, old)).to.equal('good');
@@ -349,7 +349,7 @@ describe('REST authentication', () => {
         expect(fetches).to.be.at.most(before + 1);
       });
 
-      it('takes a withdrawn key for as long as that, and no longer', async () => {
+      it('accepts a withdrawn key for the cache time, and no longer', async () => {
         const of = verifier(0);
         const token = await signedBy('k1');
         const began = Date.now();
@@ -362,7 +362,7 @@ describe('REST authentication', () => {
         expect(Date.now() - began).to.be.at.least(MAX_AGE_MS);
       });
 
-      it('serves for as long as that while a new one cannot be had, and then waits, saying neither yes nor no', async () => {
+      it('serves for the cache time while a new set cannot be fetched, and is then unavailable', async () => {
         const of = verifier(0);
         const token = await signedBy('k1');
         expect(await verdict(of, token)).to.equal('good');
@@ -380,21 +380,21 @@ describe('REST authentication', () => {
       });
     });
 
-    it('tells whoever asks for a proof the same way', async () => {
+    it('rejects in the same way in the token verifier', async () => {
       keySet = null;
       const { privateKey } = await generateKeyPair('ES256');
       const token = await sign(good, privateKey, { alg: 'ES256', kid: 'k1' });
       const failure = await proofBy({ keys: { keySet: { url } } })
         .verify(token, { graceSeconds: 0 })
         .catch((error: unknown) => error);
-      expect(failure).to.be.instanceOf(ProofUnavailable);
+      expect(failure).to.be.instanceOf(TokenKeysUnavailable);
     });
   });
 });
 
-describe('A proof of the actor with a grace for commands that waited', () => {
+describe('A token verifier with a grace for commands that waited', () => {
   const proof = proofBy(bySecret);
-  it('takes a token that expired within it, and none that expired before', async () => {
+  it('accepts a token that expired within the grace, and none that expired before', async () => {
     const token = await sign({ sub: 'alice', exp: 1_000_000, tenant: 'acme', guest: true, nested: { a: 1 } });
     const at = (seconds: number) =>
       proof.verify(token, { graceSeconds: 60, now: new Date((1_000_000 + seconds) * 1000) });
@@ -406,7 +406,7 @@ describe('A proof of the actor with a grace for commands that waited', () => {
     expect(await at(60)).to.deep.equal({ ok: false, reason: 'the token has expired' });
   });
 
-  it('still asks for a signature, an issuer and a beginning', async () => {
+  it('still checks signature, issuer and nbf', async () => {
     const strict = proofBy({ ...bySecret, issuer: 'us' });
     const verdict = async (claims: JWTPayload, by: JwtTokenVerifier, key = bytes(SECRET)) =>
       (await by.verify(await sign(claims, key), { graceSeconds: 3600 })).ok;

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { MemoryChatQueries } from '../../../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryMessageSearch } from '../../../../../src/adapters/stores/memory/memory-message-search.js';
-import { MemoryWorld } from '../../../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../../../src/adapters/stores/memory/memory-tables.js';
 import { CallerSlots, SLOT_WAIT_TIMEOUT_MS } from '../../../../../src/application/gateway/caller-slots.js';
 import { SlowQuery } from '../../../../../src/application/ports/slow-query.js';
 import { eventually } from '../../../../support/eventually.js';
@@ -20,7 +20,7 @@ class HeldQueries extends MemoryChatQueries {
 }
 
 describe('The slots of a caller', () => {
-  it('are given in the order in which requests came, and passed on', async () => {
+  it('are assigned in the order of requests, and passed on', async () => {
     const slots = new CallerSlots(1, 2);
     const caller = { tenantId: 't', userId: 'u' };
     const order: string[] = [];
@@ -42,7 +42,7 @@ describe('The slots of a caller', () => {
     expect(await slots.enter(caller)).to.be.a('function');
   });
 
-  it('are waited for a bounded time', async () => {
+  it('have a bounded waiting time', async () => {
     const slots = new CallerSlots(1, 2);
     const caller = { tenantId: 't', userId: 'u' };
     await slots.enter(caller);
@@ -55,8 +55,8 @@ describe('The slots of a caller', () => {
     let rest: RestHarness;
     afterEach(() => rest.stop());
 
-    it('bound the queries of one caller, who is told to wait, while others are answered', async () => {
-      const queries = new HeldQueries(new MemoryWorld());
+    it('limit the queries of one caller, who gets Retry-After, while others are answered', async () => {
+      const queries = new HeldQueries(new MemoryTables());
       rest = await new RestHarness({ queries, settings: { readsAtOnce: 2 } }).start();
       const asked = Array.from({ length: 5 }, () => rest.get('/v1/me/unread'));
       await eventually(() => queries.held.length === 2, { within: WITHIN_MS, what: 'two are worked on' });
@@ -75,8 +75,8 @@ describe('The slots of a caller', () => {
       expect(refused?.body).to.include({ type: '/problems/rate_limited' });
     });
 
-    it('are taken until the work is done, also where nobody waits for its answer any more', async () => {
-      const queries = new HeldQueries(new MemoryWorld());
+    it('are taken until the work is done, also after the client disconnected', async () => {
+      const queries = new HeldQueries(new MemoryTables());
       rest = await new RestHarness({ queries, settings: { readsAtOnce: 1 } }).start();
       const hangUp = new AbortController();
       const given = fetch(`${rest.url}/v1/me/unread`, {
@@ -95,7 +95,7 @@ describe('The slots of a caller', () => {
     });
 
     it('answer a query that took too long with 503 and when to try again', async () => {
-      const search = new MemoryMessageSearch(new MemoryWorld());
+      const search = new MemoryMessageSearch(new MemoryTables());
       search.search = () => Promise.reject(new SlowQuery('a statement took too long'));
       rest = await new RestHarness({ search }).start();
       const { status, headers, body } = await rest.get('/v1/search/messages?q=tea');

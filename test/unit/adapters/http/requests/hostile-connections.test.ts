@@ -79,7 +79,7 @@ describe('The REST server on hostile connections', () => {
     expect(connection.statuses.length).to.be.at.most(1);
   });
 
-  it('finishes an answer and closes when garbage comes in during it', async () => {
+  it('finishes a response and closes if garbage arrives during it', async () => {
     await start();
     let release: () => void = () => undefined;
     const asked = new Promise<void>((resolve) => {
@@ -105,7 +105,7 @@ describe('The REST server on hostile connections', () => {
     expect(connection.text).to.not.include('bad_request');
   });
 
-  it('puts nothing into a long answer that is being sent when garbage comes in', async () => {
+  it('writes nothing into a long response if garbage arrives', async () => {
     await start();
     const connection = new RawConnection(rest.server.port);
     connection.socket.pause();
@@ -120,7 +120,7 @@ describe('The REST server on hostile connections', () => {
     expect(connection.text).to.not.include('bad_request');
   });
 
-  it('cuts off a client that reads nothing of its answers', async function () {
+  it('closes the connection of a client that does not read responses', async function () {
     this.timeout(60_000);
     await start();
     const connection = new RawConnection(rest.server.port);
@@ -147,7 +147,7 @@ describe('The REST server on hostile connections', () => {
     expect(connection.statuses).to.deep.equal([400]);
   });
 
-  it('does not answer a second time when the body of a request that is answered already is malformed', async () => {
+  it('does not answer twice if the body of an answered request is malformed', async () => {
     await start();
     const connection = new RawConnection(rest.server.port);
     connection.socket.write('POST /v1/chats HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n');

@@ -19,7 +19,7 @@ describe('REST problems for bodies', () => {
     rest.call('POST', '/v1/chats', { raw, headers: { 'content-type': 'application/json', ...headers } });
 
   for (const number of ['1e999', '-1e400', '9'.repeat(400)])
-    it(`call ${number.slice(0, 6)} in one invalid, as for any producer, rather than store null in its place`, async () => {
+    it(`are invalid for ${number.slice(0, 6)}, which would be stored as null`, async () => {
       const answer = await send(`{"kind":"group","memberIds":[],"metadata":{"a":[${number}]}}`);
       expectProblem(answer, 'invalid');
       expect(answer.body.violations[0].message).to.contain('beyond the range of a double');
@@ -32,22 +32,22 @@ describe('REST problems for bodies', () => {
     'that is empty': '',
     'with a byte order mark': '\ufeff{}',
   }))
-    it(`call one ${what} malformed`, async () => {
+    it(`are malformed for a body ${what}`, async () => {
       expectProblem(await send(raw), 'malformed');
     });
 
-  it('that came whole from a sender who then hung up, before it was asked for, are no failure of ours', async () => {
+  it('log no error for a complete body whose client disconnected before it was read', async () => {
     const head = `POST /v1/chats HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${await tokenFor('alice')}\r\n`;
     const request = `${head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`;
     connect({ port: rest.server.port, host: '127.0.0.1' }).end(request).resume();
-    const logged = () => rest.lines.find(({ message }) => message === 'a request failed' || message === 'request');
+    const logged = () => rest.lines.find(({ message }) => message === 'request failed' || message === 'request');
     await eventually(logged, { within: 5_000, what: 'the end of the request' });
     // Whatever the one before was going to say, it has said by now.
     await rest.get('/v1/chats');
     expect(rest.lines.filter(({ level }) => level === 'error')).to.deep.equal([]);
   });
 
-  it('call a missing one malformed', async () => {
+  it('are malformed for a missing body', async () => {
     expectProblem(await rest.call('POST', '/v1/chats'), 'malformed');
   });
 
@@ -57,26 +57,26 @@ describe('REST problems for bodies', () => {
     'application/json; charset=latin1',
     'application/merge-patch+json',
   ])
-    it(`do not take ${type}`, async () => {
+    it(`refuse ${type}`, async () => {
       expectProblem(await send('{}', { 'content-type': type }), 'unsupported_media_type');
     });
 
-  it('do not take compressed ones', async () => {
+  it('refuse compressed bodies', async () => {
     expectProblem(await send('{}', { 'content-encoding': 'gzip' }), 'unsupported_media_type');
   });
 
-  it('take application/json in UTF-8, said in any way', async () => {
+  it('accept any spelling of application/json in UTF-8', async () => {
     const raw = JSON.stringify({ kind: 'group', memberIds: [] });
     for (const type of ['application/json', 'application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"'])
       expect((await send(raw, { 'content-type': type })).status).to.equal(201);
   });
 
-  it('are too large past the limit, and are not published', async () => {
+  it('are too large above the limit, and nothing is published', async () => {
     expectProblem(await send(' '.repeat(REQUEST_BODY_MAX_BYTES + 1)), 'too_large');
     expect(rest.gateway.published).to.be.empty;
   });
 
-  it('are too large past the limit, also where they come in chunks of unsaid number', async () => {
+  it('are too large above the limit, also with chunked encoding', async () => {
     const chunks = Array.from({ length: 9 }, () => new Uint8Array(64 * 1024).fill(0x20));
     const response = await fetch(`${rest.url}/v1/chats`, {
       method: 'POST',
@@ -87,7 +87,7 @@ describe('REST problems for bodies', () => {
     expect(response.status).to.equal(413);
   });
 
-  it('are too large as commands where the envelope makes them so, or numbers that grow when written out', async () => {
+  it('are too large if the envelope or written-out numbers exceed the limit of commands', async () => {
     const chatId = await rest.group();
     const published = rest.gateway.published.length;
     const post = (raw: string) =>
@@ -99,7 +99,7 @@ describe('REST problems for bodies', () => {
     expectProblem(await post(fill(BODY_MAX_BYTES - 1024)), 'invalid');
   });
 
-  it('may nest 31 levels deep, one less than the command around them, and no deeper', async () => {
+  it('accept 31 levels, one less than a command, and refuse more', async () => {
     const nested = (levels: number) => {
       const inner = levels - 2;
       return `{"kind":"group","memberIds":[],"metadata":${'{"a":'.repeat(inner)}{}${'}'.repeat(inner)}}`;
@@ -110,7 +110,7 @@ describe('REST problems for bodies', () => {
     expectProblem(deep, 'invalid');
   });
 
-  it('are not read where the caller is unknown', async () => {
+  it('do not read the body of an unauthenticated caller', async () => {
     const answer = await rest.call('POST', '/v1/chats', { as: null, raw: 'nonsense' });
     expectProblem(answer, 'unauthenticated');
   });

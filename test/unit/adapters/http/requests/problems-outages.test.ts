@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { MemoryChatQueries } from '../../../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { StoreError } from '../../../../../src/application/ports/command-store.js';
-import { ProofUnavailable } from '../../../../../src/application/ports/token-verifier.js';
+import { TokenKeysUnavailable } from '../../../../../src/application/ports/token-verifier.js';
 import { CommandUnavailable } from '../../../../../src/application/ports/transport.js';
 import { expectProblem } from '../expect-problem.js';
 import type { RestAnswer } from '../rest-client.js';
 import { RestHarness } from '../rest-harness.js';
 
-describe('REST problems while something is away', () => {
+describe('REST problems while a dependency is unavailable', () => {
   let rest: RestHarness;
 
   beforeEach(async () => {
@@ -37,14 +37,14 @@ describe('REST problems while something is away', () => {
   }
   const path = '/v1/chats/0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';
 
-  it('say so of the broker', async () => {
+  it('report the broker', async () => {
     rest.gateway.onNext(async () => {
       throw new CommandUnavailable('connect to 10.0.0.7 refused');
     });
     expectAway(await create());
   });
 
-  it('name the command that may have gone out all the same, for it to be sent again under that id', async () => {
+  it('name a command that may have been published, so that the client can repeat it with its id', async () => {
     rest.gateway.onNext(async (command) => {
       await rest.gateway.decide(command);
       throw new CommandUnavailable('lost before it was confirmed');
@@ -57,24 +57,24 @@ describe('REST problems while something is away', () => {
     expect(rest.world.chats.size).to.equal(1);
   });
 
-  it('name the command also where the answer takes too long', async () => {
+  it('name the command also after the time limit', async () => {
     await restart({ settings: { answerTimeLimitMs: 50, receiptTimeoutMs: 0 } });
     rest.gateway.onNext(() => new Promise(() => undefined));
     const { status, body } = await create();
     expect([status, body.commandId]).to.deep.equal([503, rest.gateway.last.commandId]);
   });
 
-  it('say so of the store', async () => {
+  it('report the store', async () => {
     await restart({ queries: new FailingQueries(new StoreError('unavailable', 'connect to 10.0.0.7 refused')) });
     expectAway(await rest.get(path));
   });
 
-  it('say so of the keys that tokens are checked by', async () => {
-    await restart({ verifier: { verify: () => Promise.reject(new ProofUnavailable('10.0.0.7')) } });
+  it('report the token keys', async () => {
+    await restart({ verifier: { verify: () => Promise.reject(new TokenKeysUnavailable('10.0.0.7')) } });
     expectAway(await rest.get(path));
   });
 
-  it('are our own fault where it is a bug: logged, with nothing of it in the answer', async () => {
+  it('report a bug as `internal`, logged, without details in the response', async () => {
     await restart({ queries: new FailingQueries(new Error('column secret_text does not exist')) });
     const answer = await rest.get(path);
     expectProblem(answer, 'internal');

@@ -3,7 +3,7 @@ import type { RefusalCode } from '../../../../../src/contract/messages/problems.
 import { expectProblem, REFUSAL_STATUS } from '../expect-problem.js';
 import { RestHarness } from '../rest-harness.js';
 
-describe('REST problems for what a worker refuses', () => {
+describe('REST problems for refusals of the worker', () => {
   let rest: RestHarness;
 
   beforeEach(async () => {
@@ -14,12 +14,12 @@ describe('REST problems for what a worker refuses', () => {
   const create = (more: object = {}) => rest.post('/v1/chats', { kind: 'group', memberIds: [], ...more });
 
   for (const [code, status] of Object.entries(REFUSAL_STATUS) as [RefusalCode, number][])
-    it(`carry ${code} as its type with status ${status}`, async () => {
+    it(`have the type ${code} and status ${status}`, async () => {
       rest.gateway.refuseNext(code);
       expectProblem(await create(), code);
     });
 
-  it('carry everything the receipt says of it', async () => {
+  it('contain all details of the receipt', async () => {
     const violations = [{ path: 'data.body', message: 'is too rude' }];
     rest.gateway.refuseNext('moderated', { detail: 'by rule 7', violations });
     const { body } = await rest.post(
@@ -31,7 +31,7 @@ describe('REST problems for what a worker refuses', () => {
     expect(body).to.not.have.property('decisionId');
   });
 
-  it('name the decision by which the policy refused', async () => {
+  it('name the policy decision', async () => {
     const chatId = (await create({ kind: 'channel', memberIds: ['bob'] })).body.chatId;
     const answer = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'hi' }, { as: 'bob' });
     expectProblem(answer, 'not_permitted');
@@ -40,18 +40,18 @@ describe('REST problems for what a worker refuses', () => {
     expect(answer.body.decisionId).to.be.a('string').and.to.equal(receipt.body.decisionId);
   });
 
-  it('say after how many seconds to try again', async () => {
+  it('have Retry-After in seconds', async () => {
     rest.gateway.refuseNext('rate_limited', { retryAfter: 2.5 });
     const { headers, body } = await create();
     expect([headers.get('retry-after'), body.retryAfter]).to.deep.equal(['3', 2.5]);
   });
 
-  it('challenge for a proof of the actor', async () => {
+  it('have a challenge for authentication', async () => {
     rest.gateway.refuseNext('unauthenticated');
     expect((await create()).headers.get('www-authenticate')).to.match(/^Bearer /);
   });
 
-  it('tell state from permission: a muted member, an archived chat', async () => {
+  it('distinguish state from permission: a muted member, an archived chat', async () => {
     const chatId = await rest.group();
     const send = () => rest.post(`/v1/chats/${chatId}/messages`, { body: 'hi' }, { as: 'bob' });
     const [chat, bob] = [rest.world.chats.get(chatId), rest.world.members.get(chatId)?.get('bob')];
@@ -63,7 +63,7 @@ describe('REST problems for what a worker refuses', () => {
     expectProblem(await send(), 'archived');
   });
 
-  it('do not tell a chat that the actor is not in from one that is not there', async () => {
+  it("are the same for a non-member's chat and an unknown chat", async () => {
     const chatId = await rest.group();
     const missing = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';
     const answers = [chatId, missing].map((id) =>

@@ -11,11 +11,11 @@ describe('REST problems for requests', () => {
   afterEach(() => rest.stop());
 
   for (const path of ['/', '/v1', '/v1/nothing', '/v2/chats', '/V1/chats', '/v1/chats/a/b/c'])
-    it(`say that nothing is at ${path}`, async () => {
+    it(`answer 404 to ${path}`, async () => {
       const answer = await rest.get(path);
       expectProblem(answer, 'not_found');
       expect(answer.body.detail).to.equal(
-        'there is no such path: GET /docs shows those that there are, GET /openapi.json describes them',
+        'unknown path: GET /docs lists all paths, and GET /openapi.json describes them',
       );
     });
 
@@ -29,7 +29,7 @@ describe('REST problems for requests', () => {
     ['POST', '/readyz', 'GET, HEAD, OPTIONS'],
     ['DELETE', '/openapi.json', 'GET, HEAD, OPTIONS'],
   ] as const)
-    it(`say which methods ${path} knows when asked to ${method}`, async () => {
+    it(`list the methods of ${path} when asked to ${method}`, async () => {
       const answer = await rest.call(method, path);
       expectProblem(answer, 'method_not_allowed');
       expect(answer.headers.get('allow')).to.equal(allow);
@@ -37,11 +37,11 @@ describe('REST problems for requests', () => {
       expect([options.status, options.headers.get('allow')]).to.deep.equal([204, allow]);
     });
 
-  it('say so where a path cannot be decoded', async () => {
+  it('report a path that cannot be decoded', async () => {
     expectProblem(await rest.get('/v1/users/%E0%A4%A'), 'bad_request');
   });
 
-  it('say after how long a caller may go on who asks too much, and leave others alone', async () => {
+  it('have Retry-After for a caller above the rate limit, and do not affect other callers', async () => {
     await rest.stop();
     rest = await new RestHarness({ limits: { requests: 3, windowSeconds: 60 } }).start();
     for (let i = 0; i < 3; i += 1) expect((await rest.get('/v1/chats')).status).to.equal(200);

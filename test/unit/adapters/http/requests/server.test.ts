@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { expect } from 'chai';
 import { RestServer } from '../../../../../src/adapters/apis/http/rest-server.js';
 import { MemoryChatQueries } from '../../../../../src/adapters/stores/memory/memory-chat-queries.js';
-import { MemoryWorld } from '../../../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../../../src/adapters/stores/memory/memory-tables.js';
 import { eventually } from '../../../../support/eventually.js';
 import { acceptedReceiptOf } from '../deciding-gateway.js';
 import { tokenFor } from '../rest-client.js';
@@ -47,7 +47,7 @@ describe('The REST server', () => {
   }
 
   describe('when it stops', () => {
-    it('finishes the requests in hand, and takes no new ones', async () => {
+    it('finishes requests in progress, and accepts no new ones', async () => {
       await start();
       const { response, answer } = await inHand();
       const { url } = rest;
@@ -64,7 +64,7 @@ describe('The REST server', () => {
       await stopped;
     });
 
-    it('ends what does not finish within its time', async () => {
+    it('ends requests that exceed the deadline', async () => {
       await start({}, 50);
       const { response } = await inHand();
       const failed = response.then(
@@ -75,7 +75,7 @@ describe('The REST server', () => {
       expect(await failed).to.equal(true);
       expect(rest.lines).to.deep.include({
         level: 'warn',
-        message: 'requests in hand did not finish in time',
+        message: 'requests in progress did not finish in time',
         fields: { requests: 1 },
       });
     });
@@ -92,7 +92,7 @@ describe('The REST server', () => {
     });
   });
 
-  it('says in one line that its port is taken', async () => {
+  it('reports a used port in one line', async () => {
     await start();
     const { port } = rest.server;
     const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -101,28 +101,28 @@ describe('The REST server', () => {
     expect(failure).to.equal(`cannot listen on 127.0.0.1:${port}: the port is in use`);
   });
 
-  it('answers what is no HTTP with a problem, too', async () => {
+  it('answers bytes that are not HTTP with a problem', async () => {
     await start();
     const answer = await exchange(rest.server.port, 'HELLO\r\n\r\n');
     expect(answer).to.match(/^HTTP\/1\.1 400 Bad Request\r\nContent-Type: application\/problem\+json\r\n/);
     expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).to.include({ type: '/problems/bad_request', status: 400 });
   });
 
-  it('does its work for clients that expect of it what it does not know', async () => {
+  it('ignores unknown Expect headers', async () => {
     await start();
     const head = 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n';
     expect(await exchange(rest.server.port, `${head}Expect: 200-maybe\r\n\r\n`)).to.match(/^HTTP\/1\.1 200 OK\r\n/);
   });
 
-  it('answers within its time limit, also where the store does not', async () => {
-    const queries = new MemoryChatQueries(new MemoryWorld());
+  it('answers within its time limit, even if the store does not', async () => {
+    const queries = new MemoryChatQueries(new MemoryTables());
     queries.findUser = () => new Promise(() => undefined);
     await start({ queries, settings: { answerTimeLimitMs: 50, receiptTimeoutMs: 0 } });
     const { status, body } = await rest.get('/v1/users/alice');
     expect([status, body.type]).to.deep.equal([503, '/problems/unavailable']);
   });
 
-  it('answers probes on the public port with a status alone: alive always, ready while every dependency is', async () => {
+  it('answers probes on the public port with only a status: always alive, ready while every dependency is', async () => {
     let ok = true;
     const detail = 'connect ECONNREFUSED 10.0.0.7:5432';
     await start({
@@ -139,7 +139,7 @@ describe('The REST server', () => {
     expect(await probe('/readyz')).to.deep.equal({ status: 503, body: { status: 'unready' } });
   });
 
-  it('sends no more than it must about itself, and lets nothing be kept or sniffed', async () => {
+  it('sends minimal headers about itself, and forbids caching and sniffing', async () => {
     await start();
     for (const as of ['alice', null]) {
       const { headers } = await rest.get('/v1/chats', { as });
@@ -150,27 +150,27 @@ describe('The REST server', () => {
     }
   });
 
-  it('compresses long answers for those who take it', async () => {
+  it('compresses long responses for clients that accept it', async () => {
     await start();
     const { headers, body } = await rest.get('/openapi.json', { headers: { 'accept-encoding': 'gzip' } });
     expect(headers.get('content-encoding')).to.equal('gzip');
     expect(body.openapi).to.equal('3.1.0');
   });
 
-  it('answers in full whoever asks for what has changed: nothing it says may be kept', async () => {
+  it('ignores conditional requests, because no response may be cached', async () => {
     await start();
     for (const headers of [{ 'if-none-match': '*' }, { 'if-modified-since': new Date().toUTCString() }])
       expect((await rest.get('/v1/chats', { headers })).status).to.equal(200);
   });
 
-  it('answers HEAD as GET without a body', async () => {
+  it('answers HEAD like GET without a body', async () => {
     await start();
     const { status, headers, body } = await rest.call('HEAD', '/openapi.json');
     expect([status, headers.get('content-type')?.split(';')[0]]).to.deep.equal([200, 'application/json']);
     expect(body).to.equal('');
   });
 
-  describe('to browsers of other origins', () => {
+  describe('with browsers of other origins', () => {
     const preflight = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' };
 
     it('allows nothing by default', async () => {
@@ -184,7 +184,7 @@ describe('The REST server', () => {
         expect([...answer.headers.keys()].filter((name) => name.startsWith('access-control-'))).to.deep.equal([]);
     });
 
-    it('allows the origins that are set, and no other', async () => {
+    it('allows only the configured origins', async () => {
       await start({ settings: { allowedOrigins: ['https://chat.example.com'] } });
       const ask = (origin: string) =>
         rest.call('OPTIONS', '/v1/chats', { as: null, headers: { origin, ...preflight } });
@@ -204,10 +204,10 @@ describe('The REST server', () => {
     });
   });
 
-  describe('in its log', () => {
+  describe('in the log', () => {
     const requests = () => rest.lines.filter(({ message }) => message === 'request');
 
-    it('writes one line per request: method, route, status, duration, trace id, and who asked', async () => {
+    it('writes one line per request: method, route, status, duration, trace id and caller', async () => {
       await start();
       const chatId = await rest.group();
       const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
@@ -233,7 +233,7 @@ describe('The REST server', () => {
       expect(probe?.level).to.equal('debug');
     });
 
-    it('never writes a token, a text, a query or an id but that of who asked, whatever happens', async () => {
+    it("never writes a token, text, query or id, except the caller's id", async () => {
       await start();
       const secrets = ['top-secret-text', 'query-text', 'unheard-of'];
       const chatId = await rest.group();

@@ -39,7 +39,7 @@ function group(): DeciderHarness {
 const code = (harness: DeciderHarness, draft: Draft) => harness.answer(draft).reason?.code;
 
 describe('Archiving a chat', () => {
-  it('puts it to rest under the next number', () => {
+  it('takes the next sequence', () => {
     const harness = group();
     const [receipt] = harness.given(archive('alice', GROUP));
     expect(receipt?.sequence).to.equal(6);
@@ -47,7 +47,7 @@ describe('Archiving a chat', () => {
     expect(harness.log.at(-1)).to.deep.include({ sequence: 6, event: { type: 'chat.archived' } });
   });
 
-  it('that is archived already changes nothing, not even since when', () => {
+  it('that is archived already changes nothing, not even the time', () => {
     const harness = group();
     harness.given(archive('alice', GROUP));
     const before = structuredClone(harness.chat(GROUP));
@@ -56,20 +56,20 @@ describe('Archiving a chat', () => {
     expect(harness.chat(GROUP)).to.deep.equal(before);
   });
 
-  it('and taking it up again in one batch are two events', () => {
+  it('and unarchiving it in one batch are two events', () => {
     const harness = group();
     const receipts = harness.given(archive('alice', GROUP), archive('alice', GROUP), unarchive('adam', GROUP));
     expect(receipts.map(({ sequence }) => sequence)).to.deep.equal([6, null, 7]);
     expect(harness.chat(GROUP).archivedAt).to.equal(null);
   });
 
-  it('holds at once: what comes later in the same batch is refused', () => {
+  it('takes effect at once: later commands of the same batch are refused', () => {
     const harness = group();
     const [, said] = harness.answers(archive('alice', GROUP), send('mary', GROUP));
     expect(said?.reason).to.include({ code: 'archived', detail: 'the chat is archived' });
   });
 
-  it('ends talking and changing: messages, edits, reactions, members, roles, the title', () => {
+  it('refuses messages, edits, reactions, new members, roles and the title', () => {
     const harness = group();
     harness.given(archive('alice', GROUP));
     for (const draft of [
@@ -85,7 +85,7 @@ describe('Archiving a chat', () => {
     expect(harness.chat(GROUP).lastSequence).to.equal(6);
   });
 
-  it('leaves reading, leaving, removing and deleting', () => {
+  it('permits reading, leaving, removing and deleting', () => {
     const harness = group();
     harness.given(archive('alice', GROUP));
     harness.given(
@@ -99,7 +99,7 @@ describe('Archiving a chat', () => {
     ['archiving', archive],
     ['unarchiving', unarchive],
   ] as const) {
-    it(`is for owners and admins, and for both of a direct chat (${what})`, () => {
+    it(`is permitted to owners and admins, and to both users of a direct chat (${what})`, () => {
       const harness = group();
       for (const actor of ['mary', 'ruth'])
         expect(code(harness, draftOf(actor, GROUP)), actor).to.equal('not_permitted');
@@ -108,7 +108,7 @@ describe('Archiving a chat', () => {
       harness.given(archive('alice', chatId), draftOf('bob', chatId));
     });
 
-    it(`is not found where there is no such chat, or one that the actor is not in (${what})`, () => {
+    it(`is not found for an unknown chat and for a non-member (${what})`, () => {
       const harness = group();
       for (const draft of [draftOf('alice', NOWHERE), draftOf('zoe', GROUP)])
         expect(code(harness, draft)).to.equal('not_found');

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { directChatId } from '../../../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../../../src/contract/messages/direct-chat-id.js';
 import { DeciderHarness } from '../decider-harness.js';
 import { CHANNEL, create, createDirect, GROUP, send } from '../drafts.js';
 
@@ -12,7 +12,7 @@ describe('Creating a chat', () => {
     ['group', GROUP],
     ['channel', CHANNEL],
   ] as const)
-    it(`makes the creator of a ${kind} its owner and the others members, as event number 1`, () => {
+    it(`makes the creator of a ${kind} its owner and the others members, with sequence 1`, () => {
       const harness = new DeciderHarness();
       const [receipt] = harness.given(
         create('alice', chatId, ['bob', 'carol'], { kind, title: 'Tea', metadata: { a: 1 } }),
@@ -56,20 +56,20 @@ describe('Creating a chat', () => {
       ]);
     });
 
-  it('leaves repeats and the creator out of the others', () => {
+  it('removes duplicates and the creator from the other members', () => {
     const harness = new DeciderHarness();
     harness.given(create('alice', GROUP, ['bob', 'alice', 'bob']));
     expect(rolesIn(harness, GROUP)).to.deep.equal({ alice: 'owner', bob: 'member' });
     expect(harness.chat(GROUP).memberCount).to.equal(2);
   });
 
-  it('may begin with nobody else, without a title and without metadata', () => {
+  it('needs no other members, title or metadata', () => {
     const harness = new DeciderHarness();
     harness.given(create('alice', GROUP, []));
     expect(harness.chat(GROUP)).to.deep.include({ memberCount: 1, title: null, metadata: {} });
   });
 
-  it('counts nothing as unread for those it begins with', () => {
+  it('counts nothing as unread for its first members', () => {
     const harness = new DeciderHarness();
     harness.given(create('alice', GROUP, ['bob']));
     expect(harness.member(GROUP, 'bob')).to.include({ joinedSequence: 1, readSequence: 1, readOrdinal: 0 });
@@ -81,7 +81,7 @@ describe('Creating a chat', () => {
     'as another kind': [create('alice', GROUP, []), create('alice', GROUP, [], { kind: 'channel' })],
     'in another tenant': [create('alice', GROUP, []), create('alice', GROUP, [], {}, { tenantId: 'acme' })],
   }))
-    it(`is a conflict where the id is taken, and changes nothing (${what})`, () => {
+    it(`is a conflict if the id is taken, and changes nothing (${what})`, () => {
       for (const together of [true, false]) {
         const harness = new DeciderHarness();
         const receipts = together ? harness.answers(...drafts) : drafts.map((draft) => harness.answer(draft));
@@ -99,14 +99,14 @@ describe('Creating a chat', () => {
 });
 
 describe('Creating a direct chat', () => {
-  it('makes the two of them equals, and no owner', () => {
+  it('gives both users the same role, and no owner', () => {
     const harness = new DeciderHarness();
     expect(harness.given(createDirect('alice', 'bob'))[0]).to.include({ chatId: DIRECT, sequence: 1 });
     expect(rolesIn(harness, DIRECT)).to.deep.equal({ alice: 'member', bob: 'member' });
     expect(harness.chat(DIRECT)).to.include({ kind: 'direct', memberCount: 2, ownerCount: 0 });
   });
 
-  it('again, by either of the two, is accepted and changes nothing', () => {
+  it('again, by either user, is accepted and changes nothing', () => {
     for (const again of [createDirect('alice', 'bob'), createDirect('bob', 'alice')]) {
       const harness = new DeciderHarness();
       harness.given(createDirect('alice', 'bob'), send('bob', DIRECT));
@@ -118,14 +118,14 @@ describe('Creating a direct chat', () => {
     }
   });
 
-  it('by both in the same batch makes one chat', () => {
+  it('by both users in the same batch makes one chat', () => {
     const harness = new DeciderHarness();
     const receipts = harness.given(createDirect('bob', 'alice'), createDirect('alice', 'bob'));
     expect(receipts.map(({ sequence }) => sequence)).to.deep.equal([1, null]);
     expect(harness.chat(DIRECT)).to.include({ createdBy: 'bob', memberCount: 2 });
   });
 
-  it('with oneself is a chat of one', () => {
+  it('with oneself is a chat with one member', () => {
     const harness = new DeciderHarness();
     const [receipt] = harness.given(createDirect('alice', 'alice'));
     expect(harness.chat(receipt?.chatId ?? '')).to.include({ kind: 'direct', memberCount: 1, ownerCount: 0 });
@@ -138,7 +138,7 @@ describe('Creating a direct chat', () => {
     expect([...harness.chats.values()].map(({ tenantId }) => tenantId)).to.deep.equal(['default', 'acme']);
   });
 
-  it('has an id that no group or channel can take before, or ask about', () => {
+  it('has an id that no group or channel can take, or reveal', () => {
     const harness = new DeciderHarness();
     const take = () =>
       harness.answers(...['group', 'channel'].map((kind) => create('mallory', DIRECT, ['alice'], { kind })));
@@ -148,7 +148,7 @@ describe('Creating a direct chat', () => {
       expect(reason).to.deep.include({
         code: 'invalid',
         violations: [
-          { path: 'chatId', message: 'must not be a UUID of version 5: those are computed, for direct chats' },
+          { path: 'chatId', message: 'must not be a UUID of version 5, which is reserved for direct chats' },
         ],
       });
   });

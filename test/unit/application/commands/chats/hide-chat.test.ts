@@ -33,7 +33,7 @@ function hides(harness: DeciderHarness, userId: string, chatId = GROUP): boolean
 }
 
 describe('Hiding a chat', () => {
-  it('changes the own membership alone, and tells of it without taking a number', () => {
+  it("changes only the actor's membership, with an event without a sequence", () => {
     const harness = group();
     const before = structuredClone(harness.chat(GROUP));
     const [receipt] = harness.given(hide('mike', GROUP));
@@ -51,7 +51,7 @@ describe('Hiding a chat', () => {
     ]);
   });
 
-  it('ends with the next message, whoever sends it, and sending writes nothing to the member', () => {
+  it('ends with the next message of any sender, which writes nothing to the member', () => {
     const harness = group();
     harness.given(hide('mike', GROUP), send('alice', GROUP));
     expect(hides(harness, 'mike')).to.equal(false);
@@ -64,7 +64,7 @@ describe('Hiding a chat', () => {
     expect(hides(harness, 'mike')).to.equal(false);
   });
 
-  it('goes on through edits, reactions and changes of the chat', () => {
+  it('continues after edits, reactions and changes of the chat', () => {
     const harness = group();
     harness.given(hide('mike', GROUP));
     harness.given(
@@ -76,7 +76,7 @@ describe('Hiding a chat', () => {
     expect(hides(harness, 'mike')).to.equal(true);
   });
 
-  it('is undone by unhiding; what is so already changes nothing and is no event', () => {
+  it('ends with unhiding; without a change there is no event', () => {
     const harness = group();
     harness.given(unhide('mike', GROUP), hide('mike', GROUP), hide('mike', GROUP));
     expect(harness.log.slice(3).map(({ event }) => event.type)).to.deep.equal(['chat.hidden']);
@@ -90,7 +90,7 @@ describe('Hiding a chat', () => {
     expect(harness.log).to.have.length(length);
   });
 
-  it('is for every member: readers, the muted, in an archived chat, in a direct one, in one without messages', () => {
+  it('is permitted to every member: readers, muted members, in archived, direct and empty chats', () => {
     const harness = group();
     harness.given(
       updateMember('alice', GROUP, 'mike', { mutedUntil: '2999-01-01T00:00:00Z' }),
@@ -109,13 +109,13 @@ describe('Hiding a chat', () => {
     expect(hides(harness, 'bob', chatId)).to.equal(false);
   });
 
-  it('does not outlive the membership', () => {
+  it('ends with the membership', () => {
     const harness = group();
     harness.given(hide('mike', GROUP), remove('mike', GROUP, 'mike'), add('alice', GROUP, ['mike']));
     expect(hides(harness, 'mike')).to.equal(false);
   });
 
-  it('is not found where there is no such chat, or one that the actor is not in', () => {
+  it('is not found for an unknown chat and for a non-member', () => {
     const harness = group();
     for (const draft of [hide('mike', NOWHERE), hide('zoe', GROUP), unhide('zoe', GROUP)])
       expect(harness.answer(draft).reason?.code).to.equal('not_found');

@@ -31,7 +31,7 @@ const unread = (harness: DeciderHarness, userId: string) =>
   harness.chat(GROUP).lastOrdinal - (harness.member(GROUP, userId)?.readOrdinal ?? Number.NaN);
 
 describe('Reading a chat', () => {
-  it('moves the read mark up to a number, and tells of it without taking one', () => {
+  it('moves the read mark to a sequence, with an event without a sequence', () => {
     const harness = group();
     const before = structuredClone(harness.chat(GROUP));
     const [receipt] = harness.given(read('mike', GROUP, 4));
@@ -46,7 +46,7 @@ describe('Reading a chat', () => {
     expect(harness.written?.chatsChanged).to.deep.equal([]);
   });
 
-  it('never moves it back: what is not beyond it changes nothing and is told to nobody', () => {
+  it('never moves it back: an earlier sequence changes nothing and has no event', () => {
     const harness = group();
     harness.given(read('mike', GROUP, 4));
     const before = structuredClone([harness.member(GROUP, 'mike'), harness.log.length]);
@@ -55,7 +55,7 @@ describe('Reading a chat', () => {
     expect([harness.member(GROUP, 'mike'), harness.log.length]).to.deep.equal(before);
   });
 
-  it('several times in one batch ends at the highest, whatever order they come in', () => {
+  it('several times in one batch ends at the highest, in any order', () => {
     const harness = group();
     harness.given(...[3, 5, 4, 5, 2].map((upTo) => read('mike', GROUP, upTo)));
     expect(harness.member(GROUP, 'mike')).to.include({ readSequence: 5, readOrdinal: 3, readPosition: 7 });
@@ -65,7 +65,7 @@ describe('Reading a chat', () => {
     ]);
   });
 
-  it('past the end means the end as it is then; what is said later is unread', () => {
+  it('beyond the end means the present end; later messages are unread', () => {
     const harness = group();
     harness.given(read('mike', GROUP, Number.MAX_SAFE_INTEGER), send('mary', GROUP));
     expect(harness.member(GROUP, 'mike')).to.include({ readSequence: 5, readOrdinal: 3 });
@@ -73,7 +73,7 @@ describe('Reading a chat', () => {
     expect(harness.log.at(-2)?.event).to.include({ upTo: 5 });
   });
 
-  it('counts messages alone: other events between them are neither read nor unread', () => {
+  it('counts only messages, not other events between them', () => {
     const harness = group();
     harness.given(react('alice', GROUP, messageId(1)), react('alice', GROUP, messageId(2)), send('alice', GROUP));
     for (const [upTo, left] of [
@@ -88,20 +88,20 @@ describe('Reading a chat', () => {
     }
   });
 
-  it('counts what was said earlier in the same batch', () => {
+  it('counts earlier messages of the same batch', () => {
     const harness = group();
     harness.given(send('alice', GROUP), send('alice', GROUP), read('mike', GROUP, 6), read('ruth', GROUP, 5));
     expect(['mike', 'ruth'].map((userId) => unread(harness, userId))).to.deep.equal([1, 2]);
   });
 
-  it('counts messages that have been deleted, in this batch or earlier', () => {
+  it('counts deleted messages, of this batch or earlier', () => {
     const harness = group();
     harness.given(erase('mary', GROUP, messageId(1), 'hard'), erase('mary', GROUP, messageId(2)));
     harness.given(erase('mary', GROUP, messageId(3), 'hard'), read('mike', GROUP, 4), read('ruth', GROUP, 5));
     expect(['mike', 'ruth', 'alice'].map((userId) => unread(harness, userId))).to.deep.equal([1, 0, 3]);
   });
 
-  it('of a chat that was made in the same batch', () => {
+  it('works for a chat that was created in the same batch', () => {
     const harness = new DeciderHarness();
     harness.given(
       ...[create('alice', OTHER_GROUP, ['bob']), send('alice', OTHER_GROUP), send('alice', OTHER_GROUP)],
@@ -111,7 +111,7 @@ describe('Reading a chat', () => {
     expect(harness.chat(OTHER_GROUP)).to.include({ lastSequence: 3, lastPosition: 3 });
   });
 
-  it('leaves what was said before one joined read, however far back the mark is', () => {
+  it('keeps messages before the joining as read, even with an earlier mark', () => {
     const harness = group();
     harness.given(add('alice', GROUP, ['late']), send('mary', GROUP));
     expect(unread(harness, 'late')).to.equal(1);
@@ -122,14 +122,14 @@ describe('Reading a chat', () => {
     expect(unread(harness, 'mike')).to.equal(0);
   });
 
-  it('is only one’s own: nobody else’s mark moves', () => {
+  it("moves only the actor's own mark", () => {
     const harness = group();
     harness.given(read('mike', GROUP, 5));
     expect(harness.written?.membersPut.map(({ userId }) => userId)).to.deep.equal(['mike']);
     expect(['alice', 'ruth'].map((userId) => unread(harness, userId))).to.deep.equal([3, 3]);
   });
 
-  it('is for every member: readers, the muted, in an archived chat, in a direct one', () => {
+  it('is permitted to every member: readers, muted members, in archived and direct chats', () => {
     const harness = group();
     const mutedUntil = '2999-01-01T00:00:00Z';
     harness.given(updateMember('alice', GROUP, 'mike', { mutedUntil }), archive('alice', GROUP));
@@ -139,13 +139,13 @@ describe('Reading a chat', () => {
     expect(harness.member(chatId, 'bob')?.readOrdinal).to.equal(1);
   });
 
-  it('is not found where there is no such chat, or one that the actor is not in', () => {
+  it('is not found for an unknown chat and for a non-member', () => {
     const harness = group();
     for (const draft of [read('mike', NOWHERE, 1), read('zoe', GROUP, 1)])
       expect(harness.answer(draft).reason?.code).to.equal('not_found');
   });
 
-  it('goes by numbers also where only what came since joining may be seen', () => {
+  it('uses sequences also in a since-joined chat', () => {
     const harness = group();
     harness.given(update('alice', GROUP, { historyVisibility: 'since-joined' }), add('alice', GROUP, ['late']));
     harness.given(send('mary', GROUP), send('mary', GROUP), read('late', GROUP, 8));

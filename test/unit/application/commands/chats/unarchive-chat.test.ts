@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { DeciderHarness } from '../decider-harness.js';
 import { archive, create, GROUP, send, unarchive } from '../drafts.js';
 
-describe('Taking up an archived chat again', () => {
-  it('opens it under the next number, and people can talk', () => {
+describe('Unarchiving a chat', () => {
+  it('takes the next sequence, and permits messages', () => {
     const harness = new DeciderHarness();
     harness.given(create('alice', GROUP, ['bob']), archive('alice', GROUP));
     const [receipt] = harness.given(unarchive('alice', GROUP));
@@ -13,7 +13,7 @@ describe('Taking up an archived chat again', () => {
     harness.given(send('bob', GROUP));
   });
 
-  it('changes nothing where it is not archived', () => {
+  it('changes nothing if it is not archived', () => {
     const harness = new DeciderHarness();
     harness.given(create('alice', GROUP, []));
     const before = structuredClone(harness.chat(GROUP));

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { directChatId } from '../../../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../../../src/contract/messages/direct-chat-id.js';
 import { DeciderHarness, type Draft } from '../decider-harness.js';
 import {
   add,
@@ -30,7 +30,7 @@ function group(): DeciderHarness {
 const code = (harness: DeciderHarness, draft: Draft) => harness.answer(draft).reason?.code;
 
 describe('Changing a chat', () => {
-  it('sets what is named and leaves the rest', () => {
+  it('sets the given fields and keeps the others', () => {
     const harness = group();
     const before = structuredClone(harness.chat(GROUP));
     harness.now = new Date(harness.now.getTime() + 1);
@@ -54,7 +54,7 @@ describe('Changing a chat', () => {
     expect(harness.chat(GROUP)).to.deep.include({ title: null, metadata: {}, lastSequence: 5 });
   });
 
-  it('to what it is already changes nothing', () => {
+  it('to its present values changes nothing', () => {
     const harness = group();
     const before = structuredClone(harness.chat(GROUP));
     for (const data of [...[{}, { title: 'Tea' }, { historyVisibility: 'full' }, { metadata: { b: { c: [] }, a: 1 } }]])
@@ -65,7 +65,7 @@ describe('Changing a chat', () => {
     expect(harness.log).to.have.length(3);
   });
 
-  it('does not take metadata for others because of a minus zero, which JSON does not keep', () => {
+  it('ignores minus zero in metadata, which JSON does not keep', () => {
     const zero = (draft: Draft) => {
       const text = JSON.stringify(draft.body).replace('"a":0', '"a":-0');
       return { ...draft, properties: { body: Buffer.from(text) } };
@@ -82,7 +82,7 @@ describe('Changing a chat', () => {
     }
   });
 
-  it('several times in one batch adds up, each under its own number', () => {
+  it('several times in one batch adds up, each with its own sequence', () => {
     const harness = group();
     const receipts = harness.given(
       ...[update('alice', GROUP, { title: 'A' }), update('adam', GROUP, { title: 'B' })],
@@ -93,7 +93,7 @@ describe('Changing a chat', () => {
     expect(harness.written?.chatsChanged).to.have.length(1);
   });
 
-  it('is for owners and admins, and for both of a direct chat', () => {
+  it('is permitted to owners and admins, and to both users of a direct chat', () => {
     for (const [actor, expected] of [
       ...[['alice', undefined] as const, ['adam', undefined] as const],
       ...[['mary', 'not_permitted'] as const, ['ruth', 'not_permitted'] as const],
@@ -114,7 +114,7 @@ describe('Changing a chat', () => {
     harness.given(unarchive('alice', GROUP), update('alice', GROUP, { title: 'x' }));
   });
 
-  it('is not found where there is none, or one that the actor is not in', () => {
+  it('is not found for an unknown chat and for a non-member', () => {
     const harness = group();
     for (const draft of [update('alice', NOWHERE, {}), update('zoe', GROUP, {})])
       expect(harness.answer(draft).reason).to.include({
@@ -124,8 +124,8 @@ describe('Changing a chat', () => {
   });
 });
 
-describe("A chat's past", () => {
-  it('may be hidden from those who join later, and the number of the change is kept', () => {
+describe('The history of a chat', () => {
+  it('may be hidden from later members, and the sequence of the change is stored', () => {
     const harness = group();
     harness.given(update('alice', GROUP, { historyVisibility: 'since-joined' }));
     expect(harness.chat(GROUP)).to.include({ historyVisibility: 'since-joined', historySequence: 4 });
@@ -136,14 +136,14 @@ describe("A chat's past", () => {
     expect(harness.chat(GROUP)).to.include({ historyVisibility: 'full', historySequence: 6 });
   });
 
-  it('may be so from the start', () => {
+  it('may be hidden from the start', () => {
     const harness = new DeciderHarness();
     harness.given(create('alice', GROUP, [], { historyVisibility: 'since-joined' }));
     expect(harness.chat(GROUP)).to.include({ historyVisibility: 'since-joined', historySequence: 0 });
     expect(harness.log[0]?.event).to.include({ historyVisibility: 'since-joined' });
   });
 
-  it('that may not be seen cannot be told from what is not there: answers, threads, reactions', () => {
+  it('that is hidden gives the refusals of unknown messages: replies, threads, reactions', () => {
     const harness = group();
     harness.idsToDraw.push(messageId(1), messageId(2));
     harness.given(

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { directChatId } from '../../../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../../../src/contract/messages/direct-chat-id.js';
 import { DeciderHarness } from '../decider-harness.js';
 import { add, create, createDirect, GROUP, remove, send } from '../drafts.js';
 
@@ -15,7 +15,7 @@ function group(): DeciderHarness {
 }
 
 describe('Adding members', () => {
-  it('adds the newcomers only, as one event', () => {
+  it('adds only the new members, as one event', () => {
     const harness = group();
     const [receipt] = harness.given(add('alice', GROUP, ['mary', 'nora', 'alice', 'olga', 'nora']));
     expect(receipt?.sequence).to.equal(4);
@@ -29,7 +29,7 @@ describe('Adding members', () => {
     expect(harness.chat(GROUP)).to.include({ memberCount: 6, ownerCount: 1, lastSequence: 4 });
   });
 
-  it('of whom nobody is new changes nothing and keeps everyone in their role', () => {
+  it('who are all members already changes nothing and keeps their roles', () => {
     const harness = group();
     const before = structuredClone(harness.chat(GROUP));
     const [receipt] = harness.given(add('alice', GROUP, ['adam', 'mary', 'alice'], 'reader'));
@@ -39,14 +39,14 @@ describe('Adding members', () => {
     expect(harness.log).to.have.length(3);
   });
 
-  it('counts what was said before as read', () => {
+  it('counts earlier messages as read', () => {
     const harness = group();
     harness.given(send('mary', GROUP), send('adam', GROUP), add('alice', GROUP, ['nora']), send('alice', GROUP));
     expect(harness.member(GROUP, 'nora')).to.include({ joinedSequence: 6, readSequence: 6, readOrdinal: 2 });
     expect(harness.chat(GROUP).lastOrdinal - (harness.member(GROUP, 'nora')?.readOrdinal ?? 0)).to.equal(1);
   });
 
-  it('gives the role that is asked for, and counts the owners', () => {
+  it('assigns the requested role, and counts the owners', () => {
     const harness = group();
     harness.given(add('alice', GROUP, ['nora', 'olga'], 'owner'), add('nora', GROUP, ['pia'], 'admin'));
     expect(harness.chat(GROUP)).to.include({ memberCount: 7, ownerCount: 3 });
@@ -54,14 +54,14 @@ describe('Adding members', () => {
     expect(harness.member(GROUP, 'pia')?.role).to.equal('admin');
   });
 
-  it('brings back somebody removed earlier in the same batch, as a new member', () => {
+  it('adds a user who was removed earlier in the same batch, as a new member', () => {
     const harness = group();
     harness.given(send('mary', GROUP), remove('alice', GROUP, 'adam'), add('alice', GROUP, ['adam']));
     expect(harness.member(GROUP, 'adam')).to.include({ role: 'member', joinedSequence: 6, readOrdinal: 1 });
     expect(harness.chat(GROUP).memberCount).to.equal(4);
   });
 
-  it('leaves no trace of somebody who comes and goes within one batch but the two events', () => {
+  it('leaves only two events of a user who is added and removed in one batch', () => {
     const harness = group();
     harness.given(add('alice', GROUP, ['nora']), remove('nora', GROUP, 'nora'));
     expect(harness.member(GROUP, 'nora')).to.equal(undefined);

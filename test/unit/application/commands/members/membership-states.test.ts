@@ -8,10 +8,10 @@ const aGroup = () => {
   return harness;
 };
 const ended = (harness: DeciderHarness) =>
-  (harness.written?.membershipStatesEnded ?? []).map(({ userId, state: standing, until }) => [userId, standing, until]);
+  (harness.written?.membershipStatesEnded ?? []).map(({ userId, state, until }) => [userId, state, until]);
 
-describe('How a member once stood in a chat', () => {
-  it('is noted when another role is given, and when the membership ends, with the number of that event', () => {
+describe('A former membership state', () => {
+  it('is recorded when the role changes or the membership ends, with the sequence of that event', () => {
     const harness = aGroup();
     harness.given(updateMember('alice', GROUP, 'bob', { role: 'reader' }));
     expect(ended(harness)).to.deep.equal([['bob', 'open member', 2]]);
@@ -19,7 +19,7 @@ describe('How a member once stood in a chat', () => {
     expect(ended(harness)).to.deep.equal([['bob', 'open reader', 3]]);
   });
 
-  it('is not noted where the role stays, nor for anything else that happens', () => {
+  it('is not recorded if the role stays, or for any other event', () => {
     const harness = aGroup();
     for (const draft of [
       updateMember('alice', GROUP, 'bob', { mutedUntil: '2027-01-01T00:00:00Z' }),
@@ -32,7 +32,7 @@ describe('How a member once stood in a chat', () => {
     expect(harness.chat(GROUP)).to.include({ archiveSequence: 6, archivedAt: null });
   });
 
-  it('says also how one stood before the chat was archived or brought back, if that was with the same role', () => {
+  it('includes the state before the chat was archived or unarchived, with the same role', () => {
     const harness = aGroup();
     harness.given(archive('alice', GROUP), unarchive('alice', GROUP));
     harness.given(updateMember('alice', GROUP, 'bob', { role: 'admin' }));
@@ -49,7 +49,7 @@ describe('How a member once stood in a chat', () => {
     ]);
   });
 
-  it('is noted by its last end where a batch ends it more than once, though one is back by then', () => {
+  it('is recorded with its last end if a batch ends it several times', () => {
     const harness = aGroup();
     harness.given(
       ...[remove('alice', GROUP, 'bob'), add('alice', GROUP, ['bob'])],

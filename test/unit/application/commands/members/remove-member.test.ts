@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { directChatId } from '../../../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../../../src/contract/messages/direct-chat-id.js';
 import { DeciderHarness } from '../decider-harness.js';
 import { add, create, createDirect, GROUP, remove, send } from '../drafts.js';
 
@@ -15,7 +15,7 @@ function group(): DeciderHarness {
 }
 
 describe('Removing a member', () => {
-  it('takes them out of the chat and says that somebody did', () => {
+  it('removes them from the chat, with an event that another user did so', () => {
     const harness = group();
     const [receipt] = harness.given(remove('alice', GROUP, 'mary'));
     expect(receipt?.sequence).to.equal(4);
@@ -24,7 +24,7 @@ describe('Removing a member', () => {
     expect(harness.log.at(-1)?.event).to.deep.equal({ type: 'member.removed', userId: 'mary', left: false });
   });
 
-  it('by oneself is leaving, open to everyone', () => {
+  it('by oneself is leaving, permitted to everyone', () => {
     for (const userId of ['adam', 'mary', 'ruth']) {
       const harness = group();
       expect(harness.given(remove(userId, GROUP, userId))[0]?.sequence).to.equal(4);
@@ -33,7 +33,7 @@ describe('Removing a member', () => {
     }
   });
 
-  it('holds at once: what they say later in the same batch is not found', () => {
+  it('takes effect at once: later commands of the removed member are not found', () => {
     const harness = group();
     const [, said, left] = harness.answers(
       remove('alice', GROUP, 'mary'),
@@ -44,7 +44,7 @@ describe('Removing a member', () => {
     expect(left?.reason?.code).to.equal('not_found');
   });
 
-  it('who is not there changes nothing', () => {
+  it('who is not a member changes nothing', () => {
     const harness = group();
     for (const userId of ['nobody', 'mary']) if (userId === 'mary') harness.given(remove('alice', GROUP, 'mary'));
     const before = structuredClone(harness.chat(GROUP));
@@ -55,7 +55,7 @@ describe('Removing a member', () => {
     expect(harness.log).to.have.length(4);
   });
 
-  it('who is the last owner is a conflict, also by leaving, until nobody else is there', () => {
+  it('who is the last owner is a conflict, also by leaving, unless nobody else is a member', () => {
     const harness = group();
     harness.given(add('alice', GROUP, ['otto'], 'owner'), remove('otto', GROUP, 'alice'));
     expect(harness.chat(GROUP)).to.include({ ownerCount: 1, memberCount: 5 });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { directChatId } from '../../../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../../../src/contract/messages/direct-chat-id.js';
 import { DeciderHarness, type Draft } from '../decider-harness.js';
 import { add, archive, CHANNEL, create, createDirect, GROUP, NOWHERE, remove, send, updateMember } from '../drafts.js';
 
@@ -18,7 +18,7 @@ const code = (harness: DeciderHarness, draft: Draft) => harness.answer(draft).re
 const later = (harness: DeciderHarness, milliseconds: number) => new Date(harness.now.getTime() + milliseconds);
 
 describe('Changing a member', () => {
-  it('gives another role and leaves everything else', () => {
+  it('assigns another role and changes nothing else', () => {
     const harness = group();
     const before = structuredClone(harness.member(GROUP, 'mary'));
     const [receipt] = harness.given(updateMember('alice', GROUP, 'mary', { role: 'reader' }));
@@ -31,7 +31,7 @@ describe('Changing a member', () => {
     expect(code(harness, send('mary', GROUP))).to.equal('not_permitted');
   });
 
-  it('holds at once, for what comes later in the same batch', () => {
+  it('takes effect at once, for later commands of the same batch', () => {
     const harness = new DeciderHarness();
     const receipts = harness.answers(
       ...[create('alice', CHANNEL, ['bob'], { kind: 'channel' }), send('bob', CHANNEL)],
@@ -55,7 +55,7 @@ describe('Changing a member', () => {
     harness.given(updateMember('alice', GROUP, 'mary', { role: 'member', mutedUntil: null }), send('mary', GROUP));
   });
 
-  it('mutes that are over end by themselves', () => {
+  it('does not count mutes that have ended', () => {
     const harness = group();
     harness.given(updateMember('alice', GROUP, 'mary', { mutedUntil: later(harness, 1).toISOString() }));
     harness.now = later(harness, 1);
@@ -70,7 +70,7 @@ describe('Changing a member', () => {
     expect(harness.answer(updateMember('alice', GROUP, 'mary', again)).sequence).to.equal(null);
   });
 
-  it('to what they are already changes nothing', () => {
+  it('to the present values changes nothing', () => {
     const harness = group();
     const before = structuredClone([harness.chat(GROUP), harness.member(GROUP, 'mary')]);
     for (const data of [{}, { role: 'member' }, { mutedUntil: null }, { role: 'member', mutedUntil: null }])
@@ -81,7 +81,7 @@ describe('Changing a member', () => {
     expect(harness.log).to.have.length(3);
   });
 
-  it('counts owners as they come and go', () => {
+  it('counts owners when roles change', () => {
     const harness = group();
     harness.given(updateMember('alice', GROUP, 'mary', { role: 'owner' }));
     expect(harness.chat(GROUP).ownerCount).to.equal(2);
@@ -90,7 +90,7 @@ describe('Changing a member', () => {
     expect(harness.member(GROUP, 'alice')?.role).to.equal('admin');
   });
 
-  it('who is the last owner to a lesser role is a conflict, also in the batch in which the other went', () => {
+  it('who is the last owner to a lower role is a conflict, also if the other owner left in the same batch', () => {
     const harness = group();
     const step = (userId: string) => updateMember(userId, GROUP, userId, { role: 'member' });
     expect(harness.answer(step('alice')).reason).to.include({
@@ -112,7 +112,7 @@ describe('Changing a member', () => {
     harness.given(updateMember('mary', GROUP, 'mary', { role: 'owner', mutedUntil: '2999-01-01T00:00:00Z' }));
   });
 
-  it('who is not in the chat is not found, to one who may change members', () => {
+  it('who is not in the chat is not found, for an actor who may change members', () => {
     const harness = group();
     expect(harness.answer(updateMember('alice', GROUP, 'zoe', { role: 'admin' })).reason).to.include({
       code: 'not_found',
@@ -125,7 +125,7 @@ describe('Changing a member', () => {
     expect(after?.reason?.code).to.equal('not_found');
   });
 
-  it('is not found where there is no such chat, or one that the actor is not in', () => {
+  it('is not found for an unknown chat and for a non-member', () => {
     const harness = group();
     for (const draft of [updateMember('alice', NOWHERE, 'mary', {}), updateMember('zoe', GROUP, 'mary', {})])
       expect(code(harness, draft)).to.equal('not_found');
@@ -137,7 +137,7 @@ describe('Changing a member', () => {
     expect(code(harness, updateMember('alice', GROUP, 'mary', { role: 'admin' }))).to.equal('archived');
   });
 
-  it('is not for the two of a direct chat, who are equals', () => {
+  it('does not apply to a direct chat', () => {
     const harness = new DeciderHarness();
     harness.given(createDirect('alice', 'bob'));
     const chatId = directChatId('default', 'alice', 'bob');
@@ -167,7 +167,7 @@ describe('Changing a member', () => {
       expect(harness.chat(GROUP).lastSequence).to.equal(permitted ? 4 : 3);
     });
 
-  it('does not let a muted admin end the mute', () => {
+  it('does not permit a muted admin to end the mute', () => {
     const harness = group();
     harness.given(updateMember('alice', GROUP, 'adam', { mutedUntil: '2999-01-01T00:00:00Z' }));
     expect(code(harness, updateMember('adam', GROUP, 'adam', { mutedUntil: null }))).to.equal('not_permitted');

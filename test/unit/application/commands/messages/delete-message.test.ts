@@ -42,7 +42,7 @@ const unread = (harness: DeciderHarness, userId: string) =>
   harness.chat(GROUP).lastOrdinal - (harness.member(GROUP, userId)?.readOrdinal ?? Number.NaN);
 
 describe('Deleting a message soft', () => {
-  it('takes everything that was said, and leaves a tombstone with its reactions', () => {
+  it('deletes all content, and leaves a tombstone with its reactions', () => {
     const harness = group();
     harness.given(edit('mary', GROUP, M1, { body: 'another secret' }), react('mike', GROUP, M1));
     const before = harness.messages.get(M1);
@@ -61,7 +61,7 @@ describe('Deleting a message soft', () => {
     });
   });
 
-  it('twice changes nothing the second time, in one batch or in two', () => {
+  it('twice changes nothing the second time, in one batch or two', () => {
     const harness = group();
     const [first, second] = harness.answers(erase('mary', GROUP, M1), erase('alice', GROUP, M1));
     expect([first?.sequence, second?.sequence]).to.deep.equal([5, null]);
@@ -70,7 +70,7 @@ describe('Deleting a message soft', () => {
     expect([harness.chat(GROUP), harness.messages.get(M1)]).to.deep.equal(before);
   });
 
-  it('lets the tombstone still be answered and be a thread’s root', () => {
+  it('leaves a tombstone that can be replied to and be a thread’s root', () => {
     const harness = group();
     harness.given(erase('mary', GROUP, M1));
     harness.given(send('mike', GROUP, 'what was it?', { inReplyTo: M1, threadRootId: M1 }));
@@ -79,7 +79,7 @@ describe('Deleting a message soft', () => {
 });
 
 describe('Deleting a message hard', () => {
-  it('takes row, earlier texts and reactions, and leaves its number taken', () => {
+  it('deletes row, earlier texts and reactions, and does not reuse the sequence', () => {
     const harness = group();
     harness.given(edit('mary', GROUP, M1, {}), react('mike', GROUP, M1), react('adam', GROUP, M1, ':tea:'));
     const [receipt] = harness.given(erase('mary', GROUP, M1, 'hard'));
@@ -100,7 +100,7 @@ describe('Deleting a message hard', () => {
     expect(harness.given(send('mary', GROUP))[0]?.sequence).to.equal(9);
   });
 
-  it('leaves every unread count as it was: the message still counts as read or unread', () => {
+  it('does not change unread counts: the message still counts as read or unread', () => {
     const harness = group();
     harness.given(send('mary', GROUP), send('mary', GROUP), read('mike', GROUP, 4));
     const people = ['alice', 'adam', 'mary', 'mike', 'ruth'];
@@ -113,7 +113,7 @@ describe('Deleting a message hard', () => {
     expect(['mike', 'alice'].map((userId) => unread(harness, userId))).to.deep.equal([1, 2]);
   });
 
-  it('may follow a soft one; afterwards there is no such message', () => {
+  it('may follow a soft deletion; the message then does not exist', () => {
     for (const inOneBatch of [true, false]) {
       const harness = group();
       const drafts = [erase('mary', GROUP, M1), erase('mary', GROUP, M1, 'hard'), erase('mary', GROUP, M1, 'hard')];
@@ -123,7 +123,7 @@ describe('Deleting a message hard', () => {
     }
   });
 
-  it('makes what refers to it not found, like an id that never was', () => {
+  it('makes references to it not found, like an unknown id', () => {
     const harness = group();
     harness.given(erase('mary', GROUP, M1, 'hard'));
     for (const draft of [
@@ -141,7 +141,7 @@ describe('Deleting a message hard', () => {
   });
 
   for (const inOneBatch of [true, false])
-    it(`takes a reply from its thread's count, and a root its thread (${inOneBatch ? 'in one batch' : 'over several'})`, () => {
+    it(`removes a reply from its thread's count, and the thread with its root (${inOneBatch ? 'in one batch' : 'over several'})`, () => {
       const harness = group();
       const inThread = { threadRootId: M1 };
       const play = (...drafts: Parameters<DeciderHarness['given']>) => {
@@ -155,8 +155,8 @@ describe('Deleting a message hard', () => {
     });
 });
 
-describe('What one batch does to one message', () => {
-  it('adds up: sent, edited, reacted to, read and deleted soft, it is a tombstone of which nothing is told', () => {
+describe('Changes of one message in one batch', () => {
+  it('add up: sent, edited, reacted to, read and soft-deleted, it is a tombstone whose events have no content', () => {
     const harness = group();
     const receipts = harness.given(
       send('mary', GROUP, 'one secret', { mentions: ['mike'], attachments }),
@@ -179,7 +179,7 @@ describe('What one batch does to one message', () => {
     ]);
   });
 
-  it('adds up: sent, edited, reacted to and deleted hard, only its number and its ordinal are left', () => {
+  it('add up: sent, edited, reacted to and hard-deleted, only its sequence and ordinal remain', () => {
     const harness = group();
     harness.given(
       send('mary', GROUP, 'one secret', { threadRootId: M1 }),
@@ -200,7 +200,7 @@ describe('What one batch does to one message', () => {
     expect(unread(harness, 'mike')).to.equal(1);
   });
 
-  it('tells of an earlier message that is edited and deleted without the text in between', () => {
+  it('publish no intermediate text of a message that is edited and deleted', () => {
     for (const mode of ['soft', 'hard']) {
       const harness = group();
       harness.given(edit('mary', GROUP, M1, { body: 'the second' }));
@@ -222,14 +222,14 @@ describe('Deleting a message', () => {
   ];
   for (const mode of ['soft', 'hard'])
     for (const [actor, permitted] of cases)
-      it(`${permitted ? 'is permitted' : 'is not permitted'}: ${actor} deletes what mary said (${mode})`, () => {
+      it(`${permitted ? 'is permitted' : 'is not permitted'}: ${actor} deletes a message of mary (${mode})`, () => {
         const harness = group();
         expect(code(harness, erase(actor, GROUP, M1, mode))).to.equal(permitted ? undefined : 'not_permitted');
         expect(harness.chat(GROUP).lastSequence).to.equal(permitted ? 5 : 4);
         expect(harness.messages.get(M1)?.body ?? null).to.equal(permitted ? null : 'secret');
       });
 
-  it('is for the sender alone in a direct chat', () => {
+  it('is permitted only to the sender in a direct chat', () => {
     const harness = new DeciderHarness();
     harness.idsToDraw.push(M1);
     const chatId = harness.given(createDirect('alice', 'bob'))[0]?.chatId ?? '';
@@ -238,7 +238,7 @@ describe('Deleting a message', () => {
     harness.given(erase('bob', chatId, M1));
   });
 
-  it('is possible by one who is muted or has become a reader, and in an archived chat', () => {
+  it('is permitted to a muted member and a reader, and in an archived chat', () => {
     const harness = group();
     const mutedUntil = '2999-01-01T00:00:00Z';
     harness.given(updateMember('alice', GROUP, 'mary', { mutedUntil, role: 'reader' }), archive('alice', GROUP));
@@ -246,7 +246,7 @@ describe('Deleting a message', () => {
     harness.given(erase('mary', GROUP, M1, 'hard'));
   });
 
-  it('does not move anybody’s read mark', () => {
+  it('does not move read marks', () => {
     const harness = group();
     const before = structuredClone([...harness.members.values()]);
     harness.given(erase('mary', GROUP, M1));
@@ -254,7 +254,7 @@ describe('Deleting a message', () => {
     expect([...harness.members.values()]).to.deep.equal(before);
   });
 
-  it('is not found where there is no such message, also elsewhere, and to one who is not in the chat', () => {
+  it('is not found for an unknown message, a message of another chat, and a non-member', () => {
     const harness = group();
     harness.given(create('mary', CHANNEL, []), send('mary', CHANNEL));
     const reasons = [NOWHERE, M2].map((id) => harness.answer(erase('mary', GROUP, id)).reason);
@@ -263,7 +263,7 @@ describe('Deleting a message', () => {
     expect(harness.messages.get(M2)?.body).to.equal('hello');
   });
 
-  it('is not found where only what came since joining may be seen and the message is older', () => {
+  it('is not found for an earlier message in a since-joined chat', () => {
     const harness = group();
     harness.given(
       update('alice', GROUP, { historyVisibility: 'since-joined' }),

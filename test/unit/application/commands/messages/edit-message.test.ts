@@ -38,7 +38,7 @@ const code = (harness: DeciderHarness, ...[draft]: Parameters<DeciderHarness['an
   harness.answer(draft).reason?.code;
 
 describe('Editing a message', () => {
-  it('to a text that nobody can see is refused, unless it has attachments', () => {
+  it('to an invisible text is refused, unless the message has attachments', () => {
     const harness = group();
     expect(harness.given(edit('mary', GROUP, M1, { body: ' ' }))[0]?.sequence).to.equal(4);
     const bare = messageId(2);
@@ -50,7 +50,7 @@ describe('Editing a message', () => {
     });
   });
 
-  it('gives it the new text, and keeps the one it had with who wrote it and when', () => {
+  it('replaces the text, and keeps the earlier one with author and time', () => {
     const harness = group();
     const before = structuredClone(harness.messages.get(M1));
     const sentAt = harness.now;
@@ -70,7 +70,7 @@ describe('Editing a message', () => {
     expect(harness.chat(GROUP)).to.deep.include({ lastSequence: 4, lastOrdinal: 1, lastActivityAt: sentAt });
   });
 
-  it('keeps mentions and metadata that it does not name, and attachments in any case', () => {
+  it('keeps omitted mentions and metadata, and always the attachments', () => {
     const harness = group();
     const before = harness.messages.get(M1);
     harness.given(edit('mary', GROUP, M1, { body: 'new' }));
@@ -82,7 +82,7 @@ describe('Editing a message', () => {
     ['one batch', true],
     ['several', false],
   ] as const)
-    it(`adds to its earlier texts and never changes them (in ${when})`, () => {
+    it(`adds earlier texts and never changes them (in ${when})`, () => {
       const harness = group();
       const drafts = ['one', 'two', 'three'].map((body) => edit('mary', GROUP, M1, { body }));
       if (inOneBatch) harness.given(...drafts);
@@ -101,7 +101,7 @@ describe('Editing a message', () => {
       ]);
     });
 
-  it('changes nothing where it says what is there already', () => {
+  it('changes nothing if all fields are equal', () => {
     const harness = group();
     const before = structuredClone([harness.chat(GROUP), harness.messages.get(M1), harness.log.length]);
     for (const data of [{ body: 'hello' }, { body: 'hello', mentions: ['mike'], metadata: { a: 1 } }])
@@ -111,7 +111,7 @@ describe('Editing a message', () => {
     expect([harness.chat(GROUP), harness.messages.get(M1), harness.log.length]).to.deep.equal(before);
   });
 
-  it('changes something where only mentions or metadata differ', () => {
+  it('is a change if only mentions or metadata differ', () => {
     for (const data of [{ mentions: [] }, { metadata: {} }, { metadata: { a: 1, b: null } }]) {
       const harness = group();
       expect(harness.given(edit('mary', GROUP, M1, { body: 'hello', ...data }))[0]?.sequence).to.equal(4);
@@ -119,7 +119,7 @@ describe('Editing a message', () => {
     }
   });
 
-  it('does not take metadata for others because of a minus zero, which JSON does not keep', () => {
+  it('ignores minus zero in metadata, which JSON does not keep', () => {
     const harness = group();
     const zero = { ...edit('mary', GROUP, M1, { body: 'hello', metadata: { a: 0 } }) };
     harness.given(zero);
@@ -129,7 +129,7 @@ describe('Editing a message', () => {
     expect(receipt?.sequence).to.equal(null);
   });
 
-  it('does not move anybody’s read mark, nor the number of messages', () => {
+  it('changes neither read marks nor the number of messages', () => {
     const harness = group();
     const before = structuredClone([...harness.members.values()]);
     harness.given(edit('mary', GROUP, M1, {}));
@@ -137,14 +137,14 @@ describe('Editing a message', () => {
     expect(harness.chat(GROUP).lastOrdinal).to.equal(1);
   });
 
-  it('is for its sender alone: neither other members nor admins nor owners put words into a mouth', () => {
+  it('is permitted only to its sender, not to members, admins or owners', () => {
     const harness = group();
     for (const actor of ['mike', 'adam', 'alice'])
       expect(code(harness, edit(actor, GROUP, M1, {})), actor).to.equal('not_permitted');
     expect(harness.messages.get(M1)?.revision).to.equal(1);
   });
 
-  it('is not for a sender who has become a reader, nor in a channel for one who may no longer post there', () => {
+  it('is not permitted to a sender who became a reader, or may no longer post in the channel', () => {
     const harness = group();
     harness.given(updateMember('alice', GROUP, 'mary', { role: 'reader' }));
     expect(code(harness, edit('mary', GROUP, M1, {}))).to.equal('not_permitted');
@@ -160,7 +160,7 @@ describe('Editing a message', () => {
     expect(code(harness, edit('adam', CHANNEL, messageId(2), { body: 'sneaked in' }))).to.equal('not_permitted');
   });
 
-  it('is for both in a direct chat, each of their own', () => {
+  it('is permitted to both users of a direct chat, for their own messages', () => {
     const harness = new DeciderHarness();
     harness.idsToDraw.push(M1);
     const chatId = harness.given(createDirect('alice', 'bob'))[0]?.chatId ?? '';
@@ -168,7 +168,7 @@ describe('Editing a message', () => {
     expect(code(harness, edit('alice', chatId, M1, { body: 'x' }))).to.equal('not_permitted');
   });
 
-  it('is not found where there is no such message, also elsewhere, and to one who is not in the chat', () => {
+  it('is not found for an unknown message, a message of another chat, and a non-member', () => {
     const harness = group();
     harness.idsToDraw.push(messageId(2));
     harness.given(create('mary', CHANNEL, []), send('mary', CHANNEL));
@@ -183,7 +183,7 @@ describe('Editing a message', () => {
   });
 
   for (const mode of ['soft', 'hard'])
-    it(`is not found once the message is deleted, also earlier in the same batch (${mode})`, () => {
+    it(`is not found for a deleted message, also in the same batch (${mode})`, () => {
       const harness = group();
       const [, edited] = harness.answers(erase('mary', GROUP, M1, mode), edit('mary', GROUP, M1, {}));
       expect(edited?.reason?.code).to.equal('not_found');
@@ -196,7 +196,7 @@ describe('Editing a message', () => {
     expect(code(harness, edit('mary', GROUP, M1, {}))).to.equal('archived');
   });
 
-  it('is refused to one who is muted, until the time is over', () => {
+  it('is refused to a muted member until the mute ends', () => {
     const harness = group();
     const mutedUntil = new Date(harness.now.getTime() + MINUTE_MS);
     harness.given(updateMember('alice', GROUP, 'mary', { mutedUntil: mutedUntil.toISOString() }));
@@ -208,7 +208,7 @@ describe('Editing a message', () => {
     harness.given(edit('mary', GROUP, M1, {}));
   });
 
-  it('is not found where only what came since joining may be seen and the message is older', () => {
+  it('is not found for an earlier message in a since-joined chat', () => {
     const harness = group();
     harness.given(remove('mary', GROUP, 'mary'), add('alice', GROUP, ['mary']));
     harness.given(edit('mary', GROUP, M1, {}));
@@ -218,7 +218,7 @@ describe('Editing a message', () => {
 });
 
 describe('An edit window', () => {
-  it('is open to its last millisecond, then the sender may not edit any more', () => {
+  it('includes its last millisecond; afterwards the sender may not edit', () => {
     const harness = group();
     harness.editWindowsMs.default = MINUTE_MS;
     const sentAt = harness.now.getTime();
@@ -232,7 +232,7 @@ describe('An edit window', () => {
     expect(harness.messages.get(M1)?.body).to.equal('hello again');
   });
 
-  it('counts from the sending, not from the last edit', () => {
+  it('begins with the send, not with the last edit', () => {
     const harness = group();
     harness.editWindowsMs.default = MINUTE_MS;
     const sentAt = harness.now.getTime();
@@ -242,7 +242,7 @@ describe('An edit window', () => {
     expect(code(harness, edit('mary', GROUP, M1, { body: 'x' }))).to.equal('not_permitted');
   });
 
-  it("is the tenant's own", () => {
+  it('is set per tenant', () => {
     const harness = group();
     harness.editWindowsMs.acme = MINUTE_MS;
     const acme = { tenantId: 'acme' };

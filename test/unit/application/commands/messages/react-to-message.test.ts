@@ -36,7 +36,7 @@ const reactionsOf = (harness: DeciderHarness) => [...harness.reactions].sort();
 const key = (userId: string, emoji = '👍') => reactionKey({ messageId: M1, emoji, userId });
 
 describe('Reacting to a message', () => {
-  it('puts the reaction there under the next number of its chat', () => {
+  it('adds the reaction with the next sequence of its chat', () => {
     const harness = group();
     const [receipt] = harness.given(react('mike', GROUP, M1, '👩‍👩‍👧'));
     expect(receipt).to.include({ sequence: 4, messageId: M1, type: 'message.react' });
@@ -67,7 +67,7 @@ describe('Reacting to a message', () => {
       expect(reactionsOf(harness)).to.deep.equal([key('alice'), key('mary'), key('mike'), key('mike', ':tea:')].sort());
     });
 
-    it(`and taking it away again leaves nothing; what is not there is not taken away (in ${when})`, () => {
+    it(`and removing the reaction leaves nothing; removing a missing one changes nothing (in ${when})`, () => {
       const harness = group();
       const done = play(harness, [
         ...[unreact('mike', GROUP, M1), react('mike', GROUP, M1), react('alice', GROUP, M1)],
@@ -80,7 +80,7 @@ describe('Reacting to a message', () => {
       });
     });
 
-    it(`may come and go and come again (in ${when})`, () => {
+    it(`may be removed and added again (in ${when})`, () => {
       const harness = group();
       harness.given(react('mike', GROUP, M1));
       const done = play(harness, [unreact('mike', GROUP, M1), react('mike', GROUP, M1), unreact('mike', GROUP, M1)]);
@@ -89,7 +89,7 @@ describe('Reacting to a message', () => {
     });
   }
 
-  it('with another form of an emoji that is there already changes nothing, and takes it away', () => {
+  it('with another encoding of an existing emoji changes nothing, and removes it', () => {
     const harness = group();
     const forms = [react('mike', GROUP, M1, '❤'), react('mike', GROUP, M1, '❤️'), unreact('mike', GROUP, M1, '❤')];
     expect(sequences(harness.given(...forms))).to.deep.equal([4, null, 5]);
@@ -102,7 +102,7 @@ describe('Reacting to a message', () => {
     expect(harness.written?.membersPut).to.deep.equal([]);
   });
 
-  it('is for everyone but readers, also in a channel, to one’s own message too', () => {
+  it('is permitted to everyone except readers, also in a channel, and to one’s own message', () => {
     const harness = group();
     expect(code(harness, react('ruth', GROUP, M1))).to.equal('not_permitted');
     expect(code(harness, unreact('ruth', GROUP, M1))).to.equal('not_permitted');
@@ -111,14 +111,14 @@ describe('Reacting to a message', () => {
     harness.given(react('mary', CHANNEL, M2));
   });
 
-  it('is refused in an archived chat, and taking away too', () => {
+  it('is refused in an archived chat, and so is removing', () => {
     const harness = group();
     harness.given(react('mike', GROUP, M1), archive('alice', GROUP));
     expect(code(harness, react('mary', GROUP, M1))).to.equal('archived');
     expect(code(harness, unreact('mike', GROUP, M1))).to.equal('archived');
   });
 
-  it('is refused to one who is muted, who may still take a reaction away', () => {
+  it('is refused to a muted member, who may still remove a reaction', () => {
     const harness = group();
     const mutedUntil = new Date(harness.now.getTime() + 1).toISOString();
     harness.given(react('mike', GROUP, M1), updateMember('alice', GROUP, 'mike', { mutedUntil }));
@@ -131,7 +131,7 @@ describe('Reacting to a message', () => {
     harness.given(react('mike', GROUP, M1, ':tea:'));
   });
 
-  it('is not found where there is no such message, also elsewhere, and to one who is not in the chat', () => {
+  it('is not found for an unknown message, a message of another chat, and a non-member', () => {
     const harness = group();
     harness.given(create('mary', CHANNEL, []), send('mary', CHANNEL));
     for (const draftOf of [react, unreact]) {
@@ -141,7 +141,7 @@ describe('Reacting to a message', () => {
     }
   });
 
-  it('is not found once the message is deleted, also earlier in the same batch', () => {
+  it('is not found for a deleted message, also in the same batch', () => {
     for (const mode of ['soft', 'hard']) {
       const harness = group();
       harness.given(react('mike', GROUP, M1));
@@ -155,7 +155,7 @@ describe('Reacting to a message', () => {
     }
   });
 
-  it('is not found where only what came since joining may be seen and the message is older', () => {
+  it('is not found for an earlier message in a since-joined chat', () => {
     const harness = group();
     harness.given(
       update('alice', GROUP, { historyVisibility: 'since-joined' }),

@@ -22,7 +22,7 @@ const unread = (harness: DeciderHarness, userId: string) =>
   harness.chat(GROUP).lastOrdinal - (harness.member(GROUP, userId)?.readOrdinal ?? Number.NaN);
 
 describe('Sending a message', () => {
-  it('stores it under the next number of its chat', () => {
+  it('stores it with the next sequence of its chat', () => {
     const harness = chats();
     const data = {
       contentType: 'text/markdown',
@@ -55,7 +55,7 @@ describe('Sending a message', () => {
     expect(harness.log.at(-1)?.event).to.deep.equal({ type: 'message.created', message });
   });
 
-  it('is plain text with nothing besides where nothing else is said', () => {
+  it('is plain text without further fields by default', () => {
     const harness = chats();
     const [receipt] = harness.given(send('mary', GROUP));
     expect(harness.messages.get(receipt?.messageId ?? '')).to.deep.include({
@@ -68,7 +68,7 @@ describe('Sending a message', () => {
     });
   });
 
-  it('numbers each chat without a gap through one batch of several, refusals taking no number', () => {
+  it('assigns sequences without gaps per chat within a batch, and none to refusals', () => {
     const harness = chats();
     const receipts = harness.answers(
       send('mary', GROUP),
@@ -89,7 +89,7 @@ describe('Sending a message', () => {
       );
   });
 
-  it("moves the sender's own read mark and nobody else's", () => {
+  it("moves only the sender's read mark", () => {
     const harness = chats();
     harness.given(send('mary', GROUP), send('mary', GROUP), send('adam', GROUP));
     expect(harness.member(GROUP, 'adam')).to.include({ readSequence: 6, readOrdinal: 3 });
@@ -99,7 +99,7 @@ describe('Sending a message', () => {
     expect(harness.written?.membersPut.map(({ userId }) => userId)).to.have.members(['mary', 'adam']);
   });
 
-  it('may answer a message and belong to a thread of the same chat', () => {
+  it('may reply to a message and belong to a thread of the same chat', () => {
     const harness = chats();
     const [first] = harness.given(send('mary', GROUP));
     const references = { inReplyTo: first?.messageId, threadRootId: first?.messageId };
@@ -107,7 +107,7 @@ describe('Sending a message', () => {
     expect(harness.messages.get(second?.messageId ?? '')).to.include(references);
   });
 
-  it('opens no thread within a thread, and names the root instead', () => {
+  it('is refused in a thread within a thread, with the root in the violation', () => {
     const harness = chats();
     const [root] = harness.given(send('mary', GROUP));
     const [reply] = harness.given(send('adam', GROUP, 'yes', { threadRootId: root?.messageId }));
@@ -120,7 +120,7 @@ describe('Sending a message', () => {
     harness.given(send('mary', GROUP, 'and', { inReplyTo: reply?.messageId, threadRootId: root?.messageId }));
   });
 
-  it('opens no thread within a thread that the same batch has begun', () => {
+  it('is refused in a thread within a thread of the same batch', () => {
     const harness = chats();
     const [root] = harness.given(send('mary', GROUP));
     const reply = messageId(77);
@@ -133,7 +133,7 @@ describe('Sending a message', () => {
   });
 
   for (const reference of ['inReplyTo', 'threadRootId'])
-    it(`is not found where ${reference} is in another chat, or nowhere: the two cannot be told apart`, () => {
+    it(`is not found if ${reference} is in another chat or unknown, with the same refusal`, () => {
       const harness = chats();
       const [elsewhere] = harness.given(send('alice', CHANNEL));
       const reasons = [elsewhere?.messageId, NOWHERE].map(
@@ -145,7 +145,7 @@ describe('Sending a message', () => {
       expect(harness.chat(GROUP).lastSequence).to.equal(3);
     });
 
-  it('is refused to one who is muted, until the time is over', () => {
+  it('is refused to a muted member until the mute ends', () => {
     const harness = chats();
     const mutedUntil = new Date(harness.now.getTime() + 1000);
     harness.alterMember(GROUP, 'mary', { mutedUntil });
@@ -167,13 +167,13 @@ describe('Sending a message', () => {
     });
   });
 
-  it('does not tell one who may not post that the chat is archived', () => {
+  it('does not reveal to a member who may not post that the chat is archived', () => {
     const harness = chats();
     harness.alterChat(GROUP, { archivedAt: harness.now });
     expect(harness.answer(send('ruth', GROUP)).reason?.code).to.equal('not_permitted');
   });
 
-  it('is for everyone but readers in a group, and for owners and admins in a channel', () => {
+  it('is permitted to everyone except readers in a group, and to owners and admins in a channel', () => {
     for (const [chatId, expected] of [
       [GROUP, [undefined, undefined, undefined, 'not_permitted']],
       [CHANNEL, [undefined, undefined, 'not_permitted', 'not_permitted']],
@@ -185,7 +185,7 @@ describe('Sending a message', () => {
     }
   });
 
-  it('is for both in a direct chat, and for oneself in notes', () => {
+  it('is permitted to both users of a direct chat, and in a chat with oneself', () => {
     const harness = new DeciderHarness();
     const [direct, notes] = harness.given(createDirect('alice', 'bob'), createDirect('alice', 'alice'));
     const receipts = harness.given(

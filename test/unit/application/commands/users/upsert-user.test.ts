@@ -7,8 +7,8 @@ const profileOf = (harness: DeciderHarness, key = 'default alice') => harness.us
 const byListedProducer = { properties: { userId: 'directory-sync', appId: 'sync' } };
 const trusting = () => new DeciderHarness(1, policyTrusting('directory-sync'));
 
-describe('Setting a profile', () => {
-  it('makes the first revision, as an event without a sequence', () => {
+describe('Writing a profile', () => {
+  it('creates the first revision, with an event without a sequence', () => {
     const harness = new DeciderHarness();
     const [receipt] = harness.given(upsert('alice', { displayName: 'Alice', avatarUrl: 'https://a.example/a.png' }));
     expect(receipt).to.include({ chatId: null, sequence: null, messageId: null });
@@ -28,7 +28,7 @@ describe('Setting a profile', () => {
     expect(harness.log[0]).to.deep.include({ chatId: null, sequence: null, event: { type: 'user.upserted', user } });
   });
 
-  it('replaces the whole profile as the next revision: what is left out is cleared', () => {
+  it('replaces the whole profile as the next revision, and clears omitted fields', () => {
     const harness = new DeciderHarness();
     harness.given(upsert('alice', { displayName: 'Alice', avatarUrl: 'https://a.example/a.png', metadata: { a: 1 } }));
     const createdAt = harness.now;
@@ -44,7 +44,7 @@ describe('Setting a profile', () => {
     });
   });
 
-  it('as it is already changes nothing and is no event', () => {
+  it('with equal fields changes nothing and has no event', () => {
     const harness = new DeciderHarness();
     harness.given(upsert('alice', { displayName: 'Alice', metadata: { a: 1, b: { c: [1, 2] } } }));
     harness.now = new Date(harness.now.getTime() + 5000);
@@ -54,7 +54,7 @@ describe('Setting a profile', () => {
     expect(harness.log).to.have.length(1);
   });
 
-  it('as it is already changes nothing where a number is minus zero, which no store keeps', () => {
+  it('ignores minus zero, which no store keeps', () => {
     const harness = new DeciderHarness();
     const body = Buffer.from('{"actorId":"alice","data":{"displayName":"Alice","metadata":{"a":[-0]}}}');
     const minusZero = () => upsert('alice', {}, { properties: { body } });
@@ -64,7 +64,7 @@ describe('Setting a profile', () => {
     expect(profileOf(harness)?.revision).to.equal(1);
   });
 
-  it('twice in one batch makes two revisions, told one after the other, and one row', () => {
+  it('twice in one batch makes two revisions with two events, and one row', () => {
     const harness = new DeciderHarness();
     harness.given(
       upsert('alice', { displayName: 'A' }),
@@ -79,7 +79,7 @@ describe('Setting a profile', () => {
     ]);
   });
 
-  it('is about the actor in their own tenant only', () => {
+  it("changes only the actor's profile in their tenant", () => {
     const harness = new DeciderHarness();
     harness.given(upsert('alice', { displayName: 'A' }), upsert('alice', { displayName: 'Z' }, { tenantId: 'acme' }));
     expect(profileOf(harness)?.displayName).to.equal('A');
@@ -87,8 +87,8 @@ describe('Setting a profile', () => {
   });
 });
 
-describe('Saying what kind of user somebody is', () => {
-  it('is for producers that the policy lists', () => {
+describe('Setting the kind of a user', () => {
+  it('is permitted to producers that the policy lists', () => {
     const harness = trusting();
     harness.given(upsert('alice', { displayName: 'A', kind: 'bot' }, byListedProducer));
     expect(profileOf(harness)?.kind).to.equal('bot');
@@ -100,7 +100,7 @@ describe('Saying what kind of user somebody is', () => {
     'that only calls itself something': { appId: 'directory-sync' },
     "that is REST's own door": { userId: 'directory-sync', appId: 'parley-rest' },
   }))
-    it(`is not for a producer ${what}, be it the kind that is so already`, () => {
+    it(`is not permitted to a producer ${what}, even for the present kind`, () => {
       const harness = trusting();
       const receipt = harness.answer(upsert('alice', { displayName: 'A', kind: 'human' }, { properties }));
       expect(receipt.reason?.code).to.equal('not_permitted');
@@ -108,7 +108,7 @@ describe('Saying what kind of user somebody is', () => {
       expect(profileOf(harness)).to.equal(undefined);
     });
 
-  it('is for no producer by the policy that comes with Parley', () => {
+  it('is permitted to no producer by the default policy', () => {
     const harness = new DeciderHarness();
     for (const kind of ['bot', 'service'])
       expect(harness.answer(upsert('alice', { displayName: 'A', kind }, byListedProducer)).reason?.detail).to.contain(
@@ -117,7 +117,7 @@ describe('Saying what kind of user somebody is', () => {
     expect(profileOf(harness)).to.equal(undefined);
   });
 
-  it('lasts when the profile is set without it', () => {
+  it('is kept when the profile is written without a kind', () => {
     const harness = trusting();
     harness.given(upsert('alice', { displayName: 'A', kind: 'service' }, byListedProducer));
     harness.given(upsert('alice', { displayName: 'B' }));
