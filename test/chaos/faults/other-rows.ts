@@ -75,7 +75,7 @@ export const otherRows: readonly OtherRow[] = [
       'integration/stack/policy-reload.test.js',
       'unit/policy/enforcement.test.js',
       'unit/policy/policy-attributes.test.js',
-      'unit/adapters/http/requests/problems-outages.test.js',
+      'unit/adapters/http/requests/problems.test.js',
     ],
   },
   {
