@@ -10,7 +10,7 @@ import { findEjabberd } from './ejabberd/installed-program.js';
 import { HELP, readOptions } from './ejabberd/options.js';
 import { type EjabberdFigures, startEjabberd } from './ejabberd/peer.js';
 import { isClosed, report, roundLine } from './ejabberd/report.js';
-import { showProgress } from './progress.js';
+import { showProgress } from './running/progress.js';
 
 /** The warm-up before the first round has the messages of a round, divided by this. */
 const WARM_UP_SHARE = 4;

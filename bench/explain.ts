@@ -4,15 +4,15 @@
  * Usage: npm run bench -- explain [-- --messages N --chats N --plans]
  */
 import { parseArgs } from 'node:util';
-import { underLoad } from './bench-harness.js';
-import { Bodies } from './bodies.js';
-import { loadPopulation } from './load-population.js';
-import { startParley } from './parley.js';
-import { loggedPlans } from './plans.js';
-import { Population } from './population.js';
-import { type PrivateServices, query, startPrivateServices } from './private-services.js';
-import { table } from './report.js';
-import { Station } from './station.js';
+import { loggedPlans } from './measuring/plans.js';
+import { Station } from './measuring/station.js';
+import { Bodies } from './population/bodies.js';
+import { loadPopulation } from './population/load-population.js';
+import { Population } from './population/population.js';
+import { table } from './reporting/report.js';
+import { underLoad } from './running/bench-harness.js';
+import { type PrivateServices, query, startPrivateServices } from './running/private-services.js';
+import { startParley } from './subjects/parley.js';
 import { SteadyWorkload } from './workloads/steady.js';
 
 const SETTINGS = {

@@ -12,7 +12,7 @@ import { measureReads } from './growth/read-cost.js';
 import { reportName, writeReport } from './growth/report-files.js';
 import { measureSends } from './growth/send-cost.js';
 import { openStand, urlOf, withSql } from './growth/stand.js';
-import { readSettings } from './postgres-settings.js';
+import { readSettings } from './running/postgres-settings.js';
 
 const HELP = `Loads a small and a large store on one private PostgreSQL, and measures both in turns: queries (latency and pages
 touched), sends by real workers (processor time of PostgreSQL and worker), and disk. Compares the results with the goals.

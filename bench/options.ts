@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { BODY_KINDS, type BodyKind } from './bodies.js';
-import { readSettings } from './postgres-settings.js';
+import { BODY_KINDS, type BodyKind } from './population/bodies.js';
+import { readSettings } from './running/postgres-settings.js';
 
 export const WORKLOADS = {
   W1: 'steady: sends to few busy and many quiet chats',

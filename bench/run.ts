@@ -3,17 +3,12 @@
  * with a report at the end. `--help` lists the options; README.md explains the method.
  */
 
-import type { Stage } from './bench-harness.js';
-import type { BenchResult } from './bench-result.js';
-import { Bodies, ircLengths } from './bodies.js';
-import { isClosed } from './closed.js';
 import { findEjabberd } from './ejabberd/installed-program.js';
 import { startEjabberd } from './ejabberd/peer.js';
-import { writeFlameGraphs } from './flame-graph.js';
-import { loadPopulation } from './load-population.js';
-import { currentCommit, describeMachine } from './machine.js';
+import { isClosed } from './measuring/closed.js';
+import { writeFlameGraphs } from './measuring/flame-graph.js';
+import { Station } from './measuring/station.js';
 import { HELP, readOptions } from './options.js';
-import { startParley } from './parley.js';
 import { backlogSteps } from './phases/backlog.js';
 import { diskSteps } from './phases/disk.js';
 import { rateSteps } from './phases/rates.js';
@@ -21,14 +16,19 @@ import { readerSteps } from './phases/readers.js';
 import { roundSteps } from './phases/rounds.js';
 import { settleSteps } from './phases/settle.js';
 import { verifySteps } from './phases/verify.js';
-import { startPlainService } from './plain-service.js';
-import { Population } from './population.js';
-import { query, startPrivateServices } from './private-services.js';
-import { showProgress } from './progress.js';
-import { writeReport } from './report-files.js';
-import { markdown } from './report-markdown.js';
-import { Station } from './station.js';
-import { runSteps, type Step } from './steps.js';
+import { Bodies, ircLengths } from './population/bodies.js';
+import { loadPopulation } from './population/load-population.js';
+import { Population } from './population/population.js';
+import type { BenchResult } from './reporting/bench-result.js';
+import { currentCommit, describeMachine } from './reporting/machine.js';
+import { writeReport } from './reporting/report-files.js';
+import { markdown } from './reporting/report-markdown.js';
+import type { Stage } from './running/bench-harness.js';
+import { query, startPrivateServices } from './running/private-services.js';
+import { showProgress } from './running/progress.js';
+import { runSteps, type Step } from './running/steps.js';
+import { startParley } from './subjects/parley.js';
+import { startPlainService } from './subjects/plain-service.js';
 import { SteadyWorkload } from './workloads/steady.js';
 
 /** A database with the chats only; each subject gets a copy. */

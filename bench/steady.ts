@@ -13,7 +13,7 @@ import { walPosition } from './growth/send-cost.js';
 import { openStand, type Stand, urlOf, withSql } from './growth/stand.js';
 import { type Sample, type SteadyResult, steadyMarkdown, steadyPlots } from './growth/steady-report.js';
 import { measureBloat, residentBytes, tableStates } from './growth/table-state.js';
-import { showProgress } from './progress.js';
+import { showProgress } from './running/progress.js';
 
 const HELP = `Keeps one worker under a steady load (an open loop: commands are sent when they are due), and samples sizes, dead rows,
 vacuum, memory, latency and queues. At the end it checks the ledger and measures bloat.

@@ -6,8 +6,8 @@ import { describeMachine } from './growth/machine.js';
 import { reportName, writeReport } from './growth/report-files.js';
 import { openStand, urlOf, withSql } from './growth/stand.js';
 import { type WorkersResult, workersFaults, workersMarkdown } from './growth/workers-report.js';
-import { linePlot } from './plot.js';
-import { showProgress } from './progress.js';
+import { linePlot } from './reporting/plot.js';
+import { showProgress } from './running/progress.js';
 
 const HELP = `Sends messages through 1, 2 and 4 workers in turns, in a closed loop: throughput, processor time, distribution of the
 partitions. Then stops or kills one of two workers during a steady load.

@@ -1,4 +1,4 @@
-import { zipf } from '../zipf.js';
+import { zipf } from '../population/zipf.js';
 import { DOMAIN, ROOMS_DOMAIN } from './node-settings.js';
 import { joining, message } from './stanzas.js';
 

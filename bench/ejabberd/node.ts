@@ -7,7 +7,7 @@ import { hasEnded, whenEnded } from '../../src/infrastructure/embedded/child-exi
 import { logTail, openLog } from '../../src/infrastructure/embedded/log-file.js';
 import { freePort, isListening } from '../../src/infrastructure/free-port.js';
 import { signal } from '../../src/infrastructure/process/process-identity.js';
-import { query } from '../private-services.js';
+import { query } from '../running/private-services.js';
 import type { InstalledEjabberd } from './installed-program.js';
 import { configuration, erlangArguments } from './node-settings.js';
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { cpuSeconds } from '../cpu-time.js';
-import type { Peer, PeerFigures } from '../peer.js';
-import { query } from '../private-services.js';
-import { quantile } from '../station.js';
+import { cpuSeconds } from '../measuring/cpu-time.js';
+import { quantile } from '../measuring/station.js';
+import { query } from '../running/private-services.js';
+import type { Peer, PeerFigures } from '../subjects/peer.js';
 import { makeConversations, userName } from './conversations.js';
 import { findEjabberd } from './installed-program.js';
 import { Load } from './load.js';

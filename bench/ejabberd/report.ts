@@ -1,4 +1,4 @@
-import { spread, table } from '../report.js';
+import { spread, table } from '../reporting/report.js';
 import type { EjabberdFigures } from './peer.js';
 
 interface Row {

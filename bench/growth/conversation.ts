@@ -1,6 +1,6 @@
 /** The traffic of users in small chats. Every command makes an event, so that a ledger can be kept. */
 
-import { zipf } from '../zipf.js';
+import { zipf } from '../population/zipf.js';
 import type { TrafficCommand } from './chat-traffic.js';
 import { Random } from './random.js';
 import { Texts } from './texts.js';

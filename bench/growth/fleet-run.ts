@@ -2,8 +2,8 @@
  * Several workers on one store: their throughput together, the distribution of partitions, and the cost of a hand-over.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuSeconds } from '../cpu-time.js';
-import type { WorkerProcess } from '../worker-process.js';
+import { cpuSeconds } from '../measuring/cpu-time.js';
+import type { WorkerProcess } from '../subjects/worker-process.js';
 import { ChatTraffic, type Latencies, ledgerFaults, quantile, type TrafficLedger } from './chat-traffic.js';
 import { Conversation } from './conversation.js';
 import { type Stand, withSql } from './stand.js';

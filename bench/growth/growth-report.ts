@@ -1,6 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
-import { linePlot } from '../plot.js';
-import { namedSettings } from '../postgres-settings.js';
+import { linePlot } from '../reporting/plot.js';
+import { namedSettings } from '../running/postgres-settings.js';
 import { bytesPerMessage, bytesPerRow, type Disk } from './disk.js';
 import type { LoadSize } from './loaded-chats.js';
 import { type Machine, machineLine } from './machine.js';

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { migrate } from '../../src/infrastructure/postgres/migrations.js';
-import { showProgress } from '../progress.js';
-import { COUNT_USER_CHATS } from '../user-chats.js';
+import { COUNT_USER_CHATS } from '../population/user-chats.js';
+import { showProgress } from '../running/progress.js';
 import { buildIndexes, takeIndexes } from './bulk-indexes.js';
 import { CopyLines } from './copy-lines.js';
 import { LoadedChats, type LoadSize } from './loaded-chats.js';

@@ -2,7 +2,7 @@
  * The chats of a loaded store, their members, and their progress. Typed arrays, since there are millions of members.
  */
 import { partitionOf } from '../../src/adapters/transports/in-process/in-process-transport.js';
-import { zipf } from '../zipf.js';
+import { zipf } from '../population/zipf.js';
 import { Random } from './random.js';
 
 export interface LoadSize {

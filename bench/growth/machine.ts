@@ -1,4 +1,9 @@
-import { currentCommit, type Machine as Described, describeMachine as describe, loadNow } from '../machine.js';
+import {
+  currentCommit,
+  type Machine as Described,
+  describeMachine as describe,
+  loadNow,
+} from '../reporting/machine.js';
 
 /** The machine of a long run. */
 export interface Machine extends Described {

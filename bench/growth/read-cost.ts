@@ -2,7 +2,7 @@
 import pg from 'pg';
 import type { Prisma, PrismaClient } from '../../src/adapters/stores/prisma/generated/client.js';
 import { openDatabase } from '../../src/adapters/stores/prisma/prisma-database.js';
-import { showProgress } from '../progress.js';
+import { showProgress } from '../running/progress.js';
 import { buffersOf, listening } from './buffers.js';
 import { quantile } from './chat-traffic.js';
 import type { LoadedChats } from './loaded-chats.js';

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
-import { writePlot } from '../plot.js';
+import { writePlot } from '../reporting/plot.js';
 
 /**
  * Writes a report as JSON, as Markdown and with its plots, all under one name.

@@ -1,6 +1,6 @@
 /** The cost of storing a message in a large store and in a small one: real workers on two stores, in turns. */
-import { cpuSeconds } from '../cpu-time.js';
-import { showProgress } from '../progress.js';
+import { cpuSeconds } from '../measuring/cpu-time.js';
+import { showProgress } from '../running/progress.js';
 import { ChatTraffic, ledgerFaults, type TrafficCommand } from './chat-traffic.js';
 import { LoadedChats, type LoadSize } from './loaded-chats.js';
 import { Random } from './random.js';

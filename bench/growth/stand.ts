@@ -7,8 +7,8 @@ import { PrismaStoreIdentity } from '../../src/adapters/stores/prisma/prisma-sto
 import { startPostgres } from '../../src/infrastructure/embedded/postgres-server.js';
 import { startRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.js';
 import { freePort } from '../../src/infrastructure/free-port.js';
-import { policyWithoutQuotas } from '../quota-policy.js';
-import { startWorkerProcess, type WorkerProcess } from '../worker-process.js';
+import { policyWithoutQuotas } from '../quota/quota-policy.js';
+import { startWorkerProcess, type WorkerProcess } from '../subjects/worker-process.js';
 import { LOADING_SETTINGS } from './loading-settings.js';
 
 /** A private PostgreSQL and a private RabbitMQ, with workers on them. */

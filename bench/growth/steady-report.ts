@@ -1,5 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite';
-import { linePlot, type Point } from '../plot.js';
+import { linePlot, type Point } from '../reporting/plot.js';
 import type { TrafficLedger } from './chat-traffic.js';
 import { bytesPerMessage, bytesPerRow, type Disk } from './disk.js';
 import { type Machine, machineLine } from './machine.js';

@@ -1,4 +1,4 @@
-import { zipf } from '../zipf.js';
+import { zipf } from '../population/zipf.js';
 import type { Random } from './random.js';
 
 const WORDS = 12_000;

@@ -1,6 +1,6 @@
 /** W5: commands wait in the queues while no worker runs; then one worker starts and drains them. */
-import { parleyStation, type Stage, underLoad } from '../bench-harness.js';
-import type { Step } from '../steps.js';
+import { parleyStation, type Stage, underLoad } from '../running/bench-harness.js';
+import type { Step } from '../running/steps.js';
 
 const FIRST_SEED = 3_000;
 /** Commands per second on two quiet cores, for filling and draining together. */

@@ -1,9 +1,9 @@
 /** Disk space of a message of 200 bytes, on tables that are still empty: without dead rows and reused space. */
 
-import { parleyStation, type Stage, underLoad } from '../bench-harness.js';
-import { Bodies, MEDIAN_BYTES } from '../bodies.js';
-import { diskFigures, tableSizes } from '../disk.js';
-import type { Step } from '../steps.js';
+import { diskFigures, tableSizes } from '../measuring/disk.js';
+import { Bodies, MEDIAN_BYTES } from '../population/bodies.js';
+import { parleyStation, type Stage, underLoad } from '../running/bench-harness.js';
+import type { Step } from '../running/steps.js';
 import { SteadyWorkload } from '../workloads/steady.js';
 
 const SEED = 1;

@@ -3,12 +3,12 @@
  * sustain.
  */
 
-import { type Stage, underLoad } from '../bench-harness.js';
-import type { RateSeries } from '../bench-result.js';
+import { median } from '../measuring/quantiles.js';
+import type { Station } from '../measuring/station.js';
 import { STEADY_RATE } from '../options.js';
-import { median } from '../quantiles.js';
-import type { Station } from '../station.js';
-import type { Step } from '../steps.js';
+import type { RateSeries } from '../reporting/bench-result.js';
+import { type Stage, underLoad } from '../running/bench-harness.js';
+import type { Step } from '../running/steps.js';
 
 const FIRST_SEED = 2_000;
 

@@ -1,9 +1,9 @@
 /** W6: W1 at 80 % of Parley's throughput, with readers over REST. */
 
-import { parleyStation, type Stage, underLoad } from '../bench-harness.js';
-import { cpuSeconds } from '../cpu-time.js';
-import { Readers } from '../readers.js';
-import type { Step } from '../steps.js';
+import { cpuSeconds } from '../measuring/cpu-time.js';
+import { Readers } from '../measuring/readers.js';
+import { parleyStation, type Stage, underLoad } from '../running/bench-harness.js';
+import type { Step } from '../running/steps.js';
 import { steadyRate } from './rates.js';
 
 const FIRST_SEED = 4_000;

@@ -1,11 +1,11 @@
 /** Closed loops, in turns, by round: W1 on all systems, W2 to W4 on Parley. */
 
-import { parleyStation, type Stage, underLoad } from '../bench-harness.js';
-import type { Lane } from '../bench-result.js';
+import type { Station } from '../measuring/station.js';
 import type { WorkloadName } from '../options.js';
-import type { PeerSeries } from '../peer.js';
-import type { Station } from '../station.js';
-import type { Step } from '../steps.js';
+import type { Lane } from '../reporting/bench-result.js';
+import { parleyStation, type Stage, underLoad } from '../running/bench-harness.js';
+import type { Step } from '../running/steps.js';
+import type { PeerSeries } from '../subjects/peer.js';
 import { DirtyWorkload } from '../workloads/dirty.js';
 import { HotWorkload } from '../workloads/hot.js';
 import type { Load } from '../workloads/load.js';

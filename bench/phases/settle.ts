@@ -3,9 +3,9 @@
  * catches up with the rounds during the latency measurement, and takes half of two cores from the system under load.
  */
 
-import type { Stage } from '../bench-harness.js';
-import { query } from '../private-services.js';
-import type { Step } from '../steps.js';
+import type { Stage } from '../running/bench-harness.js';
+import { query } from '../running/private-services.js';
+import type { Step } from '../running/steps.js';
 
 const EXPECTED_MESSAGES_PER_SECOND = 50_000;
 

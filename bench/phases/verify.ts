@@ -1,8 +1,8 @@
 /** Checks the whole store at the end. The ledgers compare counts; `parley verify` examines each row. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Stage } from '../bench-harness.js';
-import type { Step } from '../steps.js';
+import type { Stage } from '../running/bench-harness.js';
+import type { Step } from '../running/steps.js';
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.js', import.meta.url));
 const EXPECTED_ROWS_PER_SECOND = 100_000;

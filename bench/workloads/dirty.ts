@@ -1,8 +1,8 @@
-import type { Expectation } from '../answers.js';
-import type { Bodies } from '../bodies.js';
-import type { Population } from '../population.js';
-import { seededRandom } from '../random.js';
-import type { BenchCommand } from '../workload.js';
+import type { Expectation } from '../measuring/answers.js';
+import type { Bodies } from '../population/bodies.js';
+import type { Population } from '../population/population.js';
+import { seededRandom } from '../population/random.js';
+import type { BenchCommand } from '../quota/workload.js';
 import type { Load } from './load.js';
 import { Sends } from './steady.js';
 

@@ -1,6 +1,6 @@
-import type { Bodies } from '../bodies.js';
-import type { Population } from '../population.js';
-import type { BenchCommand } from '../workload.js';
+import type { Bodies } from '../population/bodies.js';
+import type { Population } from '../population/population.js';
+import type { BenchCommand } from '../quota/workload.js';
 import type { Load } from './load.js';
 import { Sends } from './steady.js';
 

@@ -1,5 +1,5 @@
 import type { Receipt } from '../../src/contract/messages/receipts.js';
-import type { BenchCommand } from '../workload.js';
+import type { BenchCommand } from '../quota/workload.js';
 
 /** The commands of one run. */
 export interface Load {

@@ -1,9 +1,9 @@
 import type { Receipt } from '../../src/contract/messages/receipts.js';
-import type { Bodies } from '../bodies.js';
-import type { Population } from '../population.js';
-import { seededRandom } from '../random.js';
-import type { BenchCommand } from '../workload.js';
-import { zipf } from '../zipf.js';
+import type { Bodies } from '../population/bodies.js';
+import type { Population } from '../population/population.js';
+import { seededRandom } from '../population/random.js';
+import { zipf } from '../population/zipf.js';
+import type { BenchCommand } from '../quota/workload.js';
 import type { Load } from './load.js';
 import { Sends } from './steady.js';
 

@@ -1,4 +1,4 @@
-import type { BenchResult } from './bench-result.js';
+import type { BenchResult } from '../reporting/bench-result.js';
 
 type Measured = Pick<BenchResult, 'lanes' | 'peer' | 'rates' | 'backlog' | 'readers' | 'verified' | 'brokenOff'>;
 

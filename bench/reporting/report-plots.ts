@@ -1,10 +1,10 @@
 /** The plots of the report, as specifications for plot.ts. */
 import type { TopLevelSpec } from 'vega-lite';
+import { median } from '../measuring/quantiles.js';
+import type { CpuSeconds } from '../measuring/station.js';
 import type { BenchResult } from './bench-result.js';
 import { perSecond } from './goals.js';
 import { linePlot } from './plot.js';
-import { median } from './quantiles.js';
-import type { CpuSeconds } from './station.js';
 
 const PERCENT = 100;
 const CPU_KINDS: [string, keyof CpuSeconds][] = [

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import amqp, { type Channel, type ChannelModel } from 'amqplib';
-import { names } from '../src/contract/messages/topology.js';
+import { names } from '../../src/contract/messages/topology.js';
 import type { BenchCommand } from './workload.js';
 
 const TICK_MS = 2;

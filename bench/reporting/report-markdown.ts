@@ -1,13 +1,14 @@
 /** The report as Markdown: goals, then measurements, then the machine. */
+
+import { voidBecause } from '../measuring/closed.js';
+import type { Quantiles } from '../measuring/quantiles.js';
+import type { Figures } from '../measuring/station.js';
+import { WORKLOADS } from '../options.js';
+import { namedSettings } from '../running/postgres-settings.js';
+import type { PeerFigures } from '../subjects/peer.js';
 import type { BenchResult, Lane } from './bench-result.js';
-import { voidBecause } from './closed.js';
 import { allButDriver, type Goal, goalsOf, isMet, laneOf, perSecond, ratios } from './goals.js';
-import { WORKLOADS } from './options.js';
-import type { PeerFigures } from './peer.js';
-import { namedSettings } from './postgres-settings.js';
-import type { Quantiles } from './quantiles.js';
 import { markdownTable, spread } from './report.js';
-import type { Figures } from './station.js';
 
 const PERCENT = 100;
 

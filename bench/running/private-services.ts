@@ -2,10 +2,10 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { findInstalledPostgres } from '../src/infrastructure/embedded/postgres-binaries.js';
-import { startPostgres } from '../src/infrastructure/embedded/postgres-server.js';
-import { startRabbitmq } from '../src/infrastructure/embedded/rabbitmq-node.js';
-import { migrate } from '../src/infrastructure/postgres/migrations.js';
+import { findInstalledPostgres } from '../../src/infrastructure/embedded/postgres-binaries.js';
+import { startPostgres } from '../../src/infrastructure/embedded/postgres-server.js';
+import { startRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.js';
+import { migrate } from '../../src/infrastructure/postgres/migrations.js';
 
 /** The first version with `STRATEGY`, as in `server_version_num`. */
 const COPY_STRATEGIES_SINCE = 150_000;

@@ -1,7 +1,7 @@
-import { freePort } from '../src/infrastructure/free-port.js';
-import type { BenchOptions } from './options.js';
-import type { PrivateServices } from './private-services.js';
-import { policyWithoutQuotas } from './quota-policy.js';
+import { freePort } from '../../src/infrastructure/free-port.js';
+import type { BenchOptions } from '../options.js';
+import { policyWithoutQuotas } from '../quota/quota-policy.js';
+import type { PrivateServices } from '../running/private-services.js';
 import type { Subject } from './subject.js';
 import { startWorkerProcess, type WorkerProcess } from './worker-process.js';
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { decodeLines, parseLog } from '../examples/irc-log.js';
+import { decodeLines, parseLog } from '../../examples/irc-log.js';
 import { normal, seededRandom } from './random.js';
 import { zipf } from './zipf.js';
 

@@ -1,7 +1,7 @@
+import { median } from '../measuring/quantiles.js';
+import type { Figures } from '../measuring/station.js';
+import { STEADY_RATE, type WorkloadName } from '../options.js';
 import type { BenchResult, Lane } from './bench-result.js';
-import { STEADY_RATE, type WorkloadName } from './options.js';
-import { median } from './quantiles.js';
-import type { Figures } from './station.js';
 
 /** One figure and its goal. */
 export interface Goal {

@@ -1,9 +1,9 @@
-import type { DiskFigures } from './disk.js';
+import type { DiskFigures } from '../measuring/disk.js';
+import type { ReadFigures } from '../measuring/readers.js';
+import type { Figures } from '../measuring/station.js';
+import type { BenchOptions, WorkloadName } from '../options.js';
+import type { PeerSeries } from '../subjects/peer.js';
 import type { Machine } from './machine.js';
-import type { BenchOptions, WorkloadName } from './options.js';
-import type { PeerSeries } from './peer.js';
-import type { ReadFigures } from './readers.js';
-import type { Figures } from './station.js';
 
 /** The results of one workload on one subject, by round. */
 export interface Lane {

@@ -8,7 +8,7 @@
 import amqp from 'amqplib';
 import pg from 'pg';
 import { v7 } from 'uuid';
-import { names } from '../src/contract/messages/topology.js';
+import { names } from '../../src/contract/messages/topology.js';
 
 const PREFETCH = 10;
 

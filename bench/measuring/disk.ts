@@ -1,4 +1,4 @@
-import { query } from './private-services.js';
+import { query } from '../running/private-services.js';
 
 /** Bytes per message, from a run of messages of 200 bytes: the rows of a table with its indexes. */
 export interface DiskFigures {

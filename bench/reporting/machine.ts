@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import amqp from 'amqplib';
-import { query } from './private-services.js';
+import { query } from '../running/private-services.js';
 
 const BYTES_PER_GIB = 2 ** 30;
 

@@ -9,8 +9,8 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import amqp from 'amqplib';
 import { v7 } from 'uuid';
-import { PrismaClient } from '../src/adapters/stores/prisma/generated/client.js';
-import { names } from '../src/contract/messages/topology.js';
+import { PrismaClient } from '../../src/adapters/stores/prisma/generated/client.js';
+import { names } from '../../src/contract/messages/topology.js';
 
 const AT_ONCE = 10;
 const TRANSACTION_LIMIT_MS = 60_000;

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import amqp, { type ChannelModel, type ConfirmChannel } from 'amqplib';
-import type { Receipt } from '../src/contract/messages/receipts.js';
-import { names } from '../src/contract/messages/topology.js';
+import type { Receipt } from '../../src/contract/messages/receipts.js';
+import { names } from '../../src/contract/messages/topology.js';
+import type { BenchCommand } from '../quota/workload.js';
 import { Answers, deliveryOf } from './answers.js';
-import type { BenchCommand } from './workload.js';
 
 /** If a service gives no answer for this long, it counts as dead. */
 const STALL_LIMIT_MS = 60_000;

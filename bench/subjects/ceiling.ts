@@ -14,9 +14,9 @@ import { createHash } from 'node:crypto';
 import amqp from 'amqplib';
 import pg from 'pg';
 import { v7 } from 'uuid';
-import { EVENT_CONTENT_TYPE } from '../src/contract/messages/events.js';
-import { names } from '../src/contract/messages/topology.js';
-import { Population } from './population.js';
+import { EVENT_CONTENT_TYPE } from '../../src/contract/messages/events.js';
+import { names } from '../../src/contract/messages/topology.js';
+import { Population } from '../population/population.js';
 
 /** The limits of delivery-buffer.ts and partition-consumer.ts. */
 const BATCH_MAX_COMMANDS = 256;

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DEFAULT_POLICY_FILE } from '../src/main/policy/policy-file.js';
+import { DEFAULT_POLICY_FILE } from '../../src/main/policy/policy-file.js';
 
 /** The last section of the default policy. */
 const QUOTAS = /\nquotas:\n[\s\S]*$/;

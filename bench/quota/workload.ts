@@ -1,6 +1,6 @@
 import { v4 } from 'uuid';
-import type { Expectation } from './answers.js';
-import { zipf } from './zipf.js';
+import type { Expectation } from '../measuring/answers.js';
+import { zipf } from '../population/zipf.js';
 
 const BODY_BYTES = 200;
 const SENDERS = 2;

@@ -1,4 +1,4 @@
-import { median } from './quantiles.js';
+import { median } from '../measuring/quantiles.js';
 
 /** The median, with the lowest and highest in parentheses. */
 export function spread(values: readonly number[], digits: number): string {

@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import amqp from 'amqplib';
-import { prepareBroker } from '../src/adapters/transports/amqp/topology/prepare-broker.js';
-import type { TransportState } from '../src/application/ports/transport-state.js';
-import { topology } from '../src/contract/messages/topology.js';
-import type { BenchOptions } from './options.js';
-import { type PrivateServices, query } from './private-services.js';
+import { prepareBroker } from '../../src/adapters/transports/amqp/topology/prepare-broker.js';
+import type { TransportState } from '../../src/application/ports/transport-state.js';
+import { topology } from '../../src/contract/messages/topology.js';
+import type { BenchOptions } from '../options.js';
+import { type PrivateServices, query } from '../running/private-services.js';
 import type { Subject } from './subject.js';
 
 /** The default of a worker's `DISPATCH_MAX_BYTES`. */

@@ -1,11 +1,11 @@
+import type { BenchCommand } from '../quota/workload.js';
+import type { PrivateServices } from '../running/private-services.js';
+import type { BatchTotals, Subject } from '../subjects/subject.js';
 import { cpuSeconds } from './cpu-time.js';
 import { DispatchWatch } from './dispatch-watch.js';
 import { closeLedger, type Ledger, type LedgerMark, openLedger } from './ledger.js';
 import { LoadDriver } from './load-driver.js';
-import type { PrivateServices } from './private-services.js';
 import { percentileCurve, type Quantiles, quantilesOf } from './quantiles.js';
-import type { BatchTotals, Subject } from './subject.js';
-import type { BenchCommand } from './workload.js';
 
 const MS_PER_SECOND = 1000;
 const MICROSECONDS_PER_SECOND = 1_000_000;

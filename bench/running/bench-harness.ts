@@ -1,13 +1,13 @@
-import type { BenchResult } from './bench-result.js';
-import type { Bodies } from './bodies.js';
-import type { BenchOptions } from './options.js';
-import type { ParleySubject } from './parley.js';
-import type { Peer } from './peer.js';
-import type { Population } from './population.js';
+import type { Figures, Station } from '../measuring/station.js';
+import type { BenchOptions } from '../options.js';
+import type { Bodies } from '../population/bodies.js';
+import type { Population } from '../population/population.js';
+import type { BenchCommand } from '../quota/workload.js';
+import type { BenchResult } from '../reporting/bench-result.js';
+import type { ParleySubject } from '../subjects/parley.js';
+import type { Peer } from '../subjects/peer.js';
+import type { Load } from '../workloads/load.js';
 import type { PrivateServices } from './private-services.js';
-import type { Figures, Station } from './station.js';
-import type { BenchCommand } from './workload.js';
-import type { Load } from './workloads/load.js';
 
 /** The services, subjects and options that all phases of the bench use. */
 export interface Stage {

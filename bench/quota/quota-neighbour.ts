@@ -2,12 +2,12 @@
  * How long a tenant waits for receipts: alone, and while another tenant floods the same worker, with a quota and
  * without.
  */
-import { DispatchWatch } from './dispatch-watch.js';
-import { startParley } from './parley.js';
-import type { PrivateServices } from './private-services.js';
+import { DispatchWatch } from '../measuring/dispatch-watch.js';
+import { quantile } from '../measuring/station.js';
+import { spread, table } from '../reporting/report.js';
+import type { PrivateServices } from '../running/private-services.js';
+import { startParley } from '../subjects/parley.js';
 import { policyWithSends } from './quota-policy.js';
-import { spread, table } from './report.js';
-import { quantile } from './station.js';
 import { type SteadyFigures, SteadyLoad } from './steady-load.js';
 import { Workload } from './workload.js';
 

@@ -1,13 +1,13 @@
 /**
  * The processor time of a command that is rejected by a quota, compared with an accepted send: one worker, in turns.
  */
-import { cpuSeconds } from './cpu-time.js';
-import { DispatchWatch } from './dispatch-watch.js';
-import { LoadDriver } from './load-driver.js';
-import { startParley } from './parley.js';
-import type { PrivateServices } from './private-services.js';
+import { cpuSeconds } from '../measuring/cpu-time.js';
+import { DispatchWatch } from '../measuring/dispatch-watch.js';
+import { LoadDriver } from '../measuring/load-driver.js';
+import { spread, table } from '../reporting/report.js';
+import type { PrivateServices } from '../running/private-services.js';
+import { startParley } from '../subjects/parley.js';
 import { policyWithSends } from './quota-policy.js';
-import { spread, table } from './report.js';
 import { type BenchCommand, Workload } from './workload.js';
 
 const MICROSECONDS_PER_SECOND = 1_000_000;

@@ -1,5 +1,5 @@
-import type { Receipt } from '../src/contract/messages/receipts.js';
-import type { BenchCommand } from './workload.js';
+import type { Receipt } from '../../src/contract/messages/receipts.js';
+import type { BenchCommand } from '../quota/workload.js';
 
 /** The answer that a command must get, and the rows that it must leave. */
 export interface Expectation {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const CLI = fileURLToPath(new URL('../src/main/cli.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../src/main/cli.js', import.meta.url));
 /** A busy machine needs long to start a process. */
 const READY_TIMEOUT_MS = 60_000;
 

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DEFAULT_TENANT } from '../src/contract/messages/identifiers.js';
-import { freePort } from '../src/infrastructure/free-port.js';
-import { signToken } from '../src/infrastructure/jwt.js';
-import type { Bodies } from './bodies.js';
-import type { ParleySubject } from './parley.js';
-import type { Population } from './population.js';
+import { DEFAULT_TENANT } from '../../src/contract/messages/identifiers.js';
+import { freePort } from '../../src/infrastructure/free-port.js';
+import { signToken } from '../../src/infrastructure/jwt.js';
+import type { Bodies } from '../population/bodies.js';
+import type { Population } from '../population/population.js';
+import { seededRandom } from '../population/random.js';
+import { zipf } from '../population/zipf.js';
+import type { ParleySubject } from '../subjects/parley.js';
+import { startWorkerProcess, type WorkerProcess } from '../subjects/worker-process.js';
 import { type Quantiles, quantilesOf } from './quantiles.js';
-import { seededRandom } from './random.js';
-import { startWorkerProcess, type WorkerProcess } from './worker-process.js';
-import { zipf } from './zipf.js';
 
 /** Reads per second, by kind. */
 export const READ_RATES = { history: 40, list: 20, search: 10 } as const;
