@@ -10,8 +10,8 @@ interface Turns {
 }
 
 /**
- * Limits the concurrent requests of each caller, so that expensive requests of one caller delay no other caller. Callers
- * without a request use no memory.
+ * Limits the concurrent requests of each caller, so that expensive requests of one caller delay no other caller.
+ * Callers without a request use no memory.
  */
 export class CallerSlots {
   private readonly callers = new Map<string, Turns>();

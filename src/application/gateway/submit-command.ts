@@ -61,7 +61,9 @@ export class CommandSubmitter {
     return (await this.queries.findReceipt({ tenantId, actorId, commandId }))?.receipt ?? null;
   }
 
-  /** The stored receipt may be that of another command with this id, so it is compared as the worker compares a repeat. */
+  /**
+   * The stored receipt may be that of another command with this id, so it is compared as the worker compares a repeat.
+   */
   private async storedAnswer({ tenantId, userId: actorId }: Caller, command: OutgoingCommand): Promise<Receipt | null> {
     const { body, routingKey, type, commandId } = command;
     const stored = await this.queries.findReceipt({ tenantId, actorId, commandId });

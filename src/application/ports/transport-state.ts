@@ -1,10 +1,11 @@
 /**
- * What a transport shares between its processes: a lock, and numbers that outlive them. The store keeps both and does not
- * know what they mean.
+ * What a transport shares between its processes: a lock, and numbers that outlive them. The store keeps both and does
+ * not know what they mean.
  */
 export interface TransportState {
   /**
-   * Runs `work` for one caller at a time, across all processes. The others wait. Rejects with the error of `work`, and if
+   * Runs `work` for one caller at a time, across all processes. The others wait. Rejects with the error of `work`, and
+   * if
    * `work` takes longer than the store can hold the lock (`EXCLUSIVE_TIMEOUT_MS` of the store); another caller may have
    * begun by then.
    */

@@ -12,8 +12,8 @@ export interface Delivery {
   /** How often the delivery was requeued before. 0 at first. */
   deliveryCount: number;
   /**
-   * The transport's routing was in disorder when the command was routed, so that it may have arrived at a partition that
-   * its chat's other commands do not go to. `CommandSource.reroute` sends it through the routing again.
+   * The transport's routing was in disorder when the command was routed, so that it may have arrived at a partition
+   * that its chat's other commands do not go to. `CommandSource.reroute` sends it through the routing again.
    */
   mayBeMisplaced: boolean;
   /**

@@ -172,8 +172,8 @@ export class BatchProcessor {
   }
 
   /**
-   * Sends a misplaced command through the transport's routing again. If its headers cannot be encoded again, the command
-   * is dead-lettered.
+   * Sends a misplaced command through the transport's routing again. If its headers cannot be encoded again, the
+   * command is dead-lettered.
    */
   private async reroute(delivery: Delivery, signal: AbortSignal): Promise<void> {
     if (await this.republish(() => this.deps.source.reroute(delivery), signal)) this.deps.observer.rerouted();

@@ -137,8 +137,8 @@ function recordDecisions(asked: readonly Enforced[], outcome: CommandOutcome, st
 
 /**
  * Checks that a command is at the partition of its chat. A chat without a partition gets the partition of its first
- * command. If the transport may have misplaced the command, a chat without a partition, or an unknown chat, may belong to
- * another partition.
+ * command. If the transport may have misplaced the command, a chat without a partition, or an unknown chat, may belong
+ * to another partition.
  */
 function checkPlacement(
   state: BatchState,

@@ -1,4 +1,6 @@
-/** Query parameters and request bodies of REST. A body is a command's data without the fields that the path contains. */
+/**
+ * Query parameters and request bodies of REST. A body is a command's data without the fields that the path contains.
+ */
 import { z } from 'zod';
 import {
   chatCreateData,

@@ -68,6 +68,11 @@ describe('The marker of a ring repair', () => {
   const taken = (taker: Taker, count: number) =>
     eventually(() => taker.deliveries.length >= count, { within, what: `${count} deliveries` });
   const flags = (taker: Taker) => taker.deliveries.map(({ mayBeMisplaced }) => mayBeMisplaced);
+  const untilWaiting = (count: number) =>
+    eventually(async () => (await outsider.channel.checkQueue(queue)).messageCount === count, {
+      within,
+      what: `${count} commands in the queue`,
+    });
   const seen = async () => (await state.read([ringSeenBy(0)]))[0];
   const untilSeen = (generation: number) =>
     eventually(async () => (await seen()) === generation, { within, what: `marker ${generation} to be recorded` });
@@ -99,8 +104,7 @@ describe('The marker of a ring repair', () => {
     subscription.acknowledgeThrough(taker.deliveries[2]?.tag ?? 0);
     await untilSeen(1);
     await subscription.close();
-    const { messageCount } = await outsider.channel.checkQueue(queue);
-    expect(messageCount).to.equal(0);
+    await untilWaiting(0);
     await publish('e');
     const next = new Taker();
     await subscribe(next);
@@ -142,6 +146,7 @@ describe('The marker of a ring repair', () => {
     await publish(randomUUID());
     await taken(taker, 2);
     await subscription.close();
-    expect((await outsider.channel.checkQueue(queue)).messageCount).to.equal(1);
+    // The broker requeues after it has confirmed the close.
+    await untilWaiting(1);
   });
 });

@@ -175,8 +175,8 @@ function operationsByPath(): Map<string, RestOperationName[]> {
 }
 
 /**
- * `/livez`: the process answers. `/readyz`: all dependencies are available. The response has only the status; `OPS_PORT`
- * shows the reasons.
+ * `/livez`: the process answers. `/readyz`: all dependencies are available. The response has only the status;
+ * `OPS_PORT` shows the reasons.
  */
 function serveProbes(app: Express, health: () => HealthReport): void {
   app

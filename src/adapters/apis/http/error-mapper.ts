@@ -15,7 +15,9 @@ function isPassing(cause: unknown): boolean {
   );
 }
 
-/** Logs an exception and converts it to a problem: 503 if transient, 500 for a bug. The problem has no details of it. */
+/**
+ * Logs an exception and converts it to a problem: 503 if transient, 500 for a bug. The problem has no details of it.
+ */
 export function failureAnswer(
   cause: unknown,
   logger: Logger,

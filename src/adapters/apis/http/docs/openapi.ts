@@ -47,7 +47,9 @@ import { PROBLEM_CONTENT_TYPE } from '../response.js';
 
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
 
-/** Schemas with a name. Each precedes the schemas that contain it; otherwise its name could get the nullable variant. */
+/**
+ * Schemas with a name. Each precedes the schemas that contain it; otherwise its name could get the nullable variant.
+ */
 const components = {
   Violation: violation,
   Reason: reason,

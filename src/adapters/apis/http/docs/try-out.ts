@@ -39,7 +39,9 @@ function isFromOwnPage(request: Request): boolean {
   );
 }
 
-/** For `/docs` in `dev`: fills in the values before the page is shown. If that fails, the page is shown without them. */
+/**
+ * For `/docs` in `dev`: fills in the values before the page is shown. If that fails, the page is shown without them.
+ */
 export const TRY_OUT_SCRIPT = `async function prepared() {
   const ask = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' };
   const [answer, document] = await Promise.all([fetch('./try-out', ask), fetch('/openapi.json')]);

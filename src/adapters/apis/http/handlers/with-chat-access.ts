@@ -3,7 +3,9 @@ import { type VisiblePast, visiblePast } from '../../../../application/ports/cha
 import type { Caller, ChatView } from '../../../../application/ports/chat-queries.js';
 import { type Answer, refusalAnswer } from '../response.js';
 
-/** Calls the handler with the visible part of the chat, if the caller may see it. The only access of handlers to chats. */
+/**
+ * Calls the handler with the visible part of the chat, if the caller may see it. The only access of handlers to chats.
+ */
 export async function inChat(
   viewing: ChatViewing,
   { caller, path: { chatId } }: { caller: Caller; path: { chatId: string } },

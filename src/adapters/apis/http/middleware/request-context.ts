@@ -16,7 +16,9 @@ export interface Call<O extends RestOperationName> {
   /** As received, not validated. */
   idempotencyKey: string | undefined;
   trace: RequestTrace;
-  /** Called with the command's id before it is published. An error response must name a command that may take effect. */
+  /**
+   * Called with the command's id before it is published. An error response must name a command that may take effect.
+   */
   onCommand(commandId: string): void;
 }
 

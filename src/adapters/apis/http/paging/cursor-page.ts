@@ -7,7 +7,9 @@ import { fitting } from './page-budget.js';
 export interface PagedList<T> {
   /** The operation and everything that selects the items. A cursor is valid only for these. */
   selection: readonly unknown[];
-  /** At most `limit` items after the position. Fewer only if there are no more, or if they exceed the size of a page. */
+  /**
+   * At most `limit` items after the position. Fewer only if there are no more, or if they exceed the size of a page.
+   */
   read(position: string[] | null, limit: number): Promise<T[]>;
   positionOf(item: T): string[];
   represent(item: T): unknown;

@@ -110,8 +110,8 @@ export class DeadLetterPass {
   }
 
   /**
-   * Requeues everything that was not acknowledged. The broker confirms the close before the letters are ready again, and
-   * the next pass would not see them, so this waits for them. Never rejects.
+   * Requeues everything that was not acknowledged. The broker confirms the close before the letters are ready again,
+   * and the next pass would not see them, so this waits for them. Never rejects.
    */
   async close(): Promise<void> {
     if (this.#end !== undefined) return;

@@ -4,15 +4,15 @@
  * Unbinding and binding each queue again in index order always restores it. A transient exchange, which disappears in
  * such a restart, shows that this was done.
  *
- * Queues are bound to the hash exchange only here, and only under the lock of `TransportState`: the first time, and whenever a
- * binding may be missing. Two processes that bind at the same time can create another order. RabbitMQ 4.0.5 answers a
- * bind that exists already before the first binder's bind has reached the ring, so the second process is ahead of it
- * (seen in 2 to 3 of 12 starts of four workers).
+ * Queues are bound to the hash exchange only here, and only under the lock of `TransportState`: the first time, and
+ * whenever a binding may be missing. Two processes that bind at the same time can create another order. RabbitMQ 4.0.5
+ * answers a bind that exists already before the first binder's bind has reached the ring, so the second process is
+ * ahead of it (seen in 2 to 3 of 12 starts of four workers).
  *
  * Commands published between the restart and the repair may be in the wrong queue. So each repair has a generation
- * number, which is raised in the store before the repair begins. The repair ends by publishing a marker with that number
- * to every queue. Deliveries before the marker may be misplaced, deliveries after it are not (amqp-subscription.ts). The
- * first declaration has no number, because commands arrive only after it.
+ * number, which is raised in the store before the repair begins. The repair ends by publishing a marker with that
+ * number to every queue. Deliveries before the marker may be misplaced, deliveries after it are not
+ * (amqp-subscription.ts). The first declaration has no number, because commands arrive only after it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
