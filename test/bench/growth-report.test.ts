@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { ledgerFaults, quantile, type TrafficLedger } from '../../bench/growth/chat-traffic.js';
 import { type GrowthResult, growthGoals, growthMarkdown, growthPlots } from '../../bench/growth/growth-report.js';
-import { drawPlot } from '../../bench/plot.js';
+import { drawPlot } from '../../bench/reporting/plot.js';
 
 const closed: TrafficLedger = {
   ...{ attempted: 10, accepted: 10, rejected: 0, unanswered: 0 },

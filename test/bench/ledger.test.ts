@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { Answers, SENT } from '../../bench/answers.js';
-import { faultsOf, type Ledger } from '../../bench/ledger.js';
-import { SequenceCheck } from '../../bench/sequence-check.js';
+import { Answers, SENT } from '../../bench/measuring/answers.js';
+import { faultsOf, type Ledger } from '../../bench/measuring/ledger.js';
+import { SequenceCheck } from '../../bench/measuring/sequence-check.js';
 import type { Receipt } from '../../src/contract/messages/receipts.js';
 
 const receipt = (status: 'accepted' | 'rejected', more: Partial<Receipt> = {}) =>

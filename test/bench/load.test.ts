@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { loadStore } from '../../bench/growth/load-store.js';
-import { cli } from '../integration/main/run-cli.js';
+import { cli } from '../integration/main/cli/run-cli.js';
 import { withConnection } from '../integration/prisma/prisma-harness.js';
-import { emptyDatabase } from '../support/services.js';
+import { emptyDatabase } from '../support/services/services.js';
 
 const TEST_TIMEOUT_MS = 120_000;
 /** Enough for chats of each size, and for one that is larger than a command can make it. */

@@ -2,14 +2,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { BenchResult } from '../../bench/bench-result.js';
-import { isClosed } from '../../bench/closed.js';
-import { flameGraph, frames } from '../../bench/flame-graph.js';
-import { goalsOf, isMet } from '../../bench/goals.js';
+import { isClosed } from '../../bench/measuring/closed.js';
+import { flameGraph, frames } from '../../bench/measuring/flame-graph.js';
+import { median, percentileCurve, quantilesOf } from '../../bench/measuring/quantiles.js';
+import type { Figures } from '../../bench/measuring/station.js';
 import { readOptions } from '../../bench/options.js';
-import { median, percentileCurve, quantilesOf } from '../../bench/quantiles.js';
-import { writeReport } from '../../bench/report-files.js';
-import type { Figures } from '../../bench/station.js';
+import type { BenchResult } from '../../bench/reporting/bench-result.js';
+import { goalsOf, isMet } from '../../bench/reporting/goals.js';
+import { writeReport } from '../../bench/reporting/report-files.js';
 
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
 

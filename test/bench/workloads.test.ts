@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { v7 } from 'uuid';
-import { Answers } from '../../bench/answers.js';
-import { Bodies } from '../../bench/bodies.js';
-import { GROUP_SIZES, Population } from '../../bench/population.js';
-import { quantilesOf } from '../../bench/quantiles.js';
-import type { BenchCommand } from '../../bench/workload.js';
+import { Answers } from '../../bench/measuring/answers.js';
+import { quantilesOf } from '../../bench/measuring/quantiles.js';
+import { Bodies } from '../../bench/population/bodies.js';
+import { GROUP_SIZES, Population } from '../../bench/population/population.js';
+import type { BenchCommand } from '../../bench/quota/workload.js';
 import { DirtyWorkload } from '../../bench/workloads/dirty.js';
 import { HotWorkload } from '../../bench/workloads/hot.js';
 import { MIX, MixedWorkload } from '../../bench/workloads/mixed.js';

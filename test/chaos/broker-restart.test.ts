@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { findRabbitmq, type RabbitmqNode, startRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.js';
-import { onChannel } from '../support/broker-session.js';
+import { onChannel } from '../support/broker/broker-session.js';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
-import type { TestProcess } from '../support/processes.js';
-import { rabbitmq, scratchFolder } from '../support/services.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
+import type { TestProcess } from '../support/fleet/processes.js';
+import { rabbitmq, scratchFolder } from '../support/services/services.js';
 import { SteadyLoad } from './steady-load.js';
 
 const within = 30_000;

@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import { type PostgresServer, startPostgres } from '../../src/infrastructure/embedded/postgres-server.js';
 import { migrate } from '../../src/infrastructure/postgres/migrations.js';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
-import type { TestProcess } from '../support/processes.js';
-import { migrationsFolder, scratchFolder } from '../support/services.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
+import type { TestProcess } from '../support/fleet/processes.js';
+import { migrationsFolder, scratchFolder } from '../support/services/services.js';
 import { SteadyLoad } from './steady-load.js';
 
 const within = 30_000;

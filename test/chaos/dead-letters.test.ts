@@ -1,8 +1,8 @@
 import amqp, { type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { expect } from 'chai';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
 
 const within = 20_000;
 

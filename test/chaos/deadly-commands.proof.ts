@@ -1,9 +1,9 @@
 import amqp, { type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { expect } from 'chai';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
-import type { TestProcess } from '../support/processes.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
+import type { TestProcess } from '../support/fleet/processes.js';
 
 const MESSAGES = 600;
 const DEADLY_AT = 250;

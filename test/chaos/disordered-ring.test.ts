@@ -1,9 +1,9 @@
 import amqp, { type ChannelModel } from 'amqplib';
 import { expect } from 'chai';
 import { names } from '../../src/contract/messages/topology.js';
-import { cli } from '../integration/main/run-cli.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
+import { cli } from '../integration/main/cli/run-cli.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
 
 const PARTITIONS = 4;
 const ROUNDS = 20;
@@ -89,7 +89,7 @@ describe('With the hash ring out of order', function () {
       fleet.workers.map(async ({ env }) => (await fetch(`http://127.0.0.1:${env.OPS_PORT}/metrics`)).text()),
     );
     const forwarded = metrics.map((text) =>
-      Number(/^parley_sent_home_total(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1] ?? 0),
+      Number(/^parley_commands_forwarded_total(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1] ?? 0),
     );
     expect(forwarded.reduce((sum, count) => sum + count, 0)).to.be.greaterThan(0);
     const warnings = fleet.workers.filter(({ output }) =>

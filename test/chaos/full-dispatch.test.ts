@@ -1,11 +1,11 @@
 import { connect } from 'amqplib';
 import { expect } from 'chai';
 import { names } from '../../src/contract/messages/topology.js';
-import { cli } from '../integration/main/run-cli.js';
+import { cli } from '../integration/main/cli/run-cli.js';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
-import type { TestProcess } from '../support/processes.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
+import type { TestProcess } from '../support/fleet/processes.js';
 
 const within = 20_000;
 const MESSAGES = 400;

@@ -9,12 +9,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { decodeLines, parseLog, parseReplies } from '../../examples/irc-log.js';
 import { chatIdOf, planReplay } from '../../examples/irc-plan.js';
-import { Dispatch } from '../support/dispatch.js';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
+import { Dispatch } from '../support/fleet/dispatch.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { startProcess, type TestProcess } from '../support/fleet/processes.js';
 import { ircLogs } from '../support/irc-logs.js';
-import { startProcess, type TestProcess } from '../support/processes.js';
-import { projectFolder, scratchFolder } from '../support/services.js';
+import { projectFolder, scratchFolder } from '../support/services/services.js';
 
 const found = ircLogs();
 const DEFAULT_LOGS = 1;

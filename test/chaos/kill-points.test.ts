@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf, type Verdict } from '../support/ledger.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf, type Verdict } from '../support/fleet/ledger.js';
 
 /**
  * Each of the three points is visited this often; every visit ends a worker process with SIGKILL. `npm run proof -- kills` makes it thirty.

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { onThisMachine } from '../support/busy-machine.js';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
-import type { TestProcess } from '../support/processes.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
+import type { TestProcess } from '../support/fleet/processes.js';
 import { SteadyLoad } from './steady-load.js';
 
 const PARTITIONS = 8;

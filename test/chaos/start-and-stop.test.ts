@@ -1,10 +1,10 @@
 import amqp from 'amqplib';
 import { expect } from 'chai';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
-import type { TestProcess } from '../support/processes.js';
-import { uniqueNamespace } from '../support/services.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
+import type { TestProcess } from '../support/fleet/processes.js';
+import { uniqueNamespace } from '../support/services/services.js';
 import { SteadyLoad } from './steady-load.js';
 
 const within = 20_000;

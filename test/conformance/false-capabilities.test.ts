@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { projectFolder } from '../support/services.js';
+import { projectFolder } from '../support/services/services.js';
 
 const TEST_TIMEOUT_MS = 120_000;
 /** The cases that need a capability. Events that are refused or returned have no tag in their names. */

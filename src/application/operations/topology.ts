@@ -1,6 +1,6 @@
 /** Operator functions on the objects at the broker, and on the id that ties them to the store. */
 import type { BrokerTopology, KeyPlacement } from '../ports/broker-topology.js';
-import type { ChatHome, ChatHomes } from '../ports/chat-homes.js';
+import type { ChatPartition, ChatPartitions } from '../ports/chat-partitions.js';
 
 /** Number of chats that are checked by default. An invalid ring moves about half of all keys, or one partition's share. */
 export const CHECK_SAMPLE = 1_000;
@@ -8,7 +8,7 @@ const PAGE = 1_000;
 /** Maximum number of mismatches that are returned. All are counted. */
 const MISMATCHES_RETURNED_MAX = 20;
 
-export interface PlacementMismatch extends ChatHome {
+export interface PlacementMismatch extends ChatPartition {
   found: KeyPlacement;
 }
 
@@ -19,7 +19,7 @@ export type CheckOutcome =
 
 export interface CheckRequest {
   broker: BrokerTopology;
-  homes: ChatHomes;
+  homes: ChatPartitions;
   storeId: string;
   partitions: number;
   /** Check all chats, not a sample. */
@@ -53,10 +53,10 @@ export async function checkRouting({
   return result;
 }
 
-async function* pages(homes: ChatHomes): AsyncGenerator<ChatHome[]> {
+async function* pages(homes: ChatPartitions): AsyncGenerator<ChatPartition[]> {
   let after: string | null = null;
   for (;;) {
-    const page: ChatHome[] = await homes.page(after, PAGE);
+    const page: ChatPartition[] = await homes.page(after, PAGE);
     if (page.length === 0) return;
     yield page;
     after = page.at(-1)?.chatId ?? null;

@@ -1,4 +1,4 @@
-import type { PartitionRegistry } from './partition-registry.js';
+import type { TransportState } from './transport-state.js';
 
 export interface CommandQueueState {
   queue: string;
@@ -24,10 +24,10 @@ export interface BrokerTopology {
   /** To which partition the commands with each key are routed. Needs a worker at each partition. */
   partitionsOf(keys: readonly string[]): Promise<Map<string, KeyPlacement>>;
   /**
-   * Declares missing objects under the lock of the registry. `repairsRouting`: binds the command queues again in any
+   * Declares missing objects under the lock of `TransportState`. `repairsRouting`: binds the command queues again in any
    * case.
    */
-  declare(registry: Pick<PartitionRegistry, 'repairRing'>, options: { repairsRouting: boolean }): Promise<void>;
+  declare(state: TransportState, options: { repairsRouting: boolean }): Promise<void>;
   /** Removes bindings of a dispatch queue. Returns the number of events that the queue keeps. */
   unbind(queue: string, bindings: readonly string[]): Promise<number>;
   hasQueue(queue: string): Promise<boolean>;

@@ -20,10 +20,14 @@ export interface RestOperation {
   answers: Partial<Record<200 | 201 | 202, { description: string; schema: z.ZodType }>>;
 }
 
-const pending = { description: 'No receipt in time: it will be found at `Location`.', schema: commandPending };
+const pending = {
+  description: 'The receipt did not arrive within `RECEIPT_TIMEOUT`. It will be available at `Location`.',
+  schema: commandPending,
+};
 const accepted = { description: 'Accepted. The receipt.', schema: receipt };
 const unchanged = {
-  description: 'Accepted, and changed nothing or is not known to be the first answer (`replayed`). The receipt.',
+  description:
+    'Accepted. The receipt. The command changed nothing, or the receipt is stored and may have been returned before (`replayed`).',
   schema: receipt,
 };
 

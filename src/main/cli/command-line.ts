@@ -3,7 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { directChatId } from '../../contract/messages/direct-id.js';
+import { directChatId } from '../../contract/messages/direct-chat-id.js';
 import { DEFAULT_TENANT } from '../../contract/messages/identifiers.js';
 import { hideCredentials } from '../../infrastructure/logging/hide-credentials.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';

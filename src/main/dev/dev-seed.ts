@@ -1,5 +1,5 @@
 /** What `dev` does when everything is up: a first chat to send to, a token, and the banner that shows how. */
-import { directChatId } from '../../contract/messages/direct-id.js';
+import { directChatId } from '../../contract/messages/direct-chat-id.js';
 import { DEFAULT_TENANT } from '../../contract/messages/identifiers.js';
 import { signActorToken } from '../cli/token-command.js';
 import type { RoleContext } from '../roles/role.js';

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import { OtherStore } from '../../adapters/transports/amqp/topology/store-exchange.js';
+import { OtherStore } from '../../adapters/transports/amqp/topology/namespace-claim.js';
 import type { Failpoints } from '../../application/runtime/failpoints.js';
 import { type DataFolderLock, lockDataFolder } from '../../infrastructure/embedded/data-folder.js';
 import { findRabbitmq } from '../../infrastructure/embedded/rabbitmq-program.js';

@@ -7,7 +7,8 @@ import { MemoryEventLog } from '../../adapters/stores/memory/memory-event-log.js
 import { MemoryMessageSearch } from '../../adapters/stores/memory/memory-message-search.js';
 import { MemoryPartitionRegistry } from '../../adapters/stores/memory/memory-partition-registry.js';
 import { MemorySyncLog } from '../../adapters/stores/memory/memory-sync-log.js';
-import { MemoryWorld } from '../../adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../adapters/stores/memory/memory-tables.js';
+import { MemoryTransportState } from '../../adapters/stores/memory/memory-transport-state.js';
 import { recordFleetSettings } from './record-fleet-settings.js';
 import type { StoreIdentity, StoreOptions, StoreService } from './store.js';
 
@@ -23,6 +24,7 @@ export class MemoryStore implements StoreService {
   readonly syncLog: MemorySyncLog;
   readonly decisions: MemoryDecisionLog;
   readonly registry: MemoryPartitionRegistry;
+  readonly transportState = new MemoryTransportState();
   readonly log: MemoryEventLog;
   readonly recipients: MemoryEventLog;
   readonly identity: StoreIdentity;
@@ -30,7 +32,7 @@ export class MemoryStore implements StoreService {
   readonly storedPlacement = null;
 
   constructor(private readonly options: StoreOptions) {
-    const world = new MemoryWorld();
+    const world = new MemoryTables();
     this.commands = new MemoryCommandStore(world);
     this.queries = new MemoryChatQueries(world);
     this.history = new MemoryChatHistory(world);

@@ -11,6 +11,7 @@ import {
 } from '../../adapters/stores/prisma/prisma-database.js';
 import { PrismaPartitionRegistry } from '../../adapters/stores/prisma/prisma-partition-registry.js';
 import { PrismaStoreIdentity } from '../../adapters/stores/prisma/prisma-store-identity.js';
+import { PrismaTransportState } from '../../adapters/stores/prisma/prisma-transport-state.js';
 import { PrismaChatHistory } from '../../adapters/stores/prisma/queries/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../adapters/stores/prisma/queries/prisma-chat-queries.js';
 import { PrismaMessageSearch } from '../../adapters/stores/prisma/search/prisma-message-search.js';
@@ -22,6 +23,7 @@ import type { EventLog } from '../../application/ports/event-log.js';
 import type { MessageSearch } from '../../application/ports/message-search.js';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import type { SyncLog } from '../../application/ports/sync-log.js';
+import type { TransportState } from '../../application/ports/transport-state.js';
 import { rethrowAsStartupError, StartupError } from '../../infrastructure/process/startup-error.js';
 import type { ProcessBasics } from '../observability.js';
 import { recordFleetSettings } from './record-fleet-settings.js';
@@ -53,6 +55,7 @@ export class PostgresStore implements StoreService {
   readonly syncLog: SyncLog;
   readonly decisions: DecisionLog;
   readonly registry: PartitionRegistry;
+  readonly transportState: TransportState;
   readonly log: EventLog;
   readonly recipients: Pick<EventLog, 'recipients'>;
   readonly storedPlacement: StoredPlacement;
@@ -95,6 +98,7 @@ export class PostgresStore implements StoreService {
     this.syncLog = new PrismaSyncLog(reads);
     this.decisions = new PrismaDecisionLog(reads);
     this.registry = new PrismaPartitionRegistry(leases);
+    this.transportState = new PrismaTransportState(leases);
     this.log = new PrismaEventLog(batches);
     this.recipients = new PrismaEventLog(reads);
     this.storeIdentity = new PrismaStoreIdentity(leases);

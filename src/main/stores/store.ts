@@ -9,6 +9,7 @@ import type { MessageSearch } from '../../application/ports/message-search.js';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import type { StoreCapabilities } from '../../application/ports/store-capabilities.js';
 import type { SyncLog } from '../../application/ports/sync-log.js';
+import type { TransportState } from '../../application/ports/transport-state.js';
 import type { Values, Variables } from '../../infrastructure/config/config.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';
 import type { ProcessBasics } from '../observability.js';
@@ -23,6 +24,7 @@ export interface Store {
   syncLog: SyncLog;
   decisions: DecisionLog;
   registry: PartitionRegistry;
+  transportState: TransportState;
   /** For publishing. */
   log: EventLog;
   /** For REST queries. */

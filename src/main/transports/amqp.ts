@@ -9,7 +9,7 @@ import { defineTransport, type TransportOptions, type TransportService } from '.
 export const amqp = defineTransport({
   name: 'amqp',
   capabilities: amqpCapabilities,
-  placement: 'ring',
+  placement: 'amqp',
   variables: {
     amqpUrl: variable({
       name: 'AMQP_URL',
@@ -29,7 +29,7 @@ async function openAmqpTransport(options: TransportOptions): Promise<TransportSe
   const { address, settings, basics, store, workerId } = options;
   const { logger, health, metrics } = basics;
   const transport = new AmqpTransport({
-    ...{ url: address, workerId, logger, topology: topologySettings(settings), registry: store.registry },
+    ...{ url: address, workerId, logger, topology: topologySettings(settings), state: store.transportState },
     storeId: () => store.identity.storeId,
   });
   health.add('broker', () => transport.health());

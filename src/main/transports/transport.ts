@@ -1,6 +1,5 @@
 /** A transport as the roles use it, and how a kind of transport is declared. */
 import type { Placement } from '../../adapters/stores/prisma/prisma-store-identity.js';
-import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import type {
   CommandGateway,
   CommandSource,
@@ -9,6 +8,7 @@ import type {
   ReceiptSender,
   TransportCapabilities,
 } from '../../application/ports/transport.js';
+import type { TransportState } from '../../application/ports/transport-state.js';
 import type { Values, Variables } from '../../infrastructure/config/config.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';
 import type { ProcessBasics } from '../observability.js';
@@ -34,7 +34,7 @@ export interface TransportOptions<S = unknown> {
   address: string;
   settings: S & TopologyValues;
   basics: ProcessBasics;
-  store: { registry: PartitionRegistry; identity: { storeId: string } };
+  store: { transportState: TransportState; identity: { storeId: string } };
   workerId: string;
 }
 

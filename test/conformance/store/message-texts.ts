@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { encodeEvent } from '../../../src/application/outbox/render-event.js';
 import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
 import { editMessage, eraseMessage, type Message, messageOfStub, stubOf } from '../../../src/domain/message.js';
-import { everyoneOf } from '../../unit/application/audiences.js';
+import { everyoneOf } from '../../unit/application/outbox/audiences.js';
 import { aChat, aMessage, anEvent, created, later, Owner, trickyMetadata } from './fixtures.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
 import { past } from './views.js';

@@ -11,6 +11,7 @@ import type { MessageSearch } from '../../../src/application/ports/message-searc
 import type { PartitionRegistry } from '../../../src/application/ports/partition-registry.js';
 import type { StoreCapabilities } from '../../../src/application/ports/store-capabilities.js';
 import type { SyncLog } from '../../../src/application/ports/sync-log.js';
+import type { TransportState } from '../../../src/application/ports/transport-state.js';
 import type { MessageRevision, MessageStub } from '../../../src/domain/message.js';
 import { capabilitiesConformance } from './capabilities.js';
 import { chatHistoryConformance } from './chat-history.js';
@@ -26,6 +27,7 @@ import { messageTextsConformance } from './message-texts.js';
 import { partitionRegistryConformance } from './partition-registry.js';
 import { sharedRowsConformance } from './shared-rows.js';
 import { syncLogConformance } from './sync-log.js';
+import { transportStateConformance } from './transport-state.js';
 
 /** Rows that no port gives back as they are. */
 export interface StoredRows {
@@ -46,6 +48,7 @@ export interface StoredRows {
 export interface StoreHarness {
   commands: CommandStore;
   registry: PartitionRegistry;
+  transportState: TransportState;
   log: EventLog;
   queries: ChatQueries;
   history: ChatHistory;
@@ -74,6 +77,7 @@ export function storeConformance(capabilities: StoreCapabilities, open: OpenStor
   messageTextsConformance(open);
   sharedRowsConformance(open);
   partitionRegistryConformance(open);
+  transportStateConformance(open);
   eventLogConformance(open);
   logFloorConformance(open);
   chatQueriesConformance(open);

@@ -79,7 +79,7 @@ export function consumingConformance(harness: TransportHarness): void {
       await taken(taker, 1);
       const [delivery] = taker.deliveries;
       expect(delivery?.deliveryCount).to.equal(0);
-      expect(delivery?.ringMarker).to.equal(null);
+      expect(delivery?.mayBeMisplaced).to.equal(false);
       const { body, ...properties } = delivery?.incoming ?? command('none', chat);
       expect(Buffer.from(body)).to.deep.equal(sent.body);
       const { body: _, ...expected } = sent;
@@ -263,7 +263,7 @@ export function consumingConformance(harness: TransportHarness): void {
       await transport.deadLetters.deadLetter(atHome, 'misrouted', 'detail');
       await eventually(() => transport.buried().length === 1, { within, what: 'the dead letter' });
       expect(transport.buried()[0]?.headers).to.include({ 'x-parley-routing-key': chat });
-      expect(transport.buried()[0]?.headers).to.not.have.property('x-parley-sent-home');
+      expect(transport.buried()[0]?.headers).to.not.have.property('x-parley-forwarded');
     });
   });
 }

@@ -9,10 +9,10 @@ import {
 } from '../../../src/infrastructure/amqp/amqp-connection.js';
 import { ConnectionAway, LoginRefused } from '../../../src/infrastructure/amqp/amqp-failure.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
+import { Wire } from '../../support/broker/wire.js';
 import { collectedLog } from '../../support/collected-log.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq, setBrokerUser } from '../../support/services.js';
-import { Wire } from '../../support/wire.js';
+import { rabbitmq, setBrokerUser } from '../../support/services/services.js';
 
 const within = 15_000;
 /** Drawn for a pause it makes that far longer than anybody waits here. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Channel } from 'amqplib';
 import { expect } from 'chai';
+import { MemoryTransportState } from '../../../src/adapters/stores/memory/memory-transport-state.js';
 import {
   bindingDeclaration,
   declareInTurn,
@@ -13,15 +14,21 @@ import {
 } from '../../../src/adapters/transports/amqp/topology/declare-topology.js';
 import { ensureRing } from '../../../src/adapters/transports/amqp/topology/hash-ring.js';
 import { partitionsOfKeys } from '../../../src/adapters/transports/amqp/topology/ring-probe.js';
+import type { TransportState } from '../../../src/application/ports/transport-state.js';
 import { names, type TopologySettings, topology } from '../../../src/contract/messages/topology.js';
 import { AmqpConnection } from '../../../src/infrastructure/amqp/amqp-connection.js';
 import { Taker } from '../../conformance/transport/transport-conformance.js';
 import { collectedLog } from '../../support/collected-log.js';
 import { eventually } from '../../support/eventually.js';
-import { freshVhost, manage, rabbitmq, uniqueNamespace } from '../../support/services.js';
-import { amqpTransport, Outsider, ringRegistry, topologySettings } from './amqp-harness.js';
+import { freshVhost, manage, rabbitmq, uniqueNamespace } from '../../support/services/services.js';
+import { amqpTransport, Outsider, repairsOf, topologySettings } from './amqp-harness.js';
 
 const PARTITIONS = 6;
+
+/** The state of a process that got the lock and does nothing with it until `until` resolves. */
+function stuckAt(until: Promise<void>): TransportState {
+  return { exclusively: (work) => until.then(work), read: async () => [], raise: async () => undefined };
+}
 
 describe('the hash ring', () => {
   const chats = Array.from({ length: 120 }, () => randomUUID());
@@ -63,9 +70,9 @@ describe('the hash ring', () => {
     await one.transport.start();
     await one.transport.stop();
     const crowded = namespaceToBe();
-    const registry = ringRegistry();
+    const state = new MemoryTransportState();
     const four = await Promise.all(
-      [1, 2, 3, 4].map(() => amqpTransport({ namespace: crowded, partitions: PARTITIONS, registry })),
+      [1, 2, 3, 4].map(() => amqpTransport({ namespace: crowded, partitions: PARTITIONS, state })),
     );
     await Promise.all(four.map(({ transport }) => transport.start()));
     await Promise.all(four.map(({ transport }) => transport.stop()));
@@ -78,8 +85,8 @@ describe('the hash ring', () => {
     await one.transport.start();
     await one.transport.stop();
     const shuffled = namespaceToBe();
-    const registry = ringRegistry();
-    const two = await amqpTransport({ namespace: shuffled, partitions: PARTITIONS, registry });
+    const state = new MemoryTransportState();
+    const two = await amqpTransport({ namespace: shuffled, partitions: PARTITIONS, state });
     await two.transport.start();
     await two.transport.stop();
     for (const { destination, source, routingKey } of hashBindings(topology(two.topology)).reverse()) {
@@ -87,11 +94,11 @@ describe('the hash ring', () => {
       await outsider.channel.bindQueue(destination, source, routingKey);
     }
     await outsider.channel.deleteExchange(`${shuffled}.ring`);
-    expect(registry.generation).to.equal(0);
-    const three = await amqpTransport({ namespace: shuffled, partitions: PARTITIONS, registry });
+    expect(await repairsOf(state)).to.equal(0);
+    const three = await amqpTransport({ namespace: shuffled, partitions: PARTITIONS, state });
     await three.transport.start();
     await three.transport.stop();
-    expect(registry.generation).to.equal(1);
+    expect(await repairsOf(state)).to.equal(1);
     expect(await homesIn(shuffled)).to.deep.equal(await homesIn(orderly));
   });
 
@@ -101,8 +108,8 @@ describe('the hash ring', () => {
     await untouched.transport.start();
     await untouched.transport.stop();
     const namespace = namespaceToBe();
-    const registry = ringRegistry();
-    const one = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    const state = new MemoryTransportState();
+    const one = await amqpTransport({ namespace, partitions: PARTITIONS, state });
     await one.transport.start();
     await one.transport.stop();
     const { queues } = topology(one.topology);
@@ -111,11 +118,11 @@ describe('the hash ring', () => {
     await outsider.channel.deleteQueue(deleted?.name ?? '');
     await outsider.channel.assertQueue(deleted?.name ?? '', { durable: true, arguments: deleted?.arguments });
     await outsider.channel.bindQueue(deleted?.name ?? '', first?.source ?? '', first?.routingKey ?? '');
-    expect(registry.generation).to.equal(0);
-    const two = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    expect(await repairsOf(state)).to.equal(0);
+    const two = await amqpTransport({ namespace, partitions: PARTITIONS, state });
     await two.transport.start();
     await two.transport.stop();
-    expect(registry.generation).to.equal(1);
+    expect(await repairsOf(state)).to.equal(1);
     expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
   });
 
@@ -125,8 +132,8 @@ describe('the hash ring', () => {
     await untouched.transport.start();
     await untouched.transport.stop();
     const namespace = namespaceToBe();
-    const registry = ringRegistry();
-    const one = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    const state = new MemoryTransportState();
+    const one = await amqpTransport({ namespace, partitions: PARTITIONS, state });
     await one.transport.start();
     await one.transport.stop();
     const { queues } = topology(one.topology);
@@ -143,10 +150,10 @@ describe('the hash ring', () => {
       await outsider.channel.assertQueue(queue, { durable: true, arguments: args });
       await outsider.channel.bindQueue(queue, first?.source ?? '', first?.routingKey ?? '');
     };
-    const context = { namespace, topology: topology(one.topology), registry, publisher: { publish } };
+    const context = { namespace, topology: topology(one.topology), state, publisher: { publish } };
     await ensureRing(outsider.model, context).catch(() => undefined);
     expect(isDeleted).to.equal(true);
-    const two = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    const two = await amqpTransport({ namespace, partitions: PARTITIONS, state });
     await two.transport.start();
     await two.transport.stop();
     expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
@@ -158,8 +165,8 @@ describe('the hash ring', () => {
     const { url, remove } = await freshVhost();
     const user = uniqueNamespace();
     try {
-      const registry = ringRegistry();
-      const one = await amqpTransport({ url, partitions: 2, registry });
+      const state = new MemoryTransportState();
+      const one = await amqpTransport({ url, partitions: 2, state });
       await one.transport.start();
       await one.transport.stop();
       const own = await Outsider.connect(url);
@@ -175,16 +182,18 @@ describe('the hash ring', () => {
       const theirs = new URL(url);
       theirs.username = user;
       theirs.password = user;
-      const two = await amqpTransport({ url: theirs.href, namespace: one.namespace, partitions: 2, registry });
+      const two = await amqpTransport({ url: theirs.href, namespace: one.namespace, partitions: 2, state });
       const refused = await Promise.race([
         two.transport.start().catch((error: unknown) => error),
-        eventually(() => registry.generation > 0, { within: 5_000, what: 'a repair' }).then(() => 'repaired'),
+        eventually(async () => (await repairsOf(state)) > 0, { within: 5_000, what: 'a repair' }).then(
+          () => 'repaired',
+        ),
       ]).finally(() => two.transport.stop());
       expect(refused).to.be.instanceOf(TopologyFault);
       expect((refused as Error).message).to.equal(
         `exchange ${one.namespace}.commands.p0.ring: this user may not declare it`,
       );
-      expect(registry.generation).to.equal(0);
+      expect(await repairsOf(state)).to.equal(0);
     } finally {
       await manage(node, 'DELETE', `users/${user}`);
       await remove();
@@ -193,19 +202,19 @@ describe('the hash ring', () => {
 
   it('is not taken for orderly when the repair did not come to its end', async () => {
     const namespace = namespaceToBe();
-    const broken = ringRegistry();
-    const one = await amqpTransport({ namespace, partitions: PARTITIONS, registry: broken });
+    const broken = new MemoryTransportState();
+    const one = await amqpTransport({ namespace, partitions: PARTITIONS, state: broken });
     await one.transport.start();
     await one.transport.stop();
     await outsider.channel.deleteExchange(`${namespace}.ring`);
     // Stands for a worker that dies on the way: the number is taken, the repair is not done.
-    const dying = { repairRing: () => new Promise<void>(() => undefined) };
-    const two = await amqpTransport({ namespace, partitions: PARTITIONS, registry: dying });
+    const dying = stuckAt(new Promise(() => undefined));
+    const two = await amqpTransport({ namespace, partitions: PARTITIONS, state: dying });
     const started = two.transport.start().then(() => 'started');
-    const registry = ringRegistry();
-    const three = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    const state = new MemoryTransportState();
+    const three = await amqpTransport({ namespace, partitions: PARTITIONS, state });
     await three.transport.start();
-    expect(registry.generation).to.equal(1);
+    expect(await repairsOf(state)).to.equal(1);
     expect(three.transport.health().ok).to.equal(true);
     expect(two.transport.health().ok).to.equal(false);
     expect(await Promise.race([started, Promise.resolve('waiting')])).to.equal('waiting');
@@ -227,14 +236,14 @@ describe('the hash ring', () => {
         exchangeDeclaration(hashExchangeOf(wanted)),
         ...hashBindings(wanted).slice(0, bound).map(bindingDeclaration),
       ]);
-      const registry = ringRegistry();
+      const state = new MemoryTransportState();
       const four = await Promise.all(
-        [1, 2, 3, 4].map(() => amqpTransport({ namespace, partitions: PARTITIONS, registry })),
+        [1, 2, 3, 4].map(() => amqpTransport({ namespace, partitions: PARTITIONS, state })),
       );
       await Promise.all(four.map(({ transport }) => transport.start()));
       await Promise.all(four.map(({ transport }) => transport.stop()));
       expect(await homesIn(namespace), `${bound} bound`).to.deep.equal(homes);
-      expect(registry.generation).to.equal(1);
+      expect(await repairsOf(state)).to.equal(1);
     }
   });
 
@@ -245,8 +254,8 @@ describe('the hash ring', () => {
     const held = new Promise<void>((resolve) => {
       releaseLock = resolve;
     });
-    const busy = { repairRing: () => held };
-    const waiting = await amqpTransport({ namespace, partitions: PARTITIONS, registry: busy });
+    const busy = stuckAt(held);
+    const waiting = await amqpTransport({ namespace, partitions: PARTITIONS, state: busy });
     const started = waiting.transport.start().catch(() => undefined);
     const queue = names.commandQueue(namespace, PARTITIONS - 1);
     const isThere = (ask: (channel: Channel) => Promise<unknown>) => exists(outsider.model, ask);
@@ -263,13 +272,13 @@ describe('the hash ring', () => {
     await untouched.transport.start();
     await untouched.transport.stop();
     const namespace = namespaceToBe();
-    const knocking = await amqpTransport({ namespace, partitions: PARTITIONS, registry: null });
+    const knocking = await amqpTransport({ namespace, partitions: PARTITIONS, state: null });
     await knocking.transport.start();
-    const registry = ringRegistry();
-    const two = await Promise.all([1, 2].map(() => amqpTransport({ namespace, partitions: PARTITIONS, registry })));
+    const state = new MemoryTransportState();
+    const two = await Promise.all([1, 2].map(() => amqpTransport({ namespace, partitions: PARTITIONS, state })));
     await Promise.all(two.map(({ transport }) => transport.start()));
     await Promise.all([knocking, ...two].map(({ transport }) => transport.stop()));
-    expect(registry.generation).to.equal(0);
+    expect(await repairsOf(state)).to.equal(0);
     expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
   });
 

@@ -7,7 +7,7 @@ import { readReplyAddress } from '../../../src/adapters/transports/amqp/receipts
 import type { Delivery, Subscription } from '../../../src/application/ports/transport.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { Taker } from '../../conformance/transport/transport-conformance.js';
-import { addressOfNobody } from '../../support/direct-reply-address.js';
+import { addressOfNobody } from '../../support/broker/direct-reply-address.js';
 import { eventually } from '../../support/eventually.js';
 import { amqpTransport, Outsider } from './amqp-harness.js';
 
@@ -150,11 +150,11 @@ describe('a hostile message', () => {
 
   it('that poses as the marker of a ring repair is a command like any other', async () => {
     await send({ type: 'parley.ring-repaired', headers: { 'x-parley-ring-generation': 7 } });
-    expect((await delivered()).ringMarker).to.equal(null);
+    expect((await delivered()).incoming.type).to.equal('parley.ring-repaired');
   });
 
   it('that poses as one that was sent home, or as a probe of the ring, is a command like any other', async () => {
-    await send({ messageId: 'home', headers: { 'x-parley-sent-home': 'another chat' } });
+    await send({ messageId: 'home', headers: { 'x-parley-forwarded': 'another chat' } });
     await send({ messageId: 'probe', type: 'parley.ring-probe' });
     const [home, probe] = [await delivered(1), await delivered(2)];
     expect(home.isForwarded).to.equal(false);

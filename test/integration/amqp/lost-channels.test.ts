@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
+import { MemoryTransportState } from '../../../src/adapters/stores/memory/memory-transport-state.js';
 import type { AmqpTransport } from '../../../src/adapters/transports/amqp/amqp-transport.js';
 import { CHANNEL_OPEN_TIMEOUT_MS } from '../../../src/adapters/transports/amqp/publish/lazy-channel.js';
 import {
@@ -11,10 +12,10 @@ import {
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { command, Taker } from '../../conformance/transport/transport-conformance.js';
+import { Wire } from '../../support/broker/wire.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq } from '../../support/services.js';
-import { Wire } from '../../support/wire.js';
-import { amqpTransport, Outsider, type RingRegistry, ringRegistry } from './amqp-harness.js';
+import { rabbitmq } from '../../support/services/services.js';
+import { amqpTransport, Outsider, repairsOf } from './amqp-harness.js';
 
 const within = 15_000;
 
@@ -23,11 +24,11 @@ describe('the transport on RabbitMQ, when something goes', () => {
   let namespace: string;
   let topology: TopologySettings;
   let outsider: Outsider;
-  let registry: RingRegistry & { generation: number };
+  let state: MemoryTransportState;
 
   beforeEach(async () => {
-    registry = ringRegistry();
-    const made = await amqpTransport({ partitions: 3, registry });
+    state = new MemoryTransportState();
+    const made = await amqpTransport({ partitions: 3, state });
     ({ transport, namespace, topology } = made);
     await transport.start();
     outsider = await Outsider.connect(made.url);
@@ -49,7 +50,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
         const { body, routingKey } = command('c', chat);
         await outsider.publish(names.commands(namespace), routingKey, body, { mandatory: true });
       }
-      const commands = () => takers.map(({ deliveries }) => deliveries.filter(({ ringMarker }) => ringMarker === null));
+      const commands = () => takers.map(({ deliveries }) => deliveries);
       await eventually(() => commands().flat().length === chats.length, { within, what: 'every command' });
       for (const [partition, { deliveries }] of takers.entries())
         open[partition]?.acknowledgeThrough(deliveries.at(-1)?.tag ?? 0);
@@ -69,7 +70,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
     expect(refused).to.equal(404);
 
     await eventually(() => transport.health().ok, { within, what: 'the repair' });
-    expect(registry.generation).to.equal(1); // without it the queue, bound last, would have got another's chats
+    expect(await repairsOf(state)).to.equal(1); // without it the queue, bound last, would have got another's chats
     expect(await homes()).to.deep.equal(before);
     expect(taker.losses).to.have.length(1);
   });
@@ -83,7 +84,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
       drawn += 1;
       return drawn === 3 ? 1_000 : 0.5;
     };
-    const { transport: returning } = await amqpTransport({ url: wire.url, namespace, partitions: 3, registry, random });
+    const { transport: returning } = await amqpTransport({ url: wire.url, namespace, partitions: 3, state, random });
     await returning.start();
     await wire.cut();
     await eventually(() => drawn > 3, { within, what: 'one of the two waits' });
@@ -200,7 +201,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
   it('the answers of the broker: a command is not put away, and that is told in time', async () => {
     const wire = new Wire(await freePort(), (await rabbitmq()).url);
     await wire.join();
-    const { transport: mute } = await amqpTransport({ url: wire.url, namespace, partitions: 3, registry });
+    const { transport: mute } = await amqpTransport({ url: wire.url, namespace, partitions: 3, state });
     await mute.start();
     const taker = new Taker();
     await Promise.all([0, 1, 2].map((partition) => mute.source.subscribe(partition, 10, taker)));

@@ -7,10 +7,10 @@ import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { Taker } from '../../conformance/transport/transport-conformance.js';
-import { addressOfNobody, directReplyAddress } from '../../support/direct-reply-address.js';
+import { addressOfNobody, directReplyAddress } from '../../support/broker/direct-reply-address.js';
+import { Wire } from '../../support/broker/wire.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq } from '../../support/services.js';
-import { Wire } from '../../support/wire.js';
+import { rabbitmq } from '../../support/services/services.js';
 import { amqpTransport, Outsider } from './amqp-harness.js';
 
 const within = 10_000;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { readReplyAddress } from '../../../src/adapters/transports/amqp/receipts/reply-address.js';
-import { directReplyAddress } from '../../support/direct-reply-address.js';
+import { directReplyAddress } from '../../support/broker/direct-reply-address.js';
 
 describe('a reply address', () => {
   const direct = 'amq.rabbitmq.reply-to.g1h2AA9yZXBseUAxMzE0NDIxNjQAAAOoAAAAAGsA44c=.o9nqCGI16/XxNiwkjRZGfg==';

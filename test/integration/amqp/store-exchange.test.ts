@@ -6,13 +6,13 @@ import {
   claimNamespace,
   OtherStore,
   storeOfNamespace,
-} from '../../../src/adapters/transports/amqp/topology/store-exchange.js';
+} from '../../../src/adapters/transports/amqp/topology/namespace-claim.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { Taker } from '../../conformance/transport/transport-conformance.js';
+import { Wire } from '../../support/broker/wire.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq, uniqueNamespace } from '../../support/services.js';
-import { Wire } from '../../support/wire.js';
+import { rabbitmq, uniqueNamespace } from '../../support/services/services.js';
 import { amqpTransport, Outsider, topologySettings } from './amqp-harness.js';
 
 describe('The store of a namespace', () => {

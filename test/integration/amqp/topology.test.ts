@@ -8,7 +8,7 @@ import {
 import { names, type Topology, topology } from '../../../src/contract/messages/topology.js';
 import { command } from '../../conformance/transport/transport-conformance.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq, uniqueNamespace } from '../../support/services.js';
+import { rabbitmq, uniqueNamespace } from '../../support/services/services.js';
 import { amqpTransport, declareAll, Outsider, topologySettings } from './amqp-harness.js';
 
 /** After so many returns RabbitMQ 4 drops a message of a quorum queue, where nothing else is said. */
@@ -143,7 +143,7 @@ describe("the broker's objects", () => {
   });
 
   it('are left alone by a process that only knocks at the door', async () => {
-    const { transport } = await amqpTransport({ namespace, partitions: 3, registry: null });
+    const { transport } = await amqpTransport({ namespace, partitions: 3, state: null });
     await transport.start();
     expect(transport.health()).to.deep.equal({ ok: true, detail: 'connected' });
     const missing = await outsider.channel

@@ -1,14 +1,14 @@
 import { connect as dial } from 'amqplib';
 import { expect } from 'chai';
-import { CommandProducer, InvalidCommand, NoReceipt, type ProducerOptions } from 'parley/client';
-import { directChatId, type Receipt } from 'parley/contract';
 import { v4 } from 'uuid';
+import { CommandProducer, InvalidCommand, NoReceipt, type ProducerOptions } from '../../../src/client/public.js';
+import { directChatId, type Receipt } from '../../../src/contract/public.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
+import { Wire } from '../../support/broker/wire.js';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
-import { policyTrustingFile } from '../../support/policy-with.js';
-import { uniqueNamespace } from '../../support/services.js';
-import { Wire } from '../../support/wire.js';
+import { Fleet } from '../../support/fleet/fleet.js';
+import { policyTrustingFile } from '../../support/policies/policy-with.js';
+import { uniqueNamespace } from '../../support/services/services.js';
 
 const COMMANDS_IN_FLIGHT = 200;
 const SHORT_TIMEOUT_MS = 700;

@@ -1,11 +1,11 @@
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { expect } from 'chai';
-import { type ConsumerOptions, DispatchConsumer, type Gap, RememberedSequences } from 'parley/client';
-import type { CloudEvent } from 'parley/contract';
+import { type ConsumerOptions, DispatchConsumer, type Gap, RememberedSequences } from '../../../src/client/public.js';
+import type { CloudEvent } from '../../../src/contract/public.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
+import { Wire } from '../../support/broker/wire.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq, uniqueNamespace } from '../../support/services.js';
-import { Wire } from '../../support/wire.js';
+import { rabbitmq, uniqueNamespace } from '../../support/services/services.js';
 
 const within = 20_000;
 const CHATS = ['a', 'b', 'c'];

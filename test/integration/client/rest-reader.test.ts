@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { RestProblem, RestReader } from 'parley/client';
-import type { RestAnswer, RestItem, RestParameters } from 'parley/contract';
+import { RestProblem, RestReader } from '../../../src/client/public.js';
+import type { RestAnswer, RestItem, RestParameters } from '../../../src/contract/public.js';
 import { tokenFor } from '../../unit/adapters/http/rest-client.js';
 import { RestHarness } from '../../unit/adapters/http/rest-harness.js';
 

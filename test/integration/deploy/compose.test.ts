@@ -10,7 +10,7 @@ import { MAX_MESSAGE_BYTES } from '../../../src/contract/messages/topology.js';
 import { readConfig } from '../../../src/infrastructure/config/config.js';
 import { JWT_SECRET_MIN_LENGTH } from '../../../src/main/settings/shared-settings.js';
 import { variables } from '../../../src/main/settings.js';
-import { projectFolder, scratchFolder } from '../../support/services.js';
+import { projectFolder, scratchFolder } from '../../support/services/services.js';
 
 interface ComposeService {
   image: string;

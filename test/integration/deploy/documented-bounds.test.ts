@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { projectFolder } from '../../support/services.js';
+import { projectFolder } from '../../support/services/services.js';
 
 const page = readFileSync(join(projectFolder, 'docs', 'bounds.md'), 'utf8');
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { expect } from 'chai';
-import { projectFolder } from '../../support/services.js';
+import { projectFolder } from '../../support/services/services.js';
 
 const documents = [
   'README.md',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Variable } from '../../../src/infrastructure/config/config.js';
 import { variables } from '../../../src/main/settings.js';
-import { projectFolder } from '../../support/services.js';
+import { projectFolder } from '../../support/services/services.js';
 
 describe('.env.example', () => {
   it('lists every variable that Parley reads, with its one line and its default, and no other', () => {

@@ -5,10 +5,10 @@ import { expect } from 'chai';
 import pg from 'pg';
 import { commandTypes } from '../../../src/contract/messages/commands.js';
 import { migrate } from '../../../src/infrastructure/postgres/migrations.js';
-import { playConversation } from '../../support/conversation.js';
 import { eventually } from '../../support/eventually.js';
-import { startProcess, type TestProcess } from '../../support/processes.js';
-import { Producer } from '../../support/producer.js';
+import { playConversation } from '../../support/fleet/conversation.js';
+import { startProcess, type TestProcess } from '../../support/fleet/processes.js';
+import { Producer } from '../../support/fleet/producer.js';
 import {
   emptyDatabase,
   freshVhost,
@@ -17,8 +17,8 @@ import {
   projectFolder,
   rabbitmq,
   scratchFolder,
-} from '../../support/services.js';
-import { cli } from '../main/run-cli.js';
+} from '../../support/services/services.js';
+import { cli } from '../main/cli/run-cli.js';
 
 const TEST_TIMEOUT_MS = 120_000;
 const PASSWORD = 'only-for-this-test';

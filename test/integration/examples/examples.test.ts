@@ -4,9 +4,15 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import pg from 'pg';
-import { policyWithoutQuotas } from '../../support/policy-with.js';
-import { startProcess, type TestProcess } from '../../support/processes.js';
-import { freshDatabase, projectFolder, rabbitmq, scratchFolder, uniqueNamespace } from '../../support/services.js';
+import { startProcess, type TestProcess } from '../../support/fleet/processes.js';
+import { policyWithoutQuotas } from '../../support/policies/policy-with.js';
+import {
+  freshDatabase,
+  projectFolder,
+  rabbitmq,
+  scratchFolder,
+  uniqueNamespace,
+} from '../../support/services/services.js';
 
 const LINES = 120;
 const END_TIMEOUT_MS = 60_000;

@@ -4,10 +4,10 @@ import { expect } from 'chai';
 import { v4 } from 'uuid';
 import { type Receipt, receipt } from '../../../src/contract/messages/receipts.js';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
-import { startProcess, type TestProcess } from '../../support/processes.js';
-import { pythonWithPika } from '../../support/python-pika.js';
-import { projectFolder } from '../../support/services.js';
+import { Fleet } from '../../support/fleet/fleet.js';
+import { startProcess, type TestProcess } from '../../support/fleet/processes.js';
+import { pythonWithPika } from '../../support/services/python-pika.js';
+import { projectFolder } from '../../support/services/services.js';
 
 const TEXTS = ['Hello.', 'Grüße 👋', ...Array.from({ length: 18 }, (_, index) => `number ${index}`)];
 const CHATS = 3;

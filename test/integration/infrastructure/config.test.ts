@@ -12,7 +12,7 @@ import {
   text,
   url,
 } from '../../../src/infrastructure/config/config-values.js';
-import { scratchFolder } from '../../support/services.js';
+import { scratchFolder } from '../../support/services/services.js';
 
 const declarations = {
   port: variable({ name: 'PORT', parse: port, default: '8002', describe: 'where it listens' }),

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import pg from 'pg';
 import { migrate, pendingMigrations } from '../../../src/infrastructure/postgres/migrations.js';
 import { eventually } from '../../support/eventually.js';
-import { emptyDatabase, freshDatabase, migrationsFolder, scratchFolder } from '../../support/services.js';
+import { emptyDatabase, freshDatabase, migrationsFolder, scratchFolder } from '../../support/services/services.js';
 
 interface Row {
   id: string;

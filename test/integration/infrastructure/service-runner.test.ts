@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { eventually } from '../../support/eventually.js';
-import { startProcess, type TestProcess } from '../../support/processes.js';
-import { projectFolder } from '../../support/services.js';
+import { startProcess, type TestProcess } from '../../support/fleet/processes.js';
+import { projectFolder } from '../../support/services/services.js';
 
 const script = join(projectFolder, 'dist', 'test', 'integration', 'infrastructure', 'service-runner-child.js');
 

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
-import { freshDatabase, postgresFolder } from '../../support/services.js';
+import { Fleet } from '../../support/fleet/fleet.js';
+import { freshDatabase, postgresFolder } from '../../support/services/services.js';
 
 const SENDS = 30;
 /** A batch of one command is two statements: it reads, then it writes. */

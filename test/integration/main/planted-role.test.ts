@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { variables } from '../../../src/main/settings.js';
-import { startProcess, type TestProcess } from '../../support/processes.js';
-import { projectFolder, scratchFolder } from '../../support/services.js';
-import { bannerOf } from './dev-harness.js';
+import { startProcess, type TestProcess } from '../../support/fleet/processes.js';
+import { projectFolder, scratchFolder } from '../../support/services/services.js';
+import { bannerOf } from './dev/dev-harness.js';
 
 const TEST_TIMEOUT_MS = 60_000;
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { create, GROUP, send } from '../../unit/application/drafts.js';
+import { create, GROUP, send } from '../../unit/application/commands/drafts.js';
 import { DecidedStore } from './decided-store.js';
 import { withConnection } from './prisma-harness.js';
 

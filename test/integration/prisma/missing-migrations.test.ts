@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { assertMigrated } from '../../../src/adapters/stores/prisma/prisma-database.js';
 import { migrate } from '../../../src/infrastructure/postgres/migrations.js';
 import { rejection } from '../../conformance/store/fixtures.js';
-import { emptyDatabase, migrationsFolder, scratchFolder } from '../../support/services.js';
+import { emptyDatabase, migrationsFolder, scratchFolder } from '../../support/services/services.js';
 import { prismaStore } from './prisma-harness.js';
 
 /** Migrations without which every process still works: what they bring only makes things cheaper. */

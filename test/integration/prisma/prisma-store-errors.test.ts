@@ -331,10 +331,9 @@ describe('failures of the Prisma store', () => {
           broken.registry.acquire(0, 'worker'),
           broken.registry.heartbeat('worker', 1_000),
           broken.registry.savePublished(0, 1, 1),
-          broken.registry.repairRing(
-            () => expect.fail('was asked'),
-            () => expect.fail('was repaired'),
-          ),
+          broken.transportState.exclusively(() => expect.fail('was run')),
+          broken.transportState.read(['number']),
+          broken.transportState.raise('number', 1),
           broken.log.storeId(),
           broken.log.readEvents(0, 0, 1),
           broken.log.recipients([aChat().chatId], 1, true),

@@ -357,34 +357,27 @@ describe('the Prisma store', () => {
       expect(revisions).to.deep.equal(users.map(() => rounds));
     });
 
-    it('lets only one of several waiting workers repair the ring, while the lock is held by a connection', async () => {
+    it('makes the second caller of exclusive work wait for the lock that a connection of the first one holds', async () => {
       await withConnection(store.url, async (sql) => {
         let finish: () => void = () => undefined;
         let first: Promise<void> | null = null;
-        await new Promise<void>((repairing) => {
-          first = store.registry.repairRing(
-            async () => true,
-            () => {
-              repairing();
-              return new Promise<void>((resolve) => {
-                finish = resolve;
-              });
-            },
-          );
+        await new Promise<void>((working) => {
+          first = store.transportState.exclusively(() => {
+            working();
+            return new Promise<void>((resolve) => {
+              finish = resolve;
+            });
+          });
         });
-        const asked: string[] = [];
-        const second = store.registry.repairRing(
-          async () => {
-            asked.push('second');
-            return false;
-          },
-          async () => expect.fail('was repaired twice'),
-        );
+        const ran: string[] = [];
+        const second = store.transportState.exclusively(async () => {
+          ran.push('second');
+        });
         await lockWaiters(sql, 1);
-        expect(asked).to.deep.equal([]);
+        expect(ran).to.deep.equal([]);
         finish();
         await Promise.all([first, second]);
-        expect(asked).to.deep.equal(['second']);
+        expect(ran).to.deep.equal(['second']);
       });
     });
 

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { PrismaStoreAudit } from '../../../src/adapters/stores/prisma/audit/prisma-store-audit.js';
 import { PrismaStoreIdentity } from '../../../src/adapters/stores/prisma/prisma-store-identity.js';
 import type { StoreFault } from '../../../src/application/ports/store-audit.js';
-import { anArchive, CHAT, textOf } from '../../unit/application/an-archive.js';
+import { anArchive, CHAT, textOf } from '../../unit/application/archive/an-archive.js';
 import { step, Traffic } from '../../unit/application/sync/traffic.js';
-import { importInto } from './archive-of.js';
+import { importInto } from './archive/archive-of.js';
 import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-harness.js';
 
 const PARTITIONS = 3;
@@ -60,7 +60,7 @@ describe('An audit of the store', function () {
         await pruning;
       }
       await writing;
-      await identity.placeAnew('ring');
+      await identity.placeAnew('amqp');
       expect(await faults(), `seed ${seed}`).to.deep.equal([]);
       traffic.moveOn();
     }

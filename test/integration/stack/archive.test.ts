@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { v4 } from 'uuid';
 import { eventually } from '../../support/eventually.js';
-import { scratchFolder } from '../../support/services.js';
-import { cli } from '../main/run-cli.js';
-import { RestStack } from './rest-stack.js';
+import { scratchFolder } from '../../support/services/services.js';
+import { cli } from '../main/cli/run-cli.js';
+import { RestStack } from './rest/rest-stack.js';
 
 const START_TIMEOUT_MS = 120_000;
 const WITHIN_MS = 10_000;

@@ -5,9 +5,9 @@ import { expect } from 'chai';
 import type { CloudEvent } from '../../../src/contract/messages/events.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
-import { manage, rabbitmq } from '../../support/services.js';
-import { cli } from '../main/run-cli.js';
+import { Fleet } from '../../support/fleet/fleet.js';
+import { manage, rabbitmq } from '../../support/services/services.js';
+import { cli } from '../main/cli/run-cli.js';
 import {
   type AsyncApi,
   type DocumentedMessage,

@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import { v4 } from 'uuid';
 import { commandTypes } from '../../../src/contract/messages/commands.js';
 import { type EventType, eventEnvelope } from '../../../src/contract/messages/events.js';
-import { type Conversation, playConversation } from '../../support/conversation.js';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
+import { type Conversation, playConversation } from '../../support/fleet/conversation.js';
+import { Fleet } from '../../support/fleet/fleet.js';
 
 describe('A whole conversation through a real broker, a real database and a worker process', () => {
   let fleet: Fleet;

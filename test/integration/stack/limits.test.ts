@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { directChatId } from '../../../src/contract/messages/direct-id.js';
-import { RestStack } from './rest-stack.js';
+import { directChatId } from '../../../src/contract/messages/direct-chat-id.js';
+import { RestStack } from './rest/rest-stack.js';
 
 /** More than a message may have, and fewer than the default quota lets through. */
 const REACTIONS = 150;

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { v4 } from 'uuid';
 import { DEFAULT_POLICY_FILE } from '../../../src/main/policy/policy-file.js';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
+import { Fleet } from '../../support/fleet/fleet.js';
 
 const TEST_TIMEOUT_MS = 120_000;
 const WITHIN_MS = 30_000;

@@ -2,11 +2,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { v4 } from 'uuid';
-import { Fleet } from '../../support/fleet.js';
-import { faultsOf } from '../../support/ledger.js';
-import { policyWithoutQuotas } from '../../support/policy-with.js';
-import type { TestProcess } from '../../support/processes.js';
-import { scratchFolder } from '../../support/services.js';
+import { Fleet } from '../../support/fleet/fleet.js';
+import { faultsOf } from '../../support/fleet/ledger.js';
+import type { TestProcess } from '../../support/fleet/processes.js';
+import { policyWithoutQuotas } from '../../support/policies/policy-with.js';
+import { scratchFolder } from '../../support/services/services.js';
 
 const ours = readFileSync(policyWithoutQuotas(), 'utf8');
 const NO_LINKS = `

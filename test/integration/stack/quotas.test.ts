@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { v4 } from 'uuid';
-import { faultsOf } from '../../support/ledger.js';
-import { policyFilePath, writePolicyWith } from '../../support/policy-with.js';
-import type { TestProcess } from '../../support/processes.js';
-import type { CommandToSend } from '../../support/producer.js';
-import { RestStack } from './rest-stack.js';
+import { faultsOf } from '../../support/fleet/ledger.js';
+import type { TestProcess } from '../../support/fleet/processes.js';
+import type { CommandToSend } from '../../support/fleet/producer.js';
+import { policyFilePath, writePolicyWith } from '../../support/policies/policy-with.js';
+import { RestStack } from './rest/rest-stack.js';
 
 const TENANT_SENDS = 50;
 const FLOOD = 400;

@@ -3,9 +3,9 @@
  * actor's proof.
  */
 import { expect } from 'chai';
-import { OidcIssuer } from '../../support/oidc-issuer.js';
+import { OidcIssuer } from '../../support/services/oidc-issuer.js';
 import { expectProblem } from '../../unit/adapters/http/expect-problem.js';
-import { RestStack } from './rest-stack.js';
+import { RestStack } from './rest/rest-stack.js';
 
 const AUDIENCE = 'https://chat.example/api';
 const USER_CLAIM = 'https://chat.example/user';

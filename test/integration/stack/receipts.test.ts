@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import { v7 } from 'uuid';
-import { addressOfNobody } from '../../support/direct-reply-address.js';
+import { addressOfNobody } from '../../support/broker/direct-reply-address.js';
 import { eventually } from '../../support/eventually.js';
-import { holdPartition } from '../../support/held-partition.js';
-import { freshVhost, manage, rabbitmq } from '../../support/services.js';
+import { holdPartition } from '../../support/fleet/held-partition.js';
+import { freshVhost, manage, rabbitmq } from '../../support/services/services.js';
 import type { RestAnswer } from '../../unit/adapters/http/rest-client.js';
 import { Outsider } from '../amqp/amqp-harness.js';
-import { RestStack } from './rest-stack.js';
+import { RestStack } from './rest/rest-stack.js';
 
 const WITHIN_MS = 15_000;
 const RECEIPT_WAIT_MS = 3_000;

@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { v4 } from 'uuid';
 import { type EventType, eventEnvelope } from '../../../src/contract/messages/events.js';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
-import { faultsOf } from '../../support/ledger.js';
+import { Fleet } from '../../support/fleet/fleet.js';
+import { faultsOf } from '../../support/fleet/ledger.js';
 
 describe('The way of a command through a real broker, a real database and a worker process', () => {
   let fleet: Fleet;

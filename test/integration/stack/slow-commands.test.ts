@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import pg from 'pg';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
-import type { TestProcess } from '../../support/processes.js';
+import { Fleet } from '../../support/fleet/fleet.js';
+import type { TestProcess } from '../../support/fleet/processes.js';
 
 const LIMIT_MS = 120_000;
 /** Of the worker's statements, so that the test takes seconds. */

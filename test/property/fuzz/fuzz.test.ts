@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { brokerDoor } from './broker-door.js';
 import { play } from './campaign.js';
-import { decoderDoor } from './decoder-door.js';
-import { type Door, Finding } from './door.js';
-import { restDoor } from './rest-door.js';
-import { workerDoor } from './worker-door.js';
+import { brokerDoor } from './doors/broker-door.js';
+import { decoderDoor } from './doors/decoder-door.js';
+import { type Door, Finding } from './doors/door.js';
+import { restDoor } from './doors/rest-door.js';
+import { workerDoor } from './doors/worker-door.js';
 
 const TIMEOUT_MS = 120_000;
 /** Longer than a stall, in microseconds. */

@@ -2,8 +2,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { eventually } from '../../support/eventually.js';
-import { type ProcessEnd, startProcess } from '../../support/processes.js';
-import { projectFolder, rabbitmq, scratchFolder } from '../../support/services.js';
+import { type ProcessEnd, startProcess } from '../../support/fleet/processes.js';
+import { projectFolder, rabbitmq, scratchFolder } from '../../support/services/services.js';
 
 const script = join(projectFolder, 'dist', 'test', 'property', 'fuzz', 'run.js');
 /** Services of its own are started, on a busy machine. */

@@ -55,7 +55,7 @@ describe('A token that proves nobody', function () {
   });
   after(() => new Promise((resolve) => server.close(resolve)));
 
-  /** Refused for its own sake: to reject with `ProofUnavailable` would let a stranger's token pass for an outage. */
+  /** Refused for its own sake: to reject with `TokenKeysUnavailable` would let a stranger's token pass for an outage. */
   async function expectRefused(token: string): Promise<void> {
     for (const proof of proofs) {
       const { ok } = await proof.verify(token, { graceSeconds: 0 });

@@ -15,8 +15,8 @@ import type { Caller, ChatListFilter, ChatListItem, ChatQueries } from '../../..
 import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
 import type { Member } from '../../../src/domain/chat.js';
 import { type StoreHarness, searchOf } from '../../conformance/store/store-conformance.js';
-import { hidingPolicy } from '../../support/hiding-policy.js';
-import { NOWHERE } from '../../unit/application/drafts.js';
+import { hidingPolicy } from '../../support/policies/hiding-policy.js';
+import { NOWHERE } from '../../unit/application/commands/drafts.js';
 import { chatAt } from './command-of.js';
 import { type Look, PEOPLE, TENANTS, WORDS } from './intents.js';
 import { PARTITIONS } from './model.js';

@@ -21,7 +21,7 @@ import {
   withConnection,
 } from '../../integration/prisma/prisma-harness.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq, uniqueNamespace } from '../../support/services.js';
+import { rabbitmq, uniqueNamespace } from '../../support/services/services.js';
 
 const within = 20_000;
 /** Short, for a test; the broker gives up on a client that it has not heard of for two of them. */

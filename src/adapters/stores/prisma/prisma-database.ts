@@ -154,6 +154,7 @@ const TABLES = [
   'chat_events',
   'receipts',
   'poison_attempts',
+  'former_memberships',
 ];
 
 /** Columns that later migrations have added to these tables. */

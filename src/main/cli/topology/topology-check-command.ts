@@ -1,4 +1,4 @@
-import { PrismaChatHomes } from '../../../adapters/stores/prisma/prisma-chat-homes.js';
+import { PrismaChatPartitions } from '../../../adapters/stores/prisma/prisma-chat-partitions.js';
 import { type CheckOutcome, checkRouting } from '../../../application/operations/topology.js';
 import type { KeyPlacement } from '../../../application/ports/broker-topology.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
@@ -11,7 +11,7 @@ export interface CheckRequest {
 /** `parley topology --check`: exit code 1 if commands are not routed to the partition of their chat. */
 export async function runTopologyCheck({ checksAll }: CheckRequest): Promise<void> {
   await withBrokerTopology(async ({ settings: { partitions }, database, storeId, broker }) => {
-    const homes = new PrismaChatHomes(database);
+    const homes = new PrismaChatPartitions(database);
     const result = await checkRouting({ broker, homes, storeId, partitions, checksAll });
     if (result.outcome === 'no-consumer')
       throw new StartupError([

@@ -9,10 +9,10 @@ const DECLARE_TIMEOUT_MS = 120_000;
  * `repairsRing`: binds the command queues to the hash exchange again in any case. Rejects with a `StartupError`.
  */
 export async function declareOnce({ repairsRing = false } = {}): Promise<void> {
-  await withBrokerTopology(async ({ storeId, registry, broker, lastError }) => {
+  await withBrokerTopology(async ({ storeId, transportState, broker, lastError }) => {
     const declare = async () => {
       await broker.claim(storeId);
-      await broker.declare(registry, { repairsRouting: repairsRing });
+      await broker.declare(transportState, { repairsRouting: repairsRing });
     };
     await inTime(declare(), DECLARE_TIMEOUT_MS, () => `not declared within ${DECLARE_TIMEOUT_MS} ms: ${lastError()}`);
   });

@@ -21,7 +21,7 @@ import {
 import { endOrphanedPostgresSync } from '../../../../src/infrastructure/embedded/postgres-orphan.js';
 import { type PostgresServer, startPostgres } from '../../../../src/infrastructure/embedded/postgres-server.js';
 import { identify } from '../../../../src/infrastructure/process/process-identity.js';
-import { scratchFolder } from '../../../support/services.js';
+import { scratchFolder } from '../../../support/services/services.js';
 import { startOwner } from './owner.js';
 
 const OTHERS = 0o007;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { lockDataFolder } from '../../../../src/infrastructure/embedded/data-folder.js';
 import { identify } from '../../../../src/infrastructure/process/process-identity.js';
-import { scratchFolder } from '../../../support/services.js';
+import { scratchFolder } from '../../../support/services/services.js';
 import { startOwner } from './owner.js';
 
 async function refusal(folder: string): Promise<string> {

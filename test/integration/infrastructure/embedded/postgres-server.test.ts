@@ -7,7 +7,7 @@ import pg from 'pg';
 import { type PostgresServer, startPostgres } from '../../../../src/infrastructure/embedded/postgres-server.js';
 import { freePort } from '../../../../src/infrastructure/free-port.js';
 import { identify } from '../../../../src/infrastructure/process/process-identity.js';
-import { scratchFolder } from '../../../support/services.js';
+import { scratchFolder } from '../../../support/services/services.js';
 import { LOOPBACK, listenersOf } from './listeners.js';
 import { startOwner } from './owner.js';
 

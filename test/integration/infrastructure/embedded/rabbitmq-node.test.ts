@@ -9,7 +9,7 @@ import {
 } from '../../../../src/infrastructure/embedded/rabbitmq-node.js';
 import { isListening } from '../../../../src/infrastructure/free-port.js';
 import { identify, isRunning, type ProcessIdentity } from '../../../../src/infrastructure/process/process-identity.js';
-import { scratchFolder } from '../../../support/services.js';
+import { scratchFolder } from '../../../support/services/services.js';
 import { LOOPBACK, listenersOf } from './listeners.js';
 import { startOwner } from './owner.js';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { chooseSettings } from '../../../../src/infrastructure/embedded/rabbitmq-settings.js';
 import { freePort } from '../../../../src/infrastructure/free-port.js';
-import { scratchFolder } from '../../../support/services.js';
+import { scratchFolder } from '../../../support/services/services.js';
 
 const portsOf = ({ port, managementPort, distributionPort, epmdPort }: Awaited<ReturnType<typeof chooseSettings>>) => [
   port,

@@ -11,8 +11,8 @@ import { inProcess, inProcessHarness } from './in-process-harness.js';
 describe('the in-process transport', () => {
   transportConformance(inProcessHarness);
 
-  describe('by itself', () => {
-    it('refuses at the door and to producers once a queue has reached its bound', async () => {
+  describe('alone', () => {
+    it('refuses commands of the gateway and of producers if a queue is full', async () => {
       const { transport } = inProcess(1);
       await transport.start();
       for (let count = 0; count < PARTITION_QUEUE_LIMIT; count += 1) transport.publish(command(`c${count}`, 'key'));
@@ -26,7 +26,7 @@ describe('the in-process transport', () => {
       await transport.stop();
     });
 
-    it('ends subscriptions when it stops, and takes nothing before it has started or after it has stopped', async () => {
+    it('ends subscriptions when it stops, and accepts commands only while running', async () => {
       const { transport } = inProcess(1);
       expect(() => transport.publish(command('c1', 'key'))).to.throw(CommandUnavailable);
       await transport.start();
@@ -38,7 +38,7 @@ describe('the in-process transport', () => {
       expect(() => transport.publish(command('c1', 'key'))).to.throw(CommandUnavailable);
     });
 
-    it('goes on when a listener for events fails', async () => {
+    it('continues if an event listener fails', async () => {
       const { transport, log } = inProcess(1);
       await transport.start();
       const seen: string[] = [];
@@ -65,7 +65,7 @@ describe('the in-process transport', () => {
       await transport.stop();
     });
 
-    it('keeps the latest dead letters only, and logs each without its body', async () => {
+    it('keeps only the latest dead letters, and logs each without its body', async () => {
       const { transport, log } = inProcess(1);
       await transport.start();
       const taker = new Taker();

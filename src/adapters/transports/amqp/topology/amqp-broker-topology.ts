@@ -1,14 +1,14 @@
 import type { BrokerTopology, CommandQueueState, KeyPlacement } from '../../../../application/ports/broker-topology.js';
-import type { PartitionRegistry } from '../../../../application/ports/partition-registry.js';
+import type { TransportState } from '../../../../application/ports/transport-state.js';
 import { names, type TopologySettings, topology } from '../../../../contract/messages/topology.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
 import { ConfirmedPublisher } from '../publish/confirmed-publisher.js';
 import { onChannel } from './declare-topology.js';
 import { forgetRingOrder } from './hash-ring.js';
+import { adoptNamespace, claimNamespace, commandQueues, storeOfNamespace } from './namespace-claim.js';
 import { prepareBroker } from './prepare-broker.js';
 import { queueExists } from './queue-exists.js';
 import { partitionsOfKeys } from './ring-probe.js';
-import { adoptNamespace, claimNamespace, commandQueues, storeOfNamespace } from './store-exchange.js';
 
 /** On one open connection. Rejects with `TopologyFault` if a retry cannot help. */
 export class AmqpBrokerTopology implements BrokerTopology {
@@ -41,16 +41,13 @@ export class AmqpBrokerTopology implements BrokerTopology {
     return partitionsOfKeys(this.connection, this.namespace, keys);
   }
 
-  async declare(
-    registry: Pick<PartitionRegistry, 'repairRing'>,
-    { repairsRouting }: { repairsRouting: boolean },
-  ): Promise<void> {
+  async declare(state: TransportState, { repairsRouting }: { repairsRouting: boolean }): Promise<void> {
     const { namespace } = this;
     const model = this.connection.current();
     const publisher = new ConfirmedPublisher(this.connection);
     try {
       if (repairsRouting) await forgetRingOrder(model, namespace);
-      await prepareBroker(model, { namespace, topology: topology(this.settings), registry, publisher });
+      await prepareBroker(model, { namespace, topology: topology(this.settings), state, publisher });
     } finally {
       await publisher.close();
     }
