@@ -76,7 +76,7 @@ describe('The package', function () {
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ ...TSCONFIG, files: ['program.ts', ...files] }));
   });
 
-  it('is compiled against, by what the guide shows too, and imported, with nothing installed but what the client needs', async () => {
+  it("compiles and runs the guide's examples with only the client's dependencies", async () => {
     const compiler = join(projectFolder, 'node_modules', 'typescript', 'bin', 'tsc');
     await run(process.execPath, [compiler, '-p', folder]).catch((error: { stdout: string }) =>
       expect.fail(error.stdout),
@@ -89,13 +89,13 @@ describe('The package', function () {
     ]);
   });
 
-  it('lets nothing else be imported', async () => {
+  it('exports nothing else', async () => {
     const reach = "import('parley/dist/src/main/cli.js').catch((error) => console.log(error.code))";
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', reach], { cwd: folder });
     expect(stdout.trim()).to.equal('ERR_PACKAGE_PATH_NOT_EXPORTED');
   });
 
-  it('holds what its manifest names: both entries with their types, and the command line', () => {
+  it('contains the files of its manifest: both entries with types, and the command line', () => {
     const manifest = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8')) as {
       bin: Record<string, string>;
       exports: Record<string, string | Record<string, string>>;
