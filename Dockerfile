@@ -31,7 +31,7 @@ COPY prisma prisma
 # Everything above belongs to root: the process cannot change its own program.
 USER node
 EXPOSE 8002 8003
-# Finishes and commits what is in hand, gives its partitions up, and exits 0.
+# Graceful shutdown: finishes and commits work in progress, releases the leases, and exits with 0.
 STOPSIGNAL SIGTERM
 # Alive, not ready: a process that waits for its database must not be killed for it.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \

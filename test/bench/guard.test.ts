@@ -44,7 +44,7 @@ interface Series {
   rounds: Figures[];
 }
 
-describe('what a command costs', function () {
+describe('the cost of a command', function () {
   this.timeout(TEST_TIMEOUT_MS);
   const started: { stop(): Promise<void> }[] = [];
   let ceiling: Series;
@@ -106,7 +106,7 @@ describe('what a command costs', function () {
     for (const one of started) await one.stop();
   });
 
-  it("is within bounds of what the ceiling's does", async () => {
+  it("is within bounds of the ceiling's cost", async () => {
     const outside: string[] = [];
     for (let attempt = 0; attempt < ATTEMPTS && outside.length === attempt; attempt += 1) {
       for (const { rounds } of [ceiling, parley]) rounds.length = 0;

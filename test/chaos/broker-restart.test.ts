@@ -10,7 +10,7 @@ import { SteadyLoad } from './steady-load.js';
 
 const within = 30_000;
 
-describe('A worker whose broker is stopped and started again, under load', function () {
+describe('A worker whose broker is restarted under load', function () {
   this.timeout(120_000);
   let folder: string;
   let node: RabbitmqNode;
@@ -32,7 +32,7 @@ describe('A worker whose broker is stopped and started again, under load', funct
     await node?.stop();
   });
 
-  it('reconnects by itself, has the hash ring in order, and loses, doubles and reorders nothing', async () => {
+  it('reconnects, restores the hash ring, and loses, doubles and reorders nothing', async () => {
     const chats = await Promise.all(Array.from({ length: 24 }, () => fleet.createGroup(1)));
     const load = new SteadyLoad(fleet, 'load', chats);
     await eventually(() => load.sent > 200, { within, what: 'load' });

@@ -10,7 +10,7 @@ import { SteadyLoad } from './steady-load.js';
 
 const within = 30_000;
 
-describe('A worker whose database is stopped at once, under load, and started again', function () {
+describe('A worker whose database is stopped immediately and restarted under load', function () {
   this.timeout(90_000);
   const settings = { fsync: 'off' };
   let folder: string;
@@ -32,7 +32,7 @@ describe('A worker whose database is stopped at once, under load, and started ag
     await server?.stop();
   });
 
-  it('is unready meanwhile, goes on by itself, and loses, doubles and reorders nothing', async () => {
+  it('is unready meanwhile, recovers, and loses, doubles and reorders nothing', async () => {
     const chats = await Promise.all(Array.from({ length: 8 }, () => fleet.createGroup(1)));
     const load = new SteadyLoad(fleet, 'load', chats);
     await eventually(() => load.sent > 100, { within, what: 'load' });

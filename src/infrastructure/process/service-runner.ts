@@ -108,7 +108,7 @@ export async function runServices(
     }
   } catch (error) {
     if (error instanceof StartupError) startupError = error;
-    else fail('the services could not be put together', { error });
+    else fail('services could not be created', { error });
     exitCode = 1;
   }
   // A failed start stops the process like a signal. A later signal then counts as the second one.
@@ -169,7 +169,7 @@ async function stopAll(running: readonly Service[], fail: Fail): Promise<void> {
         service.abandon?.();
       }
     } catch (error) {
-      fail('a service did not stop well', { component: service.name, error });
+      fail('a service failed to stop', { component: service.name, error });
       service.abandon?.();
     } finally {
       deadline.abort();

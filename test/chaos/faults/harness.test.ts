@@ -50,7 +50,7 @@ describe('The producer and the dispatch consumer of the tests', function () {
     { name: 'closed', what: 'closes their connections', harm: CLOSE },
     { name: 'failed', what: 'fails on their channels', harm: CRASH },
   ])
-    it(`come back by themselves where the broker ${what} in the middle of traffic, and the ledger closes`, async () => {
+    it(`reconnect if the broker ${what} during traffic, and the ledger closes`, async () => {
       const chats = await Promise.all(Array.from({ length: 8 }, () => fleet.createGroup(1)));
       const load = new SteadyLoad(fleet, name, chats);
       for (let round = 0; round < ROUNDS; round += 1) {
@@ -68,7 +68,7 @@ describe('The producer and the dispatch consumer of the tests', function () {
       expect(worker.output, 'nobody has harmed the worker').to.not.contain('broker connection lost');
     });
 
-  it('are told what the broker refuses, once, and go on', async () => {
+  it('see each refusal of the broker once, and continue', async () => {
     const nowhere = await Producer.connect(fleet.amqpUrl, uniqueNamespace());
     try {
       const command = { type: 'message.send', actorId: 'alice', chatId: v4(), data: { body: 'is anybody there?' } };
@@ -81,7 +81,7 @@ describe('The producer and the dispatch consumer of the tests', function () {
     }
   });
 
-  it('get events again from a queue that was deleted and is there again', async () => {
+  it('get events again from a queue that was deleted and declared again', async () => {
     const queue = `${uniqueNamespace()}.events`;
     const declare = () => onChannel(fleet.amqpUrl, (channel) => channel.assertQueue(queue, { durable: true }));
     const publish = (id: string) =>

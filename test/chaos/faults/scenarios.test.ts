@@ -8,7 +8,7 @@ import { dispatchUnbound } from '../scenarios/dispatch.js';
 /** One schedule of each that no other test plays; all of them, and more often: `npm run proof -- faults`. */
 const PLAYED = [sameId, commitReplyLost, deadlock, backendsTerminated, confirmLost, redeliveryStorm, dispatchUnbound];
 
-describe('A worker under load goes on by itself', function () {
+describe('A worker under load recovers', function () {
   this.timeout(120_000);
   let harness: FleetHarness;
 
@@ -17,9 +17,9 @@ describe('A worker under load goes on by itself', function () {
   });
   after(() => harness?.close());
 
-  for (const scenario of PLAYED) it(`after this: ${scenario.what}`, () => scenario.play(harness, 0));
+  for (const scenario of PLAYED) it(`after: ${scenario.what}`, () => scenario.play(harness, 0));
 
-  it('and has lost, doubled and reordered nothing through all of it', async () => {
+  it('and loses, doubles and reorders nothing through all of it', async () => {
     const { verdict, faults } = await harness.settle();
     expect(faults, JSON.stringify(verdict)).to.deep.equal([]);
   });

@@ -8,7 +8,7 @@ import { otherRows } from './other-rows.js';
 import { ROWS, tableOf } from './table.js';
 
 describe('The table of faults', () => {
-  it('has something that plays each of its rows, and names only tests that there are', () => {
+  it('has a scenario or test for each row, and names only existing tests', () => {
     const played = [...scenarios, ...otherRows].map(({ row, name }) => ({ row, name, faults: [] }));
     expect(tableOf(played).filter(({ state }) => state !== 'passed')).to.deep.equal([]);
     const names = played.map(({ name }) => name);
@@ -17,7 +17,7 @@ describe('The table of faults', () => {
     expect(files.filter((file) => !existsSync(join(projectFolder, 'dist', 'test', file)))).to.deep.equal([]);
   });
 
-  it('shows what failed, what was not played, and what was played but for something that could not be', () => {
+  it('shows failed, unplayed and partly played rows', () => {
     const [row, other, third, fourth] = ROWS;
     const table = tableOf([
       { row, name: 'good', faults: [] },
@@ -32,17 +32,17 @@ describe('The table of faults', () => {
   });
 });
 
-describe('Schedules of harm', () => {
+describe('Fault schedules', () => {
   const numbers = Array.from({ length: 500 }, (_, index) => index + 1);
 
-  it('are the same by the same seed, and others by another one', () => {
+  it('are the same for the same seed, and differ for another one', () => {
     const drawn = (seed: number) => numbers.map((number) => inWords(scheduleOf(seed, number)));
     expect(drawn(1)).to.deep.equal(drawn(1));
     expect(drawn(1)).not.to.deep.equal(drawn(2));
     expect(new Set(drawn(1)).size).to.equal(numbers.length);
   });
 
-  it('have every act among 500, some of them two at once that do not harm the same', () => {
+  it('contain every act in 500 schedules, and sometimes two acts on different targets', () => {
     const where = new Map(acts.map((act) => [act.name, act]));
     for (const seed of [1, 2, 3]) {
       const schedules = numbers.map((number) => scheduleOf(seed, number).acts.map(({ name }) => name));

@@ -72,7 +72,7 @@ describe('a full restart of RabbitMQ', function () {
     return { homes, misplaced: all().filter(({ mayBeMisplaced }) => mayBeMisplaced) };
   };
 
-  it('leaves every chat at its partition: if the ring was lost, one of the workers that start at once repairs it, and marks every queue', async () => {
+  it('keeps every chat at its partition: if the ring was lost, one of several workers repairs it and marks every queue', async () => {
     const namespace = uniqueNamespace();
     const state = new MemoryTransportState();
     const chats = Array.from({ length: 200 }, () => randomUUID());
@@ -101,7 +101,7 @@ describe('a full restart of RabbitMQ', function () {
     expect((await homesOf(late, namespace, chats)).homes).to.deep.equal(before.homes);
   });
 
-  it('is survived: subscriptions are reported lost, events under way too, and everything works again', async () => {
+  it('is survived: subscriptions and events in flight are reported lost, and everything works again', async () => {
     const { transport, namespace, log } = await start({ partitions: 2 });
     let ready = 0;
     transport.onReady(() => {

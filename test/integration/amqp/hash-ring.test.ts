@@ -64,7 +64,7 @@ describe('the hash ring', () => {
     return homes;
   };
 
-  it('is the same for one worker and for four that start at once on an empty broker', async () => {
+  it('is the same for one worker and for four that start together on an empty broker', async () => {
     const alone = namespaceToBe();
     const one = await amqpTransport({ namespace: alone, partitions: PARTITIONS });
     await one.transport.start();
@@ -79,7 +79,7 @@ describe('the hash ring', () => {
     expect(await homesIn(crowded)).to.deep.equal(await homesIn(alone));
   });
 
-  it('whose queues were bound in another order is put right, wherever the mark of its order is missing', async () => {
+  it('whose queues were bound in another order is repaired if its marker is missing', async () => {
     const orderly = namespaceToBe();
     const one = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
     await one.transport.start();
@@ -102,7 +102,7 @@ describe('the hash ring', () => {
     expect(await homesIn(shuffled)).to.deep.equal(await homesIn(orderly));
   });
 
-  it('is put right where a queue was deleted and declared again by somebody else, who bound it last', async () => {
+  it('is repaired if a queue was deleted, declared again and bound last by another client', async () => {
     const orderly = namespaceToBe();
     const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
     await untouched.transport.start();
@@ -126,7 +126,7 @@ describe('the hash ring', () => {
     expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
   });
 
-  it('is not taken for orderly where a queue was deleted, declared again and bound last while it was repaired', async () => {
+  it('is not marked as in order if a queue was deleted and bound last during the repair', async () => {
     const orderly = namespaceToBe();
     const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
     await untouched.transport.start();
@@ -159,7 +159,7 @@ describe('the hash ring', () => {
     expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
   });
 
-  it('is left as it is by a user who may not put its witnesses, and who is told so', async function () {
+  it('is not changed by a user without permission for its sentinels, who gets an error', async function () {
     const { node } = await rabbitmq();
     if (node === undefined) this.skip(); // users can be made only at a node of our own
     const { url, remove } = await freshVhost();
@@ -200,7 +200,7 @@ describe('the hash ring', () => {
     }
   });
 
-  it('is not taken for orderly when the repair did not come to its end', async () => {
+  it('is not marked as in order after an incomplete repair', async () => {
     const namespace = namespaceToBe();
     const broken = new MemoryTransportState();
     const one = await amqpTransport({ namespace, partitions: PARTITIONS, state: broken });
@@ -221,7 +221,7 @@ describe('the hash ring', () => {
     await Promise.all([two.transport.stop(), three.transport.stop()]);
   });
 
-  it('is the same after a worker that died at each step of the first declaration', async () => {
+  it('is the same after a worker died at any step of the first declaration', async () => {
     const orderly = namespaceToBe();
     const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
     await untouched.transport.start();
@@ -247,7 +247,7 @@ describe('the hash ring', () => {
     }
   });
 
-  it('is bound by nobody who does not hold the lock, and no command comes in before it is in order', async () => {
+  it('is bound only under the lock, and no command arrives before it is in order', async () => {
     const namespace = namespaceToBe();
     // Stands for a worker that holds the lock and has not begun, until it gives it up.
     let releaseLock: () => void = () => undefined;
@@ -266,7 +266,7 @@ describe('the hash ring', () => {
     await started;
   });
 
-  it('is the same where a process that only knocks at the door was there first', async () => {
+  it('is the same if a process that only publishes started first', async () => {
     const orderly = namespaceToBe();
     const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
     await untouched.transport.start();
@@ -282,7 +282,7 @@ describe('the hash ring', () => {
     expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
   });
 
-  it('is bound anew where the hash exchange was deleted and declared again by somebody else', async () => {
+  it('is bound again if another client deleted and declared the hash exchange', async () => {
     const orderly = namespaceToBe();
     const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
     await untouched.transport.start();
@@ -300,7 +300,7 @@ describe('the hash ring', () => {
     expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
   });
 
-  it('tells where keys fall by the workers at its queues, which take no probe for a command', async () => {
+  it('shows the partitions of keys with probes, which workers do not process as commands', async () => {
     const namespace = namespaceToBe();
     const { transport, topology: settings } = await amqpTransport({ namespace, partitions: PARTITIONS });
     await transport.start();

@@ -93,7 +93,7 @@ function sent(producer: CommandProducer): Promise<unknown>[] {
 }
 
 describe('The types of the client', () => {
-  it('narrow an event by its type, so that each can be told in its own words', () => {
+  it('narrow an event by its type', () => {
     const answers = new Map(exampleEvents.map(({ event }) => [event.type, told(event)]));
     expect(answers.get('user.upserted')).to.equal('Alice');
     expect(answers.get('message.deleted')).to.be.oneOf(['soft', 'hard']);

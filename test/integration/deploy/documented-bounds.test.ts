@@ -29,7 +29,7 @@ describe('The page of bounds', () => {
     for (const [, name = ''] of source.matchAll(SETTING)) settings.add(name);
   }
 
-  it('names what there is, each constant with its value', () => {
+  it('names existing constants with their values', () => {
     const named = [...page.matchAll(NAMED)];
     expect(named).to.have.length.above(50);
     for (const [, name = '', digits, unit] of named) {

@@ -81,7 +81,7 @@ function read(text: string): Map<string, Set<string>> {
 }
 
 describe('docs/metrics.md', () => {
-  it('explains every metric of a worker and of REST by its name and its labels, and no other', async () => {
+  it('lists every metric of a worker and REST with its labels, and no other', async () => {
     const guide = readFileSync(join(projectFolder, 'docs', 'metrics.md'), 'utf8');
     const documented = new Map<string, Set<string>>();
     for (const [, names = '', labels = ''] of guide.matchAll(

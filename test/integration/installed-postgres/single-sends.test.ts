@@ -35,7 +35,7 @@ describe('Single sends through a worker, on the default settings of a PostgreSQL
   });
   after(() => fleet?.close());
 
-  it('compile no statement', async function () {
+  it('trigger no JIT compilation', async function () {
     this.timeout(120_000);
     expect(server.jit, 'the server would compile by default').to.equal('on');
     const { chatId, users } = await fleet.createGroup(1);

@@ -10,8 +10,8 @@ import { prismaStore } from './prisma-harness.js';
 /** Migrations without which every process still works: what they bring only makes things cheaper. */
 const DISPENSABLE: readonly string[] = [];
 
-describe('A database that lacks some of the migrations', () => {
-  it('is refused by every process, whichever migration is missing', async () => {
+describe('A database with missing migrations', () => {
+  it('is refused by every process, for any missing migration', async () => {
     const migrations = readdirSync(migrationsFolder)
       .filter((name) => /^\d/.test(name))
       .sort();

@@ -35,7 +35,7 @@ describe('An audit of the store', function () {
     return found.filter(({ kind }) => kind !== 'unpublished');
   }
 
-  it('finds nothing wrong with whatever people can do, while they do it and when chats have moved to other partitions', async () => {
+  it('finds no fault during and after random commands, also after chats moved to other partitions', async () => {
     const seed = Math.floor(Math.random() * 2 ** 31);
     const traffic = await Traffic.open(store, PARTITIONS);
     const identity = new PrismaStoreIdentity(store.database);
@@ -67,7 +67,7 @@ describe('An audit of the store', function () {
     expect(isEnough(), `seed ${seed}: ${pruned} pruned, ${JSON.stringify([...traffic.outcomes])}`).to.equal(true);
   });
 
-  it('finds nothing wrong with what was brought in from an archive', async () => {
+  it('finds no fault in imported chats', async () => {
     await importInto(store, anArchive().map(textOf));
     expect(await faults()).to.deep.equal([]);
     expect(await new PrismaStoreAudit(store.database).hasChat(CHAT)).to.equal(true);

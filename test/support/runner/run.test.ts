@@ -47,7 +47,7 @@ async function sumOf(runner: TestProcess): Promise<{ sum: string | undefined; co
 describe('The test runner', function () {
   this.timeout(SUM_TIMEOUT_MS);
 
-  it('sums up what its processes have counted, and says how far each of them is', async () => {
+  it('sums up the results of its processes, and reports the progress of each', async () => {
     const runner = await run({
       'chaos/kill.test.js': PASSING,
       'integration/main/a.test.js': `describe('mixed', () => {
@@ -68,17 +68,17 @@ describe('The test runner', function () {
     ]);
   });
 
-  it('succeeds where nothing has failed', async () => {
+  it('succeeds if nothing failed', async () => {
     const runner = await run({ 'any.test.js': PASSING });
     expect(await sumOf(runner), runner.output).to.deep.equal({ sum: '1 passed, 0 failed, 0 skipped', code: 0 });
   });
 
-  it('fails where nothing has passed', async () => {
+  it('fails if nothing passed', async () => {
     const runner = await run({});
     expect(await sumOf(runner), runner.output).to.deep.equal({ sum: '0 passed, 1 failed, 0 skipped', code: 1 });
   });
 
-  it('counts a process that does not come to its end as a failure, and says where it was', async () => {
+  it('counts a process that does not end properly as a failure, and reports where it was', async () => {
     const breakingOff = (how: string) => `describe('a process', () => {
       it('begins', () => undefined);
       it('breaks off', () => ${how});
@@ -116,7 +116,7 @@ describe('The test runner', function () {
     { when: 'it is killed itself', end: (runner) => runner.kill(), failure: null },
   ];
   for (const { when, end, failure } of endings)
-    it(`leaves no process behind when ${when}`, async () => {
+    it(`leaves no process when ${when}`, async () => {
       const runner = await run({ 'any.test.js': WAITING });
       const pids = (await runner.line(/^pids /, SUM_TIMEOUT_MS)).split(' ').slice(1).map(Number);
       const started = pids.map((pid) => identify(pid) as ProcessIdentity);

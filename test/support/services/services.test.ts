@@ -35,7 +35,7 @@ describe('the services of a test run', function () {
     ['SIGINT', services],
     ['SIGTERM', ['postgres', 'process']],
   ] as const) {
-    it(`leave no process and no folder behind after ${signal}`, async () => {
+    it(`leave no process and no folder after ${signal}`, async () => {
       const temporary = scratchFolder('tmp');
       const { child, processes } = await startRun(temporary, wanted);
       child.send(signal);
@@ -45,7 +45,7 @@ describe('the services of a test run', function () {
     });
   }
 
-  it('are cleared away by the next run after a kill, and nothing of a living run or of strangers is', async () => {
+  it('are removed by the next run after a kill, without touching a live run or other folders', async () => {
     const temporary = scratchFolder('tmp');
     mkdirSync(join(temporary, 'somebody-elses'));
     const killed = await startRun(temporary, services);
@@ -64,7 +64,7 @@ describe('the services of a test run', function () {
     expect(readdirSync(temporary)).to.deep.equal(['somebody-elses']);
   });
 
-  it('fail with one line that says what to install where there is no RabbitMQ and none may be installed', async () => {
+  it('fail with one line that names what to install if RabbitMQ is missing and may not be installed', async () => {
     const env = { PATH: '/nonexistent', TEST_INSTALL: 'never', TEST_AMQP_URL: '', TMPDIR: scratchFolder('tmp') };
     const child = await startProcess({ script, env });
     expect((await child.ended).code).to.equal(1);
@@ -76,7 +76,7 @@ describe('the services of a test run', function () {
 });
 
 describe('waiting in tests', () => {
-  it('goes on once the check holds, with its answer', async () => {
+  it('ends when the check holds, with its result', async () => {
     let asked = 0;
     const check = () => {
       asked += 1;
@@ -86,7 +86,7 @@ describe('waiting in tests', () => {
     expect(await eventually(check, { within: 1000, what: 'the third time' })).to.equal('now');
   });
 
-  it('fails when the time is over, saying what was waited for and why it did not come', async () => {
+  it('fails after the time limit, with the awaited condition and its last failure', async () => {
     const never = eventually(() => false, { within: 30, what: 'the impossible' });
     const failure = await never.catch((error: Error) => error.message);
     expect(failure).to.equal('the impossible: not within 30 ms; last: false');

@@ -18,7 +18,7 @@ describe('A small disk of a test', function () {
     if (whyNoSmallDisk(scratchFolder('disk')) !== undefined) this.skip(); // only root may mount
   });
 
-  it('is full to the last byte, and has room again', () => {
+  it('can be filled to the last byte, and emptied', () => {
     const disk = SmallDisk.mount(join(scratchFolder('disk'), 'small'), 2);
     try {
       disk.fill();
@@ -34,7 +34,7 @@ describe('A small disk of a test', function () {
   });
 
   for (const signal of ['SIGINT', 'SIGKILL'] as const)
-    it(`is not left mounted after ${signal}${signal === 'SIGKILL' ? ', once another run begins' : ''}`, async () => {
+    it(`is not mounted after ${signal}${signal === 'SIGKILL' ? ', when another run begins' : ''}`, async () => {
       const temporary = scratchFolder('tmp');
       const env = { TMPDIR: temporary, TEST_INSTALL: 'never', TEST_AMQP_URL: '' };
       const run = await startProcess({ script, args: ['disk'], env });

@@ -172,7 +172,7 @@ export class MemoryCommandStore implements CommandStore {
       throw new StoreError('contention', 'a user has come into another chat in between');
     }
     if (writes.chatsChanged.some(({ chatId }) => !chats.has(chatId))) {
-      throw new StoreError('refused', 'a chat that is to be changed does not exist');
+      throw new StoreError('refused', 'a chat to change does not exist');
     }
     if (
       writes.events.some((event, i) => event.partition !== request.partition || event.position !== position + i + 1)

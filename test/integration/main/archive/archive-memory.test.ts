@@ -71,7 +71,7 @@ async function measured(args: string[], databaseUrl: string): Promise<Figures> {
 describe(`A chat of ${MESSAGES.toLocaleString('en')} messages`, function () {
   this.timeout(TIMEOUT_MS);
 
-  it(`is exported, and imported elsewhere, in less than ${PEAK_MAX_MB} MB of memory each`, async function () {
+  it(`is exported and imported with less than ${PEAK_MAX_MB} MB of memory each`, async function () {
     if (process.platform !== 'linux') this.skip(); // a process's peak is read from /proc
     const [from, to] = await Promise.all([freshDatabase(), freshDatabase()]);
     await withConnection(from, async (sql) => {

@@ -50,7 +50,7 @@ describe('parley export and import', function () {
     return stderr[0] ?? '';
   }
 
-  it('say what they are for', async () => {
+  it('describe themselves in --help', async () => {
     const [exporting, importing] = await Promise.all([run(['export', '--help']), run(['import', '--help'])]);
     expect([exporting.code, importing.code]).to.deep.equal([0, 0]);
     for (const option of ['--chat <id>', '--user <id>', '--tenant <id>', '--out <file>'])
@@ -58,7 +58,7 @@ describe('parley export and import', function () {
     expect(importing.stdout.join('\n')).to.include('import [options] <file>');
   });
 
-  it('refuse in one line what cannot be', async () => {
+  it('refuse invalid arguments in one line', async () => {
     const out = ['--out', aFile()];
     const folder = scratchFolder('archive');
     const cases: [string[], string | RegExp][] = [
@@ -91,7 +91,7 @@ describe('parley export and import', function () {
     );
   });
 
-  it('carry a chat over: a file for its owner’s eyes, figures on standard error', async () => {
+  it('transfer a chat: a file readable only by its owner, figures on standard error', async () => {
     const file = aFile();
     const exported = await cli(['export', '--chat', GROUP, '--out', file], { DATABASE_URL: url });
     expect(exported).to.deep.equal({ code: 0, stdout: [], stderr: ['parley: exported 1 chat, 2406 lines'] });
@@ -106,7 +106,7 @@ describe('parley export and import', function () {
     expect(await carriedRows(target)).to.deep.equal(await carriedRows(url));
   });
 
-  it('pass it on through a pipe, and take a file’s place only when all is written', async () => {
+  it('work through a pipe, and replace a file only when everything is written', async () => {
     const target = await freshDatabase();
     const command = `"$0" '${CLI}' export --chat ${GROUP} --out - | DATABASE_URL='${target}' "$0" '${CLI}' import -`;
     const piped = await startProcess({
@@ -124,7 +124,7 @@ describe('parley export and import', function () {
     expect(readdirSync(join(file, '..'))).to.deep.equal(['chats.jsonl']);
   });
 
-  it('end in one line when nobody reads on', async () => {
+  it('end with one line if the reader stops', async () => {
     const command = `{ "$0" '${CLI}' export --chat ${GROUP} --out -; echo "code $?" >&2; } | head -n 1`;
     const piped = await startProcess({
       interpreter: '/bin/sh',
@@ -139,7 +139,7 @@ describe('parley export and import', function () {
     expect(piped.output).to.not.match(/^\s+at /m);
   });
 
-  it('tell now and then how far they are where no terminal shows it, however slowly the archive is taken away', async () => {
+  it('print progress at intervals without a terminal, also for a slow reader', async () => {
     const pipe = join(scratchFolder('archive'), 'pipe');
     execFileSync('mkfifo', [pipe]);
     const exporting = await startProcess({
@@ -167,7 +167,7 @@ describe('parley export and import', function () {
     withConnection(databaseUrl, async (sql) => (await sql.query(`SELECT count(*)::int4 AS n FROM ${table}`)).rows[0].n);
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    it(`leave no file when the export is ended by ${signal}`, async () => {
+    it(`leave no file if the export is ended by ${signal}`, async () => {
       const file = aFile();
       const exporting = await whileLocked(url, 'reactions', async () => {
         const child = await startProcess({
@@ -186,7 +186,7 @@ describe('parley export and import', function () {
       expect(readdirSync(join(file, '..'))).to.deep.equal([]);
     });
 
-  it('leave no file when the database goes away in between', async () => {
+  it('leave no file if the database fails during the export', async () => {
     const file = aFile();
     const exporting = await whileLocked(url, 'reactions', async (sql) => {
       const child = await startProcess({
@@ -210,7 +210,7 @@ describe('parley export and import', function () {
     expect(readdirSync(join(file, '..'))).to.deep.equal([]);
   });
 
-  it('complete, run again, what an import that was killed had begun', async () => {
+  it('complete a killed import when run again', async () => {
     const file = aFile();
     await run(['export', '--chat', GROUP, '--out', file]);
     const target = await freshDatabase();
@@ -231,7 +231,7 @@ describe('parley export and import', function () {
     expect(await carriedRows(target)).to.deep.equal(await carriedRows(url));
   });
 
-  it('need no more for an export than the rights that the guide names', async () => {
+  it('need only the documented rights for an export', async () => {
     const guide = readFileSync(join(projectFolder, 'docs', 'import-export.md'), 'utf8');
     const [statement = ''] = /^GRANT .*$/m.exec(guide) ?? [];
     const role = `parley_export_${Math.random().toString(36).slice(2, 8)}`;
@@ -246,7 +246,7 @@ describe('parley export and import', function () {
     expect(exported.code, exported.stderr.join('\n')).to.equal(0);
   });
 
-  it('say which chats are others here, and end with 1', async () => {
+  it('list chats whose id belongs to another chat, and exit with 1', async () => {
     const target = await freshDatabase();
     const other = anArchive();
     Object.assign(other[1] ?? {}, { createdBy: 'bob' });
@@ -259,7 +259,7 @@ describe('parley export and import', function () {
     ]);
   });
 
-  it('serve a system without RabbitMQ too, while it runs', async () => {
+  it('work with a running system without RabbitMQ', async () => {
     const dev = await new DevFolder().start({ rabbitmq: false });
     try {
       const banner = await bannerOf(dev);

@@ -44,7 +44,7 @@ const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 describe('the command line', function () {
   this.timeout(60_000);
 
-  it('says by --help what there is', async () => {
+  it('lists its commands with --help', async () => {
     const { code, stdout } = await cli(['--help']);
     expect(code).to.equal(0);
     const commands = [
@@ -77,7 +77,7 @@ describe('the command line', function () {
     expect(await cli(['--version'])).to.deep.equal({ code: 0, stdout: [version], stderr: [] });
   });
 
-  it('says in the help of each command which variables it needs', async () => {
+  it('lists the needed variables in the help of each command', async () => {
     const commandsOf = async (path: string[]): Promise<string[][]> => {
       const { stdout } = await cli([...path, '--help']);
       const names = stdout
@@ -93,14 +93,14 @@ describe('the command line', function () {
     expect(await commandsOf([])).to.have.length.at.least(20);
   });
 
-  it('ends quietly when nobody reads its output any more', async () => {
+  it('ends quietly if its output is closed', async () => {
     const cliFile = join(projectFolder, 'dist/src/main/cli.js');
     const shell = `set -o pipefail; "${process.execPath}" "${cliFile}" contract --asyncapi | head -1`;
     const { status, stdout, stderr } = spawnSync('bash', ['-c', shell], { encoding: 'utf8' });
     expect({ status, stdout, stderr }).to.deep.equal({ status: 141, stdout: '{\n', stderr: '' });
   });
 
-  it('refuses in one line what it does not know', async () => {
+  it('refuses unknown arguments in one line', async () => {
     const [command, role, flag, format, missing] = await Promise.all([
       cli(['wroker']),
       cli(['worker', 'foo']),
@@ -115,7 +115,7 @@ describe('the command line', function () {
     expectRefused(missing, "required option '--actor <id>' not specified");
   });
 
-  it('computes the id of a direct chat, in whichever order the two are named', async () => {
+  it('computes the id of a direct chat, for both orders of the users', async () => {
     const ends = await Promise.all([
       cli(['direct-id', '--actor', 'alice', '--with', 'bob']),
       cli(['direct-id', '--actor', 'bob', '--with', 'alice', '--tenant', 'default']),
@@ -127,7 +127,7 @@ describe('the command line', function () {
     expectRefused(await cli(['direct-id', '--actor', 'a b', '--with', 'bob']), /--actor.*must be a user id/);
   });
 
-  it('signs tokens that the API accepts, for as long as was asked', async () => {
+  it('signs tokens that the API accepts, with the requested lifetime', async () => {
     const env = { JWT_SECRET: SECRET, JWT_ISSUER: 'https://issuer.example', JWT_AUDIENCE: 'parley' };
     const { code, stdout } = await cli(['token', '--actor', 'alice', '--tenant', 'acme', '--ttl', '60'], env);
     expect(code).to.equal(0);
@@ -150,7 +150,7 @@ describe('the command line', function () {
     );
   });
 
-  it('signs with the secret of the data folder where none is given, and says so where there is none either', async () => {
+  it('signs with the secret of the data folder by default, and reports a missing one', async () => {
     const folder = scratchFolder('data');
     writeFileSync(join(folder, 'jwt-secret'), `${SECRET}\n`);
     const { stdout } = await cli(['token', '--actor', 'alice'], { DATA_DIR: folder });
@@ -167,7 +167,7 @@ describe('the command line', function () {
     expectRefused(ttl, /--ttl.*whole number of seconds/);
   });
 
-  it('says what each variable is and where it came from, secrets hidden', async () => {
+  it('prints value and source of each variable, without secrets', async () => {
     const cwd = scratchFolder('config');
     writeFileSync(join(cwd, '.env'), `JWT_SECRET=${SECRET}\nPORT=1234\n`);
     const { code, stdout, stderr } = await cli(['check-config'], { DATABASE_URL: NOBODY_THERE, PORT: '4321' }, cwd);
@@ -184,7 +184,7 @@ describe('the command line', function () {
     expect(stdout.join('\n')).to.not.include('hunter2').and.to.not.include(SECRET);
   });
 
-  it('says one line for each fault of the configuration, and exits with 1', async () => {
+  it('prints one line for each fault of the configuration, and exits with 1', async () => {
     const env = {
       COMMAND_PARTITIONS: 'many',
       LOG_LEVEL: 'loud',
@@ -202,7 +202,7 @@ describe('the command line', function () {
     expect(forWorker.stderr).to.have.members([...faults, ...lacks]);
   });
 
-  it("refuses dispatch queues that are called like Parley's own", async () => {
+  it("refuses dispatch queues with names of Parley's own queues", async () => {
     const { code, stderr } = await cli(['check-config'], {
       CHAT_NAMESPACE: 'im',
       DISPATCH_QUEUES: 'im.commands.p0=#;ok=#',
@@ -211,7 +211,7 @@ describe('the command line', function () {
     expect(stderr).to.deep.equal(["parley: DISPATCH_QUEUES names im.commands.p0, which is one of Parley's own queues"]);
   });
 
-  it('applies migrations once, and draws a new store id', async () => {
+  it('applies migrations once, and generates a new store id', async () => {
     const env = { DATABASE_URL: await emptyDatabase() };
     expectRefused(await cli(['new-store-id'], env), /the database is not migrated .*parley migrate/);
     const first = await cli(['migrate'], env);
@@ -225,7 +225,7 @@ describe('the command line', function () {
       .and.to.not.equal(ids[0]);
   });
 
-  it('says in one line why it cannot migrate', async () => {
+  it('reports in one line why it cannot migrate', async () => {
     const foreign = await emptyDatabase();
     const client = new pg.Client({ connectionString: foreign });
     await client.connect();
@@ -245,7 +245,7 @@ describe('the command line', function () {
     expectRefused(refused, /could not be migrated: password authentication failed/);
   });
 
-  it('prints the documents of the contract, or writes them to a file', async () => {
+  it("prints the contract's documents, or writes them to a file", async () => {
     const env = { CHAT_NAMESPACE: 'talk', COMMAND_PARTITIONS: '2', DISPATCH_QUEUES: 'push=message.#' };
     const settings = {
       ...{ namespace: 'talk', partitions: 2, dispatchMaxBytes: 1024 ** 3 },
@@ -316,7 +316,7 @@ describe('the command line', function () {
     );
   });
 
-  it('gives a namespace to another store only where that is confirmed and nobody consumes, and keeps what is in its queues', async function () {
+  it('assigns a namespace to another store only with a confirmation and without consumers, and keeps its queues', async function () {
     this.timeout(CLI_CALLS_TIMEOUT_MS);
     const { url } = await rabbitmq();
     const namespace = uniqueNamespace();
@@ -356,7 +356,7 @@ describe('the command line', function () {
     }
   });
 
-  it('puts a new store id on the broker too, where the namespace was its own and nobody consumes; else it says what is left to do', async function () {
+  it('writes a new store id to the broker too, if it owns the namespace and there are no consumers; else prints what is left to do', async function () {
     this.timeout(CLI_CALLS_TIMEOUT_MS);
     const { url } = await rabbitmq();
     const namespace = uniqueNamespace();

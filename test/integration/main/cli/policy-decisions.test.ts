@@ -47,7 +47,7 @@ describe('parley policy explain, replay and can', function () {
   };
   const said = ({ stdout }: CliEnd) => stdout.join('\n');
 
-  it('refuse in one line what cannot be', async () => {
+  it('refuse invalid arguments in one line', async () => {
     const draft = aFile(' []');
     const alice = ['--actor', 'alice', '--do'];
     const cases: [string[], RegExp][] = [
@@ -92,7 +92,7 @@ describe('parley policy explain, replay and can', function () {
     expect(stderr[0]).to.match(/is not migrated/);
   });
 
-  it('explain a decision a sentence a line', async () => {
+  it('explain a decision, one sentence per line', async () => {
     const { code, stdout, stderr } = await run('explain', refused);
     expect({ code, stderr }).to.deep.equal({ code: 0, stderr: [] });
     expect(stdout).to.have.length(4);
@@ -106,7 +106,7 @@ describe('parley policy explain, replay and can', function () {
     ]);
   });
 
-  it('list what a draft would have decided otherwise, in words and as JSON', async () => {
+  it('list decisions that a draft changes, as text and as JSON', async () => {
     const draft = aFile(
       '  - { id: all, effect: permit, actions: [message.send], subject: { role: reader }, reason: x }',
     );
@@ -127,7 +127,7 @@ describe('parley policy explain, replay and can', function () {
     expect(said(await run('replay', '--policy', aFile(' []'), '--since', '1h'))).to.include('0 would change');
   });
 
-  it('go through more decisions than fit in a page, and stop where they are told to', async () => {
+  it('read more decisions than a page, up to the limit', async () => {
     const decision = await store.store.decisions.find(refused);
     if (decision === null) throw new Error('the decision is gone');
     const { attributesDigest: _, ...record } = decision;
@@ -145,7 +145,7 @@ describe('parley policy explain, replay and can', function () {
     expect(some.stdout.at(-3)).to.equal('5 decisions checked: 5 refusals, 0 permits');
   });
 
-  it('answer yes and no by what is in the database, with the rule or with what is missing', async () => {
+  it('decide with the data of the database, and print the rule or the missing conditions', async () => {
     const yes = await can('--actor', 'bob', '--do', 'message.send', '--chat', GROUP);
     expect(yes).to.deep.equal({
       code: 0,
@@ -164,7 +164,7 @@ describe('parley policy explain, replay and can', function () {
     expect(said(outsider)).to.include('(it is none)');
   });
 
-  it('take further attributes, and none of those that are not given for granted', async () => {
+  it('accept further attributes, and assume no others', async () => {
     const edit = ['--actor', 'bob', '--do', 'message.edit', '--chat', GROUP];
     const unknown = await can(...edit);
     expect(unknown.code).to.equal(3);
@@ -199,7 +199,7 @@ describe('parley policy explain, replay and can', function () {
     expect((await can('--actor', 'bob', '--do', 'chat.create')).code).to.equal(3);
   });
 
-  it('go by another policy, by the profile, and by claims and chats that the rules ask for', async () => {
+  it('use another policy, the profile, and claims and chats that the rules name', async () => {
     const draft = aFile(`
   - { id: bots, effect: permit, actions: [message.send], subject: { actor.kind: bot, role: none }, when: { chat.kind: group }, reason: x }
   - { id: teams, effect: permit, actions: [message.send], subject: { actor.token.team: blue }, reason: x }
@@ -215,7 +215,7 @@ describe('parley policy explain, replay and can', function () {
     expect((await can('--actor', 'bob', ...sending, '--attribute', 'actor.token.team=blue')).code).to.equal(0);
   });
 
-  it('tell of what the policy permitted and the state of the chat refused', async () => {
+  it("show that the chat's state refused a permitted command", async () => {
     const { decisionId } = await store.answer(create('bob', GROUP, []));
     const { code, stdout } = await run('explain', decisionId ?? '');
     expect(code).to.equal(0);

@@ -100,7 +100,7 @@ describe('parley replay', function () {
   const progress = () =>
     fleet.query('SELECT partition, position, published_through FROM partitions ORDER BY partition');
 
-  it('refuses in one line what cannot be', async () => {
+  it('refuses invalid arguments in one line', async () => {
     const queue = ['--queue', again];
     const cases: [string[], RegExp][] = [
       [['--chat', chat.chatId], /^parley: required option '--queue <name>' not specified$/],
@@ -123,7 +123,7 @@ describe('parley replay', function () {
     expect(await taken()).to.deep.equal([]);
   });
 
-  it('sends a chat’s events to one queue once more: the same bytes and properties, in order, and nobody else gets them', async () => {
+  it('sends a chat’s events only to one queue, with the same bytes and properties, in order', async () => {
     const [before, dispatched, seen] = [await progress(), fleet.dispatch.events.length, first.length];
     const { code, stderr } = await run('--chat', chat.chatId);
     expect(code, stderr.join('\n')).to.equal(0);
@@ -137,7 +137,7 @@ describe('parley replay', function () {
     expect([await progress(), fleet.dispatch.events.length, first.length]).to.deep.equal([before, dispatched, seen]);
   });
 
-  it('sends a stretch of a chat, or of a partition with what has no sequence', async () => {
+  it('sends a range of a chat, or of a partition including events without a sequence', async () => {
     expect((await run('--chat', chat.chatId, '--from', '3', '--to', '7')).code).to.equal(0);
     expect(sequencesOf(await taken())).to.deep.equal([3, 4, 5, 6, 7]);
     const { code, stderr } = await run('--partition', String(partition));
@@ -153,14 +153,14 @@ describe('parley replay', function () {
       );
   });
 
-  it('keeps to a rate', async () => {
+  it('limits its rate', async () => {
     const startedAt = Date.now();
     expect((await run('--chat', chat.chatId, '--to', '31', '--rate', '20')).code).to.equal(0);
     expect(Date.now() - startedAt).to.be.greaterThan(1_300);
     expect(await taken()).to.have.length(31);
   });
 
-  it('waits for a queue that is full, and goes on in order', async () => {
+  it('waits for a full queue, and continues in order', async () => {
     const small = `${fleet.namespace}.small`;
     await channel.assertQueue(small, {
       durable: true,
@@ -177,7 +177,7 @@ describe('parley replay', function () {
     await channel.deleteQueue(small);
   });
 
-  it('says how far it came when the queue goes away or the log is not whole', async () => {
+  it('reports its progress if the queue is deleted or the log has a gap', async () => {
     const replaying = await startProcess({
       args: ['replay', '--chat', chat.chatId, '--queue', again, '--rate', '10'],
       env: env(),
@@ -200,7 +200,7 @@ describe('parley replay', function () {
     }
   });
 
-  it('says how many events of rejected commands are pruned, and sends the rest of a partition in order', async () => {
+  it('reports the number of pruned events, and sends the rest of a partition in order', async () => {
     const [owner = ''] = chat.users;
     const send = (name: string, body: string) =>
       fleet.producer.request({
@@ -241,7 +241,7 @@ describe('parley replay', function () {
     expect(nothing.stderr[0]).to.equal(`parley: replayed 0 events, ${last} to ${last}, to ${again}`);
   });
 
-  it('sends what was deleted meanwhile without its text', async () => {
+  it('sends deleted messages without text', async () => {
     const [message] = await fleet.query<{ message_id: string }>(
       'SELECT message_id FROM messages WHERE chat_id = $1 AND sequence = 10',
       [chat.chatId],

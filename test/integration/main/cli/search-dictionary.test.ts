@@ -26,11 +26,11 @@ describe('parley search-dictionary', () => {
       return rows.map(({ tablename }: { tablename: string }) => tablename);
     });
 
-  it('has no text split into words for statistics that no query goes by', async () => {
+  it('has no statistics of the search index', async () => {
     expect(await statistics()).to.deep.equal(['messages']);
   });
 
-  it('builds the index for another dictionary and has messages searched by it', async () => {
+  it('builds the index for another dictionary, and uses it for searches', async () => {
     const before = await dictionary();
     const { code, stdout } = await cli(['search-dictionary', 'german'], { DATABASE_URL: url });
     expect(stdout).to.deep.equal(['search uses german now']);
@@ -41,7 +41,7 @@ describe('parley search-dictionary', () => {
     expect(await statistics()).to.deep.equal(['messages']);
   });
 
-  it('refuses one that the database does not have, in one line that names those it has', async () => {
+  it('refuses an unknown dictionary in one line that lists the known ones', async () => {
     const { code, stderr } = await cli(['search-dictionary', "klingon'; --"], { DATABASE_URL: url });
     expect(code).to.equal(1);
     expect(stderr).to.match(/^parley: the database has no text search configuration klingon'; --; it has .*simple/);

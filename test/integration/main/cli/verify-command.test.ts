@@ -287,7 +287,7 @@ describe('parley verify', function () {
   const run = (sql: string) =>
     withConnection(fleet.databaseUrl, (client: pg.Client) => client.query(`BEGIN; ${filled(sql)}; COMMIT`));
 
-  it('refuses in one line what cannot be', async () => {
+  it('refuses invalid arguments in one line', async () => {
     const empty = await emptyDatabase();
     const cases: [string[], Record<string, string>, RegExp][] = [
       [[], {}, /^parley: DATABASE_URL is required$/],
@@ -303,7 +303,7 @@ describe('parley verify', function () {
     }
   });
 
-  it('has nothing to say against a healthy store, nor against one of its chats', async () => {
+  it('finds no fault in a healthy store or one of its chats', async () => {
     const { code, stdout } = await cli(['verify'], { DATABASE_URL: fleet.databaseUrl });
     expect({ code, stdout }).to.deep.equal({ code: 0, stdout: ['no faults'] });
     const { verdict } = await verify('--chat', conversation.chatId);
@@ -311,7 +311,7 @@ describe('parley verify', function () {
     expect(verdict.rows).to.be.greaterThan(15);
   });
 
-  it('raises no false alarm while workers write, one dies, and another takes over', async () => {
+  it('finds no false fault while workers write, one dies, and another takes over', async () => {
     const chats = await Promise.all(Array.from({ length: 12 }, () => fleet.createGroup(2)));
     const load = new SteadyLoad(fleet, 'load', chats);
     let isOver = false;
@@ -358,7 +358,7 @@ describe('parley verify', function () {
       }
     });
 
-  it('has named every kind of fault there is, and tells them in lines too', async () => {
+  it('has reported every kind of fault, also as text', async () => {
     expect([...new Set(DAMAGES.flatMap(({ kinds }) => kinds))]).to.have.members([...FAULT_KINDS]);
     expect((await verify()).verdict.faults).to.deep.equal([]);
     await run(`UPDATE chats SET member_count = 99 WHERE ${OF_CHAT}`);

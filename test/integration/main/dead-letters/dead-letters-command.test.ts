@@ -20,14 +20,14 @@ describe('parley dead-letters', function () {
     await bench.channel.purgeQueue(bench.queue);
   });
 
-  it('say what they do, and that only --body shows what somebody wrote', async () => {
+  it('describe themselves in --help, and that only --body shows texts', async () => {
     const [all, show] = await Promise.all([cli(['dead-letters', '--help']), cli(['dead-letters', 'show', '--help'])]);
     for (const command of ['list', 'show', 'replay', 'drop'])
       expect(all.stdout.join('\n')).to.match(new RegExp(`^  ${command} `, 'm'));
     expect(show.stdout.join('\n')).to.match(/--body .*may contain what a user wrote/);
   });
 
-  it('refuse in one line what cannot be', async () => {
+  it('refuse invalid arguments in one line', async () => {
     const cases: [string[], Record<string, string>, RegExp][] = [
       [['list'], { CHAT_NAMESPACE: 'chat' }, /^parley: AMQP_URL is required$/],
       [['list'], { AMQP_URL: 'amqp://guest:hunter2@127.0.0.1:1' }, /^parley: no broker within 5000 ms: .*ECONNREFUSED/],
@@ -60,7 +60,7 @@ describe('parley dead-letters', function () {
     }
   });
 
-  it('list by every filter, count by reason, and keep to the limit', async () => {
+  it('list by every filter, count by reason, and apply the limit', async () => {
     const other = v4();
     await bench.plant(
       { id: 'one', reason: 'poison', hoursAgo: 5 },
@@ -115,7 +115,7 @@ describe('parley dead-letters', function () {
     expect(table.slice(2)).to.deep.equal(['2 of 5 dead letters: poison 2', 'shown: the first 1; --limit shows more']);
   });
 
-  it('list what RabbitMQ put away itself, when, and where it came from', async () => {
+  it('list messages that RabbitMQ dead-lettered, with time and origin', async () => {
     await bench.letItExpire('expired');
     const { letters, byReason } = await bench.list('--reason', 'x-death', '--since', '1m', '--chat', bench.chat.chatId);
     expect(byReason).to.deep.equal({ 'x-death': 1 });
@@ -125,7 +125,7 @@ describe('parley dead-letters', function () {
       .that.matches(/^expired in .*\.commands\.p[01]$/);
   });
 
-  it('show nothing that somebody wrote and no token, but for the body where it is asked for', async () => {
+  it('show no texts and tokens, except the body with --body', async () => {
     const headers = { authorization: TOKEN, 'x-gateway': TOKEN, apiToken: 'hunter2', deep: { password: 'hunter2' } };
     await bench.plant({ id: 'secret', headers }, { id: 'other' });
     const shown = (await bench.succeeds('show', 'secret')).join('\n');
@@ -150,14 +150,14 @@ describe('parley dead-letters', function () {
     );
   });
 
-  it('print nothing that a terminal would obey, whoever wrote it', async () => {
+  it('print no terminal control sequences', async () => {
     await bench.plant({ id: 'a\u001b[31mred\u0007\nline', type: 'x\u202egnp' });
     const [, row = '', ...rest] = await bench.succeeds('list');
     expect(row).to.include('a\ufffd[31mred\ufffd\ufffdline').and.to.include('x\ufffdgnp');
     expect(rest).to.deep.equal(['1 dead letter: poison 1']);
   });
 
-  it('change nothing by looking: the same letters in the same order, however often', async () => {
+  it('do not change the queue by browsing', async () => {
     const ids = Array.from({ length: 300 }, (_, number) => `letter-${number}`);
     await bench.plant(...ids.map((id) => ({ id })));
     for (let look = 0; look < 3; look += 1) {
@@ -179,7 +179,7 @@ describe('parley dead-letters', function () {
     expect(taken).to.deep.equal(ids);
   });
 
-  it('drop what is meant, and leave the others in their order', async () => {
+  it('drop the selected messages, and keep the others in order', async () => {
     await bench.plant(
       ...Array.from({ length: 20 }, (_, number) => ({
         id: `letter-${number}`,
@@ -199,7 +199,7 @@ describe('parley dead-letters', function () {
     await bench.untilThere(0);
   });
 
-  it('leave alone what another consumer has', async () => {
+  it('do not touch messages that another consumer holds', async () => {
     await bench.plant({ id: 'theirs' }, { id: 'ours' });
     const holding = await bench.connection.createChannel();
     await holding.get(bench.queue);

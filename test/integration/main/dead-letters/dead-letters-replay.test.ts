@@ -20,7 +20,7 @@ describe('parley dead-letters replay', function () {
     await bench.channel.purgeQueue(bench.queue);
   });
 
-  it('replay what really was poison, once its cause is mended: one effect, however often', async () => {
+  it('replay a poison command after its cause is fixed, with one effect', async () => {
     await bench.fleet.query(`ALTER TABLE messages ADD CONSTRAINT planted CHECK (body <> 'poison')`);
     const body = Buffer.from(
       JSON.stringify({ actorId: bench.chat.users[0], chatId: bench.chat.chatId, data: { body: 'poison' } }),
@@ -47,7 +47,7 @@ describe('parley dead-letters replay', function () {
     expect(event?.traceparent).to.match(/^00-4bf92f/);
   });
 
-  it('replay what was misrouted, and what RabbitMQ put away, by the routing key that each had', async () => {
+  it('replay misrouted and broker-dead-lettered commands with their original routing keys', async () => {
     await bench.letItExpire('late');
     // A partition that does not exist: the command cannot be sent home.
     await bench.fleet.query('UPDATE chats SET partition = partition + 100 WHERE chat_id = $1', [bench.chat.chatId]);
@@ -69,7 +69,7 @@ describe('parley dead-letters replay', function () {
     expect((await bench.bodies()).slice(-2)).to.deep.equal(['strayed', 'too late']);
   });
 
-  it('replay a letter with its properties and without its marks', async () => {
+  it('replay a dead letter with its properties, without our headers', async () => {
     const catcher = `${bench.fleet.namespace}.catch`;
     await bench.channel.assertQueue(catcher, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
     await bench.channel.bindQueue(catcher, `${bench.fleet.namespace}.commands`, '#');
@@ -100,7 +100,7 @@ describe('parley dead-letters replay', function () {
     expect((await bench.list()).byReason).to.deep.equal({ malformed: 1 });
   });
 
-  it('say which letters cannot be replayed, and leave them', async () => {
+  it('list dead letters that cannot be replayed, and keep them', async () => {
     await bench.plant({ id: 'homeless', reason: 'malformed', routingKey: null }, { id: 'fine', text: 'fine' });
     const { code, stdout, stderr } = await bench.run('replay', '--all');
     expect({ code, stdout }).to.deep.equal({ code: 1, stdout: ['replayed 1 of 2 dead letters'] });
@@ -111,7 +111,7 @@ describe('parley dead-letters replay', function () {
     expect(await bench.listedIds()).to.deep.equal(['homeless']);
   });
 
-  it('go through what was there once, in several passes, though what they replay comes back', async () => {
+  it('process the existing dead letters once, in several passes, even if replayed ones return', async () => {
     const ids = Array.from({ length: 60 }, (_, number) => `pass-${number}`);
     // No JSON: a worker puts it away again at once.
     await bench.plant(
@@ -154,7 +154,7 @@ describe('parley dead-letters replay', function () {
     expect(again.join('\n')).to.not.include('planted as');
   });
 
-  it('lose nothing when a replay is killed half way, and double nothing when it is run again', async () => {
+  it('lose nothing if a replay is killed halfway, and double nothing when it is run again', async () => {
     const ids = Array.from({ length: 60 }, (_, number) => `half-${number}`);
     await bench.plant(...ids.map((id) => ({ id, text: id })));
     const replaying = await startProcess({

@@ -23,14 +23,14 @@ describe('npm start with the in-memory store', () => {
   });
   after(() => dev.kill());
 
-  it('is up within 2 s, says that it keeps nothing, and leaves no file', () => {
+  it('is up within 2 s, prints that it keeps nothing, and leaves no file', () => {
     expect(tookMs).to.be.below(onThisMachine(UP_WITHIN_MS));
     expect(banner.text).to.include('NOTHING IS KEPT').and.to.include('in process');
     expect(banner.text).to.not.include('postgresql:').and.to.not.include('amqp:');
     expect(readdirSync(folder.cwd)).to.deep.equal([]);
   });
 
-  it('takes messages, finds them, and syncs', async () => {
+  it('accepts messages, finds them, and syncs', async () => {
     expect((await say(banner, 'some tea')).sequence).to.equal(2);
     expect((await history(banner)).map(({ body }) => body)).to.deep.equal(['some tea']);
     const get = async (path: string) => {
@@ -45,7 +45,7 @@ describe('npm start with the in-memory store', () => {
     expect(await get('/sync')).to.be.an('object');
   });
 
-  it('stops in good order, and another start begins with nothing', async () => {
+  it('stops gracefully, and the next start is empty', async () => {
     expect(await dev.stop()).to.deep.equal({ code: 0, signal: null });
     dev = await folder.start({ rabbitmq: false, env: IN_MEMORY });
     banner = await bannerOf(dev);

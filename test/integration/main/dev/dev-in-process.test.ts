@@ -28,7 +28,7 @@ const START_TIMEOUT_MS = 120_000;
 const MORE_THAN_FITS = 60;
 
 // As root where the tests run as root; its sibling is the one for an ordinary user.
-describe('npm start where RabbitMQ is not installed', () => {
+describe('npm start without an installed RabbitMQ', () => {
   let folder: DevFolder;
   let dev: TestProcess;
   let banner: Banner;
@@ -45,7 +45,7 @@ describe('npm start where RabbitMQ is not installed', () => {
 
   after(() => dev?.kill());
 
-  it('is up within 15 s and says how to get RabbitMQ', () => {
+  it('is up within 15 s and prints how to install RabbitMQ', () => {
     expect(tookMs).to.be.below(upWithinMs());
     expect(banner.text).to.match(/RabbitMQ +none: .*in-process transport/);
     expect(banner.text).to.include('apt-get install rabbitmq-server').and.to.include('AMQP_URL');
@@ -53,7 +53,7 @@ describe('npm start where RabbitMQ is not installed', () => {
     expect(banner.text).to.include(`/docs`).and.to.include('/readyz').and.to.include('/metrics');
   });
 
-  it('takes the first message from its curl line, pasted as it is', async () => {
+  it('accepts a first message with its printed curl line', async () => {
     const { status, stdout, stderr } = paste(banner.curl);
     expect(status, stderr).to.equal(0);
     expect(JSON.parse(stdout)).to.include({ status: 'accepted', type: 'message.send', sequence: 2 });
@@ -83,13 +83,13 @@ describe('npm start where RabbitMQ is not installed', () => {
     expect(readdirSync(folder.dataDir).sort()).to.deep.equal(['jwt-secret', 'lock', 'postgres']);
   });
 
-  it('refuses a second start on the folder, with one line that names the process', async () => {
+  it('refuses a second start on the folder with one line that names the process', async () => {
     const second = await folder.start({ rabbitmq: false });
     expect(await second.ended).to.deep.equal({ code: 1, signal: null });
     expect(second.output).to.equal(`parley: the data folder ${folder.dataDir} is in use by process ${dev.pid}`);
   });
 
-  it('publishes after SIGKILL what it had not, keeps messages, and its first token stays good', async function () {
+  it('publishes unpublished events after SIGKILL, and keeps messages and the validity of its first token', async function () {
     this.timeout(START_TIMEOUT_MS);
     await eventually(async () => (await unpublished(banner.databaseUrl)) === 0, {
       within: 10_000,
@@ -117,14 +117,14 @@ describe('npm start where RabbitMQ is not installed', () => {
     banner = again;
   });
 
-  it('leaves no process, port or lock behind when Ctrl-C is pressed twice', async function () {
+  it('leaves no process, port or lock if Ctrl-C is pressed twice', async function () {
     this.timeout(START_TIMEOUT_MS);
     await pressTwice(dev);
     await dev.ended;
     await expectNothingLeft(folder, dev, banner);
   });
 
-  it('leaves no process, port or lock behind when its terminal is closed', async function () {
+  it('leaves no process, port or lock if its terminal is closed', async function () {
     this.timeout(START_TIMEOUT_MS);
     dev = await folder.start({ rabbitmq: false, onTerminal: true });
     await bannerOf(dev);
@@ -133,8 +133,8 @@ describe('npm start where RabbitMQ is not installed', () => {
   });
 });
 
-describe('npm start with services of its own given', () => {
-  it("goes on where nobody consumes its dispatch queue, and who has a queue of one's own gets all", async function () {
+describe('npm start with given services', () => {
+  it('continues without a consumer of its dispatch queue, and other queues get all events', async function () {
     this.timeout(START_TIMEOUT_MS);
     const [databaseUrl, { url: amqpUrl }] = await Promise.all([freshDatabase(), rabbitmq()]);
     const namespace = uniqueNamespace();
@@ -167,7 +167,7 @@ describe('npm start with services of its own given', () => {
     );
   });
 
-  it('uses the database and the broker that DATABASE_URL and AMQP_URL name, and starts none', async function () {
+  it('uses the database and broker of DATABASE_URL and AMQP_URL, and starts none', async function () {
     this.timeout(START_TIMEOUT_MS);
     const [databaseUrl, { url: amqpUrl }] = await Promise.all([freshDatabase(), rabbitmq()]);
     const folder = new DevFolder();

@@ -33,7 +33,7 @@ async function dispatched(amqpUrl: string, awaited: string): Promise<void> {
   }
 }
 
-describe('npm start as an ordinary user where RabbitMQ is installed', () => {
+describe('npm start as an ordinary user with an installed RabbitMQ', () => {
   let folder: DevFolder;
   let dev: TestProcess;
   let banner: Banner;
@@ -58,7 +58,7 @@ describe('npm start as an ordinary user where RabbitMQ is installed', () => {
 
   after(() => dev?.kill());
 
-  it('is up within 15 s, with a private broker on loopback only, kept in its data folder', () => {
+  it('is up within 15 s, with a private broker on loopback in its data folder', () => {
     expect(tookMs).to.be.below(upWithinMs());
     expect(banner.text).to.match(/RabbitMQ +amqp:\S+ +\(private, kept in .*\.data\)/);
     const listeners = folder.processes().flatMap(listenersOf);
@@ -66,21 +66,21 @@ describe('npm start as an ordinary user where RabbitMQ is installed', () => {
     expect(listeners.filter(({ host }) => !LOOPBACK.includes(host))).to.deep.equal([]);
   });
 
-  it('is ready once the banner is there, and names each thing that it depends on', async () => {
+  it('is ready when the banner is printed, and reports each dependency', async () => {
     await dev.ready();
     const response = await fetch(`${dev.opsUrl}/readyz`);
     const { dependencies } = (await response.json()) as { dependencies: Record<string, unknown> };
     expect(dependencies).to.have.all.keys('start', 'private services', 'database', 'broker', 'worker', 'rest');
   });
 
-  it('takes the first message from its curl line, and the broker has its event', async () => {
+  it('accepts a first message with its curl line, and publishes its event', async () => {
     const { status, stdout, stderr } = paste(banner.curl);
     expect(status, stderr).to.equal(0);
     expect(JSON.parse(stdout)).to.include({ status: 'accepted', sequence: 2 });
     await dispatched(banner.amqpUrl ?? '', 'hello');
   });
 
-  it('publishes after SIGKILL what it had not, and ends the servers that were left', async function () {
+  it('publishes unpublished events after SIGKILL, and stops remaining servers', async function () {
     this.timeout(START_TIMEOUT_MS);
     await eventually(async () => (await unpublished(banner.databaseUrl)) === 0, {
       within: 10_000,
@@ -100,13 +100,13 @@ describe('npm start as an ordinary user where RabbitMQ is installed', () => {
     expect((await history(banner, token)).map(({ body }) => body)).to.deep.equal(['hello', 'unpublished']);
   });
 
-  it('stops in good order on SIGTERM and leaves no process, port or lock behind', async function () {
+  it('stops gracefully on SIGTERM and leaves no process, port or lock', async function () {
     this.timeout(START_TIMEOUT_MS);
     expect(await dev.stop()).to.deep.equal({ code: 0, signal: null });
     await expectNothingLeft(folder, dev, banner);
   });
 
-  it('keeps the same chats going when RabbitMQ goes away and comes back', async function () {
+  it('continues the same chats without RabbitMQ and with it again', async function () {
     this.timeout(START_TIMEOUT_MS);
     await start(false);
     expect(banner.amqpUrl).to.equal(undefined);
@@ -120,7 +120,7 @@ describe('npm start as an ordinary user where RabbitMQ is installed', () => {
     expect(items.map(({ sequence }) => sequence)).to.deep.equal([2, 3, 4, 5]);
   });
 
-  it('leaves no process, port or lock behind when Ctrl-C is pressed twice', async function () {
+  it('leaves no process, port or lock if Ctrl-C is pressed twice', async function () {
     this.timeout(START_TIMEOUT_MS);
     // RabbitMQ 4 may else have stopped before the second press.
     const processes = readFileSync(join(folder.dataDir, 'rabbitmq', 'processes.json'), 'utf8');

@@ -70,7 +70,7 @@ describe(`The page /docs of npm start, in Chromium${skipped}`, function () {
     return answers;
   }
 
-  it('executes every operation as it stands, and each time anew', async () => {
+  it('executes every operation without input, several times', async () => {
     await open();
     const refused: string[] = [];
     for (const name of restOperationNames) {
@@ -84,7 +84,7 @@ describe(`The page /docs of npm start, in Chromium${skipped}`, function () {
     expect(refused).to.deep.equal([]);
   });
 
-  it('is good for another round after it was loaded again', async () => {
+  it('works again after a reload', async () => {
     await open();
     for (const name of ['editMessage', 'deleteMessage', 'removeMember', 'getReceipt'] as const)
       expect((await execute(name))[0]?.status, name).to.equal(200);
@@ -96,7 +96,7 @@ describe(`The page /docs of npm start, in Chromium${skipped}`, function () {
     expect(complaints).to.deep.equal([]);
   });
 
-  it('gives its token to nobody but that page', async () => {
+  it('gives its token only to that page', async () => {
     const ask = (headers: Record<string, string>) =>
       fetch(`${banner.base}/docs/try-out`, { method: 'POST', headers, body: '{}' });
     const json = { 'content-type': 'application/json' };

@@ -54,7 +54,7 @@ describe('A checkout that only root may enter', function () {
     await dev.ended;
   };
 
-  it('starts, names the copy of PostgreSQL’s programs, and keeps its messages and leaves no copy when it stops', async () => {
+  it('starts, reports the copy of PostgreSQL’s programs, keeps its messages, and leaves no copy when it stops', async () => {
     const first = await start();
     expect(first.banner.text).to.include(join(checkout, '.data'));
     expect(statSync(first.copy).isDirectory()).to.equal(true);
@@ -68,7 +68,7 @@ describe('A checkout that only root may enter', function () {
     expect(existsSync(second.copy)).to.equal(false);
   });
 
-  it('runs tests, also where TMPDIR lies below the folder', async () => {
+  it('runs tests, also if TMPDIR is below the folder', async () => {
     const temporary = join(closed, 'tmp');
     mkdirSync(temporary);
     const script = join(checkout, 'dist', 'test', 'run.js');

@@ -35,7 +35,7 @@ async function readiness({ opsUrl }: TestProcess): Promise<Readiness> {
 const said = (child: TestProcess, message: string) =>
   child.stderr.map((line) => JSON.parse(line) as Record<string, unknown>).filter((line) => line.message === message);
 
-describe('A worker or an api that is started before its database and its broker', function () {
+describe('A worker or an api that starts before its database and broker', function () {
   this.timeout(120_000);
   let folder: string;
   let server: PostgresServer;
@@ -83,7 +83,7 @@ describe('A worker or an api that is started before its database and its broker'
     return { calls, port: (holder.address() as { port: number }).port, close: () => holder.close() };
   }
 
-  it('lives, names the one that is away, says once that it waits, and begins to work by itself once both are there', async () => {
+  it('runs, reports the missing service, logs the wait once, and starts working when both are available', async () => {
     const { calls, close } = await stranger(server.port, () => 'hung up on');
     const wire = new Wire(await freePort(), env.AMQP_URL ?? '');
     const early = await start(['worker', 'api'], { AMQP_URL: wire.url });
@@ -124,7 +124,7 @@ describe('A worker or an api that is started before its database and its broker'
     await wire.cut();
   });
 
-  it('goes on with a database that goes away in the middle of its first questions, and is back at once', async () => {
+  it('continues if the database fails during its first queries and returns', async () => {
     const cutShort = ['to_regclass', 'INSERT INTO policies'];
     let cuts = 0;
     const holder = createServer((socket) => {
@@ -150,7 +150,7 @@ describe('A worker or an api that is started before its database and its broker'
     expect(await patient.stop()).to.deep.equal({ code: 0, signal: null });
   });
 
-  it('goes on waiting for a database that is there for a moment only', async () => {
+  it('keeps waiting for a database that is available only briefly', async () => {
     const { calls, port } = await stranger(0, (call) => (call === 1 || call > TRIES ? 'put through' : 'hung up on'));
     const url = new URL(server.url);
     url.port = String(port);
@@ -161,7 +161,7 @@ describe('A worker or an api that is started before its database and its broker'
     expect(await patient.stop()).to.deep.equal({ code: 0, signal: null });
   });
 
-  it('ends by SIGTERM with 0 while it waits for one who refuses, is silent, or has no name yet', async () => {
+  it('exits with 0 on SIGTERM while it waits for a server that refuses, is silent or has no DNS name', async () => {
     const silent = await stranger(0, () => 'left waiting');
     const url = (address: string) => `postgresql://parley:hunter2@${address}/parley`;
     const waits: [address: string, why: RegExp][] = [

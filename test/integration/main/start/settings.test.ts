@@ -12,7 +12,7 @@ const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 
 describe('the settings', () => {
-  it('have the defaults that the contract promises', () => {
+  it('have the defaults of the contract', () => {
     const { values, faults } = read({});
     expect(faults).to.deep.equal([]);
     expect(values).to.deep.include({
@@ -35,7 +35,7 @@ describe('the settings', () => {
     expect(values).to.not.have.any.keys(...unset);
   });
 
-  it('name the dispatch queue after the namespace where nothing else is said', () => {
+  it('name the dispatch queue after the namespace by default', () => {
     const queues = (environment: Record<string, string>) => topologySettings(read(environment).values).dispatchQueues;
     expect(queues({})).to.deep.equal([{ name: 'chat.dispatch', bindings: ['#'] }]);
     expect(queues({ CHAT_NAMESPACE: 'talk' })).to.deep.equal([{ name: 'talk.dispatch', bindings: ['#'] }]);
@@ -46,7 +46,7 @@ describe('the settings', () => {
     ]);
   });
 
-  it('let messages be edited for ever, unless EDIT_WINDOW sets an end, for all tenants or for each', () => {
+  it('permit edits without a time limit, unless EDIT_WINDOW sets one for all or single tenants', () => {
     const windows = (value?: string) => {
       const { values, faults } = read(value === undefined ? {} : { EDIT_WINDOW: value });
       expect(faults, value).to.deep.equal([]);

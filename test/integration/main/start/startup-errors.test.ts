@@ -44,7 +44,7 @@ describe('a worker or an api that cannot start', function () {
     return lines[0] ?? '';
   }
 
-  it('names every variable that it lacks, one line each', async () => {
+  it('reports every missing variable, one line each', async () => {
     const [worker, api, proof] = await Promise.all([
       cli(['worker']),
       cli(['api', 'worker']),
@@ -57,7 +57,7 @@ describe('a worker or an api that cannot start', function () {
     expect(proof).to.deep.equal({ code: 1, stdout: [], stderr: [urls[1], key] });
   });
 
-  it('says that it is not let in, that there is no such database, or that it is not migrated', async () => {
+  it('reports a refused login, an unknown database, or missing migrations', async () => {
     const stranger = new URL(databaseUrl);
     stranger.password = 'hunter2';
     const nowhere = new URL(databaseUrl);
@@ -72,7 +72,7 @@ describe('a worker or an api that cannot start', function () {
     expect(empty).to.match(/^parley: the database is not migrated .*run `parley migrate`$/);
   });
 
-  it('waits for a database that is away only where it is to stay: dev and new-store-id say so and end', async () => {
+  it('waits for an unavailable database only as a service: dev and new-store-id report it and end', async () => {
     const away = { ...env, DATABASE_URL: `postgresql://parley:hunter2@${AWAY}/parley` };
     const [dev, newStoreId] = await Promise.all([
       refusal(['dev'], { ...away, DATA_DIR: scratchFolder('data') }),
@@ -82,7 +82,7 @@ describe('a worker or an api that cannot start', function () {
     expect(newStoreId).to.match(/^parley: the database is not available \(.*127\.0\.0\.1:1/);
   });
 
-  it('says that the broker does not let it in', async () => {
+  it('reports a refused login of the broker', async () => {
     const stranger = new URL(amqpUrl);
     stranger.username = 'parley';
     stranger.password = 'hunter2';
@@ -90,7 +90,7 @@ describe('a worker or an api that cannot start', function () {
     expect(line).to.match(/^parley: the broker refuses the login: .*ACCESS_REFUSED/);
   });
 
-  it('says what a busy port is busy with', async () => {
+  it('reports the use of a busy port', async () => {
     const ports = await Promise.all([freePort(), freePort()]);
     const holders = await Promise.all(ports.map(hold));
     try {
@@ -105,7 +105,7 @@ describe('a worker or an api that cannot start', function () {
     }
   });
 
-  it('names the object and the argument in which the broker differs, and declares nothing over it', async () => {
+  it('reports the object and argument in which the broker differs, and declares nothing', async () => {
     const namespace = uniqueNamespace();
     const connection = await amqp.connect(amqpUrl);
     const channel = await connection.createChannel();
@@ -115,7 +115,7 @@ describe('a worker or an api that cannot start', function () {
     expect(await refusal(['worker'], given)).to.include(`queue ${namespace}.dead-letters: x-queue-type should be`);
   });
 
-  it('stops before it declares anything where the database was started with other partitions', async () => {
+  it('stops before it declares anything if the database has another number of partitions', async () => {
     const given = { ...env, DATABASE_URL: await freshDatabase(), CHAT_NAMESPACE: uniqueNamespace() };
     const first = await startProcess({ args: ['worker'], env: given });
     await first.ready();
@@ -125,7 +125,7 @@ describe('a worker or an api that cannot start', function () {
     );
   });
 
-  it('is alive but unready while the broker is away, names what is missing, and still stops at once', async () => {
+  it('is alive but unready without the broker, reports it, and still stops at once', async () => {
     const given = { ...env, DATABASE_URL: await freshDatabase(), AMQP_URL: `amqp://parley:hunter2@${AWAY}` };
     const waiting = await startProcess({ args: ['worker', 'api'], env: given });
     const { status, dependencies } = await readiness(waiting);

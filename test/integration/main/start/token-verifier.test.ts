@@ -6,7 +6,7 @@ import { tokenVerifierOf } from '../../../../src/main/token-verifier.js';
 const JWT_JWKS_URL = 'https://issuer.example/keys';
 const SECRET = 'a secret of the tests, long enough to sign with';
 
-describe('The proof of an actor', () => {
+describe('The token verifier', () => {
   function warningsWith(over: object): string[] {
     const warnings: string[] = [];
     const unheard = () => undefined;
@@ -15,7 +15,7 @@ describe('The proof of an actor', () => {
     return warnings;
   }
 
-  it('by a key set warns where tokens for others would be accepted too', () => {
+  it('with a key set logs a warning if tokens for other audiences are accepted', () => {
     const bySet = { jwtJwksUrl: JWT_JWKS_URL };
     const warning = (name: string) => `${name} is not set: tokens that the same keys sign for others are accepted too`;
     expect(warningsWith(bySet)).to.deep.equal([warning('JWT_ISSUER'), warning('JWT_AUDIENCE')]);
@@ -23,7 +23,7 @@ describe('The proof of an actor', () => {
     expect(warningsWith({ ...bySet, jwtIssuer: 'https://issuer.example/', jwtAudience: 'chat' })).to.deep.equal([]);
   });
 
-  it('by a secret of our own does not', () => {
+  it('with our own secret logs no warning', () => {
     expect(warningsWith({ jwtSecret: SECRET })).to.deep.equal([]);
   });
 });

@@ -103,7 +103,7 @@ describe('An archive', function () {
     return target;
   }
 
-  it('brings all of a user’s chats into another store as they are, row by row, and nothing else', async () => {
+  it('transfers all of a user’s chats to another store, row by row, and nothing else', async () => {
     const target = await withArchive(lines);
     const [before, after] = [await carriedRows(source.url), await carriedRows(target.url)];
     const chats = [GROUP, BOTH, NOTES, CHANNEL];
@@ -118,13 +118,13 @@ describe('An archive', function () {
     expect(after.users).to.have.length(2);
   });
 
-  it('exported once more from there is the same, to the byte, but for its header', async () => {
+  it('exported again from there has the same bytes, except its header', async () => {
     const target = await withArchive(lines);
     const again = await exportFrom(target.store, chatsOf('alice'));
     expect(again?.slice(1)).to.deep.equal(lines.slice(1));
   });
 
-  it('brought in a second time changes nothing', async () => {
+  it('imported a second time changes nothing', async () => {
     const target = await withArchive(lines);
     const before = await everything(target.url);
     const report = await importInto(target.store, lines);
@@ -132,7 +132,7 @@ describe('An archive', function () {
     expect(await everything(target.url)).to.deep.equal(before);
   });
 
-  it('of a chat goes on there with the next number, at the partition of its next command', async () => {
+  it('of a chat continues with the next sequence, at the partition of its next command', async () => {
     const target = await withArchive((await exportFrom(source.store, chat(GROUP))) ?? []);
     const [there] = (await exportFrom(source.store, chat(GROUP))) ?? [];
     expect(JSON.parse(there ?? '')).to.include({ kind: 'header', tenantId: 'default' });
@@ -150,7 +150,7 @@ describe('An archive', function () {
     expect(published.map(({ sequence }) => sequence)).to.deep.equal([last + 1, last + 2]);
   });
 
-  it('is of one moment: what takes effect while it is taken away is not in it', async () => {
+  it('is a snapshot: later changes are not in it', async () => {
     const store = await opened(DecidedStore.open());
     await store.given(create('alice', GROUP, ['bob']), send('alice', GROUP, 'before'));
     const archive: string[] = [];
@@ -171,7 +171,7 @@ describe('An archive', function () {
     expect([rows.chat_events?.length, rows.members?.length]).to.deep.equal([2, 2]);
   });
 
-  it('has a user’s profile where the user is in no chat, and is none where nothing is known', async () => {
+  it('has the profile of a user without chats, and is null for an unknown user', async () => {
     const store = await opened(DecidedStore.open());
     await store.given(upsert('alice', { displayName: 'Alice' }), create('bob', GROUP, []));
     const kinds = (archive: string[] | null) => archive?.map((line) => JSON.parse(line).kind);
@@ -184,7 +184,7 @@ describe('An archive', function () {
     expect((await carriedRows(target.url)).users).to.deep.equal((await carriedRows(store.url)).users);
   });
 
-  it('leaves profiles as they are that are there already', async () => {
+  it('does not change existing profiles', async () => {
     const target = await opened(DecidedStore.open());
     await target.given(upsert('alice', { displayName: 'Alice of this place' }));
     await importInto(target.store, lines);
@@ -193,7 +193,7 @@ describe('An archive', function () {
     expect([alice?.displayName, bob?.displayName]).to.deep.equal(['Alice of this place', 'Bob']);
   });
 
-  it('leaves a chat alone whose id belongs to another one here, and brings the others in', async () => {
+  it('skips a chat whose id belongs to another chat, and imports the others', async () => {
     const target = await opened(DecidedStore.open());
     await target.given(create('zoe', GROUP, ['bob'], { title: 'Another' }), send('zoe', GROUP, 'mine'));
     const ofThisOne = async () =>
@@ -207,7 +207,7 @@ describe('An archive', function () {
       .and.to.have.length.above(0);
   });
 
-  it('ends, with its transaction, when whoever takes it away fails or has had enough', async () => {
+  it('ends its transaction if the reader fails or stops', async () => {
     const { database } = source.store;
     const archives = new PrismaChatArchiveSource(database);
     const failure = new Error('the disk is full');
@@ -226,7 +226,7 @@ describe('An archive', function () {
     });
   });
 
-  it('fails with the database, in its words', async () => {
+  it("fails with the database's error", async () => {
     const store = await opened(DecidedStore.open());
     await store.given(create('alice', GROUP, ['bob']));
     const reading = new PrismaChatArchiveSource(store.store.database).read(chat(GROUP), async ({ pages }) => {
@@ -290,7 +290,7 @@ describe('A chat that is being imported', function () {
     ...(await store.store.queries.listChats(alice, 'all', {}, null, 10)),
   ];
 
-  it('is seen by nobody and takes no command until it is complete', async () => {
+  it('is invisible and accepts no command until it is complete', async () => {
     await importInto(store.store, archive.slice(0, -1)).catch(() => undefined);
     await withConnection(store.url, async (sql) => {
       const { rows } = await sql.query('SELECT partition, (SELECT count(*)::int FROM members) AS members FROM chats');
@@ -318,7 +318,7 @@ describe('A chat that is being imported', function () {
     expect((await store.answer(drafts[0] as Draft)).sequence).to.equal(7);
   });
 
-  it('is begun anew where an import was broken off, whatever that had left', async () => {
+  it('is started again after an aborted import, with any remains', async () => {
     const altered = anArchive();
     Object.assign(altered[1] ?? {}, { createdBy: 'mallory', title: 'Not this one' });
     Object.assign(altered[5] ?? {}, { body: 'not this one', threadRootId: FIRST_MESSAGE });
@@ -334,7 +334,7 @@ describe('A chat that is being imported', function () {
     }
   });
 
-  it('belongs to the import that took it up last: an earlier one can write no more', async () => {
+  it('belongs to the last import: an earlier one cannot write any more', async () => {
     let goOn: () => void = () => undefined;
     const held = new Promise<void>((resolve) => {
       goOn = resolve;

@@ -58,7 +58,7 @@ describe('A search for hostile texts', () => {
   });
   after(() => store.close());
 
-  it('has become something that PostgreSQL can read, in every dictionary', async () => {
+  it('is valid for PostgreSQL, in every dictionary', async () => {
     const sql = new pg.Client({ connectionString: store.url });
     await sql.connect();
     try {
@@ -93,7 +93,7 @@ describe('A search for hostile texts', () => {
       expect(searchMessagesQuery.safeParse({ q: text }).success).to.equal(false);
     });
 
-  it('finds what stands beside a ruler line, and an option with its hyphens', async () => {
+  it('finds words next to a line of hyphens, and an option with hyphens', async () => {
     const caller = { tenantId: 'default', userId: 'alice' };
     const found = async (text: string) => (await store.search.search(caller, 'all', { text }, null, 10)).length;
     expect(await found(`tea ${'-'.repeat(40)}`)).to.equal(3);

@@ -169,13 +169,13 @@ for (const { name, dictionaries, open } of SERVERS)
     after(() => sql?.end());
 
     for (const dictionary of dictionaries) {
-      it(`grows with its length for every text known to be hard to read (${dictionary})`, async () => {
+      it(`is linear in the length for every text known to be expensive (${dictionary})`, async () => {
         const meter = await Meter.on(sql, dictionary);
         for (const unit of ADVERSARIES)
           expect(await ratioOf(unit, meter), JSON.stringify(unit.slice(0, 40))).to.be.at.most(RATIO_MAX);
       });
 
-      it(`grows with its length for random texts (${dictionary})`, async () => {
+      it(`is linear in the length for random texts (${dictionary})`, async () => {
         const meter = await Meter.on(sql, dictionary);
         const units = fc.array(fc.constantFrom(...TOKENS), { minLength: 1, maxLength: 12 }).map((all) => all.join(''));
         await fc.assert(
@@ -185,7 +185,7 @@ for (const { name, dictionaries, open } of SERVERS)
       });
     }
 
-    it('leaves a text of at most 256 bytes as it is, and cuts a longer one after 64 characters without a space', async () => {
+    it('is bounded by splitting longer texts after 64 characters without a space; texts up to 256 bytes are unchanged', async () => {
       const indexed = async (body: string) =>
         (await sql.query<{ text: string }>('SELECT indexed_text($1) AS text', [body])).rows[0]?.text;
       const link = `https://example.com/${'x'.repeat(236)}`;

@@ -23,7 +23,7 @@ const batches = fc.array(fc.array(step, { minLength: 4, maxLength: 16, size: 'ma
   size: 'max',
 });
 
-describe('Clients that sync while several partitions are written to in PostgreSQL', function () {
+describe('Clients that sync during writes of several partitions in PostgreSQL', function () {
   this.timeout(TIMEOUT_MS);
 
   let store: PrismaHarness;
@@ -32,7 +32,7 @@ describe('Clients that sync while several partitions are written to in PostgreSQ
   });
   after(() => store.close());
 
-  it('end up with what the database has for them', async () => {
+  it('end with the state of the database', async () => {
     const seed = Math.floor(Math.random() * 2 ** 31);
     const traffic = await Traffic.open(store, PARTITIONS);
     const identity = new PrismaStoreIdentity(store.database);

@@ -14,7 +14,7 @@ const PAGE = 10;
 /** Readers see nothing. */
 const VIEW = new ChangingView(['open owner', 'open admin', 'open member']);
 
-describe('A chat that a member no longer sees, in PostgreSQL', () => {
+describe('A chat that becomes invisible to a member, in PostgreSQL', () => {
   const hide = updateMember('alice', GROUP, 'bob', { role: 'reader' });
   const show = updateMember('alice', GROUP, 'bob', { role: 'member' });
   const leave = remove('bob', GROUP, 'bob');
@@ -28,7 +28,7 @@ describe('A chat that a member no longer sees, in PostgreSQL', () => {
   ];
 
   for (const { name, lost, meanwhile } of cases)
-    it(`is given up once by a client: ${name} while a page is made, after whichever statement`, async () => {
+    it(`is reported once to a syncing client: ${name} after any statement of a page`, async () => {
       let statements = 1;
       for (let last = 0; last <= statements; last += 1) {
         const stage = await DecidedStore.open();

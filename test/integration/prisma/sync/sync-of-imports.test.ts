@@ -12,7 +12,7 @@ import { tablesOf } from '../tables-of.js';
 const EARLIER = '0099c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';
 const LATER = 'f199c1de-7c3a-7b1e-9a43-3f1b6a0f9d12';
 
-describe('A client that syncs while a chat is brought in from an archive', () => {
+describe('A client that syncs during an import of a chat', () => {
   let target: DecidedStore;
   let bob: SyncingClient;
   const bringIn = () => importInto(target.store, anArchive().map(textOf));
@@ -25,7 +25,7 @@ describe('A client that syncs while a chat is brought in from an archive', () =>
   });
   afterEach(() => target.close());
 
-  it('gets it as a whole, once, and what is said in it from then on', async () => {
+  it('gets the whole chat once, and its later messages', async () => {
     await bob.catchUp(10);
     await bringIn();
     await bob.catchUp(10);
@@ -39,7 +39,7 @@ describe('A client that syncs while a chat is brought in from an archive', () =>
     expect(bob.counts).to.include({ resets: 3, events: 9 });
   });
 
-  it('gets it with the next walk where one was under way, and also if something was said in it meanwhile', async () => {
+  it('gets it with the next walk, also if it changed meanwhile', async () => {
     expect(await bob.sync(1)).to.equal(true);
     await bringIn();
     await target.given(send('alice', CHAT, 'as ever'), create('alice', OTHER_GROUP, ['bob']));
@@ -50,7 +50,7 @@ describe('A client that syncs while a chat is brought in from an archive', () =>
     expect(bob.chats.get(CHAT)?.lastSequence).to.equal(7);
   });
 
-  it('gets all of it where it begins with nothing', async () => {
+  it('gets all of it without a token', async () => {
     await bringIn();
     await bob.catchUp(3);
     await expectBobInSync();

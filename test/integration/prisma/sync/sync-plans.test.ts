@@ -88,7 +88,7 @@ describe('Syncing on PostgreSQL', () => {
 
   const all: ChatStretch = { start: START, through: null };
   const reads = (what: string, most: number, ask: () => Promise<unknown>) =>
-    it(`reads ${most} rows at most for ${what}`, () => watch.expectNoMoreRead(store.url, most, ask));
+    it(`reads at most ${most} rows for ${what}`, () => watch.expectNoMoreRead(store.url, most, ask));
 
   reads('how far a page looks', 2 * EXAMINED, () => log.horizon(BOT, START, EXAMINED));
   // The horizon's own statement is beside the one that it is for.
@@ -141,7 +141,7 @@ describe('Syncing on PostgreSQL', () => {
     log.eventsIn((await searched()).map(({ chatId }) => ({ chatId, first: 32, last: 32 }))),
   );
 
-  it('finds what it looks for', async () => {
+  it('finds the expected rows', async () => {
     const found = await log.firstBeyond(middle, [{ chatId: LONG, lastSequence: LONG_CHAT }]);
     const { events } = await log.eventsIn([
       { chatId: LONG, first: (found.get(LONG) ?? 0) - 1, last: found.get(LONG) ?? 0 },

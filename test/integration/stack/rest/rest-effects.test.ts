@@ -5,7 +5,7 @@ import { RestStack } from './rest-stack.js';
 
 const WITHIN_MS = 10_000;
 
-describe('What REST causes beyond its answers, on the real stack', () => {
+describe("REST's effects besides responses, on the real stack", () => {
   let rest: RestStack;
 
   before(async function () {
@@ -22,7 +22,7 @@ describe('What REST causes beyond its answers, on the real stack', () => {
       what: `event ${sequence} of the chat`,
     });
 
-  it('carries the trace of a request into the header of the event it causes', async () => {
+  it('copies the trace of a request to the header of its event', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const chatId = await rest.group([]);
     const { body } = await rest.post(
@@ -38,7 +38,7 @@ describe('What REST causes beyond its answers, on the real stack', () => {
   });
 
   for (const userId of ['auth0|5f7c8ec7c33c6c004bbafe82', '_svc', '-x', 'a|b.c:d+e@f'])
-    it(`takes user ids of identity providers, also in routing keys and paths: ${userId}`, async () => {
+    it(`accepts user ids of identity providers, also in routing keys and paths: ${userId}`, async () => {
       const as = { as: userId };
       const path = encodeURIComponent(userId);
       const chatId = await rest.group(['bob'], {}, userId);
@@ -57,7 +57,7 @@ describe('What REST causes beyond its answers, on the real stack', () => {
       expect(removed.status).to.equal(403);
     });
 
-  it('counts what it did at its ops port', async () => {
+  it('counts requests in the metrics of its ops port', async () => {
     const chatId = await rest.group([]);
     const count = async () => ({
       accepted: await rest.counted('parley_commands_total', {

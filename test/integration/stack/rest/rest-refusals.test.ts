@@ -39,7 +39,7 @@ describe('REST on the real stack refuses', () => {
 
   const send = (request: RestRequest) => rest.call('POST', messages, { as: owner, ...request });
 
-  it('tokens that are missing, forged, expired or of nobody as unauthenticated', async () => {
+  it('missing, forged, expired and userless tokens as unauthenticated', async () => {
     const forged = await signToken('another secret of more than thirty-two bytes', { subject: owner }, 60);
     const [head = '', , signature = ''] = (await tokenFor(owner)).split('.');
     const claims = Buffer.from(JSON.stringify({ sub: owner, exp: 9_999_999_999 })).toString('base64url');
@@ -63,7 +63,7 @@ describe('REST on the real stack refuses', () => {
     expect((await rest.get(messages, { as: owner })).body.items).to.deep.equal([]);
   });
 
-  it('what policy and state forbid', async () => {
+  it('commands that policy or state forbid', async () => {
     const add = { userIds: ['eve'] };
     expectProblem(await rest.post(`/v1/chats/${chatId}/members`, add, { as: 'bob' }), 'not_permitted');
     expectProblem(await rest.call('DELETE', `/v1/chats/${chatId}/members/${owner}`, { as: 'bob' }), 'not_permitted');
@@ -75,7 +75,7 @@ describe('REST on the real stack refuses', () => {
     expectProblem(await send({ json: { body: 'x' } }), 'archived');
   });
 
-  it('what is not there, or not for this caller, with one and the same answer', async () => {
+  it('unknown and invisible objects with the same response', async () => {
     const absent = `/v1/chats/${v7()}`;
     for (const path of ['', '/members', '/messages', '/events', `/messages/${v7()}`]) {
       const missing = await rest.get(absent + path, { as: 'mallory' });
@@ -89,7 +89,7 @@ describe('REST on the real stack refuses', () => {
       expectProblem(await rest.get(path, { as: owner }), 'not_found');
   });
 
-  it('methods that a path does not have, naming those it has', async () => {
+  it('unknown methods of a path, with the allowed ones', async () => {
     for (const [method, path, allow] of [
       ['DELETE', '/v1/chats', 'GET, POST, HEAD, OPTIONS'],
       ['PATCH', messages, 'GET, POST, HEAD, OPTIONS'],
@@ -102,13 +102,13 @@ describe('REST on the real stack refuses', () => {
     }
   });
 
-  it('an id that is taken, and leaving a chat without an owner, as conflicts', async () => {
+  it('a taken id, and leaving a chat without an owner, as conflicts', async () => {
     const taken = { kind: 'group', memberIds: [], chatId };
     expectProblem(await rest.post('/v1/chats', taken, { as: 'bob' }), 'conflict');
     expectProblem(await rest.call('DELETE', `/v1/chats/${chatId}/members/${owner}`, { as: owner }), 'conflict');
   });
 
-  it('bodies that are too large, told by their length or only by their end', async () => {
+  it('too large bodies, with and without a Content-Length', async () => {
     const json = { body: 'x', metadata: { x: 'x'.repeat(BODY_MAX_BYTES + 2_048) } };
     expectProblem(await send({ json }), 'too_large');
     const body = new Blob([JSON.stringify(json)]).stream();
@@ -122,7 +122,7 @@ describe('REST on the real stack refuses', () => {
     expectProblem(await send({ json: justOver }), 'too_large');
   });
 
-  it('what is not JSON in UTF-8 by its type or by its bytes', async () => {
+  it('bodies that are not JSON in UTF-8, by type or bytes', async () => {
     for (const type of ['text/plain', 'application/xml', 'application/json; charset=latin1', 'application/jsonp'])
       expectProblem(await send({ raw: '{"body":"x"}', headers: { 'content-type': type } }), 'unsupported_media_type');
     const gzipped = { ...JSON_TYPE, 'content-encoding': 'gzip' };
@@ -131,7 +131,7 @@ describe('REST on the real stack refuses', () => {
       expectProblem(await send({ raw, headers: JSON_TYPE }), 'malformed');
   });
 
-  it('content that does not fit, saying where', async () => {
+  it('invalid content, with the path', async () => {
     const wrong: [string, string][] = [
       ['{"body":""}', 'data.body'],
       [JSON.stringify({ body: 'x'.repeat(16_385) }), 'data.body'],
@@ -192,7 +192,7 @@ describe('REST on the real stack refuses', () => {
       expectProblem(await send({ json: { body: 'x' }, headers: { 'idempotency-key': name } }), 'malformed');
   });
 
-  it('callers who ask too often, each for themselves, and says when to come back', async () => {
+  it('callers above the rate limit, each separately, with Retry-After', async () => {
     const eager = () => rest.get('/v1/chats', { as: 'eager' });
     const allowed = await Promise.all(Array.from({ length: RATE_LIMIT }, eager));
     expect(allowed.map(({ status }) => status)).to.deep.equal(Array(RATE_LIMIT).fill(200));

@@ -53,7 +53,7 @@ describe('REST under attack', () => {
     await Promise.all(Array.from({ length: 8 }, one));
   }
 
-  it('answers another tenant and goes on working while one caller runs 24 dear searches at a time', async function () {
+  it('answers another tenant while one caller runs 24 expensive searches concurrently', async function () {
     this.timeout(120_000);
     const takeovers = await rest.counted('parley_takeovers_total');
     const statuses: number[] = [];
@@ -88,7 +88,7 @@ describe('REST under attack', () => {
     expect(await rest.counted('parley_takeovers_total')).to.equal(takeovers);
   });
 
-  it('marks what was found far behind the beginning of a text', async () => {
+  it('highlights a match far from the beginning of a text', async () => {
     const chatId = await rest.group();
     await rest.say(chatId, `${'filler words '.repeat(1_000)}needle and more`);
     const { body } = await rest.get(`/v1/search/messages?q=needle&chatId=${chatId}`);
@@ -101,7 +101,7 @@ describe('REST under attack', () => {
     expect((await rest.get(`/v1/search/messages?q=title+${'-'.repeat(40)}`)).status).to.equal(200);
   });
 
-  it('ends each page at 1 MiB and leads on from there', async () => {
+  it('ends each page at 1 MiB with a cursor', async () => {
     const sequences: number[] = [];
     for (let after: number | undefined = 0; after !== undefined; ) {
       const { status, body } = await rest.get(`/v1/chats/${long}/messages?limit=200&after=${after}`);
@@ -113,7 +113,7 @@ describe('REST under attack', () => {
     expect(sequences).to.deep.equal(Array.from({ length: LONG_MESSAGES }, (_, index) => index + 2));
   });
 
-  it('holds little memory for callers who do not read their answers', async function () {
+  it('uses little memory for callers who do not read responses', async function () {
     this.timeout(120_000);
     const rss = async () => (await rest.counted('process_resident_memory_bytes')) / 1024 / 1024;
     const answered = () =>

@@ -4,7 +4,7 @@ import { RestStack } from './rest-stack.js';
 
 const WITHIN_MS = 15_000;
 
-describe('REST while no worker is there', () => {
+describe('REST without a worker', () => {
   let rest: RestStack;
 
   before(async function () {
@@ -14,7 +14,7 @@ describe('REST while no worker is there', () => {
   });
   after(() => rest?.close());
 
-  it('takes commands on their way, and has their receipts where it said once a worker came', async function () {
+  it('accepts commands, and returns their receipts at the given location after a worker starts', async function () {
     this.timeout(60_000);
     const create = () =>
       rest.post('/v1/chats', { kind: 'group', memberIds: ['bob'] }, { headers: { 'idempotency-key': 'patient' } });

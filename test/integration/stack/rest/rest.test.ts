@@ -23,7 +23,7 @@ describe('REST on a real broker, a real database and a process with both roles',
     seen.add(operation);
   };
 
-  it('describes itself with the very document that all answers here are held against', async () => {
+  it('serves the OpenAPI document that all responses here are checked against', async () => {
     const { status, body } = await rest.get('/openapi.json', { as: null });
     expect(status).to.equal(200);
     expect(body).to.deep.equal(JSON.parse(JSON.stringify(openApiDocument())));
@@ -33,7 +33,7 @@ describe('REST on a real broker, a real database and a process with both roles',
     expect((await rest.get('/docs/', { as: null })).body).to.contain('Parley: REST');
   });
 
-  it('takes a chat from its creation to the leaving of a member, and shows each step', async () => {
+  it('processes a chat from its creation to the leaving of a member, and shows each step', async () => {
     const profile = await rest.call('PUT', '/v1/me', { json: { displayName: 'Alice', metadata: { x: [1] } } });
     sees('putMe', profile.status, 201);
     expect(profile.headers.get('location')).to.equal('/v1/users/alice');
@@ -110,7 +110,7 @@ describe('REST on a real broker, a real database and a process with both roles',
     expect(decision.body.explanation.join(' ')).to.include('role were owner or admin (it is member)');
   });
 
-  it('edits, reacts to, reads and deletes what was said in it, and shows each step', async () => {
+  it('edits, reacts to, reads and deletes messages, and shows each step', async () => {
     const chatId = await rest.group(['bob', 'carol'], { title: 'Tea' });
     const { messageId } = await rest.say(chatId, 'oolong or sencha');
     const path = `/v1/chats/${chatId}/messages/${messageId}`;
@@ -163,7 +163,7 @@ describe('REST on a real broker, a real database and a process with both roles',
     expect((await rest.get(`/v1/chats/${chatId}/messages`)).body.items).to.have.length(1);
   });
 
-  it('changes the chat and its members, archives it and takes it out again, and shows each step', async () => {
+  it('changes the chat and its members, archives and unarchives it, and shows each step', async () => {
     const chatId = await rest.group(['bob'], { title: 'Tea' });
     const chat = async () => (await rest.get(`/v1/chats/${chatId}`)).body;
     sees('updateChat', (await rest.patch(`/v1/chats/${chatId}`, { title: 'Coffee', metadata: { a: 1 } })).status, 200);
@@ -185,7 +185,7 @@ describe('REST on a real broker, a real database and a process with both roles',
     ).to.deep.equal(['chat.created', 'chat.updated', 'member.updated', 'chat.archived', 'chat.unarchived']);
   });
 
-  it('brings a client up to date with all its chats by syncing', async () => {
+  it('updates a client with all its chats by sync', async () => {
     const [open, left] = [await rest.group(['gita']), await rest.group(['gita'])];
     const first = await rest.get('/v1/sync', { as: 'gita' });
     sees('sync', first.status, 200);
@@ -202,11 +202,11 @@ describe('REST on a real broker, a real database and a process with both roles',
     expect((await rest.get(`/v1/sync?since=${body.next}`, { as: 'gita' })).body.items).to.deep.equal([]);
   });
 
-  it('has been asked for every operation by now', () => {
+  it('has been called with every operation', () => {
     expect([...seen]).to.have.members(restOperationNames);
   });
 
-  it('answers a repeat under its key with the first answer and has no second effect', async () => {
+  it('answers a repeated key with the first receipt, without a second effect', async () => {
     const first = await rest.post('/v1/chats', { kind: 'group', memberIds: ['bob'] }, key('create-once'));
     const second = await rest.post('/v1/chats', { kind: 'group', memberIds: ['bob'] }, key('create-once'));
     expect([first.status, second.status]).to.deep.equal([201, 200]);
@@ -231,7 +231,7 @@ describe('REST on a real broker, a real database and a process with both roles',
     expect((await rest.get('/v1/receipts/bad')).body).to.include({ status: 'rejected' });
   });
 
-  it('meets in one direct chat, whoever of the two creates it', async () => {
+  it('creates one direct chat for both users', async () => {
     const mine = await rest.post('/v1/chats', { kind: 'direct', memberIds: ['erin'] });
     const theirs = await rest.post('/v1/chats', { kind: 'direct', memberIds: ['alice'] }, { as: 'erin' });
     expect([mine.status, theirs.status]).to.deep.equal([201, 200]);
@@ -240,7 +240,7 @@ describe('REST on a real broker, a real database and a process with both roles',
     );
   });
 
-  it('pages 120 messages both ways, each once, and members and chats by cursor', async () => {
+  it('pages 120 messages in both directions, each once, and members and chats by cursor', async () => {
     const chatId = await rest.group(
       Array.from({ length: 100 }, (_, index) => `m${index}`),
       {},
@@ -279,7 +279,7 @@ describe('REST on a real broker, a real database and a process with both roles',
     expect(chats.flat().map((chat) => chat.chatId)).to.have.members(ids);
   });
 
-  it('keeps tenants apart: chats, receipts, profiles, events and direct ids', async () => {
+  it('separates tenants: chats, receipts, profiles, events and direct ids', async () => {
     const [red, blue] = ['red/alice', 'blue/alice'];
     const create = (as: string) =>
       rest.post('/v1/chats', { kind: 'group', memberIds: ['bob'] }, { ...key('same-key'), as });
@@ -314,7 +314,7 @@ describe('REST on a real broker, a real database and a process with both roles',
     expect(direct.body.chatId).to.equal(directChatId('red', 'alice', 'bob'));
   });
 
-  it('counts and times its requests on the ops port', async () => {
+  it('counts and measures requests on the ops port', async () => {
     await rest.get('/v1/chats/no-chat');
     await rest.get('/nowhere/at/all');
     const requests = { route: '/v1/chats/:chatId', method: 'GET' };

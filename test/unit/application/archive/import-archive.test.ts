@@ -103,10 +103,14 @@ const FAULTS: [string, Archive, string | RegExp][] = [
   [
     'with a reaction to what is gone',
     having(REACTION, { sequence: 5 }),
-    'lines 3 to 16: a reaction to what is no message',
+    'lines 3 to 16: a reaction to a missing message',
   ],
   ['with a reaction twice', spliced(END, 1, line(REACTION), { ...line(END), lines: 14 }), /^lines 3 to 17: .*23505/],
-  ['with a revision that is the present one', having(REVISION, { revision: 2 }), /^lines 3 to 16: a revision of what/],
+  [
+    'with a revision that is the present one',
+    having(REVISION, { revision: 2 }),
+    /^lines 3 to 16: a revision of a missing/,
+  ],
 ];
 
 function payload(messageSequence: number) {
