@@ -5,8 +5,8 @@ import { expect } from 'chai';
 import { projectFolder } from '../support/services/services.js';
 
 const TEST_TIMEOUT_MS = 120_000;
-/** The cases that need a capability. Events that are refused or returned have no tag in their names. */
-const OF_CAPABILITIES = '\\((durable|shared|search)\\)$|are refused, where|are returned, where';
+/** The cases that need a capability name it at the end of their title. */
+const OF_CAPABILITIES = '\\((durable|shared|search|returnsUnroutable|refusesWhenFull)\\)$';
 
 describe('The conformance suites', function () {
   this.timeout(TEST_TIMEOUT_MS);

@@ -2,7 +2,9 @@
 import type { BrokerTopology, KeyPlacement } from '../ports/broker-topology.js';
 import type { ChatPartition, ChatPartitions } from '../ports/chat-partitions.js';
 
-/** Number of chats that are checked by default. An invalid ring moves about half of all keys, or one partition's share. */
+/**
+ * Number of chats that are checked by default. A wrong routing moves about half of all keys, or one partition's share.
+ */
 export const CHECK_SAMPLE = 1_000;
 const PAGE = 1_000;
 /** Maximum number of mismatches that are returned. All are counted. */

@@ -24,8 +24,8 @@ export interface BrokerTopology {
   /** To which partition the commands with each key are routed. Needs a worker at each partition. */
   partitionsOf(keys: readonly string[]): Promise<Map<string, KeyPlacement>>;
   /**
-   * Declares missing objects under the lock of `TransportState`. `repairsRouting`: binds the command queues again in any
-   * case.
+   * Declares missing objects under the lock of `TransportState`. `repairsRouting`: binds the command queues again in
+   * any case.
    */
   declare(state: TransportState, options: { repairsRouting: boolean }): Promise<void>;
   /** Removes bindings of a dispatch queue. Returns the number of events that the queue keeps. */

@@ -42,14 +42,14 @@ export function publishingConformance(harness: TransportHarness): void {
       );
     });
 
-    it('without a bound queue are returned, if the transport detects it', async () => {
+    it('without a bound queue are returned, if the transport detects it (returnsUnroutable)', async () => {
       await start('unwanted');
       const outcomes = await publishAll([event(chat, 1), event(chat, 2)]);
       const expected = harness.capabilities.returnsUnroutable ? 'returned' : 'confirmed';
       expect(outcomes).to.deep.equal([expected, expected]);
     });
 
-    it('are refused if a queue is full, if there is a bound', async () => {
+    it('are refused if a queue is full, if there is a bound (refusesWhenFull)', async () => {
       await start('stuck');
       const outcomes: PublishOutcome[] = [];
       // One after the other: a queue notices a little late that it is full.

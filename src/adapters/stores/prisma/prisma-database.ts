@@ -177,8 +177,8 @@ const FUNCTIONS = [
 
 /**
  * Rejects with instructions if the database lacks our tables or has those of an earlier release. Otherwise a worker
- * would acquire leases and then wait without end, as if the database were unavailable. It reads the catalogue, because not every
- * role may read the migration history.
+ * would acquire leases and then wait without end, as if the database were unavailable. It reads the
+ * catalogue, because not every role may read the migration history.
  */
 export async function assertMigrated(database: PrismaClient): Promise<void> {
   const tables = COLUMNS.map(([table]) => table);
