@@ -68,6 +68,12 @@ export const variables = {
     default: '2',
     describe: 'Maximum database connections of one process for heartbeats, partition leases and its health check',
   }),
+  databaseRelayPool: variable({
+    name: 'DATABASE_RELAY_POOL',
+    parse: integer({ min: 2, max: 200 }),
+    default: '4',
+    describe: 'Maximum database connections of one relay for its cursors and for reading the log',
+  }),
   amqpUrl: variable({
     name: 'AMQP_URL',
     parse: url('amqp', 'amqps'),
@@ -269,6 +275,18 @@ export const variables = {
     parse: origins,
     describe: 'Origins of the browser applications that may call REST, separated by commas. If unset: none',
   }),
+  jsonLinesDir: variable({
+    name: 'JSON_LINES_DIR',
+    parse: text({ minLength: 1 }),
+    describe: 'Folder to which the relay writes all events as JSON Lines, for development. If unset: off',
+  }),
+  jsonLinesFsync: variable({
+    name: 'JSON_LINES_FSYNC',
+    parse: oneOf('batch', 'never'),
+    default: 'batch',
+    describe:
+      'JSON Lines: batch flushes events to the disk before they count as delivered, never leaves that to the operating system',
+  }),
   store: variable({
     name: 'STORE',
     parse: oneOf('postgres', 'memory'),
@@ -303,12 +321,14 @@ export const variables = {
 
 export type Settings = ReturnType<typeof readConfig<typeof variables>>['values'];
 
-export type Purpose = 'dev' | 'worker' | 'api' | 'migrate' | 'topology' | 'token';
+export type Purpose = 'dev' | 'worker' | 'api' | 'relay' | 'migrate' | 'topology' | 'token';
 
 /** Variables of which a purpose needs one each. `dev` brings its own. */
 function needsOf(purpose: Purpose, settings: Settings): string[][] {
   const needs: string[][] = [];
-  if (['worker', 'api', 'migrate'].includes(purpose)) needs.push(['DATABASE_URL']);
+  if (['worker', 'api', 'relay', 'migrate'].includes(purpose)) needs.push(['DATABASE_URL']);
+  // A relay without a log consumer would do nothing.
+  if (purpose === 'relay') needs.push(['JSON_LINES_DIR']);
   if (['worker', 'api'].includes(purpose)) needs.push(['AMQP_URL']);
   if (purpose === 'api' || (purpose === 'worker' && settings.commandAuth === 'jwt'))
     needs.push(['JWT_SECRET', 'JWT_JWKS_URL']);
@@ -337,10 +357,11 @@ function faultsOfStoreAndTransport(
 ): string[] {
   const faults: string[] = [];
   const isDev = purposes.includes('dev');
-  const isRole = purposes.includes('worker') || purposes.includes('api');
-  if (isRole && store === 'memory') faults.push('STORE=memory is for dev: a worker and an api share a database');
+  const isRole = (['worker', 'api', 'relay'] as const).some((role) => purposes.includes(role));
+  if (isRole && store === 'memory')
+    faults.push('STORE=memory is for dev: the processes of an installation share a database');
   if (isRole && transport === 'in-process')
-    faults.push('TRANSPORT=in-process is for dev: a worker and an api share a broker');
+    faults.push('TRANSPORT=in-process is for dev: the processes of an installation share a broker');
   if (!isDev) return faults;
   if (store === 'memory' && databaseUrl !== undefined) faults.push('STORE=memory and DATABASE_URL exclude each other');
   if (transport === 'in-process' && amqpUrl !== undefined)

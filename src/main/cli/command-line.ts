@@ -7,12 +7,13 @@ import { directChatId } from '../../contract/messages/direct-id.js';
 import { DEFAULT_TENANT } from '../../contract/messages/identifiers.js';
 import { hideCredentials } from '../../infrastructure/logging/hide-credentials.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
-import { ROLES } from '../roles/role-names.js';
+import { ROLES, type Role } from '../roles/role-names.js';
 import { checkConfig } from './check-config.js';
 import { chatId, seconds, tenantId, userId } from './command-arguments.js';
 import type { ContractRequest } from './contract-command.js';
 import { addOperatorCommands } from './operator-cli.js';
 import { addPolicyCommands } from './policy/policy-cli.js';
+import { addRelayCommands } from './relay/relay-cli.js';
 import type { ExportRequest } from './store/export-command.js';
 import { runToken } from './token-command.js';
 import type { TopologyRequest } from './topology/topology-command.js';
@@ -20,11 +21,22 @@ import type { TopologyRequest } from './topology/topology-command.js';
 const TOKEN_TTL_SECONDS = 3_600;
 const MANIFEST = new URL('../../../../package.json', import.meta.url);
 
+const ROLE_DESCRIPTIONS: Record<Role, string> = {
+  worker: 'process commands: store them and publish their events',
+  api: 'serve REST; roles can be combined: parley worker api',
+  relay: 'deliver the event log to log consumers; or show and repair what they got',
+};
+
 /** The variables that a command cannot do without, for its help. */
 const NEEDED_VARIABLES: Record<string, string> = {
   dev: 'none: dev starts or generates what is not set',
   worker: 'DATABASE_URL, AMQP_URL; with COMMAND_AUTH=jwt also JWT_SECRET or JWT_JWKS_URL',
   api: 'DATABASE_URL, AMQP_URL, JWT_SECRET or JWT_JWKS_URL',
+  relay: 'DATABASE_URL, JSON_LINES_DIR',
+  'relay status': 'DATABASE_URL',
+  'relay parked': 'DATABASE_URL',
+  'relay retry': 'DATABASE_URL',
+  'relay rebuild': 'DATABASE_URL',
   migrate: 'DATABASE_URL',
   topology: 'DATABASE_URL, AMQP_URL with --declare, --repair, --check or --adopt; AMQP_URL with --unbind; else none',
   contract: 'none',
@@ -90,11 +102,7 @@ function commandLine(): Command {
   for (const role of ROLES)
     program
       .command(`${role} [roles...]`)
-      .description(
-        role === 'worker'
-          ? 'process commands: store them and publish their events'
-          : 'serve REST; roles can be combined: parley worker api',
-      )
+      .description(ROLE_DESCRIPTIONS[role])
       .action(async (more: string[]) => (await import('../roles/run-roles.js')).runRoles([role, ...more]));
   program
     .command('migrate')
@@ -176,6 +184,7 @@ function commandLine(): Command {
     .action(async () => (await import('./store/new-store-id-command.js')).runNewStoreId());
 
   addOperatorCommands(program);
+  addRelayCommands(program);
   addPolicyCommands(program);
   describeNeeds(program);
   return program;

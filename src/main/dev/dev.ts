@@ -16,6 +16,7 @@ import { OpsService, type ProcessBasics, processBasics, service } from '../obser
 import { apiRole } from '../roles/api-role.js';
 import { MemoryStoreService } from '../roles/memory-store.js';
 import { policyService } from '../roles/policy.js';
+import { relayRole } from '../roles/relay-role.js';
 import { migrationsFolder, StoreService } from '../roles/store.js';
 import { amqpTransport, inProcessTransport, type Transport } from '../roles/transport.js';
 import { newWorkerId, workerRole } from '../roles/worker-role.js';
@@ -109,6 +110,7 @@ function* devServices(
       if (await store.isPlacedOtherwise()) await placeChatsAnew(store, context, workerId);
     });
   yield workerRole(context, workerId, steps);
+  if (settings.jsonLinesDir !== undefined) yield relayRole(context, workerId, steps);
   let restPort = port;
   yield apiRole(context, host, {
     onListening(listening) {

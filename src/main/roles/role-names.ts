@@ -1,6 +1,6 @@
 import { StartupError } from '../../infrastructure/process/startup-error.js';
 
-export const ROLES = ['worker', 'api'] as const;
+export const ROLES = ['worker', 'api', 'relay'] as const;
 export type Role = (typeof ROLES)[number];
 
 function isRole(name: string): name is Role {

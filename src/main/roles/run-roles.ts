@@ -1,9 +1,10 @@
 import type { Failpoints } from '../../application/runtime/failpoints.js';
-import { runServices } from '../../infrastructure/process/service-runner.js';
+import { runServices, type Service } from '../../infrastructure/process/service-runner.js';
 import { compileWebAssemblyInOneThread, limitHeapGrowth } from '../../infrastructure/process/v8-tuning.js';
 import { OpsService, processBasics } from '../observability.js';
 import { requireSettings } from '../settings.js';
 import { policyService } from './policy.js';
+import { relayRole } from './relay-role.js';
 import { rolesOf } from './role-names.js';
 import { StoreService } from './store.js';
 import { amqpTransport } from './transport.js';
@@ -28,22 +29,20 @@ export async function runRoles(names: readonly string[], steps?: Failpoints): Pr
   const { databaseUrl = '', amqpUrl = '', opsPort, host = '0.0.0.0' } = settings;
   const basics = processBasics(settings, roles.join('+'));
   const workerId = newWorkerId();
-  const store = new StoreService(settings, basics, databaseUrl, 'ring');
-  const transport = amqpTransport(amqpUrl, settings, basics, store, workerId);
+  // A relay needs no broker, and follows the log wherever its chats are placed.
+  const needsBroker = roles.some((role) => role !== 'relay');
+  const store = new StoreService(settings, basics, databaseUrl, 'ring', needsBroker);
   const policy = policyService(settings, basics, store);
   // A worker neither waits for what REST needs nor has it in memory.
   const api = roles.includes('api') ? await import('./api-role.js') : null;
-  const context = { ...basics, settings, store, transport, policy: policy.current, quotas: policy.quotas };
-  await runServices(
-    [
-      new OpsService(basics, opsPort, host),
-      store,
-      policy,
-      transport,
-      ...roles.flatMap((role) =>
-        role === 'worker' ? workerRole(context, workerId, steps) : (api?.apiRole(context, host) ?? []),
-      ),
-    ],
-    { logger: basics.logger },
-  );
+  const context = { ...basics, settings, store, policy: policy.current, quotas: policy.quotas };
+  const services: Service[] = [new OpsService(basics, opsPort, host), store, policy];
+  if (needsBroker) {
+    const transport = amqpTransport(amqpUrl, settings, basics, store, workerId);
+    services.push(transport);
+    if (roles.includes('worker')) services.push(workerRole({ ...context, transport }, workerId, steps));
+    if (api !== null) services.push(api.apiRole({ ...context, transport }, host));
+  }
+  if (roles.includes('relay')) services.push(relayRole(context, workerId, steps));
+  await runServices(services, { logger: basics.logger });
 }

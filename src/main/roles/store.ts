@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { PrismaCommandStore } from '../../adapters/stores/prisma/commands/prisma-command-store.js';
 import type { PrismaClient } from '../../adapters/stores/prisma/generated/client.js';
 import { PrismaDecisionLog } from '../../adapters/stores/prisma/log/prisma-decision-log.js';
+import { PrismaEventCursors } from '../../adapters/stores/prisma/log/prisma-event-cursors.js';
 import { PrismaEventLog } from '../../adapters/stores/prisma/log/prisma-event-log.js';
+import { PrismaFollowedLog } from '../../adapters/stores/prisma/log/prisma-followed-log.js';
 import { PrismaSyncLog } from '../../adapters/stores/prisma/log/prisma-sync-log.js';
 import {
   assertMigrated,
@@ -20,7 +22,9 @@ import type { ChatHistory } from '../../application/ports/chat-history.js';
 import type { ChatQueries } from '../../application/ports/chat-queries.js';
 import type { CommandStore } from '../../application/ports/command-store.js';
 import type { DecisionLog } from '../../application/ports/decision-log.js';
+import type { EventCursors } from '../../application/ports/event-cursors.js';
 import type { EventLog } from '../../application/ports/event-log.js';
+import type { FollowedLog } from '../../application/ports/followed-log.js';
 import type { MessageSearch } from '../../application/ports/message-search.js';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import type { SyncLog } from '../../application/ports/sync-log.js';
@@ -47,6 +51,10 @@ export interface Store {
   log: EventLog;
   /** The same for queries of REST. */
   recipients: Pick<EventLog, 'recipients'>;
+  /** For relays: cursors of log consumers, the log as they read it, and the present members of its chats. */
+  cursors: EventCursors;
+  followed: FollowedLog;
+  relayed: Pick<EventLog, 'recipients'>;
   /** Read at the start, so that the roles need not ask a database that may be away again. */
   identity: StoreIdentity;
 }
@@ -71,12 +79,15 @@ export class StoreService implements Service, Store {
   readonly registry: PartitionRegistry;
   readonly log: EventLog;
   readonly recipients: Pick<EventLog, 'recipients'>;
+  readonly cursors: EventCursors;
+  readonly followed: FollowedLog;
+  readonly relayed: Pick<EventLog, 'recipients'>;
   /**
    * Each kind of work has its own connections, opened at first use: whatever queries are asked for, batches and
    * heartbeats go on, and searches
    * do not hold up other queries.
    */
-  private readonly pools: { leases: PrismaClient; reads: PrismaClient; searches: PrismaClient; batches: PrismaClient };
+  private readonly pools: Record<'leases' | 'reads' | 'searches' | 'batches' | 'relays', PrismaClient>;
   private readonly marks: PrismaStoreIdentity;
   private known: StoreIdentity | null = null;
   private readonly life = new AbortController();
@@ -98,14 +109,16 @@ export class StoreService implements Service, Store {
         if (!this.isStopped) basics.logger.warn('database connection lost', { error });
       },
     };
-    const { databaseReadPool, databaseSearchPool, databaseBatchPool, databaseLeasePool } = settings;
+    const { databaseReadPool, databaseSearchPool, databaseBatchPool, databaseLeasePool, databaseRelayPool } = settings;
     const statementTimeoutMs = QUERY_TIMEOUT_MS;
     const leases = openDatabase({ ...options, poolSize: databaseLeasePool });
     const reads = openDatabase({ ...options, poolSize: databaseReadPool, statementTimeoutMs });
     const searches = openDatabase({ ...options, poolSize: databaseSearchPool, statementTimeoutMs });
     // These plan differently.
     const batches = openDatabase({ ...options, poolSize: databaseBatchPool, forBatches: true });
-    this.pools = { leases, reads, searches, batches };
+    // Log consumers never take a connection from batches, publishing or heartbeats.
+    const relays = openDatabase({ ...options, poolSize: databaseRelayPool });
+    this.pools = { leases, reads, searches, batches, relays };
     basics.health.add('database', () => this.state);
     this.commands = new PrismaCommandStore(batches);
     this.queries = new PrismaChatQueries(reads);
@@ -116,6 +129,9 @@ export class StoreService implements Service, Store {
     this.registry = new PrismaPartitionRegistry(leases);
     this.log = new PrismaEventLog(batches);
     this.recipients = new PrismaEventLog(reads);
+    this.cursors = new PrismaEventCursors(relays);
+    this.followed = new PrismaFollowedLog(relays);
+    this.relayed = new PrismaEventLog(relays);
     this.marks = new PrismaStoreIdentity(leases);
   }
 

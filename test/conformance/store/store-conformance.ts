@@ -5,7 +5,9 @@ import type { ChatHistory } from '../../../src/application/ports/chat-history.js
 import type { ChatQueries } from '../../../src/application/ports/chat-queries.js';
 import type { CommandStore } from '../../../src/application/ports/command-store.js';
 import type { DecisionLog } from '../../../src/application/ports/decision-log.js';
+import type { EventCursors } from '../../../src/application/ports/event-cursors.js';
 import type { EventLog } from '../../../src/application/ports/event-log.js';
+import type { FollowedLog } from '../../../src/application/ports/followed-log.js';
 import type { MessageSearch } from '../../../src/application/ports/message-search.js';
 import type { PartitionRegistry } from '../../../src/application/ports/partition-registry.js';
 import type { SyncLog } from '../../../src/application/ports/sync-log.js';
@@ -14,7 +16,9 @@ import { chatHistoryConformance } from './chat-history.js';
 import { chatQueriesConformance } from './chat-queries.js';
 import { commandStoreConformance } from './command-store.js';
 import { decisionLogConformance } from './decision-log.js';
+import { eventCursorsConformance } from './event-cursors.js';
 import { eventLogConformance } from './event-log.js';
+import { followedLogConformance } from './followed-log.js';
 import { logFloorConformance } from './log-floor.js';
 import { messageQueriesConformance } from './message-queries.js';
 import { messageRowsConformance } from './message-rows.js';
@@ -49,6 +53,8 @@ export interface StoreHarness {
   search: MessageSearch;
   sync: SyncLog;
   decisions: DecisionLog;
+  cursors: EventCursors;
+  followed: FollowedLog;
   rows: StoredRows;
   close(): Promise<void>;
 }
@@ -69,4 +75,6 @@ export function storeConformance(open: OpenStore): void {
   messageSearchConformance(open);
   syncLogConformance(open);
   decisionLogConformance(open);
+  eventCursorsConformance(open);
+  followedLogConformance(open);
 }

@@ -154,6 +154,9 @@ const TABLES = [
   'chat_events',
   'receipts',
   'poison_attempts',
+  'event_cursors',
+  'parked_events',
+  'relays',
 ];
 
 /** Columns that later migrations have added to these tables. */
