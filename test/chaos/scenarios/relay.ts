@@ -29,7 +29,7 @@ const atStep = (step: RelayStep): Scenario => ({
   },
 });
 
-export const relayKilled: Scenario = {
+const relayKilled: Scenario = {
   name: 'relay-killed',
   row: ROW,
   what: `one of two relays is killed at any time under load and replaced, ${TIMES} times`,
@@ -46,7 +46,7 @@ export const relayKilled: Scenario = {
   },
 };
 
-export const relayFrozen: Scenario = {
+const relayFrozen: Scenario = {
   name: 'relay-frozen',
   row: ROW,
   what: 'one of two relays is frozen with SIGSTOP until the other one owns its cursors, then woken up',
@@ -67,7 +67,7 @@ export const relayFrozen: Scenario = {
   },
 };
 
-export const relaySinkAway: Scenario = {
+const relaySinkAway: Scenario = {
   name: 'relay-sink-away',
   row: ROW,
   what: 'the folder of the sink is not there, and a file is in its place, while the load goes on',
@@ -117,5 +117,31 @@ const relayDatabaseCut: Scenario = {
   },
 };
 
-export const relay: Scenario[] = [...STEPS.map(atStep), relayKilled, relayFrozen, relaySinkAway, relayDatabaseCut];
-export const relayKilledDelivering = atStep('relay-delivered');
+/** Two faults in one take-over: the short form of this row. */
+export const relayKilledAndFrozen: Scenario = {
+  name: 'relay-killed-and-frozen',
+  row: ROW,
+  what: 'one relay is killed between its sink and its cursor, another one is frozen past its lease, a third one goes on',
+  play(harness) {
+    const relays = RelayFleet.of(harness);
+    return relays.play(2, async () => {
+      const [frozen] = relays.running;
+      const victim = await relays.startPausing('relay-delivered', 1);
+      await victim.line(/^paused at/, WITHIN_MS);
+      frozen?.pause();
+      await victim.kill();
+      try {
+        await relays.owned(1);
+        await harness.sends(COMMANDS);
+      } finally {
+        frozen?.resume();
+      }
+      await relays.owned(2);
+    });
+  },
+};
+
+export const relay: Scenario[] = [
+  ...STEPS.map(atStep),
+  ...[relayKilled, relayFrozen, relayKilledAndFrozen, relaySinkAway, relayDatabaseCut],
+];
