@@ -71,4 +71,6 @@ export interface LogConsumer {
   deliver(delivery: Delivery, signal: AbortSignal): Promise<DeliveryResult>;
   /** Called before the cursor passes the missing events. Repeated while it rejects. */
   onOvertaken(overtaken: Overtaken): Promise<void>;
+  /** Called when the relay stops, after the last delivery. */
+  close(): Promise<void>;
 }

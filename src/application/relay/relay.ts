@@ -59,13 +59,18 @@ export class Relay {
 
   /** Deliveries under way are finished or aborted; then the cursors are free for other relays. */
   async stop(): Promise<void> {
+    const { consumers, cursors, relayId, logger } = this.deps;
     this.life.abort();
     await this.running;
     await Promise.all([...this.leaving, ...[...this.followers.values()].map((follower) => follower.stop())]);
     this.followers.clear();
+    for (const consumer of consumers)
+      await consumer.close().catch((error: Error) => {
+        logger.warn('log consumer not closed', { consumer: consumer.name, error });
+      });
     // If the database is away, the leases end by themselves.
-    await this.deps.cursors.leave(this.deps.relayId).catch((error: Error) => {
-      this.deps.logger.warn('cursors not released', { error });
+    await cursors.leave(relayId).catch((error: Error) => {
+      logger.warn('cursors not released', { error });
     });
   }
 
