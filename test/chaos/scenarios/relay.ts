@@ -77,6 +77,8 @@ const relaySinkAway: Scenario = {
     return relays.play(1, async () => {
       const [relay] = relays.running;
       await relay?.ready();
+      // The first delivery creates the folder.
+      await relays.check();
       await rename(relays.folder, away);
       await writeFile(relays.folder, '');
       try {
