@@ -4,6 +4,13 @@ const root = process.env.PARLEY_LAYERS_ROOT ?? 'src';
 const within = (layer) => `^${root}/${layer}/`;
 const library = (names) => `^node_modules/(${names.join('|')})(/|$)`;
 
+const client = require('./packages/client/package.json');
+const server = require('./packages/server/package.json');
+const undeclared = ({ dependencies, optionalDependencies = {} }) => ({
+  path: '^node_modules/',
+  pathNot: library(Object.keys({ ...dependencies, ...optionalDependencies })),
+});
+
 /** Where each library may be used; a library that is not listed may not be used at all. */
 const homes = [
   { libraries: ['zod', 'uuid', 'canonicalize'], homes: ['contract'] },
@@ -98,11 +105,18 @@ module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    // What is installed with a package is what its manifest declares.
     {
-      name: 'no-dev-dependencies',
+      name: 'declared-by-the-server',
       severity: 'error',
       from: { path: `^${root}/` },
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+      to: { ...undeclared(server), dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'declared-by-the-client',
+      severity: 'error',
+      from: { path: [within('client'), within('contract')] },
+      to: { ...undeclared(client), dependencyTypesNot: ['type-only'] },
     },
   ],
   options: {

@@ -1,5 +1,5 @@
-/** `npm run bench -- NAME`: the measurements. Without a name, the workloads in turns with what they are compared with. */
-import { runNamed } from '../test/support/named-commands.js';
+/** `npm run bench -- NAME`: the measurements. Without a name: the workloads, in turns with the other systems. */
+import { runNamed } from '../test/support/runner/named-commands.js';
 
 process.exitCode = await runNamed(
   {

@@ -1,6 +1,6 @@
 /**
- * ejabberd, a peer of Parley's, alone: messages archived in PostgreSQL and delivered per second. `--help` says what it can be told,
- * ejabberd/README.md what may be compared with what.
+ * ejabberd alone, under the load of the bench: messages archived in PostgreSQL and delivered per second. `--help` lists
+ * the options; ejabberd/README.md says which figures are comparable.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,16 +10,16 @@ import { findEjabberd } from './ejabberd/installed-program.js';
 import { HELP, readOptions } from './ejabberd/options.js';
 import { type EjabberdFigures, startEjabberd } from './ejabberd/peer.js';
 import { isClosed, report, roundLine } from './ejabberd/report.js';
-import { showProgress } from './progress.js';
+import { showProgress } from './running/progress.js';
 
-/** Before the first round it gets one of so many of a round's messages: what has just started is slow. */
+/** The warm-up before the first round has the messages of a round, divided by this. */
 const WARM_UP_SHARE = 4;
 
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => interruption.abort(new Error('interrupted')));
 
-/** What takes back what has been started, the latest first. */
+/** How to stop each started service, the latest first. */
 const undo: (() => void | Promise<void>)[] = [];
 
 async function main(): Promise<void> {
@@ -28,7 +28,7 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  findEjabberd(); // else nothing is started
+  findEjabberd(); // fails before anything is started
   interruption.signal.throwIfAborted();
   const folder = mkdtempSync(join(tmpdir(), 'parley-bench-'));
   undo.unshift(() => rmSync(folder, { recursive: true, force: true }));

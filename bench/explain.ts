@@ -1,23 +1,23 @@
 /**
- * What stands between a batch and its commit: the statements of a batch as PostgreSQL counts them, how it goes about each (EXPLAIN (ANALYZE,
- * BUFFERS) of the real calls, by auto_explain), and how late the worker's event loop runs meanwhile. W1 on Parley alone, in about a minute.
+ * The cost of a batch: its statements as PostgreSQL counts them, their plans (EXPLAIN (ANALYZE, BUFFERS) of the real
+ * calls, by auto_explain), and the delay of the worker's event loop. W1 on Parley alone, about a minute.
  * Usage: npm run bench -- explain [-- --messages N --chats N --plans]
  */
 import { parseArgs } from 'node:util';
-import { underLoad } from './bench-harness.js';
-import { Bodies } from './bodies.js';
-import { loadPopulation } from './load-population.js';
-import { startParley } from './parley.js';
-import { loggedPlans } from './plans.js';
-import { Population } from './population.js';
-import { type PrivateServices, query, startPrivateServices } from './private-services.js';
-import { table } from './report.js';
-import { Station } from './station.js';
+import { loggedPlans } from './measuring/plans.js';
+import { Station } from './measuring/station.js';
+import { Bodies } from './population/bodies.js';
+import { loadPopulation } from './population/load-population.js';
+import { Population } from './population/population.js';
+import { table } from './reporting/report.js';
+import { underLoad } from './running/bench-harness.js';
+import { type PrivateServices, query, startPrivateServices } from './running/private-services.js';
+import { startParley } from './subjects/parley.js';
 import { SteadyWorkload } from './workloads/steady.js';
 
 const SETTINGS = {
   shared_preload_libraries: 'pg_stat_statements,auto_explain',
-  // Never what is in the parameters: those are people's texts.
+  // Parameters are never logged: they contain the texts of messages.
   'auto_explain.log_parameter_max_length': '0',
   'auto_explain.log_analyze': 'on',
   'auto_explain.log_buffers': 'on',
@@ -25,7 +25,7 @@ const SETTINGS = {
 };
 const TEMPLATE = 'bench_template';
 const IN_FLIGHT = 4_000;
-/** With every plan logged, few are enough. */
+/** As a share of the messages. Few suffice, because every plan is logged. */
 const EXPLAINED_SHARE = 0.25;
 const STATEMENT_LETTERS = 70;
 

@@ -1,4 +1,7 @@
-/** What a store of ten million messages costs beside one of a million: queries, sends, disk. `--help` says what it can be told. */
+/**
+ * The cost of a store of ten million messages beside one of a million: queries, sends, disk. `--help` lists the
+ * options.
+ */
 import { parseArgs } from 'node:util';
 import { measureDisk } from './growth/disk.js';
 import { type GrowthResult, growthGoals, growthMarkdown, growthPlots } from './growth/growth-report.js';
@@ -9,32 +12,32 @@ import { measureReads } from './growth/read-cost.js';
 import { reportName, writeReport } from './growth/report-files.js';
 import { measureSends } from './growth/send-cost.js';
 import { openStand, urlOf, withSql } from './growth/stand.js';
-import { readSettings } from './postgres-settings.js';
+import { readSettings } from './running/postgres-settings.js';
 
-const HELP = `Loads two stores, a small and a large one, on one private PostgreSQL, and measures both in turns: queries (how long they take,
-what they touch), sends by real workers (processor time of PostgreSQL and worker), and disk. Holds it against the goals.
+const HELP = `Loads a small and a large store on one private PostgreSQL, and measures both in turns: queries (latency and pages
+touched), sends by real workers (processor time of PostgreSQL and worker), and disk. Compares the results with the goals.
 
   npm run bench -- growth [-- options]
 
   --small N          messages (default: 1000000)
   --large N          messages (default: 10000000)
-  --grown N          messages of a third store, for what disk they take with indexes that grew by themselves (default: 500000)
+  --grown N          messages of a third store, whose indexes grow with the rows, to measure disk (default: 500000)
   --chats N          in each of the first two (default: 100000)
   --samples N        of each query on each store (default: 300)
-  --rounds N         of sends (default: 5)
+  --rounds N         rounds of sends (default: 5)
   --sends N          in each round, to each store (default: 20000)
-  --set NAME=VALUE   a setting of PostgreSQL's while it is measured, as often as there are some (shared_buffers=4GB)
-  --folder F         keeps the loaded stores here, and takes those that it finds (default: a new one, removed at the end)
-  --report F         where the report goes (default: bench/reports)
+  --set NAME=VALUE   a setting of PostgreSQL during the measurement; may be repeated (shared_buffers=4GB)
+  --folder F         keeps the loaded stores here, and reuses existing ones (default: a temporary folder)
+  --report F         folder of the report (default: bench/reports)
   --help
 
-Exits with 1 where a ledger did not close. A goal that is missed is said, and is no failure: the machine may be busy.
+Exits with 1 if a ledger did not close. A missed goal is reported and is not a failure: the machine may be busy.
 `;
 
 const PARTITIONS = 8;
 const BODY_BYTES = 200;
 const SEED = 1;
-/** The third store is as the small one, in small. */
+/** The third store is the small one, scaled down. */
 const GROWN_SHARE_OF_CHATS = 0.5;
 
 const interruption = new AbortController();
@@ -82,7 +85,7 @@ type Options = NonNullable<ReturnType<typeof readOptions>>;
 const STORES = ['small', 'large', 'grown'] as const;
 const databaseOf = (store: (typeof STORES)[number], { [store]: size }: Options) => `growth_${store}_${size.messages}`;
 
-/** What is missing; a store that is there was loaded to its end, since it gets its name last. */
+/** Creates missing stores. A store gets its name last, so an existing one was loaded completely. */
 async function prepare(serverUrl: string, options: Options): Promise<void> {
   for (const store of STORES) {
     const name = databaseOf(store, options);

@@ -1,29 +1,30 @@
-/** Fills a store with messages and all that belongs to them, as Parley would have written it. `--help` says what it can be told. */
+/** Fills a store with messages and their rows, as Parley would have written them. `--help` lists the options. */
 import { parseArgs } from 'node:util';
 import { startPostgres } from '../src/infrastructure/embedded/postgres-server.js';
 import { loadStore } from './growth/load-store.js';
 import { LOADING_SETTINGS } from './growth/loading-settings.js';
 
-const HELP = `Fills a store with messages and all that belongs to them: events, chats, members, read marks, search, and the receipts of
-the last three days. The rows are those that Parley would have written; \`parley verify\` finds nothing wrong with them.
+const HELP = `Fills a store with messages and their events, chats, members, read marks, search words, and the receipts of the last
+three days. The rows are those that Parley would have written; \`parley verify\` finds nothing wrong with them.
 
   node dist/bench/load.js --messages 10000000 [options]
 
   --database URL     an empty database (default: a private PostgreSQL in the folder)
-  --folder F         where the private PostgreSQL keeps it (default: .data/load); \`npm start\` does not look there
+  --folder F         folder of the private PostgreSQL (default: .data/load); \`npm start\` does not use it
   --messages N       (default: 1000000)
-  --chats N          picked by Zipf 1.0; 2, 10, 100 or 1,000 members (70, 20, 9, 1 %) (default: 100000, at most a tenth of the messages)
+  --chats N          picked by Zipf 1.0; 2, 10, 100 or 1,000 members (70, 20, 9, 1 %)
+                     (default: 100000, at most a tenth of the messages)
   --partitions N     (default: 8)
   --body-bytes N     (default: 200)
   --seed N           the same seed and --until give the same rows (default: 1)
-  --until TIME       when the last message was sent (default: now); the first was 180 days before
-  --keep-indexes     lets the keys' indexes grow with the rows, as they do by themselves; slower
+  --until TIME       time of the last message (default: now); the first one is 180 days earlier
+  --keep-indexes     lets the indexes of keys grow with the rows, as in use; slower
   --help
 
-The chats are placed as by the in-process transport. For workers with RabbitMQ, let \`parley dev\` place them anew once.
+Chats have the partitions of the in-process transport. Before using RabbitMQ, run \`parley dev\` once to reassign them.
 `;
 
-/** What is in a COPY's own hands cannot be interrupted: an interruption ends the process, and the database is left half full. */
+/** A COPY in progress cannot be interrupted: an interruption ends the process and leaves a partly filled database. */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {

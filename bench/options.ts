@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { BODY_KINDS, type BodyKind } from './bodies.js';
-import { readSettings } from './postgres-settings.js';
+import { BODY_KINDS, type BodyKind } from './population/bodies.js';
+import { readSettings } from './running/postgres-settings.js';
 
 export const WORKLOADS = {
   W1: 'steady: sends to few busy and many quiet chats',
@@ -13,15 +13,15 @@ export const WORKLOADS = {
 export type WorkloadName = keyof typeof WORKLOADS;
 const WORKLOAD_NAMES = Object.keys(WORKLOADS) as WorkloadName[];
 
-/** What W1 is measured on beside Parley. */
+/** The subjects that W1 runs on in addition to Parley. */
 export const COMPARED = ['ceiling', 'naive', 'usual'] as const;
 export type Compared = (typeof COMPARED)[number];
 
-/** Another message core, in turns with Parley's W1. */
+/** Another message core, measured in turns with Parley's W1. */
 export const PEERS = ['ejabberd'] as const;
 export type PeerName = (typeof PEERS)[number];
 
-/** Produce → dispatch is measured at this rate, and at shares of what Parley took. */
+/** Produce → dispatch is measured at this rate, and at shares of Parley's throughput. */
 export const STEADY_RATE = 1_750;
 
 export interface BenchOptions {
@@ -29,35 +29,35 @@ export interface BenchOptions {
   compared: readonly Compared[];
   /** Null: none. */
   peer: PeerName | null;
-  /** No open loops, and no look at the disk. */
+  /** Without open loops and without measuring the disk. */
   closed: boolean;
   rounds: number;
-  /** A round's commands for Parley. */
+  /** Commands per round for Parley. */
   messages: number;
   chats: number;
   bodies: BodyKind;
-  /** Where the logs of a real chat are. */
+  /** Folder with the logs of a real chat. */
   ircFolder: string;
-  /** How long each open loop takes a round. */
+  /** Seconds of each open loop per round. */
   seconds: number;
-  /** Commands that wait, for W5. */
+  /** Number of waiting commands in W5. */
   backlog: number;
   inFlight: number;
   workers: number;
   partitions: number;
   /** Parley's `DECISION_SAMPLE_RATE`. */
   sampleRate: string;
-  /** The PostgreSQL of this machine that everything runs on, by its version or its folder; null: the embedded one. */
+  /** An installed PostgreSQL for everything, by its version or its folder; null: the embedded one. */
   postgres: string | null;
-  /** PostgreSQL's, where they differ from the defaults. */
+  /** Settings of PostgreSQL that differ from the defaults. */
   settings: Readonly<Record<string, string>>;
-  /** SQL that is run on the database which all of them begin as a copy of; null: none. */
+  /** SQL for the database that all subjects get a copy of; null: none. */
   prepare: string | null;
-  /** Where the report goes; null: nowhere. */
+  /** Folder of the report; null: no report. */
   reports: string | null;
-  /** Where the workers' profiles go; null: none. */
+  /** Folder of the workers' CPU profiles; null: none. */
   profile: string | null;
-  /** Flags for the workers' Node. */
+  /** Options of Node for the workers. */
   nodeFlags: string[];
 }
 
@@ -65,44 +65,44 @@ const FULL = { rounds: 5, messages: 50_000, chats: 100_000, seconds: 15, backlog
 const QUICK = { rounds: 3, messages: 4_000, chats: 1_000, seconds: 2, backlog: 6_000, 'in-flight': 1_000 };
 const DEFAULT_IRC_FOLDER = '../shared/data/irc';
 
-export const HELP = `Measures Parley on private services of this machine, in turns with what it is compared with, and writes a report.
+export const HELP = `Measures Parley in turns with other systems, on private services of this machine, and writes a report.
 
   npm run bench [-- options]             everything, in about half an hour on two quiet cores
-  npm run bench -- --quick               everything in small, in under three minutes: good for a glance only
+  npm run bench -- --quick               everything in small, in under three minutes: for a first look only
 
 ${WORKLOAD_NAMES.map((name) => `  ${name}  ${WORKLOADS[name]}`).join('\n')}
 
-  --only W1,W3       these workloads alone (W1 on Parley is always there: the others are measured by it)
-  --closed           of W1 the closed loop alone: neither latencies at steady rates nor bytes on disk
-  --alone            Parley alone: neither the ceiling nor the naive service
-  --usual            compare with the naive service's likes on \`pg\` without an ORM too
-  --peer ejabberd    in turns with W1 a real peer too, where its program is installed (Debian: ejabberd, erlang-p1-pgsql)
-  --rounds N         in each, everyone in turn; figures are medians over them (default: ${FULL.rounds})
-  --messages N       commands a round for Parley; slower services get fewer (default: ${FULL.messages})
+  --only W1,W3       only these workloads, and W1 on Parley, which the others are compared with
+  --closed           only the closed loop of W1: no latency at steady rates, no bytes on disk
+  --alone            only Parley, without the ceiling and the naive service
+  --usual            also compare with the usual service, on \`pg\` without an ORM
+  --peer ejabberd    also compare W1 with ejabberd, if installed (Debian: ejabberd, erlang-p1-pgsql)
+  --rounds N         rounds; in each, all systems in turn; figures are medians over them (default: ${FULL.rounds})
+  --messages N       commands per round for Parley; slower services get fewer (default: ${FULL.messages})
   --chats N          groups of 2, 10, 100 and 1,000 members, picked by Zipf 1.0 (default: ${FULL.chats})
-  --bodies KIND      mix: median 200 bytes, p95 2,000 (default); flat: 200 each; irc: as long as what was said in a real chat
+  --bodies KIND      mix: median 200 bytes, p95 2,000 (default); flat: 200 each; irc: lengths of a real chat
   --irc FOLDER       the logs of that chat (default: ${DEFAULT_IRC_FOLDER})
-  --seconds N        of each open loop in each round (default: ${FULL.seconds})
-  --backlog N        commands that wait in W5 (default: ${FULL.backlog})
-  --quick            where these are not given: ${QUICK.rounds} rounds, ${QUICK.messages} messages, ${QUICK.chats} chats, ${QUICK.seconds} seconds, a backlog of ${QUICK.backlog},
-                     ${QUICK['in-flight']} in flight
+  --seconds N        duration of each open loop in each round (default: ${FULL.seconds})
+  --backlog N        waiting commands in W5 (default: ${FULL.backlog})
+  --quick            other defaults: ${QUICK.rounds} rounds, ${QUICK.messages} messages, ${QUICK.chats} chats,
+                     ${QUICK.seconds} seconds, a backlog of ${QUICK.backlog}, ${QUICK['in-flight']} in flight
   --in-flight N      commands without a receipt at any time (default: ${FULL['in-flight']})
   --workers N        worker processes (default: 1)
   --partitions N     command queues (default: 8)
-  --permit-share N   how many of the permits the decision log keeps, 0 to 1 (default: 0.01)
-  --postgres NAMED   a PostgreSQL of this machine, with its default settings, instead of the embedded one: 15 (Debian's), or
-                     the folder of its programs
-  --set NAME=VALUE   a setting of PostgreSQL's, as often as there are some (shared_buffers=4GB); for everyone alike
-  --prepare SQL      run before anything starts on the database that all begin as a copy of: to try an index, a setting of a table
-  --reports FOLDER   where the report goes (default: bench/reports); none: nowhere
+  --permit-share N   share of the permits in the decision log, 0 to 1 (default: 0.01)
+  --postgres NAMED   an installed PostgreSQL with its default settings instead of the embedded one: its version
+                     (15: Debian's), or the folder of its programs
+  --set NAME=VALUE   a setting of PostgreSQL for all systems; may be repeated (shared_buffers=4GB)
+  --prepare SQL      run on the database that all systems get a copy of: to try an index or a setting of a table
+  --reports FOLDER   folder of the report (default: bench/reports); none: no report
   --profile FOLDER   each worker writes a CPU profile (V8's format) into this folder, and a flame graph of it
-  --node-flags FLAGS flags for the workers' Node, separated by blanks
+  --node-flags FLAGS options of Node for the workers, separated by blanks
   --help
 
-Exits with 1 where a ledger did not close: such a run is void, whatever its speed. A goal that is missed is said in the report.
+Exits with 1 if a ledger did not close: such a run is void, whatever its speed. The report lists missed goals.
 `;
 
-/** Null: help was asked for. Throws with one line on anything it does not know. */
+/** Null: help was asked for. Throws an error of one line for unknown options and values. */
 export function readOptions(args: string[]): BenchOptions | null {
   const { values } = parseArgs({
     args,

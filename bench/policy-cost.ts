@@ -1,6 +1,7 @@
 /**
- * What deciding costs a worker at full speed: the share of its busy time that goes into gathering attributes for the policy, deciding, and keeping
- * decisions, from V8's own CPU profile of W1. Usage: npm run bench -- policy [-- --messages N]
+ * The cost of policy decisions in a worker at full speed: the share of its busy time for gathering attributes, deciding
+ * and storing decisions, from V8's CPU profile of W1.
+ * Usage: npm run bench -- policy [-- --messages N]
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -12,13 +13,13 @@ import { parseArgs } from 'node:util';
 const BENCH = fileURLToPath(new URL('./run.js', import.meta.url));
 /** One round of W1 on Parley alone. */
 const ARGUMENTS = ['--only', 'W1', '--alone', '--closed', '--rounds', '1', '--chats', '10000', '--reports', 'none'];
-/** Kept permits: as by default, and all of them. */
+/** The share of permits that are stored: the default, and all. */
 const SHARES = ['0.01', '1'];
 const DEFAULT_MESSAGES = '60000';
 const MICROSECONDS_PER_MS = 1_000;
 
-/** Code that is there for the policy alone; whatever it calls counts with it. */
-const POLICY_CODE = /\/(application\/policy|adapters\/casl)\/|\/@casl\/|\/decision-rows\.js/;
+/** Functions that only the policy uses; their callees count with them. */
+const POLICY_CODE = /\/(application\/policy|adapters\/policy)\/|\/@casl\/|\/decision-rows\.js/;
 const POLICY_FUNCTIONS = new Set([
   'attributesAbout',
   'attributesInChat',
@@ -77,7 +78,7 @@ const folder = mkdtempSync(join(tmpdir(), 'parley-policy-cost-'));
 try {
   for (const share of SHARES) {
     const { busyMs, policyMs } = await profiled(share, values.messages, mkdtempSync(join(folder, 'share-')));
-    // Warming up and starting are in both figures.
+    // Both figures include the start and the warm-up.
     const perCommand = (policyMs * MICROSECONDS_PER_MS) / Number(values.messages);
     const percent = ((100 * policyMs) / busyMs).toFixed(1);
     console.log(

@@ -1,10 +1,11 @@
 /**
- * What the policy's quotas do, on private services of this machine: what a refused command costs against an accepted one, and how long a
- * tenant waits while another one floods the same worker. About two minutes; takes no options.
+ * The effect of the policy's quotas, on private services: the cost of a rejected command compared with an accepted one,
+ * and the receipt latency of a tenant while another tenant floods the same worker. About two minutes; no options.
  */
-import { type PrivateServices, startPrivateServices } from './private-services.js';
-import { compareCosts } from './quota-cost.js';
-import { compareNeighbours } from './quota-neighbour.js';
+
+import { compareCosts } from './quota/quota-cost.js';
+import { compareNeighbours } from './quota/quota-neighbour.js';
+import { type PrivateServices, startPrivateServices } from './running/private-services.js';
 
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)

@@ -1,19 +1,14 @@
 /**
- * The bench: Parley beside its ceiling and beside the naive service, on private services of this machine, under the workloads W1 to W6, with a
- * report at the end. `--help` says what it can be told; README.md what it means.
+ * The bench: Parley, the ceiling and the naive service in turns, on private services, under the workloads W1 to W6,
+ * with a report at the end. `--help` lists the options; README.md explains the method.
  */
 
-import type { Stage } from './bench-harness.js';
-import type { BenchResult } from './bench-result.js';
-import { Bodies, ircLengths } from './bodies.js';
-import { isClosed } from './closed.js';
 import { findEjabberd } from './ejabberd/installed-program.js';
 import { startEjabberd } from './ejabberd/peer.js';
-import { writeFlameGraphs } from './flame-graph.js';
-import { loadPopulation } from './load-population.js';
-import { currentCommit, describeMachine } from './machine.js';
+import { isClosed } from './measuring/closed.js';
+import { writeFlameGraphs } from './measuring/flame-graph.js';
+import { Station } from './measuring/station.js';
 import { HELP, readOptions } from './options.js';
-import { startParley } from './parley.js';
 import { backlogSteps } from './phases/backlog.js';
 import { diskSteps } from './phases/disk.js';
 import { rateSteps } from './phases/rates.js';
@@ -21,27 +16,32 @@ import { readerSteps } from './phases/readers.js';
 import { roundSteps } from './phases/rounds.js';
 import { settleSteps } from './phases/settle.js';
 import { verifySteps } from './phases/verify.js';
-import { startPlainService } from './plain-service.js';
-import { Population } from './population.js';
-import { query, startPrivateServices } from './private-services.js';
-import { showProgress } from './progress.js';
-import { writeReport } from './report-files.js';
-import { markdown } from './report-markdown.js';
-import { Station } from './station.js';
-import { runSteps, type Step } from './steps.js';
+import { Bodies, ircLengths } from './population/bodies.js';
+import { loadPopulation } from './population/load-population.js';
+import { Population } from './population/population.js';
+import type { BenchResult } from './reporting/bench-result.js';
+import { currentCommit, describeMachine } from './reporting/machine.js';
+import { writeReport } from './reporting/report-files.js';
+import { markdown } from './reporting/report-markdown.js';
+import type { Stage } from './running/bench-harness.js';
+import { query, startPrivateServices } from './running/private-services.js';
+import { showProgress } from './running/progress.js';
+import { runSteps, type Step } from './running/steps.js';
+import { startParley } from './subjects/parley.js';
+import { startPlainService } from './subjects/plain-service.js';
 import { SteadyWorkload } from './workloads/steady.js';
 
-/** A database that holds the chats and nothing else: each subject's begins as a copy of it. */
+/** A database with the chats only; each subject gets a copy. */
 const TEMPLATE = 'bench_template';
 
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => interruption.abort(new Error('interrupted')));
 
-/** The load that the peer's own command has by default. */
+/** The default load of `node dist/bench/ejabberd.js`. */
 const EJABBERD = { clients: 400, conversations: 2_000, inRooms: false, isZipf: false, inFlight: 2_000 };
 
-/** What has been started, the latest first. */
+/** The started services, the latest first. */
 const started: { stop(): Promise<void> }[] = [];
 
 async function start<T extends { stop(): Promise<void> }>(what: string, begin: () => Promise<T>): Promise<T> {
@@ -58,7 +58,7 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  if (options.peer === 'ejabberd') findEjabberd(); // else nothing is started
+  if (options.peer === 'ejabberd') findEjabberd(); // fails before anything is started
   const startedAt = new Date().toISOString();
   const bodies = new Bodies(options.bodies, options.bodies === 'irc' ? ircLengths(options.ircFolder) : []);
   const services = await start('PostgreSQL and RabbitMQ', () =>
@@ -121,7 +121,7 @@ async function main(): Promise<void> {
   if (reports !== null) console.error(`report: ${await writeReport(reports, result)}`);
   if (!isClosed(result)) process.exitCode = 1;
   if (profile !== null) {
-    await parley.stop(); // it writes its profile as it ends
+    await parley.stop(); // a worker writes its profile when it stops
     for (const file of writeFlameGraphs(profile)) console.error(`flame graph: ${file}`);
   }
 }

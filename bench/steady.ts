@@ -1,4 +1,4 @@
-/** One worker under a steady load for as long as one likes: what grows, what is left behind, what it takes. `--help` says what it can be told. */
+/** One worker under a steady load for any time: growth, dead rows, memory and latency. `--help` lists the options. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import amqp, { type Channel } from 'amqplib';
@@ -13,22 +13,22 @@ import { walPosition } from './growth/send-cost.js';
 import { openStand, type Stand, urlOf, withSql } from './growth/stand.js';
 import { type Sample, type SteadyResult, steadyMarkdown, steadyPlots } from './growth/steady-report.js';
 import { measureBloat, residentBytes, tableStates } from './growth/table-state.js';
-import { showProgress } from './progress.js';
+import { showProgress } from './running/progress.js';
 
-const HELP = `Keeps one worker under a steady load (an open loop: commands are sent when they are due) and looks every few seconds: sizes, dead
-rows, vacuum, memory, latency, queues. At the end the ledger is closed and bloat is measured.
+const HELP = `Keeps one worker under a steady load (an open loop: commands are sent when they are due), and samples sizes, dead rows,
+vacuum, memory, latency and queues. At the end it checks the ledger and measures bloat.
 
   npm run bench -- steady [-- options]
 
   --minutes N        (default: 60)
-  --rate N           commands a second (default: 500)
+  --rate N           commands per second (default: 500)
   --chats N          groups of two, Zipf 1.0 (default: 5000)
-  --every N          seconds between two looks (default: 10)
-  --receipts TIME    how long receipts are kept, so that pruning is seen (default: 10m)
-  --report F         where the report goes (default: bench/reports)
+  --every N          seconds between two samples (default: 10)
+  --receipts TIME    retention of receipts; short, so that pruning is measured (default: 10m)
+  --report F         folder of the report (default: bench/reports)
   --help
 
-Exits with 1 where the ledger did not close.
+Exits with 1 if the ledger did not close.
 `;
 
 const DATABASE = 'steady';
@@ -105,7 +105,7 @@ function* counted<T>(commands: Iterable<T>, at: (done: number) => void): Generat
   }
 }
 
-/** Receipts go; every command of this load has made one event. */
+/** Receipts expire, but every command of this load makes one event. */
 async function countEvents(url: string): Promise<number> {
   return withSql(
     url,
@@ -113,7 +113,7 @@ async function countEvents(url: string): Promise<number> {
   );
 }
 
-/** Until it is over, and once more then. */
+/** At each interval until the end, and once at the end. */
 async function look(over: AbortSignal, every: number, take: (seconds: number) => Promise<void>): Promise<void> {
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1_000;

@@ -1,4 +1,4 @@
-/** One, two and four workers on this machine in turns, and what it costs when one of them goes. `--help` says what it can be told. */
+/** One, two and four workers on this machine in turns, and the cost of stopping one. `--help` lists the options. */
 import { parseArgs } from 'node:util';
 import { migrate } from '../src/infrastructure/postgres/migrations.js';
 import { type FleetRound, FleetRun, type HandOver } from './growth/fleet-run.js';
@@ -6,27 +6,27 @@ import { describeMachine } from './growth/machine.js';
 import { reportName, writeReport } from './growth/report-files.js';
 import { openStand, urlOf, withSql } from './growth/stand.js';
 import { type WorkersResult, workersFaults, workersMarkdown } from './growth/workers-report.js';
-import { linePlot } from './plot.js';
-import { showProgress } from './progress.js';
+import { linePlot } from './reporting/plot.js';
+import { showProgress } from './running/progress.js';
 
-const HELP = `Messages through 1, 2 and 4 workers in turns, as fast as they are answered: throughput, processor time, how partitions are spread. Then
-one of two workers goes, told to or killed, while commands come in at a steady rate.
+const HELP = `Sends messages through 1, 2 and 4 workers in turns, in a closed loop: throughput, processor time, distribution of the
+partitions. Then stops or kills one of two workers during a steady load.
 
   npm run bench -- workers [-- options]
 
-  --counts LIST      (default: 1,2,4)
-  --rounds N         each with every count in turn (default: 3)
-  --messages N       in each round, for each count (default: 20000)
-  --hand-overs N     of each kind (default: 3)
-  --rate N           commands a second during a hand-over (default: 300)
-  --report F         where the report goes (default: bench/reports)
+  --counts LIST      numbers of workers (default: 1,2,4)
+  --rounds N         rounds; in each, every number of workers in turn (default: 3)
+  --messages N       messages per round and number of workers (default: 20000)
+  --hand-overs N     stops, and kills (default: 3 each)
+  --rate N           commands per second during a hand-over (default: 300)
+  --report F         folder of the report (default: bench/reports)
   --help
 
-Exits with 1 where a ledger did not close.
+Exits with 1 if a ledger did not close.
 `;
 
 const DATABASE = 'fleet';
-/** Before the first round, as a share of a round. */
+/** Size of the warm-up, as a share of a round. */
 const WARM_UP_SHARE = 0.25;
 
 const interruption = new AbortController();

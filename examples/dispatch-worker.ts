@@ -9,8 +9,8 @@
  * `x-single-active-consumer` instead. The sequences are in memory here; a real consumer stores them together with its
  * deliveries (`sequences`).
  */
-import { DispatchConsumer } from 'parley/client';
-import type { CloudEvent } from 'parley/contract';
+import { DispatchConsumer } from '@parley-chat/client';
+import type { CloudEvent } from '@parley-chat/client/contract';
 import { brokerUrl, describeError, readPositionals, runExample } from './example-program.js';
 
 const USAGE = `Consumes events from a dispatch queue and prints a line for each.

@@ -2,8 +2,9 @@
  * Counts the events of some chats on its own exclusive queue. It sees only events that are published while it is
  * connected; a lost connection ends it. (A dispatch consumer has a durable queue: see dispatch-worker.ts.)
  */
+
+import { type CloudEvent, names } from '@parley-chat/client/contract';
 import { type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
-import { type CloudEvent, names } from 'parley/contract';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const POLL_INTERVAL_MS = 50;

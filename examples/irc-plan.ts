@@ -18,7 +18,7 @@
  *   not there yet. (Up to the last message, each line would have to wait for the receipt of the line before.)
  */
 import { createHash } from 'node:crypto';
-import { type Command, type CommandOf, DEFAULT_TENANT } from 'parley/contract';
+import { type Command, type CommandOf, DEFAULT_TENANT } from '@parley-chat/client/contract';
 import { v5 } from 'uuid';
 import { corrected, reactionIn } from './irc-gestures.js';
 import type { IrcLine } from './irc-log.js';

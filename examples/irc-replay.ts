@@ -10,9 +10,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type CommandInput, CommandProducer, InvalidCommand } from '@parley-chat/client';
+import type { Command, Receipt } from '@parley-chat/client/contract';
 import cliProgress from 'cli-progress';
-import { type CommandInput, CommandProducer, InvalidCommand } from 'parley/client';
-import type { Command, Receipt } from 'parley/contract';
 import { EventWatch } from './event-watch.js';
 import { brokerUrl, runExample } from './example-program.js';
 import { decodeLines, type IrcLineKind, parseLog, parseReplies } from './irc-log.js';

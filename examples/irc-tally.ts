@@ -1,6 +1,6 @@
 /** Accounts for every command of a replay: its receipt, and the events that must follow from it. */
-import type { CommandProducer } from 'parley/client';
-import type { Receipt, RefusalCode } from 'parley/contract';
+import type { CommandProducer } from '@parley-chat/client';
+import type { Receipt, RefusalCode } from '@parley-chat/client/contract';
 import { type EventWatch, numberedEvent, readEvent } from './event-watch.js';
 import type { IrcPlan } from './irc-plan.js';
 

@@ -6,8 +6,8 @@
  * Creates a new chat if no id is given.
  */
 import { randomUUID } from 'node:crypto';
-import { CommandProducer } from 'parley/client';
-import { type Receipt, UUID_PATTERN } from 'parley/contract';
+import { CommandProducer } from '@parley-chat/client';
+import { type Receipt, UUID_PATTERN } from '@parley-chat/client/contract';
 import { brokerUrl, readPositionals, runExample } from './example-program.js';
 
 const USAGE = `Sends commands and prints the receipt of each.

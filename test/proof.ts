@@ -1,5 +1,5 @@
 /** `npm run proof -- NAME`: the long proofs. Each has a short form among the tests. */
-import { runNamed } from './support/named-commands.js';
+import { runNamed } from './support/runner/named-commands.js';
 
 const MOCHA = 'node_modules/mocha/bin/mocha.js';
 
@@ -13,7 +13,7 @@ process.exitCode = await runNamed(
         run: [MOCHA, 'dist/test/chaos/kill-points.test.js'],
         env: { PARLEY_KILLS: '30' },
       },
-      faults: { about: 'the table of faults on real workers under load', run: ['dist/test/chaos/report.js'] },
+      faults: { about: 'the table of faults on real workers under load', run: ['dist/test/chaos/faults/report.js'] },
       schedules: {
         about: '500 random schedules of faults, two at a time',
         run: ['dist/test/chaos/schedules/run.js'],
@@ -29,7 +29,7 @@ process.exitCode = await runNamed(
       },
       archive: {
         about: 'export and import a chat of a million messages in bounded memory',
-        run: [MOCHA, 'dist/test/integration/main/archive-memory.test.js'],
+        run: [MOCHA, 'dist/test/integration/main/archive/archive-memory.test.js'],
         env: { PARLEY_ARCHIVE_MESSAGES: '1000000' },
       },
       model: {
@@ -62,6 +62,11 @@ process.exitCode = await runNamed(
       guard: {
         about: 'whether the bench notices planted slowness',
         run: ['dist/test/bench/planted-guard.js'],
+      },
+      packages: {
+        about: 'install both packages from the registry into fresh projects, and measure them (2 min)',
+        run: [MOCHA, 'dist/test/integration/packages/packages.test.js'],
+        env: { PARLEY_PACKAGES: 'registry' },
       },
       explain: {
         about: 'the plan of every query in a store of a million messages',

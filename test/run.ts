@@ -12,9 +12,9 @@ import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { clearAwayKilledRuns } from './support/services-folder.js';
-import { ensureInstalledPostgres, ensureRabbitmq } from './support/services-install.js';
-import { runShard, type ShardOptions, type ShardOutcome } from './support/shard.js';
+import { runShard, type ShardOptions, type ShardOutcome } from './support/runner/shard.js';
+import { clearAwayKilledRuns } from './support/services/services-folder.js';
+import { ensureInstalledPostgres, ensureRabbitmq } from './support/services/services-install.js';
 
 /** More of them at once make each so slow on two busy processors that tests run into their time limits. */
 const SHARDS_AT_ONCE = 3;
@@ -25,21 +25,24 @@ const MS_PER_SECOND = 1000;
 /** What the embedded PostgreSQL may hide: JIT, the planner of an older version, a collation by language. */
 const INSTALLED = 'installed postgres';
 const ON_INSTALLED =
-  /^integration\/(installed-postgres\/|prisma\/(archive|message-commands|missing|prisma-|query-plans|store-audit|sync-))/;
+  /^integration\/(installed-postgres\/|prisma\/(archive|message-commands|missing|prisma-|query-plans|store-audit|sync))/;
 
 /** A file belongs to the first shard that owns it. The shards start in this order. */
 const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
   {
     name: 'kills',
     owns: (file) =>
-      /^(chaos\/(kill|irc|ownership)|integration\/(examples|main\/(archive|dead-letters|verify)))/.test(file),
+      /^(chaos\/(kill|irc|ownership)|integration\/(examples|main\/(archive|dead-letters|cli\/verify)))/.test(file),
   },
   {
     name: 'faults',
-    owns: (file) => /^(chaos|integration\/(stack|prisma)|integration\/main\/policy-decisions)/.test(file),
+    owns: (file) => /^(chaos|integration\/(stack|prisma)|integration\/main\/cli\/policy-decisions)/.test(file),
   },
   { name: 'starts', owns: (file) => /^(integration\/(main|infrastructure)|property\/fuzz)\//.test(file) },
-  { name: 'brokers', owns: (file) => /^(integration\/(amqp|client|deploy)|bench|property\/simulation)\//.test(file) },
+  {
+    name: 'brokers',
+    owns: (file) => /^(integration\/(amqp|client|deploy|packages)|bench|property\/simulation)\//.test(file),
+  },
   { name: INSTALLED, owns: (file) => file.startsWith('integration/installed-postgres/') },
   { name: 'edges', owns: (file) => /^(unit\/(adapters|contract|policy)|support)\//.test(file) },
   { name: 'others', owns: () => true },

@@ -1,13 +1,13 @@
-import { zipf } from '../zipf.js';
+import { zipf } from '../population/zipf.js';
 import { DOMAIN, ROOMS_DOMAIN } from './node-settings.js';
 import { joining, message } from './stanzas.js';
 
 const BODY_BYTES = 200;
 
-/** Between which two clients; in a room, they are its only occupants. */
+/** The two clients of a conversation. In a room, they are its only occupants. */
 export interface Conversation {
   index: number;
-  /** Their numbers. */
+  /** Numbers of the two clients. */
   members: [number, number];
 }
 
@@ -22,7 +22,7 @@ export function userName(client: number): string {
   return `u${client}`;
 }
 
-/** So many, each between another two of the clients, everyone with about as many: clients in a ring, next neighbours first. */
+/** `count` pairs of different clients, all clients in about as many pairs: clients in a ring, next neighbours first. */
 export function makeConversations(count: number, clients: number): Conversation[] {
   const most = clients * Math.floor((clients - 1) / 2);
   if (count > most) throw new Error(`${clients} clients make up to ${most} conversations`);
@@ -41,7 +41,10 @@ export function joiningOf(conversation: Conversation, client: number): string {
   return joining(roomName(conversation), userName(client));
 }
 
-/** Messages of 200 bytes, which begin with their ids: the archive's rows are counted by them. The two of a conversation take turns. */
+/**
+ * Messages of 200 bytes that begin with their ids, by which the rows of the archive are counted. The two clients of a
+ * conversation alternate.
+ */
 export function* messages(
   conversations: readonly Conversation[],
   options: { count: number; prefix: string; isZipf: boolean; inRooms: boolean },

@@ -3,18 +3,18 @@ import { attribute } from './stanzas.js';
 
 interface Expected {
   receiver: number;
-  /** Milliseconds, of the monotonic clock. */
+  /** Milliseconds, by the monotonic clock. */
   sentAt: number;
 }
 
-/** What was sent, and what of it has come to its receiver. */
+/** The sent messages, and their deliveries to the receivers. */
 export class DeliveryLedger {
   sent = 0;
-  /** Each message once. */
+  /** Messages delivered, without repeats. */
   delivered = 0;
   doubled = 0;
   refused = 0;
-  /** From sending to the receiver, in milliseconds. */
+  /** Milliseconds from sending to delivery. */
   readonly latencies: number[] = [];
   private readonly awaited = new Map<string, Expected>();
   private readonly done = new Set<string>();
@@ -28,11 +28,14 @@ export class DeliveryLedger {
     this.awaited.set(id, { receiver, sentAt: performance.now() });
   }
 
-  /** What comes to a client. A room gives everything to its sender too: that is not its delivery. */
+  /**
+   * Records a stanza that a client received. A room also sends each message back to its sender, which is not a
+   * delivery.
+   */
   take(client: number, stanza: string): void {
     if (!stanza.startsWith('<message')) return;
     const id = attribute(stanza, 'id');
-    if (id === undefined) return; // a room's subject
+    if (id === undefined) return; // the subject of a room
     const expected = this.awaited.get(id);
     if (isRefusal(stanza)) {
       this.refused += 1;

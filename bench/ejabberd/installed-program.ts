@@ -4,22 +4,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findOnPath } from '../../src/infrastructure/embedded/rabbitmq-program.js';
 
-/** Where an installed ejabberd is. */
+/** Paths and version of an installed ejabberd. */
 export interface InstalledEjabberd {
-  /** As it calls itself, such as `23.01-1`. */
+  /** The version as ejabberd prints it, such as `23.01-1`. */
   version: string;
   erl: string;
-  /** What Erlang must be told to find ejabberd's code: `ERL_LIBS`. */
+  /** The value of `ERL_LIBS` with which Erlang finds ejabberd's code. */
   libraries: string;
-  /** Its tables for PostgreSQL. */
+  /** The schema of its tables for PostgreSQL. */
   schemaFile: string;
 }
 
-/** Where administrators' programs are, which is not on everyone's search path. */
+/** The folder of administrators' programs, which may be missing in PATH. */
 const ADMIN_FOLDER = '/usr/sbin';
 const DEBIAN_SCHEMA = '/usr/share/ejabberd/sql/pg.sql';
 const PROBE_TIMEOUT_MS = 30_000;
-/** Says its version, where its files are, and whether it can talk to PostgreSQL. */
+/** Prints the version, the paths, and whether the PostgreSQL driver is installed. */
 const PROBE = [
   'application:load(ejabberd)',
   '{ok, Version} = application:get_key(ejabberd, vsn)',
@@ -27,7 +27,7 @@ const PROBE = [
   'halt()',
 ].join(', ');
 
-/** @throws Error of one line that says what to install */
+/** @throws Error with one line that says what to install */
 export function findEjabberd(): InstalledEjabberd {
   const path = `${process.env.PATH ?? ''}:${ADMIN_FOLDER}`;
   const script = findOnPath('ejabberdctl', path);
@@ -35,7 +35,7 @@ export function findEjabberd(): InstalledEjabberd {
   if (script === undefined || erl === undefined)
     throw new Error('ejabberd is not installed: apt-get install ejabberd erlang-p1-pgsql (Debian)');
   const libraries = /^ERL_LIBS='?([^'\n]+)'?$/m.exec(readFileSync(script, 'utf8'))?.[1] ?? '';
-  // Ctrl-C, which it gets too, is ours to heed.
+  // Ctrl-C reaches ejabberdctl too; only this process handles it.
   const probe = spawnSync(erl, ['+Bi', '-noshell', '-eval', PROBE], {
     encoding: 'utf8',
     timeout: PROBE_TIMEOUT_MS,

@@ -3,24 +3,24 @@ import { type Conversation, joiningOf, messages, userName } from './conversation
 import { DeliveryLedger } from './delivery-ledger.js';
 import { Session } from './session.js';
 
-/** A node that delivers nothing for so long is taken for dead, or the message for lost. */
+/** If no delivery arrives for this long, the node counts as dead or the messages as lost. */
 const STALL_LIMIT_MS = 30_000;
 const POLL_INTERVAL_MS = 20;
-/** Clients that log in, or enter their rooms, at the same time. */
+/** Number of clients that log in or enter their rooms concurrently. */
 const AT_ONCE = 20;
-/** Deliveries. */
+/** Number of deliveries between two reports of the progress. */
 const PROGRESS_EVERY = 100;
 
 export interface LoadOptions {
   clients: number;
   conversations: readonly Conversation[];
   inRooms: boolean;
-  /** Conversations by Zipf 1.0, not all alike. */
+  /** Whether conversations are picked by Zipf 1.0 instead of uniformly. */
   isZipf: boolean;
   inFlight: number;
 }
 
-/** Clients that are all online, and a closed loop: so many messages are kept on their way, each until its receiver has it. */
+/** Clients that are all online, and a closed loop: a fixed number of messages is in flight until their delivery. */
 export class Load {
   private ledger = new DeliveryLedger();
   private onDelivery: () => void = () => undefined;
@@ -51,7 +51,10 @@ export class Load {
     }
   }
 
-  /** Sends so many, their ids beginning with `prefix` as no others do, and waits until all have come or nothing comes any more. */
+  /**
+   * Sends `count` messages whose ids begin with the unique `prefix`, and waits until all are delivered or none has
+   * arrived for too long.
+   */
   async run(count: number, prefix: string, progress: (delivered: number) => void): Promise<DeliveryLedger> {
     const { conversations, inRooms, isZipf, inFlight } = this.options;
     const ledger = new DeliveryLedger();
@@ -91,7 +94,7 @@ export class Load {
   }
 }
 
-/** The first of the two makes the room: it is there before the second comes. */
+/** The first client creates the room before the second one enters it. */
 async function enterRooms(
   conversations: readonly Conversation[],
   sessions: readonly Session[],
@@ -107,7 +110,7 @@ async function enterRooms(
   }
 }
 
-/** Does it for each client, some of them at the same time. */
+/** Calls `act` for each client, a limited number of them concurrently. */
 async function inTurns(clients: number, stopping: AbortSignal, act: (client: number) => Promise<void>): Promise<void> {
   let next = 0;
   const lane = async () => {

@@ -1,15 +1,15 @@
-/** The one domain that the private node serves, and that of its rooms. */
+/** The domain of the private node, and the domain of its rooms. */
 export const DOMAIN = 'localhost';
 export const ROOMS_DOMAIN = `conference.${DOMAIN}`;
 
-/** ejabberd's own default. Four times as many were slower: see README.md. */
+/** The default of ejabberd. Four times as many connections were slower: see README.md. */
 const SQL_CONNECTIONS = 10;
-/** Its default is a hundred. */
+/** The default is a hundred. */
 const ROOMS_PER_USER_MAX = 100_000;
 
 /**
- * Its configuration file. It has what the comparison needs and nothing that would slow it: no TLS, no shapers, no contact lists, no
- * offline store. Quoted as JSON, which YAML reads.
+ * The configuration file: no TLS, no shapers, no contact lists, no offline store, so that nothing slows down the
+ * measured path. Quoted as JSON, which is valid YAML.
  */
 export function configuration(port: number, databaseUrl: string): string {
   const database = new URL(databaseUrl);
@@ -50,8 +50,8 @@ modules:
 }
 
 /**
- * What Erlang is told. Without a name the node needs no port mapper and opens no port for other nodes. As RabbitMQ's, its idle threads
- * do not spin: the database has use for the processor.
+ * Options of Erlang. A node without a name needs no port mapper and opens no port for other nodes. Idle scheduler
+ * threads do not spin, as with RabbitMQ here, so that PostgreSQL gets the processor.
  */
 export function erlangArguments(folder: string): string[] {
   return [

@@ -7,7 +7,7 @@ import { hasEnded, whenEnded } from '../../src/infrastructure/embedded/child-exi
 import { logTail, openLog } from '../../src/infrastructure/embedded/log-file.js';
 import { freePort, isListening } from '../../src/infrastructure/free-port.js';
 import { signal } from '../../src/infrastructure/process/process-identity.js';
-import { query } from '../private-services.js';
+import { query } from '../running/private-services.js';
 import type { InstalledEjabberd } from './installed-program.js';
 import { configuration, erlangArguments } from './node-settings.js';
 
@@ -22,9 +22,10 @@ export interface EjabberdNode {
 }
 
 /**
- * A private node on loopback, in a process group of its own, so that Ctrl-C reaches only us; its folder goes with it.
- * @param databaseUrl an empty database, which gets ejabberd's tables
- * @throws Error of one line with the end of its log
+ * A private node on loopback, in its own process group, so that Ctrl-C reaches only this process. Its folder is removed
+ * when it stops.
+ * @param databaseUrl an empty database, in which ejabberd's tables are created
+ * @throws Error with one line that has the end of the node's log
  */
 export async function startNode(installed: InstalledEjabberd, databaseUrl: string): Promise<EjabberdNode> {
   await query(databaseUrl, readFileSync(installed.schemaFile, 'utf8'));
@@ -56,7 +57,7 @@ export async function startNode(installed: InstalledEjabberd, databaseUrl: strin
       signal(pid, 'SIGTERM');
       await Promise.race([ended, sleep(STOP_TIMEOUT_MS, undefined, { ref: false })]);
     }
-    if (pid !== undefined) signal(-pid, 'SIGKILL'); // the virtual machine's little helpers too
+    if (pid !== undefined) signal(-pid, 'SIGKILL'); // also the helper processes of the virtual machine
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };

@@ -6,24 +6,24 @@ export interface AloneOptions extends PeerOptions {
   rounds: number;
 }
 
-export const HELP = `Measures how many messages a second ejabberd archives in PostgreSQL and delivers, on private services of this machine.
+export const HELP = `Measures how many messages per second ejabberd archives in PostgreSQL and delivers, on private services.
 
   node dist/bench/ejabberd.js [options]
 
-  --messages N       messages a round (default: 20000)
+  --messages N       messages per round (default: 20000)
   --rounds N         rounds; figures are medians over them (default: 3)
-  --rooms            in rooms of two, and not one-to-one
-  --zipf             conversations by Zipf 1.0, as Parley's chats in the bench, and not all alike
-  --clients N        clients that are online (default: 400)
-  --conversations N  between two of them each (default: 2000)
-  --in-flight N      messages on their way at any time (default: 2000)
+  --rooms            in rooms of two instead of one-to-one
+  --zipf             pick conversations by Zipf 1.0, like Parley's chats, instead of uniformly
+  --clients N        clients, all online (default: 400)
+  --conversations N  conversations, each between two clients (default: 2000)
+  --in-flight N      messages in flight (default: 2000)
   --help
 
-Needs an installed ejabberd (Debian: apt-get install ejabberd erlang-p1-pgsql). Exits with 1 where a ledger did not close: a round in which
-a message was not archived or not delivered, or was so twice, is void.
+Needs an installed ejabberd (Debian: apt-get install ejabberd erlang-p1-pgsql). Exits with 1 if a ledger did
+not close: a round in which a message was not archived or delivered exactly once is void.
 `;
 
-/** Null: help was asked for. Throws with one line on anything it does not know. */
+/** Null: help was asked for. Throws an error of one line for unknown options and values. */
 export function readOptions(args: string[]): AloneOptions | null {
   const { values } = parseArgs({
     args,

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { cpuSeconds } from '../cpu-time.js';
-import type { Peer, PeerFigures } from '../peer.js';
-import { query } from '../private-services.js';
-import { quantile } from '../station.js';
+import { cpuSeconds } from '../measuring/cpu-time.js';
+import { quantile } from '../measuring/station.js';
+import { query } from '../running/private-services.js';
+import type { Peer, PeerFigures } from '../subjects/peer.js';
 import { makeConversations, userName } from './conversations.js';
 import { findEjabberd } from './installed-program.js';
 import { Load } from './load.js';
@@ -10,26 +10,26 @@ import { startNode } from './node.js';
 
 const MS_PER_SECOND = 1000;
 const MICROSECONDS_PER_SECOND = 1_000_000;
-/** For what the archive has not got yet when everything is delivered. */
+/** How long to wait for the archive after the last delivery. */
 const ARCHIVE_LIMIT_MS = 30_000;
-/** The archive has a copy for each of two people, or one for their room. */
+/** Copies of a message in the archive: one for each of two users, or one for their room. */
 const ROWS = { oneToOne: 2, room: 1 };
 
 export interface PeerOptions {
-  /** All of them online. */
+  /** Number of clients, all online. */
   clients: number;
-  /** Between two of them each. */
+  /** Number of conversations, each between two clients. */
   conversations: number;
-  /** The conversations are rooms of two, as Parley's groups are, and not one-to-one. */
+  /** Conversations are rooms of two, like Parley's groups, instead of one-to-one. */
   inRooms: boolean;
-  /** By Zipf 1.0, as Parley's chats; else all alike. */
+  /** Conversations are picked by Zipf 1.0, like Parley's chats, instead of uniformly. */
   isZipf: boolean;
   inFlight: number;
 }
 
-/** What came out of one load: stored is what the archive has every copy of, and its receivers are online. */
+/** Result of one load. `stored` counts messages with all copies in the archive; all receivers are online. */
 export interface EjabberdFigures extends PeerFigures {
-  /** The share of one core that the driver used: near 1 it measured itself. */
+  /** Share of one core that the load driver used. Near 1, the driver was the bottleneck. */
   driverShare: number;
   ledger: { sent: number; delivered: number; archived: number; doubled: number; lost: number };
 }
@@ -39,9 +39,9 @@ export interface Ejabberd extends Peer {
 }
 
 /**
- * A private ejabberd that archives in PostgreSQL, and clients that are online.
- * @param postgres its process, and the URL of any of its databases: the peer's own is made beside it
- * @throws Error of one line, before anything is started where the program is not installed
+ * A private ejabberd with its archive in PostgreSQL, and its clients, all online.
+ * @param postgres process id, and URL of any database of the server; ejabberd gets a new database on it
+ * @throws Error with one line; before anything is started if ejabberd is not installed
  */
 export async function startEjabberd(
   postgres: { url: string; pid: number },
@@ -112,7 +112,7 @@ async function measure(
   const deliveredMs = performance.now() - began;
   const after = clocks();
   const archive = await awaitArchive(databaseUrl, prefix, count, inRooms ? ROWS.room : ROWS.oneToOne);
-  // Counting takes time of its own: where the first look found everything, it was there with the last delivery.
+  // Counting takes time. If the first count is complete, the archive was complete at the last delivery.
   const storedMs = archive.looks === 1 ? deliveredMs : performance.now() - began;
   const ledger = {
     sent,
@@ -139,7 +139,7 @@ async function measure(
   };
 }
 
-/** Looks until every message has all of its copies, or none comes any more. */
+/** Counts until every message has all of its copies, or no more copies arrive. */
 async function awaitArchive(
   databaseUrl: string,
   prefix: string,

@@ -1,4 +1,4 @@
-import { spread, table } from '../report.js';
+import { spread, table } from '../reporting/report.js';
 import type { EjabberdFigures } from './peer.js';
 
 interface Row {
@@ -25,7 +25,7 @@ export function roundLine(round: number, { dispatchedPerSecond, ledger, faults }
   return `round ${round}: ${dispatchedPerSecond.toFixed(0)}/s; ${counts}${faults.length === 0 ? '' : ': void'}`;
 }
 
-/** Medians over the rounds, and in parentheses the lowest and the highest. */
+/** Medians over the rounds, with lowest and highest in parentheses. */
 export function report(title: string, rounds: readonly EjabberdFigures[]): string {
   const faults = rounds.flatMap((figures, round) => figures.faults.map((fault) => `round ${round + 1}: ${fault}`));
   return table([

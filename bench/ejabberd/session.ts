@@ -12,16 +12,16 @@ import {
   streamOpening,
 } from './stanzas.js';
 
-/** For a step of the login, or entering a room. */
+/** Timeout of a step of the login, and of entering a room. */
 const ANSWER_TIMEOUT_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 2_000;
 const RESOURCE = 'bench';
 
-/** One client, online. */
+/** One client that is online. */
 export class Session {
-  /** Told of every stanza, those that answer something included. */
+  /** Called with every stanza, including answers. */
   onStanza: (stanza: string) => void = () => undefined;
-  /** Why it is not online any more, `undefined` while it is. */
+  /** Why the client is offline; `undefined` while it is online. */
   lost: Error | undefined;
   private readonly cutter = new StanzaCutter();
 
@@ -42,7 +42,7 @@ export class Session {
     });
   }
 
-  /** Logs in and is available then. */
+  /** Logs in and announces its presence. */
   static async open(port: number, user: string, password: string): Promise<Session> {
     const socket = connect({ port, host: '127.0.0.1' });
     await once(socket, 'connect');
@@ -66,8 +66,8 @@ export class Session {
   }
 
   /**
-   * Writes it and awaits the stanza that answers it. One question at a time.
-   * @throws Error of one line where it is refused, or not answered in time
+   * Sends a stanza and awaits its answer. One request at a time.
+   * @throws Error with one line if the request is refused or times out
    */
   async ask(text: string, answers: (stanza: string) => boolean): Promise<void> {
     const told = this.onStanza;

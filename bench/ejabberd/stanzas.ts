@@ -1,4 +1,4 @@
-/** XMPP (RFC 6120) as far as the load needs it: what its clients write, and what they read of the answers. */
+/** The part of XMPP (RFC 6120) that the load needs: the stanzas that clients send, and the parsing of answers. */
 
 const STREAM_NAMESPACES = "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'";
 
@@ -8,7 +8,7 @@ export function streamOpening(domain: string): string {
 
 export const STREAM_CLOSING = '</stream:stream>';
 
-/** Of a SASL PLAIN login. */
+/** The payload of a SASL PLAIN login. */
 export function authentication(user: string, password: string): string {
   const initial = Buffer.from(`\0${user}\0${password}`).toString('base64');
   return `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${initial}</auth>`;
@@ -20,13 +20,13 @@ export function binding(resource: string): string {
 
 export const PRESENCE = '<presence/>';
 
-/** Enters a room, which makes it where it is missing; without its past. */
+/** Enters a room without its history. The room is created if it does not exist. */
 export function joining(room: string, nickname: string): string {
   const muc = "<x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x>";
   return `<presence to='${escaped(`${room}/${nickname}`)}'>${muc}</presence>`;
 }
 
-/** @param to a user, or a room, which wants the type `groupchat` */
+/** @param to a user; or a room, with the type `groupchat` */
 export function message(to: string, type: 'chat' | 'groupchat', id: string, body: string): string {
   return `<message to='${escaped(to)}' type='${type}' id='${escaped(id)}'><body>${escaped(body)}</body></message>`;
 }
@@ -41,8 +41,8 @@ function escaped(text: string): string {
 }
 
 /**
- * An attribute of a stanza's own opening tag, `undefined` where there is none. What is escaped in it stays so: the load's own names and ids
- * have nothing that needs it.
+ * An attribute of the opening tag of a stanza; `undefined` if it is missing. Escapes are not decoded: the names and ids
+ * of the load contain none.
  */
 export function attribute(stanza: string, name: string): string | undefined {
   const tag = stanza.slice(0, stanza.indexOf('>'));
@@ -54,17 +54,17 @@ export function attribute(stanza: string, name: string): string | undefined {
 }
 
 /**
- * Cuts what a server writes into what stands right below its stream element, whole and in order, however the network has cut it. Of XML it
- * assumes what servers of XMPP keep to: no comments or CDATA, and `>` escaped in texts and attributes.
+ * Splits the stream of a server into complete stanzas, the children of the stream element, in order, at any network
+ * boundary. It relies on what XMPP servers send: no comments, no CDATA, and `>` escaped in texts and attributes.
  */
 export class StanzaCutter {
   private rest = '';
-  /** Where to look on, how deep that is, and where the stanza began. */
+  /** Position to continue from, the depth there, and the start of the current stanza. */
   private at = 0;
   private depth = 0;
   private begin = 0;
 
-  /** @returns the stanzas that this completes; the stream's closing tag counts as one */
+  /** @returns the stanzas that this chunk completes; the closing tag of the stream counts as one */
   push(text: string): string[] {
     this.rest += text;
     const stanzas: string[] = [];
@@ -79,13 +79,13 @@ export class StanzaCutter {
       else if (this.rest.charAt(close - 1) !== '/') this.depth += 1;
       if (this.depth > 0) continue;
       stanzas.push(this.rest.slice(this.begin, this.at));
-      this.depth = 0; // the stream's closing tag leads below
+      this.depth = 0; // the closing tag of the stream
     }
     this.forget();
     return stanzas;
   }
 
-  /** What is cut off already. */
+  /** Removes complete stanzas from the buffer. */
   private forget(): void {
     const keep = this.depth === 0 ? this.at : this.begin;
     this.rest = this.rest.slice(keep);

@@ -1,8 +1,8 @@
-/** How many pages of 8 KiB PostgreSQL touches for what the adapters really send. */
+/** How many pages of 8 KiB PostgreSQL touches for the statements that the adapters send. */
 import pg from 'pg';
 import { Prisma, type PrismaClient } from '../../src/adapters/stores/prisma/generated/client.js';
 
-/** A client that notes down what is asked of it. */
+/** A client that records its statements. */
 export function listening(database: PrismaClient, heard: (statement: Prisma.Sql) => void): PrismaClient {
   return new Proxy(database, {
     get(target, name) {
@@ -16,7 +16,7 @@ export function listening(database: PrismaClient, heard: (statement: Prisma.Sql)
   });
 }
 
-/** Of one statement, executed again: planned for the values at hand, or once for all values, whichever touches more. */
+/** Pages touched by one statement when executed again: with a custom plan or a generic plan, whichever touches more. */
 export async function buffersOf(sql: pg.Client, { text, values }: Prisma.Sql): Promise<number> {
   let most = 0;
   for (const mode of ['custom', 'generic']) {

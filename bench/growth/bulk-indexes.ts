@@ -1,4 +1,4 @@
-/** Keys and indexes of the large tables: taken away before very many rows come in, and built again when they are there. */
+/** Keys and indexes of the large tables: dropped before a bulk load, and built again afterwards. */
 import type pg from 'pg';
 
 interface Definition {
@@ -6,7 +6,7 @@ interface Definition {
   build: string;
 }
 
-/** Full text first: it takes longest, and the others are built beside it. */
+/** The full-text index first: it takes longest, and the others are built at the same time. */
 const SELECT = `
   SELECT drop, build FROM (
     SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop,
@@ -22,7 +22,7 @@ const SELECT = `
       AND ($2::bool OR indexdef LIKE '%USING gin%')) d
   WHERE $2::bool OR place = 0 ORDER BY place, build`;
 
-/** @param which `all`, or only the one over words, whose entries are many */
+/** @param which `all`, or only the full-text index, which has the most entries */
 export async function takeIndexes(
   sql: pg.Client,
   tables: readonly string[],
@@ -33,7 +33,10 @@ export async function takeIndexes(
   return rows;
 }
 
-/** Two at a time: building one keeps about a processor busy. @param connect a connection of its own for each builder */
+/**
+ * Two at a time: each build uses about one processor.
+ * @param connect returns a new connection for each builder
+ */
 export async function buildIndexes(
   definitions: readonly Definition[],
   connect: () => Promise<pg.Client>,

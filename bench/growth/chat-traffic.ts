@@ -7,7 +7,7 @@ const YIELD_EVERY = 50;
 const REPLY_TO = 'amq.rabbitmq.reply-to';
 const PREFETCH = 1_000;
 const ACK_EVERY = 100;
-/** What is not answered and dispatched after so long with nothing coming in is taken for lost. */
+/** If nothing arrives for this long, commands without an answer and events not dispatched count as lost. */
 const STANDSTILL_MS = 60_000;
 const CHAT_ID_LENGTH = 36;
 
@@ -19,24 +19,27 @@ export interface TrafficCommand {
   data: unknown;
 }
 
-/** Either at a steady rate, however slowly they are answered, or as fast as they are answered. */
+/** A steady rate (open loop), or as fast as commands are answered (closed loop). */
 export type Pace = { perSecond: number } | { inFlight: number };
 
-/** What became of a number of commands. It is closed where each was accepted once and its event came once, in its chat's order. */
+/**
+ * The ledger of a number of commands. It closes if each command was accepted once and its event arrived once, in the
+ * order of its chat.
+ */
 export interface TrafficLedger {
   attempted: number;
   accepted: number;
   rejected: number;
   unanswered: number;
   dispatched: number;
-  /** Events that came again: allowed, and counted. */
+  /** Repeated events: allowed, and counted. */
   repeated: number;
-  /** Numbers of a chat that were left out. */
+  /** Missing sequence numbers of chats. */
   gaps: number;
   undispatched: number;
 }
 
-/** Milliseconds from when a command was due to be sent. */
+/** Milliseconds from the time when a command was due. */
 export interface Latencies {
   receipt: number[];
   dispatch: number[];
@@ -50,7 +53,7 @@ export class ChatTraffic {
   private totals = emptyTotals();
   private latencies: Latencies = { receipt: [], dispatch: [] };
   private heardAt = 0;
-  /** Told of each command that was accepted. */
+  /** Called for each accepted command. */
   onAccepted: (commandId: string, receipt: Buffer) => void = () => undefined;
 
   private constructor(
@@ -61,7 +64,7 @@ export class ChatTraffic {
   ) {}
 
   static async connect(url: string, namespace: string, stopping: AbortSignal): Promise<ChatTraffic> {
-    // One to publish and one to consume: a blocked publisher must not stop acknowledgements.
+    // One connection to publish and one to consume: a blocked publisher must not stop acknowledgements.
     const connections = [await amqp.connect(url), await amqp.connect(url)];
     for (const connection of connections)
       connection.on('error', (error: Error) => console.error(`connection lost: ${error.message}`));
@@ -80,7 +83,7 @@ export class ChatTraffic {
     return traffic;
   }
 
-  /** Sends all of them and waits until everything has come of them that will. */
+  /** Sends all commands, and waits for their receipts and events. */
   async run(commands: Iterable<TrafficCommand>, pace: Pace): Promise<TrafficLedger> {
     this.totals = emptyTotals();
     this.latencies = { receipt: [], dispatch: [] };
@@ -97,7 +100,7 @@ export class ChatTraffic {
         }
       this.stopping.throwIfAborted();
       this.send(command, due);
-      // However far behind: what comes in is taken in between.
+      // Yields also when late, so that deliveries are handled in between.
       if (this.totals.attempted % YIELD_EVERY === 0) await yieldOnce();
     }
     this.heardAt = performance.now();
@@ -116,14 +119,14 @@ export class ChatTraffic {
     return ledger;
   }
 
-  /** Of what came since this was last asked. */
+  /** Latencies since the last call. */
   takeLatencies(): Latencies {
     const taken = this.latencies;
     this.latencies = { receipt: [], dispatch: [] };
     return taken;
   }
 
-  /** At this moment. */
+  /** Commands and events in flight at present. */
   get pending(): { receipts: number; events: number; repeated: number } {
     return {
       ...{ receipts: this.awaitingReceipt.size, events: this.awaitingDispatch.size },
@@ -158,7 +161,7 @@ export class ChatTraffic {
     } else this.totals.rejected += 1;
   }
 
-  /** Of a chat that was there before, whatever comes first is taken for the next number. */
+  /** The first event of a chat that existed before sets the expected number. */
   private takeEvent({ content, properties }: ConsumeMessage): void {
     const eventId = String(properties.messageId);
     const commandId = /"commandId":"([^"]+)"/.exec(content.toString('latin1'))?.[1] ?? '';
@@ -170,7 +173,7 @@ export class ChatTraffic {
       this.totals.dispatched += 1;
       this.latencies.dispatch.push(this.heardAt - due);
     }
-    // An event without a number (a read mark, a refusal) has the id of its place in the log.
+    // An event without a sequence number (a read mark, a refusal) has its position in the log as id.
     if (eventId.startsWith('p')) return;
     const chatId = eventId.slice(0, CHAT_ID_LENGTH);
     const sequence = Number(eventId.slice(CHAT_ID_LENGTH + 1));
@@ -188,7 +191,7 @@ function emptyTotals() {
   return { attempted: 0, accepted: 0, rejected: 0, dispatched: 0, repeated: 0, gaps: 0 };
 }
 
-/** Why the ledger is not closed; empty where it is. `stored`: receipts that the database has of these commands. */
+/** Why the ledger does not close; empty if it does. `stored`: number of receipts of these commands in the database. */
 export function ledgerFaults(ledger: TrafficLedger, stored: number): string[] {
   const { attempted, accepted, rejected, unanswered, dispatched, gaps, undispatched } = ledger;
   return [

@@ -1,18 +1,20 @@
-/** What people do in small chats while others look: every command of it is an event, so that a ledger can be held. */
+/** The traffic of users in small chats. Every command makes an event, so that a ledger can be kept. */
 
-import { zipf } from '../zipf.js';
+import { zipf } from '../population/zipf.js';
 import type { TrafficCommand } from './chat-traffic.js';
 import { Random } from './random.js';
 import { Texts } from './texts.js';
 
 const BODY_BYTES = 200;
-/** In a hundred commands; the rest are messages. Where there is nothing to read, edit or react to, it is a message too. */
+/**
+ * Shares in percent; the rest are messages. If there is nothing to read, edit or react to, a message is sent instead.
+ */
 const READS = 20;
 const EDITS = 4;
 const REACTIONS = 6;
-/** Messages that can still be edited or reacted to. */
+/** Number of recent messages that can be edited or reacted to. */
 const REMEMBERED = 1_000;
-/** A mark past the chat's end means all there is. */
+/** A read mark past the end of the chat marks everything. */
 const EVERYTHING = Number.MAX_SAFE_INTEGER;
 
 interface Said {
@@ -21,13 +23,13 @@ interface Said {
   messageId: string;
 }
 
-/** Groups of two. */
+/** Number of groups of two. */
 export class Conversation {
   readonly chatIds: string[];
   private readonly random: Random;
   private readonly texts: Texts;
   private readonly pick: () => number;
-  /** Of each chat: who has not read everything. */
+  /** For each chat, a member who has unread messages. */
   private readonly behind: (0 | 1 | null)[];
   private readonly sent = new Map<string, Omit<Said, 'messageId'>>();
   private readonly said: Said[] = [];
@@ -58,7 +60,7 @@ export class Conversation {
     }
   }
 
-  /** To be told what was accepted: what is edited must be there. */
+  /** Records accepted commands, since only existing messages can be edited. */
   accepted(commandId: string, receipt: Buffer): void {
     const sent = this.sent.get(commandId);
     if (sent === undefined) return;

@@ -4,7 +4,7 @@ import { type CopyStreamQuery, from } from 'pg-copy-streams';
 
 const CHUNK_CHARACTERS = 128 * 1024;
 
-/** One COPY under way, on a connection of its own. */
+/** One COPY in progress, on its own connection. */
 export class CopyLines {
   private lines: string[] = [];
   private characters = 0;
@@ -25,7 +25,7 @@ export class CopyLines {
     return new CopyLines(client, client.query(from(`COPY ${table} (${columns}) FROM STDIN`)));
   }
 
-  /** A promise where the server is behind. */
+  /** Returns a promise if the server is behind. */
   take(line: string): Promise<void> | undefined {
     this.lines.push(line);
     this.characters += line.length;
@@ -55,7 +55,7 @@ export class CopyLines {
     }
   }
 
-  /** Nothing of it stays. */
+  /** Rolls back. */
   async abandon(): Promise<void> {
     this.stream.destroy();
     await this.client.end().catch(() => undefined);

@@ -2,18 +2,18 @@ import { withSql } from './stand.js';
 
 export interface Disk {
   table: string;
-  /** Null: the table itself, with what of it is kept apart. */
+  /** Null: the table itself, with its TOAST table. */
   index: string | null;
   bytes: number;
   rows: number;
-  /** What of the bytes is about messages sent: all, but for the log, which tells of other things too. */
+  /** Share of the bytes that belongs to messages: all, except in the log, which has other events too. */
   share: number;
 }
 
 const TABLES = ['messages', 'chat_events', 'receipts', 'decisions', 'members', 'chats'];
-/** Reported beside the goal, not within it. */
+/** Reported beside the goal; not part of it. */
 export const SEARCH_INDEX = 'messages_search_idx';
-/** By the size of the rows, and by their number. A row has four bytes more in its page. */
+/** By the size of the rows, and by their number. A row takes four more bytes in its page. */
 const SENT_SHARES = `
   (sum(pg_column_size(t.*) + 4) FILTER (WHERE type = 'message.created'))::float8 / sum(pg_column_size(t.*) + 4) AS of_bytes,
   (count(*) FILTER (WHERE type = 'message.created'))::float8 / nullif(count(*), 0) AS of_rows`;
@@ -26,7 +26,7 @@ interface SizeRow {
   share: number | null;
 }
 
-/** @returns each table and each of its indexes; rows are counted, one by one */
+/** @returns each table and each of its indexes; rows are counted one by one */
 export async function measureDisk(url: string): Promise<Disk[]> {
   return withSql(url, async (sql) => {
     const found: Disk[] = [];
@@ -45,7 +45,7 @@ export async function measureDisk(url: string): Promise<Disk[]> {
 
 export const bytesPerRow = ({ bytes, rows }: Disk) => (rows === 0 ? 0 : bytes / rows);
 
-/** What a message and its event take, with all their indexes but the one over words. */
+/** Bytes of a message and its event, with all their indexes except the full-text index. */
 export function bytesPerMessage(disk: readonly Disk[]): number {
   const messages = disk.find(({ table }) => table === 'messages')?.rows ?? 0;
   const bytes = disk

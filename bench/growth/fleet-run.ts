@@ -1,7 +1,9 @@
-/** Several workers on one store: how much more they take together, how partitions are spread, and what a hand-over costs. */
+/**
+ * Several workers on one store: their throughput together, the distribution of partitions, and the cost of a hand-over.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuSeconds } from '../cpu-time.js';
-import type { WorkerProcess } from '../worker-process.js';
+import { cpuSeconds } from '../measuring/cpu-time.js';
+import type { WorkerProcess } from '../subjects/worker-process.js';
 import { ChatTraffic, type Latencies, ledgerFaults, quantile, type TrafficLedger } from './chat-traffic.js';
 import { Conversation } from './conversation.js';
 import { type Stand, withSql } from './stand.js';
@@ -12,7 +14,7 @@ const IN_FLIGHT = 2_000;
 const MILLION = 1_000_000;
 const SPREAD_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
-/** Under load before the hand-over, and after it. */
+/** Time under load before the hand-over, and after it. */
 const CALM_MS = 8_000;
 
 export interface FleetRound {
@@ -20,18 +22,18 @@ export interface FleetRound {
   perSecond: number;
   /** CPU-seconds per million commands. */
   cpu: { workers: number; postgres: number; rabbitmq: number };
-  /** How many partitions each worker owned, the most first. */
+  /** Number of partitions of each worker, highest first. */
   spread: number[];
   faults: string[];
 }
 
 export interface HandOver {
   how: 'told to stop' | 'killed';
-  /** Until every partition had another owner. */
+  /** Time until every partition had another owner. */
   milliseconds: number;
   partitions: number;
   repeated: number;
-  /** p99 of receipts before, and the longest wait from then on. */
+  /** p99 of receipts before the hand-over, and the longest wait from then on. */
   before: number;
   longest: number;
   faults: string[];
@@ -39,7 +41,7 @@ export interface HandOver {
 
 type Worker = WorkerProcess & { opsPort: number };
 
-/** A store with its chats, and whoever sends to it. */
+/** A loaded store and its traffic. */
 export class FleetRun {
   private workers: Worker[] = [];
 
@@ -52,7 +54,7 @@ export class FleetRun {
   ) {}
 
   static async open(stand: Stand, database: string, stopping: AbortSignal): Promise<FleetRun> {
-    // The first worker declares what the traffic needs.
+    // The first worker declares the queues and exchanges.
     const first = await stand.startWorker(database);
     const traffic = await ChatTraffic.connect(stand.amqpUrl, database, stopping);
     const run = new FleetRun(stand, database, stand.databaseUrl(database), traffic, new Conversation(CHATS));
@@ -61,7 +63,7 @@ export class FleetRun {
     return run;
   }
 
-  /** So many workers, each with its share of the partitions. */
+  /** Measures `count` workers, each with its share of the partitions. */
   async scale(count: number): Promise<void> {
     while (this.workers.length > count) await this.workers.pop()?.stop();
     while (this.workers.length < count) this.workers.push(await this.stand.startWorker(this.database));
@@ -97,7 +99,7 @@ export class FleetRun {
     };
   }
 
-  /** One of two goes while commands come in at a steady rate. */
+  /** Stops one of two workers during a steady load. */
   async handOver(how: HandOver['how'], rate: number): Promise<HandOver> {
     await this.scale(2);
     const stored = await this.countEvents();
@@ -127,7 +129,7 @@ export class FleetRun {
     const partitions = (await this.spread()).at(-1) ?? 0;
     const began = performance.now();
     const gone = how === 'killed' ? this.kill(leaving) : leaving.stop();
-    // Each of its partitions is taken over under a new epoch, by the one that stays.
+    // The remaining worker acquires each partition under a new epoch.
     for (;;) {
       const now = await this.epochs();
       const taken = now.filter((epoch, partition) => epoch > (epochs[partition] ?? 0)).length;

@@ -1,6 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
-import { linePlot } from '../plot.js';
-import { namedSettings } from '../postgres-settings.js';
+import { linePlot } from '../reporting/plot.js';
+import { namedSettings } from '../running/postgres-settings.js';
 import { bytesPerMessage, bytesPerRow, type Disk } from './disk.js';
 import type { LoadSize } from './loaded-chats.js';
 import { type Machine, machineLine } from './machine.js';
@@ -8,10 +8,10 @@ import type { ReadFigures } from './read-cost.js';
 import { markdownTable, median, spreadOf } from './report-files.js';
 import type { SendFigures } from './send-cost.js';
 
-/** PROOF's goals. */
+/** The goals. */
 const HISTORY_P99_MS = 10;
 const HISTORY_BUFFERS = 60;
-/** How much more a page may touch where there is more, by one level of an index. */
+/** How many more pages a query may touch in the larger store: one more level of an index. */
 const SAME_BUFFERS = 5;
 const SEND_RATIO = 1.15;
 const MESSAGE_BYTES = 700;
@@ -19,7 +19,7 @@ const MESSAGE_BYTES = 700;
 export interface GrowthResult {
   at: string;
   machine: Machine;
-  /** PostgreSQL's, where they differ from the defaults. */
+  /** Settings of PostgreSQL that differ from the defaults. */
   settings: Readonly<Record<string, string>>;
   small: LoadSize;
   large: LoadSize;
@@ -37,7 +37,7 @@ export interface Goal {
 
 const allOf = (round: { postgres: number; worker: number }) => round.postgres + round.worker;
 
-/** Of each round: the large store's cost to the small one's. */
+/** The ratio of the large store's cost to the small one's, by round. */
 function sendRatios({ stores: [small = [], large = []] }: SendFigures): number[] {
   return large.flatMap((round, n) => {
     const other = small[n];
@@ -114,26 +114,30 @@ export function growthMarkdown(result: GrowthResult): string {
   return [
     `# Growth: ${sizes.join(' and ')} messages`,
     `${result.at}. ${machineLine(result.machine)}`,
-    `PostgreSQL as \`npm start\` runs it (${settings === null ? '128 MB of shared buffers, everything else' : `but for ${settings}; everything else`} as it comes). ${large.chats.toLocaleString('en')} chats in both stores, picked by Zipf 1.0.`,
+    `PostgreSQL with the settings of \`npm start\`${settings === null ? '' : `, except ${settings}`}. ` +
+      `${large.chats.toLocaleString('en')} chats in both stores, picked by Zipf 1.0.`,
     markdownTable([
-      ['goal', 'came to', ''],
+      ['goal', 'result', ''],
       ...growthGoals(result).map(({ goal, came, met }) => [goal, came, met ? 'met' : '**missed**']),
     ]),
     '## Queries',
-    'Through the adapters, asked in turns of both stores. Milliseconds p50 / p99; pages of 8 KiB touched by all statements of one call, median / most, in the worse of both plans.',
+    'Through the adapters, in turns on both stores. Milliseconds p50 / p99; pages of 8 KiB touched by all statements ' +
+      'of one call, median / maximum, with the worse of both plans.',
     markdownTable([['query', `${sizes[0]}: ms`, 'pages', `${sizes[1]}: ms`, 'pages', 'statements'], ...readRows]),
     '## A send',
-    'Real workers, in turns; microseconds of processor time a command, medians over the rounds (lowest–highest).',
+    'Real workers, in turns; microseconds of processor time per command, medians over the rounds (lowest–highest).',
     markdownTable([
       ['', ...sizes],
       sendRow('PostgreSQL', ({ postgres }) => postgres),
       sendRow('worker', ({ worker }) => worker),
-      sendRow('commands a second', ({ perSecond }) => perSecond),
-      sendRow('write-ahead log a command, bytes', ({ wal }) => wal),
+      sendRow('commands per second', ({ perSecond }) => perSecond),
+      sendRow('write-ahead log per command, bytes', ({ wal }) => wal),
       ['both together, larger ÷ smaller, each round', '', spreadOf(sendRatios(sends), 2)],
     ]),
     '## Disk',
-    `Bytes a row, before any send. "Grown": ${grown.messages.toLocaleString('en')} messages that came in beside their keys' indexes, as they do by themselves; the others were built at once, which packs them. (Full text is built at once in all three.) The last line counts of the log only what tells of messages sent.`,
+    `Bytes per row, before any send. "Grown": ${grown.messages.toLocaleString('en')} messages whose key indexes grew ` +
+      'with the rows, as in use; the indexes of the others were built at once, which makes them denser. (The full-text ' +
+      'index is built at once in all three.) The last line counts only the events of sent messages.',
     markdownTable([
       ['', 'grown', ...sizes],
       ...diskRows,

@@ -1,24 +1,26 @@
 import pg from 'pg';
 import { migrate } from '../../src/infrastructure/postgres/migrations.js';
-import { showProgress } from '../progress.js';
-import { COUNT_USER_CHATS } from '../user-chats.js';
+import { COUNT_USER_CHATS } from '../population/user-chats.js';
+import { showProgress } from '../running/progress.js';
 import { buildIndexes, takeIndexes } from './bulk-indexes.js';
 import { CopyLines } from './copy-lines.js';
 import { LoadedChats, type LoadSize } from './loaded-chats.js';
 import { COLUMNS, LoadedRows, type LoadedTable } from './loaded-rows.js';
 
-/** Of the large tables: partitions share them, and come in side by side, as they would by themselves. */
+/** Of the large tables. Rows of several partitions arrive interleaved, as they would from workers. */
 const COPIES_A_TABLE = 2;
 const BULK_TABLES = ['messages', 'chat_events', 'receipts', 'members'] as const;
 const SESSION = `SET work_mem = '256MB'; SET maintenance_work_mem = '1GB'; SET max_parallel_maintenance_workers = 1;
   SET synchronous_commit = off; SET statement_timeout = 0`;
 
 export interface LoadOptions extends LoadSize {
-  /** The keys' indexes grow with the rows, as they do by themselves; else they are built at the end, which is faster and packs them. */
+  /**
+   * Whether the indexes of keys grow with the rows, as in use; otherwise they are built at the end, faster and denser.
+   */
   keepIndexes: boolean;
 }
 
-/** Fills an empty database; migrates it first. Its chats are placed as the in-process transport places them. */
+/** Migrates and fills an empty database. Chats are assigned to partitions as by the in-process transport. */
 export async function loadStore(url: string, options: LoadOptions): Promise<void> {
   await migrate({ url, folder: 'prisma/migrations' });
   const connect = async () => {
@@ -51,12 +53,12 @@ export async function loadStore(url: string, options: LoadOptions): Promise<void
   }
 }
 
-/** @returns the last position of each partition's log */
+/** @returns the last position of the log of each partition */
 async function copyRows(url: string, options: LoadOptions): Promise<Float64Array> {
   const copies = new Map<LoadedTable, CopyLines[]>();
   try {
     for (const [table, columns] of Object.entries(COLUMNS) as [LoadedTable, string][]) {
-      // Ids are in the order of time: copies side by side would come in out of step, as the batches of workers do not.
+      // Ids ascend with time. Concurrent COPYs would insert them out of order, unlike the batches of workers.
       const isShared = !options.keepIndexes && (table === 'messages' || table === 'chat_events');
       const count = isShared ? COPIES_A_TABLE : 1;
       const open: CopyLines[] = [];

@@ -1,6 +1,8 @@
-/** Who is where in a loaded store: chats, their members, and how far each has come. Arrays, since there are millions of members. */
+/**
+ * The chats of a loaded store, their members, and their progress. Typed arrays, since there are millions of members.
+ */
 import { partitionOf } from '../../src/adapters/transports/in-process/in-process-transport.js';
-import { zipf } from '../zipf.js';
+import { zipf } from '../population/zipf.js';
 import { Random } from './random.js';
 
 export interface LoadSize {
@@ -9,23 +11,23 @@ export interface LoadSize {
   partitions: number;
   bodyBytes: number;
   seed: number;
-  /** When the last message was sent; the first one was sent LOAD_DAYS before. */
+  /** Time of the last message; the first one was LOAD_DAYS earlier. */
   until: Date;
 }
 
 export const TENANT_ID = 'default';
 export const LOAD_DAYS = 180;
-/** Is in one of so many chats, besides those who are in them anyway. */
+/** This user is a member of one in so many chats, in addition to their other members. */
 export const BUSY_USER = 'busy';
 export const BUSY_EVERY = 50;
-/** Members of a chat, and how many chats of a thousand have so many. */
+/** Number of members, and how many of a thousand chats have that number. */
 const GROUP_SIZES: readonly [members: number, share: number][] = [
   [2, 700],
   [10, 200],
   [100, 90],
   [1_000, 10],
 ];
-/** A command names so many members at most. */
+/** Maximum number of members in one command. */
 export const MEMBERS_A_COMMAND = 100;
 const USERS_MIN = 2_000;
 
@@ -37,12 +39,12 @@ export class LoadedChats {
   readonly lastOrdinal: Uint32Array;
   readonly lastPosition: Uint32Array;
   readonly lastActivityAt: Float64Array;
-  /** Of all members of all chats, chat by chat: `memberOffset(chat) + index`. */
+  /** Members of all chats, chat by chat: `memberOffset(chat) + index`. */
   readonly joinedSequence: Uint32Array;
   readonly readSequence: Uint32Array;
   readonly readOrdinal: Uint32Array;
   readonly readPosition: Uint32Array;
-  /** Picks a chat as often as it is written to. */
+  /** Picks a chat with the probability of its traffic. */
   readonly pick: () => number;
   private readonly users: number;
   private readonly firstUser: Uint32Array;
@@ -73,12 +75,12 @@ export class LoadedChats {
     return this.offset(this.ids.length);
   }
 
-  /** Where the chat's members begin. */
+  /** Index of the chat's first member. */
   offset(chat: number): number {
     return this.offsets[chat] ?? 0;
   }
 
-  /** The first is the owner; the busy one is the last. */
+  /** The first member is the owner; the last one is the busy user. */
   user(chat: number, index: number): string {
     if (isBusy(chat) && index === (this.sizes[chat] ?? 0) - 1) return BUSY_USER;
     return `user-${((this.firstUser[chat] ?? 0) + index) % this.users}`;

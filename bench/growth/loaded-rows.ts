@@ -1,4 +1,6 @@
-/** Every row of a loaded store, as Parley would have written it: lines of COPY's text format, in the order of time. */
+/**
+ * Every row of a loaded store, as Parley would have written it: lines in the text format of COPY, in the order of time.
+ */
 import { acceptedReceipt } from '../../src/application/receipts/accepted-receipt.js';
 import { contentHash } from '../../src/contract/messages/content-hash.js';
 import { LOAD_DAYS, type LoadedChats, type LoadSize, MEMBERS_A_COMMAND, TENANT_ID } from './loaded-chats.js';
@@ -6,11 +8,11 @@ import { Random } from './random.js';
 import { Texts } from './texts.js';
 
 const DAY_MS = 24 * 3_600_000;
-/** Receipts are kept for as long as `RECEIPT_RETENTION` says by default. */
+/** The default of `RECEIPT_RETENTION`. */
 const RECEIPT_RETENTION_MS = 3 * DAY_MS;
-/** After one message of so many somebody else in the chat reads up to it. */
+/** After one in so many messages another member marks the chat as read. */
 const READ_EVERY = 20;
-/** How much busier noon is than the mean; midnight is so much quieter. */
+/** How much higher than the mean the traffic is at noon, and lower at midnight. */
 const DAY_RHYTHM = 0.8;
 
 /** Columns in the order of the lines. */
@@ -24,7 +26,7 @@ export const COLUMNS = {
 } as const;
 export type LoadedTable = keyof typeof COLUMNS;
 
-/** Takes a line, without its end, for a partition's part of a table; a promise where one has to wait. */
+/** Takes a line, without its newline, for a partition's part of a table. Returns a promise if the caller must wait. */
 export type TakeLine = (table: LoadedTable, partition: number, line: string) => Promise<void> | undefined;
 
 interface Act {
@@ -33,12 +35,12 @@ interface Act {
   actorId: string;
   commandId: string;
   at: string;
-  /** None for `message.created`. */
+  /** Null for `message.created`. */
   payload: object | null;
 }
 
 export class LoadedRows {
-  /** The last position of each partition's log. */
+  /** The last position of the log of each partition. */
   readonly positions: Float64Array;
   private readonly random: Random;
   private readonly texts: Texts;
@@ -55,7 +57,7 @@ export class LoadedRows {
     this.beganAt = size.until.getTime() - LOAD_DAYS * DAY_MS;
   }
 
-  /** Chats with their members, before anything is said. */
+  /** The chats with their members, before the first message. */
   async createChats(): Promise<void> {
     const at = new Date(this.beganAt - DAY_MS).toISOString();
     for (const [chat, size] of this.chats.sizes.entries()) {
@@ -85,7 +87,7 @@ export class LoadedRows {
     }
   }
 
-  /** @param onProgress told how many are done, now and then */
+  /** @param onProgress called regularly with the number of messages so far */
   async sendMessages(onProgress: (done: number) => void): Promise<void> {
     const { messages, until } = this.size;
     const { chats, random } = this;
@@ -116,7 +118,7 @@ export class LoadedRows {
     }
   }
 
-  /** What has come of it all. */
+  /** The final state of the chats. */
   async finish(): Promise<void> {
     const { chats } = this;
     const created = new Date(this.beganAt - DAY_MS).toISOString();
@@ -143,7 +145,7 @@ export class LoadedRows {
     }
   }
 
-  /** Evenly over the days, more by day than by night. Every message is later than the one before. */
+  /** Distributes messages over the days, more by day than by night. Each message is later than the one before. */
   private timeOf(n: number): number {
     const day = (LOAD_DAYS * (n + 1)) / this.size.messages;
     return Math.floor(this.beganAt + (day - (DAY_RHYTHM * Math.sin(2 * Math.PI * day)) / (2 * Math.PI)) * DAY_MS);

@@ -1,4 +1,7 @@
-/** For a private PostgreSQL while it is loaded: a crash costs the load, nothing else. Stopped and started again without them, it is durable. */
+/**
+ * Settings of a private PostgreSQL for a bulk load. A crash loses the load and nothing else. After a restart without
+ * these settings it is durable.
+ */
 export const LOADING_SETTINGS: Readonly<Record<string, string>> = {
   fsync: 'off',
   full_page_writes: 'off',

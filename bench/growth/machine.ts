@@ -1,12 +1,17 @@
-import { currentCommit, type Machine as Described, describeMachine as describe, loadNow } from '../machine.js';
+import {
+  currentCommit,
+  type Machine as Described,
+  describeMachine as describe,
+  loadNow,
+} from '../reporting/machine.js';
 
-/** What figures of a long run were measured on. */
+/** The machine of a long run. */
 export interface Machine extends Described {
   commit: string;
   loadAfter: number;
 }
 
-/** @returns to be called at the end */
+/** @returns a function to call at the end */
 export async function describeMachine(databaseUrl: string, amqpUrl: string): Promise<() => Machine> {
   const described = await describe(databaseUrl, amqpUrl);
   return () => ({ ...described, commit: currentCommit(), loadAfter: loadNow() });

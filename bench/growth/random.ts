@@ -1,10 +1,10 @@
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-/** The same numbers for the same seed, in every run (Mulberry32). */
+/** Pseudo-random numbers, the same for the same seed (Mulberry32). */
 export class Random {
   constructor(private state: number) {}
 
-  /** 0 … 2^32-1 */
+  /** 0 to 2^32-1 */
   next(): number {
     this.state = (this.state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.state ^ (this.state >>> 15), this.state | 1);
@@ -12,17 +12,17 @@ export class Random {
     return (mixed ^ (mixed >>> 14)) >>> 0;
   }
 
-  /** 0 … limit-1 */
+  /** 0 to limit-1 */
   below(limit: number): number {
     return Math.floor((this.next() / 2 ** 32) * limit);
   }
 
-  /** A UUIDv4, as producers draw for chats and commands. */
+  /** A UUIDv4, as producers generate for chats and commands. */
   uuid(): string {
     return uuidOf(this.next(), this.next(), this.next(), this.next(), 4);
   }
 
-  /** A UUIDv7, as Parley draws for messages. */
+  /** A UUIDv7, as Parley generates for messages. */
   orderedUuid(at: number): string {
     const high = Math.floor(at / 2 ** 16);
     return uuidOf(high, ((at % 2 ** 16) << 16) | (this.next() & 0xffff), this.next(), this.next(), 7);

@@ -1,25 +1,25 @@
-/** Queries on two stores in turns: how long they take, and how many pages of PostgreSQL they touch. */
+/** Queries on two stores in turns: their latency, and the number of pages that PostgreSQL touches. */
 import pg from 'pg';
 import type { Prisma, PrismaClient } from '../../src/adapters/stores/prisma/generated/client.js';
 import { openDatabase } from '../../src/adapters/stores/prisma/prisma-database.js';
-import { showProgress } from '../progress.js';
+import { showProgress } from '../running/progress.js';
 import { buffersOf, listening } from './buffers.js';
 import { quantile } from './chat-traffic.js';
 import type { LoadedChats } from './loaded-chats.js';
 import { findPlaces, type Places, type Read, reads } from './reads.js';
 
-/** Before it counts: connections, plans, and what is in nobody's memory yet. */
+/** Calls before the measurement, to warm up connections, plans and caches. */
 const WARM_UP = 20;
-/** Executed again with EXPLAIN. */
+/** Number of calls that are executed again with EXPLAIN. */
 const EXPLAINED = 30;
-/** For one query on one store: a slow one is asked less often. */
+/** Time limit for one query on one store: a slow query is called less often. */
 const TIME_LIMIT_MS = 20_000;
 const POOL_SIZE = 2;
 
 export interface ReadFigures {
   name: string;
   isHistory: boolean;
-  /** Of each store, in the order in which they were given. */
+  /** Of each store, in the given order. */
   stores: {
     samples: number;
     p50: number;
@@ -78,7 +78,7 @@ export async function measureReads(
   }
 }
 
-/** In turns: what slows the machine for a while slows both. */
+/** In turns: a temporary slowdown of the machine slows both. */
 async function time(
   readers: readonly Reader[],
   same: readonly Read[],

@@ -1,4 +1,4 @@
-/** What clients ask of a store, as the `api` role asks it: through the adapters, with what the chat's state says of the caller's past. */
+/** The queries of clients as the `api` role runs them: through the adapters, with the visible past of the caller. */
 import type { PrismaClient } from '../../src/adapters/stores/prisma/generated/client.js';
 import { PrismaSyncLog } from '../../src/adapters/stores/prisma/log/prisma-sync-log.js';
 import { PrismaChatHistory } from '../../src/adapters/stores/prisma/queries/prisma-chat-history.js';
@@ -9,20 +9,20 @@ import { BUSY_USER, type LoadedChats, TENANT_ID } from './loaded-chats.js';
 import { COMMON_WORD, RARE_WORD } from './texts.js';
 
 const PAGE = 50;
-/** The chats that are written to most. */
+/** The chats with the most traffic. */
 const BIG_CHATS = 100;
-/** How far back a client was away, in messages of each partition. */
+/** How far back the last sync of a client was, in messages of each partition. */
 const AWAY_POSITIONS = 1_000;
 
 export interface Read {
   name: string;
-  /** Whether it is one of those that PROOF's goal for a page of history is about. */
+  /** Whether the goal for a page of history applies to the query. */
   isHistory: boolean;
-  /** The n-th time: another chat, another user. */
+  /** The n-th call: another chat, another user. */
   ask(database: PrismaClient, n: number): Promise<unknown>;
 }
 
-/** @param last the last sequence of a chat, and a message of it */
+/** @param last the last sequence of a chat, and a message in it */
 export function reads(chats: LoadedChats, places: Places): Read[] {
   const big = (n: number) => n % BIG_CHATS;
   const past = (n: number) => {
@@ -74,10 +74,10 @@ export function reads(chats: LoadedChats, places: Places): Read[] {
   ];
 }
 
-/** Of the chats that are written to most. */
+/** Of the chats with the most traffic. */
 export interface Places {
   lastSequences: number[];
-  /** The last message of each. */
+  /** The last message of each chat. */
   messageIds: string[];
 }
 

@@ -1,9 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
-import { writePlot } from '../plot.js';
+import { writePlot } from '../reporting/plot.js';
 
-/** Writes a report as JSON, as Markdown and with its plots, all of one name. @returns the Markdown file's path */
+/**
+ * Writes a report as JSON, as Markdown and with its plots, all under one name.
+ * @returns the path of the Markdown file
+ */
 export async function writeReport(
   folder: string,
   name: string,
@@ -34,7 +37,7 @@ export function markdownTable(rows: readonly (readonly string[])[]): string {
   return [line(head), line(head.map(() => '---')), ...body.map(line)].join('\n');
 }
 
-/** Median, and in parentheses the lowest and the highest. */
+/** Median, with lowest and highest in parentheses. */
 export function spreadOf(values: readonly number[], digits: number): string {
   if (values.length === 0) return '–';
   const text = (value: number) => value.toFixed(digits);

@@ -1,6 +1,6 @@
-/** What it costs to store a message where there are many, beside where there are few: real workers on two stores, in turns. */
-import { cpuSeconds } from '../cpu-time.js';
-import { showProgress } from '../progress.js';
+/** The cost of storing a message in a large store and in a small one: real workers on two stores, in turns. */
+import { cpuSeconds } from '../measuring/cpu-time.js';
+import { showProgress } from '../running/progress.js';
 import { ChatTraffic, ledgerFaults, type TrafficCommand } from './chat-traffic.js';
 import { LoadedChats, type LoadSize } from './loaded-chats.js';
 import { Random } from './random.js';
@@ -9,21 +9,21 @@ import { Texts } from './texts.js';
 
 const IN_FLIGHT = 1_000;
 const MICROSECONDS = 1_000_000;
-/** Before the first round, as a share of a round. */
+/** Size of the warm-up, as a share of a round. */
 const WARM_UP_SHARE = 0.5;
 
 export interface SendRound {
-  /** Microseconds of processor time a command, and commands a second. */
+  /** Microseconds of processor time per command, and commands per second. */
   postgres: number;
   worker: number;
   perSecond: number;
-  /** Bytes of write-ahead log a command. */
+  /** Bytes of write-ahead log per command. */
   wal: number;
   faults: string[];
 }
 
 export interface SendFigures {
-  /** Of each store, in the order in which they were given. */
+  /** Of each store, in the given order. */
   stores: SendRound[][];
 }
 
@@ -56,7 +56,7 @@ export async function measureSends(
     }
     for (const sender of senders) {
       await round(stand, sender, Math.ceil(sends * WARM_UP_SHARE), 'warm-up-');
-      // What placing the chats anew and the warm-up left behind is nobody's cost.
+      // Dead rows of the placement and of the warm-up must not count.
       await withSql(sender.url, (sql) => sql.query('VACUUM (ANALYZE)'));
     }
     await withSql(senders[0]?.url ?? '', (sql) => sql.query('CHECKPOINT'));
@@ -100,7 +100,7 @@ async function round(stand: Stand, sender: Sender, count: number, prefix: string
   };
 }
 
-/** Of the whole server: nobody else writes meanwhile. */
+/** Of the whole server, which has no other clients. */
 export async function walPosition(url: string): Promise<number> {
   return withSql(url, async (sql) => {
     const { rows } = await sql.query(`SELECT (pg_current_wal_lsn() - '0/0')::float8 AS bytes`);
@@ -108,7 +108,7 @@ export async function walPosition(url: string): Promise<number> {
   });
 }
 
-/** Messages to the store's own chats by their own members, as often as they are written to. */
+/** Messages of members to the chats of the store, with the traffic of each chat. */
 export function sendsTo(chats: LoadedChats, { bodyBytes, seed }: Pick<LoadSize, 'bodyBytes' | 'seed'>) {
   const random = new Random(seed + 2);
   const texts = new Texts(random, bodyBytes);
@@ -116,7 +116,7 @@ export function sendsTo(chats: LoadedChats, { bodyBytes, seed }: Pick<LoadSize, 
     for (let n = 0; n < count; n += 1) {
       const chat = chats.pick();
       const actorId = chats.user(chat, random.below(chats.sizes[chat] ?? 1));
-      // As long as a UUID is, since it is stored.
+      // As long as a UUID, since it is stored.
       const commandId = `${prefix}${random.uuid()}`.slice(0, 36);
       yield { type: 'message.send', commandId, chatId: chats.ids[chat] ?? '', actorId, data: { body: texts.next() } };
     }

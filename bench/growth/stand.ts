@@ -7,27 +7,27 @@ import { PrismaStoreIdentity } from '../../src/adapters/stores/prisma/prisma-sto
 import { startPostgres } from '../../src/infrastructure/embedded/postgres-server.js';
 import { startRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.js';
 import { freePort } from '../../src/infrastructure/free-port.js';
-import { policyWithoutQuotas } from '../quota-policy.js';
-import { startWorkerProcess, type WorkerProcess } from '../worker-process.js';
+import { policyWithoutQuotas } from '../quota/quota-policy.js';
+import { startWorkerProcess, type WorkerProcess } from '../subjects/worker-process.js';
 import { LOADING_SETTINGS } from './loading-settings.js';
 
-/** A private PostgreSQL and a private RabbitMQ, and workers on them. */
+/** A private PostgreSQL and a private RabbitMQ, with workers on them. */
 export interface Stand {
   amqpUrl: string;
   postgresPid: number;
   rabbitmqPid: number;
   databaseUrl(name: string): string;
-  /** `parley worker` on that database, with queues of the database's name; ready to work. */
+  /** `parley worker` on that database, with queues named after the database; ready. */
   startWorker(database: string, env?: Record<string, string>): Promise<WorkerProcess & { opsPort: number }>;
   stop(): Promise<void>;
 }
 
-/** @param folder kept between runs; null: made for this one, and gone with it */
+/** @param folder kept between runs; null: a temporary folder, removed at the end */
 export async function openStand(
   folder: string | null,
-  /** Makes what is missing, on a server that is set up for that. */
+  /** Creates missing stores, on a server with the settings of a bulk load. */
   prepare: (serverUrl: string) => Promise<void>,
-  /** PostgreSQL's, afterwards, where they are to differ from the defaults. */
+  /** Settings of PostgreSQL after the load that differ from the defaults. */
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Stand> {
   const place = folder ?? mkdtempSync(join(tmpdir(), 'parley-growth-'));
@@ -46,7 +46,7 @@ export async function openStand(
     const postgres = await startPostgres({ folder: join(place, 'postgres'), settings });
     undo.unshift(() => postgres.stop());
     const broker = join(place, 'rabbitmq');
-    // Queues of an earlier run would still hold what nobody took.
+    // Queues of an earlier run could still hold messages.
     if (existsSync(broker)) rmSync(broker, { recursive: true });
     const rabbitmq = await startRabbitmq({ folder: broker, port: 0 });
     undo.unshift(() => rabbitmq.stop());
@@ -96,12 +96,15 @@ export async function withSql<T>(url: string, use: (sql: pg.Client) => Promise<T
   }
 }
 
-/** A loaded store's chats are placed as without a broker: each is placed anew with its next command, as `parley dev` would have it. */
+/**
+ * The chats of a loaded store have the partitions of the in-process transport. Clears them: each chat is assigned again
+ * with its next command, as with `parley dev`.
+ */
 async function placeByTheBroker(url: string): Promise<void> {
   const database = openDatabase({ url, poolSize: 2, statementTimeoutMs: 0 });
   try {
     const identity = new PrismaStoreIdentity(database);
-    if ((await identity.placement('ring')) !== 'ring') await identity.placeAnew('ring');
+    if ((await identity.placement('amqp')) !== 'amqp') await identity.placeAnew('amqp');
   } finally {
     await database.$disconnect();
   }

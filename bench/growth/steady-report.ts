@@ -1,5 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite';
-import { linePlot, type Point } from '../plot.js';
+import { linePlot, type Point } from '../reporting/plot.js';
 import type { TrafficLedger } from './chat-traffic.js';
 import { bytesPerMessage, bytesPerRow, type Disk } from './disk.js';
 import { type Machine, machineLine } from './machine.js';
@@ -11,7 +11,7 @@ export interface Sample {
   commands: number;
   receipt: { p50: number; p99: number };
   dispatch: { p50: number; p99: number };
-  /** Sent and not answered; not dispatched; waiting in the broker's queues. */
+  /** Commands without an answer; events not dispatched; messages in the broker's queues. */
   pending: { receipts: number; events: number; queued: number };
   workerBytes: number;
   tables: TableState[];
@@ -26,7 +26,7 @@ export interface SteadyResult {
   receiptRetention: string;
   samples: Sample[];
   bloat: Bloat[];
-  /** Bytes of write-ahead log a command. */
+  /** Bytes of write-ahead log per command. */
   wal: number;
   disk: Disk[];
   ledger: TrafficLedger;
@@ -60,30 +60,34 @@ export function steadyMarkdown(result: SteadyResult): string {
     (span.reduce((sum, sample) => sum + pick(sample), 0) / Math.max(1, span.length)).toFixed(1);
   const row = (label: string, pick: (sample: Sample) => number) => [label, ...spans.map((span) => mean(span, pick))];
   return [
-    `# Steady: ${result.minutes} minutes at ${result.rate} commands a second`,
+    `# Steady: ${result.minutes} minutes at ${result.rate} commands per second`,
     `${result.at}. ${machineLine(result.machine)}`,
-    `One worker, ${result.chats.toLocaleString('en')} groups of two, Zipf 1.0; of a hundred commands about 20 reads, 4 edits, 6 reactions, the rest messages of 200 bytes. Receipts are kept for ${result.receiptRetention}, so that pruning is at work. PostgreSQL with the settings of \`npm start\`.`,
-    `Ledger: ${faults.length === 0 ? 'closed' : `**not closed**: ${faults.join('; ')}`}: ${ledger.attempted} sent, ${ledger.accepted} accepted, ${ledger.dispatched} dispatched, ${ledger.repeated} repeats, ${ledger.gaps} gaps. Write-ahead log: ${result.wal.toFixed(0)} bytes a command.`,
+    `One worker, ${result.chats.toLocaleString('en')} groups of two, Zipf 1.0; about 20 % reads, 4 % edits, 6 % reactions, ` +
+      `the rest messages of 200 bytes. The retention of receipts is ${result.receiptRetention}, so that pruning is ` +
+      'included. PostgreSQL with the settings of `npm start`.',
+    `Ledger: ${faults.length === 0 ? 'closed' : `**not closed**: ${faults.join('; ')}`}: ${ledger.attempted} sent, ` +
+      `${ledger.accepted} accepted, ${ledger.dispatched} dispatched, ${ledger.repeated} repeats, ${ledger.gaps} gaps. ` +
+      `Write-ahead log: ${result.wal.toFixed(0)} bytes per command.`,
     '## First and last quarter',
     markdownTable([
-      ['mean of the samples of', 'first', 'last'],
+      ['mean of the samples', 'first', 'last'],
       row('receipt, p50, ms', ({ receipt }) => receipt.p50),
       row('receipt, p99, ms', ({ receipt }) => receipt.p99),
       row('dispatch, p50, ms', ({ dispatch }) => dispatch.p50),
       row('dispatch, p99, ms', ({ dispatch }) => dispatch.p99),
       row("the worker's memory, MiB", ({ workerBytes }) => workerBytes / MIB),
-      row('waiting in queues', ({ pending }) => pending.queued),
-      row('sent and not dispatched', ({ pending }) => pending.events),
+      row('messages in queues', ({ pending }) => pending.queued),
+      row('sent, not dispatched', ({ pending }) => pending.events),
     ]),
     '## Tables',
     markdownTable([
       [
         '',
-        'MiB at first',
+        'MiB at the start',
         'half way',
-        'at last (of it indexes)',
+        'at the end (indexes)',
         'live rows',
-        'dead rows: at last / most',
+        'dead rows: at the end / maximum',
         'updates',
         'HOT',
         'autovacuums',
@@ -91,7 +95,8 @@ export function steadyMarkdown(result: SteadyResult): string {
       ...tables,
     ]),
     '## Bloat at the end',
-    'By `pgstattuple`: percent of the bytes. Of an index, what of its leaves is not in use: up to 10 is built in, about 30 is what keys in no order come to.',
+    'Percent of the bytes, by `pgstattuple`. For an index, unused space in its leaf pages: up to 10 is the fill factor, ' +
+      'about 30 is normal for random keys.',
     markdownTable([
       ['', 'MiB', 'dead', 'free'],
       ...bloat

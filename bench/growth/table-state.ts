@@ -8,7 +8,7 @@ export interface TableState {
   live: number;
   dead: number;
   updates: number;
-  /** Updates that no index had to hear of. */
+  /** Updates that changed no index (heap-only tuples). */
   hot: number;
   autovacuums: number;
 }
@@ -39,12 +39,12 @@ export async function tableStates(sql: pg.Client): Promise<TableState[]> {
 export interface Bloat {
   relation: string;
   bytes: number;
-  /** In percent. Of an index: what of its leaves is not in use. */
+  /** Percent. For an index: unused space in its leaf pages. */
   dead: number;
   free: number;
 }
 
-/** Reads everything: for the end of a run. */
+/** Reads the whole table: only for the end of a run. */
 export async function measureBloat(sql: pg.Client): Promise<Bloat[]> {
   await sql.query('CREATE EXTENSION IF NOT EXISTS pgstattuple');
   const found: Bloat[] = [];
@@ -64,7 +64,7 @@ export async function measureBloat(sql: pg.Client): Promise<Bloat[]> {
   return [...found, ...indexes];
 }
 
-/** Linux only: elsewhere 0. */
+/** Linux only; 0 elsewhere. */
 export function residentBytes(pid: number): number {
   try {
     return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1_024;

@@ -1,4 +1,4 @@
-import { zipf } from '../zipf.js';
+import { zipf } from '../population/zipf.js';
 import type { Random } from './random.js';
 
 const WORDS = 12_000;
@@ -6,7 +6,7 @@ const PHRASES = 16_384;
 const WORDS_A_PHRASE = 4;
 const SYLLABLES = 'ba de ki lo mu na re si to vu fa ge hi jo pu'.split(' ');
 
-/** Words of two to four syllables; the lower the rank the more often it is said (Zipf). */
+/** Words of two to four syllables; the lower the rank, the more frequent the word (Zipf). */
 export const wordAt = (rank: number): string => {
   let word = '';
   for (let rest = rank + SYLLABLES.length; rest > 0; rest = Math.floor(rest / SYLLABLES.length))
@@ -16,7 +16,7 @@ export const wordAt = (rank: number): string => {
 export const COMMON_WORD = wordAt(1);
 export const RARE_WORD = wordAt(WORDS - 1);
 
-/** Texts of exactly so many bytes, made of phrases: drawing each word anew would take longer than storing it. */
+/** Texts of exactly this many bytes, composed of phrases: drawing each word would take longer than storing the text. */
 export class Texts {
   private readonly phrases: string[];
 

@@ -35,14 +35,16 @@ export function workersMarkdown(result: WorkersResult): string {
       row('CPU-seconds per million: workers', ({ cpu }) => cpu.workers),
       row('CPU-seconds per million: PostgreSQL', ({ cpu }) => cpu.postgres),
       row('CPU-seconds per million: RabbitMQ', ({ cpu }) => cpu.rabbitmq),
-      row('CPU-seconds per million: these together', allCpu),
+      row('CPU-seconds per million: total', allCpu),
       [
         'partitions of each',
         ...counts.map((workers) => rounds.find((round) => round.workers === workers)?.spread.join(', ') ?? ''),
       ],
     ]),
-    `All processes share ${result.machine.cores} cores, the producer and the dispatch consumer too. So this shows what a worker more costs, and that partitions and order hold with several; it does not show how much more several take on machines of their own.`,
-    `## A hand-over at ${rate} a second`,
+    `All processes share ${result.machine.cores} cores, also the producer and the dispatch consumer. So this shows the ` +
+      'cost of another worker, and that partitions and order hold with several workers. It does not show the throughput ' +
+      'of several machines.',
+    `## A hand-over at ${rate} commands per second`,
     markdownTable([
       [
         'one of two workers is',

@@ -1,9 +1,9 @@
-/** W5: so many commands wait in the queues while no worker runs; then one starts and drains them. */
-import { parleyStation, type Stage, underLoad } from '../bench-harness.js';
-import type { Step } from '../steps.js';
+/** W5: commands wait in the queues while no worker runs; then one worker starts and drains them. */
+import { parleyStation, type Stage, underLoad } from '../running/bench-harness.js';
+import type { Step } from '../running/steps.js';
 
 const FIRST_SEED = 3_000;
-/** A second, on two quiet cores: filling and draining one after the other. */
+/** Commands per second on two quiet cores, for filling and draining together. */
 const EXPECTED_RATE = 2_500;
 
 export function backlogSteps(stage: Stage): Step[] {
@@ -11,7 +11,7 @@ export function backlogSteps(stage: Stage): Step[] {
   const station = parleyStation(stage);
   return Array.from({ length: options.rounds }, (_, round) => ({
     title: `backlog ${round + 1}`,
-    // Waiting, then drained.
+    // Each command counts twice: when it waits and when it is drained.
     total: 2 * options.backlog,
     seconds: options.backlog / EXPECTED_RATE,
     run: async (progress) => {

@@ -1,13 +1,13 @@
-/** What a message of 200 bytes takes on disk, while the tables are still empty: nothing is reused, nothing is dead. */
+/** Disk space of a message of 200 bytes, on tables that are still empty: without dead rows and reused space. */
 
-import { parleyStation, type Stage, underLoad } from '../bench-harness.js';
-import { Bodies, MEDIAN_BYTES } from '../bodies.js';
-import { diskFigures, tableSizes } from '../disk.js';
-import type { Step } from '../steps.js';
+import { diskFigures, tableSizes } from '../measuring/disk.js';
+import { Bodies, MEDIAN_BYTES } from '../population/bodies.js';
+import { parleyStation, type Stage, underLoad } from '../running/bench-harness.js';
+import type { Step } from '../running/steps.js';
 import { SteadyWorkload } from '../workloads/steady.js';
 
 const SEED = 1;
-/** Of a round's messages: as many again as it takes for pages to be full. */
+/** As a share of the messages of a round: enough to fill pages. */
 const SHARE = 0.5;
 const EXPECTED_RATE = 3_000;
 

@@ -1,15 +1,18 @@
-/** Open loops: how long W1 takes from when a message is due to be sent until its event is dispatched, at rates that Parley can take. */
+/**
+ * Open loops: the time from when a message of W1 is due until its event is dispatched, at rates that Parley can
+ * sustain.
+ */
 
-import { type Stage, underLoad } from '../bench-harness.js';
-import type { RateSeries } from '../bench-result.js';
+import { median } from '../measuring/quantiles.js';
+import type { Station } from '../measuring/station.js';
 import { STEADY_RATE } from '../options.js';
-import { median } from '../quantiles.js';
-import type { Station } from '../station.js';
-import type { Step } from '../steps.js';
+import type { RateSeries } from '../reporting/bench-result.js';
+import { type Stage, underLoad } from '../running/bench-harness.js';
+import type { Step } from '../running/steps.js';
 
 const FIRST_SEED = 2_000;
 
-/** What Parley took of W1, in the middle of the rounds. */
+/** Parley's throughput in W1: the median of the rounds. */
 export function steadyRate({ result }: Pick<Stage, 'result'>): number {
   const lane = result.lanes.find(({ workload, subject }) => workload === 'W1' && subject === 'Parley');
   return median(lane?.rounds.map(({ dispatchedPerSecond }) => dispatchedPerSecond) ?? []);

@@ -1,16 +1,16 @@
-/** W6: W1 at 80 % of what Parley takes, while others read over REST. */
+/** W6: W1 at 80 % of Parley's throughput, with readers over REST. */
 
-import { parleyStation, type Stage, underLoad } from '../bench-harness.js';
-import { cpuSeconds } from '../cpu-time.js';
-import { Readers } from '../readers.js';
-import type { Step } from '../steps.js';
+import { cpuSeconds } from '../measuring/cpu-time.js';
+import { Readers } from '../measuring/readers.js';
+import { parleyStation, type Stage, underLoad } from '../running/bench-harness.js';
+import type { Step } from '../running/steps.js';
 import { steadyRate } from './rates.js';
 
 const FIRST_SEED = 4_000;
 const LOAD_SHARE = 0.8;
 const MS_PER_SECOND = 1_000;
 
-/** @param start to be told of what has been started, so that it is stopped whatever happens */
+/** @param start registers a started process, so that it is stopped in any case */
 export function readerSteps(
   stage: Stage,
   start: (what: string, begin: () => Promise<Readers>) => Promise<Readers>,
@@ -46,7 +46,7 @@ export function readerSteps(
     },
   });
   return [
-    // The reading process has just started.
+    // Warms up the REST process.
     round('readers, warm-up', options.seconds, FIRST_SEED, false),
     ...Array.from({ length: options.rounds }, (_, index) =>
       round(`readers ${index + 1}`, options.seconds, FIRST_SEED + 10 * (index + 1), true),

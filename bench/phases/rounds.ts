@@ -1,23 +1,26 @@
-/** Closed loops: W1 on Parley and on what it is compared with, W2 to W4 on Parley, in turns, round by round. */
+/** Closed loops, in turns, by round: W1 on all systems, W2 to W4 on Parley. */
 
-import { parleyStation, type Stage, underLoad } from '../bench-harness.js';
-import type { Lane } from '../bench-result.js';
+import type { Station } from '../measuring/station.js';
 import type { WorkloadName } from '../options.js';
-import type { PeerSeries } from '../peer.js';
-import type { Station } from '../station.js';
-import type { Step } from '../steps.js';
+import type { Lane } from '../reporting/bench-result.js';
+import { parleyStation, type Stage, underLoad } from '../running/bench-harness.js';
+import type { Step } from '../running/steps.js';
+import type { PeerSeries } from '../subjects/peer.js';
 import { DirtyWorkload } from '../workloads/dirty.js';
 import { HotWorkload } from '../workloads/hot.js';
 import type { Load } from '../workloads/load.js';
 import { MixedWorkload } from '../workloads/mixed.js';
 
-/** Commands a second on two quiet cores, about: slower services get fewer, so that each is measured for about as long. */
+/**
+ * Approximate commands per second on two quiet cores. Slower services get fewer commands, so that each is measured for
+ * a similar time.
+ */
 const EXPECTED_RATES: Record<string, number> = { bench: 4_000, ceiling: 5_000, naive: 700, usual: 1_000 };
-/** The peer's, one-to-one with an archive. */
+/** For the peer with one-to-one messages and an archive. */
 const PEER_RATE = 3_000;
-/** Before the first round each gets one of so many of a round's messages: what has just started is slow. */
+/** The warm-up before the first round has the messages of a round, divided by this. */
 const WARM_UP_SHARE = 4;
-/** Each round has texts and turns of its own, the same ones for everyone. */
+/** Each round has its own texts and its own sequence of chats, the same for all systems. */
 const FIRST_SEED = 1_000;
 
 interface Turn {
@@ -54,7 +57,7 @@ export function roundSteps(stage: Stage): Step[] {
   return steps;
 }
 
-/** The peer's part of a round; round 0 warms up. */
+/** The peer's part of a round; round 0 is the warm-up. */
 function peerSteps({ peer, options, result }: Stage): (round: number) => Step[] {
   if (peer === null) return () => [];
   const series: PeerSeries = { title: peer.title, rounds: [] };

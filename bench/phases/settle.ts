@@ -1,11 +1,11 @@
 /**
- * Between the closed and the open loops: every subject's store as one that has been in use for a while. Else autovacuum catches up with the rounds
- * while latencies are measured, and takes half of two cores from whoever happens to be under load.
+ * Vacuums and analyses every store between the closed and the open loops, like a store in use. Otherwise autovacuum
+ * catches up with the rounds during the latency measurement, and takes half of two cores from the system under load.
  */
 
-import type { Stage } from '../bench-harness.js';
-import { query } from '../private-services.js';
-import type { Step } from '../steps.js';
+import type { Stage } from '../running/bench-harness.js';
+import { query } from '../running/private-services.js';
+import type { Step } from '../running/steps.js';
 
 const EXPECTED_MESSAGES_PER_SECOND = 50_000;
 

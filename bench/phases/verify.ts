@@ -1,13 +1,13 @@
-/** At the end the whole store, chat by chat: what the ledgers count, `parley verify` looks at row by row. */
+/** Checks the whole store at the end. The ledgers compare counts; `parley verify` examines each row. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Stage } from '../bench-harness.js';
-import type { Step } from '../steps.js';
+import type { Stage } from '../running/bench-harness.js';
+import type { Step } from '../running/steps.js';
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.js', import.meta.url));
 const EXPECTED_ROWS_PER_SECOND = 100_000;
 const FAULTS_TOLD_MAX = 10;
-/** Of what it prints. */
+/** Limit on its output. */
 const OUTPUT_MAX_BYTES = 64 * 1024 * 1024;
 
 interface Answer {
@@ -33,7 +33,7 @@ export function verifySteps(stage: Stage): Step[] {
   ];
 }
 
-/** Exits with 1 where something is wrong, and says what all the same. */
+/** The exit code is 1 for a faulty store; the output is complete in both cases. */
 function verify(databaseUrl: string): Promise<Answer> {
   const env = { PATH: process.env.PATH ?? '', DATABASE_URL: databaseUrl };
   return new Promise((resolve, reject) =>

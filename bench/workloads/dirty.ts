@@ -1,18 +1,21 @@
-import type { Expectation } from '../answers.js';
-import type { Bodies } from '../bodies.js';
-import type { Population } from '../population.js';
-import { seededRandom } from '../random.js';
-import type { BenchCommand } from '../workload.js';
+import type { Expectation } from '../measuring/answers.js';
+import type { Bodies } from '../population/bodies.js';
+import type { Population } from '../population/population.js';
+import { seededRandom } from '../population/random.js';
+import type { BenchCommand } from '../quota/workload.js';
 import type { Load } from './load.js';
 import { Sends } from './steady.js';
 
 export const DIRT = { repeated: 0.1, refused: 0.05, invalid: 0.01 } as const;
 
-/** How far back a repeat reaches. */
+/** Number of recent commands that can be repeated. */
 const REPEATABLE_MAX = 1_000;
 const refusedAs = (answer: string): Expectation => ({ answer, event: 'command.rejected', isStored: true });
 
-/** W4: as W1, with repeats of what was sent before, with what is refused (strangers write; members archive their chat), and with empty texts. */
+/**
+ * W4: W1 with repeats of earlier commands, rejected commands (users outside the chat write; members archive their
+ * chat), and empty texts.
+ */
 export class DirtyWorkload implements Load {
   constructor(
     private readonly population: Population,
@@ -45,7 +48,7 @@ export class DirtyWorkload implements Load {
 
   private refused(next: BenchCommand, index: number): BenchCommand {
     if (index % 2 === 0) return { ...next, actorId: this.population.stranger, expects: refusedAs('not_found') };
-    // The last of the members is never the owner.
+    // The last member is never the owner.
     const chat = this.population.indexOf(next.chatId);
     const actorId = this.population.member(chat, this.population.size(chat) - 1);
     return { ...next, type: 'chat.archive', actorId, data: {}, expects: refusedAs('not_permitted') };

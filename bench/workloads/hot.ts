@@ -1,13 +1,13 @@
-import type { Bodies } from '../bodies.js';
-import type { Population } from '../population.js';
-import type { BenchCommand } from '../workload.js';
+import type { Bodies } from '../population/bodies.js';
+import type { Population } from '../population/population.js';
+import type { BenchCommand } from '../quota/workload.js';
 import type { Load } from './load.js';
 import { Sends } from './steady.js';
 
-/** Members of the chat that takes half: more than two talk there. It is one that gets next to nothing otherwise. */
+/** Members of the chat that gets half of the messages. Without these messages the chat would be quiet. */
 const HOT_MEMBERS = 10;
 
-/** W2: as W1, but every other message goes to one and the same chat, which one partition has to take. */
+/** W2: W1, but every second message goes to the same chat, and so to one partition. */
 export class HotWorkload implements Load {
   private readonly hot: number;
 

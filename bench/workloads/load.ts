@@ -1,10 +1,13 @@
 import type { Receipt } from '../../src/contract/messages/receipts.js';
-import type { BenchCommand } from '../workload.js';
+import type { BenchCommand } from '../quota/workload.js';
 
-/** What a subject is put through. */
+/** The commands of one run. */
 export interface Load {
-  /** @param prefix the commands' ids begin with it, as no others do @param seed the same commands for the same one */
+  /**
+   * @param prefix unique prefix of the command ids
+   * @param seed the same commands for the same seed
+   */
   commands(count: number, prefix: string, seed: number): Iterable<BenchCommand>;
-  /** Told of each answer, where later commands depend on it. */
+  /** Called for each answer, if later commands depend on it. */
   learn?(command: BenchCommand, receipt: Receipt): void;
 }

@@ -1,9 +1,9 @@
 import type { Receipt } from '../../src/contract/messages/receipts.js';
-import type { Bodies } from '../bodies.js';
-import type { Population } from '../population.js';
-import { seededRandom } from '../random.js';
-import type { BenchCommand } from '../workload.js';
-import { zipf } from '../zipf.js';
+import type { Bodies } from '../population/bodies.js';
+import type { Population } from '../population/population.js';
+import { seededRandom } from '../population/random.js';
+import { zipf } from '../population/zipf.js';
+import type { BenchCommand } from '../quota/workload.js';
 import type { Load } from './load.js';
 import { Sends } from './steady.js';
 
@@ -11,9 +11,9 @@ export const MIX = { send: 0.6, edit: 0.1, react: 0.15, read: 0.12, delete: 0.03
 type Kind = keyof typeof MIX;
 const KINDS = Object.keys(MIX) as Kind[];
 
-/** Messages that can be edited, reacted to and deleted; older ones are let go. */
+/** Number of recent messages that can be edited, reacted to and deleted. */
 const KNOWN_MAX = 5_000;
-/** Each reaction to a message is one that nobody has given yet: none is in vain. */
+/** Each reaction is new for its message, so each one changes something. */
 const EMOJI = ['👍', '❤️', '😂', '🎉', '🙏', '👀', '🔥', '😮', '😢', '💯', '✅', '🚀'];
 
 interface Known {
@@ -25,12 +25,13 @@ interface Known {
 }
 
 /**
- * W3: sends, edits, reactions, read marks and deletions in these shares. What is done to messages is done to those whose receipts have come;
- * whatever is furthest behind its share is next, so that the shares come out although the first messages must be sent first.
+ * W3: sends, edits, reactions, read marks and deletions in these shares. Edits, reactions and deletions use messages
+ * whose receipts have arrived. The kind that is furthest behind its share comes next, so that the shares are met
+ * although the first commands must be sends.
  */
 export class MixedWorkload implements Load {
   private readonly known: Known[] = [];
-  /** Answered in this run, to be marked as read by the chat's last member, who sends nothing in it. */
+  /** Messages accepted in this run. The chat's last member, who sends nothing in it, marks them as read. */
   private unread: Known[] = [];
   private readTo = new Map<number, number>();
 
@@ -75,7 +76,7 @@ export class MixedWorkload implements Load {
     return sends.next(commandId, chat, this.population.size(chat) - 1);
   }
 
-  /** Null: there is nothing yet to do it to. */
+  /** Null: no message is available for it yet. */
   private act(
     kind: Exclude<Kind, 'send'>,
     commandId: string,

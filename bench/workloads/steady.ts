@@ -1,11 +1,11 @@
-import type { Bodies } from '../bodies.js';
-import type { Population } from '../population.js';
-import { seededRandom } from '../random.js';
-import type { BenchCommand } from '../workload.js';
-import { zipf } from '../zipf.js';
+import type { Bodies } from '../population/bodies.js';
+import type { Population } from '../population/population.js';
+import { seededRandom } from '../population/random.js';
+import { zipf } from '../population/zipf.js';
+import type { BenchCommand } from '../quota/workload.js';
 import type { Load } from './load.js';
 
-/** The sends of one run: whose turn it is in which chat, and what is said. */
+/** The sends of one run: the sequence of chats, senders and texts. */
 export class Sends {
   private readonly random: () => number;
   private readonly pickChat: () => number;
@@ -32,7 +32,7 @@ export class Sends {
   }
 }
 
-/** W1: messages, to a few busy chats and many quiet ones (Zipf 1.0), each by any of its members. */
+/** W1: messages to a few busy and many quiet chats (Zipf 1.0), each from a random member. */
 export class SteadyWorkload implements Load {
   constructor(
     private readonly population: Population,

@@ -67,7 +67,7 @@ export class BrokerLink<C extends Channel> {
       clientProperties: { connection_name: name },
     });
     this.#model = model;
-    let cause = new Error('the connection to the broker has gone');
+    let cause = new Error('the connection to the broker is closed');
     model.on('error', (error) => {
       cause = error; // `close` follows.
     });

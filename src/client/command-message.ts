@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CommandData, CommandType } from '../contract/messages/commands.js';
 import { decodeCommand } from '../contract/messages/decode-command.js';
-import { directChatId } from '../contract/messages/direct-id.js';
+import { directChatId } from '../contract/messages/direct-chat-id.js';
 import { DEFAULT_TENANT } from '../contract/messages/identifiers.js';
 import type { Reason } from '../contract/messages/problems.js';
 

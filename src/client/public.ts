@@ -1,4 +1,4 @@
-/** The public API of `parley/client`. */
+/** The public API of `@parley-chat/client`. */
 export { type CommandInput, type CommandOptions, InvalidCommand } from './command-message.js';
 export { CommandProducer } from './command-producer.js';
 export { type ConsumerOptions, DispatchConsumer, type Gap } from './dispatch-consumer.js';

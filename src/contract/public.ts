@@ -1,7 +1,7 @@
-/** The public API of `parley/contract`: schemas and types for producers, clients and dispatch workers. */
+/** The public API of `@parley-chat/client/contract`: schemas and types for producers, clients and dispatch workers. */
 export * from './asyncapi/document.js';
 export * from './messages/commands.js';
-export * from './messages/direct-id.js';
+export * from './messages/direct-chat-id.js';
 export * from './messages/events.js';
 export * from './messages/identifiers.js';
 export * from './messages/problems.js';

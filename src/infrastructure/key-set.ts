@@ -85,7 +85,7 @@ export class KeySet {
   private fetch(): Promise<void> {
     const { failure } = this;
     if (this.fetching === null && failure !== null && performance.now() < failure.retryAt)
-      return Promise.reject(new KeysUnavailable('the key set cannot be had', { cause: failure.cause }));
+      return Promise.reject(new KeysUnavailable('the key set cannot be fetched', { cause: failure.cause }));
     this.fetching ??= this.fetchNow().finally(() => {
       this.fetching = null;
     });
@@ -102,7 +102,7 @@ export class KeySet {
       this.fetchedAt = performance.now();
       this.failure = { cause: cause as Error, retryAt, pauseMs };
       this.options.onFetched?.(cause as Error);
-      throw new KeysUnavailable('the key set cannot be had', { cause });
+      throw new KeysUnavailable('the key set cannot be fetched', { cause });
     }
     this.fetchedAt = performance.now();
     this.freshUntil = this.fetchedAt + this.maxAgeMs;

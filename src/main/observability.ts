@@ -1,12 +1,11 @@
-/** What every long-running process of ours has: a log, metrics, health and the port that tells of them. */
+/** The logger, metrics, health checks and ops port that every long-running process has. */
 
-import { createLogger, type ProcessLogger } from '../infrastructure/logging/logger.js';
+import { createLogger, type LogLevel, type ProcessLogger } from '../infrastructure/logging/logger.js';
 import { HealthRegistry } from '../infrastructure/process/health.js';
 import { type Metrics, startMetrics } from '../infrastructure/process/metrics.js';
 import { type OpsServer, startOpsServer } from '../infrastructure/process/ops-server.js';
 import type { Service } from '../infrastructure/process/service-runner.js';
 import { rethrowAsStartupError } from '../infrastructure/process/startup-error.js';
-import type { Settings } from './settings.js';
 
 export interface ProcessBasics {
   logger: ProcessLogger;
@@ -14,13 +13,18 @@ export interface ProcessBasics {
   metrics: Metrics;
 }
 
-export function processBasics(settings: Settings, service: string): ProcessBasics {
+export interface LogSettings {
+  logLevel: LogLevel;
+  logFormat: 'json' | 'pretty' | undefined;
+}
+
+export function processBasics(settings: LogSettings, service: string): ProcessBasics {
   const format = settings.logFormat ?? (process.stderr.isTTY ? 'pretty' : 'json');
   const logger = createLogger({ level: settings.logLevel, format, service });
   return { logger, health: new HealthRegistry(), metrics: startMetrics('parley') };
 }
 
-/** The ops port: first up, last down, so that it can be asked about everything in between. */
+/** The ops port. It is the first service to start and the last to stop, so that it reports on all others. */
 export class OpsService implements Service {
   readonly name = 'ops';
   private server: OpsServer | null = null;
@@ -51,13 +55,4 @@ export class OpsService implements Service {
     await this.server?.close();
     await this.basics.metrics.shutdown();
   }
-}
-
-/** A service made of functions; a mere step of the start needs no stopping. */
-export function service(
-  name: string,
-  start: () => Promise<void>,
-  stop = async (): Promise<void> => undefined,
-): Service {
-  return { name, start, stop };
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { ledgerFaults, quantile, type TrafficLedger } from '../../bench/growth/chat-traffic.js';
 import { type GrowthResult, growthGoals, growthMarkdown, growthPlots } from '../../bench/growth/growth-report.js';
-import { drawPlot } from '../../bench/plot.js';
+import { drawPlot } from '../../bench/reporting/plot.js';
 
 const closed: TrafficLedger = {
   ...{ attempted: 10, accepted: 10, rejected: 0, unanswered: 0 },
@@ -9,7 +9,7 @@ const closed: TrafficLedger = {
 };
 
 describe('The ledger of the growth bench', () => {
-  it('is closed where each command was stored and dispatched, and repeats are allowed', () => {
+  it('is closed if each command was stored and dispatched; repeats are allowed', () => {
     expect(ledgerFaults(closed, 10)).to.deep.equal([]);
   });
 
@@ -60,7 +60,7 @@ function result(
 describe('The report of the growth bench', () => {
   const missed = (given: GrowthResult) => growthGoals(given).flatMap(({ goal, met }) => (met ? [] : [goal]));
 
-  it('says that goals are met which are', () => {
+  it('reports met goals', () => {
     expect(missed(result())).to.deep.equal([]);
   });
 
@@ -72,7 +72,7 @@ describe('The report of the growth bench', () => {
     ['a message that takes too much room', { bytes: 701 }, /700 bytes/],
     ['a ledger that is not closed', { faults: ['one is missing'] }, /ledger/],
   ] as const)
-    it(`says that one is missed by ${what}`, () => {
+    it(`reports a missed goal: ${what}`, () => {
       const goals = missed(result({ ...given, faults: 'faults' in given ? [...given.faults] : [] }));
       expect(goals.some((one) => goal.test(one))).to.equal(true);
       expect(growthMarkdown(result({ ...given, faults: 'faults' in given ? [...given.faults] : [] }))).to.include(
@@ -84,7 +84,7 @@ describe('The report of the growth bench', () => {
     for (const plot of Object.values(growthPlots(result()))) expect(await drawPlot(plot)).to.match(/^<svg/);
   });
 
-  it('takes the quantile of what it has, and 0 of nothing', () => {
+  it('computes quantiles, and 0 without values', () => {
     expect(quantile([3, 1, 2], 0.5)).to.equal(2);
     expect(quantile([3, 1, 2], 1)).to.equal(3);
     expect(quantile([], 0.5)).to.equal(0);

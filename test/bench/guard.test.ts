@@ -5,17 +5,17 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { underLoad } from '../../bench/bench-harness.js';
-import { Bodies } from '../../bench/bodies.js';
-import { allButDriver, perSecond } from '../../bench/goals.js';
-import { loadPopulation } from '../../bench/load-population.js';
-import { startParley } from '../../bench/parley.js';
-import { startPlainService } from '../../bench/plain-service.js';
-import { Population } from '../../bench/population.js';
-import { createDatabase, type PrivateServices } from '../../bench/private-services.js';
-import { type Figures, Station } from '../../bench/station.js';
+import { type Figures, Station } from '../../bench/measuring/station.js';
+import { Bodies } from '../../bench/population/bodies.js';
+import { loadPopulation } from '../../bench/population/load-population.js';
+import { Population } from '../../bench/population/population.js';
+import { allButDriver, perSecond } from '../../bench/reporting/goals.js';
+import { underLoad } from '../../bench/running/bench-harness.js';
+import { createDatabase, type PrivateServices } from '../../bench/running/private-services.js';
+import { startParley } from '../../bench/subjects/parley.js';
+import { startPlainService } from '../../bench/subjects/plain-service.js';
 import { SteadyWorkload } from '../../bench/workloads/steady.js';
-import { postgres, rabbitmq, uniqueNamespace } from '../support/services.js';
+import { postgres, rabbitmq, uniqueNamespace } from '../support/services/services.js';
 
 const CHATS = 200;
 const COMMANDS = 1_500;
@@ -44,7 +44,7 @@ interface Series {
   rounds: Figures[];
 }
 
-describe('what a command costs', function () {
+describe('the cost of a command', function () {
   this.timeout(TEST_TIMEOUT_MS);
   const started: { stop(): Promise<void> }[] = [];
   let ceiling: Series;
@@ -106,7 +106,7 @@ describe('what a command costs', function () {
     for (const one of started) await one.stop();
   });
 
-  it("is within bounds of what the ceiling's does", async () => {
+  it("is within bounds of the ceiling's cost", async () => {
     const outside: string[] = [];
     for (let attempt = 0; attempt < ATTEMPTS && outside.length === attempt; attempt += 1) {
       for (const { rounds } of [ceiling, parley]) rounds.length = 0;

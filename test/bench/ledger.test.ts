@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { Answers, SENT } from '../../bench/answers.js';
-import { faultsOf, type Ledger } from '../../bench/ledger.js';
-import { SequenceCheck } from '../../bench/sequence-check.js';
+import { Answers, SENT } from '../../bench/measuring/answers.js';
+import { faultsOf, type Ledger } from '../../bench/measuring/ledger.js';
+import { SequenceCheck } from '../../bench/measuring/sequence-check.js';
 import type { Receipt } from '../../src/contract/messages/receipts.js';
 
 const receipt = (status: 'accepted' | 'rejected', more: Partial<Receipt> = {}) =>
@@ -12,7 +12,7 @@ const command = (commandId: string, more = {}) => ({
 });
 
 describe("the bench's ledger", () => {
-  it('takes each answer once, and none other than expected', () => {
+  it('accepts each expected answer once, and no other', () => {
     const answers = new Answers();
     answers.sent(command('1'));
     answers.sent(command('2', { expects: { ...SENT, answer: 'not_found', event: 'command.rejected' } }));
@@ -32,13 +32,13 @@ describe("the bench's ledger", () => {
     expect(answers.examples).to.deep.equal(['another answer to 1', 'message.send was muted, not accepted']);
   });
 
-  it("tells a repeat from a chat's number that comes late, and one that does not come at all", () => {
+  it('distinguishes repeats, late sequences and missing sequences', () => {
     const check = new SequenceCheck(true);
     for (const id of ['c/1', 'c/2', 'c/2', 'c/4', 'd/1', 'c/3', 'c/6', 'c/1']) check.take(id);
     expect(check).to.include({ arrived: 6, reordered: 1, gaps: 1 });
   });
 
-  it("takes a log's positions as they rise, with room for the events that have numbers of their own", () => {
+  it('accepts ascending positions of a log, with gaps for other events', () => {
     const check = new SequenceCheck(true);
     for (const id of ['p3/7', 'p3/12', 'p3/12', 'p4/1', 'p3/40']) check.take(id);
     expect(check).to.include({ arrived: 4, reordered: 0, gaps: 0 });
@@ -51,12 +51,12 @@ describe("the bench's ledger", () => {
     ...{ lost: 0, duplicated: 0, reordered: 0, gaps: 0, unexpected: 0 },
   };
 
-  it('closes where everything is as it ought to be, also for a service that does not note what it has published', () => {
+  it('closes if everything is correct, also for a service without a published position', () => {
     expect(faultsOf(closed, expected, rows)).to.deep.equal([]);
     expect(faultsOf({ ...closed, published: null }, expected, rows)).to.deep.equal([]);
   });
 
-  it('does not close where any of it is not', () => {
+  it('does not close if any part is wrong', () => {
     const wrong = {
       attempted: 13,
       receipted: 11,

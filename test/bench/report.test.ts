@@ -2,14 +2,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { BenchResult } from '../../bench/bench-result.js';
-import { isClosed } from '../../bench/closed.js';
-import { flameGraph, frames } from '../../bench/flame-graph.js';
-import { goalsOf, isMet } from '../../bench/goals.js';
+import { isClosed } from '../../bench/measuring/closed.js';
+import { flameGraph, frames } from '../../bench/measuring/flame-graph.js';
+import { median, percentileCurve, quantilesOf } from '../../bench/measuring/quantiles.js';
+import type { Figures } from '../../bench/measuring/station.js';
 import { readOptions } from '../../bench/options.js';
-import { median, percentileCurve, quantilesOf } from '../../bench/quantiles.js';
-import { writeReport } from '../../bench/report-files.js';
-import type { Figures } from '../../bench/station.js';
+import type { BenchResult } from '../../bench/reporting/bench-result.js';
+import { goalsOf, isMet } from '../../bench/reporting/goals.js';
+import { writeReport } from '../../bench/reporting/report-files.js';
 
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
 
@@ -56,13 +56,13 @@ describe("the bench's report", () => {
   ];
   const ofCeiling = (result: BenchResult) => goalsOf(result)[0];
 
-  it('takes the median of the ratios of each round, not the ratio of the medians', () => {
+  it('uses the median of the ratios of each round, not the ratio of the medians', () => {
     const goal = ofCeiling(resultOf({ lanes: lanes([100, 300, 900], [200, 400, 1_000]) }));
     expect(goal?.values).to.deep.equal([0.5, 0.75, 0.9]);
     expect(median(goal?.values ?? [])).to.equal(0.75);
   });
 
-  it('says of each goal whether it is met, missed or not measured', () => {
+  it('reports each goal as met, missed or not measured', () => {
     const met = (parley: number[]) => isMet(ofCeiling(resultOf({ lanes: lanes(parley, [100]) })) as never);
     expect([met([70]), met([69]), met([])]).to.deep.equal([true, false, null]);
     const disk = {
@@ -74,7 +74,7 @@ describe("the bench's report", () => {
     expect(goalsOf(resultOf({ disk })).map(isMet)).to.deep.equal([...new Array(9).fill(null), false]);
   });
 
-  it('is void where any ledger is not closed, or a read has failed', () => {
+  it('is void if a ledger is not closed or a read has failed', () => {
     const [lane] = lanes([1], []);
     if (lane === undefined) throw new Error('no lane');
     expect(isClosed(resultOf({ lanes: [lane] }))).to.equal(true);
@@ -99,7 +99,7 @@ describe("the bench's report", () => {
       expect(isClosed(resultOf(more)), JSON.stringify(Object.keys(more))).to.equal(false);
   });
 
-  it('is written as JSON and as Markdown that shows plots drawn as SVG', async () => {
+  it('is written as JSON and as Markdown with SVG plots', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'parley-report-'));
     try {
       const rates = [{ label: '1750/s', subject: 'Parley', rounds: [{ perSecond: 1_750, figures: figures(1_750) }] }];
@@ -121,13 +121,13 @@ describe("the bench's report", () => {
     }
   });
 
-  it('counts quantiles from the least, and ends its curve where too few are left to say anything', () => {
+  it('computes quantiles from the smallest value, and ends its curve where too few values are left', () => {
     expect(quantilesOf(upTo(1_000))).to.deep.equal({ count: 1_000, p50: 500, p90: 900, p99: 990, p999: 999, max: 999 });
     expect(quantilesOf([])).to.include({ count: 0, p50: 0, max: 0 });
     expect(percentileCurve(upTo(100)).at(-1)).to.deep.equal({ share: 0.99, value: 99 });
   });
 
-  it('refuses what it does not know, in one line', () => {
+  it('refuses unknown arguments in one line', () => {
     expect(() => readOptions(['--only', 'W9'])).to.throw('--only knows W1, W2, W3, W4, W5, W6; not W9');
     expect(() => readOptions(['--rounds', '0'])).to.throw('--rounds must be a whole number above 0');
     expect(readOptions(['--help'])).to.equal(null);
@@ -149,7 +149,7 @@ describe('a flame graph', () => {
     timeDeltas: [1_000, 10, 20, 30, 40],
   };
 
-  it('adds up what a function and all that it calls have taken, without the waiting', () => {
+  it('adds up the time of a function and its callees, without waiting', () => {
     const root = frames(profile);
     expect(root.total).to.equal(100);
     expect(root.children).to.deep.equal([
@@ -160,7 +160,7 @@ describe('a flame graph', () => {
     ]);
   });
 
-  it('is drawn as wide as that, and says nothing of where the machine keeps its files', () => {
+  it('is drawn with proportional widths, without paths of the machine', () => {
     const svg = flameGraph(frames(profile));
     expect(svg).to.include('<title>query pg/lib.js: 50.0 %</title><rect x="0.0" y="74" width="600.0"');
     expect(svg).to.include('serve src/a&lt;b.js: 100.0 %');

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { v7 } from 'uuid';
-import { Answers } from '../../bench/answers.js';
-import { Bodies } from '../../bench/bodies.js';
-import { GROUP_SIZES, Population } from '../../bench/population.js';
-import { quantilesOf } from '../../bench/quantiles.js';
-import type { BenchCommand } from '../../bench/workload.js';
+import { Answers } from '../../bench/measuring/answers.js';
+import { quantilesOf } from '../../bench/measuring/quantiles.js';
+import { Bodies } from '../../bench/population/bodies.js';
+import { GROUP_SIZES, Population } from '../../bench/population/population.js';
+import type { BenchCommand } from '../../bench/quota/workload.js';
 import { DirtyWorkload } from '../../bench/workloads/dirty.js';
 import { HotWorkload } from '../../bench/workloads/hot.js';
 import { MIX, MixedWorkload } from '../../bench/workloads/mixed.js';
@@ -24,14 +24,14 @@ describe('the workloads of the bench', () => {
     return Array.from({ length: population.size(chat) }, (_, nth) => population.member(chat, nth)).includes(actorId);
   };
 
-  it('have groups of each size in their shares, with as many different members', () => {
+  it('have groups of each size in the specified shares, with different members', () => {
     for (const { members, percent } of GROUP_SIZES)
       expect(population.chatIds.filter((_, chat) => population.size(chat) === members)).to.have.length(10 * percent);
     const largest = population.chatIds.findIndex((_, chat) => population.size(chat) === 1_000);
     expect(new Set(Array.from({ length: 1_000 }, (_, nth) => population.member(largest, nth)))).to.have.length(1_000);
   });
 
-  it('have texts of 200 bytes in the middle and 2,000 for one in twenty', () => {
+  it('have texts with a median of 200 bytes, and 2,000 bytes for one in twenty', () => {
     const next = bodies.series(SEED);
     const lengths = Array.from({ length: 20_000 }, () => Buffer.byteLength(next()));
     expect(quantilesOf(lengths).p50).to.be.within(190, 210);
@@ -39,7 +39,7 @@ describe('the workloads of the bench', () => {
     expect(p95).to.be.within(1_850, 2_150);
   });
 
-  it('send the same for the same seed, and only as members', () => {
+  it('send the same commands for the same seed, only as members', () => {
     const steady = new SteadyWorkload(population, bodies);
     const sent = [...steady.commands(COMMANDS, 'a-', SEED)];
     expect([...steady.commands(COMMANDS, 'a-', SEED)]).to.deep.equal(sent);
@@ -47,14 +47,14 @@ describe('the workloads of the bench', () => {
     expect(sent.slice(0, 500).every(isMember)).to.equal(true);
   });
 
-  it('give one chat half of W2', () => {
+  it('send half of W2 to one chat', () => {
     const sent = [...new HotWorkload(population, bodies).commands(COMMANDS, 'a-', SEED)];
     const perChat = new Map<string, number>();
     for (const { chatId } of sent) perChat.set(chatId, (perChat.get(chatId) ?? 0) + 1);
     expect(Math.max(...perChat.values()) / COMMANDS).to.be.within(0.5, 0.52);
   });
 
-  it('come to the shares of W3 once receipts have come, and do nothing in vain', () => {
+  it('reach the shares of W3 when receipts arrive, without commands that change nothing', () => {
     const mixed = new MixedWorkload(population, bodies);
     const sequences = new Map<string, number>();
     const given = new Set<string>();
@@ -82,7 +82,7 @@ describe('the workloads of the bench', () => {
     expect(share('message.delete')).to.be.closeTo(MIX.delete, 0.005);
   });
 
-  it('know what becomes of each command of W4', () => {
+  it('know the expected outcome of each command of W4', () => {
     const commands = [...new DirtyWorkload(population, bodies).commands(COMMANDS, 'a-', SEED)];
     const share = (...answers: string[]) => shareOf(commands, ({ expects }) => answers.includes(expects?.answer ?? ''));
     expect(share('replayed')).to.be.within(0.085, 0.115);

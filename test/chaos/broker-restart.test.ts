@@ -1,16 +1,16 @@
 import { expect } from 'chai';
 import { findRabbitmq, type RabbitmqNode, startRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.js';
-import { onChannel } from '../support/broker-session.js';
+import { onChannel } from '../support/broker/broker-session.js';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
-import type { TestProcess } from '../support/processes.js';
-import { rabbitmq, scratchFolder } from '../support/services.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
+import type { TestProcess } from '../support/fleet/processes.js';
+import { rabbitmq, scratchFolder } from '../support/services/services.js';
 import { SteadyLoad } from './steady-load.js';
 
 const within = 30_000;
 
-describe('A worker whose broker is stopped and started again, under load', function () {
+describe('A worker whose broker is restarted under load', function () {
   this.timeout(120_000);
   let folder: string;
   let node: RabbitmqNode;
@@ -32,7 +32,7 @@ describe('A worker whose broker is stopped and started again, under load', funct
     await node?.stop();
   });
 
-  it('reconnects by itself, has the hash ring in order, and loses, doubles and reorders nothing', async () => {
+  it('reconnects, restores the hash ring, and loses, doubles and reorders nothing', async () => {
     const chats = await Promise.all(Array.from({ length: 24 }, () => fleet.createGroup(1)));
     const load = new SteadyLoad(fleet, 'load', chats);
     await eventually(() => load.sent > 200, { within, what: 'load' });

@@ -2,15 +2,15 @@ import { expect } from 'chai';
 import { type PostgresServer, startPostgres } from '../../src/infrastructure/embedded/postgres-server.js';
 import { migrate } from '../../src/infrastructure/postgres/migrations.js';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
-import type { TestProcess } from '../support/processes.js';
-import { migrationsFolder, scratchFolder } from '../support/services.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
+import type { TestProcess } from '../support/fleet/processes.js';
+import { migrationsFolder, scratchFolder } from '../support/services/services.js';
 import { SteadyLoad } from './steady-load.js';
 
 const within = 30_000;
 
-describe('A worker whose database is stopped at once, under load, and started again', function () {
+describe('A worker whose database is stopped immediately and restarted under load', function () {
   this.timeout(90_000);
   const settings = { fsync: 'off' };
   let folder: string;
@@ -32,7 +32,7 @@ describe('A worker whose database is stopped at once, under load, and started ag
     await server?.stop();
   });
 
-  it('is unready meanwhile, goes on by itself, and loses, doubles and reorders nothing', async () => {
+  it('is unready meanwhile, recovers, and loses, doubles and reorders nothing', async () => {
     const chats = await Promise.all(Array.from({ length: 8 }, () => fleet.createGroup(1)));
     const load = new SteadyLoad(fleet, 'load', chats);
     await eventually(() => load.sent > 100, { within, what: 'load' });

@@ -1,8 +1,8 @@
 import amqp, { type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { expect } from 'chai';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
 
 const within = 20_000;
 
@@ -60,13 +60,13 @@ describe('A dead letter on the broker', () => {
     expect(Date.now() - Date.parse(String(headers['x-parley-at']))).to.be.within(-5_000, 60_000);
   }
 
-  it('says malformed, and holds the body as it came', async () => {
+  it('has the reason malformed, and the unchanged body', async () => {
     const body = Buffer.from([0x7b, 0x00, 0xff, 0x22]);
     await fleet.producer.publishRaw(body, properties('malformed'));
     expectUntouched(await letter('malformed'), body, 'malformed');
   });
 
-  it('says poison where the database refuses a command for its own sake, and its neighbours are accepted', async () => {
+  it('has the reason poison if the database refuses a command for its data, and its neighbours are accepted', async () => {
     await fleet.query(`ALTER TABLE messages ADD CONSTRAINT planted CHECK (body <> 'poison')`);
     const send = (number: number) =>
       fleet.producer.publish({
@@ -92,7 +92,7 @@ describe('A dead letter on the broker', () => {
     expect(await fleet.query('SELECT 1 FROM poison_attempts')).to.deep.equal([]);
   });
 
-  it("says misrouted where its chat is another partition's that does not exist", async () => {
+  it('has the reason misrouted if the partition of its chat does not exist', async () => {
     await fleet.query('UPDATE chats SET partition = partition + 2 WHERE chat_id = $1', [chat.chatId]);
     await fleet.producer.publishRaw(bodyOf('lost'), properties('misrouted'));
     const message = await letter('misrouted');
@@ -100,7 +100,7 @@ describe('A dead letter on the broker', () => {
     expect(message.properties.headers?.['x-parley-detail']).to.match(/belongs to partition [23], which does not exist/);
   });
 
-  it('is one for each, and everything else is in the ledger', async () => {
+  it('exists once per such command, and everything else is in the ledger', async () => {
     const verdict = await fleet.ledger.close(fleet.databaseUrl);
     expect(faultsOf(verdict), JSON.stringify(verdict)).to.deep.equal([]);
     expect(buried.map(({ properties: { messageId } }) => messageId)).to.deep.equal([

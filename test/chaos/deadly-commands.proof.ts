@@ -1,9 +1,9 @@
 import amqp, { type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { expect } from 'chai';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
-import type { TestProcess } from '../support/processes.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
+import type { TestProcess } from '../support/fleet/processes.js';
 
 const MESSAGES = 600;
 const DEADLY_AT = 250;
@@ -12,7 +12,7 @@ const DEATHS = 2 + 1 + 3;
 const within = 60_000;
 
 // Six workers start for it: `npm run proof -- faults` plays it; `npm test` has the same in one process (crashes.test.ts).
-describe('A command that kills every worker that decides it', function () {
+describe('A command that kills each worker that decides it', function () {
   this.timeout(180_000);
 
   let fleet: Fleet;

@@ -1,15 +1,15 @@
 import amqp, { type ChannelModel } from 'amqplib';
 import { expect } from 'chai';
 import { names } from '../../src/contract/messages/topology.js';
-import { cli } from '../integration/main/run-cli.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
+import { cli } from '../integration/main/cli/run-cli.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
 
 const PARTITIONS = 4;
 const ROUNDS = 20;
 
 /** Somebody binds the command queues in another order, behind our backs: the mark that they are in order stays. */
-describe('With the hash ring out of order', function () {
+describe('With a hash ring in the wrong order', function () {
   this.timeout(120_000);
   let fleet: Fleet;
   let connection: ChannelModel;
@@ -57,7 +57,7 @@ describe('With the hash ring out of order', function () {
       }),
     );
 
-  it('the check finds nothing beforehand', async () => {
+  it('the check finds nothing before', async () => {
     const { code, stdout, stderr } = await check();
     expect({ code, stdout, stderr }).to.deep.equal({
       code: 0,
@@ -66,7 +66,7 @@ describe('With the hash ring out of order', function () {
     });
   });
 
-  it("every chat's commands take effect, in order, and none is a dead letter", async () => {
+  it("every chat's commands take effect in order, and none is dead-lettered", async () => {
     await talk(0);
     await disorder();
     await talk(ROUNDS);
@@ -89,7 +89,7 @@ describe('With the hash ring out of order', function () {
       fleet.workers.map(async ({ env }) => (await fetch(`http://127.0.0.1:${env.OPS_PORT}/metrics`)).text()),
     );
     const forwarded = metrics.map((text) =>
-      Number(/^parley_sent_home_total(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1] ?? 0),
+      Number(/^parley_commands_forwarded_total(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1] ?? 0),
     );
     expect(forwarded.reduce((sum, count) => sum + count, 0)).to.be.greaterThan(0);
     const warnings = fleet.workers.filter(({ output }) =>
@@ -98,7 +98,7 @@ describe('With the hash ring out of order', function () {
     expect(warnings.length).to.be.greaterThan(0);
   });
 
-  it('the check names chats, counts them and exits with 1; the repair puts the ring in order', async () => {
+  it('the check names and counts chats and exits with 1; the repair restores the ring', async () => {
     const found = await check('--all');
     expect(found.code).to.equal(1);
     const summary = found.stdout.at(-1) ?? '';
@@ -116,7 +116,7 @@ describe('With the hash ring out of order', function () {
     expect((await check('--all')).code).to.equal(0);
   });
 
-  it('the check says so where no worker consumes a queue, and leaves nothing behind', async () => {
+  it('the check reports a queue without a worker, and leaves nothing in it', async () => {
     await Promise.all(fleet.workers.map((worker) => worker.stop()));
     const { code, stderr } = await check();
     expect(code).to.equal(1);

@@ -2,13 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../src/infrastructure/free-port.js';
 import { CuttingProxy } from '../integration/prisma/cutting-proxy.js';
+import { Wire } from '../support/broker/wire.js';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf, type Verdict } from '../support/ledger.js';
-import type { TestProcess } from '../support/processes.js';
-import { brokerFolder } from '../support/services.js';
-import type { SmallDisk } from '../support/small-disk.js';
-import { Wire } from '../support/wire.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf, type Verdict } from '../support/fleet/ledger.js';
+import type { TestProcess } from '../support/fleet/processes.js';
+import { brokerFolder } from '../support/services/services.js';
+import type { SmallDisk } from '../support/services/small-disk.js';
 import { OwnServices } from './own-services.js';
 import { SteadyLoad } from './steady-load.js';
 
@@ -113,7 +113,7 @@ export class FleetHarness {
 
   /** One whose clock is off by so much. */
   addSkewedWorker(skewMs: number): Promise<TestProcess> {
-    const clock = new URL('../support/skewed-clock.js', import.meta.url).href;
+    const clock = new URL('../support/fleet/skewed-clock.js', import.meta.url).href;
     return this.addWorker(skewMs === 0 ? {} : { NODE_OPTIONS: `--import=${clock}`, CLOCK_SKEW_MS: String(skewMs) });
   }
 

@@ -1,16 +1,16 @@
 import { connect } from 'amqplib';
 import { expect } from 'chai';
 import { names } from '../../src/contract/messages/topology.js';
-import { cli } from '../integration/main/run-cli.js';
+import { cli } from '../integration/main/cli/run-cli.js';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
-import type { TestProcess } from '../support/processes.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
+import type { TestProcess } from '../support/fleet/processes.js';
 
 const within = 20_000;
 const MESSAGES = 400;
 
-describe('A dispatch queue that is full because its consumer has stopped', function () {
+describe('A dispatch queue that is full because its consumer stopped', function () {
   this.timeout(60_000);
   let fleet: Fleet;
   let worker: TestProcess;
@@ -23,7 +23,7 @@ describe('A dispatch queue that is full because its consumer has stopped', funct
   });
   after(() => fleet?.close());
 
-  it('makes events wait in the log, as /readyz says, and gets all of them in order afterwards', async () => {
+  it('makes events wait in the log, which /readyz reports, and gets all of them in order afterwards', async () => {
     const chats = await Promise.all([fleet.createGroup(1), fleet.createGroup(1), fleet.createGroup(1)]);
     await fleet.dispatch.close();
     const filler = 'x'.repeat(300);
@@ -76,7 +76,7 @@ describe('A dispatch queue that is full because its consumer has stopped', funct
     await worker.ready();
   });
 
-  it('holds nothing up once it is unbound by the command that /readyz names', async () => {
+  it('delays nothing after it is unbound with the command that /readyz names', async () => {
     const { chatId, users } = await fleet.createGroup(1);
     await fleet.dispatch.close();
     const send = (index: number) => {

@@ -9,12 +9,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { decodeLines, parseLog, parseReplies } from '../../examples/irc-log.js';
 import { chatIdOf, planReplay } from '../../examples/irc-plan.js';
-import { Dispatch } from '../support/dispatch.js';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
+import { Dispatch } from '../support/fleet/dispatch.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { startProcess, type TestProcess } from '../support/fleet/processes.js';
 import { ircLogs } from '../support/irc-logs.js';
-import { startProcess, type TestProcess } from '../support/processes.js';
-import { projectFolder, scratchFolder } from '../support/services.js';
+import { projectFolder, scratchFolder } from '../support/services/services.js';
 
 const found = ircLogs();
 const DEFAULT_LOGS = 1;
@@ -36,7 +36,7 @@ function say(line: string): void {
   if (isProof) console.log(`    ${line}`);
 }
 
-describe(`Chat from ${source}, replayed by two workers of which one is killed`, function () {
+describe(`Chat from ${source}, replayed with two workers, one of which is killed`, function () {
   this.timeout(REPLAY_TIMEOUT_MS);
   let fleet: Fleet;
   let dispatch: Dispatch;
@@ -146,7 +146,7 @@ describe(`Chat from ${source}, replayed by two workers of which one is killed`, 
       expect(await storedIn(name), name).to.deep.equal(saidIn(name).map(({ line, text }) => ({ line, body: text })));
   });
 
-  it('has every edit, reaction and read of the plan as one event, in order', async () => {
+  it('has one event for every edit, reaction and read of the plan, in order', async () => {
     for (const name of logs) {
       const planned = plannedIn(name);
       const happened = await fleet.query<{ id: string }>(
@@ -162,7 +162,7 @@ describe(`Chat from ${source}, replayed by two workers of which one is killed`, 
     }
   });
 
-  it('has sequences 1 … n without a gap in each chat', async () => {
+  it('has sequences 1 … n without gaps in each chat', async () => {
     const chats = await fleet.query<{ first: number; last: number; count: number; known: number }>(
       `SELECT min(e.sequence)::int AS first, max(e.sequence)::int AS last, count(e.sequence)::int AS count, c.last_sequence::int AS known
        FROM chat_events e JOIN chats c USING (chat_id) GROUP BY chat_id, c.last_sequence`,
@@ -171,7 +171,7 @@ describe(`Chat from ${source}, replayed by two workers of which one is killed`, 
     for (const { first, last, count, known } of chats) expect([first, last, known]).to.deep.equal([1, count, count]);
   });
 
-  it('reaches dispatch in full, per chat in order', async () => {
+  it('reaches dispatch completely, in order per chat', async () => {
     const verdict = await fleet.ledger.close(fleet.databaseUrl, DRAIN_TIMEOUT_MS);
     const { published, dispatched, lost, reordered, gaps, unexpected, doubled } = verdict;
     say(
@@ -183,7 +183,7 @@ describe(`Chat from ${source}, replayed by two workers of which one is killed`, 
     expect(dispatched).to.equal(published);
   });
 
-  it('changes nothing when it is replayed again, and is answered as replayed', async () => {
+  it('changes nothing when replayed again, and is answered as replayed', async () => {
     const before = await fleet.query('SELECT sum(position)::int AS events FROM partitions');
     say('all of it is replayed again');
     const again = await startReplay();

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf, type Verdict } from '../support/ledger.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf, type Verdict } from '../support/fleet/ledger.js';
 
 /**
  * Each of the three points is visited this often; every visit ends a worker process with SIGKILL. `npm run proof -- kills` makes it thirty.
@@ -63,7 +63,7 @@ async function killRepeatedly(step: string): Promise<Verdict> {
 describe('A worker killed with SIGKILL', function () {
   this.timeout(60_000 + KILLS * 60_000);
 
-  it(`before commit, after commit, and before acknowledging, ${KILLS} times each, loses nothing, doubles nothing, keeps the order`, async () => {
+  it(`before the commit, after the commit, and before the acknowledgement, ${KILLS} times each, loses, doubles and reorders nothing`, async () => {
     const steps = ['decided', 'committed', 'acknowledging'];
     const verdicts = await Promise.all(steps.map(killRepeatedly));
     verdicts.forEach((verdict, index) => {

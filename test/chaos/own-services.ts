@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { type PostgresServer, startPostgres } from '../../src/infrastructure/embedded/postgres-server.js';
 import { type RabbitmqNode, startRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.js';
 import { migrate } from '../../src/infrastructure/postgres/migrations.js';
-import { migrationsFolder, scratchFolder } from '../support/services.js';
-import { SmallDisk } from '../support/small-disk.js';
+import { migrationsFolder, scratchFolder } from '../support/services/services.js';
+import { SmallDisk } from '../support/services/small-disk.js';
 
 export class OwnServices {
   node: RabbitmqNode | undefined;

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { onThisMachine } from '../support/busy-machine.js';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
-import type { TestProcess } from '../support/processes.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
+import type { TestProcess } from '../support/fleet/processes.js';
 import { SteadyLoad } from './steady-load.js';
 
 const PARTITIONS = 8;
@@ -12,7 +12,7 @@ const FROZEN_REPLACED_WITHIN_MS = 30_000;
 /** Between two rounds of the load: it goes on for a minute, and is to find the workers at work, not to wear them out. */
 const LOAD_PAUSE_MS = 100;
 
-describe('Partitions and their owners', function () {
+describe('The ownership of partitions', function () {
   this.timeout(180_000);
   let fleet: Fleet;
   let chats: { chatId: string; users: string[] }[];
@@ -70,30 +70,30 @@ describe('Partitions and their owners', function () {
   let second: TestProcess;
   let others: TestProcess[];
 
-  it('are served in fair shares within 5 s after a second worker starts', async () => {
+  it('is fair within 5 s after a second worker starts', async () => {
     second = await fleet.startWorker();
     await second.ready();
     await fairlySpread(2);
   });
 
-  it('… after a third and a fourth start', async () => {
+  it('is fair after a third and a fourth worker start', async () => {
     others = [await fleet.startWorker(), await fleet.startWorker()];
     await Promise.all(others.map((worker) => worker.ready()));
     await fairlySpread(4);
   });
 
-  it('… after one is stopped', async () => {
+  it('is fair after one worker is stopped', async () => {
     const [third] = others;
     expect((await third?.stop())?.code).to.equal(0);
     await fairlySpread(3);
   });
 
-  it('… after one is killed', async () => {
+  it('is fair after one worker is killed', async () => {
     await others[1]?.kill();
     await fairlySpread(2);
   });
 
-  it('are taken from an owner frozen with SIGSTOP within 30 s, and it does no harm when it wakes', async () => {
+  it('moves from an owner frozen with SIGSTOP within 30 s, and the owner does no harm when it resumes', async () => {
     second.pause();
     const replaced = eventually(everyPartitionAnswers, {
       within: onThisMachine(FROZEN_REPLACED_WITHIN_MS),
@@ -103,12 +103,12 @@ describe('Partitions and their owners', function () {
     await fairlySpread(2);
   });
 
-  it('… after all but one are gone', async () => {
+  it('belongs to the last worker after all others end', async () => {
     await second.stop();
     await fairlySpread(1);
   });
 
-  it('lose nothing, double nothing and keep the order through all of it', async () => {
+  it('loses, doubles and reorders nothing through all of it', async () => {
     await load.stop();
     await fleet.allAnsweredAfterAsking();
     const verdict = await fleet.ledger.close(fleet.databaseUrl);

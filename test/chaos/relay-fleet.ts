@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readJsonLines } from '../../src/adapters/sinks/json-lines/read-json-lines.js';
 import { eventually } from '../support/eventually.js';
-import { startProcess, type TestProcess } from '../support/processes.js';
+import { startProcess, type TestProcess } from '../support/fleet/processes.js';
 import { faultsOfLines } from '../support/relay-harness.js';
-import { scratchFolder } from '../support/services.js';
+import { scratchFolder } from '../support/services/services.js';
 import { type FleetHarness, WITHIN_MS } from './fleet-harness.js';
 
-const PAUSING_WORKER = fileURLToPath(new URL('../support/pausing-worker.js', import.meta.url));
+const PAUSING_WORKER = fileURLToPath(new URL('../support/fleet/pausing-worker.js', import.meta.url));
 
 interface Cursor {
   partition: number;

@@ -1,10 +1,10 @@
 import amqp from 'amqplib';
 import { expect } from 'chai';
 import { eventually } from '../support/eventually.js';
-import { Fleet } from '../support/fleet.js';
-import { faultsOf } from '../support/ledger.js';
-import type { TestProcess } from '../support/processes.js';
-import { uniqueNamespace } from '../support/services.js';
+import { Fleet } from '../support/fleet/fleet.js';
+import { faultsOf } from '../support/fleet/ledger.js';
+import type { TestProcess } from '../support/fleet/processes.js';
+import { uniqueNamespace } from '../support/services/services.js';
 import { SteadyLoad } from './steady-load.js';
 
 const within = 20_000;
@@ -45,14 +45,14 @@ describe('A worker that is started and stopped', function () {
     expect(await exists(`${fleet.namespace}.commands.p0`), 'the right ones are there').to.equal(true);
   }
 
-  it('with another number of partitions on the same database says so in one line, exits 1, and declares nothing', () =>
+  it('with another number of partitions on the same database reports it in one line, exits with 1, and declares nothing', () =>
     expectRefusedStart(
       { COMMAND_PARTITIONS: '3' },
       'COMMAND_PARTITIONS is 3, but this database was first started with 2',
       `${fleet.namespace}.commands.p2`,
     ));
 
-  it('with another namespace says so as well', () => {
+  it('with another namespace reports it too', () => {
     const other = uniqueNamespace();
     return expectRefusedStart(
       { CHAT_NAMESPACE: other },
@@ -61,7 +61,7 @@ describe('A worker that is started and stopped', function () {
     );
   });
 
-  it('by SIGTERM under load exits 0 and loses nothing: the next one goes on', async () => {
+  it('by SIGTERM under load exits with 0 and loses nothing: the next one continues', async () => {
     const chats = await Promise.all(Array.from({ length: 8 }, () => fleet.createGroup(1)));
     const load = new SteadyLoad(fleet, 'load', chats);
     for (let restart = 1; restart <= 2; restart += 1) {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../support/eventually.js';
-import type { Fleet } from '../support/fleet.js';
+import type { Fleet } from '../support/fleet/fleet.js';
 
 /** How long a round waits for its receipts before the next one is sent all the same. */
 const ROUND_MS = 100;

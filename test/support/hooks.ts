@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { inspect } from 'node:util';
-import { cleanUp } from './services-folder.js';
-import { ensureRabbitmq } from './services-install.js';
+import { cleanUp } from './services/services-folder.js';
+import { ensureRabbitmq } from './services/services-install.js';
 
 /** After the last test only forgotten handles keep the process alive: that is a defect of a test, and is said. */
 const LINGER_TIMEOUT_MS = 10_000;

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { projectFolder } from './services.js';
+import { projectFolder } from './services/services.js';
 
 const SUFFIX = '.raw.txt';
 const SAMPLE_FOLDER = join(projectFolder, 'examples', 'irc');

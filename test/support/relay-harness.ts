@@ -10,9 +10,9 @@ import type { RelayObserver } from '../../src/application/relay/relay-observer.j
 import { realTime, type Time } from '../../src/application/runtime/time.js';
 import type { StoreHarness } from '../conformance/store/store-conformance.js';
 import { collectedLog } from './collected-log.js';
-import { defaultPolicy } from './default-policy.js';
 import { eventually } from './eventually.js';
-import { scratchFolder } from './services.js';
+import { defaultPolicy } from './policies/default-policy.js';
+import { scratchFolder } from './services/services.js';
 
 /** How many times faster pauses pass. */
 const SPEED = 25;

@@ -1,5 +1,5 @@
 import {
-  ProofUnavailable,
+  TokenKeysUnavailable,
   type TokenVerification,
   type TokenVerifier,
   type TokenVerifierOptions,
@@ -50,7 +50,7 @@ export class JwtTokenVerifier implements TokenVerifier {
     try {
       result = await this.verifier.verify(token, options);
     } catch (cause) {
-      if (cause instanceof KeysUnavailable) throw new ProofUnavailable(cause.message, { cause });
+      if (cause instanceof KeysUnavailable) throw new TokenKeysUnavailable(cause.message, { cause });
       throw cause;
     }
     if (!result.ok) return result;

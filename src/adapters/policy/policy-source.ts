@@ -49,13 +49,13 @@ export function parseSource(text: string): ParsedSource {
 
 function misleadingParts(document: Document, text: string): { offset: number; message: string }[] {
   const found: { offset: number; message: string }[] = [];
-  if (/^%/.test(text)) found.push({ offset: 0, message: 'directives are not read' });
+  if (/^%/.test(text)) found.push({ offset: 0, message: 'directives are not allowed' });
   visit(document, {
     Alias: (_key, alias) =>
-      void found.push({ offset: alias.range?.[0] ?? 0, message: 'anchors and aliases are not read' }),
+      void found.push({ offset: alias.range?.[0] ?? 0, message: 'anchors and aliases are not allowed' }),
     Pair: (_key, { key }) => {
       if (isScalar(key) && key.value === '__proto__')
-        found.push({ offset: key.range?.[0] ?? 0, message: 'there is no "__proto__"' });
+        found.push({ offset: key.range?.[0] ?? 0, message: 'the key "__proto__" is not allowed' });
     },
   });
   return found;

@@ -58,7 +58,7 @@ export function readCases(text: string): ReadCases {
     });
     const combined = everyChoice(choices);
     if (combined.length * actions.length > CASES_PER_ENTRY_MAX)
-      faults.push(source.faultAt(['cases', index], `stands for more than ${CASES_PER_ENTRY_MAX} cases`));
+      faults.push(source.faultAt(['cases', index], `expands to more than ${CASES_PER_ENTRY_MAX} cases`));
     return actions.flatMap((action) =>
       combined.map((given): PolicyCase => {
         const made = { name: caseName(name, action, given), attributes: attributesByName(action, given), expect };
@@ -89,7 +89,7 @@ function valuesOf(name: string, value: unknown, actions: readonly Action[]): { v
   const attribute = findAttribute(name);
   if (attribute === null) return { fault: 'there is no such attribute' };
   const strange = actions.filter((action) => !attribute.on.includes(action));
-  if (strange.length > 0) return { fault: `is not known of ${strange.join(', ')}` };
+  if (strange.length > 0) return { fault: `is not available for ${strange.join(', ')}` };
   if (CLAIM_ATTRIBUTE.test(name)) return { values: [value] };
   const values = (Array.isArray(value) ? value : [value]).map((entry) => attributeValue(attribute, entry));
   const bad = values.indexOf(undefined);

@@ -33,7 +33,7 @@ export function readConditions(
     const strange = actions.filter((action) => attribute?.on.includes(action) === false);
     if (attribute === null) tell('there is no such attribute; docs/policy.md lists them');
     else if (attribute.part !== part) tell(`belongs under ${attribute.part}`);
-    else if (strange.length > 0) tell(`is not known of ${strange.join(', ')}`);
+    else if (strange.length > 0) tell(`is not available for ${strange.join(', ')}`);
     else {
       const condition = amongProducers(name, value, producers, tell) ?? readCondition(attribute, value, roles, tell);
       if (condition !== null && condition !== 'faulty') conditions[name] = condition;
@@ -160,6 +160,10 @@ function measure(attribute: Attribute, value: unknown, tell: Tell): number | nul
     }
   }
   if ((attribute.type === 'number' || attribute.type === 'claim') && Number.isFinite(value)) return value as number;
-  tell(attribute.type === 'duration' ? 'must be a duration such as 15m or 24h' : 'has no more or less');
+  tell(
+    attribute.type === 'duration'
+      ? 'must be a duration such as 15m or 24h'
+      : 'cannot be compared with atLeast or atMost',
+  );
   return null;
 }

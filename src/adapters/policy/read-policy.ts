@@ -117,7 +117,7 @@ function isRole(name: string): boolean {
 function tellRepeats(list: string, entries: { id: string }[], fault: (path: Path, message: string) => void): void {
   const seen = new Set<string>();
   for (const [index, { id: name }] of entries.entries()) {
-    if (seen.has(name)) fault([list, index, 'id'], `there is another one called ${name}`);
+    if (seen.has(name)) fault([list, index, 'id'], `the id ${name} is used twice`);
     seen.add(name);
   }
 }

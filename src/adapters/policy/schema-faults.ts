@@ -6,7 +6,7 @@ export function faultsOf(error: z.ZodError, faultAt: (path: Path, message: strin
   const at = (path: Path) => (path.length === 0 ? '' : `${path.map(String).join('.')}: `);
   return error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => faultAt([...issue.path, key], `${at(issue.path)}there is no "${key}"`))
+      ? issue.keys.map((key) => faultAt([...issue.path, key], `${at(issue.path)}unknown field "${key}"`))
       : [faultAt(issue.path, `${at(issue.path)}${issue.message}`)],
   );
 }

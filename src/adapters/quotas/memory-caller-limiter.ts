@@ -4,7 +4,7 @@ import type { Caller } from '../../application/ports/chat-queries.js';
 
 const MS_PER_SECOND = 1000;
 
-/** Counts in memory: each process counts by itself. */
+/** Counts in memory. Each process counts separately. */
 export class MemoryCallerLimiter implements CallerLimiter {
   private readonly limiter: RateLimiterMemory;
 
@@ -14,11 +14,11 @@ export class MemoryCallerLimiter implements CallerLimiter {
 
   async take({ tenantId, userId }: Caller): Promise<{ retryAfterSeconds: number } | null> {
     try {
-      // A space occurs in neither part.
+      // Neither part contains a space.
       await this.limiter.consume(`${tenantId} ${userId}`);
       return null;
     } catch (cause) {
-      // The limiter rejects with its count where the limit is passed.
+      // Above the limit, the limiter rejects with its count.
       if (!(cause instanceof RateLimiterRes)) throw cause;
       return { retryAfterSeconds: Math.max(1, Math.ceil(cause.msBeforeNext / MS_PER_SECOND)) };
     }

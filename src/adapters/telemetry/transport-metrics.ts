@@ -11,7 +11,7 @@ export function watchTransport(meter: Meter, counters: Readonly<TransportCounter
     });
   meter
     .createObservableCounter('parley.ring.repairs', { description: 'Repairs of the hash ring by this process' })
-    .addCallback((result) => result.observe(counters.ringRepairs));
+    .addCallback((result) => result.observe(counters.routingRepairs));
   meter
     .createObservableCounter('parley.subscriptions.lost', {
       description: 'Subscriptions ended by the broker or by a lost connection',

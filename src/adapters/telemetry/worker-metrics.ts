@@ -51,7 +51,7 @@ export class WorkerMetrics implements WorkerObserver {
     this.reroutes = meter.createCounter('parley.rerouted', {
       description: 'Commands rerouted to their own partition after a repair of the hash ring',
     });
-    this.homecomings = meter.createCounter('parley.sent.home', {
+    this.homecomings = meter.createCounter('parley.commands.forwarded', {
       description: "Misrouted commands that were published to the queue of their chat's partition",
     });
     this.failures = meter.createCounter('parley.transactions.failed', {

@@ -1,5 +1,5 @@
 import type { ArchiveLine, ArchiveLineOf } from '../../contract/archive/lines.js';
-import { directChatId } from '../../contract/messages/direct-id.js';
+import { directChatId } from '../../contract/messages/direct-chat-id.js';
 import type { ChatCounts } from '../ports/archive.js';
 
 /** The sequence of the earlier message that an event is about. */

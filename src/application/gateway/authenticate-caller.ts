@@ -2,16 +2,16 @@ import type { Caller } from '../ports/chat-queries.js';
 import { bearerToken, type TokenVerifier } from '../ports/token-verifier.js';
 
 export type Authentication =
-  /** `authorization` goes with the caller's commands: the worker may verify it again (`COMMAND_AUTH`). */
+  /** `authorization` is published with the caller's commands: the worker may verify it again (`COMMAND_AUTH`). */
   | { outcome: 'authenticated'; caller: Caller; authorization: string }
-  /** There are no credentials at all. */
+  /** The request has no credentials. */
   | { outcome: 'anonymous' }
   | { outcome: 'refused'; reason: string };
 
 /**
  * Verifies the caller's bearer token.
- * @param authorization the header's value, as it came
- * @throws `ProofUnavailable` while the keys cannot be fetched
+ * @param authorization the value of the header, as received
+ * @throws `TokenKeysUnavailable` while the keys cannot be fetched
  */
 export async function authenticateCaller(
   authorization: string | undefined,

@@ -1,34 +1,33 @@
 import type { Caller } from '../ports/chat-queries.js';
 
-/** A request waits so long for one of its caller's slots, then it is refused. */
+/** A request that has waited this long for a slot of its caller is refused. */
 export const SLOT_WAIT_TIMEOUT_MS = 2_000;
 
 interface Turns {
   taken: number;
-  /** In the order in which they came. Each is told whether it has got a slot. */
+  /** In the order of arrival. Each is called with whether it got a slot. */
   waiting: Set<(given: boolean) => void>;
 }
 
 /**
- * How many requests of one caller are worked on at a time: one who asks for what is expensive waits for themselves.
- * Keeps nothing of callers
- * who have no request in hand.
+ * Limits the concurrent requests of each caller, so that expensive requests of one caller delay no other caller.
+ * Callers without a request use no memory.
  */
 export class CallerSlots {
   private readonly callers = new Map<string, Turns>();
 
-  /** At most `slots` of a caller's requests are in hand, and at most `waitingMax` more wait. */
+  /** At most `slots` requests of a caller run at a time, and at most `waitingMax` more wait. */
   constructor(
     readonly slots: number,
     private readonly waitingMax: number,
   ) {}
 
   /**
-   * The slot's release, to be called once; null: none was free in time, or too many requests of this caller wait
-   * already.
+   * Returns the function that releases the slot, to be called once. Null if no slot was free in time, or if too many
+   * requests of this caller are waiting.
    */
   async enter({ tenantId, userId }: Caller): Promise<(() => void) | null> {
-    // A space occurs in neither part.
+    // Neither part contains a space.
     const key = `${tenantId} ${userId}`;
     const turns = this.callers.get(key) ?? { taken: 0, waiting: new Set() };
     if (turns.taken < this.slots) turns.taken += 1;
@@ -37,7 +36,7 @@ export class CallerSlots {
     return () => this.leave(key, turns);
   }
 
-  /** A slot that somebody waits for passes on; it is not free in between. */
+  /** Passes the slot to the next waiting request, if there is one. */
   private leave(key: string, turns: Turns): void {
     const [next] = turns.waiting;
     if (next !== undefined) next(true);

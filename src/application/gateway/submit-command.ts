@@ -7,14 +7,14 @@ import type { CommandGateway, OutgoingCommand } from '../ports/transport.js';
 import { acceptedReceipt } from '../receipts/accepted-receipt.js';
 import { replayedReceipt } from '../receipts/replayed-receipt.js';
 
-/** A command that a caller of one of our own APIs asks for. */
+/** A command from a caller of one of our APIs. */
 export interface SubmittedCommand {
   caller: Caller;
   authorization: string;
   /** The idempotency key. */
   commandId: string;
   type: CommandType;
-  /** Null for `user.upsert` alone. Otherwise as it came: the worker judges it. */
+  /** Null only for `user.upsert`. Otherwise as received; the worker validates it. */
   chatId: unknown;
   data: unknown;
   traceparent: string | null;
@@ -23,14 +23,13 @@ export interface SubmittedCommand {
 
 export type Submission =
   | { outcome: 'answered'; receipt: Receipt }
-  /** No receipt came within `RECEIPT_TIMEOUT`. The command is on its way; `find` has its receipt later. */
+  /** No receipt arrived within `RECEIPT_TIMEOUT`. The command is in progress; `find` returns its receipt later. */
   | { outcome: 'pending' }
   | { outcome: 'too_large'; bytes: number };
 
 /**
- * Submits commands to the workers and awaits their receipts. The commands of an API take the same way as those of every
- * producer: nothing is
- * decided here but what no queue should have to carry.
+ * Publishes commands to the workers and awaits their receipts. Commands of an API take the same path as those of any
+ * producer. The only decision here is to refuse commands that are too large for a queue.
  */
 export class CommandSubmitter {
   constructor(
@@ -40,8 +39,8 @@ export class CommandSubmitter {
   ) {}
 
   /**
-   * Rejects with `CommandUnavailable` or with what the store rejects with. The caller may then submit the command again
-   * under the same id.
+   * Rejects with `CommandUnavailable`, or with a `StoreError`. The caller may then submit the command again with the
+   * same id.
    */
   async submit(submitted: SubmittedCommand): Promise<Submission> {
     const { caller, type, commandId, chatId, data, authorization, traceparent, tracestate } = submitted;
@@ -49,7 +48,7 @@ export class CommandSubmitter {
     const about = chatId === null ? {} : { chatId };
     const body = Buffer.from(JSON.stringify({ tenantId, actorId, ...about, data }));
     if (body.byteLength > BODY_MAX_BYTES) return { outcome: 'too_large', bytes: body.byteLength };
-    // Any partition refuses what is no chat id; the actor's id always leads to the same one.
+    // Any partition refuses an invalid chat id. The actor id always selects the same partition.
     const routingKey = typeof chatId === 'string' && UUID_PATTERN.test(chatId) ? chatId : actorId;
     const command: OutgoingCommand = { type, commandId, routingKey, body, authorization, traceparent, tracestate };
     const receipt =
@@ -57,12 +56,14 @@ export class CommandSubmitter {
     return receipt === null ? { outcome: 'pending' } : { outcome: 'answered', receipt };
   }
 
-  /** The receipt of an earlier command of the caller, as it is stored; null: there is none. */
+  /** The stored receipt of an earlier command of the caller. Null if there is none. */
   async find({ tenantId, userId: actorId }: Caller, commandId: string): Promise<Receipt | null> {
     return (await this.queries.findReceipt({ tenantId, actorId, commandId }))?.receipt ?? null;
   }
 
-  /** The stored receipt under this id may be that of another command: it is judged as the worker judges a repeat. */
+  /**
+   * The stored receipt may be that of another command with this id, so it is compared as the worker compares a repeat.
+   */
   private async storedAnswer({ tenantId, userId: actorId }: Caller, command: OutgoingCommand): Promise<Receipt | null> {
     const { body, routingKey, type, commandId } = command;
     const stored = await this.queries.findReceipt({ tenantId, actorId, commandId });

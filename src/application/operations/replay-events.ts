@@ -66,7 +66,7 @@ export async function replayEvents({ part, from, to: asked }: ReplayRange, deps:
   const onSettled = (outcome: PublishOutcome) => {
     deps.onProgress(publisher.publishedThrough);
     // A full queue gets room again and a lost connection comes back. A deleted queue does not.
-    if (outcome === 'returned') abort(new Error('the queue is gone'));
+    if (outcome === 'returned') abort(new Error('the queue does not exist any more'));
   };
   const log = new PartOfLog(part, { from, to }, deps, (error) => abort(error));
   const publisher = new EventPublisher(
@@ -94,7 +94,7 @@ export async function replayEvents({ part, from, to: asked }: ReplayRange, deps:
   return log.missing + asked - to;
 }
 
-/** A chat's events are published by their sequence, whatever partitions they were written in. */
+/** A chat's events are published by sequence, even if they were written in several partitions. */
 const NO_PARTITION = -1;
 
 const nothing = () => undefined;
@@ -146,7 +146,7 @@ class PartOfLog implements EventLog {
     );
     const events = await this.read(after, most).catch((error: Error) => this.fail(error));
     const missing = events.length === 0 ? after + 1 : await this.firstMissing(events, after);
-    if (missing !== null) return this.fail(new Error(`the log has no ${missing} there: parley verify says more`));
+    if (missing !== null) return this.fail(new Error(`the log has no event ${missing}: run parley verify`));
     this.count(events);
     await pace(events.length);
     return events;

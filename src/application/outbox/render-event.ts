@@ -70,7 +70,7 @@ function subject({ event, chatId, commandId, actorId }: LoggedEvent): string {
 function recipientsOf(logged: LoggedEvent, audience: ChatAudience | null, max: number) {
   const { event, actorId } = logged;
   const removed = event.type === 'member.removed' ? event.userId : null;
-  const { viewers, firstVisible, visibleToAllFrom, memberCount } = audience ?? NOBODY;
+  const { viewers, firstVisible, visibleToAllFrom, memberCount } = audience ?? NO_AUDIENCE;
   if (viewers === null)
     return { recipients: null, forActor: null, recipientCount: memberCount + (removed === null ? 0 : 1) };
   const sequence = contentSequence(event, logged.sequence);
@@ -107,7 +107,7 @@ function outsidersAmong(
 const NOBODY_ELSE = { recipients: [], forActor: true, recipientCount: 0 };
 
 /** The audience of a chat that no longer exists. */
-const NOBODY: Omit<ChatAudience, 'policyVersion'> = {
+const NO_AUDIENCE: Omit<ChatAudience, 'policyVersion'> = {
   memberCount: 0,
   viewers: [],
   firstVisible: [],

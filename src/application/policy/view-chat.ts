@@ -118,7 +118,7 @@ export type ViewedTraits = Pick<ChatMembers, 'tenantId' | 'kind' | 'archived'>;
 
 /** Whether rules about viewing a chat use members' profiles. These change without an event of the chat. */
 export function viewingAsksForProfiles(policy: PolicyDecisionPoint): boolean {
-  return PROFILE_FACTS.some((attribute) => policy.asksFor('chat.view', attribute));
+  return PROFILE_ATTRIBUTES.some((attribute) => policy.asksFor('chat.view', attribute));
 }
 
 /**
@@ -136,7 +136,7 @@ export function viewersAmong<M extends ChatMember>(
     const actor = { tenantId, userId, kind: profile?.kind ?? DEFAULT_USER_KIND, claims, token: null };
     return policy.decide(viewingAttributes(actor, { kind, archived, role })).effect === 'permit';
   };
-  const differ = [...PROFILE_FACTS, 'actor.userId'].some((attribute) => policy.asksFor('chat.view', attribute));
+  const differ = [...PROFILE_ATTRIBUTES, 'actor.userId'].some((attribute) => policy.asksFor('chat.view', attribute));
   if (differ) return members.filter(permits);
   // The decision is the same for all members with the same role.
   const byRole = new Map<Member['role'], boolean>();
@@ -144,7 +144,7 @@ export function viewersAmong<M extends ChatMember>(
   return [...byRole.values()].every(Boolean) ? members : members.filter(({ role }) => byRole.get(role));
 }
 
-const PROFILE_FACTS = ['actor.kind', 'actor.claims'];
+const PROFILE_ATTRIBUTES = ['actor.kind', 'actor.claims'];
 
 function viewingAttributes(actor: ActorAttributes, { kind, archived, role }: ChatTraits): PolicyAttributes {
   return {

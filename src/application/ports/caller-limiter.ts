@@ -1,7 +1,7 @@
 import type { Caller } from './chat-queries.js';
 
-/** Bounds how many requests one caller makes within a window. */
+/** Rate limit of each caller's requests. */
 export interface CallerLimiter {
-  /** Counts a request. Null: it may go on; else it is refused, and in so many seconds there is room again. */
+  /** Counts a request. Null if it is allowed. Otherwise it is refused, and may be repeated after these seconds. */
   take(caller: Caller): Promise<{ retryAfterSeconds: number } | null>;
 }

@@ -75,11 +75,6 @@ export interface StoredReceipt {
 export interface BatchSnapshot {
   /** The partition's last used position. */
   position: number;
-  /**
-   * True while the last repair of the hash ring has not passed through this partition's queue: commands may be in the
-   * wrong queue.
-   */
-  ringUnsettled: boolean;
   receipts: ReadonlyMap<string, StoredReceipt>;
   chats: ReadonlyMap<string, Chat>;
   members: ReadonlyMap<string, Member>;

@@ -11,10 +11,6 @@ export interface TakenPartition {
   position: number;
   /** Everything up to this position is published and confirmed. */
   publishedThrough: number;
-  /** The last ring repair (see the ADR on the hash ring) whose marker has passed through this partition's queue. */
-  ringSeen: number;
-  /** The last ring repair. While it is above `ringSeen`, commands may arrive in the wrong queue. */
-  ringGeneration: number;
 }
 
 export interface PartitionState {
@@ -55,11 +51,4 @@ export interface PartitionRegistry {
   release(partition: number, epoch: number): Promise<void>;
   /** Saves the contiguous confirmed prefix of the log. Returns false if the epoch is outdated. */
   savePublished(partition: number, epoch: number, publishedThrough: number): Promise<boolean>;
-  /**
-   * Runs for one caller at a time. If `isNeeded` is still true, it commits a new ring generation and then runs
-   * `repair`. The other callers wait and then find that no repair is needed.
-   */
-  repairRing(isNeeded: () => Promise<boolean>, repair: (generation: number) => Promise<void>): Promise<void>;
-  /** The marker of a ring repair has passed through the partition's queue. */
-  sawRingMarker(partition: number, epoch: number, generation: number): Promise<void>;
 }

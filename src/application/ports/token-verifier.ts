@@ -24,14 +24,14 @@ export interface TokenVerifierOptions {
 }
 
 export interface TokenVerifier {
-  /** Rejects only with `ProofUnavailable`, while the verification keys are unavailable. The caller may retry. */
+  /** Rejects only with `TokenKeysUnavailable`, while the verification keys are unavailable. The caller may retry. */
   verify(token: string, options: TokenVerifierOptions): Promise<TokenVerification>;
 }
 
-export class ProofUnavailable extends Error {
+export class TokenKeysUnavailable extends Error {
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, options);
-    this.name = 'ProofUnavailable';
+    this.name = 'TokenKeysUnavailable';
   }
 }
 

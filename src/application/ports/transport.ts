@@ -11,8 +11,11 @@ export interface Delivery {
   incoming: IncomingCommand;
   /** How often the delivery was requeued before. 0 at first. */
   deliveryCount: number;
-  /** Set if this is not a command but the marker of a ring repair. */
-  ringMarker: number | null;
+  /**
+   * The transport's routing was in disorder when the command was routed, so that it may have arrived at a partition
+   * that its chat's other commands do not go to. `CommandSource.reroute` sends it through the routing again.
+   */
+  mayBeMisplaced: boolean;
   /**
    * The command arrived at a wrong partition before and was published directly to this partition's queue
    * (`CommandSource.forward`).
@@ -46,10 +49,10 @@ export interface CommandSource {
    * deliveries are unacknowledged at a time. Rejects while there is no connection.
    */
   subscribe(partition: number, prefetch: number, handlers: SubscriptionHandlers): Promise<Subscription>;
-  /** Sends a command from the wrong queue back through the hash exchange. Resolves when the broker has confirmed it. */
+  /** Sends a command through the transport's routing again. Resolves when the broker has confirmed it. */
   reroute(delivery: Delivery): Promise<void>;
   /**
-   * Publishes a command to the queue of the partition that its chat belongs to, past the hash exchange. The routing key
+   * Publishes a command to the queue of the partition that its chat belongs to, past the routing. The routing key
    * and the properties stay, and the command is marked (`Delivery.isForwarded`). Resolves when the queue has it; the
    * caller acknowledges the delivery after that. Rejects with `TypeError` or `RangeError` if the properties cannot be
    * encoded again.
@@ -142,14 +145,26 @@ export class CommandUnavailable extends Error {
   }
 }
 
+/** The differences between transports. `test/conformance/transport/` tests each declared capability. */
+export interface TransportCapabilities {
+  /** Accepted commands remain when the process ends. */
+  durable: boolean;
+  /** Several processes can use the transport at the same time. */
+  shared: boolean;
+  /** An event without a queue is reported as `returned`. */
+  returnsUnroutable: boolean;
+  /** The room for events is limited; an event above it is reported as `refused`. */
+  refusesWhenFull: boolean;
+}
+
 /** Counters of the transport since the start of the process, for the metrics. */
 export interface TransportCounters {
   /** Receipts not sent because the contract does not allow their reply address. */
   receiptsIgnored: number;
   /** Receipts not sent because there was no connection, or because too many were waiting for it. */
   receiptsDropped: number;
-  /** Ring repairs by this process. */
-  ringRepairs: number;
+  /** Repairs of the routing by this process. */
+  routingRepairs: number;
   /** Subscriptions that ended without being closed. */
   subscriptionsLost: number;
 }

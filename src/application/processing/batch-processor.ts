@@ -8,7 +8,6 @@ import { isCommandType } from '../../contract/messages/commands.js';
 import { COMMAND_ID_PATTERN } from '../../contract/messages/identifiers.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
 import type { ProcessingLease } from '../cluster/partition-lease.js';
-import type { PartitionRegistry } from '../ports/partition-registry.js';
 import type { Quotas } from '../ports/quotas.js';
 import type {
   CommandSource,
@@ -26,12 +25,11 @@ import type { Time } from '../runtime/time.js';
 import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
 import type { BatchItem } from '../snapshot/batch-item.js';
 import { affectedChatIds } from './affected-chat-ids.js';
-import { type BatchExecutor, type ExecutionLease, Fenced, type RunResult } from './batch-executor.js';
+import type { BatchExecutor, ExecutionLease, RunResult } from './batch-executor.js';
 import { RateLimiter } from './rate-limiter.js';
 import { type CommandReader, type MalformedCommand, type RefusedCommand, readCommands } from './read-commands.js';
 
 export interface BatchProcessorDeps {
-  registry: Pick<PartitionRegistry, 'sawRingMarker' | 'savePublished'>;
   source: Pick<CommandSource, 'reroute' | 'forward'>;
   /** The number of partitions. A chat's partition must be below it. */
   partitions: number;
@@ -47,7 +45,7 @@ export interface BatchProcessorDeps {
 }
 
 /**
- * Misrouted commands are counted one by one but logged at most this often: with a wrong hash ring they are most of the
+ * Misrouted commands are counted one by one but logged at most this often: with a wrong routing they are most of the
  * traffic.
  */
 export const FORWARDED_LOG_INTERVAL_MS = 10_000;
@@ -84,19 +82,9 @@ export class BatchProcessor {
     signal: AbortSignal,
   ): Promise<void> {
     const { partition } = this;
-    const { reader, observer, steps, registry, time } = this.deps;
-    const [first] = deliveries;
+    const { reader, observer, steps, time } = this.deps;
     const last = deliveries.at(-1);
-    if (first === undefined || last === undefined) return;
-    if (first.ringMarker !== null) {
-      await registry.sawRingMarker(partition, lease.epoch, first.ringMarker);
-      // If the lease was lost, the registry did not record the marker. Do not acknowledge it then: the next owner must
-      // receive it, or the ring would stay unsettled for this partition for ever.
-      const { publishedThrough } = lease.publisher;
-      if (!(await registry.savePublished(partition, lease.epoch, publishedThrough))) throw new Fenced(partition);
-      subscription.acknowledgeThrough(first.tag);
-      return;
-    }
+    if (last === undefined) return;
     const at = { partition, count: deliveries.length, published: () => lease.publisher.drained() };
     await steps?.reached('received', at);
     const began = time.elapsedMs();
@@ -184,7 +172,7 @@ export class BatchProcessor {
   }
 
   /**
-   * Sends a command from the wrong queue back through the hash exchange. If its headers cannot be encoded again, the
+   * Sends a misplaced command through the transport's routing again. If its headers cannot be encoded again, the
    * command is dead-lettered.
    */
   private async reroute(delivery: Delivery, signal: AbortSignal): Promise<void> {

@@ -95,7 +95,7 @@ export class CommandDecider {
         return chat.tenantId === tenantId || command.type === 'chat.create'
           ? reject(refusal('conflict', 'the chat is being imported'), null)
           : reject(reasonOf(CHAT_NOT_FOUND), null);
-      const misplaced = checkPlacement(state, command.chatId, settings);
+      const misplaced = checkPlacement(state, command.chatId, item, settings);
       if (misplaced !== null) return misplaced;
     }
     const { appId, userId } = item.delivery.incoming;
@@ -137,13 +137,18 @@ function recordDecisions(asked: readonly Enforced[], outcome: CommandOutcome, st
 
 /**
  * Checks that a command is at the partition of its chat. A chat without a partition gets the partition of its first
- * command. While the hash ring is not settled, a chat without a partition, or an unknown chat, may belong to another
- * partition.
+ * command. If the transport may have misplaced the command, a chat without a partition, or an unknown chat, may belong
+ * to another partition.
  */
-function checkPlacement(state: BatchState, chatId: string, settings: BatchSettings): ItemResult | null {
+function checkPlacement(
+  state: BatchState,
+  chatId: string,
+  { delivery }: BatchItem,
+  settings: BatchSettings,
+): ItemResult | null {
   const chat = state.chat(chatId);
   if (chat !== undefined && chat.partition === settings.partition) return null;
-  if (state.ringUnsettled) return { kind: 'reroute' };
+  if (delivery.mayBeMisplaced) return { kind: 'reroute' };
   if (chat === undefined) return null;
   if (chat.partition !== null) return { kind: 'misrouted', home: chat.partition };
   // The chat's last position belongs to another partition's log and means nothing here. The new position makes syncing

@@ -36,7 +36,7 @@ export class DeliveryBuffer {
     this.deliveries = [];
   }
 
-  /** The next batch: one ring marker alone, some suspects, or as many other commands as the limits allow. */
+  /** The next batch: some suspects, or as many other commands as the limits allow. */
   take(): Delivery[] {
     const [first] = this.deliveries;
     if (first === undefined) return [];
@@ -46,10 +46,9 @@ export class DeliveryBuffer {
     let bytes = 0;
     for (const delivery of this.deliveries) {
       bytes += delivery.incoming.body.byteLength;
-      const isOfAnotherKind = delivery.ringMarker !== null || isSuspect(delivery) !== isSuspicious;
+      const isOfAnotherKind = isSuspect(delivery) !== isSuspicious;
       if (count > 0 && (count >= most || bytes > BATCH_MAX_BYTES || isOfAnotherKind)) break;
       count += 1;
-      if (delivery.ringMarker !== null) break;
     }
     return this.deliveries.splice(0, count);
   }

@@ -30,7 +30,7 @@ export const PREFETCH = 2 * BATCH_MAX_COMMANDS;
 /** Maximum time that a stop waits for the current batch when the store does not answer. */
 export const STOP_BATCH_MS = 5_000;
 
-export interface PartitionConsumerDeps extends Omit<BatchProcessorDeps, 'registry'>, PartitionLeaseDeps {
+export interface PartitionConsumerDeps extends BatchProcessorDeps, PartitionLeaseDeps {
   source: CommandSource;
 }
 

@@ -1,6 +1,6 @@
 /** Verifies tokens and retries for a limited time while the verification keys are unavailable. */
 import {
-  ProofUnavailable,
+  TokenKeysUnavailable,
   type TokenVerification,
   type TokenVerifier,
   type TokenVerifierOptions,
@@ -17,7 +17,7 @@ const TRY_MS = 1_000;
 const KEYS_AWAY = { ok: false, reason: 'the token could not be checked for want of keys: try again later' } as const;
 
 /**
- * Never rejects with `ProofUnavailable`. A token that cannot be checked in time gets the rejection `unauthenticated`.
+ * Never rejects with `TokenKeysUnavailable`. A token that cannot be checked in time is answered `unauthenticated`.
  * That receipt is not stored, so the same command may succeed later. When the keys have been unavailable for `waitMs`,
  * later commands do not wait, so that the partition does not fall behind.
  */
@@ -59,7 +59,7 @@ export class RetryingTokenVerifier implements TokenVerifier {
     try {
       return await Promise.race([this.proof.verify(token, options), late]);
     } catch (error) {
-      if (!(error instanceof ProofUnavailable)) throw error;
+      if (!(error instanceof TokenKeysUnavailable)) throw error;
       return null;
     } finally {
       deadline.abort();

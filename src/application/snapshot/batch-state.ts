@@ -52,10 +52,6 @@ export class BatchState {
     this.messages = new MessageState(snapshot);
   }
 
-  get ringUnsettled(): boolean {
-    return this.snapshot.ringUnsettled;
-  }
-
   /** The position that the next event gets. */
   get nextPosition(): number {
     return this.snapshot.position + this.events.length + 1;

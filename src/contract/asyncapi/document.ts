@@ -13,18 +13,18 @@ type Json = { [key: string]: unknown };
 
 const BINDING_VERSION = '0.3.0';
 
-const DESCRIPTION = `Commands in, receipts back, events out. A receipt is sent after the commit. Every committed event is published at least
-once, a chat's in the order of its sequence.
+const DESCRIPTION = `Producers publish commands, and Parley sends receipts and publishes events. A receipt is sent after the commit. Every committed event is published at least
+once; the events of a chat are published in the order of their sequences.
 
-AsyncAPI's bindings for AMQP have no words for some of what counts here. These extensions stand beside them:
+AsyncAPI's bindings for AMQP do not cover everything. The document has these extensions:
 
-- \`x-amqp-topology\`, at the root: every exchange, queue (with its arguments) and binding that a worker declares, in the order in which they are
-  made. The order of the hash exchange's bindings decides which queue serves which chat. \`{storeId}\` stands for the store id of the database.
-- \`x-arguments\`, in a queue channel's binding: the queue's arguments. Queues are declared durable, by workers; nobody else has to.
-- \`x-bindings\`, in a channel's binding: from which exchange, by which routing key, messages come to that queue.
-- \`x-properties\`, in a message's binding: a JSON Schema of its AMQP properties, by their AMQP names. \`x-routing-key\`: with what it is published.
-- \`x-examples\`, in a message's binding: routing key and properties of each of the message's examples, by its name. The examples of commands tell a story,
-  in the order of \`x-story\` at the root: published in that order each is accepted, with the ids of messages taken from the receipts.`;
+- \`x-amqp-topology\`, at the root: every exchange, queue (with its arguments) and binding that a worker declares, in the order of
+  declaration. The order of the hash exchange's bindings decides which queue gets which chat. \`{storeId}\` stands for the store id of the database.
+- \`x-arguments\`, in a queue channel's binding: the queue's arguments. Workers declare the queues, as durable; consumers need not.
+- \`x-bindings\`, in a channel's binding: the exchanges and routing keys that the queue is bound to.
+- \`x-properties\`, in a message's binding: a JSON Schema of its AMQP properties. \`x-routing-key\`: its routing key.
+- \`x-examples\`, in a message's binding: routing key and properties of each of the message's examples, by name. The examples of commands form a sequence,
+  in the order of \`x-story\` at the root. Published in that order, each is accepted, if message ids are replaced by those of the receipts.`;
 
 /** The AsyncAPI 3.0 document of all messages on the broker, generated from the contract's schemas and topology. */
 export function asyncApiDocument(settings: TopologySettings): Json {
@@ -34,7 +34,7 @@ export function asyncApiDocument(settings: TopologySettings): Json {
   const receipts = { receipt: receiptMessage() };
   const deadLetters = { deadLetter: deadLetterMessage(namespace) };
   const { exchanges, queues, bindings } = topology(settings);
-  const witnessed = Array.from({ length: partitions }, (_, index) => names.commandQueue(namespace, index));
+  const commandQueues = Array.from({ length: partitions }, (_, index) => names.commandQueue(namespace, index));
 
   const exchange = (name: string) => ({
     amqp: {
@@ -62,17 +62,17 @@ export function asyncApiDocument(settings: TopologySettings): Json {
     channels: {
       commands: {
         address: names.commands(namespace),
-        description: 'The one door for producers. Routing key: the chat id; for `user.upsert` the actor id.',
+        description: 'The exchange for producers. Routing key: the chat id; for `user.upsert` the actor id.',
         messages: references(commands),
         bindings: exchange(names.commands(namespace)),
       },
       commandQueues: {
         address: `${names.commands(namespace)}.p{partition}`,
         description:
-          'The queues that workers take commands from, one for each partition. Each chat belongs to one of them, by the hash of its id. Nobody else publishes to them or consumes from them.',
+          'The queues from which workers consume commands, one for each partition. The hash of its id assigns each chat to a partition. Only workers may publish to these queues or consume from them.',
         parameters: {
           partition: {
-            description: '`COMMAND_PARTITIONS` of them.',
+            description: 'Number of the partition, from 0 to `COMMAND_PARTITIONS` - 1.',
             enum: Array.from({ length: partitions }, (_, partition) => String(partition)),
           },
         },
@@ -81,7 +81,7 @@ export function asyncApiDocument(settings: TopologySettings): Json {
       },
       receipts: {
         address: null,
-        description: `Where a command's \`reply_to\` says: RabbitMQ's direct reply-to, or a queue named \`${names.replies(namespace)}*\`, which its producer declares.`,
+        description: `The address in the command's \`reply_to\`: RabbitMQ's direct reply-to, or a queue named \`${names.replies(namespace)}*\`, which the producer declares.`,
         messages: references(receipts),
         bindings: {
           amqp: {
@@ -93,7 +93,7 @@ export function asyncApiDocument(settings: TopologySettings): Json {
       },
       events: {
         address: names.events(namespace),
-        description: 'Routing key: `<event type>.<tenant>.<chat id, or actor id where there is no chat>`.',
+        description: 'Routing key: `<event type>.<tenant>.<chat id, or actor id without a chat>`.',
         messages: references(events),
         bindings: exchange(names.events(namespace)),
       },
@@ -103,7 +103,7 @@ export function asyncApiDocument(settings: TopologySettings): Json {
           {
             address: name,
             description:
-              'A queue of events for dispatch workers. Its only active consumer, if the queue gets all of a chat, can prove by the sequences that it missed nothing.',
+              'A queue of events for delivery services to consume. If the queue gets all events of a chat, its single active consumer can detect a missing event by a gap in the sequences.',
             messages: references(events),
             bindings: queue(name),
           },
@@ -111,29 +111,29 @@ export function asyncApiDocument(settings: TopologySettings): Json {
       ),
       deadLetters: {
         address: names.deadLetters(namespace),
-        description: 'Commands that could not be answered, body and properties untouched.',
+        description: 'Commands that could not be answered, with unchanged body and properties.',
         messages: references(deadLetters),
         bindings: queue(names.deadLetters(namespace)),
       },
     },
     operations: {
-      takeCommand: {
+      receiveCommand: {
         action: 'receive',
         channel: { $ref: '#/channels/commands' },
-        summary: 'Takes a command, and answers with its receipt once its effects are committed.',
+        summary: 'Receives a command, and sends its receipt after the commit.',
         reply: { channel: { $ref: '#/channels/receipts' } },
         bindings: { amqp: { mandatory: true, deliveryMode: 2, ack: true, bindingVersion: BINDING_VERSION } },
       },
       publishEvent: {
         action: 'send',
         channel: { $ref: '#/channels/events' },
-        summary: 'Tells what happened.',
+        summary: 'Publishes a committed event.',
         bindings: { amqp: { mandatory: true, deliveryMode: 2, timestamp: true, bindingVersion: BINDING_VERSION } },
       },
-      buryCommand: {
+      deadLetterCommand: {
         action: 'send',
         channel: { $ref: '#/channels/deadLetters' },
-        summary: 'Puts a command away.',
+        summary: 'Publishes a dead letter.',
         bindings: { amqp: { mandatory: true, deliveryMode: 2, bindingVersion: BINDING_VERSION } },
       },
     },
@@ -144,7 +144,7 @@ export function asyncApiDocument(settings: TopologySettings): Json {
         // Workers create these exchanges themselves and publish nothing to them. They show that the hash exchange is in
         // order.
         { name: names.ring(namespace), type: 'fanout', durable: false, internal: true, autoDelete: true },
-        ...witnessed.map((name) => ({
+        ...commandQueues.map((name) => ({
           ...{ name: names.queueSentinel(name), type: 'fanout' },
           ...{ durable: false, internal: true, autoDelete: true },
         })),
@@ -163,7 +163,7 @@ export function asyncApiDocument(settings: TopologySettings): Json {
       })),
       bindings: [
         ...bindings,
-        ...witnessed.map((name) => ({
+        ...commandQueues.map((name) => ({
           ...{ source: names.queueSentinel(name), destination: name },
           ...{ destinationType: 'queue', routingKey: '' },
         })),

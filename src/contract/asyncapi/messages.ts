@@ -129,7 +129,7 @@ function eventMessage(type: EventType): Json {
     headers: eventHeaders,
     payload: jsonSchemaOf(eventEnvelope(type)),
     properties: eventProperties(type),
-    routingKey: `${type}.<tenant>.<chat id, or actor id where there is no chat>`,
+    routingKey: `${type}.<tenant>.<chat id, or actor id without a chat>`,
     examples: exampleEvents.filter(({ event }) => event.type === type).map(eventExample),
   });
 }
@@ -155,7 +155,7 @@ function eventExample({ name, summary, event }: ExampleEvent): Example {
 export function receiptMessage(): Json {
   return message({
     name: RECEIPT_TYPE,
-    title: 'The answer to one command',
+    title: 'Receipt of a command',
     contentType: 'application/json',
     headers: { type: 'object' },
     payload: jsonSchemaOf(receipt),
@@ -176,9 +176,9 @@ export function deadLetterMessage(namespace: string): Json {
   const { name, summary, properties, headers, payload } = exampleDeadLetter;
   return message({
     name: 'dead letter',
-    title: 'A command put away',
+    title: 'Dead letter',
     headers: deadLetterHeaders,
-    payload: { description: 'Whatever was published.' },
+    payload: { description: 'The body of the command, unchanged.' },
     properties: deadLetterProperties,
     routingKey: names.deadLetters(namespace),
     examples: [{ name, summary, routingKey: names.deadLetters(namespace), properties, headers, payload }],

@@ -11,7 +11,7 @@ const SHORT_STRING = { type: 'string', maxLength: 255 };
 const PERSISTENT = { const: 2, description: 'Persistent.' };
 
 const TRACE_HEADERS = {
-  traceparent: { type: 'string', description: 'W3C trace context, continued through store and event.' },
+  traceparent: { type: 'string', description: 'W3C trace context of the producer; copied to the event.' },
   tracestate: { type: 'string', description: 'See `traceparent`.' },
 };
 
@@ -23,7 +23,7 @@ export const commandHeaders: Json = {
       type: 'string',
       pattern: '^Bearer .+$',
       description:
-        '`Bearer <JWT>` proving the actor, where `COMMAND_AUTH=jwt`. Its `sub` is the actor, its `tenant` the tenant.',
+        '`Bearer <JWT>`, which authenticates the actor if `COMMAND_AUTH=jwt`. By default `sub` is the actor id and `tenant` the tenant id.',
     },
   },
 };
@@ -33,22 +33,22 @@ export function commandProperties(type: string, namespace: string): Json {
     type: 'object',
     required: ['type', 'message_id', 'content_type'],
     properties: {
-      type: { const: type, description: "The command's name." },
+      type: { const: type, description: 'The command type.' },
       message_id: jsonSchemaOf(commandId),
       content_type: { type: 'string', pattern: '^application/json', description: '`application/json`, in UTF-8.' },
       reply_to: {
         ...SHORT_STRING,
-        description: `Where the receipt goes: \`amq.rabbitmq.reply-to\` (RabbitMQ's direct reply-to), or a queue named \`${names.replies(namespace)}*\`; anything else is ignored.`,
+        description: `Address of the receipt: \`amq.rabbitmq.reply-to\` (RabbitMQ's direct reply-to), or a queue named \`${names.replies(namespace)}*\`. Any other value is ignored.`,
       },
-      correlation_id: { ...SHORT_STRING, description: 'Copied to the receipt; the command id where absent.' },
-      app_id: { ...SHORT_STRING, description: 'The producer.' },
-      user_id: { ...SHORT_STRING, description: 'The producer, as RabbitMQ itself has checked it.' },
+      correlation_id: { ...SHORT_STRING, description: 'Copied to the receipt. Default: the command id.' },
+      app_id: { ...SHORT_STRING, description: 'Name of the producer. Not verified.' },
+      user_id: { ...SHORT_STRING, description: 'RabbitMQ user of the producer. The broker verifies it.' },
       expiration: {
         type: 'string',
         pattern: '^[0-9]+$',
-        description: 'Milliseconds. An expired command is dead-lettered and gets no receipt.',
+        description: 'Time to live in milliseconds. An expired command is dead-lettered and gets no receipt.',
       },
-      priority: { const: 0, description: 'Absent or 0: order within a chat would break.' },
+      priority: { const: 0, description: 'Absent or 0, because other priorities change the order within a chat.' },
       delivery_mode: PERSISTENT,
     },
   };
@@ -58,9 +58,12 @@ export const receiptProperties: Json = {
   type: 'object',
   required: ['type', 'content_type', 'correlation_id'],
   properties: {
-    type: { const: RECEIPT_TYPE, description: 'The same for all receipts.' },
+    type: { const: RECEIPT_TYPE, description: 'Constant.' },
     content_type: { const: 'application/json', description: 'JSON in UTF-8.' },
-    correlation_id: { ...SHORT_STRING, description: "The command's, or its id where it had none." },
+    correlation_id: {
+      ...SHORT_STRING,
+      description: 'The `correlation_id` of the command, or the command id if it had none.',
+    },
   },
 };
 
@@ -68,7 +71,10 @@ export const eventHeaders: Json = {
   type: 'object',
   required: ['chat-id'],
   properties: {
-    'chat-id': { type: 'string', description: 'The chat, or the actor where there is no chat: to hash by.' },
+    'chat-id': {
+      type: 'string',
+      description: 'Chat id, or the actor id for an event without a chat. Usable as a hash key.',
+    },
     ...TRACE_HEADERS,
   },
 };
@@ -90,37 +96,46 @@ export function eventProperties(type: string): Json {
 export const deadLetterHeaders: Json = {
   type: 'object',
   description:
-    "The command's own, and these. A command that the broker itself dead-lettered has its `x-death` instead.",
+    "The headers of the command, and the headers below. A command that the broker dead-lettered has RabbitMQ's `x-death` instead.",
   properties: {
     'x-parley-reason': {
       type: 'string',
       enum: ['malformed', 'misrouted', 'poison'],
       description:
-        '`malformed`: it cannot name its actor and id, or is no JSON; `misrouted`: its chat belongs to another partition, and it came to a wrong one twice or that partition does not exist; `poison`: it failed alone, `MAX_COMMAND_ATTEMPTS` times.',
+        '`malformed`: no actor id or command id, or not JSON; `misrouted`: its chat belongs to another partition, and it arrived at a wrong partition twice or that partition does not exist; `poison`: it failed alone `MAX_COMMAND_ATTEMPTS` times.',
     },
-    'x-parley-detail': { type: 'string', description: 'The reason in words, for people.' },
-    'x-parley-at': { type: 'string', format: 'date-time', description: 'When it was put away.' },
-    'x-parley-worker': { type: 'string', description: 'Who put it away.' },
-    'x-parley-routing-key': { type: 'string', description: 'With what it was published.' },
+    'x-parley-detail': { type: 'string', description: 'Details of the reason, for people.' },
+    'x-parley-at': { type: 'string', format: 'date-time', description: 'Time of the dead-lettering.' },
+    'x-parley-worker': { type: 'string', description: 'Id of the worker that dead-lettered it.' },
+    'x-parley-routing-key': { type: 'string', description: 'Routing key of the command.' },
     'x-parley-expiration': {
       type: 'string',
-      description: 'The `expiration` that it had: a dead letter does not expire.',
+      description: 'The `expiration` of the command. The dead letter itself does not expire.',
     },
-    'x-parley-dropped': { type: 'string', description: 'What of it could not be published again, by name.' },
+    'x-parley-dropped': {
+      type: 'string',
+      description: 'Names of the properties and headers that could not be published again.',
+    },
     'x-parley-user-id': {
       type: 'string',
-      description: "The `user_id` that it had: the broker lets nobody repeat another's.",
+      description:
+        'The `user_id` of the command. The worker cannot publish it as `user_id`, because RabbitMQ accepts only its own user.',
     },
-    'x-parley-publish': { type: 'string', description: "A number of the worker's own, without meaning to others." },
-    'x-parley-sent-home': {
+    'x-parley-publish': { type: 'string', description: 'Internal number of the worker for its publisher confirms.' },
+    'x-parley-forwarded': {
       type: 'string',
-      description: 'Beside `x-death`: it came to a wrong partition before, and this is with what it was published.',
+      description:
+        'Only beside `x-death`: the worker forwarded the command to its partition before. The value is its original routing key.',
     },
-    'x-death': { type: 'array', items: { type: 'object' }, description: "RabbitMQ's own: expired, or rejected." },
+    'x-death': {
+      type: 'array',
+      items: { type: 'object' },
+      description: 'Set by RabbitMQ if the command expired or was rejected.',
+    },
   },
 };
 
 export const deadLetterProperties: Json = {
   type: 'object',
-  description: "The command's own, but for `expiration`.",
+  description: 'The properties of the command, without `expiration`.',
 };

@@ -27,17 +27,17 @@ const refused: Receipt = { ...sent, status: 'rejected', messageId: null, sequenc
 
 /** By the example's name. */
 export const exampleReceipts = {
-  accepted: { summary: 'The message is stored, as number 3 of its chat.', receipt: sent },
+  accepted: { summary: 'The message is stored with sequence 3 of its chat.', receipt: sent },
   replayed: {
-    summary: 'The same command came once more: the first answer, and no second effect.',
+    summary: 'The same command arrived again. It gets the first receipt and has no second effect.',
     receipt: { ...sent, replayed: true },
   },
   unchanged: {
-    summary: 'Accepted, and nothing to change: no number, no event.',
+    summary: 'Accepted, and nothing changed: no sequence, no event.',
     receipt: { ...sent, commandId: 'archive-0002', type: 'chat.archive', messageId: null, sequence: null },
   },
   rejected: {
-    summary: 'The policy does not let a reader post.',
+    summary: 'The policy does not permit a reader to post.',
     receipt: {
       ...refused,
       commandId: 'send-0003',
@@ -48,7 +48,7 @@ export const exampleReceipts = {
     },
   },
   invalid: {
-    summary: 'The command does not fit its schema; no decision was asked for.',
+    summary: 'The command does not match its schema. The policy was not asked.',
     receipt: {
       ...refused,
       commandId: 'send-0004',
@@ -60,7 +60,7 @@ export const exampleReceipts = {
 
 export const exampleDeadLetter = {
   name: 'malformed',
-  summary: 'It does not say who acts, so that nobody can be answered.',
+  summary: 'The command has no actor id, so no receipt can be sent.',
   properties: { type: 'message.send', message_id: 'send-0005', content_type: 'application/json', delivery_mode: 2 },
   headers: {
     'x-parley-reason': 'malformed',

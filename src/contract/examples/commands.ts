@@ -30,7 +30,7 @@ const aboutQuestion = { messageId: EXAMPLE_QUESTION_ID } as const;
 export const exampleCommands: readonly ExampleCommand[] = [
   {
     name: 'profile',
-    summary: 'Alice says who she is.',
+    summary: 'Alice writes her profile.',
     type: 'user.upsert',
     commandId: 'profile-0001',
     actorId: 'alice',
@@ -54,7 +54,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'createDirect',
-    summary: 'Alice opens her direct chat with Bob; its id is computed from the tenant and the two.',
+    summary: 'Alice opens her direct chat with Bob. The chat id is computed from the tenant and the two user ids.',
     type: 'chat.create',
     commandId: 'direct-0001',
     actorId: 'alice',
@@ -63,7 +63,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'add',
-    summary: 'Alice lets Dave in, to read.',
+    summary: 'Alice adds Dave as a reader.',
     type: 'member.add',
     commandId: 'add-0001',
     actorId: 'alice',
@@ -72,7 +72,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'ask',
-    summary: 'Alice asks the group.',
+    summary: 'Alice sends a message to the group.',
     type: 'message.send',
     commandId: 'send-0001',
     actorId: 'alice',
@@ -88,7 +88,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'answer',
-    summary: "Bob answers in the question's thread.",
+    summary: "Bob replies in the message's thread.",
     type: 'message.send',
     commandId: 'send-0002',
     actorId: 'bob',
@@ -97,7 +97,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'edit',
-    summary: 'Alice corrects her message.',
+    summary: 'Alice edits her message.',
     type: 'message.edit',
     commandId: 'edit-0001',
     actorId: 'alice',
@@ -106,7 +106,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'react',
-    summary: 'Bob reacts to it.',
+    summary: 'Bob reacts to the message.',
     type: 'message.react',
     commandId: 'react-0001',
     actorId: 'bob',
@@ -115,7 +115,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'unreact',
-    summary: 'Bob takes that back.',
+    summary: 'Bob removes his reaction.',
     type: 'message.unreact',
     commandId: 'unreact-0001',
     actorId: 'bob',
@@ -124,7 +124,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'read',
-    summary: 'Carol has read what there is up to number 4.',
+    summary: 'Carol has read everything up to sequence 4.',
     type: 'chat.read',
     commandId: 'read-0001',
     actorId: 'carol',
@@ -133,7 +133,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'hide',
-    summary: 'Carol leaves the group out of her list until its next message; nobody else is told.',
+    summary: 'Carol hides the group in her chat list until its next message. The event is only for her devices.',
     type: 'chat.hide',
     commandId: 'hide-0001',
     actorId: 'carol',
@@ -142,7 +142,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'unhide',
-    summary: 'Carol puts it back.',
+    summary: 'Carol shows the group in her chat list again.',
     type: 'chat.unhide',
     commandId: 'unhide-0001',
     actorId: 'carol',
@@ -151,7 +151,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'delete',
-    summary: 'Bob deletes his answer; a tombstone stays.',
+    summary: 'Bob deletes his reply and keeps a tombstone.',
     type: 'message.delete',
     commandId: 'delete-0001',
     actorId: 'bob',
@@ -160,7 +160,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'mute',
-    summary: 'Alice makes Carol an admin who is silent until a time.',
+    summary: 'Alice makes Carol an admin and mutes her until a time.',
     type: 'member.update',
     commandId: 'update-0001',
     actorId: 'alice',
@@ -169,7 +169,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'leave',
-    summary: 'Dave leaves.',
+    summary: 'Dave leaves the group.',
     type: 'member.remove',
     commandId: 'remove-0001',
     actorId: 'dave',
@@ -178,7 +178,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'rename',
-    summary: 'Alice gives the group another title, and clears its metadata.',
+    summary: 'Alice changes the title of the group and removes its metadata.',
     type: 'chat.update',
     commandId: 'rename-0001',
     actorId: 'alice',
@@ -196,7 +196,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'unarchive',
-    summary: 'Alice opens it again.',
+    summary: 'Alice restores the group from the archive.',
     type: 'chat.unarchive',
     commandId: 'unarchive-0001',
     actorId: 'alice',

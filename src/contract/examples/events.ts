@@ -64,7 +64,7 @@ const refused = exampleReceipts.rejected;
 export const exampleEvents: readonly ExampleEvent[] = [
   {
     name: 'profile',
-    summary: 'Alice has a profile; of several, the one with the highest revision counts.',
+    summary: "Alice's profile was written. If events of one profile arrive out of order, use the highest revision.",
     event: {
       specversion: '1.0',
       id: 'p2/1',
@@ -92,7 +92,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'chat.created',
     {
       name: 'created',
-      summary: 'A group begins, with who is in it.',
+      summary: 'A group was created with these members.',
       actorId: 'alice',
       commandId: 'create-0001',
       sequence: 1,
@@ -114,7 +114,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'member.added',
     {
       name: 'added',
-      summary: 'Dave is in.',
+      summary: 'Dave was added.',
       actorId: 'alice',
       commandId: 'add-0001',
       sequence: 2,
@@ -127,7 +127,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'message.created',
     {
       name: 'asked',
-      summary: 'A message, to everybody but its sender.',
+      summary: 'A message was sent. All members except its sender are recipients.',
       actorId: 'alice',
       commandId: 'send-0001',
       sequence: 3,
@@ -149,7 +149,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
   ),
   {
     name: 'refused',
-    summary: "Dave may only read: his command's receipt, for his own devices.",
+    summary: "Dave may only read, so his command was rejected. The event has its receipt, for Dave's devices.",
     event: {
       specversion: '1.0',
       id: 'p5/4',
@@ -166,7 +166,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'message.edited',
     {
       name: 'edited',
-      summary: 'The message has another text.',
+      summary: 'The message was edited.',
       actorId: 'alice',
       commandId: 'edit-0001',
       sequence: 5,
@@ -187,7 +187,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'message.reacted',
     {
       name: 'reacted',
-      summary: 'Bob reacted.',
+      summary: 'Bob reacted to the message.',
       actorId: 'bob',
       commandId: 'react-0001',
       sequence: 6,
@@ -200,7 +200,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'message.unreacted',
     {
       name: 'unreacted',
-      summary: 'Bob took that back.',
+      summary: 'Bob removed his reaction.',
       actorId: 'bob',
       commandId: 'unreact-0001',
       sequence: 7,
@@ -213,7 +213,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'chat.read',
     {
       name: 'read',
-      summary: "Carol's read mark. It has no number of its own; of several, the highest `upTo` counts.",
+      summary: "Carol's read mark moved. The event has no sequence. Of several events, use the highest `upTo`.",
       actorId: 'carol',
       commandId: 'read-0001',
       sequence: null,
@@ -226,7 +226,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'chat.hidden',
     {
       name: 'hide',
-      summary: 'Carol has hidden the group; for her own devices. Of several such events, the latest counts.',
+      summary: "Carol hid the group. The event is for Carol's devices. Of several events, use the latest.",
       actorId: 'carol',
       commandId: 'hide-0001',
       sequence: null,
@@ -239,7 +239,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'chat.unhidden',
     {
       name: 'unhide',
-      summary: 'Carol has put it back into her list.',
+      summary: 'Carol shows the group in her chat list again.',
       actorId: 'carol',
       commandId: 'unhide-0001',
       sequence: null,
@@ -252,7 +252,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'message.deleted',
     {
       name: 'deleted',
-      summary: "Bob's answer is a tombstone.",
+      summary: "Bob's reply was deleted; a tombstone remains.",
       actorId: 'bob',
       commandId: 'delete-0001',
       sequence: 8,
@@ -265,7 +265,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'member.updated',
     {
       name: 'muted',
-      summary: 'Carol is an admin, and silent until a time.',
+      summary: 'Carol became an admin and is muted until a time.',
       actorId: 'alice',
       commandId: 'update-0001',
       sequence: 9,
@@ -278,7 +278,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'member.removed',
     {
       name: 'left',
-      summary: 'Dave left, and is told once more.',
+      summary: 'Dave left. He is a recipient of this last event.',
       actorId: 'dave',
       commandId: 'remove-0001',
       sequence: 10,
@@ -291,7 +291,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'chat.updated',
     {
       name: 'renamed',
-      summary: 'The chat as it is now.',
+      summary: 'The title and metadata of the group changed. The event has its present state.',
       actorId: 'alice',
       commandId: 'rename-0001',
       sequence: 11,
@@ -303,7 +303,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'chat.archived',
     {
       name: 'archived',
-      summary: 'Nothing more is said there for now.',
+      summary: 'The group was archived. Archived chats accept no messages.',
       actorId: 'alice',
       commandId: 'archive-0001',
       sequence: 12,
@@ -315,7 +315,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'chat.unarchived',
     {
       name: 'unarchived',
-      summary: 'It is open again.',
+      summary: 'The group was restored from the archive.',
       actorId: 'alice',
       commandId: 'unarchive-0001',
       sequence: 13,

@@ -24,31 +24,34 @@ const MENTIONS_MAX = 50;
 export const EDITS_PER_MESSAGE_MAX = 1_000;
 
 export const chatKind = z.enum(['direct', 'group', 'channel']).meta({
-  description: '`direct`: two users; `group`: all members talk; `channel`: those with a role above `member` do.',
+  description:
+    '`direct`: a chat of two users; `group`: by default all members post; `channel`: by default owners and admins post.',
 });
 export const role = z
   .enum(['owner', 'admin', 'member', 'reader'])
-  .meta({ description: "A member's role; what it may do is the policy's to say." });
+  .meta({ description: "A member's role. The policy defines what each role may do." });
 export const userKind = z
   .enum(['human', 'bot', 'service'])
-  .meta({ description: 'What kind of user it is: a person, a program that talks, or a part of the installation.' });
+  .meta({ description: '`human`: a person; `bot`: a program that posts; `service`: a program of the operator.' });
 export const historyVisibility = z.enum(['full', 'since-joined']).meta({
-  description: "What a member may see of the chat's past: all of it, or what came from their joining on.",
+  description: '`full`: members see the whole history; `since-joined`: members see the history from their joining on.',
 });
 export const deleteMode = z.enum(['soft', 'hard']).meta({
   description:
-    '`soft`: text, attachments and earlier texts go, a tombstone stays; `hard`: row, revisions, reactions go. The number stays taken.',
+    '`soft`: text, attachments and earlier texts are deleted, a tombstone remains; `hard`: the message, its earlier texts and reactions are deleted. Its sequence is not used again.',
 });
 
 export const attachment = z.strictObject({
-  url: httpsUrl.meta({ description: 'Where the file is; Parley neither fetches nor stores it.' }),
-  mediaType: mediaType.meta({ description: 'Its media type (RFC 9110).' }),
-  size: z.int().min(0).meta({ description: 'Its size in bytes.' }),
-  name: text(1, 255).meta({ description: 'Its name, as users see it.' }),
+  url: httpsUrl.meta({ description: 'URL of the file. Parley neither fetches nor stores the file.' }),
+  mediaType: mediaType.meta({ description: 'Media type of the file (RFC 9110).' }),
+  size: z.int().min(0).meta({ description: 'Size of the file in bytes.' }),
+  name: text(1, 255).meta({ description: 'Name of the file, for display.' }),
 });
-const attachments = z.array(attachment).max(10).meta({ description: 'Files that go with the message, in this order.' });
-const body = text(1, MESSAGE_BODY_MAX_CHARACTERS).meta({ description: 'The text. Kept as it was sent.' });
-const title = name(1, 256).meta({ description: 'What the chat is called. In Normalization Form C.' });
+const attachments = z.array(attachment).max(10).meta({ description: 'Files of the message, in display order.' });
+const body = text(1, MESSAGE_BODY_MAX_CHARACTERS).meta({
+  description: 'Text of the message, stored as sent.',
+});
+const title = name(1, 256).meta({ description: 'Title of the chat, stored in Normalization Form C.' });
 
 const CLAIMS_MAX = 32;
 const CLAIM_MAX_CHARACTERS = 256;
@@ -66,28 +69,28 @@ export const claims = z
   .refine((all) => Object.keys(all).length <= CLAIMS_MAX, `must be at most ${CLAIMS_MAX}`);
 
 export const userUpsertFields = z.strictObject({
-  userId: userId
-    .optional()
-    .meta({ description: "Whose profile it is, where policy lets the actor keep others'; the actor's own if absent." }),
-  displayName: name(1, 128).optional().meta({ description: 'Required, unless only claims are set.' }),
-  avatarUrl: httpsUrl.optional().meta({ description: 'A picture of the user.' }),
+  userId: userId.optional().meta({
+    description: 'The user whose profile is written. Default: the actor. The policy decides who may write others.',
+  }),
+  displayName: name(1, 128).optional().meta({ description: 'Display name. Required unless only `claims` is set.' }),
+  avatarUrl: httpsUrl.optional().meta({ description: 'URL of a picture of the user.' }),
   kind: userKind.optional(),
   metadata: metadata.optional(),
-  claims: claims
-    .optional()
-    .meta({ description: 'What the policy is to know of the user, as a whole; neither published nor shown.' }),
+  claims: claims.optional().meta({
+    description: 'Attributes of the user for the policy. Replaces all claims. Claims are neither published nor shown.',
+  }),
 });
 
 /**
- * The whole profile. Fields that are left out are cleared, except `kind` and `claims`, which stay. If only claims are
- * set, the rest of the profile stays too, so that a service that sets claims need not know the name.
+ * The whole profile. Omitted fields are cleared, except `kind` and `claims`, which are unchanged. If only claims are
+ * set, the rest of the profile is unchanged too, so that a service that sets claims need not know the name.
  */
 export const userUpsertData = userUpsertFields.superRefine((data, context) => {
   if (data.displayName !== undefined || isClaimsOnly(data)) return;
   context.addIssue({ code: 'custom', path: ['displayName'], message: 'is required, unless only claims are set' });
 });
 
-/** Whether the profile stays as it is and only the claims change. */
+/** Whether only the claims change. */
 export function isClaimsOnly(data: { [field: string]: unknown }): boolean {
   return data.claims !== undefined && Object.keys(data).every((field) => field === 'claims' || field === 'userId');
 }
@@ -98,15 +101,15 @@ export const chatCreateData = z.strictObject({
   memberIds: z
     .array(userId)
     .max(100)
-    .meta({ description: 'The members besides the actor; exactly one for a direct chat. Repeated ones count once.' }),
+    .meta({ description: 'The members besides the actor; exactly one for a direct chat. Duplicates count once.' }),
   historyVisibility: historyVisibility.optional(),
   metadata: metadata.optional(),
 });
 
-/** Fields that are left out stay as they are. Null clears a field. */
+/** Omitted fields are unchanged. Null clears a field. */
 export const chatUpdateData = z.strictObject({
   title: title.nullable().optional(),
-  metadata: metadata.nullable().optional().meta({ description: 'The whole of it anew; null: none.' }),
+  metadata: metadata.nullable().optional().meta({ description: 'Replaces all metadata. Null removes it.' }),
   historyVisibility: historyVisibility.optional(),
 });
 
@@ -116,7 +119,9 @@ export const chatHideData = z.strictObject({});
 export const chatUnhideData = z.strictObject({});
 
 export const chatReadData = z.strictObject({
-  upTo: z.int().min(0).meta({ description: 'A sequence of the chat; one past its end means all there is.' }),
+  upTo: z.int().min(0).meta({
+    description: 'Everything up to this sequence is read. A value above the last sequence means the last sequence.',
+  }),
 });
 
 export const memberAddData = z.strictObject({
@@ -124,17 +129,20 @@ export const memberAddData = z.strictObject({
     .array(userId)
     .min(1)
     .max(100)
-    .meta({ description: 'Who is added. Those who are members already stay as they are.' }),
-  role: role.optional().meta({ description: 'The role of those who are added; `member` where none is named.' }),
+    .meta({ description: 'User ids of the new members. Existing members are unchanged.' }),
+  role: role.optional().meta({ description: 'Role of the new members. Default: `member`.' }),
 });
 
 export const memberRemoveData = z.strictObject({ userId });
 
-/** Fields that are left out stay as they are. `mutedUntil: null` ends a mute. */
+/** Omitted fields are unchanged. `mutedUntil: null` ends a mute. */
 export const memberUpdateData = z.strictObject({
   userId,
   role: role.optional(),
-  mutedUntil: time.nullable().optional().meta({ description: 'Until when the member may not talk; null: they may.' }),
+  mutedUntil: time
+    .nullable()
+    .optional()
+    .meta({ description: 'The member may not post until this time. Null ends the mute.' }),
 });
 
 /** Duplicates are removed. */
@@ -142,23 +150,25 @@ const mentions = z
   .array(userId)
   .max(MENTIONS_MAX)
   .overwrite((userIds) => (userIds.length < 2 ? userIds : [...new Set(userIds)]))
-  .meta({ description: 'User ids; repeated ones count once.' });
+  .meta({ description: 'User ids of the mentioned users. Duplicates count once.' });
 
 export const messageSendData = z.strictObject({
   body,
   contentType: mediaType
     .optional()
-    .meta({ description: "The body's media type, such as `text/markdown`; `text/plain` where none is named." }),
-  inReplyTo: messageId.optional().meta({ description: 'The message of the same chat that this one answers.' }),
-  threadRootId: messageId
+    .meta({ description: 'Media type of `body`, such as `text/markdown`. Default: `text/plain`.' }),
+  inReplyTo: messageId
     .optional()
-    .meta({ description: 'The message of the same chat whose thread this one belongs to; it is in no thread itself.' }),
+    .meta({ description: 'Id of the message in the same chat to which this message replies.' }),
+  threadRootId: messageId.optional().meta({
+    description: 'Id of the root message of the thread, in the same chat. The root is not part of another thread.',
+  }),
   mentions: mentions.optional(),
   attachments: attachments.optional(),
   metadata: metadata.optional(),
 });
 
-/** `mentions` and `metadata` stay as they are if left out. */
+/** Omitted `mentions` and `metadata` are unchanged. */
 export const messageEditData = z.strictObject({
   messageId,
   body,
@@ -200,12 +210,12 @@ export function isCommandType(type: string): type is CommandType {
 const about = { tenantId: tenantId.optional(), actorId: userId };
 
 function inChat<D extends z.ZodType>(data: D) {
-  return z.strictObject({ ...about, chatId, data: data.meta({ description: 'What is asked for.' }) });
+  return z.strictObject({ ...about, chatId, data: data.meta({ description: 'The data of the command.' }) });
 }
 
 /** The body of each command, by `type`. `user.upsert` is about a user and has no chat. */
 export const commandBody = {
-  'user.upsert': z.strictObject({ ...about, data: userUpsertData.meta({ description: 'What is asked for.' }) }),
+  'user.upsert': z.strictObject({ ...about, data: userUpsertData.meta({ description: 'The data of the command.' }) }),
   'chat.create': inChat(chatCreateData),
   'chat.update': inChat(chatUpdateData),
   'chat.archive': inChat(chatArchiveData),

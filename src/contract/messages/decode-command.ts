@@ -12,7 +12,7 @@ import {
 } from './commands.js';
 import { contentHash, refusedContentHash } from './content-hash.js';
 import type { IncomingCommand } from './delivery.js';
-import { directChatId, isComputedId } from './direct-id.js';
+import { directChatId, isComputedId } from './direct-chat-id.js';
 import { COMMAND_ID_PATTERN, DEFAULT_TENANT, TENANT_ID_PATTERN, USER_ID_PATTERN, UUID_PATTERN } from './identifiers.js';
 import { isDeeperThan, outermostOf } from './json-text.js';
 import { type Reason, refusal, type Violation } from './problems.js';
@@ -83,7 +83,10 @@ function propertyViolations(incoming: IncomingCommand, key: string | null): Viol
   if (incoming.contentEncoding !== undefined && !/^(utf-?8|identity)?$/i.test(incoming.contentEncoding))
     violations.push({ path: 'contentEncoding', message: 'must be absent' });
   if (incoming.priority !== undefined && incoming.priority !== 0)
-    violations.push({ path: 'priority', message: 'must be absent or 0: order within a chat would break' });
+    violations.push({
+      path: 'priority',
+      message: 'must be absent or 0, because other priorities change the order within a chat',
+    });
   return violations;
 }
 
@@ -112,7 +115,7 @@ function contentViolations(command: Command): Violation[] {
   // a group.
   if (command.data.kind !== 'direct')
     return isComputedId(command.chatId)
-      ? [{ path: 'chatId', message: 'must not be a UUID of version 5: those are computed, for direct chats' }]
+      ? [{ path: 'chatId', message: 'must not be a UUID of version 5, which is reserved for direct chats' }]
       : [];
   const [other, ...more] = command.data.memberIds;
   if (other === undefined || more.length > 0)
@@ -199,7 +202,7 @@ function decodeGiven(
   if (isTooLarge)
     return refuse(refusal('too_large', `the body has ${body.byteLength} bytes; at most ${BODY_MAX_BYTES} are allowed`));
   if (type === undefined) return invalid([{ path: 'type', message: 'is missing' }]);
-  if (!isCommandType(type)) return refuse(refusal('unsupported_type', `no command is called ${identity.type}`));
+  if (!isCommandType(type)) return refuse(refusal('unsupported_type', `unknown command type ${identity.type}`));
   if (isTooDeep) return invalid([{ path: '', message: `must nest at most ${BODY_MAX_DEPTH} levels deep` }]);
 
   const crowded = oversizedLists(given.data);

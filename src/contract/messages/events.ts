@@ -8,27 +8,27 @@ import { metadata } from './text.js';
 export const EVENT_CONTENT_TYPE = 'application/cloudevents+json';
 
 const rfc3339 = z.string().meta({ format: 'date-time' });
-const common = { tenantId, actorId: userId.meta({ description: 'Who did it.' }), commandId };
+const common = { tenantId, actorId: userId.meta({ description: 'User id of the actor.' }), commandId };
 
 /** The fields that every event of a chat has. */
 const ofChat = {
   tenantId,
   chatId,
-  actorId: userId.meta({ description: 'Who did it.' }),
+  actorId: userId.meta({ description: 'User id of the actor.' }),
   commandId,
-  sequence: z.int().meta({ description: "The event's number in its chat: 1, 2, 3 … without a gap." }),
+  sequence: z.int().meta({ description: 'Sequence number of the event in its chat: 1, 2, 3 … without gaps.' }),
 };
-const noSequence = z.null().meta({ description: 'The event takes no number of the chat.' });
+const noSequence = z.null().meta({ description: 'Always null: the event has no sequence number.' });
 const recipientFields = {
   recipients: z
     .array(userId)
     .nullable()
     .meta({
       description:
-        'The members other than the actor who may see what the event says, as of when it is published: those to whom REST would show it then, ' +
-        "by the policy (`chat.view`), the chat's history visibility and their joining. An event about a message is for those who may see " +
-        'that message. A `member.removed` is also for the member it is about. ' +
-        'Null where they are too many to list (`EVENT_RECIPIENTS_MAX`), or the chat has more members than that: page the members over REST, ' +
+        'The members, without the actor, who may see the content of the event at the time of publishing: those to whom REST would show it, ' +
+        "by the policy (`chat.view`), the chat's history visibility and their joining. An event about a message lists the members who may see " +
+        'that message. A `member.removed` also lists the removed member. ' +
+        'Null if the event has more recipients, or the chat more members, than `EVENT_RECIPIENTS_MAX`. Then page the members over REST, ' +
         'and deliver to each whose `firstVisibleSequence` is not null and not above `messageSequence` (`upTo` of a `chat.read`; else `sequence`).',
     }),
   forActor: z
@@ -36,12 +36,12 @@ const recipientFields = {
     .nullable()
     .meta({
       description:
-        'Whether the event is for the actor as well, whose other devices do not have it yet: the actor is a member who may see what it says, or ' +
-        'has just left the chat. Null where `recipients` is null: the actor is among the members, if they are one.',
+        "Whether to deliver the event to the actor's other devices too: the actor is a member who may see its content, or " +
+        'has just left the chat. Null if `recipients` is null; the paged members then include the actor.',
     }),
   recipientCount: z.int().meta({
     description:
-      'How many recipients are listed. Where `recipients` is null: an upper bound, which counts the actor and members who may not see the event.',
+      'Number of listed recipients. If `recipients` is null: an upper bound that includes the actor and members who may not see the event.',
   }),
 };
 const mentionedOutsiders = z
@@ -49,31 +49,31 @@ const mentionedOutsiders = z
   .optional()
   .meta({
     description:
-      'Those of `mentions` who may not see the message as of when it is published: who are not in the chat, or for whom it lies before their ' +
-      'joining. Nobody is told of them. Left out where there is none, where `recipients` is null, and over REST.',
+      'Mentioned users who may not see the message at the time of publishing: they are not members of the chat, or the message is before their ' +
+      'joining. Do not notify these users. Absent if there are none, if `recipients` is null, and over REST.',
   });
 /** The sequence of the message that the event is about. */
 const messageSequence = z.int().meta({
-  description: "The message's own number in the chat. Who may see the message may see what the event says of it.",
+  description: 'Sequence number of the message. The event is for members who may see the message.',
 });
 /** For events about a message that is not erased. */
 const hidden = z.literal(true).optional().meta({
-  description: 'Over REST: the message lies before what the caller may see, and the event is told without its content.',
+  description: 'Only over REST: the caller may not see the message, and the event has no content.',
 });
-const members = z.array(z.object({ userId, role })).meta({ description: 'Those who are members from then on.' });
+const members = z.array(z.object({ userId, role })).meta({ description: 'The new members.' });
 const chatState = {
   kind: chatKind,
-  title: z.string().nullable().meta({ description: 'What the chat is called; null: nothing.' }),
+  title: z.string().nullable().meta({ description: 'Title of the chat; null if it has none.' }),
   historyVisibility,
   metadata,
 };
-const mentions = z.array(userId).meta({ description: 'Who is mentioned.' });
-const body = z.string().nullable().meta({ description: 'The text; null where `erased` is true.' });
+const mentions = z.array(userId).meta({ description: 'User ids of the mentioned users.' });
+const body = z.string().nullable().meta({ description: 'Text of the message. Null if `erased` is true.' });
 const reaction = z.object({
   ...ofChat,
   messageId,
   messageSequence,
-  emoji: z.string().nullable().meta({ description: 'Null where `erased` is true, else the emoji.' }),
+  emoji: z.string().nullable().meta({ description: 'The emoji. Null if `erased` is true.' }),
   userId,
   erased: hidden,
   ...recipientFields,
@@ -83,34 +83,35 @@ export const eventData = {
   'message.created': z.object({
     ...ofChat,
     messageId,
-    senderId: userId.meta({ description: 'Who sent it.' }),
+    senderId: userId.meta({ description: 'User id of the sender.' }),
     body,
-    contentType: z.string().meta({ description: "The body's media type." }),
-    inReplyTo: messageId.nullable().meta({ description: 'The message that this one answers; null: none.' }),
+    contentType: z.string().meta({ description: 'Media type of `body`.' }),
+    inReplyTo: messageId
+      .nullable()
+      .meta({ description: 'Id of the message to which this message replies; null if there is none.' }),
     threadRootId: messageId
       .nullable()
-      .meta({ description: 'The message whose thread this one belongs to; null: it is in none.' }),
+      .meta({ description: 'Id of the root message of the thread; null if the message is in no thread.' }),
     mentions,
     mentionedOutsiders,
-    attachments: z.array(attachment).meta({ description: 'Files that go with the message, in this order.' }),
+    attachments: z.array(attachment).meta({ description: 'Files of the message, in display order.' }),
     metadata,
-    createdAt: rfc3339.meta({ description: 'When it was sent.' }),
-    erased: z.literal(true).optional().meta({ description: 'The message is deleted: its content is gone.' }),
+    createdAt: rfc3339.meta({ description: 'Time of the send.' }),
+    erased: z.literal(true).optional().meta({ description: 'The message is deleted; its content is erased.' }),
     ...recipientFields,
   }),
   'message.edited': z.object({
     ...ofChat,
     messageId,
     messageSequence,
-    revision: z.int().min(2).meta({ description: 'Which text of the message it is; the first one was 1.' }),
+    revision: z.int().min(2).meta({ description: 'Revision of the text. The first text of a message is revision 1.' }),
     body,
     mentions,
     mentionedOutsiders,
     metadata,
-    editedAt: rfc3339.meta({ description: 'When it was edited.' }),
+    editedAt: rfc3339.meta({ description: 'Time of the edit.' }),
     erased: z.literal(true).optional().meta({
-      description:
-        'The text is not told: the message is deleted, or, over REST, it lies before what the caller may see.',
+      description: 'The event has no text: the message is deleted, or, over REST, the caller may not see it.',
     }),
     ...recipientFields,
   }),
@@ -119,7 +120,7 @@ export const eventData = {
     messageId,
     messageSequence,
     mode: deleteMode,
-    deletedAt: rfc3339.meta({ description: 'When it was deleted.' }),
+    deletedAt: rfc3339.meta({ description: 'Time of the deletion.' }),
     erased: hidden,
     ...recipientFields,
   }),
@@ -135,33 +136,33 @@ export const eventData = {
   'chat.read': z.object({
     ...ofChat,
     sequence: noSequence,
-    userId: userId.meta({ description: 'Who has read.' }),
-    upTo: z.int().meta({ description: "The chat's number up to which everything is read." }),
+    userId: userId.meta({ description: 'User id of the reader.' }),
+    upTo: z.int().meta({ description: 'The user has read everything up to this sequence.' }),
     ...recipientFields,
   }),
   'member.added': z.object({ ...ofChat, members, ...recipientFields }),
   'member.removed': z.object({
     ...ofChat,
-    userId: userId.meta({ description: 'Who is a member no longer.' }),
-    left: z.boolean().meta({ description: 'Whether they went by themselves.' }),
+    userId: userId.meta({ description: 'User id of the removed member.' }),
+    left: z.boolean().meta({ description: 'True if the member left; false if another user removed them.' }),
     ...recipientFields,
   }),
   'member.updated': z.object({
     ...ofChat,
-    userId: userId.meta({ description: 'Whose membership has changed.' }),
+    userId: userId.meta({ description: 'User id of the changed member.' }),
     role,
-    mutedUntil: rfc3339.nullable().meta({ description: 'Until when the member may not talk; null: they may.' }),
+    mutedUntil: rfc3339.nullable().meta({ description: 'The member may not post until this time; null if not muted.' }),
     ...recipientFields,
   }),
   'user.upserted': z.object({
     ...common,
-    userId: userId.meta({ description: 'Whose profile it is.' }),
-    displayName: z.string().meta({ description: 'The name that others see.' }),
-    avatarUrl: z.string().nullable().meta({ description: 'A picture of the user; null: none.' }),
+    userId: userId.meta({ description: 'User id of the profile.' }),
+    displayName: z.string().meta({ description: 'Display name.' }),
+    avatarUrl: z.string().nullable().meta({ description: 'URL of a picture of the user; null if there is none.' }),
     kind: userKind,
     metadata,
-    revision: z.int().meta({ description: 'Counts the changes of the profile, from 1.' }),
-    updatedAt: rfc3339.meta({ description: 'When it was changed.' }),
+    revision: z.int().meta({ description: 'Revision of the profile; the first is 1, and each change adds 1.' }),
+    updatedAt: rfc3339.meta({ description: 'Time of the change.' }),
   }),
   'command.rejected': z.object({ ...receipt.shape, actorId: userId }),
 } as const;
@@ -173,25 +174,28 @@ export type EventData = { [T in EventType]: z.infer<(typeof eventData)[T]> };
 function describedData<T extends EventType>(type: T): (typeof eventData)[T] {
   const schema: z.ZodType = eventData[type];
   // `meta` returns a copy of the same schema.
-  return schema.meta({ description: 'What there is to say of it.' }) as (typeof eventData)[T];
+  return schema.meta({ description: 'The data of the event.' }) as (typeof eventData)[T];
 }
 
 export function eventEnvelope<T extends EventType>(type: T) {
   return z.object({
-    specversion: z.literal('1.0').meta({ description: 'Of CloudEvents.' }),
+    specversion: z.literal('1.0').meta({ description: 'Version of CloudEvents.' }),
     id: z.string().meta({
       description:
-        '`<chat id>/<sequence>`, or `p<partition>/<position>` without a sequence. A copy of the event has the same.',
+        '`<chat id>/<sequence>`, or `p<partition>/<position>` for an event without a sequence. Repeated copies of an event have the same id.',
     }),
-    source: z.string().meta({ description: '`/parley/<store id>/<tenant id>`.' }),
-    type: z.literal(type).meta({ description: 'What happened.' }),
-    subject: z.string().meta({ description: 'What it happened to, such as `chats/<chat id>`.' }),
-    time: rfc3339.meta({ description: 'When it happened.' }),
-    datacontenttype: z.literal('application/json').meta({ description: 'Of `data`.' }),
-    partitionkey: z
+    source: z.string().meta({ description: 'Origin of the event: `/parley/<store id>/<tenant id>`.' }),
+    type: z.literal(type).meta({ description: 'Type of the event.' }),
+    subject: z.string().meta({ description: 'The changed object, such as `chats/<chat id>`.' }),
+    time: rfc3339.meta({ description: 'Time of the change.' }),
+    datacontenttype: z.literal('application/json').meta({ description: 'Media type of `data`.' }),
+    partitionkey: z.string().meta({
+      description: 'Ordering key: the chat id, or the actor id without a chat. Events with the same key are in order.',
+    }),
+    sequence: z
       .string()
-      .meta({ description: 'Events with the same key keep their order: the chat id, or the actor.' }),
-    sequence: z.string().optional().meta({ description: "The event's number in its chat, as in `data`." }),
+      .optional()
+      .meta({ description: 'The `sequence` of `data`, as a string. Absent if that is null.' }),
     data: describedData(type),
   });
 }

@@ -43,10 +43,10 @@ export const decisionId = like(UUID_PATTERN, UUID).meta({
 });
 export const userId = like(USER_ID_PATTERN, USER_ID).meta({ description: 'User id.', example: 'alice' });
 export const tenantId = like(TENANT_ID_PATTERN, TENANT_ID).meta({
-  description: 'Tenant id; `default` where none is named.',
+  description: 'Tenant id. Default: `default`.',
   example: DEFAULT_TENANT,
 });
 export const commandId = like(COMMAND_ID_PATTERN, COMMAND_ID).meta({
-  description: 'Command id = idempotency key, unique per tenant and actor.',
+  description: 'Command id: the idempotency key, unique per tenant and actor.',
   example: 'send-0001',
 });

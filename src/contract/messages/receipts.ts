@@ -12,30 +12,31 @@ const rfc3339 = z.string().meta({ format: 'date-time', example: '2026-11-20T20:1
  */
 export const receipt = z.object({
   commandId,
-  type: z.string().meta({ description: 'The command type, as it was given.' }),
+  type: z.string().meta({ description: 'The command type, as sent.' }),
   status: z.enum(['accepted', 'rejected']).meta({
-    description: '`accepted`: its effects are stored, or there was nothing to change; `rejected`: it has none.',
+    description:
+      '`accepted`: the effects are committed, or there was nothing to change; `rejected`: the command had no effect.',
   }),
   tenantId,
-  chatId: chatId.nullable().meta({ description: 'The chat; null where the command names none.' }),
+  chatId: chatId.nullable().meta({ description: 'Chat id of the command; null if it has none.' }),
   messageId: messageId
     .nullable()
-    .meta({ description: 'The message that was sent or is meant; null where there is none.' }),
+    .meta({ description: 'Id of the message that was sent, or that the command is about; null if there is none.' }),
   sequence: z
     .int()
     .nullable()
-    .meta({ description: "The chat's number that the effect has taken; null where nothing changed or no chat did." }),
-  at: rfc3339.meta({ description: 'When it was decided.' }),
+    .meta({ description: "Sequence number of the command's event in the chat; null if no chat changed." }),
+  at: rfc3339.meta({ description: 'Time of the decision.' }),
   decisionId: z
     .string()
     .nullable()
-    .meta({ description: 'Which decision of the policy it was; null where it did not get that far.' }),
+    .meta({ description: 'Id of the policy decision; null if the policy was not asked.' }),
   replayed: z.boolean().meta({
     description:
-      'False only in the receipt that is sent when the command is decided: at most one answer for one effect says false. ' +
-      'True in the answer to a repeat, and in an answer over REST that was read from the store. ' +
-      'The receipt itself, as `GET /v1/receipts/{commandId}` and `command.rejected` show it, is no answer and says false.',
+      'False in the first receipt, which is sent when the command is decided; at most one receipt per command is sent with false. ' +
+      'True in the receipt of a repeated command, and in a REST response whose receipt was read from the store. ' +
+      '`GET /v1/receipts/{commandId}` and `command.rejected` contain the stored receipt, with false.',
   }),
-  reason: reason.optional().meta({ description: 'Why it was rejected.' }),
+  reason: reason.optional().meta({ description: 'Reason of the rejection; only with `rejected`.' }),
 });
 export type Receipt = z.infer<typeof receipt>;

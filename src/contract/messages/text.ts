@@ -156,7 +156,7 @@ export const emoji = z
   .refine((value) => EMOJI_NAME_PATTERN.test(value) || isOneGrapheme(value), 'must be one grapheme cluster or :name:')
   .meta({
     ...{ minLength: 1, maxLength: EMOJI_MAX_LENGTH, example: ':thumbsup:' },
-    description: 'An emoji in its canonical form, or the name of a custom one.',
+    description: 'An emoji in its canonical form, or the name of a custom emoji: `:name:`.',
   });
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };

@@ -35,9 +35,9 @@ export const violationText: z.core.$ZodErrorMap = (issue) => {
     case 'invalid_format':
       return `must be ${FORMATS[issue.format] ?? 'in the form that is documented for it'}`;
     case 'unrecognized_keys':
-      return `has no field called ${issue.keys.join(', ')}`;
+      return `has unknown fields: ${issue.keys.join(', ')}`;
     case 'invalid_key':
-      return `is no name that is allowed here: it ${issue.issues[0]?.message ?? 'is not valid'}`;
+      return `is not an allowed name: it ${issue.issues[0]?.message ?? 'is not valid'}`;
     case 'invalid_union':
       return unionText(issue);
     default:

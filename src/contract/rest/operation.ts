@@ -14,14 +14,20 @@ export interface RestOperation {
   body?: z.ZodType;
   /** An example body that is valid for any chat. */
   example?: object;
+  /** True if the operation needs an optional capability of the store; without it the answer is 501. */
+  isOptional?: true;
   /** Success responses by status. */
   answers: Partial<Record<200 | 201 | 202, { description: string; schema: z.ZodType }>>;
 }
 
-const pending = { description: 'No receipt in time: it will be found at `Location`.', schema: commandPending };
+const pending = {
+  description: 'The receipt did not arrive within `RECEIPT_TIMEOUT`. It will be available at `Location`.',
+  schema: commandPending,
+};
 const accepted = { description: 'Accepted. The receipt.', schema: receipt };
 const unchanged = {
-  description: 'Accepted, and changed nothing or is not known to be the first answer (`replayed`). The receipt.',
+  description:
+    'Accepted. The receipt. The command changed nothing, or the receipt is stored and may have been returned before (`replayed`).',
   schema: receipt,
 };
 

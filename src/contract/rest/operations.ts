@@ -44,7 +44,7 @@ export const restOperations = {
     method: 'get',
     path: '/v1/chats/{chatId}/events',
     tag: 'Events',
-    summary: "The chat's events by sequence: what a client that was away applies",
+    summary: "The chat's events in ascending sequence, for a client that was offline",
     query: listEventsQuery,
     answers: { 200: { description: 'A page of CloudEvents.', schema: sequencePage(restEvent) } },
   },
@@ -52,16 +52,17 @@ export const restOperations = {
     method: 'get',
     path: '/v1/sync',
     tag: 'Events',
-    summary: "What changed in all of the caller's chats since a token; at most `limit` chats and `limit` events a page",
+    summary: "Changes in all of the caller's chats since a token; a page has at most `limit` chats and `limit` events",
     query: syncQuery,
-    answers: { 200: { description: 'A page of what changed.', schema: syncPage } },
+    answers: { 200: { description: 'A page of changes.', schema: syncPage } },
   },
   searchMessages: {
     method: 'get',
     path: '/v1/search/messages',
     tag: 'Messages',
-    summary: 'Full text over what the caller may read, newest first',
+    summary: 'Full-text search in all messages that the caller may read; newest first',
     query: searchMessagesQuery,
+    isOptional: true,
     answers: { 200: { description: 'A page of messages.', schema: cursorPage(restFoundMessage) } },
   },
   getReceipt: {
@@ -75,14 +76,15 @@ export const restOperations = {
     method: 'get',
     path: '/v1/decisions/{decisionId}',
     tag: 'Decisions',
-    summary: 'Why something was permitted or refused, for those whom the policy lets ask (`decision.view`)',
+    summary:
+      'Explains why a command or query was permitted or refused. For callers whom the policy permits `decision.view`',
     answers: { 200: { description: 'The decision.', schema: restDecision } },
   },
   getUser: {
     method: 'get',
     path: '/v1/users/{userId}',
     tag: 'Users',
-    summary: 'A profile',
+    summary: 'Profile of a user',
     answers: { 200: { description: 'The profile.', schema: restUser } },
   },
   putMe: {
@@ -98,7 +100,7 @@ export const restOperations = {
     method: 'get',
     path: '/v1/me/unread',
     tag: 'Users',
-    summary: "What is unread in the caller's chats, hidden ones left out",
+    summary: "Number of unread messages in the caller's chats, except hidden chats",
     answers: { 200: { description: 'The counts.', schema: restUnread } },
   },
 } as const satisfies Record<string, RestOperation>;
@@ -137,7 +139,7 @@ export function pathSchemaOf(name: RestOperationName): z.ZodObject {
 export const commandHeaders = z.object({
   'Idempotency-Key': commandId.optional().meta({
     description:
-      'The command id, unique per caller; drawn where absent. It may stand in double quotes, which do not count.',
+      'The command id (idempotency key), unique per caller. Default: a new id. It may be in double quotes, which are ignored.',
     // No example: a page that fills in examples would send each command with the same id.
     example: undefined,
   }),
@@ -174,9 +176,9 @@ const ABOUT_CHATS: ProblemCode[] = ['not_permitted'];
 
 function codesOf(name: RestOperationName): ProblemCode[] {
   if (isCommandOperation(name)) return [...ANY, ...OF_COMMANDS];
-  const { path, query } = operationOf(name);
+  const { path, query, isOptional = false } = operationOf(name);
   const namesChat = path.includes('{chatId}') || Object.hasOwn(query?.shape ?? {}, 'chatId');
-  return namesChat ? [...ANY, ...ABOUT_CHATS] : ANY;
+  return [...ANY, ...(namesChat ? ABOUT_CHATS : []), ...(isOptional ? (['not_implemented'] as const) : [])];
 }
 
 /** The problems with which an operation can answer, by HTTP status. */

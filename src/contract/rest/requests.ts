@@ -1,4 +1,6 @@
-/** Query parameters and request bodies of REST. A body is a command's data without what the path says already. */
+/**
+ * Query parameters and request bodies of REST. A body is a command's data without the fields that the path contains.
+ */
 import { z } from 'zod';
 import {
   chatCreateData,
@@ -40,12 +42,12 @@ function limitOf(maximum: number, standard: number) {
       minimum: 1,
       maximum,
       default: standard,
-      description: `At most so many items, of at most ${PAGE_MAX_BYTES / 1024 / 1024} MiB together: a page can end sooner although there is more.`,
+      description: `Maximum number of items of the page. The items have at most ${PAGE_MAX_BYTES / 1024 / 1024} MiB together, so a page can have fewer items although there are more.`,
     });
 }
 const limit = limitOf(PAGE_LIMIT_MAX, PAGE_LIMIT_DEFAULT);
 const cursor = z.string().min(1).max(CURSOR_MAX_CHARACTERS).optional().meta({
-  description: 'The `nextCursor` of the page before. Opaque; good for the same caller and the same query only.',
+  description: 'The `nextCursor` of the previous page. Opaque; valid only for the same caller and the same query.',
 });
 /** Up to 15 digits, so that it is an exact integer in every JSON implementation. */
 function sequence(description: string) {
@@ -65,23 +67,27 @@ export const listChatsQuery = z.strictObject({
     .enum(['true', 'false'])
     .transform((value) => value === 'true')
     .optional()
-    .meta({ type: 'boolean', enum: undefined, description: 'Only archived chats, or only those that are not.' }),
+    .meta({
+      type: 'boolean',
+      enum: undefined,
+      description: '`true`: only archived chats; `false`: only chats that are not archived. Default: both.',
+    }),
   hidden: z
     .enum(['true', 'false'])
     .optional()
     .transform((value) => value === 'true')
     .meta({
       ...{ type: 'boolean', enum: undefined, default: false },
-      description: 'Only the chats that the caller has hidden, instead of those that are not.',
+      description: '`true`: only chats that the caller has hidden; `false`: only chats that are not hidden.',
     }),
 });
-/** For lists that are read page by page. */
+/** For lists with a cursor. */
 export const pageQuery = z.strictObject({ cursor, limit });
 /** For messages by sequence, in either direction. */
 export const listMessagesQuery = z
   .strictObject({
-    after: sequence('Messages after this sequence, the nearest first to be given.'),
-    before: sequence('Messages before this sequence, the nearest first to be given.'),
+    after: sequence('Messages after this sequence: the page that follows it directly.'),
+    before: sequence('Messages before this sequence: the page that directly precedes it.'),
     limit,
   })
   .refine(({ after, before }) => after === undefined || before === undefined, {
@@ -89,7 +95,7 @@ export const listMessagesQuery = z
     message: 'cannot be combined with after',
   });
 export const listEventsQuery = z.strictObject({
-  after: sequence('Events after this sequence; from the first one where absent.'),
+  after: sequence('Events after this sequence. Default: from the first event.'),
   limit,
 });
 
@@ -105,7 +111,7 @@ export const syncQuery = z.strictObject({
     .max(SYNC_TOKEN_MAX_CHARACTERS)
     .optional()
     .meta({
-      description: `The \`next\` of the page before. Absent: everything. \`${SYNC_FROM_NOW}\`: no items, only a token. Opaque; good for the same caller and store only, and for as long as the policy shows the caller the same kinds of chats.`,
+      description: `The \`next\` of the previous page. Default: sync everything. \`${SYNC_FROM_NOW}\`: no items, only a token. Opaque; valid only for the same caller and store, and while the policy shows the caller the same kinds of chats.`,
     }),
   limit,
 });
@@ -121,7 +127,7 @@ export const searchMessagesQuery = z.strictObject({
     .refine((value) => value === '' || SEARCHABLE.test(value), 'must contain something to search for')
     .meta({
       description:
-        'Words that must all be there; "in quotes" one after the other, `or` between alternatives, `-` before what must not be there.',
+        'Search words, all of which must occur. `"…"`: the words in this order; `or`: alternatives; `-word`: the word must not occur.',
     }),
   chatId: chatId.optional(),
   senderId: userId.optional(),

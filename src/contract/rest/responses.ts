@@ -17,8 +17,8 @@ export const REACTIONS_SHOWN_MAX = 20;
 
 export const restReaction = z.object({
   emoji: z.string(),
-  count: z.int().min(1).meta({ description: 'How many users have reacted with it.' }),
-  mine: z.boolean().meta({ description: 'Whether the caller is one of them.' }),
+  count: z.int().min(1).meta({ description: 'Number of users who reacted with this emoji.' }),
+  mine: z.boolean().meta({ description: 'Whether the caller reacted with this emoji.' }),
 });
 
 const RECIPIENT_FIELDS = { recipients: true, forActor: true, recipientCount: true } as const;
@@ -32,8 +32,8 @@ export const restMessage = eventData['message.created'].omit({ ...RECIPIENT_FIEL
   reactions: z
     .array(restReaction)
     .max(REACTIONS_SHOWN_MAX)
-    .meta({ description: `The most frequent first, then by emoji; at most ${REACTIONS_SHOWN_MAX} of them.` }),
-  reactionKinds: count.meta({ description: 'With how many different emoji users have reacted.' }),
+    .meta({ description: `The most frequent first, then by emoji; at most ${REACTIONS_SHOWN_MAX}.` }),
+  reactionKinds: count.meta({ description: 'Number of different emoji with which users reacted.' }),
 });
 export type RestMessage = z.infer<typeof restMessage>;
 
@@ -43,8 +43,8 @@ export const restRevision = z.object({
   body: z.string(),
   mentions: z.array(userId),
   metadata,
-  actorId: userId.meta({ description: 'Who wrote it.' }),
-  at: rfc3339.meta({ description: 'When it was written.' }),
+  actorId: userId.meta({ description: 'User id of the author of this text.' }),
+  at: rfc3339.meta({ description: 'Time at which this text was written.' }),
 });
 export type RestRevision = z.infer<typeof restRevision>;
 
@@ -59,22 +59,23 @@ export type RestThread = z.infer<typeof restThread>;
 /** A member who has read a message. */
 export const restReader = z.object({
   userId,
-  readSequence: count.meta({ description: 'The read mark: everything up to this sequence is read.' }),
+  readSequence: count.meta({ description: 'The read mark: the member has read everything up to this sequence.' }),
 });
 
 /** A found message, with the matches in its text. */
 export const restFoundMessage = z.object({
   message: restMessage,
-  highlights: z
-    .array(z.array(z.object({ text: z.string(), match: z.boolean() })))
-    .meta({ description: 'Pieces of the text, each cut where what was searched for begins and ends.' }),
+  highlights: z.array(z.array(z.object({ text: z.string(), match: z.boolean() }))).meta({
+    description:
+      'Excerpts of the text. Each excerpt is a list of parts, and `match` marks the parts that match the query.',
+  }),
 });
 export type RestFoundMessage = z.infer<typeof restFoundMessage>;
 
 /** The unread totals of all chats of the caller. */
 export const restUnread = z.object({
   unreadCount: count,
-  chatCount: count.meta({ description: 'How many chats have something unread.' }),
+  chatCount: count.meta({ description: 'Number of chats with unread messages.' }),
 });
 export type RestUnread = z.infer<typeof restUnread>;
 
@@ -85,13 +86,13 @@ const ofChat = {
   historyVisibility,
   metadata,
   archived: z.boolean(),
-  hidden: z.boolean().meta({ description: 'Whether the caller has hidden it; the next message shows it again.' }),
+  hidden: z.boolean().meta({ description: 'Whether the caller has hidden the chat. The next message shows it again.' }),
   createdAt: rfc3339,
   memberCount: count,
-  role: role.meta({ description: "The caller's role." }),
-  lastSequence: count.meta({ description: "The number of the chat's latest event." }),
+  role: role.meta({ description: "The caller's role in the chat." }),
+  lastSequence: count.meta({ description: "The sequence of the chat's latest event." }),
   lastActivityAt: rfc3339,
-  unreadCount: count.meta({ description: "Messages after the caller's read mark." }),
+  unreadCount: count.meta({ description: "Number of messages after the caller's read mark." }),
 };
 
 export const restChatListItem = z.object({ ...ofChat, lastMessage: z.union([restMessage, z.null()]) });
@@ -107,16 +108,16 @@ const memberState = z.object({
 export const restMember = memberState.extend({
   firstVisibleSequence: count.nullable().meta({
     description:
-      "The first number of the chat that the member may see, by the chat's history visibility and their joining; null: the policy does not let " +
-      'them view the chat. Events without `recipients` are for those who may see their number. A rule that looks at the token of the member ' +
-      'counts against them here.',
+      "The first sequence of the chat that the member may see, by the chat's history visibility and the member's joining. Null if the policy " +
+      'does not permit the member to view the chat. An event without `recipients` is for members whose value is not above the sequence of the ' +
+      'event. A policy rule about the token of the member never permits here, and always forbids.',
   }),
 });
 export type RestMember = z.infer<typeof restMember>;
 
 export const restMembership = memberState.extend({
-  joinedSequence: count.meta({ description: 'The sequence at which the caller joined.' }),
-  readSequence: count.meta({ description: 'The read mark: everything up to this sequence is read.' }),
+  joinedSequence: count.meta({ description: 'The sequence of the event with which the caller joined.' }),
+  readSequence: count.meta({ description: 'The read mark: the member has read everything up to this sequence.' }),
 });
 
 export const restChat = z.object({
@@ -145,15 +146,17 @@ export type RestUser = z.infer<typeof restUser>;
 export const restDecision = z.object({
   decisionId,
   at: rfc3339,
-  actorId: userId.meta({ description: 'Who asked.' }),
-  commandId: commandId.nullable().meta({ description: 'Null: a query.' }),
+  actorId: userId.meta({ description: 'User id for which the policy decided.' }),
+  commandId: commandId.nullable().meta({ description: 'Command id; null for a query.' }),
   chatId: chatId.nullable(),
-  action: z.string().meta({ description: 'What was asked for: a command, or a query.', example: 'message.send' }),
+  action: z
+    .string()
+    .meta({ description: 'The action: a command type or the name of a query.', example: 'message.send' }),
   effect: z.enum(['permit', 'deny']),
-  rule: z.string().nullable().meta({ description: 'The rule that decided; null: none permits it.' }),
+  rule: z.string().nullable().meta({ description: 'Id of the rule that decided. Null if no rule permits the action.' }),
   refusedAs: refusalCode.nullable().meta({
     description:
-      'With which code the command was refused though this permitted it, by the state of its chat or for a quota; null: it was not.',
+      'Refusal code of a command that the policy permitted and that was refused because of the state of its chat or a quota. Null otherwise.',
   }),
   policyVersion: z.string().meta({ example: 'default-1@0b7d6c0f6a11' }),
   attributesDigest: z
@@ -161,13 +164,13 @@ export const restDecision = z.object({
     .meta({ description: 'SHA-256 of these attributes in canonical form (RFC 8785), in hexadecimal.' }),
   attributes: z.record(z.string(), z.unknown()).meta({
     description:
-      'What the policy was asked with, as it was recorded. Claims and the producer are shown only to callers who may view all decisions. Later releases record more.',
+      'The recorded attributes on which the policy decided. Claims and the producer are shown only to callers who may view all decisions. Later releases may add attributes.',
   }),
-  explanation: z.array(z.string()).meta({ description: 'The same in sentences, for people.' }),
+  explanation: z.array(z.string()).meta({ description: 'The decision explained in sentences, for people.' }),
 });
 export type RestDecision = z.infer<typeof restDecision>;
 
-/** An event of a chat as dispatch workers get it. */
+/** An event of a chat, as dispatch consumers receive it. */
 export const restEvent = z.discriminatedUnion('type', [
   eventEnvelope('message.created'),
   eventEnvelope('message.edited'),
@@ -183,31 +186,31 @@ export const restEvent = z.discriminatedUnion('type', [
   eventEnvelope('member.updated'),
 ]);
 
-/** What changed in one of the caller's chats. */
+/** The changes of one of the caller's chats. */
 export const restSyncItem = z.union([
   z.object({
     chatId,
-    reset: z.boolean().meta({ description: 'Drop what you have of the chat: it starts anew with these events.' }),
-    chat: restChat.meta({ description: 'The chat as it is now; it can be newer than the events.' }),
-    events: z
-      .array(restEvent)
-      .meta({ description: 'In ascending sequence; more of them may come with the next page.' }),
+    reset: z.boolean().meta({ description: 'True: discard your copy of the chat; these events begin a new one.' }),
+    chat: restChat.meta({ description: 'The present state of the chat; it can be newer than the events.' }),
+    events: z.array(restEvent).meta({ description: 'In ascending sequence; the next page may contain more.' }),
   }),
   z.object({
     chatId,
-    left: z.literal(true).meta({ description: 'Drop the chat: the caller is not in it any more, or may not see it.' }),
+    left: z
+      .literal(true)
+      .meta({ description: 'Discard the chat: the caller is no longer a member, or may not see it.' }),
     hidden: z
       .literal(true)
       .optional()
-      .meta({ description: 'The caller is in it, and the policy does not show it to them.' }),
+      .meta({ description: 'The caller is a member, but the policy does not permit them to view the chat.' }),
   }),
 ]);
 
 /** A page of a sync. */
 export const syncPage = z.object({
-  items: z.array(restSyncItem).meta({ description: 'By chat id, each chat once.' }),
-  next: z.string().meta({ description: 'The token to go on with.' }),
-  hasMore: z.boolean().meta({ description: 'There is more to be had at once.' }),
+  items: z.array(restSyncItem).meta({ description: 'Ordered by chat id; each chat at most once.' }),
+  next: z.string().meta({ description: 'The token for the next request.' }),
+  hasMore: z.boolean().meta({ description: 'True: the next page is available now.' }),
 });
 
 /**

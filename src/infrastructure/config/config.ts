@@ -32,6 +32,9 @@ export type ValueOf<V> = V extends { parse: (text: string) => infer T; default: 
     ? T | undefined
     : never;
 
+/** A set of variables by the name of their setting. */
+export type Variables = Readonly<Record<string, Variable<unknown>>>;
+
 export type Values<D> = { readonly [K in keyof D]: ValueOf<D[K]> };
 
 export interface ReadConfig<D> {
@@ -57,10 +60,7 @@ export function variable<const V extends Variable<unknown>>(declaration: V): V {
  * Reads every declared variable and collects all faults instead of stopping at the first. An empty value counts as
  * unset.
  */
-export function readConfig<const D extends Readonly<Record<string, Variable<unknown>>>>(
-  declarations: D,
-  sources: ConfigSources = {},
-): ReadConfig<D> {
+export function readConfig<const D extends Variables>(declarations: D, sources: ConfigSources = {}): ReadConfig<D> {
   const environment = sources.environment ?? process.env;
   const file = readEnvFile(sources.file ?? '.env');
   const values: Record<string, unknown> = {};

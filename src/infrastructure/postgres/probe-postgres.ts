@@ -40,5 +40,5 @@ function absence(error: unknown): string | null {
   if (syscall === 'getaddrinfo') return `the host's name is not known, or not yet: ${message}`;
   if (syscall !== undefined) return NETWORK_CALLS.has(syscall) ? message : null;
   if (error instanceof pg.DatabaseError) return PASSING_CLASSES.has(code?.slice(0, 2) ?? '') ? message : null;
-  return DRIVER_WORDS.test(message) ? `nobody answers as PostgreSQL does: ${message}` : null;
+  return DRIVER_WORDS.test(message) ? `the server does not answer like PostgreSQL: ${message}` : null;
 }

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The system reuses process ids. Together with its start time, an id is unique for ever. */
+/** The system reuses process ids. Together with its start time, an id is always unique. */
 export interface ProcessIdentity {
   readonly pid: number;
   /** Opaque. Equal only for the same process. */

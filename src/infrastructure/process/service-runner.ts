@@ -20,6 +20,15 @@ export interface Service {
   abandon?(): void;
 }
 
+/** A service made of functions. A step of the start needs no `stop`. */
+export function service(
+  name: string,
+  start: () => Promise<void>,
+  stop = async (): Promise<void> => undefined,
+): Service {
+  return { name, start, stop };
+}
+
 export interface ProcessOptions {
   readonly logger: ProcessLogger;
   /** Default: SIGTERM and SIGINT. */
@@ -47,7 +56,10 @@ const SAME_SIGNAL_WINDOW_MS = 300;
  * @returns when everything has stopped
  * @throws StartupError of a service that did not start, when everything has stopped
  */
-export async function runServices(services: Iterable<Service>, options: ProcessOptions): Promise<void> {
+export async function runServices(
+  services: Iterable<Service> | AsyncIterable<Service>,
+  options: ProcessOptions,
+): Promise<void> {
   const { logger } = options;
   const signals = options.signals ?? ['SIGTERM', 'SIGINT'];
   const begun: Service[] = [];
@@ -88,7 +100,7 @@ export async function runServices(services: Iterable<Service>, options: ProcessO
     exitCode = 1;
   };
   try {
-    for (const service of services) {
+    for await (const service of services) {
       if (stopping) break;
       begun.push(service);
       if (!(await startOne(service, stopRequested, fail))) break;
@@ -96,7 +108,7 @@ export async function runServices(services: Iterable<Service>, options: ProcessO
     }
   } catch (error) {
     if (error instanceof StartupError) startupError = error;
-    else fail('the services could not be put together', { error });
+    else fail('services could not be created', { error });
     exitCode = 1;
   }
   // A failed start stops the process like a signal. A later signal then counts as the second one.
@@ -157,7 +169,7 @@ async function stopAll(running: readonly Service[], fail: Fail): Promise<void> {
         service.abandon?.();
       }
     } catch (error) {
-      fail('a service did not stop well', { component: service.name, error });
+      fail('a service failed to stop', { component: service.name, error });
       service.abandon?.();
     } finally {
       deadline.abort();

@@ -1,13 +1,12 @@
-import { type Role, rolesOf } from '../roles/role-names.js';
+import { rolesNamed } from '../roles/registry.js';
 import { readSettings } from '../settings.js';
 
 /**
- * What each variable is and where it came from, secrets hidden; exit 1 on a fault. For `roles` it also says what they
- * lack.
+ * Prints each variable with its value and source, secrets hidden. Exit code 1 on a fault; the variables that `roles`
+ * need and that are not set are faults.
  */
 export function checkConfig(roles: readonly string[]): void {
-  const purposes: Role[] = rolesOf(roles);
-  const { entries, faults } = readSettings(purposes);
+  const { entries, faults } = readSettings(rolesNamed(roles).map(({ name }) => name));
   const nameWidth = Math.max(...entries.map(({ name }) => name.length));
   const valueWidth = Math.max(...entries.map(({ shown }) => shown.length), 1);
   for (const { name, source, shown, describe } of entries)

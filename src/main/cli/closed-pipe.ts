@@ -1,9 +1,9 @@
-import { ROLES } from '../roles/role-names.js';
+import { roleNames } from '../roles/registry.js';
 
 /** As of a program that SIGPIPE has ended. */
 const CLOSED_PIPE_EXIT_CODE = 141;
 /** Roles go on without a reader of their output; `export` reports it in a line of its own. */
-const GOES_ON: readonly (string | undefined)[] = ['dev', 'export', ...ROLES];
+const GOES_ON: readonly (string | undefined)[] = ['dev', 'export', ...roleNames];
 
 /** A pipe whose reader has gone, and a terminal that was closed. */
 const NOBODY_READS: readonly (string | undefined)[] = ['EPIPE', 'EIO'];

@@ -17,7 +17,7 @@ export async function withCommandDatabase(
   work: (database: PrismaClient) => Promise<void>,
   options: { statementTimeoutMs?: number } = {},
 ): Promise<void> {
-  const { databaseUrl = '' } = requireSettings('migrate');
+  const { databaseUrl = '' } = requireSettings('database');
   const database = openDatabase({ url: databaseUrl, poolSize: 2, silenceTimeoutMs: SILENCE_TIMEOUT_MS, ...options });
   try {
     await assertMigrated(database);

@@ -3,11 +3,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { directChatId } from '../../contract/messages/direct-id.js';
+import { directChatId } from '../../contract/messages/direct-chat-id.js';
 import { DEFAULT_TENANT } from '../../contract/messages/identifiers.js';
 import { hideCredentials } from '../../infrastructure/logging/hide-credentials.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
-import { ROLES, type Role } from '../roles/role-names.js';
+import { needsText } from '../roles/needs.js';
+import { roles } from '../roles/registry.js';
 import { checkConfig } from './check-config.js';
 import { chatId, seconds, tenantId, userId } from './command-arguments.js';
 import type { ContractRequest } from './contract-command.js';
@@ -21,18 +22,10 @@ import type { TopologyRequest } from './topology/topology-command.js';
 const TOKEN_TTL_SECONDS = 3_600;
 const MANIFEST = new URL('../../../../package.json', import.meta.url);
 
-const ROLE_DESCRIPTIONS: Record<Role, string> = {
-  worker: 'process commands: store them and publish their events',
-  api: 'serve REST; roles can be combined: parley worker api',
-  relay: 'deliver the event log to log consumers; or show and repair what they got',
-};
-
 /** The variables that a command cannot do without, for its help. */
 const NEEDED_VARIABLES: Record<string, string> = {
   dev: 'none: dev starts or generates what is not set',
-  worker: 'DATABASE_URL, AMQP_URL; with COMMAND_AUTH=jwt also JWT_SECRET or JWT_JWKS_URL',
-  api: 'DATABASE_URL, AMQP_URL, JWT_SECRET or JWT_JWKS_URL',
-  relay: 'DATABASE_URL, JSON_LINES_DIR',
+  ...Object.fromEntries(roles.map(({ name, needs }) => [name, needsText(needs)])),
   'relay status': 'DATABASE_URL',
   'relay parked': 'DATABASE_URL',
   'relay retry': 'DATABASE_URL',
@@ -99,11 +92,11 @@ function commandLine(): Command {
       'run all roles in one process; start the services that no URL names, migrate, and print a first command',
     )
     .action(async () => (await import('../dev/dev.js')).runDev());
-  for (const role of ROLES)
+  for (const { name, summary } of roles)
     program
-      .command(`${role} [roles...]`)
-      .description(ROLE_DESCRIPTIONS[role])
-      .action(async (more: string[]) => (await import('../roles/run-roles.js')).runRoles([role, ...more]));
+      .command(`${name} [roles...]`)
+      .description(summary)
+      .action(async (more: string[]) => (await import('../roles/run-roles.js')).runRoles([name, ...more]));
   program
     .command('migrate')
     .description('apply the database migrations and exit')

@@ -1,18 +1,19 @@
-/** The broker for one command: reached at once, or said in one line why not. */
+/** A connection to the broker for one command, which does not wait while the broker is unavailable. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AmqpConnection } from '../../infrastructure/amqp/amqp-connection.js';
 import type { Logger } from '../../infrastructure/logging/logger.js';
+import { StartupError } from '../../infrastructure/process/startup-error.js';
 
-/** How long a broker is looked for. */
+/** How long a broker may take to accept the connection. */
 const REACH_TIMEOUT_MS = 5_000;
 
 export interface BrokerOnce {
   connection: AmqpConnection;
-  /** What the connection complained of last. */
+  /** The last warning or error of the connection. */
   lastError(): string;
 }
 
-/** An open connection; whoever has it stops it. */
+/** An open connection. The caller stops it. */
 export async function connectOnce(url: string, name: string): Promise<BrokerOnce> {
   let lastError = 'no answer';
   const remember: Logger['warn'] = (_message, fields) => {
@@ -30,7 +31,7 @@ export async function connectOnce(url: string, name: string): Promise<BrokerOnce
   return { connection, lastError: () => lastError };
 }
 
-/** Rejects with `failure` where the work takes longer. */
+/** Rejects with `failure` if the work takes longer. */
 export async function inTime(work: Promise<unknown>, timeoutMs: number, failure: () => string): Promise<void> {
   const deadline = new AbortController();
   const late = sleep(timeoutMs, undefined, { signal: deadline.signal }).then(() => {
@@ -40,7 +41,12 @@ export async function inTime(work: Promise<unknown>, timeoutMs: number, failure:
     await Promise.race([work, late]);
   } finally {
     deadline.abort();
-    late.catch(() => undefined); // aborted
-    work.catch(() => undefined); // nobody waits for it any more
+    late.catch(() => undefined); // Aborted.
+    work.catch(() => undefined); // Too late: its outcome is not used.
   }
+}
+
+export function requireBrokerUrl({ amqpUrl }: { amqpUrl: string | undefined }): string {
+  if (amqpUrl === undefined) throw new StartupError(['AMQP_URL is required']);
+  return amqpUrl;
 }

@@ -4,7 +4,8 @@ import { asyncApiDocument } from '../../contract/asyncapi/document.js';
 import { messageReference } from '../../contract/asyncapi/message-reference.js';
 import type { TopologySettings } from '../../contract/messages/topology.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
-import { requireSettings, topologySettings } from '../settings.js';
+import { topologySettings } from '../settings/topology-settings.js';
+import { requireSettings } from '../settings.js';
 
 export interface ContractRequest {
   asyncapi?: boolean;
@@ -33,7 +34,7 @@ export function runContract({ asyncapi, openapi, reference, out }: ContractReque
 }
 
 function topology(): TopologySettings {
-  return topologySettings(requireSettings('topology'));
+  return topologySettings(requireSettings('command'));
 }
 
 function json(isAsyncApi: boolean): string {

@@ -2,7 +2,8 @@ import { DEFAULT_TENANT } from '../../contract/messages/identifiers.js';
 import { signToken } from '../../infrastructure/jwt.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
 import { keptSecret } from '../dev/dev-secret.js';
-import { requireSettings, type Settings } from '../settings.js';
+import type { SharedSettings } from '../settings/shared-settings.js';
+import { requireSettings } from '../settings.js';
 
 export interface TokenRequest {
   actor: string;
@@ -12,7 +13,7 @@ export interface TokenRequest {
 
 /** Prints a token, signed with `JWT_SECRET` or with the secret that `dev` keeps in `DATA_DIR`. */
 export async function runToken(request: TokenRequest): Promise<void> {
-  const settings = requireSettings('token');
+  const settings = requireSettings('command');
   if (settings.jwtJwksUrl !== undefined)
     throw new StartupError(['JWT_JWKS_URL is set: only the owner of that key set can sign tokens']);
   const jwtSecret = settings.jwtSecret ?? keptSecret(settings.dataDir);
@@ -20,7 +21,7 @@ export async function runToken(request: TokenRequest): Promise<void> {
 }
 
 /** Signs a token for an actor with the settings' secret. */
-export async function signActorToken(settings: Settings, request: TokenRequest): Promise<string> {
+export async function signActorToken(settings: SharedSettings, request: TokenRequest): Promise<string> {
   const { jwtSecret, jwtIssuer, jwtAudience, jwtUserClaim, jwtTenantClaim = 'tenant' } = settings;
   const { actor, tenant = DEFAULT_TENANT, ttlSeconds } = request;
   if (jwtSecret === undefined)

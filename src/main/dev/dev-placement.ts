@@ -1,24 +1,23 @@
 /**
- * The broker's ring and the in-process transport spread chats differently. A data folder that was filled by one and is
- * started with the
- * other has its chats placed anew: first everything committed is published, so that no chat's events can overtake each
- * other from
- * two partitions, then each chat belongs to whichever partition gets its next command.
+ * The hash ring of the broker and the in-process transport assign chats to partitions differently. If the data folder
+ * was used with the other transport last, the assignments are cleared. Everything committed is published before that,
+ * because a chat's events from two partitions could be published out of order. Then each chat belongs to the partition
+ * that gets its next command.
  */
 
 import { EventPublisher, type PublisherDeps } from '../../application/outbox/event-publisher.js';
 import { NO_OBSERVER } from '../../application/ports/worker-observer.js';
 import { realTime } from '../../application/runtime/time.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
-import type { RoleContext } from '../roles/role-context.js';
-import type { StoreService } from '../roles/store.js';
+import type { RoleContext } from '../roles/role.js';
+import type { StoredPlacement } from '../stores/store.js';
 
-/** How long publishing what the other transport left behind may take. */
+/** Maximum time to publish the remaining events of one partition. */
 const DRAIN_TIMEOUT_MS = 10_000;
 
-/** Only while no worker runs on the store: `dev` holds the lock of its data folder. */
-export async function placeChatsAnew(store: StoreService, context: RoleContext, workerId: string): Promise<void> {
-  const { settings, transport, policy, logger } = context;
+/** Allowed only while no worker runs on the store: `dev` has locked its data folder. */
+export async function reassignChats(storedPlacement: StoredPlacement, context: RoleContext): Promise<void> {
+  const { settings, store, transport, policy, workerId, logger } = context;
   const publisher: PublisherDeps = {
     log: store.log,
     sink: transport.sink,
@@ -29,20 +28,20 @@ export async function placeChatsAnew(store: StoreService, context: RoleContext, 
     render: { storeId: store.identity.storeId, recipientsMax: settings.eventRecipientsMax },
   };
   for (let partition = 0; partition < settings.partitions; partition += 1) {
-    const ownership = await store.registry.acquire(partition, workerId);
-    const publishing = new EventPublisher(partition, publisher, ownership);
+    const lease = await store.registry.acquire(partition, workerId);
+    const publishing = new EventPublisher(partition, publisher, lease);
     const deadline = new AbortController();
     await Promise.race([publishing.drained(), realTime.pause(DRAIN_TIMEOUT_MS, deadline.signal)]);
     deadline.abort();
     const { unpublished, publishedThrough } = publishing;
     await publishing.stop();
-    await store.registry.savePublished(partition, ownership.epoch, publishedThrough);
-    await store.registry.release(partition, ownership.epoch);
+    await store.registry.savePublished(partition, lease.epoch, publishedThrough);
+    await store.registry.release(partition, lease.epoch);
     if (unpublished > 0)
       throw new StartupError([
         `${unpublished} events of partition ${partition} could not be published; make sure that a queue accepts them, then start again`,
       ]);
   }
-  await store.placeAnew();
-  logger.info('chats will be placed anew: they were last served by another transport');
+  await storedPlacement.clear();
+  logger.info('partitions of all chats cleared: another transport assigned them');
 }

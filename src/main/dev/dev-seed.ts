@@ -1,8 +1,8 @@
 /** What `dev` does when everything is up: a first chat to send to, a token, and the banner that shows how. */
-import { directChatId } from '../../contract/messages/direct-id.js';
+import { directChatId } from '../../contract/messages/direct-chat-id.js';
 import { DEFAULT_TENANT } from '../../contract/messages/identifiers.js';
 import { signActorToken } from '../cli/token-command.js';
-import type { RoleContext } from '../roles/role-context.js';
+import type { RoleContext } from '../roles/role.js';
 import { type Addresses, printBanner } from './dev-banner.js';
 
 const TOKEN_TTL_SECONDS = 24 * 3_600;

@@ -3,7 +3,7 @@ import { v7 } from 'uuid';
 import type { PrepareTryOut } from '../../adapters/apis/http/docs/try-out.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
 import { signActorToken } from '../cli/token-command.js';
-import type { RoleContext } from '../roles/role-context.js';
+import type { RoleContext } from '../roles/role.js';
 
 const TOKEN_TTL_SECONDS = 24 * 3_600;
 const RECEIPT_WAIT_MS = 5_000;

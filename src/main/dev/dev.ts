@@ -1,28 +1,27 @@
 /**
- * `parley dev`: everything in one process. What no URL names is started privately, in `DATA_DIR`, and kept there
- * between starts.
+ * `parley dev`: all roles in one process. The database and the broker that no URL names are started as private services
+ * in `DATA_DIR`, and their data is kept there between starts.
  */
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import { OtherStore } from '../../adapters/transports/amqp/topology/store-exchange.js';
+import { OtherStore } from '../../adapters/transports/amqp/topology/namespace-claim.js';
 import type { Failpoints } from '../../application/runtime/failpoints.js';
 import { type DataFolderLock, lockDataFolder } from '../../infrastructure/embedded/data-folder.js';
 import { findRabbitmq } from '../../infrastructure/embedded/rabbitmq-program.js';
 import { isPortFree } from '../../infrastructure/free-port.js';
-import { migrate } from '../../infrastructure/postgres/migrations.js';
-import { runServices, type Service } from '../../infrastructure/process/service-runner.js';
+import { runServices, type Service, service } from '../../infrastructure/process/service-runner.js';
 import { rethrowAsStartupError, StartupError } from '../../infrastructure/process/startup-error.js';
-import { OpsService, type ProcessBasics, processBasics, service } from '../observability.js';
-import { apiRole } from '../roles/api-role.js';
-import { MemoryStoreService } from '../roles/memory-store.js';
-import { policyService } from '../roles/policy.js';
-import { relayRole } from '../roles/relay-role.js';
-import { migrationsFolder, StoreService } from '../roles/store.js';
-import { amqpTransport, inProcessTransport, type Transport } from '../roles/transport.js';
-import { newWorkerId, workerRole } from '../roles/worker-role.js';
+import { OpsService, type ProcessBasics, processBasics } from '../observability.js';
+import { policyService } from '../policy/policy-service.js';
+import { roles } from '../roles/registry.js';
+import type { RoleContext } from '../roles/role.js';
+import { newWorkerId } from '../roles/worker-id.js';
 import { requireSettings, type Settings } from '../settings.js';
+import { storeKind } from '../stores/registry.js';
+import { transportKind } from '../transports/registry.js';
+import type { TransportService } from '../transports/transport.js';
 import type { Addresses } from './dev-banner.js';
-import { placeChatsAnew } from './dev-placement.js';
+import { reassignChats } from './dev-placement.js';
 import { PrivateServices } from './dev-private-services.js';
 import { keepSecret } from './dev-secret.js';
 import { welcome } from './dev-seed.js';
@@ -31,111 +30,119 @@ import { devTryOut } from './dev-try-out.js';
 const DEV_HOST = '127.0.0.1';
 const SECRET_BYTES = 32;
 
-/** `steps` is for the fault tests. */
-export async function runDev(steps?: Failpoints): Promise<void> {
+/** `failpoints` is for the fault tests. */
+export async function runDev(failpoints?: Failpoints): Promise<void> {
   const startedAt = performance.now();
   const given = requireSettings('dev');
   const basics = processBasics(given, 'dev');
-  await runServices(devServices(given, basics, startedAt, steps), { logger: basics.logger, signals: endingSignals() });
+  const services = devServices(given, basics, startedAt, failpoints);
+  await runServices(services, { logger: basics.logger, signals: endingSignals() });
 }
 
-/**
- * On a terminal SIGHUP says that it was closed; the private services, in process groups of their own, do not hear of
- * it.
- */
+/** On a terminal, SIGHUP means that the terminal was closed. The private services do not get it. */
 function endingSignals(): NodeJS.Signals[] {
   return ['SIGTERM', 'SIGINT', ...(process.stdin.isTTY ? (['SIGHUP'] as const) : [])];
 }
 
-/** Taken one by one, each when the one before is up. */
-function* devServices(
+/** The runner takes each service when the one before has started. */
+async function* devServices(
   given: Settings,
   basics: ProcessBasics,
   startedAt: number,
-  steps: Failpoints | undefined,
-): Generator<Service, void, void> {
+  failpoints: Failpoints | undefined,
+): AsyncGenerator<Service, void, void> {
   const { port, opsPort, host = DEV_HOST } = given;
   const dataDir = resolve(given.dataDir);
-  const isInMemory = given.store === 'memory';
+  const hasRabbitmq = findRabbitmq() !== undefined;
+  const kinds = {
+    store: storeKind(given.store),
+    transport: transportKind(given.transport ?? (given.amqpUrl !== undefined || hasRabbitmq ? 'amqp' : 'in-process')),
+  };
+  const { durable: keepsData } = kinds.store.capabilities;
   const wanted = {
-    postgres: given.databaseUrl === undefined && !isInMemory,
-    rabbitmq: given.amqpUrl === undefined && given.transport !== 'in-process' && findRabbitmq() !== undefined,
+    postgres: kinds.store.name === 'postgres' && given.databaseUrl === undefined,
+    rabbitmq: kinds.transport.name === 'amqp' && given.amqpUrl === undefined,
   };
   let isComplete = false;
   basics.health.add('start', () => ({ ok: isComplete, detail: isComplete ? 'complete' : 'starting' }));
-  if (!isInMemory) yield dataFolder(dataDir);
+  if (keepsData) yield dataFolder(dataDir);
   const ops = new OpsService(basics, opsPort, host);
   yield ops;
   yield service('REST port', () => assertPortFree(port, host));
-  const own = new PrivateServices(dataDir, wanted, basics);
-  if (!isInMemory) yield own;
-  if (given.transport === 'amqp' && given.amqpUrl === undefined && !wanted.rabbitmq)
+  const own = new PrivateServices(dataDir, { ...wanted, rabbitmq: wanted.rabbitmq && hasRabbitmq }, basics);
+  if (keepsData) yield own;
+  if (wanted.rabbitmq && !hasRabbitmq)
     throw new StartupError(['TRANSPORT=amqp needs AMQP_URL, or rabbitmq-server on the PATH']);
 
-  // The private services are up, so that all addresses are known.
+  // The private services run, so that all addresses are known.
   const settings: Settings = {
     ...given,
-    // Whoever tries things out may consume a queue of their own, and never the default one.
+    databaseUrl: given.databaseUrl ?? own.postgres?.url,
+    amqpUrl: given.amqpUrl ?? own.rabbitmq?.url,
+    // Nobody may consume the default dispatch queue while trying Parley out.
     dispatchWhenFull: given.dispatchWhenFull ?? 'drop-oldest',
     jwtSecret:
       given.jwtJwksUrl === undefined
-        ? (given.jwtSecret ?? (isInMemory ? drawSecret() : keepSecret(dataDir)))
+        ? (given.jwtSecret ?? (keepsData ? keepSecret(dataDir) : generateSecret()))
         : undefined,
   };
-  const databaseUrl = settings.databaseUrl ?? own.postgres?.url ?? '';
-  const amqpUrl = settings.amqpUrl ?? own.rabbitmq?.url;
-  if (!isInMemory)
-    yield service('migrations', async () => {
-      await migrate({ url: databaseUrl, folder: migrationsFolder }).catch((error: unknown) =>
-        rethrowAsStartupError(error, 'the database could not be migrated'),
-      );
-    });
+  const addresses = {
+    store: kinds.store.address?.of(settings) ?? '',
+    transport: kinds.transport.address?.of(settings) ?? '',
+  };
+  const { migrate } = kinds.store;
+  if (migrate !== undefined) yield service('migrations', () => migrate(addresses.store));
   const workerId = newWorkerId();
-  const placement = amqpUrl === undefined ? 'in-process' : 'ring';
-  const store = isInMemory
-    ? new MemoryStoreService(settings, basics)
-    : new StoreService(settings, basics, databaseUrl, placement, false);
-  const transport =
-    amqpUrl === undefined
-      ? inProcessTransport(settings, basics, workerId)
-      : amqpTransport(amqpUrl, settings, basics, store, workerId);
+  const store = await kinds.store.open({
+    ...{ address: addresses.store, settings, basics, placement: kinds.transport.placement },
+    acceptsOtherPlacement: true,
+  });
+  const transport = await kinds.transport.open({ address: addresses.transport, settings, basics, store, workerId });
   if (wanted.rabbitmq) explainOtherStore(transport, join(dataDir, 'rabbitmq'));
   const policy = policyService(settings, basics, store);
-  const context = { ...basics, settings, store, transport, policy: policy.current, quotas: policy.quotas };
+  const ports = new Map<string, number>();
+  const context: RoleContext<Settings> = {
+    ...{ ...basics, settings, store, transport, policy: policy.current, quotas: policy.quotas },
+    ...{ workerId, host, failpoints },
+    onListening: (role, listening) => void ports.set(role, listening),
+  };
+  context.tryOut = devTryOut(context);
   yield store;
   yield policy;
   yield transport;
-  if (store instanceof StoreService)
+  const { storedPlacement } = store;
+  if (storedPlacement !== null)
     yield service('placement', async () => {
-      if (await store.isPlacedOtherwise()) await placeChatsAnew(store, context, workerId);
+      if (await storedPlacement.isOfOtherTransport()) await reassignChats(storedPlacement, context);
     });
-  yield workerRole(context, workerId, steps);
-  if (settings.jsonLinesDir !== undefined) yield relayRole(context, workerId, steps);
-  let restPort = port;
-  yield apiRole(context, host, {
-    onListening(listening) {
-      restPort = listening;
-    },
-    tryOut: devTryOut(context),
-  });
+  for (const role of roles) {
+    if (role.isInDev?.(settings) === false) continue;
+    const parts = await role.compose(context);
+    basics.health.add(parts.health.name, parts.health.check);
+    yield* parts.services;
+  }
   yield service('welcome', async () => {
-    const addresses: Addresses = {
-      ...{ host, restPort, dataDir, opsPort: ops.port },
-      database: isInMemory
-        ? null
-        : { url: databaseUrl, isPrivate: wanted.postgres, programsCopy: own.postgres?.programsCopy },
-      broker:
-        amqpUrl === undefined
+    const shown: Addresses = {
+      ...{ host, restPort: ports.get('api') ?? port, dataDir, opsPort: ops.port },
+      database:
+        kinds.store.address === null
           ? null
-          : { url: amqpUrl, isPrivate: wanted.rabbitmq, managementPort: own.rabbitmq?.managementPort },
+          : { url: addresses.store, isPrivate: wanted.postgres, programsCopy: own.postgres?.programsCopy },
+      broker:
+        kinds.transport.address === null
+          ? null
+          : {
+              ...{ url: addresses.transport, isPrivate: wanted.rabbitmq },
+              managementPort: own.rabbitmq?.managementPort,
+            },
     };
     isComplete = true;
-    await welcome(context, addresses, startedAt);
+    await welcome(context, shown, startedAt);
   });
 }
 
-/** A private broker runs only while `dev` does, so that its namespace cannot be adopted by another command. */
-function explainOtherStore(transport: Transport, folder: string): void {
+/** `topology --adopt` cannot help here, because a private broker runs only while `dev` does. */
+function explainOtherStore(transport: TransportService, folder: string): void {
   const start = transport.start.bind(transport);
   transport.start = async () => {
     try {
@@ -152,11 +159,11 @@ function explainOtherStore(transport: Transport, folder: string): void {
   };
 }
 
-function drawSecret(): string {
+function generateSecret(): string {
   return randomBytes(SECRET_BYTES).toString('hex');
 }
 
-/** The folder is this process's for as long as it runs. */
+/** Locks the data folder while this process runs. */
 function dataFolder(path: string): Service {
   let lock: DataFolderLock | null = null;
   return {
@@ -173,7 +180,7 @@ function dataFolder(path: string): Service {
   };
 }
 
-/** Found out before the private services take their time. */
+/** Checked before the private services start, which takes several seconds. */
 async function assertPortFree(port: number, host: string): Promise<void> {
   if (port !== 0 && !(await isPortFree(port, host).catch(rethrowAsStartupError)))
     throw new StartupError([`cannot listen on ${host}:${port}: the port is in use`]);

@@ -2,47 +2,52 @@ import type { Failpoints } from '../../application/runtime/failpoints.js';
 import { runServices, type Service } from '../../infrastructure/process/service-runner.js';
 import { compileWebAssemblyInOneThread, limitHeapGrowth } from '../../infrastructure/process/v8-tuning.js';
 import { OpsService, processBasics } from '../observability.js';
+import { policyService } from '../policy/policy-service.js';
 import { requireSettings } from '../settings.js';
-import { policyService } from './policy.js';
-import { relayRole } from './relay-role.js';
-import { rolesOf } from './role-names.js';
-import { StoreService } from './store.js';
-import { amqpTransport } from './transport.js';
-import { newWorkerId, workerRole } from './worker-role.js';
+import { storeKind } from '../stores/registry.js';
+import { DEFAULT_TRANSPORT, transportKind } from '../transports/registry.js';
+import { rolesNamed } from './registry.js';
+import { newWorkerId } from './worker-id.js';
 
-/**
- * A worker has some 40 MB alive under load, and what it makes besides is garbage within a batch or two. Left to itself
- * its heap grew on and on
- * while events could not be published, to four times that, and stayed there.
- */
-const WORKER_HEAP_GROWTH_PERCENT = 80;
-
-/**
- * Runs roles in this process, on the database and the broker that the environment names. `steps` is for the fault
- * tests.
- */
-export async function runRoles(names: readonly string[], steps?: Failpoints): Promise<void> {
-  const roles = rolesOf(names);
+/** Runs roles in this process, with the store and transport of the settings. `failpoints` is for the fault tests. */
+export async function runRoles(names: readonly string[], failpoints?: Failpoints): Promise<void> {
+  const roles = rolesNamed(names);
   compileWebAssemblyInOneThread();
-  if (roles.includes('worker')) limitHeapGrowth(WORKER_HEAP_GROWTH_PERCENT);
-  const settings = requireSettings(...roles);
-  const { databaseUrl = '', amqpUrl = '', opsPort, host = '0.0.0.0' } = settings;
-  const basics = processBasics(settings, roles.join('+'));
+  const heapGrowths = roles.flatMap(({ heapGrowthPercent = [] }) => heapGrowthPercent);
+  if (heapGrowths.length > 0) limitHeapGrowth(Math.min(...heapGrowths));
+  const settings = requireSettings(...roles.map(({ name }) => name));
+  const { opsPort, host = '0.0.0.0' } = settings;
+  const basics = processBasics(settings, roles.map(({ name }) => name).join('+'));
   const workerId = newWorkerId();
-  // A relay needs no broker, and follows the log wherever its chats are placed.
-  const needsBroker = roles.some((role) => role !== 'relay');
-  const store = new StoreService(settings, basics, databaseUrl, 'ring', needsBroker);
+  const kinds = { store: storeKind(settings.store), transport: transportKind(settings.transport ?? DEFAULT_TRANSPORT) };
+  const usesTransport = roles.some((role) => role.usesTransport !== false);
+  const store = await kinds.store.open({
+    ...{ settings, basics, placement: kinds.transport.placement },
+    address: kinds.store.address?.of(settings) ?? '',
+    // Without a transport, it does not matter which one has assigned the chats.
+    acceptsOtherPlacement: !usesTransport,
+  });
+  const transport = usesTransport
+    ? await kinds.transport.open({
+        ...{ settings, basics, store, workerId },
+        address: kinds.transport.address?.of(settings) ?? '',
+      })
+    : null;
   const policy = policyService(settings, basics, store);
-  // A worker neither waits for what REST needs nor has it in memory.
-  const api = roles.includes('api') ? await import('./api-role.js') : null;
-  const context = { ...basics, settings, store, policy: policy.current, quotas: policy.quotas };
+  const { current, quotas } = policy;
+  const context = {
+    ...{ ...basics, settings, store, policy: current, quotas, workerId, host, failpoints },
+    get transport() {
+      if (transport === null) throw new Error(`none of these roles uses a transport: ${names.join(', ')}`);
+      return transport;
+    },
+  };
   const services: Service[] = [new OpsService(basics, opsPort, host), store, policy];
-  if (needsBroker) {
-    const transport = amqpTransport(amqpUrl, settings, basics, store, workerId);
-    services.push(transport);
-    if (roles.includes('worker')) services.push(workerRole({ ...context, transport }, workerId, steps));
-    if (api !== null) services.push(api.apiRole({ ...context, transport }, host));
+  if (transport !== null) services.push(transport);
+  for (const role of roles) {
+    const parts = await role.compose(context);
+    basics.health.add(parts.health.name, parts.health.check);
+    services.push(...parts.services);
   }
-  if (roles.includes('relay')) services.push(relayRole(context, workerId, steps));
   await runServices(services, { logger: basics.logger });
 }

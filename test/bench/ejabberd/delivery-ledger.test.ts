@@ -6,7 +6,7 @@ const BOB = 1;
 const delivery = (id: string) => `<message type='chat' id='${id}'><body>${id} xxx</body></message>`;
 
 describe("the peer's ledger of deliveries", () => {
-  it('counts a message once, when its receiver gets it, and its repeats apart', () => {
+  it('counts a message once, when its receiver gets it, and its repeats separately', () => {
     const ledger = new DeliveryLedger();
     ledger.sending('r-1', BOB);
     ledger.sending('r-2', ALICE);
@@ -16,7 +16,7 @@ describe("the peer's ledger of deliveries", () => {
     expect(ledger.latencies).to.have.length(1);
   });
 
-  it("does not take a room's copy for the sender, before or after, for its delivery", () => {
+  it("does not count the sender's copy from the room as a delivery", () => {
     const ledger = new DeliveryLedger();
     ledger.sending('r-1', BOB);
     ledger.take(ALICE, delivery('r-1'));
@@ -26,14 +26,14 @@ describe("the peer's ledger of deliveries", () => {
     expect(ledger).to.include({ delivered: 1, doubled: 0, inFlight: 0 });
   });
 
-  it('counts a message that comes back as refused, and waits for it no longer', () => {
+  it('counts a returned message as refused, and no longer waits for it', () => {
     const ledger = new DeliveryLedger();
     ledger.sending('r-1', BOB);
     ledger.take(ALICE, "<message type='error' id='r-1'><error type='cancel'/></message>");
     expect(ledger).to.include({ sent: 1, delivered: 0, refused: 1, inFlight: 0 });
   });
 
-  it('passes over what it has not sent: presence, a subject without an id, messages of another round', () => {
+  it('ignores stanzas that it did not send: presence, a subject without an id, messages of another round', () => {
     const ledger = new DeliveryLedger();
     ledger.sending('r-1', BOB);
     for (const stanza of ["<presence id='r-1'/>", "<message type='groupchat'><subject/></message>", delivery('q-1')])

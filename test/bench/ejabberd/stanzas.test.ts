@@ -11,7 +11,7 @@ const MESSAGE =
 const STANZAS = [FEATURES, PRESENCE, MESSAGE, PRESENCE, '</stream:stream>'];
 
 describe("the peer's stanzas", () => {
-  it('come out whole and in order, however the network has cut them', () => {
+  it('are complete and in order, for any split by the network', () => {
     const text = OPENING + STANZAS.join('');
     for (let size = 1; size <= text.length; size += 1) {
       const cutter = new StanzaCutter();
@@ -21,7 +21,7 @@ describe("the peer's stanzas", () => {
     }
   });
 
-  it('are cut with white space between them, which keeps a connection open', () => {
+  it('are separated at white space, which keeps a connection open', () => {
     const cutter = new StanzaCutter();
     expect(cutter.push(` ${PRESENCE}\n \n${MESSAGE} `).map((stanza) => stanza.trim())).to.deep.equal([
       PRESENCE,
@@ -29,7 +29,7 @@ describe("the peer's stanzas", () => {
     ]);
   });
 
-  it("are read by their own opening tag's attributes, not by those of what is in them", () => {
+  it('have the attributes of their own opening tag, not of nested elements', () => {
     expect(attribute(MESSAGE, 'id')).to.equal('round-1-7');
     expect(attribute(MESSAGE, 'type')).to.equal('chat');
     expect(attribute(MESSAGE, 'by')).to.equal(undefined);
@@ -37,7 +37,7 @@ describe("the peer's stanzas", () => {
     expect(attribute("<message from='r@c'><archived id='9'/></message>", 'id')).to.equal(undefined);
   });
 
-  it('escape what would end an attribute or begin an element', () => {
+  it('escape characters that end an attribute or begin an element', () => {
     expect(message(`o'b@d`, 'chat', 'a&b', '<b> "x"')).to.equal(
       "<message to='o&apos;b@d' type='chat' id='a&amp;b'><body>&lt;b&gt; &quot;x&quot;</body></message>",
     );

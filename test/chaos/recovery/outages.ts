@@ -1,6 +1,6 @@
 /** How long until the first command is accepted, once a service is back, and until the partitions of a lost worker are served. */
 import { eventually } from '../../support/eventually.js';
-import type { TestProcess } from '../../support/processes.js';
+import type { TestProcess } from '../../support/fleet/processes.js';
 import { FleetHarness, lasting, WITHIN_MS } from '../fleet-harness.js';
 import { type Measure, secondsOf, type Take } from './figure.js';
 

@@ -1,7 +1,7 @@
 import { names } from '../../../src/contract/messages/topology.js';
-import { onChannel } from '../../support/broker-session.js';
+import { onChannel } from '../../support/broker/broker-session.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmqctl } from '../../support/rabbitmqctl.js';
+import { rabbitmqctl } from '../../support/services/rabbitmqctl.js';
 import { type FleetHarness, lasting, WITHIN_MS } from '../fleet-harness.js';
 import type { Scenario } from './scenario.js';
 

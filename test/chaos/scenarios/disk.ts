@@ -13,8 +13,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../../support/eventually.js';
-import { scratchFolder } from '../../support/services.js';
-import { whyNoSmallDisk } from '../../support/small-disk.js';
+import { scratchFolder } from '../../support/services/services.js';
+import { whyNoSmallDisk } from '../../support/services/small-disk.js';
 import { type FleetHarness, lasting, WITHIN_MS } from '../fleet-harness.js';
 import type { Scenario } from './scenario.js';
 

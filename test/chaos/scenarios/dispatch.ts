@@ -1,5 +1,5 @@
 import { names } from '../../../src/contract/messages/topology.js';
-import { onChannel } from '../../support/broker-session.js';
+import { onChannel } from '../../support/broker/broker-session.js';
 import { type FleetHarness, lasting } from '../fleet-harness.js';
 import { MemoryWatch } from '../memory-watch.js';
 import type { Scenario } from './scenario.js';

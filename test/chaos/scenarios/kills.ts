@@ -2,8 +2,8 @@
 import type { Step } from '../../../src/application/runtime/failpoints.js';
 import { CuttingProxy, type Fault } from '../../integration/prisma/cutting-proxy.js';
 import { eventually } from '../../support/eventually.js';
+import type { Row } from '../faults/table.js';
 import { type FleetHarness, WITHIN_MS } from '../fleet-harness.js';
-import type { Row } from '../table.js';
 import type { Scenario } from './scenario.js';
 
 const ROW: Row = 'kill -9 at each step';

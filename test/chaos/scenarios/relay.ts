@@ -2,9 +2,9 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import type { RelayStep } from '../../../src/application/runtime/failpoints.js';
 import { eventually } from '../../support/eventually.js';
+import type { Row } from '../faults/table.js';
 import { WITHIN_MS } from '../fleet-harness.js';
 import { RelayFleet } from '../relay-fleet.js';
-import type { Row } from '../table.js';
 import type { Scenario } from './scenario.js';
 
 const ROW: Row = 'relay killed or frozen, its sink or database away';

@@ -1,5 +1,5 @@
+import type { Row } from '../faults/table.js';
 import type { FleetHarness, StageOptions } from '../fleet-harness.js';
-import type { Row } from '../table.js';
 
 /** One way to do harm, on a harness with a load, which goes on afterwards as if nothing had been. */
 export interface Scenario {

@@ -1,5 +1,5 @@
+import type { Row } from '../faults/table.js';
 import { type FleetHarness, lasting } from '../fleet-harness.js';
-import type { Row } from '../table.js';
 import type { Scenario } from './scenario.js';
 
 const HAND_OVERS = 3;

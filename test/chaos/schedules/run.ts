@@ -4,8 +4,8 @@
  */
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
+import { print, sum, type Verdict } from '../../support/fleet/ledger.js';
 import { mochaGlobalSetup, runProof } from '../../support/hooks.js';
-import { print, sum, type Verdict } from '../../support/ledger.js';
 import { FleetHarness } from '../fleet-harness.js';
 import { acts, describe, playSchedule, type Schedule, scheduleOf, WORKERS } from './schedule.js';
 

@@ -1,6 +1,6 @@
 import type { Chance } from '../../property/simulation/virtual-time.js';
-import { tellToPause } from '../../support/fleet.js';
-import type { TestProcess } from '../../support/processes.js';
+import { tellToPause } from '../../support/fleet/fleet.js';
+import type { TestProcess } from '../../support/fleet/processes.js';
 import { type FleetHarness, lasting, WITHIN_MS } from '../fleet-harness.js';
 import { STEPS } from '../scenarios/kills.js';
 import { frozenFor, HOUR_MS } from '../scenarios/workers.js';

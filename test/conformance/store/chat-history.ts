@@ -32,7 +32,7 @@ export function chatHistoryConformance(open: OpenStore): void {
     };
 
     describe('messages', () => {
-      it('are given with the command that created each', async () => {
+      it('have the id of the command that created them', async () => {
         const { items } = await store.history.listMessages(past(chatId), { limit: 5 });
         expect(items).to.deep.equal(messages.map((message) => viewed(message)));
       });
@@ -44,35 +44,35 @@ export function chatHistoryConformance(open: OpenStore): void {
         expect(await page({ after: 6, limit: 2 })).to.deep.equal({ sequences: [], hasMore: false });
       });
 
-      it('are read backward from a sequence, in ascending order all the same', async () => {
+      it('are read backward from a sequence, also in ascending order', async () => {
         expect(await page({ before: 7, limit: 2 })).to.deep.equal({ sequences: [5, 6], hasMore: true });
         expect(await page({ before: 5, limit: 2 })).to.deep.equal({ sequences: [3, 4], hasMore: true });
         expect(await page({ before: 3, limit: 2 })).to.deep.equal({ sequences: [2], hasMore: false });
         expect(await page({ before: 2, limit: 2 })).to.deep.equal({ sequences: [], hasMore: false });
       });
 
-      it('begin with the latest where no sequence is named', async () => {
+      it('are the latest without a sequence', async () => {
         expect(await page({ limit: 3 })).to.deep.equal({ sequences: [4, 5, 6], hasMore: true });
         expect(await page({ limit: 5 })).to.deep.equal({ sequences: [2, 3, 4, 5, 6], hasMore: false });
       });
 
-      it('are bounded on both sides where both are named', async () => {
+      it('are bounded on both sides if both are given', async () => {
         expect(await page({ after: 2, before: 6, limit: 2 })).to.deep.equal({ sequences: [3, 4], hasMore: true });
         expect(await page({ after: 2, before: 6, limit: 3 })).to.deep.equal({ sequences: [3, 4, 5], hasMore: false });
       });
 
-      it('are found in their own chat only', async () => {
+      it('are found only in their chat', async () => {
         const messageId = messages[0]?.messageId ?? '';
         expect(await store.history.findMessage(past(chatId), messageId)).to.deep.equal(viewed(messages[0]));
         expect(await store.history.findMessage(past(randomUUID()), messageId)).to.equal(null);
         expect(await store.history.findMessage(past(chatId), randomUUID())).to.equal(null);
       });
 
-      it('are none of a chat that does not exist', async () => {
+      it('are empty for an unknown chat', async () => {
         expect(await store.history.listMessages(past(randomUUID()), { limit: 5 })).to.deep.equal(NOTHING);
       });
 
-      it('leave a tombstone where they were deleted soft, and nothing where hard', async () => {
+      it('leave a tombstone after a soft deletion, and nothing after a hard one', async () => {
         const { chat, messages: made } = await owner.write((at) => {
           const chat = aChatWithMessages(at, 3);
           return { ...chat, chatsCreated: [chat.chat] };
@@ -88,7 +88,7 @@ export function chatHistoryConformance(open: OpenStore): void {
     });
 
     describe('events', () => {
-      it('are read by sequence, beyond one, at most so many', async () => {
+      it('are read after a sequence, up to a limit', async () => {
         const { chat, events } = await owner.write((at) => {
           const made = aChatWithMessages(at, 3);
           return { ...made, chatsCreated: [made.chat] };
@@ -101,8 +101,8 @@ export function chatHistoryConformance(open: OpenStore): void {
       });
     });
 
-    describe('seen from a sequence on', () => {
-      it('begins with the first event of the chat, or with the one by which the member joined', () => {
+    describe('visible from a sequence on', () => {
+      it('begins with the first event of the chat, or with the joining event', () => {
         const ofAll = aChat();
         const sinceJoined = aChat({ historyVisibility: 'since-joined' });
         const from = (chat: typeof ofAll) =>
@@ -111,7 +111,7 @@ export function chatHistoryConformance(open: OpenStore): void {
         expect(from(sinceJoined)).to.deep.equal({ chatId: sinceJoined.chatId, userId: 'bob', fromSequence: 7 });
       });
 
-      it('has no earlier messages, whichever way it is read', async () => {
+      it('has no earlier messages, in either direction', async () => {
         expect(await page({ limit: 9 }, 4)).to.deep.equal({ sequences: [4, 5, 6], hasMore: false });
         expect(await page({ limit: 2 }, 4)).to.deep.equal({ sequences: [5, 6], hasMore: true });
         expect(await page({ limit: 9, before: 6 }, 4)).to.deep.equal({ sequences: [4, 5], hasMore: false });
@@ -121,7 +121,7 @@ export function chatHistoryConformance(open: OpenStore): void {
         expect(await page({ limit: 9 }, 7)).to.deep.equal({ sequences: [], hasMore: false });
       });
 
-      it('has no earlier message under its id either', async () => {
+      it('has no earlier message by id', async () => {
         const [, second] = messages as [Message, Message];
         const find = (fromSequence: number) =>
           store.history.findMessage(past(chatId, { fromSequence }), second.messageId);
@@ -129,7 +129,7 @@ export function chatHistoryConformance(open: OpenStore): void {
         expect(await find(4)).to.equal(null);
       });
 
-      it('has no earlier events, and none of the text that an earlier message was given since', async () => {
+      it('has no earlier events, and no later text of an earlier message', async () => {
         const { chat, events } = await owner.write((at) => {
           const made = aChatWithMessages(at, 2, { lastSequence: 5 });
           const [first, second] = made.messages as [Message, Message];
@@ -186,7 +186,7 @@ export function chatHistoryConformance(open: OpenStore): void {
         ]);
       });
 
-      it('has a thread, revisions and readers of what there is to be seen, and of nothing else', async () => {
+      it('has threads, revisions and readers only of visible messages', async () => {
         const { chat, messages: made } = await owner.write((at) => {
           const chat = aChatWithMessages(at, 1);
           const [message] = chat.messages as [Message];

@@ -59,7 +59,7 @@ export function chatQueriesConformance(open: OpenStore): void {
         }));
       });
 
-      it("is the caller's own in the caller's tenant, newest activity first, then by id, with the membership", async () => {
+      it("contains the caller's chats of the tenant, latest activity first, then by id, with the membership", async () => {
         const items = await store.queries.listChats(alice, 'all', everything, null, 100);
         expect(items.map(({ chat, membership }) => ({ chat, membership }))).to.deep.equal(
           inOrder.map((chat) => ({ chat, membership: aMember(chat, alice.userId) })),
@@ -72,7 +72,7 @@ export function chatQueriesConformance(open: OpenStore): void {
         ).to.deep.equal([]);
       });
 
-      it('is read page by page without repeats or gaps', async () => {
+      it('has pages without repeats or gaps', async () => {
         const seen: string[] = [];
         let from: ChatListPosition | null = null;
         for (let pages = 0; pages < 10; pages += 1) {
@@ -85,7 +85,7 @@ export function chatQueriesConformance(open: OpenStore): void {
         expect(seen).to.deep.equal(inOrder.map(({ chatId }) => chatId));
       });
 
-      it('is read the other way from a place in it, without repeats or gaps', async () => {
+      it('is read in the other direction without repeats or gaps', async () => {
         const seen: string[] = [];
         let above = positionOf(inOrder.at(-1) as Chat);
         for (let pages = 0; pages < 10; pages += 1) {
@@ -117,7 +117,7 @@ export function chatQueriesConformance(open: OpenStore): void {
         expect(await list({ kind: 'group', archived: false }, first)).to.deep.equal([third.chatId]);
       });
 
-      it('leaves out what the caller has hidden, until the next message, or has that alone', async () => {
+      it('omits chats that the caller has hidden, until the next message, or contains only those', async () => {
         const caller = { tenantId: 'default', userId: `hiding-${randomUUID()}` };
         const chats = [3, 2, 1].map((n) => aChat({ lastOrdinal: n, lastSequence: n + 1, lastActivityAt: later(n) }));
         const [newer, hidden, shown] = chats as [Chat, Chat, Chat];
@@ -142,7 +142,7 @@ export function chatQueriesConformance(open: OpenStore): void {
         expect(found?.membership.hiddenOrdinal).to.equal(2);
       });
 
-      it('has those alone that the caller may see, in full pages', async () => {
+      it('contains only visible chats, in full pages', async () => {
         const [channel, first, archived, third, direct] = inOrder as [Chat, Chat, Chat, Chat, Chat];
         const group: ChatTraits = { kind: 'group', archived: false, role: 'member' };
         const list = async (visible: VisibleChats, from: Chat | null = null, limit = 2) =>
@@ -155,7 +155,7 @@ export function chatQueriesConformance(open: OpenStore): void {
           expect(await list(visible)).to.deep.equal([]);
       });
 
-      it('comes with the last message of each chat, if it has any', async () => {
+      it('has the last message of each chat, if any', async () => {
         const carol = { tenantId: 'default', userId: `carol-${randomUUID()}` };
         const silent = aChat({ lastActivityAt: later(1) });
         const { chat, messages } = await owner.write((at) => {
@@ -171,7 +171,7 @@ export function chatQueriesConformance(open: OpenStore): void {
         expect(items.map(({ lastMessage }) => lastMessage)).to.deep.equal([viewed(messages[2]), null]);
       });
 
-      it('comes with no last message from before what the caller may see', async () => {
+      it('has no last message that the caller may not see', async () => {
         const [late, early] = ['late', 'early'].map((name) => ({
           tenantId: 'default',
           userId: `${name}-${randomUUID()}`,
@@ -193,7 +193,7 @@ export function chatQueriesConformance(open: OpenStore): void {
         expect((await lastOf(late))?.lastMessage).to.deep.equal(viewed(messages[2]));
       });
 
-      it('tells of each last message how the caller has reacted to it', async () => {
+      it("has the caller's reactions to each last message", async () => {
         const [one, other] = ['one', 'other'].map((name) => ({
           tenantId: 'default',
           userId: `${name}-${randomUUID()}`,
@@ -213,7 +213,7 @@ export function chatQueriesConformance(open: OpenStore): void {
         }
       });
 
-      it('loses a chat that the caller has left', async () => {
+      it('omits a chat that the caller has left', async () => {
         const dave = { tenantId: 'default', userId: `dave-${randomUUID()}` };
         const chat = aChat();
         await owner.write(() => ({ chatsCreated: [chat], membersPut: [aMember(chat, dave.userId)] }));
@@ -223,7 +223,7 @@ export function chatQueriesConformance(open: OpenStore): void {
       });
     });
 
-    it('finds a chat for its members only, and in their tenant only', async () => {
+    it('finds a chat only for its members in their tenant', async () => {
       const chat = aChat({ metadata: { a: [1] } });
       await owner.write(() => ({ chatsCreated: [chat], membersPut: [aMember(chat, 'alice')] }));
       const find = (userId: string, tenantId: string, chatId = chat.chatId) =>
@@ -234,7 +234,7 @@ export function chatQueriesConformance(open: OpenStore): void {
       expect(await find('alice', 'default', randomUUID())).to.equal(null);
     });
 
-    it('lists members by code unit, page by page', async () => {
+    it('lists members in code-unit order, in pages', async () => {
       const chat = aChat();
       const sorted = ['10', '9', 'B', 'a-1', 'a.1', 'a_1', 'b'].map((id) => aMember(chat, id));
       await owner.write(() => ({ chatsCreated: [chat], membersPut: sorted.toReversed() }));
@@ -244,7 +244,7 @@ export function chatQueriesConformance(open: OpenStore): void {
       expect(await store.queries.listMembers(randomUUID(), null, 100)).to.deep.equal([]);
     });
 
-    describe('what is unread', () => {
+    describe('the unread count', () => {
       const erin = { tenantId: 'default', userId: `erin-${randomUUID()}` };
 
       before(async () => {
@@ -275,11 +275,11 @@ export function chatQueriesConformance(open: OpenStore): void {
 
       const nothing = { unreadCount: 0, chatCount: 0 };
 
-      it("is counted over the caller's chats that have something unread", async () => {
+      it("covers the caller's chats with unread messages", async () => {
         expect(await store.queries.countUnread(erin, 'all')).to.deep.equal({ unreadCount: 61, chatCount: 4 });
       });
 
-      it('is counted over those that the caller may see', async () => {
+      it('covers only visible chats', async () => {
         const group = { kind: 'group', archived: false, role: 'member' } as const;
         const archived = { ...group, archived: true };
         const channel = { kind: 'channel', archived: false, role: 'reader' } as const;
@@ -291,13 +291,13 @@ export function chatQueriesConformance(open: OpenStore): void {
         expect(await store.queries.countUnread(erin, 'none')).to.deep.equal(nothing);
       });
 
-      it('is nothing for one who is in no chat of the tenant', async () => {
+      it('is 0 for a user without chats in the tenant', async () => {
         expect(await store.queries.countUnread({ ...erin, tenantId: 'nowhere' }, 'all')).to.deep.equal(nothing);
         expect(await store.queries.countUnread({ ...erin, userId: 'nobody' }, 'all')).to.deep.equal(nothing);
       });
     });
 
-    it("finds an actor's own receipt as it was given, with the hash of its command's content", async () => {
+    it("finds an actor's receipt, with the content hash of its command", async () => {
       const reason = { code: 'muted' as const, title: 'T', detail: 'd', violations: [{ path: 'a', message: 'ü' }] };
       const record = aReceiptRecord(aReceipt({ status: 'rejected', sequence: null, messageId: null, reason }));
       await owner.write(() => ({ receipts: [record] }));
@@ -308,7 +308,7 @@ export function chatQueriesConformance(open: OpenStore): void {
       expect(await store.queries.findReceipt({ ...record, tenantId: 'other' })).to.equal(null);
     });
 
-    it('finds the profiles of many users of a tenant, where they have one', async () => {
+    it('finds the existing profiles of many users of a tenant', async () => {
       const [one, two] = [aUser(`u-${randomUUID()}`, { metadata: trickyMetadata() }), aUser(`u-${randomUUID()}`)];
       await owner.write(() => ({ users: [one, two].sort((a, b) => (a.userId < b.userId ? -1 : 1)).map(revised) }));
       const found = await store.queries.findUsers(one.tenantId, [two.userId, 'nobody', one.userId]);
@@ -318,7 +318,7 @@ export function chatQueriesConformance(open: OpenStore): void {
       expect((await store.queries.findUsers(one.tenantId, [])).size).to.equal(0);
     });
 
-    it("finds a user's profile in its tenant only", async () => {
+    it("finds a user's profile only in its tenant", async () => {
       const user = aUser(`u-${randomUUID()}`, { metadata: trickyMetadata() });
       await owner.write(() => ({ users: [revised(user)] }));
       expect(JSON.stringify(await store.queries.findUser(user))).to.equal(JSON.stringify(user));

@@ -33,7 +33,7 @@ export function commandStoreConformance(open: OpenStore): void {
     after(() => store.close());
 
     describe('snapshot', () => {
-      it('are those that were asked for and are there, each as it was written', async () => {
+      it('are the requested existing rows, as written', async () => {
         const chat = aChat({ title: null, metadata: { a: 1 }, archivedAt: later(5) });
         const member = aMember(chat, 'bob', { role: 'reader', mutedUntil: later(7), readSequence: 3, readOrdinal: 2 });
         const user = aUser(`u-${randomUUID()}`, { avatarUrl: 'https://example.org/a.png', kind: 'bot' });
@@ -77,7 +77,7 @@ export function commandStoreConformance(open: OpenStore): void {
         ]);
       });
 
-      it('are none where nothing is asked for', async () => {
+      it('are empty without keys', async () => {
         const snapshot = await owner.read({});
         expect(
           [snapshot.chats, snapshot.members, snapshot.users, snapshot.messages, snapshot.receipts].map(
@@ -86,7 +86,7 @@ export function commandStoreConformance(open: OpenStore): void {
         ).to.eql([0, 0, 0, 0, 0]);
       });
 
-      it('do not change when the caller changes what it wrote or read', async () => {
+      it('do not share objects with the caller', async () => {
         const metadata = { list: [1] };
         const chat = aChat({ metadata });
         const record = aReceiptRecord();
@@ -112,7 +112,7 @@ export function commandStoreConformance(open: OpenStore): void {
         expect(result).to.deep.equal({ outcome: 'committed', value: { is: 'this' } });
       });
 
-      it('of an owner that was replaced is fenced out before it is decided', async () => {
+      it('of a replaced owner is fenced out before the decision', async () => {
         const chat = aChat();
         const successor = await Owner.of(store, 0, 'worker-2');
         const result = await owner.transact({}, () => {
@@ -122,7 +122,7 @@ export function commandStoreConformance(open: OpenStore): void {
         expect((await successor.read({ chats: [chat.chatId] })).chats.size).to.equal(0);
       });
 
-      it('for a partition that does not exist is fenced out', async () => {
+      it('for an unknown partition is fenced out', async () => {
         const request = { partition: 99, epoch: 1, keys: NO_KEYS, publishedThrough: 0 };
         const result = await store.commands.transact(request, () => {
           throw new Error('was asked');
@@ -130,7 +130,7 @@ export function commandStoreConformance(open: OpenStore): void {
         expect(result).to.deep.equal({ outcome: 'fenced' });
       });
 
-      it('whose decision throws has no effect, and the very error comes out', async () => {
+      it('whose decision throws has no effect, and rejects with the same error', async () => {
         const { position } = await owner.read({});
         const bug = new TypeError('a bug');
         const error = await rejection(
@@ -142,7 +142,7 @@ export function commandStoreConformance(open: OpenStore): void {
         expect((await owner.read({})).position).to.equal(position);
       });
 
-      it('moves the position on by its events', async () => {
+      it('moves the position by its events', async () => {
         const { position } = await owner.read({});
         await owner.write((at) => {
           const { chat, messages, events } = aChatWithMessages(at, 3);
@@ -151,7 +151,7 @@ export function commandStoreConformance(open: OpenStore): void {
         expect((await owner.read({})).position).to.equal(position + 4);
       });
 
-      it('that leaves a gap in the log is refused whole', async () => {
+      it('that leaves a gap in the log is refused completely', async () => {
         const chat = aChat();
         const write = owner.write((at) => ({
           chatsCreated: [chat],
@@ -161,7 +161,7 @@ export function commandStoreConformance(open: OpenStore): void {
         expect((await owner.read({ chats: [chat.chatId] })).chats.size).to.equal(0);
       });
 
-      it('whose event or message is there already is refused whole', async () => {
+      it('whose event or message exists already is refused completely', async () => {
         const { messages } = await owner.write((at) => {
           const { chat, messages, events } = aChatWithMessages(at, 1);
           return { chatsCreated: [chat], messages, events };
@@ -188,7 +188,7 @@ export function commandStoreConformance(open: OpenStore): void {
         expect(await published()).to.equal(position);
       });
 
-      it('replaces the state of chats and members that were there', async () => {
+      it('replaces the state of existing chats and members', async () => {
         const chat = aChat();
         const member = aMember(chat, 'bob');
         await owner.write(() => ({ chatsCreated: [chat], membersPut: [member, aMember(chat, 'carol')] }));
@@ -230,7 +230,7 @@ export function commandStoreConformance(open: OpenStore): void {
         expect([...snapshot.members.values()]).to.deep.equal([promoted]);
       });
 
-      it('that is only a probe leaves nothing', async () => {
+      it('that is a probe writes nothing', async () => {
         await store.commands.probe();
         const { position } = await owner.read({});
         await store.commands.probe();

@@ -49,7 +49,7 @@ export function decisionLogConformance(open: OpenStore): void {
     });
     after(() => store.close());
 
-    it('gives a decision back as it was made, with a digest of its attributes', async () => {
+    it('returns a decision as recorded, with a digest of its attributes', async () => {
       const ofCommand = aDecision();
       const ofQuery = aDecision({
         commandId: null,
@@ -68,7 +68,7 @@ export function decisionLogConformance(open: OpenStore): void {
       expect(await store.decisions.find(newOrderedId())).to.equal(null);
     });
 
-    it('has the decisions of a batch with everything else that the batch has written, or not at all', async () => {
+    it('stores the decisions of a batch atomically with the batch', async () => {
       const owner = await Owner.of(store, 0);
       const [first, second] = [aDecision(), aDecision()];
       await owner.write(() => ({ decisions: [first, second] }));
@@ -82,7 +82,7 @@ export function decisionLogConformance(open: OpenStore): void {
       expect(await store.decisions.find(late.decisionId)).to.equal(null);
     });
 
-    it('pages from a time on, in the order in which the decisions were made', async () => {
+    it('pages from a time on, in the order of the decisions', async () => {
       const ids = [3_000, 1_000, 2_000, 2_000].map((time, index) => at(time).replace(/0$/, String(index)));
       await store.decisions.record(ids.map((decisionId) => aDecision({ decisionId })));
       const page = async (since: number, after: string | null, limit: number) =>
@@ -93,7 +93,7 @@ export function decisionLogConformance(open: OpenStore): void {
       expect(await page(1_000, second, 1)).to.deep.equal([third]);
     });
 
-    it('prunes what was decided before a time, the oldest first and no more than it is told to', async () => {
+    it('prunes decisions before a time, the oldest first, up to a limit', async () => {
       const ids = [10, 20, 30].map(at);
       await store.decisions.record(ids.map((decisionId) => aDecision({ decisionId })));
       expect(await store.decisions.prune(new Date(30), 1)).to.equal(1);
@@ -103,7 +103,7 @@ export function decisionLogConformance(open: OpenStore): void {
       expect(await store.decisions.find(ids[2] as string)).not.to.equal(null);
     });
 
-    it('keeps the text of a policy under its version, the first one', async () => {
+    it('stores the first text of a policy version', async () => {
       expect(await store.decisions.findPolicy('mine@1')).to.equal(null);
       await store.decisions.savePolicy('mine@1', 'rules: []\n');
       await store.decisions.savePolicy('mine@1', 'something else');

@@ -32,7 +32,7 @@ export function eventLogConformance(open: OpenStore): void {
     });
     after(() => store.close());
 
-    it('has an id of its own that stays', async () => {
+    it('has a constant store id', async () => {
       const id = await store.log.storeId();
       expect(id).to.match(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
       expect(await store.log.storeId()).to.equal(id);
@@ -75,7 +75,7 @@ export function eventLogConformance(open: OpenStore): void {
       ...eventsOfNone.map((event) => ({ event, chatId: null, sequence: null })),
     ];
     for (const [index, { event, chatId, sequence }] of forRoundTrip.entries()) {
-      it(`gives back a ${event.type} as it was written (${index})`, async () => {
+      it(`returns a ${event.type} as written (${index})`, async () => {
         const { events } = await owner.write((at) => ({
           events: [
             anEvent(at + 1, event, { chatId, sequence, actorId: 'bob', commandId: `c-${index}`, at: later(index) }),
@@ -88,7 +88,7 @@ export function eventLogConformance(open: OpenStore): void {
       });
     }
 
-    it('gives back a message.created as it was written, whatever the message says', async () => {
+    it('returns a message.created as written, for any message', async () => {
       const chat = aChat();
       const full = aMessage(chat, 2, {
         body: 'Zoë 👩‍👩‍👧 "quoted" \\ {a,b} NULL\n\u2028',
@@ -114,7 +114,7 @@ export function eventLogConformance(open: OpenStore): void {
       expect(read[1]).to.deep.equal(events[1]);
     });
 
-    it('carries the trace context', async () => {
+    it('stores the trace context', async () => {
       const traced = {
         traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
         tracestate: 'vendor=a,b="c"',
@@ -126,7 +126,7 @@ export function eventLogConformance(open: OpenStore): void {
       expect(read).to.deep.include(traced);
     });
 
-    it('reads one partition, in position order, beyond a position, at most so many', async () => {
+    it('reads one partition in position order, after a position, up to a limit', async () => {
       const other = await Owner.of(store, 1);
       const write = (by: Owner, partition: number) =>
         by.write((at) => {
@@ -145,7 +145,7 @@ export function eventLogConformance(open: OpenStore): void {
       expect((await store.log.readEvents(1, 0, ALL)).every(({ partition }) => partition === 1)).to.equal(true);
     });
 
-    it('tells who is in many chats at once, by code unit, where they are not too many', async () => {
+    it('returns the members of many chats in code-unit order, if they are not too many', async () => {
       const ids = ['b', 'B', 'a-1', 'a.1', 'a_1', '10', '9'];
       const full = aChat({ memberCount: ids.length });
       const small = aChat({ memberCount: 1, kind: 'channel', historyVisibility: 'since-joined', archivedAt: later(1) });
@@ -186,7 +186,7 @@ export function eventLogConformance(open: OpenStore): void {
       expect((await store.log.recipients([], ALL, false)).size).to.equal(0);
     });
 
-    it("tells what members' profiles say of them, where that is asked for", async () => {
+    it("returns members' profiles if requested", async () => {
       const chat = aChat({ memberCount: 2 });
       const known = `zoe-${randomUUID()}`;
       const claims = { guest: true, 'a"b': ['x', 'y'], level: 3 };

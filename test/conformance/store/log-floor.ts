@@ -9,7 +9,7 @@ const PARTITION = 0;
 const LATER = later(60_000);
 
 export function logFloorConformance(open: OpenStore): void {
-  describe('with events of rejected commands that are pruned', () => {
+  describe('with pruned events of rejected commands', () => {
     let store: StoreHarness;
     let owner: Owner;
     beforeEach(async () => {
@@ -37,7 +37,7 @@ export function logFloorConformance(open: OpenStore): void {
       (await store.log.readEvents(partition, 0, ALL)).map(({ position }) => position);
     const floor = async () => (await store.registry.heartbeat('observer', 60_000)).partitions[PARTITION]?.logFloor;
 
-    it('deletes those that are older than a time, nothing else, and raises the floor with them', async () => {
+    it('deletes only events before a time, and raises the floor with them', async () => {
       await write(6);
       expect(await floor()).to.equal(0);
       expect(await prune(later(3))).to.equal(3);
@@ -47,7 +47,7 @@ export function logFloorConformance(open: OpenStore): void {
       expect(await floor()).to.equal(7);
     });
 
-    it('deletes at most so many a call, the oldest first', async () => {
+    it('deletes a limited number per call, the oldest first', async () => {
       await write(5);
       expect(await prune(LATER, 2)).to.equal(2);
       expect([await positions(), await floor()]).to.deep.equal([[1, 2, 3, 4, 7, 8, 9], 6]);
@@ -56,7 +56,7 @@ export function logFloorConformance(open: OpenStore): void {
       expect([await positions(), await floor()]).to.deep.equal([[1, 2, 3, 4], 9]);
     });
 
-    it('deletes nothing that is not published', async () => {
+    it('deletes only published events', async () => {
       await write(6, 6);
       expect(await prune(LATER)).to.equal(2);
       expect([await positions(), await floor()]).to.deep.equal([[1, 2, 3, 4, 7, 8, 9, 10], 6]);
@@ -65,7 +65,7 @@ export function logFloorConformance(open: OpenStore): void {
       expect(await prune(LATER)).to.equal(4);
     });
 
-    it('leaves other partitions as they are', async () => {
+    it('does not change other partitions', async () => {
       const other = await Owner.of(store, 1);
       await other.write((at) => ({ events: [rejected(at + 1, AT, { partition: 1 })] }));
       await store.registry.savePublished(1, other.ownership.epoch, 1);
@@ -75,7 +75,7 @@ export function logFloorConformance(open: OpenStore): void {
       expect(await store.commands.pruneRejectedCommands(99, LATER, ALL)).to.equal(0);
     });
 
-    it('does not lower the floor where clocks differ, nor keep an old event behind one that is from the future', async () => {
+    it('does not lower the floor if clocks differ, and deletes an old event after one from the future', async () => {
       await owner.write((at) => ({
         events: [
           rejected(at + 1, later(9)),
@@ -91,7 +91,7 @@ export function logFloorConformance(open: OpenStore): void {
       expect([await positions(), await floor()]).to.deep.equal([[4], 3]);
     });
 
-    it('reads on beyond what is missing, and goes on at the next position', async () => {
+    it('reads after missing positions, and continues at the next position', async () => {
       await write(6);
       await prune(later(3));
       const read = async (after: number, limit: number) =>
@@ -108,7 +108,7 @@ export function logFloorConformance(open: OpenStore): void {
       expect(await store.registry.acquire(PARTITION, 'next')).to.deep.include({ position: 11, publishedThrough: 10 });
     });
 
-    it('answers a client that syncs as before, whatever its token lies behind', async () => {
+    it('answers a syncing client as before, for any token', async () => {
       const caller = { tenantId: 'default', userId: 'alice' };
       const from = await store.sync.cut();
       await write(4);

@@ -40,7 +40,7 @@ export function messageQueriesConformance(open: OpenStore): void {
       const of = async (index: number, userId = 'alice') =>
         (await store.history.findMessage(past(chat.chatId, { userId }), message(index).messageId))?.reactions;
 
-      it('count each emoji of a message, and say which are the own', async () => {
+      it("count each emoji of a message, and mark the caller's own", async () => {
         await write(0, '👍', ['alice', 'bob', 'carol']);
         await write(0, ':party"\\:', ['bob']);
         expect(await of(0)).to.have.deep.members([
@@ -58,7 +58,7 @@ export function messageQueriesConformance(open: OpenStore): void {
         expect(await of(1)).to.deep.equal([]);
       });
 
-      it('are the most frequent ones, then by emoji, up to a limit; how many there are is said', async () => {
+      it('are the most frequent ones, then by emoji, up to a limit, with the total', async () => {
         const emoji = (n: number) => `:e${String(n).padStart(3, '0')}:`;
         const names = Array.from({ length: 4 * REACTIONS_SHOWN_MAX }, (_, n) => emoji(n));
         for (const name of names.toReversed()) await write(3, name, ['bob']);
@@ -78,7 +78,7 @@ export function messageQueriesConformance(open: OpenStore): void {
         expect(items[0]).to.deep.include({ reactions: [], reactionKinds: 0 });
       });
 
-      it('leave out what nobody reacts with any more', async () => {
+      it('omit emoji without users', async () => {
         await write(0, '👍', ['alice', 'bob']);
         await write(0, '👎', ['alice']);
         await write(0, '👎', ['alice'], false);
@@ -86,7 +86,7 @@ export function messageQueriesConformance(open: OpenStore): void {
         expect(await of(0)).to.deep.equal([{ emoji: '👍', count: 1, mine: false }]);
       });
 
-      it('are given with every message of a page and of a thread', async () => {
+      it('are returned with every message of a page and a thread', async () => {
         await write(0, '👍', ['bob']);
         await write(2, '❤️', ['alice']);
         const thumb = [{ emoji: '👍', count: 1, mine: false }];
@@ -100,7 +100,7 @@ export function messageQueriesConformance(open: OpenStore): void {
     });
 
     describe('of earlier texts', () => {
-      it('give them in ascending order, page by page, each as it was', async () => {
+      it('are returned as written in ascending order, in pages', async () => {
         const { messageId } = message(0);
         const revision = (number: number, over: Partial<MessageRevision> = {}): MessageRevision => ({
           ...{ messageId, revision: number, body: `text ${number}`, mentions: [], metadata: {} },
@@ -119,7 +119,7 @@ export function messageQueriesConformance(open: OpenStore): void {
         expect(await store.history.listRevisions(past(randomUUID()), messageId, 0, 9)).to.deep.equal([]);
       });
 
-      it('are none of a message that has been deleted, either way', async () => {
+      it('are empty for a deleted message in both modes', async () => {
         const [soft, hard] = [message(0), message(1)];
         const texts = [soft, hard].map(({ messageId }) => ({
           ...{ messageId, revision: 1, body: 'old', mentions: [], metadata: {}, actorId: 'alice', at: AT },
@@ -168,7 +168,7 @@ export function messageQueriesConformance(open: OpenStore): void {
         return { sequences: found.items.map(({ sequence }) => sequence), hasMore: found.hasMore };
       };
 
-      it('give the message it is about, how many replies there are, and the last one', async () => {
+      it('return the root, the number of replies and the last one', async () => {
         const found = await thread({ limit: 2 });
         expect(found.root).to.deep.equal(viewed(root));
         expect(found.replyCount).to.equal(5);
@@ -177,7 +177,7 @@ export function messageQueriesConformance(open: OpenStore): void {
         expect((await thread({ after: 2, limit: 1 })).lastReply).to.deep.equal(viewed(replies[4]));
       });
 
-      it('give the replies and nothing said between them, by sequence, either way', async () => {
+      it('return only the replies, by sequence in both directions', async () => {
         expect(await page({ limit: 9 })).to.deep.equal({ sequences: [3, 4, 6, 7, 8], hasMore: false });
         expect(await page({ limit: 2 })).to.deep.equal({ sequences: [7, 8], hasMore: true });
         expect(await page({ before: 7, limit: 2 })).to.deep.equal({ sequences: [4, 6], hasMore: true });
@@ -186,7 +186,7 @@ export function messageQueriesConformance(open: OpenStore): void {
         expect(await page({ after: 7, limit: 2 })).to.deep.equal({ sequences: [8], hasMore: false });
       });
 
-      it('keep a deleted message as the root for as long as its tombstone stays', async () => {
+      it('keep a soft-deleted root', async () => {
         const tombstone = { ...root, body: null, deletedAt: AT };
         await owner.write(() => ({ messagesChanged: [tombstone] }));
         expect((await thread({ limit: 1 })).root).to.deep.equal(viewed(tombstone));
@@ -195,14 +195,14 @@ export function messageQueriesConformance(open: OpenStore): void {
         expect(await store.history.findThread(past(chat.chatId), root.messageId, { limit: 1 })).to.equal(null);
       });
 
-      it('count a reply no more that was deleted hard', async () => {
+      it('do not count a hard-deleted reply', async () => {
         const last = replies[4] ?? expect.fail('no reply');
         await owner.write(() => ({ messagesRemoved: [last], threads: [{ rootId: root.messageId, replies: -1 }] }));
         const { replyCount, lastReply } = await thread({ limit: 1 });
         expect([replyCount, lastReply?.sequence]).to.deep.equal([4, 7]);
       });
 
-      it('are empty where nobody has replied, and there is none without its message, or in another chat', async () => {
+      it('are empty without replies, and null for an unknown root or another chat', async () => {
         const nothing = { replyCount: 0, lastReply: null, replies: { items: [], hasMore: false } };
         const reply = replies[0];
         expect(await store.history.findThread(past(chat.chatId), reply?.messageId ?? '', { limit: 9 })).to.deep.equal({
@@ -215,7 +215,7 @@ export function messageQueriesConformance(open: OpenStore): void {
     });
 
     describe('of readers', () => {
-      it('give those whose mark covers the message, without its sender and those who joined after it', async () => {
+      it('return members whose mark covers the message, without its sender and later members', async () => {
         const { messageId, sequence } = message(1);
         const member = (userId: string, readSequence: number, joinedSequence = 1) =>
           aMember(chat, userId, { readSequence, joinedSequence });

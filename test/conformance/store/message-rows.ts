@@ -11,7 +11,7 @@ import { past } from './views.js';
 const FAMILY = '👩‍👩‍👧';
 
 export function messageRowsConformance(open: OpenStore): void {
-  describe('as keeper of messages', () => {
+  describe('as message store', () => {
     let store: StoreHarness;
     let owner: Owner;
     let chat: Chat;
@@ -35,7 +35,7 @@ export function messageRowsConformance(open: OpenStore): void {
     const inFull = async (...ids: string[]) => [...(await owner.read({ messagesInFull: ids })).messagesInFull.values()];
     const reactionOf = (userId: string, emoji = '👍', messageId = first.messageId) => ({ messageId, emoji, userId });
 
-    it('gives messages in full where they are asked for, whatever they say', async () => {
+    it('returns any message in full if requested', async () => {
       const full = aMessage(chat, 5, {
         ...{ ordinal: 4, body: 'Zoë 👩‍👩‍👧 "quoted" \\ {a,b} NULL\n', contentType: 'text/markdown', revision: 7 },
         ...{ inReplyTo: first.messageId, threadRootId: second.messageId, mentions: ['bob', 'a,b'] },
@@ -47,7 +47,7 @@ export function messageRowsConformance(open: OpenStore): void {
       expect((await owner.read({})).messagesInFull.size).to.equal(0);
     });
 
-    it('replaces what an edit changes, and keeps the earlier texts as they were', async () => {
+    it('replaces the edited fields, and keeps the earlier texts', async () => {
       const text = { body: 'new "text"', mentions: ['zoe'], metadata: trickyMetadata() };
       const once = editMessage(first, text, 'bob', later(10));
       const twice = editMessage(once.message, { body: 'newer', mentions: [], metadata: {} }, 'carol', later(20));
@@ -65,7 +65,7 @@ export function messageRowsConformance(open: OpenStore): void {
       ]);
     });
 
-    it('leaves a tombstone of a message deleted soft, without its earlier texts and with its reactions', async () => {
+    it('leaves a tombstone of a soft-deleted message, without its earlier texts and with its reactions', async () => {
       const { message, earlier } = editMessage(first, { body: 'x', mentions: [], metadata: {} }, 'alice', later(1));
       const reaction = { ...reactionOf('bob'), present: true, at: AT };
       await owner.write(() => ({ messagesChanged: [message], revisions: [earlier], reactions: [reaction] }));
@@ -78,7 +78,7 @@ export function messageRowsConformance(open: OpenStore): void {
       expect(messages.get(first.messageId)?.deletedAt).to.deep.equal(later(2));
     });
 
-    it('leaves nothing but the numbers of a message deleted hard', async () => {
+    it('leaves only the stub of a hard-deleted message', async () => {
       const { message, earlier } = editMessage(second, { body: 'x', mentions: [], metadata: {} }, 'alice', later(1));
       const reactions = ['bob', 'carol'].map((userId) => ({
         ...reactionOf(userId, FAMILY, second.messageId),
@@ -133,7 +133,7 @@ export function messageRowsConformance(open: OpenStore): void {
       ]);
     });
 
-    it('tells which reactions are there, and counts them by emoji', async () => {
+    it('returns existing reactions, and counts them by emoji', async () => {
       const put = (present: boolean, ...reactions: ReturnType<typeof reactionOf>[]) =>
         owner.write(() => ({ reactions: reactions.map((reaction) => ({ ...reaction, present, at: AT })) }));
       const names = ['alice', 'bob', 'carol'];
@@ -169,7 +169,7 @@ export function messageRowsConformance(open: OpenStore): void {
       expect(await store.rows.reactionCounts(second.messageId)).to.deep.equal([['👍', 1]]);
     });
 
-    it('counts one that comes and one that goes in the same batch', async () => {
+    it('counts an added and a removed reaction of one batch', async () => {
       const put = (userId: string, present: boolean) => ({ ...reactionOf(userId), present, at: AT });
       await owner.write(() => ({ reactions: [put('alice', true), put('bob', true)] }));
       await owner.write(() => ({ reactions: [put('alice', false), put('carol', true)] }));
@@ -178,7 +178,7 @@ export function messageRowsConformance(open: OpenStore): void {
       expect(await store.rows.reactionCounts(first.messageId)).to.deep.equal([['👍', 1]]);
     });
 
-    it('keeps no count that has come down to 0, whatever else changes in the same batch', async () => {
+    it('deletes a count of 0, with any other changes in the same batch', async () => {
       const put = (userId: string, emoji: string, present: boolean) => ({
         ...reactionOf(userId, emoji),
         ...{ present, at: AT },
@@ -199,7 +199,7 @@ export function messageRowsConformance(open: OpenStore): void {
       expect(await store.rows.reactionCounts(first.messageId)).to.deep.equal([[':b:', 1]]);
     });
 
-    it('says with how many emoji users have reacted to a message, and one of them', async () => {
+    it('returns the number of emoji of all users, and of one user, on a message', async () => {
       const { messageId } = first;
       const put = (userId: string, emoji: string, to = messageId) => ({
         ...{ messageId: to, emoji, userId },
@@ -227,7 +227,7 @@ export function messageRowsConformance(open: OpenStore): void {
       ).to.deep.equal([1, 2, 0]);
     });
 
-    it('counts the replies of a thread up and down, and of none whose root is gone', async () => {
+    it('counts the replies of a thread, and none after its root is deleted', async () => {
       const count = (replies: number, rootId = first.messageId) =>
         owner.write(() => ({ threads: [{ rootId, replies }] }));
       for (const [by, expected] of [
@@ -241,7 +241,7 @@ export function messageRowsConformance(open: OpenStore): void {
       expect(await store.rows.replies(nowhere)).to.equal(0);
     });
 
-    it('says how many messages a read mark covers, deleted ones included', async () => {
+    it('returns the number of messages that a read mark covers, including deleted ones', async () => {
       const covered = async () => {
         const marks = [0, 1, 2, 3, 4, 100, Number.MAX_SAFE_INTEGER].map((upTo) => ({ chatId: chat.chatId, upTo }));
         const { ordinals } = await owner.read({ readMarks: marks });
@@ -256,7 +256,7 @@ export function messageRowsConformance(open: OpenStore): void {
       expect((await owner.read({ readMarks: [elsewhere] })).ordinals.get(readMarkKey(elsewhere))).to.equal(0);
     });
 
-    it('keeps where in the log a member left last', async () => {
+    it("stores the position of a member's last departure", async () => {
       const { chatId, tenantId } = chat;
       const bob = aMember(chat, 'bob');
       const leave = (position: number) =>
@@ -272,7 +272,7 @@ export function messageRowsConformance(open: OpenStore): void {
       expect((await owner.read({ members: [bob] })).members.size).to.equal(0);
     });
 
-    it('keeps what a new chat says of its history, and where it stands in the log', async () => {
+    it('stores the history visibility and log position of a new chat', async () => {
       const made = aChatWithMessages(0, 0, {
         historyVisibility: 'since-joined',
         historySequence: 3,

@@ -4,7 +4,7 @@ import type { FoundMessage, SearchPosition, SearchQuery } from '../../../src/app
 import type { Chat, Member } from '../../../src/domain/chat.js';
 import { eraseMessage, type Message, stubOf } from '../../../src/domain/message.js';
 import { aChatWithMessages, aMember, later, Owner } from './fixtures.js';
-import type { OpenStore, StoreHarness } from './store-conformance.js';
+import { type OpenStore, type StoreHarness, searchOf } from './store-conformance.js';
 
 const DAY_MS = 86_400_000;
 
@@ -48,13 +48,13 @@ export function messageSearchConformance(open: OpenStore): void {
       });
     }
     const search = (query: SearchQuery, from: SearchPosition | null = null, limit = 100) =>
-      store.search.search(alice, 'all', query, from, limit);
+      searchOf(store).search(alice, 'all', query, from, limit);
     const found = async (text: string, over: Partial<SearchQuery> = {}) =>
       (await search({ text, ...over })).map(({ message }) => message.body);
     const change = (message: Message | undefined, over: Partial<Message>) =>
       owner.write(() => ({ messagesChanged: [{ ...(message as Message), ...over }] }));
 
-    it('finds whole words whatever their case, all of them, newest first', async () => {
+    it('finds messages with all words, ignoring case, newest first', async () => {
       await said(['Tea at five', 'coffee at six', 'More TEA, at seven', 'teapot']);
       expect(await found('tea')).to.deep.equal(['More TEA, at seven', 'Tea at five']);
       expect(await found('at tea')).to.deep.equal(['More TEA, at seven', 'Tea at five']);
@@ -62,7 +62,7 @@ export function messageSearchConformance(open: OpenStore): void {
       expect(await found('…')).to.deep.equal([]);
     });
 
-    it('finds words beside the punctuation and the symbols of any script', async () => {
+    it('finds words next to punctuation and symbols of any script', async () => {
       const words: [text: string, word: string][] = [
         ['He said “hello” to me', 'hello'],
         ['wait—what', 'wait'],
@@ -103,13 +103,13 @@ export function messageSearchConformance(open: OpenStore): void {
       expect(lost).to.deep.equal([]);
     });
 
-    it('finds what is older than its chat, as a clock that was set back or an archive has it', async () => {
+    it('finds messages that are older than their chat', async () => {
       await said(['tea long ago', 'tea then'], { createdAt: day(29) }, {}, (index) => later((index - 20_000) * DAY_MS));
       await said(['tea now'], { createdAt: day(29) }, {}, () => day(29));
       expect(await found('tea')).to.deep.equal(['tea now', 'tea then', 'tea long ago']);
     });
 
-    it('tells the chat as the caller sees it, and where in the text it is', async () => {
+    it('returns the chat view of the caller, and highlights', async () => {
       const { chat, messages } = await said(['some tea, please']);
       const [hit] = (await search({ text: 'TEA' })) as [FoundMessage];
       expect(hit.view.chat.chatId).to.equal(chat.chatId);
@@ -124,16 +124,16 @@ export function messageSearchConformance(open: OpenStore): void {
       ]);
     });
 
-    it('finds nothing in chats that the caller is not in, of another tenant, or from before the caller may see', async () => {
+    it("finds nothing in other users' chats, in another tenant, or before the visible history", async () => {
       await said(['secret tea'], {}, { userId: 'somebody else' });
       await said(['early tea', 'late tea'], { historyVisibility: 'since-joined' }, { joinedSequence: 3 });
       expect(await found('tea')).to.deep.equal(['late tea']);
       expect(
-        await store.search.search({ ...alice, tenantId: 'other' }, 'all', { text: 'tea' }, null, 10),
+        await searchOf(store).search({ ...alice, tenantId: 'other' }, 'all', { text: 'tea' }, null, 10),
       ).to.deep.equal([]);
     });
 
-    it('finds the present text of an edited message only, and nothing of a deleted one', async () => {
+    it('finds only the present text of an edited message, and no deleted one', async () => {
       const { messages } = await said(['first tea', 'second tea', 'third tea']);
       await change(messages[0], { body: 'now coffee', revision: 2 });
       await change(eraseMessage(messages[1] as Message, later(9)), {});
@@ -142,7 +142,7 @@ export function messageSearchConformance(open: OpenStore): void {
       expect(await found('coffee')).to.deep.equal(['now coffee']);
     });
 
-    it('keeps to a chat, a sender and a time', async () => {
+    it('filters by chat, sender and time', async () => {
       const here = await said(['tea one', 'tea two', 'tea three']);
       await said(['tea elsewhere']);
       expect(await found('tea', { chatId: here.chat.chatId })).to.deep.equal(['tea three', 'tea two', 'tea one']);
@@ -151,7 +151,7 @@ export function messageSearchConformance(open: OpenStore): void {
       expect(await found('tea', { chatId: here.chat.chatId, to: day(1) })).to.deep.equal(['tea one']);
     });
 
-    it('goes on where a page ended, whatever the size of the pages, also within one moment', async () => {
+    it('continues where a page ended, for any page size, also with equal times', async () => {
       const { chat } = await said(
         Array.from({ length: 9 }, (_, index) => `tea ${index}`),
         {},

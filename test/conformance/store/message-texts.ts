@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { encodeEvent } from '../../../src/application/outbox/render-event.js';
 import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
 import { editMessage, eraseMessage, type Message, messageOfStub, stubOf } from '../../../src/domain/message.js';
-import { everyoneOf } from '../../unit/application/audiences.js';
+import { everyoneOf } from '../../unit/application/outbox/audiences.js';
 import { aChat, aMessage, anEvent, created, later, Owner, trickyMetadata } from './fixtures.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
 import { past } from './views.js';
@@ -15,7 +15,7 @@ const wire = (event: LoggedEvent) =>
   Buffer.from(encodeEvent(event, whom, { storeId: 'store', recipientsMax: 10 }).body).toString();
 
 export function messageTextsConformance(open: OpenStore): void {
-  describe('as keeper of texts', () => {
+  describe('as text store', () => {
     let store: StoreHarness;
     let owner: Owner;
     let message: Message;
@@ -63,7 +63,7 @@ export function messageTextsConformance(open: OpenStore): void {
 
     const fromLog = () => store.log.readEvents(0, (published[0]?.position ?? 0) - 1, ALL);
 
-    it('tells each event the text of its own revision, however often the message was edited since', async () => {
+    it('returns with each event the text of its revision, after any number of edits', async () => {
       expect((await fromLog()).map(wire)).to.deep.equal(published.map(wire));
       await edit({ body: 'second "text"', mentions: [], metadata: {} });
       expect((await fromLog()).map(wire)).to.deep.equal(published.map(wire));
@@ -80,7 +80,7 @@ export function messageTextsConformance(open: OpenStore): void {
     });
 
     for (const mode of ['soft', 'hard'] as const)
-      it(`tells none of them once the message is deleted, as the publisher does that has them in memory (${mode})`, async () => {
+      it(`returns no text after the deletion of the message, like the publisher's memory (${mode})`, async () => {
         await edit({ body: 'second', mentions: ['bob'], metadata: { a: 1 } });
         await edit({ body: 'third', mentions: [], metadata: {} });
         const left = mode === 'soft' ? eraseMessage(message, later(9)) : messageOfStub(stubOf(message));

@@ -12,7 +12,7 @@ export function partitionRegistryConformance(open: OpenStore): void {
     });
     after(() => store.close());
 
-    it('records namespace and number of partitions at the first start only, however many start at once', async () => {
+    it('records namespace and number of partitions only at the first start, also with concurrent starts', async () => {
       const wanted = [5, 6, 7].map((partitions) => ({ namespace: `chat-${partitions}`, partitions }));
       const fresh = await open();
       try {
@@ -36,12 +36,12 @@ export function partitionRegistryConformance(open: OpenStore): void {
       }
     });
 
-    describe('once settled', () => {
+    describe('after the first start', () => {
       const partitionState = async (partition: number) =>
         (await store.registry.heartbeat('observer', ALIVE_WITHIN_MS)).partitions[partition];
       beforeEach(() => store.registry.settle({ namespace: NAMESPACE, partitions: PARTITIONS }));
 
-      it('answers who was heard of within a time, the caller always among them', async () => {
+      it('returns workers with a recent heartbeat, always including the caller', async () => {
         await store.registry.heartbeat('w-b', ALIVE_WITHIN_MS);
         const { workers } = await store.registry.heartbeat('w-a', ALIVE_WITHIN_MS);
         expect(workers.filter((id) => id.startsWith('w-'))).to.deep.equal(['w-a', 'w-b']);
@@ -54,13 +54,13 @@ export function partitionRegistryConformance(open: OpenStore): void {
         expect((await store.registry.heartbeat('w-a', ALIVE_WITHIN_MS)).workers).to.include('w-b');
       });
 
-      it('lists workers by code unit', async () => {
+      it('lists workers in code-unit order', async () => {
         for (const id of ['s-b', 's-B', 's-10', 's-9', 's-ä']) await store.registry.heartbeat(id, ALIVE_WITHIN_MS);
         const { workers } = await store.registry.heartbeat('s-b', ALIVE_WITHIN_MS);
         expect(workers.filter((id) => id.startsWith('s-'))).to.deep.equal(['s-10', 's-9', 's-B', 's-b', 's-ä']);
       });
 
-      it('takes a worker off the list and gives up what it owned, and only that', async () => {
+      it('removes a worker and releases only its leases', async () => {
         await store.registry.heartbeat('leaver', ALIVE_WITHIN_MS);
         await store.registry.acquire(0, 'leaver');
         await store.registry.acquire(1, 'stayer');
@@ -71,7 +71,7 @@ export function partitionRegistryConformance(open: OpenStore): void {
         expect(partitions[1]?.owner).to.equal('stayer');
       });
 
-      it('raises the epoch at each take-over, names the owner, and answers where the log stands', async () => {
+      it('raises the epoch at each take-over, sets the owner, and returns the log positions', async () => {
         const owner = await Owner.of(store, 2, 'first');
         await owner.write((at) => ({
           events: [
@@ -96,11 +96,11 @@ export function partitionRegistryConformance(open: OpenStore): void {
         expect(await partitionState(2)).to.deep.include({ owner: 'second', epoch: ownership.epoch });
       });
 
-      it('refuses to take over a partition that does not exist', async () => {
+      it('refuses the take-over of an unknown partition', async () => {
         expect(await rejection(store.registry.acquire(PARTITIONS, 'w'))).to.be.instanceOf(Error);
       });
 
-      it('lets go of a partition only for the one who owns it', async () => {
+      it('releases a partition only for its owner', async () => {
         const old = await store.registry.acquire(0, 'old');
         const { epoch } = await store.registry.acquire(0, 'new');
         await store.registry.release(0, old.epoch);
@@ -109,7 +109,7 @@ export function partitionRegistryConformance(open: OpenStore): void {
         expect(await partitionState(0)).to.deep.include({ owner: null, epoch });
       });
 
-      it('saves the published prefix only for the one who owns the partition, and never lowers it', async () => {
+      it('saves the published prefix only for the owner, and never lowers it', async () => {
         const old = await store.registry.acquire(3, 'old');
         expect(await store.registry.savePublished(3, old.epoch, 5)).to.equal(true);
         const ownership = await store.registry.acquire(3, 'new');
@@ -117,73 +117,6 @@ export function partitionRegistryConformance(open: OpenStore): void {
         expect(await store.registry.savePublished(3, old.epoch, 9)).to.equal(false);
         expect(await store.registry.savePublished(3, ownership.epoch, 4)).to.equal(true);
         expect((await partitionState(3))?.publishedThrough).to.equal(5);
-      });
-    });
-
-    describe('repairing the ring', () => {
-      const generationNow = async () => (await store.registry.acquire(0, 'observer')).ringGeneration;
-      beforeEach(() => store.registry.settle({ namespace: NAMESPACE, partitions: PARTITIONS }));
-
-      it('is done by one at a time; the others find that it is no longer needed', async () => {
-        const before = await generationNow();
-        let needed = true;
-        const repaired: number[] = [];
-        let inside = 0;
-        const once = () =>
-          store.registry.repairRing(
-            async () => {
-              inside += 1;
-              expect(inside).to.equal(1);
-              if (!needed) inside -= 1;
-              return needed;
-            },
-            async (generation) => {
-              // Others see the new generation before the repair is done.
-              expect(await generationNow()).to.equal(generation);
-              repaired.push(generation);
-              needed = false;
-              inside -= 1;
-            },
-          );
-        await Promise.all([once(), once(), once()]);
-        expect(repaired).to.deep.equal([before + 1]);
-        expect(await generationNow()).to.equal(before + 1);
-      });
-
-      it('is no new generation where it is not needed', async () => {
-        const before = await generationNow();
-        await store.registry.repairRing(
-          async () => false,
-          async () => expect.fail('was repaired'),
-        );
-        expect(await generationNow()).to.equal(before);
-      });
-
-      it('that fails lets the error through, and the next one in', async () => {
-        const failure = new Error('the broker is gone');
-        const fails = async () => {
-          throw failure;
-        };
-        expect(await rejection(store.registry.repairRing(async () => true, fails))).to.equal(failure);
-        expect(await rejection(store.registry.repairRing(fails, async () => undefined))).to.equal(failure);
-        let repaired = 0;
-        await store.registry.repairRing(
-          async () => true,
-          async (generation) => {
-            repaired = generation;
-          },
-        );
-        expect(repaired).to.equal(await generationNow());
-      });
-
-      it('is seen by a partition when its owner says so, and no other', async () => {
-        const old = await store.registry.acquire(1, 'old');
-        const { epoch } = await store.registry.acquire(1, 'new');
-        await store.registry.sawRingMarker(1, old.epoch, 9);
-        expect((await store.registry.acquire(1, 'new')).ringSeen).to.equal(0);
-        await store.registry.sawRingMarker(1, epoch + 1, 2);
-        await store.registry.sawRingMarker(1, epoch + 1, 1);
-        expect((await store.registry.acquire(1, 'new')).ringSeen).to.equal(2);
       });
     });
   });

@@ -6,7 +6,7 @@ import type { OpenStore, StoreHarness } from './store-conformance.js';
 
 /** What a command store keeps beyond one partition's chats. */
 export function sharedRowsConformance(open: OpenStore): void {
-  describe('as command store, beyond one partition', () => {
+  describe('as command store, across partitions', () => {
     let store: StoreHarness;
     let owner: Owner;
     before(async () => {
@@ -17,13 +17,13 @@ export function sharedRowsConformance(open: OpenStore): void {
     });
     after(() => store.close());
 
-    describe('what spans partitions', () => {
+    describe('rows that partitions share', () => {
       let other: Owner;
       beforeEach(async () => {
         other = await Owner.of(store, 1);
       });
 
-      it('a chat id that was taken in between is contention, and the batch has no effect', async () => {
+      it('a chat id that was taken meanwhile is contention, and the batch has no effect', async () => {
         const chat = aChat();
         const record = aReceiptRecord();
         await other.write(() => ({ chatsCreated: [{ ...chat, partition: 1 }] }));
@@ -36,7 +36,7 @@ export function sharedRowsConformance(open: OpenStore): void {
         expect(snapshot.receipts.size).to.equal(0);
       });
 
-      it('in how many chats users are is added to by all of them, and a tenant does not count for another', async () => {
+      it('all partitions add to chat counts of users, separately per tenant', async () => {
         const user = { tenantId: 'default', userId: `u-${randomUUID()}` };
         const elsewhere = { ...user, tenantId: 'acme' };
         const change = (created: number, joined: number, whose = user) => ({ ...whose, created, joined });
@@ -53,7 +53,7 @@ export function sharedRowsConformance(open: OpenStore): void {
         ]);
       });
 
-      it('a chat that was the last one a user might be in is contention, and the batch has no effect', async () => {
+      it('a chat count that reached the limit meanwhile is contention, and the batch has no effect', async () => {
         const [full, free] = ['a', 'b'].map((name) => ({ tenantId: 'default', userId: `${name}-${randomUUID()}` }));
         if (full === undefined || free === undefined) throw new Error('two users');
         const max = 3;
@@ -104,7 +104,7 @@ export function sharedRowsConformance(open: OpenStore): void {
         });
       });
 
-      it('a command id that was answered in between is contention, and the batch has no effect', async () => {
+      it('a command id that was answered meanwhile is contention, and the batch has no effect', async () => {
         const record = aReceiptRecord();
         const chat = aChat();
         await other.write(() => ({ receipts: [record] }));
@@ -125,7 +125,7 @@ export function sharedRowsConformance(open: OpenStore): void {
         expect((await owner.read({ receipts: others })).receipts.size).to.equal(3);
       });
 
-      it('a profile is written whole, revision by revision', async () => {
+      it('a profile is written completely, revision by revision', async () => {
         const first = aUser(`u-${randomUUID()}`, { metadata: { a: 1 } });
         const second = {
           ...first,
@@ -148,7 +148,7 @@ export function sharedRowsConformance(open: OpenStore): void {
         expect((await owner.read({ users: [first] })).users.get(userKey(first))).to.deep.equal(fourth);
       });
 
-      it('a revision of a profile that came in between is contention, and the batch has no effect', async () => {
+      it('a profile revision that was written meanwhile is contention, and the batch has no effect', async () => {
         const first = aUser(`u-${randomUUID()}`);
         const second = { ...first, displayName: 'B', revision: 2 };
         const fresh = aUser(`u-${randomUUID()}`);
@@ -168,7 +168,7 @@ export function sharedRowsConformance(open: OpenStore): void {
     });
 
     describe('attempts at a command that is tried alone', () => {
-      it('are counted for each command of each partition until they are forgotten', async () => {
+      it('are counted for each command of each partition until they are deleted', async () => {
         const { commands } = store;
         const key = `default alice ${randomUUID()}`;
         expect(await commands.countAttempt(0, key)).to.equal(1);
@@ -180,7 +180,7 @@ export function sharedRowsConformance(open: OpenStore): void {
         expect(await commands.countAttempt(1, key)).to.equal(2);
       });
 
-      it('are known, with how many there were, when suspects are noted: then none is noted anew', async () => {
+      it('are returned when suspects are recorded, and then nothing is recorded', async () => {
         const { commands } = store;
         const [first, second, third, fourth] = [1, 2, 3, 4].map(() => `default alice ${randomUUID()}`) as [
           string,
@@ -205,7 +205,7 @@ export function sharedRowsConformance(open: OpenStore): void {
     });
 
     describe('pruning attempts', () => {
-      it('forgets those that were last noted before a time, at most so many a call, and keeps the others', async () => {
+      it('deletes attempts last recorded before a time, a limited number per call, and keeps the others', async () => {
         const { commands } = store;
         const keys = [1, 2, 3].map(() => randomUUID());
         const hour = 3_600_000;
@@ -221,7 +221,7 @@ export function sharedRowsConformance(open: OpenStore): void {
     });
 
     describe('pruning receipts', () => {
-      it('deletes those older than a time, at most so many a call, and keeps the others', async () => {
+      it('deletes receipts before a time, a limited number per call, and keeps the others', async () => {
         const receipts = [0, 1, 2, 3, 4].map((age) => aReceiptRecord(aReceipt(), { at: new Date(1_000 + age) }));
         await owner.write(() => ({ receipts }));
         const before = new Date(1_003);

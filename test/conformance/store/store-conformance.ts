@@ -1,5 +1,6 @@
 /**
- * What every store must do, whatever it keeps its rows in: one suite, run by each adapter's own test file.
+ * What every store must do, whatever it keeps its rows in: one suite, run by each adapter's own test file. Cases that need a capability
+ * run where it is declared, and fail where it is declared but missing.
  */
 import type { ChatHistory } from '../../../src/application/ports/chat-history.js';
 import type { ChatQueries } from '../../../src/application/ports/chat-queries.js';
@@ -10,8 +11,11 @@ import type { EventLog } from '../../../src/application/ports/event-log.js';
 import type { FollowedLog } from '../../../src/application/ports/followed-log.js';
 import type { MessageSearch } from '../../../src/application/ports/message-search.js';
 import type { PartitionRegistry } from '../../../src/application/ports/partition-registry.js';
+import type { StoreCapabilities } from '../../../src/application/ports/store-capabilities.js';
 import type { SyncLog } from '../../../src/application/ports/sync-log.js';
+import type { TransportState } from '../../../src/application/ports/transport-state.js';
 import type { MessageRevision, MessageStub } from '../../../src/domain/message.js';
+import { capabilitiesConformance } from './capabilities.js';
 import { chatHistoryConformance } from './chat-history.js';
 import { chatQueriesConformance } from './chat-queries.js';
 import { commandStoreConformance } from './command-store.js';
@@ -27,6 +31,7 @@ import { messageTextsConformance } from './message-texts.js';
 import { partitionRegistryConformance } from './partition-registry.js';
 import { sharedRowsConformance } from './shared-rows.js';
 import { syncLogConformance } from './sync-log.js';
+import { transportStateConformance } from './transport-state.js';
 
 /** Rows that no port gives back as they are. */
 export interface StoredRows {
@@ -47,32 +52,44 @@ export interface StoredRows {
 export interface StoreHarness {
   commands: CommandStore;
   registry: PartitionRegistry;
+  transportState: TransportState;
   log: EventLog;
   queries: ChatQueries;
   history: ChatHistory;
-  search: MessageSearch;
+  /** Null: the store has none. */
+  search: MessageSearch | null;
   sync: SyncLog;
   decisions: DecisionLog;
   cursors: EventCursors;
   followed: FollowedLog;
   rows: StoredRows;
+  /** The same data as another process sees it. Absent if no other process can. */
+  another?(): Promise<StoreHarness>;
   close(): Promise<void>;
+}
+
+/** The search of a store that declares one. */
+export function searchOf({ search }: StoreHarness): MessageSearch {
+  if (search === null) throw new Error('the store declares a message search, and has none');
+  return search;
 }
 
 export type OpenStore = () => Promise<StoreHarness>;
 
-export function storeConformance(open: OpenStore): void {
+export function storeConformance(capabilities: StoreCapabilities, open: OpenStore): void {
+  capabilitiesConformance(capabilities, open);
   commandStoreConformance(open);
   messageRowsConformance(open);
   messageTextsConformance(open);
   sharedRowsConformance(open);
   partitionRegistryConformance(open);
+  transportStateConformance(open);
   eventLogConformance(open);
   logFloorConformance(open);
   chatQueriesConformance(open);
   chatHistoryConformance(open);
   messageQueriesConformance(open);
-  messageSearchConformance(open);
+  if (capabilities.search) messageSearchConformance(open);
   syncLogConformance(open);
   decisionLogConformance(open);
   eventCursorsConformance(open);

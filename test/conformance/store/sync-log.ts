@@ -52,7 +52,7 @@ export function syncLogConformance(open: OpenStore): void {
       );
     });
 
-    it("finds the caller's chats that have moved since a cut, in the order of their ids, with the membership", async () => {
+    it("finds the caller's changed chats since a cut, by id, with the membership", async () => {
       const [a, b, c] = idsInOrder(3) as [string, string, string];
       const nothing = await store.sync.cut();
       await chatOfAlice(first, 0, 2, b);
@@ -84,7 +84,7 @@ export function syncLogConformance(open: OpenStore): void {
       expect(await changed(between, now)).to.deep.equal([a, c]);
     });
 
-    it('looks at a stretch of chats only, and says how far so many of them go', async () => {
+    it('reads only a range of chats, and returns the end of a number of them', async () => {
       const [a, b, c, d] = idsInOrder(4) as [string, string, string, string];
       for (const chatId of [c, a, d]) await chatOfAlice(first, 0, 1, chatId);
       const left = await chatOfAlice(first, 0, 1, b);
@@ -109,7 +109,7 @@ export function syncLogConformance(open: OpenStore): void {
       expect(await store.sync.horizon(alice, { chatId: b, inclusive: false }, 2)).to.equal(d);
     });
 
-    it("finds a chat by the caller's own read mark, once, and only when it lies within the window", async () => {
+    it("finds a chat by the caller's read mark, once, and only within the window", async () => {
       const chat = await chatOfAlice(first, 0, 2);
       const before = await store.sync.cut();
       await first.write((at) => ({
@@ -122,7 +122,7 @@ export function syncLogConformance(open: OpenStore): void {
       expect(await changed(after, after)).to.deep.equal([]);
     });
 
-    it('looks again at a chat that waits to be placed anew', async () => {
+    it('includes a chat without a partition', async () => {
       const chat = await chatOfAlice(first, 0, 2);
       const cut = await store.sync.cut();
       await first.write(() => ({ chatsChanged: [{ ...chat, partition: null }] }));
@@ -134,7 +134,7 @@ export function syncLogConformance(open: OpenStore): void {
       expect(await changed(cut, cut)).to.deep.equal([]);
     });
 
-    it('tells which chats the caller has left within the window, unless they are back', async () => {
+    it('returns chats that the caller left within the window, unless they returned', async () => {
       const [a, b, c] = idsInOrder(3) as [string, string, string];
       for (const chatId of [b, a]) await chatOfAlice(first, 0, 1, chatId);
       const back = await chatOfAlice(second, 1, 1, c);
@@ -217,7 +217,7 @@ export function syncLogConformance(open: OpenStore): void {
         return chats.map((chat) => chat.shownSequence);
       };
 
-      it('tells that a chat was hidden, within the window in which that happened, and with it that they are still in it', async () => {
+      it('returns a chat that became hidden within the window, marked as still a member', async () => {
         for (const hide of [
           (view: ChatView) => next(view, { role: 'reader' }),
           (view: ChatView) => next(view, { archived: true }),
@@ -241,7 +241,7 @@ export function syncLogConformance(open: OpenStore): void {
         }
       });
 
-      it('tells nothing of a chat that was hidden all the time, whatever happened in it', async () => {
+      it('returns nothing about a chat that was always hidden, after any change', async () => {
         const before = await store.sync.cut();
         const reader = await began('reader');
         const archived = await next(reader, { archived: true });
@@ -257,7 +257,7 @@ export function syncLogConformance(open: OpenStore): void {
         expect(await lost(before, await store.sync.cut())).to.deep.equal([]);
       });
 
-      it('tells nothing of a chat that is visible, but when it came to light', async () => {
+      it('returns for a visible chat only when it became visible', async () => {
         const before = await store.sync.cut();
         const hidden = await next(await began('member'), { role: 'reader' });
         const back = await next(hidden, { role: 'member' });
@@ -272,7 +272,7 @@ export function syncLogConformance(open: OpenStore): void {
         expect(await lost(before, await store.sync.cut())).to.deep.equal([]);
       });
 
-      it('tells that a chat was left, or hidden before it was left, by when it was last seen', async () => {
+      it('returns a chat that was left, or hidden before it was left, by its last visible time', async () => {
         const [seen, hidden] = [await began('member'), await began('member')];
         const unseen = await began('reader');
         const before = await store.sync.cut();
@@ -296,7 +296,7 @@ export function syncLogConformance(open: OpenStore): void {
       });
     });
 
-    it('finds the first event of each chat beyond a cut, wherever it is, across two partitions too', async () => {
+    it('finds the first event of each chat after a cut, also across two partitions', async () => {
       const events = 37;
       const cuts: Cut[] = [];
       const chat = aChat({ lastSequence: 0 });
@@ -328,7 +328,7 @@ export function syncLogConformance(open: OpenStore): void {
       expect(unknown.get(chat.chatId)).to.equal(events + 1);
     });
 
-    it('reads the events of several chats, each in its own range, with their texts', async () => {
+    it('reads events of several chats by their ranges, with texts', async () => {
       const chatOfItsOwn = () =>
         first.write((at) => {
           const rows = aChatWithMessages(at, 6);

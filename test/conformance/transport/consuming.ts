@@ -14,7 +14,7 @@ import {
 const within = 10_000;
 
 export function consumingConformance(harness: TransportHarness): void {
-  describe('commands coming in', () => {
+  describe('incoming commands', () => {
     const chat = randomUUID();
     let transport: TransportUnderTest;
     let open: Subscription[] = [];
@@ -39,7 +39,7 @@ export function consumingConformance(harness: TransportHarness): void {
       await transport.close();
     });
 
-    it("a chat's commands come in at one partition, each once, in the order in which they were published", async () => {
+    it("a chat's commands arrive at one partition, each once, in the order of publishing", async () => {
       await start(4);
       const chats = Array.from({ length: 24 }, () => randomUUID());
       const takers = Array.from({ length: 4 }, () => new Taker());
@@ -62,7 +62,7 @@ export function consumingConformance(harness: TransportHarness): void {
       expect(takers.filter(({ deliveries }) => deliveries.length > 0)).to.have.length.greaterThan(1);
     });
 
-    it('a command comes in with its body and properties as they were', async () => {
+    it('a command arrives with unchanged body and properties', async () => {
       await start(1);
       const taker = new Taker();
       await subscribe(0, 10, taker);
@@ -79,14 +79,14 @@ export function consumingConformance(harness: TransportHarness): void {
       await taken(taker, 1);
       const [delivery] = taker.deliveries;
       expect(delivery?.deliveryCount).to.equal(0);
-      expect(delivery?.ringMarker).to.equal(null);
+      expect(delivery?.mayBeMisplaced).to.equal(false);
       const { body, ...properties } = delivery?.incoming ?? command('none', chat);
       expect(Buffer.from(body)).to.deep.equal(sent.body);
       const { body: _, ...expected } = sent;
       for (const [name, value] of Object.entries(expected)) expect(properties, name).to.have.deep.property(name, value);
     });
 
-    it('no handler is called before the subscription is in hand', async () => {
+    it('no handler is called before the subscription is returned', async () => {
       await start(1);
       await publish(ids(1, 50));
       let isInHand = false;
@@ -101,7 +101,7 @@ export function consumingConformance(harness: TransportHarness): void {
       expect(early).to.equal(0);
     });
 
-    it('only one of two subscriptions is active; when it ends, the other gets what is left, in order', async () => {
+    it('only one of two subscriptions is active; when it ends, the other gets the rest, in order', async () => {
       await start(1);
       const first = new Taker();
       const second = new Taker();
@@ -120,7 +120,7 @@ export function consumingConformance(harness: TransportHarness): void {
       expect(first.losses).to.have.length(0);
     });
 
-    it('a subscription that waits in line and is closed never becomes active', async () => {
+    it('a waiting subscription that is closed never becomes active', async () => {
       await start(1);
       const [first, second, third] = [new Taker(), new Taker(), new Taker()];
       const active = await subscribe(0, 10, first);
@@ -133,7 +133,7 @@ export function consumingConformance(harness: TransportHarness): void {
       expect(second.deliveries).to.have.length(0);
     });
 
-    it('what is given back comes again in its place, counted, before what was never delivered', async () => {
+    it('requeued commands are delivered again in their place, counted, before undelivered ones', async () => {
       await start(1);
       await publish(ids(1, 30));
       const first = new Taker();
@@ -155,7 +155,7 @@ export function consumingConformance(harness: TransportHarness): void {
       expect(once.counts).to.deep.equal([...new Array(10).fill(2), ...new Array(16).fill(1)]);
     });
 
-    it('acknowledging one delivery acknowledges all before it, for good', async () => {
+    it('acknowledging one delivery acknowledges all before it permanently', async () => {
       await start(1);
       await publish(ids(1, 10));
       const first = new Taker();
@@ -170,7 +170,7 @@ export function consumingConformance(harness: TransportHarness): void {
       expect(second.ids).to.deep.equal(['next']);
     });
 
-    it('never more than the prefetch are in hand, and acknowledging makes room', async () => {
+    it('at most the prefetch is unacknowledged, and acknowledging makes room', async () => {
       await start(1);
       let acknowledged = 0;
       let most = 0;
@@ -187,7 +187,7 @@ export function consumingConformance(harness: TransportHarness): void {
       expect(taker.ids).to.deep.equal(ids(1, 70));
     });
 
-    it('tags rise; an old tag or an ended subscription takes an acknowledgement without harm, an unknown tag is a bug', async () => {
+    it('tags rise; acknowledging an old tag or an ended subscription has no effect, an unknown tag is a bug', async () => {
       await start(1);
       await publish(ids(1, 3));
       const taker = new Taker();
@@ -211,7 +211,7 @@ export function consumingConformance(harness: TransportHarness): void {
       expect(next.ids).to.deep.equal(['after']);
     });
 
-    it('a command sent on comes in again at its own partition as it was', async () => {
+    it('a rerouted command arrives at its own partition unchanged', async () => {
       await start(3);
       const takers = Array.from({ length: 3 }, () => new Taker());
       await Promise.all(takers.map((taker, partition) => subscribe(partition, 10, taker)));
@@ -231,7 +231,7 @@ export function consumingConformance(harness: TransportHarness): void {
       expect(headers).to.include(before);
     });
 
-    it('a command sent home comes in at the partition that is named, as it was and marked, behind what was there', async () => {
+    it('a forwarded command arrives at the given partition, unchanged and marked, after earlier commands', async () => {
       await start(3);
       const takers = Array.from({ length: 3 }, () => new Taker());
       await Promise.all(takers.map((taker, partition) => subscribe(partition, 10, taker)));
@@ -263,7 +263,7 @@ export function consumingConformance(harness: TransportHarness): void {
       await transport.deadLetters.deadLetter(atHome, 'misrouted', 'detail');
       await eventually(() => transport.buried().length === 1, { within, what: 'the dead letter' });
       expect(transport.buried()[0]?.headers).to.include({ 'x-parley-routing-key': chat });
-      expect(transport.buried()[0]?.headers).to.not.have.property('x-parley-sent-home');
+      expect(transport.buried()[0]?.headers).to.not.have.property('x-parley-forwarded');
     });
   });
 }

@@ -14,7 +14,7 @@ export function publishingConformance(harness: TransportHarness): void {
     transport = await harness.open({ partitions: 2, events });
   };
 
-  describe('events going out', () => {
+  describe('outgoing events', () => {
     afterEach(() => transport.close());
 
     /** Publishes and waits until the outcome of each is known. */
@@ -42,14 +42,14 @@ export function publishingConformance(harness: TransportHarness): void {
       );
     });
 
-    it('that nobody has asked for are returned, where the transport can tell', async () => {
+    it('without a bound queue are returned, if the transport detects it', async () => {
       await start('unwanted');
       const outcomes = await publishAll([event(chat, 1), event(chat, 2)]);
       const expected = harness.capabilities.returnsUnroutable ? 'returned' : 'confirmed';
       expect(outcomes).to.deep.equal([expected, expected]);
     });
 
-    it('that a queue has no room for are refused, where there is a bound', async () => {
+    it('are refused if a queue is full, if there is a bound', async () => {
       await start('stuck');
       const outcomes: PublishOutcome[] = [];
       // One after the other: a queue notices a little late that it is full.
@@ -65,7 +65,7 @@ export function publishingConformance(harness: TransportHarness): void {
       expect(new Set(outcomes.slice(firstRefused))).to.deep.equal(new Set(['refused']));
     });
 
-    it('are lost on a channel that is closed, and say so later, not at once', async () => {
+    it('are lost on a closed channel, which is reported asynchronously', async () => {
       await start();
       const channel = await transport.sink.openChannel();
       await channel.close();
@@ -79,10 +79,10 @@ export function publishingConformance(harness: TransportHarness): void {
     });
   });
 
-  describe('the door', () => {
+  describe('the command gateway', () => {
     afterEach(() => transport.close());
 
-    it('gives each request its own receipt, also when two have the same command id', async () => {
+    it('returns each request its own receipt, also with equal command ids', async () => {
       await start();
       const worker = await serve(transport);
       const [one, two] = await Promise.all([
@@ -94,7 +94,7 @@ export function publishingConformance(harness: TransportHarness): void {
       await worker.close();
     });
 
-    it('hands over type, command id, key, body, proof and trace', async () => {
+    it('passes type, command id, key, body, token and trace', async () => {
       await start();
       const worker = await serve(transport);
       await transport.door.request(
@@ -113,7 +113,7 @@ export function publishingConformance(harness: TransportHarness): void {
       await worker.close();
     });
 
-    it('answers nothing once the time is over, though the command is on its way', async () => {
+    it('returns null after the time limit, although the command is in progress', async () => {
       await start();
       expect(await transport.door.request(outgoing('c1', chat), 50)).to.equal(null);
       const worker = await serve(transport);
@@ -124,7 +124,7 @@ export function publishingConformance(harness: TransportHarness): void {
       await worker.close();
     });
 
-    it('a receipt for an address that the contract does not admit goes nowhere, and is counted', async () => {
+    it('a receipt for an address that the contract does not allow is dropped and counted', async () => {
       await start();
       const worker = await serve(transport);
       for (const address of ['', 'somewhere', 'amq.rabbitmq.reply-to', 'amq.rabbitmq.reply-to.garbage.x'])
@@ -138,7 +138,7 @@ export function publishingConformance(harness: TransportHarness): void {
   describe('dead letters', () => {
     afterEach(() => transport.close());
 
-    it('keep body and properties, and say why, when, where and by whom', async () => {
+    it('keep body and properties, and have reason, time, routing key and worker', async () => {
       await start();
       const worker = await serve(transport);
       const sent = command('c1', chat, {

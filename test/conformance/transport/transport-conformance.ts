@@ -1,4 +1,7 @@
-/** What every transport promises (`src/application/ports/transport.ts`), asked of each adapter by the same tests. */
+/**
+ * What every transport promises (`src/application/ports/transport.ts`), asked of each adapter by the same tests. Cases that need a
+ * capability run where it is declared, and fail where it is declared but missing.
+ */
 import type {
   CommandGateway,
   CommandSource,
@@ -8,8 +11,10 @@ import type {
   ReceiptSender,
   Subscription,
   SubscriptionHandlers,
+  TransportCapabilities,
 } from '../../../src/application/ports/transport.js';
 import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
+import { capabilitiesConformance } from './capabilities.js';
 import { consumingConformance } from './consuming.js';
 import { publishingConformance } from './publishing.js';
 
@@ -32,21 +37,22 @@ export interface TransportUnderTest {
   /** What lies in the dead letters so far, in order. */
   buried(): readonly IncomingCommand[];
   ignoredReceipts(): number;
+  /** Ends this transport as its process would. What is outside stays. */
+  stop(): Promise<void>;
+  /** The transport of another process, with the same outside. Absent if no other process can use it. */
+  another?(): Promise<TransportUnderTest>;
+  /** Ends this transport and removes what is outside. */
   close(): Promise<void>;
 }
 
 export interface TransportHarness {
-  capabilities: {
-    /** Tells when nobody has asked for an event. */
-    returnsUnroutable: boolean;
-    /** Has a bound on what waits for the consumers of events. */
-    refusesWhenFull: boolean;
-  };
+  capabilities: TransportCapabilities;
   /** `events`: whether a consumer takes them, nobody has asked for them, or nobody takes them and there is hardly any room. */
   open(options: { partitions: number; events: 'consumed' | 'unwanted' | 'stuck' }): Promise<TransportUnderTest>;
 }
 
 export function transportConformance(harness: TransportHarness): void {
+  capabilitiesConformance(harness);
   consumingConformance(harness);
   publishingConformance(harness);
 }

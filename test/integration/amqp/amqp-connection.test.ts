@@ -9,10 +9,10 @@ import {
 } from '../../../src/infrastructure/amqp/amqp-connection.js';
 import { ConnectionAway, LoginRefused } from '../../../src/infrastructure/amqp/amqp-failure.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
+import { Wire } from '../../support/broker/wire.js';
 import { collectedLog } from '../../support/collected-log.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq, setBrokerUser } from '../../support/services.js';
-import { Wire } from '../../support/wire.js';
+import { rabbitmq, setBrokerUser } from '../../support/services/services.js';
 
 const within = 15_000;
 /** Drawn for a pause it makes that far longer than anybody waits here. */
@@ -72,7 +72,7 @@ describe('a connection to the broker', () => {
     return { connection, log, opened, lost };
   };
 
-  it('is sought until there is a broker, and says once that there is none', async () => {
+  it('is retried until there is a broker, and logs once that there is none', async () => {
     const { connection, log, opened } = await make();
     expect(() => connection.current()).to.throw(ConnectionAway);
     expect(connection.obstacle).to.equal(null);
@@ -91,7 +91,7 @@ describe('a connection to the broker', () => {
     await channel.close();
   });
 
-  it('comes back when it was cut, and says so once each time', async () => {
+  it('reconnects after it was cut, and logs that once each time', async () => {
     const { connection, opened, lost } = await make();
     await wire.join();
     await connection.start();
@@ -106,7 +106,7 @@ describe('a connection to the broker', () => {
     expect(lost).to.have.length(1);
   });
 
-  it('is tried at once where the broker has been met elsewhere, however long the pause was to be', async () => {
+  it('is retried at once when another connection has reached the broker, without the rest of the pause', async () => {
     const { connection, log } = await make('', () => ENDLESS);
     const started = connection.start();
     await eventually(() => log.lines.some((line) => line.includes('ECONNREFUSED')), { within, what: 'an attempt' });
@@ -116,7 +116,7 @@ describe('a connection to the broker', () => {
     expect(connection.state).to.equal('open');
   });
 
-  it('that did not hold keeps to its pause, whoever has met the broker', async () => {
+  it('that was lost soon keeps its pause, even if another connection has reached the broker', async () => {
     const { connection, opened, lost } = await make('', () => ENDLESS);
     await wire.join();
     await connection.start();
@@ -130,7 +130,7 @@ describe('a connection to the broker', () => {
     expect(connection.state).to.equal('connecting');
   });
 
-  it('that goes silent is noticed by its heartbeat and opened anew', async () => {
+  it('that goes silent is detected by its heartbeat and reopened', async () => {
     const { connection, opened, lost } = await make('heartbeat=1');
     await wire.join();
     await connection.start();
@@ -141,7 +141,7 @@ describe('a connection to the broker', () => {
     expect(lost[0]?.message).to.match(/^(Heartbeat timeout|Unexpected close)$/);
   });
 
-  it('that the broker closes in the same breath as it opens it is sought again', async () => {
+  it('that the broker closes immediately is retried', async () => {
     const { connection, opened } = await make();
     // Whoever listens only once it is told of the opening has missed the close by then.
     const closing = await closeAsItOpens(wire.port, (await rabbitmq()).url);
@@ -154,7 +154,7 @@ describe('a connection to the broker', () => {
     await channel.close();
   });
 
-  it('has a heartbeat of 7 s where its address asks for no other', async () => {
+  it('has a heartbeat of 7 s by default', async () => {
     const { connection } = await make();
     await wire.join();
     await connection.start();
@@ -164,7 +164,7 @@ describe('a connection to the broker', () => {
     expect(HEARTBEAT_S).to.equal(7);
   });
 
-  it('that is stopped stays closed, also while it is being sought', async () => {
+  it('that is stopped stays closed, also during a retry', async () => {
     const one = await make();
     const started = one.connection.start().catch((error: Error) => error.name);
     await one.connection.stop();
@@ -180,7 +180,7 @@ describe('a connection to the broker', () => {
     expect(one.opened).to.have.length(0);
   });
 
-  it('goes on when one of its listeners fails', async () => {
+  it('continues if one of its listeners fails', async () => {
     const { connection, log, opened } = await make();
     connection.onOpen(() => {
       throw new Error('broken listener');
@@ -191,7 +191,7 @@ describe('a connection to the broker', () => {
     expect(log.lines.join()).to.contain('broken listener');
   });
 
-  it('never tells its password', async () => {
+  it('never logs its password', async () => {
     await wire.join();
     const log = collectedLog();
     const secret = 'pa55-word';
@@ -213,7 +213,7 @@ describe('a connection to the broker', () => {
     }
   });
 
-  it('whose login is refused is given up at the start, and sought on in a process that runs', async function () {
+  it('whose login is refused fails the start, and is retried in a running process', async function () {
     if ((await rabbitmq()).node === undefined) this.skip(); // users can be made only at a node of our own
     const [name, password] = ['late-user', 'late-word'];
     const url = new URL(wire.url);
@@ -242,7 +242,7 @@ describe('a connection to the broker', () => {
     await setBrokerUser(name, null);
   });
 
-  it('pauses between attempts for longer each time, up to a bound, and never in step with others', () => {
+  it('has growing, bounded, random pauses between attempts', () => {
     const longest = Array.from({ length: 12 }, (_, attempt) => reconnectPauseMs(attempt, () => 1));
     expect(longest[0]).to.equal(RECONNECT_FIRST_MS);
     expect(longest[1]).to.equal(2 * RECONNECT_FIRST_MS);

@@ -1,8 +1,11 @@
 import { type ChannelModel, type ConfirmChannel, type ConsumeMessage, connect, type Options } from 'amqplib';
+import { MemoryTransportState } from '../../../src/adapters/stores/memory/memory-transport-state.js';
+import { amqpCapabilities } from '../../../src/adapters/transports/amqp/amqp-capabilities.js';
 import { AmqpTransport } from '../../../src/adapters/transports/amqp/amqp-transport.js';
 import { toIncomingCommand } from '../../../src/adapters/transports/amqp/consume/incoming-command.js';
+import { RING_GENERATION } from '../../../src/adapters/transports/amqp/topology/hash-ring.js';
 import { prepareBroker } from '../../../src/adapters/transports/amqp/topology/prepare-broker.js';
-import type { PartitionRegistry } from '../../../src/application/ports/partition-registry.js';
+import type { TransportState } from '../../../src/application/ports/transport-state.js';
 import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
 import { names, type TopologySettings, topology } from '../../../src/contract/messages/topology.js';
 import type {
@@ -12,29 +15,15 @@ import type {
 } from '../../conformance/transport/transport-conformance.js';
 import { collectedLog } from '../../support/collected-log.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq, uniqueNamespace } from '../../support/services.js';
+import { rabbitmq, uniqueNamespace } from '../../support/services/services.js';
 
 /** The store of all transports that a test does not give another one. */
 export const STORE_ID = '5f0c8f3e-0d52-4c0e-8a11-5b0c4b7c2e00';
 
-export type RingRegistry = Pick<PartitionRegistry, 'repairRing'>;
-
-/** What the database does for ring repairs: one at a time, each with a number of its own. */
-export function ringRegistry(): RingRegistry & { generation: number } {
-  let last: Promise<void> = Promise.resolve();
-  const registry = {
-    generation: 0,
-    repairRing: (isNeeded: () => Promise<boolean>, repair: (generation: number) => Promise<void>) => {
-      const turn = last.then(async () => {
-        if (!(await isNeeded())) return;
-        registry.generation += 1;
-        await repair(registry.generation);
-      });
-      last = turn.catch(() => undefined);
-      return turn;
-    },
-  };
-  return registry;
+/** The number of ring repairs. */
+export async function repairsOf(state: TransportState): Promise<number> {
+  const [generation = 0] = await state.read([RING_GENERATION]);
+  return generation;
 }
 
 export function topologySettings(
@@ -57,21 +46,21 @@ export interface TransportSettings {
   partitions?: number;
   dispatch?: 'consumed' | 'unwanted' | 'stuck';
   workerId?: string;
-  registry?: RingRegistry | null;
+  state?: TransportState | null;
   storeId?: string | null;
   random?: () => number;
 }
 
 /** A transport of a namespace of its own on the run's broker, not started. */
 export async function amqpTransport(settings: TransportSettings = {}) {
-  const { partitions = 1, dispatch, workerId = 'worker-1', registry = ringRegistry(), random } = settings;
-  const { storeId = registry === null ? null : STORE_ID } = settings;
+  const { partitions = 1, dispatch, workerId = 'worker-1', state = new MemoryTransportState(), random } = settings;
+  const { storeId = state === null ? null : STORE_ID } = settings;
   const url = settings.url ?? (await rabbitmq()).url;
   const namespace = settings.namespace ?? uniqueNamespace();
   const log = collectedLog();
   const topology = topologySettings(namespace, partitions, dispatch);
   const transport = new AmqpTransport({
-    ...{ url, workerId, topology, registry, random, logger: log.logger },
+    ...{ url, workerId, topology, state, random, logger: log.logger },
     storeId: storeId === null ? null : () => storeId,
   });
   return { transport, url, namespace, topology, log };
@@ -81,7 +70,7 @@ export async function amqpTransport(settings: TransportSettings = {}) {
 export async function declareAll(model: ChannelModel, settings: TopologySettings): Promise<void> {
   const publisher = { publish: () => Promise.reject(new Error('nothing is to be marked in a new namespace')) };
   const { namespace } = settings;
-  await prepareBroker(model, { namespace, topology: topology(settings), registry: ringRegistry(), publisher });
+  await prepareBroker(model, { namespace, topology: topology(settings), state: new MemoryTransportState(), publisher });
 }
 
 /** A client that is not ours. */
@@ -148,7 +137,7 @@ export class Outsider {
 }
 
 export const amqpHarness: TransportHarness = {
-  capabilities: { returnsUnroutable: true, refusesWhenFull: true },
+  capabilities: amqpCapabilities,
   open: async ({ partitions, events: dispatch }): Promise<TransportUnderTest> => {
     const { transport, url, namespace, topology } = await amqpTransport({ partitions, dispatch });
     await transport.start();
@@ -162,12 +151,12 @@ export const amqpHarness: TransportHarness = {
     await outsider.channel.consume(names.deadLetters(namespace), (message) => {
       if (message !== null) buried.push(toIncomingCommand(message, 'guest'));
     });
-    return {
-      source: transport.source,
-      sink: transport.sink,
-      receipts: transport.receipts,
-      deadLetters: transport.deadLetters,
-      door: transport.gateway,
+    const underTest = (of: AmqpTransport): TransportUnderTest => ({
+      source: of.source,
+      sink: of.sink,
+      receipts: of.receipts,
+      deadLetters: of.deadLetters,
+      door: of.gateway,
       publish: ({ body, routingKey, ...properties }) =>
         outsider.publish(names.commands(namespace), routingKey, body, {
           persistent: true,
@@ -175,12 +164,20 @@ export const amqpHarness: TransportHarness = {
         } as Options.Publish),
       events: () => events,
       buried: () => buried,
-      ignoredReceipts: () => transport.counters.receiptsIgnored,
+      ignoredReceipts: () => of.counters.receiptsIgnored,
+      stop: () => of.stop(),
+      another: async () => {
+        const settings = { url, namespace, partitions, dispatch, workerId: 'worker-2' };
+        const beside = (await amqpTransport(settings)).transport;
+        await beside.start();
+        return underTest(beside);
+      },
       close: async () => {
-        await transport.stop();
+        await of.stop();
         await outsider.deleteObjects(topology);
         await outsider.close();
       },
-    };
+    });
+    return underTest(transport);
   },
 };

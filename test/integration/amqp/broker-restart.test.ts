@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
+import { MemoryTransportState } from '../../../src/adapters/stores/memory/memory-transport-state.js';
 import type { AmqpTransport } from '../../../src/adapters/transports/amqp/amqp-transport.js';
-import { isRingMarked } from '../../../src/adapters/transports/amqp/topology/hash-ring.js';
-import type { Delivery, OutgoingEvent, PublishOutcome } from '../../../src/application/ports/transport.js';
+import { isRingMarked, ringSeenBy } from '../../../src/adapters/transports/amqp/topology/hash-ring.js';
+import type { OutgoingEvent, PublishOutcome } from '../../../src/application/ports/transport.js';
 import { names } from '../../../src/contract/messages/topology.js';
 import { findRabbitmq, type RabbitmqNode, startRabbitmq } from '../../../src/infrastructure/embedded/rabbitmq-node.js';
 import { command, Taker } from '../../conformance/transport/transport-conformance.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq, scratchFolder, uniqueNamespace } from '../../support/services.js';
-import { amqpTransport, Outsider, ringRegistry } from './amqp-harness.js';
+import { rabbitmq, scratchFolder, uniqueNamespace } from '../../support/services/services.js';
+import { amqpTransport, Outsider, repairsOf } from './amqp-harness.js';
 
 const PARTITIONS = 8;
 const within = 30_000;
@@ -60,49 +61,47 @@ describe('a full restart of RabbitMQ', function () {
       await outsider.publish(names.commands(namespace), routingKey, body, { mandatory: true });
     }
     const all = () => takers.flatMap(({ deliveries }) => deliveries);
-    const commands = () => all().filter(({ ringMarker }) => ringMarker === null);
-    await eventually(() => commands().length >= chats.length, { within, what: 'every command' });
+    await eventually(() => all().length >= chats.length, { within, what: 'every command' });
     const homes = new Map<string, number>();
     for (const [partition, { deliveries }] of takers.entries())
-      for (const { incoming, ringMarker } of deliveries)
-        if (ringMarker === null) homes.set(incoming.routingKey, partition);
-    const markers = takers.map(({ deliveries }) => deliveries.flatMap(({ ringMarker }) => ringMarker ?? []));
+      for (const { incoming } of deliveries) homes.set(incoming.routingKey, partition);
     for (const [partition, { deliveries }] of takers.entries())
       subscriptions[partition]?.acknowledgeThrough(deliveries.at(-1)?.tag ?? 0);
     await Promise.all(subscriptions.map((subscription) => subscription.close()));
     await outsider.close();
-    return { homes, markers, firsts: takers.map(({ deliveries }) => deliveries[0]) };
+    return { homes, misplaced: all().filter(({ mayBeMisplaced }) => mayBeMisplaced) };
   };
 
-  it('leaves every chat at its partition: if the ring was lost, one of the workers that start at once repairs it, and marks every queue', async () => {
+  it('keeps every chat at its partition: if the ring was lost, one of several workers repairs it and marks every queue', async () => {
     const namespace = uniqueNamespace();
-    const registry = ringRegistry();
+    const state = new MemoryTransportState();
     const chats = Array.from({ length: 200 }, () => randomUUID());
-    const { transport } = await start({ namespace, registry });
-    expect(registry.generation).to.equal(0); // all new: in order as it was made
+    const { transport } = await start({ namespace, state });
+    expect(await repairsOf(state)).to.equal(0); // all new: in order as it was made
     const before = await homesOf(transport, namespace, chats);
-    expect(before.markers.flat()).to.deep.equal([]);
+    expect(before.misplaced).to.deep.equal([]);
     expect(new Set(before.homes.values()).size).to.equal(PARTITIONS);
     await transport.stop();
     running = [];
 
     const repairs = await restart(namespace);
-    const [one, two] = await Promise.all([start({ namespace, registry }), start({ namespace, registry })]);
-    expect(registry.generation).to.equal(repairs);
-    expect([one, two].map(({ transport: { counters } }) => counters.ringRepairs).sort()).to.deep.equal([0, repairs]);
+    const [one, two] = await Promise.all([start({ namespace, state }), start({ namespace, state })]);
+    expect(await repairsOf(state)).to.equal(repairs);
+    expect([one, two].map(({ transport: { counters } }) => counters.routingRepairs).sort()).to.deep.equal([0, repairs]);
     const after = await homesOf(one.transport, namespace, chats);
     expect(after.homes).to.deep.equal(before.homes);
-    const marker = repairs === 0 ? [] : [1];
-    expect(after.markers).to.deep.equal(Array.from({ length: PARTITIONS }, () => marker));
-    // Nobody published before the repair was done, so each marker is the first in its queue.
-    if (repairs > 0) expect(after.firsts.every((first) => first?.ringMarker === 1)).to.equal(true);
+    // No command was published before the repair was done, so each marker is the first in its queue.
+    expect(after.misplaced).to.deep.equal([]);
+    expect(await state.read(Array.from({ length: PARTITIONS }, (_, partition) => ringSeenBy(partition)))).to.deep.equal(
+      Array.from({ length: PARTITIONS }, () => repairs),
+    );
 
-    const { transport: late } = await start({ namespace, registry });
-    expect(registry.generation).to.equal(repairs);
+    const { transport: late } = await start({ namespace, state });
+    expect(await repairsOf(state)).to.equal(repairs);
     expect((await homesOf(late, namespace, chats)).homes).to.deep.equal(before.homes);
   });
 
-  it('is survived: subscriptions are reported lost, events under way too, and everything works again', async () => {
+  it('is survived: subscriptions and events in flight are reported lost, and everything works again', async () => {
     const { transport, namespace, log } = await start({ partitions: 2 });
     let ready = 0;
     transport.onReady(() => {
@@ -138,10 +137,8 @@ describe('a full restart of RabbitMQ', function () {
     await transport.source.subscribe(0, 10, again);
     const { body } = command('c2', randomUUID());
     await outsider.publish('', names.commandQueue(namespace, 0), body);
-    const isCommand = ({ ringMarker }: Delivery) => ringMarker === null;
-    await eventually(() => again.deliveries.some(isCommand), { within, what: 'a command' });
-    const markers = again.deliveries.filter((delivery) => !isCommand(delivery));
-    expect(markers).to.have.length(transport.counters.ringRepairs);
+    await eventually(() => again.deliveries.length > 0, { within, what: 'a command' });
+    expect(again.deliveries).to.have.length(1);
     const renewed = await transport.sink.openChannel();
     // A queue that has just come up refuses for a moment, until it has a leader.
     const isConfirmed = async () =>

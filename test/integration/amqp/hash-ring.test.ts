@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Channel } from 'amqplib';
 import { expect } from 'chai';
+import { MemoryTransportState } from '../../../src/adapters/stores/memory/memory-transport-state.js';
 import {
   bindingDeclaration,
   declareInTurn,
@@ -13,15 +14,21 @@ import {
 } from '../../../src/adapters/transports/amqp/topology/declare-topology.js';
 import { ensureRing } from '../../../src/adapters/transports/amqp/topology/hash-ring.js';
 import { partitionsOfKeys } from '../../../src/adapters/transports/amqp/topology/ring-probe.js';
+import type { TransportState } from '../../../src/application/ports/transport-state.js';
 import { names, type TopologySettings, topology } from '../../../src/contract/messages/topology.js';
 import { AmqpConnection } from '../../../src/infrastructure/amqp/amqp-connection.js';
 import { Taker } from '../../conformance/transport/transport-conformance.js';
 import { collectedLog } from '../../support/collected-log.js';
 import { eventually } from '../../support/eventually.js';
-import { freshVhost, manage, rabbitmq, uniqueNamespace } from '../../support/services.js';
-import { amqpTransport, Outsider, ringRegistry, topologySettings } from './amqp-harness.js';
+import { freshVhost, manage, rabbitmq, uniqueNamespace } from '../../support/services/services.js';
+import { amqpTransport, Outsider, repairsOf, topologySettings } from './amqp-harness.js';
 
 const PARTITIONS = 6;
+
+/** The state of a process that got the lock and does nothing with it until `until` resolves. */
+function stuckAt(until: Promise<void>): TransportState {
+  return { exclusively: (work) => until.then(work), read: async () => [], raise: async () => undefined };
+}
 
 describe('the hash ring', () => {
   const chats = Array.from({ length: 120 }, () => randomUUID());
@@ -57,29 +64,29 @@ describe('the hash ring', () => {
     return homes;
   };
 
-  it('is the same for one worker and for four that start at once on an empty broker', async () => {
+  it('is the same for one worker and for four that start together on an empty broker', async () => {
     const alone = namespaceToBe();
     const one = await amqpTransport({ namespace: alone, partitions: PARTITIONS });
     await one.transport.start();
     await one.transport.stop();
     const crowded = namespaceToBe();
-    const registry = ringRegistry();
+    const state = new MemoryTransportState();
     const four = await Promise.all(
-      [1, 2, 3, 4].map(() => amqpTransport({ namespace: crowded, partitions: PARTITIONS, registry })),
+      [1, 2, 3, 4].map(() => amqpTransport({ namespace: crowded, partitions: PARTITIONS, state })),
     );
     await Promise.all(four.map(({ transport }) => transport.start()));
     await Promise.all(four.map(({ transport }) => transport.stop()));
     expect(await homesIn(crowded)).to.deep.equal(await homesIn(alone));
   });
 
-  it('whose queues were bound in another order is put right, wherever the mark of its order is missing', async () => {
+  it('whose queues were bound in another order is repaired if its marker is missing', async () => {
     const orderly = namespaceToBe();
     const one = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
     await one.transport.start();
     await one.transport.stop();
     const shuffled = namespaceToBe();
-    const registry = ringRegistry();
-    const two = await amqpTransport({ namespace: shuffled, partitions: PARTITIONS, registry });
+    const state = new MemoryTransportState();
+    const two = await amqpTransport({ namespace: shuffled, partitions: PARTITIONS, state });
     await two.transport.start();
     await two.transport.stop();
     for (const { destination, source, routingKey } of hashBindings(topology(two.topology)).reverse()) {
@@ -87,22 +94,22 @@ describe('the hash ring', () => {
       await outsider.channel.bindQueue(destination, source, routingKey);
     }
     await outsider.channel.deleteExchange(`${shuffled}.ring`);
-    expect(registry.generation).to.equal(0);
-    const three = await amqpTransport({ namespace: shuffled, partitions: PARTITIONS, registry });
+    expect(await repairsOf(state)).to.equal(0);
+    const three = await amqpTransport({ namespace: shuffled, partitions: PARTITIONS, state });
     await three.transport.start();
     await three.transport.stop();
-    expect(registry.generation).to.equal(1);
+    expect(await repairsOf(state)).to.equal(1);
     expect(await homesIn(shuffled)).to.deep.equal(await homesIn(orderly));
   });
 
-  it('is put right where a queue was deleted and declared again by somebody else, who bound it last', async () => {
+  it('is repaired if a queue was deleted, declared again and bound last by another client', async () => {
     const orderly = namespaceToBe();
     const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
     await untouched.transport.start();
     await untouched.transport.stop();
     const namespace = namespaceToBe();
-    const registry = ringRegistry();
-    const one = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    const state = new MemoryTransportState();
+    const one = await amqpTransport({ namespace, partitions: PARTITIONS, state });
     await one.transport.start();
     await one.transport.stop();
     const { queues } = topology(one.topology);
@@ -111,22 +118,22 @@ describe('the hash ring', () => {
     await outsider.channel.deleteQueue(deleted?.name ?? '');
     await outsider.channel.assertQueue(deleted?.name ?? '', { durable: true, arguments: deleted?.arguments });
     await outsider.channel.bindQueue(deleted?.name ?? '', first?.source ?? '', first?.routingKey ?? '');
-    expect(registry.generation).to.equal(0);
-    const two = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    expect(await repairsOf(state)).to.equal(0);
+    const two = await amqpTransport({ namespace, partitions: PARTITIONS, state });
     await two.transport.start();
     await two.transport.stop();
-    expect(registry.generation).to.equal(1);
+    expect(await repairsOf(state)).to.equal(1);
     expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
   });
 
-  it('is not taken for orderly where a queue was deleted, declared again and bound last while it was repaired', async () => {
+  it('is not marked as in order if a queue was deleted and bound last during the repair', async () => {
     const orderly = namespaceToBe();
     const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
     await untouched.transport.start();
     await untouched.transport.stop();
     const namespace = namespaceToBe();
-    const registry = ringRegistry();
-    const one = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    const state = new MemoryTransportState();
+    const one = await amqpTransport({ namespace, partitions: PARTITIONS, state });
     await one.transport.start();
     await one.transport.stop();
     const { queues } = topology(one.topology);
@@ -143,23 +150,23 @@ describe('the hash ring', () => {
       await outsider.channel.assertQueue(queue, { durable: true, arguments: args });
       await outsider.channel.bindQueue(queue, first?.source ?? '', first?.routingKey ?? '');
     };
-    const context = { namespace, topology: topology(one.topology), registry, publisher: { publish } };
+    const context = { namespace, topology: topology(one.topology), state, publisher: { publish } };
     await ensureRing(outsider.model, context).catch(() => undefined);
     expect(isDeleted).to.equal(true);
-    const two = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    const two = await amqpTransport({ namespace, partitions: PARTITIONS, state });
     await two.transport.start();
     await two.transport.stop();
     expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
   });
 
-  it('is left as it is by a user who may not put its witnesses, and who is told so', async function () {
+  it('is not changed by a user without permission for its sentinels, who gets an error', async function () {
     const { node } = await rabbitmq();
     if (node === undefined) this.skip(); // users can be made only at a node of our own
     const { url, remove } = await freshVhost();
     const user = uniqueNamespace();
     try {
-      const registry = ringRegistry();
-      const one = await amqpTransport({ url, partitions: 2, registry });
+      const state = new MemoryTransportState();
+      const one = await amqpTransport({ url, partitions: 2, state });
       await one.transport.start();
       await one.transport.stop();
       const own = await Outsider.connect(url);
@@ -175,44 +182,46 @@ describe('the hash ring', () => {
       const theirs = new URL(url);
       theirs.username = user;
       theirs.password = user;
-      const two = await amqpTransport({ url: theirs.href, namespace: one.namespace, partitions: 2, registry });
+      const two = await amqpTransport({ url: theirs.href, namespace: one.namespace, partitions: 2, state });
       const refused = await Promise.race([
         two.transport.start().catch((error: unknown) => error),
-        eventually(() => registry.generation > 0, { within: 5_000, what: 'a repair' }).then(() => 'repaired'),
+        eventually(async () => (await repairsOf(state)) > 0, { within: 5_000, what: 'a repair' }).then(
+          () => 'repaired',
+        ),
       ]).finally(() => two.transport.stop());
       expect(refused).to.be.instanceOf(TopologyFault);
       expect((refused as Error).message).to.equal(
         `exchange ${one.namespace}.commands.p0.ring: this user may not declare it`,
       );
-      expect(registry.generation).to.equal(0);
+      expect(await repairsOf(state)).to.equal(0);
     } finally {
       await manage(node, 'DELETE', `users/${user}`);
       await remove();
     }
   });
 
-  it('is not taken for orderly when the repair did not come to its end', async () => {
+  it('is not marked as in order after an incomplete repair', async () => {
     const namespace = namespaceToBe();
-    const broken = ringRegistry();
-    const one = await amqpTransport({ namespace, partitions: PARTITIONS, registry: broken });
+    const broken = new MemoryTransportState();
+    const one = await amqpTransport({ namespace, partitions: PARTITIONS, state: broken });
     await one.transport.start();
     await one.transport.stop();
     await outsider.channel.deleteExchange(`${namespace}.ring`);
     // Stands for a worker that dies on the way: the number is taken, the repair is not done.
-    const dying = { repairRing: () => new Promise<void>(() => undefined) };
-    const two = await amqpTransport({ namespace, partitions: PARTITIONS, registry: dying });
+    const dying = stuckAt(new Promise(() => undefined));
+    const two = await amqpTransport({ namespace, partitions: PARTITIONS, state: dying });
     const started = two.transport.start().then(() => 'started');
-    const registry = ringRegistry();
-    const three = await amqpTransport({ namespace, partitions: PARTITIONS, registry });
+    const state = new MemoryTransportState();
+    const three = await amqpTransport({ namespace, partitions: PARTITIONS, state });
     await three.transport.start();
-    expect(registry.generation).to.equal(1);
+    expect(await repairsOf(state)).to.equal(1);
     expect(three.transport.health().ok).to.equal(true);
     expect(two.transport.health().ok).to.equal(false);
     expect(await Promise.race([started, Promise.resolve('waiting')])).to.equal('waiting');
     await Promise.all([two.transport.stop(), three.transport.stop()]);
   });
 
-  it('is the same after a worker that died at each step of the first declaration', async () => {
+  it('is the same after a worker died at any step of the first declaration', async () => {
     const orderly = namespaceToBe();
     const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
     await untouched.transport.start();
@@ -227,26 +236,26 @@ describe('the hash ring', () => {
         exchangeDeclaration(hashExchangeOf(wanted)),
         ...hashBindings(wanted).slice(0, bound).map(bindingDeclaration),
       ]);
-      const registry = ringRegistry();
+      const state = new MemoryTransportState();
       const four = await Promise.all(
-        [1, 2, 3, 4].map(() => amqpTransport({ namespace, partitions: PARTITIONS, registry })),
+        [1, 2, 3, 4].map(() => amqpTransport({ namespace, partitions: PARTITIONS, state })),
       );
       await Promise.all(four.map(({ transport }) => transport.start()));
       await Promise.all(four.map(({ transport }) => transport.stop()));
       expect(await homesIn(namespace), `${bound} bound`).to.deep.equal(homes);
-      expect(registry.generation).to.equal(1);
+      expect(await repairsOf(state)).to.equal(1);
     }
   });
 
-  it('is bound by nobody who does not hold the lock, and no command comes in before it is in order', async () => {
+  it('is bound only under the lock, and no command arrives before it is in order', async () => {
     const namespace = namespaceToBe();
     // Stands for a worker that holds the lock and has not begun, until it gives it up.
     let releaseLock: () => void = () => undefined;
     const held = new Promise<void>((resolve) => {
       releaseLock = resolve;
     });
-    const busy = { repairRing: () => held };
-    const waiting = await amqpTransport({ namespace, partitions: PARTITIONS, registry: busy });
+    const busy = stuckAt(held);
+    const waiting = await amqpTransport({ namespace, partitions: PARTITIONS, state: busy });
     const started = waiting.transport.start().catch(() => undefined);
     const queue = names.commandQueue(namespace, PARTITIONS - 1);
     const isThere = (ask: (channel: Channel) => Promise<unknown>) => exists(outsider.model, ask);
@@ -257,23 +266,23 @@ describe('the hash ring', () => {
     await started;
   });
 
-  it('is the same where a process that only knocks at the door was there first', async () => {
+  it('is the same if a process that only publishes started first', async () => {
     const orderly = namespaceToBe();
     const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
     await untouched.transport.start();
     await untouched.transport.stop();
     const namespace = namespaceToBe();
-    const knocking = await amqpTransport({ namespace, partitions: PARTITIONS, registry: null });
+    const knocking = await amqpTransport({ namespace, partitions: PARTITIONS, state: null });
     await knocking.transport.start();
-    const registry = ringRegistry();
-    const two = await Promise.all([1, 2].map(() => amqpTransport({ namespace, partitions: PARTITIONS, registry })));
+    const state = new MemoryTransportState();
+    const two = await Promise.all([1, 2].map(() => amqpTransport({ namespace, partitions: PARTITIONS, state })));
     await Promise.all(two.map(({ transport }) => transport.start()));
     await Promise.all([knocking, ...two].map(({ transport }) => transport.stop()));
-    expect(registry.generation).to.equal(0);
+    expect(await repairsOf(state)).to.equal(0);
     expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
   });
 
-  it('is bound anew where the hash exchange was deleted and declared again by somebody else', async () => {
+  it('is bound again if another client deleted and declared the hash exchange', async () => {
     const orderly = namespaceToBe();
     const untouched = await amqpTransport({ namespace: orderly, partitions: PARTITIONS });
     await untouched.transport.start();
@@ -291,7 +300,7 @@ describe('the hash ring', () => {
     expect(await homesIn(namespace)).to.deep.equal(await homesIn(orderly));
   });
 
-  it('tells where keys fall by the workers at its queues, which take no probe for a command', async () => {
+  it('shows the partitions of keys with probes, which workers do not process as commands', async () => {
     const namespace = namespaceToBe();
     const { transport, topology: settings } = await amqpTransport({ namespace, partitions: PARTITIONS });
     await transport.start();

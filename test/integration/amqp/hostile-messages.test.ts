@@ -7,7 +7,7 @@ import { readReplyAddress } from '../../../src/adapters/transports/amqp/receipts
 import type { Delivery, Subscription } from '../../../src/application/ports/transport.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { Taker } from '../../conformance/transport/transport-conformance.js';
-import { addressOfNobody } from '../../support/direct-reply-address.js';
+import { addressOfNobody } from '../../support/broker/direct-reply-address.js';
 import { eventually } from '../../support/eventually.js';
 import { amqpTransport, Outsider } from './amqp-harness.js';
 
@@ -62,7 +62,7 @@ describe('a hostile message', () => {
     buffer.write = write;
   };
 
-  it('with headers of every type comes in, and can be buried and sent on', async () => {
+  it('with headers of every type arrives, and can be dead-lettered and rerouted', async () => {
     const headers = {
       text: 'x',
       none: null,
@@ -98,7 +98,7 @@ describe('a hostile message', () => {
     expect(properties.headers?.['x-parley-expiration']).to.match(/^\d+$/);
   });
 
-  it('with a table that the library takes for an instruction is buried without its headers, and the loss is named', async () => {
+  it('with a table that the library misreads is dead-lettered without its headers, and the loss is named', async () => {
     // On the wire a plain table; read back, the library would take its key `!` for a type.
     await send({ messageId: 'c1', headers: { trap: { '!': 'object', value: { '!': 'no-such-type', value: 1 } } } });
     const delivery = await delivered();
@@ -109,7 +109,7 @@ describe('a hostile message', () => {
     expect(properties.headers).not.to.have.property('trap');
   });
 
-  it('with more headers than can be written again is buried without them', async () => {
+  it('with more headers than can be encoded is dead-lettered without them', async () => {
     await send({ messageId: 'c1', headers: { big: 'x'.repeat(65_000), more: 'y'.repeat(480) } });
     await transport.deadLetters.deadLetter(await delivered(), 'poison', 'detail');
     const { properties } = await buried();
@@ -117,7 +117,7 @@ describe('a hostile message', () => {
     expect(properties.headers).to.include({ 'x-parley-dropped': 'headers' });
   });
 
-  it('with a message id that is no UTF-8 comes in, and is buried without what cannot be written again', async () => {
+  it('with a message id that is not UTF-8 arrives, and is dead-lettered without the parts that cannot be encoded', async () => {
     await sendWithBadBytes('@'.repeat(200));
     const delivery = await delivered();
     expect(delivery.incoming.messageId).to.match(/^\ufffd+$/);
@@ -139,7 +139,7 @@ describe('a hostile message', () => {
     expect((await outsider.channel.checkQueue(queue)).messageCount).to.equal(0);
   });
 
-  it("that claims deliveries it has not had is believed only from the broker's own count", async () => {
+  it("with a forged delivery count has the broker's own count", async () => {
     await send({ messageId: 'c1', headers: { 'x-delivery-count': 9 } });
     expect((await delivered()).deliveryCount).to.equal(0);
     await subscription.close();
@@ -148,13 +148,13 @@ describe('a hostile message', () => {
     expect((await delivered()).deliveryCount).to.equal(1);
   });
 
-  it('that poses as the marker of a ring repair is a command like any other', async () => {
+  it('that imitates a ring repair marker is an ordinary command', async () => {
     await send({ type: 'parley.ring-repaired', headers: { 'x-parley-ring-generation': 7 } });
-    expect((await delivered()).ringMarker).to.equal(null);
+    expect((await delivered()).incoming.type).to.equal('parley.ring-repaired');
   });
 
-  it('that poses as one that was sent home, or as a probe of the ring, is a command like any other', async () => {
-    await send({ messageId: 'home', headers: { 'x-parley-sent-home': 'another chat' } });
+  it('that imitates a forwarded command or a ring probe is an ordinary command', async () => {
+    await send({ messageId: 'home', headers: { 'x-parley-forwarded': 'another chat' } });
     await send({ messageId: 'probe', type: 'parley.ring-probe' });
     const [home, probe] = [await delivered(1), await delivered(2)];
     expect(home.isForwarded).to.equal(false);
@@ -166,7 +166,7 @@ describe('a hostile message', () => {
     expect(again.incoming.routingKey).to.equal(home.incoming.routingKey);
   });
 
-  it("keeps its producer's name, vouched for by the broker, when it is sent on; a forged one is not taken over", async () => {
+  it('keeps its verified producer when rerouted; a forged one is ignored', async () => {
     await send({ messageId: 'mine', userId: 'guest' });
     await send({ messageId: 'forged', headers: { 'x-parley-user-id': 'admin' } });
     await transport.source.reroute(await delivered(1));
@@ -179,14 +179,14 @@ describe('a hostile message', () => {
     ]);
   });
 
-  it('names no user by more than a broker user can be called, not even where a producer shares our login', async () => {
+  it("has no user id longer than a broker user's, even if a producer shares our login", async () => {
     await send({ messageId: 'c1', userId: 'guest', headers: { 'x-parley-user-id': 'u'.repeat(256) } });
     await send({ messageId: 'c2', userId: 'guest', headers: { 'x-parley-user-id': 'u'.repeat(255) } });
     await delivered(2);
     expect(taker.deliveries.map(({ incoming }) => incoming.userId)).to.deep.equal(['guest', 'u'.repeat(255)]);
   });
 
-  it('that another user published keeps that name when it is sent on, though the broker lets nobody else claim it', async () => {
+  it('keeps the user id of its producer when rerouted, although only that user may set it', async () => {
     await send({ messageId: 'c1' });
     const delivery = await delivered();
     // What a delivery of another user's looks like; the tests' broker has one user only.
@@ -198,7 +198,7 @@ describe('a hostile message', () => {
     expect((await buried()).properties.headers).to.include({ 'x-parley-user-id': 'gateway' });
   });
 
-  it('with a routing key of 255 bytes, or none, is taken and sent on', async () => {
+  it('with a routing key of 255 bytes, or an empty one, is accepted and rerouted', async () => {
     for (const [index, key] of ['k'.repeat(255), ''].entries()) {
       await send({ messageId: `c${index}` }, key);
       const delivery = await delivered(2 * index + 1);
@@ -208,7 +208,7 @@ describe('a hostile message', () => {
     }
   });
 
-  it('whose reply address would end the connection costs neither events nor receipts for queues nor acknowledgements', async () => {
+  it('with a reply address that ends a connection affects no events, receipts for queues or acknowledgements', async () => {
     const receipt = {
       ...{ commandId: 'c', type: 't', status: 'accepted' as const, tenantId: 'default', chatId: null, messageId: null },
       ...{ sequence: null, at: '2026-11-20T20:15:00.123Z', decisionId: null, replayed: false },
@@ -256,7 +256,7 @@ describe('a hostile message', () => {
     expect(await answered).to.deep.equal(receipt);
   });
 
-  it('whose properties have types that no client should produce maps to a command all the same', () => {
+  it('whose properties have unexpected types is converted to a command', () => {
     const wrong = [undefined, null, 0, Number.NaN, true, {}, [], Buffer.from('x'), Symbol('s')];
     for (const value of wrong) {
       const properties = {
@@ -278,7 +278,7 @@ describe('a hostile message', () => {
     }
   });
 
-  it('whose headers have a table named __proto__ lends its entries to nobody', () => {
+  it('whose headers have a table named __proto__ does not change a prototype', () => {
     const headers = JSON.parse('{"a":1}');
     Object.setPrototypeOf(headers, { authorization: 'Bearer forged' }); // as the library's decoder does
     const message = { content: Buffer.alloc(0), fields: { routingKey: 'k' }, properties: { headers } };

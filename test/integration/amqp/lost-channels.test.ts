@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
+import { MemoryTransportState } from '../../../src/adapters/stores/memory/memory-transport-state.js';
 import type { AmqpTransport } from '../../../src/adapters/transports/amqp/amqp-transport.js';
 import { CHANNEL_OPEN_TIMEOUT_MS } from '../../../src/adapters/transports/amqp/publish/lazy-channel.js';
 import {
@@ -11,23 +12,23 @@ import {
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { command, Taker } from '../../conformance/transport/transport-conformance.js';
+import { Wire } from '../../support/broker/wire.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq } from '../../support/services.js';
-import { Wire } from '../../support/wire.js';
-import { amqpTransport, Outsider, type RingRegistry, ringRegistry } from './amqp-harness.js';
+import { rabbitmq } from '../../support/services/services.js';
+import { amqpTransport, Outsider, repairsOf } from './amqp-harness.js';
 
 const within = 15_000;
 
-describe('the transport on RabbitMQ, when something goes', () => {
+describe('the transport on RabbitMQ, when an object is lost', () => {
   let transport: AmqpTransport;
   let namespace: string;
   let topology: TopologySettings;
   let outsider: Outsider;
-  let registry: RingRegistry & { generation: number };
+  let state: MemoryTransportState;
 
   beforeEach(async () => {
-    registry = ringRegistry();
-    const made = await amqpTransport({ partitions: 3, registry });
+    state = new MemoryTransportState();
+    const made = await amqpTransport({ partitions: 3, state });
     ({ transport, namespace, topology } = made);
     await transport.start();
     outsider = await Outsider.connect(made.url);
@@ -49,7 +50,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
         const { body, routingKey } = command('c', chat);
         await outsider.publish(names.commands(namespace), routingKey, body, { mandatory: true });
       }
-      const commands = () => takers.map(({ deliveries }) => deliveries.filter(({ ringMarker }) => ringMarker === null));
+      const commands = () => takers.map(({ deliveries }) => deliveries);
       await eventually(() => commands().flat().length === chats.length, { within, what: 'every command' });
       for (const [partition, { deliveries }] of takers.entries())
         open[partition]?.acknowledgeThrough(deliveries.at(-1)?.tag ?? 0);
@@ -69,12 +70,12 @@ describe('the transport on RabbitMQ, when something goes', () => {
     expect(refused).to.equal(404);
 
     await eventually(() => transport.health().ok, { within, what: 'the repair' });
-    expect(registry.generation).to.equal(1); // without it the queue, bound last, would have got another's chats
+    expect(await repairsOf(state)).to.equal(1); // without it the queue, bound last, would have got another's chats
     expect(await homes()).to.deep.equal(before);
     expect(taker.losses).to.have.length(1);
   });
 
-  it('the broker: with the first connection that meets it again all are there, however long their pauses were to be', async () => {
+  it('the broker: when one connection reaches it again, all others reconnect without the rest of their pauses', async () => {
     const wire = new Wire(await freePort(), (await rabbitmq()).url);
     await wire.join();
     let drawn = 0;
@@ -83,7 +84,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
       drawn += 1;
       return drawn === 3 ? 1_000 : 0.5;
     };
-    const { transport: returning } = await amqpTransport({ url: wire.url, namespace, partitions: 3, registry, random });
+    const { transport: returning } = await amqpTransport({ url: wire.url, namespace, partitions: 3, state, random });
     await returning.start();
     await wire.cut();
     await eventually(() => drawn > 3, { within, what: 'one of the two waits' });
@@ -93,7 +94,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
     await wire.cut();
   });
 
-  it('a channel, by a fault of our own: its subscription is lost once, with what the broker said', async () => {
+  it("a channel, by our own error: its subscription is lost once, with the broker's reason", async () => {
     const taker = new Taker();
     await transport.source.subscribe(0, 10, taker);
     const other = new Taker(() => {
@@ -114,7 +115,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
     expect(again.deliveries[0]?.deliveryCount).to.equal(1);
   });
 
-  it('the exchange of events: what is under way is lost, and said so for each', async () => {
+  it('the exchange of events: each event in flight is reported as lost', async () => {
     await outsider.channel.deleteExchange(names.events(namespace));
     const channel = await transport.sink.openChannel();
     const outcomes: string[] = [];
@@ -127,7 +128,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
     expect(outcomes[5]).to.equal('lost');
   });
 
-  it('an event is published once for all, with the properties of the contract', async () => {
+  it('an event is published once, with the properties of the contract', async () => {
     const channel = await transport.sink.openChannel();
     await new Promise((resolve) => channel.publish({ ...event(1), traceparent: 'tp', tracestate: 'ts' }, resolve));
     const [message] = await outsider.take(`${namespace}.dispatch`, 1);
@@ -142,7 +143,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
     expect(message?.properties.headers).to.deep.equal({ 'chat-id': 'chat', traceparent: 'tp', tracestate: 'ts' });
   });
 
-  it('an event that cannot be put on the wire is refused, and harms no other', async () => {
+  it('an event that cannot be encoded is refused, without affecting others', async () => {
     const channel = await transport.sink.openChannel();
     const outcomes: string[] = [];
     channel.publish({ ...event(1), routingKey: 'k'.repeat(256) }, (outcome) => outcomes.push(`long ${outcome}`));
@@ -151,7 +152,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
     expect(outcomes).to.have.members(['long refused', 'good confirmed']);
   });
 
-  it('the taker of an outcome that fails takes nothing down', async () => {
+  it('a failing outcome callback has no other effect', async () => {
     const channel = await transport.sink.openChannel();
     const outcomes: string[] = [];
     channel.publish(event(1), () => {
@@ -163,7 +164,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
     expect(transport.health().ok).to.equal(true);
   });
 
-  it('the way behind the door: a command that reaches no queue is turned away, and so is one that cannot be sent', async () => {
+  it('the binding of the exchange for producers: a command without a queue is refused, and so is one that cannot be sent', async () => {
     const closed = (request: Promise<unknown>) =>
       request.then(
         () => expect.fail('was let in'),
@@ -179,7 +180,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
     expect(await closed(transport.gateway.request(outgoing('chat'), 1_000))).to.contain('lost');
   });
 
-  it('the dead-letter queue: burying fails, so that the command stays where it is', async () => {
+  it('the dead-letter queue: dead-lettering fails, so the command stays in its queue', async () => {
     const taker = new Taker();
     await Promise.all([0, 1, 2].map((partition) => transport.source.subscribe(partition, 10, taker)));
     await outsider.publish(names.commands(namespace), 'chat', Buffer.from('{}'), { mandatory: true });
@@ -197,10 +198,10 @@ describe('the transport on RabbitMQ, when something goes', () => {
     expect(copied).to.equal('TypeError');
   });
 
-  it('the answers of the broker: a command is not put away, and that is told in time', async () => {
+  it('the answers of the broker: dead-lettering fails within its time limit', async () => {
     const wire = new Wire(await freePort(), (await rabbitmq()).url);
     await wire.join();
-    const { transport: mute } = await amqpTransport({ url: wire.url, namespace, partitions: 3, registry });
+    const { transport: mute } = await amqpTransport({ url: wire.url, namespace, partitions: 3, state });
     await mute.start();
     const taker = new Taker();
     await Promise.all([0, 1, 2].map((partition) => mute.source.subscribe(partition, 10, taker)));
@@ -218,7 +219,7 @@ describe('the transport on RabbitMQ, when something goes', () => {
     await mute.stop();
   });
 
-  it('commands that wait are counted, by partition', async () => {
+  it('waiting commands are counted by partition', async () => {
     for (let count = 0; count < 30; count += 1)
       await outsider.publish(names.commands(namespace), randomUUID(), Buffer.from('{}'), { mandatory: true });
     const total = () => [...transport.queueDepths().values()].reduce((sum, depth) => sum + depth, 0);

@@ -7,10 +7,10 @@ import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { Taker } from '../../conformance/transport/transport-conformance.js';
-import { addressOfNobody, directReplyAddress } from '../../support/direct-reply-address.js';
+import { addressOfNobody, directReplyAddress } from '../../support/broker/direct-reply-address.js';
+import { Wire } from '../../support/broker/wire.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq } from '../../support/services.js';
-import { Wire } from '../../support/wire.js';
+import { rabbitmq } from '../../support/services/services.js';
 import { amqpTransport, Outsider } from './amqp-harness.js';
 
 const within = 10_000;
@@ -65,7 +65,7 @@ describe('receipts on RabbitMQ', () => {
   };
 
   describe('for REST', () => {
-    it('come to an exclusive, bounded queue with a random name', async () => {
+    it('arrive in an exclusive, bounded queue with a random name', async () => {
       const answered = transport.gateway.request(outgoing('c1'), within);
       const { replyTo, correlationId } = await lastCommand(1);
       expect(replyTo).to.match(new RegExp(`^${namespace}\\.replies\\.rest-[0-9a-f]{8}-[0-9a-f-]{27}$`));
@@ -77,7 +77,7 @@ describe('receipts on RabbitMQ', () => {
       expect(await answered).to.deep.equal(receiptOf('c1'));
     });
 
-    it('are of the command that was asked for, whatever comes to the queue', async () => {
+    it('are returned only for the requested command', async () => {
       const answered = transport.gateway.request(outgoing('c1'), within);
       const { replyTo, correlationId } = await lastCommand(1);
       await outsider.publish('', replyTo, Buffer.from('no JSON'), { correlationId });
@@ -87,7 +87,7 @@ describe('receipts on RabbitMQ', () => {
       expect(await answered).to.deep.equal(receiptOf('c1'));
     });
 
-    it('come to another queue once the connection is back', async () => {
+    it('arrive in a new queue after a reconnection', async () => {
       const lost = transport.gateway.request(outgoing('c1'), 1_000);
       const before = await lastCommand(1);
       await wire.cut();
@@ -106,7 +106,7 @@ describe('receipts on RabbitMQ', () => {
     });
   });
 
-  it('for odd queue names end no connection', async () => {
+  it('for unusual queue names close no connection', async () => {
     const prefix = names.replies(namespace);
     const odd = [
       '\u0000',
@@ -135,7 +135,7 @@ describe('receipts on RabbitMQ', () => {
     expect(transport.counters).to.include({ receiptsIgnored: 0, receiptsDropped: 0 });
   });
 
-  it('for a producer that begins with a burst all arrive, in order, though its address is not tested yet', async () => {
+  it('for a burst of a new producer all arrive, in order, before its address is tested', async () => {
     const BURST = 5_000;
     const { address, got } = await directAddress();
     for (let n = 0; n < BURST; n += 1) transport.receipts.send(address, String(n), receiptOf('c'));
@@ -146,7 +146,7 @@ describe('receipts on RabbitMQ', () => {
     );
   });
 
-  it('for a queue wait, while the connection is away, and are sent when it is back', async () => {
+  it('for a queue wait while there is no connection, and are sent afterwards', async () => {
     const replies = `${names.replies(namespace)}gateway`;
     await outsider.channel.assertQueue(replies, { exclusive: true });
     const got = await outsider.collect(replies);
@@ -161,7 +161,7 @@ describe('receipts on RabbitMQ', () => {
   });
 
   describe('by direct reply-to', () => {
-    it('all come, though the first one is a trial of the address', async () => {
+    it('all arrive, although the first one tests the address', async () => {
       const { address, got } = await directAddress();
       for (let count = 1; count <= 200; count += 1) transport.receipts.send(address, `${count}`, receiptOf('c'));
       await eventually(() => got.length >= 200, { within, what: 'every receipt' });
@@ -192,7 +192,7 @@ describe('receipts on RabbitMQ', () => {
       expect(Math.max(...delays.slice(1)), delays.join(', ')).to.be.below(DELAY_MAX_MS);
     });
 
-    it('are no longer tried for a node whose address has ended the connection', async function () {
+    it('are not sent any more to a node whose address closed the connection', async function () {
       const sendTo = (address: string) => transport.receipts.send(address, 'forged', receiptOf('c'));
       const node = nodeOf(addressOfNobody());
       sendTo(directReplyAddress({ node }));
@@ -205,7 +205,7 @@ describe('receipts on RabbitMQ', () => {
       expect(transport.counters.receiptsIgnored).to.equal(2);
     });
 
-    it('whose connection was cut are sent once it is back', async () => {
+    it('are sent after a lost connection is restored', async () => {
       const { address, got } = await directAddress();
       transport.receipts.send(address, 'first', receiptOf('c'));
       transport.receipts.send(address, 'second', receiptOf('c'));

@@ -1,18 +1,18 @@
 import { expect } from 'chai';
 import { readReplyAddress } from '../../../src/adapters/transports/amqp/receipts/reply-address.js';
-import { directReplyAddress } from '../../support/direct-reply-address.js';
+import { directReplyAddress } from '../../support/broker/direct-reply-address.js';
 
 describe('a reply address', () => {
   const direct = 'amq.rabbitmq.reply-to.g1h2AA9yZXBseUAxMzE0NDIxNjQAAAOoAAAAAGsA44c=.o9nqCGI16/XxNiwkjRZGfg==';
 
-  it("is RabbitMQ's direct reply-to, or a queue of the namespace's replies", () => {
+  it("is RabbitMQ's direct reply-to, or a reply queue of the namespace", () => {
     expect(readReplyAddress('chat', direct)).to.deep.equal({ kind: 'direct', origin: 'reply@131442164' });
     for (const address of ['chat.replies.gateway-1', 'chat.replies.a.b', 'chat.replies.rest'])
       expect(readReplyAddress('chat', address), address).to.deep.equal({ kind: 'queue' });
     expect(readReplyAddress('chat', 'chat.replies.rest-1')).to.deep.equal({ kind: 'rest' });
   });
 
-  it('of direct reply-to is told apart by its node, and by whether every Erlang release can read its process id', () => {
+  it('of direct reply-to has an origin: its node, and whether every Erlang release can read its process id', () => {
     const origins = [
       { node: 'reply@1' },
       { node: 'reply@1', id: 0x7fff, serial: 0x1fff },
@@ -27,7 +27,7 @@ describe('a reply address', () => {
     );
   });
 
-  it('is nothing else, and no direct reply-to that RabbitMQ did not write', () => {
+  it('is no other value, and no direct reply-to that RabbitMQ did not write', () => {
     const elsewhere = ['', 'chat.replies.', 'chat.replies', 'other.replies.x', 'chat.commands.p0', 'chat.dead-letters'];
     const prefix = 'amq.rabbitmq.reply-to';
     const incomplete = [prefix, `${prefix}.`, `${prefix}.garbage`, `${prefix}.garbage.x`, direct.slice(0, -1)];

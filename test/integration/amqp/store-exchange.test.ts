@@ -6,16 +6,16 @@ import {
   claimNamespace,
   OtherStore,
   storeOfNamespace,
-} from '../../../src/adapters/transports/amqp/topology/store-exchange.js';
+} from '../../../src/adapters/transports/amqp/topology/namespace-claim.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { Taker } from '../../conformance/transport/transport-conformance.js';
+import { Wire } from '../../support/broker/wire.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq, uniqueNamespace } from '../../support/services.js';
-import { Wire } from '../../support/wire.js';
+import { rabbitmq, uniqueNamespace } from '../../support/services/services.js';
 import { amqpTransport, Outsider, topologySettings } from './amqp-harness.js';
 
-describe('The store of a namespace', () => {
+describe('The claim of a namespace by a store', () => {
   const [ours, others] = [randomUUID(), randomUUID()];
   let outsider: Outsider;
   let namespace: string;
@@ -37,7 +37,7 @@ describe('The store of a namespace', () => {
       (error: Error) => error,
     );
 
-  it('is the first one that declares it; it may do so again, and another one is told whose it is', async () => {
+  it('belongs to the first store, which may repeat it; another store gets an error with the owner', async () => {
     await claimNamespace(outsider.model, namespace, ours);
     await claimNamespace(outsider.model, namespace, ours);
     const refused = await rejection(claimNamespace(outsider.model, namespace, others));
@@ -50,7 +50,7 @@ describe('The store of a namespace', () => {
     expect(await storeOfNamespace(outsider.model, namespace, ours)).to.deep.equal({ kind: 'ours' });
   });
 
-  it('is one of several that declare it at once', async () => {
+  it('belongs to one of several concurrent stores', async () => {
     const ids = Array.from({ length: 8 }, () => randomUUID());
     const outcomes = await Promise.all(
       ids.map((id) =>
@@ -64,21 +64,21 @@ describe('The store of a namespace', () => {
     expect(ids).to.include(outcomes[0]);
   });
 
-  it('is another one after it was adopted, and then the first one is refused', async () => {
+  it('belongs to another store after an adoption, and the first one is refused', async () => {
     await claimNamespace(outsider.model, namespace, ours);
     await adoptNamespace(outsider.model, namespace, others);
     const refused = await rejection(claimNamespace(outsider.model, namespace, ours));
     expect(refused).to.be.instanceOf(OtherStore).and.to.include({ storeId: others });
   });
 
-  it('cannot be told by an exchange of another form', async () => {
+  it('is unknown if the exchange has another form', async () => {
     await outsider.channel.assertExchange(names.store(namespace), 'topic', { durable: true });
     const refused = await rejection(claimNamespace(outsider.model, namespace, ours));
     expect(refused).to.be.instanceOf(TopologyFault).and.not.to.be.instanceOf(OtherStore);
     expect(refused.message).to.include(`exchange ${namespace}.store: type should be fanout`);
   });
 
-  it('keeps a transport of another one from starting, before it has declared anything', async () => {
+  it("prevents the start of another store's transport, before it declares anything", async () => {
     await claimNamespace(outsider.model, namespace, others);
     const { transport } = await amqpTransport({ namespace, storeId: ours });
     expect(await rejection(transport.start())).to.be.instanceOf(OtherStore);
@@ -91,7 +91,7 @@ describe('The store of a namespace', () => {
     outsider = await Outsider.connect((await rabbitmq()).url);
   });
 
-  it('is looked at again by a running transport at each connection: it stops consuming and says why, until the broker is its own again', async () => {
+  it('is checked at each connection: a running transport of another store stops consuming, with the reason, until it owns the namespace again', async () => {
     const wire = new Wire(await freePort(), (await rabbitmq()).url);
     await wire.join();
     const { transport, log } = await amqpTransport({ url: wire.url, namespace, storeId: ours });

@@ -8,7 +8,7 @@ import {
 import { names, type Topology, topology } from '../../../src/contract/messages/topology.js';
 import { command } from '../../conformance/transport/transport-conformance.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq, uniqueNamespace } from '../../support/services.js';
+import { rabbitmq, uniqueNamespace } from '../../support/services/services.js';
 import { amqpTransport, declareAll, Outsider, topologySettings } from './amqp-harness.js';
 
 /** After so many returns RabbitMQ 4 drops a message of a quorum queue, where nothing else is said. */
@@ -36,7 +36,7 @@ describe("the broker's objects", () => {
       },
     );
 
-  it('are declared where they are missing, and declaring them again changes nothing', async () => {
+  it('are declared if missing, and declaring them again changes nothing', async () => {
     await declareAll(outsider.model, settings());
     await outsider.publish(names.commands(namespace), 'some-chat', Buffer.from('x'), { mandatory: true });
     await declareAll(outsider.model, settings());
@@ -47,7 +47,7 @@ describe("the broker's objects", () => {
     await outsider.deleteObjects(settings());
   });
 
-  it('that differ on the broker are named, with the argument, what it is and what it should be', async () => {
+  it('that differ on the broker are reported with argument, actual and expected value', async () => {
     const args = { ...topology(settings()).queues[2]?.arguments, 'x-delivery-limit': 5 };
     await outsider.channel.assertQueue(names.commandQueue(namespace, 1), { durable: true, arguments: args });
     expect(await faultOf(declareAll(outsider.model, settings()))).to.equal(
@@ -56,7 +56,7 @@ describe("the broker's objects", () => {
     await outsider.deleteObjects(settings());
   });
 
-  it('keep events and dead letters, however often they are looked at and given back', async () => {
+  it('keep events and dead letters after any number of requeues', async () => {
     await declareAll(outsider.model, settings());
     const queues = [`${namespace}.dispatch`, names.deadLetters(namespace)];
     for (const queue of queues) await outsider.publish('', queue, Buffer.from('kept'), { persistent: true });
@@ -70,7 +70,7 @@ describe("the broker's objects", () => {
     await outsider.deleteObjects(settings());
   });
 
-  it('put a command that expired in its queue among the dead letters, with what RabbitMQ says of it', async () => {
+  it("dead-letter an expired command, with RabbitMQ's headers", async () => {
     await declareAll(outsider.model, settings());
     const { body, routingKey } = command('c1', randomUUID());
     const properties = { mandatory: true, persistent: true, messageId: 'c1', expiration: '1' };
@@ -85,7 +85,7 @@ describe("the broker's objects", () => {
     await outsider.deleteObjects(settings());
   });
 
-  it('a dispatch queue with another bound is named with what to do about it', async () => {
+  it('a dispatch queue with another bound is reported with a remedy', async () => {
     const [queue = ''] = settings().dispatchQueues.map(({ name }) => name);
     const quorum = { 'x-queue-type': 'quorum', 'x-overflow': 'reject-publish' };
     const bound = { ...quorum, 'x-max-length-bytes': 1_048_576 };
@@ -103,7 +103,7 @@ describe("the broker's objects", () => {
     await outsider.deleteObjects(settings());
   });
 
-  it('an exchange of another type, or one that is not durable, is named too', async () => {
+  it('an exchange of another type, or one that is not durable, is reported too', async () => {
     await outsider.channel.assertExchange(names.events(namespace), 'direct');
     expect(await faultOf(declareAll(outsider.model, settings()))).to.equal(
       `exchange ${namespace}.events: type should be topic, but the broker has direct; ${OTHERWISE}`,
@@ -116,7 +116,7 @@ describe("the broker's objects", () => {
     await outsider.deleteObjects(settings());
   });
 
-  it('an exchange type that the broker does not know is a fault that names the plugin', async () => {
+  it('an unknown exchange type is an error that names the plugin', async () => {
     const declared = topology(settings());
     const exchanges = declared.exchanges.map((exchange) =>
       exchange.type === 'topic' ? { ...exchange, type: 'x-no-such-type' } : exchange,
@@ -129,7 +129,7 @@ describe("the broker's objects", () => {
     outsider = await Outsider.connect((await rabbitmq()).url);
   });
 
-  it('that differ stop a transport from starting', async () => {
+  it('that differ prevent the start of a transport', async () => {
     await outsider.channel.assertQueue(names.deadLetters(namespace), { durable: true });
     const { transport, topology: wanted } = await amqpTransport({ namespace, partitions: 3 });
     const message = await faultOf(transport.start());
@@ -142,8 +142,8 @@ describe("the broker's objects", () => {
     await outsider.deleteObjects(wanted);
   });
 
-  it('are left alone by a process that only knocks at the door', async () => {
-    const { transport } = await amqpTransport({ namespace, partitions: 3, registry: null });
+  it('are not declared by a process that only publishes', async () => {
+    const { transport } = await amqpTransport({ namespace, partitions: 3, state: null });
     await transport.start();
     expect(transport.health()).to.deep.equal({ ok: true, detail: 'connected' });
     const missing = await outsider.channel

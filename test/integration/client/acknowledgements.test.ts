@@ -26,7 +26,7 @@ describe('The acknowledgements of a dispatch consumer', () => {
     for (const tag of tags) acknowledgements.dealtWith(messages[tag - 1] as ConsumeMessage);
   };
 
-  it('are one for all that a turn of the event loop has brought', async () => {
+  it('are combined for all events of one turn of the event loop', async () => {
     dealtWith(1, 3, 2);
     expect(told).to.deep.equal([]);
     await turn();
@@ -36,7 +36,7 @@ describe('The acknowledgements of a dispatch consumer', () => {
     expect(told).to.deep.equal(['through 3', 'through 5']);
   });
 
-  it('leave out what is not dealt with, and name each behind it by itself', async () => {
+  it('omit unprocessed events, and acknowledge later ones separately', async () => {
     dealtWith(1, 3, 5);
     await turn();
     expect(told).to.deep.equal(['through 1', '3', '5']);
@@ -45,7 +45,7 @@ describe('The acknowledgements of a dispatch consumer', () => {
     expect(told).to.deep.equal(['through 1', '3', '5', 'through 2']);
   });
 
-  it('can be told at once, each of them once', async () => {
+  it('can be flushed immediately, each once', async () => {
     dealtWith(1, 2);
     acknowledgements.flush();
     expect(told).to.deep.equal(['through 2']);
@@ -53,7 +53,7 @@ describe('The acknowledgements of a dispatch consumer', () => {
     expect(told).to.deep.equal(['through 2']);
   });
 
-  it('are let be where the channel has gone: it will all be delivered again', async () => {
+  it('are dropped if the channel is closed, because all is redelivered', async () => {
     failure = new IllegalOperationError('Channel closed', '');
     dealtWith(1, 2);
     acknowledgements.flush();

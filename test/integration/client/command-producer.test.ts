@@ -1,14 +1,14 @@
 import { connect as dial } from 'amqplib';
 import { expect } from 'chai';
-import { CommandProducer, InvalidCommand, NoReceipt, type ProducerOptions } from 'parley/client';
-import { directChatId, type Receipt } from 'parley/contract';
 import { v4 } from 'uuid';
+import { CommandProducer, InvalidCommand, NoReceipt, type ProducerOptions } from '../../../src/client/public.js';
+import { directChatId, type Receipt } from '../../../src/contract/public.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
+import { Wire } from '../../support/broker/wire.js';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
-import { policyTrustingFile } from '../../support/policy-with.js';
-import { uniqueNamespace } from '../../support/services.js';
-import { Wire } from '../../support/wire.js';
+import { Fleet } from '../../support/fleet/fleet.js';
+import { policyTrustingFile } from '../../support/policies/policy-with.js';
+import { uniqueNamespace } from '../../support/services/services.js';
 
 const COMMANDS_IN_FLIGHT = 200;
 const SHORT_TIMEOUT_MS = 700;
@@ -63,7 +63,7 @@ describe('The command producer', function () {
     return rows.map(({ body }) => body);
   };
 
-  it('answers with the receipt, be it an acceptance or a refusal', async () => {
+  it('returns the receipt of an accepted or rejected command', async () => {
     const producer = await connect();
     const chatId = await createGroup(producer);
     const accepted = await producer.send('message.send', { actorId: 'ann', chatId, data: { body: 'hello' } });
@@ -73,7 +73,7 @@ describe('The command producer', function () {
     expect(refused.reason?.code).to.equal('not_found');
   });
 
-  it('says who publishes as the broker knows it, for a policy that lists producers; another user is the broker to refuse', async () => {
+  it('sets the broker user as producer, for policies that list producers; the broker refuses another user', async () => {
     const service = { actorId: 'directory', data: { displayName: 'Directory', kind: 'service' as const } };
     const unnamed = await (await connect({ appId: login })).send('user.upsert', service);
     expect(unnamed.reason?.detail).to.contain('listed-producers-set-kinds');
@@ -89,7 +89,7 @@ describe('The command producer', function () {
     expect(causes[0]).to.contain('PRECONDITION_FAILED');
   });
 
-  it('has one effect for one command id, and gets the same receipt again', async () => {
+  it('has one effect per command id, and gets the same receipt again', async () => {
     const producer = await connect();
     const chatId = await createGroup(producer);
     const command = { actorId: 'ann', chatId, data: { body: 'once' } };
@@ -106,7 +106,7 @@ describe('The command producer', function () {
     expect(receipt).to.include({ status: 'accepted', tenantId: 'acme', chatId: directChatId('acme', 'ann', 'ben') });
   });
 
-  it('refuses what the contract does not admit before anything is sent, and says what is wrong', async () => {
+  it('refuses invalid commands before sending, with the violations', async () => {
     const producer = await connect();
     const chatId = v4();
     const faulty: [() => Promise<unknown>, RegExp][] = [
@@ -145,7 +145,7 @@ describe('The command producer', function () {
     expect(producer.counters.published).to.equal(0);
   });
 
-  it('loses, repeats and reorders nothing when its connection is cut while commands are under way', async () => {
+  it('loses, repeats and reorders nothing if its connection is cut with commands in flight', async () => {
     const producer = await connect({ url: wire.url });
     const chatId = await createGroup(producer);
     const sent = Array.from({ length: COMMANDS_IN_FLIGHT }, (_, index) => `message ${index}`);
@@ -165,7 +165,7 @@ describe('The command producer', function () {
     expect(producer.counters.published).to.be.greaterThan(COMMANDS_IN_FLIGHT + 1);
   });
 
-  it('keeps what is sent while the broker cannot be reached, and sends it in order', async () => {
+  it('keeps commands while the broker is unreachable, and sends them in order', async () => {
     const producer = await connect({ url: wire.url });
     const chatId = await createGroup(producer);
     await wire.cut();
@@ -176,7 +176,7 @@ describe('The command producer', function () {
     expect(await bodies(chatId)).to.deep.equal(sent);
   });
 
-  it('gives up in time where nobody answers; the same command id learns later what came of it', async () => {
+  it('times out without an answer; the same command id returns the receipt later', async () => {
     const idle = await Fleet.create({ partitions: 2 });
     const worker = await idle.startWorker();
     await worker.ready();
@@ -195,7 +195,7 @@ describe('The command producer', function () {
     await idle.close();
   });
 
-  it('sends again what the broker had no queue for', async () => {
+  it('repeats a command that the broker returned', async () => {
     const empty = await Fleet.create({ partitions: 1 });
     const door = await openDoor(empty);
     const producer = await connect({ url: empty.amqpUrl, namespace: empty.namespace });
@@ -208,7 +208,7 @@ describe('The command producer', function () {
     await empty.close();
   });
 
-  it('has no more than its window under way', async () => {
+  it('has at most its window in flight', async () => {
     const idle = await Fleet.create({ partitions: 1 });
     const door = await openDoor(idle);
     const producer = await connect({ url: idle.amqpUrl, namespace: idle.namespace, window: 2 });
@@ -228,7 +228,7 @@ describe('The command producer', function () {
     await idle.close();
   });
 
-  it('closes cleanly: what is under way gets its receipt, and nothing further is taken', async () => {
+  it('closes gracefully: commands in flight get their receipts, and no more are accepted', async () => {
     const producer = await connect();
     const chatId = await createGroup(producer);
     const last = producer.send('message.send', { actorId: 'ann', chatId, data: { body: 'bye' } });
@@ -239,7 +239,7 @@ describe('The command producer', function () {
     expect(late).to.be.instanceOf(NoReceipt);
   });
 
-  it('says at once where there is no broker, and no exchange', async () => {
+  it('fails at once without a broker or exchange', async () => {
     const nobody = connect({ url: `amqp://127.0.0.1:${await freePort()}` });
     expect((await failureOf(nobody)).message).to.include('ECONNREFUSED');
     const garbled = await failureOf(connect({ url: 'amqp//guest:hunter2@nowhere' }));

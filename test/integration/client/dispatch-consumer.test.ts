@@ -1,11 +1,11 @@
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { expect } from 'chai';
-import { type ConsumerOptions, DispatchConsumer, type Gap, RememberedSequences } from 'parley/client';
-import type { CloudEvent } from 'parley/contract';
+import { type ConsumerOptions, DispatchConsumer, type Gap, RememberedSequences } from '../../../src/client/public.js';
+import type { CloudEvent } from '../../../src/contract/public.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
+import { Wire } from '../../support/broker/wire.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq, uniqueNamespace } from '../../support/services.js';
-import { Wire } from '../../support/wire.js';
+import { rabbitmq, uniqueNamespace } from '../../support/services/services.js';
 
 const within = 20_000;
 const CHATS = ['a', 'b', 'c'];
@@ -81,7 +81,7 @@ describe('The dispatch consumer', function () {
   const ready = async (): Promise<number> => (await channel.checkQueue(queue)).messageCount;
   const emptied = () => eventually(async () => (await ready()) === 0, { within, what: 'an empty queue' });
 
-  it('hands each event on once, in the order of its chat, and acknowledges it', async () => {
+  it('passes each event to the handler once, in the order of its chat, and acknowledges it', async () => {
     publish(event('a', 1), event('b', 1), event('a', 2), event('a', 1), event('a', 2), event('a', 3), event('b', 1));
     const { consumer, handled, gaps } = start();
     await eventually(() => consumer.counters.repeats === 3, { within, what: 'the repeats' });
@@ -93,7 +93,7 @@ describe('The dispatch consumer', function () {
     expect(consumer.counters).to.deep.equal({ handled: 4, repeats: 3, gaps: 0, skipped: 0 });
   });
 
-  it('tells of a gap before it hands on what follows, and waits for whoever fills it', async () => {
+  it('reports a gap before the following event, and waits for the gap handler', async () => {
     const told: string[] = [];
     const { consumer } = start({
       handle: ({ id }) => void told.push(id),
@@ -108,7 +108,7 @@ describe('The dispatch consumer', function () {
     expect(consumer.counters.gaps).to.equal(1);
   });
 
-  it('holds a chat in its place until its handler succeeds, and no other chat', async () => {
+  it('blocks only the chat whose handler fails, until it succeeds', async () => {
     let broken = true;
     const handled: string[] = [];
     const { consumer, failures } = start({
@@ -126,7 +126,7 @@ describe('The dispatch consumer', function () {
     expect(handled).to.deep.equal(['b/1', 'a/1', 'a/2']);
   });
 
-  it('goes on after a lost connection, missing nothing and handing nothing on twice', async () => {
+  it('continues after a lost connection, without missing or repeating events', async () => {
     const { consumer, handled, gaps, states } = start({ prefetch: 20 });
     await eventually(() => states.includes('consuming'), { within, what: 'consuming' });
     for (let sequence = 1; sequence <= EVENTS; sequence += 1) publish(...CHATS.map((chat) => event(chat, sequence)));
@@ -146,7 +146,7 @@ describe('The dispatch consumer', function () {
     await emptied();
   });
 
-  it('waits while somebody else consumes, and takes over when that one has gone', async () => {
+  it('waits while another consumer is active, and takes over when it ends', async () => {
     const first = start();
     await eventually(() => first.states.includes('consuming'), { within, what: 'the first consumes' });
     const second = start();
@@ -159,7 +159,7 @@ describe('The dispatch consumer', function () {
     expect([first.handled, second.handled]).to.deep.equal([['a/1'], ['a/2']]);
   });
 
-  it('lets one alone deal with events when two begin in the same moment', async () => {
+  it('lets only one consumer handle events if two start together', async () => {
     publish(event('a', 1));
     const both = [start(), start()];
     await eventually(() => both.some(({ handled }) => handled.length > 0), { within, what: 'the event' });
@@ -169,7 +169,7 @@ describe('The dispatch consumer', function () {
     expect(both.flatMap(({ gaps }) => gaps)).to.deep.equal([]);
   });
 
-  it('stands in line at a queue with a single active consumer, without asking who else is there', async () => {
+  it('waits in line at a queue with a single active consumer', async () => {
     const name = `${queue}.single`;
     const args = { 'x-queue-type': 'quorum', 'x-single-active-consumer': true };
     await channel.assertQueue(name, { durable: true, arguments: args });
@@ -193,7 +193,7 @@ describe('The dispatch consumer', function () {
     await channel.deleteQueue(name);
   });
 
-  it('lets nothing that is no event stop it, and counts the number of an event of a type that it does not know', async () => {
+  it('skips invalid messages, and records the sequence of an unknown event type', async () => {
     const { consumer, handled, gaps, skipped } = start();
     const numberless = { ...event('a', 1), sequence: 'one' };
     publish('not json', '[]', '{"specversion":"1.0"}', JSON.stringify(numberless));
@@ -213,7 +213,7 @@ describe('The dispatch consumer', function () {
     await emptied();
   });
 
-  it('gives back what was not handled when it is stopped', async () => {
+  it('requeues unhandled events when stopped', async () => {
     let release = () => {};
     const { consumer, handled } = start({
       handle: async ({ id }) => {
@@ -234,7 +234,7 @@ describe('The dispatch consumer', function () {
     expect(next.handled).to.deep.equal(['a/2']);
   });
 
-  it('remembers sequences where it is told to, between one life and the next', async () => {
+  it('stores last sequences across restarts if configured', async () => {
     const kept = new Map<string, number>();
     const sequences = {
       get: async (chat: string) => kept.get(chat),
@@ -251,7 +251,7 @@ describe('The dispatch consumer', function () {
     expect(second.gaps).to.deep.equal([{ source: '/parley/store/default', partitionkey: 'a', last: 7, sequence: 9 }]);
   });
 
-  it('waits for a queue that is not there yet', async () => {
+  it('waits for a queue that does not exist yet', async () => {
     const name = `${queue}.later`;
     const { handled, states } = start({ queue: name });
     await eventually(() => states.includes('away'), { within, what: 'a first attempt' });
@@ -263,8 +263,8 @@ describe('The dispatch consumer', function () {
   });
 });
 
-describe('Remembered sequences', () => {
-  it('are those of the chats with the latest events, and bounded', () => {
+describe('Stored last sequences', () => {
+  it('are bounded, for the chats with the latest events', () => {
     const sequences = new RememberedSequences(2);
     sequences.set('a', 1);
     sequences.set('b', 1);

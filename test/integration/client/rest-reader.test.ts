@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { RestProblem, RestReader } from 'parley/client';
-import type { RestAnswer, RestItem, RestParameters } from 'parley/contract';
+import { RestProblem, RestReader } from '../../../src/client/public.js';
+import type { RestAnswer, RestItem, RestParameters } from '../../../src/contract/public.js';
 import { tokenFor } from '../../unit/adapters/http/rest-client.js';
 import { RestHarness } from '../../unit/adapters/http/rest-harness.js';
 
@@ -39,7 +39,7 @@ describe('The REST reader', () => {
     return collected;
   }
 
-  it('gets what an operation of the contract answers, by its name', async () => {
+  it('returns the response of an operation, by name', async () => {
     const chat = await reader.get('getChat', { chatId });
     expect(chat).to.include({ chatId, kind: 'group', memberCount: 3, lastSequence: MESSAGES + 1 });
     const { items, nextCursor } = await reader.get('listChats');
@@ -50,7 +50,7 @@ describe('The REST reader', () => {
     expect(message).to.deep.equal(latest);
   });
 
-  it('asks with the parameters of the query, as the contract has them', async () => {
+  it('sends the query parameters of the contract', async () => {
     const archived = await reader.get('listChats', { archived: true, kind: 'group', limit: 10 });
     expect(archived.items).to.deep.equal([]);
     const { items, hasMore } = await reader.get('listMessages', { chatId, after: 3, limit: 2 });
@@ -58,14 +58,14 @@ describe('The REST reader', () => {
     expect(hasMore).to.equal(true);
   });
 
-  it('goes through all pages of a list', async () => {
+  it('reads all pages of a list', async () => {
     const members = await all(reader.each('listMembers', { chatId, limit: 2 }));
     expect(members.map(({ userId }) => userId)).to.deep.equal(['alice', 'bob', 'carol']);
     const pages = await all(reader.pages('listMembers', { chatId, limit: 2 }));
     expect(pages.map(({ items }) => items.length)).to.deep.equal([2, 1]);
   });
 
-  it('goes through history forwards, backwards from a place, and backwards from the latest', async () => {
+  it('reads messages forwards, backwards from a sequence, and backwards from the latest', async () => {
     const bodies = async (place: { after?: number; before?: number }) =>
       (await all(reader.each('listMessages', { chatId, limit: 2, ...place }))).map(({ body }) => body);
     expect(await bodies({ after: 0 })).to.deep.equal(texts);
@@ -75,13 +75,13 @@ describe('The REST reader', () => {
     expect(latest?.items.map(({ body }) => body)).to.deep.equal(texts.slice(-2));
   });
 
-  it('goes through the events of a chat from a sequence on: what a gap has left out', async () => {
+  it('reads the events of a chat from a sequence on, to fill a gap', async () => {
     const events = await all(reader.each('listEvents', { chatId, after: 2, limit: 3 }));
     expect(events.map(({ sequence }) => Number(sequence))).to.deep.equal([3, 4, 5, 6, 7, 8]);
     expect(await all(reader.each('listEvents', { chatId, after: 100 }))).to.deep.equal([]);
   });
 
-  it('syncs page by page, and goes on later where it ended', async () => {
+  it('syncs page by page, and continues later', async () => {
     const sequencesOf = (pages: RestAnswer<'sync'>[]) =>
       pages
         .flatMap(({ items }) => items)
@@ -98,7 +98,7 @@ describe('The REST reader', () => {
     expect(sequencesOf(await all(reader.pages('sync', { since })))).to.deep.equal([sequence]);
   });
 
-  it('asks for no further page than is wanted', async () => {
+  it('requests only the needed pages', async () => {
     const asked: string[] = [];
     const counted = new RestReader({
       url: rest.url,
@@ -112,7 +112,7 @@ describe('The REST reader', () => {
     expect(asked).to.have.length(1);
   });
 
-  it('throws a refusal as the problem that it is', async () => {
+  it('throws a refusal as a problem', async () => {
     const eve = new RestReader({ url: rest.url, token: await tokenFor('eve') });
     const hidden = await problemOf(eve.get('getChat', { chatId }));
     expect([hidden.status, hidden.code]).to.deep.equal([404, 'not_found']);
@@ -125,7 +125,7 @@ describe('The REST reader', () => {
     ]);
   });
 
-  it('tells an answer that is not from Parley by its status alone', async () => {
+  it('reports a response that is not from Parley by its status', async () => {
     const proxy = createServer((_request, response) => response.writeHead(502).end('<h1>Bad Gateway</h1>'));
     await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
     const { port } = proxy.address() as AddressInfo;
@@ -134,7 +134,7 @@ describe('The REST reader', () => {
     proxy.close();
   });
 
-  it('gives up an answer that takes too long', async () => {
+  it('times out', async () => {
     const silent = createServer(() => undefined);
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const { port } = silent.address() as AddressInfo;
@@ -145,14 +145,14 @@ describe('The REST reader', () => {
     silent.close();
   });
 
-  it('does not ask for what no path can name', async () => {
+  it('does not request an invalid path', async () => {
     for (const bad of ['..', 'x/y', '', '?']) {
       const error = await reader.get('getUser', { userId: bad }).catch((e: Error) => e);
       expect(error, bad).to.be.instanceOf(TypeError);
     }
   });
 
-  it('works below a path of a proxy', async () => {
+  it('works with a base path of a proxy', async () => {
     const seen: string[] = [];
     const proxy = createServer((request, response) => {
       seen.push(request.url ?? '');

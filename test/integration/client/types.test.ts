@@ -1,8 +1,8 @@
 /** What the compiler knows of events and commands. The compiler is the test: each `@ts-expect-error` fails the build where it is not needed. */
 import { expect } from 'chai';
-import type { CommandProducer, ConsumerOptions, RestReader } from 'parley/client';
-import type { CloudEvent, EventData, EventType } from 'parley/contract';
+import type { CommandProducer, ConsumerOptions, RestReader } from '../../../src/client/public.js';
 import { exampleEvents } from '../../../src/contract/examples/events.js';
+import type { CloudEvent, EventData, EventType } from '../../../src/contract/public.js';
 
 /** Compiles only where `type` narrows `data`, and every type has its case. */
 function told(event: CloudEvent): string | null {
@@ -93,7 +93,7 @@ function sent(producer: CommandProducer): Promise<unknown>[] {
 }
 
 describe('The types of the client', () => {
-  it('narrow an event by its type, so that each can be told in its own words', () => {
+  it('narrow an event by its type', () => {
     const answers = new Map(exampleEvents.map(({ event }) => [event.type, told(event)]));
     expect(answers.get('user.upserted')).to.equal('Alice');
     expect(answers.get('message.deleted')).to.be.oneOf(['soft', 'hard']);

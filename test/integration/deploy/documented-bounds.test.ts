@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { projectFolder } from '../../support/services.js';
+import { projectFolder } from '../../support/services/services.js';
 
 const page = readFileSync(join(projectFolder, 'docs', 'bounds.md'), 'utf8');
 
@@ -29,7 +29,7 @@ describe('The page of bounds', () => {
     for (const [, name = ''] of source.matchAll(SETTING)) settings.add(name);
   }
 
-  it('names what there is, each constant with its value', () => {
+  it('names existing constants with their values', () => {
     const named = [...page.matchAll(NAMED)];
     expect(named).to.have.length.above(50);
     for (const [, name = '', digits, unit] of named) {

@@ -9,7 +9,7 @@ import { watchTransport } from '../../../src/adapters/telemetry/transport-metric
 import { WorkerMetrics } from '../../../src/adapters/telemetry/worker-metrics.js';
 import { startMetrics } from '../../../src/infrastructure/process/metrics.js';
 import { eventually } from '../../support/eventually.js';
-import { projectFolder } from '../../support/services.js';
+import { projectFolder } from '../../support/services/services.js';
 
 const APPEARS_WITHIN_MS = 5_000;
 
@@ -34,7 +34,7 @@ async function scrape(): Promise<Map<string, Set<string>>> {
     () => ({ workerId: 'w', registryAnsweredAt: null, partitions: [partition], logFloors: new Map() }),
     () => new Map([[0, 0]]),
   );
-  watchTransport(metrics.meter, { receiptsIgnored: 1, receiptsDropped: 1, ringRepairs: 1, subscriptionsLost: 1 });
+  watchTransport(metrics.meter, { receiptsIgnored: 1, receiptsDropped: 1, routingRepairs: 1, subscriptionsLost: 1 });
   observer.commandAnswered('message.send', 'rejected', 'not_found', false);
   observer.batchCommitted(1);
   observer.stageTook('decode', 1);
@@ -99,7 +99,7 @@ function read(text: string): Map<string, Set<string>> {
 }
 
 describe('docs/metrics.md', () => {
-  it('explains every metric of a worker, a relay and REST by its name and its labels, and no other', async () => {
+  it('lists every metric of a worker, a relay and REST with its labels, and no other', async () => {
     const guide = readFileSync(join(projectFolder, 'docs', 'metrics.md'), 'utf8');
     const documented = new Map<string, Set<string>>();
     for (const [, names = '', labels = ''] of guide.matchAll(

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Variable } from '../../../src/infrastructure/config/config.js';
 import { variables } from '../../../src/main/settings.js';
-import { projectFolder } from '../../support/services.js';
+import { projectFolder } from '../../support/services/services.js';
 
 describe('docs/settings.md', () => {
   it('lists every setting once, with its default, and no other', () => {

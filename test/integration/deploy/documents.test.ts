@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { expect } from 'chai';
-import { projectFolder } from '../../support/services.js';
+import { projectFolder } from '../../support/services/services.js';
 
 const documents = [
   'README.md',
@@ -21,7 +21,7 @@ function anchor(heading: string): string {
 }
 
 describe('The documents', () => {
-  it('link only to files and headings that are there', () => {
+  it('link only to existing files and headings', () => {
     let links = 0;
     for (const document of documents) {
       const text = readFileSync(join(projectFolder, document), 'utf8');
@@ -39,7 +39,7 @@ describe('The documents', () => {
     expect(links).to.be.greaterThan(0);
   });
 
-  it('name only files of the project that are there', () => {
+  it('name only existing files of the project', () => {
     for (const document of documents) {
       const text = readFileSync(join(projectFolder, document), 'utf8');
       for (const [, path = ''] of text.matchAll(/`((?:src|test|examples|deploy|prisma|docs)\/[\w./-]+)`/g))

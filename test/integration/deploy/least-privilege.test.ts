@@ -5,10 +5,10 @@ import { expect } from 'chai';
 import pg from 'pg';
 import { commandTypes } from '../../../src/contract/messages/commands.js';
 import { migrate } from '../../../src/infrastructure/postgres/migrations.js';
-import { playConversation } from '../../support/conversation.js';
 import { eventually } from '../../support/eventually.js';
-import { startProcess, type TestProcess } from '../../support/processes.js';
-import { Producer } from '../../support/producer.js';
+import { playConversation } from '../../support/fleet/conversation.js';
+import { startProcess, type TestProcess } from '../../support/fleet/processes.js';
+import { Producer } from '../../support/fleet/producer.js';
 import {
   emptyDatabase,
   freshVhost,
@@ -17,8 +17,8 @@ import {
   projectFolder,
   rabbitmq,
   scratchFolder,
-} from '../../support/services.js';
-import { cli } from '../main/run-cli.js';
+} from '../../support/services/services.js';
+import { cli } from '../main/cli/run-cli.js';
 
 const TEST_TIMEOUT_MS = 120_000;
 const PASSWORD = 'only-for-this-test';
@@ -38,7 +38,7 @@ function databaseStatements(suffix: string): string {
   return block.replace(/\bparley_(owner|worker|api)\b/g, `parley_$1_${suffix}`).replaceAll("'…'", `'${PASSWORD}'`);
 }
 
-describe('With the least rights that the guide names', function () {
+describe('With the documented minimal rights', function () {
   this.timeout(TEST_TIMEOUT_MS);
   const cleanUps: (() => Promise<void>)[] = [];
   let amqpUrl = (_user: string): string => '';
@@ -134,7 +134,7 @@ describe('With the least rights that the guide names', function () {
     });
   }
 
-  it('a gateway publishes commands and gets receipts, and a dispatch worker gets the events', async () => {
+  it('a gateway publishes commands and gets receipts, and a dispatch consumer gets the events', async () => {
     const dispatcher = await run('dispatch-worker', 'dispatcher');
     await dispatcher.line(/^consuming/);
     const gateway = await run('producer', 'gateway');
@@ -143,7 +143,7 @@ describe('With the least rights that the guide names', function () {
     expect((await dispatcher.stop()).code).to.equal(0);
   });
 
-  it('a gateway cannot read events, and a dispatch worker cannot publish commands', async () => {
+  it('a gateway cannot read events, and a dispatch consumer cannot publish commands', async () => {
     const reader = await run('dispatch-worker', 'gateway');
     await reader.line(/ACCESS.REFUSED/i);
     await reader.stop();
@@ -152,14 +152,14 @@ describe('With the least rights that the guide names', function () {
     expect(publisher.output).to.match(/ACCESS.REFUSED/i);
   });
 
-  it('a worker stores whatever is asked of it', async () => {
+  it('a worker stores every command', async () => {
     const gateway = await Producer.connect(amqpUrl('gateway'), 'chat');
     const { played } = await playConversation((command) => gateway.request(command));
     await gateway.close();
     expect(commandTypes.filter((type) => !played.includes(type))).to.deep.equal([]);
   });
 
-  it('REST takes a command and answers queries', async () => {
+  it('REST accepts commands and answers queries', async () => {
     const token = await startProcess({ args: ['token', '--actor', 'alice'], env: { JWT_SECRET: PASSWORD.repeat(3) } });
     await token.ended;
     const headers = { authorization: `Bearer ${token.stdout[0]}`, 'content-type': 'application/json' };
@@ -183,7 +183,7 @@ describe('With the least rights that the guide names', function () {
     expect((await ask(`sync?since=${next}`)).status).to.equal(200);
   });
 
-  it('an operator lists, replays and drops dead letters, sends events again, and looks through the store by the rights of REST', async () => {
+  it("an operator lists, replays and drops dead letters, replays events, and verifies the store with REST's rights", async () => {
     const gateway = await Producer.connect(amqpUrl('gateway'), 'chat');
     for (const number of [1, 2])
       await gateway.publishRaw(Buffer.from('no JSON'), { routingKey: 'somewhere', messageId: `unread-${number}` });
@@ -207,7 +207,7 @@ describe('With the least rights that the guide names', function () {
     expect(await done(['verify'])).to.equal('no faults');
   });
 
-  it('a worker deletes events of rejected commands by the function alone, and cannot make it delete anything else', async () => {
+  it('a worker deletes events of rejected commands only with the function, which deletes nothing else', async () => {
     const { DATABASE_URL: asWorker = '' } = worker.env;
     const gateway = await Producer.connect(amqpUrl('gateway'), 'chat');
     const { chatId } = await playConversation((command) => gateway.request(command));
@@ -243,7 +243,7 @@ describe('With the least rights that the guide names', function () {
     await refused(api.env.DATABASE_URL ?? '', prune(0));
   });
 
-  it("the workers' user checks where commands fall, and declares and repairs the ring, by the rights of REST in the database", async () => {
+  it("the workers' broker user checks, declares and repairs the ring, with REST's rights in the database", async () => {
     const env = { AMQP_URL: amqpUrl('parley'), DATABASE_URL: api.env.DATABASE_URL ?? '', COMMAND_PARTITIONS: '2' };
     for (const act of ['--check', '--declare', '--repair', '--adopt']) {
       const { code, stderr } = await cli(['topology', act], env);
@@ -253,7 +253,7 @@ describe('With the least rights that the guide names', function () {
     expect(renewed.stderr.join()).to.match(/namespace chat at the broker keeps the old id, because workers consume it/);
   });
 
-  it('a user with these rights cannot start a store of its own in the namespace, and takes it over once nobody consumes', async () => {
+  it('a user with these rights cannot start another store in the namespace, and can adopt it without consumers', async () => {
     await Promise.all([worker.stop(), api.stop()]);
     const env = { AMQP_URL: amqpUrl('parley'), DATABASE_URL: databaseUrl, COMMAND_PARTITIONS: '2' };
     expect((await cli(['topology', '--declare'], env)).code).to.equal(1);
@@ -261,7 +261,7 @@ describe('With the least rights that the guide names', function () {
     expect((await cli(['topology', '--declare'], env)).code).to.equal(0);
   });
 
-  it('nobody but the owner of the tables changes their shape, and REST changes no chat', async () => {
+  it('only the owner of the tables changes their schema, and REST changes no chat', async () => {
     const { DATABASE_URL: asWorker = '' } = worker.env;
     const { DATABASE_URL: asApi = '' } = api.env;
     for (const url of [asWorker, asApi]) {

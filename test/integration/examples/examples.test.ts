@@ -4,9 +4,15 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import pg from 'pg';
-import { policyWithoutQuotas } from '../../support/policy-with.js';
-import { startProcess, type TestProcess } from '../../support/processes.js';
-import { freshDatabase, projectFolder, rabbitmq, scratchFolder, uniqueNamespace } from '../../support/services.js';
+import { startProcess, type TestProcess } from '../../support/fleet/processes.js';
+import { policyWithoutQuotas } from '../../support/policies/policy-with.js';
+import {
+  freshDatabase,
+  projectFolder,
+  rabbitmq,
+  scratchFolder,
+  uniqueNamespace,
+} from '../../support/services/services.js';
 
 const LINES = 120;
 const END_TIMEOUT_MS = 60_000;
@@ -67,7 +73,7 @@ describe('The examples, run against a worker', function () {
     }
   }
 
-  it('the producer prints a receipt for each command, and for a repeated one the same once more', async () => {
+  it('the producer prints a receipt for each command, and the same for a repeated one', async () => {
     const producer = await run('producer');
     expect((await producer.ended).code, producer.output).to.equal(0);
     expect(producer.stdout.map((line) => line.split(' ').slice(0, 2).join(' '))).to.deep.equal([
@@ -80,7 +86,7 @@ describe('The examples, run against a worker', function () {
     expect(second).to.deep.equal({ ...first, replayed: true });
   });
 
-  it('a dispatch worker takes the events in order; a second one waits until the first has gone', async () => {
+  it('a dispatch consumer gets the events in order; a second one waits until the first ends', async () => {
     const first = await run('dispatch-worker');
     await first.line(/^consuming from/);
     const second = await run('dispatch-worker');
@@ -94,7 +100,7 @@ describe('The examples, run against a worker', function () {
     await second.stop();
   });
 
-  it('the replay stores every line once and in order, accounts for each command and sees each event', async () => {
+  it('the replay stores every line once and in order, with each command and event in its ledger', async () => {
     const folder = writeLogs();
     const replay = await run('irc-replay', '--namespace', env.CHAT_NAMESPACE ?? '', folder);
     expect((await replay.ended).code, replay.output).to.equal(0);
@@ -123,7 +129,7 @@ describe('The examples, run against a worker', function () {
     expect(await messages()).to.deep.equal(stored);
   });
 
-  it('each says in one line what is wrong, ends with 1, and has a --help', async () => {
+  it('each reports errors in one line, exits with 1, and has --help', async () => {
     const log = join(writeLogs(), 'one.raw.txt');
     const needed: Record<string, string[]> = { producer: [], 'dispatch-worker': [], 'irc-replay': [log] };
     const cases: [string, string[], Record<string, string>, RegExp][] = Object.keys(needed).flatMap((example) => [
@@ -154,7 +160,7 @@ describe('The examples, run against a worker', function () {
     }
   });
 
-  it('the replay has a log to begin with beside it', async () => {
+  it('the replay has a sample log', async () => {
     const sample = join(projectFolder, 'examples', 'irc');
     const replay = await run('irc-replay', '--namespace', env.CHAT_NAMESPACE ?? '', sample);
     expect((await replay.ended).code, replay.output).to.equal(0);
@@ -164,7 +170,7 @@ describe('The examples, run against a worker', function () {
       .and.match(/^events seen +\d+ {2}0 missing/m);
   });
 
-  it('the replay says what is wrong where it cannot begin', async () => {
+  it('the replay reports why it cannot start', async () => {
     const folder = writeLogs();
     const elsewhere = await run('irc-replay', '--namespace', 'nobody-here', folder);
     expect((await elsewhere.ended).code).to.equal(1);

@@ -35,7 +35,7 @@ describe(isSample ? 'The sample of an IRC log' : `Real IRC logs, ${names.length}
     corpus = [];
   });
 
-  it('leave no line unread', () => {
+  it('are parsed completely', () => {
     const counts = new Map<IrcLineKind, number>();
     for (const { name, lines } of corpus)
       for (const { line, kind } of lines) {
@@ -45,7 +45,7 @@ describe(isSample ? 'The sample of an IRC log' : `Real IRC logs, ${names.length}
     expect([...counts.keys()]).to.include.members(['text', 'action', 'join', 'leave', 'rename', 'empty', 'notice']);
   });
 
-  it('keep every text as it stands in its line', () => {
+  it('keep every text unchanged', () => {
     for (const { name, texts, lines } of corpus) {
       for (const entry of lines) {
         const text = texts[entry.line] ?? '';
@@ -58,7 +58,7 @@ describe(isSample ? 'The sample of an IRC log' : `Real IRC logs, ${names.length}
     }
   });
 
-  it('become commands that the contract admits, each under an id of its own', () => {
+  it('become valid commands, each with its own id', () => {
     for (const { name, lines, plan } of corpus) {
       const said = lines.filter(({ kind }) => kind === 'text' || kind === 'action').length;
       expect(plan.commands.filter(({ command }) => command.type === 'message.send').length).to.equal(said);
@@ -76,7 +76,7 @@ describe(isSample ? 'The sample of an IRC log' : `Real IRC logs, ${names.length}
     }
   });
 
-  it('tell nicks apart by their user ids, and answers by earlier messages', () => {
+  it('have one user id per nick, and replies to earlier messages', () => {
     const nicks = new Map<string, string>();
     let answers = 0;
     for (const { name, plan } of corpus) {

@@ -6,7 +6,7 @@ function only(text: string): IrcLine | undefined {
 }
 
 describe('Reading an IRC log', () => {
-  it('tells who said what and when', () => {
+  it('returns speaker, text and time', () => {
     expect(only('[09:14] <anna> is that so? <really>')).to.deep.equal({
       line: 0,
       kind: 'text',
@@ -16,18 +16,18 @@ describe('Reading an IRC log', () => {
     });
   });
 
-  it('keeps a text as it stands, blanks included', () => {
+  it('keeps a text unchanged, including blanks', () => {
     expect(only('[09:14] <anna>   two more in front, one behind ')).to.include({
       text: '  two more in front, one behind ',
     });
   });
 
-  it('tells a line on which nothing was said', () => {
+  it('recognizes a line without text', () => {
     expect(only('[05:10] <anna>')).to.deep.equal({ line: 0, kind: 'empty', nick: 'anna' });
     expect(only('[05:10] <anna> ')).to.include({ kind: 'empty' });
   });
 
-  it('leaves out the blank that some logs have behind a bracket in a name', () => {
+  it('removes the blank that some logs have after a bracket in a name', () => {
     expect(only('[02:01] <anna[away] > hi')).to.include({ nick: 'anna[away]', text: 'hi' });
   });
 
@@ -37,7 +37,7 @@ describe('Reading an IRC log', () => {
     expect(only('[20:02]  * anna waves at ben')).to.deep.equal(action);
   });
 
-  it('reads joins, leaves with and without a reason, and changes of name', () => {
+  it('reads joins, leaves with and without a reason, and name changes', () => {
     const lines = parseLog([
       '=== anna [~anna@host.example]  has joined #somewhere',
       '=== a[b] c [n=[odd] @host.example]  has joined #somewhere',
@@ -56,7 +56,7 @@ describe('Reading an IRC log', () => {
     ]);
   });
 
-  it('takes a notice for an action if it begins with somebody known from the file, be it from a later line', () => {
+  it('treats a notice as an action if it begins with a known name, also from a later line', () => {
     const lines = parseLog([
       '=== anna goes to sleep',
       '=== a[b] c  bows',
@@ -74,12 +74,12 @@ describe('Reading an IRC log', () => {
     ]);
   });
 
-  it('says so where a line is like none of them', () => {
+  it('reports a line of unknown form', () => {
     for (const text of ['', 'hello', '[9:14] <anna> hi', '<anna> hi', '[09:14] < > hi'])
       expect(only(text), text).to.deep.equal({ line: 0, kind: 'unreadable' });
   });
 
-  it('numbers lines from 0, every one of them', () => {
+  it('numbers all lines from 0', () => {
     const lines = decodeLines(Buffer.from('[09:14] <anna> one\r\n\n[09:15] <ben> two\n'));
     expect(lines).to.deep.equal(['[09:14] <anna> one', '', '[09:15] <ben> two']);
     expect(parseLog(lines).map(({ line, kind }) => [line, kind])).to.deep.equal([
@@ -95,7 +95,7 @@ describe('Reading an IRC log', () => {
     expect(decodeLines(Buffer.from([0x81, 0xff]))).to.deep.equal(['\u0081ÿ']);
   });
 
-  it('reads who answers whom: in "A B -" B answers A, and nobody answers themselves', () => {
+  it('reads replies: in "A B -" B answers A, and no user answers themselves', () => {
     const answered = parseReplies(['1000 1000 -', '998 1001 - ', '1000 1002 -', '1001 1002 -']);
     expect([...answered]).to.deep.equal([
       [1001, [998]],

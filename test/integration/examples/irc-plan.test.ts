@@ -35,7 +35,7 @@ function steps(log: IrcLine[], answered = new Map<number, number[]>()): string[]
 }
 
 describe('Planning the replay of an IRC log', () => {
-  it('has the bridge create the chat, then add who joins and remove who leaves', () => {
+  it('lets the bridge create the chat, add users who join and remove users who leave', () => {
     const log = lines(
       '=== anna [~a@h]  has joined #x',
       '[09:14] <anna> hi',
@@ -51,7 +51,7 @@ describe('Planning the replay of an IRC log', () => {
     ]);
   });
 
-  it('adds who speaks without having joined, once, and again after they left', () => {
+  it('adds a user who speaks without joining, once, and again after leaving', () => {
     const log = lines(
       '[09:14] <anna> hi',
       '[09:14] <anna> ho',
@@ -69,7 +69,7 @@ describe('Planning the replay of an IRC log', () => {
     ]);
   });
 
-  it('takes a change of nick for one user leaving and another joining', () => {
+  it('treats a change of nick as one user leaving and another joining', () => {
     expect(steps(lines('[09:14] <anna> hi', '=== anna is now known as anne', '[09:15] <anne> it is me'))).to.deep.equal(
       [
         'bridge chat.create',
@@ -82,13 +82,13 @@ describe('Planning the replay of an IRC log', () => {
     );
   });
 
-  it('asks for nothing on lines that nobody said or that say nothing', () => {
+  it('has no command for lines without speaker or text', () => {
     expect(steps(lines('[09:14] <anna>', '=== mode/#x [+o ben]  by cid', 'gibberish'))).to.deep.equal([
       'bridge chat.create',
     ]);
   });
 
-  it('answers the nearest earlier message, and counts what it cannot say', () => {
+  it('replies to the nearest earlier message, and counts unknown replies', () => {
     const log = lines(
       '[09:14] <a> one',
       '=== b [~b@h]  has joined #x',
@@ -110,7 +110,7 @@ describe('Planning the replay of an IRC log', () => {
     expect(planReplay(FILE, log, answered).answersLeftOut).to.equal(3);
   });
 
-  it('takes a correction for an edit of what its nick said last, besides', () => {
+  it('adds an edit of the last message for a correction', () => {
     const log = lines(
       '[09:14] <a> helo',
       '[09:14] <b> hi',
@@ -131,7 +131,7 @@ describe('Planning the replay of an IRC log', () => {
     for (const line of ['s/a/a/', 's/a//', 'a * b', 's/(/x/']) expect(corrected('a', line), line).to.equal(null);
   });
 
-  it('edits each fiftieth message when its nick speaks next, once', () => {
+  it('edits each fiftieth message once, when its nick speaks next', () => {
     const log = lines(
       ...Array.from({ length: 49 }, () => '[09:14] <a> hm'),
       '[09:14] <b> x',
@@ -141,7 +141,7 @@ describe('Planning the replay of an IRC log', () => {
     expect(steps(log).filter((step) => step.includes('edits'))).to.deep.equal(['irc:b edits line 49: x …']);
   });
 
-  it('takes thanks and laughter for reactions to the latest message of somebody else, besides', () => {
+  it('adds a reaction to the latest message of another user for thanks and laughter', () => {
     const log = lines(
       '[09:13] <b> lol',
       '[09:14] <a> look',
@@ -156,7 +156,7 @@ describe('Planning the replay of an IRC log', () => {
     for (const line of ['lol you', 'thanks for all', '', '...']) expect(reactionIn(line), line).to.equal(null);
   });
 
-  it('marks what came before as read, but for the latest lines, where the mark is not that far', () => {
+  it('moves read marks forward, except for the latest lines', () => {
     const log = lines(
       '[09:13] <b> hi',
       ...Array.from({ length: 10 }, () => '[09:14] <a> hm'),
@@ -168,7 +168,7 @@ describe('Planning the replay of an IRC log', () => {
     expect(marks).to.deep.equal(['irc:b has read line 3', 'irc:b says reading']);
   });
 
-  it('is the same every time, with command ids of its own for every step', () => {
+  it('is deterministic, with its own command id for every step', () => {
     const log = lines('[09:14] <anna> hi', '=== anna is now known as anne', '[09:15] <anne> hi');
     const plan = planReplay(FILE, log, new Map());
     expect(planReplay(FILE, log, new Map())).to.deep.equal(plan);
@@ -179,11 +179,11 @@ describe('Planning the replay of an IRC log', () => {
     ).to.not.include.members(ids);
   });
 
-  it('gives each file its own chat id', () => {
+  it('has one chat id per file', () => {
     expect(chatIdOf(FILE)).to.match(UUID_PATTERN).and.not.equal(chatIdOf('another.raw.txt'));
   });
 
-  it('derives user ids that the contract admits, and never the same for two nicks', () => {
+  it('derives valid user ids, different for each nick', () => {
     const nicks = [
       'anna',
       'Anna',
@@ -206,7 +206,7 @@ describe('Planning the replay of an IRC log', () => {
     expect(userIdOf('[anna]')).to.equal('irc:+5Banna+5D');
   });
 
-  it('asks only for what the contract admits, with names as they are written', () => {
+  it('has only valid commands, with names as written', () => {
     const plan = planReplay(FILE, lines('[09:14] <[anna]> hi', '=== [anna] [~a@h]  has left #x []'), new Map());
     const profiles = [...plan.users].map(([userId, nick]) => profileOf(userId, nick));
     expect(profiles[0]?.data.displayName).to.equal('[anna]');

@@ -4,10 +4,10 @@ import { expect } from 'chai';
 import { v4 } from 'uuid';
 import { type Receipt, receipt } from '../../../src/contract/messages/receipts.js';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
-import { startProcess, type TestProcess } from '../../support/processes.js';
-import { pythonWithPika } from '../../support/python-pika.js';
-import { projectFolder } from '../../support/services.js';
+import { Fleet } from '../../support/fleet/fleet.js';
+import { startProcess, type TestProcess } from '../../support/fleet/processes.js';
+import { pythonWithPika } from '../../support/services/python-pika.js';
+import { projectFolder } from '../../support/services/services.js';
 
 const TEXTS = ['Hello.', 'Grüße 👋', ...Array.from({ length: 18 }, (_, index) => `number ${index}`)];
 const CHATS = 3;
@@ -74,7 +74,7 @@ describe(`A producer and a dispatch worker in Python${missing === undefined ? ''
     );
   }
 
-  it('is answered: every command is accepted, and numbered in the order of its chat', () => {
+  it('gets receipts: every command is accepted, with sequences in the order of its chat', () => {
     receipts.forEach((answers, index) => {
       expect(
         answers.map(({ type, status, chatId, sequence, replayed }) => [type, status, chatId, sequence, replayed]),
@@ -90,7 +90,7 @@ describe(`A producer and a dispatch worker in Python${missing === undefined ? ''
     });
   });
 
-  it('finds stored what it was answered: ids, numbers and texts', async () => {
+  it('finds the ids, sequences and texts of its receipts in the store', async () => {
     for (const [index, chatId] of chatIds.entries()) {
       const answers = receipts[index] ?? [];
       const messages = await fleet.query<{ message_id: string; sequence: number; sender_id: string; body: string }>(
@@ -117,14 +117,14 @@ describe(`A producer and a dispatch worker in Python${missing === undefined ? ''
     }
   });
 
-  it('is answered the same once more when it is run again, and changes nothing', async () => {
+  it('gets the same receipts when it is run again, and changes nothing', async () => {
     const before = await storedEvents();
     const again = await Promise.all(chatIds.map((chatId) => produce(chatId)));
     expect(again).to.deep.equal(receipts.map((answers) => answers.map((answer) => ({ ...answer, replayed: true }))));
     expect(await storedEvents()).to.deep.equal(before);
   });
 
-  it('gets every event once, and in the order of its chat', async () => {
+  it('gets every event once, in the order of its chat', async () => {
     const expected = await storedEvents();
     const dispatch = await run('pika_dispatch');
     await eventually(() => dispatch.stdout.length >= expected.length || !dispatch.running, {
@@ -135,7 +135,7 @@ describe(`A producer and a dispatch worker in Python${missing === undefined ? ''
     expect(byChat(dispatch.stdout), dispatch.output).to.deep.equal(expected.map(printedAs));
   });
 
-  it('goes on in order where a dispatch worker ended with events in hand, and leaves none out', async () => {
+  it('continues in order, without gaps, after a dispatch consumer ended with unacknowledged events', async () => {
     const more = Array.from({ length: BACKLOG / CHATS }, (_, index) => `more ${index}`);
     await Promise.all(chatIds.map((chatId) => produce(chatId, ...more)));
     const first = await run('pika_dispatch');
@@ -161,7 +161,7 @@ describe(`A producer and a dispatch worker in Python${missing === undefined ? ''
     await end(next, 'SIGTERM');
   });
 
-  it('says in one line what is wrong, and how it is used', async () => {
+  it('reports errors and usage in one line', async () => {
     const cases: [string, string[], Record<string, string>, RegExp][] = [
       ['pika_producer', ['general'], {}, /the chat id must be a UUID, and general is not; see --help$/],
       ['pika_producer', [], { CHAT_NAMESPACE: 'nobody-here' }, /no exchange 'nobody-here\.commands'/],

@@ -11,7 +11,7 @@ async function linesOf(chunks: readonly Uint8Array[], maxBytes = 100): Promise<s
 }
 
 describe('The lines of a stream', () => {
-  it('are the same wherever its chunks end', async () => {
+  it('are the same for any chunks', async () => {
     const bytes = Buffer.from('first\n\nZoë 👩‍👩‍👧\r\nlast');
     const expected = ['first', '', 'Zoë 👩‍👩‍👧\r', 'last'];
     expect(await linesOf([bytes])).to.deep.equal(expected);
@@ -26,7 +26,7 @@ describe('The lines of a stream', () => {
     expect(await linesOf([Buffer.from('\n')])).to.deep.equal(['']);
   });
 
-  it('are read no further than a line that is too long', async () => {
+  it('are read only up to a line that is too long', async () => {
     let taken = 0;
     async function* endless() {
       yield Buffer.from('short\n');

@@ -12,7 +12,7 @@ import {
   text,
   url,
 } from '../../../src/infrastructure/config/config-values.js';
-import { scratchFolder } from '../../support/services.js';
+import { scratchFolder } from '../../support/services/services.js';
 
 const declarations = {
   port: variable({ name: 'PORT', parse: port, default: '8002', describe: 'where it listens' }),
@@ -24,7 +24,7 @@ const declarations = {
 const missing = '/nonexistent/.env';
 
 describe('reading the configuration', () => {
-  it('takes the environment before the .env file before the default, and says where each value came from', () => {
+  it('prefers the environment to the .env file to the default, and reports the source of each value', () => {
     const file = join(scratchFolder('config'), '.env');
     writeFileSync(file, '# comment\nPORT=1\nWAIT="250ms"\n');
     const { values, entries, faults } = readConfig(declarations, { environment: { PORT: '2' }, file });
@@ -39,7 +39,7 @@ describe('reading the configuration', () => {
     ]);
   });
 
-  it('uses defaults where nothing is set, and takes an empty value for unset', () => {
+  it('uses defaults for unset and empty values', () => {
     const { values, entries } = readConfig(declarations, { environment: { PORT: '', WAIT: ' ' }, file: missing });
     expect(values).to.deep.equal({ port: 8002, wait: 5000 });
     expect(entries.map(({ source }) => source)).to.deep.equal(['default', 'default', 'unset', 'unset']);

@@ -58,7 +58,7 @@ async function logged(fields: Record<string, unknown>): Promise<Record<string, u
 }
 
 describe('the logger', () => {
-  it('writes one JSON object a line, with time, level, message, service and the fields', async () => {
+  it('writes one JSON object per line, with time, level, message, service and the fields', async () => {
     const lines = await written((logger) => {
       logger.info('first', { partition: 3 });
       logger.error('second\nline');
@@ -70,7 +70,7 @@ describe('the logger', () => {
     expect(second).to.include({ level: 'error', message: 'second\nline' });
   });
 
-  it('leaves out what is below its level', async () => {
+  it('omits lines below its level', async () => {
     const log = (logger: ProcessLogger) => {
       logger.debug('debug');
       logger.info('info');
@@ -92,7 +92,7 @@ describe('the logger', () => {
     expect(JSON.parse(lines.at(-1) as string)).to.include({ index: COUNT - 1 });
   });
 
-  it('keeps no more lines than so many bytes for a reader who has stopped reading, and tells how many it left out', async () => {
+  it('buffers a bounded number of bytes for a stopped reader, and reports the number of dropped lines', async () => {
     const output = new PassThrough();
     const logger = createLogger({ level: 'info', format: 'json', service: 'test', output });
     const count = 20_000;
@@ -111,7 +111,7 @@ describe('the logger', () => {
     expect(after).to.include({ message: 'and on' }).and.not.to.have.property('linesLeftOut');
   });
 
-  it('drops fields named like a secret or a text, at any depth, whatever their spelling', async () => {
+  it('drops fields named like a secret or a text, at any depth, in any spelling', async () => {
     const SECRET = 'must-not-be-seen';
     const line = await logged({
       token: SECRET,
@@ -133,12 +133,12 @@ describe('the logger', () => {
     expect(line.list).to.deep.equal([{ id: 1 }]);
   });
 
-  it('keeps fields that only look alike', async () => {
+  it('keeps fields with similar names', async () => {
     const fields = { context: 'a', bodyBytes: 12, tokens: 3, routingKey: 'k', authorized: true, textLength: 5 };
     expect(await logged(fields)).to.include(fields);
   });
 
-  it('masks passwords in URLs wherever they stand', async () => {
+  it('masks passwords in URLs everywhere', async () => {
     const line = await logged({
       url: 'amqp://user:hunter2@host/v',
       error: new Error('connecting to postgresql://u:hunter2@db:5432/x failed'),
@@ -161,7 +161,7 @@ describe('the logger', () => {
     expect(line.both).to.have.nested.property('errors[0].message', 'inner');
   });
 
-  it('survives whatever it is given', async () => {
+  it('accepts any value', async () => {
     const circular: Record<string, unknown> = { big: 2n ** 70n, bytes: Buffer.alloc(10), call: () => undefined };
     circular.self = circular;
     const error = new Error('its own cause');
@@ -197,7 +197,7 @@ describe('the logger', () => {
     }
   });
 
-  it('writes for people in the pretty format, stacks below the line', async () => {
+  it('writes a readable format with stacks below the line in `pretty`', async () => {
     const log = (logger: ProcessLogger) => logger.warn('careful', { partition: 3, error: new Error('broken') });
     const [head, ...stack] = await written(log, { format: 'pretty' });
     expect(head).to.match(/^\d\d:\d\d:\d\d\.\d{3} .*WARN.* careful partition=3 error="broken"$/);

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import pg from 'pg';
 import { migrate, pendingMigrations } from '../../../src/infrastructure/postgres/migrations.js';
 import { eventually } from '../../support/eventually.js';
-import { emptyDatabase, freshDatabase, migrationsFolder, scratchFolder } from '../../support/services.js';
+import { emptyDatabase, freshDatabase, migrationsFolder, scratchFolder } from '../../support/services/services.js';
 
 interface Row {
   id: string;
@@ -59,7 +59,7 @@ describe('the migration runner', () => {
     writeFileSync(join(folder, 'migration_lock.toml'), 'provider = "postgresql"\n');
   });
 
-  it('applies what is missing in the order of the names, once', async () => {
+  it('applies missing migrations once, in the order of their names', async () => {
     add('2_second', 'ALTER TABLE t ADD COLUMN b int;\nINSERT INTO t VALUES (1, 2);\n');
     add('1_first', 'CREATE TABLE t (a int);\n');
     expect(await pendingMigrations({ url, folder })).to.deep.equal(['1_first', '2_second']);
@@ -73,7 +73,7 @@ describe('the migration runner', () => {
     expect(await migrate({ url, folder })).to.deep.equal(['3_third']);
   });
 
-  it("keeps its record in the rows that Prisma's engine reads and writes", async () => {
+  it("keeps its record in the table of Prisma's engine", async () => {
     const script = 'CREATE TABLE t (a int); -- ü\n';
     add('1_first', script);
     await migrate({ url, folder });
@@ -90,14 +90,14 @@ describe('the migration runner', () => {
     });
   });
 
-  it('finds nothing to do after Prisma recorded the same files, also with other line ends', async () => {
+  it('does nothing after Prisma recorded the same files, also with other line ends', async () => {
     add('1_first', 'CREATE TABLE t (a int);\n');
     await migrate({ url, folder });
     await query(url, 'UPDATE _prisma_migrations SET checksum = $1', [sha256('CREATE TABLE t (a int);\r\n')]);
     expect(await migrate({ url, folder })).to.deep.equal([]);
   });
 
-  it('applies once when six start at the same time', async () => {
+  it('applies once if six start together', async () => {
     add('1_first', 'CREATE TABLE t (a int);');
     add('2_second', 'SELECT pg_sleep(0.2); INSERT INTO t VALUES (1);');
     const applied = await Promise.all(Array.from({ length: 6 }, () => migrate({ url, folder })));
@@ -106,7 +106,7 @@ describe('the migration runner', () => {
     expect(await history(url)).to.have.length(2);
   });
 
-  it('refuses to go on when an applied migration was edited, and names it', async () => {
+  it('refuses to continue if an applied migration was edited, and names it', async () => {
     add('1_first', 'CREATE TABLE t (a int);');
     await migrate({ url, folder });
     add('1_first', 'CREATE TABLE t (a bigint);');
@@ -118,7 +118,7 @@ describe('the migration runner', () => {
     expect(await history(url)).to.have.length(1);
   });
 
-  it('undoes a failing migration whole, records it as Prisma does, and goes on once it is resolved', async () => {
+  it('rolls back a failing migration, records it like Prisma, and continues after it is resolved', async () => {
     add('1_first', 'CREATE TABLE t (a int);');
     add('2_broken', 'CREATE TABLE half (a int); INSERT INTO missing VALUES (1);');
     add('3_third', 'CREATE TABLE u (a int);');
@@ -141,7 +141,7 @@ describe('the migration runner', () => {
     expect(await pendingMigrations({ url, folder })).to.deep.equal([]);
   });
 
-  it('leaves nothing behind when it is cut off in the middle, so that the next start simply applies it', async () => {
+  it('leaves nothing when it is interrupted, so that the next start applies it', async () => {
     add('1_first', 'CREATE TABLE t (a int); SELECT pg_terminate_backend(pg_backend_pid());');
     expect(await messageOf(migrate({ url, folder }))).to.not.equal('did not fail');
     add('1_first', 'CREATE TABLE t (a int);');
@@ -172,7 +172,7 @@ describe('the migration runner', () => {
     });
     afterEach(() => Promise.all(clients.map((client) => client.end())));
 
-    it('gives way to a query that takes them in another order, and goes on behind it', async () => {
+    it('retries after a query that locks them in another order', async () => {
       const [holder, reader] = [await session(), await session()];
       await holder.query('BEGIN; SELECT FROM a');
       const migrated = migrate({ url, folder });
@@ -190,7 +190,7 @@ describe('the migration runner', () => {
       ]);
     });
 
-    it('does not hold up the others while it waits for one that takes its time', async () => {
+    it('does not block others while it waits for a slow query', async () => {
       const [holder, reader] = [await session(), await session()];
       await holder.query('BEGIN; SELECT FROM a');
       const migrated = migrate({ url, folder });
@@ -229,7 +229,7 @@ describe('the migration runner', () => {
     expect((await history(url)).map(({ name }) => name)).to.deep.equal(['0_before_the_squash']);
   });
 
-  it('goes on beside migrations of a newer release, and says so', async () => {
+  it('accepts migrations of a newer release, and logs them', async () => {
     add('1_first', 'CREATE TABLE t (a int);');
     add('9_newer', 'CREATE TABLE u (a int);');
     await migrate({ url, folder });
@@ -242,7 +242,7 @@ describe('the migration runner', () => {
     expect(said).to.deep.equal([{ unknown: ['9_newer'] }]);
   });
 
-  it('names a folder that has no migration.sql', async () => {
+  it('reports a folder without migration.sql', async () => {
     mkdirSync(join(folder, '1_empty'));
     expect(await messageOf(migrate({ url, folder }))).to.equal(`migration 1_empty has no migration.sql in ${folder}`);
   });

@@ -22,7 +22,7 @@ describe('the ops server', () => {
 
   const get = (path: string, options?: RequestInit) => fetch(`http://127.0.0.1:${server.port}${path}`, options);
 
-  it('is alive whatever its dependencies do', async () => {
+  it('is alive with any state of its dependencies', async () => {
     health.add('database', () => ({ ok: false }));
     const response = await get('/livez');
     expect(response.status).to.equal(200);
@@ -47,7 +47,7 @@ describe('the ops server', () => {
     expect((await get('/readyz')).status).to.equal(200);
   });
 
-  it('takes a check that throws for a dependency that is not well', async () => {
+  it('treats a check that throws as a failed dependency', async () => {
     health.add('odd', () => {
       throw new Error('no idea');
     });
@@ -74,7 +74,7 @@ describe('the ops server', () => {
     expect(value('process_cpu_seconds_total{mode="user"')).to.be.greaterThan(0);
   });
 
-  it('says how late the event loop is, and does not count the time between two looks at it', async () => {
+  it('reports the event loop delay, without the sampling interval', async () => {
     const p50 = async () => {
       const text = await (await get('/metrics')).text();
       const delay = Number(/process_event_loop_delay_seconds\{quantile="0.5".* (\S+)/.exec(text)?.[1]);
@@ -83,14 +83,14 @@ describe('the ops server', () => {
     expect(await eventually(p50, { within: 5000, what: 'a loop that is not late' })).to.be.at.least(0);
   });
 
-  it('knows nothing else', async () => {
+  it('answers 404 to other paths', async () => {
     expect((await get('/')).status).to.equal(404);
     expect((await get('/metrics/../secret')).status).to.equal(404);
     const post = await get('/readyz', { method: 'POST' });
     expect([post.status, post.headers.get('allow')]).to.deep.equal([405, 'GET, HEAD']);
   });
 
-  it('says in one line that its port is taken', async () => {
+  it('reports a used port in one line', async () => {
     const failure = await startOpsServer({ host: '127.0.0.1', port: server.port, health }).catch(
       (error: Error) => error,
     );
@@ -98,7 +98,7 @@ describe('the ops server', () => {
     expect((failure as Error).message).to.equal(`cannot listen on 127.0.0.1:${server.port}: the port is in use`);
   });
 
-  it('closes although clients keep their connections open, and frees its port', async () => {
+  it('closes although clients keep connections open, and frees its port', async () => {
     await (await get('/livez')).text(); // fetch keeps the connection
     await server.close();
     await server.close();

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { eventually } from '../../support/eventually.js';
-import { startProcess, type TestProcess } from '../../support/processes.js';
-import { projectFolder } from '../../support/services.js';
+import { startProcess, type TestProcess } from '../../support/fleet/processes.js';
+import { projectFolder } from '../../support/services/services.js';
 
 const script = join(projectFolder, 'dist', 'test', 'integration', 'infrastructure', 'service-runner-child.js');
 
@@ -21,7 +21,7 @@ const logged = (child: TestProcess) => child.stderr.map((line) => JSON.parse(lin
 
 describe('the life of a process', () => {
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
-    it(`stops its services in reverse order on ${name}, finishing what is in hand, and exits with 0`, async () => {
+    it(`stops its services in reverse order on ${name}, finishes work in progress, and exits with 0`, async () => {
       const child = await start('well');
       await child.line(/server up/);
       child.send(name);
@@ -32,7 +32,7 @@ describe('the life of a process', () => {
     });
   }
 
-  it('takes the same Ctrl-C arriving twice for one', async () => {
+  it('treats a Ctrl-C that arrives twice as one', async () => {
     const child = await start('well');
     await child.line(/server up/);
     child.send('SIGINT');
@@ -43,7 +43,7 @@ describe('the life of a process', () => {
     expect(child.stdout.at(-1)).to.equal('database down');
   });
 
-  it('exits at once on a second signal, leaving nothing of its own running', async () => {
+  it('exits at once on a second signal, and leaves nothing running', async () => {
     const child = await start('hangs');
     await child.line(/server up/);
     child.send('SIGTERM');
@@ -53,7 +53,7 @@ describe('the life of a process', () => {
     expect(child.stdout.slice(-2)).to.deep.equal(['server stopping', 'database abandoned']);
   });
 
-  it('ends although something still keeps the event loop busy after everything has stopped', async () => {
+  it('ends after everything has stopped, even if the event loop is still busy', async () => {
     const child = await start('lingers');
     await child.line(/server up/);
     child.send('SIGTERM');
@@ -61,7 +61,7 @@ describe('the life of a process', () => {
     expect(child.stdout.at(-1)).to.equal('database down');
   });
 
-  it('goes on stopping the others when one does not stop in time, and exits with 1', async () => {
+  it('stops the others if one does not stop in time, and exits with 1', async () => {
     const child = await start('slow');
     await child.line(/server up/);
     child.send('SIGTERM');
@@ -70,7 +70,7 @@ describe('the life of a process', () => {
     expect(logged(child).find(({ level }) => level === 'error')).to.include({ component: 'server', timeoutMs: 200 });
   });
 
-  it('goes on stopping the others when one fails to, and exits with 1', async () => {
+  it('stops the others if one fails to stop, and exits with 1', async () => {
     const child = await start('stubborn');
     await child.line(/server up/);
     child.send('SIGTERM');
@@ -79,7 +79,7 @@ describe('the life of a process', () => {
     expect(logged(child).find(({ level }) => level === 'error')).to.have.nested.property('error.message', 'will not');
   });
 
-  it('stops what is up when a service does not start, and exits with 1', async () => {
+  it('stops started services if one does not start, and exits with 1', async () => {
     const child = await start('broken');
     expect(await child.ended).to.deep.equal({ code: 1, signal: null });
     expect(child.stdout).to.deep.equal(['database up', 'database down']);
@@ -100,7 +100,7 @@ describe('the life of a process', () => {
     ['throws', 'uncaughtException'],
     ['rejects', 'unhandledRejection'],
   ] as const) {
-    it(`logs an ${origin}, stops in good order, and exits with 1`, async () => {
+    it(`logs an ${origin}, stops gracefully, and exits with 1`, async () => {
       const child = await start(behaviour);
       expect(await child.ended).to.deep.equal({ code: 1, signal: null });
       expect(child.stdout.at(-1)).to.equal('database down');

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
-import { freshDatabase, postgresFolder } from '../../support/services.js';
+import { Fleet } from '../../support/fleet/fleet.js';
+import { freshDatabase, postgresFolder } from '../../support/services/services.js';
 
 const SENDS = 30;
 /** A batch of one command is two statements: it reads, then it writes. */
@@ -35,7 +35,7 @@ describe('Single sends through a worker, on the default settings of a PostgreSQL
   });
   after(() => fleet?.close());
 
-  it('compile no statement', async function () {
+  it('trigger no JIT compilation', async function () {
     this.timeout(120_000);
     expect(server.jit, 'the server would compile by default').to.equal('on');
     const { chatId, users } = await fleet.createGroup(1);

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Owner, PARTITIONS } from '../../conformance/store/fixtures.js';
 import { openPrismaStore, type PrismaHarness } from '../prisma/prisma-harness.js';
 import { write } from '../relay/scenarios.js';
-import { cli } from './run-cli.js';
+import { cli } from './cli/run-cli.js';
 
 describe('parley relay', function () {
   this.timeout(60_000);

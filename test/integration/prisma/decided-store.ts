@@ -6,8 +6,8 @@ import { snapshotKeysOf } from '../../../src/application/processing/snapshot-key
 import type { ItemResult } from '../../../src/application/snapshot/batch-item.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { NAMESPACE, PARTITIONS } from '../../conformance/store/fixtures.js';
-import { defaultPolicy } from '../../support/default-policy.js';
-import { type Draft, itemOf } from '../../unit/application/decider-harness.js';
+import { defaultPolicy } from '../../support/policies/default-policy.js';
+import { type Draft, itemOf } from '../../unit/application/commands/decider-harness.js';
 import { openPrismaStore, type PrismaHarness, prismaStore } from './prisma-harness.js';
 
 const decidingBy = (policy: PolicyDecisionPoint) => new CommandDecider(new PolicyEnforcementPoint(policy));

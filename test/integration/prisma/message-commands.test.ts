@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { create, GROUP, send } from '../../unit/application/drafts.js';
+import { create, GROUP, send } from '../../unit/application/commands/drafts.js';
 import { DecidedStore } from './decided-store.js';
 import { withConnection } from './prisma-harness.js';
 
-describe('The command that made a message', () => {
-  it('is told as it was given, with a page of history and with one message, whatever kind of id it has', async () => {
+describe('The command id of a message', () => {
+  it('is returned as sent, in pages and single messages, for any form of id', async () => {
     const store = await DecidedStore.open();
     try {
       const ids = [randomUUID(), randomUUID().toUpperCase(), 'a~command:of.1', randomUUID(), 'another'];
@@ -29,7 +29,7 @@ describe('The command that made a message', () => {
 });
 
 describe('The content type of a message', () => {
-  it('is told as it was given, and as text/plain where none was, though that is not written down', async () => {
+  it('is returned as sent, and as text/plain by default, which is not stored', async () => {
     const store = await DecidedStore.open();
     try {
       await store.given(create('alice', GROUP, ['bob']), send('alice', GROUP));

@@ -4,14 +4,14 @@ import { expect } from 'chai';
 import { assertMigrated } from '../../../src/adapters/stores/prisma/prisma-database.js';
 import { migrate } from '../../../src/infrastructure/postgres/migrations.js';
 import { rejection } from '../../conformance/store/fixtures.js';
-import { emptyDatabase, migrationsFolder, scratchFolder } from '../../support/services.js';
+import { emptyDatabase, migrationsFolder, scratchFolder } from '../../support/services/services.js';
 import { prismaStore } from './prisma-harness.js';
 
 /** Migrations without which every process still works: what they bring only makes things cheaper. */
 const DISPENSABLE: readonly string[] = [];
 
-describe('A database that lacks some of the migrations', () => {
-  it('is refused by every process, whichever migration is missing', async () => {
+describe('A database with missing migrations', () => {
+  it('is refused by every process, for any missing migration', async () => {
     const migrations = readdirSync(migrationsFolder)
       .filter((name) => /^\d/.test(name))
       .sort();

@@ -10,7 +10,7 @@ const LONG = '𝔞'.repeat(16_000);
 /** One item more than a page holds may be read. */
 const READ_MAX_BYTES = PAGE_MAX_BYTES + 100_000;
 
-describe('The Prisma store, where texts are long,', () => {
+describe('The Prisma store with long texts', () => {
   let store: PrismaHarness;
   let past: VisiblePast;
   let rootId: string;
@@ -53,7 +53,7 @@ describe('The Prisma store, where texts are long,', () => {
 
   const bytesOf = (items: readonly object[]) => Buffer.byteLength(JSON.stringify(items));
 
-  it('reads no more of a chat, a thread or a log than a page holds, and says that there is more', async () => {
+  it('reads at most one page of a chat, a thread or a log, and reports that there is more', async () => {
     const { history } = store;
     const range = { limit: MESSAGES };
     const pages = {
@@ -75,7 +75,7 @@ describe('The Prisma store, where texts are long,', () => {
     );
   });
 
-  it('reads all that was asked for where it fits', async () => {
+  it('reads everything requested if it fits', async () => {
     const page = await store.history.listMessages(past, { limit: 10, after: 0 });
     expect([page.items.length, page.hasMore]).to.deep.equal([10, true]);
     const last = await store.history.listMessages(past, { limit: 10, after: MESSAGES - 9 });
@@ -85,7 +85,7 @@ describe('The Prisma store, where texts are long,', () => {
     );
   });
 
-  it('reads no more earlier texts, last messages and found ones than a page holds', async () => {
+  it('reads at most one page of earlier texts, last messages and found messages', async () => {
     expect(bytesOf(await store.history.listRevisions(past, rootId, 0, MESSAGES))).to.be.within(
       PAGE_MAX_BYTES,
       READ_MAX_BYTES,
@@ -100,7 +100,7 @@ describe('The Prisma store, where texts are long,', () => {
     ).to.include('tea');
   });
 
-  it('says which events of several chats it has left out, and leaves out the last ones', async () => {
+  it('reports omitted events of several chats, and omits the last ones', async () => {
     const ranges = chatIds.map((chatId) => ({ chatId, first: 2, last: 11 }));
     const { events, isComplete } = await store.sync.eventsIn(ranges);
     expect(isComplete).to.equal(false);

@@ -9,15 +9,18 @@ import { PrismaFollowedLog } from '../../../src/adapters/stores/prisma/log/prism
 import { PrismaSyncLog } from '../../../src/adapters/stores/prisma/log/prisma-sync-log.js';
 import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
 import { PrismaPartitionRegistry } from '../../../src/adapters/stores/prisma/prisma-partition-registry.js';
+import { PrismaTransportState } from '../../../src/adapters/stores/prisma/prisma-transport-state.js';
 import { PrismaChatHistory } from '../../../src/adapters/stores/prisma/queries/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../src/adapters/stores/prisma/queries/prisma-chat-queries.js';
 import { PrismaMessageSearch } from '../../../src/adapters/stores/prisma/search/prisma-message-search.js';
+import type { MessageSearch } from '../../../src/application/ports/message-search.js';
 import type { StoredRows, StoreHarness } from '../../conformance/store/store-conformance.js';
-import { freshDatabase } from '../../support/services.js';
+import { freshDatabase } from '../../support/services/services.js';
 
 export const POOL_SIZE = 8;
 
 export interface PrismaHarness extends StoreHarness {
+  search: MessageSearch;
   database: PrismaClient;
   url: string;
 }
@@ -49,6 +52,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     url,
     commands: new PrismaCommandStore(forBatches),
     registry: new PrismaPartitionRegistry(database),
+    transportState: new PrismaTransportState(database),
     log: new PrismaEventLog(database),
     queries: new PrismaChatQueries(database),
     rows: rowsOf(url),
@@ -58,6 +62,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     decisions: new PrismaDecisionLog(database),
     cursors: new PrismaEventCursors(database),
     followed: new PrismaFollowedLog(database),
+    another: async () => prismaStore(url, query, silenceTimeoutMs),
     close: async () => void (await Promise.all([database.$disconnect(), forBatches.$disconnect()])),
   };
 }

@@ -57,7 +57,7 @@ describe('failures of the Prisma store', () => {
     return { batch, stored };
   };
 
-  describe('for the sake of the data', () => {
+  describe('caused by the data', () => {
     const secret = 'nobody-may-read-this';
     const cyclic: Metadata = { secret };
     cyclic.self = cyclic;
@@ -81,7 +81,7 @@ describe('failures of the Prisma store', () => {
       });
     }
 
-    it("that a trigger of the operator's raises are refused, and the text is not repeated", async () => {
+    it("of an operator's trigger are refused, and the text is not repeated", async () => {
       const { batch, stored } = aBatch();
       await withConnection(store.url, async (sql) => {
         await sql.query(`
@@ -101,7 +101,7 @@ describe('failures of the Prisma store', () => {
       expect(await stored()).to.equal(false);
     });
 
-    it('that the server finds only at COMMIT are refused: nothing was written', async () => {
+    it('detected only at COMMIT are refused, and nothing is written', async () => {
       const { batch, stored } = aBatch();
       await withConnection(store.url, async (sql) => {
         const constraint = 'CONSTRAINT one_reply UNIQUE (in_reply_to) DEFERRABLE INITIALLY DEFERRED';
@@ -121,7 +121,7 @@ describe('failures of the Prisma store', () => {
     });
   });
 
-  describe("for the database's sake", () => {
+  describe('caused by the database', () => {
     for (const [what, part, kind] of [
       ['that is a transaction of several statements', (made: Partial<BatchWrites>) => made, 'unavailable'],
       // It could have been at its COMMIT.
@@ -153,7 +153,7 @@ describe('failures of the Prisma store', () => {
         expect((await owner.read({ receipts: [record] })).receipts.size).to.equal(0);
       });
 
-    it('(sessions ended by the server as soon as they are opened) are told, and do not end the process', async () => {
+    it('(sessions ended by the server immediately) are reported, and do not end the process', async () => {
       const proxy = await CuttingProxy.before(store.url);
       const far = prismaStore(proxy.url);
       try {
@@ -172,7 +172,7 @@ describe('failures of the Prisma store', () => {
       }
     });
 
-    it('(no connection to be had for what a batch writes) leave nothing written, and that is known', async () => {
+    it('(no free connection for the write of a batch) are known to leave nothing written', async () => {
       await withConnection(store.url, async (sql) => {
         await sql.query('BEGIN');
         await sql.query('LOCK TABLE poison_attempts');
@@ -239,7 +239,7 @@ describe('failures of the Prisma store', () => {
       }
     });
 
-    it('(a take-over that waits for its predecessor) are not hurried: only batches are', async () => {
+    it('(a take-over that waits for its predecessor) have no short lock timeout, unlike batches', async () => {
       await withConnection(store.url, async (sql) => {
         const successor = prismaStore(store.url);
         try {
@@ -312,7 +312,7 @@ describe('failures of the Prisma store', () => {
       }
     });
 
-    it('(no server, or no such database) are told from an empty answer by every port', async () => {
+    it('(no server, or an unknown database) are rejections of every port, not empty results', async () => {
       const nobody = new URL(store.url);
       nobody.port = '1';
       const nowhere = new URL(store.url);
@@ -331,10 +331,9 @@ describe('failures of the Prisma store', () => {
           broken.registry.acquire(0, 'worker'),
           broken.registry.heartbeat('worker', 1_000),
           broken.registry.savePublished(0, 1, 1),
-          broken.registry.repairRing(
-            () => expect.fail('was asked'),
-            () => expect.fail('was repaired'),
-          ),
+          broken.transportState.exclusively(() => expect.fail('was run')),
+          broken.transportState.read(['number']),
+          broken.transportState.raise('number', 1),
           broken.log.storeId(),
           broken.log.readEvents(0, 0, 1),
           broken.log.recipients([aChat().chatId], 1, true),
@@ -352,7 +351,7 @@ describe('failures of the Prisma store', () => {
     });
   });
 
-  describe('of the network at COMMIT', () => {
+  describe('caused by the network at COMMIT', () => {
     const behindProxy = async (
       fault: Fault,
       use: (through: Owner, proxy: CuttingProxy) => Promise<void>,
@@ -380,7 +379,7 @@ describe('failures of the Prisma store', () => {
         ['lose the reply to COMMIT', true],
         ['lose COMMIT', false],
       ] as const)
-        it(`that ${fault} of a batch ${what} leave the outcome unknown: here it was ${isThere ? '' : 'not '}committed`, async () => {
+        it(`(${fault} of a batch ${what}) leave the outcome unknown: here it was ${isThere ? '' : 'not '}committed`, async () => {
           const { batch } = aBatch();
           const record = aReceiptRecord();
           await behindProxy(fault, async (through, proxy) => {
@@ -403,7 +402,7 @@ describe('failures of the Prisma store', () => {
       });
     });
 
-    it('that nobody is told of are noticed by the silence', async () => {
+    it('without a notification are detected by the silence timeout', async () => {
       const fallsSilent = async (through: Owner, proxy: CuttingProxy) => {
         const error = await failsAs(
           through.write(() => ({})),

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type pg from 'pg';
+import { prismaCapabilities } from '../../../src/adapters/stores/prisma/prisma-capabilities.js';
 import { assertMigrated, pingDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
 import { receiptKey, StoreError, userKey } from '../../../src/application/ports/command-store.js';
 import {
@@ -26,7 +27,7 @@ import {
 } from './prisma-harness.js';
 
 describe('the Prisma store', () => {
-  storeConformance(openPrismaStore);
+  storeConformance(prismaCapabilities, openPrismaStore);
 
   describe('on PostgreSQL', () => {
     let store: PrismaHarness;
@@ -49,7 +50,7 @@ describe('the Prisma store', () => {
       );
     };
 
-    it('takes a partition over only when the transaction of its previous owner is through', async () => {
+    it('takes a partition over only after the transaction of its previous owner', async () => {
       await withConnection(store.url, async (sql) => {
         const record = aReceiptRecord();
         await plantReceipt(sql, record.commandId);
@@ -70,7 +71,7 @@ describe('the Prisma store', () => {
       Array.from({ length: count }, (_, index) => anEvent(at + 1 + index, { type: 'command.rejected', receipt: {} }));
     const OLD = new Date(Date.now() + 86_400_000);
 
-    it('prunes beside a batch, which waits for no more than the commit, and raises the floor of the row that the batch has moved', async () => {
+    it('prunes beside a batch, which waits only for the commit, and raises the floor of the row that the batch has changed', async () => {
       await withConnection(store.url, async (sql) => {
         const partition = 2;
         const writer = await Owner.of(store, partition, 'writer');
@@ -97,7 +98,7 @@ describe('the Prisma store', () => {
       });
     });
 
-    it('prunes with several workers at once: each row is deleted and counted once', async () => {
+    it('prunes with several concurrent workers: each row is deleted and counted once', async () => {
       const partition = 3;
       const writer = await Owner.of(store, partition, 'writer');
       const events = Array.from({ length: 60 }, (_, index) => index);
@@ -120,7 +121,7 @@ describe('the Prisma store', () => {
       expect(rows).to.deep.equal([{ floor: last, pruned: events.length }]);
     });
 
-    it('finds what is to be pruned by its index, without looking at the rest of the log', async () => {
+    it('finds rows to prune by index, without reading the rest of the log', async () => {
       await withConnection(store.url, async (sql) => {
         const [row] = (
           await sql.query(
@@ -140,7 +141,7 @@ describe('the Prisma store', () => {
       });
     });
 
-    it('writes nothing of a batch whose partition is taken over while it is decided', async () => {
+    it('writes nothing of a batch whose partition is taken over during the decision', async () => {
       await withConnection(store.url, async (sql) => {
         await sql.query('BEGIN');
         await sql.query('UPDATE partitions SET epoch = epoch + 1 WHERE partition = 0');
@@ -167,14 +168,14 @@ describe('the Prisma store', () => {
       });
     });
 
-    describe('counting in how many chats users are', () => {
+    describe('counting the chats of users', () => {
       const changeOf = (userId: string, joined = 1) => ({ tenantId: 'default', userId, created: 0, joined });
       const joinedOf = async (userId: string) => {
         const user = { tenantId: 'default', userId };
         return (await owner.read({ userChats: [user] })).userChats.get(userKey(user))?.joined;
       };
 
-      it('waits for another batch that changes the same user, and goes by what that one has written', async () => {
+      it('waits for another batch that changes the same user, and adds to its result', async () => {
         const other = await Owner.of(store, 1);
         await withConnection(store.url, async (sql) => {
           for (const [name, ending, there] of [
@@ -203,7 +204,7 @@ describe('the Prisma store', () => {
         });
       });
 
-      it('never deadlocks, in whatever order batches of several partitions name users, chats and receipts', async () => {
+      it('never deadlocks, for any order of users, chats and receipts in batches of several partitions', async () => {
         const ROUNDS = 40;
         const owners = [owner, await Owner.of(store, 1), await Owner.of(store, 2)];
         const users = Array.from({ length: 12 }, (_, n) => `crossed-${n}`);
@@ -223,7 +224,7 @@ describe('the Prisma store', () => {
         for (const userId of users) expect(await joinedOf(userId)).to.equal(ROUNDS * owners.length);
       });
 
-      it('lets as many in as there is room for, however many partitions there are to come from', async () => {
+      it('accepts users up to the limit, from any number of partitions', async () => {
         const MAX = 5;
         const owners = [owner, await Owner.of(store, 1), await Owner.of(store, 2)];
         const decide = async (one: Owner): Promise<number> => {
@@ -252,7 +253,7 @@ describe('the Prisma store', () => {
       });
     });
 
-    it('writes one of two batches of a partition that were decided by the same state, and nothing of the other', async () => {
+    it('writes only one of two batches of a partition that were decided on the same state', async () => {
       await withConnection(store.url, async (sql) => {
         const [first, second] = [aReceiptRecord(), aReceiptRecord()];
         await plantReceipt(sql, first.commandId);
@@ -272,7 +273,7 @@ describe('the Prisma store', () => {
       });
     });
 
-    it('finds contention with a batch of another partition that commits the same command meanwhile', async () => {
+    it('reports contention with a batch of another partition that commits the same command meanwhile', async () => {
       await withConnection(store.url, async (sql) => {
         const record = aReceiptRecord();
         const chat = aChat();
@@ -287,7 +288,7 @@ describe('the Prisma store', () => {
       });
     });
 
-    it('finds its commands by key, however the table has grown since the lookup was planned', async () => {
+    it('finds commands by key, even if the table has grown since the lookup was planned', async () => {
       const empty = await openPrismaStore();
       try {
         const reader = await Owner.of(empty);
@@ -319,7 +320,7 @@ describe('the Prisma store', () => {
       }
     });
 
-    it('applies a batch once and never waits in a circle, whatever users and commands the partitions share', async () => {
+    it('applies a batch once without deadlocks, for any shared users and commands', async () => {
       const owners = await Promise.all([0, 1, 2, 3].map((partition) => Owner.of(store, partition)));
       const names = Array.from({ length: 20 }, (_, index) => `crowd-${index}`);
       const users = names.map((userId) => ({ tenantId: 'default', userId }));
@@ -356,38 +357,31 @@ describe('the Prisma store', () => {
       expect(revisions).to.deep.equal(users.map(() => rounds));
     });
 
-    it('lets only one of several waiting workers repair the ring, while the lock is held by a connection', async () => {
+    it('makes the second caller of exclusive work wait for the lock that a connection of the first one holds', async () => {
       await withConnection(store.url, async (sql) => {
         let finish: () => void = () => undefined;
         let first: Promise<void> | null = null;
-        await new Promise<void>((repairing) => {
-          first = store.registry.repairRing(
-            async () => true,
-            () => {
-              repairing();
-              return new Promise<void>((resolve) => {
-                finish = resolve;
-              });
-            },
-          );
+        await new Promise<void>((working) => {
+          first = store.transportState.exclusively(() => {
+            working();
+            return new Promise<void>((resolve) => {
+              finish = resolve;
+            });
+          });
         });
-        const asked: string[] = [];
-        const second = store.registry.repairRing(
-          async () => {
-            asked.push('second');
-            return false;
-          },
-          async () => expect.fail('was repaired twice'),
-        );
+        const ran: string[] = [];
+        const second = store.transportState.exclusively(async () => {
+          ran.push('second');
+        });
         await lockWaiters(sql, 1);
-        expect(asked).to.deep.equal([]);
+        expect(ran).to.deep.equal([]);
         finish();
         await Promise.all([first, second]);
-        expect(asked).to.deep.equal(['second']);
+        expect(ran).to.deep.equal(['second']);
       });
     });
 
-    it('strikes a worker off the list that has not been heard of for a minute', async () => {
+    it('removes a worker without a heartbeat for a minute', async () => {
       await withConnection(store.url, async (sql) => {
         await store.registry.heartbeat('silent', 1_000);
         await sql.query(`UPDATE workers SET heartbeat_at = now() - interval '61 seconds' WHERE worker_id = 'silent'`);
@@ -398,7 +392,7 @@ describe('the Prisma store', () => {
       });
     });
 
-    it('reads the event of a message whose text was erased, or whose row is gone, without a text', async () => {
+    it('reads the event of a message whose text or row was deleted without a text', async () => {
       const { chat, messages, events } = await owner.write((at) => {
         const made = aChatWithMessages(at, 2);
         return { ...made, chatsCreated: [made.chat] };
@@ -423,7 +417,7 @@ describe('the Prisma store', () => {
       expect((await store.history.listEvents(past(chat.chatId), 2, 10)).items).to.deep.equal([read[2]]);
     });
 
-    it('says what to do where the database is not migrated', async () => {
+    it('reports what to do if the database is not migrated', async () => {
       await assertMigrated(store.database);
       const elsewhere = prismaStore(store.url, { options: '-c search_path=nowhere' });
       try {

@@ -119,7 +119,7 @@ describe('Queries on PostgreSQL', () => {
     'one chat': () => queries.findChat(ALICE, BIG),
   };
   for (const [what, ask] of Object.entries(pages))
-    it(`read no more than the page for ${what}`, () => expectNoMoreRead(PAGE_READS_MAX, ask));
+    it(`read only the page for ${what}`, () => expectNoMoreRead(PAGE_READS_MAX, ask));
 
   const own: Record<string, () => Promise<unknown>> = {
     "the caller's chats": () => queries.listChats(ALICE, 'all', {}, null, PAGE),
@@ -137,10 +137,9 @@ describe('Queries on PostgreSQL', () => {
     'who has read a message': () => history.listReaders(past({ chatId: ROOM }), ROOM_MESSAGE, null, PAGE),
   };
   for (const [what, ask] of Object.entries(own))
-    it(`read no more than the user's chats, or the chat's members, for ${what}`, () =>
-      expectNoMoreRead(OWN_READS_MAX, ask));
+    it(`read only the user's chats, or the chat's members, for ${what}`, () => expectNoMoreRead(OWN_READS_MAX, ask));
 
-  it('take two statements for a list of chats, one for a page of messages, and three for a thread', async () => {
+  it('use two statements for a list of chats, one for a page of messages, and three for a thread', async () => {
     const count = async (ask: () => Promise<unknown>) => (await watch.statementsOf(ask)).length;
     expect(await count(() => queries.listChats(ALICE, 'all', {}, null, 200))).to.equal(2);
     expect(await count(() => history.listMessages(past(), { limit: 200 }))).to.equal(1);
@@ -148,7 +147,7 @@ describe('Queries on PostgreSQL', () => {
     expect(await count(() => queries.countUnread(ALICE, 'all'))).to.equal(1);
   });
 
-  it('are not sent at all for one who may see no chat', async () => {
+  it('are not sent for a caller who may see no chat', async () => {
     const [search, log] = [new PrismaMessageSearch(watch.database), new PrismaSyncLog(watch.database)];
     const [nothing, cut] = [[], { positions: [], imports: 0 }];
     const everywhere = { start: { chatId: ROOM, inclusive: true }, through: null };

@@ -1,7 +1,7 @@
 /** What a session of the store is told, whatever the server's and the database's defaults are. */
 import { expect } from 'chai';
 import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
-import { freshDatabase } from '../../support/services.js';
+import { freshDatabase } from '../../support/services/services.js';
 import { withConnection } from './prisma-harness.js';
 
 /** What costs time where it is left to the server: on the embedded one JIT is not built in, so that no other test would notice. */

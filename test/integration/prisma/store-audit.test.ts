@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { PrismaStoreAudit } from '../../../src/adapters/stores/prisma/audit/prisma-store-audit.js';
 import { PrismaStoreIdentity } from '../../../src/adapters/stores/prisma/prisma-store-identity.js';
 import type { StoreFault } from '../../../src/application/ports/store-audit.js';
-import { anArchive, CHAT, textOf } from '../../unit/application/an-archive.js';
+import { anArchive, CHAT, textOf } from '../../unit/application/archive/an-archive.js';
 import { step, Traffic } from '../../unit/application/sync/traffic.js';
-import { importInto } from './archive-of.js';
+import { importInto } from './archive/archive-of.js';
 import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-harness.js';
 
 const PARTITIONS = 3;
@@ -35,7 +35,7 @@ describe('An audit of the store', function () {
     return found.filter(({ kind }) => kind !== 'unpublished');
   }
 
-  it('finds nothing wrong with whatever people can do, while they do it and when chats have moved to other partitions', async () => {
+  it('finds no fault during and after random commands, also after chats moved to other partitions', async () => {
     const seed = Math.floor(Math.random() * 2 ** 31);
     const traffic = await Traffic.open(store, PARTITIONS);
     const identity = new PrismaStoreIdentity(store.database);
@@ -60,14 +60,14 @@ describe('An audit of the store', function () {
         await pruning;
       }
       await writing;
-      await identity.placeAnew('ring');
+      await identity.placeAnew('amqp');
       expect(await faults(), `seed ${seed}`).to.deep.equal([]);
       traffic.moveOn();
     }
     expect(isEnough(), `seed ${seed}: ${pruned} pruned, ${JSON.stringify([...traffic.outcomes])}`).to.equal(true);
   });
 
-  it('finds nothing wrong with what was brought in from an archive', async () => {
+  it('finds no fault in imported chats', async () => {
     await importInto(store, anArchive().map(textOf));
     expect(await faults()).to.deep.equal([]);
     expect(await new PrismaStoreAudit(store.database).hasChat(CHAT)).to.equal(true);

@@ -10,7 +10,7 @@ const POLICIES_EACH = 3;
 const DECISIONS_MIN = 3_000;
 const TIMEOUT_MS = 240_000;
 
-describe('What lists, counts, search and sync give of chats, on PostgreSQL', function () {
+describe('Lists, counts, search and sync of visible chats, on PostgreSQL', function () {
   this.timeout(TIMEOUT_MS);
   let store: PrismaHarness;
   before(async () => {
@@ -18,7 +18,7 @@ describe('What lists, counts, search and sync give of chats, on PostgreSQL', fun
   });
   after(() => store?.close());
 
-  it('is what deciding row by row permits, whatever the policy, the chats and the pages, and of no other tenant', async () => {
+  it('contain what a decision for each row permits, for random policies, chats and pages, and nothing of other tenants', async () => {
     const tally = nothingDecided();
     await fc.assert(
       fc.asyncProperty(trialsOf(POLICIES_EACH), async ({ spec, trials }) => {

@@ -8,8 +8,8 @@ import type { OpenStore } from '../../conformance/store/store-conformance.js';
 import { eventually } from '../../support/eventually.js';
 import { RelayHarness, TestConsumer, WITHIN_MS } from '../../support/relay-harness.js';
 import { openMemoryStore } from '../../unit/adapters/memory/memory-harness.js';
-import { anArchive, CHAT } from '../../unit/application/an-archive.js';
-import { importInto } from '../prisma/archive-of.js';
+import { anArchive, CHAT } from '../../unit/application/archive/an-archive.js';
+import { importInto } from '../prisma/archive/archive-of.js';
 import { openPrismaStore, type PrismaHarness } from '../prisma/prisma-harness.js';
 import { cursorOf, hole, poison, textOf, write, zombie } from './scenarios.js';
 

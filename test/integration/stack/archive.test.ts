@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { v4 } from 'uuid';
 import { eventually } from '../../support/eventually.js';
-import { scratchFolder } from '../../support/services.js';
-import { cli } from '../main/run-cli.js';
-import { RestStack } from './rest-stack.js';
+import { scratchFolder } from '../../support/services/services.js';
+import { cli } from '../main/cli/run-cli.js';
+import { RestStack } from './rest/rest-stack.js';
 
 const START_TIMEOUT_MS = 120_000;
 const WITHIN_MS = 10_000;
@@ -48,7 +48,7 @@ describe('A chat that moves between running systems', function () {
   const readiness = async () =>
     Promise.all(to.processes.map(async ({ opsUrl }) => (await fetch(`${opsUrl}/readyz`)).status));
 
-  it('is nowhere while it is half there: no query finds it, no command changes it, nobody stumbles over it', async () => {
+  it('is invisible during the import: no query finds it, and no command changes it', async () => {
     const lines = (await readFile(file, 'utf8')).split('\n');
     const half = join(scratchFolder('archive'), 'half.jsonl');
     writeFileSync(half, lines.slice(0, -2).join('\n'));
@@ -68,7 +68,7 @@ describe('A chat that moves between running systems', function () {
     expect(await to.counted('parley_partition_owned')).to.equal(to.fleet.partitions);
   });
 
-  it('is there at once when it is whole, and every query answers as it did, to the byte', async () => {
+  it('is visible when it is complete, and every query returns the same bytes as before', async () => {
     const brought = await bring(file);
     expect(brought.code, brought.stderr.join('\n')).to.equal(0);
     expect(brought.stderr.at(-1)).to.match(/^parley: \d+ lines; chats: 1 imported, 0 already present, 0 different$/);
@@ -91,7 +91,7 @@ describe('A chat that moves between running systems', function () {
     expect(await unread(to)).to.equal(await unread(from));
   });
 
-  it('goes on with the next number, at a partition of its own, and only that is published', async () => {
+  it('continues with the next sequence at a new partition, and only later events are published', async () => {
     const before = (await from.get(`/v1/chats/${chatId}`)).body.lastSequence;
     const receipts = await Promise.all([sayThere(), sayThere(), sayThere()]);
     const sequences = receipts.map(({ body }) => body.sequence).sort((a, b) => a - b);
@@ -107,7 +107,7 @@ describe('A chat that moves between running systems', function () {
     expect(await to.counted('parley_dead_letters_total')).to.equal(0);
   });
 
-  it('is not brought in a second time', async () => {
+  it('is not imported a second time', async () => {
     const before = await to.get(`/v1/chats/${chatId}/events`);
     const again = await bring(file);
     expect(again.code).to.equal(0);

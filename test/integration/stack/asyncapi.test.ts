@@ -5,9 +5,9 @@ import { expect } from 'chai';
 import type { CloudEvent } from '../../../src/contract/messages/events.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
-import { manage, rabbitmq } from '../../support/services.js';
-import { cli } from '../main/run-cli.js';
+import { Fleet } from '../../support/fleet/fleet.js';
+import { manage, rabbitmq } from '../../support/services/services.js';
+import { cli } from '../main/cli/run-cli.js';
 import {
   type AsyncApi,
   type DocumentedMessage,
@@ -72,7 +72,7 @@ function asBinding({ source, destination, destination_type: destinationType, rou
   return { source, destination, destinationType, routingKey };
 }
 
-describe('The AsyncAPI document, beside a broker and a worker', function () {
+describe('The AsyncAPI document, compared with a broker and a worker', function () {
   this.timeout(120_000);
   let fleet: Fleet;
   let document: AsyncApi;
@@ -106,7 +106,7 @@ describe('The AsyncAPI document, beside a broker and a worker', function () {
     await fleet?.close();
   });
 
-  it('names the exchanges, queues, arguments and bindings that the broker has, each of them, and no other', async function () {
+  it('lists exactly the exchanges, queues, arguments and bindings of the broker', async function () {
     const { node } = await rabbitmq();
     if (node === undefined) return this.skip(); // a broker named by TEST_AMQP_URL: nobody says where it is managed
     const list = async (kind: string) => (await manage(node, 'GET', `${kind}/%2F`)) as Managed[];
@@ -126,7 +126,7 @@ describe('The AsyncAPI document, beside a broker and a worker', function () {
     expect([said.exchanges.length, said.queues.length]).to.deep.equal([PARTITIONS + 5, PARTITIONS + 3]);
   });
 
-  it('says of each channel what it says of the objects behind it', () => {
+  it('describes each channel like its objects', () => {
     const { exchanges, queues, bindings } = document['x-amqp-topology'];
     const shownExchanges: string[] = [];
     const shownQueues: string[] = [];
@@ -156,7 +156,7 @@ describe('The AsyncAPI document, beside a broker and a worker', function () {
     expect(shownExchanges).to.have.members(forProducersAndConsumers);
   });
 
-  it('shows commands that a worker accepts as they stand there, one after the other', async () => {
+  it('has example commands that a worker accepts in order', async () => {
     const commands = Object.keys(document.components.messages).filter((name) => name.startsWith('command_'));
     const shown = document['x-story'].map(({ message: reference }) => reference.replace(/.*\//, ''));
     expect([...new Set(shown)]).to.have.members(commands);
@@ -200,7 +200,7 @@ describe('The AsyncAPI document, beside a broker and a worker', function () {
       : String((exampleOf('event_message_deleted', 'deleted').payload.data as Json).messageId);
   }
 
-  it('describes every event that came of it, to the last field, property and header', () => {
+  it('describes all fields, properties and headers of the resulting events', () => {
     expect(story.events).to.have.length(told.length + 2); // each command's, and two refusals
     for (const { delivery, event } of story.events) {
       const documented = message(`event_${event.type.replace('.', '_')}`);
@@ -213,7 +213,7 @@ describe('The AsyncAPI document, beside a broker and a worker', function () {
     expect([...types]).to.have.members(events);
   });
 
-  it('shows events as the worker publishes them', () => {
+  it('has example events like those of the worker', () => {
     const shown = Object.keys(document.components.messages)
       .filter((name) => name.startsWith('event_'))
       .flatMap((name) => examplesOf(message(name)));
@@ -229,7 +229,7 @@ describe('The AsyncAPI document, beside a broker and a worker', function () {
     }
   });
 
-  it('describes and shows receipts as the worker sends them', () => {
+  it('describes receipts like those of the worker', () => {
     const documented = message('receipt');
     for (const { delivery, receipt } of story.receipts) {
       fits(closed(documented.payload), receipt, receipt.commandId);
@@ -245,7 +245,7 @@ describe('The AsyncAPI document, beside a broker and a worker', function () {
     }
   });
 
-  it('describes and shows dead letters as the worker leaves them', () => {
+  it('describes dead letters like those of the worker', () => {
     const [letter] = story.deadLetters;
     if (letter === undefined) throw new Error('there is none');
     const { payload, properties, headers } = exampleOf('deadLetter', 'malformed');

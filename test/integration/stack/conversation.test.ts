@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import { v4 } from 'uuid';
 import { commandTypes } from '../../../src/contract/messages/commands.js';
 import { type EventType, eventEnvelope } from '../../../src/contract/messages/events.js';
-import { type Conversation, playConversation } from '../../support/conversation.js';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
+import { type Conversation, playConversation } from '../../support/fleet/conversation.js';
+import { Fleet } from '../../support/fleet/fleet.js';
 
 describe('A whole conversation through a real broker, a real database and a worker process', () => {
   let fleet: Fleet;
@@ -29,11 +29,11 @@ describe('A whole conversation through a real broker, a real database and a work
       { within: 10_000, what: `${count} events` },
     );
 
-  it('has every command in it', () => {
+  it('contains every command type', () => {
     expect(commandTypes.filter((type) => !conversation.played.includes(type))).to.deep.equal([]);
   });
 
-  it('reaches dispatch as events that the contract describes, numbered without a gap', async () => {
+  it('reaches dispatch as events that match the contract, with sequences without gaps', async () => {
     const events = await eventsOf(conversation.chatId, 20);
     for (const event of events) expect(eventEnvelope(event.type as EventType).parse(event)).to.deep.equal(event);
     expect(events.map(({ type }) => type)).to.deep.equal([
@@ -50,7 +50,7 @@ describe('A whole conversation through a real broker, a real database and a work
     expect(read?.data).to.include({ userId: 'carol', upTo: 3, sequence: null });
   });
 
-  it('leaves no text of what was deleted in any table', async () => {
+  it('leaves no deleted text in any table', async () => {
     const { chatId, talkedAbout, gone } = conversation;
     const tables = await fleet.query<{ name: string }>(
       `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`,
@@ -74,7 +74,7 @@ describe('A whole conversation through a real broker, a real database and a work
     expect(counts).to.deep.equal([{ id: talkedAbout, emoji: '👩‍👩‍👧', count: 1 }]);
   });
 
-  it('keeps to the edit window of the tenant that EDIT_WINDOW names', async () => {
+  it("applies the tenant's edit window of EDIT_WINDOW", async () => {
     const codes = await Promise.all(
       ['strict', 'default'].map(async (tenantId) => {
         const chatId = v4();

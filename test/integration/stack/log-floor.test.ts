@@ -1,9 +1,9 @@
 /** What rejected commands leave in the log goes with their receipts; everything else that the log holds stays readable as before. */
 import { expect } from 'chai';
 import { v4 } from 'uuid';
-import { DEFAULT_POLICY_FILE } from '../../../src/main/cli/policy/policy-file.js';
+import { DEFAULT_POLICY_FILE } from '../../../src/main/policy/policy-file.js';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
+import { Fleet } from '../../support/fleet/fleet.js';
 
 const TEST_TIMEOUT_MS = 120_000;
 const WITHIN_MS = 30_000;
@@ -36,7 +36,7 @@ describe('Events of rejected commands', function () {
     return row?.count ?? 0;
   };
 
-  it('are kept no longer than receipts, and nothing else of the log is removed', async () => {
+  it('are deleted with their receipts, and nothing else of the log is deleted', async () => {
     const others = await countOf("type <> 'command.rejected'");
     expect(await countOf("type = 'command.rejected'")).to.equal(REJECTED / 2);
     await fleet.workers[0]?.stop();
@@ -68,7 +68,7 @@ describe('The quota that ships with the policy', function () {
   });
   after(() => fleet?.close());
 
-  it('bounds what one user makes the log and the receipts grow by, and no other user is refused for it', async () => {
+  it('limits the growth of log and receipts by one user, without refusing other users', async () => {
     const startedAt = Date.now();
     const send = (actorId: string, name: string) =>
       fleet.producer.request({

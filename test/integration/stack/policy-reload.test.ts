@@ -2,11 +2,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { v4 } from 'uuid';
-import { Fleet } from '../../support/fleet.js';
-import { faultsOf } from '../../support/ledger.js';
-import { policyWithoutQuotas } from '../../support/policy-with.js';
-import type { TestProcess } from '../../support/processes.js';
-import { scratchFolder } from '../../support/services.js';
+import { Fleet } from '../../support/fleet/fleet.js';
+import { faultsOf } from '../../support/fleet/ledger.js';
+import type { TestProcess } from '../../support/fleet/processes.js';
+import { policyWithoutQuotas } from '../../support/policies/policy-with.js';
+import { scratchFolder } from '../../support/services/services.js';
 
 const ours = readFileSync(policyWithoutQuotas(), 'utf8');
 const NO_LINKS = `
@@ -20,7 +20,7 @@ rules:
 /** Sent around each signal, without waiting for receipts. */
 const SENT_MEANWHILE = 300;
 
-describe('A worker that is told by SIGHUP to read its policy again', function () {
+describe('A worker that reads its policy again on SIGHUP', function () {
   this.timeout(60_000);
   let fleet: Fleet;
   let worker: TestProcess;
@@ -64,21 +64,21 @@ describe('A worker that is told by SIGHUP to read its policy again', function ()
     return worker.stderr.slice(told).filter((line) => line.includes('policy'));
   };
 
-  it('decides by the new one from then on, and drops no command for it', async () => {
+  it('decides by the new policy afterwards, and drops no command', async () => {
     expect(await answer('https://a.example')).to.equal('accepted');
     await hangUp(ours.replace('\nrules:\n', NO_LINKS), /policy replaced/);
     expect(await answer('https://a.example')).to.equal('no-links: No links here.');
     expect(await answer('a.example')).to.equal('accepted');
   });
 
-  it('refuses a broken one with the place of its fault, and keeps the one that it has', async () => {
+  it('refuses an invalid policy with line and column, and keeps the present one', async () => {
     const lines = await hangUp(ours.replace('effect: permit', 'effect: allow'), /the new policy is refused/);
     const fault = `${file}:${ours.slice(0, ours.indexOf('effect: permit')).split('\n').length}:5: rules.0.effect: `;
     expect(lines.join('\n')).to.contain(fault);
     expect(await answer('https://a.example')).to.equal('no-links: No links here.');
   });
 
-  it('keeps each policy that has decided, and says with each decision which one did', async () => {
+  it('stores each used policy, and records its version with each decision', async () => {
     const policies = await fleet.query<{ version: string; source: string }>('SELECT version, source FROM policies');
     expect(policies.map(({ source }) => source)).to.have.members([ours, ours.replace('\nrules:\n', NO_LINKS)]);
     const decisions = await fleet.query<{ version: string; effect: string; count: number }>(
@@ -90,11 +90,11 @@ describe('A worker that is told by SIGHUP to read its policy again', function ()
     expect(total).to.equal(2 * SENT_MEANWHILE + 4);
   });
 
-  it('loses nothing, doubles nothing, and keeps the order', async () => {
+  it('loses, doubles and reorders nothing', async () => {
     expect(faultsOf(await fleet.ledger.close(fleet.databaseUrl))).to.deep.equal([]);
   });
 
-  it('does not start with a broken one, and says where it is broken', async () => {
+  it('does not start with an invalid policy, and reports line and column', async () => {
     const other = await fleet.startWorker();
     const { code } = await other.ended;
     expect({ code, told: other.stderr.filter((line) => !line.startsWith('{')).join() }).to.deep.equal({

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { v4 } from 'uuid';
-import { faultsOf } from '../../support/ledger.js';
-import { policyFilePath, writePolicyWith } from '../../support/policy-with.js';
-import type { TestProcess } from '../../support/processes.js';
-import type { CommandToSend } from '../../support/producer.js';
-import { RestStack } from './rest-stack.js';
+import { faultsOf } from '../../support/fleet/ledger.js';
+import type { TestProcess } from '../../support/fleet/processes.js';
+import type { CommandToSend } from '../../support/fleet/producer.js';
+import { policyFilePath, writePolicyWith } from '../../support/policies/policy-with.js';
+import { RestStack } from './rest/rest-stack.js';
 
 const TENANT_SENDS = 50;
 const FLOOD = 400;
@@ -47,7 +47,7 @@ describe('Quotas on a real broker, a real database and a worker process', () => 
 
   const numbered = (count: number) => Array.from({ length: count }, (_, index) => `m${index}`);
 
-  it("refuse a flooding tenant's sends, and let all of its neighbour's through in order", async () => {
+  it("refuse messages of a flooding tenant, and accept all of its neighbour's in order", async () => {
     const { producer } = rest.fleet;
     const flooding = await group('flood');
     const calm = await group('calm');
@@ -70,7 +70,7 @@ describe('Quotas on a real broker, a real database and a worker process', () => 
     expect(kept, 'refusals are not stored').to.have.length(2 * TENANT_SENDS);
   });
 
-  it('per chat are used up by its members only; a stranger is told what is told of a chat that is not there', async () => {
+  it('per chat are used up only by members; a non-member gets the refusal of an unknown chat', async () => {
     const { producer } = rest.fleet;
     const own = (await group('quiet'))('').chatId ?? '';
     const retitle = (actorId: string, chatId: string, id: string): CommandToSend => ({
@@ -96,7 +96,7 @@ describe('Quotas on a real broker, a real database and a worker process', () => 
     await asked('after');
   });
 
-  it('are answered over REST with 429 and when to try again', async () => {
+  it('are answered over REST with 429 and Retry-After', async () => {
     const once = { headers: { 'idempotency-key': 'second' } };
     const make = (request: object = {}) => rest.post('/v1/chats', { kind: 'group', memberIds: [] }, request);
     expect((await make()).status).to.equal(201);
@@ -109,7 +109,7 @@ describe('Quotas on a real broker, a real database and a worker process', () => 
     expect((await rest.get('/v1/receipts/second')).status).to.equal(404);
   });
 
-  it('follow the policy file on SIGHUP; those that are unchanged keep their counts', async () => {
+  it('change with the policy on SIGHUP; unchanged quotas keep their counts', async () => {
     writePolicyWith(policyFile, [SENDS, CHAT_UPDATES, oneChat(2)]);
     running.send('SIGHUP');
     await running.line(/policy replaced/);

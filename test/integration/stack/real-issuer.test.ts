@@ -3,9 +3,9 @@
  * actor's proof.
  */
 import { expect } from 'chai';
-import { OidcIssuer } from '../../support/oidc-issuer.js';
+import { OidcIssuer } from '../../support/services/oidc-issuer.js';
 import { expectProblem } from '../../unit/adapters/http/expect-problem.js';
-import { RestStack } from './rest-stack.js';
+import { RestStack } from './rest/rest-stack.js';
 
 const AUDIENCE = 'https://chat.example/api';
 const USER_CLAIM = 'https://chat.example/user';
@@ -33,13 +33,13 @@ describe('Tokens of an OpenID Connect provider', function () {
   const profile = async (token: string, userId: string) =>
     (await rest.get(`/v1/users/${encodeURIComponent(userId)}`, { token })).body;
 
-  it('are accepted by the api and by a worker with COMMAND_AUTH=jwt: the actor is their sub, in the default tenant', async () => {
+  it('are accepted by the api and a worker with COMMAND_AUTH=jwt: the actor is `sub`, in the default tenant', async () => {
     const token = await issuer.token(AUDIENCE);
     expect((await me(token)).status).to.equal(201);
     expect(await profile(token, issuer.subject)).to.include({ tenantId: 'default', displayName: 'Somebody' });
   });
 
-  it('are refused where they are for another audience, or of another issuer', async () => {
+  it('are refused for another audience or issuer', async () => {
     const elsewhere = await issuer.token('https://other.example/api');
     const refused = await me(elsewhere);
     expectProblem(refused, 'unauthenticated');
@@ -49,7 +49,7 @@ describe('Tokens of an OpenID Connect provider', function () {
     expectProblem(foreign, 'unauthenticated');
   });
 
-  it('name user and tenant in the claims that JWT_USER_CLAIM and JWT_TENANT_CLAIM say', async () => {
+  it('have user and tenant in the claims of JWT_USER_CLAIM and JWT_TENANT_CLAIM', async () => {
     await rest.processes[0]?.stop();
     await rest.runWith({ JWT_USER_CLAIM: USER_CLAIM, JWT_TENANT_CLAIM: 'tid' }, 'worker', 'api');
     issuer.claims = { [USER_CLAIM]: 'auth0|5f7c8ec7', tid: '72f988bf-86f1-41af-91ab-2d7cd011db47' };

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import { v7 } from 'uuid';
-import { addressOfNobody } from '../../support/direct-reply-address.js';
+import { addressOfNobody } from '../../support/broker/direct-reply-address.js';
 import { eventually } from '../../support/eventually.js';
-import { holdPartition } from '../../support/held-partition.js';
-import { freshVhost, manage, rabbitmq } from '../../support/services.js';
+import { holdPartition } from '../../support/fleet/held-partition.js';
+import { freshVhost, manage, rabbitmq } from '../../support/services/services.js';
 import type { RestAnswer } from '../../unit/adapters/http/rest-client.js';
 import { Outsider } from '../amqp/amqp-harness.js';
-import { RestStack } from './rest-stack.js';
+import { RestStack } from './rest/rest-stack.js';
 
 const WITHIN_MS = 15_000;
 const RECEIPT_WAIT_MS = 3_000;
@@ -48,7 +48,7 @@ describe('Receipts on the real stack', () => {
     const send = (chatId: string, body: string, key: string) =>
       rest.post(`/v1/chats/${chatId}/messages`, { body }, underKey(key));
 
-    it("answers conflict, not another command's receipt, when a key is reused while the partition is held", async function () {
+    it("are a conflict, not another command's receipt, if a key is reused during a slow batch", async function () {
       this.timeout(START_TIMEOUT_MS);
       const { first, second } = await twoChats();
       const key = v7();
@@ -78,7 +78,7 @@ describe('Receipts on the real stack', () => {
       expect(await bodiesIn(first)).to.deep.equal(['first']);
     });
 
-    it('say replayed: false once for one effect, however many ask at once over REST and AMQP', async function () {
+    it('have replayed: false once per effect, for concurrent repeats over REST and AMQP', async function () {
       this.timeout(START_TIMEOUT_MS);
       const chatId = await rest.group();
       await rest.fleet.connect();
@@ -97,7 +97,7 @@ describe('Receipts on the real stack', () => {
       }
     });
 
-    it('are not delayed by commands whose reply address is that of a node that never was', async function () {
+    it('are not delayed by commands with a reply address of an unknown node', async function () {
       this.timeout(START_TIMEOUT_MS);
       const chatId = await rest.group();
       const outsider = await Outsider.connect(rest.fleet.amqpUrl);
@@ -121,7 +121,7 @@ describe('Receipts on the real stack', () => {
     });
   });
 
-  describe('that do not reach REST, so that it looks them up', () => {
+  describe('that do not reach REST, which looks them up', () => {
     const removals: (() => Promise<unknown>)[] = [];
     let rest: RestStack;
     let chatId: string;
@@ -160,7 +160,7 @@ describe('Receipts on the real stack', () => {
         { within: WITHIN_MS, what: 'an answer that was looked up' },
       );
 
-    it('say replayed: true, with 200, to each of two that ask at once', async function () {
+    it('have replayed: true, with 200, for two concurrent requests', async function () {
       this.timeout(START_TIMEOUT_MS);
       const [one, two] = await eventually(
         async () => {
@@ -178,7 +178,7 @@ describe('Receipts on the real stack', () => {
       expect({ ...stored.body, replayed: true }).to.deep.equal(one?.body);
     });
 
-    it('answer the repeat of an earlier command with its receipt', async function () {
+    it('are the stored receipt for a repeated command', async function () {
       this.timeout(START_TIMEOUT_MS);
       const headers = underKey(v7());
       const ask = () => rest.post(`/v1/chats/${chatId}/messages`, { body: 'again' }, headers);
@@ -187,7 +187,7 @@ describe('Receipts on the real stack', () => {
       expect([second.status, second.body]).to.deep.equal([200, first.body]);
     });
 
-    it('answer conflict for other content under the key of an earlier command', async function () {
+    it('are a conflict for other content with the key of an earlier command', async function () {
       this.timeout(START_TIMEOUT_MS);
       const headers = underKey(v7());
       await answered(() => rest.post(`/v1/chats/${chatId}/messages`, { body: 'one' }, headers));

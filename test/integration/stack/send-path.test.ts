@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import { v4 } from 'uuid';
 import { type EventType, eventEnvelope } from '../../../src/contract/messages/events.js';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
-import { faultsOf } from '../../support/ledger.js';
+import { Fleet } from '../../support/fleet/fleet.js';
+import { faultsOf } from '../../support/fleet/ledger.js';
 
-describe('The way of a command through a real broker, a real database and a worker process', () => {
+describe('The path of a command through a real broker, a real database and a worker process', () => {
   let fleet: Fleet;
 
   before(async function () {
@@ -20,7 +20,7 @@ describe('The way of a command through a real broker, a real database and a work
     await fleet?.close();
   });
 
-  it('answers, stores, numbers and publishes messages of several chats in order', async () => {
+  it('answers, stores and publishes messages of several chats in order', async () => {
     const chats = await Promise.all([fleet.createGroup(2), fleet.createGroup(2), fleet.createGroup(2)]);
     await Promise.all(
       chats.flatMap(({ chatId, users }) =>
@@ -49,7 +49,7 @@ describe('The way of a command through a real broker, a real database and a work
     expect(verdict.attempted).to.be.at.least(303);
   });
 
-  it('publishes events that the contract describes, with routing and recipients', async () => {
+  it('publishes events that match the contract, with routing and recipients', async () => {
     const { chatId, users } = await fleet.createGroup(2);
     const [owner = '', ...others] = users;
     const removed = others[0] ?? '';
@@ -73,7 +73,7 @@ describe('The way of a command through a real broker, a real database and a work
     expect(events[1]?.data.recipientCount).to.equal(2);
   });
 
-  it('answers the same command again with the first answer, and other content under its id with a conflict', async () => {
+  it('answers a repeated command with the first receipt, and other content with a conflict', async () => {
     const { chatId, users } = await fleet.createGroup(1);
     const command = {
       type: 'message.send',
@@ -184,7 +184,7 @@ describe('The way of a command through a real broker, a real database and a work
       expect(receipt.reason?.code).to.equal(code);
     });
 
-  it('publishes a stored refusal for the devices of the actor', async () => {
+  it("publishes a stored refusal for the actor's devices", async () => {
     const event = await eventually(
       () => fleet.dispatch.events.find(({ type, data }) => type === 'command.rejected' && data.commandId === 'x4'),
       { within: 10_000, what: 'the rejection as an event' },
@@ -193,7 +193,7 @@ describe('The way of a command through a real broker, a real database and a work
     expect(event.sequence).to.equal(undefined);
   });
 
-  it('goes on after what cannot be answered', async () => {
+  it('continues after commands that cannot be answered', async () => {
     const { chatId, users } = await fleet.createGroup(1);
     await fleet.producer.publishRaw(Buffer.from('{"actorId":'), {
       routingKey: chatId,
@@ -210,7 +210,7 @@ describe('The way of a command through a real broker, a real database and a work
     expect(receipt.status).to.equal('accepted');
   });
 
-  it('closes its ledger over everything above', async () => {
+  it('has a closed ledger of everything above', async () => {
     const verdict = await fleet.ledger.close(fleet.databaseUrl);
     expect(faultsOf(verdict), JSON.stringify(verdict)).to.deep.equal([]);
   });

@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import pg from 'pg';
 import { eventually } from '../../support/eventually.js';
-import { Fleet } from '../../support/fleet.js';
-import type { TestProcess } from '../../support/processes.js';
+import { Fleet } from '../../support/fleet/fleet.js';
+import type { TestProcess } from '../../support/fleet/processes.js';
 
 const LIMIT_MS = 120_000;
 /** Of the worker's statements, so that the test takes seconds. */
@@ -23,7 +23,7 @@ const SLOW = `
   CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RETURN NEW; END $$;
   CREATE TRIGGER slow BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION slow()`;
 
-describe('A worker whose partition gets commands that cost much', function () {
+describe('A worker whose partition gets expensive commands', function () {
   this.timeout(LIMIT_MS);
   let fleet: Fleet;
   let worker: TestProcess;
@@ -63,7 +63,7 @@ describe('A worker whose partition gets commands that cost much', function () {
     return { status: response.status, text: await response.text() };
   };
 
-  it('answers forty texts of 16 KB that are hard to index, and their neighbour', async () => {
+  it('answers forty texts of 16 KB that are expensive to index, and their neighbour', async () => {
     const { loud, quiet } = await open();
     const began = Date.now();
     for (let number = 0; number < 20; number += 1) {
@@ -77,7 +77,7 @@ describe('A worker whose partition gets commands that cost much', function () {
     expect(Date.now() - began, 'milliseconds').to.be.below(30_000);
   });
 
-  it('splits a batch that times out, and answers all of it', async () => {
+  it('splits a batch that times out, and answers all its commands', async () => {
     const { loud, quiet } = await openHurried();
     await fleet.query(COST);
     for (let number = 0; number < 12; number += 1) await say(loud, `costs ${COSTS_MS}`);
@@ -87,7 +87,7 @@ describe('A worker whose partition gets commands that cost much', function () {
     expect(await bodies(quiet)).to.equal(1);
   });
 
-  it('puts a command away that times out alone, and answers its neighbours', async () => {
+  it('dead-letters a command that times out alone, and answers its neighbours', async () => {
     const { loud, quiet } = await openHurried();
     await fleet.query(COST);
     await say(loud, 'before');
@@ -104,7 +104,7 @@ describe('A worker whose partition gets commands that cost much', function () {
     expect(await bodies(quiet)).to.equal(1);
   });
 
-  it('puts nothing away while the database is slow with everything, and answers all once it is not', async () => {
+  it('dead-letters nothing while the whole database is slow, and answers everything afterwards', async () => {
     const { loud, quiet } = await openHurried();
     await fleet.query(SLOW);
     for (let number = 0; number < 5; number += 1) await say(loud, `text ${number}`);
@@ -118,7 +118,7 @@ describe('A worker whose partition gets commands that cost much', function () {
     expect(worker.stderr.filter((line) => line.includes('dead-lettered'))).to.deep.equal([]);
   });
 
-  it('is unready where another transaction holds its row for more than 10 s, says which partition, and goes on at once after it', async () => {
+  it('is unready if another transaction locks its row for more than 10 s, reports the partition, and then continues at once', async () => {
     const { loud } = await open();
     const holder = new pg.Client({ connectionString: fleet.databaseUrl });
     await holder.connect();

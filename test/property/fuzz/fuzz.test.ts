@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { brokerDoor } from './broker-door.js';
 import { play } from './campaign.js';
-import { decoderDoor } from './decoder-door.js';
-import { type Door, Finding } from './door.js';
-import { restDoor } from './rest-door.js';
-import { workerDoor } from './worker-door.js';
+import { brokerDoor } from './doors/broker-door.js';
+import { decoderDoor } from './doors/decoder-door.js';
+import { type Door, Finding } from './doors/door.js';
+import { restDoor } from './doors/rest-door.js';
+import { workerDoor } from './doors/worker-door.js';
 
 const TIMEOUT_MS = 120_000;
 /** Longer than a stall, in microseconds. */
@@ -38,22 +38,22 @@ describe('Hostile input', function () {
     expect(campaign.outcomes.size).to.be.above(3);
   }
 
-  it('is accepted, refused or dead-lettered by the decoder, and what the published schema refuses is not accepted', () =>
+  it('is accepted, refused or dead-lettered by the decoder, and not accepted if the published schema refuses it', () =>
     expectNothingFound(decoderDoor, 2_500));
 
-  it('is answered or dead-lettered by a worker, and a good command among it goes through', () =>
+  it('is answered or dead-lettered by a worker, and a valid command among it is accepted', () =>
     expectNothingFound(workerDoor, 800));
 
-  it("is answered by REST as documented, with nobody else's data and nothing of the insides", () =>
+  it("is answered by REST as documented, without other users' data and internals", () =>
     expectNothingFound(restDoor, 800));
 
-  it('over a real broker leaves the worker alive and at work', () => expectNothingFound(brokerDoor, 150));
+  it('over a real broker leaves the worker alive and processing', () => expectNothingFound(brokerDoor, 150));
 });
 
 describe('The search for hostile input', function () {
   this.timeout(TIMEOUT_MS);
 
-  it('finds what is planted, makes it small, and takes it again by its seed and path', async () => {
+  it('finds a planted bug, shrinks it, and replays it by seed and path', async () => {
     const door = leaky((input) => {
       if (input >= 7_000) throw new Finding('too large');
     });
@@ -65,7 +65,7 @@ describe('The search for hostile input', function () {
     expect(again.failures.map((failure) => failure.input)).to.deep.equal([input]);
   });
 
-  it('sees a prototype that was added to', async () => {
+  it('detects a polluted prototype', async () => {
     const shared = Object.prototype as { polluted?: boolean };
     const door = leaky((input) => {
       if (input > 9_000) shared.polluted = true;
@@ -78,7 +78,7 @@ describe('The search for hostile input', function () {
     }
   });
 
-  it('sees what holds up the event loop every time, and not what does so once', async () => {
+  it('detects input that always blocks the event loop, not a single delay', async () => {
     let held = 0;
     const hold = () => {
       // Of the processor's time: by the clock a busy machine would do it for us.

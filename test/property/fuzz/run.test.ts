@@ -2,8 +2,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { eventually } from '../../support/eventually.js';
-import { type ProcessEnd, startProcess } from '../../support/processes.js';
-import { projectFolder, rabbitmq, scratchFolder } from '../../support/services.js';
+import { type ProcessEnd, startProcess } from '../../support/fleet/processes.js';
+import { projectFolder, rabbitmq, scratchFolder } from '../../support/services/services.js';
 
 const script = join(projectFolder, 'dist', 'test', 'property', 'fuzz', 'run.js');
 /** Services of its own are started, on a busy machine. */
@@ -14,7 +14,7 @@ const INTERRUPTED = 130;
 /** More than there is time for. */
 const ENDLESS = '100000000';
 
-describe('The run of hostile input', function () {
+describe('A fuzz run', function () {
   this.timeout(TIMEOUT_MS);
 
   /** In a temporary folder of its own, where everything that it leaves behind can be seen. */
@@ -33,7 +33,7 @@ describe('The run of hostile input', function () {
     return { child, expectEnd };
   }
 
-  it('ends by itself when its last input is through, and leaves no service and no folder behind', async () => {
+  it('ends after its last input, and leaves no service and no folder', async () => {
     // A database of its own is enough to be waited for in vain.
     const { child, expectEnd } = await run(['--door', 'broker', '--inputs', '1'], {
       TEST_AMQP_URL: (await rabbitmq()).url,
@@ -42,14 +42,14 @@ describe('The run of hostile input', function () {
     await expectEnd({ code: 0, signal: null });
   });
 
-  it('ends at once by Ctrl-C, also at a door that never waits for anything', async () => {
+  it('ends immediately by Ctrl-C, also while it never waits', async () => {
     const { child, expectEnd } = await run(['--door', 'decoder', '--inputs', ENDLESS]);
     await child.line(/^seed /);
     child.send('SIGINT');
     await expectEnd({ code: INTERRUPTED, signal: null });
   });
 
-  it('says that a door does not open, exits with 1, and leaves nothing behind', async () => {
+  it('reports an unavailable entry, exits with 1, and leaves nothing', async () => {
     const { child, expectEnd } = await run(['--door', 'broker', '--inputs', '1'], {
       PATH: '/nonexistent',
       TEST_AMQP_URL: '',

@@ -7,12 +7,12 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { SingleBar } from 'cli-progress';
 import { runProof } from '../../support/hooks.js';
-import { brokerDoor } from './broker-door.js';
 import { type Campaign, play } from './campaign.js';
-import { decoderDoor } from './decoder-door.js';
-import type { Door, DoorName } from './door.js';
-import { restDoor } from './rest-door.js';
-import { workerDoor } from './worker-door.js';
+import { brokerDoor } from './doors/broker-door.js';
+import { decoderDoor } from './doors/decoder-door.js';
+import type { Door, DoorName } from './doors/door.js';
+import { restDoor } from './doors/rest-door.js';
+import { workerDoor } from './doors/worker-door.js';
 
 const HELP = `Usage: npm run proof -- fuzz [--inputs N] [--seed S] [--door decoder|worker|rest|broker] [--path P]
   --inputs N   in all, spread over the doors (default: 20000)

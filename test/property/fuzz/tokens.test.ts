@@ -36,7 +36,7 @@ const hostileToken = fc
     return `${part(`{"alg":"${alg}"${named}${others}}`)}.${part(claims)}.${signature}`;
   });
 
-describe('A token that proves nobody', function () {
+describe('An invalid token', function () {
   this.timeout(TIMEOUT_MS);
   let server: Server;
   let proofs: JwtTokenVerifier[];
@@ -55,7 +55,7 @@ describe('A token that proves nobody', function () {
   });
   after(() => new Promise((resolve) => server.close(resolve)));
 
-  /** Refused for its own sake: to reject with `ProofUnavailable` would let a stranger's token pass for an outage. */
+  /** Refused for its own sake: to reject with `TokenKeysUnavailable` would let a stranger's token pass for an outage. */
   async function expectRefused(token: string): Promise<void> {
     for (const proof of proofs) {
       const { ok } = await proof.verify(token, { graceSeconds: 0 });
@@ -64,11 +64,11 @@ describe('A token that proves nobody', function () {
   }
 
   for (const name of BAD_TOKENS)
-    it(`(${name}) is refused, by a secret and by a key set, and is not taken for keys that cannot be had`, async () => {
+    it(`(${name}) is refused with a secret and with a key set, and is not reported as unavailable keys`, async () => {
       await expectRefused((await tokens()).get(name) ?? '');
     });
 
-  it('is refused whatever its header, its claims and its signature are', async () => {
+  it('is refused with any header, claims and signature', async () => {
     await fc.assert(fc.asyncProperty(hostileToken, expectRefused), { numRuns: TOKENS });
   });
 });

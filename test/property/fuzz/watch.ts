@@ -1,5 +1,5 @@
 /** What no answer tells: a loop that stood still, a prototype with more on it than before, an error that nobody caught. */
-import { Finding } from './door.js';
+import { Finding } from './doors/door.js';
 
 export const STALL_MS = 200;
 /** A stall is one if it comes again this often, each input alone: the machine has others to serve. */

@@ -1,8 +1,8 @@
 /** From a random intention to the command that the world, as it is by then, gives a meaning to. */
-import { directChatId } from '../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../src/contract/messages/direct-chat-id.js';
 import { refusal } from '../../../src/contract/messages/problems.js';
-import type { Draft } from '../../unit/application/decider-harness.js';
-import { CHANNEL, GROUP, NOWHERE, OTHER_GROUP } from '../../unit/application/drafts.js';
+import type { Draft } from '../../unit/application/commands/decider-harness.js';
+import { CHANNEL, GROUP, NOWHERE, OTHER_GROUP } from '../../unit/application/commands/drafts.js';
 import { type Act, type Intent, type MessageChoice, PEOPLE, type Place, WORDS } from './intents.js';
 import { manages } from './model-of-chats.js';
 import type { ModelChat, ModelCommand, ModelCommandOf, ModelWorld, Person } from './model-world.js';

@@ -1,5 +1,5 @@
 /** The events that the contract promises for what happened in the model. */
-import { mayView } from '../../support/hiding-policy.js';
+import { mayView } from '../../support/policies/hiding-policy.js';
 import {
   floor,
   isThere,

@@ -72,7 +72,7 @@ for (const [name, open, defaultRuns] of stores)
     this.timeout(limitMs + REPORT_LIMIT_MS);
     after(() => Promise.all([here.close(), elsewhere.close()]));
 
-    it('do what a plain model says: every answer, number, page, unread count, event, every client that syncs, every archive', async () => {
+    it('match a plain model: every receipt, sequence, page, unread count, event, syncing client and archive', async () => {
       // Without a bias towards short ones.
       const commands = (maxLength: number) => fc.noBias(fc.array(intent, { maxLength, size: 'max' }));
       const property = fc.asyncProperty(
@@ -96,7 +96,7 @@ for (const [name, open, defaultRuns] of stores)
   });
 
 describe('The random commands of all these runs', () => {
-  it('come to every answer, and each kind of command to an effect', function () {
+  it('reach every outcome, and an effect of each command type', function () {
     // One run tried again does not.
     if (PARLEY_MODEL_SEED !== undefined || outcomes.size === 0) this.skip();
     if (PARLEY_MODEL_RUNS !== undefined)

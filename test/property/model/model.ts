@@ -3,8 +3,8 @@
  * against the real thing by random commands.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { directChatId } from '../../../src/contract/messages/direct-id.js';
-import { messageId } from '../../unit/application/drafts.js';
+import { directChatId } from '../../../src/contract/messages/direct-chat-id.js';
+import { messageId } from '../../unit/application/commands/drafts.js';
 import {
   add,
   archive,

@@ -14,9 +14,9 @@ import {
 import type { Caller, ChatListFilter, ChatListItem, ChatQueries } from '../../../src/application/ports/chat-queries.js';
 import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
 import type { Member } from '../../../src/domain/chat.js';
-import type { StoreHarness } from '../../conformance/store/store-conformance.js';
-import { hidingPolicy } from '../../support/hiding-policy.js';
-import { NOWHERE } from '../../unit/application/drafts.js';
+import { type StoreHarness, searchOf } from '../../conformance/store/store-conformance.js';
+import { hidingPolicy } from '../../support/policies/hiding-policy.js';
+import { NOWHERE } from '../../unit/application/commands/drafts.js';
 import { chatAt } from './command-of.js';
 import { type Look, PEOPLE, TENANTS, WORDS } from './intents.js';
 import { PARTITIONS } from './model.js';
@@ -124,7 +124,7 @@ export class Observer {
     await pages(size, async (last: Awaited<ReturnType<ModelQueries['search']>>[number] | null) => {
       const query = size % 3 === 0 ? { text, senderId: 'bob' } : { text };
       const from = last?.message ?? null;
-      const found = await this.store.search.search(caller, 'all', query, from, size);
+      const found = await searchOf(this.store).search(caller, 'all', query, from, size);
       for (const { highlights } of found)
         expect(highlights.flat().some(({ text: piece, match }) => match && piece === text)).to.equal(true);
       const answer = Promise.resolve(found.map(({ message, view }) => ({ message, view })));

@@ -8,9 +8,9 @@ import type { BatchItem, ItemResult } from '../../../src/application/snapshot/ba
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { DEFAULT_LIMITS } from '../../../src/domain/limits.js';
 import type { StoreHarness } from '../../conformance/store/store-conformance.js';
-import { policyTrusting } from '../../support/default-policy.js';
-import { expectDistinct, expectDistinctRows, itemOf } from '../../unit/application/decider-harness.js';
-import { messageId } from '../../unit/application/drafts.js';
+import { policyTrusting } from '../../support/policies/default-policy.js';
+import { expectDistinct, expectDistinctRows, itemOf } from '../../unit/application/commands/decider-harness.js';
+import { messageId } from '../../unit/application/commands/drafts.js';
 import { commandOf, draftOf, seeds } from './command-of.js';
 import { Devices } from './devices.js';
 import type { Intent } from './intents.js';

@@ -11,7 +11,7 @@ import type { Chat, HistoryVisibility, Member, Role } from '../../../src/domain/
 import type { DomainEvent } from '../../../src/domain/event.js';
 import { aChat, aMember, aMessage, anEvent, Owner } from '../../conformance/store/fixtures.js';
 import type { StoreHarness } from '../../conformance/store/store-conformance.js';
-import { hidingPolicy, mayView } from '../../support/hiding-policy.js';
+import { hidingPolicy, mayView } from '../../support/policies/hiding-policy.js';
 
 const USERS = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank'];
 const ROLES: Role[] = ['admin', 'member', 'reader'];

@@ -21,7 +21,7 @@ import {
   withConnection,
 } from '../../integration/prisma/prisma-harness.js';
 import { eventually } from '../../support/eventually.js';
-import { rabbitmq, uniqueNamespace } from '../../support/services.js';
+import { rabbitmq, uniqueNamespace } from '../../support/services/services.js';
 
 const within = 20_000;
 /** Short, for a test; the broker gives up on a client that it has not heard of for two of them. */
@@ -33,7 +33,7 @@ const BODY_BYTES = 100;
 const FULL_AT = 200;
 const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
 
-describe('What the simulation takes for granted of RabbitMQ', () => {
+describe("The simulation's assumptions about RabbitMQ", () => {
   let url: string;
   let queue: string;
   let producer: ConfirmChannel;
@@ -91,7 +91,7 @@ describe('What the simulation takes for granted of RabbitMQ', () => {
     await Promise.all(connections.splice(0).map((model) => model.close().catch(() => undefined)));
   });
 
-  it('what a closed channel had in hand comes again in order, before what is behind it, its delivery count raised', async () => {
+  it('unacknowledged deliveries of a closed channel come again in order, before later ones, with a higher delivery count', async () => {
     await publishAll(1, 12);
     const first = await consumer(await client(), queue, 5);
     await first.has(5);
@@ -104,7 +104,7 @@ describe('What the simulation takes for granted of RabbitMQ', () => {
     expect(second.got.map(({ fields }) => fields.redelivered)).to.deep.equal(range(1, 12).map((number) => number <= 5));
   });
 
-  it('one consumer gets everything until it goes, then the next in line does', async () => {
+  it('one consumer gets everything until it ends, then the next one does', async () => {
     const [a, b, c] = [await consumer(await client()), await consumer(await client()), await consumer(await client())];
     await publishAll(1, 6);
     await a.has(6);
@@ -116,7 +116,7 @@ describe('What the simulation takes for granted of RabbitMQ', () => {
     expect(c.got).to.deep.equal([]);
   });
 
-  it('no more than the prefetch is in hand, and an acknowledgement counts for all before it', async () => {
+  it('at most the prefetch is unacknowledged, and an acknowledgement covers all before it', async () => {
     const { channel, got, has, numbers } = await consumer(await client(), queue, 3);
     await publishAll(1, 8);
     await has(3);
@@ -132,7 +132,7 @@ describe('What the simulation takes for granted of RabbitMQ', () => {
     expect(next.numbers()).to.deep.equal(range(4, 8));
   });
 
-  it('an acknowledgement sent before the channel is closed counts', async () => {
+  it('an acknowledgement before the close of the channel counts', async () => {
     await publishAll(1, 4);
     const { channel, got, has } = await consumer(await client());
     await has(4);
@@ -143,7 +143,7 @@ describe('What the simulation takes for granted of RabbitMQ', () => {
     expect(next.numbers()).to.deep.equal([4]);
   });
 
-  it('an acknowledgement on a connection that is dead does not, and the broker lets go of one it does not hear of', async () => {
+  it('an acknowledgement on a dead connection does not count, and the broker closes a silent connection', async () => {
     const proxy = await CuttingProxy.before(url);
     try {
       await publishAll(1, 3);
@@ -161,7 +161,7 @@ describe('What the simulation takes for granted of RabbitMQ', () => {
     }
   });
 
-  it('what one channel publishes into a queue is there in that order, each with a confirm', async () => {
+  it('messages of one channel are in the queue in order, each with a confirm', async () => {
     const outcomes = await publishAll(1, 500);
     expect(new Set(outcomes)).to.deep.equal(new Set(['confirmed']));
     const { has, numbers } = await consumer(await client(), queue, 1_000);
@@ -169,7 +169,7 @@ describe('What the simulation takes for granted of RabbitMQ', () => {
     expect(numbers()).to.deep.equal(range(1, 500));
   });
 
-  it('a confirm comes once a message is in every queue that it goes to', async () => {
+  it('a confirm arrives when a message is in all its queues', async () => {
     const other = `${queue}.other`;
     const exchange = `${queue}.fanout`;
     await producer.assertQueue(other, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
@@ -187,7 +187,7 @@ describe('What the simulation takes for granted of RabbitMQ', () => {
   });
 
   for (const bound of [{ 'x-max-length': FULL_AT }, { 'x-max-length-bytes': FULL_AT * BODY_BYTES }])
-    it(`a queue full by ${Object.keys(bound)} refuses, and takes no more of a publisher with a tenth of it under way, while nobody consumes`, async () => {
+    it(`a queue full by ${Object.keys(bound)} refuses, and accepts nothing from a publisher with a tenth of it in flight, without a consumer`, async () => {
       const limit = FULL_AT;
       const window = limit / 10;
       const full = `${queue}.full`;
@@ -213,7 +213,7 @@ describe('What the simulation takes for granted of RabbitMQ', () => {
       }
     });
 
-  it('what is published on a connection that is cut may have arrived, and may not have', async () => {
+  it('a message on a cut connection may or may not have arrived', async () => {
     for (const isCutBefore of [false, true]) {
       const proxy = await CuttingProxy.before(url);
       const channel = await (await client(proxy.url)).createConfirmChannel();
@@ -235,7 +235,7 @@ describe('What the simulation takes for granted of RabbitMQ', () => {
     expect(numbers()).to.deep.equal([1, 3]);
   });
 
-  it('a receipt by direct reply-to goes with its connection, and harms nobody', async () => {
+  it('a receipt by direct reply-to is lost with its connection, without other effects', async () => {
     const asking = await client();
     const channel = await channelOf(asking);
     const receipts: string[] = [];
@@ -256,7 +256,7 @@ describe('What the simulation takes for granted of RabbitMQ', () => {
   });
 });
 
-describe('What the simulation takes for granted of PostgreSQL', () => {
+describe("The simulation's assumptions about PostgreSQL", () => {
   let store: PrismaHarness;
   let owner: Owner;
   before(async () => {
@@ -313,7 +313,7 @@ describe('What the simulation takes for granted of PostgreSQL', () => {
     expect(await isStored()).to.equal(false);
   });
 
-  it("a take-over waits for the old owner's transaction that is under way, and sees what it wrote", async () => {
+  it("a take-over waits for the old owner's running transaction, and sees its writes", async () => {
     const { batch, isStored } = aBatch();
     const { position } = owner.ownership;
     let isTaken = false;
@@ -331,7 +331,7 @@ describe('What the simulation takes for granted of PostgreSQL', () => {
     expect(await isStored()).to.equal(true);
   });
 
-  it('a batch is written only where its partition is as it was decided by: the second of two is not, and is decided anew', async () => {
+  it('a batch is written only if its partition is unchanged: the second of two is decided again', async () => {
     const [first, second] = [aBatch(), aBatch()];
     const { position } = owner.ownership;
     const { late } = await underWay(first.batch, async (waiters) => {
@@ -349,7 +349,7 @@ describe('What the simulation takes for granted of PostgreSQL', () => {
     expect(decidedAt).to.equal(position + 3);
   });
 
-  it('a batch whose partition is taken over after its snapshot were read is not written', async () => {
+  it('a batch whose partition is taken over after its snapshot was read is not written', async () => {
     const { batch, isStored } = aBatch();
     await withConnection(store.url, async (sql) => {
       await sql.query('BEGIN');
@@ -367,7 +367,7 @@ describe('What the simulation takes for granted of PostgreSQL', () => {
     ['lose the reply to COMMIT', true],
     ['lose COMMIT', false],
   ] as const)
-    it(`a COMMIT whose reply does not come may have taken effect: ${isThere ? 'here it has' : 'here it has not'}`, async () => {
+    it(`a COMMIT without a reply may have taken effect: ${isThere ? 'here it has' : 'here it has not'}`, async () => {
       const { batch, isStored } = aBatch();
       const proxy = await CuttingProxy.before(store.url);
       const far = prismaStore(proxy.url, {}, SILENCE_LIMIT_MS);
@@ -384,7 +384,7 @@ describe('What the simulation takes for granted of PostgreSQL', () => {
       expect(await isStored()).to.equal(isThere);
     });
 
-  it('positions are contiguous, also after what was fenced out, thrown or lost', async () => {
+  it('positions are contiguous, also after fenced-out, failed and lost batches', async () => {
     await owner.write(aBatch().batch);
     const thrown = owner.transact({}, () => {
       throw new Error('decided badly');

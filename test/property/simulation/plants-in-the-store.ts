@@ -1,6 +1,6 @@
 /** Bugs to be put in between a worker and its store: each a switch of the simulation alone, named for what goes wrong. */
 
-import type { PartitionRow } from '../../../src/adapters/stores/memory/memory-world.js';
+import type { PartitionRow } from '../../../src/adapters/stores/memory/memory-tables.js';
 import {
   type BatchSnapshot,
   type BatchWrites,
@@ -209,7 +209,7 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
       if (result.outcome === 'committed') return result;
       // As if it had been decided on nothing, and all were well.
       const snapshot: BatchSnapshot = {
-        ...{ position: 0, ringUnsettled: false, receipts: new Map(), chats: new Map(), members: new Map() },
+        ...{ position: 0, receipts: new Map(), chats: new Map(), members: new Map() },
         ...{
           users: new Map(),
           messages: new Map(),

@@ -3,7 +3,7 @@
  * each copy against every state of the chat from the event itself on.
  */
 import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
-import { mayView } from '../../support/hiding-policy.js';
+import { mayView } from '../../support/policies/hiding-policy.js';
 
 interface ChatState {
   /** Since that position of the partition. */

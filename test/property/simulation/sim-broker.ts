@@ -108,7 +108,7 @@ class SimSubscription implements Subscription {
       const entry = this.queue.take(this);
       if (entry === undefined) return;
       this.lastTag += 1;
-      const delivery: Delivery = { tag: this.lastTag, ...entry, ringMarker: null };
+      const delivery: Delivery = { tag: this.lastTag, ...entry, mayBeMisplaced: false };
       this.inHand.set(delivery.tag, entry);
       this.connection.toClient(() => {
         if (!this.isTold) this.handlers.onDelivery(delivery);

@@ -5,7 +5,7 @@
 import { MemoryCommandStore } from '../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryEventLog } from '../../../src/adapters/stores/memory/memory-event-log.js';
 import { MemoryPartitionRegistry } from '../../../src/adapters/stores/memory/memory-partition-registry.js';
-import type { MemoryWorld } from '../../../src/adapters/stores/memory/memory-world.js';
+import type { MemoryTables } from '../../../src/adapters/stores/memory/memory-tables.js';
 import {
   type BatchRequest,
   type BatchResult,
@@ -41,7 +41,7 @@ export class SimDatabase {
   readonly registry: PartitionRegistry;
 
   constructor(
-    readonly world: MemoryWorld,
+    readonly world: MemoryTables,
     readonly time: VirtualTime,
   ) {
     this.commands = new MemoryCommandStore(world);
@@ -166,8 +166,6 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
       acquire: (...args) => over(() => registry.acquire(...args)),
       release: (...args) => over(() => registry.release(...args)),
       savePublished: (...args) => over(() => registry.savePublished(...args)),
-      repairRing: (...args) => over(() => registry.repairRing(...args)),
-      sawRingMarker: (...args) => over(() => registry.sawRingMarker(...args)),
     },
   };
 }

@@ -11,7 +11,7 @@ import { CommandDecider } from '../../../src/application/processing/command-deci
 import type { BatchItem } from '../../../src/application/snapshot/batch-item.js';
 import { identifyCommand } from '../../../src/contract/messages/decode-command.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
-import { hidingPolicy } from '../../support/hiding-policy.js';
+import { hidingPolicy } from '../../support/policies/hiding-policy.js';
 import { type SimBroker, SimConnection, SimEventChannel } from './sim-broker.js';
 import { type SimDatabase, type StoreWire, storeWire } from './sim-store.js';
 import { Chance, SimProcess, type VirtualTime } from './virtual-time.js';

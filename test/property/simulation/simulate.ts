@@ -1,5 +1,5 @@
 /** Plays a story to its end, and says what does not add up. */
-import { MemoryWorld } from '../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../src/adapters/stores/memory/memory-tables.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { latency, SimBroker } from './sim-broker.js';
 import { SimDatabase, STATEMENT_TIMEOUT_MS } from './sim-store.js';
@@ -34,7 +34,7 @@ export type Plant = Surroundings['plant'];
 
 export async function play(story: Story, plant: Plant = (ports) => ports): Promise<Played> {
   const time = new VirtualTime();
-  const world = new MemoryWorld();
+  const world = new MemoryTables();
   const broker = new SimBroker(PARTITIONS, time);
   const database = new SimDatabase(world, time);
   await database.registry.settle({ namespace: 'chat', partitions: PARTITIONS });
@@ -77,7 +77,7 @@ export async function play(story: Story, plant: Plant = (ports) => ports): Promi
   };
 }
 
-function isPublished(world: MemoryWorld, broker: SimBroker): boolean {
+function isPublished(world: MemoryTables, broker: SimBroker): boolean {
   const committed = [...world.partitions.values()].reduce((sum, { position }) => sum + position, 0);
   return new Set(broker.dispatched.map(({ id }) => id)).size >= committed;
 }
@@ -91,7 +91,7 @@ class Producers {
     story: Story,
     private readonly time: VirtualTime,
     private readonly broker: SimBroker,
-    private readonly world: MemoryWorld,
+    private readonly world: MemoryTables,
   ) {
     this.chance = new Chance(story.seed, 'producers');
     const deadly = story.commands.filter(({ isDeadly }) => isDeadly).map(({ commandId }) => commandId);
@@ -114,7 +114,7 @@ class Producers {
     });
   }
 
-  areSatisfied({ receipts }: MemoryWorld, { buried }: SimBroker): boolean {
+  areSatisfied({ receipts }: MemoryTables, { buried }: SimBroker): boolean {
     if (this.left > 0) return false;
     const buriedIds = new Set(buried.map(({ messageId }) => messageId));
     const { unreadable, deadly, tooCostly } = this.ledger;
@@ -229,7 +229,7 @@ class Fleet {
   /** A worker on another database, with the same broker and namespace. */
   private startStranger(): void {
     const { time } = this.around;
-    const database = new SimDatabase(new MemoryWorld(), time);
+    const database = new SimDatabase(new MemoryTables(), time);
     const settled = database.registry.settle({ namespace: 'chat', partitions: PARTITIONS });
     void settled.then(() => this.workers.push(new SimWorker('stranger', 0, { ...this.around, database })));
   }

@@ -26,7 +26,7 @@ describe('Simulated stories of workers that die, freeze, are cut off and lose re
     expect(everPruned, 'events of rejected commands that were pruned meanwhile').to.be.above(SEEDS);
   });
 
-  it('close them where a batch is in the log before its owner has heard of the commit', async () => {
+  it('close them if a batch is in the log before its owner knows of the commit', async () => {
     expect((await play(storyOf(READ_BEFORE_HEARD))).faults).to.deep.equal([]);
   });
 
@@ -38,7 +38,7 @@ describe('Simulated stories of workers that die, freeze, are cut off and lose re
     expect(await tell()).to.deep.equal(await tell());
   });
 
-  it('shrink to what fails by itself', async () => {
+  it('shrink to a minimal failing story', async () => {
     const make = PLANTS['a refusal is taken for a confirm'] as NonNullable<(typeof PLANTS)[string]>;
     const fails = async (story: ReturnType<typeof storyOf>) => (await play(story, make())).faults.length > 0;
     let seed = 1;

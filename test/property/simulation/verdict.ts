@@ -1,5 +1,5 @@
 /** The ledger of a simulated story: what was asked, answered, stored and dispatched, compared exactly. */
-import type { MemoryWorld } from '../../../src/adapters/stores/memory/memory-world.js';
+import type { MemoryTables } from '../../../src/adapters/stores/memory/memory-tables.js';
 import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
 import type { OutgoingEvent } from '../../../src/application/ports/transport.js';
 import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
@@ -20,7 +20,7 @@ export interface Ledger {
   tooCostly: ReadonlySet<string>;
   dispatched: readonly OutgoingEvent[];
   buried: readonly IncomingCommand[];
-  world: MemoryWorld;
+  world: MemoryTables;
   /** Events that were deleted from the log. */
   pruned: readonly LoggedEvent[];
 }

@@ -6,7 +6,7 @@ import { asyncApiDocument } from '../../../src/contract/asyncapi/document.js';
 import { EXAMPLE_DIRECT_CHAT_ID, exampleCommands } from '../../../src/contract/examples/commands.js';
 import { commandTypes } from '../../../src/contract/messages/commands.js';
 import { decodeCommand } from '../../../src/contract/messages/decode-command.js';
-import { directChatId } from '../../../src/contract/messages/direct-id.js';
+import { directChatId } from '../../../src/contract/messages/direct-chat-id.js';
 import { eventTypes } from '../../../src/contract/messages/events.js';
 
 type Json = { [key: string]: unknown };
@@ -56,7 +56,7 @@ function undescribed(schema: unknown, path: string): string[] {
 describe('The AsyncAPI document', function () {
   this.timeout(PARSING_TIMEOUT_MS);
 
-  it('says of every field what it is', () => {
+  it('describes every field', () => {
     expect(undescribed({ properties: { a: { description: 'It.' }, b: { properties: { c: {} } } } }, '')).to.deep.equal([
       '.b',
       '.b.c',
@@ -65,7 +65,7 @@ describe('The AsyncAPI document', function () {
       expect(undescribed([payload, headers, bindings.amqp['x-properties']], id)).to.deep.equal([]);
   });
 
-  it('is read by the official parser without an error, with every message', async () => {
+  it('is parsed by the official parser without an error, with every message', async () => {
     const { document: parsed, diagnostics } = await new Parser().parse(JSON.stringify(document));
     expect(errors(diagnostics)).to.deep.equal([]);
     const inChannel = (id: string) =>
@@ -81,20 +81,20 @@ describe('The AsyncAPI document', function () {
     expect(inChannel('dispatch1')).to.deep.equal(eventTypes);
   });
 
-  it('would not be read so if something were missing, or these tests would prove nothing', async () => {
+  it('is rejected by the parser and by these checks if a part is missing', async () => {
     const { receipt: _, ...rest } = messages;
     const spoilt = { ...document, components: { messages: rest } };
     const { diagnostics } = await new Parser().parse(JSON.stringify(spoilt));
     expect(errors(diagnostics).join('\n')).to.include('channels.receipts.messages.receipt');
   });
 
-  it('describes the command and the event that have one type, each for itself', () => {
+  it('describes a command and an event with the same type separately', () => {
     expect(Object.keys(messages.command_chat_read?.payload.properties as Json)).to.include('actorId');
     expect(Object.keys(messages.event_chat_read?.payload.properties as Json)).to.include('specversion');
   });
 
   for (const [key, { payload, headers, bindings, examples }] of Object.entries(messages))
-    it(`has examples of ${key} that fit its schema, with their properties and headers`, () => {
+    it(`has examples of ${key} that match its schema, with properties and headers`, () => {
       expect(examples).to.not.be.empty;
       expect(Object.keys(bindings.amqp['x-examples'])).to.deep.equal(examples.map(({ name }) => name));
       for (const example of examples) {
@@ -108,7 +108,7 @@ describe('The AsyncAPI document', function () {
       }
     });
 
-  it('shows commands that the contract itself reads without a fault', () => {
+  it('has example commands that the decoder accepts', () => {
     for (const { name, type, commandId, actorId, chatId, data } of exampleCommands) {
       const body = { actorId, ...(chatId === null ? {} : { chatId }), data };
       const decoded = decodeCommand({

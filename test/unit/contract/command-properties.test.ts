@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { commandTypes } from '../../../src/contract/messages/commands.js';
-import { leastCpuMs } from './cpu-time.js';
-import { bodyOf, CHAT, decoded, incoming, MESSAGE, violationPaths } from './incoming-command.js';
+import { leastCpuMs } from './decoding/cpu-time.js';
+import { bodyOf, CHAT, decoded, incoming, MESSAGE, violationPaths } from './decoding/incoming-command.js';
 
 const send = (properties: object, body: unknown = bodyOf('message.send')) => incoming('message.send', body, properties);
 
@@ -41,7 +41,7 @@ describe("A command's content type", () => {
       expect(violationPaths(send({ contentType }))).to.deep.equal(['contentType']);
     });
 
-  it('cannot be slow to read', () => {
+  it('is checked in linear time', () => {
     const slow = () => violationPaths(send({ contentType: `application/json${' ;'.repeat(120)}` }));
     expect(slow()).to.deep.equal(['contentType']);
     expect(leastCpuMs(3, slow)).to.be.below(20);
@@ -49,20 +49,20 @@ describe("A command's content type", () => {
 });
 
 describe("A command's other properties", () => {
-  it('may not ask for a priority: order within a chat would break', () => {
+  it('must not contain a priority, which would change the order within a chat', () => {
     for (const priority of [1, 9, 255, -1, Number.NaN])
       expect(violationPaths(send({ priority }))).to.deep.equal(['priority']);
     decoded(send({ priority: 0 }), 'command');
     decoded(send({ priority: undefined }), 'command');
   });
 
-  it('may not say that the body is compressed', () => {
+  it('must not announce a compressed body', () => {
     for (const contentEncoding of ['gzip', 'deflate', 'utf-16'])
       expect(violationPaths(send({ contentEncoding }))).to.deep.equal(['contentEncoding']);
     for (const contentEncoding of ['', 'utf-8', 'UTF8', 'identity']) decoded(send({ contentEncoding }), 'command');
   });
 
-  it('are told with what is wrong in the body, also where the chat id is', () => {
+  it('are reported together with faults of the body, also a wrong chat id', () => {
     const wrong = { contentType: 'text/plain', priority: 3 };
     expect(violationPaths(send(wrong, bodyOf('message.send', { body: '' })))).to.have.members([
       'contentType',
@@ -76,7 +76,7 @@ describe("A command's other properties", () => {
     ]);
   });
 
-  it('may hold anything that the contract does not speak of', () => {
+  it('may have any value if the contract does not define them', () => {
     const hostile = {
       replyTo: '../../etc/passwd\u0000',
       correlationId: '\ud800'.repeat(255),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { DIRECT_CHAT_NAMESPACE, directChatId } from '../../../src/contract/messages/direct-id.js';
+import { DIRECT_CHAT_NAMESPACE, directChatId } from '../../../src/contract/messages/direct-chat-id.js';
 import { TENANT_ID_PATTERN, USER_ID_PATTERN, UUID_PATTERN } from '../../../src/contract/messages/identifiers.js';
 
 /** UUIDv5 by the letter of RFC 9562, section 5.5. */
@@ -24,7 +24,7 @@ describe("A direct chat's id", () => {
     expect(directChatId('default', 'alice', 'bob')).to.equal('d86a83b1-706f-5a3f-a04f-36b63ad13861');
   });
 
-  it('is the same whichever of the two asks', () => {
+  it('is the same for both users', () => {
     expect(directChatId('default', 'bob', 'alice')).to.equal('d86a83b1-706f-5a3f-a04f-36b63ad13861');
   });
 
@@ -33,7 +33,7 @@ describe("A direct chat's id", () => {
     expect(directChatId('default', 'u10', 'u9')).to.equal(uuidV5('["default","u10","u9"]', DIRECT_CHAT_NAMESPACE));
   });
 
-  it('is computed for notes to oneself as well', () => {
+  it('is also computed for a chat with oneself', () => {
     expect(directChatId('default', 'alice', 'alice')).to.equal(
       uuidV5('["default","alice","alice"]', DIRECT_CHAT_NAMESPACE),
     );

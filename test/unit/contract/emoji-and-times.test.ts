@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { bodyOf, decoded, incoming, violationPaths } from './incoming-command.js';
+import { time } from '../../../src/contract/messages/text.js';
+import { bodyOf, decoded, incoming, violationPaths } from './decoding/incoming-command.js';
 
 const reaction = (emoji: unknown) => incoming('message.react', bodyOf('message.react', { emoji }));
 const mute = (mutedUntil: unknown) => incoming('member.update', bodyOf('member.update', { mutedUntil }));
@@ -66,7 +67,7 @@ describe('An emoji', () => {
         expect(violationPaths(incoming(type, bodyOf(type, { emoji })))).to.deep.equal(['data.emoji']);
     });
 
-  it('of 65 UTF-16 units is refused, however few clusters they are', () => {
+  it('of 65 UTF-16 units is refused, even as one cluster', () => {
     decoded(reaction(`e${'\u0301'.repeat(63)}`), 'command');
     expect(violationPaths(reaction(`e${'\u0301'.repeat(64)}`))).to.deep.equal(['data.emoji']);
     // A family without an end would be one cluster, too.
@@ -124,4 +125,28 @@ describe('A read mark', () => {
     it(`cannot be ${shown(upTo)}`, () => {
       expect(violationPaths(readUpTo(upTo))).to.deep.equal(['data.upTo']);
     });
+});
+
+describe('A time in a command', () => {
+  const isAdmitted = (value: string) => time.safeParse(value).success;
+
+  it('may have an offset, within the years 1 to 9999 of UTC', () => {
+    for (const value of [
+      '0001-01-01T00:00:00Z',
+      '9999-12-31T23:59:59.999Z',
+      '9999-12-31T23:59:59+01:00',
+      '2026-11-20T20:15:00+05:30',
+    ])
+      expect(isAdmitted(value), value).to.equal(true);
+  });
+
+  it('is invalid if its offset moves it outside these years', () => {
+    for (const value of [
+      '9999-12-31T23:59:59-01:00',
+      '0001-01-01T00:00:00+01:00',
+      '0000-12-31T23:59:59Z',
+      '2026-02-30T00:00:00Z',
+    ])
+      expect(isAdmitted(value), value).to.equal(false);
+  });
 });

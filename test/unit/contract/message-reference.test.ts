@@ -5,7 +5,7 @@ import { messageReference } from '../../../src/contract/asyncapi/message-referen
 import { commandTypes } from '../../../src/contract/messages/commands.js';
 import { eventTypes } from '../../../src/contract/messages/events.js';
 import { refusalCodes } from '../../../src/contract/messages/problems.js';
-import { projectFolder } from '../../support/services.js';
+import { projectFolder } from '../../support/services/services.js';
 
 const reference = messageReference('chat');
 

@@ -18,7 +18,7 @@ const table: [RefusalCode, number, boolean][] = [
 ];
 
 describe('A refusal', () => {
-  it('has one of the codes of the contract and no other', () => {
+  it("has one of the contract's codes", () => {
     expect(Object.keys(refusalCodes)).to.have.members(table.map(([code]) => code));
   });
 
@@ -28,7 +28,7 @@ describe('A refusal', () => {
       expect(reason.parse(refusal(code))).to.deep.equal({ code, title: refusalCodes[code].title });
     });
 
-  it('carries its detail and violations where there are any', () => {
+  it('contains its detail and violations, if any', () => {
     const violations = [{ path: 'data.body', message: 'is missing' }];
     expect(refusal('invalid', 'why', violations)).to.deep.equal({
       code: 'invalid',

@@ -11,7 +11,7 @@ const settings = {
 describe('The topology', () => {
   const { exchanges, queues, bindings } = topology(settings);
 
-  it('has the door, the hash exchange behind it, and the events', () => {
+  it('has the exchange for producers, the hash exchange behind it, and the exchange for events', () => {
     expect(exchanges).to.deep.equal([
       { name: 'chat.commands', type: 'topic' },
       { name: 'chat.commands.by-chat', type: 'x-consistent-hash' },
@@ -19,7 +19,7 @@ describe('The topology', () => {
     ]);
   });
 
-  it('has one command queue for each partition, dead-lettering at least once and for one consumer at a time', () => {
+  it('has one command queue per partition, with at-least-once dead-lettering and a single active consumer', () => {
     const commandQueues = queues.filter(({ name }) => name.startsWith('chat.commands.p'));
     expect(commandQueues.map(({ name }) => name)).to.deep.equal(
       Array.from({ length: 12 }, (_, index) => `chat.commands.p${index}`),
@@ -36,7 +36,7 @@ describe('The topology', () => {
       });
   });
 
-  it('bounds the dispatch queue in bytes and refuses what is beyond', () => {
+  it('limits the dispatch queue in bytes and refuses further events', () => {
     expect(queues.find(({ name }) => name === 'chat.dispatch')?.arguments).to.deep.equal({
       'x-queue-type': 'quorum',
       'x-delivery-limit': 1_000_000,
@@ -45,7 +45,7 @@ describe('The topology', () => {
     });
   });
 
-  it('keeps dead letters in a quorum queue, and has no queue besides', () => {
+  it('keeps dead letters in a quorum queue, and has no other queue', () => {
     expect(queues.find(({ name }) => name === 'chat.dead-letters')?.arguments).to.deep.equal({
       'x-queue-type': 'quorum',
       'x-delivery-limit': 1_000_000,
@@ -53,7 +53,7 @@ describe('The topology', () => {
     expect(queues).to.have.length(12 + 2);
   });
 
-  it('binds the command queues in the order of their numbers with weight 1, and opens the door last', () => {
+  it('binds the command queues in numeric order with weight 1, and the exchange for producers last', () => {
     const ring = bindings.filter(({ source }) => source === 'chat.commands.by-chat');
     expect(ring).to.deep.equal(
       Array.from({ length: 12 }, (_, index) => ({
@@ -91,13 +91,13 @@ describe('The topology', () => {
     ]);
   });
 
-  it('has no dispatch queue where none is wanted', () => {
+  it('has no dispatch queue if none is configured', () => {
     const none = topology({ ...settings, dispatchQueues: [] });
     expect(none.queues.map(({ name }) => name)).not.to.include('chat.dispatch');
     expect(none.bindings.filter(({ source }) => source === 'chat.events')).to.deep.equal([]);
   });
 
-  it('has every name of its own begin with the namespace', () => {
+  it('prefixes every name with the namespace', () => {
     const { exchanges, queues } = topology({ ...settings, namespace: 'tea', dispatchQueues: [] });
     for (const { name } of [...exchanges, ...queues]) expect(name).to.match(/^tea\./);
     for (const queue of queues.filter(({ name }) => name.startsWith('tea.commands')))
@@ -105,7 +105,7 @@ describe('The topology', () => {
     expect(names.replies('tea')).to.equal('tea.replies.');
   });
 
-  it('comes with a bound of 512 KiB on one message', () => {
+  it('limits a message to 512 KiB', () => {
     expect(MAX_MESSAGE_BYTES).to.equal(524_288);
   });
 });

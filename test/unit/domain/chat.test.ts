@@ -36,7 +36,7 @@ function group(memberIds: string[] = ['bob']): { chat: Chat; members: Member[] }
 }
 
 describe('A chat', () => {
-  it('begins with its creation as number 1 and no messages', () => {
+  it('begins with sequence 1 and no messages', () => {
     expect(group().chat).to.include({
       lastSequence: 1,
       lastOrdinal: 0,
@@ -47,7 +47,7 @@ describe('A chat', () => {
     expect(group().chat).not.to.have.any.keys('creatorId', 'memberIds');
   });
 
-  it('takes the next number at every change, but shows activity and counts ordinals for messages alone', () => {
+  it('takes the next sequence for every change, but activity and ordinals only for messages', () => {
     const { chat, members } = group();
     const [alice, bob] = members as [Member, Member];
     const said = takeMessageSequence(chat, alice, later).chat;
@@ -61,7 +61,7 @@ describe('A chat', () => {
     expect(chat).to.include({ lastSequence: 1, memberCount: 2, lastActivityAt: now });
   });
 
-  it('counts owners as they come and go', () => {
+  it('counts owners that join and leave', () => {
     const { chat, members } = group();
     const more = addMembers(chat, ['carol', 'dave'], 'owner', later);
     expect(more.chat.ownerCount).to.equal(3);
@@ -69,7 +69,7 @@ describe('A chat', () => {
     expect(removeMember(more.chat, members[1] as Member).ownerCount).to.equal(3);
   });
 
-  it('counts owners as members rise and fall', () => {
+  it('counts owners when roles change', () => {
     const { chat, members } = group();
     const [alice, bob] = members as [Member, Member];
     const risen = updateMember(chat, bob, { role: 'owner', mutedUntil: null });
@@ -79,7 +79,7 @@ describe('A chat', () => {
     expect([chat.ownerCount, bob.role]).to.deep.equal([1, 'member']);
   });
 
-  it('changes in what is named, and remembers which event last changed the visibility of its past', () => {
+  it('changes only given fields, and records the event that last changed its history visibility', () => {
     const { chat } = group();
     const named = updateChat(chat, { title: 'Tea' });
     expect(named).to.deep.equal({ ...chat, title: 'Tea', lastSequence: 2 });
@@ -90,14 +90,14 @@ describe('A chat', () => {
     expect(updateChat(hidden, { title: null })).to.include({ title: null, historyVisibility: 'since-joined' });
   });
 
-  it('is archived since a time, until it is taken up again', () => {
+  it('is archived at a time, until it is unarchived', () => {
     const { chat } = group();
     const archived = archiveChat(chat, later);
     expect(archived).to.include({ archivedAt: later, lastSequence: 2 });
     expect(unarchiveChat(archived)).to.include({ archivedAt: null, lastSequence: 3 });
   });
 
-  it('would lose its last owner only with the one owner there is', () => {
+  it('reports the loss of its last owner only for its only owner', () => {
     const { chat, members } = group();
     const [alice, bob] = members as [Member, Member];
     expect(isLastOwner(chat, alice)).to.equal(true);
@@ -122,12 +122,12 @@ describe('A member', () => {
     });
   });
 
-  it('sees all of the past, or what came from joining on, the joining included', () => {
+  it('sees the whole history, or the history from the joining event on', () => {
     expect(firstVisibleSequence({ historyVisibility: 'full' }, { joinedSequence: 7 })).to.equal(1);
     expect(firstVisibleSequence({ historyVisibility: 'since-joined' }, { joinedSequence: 7 })).to.equal(7);
   });
 
-  it('has read what they send', () => {
+  it('has read their own messages', () => {
     const { chat, members } = group();
     const [alice, bob] = members as [Member, Member];
     const first = takeMessageSequence(chat, bob, later);
@@ -138,7 +138,7 @@ describe('A member', () => {
     expect(alice).to.include({ readSequence: 1, readOrdinal: 0 });
   });
 
-  it('is muted up to the moment that was set, not at it', () => {
+  it('is muted before the given time, not at it', () => {
     expect(mutedUntil({ mutedUntil: null }, now)).to.equal(null);
     expect(mutedUntil({ mutedUntil: later }, now)).to.equal(later);
     expect(mutedUntil({ mutedUntil: now }, now)).to.equal(null);

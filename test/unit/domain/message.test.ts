@@ -13,7 +13,7 @@ const said: Message = Object.freeze({
 const text = { body: 'new', mentions: [], metadata: {} };
 
 describe('A message', () => {
-  it('that is edited has the next revision, and gives the text it had, with its author and time', () => {
+  it('that is edited gets the next revision, and returns the earlier text with author and time', () => {
     const once = editMessage(said, text, 'bob', later);
     expect(once.message).to.deep.equal({ ...said, ...text, revision: 2, editedAt: later, editedBy: 'bob' });
     expect(once.earlier).to.deep.equal({
@@ -25,7 +25,7 @@ describe('A message', () => {
     expect(twice.earlier).to.deep.equal({ messageId: 'm', revision: 2, ...text, actorId: 'bob', at: later });
   });
 
-  it('that is erased says nothing any more, and keeps its place', () => {
+  it('that is erased has no content, and keeps its sequence', () => {
     const erased = eraseMessage(said, later);
     expect(JSON.stringify(erased)).to.not.include('secret').and.not.include('bob');
     const { sequence, ordinal, inReplyTo, threadRootId, contentType, deletedAt } = erased;
@@ -34,7 +34,7 @@ describe('A message', () => {
     });
   });
 
-  it('of which only the stub is left has its numbers, its sender and its time', () => {
+  it('of which only the stub remains has its sequence, ordinal, sender and time', () => {
     const left = messageOfStub(stubOf(said));
     expect(JSON.stringify(left)).to.not.include('secret').and.not.include('bob');
     expect(left).to.include({ ...stubOf(said), body: null, inReplyTo: null, threadRootId: null });
@@ -45,7 +45,7 @@ describe('An event of a message that has been erased', () => {
   const erased = new Map([['m', eraseMessage(said, later)]]);
   const { message: edited } = editMessage(said, text, 'bob', later);
 
-  it('is told without its text, and still as the revision it was', () => {
+  it('has no text, and keeps its revision', () => {
     for (const event of [
       { type: 'message.created' as const, message: said },
       { type: 'message.edited' as const, message: edited },
@@ -59,7 +59,7 @@ describe('An event of a message that has been erased', () => {
     }
   });
 
-  it('is told as it is where it has no text, or is about another message', () => {
+  it('is unchanged if it has no text or is about another message', () => {
     const others = [
       { type: 'message.created' as const, message: { ...said, messageId: 'other' } },
       { type: 'message.reacted' as const, messageId: 'm', messageSequence: 1, emoji: '👍', userId: 'bob' },

@@ -7,7 +7,7 @@ const COLUMNS_MAX = 120;
 const GENERATED = join('src', 'adapters', 'stores', 'prisma', 'generated');
 
 describe('A comment in the source', () => {
-  it(`fits in ${COLUMNS_MAX} columns, as the code does`, () => {
+  it(`fits in ${COLUMNS_MAX} columns`, () => {
     const wide: string[] = [];
     for (const file of sourceFiles()) {
       const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true);

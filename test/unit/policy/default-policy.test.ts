@@ -11,9 +11,9 @@ import {
 } from '../../../src/application/policy/policy-document.js';
 import type { Action, PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
 import { role } from '../../../src/contract/messages/commands.js';
-import { readPolicyFile } from '../../../src/main/cli/policy/policy-file.js';
 import { casesOf } from '../../../src/main/cli/policy/policy-test-command.js';
-import { defaultPolicy } from '../../support/default-policy.js';
+import { readPolicyFile } from '../../../src/main/policy/policy-file.js';
+import { defaultPolicy } from '../../support/policies/default-policy.js';
 
 const { producers, cases } = casesOf(
   fileURLToPath(new URL('../../../../test/unit/policy/default.cases.yaml', import.meta.url)),
@@ -30,12 +30,12 @@ function withRule(index: number, rules: PolicyRule[]): PolicyDocument {
 }
 
 describe('The default policy', () => {
-  it('decides every case of its table as the table says, and the table reaches every rule from both sides', () => {
+  it('decides every case of its table as expected, and the table covers both sides of every rule', () => {
     expect(cases).to.have.length.above(400);
     expect(report(document)).to.deep.equal({ passed: cases.length, failed: [], unreached: [], oneSided: [] });
   });
 
-  it('lists no producer: what a rule grants to listed ones is granted to nobody who is merely connected', () => {
+  it('lists no producer, so a connection alone grants nothing that a rule grants to listed producers', () => {
     const ofProducers = own.rules.flatMap(({ effect, conditions }) => {
       const condition = effect === 'permit' ? conditions['producer.userId'] : undefined;
       return condition === undefined ? [] : [condition];
@@ -46,7 +46,7 @@ describe('The default policy', () => {
     for (const { attributes } of setsKind) expect(policy.decide(attributes)).to.include({ effect: 'deny', rule: null });
   });
 
-  it('has no rule, no action of a rule and no condition that could go without a case noticing', () => {
+  it('has no rule, action or condition whose removal no case detects', () => {
     const unnoticed: string[] = [];
     for (const [index, rule] of document.rules.entries()) {
       const change = (what: string, ...rules: PolicyRule[]) => {
@@ -66,11 +66,11 @@ describe('The default policy', () => {
     expect(unnoticed).to.deep.equal([]);
   });
 
-  it('says no without attributes, whatever is asked', () => {
+  it('denies every action without attributes', () => {
     for (const action of ACTIONS) expect(policy.decide({ action } as PolicyAttributes).effect, action).to.equal('deny');
   });
 
-  it('says no to what no rule speaks of', () => {
+  it('denies an action without a rule', () => {
     for (const action of ['chat.delete', 'manage', 'all', 'constructor', '__proto__', '']) {
       const attributes = attributesByName(action as Action, {
         'chat.kind': 'group',
@@ -85,7 +85,7 @@ describe('The default policy', () => {
     }
   });
 
-  it('names the rules that would have to hold', () => {
+  it('names the rules that could permit a denied action', () => {
     expect(policy.decide(attributesByName('message.send', { 'chat.kind': 'channel', role: 'member' }))).to.deep.equal({
       effect: 'deny',
       rule: null,
@@ -93,7 +93,7 @@ describe('The default policy', () => {
     });
   });
 
-  it('decides by the attributes alone: not changing them, and the same each time', () => {
+  it('decides only by the attributes, without changing them, and always the same', () => {
     const attributes = Object.freeze(attributesByName('message.send', { 'chat.kind': 'group', role: 'member' }));
     const before = JSON.stringify(attributes);
     for (const point of [policy, policy, defaultPolicy()])

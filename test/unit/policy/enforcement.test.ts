@@ -4,7 +4,7 @@ import { ChatAllowance } from '../../../src/application/policy/chat-allowance.js
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import type { PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
 import type { Quota, QuotaReservation } from '../../../src/application/ports/quotas.js';
-import { defaultPolicy } from '../../support/default-policy.js';
+import { defaultPolicy } from '../../support/policies/default-policy.js';
 
 const policy = defaultPolicy();
 const OCCASION = { at: new Date('2026-11-20T20:15:00.123Z'), commandId: 'command-1', chatId: null };
@@ -17,7 +17,7 @@ function enforce(attributes: PolicyAttributes, sampleRate = 0) {
 }
 
 describe('The enforcement point', () => {
-  it('turns a no into a refusal that names the rules, and a yes into none', () => {
+  it('converts a denial to a refusal that names the rules, and a permit to none', () => {
     expect(enforce(sending('reader')).refusal).to.deep.equal({
       code: 'not_permitted',
       detail: 'none of these rules permits it: members-post, owners-and-admins-post-in-channels',
@@ -25,12 +25,12 @@ describe('The enforcement point', () => {
     expect(enforce(sending('member')).refusal).to.equal(null);
   });
 
-  it('gives each decision an id of its own', () => {
+  it('gives each decision its own id', () => {
     const ids = Array.from({ length: 100 }, () => enforce(sending('member')).decisionId);
     expect(new Set(ids)).to.have.property('size', 100);
   });
 
-  it('keeps every refusal, with all that it was decided by', () => {
+  it('records every refusal with its attributes', () => {
     const attributes = sending('reader');
     const { decisionId, kept } = enforce(attributes);
     expect(kept).to.deep.equal([
@@ -49,7 +49,7 @@ describe('The enforcement point', () => {
     ]);
   });
 
-  it('keeps none, all, or about as many of the permits as it is told to', () => {
+  it('records no permits, all permits, or about the sampled share', () => {
     const keptOf = (share: number) =>
       Array.from({ length: 2_000 }, () => enforce(sending('member'), share).kept).flat();
     expect(keptOf(0)).to.have.length(0);
@@ -59,13 +59,13 @@ describe('The enforcement point', () => {
     expect(keptOf(0.25)[0]).to.include({ effect: 'permit', rule: 'members-post' });
   });
 
-  it('tells one who is not in the chat what it tells of a chat that is not there, and keeps the refusal all the same', () => {
+  it('gives a non-member the same refusal as for an unknown chat, and records the refusal', () => {
     const { decisionId, refusal, kept } = enforce(sending('none'));
     expect({ decisionId, code: refusal?.code }).to.deep.equal({ decisionId: null, code: 'not_found' });
     expect(kept).to.have.length(1);
   });
 
-  describe('with room for one in a quota of the chat', () => {
+  describe('with room for one command in a chat quota', () => {
     const quota: Quota = { id: 'sends', per: 'chat', actions: ['message.send'], limit: 1, windowMs: 10_000 };
     let room: QuotaReservation;
     beforeEach(() => {
@@ -74,7 +74,7 @@ describe('The enforcement point', () => {
     const ask = (role: string, allowance = new ChatAllowance([room]), share = 0) =>
       new PolicyEnforcementPoint(policy, share).enforce(sending(role), OCCASION, allowance);
 
-    it('binds its yes to it, and says no more of a refusal than what is said before anything is decided', () => {
+    it('permits one command, and refuses the next as before a decision', () => {
       expect(ask('member').refusal).to.equal(null);
       const { decisionId, refusal, isKept } = ask('member');
       const detail = 'quota sends: at most 1 in 10 s for each chat';
@@ -83,7 +83,7 @@ describe('The enforcement point', () => {
       expect(room).to.include({ left: 0, taken: 1 });
     });
 
-    it('takes nothing for its no, which stays the same when there is no room', () => {
+    it('takes nothing for a denial, and denies in the same way without room', () => {
       const refusals = () => ['reader', 'none'].map((role) => ask(role).refusal);
       const before = refusals();
       expect(room).to.include({ left: 1, taken: 0 });
@@ -91,7 +91,7 @@ describe('The enforcement point', () => {
       expect(refusals()).to.deep.equal(before);
     });
 
-    it('judges one command once, however often it is decided', () => {
+    it('counts a command once, even if it is decided several times', () => {
       const allowances = [new ChatAllowance([room]), new ChatAllowance([room])];
       const codes = () => allowances.map((allowance) => ask('member', allowance).refusal?.code);
       expect(codes()).to.deep.equal([undefined, 'rate_limited']);
@@ -99,7 +99,7 @@ describe('The enforcement point', () => {
       expect(room).to.include({ left: 0, taken: 1 });
     });
 
-    it('takes from all of several quotas or from none, and tells of the one that stays passed for the longest', () => {
+    it('takes from all quotas or from none, and reports the one that stays exceeded longest', () => {
       const hourly = { ...room, quota: { ...quota, id: 'hourly' }, waitMs: 3_600_000, left: 0 };
       const other = { ...room, left: 0 };
       for (const rooms of [
@@ -110,7 +110,7 @@ describe('The enforcement point', () => {
       expect(room).to.include({ left: 1, taken: 0 });
     });
 
-    it('tells of a refused member, and not of one who may act without being one, that it is known to be in the chat', () => {
+    it('reports a refused member as known in the chat, but not a permitted non-member', () => {
       ask('member');
       const known = (isMember: boolean) => {
         const allowance = new ChatAllowance([room]);

@@ -2,8 +2,8 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { cli } from '../../integration/main/run-cli.js';
-import { projectFolder, scratchFolder } from '../../support/services.js';
+import { cli } from '../../integration/main/cli/run-cli.js';
+import { projectFolder, scratchFolder } from '../../support/services/services.js';
 
 const guide = readFileSync(join(projectFolder, 'docs', 'policy.md'), 'utf8');
 const [rule = '', cases = ''] = [...guide.matchAll(/```yaml\n(.*?)```/gs)].map(([, block]) => block ?? '');
@@ -23,7 +23,7 @@ describe('The guide to the policy', () => {
   });
   const tried = () => cli(['policy', 'test', join(folder, 'cases'), '--policy', join(folder, 'policy.yaml')]);
 
-  it('adds a rule in ten lines of YAML at most, its cases included', () => {
+  it('adds a rule with its cases in at most ten lines of YAML', () => {
     const lines = `${rule}${cases}`.trim().split('\n');
     expect(lines.length).to.be.at.most(10);
   });
@@ -34,7 +34,7 @@ describe('The guide to the policy', () => {
     expect({ code, last: stdout.at(-1)?.replace(/^\S+: /, '') }).to.deep.equal({ code: 0, last: shown });
   });
 
-  it('would have failed without the rule, and without its cases', async () => {
+  it('fails without the rule, and without its cases', async () => {
     const whole = readFileSync(join(folder, 'policy.yaml'), 'utf8');
     writeFileSync(join(folder, 'policy.yaml'), whole.replace(rule, ''));
     const without = await tried();

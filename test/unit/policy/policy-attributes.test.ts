@@ -1,7 +1,7 @@
 /** What a policy can go by when commands are decided: each attribute as it is in the transaction, and nothing that a rule has not asked for. */
 import { expect } from 'chai';
-import { policyTrusting } from '../../support/default-policy.js';
-import { DeciderHarness, type Draft } from '../application/decider-harness.js';
+import { policyTrusting } from '../../support/policies/default-policy.js';
+import { DeciderHarness, type Draft } from '../application/commands/decider-harness.js';
 import {
   add,
   create,
@@ -15,7 +15,7 @@ import {
   remove,
   send,
   upsert,
-} from '../application/drafts.js';
+} from '../application/commands/drafts.js';
 
 const byListedProducer = { properties: { userId: 'directory', appId: 'directory-sync' } };
 const GUESTS = `
@@ -42,7 +42,7 @@ function stageWith(rules: string): DeciderHarness {
 }
 
 describe('Claims about a user', () => {
-  it('are set by a service, about whom it names, and decide from then on', () => {
+  it('are set by a service for the named user, and decide later commands', () => {
     const harness = stageWith(GUESTS);
     const link = () => codeOf(harness, send('bob', GROUP, 'see https://example.com'));
     expect(link()).to.equal('accepted');
@@ -54,7 +54,7 @@ describe('Claims about a user', () => {
     expect(link()).to.equal('accepted');
   });
 
-  it('decide from the next command of the same batch on', () => {
+  it('decide already the next command of the same batch', () => {
     const harness = stageWith(GUESTS);
     const receipts = harness.answers(
       send('bob', GROUP, 'https://a.example'),
@@ -65,7 +65,7 @@ describe('Claims about a user', () => {
     expect(receipts[2]?.reason?.detail).to.equal('guests-send-no-links: Guests may not send links.');
   });
 
-  it('are not for people to set, neither their own nor those of others', () => {
+  it('cannot be set by users, neither for themselves nor for others', () => {
     const harness = stageWith(GUESTS);
     for (const draft of [
       upsert('bob', { displayName: 'Bob', claims: { guest: false } }),
@@ -77,7 +77,7 @@ describe('Claims about a user', () => {
     expect([...harness.users.keys()]).to.deep.equal(['default service']);
   });
 
-  it('leave the rest of a profile as it is, stay when it changes, and are told to nobody', () => {
+  it('do not change the profile, are kept when it changes, and are not published or shown', () => {
     const harness = stageWith(GUESTS);
     harness.given(upsert('bob', { displayName: 'Bob', avatarUrl: 'https://a.example/b.png', metadata: { a: 1 } }));
     harness.given(upsert('service', { userId: 'bob', claims: { guest: true } }));
@@ -96,14 +96,14 @@ describe('Claims about a user', () => {
     expect(JSON.stringify(harness.log)).not.to.contain('guest');
   });
 
-  it('make a profile that is called by its id where there was none', () => {
+  it('create a profile with the id as name if there was none', () => {
     const harness = stageWith(GUESTS);
     harness.given(upsert('service', { userId: 'dave', claims: { guest: true } }));
     expect(harness.users.get('default dave')).to.include({ displayName: 'dave', kind: 'human', revision: 1 });
     expect(harness.log.at(-1)).to.deep.include({ actorId: 'service', chatId: null });
   });
 
-  it('are kept with a decision as far as rules name them', () => {
+  it('are recorded with a decision if a rule names them', () => {
     const harness = stageWith(GUESTS);
     harness.given(upsert('service', { userId: 'bob', claims: { guest: true, salary: 1_000 } }));
     harness.answer(send('bob', GROUP, 'https://a.example'));
@@ -119,7 +119,7 @@ describe('A claim of a token', () => {
     subject: { actor.token.suspended: true }
     reason: Suspended users write nothing.`;
 
-  it('decides where tokens are asked for; where they are not, a rule that forbids by it forbids all', () => {
+  it('decides if tokens are required; otherwise a rule that forbids by it forbids everything', () => {
     const harness = stageWith(RULE);
     const sending = (token?: Draft['token']) =>
       codeOf(harness, send('bob', GROUP, 'x', {}, token === undefined ? {} : { token }));
@@ -143,7 +143,7 @@ describe('A producer', () => {
     subject: { producer.userId: bridge }
     reason: The bridge does nothing but speak.`;
 
-  it('acts for whom, and with which commands, the policy lets it', () => {
+  it('acts only for the users and with the commands that the policy permits', () => {
     const harness = stageWith(RULE);
     const from = (userId: string) => ({ properties: { userId } });
     expect(codeOf(harness, send('carol', GROUP, 'x', {}, from('bridge')))).to.equal('accepted');
@@ -162,7 +162,7 @@ describe('A service that is not in a chat', () => {
     reason: Services write and delete in every chat of their tenant.`;
   const NOT_FOUND = { code: 'not_found', title: 'Not found', detail: 'no such chat, or the actor is not in it' };
 
-  it('acts there as far as the policy says, as nobody: no member, no read mark', () => {
+  it('acts as the policy permits, without becoming a member and without a read mark', () => {
     const harness = stageWith(RULE);
     const receipt = harness.answer(send('service', GROUP, 'your order has been sent'));
     expect(receipt).to.include({ status: 'accepted', sequence: 2 });
@@ -171,7 +171,7 @@ describe('A service that is not in a chat', () => {
     harness.given(erase('service', GROUP, receipt.messageId as string));
   });
 
-  it('gets for everything else what one gets for a chat that is not there', () => {
+  it('gets the refusal of an unknown chat for everything else', () => {
     const harness = stageWith(RULE);
     const [said] = harness.given(send('bob', GROUP, 'hello'));
     const messageId = said?.messageId as string;
@@ -196,13 +196,13 @@ describe('A service that is not in a chat', () => {
       });
   });
 
-  it('gets no further in a chat of another tenant', () => {
+  it('is refused in a chat of another tenant', () => {
     const harness = stageWith(RULE);
     harness.given(upsert('service', { displayName: 'S', kind: 'service' }, { ...byListedProducer, tenantId: 'acme' }));
     expect(codeOf(harness, send('service', GROUP, 'x', {}, { tenantId: 'acme' }))).to.equal('not_found');
   });
 
-  it('cannot tell a message that is not there from a chat that is not there, nor a direct chat from none', () => {
+  it('gets the same refusal for an unknown message, an unknown chat and a direct chat', () => {
     const harness = stageWith(RULE);
     const { chatId } = harness.given(createDirect('alice', 'bob'))[0] as { chatId: string };
     const answers = harness.answers(
@@ -213,13 +213,13 @@ describe('A service that is not in a chat', () => {
     for (const { reason } of answers) expect(reason?.detail).to.equal(NOT_FOUND.detail);
   });
 
-  it('is stopped by archiving like everybody else', () => {
+  it('is refused in an archived chat like any user', () => {
     const harness = stageWith(RULE);
     harness.alterChat(GROUP, { archivedAt: harness.now });
     expect(codeOf(harness, send('service', GROUP, 'x'))).to.equal('archived');
   });
 
-  it('does nothing there by our own policy', () => {
+  it('is permitted nothing by the default policy', () => {
     const harness = new DeciderHarness(3, policyTrusting('directory'));
     harness.given(
       upsert('service', { displayName: 'S', kind: 'service' }, byListedProducer),
@@ -231,7 +231,7 @@ describe('A service that is not in a chat', () => {
 });
 
 describe('The age of a message', () => {
-  it('can be gone by, to the millisecond', () => {
+  it('can be compared to the millisecond', () => {
     const harness = stageWith(`
   - id: reactions-while-fresh
     effect: deny

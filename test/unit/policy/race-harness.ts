@@ -29,8 +29,8 @@ import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import type { Member } from '../../../src/domain/chat.js';
 import type { StoreHarness } from '../../conformance/store/store-conformance.js';
 import { collectedLog } from '../../support/collected-log.js';
-import type { Draft } from '../application/decider-harness.js';
-import { incomingOf } from '../application/worker/worker-harness.js';
+import type { Draft } from '../application/commands/decider-harness.js';
+import { incomingOf } from '../application/processing/worker-harness.js';
 
 /** A fault put in on purpose. */
 export type Plant = 'decisions kept per actor and action' | 'memberships kept from batch to batch';
@@ -119,7 +119,7 @@ export class RaceTrack {
         tag: at + index + 1,
         incoming: incomingOf({ ...draft, properties: { headers: { authorization: `Bearer ${draft.body.actorId}` } } }),
         deliveryCount: 0,
-        ringMarker: null,
+        mayBeMisplaced: false,
         isForwarded: false,
       }),
     );

@@ -130,11 +130,11 @@ async function writeLeftChats(owner: Owner, specs: LeftSpec[]): Promise<() => Pr
       await owner.write((at) => {
         const { chat, userId, role: own } = row;
         const { chatId, tenantId } = chat;
-        const standing = membershipStateOf(chat.archivedAt !== null, own);
+        const state = membershipStateOf(chat.archivedAt !== null, own);
         return {
           chatsChanged: [{ ...chat, lastSequence: 2, lastPosition: at + 1, memberCount: 0 }],
           membersRemoved: [{ tenantId, chatId, userId, position: at + 1 }],
-          membershipStatesEnded: [{ tenantId, chatId, userId, state: standing, until: 2 }],
+          membershipStatesEnded: [{ tenantId, chatId, userId, state, until: 2 }],
           events: [anEvent(at + 1, { type: 'member.removed', userId, left: true }, { chatId, tenantId, sequence: 2 })],
         };
       });

@@ -12,10 +12,10 @@ import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
 import type { Role } from '../../../src/domain/chat.js';
 import type { StoreHarness } from '../../conformance/store/store-conformance.js';
 import { openPrismaStore } from '../../integration/prisma/prisma-harness.js';
-import { defaultPolicy } from '../../support/default-policy.js';
+import { defaultPolicy } from '../../support/policies/default-policy.js';
 import { openMemoryStore } from '../adapters/memory/memory-harness.js';
-import type { Draft } from '../application/decider-harness.js';
-import { add, create, remove, send, updateMember } from '../application/drafts.js';
+import type { Draft } from '../application/commands/decider-harness.js';
+import { add, create, remove, send, updateMember } from '../application/commands/drafts.js';
 import { type Plant, RaceTrack, type Step } from './race-harness.js';
 
 const { PARLEY_RACES, PARLEY_RACES_SEED, PARLEY_RACES_PATH } = process.env;
@@ -99,7 +99,7 @@ function race(store: () => StoreHarness, plant: Plant | null) {
   );
 }
 
-describe('A right that is taken away while commands are under way', () => {
+describe('A right that is revoked while commands are in progress', () => {
   let store: StoreHarness;
   const again = {
     ...(PARLEY_RACES_SEED === undefined ? {} : { seed: Number(PARLEY_RACES_SEED) }),
@@ -112,7 +112,7 @@ describe('A right that is taken away while commands are under way', () => {
     await store.registry.settle({ namespace: 'chat', partitions: PARTITIONS });
   };
 
-  it(`lets nothing through once it is committed, in ${RACES} schedules in memory`, async function () {
+  it(`permits nothing after the commit of its revocation, in ${RACES} schedules in memory`, async function () {
     this.timeout(10_000 + RACES * RACE_LIMIT_MS);
     await open(openMemoryStore());
     await fc.assert(
@@ -132,7 +132,7 @@ describe('A right that is taken away while commands are under way', () => {
   });
 
   for (const plant of ['decisions kept per actor and action', 'memberships kept from batch to batch'] as const)
-    it(`would be seen to let something through with ${plant}`, async function () {
+    it(`fails this check with ${plant}`, async function () {
       this.timeout(10_000 + RACES_TO_FIND_A_FAULT * RACE_LIMIT_MS);
       await open(openMemoryStore());
       const { failed } = await fc.check(

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { CaslDecisionPoint } from '../../../src/adapters/policy/casl-decision-point.js';
 import { MemoryChatQueries } from '../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryDecisionLog } from '../../../src/adapters/stores/memory/memory-decision-log.js';
-import { MemoryWorld } from '../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../src/adapters/stores/memory/memory-tables.js';
 import { ATTRIBUTES } from '../../../src/application/policy/attributes/attribute-catalogue.js';
 import { CurrentPolicy } from '../../../src/application/policy/current-policy.js';
 import {
@@ -15,7 +15,7 @@ import { ChatViewing } from '../../../src/application/policy/view-chat.js';
 import { type UserKey, userKey } from '../../../src/application/ports/command-store.js';
 import type { PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
 import { aUser } from '../../conformance/store/fixtures.js';
-import { defaultPolicy } from '../../support/default-policy.js';
+import { defaultPolicy } from '../../support/policies/default-policy.js';
 
 const ALICE = { tenantId: 'default', userId: 'alice' };
 const VIEWING: PolicyAttributes = {
@@ -34,7 +34,7 @@ const denying = (conditions: PolicyRule['conditions']): PolicyRule => ({
 const policyOf = (version: string, ...rules: PolicyRule[]) => new CaslDecisionPoint({ version, rules, quotas: [] });
 
 describe('Which chats a caller may see', () => {
-  const world = new MemoryWorld();
+  const world = new MemoryTables();
   world.users.set(userKey(ALICE), aUser('alice', { claims: { suspended: true } }));
   const viewingBy = (policy: CurrentPolicy, queries = new MemoryChatQueries(world)) =>
     new ChatViewing(queries, new PolicyEnforcementPoint(policy), new MemoryDecisionLog(world));
@@ -43,11 +43,11 @@ describe('Which chats a caller may see', () => {
     expect(await viewingBy(new CurrentPolicy(defaultPolicy())).visibleTo(ALICE)).to.equal('all');
   });
 
-  it('are none where no rule permits any', async () => {
+  it('are none if no rule permits any', async () => {
     expect(await viewingBy(new CurrentPolicy(policyOf('nothing'))).visibleTo(ALICE)).to.equal('none');
   });
 
-  it('are told by kind, archived and role otherwise', async () => {
+  it('are selected by kind, archived and role otherwise', async () => {
     const policy = policyOf('some', { ...EVERYONE, conditions: { role: { is: ['owner'] } } });
     const visible = await viewingBy(new CurrentPolicy(policy)).visibleTo(ALICE);
     expect(visible).to.deep.equal(
@@ -57,15 +57,15 @@ describe('Which chats a caller may see', () => {
     );
   });
 
-  it('differ by these attributes alone: what else a rule could name of a chat would have to be told to the store too', () => {
+  it('differ only by these attributes, which the store filters by', () => {
     const named = Object.entries(ATTRIBUTES).filter(([, { on }]) => on.includes('chat.view'));
     const ofChats = named.map(([name]) => name).filter((name) => !name.startsWith('actor.'));
     expect(ofChats).to.have.members(['role', 'chat.kind', 'chat.archived']);
   });
 
-  it('take one row of the decision log a minute where the same is refused again and again', async () => {
+  it('add one row a minute to the decision log if the same query is refused repeatedly', async () => {
     const nothing = new PolicyEnforcementPoint(new CurrentPolicy(policyOf('nothing')));
-    const log = new MemoryDecisionLog(new MemoryWorld());
+    const log = new MemoryDecisionLog(new MemoryTables());
     let now = 0;
     const refused = new RefusedQueries(log, () => now);
     const ask = (chatId: string, userId = 'alice') => {
@@ -83,7 +83,7 @@ describe('Which chats a caller may see', () => {
     expect(kept.map(({ decisionId }) => decisionId)).to.have.members([first, ...others, later]);
   });
 
-  it('are decided with the attributes that the policy in force asks for, even if it came while they were gathered', async () => {
+  it('are decided with the attributes of the present policy, even if it changed during gathering', async () => {
     const first = policyOf('first', EVERYONE, denying({ 'actor.kind': { is: ['bot'] } }));
     const second = policyOf('second', EVERYONE, denying({ 'actor.claims.suspended': { is: [true] } }));
     const policy = new CurrentPolicy(first);

@@ -12,10 +12,10 @@ const DECISIONS_PER_WORLD_MIN = 4_200;
 /** A busy machine takes a third of it. */
 const WORLD_LIMIT_MS = 15_000;
 
-describe('What lists, counts, search and sync give of chats, in memory', function () {
+describe('Lists, counts, search and sync of visible chats, in memory', function () {
   this.timeout(WORLDS * WORLD_LIMIT_MS);
 
-  it('is what deciding row by row permits, whatever the policy, the chats and the pages, and of no other tenant', async () => {
+  it('contain what a decision for each row permits, for random policies, chats and pages, and nothing of other tenants', async () => {
     const tally = nothingDecided();
     await fc.assert(
       fc.asyncProperty(trialsOf(POLICIES_EACH), async ({ spec, trials }) => {

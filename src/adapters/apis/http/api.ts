@@ -53,32 +53,33 @@ import { noSuchPath, problemAnswer, writeAnswer } from './response.js';
 export interface ApiDependencies {
   queries: ChatQueries;
   history: ChatHistory;
-  search: MessageSearch;
+  /** Null: a search is answered with 501. */
+  search: MessageSearch | null;
   syncLog: SyncLog;
-  /** Asked before anything of a chat is shown. */
+  /** Asked before a response contains data of a chat. */
   policy: PolicyEnforcementPoint;
-  /** What was decided, to be asked about; decisions about queries are kept there as well. */
+  /** The decision log, for `GET /v1/decisions/{decisionId}`. Decisions about queries are recorded in it too. */
   decisions: Pick<DecisionLog, 'record' | 'find' | 'findPolicy'>;
   readPolicy: PolicyReader;
   gateway: CommandGateway;
-  /** Of the requests of one caller. */
+  /** Rate limit of each caller's requests. */
   limiter: CallerLimiter;
   log: Pick<EventLog, 'recipients'>;
   verifier: TokenVerifier;
-  /** Signs cursors; the same in all processes that share their clients. */
+  /** Encrypts cursors. The same in all processes that serve the same clients. */
   cursorSecret: string | Uint8Array;
   /** Part of every event's `source`. */
   storeId: string;
   health: () => HealthReport;
   logger: Logger;
-  /** Counts and times the requests. */
+  /** Counts and measures the requests. */
   meter: Meter;
   settings: ApiSettings;
-  /** `dev` alone fills in what `/docs` needs to try things out. */
+  /** Only in `dev`: prepares the values that `/docs` needs for "Try it out". */
   tryOut?: PrepareTryOut | undefined;
 }
 
-/** The REST side as an Express application; `RestServer` makes it listen. */
+/** The REST API as an Express application. `RestServer` listens. */
 export function createApi(dependencies: ApiDependencies): Express {
   const {
     queries,
@@ -132,20 +133,20 @@ export function createApi(dependencies: ApiDependencies): Express {
 
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple').enable('case sensitive routing');
-  // While an answer is worked on, nothing goes over its connection; one that is being written has a shorter limit.
+  // A connection is silent while its request is processed. A response that is being written has a shorter limit.
   app.use((_request, response, next) => {
     response.setTimeout(endpointDependencies.timeLimitMs + WRITE_IDLE_TIMEOUT_MS);
     next();
   });
   app.use(accessLog(logger, new RestMetrics(meter)), securityHeaders(), cors(settings.allowedOrigins));
   serveProbes(app, health);
-  // Compressed already.
+  // These documents are already compressed.
   serveDocuments(app, settings.topology, dependencies.tryOut ?? null);
   app.use(compression());
   for (const [path, names] of operationsByPath()) {
     const route = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));
     for (const name of names) {
-      // Each handler is for its own operation; the table that pairs them is complete by its type.
+      // The type of `handlers` guarantees that each operation has its own handler.
       const handler = handlers[name] as Handler<RestOperationName>;
       route[operationOf(name).method](endpoint(name, handler, { ...endpointDependencies, slots: slotsOf(name) }));
     }
@@ -156,7 +157,7 @@ export function createApi(dependencies: ApiDependencies): Express {
   return app;
 }
 
-/** Plain HTTP is what this serves; whoever ends TLS in front of it decides on HSTS and upgrades. */
+/** The server speaks plain HTTP. The proxy that terminates TLS sets HSTS and upgrades. */
 function securityHeaders(): RequestHandler {
   return helmet({
     strictTransportSecurity: false,
@@ -174,8 +175,8 @@ function operationsByPath(): Map<string, RestOperationName[]> {
 }
 
 /**
- * `/livez` while the process answers at all; `/readyz` while it can do its job. Callers learn no more: why not is for
- * `OPS_PORT`.
+ * `/livez`: the process answers. `/readyz`: all dependencies are available. The response has only the status;
+ * `OPS_PORT` shows the reasons.
  */
 function serveProbes(app: Express, health: () => HealthReport): void {
   app
@@ -191,7 +192,7 @@ function serveProbes(app: Express, health: () => HealthReport): void {
     .all(methodNotAllowed(['GET']));
 }
 
-/** Faults outside the operations: Express's own, such as a path that cannot be decoded, and bugs. */
+/** Errors outside the operations: Express's own, such as a path that cannot be decoded, and bugs. */
 function lastResort(logger: Logger): ErrorRequestHandler {
   return (fault: unknown, request, response, _next) => {
     const { status } = fault as { status?: unknown };

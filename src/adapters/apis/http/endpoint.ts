@@ -25,17 +25,16 @@ import { type Answer, notFound, type ProblemDetails, problemAnswer, writeAnswer 
 export interface EndpointDependencies {
   verifier: TokenVerifier;
   limiter: CallerLimiter;
-  /** What the caller may have in hand of operations of this kind; null: their number is bounded elsewhere. */
+  /** Limit on the caller's concurrent requests of this kind. Null if they are bounded elsewhere. */
   slots: CallerSlots | null;
   logger: Logger;
-  /** An answer that takes longer is `unavailable`. */
+  /** A request that takes longer gets `unavailable`. */
   timeLimitMs: number;
 }
 
 /**
- * What every operation does with a request, in this order: proves the caller, counts the request, checks path, query
- * and body, asks the
- * handler; then writes the one answer there is, within the time limit.
+ * Processes a request of any operation: authenticates the caller, counts the request, checks path, query and body, and
+ * calls the handler. Then it writes one response, within the time limit.
  */
 export function endpoint<O extends RestOperationName>(
   operation: O,
@@ -44,7 +43,7 @@ export function endpoint<O extends RestOperationName>(
 ): RequestHandler {
   const pathSchema = pathSchemaOf(operation);
 
-  /** `clock` stands still while the caller sends the body: the server's own limit is for that. */
+  /** `clock` is stopped while the caller sends the body, for which the server has its own limit. */
   async function answer(request: Request, response: Response, clock: Clock, onCommand: OnCommand): Promise<Answer> {
     const authentication = await authenticateCaller(request.headers.authorization, verifier);
     if (authentication.outcome !== 'authenticated') return unauthenticated(authentication);
@@ -52,7 +51,7 @@ export function endpoint<O extends RestOperationName>(
     noteCaller(request, caller);
     const limited = await limiter.take(caller);
     if (limited !== null) return problemAnswer('rate_limited', { retryAfter: limited.retryAfterSeconds });
-    // What cannot be an id names nothing.
+    // An invalid id cannot exist.
     if (!pathSchema.safeParse(request.params).success) return notFound();
     const parsed = parseQuery(operation, request.query);
     if (!parsed.ok) return problemAnswer('bad_request', { violations: parsed.violations });
@@ -65,7 +64,7 @@ export function endpoint<O extends RestOperationName>(
         operation,
         caller,
         authorization,
-        // Both were checked against the operation's own schemas just above.
+        // Both were checked above, against the schemas of the operation.
         path: request.params as RestPath<O>,
         query: parsed.query as RestQuery<O>,
         body: body.data,
@@ -80,14 +79,14 @@ export function endpoint<O extends RestOperationName>(
     const fields = { operation, traceId: traceOf(request).traceId };
     const known: ProblemDetails = {};
     const clock = new Clock(timeLimitMs);
-    // Nobody waits any more for the answer to a connection that is gone.
+    // A closed connection needs no time limit.
     response.once('close', () => clock.stop());
     const inTime = answer(request, response, clock, (commandId) => {
       known.commandId = commandId;
     }).catch((cause: unknown) => failureAnswer(cause, logger, fields, known));
     const late = clock.runsOut.then(() => {
-      logger.warn('a request took too long', { ...fields, timeLimitMs });
-      return problemAnswer('unavailable', { detail: 'this took too long', ...known });
+      logger.warn('request took too long', { ...fields, timeLimitMs });
+      return problemAnswer('unavailable', { detail: 'the request took too long', ...known });
     });
     const given = await Promise.race([inTime, late]);
     clock.stop();
@@ -96,9 +95,8 @@ export function endpoint<O extends RestOperationName>(
 }
 
 /**
- * Works on the request once the caller has a slot. The slot is taken until the work is done, even where the answer was
- * given up, and the answer is
- * sent: so neither statements in hand nor bytes that a caller does not read grow beyond the slots.
+ * Runs the request when the caller has a slot. The slot is taken until the work is done, also after a time-out, and the
+ * response is sent. So the slots bound a caller's running statements and unread bytes.
  */
 async function inSlot(
   slots: CallerSlots | null,
@@ -110,11 +108,11 @@ async function inSlot(
   const release = await slots.enter(caller);
   if (release === null)
     return problemAnswer('rate_limited', {
-      detail: `at most ${slots.slots} requests of this kind are answered at a time`,
+      detail: `at most ${slots.slots} concurrent requests of this kind are allowed`,
       retryAfter: SLOT_RETRY_AFTER_SECONDS,
     });
   const isSent = new Promise<void>((resolve) => {
-    // Whoever hung up while they waited is not worked for.
+    // The client disconnected while it waited.
     if (response.closed) resolve();
     else response.once('close', resolve);
   });
@@ -125,7 +123,7 @@ async function inSlot(
 
 type OnCommand = (commandId: string) => void;
 
-/** A time limit that can be stopped, and starts anew. */
+/** A time limit that can be stopped and restarted. */
 class Clock {
   readonly runsOut: Promise<void>;
   private runOut: () => void = () => undefined;

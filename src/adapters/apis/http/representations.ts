@@ -1,4 +1,4 @@
-/** From the domain to what REST says: the shapes of `contract/rest.ts`. */
+/** Converts domain objects to the responses of `contract/rest/responses.ts`. */
 
 import { messageContent } from '../../../application/outbox/render-event.js';
 import type { ViewedDecision } from '../../../application/policy/decisions/view-decision.js';
@@ -99,7 +99,7 @@ export function representDecision({ decision, explanation }: ViewedDecision): Re
   return { ...rest, at: at.toISOString(), attributes: { ...attributes }, explanation };
 }
 
-/** Claims are between services and the policy. */
+/** Claims are never shown. Only services and the policy use them. */
 export function representUser({ claims: _, ...user }: User): RestUser {
   return {
     ...user,

@@ -4,7 +4,7 @@ import { problemKind } from '../../../contract/rest/operations.js';
 import type { Refusal } from '../../../domain/refusal.js';
 import { UNAVAILABLE_RETRY_AFTER_SECONDS, WRITE_IDLE_TIMEOUT_MS } from './api-settings.js';
 
-/** What a request is answered: decided first, written in one place. */
+/** The response to a request. One function writes it. */
 export interface Answer {
   status: number;
   headers?: Record<string, string>;
@@ -21,7 +21,7 @@ export function problemDocument(code: ProblemCode, details: ProblemDetails = {})
   return { type: `/problems/${code}`, title, status, ...details };
 }
 
-/** A problem document (RFC 9457), with the headers that go with its code. */
+/** A problem document (RFC 9457) with the headers of its code. */
 export function problemAnswer(
   code: ProblemCode,
   details: ProblemDetails = {},
@@ -45,19 +45,19 @@ export function ok(body: unknown): Answer {
   return { status: 200, body };
 }
 
-/** The one answer to what is not there and to what the caller may not see. */
+/** The same response for objects that do not exist and objects that the caller may not see. */
 export function notFound(): Answer {
   return problemAnswer('not_found');
 }
 
-/** Where nothing is for anybody: it says where to look. */
+/** For an unknown path. The response names the documentation. */
 export function noSuchPath(): Answer {
   return problemAnswer('not_found', {
-    detail: 'there is no such path: GET /docs shows those that there are, GET /openapi.json describes them',
+    detail: 'unknown path: GET /docs lists all paths, and GET /openapi.json describes them',
   });
 }
 
-/** A query's refusal. `decisionId`: the decision that can be asked about, where there was one. */
+/** A refusal of a query. `decisionId` names the decision, if there was one. */
 export function refusalAnswer(refusal: Refusal, decisionId: string | null): Answer {
   if (refusal.code === 'not_found') return notFound();
   const why = refusal.code === 'invalid' ? { violations: refusal.violations } : { detail: refusal.detail };
@@ -68,7 +68,7 @@ export function writeAnswer(response: Response, { status, headers = {}, contentT
   if (response.headersSent || response.destroyed) return;
   const bytes = Buffer.from(JSON.stringify(body));
   response.setTimeout(WRITE_IDLE_TIMEOUT_MS);
-  // Not by `send`: that one answers 304 to whoever says `If-None-Match: *`, who has nothing that could be as it was.
+  // Not with `send`, which responds with 304 to any request with `If-None-Match: *`.
   response
     .status(status)
     .set('Cache-Control', 'no-store')

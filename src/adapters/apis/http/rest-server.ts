@@ -4,14 +4,14 @@ import type { Logger } from '../../../infrastructure/logging/logger.js';
 import type { Service } from '../../../infrastructure/process/service-runner.js';
 import { PROBLEM_CONTENT_TYPE, problemDocument } from './response.js';
 
-/** A request's head, and the whole of it, must have come within: slow senders hold a connection no longer. */
+/** Time limit for receiving a request's headers, and the whole request. A slow client holds a connection no longer. */
 export const HEADERS_TIMEOUT_MS = 10_000;
 export const REQUEST_TIMEOUT_MS = 30_000;
-/** How often the two are checked; Node's default of 30 s would let each connection stay open for so much longer. */
+/** How often these limits are checked. With Node's default, a connection could stay open for 30 s longer. */
 export const CONNECTION_CHECK_INTERVAL_MS = 1_000;
-/** How long an idle connection is kept; longer than usual proxies keep theirs, so that it is they who close. */
+/** How long an idle connection is kept: longer than common proxies keep it, so that the proxy closes it. */
 export const KEEP_ALIVE_TIMEOUT_MS = 65_000;
-/** Stopping: how long requests in hand may take to finish. */
+/** Graceful shutdown: how long requests in progress may take to finish. */
 export const CLOSE_TIMEOUT_MS = 8_000;
 
 export interface RestServerOptions {
@@ -21,17 +21,17 @@ export interface RestServerOptions {
   closeTimeoutMs?: number;
 }
 
-/** What the server knows of an open connection. */
+/** The state of an open connection. */
 interface Connection {
-  /** Requests whose answers are not sent to their end yet; several where the client pipelines. */
+  /** Requests whose responses are not completely sent. Several if the client pipelines. */
   inHand: Set<ServerResponse>;
   /** The latest request, answered or not. */
   latest: { request: IncomingMessage; response: ServerResponse } | null;
-  /** Bytes that are not HTTP have come in, or a request has not come in time: nothing further can be read. */
+  /** The client sent bytes that are not HTTP, or a request did not arrive in time. No further request can be read. */
   isBroken: boolean;
 }
 
-/** The REST port: listens, and when it stops lets requests in hand finish. */
+/** The server on the REST port. `stop` lets requests in progress finish. */
 export class RestServer implements Service {
   readonly name = 'rest';
   readonly stopTimeoutMs: number;
@@ -57,17 +57,17 @@ export class RestServer implements Service {
     this.server.on('connection', (connection) => this.trackConnection(connection));
     this.server.on('request', (request, response) => this.trackResponse(request, response));
     this.server.on('request', app);
-    // An expectation that is not known is no reason to refuse (RFC 9110, section 10.1.1).
+    // An unknown expectation is ignored (RFC 9110, section 10.1.1 allows that).
     this.server.on('checkExpectation', (request, response) => this.server.emit('request', request, response));
     this.server.on('clientError', (fault, socket) => this.endBroken(fault, socket as Socket));
   }
 
-  /** The port it listens on, once started. */
+  /** The port, after the start. */
   get port(): number {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** Rejects with one line if the port cannot be had. */
+  /** Rejects with a one-line error if it cannot listen on the port. */
   async start(): Promise<void> {
     const { port, host } = this.options;
     await new Promise<void>((resolve, reject) => {
@@ -84,7 +84,7 @@ export class RestServer implements Service {
     this.logger.info('REST is listening', { host, port: this.port });
   }
 
-  /** Takes no further connection, finishes what is in hand, and after the deadline ends what is left. */
+  /** Accepts no more connections, finishes requests in progress, and ends the rest after the deadline. */
   async stop(): Promise<void> {
     this.stopping = true;
     const busy = new Set<Socket | null>();
@@ -93,10 +93,10 @@ export class RestServer implements Service {
       if (!response.headersSent) response.setHeader('Connection', 'close');
     }
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    // Not `closeIdleConnections`: that one spares connections on which nothing was ever asked.
+    // Not `closeIdleConnections`: it does not close connections without any request.
     for (const socket of this.connections.keys()) if (!busy.has(socket)) socket.destroy();
     const deadline = setTimeout(() => {
-      this.logger.warn('requests in hand did not finish in time', { requests: this.inHand.size });
+      this.logger.warn('requests in progress did not finish in time', { requests: this.inHand.size });
       this.server.closeAllConnections();
     }, this.closeTimeoutMs);
     await closed;
@@ -123,9 +123,8 @@ export class RestServer implements Service {
   }
 
   /**
-   * Ends a connection on which no further request can be read. Only bytes that the client takes for the answer to what
-   * it has just
-   * sent may be written: never a 400 within or behind another request's answer.
+   * Ends a connection on which no further request can be read. A 400 must not be written inside or after another
+   * request's response, because the client would take it for a part of that response.
    */
   private endBroken(fault: NodeJS.ErrnoException, socket: Socket): void {
     const connection = this.connections.get(socket);
@@ -134,7 +133,7 @@ export class RestServer implements Service {
       return;
     }
     const { inHand, latest, isBroken } = connection;
-    // Its latest request can still be under way: what has come of it so far is all there will be.
+    // The latest request can be incomplete, and will stay incomplete.
     const isCutShort = latest !== null && !latest.request.complete;
     const awaited = [...inHand].filter((response) => response.req.complete || response.headersSent);
     if (isBroken) {
@@ -149,7 +148,7 @@ export class RestServer implements Service {
   }
 }
 
-/** Lets the answers be sent to their end, then closes the connection. */
+/** Waits until the responses are sent, then closes the connection. */
 function closeAfter(responses: readonly ServerResponse[], socket: Socket): void {
   const last = responses.at(-1);
   if (last?.headersSent === false) last.setHeader('Connection', 'close');
@@ -161,7 +160,7 @@ function closeAfter(responses: readonly ServerResponse[], socket: Socket): void 
     });
 }
 
-/** Answers what is no HTTP request with a problem, and ends the connection. */
+/** Responds to bytes that are not HTTP with a problem, and closes the connection. */
 function refuse(socket: Socket): void {
   const document = JSON.stringify(problemDocument('bad_request'));
   socket.end(

@@ -13,10 +13,10 @@ import type { Message, MessageRevision } from '../../../domain/message.js';
 import { copy } from './copy.js';
 import { withPresentText } from './memory-event-log.js';
 import { viewOf, visibleMessages } from './memory-message-views.js';
-import { byCodeUnit, type MemoryWorld } from './memory-world.js';
+import { byCodeUnit, type MemoryTables } from './memory-tables.js';
 
 export class MemoryChatHistory implements ChatHistory {
-  constructor(private readonly world: MemoryWorld) {}
+  constructor(private readonly world: MemoryTables) {}
 
   async listMessages(past: VisiblePast, range: SequenceRange): Promise<SequencePage<MessageView>> {
     return this.page(past, visibleMessages(this.world, past), range);

@@ -19,11 +19,11 @@ import { isHidden, type Member } from '../../../domain/chat.js';
 import type { User } from '../../../domain/user.js';
 import { copy } from './copy.js';
 import { lastVisibleMessage } from './memory-message-views.js';
+import { byCodeUnit, type MemoryTables } from './memory-tables.js';
 import { isVisible } from './memory-visible-chats.js';
-import { byCodeUnit, type MemoryWorld } from './memory-world.js';
 
 export class MemoryChatQueries implements ChatQueries {
-  constructor(private readonly world: MemoryWorld) {}
+  constructor(private readonly world: MemoryTables) {}
 
   async listChats(
     caller: Caller,

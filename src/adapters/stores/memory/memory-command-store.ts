@@ -19,10 +19,10 @@ import type { Reaction } from '../../../domain/message.js';
 import { NO_CHATS, type UserChats } from '../../../domain/user-chats.js';
 import { copy } from './copy.js';
 import { writeMessages } from './memory-messages.js';
-import { entry, type MemoryWorld, type PartitionRow } from './memory-world.js';
+import { entry, type MemoryTables, type PartitionRow } from './memory-tables.js';
 
 export class MemoryCommandStore implements CommandStore {
-  constructor(private readonly world: MemoryWorld) {}
+  constructor(private readonly world: MemoryTables) {}
 
   async transact<T>(
     request: BatchRequest,
@@ -97,14 +97,10 @@ export class MemoryCommandStore implements CommandStore {
     this.world.attemptedAt.set(key, new Date());
   }
 
-  private snapshot(
-    { position, ringSeen }: Pick<PartitionRow, 'position' | 'ringSeen'>,
-    keys: SnapshotKeys,
-  ): BatchSnapshot {
+  private snapshot({ position }: Pick<PartitionRow, 'position'>, keys: SnapshotKeys): BatchSnapshot {
     const { receipts, chats, members, users, messages, userChats } = this.world;
     return {
       position,
-      ringUnsettled: ringSeen < this.world.ringGeneration,
       receipts: pick(keys.receipts.map(receiptKey), (key) => {
         const record = receipts.get(key);
         return record && { contentHash: record.contentHash, receipt: record.receipt };
@@ -176,7 +172,7 @@ export class MemoryCommandStore implements CommandStore {
       throw new StoreError('contention', 'a user has come into another chat in between');
     }
     if (writes.chatsChanged.some(({ chatId }) => !chats.has(chatId))) {
-      throw new StoreError('refused', 'a chat that is to be changed does not exist');
+      throw new StoreError('refused', 'a chat to change does not exist');
     }
     if (
       writes.events.some((event, i) => event.partition !== request.partition || event.position !== position + i + 1)
@@ -212,9 +208,9 @@ export class MemoryCommandStore implements CommandStore {
       const { created, joined } = world.userChats.get(userKey(change)) ?? NO_CHATS;
       world.userChats.set(userKey(change), { created: created + change.created, joined: joined + change.joined });
     }
-    for (const { chatId, state: standing, until, ...user } of writes.membershipStatesEnded) {
-      const ofUser = entry(world.formerStandings, userKey(user), () => new Map());
-      entry(ofUser, chatId, () => new Map()).set(standing, until);
+    for (const { chatId, state, until, ...user } of writes.membershipStatesEnded) {
+      const ofUser = entry(world.formerMemberships, userKey(user), () => new Map());
+      entry(ofUser, chatId, () => new Map()).set(state, until);
     }
     writeMessages(world, writes);
     for (const event of writes.events) {

@@ -2,10 +2,10 @@ import { type DecisionLog, type LoggedDecision, smallestIdAt } from '../../../ap
 import type { DecisionRecord } from '../../../application/ports/decision-record.js';
 import { canonicalDigest } from '../../../contract/messages/content-hash.js';
 import { copy } from './copy.js';
-import type { MemoryWorld } from './memory-world.js';
+import type { MemoryTables } from './memory-tables.js';
 
 export class MemoryDecisionLog implements DecisionLog {
-  constructor(private readonly world: MemoryWorld) {}
+  constructor(private readonly world: MemoryTables) {}
 
   async record(decisions: readonly DecisionRecord[]): Promise<void> {
     for (const decision of decisions) this.world.decisions.set(decision.decisionId, copy(decision));

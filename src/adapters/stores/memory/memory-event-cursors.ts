@@ -10,14 +10,14 @@ import {
 } from '../../../application/ports/event-cursors.js';
 import type { StartAt } from '../../../application/ports/log-consumer.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../domain/chat.js';
-import { byCodeUnit, type CursorRow, type MemoryWorld } from './memory-world.js';
+import { byCodeUnit, type CursorRow, type MemoryTables } from './memory-tables.js';
 
 const MS_PER_S = 1_000;
 
 export class MemoryEventCursors implements EventCursors {
   /** `now` is the database's clock, in milliseconds. */
   constructor(
-    private readonly world: MemoryWorld,
+    private readonly world: MemoryTables,
     private readonly now: () => number = Date.now,
   ) {}
 

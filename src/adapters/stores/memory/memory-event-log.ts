@@ -3,10 +3,10 @@ import type { ChatMember, ChatMembers, EventLog, LoggedEvent } from '../../../ap
 import type { Member } from '../../../domain/chat.js';
 import { eraseMessage, type Message, messageOfStub } from '../../../domain/message.js';
 import { copy } from './copy.js';
-import { byCodeUnit, type MemoryWorld } from './memory-world.js';
+import { byCodeUnit, type MemoryTables } from './memory-tables.js';
 
 export class MemoryEventLog implements EventLog {
-  constructor(private readonly world: MemoryWorld) {}
+  constructor(private readonly world: MemoryTables) {}
 
   async storeId(): Promise<string> {
     return this.world.storeId;
@@ -51,14 +51,14 @@ function indexBeyond(events: readonly LoggedEvent[], position: number): number {
 }
 
 /** An event as the log returns it, with the current text of its message. */
-export function withPresentText(world: MemoryWorld, logged: LoggedEvent): LoggedEvent {
+export function withPresentText(world: MemoryTables, logged: LoggedEvent): LoggedEvent {
   const { event } = logged;
   if (event.type !== 'message.created' && event.type !== 'message.edited') return copy(logged);
   return copy({ ...logged, event: { type: event.type, message: asOf(world, event.message) } });
 }
 
 /** The message with its text at that revision, or without a text if it was deleted. */
-function asOf(world: MemoryWorld, then: Message): Message {
+function asOf(world: MemoryTables, then: Message): Message {
   const { messageId, revision, editedAt, editedBy } = then;
   const stub = world.removedMessages.get(messageId);
   if (stub !== undefined) return { ...messageOfStub(stub), revision, editedAt, editedBy };

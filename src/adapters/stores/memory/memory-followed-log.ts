@@ -3,12 +3,12 @@ import { type FollowedLog, isAfter, type LogStretch } from '../../../application
 import { PARTITION_WHILE_IMPORTED } from '../../../domain/chat.js';
 import { CHANGES_AUDIENCE } from '../../../domain/event.js';
 import { MemoryEventLog, withPresentText } from './memory-event-log.js';
-import type { MemoryWorld } from './memory-world.js';
+import type { MemoryTables } from './memory-tables.js';
 
 export class MemoryFollowedLog implements FollowedLog {
   private readonly log: MemoryEventLog;
 
-  constructor(private readonly world: MemoryWorld) {
+  constructor(private readonly world: MemoryTables) {
     this.log = new MemoryEventLog(world);
   }
 

@@ -13,8 +13,8 @@ import {
 import type { Message } from '../../../domain/message.js';
 import { copy } from './copy.js';
 import { viewOf, visibleMessages } from './memory-message-views.js';
+import { byCodeUnit, type MemoryTables } from './memory-tables.js';
 import { isVisible } from './memory-visible-chats.js';
-import { byCodeUnit, type MemoryWorld } from './memory-world.js';
 
 /** A combining mark belongs to the letter before it. A mark after a symbol, such as U+FE0F, belongs to no word. */
 const WORD = /[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/gu;
@@ -22,7 +22,7 @@ const LONG_RUN = new RegExp(`[^ \\n\\r\\t]{${INDEXED_RUN_MAX_CHARACTERS}}`, 'gu'
 
 /** Searches whole words, ignoring case. All words must occur. */
 export class MemoryMessageSearch implements MessageSearch {
-  constructor(private readonly world: MemoryWorld) {}
+  constructor(private readonly world: MemoryTables) {}
 
   async search(
     caller: Caller,

@@ -2,21 +2,21 @@ import { type MessageView, type VisiblePast, visiblePast } from '../../../applic
 import type { ChatView } from '../../../application/ports/chat-queries.js';
 import { REACTIONS_SHOWN_MAX } from '../../../contract/rest/responses.js';
 import type { Message } from '../../../domain/message.js';
-import { byCodeUnit, type MemoryWorld } from './memory-world.js';
+import { byCodeUnit, type MemoryTables } from './memory-tables.js';
 
 /** The visible messages of a chat in ascending sequence. */
-export function visibleMessages(world: MemoryWorld, { chatId, fromSequence }: VisiblePast): Message[] {
+export function visibleMessages(world: MemoryTables, { chatId, fromSequence }: VisiblePast): Message[] {
   return (world.messagesOfChat.get(chatId) ?? []).filter(({ sequence }) => sequence >= fromSequence);
 }
 
-export function lastVisibleMessage(world: MemoryWorld, view: ChatView): MessageView | null {
+export function lastVisibleMessage(world: MemoryTables, view: ChatView): MessageView | null {
   const past = visiblePast(view);
   const message = visibleMessages(world, past).at(-1);
   return message === undefined ? null : viewOf(world, past, message);
 }
 
 /** The message as queries return it to one user. */
-export function viewOf(world: MemoryWorld, { userId }: VisiblePast, message: Message): MessageView {
+export function viewOf(world: MemoryTables, { userId }: VisiblePast, message: Message): MessageView {
   const { chatId, messageId, sequence } = message;
   const event = world.eventsOfChat.get(chatId)?.find((logged) => logged.sequence === sequence);
   if (event === undefined) throw new Error(`message ${messageId} has no event`);

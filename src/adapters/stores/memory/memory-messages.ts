@@ -1,9 +1,9 @@
 import type { BatchWrites } from '../../../application/ports/command-store.js';
 import type { Message } from '../../../domain/message.js';
-import { entry, type MemoryWorld } from './memory-world.js';
+import { entry, type MemoryTables } from './memory-tables.js';
 
 /** Writes messages with their revisions, reactions and threads. */
-export function writeMessages(world: MemoryWorld, writes: BatchWrites): void {
+export function writeMessages(world: MemoryTables, writes: BatchWrites): void {
   for (const message of writes.messages) {
     world.messages.set(message.messageId, message);
     entry(world.messagesOfChat, message.chatId, () => []).push(message);
@@ -35,7 +35,7 @@ export function writeMessages(world: MemoryWorld, writes: BatchWrites): void {
   }
 }
 
-function replace(world: MemoryWorld, message: Message): void {
+function replace(world: MemoryTables, message: Message): void {
   world.messages.set(message.messageId, message);
   const ofChat = world.messagesOfChat.get(message.chatId) ?? [];
   const index = ofChat.findIndex(({ messageId }) => messageId === message.messageId);

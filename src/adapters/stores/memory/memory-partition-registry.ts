@@ -1,16 +1,13 @@
 import type { ClusterState, PartitionRegistry, TakenPartition } from '../../../application/ports/partition-registry.js';
-import { byCodeUnit, type MemoryWorld, type PartitionRow } from './memory-world.js';
+import { byCodeUnit, type MemoryTables, type PartitionRow } from './memory-tables.js';
 
 /** A worker without a heartbeat for this long is removed. */
 const WORKER_FORGOTTEN_AFTER_MS = 60_000;
 
 export class MemoryPartitionRegistry implements PartitionRegistry {
-  /** Settles when the last queued ring repair has ended. */
-  private repairs: Promise<void> = Promise.resolve();
-
   /** `now` is the database's clock, in milliseconds. */
   constructor(
-    private readonly world: MemoryWorld,
+    private readonly world: MemoryTables,
     private readonly now: () => number = Date.now,
   ) {}
 
@@ -26,7 +23,6 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
         owner: null,
         position: 0,
         publishedThrough: 0,
-        ringSeen: 0,
         logFloor: 0,
         logPruned: 0,
       });
@@ -43,7 +39,7 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
     }
     return {
       workers: [...workers].flatMap(([id, heardOf]) => (heardOf >= now - aliveWithinMs ? [id] : [])).sort(byCodeUnit),
-      partitions: [...partitions.values()].map(({ ringSeen: _ringSeen, logPruned: _logPruned, ...state }) => state),
+      partitions: [...partitions.values()].map(({ logPruned: _logPruned, ...state }) => state),
     };
   }
 
@@ -64,8 +60,6 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
       epoch: row.epoch,
       position: row.position,
       publishedThrough: row.publishedThrough,
-      ringSeen: row.ringSeen,
-      ringGeneration: this.world.ringGeneration,
     };
   }
 
@@ -79,23 +73,6 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
     if (row === null) return false;
     row.publishedThrough = Math.max(row.publishedThrough, publishedThrough);
     return true;
-  }
-
-  async repairRing(isNeeded: () => Promise<boolean>, repair: (generation: number) => Promise<void>): Promise<void> {
-    const before = this.repairs;
-    const mine = before.then(async () => {
-      if (!(await isNeeded())) return;
-      this.world.ringGeneration += 1;
-      await repair(this.world.ringGeneration);
-    });
-    // Only the caller gets the error of this repair. The next one runs anyway.
-    this.repairs = mine.catch(() => undefined);
-    await mine;
-  }
-
-  async sawRingMarker(partition: number, epoch: number, generation: number): Promise<void> {
-    const row = this.owned(partition, epoch);
-    if (row !== null) row.ringSeen = Math.max(row.ringSeen, generation);
   }
 
   private owned(partition: number, epoch: number): PartitionRow | null {

@@ -15,11 +15,11 @@ import type { Chat, Member } from '../../../domain/chat.js';
 import { type MembershipState, stateBeforeArchiving } from '../../../domain/membership-state.js';
 import { copy } from './copy.js';
 import { withPresentText } from './memory-event-log.js';
+import { byCodeUnit, type MemoryTables } from './memory-tables.js';
 import { isShown, isVisible } from './memory-visible-chats.js';
-import { byCodeUnit, type MemoryWorld } from './memory-world.js';
 
 export class MemorySyncLog implements SyncLog {
-  constructor(private readonly world: MemoryWorld) {}
+  constructor(private readonly world: MemoryTables) {}
 
   async cut(): Promise<Cut> {
     const rows = [...this.world.partitions.values()].sort((a, b) => a.partition - b.partition);
@@ -44,7 +44,7 @@ export class MemorySyncLog implements SyncLog {
       const membership = this.world.members.get(chatId)?.get(caller.userId);
       const importNumber = this.world.importNumbers.get(chatId) ?? null;
       if (chat === undefined || membership === undefined) return [];
-      const shownSequence = this.lastUntil(caller, chat, membership, (standing) => !isShown(visible, chat, standing));
+      const shownSequence = this.lastUntil(caller, chat, membership, (state) => !isShown(visible, chat, state));
       return [{ chat, membership, importNumber, shownSequence }];
     });
     return chats
@@ -77,7 +77,7 @@ export class MemorySyncLog implements SyncLog {
         const chat = this.world.chats.get(chatId);
         const membership = this.world.members.get(chatId)?.get(caller.userId) ?? null;
         if (chat === undefined || (membership !== null && isVisible(visible, { chat, membership }))) return [];
-        const until = this.lastUntil(caller, chat, membership, (standing) => isShown(visible, chat, standing));
+        const until = this.lastUntil(caller, chat, membership, (state) => isShown(visible, chat, state));
         const last =
           visible === 'all'
             ? this.departuresOf(caller).get(chatId)
@@ -126,12 +126,12 @@ export class MemorySyncLog implements SyncLog {
     caller: Caller,
     chat: Chat,
     membership: Member | null,
-    isOne: (standing: MembershipState) => boolean,
+    isOne: (state: MembershipState) => boolean,
   ): number {
-    const former = [...(this.world.formerStandings.get(userKey(caller))?.get(chat.chatId) ?? [])];
+    const former = [...(this.world.formerMemberships.get(userKey(caller))?.get(chat.chatId) ?? [])];
     const earlier = membership === null ? null : stateBeforeArchiving(chat, membership);
     if (earlier !== null) former.push([earlier.state, earlier.until]);
-    return Math.max(0, ...former.flatMap(([standing, until]) => (isOne(standing) ? [until] : [])));
+    return Math.max(0, ...former.flatMap(([state, until]) => (isOne(state) ? [until] : [])));
   }
 
   private departuresOf(caller: Caller): Map<string, { partition: number; position: number }> {

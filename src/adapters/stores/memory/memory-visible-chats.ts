@@ -7,9 +7,7 @@ export function isVisible(visible: VisibleChats, { chat, membership }: ChatView)
 }
 
 /** Whether the chat is visible to a member with this membership state. */
-export function isShown(visible: VisibleChats, chat: Pick<Chat, 'kind'>, standing: MembershipState): boolean {
+export function isShown(visible: VisibleChats, chat: Pick<Chat, 'kind'>, state: MembershipState): boolean {
   if (typeof visible === 'string') return visible === 'all';
-  return visible.some(
-    ({ kind, archived, role }) => kind === chat.kind && membershipStateOf(archived, role) === standing,
-  );
+  return visible.some(({ kind, archived, role }) => kind === chat.kind && membershipStateOf(archived, role) === state);
 }

@@ -154,6 +154,7 @@ const TABLES = [
   'chat_events',
   'receipts',
   'poison_attempts',
+  'former_memberships',
   'event_cursors',
   'parked_events',
   'relays',
@@ -179,7 +180,7 @@ const FUNCTIONS = [
 
 /**
  * Rejects with instructions if the database lacks our tables or has those of an earlier release. Otherwise a worker
- * would acquire leases and then wait for ever, as if the database were away. It reads the catalogue, because not every
+ * would acquire leases and then wait without end, as if the database were unavailable. It reads the catalogue, because not every
  * role may read the migration history.
  */
 export async function assertMigrated(database: PrismaClient): Promise<void> {

@@ -1,8 +1,8 @@
 import type { PrismaClient } from './generated/client.js';
 import { rethrow } from './store-errors.js';
 
-/** By the broker's hash ring, or by the in-process transport's own hash. */
-export type Placement = 'ring' | 'in-process';
+/** The transport that distributes commands to partitions. Each has a hash of its own. */
+export type Placement = 'amqp' | 'in-process';
 
 /** The values that identify this store. Rejects with a `StoreError`. */
 export class PrismaStoreIdentity {

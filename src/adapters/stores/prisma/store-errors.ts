@@ -9,7 +9,7 @@ import { SlowQuery } from '../../../application/ports/slow-query.js';
 
 /**
  * SQLSTATE classes of data errors: data exception, integrity constraint, program limit, and exceptions of an operator's
- * trigger. A retry would fail in the same way for ever.
+ * trigger. A retry would fail in the same way each time.
  */
 const DATA_CLASSES = new Set(['22', '23', '54', 'P0']);
 
@@ -61,20 +61,19 @@ export function toStoreError(error: unknown): StoreError {
   const report = serverReport(error);
   if (report?.sqlState === NOT_AS_READ)
     return contention('an owner, a batch of the partition, or a receipt of the same command');
-  if (report?.sqlState === NO_SUCH_CHAT)
-    return new StoreError('refused', 'a chat that is to be changed does not exist');
+  if (report?.sqlState === NO_SUCH_CHAT) return new StoreError('refused', 'a chat to change does not exist');
   if (report !== null && DATA_CLASSES.has(report.sqlState.slice(0, 2))) {
     const constraint = report.constraint === null ? '' : `, ${report.constraint}`;
     return new StoreError('refused', `the database refuses the data (SQLSTATE ${report.sqlState}${constraint})`);
   }
   if (report !== null && IN_THE_WAY.has(report.sqlState))
-    return new StoreError('contention', `another transaction was in the way (SQLSTATE ${report.sqlState})`);
+    return new StoreError('contention', `a concurrent transaction conflicts (SQLSTATE ${report.sqlState})`);
   if (report === null ? isExpired(error) : report.sqlState === TIMED_OUT)
-    return new StoreError('timed_out', `it took too long (${report?.sqlState ?? TRANSACTION_EXPIRED.code})`, {
+    return new StoreError('timed_out', `the statement timed out (${report?.sqlState ?? TRANSACTION_EXPIRED.code})`, {
       cause: error,
     });
   if (isUnstorable(error)) {
-    return new StoreError('refused', `the data cannot be written down (${error.name})`);
+    return new StoreError('refused', `the data cannot be encoded (${error.name})`);
   }
   const what = report === null ? describe(error) : `SQLSTATE ${report.sqlState}: ${report.message}`;
   if (report?.sqlState === QUERY_CANCELED)
@@ -106,7 +105,7 @@ function toCommitError(error: unknown): StoreError {
   const report = serverReport(error);
   if (report === null ? NOT_CONNECTED.test(describe(error)) : isDefinite(report)) return toStoreError(error);
   const what = report === null ? describe(error) : `SQLSTATE ${report.sqlState}: ${report.message}`;
-  return new StoreError('unknown', `whether the transaction was committed is not known (${what})`, { cause: error });
+  return new StoreError('unknown', `the outcome of the commit is unknown (${what})`, { cause: error });
 }
 
 function isDefinite({ sqlState }: ServerReport): boolean {
@@ -121,7 +120,7 @@ export function passesByItself(error: unknown): boolean {
 }
 
 export function contention(what: string): StoreError {
-  return new StoreError('contention', `${what} came in between`);
+  return new StoreError('contention', `conflict with ${what}`);
 }
 
 /** Whether a probe ended as intended. */

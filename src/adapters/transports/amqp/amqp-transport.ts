@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
-import type { PartitionRegistry } from '../../../application/ports/partition-registry.js';
 import type { TransportCounters } from '../../../application/ports/transport.js';
+import type { TransportState } from '../../../application/ports/transport-state.js';
 import { type Topology, type TopologySettings, topology } from '../../../contract/messages/topology.js';
 import { AmqpConnection, reconnectPauseMs } from '../../../infrastructure/amqp/amqp-connection.js';
 import { ConnectionAway, describeFailure } from '../../../infrastructure/amqp/amqp-failure.js';
@@ -14,9 +14,9 @@ import { ConfirmedPublisher } from './publish/confirmed-publisher.js';
 import { DispatchBacklog } from './publish/dispatch-backlog.js';
 import { AmqpReceiptSender, type ReceiptRoutes } from './receipts/amqp-receipt-sender.js';
 import { TopologyFault } from './topology/declare-topology.js';
+import { claimNamespace } from './topology/namespace-claim.js';
 import { prepareBroker } from './topology/prepare-broker.js';
 import { QueueDepths } from './topology/queue-depths.js';
-import { claimNamespace } from './topology/store-exchange.js';
 import { newTransportCounters } from './transport-counters.js';
 
 export interface AmqpTransportOptions {
@@ -25,7 +25,7 @@ export interface AmqpTransportOptions {
   workerId: string;
   topology: TopologySettings;
   /** Null for a process that only submits commands. It does not declare, repair or subscribe. */
-  registry: Pick<PartitionRegistry, 'repairRing'> | null;
+  state: TransportState | null;
   /**
    * The id of the store that must own the namespace. It is read at each connection. Null for a process without a store,
    * which does not check the namespace.
@@ -65,7 +65,7 @@ export class AmqpTransport {
   readonly #backlog: DispatchBacklog;
   readonly #namespace: string;
   readonly #topology: Topology;
-  readonly #registry: Pick<PartitionRegistry, 'repairRing'> | null;
+  readonly #state: TransportState | null;
   readonly #logger: Logger;
   readonly #readyListeners = new Set<() => void>();
   #prepared: Prepared | undefined;
@@ -76,7 +76,7 @@ export class AmqpTransport {
   #obstacle: string | null = null;
   #isStopped = false;
 
-  constructor({ url, workerId, topology: settings, registry, storeId, logger, random }: AmqpTransportOptions) {
+  constructor({ url, workerId, topology: settings, state, storeId, logger, random }: AmqpTransportOptions) {
     const { namespace, partitions } = settings;
     const admit =
       storeId === null ? undefined : (model: ChannelModel) => refusalOfNamespace(model, namespace, storeId());
@@ -97,7 +97,7 @@ export class AmqpTransport {
       });
     this.#namespace = namespace;
     this.#topology = topology(settings);
-    this.#registry = registry;
+    this.#state = state;
     this.#logger = logger;
     this.counters = this.#counters;
     const ownUser = this.#publish.username;
@@ -109,6 +109,7 @@ export class AmqpTransport {
       ownUser,
       counters: this.#counters,
       whenReady: () => this.#whenReady(),
+      logger,
       onQueueMissing: () => this.#prepareAnew(),
     });
     this.sink = new AmqpEventSink(this.#publish, toEventsExchange(namespace), logger, this.#backlog);
@@ -178,11 +179,11 @@ export class AmqpTransport {
     return this.#depths.current;
   }
 
-  #whenReady(): ChannelModel {
+  #whenReady(): { model: ChannelModel; state: TransportState } {
     const model = this.#consume.current();
-    if (this.#registry === null) throw new Error('this process does not consume');
+    if (this.#state === null) throw new Error('this process does not consume');
     if (!this.#isReady()) throw new ConnectionAway(this.#consume.name);
-    return model;
+    return { model, state: this.#state };
   }
 
   #isReady(): boolean {
@@ -211,7 +212,7 @@ export class AmqpTransport {
     for (let attempt = 0; !this.#isStopped && !this.#isReady(); attempt += 1) {
       try {
         const now = { consume: this.#consume.current(), publish: this.#publish.current() };
-        if (this.#registry !== null) await this.#putInOrder(now.publish, this.#registry);
+        if (this.#state !== null) await this.#putInOrder(now.publish, this.#state);
         this.#prepared = now;
         this.#obstacle = null;
       } catch (error) {
@@ -234,10 +235,10 @@ export class AmqpTransport {
     }
   }
 
-  async #putInOrder(model: ChannelModel, registry: Pick<PartitionRegistry, 'repairRing'>): Promise<void> {
-    const context = { namespace: this.#namespace, topology: this.#topology, registry, publisher: this.#publisher };
+  async #putInOrder(model: ChannelModel, state: TransportState): Promise<void> {
+    const context = { namespace: this.#namespace, topology: this.#topology, state, publisher: this.#publisher };
     const ring = await prepareBroker(model, context);
-    if (ring === 'repaired') this.#counters.ringRepairs += 1;
+    if (ring === 'repaired') this.#counters.routingRepairs += 1;
     this.#logger.info('broker prepared', { ring });
   }
 }

@@ -1,5 +1,5 @@
 import type { TransportCounters } from '../../../application/ports/transport.js';
 
 export function newTransportCounters(): TransportCounters {
-  return { receiptsIgnored: 0, receiptsDropped: 0, ringRepairs: 0, subscriptionsLost: 0 };
+  return { receiptsIgnored: 0, receiptsDropped: 0, routingRepairs: 0, subscriptionsLost: 0 };
 }

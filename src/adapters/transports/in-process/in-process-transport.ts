@@ -41,7 +41,7 @@ export class InProcessTransport {
   readonly #queues: PartitionQueue[];
   readonly #gateway: InProcessCommandGateway;
   readonly #listeners = new Set<(event: OutgoingEvent) => void>();
-  readonly #buried: IncomingCommand[] = [];
+  readonly #keptDeadLetters: IncomingCommand[] = [];
   readonly #workerId: string;
   readonly #logger: Logger;
   #state: 'idle' | 'open' | 'stopped' = 'idle';
@@ -110,7 +110,7 @@ export class InProcessTransport {
    * on the broker.
    */
   keptDeadLetters(): readonly IncomingCommand[] {
-    return [...this.#buried];
+    return [...this.#keptDeadLetters];
   }
 
   /** The number of receipts whose reply address was not the gateway's. */
@@ -151,8 +151,8 @@ export class InProcessTransport {
       'x-parley-worker': this.#workerId,
       'x-parley-routing-key': incoming.routingKey,
     };
-    this.#buried.push({ ...incoming, headers: { ...incoming.headers, ...marks } });
-    if (this.#buried.length > DEAD_LETTERS_KEPT) this.#buried.shift();
+    this.#keptDeadLetters.push({ ...incoming, headers: { ...incoming.headers, ...marks } });
+    if (this.#keptDeadLetters.length > DEAD_LETTERS_KEPT) this.#keptDeadLetters.shift();
   }
 }
 

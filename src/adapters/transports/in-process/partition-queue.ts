@@ -136,7 +136,7 @@ class Consumer implements Subscription {
       if (entry === undefined) return;
       this.#lastTag += 1;
       this.#unacknowledged.set(this.#lastTag, entry);
-      const delivery: Delivery = { tag: this.#lastTag, ...entry, ringMarker: null };
+      const delivery: Delivery = { tag: this.#lastTag, ...entry, mayBeMisplaced: false };
       try {
         this.#handlers.onDelivery(delivery);
       } catch (error) {

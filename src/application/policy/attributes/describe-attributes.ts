@@ -36,16 +36,16 @@ export function describeCondition(
 ): string {
   const wanted =
     discretion !== 'for operators' && NAMES_OTHERS.test(attribute)
-      ? 'what the policy asks for'
+      ? 'the value that the policy requires'
       : expected(attribute, condition);
   const found = isShown(attribute, discretion) ? `it is ${describeValue(attribute, value)}` : 'its value is not shown';
   return `${attribute} ${verb} ${wanted} (${found})`;
 }
 
 export function describeValue(attribute: string, value: AttributeValue): string {
-  if (value === undefined) return 'not known';
+  if (value === undefined) return 'unknown';
   if (value === null) return 'none';
-  if (typeof value === 'object' && 'unreadable' in value) return 'nothing to compare with';
+  if (typeof value === 'object' && 'unreadable' in value) return 'not comparable';
   if (typeof value === 'object') return `[${value.map((entry) => describeValue(attribute, entry)).join(', ')}]`;
   if (typeof value === 'number' && findAttribute(attribute)?.type === 'duration') return describeDuration(value);
   return typeof value === 'string' && !PLAIN.test(value) ? JSON.stringify(value) : String(value);
@@ -63,9 +63,9 @@ function expected(attribute: string, condition: Condition): string {
     return condition.among === undefined ? words(condition.is) : listedIn(condition.among, condition.is);
   if ('isNot' in condition)
     return condition.among === undefined
-      ? `anything but ${words(condition.isNot)}`
+      ? `other than ${words(condition.isNot)}`
       : `not ${listedIn(condition.among, condition.isNot)}`;
-  if ('present' in condition) return condition.present ? 'there' : 'none';
+  if ('present' in condition) return condition.present ? 'present' : 'none';
   const { atLeast, atMost } = condition;
   return listed(
     [

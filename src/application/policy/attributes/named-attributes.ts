@@ -8,7 +8,7 @@ export interface NamedAttributes {
 }
 
 /** The default actor. */
-const SOMEBODY = { tenantId: 'default', userId: 'somebody', kind: DEFAULT_USER_KIND, claims: {}, token: null };
+const DEFAULT_ACTOR = { tenantId: 'default', userId: 'somebody', kind: DEFAULT_USER_KIND, claims: {}, token: null };
 
 /**
  * Attributes that are not given are unknown, and so never in the actor's favour. The exception is the actor, who is an
@@ -17,7 +17,7 @@ const SOMEBODY = { tenantId: 'default', userId: 'somebody', kind: DEFAULT_USER_K
 export function attributesByName(action: Action, given: NamedAttributes): PolicyAttributes {
   const attributes: { [group: string]: unknown } = {
     action,
-    actor: { ...SOMEBODY, claims: {} },
+    actor: { ...DEFAULT_ACTOR, claims: {} },
     producer: null,
     chat: null,
     target: null,

@@ -21,12 +21,12 @@ export function explainAbsence(
   const madeAt = timeOf(decisionId);
   if (madeAt === null || madeAt > now + CLOCK_SKEW_MS) return `${none}: it is not the id of a decision`;
   if (now - madeAt > retentionMs)
-    return `${none} any more: it was made on ${new Date(madeAt).toISOString()}, longer ago than DECISION_RETENTION`;
+    return `${none} any more: it was made on ${new Date(madeAt).toISOString()}, and DECISION_RETENTION has passed`;
   const sampling = `permits are sampled (DECISION_SAMPLE_RATE=${sampleRate})`;
-  const rest = 'refusals are all kept';
+  const rest = 'all refusals are kept';
   return isSampledPermit(decisionId, sampleRate)
-    ? `${none}: ${sampling}, and this one would have been kept; was it made in another database, or under another share? (${rest})`
-    : `${none}: ${sampling}, and this one was not kept (${rest})`;
+    ? `${none}: ${sampling}, and this one would have been kept; it may be of another database, or of another sample rate (${rest})`
+    : `${none}: ${sampling}, and this permit was not kept (${rest})`;
 }
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab]/;

@@ -31,8 +31,9 @@ export function explainDecision(
 /** Empty if the policy's decision was the final result. */
 function whatCameOfIt({ refusedAs }: LoggedDecision): string[] {
   if (refusedAs === null) return [];
-  const by = refusedAs === 'rate_limited' ? 'for a quota' : 'by the state of its chat and not by the policy';
-  return [`The command was refused all the same, ${by}: ${refusedAs} (${refusalCodes[refusedAs].title}).`];
+  const by =
+    refusedAs === 'rate_limited' ? 'because of a quota' : 'because of the state of its chat, not by the policy';
+  return [`The command was refused ${by}: ${refusedAs} (${refusalCodes[refusedAs].title}).`];
 }
 
 function describeRequest({ at, actorId, tenantId, action, commandId, chatId, attributes }: LoggedDecision): string {
@@ -69,18 +70,18 @@ export function explainVerdict(
     return [
       `Policy ${policyVersion} permits this by rule ${id}${reason}.`,
       ...asked(
-        'It asks that',
+        'It requires that',
         conditions.map((judged) => describeCondition(judged, 'be', discretion)),
       ),
     ];
   return [
     `Policy ${policyVersion} refuses this: rule ${id} forbids it${reason}.`,
     ...asked(
-      'It forbids where',
+      'It forbids this if',
       conditions.map((judged) => describeCondition(judged, 'is', discretion)),
     ),
     ...(conditions.some(({ outcome }) => outcome === 'unknown')
-      ? ["What is not known is never in the actor's favour."]
+      ? ['An unknown attribute never favours the actor.']
       : []),
   ];
 }
@@ -91,7 +92,7 @@ function asked(beginning: string, conditions: readonly string[]): string[] {
 
 function whatIsMissing({ rules }: PolicyDocument, attributes: KnownAttributes, discretion: Discretion): string[] {
   const permits = rules.filter(({ effect, actions }) => effect === 'permit' && actions.includes(attributes.action));
-  if (permits.length === 0) return [`It has no rule that permits ${attributes.action} to anybody.`];
+  if (permits.length === 0) return [`It has no rule that permits ${attributes.action}.`];
   return permits.map((rule) => missingFor(rule, attributes, discretion));
 }
 
@@ -113,8 +114,8 @@ function explainFromRecord({ effect, rule, policyVersion, attributes }: Verdict,
     .map(([name, value]) => `${name} is ${describeValue(name, value)}`);
   return [
     `Policy ${policyVersion} ${verdict}${rule === null ? '' : `; the rule is ${rule}`}.`,
-    'The text of this policy cannot be had any more, so there is no telling what its rules ask for.',
-    ...asked('Of the attributes it is recorded that', recorded),
+    'The text of this policy is no longer available, so the conditions of its rules are unknown.',
+    ...asked('Recorded attributes:', recorded),
   ];
 }
 

@@ -1,12 +1,8 @@
-import type {
-  DeadLetter,
-  LetterFilter,
-  LetterReason,
-} from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
-import { isMeant } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
+import type { LetterFilter } from '../../../application/operations/dead-letters.js';
+import type { LetterReason } from '../../../application/ports/dead-letter-queue.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 
-/** As the command line names them. */
+/** The options of the command line. */
 export interface LetterFilters {
   reason?: LetterReason;
   /** In milliseconds before now. */
@@ -20,25 +16,24 @@ export interface LetterListRequest extends LetterFilters {
   json?: boolean;
 }
 
-/** For what changes something: a filter, ids, or all. */
+/** The options of commands that change something: a filter, ids, or all. */
 export interface LetterSelection extends LetterFilters {
   id?: string[];
   all?: boolean;
 }
 
-export function meantBy(request: LetterFilters & { id?: string[] }): (letter: DeadLetter) => boolean {
+export function filterOf(request: LetterFilters & { id?: string[] }): LetterFilter {
   const { reason, since, type, chat, id } = request;
-  const filter: LetterFilter = {
+  return {
     ...(reason === undefined ? {} : { reason }),
     ...(since === undefined ? {} : { since: new Date(Date.now() - since) }),
     ...(type === undefined ? {} : { type }),
     ...(chat === undefined ? {} : { chatId: chat }),
     ...(id === undefined ? {} : { messageIds: id }),
   };
-  return (letter) => isMeant(letter, filter);
 }
 
-/** Nobody means all of them by saying nothing. */
+/** Without any option, nothing is selected. */
 export function requireSelection({ reason, since, type, chat, id, all }: LetterSelection): void {
   const isFiltered = [reason, since, type, chat, id].some((value) => value !== undefined);
   if (!isFiltered && !all) throw new StartupError(['select dead letters by a filter, by --id, or by --all']);

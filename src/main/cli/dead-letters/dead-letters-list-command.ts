@@ -1,46 +1,29 @@
-import { browseDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
-import { type DeadLetter, readLetter } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
+import { listDeadLetters, type PlacedLetter } from '../../../application/operations/dead-letters.js';
 import { counted, printable, table } from '../printable.js';
-import { type LetterListRequest, meantBy } from './dead-letter-filters.js';
-import { tellUnseen, withDeadLetters } from './with-dead-letters.js';
+import { filterOf, type LetterListRequest } from './dead-letter-filters.js';
+import { printUnread, withDeadLetters } from './with-dead-letters.js';
 
 const DETAIL_SHOWN_CHARACTERS = 60;
 const WORD_SHOWN_CHARACTERS = 128;
 const UNKNOWN = '-';
 
-type Placed = DeadLetter & { place: number };
-
-/** Prints what is there, and how many by reason. Nothing is taken away; what the letters say is not shown. */
+/** `parley dead-letters list`: prints the letters without their bodies, and their number by reason. */
 export async function runDeadLettersList(request: LetterListRequest): Promise<void> {
-  await withDeadLetters(async ({ consuming, namespace }) => {
-    const meant = meantBy(request);
-    const shown: Placed[] = [];
-    const byReason = new Map<string, number>();
-    let place = 0;
-    let matching = 0;
-    const survey = await browseDeadLetters(consuming, namespace, (message) => {
-      place += 1;
-      const letter = readLetter(message);
-      if (!meant(letter)) return;
-      matching += 1;
-      const reason = letter.reason ?? 'unknown';
-      byReason.set(reason, (byReason.get(reason) ?? 0) + 1);
-      if (shown.length < request.limit) shown.push({ place, ...letter });
-    });
-    const reasons = Object.fromEntries([...byReason].sort());
+  await withDeadLetters(async (queue) => {
+    const { survey, matching, byReason, letters } = await listDeadLetters(queue, filterOf(request), request.limit);
     if (request.json)
-      console.log(JSON.stringify({ ...survey, matching, byReason: reasons, letters: shown.map(asJson) }, null, 2));
+      console.log(JSON.stringify({ ...survey, matching, byReason, letters: letters.map(asJson) }, null, 2));
     else {
-      if (shown.length > 0) console.log(table([HEAD, ...shown.map(asRow)]));
-      console.log(summary(survey.seen, matching, shown.length, reasons));
+      if (letters.length > 0) console.log(table([HEAD, ...letters.map(asRow)]));
+      console.log(summary(survey.seen, matching, letters.length, byReason));
     }
-    tellUnseen(survey);
+    printUnread(queue, survey);
   });
 }
 
 const HEAD = ['place', 'message id', 'type', 'chat', 'reason', 'at', 'worker', 'detail'];
 
-function asRow({ place, messageId, type, chatId, reason, at, worker, detail }: Placed): string[] {
+function asRow({ place, messageId, type, chatId, reason, at, worker, detail }: PlacedLetter): string[] {
   const word = (value: string | null) => (value === null ? UNKNOWN : printable(value, WORD_SHOWN_CHARACTERS));
   return [
     ...[String(place), word(messageId), word(type), word(chatId), reason ?? 'unknown', at?.toISOString() ?? UNKNOWN],
@@ -48,8 +31,8 @@ function asRow({ place, messageId, type, chatId, reason, at, worker, detail }: P
   ];
 }
 
-/** The routing key is left out: where somebody got it wrong, it could be anything. */
-function asJson({ place, messageId, type, chatId, reason, detail, at, worker }: Placed) {
+/** Without the routing key: a producer that got it wrong may have put anything there. */
+function asJson({ place, messageId, type, chatId, reason, detail, at, worker }: PlacedLetter) {
   return { place, messageId, type, chatId, reason, at, worker, detail };
 }
 

@@ -1,19 +1,14 @@
-import { browseDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
-import { type DeadLetter, readLetter } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
-import {
-  lettersPerPass,
-  obstacleToReplay,
-  replayDeadLetters,
-} from '../../../adapters/transports/amqp/dead-letters/replay-dead-letters.js';
+import { planReplay, type ReplayPlan, replayLetters } from '../../../application/operations/dead-letters.js';
+import type { DeadLetter, DeadLetterQueue } from '../../../application/ports/dead-letter-queue.js';
 import { RatePacer } from '../../../infrastructure/process/rate-pacer.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { showLineProgress } from '../line-progress.js';
 import { counted, printable } from '../printable.js';
-import { type LetterSelection, meantBy, requireSelection } from './dead-letter-filters.js';
-import { type DeadLetterAccess, tellUnseen, withDeadLetters } from './with-dead-letters.js';
+import { filterOf, type LetterSelection, requireSelection } from './dead-letter-filters.js';
+import { printUnread, withDeadLetters } from './with-dead-letters.js';
 
 const WORD_SHOWN_CHARACTERS = 128;
-/** Letters that cannot be replayed are named up to here; all are counted. */
+/** Maximum number of letters that are named because they cannot be replayed. All are counted. */
 const NAMED_MAX = 20;
 
 export interface LetterReplayRequest extends LetterSelection {
@@ -21,73 +16,52 @@ export interface LetterReplayRequest extends LetterSelection {
   dryRun?: boolean;
 }
 
-/**
- * Publishes letters as commands again. Looked through once first, so that what is done can be said before; then again,
- * from the front, no
- * further than what was ready at the start.
- */
+/** `parley dead-letters replay`: publishes letters as commands again. */
 export async function runDeadLettersReplay(request: LetterReplayRequest): Promise<void> {
   requireSelection(request);
-  await withDeadLetters(async (access) => {
-    const meant = meantBy(request);
-    const { seen, replayable, impossible } = await look(access, meant);
+  await withDeadLetters(async (queue) => {
+    let named = 0;
+    const plan = await planReplay(queue, filterOf(request), (letter, obstacle) => {
+      named += 1;
+      if (named <= NAMED_MAX) console.error(`parley: ${nameOf(letter)} at place ${letter.place}: ${obstacle}`);
+    });
+    printUnread(queue, plan.survey);
+    const { replayable, impossible } = plan;
+    const all = counted(plan.survey.seen, 'dead letter');
     if (impossible > 0) console.error(`parley: ${impossible} cannot be replayed and stay in the queue`);
     if (request.dryRun) {
-      console.log(`would replay ${replayable} of ${counted(seen, 'dead letter')}`);
+      console.log(`would replay ${replayable} of ${all}`);
       return;
     }
-    const replayed = replayable === 0 ? 0 : await replay(access, request, meant, { seen, replayable });
-    console.log(`replayed ${replayed} of ${counted(seen, 'dead letter')}`);
+    const replayed = replayable === 0 ? 0 : await replay(queue, request, plan);
+    console.log(`replayed ${replayed} of ${all}`);
     if (impossible > 0 || replayed < replayable) process.exitCode = 1;
   });
 }
 
-async function look({ consuming, namespace, username }: DeadLetterAccess, meant: (letter: DeadLetter) => boolean) {
-  let place = 0;
-  let replayable = 0;
-  let impossible = 0;
-  const survey = await browseDeadLetters(consuming, namespace, (message) => {
-    place += 1;
-    const letter = readLetter(message);
-    if (!meant(letter)) return;
-    const obstacle = obstacleToReplay(message, letter, username);
-    if (obstacle === null) {
-      replayable += 1;
-      return;
-    }
-    impossible += 1;
-    if (impossible <= NAMED_MAX) console.error(`parley: ${nameOf(letter)} at place ${place}: ${obstacle}`);
-  });
-  tellUnseen(survey);
-  return { seen: survey.seen, replayable, impossible };
-}
-
-async function replay(
-  { consuming, namespace, openPublishing }: DeadLetterAccess,
-  { rate }: LetterReplayRequest,
-  isMeant: (letter: DeadLetter) => boolean,
-  { seen, replayable }: { seen: number; replayable: number },
-): Promise<number> {
-  const pace = new RatePacer(rate ?? null);
-  const progress = showLineProgress('replayed', replayable, 'letters');
+async function replay(queue: DeadLetterQueue, request: LetterReplayRequest, plan: ReplayPlan): Promise<number> {
+  const perSecond = request.rate ?? null;
+  const pacer = new RatePacer(perSecond);
+  const progress = showLineProgress('replayed', plan.replayable, 'letters');
   try {
-    const order = {
-      ...{ namespace, isMeant, most: seen, perPass: lettersPerPass(rate ?? null) },
-      pace: () => pace.next(),
+    const result = await replayLetters(queue, filterOf(request), plan, {
+      perSecond,
+      pace: () => pacer.next(),
       onReplayed: () => progress.advance(1),
-      onUnwritable: (letter: DeadLetter) =>
+      onUnwritable: (letter) =>
         console.error(`parley: ${nameOf(letter)}: its headers cannot be written again; it stays in the queue`),
-    };
-    const missed = await replayDeadLetters(consuming, await openPublishing(), order);
+    });
+    if (result.outcome === 'interrupted') {
+      const { cause, replayed } = result;
+      const done = `${replayed} were replayed; the others are still in the queue`;
+      throw new StartupError([`${cause.message}: ${done}`], { cause });
+    }
+    const { missed, replayed } = result;
     if (missed > 0) console.error(`parley: ${missed} were not replayed: another consumer holds them`);
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const done = `${progress.lines} were replayed; the others are still in the queue`;
-    throw new StartupError([`${error.message}: ${done}`], { cause: error });
+    return replayed;
   } finally {
     progress.stop();
   }
-  return progress.lines;
 }
 
 function nameOf({ messageId }: DeadLetter): string {

@@ -1,16 +1,10 @@
-import { browseDeadLetters } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
-import { readLetter } from '../../../adapters/transports/amqp/dead-letters/dead-letter.js';
-import {
-  describeLetter,
-  type LetterDescription,
-} from '../../../adapters/transports/amqp/dead-letters/describe-dead-letter.js';
+import { type LetterChoice, showDeadLetters } from '../../../application/operations/dead-letters.js';
+import type { LetterDescription } from '../../../application/ports/dead-letter-queue.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { printable, table } from '../printable.js';
-import { tellUnseen, withDeadLetters } from './with-dead-letters.js';
+import { printUnread, withDeadLetters } from './with-dead-letters.js';
 
 const VALUE_SHOWN_CHARACTERS = 1_000;
-/** Several may have one message id: it is unique for its actor only. */
-const SHOWN_MAX = 100;
 
 export interface ShowRequest {
   messageId?: string | undefined;
@@ -18,29 +12,29 @@ export interface ShowRequest {
   body?: boolean;
 }
 
-/** Prints all that is known of a letter. What it says is printed only where that is asked for. */
-export async function runDeadLettersShow({ messageId, place, body = false }: ShowRequest): Promise<void> {
-  if ((messageId === undefined) === (place === undefined))
-    throw new StartupError(['select a dead letter by its message id or by --place']);
-  await withDeadLetters(async ({ consuming, namespace }) => {
-    const found: { place: number; told: LetterDescription; body: string | null }[] = [];
-    let here = 0;
-    const survey = await browseDeadLetters(consuming, namespace, (message) => {
-      here += 1;
-      const isMeant = place === undefined ? readLetter(message).messageId === messageId : here === place;
-      if (!isMeant || found.length >= SHOWN_MAX) return;
-      found.push({ place: here, told: describeLetter(message), body: body ? message.content.toString('utf8') : null });
-    });
-    tellUnseen(survey);
-    if (found.length === 0)
+/** `parley dead-letters show`: prints everything about a letter, and its body if asked for. */
+export async function runDeadLettersShow({ body = false, ...request }: ShowRequest): Promise<void> {
+  const choice = choiceOf(request);
+  await withDeadLetters(async (queue) => {
+    const { survey, letters } = await showDeadLetters(queue, choice, { withBody: body });
+    printUnread(queue, survey);
+    if (letters.length === 0)
       throw new StartupError([
-        place === undefined ? `no dead letter has the message id ${messageId}` : `no dead letter is at place ${place}`,
+        'place' in choice
+          ? `no dead letter is at place ${choice.place}`
+          : `no dead letter has the message id ${choice.messageId}`,
       ]);
-    for (const letter of found) {
-      console.log(describe(letter.place, letter.told));
+    for (const letter of letters) {
+      console.log(describe(letter.place, letter.description));
       if (letter.body !== null) console.log(`body:\n${letter.body}`);
     }
   });
+}
+
+function choiceOf({ messageId, place }: ShowRequest): LetterChoice {
+  if (messageId !== undefined && place === undefined) return { messageId };
+  if (place !== undefined && messageId === undefined) return { place };
+  throw new StartupError(['select a dead letter by its message id or by --place']);
 }
 
 function describe(place: number, told: LetterDescription): string {

@@ -1,22 +1,13 @@
-import type { Survey } from '../../../adapters/transports/amqp/dead-letters/browse-dead-letters.js';
-import { LETTERS_HELD_MAX } from '../../../adapters/transports/amqp/dead-letters/dead-letter-pass.js';
+import { AmqpDeadLetterQueue } from '../../../adapters/transports/amqp/dead-letters/amqp-dead-letter-queue.js';
+import type { DeadLetterQueue, Survey } from '../../../application/ports/dead-letter-queue.js';
 import type { AmqpConnection } from '../../../infrastructure/amqp/amqp-connection.js';
-import { rethrowAsStartupError, StartupError } from '../../../infrastructure/process/startup-error.js';
-import { requireSettings, type Settings } from '../../settings.js';
-import { connectOnce } from '../connect-broker.js';
+import { rethrowAsStartupError } from '../../../infrastructure/process/startup-error.js';
+import { requireSettings } from '../../settings.js';
+import { connectOnce, requireBrokerUrl } from '../connect-broker.js';
 
-export interface DeadLetterAccess {
-  namespace: string;
-  /** As whom the broker knows us. */
-  username: string;
-  consuming: AmqpConnection;
-  /** A connection of its own: a broker that is short of memory stops reading from those who publish. */
-  openPublishing(): Promise<AmqpConnection>;
-}
-
-/** The broker for one command on the dead letters. It says in one line what goes wrong. */
-export async function withDeadLetters(work: (access: DeadLetterAccess) => Promise<void>): Promise<void> {
-  const settings = requireSettings('topology');
+/** The dead letters for one command. Errors become a `StartupError` of one line. */
+export async function withDeadLetters(work: (queue: DeadLetterQueue) => Promise<void>): Promise<void> {
+  const settings = requireSettings('command');
   const url = requireBrokerUrl(settings);
   const open: AmqpConnection[] = [];
   const connect = async () => {
@@ -25,13 +16,7 @@ export async function withDeadLetters(work: (access: DeadLetterAccess) => Promis
     return connection;
   };
   try {
-    const consuming = await connect();
-    await work({
-      namespace: settings.namespace,
-      username: consuming.username,
-      consuming,
-      openPublishing: connect,
-    });
+    await work(new AmqpDeadLetterQueue(await connect(), settings.namespace, connect));
   } catch (error) {
     rethrowAsStartupError(error);
   } finally {
@@ -39,14 +24,9 @@ export async function withDeadLetters(work: (access: DeadLetterAccess) => Promis
   }
 }
 
-export function requireBrokerUrl({ amqpUrl }: Settings): string {
-  if (amqpUrl === undefined) throw new StartupError(['AMQP_URL is required']);
-  return amqpUrl;
-}
-
-/** What was not seen, and why; on standard error. */
-export function tellUnseen({ ready, seen }: Survey): void {
-  const reached = Math.min(ready, LETTERS_HELD_MAX);
+/** Prints to standard error which letters were not read, and why. */
+export function printUnread({ reach }: DeadLetterQueue, { ready, seen }: Survey): void {
+  const reached = Math.min(ready, reach);
   if (seen < reached) console.error(`parley: ${reached - seen} were not read: another consumer holds them`);
   if (ready > reached) console.error(`parley: ${ready - reached} were not read: only the first ${reached} are`);
 }

@@ -1,18 +1,16 @@
 import { CaslDecisionPoint } from '../../../adapters/policy/casl-decision-point.js';
 import { PrismaChatQueries } from '../../../adapters/stores/prisma/queries/prisma-chat-queries.js';
+import { canDo } from '../../../application/operations/policy-questions.js';
 import { ACTIONS, isInChat } from '../../../application/policy/attributes/attribute-catalogue.js';
-import { attributesNow, type Question } from '../../../application/policy/attributes/current-attributes.js';
-import { explainVerdict } from '../../../application/policy/decisions/explain-decision.js';
-import type { PolicyDocument } from '../../../application/policy/policy-document.js';
-import { evaluateConditions } from '../../../application/policy/rule-holds.js';
-import type { Action, KnownAttributes } from '../../../application/ports/policy-decision-point.js';
+import type { Question } from '../../../application/policy/attributes/current-attributes.js';
+import type { Action } from '../../../application/ports/policy-decision-point.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
+import { readPolicyFile } from '../../policy/policy-file.js';
 import { requireSettings } from '../../settings.js';
 import { withCommandDatabase } from '../command-database.js';
 import { withGivenAttributes } from './given-attributes.js';
-import { readPolicyFile } from './policy-file.js';
 
-/** Apart from 1, which is for faults: a script can tell them. */
+/** Not 1, the exit code of faults, so that a script can tell them apart. */
 const EXIT_NO = 3;
 
 export interface CanRequest {
@@ -24,24 +22,24 @@ export interface CanRequest {
   attribute?: string[];
 }
 
-/** `parley policy can`: whether somebody may do something as things are in the database, and why. */
+/** `parley policy can`: whether a user may do something with the current data, and why. */
 export async function runPolicyCan(request: CanRequest): Promise<void> {
   const question = questionOf(request);
-  const { document } = readPolicyFile(request.policy ?? requireSettings('migrate').policyFile);
+  const { document } = readPolicyFile(request.policy ?? requireSettings('database').policyFile);
   const point = new CaslDecisionPoint(document);
   await withCommandDatabase(async (database) => {
-    const stored = await attributesNow(new PrismaChatQueries(database), point, question);
-    if (stored === null) throw new StartupError([`tenant ${question.tenantId} has no chat ${question.chatId}`]);
-    const attributes = withGivenAttributes(stored, request.attribute ?? []);
-    const { effect, rule } = point.decide(attributes);
-    const isPermitted = effect === 'permit';
+    const result = await canDo({
+      ...{ queries: new PrismaChatQueries(database), point, document, question },
+      withGiven: (stored) => withGivenAttributes(stored, request.attribute ?? []),
+    });
+    if (result.outcome === 'no-such-chat')
+      throw new StartupError([`tenant ${question.tenantId} has no chat ${question.chatId}`]);
+    const isPermitted = result.outcome === 'permitted';
     console.log(isPermitted ? 'yes' : 'no');
-    const verdict = { effect, rule, policyVersion: document.version, attributes };
-    for (const sentence of explainVerdict(verdict, document)) console.log(sentence);
-    if (isPermitted) return;
-    const unknown = unknownAttributes(document, attributes);
+    for (const sentence of result.sentences) console.log(sentence);
+    const { unknown } = result;
     if (unknown.length > 0) console.log(`Unknown attributes, which --attribute can set: ${unknown.join(', ')}.`);
-    process.exitCode = EXIT_NO;
+    if (!isPermitted) process.exitCode = EXIT_NO;
   });
 }
 
@@ -57,11 +55,4 @@ function questionOf({ actor: actorId, do: action, chat, tenant: tenantId }: CanR
 
 function isAction(text: string): text is Action {
   return (ACTIONS as readonly string[]).includes(text);
-}
-
-function unknownAttributes({ rules }: PolicyDocument, attributes: KnownAttributes): string[] {
-  const judged = rules
-    .filter(({ actions }) => actions.includes(attributes.action))
-    .flatMap((rule) => evaluateConditions(rule, attributes));
-  return [...new Set(judged.filter(({ outcome }) => outcome === 'unknown').map(({ attribute }) => attribute))];
 }

@@ -1,5 +1,5 @@
+import { readPolicyFile } from '../../policy/policy-file.js';
 import { readSettings } from '../../settings.js';
-import { readPolicyFile } from './policy-file.js';
 
 /** Throws a `StartupError` with a line for each fault. */
 export function runPolicyCheck(file: string | undefined): void {

@@ -7,9 +7,9 @@ import {
   replayDecisions,
 } from '../../../application/policy/decisions/replay-decisions.js';
 import { PolicyCache } from '../../../application/policy/policy-cache.js';
+import { documentOf, readPolicyFile } from '../../policy/policy-file.js';
 import { withCommandDatabase } from '../command-database.js';
 import { type LineProgress, showLineProgress } from '../line-progress.js';
-import { documentOf, readPolicyFile } from './policy-file.js';
 
 export interface ReplayRequest {
   policy: string;

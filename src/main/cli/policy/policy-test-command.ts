@@ -5,8 +5,8 @@ import { type DecisionTable, readCases } from '../../../adapters/policy/read-cas
 import { isClean, tryCases } from '../../../application/policy/policy-case.js';
 import { withProducers } from '../../../application/policy/policy-document.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
+import { faultLines, readPolicyFile } from '../../policy/policy-file.js';
 import { readSettings } from '../../settings.js';
-import { faultLines, readPolicyFile } from './policy-file.js';
 
 const CASES_FILE = /\.ya?ml$/;
 

@@ -5,15 +5,14 @@ import { AmqpEventSink, toQueue } from '../../../adapters/transports/amqp/publis
 import { queueExists } from '../../../adapters/transports/amqp/topology/queue-exists.js';
 import { ReplayAborted, type ReplayRange, replayEvents } from '../../../application/operations/replay-events.js';
 import type { LogPart } from '../../../application/ports/log-reader.js';
-import { names } from '../../../contract/messages/topology.js';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { RatePacer } from '../../../infrastructure/process/rate-pacer.js';
 import { rethrowAsStartupError, StartupError } from '../../../infrastructure/process/startup-error.js';
+import { readPolicyFile } from '../../policy/policy-file.js';
+import { ownQueues } from '../../settings/topology-settings.js';
 import { requireSettings, type Settings } from '../../settings.js';
-import { connectOnce } from '../connect-broker.js';
-import { requireBrokerUrl } from '../dead-letters/with-dead-letters.js';
+import { connectOnce, requireBrokerUrl } from '../connect-broker.js';
 import { type LineProgress, showLineProgress } from '../line-progress.js';
-import { readPolicyFile } from '../policy/policy-file.js';
 import { withArchiveDatabase } from './archive-database.js';
 
 export interface ReplayRequest {
@@ -25,10 +24,10 @@ export interface ReplayRequest {
   rate?: number;
 }
 
-/** `parley replay`: sends committed events to one queue once more. */
+/** `parley replay`: publishes committed events to one queue again. */
 export async function runReplay(request: ReplayRequest): Promise<void> {
   const part = partOf(request);
-  const settings = requireSettings('migrate');
+  const settings = requireSettings('database');
   const url = requireBrokerUrl(settings);
   refuseOwnQueue(request.queue, settings);
   const policy = new CaslDecisionPoint(readPolicyFile(settings.policyFile).document);
@@ -81,11 +80,9 @@ function rangeOf(part: LogPart, { from = 1, to }: ReplayRequest, end: number | n
   return { part, from, to: to ?? end };
 }
 
-/** An event there would be taken for a command that nobody can read. */
-function refuseOwnQueue(queue: string, { namespace, partitions }: Settings): void {
-  const own = [names.deadLetters(namespace)];
-  for (let index = 0; index < partitions; index += 1) own.push(names.commandQueue(namespace, index));
-  if (own.includes(queue)) throw new StartupError([`${queue} is not a queue for events`]);
+/** An event in such a queue would be read as a malformed command. */
+function refuseOwnQueue(queue: string, settings: Settings): void {
+  if (ownQueues(settings).includes(queue)) throw new StartupError([`${queue} is not a queue for events`]);
 }
 
 const quiet = () => undefined;

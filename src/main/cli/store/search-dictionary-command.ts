@@ -1,17 +1,18 @@
 import { assertMigrated, openDatabase } from '../../../adapters/stores/prisma/prisma-database.js';
 import { SearchDictionary } from '../../../adapters/stores/prisma/search/search-dictionary.js';
+import { changeSearchDictionary } from '../../../application/operations/search-dictionary.js';
 import { rethrowAsStartupError, StartupError } from '../../../infrastructure/process/startup-error.js';
 import { requireSettings } from '../../settings.js';
 
-/** An index over a large store takes hours, and its connection says nothing meanwhile. */
+/** Building the index of a large store takes hours, without any data on the connection. */
 const INDEXING_SILENCE_MS = 24 * 60 * 60 * 1_000;
 
 /**
- * Has messages searched by another text search configuration of the database's, once its index is built; REST goes on
- * meanwhile.
+ * `parley search-dictionary`: changes the text search configuration of the message search when its index is built.
+ * REST keeps running meanwhile.
  */
 export async function runSearchDictionary(name: string): Promise<void> {
-  const { databaseUrl = '' } = requireSettings('migrate');
+  const { databaseUrl = '' } = requireSettings('database');
   const database = openDatabase({
     url: databaseUrl,
     poolSize: 2,
@@ -20,12 +21,13 @@ export async function runSearchDictionary(name: string): Promise<void> {
   });
   try {
     await assertMigrated(database);
-    const dictionary = new SearchDictionary(database);
-    const known = await dictionary.known();
-    if (!known.includes(name))
-      throw new StartupError([`the database has no text search configuration ${name}; it has ${known.join(', ')}`]);
-    console.error(`parley: building the index for ${name}; the current index stays in use meanwhile`);
-    await dictionary.change(name);
+    const onBuilding = () =>
+      console.error(`parley: building the index for ${name}; the current index stays in use meanwhile`);
+    const result = await changeSearchDictionary(new SearchDictionary(database), name, onBuilding);
+    if (result.outcome === 'unknown')
+      throw new StartupError([
+        `the database has no text search configuration ${name}; it has ${result.known.join(', ')}`,
+      ]);
     console.log(`search uses ${name} now`);
   } catch (error) {
     rethrowAsStartupError(error);

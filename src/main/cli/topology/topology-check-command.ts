@@ -1,94 +1,43 @@
-/** `parley topology --check`: whether commands fall into the partition that their chat lives in. */
-
-import { type ChatHome, PrismaChatHomes } from '../../../adapters/stores/prisma/prisma-chat-homes.js';
-import { type KeyPlacement, partitionsOfKeys } from '../../../adapters/transports/amqp/topology/ring-probe.js';
-import { claimNamespace, commandQueues } from '../../../adapters/transports/amqp/topology/store-exchange.js';
+import { PrismaChatPartitions } from '../../../adapters/stores/prisma/prisma-chat-partitions.js';
+import { type CheckOutcome, checkRouting } from '../../../application/operations/topology.js';
+import type { KeyPlacement } from '../../../application/ports/broker-topology.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
-import { type StoreAndBroker, withStoreAndBroker } from '../with-store-and-broker.js';
-
-/**
- * Chats that are looked at, where not all are asked for: a ring out of order moves one in two, or one in as many as
- * there are partitions.
- */
-export const CHECK_SAMPLE = 1_000;
-const PAGE = 1_000;
-/** Mismatches that are named; all are counted. */
-const NAMED_MAX = 20;
+import { withBrokerTopology } from './with-broker-topology.js';
 
 export interface CheckRequest {
-  looksAtAll: boolean;
+  checksAll: boolean;
 }
 
-interface Verdict {
-  looked: number;
-  mismatches: number;
-  named: string[];
-}
-
-/** Exit code 1 where a chat's commands fall elsewhere. */
-export async function runTopologyCheck({ looksAtAll }: CheckRequest): Promise<void> {
-  await withStoreAndBroker(async (access) => {
-    const { settings, storeId, broker, topology } = access;
-    const model = broker.connection.current();
-    await claimNamespace(model, settings.namespace, storeId);
-    const queues = await commandQueues(model, topology);
-    // A probe in a queue that nobody consumes would wait there.
-    const unserved = queues.filter(({ consumers }) => consumers === 0).map(({ queue }) => queue);
-    if (queues.length < settings.partitions || unserved.length > 0)
+/** `parley topology --check`: exit code 1 if commands are not routed to the partition of their chat. */
+export async function runTopologyCheck({ checksAll }: CheckRequest): Promise<void> {
+  await withBrokerTopology(async ({ settings: { partitions }, database, storeId, broker }) => {
+    const homes = new PrismaChatPartitions(database);
+    const result = await checkRouting({ broker, homes, storeId, partitions, checksAll });
+    if (result.outcome === 'no-consumer')
       throw new StartupError([
-        `no worker consumes ${unserved[0] ?? 'the command queues: some are not declared yet'}; the check needs running workers: start one`,
+        `no worker consumes ${result.queue ?? 'the command queues: some are not declared yet'}; the check needs running workers: start one`,
       ]);
-    const verdict: Verdict = { looked: 0, mismatches: 0, named: [] };
-    for await (const homes of looksAtAll
-      ? pages(access)
-      : [await new PrismaChatHomes(access.database).sample(CHECK_SAMPLE)])
-      await compare(access, homes, verdict);
-    tell(verdict);
+    print(result);
   });
 }
 
-async function* pages({ database }: StoreAndBroker): AsyncGenerator<ChatHome[]> {
-  const homes = new PrismaChatHomes(database);
-  let after: string | null = null;
-  for (;;) {
-    const page: ChatHome[] = await homes.page(after, PAGE);
-    if (page.length === 0) return;
-    yield page;
-    after = page.at(-1)?.chatId ?? null;
-  }
-}
-
-async function compare(
-  { broker, settings }: StoreAndBroker,
-  homes: readonly ChatHome[],
-  verdict: Verdict,
-): Promise<void> {
-  const keys = homes.map(({ chatId }) => chatId);
-  const falls = await partitionsOfKeys(broker.connection, settings.namespace, keys);
-  for (const { chatId, partition } of homes) {
-    const fall = falls.get(chatId) ?? 'unanswered';
-    verdict.looked += 1;
-    if (fall === partition) continue;
-    verdict.mismatches += 1;
-    if (verdict.named.length < NAMED_MAX)
-      verdict.named.push(`chat ${chatId} belongs to partition ${partition}; its commands ${inWords(fall)}`);
-  }
-}
-
-function inWords(fall: KeyPlacement): string {
-  if (fall === 'nowhere') return 'are routed to no queue';
-  if (fall === 'unanswered') return 'could not be traced: no worker answered in time';
-  return `are routed to partition ${fall}`;
-}
-
-function tell({ looked, mismatches, named }: Verdict): void {
+function print({ checked, mismatches, first }: Extract<CheckOutcome, { outcome: 'checked' }>): void {
   if (mismatches === 0) {
-    console.log(`checked ${looked} chats: all commands are routed to the partition of their chat`);
+    console.log(`checked ${checked} chats: all commands are routed to the partition of their chat`);
     return;
   }
-  for (const line of named) console.log(line);
-  if (mismatches > named.length) console.log(`… and ${mismatches - named.length} more`);
-  console.log(`checked ${looked} chats: commands of ${mismatches} chats are not routed to the partition of their chat`);
+  for (const { chatId, partition, found } of first)
+    console.log(`chat ${chatId} belongs to partition ${partition}; its commands ${describe(found)}`);
+  if (mismatches > first.length) console.log(`… and ${mismatches - first.length} more`);
+  console.log(
+    `checked ${checked} chats: commands of ${mismatches} chats are not routed to the partition of their chat`,
+  );
   console.error('parley: repair the hash ring with parley topology --repair, then check again');
   process.exitCode = 1;
+}
+
+function describe(found: KeyPlacement): string {
+  if (found === 'nowhere') return 'are routed to no queue';
+  if (found === 'unanswered') return 'could not be traced: no worker answered in time';
+  return `are routed to partition ${found}`;
 }

@@ -1,6 +1,7 @@
 import { topology } from '../../../contract/messages/topology.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
-import { requireSettings, topologySettings } from '../../settings.js';
+import { topologySettings } from '../../settings/topology-settings.js';
+import { requireSettings } from '../../settings.js';
 
 export type TopologyFormat = 'definitions' | 'table';
 
@@ -23,14 +24,14 @@ export async function runTopology({ format, ...request }: TopologyRequest): Prom
   const acts = (['declare', 'repair', 'check', 'adopt', 'unbind'] as const).filter((act) => request[act] !== undefined);
   if (acts.length > 1) throw new StartupError([`${acts.map((act) => `--${act}`).join(' and ')} exclude each other`]);
   if (request.check === true)
-    return (await import('./topology-check-command.js')).runTopologyCheck({ looksAtAll: request.all === true });
+    return (await import('./topology-check-command.js')).runTopologyCheck({ checksAll: request.all === true });
   if (request.unbind !== undefined)
     return (await import('./topology-unbind-command.js')).runUnbind({ queue: request.unbind });
   if (request.adopt === true)
     return (await import('./topology-adopt-command.js')).runAdopt({ isConfirmed: request.yes === true });
   if (request.declare === true || request.repair === true)
     await (await import('./topology-declare-command.js')).declareOnce({ repairsRing: request.repair === true });
-  const settings = requireSettings('topology');
+  const settings = requireSettings('command');
   console.log(format === 'table' ? table(topologySettings(settings)) : definitions(topologySettings(settings)));
 }
 

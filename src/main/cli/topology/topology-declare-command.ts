@@ -1,33 +1,19 @@
-import { ConfirmedPublisher } from '../../../adapters/transports/amqp/publish/confirmed-publisher.js';
-import { forgetRingOrder } from '../../../adapters/transports/amqp/topology/hash-ring.js';
-import { prepareBroker } from '../../../adapters/transports/amqp/topology/prepare-broker.js';
-import { claimNamespace } from '../../../adapters/transports/amqp/topology/store-exchange.js';
 import { inTime } from '../connect-broker.js';
-import { withStoreAndBroker } from '../with-store-and-broker.js';
+import { withBrokerTopology } from './with-broker-topology.js';
 
 /** How long a broker may take to declare everything: a thousand quorum queues are slow. */
 const DECLARE_TIMEOUT_MS = 120_000;
 
 /**
  * Declares the broker's objects for the store in the database, as a starting worker does, under the same lock.
- * `repairsRing`: binds the queues to the
- * hash exchange anew, whatever its mark says. Rejects with one line for people.
+ * `repairsRing`: binds the command queues to the hash exchange again in any case. Rejects with a `StartupError`.
  */
 export async function declareOnce({ repairsRing = false } = {}): Promise<void> {
-  await withStoreAndBroker(async ({ settings: { namespace }, topology, storeId, registry, broker }) => {
-    const { connection } = broker;
-    const model = connection.current();
-    const publisher = new ConfirmedPublisher(connection);
+  await withBrokerTopology(async ({ storeId, transportState, broker, lastError }) => {
     const declare = async () => {
-      await claimNamespace(model, namespace, storeId);
-      if (repairsRing) await forgetRingOrder(model, namespace);
-      await prepareBroker(model, { namespace, topology, registry, publisher });
+      await broker.claim(storeId);
+      await broker.declare(transportState, { repairsRouting: repairsRing });
     };
-    const tooSlow = () => `not declared within ${DECLARE_TIMEOUT_MS} ms: ${broker.lastError()}`;
-    try {
-      await inTime(declare(), DECLARE_TIMEOUT_MS, tooSlow);
-    } finally {
-      await publisher.close();
-    }
+    await inTime(declare(), DECLARE_TIMEOUT_MS, () => `not declared within ${DECLARE_TIMEOUT_MS} ms: ${lastError()}`);
   });
 }

@@ -21,7 +21,7 @@ import {
 import { endOrphanedPostgresSync } from '../../../../src/infrastructure/embedded/postgres-orphan.js';
 import { type PostgresServer, startPostgres } from '../../../../src/infrastructure/embedded/postgres-server.js';
 import { identify } from '../../../../src/infrastructure/process/process-identity.js';
-import { scratchFolder } from '../../../support/services.js';
+import { scratchFolder } from '../../../support/services/services.js';
 import { startOwner } from './owner.js';
 
 const OTHERS = 0o007;
@@ -71,7 +71,7 @@ describe('embedded PostgreSQL of root below a folder that only root may enter', 
   };
   const copyOf = ({ programsCopy }: PostgresServer) => programsCopy ?? expect.fail('has no copy of its programs');
 
-  it('runs a copy of its programs that root alone may change, and removes it when it stops', async () => {
+  it('runs a copy of its programs that only root may change, and removes it when it stops', async () => {
     const folder = newFolder();
     const server = await start(folder);
     expect(await answer(server, 'SELECT 1 AS value')).to.equal(1);
@@ -88,7 +88,7 @@ describe('embedded PostgreSQL of root below a folder that only root may enter', 
     expect(readdirSync(folder)).to.have.members(['cluster', 'password', 'port', 'server.log']);
   });
 
-  it('keeps its data between starts, also written down to the disk', async () => {
+  it('keeps its data between starts, flushed to disk', async () => {
     const folder = newFolder();
     const first = await start(folder, {});
     await answer(first, 'CREATE TABLE kept AS SELECT 42 AS value');
@@ -96,7 +96,7 @@ describe('embedded PostgreSQL of root below a folder that only root may enter', 
     expect(await answer(await start(folder, {}), 'SELECT value FROM kept')).to.equal(42);
   });
 
-  it('has a copy of its own beside another server, which stays when that one stops', async () => {
+  it('has its own copy beside another server, which stays when that server stops', async () => {
     const [one, other] = await Promise.all([start(newFolder()), start(newFolder())]);
     expect(copyOf(one)).to.not.equal(copyOf(other));
     await one.stop();
@@ -104,7 +104,7 @@ describe('embedded PostgreSQL of root below a folder that only root may enter', 
     expect(await answer(other, `SELECT lower('STILL THERE') AS value`)).to.equal('still there');
   });
 
-  it('stops the server that a killed owner left, and removes its copy', async () => {
+  it('stops the server of a killed owner, and removes its copy', async () => {
     const folder = newFolder();
     const { child, owned } = await startOwner('postgres', folder, programs);
     await child.kill();
@@ -116,7 +116,7 @@ describe('embedded PostgreSQL of root below a folder that only root may enter', 
     expect(await answer(next, 'SELECT 1 AS value')).to.equal(1);
   });
 
-  it('leaves nothing behind where its owner was killed and its data are cleared away', async () => {
+  it('leaves nothing if its owner was killed and its data are removed', async () => {
     const folder = newFolder();
     const { child, owned } = await startOwner('postgres', folder, programs);
     await child.kill();
@@ -125,7 +125,7 @@ describe('embedded PostgreSQL of root below a folder that only root may enter', 
     expect(existsSync(owned.programsCopy as string)).to.equal(false);
   });
 
-  it('is rid of the copy of a server whose folder was removed while it ran, at the next start anywhere', async () => {
+  it('removes the copy of a server whose folder was removed, at any next start', async () => {
     const folder = newFolder();
     const gone = await start(folder);
     await gone.stop();
@@ -138,7 +138,7 @@ describe('embedded PostgreSQL of root below a folder that only root may enter', 
     expect(existsSync(owned.programsCopy as string)).to.equal(false);
   });
 
-  it('removes nothing that is no copy of the programs, wherever the link in its folder leads', async () => {
+  it('removes only copies of the programs, for any target of the link in its folder', async () => {
     const folder = newFolder();
     const precious = scratchFolder('precious');
     mkdirSync(join(precious, 'kept'));
@@ -155,7 +155,7 @@ describe('embedded PostgreSQL of root below a folder that only root may enter', 
     ]);
   });
 
-  it('is reached over a symbolic link from an open folder, too', async () => {
+  it('works also over a symbolic link from an open folder', async () => {
     const link = join(scratchFolder('open'), 'data');
     const folder = newFolder();
     mkdirSync(folder);
@@ -163,7 +163,7 @@ describe('embedded PostgreSQL of root below a folder that only root may enter', 
     expect(await answer(await start(link), 'SELECT 1 AS value')).to.equal(1);
   });
 
-  it('leaves no copy behind where it does not start', async () => {
+  it('leaves no copy if it does not start', async () => {
     const folder = newFolder();
     const failure = await start(folder, { shared_buffers: 'nonsense' }).catch((error: Error) => error);
     expect(failure).to.be.instanceOf(Error);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { lockDataFolder } from '../../../../src/infrastructure/embedded/data-folder.js';
 import { identify } from '../../../../src/infrastructure/process/process-identity.js';
-import { scratchFolder } from '../../../support/services.js';
+import { scratchFolder } from '../../../support/services/services.js';
 import { startOwner } from './owner.js';
 
 async function refusal(folder: string): Promise<string> {
@@ -14,7 +14,7 @@ async function refusal(folder: string): Promise<string> {
 }
 
 describe('the lock of a data folder', () => {
-  it('makes the folder, is given once, and again after it was released', async () => {
+  it('creates the folder, is granted once, and again after its release', async () => {
     const folder = join(scratchFolder('data'), 'new', 'er');
     const lock = await lockDataFolder(folder);
     expect(await refusal(folder)).to.equal(`the data folder ${folder} is in use by process ${process.pid}`);
@@ -26,7 +26,7 @@ describe('the lock of a data folder', () => {
     expect(readdirSync(folder)).to.deep.equal([]);
   });
 
-  it('is refused in one line where there can be no such folder', async () => {
+  it('is refused in one line if the folder cannot be created', async () => {
     const folder = scratchFolder('data');
     const file = join(folder, 'file');
     writeFileSync(file, '');
@@ -37,7 +37,7 @@ describe('the lock of a data folder', () => {
       expect(await refusal('/proc/parley')).to.equal('the data folder /proc/parley cannot be made (ENOENT)');
   });
 
-  it('is refused in one line that names the process while another one holds it', async () => {
+  it('is refused in one line that names the process that holds it', async () => {
     const folder = scratchFolder('data');
     const { child, owned } = await startOwner('lock', folder);
     expect(owned).to.deep.equal({ locked: true });
@@ -53,7 +53,7 @@ describe('the lock of a data folder', () => {
     await lock.release();
   });
 
-  it('is taken over when the process id belongs to another program by now', async () => {
+  it('is taken over if the process id now belongs to another program', async () => {
     const folder = scratchFolder('data');
     const stale = { ...identify(process.pid), startedAt: 'another time', id: 'earlier' };
     writeFileSync(join(folder, 'lock'), JSON.stringify(stale));
@@ -61,7 +61,7 @@ describe('the lock of a data folder', () => {
     await lock.release();
   });
 
-  it('goes to exactly one of many that find a dead holder at the same time', async () => {
+  it('is granted to exactly one of many that find a dead holder together', async () => {
     const folder = scratchFolder('data');
     const dead = await startOwner('lock', folder);
     await dead.child.kill();
@@ -75,7 +75,7 @@ describe('the lock of a data folder', () => {
     await Promise.all(contenders.map(({ child }) => child.kill()));
   });
 
-  it('passes on through successors that died while taking over', async () => {
+  it('is granted after successors that died during their take-over', async () => {
     const folder = scratchFolder('data');
     const gone = { pid: process.pid, startedAt: 'another time' };
     writeFileSync(join(folder, 'lock'), JSON.stringify({ ...gone, id: 'first' }));

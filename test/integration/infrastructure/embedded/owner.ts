@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { startProcess, type TestProcess } from '../../../support/processes.js';
-import { projectFolder } from '../../../support/services.js';
+import { startProcess, type TestProcess } from '../../../support/fleet/processes.js';
+import { projectFolder } from '../../../support/services/services.js';
 
 export interface Owned {
   readonly pid?: number;

@@ -7,7 +7,7 @@ import pg from 'pg';
 import { type PostgresServer, startPostgres } from '../../../../src/infrastructure/embedded/postgres-server.js';
 import { freePort } from '../../../../src/infrastructure/free-port.js';
 import { identify } from '../../../../src/infrastructure/process/process-identity.js';
-import { scratchFolder } from '../../../support/services.js';
+import { scratchFolder } from '../../../support/services/services.js';
 import { LOOPBACK, listenersOf } from './listeners.js';
 import { startOwner } from './owner.js';
 
@@ -43,7 +43,7 @@ describe('embedded PostgreSQL in a new folder', () => {
     expect(row).to.deep.equal({ encoding: 'UTF8', sorted: true, lower: 'äσ' });
   });
 
-  it('lets nobody in without the password, which only its owner can read', async () => {
+  it('requires the password, which only its owner can read', async () => {
     expect(statSync(join(folder, 'password')).mode & 0o777).to.equal(0o600);
     const url = new URL(server.url);
     url.password = 'guessed';
@@ -58,7 +58,7 @@ describe('embedded PostgreSQL in a new folder', () => {
     expect(row).to.deep.equal({ sockets: '' });
   });
 
-  it('leads a process group of its own, out of the reach of Ctrl-C', () => {
+  it('has its own process group, which Ctrl-C does not reach', () => {
     const { stdout } = spawnSync('ps', ['-o', 'pgid=', '-p', String(server.pid)], { encoding: 'utf8' });
     expect(Number(stdout)).to.equal(server.pid);
   });
@@ -99,7 +99,7 @@ describe('embedded PostgreSQL', () => {
     expect(await query(server.url, 'SELECT value FROM kept')).to.deep.equal([{ value: 42 }]);
   });
 
-  it('stops the server that a killed owner left running, and goes on with its data', async () => {
+  it('stops the server of a killed owner, and continues with its data', async () => {
     const folder = scratchFolder('pg');
     const { child, owned } = await startOwner('postgres', folder);
     await query(owned.url as string, 'CREATE TABLE left_behind AS SELECT 1 AS value');
@@ -111,7 +111,7 @@ describe('embedded PostgreSQL', () => {
     expect(await query(server.url, 'SELECT value FROM left_behind')).to.deep.equal([{ value: 1 }]);
   });
 
-  it('takes a process id in a stale lock file for what it is when another program has it now', async () => {
+  it('ignores a process id in a stale lock file that now belongs to another program', async () => {
     const folder = scratchFolder('pg');
     server = await startPostgres({ folder, settings });
     const lines = readFileSync(join(folder, 'cluster', 'postmaster.pid'), 'utf8').split('\n');
@@ -122,7 +122,7 @@ describe('embedded PostgreSQL', () => {
     expect(await query(server.url, 'SELECT 1 AS value')).to.deep.equal([{ value: 1 }]);
   });
 
-  it('starts afresh after a first start that was killed halfway', async () => {
+  it('starts again after a first start that was killed halfway', async () => {
     const folder = scratchFolder('pg');
     mkdirSync(join(folder, 'cluster.new', 'base'), { recursive: true });
 
@@ -130,7 +130,7 @@ describe('embedded PostgreSQL', () => {
     expect(readdirSync(folder)).to.include('cluster').and.not.include('cluster.new');
   });
 
-  it('says in one line that its port is taken', async () => {
+  it('reports a used port in one line', async () => {
     const blocker = createServer();
     const port = await freePort();
     await new Promise<void>((resolve) => blocker.listen(port, '127.0.0.1', resolve));
@@ -145,7 +145,7 @@ describe('embedded PostgreSQL', () => {
     }
   });
 
-  it('works for root in a folder whose parents are closed to everyone else', async function () {
+  it('works for root in a folder whose parents only root may enter', async function () {
     if (process.getuid?.() !== 0) this.skip();
     const closed = scratchFolder('closed');
     chmodSync(closed, 0o700);

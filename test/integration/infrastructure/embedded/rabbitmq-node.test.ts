@@ -9,7 +9,7 @@ import {
 } from '../../../../src/infrastructure/embedded/rabbitmq-node.js';
 import { isListening } from '../../../../src/infrastructure/free-port.js';
 import { identify, isRunning, type ProcessIdentity } from '../../../../src/infrastructure/process/process-identity.js';
-import { scratchFolder } from '../../../support/services.js';
+import { scratchFolder } from '../../../support/services/services.js';
 import { LOOPBACK, listenersOf } from './listeners.js';
 import { startOwner } from './owner.js';
 
@@ -62,7 +62,7 @@ describe('embedded RabbitMQ', function () {
     await Promise.all(nodes.map((each) => each.kill()));
   });
 
-  it('counts as installed only where rabbitmq-server is on the search path', () => {
+  it('counts as installed only if rabbitmq-server is on the search path', () => {
     expect(findRabbitmq()).to.match(/rabbitmq-server$/);
     expect(findRabbitmq('')).to.equal(undefined);
     const bin = scratchFolder('bin');
@@ -73,7 +73,7 @@ describe('embedded RabbitMQ', function () {
     expect(findRabbitmq(bin)).to.match(/rabbitmq-server$/);
   });
 
-  it('of two installations is the one that comes first on the search path', () => {
+  it('is the first of two installations on the search path', () => {
     const [sbin, bin] = [scratchFolder('sbin'), scratchFolder('bin')];
     const script = join(sbin, 'rabbitmq-server');
     writeFileSync(script, '#!/bin/sh\n', { mode: 0o755 });
@@ -83,7 +83,7 @@ describe('embedded RabbitMQ', function () {
     expect(findRabbitmq(`${bin}:${process.env.PATH}`)).to.equal(realpathSync(script));
   });
 
-  it('draws a password of its own: RabbitMQ’s usual one is refused', async () => {
+  it('has a random password, and refuses RabbitMQ’s default one', async () => {
     const { password } = new URL(node.url);
     expect(password).to.match(/^[\w-]{32}$/);
     const usual = new URL(node.url);
@@ -107,12 +107,12 @@ describe('embedded RabbitMQ', function () {
       expect(LOOPBACK).to.include(address.host);
   });
 
-  it('knows consistent hashing', async () => {
+  it('has the consistent hashing plugin', async () => {
     const { exchange } = await withChannel(node.url, (channel) => channel.assertExchange('hash', 'x-consistent-hash'));
     expect(exchange).to.equal('hash');
   });
 
-  it('takes messages of 512 KiB and refuses larger ones', async () => {
+  it('accepts messages of 512 KiB and refuses larger ones', async () => {
     await withChannel(node.url, async (channel) => {
       await channel.assertQueue('limits', { durable: true });
       channel.sendToQueue('limits', Buffer.alloc(512 * 1024));
@@ -130,7 +130,7 @@ describe('embedded RabbitMQ', function () {
     ],
     ['later', 'rabbit,{{schema_integrity_check_failed,[{table_missing,rabbit_listener}]}}'],
   ] as const) {
-    it(`says what can be done about data of a much ${version} version`, async () => {
+    it(`reports a remedy for data of a much ${version} version`, async () => {
       const kept = scratchFolder('rabbit');
       // Stands for a second version: in its words, seen where 4.3 was started on data of 3.10, and 3.10 on data of 4.0.
       const program = join(scratchFolder('bin'), 'rabbitmq-server');
@@ -148,7 +148,7 @@ describe('embedded RabbitMQ', function () {
     });
   }
 
-  it('runs beside another one without their meeting, and leaves nothing running when stopped', async () => {
+  it('runs independently beside another one, and leaves nothing running when stopped', async () => {
     const otherFolder = scratchFolder('rabbit');
     const other = await start(otherFolder);
     expect(other.port).to.not.equal(node.port);
@@ -170,7 +170,7 @@ describe('embedded RabbitMQ', function () {
     expect(await isListening(node.port), 'the other one goes on').to.equal(true);
   });
 
-  it('left running by a killed owner is stopped, and keeps its name, its port and confirmed messages, also when killed', async () => {
+  it('of a killed owner is stopped, and keeps its name, port and confirmed messages, also when killed', async () => {
     const kept = scratchFolder('rabbit');
     const { child, owned } = await startOwner('rabbitmq', kept);
     await publish(owned.url as string, 'one');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { chooseSettings } from '../../../../src/infrastructure/embedded/rabbitmq-settings.js';
 import { freePort } from '../../../../src/infrastructure/free-port.js';
-import { scratchFolder } from '../../../support/services.js';
+import { scratchFolder } from '../../../support/services/services.js';
 
 const portsOf = ({ port, managementPort, distributionPort, epmdPort }: Awaited<ReturnType<typeof chooseSettings>>) => [
   port,
@@ -13,7 +13,7 @@ const portsOf = ({ port, managementPort, distributionPort, epmdPort }: Awaited<R
 ];
 
 describe('The ports of a private RabbitMQ', () => {
-  it('are four different ones, also where the folder has kept the same one for several of them', async () => {
+  it('are four different ones, even if the folder has stored the same one several times', async () => {
     const folder = scratchFolder('rabbitmq-settings');
     const same = await freePort();
     const kept = {
@@ -31,7 +31,7 @@ describe('The ports of a private RabbitMQ', () => {
     }
   });
 
-  it('are the same ones at the next start, while nobody else has them', async () => {
+  it('are the same at the next start if they are free', async () => {
     const folder = scratchFolder('rabbitmq-settings-kept');
     const first = await chooseSettings(folder, 0);
     expect(await chooseSettings(folder, 0)).to.deep.equal(first);

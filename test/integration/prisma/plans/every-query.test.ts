@@ -60,5 +60,5 @@ describe(`Every query, with ${messages} messages,`, () => {
   }
 
   for (const query of queries(size))
-    it(`reads no more than it must for ${query.name}`, () => expectWithinBounds(query)).timeout(QUERY_TIMEOUT_MS);
+    it(`reads only the needed rows for ${query.name}`, () => expectWithinBounds(query)).timeout(QUERY_TIMEOUT_MS);
 });

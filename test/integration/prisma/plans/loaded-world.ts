@@ -114,11 +114,11 @@ function statements({ messages, chats, hotMembers }: WorldSize): string[] {
     CROSS JOIN LATERAL (SELECT '${BUSY}' AS user_id WHERE chat % 10 = 4
       UNION ALL SELECT 'u' || 1 + floor(random() * ${hotMembers})::int FROM generate_series(1, 4) WHERE chat > 0) u;`;
   // Every other one has had another role.
-  const standings = `
-    INSERT INTO former_standings (tenant_id, user_id, chat_id, standing, until)
-    SELECT tenant_id, user_id, chat_id, standing, 1 FROM departures, unnest(ARRAY['open member', 'open reader']) standing
-    UNION SELECT tenant_id, user_id, chat_id, standing, 1
-    FROM members, unnest(ARRAY['open admin', 'open reader']) standing WHERE hashtext(user_id || chat_id) % 2 = 0;`;
+  const formerMemberships = `
+    INSERT INTO former_memberships (tenant_id, user_id, chat_id, state, until)
+    SELECT tenant_id, user_id, chat_id, state, 1 FROM departures, unnest(ARRAY['open member', 'open reader']) state
+    UNION SELECT tenant_id, user_id, chat_id, state, 1
+    FROM members, unnest(ARRAY['open admin', 'open reader']) state WHERE hashtext(user_id || chat_id) % 2 = 0;`;
   const messageRows = `
     INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, content_type, thread_root_id,
       created_at, edited_at, deleted_at, command_id)
@@ -153,7 +153,7 @@ function statements({ messages, chats, hotMembers }: WorldSize): string[] {
     FROM acts a LEFT JOIN acts g ON a.type IN ('message.edited', 'message.deleted', 'message.reacted') AND g.type = 'message.created' AND g.n = a.n ORDER BY a.at, a.n;
     INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
     SELECT '${TENANT_ID}', actor, 'command-' || n || type, '\\x00', '{}', at FROM acts WHERE n % 10 = 1 AND type = 'message.created';`;
-  return [acts, users, chatRows, members, standings, messageRows, reactions, events];
+  return [acts, users, chatRows, members, formerMemberships, messageRows, reactions, events];
 }
 
 const BULK_TABLES = `ARRAY['messages', 'chat_events', 'reactions', 'receipts']`;

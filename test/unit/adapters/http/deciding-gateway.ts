@@ -4,7 +4,7 @@
  */
 
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
-import type { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import type { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import type { CommandGateway, OutgoingCommand } from '../../../../src/application/ports/transport.js';
 import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
@@ -12,7 +12,7 @@ import { snapshotKeysOf } from '../../../../src/application/processing/snapshot-
 import { decodeCommand } from '../../../../src/contract/messages/decode-command.js';
 import { type Reason, type RefusalCode, refusal } from '../../../../src/contract/messages/problems.js';
 import type { Receipt } from '../../../../src/contract/messages/receipts.js';
-import { defaultPolicy } from '../../../support/default-policy.js';
+import { defaultPolicy } from '../../../support/policies/default-policy.js';
 
 export const PARTITION = 0;
 export const EPOCH = 1;
@@ -27,9 +27,9 @@ export class DecidingGateway implements CommandGateway {
   private readonly decider = new CommandDecider(new PolicyEnforcementPoint(defaultPolicy()));
   private script: Script | null = null;
 
-  constructor(private readonly world: MemoryWorld) {
+  constructor(private readonly world: MemoryTables) {
     this.store = new MemoryCommandStore(world);
-    const fresh = { owner: 'test', position: 0, publishedThrough: 0, ringSeen: 0, logFloor: 0, logPruned: 0 };
+    const fresh = { owner: 'test', position: 0, publishedThrough: 0, logFloor: 0, logPruned: 0 };
     this.world.partitions.set(PARTITION, { partition: PARTITION, epoch: EPOCH, ...fresh });
   }
 
@@ -77,7 +77,7 @@ export class DecidingGateway implements CommandGateway {
     if (decoded.outcome === 'malformed') throw new Error(`REST published what cannot be read: ${decoded.detail}`);
     const items = [
       {
-        delivery: { tag: 1, incoming, deliveryCount: 0, ringMarker: null, isForwarded: false },
+        delivery: { tag: 1, incoming, deliveryCount: 0, mayBeMisplaced: false, isForwarded: false },
         decoded,
         unproven: null,
         token: null,

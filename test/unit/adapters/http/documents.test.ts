@@ -25,7 +25,7 @@ describe('REST documents', () => {
     return { headers, body };
   };
 
-  it('describe every operation there is in OpenAPI 3.1, and none that there is not', async () => {
+  it('describe exactly the existing operations in OpenAPI 3.1', async () => {
     const { body, headers } = await fetched('/openapi.json');
     expect(headers.get('content-type')).to.match(/^application\/json/);
     expect(body.openapi).to.equal('3.1.0');
@@ -73,7 +73,7 @@ describe('REST documents', () => {
     ]);
   });
 
-  it('refer to nothing that is missing', async () => {
+  it('have no dangling references', async () => {
     for (const path of ['/openapi.json', '/asyncapi.json']) {
       const { body } = await fetched(path);
       const references = [...JSON.stringify(body).matchAll(/"\$ref":"([^"]+)"/g)].map(
@@ -134,7 +134,7 @@ describe('REST documents', () => {
     expect(body.security).to.deep.equal([{ bearer: [] }]);
   });
 
-  it('refuse answers that they do not describe, or these tests would prove nothing', () => {
+  it('reject undescribed responses in these tests', () => {
     const message = 'does not fit';
     const page = { items: [], nextCursor: null };
     const type = 'application/json; charset=utf-8';
@@ -145,7 +145,7 @@ describe('REST documents', () => {
     expect(() => assertDocumented('GET', '/v1/chats', 418, type, page)).to.throw('not documented');
   });
 
-  it('describe what goes over the broker in AsyncAPI 3, with a message for every command and event', async () => {
+  it("describe the broker's messages in AsyncAPI 3, with a message for every command and event", async () => {
     const { body } = await fetched('/asyncapi.json');
     expect(body.asyncapi).to.equal('3.0.0');
     const { commands, events, receipts, deadLetters } = body.channels;
@@ -166,7 +166,7 @@ describe('REST documents', () => {
     });
   });
 
-  it('are readable at /docs under the content security policy', async () => {
+  it('are displayed at /docs under the content security policy', async () => {
     const { body: html, headers } = await fetched('/docs/');
     expect(html).to.include('<div id="swagger-ui">');
     const policy = headers.get('content-security-policy') ?? '';
@@ -187,7 +187,7 @@ describe('REST documents', () => {
     expect(script).to.include('/openapi.json');
   });
 
-  it('let things be tried out: bodies that are good as they stand, and no command id that is used up', () => {
+  it('have valid example bodies, and no fixed command id', () => {
     for (const name of restOperationNames) {
       const { body, example } = operationOf(name);
       expect(example === undefined, name).to.equal(body === undefined);
@@ -201,12 +201,12 @@ describe('REST documents', () => {
     expect(JSON.stringify(headers)).to.not.include('example');
   });
 
-  it('give nobody a token', async () => {
+  it('contain no token', async () => {
     expect((await rest.post('/docs/try-out', {}, { as: null })).status).to.equal(404);
     expect((await fetched('/docs/swagger-ui-init.js')).body).to.not.include('try-out');
   });
 
-  it('hold nothing at /docs but the page and its own files', async () => {
+  it('serve only the page and its files at /docs', async () => {
     // The package behind the page brings a demonstration of somebody else's interface, and its own manifest.
     for (const path of ['index.html', 'swagger-initializer.js', 'package.json', 'nope', '%2e%2e/package.json']) {
       const { status, body } = await rest.get(`/docs/${path}`, { as: null });
@@ -219,7 +219,7 @@ describe('REST documents', () => {
     }
   });
 
-  it('are found at /docs without the slash, too', async () => {
+  it('are served at /docs also without the slash', async () => {
     const { body, headers } = await fetched('/docs');
     expect(body).to.include('<div id="swagger-ui">');
     expect(headers.get('content-type')).to.match(/^text\/html/);
@@ -227,10 +227,10 @@ describe('REST documents', () => {
     expect([response.status, response.headers.get('location')]).to.deep.equal([301, '/docs/']);
   });
 
-  describe('cost next to nothing to send again', () => {
+  describe('are cheap to send again', () => {
     const ask = (path: string, headers: Record<string, string>) => fetch(`${rest.url}${path}`, { headers });
 
-    it('come compressed as the client takes them', async () => {
+    it('are compressed in an encoding that the client accepts', async () => {
       const whole = await (await ask('/docs/swagger-ui.css', { 'accept-encoding': 'identity' })).text();
       for (const [accepted, encoding] of [
         ['gzip, deflate, br', 'br'],
@@ -246,7 +246,7 @@ describe('REST documents', () => {
       }
     });
 
-    it('are not sent to clients that have them', async () => {
+    it('are not sent to clients with the current version', async () => {
       for (const path of ['/docs/', '/docs/swagger-ui-bundle.js', '/openapi.json', '/asyncapi.json']) {
         const etag = (await ask(path, { 'accept-encoding': 'gzip' })).headers.get('etag') ?? '';
         expect(etag, path).to.match(/^".+-gzip"$/);

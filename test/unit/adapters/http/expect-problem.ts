@@ -24,6 +24,7 @@ const STATUS: Record<ProblemCode, number> = {
   method_not_allowed: 405,
   unsupported_media_type: 415,
   internal: 500,
+  not_implemented: 501,
   unavailable: 503,
 };
 

@@ -12,12 +12,12 @@ import { MemoryDecisionLog } from '../../../../src/adapters/stores/memory/memory
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
 import { MemoryMessageSearch } from '../../../../src/adapters/stores/memory/memory-message-search.js';
 import { MemorySyncLog } from '../../../../src/adapters/stores/memory/memory-sync-log.js';
-import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import { JwtVerifier } from '../../../../src/infrastructure/jwt.js';
 import type { LogFields, Logger } from '../../../../src/infrastructure/logging/logger.js';
-import { documentOf } from '../../../../src/main/cli/policy/policy-file.js';
-import { defaultPolicy } from '../../../support/default-policy.js';
+import { documentOf } from '../../../../src/main/policy/policy-file.js';
+import { defaultPolicy } from '../../../support/policies/default-policy.js';
 import { DecidingGateway } from './deciding-gateway.js';
 import { RestClient, SECRET } from './rest-client.js';
 
@@ -36,7 +36,7 @@ export interface RestOverrides extends Partial<Omit<ApiDependencies, 'settings'>
 const REQUEST_LIMITS = { requests: 1_000, windowSeconds: 10 };
 
 export class RestHarness extends RestClient {
-  readonly world = new MemoryWorld();
+  readonly world = new MemoryTables();
   readonly gateway = new DecidingGateway(this.world);
   readonly lines: LogLine[] = [];
   readonly server: RestServer;

@@ -1,44 +1,18 @@
 import { expect } from 'chai';
 import {
   DEAD_LETTERS_KEPT,
-  InProcessTransport,
   PARTITION_QUEUE_LIMIT,
 } from '../../../../src/adapters/transports/in-process/in-process-transport.js';
 import { CommandUnavailable } from '../../../../src/application/ports/transport.js';
 import { command, Taker, transportConformance } from '../../../conformance/transport/transport-conformance.js';
-import { collectedLog } from '../../../support/collected-log.js';
 import { eventually } from '../../../support/eventually.js';
-
-function inProcess(partitions: number) {
-  const log = collectedLog();
-  return { transport: new InProcessTransport({ partitions, workerId: 'worker-1', logger: log.logger }), log };
-}
+import { inProcess, inProcessHarness } from './in-process-harness.js';
 
 describe('the in-process transport', () => {
-  transportConformance({
-    capabilities: { returnsUnroutable: false, refusesWhenFull: false },
-    open: async ({ partitions }) => {
-      const { transport } = inProcess(partitions);
-      await transport.start();
-      const events: { id: string; body: string }[] = [];
-      transport.onEvent(({ id, body }) => events.push({ id, body: Buffer.from(body).toString() }));
-      return {
-        source: transport.source,
-        sink: transport.sink,
-        receipts: transport.receipts,
-        deadLetters: transport.deadLetters,
-        door: transport.gateway,
-        publish: async (incoming) => transport.publish(incoming),
-        events: () => events,
-        buried: () => transport.keptDeadLetters(),
-        ignoredReceipts: () => transport.ignoredReceipts,
-        close: () => transport.stop(),
-      };
-    },
-  });
+  transportConformance(inProcessHarness);
 
-  describe('by itself', () => {
-    it('refuses at the door and to producers once a queue has reached its bound', async () => {
+  describe('alone', () => {
+    it('refuses commands of the gateway and of producers if a queue is full', async () => {
       const { transport } = inProcess(1);
       await transport.start();
       for (let count = 0; count < PARTITION_QUEUE_LIMIT; count += 1) transport.publish(command(`c${count}`, 'key'));
@@ -52,7 +26,7 @@ describe('the in-process transport', () => {
       await transport.stop();
     });
 
-    it('ends subscriptions when it stops, and takes nothing before it has started or after it has stopped', async () => {
+    it('ends subscriptions when it stops, and accepts commands only while running', async () => {
       const { transport } = inProcess(1);
       expect(() => transport.publish(command('c1', 'key'))).to.throw(CommandUnavailable);
       await transport.start();
@@ -64,7 +38,7 @@ describe('the in-process transport', () => {
       expect(() => transport.publish(command('c1', 'key'))).to.throw(CommandUnavailable);
     });
 
-    it('goes on when a listener for events fails', async () => {
+    it('continues if an event listener fails', async () => {
       const { transport, log } = inProcess(1);
       await transport.start();
       const seen: string[] = [];
@@ -91,7 +65,7 @@ describe('the in-process transport', () => {
       await transport.stop();
     });
 
-    it('keeps the latest dead letters only, and logs each without its body', async () => {
+    it('keeps only the latest dead letters, and logs each without its body', async () => {
       const { transport, log } = inProcess(1);
       await transport.start();
       const taker = new Taker();

@@ -6,7 +6,7 @@ import { readJsonLines } from '../../../../src/adapters/sinks/json-lines/read-js
 import { renderEvent } from '../../../../src/application/outbox/render-event.js';
 import type { Delivery } from '../../../../src/application/ports/log-consumer.js';
 import { anEvent } from '../../../conformance/store/fixtures.js';
-import { scratchFolder } from '../../../support/services.js';
+import { scratchFolder } from '../../../support/services/services.js';
 
 const PARTITION = 3;
 

@@ -1,4 +1,5 @@
 /** The in-memory store in a world of its own. */
+
 import { MemoryChatHistory } from '../../../../src/adapters/stores/memory/memory-chat-history.js';
 import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
@@ -9,15 +10,17 @@ import { MemoryFollowedLog } from '../../../../src/adapters/stores/memory/memory
 import { MemoryMessageSearch } from '../../../../src/adapters/stores/memory/memory-message-search.js';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
 import { MemorySyncLog } from '../../../../src/adapters/stores/memory/memory-sync-log.js';
-import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
+import { MemoryTransportState } from '../../../../src/adapters/stores/memory/memory-transport-state.js';
 import { userKey } from '../../../../src/application/ports/command-store.js';
 import type { StoreHarness } from '../../../conformance/store/store-conformance.js';
 
 export async function openMemoryStore(): Promise<StoreHarness> {
-  const world = new MemoryWorld();
+  const world = new MemoryTables();
   return {
     commands: new MemoryCommandStore(world),
     registry: new MemoryPartitionRegistry(world),
+    transportState: new MemoryTransportState(),
     log: new MemoryEventLog(world),
     queries: new MemoryChatQueries(world),
     rows: {

@@ -10,7 +10,7 @@ function faultsIn(cases: string): string[] {
 }
 
 describe('A decision table', () => {
-  it('that names an attribute which its action never has is told where, as in a policy: it would try what cannot be', () => {
+  it('is refused, with line and column, for an attribute that its action never has', () => {
     expect(
       faultsIn(`
   - name: creating has no role yet
@@ -25,13 +25,13 @@ describe('A decision table', () => {
     expect: deny
   - { name: queries have no producer, actions: [chat.view], attributes: { producer.appId: shop }, expect: deny }`),
     ).to.deep.equal([
-      '6:37 role: is not known of chat.create',
-      '12:7 message.isSender: is not known of message.send, chat.view',
-      '14:75 producer.appId: is not known of chat.view',
+      '6:37 role: is not available for chat.create',
+      '12:7 message.isSender: is not available for message.send, chat.view',
+      '14:75 producer.appId: is not available for chat.view',
     ]);
   });
 
-  it('may name whatever each of its actions has, and claims of any action', () => {
+  it('may name the attributes of all its actions, and claims for any action', () => {
     expect(
       faultsIn(`
   - { name: a, actions: [message.edit, message.delete], attributes: { message.isSender: true, role: none }, expect: deny }
@@ -39,7 +39,7 @@ describe('A decision table', () => {
     ).to.deep.equal([]);
   });
 
-  it('that names what is no attribute, or no value of one, is told so', () => {
+  it('is refused for an unknown attribute or value', () => {
     expect(
       faultsIn(`
   - { name: a, actions: [message.send], attributes: { message.sender: bob }, expect: deny }

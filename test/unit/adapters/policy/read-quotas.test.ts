@@ -7,7 +7,7 @@ function reading(quota: string) {
 }
 
 describe("A policy's quotas", () => {
-  it('are for the commands they name, or for all', () => {
+  it('apply to the named commands, or to all', () => {
     const named = reading('{ id: sends, per: chat, actions: [message.send], limit: 5, window: 10s }');
     const all = reading('{ id: everything, per: producer, limit: 5, window: 1h }');
     expect(named.ok && named.document.quotas).to.deep.equal([
@@ -27,7 +27,7 @@ describe("A policy's quotas", () => {
     ['a window over a day', '{ id: q, per: actor, limit: 5, window: 25h }'],
   ];
   for (const [what, quota] of faults)
-    it(`with ${what} is a fault in its line`, () => {
+    it(`are refused for ${what}, with the line`, () => {
       const read = reading(quota);
       expect(read.ok ? [] : read.faults.map(({ line }) => line)).to.deep.equal([5]);
     });

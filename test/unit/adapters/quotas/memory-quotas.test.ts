@@ -42,7 +42,7 @@ describe('Quotas counted in memory', () => {
   beforeEach(() => mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.parse('2026-11-20T20:15:00Z') }));
   afterEach(() => mock.timers.reset());
 
-  it('lets as many through as the limit says, then tells when the window ends', async () => {
+  it('accepts commands up to the limit, then reports the end of the window', async () => {
     const quotas = new MemoryQuotas([quota()]);
     expect(await ask(quotas, ALICE, ALICE)).to.deep.equal([null, null]);
     mock.timers.tick(2_500);
@@ -53,14 +53,14 @@ describe('Quotas counted in memory', () => {
     expect(await ask(quotas, ALICE, ALICE, ALICE, ALICE)).to.deep.equal([null, null, null, 'sends 10']);
   });
 
-  it('tells nobody to wait for longer than a window, even if the clock is set back', async () => {
+  it('never reports a wait longer than a window, even if the clock is set back', async () => {
     const quotas = new MemoryQuotas([quota({ limit: 1 })]);
     await ask(quotas, ALICE);
     mock.timers.setTime(Date.parse('2026-11-20T19:15:00Z'));
     expect(await ask(quotas, ALICE)).to.deep.equal(['sends 10']);
   });
 
-  it('counts each key for itself', async () => {
+  it('counts each key separately', async () => {
     const quotas = new MemoryQuotas([quota({ limit: 1 })]);
     const elsewhere = by({ actor: 'acme alice', tenant: 'acme' });
     expect(await ask(quotas, ALICE, BOB, elsewhere)).to.deep.equal([null, null, null]);
@@ -73,24 +73,24 @@ describe('Quotas counted in memory', () => {
     ['producer', by({ producer: 'user shop' }), by({ actor: 'acme bob', tenant: 'acme', chat: 'acme c2' })],
   ];
   for (const [per, free, full] of keys)
-    it(`counts by ${per} where it says so`, async () => {
+    it(`counts by ${per} if configured`, async () => {
       const quotas = new MemoryQuotas([quota({ per, limit: 1 })]);
       await ask(quotas, ALICE);
       expect(await ask(quotas, free, full)).to.deep.equal([null, 'sends 10']);
     });
 
-  it('is not concerned with other actions, nor with commands that have nothing to be counted by', async () => {
+  it('ignores other actions, and commands without its key', async () => {
     const quotas = new MemoryQuotas([quota({ per: 'tenant', limit: 1 })]);
     const others = [by({}, 'message.edit'), by({}, null), by({ tenant: null })];
     expect(await ask(quotas, ALICE, ...others, ...others)).to.deep.equal([null, null, null, null, null, null, null]);
   });
 
-  it('counts what is no command where it is for all commands', async () => {
+  it('counts invalid commands if it applies to all commands', async () => {
     const quotas = new MemoryQuotas([quota({ actions: commandTypes, limit: 1 })]);
     expect(await ask(quotas, by({}, null), ALICE)).to.deep.equal([null, 'sends 10']);
   });
 
-  it('takes nothing from the other quotas for a command that one of them refuses', async () => {
+  it('takes nothing from other quotas for a command that one quota refuses', async () => {
     const perActor = quota({ id: 'each', limit: 1 });
     const perTenant = quota({ id: 'all', per: 'tenant', limit: 3 });
     for (const order of [
@@ -107,7 +107,7 @@ describe('Quotas counted in memory', () => {
     }
   });
 
-  it('tells of the one that stays passed for the longest', async () => {
+  it('reports the quota that stays exceeded longest', async () => {
     const quotas = new MemoryQuotas([
       quota({ id: 'hourly', limit: 2, windowMs: 3_600_000 }),
       quota({ id: 'burst', limit: 2, windowMs: 1_000 }),
@@ -115,14 +115,14 @@ describe('Quotas counted in memory', () => {
     expect(await ask(quotas, ALICE, ALICE, ALICE)).to.deep.equal([null, null, 'hourly 3600']);
   });
 
-  it('does not let batches of several partitions at once take more than there is', async () => {
+  it('never exceeds the limit with concurrent batches of several partitions', async () => {
     const quotas = new MemoryQuotas([quota({ limit: 5 }), quota({ id: 'all', per: 'tenant', limit: 7 })]);
     const batches = await Promise.all(Array.from({ length: 4 }, () => ask(quotas, ALICE, ALICE, BOB)));
     const through = batches.flat().filter((answer) => answer === null);
     expect(through).to.have.length(7);
   });
 
-  it('goes by a replaced policy at once; a quota that is unchanged keeps its counts', async () => {
+  it('applies a replaced policy at once; an unchanged quota keeps its counts', async () => {
     const daily = quota({ id: 'daily', limit: 1, windowMs: 86_400_000, actions: ['chat.create'] });
     const quotas = new MemoryQuotas([quota({ limit: 1 }), daily]);
     expect(await ask(quotas, ALICE, by({}, 'chat.create'))).to.deep.equal([null, null]);
@@ -137,7 +137,7 @@ describe('Quotas counted in memory', () => {
     expect(await ask(quotas, ALICE)).to.deep.equal([null]);
   });
 
-  it('forgets the oldest windows past a number of keys, and no newer ones', async () => {
+  it('removes the oldest windows above the maximum number of keys', async () => {
     const quotas = new MemoryQuotas([quota({ limit: 1 })], 2);
     const carol = by({ actor: 'default carol' });
     expect(await ask(quotas, ALICE, BOB, carol)).to.deep.equal([null, null, null]);
@@ -157,7 +157,7 @@ describe('Quotas per chat counted in memory', () => {
     return verdict?.reservations.flatMap(({ quota: { id }, left, waitMs }) => [id, left, waitMs]) ?? [];
   }
 
-  it('are not taken from by looking: how much there is, and until when, is told', async () => {
+  it('are not used up by a check, which reports what is left and until when', async () => {
     const quotas = new MemoryQuotas([perChat()]);
     for (const command of [ALICE, STRANGER, BOB])
       expect(await roomFor(quotas, command)).to.deep.equal(['sends', 3, 10_000]);
@@ -168,7 +168,7 @@ describe('Quotas per chat counted in memory', () => {
     expect(await roomFor(quotas, ALICE)).to.deep.equal(['sends', 3, 10_000]);
   });
 
-  it('refuse only those who are known to be in the chat; to others it is told how it is', async () => {
+  it('reject only known members; for others they report what is left', async () => {
     const quotas = new MemoryQuotas([perChat()]);
     await use(quotas, ALICE, ALICE, ALICE);
     mock.timers.tick(2_500);
@@ -178,14 +178,14 @@ describe('Quotas per chat counted in memory', () => {
     expect(await roomFor(quotas, by({}, 'message.edit'))).to.deep.equal([]);
   });
 
-  it('share what is left among the commands that are looked at together', async () => {
+  it('share what is left among commands that are checked together', async () => {
     const quotas = new MemoryQuotas([perChat()]);
     const [alice, bob, elsewhere] = await quotas.takeAll([ALICE, BOB, by({ chat: 'default c2' })]);
     expect(alice?.reservations[0]).to.equal(bob?.reservations[0]);
     expect(alice?.reservations[0]).not.to.equal(elsewhere?.reservations[0]);
   });
 
-  it('count what was taken once, and nothing for a quota that has been replaced', async () => {
+  it('count what was taken once, and nothing for a replaced quota', async () => {
     const quotas = new MemoryQuotas([perChat()]);
     const rooms = (await quotas.takeAll([ALICE])).flatMap((verdict) => verdict.reservations);
     for (const room of rooms) room.taken = 2;
@@ -198,7 +198,7 @@ describe('Quotas per chat counted in memory', () => {
     expect(await roomFor(quotas, ALICE)).to.deep.equal(['sends', 4, 10_000]);
   });
 
-  it('take nothing from the other quotas for a member whom they refuse', async () => {
+  it('take nothing from other quotas for a rejected member', async () => {
     const quotas = new MemoryQuotas([quota({ id: 'each', limit: 1 }), perChat({ limit: 1 })]);
     await use(quotas, BOB);
     expect(await ask(quotas, ALICE, ALICE, STRANGER)).to.deep.equal(['sends 10', 'sends 10', null]);
@@ -209,7 +209,7 @@ describe('The windows of one quota', () => {
   beforeEach(() => mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-11-20T20:15:00Z') }));
   afterEach(() => mock.timers.reset());
 
-  it('are at most as many as it may keep, and become fewer once they are over', () => {
+  it('are limited in number, and are removed after they end', () => {
     const counts = new WindowCounts(1, 10_000, 100);
     for (let key = 0; key < 1_000; key += 1) counts.take(`key ${key}`);
     expect(counts.size).to.equal(100);
@@ -223,7 +223,7 @@ describe('The windows of one quota', () => {
 });
 
 describe('Counting for quotas', () => {
-  it('keeps no process alive', async () => {
+  it('does not keep the process running', async () => {
     const module = new URL('../../../../src/adapters/quotas/memory-quotas.js', import.meta.url);
     const day = JSON.stringify(quota({ windowMs: 86_400_000 }));
     const program = `

@@ -9,7 +9,7 @@ import { ChatViewing } from '../../../../src/application/policy/view-chat.js';
 import type { SyncLog } from '../../../../src/application/ports/sync-log.js';
 import type { SyncProgress } from '../../../../src/application/queries/sync-chats.js';
 import type { StoreHarness } from '../../../conformance/store/store-conformance.js';
-import { defaultPolicy } from '../../../support/default-policy.js';
+import { defaultPolicy } from '../../../support/policies/default-policy.js';
 import type { FetchPage, Page } from './syncing-client.js';
 
 interface Options {

@@ -6,7 +6,7 @@ import { MemoryDecisionLog } from '../../../../src/adapters/stores/memory/memory
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
 import { MemorySyncLog } from '../../../../src/adapters/stores/memory/memory-sync-log.js';
-import { MemoryWorld } from '../../../../src/adapters/stores/memory/memory-world.js';
+import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { pagesOf } from './fetch-page.js';
 import { interrupted } from './interrupted-sync-log.js';
 import { SyncClient } from './sync-client.js';
@@ -36,7 +36,7 @@ const turn = fc.oneof(
   { weight: 1, arbitrary: fc.record({ policy: view }) },
 );
 
-function tablesOf(world: MemoryWorld): Tables {
+function tablesOf(world: MemoryTables): Tables {
   return {
     chats: [...world.chats.values()],
     members: [...world.members.values()].flatMap((members) => [...members.values()]),
@@ -47,7 +47,7 @@ function tablesOf(world: MemoryWorld): Tables {
   };
 }
 
-function storeOn(world: MemoryWorld) {
+function storeOn(world: MemoryTables) {
   return {
     commands: new MemoryCommandStore(world),
     registry: new MemoryPartitionRegistry(world),
@@ -58,10 +58,10 @@ function storeOn(world: MemoryWorld) {
   };
 }
 
-describe('A client that only ever syncs', function () {
+describe('A client that only syncs', function () {
   this.timeout(TIMEOUT_MS);
 
-  it('ends up with what the store has for it, whatever happened between and within its pages, and whatever their size', async () => {
+  it('ends with the state of the store, for any changes between and within its pages of any size', async () => {
     const counts = { ...new SyncingClient(async () => null).counts };
     const outcomes = new Map<string, number>();
     let played = 0;
@@ -71,7 +71,7 @@ describe('A client that only ever syncs', function () {
         fc.integer({ min: 1, max: 7 }),
         view,
         async (turns, lastLimit, firstView) => {
-          const world = new MemoryWorld();
+          const world = new MemoryTables();
           const store = storeOn(world);
           const traffic = await Traffic.open(store, PARTITIONS);
           const play = (some: readonly Step[]) => {
@@ -136,8 +136,8 @@ describe('A client that only ever syncs', function () {
       expect(outcomes.get(`${type} accepted`), type).to.be.above(3);
   });
 
-  it('gets a chat that comes to light after the cut of a walk with the next walk, once', async () => {
-    const world = new MemoryWorld();
+  it('gets a chat that becomes visible after the cut once, with the next walk', async () => {
+    const world = new MemoryTables();
     const store = storeOn(world);
     const traffic = await Traffic.open(store, PARTITIONS);
     const does = (act: Step['act']) => traffic.play([{ act, chat: 0, actor: 'bob', whom: 'bob', pick: 1 }]);
@@ -156,8 +156,8 @@ describe('A client that only ever syncs', function () {
     expectInSync(bob, 'bob', tablesOf(world), new ChangingView(['open owner', 'open member']));
   });
 
-  it('goes on behind what is hidden of a history in the middle of it, and begins the chat anew with the next walk', async () => {
-    const world = new MemoryWorld();
+  it('continues after a history that is hidden during a page, and resets the chat with the next walk', async () => {
+    const world = new MemoryTables();
     const store = storeOn(world);
     const traffic = await Traffic.open(store, PARTITIONS);
     const does = (...acts: Step['act'][]) =>

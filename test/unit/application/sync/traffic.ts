@@ -7,8 +7,8 @@ import { CommandDecider } from '../../../../src/application/processing/command-d
 import { snapshotKeysOf } from '../../../../src/application/processing/snapshot-keys.js';
 import type { ItemResult } from '../../../../src/application/snapshot/batch-item.js';
 import type { StoreHarness } from '../../../conformance/store/store-conformance.js';
-import { defaultPolicy } from '../../../support/default-policy.js';
-import { type Draft, itemOf } from '../decider-harness.js';
+import { defaultPolicy } from '../../../support/policies/default-policy.js';
+import { type Draft, itemOf } from '../commands/decider-harness.js';
 import {
   add,
   archive,
@@ -26,7 +26,7 @@ import {
   unreact,
   update,
   updateMember,
-} from '../drafts.js';
+} from '../commands/drafts.js';
 
 export const PEOPLE = ['alice', 'bob', 'carol', 'dave'] as const;
 export const CHATS = Array.from({ length: 7 }, (_, index) => `0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d${index}0`);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import { role } from '../../../../src/contract/messages/commands.js';
 import { type MembershipState, membershipStateOf } from '../../../../src/domain/membership-state.js';
-import { NO_CLAIMS } from '../../../support/default-policy.js';
+import { NO_CLAIMS } from '../../../support/policies/default-policy.js';
 
 export type View = readonly MembershipState[];
 

@@ -11,7 +11,7 @@ import { cachedDocument } from './cached-document.js';
 import { openApiDocument } from './openapi.js';
 import { type PrepareTryOut, TRY_OUT_SCRIPT, tryOutHandler } from './try-out.js';
 
-/** Files of the package that the page at `/docs` needs. It has more, such as a page about another interface. */
+/** The package's files that the page at `/docs` needs. */
 const PACKAGE_FILES: Record<string, string> = {
   'swagger-ui.css': 'text/css',
   'swagger-ui-bundle.js': 'text/javascript',
@@ -19,10 +19,10 @@ const PACKAGE_FILES: Record<string, string> = {
   'favicon-16x16.png': 'image/png',
   'favicon-32x32.png': 'image/png',
 };
-/** How long a browser keeps these files. */
+/** How long browsers may cache these files. */
 const PACKAGE_FILE_MAX_AGE_SECONDS = 3_600;
 
-/** `validatorUrl: null`: nothing is sent to anybody's validator. */
+/** `validatorUrl: null`: the page sends the document to no external validator. */
 const INIT_SCRIPT = `const show = (what) => {
 window.ui = SwaggerUIBundle({
   ...what,
@@ -39,10 +39,7 @@ window.ui = SwaggerUIBundle({
 const PLAIN_SCRIPT = `show({ url: '/openapi.json' });
 `;
 
-/**
- * The contract, for machines (`/openapi.json`, `/asyncapi.json`) and to read (`/docs`). Open to all. `tryOut`: in
- * `dev`, else null.
- */
+/** Serves `/openapi.json`, `/asyncapi.json` and `/docs`, without authentication. `tryOut`: null except in `dev`. */
 export function serveDocuments(app: Express, topology: TopologySettings, tryOut: PrepareTryOut | null): void {
   const json = { '/openapi.json': openApiDocument(), '/asyncapi.json': asyncApiDocument(topology) };
   for (const [path, document] of Object.entries(json))
@@ -59,7 +56,7 @@ export function serveDocuments(app: Express, topology: TopologySettings, tryOut:
       .get(cachedDocument({ contentType, maxAgeSeconds, read }))
       .all(methodNotAllowed(['GET']));
 
-  // The page names its files relative to itself.
+  // The page uses relative paths of its files.
   page.get('/', (request, response, next) => {
     if (request.originalUrl.split('?')[0]?.endsWith('/')) next();
     else response.redirect(301, '/docs/');
@@ -83,7 +80,7 @@ export function serveDocuments(app: Express, topology: TopologySettings, tryOut:
   app.use('/docs', page);
 }
 
-/** Where the files are: in a package that `swagger-ui-express` brings. */
+/** The folder of the files, in a package that `swagger-ui-express` depends on. */
 function swaggerUiFolder(): string {
   const ofExpress = createRequire(import.meta.url).resolve('swagger-ui-express');
   return dirname(createRequire(ofExpress).resolve('swagger-ui-dist/package.json'));

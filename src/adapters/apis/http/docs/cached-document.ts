@@ -7,19 +7,16 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { NextFunction, Request, Response } from 'express';
 import { WRITE_IDLE_TIMEOUT_MS } from '../api-settings.js';
 
-/** Of 11: the highest one takes seconds for a script of 1.7 MB and makes it a few per cent smaller. */
+/** Brotli quality (maximum 11). The maximum takes seconds for a script of 1.7 MB and saves a few per cent more. */
 const BROTLI_QUALITY = 9;
-/** The order in which they are preferred. */
+/** In the order of preference. */
 const ENCODINGS = ['br', 'gzip', 'identity'] as const;
 
 export interface Document {
   contentType: string;
-  /**
-   * For how long clients keep it without asking again, in seconds; 0: they ask each time, and are told whether it has
-   * changed.
-   */
+  /** How long clients may cache it, in seconds. 0: they revalidate it each time. */
   maxAgeSeconds: number;
-  /** Read once, at the first request. */
+  /** Called once, at the first request. */
   read(): Promise<string | Uint8Array> | string | Uint8Array;
 }
 
@@ -29,7 +26,7 @@ interface Packed {
 }
 
 /**
- * Answers GET and HEAD with the document. Compresses it at the first request: a failure is answered, and tried again.
+ * Serves the document for GET and HEAD. Compresses it at the first request. After a failure the next request retries.
  */
 export function cachedDocument({ contentType, maxAgeSeconds, read }: Document) {
   const cacheControl = maxAgeSeconds === 0 ? 'no-cache' : `public, max-age=${maxAgeSeconds}`;

@@ -48,8 +48,7 @@ import { PROBLEM_CONTENT_TYPE } from '../response.js';
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
 
 /**
- * Schemas that stand under a name of their own; each before those that contain it, or its name might come to mean the
- * nullable one.
+ * Schemas with a name. Each precedes the schemas that contain it; otherwise its name could get the nullable variant.
  */
 const components = {
   Violation: violation,
@@ -82,13 +81,13 @@ const components = {
   PutProfile: putProfileBody,
 };
 
-const DESCRIPTION = `Commands answer with their receipt. A refusal is a problem document (RFC 9457) whose \`type\` is
-\`/problems/<code>\`; \`violations\` name paths in the command, where \`data\` is the request's body. The same \`Idempotency-Key\` with the same
-content has one effect and gets the first one's answer. A problem of status 500 or above with a \`commandId\` leaves open whether that
-command takes effect: send it again with that id as its \`Idempotency-Key\`.`;
+const DESCRIPTION = `The response to a command is its receipt. A refusal is a problem document (RFC 9457) whose \`type\` is
+\`/problems/<code>\`; \`violations\` name paths in the command, where \`data\` is the request's body. Repeated requests with the same
+\`Idempotency-Key\` and content have one effect and get the first receipt. If a problem with status 500 or above has a \`commandId\`, it is
+unknown whether that command takes effect: repeat the request with that id as its \`Idempotency-Key\`.`;
 
-const AUTHORIZATION = `A JWT whose \`sub\` is the caller's user id. Where tokens are signed with \`JWT_SECRET\`,
-\`parley token --actor alice\` prints one. In \`parley dev\` this page has one for alice, good for a day.`;
+const AUTHORIZATION = `A JWT whose \`sub\` is by default the caller's user id. If tokens are signed with \`JWT_SECRET\`,
+\`parley token --actor alice\` prints one. In \`parley dev\` this page has a token for alice, which is valid for a day.`;
 
 let document: OpenApiDocument | undefined;
 

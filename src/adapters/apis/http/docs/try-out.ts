@@ -1,20 +1,20 @@
 /**
- * What `/docs` needs so that "Try it out" works as it stands: a token, and values that exist. Only `dev` has it. It is
- * given to the page itself
- * alone: to a request from this machine, under a name of this machine, that no page of another origin can make.
+ * A token and existing ids, so that "Try it out" of `/docs` works without input. Only in `dev`. Only the page itself
+ * gets them: the request must come from this machine, to a loopback host name, in a form that pages of other origins
+ * cannot send.
  */
 import type { Request, RequestHandler } from 'express';
 import { notFound, writeAnswer } from '../response.js';
 
 export interface TryOut {
-  /** Of a caller who may do what the page shows. */
+  /** The token of a caller who may use the filled-in operations. */
   token: string;
-  /** Path and query parameters of all operations, and of some by their names. */
+  /** Values of path and query parameters, by name. */
   parameters: Readonly<Record<string, string>>;
   parametersOf: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
-/** Makes something to try on. Called each time the page is loaded. */
+/** Creates the objects for the examples. Called each time the page is loaded. */
 export type PrepareTryOut = () => Promise<TryOut>;
 
 export function tryOutHandler(prepare: PrepareTryOut): RequestHandler {
@@ -25,10 +25,10 @@ export function tryOutHandler(prepare: PrepareTryOut): RequestHandler {
 }
 
 const LOOPBACK_ADDRESS = /^(127\.|::1$|::ffff:127\.)/;
-/** Another name may be made to mean this machine by anybody (DNS rebinding). */
+/** An attacker can make other host names resolve to this machine (DNS rebinding). */
 const LOOPBACK_HOST = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
 
-/** A page of another origin cannot send JSON without being asked first (CORS), and is not permitted to. */
+/** A page of another origin needs a CORS preflight to send JSON, and does not get permission. */
 function isFromOwnPage(request: Request): boolean {
   const { host = '', origin = `http://${host}`, 'content-type': contentType } = request.headers;
   return (
@@ -40,7 +40,7 @@ function isFromOwnPage(request: Request): boolean {
 }
 
 /**
- * For `/docs` in `dev`: fills the values in before the page is shown. Without them it is the page that it is elsewhere.
+ * For `/docs` in `dev`: fills in the values before the page is shown. If that fails, the page is shown without them.
  */
 export const TRY_OUT_SCRIPT = `async function prepared() {
   const ask = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' };

@@ -1,7 +1,4 @@
-/**
- * Commands about chats and members by REST: from a request to the command it asks for, and from its receipt to a
- * status.
- */
+/** REST commands about chats and members: converts requests to commands, and receipts to statuses. */
 import type { Handlers } from '../middleware/request-context.js';
 import { type CommandRequests, created, dataWith, isObject } from './command-requests.js';
 import { newChatId } from './new-chat-id.js';
@@ -18,7 +15,7 @@ type Operation =
   | 'updateMember'
   | 'removeMember';
 
-/** `storeSecret`: what ids of new chats depend on. */
+/** `storeSecret`: used to derive the ids of new chats. */
 export function chatCommandHandlers(commands: CommandRequests, storeSecret: string | Uint8Array): Handlers<Operation> {
   return {
     async createChat(call) {

@@ -1,4 +1,4 @@
-/** What clients ask about chats and who is in them; nothing of a chat that `ChatViewing` has not let the caller see. */
+/** Queries about chats and members. `ChatViewing` checks the caller's access to each chat first. */
 import type { ChatViewing } from '../../../../application/policy/view-chat.js';
 import type {
   ChatListFilter,
@@ -60,9 +60,8 @@ export function chatQueryHandlers(queries: ChatQueries, viewing: ChatViewing, cu
 }
 
 /**
- * An item of a walk through the list. It goes down from the newest activity, and then, where it took more than a page,
- * up from where it `start`ed:
- * a chat that moved up meanwhile would be missed otherwise. Start null: on the way up.
+ * An item of a walk through the list. The walk goes down from the latest activity. If it took more than one page, it
+ * then goes up from its `start`, because chats that moved up meanwhile would be missed. `start` is null on the way up.
  */
 interface PlacedChat {
   item: ChatListItem;

@@ -10,7 +10,7 @@ import type { Call } from '../middleware/request-context.js';
 import type { RequestTrace } from '../middleware/request-trace.js';
 import { type Answer, problemAnswer } from '../response.js';
 
-/** Where a request's command comes from. */
+/** The origin of a request's command. */
 export interface CommandOrigin {
   caller: Caller;
   authorization: string;
@@ -20,18 +20,15 @@ export interface CommandOrigin {
 
 export interface CommandRequest {
   type: CommandType;
-  /** Null for `user.upsert` alone. Otherwise whatever was given: the worker judges it. */
+  /** Null only for `user.upsert`. Otherwise the given value, which the worker validates. */
   chatId: unknown;
   data: unknown;
 }
 
-/** What an accepted command is answered. */
+/** The response to an accepted command. */
 export type OnAccepted = (receipt: Receipt) => { status: 200 | 201; location?: string };
 
-/**
- * 201 where something came to be: accepted for the first time, and with a number, that is with an effect. Where it is,
- * if not at the request's own path.
- */
+/** 201 if the command is accepted for the first time and had an effect, that is, has a sequence. Else 200. */
 export function created(location?: (receipt: Receipt) => string): OnAccepted {
   return (receipt) => {
     if (receipt.replayed || receipt.sequence === null) return { status: 200 };
@@ -44,37 +41,37 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * A command's data: the body, and what the path says; the body must not say that, too. What is no object is left to the
- * worker's judgement.
+ * A command's data: the body and the fields of the path, which the body must not contain. The worker refuses a body
+ * that is not an object.
  */
 export function dataWith(body: unknown, said: Record<string, string>): { data: unknown } | { refused: Answer } {
   if (!isObject(body)) return { data: body };
   const repeated = Object.keys(said).filter((name) => Object.hasOwn(body, name));
   if (repeated.length === 0) return { data: { ...body, ...said } };
-  const violations = repeated.map((name) => ({ path: `data.${name}`, message: 'is said by the path' }));
+  const violations = repeated.map((name) => ({
+    path: `data.${name}`,
+    message: 'must not be in the body, because the path contains it',
+  }));
   return { refused: problemAnswer('invalid', { violations }) };
 }
 
-/**
- * A structured header's string, as draft-ietf-httpapi-idempotency-key-header has it. What a command id admits needs no
- * escapes.
- */
+/** A string of a structured header (draft-ietf-httpapi-idempotency-key-header). Command ids need no escapes. */
 const QUOTED = /^"(.*)"$/;
 
-/** The command id: the `Idempotency-Key`, or one drawn where there is none. */
+/** The command id: the `Idempotency-Key`, else a new id. */
 function commandIdOf(idempotencyKey: string | undefined): { commandId: string } | { refused: Answer } {
   if (idempotencyKey === undefined) return { commandId: v7() };
   const commandId = QUOTED.exec(idempotencyKey)?.[1] ?? idempotencyKey;
   if (COMMAND_ID_PATTERN.test(commandId)) return { commandId };
-  const detail = 'Idempotency-Key must be 1 to 128 of A-Z a-z 0-9 . _ ~ : -, in double quotes or not';
+  const detail = 'Idempotency-Key must be 1 to 128 of A-Z a-z 0-9 . _ ~ : -, with or without double quotes';
   return { refused: problemAnswer('malformed', { detail }) };
 }
 
-/** Commands by REST: the `Idempotency-Key` is the command's id, and the receipt is the answer. */
+/** REST commands: the `Idempotency-Key` is the command id, and the response contains the receipt. */
 export class CommandRequests {
   constructor(private readonly submitter: CommandSubmitter) {}
 
-  /** Rejects as `CommandSubmitter.submit` does; the client may then send the request again under the same key. */
+  /** Rejects like `CommandSubmitter.submit`. The client may then repeat the request with the same key. */
   async send(
     call: Call<RestOperationName>,
     build: (origin: CommandOrigin) => CommandRequest,

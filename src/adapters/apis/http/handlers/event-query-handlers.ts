@@ -7,7 +7,7 @@ import { fittingSequence } from '../paging/page-budget.js';
 import { ok } from '../response.js';
 import { inChat } from './with-chat-access.js';
 
-/** A chat's events, rendered as for dispatch workers. */
+/** A chat's events, rendered as for dispatch consumers. */
 export function eventQueryHandlers(
   history: ChatHistory,
   viewing: ChatViewing,

@@ -1,4 +1,4 @@
-/** Commands about messages by REST: from a request to the command it asks for, and from its receipt to a status. */
+/** REST commands about messages: converts requests to commands, and receipts to statuses. */
 import type { Handlers } from '../middleware/request-context.js';
 import { type CommandRequests, created, dataWith } from './command-requests.js';
 

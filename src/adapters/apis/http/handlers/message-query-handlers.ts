@@ -1,4 +1,4 @@
-/** What clients ask about messages; nothing of a chat before `ChatViewing` has let the caller see it. */
+/** Queries about messages. `ChatViewing` checks the caller's access to the chat first. */
 import type { ChatViewing } from '../../../../application/policy/view-chat.js';
 import type {
   ChatHistory,
@@ -23,7 +23,7 @@ export function messageQueryHandlers(
   viewing: ChatViewing,
   cursors: Cursors,
 ): Handlers<Operation> {
-  /** Answers if the message is there to be seen. */
+  /** Responds with `answer` if the caller can see the message, else with `not_found`. */
   function aboutMessage(
     call: { caller: Caller; path: { chatId: string; messageId: string } },
     answer: (message: MessageView, past: VisiblePast, view: ChatView) => Promise<Answer> | Answer,
@@ -63,7 +63,7 @@ export function messageQueryHandlers(
       aboutMessage(call, ({ chatId, messageId }, past, { chat }) => {
         if (chat.memberCount > READERS_MEMBERS_MAX)
           return problemAnswer('not_permitted', {
-            detail: `who has read a message is told in chats of up to ${READERS_MEMBERS_MAX} members; this one has ${chat.memberCount}`,
+            detail: `readers are listed in chats of up to ${READERS_MEMBERS_MAX} members; this one has ${chat.memberCount}`,
           });
         return cursorPage(cursors, call, {
           selection: [call.operation, chatId, messageId],

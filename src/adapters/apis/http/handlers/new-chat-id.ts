@@ -1,20 +1,19 @@
 import { createHmac } from 'node:crypto';
 import type { Caller } from '../../../../application/ports/chat-queries.js';
-import { directChatId } from '../../../../contract/messages/direct-id.js';
+import { directChatId } from '../../../../contract/messages/direct-chat-id.js';
 import { USER_ID_PATTERN } from '../../../../contract/messages/identifiers.js';
 
-/** What the store's secret is used for here, so that nothing signed by it elsewhere is ever an id. */
+/** Separates this use of the store's secret from its other uses. */
 const PURPOSE = 'new chat id';
 const UUID_BYTES = 16;
 const VERSION_BYTE = 6;
 const VARIANT_BYTE = 8;
 
 /**
- * The id of a chat that is created without one. A direct chat's is computed. The others' are made of the command's id,
- * because a repeat under
- * it must be the same command: as UUIDs of version 8 (RFC 9562, section 5.8), version 5 being for direct chats. They
- * depend on the store's
- * secret: who could compute them from a guessed `Idempotency-Key` could take them first.
+ * The id of a chat that is created without an id. For a direct chat it is the computed id. Otherwise it is derived from
+ * the command id, so that a repeated request is the same command: a UUID of version 8 (RFC 9562, section 5.8), because
+ * version 5 is reserved for direct chats. It depends on the store's secret. Otherwise an attacker who guesses an
+ * `Idempotency-Key` could create a chat with that id first.
  */
 export function newChatId(
   secret: string | Uint8Array,

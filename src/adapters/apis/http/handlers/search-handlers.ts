@@ -5,15 +5,17 @@ import type { Handlers } from '../middleware/request-context.js';
 import type { Cursors } from '../paging/cursor.js';
 import { cursorPage } from '../paging/cursor-page.js';
 import { representMessage } from '../representations.js';
-import { refusalAnswer } from '../response.js';
+import { problemAnswer, refusalAnswer } from '../response.js';
 
 export function searchHandlers(
-  search: MessageSearch,
+  search: MessageSearch | null,
   viewing: ChatViewing,
   cursors: Cursors,
 ): Handlers<'searchMessages'> {
   return {
     async searchMessages(call) {
+      if (search === null)
+        return problemAnswer('not_implemented', { detail: 'the store of this server has no message search' });
       const { operation, caller } = call;
       const { q, chatId, senderId, from, to } = call.query;
       if (chatId !== undefined) {

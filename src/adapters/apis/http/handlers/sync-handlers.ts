@@ -19,8 +19,8 @@ import { representChat } from '../representations.js';
 import { ok, problemAnswer } from '../response.js';
 
 /**
- * What changed in all of the caller's chats; a token is good for its caller in its store, while the policy shows them
- * the same.
+ * Changes in all of the caller's chats. A token is valid only for its caller and store, and while the policy shows the
+ * caller the same kinds of chats.
  */
 export function syncHandlers(
   syncLog: SyncLog,
@@ -31,10 +31,7 @@ export function syncHandlers(
 ): Handlers<'sync'> {
   const sync = new ChatSync(syncLog, viewing);
 
-  /**
-   * As many of the items as a page holds, the last one with some of its events; and where they end if that is not all
-   * of them.
-   */
+  /** As many items as a page holds, the last one perhaps with a part of its events. Also the end, if items are left. */
   async function represent(items: readonly SyncItem[]) {
     const chatIds = items.flatMap((item) => ('left' in item || item.events.length === 0 ? [] : [item.chatId]));
     const audienceOf = await audiences.read(chatIds);
@@ -76,8 +73,8 @@ export function syncHandlers(
       const page = progress && (await sync.page(caller, progress, limit));
       if (page === null)
         return problemAnswer('bad_request', {
-          detail: 'the token is not good, or no longer: start again without one',
-          violations: [{ path: 'since', message: 'is not a token that is good for this caller now' }],
+          detail: 'the token is not valid (any more): start again without a token',
+          violations: [{ path: 'since', message: 'is not a valid token for this caller' }],
         });
       const { items, end } = await represent(page.items);
       if (end !== null) return ok({ items, next: token(page.endingAt(end)), hasMore: true });

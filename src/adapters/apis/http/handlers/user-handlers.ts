@@ -1,4 +1,4 @@
-/** Profiles, and what is the caller's own: receipts, and what is unread. */
+/** Profiles, and the caller's own receipts and unread counts. */
 import type { ChatViewing } from '../../../../application/policy/view-chat.js';
 import type { ChatQueries } from '../../../../application/ports/chat-queries.js';
 import type { RestUnread } from '../../../../contract/rest/responses.js';
@@ -26,7 +26,7 @@ export function userHandlers(
       const { body } = call;
       const violations = NOT_FOR_THE_USER.filter((field) => isObject(body) && field in body).map((field) => ({
         path: `data.${field}`,
-        message: 'is not for the user to say',
+        message: 'cannot be set by the user',
       }));
       if (violations.length > 0) return problemAnswer('invalid', { violations });
       const { tenantId, userId } = call.caller;

@@ -4,7 +4,7 @@ import type { Caller, ChatView } from '../../../../application/ports/chat-querie
 import { type Answer, refusalAnswer } from '../response.js';
 
 /**
- * Answers if the caller may see the chat, by what they may see of it. The one way for a handler to anything of a chat.
+ * Calls the handler with the visible part of the chat, if the caller may see it. The only access of handlers to chats.
  */
 export async function inChat(
   viewing: ChatViewing,

@@ -7,9 +7,9 @@ import type { RestMetrics } from './rest-metrics.js';
 const PROBES = new Set(['/livez', '/readyz']);
 
 /**
- * One line per request: method, route pattern, status, duration in ms, trace id, and who asked, if that was proven.
- * Never the path itself, a query, a header or a body: they name others and hold what is written. The metrics are told
- * the same, but for who asked.
+ * Logs one line per request: method, route pattern, status, duration in ms, trace id, and the authenticated caller.
+ * Never the path, the query, a header or the body, which can contain other users' ids and texts. The metrics get the
+ * same values without the caller.
  */
 export function accessLog(logger: Logger, metrics: RestMetrics): RequestHandler {
   return (request, response, next) => {
@@ -37,7 +37,7 @@ export function accessLog(logger: Logger, metrics: RestMetrics): RequestHandler 
   };
 }
 
-/** The pattern that the path fits, such as `/v1/chats/:chatId`; null: none of ours. */
+/** The pattern of the path, such as `/v1/chats/:chatId`. Null for an unknown path. */
 function routeOf({ route }: Request): string | null {
   const path = (route as { path?: unknown } | undefined)?.path;
   return typeof path === 'string' ? path : null;

@@ -3,13 +3,12 @@ import type { RequestHandler } from 'express';
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const REQUEST_HEADERS = 'Authorization, Content-Type, Idempotency-Key, traceparent, tracestate';
 const ANSWER_HEADERS = 'Location, Retry-After, WWW-Authenticate';
-/** How long a browser may keep the answer to a preflight. */
+/** How long a browser may cache the response to a preflight. */
 const PREFLIGHT_MAX_AGE_SECONDS = 600;
 
 /**
- * Lets browser applications of the given origins call (Fetch standard, CORS protocol). Credentials are bearer tokens,
- * which a page has
- * to hold itself; cookies are never allowed.
+ * Allows requests of browser applications from these origins (Fetch standard, CORS protocol). Credentials are bearer
+ * tokens, which the page sends itself; cookies are never allowed.
  */
 export function cors(allowedOrigins: readonly string[]): RequestHandler {
   const allowed = new Set(allowedOrigins);

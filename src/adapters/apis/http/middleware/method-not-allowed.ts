@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import { problemAnswer, writeAnswer } from '../response.js';
 
-/** For what a path's own methods have left over: says which there are. */
+/** For methods that a path does not have. The response lists the allowed methods. */
 export function methodNotAllowed(methods: string[]): RequestHandler {
   const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
   return (request, response) => {

@@ -9,7 +9,7 @@ export type RequestBody = { data: unknown } | { refused: Answer };
 /** The body is the command's data, one level below the command itself. */
 const DATA_MAX_DEPTH = BODY_MAX_DEPTH - 1;
 
-// Compressed bodies are not taken: at this size inflating is not worth its risks.
+// Compressed bodies are refused: at this size, decompression is not worth its risks.
 const readRaw = express.raw({ type: () => true, limit: REQUEST_BODY_MAX_BYTES, inflate: false });
 
 function tooLarge(): Answer {
@@ -25,9 +25,8 @@ function unsupported(detail: string): RequestBody {
 }
 
 /**
- * Why the value would not come out of a command as it went in; null if it would. Level by level, not recursive:
- * JSON.parse takes any
- * depth. A number beyond a double's range is read as infinite, and would be written as null.
+ * Why a command cannot carry the value unchanged. Null if it can. Iterative, because JSON.parse accepts any depth. A
+ * number beyond a double's range is parsed as infinite, and would be written as null.
  */
 function transportFault(root: unknown): string | null {
   let level = [root];
@@ -41,7 +40,7 @@ function transportFault(root: unknown): string | null {
   return null;
 }
 
-/** Reads a request's JSON body. What is no command data at all is refused here; its content is judged by the worker. */
+/** Reads a request's JSON body. Refuses a body that cannot be command data. The worker validates the content. */
 export async function readBody(request: Request, response: Response): Promise<RequestBody> {
   const {
     'content-type': contentType = '',
@@ -58,7 +57,7 @@ export async function readBody(request: Request, response: Response): Promise<Re
   });
   if (fault !== undefined) return faultOf(fault);
   const raw: Uint8Array | undefined = request.body;
-  // The reader passes over a request whose sender has hung up by now.
+  // The reader ignores a request whose client has disconnected.
   if (raw === undefined) return malformed('the body is not complete');
   if (!isUtf8(raw)) return malformed('the body is not UTF-8');
   let data: unknown;
@@ -72,7 +71,7 @@ export async function readBody(request: Request, response: Response): Promise<Re
   return { refused: problemAnswer('invalid', { violations: [{ path: 'data', message }] }) };
 }
 
-/** The reader's faults, told apart by their `type`. Anything else is thrown on. */
+/** The reader's errors, by their `type`. Other errors are rethrown. */
 function faultOf(fault: unknown): RequestBody {
   switch ((fault as { type?: string }).type) {
     case 'entity.too.large':

@@ -3,12 +3,12 @@ import type { Caller } from '../../../../application/ports/chat-queries.js';
 
 const callers = new WeakMap<IncomingMessage, Caller>();
 
-/** For the log: who the request is from, once that is proven. */
+/** Records the authenticated caller of the request, for the log. */
 export function noteCaller(request: IncomingMessage, caller: Caller): void {
   callers.set(request, caller);
 }
 
-/** Null: nobody is proven. */
+/** Null if the request is not authenticated. */
 export function callerOf(request: IncomingMessage): Caller | null {
   return callers.get(request) ?? null;
 }

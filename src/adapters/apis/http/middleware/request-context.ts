@@ -3,20 +3,22 @@ import type { RestOperationName, RestPath, RestQuery } from '../../../../contrac
 import type { Answer } from '../response.js';
 import type { RequestTrace } from './request-trace.js';
 
-/** One request that has been proven, bounded and read: what a handler works on. */
+/** The input of a handler: one request, authenticated, rate-limited and read. */
 export interface Call<O extends RestOperationName> {
   operation: O;
   caller: Caller;
   path: RestPath<O>;
   query: RestQuery<O>;
-  /** The parsed JSON body of operations that have one; its content has not been judged. */
+  /** The parsed JSON body, if the operation has one. Its content is not validated. */
   body: unknown;
-  /** As it came in, to travel with the command. */
+  /** As received. It is published with the command. */
   authorization: string;
-  /** As it came in, unjudged. */
+  /** As received, not validated. */
   idempotencyKey: string | undefined;
   trace: RequestTrace;
-  /** To be told the command's id before it is sent: an answer that fails must name what may have taken effect. */
+  /**
+   * Called with the command's id before it is published. An error response must name a command that may take effect.
+   */
   onCommand(commandId: string): void;
 }
 

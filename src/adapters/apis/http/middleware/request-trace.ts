@@ -9,18 +9,12 @@ export interface RequestTrace extends TraceContext {
 
 const traces = new WeakMap<IncomingMessage, RequestTrace>();
 
-/**
- * W3C version 00, not sampled: nothing here records spans, but logs and events of one request can be told together by
- * it.
- */
+/** W3C version 00, not sampled. No spans are recorded, but logs and events of one request share the trace id. */
 function drawTraceparent(): string {
   return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`;
 }
 
-/**
- * The trace a request belongs to: the one it came with if that is valid, else one of its own. It travels with its
- * command.
- */
+/** The trace of a request: its valid `traceparent`, else a new one. It is published with the command. */
 export function traceOf(request: IncomingMessage): RequestTrace {
   const known = traces.get(request);
   if (known !== undefined) return known;

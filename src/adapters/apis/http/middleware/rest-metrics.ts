@@ -3,15 +3,15 @@ import type { Meter } from '@opentelemetry/api';
 
 /** Upper bounds of the histogram's buckets, in milliseconds. */
 const DURATION_BUCKETS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
-/** What callers make up must not become a label. */
+/** Any other method gets the label `other`: input of callers must not become a label. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** A request that was answered, or given up by its client. */
+/** A request that was answered, or aborted by its client. */
 export interface EndedRequest {
   method: string;
-  /** The pattern of its path; null: there is no such path. */
+  /** The pattern of its path. Null for an unknown path. */
   route: string | null;
-  /** Null: the connection closed before the whole answer was sent. */
+  /** Null if the connection closed before the whole response was sent. */
   status: number | null;
   durationMs: number;
 }

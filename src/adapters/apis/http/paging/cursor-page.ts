@@ -3,20 +3,19 @@ import { type Answer, ok, problemAnswer } from '../response.js';
 import type { Cursors } from './cursor.js';
 import { fitting } from './page-budget.js';
 
-/** A list that is read page by page. */
+/** A list with pages. */
 export interface PagedList<T> {
-  /** Names the operation and everything that selects the items: a cursor is good for these alone. */
+  /** The operation and everything that selects the items. A cursor is valid only for these. */
   selection: readonly unknown[];
-  /** At most `limit` items, beyond the position; fewer than there are only where they are more than a page holds. */
+  /**
+   * At most `limit` items after the position. Fewer only if there are no more, or if they exceed the size of a page.
+   */
   read(position: string[] | null, limit: number): Promise<T[]>;
   positionOf(item: T): string[];
   represent(item: T): unknown;
 }
 
-/**
- * Answers the page that starts where the cursor says; one more item than it holds is read, to know whether there is a
- * next.
- */
+/** Returns the page that starts at the cursor. Reads one item more, to know if there is a next page. */
 export async function cursorPage<T>(
   cursors: Cursors,
   { caller, query: { cursor, limit } }: { caller: Caller; query: { cursor?: string | undefined; limit: number } },
@@ -25,7 +24,7 @@ export async function cursorPage<T>(
   const position = cursor === undefined ? null : cursors.open(caller, selection, cursor);
   if (cursor !== undefined && position === null)
     return problemAnswer('bad_request', {
-      violations: [{ path: 'cursor', message: 'is not a cursor given for this query' }],
+      violations: [{ path: 'cursor', message: 'is not a valid cursor of this query' }],
     });
   const found = await read(position, limit + 1);
   const items = fitting(found.slice(0, limit), represent);

@@ -8,11 +8,11 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * Cursors: where a page ended, sealed (AES-256-GCM) together with who asked for what, so that one can neither be read,
- * nor made up, nor taken
- * to another caller or query. `<nonce and position>.<tag>`, both base64url.
+ * Cursors: the position at which a page ended, encrypted and authenticated (AES-256-GCM) together with the caller and
+ * the query. Clients cannot read or forge a cursor, or use it for another caller or query. The format is `<nonce and
+ * position>.<tag>`, both base64url.
  *
- * The nonce is made from what is sealed: the same place has the same cursor, and no nonce serves two different ones.
+ * The nonce is derived from the content: the same position has the same cursor, and no two contents share a nonce.
  */
 export class Cursors {
   private readonly key: Buffer;
@@ -24,21 +24,18 @@ export class Cursors {
     this.nonceKey = derived('cursor nonce');
   }
 
-  /**
-   * `query` names the operation and everything that selects its items; not the page size, which may change between
-   * pages.
-   */
+  /** `query`: the operation and everything that selects its items. The page size may change between pages. */
   sign(caller: Caller, query: readonly unknown[], position: readonly string[]): string {
     return this.seal(caller, query, Buffer.from(JSON.stringify(position)));
   }
 
-  /** The position; null if the cursor was not sealed by us for this caller and query. */
+  /** The position. Null if the cursor is not one of ours for this caller and query. */
   open(caller: Caller, query: readonly unknown[], cursor: string): string[] | null {
     const position = this.unseal(caller, query, cursor);
     return position === null ? null : (JSON.parse(position.toString('utf8')) as string[]);
   }
 
-  /** As `sign`, for a position that is bytes. */
+  /** Like `sign`, for a position of bytes. */
   seal(caller: Caller, query: readonly unknown[], position: Uint8Array): string {
     const about = aboutOf(caller, query);
     const nonce = createHmac(HASH, this.nonceKey).update(about).update('\0').update(position).digest();
@@ -53,7 +50,7 @@ export class Cursors {
     const sealed = Buffer.from(payload, 'base64url');
     const given = Buffer.from(tag, 'base64url');
     if (rest.length > 0 || sealed.length < NONCE_BYTES || given.length !== TAG_BYTES) return null;
-    // Decoding is lenient: only what we would have written is ours.
+    // Decoding is lenient, so the encoded forms must match exactly.
     if (sealed.toString('base64url') !== payload || given.toString('base64url') !== tag) return null;
     const decipher = createDecipheriv(CIPHER, this.key, sealed.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
     decipher.setAAD(aboutOf(caller, query));
@@ -62,7 +59,7 @@ export class Cursors {
     try {
       decipher.final();
     } catch {
-      return null; // not ours, or not for this caller and query
+      return null; // Not ours, or not for this caller and query.
     }
     return position;
   }

@@ -1,17 +1,14 @@
 import type { SequencePage } from '../../../../application/ports/chat-history.js';
 import { PAGE_MAX_BYTES } from '../../../../contract/rest/requests.js';
 
-/**
- * What a page may still hold, in bytes of JSON. The first item is always taken: a page that holds none would lead
- * nowhere.
- */
+/** The free space of a page, in bytes of JSON. The first item is always taken, so that every page makes progress. */
 export class PageBudget {
   private left = PAGE_MAX_BYTES;
   private isEmpty = true;
 
-  /** False where the item does not fit any more; then the page has ended. */
+  /** False if the item does not fit. The page then ends. */
   take(item: unknown): boolean {
-    // The comma between two items included.
+    // Includes the comma between two items.
     const bytes = Buffer.byteLength(JSON.stringify(item)) + 1;
     if (!this.isEmpty && bytes > this.left) return false;
     this.isEmpty = false;
@@ -20,7 +17,7 @@ export class PageBudget {
   }
 }
 
-/** The first items, represented, as many as a page holds. */
+/** Represents the first items, as many as a page holds. */
 export function fitting<T, R>(items: readonly T[], represent: (item: T) => R): R[] {
   const budget = new PageBudget();
   const fit: R[] = [];
@@ -32,7 +29,7 @@ export function fitting<T, R>(items: readonly T[], represent: (item: T) => R): R
   return fit;
 }
 
-/** A page by sequence, cut at the end that it is read towards. */
+/** A page by sequence. Items that do not fit are removed at the end in reading direction. */
 export function fittingSequence<T, R>(
   { items, hasMore }: SequencePage<T>,
   represent: (item: T) => R,

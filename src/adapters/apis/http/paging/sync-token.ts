@@ -1,13 +1,12 @@
 /**
- * What a sync token says, as few bytes: whole numbers of seven bits a byte, low ones first; the cut that a walk leads
- * to as its distance from
- * the cut it started at. With 1,024 partitions of a million events each that is a token of about 7 KiB.
+ * Encodes a sync token in few bytes: integers with seven bits per byte, low bits first. The target cut of a walk is
+ * encoded as its distance from the start. With 1,024 partitions of a million events each, a token has about 7 KiB.
  */
 import type { Cut } from '../../../../application/ports/sync-log.js';
 import type { SyncProgress } from '../../../../application/queries/sync-chats.js';
 import type { Place } from '../../../../application/queries/sync-page.js';
 
-/** Tokens of another form are too old, or too new. */
+/** Version of the format. Tokens of other versions are invalid. */
 const FORM = 2;
 const HAS_FROM = 1;
 const HAS_WALK = 2;
@@ -32,7 +31,7 @@ export function encodeSyncProgress({ from, shown, walk }: SyncProgress): Uint8Ar
   return Buffer.concat([Buffer.from(bytes), Buffer.from(walk.place.chatId.replaceAll('-', ''), 'hex')]);
 }
 
-/** `bytes` are our own: a signature has been checked. Null: they have another form than this release's. */
+/** `bytes` are authentic: the caller has checked them. Null if they have the format of another release. */
 export function decodeSyncProgress(bytes: Uint8Array): SyncProgress | null {
   if (bytes[0] !== FORM) return null;
   const flags = bytes[1] ?? 0;

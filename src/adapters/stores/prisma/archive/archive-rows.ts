@@ -123,7 +123,7 @@ async function insertRevisions(tx: Transaction, { chatId }: ChatKey, rows: Lines
     CROSS JOIN LATERAL (SELECT * FROM messages g WHERE g.chat_id = ${chatId}::uuid AND g.sequence = w.sequence OFFSET 0) g
     WHERE w.revision < g.revision AND g.deleted_at IS NULL`;
   if (inserted < rows.length)
-    throw new StoreError('refused', 'a revision of what is no message, is deleted, or has no later text');
+    throw new StoreError('refused', 'a revision of a missing or deleted message, or without a later text');
 }
 
 async function insertReactions(tx: Transaction, { chatId }: ChatKey, rows: Lines<'reaction'>): Promise<void> {
@@ -140,7 +140,7 @@ async function insertReactions(tx: Transaction, { chatId }: ChatKey, rows: Lines
       INSERT INTO reaction_counts AS n (message_id, emoji, count) SELECT message_id, emoji, count(*) FROM added GROUP BY message_id, emoji
       ON CONFLICT (message_id, emoji) DO UPDATE SET count = n.count + EXCLUDED.count)
     SELECT count(*)::int4 AS count FROM added`;
-  if (written?.count !== rows.length) throw new StoreError('refused', 'a reaction to what is no message');
+  if (written?.count !== rows.length) throw new StoreError('refused', 'a reaction to a missing message');
 }
 
 async function insertMembers(tx: Transaction, chat: ChatKey, rows: Lines<'member'>): Promise<void> {

@@ -160,7 +160,7 @@ export class PrismaStoreAudit implements StoreAudit {
     const wait = since + IMPORT_STANDSTILL_MS - Date.now();
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     const now = await this.imports(only);
-    const detail = 'an import was begun and does not go on: run it again';
+    const detail = 'an import has stopped before its end: run it again';
     return [...first].flatMap(([chatId, state]) =>
       now.get(chatId) === state ? [{ kind: 'abandoned-import' as const, chatId, partition: null, detail }] : [],
     );

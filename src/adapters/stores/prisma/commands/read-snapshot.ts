@@ -58,7 +58,7 @@ interface ReceiptRow extends StoredReceiptRow {
  */
 type FoundTexts = { [table in keyof SnapshotKeys | 'reactedTo']: string | null };
 
-type FoundRow = FoundTexts & Pick<BatchSnapshot, 'position' | 'ringUnsettled'>;
+type FoundRow = FoundTexts & Pick<BatchSnapshot, 'position'>;
 
 /**
  * Null if another worker has the lease. A former owner that is still writing blocks the acquisition of the lease, so
@@ -69,7 +69,7 @@ export async function readSnapshot(
   { partition, epoch, keys }: Omit<BatchRequest, 'publishedThrough'>,
 ): Promise<BatchSnapshot | null> {
   const [found] = await database.$queryRaw<FoundRow[]>`
-    SELECT p.position::float8 AS position, p.ring_seen < (SELECT ring_generation FROM store WHERE singleton) AS "ringUnsettled",
+    SELECT p.position::float8 AS position,
       ${rows(findReceipts(keys))} AS receipts, ${rows(findChats(keys))} AS chats, ${rows(findMembers(keys))} AS members,
       ${rows(findUsers(keys))} AS users, ${rows(findMessages(keys))} AS messages,
       ${rows(findMessagesInFull(keys))} AS "messagesInFull", ${rows(findReactions(keys))} AS reactions,
@@ -81,7 +81,6 @@ export async function readSnapshot(
   const reactions = found.reactions === null ? [] : (JSON.parse(found.reactions) as ReactionRow[]);
   return {
     position: found.position,
-    ringUnsettled: found.ringUnsettled,
     receipts: mapOf<ReceiptRow, StoredReceipt>(found.receipts, receiptKey, toStoredReceipt),
     chats: mapOf<ChatRow, Chat>(found.chats, (row) => row.chatId, toChat),
     members: mapOf<MemberRow, Member>(found.members, memberKey, toMember),

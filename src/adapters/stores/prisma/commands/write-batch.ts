@@ -30,8 +30,8 @@ import {
   insertEvents,
   movePartition,
   putDepartures,
+  putFormerMemberships,
   putMembers,
-  putStandings,
   removeMembers,
   updateChats,
 } from './write-partition-rows.js';
@@ -68,7 +68,7 @@ export function writeEverythingElse(request: BatchRequest, snapshot: BatchSnapsh
     members_put: putMembers(writes),
     members_removed: removeMembers(writes),
     departures_put: putDepartures(request, writes),
-    standings_put: putStandings(writes),
+    former_memberships_put: putFormerMemberships(writes),
     messages_new: insertMessages(writes),
     messages_changed: updateMessages(writes),
     messages_gone: deleteMessages(writes),

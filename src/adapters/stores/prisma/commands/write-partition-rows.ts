@@ -69,14 +69,14 @@ export function putDepartures({ partition }: BatchRequest, { membersRemoved: row
     ON CONFLICT (tenant_id, user_id, chat_id) DO UPDATE SET partition = EXCLUDED.partition, position = EXCLUDED.position`;
 }
 
-export function putStandings({ membershipStatesEnded: rows }: BatchWrites): Prisma.Sql | null {
+export function putFormerMemberships({ membershipStatesEnded: rows }: BatchWrites): Prisma.Sql | null {
   if (rows.length === 0) return null;
   return Prisma.sql`
-    INSERT INTO former_standings (tenant_id, user_id, chat_id, standing, until)
+    INSERT INTO former_memberships (tenant_id, user_id, chat_id, state, until)
     SELECT * FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
       ${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.state)}::text[],
       ${column(rows, (row) => row.until)}::int8[])
-    ON CONFLICT (tenant_id, user_id, chat_id, standing) DO UPDATE SET until = EXCLUDED.until`;
+    ON CONFLICT (tenant_id, user_id, chat_id, state) DO UPDATE SET until = EXCLUDED.until`;
 }
 
 export function insertEvents(

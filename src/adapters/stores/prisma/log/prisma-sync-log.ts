@@ -13,7 +13,7 @@ import type {
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { EVENT_BYTES, type PageRow, withinPageBytes } from '../queries/page-bytes.js';
-import { andVisible, isAmong, STANDING } from '../queries/visible-chats.js';
+import { andVisible, isAmong, MEMBERSHIP_STATE } from '../queries/visible-chats.js';
 import { CHAT_COLUMNS, type ChatViewRow, MEMBER_COLUMNS, toChatView } from '../rows.js';
 import { rethrow } from '../store-errors.js';
 import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
@@ -59,7 +59,7 @@ export class PrismaSyncLog implements SyncLog {
     const shown =
       visible === 'all'
         ? Prisma.sql`0`
-        : lastUntil(allStandings(caller), Prisma.sql`NOT (${isAmong(visible, Prisma.sql`s.standing`)})`);
+        : lastUntil(allMembershipStates(caller), Prisma.sql`NOT (${isAmong(visible, Prisma.sql`s.state`)})`);
     const rows = await this.query<SyncedChatRow>(Prisma.sql`
       SELECT ${CHAT_COLUMNS}, ${MEMBER_COLUMNS}, c.import_number AS "importNumber", COALESCE(${shown}, 0)::float8 AS "shownSequence"
       FROM members m ${WITH_CHAT}
@@ -150,7 +150,7 @@ function leftChats(
   const lost =
     visible === 'all'
       ? Prisma.sql`m.position <= ${positionIn(to, 'm')}`
-      : isWithinWindow(from, to, lastUntil(formerStandings(caller), isAmong(visible, Prisma.sql`s.standing`)));
+      : isWithinWindow(from, to, lastUntil(formerMemberships(caller), isAmong(visible, Prisma.sql`s.state`)));
   return Prisma.sql`
     SELECT m.chat_id::text AS "chatId", false AS "isMember" FROM departures m ${visible === 'all' ? Prisma.empty : WITH_CHAT}
     WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND ${isFrom(start)} AND m.chat_id <= ${through ?? LAST_CHAT_ID}::uuid
@@ -170,8 +170,8 @@ function hiddenChats(
   return Prisma.sql`
     SELECT m.chat_id::text AS "chatId", true AS "isMember" FROM members m ${WITH_CHAT}
     WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} AND ${isFrom(start)} AND m.chat_id <= ${through ?? LAST_CHAT_ID}::uuid
-      AND c.last_position > ${lastPositionIn(from)} AND NOT (${isAmong(visible, STANDING)})
-      AND ${isWithinWindow(from, to, lastUntil(allStandings(caller), isAmong(visible, Prisma.sql`s.standing`)))}
+      AND c.last_position > ${lastPositionIn(from)} AND NOT (${isAmong(visible, MEMBERSHIP_STATE)})
+      AND ${isWithinWindow(from, to, lastUntil(allMembershipStates(caller), isAmong(visible, Prisma.sql`s.state`)))}
     ORDER BY m.chat_id LIMIT ${limit}::int8`;
 }
 
@@ -210,8 +210,8 @@ function positionsLiteral(positions: readonly number[]): string {
 const WITH_CHAT = Prisma.sql`CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = m.chat_id LIMIT 1) c`;
 
 /** The caller's former membership states in the chat of a row of `m`. */
-function formerStandings({ tenantId, userId }: Caller): Prisma.Sql {
-  return Prisma.sql`SELECT f.standing, f.until FROM former_standings f
+function formerMemberships({ tenantId, userId }: Caller): Prisma.Sql {
+  return Prisma.sql`SELECT f.state, f.until FROM former_memberships f
     WHERE f.tenant_id = ${tenantId} AND f.user_id = ${userId} AND f.chat_id = m.chat_id`;
 }
 
@@ -219,8 +219,8 @@ function formerStandings({ tenantId, userId }: Caller): Prisma.Sql {
  * For `chats c` and `members m`. Includes the state before the chat was archived or unarchived: `stateBeforeArchiving`
  * of the domain.
  */
-function allStandings(caller: Caller): Prisma.Sql {
-  return Prisma.sql`${formerStandings(caller)}
+function allMembershipStates(caller: Caller): Prisma.Sql {
+  return Prisma.sql`${formerMemberships(caller)}
     UNION ALL SELECT CASE WHEN c.archived_at IS NULL THEN 'archived ' ELSE 'open ' END || m.role, c.archive_sequence
     WHERE c.archive_sequence > GREATEST(m.joined_sequence, m.role_sequence)`;
 }
@@ -228,8 +228,8 @@ function allStandings(caller: Caller): Prisma.Sql {
 /**
  * The sequence of the event that last ended one of the states `s` for which the condition holds. Null if there is none.
  */
-function lastUntil(standings: Prisma.Sql, condition: Prisma.Sql): Prisma.Sql {
-  return Prisma.sql`(SELECT max(s.until) FROM (${standings}) s WHERE ${condition})`;
+function lastUntil(states: Prisma.Sql, condition: Prisma.Sql): Prisma.Sql {
+  return Prisma.sql`(SELECT max(s.until) FROM (${states}) s WHERE ${condition})`;
 }
 
 /**

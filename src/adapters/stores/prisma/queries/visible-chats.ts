@@ -10,16 +10,18 @@ import { Prisma } from '../generated/client.js';
  */
 export function andVisible(visible: Exclude<VisibleChats, 'none'>): Prisma.Sql {
   if (visible === 'all') return Prisma.empty;
-  return Prisma.sql`AND ${isAmong(visible, STANDING)}`;
+  return Prisma.sql`AND ${isAmong(visible, MEMBERSHIP_STATE)}`;
 }
 
 /** Whether a member of `chats c` with this membership state may see it. */
-export function isAmong(visible: readonly ChatTraits[], standing: Prisma.Sql): Prisma.Sql {
-  return Prisma.sql`c.kind || ' ' || ${standing} = ANY (${column(visible, traitsOf)}::text[])`;
+export function isAmong(visible: readonly ChatTraits[], state: Prisma.Sql): Prisma.Sql {
+  return Prisma.sql`c.kind || ' ' || ${state} = ANY (${column(visible, traitsOf)}::text[])`;
 }
 
 /** `MembershipState` of the domain, for `chats c` and `members m`. */
-export const STANDING = Prisma.raw(`CASE WHEN c.archived_at IS NULL THEN 'open ' ELSE 'archived ' END || m.role`);
+export const MEMBERSHIP_STATE = Prisma.raw(
+  `CASE WHEN c.archived_at IS NULL THEN 'open ' ELSE 'archived ' END || m.role`,
+);
 
 function traitsOf({ kind, archived, role }: ChatTraits): string {
   return `${kind} ${membershipStateOf(archived, role)}`;

@@ -1,3 +1,4 @@
+import type { SearchDictionaries } from '../../../../application/ports/search-dictionaries.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { rethrow } from '../store-errors.js';
 import { SEARCH_TERMS, searchDocument } from './search-terms.js';
@@ -6,7 +7,7 @@ const INDEX = 'messages_search_idx';
 const NEW_INDEX = 'messages_search_new_idx';
 
 /** The PostgreSQL text search configuration for messages: `simple` by default. */
-export class SearchDictionary {
+export class SearchDictionary implements SearchDictionaries {
   constructor(private readonly database: PrismaClient) {}
 
   /**

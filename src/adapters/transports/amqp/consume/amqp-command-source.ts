@@ -6,9 +6,12 @@ import type {
   SubscriptionHandlers,
   TransportCounters,
 } from '../../../../application/ports/transport.js';
+import type { TransportState } from '../../../../application/ports/transport-state.js';
 import { names } from '../../../../contract/messages/topology.js';
+import type { Logger } from '../../../../infrastructure/logging/logger.js';
 import { republishProperties } from '../dead-letters/republish-properties.js';
 import type { ConfirmedPublisher } from '../publish/confirmed-publisher.js';
+import { RING_GENERATION, ringSeenBy } from '../topology/hash-ring.js';
 import { answerToProbe, isRingProbe } from '../topology/ring-probe.js';
 import { AmqpSubscription } from './amqp-subscription.js';
 import { AmqpDelivery, FORWARDED_HEADER } from './incoming-command.js';
@@ -18,8 +21,9 @@ export interface CommandSourceContext {
   /** The user of the connections. */
   ownUser: string;
   counters: TransportCounters;
-  /** The connection for consuming. Throws while it is away or the broker is not prepared. */
-  whenReady(): ChannelModel;
+  logger: Logger;
+  /** The connection for consuming, and the transport's state. Throws while the broker is away or not prepared. */
+  whenReady(): { model: ChannelModel; state: TransportState };
   /** Called when a partition's queue is missing. */
   onQueueMissing(): void;
 }
@@ -35,7 +39,7 @@ export class AmqpCommandSource implements CommandSource {
   }
 
   async subscribe(partition: number, prefetch: number, handlers: SubscriptionHandlers): Promise<Subscription> {
-    const { namespace, ownUser, counters, whenReady, onQueueMissing } = this.#context;
+    const { namespace, ownUser, counters, logger, whenReady, onQueueMissing } = this.#context;
     const queue = names.commandQueue(namespace, partition);
     const counted: SubscriptionHandlers = {
       onDelivery: (delivery) => handlers.onDelivery(delivery),
@@ -44,9 +48,15 @@ export class AmqpCommandSource implements CommandSource {
         handlers.onLost(cause);
       },
     };
+    const { model, state } = whenReady();
+    const seen = ringSeenBy(partition);
+    const [wanted = 0, passed = 0] = await state.read([RING_GENERATION, seen]);
     try {
-      return await AmqpSubscription.open(whenReady(), queue, prefetch, counted, {
+      return await AmqpSubscription.open(model, queue, prefetch, counted, {
         ownUser,
+        logger,
+        markerDue: passed < wanted ? wanted : null,
+        onMarkerPassed: (generation) => state.raise(seen, generation),
         isProbe: (message) => isRingProbe(message, namespace),
         onProbe: (message) => this.#answerProbe(message, partition),
       });

@@ -10,7 +10,7 @@ export const RING_GENERATION_HEADER = 'x-parley-ring-generation';
  * has the original routing key, because the default exchange needs the queue's name as routing key. It is trusted only
  * on messages from the default exchange, where producers cannot publish.
  */
-export const FORWARDED_HEADER = 'x-parley-sent-home';
+export const FORWARDED_HEADER = 'x-parley-forwarded';
 /**
  * The `user_id` that the broker had verified before we republished the command, because we can publish only with our
  * own. It is trusted only if `user_id` is our own, which only we can set.
@@ -24,17 +24,17 @@ export class AmqpDelivery implements Delivery {
   readonly tag: number;
   readonly incoming: IncomingCommand;
   readonly deliveryCount: number;
-  readonly ringMarker: number | null;
+  readonly mayBeMisplaced: boolean;
   readonly isForwarded: boolean;
   readonly message: ConsumeMessage;
 
   /** `ownUser` is the user of our connections. */
-  constructor(message: ConsumeMessage, ownUser: string) {
+  constructor(message: ConsumeMessage, ownUser: string, mayBeMisplaced: boolean) {
     this.tag = message.fields.deliveryTag;
     this.message = message;
     this.incoming = toIncomingCommand(message, ownUser);
     this.deliveryCount = deliveryCountOf(message);
-    this.ringMarker = ringMarkerOf(message);
+    this.mayBeMisplaced = mayBeMisplaced;
     this.isForwarded = originalRoutingKeyOf(message) !== null;
   }
 
@@ -88,8 +88,11 @@ function deliveryCountOf({ fields, properties }: ConsumeMessage): number {
   return typeof count === 'number' && Number.isSafeInteger(count) ? Math.max(1, count) : 1;
 }
 
-/** Only workers may publish to a partition's queue through the default exchange. Producers may not. */
-function ringMarkerOf({ fields, properties }: ConsumeMessage): number | null {
+/**
+ * The generation of a ring marker. Null if the message is a command. Only workers may publish to a partition's queue
+ * through the default exchange. Producers may not.
+ */
+export function ringMarkerOf({ fields, properties }: ConsumeMessage): number | null {
   if (fields.exchange !== '' || properties.type !== RING_MARKER_TYPE) return null;
   const generation: unknown = properties.headers?.[RING_GENERATION_HEADER];
   return typeof generation === 'number' && Number.isSafeInteger(generation) ? generation : null;

@@ -1,13 +1,7 @@
 import type { ConsumeMessage } from 'amqplib';
+import type { Survey } from '../../../../application/ports/dead-letter-queue.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
 import { DeadLetterPass, LETTERS_HELD_MAX } from './dead-letter-pass.js';
-
-export interface Survey {
-  /** The number of ready letters at the start. */
-  ready: number;
-  /** The number of letters that were read. The others are with another consumer, or too far back. */
-  seen: number;
-}
 
 /**
  * Reads every ready letter once, from the front. At the end, `afterwards` may acknowledge letters by tag. All other

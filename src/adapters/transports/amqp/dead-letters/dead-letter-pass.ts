@@ -10,7 +10,11 @@ export const LETTERS_HELD_MAX = PREFETCH_MAX;
 export const LETTER_WAIT_MS = 5_000;
 /** How long the broker may take to requeue the letters of an earlier pass. */
 export const REQUEUE_TIMEOUT_MS = 10_000;
-const GIVE_BACK_POLL_MS = 50;
+/**
+ * How long closing a pass waits until its letters are ready again. They are not if another consumer has received them.
+ */
+export const CLOSE_REQUEUE_TIMEOUT_MS = 2_000;
+const REQUEUE_POLL_MS = 20;
 const NO_SUCH_QUEUE = 404;
 
 /**
@@ -21,10 +25,14 @@ const NO_SUCH_QUEUE = 404;
 export class DeadLetterPass {
   readonly #channel: Channel;
   readonly #queue: string;
+  readonly #connection: AmqpConnection;
+  #received = 0;
+  #acknowledged = 0;
   #end: Error | undefined;
   #wake: () => void = () => undefined;
 
-  private constructor(channel: Channel, queue: string) {
+  private constructor(connection: AmqpConnection, channel: Channel, queue: string) {
+    this.#connection = connection;
     this.#channel = channel;
     this.#queue = queue;
     channel.on('error', (error) => {
@@ -37,7 +45,8 @@ export class DeadLetterPass {
   }
 
   static async open(connection: AmqpConnection, namespace: string): Promise<DeadLetterPass> {
-    return new DeadLetterPass(await connection.current().createChannel(), names.deadLetters(namespace));
+    const channel = await connection.current().createChannel();
+    return new DeadLetterPass(connection, channel, names.deadLetters(namespace));
   }
 
   /** The number of ready letters, without those that another consumer has received. */
@@ -51,10 +60,10 @@ export class DeadLetterPass {
   }
 
   /** Waits until this many letters are ready, or until the time for requeueing is over. */
-  async untilReady(count: number): Promise<void> {
-    const deadline = Date.now() + REQUEUE_TIMEOUT_MS;
+  async untilReady(count: number, timeoutMs = REQUEUE_TIMEOUT_MS): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
     while ((await this.ready()) < count && Date.now() < deadline)
-      await new Promise((resolve) => setTimeout(resolve, GIVE_BACK_POLL_MS));
+      await new Promise((resolve) => setTimeout(resolve, REQUEUE_POLL_MS));
   }
 
   /**
@@ -66,6 +75,7 @@ export class DeadLetterPass {
     let isOver = most < 1;
     let lastAt = Date.now();
     const onMessage = (message: ConsumeMessage | null) => {
+      if (message !== null) this.#received += 1;
       if (message === null) this.#end ??= new Error('the broker has cancelled the consumer');
       else if (!isOver) {
         seen += 1;
@@ -90,6 +100,7 @@ export class DeadLetterPass {
   /** Removes this letter from the queue. */
   acknowledge(tag: number): void {
     this.throwIfEnded();
+    this.#acknowledged += 1;
     // The library reads no other field.
     this.#channel.ack({ fields: { deliveryTag: tag } } as ConsumeMessage);
   }
@@ -98,9 +109,23 @@ export class DeadLetterPass {
     if (this.#end !== undefined) throw this.#end;
   }
 
-  /** Requeues everything that was not acknowledged. */
-  close(): Promise<void> {
-    return this.#end === undefined ? closeChannel(this.#channel) : Promise.resolve();
+  /**
+   * Requeues everything that was not acknowledged. The broker confirms the close before the letters are ready again,
+   * and the next pass would not see them, so this waits for them. Never rejects.
+   */
+  async close(): Promise<void> {
+    if (this.#end !== undefined) return;
+    await closeChannel(this.#channel);
+    const requeued = this.#received - this.#acknowledged;
+    if (requeued === 0) return;
+    const next = await this.#connection
+      .current()
+      .createChannel()
+      .then((channel) => new DeadLetterPass(this.#connection, channel, this.#queue))
+      .catch(() => null);
+    if (next === null) return; // The connection is lost, which requeues too.
+    await next.untilReady(requeued, CLOSE_REQUEUE_TIMEOUT_MS).catch(() => undefined);
+    await next.close();
   }
 
   #nextChange(withinMs: number): Promise<void> {

@@ -1,38 +1,8 @@
-/**
- * A dead letter as it is in the queue. Any program may have written its body, headers and properties, so nothing in it
- * is trusted.
- */
+/** Reads a dead letter. Any program may have written its body, headers and properties, so nothing in it is trusted. */
 import type { ConsumeMessage } from 'amqplib';
+import { DEAD_LETTER_REASONS, type DeadLetter } from '../../../../application/ports/dead-letter-queue.js';
 import { UUID_PATTERN } from '../../../../contract/messages/identifiers.js';
 import { FORWARDED_HEADER } from '../consume/incoming-command.js';
-
-/** The value of `x-parley-reason`, or `x-death` if RabbitMQ dead-lettered the message itself. */
-export const DEAD_LETTER_REASONS = ['malformed', 'misrouted', 'poison', 'x-death'] as const;
-export type LetterReason = (typeof DEAD_LETTER_REASONS)[number];
-
-export interface DeadLetter {
-  messageId: string | null;
-  type: string | null;
-  chatId: string | null;
-  /** Null: the message has no reason from Parley or RabbitMQ. */
-  reason: LetterReason | null;
-  detail: string | null;
-  /** The time of dead-lettering. */
-  at: Date | null;
-  worker: string | null;
-  /** The original routing key. Null if unknown. */
-  routingKey: string | null;
-}
-
-/** Selects letters. All given conditions must hold. */
-export interface LetterFilter {
-  reason?: LetterReason;
-  /** Dead-lettered at or after this time. */
-  since?: Date;
-  type?: string;
-  chatId?: string;
-  messageIds?: readonly string[];
-}
 
 export function readLetter({ properties, content }: ConsumeMessage): DeadLetter {
   const headers: Record<string, unknown> = properties.headers ?? {};
@@ -55,14 +25,6 @@ export function readLetter({ properties, content }: ConsumeMessage): DeadLetter 
     worker: ours === null ? null : text(headers['x-parley-worker']),
     routingKey,
   };
-}
-
-export function isMeant(letter: DeadLetter, { reason, since, type, chatId, messageIds }: LetterFilter): boolean {
-  if (reason !== undefined && letter.reason !== reason) return false;
-  if (since !== undefined && (letter.at === null || letter.at < since)) return false;
-  if (type !== undefined && letter.type !== type) return false;
-  if (chatId !== undefined && letter.chatId !== chatId) return false;
-  return messageIds === undefined || (letter.messageId !== null && messageIds.includes(letter.messageId));
 }
 
 /** RabbitMQ's entry about the first dead-lettering of the message, which is the last of its list. */

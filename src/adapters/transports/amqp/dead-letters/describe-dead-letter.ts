@@ -1,20 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { ConsumeMessage } from 'amqplib';
+import type { LetterDescription } from '../../../../application/ports/dead-letter-queue.js';
 import { isSecretName } from '../../../../infrastructure/logging/log-redaction.js';
 
 const HIDDEN = '(hidden)';
 /** Matches credentials in any header: a bearer token, or the three parts of a signed token. */
 const TOKEN = /\bbearer\s+\S|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/i;
-
-/** A letter prepared for display to an operator. */
-export interface LetterDescription {
-  exchange: string;
-  routingKey: string;
-  properties: [string, string][];
-  headers: [string, string][];
-  bodyBytes: number;
-  bodySha256: string;
-}
 
 /** Everything except the body. Tokens, and headers with the name of a secret, are hidden. */
 export function describeLetter({ fields, properties, content }: ConsumeMessage): LetterDescription {

@@ -1,11 +1,12 @@
 import type { ConsumeMessage, Options } from 'amqplib';
+import type { DeadLetter, LetterReplay } from '../../../../application/ports/dead-letter-queue.js';
 import { names } from '../../../../contract/messages/topology.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
 import { VERIFIED_USER_HEADER } from '../consume/incoming-command.js';
 import { type AmqpMessage, ConfirmedChannel } from '../publish/confirmed-channel.js';
 import { NotConfirmed } from '../publish/confirmed-publisher.js';
 import { closeChannel } from '../publish/lazy-channel.js';
-import { type DeadLetter, readLetter } from './dead-letter.js';
+import { readLetter } from './dead-letter.js';
 import { DeadLetterPass, LETTERS_HELD_MAX } from './dead-letter-pass.js';
 import { fitsShortString, republishProperties } from './republish-properties.js';
 
@@ -26,18 +27,10 @@ const FRESH_LETTERS_MAX = 1_000;
  */
 const DEATH_MARKS = /^x-(parley-|death$|first-death-|last-death-)/;
 
-export interface ReplayOrder {
+export interface ReplayOrder extends Omit<LetterReplay, 'perSecond'> {
   namespace: string;
-  /** Maximum number of letters to look at, from the front of the queue. */
-  most: number;
   /** Maximum number of letters to publish in one pass: see `lettersPerPass`. */
   perPass: number;
-  isMeant(letter: DeadLetter): boolean;
-  /** Resolves when the next letter may be published. */
-  pace(): Promise<void>;
-  onReplayed(): void;
-  /** The letter stays in the queue, because its properties cannot be encoded again. */
-  onUnwritable(letter: DeadLetter): void;
 }
 
 /** `perSecond` is the pace. Null means no limit. */

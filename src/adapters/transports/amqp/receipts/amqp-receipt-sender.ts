@@ -5,7 +5,7 @@ import type { Logger } from '../../../../infrastructure/logging/logger.js';
 import { fitsShortString } from '../dead-letters/republish-properties.js';
 import { type OutgoingReceipt, ReceiptLane } from './receipt-lane.js';
 import { readReplyAddress } from './reply-address.js';
-import { UnprovenReplies } from './unproven-replies.js';
+import { UntestedReplyOrigins } from './untested-reply-origins.js';
 
 /**
  * Maximum number of origins remembered as good. Above it the oldest is removed and must be tested again. A broker has
@@ -33,7 +33,7 @@ export class AmqpReceiptSender implements ReceiptSender {
   readonly #rest: ReceiptLane;
   readonly #queues: ReceiptLane;
   readonly #directReplies: ReceiptLane;
-  readonly #unproven: UnprovenReplies;
+  readonly #unproven: UntestedReplyOrigins;
   readonly #proven = new Set<string>();
   readonly #counters: TransportCounters;
 
@@ -43,7 +43,7 @@ export class AmqpReceiptSender implements ReceiptSender {
     this.#queues = new ReceiptLane(routes.queues, counters, logger);
     this.#directReplies = new ReceiptLane(routes.directReplies, counters, logger);
     const onProven = (origin: string, waiting: OutgoingReceipt[]) => this.#prove(origin, waiting);
-    this.#unproven = new UnprovenReplies(routes.unprovenReplies, onProven, counters, logger);
+    this.#unproven = new UntestedReplyOrigins(routes.unprovenReplies, onProven, counters, logger);
     this.#counters = counters;
     // For any cause of the loss: the broker may not know the same nodes any more.
     routes.directReplies.onLost(() => this.#proven.clear());

@@ -4,19 +4,19 @@
  * Unbinding and binding each queue again in index order always restores it. A transient exchange, which disappears in
  * such a restart, shows that this was done.
  *
- * Queues are bound to the hash exchange only here, and only under the registry's lock: the first time, and whenever a
- * binding may be missing. Two processes that bind at the same time can create another order. RabbitMQ 4.0.5 answers a
- * bind that exists already before the first binder's bind has reached the ring, so the second process is ahead of it
- * (seen in 2 to 3 of 12 starts of four workers).
+ * Queues are bound to the hash exchange only here, and only under the lock of `TransportState`: the first time, and
+ * whenever a binding may be missing. Two processes that bind at the same time can create another order. RabbitMQ 4.0.5
+ * answers a bind that exists already before the first binder's bind has reached the ring, so the second process is
+ * ahead of it (seen in 2 to 3 of 12 starts of four workers).
  *
  * Commands published between the restart and the repair may be in the wrong queue. So each repair has a generation
- * number, which the database raises before the repair begins. The repair ends by publishing a marker with that number
- * to every queue. Until a worker has seen the marker, it reroutes commands of other partitions. After the marker, such
- * a command is an error. The first declaration has no number, because commands arrive only after it.
+ * number, which is raised in the store before the repair begins. The repair ends by publishing a marker with that
+ * number to every queue. Deliveries before the marker may be misplaced, deliveries after it are not
+ * (amqp-subscription.ts). The first declaration has no number, because commands arrive only after it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
-import type { PartitionRegistry } from '../../../../application/ports/partition-registry.js';
+import type { TransportState } from '../../../../application/ports/transport-state.js';
 import { names, type Topology } from '../../../../contract/messages/topology.js';
 import { RING_GENERATION_HEADER, RING_MARKER_TYPE } from '../consume/incoming-command.js';
 import { type ConfirmedPublisher, NotConfirmed } from '../publish/confirmed-publisher.js';
@@ -40,7 +40,7 @@ export const RING_SETTLE_MS = 100;
 export const MARKER_RETRY_MS = 100;
 export const MARKER_ATTEMPTS = 100;
 /**
- * How long one process may bind queues under the lock. The lock itself expires after RING_REPAIR_TIMEOUT_MS (15 s). A
+ * How long one process may bind queues under the lock. The lock itself expires after EXCLUSIVE_TIMEOUT_MS (15 s). A
  * process that was suspended for longer must not bind at the same time as its successor.
  */
 export const RING_BINDING_MAX_MS = 12_000;
@@ -52,6 +52,11 @@ export const RING_BINDING_MAX_MS = 12_000;
 export function ringExchange(namespace: string): string {
   return names.ring(namespace);
 }
+
+/** The number of the last repair, in `TransportState`. */
+export const RING_GENERATION = 'ring.generation';
+/** The last repair whose marker has passed through the partition's queue, in `TransportState`. */
+export const ringSeenBy = (partition: number) => `ring.seen.${partition}`;
 
 export function isRingMarked(model: ChannelModel, namespace: string): Promise<boolean> {
   return exists(model, (channel) => channel.checkExchange(ringExchange(namespace)));
@@ -79,7 +84,7 @@ function areQueuesTheSame(model: ChannelModel, topology: Topology): Promise<bool
 export interface RingContext {
   namespace: string;
   topology: Topology;
-  registry: Pick<PartitionRegistry, 'repairRing'>;
+  state: TransportState;
   /** On the same connection as `model`. */
   publisher: Pick<ConfirmedPublisher, 'publish'>;
 }
@@ -92,7 +97,7 @@ export type RingOutcome = 'new' | 'in order' | 'repaired';
  * permission.
  */
 export async function ensureRing(model: ChannelModel, context: RingContext): Promise<RingOutcome> {
-  const { namespace, topology, registry, publisher } = context;
+  const { namespace, topology, state, publisher } = context;
   const isNeeded = async () => !(await isRingMarked(model, namespace)) || !(await areQueuesTheSame(model, topology));
   if (!(await isNeeded())) return 'in order';
   let outcome: RingOutcome = 'in order';
@@ -118,7 +123,9 @@ export async function ensureRing(model: ChannelModel, context: RingContext): Pro
     outcome = 'new';
     return false;
   };
-  await registry.repairRing(isRepairNeeded, async (generation) => {
+  await state.exclusively(async () => {
+    if (!(await isRepairNeeded())) return;
+    const generation = await nextGeneration(state);
     await bindInOrder(model, topology, { isNew: false, lockedAt });
     await sleep(RING_SETTLE_MS);
     for (const { destination } of hashBindings(topology)) await publishMarker(publisher, destination, generation);
@@ -126,6 +133,12 @@ export async function ensureRing(model: ChannelModel, context: RingContext): Pro
     outcome = 'repaired';
   });
   return outcome;
+}
+
+async function nextGeneration(state: TransportState): Promise<number> {
+  const [generation = 0] = await state.read([RING_GENERATION]);
+  await state.raise(RING_GENERATION, generation + 1);
+  return generation + 1;
 }
 
 /** Rejects with `TopologyFault` if the user lacks the permission. */

@@ -9,6 +9,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { ConsumeMessage } from 'amqplib';
+import type { KeyPlacement } from '../../../../application/ports/broker-topology.js';
 import { names } from '../../../../contract/messages/topology.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
 import type { AmqpMessage } from '../publish/confirmed-channel.js';
@@ -43,9 +44,6 @@ export function answerToProbe(
     properties: { type: RING_PROBE_TYPE, correlationId },
   };
 }
-
-/** A partition; `nowhere`: no queue is bound for the key; `unanswered`: no worker has answered in time. */
-export type KeyPlacement = number | 'nowhere' | 'unanswered';
 
 /** The placement of each key. Needs a worker at each partition. */
 export async function partitionsOfKeys(

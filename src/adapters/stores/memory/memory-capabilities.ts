@@ -1,0 +1,7 @@
+import type { StoreCapabilities } from '../../../application/ports/store-capabilities.js';
+
+export const memoryCapabilities: StoreCapabilities = {
+  durable: false,
+  shared: false,
+  search: true,
+};

@@ -1,0 +1,7 @@
+import type { StoreCapabilities } from '../../../application/ports/store-capabilities.js';
+
+export const prismaCapabilities: StoreCapabilities = {
+  durable: true,
+  shared: true,
+  search: true,
+};

@@ -1,0 +1,8 @@
+import type { TransportCapabilities } from '../../../application/ports/transport.js';
+
+export const amqpCapabilities: TransportCapabilities = {
+  durable: true,
+  shared: true,
+  returnsUnroutable: true,
+  refusesWhenFull: true,
+};

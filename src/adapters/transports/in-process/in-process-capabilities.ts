@@ -1,0 +1,8 @@
+import type { TransportCapabilities } from '../../../application/ports/transport.js';
+
+export const inProcessCapabilities: TransportCapabilities = {
+  durable: false,
+  shared: false,
+  returnsUnroutable: false,
+  refusesWhenFull: false,
+};

@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import { MemoryChatHistory } from '../../adapters/stores/memory/memory-chat-history.js';
+import { MemoryChatQueries } from '../../adapters/stores/memory/memory-chat-queries.js';
+import { MemoryCommandStore } from '../../adapters/stores/memory/memory-command-store.js';
+import { MemoryDecisionLog } from '../../adapters/stores/memory/memory-decision-log.js';
+import { MemoryEventCursors } from '../../adapters/stores/memory/memory-event-cursors.js';
+import { MemoryEventLog } from '../../adapters/stores/memory/memory-event-log.js';
+import { MemoryFollowedLog } from '../../adapters/stores/memory/memory-followed-log.js';
+import { MemoryMessageSearch } from '../../adapters/stores/memory/memory-message-search.js';
+import { MemoryPartitionRegistry } from '../../adapters/stores/memory/memory-partition-registry.js';
+import { MemorySyncLog } from '../../adapters/stores/memory/memory-sync-log.js';
+import { MemoryTables } from '../../adapters/stores/memory/memory-tables.js';
+import { MemoryTransportState } from '../../adapters/stores/memory/memory-transport-state.js';
+import { recordFleetSettings } from './record-fleet-settings.js';
+import type { StoreIdentity, StoreOptions, StoreService } from './store.js';
+
+const CURSOR_SECRET_BYTES = 32;
+
+/** The store in the memory of this process. For trying Parley out, and for tests. */
+export class MemoryStore implements StoreService {
+  readonly name = 'in-memory store';
+  readonly commands: MemoryCommandStore;
+  readonly queries: MemoryChatQueries;
+  readonly history: MemoryChatHistory;
+  readonly search: MemoryMessageSearch;
+  readonly syncLog: MemorySyncLog;
+  readonly decisions: MemoryDecisionLog;
+  readonly registry: MemoryPartitionRegistry;
+  readonly transportState = new MemoryTransportState();
+  readonly log: MemoryEventLog;
+  readonly recipients: MemoryEventLog;
+  readonly cursors: MemoryEventCursors;
+  readonly followed: MemoryFollowedLog;
+  readonly relayed: MemoryEventLog;
+  readonly identity: StoreIdentity;
+
+  readonly storedPlacement = null;
+
+  constructor(private readonly options: StoreOptions) {
+    const world = new MemoryTables();
+    this.commands = new MemoryCommandStore(world);
+    this.queries = new MemoryChatQueries(world);
+    this.history = new MemoryChatHistory(world);
+    this.search = new MemoryMessageSearch(world);
+    this.syncLog = new MemorySyncLog(world);
+    this.decisions = new MemoryDecisionLog(world);
+    this.registry = new MemoryPartitionRegistry(world);
+    this.log = new MemoryEventLog(world);
+    this.recipients = this.log;
+    this.cursors = new MemoryEventCursors(world);
+    this.followed = new MemoryFollowedLog(world);
+    this.relayed = this.log;
+    this.identity = { storeId: world.storeId, cursorSecret: randomBytes(CURSOR_SECRET_BYTES).toString('hex') };
+    options.basics.health.add('database', () => ({ ok: true, detail: 'in memory, kept until the process ends' }));
+  }
+
+  start(): Promise<void> {
+    return recordFleetSettings(this.registry, this.options.settings);
+  }
+
+  async stop(): Promise<void> {}
+}

@@ -1,0 +1,85 @@
+/** A store as the roles use it, and how a kind of store is declared. */
+import type { Placement } from '../../adapters/stores/prisma/prisma-store-identity.js';
+import type { ChatHistory } from '../../application/ports/chat-history.js';
+import type { ChatQueries } from '../../application/ports/chat-queries.js';
+import type { CommandStore } from '../../application/ports/command-store.js';
+import type { DecisionLog } from '../../application/ports/decision-log.js';
+import type { EventCursors } from '../../application/ports/event-cursors.js';
+import type { EventLog } from '../../application/ports/event-log.js';
+import type { FollowedLog } from '../../application/ports/followed-log.js';
+import type { MessageSearch } from '../../application/ports/message-search.js';
+import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
+import type { StoreCapabilities } from '../../application/ports/store-capabilities.js';
+import type { SyncLog } from '../../application/ports/sync-log.js';
+import type { TransportState } from '../../application/ports/transport-state.js';
+import type { Values, Variables } from '../../infrastructure/config/config.js';
+import type { Service } from '../../infrastructure/process/service-runner.js';
+import type { ProcessBasics } from '../observability.js';
+import type { TopologyValues } from '../settings/topology-settings.js';
+
+export interface Store {
+  commands: CommandStore;
+  queries: ChatQueries;
+  history: ChatHistory;
+  /** Null: the store has no message search (`StoreCapabilities.search`). */
+  search: MessageSearch | null;
+  syncLog: SyncLog;
+  decisions: DecisionLog;
+  registry: PartitionRegistry;
+  transportState: TransportState;
+  /** For publishing. */
+  log: EventLog;
+  /** For REST queries. */
+  recipients: Pick<EventLog, 'recipients'>;
+  /** For relays: cursors of log consumers, the log as they read it, and the current members of its chats. */
+  cursors: EventCursors;
+  followed: FollowedLog;
+  relayed: Pick<EventLog, 'recipients'>;
+  /** Read at the start, so that a role can use it while the store is unavailable. */
+  identity: StoreIdentity;
+}
+
+export interface StoreIdentity {
+  storeId: string;
+  cursorSecret: string;
+}
+
+/** The assignment of stored chats to partitions, by the transport that the store was used with last. */
+export interface StoredPlacement {
+  /** Whether the chats were assigned by another transport than the current one. */
+  isOfOtherTransport(): Promise<boolean>;
+  /** Clears the assignments. Allowed only while no worker runs and everything committed is published. */
+  clear(): Promise<void>;
+}
+
+export interface StoreService extends Store, Service {
+  /** Null: the store is empty at each start. */
+  storedPlacement: StoredPlacement | null;
+}
+
+export interface StoreOptions<S = unknown> {
+  /** The value of the kind's address variable. Empty for a store without one. */
+  address: string;
+  settings: S & Pick<TopologyValues, 'namespace' | 'partitions'>;
+  basics: ProcessBasics;
+  /** How the transport assigns chats to partitions. */
+  placement: Placement;
+  /** Start although another transport has assigned the chats. The caller then clears the assignments. */
+  acceptsOtherPlacement?: boolean;
+}
+
+export interface StoreKind<N extends string, V extends Variables> {
+  /** The value of `STORE`. */
+  readonly name: N;
+  readonly capabilities: StoreCapabilities;
+  readonly variables: V;
+  /** Null: the store is in this process. */
+  readonly address: { readonly variable: string; of(settings: Values<V>): string | undefined } | null;
+  /** Creates the tables, or brings them up to date. */
+  migrate?(address: string): Promise<void>;
+  open(options: StoreOptions<Values<V>>): Promise<StoreService>;
+}
+
+export function defineStore<const N extends string, const V extends Variables>(kind: StoreKind<N, V>): StoreKind<N, V> {
+  return kind;
+}

@@ -1,0 +1,26 @@
+import { JwtTokenVerifier } from '../adapters/auth/jwt-token-verifier.js';
+import { JwtVerifier } from '../infrastructure/jwt.js';
+import type { Logger } from '../infrastructure/logging/logger.js';
+import { StartupError } from '../infrastructure/process/startup-error.js';
+import type { SharedSettings } from './settings/shared-settings.js';
+
+/** Verifies the tokens of REST requests and of commands, with the same keys. */
+export function tokenVerifierOf(settings: SharedSettings, logger: Logger): JwtTokenVerifier {
+  const { jwtSecret, jwtJwksUrl, jwtIssuer, jwtAudience, jwtUserClaim, jwtTenantClaim } = settings;
+  if (jwtSecret === undefined && jwtJwksUrl === undefined)
+    throw new StartupError(['JWT_SECRET or JWT_JWKS_URL is required']);
+  // An issuer often uses one key set for all its applications and customers.
+  for (const [name, value] of Object.entries({ JWT_ISSUER: jwtIssuer, JWT_AUDIENCE: jwtAudience }))
+    if (jwtJwksUrl !== undefined && value === undefined)
+      logger.warn(`${name} is not set: tokens that the same keys sign for others are accepted too`);
+  const onFetched = (failure: Error | null) => {
+    if (failure === null) logger.info('key set fetched again');
+    else logger.warn('key set not fetched', { error: failure });
+  };
+  const keys =
+    jwtJwksUrl === undefined ? { secret: jwtSecret ?? '' } : { keySet: { url: new URL(jwtJwksUrl), onFetched } };
+  return new JwtTokenVerifier(new JwtVerifier({ keys, issuer: jwtIssuer, audience: jwtAudience }), {
+    user: jwtUserClaim,
+    tenant: jwtTenantClaim,
+  });
+}

@@ -1,0 +1,199 @@
+/**
+ * The ledger: what was attempted, and what came of it, exactly. Kept by the producer and the dispatch consumer of a run, and
+ * afterwards compared with the database. A run whose ledger does not close is void.
+ */
+import pg from 'pg';
+import { eventually } from '../eventually.js';
+
+export interface Verdict {
+  /** Commands whose publishing the broker confirmed. */
+  attempted: number;
+  /** … that got at least one receipt. */
+  receipted: number;
+  /** … whose receipt is stored (or need not be: conflicts and the like are not kept). */
+  stored: number;
+  /** Events in the log that are marked as confirmed. */
+  published: number;
+  /** Different events that dispatch received. */
+  dispatched: number;
+  /** Confirmed commands without a stored answer, and committed events that dispatch never got. */
+  lost: number;
+  /** Commands with more than one effect. */
+  doubled: number;
+  /** First copies that dispatch got out of the order of their chat. */
+  reordered: number;
+  /** Numbers missing in a chat's sequence, in the store or at dispatch. */
+  gaps: number;
+  /** Events that dispatch got and the log does not know. */
+  unexpected: number;
+}
+
+interface Attempt {
+  actorId: string;
+  commandId: string;
+  receipts: { status: string; code: string | null; sequence: number | null }[];
+}
+
+const UNSTORED = new Set(['conflict', 'unauthenticated', 'rate_limited']);
+
+export class Ledger {
+  private readonly attempts = new Map<string, Attempt>();
+  /** Attempts without a receipt. */
+  private readonly waiting = new Set<string>();
+  private readonly dispatched = new Set<string>();
+  private readonly lastSequence = new Map<string, number>();
+  private reordered = 0;
+  private readonly missingAtDispatch = new Map<string, Set<number>>();
+
+  private static key(actorId: string, commandId: string): string {
+    return `${actorId} ${commandId}`;
+  }
+
+  attempted(actorId: string, commandId: string): void {
+    const key = Ledger.key(actorId, commandId);
+    if (this.attempts.has(key)) return;
+    this.attempts.set(key, { actorId, commandId, receipts: [] });
+    this.waiting.add(key);
+  }
+
+  receipted(
+    actorId: string,
+    receipt: { commandId: string; status: string; sequence: number | null; reason?: { code: string } | undefined },
+  ): void {
+    // A receipt can be here before the confirm of its command.
+    this.attempted(actorId, receipt.commandId);
+    const key = Ledger.key(actorId, receipt.commandId);
+    this.waiting.delete(key);
+    const attempt = this.attempts.get(key);
+    attempt?.receipts.push({ status: receipt.status, code: receipt.reason?.code ?? null, sequence: receipt.sequence });
+  }
+
+  /** One copy of an event, in the order in which dispatch got it. */
+  dispatchedEvent(event: { id: string; sequence?: string; partitionkey: string }): void {
+    const isFirst = !this.dispatched.has(event.id);
+    this.dispatched.add(event.id);
+    if (!isFirst || event.sequence === undefined) return;
+    const sequence = Number(event.sequence);
+    const last = this.lastSequence.get(event.partitionkey) ?? 0;
+    const missing = this.missingAtDispatch.get(event.partitionkey);
+    if (missing?.delete(sequence)) {
+      this.reordered += 1;
+      return;
+    }
+    for (let skipped = last + 1; skipped < sequence; skipped += 1) {
+      const skippedHere = this.missingAtDispatch.get(event.partitionkey) ?? new Set<number>();
+      skippedHere.add(skipped);
+      this.missingAtDispatch.set(event.partitionkey, skippedHere);
+    }
+    if (sequence > last) this.lastSequence.set(event.partitionkey, sequence);
+  }
+
+  get unanswered(): number {
+    return this.waiting.size;
+  }
+
+  get unansweredKeys(): string[] {
+    return [...this.waiting];
+  }
+
+  get dispatchedCount(): number {
+    return this.dispatched.size;
+  }
+
+  /** Waits until every attempt is stored and every event is dispatched, or the deadline passes; then tells what is. */
+  async close(databaseUrl: string, withinMs = 30_000): Promise<Verdict> {
+    const client = new pg.Client({ connectionString: databaseUrl });
+    client.on('error', () => undefined); // the statement under way has it too
+    await client.connect();
+    try {
+      let verdict = await this.reconcile(client);
+      await eventually(
+        async () => {
+          verdict = await this.reconcile(client);
+          return verdict.lost === 0 && verdict.published === verdict.dispatched;
+        },
+        { within: withinMs, what: 'the ledger closes' },
+      ).catch(() => undefined);
+      return verdict;
+    } finally {
+      await client.end();
+    }
+  }
+
+  private async reconcile(client: pg.Client): Promise<Verdict> {
+    const receipts = await client.query<{ actor_id: string; command_id: string }>(
+      'SELECT actor_id, command_id FROM receipts',
+    );
+    const stored = new Set(receipts.rows.map((row) => Ledger.key(row.actor_id, row.command_id)));
+    const events = await client.query<{ id: string; key: string; partition: number; position: string; type: string }>(
+      `SELECT CASE WHEN sequence IS NULL THEN 'p' || partition || '/' || position ELSE chat_id || '/' || sequence END AS id,
+         actor_id || ' ' || command_id AS key, partition, position, type FROM chat_events`,
+    );
+    const published = await client.query<{ count: string }>(
+      `SELECT count(*) AS count FROM chat_events e JOIN partitions p USING (partition) WHERE e.position <= p.published_through`,
+    );
+    const holes = await client.query<{ gaps: string }>(
+      `SELECT coalesce(sum(greatest(c.last_sequence, e.top) - e.seen), 0) AS gaps FROM chats c
+       JOIN (SELECT chat_id, count(sequence) AS seen, max(sequence) AS top FROM chat_events WHERE chat_id IS NOT NULL GROUP BY chat_id) e
+         USING (chat_id)`,
+    );
+    const logged = new Set(events.rows.map(({ id }) => id));
+    const effects = new Map<string, number>();
+    for (const { key } of events.rows) effects.set(key, (effects.get(key) ?? 0) + 1);
+    let lost = 0;
+    let settled = 0;
+    for (const [key, { receipts: answers }] of this.attempts) {
+      const kept = stored.has(key) || answers.some(({ code }) => code !== null && UNSTORED.has(code));
+      if (kept) settled += 1;
+      else lost += 1;
+    }
+    for (const id of logged) if (!this.dispatched.has(id)) lost += 1;
+    let missing = 0;
+    for (const sequences of this.missingAtDispatch.values()) missing += sequences.size;
+    return {
+      attempted: this.attempts.size,
+      receipted: this.attempts.size - this.unanswered,
+      stored: settled,
+      published: Number(published.rows[0]?.count ?? 0),
+      dispatched: this.dispatched.size,
+      lost,
+      doubled: [...effects.values()].filter((count) => count > 1).length,
+      reordered: this.reordered,
+      gaps: Number(holes.rows[0]?.gaps ?? 0) + missing,
+      unexpected: [...this.dispatched].filter((id) => !logged.has(id)).length,
+    };
+  }
+}
+
+/** What must be zero for a ledger to be closed, and what must be equal. */
+export function faultsOf(verdict: Verdict): string[] {
+  const faults = (['lost', 'doubled', 'reordered', 'gaps', 'unexpected'] as const)
+    .filter((name) => verdict[name] !== 0)
+    .map((name) => `${name}: ${verdict[name]}`);
+  if (verdict.stored !== verdict.attempted) faults.push(`stored ${verdict.stored} of ${verdict.attempted}`);
+  if (verdict.published !== verdict.dispatched)
+    faults.push(`published ${verdict.published}, dispatched ${verdict.dispatched}`);
+  return faults;
+}
+
+/** Of several ledgers that have nothing in common; `undefined` of none. */
+export function sum(verdicts: readonly Verdict[]): Verdict | undefined {
+  const [first, ...others] = verdicts;
+  if (first === undefined) return undefined;
+  const total = { ...first };
+  for (const verdict of others)
+    for (const name of Object.keys(total) as (keyof Verdict)[]) total[name] += verdict[name];
+  return total;
+}
+
+/** Says what the ledger came to: as a table, or as one line of JSON. @returns the exit status: 0 exactly when it is closed */
+export function print(verdict: Verdict, { json = false } = {}): number {
+  const faults = faultsOf(verdict);
+  const isClosed = faults.length === 0;
+  if (json) console.log(JSON.stringify({ ...verdict, isClosed, faults }));
+  else {
+    for (const [name, count] of Object.entries(verdict)) console.log(`${name.padEnd(12)}${String(count).padStart(10)}`);
+    console.log(isClosed ? 'the ledger is closed' : `the ledger is NOT closed: ${faults.join('; ')}`);
+  }
+  return isClosed ? 0 : 1;
+}

@@ -1,0 +1,40 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DEFAULT_POLICY_FILE } from '../../../src/main/policy/policy-file.js';
+import { scratchFolder } from '../services/services.js';
+
+/** The last section of the default policy. */
+const QUOTAS = /\nquotas:\n[\s\S]*$/;
+
+/** A new folder for a `POLICY_FILE`, to be written with `writePolicyWith`. */
+export function policyFilePath(): string {
+  return join(scratchFolder('policy'), 'policy.yaml');
+}
+
+/** Parley's own policy with these quotas and no other, each a line of YAML. */
+export function writePolicyWith(file: string, quotas: readonly string[]): void {
+  const own = readFileSync(DEFAULT_POLICY_FILE, 'utf8');
+  if (!QUOTAS.test(own)) throw new Error('the default policy does not end with its quotas');
+  const lines = quotas.length === 0 ? ' []\n' : `\n${quotas.map((quota) => `  - ${quota}\n`).join('')}`;
+  writeFileSync(file, own.replace(QUOTAS, `\nquotas:${lines}`));
+}
+
+/** A `POLICY_FILE` without quotas, in which this producer may say what kind of user its actor is. */
+export function policyTrustingFile(producer: string): string {
+  const file = policyFilePath();
+  writePolicyWith(file, []);
+  const own = readFileSync(file, 'utf8');
+  writeFileSync(file, own.replace('directories: []', `directories: [${JSON.stringify(producer)}]`));
+  return file;
+}
+
+let withoutQuotas: string | null = null;
+
+/** A `POLICY_FILE` for tests in which one actor sends more than the default policy permits: the same rules, no quotas. */
+export function policyWithoutQuotas(): string {
+  if (withoutQuotas === null) {
+    withoutQuotas = policyFilePath();
+    writePolicyWith(withoutQuotas, []);
+  }
+  return withoutQuotas;
+}

@@ -1,0 +1,90 @@
+/**
+ * A real issuer of tokens on loopback: OpenID Connect discovery, a key set, and tokens by client credentials for a
+ * resource.
+ */
+import { createServer, type Server } from 'node:http';
+import { exportJWK, generateKeyPair } from 'jose';
+import Provider from 'oidc-provider';
+import { freePort } from '../../../src/infrastructure/free-port.js';
+
+const CLIENT_ID = 'gateway';
+const CLIENT_SECRET = 'known to the tests alone';
+const TOKEN_TTL_SECONDS = 600;
+
+export class OidcIssuer {
+  /** What its tokens say beside what the standard asks for. */
+  claims: object = {};
+
+  private constructor(
+    readonly url: string,
+    /** From its discovery document. */
+    readonly jwksUrl: string,
+    private readonly tokenUrl: string,
+    private readonly server: Server,
+  ) {}
+
+  static async start(): Promise<OidcIssuer> {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+    let issuer: OidcIssuer | null = null;
+    const provider = new Provider(url, {
+      clients: [
+        {
+          ...{ client_id: CLIENT_ID, client_secret: CLIENT_SECRET, grant_types: ['client_credentials'] },
+          ...{ redirect_uris: [], response_types: [], id_token_signed_response_alg: 'ES256' },
+        },
+      ],
+      jwks: { keys: [{ ...(await exportJWK(privateKey)), alg: 'ES256', use: 'sig', kid: 'of-the-tests' }] },
+      cookies: { keys: ['signs the cookies of the tests'] },
+      features: {
+        devInteractions: { enabled: false },
+        clientCredentials: { enabled: true },
+        // Without a resource its access tokens are opaque: whom a token is for is what makes it a JWT.
+        resourceIndicators: {
+          enabled: true,
+          getResourceServerInfo: (_, audience) => ({
+            ...{ audience, scope: '', accessTokenFormat: 'jwt', accessTokenTTL: TOKEN_TTL_SECONDS },
+            jwt: { sign: { alg: 'ES256' } },
+          }),
+        },
+      },
+      extraTokenClaims: () => issuer?.claims ?? {},
+    });
+    const handle = provider.callback();
+    const server = createServer((request, response) => void handle(request, response));
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    const discovery = await fetch(`${url}/.well-known/openid-configuration`);
+    const { issuer: named, jwks_uri: jwksUrl, token_endpoint: tokenUrl } = (await discovery.json()) as Discovery;
+    issuer = new OidcIssuer(named, jwksUrl, tokenUrl, server);
+    return issuer;
+  }
+
+  /** An access token for a resource: its audience. */
+  async token(resource: string): Promise<string> {
+    const answer = await fetch(this.tokenUrl, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa(`${CLIENT_ID}:${encodeURIComponent(CLIENT_SECRET)}`)}` },
+      body: new URLSearchParams({ grant_type: 'client_credentials', resource }),
+    });
+    const body = (await answer.json()) as { access_token?: string; token_type?: string };
+    if (body.access_token === undefined) throw new Error(`no token: ${answer.status} ${JSON.stringify(body)}`);
+    return body.access_token;
+  }
+
+  /** As whom its tokens act where nothing else is said: their `sub`. */
+  get subject(): string {
+    return CLIENT_ID;
+  }
+
+  async stop(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
+
+interface Discovery {
+  issuer: string;
+  jwks_uri: string;
+  token_endpoint: string;
+}

@@ -1,0 +1,158 @@
+/**
+ * The lives of a worker process that some commands kill: its partitions' windows go through the real buffer and the real runner, and when it dies,
+ * whatever was in hand comes back and counts as delivered once more, as on the broker. What is under way at a death gets no further.
+ */
+import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
+import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
+import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
+import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
+import type { CommandStore } from '../../../../src/application/ports/command-store.js';
+import type { Delivery } from '../../../../src/application/ports/transport.js';
+import { BatchExecutor } from '../../../../src/application/processing/batch-executor.js';
+import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
+import { DeliveryBuffer } from '../../../../src/application/processing/delivery-buffer.js';
+import { PREFETCH } from '../../../../src/application/processing/partition-consumer.js';
+import { realTime } from '../../../../src/application/runtime/time.js';
+import type { Receipt } from '../../../../src/contract/messages/receipts.js';
+import { collectedLog } from '../../../support/collected-log.js';
+import { defaultPolicy } from '../../../support/policies/default-policy.js';
+import { type Draft, itemOf } from '../commands/decider-harness.js';
+import { MAX_COMMAND_ATTEMPTS } from './worker-harness.js';
+
+interface Waiting {
+  draft: Draft;
+  deliveryCount: number;
+}
+
+const quiet = () => undefined;
+
+class Life {
+  hasEnded = false;
+  private tellEnd: () => void = quiet;
+  readonly end = new Promise<void>((resolve) => {
+    this.tellEnd = resolve;
+  });
+
+  die(): void {
+    this.hasEnded = true;
+    this.tellEnd();
+  }
+}
+
+export class Lives {
+  readonly world = new MemoryTables();
+  /** Of each partition, in order. */
+  readonly queues: Waiting[][];
+  readonly buried: string[] = [];
+  /** By command id: the latest answer. */
+  readonly answers = new Map<string, Receipt>();
+  /** The command ids of each transaction, in the order in which they were begun. */
+  readonly tried: string[][] = [];
+  deaths = 0;
+  /** Calls of the store that are no transaction. */
+  notes = 0;
+  /** What deciding it kills the process. */
+  isDeadly: (commandId: string) => boolean = () => false;
+  /** Before a transaction with these commands. */
+  before: (commandIds: readonly string[]) => Promise<void> = async () => undefined;
+  private readonly store = new MemoryCommandStore(this.world);
+  private readonly registry = new MemoryPartitionRegistry(this.world);
+
+  constructor(private readonly partitions: number) {
+    this.queues = Array.from({ length: partitions }, () => []);
+  }
+
+  put(partition: number, deliveryCount: number, ...drafts: Draft[]): void {
+    this.queues[partition]?.push(...drafts.map((draft) => ({ draft, deliveryCount })));
+  }
+
+  /** Lives and dies until nothing is left, or so many deaths are not enough. */
+  async live(deathsAtMost: number): Promise<void> {
+    await this.registry.settle({ namespace: 'chat', partitions: this.partitions });
+    while (this.queues.some(({ length }) => length > 0)) {
+      if (this.deaths > deathsAtMost) throw new Error(`${this.deaths} deaths, and still not through`);
+      await this.liveOnce();
+    }
+  }
+
+  private async liveOnce(): Promise<void> {
+    const inHand = this.queues.map((queue) => queue.slice(0, PREFETCH));
+    const life = new Life();
+    const runner = this.runnerOf(life);
+    const served = inHand.map((window, partition) => this.serve(runner, partition, window));
+    await Promise.race([life.end, Promise.all(served)]);
+    if (!life.hasEnded) return;
+    this.deaths += 1;
+    for (const [partition, window] of inHand.entries())
+      for (const waiting of window) if (this.queues[partition]?.includes(waiting)) waiting.deliveryCount += 1;
+  }
+
+  private async serve(runner: BatchExecutor, partition: number, window: readonly Waiting[]): Promise<void> {
+    const { epoch } = await this.registry.acquire(partition, 'worker');
+    const buffer = new DeliveryBuffer();
+    const items = new Map<Delivery, ReturnType<typeof itemOf>>();
+    for (const [index, { draft, deliveryCount }] of window.entries()) {
+      const item = itemOf(draft, index + 1);
+      const delivery = { ...item.delivery, deliveryCount };
+      items.set(delivery, { ...item, delivery });
+      buffer.push(delivery);
+    }
+    const holding = { partition, epoch, publishedThrough: () => 0, decided: quiet, committed: quiet };
+    while (!buffer.isEmpty) {
+      const batch = buffer.take().flatMap((delivery) => items.get(delivery) ?? []);
+      const results = await runner.run(batch, holding, new AbortController().signal);
+      for (const { item, result } of results)
+        if (result.kind === 'answered') this.answers.set(result.receipt.commandId, result.receipt);
+        else this.buried.push(item.delivery.incoming.messageId ?? '');
+      this.queues[partition]?.splice(0, batch.length);
+    }
+  }
+
+  private runnerOf(life: Life): BatchExecutor {
+    const decider = new CommandDecider(new PolicyEnforcementPoint(defaultPolicy()));
+    const decide = decider.decide.bind(decider);
+    decider.decide = (items, ...rest) => {
+      if (!items.some(({ delivery }) => this.isDeadly(delivery.incoming.messageId ?? '')))
+        return decide(items, ...rest);
+      life.die();
+      throw new Error('nobody hears of it: the process is dead');
+    };
+    return new BatchExecutor({
+      ...{ store: this.mortalStore(life), decider, time: realTime, maxCommandAttempts: MAX_COMMAND_ATTEMPTS },
+      ...{ observer: { transactionFailed: quiet }, logger: collectedLog().logger, onStoreTrouble: quiet },
+    });
+  }
+
+  /** What is asked of it by the dead is not done, and nothing that it answers reaches them. */
+  private mortalStore(life: Life): CommandStore {
+    const { store } = this;
+    const never = new Promise<never>(quiet);
+    const whileAlive = async <T>(call: () => Promise<T>): Promise<T> => {
+      if (life.hasEnded) return never;
+      const answer = await call().catch((error: Error) => error);
+      if (life.hasEnded) return never;
+      if (answer instanceof Error) throw answer;
+      return answer;
+    };
+    const note = <T>(call: () => Promise<T>) => {
+      this.notes += 1;
+      return whileAlive(call);
+    };
+    return {
+      transact: (request, work) =>
+        whileAlive(async () => {
+          const ids = request.keys.receipts.map(({ commandId }) => commandId);
+          this.tried.push(ids);
+          await this.before(ids);
+          return life.hasEnded ? never : store.transact(request, work);
+        }),
+      noteSuspects: (...args) => note(() => store.noteSuspects(...args)),
+      countAttempt: (...args) => note(() => store.countAttempt(...args)),
+      forgetAttempts: (...args) => note(() => store.forgetAttempts(...args)),
+      probe: () => whileAlive(() => store.probe()),
+      pruneReceipts: (...args) => note(() => store.pruneReceipts(...args)),
+      pruneAttempts: (...args) => note(() => store.pruneAttempts(...args)),
+      pruneRejectedCommands: (...args) => note(() => store.pruneRejectedCommands(...args)),
+    };
+  }
+}

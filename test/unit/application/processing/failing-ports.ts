@@ -1,0 +1,142 @@
+/** The in-memory store and the in-process source, made to misbehave where a test says so. */
+import type { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
+import type {
+  BatchRequest,
+  BatchResult,
+  BatchSnapshot,
+  BatchWrites,
+  CommandStore,
+} from '../../../../src/application/ports/command-store.js';
+import type {
+  CommandSource,
+  Delivery,
+  Subscription,
+  SubscriptionHandlers,
+} from '../../../../src/application/ports/transport.js';
+import type { IncomingCommand } from '../../../../src/contract/messages/delivery.js';
+
+/** A real store underneath: what is not made to fail takes effect. Each hook may throw a `StoreError`. */
+export class UnrulyStore implements CommandStore {
+  /** Before anything is done. */
+  before: (request: BatchRequest) => void | Promise<void> = () => undefined;
+  /** In the transaction: nothing is written if it throws. */
+  writing: (writes: BatchWrites) => void = () => undefined;
+  /** After the commit. */
+  after: () => void = () => undefined;
+  /** At each probe. */
+  probing: () => void | Promise<void> = () => undefined;
+  probes = 0;
+  /** The command ids of each transaction that was tried, in order. */
+  readonly tried: string[][] = [];
+  /** The commands that were noted as suspects, in order. */
+  readonly noted: string[][] = [];
+  /** The command of each attempt that was counted, in order. */
+  readonly counted: string[] = [];
+
+  constructor(private readonly store: MemoryCommandStore) {}
+
+  async transact<T>(
+    request: BatchRequest,
+    decide: (snapshot: BatchSnapshot) => { writes: BatchWrites; value: T },
+  ): Promise<BatchResult<T>> {
+    this.tried.push(request.keys.receipts.map(({ commandId }) => commandId));
+    await this.before(request);
+    const result = await this.store.transact(request, (snapshot) => {
+      const decided = decide(snapshot);
+      this.writing(decided.writes);
+      return decided;
+    });
+    this.after();
+    return result;
+  }
+
+  noteSuspects(partition: number, commandKeys: readonly string[]): Promise<Map<string, number>> {
+    this.noted.push([...commandKeys]);
+    return this.store.noteSuspects(partition, commandKeys);
+  }
+
+  countAttempt(partition: number, commandKey: string): Promise<number> {
+    this.counted.push(commandKey);
+    return this.store.countAttempt(partition, commandKey);
+  }
+
+  forgetAttempts(partition: number, commandKeys: readonly string[]): Promise<void> {
+    return this.store.forgetAttempts(partition, commandKeys);
+  }
+
+  async probe(): Promise<void> {
+    this.probes += 1;
+    await this.probing();
+  }
+
+  pruneReceipts(before: Date, limit: number): Promise<number> {
+    return this.store.pruneReceipts(before, limit);
+  }
+
+  pruneAttempts(before: Date, limit: number): Promise<number> {
+    return this.store.pruneAttempts(before, limit);
+  }
+
+  pruneRejectedCommands(partition: number, before: Date, limit: number): Promise<number> {
+    return this.store.pruneRejectedCommands(partition, before, limit);
+  }
+}
+
+/** Hands deliveries on with the delivery count that a test makes up, and loses subscriptions on demand. */
+export class UnrulySource implements CommandSource {
+  deliveryCountOf: (incoming: IncomingCommand) => number | undefined = () => undefined;
+  readonly rerouted: Delivery[] = [];
+  /** What the next attempts to reroute fail with, one after the other. */
+  readonly rerouteFailures: Error[] = [];
+  readonly forwarded: { messageId: string | undefined; home: number }[] = [];
+  /** What the next attempts to send home fail with, one after the other. */
+  readonly forwardFailures: Error[] = [];
+  /** Whether the commands that arrive now may be misplaced. */
+  isInDisorder = false;
+  /** Nobody can subscribe: there is no connection. */
+  isAway = false;
+  /** How often that was found out. */
+  refused = 0;
+  private current: { subscription: Subscription; handlers: SubscriptionHandlers } | null = null;
+
+  constructor(private readonly source: CommandSource) {}
+
+  async subscribe(partition: number, prefetch: number, handlers: SubscriptionHandlers): Promise<Subscription> {
+    if (this.isAway) {
+      this.refused += 1;
+      throw new Error('no connection');
+    }
+    const subscription = await this.source.subscribe(partition, prefetch, {
+      onLost: (cause) => handlers.onLost(cause),
+      onDelivery: (delivery) => {
+        const { incoming } = delivery;
+        const deliveryCount = this.deliveryCountOf(incoming) ?? delivery.deliveryCount;
+        handlers.onDelivery({ ...delivery, deliveryCount, mayBeMisplaced: this.isInDisorder });
+      },
+    });
+    this.current = { subscription, handlers };
+    return subscription;
+  }
+
+  /** As when a channel ends by itself: everything unacknowledged goes back. */
+  async lose(): Promise<void> {
+    const { current } = this;
+    if (current === null) throw new Error('nobody subscribes');
+    this.current = null;
+    await current.subscription.close();
+    current.handlers.onLost(new Error('the channel was lost'));
+  }
+
+  async forward(delivery: Delivery, home: number): Promise<void> {
+    const failure = this.forwardFailures.shift();
+    if (failure !== undefined) throw failure;
+    this.forwarded.push({ messageId: delivery.incoming.messageId, home });
+    await this.source.forward(delivery, home);
+  }
+
+  async reroute(delivery: Delivery): Promise<void> {
+    const failure = this.rerouteFailures.shift();
+    if (failure !== undefined) throw failure;
+    this.rerouted.push(delivery);
+  }
+}
