@@ -64,12 +64,13 @@ const APPLICATION = {
   gateway: ['receipts', 'ports', 'runtime'],
   queries: ['policy', 'ports', 'runtime'],
   archive: ['ports', 'runtime'],
+  relay: ['outbox', 'policy', 'ports', 'runtime'],
   operations: ['outbox', 'policy', 'ports', 'runtime'],
 };
 
 /** No adapter imports another one. */
 const ADAPTERS = [
-  ...['transports/amqp', 'transports/in-process', 'stores/prisma', 'stores/memory', 'apis/http'],
+  ...['transports/amqp', 'transports/in-process', 'stores/prisma', 'stores/memory', 'sinks/json-lines', 'apis/http'],
   ...['policy', 'auth', 'quotas', 'telemetry'],
 ];
 

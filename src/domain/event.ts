@@ -40,6 +40,12 @@ export type DomainEvent =
 
 export type DomainEventType = DomainEvent['type'];
 
+/** Events that change which members may see a chat, or which parts of it. */
+export const CHANGES_AUDIENCE: ReadonlySet<DomainEventType> = new Set([
+  ...(['chat.created', 'chat.updated', 'chat.archived', 'chat.unarchived'] as const),
+  ...(['member.added', 'member.removed', 'member.updated'] as const),
+]);
+
 /** The event without its text if its message is among the erased ones; otherwise the event unchanged. */
 export function withoutErasedText(event: DomainEvent, erased: ReadonlyMap<string, Message>): DomainEvent {
   if (event.type !== 'message.created' && event.type !== 'message.edited') return event;

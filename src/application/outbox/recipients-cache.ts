@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { DomainEventType } from '../../domain/event.js';
+import { CHANGES_AUDIENCE } from '../../domain/event.js';
 import type { AudienceReader, ChatAudience } from '../policy/chat-audience.js';
 import type { LoggedEvent } from '../ports/event-log.js';
 
@@ -8,12 +8,6 @@ import type { LoggedEvent } from '../ports/event-log.js';
  * recipients.
  */
 export const CACHED_MEMBER_IDS_MAX = 50_000;
-
-/** Events that change which members may see the chat, or which parts of it. */
-const CHANGES_AUDIENCE: ReadonlySet<DomainEventType> = new Set([
-  ...(['chat.created', 'chat.updated', 'chat.archived', 'chat.unarchived'] as const),
-  ...(['member.added', 'member.removed', 'member.updated'] as const),
-]);
 
 /** A read of the audiences of some chats that is in flight. */
 type Reading = Promise<Map<string, ChatAudience>>;

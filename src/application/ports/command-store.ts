@@ -230,8 +230,8 @@ export interface CommandStore {
 
   /**
    * Deletes events of rejected commands of one partition that are older than `before`, at most `limit` per call. The
-   * same statement raises the partition's floor (`PartitionState.logFloor`). Events that are not published, or not read
-   * by a log consumer, stay.
+   * same statement raises the partition's floor (`PartitionState.logFloor`). Events that are not published stay. Log
+   * consumers are not waited for: one that has not read them is told that it was overtaken.
    * @returns the number of deleted rows
    */
   pruneRejectedCommands(partition: number, before: Date, limit: number): Promise<number>;

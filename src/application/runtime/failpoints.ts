@@ -20,6 +20,9 @@ export interface StepAt {
   count: number;
 }
 
+/** Named points of a relay: events are read; they are in the sink; the cursor has moved. */
+export type RelayStep = 'relay-read' | 'relay-delivered' | 'relay-moved';
+
 export interface Failpoints {
   /** May delay the worker. `published` resolves when everything committed so far is confirmed. */
   reached(step: Step, at: StepAt & { published: () => Promise<void> }): void | Promise<void>;
@@ -28,4 +31,6 @@ export interface Failpoints {
    * the call may only block.
    */
   reachedSync(step: Step, at: StepAt): void;
+  /** May delay a relay. */
+  relayReached?(step: RelayStep, at: StepAt): void | Promise<void>;
 }

@@ -14,6 +14,7 @@ import { chatId, seconds, tenantId, userId } from './command-arguments.js';
 import type { ContractRequest } from './contract-command.js';
 import { addOperatorCommands } from './operator-cli.js';
 import { addPolicyCommands } from './policy/policy-cli.js';
+import { addRelayCommands } from './relay/relay-cli.js';
 import type { ExportRequest } from './store/export-command.js';
 import { runToken } from './token-command.js';
 import type { TopologyRequest } from './topology/topology-command.js';
@@ -25,6 +26,10 @@ const MANIFEST = new URL('../../../../package.json', import.meta.url);
 const NEEDED_VARIABLES: Record<string, string> = {
   dev: 'none: dev starts or generates what is not set',
   ...Object.fromEntries(roles.map(({ name, needs }) => [name, needsText(needs)])),
+  'relay status': 'DATABASE_URL',
+  'relay parked': 'DATABASE_URL',
+  'relay retry': 'DATABASE_URL',
+  'relay rebuild': 'DATABASE_URL',
   migrate: 'DATABASE_URL',
   topology: 'DATABASE_URL, AMQP_URL with --declare, --repair, --check or --adopt; AMQP_URL with --unbind; else none',
   contract: 'none',
@@ -172,6 +177,7 @@ function commandLine(): Command {
     .action(async () => (await import('./store/new-store-id-command.js')).runNewStoreId());
 
   addOperatorCommands(program);
+  addRelayCommands(program);
   addPolicyCommands(program);
   describeNeeds(program);
   return program;

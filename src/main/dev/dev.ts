@@ -116,6 +116,7 @@ async function* devServices(
       if (await storedPlacement.isOfOtherTransport()) await reassignChats(storedPlacement, context);
     });
   for (const role of roles) {
+    if (role.isInDev?.(settings) === false) continue;
     const parts = await role.compose(context);
     basics.health.add(parts.health.name, parts.health.check);
     yield* parts.services;

@@ -47,6 +47,10 @@ export interface Role<N extends string, V extends Variables> {
   readonly variables: V;
   /** The variables that it cannot do without. */
   readonly needs: readonly Need<SharedSettings & Values<V>>[];
+  /** False: the role works without a transport, and must not read `context.transport`. If absent: true. */
+  readonly usesTransport?: boolean;
+  /** Whether `dev` runs the role. If absent: always. */
+  isInDev?(settings: SharedSettings & Values<V>): boolean;
   /** How much larger than the live objects the heap may become, in percent. If absent: the default of V8. */
   readonly heapGrowthPercent?: number;
   /**

@@ -20,18 +20,30 @@ export async function runRoles(names: readonly string[], failpoints?: Failpoints
   const basics = processBasics(settings, roles.map(({ name }) => name).join('+'));
   const workerId = newWorkerId();
   const kinds = { store: storeKind(settings.store), transport: transportKind(settings.transport ?? DEFAULT_TRANSPORT) };
+  const usesTransport = roles.some((role) => role.usesTransport !== false);
   const store = await kinds.store.open({
     ...{ settings, basics, placement: kinds.transport.placement },
     address: kinds.store.address?.of(settings) ?? '',
+    // Without a transport, it does not matter which one has assigned the chats.
+    acceptsOtherPlacement: !usesTransport,
   });
-  const transport = await kinds.transport.open({
-    ...{ settings, basics, store, workerId },
-    address: kinds.transport.address?.of(settings) ?? '',
-  });
+  const transport = usesTransport
+    ? await kinds.transport.open({
+        ...{ settings, basics, store, workerId },
+        address: kinds.transport.address?.of(settings) ?? '',
+      })
+    : null;
   const policy = policyService(settings, basics, store);
   const { current, quotas } = policy;
-  const context = { ...basics, settings, store, transport, policy: current, quotas, workerId, host, failpoints };
-  const services: Service[] = [new OpsService(basics, opsPort, host), store, policy, transport];
+  const context = {
+    ...{ ...basics, settings, store, policy: current, quotas, workerId, host, failpoints },
+    get transport() {
+      if (transport === null) throw new Error(`none of these roles uses a transport: ${names.join(', ')}`);
+      return transport;
+    },
+  };
+  const services: Service[] = [new OpsService(basics, opsPort, host), store, policy];
+  if (transport !== null) services.push(transport);
   for (const role of roles) {
     const parts = await role.compose(context);
     basics.health.add(parts.health.name, parts.health.check);

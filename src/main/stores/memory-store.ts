@@ -3,7 +3,9 @@ import { MemoryChatHistory } from '../../adapters/stores/memory/memory-chat-hist
 import { MemoryChatQueries } from '../../adapters/stores/memory/memory-chat-queries.js';
 import { MemoryCommandStore } from '../../adapters/stores/memory/memory-command-store.js';
 import { MemoryDecisionLog } from '../../adapters/stores/memory/memory-decision-log.js';
+import { MemoryEventCursors } from '../../adapters/stores/memory/memory-event-cursors.js';
 import { MemoryEventLog } from '../../adapters/stores/memory/memory-event-log.js';
+import { MemoryFollowedLog } from '../../adapters/stores/memory/memory-followed-log.js';
 import { MemoryMessageSearch } from '../../adapters/stores/memory/memory-message-search.js';
 import { MemoryPartitionRegistry } from '../../adapters/stores/memory/memory-partition-registry.js';
 import { MemorySyncLog } from '../../adapters/stores/memory/memory-sync-log.js';
@@ -27,6 +29,9 @@ export class MemoryStore implements StoreService {
   readonly transportState = new MemoryTransportState();
   readonly log: MemoryEventLog;
   readonly recipients: MemoryEventLog;
+  readonly cursors: MemoryEventCursors;
+  readonly followed: MemoryFollowedLog;
+  readonly relayed: MemoryEventLog;
   readonly identity: StoreIdentity;
 
   readonly storedPlacement = null;
@@ -42,6 +47,9 @@ export class MemoryStore implements StoreService {
     this.registry = new MemoryPartitionRegistry(world);
     this.log = new MemoryEventLog(world);
     this.recipients = this.log;
+    this.cursors = new MemoryEventCursors(world);
+    this.followed = new MemoryFollowedLog(world);
+    this.relayed = this.log;
     this.identity = { storeId: world.storeId, cursorSecret: randomBytes(CURSOR_SECRET_BYTES).toString('hex') };
     options.basics.health.add('database', () => ({ ok: true, detail: 'in memory, kept until the process ends' }));
   }

@@ -1,7 +1,9 @@
 import { PrismaCommandStore } from '../../adapters/stores/prisma/commands/prisma-command-store.js';
 import type { PrismaClient } from '../../adapters/stores/prisma/generated/client.js';
 import { PrismaDecisionLog } from '../../adapters/stores/prisma/log/prisma-decision-log.js';
+import { PrismaEventCursors } from '../../adapters/stores/prisma/log/prisma-event-cursors.js';
 import { PrismaEventLog } from '../../adapters/stores/prisma/log/prisma-event-log.js';
+import { PrismaFollowedLog } from '../../adapters/stores/prisma/log/prisma-followed-log.js';
 import { PrismaSyncLog } from '../../adapters/stores/prisma/log/prisma-sync-log.js';
 import {
   assertMigrated,
@@ -19,7 +21,9 @@ import type { ChatHistory } from '../../application/ports/chat-history.js';
 import type { ChatQueries } from '../../application/ports/chat-queries.js';
 import type { CommandStore } from '../../application/ports/command-store.js';
 import type { DecisionLog } from '../../application/ports/decision-log.js';
+import type { EventCursors } from '../../application/ports/event-cursors.js';
 import type { EventLog } from '../../application/ports/event-log.js';
+import type { FollowedLog } from '../../application/ports/followed-log.js';
 import type { MessageSearch } from '../../application/ports/message-search.js';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import type { SyncLog } from '../../application/ports/sync-log.js';
@@ -40,6 +44,7 @@ export interface PostgresSettings {
   databaseSearchPool: number;
   databaseBatchPool: number;
   databaseLeasePool: number;
+  databaseRelayPool: number;
 }
 
 /**
@@ -58,12 +63,15 @@ export class PostgresStore implements StoreService {
   readonly transportState: TransportState;
   readonly log: EventLog;
   readonly recipients: Pick<EventLog, 'recipients'>;
+  readonly cursors: EventCursors;
+  readonly followed: FollowedLog;
+  readonly relayed: Pick<EventLog, 'recipients'>;
   readonly storedPlacement: StoredPlacement;
   /**
    * Each kind of work has its own connections, opened at first use: queries do not delay batches and heartbeats, and
    * searches do not delay other queries.
    */
-  private readonly pools: { leases: PrismaClient; reads: PrismaClient; searches: PrismaClient; batches: PrismaClient };
+  private readonly pools: Record<'leases' | 'reads' | 'searches' | 'batches' | 'relays', PrismaClient>;
   private readonly storeIdentity: PrismaStoreIdentity;
   private readonly basics: ProcessBasics;
   private known: StoreIdentity | null = null;
@@ -82,14 +90,16 @@ export class PostgresStore implements StoreService {
         if (!this.isStopped) basics.logger.warn('database connection lost', { error });
       },
     };
-    const { databaseReadPool, databaseSearchPool, databaseBatchPool, databaseLeasePool } = settings;
+    const { databaseReadPool, databaseSearchPool, databaseBatchPool, databaseLeasePool, databaseRelayPool } = settings;
     const statementTimeoutMs = QUERY_TIMEOUT_MS;
     const leases = openDatabase({ ...connection, poolSize: databaseLeasePool });
     const reads = openDatabase({ ...connection, poolSize: databaseReadPool, statementTimeoutMs });
     const searches = openDatabase({ ...connection, poolSize: databaseSearchPool, statementTimeoutMs });
     // Its statements are planned with other settings.
     const batches = openDatabase({ ...connection, poolSize: databaseBatchPool, forBatches: true });
-    this.pools = { leases, reads, searches, batches };
+    // Log consumers never take a connection from batches, publishing or heartbeats.
+    const relays = openDatabase({ ...connection, poolSize: databaseRelayPool });
+    this.pools = { leases, reads, searches, batches, relays };
     basics.health.add('database', () => this.state);
     this.commands = new PrismaCommandStore(batches);
     this.queries = new PrismaChatQueries(reads);
@@ -101,6 +111,9 @@ export class PostgresStore implements StoreService {
     this.transportState = new PrismaTransportState(leases);
     this.log = new PrismaEventLog(batches);
     this.recipients = new PrismaEventLog(reads);
+    this.cursors = new PrismaEventCursors(relays);
+    this.followed = new PrismaFollowedLog(relays);
+    this.relayed = new PrismaEventLog(relays);
     this.storeIdentity = new PrismaStoreIdentity(leases);
     this.storedPlacement = {
       isOfOtherTransport: async () => (await this.storeIdentity.placement(placement)) !== placement,

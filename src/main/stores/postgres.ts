@@ -36,6 +36,12 @@ export const postgres = defineStore({
       default: '2',
       describe: 'Maximum database connections of one process for heartbeats, partition leases and its health check',
     }),
+    databaseRelayPool: variable({
+      name: 'DATABASE_RELAY_POOL',
+      parse: integer({ min: 2, max: 200 }),
+      default: '4',
+      describe: 'Maximum database connections of one relay for its cursors and for reading the log',
+    }),
   },
   address: { variable: 'DATABASE_URL', of: ({ databaseUrl }) => databaseUrl },
   migrate: async (databaseUrl) => void (await (await import('./migrate-database.js')).migrateDatabase(databaseUrl)),

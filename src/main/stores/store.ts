@@ -4,7 +4,9 @@ import type { ChatHistory } from '../../application/ports/chat-history.js';
 import type { ChatQueries } from '../../application/ports/chat-queries.js';
 import type { CommandStore } from '../../application/ports/command-store.js';
 import type { DecisionLog } from '../../application/ports/decision-log.js';
+import type { EventCursors } from '../../application/ports/event-cursors.js';
 import type { EventLog } from '../../application/ports/event-log.js';
+import type { FollowedLog } from '../../application/ports/followed-log.js';
 import type { MessageSearch } from '../../application/ports/message-search.js';
 import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
 import type { StoreCapabilities } from '../../application/ports/store-capabilities.js';
@@ -29,6 +31,10 @@ export interface Store {
   log: EventLog;
   /** For REST queries. */
   recipients: Pick<EventLog, 'recipients'>;
+  /** For relays: cursors of log consumers, the log as they read it, and the current members of its chats. */
+  cursors: EventCursors;
+  followed: FollowedLog;
+  relayed: Pick<EventLog, 'recipients'>;
   /** Read at the start, so that a role can use it while the store is unavailable. */
   identity: StoreIdentity;
 }

@@ -17,6 +17,7 @@ export const ROWS = [
   'hostile bytes',
   'JWT: what proves nobody',
   "REST: others' ids, cursors, page sizes",
+  'relay killed or frozen, its sink or database away',
 ] as const;
 
 export type Row = (typeof ROWS)[number];

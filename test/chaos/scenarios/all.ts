@@ -4,6 +4,7 @@ import { database } from './database.js';
 import { disk } from './disk.js';
 import { dispatch } from './dispatch.js';
 import { kills } from './kills.js';
+import { relay } from './relay.js';
 import type { Scenario } from './scenario.js';
 import { workers } from './workers.js';
 
@@ -16,4 +17,5 @@ export const scenarios: readonly Scenario[] = [
   ...dispatch,
   ...commands,
   ...workers,
+  ...relay,
 ];

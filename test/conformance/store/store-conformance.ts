@@ -6,7 +6,9 @@ import type { ChatHistory } from '../../../src/application/ports/chat-history.js
 import type { ChatQueries } from '../../../src/application/ports/chat-queries.js';
 import type { CommandStore } from '../../../src/application/ports/command-store.js';
 import type { DecisionLog } from '../../../src/application/ports/decision-log.js';
+import type { EventCursors } from '../../../src/application/ports/event-cursors.js';
 import type { EventLog } from '../../../src/application/ports/event-log.js';
+import type { FollowedLog } from '../../../src/application/ports/followed-log.js';
 import type { MessageSearch } from '../../../src/application/ports/message-search.js';
 import type { PartitionRegistry } from '../../../src/application/ports/partition-registry.js';
 import type { StoreCapabilities } from '../../../src/application/ports/store-capabilities.js';
@@ -18,7 +20,9 @@ import { chatHistoryConformance } from './chat-history.js';
 import { chatQueriesConformance } from './chat-queries.js';
 import { commandStoreConformance } from './command-store.js';
 import { decisionLogConformance } from './decision-log.js';
+import { eventCursorsConformance } from './event-cursors.js';
 import { eventLogConformance } from './event-log.js';
+import { followedLogConformance } from './followed-log.js';
 import { logFloorConformance } from './log-floor.js';
 import { messageQueriesConformance } from './message-queries.js';
 import { messageRowsConformance } from './message-rows.js';
@@ -56,6 +60,8 @@ export interface StoreHarness {
   search: MessageSearch | null;
   sync: SyncLog;
   decisions: DecisionLog;
+  cursors: EventCursors;
+  followed: FollowedLog;
   rows: StoredRows;
   /** The same data as another process sees it. Absent if no other process can. */
   another?(): Promise<StoreHarness>;
@@ -86,4 +92,6 @@ export function storeConformance(capabilities: StoreCapabilities, open: OpenStor
   if (capabilities.search) messageSearchConformance(open);
   syncLogConformance(open);
   decisionLogConformance(open);
+  eventCursorsConformance(open);
+  followedLogConformance(open);
 }

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { RestMetrics } from '../../../src/adapters/apis/http/middleware/rest-metrics.js';
+import { RelayMetrics } from '../../../src/adapters/telemetry/relay-metrics.js';
 import { watchTransport } from '../../../src/adapters/telemetry/transport-metrics.js';
 import { WorkerMetrics } from '../../../src/adapters/telemetry/worker-metrics.js';
 import { startMetrics } from '../../../src/infrastructure/process/metrics.js';
@@ -12,7 +13,7 @@ import { projectFolder } from '../../support/services/services.js';
 
 const APPEARS_WITHIN_MS = 5_000;
 
-/** Every metric that a worker and REST have, each used once, by the names and labels that Prometheus sees. */
+/** Every metric that a worker, a relay and REST have, each used once, by the names and labels that Prometheus sees. */
 async function scrape(): Promise<Map<string, Set<string>>> {
   const metrics = startMetrics('parley');
   const observer = new WorkerMetrics(metrics.meter);
@@ -44,6 +45,23 @@ async function scrape(): Promise<Map<string, Set<string>>> {
   observer.transactionFailed('unavailable');
   observer.leaseAcquired(0, 'assigned');
   observer.pruned('receipts', 1);
+  const relay = new RelayMetrics(metrics.meter);
+  const cursor = {
+    name: 'c',
+    partition: 0,
+    position: 0,
+    epoch: 1,
+    owner: 'r',
+    end: 1,
+    lag: 1,
+    lagSeconds: 1,
+    parked: 0,
+  };
+  relay.watch(() => [cursor]);
+  relay.delivered('c', 1);
+  relay.parked('c');
+  relay.overtaken('c', 1);
+  relay.tookOver('c');
   const rest = new RestMetrics(metrics.meter);
   rest.began();
   rest.ended({ method: 'GET', route: '/v1/chats', status: 200, durationMs: 1 });
@@ -81,7 +99,7 @@ function read(text: string): Map<string, Set<string>> {
 }
 
 describe('docs/metrics.md', () => {
-  it('lists every metric of a worker and REST with its labels, and no other', async () => {
+  it('lists every metric of a worker, a relay and REST with its labels, and no other', async () => {
     const guide = readFileSync(join(projectFolder, 'docs', 'metrics.md'), 'utf8');
     const documented = new Map<string, Set<string>>();
     for (const [, names = '', labels = ''] of guide.matchAll(

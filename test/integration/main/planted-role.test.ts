@@ -133,7 +133,7 @@ describe('What a role has in memory', () => {
       '@prisma/client',
       'winston',
       'application/coordinator',
-      'stores/memory/memory-world',
+      'stores/memory/memory-tables',
     ])
       expect(reach(loaded, what), what).to.deep.equal([]);
     expect(reach(loaded, 'roles/worker.js')).to.have.length(1);

@@ -3,7 +3,9 @@ import pg from 'pg';
 import { PrismaCommandStore } from '../../../src/adapters/stores/prisma/commands/prisma-command-store.js';
 import type { PrismaClient } from '../../../src/adapters/stores/prisma/generated/client.js';
 import { PrismaDecisionLog } from '../../../src/adapters/stores/prisma/log/prisma-decision-log.js';
+import { PrismaEventCursors } from '../../../src/adapters/stores/prisma/log/prisma-event-cursors.js';
 import { PrismaEventLog } from '../../../src/adapters/stores/prisma/log/prisma-event-log.js';
+import { PrismaFollowedLog } from '../../../src/adapters/stores/prisma/log/prisma-followed-log.js';
 import { PrismaSyncLog } from '../../../src/adapters/stores/prisma/log/prisma-sync-log.js';
 import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
 import { PrismaPartitionRegistry } from '../../../src/adapters/stores/prisma/prisma-partition-registry.js';
@@ -58,6 +60,8 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     search: new PrismaMessageSearch(database),
     sync: new PrismaSyncLog(database),
     decisions: new PrismaDecisionLog(database),
+    cursors: new PrismaEventCursors(database),
+    followed: new PrismaFollowedLog(database),
     another: async () => prismaStore(url, query, silenceTimeoutMs),
     close: async () => void (await Promise.all([database.$disconnect(), forBatches.$disconnect()])),
   };

@@ -1,28 +1,28 @@
 /**
- * A worker as `parley worker` runs it, that stops dead at a named step of its n-th batch, says so, and waits to be killed. It blocks the
+ * A worker as `parley worker` runs it, or another role (PAUSE_ROLE), that stops dead at a named step of its n-th batch, says so, and waits to be killed. It blocks the
  * whole process, so nothing else goes on behind the step.
  */
 import { existsSync, readFileSync, writeSync } from 'node:fs';
-import type { Failpoints, Step } from '../../../src/application/runtime/failpoints.js';
+import type { Failpoints, RelayStep, Step } from '../../../src/application/runtime/failpoints.js';
 import { runRoles } from '../../../src/main/roles/run-roles.js';
 
 /** Where to stop: told at the start, or later by a file that appears, with the same in it as JSON. */
 interface Order {
-  pauseAt: Step;
+  pauseAt: Step | RelayStep;
   batchesLeft: number;
 }
 
-const { PAUSE_AT, PAUSE_AFTER_BATCHES = '1', PAUSE_ORDERS } = process.env;
+const { PAUSE_ROLE = 'worker', PAUSE_AT, PAUSE_AFTER_BATCHES = '1', PAUSE_ORDERS } = process.env;
 let order: Order | null =
-  PAUSE_AT === undefined ? null : { pauseAt: PAUSE_AT as Step, batchesLeft: Number(PAUSE_AFTER_BATCHES) };
+  PAUSE_AT === undefined ? null : { pauseAt: PAUSE_AT as Order['pauseAt'], batchesLeft: Number(PAUSE_AFTER_BATCHES) };
 
-function block(step: Step): never {
+function block(step: Order['pauseAt']): never {
   writeSync(1, `paused at ${step}\n`);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   throw new Error('woken up');
 }
 
-function isDue(step: Step): boolean {
+function isDue(step: Order['pauseAt']): boolean {
   if (order === null && PAUSE_ORDERS !== undefined && existsSync(PAUSE_ORDERS))
     order = JSON.parse(readFileSync(PAUSE_ORDERS, 'utf8')) as Order;
   if (step !== order?.pauseAt) return false;
@@ -46,6 +46,9 @@ const steps: Failpoints = {
   reachedSync(step) {
     if (isDue(step)) block(step);
   },
+  relayReached(step, { count }) {
+    if (count > 0 && isDue(step)) block(step);
+  },
 };
 
-await runRoles(['worker'], steps);
+await runRoles([PAUSE_ROLE], steps);

@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ReceiptRecord } from '../../../application/ports/command-store.js';
 import type { DecisionRecord } from '../../../application/ports/decision-record.js';
+import type { ParkedEvent } from '../../../application/ports/event-cursors.js';
 import type { LoggedEvent } from '../../../application/ports/event-log.js';
 import type { Chat, Member } from '../../../domain/chat.js';
 import type { MembershipState } from '../../../domain/membership-state.js';
@@ -24,6 +25,17 @@ export interface PartitionRow {
   logFloor: number;
   /** The number of deleted events of rejected commands. */
   logPruned: number;
+}
+
+/** The cursor of a log consumer in one partition. */
+export interface CursorRow {
+  name: string;
+  partition: number;
+  position: number;
+  epoch: number;
+  owner: string | null;
+  /** In milliseconds since 1970. */
+  leaseUntil: number;
 }
 
 export class MemoryTables {
@@ -74,6 +86,12 @@ export class MemoryTables {
   readonly attempts = new Map<string, number>();
   /** The time when each of them was last recorded. */
   readonly attemptedAt = new Map<string, Date>();
+  /** By consumer and partition. */
+  readonly cursors = new Map<string, CursorRow>();
+  /** By relay id. `aliveUntil` in milliseconds since 1970. */
+  readonly relays = new Map<string, { consumers: readonly string[]; aliveUntil: number }>();
+  /** By consumer, partition, position and sequence. */
+  readonly parked = new Map<string, ParkedEvent>();
 }
 
 /** The map's value for the key. A missing value is created first. */

@@ -155,6 +155,9 @@ const TABLES = [
   'receipts',
   'poison_attempts',
   'former_memberships',
+  'event_cursors',
+  'parked_events',
+  'relays',
 ];
 
 /** Columns that later migrations have added to these tables. */

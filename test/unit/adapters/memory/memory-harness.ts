@@ -4,7 +4,9 @@ import { MemoryChatHistory } from '../../../../src/adapters/stores/memory/memory
 import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryDecisionLog } from '../../../../src/adapters/stores/memory/memory-decision-log.js';
+import { MemoryEventCursors } from '../../../../src/adapters/stores/memory/memory-event-cursors.js';
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
+import { MemoryFollowedLog } from '../../../../src/adapters/stores/memory/memory-followed-log.js';
 import { MemoryMessageSearch } from '../../../../src/adapters/stores/memory/memory-message-search.js';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
 import { MemorySyncLog } from '../../../../src/adapters/stores/memory/memory-sync-log.js';
@@ -35,6 +37,8 @@ export async function openMemoryStore(): Promise<StoreHarness> {
     search: new MemoryMessageSearch(world),
     sync: new MemorySyncLog(world),
     decisions: new MemoryDecisionLog(world),
+    cursors: new MemoryEventCursors(world),
+    followed: new MemoryFollowedLog(world),
     close: async () => undefined,
   };
 }

@@ -1,0 +1,55 @@
+import type { LoggedEvent } from '../../../application/ports/event-log.js';
+import { type FollowedLog, isAfter, type LogStretch } from '../../../application/ports/followed-log.js';
+import { PARTITION_WHILE_IMPORTED } from '../../../domain/chat.js';
+import { CHANGES_AUDIENCE } from '../../../domain/event.js';
+import { MemoryEventLog, withPresentText } from './memory-event-log.js';
+import type { MemoryTables } from './memory-tables.js';
+
+export class MemoryFollowedLog implements FollowedLog {
+  private readonly log: MemoryEventLog;
+
+  constructor(private readonly world: MemoryTables) {
+    this.log = new MemoryEventLog(world);
+  }
+
+  async read(partition: number, after: number, limit: number): Promise<LogStretch> {
+    const row = this.world.partitions.get(partition);
+    if (row === undefined) throw new Error(`there is no partition ${partition}`);
+    const { position: end, logFloor: floor } = row;
+    return { events: await this.log.readEvents(partition, after, limit), end, floor };
+  }
+
+  async nextImport(after: number): Promise<number | null> {
+    const later = [...this.world.importNumbers.values()].filter((number) => number > after);
+    return later.length === 0 ? null : Math.min(...later);
+  }
+
+  async readImport(importNumber: number, after: number, limit: number): Promise<LoggedEvent[]> {
+    const [chatId] = [...this.world.importNumbers].find(([, number]) => number === importNumber) ?? [''];
+    return this.eventsOf(chatId)
+      .filter(({ partition, sequence }) => partition === PARTITION_WHILE_IMPORTED && (sequence ?? 0) > after)
+      .slice(0, limit)
+      .map((event) => withPresentText(this.world, event));
+  }
+
+  async lastAudienceChanges(chatIds: readonly string[]): Promise<Map<string, LoggedEvent>> {
+    const found = new Map<string, LoggedEvent>();
+    for (const chatId of chatIds) {
+      const last = this.eventsOf(chatId).findLast(({ event }) => CHANGES_AUDIENCE.has(event.type));
+      if (last !== undefined) found.set(chatId, withPresentText(this.world, last));
+    }
+    return found;
+  }
+
+  async audienceChanges(chatId: string, after: number, until: LoggedEvent, limit: number): Promise<LoggedEvent[]> {
+    return this.eventsOf(chatId)
+      .filter((change) => CHANGES_AUDIENCE.has(change.event.type))
+      .filter((change) => (change.sequence ?? 0) > after && !isAfter(change, until))
+      .slice(0, limit)
+      .map((event) => withPresentText(this.world, event));
+  }
+
+  private eventsOf(chatId: string): LoggedEvent[] {
+    return this.world.eventsOfChat.get(chatId) ?? [];
+  }
+}

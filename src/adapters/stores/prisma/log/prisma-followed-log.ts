@@ -1,0 +1,78 @@
+import type { LoggedEvent } from '../../../../application/ports/event-log.js';
+import type { FollowedLog, LogStretch } from '../../../../application/ports/followed-log.js';
+import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
+import { CHANGES_AUDIENCE } from '../../../../domain/event.js';
+import { column } from '../columns.js';
+import { Prisma, type PrismaClient } from '../generated/client.js';
+import { rethrow } from '../store-errors.js';
+import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
+
+/** A literal, because the partial index `chat_events_audience_idx` is not used for a list of parameters. */
+const AUDIENCE_TYPES = Prisma.raw([...CHANGES_AUDIENCE].map((type) => `'${type}'`).join(', '));
+
+/** Every method rejects with a `StoreError`. */
+export class PrismaFollowedLog implements FollowedLog {
+  constructor(private readonly database: PrismaClient) {}
+
+  /** One statement, so one snapshot: a batch writes its events and the end of the log together. */
+  async read(partition: number, after: number, limit: number): Promise<LogStretch> {
+    type Row = { end: number; floor: number } & (EventRow | { partition: null });
+    const rows = await this.database.$queryRaw<Row[]>`
+      SELECT p.position::float8 AS "end", p.log_floor::float8 AS floor, found.* FROM partitions p
+      LEFT JOIN LATERAL (
+        SELECT ${EVENT_COLUMNS} FROM ${EVENTS_WITH_MESSAGES}
+        WHERE e.partition = ${partition}::int4 AND e.position > ${after}::int8
+        ORDER BY e.position LIMIT ${limit}::int8) found ON true
+      WHERE p.partition = ${partition}::int4 ORDER BY found.position`.catch(rethrow);
+    const [first] = rows;
+    if (first === undefined) throw new Error(`there is no partition ${partition}`);
+    const events = rows.flatMap((row) => (row.partition === null ? [] : [toLoggedEvent(row as EventRow)]));
+    return { events, end: first.end, floor: first.floor };
+  }
+
+  /**
+   * Completed imports take their numbers under the lock of the store's row, which they hold until they commit. So no
+   * lower number can appear later.
+   */
+  async nextImport(after: number): Promise<number | null> {
+    const [row] = await this.database.$queryRaw<{ importNumber: number }[]>`
+      SELECT import_number AS "importNumber" FROM chats
+      WHERE import_number > ${after}::int4 AND partition IS DISTINCT FROM ${PARTITION_WHILE_IMPORTED}::int4
+      ORDER BY import_number LIMIT 1`.catch(rethrow);
+    return row?.importNumber ?? null;
+  }
+
+  async readImport(importNumber: number, after: number, limit: number): Promise<LoggedEvent[]> {
+    const rows = await this.database.$queryRaw<EventRow[]>`
+      SELECT ${EVENT_COLUMNS} FROM ${EVENTS_WITH_MESSAGES}
+      WHERE e.chat_id = (SELECT chat_id FROM chats WHERE import_number = ${importNumber}::int4
+          AND partition IS DISTINCT FROM ${PARTITION_WHILE_IMPORTED}::int4)
+        AND e.sequence > ${after}::int8 AND e.partition = ${PARTITION_WHILE_IMPORTED}::int4
+      ORDER BY e.sequence LIMIT ${limit}::int8`.catch(rethrow);
+    return rows.map(toLoggedEvent);
+  }
+
+  async lastAudienceChanges(chatIds: readonly string[]): Promise<Map<string, LoggedEvent>> {
+    if (chatIds.length === 0) return new Map();
+    const rows = await this.database.$queryRaw<EventRow[]>`
+      SELECT found.* FROM unnest(${column(chatIds, (id) => id)}::uuid[]) AS k(chat_id) CROSS JOIN LATERAL (
+        SELECT ${EVENT_COLUMNS} FROM ${EVENTS_WITH_MESSAGES}
+        WHERE e.chat_id = k.chat_id AND e.type IN (${AUDIENCE_TYPES})
+        ORDER BY e.sequence DESC LIMIT 1) found`.catch(rethrow);
+    return new Map(rows.map((row) => [row.chatId ?? '', toLoggedEvent(row)]));
+  }
+
+  async audienceChanges(chatId: string, after: number, until: LoggedEvent, limit: number): Promise<LoggedEvent[]> {
+    // The same condition as `isAfter`.
+    const notAfter =
+      until.sequence !== null
+        ? Prisma.sql`e.sequence <= ${until.sequence}::int8`
+        : Prisma.sql`CASE WHEN e.partition = ${until.partition}::int4 THEN e.position <= ${until.position}::int8
+            ELSE e.at <= ${until.at.toISOString()}::timestamptz END`;
+    const rows = await this.database.$queryRaw<EventRow[]>`
+      SELECT ${EVENT_COLUMNS} FROM ${EVENTS_WITH_MESSAGES}
+      WHERE e.chat_id = ${chatId}::uuid AND e.sequence > ${after}::int8 AND e.type IN (${AUDIENCE_TYPES}) AND ${notAfter}
+      ORDER BY e.sequence LIMIT ${limit}::int8`.catch(rethrow);
+    return rows.map(toLoggedEvent);
+  }
+}

@@ -1,0 +1,94 @@
+import { expect } from 'chai';
+import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
+import type { DomainEvent } from '../../../src/domain/event.js';
+import { AT, aChatWithMessages, anEvent, later, Owner } from './fixtures.js';
+import type { OpenStore, StoreHarness } from './store-conformance.js';
+
+const ALL = 1_000;
+
+export function followedLogConformance(open: OpenStore): void {
+  describe('as a followed log', () => {
+    let store: StoreHarness;
+    let owner: Owner;
+    beforeEach(async () => {
+      store = await open();
+      owner = await Owner.of(store);
+    });
+    afterEach(() => store.close());
+
+    const positions = (events: readonly LoggedEvent[]) => events.map(({ position }) => position);
+    const sequences = (events: readonly LoggedEvent[]) => events.map(({ sequence }) => sequence);
+
+    it('reads events after a position, with the end of the log and its floor', async () => {
+      expect(await store.followed.read(0, 0, ALL)).to.deep.equal({ events: [], end: 0, floor: 0 });
+      const { events } = await owner.write((at) => {
+        const { chat, messages, events } = aChatWithMessages(at, 4);
+        const rejected = anEvent(at + 6, { type: 'command.rejected', receipt: {} });
+        return { chatsCreated: [chat], messages, events: [...events, rejected] };
+      });
+      const read = await store.followed.read(0, 2, 2);
+      expect(JSON.stringify(read.events)).to.equal(JSON.stringify(events.slice(2, 4)));
+      expect([read.end, read.floor]).to.deep.equal([6, 0]);
+      await store.registry.savePublished(0, owner.ownership.epoch, 6);
+      await store.commands.pruneRejectedCommands(0, later(60_000), ALL);
+      const pruned = await store.followed.read(0, 3, ALL);
+      expect([positions(pruned.events), pruned.end, pruned.floor]).to.deep.equal([[4, 5], 6, 6]);
+      expect(await store.followed.read(0, 5, ALL)).to.deep.equal({ events: [], end: 6, floor: 6 });
+    });
+
+    it('has no imports where there are none', async () => {
+      expect(await store.followed.nextImport(0)).to.equal(null);
+      expect(await store.followed.readImport(1, 0, ALL)).to.deep.equal([]);
+    });
+
+    describe('of a chat whose audience changes', () => {
+      let events: LoggedEvent[];
+      let chatId: string;
+      const changes: DomainEvent[] = [
+        { type: 'member.added', members: [{ userId: 'bob', role: 'member' }] },
+        { type: 'member.updated', userId: 'bob', role: 'admin', mutedUntil: null },
+        { type: 'chat.archived' },
+        { type: 'chat.unarchived' },
+        { type: 'chat.updated', kind: 'group', title: null, historyVisibility: 'since-joined', metadata: {} },
+        { type: 'member.removed', userId: 'bob', left: false },
+      ];
+      beforeEach(async () => {
+        // 1 is the creation, 2 to 4 are messages, then the changes, and a read mark without a sequence.
+        const made = await owner.write((at) => {
+          const { chat, messages, events } = aChatWithMessages(at, 3);
+          const later = changes.map((event, index) =>
+            anEvent(at + 5 + index, event, { chatId: chat.chatId, sequence: 5 + index }),
+          );
+          const mark = anEvent(at + 11, { type: 'chat.read', userId: 'alice', upTo: 2 }, { chatId: chat.chatId });
+          return { chatsCreated: [chat], messages, events: [...events, ...later, mark] };
+        });
+        events = made.events;
+        chatId = events[0]?.chatId ?? '';
+      });
+      const at = (sequence: number) =>
+        events.find((event) => event.sequence === sequence) ?? expect.fail(`no event ${sequence}`);
+
+      it('finds the last change, and all changes up to an event', async () => {
+        const last = await store.followed.lastAudienceChanges([chatId, '00000000-0000-4000-8000-000000000000']);
+        expect([...last].map(([id, event]) => [id, event.sequence])).to.deep.equal([[chatId, 10]]);
+        const upTo = async (until: LoggedEvent, after = 0, limit = ALL) =>
+          sequences(await store.followed.audienceChanges(chatId, after, until, limit));
+        expect(await upTo(at(3))).to.deep.equal([1]);
+        expect(await upTo(at(6))).to.deep.equal([1, 5, 6]);
+        expect(await upTo(at(10), 6)).to.deep.equal([7, 8, 9, 10]);
+        expect(await upTo(at(10), 0, 2)).to.deep.equal([1, 5]);
+        const [read] = await store.followed.audienceChanges(chatId, 4, at(5), ALL);
+        expect(read).to.deep.equal(at(5));
+      });
+
+      it('goes by the position for an event without a sequence, and by the time across partitions', async () => {
+        const mark = { ...at(4), sequence: null };
+        const upTo = async (until: LoggedEvent) =>
+          sequences(await store.followed.audienceChanges(chatId, 0, until, ALL));
+        expect(await upTo({ ...mark, position: at(6).position })).to.deep.equal([1, 5, 6]);
+        expect(await upTo({ ...mark, partition: 1, position: 1, at: new Date(AT.getTime() - 1) })).to.deep.equal([]);
+        expect(await upTo({ ...mark, partition: 1, position: 1, at: later(1) })).to.have.length(7);
+      });
+    });
+  });
+}
