@@ -32,7 +32,7 @@ describe('A role that is added', function () {
     const registry = join(roles, 'registry.js');
     const before = readFileSync(registry, 'utf8');
     const after = before
-      .replace('const all = [worker, api];', 'const all = [worker, api, planted];')
+      .replace(/^const all = \[(.*)\];$/m, 'const all = [$1, planted];')
       .replace(/^import \{ worker \}/m, "import { planted } from './planted.js';\n$&");
     expect(after.length).to.equal(
       before.length + ', planted'.length + "import { planted } from './planted.js';\n".length,
@@ -52,7 +52,7 @@ describe('A role that is added', function () {
       'Needs: DATABASE_URL; with PLANTED_PAUSE=0s also JWT_ISSUER.',
     );
     const unknown = await run(['worker', 'foo']);
-    expect(unknown.err).to.equal('parley: unknown role foo; the roles are worker, api, planted');
+    expect(unknown.err).to.equal('parley: unknown role foo; the roles are worker, api, relay, planted');
   });
 
   it('has settings of its own, which are checked', async () => {
