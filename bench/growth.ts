@@ -5,8 +5,8 @@
 import { parseArgs } from 'node:util';
 import { measureDisk } from './growth/disk.js';
 import { type GrowthResult, growthGoals, growthMarkdown, growthPlots } from './growth/growth-report.js';
-import { loadStore } from './growth/load-store.js';
-import { LoadedChats, type LoadSize } from './growth/loaded-chats.js';
+import { loadStore } from './growth/loading/load-store.js';
+import { LoadedChats, type LoadSize } from './growth/loading/loaded-chats.js';
 import { describeMachine } from './growth/machine.js';
 import { measureReads } from './growth/read-cost.js';
 import { reportName, writeReport } from './growth/report-files.js';

@@ -1,8 +1,8 @@
 /** Fills a store with messages and their rows, as Parley would have written them. `--help` lists the options. */
 import { parseArgs } from 'node:util';
 import { startPostgres } from '../src/infrastructure/embedded/postgres-server.js';
-import { loadStore } from './growth/load-store.js';
-import { LOADING_SETTINGS } from './growth/loading-settings.js';
+import { loadStore } from './growth/loading/load-store.js';
+import { LOADING_SETTINGS } from './growth/loading/loading-settings.js';
 
 const HELP = `Fills a store with messages and their events, chats, members, read marks, search words, and the receipts of the last
 three days. The rows are those that Parley would have written; \`parley verify\` finds nothing wrong with them.

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuSeconds } from '../measuring/cpu-time.js';
 import type { WorkerProcess } from '../subjects/worker-process.js';
 import { ChatTraffic, type Latencies, ledgerFaults, quantile, type TrafficLedger } from './chat-traffic.js';
-import { Conversation } from './conversation.js';
+import { Conversation } from './loading/conversation.js';
 import { type Stand, withSql } from './stand.js';
 
 const CHATS = 2_000;

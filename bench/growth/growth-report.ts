@@ -2,7 +2,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import { linePlot } from '../reporting/plot.js';
 import { namedSettings } from '../running/postgres-settings.js';
 import { bytesPerMessage, bytesPerRow, type Disk } from './disk.js';
-import type { LoadSize } from './loaded-chats.js';
+import type { LoadSize } from './loading/loaded-chats.js';
 import { type Machine, machineLine } from './machine.js';
 import type { ReadFigures } from './read-cost.js';
 import { markdownTable, median, spreadOf } from './report-files.js';

@@ -5,7 +5,7 @@ import { openDatabase } from '../../src/adapters/stores/prisma/prisma-database.j
 import { showProgress } from '../running/progress.js';
 import { buffersOf, listening } from './buffers.js';
 import { quantile } from './chat-traffic.js';
-import type { LoadedChats } from './loaded-chats.js';
+import type { LoadedChats } from './loading/loaded-chats.js';
 import { findPlaces, type Places, type Read, reads } from './reads.js';
 
 /** Calls before the measurement, to warm up connections, plans and caches. */

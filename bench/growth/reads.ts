@@ -5,8 +5,8 @@ import { PrismaChatHistory } from '../../src/adapters/stores/prisma/queries/pris
 import { PrismaChatQueries } from '../../src/adapters/stores/prisma/queries/prisma-chat-queries.js';
 import { PrismaMessageSearch } from '../../src/adapters/stores/prisma/search/prisma-message-search.js';
 import { ChatSync } from '../../src/application/queries/sync-chats.js';
-import { BUSY_USER, type LoadedChats, TENANT_ID } from './loaded-chats.js';
-import { COMMON_WORD, RARE_WORD } from './texts.js';
+import { BUSY_USER, type LoadedChats, TENANT_ID } from './loading/loaded-chats.js';
+import { COMMON_WORD, RARE_WORD } from './loading/texts.js';
 
 const PAGE = 50;
 /** The chats with the most traffic. */

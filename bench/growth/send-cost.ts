@@ -2,10 +2,10 @@
 import { cpuSeconds } from '../measuring/cpu-time.js';
 import { showProgress } from '../running/progress.js';
 import { ChatTraffic, ledgerFaults, type TrafficCommand } from './chat-traffic.js';
-import { LoadedChats, type LoadSize } from './loaded-chats.js';
-import { Random } from './random.js';
+import { LoadedChats, type LoadSize } from './loading/loaded-chats.js';
+import { Random } from './loading/random.js';
+import { Texts } from './loading/texts.js';
 import { type Stand, withSql } from './stand.js';
-import { Texts } from './texts.js';
 
 const IN_FLIGHT = 1_000;
 const MICROSECONDS = 1_000_000;

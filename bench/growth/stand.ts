@@ -9,7 +9,7 @@ import { startRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.j
 import { freePort } from '../../src/infrastructure/free-port.js';
 import { policyWithoutQuotas } from '../quota/quota-policy.js';
 import { startWorkerProcess, type WorkerProcess } from '../subjects/worker-process.js';
-import { LOADING_SETTINGS } from './loading-settings.js';
+import { LOADING_SETTINGS } from './loading/loading-settings.js';
 
 /** A private PostgreSQL and a private RabbitMQ, with workers on them. */
 export interface Stand {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import amqp from 'amqplib';
 import { prepareBroker } from '../../src/adapters/transports/amqp/topology/prepare-broker.js';
-import type { TransportState } from '../../src/application/ports/transport-state.js';
+import type { TransportState } from '../../src/application/ports/store/transport-state.js';
 import { topology } from '../../src/contract/messages/topology.js';
 import type { BenchOptions } from '../options.js';
 import { type PrivateServices, query } from '../running/private-services.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { loadStore } from '../../bench/growth/load-store.js';
+import { loadStore } from '../../bench/growth/loading/load-store.js';
 import { cli } from '../integration/main/cli/run-cli.js';
 import { withConnection } from '../integration/prisma/prisma-harness.js';
 import { emptyDatabase } from '../support/services/services.js';

@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { JsonLinesConsumer } from '../../src/adapters/sinks/json-lines/json-lines-consumer.js';
 import { readJsonLines } from '../../src/adapters/sinks/json-lines/read-json-lines.js';
-import type { EventCursors } from '../../src/application/ports/event-cursors.js';
-import type { FollowedLog } from '../../src/application/ports/followed-log.js';
 import type { Delivery, DeliveryResult, LogConsumer, Overtaken } from '../../src/application/ports/log-consumer.js';
+import type { EventCursors } from '../../src/application/ports/store/event-cursors.js';
+import type { FollowedLog } from '../../src/application/ports/store/followed-log.js';
 import { Relay } from '../../src/application/relay/relay.js';
 import type { RelayObserver } from '../../src/application/relay/relay-observer.js';
 import { realTime, type Time } from '../../src/application/runtime/time.js';

@@ -4,7 +4,7 @@
 -- looks for the end of a comment (`<!--`) through the whole text, for each that begins: in such a text none begins.
 --
 -- An index is built on it: a function that gives another text needs another name. The planner puts its body in its place, so that a call costs
--- nothing. src/application/ports/message-search.ts has the numbers for the store in memory.
+-- nothing. The port message-search.ts has the numbers for the store in memory.
 CREATE FUNCTION indexed_text(body text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN octet_length(body) <= 256 THEN body
         ELSE regexp_replace(replace(body, '<!--', '<! --'), '[^ \n\r\t]{64}', '\& ', 'g') END

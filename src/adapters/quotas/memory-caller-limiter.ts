@@ -1,6 +1,6 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { CallerLimiter } from '../../application/ports/caller-limiter.js';
-import type { Caller } from '../../application/ports/chat-queries.js';
+import type { Caller } from '../../application/ports/queries/chat-queries.js';
 
 const MS_PER_SECOND = 1000;
 

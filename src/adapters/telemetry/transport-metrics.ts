@@ -1,5 +1,5 @@
 import type { Meter } from '@opentelemetry/api';
-import type { TransportCounters } from '../../application/ports/transport.js';
+import type { TransportCounters } from '../../application/ports/transport/transport.js';
 
 /** Counters of the transport, read on collection. docs/metrics.md explains each. */
 export function watchTransport(meter: Meter, counters: Readonly<TransportCounters>): void {

@@ -3,7 +3,7 @@
  */
 import type { Meter } from '@opentelemetry/api';
 import type { WorkerStatus } from '../../application/coordinator/worker.js';
-import type { DeadLetterReason, PublishOutcome } from '../../application/ports/transport.js';
+import type { DeadLetterReason, PublishOutcome } from '../../application/ports/transport/transport.js';
 import type { Prunable, Stage, WorkerObserver } from '../../application/ports/worker-observer.js';
 import { Tally } from './tally.js';
 

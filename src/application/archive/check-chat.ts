@@ -1,6 +1,6 @@
 import type { ArchiveLine, ArchiveLineOf } from '../../contract/archive/lines.js';
 import { directChatId } from '../../contract/messages/direct-chat-id.js';
-import type { ChatCounts } from '../ports/archive.js';
+import type { ChatCounts } from '../ports/store/archive.js';
 
 /** The sequence of the earlier message that an event is about. */
 function messageSequenceOf(line: ArchiveLineOf<'event'>): number | null {

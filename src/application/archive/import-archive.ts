@@ -8,8 +8,8 @@ import {
 } from '../../contract/archive/lines.js';
 import { isDeeperThan } from '../../contract/messages/json-text.js';
 import { violationText } from '../../contract/messages/violation-text.js';
-import type { ChatArchiveTarget, ChatRowLine, ChatUnderImport } from '../ports/archive.js';
-import { StoreError } from '../ports/command-store.js';
+import type { ChatArchiveTarget, ChatRowLine, ChatUnderImport } from '../ports/store/archive.js';
+import { StoreError } from '../ports/store/command-store.js';
 import { ChatCheck } from './check-chat.js';
 
 /** Number of lines written at a time. */

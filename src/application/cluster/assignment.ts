@@ -1,4 +1,4 @@
-import type { ClusterState } from '../ports/partition-registry.js';
+import type { ClusterState } from '../ports/store/partition-registry.js';
 
 /** A worker's role for a partition: assigned owner, standby, or none. */
 export type Duty = 'assigned' | 'standby' | 'none';

@@ -4,7 +4,7 @@
  */
 
 import { EventPublisher, type PublisherDeps } from '../outbox/event-publisher.js';
-import type { PartitionRegistry } from '../ports/partition-registry.js';
+import type { PartitionRegistry } from '../ports/store/partition-registry.js';
 import type { WorkerLog } from '../ports/worker-observer.js';
 import type { Time } from '../runtime/time.js';
 

@@ -10,9 +10,9 @@
  */
 
 import { dutyOf, hasLiveOwner } from '../cluster/assignment.js';
-import type { CommandStore } from '../ports/command-store.js';
-import type { DecisionLog } from '../ports/decision-log.js';
-import type { ClusterState } from '../ports/partition-registry.js';
+import type { CommandStore } from '../ports/store/command-store.js';
+import type { DecisionLog } from '../ports/store/decision-log.js';
+import type { ClusterState } from '../ports/store/partition-registry.js';
 import type { Prunable } from '../ports/worker-observer.js';
 import { BatchSlots } from '../processing/batch-slots.js';
 import {

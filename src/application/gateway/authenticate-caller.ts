@@ -1,4 +1,4 @@
-import type { Caller } from '../ports/chat-queries.js';
+import type { Caller } from '../ports/queries/chat-queries.js';
 import { bearerToken, type TokenVerifier } from '../ports/token-verifier.js';
 
 export type Authentication =

@@ -1,4 +1,4 @@
-import type { Caller } from '../ports/chat-queries.js';
+import type { Caller } from '../ports/queries/chat-queries.js';
 
 /** A request that has waited this long for a slot of its caller is refused. */
 export const SLOT_WAIT_TIMEOUT_MS = 2_000;

@@ -6,7 +6,7 @@ import type {
   LetterDescription,
   LetterReason,
   Survey,
-} from '../ports/dead-letter-queue.js';
+} from '../ports/transport/dead-letter-queue.js';
 
 /** Maximum number of letters that `showDeadLetters` returns. A message id is unique only for its actor. */
 const SHOWN_MAX = 100;

@@ -5,9 +5,9 @@ import { explainDecision, explainVerdict } from '../policy/decisions/explain-dec
 import type { PolicyCache } from '../policy/policy-cache.js';
 import type { PolicyDocument } from '../policy/policy-document.js';
 import { evaluateConditions } from '../policy/rule-holds.js';
-import type { ChatQueries } from '../ports/chat-queries.js';
-import type { DecisionLog } from '../ports/decision-log.js';
 import type { Decision, KnownAttributes, PolicyDecisionPoint } from '../ports/policy-decision-point.js';
+import type { ChatQueries } from '../ports/queries/chat-queries.js';
+import type { DecisionLog } from '../ports/store/decision-log.js';
 
 export type CanOutcome =
   | { outcome: 'no-such-chat' }

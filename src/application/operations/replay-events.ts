@@ -6,10 +6,10 @@
 import { EventPublisher } from '../outbox/event-publisher.js';
 import { firstMissing } from '../outbox/outbox-buffer.js';
 import type { RenderContext } from '../outbox/render-event.js';
-import type { EventLog, LoggedEvent } from '../ports/event-log.js';
-import type { LogPart, LogReader } from '../ports/log-reader.js';
 import type { PolicyDecisionPoint } from '../ports/policy-decision-point.js';
-import type { EventSink, PublishOutcome } from '../ports/transport.js';
+import type { EventLog, LoggedEvent } from '../ports/store/event-log.js';
+import type { LogPart, LogReader } from '../ports/store/log-reader.js';
+import type { EventSink, PublishOutcome } from '../ports/transport/transport.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
 import { realTime } from '../runtime/time.js';
 

@@ -1,4 +1,4 @@
-import type { SearchDictionaries } from '../ports/search-dictionaries.js';
+import type { SearchDictionaries } from '../ports/queries/search-dictionaries.js';
 
 export type DictionaryOutcome = { outcome: 'unknown'; known: string[] } | { outcome: 'changed' };
 

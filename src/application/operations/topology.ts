@@ -1,6 +1,7 @@
 /** Operator functions on the objects at the broker, and on the id that ties them to the store. */
-import type { BrokerTopology, KeyPlacement } from '../ports/broker-topology.js';
-import type { ChatPartition, ChatPartitions } from '../ports/chat-partitions.js';
+
+import type { ChatPartition, ChatPartitions } from '../ports/store/chat-partitions.js';
+import type { BrokerTopology, KeyPlacement } from '../ports/transport/broker-topology.js';
 
 /**
  * Number of chats that are checked by default. A wrong routing moves about half of all keys, or one partition's share.

@@ -1,4 +1,4 @@
-import type { StoreAudit, StoreFault } from '../ports/store-audit.js';
+import type { StoreAudit, StoreFault } from '../ports/store/store-audit.js';
 
 /** Maximum number of faults that are returned. Further faults are only counted. */
 const FAULTS_RETURNED_MAX = 10_000;

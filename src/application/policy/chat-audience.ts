@@ -3,8 +3,8 @@
  * each event. So events list the members to whom REST would show them.
  */
 import { firstVisibleSequence } from '../../domain/chat.js';
-import type { ChatMembers, EventLog } from '../ports/event-log.js';
 import type { PolicyDecisionPoint } from '../ports/policy-decision-point.js';
+import type { ChatMembers, EventLog } from '../ports/store/event-log.js';
 import { viewersAmong, viewingAsksForProfiles } from './view-chat.js';
 
 export interface ChatAudience {

@@ -1,6 +1,6 @@
 import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
-import type { DecisionRecord } from '../ports/decision-record.js';
 import type { PolicyAttributes, PolicyDecisionPoint } from '../ports/policy-decision-point.js';
+import type { DecisionRecord } from '../ports/store/decision-record.js';
 import { newOrderedId } from '../runtime/ordered-id.js';
 import { type ChatAllowance, describeOverQuota } from './chat-allowance.js';
 

@@ -1,4 +1,4 @@
-import type { DecisionLog } from '../ports/decision-log.js';
+import type { DecisionLog } from '../ports/store/decision-log.js';
 import type { PolicyDocument } from './policy-document.js';
 
 /** Reads a policy's text. Null if it cannot be read, for example if it was written for another release. */

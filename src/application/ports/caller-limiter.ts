@@ -1,4 +1,4 @@
-import type { Caller } from './chat-queries.js';
+import type { Caller } from './queries/chat-queries.js';
 
 /** Rate limit of each caller's requests. */
 export interface CallerLimiter {

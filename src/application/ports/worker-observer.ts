@@ -1,5 +1,5 @@
 /** What the worker reports for metrics and logs, which adapters implement. Calls are cheap and never throw. */
-import type { DeadLetterReason, PublishOutcome } from './transport.js';
+import type { DeadLetterReason, PublishOutcome } from './transport/transport.js';
 
 export type Stage = 'decode' | 'transaction' | 'publish';
 

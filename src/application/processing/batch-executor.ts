@@ -6,8 +6,8 @@
  * was on record when a worker died is tried alone (docs/adr/0012-suspects-are-tried-together.md).
  */
 
-import { type CommandStore, receiptKey } from '../ports/command-store.js';
-import type { LoggedEvent } from '../ports/event-log.js';
+import { type CommandStore, receiptKey } from '../ports/store/command-store.js';
+import type { LoggedEvent } from '../ports/store/event-log.js';
 import { Backoff } from '../runtime/backoff.js';
 import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
 import { type BatchItem, type ItemResult, identityOf } from '../snapshot/batch-item.js';

@@ -16,7 +16,7 @@ import type {
   Delivery,
   ReceiptSender,
   Subscription,
-} from '../ports/transport.js';
+} from '../ports/transport/transport.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
 import { acceptedReceipt } from '../receipts/accepted-receipt.js';
 import { Backoff } from '../runtime/backoff.js';

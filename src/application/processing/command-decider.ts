@@ -10,7 +10,7 @@ import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
 import type { CommandContext, CommandOutcome, CommandPolicy } from '../commands/outcome.js';
 import { executeCommand } from '../commands/registry.js';
 import type { DecisionContext, Enforced, PolicyEnforcementPoint } from '../policy/enforcement.js';
-import type { BatchSnapshot, BatchWrites } from '../ports/command-store.js';
+import type { BatchSnapshot, BatchWrites } from '../ports/store/command-store.js';
 import { acceptedReceipt } from '../receipts/accepted-receipt.js';
 import { replayedReceipt } from '../receipts/replayed-receipt.js';
 import { newOrderedId } from '../runtime/ordered-id.js';

@@ -1,4 +1,4 @@
-import type { Delivery } from '../ports/transport.js';
+import type { Delivery } from '../ports/transport/transport.js';
 
 /** Maximum number of commands in a batch. */
 export const BATCH_MAX_COMMANDS = 256;

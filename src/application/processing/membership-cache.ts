@@ -1,4 +1,4 @@
-import { type MemberKey, memberKey } from '../ports/command-store.js';
+import { type MemberKey, memberKey } from '../ports/store/command-store.js';
 
 /** Maximum number of entries, about 200 bytes each. Above this, the oldest entry is removed. */
 export const KNOWN_MEMBERS_MAX = 10_000;

@@ -15,8 +15,8 @@
  */
 
 import { PartitionLease, type PartitionLeaseDeps } from '../cluster/partition-lease.js';
-import { StoreError } from '../ports/command-store.js';
-import type { CommandSource, Delivery, Subscription } from '../ports/transport.js';
+import { StoreError } from '../ports/store/command-store.js';
+import type { CommandSource, Delivery, Subscription } from '../ports/transport/transport.js';
 import { Backoff } from '../runtime/backoff.js';
 import { Signal } from '../runtime/signal.js';
 import { Fenced } from './batch-executor.js';

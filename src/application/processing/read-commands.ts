@@ -3,7 +3,7 @@ import type { CommandIdentity, identifyCommand } from '../../contract/messages/d
 import { type Reason, refusal } from '../../contract/messages/problems.js';
 import type { Claims } from '../../domain/user.js';
 import { bearerToken, type TokenVerifier } from '../ports/token-verifier.js';
-import type { Delivery } from '../ports/transport.js';
+import type { Delivery } from '../ports/transport/transport.js';
 import type { BatchItem } from '../snapshot/batch-item.js';
 import type { IdentifiedCommand, RateVerdict } from './rate-limiter.js';
 

@@ -1,5 +1,5 @@
 /** Calls the store with retries, or once while no other store call of this process runs. */
-import { type CommandStore, StoreError } from '../ports/command-store.js';
+import { type CommandStore, StoreError } from '../ports/store/command-store.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
 import { Backoff } from '../runtime/backoff.js';
 import type { Time } from '../runtime/time.js';

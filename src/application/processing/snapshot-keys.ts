@@ -1,5 +1,5 @@
 import { addSnapshotKeys } from '../commands/registry.js';
-import type { SnapshotKeys } from '../ports/command-store.js';
+import type { SnapshotKeys } from '../ports/store/command-store.js';
 import { type BatchItem, identityOf } from '../snapshot/batch-item.js';
 import { SnapshotKeySet } from '../snapshot/snapshot-key-set.js';
 

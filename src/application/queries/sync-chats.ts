@@ -1,9 +1,9 @@
 import { firstVisibleSequence } from '../../domain/chat.js';
 import { asSeenFrom } from '../../domain/event.js';
 import { type ChatViewing, fingerprintOf } from '../policy/view-chat.js';
-import type { Caller, ChatView } from '../ports/chat-queries.js';
-import type { LoggedEvent } from '../ports/event-log.js';
-import type { Cut, EventsInRanges, LostChat, SyncedChat, SyncLog, SyncWindow } from '../ports/sync-log.js';
+import type { Caller, ChatView } from '../ports/queries/chat-queries.js';
+import type { Cut, EventsInRanges, LostChat, SyncedChat, SyncLog, SyncWindow } from '../ports/queries/sync-log.js';
+import type { LoggedEvent } from '../ports/store/event-log.js';
 import {
   type Candidate,
   type Entry,

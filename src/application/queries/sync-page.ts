@@ -1,7 +1,7 @@
 /** The content of one sync page. It is decided by numbers alone, before any event is read. */
 import { type Chat, firstVisibleSequence } from '../../domain/chat.js';
-import type { ChatView } from '../ports/chat-queries.js';
-import type { Cut, EventRange, SyncedChat, SyncWindow } from '../ports/sync-log.js';
+import type { ChatView } from '../ports/queries/chat-queries.js';
+import type { Cut, EventRange, SyncedChat, SyncWindow } from '../ports/queries/sync-log.js';
 
 /** Where a walk continues: at this sequence of the chat, or after the chat if it is null. */
 export interface Place {

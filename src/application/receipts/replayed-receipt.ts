@@ -1,6 +1,6 @@
 import { refusal } from '../../contract/messages/problems.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
-import type { StoredReceipt } from '../ports/command-store.js';
+import type { StoredReceipt } from '../ports/store/command-store.js';
 
 /**
  * The receipt for a command id that already has a stored receipt: the stored receipt for the same content, a conflict

@@ -8,10 +8,10 @@
  * Whatever fails otherwise is repeated from 1, with backoff, for ever.
  */
 import { renderEvent } from '../outbox/render-event.js';
-import type { EventCursors, OwnedCursor, ParkedPlace } from '../ports/event-cursors.js';
-import type { LoggedEvent } from '../ports/event-log.js';
-import type { FollowedLog } from '../ports/followed-log.js';
 import type { DeliveredEvent, LogConsumer } from '../ports/log-consumer.js';
+import type { EventCursors, OwnedCursor, ParkedPlace } from '../ports/store/event-cursors.js';
+import type { LoggedEvent } from '../ports/store/event-log.js';
+import type { FollowedLog } from '../ports/store/followed-log.js';
 import type { WorkerLog } from '../ports/worker-observer.js';
 import { Backoff } from '../runtime/backoff.js';
 import type { Failpoints, RelayStep } from '../runtime/failpoints.js';

@@ -2,8 +2,9 @@
  * The role `relay`: shares the cursors of all log consumers with the other relays, and follows the log for each cursor
  * that it owns. It never touches what the publisher of a partition uses.
  */
-import type { CursorState, HeldCursor } from '../ports/event-cursors.js';
+
 import type { LogConsumer } from '../ports/log-consumer.js';
+import type { CursorState, HeldCursor } from '../ports/store/event-cursors.js';
 import { AudienceThen, type AudienceThenDeps } from './audience-then.js';
 import { Follower, type FollowerDeps, IMPORTED_CHATS } from './follower.js';
 

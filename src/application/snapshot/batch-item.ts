@@ -3,7 +3,7 @@ import type { Reason } from '../../contract/messages/problems.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
 import type { Claims } from '../../domain/user.js';
 import type { ChatAllowance } from '../policy/chat-allowance.js';
-import type { Delivery } from '../ports/transport.js';
+import type { Delivery } from '../ports/transport/transport.js';
 
 /** A command with a known identity. Its body may be invalid, and its actor may be unauthenticated. */
 export interface BatchItem {

@@ -16,9 +16,9 @@ import {
   type UserChatsChange,
   type UserKey,
   userKey,
-} from '../ports/command-store.js';
-import type { DecisionRecord } from '../ports/decision-record.js';
-import type { LoggedEvent } from '../ports/event-log.js';
+} from '../ports/store/command-store.js';
+import type { DecisionRecord } from '../ports/store/decision-record.js';
+import type { LoggedEvent } from '../ports/store/event-log.js';
 import { MessageState } from './message-state.js';
 
 /** The command that caused an event. */

@@ -16,7 +16,7 @@ import {
   reactionKey,
   reactorKey,
   readMarkKey,
-} from '../ports/command-store.js';
+} from '../ports/store/command-store.js';
 
 type MessageWrites = Pick<
   BatchWrites,

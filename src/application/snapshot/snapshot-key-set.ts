@@ -6,7 +6,7 @@ import {
   receiptKey,
   type SnapshotKeys,
   userKey,
-} from '../ports/command-store.js';
+} from '../ports/store/command-store.js';
 
 class DistinctKeys<K> {
   private readonly byName = new Map<string, K>();

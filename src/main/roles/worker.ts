@@ -1,4 +1,4 @@
-import type { StoreError } from '../../application/ports/command-store.js';
+import type { StoreError } from '../../application/ports/store/command-store.js';
 import { realTime } from '../../application/runtime/time.js';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
 import { variable } from '../../infrastructure/config/config.js';

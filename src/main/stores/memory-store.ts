@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { MemoryChatHistory } from '../../adapters/stores/memory/memory-chat-history.js';
-import { MemoryChatQueries } from '../../adapters/stores/memory/memory-chat-queries.js';
 import { MemoryCommandStore } from '../../adapters/stores/memory/memory-command-store.js';
 import { MemoryDecisionLog } from '../../adapters/stores/memory/memory-decision-log.js';
 import { MemoryEventCursors } from '../../adapters/stores/memory/memory-event-cursors.js';
 import { MemoryEventLog } from '../../adapters/stores/memory/memory-event-log.js';
 import { MemoryFollowedLog } from '../../adapters/stores/memory/memory-followed-log.js';
-import { MemoryMessageSearch } from '../../adapters/stores/memory/memory-message-search.js';
 import { MemoryPartitionRegistry } from '../../adapters/stores/memory/memory-partition-registry.js';
-import { MemorySyncLog } from '../../adapters/stores/memory/memory-sync-log.js';
 import { MemoryTables } from '../../adapters/stores/memory/memory-tables.js';
 import { MemoryTransportState } from '../../adapters/stores/memory/memory-transport-state.js';
+import { MemoryChatHistory } from '../../adapters/stores/memory/queries/memory-chat-history.js';
+import { MemoryChatQueries } from '../../adapters/stores/memory/queries/memory-chat-queries.js';
+import { MemoryMessageSearch } from '../../adapters/stores/memory/queries/memory-message-search.js';
+import { MemorySyncLog } from '../../adapters/stores/memory/queries/memory-sync-log.js';
 import { recordFleetSettings } from './record-fleet-settings.js';
 import type { StoreIdentity, StoreOptions, StoreService } from './store.js';
 

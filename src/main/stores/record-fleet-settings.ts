@@ -1,4 +1,4 @@
-import type { PartitionRegistry } from '../../application/ports/partition-registry.js';
+import type { PartitionRegistry } from '../../application/ports/store/partition-registry.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
 import type { TopologyValues } from '../settings/topology-settings.js';
 

@@ -1,5 +1,6 @@
 /** A transport as the roles use it, and how a kind of transport is declared. */
 import type { Placement } from '../../adapters/stores/prisma/prisma-store-identity.js';
+import type { TransportState } from '../../application/ports/store/transport-state.js';
 import type {
   CommandGateway,
   CommandSource,
@@ -7,8 +8,7 @@ import type {
   EventSink,
   ReceiptSender,
   TransportCapabilities,
-} from '../../application/ports/transport.js';
-import type { TransportState } from '../../application/ports/transport-state.js';
+} from '../../application/ports/transport/transport.js';
 import type { Values, Variables } from '../../infrastructure/config/config.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';
 import type { ProcessBasics } from '../observability.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { StoreCapabilities } from '../../../src/application/ports/store-capabilities.js';
+import type { StoreCapabilities } from '../../../src/application/ports/store/store-capabilities.js';
 import { aChatWithMessages, Owner } from './fixtures.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
 

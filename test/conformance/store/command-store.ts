@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { memberKey, receiptKey, userKey } from '../../../src/application/ports/command-store.js';
+import { memberKey, receiptKey, userKey } from '../../../src/application/ports/store/command-store.js';
 import {
   AT,
   aChat,

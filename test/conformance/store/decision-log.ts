@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { smallestIdAt } from '../../../src/application/ports/decision-log.js';
-import type { DecisionRecord } from '../../../src/application/ports/decision-record.js';
+import { smallestIdAt } from '../../../src/application/ports/store/decision-log.js';
+import type { DecisionRecord } from '../../../src/application/ports/store/decision-record.js';
 import { newOrderedId } from '../../../src/application/runtime/ordered-id.js';
 import { canonicalDigest } from '../../../src/contract/messages/content-hash.js';
 import { Owner } from './fixtures.js';

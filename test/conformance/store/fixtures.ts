@@ -10,9 +10,9 @@ import {
   StoreError,
   type StoreErrorKind,
   type UserWrite,
-} from '../../../src/application/ports/command-store.js';
-import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
-import type { TakenPartition } from '../../../src/application/ports/partition-registry.js';
+} from '../../../src/application/ports/store/command-store.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type { TakenPartition } from '../../../src/application/ports/store/partition-registry.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import type { Chat, Member, Metadata } from '../../../src/domain/chat.js';
 import type { DomainEvent } from '../../../src/domain/event.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { receiptKey, userKey } from '../../../src/application/ports/command-store.js';
+import { receiptKey, userKey } from '../../../src/application/ports/store/command-store.js';
 import { aChat, aReceipt, aReceiptRecord, aUser, failsAs, later, Owner, revised } from './fixtures.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
 

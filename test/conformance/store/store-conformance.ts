@@ -2,35 +2,35 @@
  * What every store must do, whatever it keeps its rows in: one suite, run by each adapter's own test file. Cases that need a capability
  * run where it is declared, and fail where it is declared but missing.
  */
-import type { ChatHistory } from '../../../src/application/ports/chat-history.js';
-import type { ChatQueries } from '../../../src/application/ports/chat-queries.js';
-import type { CommandStore } from '../../../src/application/ports/command-store.js';
-import type { DecisionLog } from '../../../src/application/ports/decision-log.js';
-import type { EventCursors } from '../../../src/application/ports/event-cursors.js';
-import type { EventLog } from '../../../src/application/ports/event-log.js';
-import type { FollowedLog } from '../../../src/application/ports/followed-log.js';
-import type { MessageSearch } from '../../../src/application/ports/message-search.js';
-import type { PartitionRegistry } from '../../../src/application/ports/partition-registry.js';
-import type { StoreCapabilities } from '../../../src/application/ports/store-capabilities.js';
-import type { SyncLog } from '../../../src/application/ports/sync-log.js';
-import type { TransportState } from '../../../src/application/ports/transport-state.js';
+import type { ChatHistory } from '../../../src/application/ports/queries/chat-history.js';
+import type { ChatQueries } from '../../../src/application/ports/queries/chat-queries.js';
+import type { MessageSearch } from '../../../src/application/ports/queries/message-search.js';
+import type { SyncLog } from '../../../src/application/ports/queries/sync-log.js';
+import type { CommandStore } from '../../../src/application/ports/store/command-store.js';
+import type { DecisionLog } from '../../../src/application/ports/store/decision-log.js';
+import type { EventCursors } from '../../../src/application/ports/store/event-cursors.js';
+import type { EventLog } from '../../../src/application/ports/store/event-log.js';
+import type { FollowedLog } from '../../../src/application/ports/store/followed-log.js';
+import type { PartitionRegistry } from '../../../src/application/ports/store/partition-registry.js';
+import type { StoreCapabilities } from '../../../src/application/ports/store/store-capabilities.js';
+import type { TransportState } from '../../../src/application/ports/store/transport-state.js';
 import type { MessageRevision, MessageStub } from '../../../src/domain/message.js';
 import { capabilitiesConformance } from './capabilities.js';
-import { chatHistoryConformance } from './chat-history.js';
-import { chatQueriesConformance } from './chat-queries.js';
 import { commandStoreConformance } from './command-store.js';
 import { decisionLogConformance } from './decision-log.js';
 import { eventCursorsConformance } from './event-cursors.js';
 import { eventLogConformance } from './event-log.js';
 import { followedLogConformance } from './followed-log.js';
 import { logFloorConformance } from './log-floor.js';
-import { messageQueriesConformance } from './message-queries.js';
-import { messageRowsConformance } from './message-rows.js';
-import { messageSearchConformance } from './message-search.js';
-import { messageTextsConformance } from './message-texts.js';
 import { partitionRegistryConformance } from './partition-registry.js';
+import { chatHistoryConformance } from './queries/chat-history.js';
+import { chatQueriesConformance } from './queries/chat-queries.js';
+import { messageQueriesConformance } from './queries/message-queries.js';
+import { messageRowsConformance } from './queries/message-rows.js';
+import { messageSearchConformance } from './queries/message-search.js';
+import { messageTextsConformance } from './queries/message-texts.js';
+import { syncLogConformance } from './queries/sync-log.js';
 import { sharedRowsConformance } from './shared-rows.js';
-import { syncLogConformance } from './sync-log.js';
 import { transportStateConformance } from './transport-state.js';
 
 /** Rows that no port gives back as they are. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import type { Subscription } from '../../../src/application/ports/transport.js';
+import type { Subscription } from '../../../src/application/ports/transport/transport.js';
 import { eventually } from '../../support/eventually.js';
 import {
   closeAll,

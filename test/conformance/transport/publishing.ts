@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import type { OutgoingCommand, OutgoingEvent, PublishOutcome } from '../../../src/application/ports/transport.js';
+import type {
+  OutgoingCommand,
+  OutgoingEvent,
+  PublishOutcome,
+} from '../../../src/application/ports/transport/transport.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { eventually } from '../../support/eventually.js';
 import { command, Taker, type TransportHarness, type TransportUnderTest } from './transport-conformance.js';

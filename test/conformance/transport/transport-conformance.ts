@@ -1,5 +1,5 @@
 /**
- * What every transport promises (`src/application/ports/transport.ts`), asked of each adapter by the same tests. Cases that need a
+ * What every transport promises (`src/application/ports/transport/transport.ts`), asked of each adapter by the same tests. Cases that need a
  * capability run where it is declared, and fail where it is declared but missing.
  */
 import type {
@@ -12,7 +12,7 @@ import type {
   Subscription,
   SubscriptionHandlers,
   TransportCapabilities,
-} from '../../../src/application/ports/transport.js';
+} from '../../../src/application/ports/transport/transport.js';
 import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
 import { capabilitiesConformance } from './capabilities.js';
 import { consumingConformance } from './consuming.js';

@@ -5,7 +5,7 @@ import { AmqpTransport } from '../../../src/adapters/transports/amqp/amqp-transp
 import { toIncomingCommand } from '../../../src/adapters/transports/amqp/consume/incoming-command.js';
 import { RING_GENERATION } from '../../../src/adapters/transports/amqp/topology/hash-ring.js';
 import { prepareBroker } from '../../../src/adapters/transports/amqp/topology/prepare-broker.js';
-import type { TransportState } from '../../../src/application/ports/transport-state.js';
+import type { TransportState } from '../../../src/application/ports/store/transport-state.js';
 import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
 import { names, type TopologySettings, topology } from '../../../src/contract/messages/topology.js';
 import type {

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { MemoryTransportState } from '../../../src/adapters/stores/memory/memory-transport-state.js';
 import type { AmqpTransport } from '../../../src/adapters/transports/amqp/amqp-transport.js';
 import { isRingMarked, ringSeenBy } from '../../../src/adapters/transports/amqp/topology/hash-ring.js';
-import type { OutgoingEvent, PublishOutcome } from '../../../src/application/ports/transport.js';
+import type { OutgoingEvent, PublishOutcome } from '../../../src/application/ports/transport/transport.js';
 import { names } from '../../../src/contract/messages/topology.js';
 import { findRabbitmq, type RabbitmqNode, startRabbitmq } from '../../../src/infrastructure/embedded/rabbitmq-node.js';
 import { command, Taker } from '../../conformance/transport/transport-conformance.js';

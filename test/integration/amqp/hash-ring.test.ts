@@ -14,7 +14,7 @@ import {
 } from '../../../src/adapters/transports/amqp/topology/declare-topology.js';
 import { ensureRing } from '../../../src/adapters/transports/amqp/topology/hash-ring.js';
 import { partitionsOfKeys } from '../../../src/adapters/transports/amqp/topology/ring-probe.js';
-import type { TransportState } from '../../../src/application/ports/transport-state.js';
+import type { TransportState } from '../../../src/application/ports/store/transport-state.js';
 import { names, type TopologySettings, topology } from '../../../src/contract/messages/topology.js';
 import { AmqpConnection } from '../../../src/infrastructure/amqp/amqp-connection.js';
 import { Taker } from '../../conformance/transport/transport-conformance.js';

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import type { AmqpTransport } from '../../../src/adapters/transports/amqp/amqp-transport.js';
 import { toIncomingCommand } from '../../../src/adapters/transports/amqp/consume/incoming-command.js';
 import { readReplyAddress } from '../../../src/adapters/transports/amqp/receipts/reply-address.js';
-import type { Delivery, Subscription } from '../../../src/application/ports/transport.js';
+import type { Delivery, Subscription } from '../../../src/application/ports/transport/transport.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { Taker } from '../../conformance/transport/transport-conformance.js';
 import { addressOfNobody } from '../../support/broker/direct-reply-address.js';

@@ -8,7 +8,7 @@ import {
   type Delivery,
   type OutgoingCommand,
   type OutgoingEvent,
-} from '../../../src/application/ports/transport.js';
+} from '../../../src/application/ports/transport/transport.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { command, Taker } from '../../conformance/transport/transport-conformance.js';

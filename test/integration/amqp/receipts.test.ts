@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ConsumeMessage } from 'amqplib';
 import { expect } from 'chai';
 import type { AmqpTransport } from '../../../src/adapters/transports/amqp/amqp-transport.js';
-import type { OutgoingCommand } from '../../../src/application/ports/transport.js';
+import type { OutgoingCommand } from '../../../src/application/ports/transport/transport.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { freePort } from '../../../src/infrastructure/free-port.js';

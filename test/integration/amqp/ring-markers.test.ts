@@ -7,7 +7,7 @@ import {
   RING_MARKER_TYPE,
 } from '../../../src/adapters/transports/amqp/consume/incoming-command.js';
 import { RING_GENERATION, ringSeenBy } from '../../../src/adapters/transports/amqp/topology/hash-ring.js';
-import type { Subscription } from '../../../src/application/ports/transport.js';
+import type { Subscription } from '../../../src/application/ports/transport/transport.js';
 import { names, type TopologySettings } from '../../../src/contract/messages/topology.js';
 import { Taker } from '../../conformance/transport/transport-conformance.js';
 import { eventually } from '../../support/eventually.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { VisiblePast } from '../../../src/application/ports/chat-history.js';
+import type { VisiblePast } from '../../../src/application/ports/queries/chat-history.js';
 import { PAGE_MAX_BYTES } from '../../../src/contract/rest/requests.js';
 import { AT, aChatWithMessages, aMember, Owner } from '../../conformance/store/fixtures.js';
 import { openPrismaStore, type PrismaHarness } from './prisma-harness.js';

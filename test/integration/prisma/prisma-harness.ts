@@ -13,7 +13,7 @@ import { PrismaTransportState } from '../../../src/adapters/stores/prisma/prisma
 import { PrismaChatHistory } from '../../../src/adapters/stores/prisma/queries/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../src/adapters/stores/prisma/queries/prisma-chat-queries.js';
 import { PrismaMessageSearch } from '../../../src/adapters/stores/prisma/search/prisma-message-search.js';
-import type { MessageSearch } from '../../../src/application/ports/message-search.js';
+import type { MessageSearch } from '../../../src/application/ports/queries/message-search.js';
 import type { StoredRows, StoreHarness } from '../../conformance/store/store-conformance.js';
 import { freshDatabase } from '../../support/services/services.js';
 

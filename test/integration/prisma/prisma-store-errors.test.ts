@@ -6,7 +6,7 @@ import {
   pingDatabase,
   STATEMENT_TIMEOUT_MS,
 } from '../../../src/adapters/stores/prisma/prisma-database.js';
-import type { BatchWrites } from '../../../src/application/ports/command-store.js';
+import type { BatchWrites } from '../../../src/application/ports/store/command-store.js';
 import type { Metadata } from '../../../src/domain/chat.js';
 import {
   aChat,

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type pg from 'pg';
 import { prismaCapabilities } from '../../../src/adapters/stores/prisma/prisma-capabilities.js';
 import { assertMigrated, pingDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
-import { receiptKey, StoreError, userKey } from '../../../src/application/ports/command-store.js';
+import { receiptKey, StoreError, userKey } from '../../../src/application/ports/store/command-store.js';
 import {
   aChat,
   aChatWithMessages,
@@ -15,8 +15,8 @@ import {
   rejection,
   revised,
 } from '../../conformance/store/fixtures.js';
+import { past } from '../../conformance/store/queries/views.js';
 import { storeConformance } from '../../conformance/store/store-conformance.js';
-import { past } from '../../conformance/store/views.js';
 import {
   lockWaiters,
   openPrismaStore,

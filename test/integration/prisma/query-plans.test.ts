@@ -7,7 +7,7 @@ import { PrismaSyncLog } from '../../../src/adapters/stores/prisma/log/prisma-sy
 import { PrismaChatHistory } from '../../../src/adapters/stores/prisma/queries/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../src/adapters/stores/prisma/queries/prisma-chat-queries.js';
 import { PrismaMessageSearch } from '../../../src/adapters/stores/prisma/search/prisma-message-search.js';
-import type { VisiblePast } from '../../../src/application/ports/chat-history.js';
+import type { VisiblePast } from '../../../src/application/ports/queries/chat-history.js';
 import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-harness.js';
 import { StatementWatch } from './statement-watch.js';
 

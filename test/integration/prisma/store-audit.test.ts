@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { PrismaStoreAudit } from '../../../src/adapters/stores/prisma/audit/prisma-store-audit.js';
 import { PrismaStoreIdentity } from '../../../src/adapters/stores/prisma/prisma-store-identity.js';
-import type { StoreFault } from '../../../src/application/ports/store-audit.js';
+import type { StoreFault } from '../../../src/application/ports/store/store-audit.js';
 import { anArchive, CHAT, textOf } from '../../unit/application/archive/an-archive.js';
 import { step, Traffic } from '../../unit/application/sync/traffic.js';
 import { importInto } from './archive/archive-of.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { readJsonLines } from '../../../src/adapters/sinks/json-lines/read-json-lines.js';
-import type { EventCursors } from '../../../src/application/ports/event-cursors.js';
 import type { DeliveryResult } from '../../../src/application/ports/log-consumer.js';
+import type { EventCursors } from '../../../src/application/ports/store/event-cursors.js';
 import { DELIVERY_MAX } from '../../../src/application/relay/follower.js';
 import { anEvent, later, Owner } from '../../conformance/store/fixtures.js';
 import type { OpenStore } from '../../conformance/store/store-conformance.js';

@@ -1,6 +1,6 @@
 /** What happens to relays, step by step; each scenario tells what is wrong afterwards. Planted bugs are put between. */
-import type { OwnedCursor } from '../../../src/application/ports/event-cursors.js';
-import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
+import type { OwnedCursor } from '../../../src/application/ports/store/event-cursors.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
 import { aChatWithMessages, Owner } from '../../conformance/store/fixtures.js';
 import type { StoreHarness } from '../../conformance/store/store-conformance.js';
 import { eventually } from '../../support/eventually.js';

@@ -5,7 +5,7 @@ import type {
   SequencePage,
   SequenceRange,
   VisiblePast,
-} from '../../../src/application/ports/chat-history.js';
+} from '../../../src/application/ports/queries/chat-history.js';
 import type {
   Caller,
   ChatListFilter,
@@ -15,9 +15,9 @@ import type {
   ChatView,
   UnreadTotal,
   VisibleChats,
-} from '../../../src/application/ports/chat-queries.js';
-import type { UserKey } from '../../../src/application/ports/command-store.js';
-import type { SearchPosition, SearchQuery } from '../../../src/application/ports/message-search.js';
+} from '../../../src/application/ports/queries/chat-queries.js';
+import type { SearchPosition, SearchQuery } from '../../../src/application/ports/queries/message-search.js';
+import type { UserKey } from '../../../src/application/ports/store/command-store.js';
 import type { Chat, Member } from '../../../src/domain/chat.js';
 import type { MessageRevision } from '../../../src/domain/message.js';
 import type { User } from '../../../src/domain/user.js';

@@ -1,6 +1,6 @@
 /** Chats that move to another store, and what of the world moves with them. */
 import { expect } from 'chai';
-import type { ArchiveSelection } from '../../../src/application/ports/archive.js';
+import type { ArchiveSelection } from '../../../src/application/ports/store/archive.js';
 import { exportFrom, importInto } from '../../integration/prisma/archive/archive-of.js';
 import { everything } from '../../integration/prisma/archive/archive-rows-of.js';
 import type { PrismaHarness } from '../../integration/prisma/prisma-harness.js';

@@ -10,9 +10,14 @@ import {
   type SequenceRange,
   type VisiblePast,
   visiblePast,
-} from '../../../src/application/ports/chat-history.js';
-import type { Caller, ChatListFilter, ChatListItem, ChatQueries } from '../../../src/application/ports/chat-queries.js';
-import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
+} from '../../../src/application/ports/queries/chat-history.js';
+import type {
+  Caller,
+  ChatListFilter,
+  ChatListItem,
+  ChatQueries,
+} from '../../../src/application/ports/queries/chat-queries.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
 import type { Member } from '../../../src/domain/chat.js';
 import { type StoreHarness, searchOf } from '../../conformance/store/store-conformance.js';
 import { hidingPolicy } from '../../support/policies/hiding-policy.js';

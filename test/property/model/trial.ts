@@ -1,7 +1,7 @@
 /** One run of random commands: the model answers each as it is made, the real thing in batches, each of one partition. */
 import { expect } from 'chai';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
-import { type ReceiptKey, receiptKey } from '../../../src/application/ports/command-store.js';
+import { type ReceiptKey, receiptKey } from '../../../src/application/ports/store/command-store.js';
 import { CommandDecider } from '../../../src/application/processing/command-decider.js';
 import { snapshotKeysOf } from '../../../src/application/processing/snapshot-keys.js';
 import type { BatchItem, ItemResult } from '../../../src/application/snapshot/batch-item.js';

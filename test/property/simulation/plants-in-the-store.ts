@@ -9,9 +9,9 @@ import {
   receiptKey,
   StoreError,
   type StoreErrorKind,
-} from '../../../src/application/ports/command-store.js';
-import type { ChatMember, ChatMembers, EventLog, LoggedEvent } from '../../../src/application/ports/event-log.js';
-import type { PartitionRegistry, TakenPartition } from '../../../src/application/ports/partition-registry.js';
+} from '../../../src/application/ports/store/command-store.js';
+import type { ChatMember, ChatMembers, EventLog, LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type { PartitionRegistry, TakenPartition } from '../../../src/application/ports/store/partition-registry.js';
 import type { Plant } from './simulate.js';
 
 type Transact = CommandStore['transact'];

@@ -7,7 +7,7 @@ import type {
   OutgoingEvent,
   PublishOutcome,
   Subscription,
-} from '../../../src/application/ports/transport.js';
+} from '../../../src/application/ports/transport/transport.js';
 import type { Plant } from './simulate.js';
 import { PARTITIONS } from './story.js';
 

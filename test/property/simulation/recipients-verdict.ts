@@ -2,7 +2,7 @@
  * Whom dispatched events are for. Who may see what is as of the moment in which an event goes out, which the ledger does not know: it holds
  * each copy against every state of the chat from the event itself on.
  */
-import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
 import { mayView } from '../../support/policies/hiding-policy.js';
 
 interface ChatState {

@@ -9,7 +9,7 @@ import type {
   PublishOutcome,
   Subscription,
   SubscriptionHandlers,
-} from '../../../src/application/ports/transport.js';
+} from '../../../src/application/ports/transport/transport.js';
 import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
 import type { Chance, SimProcess, VirtualTime } from './virtual-time.js';
 

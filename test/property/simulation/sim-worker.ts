@@ -4,7 +4,12 @@ import { MemoryQuotas } from '../../../src/adapters/quotas/memory-quotas.js';
 import { MemoryDecisionLog } from '../../../src/adapters/stores/memory/memory-decision-log.js';
 import { Worker } from '../../../src/application/coordinator/worker.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
-import type { CommandSource, DeadLetters, EventSink, ReceiptSender } from '../../../src/application/ports/transport.js';
+import type {
+  CommandSource,
+  DeadLetters,
+  EventSink,
+  ReceiptSender,
+} from '../../../src/application/ports/transport/transport.js';
 import type { WorkerObserver } from '../../../src/application/ports/worker-observer.js';
 import { BatchExecutor } from '../../../src/application/processing/batch-executor.js';
 import { CommandDecider } from '../../../src/application/processing/command-decider.js';

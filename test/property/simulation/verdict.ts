@@ -1,7 +1,7 @@
 /** The ledger of a simulated story: what was asked, answered, stored and dispatched, compared exactly. */
 import type { MemoryTables } from '../../../src/adapters/stores/memory/memory-tables.js';
-import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
-import type { OutgoingEvent } from '../../../src/application/ports/transport.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type { OutgoingEvent } from '../../../src/application/ports/transport/transport.js';
 import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import type { Role } from '../../../src/domain/chat.js';

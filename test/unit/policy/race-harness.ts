@@ -7,16 +7,16 @@
 import type { Scheduler } from 'fast-check';
 import { MemoryQuotas } from '../../../src/adapters/quotas/memory-quotas.js';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
+import type { Decision, PolicyDecisionPoint } from '../../../src/application/ports/policy-decision-point.js';
 import {
   type BatchRequest,
   type BatchSnapshot,
   type CommandStore,
   StoreError,
-} from '../../../src/application/ports/command-store.js';
-import type { LoggedEvent } from '../../../src/application/ports/event-log.js';
-import type { Decision, PolicyDecisionPoint } from '../../../src/application/ports/policy-decision-point.js';
+} from '../../../src/application/ports/store/command-store.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
 import type { TokenVerifier } from '../../../src/application/ports/token-verifier.js';
-import type { Delivery } from '../../../src/application/ports/transport.js';
+import type { Delivery } from '../../../src/application/ports/transport/transport.js';
 import { NO_OBSERVER } from '../../../src/application/ports/worker-observer.js';
 import { BatchExecutor, type ExecutionLease, Fenced } from '../../../src/application/processing/batch-executor.js';
 import { CommandDecider } from '../../../src/application/processing/command-decider.js';

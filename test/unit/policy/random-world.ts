@@ -1,6 +1,6 @@
 /** Chats of two tenants with the same user ids in both, written to a store as batches would. */
 import fc from 'fast-check';
-import type { Cut } from '../../../src/application/ports/sync-log.js';
+import type { Cut } from '../../../src/application/ports/queries/sync-log.js';
 import type { Chat, Role } from '../../../src/domain/chat.js';
 import { membershipStateOf } from '../../../src/domain/membership-state.js';
 import type { Message } from '../../../src/domain/message.js';

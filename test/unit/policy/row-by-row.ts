@@ -8,8 +8,8 @@ import { CaslDecisionPoint } from '../../../src/adapters/policy/casl-decision-po
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import type { PolicyDocument } from '../../../src/application/policy/policy-document.js';
 import { ChatViewing, fingerprintOf } from '../../../src/application/policy/view-chat.js';
-import type { Caller, ChatListFilter } from '../../../src/application/ports/chat-queries.js';
-import type { Cut } from '../../../src/application/ports/sync-log.js';
+import type { Caller, ChatListFilter } from '../../../src/application/ports/queries/chat-queries.js';
+import type { Cut } from '../../../src/application/ports/queries/sync-log.js';
 import { ChatSync, type SyncItem, type SyncProgress } from '../../../src/application/queries/sync-chats.js';
 import type { RestOperationName, RestQuery } from '../../../src/contract/rest/operations.js';
 import type { Claims } from '../../../src/domain/user.js';

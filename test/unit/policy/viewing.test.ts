@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { CaslDecisionPoint } from '../../../src/adapters/policy/casl-decision-point.js';
-import { MemoryChatQueries } from '../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryDecisionLog } from '../../../src/adapters/stores/memory/memory-decision-log.js';
 import { MemoryTables } from '../../../src/adapters/stores/memory/memory-tables.js';
+import { MemoryChatQueries } from '../../../src/adapters/stores/memory/queries/memory-chat-queries.js';
 import { ATTRIBUTES } from '../../../src/application/policy/attributes/attribute-catalogue.js';
 import { CurrentPolicy } from '../../../src/application/policy/current-policy.js';
 import {
@@ -12,8 +12,8 @@ import {
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import type { PolicyRule } from '../../../src/application/policy/policy-document.js';
 import { ChatViewing } from '../../../src/application/policy/view-chat.js';
-import { type UserKey, userKey } from '../../../src/application/ports/command-store.js';
 import type { PolicyAttributes } from '../../../src/application/ports/policy-decision-point.js';
+import { type UserKey, userKey } from '../../../src/application/ports/store/command-store.js';
 import { aUser } from '../../conformance/store/fixtures.js';
 import { defaultPolicy } from '../../support/policies/default-policy.js';
 

@@ -10,14 +10,14 @@ import type { PolicyEnforcementPoint } from '../../../application/policy/enforce
 import { PolicyCache, type PolicyReader } from '../../../application/policy/policy-cache.js';
 import { ChatViewing } from '../../../application/policy/view-chat.js';
 import type { CallerLimiter } from '../../../application/ports/caller-limiter.js';
-import type { ChatHistory } from '../../../application/ports/chat-history.js';
-import type { ChatQueries } from '../../../application/ports/chat-queries.js';
-import type { DecisionLog } from '../../../application/ports/decision-log.js';
-import type { EventLog } from '../../../application/ports/event-log.js';
-import type { MessageSearch } from '../../../application/ports/message-search.js';
-import type { SyncLog } from '../../../application/ports/sync-log.js';
+import type { ChatHistory } from '../../../application/ports/queries/chat-history.js';
+import type { ChatQueries } from '../../../application/ports/queries/chat-queries.js';
+import type { MessageSearch } from '../../../application/ports/queries/message-search.js';
+import type { SyncLog } from '../../../application/ports/queries/sync-log.js';
+import type { DecisionLog } from '../../../application/ports/store/decision-log.js';
+import type { EventLog } from '../../../application/ports/store/event-log.js';
 import type { TokenVerifier } from '../../../application/ports/token-verifier.js';
-import type { CommandGateway } from '../../../application/ports/transport.js';
+import type { CommandGateway } from '../../../application/ports/transport/transport.js';
 import {
   isCommandOperation,
   operationOf,

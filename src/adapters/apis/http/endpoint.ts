@@ -2,7 +2,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import { authenticateCaller } from '../../../application/gateway/authenticate-caller.js';
 import type { CallerSlots } from '../../../application/gateway/caller-slots.js';
 import type { CallerLimiter } from '../../../application/ports/caller-limiter.js';
-import type { Caller } from '../../../application/ports/chat-queries.js';
+import type { Caller } from '../../../application/ports/queries/chat-queries.js';
 import type { TokenVerifier } from '../../../application/ports/token-verifier.js';
 import {
   operationOf,

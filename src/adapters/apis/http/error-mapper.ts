@@ -1,7 +1,7 @@
-import { StoreError } from '../../../application/ports/command-store.js';
-import { SlowQuery } from '../../../application/ports/slow-query.js';
+import { SlowQuery } from '../../../application/ports/queries/slow-query.js';
+import { StoreError } from '../../../application/ports/store/command-store.js';
 import { TokenKeysUnavailable } from '../../../application/ports/token-verifier.js';
-import { CommandUnavailable } from '../../../application/ports/transport.js';
+import { CommandUnavailable } from '../../../application/ports/transport/transport.js';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { SLOW_QUERY_RETRY_AFTER_SECONDS } from './api-settings.js';
 import { type Answer, type ProblemDetails, problemAnswer } from './response.js';

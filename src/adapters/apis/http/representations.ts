@@ -3,8 +3,8 @@
 import { messageContent } from '../../../application/outbox/render-event.js';
 import type { ViewedDecision } from '../../../application/policy/decisions/view-decision.js';
 import type { SeeingMember } from '../../../application/policy/view-chat.js';
-import type { MessageView, ThreadView } from '../../../application/ports/chat-history.js';
-import type { ChatListItem, ChatView } from '../../../application/ports/chat-queries.js';
+import type { MessageView, ThreadView } from '../../../application/ports/queries/chat-history.js';
+import type { ChatListItem, ChatView } from '../../../application/ports/queries/chat-queries.js';
 import type { JsonObject } from '../../../contract/messages/text.js';
 import type {
   RestChat,

@@ -14,7 +14,7 @@ import {
   type SnapshotKeys,
   StoreError,
   userKey,
-} from '../../../application/ports/command-store.js';
+} from '../../../application/ports/store/command-store.js';
 import type { Reaction } from '../../../domain/message.js';
 import { NO_CHATS, type UserChats } from '../../../domain/user-chats.js';
 import { copy } from './copy.js';

@@ -1,5 +1,5 @@
-import { type DecisionLog, type LoggedDecision, smallestIdAt } from '../../../application/ports/decision-log.js';
-import type { DecisionRecord } from '../../../application/ports/decision-record.js';
+import { type DecisionLog, type LoggedDecision, smallestIdAt } from '../../../application/ports/store/decision-log.js';
+import type { DecisionRecord } from '../../../application/ports/store/decision-record.js';
 import { canonicalDigest } from '../../../contract/messages/content-hash.js';
 import { copy } from './copy.js';
 import type { MemoryTables } from './memory-tables.js';

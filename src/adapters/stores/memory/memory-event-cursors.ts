@@ -1,3 +1,4 @@
+import type { StartAt } from '../../../application/ports/log-consumer.js';
 import {
   type CursorKey,
   type CursorState,
@@ -7,8 +8,7 @@ import {
   type OwnedCursor,
   type ParkedEvent,
   type ParkedPlace,
-} from '../../../application/ports/event-cursors.js';
-import type { StartAt } from '../../../application/ports/log-consumer.js';
+} from '../../../application/ports/store/event-cursors.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../domain/chat.js';
 import { byCodeUnit, type CursorRow, type MemoryTables } from './memory-tables.js';
 

@@ -1,5 +1,5 @@
-import type { LoggedEvent } from '../../../application/ports/event-log.js';
-import { type FollowedLog, isAfter, type LogStretch } from '../../../application/ports/followed-log.js';
+import type { LoggedEvent } from '../../../application/ports/store/event-log.js';
+import { type FollowedLog, isAfter, type LogStretch } from '../../../application/ports/store/followed-log.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../domain/chat.js';
 import { CHANGES_AUDIENCE } from '../../../domain/event.js';
 import { MemoryEventLog, withPresentText } from './memory-event-log.js';

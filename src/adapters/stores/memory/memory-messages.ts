@@ -1,4 +1,4 @@
-import type { BatchWrites } from '../../../application/ports/command-store.js';
+import type { BatchWrites } from '../../../application/ports/store/command-store.js';
 import type { Message } from '../../../domain/message.js';
 import { entry, type MemoryTables } from './memory-tables.js';
 

@@ -1,4 +1,8 @@
-import type { ClusterState, PartitionRegistry, TakenPartition } from '../../../application/ports/partition-registry.js';
+import type {
+  ClusterState,
+  PartitionRegistry,
+  TakenPartition,
+} from '../../../application/ports/store/partition-registry.js';
 import { byCodeUnit, type MemoryTables, type PartitionRow } from './memory-tables.js';
 
 /** A worker without a heartbeat for this long is removed. */

@@ -6,10 +6,10 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import type { ReceiptRecord } from '../../../application/ports/command-store.js';
-import type { DecisionRecord } from '../../../application/ports/decision-record.js';
-import type { ParkedEvent } from '../../../application/ports/event-cursors.js';
-import type { LoggedEvent } from '../../../application/ports/event-log.js';
+import type { ReceiptRecord } from '../../../application/ports/store/command-store.js';
+import type { DecisionRecord } from '../../../application/ports/store/decision-record.js';
+import type { ParkedEvent } from '../../../application/ports/store/event-cursors.js';
+import type { LoggedEvent } from '../../../application/ports/store/event-log.js';
 import type { Chat, Member } from '../../../domain/chat.js';
 import type { MembershipState } from '../../../domain/membership-state.js';
 import type { Message, MessageRevision, MessageStub } from '../../../domain/message.js';

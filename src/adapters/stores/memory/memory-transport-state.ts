@@ -1,4 +1,4 @@
-import type { TransportState } from '../../../application/ports/transport-state.js';
+import type { TransportState } from '../../../application/ports/store/transport-state.js';
 
 export class MemoryTransportState implements TransportState {
   private readonly numbers = new Map<string, number>();

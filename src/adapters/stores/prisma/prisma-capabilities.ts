@@ -1,4 +1,4 @@
-import type { StoreCapabilities } from '../../../application/ports/store-capabilities.js';
+import type { StoreCapabilities } from '../../../application/ports/store/store-capabilities.js';
 
 export const prismaCapabilities: StoreCapabilities = {
   durable: true,

@@ -1,4 +1,4 @@
-import type { ChatPartition, ChatPartitions } from '../../../application/ports/chat-partitions.js';
+import type { ChatPartition, ChatPartitions } from '../../../application/ports/store/chat-partitions.js';
 import type { PrismaClient } from './generated/client.js';
 import { rethrow } from './store-errors.js';
 

@@ -3,7 +3,7 @@ import type {
   PartitionRegistry,
   PartitionState,
   TakenPartition,
-} from '../../../application/ports/partition-registry.js';
+} from '../../../application/ports/store/partition-registry.js';
 import type { PrismaClient } from './generated/client.js';
 import { rethrow } from './store-errors.js';
 

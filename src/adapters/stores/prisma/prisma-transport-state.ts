@@ -1,4 +1,4 @@
-import type { TransportState } from '../../../application/ports/transport-state.js';
+import type { TransportState } from '../../../application/ports/store/transport-state.js';
 import type { PrismaClient } from './generated/client.js';
 import { TRANSACTION_START_TIMEOUT_MS } from './prisma-database.js';
 import { rethrow, toStoreError } from './store-errors.js';

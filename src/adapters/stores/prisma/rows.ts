@@ -2,8 +2,8 @@
  * Converts rows to domain objects. Times are read as milliseconds since 1970, and JSON as the stored text, so neither
  * the session's time zone nor the driver's conversions matter. 64-bit numbers are read as doubles: exact up to 2^53.
  */
-import type { ChatView } from '../../../application/ports/chat-queries.js';
-import type { StoredReceipt } from '../../../application/ports/command-store.js';
+import type { ChatView } from '../../../application/ports/queries/chat-queries.js';
+import type { StoredReceipt } from '../../../application/ports/store/command-store.js';
 import type { Receipt } from '../../../contract/messages/receipts.js';
 import type { Chat, ChatKind, HistoryVisibility, Member, Metadata, Role } from '../../../domain/chat.js';
 import { type Attachment, DEFAULT_CONTENT_TYPE, type Message } from '../../../domain/message.js';

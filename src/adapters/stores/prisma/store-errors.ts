@@ -4,8 +4,9 @@
  * Messages of the data classes can quote stored values, so they are left out. SQLSTATE and constraint are enough, and
  * message texts must never reach a log.
  */
-import { StoreError } from '../../../application/ports/command-store.js';
-import { SlowQuery } from '../../../application/ports/slow-query.js';
+
+import { SlowQuery } from '../../../application/ports/queries/slow-query.js';
+import { StoreError } from '../../../application/ports/store/command-store.js';
 
 /**
  * SQLSTATE classes of data errors: data exception, integrity constraint, program limit, and exceptions of an operator's

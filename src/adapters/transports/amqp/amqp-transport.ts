@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
-import type { TransportCounters } from '../../../application/ports/transport.js';
-import type { TransportState } from '../../../application/ports/transport-state.js';
+import type { TransportState } from '../../../application/ports/store/transport-state.js';
+import type { TransportCounters } from '../../../application/ports/transport/transport.js';
 import { type Topology, type TopologySettings, topology } from '../../../contract/messages/topology.js';
 import { AmqpConnection, reconnectPauseMs } from '../../../infrastructure/amqp/amqp-connection.js';
 import { ConnectionAway, describeFailure } from '../../../infrastructure/amqp/amqp-failure.js';

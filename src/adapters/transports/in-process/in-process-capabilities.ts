@@ -1,4 +1,4 @@
-import type { TransportCapabilities } from '../../../application/ports/transport.js';
+import type { TransportCapabilities } from '../../../application/ports/transport/transport.js';
 
 export const inProcessCapabilities: TransportCapabilities = {
   durable: false,

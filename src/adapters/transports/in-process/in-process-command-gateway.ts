@@ -4,7 +4,7 @@ import {
   type OutgoingCommand,
   REST_APP_ID,
   type ReceiptSender,
-} from '../../../application/ports/transport.js';
+} from '../../../application/ports/transport/transport.js';
 import type { IncomingCommand } from '../../../contract/messages/delivery.js';
 import type { Receipt } from '../../../contract/messages/receipts.js';
 

@@ -10,7 +10,7 @@ import {
   type OutgoingEvent,
   type PublishOutcome,
   type ReceiptSender,
-} from '../../../application/ports/transport.js';
+} from '../../../application/ports/transport/transport.js';
 import type { IncomingCommand } from '../../../contract/messages/delivery.js';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { InProcessCommandGateway } from './in-process-command-gateway.js';

@@ -1,4 +1,4 @@
-import type { Delivery, Subscription, SubscriptionHandlers } from '../../../application/ports/transport.js';
+import type { Delivery, Subscription, SubscriptionHandlers } from '../../../application/ports/transport/transport.js';
 import type { IncomingCommand } from '../../../contract/messages/delivery.js';
 
 interface Entry {

@@ -1,6 +1,6 @@
 import { DEFAULT_USER_KIND } from '../../../domain/user.js';
-import type { Caller, ChatQueries } from '../../ports/chat-queries.js';
 import type { Action, ActorAttributes, PolicyDecisionPoint } from '../../ports/policy-decision-point.js';
+import type { Caller, ChatQueries } from '../../ports/queries/chat-queries.js';
 import { chosenClaims } from './gather.js';
 
 /**

@@ -1,7 +1,7 @@
 /** Explains a decision in sentences, from its record and the policy that decided. */
 import { refusalCodes } from '../../../contract/messages/problems.js';
-import type { LoggedDecision } from '../../ports/decision-log.js';
 import type { KnownAttributes } from '../../ports/policy-decision-point.js';
+import type { LoggedDecision } from '../../ports/store/decision-log.js';
 import { ATTRIBUTES, isInChat } from '../attributes/attribute-catalogue.js';
 import {
   type Discretion,

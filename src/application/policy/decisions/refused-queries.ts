@@ -1,4 +1,4 @@
-import type { DecisionLog } from '../../ports/decision-log.js';
+import type { DecisionLog } from '../../ports/store/decision-log.js';
 import type { Enforced } from '../enforcement.js';
 
 /**

@@ -1,6 +1,7 @@
 /** Replays recorded decisions with another policy, from the recorded attributes. */
-import { type DecisionLog, type LoggedDecision, smallestIdAt } from '../../ports/decision-log.js';
+
 import type { Decision, KnownAttributes } from '../../ports/policy-decision-point.js';
+import { type DecisionLog, type LoggedDecision, smallestIdAt } from '../../ports/store/decision-log.js';
 import { claimsAskedFor, isAskedFor } from '../attributes/asked-attributes.js';
 import type { PolicyCache } from '../policy-cache.js';
 import type { PolicyDocument } from '../policy-document.js';

@@ -1,7 +1,7 @@
 import { canonicalDigest } from '../../../contract/messages/content-hash.js';
-import type { Caller, ChatQueries } from '../../ports/chat-queries.js';
-import type { DecisionLog, LoggedDecision } from '../../ports/decision-log.js';
 import type { ActorAttributes, KnownAttributes, PolicyAttributes } from '../../ports/policy-decision-point.js';
+import type { Caller, ChatQueries } from '../../ports/queries/chat-queries.js';
+import type { DecisionLog, LoggedDecision } from '../../ports/store/decision-log.js';
 import { withCallerAttributes } from '../attributes/caller-attributes.js';
 import type { Discretion } from '../attributes/describe-attributes.js';
 import type { Enforced, PolicyEnforcementPoint } from '../enforcement.js';

@@ -1,5 +1,5 @@
 import type { LetterFilter } from '../../../application/operations/dead-letters.js';
-import type { LetterReason } from '../../../application/ports/dead-letter-queue.js';
+import type { LetterReason } from '../../../application/ports/transport/dead-letter-queue.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 
 /** The options of the command line. */

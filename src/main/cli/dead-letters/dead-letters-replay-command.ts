@@ -1,5 +1,5 @@
 import { planReplay, type ReplayPlan, replayLetters } from '../../../application/operations/dead-letters.js';
-import type { DeadLetter, DeadLetterQueue } from '../../../application/ports/dead-letter-queue.js';
+import type { DeadLetter, DeadLetterQueue } from '../../../application/ports/transport/dead-letter-queue.js';
 import { RatePacer } from '../../../infrastructure/process/rate-pacer.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { showLineProgress } from '../line-progress.js';

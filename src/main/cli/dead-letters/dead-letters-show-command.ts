@@ -1,5 +1,5 @@
 import { type LetterChoice, showDeadLetters } from '../../../application/operations/dead-letters.js';
-import type { LetterDescription } from '../../../application/ports/dead-letter-queue.js';
+import type { LetterDescription } from '../../../application/ports/transport/dead-letter-queue.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { printable, table } from '../printable.js';
 import { printUnread, withDeadLetters } from './with-dead-letters.js';

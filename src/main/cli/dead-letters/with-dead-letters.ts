@@ -1,5 +1,5 @@
 import { AmqpDeadLetterQueue } from '../../../adapters/transports/amqp/dead-letters/amqp-dead-letter-queue.js';
-import type { DeadLetterQueue, Survey } from '../../../application/ports/dead-letter-queue.js';
+import type { DeadLetterQueue, Survey } from '../../../application/ports/transport/dead-letter-queue.js';
 import type { AmqpConnection } from '../../../infrastructure/amqp/amqp-connection.js';
 import { rethrowAsStartupError } from '../../../infrastructure/process/startup-error.js';
 import { requireSettings } from '../../settings.js';

@@ -7,7 +7,7 @@ import {
   rebuildConsumer,
   retryParkedEvents,
 } from '../../../application/operations/log-consumers.js';
-import type { EventCursors } from '../../../application/ports/event-cursors.js';
+import type { EventCursors } from '../../../application/ports/store/event-cursors.js';
 import { IMPORTED_CHATS } from '../../../application/relay/follower.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { withCommandDatabase } from '../command-database.js';

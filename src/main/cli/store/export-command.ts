@@ -4,7 +4,7 @@ import { rename, rm, stat } from 'node:fs/promises';
 import { Readable, Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { PrismaChatArchiveSource } from '../../../adapters/stores/prisma/archive/prisma-chat-archive-source.js';
-import type { ArchiveSelection } from '../../../application/ports/archive.js';
+import type { ArchiveSelection } from '../../../application/ports/store/archive.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { type LineProgress, showLineProgress } from '../line-progress.js';
 import { withArchiveDatabase } from './archive-database.js';

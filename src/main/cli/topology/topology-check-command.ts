@@ -1,6 +1,6 @@
 import { PrismaChatPartitions } from '../../../adapters/stores/prisma/prisma-chat-partitions.js';
 import { type CheckOutcome, checkRouting } from '../../../application/operations/topology.js';
-import type { KeyPlacement } from '../../../application/ports/broker-topology.js';
+import type { KeyPlacement } from '../../../application/ports/transport/broker-topology.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { withBrokerTopology } from './with-broker-topology.js';
 

@@ -3,8 +3,8 @@ import { PrismaEventLog } from '../../../adapters/stores/prisma/log/prisma-event
 import { PrismaPartitionRegistry } from '../../../adapters/stores/prisma/prisma-partition-registry.js';
 import { PrismaTransportState } from '../../../adapters/stores/prisma/prisma-transport-state.js';
 import { AmqpBrokerTopology } from '../../../adapters/transports/amqp/topology/amqp-broker-topology.js';
-import type { BrokerTopology } from '../../../application/ports/broker-topology.js';
-import type { TransportState } from '../../../application/ports/transport-state.js';
+import type { TransportState } from '../../../application/ports/store/transport-state.js';
+import type { BrokerTopology } from '../../../application/ports/transport/broker-topology.js';
 import { topologySettings } from '../../settings/topology-settings.js';
 import { requireSettings, type Settings } from '../../settings.js';
 import { recordFleetSettings } from '../../stores/record-fleet-settings.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type pg from 'pg';
-import { FAULT_KINDS, type FaultKind } from '../../../../src/application/ports/store-audit.js';
+import { FAULT_KINDS, type FaultKind } from '../../../../src/application/ports/store/store-audit.js';
 import { SteadyLoad } from '../../../chaos/steady-load.js';
 import { eventually } from '../../../support/eventually.js';
 import { type Conversation, playConversation } from '../../../support/fleet/conversation.js';

@@ -1,7 +1,7 @@
 import { PrismaChatArchiveSource } from '../../../../src/adapters/stores/prisma/archive/prisma-chat-archive-source.js';
 import { PrismaChatArchiveTarget } from '../../../../src/adapters/stores/prisma/archive/prisma-chat-archive-target.js';
 import { importArchive } from '../../../../src/application/archive/import-archive.js';
-import type { ArchiveSelection } from '../../../../src/application/ports/archive.js';
+import type { ArchiveSelection } from '../../../../src/application/ports/store/archive.js';
 import { bytesOf } from '../../../unit/application/archive/an-archive.js';
 import type { PrismaHarness } from '../prisma-harness.js';
 

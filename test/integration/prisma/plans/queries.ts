@@ -14,11 +14,11 @@ import {
   PrismaMessageSearch,
   WINDOW_MATCHES_MAX,
 } from '../../../../src/adapters/stores/prisma/search/prisma-message-search.js';
-import type { ArchiveSelection } from '../../../../src/application/ports/archive.js';
-import type { VisiblePast } from '../../../../src/application/ports/chat-history.js';
-import type { VisibleChats } from '../../../../src/application/ports/chat-queries.js';
-import type { SnapshotKeys } from '../../../../src/application/ports/command-store.js';
-import type { Cut } from '../../../../src/application/ports/sync-log.js';
+import type { VisiblePast } from '../../../../src/application/ports/queries/chat-history.js';
+import type { VisibleChats } from '../../../../src/application/ports/queries/chat-queries.js';
+import type { Cut } from '../../../../src/application/ports/queries/sync-log.js';
+import type { ArchiveSelection } from '../../../../src/application/ports/store/archive.js';
+import type { SnapshotKeys } from '../../../../src/application/ports/store/command-store.js';
 import {
   ALICE,
   BUSY,

@@ -1,8 +1,8 @@
 /** How PostgreSQL goes about syncing where there is much: no statement reads more than what it names. */
 import { expect } from 'chai';
 import { PrismaSyncLog } from '../../../../src/adapters/stores/prisma/log/prisma-sync-log.js';
-import type { ChatTraits } from '../../../../src/application/ports/chat-queries.js';
-import type { ChatStretch, Cut } from '../../../../src/application/ports/sync-log.js';
+import type { ChatTraits } from '../../../../src/application/ports/queries/chat-queries.js';
+import type { ChatStretch, Cut } from '../../../../src/application/ports/queries/sync-log.js';
 import { openPrismaStore, type PrismaHarness, withConnection } from '../prisma-harness.js';
 import { StatementWatch } from '../statement-watch.js';
 

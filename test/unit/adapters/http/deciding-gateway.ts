@@ -6,7 +6,7 @@
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
 import type { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
-import type { CommandGateway, OutgoingCommand } from '../../../../src/application/ports/transport.js';
+import type { CommandGateway, OutgoingCommand } from '../../../../src/application/ports/transport/transport.js';
 import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
 import { snapshotKeysOf } from '../../../../src/application/processing/snapshot-keys.js';
 import { decodeCommand } from '../../../../src/contract/messages/decode-command.js';

@@ -6,13 +6,13 @@ import { API_DEFAULTS, type ApiSettings } from '../../../../src/adapters/apis/ht
 import { RestServer } from '../../../../src/adapters/apis/http/rest-server.js';
 import { JwtTokenVerifier } from '../../../../src/adapters/auth/jwt-token-verifier.js';
 import { MemoryCallerLimiter } from '../../../../src/adapters/quotas/memory-caller-limiter.js';
-import { MemoryChatHistory } from '../../../../src/adapters/stores/memory/memory-chat-history.js';
-import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryDecisionLog } from '../../../../src/adapters/stores/memory/memory-decision-log.js';
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
-import { MemoryMessageSearch } from '../../../../src/adapters/stores/memory/memory-message-search.js';
-import { MemorySyncLog } from '../../../../src/adapters/stores/memory/memory-sync-log.js';
 import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
+import { MemoryChatHistory } from '../../../../src/adapters/stores/memory/queries/memory-chat-history.js';
+import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/queries/memory-chat-queries.js';
+import { MemoryMessageSearch } from '../../../../src/adapters/stores/memory/queries/memory-message-search.js';
+import { MemorySyncLog } from '../../../../src/adapters/stores/memory/queries/memory-sync-log.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import { JwtVerifier } from '../../../../src/infrastructure/jwt.js';
 import type { LogFields, Logger } from '../../../../src/infrastructure/logging/logger.js';

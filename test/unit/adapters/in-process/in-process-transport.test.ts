@@ -3,7 +3,7 @@ import {
   DEAD_LETTERS_KEPT,
   PARTITION_QUEUE_LIMIT,
 } from '../../../../src/adapters/transports/in-process/in-process-transport.js';
-import { CommandUnavailable } from '../../../../src/application/ports/transport.js';
+import { CommandUnavailable } from '../../../../src/application/ports/transport/transport.js';
 import { command, Taker, transportConformance } from '../../../conformance/transport/transport-conformance.js';
 import { eventually } from '../../../support/eventually.js';
 import { inProcess, inProcessHarness } from './in-process-harness.js';

@@ -1,18 +1,18 @@
 /** The in-memory store in a world of its own. */
 
-import { MemoryChatHistory } from '../../../../src/adapters/stores/memory/memory-chat-history.js';
-import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryDecisionLog } from '../../../../src/adapters/stores/memory/memory-decision-log.js';
 import { MemoryEventCursors } from '../../../../src/adapters/stores/memory/memory-event-cursors.js';
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
 import { MemoryFollowedLog } from '../../../../src/adapters/stores/memory/memory-followed-log.js';
-import { MemoryMessageSearch } from '../../../../src/adapters/stores/memory/memory-message-search.js';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
-import { MemorySyncLog } from '../../../../src/adapters/stores/memory/memory-sync-log.js';
 import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { MemoryTransportState } from '../../../../src/adapters/stores/memory/memory-transport-state.js';
-import { userKey } from '../../../../src/application/ports/command-store.js';
+import { MemoryChatHistory } from '../../../../src/adapters/stores/memory/queries/memory-chat-history.js';
+import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/queries/memory-chat-queries.js';
+import { MemoryMessageSearch } from '../../../../src/adapters/stores/memory/queries/memory-message-search.js';
+import { MemorySyncLog } from '../../../../src/adapters/stores/memory/queries/memory-sync-log.js';
+import { userKey } from '../../../../src/application/ports/store/command-store.js';
 import type { StoreHarness } from '../../../conformance/store/store-conformance.js';
 
 export async function openMemoryStore(): Promise<StoreHarness> {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
+import type { PolicyDecisionPoint } from '../../../../src/application/ports/policy-decision-point.js';
 import {
   type BatchSnapshot,
   type BatchWrites,
@@ -13,10 +14,9 @@ import {
   type SnapshotKeys,
   type StoredReceipt,
   userKey,
-} from '../../../../src/application/ports/command-store.js';
-import type { DecisionRecord } from '../../../../src/application/ports/decision-record.js';
-import type { LoggedEvent } from '../../../../src/application/ports/event-log.js';
-import type { PolicyDecisionPoint } from '../../../../src/application/ports/policy-decision-point.js';
+} from '../../../../src/application/ports/store/command-store.js';
+import type { DecisionRecord } from '../../../../src/application/ports/store/decision-record.js';
+import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
 import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
 import { snapshotKeysOf } from '../../../../src/application/processing/snapshot-keys.js';
 import { newOrderedId } from '../../../../src/application/runtime/ordered-id.js';

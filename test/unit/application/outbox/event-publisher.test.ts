@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { PUBLISH_WINDOW, WINDOW_BEHIND } from '../../../../src/application/outbox/event-publisher.js';
 import { MEMORY_EVENTS_MAX } from '../../../../src/application/outbox/outbox-buffer.js';
-import type { PublishOutcome } from '../../../../src/application/ports/transport.js';
+import type { PublishOutcome } from '../../../../src/application/ports/transport/transport.js';
 import { GROUP, OTHER_GROUP } from '../commands/drafts.js';
 import { AT } from './logged-events.js';
 import { idsOf, PublisherBench } from './publisher-bench.js';

@@ -1,4 +1,4 @@
-import type { EventChannel, EventSink, OutgoingEvent } from '../../../../src/application/ports/transport.js';
+import type { EventChannel, EventSink, OutgoingEvent } from '../../../../src/application/ports/transport/transport.js';
 
 /** Takes and confirms every event; while it is shut, what is committed waits to be looked at and published. */
 export class GatedSink implements EventSink {

@@ -1,4 +1,4 @@
-import type { LoggedEvent } from '../../../../src/application/ports/event-log.js';
+import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
 import type { DomainEvent } from '../../../../src/domain/event.js';
 import type { Message } from '../../../../src/domain/message.js';
 import { GROUP } from '../commands/drafts.js';

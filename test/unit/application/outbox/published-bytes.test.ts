@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
 import { EventPublisher } from '../../../../src/application/outbox/event-publisher.js';
-import type { OutgoingEvent } from '../../../../src/application/ports/transport.js';
+import type { OutgoingEvent } from '../../../../src/application/ports/transport/transport.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
 import { eventTypes } from '../../../../src/contract/messages/events.js';
 import { eventually } from '../../../support/eventually.js';

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
 import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { EventPublisher } from '../../../../src/application/outbox/event-publisher.js';
-import type { ChatMembers, EventLog, LoggedEvent } from '../../../../src/application/ports/event-log.js';
+import type { ChatMembers, EventLog, LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
 import type { Stage } from '../../../../src/application/ports/worker-observer.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
 import type { DomainEvent } from '../../../../src/domain/event.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { encodeEvent, eventId, renderEvent } from '../../../../src/application/outbox/render-event.js';
-import type { LoggedEvent } from '../../../../src/application/ports/event-log.js';
+import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
 import { EVENT_CONTENT_TYPE, eventEnvelope, eventTypes } from '../../../../src/contract/messages/events.js';
 import type { DomainEvent } from '../../../../src/domain/event.js';
 import { DeciderHarness } from '../commands/decider-harness.js';

@@ -3,7 +3,7 @@ import type {
   EventSink,
   OutgoingEvent,
   PublishOutcome,
-} from '../../../../src/application/ports/transport.js';
+} from '../../../../src/application/ports/transport/transport.js';
 
 /** What becomes of one publish: told soon, or, `held`, when the test says so. `lost` takes the channel with it. */
 export type Fate = PublishOutcome | 'held';

@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { readPolicy } from '../../../../src/adapters/policy/read-policy.js';
 import { explainDecision, explainVerdict } from '../../../../src/application/policy/decisions/explain-decision.js';
 import type { PolicyDocument } from '../../../../src/application/policy/policy-document.js';
-import type { LoggedDecision } from '../../../../src/application/ports/decision-log.js';
 import type { KnownAttributes, PolicyAttributes } from '../../../../src/application/ports/policy-decision-point.js';
+import type { LoggedDecision } from '../../../../src/application/ports/store/decision-log.js';
 import { readPolicyFile } from '../../../../src/main/policy/policy-file.js';
 
 const CHAT = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';

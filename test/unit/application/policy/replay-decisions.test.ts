@@ -9,9 +9,9 @@ import {
   replayDecisions,
 } from '../../../../src/application/policy/decisions/replay-decisions.js';
 import { PolicyCache } from '../../../../src/application/policy/policy-cache.js';
-import { smallestIdAt } from '../../../../src/application/ports/decision-log.js';
-import type { DecisionRecord } from '../../../../src/application/ports/decision-record.js';
 import type { PolicyAttributes } from '../../../../src/application/ports/policy-decision-point.js';
+import { smallestIdAt } from '../../../../src/application/ports/store/decision-log.js';
+import type { DecisionRecord } from '../../../../src/application/ports/store/decision-record.js';
 import { documentOf } from '../../../../src/main/policy/policy-file.js';
 
 const HOUR_MS = 3_600_000;

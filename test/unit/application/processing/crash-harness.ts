@@ -6,8 +6,8 @@ import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memor
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
 import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
-import type { CommandStore } from '../../../../src/application/ports/command-store.js';
-import type { Delivery } from '../../../../src/application/ports/transport.js';
+import type { CommandStore } from '../../../../src/application/ports/store/command-store.js';
+import type { Delivery } from '../../../../src/application/ports/transport/transport.js';
 import { BatchExecutor } from '../../../../src/application/processing/batch-executor.js';
 import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
 import { DeliveryBuffer } from '../../../../src/application/processing/delivery-buffer.js';

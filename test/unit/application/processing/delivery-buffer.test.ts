@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { Delivery } from '../../../../src/application/ports/transport.js';
+import type { Delivery } from '../../../../src/application/ports/transport/transport.js';
 import {
   BATCH_MAX_BYTES,
   BATCH_MAX_COMMANDS,

@@ -6,13 +6,13 @@ import type {
   BatchSnapshot,
   BatchWrites,
   CommandStore,
-} from '../../../../src/application/ports/command-store.js';
+} from '../../../../src/application/ports/store/command-store.js';
 import type {
   CommandSource,
   Delivery,
   Subscription,
   SubscriptionHandlers,
-} from '../../../../src/application/ports/transport.js';
+} from '../../../../src/application/ports/transport/transport.js';
 import type { IncomingCommand } from '../../../../src/contract/messages/delivery.js';
 
 /** A real store underneath: what is not made to fail takes effect. Each hook may throw a `StoreError`. */

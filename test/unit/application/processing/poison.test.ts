@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
-import { StoreError } from '../../../../src/application/ports/command-store.js';
+import { StoreError } from '../../../../src/application/ports/store/command-store.js';
 import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
 import type { BatchItem } from '../../../../src/application/snapshot/batch-item.js';
 import { defaultPolicy } from '../../../support/policies/default-policy.js';

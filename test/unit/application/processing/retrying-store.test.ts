@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
-import { StoreError } from '../../../../src/application/ports/command-store.js';
+import { StoreError } from '../../../../src/application/ports/store/command-store.js';
 import { OutcomeUnknown, RetryingStore } from '../../../../src/application/processing/retrying-store.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
 import { collectedLog } from '../../../support/collected-log.js';

@@ -1,7 +1,7 @@
 /** A statement that times out asks for too much, or the database is slow: a probe tells the two apart. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { StoreError } from '../../../../src/application/ports/command-store.js';
+import { StoreError } from '../../../../src/application/ports/store/command-store.js';
 import { PROBE_ANSWERS_WITHIN_MS } from '../../../../src/application/processing/probe-watch.js';
 import { create, GROUP, send } from '../commands/drafts.js';
 import { MAX_COMMAND_ATTEMPTS, range, WorkerHarness } from './worker-harness.js';

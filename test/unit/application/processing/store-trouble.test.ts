@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { StoreError } from '../../../../src/application/ports/command-store.js';
+import { StoreError } from '../../../../src/application/ports/store/command-store.js';
 import { Taker } from '../../../conformance/transport/transport-conformance.js';
 import { create, GROUP, send } from '../commands/drafts.js';
 import { range, WorkerHarness } from './worker-harness.js';

@@ -9,11 +9,11 @@ import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tabl
 import { InProcessTransport } from '../../../../src/adapters/transports/in-process/in-process-transport.js';
 import { Worker } from '../../../../src/application/coordinator/worker.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
-import type { StoreError } from '../../../../src/application/ports/command-store.js';
 import type { PolicyDecisionPoint } from '../../../../src/application/ports/policy-decision-point.js';
 import type { Quotas } from '../../../../src/application/ports/quotas.js';
+import type { StoreError } from '../../../../src/application/ports/store/command-store.js';
 import type { TokenVerifier } from '../../../../src/application/ports/token-verifier.js';
-import type { EventSink, OutgoingEvent } from '../../../../src/application/ports/transport.js';
+import type { EventSink, OutgoingEvent } from '../../../../src/application/ports/transport/transport.js';
 import { NO_OBSERVER, type WorkerObserver } from '../../../../src/application/ports/worker-observer.js';
 import { BatchExecutor } from '../../../../src/application/processing/batch-executor.js';
 import { CommandDecider } from '../../../../src/application/processing/command-decider.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { MemoryQuotas } from '../../../../src/adapters/quotas/memory-quotas.js';
-import { StoreError } from '../../../../src/application/ports/command-store.js';
 import type { Quota } from '../../../../src/application/ports/quotas.js';
+import { StoreError } from '../../../../src/application/ports/store/command-store.js';
 import { commandTypes } from '../../../../src/contract/messages/commands.js';
 import { type Receipt, receipt } from '../../../../src/contract/messages/receipts.js';
 import type { Draft } from '../commands/decider-harness.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { MemoryQuotas } from '../../../../src/adapters/quotas/memory-quotas.js';
-import { StoreError } from '../../../../src/application/ports/command-store.js';
 import type { Quota } from '../../../../src/application/ports/quotas.js';
+import { StoreError } from '../../../../src/application/ports/store/command-store.js';
 import { TokenKeysUnavailable, type TokenVerifier } from '../../../../src/application/ports/token-verifier.js';
 import { commandTypes } from '../../../../src/contract/messages/commands.js';
 import { receipt } from '../../../../src/contract/messages/receipts.js';

@@ -6,7 +6,7 @@ import { decodeSyncProgress } from '../../../../src/adapters/apis/http/paging/sy
 import { AudienceReader } from '../../../../src/application/policy/chat-audience.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import { ChatViewing } from '../../../../src/application/policy/view-chat.js';
-import type { SyncLog } from '../../../../src/application/ports/sync-log.js';
+import type { SyncLog } from '../../../../src/application/ports/queries/sync-log.js';
 import type { SyncProgress } from '../../../../src/application/queries/sync-chats.js';
 import type { StoreHarness } from '../../../conformance/store/store-conformance.js';
 import { defaultPolicy } from '../../../support/policies/default-policy.js';

@@ -1,4 +1,4 @@
-import type { SyncLog } from '../../../../src/application/ports/sync-log.js';
+import type { SyncLog } from '../../../../src/application/ports/queries/sync-log.js';
 
 /** A sync log between whose answers something happens: the statements of one page are not one snapshot. */
 export function interrupted(log: SyncLog, between: () => Promise<void>): SyncLog {

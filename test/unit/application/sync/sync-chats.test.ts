@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/memory-chat-queries.js';
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryDecisionLog } from '../../../../src/adapters/stores/memory/memory-decision-log.js';
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
-import { MemorySyncLog } from '../../../../src/adapters/stores/memory/memory-sync-log.js';
 import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
+import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/queries/memory-chat-queries.js';
+import { MemorySyncLog } from '../../../../src/adapters/stores/memory/queries/memory-sync-log.js';
 import { pagesOf } from './fetch-page.js';
 import { interrupted } from './interrupted-sync-log.js';
 import { SyncClient } from './sync-client.js';

@@ -1,8 +1,8 @@
 /** Several people in a few chats, on any store: random commands, decided by the worker's own code and committed partition by partition. */
 import fc from 'fast-check';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
-import { StoreError } from '../../../../src/application/ports/command-store.js';
-import type { TakenPartition } from '../../../../src/application/ports/partition-registry.js';
+import { StoreError } from '../../../../src/application/ports/store/command-store.js';
+import type { TakenPartition } from '../../../../src/application/ports/store/partition-registry.js';
 import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
 import { snapshotKeysOf } from '../../../../src/application/processing/snapshot-keys.js';
 import type { ItemResult } from '../../../../src/application/snapshot/batch-item.js';

@@ -5,7 +5,7 @@ import type {
   ChatListItem,
   ChatListPosition,
   ChatQueries,
-} from '../../../../application/ports/chat-queries.js';
+} from '../../../../application/ports/queries/chat-queries.js';
 import type { Handlers } from '../middleware/request-context.js';
 import type { Cursors } from '../paging/cursor.js';
 import { cursorPage } from '../paging/cursor-page.js';

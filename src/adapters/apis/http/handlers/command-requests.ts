@@ -1,6 +1,6 @@
 import { v7 } from 'uuid';
 import type { CommandSubmitter } from '../../../../application/gateway/submit-command.js';
-import type { Caller } from '../../../../application/ports/chat-queries.js';
+import type { Caller } from '../../../../application/ports/queries/chat-queries.js';
 import { BODY_MAX_BYTES, type CommandType } from '../../../../contract/messages/commands.js';
 import { COMMAND_ID_PATTERN } from '../../../../contract/messages/identifiers.js';
 import type { Receipt } from '../../../../contract/messages/receipts.js';

@@ -1,7 +1,7 @@
 import { type RenderContext, renderEvent } from '../../../../application/outbox/render-event.js';
 import type { AudienceReader } from '../../../../application/policy/chat-audience.js';
 import type { ChatViewing } from '../../../../application/policy/view-chat.js';
-import type { ChatHistory } from '../../../../application/ports/chat-history.js';
+import type { ChatHistory } from '../../../../application/ports/queries/chat-history.js';
 import type { Handlers } from '../middleware/request-context.js';
 import { fittingSequence } from '../paging/page-budget.js';
 import { ok } from '../response.js';

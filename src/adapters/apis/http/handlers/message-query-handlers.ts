@@ -5,8 +5,8 @@ import type {
   MessageView,
   SequenceRange,
   VisiblePast,
-} from '../../../../application/ports/chat-history.js';
-import type { Caller, ChatView } from '../../../../application/ports/chat-queries.js';
+} from '../../../../application/ports/queries/chat-history.js';
+import type { Caller, ChatView } from '../../../../application/ports/queries/chat-queries.js';
 import { READERS_MEMBERS_MAX } from '../../../../contract/rest/message-operations.js';
 import type { Handlers } from '../middleware/request-context.js';
 import type { Cursors } from '../paging/cursor.js';

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { Caller } from '../../../../application/ports/chat-queries.js';
+import type { Caller } from '../../../../application/ports/queries/chat-queries.js';
 import { directChatId } from '../../../../contract/messages/direct-chat-id.js';
 import { USER_ID_PATTERN } from '../../../../contract/messages/identifiers.js';
 

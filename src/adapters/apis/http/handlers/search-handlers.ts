@@ -1,5 +1,5 @@
 import type { ChatViewing } from '../../../../application/policy/view-chat.js';
-import type { FoundMessage, MessageSearch, SearchQuery } from '../../../../application/ports/message-search.js';
+import type { FoundMessage, MessageSearch, SearchQuery } from '../../../../application/ports/queries/message-search.js';
 import type { RestFoundMessage } from '../../../../contract/rest/responses.js';
 import type { Handlers } from '../middleware/request-context.js';
 import type { Cursors } from '../paging/cursor.js';

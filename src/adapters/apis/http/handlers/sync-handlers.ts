@@ -1,7 +1,7 @@
 import { type RenderContext, renderEvent } from '../../../../application/outbox/render-event.js';
 import type { AudienceReader } from '../../../../application/policy/chat-audience.js';
 import type { ChatViewing } from '../../../../application/policy/view-chat.js';
-import type { SyncLog } from '../../../../application/ports/sync-log.js';
+import type { SyncLog } from '../../../../application/ports/queries/sync-log.js';
 import {
   ChatSync,
   NOTHING_SYNCED,

@@ -1,6 +1,6 @@
 /** Profiles, and the caller's own receipts and unread counts. */
 import type { ChatViewing } from '../../../../application/policy/view-chat.js';
-import type { ChatQueries } from '../../../../application/ports/chat-queries.js';
+import type { ChatQueries } from '../../../../application/ports/queries/chat-queries.js';
 import type { RestUnread } from '../../../../contract/rest/responses.js';
 import type { Handlers } from '../middleware/request-context.js';
 import { representUser } from '../representations.js';

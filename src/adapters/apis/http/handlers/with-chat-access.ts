@@ -1,6 +1,6 @@
 import type { ChatViewing } from '../../../../application/policy/view-chat.js';
-import { type VisiblePast, visiblePast } from '../../../../application/ports/chat-history.js';
-import type { Caller, ChatView } from '../../../../application/ports/chat-queries.js';
+import { type VisiblePast, visiblePast } from '../../../../application/ports/queries/chat-history.js';
+import type { Caller, ChatView } from '../../../../application/ports/queries/chat-queries.js';
 import { type Answer, refusalAnswer } from '../response.js';
 
 /**

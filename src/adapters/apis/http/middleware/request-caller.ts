@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Caller } from '../../../../application/ports/chat-queries.js';
+import type { Caller } from '../../../../application/ports/queries/chat-queries.js';
 
 const callers = new WeakMap<IncomingMessage, Caller>();
 

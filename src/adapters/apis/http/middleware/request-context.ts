@@ -1,4 +1,4 @@
-import type { Caller } from '../../../../application/ports/chat-queries.js';
+import type { Caller } from '../../../../application/ports/queries/chat-queries.js';
 import type { RestOperationName, RestPath, RestQuery } from '../../../../contract/rest/operations.js';
 import type { Answer } from '../response.js';
 import type { RequestTrace } from './request-trace.js';

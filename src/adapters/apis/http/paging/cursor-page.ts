@@ -1,4 +1,4 @@
-import type { Caller } from '../../../../application/ports/chat-queries.js';
+import type { Caller } from '../../../../application/ports/queries/chat-queries.js';
 import { type Answer, ok, problemAnswer } from '../response.js';
 import type { Cursors } from './cursor.js';
 import { fitting } from './page-budget.js';

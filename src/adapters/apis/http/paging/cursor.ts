@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
-import type { Caller } from '../../../../application/ports/chat-queries.js';
+import type { Caller } from '../../../../application/ports/queries/chat-queries.js';
 
 const CIPHER = 'aes-256-gcm';
 const HASH = 'sha256';

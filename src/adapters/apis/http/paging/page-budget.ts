@@ -1,4 +1,4 @@
-import type { SequencePage } from '../../../../application/ports/chat-history.js';
+import type { SequencePage } from '../../../../application/ports/queries/chat-history.js';
 import { PAGE_MAX_BYTES } from '../../../../contract/rest/requests.js';
 
 /** The free space of a page, in bytes of JSON. The first item is always taken, so that every page makes progress. */

@@ -2,7 +2,7 @@
  * Encodes a sync token in few bytes: integers with seven bits per byte, low bits first. The target cut of a walk is
  * encoded as its distance from the start. With 1,024 partitions of a million events each, a token has about 7 KiB.
  */
-import type { Cut } from '../../../../application/ports/sync-log.js';
+import type { Cut } from '../../../../application/ports/queries/sync-log.js';
 import type { SyncProgress } from '../../../../application/queries/sync-chats.js';
 import type { Place } from '../../../../application/queries/sync-page.js';
 

@@ -2,8 +2,8 @@
  * Writes an archive's lines as rows, set by set. None of the rows exists yet. A conflict means that the archive
  * contradicts itself or uses an id that belongs to another chat or tenant, and the archive is refused.
  */
-import type { ChatRowLine } from '../../../../application/ports/archive.js';
-import { StoreError } from '../../../../application/ports/command-store.js';
+import type { ChatRowLine } from '../../../../application/ports/store/archive.js';
+import { StoreError } from '../../../../application/ports/store/command-store.js';
 import type { ArchiveLineOf } from '../../../../contract/archive/lines.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
 import { column, jsonUnlessEmpty, unlessDefaultType } from '../columns.js';

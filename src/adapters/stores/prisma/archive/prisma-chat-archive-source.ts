@@ -1,4 +1,8 @@
-import type { ArchiveContent, ArchiveSelection, ChatArchiveSource } from '../../../../application/ports/archive.js';
+import type {
+  ArchiveContent,
+  ArchiveSelection,
+  ChatArchiveSource,
+} from '../../../../application/ports/store/archive.js';
 import { ARCHIVE_FORMAT, ARCHIVE_VERSION } from '../../../../contract/archive/lines.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';

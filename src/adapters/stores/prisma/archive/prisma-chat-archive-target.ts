@@ -3,8 +3,8 @@ import type {
   ChatCounts,
   ChatRowLine,
   ChatUnderImport,
-} from '../../../../application/ports/archive.js';
-import { StoreError } from '../../../../application/ports/command-store.js';
+} from '../../../../application/ports/store/archive.js';
+import { StoreError } from '../../../../application/ports/store/command-store.js';
 import type { ArchiveLineOf } from '../../../../contract/archive/lines.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
 import type { Prisma, PrismaClient } from '../generated/client.js';

@@ -1,5 +1,5 @@
 /** Invariants of the partitions and their logs. Each statement is a snapshot of its own. */
-import { type StoreFault, UNPUBLISHED_MAX_S } from '../../../../application/ports/store-audit.js';
+import { type StoreFault, UNPUBLISHED_MAX_S } from '../../../../application/ports/store/store-audit.js';
 import { Prisma } from '../generated/client.js';
 
 /** The end of each partition's log, and violated invariants of the log as a whole. */

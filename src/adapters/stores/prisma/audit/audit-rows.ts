@@ -1,5 +1,5 @@
 /** Rows whose chat, message or event is missing. Each page is one statement, and so one snapshot. */
-import type { FaultKind } from '../../../../application/ports/store-audit.js';
+import type { FaultKind } from '../../../../application/ports/store/store-audit.js';
 import { NO_TENANT } from '../archive/archive-rows.js';
 import { Prisma } from '../generated/client.js';
 

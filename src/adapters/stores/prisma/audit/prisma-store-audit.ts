@@ -1,4 +1,4 @@
-import type { AuditPiece, StoreAudit, StoreFault } from '../../../../application/ports/store-audit.js';
+import type { AuditPiece, StoreAudit, StoreFault } from '../../../../application/ports/store/store-audit.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';

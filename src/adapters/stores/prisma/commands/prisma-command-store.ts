@@ -5,7 +5,7 @@ import type {
   BatchSnapshot,
   BatchWrites,
   CommandStore,
-} from '../../../../application/ports/command-store.js';
+} from '../../../../application/ports/store/command-store.js';
 import { column } from '../columns.js';
 import type { Prisma, PrismaClient } from '../generated/client.js';
 import { TRANSACTION_START_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS } from '../prisma-database.js';

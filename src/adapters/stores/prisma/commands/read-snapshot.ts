@@ -19,7 +19,7 @@ import {
   type StoredReceipt,
   type UserKey,
   userKey,
-} from '../../../../application/ports/command-store.js';
+} from '../../../../application/ports/store/command-store.js';
 import { EMOJI_PER_MESSAGE_MAX, EMOJI_PER_USER_AND_MESSAGE_MAX } from '../../../../contract/messages/commands.js';
 import type { Chat, Member } from '../../../../domain/chat.js';
 import type { Message, MessageReference, Reaction } from '../../../../domain/message.js';

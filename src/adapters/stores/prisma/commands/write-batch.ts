@@ -6,7 +6,7 @@
  * Rows that partitions share are written in the same order in every batch (profiles, chat ids, chat counts of users,
  * receipts; by key within each). So batches can wait for each other but never deadlock.
  */
-import type { BatchRequest, BatchSnapshot, BatchWrites } from '../../../../application/ports/command-store.js';
+import type { BatchRequest, BatchSnapshot, BatchWrites } from '../../../../application/ports/store/command-store.js';
 import { Prisma } from '../generated/client.js';
 import { insertDecisions } from '../log/decision-rows.js';
 import { NO_SUCH_CHAT, NOT_AS_READ } from '../store-errors.js';

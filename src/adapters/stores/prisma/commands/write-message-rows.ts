@@ -2,7 +2,7 @@
  * Messages with their revisions, reactions and threads. They belong to their chat's partition. Each function returns
  * one part of the statement that writes a batch, or null if there is nothing to write. No row is written by two parts.
  */
-import type { BatchWrites } from '../../../../application/ports/command-store.js';
+import type { BatchWrites } from '../../../../application/ports/store/command-store.js';
 import type { Message } from '../../../../domain/message.js';
 import { column, jsonUnlessEmpty, time, unlessDefaultType } from '../columns.js';
 import { Prisma } from '../generated/client.js';

@@ -7,7 +7,7 @@ import {
   type BatchSnapshot,
   type BatchWrites,
   StoreError,
-} from '../../../../application/ports/command-store.js';
+} from '../../../../application/ports/store/command-store.js';
 import type { Chat } from '../../../../domain/chat.js';
 import { column, time } from '../columns.js';
 import { Prisma } from '../generated/client.js';

@@ -2,7 +2,12 @@
  * Rows that several partitions write: profiles, chat ids, chat counts of users, receipts. Each list is written in key
  * order, so that batches can wait for each other but never deadlock. A row that was changed meanwhile is contention.
  */
-import { type BatchWrites, receiptKey, type UserWrite, userKey } from '../../../../application/ports/command-store.js';
+import {
+  type BatchWrites,
+  receiptKey,
+  type UserWrite,
+  userKey,
+} from '../../../../application/ports/store/command-store.js';
 import type { Chat } from '../../../../domain/chat.js';
 import { column, hex, time } from '../columns.js';
 import { Prisma } from '../generated/client.js';

@@ -1,5 +1,5 @@
-import type { LoggedDecision } from '../../../../application/ports/decision-log.js';
-import type { DecisionRecord } from '../../../../application/ports/decision-record.js';
+import type { LoggedDecision } from '../../../../application/ports/store/decision-log.js';
+import type { DecisionRecord } from '../../../../application/ports/store/decision-record.js';
 import { canonicalDigest } from '../../../../contract/messages/content-hash.js';
 import { column, hex, time } from '../columns.js';
 import { Prisma } from '../generated/client.js';

@@ -1,5 +1,9 @@
-import { type DecisionLog, type LoggedDecision, smallestIdAt } from '../../../../application/ports/decision-log.js';
-import type { DecisionRecord } from '../../../../application/ports/decision-record.js';
+import {
+  type DecisionLog,
+  type LoggedDecision,
+  smallestIdAt,
+} from '../../../../application/ports/store/decision-log.js';
+import type { DecisionRecord } from '../../../../application/ports/store/decision-record.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { rethrow } from '../store-errors.js';
 import { DECISION_COLUMNS, type DecisionRow, insertDecisions, toDecision } from './decision-rows.js';

@@ -1,3 +1,4 @@
+import type { StartAt } from '../../../../application/ports/log-consumer.js';
 import type {
   CursorKey,
   CursorState,
@@ -6,9 +7,8 @@ import type {
   OwnedCursor,
   ParkedEvent,
   ParkedPlace,
-} from '../../../../application/ports/event-cursors.js';
-import { LAG_CHATS_MAX } from '../../../../application/ports/event-cursors.js';
-import type { StartAt } from '../../../../application/ports/log-consumer.js';
+} from '../../../../application/ports/store/event-cursors.js';
+import { LAG_CHATS_MAX } from '../../../../application/ports/store/event-cursors.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';

@@ -1,5 +1,4 @@
-import type { Caller, ChatTraits, VisibleChats } from '../../../../application/ports/chat-queries.js';
-import type { LoggedEvent } from '../../../../application/ports/event-log.js';
+import type { Caller, ChatTraits, VisibleChats } from '../../../../application/ports/queries/chat-queries.js';
 import type {
   ChatStretch,
   Cut,
@@ -9,7 +8,8 @@ import type {
   SyncedChat,
   SyncLog,
   SyncWindow,
-} from '../../../../application/ports/sync-log.js';
+} from '../../../../application/ports/queries/sync-log.js';
+import type { LoggedEvent } from '../../../../application/ports/store/event-log.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { EVENT_BYTES, type PageRow, withinPageBytes } from '../queries/page-bytes.js';

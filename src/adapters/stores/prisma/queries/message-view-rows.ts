@@ -1,7 +1,7 @@
 /**
  * A message's row as queries return it, with the id of its command and its reactions, so that a page is one statement.
  */
-import type { MessageView, ReactionCount } from '../../../../application/ports/chat-history.js';
+import type { MessageView, ReactionCount } from '../../../../application/ports/queries/chat-history.js';
 import { REACTIONS_SHOWN_MAX } from '../../../../contract/rest/responses.js';
 import { Prisma } from '../generated/client.js';
 import { MESSAGE_COLUMNS, type MessageRow, toMessage } from '../rows.js';

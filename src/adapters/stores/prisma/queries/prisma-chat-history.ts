@@ -6,8 +6,8 @@ import type {
   SequenceRange,
   ThreadView,
   VisiblePast,
-} from '../../../../application/ports/chat-history.js';
-import type { LoggedEvent } from '../../../../application/ports/event-log.js';
+} from '../../../../application/ports/queries/chat-history.js';
+import type { LoggedEvent } from '../../../../application/ports/store/event-log.js';
 import type { Metadata } from '../../../../domain/chat.js';
 import { asSeenFrom } from '../../../../domain/event.js';
 import type { MessageRevision } from '../../../../domain/message.js';

@@ -1,4 +1,4 @@
-import { type MessageView, visiblePast } from '../../../../application/ports/chat-history.js';
+import { type MessageView, visiblePast } from '../../../../application/ports/queries/chat-history.js';
 import type {
   Caller,
   ChatListFilter,
@@ -8,8 +8,8 @@ import type {
   ChatView,
   UnreadTotal,
   VisibleChats,
-} from '../../../../application/ports/chat-queries.js';
-import type { ReceiptKey, StoredReceipt, UserKey } from '../../../../application/ports/command-store.js';
+} from '../../../../application/ports/queries/chat-queries.js';
+import type { ReceiptKey, StoredReceipt, UserKey } from '../../../../application/ports/store/command-store.js';
 import type { Member } from '../../../../domain/chat.js';
 import type { User } from '../../../../domain/user.js';
 import { column } from '../columns.js';

@@ -1,4 +1,4 @@
-import type { ChatTraits, VisibleChats } from '../../../../application/ports/chat-queries.js';
+import type { ChatTraits, VisibleChats } from '../../../../application/ports/queries/chat-queries.js';
 import { membershipStateOf } from '../../../../domain/membership-state.js';
 import { column } from '../columns.js';
 import { Prisma } from '../generated/client.js';

@@ -4,15 +4,15 @@
  * matches.
  */
 import { randomBytes } from 'node:crypto';
-import type { Caller, VisibleChats } from '../../../../application/ports/chat-queries.js';
+import type { Caller, VisibleChats } from '../../../../application/ports/queries/chat-queries.js';
 import type {
   FoundMessage,
   Highlight,
   MessageSearch,
   SearchPosition,
   SearchQuery,
-} from '../../../../application/ports/message-search.js';
-import { SlowQuery } from '../../../../application/ports/slow-query.js';
+} from '../../../../application/ports/queries/message-search.js';
+import { SlowQuery } from '../../../../application/ports/queries/slow-query.js';
 import { PAGE_MAX_BYTES } from '../../../../contract/rest/requests.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';

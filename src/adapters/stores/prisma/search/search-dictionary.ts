@@ -1,4 +1,4 @@
-import type { SearchDictionaries } from '../../../../application/ports/search-dictionaries.js';
+import type { SearchDictionaries } from '../../../../application/ports/queries/search-dictionaries.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { rethrow } from '../store-errors.js';
 import { SEARCH_TERMS, searchDocument } from './search-terms.js';

@@ -1,12 +1,12 @@
 import type { ChannelModel, ConsumeMessage } from 'amqplib';
+import type { TransportState } from '../../../../application/ports/store/transport-state.js';
 import type {
   CommandSource,
   Delivery,
   Subscription,
   SubscriptionHandlers,
   TransportCounters,
-} from '../../../../application/ports/transport.js';
-import type { TransportState } from '../../../../application/ports/transport-state.js';
+} from '../../../../application/ports/transport/transport.js';
 import { names } from '../../../../contract/messages/topology.js';
 import type { Logger } from '../../../../infrastructure/logging/logger.js';
 import { republishProperties } from '../dead-letters/republish-properties.js';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Channel, type ChannelModel, type ConsumeMessage, IllegalOperationError } from 'amqplib';
-import type { Subscription, SubscriptionHandlers } from '../../../../application/ports/transport.js';
+import type { Subscription, SubscriptionHandlers } from '../../../../application/ports/transport/transport.js';
 import type { Logger } from '../../../../infrastructure/logging/logger.js';
 import { closeChannel } from '../publish/lazy-channel.js';
 import { AmqpDelivery, ringMarkerOf } from './incoming-command.js';

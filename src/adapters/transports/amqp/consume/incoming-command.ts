@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
-import type { Delivery } from '../../../../application/ports/transport.js';
+import type { Delivery } from '../../../../application/ports/transport/transport.js';
 import type { IncomingCommand } from '../../../../contract/messages/delivery.js';
 
 /** Marks the end of the commands that may be in the wrong queue (see hash-ring.ts). */

@@ -3,7 +3,7 @@ import type {
   DeadLetterQueue,
   LetterReplay,
   Survey,
-} from '../../../../application/ports/dead-letter-queue.js';
+} from '../../../../application/ports/transport/dead-letter-queue.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
 import { browseDeadLetters } from './browse-dead-letters.js';
 import { readLetter } from './dead-letter.js';

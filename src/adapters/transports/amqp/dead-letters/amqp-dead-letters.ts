@@ -1,4 +1,4 @@
-import type { DeadLetterReason, DeadLetters, Delivery } from '../../../../application/ports/transport.js';
+import type { DeadLetterReason, DeadLetters, Delivery } from '../../../../application/ports/transport/transport.js';
 import { names } from '../../../../contract/messages/topology.js';
 import type { Logger } from '../../../../infrastructure/logging/logger.js';
 import { AmqpDelivery } from '../consume/incoming-command.js';

@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
-import type { Survey } from '../../../../application/ports/dead-letter-queue.js';
+import type { Survey } from '../../../../application/ports/transport/dead-letter-queue.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
 import { DeadLetterPass, LETTERS_HELD_MAX } from './dead-letter-pass.js';
 

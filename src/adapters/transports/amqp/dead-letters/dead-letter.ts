@@ -1,6 +1,6 @@
 /** Reads a dead letter. Any program may have written its body, headers and properties, so nothing in it is trusted. */
 import type { ConsumeMessage } from 'amqplib';
-import { DEAD_LETTER_REASONS, type DeadLetter } from '../../../../application/ports/dead-letter-queue.js';
+import { DEAD_LETTER_REASONS, type DeadLetter } from '../../../../application/ports/transport/dead-letter-queue.js';
 import { UUID_PATTERN } from '../../../../contract/messages/identifiers.js';
 import { FORWARDED_HEADER } from '../consume/incoming-command.js';
 

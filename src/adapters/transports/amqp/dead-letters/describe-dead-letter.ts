@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ConsumeMessage } from 'amqplib';
-import type { LetterDescription } from '../../../../application/ports/dead-letter-queue.js';
+import type { LetterDescription } from '../../../../application/ports/transport/dead-letter-queue.js';
 import { isSecretName } from '../../../../infrastructure/logging/log-redaction.js';
 
 const HIDDEN = '(hidden)';

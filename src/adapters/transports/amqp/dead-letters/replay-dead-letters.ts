@@ -1,5 +1,5 @@
 import type { ConsumeMessage, Options } from 'amqplib';
-import type { DeadLetter, LetterReplay } from '../../../../application/ports/dead-letter-queue.js';
+import type { DeadLetter, LetterReplay } from '../../../../application/ports/transport/dead-letter-queue.js';
 import { names } from '../../../../contract/messages/topology.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
 import { VERIFIED_USER_HEADER } from '../consume/incoming-command.js';

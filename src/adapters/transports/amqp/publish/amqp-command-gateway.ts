@@ -6,7 +6,7 @@ import {
   type OutgoingCommand,
   type PublishOutcome,
   REST_APP_ID,
-} from '../../../../application/ports/transport.js';
+} from '../../../../application/ports/transport/transport.js';
 import { type Receipt, receipt } from '../../../../contract/messages/receipts.js';
 import { names, restReplyQueue } from '../../../../contract/messages/topology.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';

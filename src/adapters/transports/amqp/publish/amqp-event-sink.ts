@@ -3,7 +3,7 @@ import type {
   EventSink,
   OutgoingEvent,
   PublishOutcome,
-} from '../../../../application/ports/transport.js';
+} from '../../../../application/ports/transport/transport.js';
 import { EVENT_CONTENT_TYPE } from '../../../../contract/messages/events.js';
 import { names } from '../../../../contract/messages/topology.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';

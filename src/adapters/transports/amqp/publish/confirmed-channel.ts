@@ -1,5 +1,5 @@
 import { type ConfirmChannel, IllegalOperationError, type Message, type Options } from 'amqplib';
-import type { PublishOutcome } from '../../../../application/ports/transport.js';
+import type { PublishOutcome } from '../../../../application/ports/transport/transport.js';
 
 /** Maximum time until the confirm. After it, publishing counts as failed, although the broker may have the message. */
 export const CONFIRM_TIMEOUT_MS = 10_000;

@@ -1,4 +1,4 @@
-import type { PublishOutcome } from '../../../../application/ports/transport.js';
+import type { PublishOutcome } from '../../../../application/ports/transport/transport.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
 import { type AmqpMessage, ConfirmedChannel } from './confirmed-channel.js';
 import { LazyChannel } from './lazy-channel.js';

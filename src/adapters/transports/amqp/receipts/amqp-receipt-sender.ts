@@ -1,4 +1,4 @@
-import type { ReceiptSender, TransportCounters } from '../../../../application/ports/transport.js';
+import type { ReceiptSender, TransportCounters } from '../../../../application/ports/transport/transport.js';
 import type { Receipt } from '../../../../contract/messages/receipts.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
 import type { Logger } from '../../../../infrastructure/logging/logger.js';

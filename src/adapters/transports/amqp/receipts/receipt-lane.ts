@@ -1,5 +1,5 @@
 import type { Channel, Options } from 'amqplib';
-import type { TransportCounters } from '../../../../application/ports/transport.js';
+import type { TransportCounters } from '../../../../application/ports/transport/transport.js';
 import { RECEIPT_TYPE, type Receipt } from '../../../../contract/messages/receipts.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
 import { toError } from '../../../../infrastructure/amqp/amqp-failure.js';

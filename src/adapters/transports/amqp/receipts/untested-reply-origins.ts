@@ -1,4 +1,4 @@
-import type { TransportCounters } from '../../../../application/ports/transport.js';
+import type { TransportCounters } from '../../../../application/ports/transport/transport.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
 import { toError } from '../../../../infrastructure/amqp/amqp-failure.js';
 import type { Logger } from '../../../../infrastructure/logging/logger.js';

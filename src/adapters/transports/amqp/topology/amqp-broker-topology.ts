@@ -1,5 +1,9 @@
-import type { BrokerTopology, CommandQueueState, KeyPlacement } from '../../../../application/ports/broker-topology.js';
-import type { TransportState } from '../../../../application/ports/transport-state.js';
+import type { TransportState } from '../../../../application/ports/store/transport-state.js';
+import type {
+  BrokerTopology,
+  CommandQueueState,
+  KeyPlacement,
+} from '../../../../application/ports/transport/broker-topology.js';
 import { names, type TopologySettings, topology } from '../../../../contract/messages/topology.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
 import { ConfirmedPublisher } from '../publish/confirmed-publisher.js';

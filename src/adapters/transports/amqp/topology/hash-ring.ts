@@ -16,7 +16,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
-import type { TransportState } from '../../../../application/ports/transport-state.js';
+import type { TransportState } from '../../../../application/ports/store/transport-state.js';
 import { names, type Topology } from '../../../../contract/messages/topology.js';
 import { RING_GENERATION_HEADER, RING_MARKER_TYPE } from '../consume/incoming-command.js';
 import { type ConfirmedPublisher, NotConfirmed } from '../publish/confirmed-publisher.js';

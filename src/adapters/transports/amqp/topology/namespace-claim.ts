@@ -8,7 +8,7 @@
  * broker, one wins.
  */
 import type { ChannelModel } from 'amqplib';
-import type { CommandQueueState } from '../../../../application/ports/broker-topology.js';
+import type { CommandQueueState } from '../../../../application/ports/transport/broker-topology.js';
 import { names, type Topology } from '../../../../contract/messages/topology.js';
 import { faultOf, hashBindings, onChannel, TopologyFault } from './declare-topology.js';
 

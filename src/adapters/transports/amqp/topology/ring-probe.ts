@@ -9,7 +9,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { ConsumeMessage } from 'amqplib';
-import type { KeyPlacement } from '../../../../application/ports/broker-topology.js';
+import type { KeyPlacement } from '../../../../application/ports/transport/broker-topology.js';
 import { names } from '../../../../contract/messages/topology.js';
 import type { AmqpConnection } from '../../../../infrastructure/amqp/amqp-connection.js';
 import type { AmqpMessage } from '../publish/confirmed-channel.js';

@@ -3,7 +3,7 @@ import { v7 } from 'uuid';
 import { CaslDecisionPoint } from '../../../../../src/adapters/policy/casl-decision-point.js';
 import { readPolicy } from '../../../../../src/adapters/policy/read-policy.js';
 import { PolicyEnforcementPoint } from '../../../../../src/application/policy/enforcement.js';
-import { userKey } from '../../../../../src/application/ports/command-store.js';
+import { userKey } from '../../../../../src/application/ports/store/command-store.js';
 import { RestReader } from '../../../../../src/client/public.js';
 import type { User } from '../../../../../src/domain/user.js';
 import { signToken } from '../../../../../src/infrastructure/jwt.js';

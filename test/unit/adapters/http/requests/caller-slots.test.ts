@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { MemoryChatQueries } from '../../../../../src/adapters/stores/memory/memory-chat-queries.js';
-import { MemoryMessageSearch } from '../../../../../src/adapters/stores/memory/memory-message-search.js';
 import { MemoryTables } from '../../../../../src/adapters/stores/memory/memory-tables.js';
+import { MemoryChatQueries } from '../../../../../src/adapters/stores/memory/queries/memory-chat-queries.js';
+import { MemoryMessageSearch } from '../../../../../src/adapters/stores/memory/queries/memory-message-search.js';
 import { CallerSlots, SLOT_WAIT_TIMEOUT_MS } from '../../../../../src/application/gateway/caller-slots.js';
-import { SlowQuery } from '../../../../../src/application/ports/slow-query.js';
+import { SlowQuery } from '../../../../../src/application/ports/queries/slow-query.js';
 import { eventually } from '../../../../support/eventually.js';
 import { tokenFor } from '../rest-client.js';
 import { RestHarness } from '../rest-harness.js';

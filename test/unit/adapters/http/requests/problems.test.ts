@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import { REQUEST_BODY_MAX_BYTES } from '../../../../../src/adapters/apis/http/api-settings.js';
-import { MemoryChatQueries } from '../../../../../src/adapters/stores/memory/memory-chat-queries.js';
-import { StoreError } from '../../../../../src/application/ports/command-store.js';
+import { MemoryChatQueries } from '../../../../../src/adapters/stores/memory/queries/memory-chat-queries.js';
+import { StoreError } from '../../../../../src/application/ports/store/command-store.js';
 import { TokenKeysUnavailable } from '../../../../../src/application/ports/token-verifier.js';
-import { CommandUnavailable } from '../../../../../src/application/ports/transport.js';
+import { CommandUnavailable } from '../../../../../src/application/ports/transport/transport.js';
 import { BODY_MAX_BYTES } from '../../../../../src/contract/messages/commands.js';
 import type { RefusalCode } from '../../../../../src/contract/messages/problems.js';
 import { eventually } from '../../../../support/eventually.js';

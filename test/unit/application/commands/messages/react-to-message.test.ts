@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { reactionKey } from '../../../../../src/application/ports/command-store.js';
+import { reactionKey } from '../../../../../src/application/ports/store/command-store.js';
 import { DeciderHarness } from '../decider-harness.js';
 import {
   add,

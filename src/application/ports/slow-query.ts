@@ -1,9 +1,0 @@
-import { StoreError } from './command-store.js';
-
-/** A query exceeded its time limit. A smaller request may succeed. Nothing was written. */
-export class SlowQuery extends StoreError {
-  constructor(message: string, options?: { cause?: unknown }) {
-    super('unavailable', message, options);
-    this.name = 'SlowQuery';
-  }
-}

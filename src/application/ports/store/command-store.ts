@@ -1,0 +1,262 @@
+/**
+ * Applies commands to the store: one batch per transaction, serialized by the partition's row.
+ *
+ * The store takes a closure. The adapter owns the transaction, and the closure makes the decision. The closure is pure
+ * and synchronous, and it runs again if the batch is retried.
+ */
+
+import type { Receipt } from '../../../contract/messages/receipts.js';
+import type { Chat, Member } from '../../../domain/chat.js';
+import type { FormerMembershipState } from '../../../domain/membership-state.js';
+import type { Message, MessageReference, MessageRevision, MessageStub, Reaction } from '../../../domain/message.js';
+import type { User } from '../../../domain/user.js';
+import type { UserChats } from '../../../domain/user-chats.js';
+import type { DecisionRecord } from './decision-record.js';
+import type { LoggedEvent } from './event-log.js';
+
+export interface ReceiptKey {
+  tenantId: string;
+  actorId: string;
+  commandId: string;
+}
+
+export interface UserKey {
+  tenantId: string;
+  userId: string;
+}
+
+export interface MemberKey {
+  chatId: string;
+  userId: string;
+}
+
+/** A user who reacts to a message. */
+export interface ReactorKey {
+  messageId: string;
+  userId: string;
+}
+
+/** A read mark of a chat at this sequence. */
+export interface ReadMarkKey {
+  chatId: string;
+  upTo: number;
+}
+
+/**
+ * Distinct keys of everything that a batch needs. They are collected first, so that a few set-based statements read
+ * them.
+ */
+export interface SnapshotKeys {
+  receipts: ReceiptKey[];
+  chats: string[];
+  members: MemberKey[];
+  users: UserKey[];
+  /** Ids of messages that commands only refer to. */
+  messages: string[];
+  /** Ids of messages that commands change. */
+  messagesInFull: string[];
+  reactions: Reaction[];
+  /** Users whose number of emoji on a message is needed. Each message is in `reactions` as well. */
+  reactors: ReactorKey[];
+  readMarks: ReadMarkKey[];
+  /** Users whose number of chats is needed. */
+  userChats: UserKey[];
+}
+
+export interface StoredReceipt {
+  contentHash: Uint8Array;
+  receipt: Receipt;
+}
+
+/**
+ * What a batch has loaded, as of one moment. The partition's own rows are guaranteed to be unchanged at the commit.
+ * Absent keys were not found.
+ */
+export interface BatchSnapshot {
+  /** The partition's last used position. */
+  position: number;
+  receipts: ReadonlyMap<string, StoredReceipt>;
+  chats: ReadonlyMap<string, Chat>;
+  members: ReadonlyMap<string, Member>;
+  users: ReadonlyMap<string, User>;
+  messages: ReadonlyMap<string, MessageReference>;
+  messagesInFull: ReadonlyMap<string, Message>;
+  /** Keys of the existing reactions. */
+  reactions: ReadonlySet<string>;
+  /**
+   * By `messageEmojiKey`, for each of `SnapshotKeys.reactions`: the number of users who reacted to the message with
+   * that emoji.
+   */
+  reactionCounts: ReadonlyMap<string, number>;
+  /**
+   * By message id, for the messages in `SnapshotKeys.reactions`: the number of different emoji on the message. Counted
+   * up to one more than allowed.
+   */
+  emojiOfMessages: ReadonlyMap<string, number>;
+  /** By `reactorKey`: the number of emoji that the user has put on the message. Counted up to one more than allowed. */
+  emojiOfReactors: ReadonlyMap<string, number>;
+  /**
+   * The ordinal of the last message whose sequence is at most the mark's, deleted messages included. Absent if there is
+   * none.
+   */
+  ordinals: ReadonlyMap<string, number>;
+  /**
+   * By `userKey`. Absent for a user in no chat. Other partitions change these counts too: see `BatchWrites.userChats`
+   * for the check.
+   */
+  userChats: ReadonlyMap<string, UserChats>;
+}
+
+/** Map keys of `BatchSnapshot`. A space never occurs in the parts. */
+export const receiptKey = (key: ReceiptKey) => `${key.tenantId} ${key.actorId} ${key.commandId}`;
+export const memberKey = (key: MemberKey) => `${key.chatId} ${key.userId}`;
+export const reactionKey = (key: Reaction) => `${key.messageId} ${key.userId} ${key.emoji}`;
+export const messageEmojiKey = (key: Pick<Reaction, 'messageId' | 'emoji'>) => `${key.messageId} ${key.emoji}`;
+export const reactorKey = (key: ReactorKey) => `${key.messageId} ${key.userId}`;
+export const readMarkKey = (key: ReadMarkKey) => `${key.chatId} ${key.upTo}`;
+export const userKey = (key: UserKey) => `${key.tenantId} ${key.userId}`;
+
+export interface ReceiptRecord extends ReceiptKey {
+  contentHash: Uint8Array;
+  receipt: Receipt;
+  at: Date;
+}
+
+export interface UserWrite {
+  user: User;
+  /** The revision that was read, or 0 if there was none. A batch may raise it by more than one. */
+  previousRevision: number;
+}
+
+export interface ReactionWrite extends Reaction {
+  /** Whether the reaction exists after the batch. Before, it was the opposite. */
+  present: boolean;
+  at: Date;
+}
+
+/** The change of a user's counts. At least one is not zero. */
+export interface UserChatsChange extends UserKey, UserChats {}
+
+/** The net effect of one batch. Each row occurs once per list. Positions and sequences are already assigned. */
+export interface BatchWrites {
+  /** Whole rows. If a row is not as it was read, the result is contention. */
+  users: UserWrite[];
+  chatsCreated: Chat[];
+  /** Existing chats with their new state (title, metadata, history, archivedAt, numbers, activity, partition). */
+  chatsChanged: Chat[];
+  /** Whole rows of new and existing members. */
+  membersPut: Member[];
+  /**
+   * Changes of the chat counts of users in `membersPut` and `membersRemoved`. Partitions share these rows, so the store
+   * adds to the current value. A count that rises must stay at or below `max`. Otherwise the result is contention,
+   * because the decision assumed that there is room.
+   */
+  userChats: { changes: UserChatsChange[]; max: number };
+  /** Membership states that members have left. They replace what is stored for the same state. */
+  membershipStatesEnded: (MemberKey & { tenantId: string } & FormerMembershipState)[];
+  /** `position` is that of the event about the removal. */
+  membersRemoved: (MemberKey & { tenantId: string; position: number })[];
+  messages: Message[];
+  /** Existing messages with their new content: edited, or deleted soft. */
+  messagesChanged: Message[];
+  /**
+   * Messages deleted hard. The row goes with its revisions and reactions, and the stub stays. The message may be from
+   * this batch.
+   */
+  messagesRemoved: MessageStub[];
+  /** Texts that later revisions replaced. */
+  revisions: MessageRevision[];
+  /** Ids of messages deleted soft: their revisions are deleted. */
+  revisionsErased: string[];
+  reactions: ReactionWrite[];
+  /** Changes of the number of replies in each thread. */
+  threads: { rootId: string; replies: number }[];
+  /** In position order, contiguous from `BatchSnapshot.position + 1`. */
+  events: LoggedEvent[];
+  receipts: ReceiptRecord[];
+  /** Decisions of the policy that are kept. */
+  decisions: DecisionRecord[];
+}
+
+export interface BatchRequest {
+  partition: number;
+  /** The epoch of the caller's lease. */
+  epoch: number;
+  keys: SnapshotKeys;
+  /** The contiguous confirmed prefix of the log. It is saved with the batch. */
+  publishedThrough: number;
+}
+
+export type BatchResult<T> =
+  | { outcome: 'committed'; value: T }
+  /** Another worker has the lease now. Nothing was written. */
+  | { outcome: 'fenced' };
+
+export interface CommandStore {
+  /**
+   * Reads the snapshot under the epoch, calls `decide`, and writes everything or nothing. It commits only if the
+   * partition still has that epoch and position; otherwise it fails with `contention`. Errors of `decide` pass through.
+   * All other rejections are a `StoreError`.
+   */
+  transact<T>(
+    request: BatchRequest,
+    decide: (snapshot: BatchSnapshot) => { writes: BatchWrites; value: T },
+  ): Promise<BatchResult<T>>;
+
+  /**
+   * Records that these commands are about to be tried together. If some of them are recorded from earlier, it records
+   * nothing and returns those with their attempts (0: recorded, and never tried alone).
+   */
+  noteSuspects(partition: number, commandKeys: readonly string[]): Promise<Map<string, number>>;
+  /** Counts one attempt at a command that is tried alone. Returns the number of attempts, including this one. */
+  countAttempt(partition: number, commandKey: string): Promise<number>;
+  /** Deletes what `noteSuspects` and `countAttempt` have recorded. */
+  forgetAttempts(partition: number, commandKeys: readonly string[]): Promise<void>;
+
+  /**
+   * Does the same database work as writing one ordinary message, and rolls it back. Rejects with a `StoreError` if that
+   * fails.
+   */
+  probe(): Promise<void>;
+
+  /** Deletes receipts older than `before`, at most `limit` per call. Returns the number of deleted rows. */
+  pruneReceipts(before: Date, limit: number): Promise<number>;
+
+  /**
+   * Deletes attempts and suspects last recorded before `before`, by the database's clock, at most `limit` per call.
+   * Their commands did not come again, so no other code deletes them. Returns the number of deleted rows.
+   */
+  pruneAttempts(before: Date, limit: number): Promise<number>;
+
+  /**
+   * Deletes events of rejected commands of one partition that are older than `before`, at most `limit` per call. The
+   * same statement raises the partition's floor (`PartitionState.logFloor`). Events that are not published stay. Log
+   * consumers are not waited for: one that has not read them is told that it was overtaken.
+   * @returns the number of deleted rows
+   */
+  pruneRejectedCommands(partition: number, before: Date, limit: number): Promise<number>;
+}
+
+/**
+ * Why a transaction failed:
+ * - `unavailable`: a database problem (connection, full disk, …). Nothing was written; wait and retry.
+ * - `timed_out`: the statement exceeded its timeout, not counting waits for locks. The database is slow, or the
+ *   commands are too expensive. Nothing was written.
+ * - `contention`: another partition or another owner changed a row first, or holds a lock. Nothing was written; retry
+ *   at once.
+ * - `refused`: a problem with the data (constraint, encoding, …). One of the commands cannot be stored. Nothing was
+ *   written.
+ * - `unknown`: the commit was sent and no reply came. The outcome is unknown; re-acquire the lease.
+ */
+export type StoreErrorKind = 'unavailable' | 'timed_out' | 'contention' | 'refused' | 'unknown';
+
+export class StoreError extends Error {
+  constructor(
+    readonly kind: StoreErrorKind,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = 'StoreError';
+  }
+}
