@@ -1,6 +1,6 @@
 /**
- * What every transport promises (`src/application/ports/transport/transport.ts`), asked of each adapter by the same tests. Cases that need a
- * capability run where it is declared, and fail where it is declared but missing.
+ * What every transport promises (`src/application/ports/transport/transport.ts`), asked of each adapter by the same
+ * tests. Cases that need a capability run where it is declared, and fail where it is declared but missing.
  */
 import type {
   CommandGateway,
