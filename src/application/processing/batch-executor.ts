@@ -6,9 +6,15 @@
  * Transient failures of the store are retried by the retrying store (retrying-store.ts).
  */
 
-import type { CommandStore } from '../ports/store/command-store.js';
+import type { BatchLease, CommandStore } from '../ports/store/command-store.js';
 import type { BatchItem } from '../snapshot/batch-item.js';
-import { type BatchTransactionDeps, type ExecutedBatch, type TransactionLease, transact } from './batch-transaction.js';
+import {
+  type BatchPart,
+  type BatchTransactionDeps,
+  type ExecutedBatch,
+  transact,
+  transactOne,
+} from './batch-transaction.js';
 import { CommandQuarantine, commandKey, isInterruption } from './command-quarantine.js';
 import { isSuspect } from './delivery-buffer.js';
 import { RetryingStore, type RetryingStoreDeps, TooMuchWork } from './retrying-store.js';
@@ -38,6 +44,11 @@ export class BatchExecutor {
     return this.store.contendedSince(partition);
   }
 
+  /** Executes batches of several partitions in one transaction, once: see `transact`. */
+  executeTogether(parts: readonly BatchPart[]): Promise<ExecutedBatch[]> {
+    return this.store.callOnce((store) => transact(store, parts, this.deps));
+  }
+
   /**
    * Yields what is done, in the order of the items: the whole batch at once, unless one of its commands fails. The
    * caller must record the events of each part on the lease before it asks for the next one.
@@ -45,11 +56,7 @@ export class BatchExecutor {
    * Rejects with `Fenced`, `OutcomeUnknown`, or the signal's reason. All other errors are retried or reported in the
    * results.
    */
-  async *execute(
-    items: readonly BatchItem[],
-    lease: TransactionLease,
-    signal: AbortSignal,
-  ): AsyncGenerator<ExecutedBatch, void> {
+  async *execute({ items, lease }: BatchPart, signal: AbortSignal): AsyncGenerator<ExecutedBatch, void> {
     const poison: string[] = [];
     for await (const executed of this.inParts(items, lease, signal, BATCH_TIMEOUTS_ALLOWED)) {
       for (const { item, result } of executed.results) if (result.kind === 'poison') poison.push(commandKey(item));
@@ -62,7 +69,7 @@ export class BatchExecutor {
 
   private async *inParts(
     items: readonly BatchItem[],
-    lease: TransactionLease,
+    lease: BatchLease,
     signal: AbortSignal,
     timeoutsAllowed: number,
   ): AsyncGenerator<ExecutedBatch, void> {
@@ -77,7 +84,7 @@ export class BatchExecutor {
     }
     let executed: ExecutedBatch;
     try {
-      executed = await this.store.callWithRetry((store: CommandStore) => transact(store, items, lease, this.deps), {
+      executed = await this.store.callWithRetry((store: CommandStore) => transactOne(store, { items, lease }, this.deps), {
         ...{ partition, signal, timeoutsAllowed },
       });
     } catch (error) {
@@ -101,7 +108,7 @@ export class BatchExecutor {
   private async *withKnownAlone(
     items: readonly BatchItem[],
     known: ReadonlyMap<string, number>,
-    lease: TransactionLease,
+    lease: BatchLease,
     signal: AbortSignal,
     timeoutsAllowed: number,
   ): AsyncGenerator<ExecutedBatch, void> {
@@ -116,7 +123,7 @@ export class BatchExecutor {
   /** `error` is the failure of the whole batch. */
   private async *inHalves(
     items: readonly BatchItem[],
-    lease: TransactionLease,
+    lease: BatchLease,
     signal: AbortSignal,
     error: unknown,
   ): AsyncGenerator<ExecutedBatch, void> {

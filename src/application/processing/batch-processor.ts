@@ -89,7 +89,7 @@ export class BatchProcessor {
     const at = { partition, count: deliveries.length, published: () => lease.publisher.drained() };
     await steps?.reached('received', at);
     const began = time.elapsedMs();
-    const { items, refused, malformed } = await readCommands(deliveries, reader, (commands) =>
+    const { items, refused, malformed } = await readCommands(partition, deliveries, reader, (commands) =>
       this.rateLimiter.reserve(commands, lease.epoch),
     );
     const read = time.elapsedMs();

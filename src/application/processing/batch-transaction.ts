@@ -1,7 +1,6 @@
 /** One transaction of a batch: load the snapshot, decide the commands, write the result. */
 
-import type { PartitionLease } from '../cluster/partition-lease.js';
-import type { CommandStore } from '../ports/store/command-store.js';
+import type { BatchLease, CommandStore } from '../ports/store/command-store.js';
 import type { LoggedEvent } from '../ports/store/event-log.js';
 import type { Failpoints } from '../runtime/failpoints.js';
 import type { Time } from '../runtime/time.js';
@@ -9,15 +8,19 @@ import type { BatchItem, ItemResult } from '../snapshot/batch-item.js';
 import type { CommandDecider } from './command-decider.js';
 import { snapshotKeysOf } from './snapshot-keys.js';
 
-/** What a transaction needs of the lease. `publishedThrough` is saved with the batch. */
-export type TransactionLease = Pick<PartitionLease, 'partition' | 'epoch' | 'publishedThrough'>;
+/** The commands of one partition in a batch, in order. */
+export interface BatchPart {
+  items: readonly BatchItem[];
+  /** The partition lease itself: `publishedThrough` is read at each attempt. */
+  lease: BatchLease;
+}
 
 export interface CommandResult {
   item: BatchItem;
   result: ItemResult | { kind: 'poison'; detail: string };
 }
 
-/** A batch, or a part of one, that is done. */
+/** Commands of one partition that are done. */
 export interface ExecutedBatch {
   results: CommandResult[];
   /** The committed events, in log order. The caller must record them on the lease, which publishes them. */
@@ -25,11 +28,12 @@ export interface ExecutedBatch {
 }
 
 /**
- * Another worker has the lease of the partition now. The caller must close the channel, which returns all deliveries.
+ * Other workers have the leases of these partitions now. Their consumers must close their channels, which returns all
+ * deliveries.
  */
 export class Fenced extends Error {
-  constructor(readonly partition: number) {
-    super(`lease of partition ${partition} lost to another worker`);
+  constructor(readonly partitions: readonly number[]) {
+    super(`lease of partition ${partitions.join(', ')} lost to another worker`);
     this.name = 'Fenced';
   }
 }
@@ -40,21 +44,48 @@ export interface BatchTransactionDeps {
   steps?: Failpoints | undefined;
 }
 
-/** Rejects with `Fenced`, with a `StoreError`, or with an error of the decider. */
+/**
+ * All parts take effect, or none. They share one snapshot and one state: a command that came to two partitions has one
+ * effect.
+ * @param parts at least one, of different partitions, in the order of their partitions
+ * @returns what is done, in the order of the parts. Rejects with `Fenced`, with a `StoreError`, or with an error of the
+ *   decider
+ */
 export async function transact(
   store: CommandStore,
-  items: readonly BatchItem[],
-  lease: TransactionLease,
+  parts: readonly BatchPart[],
   { decider, time, steps }: BatchTransactionDeps,
-): Promise<ExecutedBatch> {
-  const { partition, epoch, publishedThrough } = lease;
-  const request = { partition, epoch, keys: snapshotKeysOf(items), publishedThrough };
-  const result = await store.transact(request, (snapshot) => {
-    const { writes, value } = decider.decide(items, snapshot, { partition, now: time.now() });
-    steps?.reachedSync('decided', { partition, count: items.length });
+): Promise<ExecutedBatch[]> {
+  const items = parts.flatMap((part) => part.items);
+  const leases = parts.map(({ lease: { partition, epoch, publishedThrough } }) => ({
+    ...{ partition, epoch, publishedThrough },
+  }));
+  const result = await store.transact({ leases, keys: snapshotKeysOf(items) }, (snapshot) => {
+    const { writes, value } = decider.decide(items, snapshot, time.now());
+    for (const part of parts)
+      steps?.reachedSync('decided', { partition: part.lease.partition, count: part.items.length });
     return { writes, value: { results: value, events: writes.events } };
   });
-  if (result.outcome === 'fenced') throw new Fenced(partition);
+  if (result.outcome === 'fenced') throw new Fenced(result.partitions);
   const { results, events } = result.value;
-  return { results: items.map((item, index) => ({ item, result: results[index] as ItemResult })), events };
+  let from = 0;
+  return parts.map(({ items: own, lease: { partition } }) => {
+    const first = from;
+    from += own.length;
+    return {
+      results: own.map((item, index) => ({ item, result: results[first + index] as ItemResult })),
+      events: parts.length === 1 ? events : events.filter((event) => event.partition === partition),
+    };
+  });
+}
+
+/** `transact` with one part. */
+export async function transactOne(
+  store: CommandStore,
+  part: BatchPart,
+  deps: BatchTransactionDeps,
+): Promise<ExecutedBatch> {
+  const [executed] = await transact(store, [part], deps);
+  if (executed === undefined) throw new Error('a transaction of one part has no result');
+  return executed;
 }

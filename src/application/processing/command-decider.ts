@@ -18,11 +18,6 @@ import { traceContextOf } from '../runtime/trace-context.js';
 import { type BatchItem, type ItemResult, identityOf } from '../snapshot/batch-item.js';
 import { BatchState, type Cause } from '../snapshot/batch-state.js';
 
-export interface BatchSettings {
-  partition: number;
-  now: Date;
-}
-
 /** `EDIT_WINDOW`: how long after sending a message can be edited, per tenant, in milliseconds. Null means no limit. */
 export type EditWindow = CommandContext['editWindowMs'];
 const FOR_EVER: EditWindow = () => null;
@@ -44,10 +39,10 @@ export class CommandDecider {
   decide(
     items: readonly BatchItem[],
     snapshot: BatchSnapshot,
-    settings: BatchSettings,
+    now: Date,
   ): { writes: BatchWrites; value: ItemResult[] } {
-    const state = new BatchState(settings.partition, snapshot, settings.now, this.limits.userChatsMax);
-    const results = items.map((item) => this.decideItem(item, state, settings));
+    const state = new BatchState(snapshot, now, this.limits.userChatsMax);
+    const results = items.map((item) => this.decideItem(item, state));
     return { writes: state.writes(), value: results };
   }
 
@@ -66,23 +61,25 @@ export class CommandDecider {
     };
   }
 
-  private decideItem(item: BatchItem, state: BatchState, settings: BatchSettings): ItemResult {
+  private decideItem(item: BatchItem, state: BatchState): ItemResult {
+    const { partition } = item;
+    const { now } = state;
     const identity = identityOf(item);
     const { tenantId, actorId, commandId } = identity;
     const { decoded } = item;
     const answer = (receipt: Receipt): ItemResult => ({ kind: 'answered', receipt });
-    const accepted = acceptedReceipt(identity, settings.now.toISOString());
+    const accepted = acceptedReceipt(identity, now.toISOString());
     if (item.unproven !== null) return answer({ ...accepted, status: 'rejected', reason: item.unproven });
 
     const earlier = state.receipt({ tenantId, actorId, commandId });
     if (earlier !== undefined) return answer(replayedReceipt(earlier, decoded.contentHash, accepted));
 
-    const cause: Cause = { tenantId, actorId, commandId, ...traceContextOf(item.delivery.incoming.headers) };
+    const cause: Cause = { partition, tenantId, actorId, commandId, ...traceContextOf(item.delivery.incoming.headers) };
     const reject = (reason: Reason, decisionId: string | null): ItemResult => {
       const receipt: Receipt = { ...accepted, status: 'rejected', decisionId, reason };
       if (refusalCodes[reason.code].stored) {
         state.appendEvent(cause, { type: 'command.rejected', receipt }, null);
-        state.putReceipt({ tenantId, actorId, commandId, contentHash: decoded.contentHash, receipt, at: settings.now });
+        state.putReceipt({ tenantId, actorId, commandId, contentHash: decoded.contentHash, receipt, at: now });
       }
       return answer(receipt);
     };
@@ -95,7 +92,7 @@ export class CommandDecider {
         return chat.tenantId === tenantId || command.type === 'chat.create'
           ? reject(refusal('conflict', 'the chat is being imported'), null)
           : reject(reasonOf(CHAT_NOT_FOUND), null);
-      const misplaced = checkPlacement(state, command.chatId, item, settings);
+      const misplaced = checkPlacement(state, command.chatId, item);
       if (misplaced !== null) return misplaced;
     }
     const { appId, userId } = item.delivery.incoming;
@@ -104,7 +101,7 @@ export class CommandDecider {
       state,
       policy: this.policyFor({ at: state.now, commandId, chatId: command.chatId }, item, asked),
       token: item.token,
-      partition: settings.partition,
+      partition,
       producer: { userId: userId ?? null, appId: appId ?? null },
       cause,
       editWindowMs: this.editWindowMs,
@@ -115,7 +112,7 @@ export class CommandDecider {
     if (outcome.status === 'refused') return reject(reasonOf(outcome.refusal), outcome.decisionId);
     const { sequence, messageId, decisionId } = outcome;
     const receipt: Receipt = { ...accepted, sequence, messageId, decisionId };
-    state.putReceipt({ tenantId, actorId, commandId, contentHash: decoded.contentHash, receipt, at: settings.now });
+    state.putReceipt({ tenantId, actorId, commandId, contentHash: decoded.contentHash, receipt, at: now });
     return answer(receipt);
   }
 }
@@ -140,19 +137,14 @@ function recordDecisions(asked: readonly Enforced[], outcome: CommandOutcome, st
  * command. If the transport may have misplaced the command, a chat without a partition, or an unknown chat, may belong
  * to another partition.
  */
-function checkPlacement(
-  state: BatchState,
-  chatId: string,
-  { delivery }: BatchItem,
-  settings: BatchSettings,
-): ItemResult | null {
+function checkPlacement(state: BatchState, chatId: string, { delivery, partition }: BatchItem): ItemResult | null {
   const chat = state.chat(chatId);
-  if (chat !== undefined && chat.partition === settings.partition) return null;
+  if (chat !== undefined && chat.partition === partition) return null;
   if (delivery.mayBeMisplaced) return { kind: 'reroute' };
   if (chat === undefined) return null;
   if (chat.partition !== null) return { kind: 'misrouted', home: chat.partition };
   // The chat's last position belongs to another partition's log and means nothing here. The new position makes syncing
   // clients look at the chat again.
-  state.putChat({ ...chat, partition: settings.partition, lastPosition: state.nextPosition });
+  state.putChat({ ...chat, partition, lastPosition: state.nextPosition(partition) });
   return null;
 }

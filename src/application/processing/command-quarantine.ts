@@ -5,7 +5,7 @@
  * caller dead-letters.
  */
 
-import { type CommandStore, receiptKey } from '../ports/store/command-store.js';
+import { type BatchLease, type CommandStore, receiptKey } from '../ports/store/command-store.js';
 import { Backoff } from '../runtime/backoff.js';
 import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
 import { type BatchItem, identityOf } from '../snapshot/batch-item.js';
@@ -13,7 +13,7 @@ import {
   type BatchTransactionDeps,
   type ExecutedBatch,
   Fenced,
-  type TransactionLease,
+  type BatchLease,
   transact,
 } from './batch-transaction.js';
 import {
@@ -80,7 +80,7 @@ export class CommandQuarantine {
    */
   async *executeAlone(
     item: BatchItem,
-    lease: TransactionLease,
+    lease: BatchLease,
     signal: AbortSignal,
     earlier: { attempts: number } | { error: unknown },
   ): AsyncGenerator<ExecutedBatch, void> {
@@ -104,13 +104,13 @@ export class CommandQuarantine {
           // this command.
           executed = await this.store.callExclusively(async (store) => {
             attempts = await store.countAttempt(partition, key);
-            const done = await transact(store, [item], lease, this.deps);
+            const done = await transactOne(store, { items: [item], lease }, this.deps);
             isCleared = await this.tryClear(partition, [key]);
             return done;
           });
         } else {
           if (!isSlow) attempts = await count();
-          const once = (store: CommandStore) => transact(store, [item], lease, this.deps);
+          const once = (store: CommandStore) => transactOne(store, { items: [item], lease }, this.deps);
           executed = await this.store.callWithRetry(once, { partition, signal, timeoutsAllowed: TIMEOUTS_ALLOWED });
         }
       } catch (error) {

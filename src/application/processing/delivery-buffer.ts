@@ -20,20 +20,44 @@ export function isSuspect({ deliveryCount }: Delivery): boolean {
   return deliveryCount >= SUSPECT_DELIVERY_COUNT;
 }
 
+/** What a batch costs: its commands, and the bytes of their bodies. */
+export interface BatchSize {
+  commands: number;
+  bytes: number;
+}
+
+export function sizeOf(deliveries: readonly Delivery[]): BatchSize {
+  return {
+    commands: deliveries.length,
+    bytes: deliveries.reduce((sum, { incoming }) => sum + incoming.body.byteLength, 0),
+  };
+}
+
 /** Deliveries of a partition that are not in a batch yet, in order. */
 export class DeliveryBuffer {
   private deliveries: Delivery[] = [];
+  private bytes = 0;
 
   get isEmpty(): boolean {
     return this.deliveries.length === 0;
   }
 
+  /** An upper bound of the size of the next batch. */
+  get nextSize(): BatchSize {
+    return {
+      commands: Math.min(this.deliveries.length, BATCH_MAX_COMMANDS),
+      bytes: Math.min(this.bytes, BATCH_MAX_BYTES),
+    };
+  }
+
   push(delivery: Delivery): void {
     this.deliveries.push(delivery);
+    this.bytes += delivery.incoming.body.byteLength;
   }
 
   clear(): void {
     this.deliveries = [];
+    this.bytes = 0;
   }
 
   /** The next batch: some suspects, or as many other commands as the limits allow. */
@@ -50,6 +74,8 @@ export class DeliveryBuffer {
       if (count > 0 && (count >= most || bytes > BATCH_MAX_BYTES || isOfAnotherKind)) break;
       count += 1;
     }
-    return this.deliveries.splice(0, count);
+    const taken = this.deliveries.splice(0, count);
+    this.bytes -= sizeOf(taken).bytes;
+    return taken;
   }
 }

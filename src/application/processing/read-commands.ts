@@ -91,6 +91,7 @@ class ByteBudget {
  * decoded. Rejects only if tokens cannot be checked because keys are missing; the batch is then retried.
  */
 export async function readCommands(
+  partition: number,
   deliveries: readonly Delivery[],
   reader: CommandReader,
   checkRates: (commands: readonly IdentifiedCommand[]) => Promise<readonly RateVerdict[]>,
@@ -117,7 +118,7 @@ export async function readCommands(
       continue;
     }
     if (decoding.isExceededBy(delivery)) await setImmediate();
-    items.push({ delivery, decoded: decode(), unproven, token, allowance });
+    items.push({ partition, delivery, decoded: decode(), unproven, token, allowance });
   }
   return { items, refused, malformed };
 }

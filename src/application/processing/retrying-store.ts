@@ -13,6 +13,9 @@ export const CONTENTION_BACKOFF_MAX_MS = 1_000;
 
 /** COMMIT was sent and no reply came. The caller must re-acquire the lease and then run the batch again. */
 export class OutcomeUnknown extends Error {
+  /** The leases of the batch, to be re-acquired in one statement. Set by `GroupCommit`. */
+  recovery: LeaseRecovery | null = null;
+
   constructor(options: { cause: unknown }) {
     super('the outcome of the commit is unknown', options);
     this.name = 'OutcomeUnknown';
@@ -85,7 +88,7 @@ export class RetryingStore {
       for (;;) {
         const watch = timeoutsLeft > 0 ? null : new ProbeWatch(this.deps.store, time);
         try {
-          return await this.callShared(() => this.callOnce(call));
+          return await this.attempt(call);
         } catch (error) {
           if (!isTransientStoreError(error)) throw error;
           if (error.kind === 'contention') {
@@ -126,11 +129,16 @@ export class RetryingStore {
     });
     try {
       await Promise.allSettled(this.inFlight);
-      return await this.callOnce(call);
+      return await this.attempt(call);
     } finally {
       this.exclusiveCall = null;
       end();
     }
+  }
+
+  /** Calls the store once, beside other calls. */
+  async callOnce<T>(call: Call<T>): Promise<T> {
+    return this.callShared(() => this.attempt(call));
   }
 
   private async callShared<T>(call: () => Promise<T>): Promise<T> {
@@ -144,7 +152,7 @@ export class RetryingStore {
     }
   }
 
-  private async callOnce<T>(call: Call<T>): Promise<T> {
+  private async attempt<T>(call: Call<T>): Promise<T> {
     try {
       return await call(this.deps.store);
     } catch (error) {

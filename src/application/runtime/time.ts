@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 
 /** The clock, pauses and randomness of the worker: real in a process, controlled in a simulation. */
 export interface Time {
@@ -7,6 +7,8 @@ export interface Time {
   elapsedMs(): number;
   /** Waits, and returns early if `signal` aborts. Never rejects. */
   pause(delayMs: number, signal: AbortSignal): Promise<void>;
+  /** Lets the event loop handle what has arrived. */
+  turn(): Promise<void>;
   /** Random number from 0 inclusive to 1 exclusive, for jitter. */
   random(): number;
 }
@@ -18,5 +20,6 @@ export const realTime: Time = {
     sleep(delayMs, undefined, { signal }).catch((error: unknown) => {
       if (!signal.aborted) throw error;
     }),
+  turn: () => setImmediate(),
   random: () => Math.random(),
 };

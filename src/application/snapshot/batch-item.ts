@@ -7,6 +7,8 @@ import type { Delivery } from '../ports/transport/transport.js';
 
 /** A command with a known identity. Its body may be invalid, and its actor may be unauthenticated. */
 export interface BatchItem {
+  /** The partition whose queue the command came from. */
+  partition: number;
   delivery: Delivery;
   decoded: Exclude<Decoded, { outcome: 'malformed' }>;
   /**

@@ -23,6 +23,8 @@ import { MessageState } from './message-state.js';
 
 /** The command that caused an event. */
 export interface Cause {
+  /** The partition that the command came to, whose log gets the event. */
+  partition: number;
   tenantId: string;
   actorId: string;
   commandId: string;
@@ -41,10 +43,11 @@ export class BatchState {
   private readonly messages: MessageState;
   private readonly receipts = new Map<string, ReceiptRecord>();
   private readonly events: LoggedEvent[] = [];
+  /** By partition: the last used position, if a command of this batch has used one. */
+  private readonly lastPositions = new Map<number, number>();
   private readonly decisions: DecisionRecord[] = [];
 
   constructor(
-    private readonly partition: number,
     private readonly snapshot: BatchSnapshot,
     readonly now: Date,
     private readonly userChatsMax: number,
@@ -52,9 +55,11 @@ export class BatchState {
     this.messages = new MessageState(snapshot);
   }
 
-  /** The position that the next event gets. */
-  get nextPosition(): number {
-    return this.snapshot.position + this.events.length + 1;
+  /** The position that the next event of the partition gets. The partition must be in the snapshot. */
+  nextPosition(partition: number): number {
+    const last = this.lastPositions.get(partition) ?? this.snapshot.positions.get(partition);
+    if (last === undefined) throw new Error(`partition ${partition} is not in the snapshot`);
+    return last + 1;
   }
 
   chat(chatId: string): Chat | undefined {
@@ -127,12 +132,15 @@ export class BatchState {
   }
 
   /** Must be called before the event about it is appended. */
-  removeMember(chat: Chat, member: Member): void {
+  removeMember({ partition }: Cause, chat: Chat, member: Member): void {
     const { tenantId, chatId, userId } = member;
     const key = memberKey(member);
     this.members.delete(key);
     this.countChat(chat, member, -1);
-    this.membersRemoved.set(key, { tenantId, chatId, userId, position: this.nextPosition });
+    this.membersRemoved.set(key, {
+      ...{ tenantId, chatId, userId, partition },
+      position: this.nextPosition(partition),
+    });
   }
 
   /** `chat` and `member` are as they were before the event with this sequence. */
@@ -178,10 +186,12 @@ export class BatchState {
 
   /** `chat` already has the new sequence for this event, unless the event has no sequence (`chat.read`). */
   appendEvent(cause: Cause, event: DomainEvent, chat: Chat | null, hasNumber = chat !== null): void {
-    const position = this.nextPosition;
+    const { partition } = cause;
+    const position = this.nextPosition(partition);
+    this.lastPositions.set(partition, position);
     if (chat !== null && hasNumber) chat.lastPosition = position;
     this.events.push({
-      partition: this.partition,
+      partition,
       position,
       tenantId: cause.tenantId,
       chatId: chat?.chatId ?? null,

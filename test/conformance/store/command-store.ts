@@ -123,11 +123,11 @@ export function commandStoreConformance(open: OpenStore): void {
       });
 
       it('for an unknown partition is fenced out', async () => {
-        const request = { partition: 99, epoch: 1, keys: NO_KEYS, publishedThrough: 0 };
+        const request = { leases: [{ partition: 99, epoch: 1, publishedThrough: 0 }], keys: NO_KEYS };
         const result = await store.commands.transact(request, () => {
           throw new Error('was asked');
         });
-        expect(result).to.deep.equal({ outcome: 'fenced' });
+        expect(result).to.deep.equal({ outcome: 'fenced', partitions: [99] });
       });
 
       it('whose decision throws has no effect, and rejects with the same error', async () => {
@@ -220,7 +220,9 @@ export function commandStoreConformance(open: OpenStore): void {
         await owner.write(() => ({
           chatsChanged: [changed],
           membersPut: [promoted],
-          membersRemoved: [{ tenantId: chat.tenantId, chatId: chat.chatId, userId: 'carol', position: 1 }],
+          membersRemoved: [
+            { tenantId: chat.tenantId, chatId: chat.chatId, userId: 'carol', partition: 0, position: 1 },
+          ],
         }));
         const snapshot = await owner.read({
           chats: [chat.chatId],

@@ -194,6 +194,9 @@ export const NO_KEYS: SnapshotKeys = {
   userChats: [],
 };
 
+/** A snapshot with the position of the owner's only partition. */
+type OwnSnapshot = BatchSnapshot & { position: number };
+
 /** Owns one partition of a settled store and commits what it is given. */
 export class Owner {
   private constructor(
@@ -208,13 +211,15 @@ export class Owner {
 
   transact<T>(
     keys: Partial<SnapshotKeys>,
-    decide: (snapshot: BatchSnapshot) => { writes: Partial<BatchWrites>; value: T },
+    decide: (snapshot: OwnSnapshot) => { writes: Partial<BatchWrites>; value: T },
     publishedThrough = 0,
   ): Promise<BatchResult<T>> {
     const { partition, epoch } = this.ownership;
     const allKeys = { ...NO_KEYS, ...keys };
-    return this.store.commands.transact({ partition, epoch, keys: allKeys, publishedThrough }, (snapshot) => {
-      const { writes, value } = decide(snapshot);
+    const request = { leases: [{ partition, epoch, publishedThrough }], keys: allKeys };
+    return this.store.commands.transact(request, (snapshot) => {
+      const position = snapshot.positions.get(partition) ?? Number.NaN;
+      const { writes, value } = decide({ ...snapshot, position });
       return { writes: { ...noWrites(), ...writes }, value };
     });
   }
@@ -233,7 +238,7 @@ export class Owner {
     return result.value;
   }
 
-  async read(keys: Partial<SnapshotKeys>): Promise<BatchSnapshot> {
+  async read(keys: Partial<SnapshotKeys>): Promise<OwnSnapshot> {
     const result = await this.transact(keys, (snapshot) => ({ writes: {}, value: snapshot }));
     if (result.outcome !== 'committed') throw new Error('fenced out');
     return result.value;

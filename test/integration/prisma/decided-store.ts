@@ -38,13 +38,11 @@ export class DecidedStore {
   /** One batch, by our own policy unless another is named. */
   async decide(drafts: readonly Draft[], policy?: PolicyDecisionPoint): Promise<ItemResult[]> {
     const decider = policy === undefined ? byDefault : decidingBy(policy);
-    const items = drafts.map(itemOf);
     const { partition, epoch, now } = this;
+    const items = drafts.map((draft, index) => ({ ...itemOf(draft, index), partition }));
     this.now = new Date(now.getTime() + 1_000);
-    const request = { partition, epoch, keys: snapshotKeysOf(items), publishedThrough: 0 };
-    const result = await this.store.commands.transact(request, (snapshot) =>
-      decider.decide(items, snapshot, { partition, now }),
-    );
+    const request = { leases: [{ partition, epoch, publishedThrough: 0 }], keys: snapshotKeysOf(items) };
+    const result = await this.store.commands.transact(request, (snapshot) => decider.decide(items, snapshot, now));
     if (result.outcome !== 'committed') throw new Error(`not committed: ${result.outcome}`);
     return result.value;
   }

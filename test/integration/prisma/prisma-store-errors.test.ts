@@ -158,7 +158,7 @@ describe('failures of the Prisma store', () => {
       const far = prismaStore(proxy.url);
       try {
         proxy.fault = 'end sessions at once';
-        const request = { partition: 0, epoch: 1, keys: NO_KEYS, publishedThrough: 0 };
+        const request = { leases: [{ partition: 0, epoch: 1, publishedThrough: 0 }], keys: NO_KEYS };
         // An error event that nobody listens to would fail this test from outside.
         await failsAs(
           far.commands.transact(request, () => expect.fail('was asked')),
@@ -319,7 +319,7 @@ describe('failures of the Prisma store', () => {
       nowhere.pathname = '/no_such_database';
       for (const url of [nobody, nowhere]) {
         const broken = prismaStore(url.href);
-        const request = { partition: 0, epoch: 1, keys: NO_KEYS, publishedThrough: 0 };
+        const request = { leases: [{ partition: 0, epoch: 1, publishedThrough: 0 }], keys: NO_KEYS };
         const caller = { tenantId: 'default', userId: 'alice' };
         const asked = [
           broken.commands.transact(request, () => expect.fail('was asked')),

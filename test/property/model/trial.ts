@@ -147,9 +147,9 @@ export class Trial {
   private async transact(items: BatchItem[], partition: number, epoch: number): Promise<ItemResult[] | 'fenced'> {
     const keys = snapshotKeysOf(items);
     expectDistinct({ ...keys });
-    const settings = { partition, now: this.world.now };
-    const result = await this.store.commands.transact({ partition, epoch, keys, publishedThrough: 0 }, (snapshot) => {
-      const decided = this.decider.decide(items, snapshot, settings);
+    const request = { leases: [{ partition, epoch, publishedThrough: 0 }], keys };
+    const result = await this.store.commands.transact(request, (snapshot) => {
+      const decided = this.decider.decide(items, snapshot, this.world.now);
       expectDistinctRows(decided.writes);
       return decided;
     });

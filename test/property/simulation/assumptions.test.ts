@@ -308,7 +308,7 @@ describe("The simulation's assumptions about PostgreSQL", () => {
     const { batch, isStored } = aBatch();
     const successor = await Owner.of(store, 0, 'worker-2');
     const late = await owner.transact({}, (snapshot) => ({ writes: batch(snapshot.position), value: null }));
-    expect(late).to.deep.equal({ outcome: 'fenced' });
+    expect(late).to.deep.equal({ outcome: 'fenced', partitions: [0] });
     owner = successor;
     expect(await isStored()).to.equal(false);
   });

@@ -209,7 +209,12 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
       if (result.outcome === 'committed') return result;
       // As if it had been decided on nothing, and all were well.
       const snapshot: BatchSnapshot = {
-        ...{ position: 0, receipts: new Map(), chats: new Map(), members: new Map() },
+        ...{
+          positions: new Map(request.leases.map(({ partition }) => [partition, 0])),
+          receipts: new Map(),
+          chats: new Map(),
+          members: new Map(),
+        },
         ...{
           users: new Map(),
           messages: new Map(),
@@ -297,7 +302,13 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
     }));
     const aheadToo = transacting(
       (transact) => (request, decide) =>
-        transact({ ...request, publishedThrough: request.publishedThrough + 4 }, decide),
+        transact(
+          {
+            ...request,
+            leases: request.leases.map((lease) => ({ ...lease, publishedThrough: lease.publishedThrough + 4 })),
+          },
+          decide,
+        ),
     );
     return (ports, process, around) => aheadToo(ahead(ports, process, around), process, around);
   },

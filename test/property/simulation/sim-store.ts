@@ -109,7 +109,8 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
           // Whoever is answered by nobody cannot know that nothing arrived.
           if (isAway() || mishap === 'commit lost') throw new StoreError('unknown', 'the connection went at COMMIT');
           const result = await database.commands.transact(request, (now) => {
-            if (now.position !== snapshot.position) throw new StoreError('contention', 'another batch came in between');
+            if (request.leases.some(({ partition: p }) => now.positions.get(p) !== snapshot.positions.get(p)))
+              throw new StoreError('contention', 'another batch came in between');
             return decided;
           });
           if (result.outcome === 'fenced') throw new StoreError('contention', 'another owner came in between');
@@ -122,7 +123,7 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
       const read = async () => {
         if (isAway()) return back(() => reject(away()));
         const snapshot = await snapshotOf(database.commands, request);
-        if (snapshot === null) return back(() => resolve({ outcome: 'fenced' }));
+        if ('outcome' in snapshot) return back(() => resolve(snapshot));
         back(() => {
           try {
             const decided = decide(snapshot);
@@ -171,16 +172,19 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
 }
 
 /** As they are in this moment; null: fenced out. */
-async function snapshotOf(commands: CommandStore, request: BatchRequest): Promise<BatchSnapshot | null> {
+async function snapshotOf(commands: CommandStore, request: BatchRequest): Promise<BatchSnapshot | BatchResult<never>> {
   let found: BatchSnapshot | null = null;
   const nothingIsWritten = new Error('only read');
-  await commands
-    .transact(request, (snapshot) => {
+  const result = await commands
+    .transact<never>(request, (snapshot) => {
       found = snapshot;
       throw nothingIsWritten;
     })
     .catch((error) => {
       if (error !== nothingIsWritten) throw error;
+      return null;
     });
-  return found;
+  const read = found ?? result;
+  if (read === null) throw new Error('neither a snapshot nor a result');
+  return read;
 }

@@ -126,7 +126,7 @@ export class RaceTrack {
     );
     const reader = { identify: identifyCommand, proof, proofGraceSeconds: 0 };
     const limiter = new RateLimiter(new MemoryQuotas([]), realTime);
-    const { items } = await readCommands(deliveries, reader, (commands) => limiter.reserve(commands, epoch));
+    const { items } = await readCommands(partition, deliveries, reader, (commands) => limiter.reserve(commands, epoch));
     const { logger } = collectedLog();
     const executor = new BatchExecutor({
       store: this.scheduledStore(losesReply),

@@ -6,12 +6,12 @@ import {
   type CommandStore,
   memberKey,
   messageEmojiKey,
+  positionsAfter,
   type ReadMarkKey,
   reactionKey,
   reactorKey,
   readMarkKey,
   receiptKey,
-  type SnapshotKeys,
   StoreError,
   userKey,
 } from '../../../application/ports/store/command-store.js';
@@ -19,7 +19,7 @@ import type { Reaction } from '../../../domain/message.js';
 import { NO_CHATS, type UserChats } from '../../../domain/user-chats.js';
 import { copy } from './copy.js';
 import { writeMessages } from './memory-messages.js';
-import { entry, type MemoryTables, type PartitionRow } from './memory-tables.js';
+import { entry, type MemoryTables } from './memory-tables.js';
 
 export class MemoryCommandStore implements CommandStore {
   constructor(private readonly world: MemoryTables) {}
@@ -28,14 +28,20 @@ export class MemoryCommandStore implements CommandStore {
     request: BatchRequest,
     decide: (snapshot: BatchSnapshot) => { writes: BatchWrites; value: T },
   ): Promise<BatchResult<T>> {
-    const partition = this.world.partitions.get(request.partition);
-    if (partition === undefined || partition.epoch !== request.epoch) return { outcome: 'fenced' };
-    const { writes, value } = decide(this.snapshot(partition, request.keys));
+    const leased = request.leases.map((lease) => ({ lease, row: this.world.partitions.get(lease.partition) }));
+    const fenced = leased.filter(({ lease, row }) => row?.epoch !== lease.epoch).map(({ lease }) => lease.partition);
+    if (fenced.length > 0) return { outcome: 'fenced', partitions: fenced };
+    const snapshot = this.snapshot(request);
+    const { writes, value } = decide(snapshot);
     // Everything is checked before anything is written, because this store cannot roll back.
-    this.check(request, partition.position, writes);
-    this.write(request.partition, copy(writes));
-    partition.position += writes.events.length;
-    partition.publishedThrough = Math.max(partition.publishedThrough, request.publishedThrough);
+    const positions = positionsAfter(snapshot, writes.events);
+    this.check(writes);
+    this.write(copy(writes));
+    for (const { lease, row } of leased) {
+      if (row === undefined) continue;
+      row.position = positions.get(lease.partition) ?? row.position;
+      row.publishedThrough = Math.max(row.publishedThrough, lease.publishedThrough);
+    }
     return { outcome: 'committed', value };
   }
 
@@ -97,10 +103,12 @@ export class MemoryCommandStore implements CommandStore {
     this.world.attemptedAt.set(key, new Date());
   }
 
-  private snapshot({ position }: Pick<PartitionRow, 'position'>, keys: SnapshotKeys): BatchSnapshot {
+  private snapshot({ leases, keys }: BatchRequest): BatchSnapshot {
     const { receipts, chats, members, users, messages, userChats } = this.world;
     return {
-      position,
+      positions: new Map(
+        leases.map(({ partition }) => [partition, this.world.partitions.get(partition)?.position ?? 0]),
+      ),
       receipts: pick(keys.receipts.map(receiptKey), (key) => {
         const record = receipts.get(key);
         return record && { contentHash: record.contentHash, receipt: record.receipt };
@@ -154,7 +162,7 @@ export class MemoryCommandStore implements CommandStore {
   }
 
   /** Checks the database's constraints, and conflicts with rows that other partitions have changed. */
-  private check(request: BatchRequest, position: number, writes: BatchWrites): void {
+  private check(writes: BatchWrites): void {
     const { users, chats, messages, messagesOfChat, eventsOfChat, receipts } = this.world;
     if (
       writes.users.some(({ user, previousRevision }) => (users.get(userKey(user))?.revision ?? 0) !== previousRevision)
@@ -174,11 +182,6 @@ export class MemoryCommandStore implements CommandStore {
     if (writes.chatsChanged.some(({ chatId }) => !chats.has(chatId))) {
       throw new StoreError('refused', 'a chat to change does not exist');
     }
-    if (
-      writes.events.some((event, i) => event.partition !== request.partition || event.position !== position + i + 1)
-    ) {
-      throw new StoreError('refused', 'an event of the batch is not at its position in the log');
-    }
     const last = (rows: { sequence: number | null }[] | undefined) => rows?.at(-1)?.sequence ?? 0;
     if (
       writes.messages.some(
@@ -190,7 +193,7 @@ export class MemoryCommandStore implements CommandStore {
     }
   }
 
-  private write(partition: number, writes: BatchWrites): void {
+  private write(writes: BatchWrites): void {
     const world = this.world;
     for (const { user } of writes.users) world.users.set(userKey(user), user);
     for (const chat of [...writes.chatsCreated, ...writes.chatsChanged]) world.chats.set(chat.chatId, chat);
@@ -198,7 +201,7 @@ export class MemoryCommandStore implements CommandStore {
       entry(world.members, member.chatId, () => new Map()).set(member.userId, member);
       entry(world.chatsOfUser, userKey(member), () => new Set()).add(member.chatId);
     }
-    for (const { tenantId, chatId, userId, position } of writes.membersRemoved) {
+    for (const { tenantId, chatId, userId, partition, position } of writes.membersRemoved) {
       const user = userKey({ tenantId, userId });
       world.members.get(chatId)?.delete(userId);
       world.chatsOfUser.get(user)?.delete(chatId);

@@ -25,7 +25,7 @@ function changeHidden(
   state.putMember({
     ...actor,
     hiddenOrdinal: hidden ? chat.lastOrdinal : null,
-    readPosition: state.nextPosition,
+    readPosition: state.nextPosition(cause.partition),
   });
   state.appendEvent(cause, { type: hidden ? 'chat.hidden' : 'chat.unhidden' }, chat, false);
   return accepted(decisionId, null);

@@ -29,7 +29,7 @@ export const readChat: CommandHandler<'chat.read'> = {
       readSequence: upTo,
       // Messages from before the member joined count as read, however far back the mark is.
       readOrdinal: Math.max(actor.readOrdinal, state.ordinalAt(chat, upTo)),
-      readPosition: state.nextPosition,
+      readPosition: state.nextPosition(cause.partition),
     });
     state.appendEvent(cause, { type: 'chat.read', userId: command.actorId, upTo }, chat, false);
     return accepted(decisionId, null);

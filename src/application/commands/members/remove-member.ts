@@ -38,7 +38,7 @@ export const removeMember: CommandHandler<'member.remove'> = {
     const changed = withoutMember(chat, target);
     state.endMembershipState(changed.lastSequence, chat, target);
     state.putChat(changed);
-    state.removeMember(chat, target);
+    state.removeMember(cause, chat, target);
     state.appendEvent(cause, { type: 'member.removed', userId, left }, changed);
     return accepted(decisionId, changed.lastSequence);
   },

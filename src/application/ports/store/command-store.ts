@@ -1,5 +1,6 @@
 /**
- * Applies commands to the store: one batch per transaction, serialized by the partition's row.
+ * Applies commands to the store: one batch per transaction. A batch may have commands of several partitions. Batches of
+ * the same partition are serialized by the partition's row.
  *
  * The store takes a closure. The adapter owns the transaction, and the closure makes the decision. The closure is pure
  * and synchronous, and it runs again if the batch is retried.
@@ -69,12 +70,12 @@ export interface StoredReceipt {
 }
 
 /**
- * What a batch has loaded, as of one moment. The partition's own rows are guaranteed to be unchanged at the commit.
+ * What a batch has loaded, as of one moment. The partitions' own rows are guaranteed to be unchanged at the commit.
  * Absent keys were not found.
  */
 export interface BatchSnapshot {
-  /** The partition's last used position. */
-  position: number;
+  /** By partition of the request: the last used position. */
+  positions: ReadonlyMap<number, number>;
   receipts: ReadonlyMap<string, StoredReceipt>;
   chats: ReadonlyMap<string, Chat>;
   members: ReadonlyMap<string, Member>;
@@ -154,8 +155,8 @@ export interface BatchWrites {
   userChats: { changes: UserChatsChange[]; max: number };
   /** Membership states that members have left. They replace what is stored for the same state. */
   membershipStatesEnded: (MemberKey & { tenantId: string } & FormerMembershipState)[];
-  /** `position` is that of the event about the removal. */
-  membersRemoved: (MemberKey & { tenantId: string; position: number })[];
+  /** `partition` and `position` are those of the event about the removal. */
+  membersRemoved: (MemberKey & { tenantId: string; partition: number; position: number })[];
   messages: Message[];
   /** Existing messages with their new content: edited, or deleted soft. */
   messagesChanged: Message[];
@@ -171,31 +172,53 @@ export interface BatchWrites {
   reactions: ReactionWrite[];
   /** Changes of the number of replies in each thread. */
   threads: { rootId: string; replies: number }[];
-  /** In position order, contiguous from `BatchSnapshot.position + 1`. */
+  /** Of each partition in position order, contiguous from `BatchSnapshot.positions` + 1. */
   events: LoggedEvent[];
   receipts: ReceiptRecord[];
   /** Decisions of the policy that are kept. */
   decisions: DecisionRecord[];
 }
 
-export interface BatchRequest {
+/** A partition lease, as a batch needs it. */
+export interface BatchLease {
   partition: number;
-  /** The epoch of the caller's lease. */
   epoch: number;
-  keys: SnapshotKeys;
-  /** The contiguous confirmed prefix of the log. It is saved with the batch. */
+  /** The contiguous confirmed prefix of the partition's log. It is saved with the batch. */
   publishedThrough: number;
+}
+
+export interface BatchRequest {
+  /** The leases of all partitions that the batch writes, at least one, each partition once, in ascending order. */
+  leases: readonly BatchLease[];
+  keys: SnapshotKeys;
+}
+
+/**
+ * By partition: the last position once these events are written. Throws a `StoreError` (`refused`) if an event is not at
+ * the next position of its partition.
+ */
+export function positionsAfter(
+  { positions }: Pick<BatchSnapshot, 'positions'>,
+  events: readonly LoggedEvent[],
+): Map<number, number> {
+  const after = new Map(positions);
+  for (const { partition, position } of events) {
+    if (position !== (after.get(partition) ?? Number.NaN) + 1)
+      throw new StoreError('refused', `event ${position} of partition ${partition} is not at its position in the log`);
+    after.set(partition, position);
+  }
+  return after;
 }
 
 export type BatchResult<T> =
   | { outcome: 'committed'; value: T }
-  /** Another worker has the lease now. Nothing was written. */
-  | { outcome: 'fenced' };
+  /** Other workers have the leases of these partitions now. Nothing was written. */
+  | { outcome: 'fenced'; partitions: number[] };
 
 export interface CommandStore {
   /**
-   * Reads the snapshot under the epoch, calls `decide`, and writes everything or nothing. It commits only if the
-   * partition still has that epoch and position; otherwise it fails with `contention`. Errors of `decide` pass through.
+   * Reads the snapshot under the epochs, calls `decide`, and writes everything or nothing. It commits only if each
+   * partition still has its epoch and position; otherwise it fails with `contention`. Errors of `decide` pass through.
    * All other rejections are a `StoreError`.
    */
   transact<T>(

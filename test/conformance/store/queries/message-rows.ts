@@ -265,7 +265,7 @@ export function messageRowsConformance(open: OpenStore): void {
       const { chatId, tenantId } = chat;
       const bob = aMember(chat, 'bob');
       const leave = (position: number) =>
-        owner.write(() => ({ membersRemoved: [{ tenantId, chatId, userId: 'bob', position }] }));
+        owner.write(() => ({ membersRemoved: [{ tenantId, chatId, userId: 'bob', partition: 0, position }] }));
       await owner.write(() => ({ membersPut: [bob, aMember(chat, 'carol')] }));
       expect(await store.rows.departure(bob)).to.equal(null);
       await leave(2 ** 40);

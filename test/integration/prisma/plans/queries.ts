@@ -365,7 +365,8 @@ export function queries(size: WorldSize): Query[] {
     ),
     {
       name: 'the snapshot of a batch',
-      ask: (d, at) => readSnapshot(d, { partition: 0, epoch: 0, keys: snapshotKeys(at) }),
+      ask: (d, at) =>
+        readSnapshot(d, { leases: [{ partition: 0, epoch: 0, publishedThrough: 0 }], keys: snapshotKeys(at) }),
       ...{ rows: 10 * BATCH, sorted: 0, statements: 1, settings: SESSION_FOR_BATCHES, withoutBitmaps: true },
     },
     {

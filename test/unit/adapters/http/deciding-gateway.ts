@@ -77,6 +77,7 @@ export class DecidingGateway implements CommandGateway {
     if (decoded.outcome === 'malformed') throw new Error(`REST published what cannot be read: ${decoded.detail}`);
     const items = [
       {
+        partition: PARTITION,
         delivery: { tag: 1, incoming, deliveryCount: 0, mayBeMisplaced: false, isForwarded: false },
         decoded,
         unproven: null,
@@ -84,9 +85,11 @@ export class DecidingGateway implements CommandGateway {
         allowance: null,
       },
     ];
-    const request = { partition: PARTITION, epoch: EPOCH, keys: snapshotKeysOf(items), publishedThrough: 0 };
-    const settings = { partition: PARTITION, now: new Date() };
-    const result = await this.store.transact(request, (attributes) => this.decider.decide(items, attributes, settings));
+    const lease = { partition: PARTITION, epoch: EPOCH, publishedThrough: 0 };
+    const request = { leases: [lease], keys: snapshotKeysOf(items) };
+    const result = await this.store.transact(request, (attributes) =>
+      this.decider.decide(items, attributes, new Date()),
+    );
     const answer = result.outcome === 'committed' ? result.value[0] : undefined;
     if (answer?.kind !== 'answered') throw new Error(`not answered: ${JSON.stringify(result)}`);
     return answer.receipt;

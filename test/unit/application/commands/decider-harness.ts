@@ -59,7 +59,7 @@ export function itemOf({ type, body, commandId, properties, unproven, token }: D
   const decoded = decodeCommand(incoming);
   if (decoded.outcome === 'malformed') throw new Error(decoded.detail);
   const delivery = { tag, incoming, deliveryCount: 0, mayBeMisplaced: false, isForwarded: false };
-  return { delivery, decoded, unproven: unproven ?? null, token: token ?? null, allowance: null };
+  return { partition: 0, delivery, decoded, unproven: unproven ?? null, token: token ?? null, allowance: null };
 }
 
 function pick<K, V>(keys: readonly K[], nameOf: (key: K) => string, from: ReadonlyMap<string, V>): Map<string, V> {
@@ -123,12 +123,15 @@ export class DeciderHarness {
   batch(drafts: readonly Draft[]): ItemResult[] {
     const items = drafts.map((draft, index) => {
       const item = itemOf(draft, index);
-      return { ...item, delivery: { ...item.delivery, mayBeMisplaced: this.mayBeMisplaced } };
+      return {
+        ...item,
+        partition: this.partition,
+        delivery: { ...item.delivery, mayBeMisplaced: this.mayBeMisplaced },
+      };
     });
     const keys = snapshotKeysOf(items);
     expectDistinct({ ...keys });
-    const { partition, now } = this;
-    const { writes, value } = this.decider.decide(items, this.attributes(keys), { partition, now });
+    const { writes, value } = this.decider.decide(items, this.attributes(keys), this.now);
     this.commit(writes);
     return value;
   }
@@ -181,7 +184,7 @@ export class DeciderHarness {
 
   private attributes(keys: SnapshotKeys): BatchSnapshot {
     return {
-      position: this.log.length,
+      positions: new Map([[this.partition, this.log.length]]),
       receipts: pick(keys.receipts, receiptKey, this.receipts),
       chats: pick(keys.chats, String, this.chats),
       members: pick(keys.members, memberKey, this.members),

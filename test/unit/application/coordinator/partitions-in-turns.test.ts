@@ -21,8 +21,8 @@ describe("A worker's partitions", () => {
     let underWay = 0;
     let most = 0;
     const partitions = new Set<number>();
-    harness.store.before = async ({ partition }) => {
-      partitions.add(partition);
+    harness.store.before = async ({ leases }) => {
+      for (const { partition } of leases) partitions.add(partition);
       underWay += 1;
       most = Math.max(most, underWay);
       for (let turn = 0; turn < TRANSACTION_TURNS; turn += 1) await nextTurn();
@@ -46,9 +46,9 @@ describe("A worker's partitions", () => {
       answer = resolve;
     });
     let stuck: number | null = null;
-    harness.store.before = async ({ partition }) => {
-      stuck ??= partition;
-      if (partition === stuck) await answered;
+    harness.store.before = async ({ leases }) => {
+      stuck ??= leases[0]?.partition ?? null;
+      if (leases.some(({ partition }) => partition === stuck)) await answered;
     };
     harness.publish(...chats());
     const isThrough = (partition: number) => (harness.world.partitions.get(partition)?.position ?? 0) > 0;

@@ -101,14 +101,13 @@ export class Traffic {
 
   /** Null: contention, to be tried again. */
   private async transact(partition: number, drafts: readonly Draft[]): Promise<ItemResult[] | null> {
-    const items = drafts.map(itemOf);
+    const items = drafts.map((draft, index) => ({ ...itemOf(draft, index), partition }));
     const { epoch } = this.owners[partition] as TakenPartition;
-    const request = { partition, epoch, keys: snapshotKeysOf(items), publishedThrough: 0 };
+    const request = { leases: [{ partition, epoch, publishedThrough: 0 }], keys: snapshotKeysOf(items) };
     this.at += 1;
-    const settings = { partition, now: new Date(this.at) };
     try {
       const result = await this.store.commands.transact(request, (attributes) =>
-        this.decider.decide(items, attributes, settings),
+        this.decider.decide(items, attributes, new Date(this.at)),
       );
       if (result.outcome === 'fenced') throw new Error('fenced out');
       return result.value;

@@ -7,11 +7,11 @@ import type {
   CommandStore,
 } from '../../../../application/ports/store/command-store.js';
 import { column } from '../columns.js';
-import type { Prisma, PrismaClient } from '../generated/client.js';
+import type { PrismaClient } from '../generated/client.js';
 import { TRANSACTION_START_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS } from '../prisma-database.js';
 import { isProbeUndone, PROBE_UNDONE, rethrow, rethrowFromCommit, storable } from '../store-errors.js';
 import { readSnapshot } from './read-snapshot.js';
-import { hasProfilesOrChats, writeEverythingElse, writeProfilesAndChats } from './write-batch.js';
+import { writeBatch } from './write-batch.js';
 
 /** The store's own limit for one prune call, whatever the caller requests. */
 export const PRUNE_MAX_ROWS = 10_000;
@@ -22,7 +22,7 @@ export class PrismaCommandStore implements CommandStore {
 
   /**
    * Two statements, one to read and one to write, with no lock held in between. The write succeeds only if the
-   * partition's row is unchanged. Then the data read of this partition is still valid, because any other writer must
+   * partitions' rows are unchanged. Then the data read of these partitions is still valid, because any other writer must
    * have raised the epoch first. Rows that partitions share are checked when they are written.
    */
   async transact<T>(
@@ -30,32 +30,14 @@ export class PrismaCommandStore implements CommandStore {
     decide: (snapshot: BatchSnapshot) => { writes: BatchWrites; value: T },
   ): Promise<BatchResult<T>> {
     const snapshot = await readSnapshot(this.database, request).catch(rethrow);
-    if (snapshot === null) return { outcome: 'fenced' };
+    const fenced = request.leases.flatMap(({ partition }) => (snapshot.positions.has(partition) ? [] : [partition]));
+    if (fenced.length > 0) return { outcome: 'fenced', partitions: fenced };
     // An exception here is a bug of the caller, not a database failure, so it passes through.
     const { writes, value } = decide(snapshot);
-    const statement = storable(() => writeEverythingElse(request, snapshot, writes));
-    if (hasProfilesOrChats(writes)) await this.writeInSteps(request, writes, statement);
+    const statement = storable(() => writeBatch(request, snapshot, writes));
     // The statement commits by itself.
-    else await this.database.$queryRaw(statement).catch(rethrowFromCommit);
+    await this.database.$queryRaw(statement).catch(rethrowFromCommit);
     return { outcome: 'committed', value };
-  }
-
-  /** READ COMMITTED, the connection's default. */
-  private async writeInSteps(request: BatchRequest, writes: BatchWrites, statement: Prisma.Sql): Promise<void> {
-    let commitUnderWay = false;
-    try {
-      await this.database.$transaction(
-        async (tx) => {
-          await writeProfilesAndChats(tx, request, writes);
-          await tx.$queryRaw(statement);
-          commitUnderWay = true;
-        },
-        { timeout: TRANSACTION_TIMEOUT_MS, maxWait: TRANSACTION_START_TIMEOUT_MS },
-      );
-    } catch (error) {
-      if (commitUnderWay) rethrowFromCommit(error);
-      rethrow(error);
-    }
   }
 
   async noteSuspects(partition: number, commandKeys: readonly string[]): Promise<Map<string, number>> {

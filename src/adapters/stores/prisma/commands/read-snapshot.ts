@@ -6,6 +6,7 @@
  * grows.
  */
 import {
+  type BatchLease,
   type BatchRequest,
   type BatchSnapshot,
   memberKey,
@@ -58,29 +59,34 @@ interface ReceiptRow extends StoredReceiptRow {
  */
 type FoundTexts = { [table in keyof SnapshotKeys | 'reactedTo']: string | null };
 
-type FoundRow = FoundTexts & Pick<BatchSnapshot, 'position'>;
+interface FoundRow extends FoundTexts {
+  positions: string | null;
+}
 
 /**
- * Null if another worker has the lease. A former owner that is still writing blocks the acquisition of the lease, so
- * that none of its writes is missed.
+ * A partition whose lease another worker has is missing in `positions`. A former owner that is still writing blocks the
+ * acquisition of the lease, so that none of its writes is missed.
  */
 export async function readSnapshot(
   database: Pick<PrismaClient, '$queryRaw'>,
-  { partition, epoch, keys }: Omit<BatchRequest, 'publishedThrough'>,
-): Promise<BatchSnapshot | null> {
+  { leases, keys }: BatchRequest,
+): Promise<BatchSnapshot> {
   const [found] = await database.$queryRaw<FoundRow[]>`
-    SELECT p.position::float8 AS position,
+    SELECT ${rows(findPositions(leases))} AS positions,
       ${rows(findReceipts(keys))} AS receipts, ${rows(findChats(keys))} AS chats, ${rows(findMembers(keys))} AS members,
       ${rows(findUsers(keys))} AS users, ${rows(findMessages(keys))} AS messages,
       ${rows(findMessagesInFull(keys))} AS "messagesInFull", ${rows(findReactions(keys))} AS reactions,
       ${rows(countEmojiOfMessages(keys))} AS "reactedTo", ${rows(countEmojiOfReactors(keys))} AS reactors,
       ${rows(findOrdinals(keys))} AS "readMarks",
-      ${rows(findUserChats(keys))} AS "userChats"
-    FROM partitions p WHERE p.partition = ${partition} AND p.epoch = ${epoch}`;
-  if (found === undefined) return null;
+      ${rows(findUserChats(keys))} AS "userChats"`;
+  if (found === undefined) throw new Error('a SELECT without FROM returned no row');
   const reactions = found.reactions === null ? [] : (JSON.parse(found.reactions) as ReactionRow[]);
   return {
-    position: found.position,
+    positions: mapOf<PositionRow, number, number>(
+      found.positions,
+      (row) => row.partition,
+      (row) => row.position,
+    ),
     receipts: mapOf<ReceiptRow, StoredReceipt>(found.receipts, receiptKey, toStoredReceipt),
     chats: mapOf<ChatRow, Chat>(found.chats, (row) => row.chatId, toChat),
     members: mapOf<MemberRow, Member>(found.members, memberKey, toMember),
@@ -107,11 +113,27 @@ function rows(select: Prisma.Sql | null): Prisma.Sql {
   return select === null ? Prisma.sql`NULL` : Prisma.sql`(SELECT json_agg(t)::text FROM (${select}) t)`;
 }
 
-function mapOf<Row, Entry>(json: string | null | undefined, key: (row: Row) => string, entryOf: (row: Row) => Entry) {
-  const found = new Map<string, Entry>();
-  if (json !== null && json !== undefined)
-    for (const row of JSON.parse(json) as Row[]) found.set(key(row), entryOf(row));
+function mapOf<Row, Entry, Key = string>(
+  json: string | null,
+  key: (row: Row) => Key,
+  entryOf: (row: Row) => Entry,
+): Map<Key, Entry> {
+  const found = new Map<Key, Entry>();
+  if (json !== null) for (const row of JSON.parse(json) as Row[]) found.set(key(row), entryOf(row));
   return found;
+}
+
+interface PositionRow {
+  partition: number;
+  position: number;
+}
+
+function findPositions(leases: readonly BatchLease[]): Prisma.Sql {
+  return Prisma.sql`
+    SELECT p.partition, p.position
+    FROM unnest(${column(leases, ({ partition }) => partition)}::int4[], ${column(leases, ({ epoch }) => epoch)}::int8[])
+      AS k(partition, epoch)
+    JOIN partitions p ON p.partition = k.partition AND p.epoch = k.epoch`;
 }
 
 function findReceipts({ receipts: keys }: SnapshotKeys): Prisma.Sql | null {

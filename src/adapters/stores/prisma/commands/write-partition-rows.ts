@@ -3,10 +3,11 @@
  * `writeEverythingElse`, or null if there is nothing to write.
  */
 import {
+  type BatchLease,
   type BatchRequest,
   type BatchSnapshot,
   type BatchWrites,
-  StoreError,
+  positionsAfter,
 } from '../../../../application/ports/store/command-store.js';
 import type { Chat } from '../../../../domain/chat.js';
 import { column, time } from '../columns.js';
@@ -58,14 +59,13 @@ export function removeMembers({ membersRemoved: keys }: BatchWrites): Prisma.Sql
     WHERE m.chat_id = k.chat_id AND m.user_id = k.user_id`;
 }
 
-export function putDepartures({ partition }: BatchRequest, { membersRemoved: rows }: BatchWrites): Prisma.Sql | null {
+export function putDepartures({ membersRemoved: rows }: BatchWrites): Prisma.Sql | null {
   if (rows.length === 0) return null;
   return Prisma.sql`
     INSERT INTO departures (tenant_id, user_id, chat_id, partition, position)
-    SELECT tenant_id, user_id, chat_id, ${partition}::int4, position
-    FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
-      ${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.position)}::int8[])
-      AS w(tenant_id, user_id, chat_id, position)
+    SELECT * FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
+      ${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.partition)}::int4[],
+      ${column(rows, (row) => row.position)}::int8[])
     ON CONFLICT (tenant_id, user_id, chat_id) DO UPDATE SET partition = EXCLUDED.partition, position = EXCLUDED.position`;
 }
 
@@ -79,38 +79,40 @@ export function putFormerMemberships({ membershipStatesEnded: rows }: BatchWrite
     ON CONFLICT (tenant_id, user_id, chat_id, state) DO UPDATE SET until = EXCLUDED.until`;
 }
 
-export function insertEvents(
-  { partition }: BatchRequest,
-  snapshot: BatchSnapshot,
-  { events: rows }: BatchWrites,
-): Prisma.Sql | null {
+export function insertEvents({ events: rows }: BatchWrites): Prisma.Sql | null {
   if (rows.length === 0) return null;
-  const gap = rows.findIndex(
-    (row, index) => row.partition !== partition || row.position !== snapshot.position + index + 1,
-  );
-  if (gap !== -1) throw new StoreError('refused', `event ${gap} of the batch is not at its position in the log`);
   return Prisma.sql`
     INSERT INTO chat_events (partition, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload,
       traceparent, tracestate)
-    SELECT ${partition}::int4, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload::json,
+    SELECT partition, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload::json,
       traceparent, tracestate
-    FROM unnest(${column(rows, (row) => row.position)}::int8[], ${column(rows, (row) => row.event.type)}::text[],
+    FROM unnest(${column(rows, (row) => row.partition)}::int4[], ${column(rows, (row) => row.position)}::int8[],
+      ${column(rows, (row) => row.event.type)}::text[],
       ${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.chatId)}::uuid[],
       ${column(rows, (row) => row.sequence)}::int8[], ${column(rows, (row) => row.actorId)}::text[],
       ${column(rows, (row) => row.commandId)}::text[], ${column(rows, (row) => time(row.at))}::timestamptz[],
       ${column(rows, (row) => toPayload(row.event))}::text[], ${column(rows, (row) => row.traceparent)}::text[],
       ${column(rows, (row) => row.tracestate)}::text[])
-      AS w(position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload, traceparent, tracestate)`;
+      AS w(partition, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload, traceparent,
+        tracestate)`;
 }
 
-/** Returns no row if another worker has the lease, or if another batch of the partition was committed meanwhile. */
-export function movePartition(
-  { partition, epoch, publishedThrough }: BatchRequest,
-  { position }: BatchSnapshot,
-  { events }: BatchWrites,
-): Prisma.Sql {
+/**
+ * Returns a row for each partition whose lease and position are as they were read. Rows are locked in the order of
+ * their partitions, so that two batches, or a batch and an acquisition of leases, wait for each other but never
+ * deadlock: an UPDATE alone locks rows in the order in which its plan finds them.
+ */
+export function movePartitions({ leases }: BatchRequest, snapshot: BatchSnapshot, writes: BatchWrites): Prisma.Sql {
+  const after = positionsAfter(snapshot, writes.events);
+  const read = ({ partition }: BatchLease) => snapshot.positions.get(partition) ?? null;
   return Prisma.sql`
-    UPDATE partitions SET position = ${position + events.length},
-      published_through = GREATEST(published_through, ${publishedThrough})
-    WHERE partition = ${partition} AND epoch = ${epoch} AND position = ${position} RETURNING 1`;
+    UPDATE partitions p SET position = l.moved_to, published_through = GREATEST(p.published_through, l.published_through)
+    FROM (SELECT p.partition, w.moved_to, w.published_through
+      FROM unnest(${column(leases, ({ partition }) => partition)}::int4[], ${column(leases, ({ epoch }) => epoch)}::int8[],
+        ${column(leases, read)}::int8[], ${column(leases, ({ partition }) => after.get(partition) ?? null)}::int8[],
+        ${column(leases, (lease) => lease.publishedThrough)}::int8[])
+        AS w(partition, epoch, position, moved_to, published_through)
+      JOIN partitions p ON p.partition = w.partition AND p.epoch = w.epoch AND p.position = w.position
+      ORDER BY p.partition FOR NO KEY UPDATE OF p) l
+    WHERE p.partition = l.partition RETURNING 1`;
 }

@@ -1,6 +1,7 @@
 /**
- * Rows that several partitions write: profiles, chat ids, chat counts of users, receipts. Each list is written in key
- * order, so that batches can wait for each other but never deadlock. A row that was changed meanwhile is contention.
+ * Rows that several partitions write: profiles, chat ids, chat counts of users, receipts. Each function returns one part
+ * of the statement of `writeBatch`, or null if there is nothing to write. Each list is written in key order, so that
+ * batches can wait for each other but never deadlock. A row that was changed meanwhile is missing in the result.
  */
 import {
   type BatchWrites,
@@ -8,20 +9,16 @@ import {
   type UserWrite,
   userKey,
 } from '../../../../application/ports/store/command-store.js';
-import type { Chat } from '../../../../domain/chat.js';
 import { column, hex, time } from '../columns.js';
 import { Prisma } from '../generated/client.js';
-import { contention } from '../store-errors.js';
-
-type Transaction = Prisma.TransactionClient;
 
 const byUser = ({ user }: UserWrite) => userKey(user);
 
-export async function insertUsers(tx: Transaction, users: UserWrite[]) {
-  const isNew = users.filter(({ previousRevision }) => previousRevision === 0);
-  const rows = inKeyOrder(isNew, byUser).map(({ user }) => user);
-  if (rows.length === 0) return;
-  const count = await tx.$executeRaw`
+/** Returns a row for each user who had no profile yet. */
+export function insertUsers({ users }: BatchWrites): Prisma.Sql | null {
+  const rows = inKeyOrder(users.filter(isNew), byUser).map(({ user }) => user);
+  if (rows.length === 0) return null;
+  return Prisma.sql`
     INSERT INTO users (tenant_id, user_id, display_name, avatar_url, kind, metadata, claims, revision, created_at, updated_at)
     SELECT tenant_id, user_id, display_name, avatar_url, kind, metadata::json, claims::json, revision, created_at, updated_at
     FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
@@ -31,42 +28,46 @@ export async function insertUsers(tx: Transaction, users: UserWrite[]) {
       ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => time(row.createdAt))}::timestamptz[],
       ${column(rows, (row) => time(row.updatedAt))}::timestamptz[])
       AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, claims, revision, created_at, updated_at)
-    ON CONFLICT DO NOTHING`;
-  if (count < rows.length) throw contention("a user's first profile");
+    ON CONFLICT DO NOTHING RETURNING 1`;
 }
 
-export async function updateUsers(tx: Transaction, users: UserWrite[]) {
+/**
+ * Returns a row for each profile that has the revision that was read. Rows are locked in key order first, because an
+ * UPDATE locks them in the order in which its plan finds them.
+ */
+export function updateUsers({ users }: BatchWrites): Prisma.Sql | null {
   const changed = inKeyOrder(
-    users.filter(({ previousRevision }) => previousRevision > 0),
+    users.filter((write) => !isNew(write)),
     byUser,
   );
   const rows = changed.map(({ user }) => user);
-  if (rows.length === 0) return;
-  const tenantIds = column(rows, (row) => row.tenantId);
-  const userIds = column(rows, (row) => row.userId);
-  // An UPDATE locks rows in the order in which its plan finds them, so they are locked in key order first.
-  await tx.$queryRaw`
-    SELECT 1 AS locked FROM users WHERE (tenant_id, user_id) IN
-      (SELECT tenant_id, user_id FROM unnest(${tenantIds}::text[], ${userIds}::text[]) AS k(tenant_id, user_id))
-    ORDER BY tenant_id, user_id FOR UPDATE`;
-  const count = await tx.$executeRaw`
-    UPDATE users u SET display_name = w.display_name, avatar_url = w.avatar_url, kind = w.kind, metadata = w.metadata::json,
-      claims = w.claims::json, revision = w.revision, updated_at = w.updated_at
-    FROM unnest(${tenantIds}::text[], ${userIds}::text[],
-      ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => row.avatarUrl)}::text[],
-      ${column(rows, (row) => row.kind)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
-      ${column(rows, (row) => JSON.stringify(row.claims))}::text[],
-      ${column(rows, (row) => row.revision)}::int4[], ${column(changed, (row) => row.previousRevision)}::int4[],
-      ${column(rows, (row) => time(row.updatedAt))}::timestamptz[])
-      AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, claims, revision, previous_revision, updated_at)
-    WHERE u.tenant_id = w.tenant_id AND u.user_id = w.user_id AND u.revision = w.previous_revision`;
-  if (count < rows.length) throw contention("a newer revision of a user's profile");
+  if (rows.length === 0) return null;
+  return Prisma.sql`
+    UPDATE users u SET display_name = l.display_name, avatar_url = l.avatar_url, kind = l.kind, metadata = l.metadata,
+      claims = l.claims, revision = l.revision, updated_at = l.updated_at
+    FROM (SELECT w.tenant_id, w.user_id, w.display_name, w.avatar_url, w.kind, w.metadata::json AS metadata,
+        w.claims::json AS claims, w.revision, w.updated_at
+      FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
+        ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => row.avatarUrl)}::text[],
+        ${column(rows, (row) => row.kind)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
+        ${column(rows, (row) => JSON.stringify(row.claims))}::text[],
+        ${column(rows, (row) => row.revision)}::int4[], ${column(changed, (row) => row.previousRevision)}::int4[],
+        ${column(rows, (row) => time(row.updatedAt))}::timestamptz[])
+        AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, claims, revision, previous_revision, updated_at)
+      JOIN users u ON u.tenant_id = w.tenant_id AND u.user_id = w.user_id AND u.revision = w.previous_revision
+      ORDER BY u.tenant_id, u.user_id FOR UPDATE OF u) l
+    WHERE u.tenant_id = l.tenant_id AND u.user_id = l.user_id RETURNING 1`;
 }
 
-export async function insertChats(tx: Transaction, chats: Chat[]) {
-  if (chats.length === 0) return;
-  const rows = inKeyOrder(chats, (chat) => chat.chatId);
-  const count = await tx.$executeRaw`
+function isNew({ previousRevision }: UserWrite): boolean {
+  return previousRevision === 0;
+}
+
+/** Returns a row for each chat whose id was free. */
+export function insertChats({ chatsCreated }: BatchWrites): Prisma.Sql | null {
+  if (chatsCreated.length === 0) return null;
+  const rows = inKeyOrder(chatsCreated, (chat) => chat.chatId);
+  return Prisma.sql`
     INSERT INTO chats (chat_id, tenant_id, partition, kind, title, metadata, created_by, created_at, archived_at,
       archive_sequence, last_sequence, last_ordinal, member_count, owner_count, last_activity_at, history_visibility,
       history_sequence, last_position)
@@ -86,8 +87,7 @@ export async function insertChats(tx: Transaction, chats: Chat[]) {
       AS w(chat_id, tenant_id, partition, kind, title, metadata, created_by, created_at, archived_at,
         archive_sequence, last_sequence, last_ordinal, member_count, owner_count, last_activity_at, history_visibility,
         history_sequence, last_position)
-    ON CONFLICT DO NOTHING`;
-  if (count < rows.length) throw contention('a chat of the same id');
+    ON CONFLICT DO NOTHING RETURNING 1`;
 }
 
 /**
