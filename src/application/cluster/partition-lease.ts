@@ -8,6 +8,7 @@ import type { LoggedEvent } from '../ports/store/event-log.js';
 import type { PartitionRegistry } from '../ports/store/partition-registry.js';
 import type { WorkerLog } from '../ports/worker-observer.js';
 import type { Time } from '../runtime/time.js';
+import { LeaseRecovery } from './lease-recovery.js';
 
 /** How long a release waits for the confirms of events in flight. */
 export const RELEASE_DRAIN_MS = 2_000;
@@ -39,15 +40,30 @@ export class PartitionLease {
     this.publisher = new EventPublisher(partition, deps.publisher, from);
   }
 
-  /** Raises the epoch, which fences out the previous owner, also if that was this worker. */
-  static async acquire(partition: number, deps: PartitionLeaseDeps): Promise<PartitionLease> {
-    const from = await deps.registry.acquire(partition, deps.workerId);
+  /**
+   * Raises the epoch, which fences out the previous owner, also if that was this worker.
+   * @param recovery how to acquire it again after an unknown commit outcome. Null otherwise
+   * @returns null if another worker has the lease, with `recovery` only
+   */
+  static async acquire(
+    partition: number,
+    deps: PartitionLeaseDeps,
+    recovery: LeaseRecovery | null = null,
+  ): Promise<PartitionLease | null> {
+    const { registry, workerId } = deps;
+    const from = await (recovery?.leaseOf(partition, registry, workerId) ?? registry.acquire(partition, workerId));
+    if (from === null) return null;
     return new PartitionLease(partition, deps, from.position - from.publishedThrough, from);
   }
 
   /** Everything up to this position is published and confirmed. */
   get publishedThrough(): number {
     return this.publisher.publishedThrough;
+  }
+
+  /** How to acquire the lease again after a batch of this partition alone had an unknown outcome. */
+  recovery(): LeaseRecovery {
+    return new LeaseRecovery([{ partition: this.partition, epoch: this.epoch }]);
   }
 
   /** Called after each commit with its events, in log order. They are then published. */

@@ -12,7 +12,7 @@
 import { dutyOf, hasLiveOwner } from '../cluster/assignment.js';
 import type { ClusterState } from '../ports/store/partition-registry.js';
 import type { WorkerObserver } from '../ports/worker-observer.js';
-import { BatchSlots } from '../processing/batch-slots.js';
+import { GroupCommit } from '../processing/group-commit.js';
 import {
   PartitionConsumer,
   type PartitionConsumerDeps,
@@ -32,7 +32,6 @@ export const HANDOVER_GRACE_MS = 1_500;
 export const BROKER_AWAY_MS = 2_000;
 export interface WorkerDeps extends PartitionConsumerDeps, PrunerDeps {
   partitions: number;
-  concurrentBatches: number;
   observer: WorkerObserver;
   isTransportReady(): boolean;
 }
@@ -64,10 +63,10 @@ export class Worker {
   constructor(private readonly deps: WorkerDeps) {
     this.background = new BackgroundTasks((task, error) => deps.logger.warn('background task failed', { task, error }));
     this.pruner = new Pruner(deps, this.background);
-    const slots = new BatchSlots(deps.concurrentBatches, deps.time);
+    const groups = new GroupCommit(deps.executor, deps.time);
     this.consumers = Array.from(
       { length: deps.partitions },
-      (_, partition) => new PartitionConsumer(partition, deps, slots),
+      (_, partition) => new PartitionConsumer(partition, deps, groups),
     );
   }
 

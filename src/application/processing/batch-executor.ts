@@ -84,9 +84,12 @@ export class BatchExecutor {
     }
     let executed: ExecutedBatch;
     try {
-      executed = await this.store.callWithRetry((store: CommandStore) => transactOne(store, { items, lease }, this.deps), {
-        ...{ partition, signal, timeoutsAllowed },
-      });
+      executed = await this.store.callWithRetry(
+        (store: CommandStore) => transactOne(store, { items, lease }, this.deps),
+        {
+          ...{ partition, signal, timeoutsAllowed },
+        },
+      );
     } catch (error) {
       // The attempt failed, but it did not kill the worker.
       await this.quarantine.tryClear(partition, suspects);

@@ -25,8 +25,8 @@ import type { Time } from '../runtime/time.js';
 import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
 import type { BatchItem } from '../snapshot/batch-item.js';
 import { affectedChatIds } from './affected-chat-ids.js';
-import type { BatchExecutor } from './batch-executor.js';
 import type { CommandResult, ExecutedBatch } from './batch-transaction.js';
+import type { Seat } from './group-commit.js';
 import { RateLimiter } from './rate-limiter.js';
 import { type CommandReader, type MalformedCommand, type RefusedCommand, readCommands } from './read-commands.js';
 
@@ -36,7 +36,6 @@ export interface BatchProcessorDeps {
   partitions: number;
   receipts: ReceiptSender;
   deadLetters: DeadLetters;
-  executor: BatchExecutor;
   reader: CommandReader;
   quotas: Quotas;
   observer: WorkerObserver;
@@ -73,12 +72,13 @@ export class BatchProcessor {
   }
 
   /**
-   * Processes the deliveries and acknowledges them at the end. Rejects with the errors of `BatchExecutor.execute` or with
+   * Processes the deliveries and acknowledges them at the end. Rejects with the errors of `Seat.execute` or with
    * the signal's reason; then nothing is acknowledged.
    */
   async process(
     deliveries: readonly Delivery[],
     lease: PartitionLease,
+    seat: Seat,
     subscription: Subscription,
     signal: AbortSignal,
   ): Promise<void> {
@@ -95,7 +95,7 @@ export class BatchProcessor {
     const read = time.elapsedMs();
     observer.stageTook('decode', read - began);
     lease.publisher.expect(affectedChatIds(items));
-    const results = await this.execute(items, lease, signal);
+    const results = await this.execute(items, lease, seat, signal);
     if (items.length > 0) {
       observer.stageTook('transaction', time.elapsedMs() - read);
       observer.batchCommitted(items.length);
@@ -112,12 +112,13 @@ export class BatchProcessor {
   private async execute(
     items: readonly BatchItem[],
     lease: PartitionLease,
+    seat: Seat,
     signal: AbortSignal,
   ): Promise<CommandResult[]> {
-    const { executor, steps } = this.deps;
+    const { steps } = this.deps;
     const executed: ExecutedBatch[] = [];
     try {
-      for await (const part of executor.execute(items, lease, signal)) {
+      for await (const part of seat.execute({ items, lease }, signal)) {
         steps?.reachedSync('committed', { partition: this.partition, count: items.length });
         lease.recordCommit(part.events);
         executed.push(part);

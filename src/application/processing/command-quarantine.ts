@@ -9,13 +9,7 @@ import { type BatchLease, type CommandStore, receiptKey } from '../ports/store/c
 import { Backoff } from '../runtime/backoff.js';
 import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
 import { type BatchItem, identityOf } from '../snapshot/batch-item.js';
-import {
-  type BatchTransactionDeps,
-  type ExecutedBatch,
-  Fenced,
-  type BatchLease,
-  transact,
-} from './batch-transaction.js';
+import { type BatchTransactionDeps, type ExecutedBatch, Fenced, transactOne } from './batch-transaction.js';
 import {
   isTransientStoreError,
   OutcomeUnknown,

@@ -13,6 +13,7 @@
  * (docs/adr/0021-one-transaction-for-all-partitions.md).
  */
 
+import { LeaseRecovery } from '../cluster/lease-recovery.js';
 import type { Time } from '../runtime/time.js';
 import type { BatchExecutor } from './batch-executor.js';
 import { type BatchPart, type ExecutedBatch, Fenced } from './batch-transaction.js';
@@ -203,6 +204,9 @@ class Group {
         return;
       } catch (error) {
         if (error instanceof OutcomeUnknown) {
+          error.recovery = new LeaseRecovery(
+            together.map(({ part: { lease } }) => ({ partition: lease.partition, epoch: lease.epoch })),
+          );
           for (const { settle } of together) settle({ kind: 'failed', error });
           return;
         }
@@ -236,8 +240,7 @@ class GroupSeat implements Seat {
     const [first] = part.items;
     const { group, partition } = this;
     // Suspects may kill the worker, so they must not take the commands of other partitions with them.
-    const isAlone =
-      first === undefined || group.hasDeparted || group.apart.has(partition) || isSuspect(first.delivery);
+    const isAlone = first === undefined || group.hasDeparted || group.apart.has(partition) || isSuspect(first.delivery);
     this.hasDecided = true;
     const joined = isAlone ? group.decided() : group.join(part, signal);
     const outcome = joined === undefined ? ALONE : await joined;

@@ -14,15 +14,17 @@
  * until it is acknowledged or its subscription has ended.
  */
 
+import type { LeaseRecovery } from '../cluster/lease-recovery.js';
 import { PartitionLease, type PartitionLeaseDeps } from '../cluster/partition-lease.js';
 import { StoreError } from '../ports/store/command-store.js';
 import type { CommandSource, Delivery, Subscription } from '../ports/transport/transport.js';
 import { Backoff } from '../runtime/backoff.js';
 import { Signal } from '../runtime/signal.js';
+import type { BatchExecutor } from './batch-executor.js';
 import { BatchProcessor, type BatchProcessorDeps } from './batch-processor.js';
-import type { BatchSlots } from './batch-slots.js';
 import { Fenced } from './batch-transaction.js';
-import { BATCH_MAX_COMMANDS, DeliveryBuffer } from './delivery-buffer.js';
+import { BATCH_MAX_COMMANDS, DeliveryBuffer, sizeOf } from './delivery-buffer.js';
+import type { GroupCommit, Seat } from './group-commit.js';
 import { OutcomeUnknown } from './retrying-store.js';
 
 /** Two batches: one in the transaction, one that gathers meanwhile. */
@@ -32,6 +34,7 @@ export const STOP_BATCH_MS = 5_000;
 
 export interface PartitionConsumerDeps extends BatchProcessorDeps, PartitionLeaseDeps {
   source: CommandSource;
+  executor: BatchExecutor;
 }
 
 export interface PartitionStatus {
@@ -63,6 +66,8 @@ export class PartitionConsumer {
   private lease: PartitionLease | null = null;
   /** The subscription has changed since the lease was acquired. The lease must be acquired again before processing. */
   private isStale = false;
+  /** How to acquire the lease again after an unknown commit outcome. Null otherwise. */
+  private recovery: LeaseRecovery | null = null;
   private wantsSubscription = false;
   private notSubscribedSince: Date | null = null;
   private acquireDue: string | null = null;
@@ -82,7 +87,7 @@ export class PartitionConsumer {
     readonly partition: number,
     private readonly deps: PartitionConsumerDeps,
     /** Shared with the other partitions of the worker. */
-    private readonly slots: BatchSlots,
+    private readonly groups: GroupCommit,
   ) {
     this.processor = new BatchProcessor(partition, deps);
     this.backoff = new Backoff(deps.time);
@@ -194,17 +199,19 @@ export class PartitionConsumer {
       return;
     }
     if (this.batch.length === 0 && this.buffer.isEmpty) return this.changed.wait();
-    const leave = await this.slots.enter();
+    const seat = await this.groups.enter(this.partition, () =>
+      this.batch.length > 0 ? sizeOf(this.batch) : this.buffer.nextSize,
+    );
     try {
-      await this.processNext();
+      await this.processNext(seat);
     } finally {
-      leave();
+      seat.leave();
     }
   }
 
-  private async processNext(): Promise<void> {
+  private async processNext(seat: Seat): Promise<void> {
     const { subscription } = this;
-    // The state may have changed while the consumer waited for its slot.
+    // The state may have changed while the consumer waited for its seat.
     if (subscription === null || this.isStopping || this.relinquishDue !== null || this.acquireDue !== null) return;
     if (this.batch.length === 0) {
       if (this.buffer.isEmpty) return;
@@ -212,7 +219,7 @@ export class PartitionConsumer {
       this.batchSince = new Date();
     }
     const lease = this.lease === null || this.isStale ? await this.acquireLease('delivery') : this.lease;
-    await this.processor.process(this.batch, lease, subscription, this.processing.signal);
+    await this.processor.process(this.batch, lease, seat, subscription, this.processing.signal);
     this.batch = [];
   }
 
@@ -227,6 +234,7 @@ export class PartitionConsumer {
     if (error instanceof OutcomeUnknown) {
       logger.warn('commit outcome unknown; re-acquiring the lease', { partition, error });
       this.isStale = true;
+      this.recovery = error.recovery ?? this.lease?.recovery() ?? null;
       return;
     }
     // The subscription was lost during the work. The broker has requeued the batch, and the next turn subscribes again.
@@ -265,6 +273,7 @@ export class PartitionConsumer {
     this.buffer.clear();
     this.batch = [];
     this.isStale = true;
+    this.recovery = null;
     this.changed.wake();
   }
 
@@ -279,8 +288,10 @@ export class PartitionConsumer {
     if (previous !== null && !(await previous.savePublished())) this.leaseLost();
     this.lease = null;
     await previous?.publisher.stop();
-    const lease = await PartitionLease.acquire(partition, this.deps);
+    const lease = await PartitionLease.acquire(partition, this.deps, this.recovery);
+    if (lease === null) throw new Fenced([partition]);
     this.isStale = false;
+    this.recovery = null;
     // An earlier loss is void: this worker has the lease again.
     if (this.relinquishDue === 'lost') this.relinquishDue = null;
     this.lease = lease;
@@ -294,6 +305,7 @@ export class PartitionConsumer {
     this.relinquishDue = null;
     this.acquireDue = null;
     this.lease = null;
+    this.recovery = null;
     this.subscription = null;
     this.endSubscriptionLife(new Error('lease relinquished'));
     this.buffer.clear();

@@ -1,4 +1,6 @@
 /** Calls the store with retries, or once while no other store call of this process runs. */
+
+import type { LeaseRecovery } from '../cluster/lease-recovery.js';
 import { type CommandStore, StoreError } from '../ports/store/command-store.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
 import { Backoff } from '../runtime/backoff.js';
@@ -88,7 +90,7 @@ export class RetryingStore {
       for (;;) {
         const watch = timeoutsLeft > 0 ? null : new ProbeWatch(this.deps.store, time);
         try {
-          return await this.attempt(call);
+          return await this.callOnce(call);
         } catch (error) {
           if (!isTransientStoreError(error)) throw error;
           if (error.kind === 'contention') {

@@ -57,13 +57,6 @@ export const worker = defineRole({
       default: '72h',
       describe: 'Time for which a receipt is kept. For this time a repeated command is recognized',
     }),
-    concurrentBatches: variable({
-      name: 'CONCURRENT_BATCHES',
-      parse: integer({ min: 1, max: 256 }),
-      default: '3',
-      describe:
-        'Maximum number of batches that one worker has in the database at the same time. Raise it if the round trip to the database is slow',
-    }),
     maxCommandAttempts: variable({
       name: 'MAX_COMMAND_ATTEMPTS',
       parse: integer({ min: 1, max: 100 }),
@@ -150,7 +143,6 @@ export const worker = defineRole({
       const started = new Worker({
         workerId,
         partitions: settings.partitions,
-        concurrentBatches: settings.concurrentBatches,
         receiptRetentionMs: settings.receiptRetentionMs,
         decisionRetentionMs: settings.decisionRetentionMs,
         registry: store.registry,

@@ -40,7 +40,10 @@ export function capabilitiesConformance(capabilities: StoreCapabilities, open: O
           const chat = await written(owner);
           const successor = await Owner.of(beside);
           expect([...(await successor.read({ chats: [chat.chatId] })).chats.keys()]).to.deep.equal([chat.chatId]);
-          expect(await owner.transact({}, () => ({ writes: {}, value: null }))).to.deep.equal({ outcome: 'fenced' });
+          expect(await owner.transact({}, () => ({ writes: {}, value: null }))).to.deep.equal({
+            outcome: 'fenced',
+            partitions: [0],
+          });
         } finally {
           await beside.close();
         }

@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { memberKey, receiptKey, userKey } from '../../../src/application/ports/store/command-store.js';
+import {
+  type BatchWrites,
+  memberKey,
+  receiptKey,
+  userKey,
+} from '../../../src/application/ports/store/command-store.js';
 import {
   AT,
   aChat,
@@ -13,6 +18,7 @@ import {
   failsAs,
   later,
   NO_KEYS,
+  noWrites,
   Owner,
   rejection,
   revised,
@@ -118,8 +124,75 @@ export function commandStoreConformance(open: OpenStore): void {
         const result = await owner.transact({}, () => {
           throw new Error('was asked');
         });
-        expect(result).to.deep.equal({ outcome: 'fenced' });
+        expect(result).to.deep.equal({ outcome: 'fenced', partitions: [0] });
         expect((await successor.read({ chats: [chat.chatId] })).chats.size).to.equal(0);
+      });
+
+      describe('of several partitions', () => {
+        const write = (others: readonly Owner[], make: (at: number, partition: number) => Partial<BatchWrites>) => {
+          const leases = [owner, ...others].map(({ ownership: { partition, epoch } }) => ({
+            ...{ partition, epoch, publishedThrough: 0 },
+          }));
+          return store.commands.transact({ leases, keys: NO_KEYS }, ({ positions }) => {
+            const all = [...positions].map(([partition, at]) => make(at, partition));
+            const events = all.flatMap((part) => part.events ?? []);
+            return { writes: { ...noWrites(), ...all[0], events }, value: [...positions.keys()] };
+          });
+        };
+        const archived = (at: number, partition: number) => ({
+          events: [anEvent(at + 1, { type: 'chat.archived' }, { partition })],
+        });
+        let second: Owner;
+        let third: Owner;
+
+        beforeEach(async () => {
+          second = await Owner.of(store, 1);
+          third = await Owner.of(store, 2);
+        });
+
+        it('moves each position by the events of its partition', async () => {
+          const before = [await owner.read({}), await second.read({}), await third.read({})];
+          const result = await write([second, third], (at, partition) => ({
+            events: Array.from({ length: partition }, (_, index) =>
+              anEvent(at + 1 + index, { type: 'chat.archived' }, { partition }),
+            ),
+          }));
+          expect(result).to.deep.equal({ outcome: 'committed', value: [0, 1, 2] });
+          const after = [await owner.read({}), await second.read({}), await third.read({})];
+          expect(after.map(({ position }, index) => position - (before[index]?.position ?? 0))).to.deep.equal([
+            0, 1, 2,
+          ]);
+          const log = await store.log.readEvents(2, before[2]?.position ?? 0, 10);
+          expect(log.map(({ position }) => position - (before[2]?.position ?? 0))).to.deep.equal([1, 2]);
+        });
+
+        it('writes nothing if the lease of one of them is lost, and names it', async () => {
+          await Owner.of(store, 1, 'worker-2');
+          const { position } = await third.read({});
+          expect(await write([second, third], archived)).to.deep.equal({ outcome: 'fenced', partitions: [1] });
+          expect((await third.read({})).position).to.equal(position);
+        });
+
+        it('refuses an event at the position of another partition', async () => {
+          await write([second], (at, partition) => archived(at, partition));
+          const { position } = await second.read({});
+          await failsAs(
+            write([second], (at, partition) => archived(partition === 1 ? at + 1 : at, partition)),
+            'refused',
+          );
+          expect((await second.read({})).position).to.equal(position);
+        });
+
+        it('saves what is published of each', async () => {
+          await write([second], archived);
+          const { position } = await second.read({});
+          const leases = [owner, second].map(({ ownership: { partition, epoch } }) => ({
+            ...{ partition, epoch, publishedThrough: partition === 1 ? position : 0 },
+          }));
+          await store.commands.transact({ leases, keys: NO_KEYS }, () => ({ writes: noWrites(), value: null }));
+          const { partitions } = await store.registry.heartbeat('worker-1', 1_000);
+          expect(partitions[1]?.publishedThrough).to.equal(position);
+        });
       });
 
       it('for an unknown partition is fenced out', async () => {

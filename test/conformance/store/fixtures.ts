@@ -250,7 +250,7 @@ export function revised(user: User): UserWrite {
   return { user, previousRevision: user.revision - 1 };
 }
 
-function noWrites(): BatchWrites {
+export function noWrites(): BatchWrites {
   return {
     users: [],
     chatsCreated: [],

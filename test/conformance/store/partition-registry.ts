@@ -96,6 +96,20 @@ export function partitionRegistryConformance(open: OpenStore): void {
         expect(await partitionState(2)).to.deep.include({ owner: 'second', epoch: ownership.epoch });
       });
 
+      it('re-acquires the leases that no other worker has acquired, also if it is asked twice', async () => {
+        const ours = [await store.registry.acquire(0, 'w'), await store.registry.acquire(1, 'w')];
+        const lost = await store.registry.acquire(2, 'w');
+        const other = await store.registry.acquire(2, 'other');
+        const raised = (by: number) => ours.map((lease) => ({ ...lease, epoch: lease.epoch + by }));
+        const sorted = async () =>
+          (await store.registry.reacquire([...ours, lost], 'w')).sort((a, b) => a.partition - b.partition);
+        expect(await sorted()).to.deep.equal(raised(1));
+        // As if the first answer had been lost.
+        expect(await sorted()).to.deep.equal(raised(2));
+        expect(await partitionState(2)).to.deep.include({ owner: 'other', epoch: other.epoch });
+        expect(await partitionState(1)).to.deep.include({ owner: 'w' });
+      });
+
       it('refuses the take-over of an unknown partition', async () => {
         expect(await rejection(store.registry.acquire(PARTITIONS, 'w'))).to.be.instanceOf(Error);
       });

@@ -157,7 +157,7 @@ describe('the Prisma store', () => {
           await batch;
           // It is told that it is not the owner as soon as it asks again.
           const again = await owner.transact({}, () => expect.fail('was asked'));
-          expect(again).to.deep.equal({ outcome: 'fenced' });
+          expect(again).to.deep.equal({ outcome: 'fenced', partitions: [0] });
           owner = await Owner.of(store);
           const { chats, receipts } = await owner.read({ chats: [chat.chatId], receipts: [record] });
           expect([chats.size, receipts.size]).to.deep.equal([0, 0]);

@@ -132,7 +132,7 @@ export class Trial {
       return { command, expected: model.answer(command) };
     });
     if (batch.length === 0) return;
-    const items = batch.map(({ command }, tag) => itemOf(draftOf(command), tag));
+    const items = batch.map(({ command }, tag) => ({ ...itemOf(draftOf(command), tag), partition }));
     // Had that an effect, these commands would be replays.
     if (isTakenOver) {
       expect(await this.transact(items, partition, formerEpoch), 'a former owner').to.equal('fenced');

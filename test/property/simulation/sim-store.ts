@@ -165,6 +165,7 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
       heartbeat: (...args) => over(() => registry.heartbeat(...args)),
       deregister: (...args) => over(() => registry.deregister(...args)),
       acquire: (...args) => over(() => registry.acquire(...args)),
+      reacquire: (...args) => over(() => registry.reacquire(...args)),
       release: (...args) => over(() => registry.release(...args)),
       savePublished: (...args) => over(() => registry.savePublished(...args)),
     },

@@ -90,8 +90,6 @@ export class SimWorker {
     this.worker = new Worker({
       workerId: name,
       partitions,
-      // Fewer than partitions, so that these wait for each other.
-      concurrentBatches: 1,
       receiptRetentionMs: RETENTION_MS,
       registry: store.registry,
       store: store.commands,

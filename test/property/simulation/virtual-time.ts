@@ -174,6 +174,7 @@ export class SimProcess {
           signal.addEventListener('abort', done);
           this.receive(delayMs, done);
         }),
+      turn: () => new Promise<void>((resolve) => this.receive(0, resolve)),
       random: () => this.chance.next(),
     };
   }

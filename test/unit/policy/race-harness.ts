@@ -139,7 +139,7 @@ export class RaceTrack {
     });
     const lease = { partition, epoch, publishedThrough: 0 };
     const results: CommandResult[] = [];
-    for await (const executed of executor.execute(items, lease, new AbortController().signal))
+    for await (const executed of executor.execute({ items, lease }, new AbortController().signal))
       results.push(...executed.results);
     return results.map(({ result }): [string, Receipt] => {
       if (result.kind !== 'answered') throw new Error(`not answered: ${result.kind}`);

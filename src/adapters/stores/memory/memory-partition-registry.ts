@@ -54,6 +54,17 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
     }
   }
 
+  async reacquire(
+    leases: readonly { partition: number; epoch: number }[],
+    workerId: string,
+  ): Promise<TakenPartition[]> {
+    const ours = leases.filter(({ partition, epoch }) => {
+      const row = this.world.partitions.get(partition);
+      return row?.epoch === epoch || (row?.epoch === epoch + 1 && row.owner === workerId);
+    });
+    return Promise.all(ours.map(({ partition }) => this.acquire(partition, workerId)));
+  }
+
   async acquire(partition: number, workerId: string): Promise<TakenPartition> {
     const row = this.world.partitions.get(partition);
     if (row === undefined) throw new Error(`there is no partition ${partition}`);

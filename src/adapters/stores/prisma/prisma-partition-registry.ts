@@ -4,6 +4,7 @@ import type {
   PartitionState,
   TakenPartition,
 } from '../../../application/ports/store/partition-registry.js';
+import { column } from './columns.js';
 import type { PrismaClient } from './generated/client.js';
 import { rethrow } from './store-errors.js';
 
@@ -65,6 +66,25 @@ export class PrismaPartitionRegistry implements PartitionRegistry {
           published_through::float8 AS "publishedThrough"`.catch(rethrow);
     if (lease === undefined) throw new Error(`there is no partition ${partition}`);
     return lease;
+  }
+
+  async reacquire(
+    leases: readonly { partition: number; epoch: number }[],
+    workerId: string,
+  ): Promise<TakenPartition[]> {
+    const partitions = column(leases, ({ partition }) => partition);
+    const epochs = column(leases, ({ epoch }) => epoch);
+    // In the order of the partitions, as batches lock them. The epoch is one higher, and the owner is this worker, if
+    // an earlier call took effect and its answer was lost.
+    return await this.database.$queryRaw<TakenPartition[]>`
+        UPDATE partitions p SET epoch = p.epoch + 1, owner = ${workerId}
+        FROM (SELECT p.partition FROM unnest(${partitions}::int4[], ${epochs}::int8[]) AS k(partition, epoch)
+          JOIN partitions p ON p.partition = k.partition
+            AND (p.epoch = k.epoch OR p.epoch = k.epoch + 1 AND p.owner = ${workerId})
+          ORDER BY p.partition FOR UPDATE OF p) l
+        WHERE p.partition = l.partition
+        RETURNING p.partition, p.epoch::float8 AS epoch, p.position::float8 AS position,
+          p.published_through::float8 AS "publishedThrough"`.catch(rethrow);
   }
 
   async release(partition: number, epoch: number): Promise<void> {

@@ -47,6 +47,12 @@ export interface PartitionRegistry {
   deregister(workerId: string): Promise<void>;
   /** Raises the epoch and sets the new owner. Waits for a running transaction of the previous owner. */
   acquire(partition: number, workerId: string): Promise<TakenPartition>;
+  /**
+   * Raises the epochs of these leases after a commit with an unknown outcome, in one statement. A lease that another
+   * worker has acquired meanwhile is left unchanged and is missing in the result. Waits as `acquire` does. May be called
+   * again with the same leases if no answer came.
+   */
+  reacquire(leases: readonly { partition: number; epoch: number }[], workerId: string): Promise<TakenPartition[]>;
   /** Releases the lease if it still has that epoch. */
   release(partition: number, epoch: number): Promise<void>;
   /** Saves the contiguous confirmed prefix of the log. Returns false if the epoch is outdated. */

@@ -95,14 +95,14 @@ export class Lives {
     for (const [index, { draft, deliveryCount }] of window.entries()) {
       const item = itemOf(draft, index + 1);
       const delivery = { ...item.delivery, deliveryCount };
-      items.set(delivery, { ...item, delivery });
+      items.set(delivery, { ...item, partition, delivery });
       buffer.push(delivery);
     }
     const lease = { partition, epoch, publishedThrough: 0 };
     while (!buffer.isEmpty) {
       const batch = buffer.take().flatMap((delivery) => items.get(delivery) ?? []);
       const results: CommandResult[] = [];
-      for await (const executed of executor.execute(batch, lease, new AbortController().signal))
+      for await (const executed of executor.execute({ items: batch, lease }, new AbortController().signal))
         results.push(...executed.results);
       for (const { item, result } of results)
         if (result.kind === 'answered') this.answers.set(result.receipt.commandId, result.receipt);

@@ -35,8 +35,6 @@ const WITHIN_MS = 10_000;
 
 export interface LabOptions {
   partitions?: number;
-  /** Default: 3. */
-  concurrentBatches?: number;
   proof?: TokenVerifier | null;
   proofGraceSeconds?: number;
   decider?: CommandDecider;
@@ -111,7 +109,6 @@ export class WorkerHarness {
       ...{
         workerId: 'harness',
         partitions,
-        concurrentBatches: options.concurrentBatches ?? 3,
         receiptRetentionMs: RETENTION_MS,
         registry,
         store,
