@@ -212,7 +212,7 @@ describe('the Prisma store', () => {
           await Promise.all(
             owners.map((one, partition) => {
               const order = users.toSorted(() => Math.random() - 0.5);
-              // Every other batch is a transaction of several statements.
+              // Every other batch creates a chat.
               const chatsCreated = (round + partition) % 2 === 0 ? [aChat({ partition })] : [];
               return one.write(() => ({
                 chatsCreated,

@@ -312,6 +312,36 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
     );
     return (ports, process, around) => aheadToo(ahead(ports, process, around), process, around);
   },
+  'the epoch of only the first partition of a batch is checked':
+    () =>
+    (ports, _process, { database }) => {
+      const { commands } = ports.store;
+      const transact: Transact = (request, decide) => {
+        const leases = request.leases.map((lease, index) => {
+          const now = database.world.partitions.get(lease.partition);
+          return index === 0 || now === undefined ? lease : { ...lease, epoch: now.epoch };
+        });
+        return commands.transact({ ...request, leases }, decide);
+      };
+      return { ...ports, store: { ...ports.store, commands: { ...commands, transact } } };
+    },
+  'a batch moves the position of the wrong partition':
+    () =>
+    (ports, _process, { database }) => {
+      const { commands } = ports.store;
+      const transact: Transact = async (request, decide) => {
+        const rows = request.leases.map(({ partition }) => database.world.partitions.get(partition));
+        const before = rows.map((row) => row?.position ?? 0);
+        const result = await commands.transact(request, decide);
+        const [first, second] = rows;
+        if (result.outcome !== 'committed' || first === undefined || second === undefined) return result;
+        const moved = second.position - (before[1] ?? 0);
+        second.position -= moved;
+        first.position += moved;
+        return result;
+      };
+      return { ...ports, store: { ...ports.store, commands: { ...commands, transact } } };
+    },
   'what is not published yet is pruned': () => pruning((row) => ({ ...row, publishedThrough: row.position })),
   'the floor of the log is not raised': () => pruning(same, (row) => ({ ...row, logFloor: 0 })),
   'a take-over does not raise the epoch': () => (ports, process, around) =>

@@ -26,7 +26,6 @@ describe('the settings', () => {
       receiptRetentionMs: 72 * HOUR,
       receiptTimeoutMs: 5 * SECOND,
       eventRecipientsMax: 256,
-      concurrentBatches: 3,
       maxCommandAttempts: 3,
       dataDir: '.data',
       logLevel: 'info',

@@ -1,6 +1,6 @@
 /**
  * Rows that belong to one partition and that only its owner writes. Each function returns one part of the statement of
- * `writeEverythingElse`, or null if there is nothing to write.
+ * `writeBatch`, or null if there is nothing to write.
  */
 import {
   type BatchLease,
