@@ -200,6 +200,7 @@ const FUNCTIONS = [
 export async function assertMigrated(database: PrismaClient): Promise<void> {
   const tables = COLUMNS.map(([table]) => table);
   const columns = COLUMNS.map(([, name]) => name);
+  // Raw: the catalogue.
   const missing = await database.$queryRaw<{ name: string }[]>`
     SELECT name FROM unnest(${TABLES}::text[]) AS t(name) WHERE to_regclass(quote_ident(name)) IS NULL
     UNION ALL
@@ -216,5 +217,6 @@ export async function assertMigrated(database: PrismaClient): Promise<void> {
 
 /** Resolves if the database answers. Rejects with a `StoreError`. */
 export async function pingDatabase(database: PrismaClient): Promise<void> {
+  // Raw: no table.
   await database.$queryRaw`SELECT 1`.catch(rethrow);
 }
