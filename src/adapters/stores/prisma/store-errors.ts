@@ -30,9 +30,6 @@ const DEFINITE_AT_COMMIT = new Set(['57014', '57P03']);
 const NOT_CONNECTED =
   /timeout exceeded when trying to connect|Connection terminated due to connection timeout|Can't reach database server/;
 
-/** query_canceled: a statement exceeded its time limit. */
-const QUERY_CANCELED = '57014';
-
 /** SQLSTATEs with which the one-statement batch aborts itself. */
 export const NOT_AS_READ = 'PY001';
 export const NO_SUCH_CHAT = 'PY002';
@@ -70,15 +67,13 @@ export function toStoreError(error: unknown): StoreError {
   if (report !== null && IN_THE_WAY.has(report.sqlState))
     return new StoreError('contention', `a concurrent transaction conflicts (SQLSTATE ${report.sqlState})`);
   if (report === null ? isExpired(error) : report.sqlState === TIMED_OUT)
-    return new StoreError('timed_out', `the statement timed out (${report?.sqlState ?? TRANSACTION_EXPIRED.code})`, {
+    return new SlowQuery(`the statement timed out (${report?.sqlState ?? TRANSACTION_EXPIRED.code})`, {
       cause: error,
     });
   if (isUnstorable(error)) {
     return new StoreError('refused', `the data cannot be encoded (${error.name})`);
   }
   const what = report === null ? describe(error) : `SQLSTATE ${report.sqlState}: ${report.message}`;
-  if (report?.sqlState === QUERY_CANCELED)
-    return new SlowQuery(`a statement took too long (${what})`, { cause: error });
   return new StoreError('unavailable', `the database is not available (${what})`, { cause: error });
 }
 
@@ -141,8 +136,8 @@ interface ServerReport {
 }
 
 /**
- * The server's own error. Raw queries reject with a `PrismaClientKnownRequestError` that has the driver adapter's error
- * in `meta`. COMMIT rejects with the driver adapter's error itself. For a lost connection there is none.
+ * The server's own error. Queries reject with a `PrismaClientKnownRequestError` that has the driver adapter's error in
+ * `meta`. COMMIT rejects with the driver adapter's error itself. For a lost connection there is none.
  */
 function serverReport(error: unknown): ServerReport | null {
   const adapterError = property(property(error, 'meta'), 'driverAdapterError') ?? error;
@@ -171,8 +166,9 @@ function describe(error: unknown): string {
   const code = property(error, 'code');
   // Prisma's messages begin with an empty line or two.
   const message = error.message.trim().replace(/\s*\n\s*/g, ' ');
-  // Raw queries wrap the error in a message about themselves.
-  const inner = /^Invalid `prisma\..*? Message: `(.*)`$/.exec(message)?.[1] ?? message;
+  // Prisma's message names the call first, and for raw statements wraps the error once more.
+  const said = message.replace(/^Invalid `prisma\.\S+` invocation: /, '');
+  const inner = /^Raw query failed\..*? Message: `(.*)`$/.exec(said)?.[1] ?? said;
   return typeof code === 'string' ? `${code}: ${inner}` : inner;
 }
 
