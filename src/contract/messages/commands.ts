@@ -133,7 +133,9 @@ export const memberAddData = z.strictObject({
   role: role.optional().meta({ description: 'Role of the new members. Default: `member`.' }),
 });
 
-export const memberRemoveData = z.strictObject({ userId });
+export const memberRemoveData = z.strictObject({
+  userId: userId.meta({ description: 'The user to remove. In an archived chat it must be the actor, who leaves.' }),
+});
 
 /** Omitted fields are unchanged. `mutedUntil: null` ends a mute. */
 export const memberUpdateData = z.strictObject({

@@ -153,6 +153,7 @@ export function remove({ world, command, chat, me }: Scene<'member.remove'>): Do
   const left = userId === command.actorId;
   const mayRemove = me.role === 'owner' || (me.role === 'admin' && (them === undefined || !manages(them)));
   if (!left && !mayRemove) return 'not_permitted';
+  if (!left && chat.archivedAt !== null) return 'archived';
   if (them === undefined) return UNCHANGED;
   if (isLastOwner(chat, them) && chat.people.size > 1) return 'conflict';
   chat.people.delete(userId);
