@@ -125,11 +125,10 @@ export const chatReadData = z.strictObject({
 });
 
 export const memberAddData = z.strictObject({
-  userIds: z
-    .array(userId)
-    .min(1)
-    .max(100)
-    .meta({ description: 'User ids of the new members. Existing members are unchanged.' }),
+  userIds: z.array(userId).min(1).max(100).meta({
+    description:
+      'User ids of the new members. Existing members are unchanged. A user who left while muted stays muted until the mute ends.',
+  }),
   role: role.optional().meta({ description: 'Role of the new members. Default: `member`.' }),
 });
 

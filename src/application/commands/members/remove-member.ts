@@ -6,8 +6,8 @@ import { findChat } from '../find-chat.js';
 import { accepted, attributesInChat, refused } from '../outcome.js';
 
 /**
- * Removes a member, or lets the actor leave. If the user is not in the chat, nothing changes. Of an archived chat, nobody
- * is removed by others.
+ * Removes a member, or lets the actor leave. If the user is not in the chat, nothing changes. In an archived chat, only
+ * leaving is possible.
  */
 export const removeMember: CommandHandler<'member.remove'> = {
   type: 'member.remove',
