@@ -294,7 +294,14 @@ export function commandStoreConformance(open: OpenStore): void {
           chatsChanged: [changed],
           membersPut: [promoted],
           membersRemoved: [
-            { tenantId: chat.tenantId, chatId: chat.chatId, userId: 'carol', partition: 0, position: 1 },
+            {
+              tenantId: chat.tenantId,
+              chatId: chat.chatId,
+              userId: 'carol',
+              partition: 0,
+              position: 1,
+              mutedUntil: null,
+            },
           ],
         }));
         const snapshot = await owner.read({

@@ -192,6 +192,7 @@ export const NO_KEYS: SnapshotKeys = {
   reactors: [],
   readMarks: [],
   userChats: [],
+  formerMutes: [],
 };
 
 /** A snapshot with the position of the owner's only partition. */

@@ -104,7 +104,7 @@ export class MemoryCommandStore implements CommandStore {
   }
 
   private snapshot({ leases, keys }: BatchRequest): BatchSnapshot {
-    const { receipts, chats, members, users, messages, userChats } = this.world;
+    const { receipts, chats, members, users, messages, userChats, departures } = this.world;
     return {
       positions: new Map(
         leases.map(({ partition }) => [partition, this.world.partitions.get(partition)?.position ?? 0]),
@@ -141,6 +141,12 @@ export class MemoryCommandStore implements CommandStore {
       ),
       ordinals: new Map(keys.readMarks.map((key) => [readMarkKey(key), this.ordinalAt(key)])),
       userChats: pick(keys.userChats.map(userKey), (key) => userChats.get(key)),
+      formerMutes: new Map(
+        keys.formerMutes.flatMap((key) => {
+          const mutedUntil = departures.get(userKey(key))?.get(key.chatId)?.mutedUntil ?? null;
+          return mutedUntil === null ? [] : [[memberKey(key), mutedUntil]];
+        }),
+      ),
     };
   }
 
@@ -201,11 +207,11 @@ export class MemoryCommandStore implements CommandStore {
       entry(world.members, member.chatId, () => new Map()).set(member.userId, member);
       entry(world.chatsOfUser, userKey(member), () => new Set()).add(member.chatId);
     }
-    for (const { tenantId, chatId, userId, partition, position } of writes.membersRemoved) {
+    for (const { tenantId, chatId, userId, partition, position, mutedUntil } of writes.membersRemoved) {
       const user = userKey({ tenantId, userId });
       world.members.get(chatId)?.delete(userId);
       world.chatsOfUser.get(user)?.delete(chatId);
-      entry(world.departures, user, () => new Map()).set(chatId, { partition, position });
+      entry(world.departures, user, () => new Map()).set(chatId, { partition, position, mutedUntil });
     }
     for (const change of writes.userChats.changes) {
       const { created, joined } = world.userChats.get(userKey(change)) ?? NO_CHATS;
