@@ -10,7 +10,7 @@
  * Sharing is optimistic. If a lease was lost, the others are tried once more without that partition. If anything else
  * fails, each partition executes its batch alone (batch-executor.ts), and stays out of groups until one batch has
  * passed without trouble. So the trouble of one partition delays the others by one batch at most
- * (docs/adr/0021-one-transaction-for-all-partitions.md).
+ * (docs/adr/0022-one-transaction-for-all-partitions.md).
  */
 
 import { LeaseRecovery } from '../cluster/lease-recovery.js';

@@ -14,6 +14,11 @@ export interface NodeSettings {
   readonly epmdPort: number;
 }
 
+/**
+ * Idle schedulers of Erlang spin for a while before they sleep, and take processor time from the other processes of the
+ * machine (https://www.rabbitmq.com/docs/runtime#busy-waiting).
+ */
+export const NO_BUSY_WAIT = '+sbwt none +sbwtdcpu none +sbwtdio none';
 const MNESIA = 'mnesia';
 /** Maximum message size, without the property frame. */
 const MAX_MESSAGE_BYTES = 512 * 1024;
@@ -82,7 +87,7 @@ export function writeConfiguration(folder: string, settings: NodeSettings): Reco
     RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
     RABBITMQ_NODE_PORT: String(settings.port),
     RABBITMQ_DIST_PORT: String(settings.distributionPort),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-kernel inet_dist_use_interface {127,0,0,1} ${NO_BUSY_WAIT}`,
     ERL_EPMD_PORT: String(settings.epmdPort),
     ERL_EPMD_ADDRESS: '127.0.0.1',
     RABBITMQ_MNESIA_BASE: join(folder, MNESIA),

@@ -76,8 +76,8 @@ export class PrismaPartitionRegistry implements PartitionRegistry {
   ): Promise<TakenPartition[]> {
     const partitions = column(leases, ({ partition }) => partition);
     const epochs = column(leases, ({ epoch }) => epoch);
-    // Raw: locks rows in the order of the partitions, as batches do. The epoch is one higher, and the owner is this worker, if
-    // an earlier call took effect and its answer was lost.
+    // Raw: locks rows in the order of the partitions, as batches do. The epoch is one higher, and the owner is this
+    // worker, if an earlier call took effect and its answer was lost.
     return await this.database.$queryRaw<TakenPartition[]>`
         UPDATE partitions p SET epoch = p.epoch + 1, owner = ${workerId}
         FROM (SELECT p.partition FROM unnest(${partitions}::int4[], ${epochs}::int8[]) AS k(partition, epoch)

@@ -203,8 +203,8 @@ export interface BatchRequest {
 }
 
 /**
- * By partition: the last position once these events are written. Throws a `StoreError` (`refused`) if an event is not at
- * the next position of its partition.
+ * By partition: the last position once these events are written. Throws a `StoreError` (`refused`) if an event is not
+ * at the next position of its partition.
  */
 export function positionsAfter(
   { positions }: Pick<BatchSnapshot, 'positions'>,

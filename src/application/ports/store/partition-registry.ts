@@ -49,8 +49,8 @@ export interface PartitionRegistry {
   acquire(partition: number, workerId: string): Promise<TakenPartition>;
   /**
    * Raises the epochs of these leases after a commit with an unknown outcome, in one statement. A lease that another
-   * worker has acquired meanwhile is left unchanged and is missing in the result. Waits as `acquire` does. May be called
-   * again with the same leases if no answer came.
+   * worker has acquired meanwhile is left unchanged and is missing in the result. Waits as `acquire` does. May be
+   * called again with the same leases if no answer came.
    */
   reacquire(leases: readonly { partition: number; epoch: number }[], workerId: string): Promise<TakenPartition[]>;
   /** Releases the lease if it still has that epoch. */

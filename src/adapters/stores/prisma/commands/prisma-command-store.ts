@@ -26,8 +26,8 @@ export class PrismaCommandStore implements CommandStore {
 
   /**
    * Two statements, one to read and one to write, with no lock held in between. The write succeeds only if the
-   * partitions' rows are unchanged. Then the data read of these partitions is still valid, because any other writer must
-   * have raised the epoch first. Rows that partitions share are checked when they are written.
+   * partitions' rows are unchanged. Then the data read of these partitions is still valid, because any other writer
+   * must have raised the epoch first. Rows that partitions share are checked when they are written.
    */
   async transact<T>(
     request: BatchRequest,

@@ -39,8 +39,8 @@ import { countUserChats, insertChats, insertReceipts, insertUsers, updateUsers }
 
 /**
  * Aborts if a partition, a profile, a chat id, a receipt or a user's last free chat is not as it was read
- * (`NOT_AS_READ`), or a chat is missing (`NO_SUCH_CHAT`). Throws a `StoreError`, or a JavaScript error, if a value cannot
- * be encoded.
+ * (`NOT_AS_READ`), or a chat is missing (`NO_SUCH_CHAT`). Throws a `StoreError`, or a JavaScript error, if a value
+ * cannot be encoded.
  */
 export function writeBatch(request: BatchRequest, snapshot: BatchSnapshot, writes: BatchWrites): Prisma.Sql {
   const parts: Record<string, Prisma.Sql | null> = {

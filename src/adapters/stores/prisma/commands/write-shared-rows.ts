@@ -1,7 +1,7 @@
 /**
- * Rows that several partitions write: profiles, chat ids, chat counts of users, receipts. Each function returns one part
- * of the statement of `writeBatch`, or null if there is nothing to write. Each list is written in key order, so that
- * batches can wait for each other but never deadlock. A row that was changed meanwhile is missing in the result.
+ * Rows that several partitions write: profiles, chat ids, chat counts of users, receipts. Each function returns one
+ * part of the statement of `writeBatch`, or null if there is nothing to write. Each list is written in key order, so
+ * that batches can wait for each other but never deadlock. A row that was changed meanwhile is missing in the result.
  *
  * Raw: rows as arrays, locked in key order.
  */
