@@ -8,7 +8,8 @@ import { transportConformance } from './transport/transport-conformance.js';
 describe('a transport', () =>
   transportConformance({
     ...inProcessHarness,
-    capabilities: { durable: true, shared: true, returnsUnroutable: true, refusesWhenFull: true },
+    capabilities: { durable: true, shared: true, returnsUnroutable: true, refusesWhenFull: true, liveFeed: true },
+    open: async (options) => ({ ...(await inProcessHarness.open(options)), live: null }),
   }));
 
 describe('a store', () =>

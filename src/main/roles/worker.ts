@@ -70,6 +70,13 @@ export const worker = defineRole({
       default: '3',
       describe: 'Number of times that a command may fail alone before it is dead-lettered',
     }),
+    realtime: variable({
+      name: 'REALTIME',
+      parse: oneOf('on', 'off'),
+      default: 'on',
+      describe:
+        'Live feed: on publishes a copy of each event while a process reads the live feed, off publishes no copies',
+    }),
     editWindowMs: variable({
       name: 'EDIT_WINDOW',
       parse: editWindow,
@@ -99,6 +106,7 @@ export const worker = defineRole({
   heapGrowthPercent: HEAP_GROWTH_PERCENT,
 
   async compose(context) {
+    const { LiveCopies } = await import('../../application/outbox/live-copies.js');
     const { WorkerMetrics } = await import('../../adapters/telemetry/worker-metrics.js');
     const { Worker } = await import('../../application/coordinator/worker.js');
     const { PolicyEnforcementPoint } = await import('../../application/policy/enforcement.js');
@@ -171,6 +179,7 @@ export const worker = defineRole({
         publisher: {
           log: store.log,
           sink: transport.sink,
+          live: settings.realtime === 'off' || transport.live === null ? undefined : new LiveCopies(transport.live),
           policy,
           observer,
           logger,

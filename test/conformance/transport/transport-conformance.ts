@@ -2,6 +2,7 @@
  * What every transport promises (`src/application/ports/transport/transport.ts`), asked of each adapter by the same
  * tests. Cases that need a capability run where it is declared, and fail where it is declared but missing.
  */
+import type { LiveFeed } from '../../../src/application/ports/transport/live-feed.js';
 import type {
   CommandGateway,
   CommandSource,
@@ -16,6 +17,7 @@ import type {
 import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
 import { capabilitiesConformance } from './capabilities.js';
 import { consumingConformance } from './consuming.js';
+import { liveFeedConformance } from './live-feed.js';
 import { publishingConformance } from './publishing.js';
 
 export interface SeenEvent {
@@ -27,6 +29,8 @@ export interface SeenEvent {
 export interface TransportUnderTest {
   source: CommandSource;
   sink: EventSink;
+  /** Null: it has none. */
+  live: LiveFeed | null;
   receipts: ReceiptSender;
   deadLetters: DeadLetters;
   door: CommandGateway;
@@ -55,6 +59,7 @@ export function transportConformance(harness: TransportHarness): void {
   capabilitiesConformance(harness);
   consumingConformance(harness);
   publishingConformance(harness);
+  liveFeedConformance(harness);
 }
 
 /** Handlers that note what they are told. */

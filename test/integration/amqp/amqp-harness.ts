@@ -125,6 +125,7 @@ export class Outsider {
       names.commands(namespace),
       names.commandsByChat(namespace),
       names.events(namespace),
+      names.live(namespace),
       `${namespace}.ring`,
       names.store(namespace),
     ])
@@ -154,6 +155,7 @@ export const amqpHarness: TransportHarness = {
     const underTest = (of: AmqpTransport): TransportUnderTest => ({
       source: of.source,
       sink: of.sink,
+      live: of.live,
       receipts: of.receipts,
       deadLetters: of.deadLetters,
       door: of.gateway,

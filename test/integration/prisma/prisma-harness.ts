@@ -8,6 +8,7 @@ import { PrismaEventLog } from '../../../src/adapters/stores/prisma/log/prisma-e
 import { PrismaFollowedLog } from '../../../src/adapters/stores/prisma/log/prisma-followed-log.js';
 import { PrismaSyncLog } from '../../../src/adapters/stores/prisma/log/prisma-sync-log.js';
 import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
+import { PrismaLiveReaders } from '../../../src/adapters/stores/prisma/prisma-live-readers.js';
 import { PrismaPartitionRegistry } from '../../../src/adapters/stores/prisma/prisma-partition-registry.js';
 import { PrismaTransportState } from '../../../src/adapters/stores/prisma/prisma-transport-state.js';
 import { PrismaChatHistory } from '../../../src/adapters/stores/prisma/queries/prisma-chat-history.js';
@@ -52,6 +53,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     url,
     commands: new PrismaCommandStore(forBatches),
     registry: new PrismaPartitionRegistry(database),
+    liveReaders: new PrismaLiveReaders(database),
     transportState: new PrismaTransportState(database),
     log: new PrismaEventLog(database),
     queries: new PrismaChatQueries(database),

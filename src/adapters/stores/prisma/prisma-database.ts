@@ -158,6 +158,7 @@ const TABLES = [
   'event_cursors',
   'parked_events',
   'relays',
+  'live_readers',
 ];
 
 /** Columns that later migrations have added to these tables. */

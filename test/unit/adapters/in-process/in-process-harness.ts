@@ -18,6 +18,7 @@ export const inProcessHarness: TransportHarness = {
     return {
       source: transport.source,
       sink: transport.sink,
+      live: transport.live,
       receipts: transport.receipts,
       deadLetters: transport.deadLetters,
       door: transport.gateway,

@@ -5,7 +5,9 @@ import { expect } from 'chai';
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
 import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { EventPublisher } from '../../../../src/application/outbox/event-publisher.js';
+import { LiveCopies } from '../../../../src/application/outbox/live-copies.js';
 import type { ChatMembers, EventLog, LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
+import type { LiveBatch } from '../../../../src/application/ports/transport/live-feed.js';
 import type { Stage } from '../../../../src/application/ports/worker-observer.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
 import type { DomainEvent } from '../../../../src/domain/event.js';
@@ -61,6 +63,9 @@ export class PublisherBench {
   readonly sink = new ScriptedSink();
   readonly log: CountedLog;
   readonly publisher: EventPublisher;
+  /** What the live feed got, while `live` knew of a reader. */
+  readonly copies: LiveBatch[] = [];
+  readonly live = new LiveCopies({ publish: (batch) => this.copies.push(batch) });
   /** How long each batch took to publish, in milliseconds. */
   readonly took: number[] = [];
   private readonly world = new MemoryTables();
@@ -85,7 +90,8 @@ export class PublisherBench {
     const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
     const render = { storeId: world.storeId, recipientsMax: 10 };
     const policy = defaultPolicy();
-    const deps = { log: this.log, sink: this.sink, policy, observer, logger, time: realTime, render };
+    const { log, sink, live } = this;
+    const deps = { log, sink, live, policy, observer, logger, time: realTime, render };
     this.publisher = new EventPublisher(0, deps, { position: written, publishedThrough });
   }
 

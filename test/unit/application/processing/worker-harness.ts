@@ -8,6 +8,7 @@ import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/
 import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { InProcessTransport } from '../../../../src/adapters/transports/in-process/in-process-transport.js';
 import { Worker } from '../../../../src/application/coordinator/worker.js';
+import { LiveCopies } from '../../../../src/application/outbox/live-copies.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import type { PolicyDecisionPoint } from '../../../../src/application/ports/policy-decision-point.js';
 import type { Quotas } from '../../../../src/application/ports/quotas.js';
@@ -124,7 +125,7 @@ export class WorkerHarness {
       reader: { identify: identifyCommand, proof, proofGraceSeconds },
       quotas: options.quotas ?? new MemoryQuotas([]),
       publisher: {
-        ...{ log, sink, policy, observer, logger, time },
+        ...{ log, sink, live: new LiveCopies(this.transport.live), policy, observer, logger, time },
         render: { storeId: world.storeId, recipientsMax: RECIPIENTS_MAX },
       },
       ...{ observer, logger, time, isTransportReady: () => this.isTransportReady },
