@@ -123,7 +123,7 @@ describe('The AsyncAPI document, compared with a broker and a worker', function 
     // The default exchange's bindings, without a source, come with the queues.
     const bindings = (await list('bindings')).filter(({ source }) => own(source));
     expect(bindings.map(asBinding)).to.have.deep.members(said.bindings);
-    expect([said.exchanges.length, said.queues.length]).to.deep.equal([PARTITIONS + 5, PARTITIONS + 3]);
+    expect([said.exchanges.length, said.queues.length]).to.deep.equal([PARTITIONS + 6, PARTITIONS + 3]);
   });
 
   it('describes each channel like its objects', () => {

@@ -148,10 +148,11 @@ describe('REST documents', () => {
   it("describe the broker's messages in AsyncAPI 3, with a message for every command and event", async () => {
     const { body } = await fetched('/asyncapi.json');
     expect(body.asyncapi).to.equal('3.0.0');
-    const { commands, events, receipts, deadLetters } = body.channels;
-    expect([commands.address, events.address, deadLetters.address, receipts.address]).to.deep.equal([
+    const { commands, events, live, receipts, deadLetters } = body.channels;
+    expect([commands.address, events.address, live.address, deadLetters.address, receipts.address]).to.deep.equal([
       'talk.commands',
       'talk.events',
+      'talk.live',
       'talk.dead-letters',
       null,
     ]);

@@ -14,8 +14,11 @@ import { LazyChannel } from '../publish/lazy-channel.js';
 import { AmqpLiveSubscription } from './amqp-live-subscription.js';
 import { liveMessages } from './live-message.js';
 
-/** The channel is full when this many frames, of at most 128 KiB each, wait for the socket. Then copies are dropped. */
-export const LIVE_FRAMES_WAITING_MAX = 64;
+/**
+ * The channel is full when this many frames, of at most 128 KiB each, wait for the socket. Then copies are dropped. All
+ * partitions of a worker may have a message, of two to four frames, in one turn of the event loop.
+ */
+export const LIVE_FRAMES_WAITING_MAX = 256;
 
 /** Copies are transient, not mandatory and not confirmed, on a channel of their own. */
 export class AmqpLiveFeed implements LiveFeed {
