@@ -4,20 +4,13 @@
  */
 
 import { EventPublisher, type PublisherDeps } from '../outbox/event-publisher.js';
+import type { LoggedEvent } from '../ports/store/event-log.js';
 import type { PartitionRegistry } from '../ports/store/partition-registry.js';
 import type { WorkerLog } from '../ports/worker-observer.js';
 import type { Time } from '../runtime/time.js';
 
 /** How long a release waits for the confirms of events in flight. */
 export const RELEASE_DRAIN_MS = 2_000;
-
-/** What processing a batch needs of the lease. */
-export interface ProcessingLease {
-  epoch: number;
-  publisher: EventPublisher;
-  /** Set by each committed batch: a commit also saves the published position. */
-  hasCommitted: boolean;
-}
 
 export interface PartitionLeaseDeps {
   workerId: string;
@@ -27,14 +20,15 @@ export interface PartitionLeaseDeps {
   time: Time;
 }
 
-export class PartitionLease implements ProcessingLease {
+export class PartitionLease {
   readonly epoch: number;
   readonly publisher: EventPublisher;
-  hasCommitted = false;
+  /** A batch has committed since the last `saveProgress`. Its transaction saved the published position as well. */
+  private hasCommitted = false;
   private savedThrough: number;
 
   private constructor(
-    private readonly partition: number,
+    readonly partition: number,
     private readonly deps: PartitionLeaseDeps,
     /** The number of unpublished events at the start of the lease. */
     readonly backlog: number,
@@ -49,6 +43,17 @@ export class PartitionLease implements ProcessingLease {
   static async acquire(partition: number, deps: PartitionLeaseDeps): Promise<PartitionLease> {
     const from = await deps.registry.acquire(partition, deps.workerId);
     return new PartitionLease(partition, deps, from.position - from.publishedThrough, from);
+  }
+
+  /** Everything up to this position is published and confirmed. */
+  get publishedThrough(): number {
+    return this.publisher.publishedThrough;
+  }
+
+  /** Called after each commit with its events, in log order. They are then published. */
+  recordCommit(events: readonly LoggedEvent[]): void {
+    this.hasCommitted = true;
+    this.publisher.append(events);
   }
 
   /**

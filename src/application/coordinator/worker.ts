@@ -10,16 +10,16 @@
  */
 
 import { dutyOf, hasLiveOwner } from '../cluster/assignment.js';
-import type { CommandStore } from '../ports/store/command-store.js';
-import type { DecisionLog } from '../ports/store/decision-log.js';
 import type { ClusterState } from '../ports/store/partition-registry.js';
-import type { Prunable } from '../ports/worker-observer.js';
+import type { WorkerObserver } from '../ports/worker-observer.js';
 import { BatchSlots } from '../processing/batch-slots.js';
 import {
   PartitionConsumer,
   type PartitionConsumerDeps,
   type PartitionStatus,
 } from '../processing/partition-consumer.js';
+import { Pruner, type PrunerDeps } from '../retention/pruner.js';
+import { BackgroundTasks } from '../runtime/background-tasks.js';
 
 export const HEARTBEAT_INTERVAL_MS = 500;
 /** A worker without a heartbeat for this long counts as dead. */
@@ -30,25 +30,10 @@ export const HANDOVER_GRACE_MS = 1_500;
  * assigned to other workers.
  */
 export const BROKER_AWAY_MS = 2_000;
-export const PRUNE_INTERVAL_MS = 60_000;
-export const PRUNE_CHUNK = 5_000;
-/**
- * Attempts at commands that did not come again are deleted after this time. It is longer than any command waits that is
- * still tried.
- */
-export const ATTEMPT_RETENTION_MS = 7 * 24 * 3_600_000;
-
-/** Deletes rows older than `before` and returns the number of rows that each statement deleted. */
-type PruneChunk = (before: Date) => Promise<number[]>;
-
-export interface WorkerDeps extends PartitionConsumerDeps {
-  store: CommandStore;
+export interface WorkerDeps extends PartitionConsumerDeps, PrunerDeps {
+  partitions: number;
   concurrentBatches: number;
-  /** `RECEIPT_RETENTION` in milliseconds. */
-  receiptRetentionMs: number;
-  decisions: Pick<DecisionLog, 'prune'>;
-  /** `DECISION_RETENTION` in milliseconds. */
-  decisionRetentionMs: number;
+  observer: WorkerObserver;
   isTransportReady(): boolean;
 }
 
@@ -68,16 +53,17 @@ export class Worker {
   /** Partitions whose lease this worker has had while they were assigned to it. */
   private readonly heldAsAssigned = new Set<number>();
   private readonly life = new AbortController();
-  private readonly background = new Map<string, Promise<unknown>>();
+  private readonly background: BackgroundTasks;
+  private readonly pruner: Pruner;
   private running: Promise<void> | null = null;
   private registryAnsweredAt: Date | null = null;
   private logFloors: ReadonlyMap<number, number> = new Map();
   private transportAwaySince: number | null = null;
-  /** The time of the last finished pruning, by kind. */
-  private readonly prunedAt = new Map<Prunable, number>();
   private isAnnounced = false;
 
   constructor(private readonly deps: WorkerDeps) {
+    this.background = new BackgroundTasks((task, error) => deps.logger.warn('background task failed', { task, error }));
+    this.pruner = new Pruner(deps, this.background);
     const slots = new BatchSlots(deps.concurrentBatches, deps.time);
     this.consumers = Array.from(
       { length: deps.partitions },
@@ -108,7 +94,7 @@ export class Worker {
     this.life.abort();
     // Consumers are stopped at once, because a heartbeat may hang.
     await Promise.all([this.running, ...this.consumers.map((consumer) => consumer.stop())]);
-    await Promise.all(this.background.values());
+    await this.background.ended();
     await this.deps.registry
       .deregister(this.deps.workerId)
       .catch((error: unknown) => this.deps.logger.warn('worker not deregistered', { error }));
@@ -139,17 +125,8 @@ export class Worker {
     this.deps.publisher.live?.noteReaders(cluster.liveReaders);
     for (const consumer of this.consumers) this.reconcile(consumer, cluster);
     // Both tasks may wait seconds for rows that a slow transaction locks. They must not delay the next heartbeat.
-    this.inBackground('progress', () => Promise.all(this.consumers.map((consumer) => consumer.saveProgress())));
-    if (cluster.workers[0] === workerId) this.pruneInBackground();
-  }
-
-  /** Runs at most one task of each kind at a time. */
-  private inBackground(kind: string, work: () => Promise<unknown>): void {
-    if (this.background.has(kind)) return;
-    const running = work()
-      .catch((error: unknown) => this.deps.logger.warn('background task failed', { task: kind, error }))
-      .finally(() => this.background.delete(kind));
-    this.background.set(kind, running);
+    this.background.start('progress', () => Promise.all(this.consumers.map((consumer) => consumer.saveProgress())));
+    if (cluster.workers[0] === workerId) this.pruner.tick(this.life.signal);
   }
 
   private isTransportAway(): boolean {
@@ -191,36 +168,5 @@ export class Worker {
     const since = this.waitingSince.get(partition) ?? now;
     this.waitingSince.set(partition, since);
     return now - since >= HANDOVER_GRACE_MS;
-  }
-
-  private pruneInBackground(): void {
-    const { store, decisions, receiptRetentionMs, decisionRetentionMs } = this.deps;
-    const prune = (what: Prunable, retentionMs: number, chunk: PruneChunk) =>
-      this.inBackground(`pruning of ${what}`, () => this.prune(what, retentionMs, chunk));
-    prune('receipts', receiptRetentionMs, async (before) => [await store.pruneReceipts(before, PRUNE_CHUNK)]);
-    prune('rejected_commands', receiptRetentionMs, (before) => this.pruneRejectedCommands(before));
-    prune('attempts', ATTEMPT_RETENTION_MS, async (before) => [await store.pruneAttempts(before, PRUNE_CHUNK)]);
-    prune('decisions', decisionRetentionMs, async (before) => [await decisions.prune(before, PRUNE_CHUNK)]);
-  }
-
-  /** One partition after another, because each statement locks the row of one partition. */
-  private async pruneRejectedCommands(before: Date): Promise<number[]> {
-    const chunks: number[] = [];
-    for (let partition = 0; partition < this.deps.partitions && !this.life.signal.aborted; partition += 1)
-      chunks.push(await this.deps.store.pruneRejectedCommands(partition, before, PRUNE_CHUNK));
-    return chunks;
-  }
-
-  private async prune(what: Prunable, retentionMs: number, chunk: PruneChunk): Promise<void> {
-    const { time, logger, observer } = this.deps;
-    if (time.elapsedMs() - (this.prunedAt.get(what) ?? Number.NEGATIVE_INFINITY) < PRUNE_INTERVAL_MS) return;
-    const before = new Date(time.now().getTime() - retentionMs);
-    const chunks = await chunk(before);
-    // A full chunk means that there are more rows, so pruning continues at the next tick.
-    if (chunks.every((rows) => rows < PRUNE_CHUNK)) this.prunedAt.set(what, time.elapsedMs());
-    const pruned = chunks.reduce((sum, rows) => sum + rows, 0);
-    if (pruned === 0) return;
-    observer.pruned(what, pruned);
-    logger.info(`${what} pruned`, { pruned, before: before.toISOString() });
   }
 }

@@ -10,7 +10,7 @@ import type { PolicyDecisionPoint } from '../ports/policy-decision-point.js';
 import type { EventLog, LoggedEvent } from '../ports/store/event-log.js';
 import type { LogPart, LogReader } from '../ports/store/log-reader.js';
 import type { EventSink, PublishOutcome } from '../ports/transport/transport.js';
-import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
+import { NO_OBSERVER, type WorkerLog } from '../ports/worker-observer.js';
 import { realTime } from '../runtime/time.js';
 
 /** At a slow pace the log is read in pieces for this fraction of a second. */
@@ -75,7 +75,7 @@ export async function replayEvents({ part, from, to: asked }: ReplayRange, deps:
       log,
       sink: deps.sink,
       policy: deps.policy,
-      observer: { ...SILENT, eventSettled: onSettled },
+      observer: { ...NO_OBSERVER, eventSettled: onSettled },
       logger: deps.logger,
       time: realTime,
       render: deps.render,
@@ -96,19 +96,6 @@ export async function replayEvents({ part, from, to: asked }: ReplayRange, deps:
 
 /** A chat's events are published by sequence, even if they were written in several partitions. */
 const NO_PARTITION = -1;
-
-const nothing = () => undefined;
-const SILENT: WorkerObserver = {
-  ...{ commandAnswered: nothing, batchCommitted: nothing, stageTook: nothing, eventSettled: nothing },
-  ...{
-    deadLettered: nothing,
-    rerouted: nothing,
-    forwarded: nothing,
-    transactionFailed: nothing,
-    leaseAcquired: nothing,
-  },
-  pruned: nothing,
-};
 
 /** The part as if it were a whole log. For a chat, each event's position is its sequence. */
 class PartOfLog implements EventLog {

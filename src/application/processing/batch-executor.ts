@@ -1,71 +1,36 @@
 /**
- * Runs one batch of a partition through the transaction and returns the results. It also finds poison commands. If a
- * batch fails because of a command, the executor splits the batch until that command is alone. It counts the attempts
- * of that command, and in the end dead-letters it. It does the same if the statement times out while the database does
- * other work at normal speed. A command that may have killed a worker is recorded before each attempt. A command that
- * was on record when a worker died is tried alone (docs/adr/0012-suspects-are-tried-together.md).
+ * Executes one batch of a partition. If the transaction fails because of a command, the executor splits the batch until
+ * that command is alone, and the quarantine deals with it (command-quarantine.ts). It does the same if the statement
+ * times out while the database does other work at normal speed.
+ *
+ * Transient failures of the store are retried by the retrying store (retrying-store.ts).
  */
 
-import { type CommandStore, receiptKey } from '../ports/store/command-store.js';
-import type { LoggedEvent } from '../ports/store/event-log.js';
-import { Backoff } from '../runtime/backoff.js';
-import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
-import { type BatchItem, type ItemResult, identityOf } from '../snapshot/batch-item.js';
-import type { CommandDecider } from './command-decider.js';
+import type { CommandStore } from '../ports/store/command-store.js';
+import type { BatchItem } from '../snapshot/batch-item.js';
+import { type BatchTransactionDeps, type ExecutedBatch, type TransactionLease, transact } from './batch-transaction.js';
+import { CommandQuarantine, commandKey, isInterruption } from './command-quarantine.js';
 import { isSuspect } from './delivery-buffer.js';
-import {
-  isTransientStoreError,
-  OutcomeUnknown,
-  RetryingStore,
-  type RetryingStoreDeps,
-  TooMuchWork,
-} from './retrying-store.js';
-import { snapshotKeysOf } from './snapshot-keys.js';
+import { RetryingStore, type RetryingStoreDeps, TooMuchWork } from './retrying-store.js';
 
-/** The partition lease as the executor uses it. */
-export interface ExecutionLease {
-  partition: number;
-  epoch: number;
-  publishedThrough(): number;
-  /** Called inside the transaction, after deciding and before writing. */
-  decided(): void;
-  /** Called with the events of a committed batch, in log order. They are then published. */
-  committed(events: readonly LoggedEvent[]): void;
-}
-
-export type RunResult = { item: BatchItem; result: ItemResult | { kind: 'poison'; detail: string } };
-
-/**
- * Another worker has the lease of the partition now. The caller must close the channel, which returns all deliveries.
- */
-export class Fenced extends Error {
-  constructor(readonly partition: number) {
-    super(`lease of partition ${partition} lost to another worker`);
-    this.name = 'Fenced';
-  }
-}
-
-export interface BatchExecutorDeps extends RetryingStoreDeps {
-  decider: CommandDecider;
+export interface BatchExecutorDeps extends RetryingStoreDeps, BatchTransactionDeps {
   maxCommandAttempts: number;
 }
 
 /**
  * A whole batch may time out this many times before the executor checks if its commands are too expensive. For a part
- * of a batch and for a single command the first timeout is checked.
+ * of a batch the first timeout is checked.
  */
 export const BATCH_TIMEOUTS_ALLOWED = 1;
 const PART_TIMEOUTS_ALLOWED = 0;
 
-function commandKey(item: BatchItem): string {
-  return receiptKey(identityOf(item));
-}
-
 export class BatchExecutor {
   private readonly store: RetryingStore;
+  private readonly quarantine: CommandQuarantine;
 
   constructor(private readonly deps: BatchExecutorDeps) {
     this.store = new RetryingStore(deps);
+    this.quarantine = new CommandQuarantine(this.store, deps);
   }
 
   /** The time since which the partition's batch has met only contention. Null if there is no contention. */
@@ -74,185 +39,92 @@ export class BatchExecutor {
   }
 
   /**
+   * Yields what is done, in the order of the items: the whole batch at once, unless one of its commands fails. The
+   * caller must record the events of each part on the lease before it asks for the next one.
+   *
    * Rejects with `Fenced`, `OutcomeUnknown`, or the signal's reason. All other errors are retried or reported in the
    * results.
    */
-  async run(items: readonly BatchItem[], lease: ExecutionLease, signal: AbortSignal): Promise<RunResult[]> {
-    const results = await this.runInParts(items, lease, signal, BATCH_TIMEOUTS_ALLOWED);
+  async *execute(
+    items: readonly BatchItem[],
+    lease: TransactionLease,
+    signal: AbortSignal,
+  ): AsyncGenerator<ExecutedBatch, void> {
+    const poison: string[] = [];
+    for await (const executed of this.inParts(items, lease, signal, BATCH_TIMEOUTS_ALLOWED)) {
+      for (const { item, result } of executed.results) if (result.kind === 'poison') poison.push(commandKey(item));
+      yield executed;
+    }
     // Attempts are cleared only when all items are done. If the next item kills the worker, this poison command stays
     // on record.
-    const poison = results.flatMap(({ item, result }) => (result.kind === 'poison' ? [commandKey(item)] : []));
-    if (poison.length > 0) await this.clearAttempts(lease.partition, poison, signal);
-    return results;
+    await this.quarantine.clear(lease.partition, poison, signal);
   }
 
-  private async runInParts(
+  private async *inParts(
     items: readonly BatchItem[],
-    lease: ExecutionLease,
+    lease: TransactionLease,
     signal: AbortSignal,
     timeoutsAllowed: number,
-  ): Promise<RunResult[]> {
+  ): AsyncGenerator<ExecutedBatch, void> {
     const [first] = items;
-    if (first === undefined) return [];
+    if (first === undefined) return;
     const { partition } = lease;
     const suspects = isSuspect(first.delivery) ? [...new Set(items.map(commandKey))] : [];
-    if (suspects.length > 0) {
-      const known = await this.store.callWithRetry((store) => store.noteSuspects(partition, suspects), {
-        partition,
-        signal,
-      });
-      if (known.size > 0) return this.runKnown(items, known, lease, signal, timeoutsAllowed);
+    const known = await this.quarantine.note(partition, suspects, signal);
+    if (known.size > 0) {
+      yield* this.withKnownAlone(items, known, lease, signal, timeoutsAllowed);
+      return;
     }
-    let results: RunResult[];
+    let executed: ExecutedBatch;
     try {
-      results = await this.runTogether(items, lease, signal, timeoutsAllowed);
+      executed = await this.store.callWithRetry((store: CommandStore) => transact(store, items, lease, this.deps), {
+        ...{ partition, signal, timeoutsAllowed },
+      });
     } catch (error) {
       // The attempt failed, but it did not kill the worker.
-      if (suspects.length > 0) await this.tryClearAttempts(partition, suspects);
+      await this.quarantine.tryClear(partition, suspects);
       if (isInterruption(error, signal)) throw error;
       // The retrying store has already counted a timeout.
       if (!(error instanceof TooMuchWork)) this.deps.observer.transactionFailed('refused');
-      if (items.length === 1) return [await this.runAlone(first, lease, signal, { error })];
-      return this.runHalves(items, lease, signal, error);
+      if (items.length === 1) yield* this.quarantine.executeAlone(first, lease, signal, { error });
+      else yield* this.inHalves(items, lease, signal, error);
+      return;
     }
-    if (suspects.length > 0) await this.clearAttempts(partition, suspects, signal);
-    return results;
+    yield executed;
+    await this.quarantine.clear(partition, suspects, signal);
   }
 
   /**
-   * Runs each known suspect alone and the other items together, in order. `known` maps a command key to its number of
-   * attempts alone.
+   * Executes each known suspect alone and the other items together, in order. `known` maps a command key to its number
+   * of attempts alone.
    */
-  private async runKnown(
+  private async *withKnownAlone(
     items: readonly BatchItem[],
     known: ReadonlyMap<string, number>,
-    lease: ExecutionLease,
+    lease: TransactionLease,
     signal: AbortSignal,
     timeoutsAllowed: number,
-  ): Promise<RunResult[]> {
-    const results: RunResult[] = [];
+  ): AsyncGenerator<ExecutedBatch, void> {
     for (const part of partsOf(items, (item) => known.has(commandKey(item)))) {
       const [first] = part as [BatchItem];
       const attempts = known.get(commandKey(first));
-      if (attempts === undefined) results.push(...(await this.runInParts(part, lease, signal, timeoutsAllowed)));
-      else results.push(await this.runAlone(first, lease, signal, { attempts }));
+      if (attempts === undefined) yield* this.inParts(part, lease, signal, timeoutsAllowed);
+      else yield* this.quarantine.executeAlone(first, lease, signal, { attempts });
     }
-    return results;
   }
 
   /** `error` is the failure of the whole batch. */
-  private async runHalves(items: readonly BatchItem[], lease: ExecutionLease, signal: AbortSignal, error: unknown) {
+  private async *inHalves(
+    items: readonly BatchItem[],
+    lease: TransactionLease,
+    signal: AbortSignal,
+    error: unknown,
+  ): AsyncGenerator<ExecutedBatch, void> {
     this.deps.logger.warn('batch split to isolate a failing command', { commands: items.length, error });
     const half = Math.ceil(items.length / 2);
-    const before = await this.runInParts(items.slice(0, half), lease, signal, PART_TIMEOUTS_ALLOWED);
-    return [...before, ...(await this.runInParts(items.slice(half), lease, signal, PART_TIMEOUTS_ALLOWED))];
+    yield* this.inParts(items.slice(0, half), lease, signal, PART_TIMEOUTS_ALLOWED);
+    yield* this.inParts(items.slice(half), lease, signal, PART_TIMEOUTS_ALLOWED);
   }
-
-  /** Runs one command alone. Each attempt is counted before it begins, so that the count survives a crash. */
-  private async runAlone(
-    item: BatchItem,
-    lease: ExecutionLease,
-    signal: AbortSignal,
-    earlier: { attempts: number } | { error: unknown },
-  ): Promise<RunResult> {
-    const { maxCommandAttempts, logger } = this.deps;
-    const { partition } = lease;
-    const key = commandKey(item);
-    const count = (store: CommandStore) => store.countAttempt(partition, key);
-    const backoff = new Backoff(this.deps.time);
-    let failure = 'error' in earlier ? earlier.error : undefined;
-    // The failure that led here is an attempt too.
-    let attempts = 'error' in earlier ? await this.store.callWithRetry(count, { partition, signal }) : earlier.attempts;
-    while (attempts < maxCommandAttempts) {
-      const isLast = attempts + 1 >= maxCommandAttempts;
-      // A slow command ends its statement, not the process. It is counted after the attempt, so that a crash in between
-      // does not count. It does not run exclusively, because its 15 s would block all other partitions.
-      const isSlow = failure instanceof TooMuchWork;
-      try {
-        if (!isLast || isSlow) {
-          if (!isSlow) attempts = await this.store.callWithRetry(count, { partition, signal });
-          const [result] = await this.runTogether([item], lease, signal, PART_TIMEOUTS_ALLOWED);
-          await this.clearAttempts(partition, [key], signal);
-          return result as RunResult;
-        }
-        // The last attempt runs exclusively: a crash that another partition's command causes must not count against
-        // this command.
-        return await this.store.callExclusively(async (store) => {
-          attempts = await count(store);
-          const [result] = await this.transact(store, [item], lease);
-          await store.forgetAttempts(partition, [key]);
-          return result as RunResult;
-        });
-      } catch (error) {
-        if (isInterruption(error, signal)) {
-          // The failure was not caused by the command. Only a crash may leave the count in the store.
-          await this.tryClearAttempts(partition, [key]);
-          throw error;
-        }
-        if (isTransientStoreError(error)) {
-          await this.clearAttempts(partition, [key], signal);
-          attempts = 0;
-        } else {
-          failure = error;
-          if (isSlow) attempts = await this.store.callWithRetry(count, { partition, signal });
-          const { commandId, type } = identityOf(item);
-          const traceId = traceIdOf(traceContextOf(item.delivery.incoming.headers));
-          logger.error('command failed alone', { commandId, type, attempts, traceId, error });
-        }
-        await backoff.wait(signal);
-        signal.throwIfAborted();
-      }
-    }
-    return { item, result: { kind: 'poison', detail: describe(failure) } };
-  }
-
-  private clearAttempts(partition: number, keys: readonly string[], signal: AbortSignal): Promise<void> {
-    return this.store.callWithRetry((store) => store.forgetAttempts(partition, keys), { partition, signal });
-  }
-
-  /** Best effort, because the store may be unavailable. */
-  private async tryClearAttempts(partition: number, keys: readonly string[]): Promise<void> {
-    await this.deps.store
-      .forgetAttempts(partition, keys)
-      .catch((error: unknown) => this.deps.logger.debug('attempts not cleared', { partition, error }));
-  }
-
-  private runTogether(
-    items: readonly BatchItem[],
-    lease: ExecutionLease,
-    signal: AbortSignal,
-    timeoutsAllowed: number,
-  ): Promise<RunResult[]> {
-    const { partition } = lease;
-    return this.store.callWithRetry((store) => this.transact(store, items, lease), {
-      partition,
-      signal,
-      timeoutsAllowed,
-    });
-  }
-
-  private async transact(
-    store: CommandStore,
-    items: readonly BatchItem[],
-    lease: ExecutionLease,
-  ): Promise<RunResult[]> {
-    const { decider, time } = this.deps;
-    const { partition, epoch } = lease;
-    const request = { partition, epoch, keys: snapshotKeysOf(items), publishedThrough: lease.publishedThrough() };
-    const result = await store.transact(request, (snapshot) => {
-      const { writes, value } = decider.decide(items, snapshot, { partition, now: time.now() });
-      lease.decided();
-      return { writes, value: { results: value, events: writes.events } };
-    });
-    if (result.outcome === 'fenced') throw new Fenced(partition);
-    lease.committed(result.value.events);
-    return items.map((item, index) => ({ item, result: result.value.results[index] as ItemResult }));
-  }
-}
-
-/** True if no command has failed: the lease is lost, the commit outcome is unknown, or the caller has aborted. */
-function isInterruption(error: unknown, signal: AbortSignal): boolean {
-  return error instanceof Fenced || error instanceof OutcomeUnknown || signal.aborted;
 }
 
 /** Splits the items into parts, in order. Each item for which `isAlone` is true gets its own part. */
@@ -266,11 +138,4 @@ function partsOf(items: readonly BatchItem[], isAlone: (item: BatchItem) => bool
     wasAlone = isAlone(item);
   }
   return parts;
-}
-
-function describe(error: unknown): string {
-  // The message of the cause may contain user data, so only its class and code are reported.
-  const { name, code } =
-    error instanceof Error ? (error as Error & { code?: unknown }) : { name: 'crash', code: undefined };
-  return code === undefined ? `fails alone: ${name}` : `fails alone: ${name} ${String(code)}`;
 }

@@ -7,7 +7,7 @@
 import { isCommandType } from '../../contract/messages/commands.js';
 import { COMMAND_ID_PATTERN } from '../../contract/messages/identifiers.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
-import type { ProcessingLease } from '../cluster/partition-lease.js';
+import type { PartitionLease } from '../cluster/partition-lease.js';
 import type { Quotas } from '../ports/quotas.js';
 import type {
   CommandSource,
@@ -25,7 +25,8 @@ import type { Time } from '../runtime/time.js';
 import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
 import type { BatchItem } from '../snapshot/batch-item.js';
 import { affectedChatIds } from './affected-chat-ids.js';
-import type { BatchExecutor, ExecutionLease, RunResult } from './batch-executor.js';
+import type { BatchExecutor } from './batch-executor.js';
+import type { CommandResult, ExecutedBatch } from './batch-transaction.js';
 import { RateLimiter } from './rate-limiter.js';
 import { type CommandReader, type MalformedCommand, type RefusedCommand, readCommands } from './read-commands.js';
 
@@ -72,12 +73,12 @@ export class BatchProcessor {
   }
 
   /**
-   * Processes the deliveries and acknowledges them at the end. Rejects with the errors of `BatchExecutor.run` or with
+   * Processes the deliveries and acknowledges them at the end. Rejects with the errors of `BatchExecutor.execute` or with
    * the signal's reason; then nothing is acknowledged.
    */
   async process(
     deliveries: readonly Delivery[],
-    lease: ProcessingLease,
+    lease: PartitionLease,
     subscription: Subscription,
     signal: AbortSignal,
   ): Promise<void> {
@@ -89,24 +90,12 @@ export class BatchProcessor {
     await steps?.reached('received', at);
     const began = time.elapsedMs();
     const { items, refused, malformed } = await readCommands(deliveries, reader, (commands) =>
-      this.rateLimiter.check(commands, lease.epoch),
+      this.rateLimiter.reserve(commands, lease.epoch),
     );
     const read = time.elapsedMs();
     observer.stageTook('decode', read - began);
-    const executionLease: ExecutionLease = {
-      partition,
-      epoch: lease.epoch,
-      publishedThrough: () => lease.publisher.publishedThrough,
-      decided: () => steps?.reachedSync('decided', at),
-      committed: (events) => {
-        steps?.reachedSync('committed', at);
-        lease.hasCommitted = true;
-        lease.publisher.append(events);
-        this.rateLimiter.committed(events);
-      },
-    };
     lease.publisher.expect(affectedChatIds(items));
-    const results = await this.executeAndCount(items, executionLease, signal);
+    const results = await this.execute(items, lease, signal);
     if (items.length > 0) {
       observer.stageTook('transaction', time.elapsedMs() - read);
       observer.batchCommitted(items.length);
@@ -119,18 +108,28 @@ export class BatchProcessor {
     await steps?.reached('acknowledged', at);
   }
 
-  private async executeAndCount(
+  /** Records each commit on the lease as soon as it is known, so that its events are published. */
+  private async execute(
     items: readonly BatchItem[],
-    executionLease: ExecutionLease,
+    lease: PartitionLease,
     signal: AbortSignal,
-  ): Promise<RunResult[]> {
-    const results = await this.deps.executor.run(items, executionLease, signal).finally(() => this.rateLimiter.count());
-    this.rateLimiter.learn(results);
-    return results;
+  ): Promise<CommandResult[]> {
+    const { executor, steps } = this.deps;
+    const executed: ExecutedBatch[] = [];
+    try {
+      for await (const part of executor.execute(items, lease, signal)) {
+        steps?.reachedSync('committed', { partition: this.partition, count: items.length });
+        lease.recordCommit(part.events);
+        executed.push(part);
+      }
+    } finally {
+      await this.rateLimiter.settle(executed);
+    }
+    return executed.flatMap(({ results }) => results);
   }
 
   /** Sends the receipts in the order of the deliveries. */
-  private sendReceipts(results: readonly RunResult[], refused: readonly RefusedCommand[]): void {
+  private sendReceipts(results: readonly CommandResult[], refused: readonly RefusedCommand[]): void {
     const answers: PendingReceipt[] = [];
     for (const { item, result } of results)
       if (result.kind === 'answered') {
@@ -160,7 +159,7 @@ export class BatchProcessor {
   /** Dead-letters, forwards or reroutes what the transaction could not take, before the batch is acknowledged. */
   private async settleUnprocessable(
     malformed: readonly MalformedCommand[],
-    results: readonly RunResult[],
+    results: readonly CommandResult[],
     signal: AbortSignal,
   ): Promise<void> {
     for (const { delivery, detail } of malformed) await this.deadLetter(delivery, 'malformed', detail, signal);

@@ -19,9 +19,9 @@ import { StoreError } from '../ports/store/command-store.js';
 import type { CommandSource, Delivery, Subscription } from '../ports/transport/transport.js';
 import { Backoff } from '../runtime/backoff.js';
 import { Signal } from '../runtime/signal.js';
-import { Fenced } from './batch-executor.js';
 import { BatchProcessor, type BatchProcessorDeps } from './batch-processor.js';
 import type { BatchSlots } from './batch-slots.js';
+import { Fenced } from './batch-transaction.js';
 import { BATCH_MAX_COMMANDS, DeliveryBuffer } from './delivery-buffer.js';
 import { OutcomeUnknown } from './retrying-store.js';
 

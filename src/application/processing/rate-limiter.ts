@@ -16,11 +16,10 @@ import { type Reason, refusal } from '../../contract/messages/problems.js';
 import { isInChat } from '../policy/attributes/attribute-catalogue.js';
 import { ChatAllowance, describeOverQuota } from '../policy/chat-allowance.js';
 import type { CountedCommand, OverQuota, QuotaReservation, Quotas } from '../ports/quotas.js';
-import type { LoggedEvent } from '../ports/store/event-log.js';
 import type { Delivery } from '../ports/transport/transport.js';
 import type { Time } from '../runtime/time.js';
 import { identityOf } from '../snapshot/batch-item.js';
-import type { RunResult } from './batch-executor.js';
+import type { CommandResult, ExecutedBatch } from './batch-transaction.js';
 import { MembershipCache, type TenantMember } from './membership-cache.js';
 
 export interface IdentifiedCommand {
@@ -48,11 +47,6 @@ interface CheckedBatch {
 
 export class RateLimiter {
   private readonly members = new MembershipCache();
-  /**
-   * Members that the current batch removed. `learn` must not cache them, although a quota may have rejected them
-   * earlier in the batch.
-   */
-  private readonly removed: TenantMember[] = [];
   private epoch = -1;
   private batch: CheckedBatch | null = null;
 
@@ -62,10 +56,10 @@ export class RateLimiter {
   ) {}
 
   /**
-   * `epoch` is the epoch of the lease. Under a new epoch the cache is empty: another worker may have changed the
-   * members.
+   * Checks the commands of a batch and takes from the quotas. A retried batch gets the verdicts of its first attempt.
+   * @param epoch the epoch of the lease. Under a new epoch the cache is empty: another worker may have changed the members
    */
-  async check(commands: readonly IdentifiedCommand[], epoch: number): Promise<readonly RateVerdict[]> {
+  async reserve(commands: readonly IdentifiedCommand[], epoch: number): Promise<readonly RateVerdict[]> {
     if (this.epoch !== epoch) this.members.clear();
     this.epoch = epoch;
     const first = commands[0]?.delivery;
@@ -74,22 +68,24 @@ export class RateLimiter {
     return this.batch.verdicts;
   }
 
-  /** Counts what was permitted, whatever the result of the batch, because the batch is not checked again. */
-  async count(): Promise<void> {
+  /**
+   * Ends an attempt at the batch, also one that failed. Counts what was permitted, because the batch is not checked
+   * again, and remembers who is a member and who no longer is.
+   * @param executed the parts of the batch that are done
+   */
+  async settle(executed: readonly ExecutedBatch[]): Promise<void> {
     const reservations = this.batch?.reservations;
     if (reservations !== undefined && reservations.size > 0) await this.quotas.count(reservations);
-  }
-
-  /** A removed user is not a member from the commit on. */
-  committed(events: readonly LoggedEvent[]): void {
-    for (const { event, tenantId, chatId } of events)
-      if (event.type === 'member.removed' && chatId !== null)
-        this.removed.push({ tenantId, chatId, userId: event.userId });
-    for (const member of this.removed) this.members.forget(member);
+    for (const { results } of executed) this.learn(results);
+    // A member who was removed later in the batch may have been over a quota earlier in it.
+    for (const { events } of executed)
+      for (const { event, tenantId, chatId } of events)
+        if (event.type === 'member.removed' && chatId !== null)
+          this.members.forget({ tenantId, chatId, userId: event.userId });
   }
 
   /** Remembers members whom a quota of their chat has rejected. Their next command is rejected without a decision. */
-  learn(results: readonly RunResult[]): void {
+  private learn(results: readonly CommandResult[]): void {
     for (const { item, result } of results) {
       const reason = result.kind === 'answered' ? result.receipt.reason : undefined;
       const member = reason === undefined ? null : memberOf(identityOf(item));
@@ -98,7 +94,6 @@ export class RateLimiter {
       const over = reason?.code === 'rate_limited' ? (item.allowance?.refusedToMember ?? null) : null;
       if (over !== null) this.members.note(member, this.time.elapsedMs() + over.retryAfterSeconds * 1_000);
     }
-    for (const member of this.removed.splice(0)) this.members.forget(member);
   }
 
   private async checkBatch(commands: readonly IdentifiedCommand[], first: Delivery): Promise<CheckedBatch> {

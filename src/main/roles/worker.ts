@@ -150,6 +150,7 @@ export const worker = defineRole({
         logger,
         time: realTime,
         maxCommandAttempts: settings.maxCommandAttempts,
+        steps: failpoints,
         onStoreTrouble: (error) => {
           storeTrouble = error;
         },

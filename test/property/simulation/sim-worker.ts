@@ -10,7 +10,7 @@ import type {
   EventSink,
   ReceiptSender,
 } from '../../../src/application/ports/transport/transport.js';
-import type { WorkerObserver } from '../../../src/application/ports/worker-observer.js';
+import { NO_OBSERVER } from '../../../src/application/ports/worker-observer.js';
 import { BatchExecutor } from '../../../src/application/processing/batch-executor.js';
 import { CommandDecider } from '../../../src/application/processing/command-decider.js';
 import type { BatchItem } from '../../../src/application/snapshot/batch-item.js';
@@ -22,11 +22,6 @@ import { type SimDatabase, type StoreWire, storeWire } from './sim-store.js';
 import { Chance, SimProcess, type VirtualTime } from './virtual-time.js';
 
 const quiet = () => undefined;
-const OBSERVER: WorkerObserver = {
-  ...{ commandAnswered: quiet, batchCommitted: quiet, stageTook: quiet, eventSettled: quiet },
-  ...{ deadLettered: quiet, rerouted: quiet, forwarded: quiet, transactionFailed: quiet, leaseAcquired: quiet },
-  pruned: quiet,
-};
 const LOGGER = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 const RETENTION_MS = 72 * 3_600_000;
 const RECIPIENTS_MAX = 256;
@@ -83,10 +78,10 @@ export class SimWorker {
     this.connect();
     const { store, source, sink, receipts, deadLetters } = around.plant(this.ports(), this.process, around);
     const clock = this.process.clock;
-    const runner = new BatchExecutor({
+    const executor = new BatchExecutor({
       store: store.commands,
       decider: this.mortalDecider(),
-      observer: OBSERVER,
+      observer: NO_OBSERVER,
       logger: LOGGER,
       time: clock,
       maxCommandAttempts: MAX_COMMAND_ATTEMPTS,
@@ -103,16 +98,16 @@ export class SimWorker {
       source,
       receipts,
       deadLetters,
-      executor: runner,
+      executor,
       reader: { identify: identifyCommand, proof: null, proofGraceSeconds: 0 },
       quotas: new MemoryQuotas([]),
       decisions: new MemoryDecisionLog(database.world),
       decisionRetentionMs: RETENTION_MS,
       publisher: {
-        ...{ log: store.log, sink, policy: POLICY, observer: OBSERVER, logger: LOGGER, time: clock },
+        ...{ log: store.log, sink, policy: POLICY, observer: NO_OBSERVER, logger: LOGGER, time: clock },
         render: { storeId: database.world.storeId, recipientsMax: RECIPIENTS_MAX },
       },
-      observer: OBSERVER,
+      observer: NO_OBSERVER,
       logger: LOGGER,
       time: clock,
       isTransportReady: () => Object.values(this.connections).every((connection) => connection?.isOpen === true),

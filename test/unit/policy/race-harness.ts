@@ -18,7 +18,8 @@ import type { LoggedEvent } from '../../../src/application/ports/store/event-log
 import type { TokenVerifier } from '../../../src/application/ports/token-verifier.js';
 import type { Delivery } from '../../../src/application/ports/transport/transport.js';
 import { NO_OBSERVER } from '../../../src/application/ports/worker-observer.js';
-import { BatchExecutor, type ExecutionLease, Fenced } from '../../../src/application/processing/batch-executor.js';
+import { BatchExecutor } from '../../../src/application/processing/batch-executor.js';
+import { type CommandResult, Fenced } from '../../../src/application/processing/batch-transaction.js';
 import { CommandDecider } from '../../../src/application/processing/command-decider.js';
 import { RateLimiter } from '../../../src/application/processing/rate-limiter.js';
 import { readCommands } from '../../../src/application/processing/read-commands.js';
@@ -124,10 +125,10 @@ export class RaceTrack {
       }),
     );
     const reader = { identify: identifyCommand, proof, proofGraceSeconds: 0 };
-    const gate = new RateLimiter(new MemoryQuotas([]), realTime);
-    const { items } = await readCommands(deliveries, reader, (claims) => gate.check(claims, epoch));
+    const limiter = new RateLimiter(new MemoryQuotas([]), realTime);
+    const { items } = await readCommands(deliveries, reader, (commands) => limiter.reserve(commands, epoch));
     const { logger } = collectedLog();
-    const runner = new BatchExecutor({
+    const executor = new BatchExecutor({
       store: this.scheduledStore(losesReply),
       decider: new CommandDecider(new PolicyEnforcementPoint(this.policy)),
       observer: NO_OBSERVER,
@@ -136,14 +137,10 @@ export class RaceTrack {
       maxCommandAttempts: 3,
       onStoreTrouble: () => undefined,
     });
-    const holding: ExecutionLease = {
-      partition,
-      epoch,
-      publishedThrough: () => 0,
-      decided: () => undefined,
-      committed: () => undefined,
-    };
-    const results = await runner.run(items, holding, new AbortController().signal);
+    const lease = { partition, epoch, publishedThrough: 0 };
+    const results: CommandResult[] = [];
+    for await (const executed of executor.execute(items, lease, new AbortController().signal))
+      results.push(...executed.results);
     return results.map(({ result }): [string, Receipt] => {
       if (result.kind !== 'answered') throw new Error(`not answered: ${result.kind}`);
       return [result.receipt.commandId, result.receipt];

@@ -9,6 +9,7 @@ import { PolicyEnforcementPoint } from '../../../../src/application/policy/enfor
 import type { CommandStore } from '../../../../src/application/ports/store/command-store.js';
 import type { Delivery } from '../../../../src/application/ports/transport/transport.js';
 import { BatchExecutor } from '../../../../src/application/processing/batch-executor.js';
+import type { CommandResult } from '../../../../src/application/processing/batch-transaction.js';
 import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
 import { DeliveryBuffer } from '../../../../src/application/processing/delivery-buffer.js';
 import { PREFETCH } from '../../../../src/application/processing/partition-consumer.js';
@@ -78,8 +79,8 @@ export class Lives {
   private async liveOnce(): Promise<void> {
     const inHand = this.queues.map((queue) => queue.slice(0, PREFETCH));
     const life = new Life();
-    const runner = this.runnerOf(life);
-    const served = inHand.map((window, partition) => this.serve(runner, partition, window));
+    const executor = this.executorOf(life);
+    const served = inHand.map((window, partition) => this.serve(executor, partition, window));
     await Promise.race([life.end, Promise.all(served)]);
     if (!life.hasEnded) return;
     this.deaths += 1;
@@ -87,7 +88,7 @@ export class Lives {
       for (const waiting of window) if (this.queues[partition]?.includes(waiting)) waiting.deliveryCount += 1;
   }
 
-  private async serve(runner: BatchExecutor, partition: number, window: readonly Waiting[]): Promise<void> {
+  private async serve(executor: BatchExecutor, partition: number, window: readonly Waiting[]): Promise<void> {
     const { epoch } = await this.registry.acquire(partition, 'worker');
     const buffer = new DeliveryBuffer();
     const items = new Map<Delivery, ReturnType<typeof itemOf>>();
@@ -97,10 +98,12 @@ export class Lives {
       items.set(delivery, { ...item, delivery });
       buffer.push(delivery);
     }
-    const holding = { partition, epoch, publishedThrough: () => 0, decided: quiet, committed: quiet };
+    const lease = { partition, epoch, publishedThrough: 0 };
     while (!buffer.isEmpty) {
       const batch = buffer.take().flatMap((delivery) => items.get(delivery) ?? []);
-      const results = await runner.run(batch, holding, new AbortController().signal);
+      const results: CommandResult[] = [];
+      for await (const executed of executor.execute(batch, lease, new AbortController().signal))
+        results.push(...executed.results);
       for (const { item, result } of results)
         if (result.kind === 'answered') this.answers.set(result.receipt.commandId, result.receipt);
         else this.buried.push(item.delivery.incoming.messageId ?? '');
@@ -108,7 +111,7 @@ export class Lives {
     }
   }
 
-  private runnerOf(life: Life): BatchExecutor {
+  private executorOf(life: Life): BatchExecutor {
     const decider = new CommandDecider(new PolicyEnforcementPoint(defaultPolicy()));
     const decide = decider.decide.bind(decider);
     decider.decide = (items, ...rest) => {

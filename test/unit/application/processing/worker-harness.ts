@@ -104,8 +104,8 @@ export class WorkerHarness {
     const time: Time = { ...realTime, now, random: options.random ?? realTime.random };
     const onStoreTrouble = (error: StoreError | null) => this.troubles.push(error !== null);
     const { store, world, registry } = this;
-    const runnerDeps = { store, decider, observer, logger, time, onStoreTrouble };
-    const runner = new BatchExecutor({ ...runnerDeps, maxCommandAttempts: MAX_COMMAND_ATTEMPTS });
+    const executorDeps = { store, decider, observer, logger, time, onStoreTrouble };
+    const executor = new BatchExecutor({ ...executorDeps, maxCommandAttempts: MAX_COMMAND_ATTEMPTS });
     const log = new MemoryEventLog(world);
     const sink = options.sink ?? this.transport.sink;
     this.worker = new Worker({
@@ -121,7 +121,7 @@ export class WorkerHarness {
       ...{ decisions: new MemoryDecisionLog(world), decisionRetentionMs: DECISION_RETENTION_MS },
       receipts: { send: (_replyTo, _correlationId, receipt) => this.receipts.push(receipt) },
       deadLetters: this.transport.deadLetters,
-      executor: runner,
+      executor,
       reader: { identify: identifyCommand, proof, proofGraceSeconds },
       quotas: options.quotas ?? new MemoryQuotas([]),
       publisher: {
