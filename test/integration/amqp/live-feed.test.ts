@@ -65,7 +65,8 @@ describe('The live feed on RabbitMQ', () => {
     await served(reader);
     wire.freeze();
     const { sent, dropped } = transport.live.counters;
-    const batches = 64;
+    // More than the sockets and the wire between them can hold.
+    const batches = 128;
     for (let index = 0; index < batches; index += 1) {
       transport.live.publish(batch(1, index * 8 + 1, 8, MIB / 8));
       await new Promise((resolve) => setImmediate(resolve));

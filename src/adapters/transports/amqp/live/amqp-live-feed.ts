@@ -15,10 +15,11 @@ import { AmqpLiveSubscription } from './amqp-live-subscription.js';
 import { liveMessages } from './live-message.js';
 
 /**
- * The channel is full when this many frames, of at most 128 KiB each, wait for the socket. Then copies are dropped. All
- * partitions of a worker may have a message, of two to four frames, in one turn of the event loop.
+ * The channel is full when twice this number of frames waits for the socket, because the library's buffer has two
+ * sides. Then copies are dropped. A message of 256 KiB has four frames, so at most 16 MiB wait. All partitions of a
+ * worker may publish a message in one turn of the event loop.
  */
-export const LIVE_FRAMES_WAITING_MAX = 256;
+export const LIVE_FRAMES_WAITING_MAX = 128;
 
 /** Copies are transient, not mandatory and not confirmed, on a channel of their own. */
 export class AmqpLiveFeed implements LiveFeed {
