@@ -10,6 +10,7 @@ export class PrismaLiveReaders implements LiveReaders {
   constructor(private readonly database: PrismaClient) {}
 
   async heartbeat(readerId: string): Promise<void> {
+    // Raw: the server's clock, which workers compare with.
     await this.database.$executeRaw`
         WITH forgotten AS (
           DELETE FROM live_readers WHERE reader_id IN (
@@ -22,6 +23,6 @@ export class PrismaLiveReaders implements LiveReaders {
   }
 
   async withdraw(readerId: string): Promise<void> {
-    await this.database.$executeRaw`DELETE FROM live_readers WHERE reader_id = ${readerId}`.catch(rethrow);
+    await this.database.liveReader.deleteMany({ where: { readerId } }).catch(rethrow);
   }
 }

@@ -1,24 +1,6 @@
-/** The statements that an adapter sends, and how PostgreSQL goes about them. */
+/** How PostgreSQL goes about the statements that an adapter sends. */
 import pg from 'pg';
-import { Prisma, type PrismaClient } from '../../../../src/adapters/stores/prisma/generated/client.js';
-
-/** A client that notes down what is asked of it, within transactions too. */
-export function listening(database: PrismaClient, heard: (statement: Prisma.Sql) => void): PrismaClient {
-  return new Proxy(database, {
-    get(target, name) {
-      if (name === '$queryRaw' || name === '$executeRaw')
-        return (query: Prisma.Sql | TemplateStringsArray, ...values: unknown[]) => {
-          const statement = 'raw' in query ? Prisma.sql(query, ...values) : query;
-          heard(statement);
-          return target[name](statement);
-        };
-      if (name === '$transaction')
-        return (work: (tx: PrismaClient) => Promise<unknown>, options: object) =>
-          target.$transaction((tx) => work(listening(tx as PrismaClient, heard)), options);
-      return Reflect.get(target, name);
-    },
-  });
-}
+import type { SentStatement } from '../sent-statements.js';
 
 interface PlanNode {
   'Node Type': string;
@@ -74,7 +56,7 @@ function rowsSorted(node: PlanNode): number {
 /** Executes a statement again, planned for the values at hand or once for all values: named statements come to that after five executions. */
 export async function execute(
   sql: pg.Client,
-  { text, values }: Prisma.Sql,
+  { text, values }: SentStatement,
   mode: Execution['mode'],
 ): Promise<Execution> {
   await sql.query(`SET plan_cache_mode = force_${mode}_plan`);
