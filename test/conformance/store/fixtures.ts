@@ -192,6 +192,7 @@ export const NO_KEYS: SnapshotKeys = {
   reactors: [],
   readMarks: [],
   userChats: [],
+  formerMutes: [],
 };
 
 /** Owns one partition of a settled store and commits what it is given. */

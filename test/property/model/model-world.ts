@@ -78,6 +78,8 @@ export interface ModelChat {
   /** The number of the event that last archived it or brought it back; 0: none has here. */
   archiveChanged: number;
   people: Map<string, Person>;
+  /** Of those who left, and of those who have come back since: until when they were muted when they last left. */
+  mutesOfLeavers: Map<string, Date | null>;
   /** All that were ever sent, in order. */
   messages: ModelMessage[];
 }
