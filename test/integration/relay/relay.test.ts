@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { readJsonLines } from '../../../src/adapters/sinks/json-lines/read-json-lines.js';
 import type { DeliveryResult } from '../../../src/application/ports/log-consumer.js';
-import type { EventCursors } from '../../../src/application/ports/store/event-cursors.js';
 import { DELIVERY_MAX } from '../../../src/application/relay/follower.js';
 import { anEvent, later, Owner } from '../../conformance/store/fixtures.js';
 import type { OpenStore } from '../../conformance/store/store-conformance.js';
@@ -11,21 +10,22 @@ import { openMemoryStore } from '../../unit/adapters/memory/memory-harness.js';
 import { anArchive, CHAT } from '../../unit/application/archive/an-archive.js';
 import { importInto } from '../prisma/archive/archive-of.js';
 import { openPrismaStore, type PrismaHarness } from '../prisma/prisma-harness.js';
-import { cursorOf, hole, poison, textOf, write, zombie } from './scenarios.js';
+import { RELAY_BUGS } from './planted-bugs.js';
+import { crashBeforeDelivery, cursorOf, hole, poison, textOf, write, zombie } from './scenarios.js';
 
 const STORES: { name: string; open: OpenStore }[] = [
   { name: 'PostgreSQL', open: openPrismaStore },
   { name: 'the in-memory store', open: openMemoryStore },
 ];
 
-/** Moves the cursor whatever its epoch: that of the present owner. */
-const withoutEpochCheck = (cursors: EventCursors): Partial<EventCursors> => ({
-  move: async (cursor, position) => {
-    const states = await cursors.states();
-    const state = states.find(({ name, partition }) => name === cursor.name && partition === cursor.partition);
-    return cursors.move({ ...cursor, epoch: state?.epoch ?? 0 }, position);
-  },
-});
+/** What the checks must report of each planted bug. */
+const FAULTS: { [bug: string]: RegExp } = {
+  'the cursor moves before the events are delivered': /^missing: 5 6 7 8$/,
+  'a cursor moves without a check of its epoch': /former owner.*missing: 6 7 8/,
+  'a poison event is skipped without being parked': /^parked: \[\]$/,
+  'the text of a poison event is parked': /^the text of a parked event is stored$/,
+  'a gap in the log is skipped': /^missing: 3$/,
+};
 
 for (const { name, open } of STORES)
   describe(`A relay on ${name}`, function () {
@@ -189,38 +189,17 @@ for (const { name, open } of STORES)
       ).to.deep.equal([]);
     });
 
+    it('delivers again what the sink did not have when the relay stopped', async () => {
+      expect(await crashBeforeDelivery(harness, () => ({}))).to.deep.equal([]);
+    });
+
     describe('with a planted bug', () => {
-      it('is caught when a cursor moves without a check of its epoch', async () => {
-        const ports = () => withoutEpochCheck(harness.store.cursors);
-        const faults = await zombie(harness, { freezesAt: 'cursor', ports });
-        expect(faults.join())
-          .to.match(/former owner/)
-          .and.match(/missing: 6 7 8/);
-      });
-
-      it('is caught when it skips a gap', async () => {
-        const faults = await hole(harness, ({ followed }) => ({
-          read: async (...args) => {
-            const stretch = await followed.read(...args);
-            return { ...stretch, floor: stretch.end };
-          },
-        }));
-        expect(faults).to.deep.equal(['missing: 3']);
-      });
-
-      it('is caught when it parks what an event says', async () => {
-        const faults = await poison(
-          harness,
-          () => 'refused',
-          ({ cursors, log }) => ({
-            park: async (cursor, place, _code, position) => {
-              const [event] = await log.readEvents(cursor.partition, place.position - 1, 1);
-              return cursors.park(cursor, place, JSON.stringify(event), position);
-            },
-          }),
-        );
-        expect(faults).to.deep.equal(['the text of a parked event is stored']);
-      });
+      for (const [bug, play] of Object.entries(RELAY_BUGS))
+        it(`is caught: ${bug}`, async () => {
+          expect((await play(harness)).join('; ')).to.match(
+            FAULTS[bug] ?? expect.fail(`no fault is expected of ${bug}`),
+          );
+        });
     });
   });
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { PLANTS, plantOne } from './planted.js';
+import { PLANTS, plantInRelay, plantOne, RELAY_PLANTS } from './planted.js';
 import { shrink } from './shrink.js';
 import { play } from './simulate.js';
 import { storyOf } from './story.js';
@@ -10,6 +10,7 @@ const SEED_LIMIT_MS = 2_000;
 /** A member is removed in the first batch after a take-over, while the events of before are read from the log. */
 const READ_BEFORE_HEARD = 1234;
 const SEEDS_TO_CATCH = 150;
+const RELAY_LIMIT_MS = 60_000;
 /** It takes transactions of two owners that overlap, which the in-memory store does not have: the stores' conformance suite catches it. */
 const NOT_TO_BE_SEEN_HERE = ['a take-over does not raise the epoch'];
 
@@ -58,5 +59,11 @@ describe('A planted bug', () => {
     it(`is caught: ${name}`, async function () {
       this.timeout(SEEDS_TO_CATCH * SEED_LIMIT_MS);
       expect((await plantOne(name, SEEDS_TO_CATCH)).fault).to.be.a('string');
+    });
+
+  for (const name of Object.keys(RELAY_PLANTS))
+    it(`of the relay is caught: ${name}`, async function () {
+      this.timeout(RELAY_LIMIT_MS);
+      expect((await plantInRelay(name)).fault).to.be.a('string');
     });
 });
