@@ -17,7 +17,7 @@ describe('A command that kills each worker that decides it', function () {
 
   let fleet: Fleet;
   let connection: ChannelModel;
-  const buried: ConsumeMessage[] = [];
+  const deadLettered: ConsumeMessage[] = [];
 
   before(async () => {
     fleet = await Fleet.create({ partitions: 2 });
@@ -28,12 +28,12 @@ describe('A command that kills each worker that decides it', function () {
   });
 
   it(`is dead-lettered after ${DEATHS} deaths, and its neighbours in every partition are accepted once, in order`, async () => {
-    let worker: TestProcess = await fleet.startMortalWorker();
+    let worker: TestProcess = await fleet.startCrashingWorker();
     await worker.ready();
     await fleet.connect();
     connection = await amqp.connect(fleet.amqpUrl);
     const channel = await connection.createChannel();
-    await channel.consume(`${fleet.namespace}.dead-letters`, (message) => message && buried.push(message), {
+    await channel.consume(`${fleet.namespace}.dead-letters`, (message) => message && deadLettered.push(message), {
       noAck: true,
     });
     const chats = await Promise.all(Array.from({ length: 6 }, () => fleet.createGroup(1)));
@@ -51,9 +51,9 @@ describe('A command that kills each worker that decides it', function () {
 
     let deaths = 0;
     for (;;) {
-      worker = await fleet.startMortalWorker();
-      const what = `it is buried after ${deaths} deaths`;
-      const isBuried = eventually(() => buried.length > 0, { within, what }).then(() => null);
+      worker = await fleet.startCrashingWorker();
+      const what = `it is deadLettered after ${deaths} deaths`;
+      const isBuried = eventually(() => deadLettered.length > 0, { within, what }).then(() => null);
       const end = await Promise.race([worker.ended, isBuried]);
       isBuried.catch(() => undefined);
       if (end === null) break;
@@ -65,8 +65,8 @@ describe('A command that kills each worker that decides it', function () {
     expect(deaths).to.equal(DEATHS);
     // Receipts on their way at a death are lost with it.
     await fleet.allAnsweredAfterAsking();
-    expect(buried.map(({ properties }) => properties.messageId)).to.deep.equal(['deadly']);
-    expect(buried[0]?.properties.headers).to.include({
+    expect(deadLettered.map(({ properties }) => properties.messageId)).to.deep.equal(['deadly']);
+    expect(deadLettered[0]?.properties.headers).to.include({
       'x-parley-reason': 'poison',
       'x-parley-detail': 'fails alone: crash',
     });

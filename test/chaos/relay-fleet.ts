@@ -82,7 +82,9 @@ export class RelayFleet {
       },
       { within: WITHIN_MS, what: 'the cursors come to the end of the log' },
     ).catch((error: Error) => {
-      const logs = this.relays.map(({ pid, stderr }) => `relay ${pid} said:\n${stderr.slice(-8).join('\n')}`);
+      const logs = this.relays.map(
+        ({ pid, stderr }) => `last log lines of relay ${pid}:\n${stderr.slice(-8).join('\n')}`,
+      );
       throw new Error([error.message, ...logs].join('\n'));
     });
     const merged = await readJsonLines(this.folder);

@@ -16,7 +16,7 @@ async function firstAccepted(harness: FleetHarness, chats: readonly Chat[]): Pro
   const deadline = Date.now() + WITHIN_MS;
   let isAccepted = false;
   for (let asked = 0; !isAccepted; asked += 1) {
-    if (Date.now() > deadline) throw new Error(`nothing is accepted within ${WITHIN_MS} ms\n${harness.lastWords()}`);
+    if (Date.now() > deadline) throw new Error(`nothing is accepted within ${WITHIN_MS} ms\n${harness.lastLogLines()}`);
     const chat = chats[asked % chats.length] as Chat;
     harness.accepts(chat, WITHIN_MS).then(
       (isSo) => {

@@ -25,7 +25,7 @@ const WAITING_COMMANDS = 50;
 const ROW = 'disk full';
 const TABLESPACE = 'small';
 
-const unplayable = () => whyNoSmallDisk(scratchFolder('disk'));
+const skipReason = () => whyNoSmallDisk(scratchFolder('disk'));
 
 /** A folder on the disk that is the server's own. */
 function serversFolder(harness: FleetHarness, name: string): string {
@@ -78,9 +78,9 @@ export const disk: Scenario[] = [
   {
     name: 'database-tables-full',
     row: ROW,
-    what: 'no room for the tables (SQLSTATE 53100), on a small file system of their own, then room again',
+    what: 'the file system of the tables is full (SQLSTATE 53100), then has space again',
     harness: { ownDatabase: { fsync: 'off' } },
-    unplayable,
+    skipReason,
     async play(harness, round) {
       if (round === 0) await moveTables(harness);
       const disk = harness.smallDisk(DISK_MIB);
@@ -96,9 +96,9 @@ export const disk: Scenario[] = [
   {
     name: 'database-log-full',
     row: ROW,
-    what: "no room for the server's log: it gives up (PANIC), and is started when there is room again",
+    what: 'the file system of the write-ahead log is full: the server ends with PANIC, and is started when there is space again',
     harness: { ownDatabase: { fsync: 'off', max_wal_size: '64MB', min_wal_size: '32MB' } },
-    unplayable,
+    skipReason,
     async play(harness, round) {
       if (round === 0) await moveLog(harness);
       const disk = harness.smallDisk(DISK_MIB);
@@ -108,7 +108,7 @@ export const disk: Scenario[] = [
           () => false,
           () => true,
         );
-      await eventually(givesUp, { within: WITHIN_MS, what: 'the server has no room for its log' });
+      await eventually(givesUp, { within: WITHIN_MS, what: 'the server ends because its log is full' });
       await standsStill(harness);
       const said = readFileSync(join(harness.databaseFolder, 'server.log'), 'utf8');
       if (!/PANIC.*No space left on device/.test(said)) throw new Error('the server did not give up for want of room');

@@ -45,7 +45,7 @@ const atCommit = (name: string, what: string, fault: Fault): Scenario => ({
       await victim.ready();
       await eventually(async () => (await harness.fleet.ownership()).size > 1, {
         within: WITHIN_MS,
-        what: 'it owns its share',
+        what: 'the worker owns its share',
       });
       wire.onStrike = () => victim.send('SIGKILL');
       wire.fault = fault;

@@ -230,7 +230,7 @@ export class SimBroker {
   readonly queues: SimQueue[];
   /** As dispatch gets them. */
   readonly dispatched: OutgoingEvent[] = [];
-  readonly buried: IncomingCommand[] = [];
+  readonly deadLettered: IncomingCommand[] = [];
   dispatchFullUntil = 0;
   private holder: string | null = null;
 

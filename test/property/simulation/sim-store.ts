@@ -41,19 +41,19 @@ export class SimDatabase {
   readonly registry: PartitionRegistry;
 
   constructor(
-    readonly world: MemoryTables,
+    readonly tables: MemoryTables,
     readonly time: VirtualTime,
   ) {
-    this.commands = new MemoryCommandStore(world);
-    this.log = new MemoryEventLog(world);
-    this.registry = new MemoryPartitionRegistry(world, () => START + time.now);
+    this.commands = new MemoryCommandStore(tables);
+    this.log = new MemoryEventLog(tables);
+    this.registry = new MemoryPartitionRegistry(tables, () => START + time.now);
   }
 
   /** Done by the time it returns. */
   pruneRejectedCommands(partition: number, limit: number): Promise<number> {
-    const before = this.world.log.get(partition) ?? [];
+    const before = this.tables.log.get(partition) ?? [];
     const pruned = this.commands.pruneRejectedCommands(partition, ALL_ARE_OLD, limit);
-    const left = new Set(this.world.log.get(partition));
+    const left = new Set(this.tables.log.get(partition));
     this.pruned.push(...before.filter((event) => !left.has(event)));
     return pruned;
   }

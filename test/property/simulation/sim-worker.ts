@@ -31,7 +31,7 @@ const RECONNECT_MAX_MS = 1_500;
 const BROKER_PATIENCE_MS = 14_000;
 const POLICY = hidingPolicy();
 
-/** Everything between a worker and the world: what a planted bug puts itself in the way of. */
+/** Everything between a worker and the tables: what a planted bug puts itself in the way of. */
 export interface WorkerPorts {
   store: StoreWire;
   source: CommandSource;
@@ -101,11 +101,11 @@ export class SimWorker {
       executor,
       reader: { identify: identifyCommand, proof: null, proofGraceSeconds: 0 },
       quotas: new MemoryQuotas([]),
-      decisions: new MemoryDecisionLog(database.world),
+      decisions: new MemoryDecisionLog(database.tables),
       decisionRetentionMs: RETENTION_MS,
       publisher: {
         ...{ log: store.log, sink, policy: POLICY, observer: NO_OBSERVER, logger: LOGGER, time: clock },
-        render: { storeId: database.world.storeId, recipientsMax: RECIPIENTS_MAX },
+        render: { storeId: database.tables.storeId, recipientsMax: RECIPIENTS_MAX },
       },
       observer: NO_OBSERVER,
       logger: LOGGER,
@@ -157,7 +157,7 @@ export class SimWorker {
   /** Those that are not there. */
   private connect(): void {
     const { broker, time, database } = this.around;
-    if (!broker.claim(database.world.storeId)) {
+    if (!broker.claim(database.tables.storeId)) {
       // It looks again and again, as a process does that was refused.
       this.process.receive(RECONNECT_MAX_MS, () => this.connect());
       return;
@@ -195,7 +195,10 @@ export class SimWorker {
       deadLetters: {
         deadLetter: async ({ incoming }, reason, detail) =>
           this.current('publishing').call(() => {
-            broker.buried.push({ ...incoming, headers: { 'x-parley-reason': reason, 'x-parley-detail': detail } });
+            broker.deadLettered.push({
+              ...incoming,
+              headers: { 'x-parley-reason': reason, 'x-parley-detail': detail },
+            });
           }),
       },
     };

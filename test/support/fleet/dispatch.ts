@@ -1,4 +1,4 @@
-/** A dispatch consumer, keeping a ledger of what it gets. */
+/** A dispatch consumer that records events in a ledger. */
 import type { Channel } from 'amqplib';
 import { Acknowledgements } from '../../../src/client/acknowledgements.js';
 import { BrokerSession } from '../broker/broker-session.js';

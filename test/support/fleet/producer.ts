@@ -1,4 +1,4 @@
-/** A producer as anybody would write it with amqplib, keeping a ledger of what it sends and is answered. */
+/** A producer that uses amqplib directly, and records commands and receipts in a ledger. */
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { BrokerSession } from '../broker/broker-session.js';
@@ -25,7 +25,7 @@ export interface RawProperties {
   [property: string]: unknown;
 }
 
-/** What the broker has not confirmed yet. */
+/** A message that the broker has not confirmed yet. */
 interface Publishing {
   readonly body: Buffer;
   readonly properties: RawProperties;
