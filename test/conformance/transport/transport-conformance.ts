@@ -35,7 +35,7 @@ export interface TransportUnderTest {
   /** What a consumer of events has got so far, in order. */
   events(): readonly SeenEvent[];
   /** What lies in the dead letters so far, in order. */
-  buried(): readonly IncomingCommand[];
+  deadLettered(): readonly IncomingCommand[];
   ignoredReceipts(): number;
   /** Ends this transport as its process would. What is outside stays. */
   stop(): Promise<void>;

@@ -143,13 +143,13 @@ export const amqpHarness: TransportHarness = {
     await transport.start();
     const outsider = await Outsider.connect(url);
     const events: SeenEvent[] = [];
-    const buried: IncomingCommand[] = [];
+    const deadLettered: IncomingCommand[] = [];
     if (dispatch === 'consumed')
       await outsider.channel.consume(`${namespace}.dispatch`, (message) => {
         if (message !== null) events.push({ id: message.properties.messageId, body: message.content.toString() });
       });
     await outsider.channel.consume(names.deadLetters(namespace), (message) => {
-      if (message !== null) buried.push(toIncomingCommand(message, 'guest'));
+      if (message !== null) deadLettered.push(toIncomingCommand(message, 'guest'));
     });
     const underTest = (of: AmqpTransport): TransportUnderTest => ({
       source: of.source,
@@ -163,7 +163,7 @@ export const amqpHarness: TransportHarness = {
           ...properties,
         } as Options.Publish),
       events: () => events,
-      buried: () => buried,
+      deadLettered: () => deadLettered,
       ignoredReceipts: () => of.counters.receiptsIgnored,
       stop: () => of.stop(),
       another: async () => {

@@ -57,8 +57,8 @@ describe('An invalid token', function () {
 
   /** Refused for its own sake: to reject with `TokenKeysUnavailable` would let a stranger's token pass for an outage. */
   async function expectRefused(token: string): Promise<void> {
-    for (const proof of proofs) {
-      const { ok } = await proof.verify(token, { graceSeconds: 0 });
+    for (const verifier of proofs) {
+      const { ok } = await verifier.verify(token, { graceSeconds: 0 });
       expect(ok).to.equal(false);
     }
   }

@@ -58,13 +58,13 @@ function fits(user: string, chat: ModelChat, act: Act, world: ModelWorld): boole
 
 /** `earlier` are all commands so far. */
 export function commandOf(intent: Intent, world: ModelWorld, earlier: readonly ModelCommand[]): ModelCommand {
-  const { tenant, proven, knownProducer, place, again } = intent;
+  const { tenant, isAuthenticated, knownProducer, place, again } = intent;
   const reused = again === null ? undefined : earlier.at(-1 - again.back);
-  if (reused !== undefined && again?.whole === true) return { ...reused, proven };
+  if (reused !== undefined && again?.whole === true) return { ...reused, isAuthenticated };
   const actorId = reused?.actorId ?? actorOf(intent, world);
   const tenantId = reused?.tenantId ?? tenant;
   const commandId = reused?.commandId ?? `c-${earlier.length}`;
-  const about = { commandId, tenantId, actorId, proven, knownProducer };
+  const about = { commandId, tenantId, actorId, isAuthenticated, knownProducer };
   const chatId = chatAt(place, tenantId, actorId);
   return { ...about, ...contentOf(intent, world, chatId) } as ModelCommand;
 }
@@ -147,13 +147,13 @@ export function draftOf({
   actorId,
   chatId,
   data,
-  proven,
+  isAuthenticated,
   knownProducer,
 }: ModelCommand): Draft {
   return {
     ...{ type, commandId, body: { tenantId, actorId, ...(chatId === null ? {} : { chatId }), data } },
     ...(knownProducer ? { properties: { userId: 'known-producer' } } : {}),
-    ...(proven ? {} : { unproven: refusal('unauthenticated') }),
+    ...(isAuthenticated ? {} : { unauthenticated: refusal('unauthenticated') }),
   };
 }
 
@@ -167,7 +167,7 @@ export function seeds(): ModelCommand[] {
     [CHANNEL, 'channel', 'full'],
     [OTHER_CHANNEL, 'channel', 'since-joined'],
   ] as const;
-  const about = { tenantId: 'default', actorId: 'alice', proven: true, knownProducer: false };
+  const about = { tenantId: 'default', actorId: 'alice', isAuthenticated: true, knownProducer: false };
   return chats.flatMap(([chatId, kind, historyVisibility]): ModelCommand[] => [
     {
       ...{ ...about, type: 'chat.create', chatId, commandId: `s1-${chatId}` },

@@ -144,7 +144,7 @@ export const intent = fc.record({
   /** Most often a member, and one to whom it may be permitted. */
   actor: fc.record({ person, among: fc.constantFrom('fitting', 'fitting', 'members', 'all') }),
   tenant: fc.oneof({ weight: 12, arbitrary: fc.constant('default') }, { weight: 1, arbitrary: fc.constant('acme') }),
-  proven: fc.integer({ min: 0, max: 40 }).map((n) => n < 40),
+  isAuthenticated: fc.integer({ min: 0, max: 40 }).map((n) => n < 40),
   knownProducer: fc.boolean(),
   place,
   act,

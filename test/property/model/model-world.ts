@@ -4,7 +4,7 @@ import type { Command, DeleteMode } from '../../../src/contract/messages/command
 /** One command as plain data; a later one with the same actor, tenant and id is a repeat. */
 export type ModelCommand = (Command | ({ type: 'message.shout'; chatId: string; data: object } & About)) & {
   /** False: the actor is not proven. */
-  proven: boolean;
+  isAuthenticated: boolean;
   /** Whether the broker has checked who publishes it. */
   knownProducer: boolean;
 };

@@ -99,7 +99,7 @@ export class SimWorker {
       receipts,
       deadLetters,
       executor,
-      reader: { identify: identifyCommand, proof: null, proofGraceSeconds: 0 },
+      reader: { identify: identifyCommand, verifier: null, tokenGraceSeconds: 0 },
       quotas: new MemoryQuotas([]),
       decisions: new MemoryDecisionLog(database.tables),
       decisionRetentionMs: RETENTION_MS,

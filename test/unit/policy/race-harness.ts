@@ -109,7 +109,7 @@ export class RaceTrack {
 
   private async serve(batch: readonly Step[], at: number, epoch: number, losesReply: boolean) {
     const { scheduler, partition } = this.options;
-    const proof: TokenVerifier = {
+    const verifier: TokenVerifier = {
       verify: (token) =>
         scheduler.schedule(
           Promise.resolve({ ok: true as const, actor: { tenantId: 'default', userId: token }, claims: {} }),
@@ -124,7 +124,7 @@ export class RaceTrack {
         isForwarded: false,
       }),
     );
-    const reader = { identify: identifyCommand, proof, proofGraceSeconds: 0 };
+    const reader = { identify: identifyCommand, verifier, tokenGraceSeconds: 0 };
     const limiter = new RateLimiter(new MemoryQuotas([]), realTime);
     const { items } = await readCommands(deliveries, reader, (commands) => limiter.reserve(commands, epoch));
     const { logger } = collectedLog();

@@ -79,7 +79,7 @@ export class DecidingGateway implements CommandGateway {
       {
         delivery: { tag: 1, incoming, deliveryCount: 0, mayBeMisplaced: false, isForwarded: false },
         decoded,
-        unproven: null,
+        unauthenticated: null,
         token: null,
         allowance: null,
       },

@@ -38,7 +38,7 @@ export interface Draft {
   body: { tenantId?: string; actorId: string; chatId?: string; data: unknown };
   commandId: string;
   properties?: Partial<IncomingCommand>;
-  unproven?: Reason;
+  unauthenticated?: Reason;
   /** What the token that proves the actor says. */
   token?: Claims;
 }
@@ -46,7 +46,7 @@ export interface Draft {
 /** As the contract has it, with nothing besides. */
 const exactReceipt = receipt.strict();
 
-export function itemOf({ type, body, commandId, properties, unproven, token }: Draft, tag: number): BatchItem {
+export function itemOf({ type, body, commandId, properties, unauthenticated, token }: Draft, tag: number): BatchItem {
   const incoming: IncomingCommand = {
     body: Buffer.from(JSON.stringify(body)),
     routingKey: body.chatId ?? body.actorId,
@@ -59,7 +59,7 @@ export function itemOf({ type, body, commandId, properties, unproven, token }: D
   const decoded = decodeCommand(incoming);
   if (decoded.outcome === 'malformed') throw new Error(decoded.detail);
   const delivery = { tag, incoming, deliveryCount: 0, mayBeMisplaced: false, isForwarded: false };
-  return { delivery, decoded, unproven: unproven ?? null, token: token ?? null, allowance: null };
+  return { delivery, decoded, unauthenticated: unauthenticated ?? null, token: token ?? null, allowance: null };
 }
 
 function pick<K, V>(keys: readonly K[], nameOf: (key: K) => string, from: ReadonlyMap<string, V>): Map<string, V> {

@@ -54,10 +54,10 @@ describe('A batch whose statement times out', () => {
     harness.publish(...drafts());
     await harness.until('the neighbours are answered', () => harness.receipts.length === COMMANDS);
     await harness.until('it is dead-lettered', () => harness.transport.keptDeadLetters().length === 1);
-    const [buried] = harness.transport.keptDeadLetters();
-    expect(buried?.messageId).to.equal('c17');
-    expect(buried?.headers['x-parley-reason']).to.equal('poison');
-    expect(buried?.headers['x-parley-detail']).to.equal('fails alone: TooMuchWork');
+    const [deadLettered] = harness.transport.keptDeadLetters();
+    expect(deadLettered?.messageId).to.equal('c17');
+    expect(deadLettered?.headers['x-parley-reason']).to.equal('poison');
+    expect(deadLettered?.headers['x-parley-detail']).to.equal('fails alone: TooMuchWork');
     expect(harness.store.tried.filter((ids) => ids.length === 1 && ids[0] === 'c17')).to.have.length(
       MAX_COMMAND_ATTEMPTS,
     );

@@ -6,7 +6,7 @@ import { commandTypes } from '../../../../src/contract/messages/commands.js';
 import { type Receipt, receipt } from '../../../../src/contract/messages/receipts.js';
 import type { Draft } from '../commands/decider-harness.js';
 import { add, archive, create, edit, GROUP, NOWHERE, react, read, remove, send, update } from '../commands/drafts.js';
-import { type LabOptions, WorkerHarness } from '../processing/worker-harness.js';
+import { WorkerHarness, type WorkerHarnessOptions } from '../processing/worker-harness.js';
 
 const sends: Quota = { id: 'sends', per: 'chat', actions: ['message.send'], limit: 2, windowMs: 3_600_000 };
 const everything: Quota = { ...sends, id: 'everything', actions: commandTypes };
@@ -32,7 +32,7 @@ describe('A worker whose policy has a quota per chat', () => {
   afterEach(() => harness?.close());
 
   /** A group of alice, bob and carl; rita is a reader. */
-  async function opened(quotas: Quota[], options: LabOptions = {}): Promise<void> {
+  async function opened(quotas: Quota[], options: WorkerHarnessOptions = {}): Promise<void> {
     harness = await WorkerHarness.open({ quotas: new MemoryQuotas(quotas), ...options });
     await harness.given(create('alice', GROUP, ['bob', 'carl']), add('alice', GROUP, ['rita'], 'reader'));
   }
