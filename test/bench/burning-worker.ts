@@ -1,4 +1,7 @@
-/** A worker as `parley worker` runs it, that burns 100 µs more a command: what the guard of the worker's cost must notice. */
+/**
+ * A worker as `parley worker` runs it, that burns 100 µs more a command: what the guard of the worker's cost must
+ * notice.
+ */
 import type { Failpoints } from '../../src/application/runtime/failpoints.js';
 import { runRoles } from '../../src/main/roles/run-roles.js';
 

@@ -11,7 +11,8 @@ const DEADLY_AT = 250;
 const DEATHS = 2 + 1 + 3;
 const within = 60_000;
 
-// Six workers start for it: `npm run proof -- faults` plays it; `npm test` has the same in one process (crashes.test.ts).
+// Six workers start for it: `npm run proof -- faults` plays it; `npm test` has the same in one process
+// (crashes.test.ts).
 describe('A command that kills each worker that decides it', function () {
   this.timeout(180_000);
 

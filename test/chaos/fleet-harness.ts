@@ -1,6 +1,6 @@
 /**
- * The harness for faults: worker processes behind proxies that can cut their connections, a steady load of messages, and
- * a ledger of all commands and events.
+ * The harness for faults: worker processes behind proxies that can cut their connections, a steady load of messages,
+ * and a ledger of all commands and events.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../src/infrastructure/free-port.js';

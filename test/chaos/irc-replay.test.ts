@@ -1,7 +1,7 @@
 /**
- * Chat through two worker processes, one of them killed and started again meanwhile. `npm run proof -- irc` takes all logs
- * that there are, `npm test` one; where there are none but the sample (irc-logs.ts), that one is replayed as many chats
- * at once.
+ * Chat through two worker processes, one of them killed and started again meanwhile. `npm run proof -- irc` takes all
+ * logs that there are, `npm test` one; where there are none but the sample (irc-logs.ts), that one is replayed as many
+ * chats at once.
  */
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -3,7 +3,8 @@ import { Fleet } from '../support/fleet/fleet.js';
 import { faultsOf, type Verdict } from '../support/fleet/ledger.js';
 
 /**
- * Each of the three points is visited this often; every visit ends a worker process with SIGKILL. `npm run proof -- kills` makes it thirty.
+ * Each of the three points is visited this often; every visit ends a worker process with SIGKILL. `npm run proof --
+ * kills` makes it thirty.
  */
 const KILLS = Number(process.env.PARLEY_KILLS ?? '1');
 const BURST = 16;
@@ -16,8 +17,8 @@ function say(line: string): void {
 }
 
 /**
- * A steady worker stands by. Again and again another one joins, is assigned its share, stops dead at the step in one of its first batches,
- * and is killed; the steady one takes over what it held.
+ * A steady worker stands by. Again and again another one joins, is assigned its share, stops dead at the step in one of
+ * its first batches, and is killed; the steady one takes over what it held.
  */
 async function killRepeatedly(step: string): Promise<Verdict> {
   const fleet = await Fleet.create({ partitions: 2, keepEvents: false });

@@ -9,7 +9,9 @@ import { SteadyLoad } from './steady-load.js';
 const PARTITIONS = 8;
 const SERVED_WITHIN_MS = 5_000;
 const FROZEN_REPLACED_WITHIN_MS = 30_000;
-/** Between two rounds of the load: it goes on for a minute, and is to find the workers at work, not to wear them out. */
+/**
+ * Between two rounds of the load: it goes on for a minute, and is to find the workers at work, not to wear them out.
+ */
 const LOAD_PAUSE_MS = 100;
 
 describe('The ownership of partitions', function () {

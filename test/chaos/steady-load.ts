@@ -7,7 +7,10 @@ const ROUND_MS = 100;
 /** How long the broker may take to confirm the last round, be it that it is about to start. */
 const STOP_WITHIN_MS = 60_000;
 
-/** Sends one message to each chat, round after round, until it is stopped. While the broker is away, a round waits for it. */
+/**
+ * Sends one message to each chat, round after round, until it is stopped. While the broker is away, a round waits for
+ * it.
+ */
 export class SteadyLoad {
   private count = 0;
   private isOver = false;

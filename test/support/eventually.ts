@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const POLL_INTERVAL_MS = 20;
 
 /**
- * Waits for something to become true: asks until `check` neither throws nor answers false, undefined, null, 0 or ''. A check that
- * only asserts ends with `return true`, so that one that found nothing cannot pass for one that held.
+ * Waits for something to become true: asks until `check` neither throws nor answers false, undefined, null, 0 or ''. A
+ * check that only asserts ends with `return true`, so that one that found nothing cannot pass for one that held.
  * @returns what the check answered
  * @throws Error when `within` milliseconds were not enough, saying `what` was waited for and how the last try ended
  */

@@ -34,8 +34,9 @@ export function mochaGlobalTeardown(): void {
 }
 
 /**
- * Runs a proof, a program that is not run by mocha, and ends the process with the exit code that it comes to; 1 if it throws. Its services are
- * child processes: left to itself the process would wait for them, and for whatever a failed proof has left open, for ever.
+ * Runs a proof, a program that is not run by mocha, and ends the process with the exit code that it comes to; 1 if it
+ * throws. Its services are child processes: left to itself the process would wait for them, and for whatever a failed
+ * proof has left open, for ever.
  */
 export async function runProof(proof: () => Promise<number>): Promise<never> {
   let code = 1;

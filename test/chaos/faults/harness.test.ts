@@ -27,7 +27,9 @@ const harmOurs = (harm: string) => `
   length(Ours).`;
 
 const CLOSE = `[rabbit_networking:close_connection(Connection, "planted") || Connection <- Ours]`;
-/** As RabbitMQ does by itself where a queue goes while it is in use: the connection is closed with 541, INTERNAL_ERROR. */
+/**
+ * As RabbitMQ does by itself where a queue goes while it is in use: the connection is closed with 541, INTERNAL_ERROR.
+ */
 const CRASH = `
   [exit(Channel, planted) || Channel <- rabbit_channel:list(),
     lists:member(proplists:get_value(connection, rabbit_channel:info(Channel, [connection])), Ours)]`;

@@ -1,4 +1,7 @@
-/** How long until the first command is accepted, once a service is back, and until the partitions of a lost worker are served. */
+/**
+ * How long until the first command is accepted, once a service is back, and until the partitions of a lost worker are
+ * served.
+ */
 import { eventually } from '../../support/eventually.js';
 import type { TestProcess } from '../../support/fleet/processes.js';
 import { FleetHarness, lasting, WITHIN_MS } from '../fleet-harness.js';

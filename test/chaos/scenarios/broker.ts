@@ -11,8 +11,8 @@ const STORM_CLOSINGS = 6;
 const STORM_INTERVAL_MS = 400;
 const ALARM_MS = 4_000;
 /**
- * RabbitMQ 3.10 writes the list of its quorum queues down with a delay. One that is killed sooner after a declaration comes back with a queue
- * that is empty and without a leader, for good: see docs/operating.md.
+ * RabbitMQ 3.10 writes the list of its quorum queues down with a delay. One that is killed sooner after a declaration
+ * comes back with a queue that is empty and without a leader, for good: see docs/operating.md.
  */
 const YOUNG_QUEUES_MS = 5_000;
 /** The broker's own defaults, to go back to. */
@@ -34,7 +34,10 @@ async function alarmed(harness: FleetHarness, raise: readonly string[], lower: r
   await harness.flows();
 }
 
-/** In the broker itself, for its lists come seconds late. Workers name their connections; producers and dispatch of the tests do not. */
+/**
+ * In the broker itself, for its lists come seconds late. Workers name their connections; producers and dispatch of the
+ * tests do not.
+ */
 export const STORM = `
   Named = fun(P) ->
     Properties = proplists:get_value(client_properties, rabbit_reader:info(P, [client_properties])),

@@ -18,7 +18,8 @@ export const sameId: Scenario = {
     const { fleet } = harness;
     const connect = () => Producer.connect(fleet.amqpUrl, fleet.namespace, fleet.ledger);
     const other = await connect();
-    // Who asks with other content gets no receipts but its own: of what was asked again, some may still be on their way to the others.
+    // Who asks with other content gets no receipts but its own: of what was asked again, some may still be on their way
+    // to the others.
     const third = await connect();
     try {
       const commands = Array.from({ length: SAME_IDS }, (_, number) => {

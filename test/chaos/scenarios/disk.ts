@@ -1,4 +1,7 @@
-/** The database's disk runs full: once under its tables, where statements fail, and once under its log, where the server gives up. */
+/**
+ * The database's disk runs full: once under its tables, where statements fail, and once under its log, where the server
+ * gives up.
+ */
 import {
   chownSync,
   cpSync,

@@ -1,4 +1,7 @@
-/** A steady worker stands by; another one joins, is assigned its share, is killed with SIGKILL at a named point, and the first takes over. */
+/**
+ * A steady worker stands by; another one joins, is assigned its share, is killed with SIGKILL at a named point, and the
+ * first takes over.
+ */
 import type { Step } from '../../../src/application/runtime/failpoints.js';
 import { CuttingProxy, type Fault } from '../../integration/prisma/cutting-proxy.js';
 import { eventually } from '../../support/eventually.js';

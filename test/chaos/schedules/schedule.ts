@@ -1,4 +1,6 @@
-/** The schedule of a seed and a number: which faults happen, to which target, when, for how long, and at the same time. */
+/**
+ * The schedule of a seed and a number: which faults happen, to which target, when, for how long, and at the same time.
+ */
 import { Chance } from '../../property/simulation/virtual-time.js';
 import { type FleetHarness, lasting } from '../fleet-harness.js';
 import { type Act, type DrawnAct, duration } from './act.js';

@@ -47,7 +47,10 @@ export interface TransportUnderTest {
 
 export interface TransportHarness {
   capabilities: TransportCapabilities;
-  /** `events`: whether a consumer takes them, nobody has asked for them, or nobody takes them and there is hardly any room. */
+  /**
+   * `events`: whether a consumer takes them, nobody has asked for them, or nobody takes them and there is hardly any
+   * room.
+   */
   open(options: { partitions: number; events: 'consumed' | 'unwanted' | 'stuck' }): Promise<TransportUnderTest>;
 }
 

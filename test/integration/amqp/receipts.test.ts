@@ -48,7 +48,9 @@ describe('receipts on RabbitMQ', () => {
     await outsider.close();
   });
 
-  /** Publishes as a producer that uses direct reply-to, and gives the address that the broker writes into the command. */
+  /**
+   * Publishes as a producer that uses direct reply-to, and gives the address that the broker writes into the command.
+   */
   const directAddress = async (): Promise<{ address: string; got: ConsumeMessage[] }> => {
     const channel = await outsider.model.createChannel();
     const got: ConsumeMessage[] = [];

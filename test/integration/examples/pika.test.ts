@@ -1,4 +1,7 @@
-/** The protocol as others speak it: the examples in Python, with a client that is not ours. No message here is written or read by our code. */
+/**
+ * The protocol as others speak it: the examples in Python, with a client that is not ours. No message here is written
+ * or read by our code.
+ */
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { v4 } from 'uuid';

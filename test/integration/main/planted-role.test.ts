@@ -1,4 +1,7 @@
-/** The recipe of CONTRIBUTING.md, "Add a role", in a copy of the compiled program: one file, and one line in the registry. */
+/**
+ * The recipe of CONTRIBUTING.md, "Add a role", in a copy of the compiled program: one file, and one line in the
+ * registry.
+ */
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,6 @@
 /**
- * A TCP proxy before PostgreSQL, or a broker, that loses what it is told to lose. COMMIT is also a batch's statement where that is a transaction
- * of its own.
+ * A TCP proxy before PostgreSQL, or a broker, that loses what it is told to lose. COMMIT is also a batch's statement
+ * where that is a transaction of its own.
  */
 import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
 

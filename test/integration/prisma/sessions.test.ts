@@ -4,7 +4,10 @@ import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-databas
 import { freshDatabase } from '../../support/services/services.js';
 import { withConnection } from './prisma-harness.js';
 
-/** What costs time where it is left to the server: on the embedded one JIT is not built in, so that no other test would notice. */
+/**
+ * What costs time where it is left to the server: on the embedded one JIT is not built in, so that no other test would
+ * notice.
+ */
 const ANY = { jit: 'off', default_transaction_isolation: 'read committed' };
 const OF_BATCHES = {
   ...ANY,

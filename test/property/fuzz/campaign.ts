@@ -1,4 +1,7 @@
-/** Runs inputs through a door, in stretches with a seed each, so that a failure can be had again without what came before its stretch. */
+/**
+ * Runs inputs through a door, in stretches with a seed each, so that a failure can be had again without what came
+ * before its stretch.
+ */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { Door, DoorName, OpenDoor } from './doors/door.js';

@@ -12,7 +12,10 @@ const TIMEOUT_MS = 120_000;
 const HELD_UP_US = 300_000;
 const SEED = 20_261_120;
 
-/** A door with a hole in it: it takes every number but those that are too large, and one that spoils what all objects share. */
+/**
+ * A door with a hole in it: it takes every number but those that are too large, and one that spoils what all objects
+ * share.
+ */
 function leaky(spoil: (input: number) => void): Door<number> {
   const take = async (inputs: readonly number[]) =>
     inputs.map((input) => {

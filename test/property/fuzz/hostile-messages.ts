@@ -1,4 +1,7 @@
-/** Messages as they come out of a queue: valid commands with something wrong, and whatever else a producer can put on the wire. */
+/**
+ * Messages as they come out of a queue: valid commands with something wrong, and whatever else a producer can put on
+ * the wire.
+ */
 import type { ConsumeMessage } from 'amqplib';
 import fc from 'fast-check';
 import { EXAMPLE_CHAT_ID, exampleCommands } from '../../../src/contract/examples/commands.js';

@@ -1,6 +1,6 @@
 /**
- * Requests as bytes, from the operations' own table: valid ones with something wrong, and whatever else can be written to a socket. Words such
- * as `~chat~` stand for what is only known once there is a server.
+ * Requests as bytes, from the operations' own table: valid ones with something wrong, and whatever else can be written
+ * to a socket. Words such as `~chat~` stand for what is only known once there is a server.
  */
 import fc from 'fast-check';
 import { operationOf, type RestOperationName, restOperationNames } from '../../../src/contract/rest/operations.js';

@@ -1,6 +1,7 @@
 /**
- * `npm run proof -- fuzz --inputs 1000000`: hostile input for every door, and a table of what came of it. A failure is told with its seed and
- * path: `--door D --seed S --path P` takes that input again, `--door D --seed S --inputs 1` what came before it in its stretch, too.
+ * `npm run proof -- fuzz --inputs 1000000`: hostile input for every door, and a table of what came of it. A failure is
+ * told with its seed and path: `--door D --seed S --path P` takes that input again, `--door D --seed S --inputs 1` what
+ * came before it in its stretch, too.
  */
 import { inspect, parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';

@@ -15,7 +15,10 @@ const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'Ed25519'] as const;
 
 const part = (json: string) => Buffer.from(json).toString('base64url');
 
-/** A header of any make that names algorithms and keys that there are, claims of any make, and a signature of any length. */
+/**
+ * A header of any make that names algorithms and keys that there are, claims of any make, and a signature of any
+ * length.
+ */
 const hostileToken = fc
   .tuple(
     fc.constantFrom(...KEY_SET_ALGORITHMS, 'HS256', 'none', 'ES256K', '__proto__', 'RSA-OAEP'),
@@ -55,7 +58,9 @@ describe('An invalid token', function () {
   });
   after(() => new Promise((resolve) => server.close(resolve)));
 
-  /** Refused for its own sake: to reject with `TokenKeysUnavailable` would let a stranger's token pass for an outage. */
+  /**
+   * Refused for its own sake: to reject with `TokenKeysUnavailable` would let a stranger's token pass for an outage.
+   */
   async function expectRefused(token: string): Promise<void> {
     for (const verifier of proofs) {
       const { ok } = await verifier.verify(token, { graceSeconds: 0 });

@@ -1,4 +1,6 @@
-/** What no answer tells: a loop that stood still, a prototype with more on it than before, an error that nobody caught. */
+/**
+ * What no answer tells: a loop that stood still, a prototype with more on it than before, an error that nobody caught.
+ */
 import { Finding } from './doors/door.js';
 
 export const STALL_MS = 200;
@@ -62,7 +64,10 @@ async function measured(take: () => Promise<unknown>): Promise<{ stoodMs: number
   return { stoodMs, cpuMs: (user + system) / US_PER_MS };
 }
 
-/** Takes the inputs; where the loop stood still meanwhile, each is given again alone, and one that holds it up every time is a finding. */
+/**
+ * Takes the inputs; where the loop stood still meanwhile, each is given again alone, and one that holds it up every
+ * time is a finding.
+ */
 export async function watchingStalls<I, O>(
   inputs: readonly I[],
   take: (inputs: readonly I[]) => Promise<O>,

@@ -159,7 +159,10 @@ export function draftOf({
 
 const MUTED_UNTIL = '2025-06-02T12:00:00.000Z';
 
-/** Two groups and two channels with every role, one of each in which the past is for those who were there; one member is muted. */
+/**
+ * Two groups and two channels with every role, one of each in which the past is for those who were there; one member is
+ * muted.
+ */
 export function seeds(): ModelCommand[] {
   const chats = [
     [GROUP, 'group', 'full'],

@@ -1,4 +1,7 @@
-/** Random intentions as plain data, so that fewer and simpler ones can be tried where something fails. What they come to depends on the world. */
+/**
+ * Random intentions as plain data, so that fewer and simpler ones can be tried where something fails. What they come to
+ * depends on the world.
+ */
 import fc from 'fast-check';
 
 /** One time in so many; otherwise null. */
@@ -152,7 +155,10 @@ export const intent = fc.record({
   again: seldom(fc.record({ back: fc.nat(60), whole: often }), 12),
   /** It comes so many partitions beyond its own. */
   misplaced: seldom(fc.integer({ min: 1, max: 2 }), 30),
-  /** What waits for the same partition is decided along with it; then somebody looks, somebody syncs, and so much time goes by. */
+  /**
+   * What waits for the same partition is decided along with it; then somebody looks, somebody syncs, and so much time
+   * goes by.
+   */
   endsBatch: seldom(
     fc.record({
       isTakenOver: fc.nat(7).map((n) => n === 7),

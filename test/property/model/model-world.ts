@@ -1,4 +1,7 @@
-/** What the model knows, kept as plainly as can be: nothing is counted that could be counted anew, nothing is stored twice. */
+/**
+ * What the model knows, kept as plainly as can be: nothing is counted that could be counted anew, nothing is stored
+ * twice.
+ */
 import type { Command, DeleteMode } from '../../../src/contract/messages/commands.js';
 
 /** One command as plain data; a later one with the same actor, tenant and id is a repeat. */
@@ -65,7 +68,9 @@ export interface ModelChat {
   tenant: string;
   /** Where its commands are decided; null: nowhere yet since it was moved here. */
   partition: number | null;
-  /** The position that came next in the partition's log when a chat that was moved here came to it; 0: it was made here. */
+  /**
+   * The position that came next in the partition's log when a chat that was moved here came to it; 0: it was made here.
+   */
   placedAt: number;
   kind: 'direct' | 'group' | 'channel';
   title: string | null;
@@ -82,7 +87,10 @@ export interface ModelChat {
   messages: ModelMessage[];
 }
 
-/** One line of the log: the event's type and what its data says, but for a text, which is told as it stands when it is told. */
+/**
+ * One line of the log: the event's type and what its data says, but for a text, which is told as it stands when it is
+ * told.
+ */
 export interface ModelEvent extends About {
   type: string;
   at: Date;

@@ -1,6 +1,6 @@
 /**
- * `PARLEY_MODEL_RUNS` sets how many runs there are on each store (`npm run proof -- model`: many); `PARLEY_MODEL_SEED` and
- * `PARLEY_MODEL_PATH`, as a failure names them, try that run again.
+ * `PARLEY_MODEL_RUNS` sets how many runs there are on each store (`npm run proof -- model`: many); `PARLEY_MODEL_SEED`
+ * and `PARLEY_MODEL_PATH`, as a failure names them, try that run again.
  */
 import { expect } from 'chai';
 import fc from 'fast-check';

@@ -1,6 +1,6 @@
 /**
- * What commands mean, written a second time and as plainly as can be: no policy engine, no snapshot, no batches, no rows. It is held
- * against the real thing by random commands.
+ * What commands mean, written a second time and as plainly as can be: no policy engine, no snapshot, no batches, no
+ * rows. It is held against the real thing by random commands.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { directChatId } from '../../../src/contract/messages/direct-chat-id.js';

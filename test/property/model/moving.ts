@@ -15,7 +15,9 @@ export function selectionOf(move: Move): ArchiveSelection {
   return { tenantId: TENANT, what };
 }
 
-/** The chats whole, and the profiles of those who are in them; not the log in which they stood, nor what has no number. */
+/**
+ * The chats whole, and the profiles of those who are in them; not the log in which they stood, nor what has no number.
+ */
 export function carried(world: ModelWorld, { tenantId, what }: ArchiveSelection): ModelWorld {
   const isMeant = ({ id, people }: ModelChat) => ('chatId' in what ? id === what.chatId : people.has(what.userId));
   const moved = new ModelWorld();
@@ -37,7 +39,10 @@ export function carried(world: ModelWorld, { tenantId, what }: ArchiveSelection)
   return moved;
 }
 
-/** From one store to another, empty one, twice: the second time changes nothing. False: there is nothing to be moved, as `expected` says. */
+/**
+ * From one store to another, empty one, twice: the second time changes nothing. False: there is nothing to be moved, as
+ * `expected` says.
+ */
 export async function moveBetween(
   from: PrismaHarness,
   to: PrismaHarness,

@@ -1,4 +1,6 @@
-/** One run of random commands: the model answers each as it is made, the real thing in batches, each of one partition. */
+/**
+ * One run of random commands: the model answers each as it is made, the real thing in batches, each of one partition.
+ */
 import { expect } from 'chai';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import { type ReceiptKey, receiptKey } from '../../../src/application/ports/store/command-store.js';
@@ -36,7 +38,9 @@ export class Trial {
   private readonly epochs: number[] = [];
   /** By partition: how far it is published. */
   private readonly published: number[] = [];
-  /** By partition: what is to be decided next. A command is made when it is its turn, and means what it means by then. */
+  /**
+   * By partition: what is to be decided next. A command is made when it is its turn, and means what it means by then.
+   */
   private readonly waiting: (() => ModelCommand)[][] = Array.from({ length: PARTITIONS }, () => []);
   /** As they were first given. */
   private readonly receipts = new Map<string, { key: ReceiptKey; receipt: Receipt }>();

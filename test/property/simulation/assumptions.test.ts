@@ -1,9 +1,10 @@
 /**
- * What the simulation takes for granted of RabbitMQ and of PostgreSQL: each line is a test on the real one. Where one does not hold any more,
- * sim-broker.ts or sim-store.ts has to tell another story.
+ * What the simulation takes for granted of RabbitMQ and of PostgreSQL: each line is a test on the real one. Where one
+ * does not hold any more, sim-broker.ts or sim-store.ts has to tell another story.
  *
- * The simulated broker is stricter than the real one in one thing: it keeps the order of a whole connection, RabbitMQ that of a channel. Nothing
- * is published on two channels whose order among them matters, since a partition's events go over one.
+ * The simulated broker is stricter than the real one in one thing: it keeps the order of a whole connection, RabbitMQ
+ * that of a channel. Nothing is published on two channels whose order among them matters, since a partition's events go
+ * over one.
  */
 import { randomUUID } from 'node:crypto';
 import { type Channel, type ChannelModel, type ConfirmChannel, type ConsumeMessage, connect } from 'amqplib';

@@ -1,7 +1,7 @@
 /**
- * `npm run proof -- planted`: plants each bug by itself and checks that a test notices it. Bugs of the worker are played
- * in simulated stories until the ledger reports a fault; bugs of the relay are played once, in the scenario that checks
- * for them. Exits with 1 if fewer bugs than `CAUGHT_SHARE_MIN` are caught.
+ * `npm run proof -- planted`: plants each bug by itself and checks that a test notices it. Bugs of the worker are
+ * played in simulated stories until the ledger reports a fault; bugs of the relay are played once, in the scenario that
+ * checks for them. Exits with 1 if fewer bugs than `CAUGHT_SHARE_MIN` are caught.
  */
 import { parseArgs } from 'node:util';
 import { RELAY_BUGS } from '../../integration/relay/planted-bugs.js';

@@ -1,7 +1,8 @@
 /**
- * A broker as far as Parley leans on it; each thing it is taken to do stands in assumptions.test.ts and is tried there on the real one. Commands wait in
- * queues with a single active consumer; what one had in hand when its channel went comes again, in order, counted. Events and dead letters are taken
- * with confirms; acknowledgements and confirms can be lost with their connection.
+ * A broker as far as Parley leans on it; each thing it is taken to do stands in assumptions.test.ts and is tried there
+ * on the real one. Commands wait in queues with a single active consumer; what one had in hand when its channel went
+ * comes again, in order, counted. Events and dead letters are taken with confirms; acknowledgements and confirms can be
+ * lost with their connection.
  */
 import type {
   Delivery,
@@ -28,8 +29,9 @@ export function latency(chance: Chance): number {
 export class SimConnection {
   isOpen = true;
   /**
-   * Events that a full queue has refused and the client does not know of yet, and when it heard of the last one: what was on its way by then is
-   * refused too. (RabbitMQ takes again once a part of the queue is free: not within what one publisher has under way.)
+   * Events that a full queue has refused and the client does not know of yet, and when it heard of the last one: what
+   * was on its way by then is refused too. (RabbitMQ takes again once a part of the queue is free: not within what one
+   * publisher has under way.)
    */
   refusalsUnheard = 0;
   refusalHeardAt = -1;

@@ -1,6 +1,7 @@
 /**
- * The in-memory store as a process reaches it: over a wire, at times not at all, and with replies that do not come. A batch's snapshot are read in one
- * moment, and what was decided by them takes effect in a later one, if the partition is as it was then.
+ * The in-memory store as a process reaches it: over a wire, at times not at all, and with replies that do not come. A
+ * batch's snapshot are read in one moment, and what was decided by them takes effect in a later one, if the partition
+ * is as it was then.
  */
 import { MemoryCommandStore } from '../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryEventLog } from '../../../src/adapters/stores/memory/memory-event-log.js';
@@ -22,7 +23,9 @@ import { Chance, type SimProcess, type VirtualTime } from './virtual-time.js';
 /** The database's own clock. */
 const START = Date.parse('2026-11-20T20:15:00.000Z');
 
-/** Receipts are kept for the whole story, since the ledger compares them. Events of rejected commands are old at once. */
+/**
+ * Receipts are kept for the whole story, since the ledger compares them. Events of rejected commands are old at once.
+ */
 const ALL_ARE_OLD = new Date(8.64e15);
 /** As in the real adapter. */
 export const STATEMENT_TIMEOUT_MS = 15_000;

@@ -15,8 +15,8 @@ const ASK_AGAIN_MS = 3_000;
 const LOOK_EVERY_MS = 100;
 const NO_MESSAGE_ID = '00000000-0000-4000-8000-000000000000';
 /**
- * Simulated time limit of a story. The slowest story of 10,000 takes 305 s: a batch of eight commands hits the statement
- * timeout of 15 s several times before the one costly command is found, while the database is slow for 40 s.
+ * Simulated time limit of a story. The slowest story of 10,000 takes 305 s: a batch of eight commands hits the
+ * statement timeout of 15 s several times before the one costly command is found, while the database is slow for 40 s.
  */
 const LIMIT_MS = 600_000;
 

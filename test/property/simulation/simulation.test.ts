@@ -11,7 +11,10 @@ const SEED_LIMIT_MS = 2_000;
 const LOG_AHEAD_OF_OWNER_SEED = 1234;
 const SEEDS_TO_CATCH = 150;
 const RELAY_LIMIT_MS = 60_000;
-/** Needs overlapping transactions of two owners, which the in-memory store does not have. The conformance suite catches it. */
+/**
+ * Needs overlapping transactions of two owners, which the in-memory store does not have. The conformance suite catches
+ * it.
+ */
 const NOT_DETECTABLE_HERE = ['a take-over does not raise the epoch'];
 
 describe('Simulated stories of workers that die, freeze, are cut off and lose replies', function () {

@@ -1,4 +1,7 @@
-/** What a seed stands for: who asks for what, and what goes wrong when. A plain value, so that parts of it can be left out. */
+/**
+ * What a seed stands for: who asks for what, and what goes wrong when. A plain value, so that parts of it can be left
+ * out.
+ */
 import { createHash } from 'node:crypto';
 import { Chance } from './virtual-time.js';
 
@@ -84,7 +87,8 @@ export function storyOf(seed: number): Story {
   commands.push(...deadlyOnes);
   commands.push(...visibility(commands, new Chance(seed, 'limited view')));
   const costlyChance = new Chance(seed, 'costly');
-  // Not both: a command that takes seconds can be at work alone each time another one kills the worker, and is then taken for the one that does.
+  // Not both: a command that takes seconds can be at work alone each time another one kills the worker, and is then
+  // taken for the one that does.
   const costlyOnes = deadlyOnes.length > 0 ? [] : costly(commands, costlyChance);
   commands.push(...costlyOnes);
   return {
@@ -125,9 +129,10 @@ function conversation(chat: number, chatId: string, chance: Chance): StoryComman
 }
 
 /**
- * Of some chats, from some command on all come to a wrong partition, repeats of earlier ones included. They never come right again: where the ring is
- * put in order while commands lie in a wrong queue, order is not promised. Nor is it where a repeat of `chat.create` overtakes the first one, and
- * so places the chat elsewhere: those come right. Commands that workers die of have no effect whose order could be wrong.
+ * Of some chats, from some command on all come to a wrong partition, repeats of earlier ones included. They never come
+ * right again: where the ring is put in order while commands lie in a wrong queue, order is not promised. Nor is it
+ * where a repeat of `chat.create` overtakes the first one, and so places the chat elsewhere: those come right. Commands
+ * that workers die of have no effect whose order could be wrong.
  */
 function misrouted(commands: readonly StoryCommand[], chance: Chance): StoryCommand[] {
   const shiftOf = new Map<string | null, number>();
@@ -196,7 +201,10 @@ function visibility(commands: readonly StoryCommand[], chance: Chance): StoryCom
   });
 }
 
-/** All at one moment, so that they meet in batches: what each costs has room in a statement, what all of them cost has not. */
+/**
+ * All at one moment, so that they meet in batches: what each costs has room in a statement, what all of them cost has
+ * not.
+ */
 function costly(neighbours: readonly StoryCommand[], chance: Chance): StoryCommand[] {
   if (!chance.is(COSTLY_SHARE)) return [];
   const { at, chatId, partition } = chance.pick(neighbours);

@@ -1,6 +1,7 @@
 /**
- * Time in a schedule's hands: nothing happens but what is due next, and everything that would wait waits here. Two things due at the same moment
- * happen in the order in which they were asked for, so that a seed is one story and no other.
+ * Time in a schedule's hands: nothing happens but what is due next, and everything that would wait waits here. Two
+ * things due at the same moment happen in the order in which they were asked for, so that a seed is one story and no
+ * other.
  */
 import type { Time } from '../../../src/application/runtime/time.js';
 
@@ -78,7 +79,9 @@ function isBefore(a: Due, b: Due): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
 
-/** Chance by a seed (mulberry32): each name has a stream of its own, so that leaving something out changes nothing else. */
+/**
+ * Chance by a seed (mulberry32): each name has a stream of its own, so that leaving something out changes nothing else.
+ */
 export class Chance {
   private state: number;
 
@@ -110,8 +113,8 @@ export class Chance {
 }
 
 /**
- * A process: what it waits for comes to it while it lives; while it is frozen it comes late, and once it is dead not at all. What it has asked of
- * others goes on without it.
+ * A process: what it waits for comes to it while it lives; while it is frozen it comes late, and once it is dead not at
+ * all. What it has asked of others goes on without it.
  */
 export class SimProcess {
   isAlive = true;
@@ -145,7 +148,10 @@ export class SimProcess {
     });
   }
 
-  /** Asks another: `effect` happens there on the way, whatever has become of this process, and what comes of it comes back. */
+  /**
+   * Asks another: `effect` happens there on the way, whatever has become of this process, and what comes of it comes
+   * back.
+   */
   ask<T>(effect: () => T | Promise<T>, { toMs, backMs }: { toMs: number; backMs: number }): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (!this.isAlive) return;

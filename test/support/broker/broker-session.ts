@@ -18,8 +18,8 @@ export interface SessionOptions<C extends Channel> {
 }
 
 /**
- * A connection with one channel. Whoever ends them, faults included, they come back by themselves: what a test says of commands and events does not
- * depend on which connection it was that knew of them.
+ * A connection with one channel. Whoever ends them, faults included, they come back by themselves: what a test says of
+ * commands and events does not depend on which connection it was that knew of them.
  */
 export class BrokerSession<C extends Channel> {
   private connection: ChannelModel | null = null;
@@ -97,7 +97,10 @@ export class BrokerSession<C extends Channel> {
   }
 }
 
-/** Does something on a channel of its own. Where the broker ends the connection meanwhile it is done again: twice must be as good as once. */
+/**
+ * Does something on a channel of its own. Where the broker ends the connection meanwhile it is done again: twice must
+ * be as good as once.
+ */
 export async function onChannel<T>(url: string, work: (channel: Channel) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     const connection = await amqp.connect(url, { timeout: CONNECT_TIMEOUT_MS });

@@ -1,6 +1,9 @@
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 
-/** A wire to a server that can be cut, frozen and joined again. Nobody listens at its port until it is joined for the first time. */
+/**
+ * A wire to a server that can be cut, frozen and joined again. Nobody listens at its port until it is joined for the
+ * first time.
+ */
 export class Wire {
   readonly #target: URL;
   readonly #sockets = new Set<Socket>();

@@ -1,4 +1,7 @@
-/** A worker as `parley worker` runs it, that dies of every command whose id begins with `deadly`: in the transaction, as of a crash of the engine. */
+/**
+ * A worker as `parley worker` runs it, that dies of every command whose id begins with `deadly`: in the transaction, as
+ * of a crash of the engine.
+ */
 import { CommandDecider } from '../../../src/application/processing/command-decider.js';
 import { runRoles } from '../../../src/main/roles/run-roles.js';
 

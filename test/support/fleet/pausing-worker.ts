@@ -1,6 +1,6 @@
 /**
- * A worker as `parley worker` runs it, or another role (PAUSE_ROLE), that stops dead at a named step of its n-th batch, says so, and waits to be killed. It blocks the
- * whole process, so nothing else goes on behind the step.
+ * A worker as `parley worker` runs it, or another role (PAUSE_ROLE), that stops dead at a named step of its n-th batch,
+ * says so, and waits to be killed. It blocks the whole process, so nothing else goes on behind the step.
  */
 import { existsSync, readFileSync, writeSync } from 'node:fs';
 import type { Failpoints, RelayStep, Step } from '../../../src/application/runtime/failpoints.js';

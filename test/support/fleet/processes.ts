@@ -30,8 +30,8 @@ const STOP_TIMEOUT_MS = 30_000;
 const READY_TIMEOUT_MS = 60_000;
 const PROBE_TIMEOUT_MS = 2_000;
 
-// Between those that `freePort` draws and those that the system draws: a process may take seconds until it listens, and nobody else is to have
-// taken its port by then.
+// Between those that `freePort` draws and those that the system draws: a process may take seconds until it listens, and
+// nobody else is to have taken its port by then.
 const LOWEST_PORT = 32_000;
 const PORTS = 768;
 /** Test processes go round from different places, so that two of them are seldom at the same port at a time. */
@@ -48,7 +48,10 @@ async function nextPort(): Promise<number> {
   throw new Error(`no free port from ${LOWEST_PORT} to ${LOWEST_PORT + PORTS - 1}`);
 }
 
-/** Starts a process of ours, or a script in another language. It leads a process group of its own and does not outlive the run. */
+/**
+ * Starts a process of ours, or a script in another language. It leads a process group of its own and does not outlive
+ * the run.
+ */
 export async function startProcess(options: ProcessOptions = {}): Promise<TestProcess> {
   const env = {
     PATH: process.env.PATH ?? '',

@@ -102,8 +102,8 @@ export class Producer {
   }
 
   /**
-   * Receipts are best effort: one that a killed worker had in its buffer is gone, though its command took effect. A producer that
-   * wants to know asks again, with the same id.
+   * Receipts are best effort: one that a killed worker had in its buffer is gone, though its command took effect. A
+   * producer that wants to know asks again, with the same id.
    */
   resendUnanswered(): void {
     // Without a channel there is nobody to ask; on the next one it is done anyway.
@@ -114,7 +114,10 @@ export class Producer {
     }
   }
 
-  /** Publishes and waits for the receipt; asks again every so often, where it may have been taken along by what was killed. */
+  /**
+   * Publishes and waits for the receipt; asks again every so often, where it may have been taken along by what was
+   * killed.
+   */
   async request(command: CommandToSend, withinMs = 15_000, askEveryMs = NEVER_MS): Promise<Receipt> {
     const correlation = correlationOf(command);
     let receipt: Receipt | undefined;

@@ -1,4 +1,7 @@
-/** Loaded before a process's own code, by `--import`: what it takes for the time is CLOCK_SKEW_MS off. Timers and `performance` are as ever. */
+/**
+ * Loaded before a process's own code, by `--import`: what it takes for the time is CLOCK_SKEW_MS off. Timers and
+ * `performance` are as ever.
+ */
 const skewMs = Number(process.env.CLOCK_SKEW_MS ?? '0');
 const TrueDate = Date;
 const now = () => TrueDate.now() + skewMs;

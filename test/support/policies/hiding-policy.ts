@@ -1,4 +1,7 @@
-/** A policy that hides some chats from some of their members, and the same in plain words, for tests to hold one against the other. */
+/**
+ * A policy that hides some chats from some of their members, and the same in plain words, for tests to hold one against
+ * the other.
+ */
 import type { CaslDecisionPoint } from '../../../src/adapters/policy/casl-decision-point.js';
 import { policyWith } from './default-policy.js';
 

@@ -30,7 +30,9 @@ export function policyTrustingFile(producer: string): string {
 
 let withoutQuotas: string | null = null;
 
-/** A `POLICY_FILE` for tests in which one actor sends more than the default policy permits: the same rules, no quotas. */
+/**
+ * A `POLICY_FILE` for tests in which one actor sends more than the default policy permits: the same rules, no quotas.
+ */
 export function policyWithoutQuotas(): string {
   if (withoutQuotas === null) {
     withoutQuotas = policyFilePath();

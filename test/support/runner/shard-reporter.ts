@@ -1,4 +1,7 @@
-/** A mocha reporter for one of several processes: tells its parent what happens as it happens, and prints failures at once and in full. */
+/**
+ * A mocha reporter for one of several processes: tells its parent what happens as it happens, and prints failures at
+ * once and in full.
+ */
 import Mocha from 'mocha';
 
 export type ShardReport =

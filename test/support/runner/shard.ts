@@ -12,7 +12,9 @@ const reporter = fileURLToPath(new URL('./shard-reporter.js', import.meta.url));
 const STOP_TIMEOUT_MS = 10_000;
 const MS_PER_SECOND = 1000;
 
-/** Titles of tests, by what came of them. A process that broke off is one of the failures, beside those it had told of. */
+/**
+ * Titles of tests, by what came of them. A process that broke off is one of the failures, beside those it had told of.
+ */
 export interface ShardOutcome {
   passed: string[];
   failed: string[];

@@ -1,4 +1,6 @@
-/** A real browser for the tests: Debian's Chromium, headless, with a home of its own, so that it leaves no file behind. */
+/**
+ * A real browser for the tests: Debian's Chromium, headless, with a home of its own, so that it leaves no file behind.
+ */
 
 import { type Browser, chromium } from 'playwright-core';
 import { findOnPath } from '../../../src/infrastructure/embedded/rabbitmq-program.js';

@@ -9,8 +9,8 @@ const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
 const FORBIDDEN_BY_POLICY = 101;
 
 /**
- * Sees to it that something the tests use is on this machine: where it is not, its Debian package is installed, as root on Debian, saying
- * so in one line, unless TEST_INSTALL=never.
+ * Sees to it that something the tests use is on this machine: where it is not, its Debian package is installed, as root
+ * on Debian, saying so in one line, unless TEST_INSTALL=never.
  * @param need what is needed and how one gets it, in one line
  * @returns what is missing, in one line, or nothing
  */

@@ -1,6 +1,6 @@
 /**
- * Where root's tests may be run by accounts that are not root: a checkout or a temporary folder below a folder of mode 0700 is closed to them.
- * Everybody else has one account, which can enter all that is theirs.
+ * Where root's tests may be run by accounts that are not root: a checkout or a temporary folder below a folder of mode
+ * 0700 is closed to them. Everybody else has one account, which can enter all that is theirs.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, readFileSync, statSync } from 'node:fs';
@@ -24,7 +24,9 @@ export function temporaryFolder(): string {
   return FALLBACKS.find(isOpenToOthers) ?? usual;
 }
 
-/** Copies what runs our processes to where every account can read it: without tests' packages, with every mode opened. */
+/**
+ * Copies what runs our processes to where every account can read it: without tests' packages, with every mode opened.
+ */
 export function copyForOthers(project: string, folder: string): void {
   const { packages } = JSON.parse(readFileSync(join(project, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { dev?: boolean; devOptional?: boolean }>;

@@ -1,5 +1,5 @@
-// A test run in small, to be ended by the tests: sets up as mocha does, starts what it is told to, says what it has, and waits.
-// `services-child.js [postgres] [rabbitmq] [process] [disk]`
+// A test run in small, to be ended by the tests: sets up as mocha does, starts what it is told to, says what it has,
+// and waits. `services-child.js [postgres] [rabbitmq] [process] [disk]`
 
 import { startProcess } from '../fleet/processes.js';
 import { mochaGlobalSetup } from '../hooks.js';

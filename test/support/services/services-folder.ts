@@ -21,7 +21,10 @@ import {
 import { temporaryFolder } from './open-to-others.js';
 import { unmountBelow } from './small-disk.js';
 
-/** A run's folder is `parley-test-<pid>-<random>` in the system's temporary folder; only a server's copy of its programs lies elsewhere. */
+/**
+ * A run's folder is `parley-test-<pid>-<random>` in the system's temporary folder; only a server's copy of its programs
+ * lies elsewhere.
+ */
 const PREFIX = 'parley-test-';
 const OWNER = 'owner.json';
 const CHILDREN = 'children';
@@ -58,7 +61,9 @@ export function recordChild(pid: number): void {
   if (identity) writeFileSync(join(runFolder(), CHILDREN, String(pid)), JSON.stringify(identity));
 }
 
-/** Ends every process of this run and removes its folder, without the event loop: also from exit and signal handlers. */
+/**
+ * Ends every process of this run and removes its folder, without the event loop: also from exit and signal handlers.
+ */
 export function cleanUp(): void {
   if (folder === undefined) return;
   const ours = folder;
@@ -94,7 +99,10 @@ function endProcesses(root: string): void {
   endServers(root, 0);
 }
 
-/** Servers that the run started, and those that processes started by it did: wherever below the folder they keep their data. */
+/**
+ * Servers that the run started, and those that processes started by it did: wherever below the folder they keep their
+ * data.
+ */
 function endServers(at: string, depth: number): void {
   const names = entries(at);
   if (names.includes('cluster')) endOrphanedPostgresSync(at);

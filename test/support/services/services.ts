@@ -33,8 +33,9 @@ let template: Promise<void> | undefined;
 let broker: Promise<TestBroker> | undefined;
 
 /**
- * The run's private PostgreSQL server, started at the first call: the embedded one, or the installed one that TEST_POSTGRES names, by its version
- * (`15`: Debian's) or by the folder of its programs. Where a setting matters to plans, it is the server's default.
+ * The run's private PostgreSQL server, started at the first call: the embedded one, or the installed one that
+ * TEST_POSTGRES names, by its version (`15`: Debian's) or by the folder of its programs. Where a setting matters to
+ * plans, it is the server's default.
  */
 export function postgres(): Promise<PostgresServer> {
   server ??= startPostgres({ folder: postgresFolder(), settings: SETTINGS, ...namedPostgres() });
@@ -78,7 +79,10 @@ export function brokerFolder(): string {
   return join(runFolder(), 'rabbitmq');
 }
 
-/** For `CHAT_NAMESPACE`: tests that share a broker do not meet. Leaves its queues to the broker, which goes with the run. */
+/**
+ * For `CHAT_NAMESPACE`: tests that share a broker do not meet. Leaves its queues to the broker, which goes with the
+ * run.
+ */
 export function uniqueNamespace(): string {
   return `t${randomBytes(6).toString('hex')}`;
 }

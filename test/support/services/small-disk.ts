@@ -1,4 +1,7 @@
-/** A file system of its own, small enough to be filled. It is mounted below the run's folder and goes with it, also after a kill. */
+/**
+ * A file system of its own, small enough to be filled. It is mounted below the run's folder and goes with it, also
+ * after a kill.
+ */
 import { spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** What a policy can go by when commands are decided: each attribute as it is in the transaction, and nothing that a rule has not asked for. */
+/**
+ * What a policy can go by when commands are decided: each attribute as it is in the transaction, and nothing that a
+ * rule has not asked for.
+ */
 import { expect } from 'chai';
 import { policyTrusting } from '../../support/policies/default-policy.js';
 import { DeciderHarness, type Draft } from '../application/commands/decider-harness.js';

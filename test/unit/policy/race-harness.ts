@@ -1,7 +1,7 @@
 /**
- * One partition's queue, its owners and their store, in the hands of a schedule: it decides which pending await ends next. Owners run the worker's
- * own reading, deciding and retrying; the queue gives to the latest owner what was not acknowledged, and an owner that was replaced goes on until
- * it is told.
+ * One partition's queue, its owners and their store, in the hands of a schedule: it decides which pending await ends
+ * next. Owners run the worker's own reading, deciding and retrying; the queue gives to the latest owner what was not
+ * acknowledged, and an owner that was replaced goes on until it is told.
  */
 
 import type { Scheduler } from 'fast-check';
@@ -38,7 +38,10 @@ export type Plant = 'decisions kept per actor and action' | 'memberships kept fr
 
 export interface Step {
   draft: Draft;
-  /** What happens to the batch that begins with it: somebody takes over while it is under way, or COMMIT's reply does not come. */
+  /**
+   * What happens to the batch that begins with it: somebody takes over while it is under way, or COMMIT's reply does
+   * not come.
+   */
   mishap: 'taken over' | 'no reply' | null;
   /** How many commands the batch takes that begins with it. */
   batch: number;
@@ -77,7 +80,10 @@ export class RaceTrack {
     return store.log.readEvents(partition, position, 1_000);
   }
 
-  /** Serves until the queue is empty or another owner is told of; resolves when every owner that it has called forth has ended too. */
+  /**
+   * Serves until the queue is empty or another owner is told of; resolves when every owner that it has called forth has
+   * ended too.
+   */
   private async own(): Promise<void> {
     const { scheduler, store, partition, steps } = this.options;
     this.owners += 1;

@@ -1,9 +1,11 @@
 /**
- * Rights that are taken away while commands are under way: whatever the order in which the awaits of the owners end, and whoever is replaced or
- * loses the reply to a COMMIT meanwhile, nobody does what they had no right to when it was committed.
+ * Rights that are taken away while commands are under way: whatever the order in which the awaits of the owners end,
+ * and whoever is replaced or loses the reply to a COMMIT meanwhile, nobody does what they had no right to when it was
+ * committed.
  *
- * The in-memory store proves the decisions, PostgreSQL the locks. `PARLEY_RACES` says how many schedules there are in memory, and a fiftieth of
- * them on PostgreSQL (`npm run proof -- races`: 10,000); `PARLEY_RACES_SEED` and `PARLEY_RACES_PATH`, as a failure names them, try one again.
+ * The in-memory store proves the decisions, PostgreSQL the locks. `PARLEY_RACES` says how many schedules there are in
+ * memory, and a fiftieth of them on PostgreSQL (`npm run proof -- races`: 10,000); `PARLEY_RACES_SEED` and
+ * `PARLEY_RACES_PATH`, as a failure names them, try one again.
  */
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
@@ -48,7 +50,10 @@ const step = fc.record({
   mishap: fc.constantFrom<Step['mishap']>(null, null, null, 'taken over', 'no reply'),
 });
 
-/** Whoever has written or removed somebody without the right to it as of that number; the default policy, said once more. */
+/**
+ * Whoever has written or removed somebody without the right to it as of that number; the default policy, said once
+ * more.
+ */
 function wrongs(events: readonly LoggedEvent[]): string[] {
   const roles = new Map<string, Role>();
   return events.flatMap(({ actorId, sequence, event }) => {

@@ -1,4 +1,7 @@
-/** What a caller is given by lists, counts, search and sync, held against what deciding about one row after another says. */
+/**
+ * What a caller is given by lists, counts, search and sync, held against what deciding about one row after another
+ * says.
+ */
 import { expect } from 'chai';
 import { chatQueryHandlers } from '../../../src/adapters/apis/http/handlers/chat-query-handlers.js';
 import { searchHandlers } from '../../../src/adapters/apis/http/handlers/search-handlers.js';
@@ -123,7 +126,8 @@ export class RowByRow {
       expect(body.items.map(({ chatId }) => chatId)).to.deep.equal(page.map(({ chatId }) => chatId));
       const last = page.at(-1);
       const isLast = (index + 1) * limit >= expected.length;
-      // As it would be signed where nothing is hidden: it says where the page ended and where the list began, and that is all.
+      // As it would be signed where nothing is hidden: it says where the page ended and where the list began, and that
+      // is all.
       const selection = ['listChats', filter.kind ?? null, filter.archived ?? null, false];
       const places = [last, expected[0]].flatMap((chat) =>
         chat === undefined ? [] : [chat.lastActivityAt.toISOString(), chat.chatId],

@@ -1,4 +1,7 @@
-/** A message's texts as the log tells them: before and after edits and deletions, equal to the byte to what is published from memory. */
+/**
+ * A message's texts as the log tells them: before and after edits and deletions, equal to the byte to what is published
+ * from memory.
+ */
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { encodeEvent } from '../../../../src/application/outbox/render-event.js';

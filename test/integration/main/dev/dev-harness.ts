@@ -24,8 +24,8 @@ export const PAUSING_DEV = join(here, 'pausing-dev.js');
 let copied: string | undefined;
 
 /**
- * A script of this folder for `startProcess`, where the user that unprivileged-user.ts becomes can read it: root's checkout may be
- * closed to that user, who then gets a copy.
+ * A script of this folder for `startProcess`, where the user that unprivileged-user.ts becomes can read it: root's
+ * checkout may be closed to that user, who then gets a copy.
  */
 export function readableByNobody(script: string): string {
   if (process.getuid?.() !== 0 || isOpenToOthers(projectFolder)) return join(here, script);

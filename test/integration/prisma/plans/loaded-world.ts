@@ -1,7 +1,8 @@
 /**
- * A store of any size, as it may look after half a year: a few chats have most of the messages, one user is in very many chats, texts are of
- * words of which some are everywhere and most are rare. Made by PostgreSQL itself, set by set, in the order of time: a chat's messages lie
- * scattered among all the others', as they do where many chats are written to at once.
+ * A store of any size, as it may look after half a year: a few chats have most of the messages, one user is in very
+ * many chats, texts are of words of which some are everywhere and most are rare. Made by PostgreSQL itself, set by set,
+ * in the order of time: a chat's messages lie scattered among all the others', as they do where many chats are written
+ * to at once.
  */
 import pg from 'pg';
 
@@ -21,7 +22,9 @@ export function worldSize(messages: number): WorldSize {
 }
 
 export const TENANT_ID = 'default';
-/** In the chats whose number divided by 5 leaves 0 or 1, the hot one among them; has left half of those that leave 4. */
+/**
+ * In the chats whose number divided by 5 leaves 0 or 1, the hot one among them; has left half of those that leave 4.
+ */
 export const BUSY = 'busy';
 /** In the hot chat, in the room, and in one with few messages. */
 export const ALICE = 'alice';
@@ -43,7 +46,10 @@ export const COMMON_WORD = 'the';
 /** In one message of 5,000. */
 export const RARE_WORD = 'xylophone';
 
-/** Which messages were edited, deleted soft, deleted hard, reacted to, and marked as read: primes, so that it is in every chat. */
+/**
+ * Which messages were edited, deleted soft, deleted hard, reacted to, and marked as read: primes, so that it is in
+ * every chat.
+ */
 const EDITED = 'n % 49 = 25';
 const TOMBSTONE = 'n % 97 = 2';
 const REMOVED = 'n % 199 = 4';

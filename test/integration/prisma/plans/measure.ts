@@ -9,7 +9,10 @@ export interface Measured {
   executions: Execution[];
 }
 
-/** Where one text is sent very often, with other values each time, so many of them are looked at: the first, the last, and some between. */
+/**
+ * Where one text is sent very often, with other values each time, so many of them are looked at: the first, the last,
+ * and some between.
+ */
 const LOOKED_AT_MAX = 20;
 
 /** Asks once, then executes what was sent again, in both ways. */

@@ -109,7 +109,9 @@ export function queries(size: WorldSize): Query[] {
   ];
   const busyChats = (2 * size.chats) / 5;
   const ofOwnChats = { rows: 3 * busyChats + ROWS_OF_PAGE, sorted: busyChats, statements: 2 };
-  /** A caller's chats are named to the index in the order of their ids; a window's matches are not sorted by PostgreSQL. */
+  /**
+   * A caller's chats are named to the index in the order of their ids; a window's matches are not sorted by PostgreSQL.
+   */
   const search = { rows: 6 * WINDOW_MATCHES_MAX, sorted: busyChats, statements: 12 };
   const messagesOf = (database: PrismaClient) => new PrismaChatHistory(database);
   const chatsOf = (database: PrismaClient) => new PrismaChatQueries(database);

@@ -1,4 +1,7 @@
-/** The REST side as it runs: processes of ours on the run's PostgreSQL and RabbitMQ, a client, and what dispatch would hear. */
+/**
+ * The REST side as it runs: processes of ours on the run's PostgreSQL and RabbitMQ, a client, and what dispatch would
+ * hear.
+ */
 import amqp, { type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { Fleet } from '../../../support/fleet/fleet.js';
 import { startProcess, type TestProcess } from '../../../support/fleet/processes.js';

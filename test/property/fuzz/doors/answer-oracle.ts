@@ -1,4 +1,7 @@
-/** An independent judge of what may be accepted: the published JSON schemas, by a validator that is not the application's. */
+/**
+ * An independent judge of what may be accepted: the published JSON schemas, by a validator that is not the
+ * application's.
+ */
 import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
 import { jsonSchemaOf } from '../../../../src/contract/asyncapi/json-schema.js';

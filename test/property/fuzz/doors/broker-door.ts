@@ -11,7 +11,10 @@ import { type Door, Finding, type OpenDoor } from './door.js';
 
 const WITHIN_MS = 30_000;
 const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
-/** The broker itself ends the channel of whoever names another user, lets answers go to nobody, or routes by what is no list of texts. */
+/**
+ * The broker itself ends the channel of whoever names another user, lets answers go to nobody, or routes by what is no
+ * list of texts.
+ */
 const LISTS = ['CC', 'BCC'];
 
 const idOf = ({ properties }: Message): unknown => properties.correlationId;
@@ -47,7 +50,8 @@ class BrokerDoor implements OpenDoor<HostileMessage> {
       await worker.ready();
       await fleet.connect();
       const door = new BrokerDoor(fleet, worker, await fleet.createGroup(1));
-      // The broker may close the connection for what is sent on it: a finding, which is to be made smaller on a new one.
+      // The broker may close the connection for what is sent on it: a finding, which is to be made smaller on a new
+      // one.
       door.session = await BrokerSession.open<ConfirmChannel>({
         url: fleet.amqpUrl,
         create: (connection) => connection.createConfirmChannel(),

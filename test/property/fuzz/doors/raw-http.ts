@@ -2,7 +2,10 @@
 import { connect } from 'node:net';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 
-/** A server that still waits for more is told after so long that there is none; one that has it all answers nothing any more then. */
+/**
+ * A server that still waits for more is told after so long that there is none; one that has it all answers nothing any
+ * more then.
+ */
 const PATIENCE_MS = 150;
 /** … and so long where that may have been too short: the machine has others to serve. */
 const LONG_PATIENCE_MS = 4_000;

@@ -20,7 +20,10 @@ const DOCUMENTS = /^\/(docs|openapi\.json|asyncapi\.json)/;
 /** More than this the server reads no further: an answer may be lost to the reset that follows it. */
 const READ_MAX_BYTES = 60_000;
 
-/** Node's parser keeps a fault in what follows a request for an upgrade to itself, and waits for more: an answer comes with our time limit only. */
+/**
+ * Node's parser keeps a fault in what follows a request for an upgrade to itself, and waits for more: an answer comes
+ * with our time limit only.
+ */
 function isUpgradeCutShort({ headers, framing }: HostileRequest): boolean {
   return framing !== 'length' && headers.some(([name]) => name === 'Upgrade');
 }

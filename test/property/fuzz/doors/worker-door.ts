@@ -1,4 +1,7 @@
-/** A whole worker in this process: each delivery is answered or dead-lettered, and a good command among them goes through. */
+/**
+ * A whole worker in this process: each delivery is answered or dead-lettered, and a good command among them goes
+ * through.
+ */
 
 import { randomUUID } from 'node:crypto';
 import { JwtTokenVerifier } from '../../../../src/adapters/auth/jwt-token-verifier.js';

@@ -1,6 +1,7 @@
 /**
- * Stands where the broker and the worker stand: decides each command at once with the worker's own code, on the in-memory store. A
- * test may script the answer to the next command instead, for what a worker says rarely and a transport only when it is broken.
+ * Stands where the broker and the worker stand: decides each command at once with the worker's own code, on the
+ * in-memory store. A test may script the answer to the next command instead, for what a worker says rarely and a
+ * transport only when it is broken.
  */
 
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';

@@ -73,8 +73,8 @@ function pick<K, V>(keys: readonly K[], nameOf: (key: K) => string, from: Readon
 }
 
 /**
- * What is committed, and batches of commands decided on it. A batch sees only the attributes whose keys it has named, and its
- * writes are held against what every store relies on before they are applied.
+ * What is committed, and batches of commands decided on it. A batch sees only the attributes whose keys it has named,
+ * and its writes are held against what every store relies on before they are applied.
  */
 export class DeciderHarness {
   now = new Date('2026-11-20T20:15:00.123Z');

@@ -89,7 +89,9 @@ export class PublisherBench {
     this.publisher = new EventPublisher(0, deps, { position: written, publishedThrough });
   }
 
-  /** Commits a message and an edit of it, and hands their events to the publisher; what it answers commits its deletion. */
+  /**
+   * Commits a message and an edit of it, and hands their events to the publisher; what it answers commits its deletion.
+   */
   appendMessage(body: string): () => void {
     const said: Message = { ...message, messageId: randomUUID(), body };
     const edited: Message = { ...said, revision: 2, editedAt: AT, editedBy: 'alice' };

@@ -1,6 +1,6 @@
 /**
- * Whom published events list, held against the code by which REST shows a chat: for every event and every user, listed if and only if a client
- * of that user, asking in the moment of publishing, would be shown what the event says.
+ * Whom published events list, held against the code by which REST shows a chat: for every event and every user, listed
+ * if and only if a client of that user, asking in the moment of publishing, would be shown what the event says.
  */
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';

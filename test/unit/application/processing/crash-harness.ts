@@ -1,7 +1,7 @@
 /**
- * A worker process that crashes when it decides certain commands. The deliveries of its partitions pass through the real
- * buffer and the real executor. After a crash, unacknowledged deliveries return with a higher delivery count, as on the
- * broker, and calls of the store that were in flight have no further effect.
+ * A worker process that crashes when it decides certain commands. The deliveries of its partitions pass through the
+ * real buffer and the real executor. After a crash, unacknowledged deliveries return with a higher delivery count, as
+ * on the broker, and calls of the store that were in flight have no further effect.
  */
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';

@@ -1,4 +1,7 @@
-/** One worker in this process: the real application on the in-memory store and the in-process transport, both of which can misbehave. */
+/**
+ * One worker in this process: the real application on the in-memory store and the in-process transport, both of which
+ * can misbehave.
+ */
 
 import { MemoryQuotas } from '../../../../src/adapters/quotas/memory-quotas.js';
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';

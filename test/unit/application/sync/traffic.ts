@@ -1,4 +1,7 @@
-/** Several people in a few chats, on any store: random commands, decided by the worker's own code and committed partition by partition. */
+/**
+ * Several people in a few chats, on any store: random commands, decided by the worker's own code and committed
+ * partition by partition.
+ */
 import fc from 'fast-check';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import { StoreError } from '../../../../src/application/ports/store/command-store.js';

@@ -1,4 +1,7 @@
-/** Forms of the same text that look alike, texts that nobody can see, and values that would not come back as they were sent. */
+/**
+ * Forms of the same text that look alike, texts that nobody can see, and values that would not come back as they were
+ * sent.
+ */
 import { expect } from 'chai';
 import { canonicalEmoji } from '../../../../src/contract/messages/text.js';
 import { bodyOf, decoded, incoming, violationPaths } from './incoming-command.js';

@@ -1,4 +1,7 @@
-/** What reading a command costs grows with its length, whatever its texts are made of: it is done between a batch's arrival and its transaction. */
+/**
+ * What reading a command costs grows with its length, whatever its texts are made of: it is done between a batch's
+ * arrival and its transaction.
+ */
 import { expect } from 'chai';
 import type { CommandType } from '../../../../src/contract/messages/commands.js';
 import { decodeCommand, VIOLATIONS_MAX } from '../../../../src/contract/messages/decode-command.js';

@@ -106,7 +106,8 @@ describe('REST queries about chats', () => {
       seen.push(...(body.items as { chatId: string }[]).map(({ chatId }) => chatId));
       cursor = body.nextCursor;
       if (page === 0) {
-        // One that was on the page already, two that are still to come; the last of them is not meant to be met by the walk at all.
+        // One that was on the page already, two that are still to come; the last of them is not meant to be met by the
+        // walk at all.
         for (const moved of [last, next, read]) await rest.say(moved, 'hello');
         await rest.patch(`/v1/chats/${edited}/messages/${messageId}`, { body: 'hello' });
       }

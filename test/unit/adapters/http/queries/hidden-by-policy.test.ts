@@ -12,7 +12,10 @@ import { expectProblem } from '../expect-problem.js';
 import { SECRET, TOKEN_TTL_SECONDS } from '../rest-client.js';
 import { RestHarness, type RestOverrides } from '../rest-harness.js';
 
-/** Readers see no groups; guests, by their profile, see no channels; who comes for archives, by the token, sees what is archived. */
+/**
+ * Readers see no groups; guests, by their profile, see no channels; who comes for archives, by the token, sees what is
+ * archived.
+ */
 const POLICY = `
 parley-policy: 1
 version: hidden-by-policy
