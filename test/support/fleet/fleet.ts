@@ -58,7 +58,7 @@ export class Fleet {
       COMMAND_PARTITIONS: String(this.partitions),
       HOST: '127.0.0.1',
       LOG_FORMAT: 'json',
-      // A few actors send all that a test needs.
+      // A few actors send many commands.
       POLICY_FILE: policyWithoutQuotas(),
       ...this.options.env,
     };
