@@ -30,7 +30,7 @@ export async function plantOne(name: string, seeds: number): Promise<Caught> {
   const make = PLANTS[name];
   if (make === undefined) throw new Error(`there is no plant called ${name}`);
   for (let seed = 1; seed <= seeds; seed += 1) {
-    // A bug may also throw, or never come to an end.
+    // A bug may also throw, or not end.
     const faults = await play(storyOf(seed), make()).then(
       (played) => played.faults,
       (error: Error) => [error.message],

@@ -207,7 +207,7 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
     transacting((transact) => async (request, decide) => {
       const result = await transact(request, decide);
       if (result.outcome === 'committed') return result;
-      // As if it had been decided on nothing, and all were well.
+      // Returns as if an empty batch had been committed.
       const snapshot: BatchSnapshot = {
         ...{ position: 0, receipts: new Map(), chats: new Map(), members: new Map() },
         ...{
@@ -307,7 +307,7 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
         const before = around.database.tables.partitions.get(partition)?.epoch ?? 0;
         const ownership = await registry.acquire(partition, workerId);
         const row = around.database.tables.partitions.get(partition);
-        // The first owner of all needs one.
+        // The first owner needs an epoch.
         if (row === undefined || before === 0) return ownership;
         row.epoch = before;
         return { ...ownership, epoch: before };

@@ -98,7 +98,7 @@ export const WIRE_PLANTS: { [name: string]: () => Plant } = {
       const go = () => publish(event, settled);
       if (held === null) {
         held = go;
-        // Nothing may come after it.
+        // Without a next event, it is published at once.
         setImmediate(() => {
           if (held === go) [held] = [null, go()];
         });

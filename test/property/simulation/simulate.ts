@@ -222,12 +222,12 @@ class Fleet {
     }
   }
 
-  /** It has died of a command. */
+  /** The worker has crashed by a command. */
   bringBack(worker: SimWorker): void {
     this.kill(worker, BACK_AFTER_MS);
   }
 
-  /** A worker on another database, with the same broker and namespace. */
+  /** A worker on another database with the same broker and namespace. */
   private startStranger(): void {
     const { time } = this.around;
     const database = new SimDatabase(new MemoryTables(), time);

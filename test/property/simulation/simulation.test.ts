@@ -5,7 +5,7 @@ import { play } from './simulate.js';
 import { storyOf } from './story.js';
 
 const SEEDS = 40;
-/** A busy machine takes a quarter of it. */
+/** Time limit per story; a busy machine needs a quarter of it. */
 const SEED_LIMIT_MS = 2_000;
 /** A member is removed in the first batch after a take-over, while earlier events are read from the log. */
 const LOG_AHEAD_OF_OWNER_SEED = 1234;

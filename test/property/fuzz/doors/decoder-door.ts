@@ -1,4 +1,4 @@
-/** The first thing that reads a message: from the client library's object to one of three outcomes. */
+/** The decoder of messages: from the client library's object to one of three outcomes. */
 
 import { toIncomingCommand } from '../../../../src/adapters/transports/amqp/consume/incoming-command.js';
 import { republishProperties } from '../../../../src/adapters/transports/amqp/dead-letters/republish-properties.js';
@@ -16,7 +16,7 @@ import { type Door, Finding } from './door.js';
 
 const TRIES = 3;
 const OWN_USER = 'guest';
-/** Lone surrogates and U+0000, as JSON writes them. */
+/** Lone surrogates and U+0000, as in JSON. */
 const UNSTORABLE_IN_JSON = /\\u0000|\\ud[89a-f]/;
 
 function judged(decoded: Decoded, { content, properties }: HostileMessage): string {

@@ -1,6 +1,5 @@
 /**
- * A whole worker in this process: each delivery is answered or dead-lettered, and a good command among them goes
- * through.
+ * A whole worker in this process: each delivery is answered or dead-lettered, and valid commands between them succeed.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -26,11 +25,11 @@ class WorkerDoor implements OpenDoor<HostileMessage> {
     private readonly harness: WorkerHarness,
     private readonly known: Tokens | null,
     private readonly questionId: string,
-    /** Nobody else knows of it. */
+    /** A chat that no input refers to. */
     private readonly goodChatId: string,
   ) {}
 
-  /** Every other worker wants its actors proven. */
+  /** Every second worker requires tokens. */
   static async open(seed: number): Promise<WorkerDoor> {
     const known = seed % 2 === 0 ? null : await tokens();
     const verifier = known === null ? null : new JwtTokenVerifier(new JwtVerifier({ keys: { secret: SECRET } }));
@@ -92,7 +91,7 @@ class WorkerDoor implements OpenDoor<HostileMessage> {
     await this.harness.close();
   }
 
-  /** About the message that is there; with a token, where tokens are asked for: mostly the actor's. */
+  /** About the existing message; with a token, mostly the actor's, if tokens are required. */
   private incoming(input: HostileMessage, index: number): IncomingCommand {
     const text = input.content.toString('latin1').replace(ID_PATTERN, this.questionId);
     const content = Buffer.from(text, 'latin1');
