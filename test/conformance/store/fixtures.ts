@@ -24,7 +24,7 @@ export const PARTITIONS = 4;
 export const NAMESPACE = 'chat';
 
 export const AT = new Date('2026-11-20T20:15:00.123Z');
-/** `AT`, so many milliseconds later. */
+/** `AT` plus milliseconds. */
 export const later = (milliseconds: number) => new Date(AT.getTime() + milliseconds);
 
 /**
@@ -197,7 +197,7 @@ export const NO_KEYS: SnapshotKeys = {
   userChats: [],
 };
 
-/** Owns one partition of a settled store and commits what it is given. */
+/** Owns one partition of an initialized store, and commits batches. */
 export class Owner {
   private constructor(
     private readonly store: StoreHarness,

@@ -123,7 +123,7 @@ export function publishingConformance(harness: TransportHarness): void {
       const worker = await serve(transport);
       await eventually(() => worker.taken().length > 0, { within, what: 'the command' });
       expect(worker.taken()[0]?.messageId).to.equal('c1');
-      // Its receipt came too late for anybody; the next request is not disturbed by it.
+      // The receipt came after the timeout, and does not disturb the next request.
       expect(await transport.door.request(outgoing('c2', chat), within)).to.deep.equal(receiptFor('c2', 'c2'));
       await worker.close();
     });

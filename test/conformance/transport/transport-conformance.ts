@@ -37,11 +37,11 @@ export interface TransportUnderTest {
   /** What lies in the dead letters so far, in order. */
   deadLettered(): readonly IncomingCommand[];
   ignoredReceipts(): number;
-  /** Ends this transport as its process would. What is outside stays. */
+  /** Ends this transport like its process. External state stays. */
   stop(): Promise<void>;
   /** The transport of another process, with the same outside. Absent if no other process can use it. */
   another?(): Promise<TransportUnderTest>;
-  /** Ends this transport and removes what is outside. */
+  /** Ends this transport and removes its external state. */
   close(): Promise<void>;
 }
 
@@ -60,7 +60,7 @@ export function transportConformance(harness: TransportHarness): void {
   publishingConformance(harness);
 }
 
-/** Handlers that note what they are told. */
+/** Handlers that record their calls. */
 export class Taker implements SubscriptionHandlers {
   readonly deliveries: Delivery[] = [];
   readonly losses: Error[] = [];

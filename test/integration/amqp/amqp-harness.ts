@@ -51,7 +51,7 @@ export interface TransportSettings {
   random?: () => number;
 }
 
-/** A transport of a namespace of its own on the run's broker, not started. */
+/** A transport with its own namespace on the run's broker, not started. */
 export async function amqpTransport(settings: TransportSettings = {}) {
   const { partitions = 1, dispatch, workerId = 'worker-1', state = new MemoryTransportState(), random } = settings;
   const { storeId = state === null ? null : STORE_ID } = settings;

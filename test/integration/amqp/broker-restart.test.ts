@@ -53,7 +53,7 @@ describe('a full restart of RabbitMQ', function () {
     return made;
   };
 
-  /** Publishes one command for each chat and tells which partition it came to. */
+  /** Publishes one command for each chat, and returns its partition. */
   const homesOf = async (transport: AmqpTransport, namespace: string, chats: readonly string[]) => {
     const takers = Array.from({ length: PARTITIONS }, () => new Taker());
     const subscriptions = await Promise.all(

@@ -15,7 +15,7 @@ import { amqpTransport, Outsider } from './amqp-harness.js';
 
 const within = 10_000;
 
-/** Fails as often as it is told to. */
+/** Fails a given number of times. */
 class FailingState extends MemoryTransportState {
   failures = 0;
 
@@ -142,7 +142,7 @@ describe('The marker of a ring repair', () => {
     subscription.acknowledgeThrough(taker.deliveries[0]?.tag ?? 0);
     expect(await seen()).to.equal(0);
     await untilSeen(1);
-    // A command that follows shows that the subscription goes on.
+    // A later command shows that the subscription continues.
     await publish(randomUUID());
     await taken(taker, 2);
     await subscription.close();

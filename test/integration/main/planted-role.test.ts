@@ -93,7 +93,7 @@ describe('The settings of roles, stores and transports', () => {
   });
 });
 
-/** Files and packages that are loaded with a file, without what it imports later. */
+/** Files and packages that are loaded with a file, without later imports. */
 function loadedWith(file: string, seen = new Set<string>()): Set<string> {
   if (seen.has(file)) return seen;
   seen.add(file);
@@ -123,7 +123,7 @@ describe('What a role has in memory', () => {
       expect(reach(worker, what), `worker: ${what}`).to.deep.equal([]);
     for (const what of ['application/coordinator', 'application/processing/batch', 'telemetry/worker-metrics'])
       expect(reach(api, what), `api: ${what}`).to.deep.equal([]);
-    // The walk sees what it looks for.
+    // The walk finds modules that are present.
     expect(reach(api, 'express')).to.not.have.length(0);
     expect(reach(worker, 'application/coordinator')).to.not.have.length(0);
   });

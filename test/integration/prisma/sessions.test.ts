@@ -1,4 +1,4 @@
-/** What a session of the store is told, whatever the server's and the database's defaults are. */
+/** The session settings of the store, whatever the defaults of the server and the database. */
 import { expect } from 'chai';
 import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
 import { freshDatabase } from '../../support/services/services.js';

@@ -1,4 +1,4 @@
-/** What happens to relays, step by step; each scenario tells what is wrong afterwards. Planted bugs are put between. */
+/** Scenarios of relays. Each returns its faults. Planted bugs replace methods of the ports. */
 import type { OwnedCursor } from '../../../src/application/ports/store/event-cursors.js';
 import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
 import { aChatWithMessages, Owner } from '../../conformance/store/fixtures.js';

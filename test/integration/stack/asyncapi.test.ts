@@ -63,7 +63,7 @@ function lasting(value: unknown): unknown {
   );
 }
 
-/** An object as RabbitMQ's management interface tells of it. */
+/** An object of RabbitMQ's management API. */
 type Managed = Record<string, unknown>;
 
 function asExchange({ name, type, durable, internal, auto_delete: autoDelete, arguments: args }: Managed) {

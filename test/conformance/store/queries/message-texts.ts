@@ -45,7 +45,7 @@ export function messageTextsConformance(open: OpenStore): void {
       published = events;
     });
 
-    /** Edits it in a batch of its own. */
+    /** Edits the message in its own batch. */
     async function edit(text: Pick<Message, 'body' | 'mentions' | 'metadata'>): Promise<void> {
       const edited = editMessage(message, text, 'alice', later(message.revision));
       message = edited.message;

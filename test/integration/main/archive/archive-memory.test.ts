@@ -54,7 +54,7 @@ interface Figures {
   peakMb: number;
 }
 
-/** Runs the command line in a process of its own, and says how far it is where that takes long. */
+/** Runs the command line in its own process, and prints progress if it is slow. */
 async function measured(args: string[], databaseUrl: string): Promise<Figures> {
   const peakFile = join(scratchFolder('peak'), 'kilobytes');
   const startedAt = Date.now();

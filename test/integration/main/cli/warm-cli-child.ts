@@ -17,7 +17,7 @@ export interface WarmEnd {
   stderr: string;
 }
 
-/** Stands for the end of the process. */
+/** Thrown in place of the end of the process. */
 class Exit extends Error {
   constructor(readonly code: number) {
     super(`exit ${code}`);

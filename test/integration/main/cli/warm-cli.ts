@@ -38,7 +38,7 @@ async function run(args: string[], env: Record<string, string>): Promise<CliEnd>
 function start(): ChildProcess {
   const started = fork(script, { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   if (started.pid !== undefined) recordChild(started.pid);
-  // It ends with whoever asks, and keeps nobody from ending.
+  // It ends with its parent, and does not keep the parent alive.
   started.unref();
   started.channel?.unref();
   started.once('exit', () => {

@@ -63,7 +63,7 @@ const word = (rank: string) =>
    substr('staronkelimpadurenoshvig', 1 + ${rank} / 47 % 21, 3) || substr('ing er ed  al um', 1 + ${rank} / 987 % 13, 3)`;
 
 function statements({ messages, chats, hotMembers }: WorldSize): string[] {
-  // What was done, n being the number of the message that it was done to.
+  // Actions, with the number n of their message.
   const acts = `
     CREATE TEMP TABLE said AS
     SELECT n, CASE WHEN n % 5 = 0 OR n = 1 THEN ${HOT_CHAT} ELSE 1 + floor(power(${chats}, random()))::int END AS chat,

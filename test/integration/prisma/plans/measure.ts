@@ -15,7 +15,7 @@ export interface Measured {
  */
 const LOOKED_AT_MAX = 20;
 
-/** Asks once, then executes what was sent again, in both ways. */
+/** Calls once, then executes the sent statements again with both kinds of plan. */
 export async function measure(sql: pg.Client, database: PrismaClient, query: Query, at: Places): Promise<Measured> {
   const statements: Prisma.Sql[] = [];
   await query.ask(

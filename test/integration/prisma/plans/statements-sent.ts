@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { Prisma, type PrismaClient } from '../../../../src/adapters/stores/prisma/generated/client.js';
 
-/** A client that notes down what is asked of it, within transactions too. */
+/** A client that records its statements, also within transactions. */
 export function listening(database: PrismaClient, heard: (statement: Prisma.Sql) => void): PrismaClient {
   return new Proxy(database, {
     get(target, name) {

@@ -21,7 +21,7 @@ const RATIO_MAX = 20;
  * some 1.5 ms in all; what is read over and over again cost 300 to 7,000 ms.
  */
 const MEMORY_MS = 5;
-/** What other processes do to a measurement does not last for so many. */
+/** Number of measurements, so that disturbances by other processes do not last for all. */
 const MEASUREMENTS_MAX = 12;
 /**
  * Characters in one statement: as many of short texts as of long ones, so that whatever else the machine does falls on
