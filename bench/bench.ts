@@ -15,6 +15,10 @@ process.exitCode = await runNamed(
       workers: { about: 'throughput with more workers', run: ['dist/bench/workers.js'] },
       explain: { about: 'the plans of the hot statements', run: ['dist/bench/explain.js'] },
       policy: { about: 'what deciding costs a worker', run: ['dist/bench/policy-cost.js'] },
+      'typed-reads': {
+        about: 'what reads cost with the typed client and as raw statements (5 to 10 min)',
+        run: ['dist/bench/typed-reads.js'],
+      },
       quota: { about: 'what quotas cost a worker', run: ['dist/bench/quota.js'] },
     },
   },

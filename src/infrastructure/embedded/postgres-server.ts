@@ -174,6 +174,7 @@ async function ready(adminUrl: string, database: string, child: ChildProcess, en
   for (;;) {
     if (child.pid === undefined) throw new Error(`${child.spawnfile} could not be started`);
     if (hasEnded(child)) throw new Error('the server ended while starting');
+    // Raw: asks whether the server answers and creates the database.
     const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
     client.on('error', () => undefined); // A broken connection also fails the pending call.
     try {

@@ -1,3 +1,8 @@
+/**
+ * Applies the migrations.
+ *
+ * Raw: scripts of data definition, before there are tables.
+ */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';

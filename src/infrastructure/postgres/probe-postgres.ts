@@ -1,6 +1,8 @@
 /**
  * Distinguishes a PostgreSQL server that is temporarily unavailable from one with a permanent error that an operator
  * must fix.
+ *
+ * Raw: the driver's own error distinguishes them, and no pool is needed.
  */
 import pg from 'pg';
 

@@ -5,6 +5,8 @@ import pg from 'pg';
  * is in use, but no listener exists during the hand-over. If the server ends the session at that moment (a restart,
  * `pg_terminate_backend`, a full server), the unhandled error would end the process. No error is lost: the next use of
  * the client fails.
+ *
+ * Raw: it is the connection on which Prisma's client works.
  */
 export class SafePgClient extends pg.Client {
   constructor(config?: string | pg.ClientConfig) {

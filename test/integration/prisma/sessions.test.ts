@@ -4,11 +4,14 @@ import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-databas
 import { freshDatabase } from '../../support/services/services.js';
 import { withConnection } from './prisma-harness.js';
 
-/**
- * What costs time where it is left to the server: on the embedded one JIT is not built in, so that no other test would
- * notice.
- */
-const ANY = { jit: 'off', default_transaction_isolation: 'read committed' };
+/** Settings that must not depend on the server. The embedded one has no JIT, so that no other test would notice. */
+const ANY = {
+  jit: 'off',
+  default_transaction_isolation: 'read committed',
+  // Prisma drops the offset of a time that it reads, and writes none.
+  TimeZone: 'UTC',
+  DateStyle: 'ISO, MDY',
+};
 const OF_BATCHES = {
   ...ANY,
   enable_seqscan: 'off',
@@ -27,6 +30,8 @@ describe('A session of the store', () => {
         "jit TO 'on'",
         "default_transaction_isolation TO 'serializable'",
         "enable_seqscan TO 'on'",
+        "timezone TO 'Asia/Kolkata'",
+        "datestyle TO 'SQL, DMY'",
       ])
         await sql.query(`ALTER DATABASE "${sql.database}" SET ${setting}`);
     });
@@ -47,4 +52,20 @@ describe('A session of the store', () => {
         await database.$disconnect();
       }
     });
+
+  it('keeps them beside the options of its URL, which may change all but the form of times', async () => {
+    const options = '-c search_path=elsewhere -c jit=on -c TimeZone=Asia/Kolkata -c DateStyle=SQL';
+    const database = openDatabase({ url: `${url}?${new URLSearchParams({ options })}`, poolSize: 2 });
+    try {
+      const rows = await database.$queryRaw<{ name: string; setting: string }[]>`
+        SELECT name, setting FROM pg_settings WHERE name = ANY (${[...Object.keys(ANY), 'search_path']}::text[])`;
+      expect(Object.fromEntries(rows.map((row) => [row.name, row.setting]))).to.deep.equal({
+        ...ANY,
+        jit: 'on',
+        search_path: 'elsewhere',
+      });
+    } finally {
+      await database.$disconnect();
+    }
+  });
 });

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import pg from 'pg';
-import type { Prisma, PrismaClient } from '../../../src/adapters/stores/prisma/generated/client.js';
+import type { PrismaClient } from '../../../src/adapters/stores/prisma/generated/client.js';
 import { withConnection } from './prisma-harness.js';
+import { type SentStatement, sentDuring } from './sent-statements.js';
 
 interface PlanNode {
   'Node Type': string;
@@ -24,23 +25,11 @@ function rowsRead(node: PlanNode): number {
 
 /** Records the statements of a store, and explains them in PostgreSQL. */
 export class StatementWatch {
-  /** Passed to the watched client. */
-  readonly database: PrismaClient;
-  private statements: Prisma.Sql[] = [];
+  /** Passed to the watched store. */
+  constructor(readonly database: PrismaClient) {}
 
-  constructor(database: PrismaClient) {
-    this.database = {
-      $queryRaw: (statement: Prisma.Sql) => {
-        this.statements.push(statement);
-        return database.$queryRaw(statement);
-      },
-    } as unknown as PrismaClient;
-  }
-
-  async statementsOf(ask: () => Promise<unknown>): Promise<Prisma.Sql[]> {
-    this.statements = [];
-    await ask();
-    return this.statements;
+  statementsOf(ask: () => Promise<unknown>): Promise<SentStatement[]> {
+    return sentDuring(ask);
   }
 
   /** Checks that each statement reads at most this many rows, and scans no table. */
@@ -65,7 +54,7 @@ export class StatementWatch {
 }
 
 /** The executed plan of a statement, with its actual rows. */
-async function explain(sql: pg.Client, { text, values }: Prisma.Sql, mode: 'custom' | 'generic'): Promise<PlanNode> {
+async function explain(sql: pg.Client, { text, values }: SentStatement, mode: 'custom' | 'generic'): Promise<PlanNode> {
   await sql.query(`SET plan_cache_mode = force_${mode}_plan`);
   await sql.query(`PREPARE it AS ${text}`);
   try {

@@ -7,22 +7,26 @@ const HIGHEST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 /** A sample consists of this many runs of neighbouring ids, each from a random start. */
 const SAMPLE_RUNS = 32;
 
+/** Neither without a partition nor being imported. */
+const HAS_PARTITION = { partition: { gte: 0 } };
+
 /** Rejects with a `StoreError`. */
 export class PrismaChatPartitions implements ChatPartitions {
   constructor(private readonly database: PrismaClient) {}
 
   async page(after: string | null, limit: number): Promise<ChatPartition[]> {
-    return this.database.$queryRaw<ChatPartition[]>`
-      SELECT chat_id::text AS "chatId", partition FROM chats
-      WHERE partition >= 0 AND chat_id > ${after ?? LOWEST}::uuid ORDER BY chat_id LIMIT ${limit}::int4`.catch(rethrow);
+    const where = { ...HAS_PARTITION, chatId: { gt: after ?? LOWEST } };
+    const select = { chatId: true, partition: true };
+    const page = this.database.chat.findMany({ where, select, orderBy: { chatId: 'asc' }, take: limit });
+    return (await page.catch(rethrow)) as ChatPartition[];
   }
 
   async sample(limit: number): Promise<ChatPartition[]> {
     const all = await this.page(null, limit + 1);
     if (all.length <= limit) return all;
-    const [last] = await this.database.$queryRaw<{ chatId: string }[]>`
-      SELECT chat_id::text AS "chatId" FROM chats WHERE partition >= 0
-      ORDER BY chat_id DESC LIMIT 1`.catch(rethrow);
+    const last = await this.database.chat
+      .findFirst({ where: HAS_PARTITION, select: { chatId: true }, orderBy: { chatId: 'desc' } })
+      .catch(rethrow);
     const from = numberOf(all[0]?.chatId ?? LOWEST);
     const to = numberOf(last?.chatId ?? HIGHEST);
     const found = new Map<string, ChatPartition>();

@@ -83,6 +83,12 @@ export const SESSION_FOR_BATCHES: readonly string[] = [
   'plan_cache_mode=force_generic_plan',
 ];
 
+/**
+ * The typed client reads a time without its offset and writes one without an offset, so the session must be in UTC.
+ * Options of the URL cannot change this.
+ */
+const FORM_OF_TIMES = ['TimeZone=UTC', 'DateStyle=ISO'];
+
 /** Connects at first use. Call `$disconnect()` to close it. */
 export function openDatabase(options: DatabaseOptions): PrismaClient {
   const { url, poolSize, onConnectionError } = options;
@@ -91,7 +97,7 @@ export function openDatabase(options: DatabaseOptions): PrismaClient {
   const adapter = new PrismaPg(
     {
       Client: SafePgClient as unknown as PoolClientClass,
-      connectionString: url,
+      ...withSession(url, session),
       application_name: 'parley',
       max: Math.max(2, poolSize),
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -99,7 +105,6 @@ export function openDatabase(options: DatabaseOptions): PrismaClient {
       statement_timeout: statementTimeoutMs,
       ...(options.forBatches === true ? { lock_timeout: BATCH_LOCK_TIMEOUT_MS } : {}),
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-      options: session.map((setting) => `-c ${setting}`).join(' '),
       keepAlive: true,
       stream: () => watchedSocket(silenceTimeoutMs),
     },
@@ -110,6 +115,15 @@ export function openDatabase(options: DatabaseOptions): PrismaClient {
   );
   // `minimal`: error messages contain no excerpts of our source.
   return new PrismaClient({ adapter, errorFormat: 'minimal' });
+}
+
+/** The driver takes `options` from the URL only, if it has any, and the last ones of them. */
+function withSession(url: string, session: readonly string[]): { connectionString: string; options?: string } {
+  const given = new URLSearchParams(url.split('?', 2)[1]).getAll('options');
+  const set = (settings: readonly string[]) => settings.map((setting) => `-c ${setting}`);
+  const options = [...set(session), ...given, ...set(FORM_OF_TIMES)].join(' ');
+  if (given.length === 0) return { connectionString: url, options };
+  return { connectionString: `${url}&${new URLSearchParams({ options })}` };
 }
 
 const statementNames = new Map<string, string>();
@@ -186,6 +200,7 @@ const FUNCTIONS = [
 export async function assertMigrated(database: PrismaClient): Promise<void> {
   const tables = COLUMNS.map(([table]) => table);
   const columns = COLUMNS.map(([, name]) => name);
+  // Raw: the catalogue.
   const missing = await database.$queryRaw<{ name: string }[]>`
     SELECT name FROM unnest(${TABLES}::text[]) AS t(name) WHERE to_regclass(quote_ident(name)) IS NULL
     UNION ALL
@@ -202,5 +217,6 @@ export async function assertMigrated(database: PrismaClient): Promise<void> {
 
 /** Resolves if the database answers. Rejects with a `StoreError`. */
 export async function pingDatabase(database: PrismaClient): Promise<void> {
+  // Raw: no table.
   await database.$queryRaw`SELECT 1`.catch(rethrow);
 }

@@ -4,7 +4,7 @@ import type {
   PartitionState,
   TakenPartition,
 } from '../../../application/ports/store/partition-registry.js';
-import type { PrismaClient } from './generated/client.js';
+import type { Prisma, PrismaClient } from './generated/client.js';
 import { rethrow } from './store-errors.js';
 
 /** A worker without a heartbeat for this long is removed. */
@@ -15,7 +15,8 @@ export class PrismaPartitionRegistry implements PartitionRegistry {
   constructor(private readonly database: PrismaClient) {}
 
   async settle(wanted: { namespace: string; partitions: number }): Promise<{ namespace: string; partitions: number }> {
-    // The UPDATE locks the store's row, so a concurrent caller reads what the first one has recorded.
+    // Raw: several tables in one statement. The UPDATE locks the store's row, so a concurrent caller reads what the
+    // first one has recorded.
     const [settled] = await this.database.$queryRaw<{ namespace: string; partitions: number }[]>`
         WITH settled AS (
           UPDATE store SET namespace = COALESCE(namespace, ${wanted.namespace}),
@@ -31,6 +32,7 @@ export class PrismaPartitionRegistry implements PartitionRegistry {
   }
 
   async heartbeat(workerId: string, aliveWithinMs: number): Promise<ClusterState> {
+    // Raw: the server's clock, which all workers share.
     await this.database.$executeRaw`
         WITH forgotten AS (
           DELETE FROM workers WHERE worker_id IN (
@@ -45,19 +47,19 @@ export class PrismaPartitionRegistry implements PartitionRegistry {
         WHERE worker_id = ${workerId} OR heartbeat_at >= now() - ${aliveWithinMs}::float8 * interval '1 millisecond'`.catch(
       rethrow,
     );
-    const partitions = await this.database.$queryRaw<PartitionState[]>`
-        SELECT partition, epoch::float8 AS epoch, owner, position::float8 AS position,
-          published_through::float8 AS "publishedThrough", log_floor::float8 AS "logFloor"
-        FROM partitions ORDER BY partition`.catch(rethrow);
-    return { workers: workers.map((row) => row.workerId).sort(), partitions };
+    const partitions = await this.database.partition
+      .findMany({ orderBy: { partition: 'asc' }, omit: { logPruned: true } })
+      .catch(rethrow);
+    return { workers: workers.map((row) => row.workerId).sort(), partitions: partitions.map(toPartitionState) };
   }
 
   async deregister(workerId: string): Promise<void> {
-    await this.database.$executeRaw`DELETE FROM workers WHERE worker_id = ${workerId}`.catch(rethrow);
-    await this.database.$executeRaw`UPDATE partitions SET owner = NULL WHERE owner = ${workerId}`.catch(rethrow);
+    await this.database.worker.deleteMany({ where: { workerId } }).catch(rethrow);
+    await this.database.partition.updateMany({ where: { owner: workerId }, data: { owner: null } }).catch(rethrow);
   }
 
   async acquire(partition: number, workerId: string): Promise<TakenPartition> {
+    // Raw: takes the row's lock and returns the fencing token; nothing may come between.
     const [lease] = await this.database.$queryRaw<TakenPartition[]>`
         UPDATE partitions SET epoch = epoch + 1, owner = ${workerId}
         WHERE partition = ${partition}
@@ -68,14 +70,25 @@ export class PrismaPartitionRegistry implements PartitionRegistry {
   }
 
   async release(partition: number, epoch: number): Promise<void> {
-    await this.database.$executeRaw`
-        UPDATE partitions SET owner = NULL WHERE partition = ${partition} AND epoch = ${epoch}`.catch(rethrow);
+    const where = { partition, epoch: BigInt(epoch) };
+    await this.database.partition.updateMany({ where, data: { owner: null } }).catch(rethrow);
   }
 
   async savePublished(partition: number, epoch: number, publishedThrough: number): Promise<boolean> {
+    // Raw: GREATEST, so that the cursor never moves back. A worker sends it often.
     const count = await this.database.$executeRaw`
         UPDATE partitions SET published_through = GREATEST(published_through, ${publishedThrough})
         WHERE partition = ${partition} AND epoch = ${epoch}`.catch(rethrow);
     return count === 1;
   }
+}
+
+function toPartitionState(row: Omit<Prisma.PartitionModel, 'logPruned'>): PartitionState {
+  return {
+    ...row,
+    epoch: Number(row.epoch),
+    position: Number(row.position),
+    publishedThrough: Number(row.publishedThrough),
+    logFloor: Number(row.logFloor),
+  };
 }

@@ -13,14 +13,14 @@ export class PrismaStoreIdentity {
    * the first migration.
    */
   async cursorSecret(): Promise<string> {
-    const [row] = await this.database.$queryRaw<{ secret: string }[]>`
-      SELECT cursor_secret AS secret FROM store`.catch(rethrow);
-    if (row === undefined) throw new Error('the store has no identity: its row is missing');
-    return row.secret;
+    const store = await this.database.store.findFirst({ select: { cursorSecret: true } }).catch(rethrow);
+    if (store === null) throw new Error('the store has no identity: its row is missing');
+    return store.cursorSecret;
   }
 
   /** Generates a new store id. After restoring an older backup, event ids would repeat under the old one. */
   async renew(): Promise<string> {
+    // Raw: the server generates the value.
     const [row] = await this.database.$queryRaw<{ storeId: string }[]>`
       UPDATE store SET store_id = gen_random_uuid() RETURNING store_id::text AS "storeId"`.catch(rethrow);
     if (row === undefined) throw new Error('the store has no identity: its row is missing');
@@ -29,6 +29,7 @@ export class PrismaStoreIdentity {
 
   /** How commands are distributed to partitions. The first caller's value is recorded. */
   async placement(wanted: Placement): Promise<Placement> {
+    // Raw: under the row's lock, the first of concurrent callers decides.
     const [row] = await this.database.$queryRaw<{ placement: Placement }[]>`
       UPDATE store SET placement = COALESCE(placement, ${wanted}) RETURNING placement`.catch(rethrow);
     if (row === undefined) throw new Error('the store has no identity: its row is missing');
@@ -42,8 +43,8 @@ export class PrismaStoreIdentity {
   async placeAnew(placement: Placement): Promise<void> {
     await this.database
       .$transaction([
-        this.database.$executeRaw`UPDATE chats SET partition = NULL WHERE partition >= 0`,
-        this.database.$executeRaw`UPDATE store SET placement = ${placement}`,
+        this.database.chat.updateMany({ where: { partition: { gte: 0 } }, data: { partition: null } }),
+        this.database.store.updateMany({ data: { placement } }),
       ])
       .catch(rethrow);
   }

@@ -23,6 +23,7 @@ export class PrismaTransportState implements TransportState {
     try {
       return await this.database.$transaction(
         async (tx) => {
+          // Raw: a setting and a lock.
           await tx.$queryRaw`SELECT set_config('idle_in_transaction_session_timeout', ${String(EXCLUSIVE_TIMEOUT_MS)}, true)`;
           await tx.$queryRaw`SELECT 1 AS locked FROM pg_advisory_xact_lock(${TRANSPORT_LOCK}::int8)`;
           return await work().catch((error: unknown) => {
@@ -45,6 +46,7 @@ export class PrismaTransportState implements TransportState {
   }
 
   async raise(name: string, value: number): Promise<void> {
+    // Raw: GREATEST, so that concurrent callers never lower it.
     await this.database.$executeRaw`
         INSERT INTO transport_numbers AS known (name, value) VALUES (${name}, ${value})
         ON CONFLICT (name) DO UPDATE SET value = GREATEST(known.value, EXCLUDED.value)`.catch(rethrow);

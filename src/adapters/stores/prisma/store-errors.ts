@@ -141,8 +141,8 @@ interface ServerReport {
 }
 
 /**
- * The server's own error. Raw queries reject with a `PrismaClientKnownRequestError` that has the driver adapter's error
- * in `meta`. COMMIT rejects with the driver adapter's error itself. For a lost connection there is none.
+ * The server's own error. Queries reject with a `PrismaClientKnownRequestError` that has the driver adapter's error in
+ * `meta`. COMMIT rejects with the driver adapter's error itself. For a lost connection there is none.
  */
 function serverReport(error: unknown): ServerReport | null {
   const adapterError = property(property(error, 'meta'), 'driverAdapterError') ?? error;
@@ -171,8 +171,9 @@ function describe(error: unknown): string {
   const code = property(error, 'code');
   // Prisma's messages begin with an empty line or two.
   const message = error.message.trim().replace(/\s*\n\s*/g, ' ');
-  // Raw queries wrap the error in a message about themselves.
-  const inner = /^Invalid `prisma\..*? Message: `(.*)`$/.exec(message)?.[1] ?? message;
+  // Prisma's message names the call first, and for raw statements wraps the error once more.
+  const said = message.replace(/^Invalid `prisma\.\S+` invocation: /, '');
+  const inner = /^Raw query failed\..*? Message: `(.*)`$/.exec(said)?.[1] ?? said;
   return typeof code === 'string' ? `${code}: ${inner}` : inner;
 }
 

@@ -1,7 +1,8 @@
 import type pg from 'pg';
-import type { Prisma, PrismaClient } from '../../../../src/adapters/stores/prisma/generated/client.js';
+import type { PrismaClient } from '../../../../src/adapters/stores/prisma/generated/client.js';
+import { sentDuring } from '../sent-statements.js';
 import type { Places, Query } from './queries.js';
-import { type Execution, execute, listening } from './statements-sent.js';
+import { type Execution, execute } from './statements-sent.js';
 
 export interface Measured {
   /** Statements that one call sends. */
@@ -17,11 +18,7 @@ const LOOKED_AT_MAX = 20;
 
 /** Calls once, then executes the sent statements again with both kinds of plan. */
 export async function measure(sql: pg.Client, database: PrismaClient, query: Query, at: Places): Promise<Measured> {
-  const statements: Prisma.Sql[] = [];
-  await query.ask(
-    listening(database, (statement) => statements.push(statement)),
-    at,
-  );
+  const statements = await sentDuring(() => query.ask(database, at));
   const executions: Execution[] = [];
   await sql.query('RESET ALL');
   for (const setting of query.settings ?? []) {

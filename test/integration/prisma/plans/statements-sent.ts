@@ -1,24 +1,6 @@
-/** The statements that an adapter sends, and how PostgreSQL goes about them. */
+/** The plans of the statements that an adapter sends. */
 import pg from 'pg';
-import { Prisma, type PrismaClient } from '../../../../src/adapters/stores/prisma/generated/client.js';
-
-/** A client that records its statements, also within transactions. */
-export function listening(database: PrismaClient, heard: (statement: Prisma.Sql) => void): PrismaClient {
-  return new Proxy(database, {
-    get(target, name) {
-      if (name === '$queryRaw' || name === '$executeRaw')
-        return (query: Prisma.Sql | TemplateStringsArray, ...values: unknown[]) => {
-          const statement = 'raw' in query ? Prisma.sql(query, ...values) : query;
-          heard(statement);
-          return target[name](statement);
-        };
-      if (name === '$transaction')
-        return (work: (tx: PrismaClient) => Promise<unknown>, options: object) =>
-          target.$transaction((tx) => work(listening(tx as PrismaClient, heard)), options);
-      return Reflect.get(target, name);
-    },
-  });
-}
+import type { SentStatement } from '../sent-statements.js';
 
 interface PlanNode {
   'Node Type': string;
@@ -77,7 +59,7 @@ function rowsSorted(node: PlanNode): number {
  */
 export async function execute(
   sql: pg.Client,
-  { text, values }: Prisma.Sql,
+  { text, values }: SentStatement,
   mode: Execution['mode'],
 ): Promise<Execution> {
   await sql.query(`SET plan_cache_mode = force_${mode}_plan`);

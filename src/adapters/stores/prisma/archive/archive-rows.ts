@@ -1,6 +1,8 @@
 /**
  * Writes an archive's lines as rows, set by set. None of the rows exists yet. A conflict means that the archive
  * contradicts itself or uses an id that belongs to another chat or tenant, and the archive is refused.
+ *
+ * Raw: each statement writes or deletes a set of rows, some with the rows that depend on them.
  */
 import type { ChatRowLine } from '../../../../application/ports/store/archive.js';
 import { StoreError } from '../../../../application/ports/store/command-store.js';

@@ -31,6 +31,8 @@ export const EXPORT_TIMEOUT_MS = 24 * 60 * 60 * 1_000;
 /**
  * PostgreSQL produces the lines, and they are read page by page in one REPEATABLE READ transaction. So only one page is
  * in memory for a chat of any size, and concurrent changes are not seen.
+ *
+ * Raw: PostgreSQL writes the lines, and each page has a key of several columns.
  */
 export class PrismaChatArchiveSource implements ChatArchiveSource {
   constructor(private readonly database: PrismaClient) {}
@@ -102,13 +104,13 @@ class Snapshot {
   }
 
   private async header(): Promise<string> {
-    const [row] = await this.query<{ storeId: string }>(Prisma.sql`SELECT store_id::text AS "storeId" FROM store`);
+    const store = await this.transaction.store.findFirst({ select: { storeId: true } }).catch(rethrow);
     return JSON.stringify({
       kind: 'header',
       format: ARCHIVE_FORMAT,
       version: ARCHIVE_VERSION,
       tenantId: this.selection.tenantId,
-      storeId: row?.storeId,
+      storeId: store?.storeId,
       exportedAt: new Date().toISOString(),
     });
   }

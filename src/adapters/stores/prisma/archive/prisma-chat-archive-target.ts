@@ -25,6 +25,8 @@ type ChatLine = ArchiveLineOf<'chat'>;
  *
  * `chats.import_number` is the import's epoch. A new import of the chat raises it, and an earlier import can then write
  * nothing more.
+ *
+ * Raw: row locks in an order, conditions of an upsert, and a comparison of times as PostgreSQL rounds them.
  */
 export class PrismaChatArchiveTarget implements ChatArchiveTarget {
   constructor(private readonly database: PrismaClient) {}

@@ -36,22 +36,31 @@ interface Stretch {
 /** The progress of each import. */
 type ImportState = Map<string, string>;
 
-/** Every method rejects with a `StoreError`. It only reads, and needs only SELECT on the tables. */
+/**
+ * Every method rejects with a `StoreError`. It only reads, and needs only SELECT on the tables.
+ *
+ * Raw: the rules, because each compares whole sets of rows in one statement.
+ */
 export class PrismaStoreAudit implements StoreAudit {
   constructor(private readonly database: PrismaClient) {}
 
   async hasChat(chatId: string): Promise<boolean> {
-    return (await this.query(Prisma.sql`SELECT 1 AS there FROM chats WHERE chat_id = ${chatId}::uuid`)).length > 0;
+    return (await this.lastSequence(chatId)) !== null;
   }
 
   async size(chatId: string | null): Promise<number> {
-    const [row] = await this.query<{ rows: number }>(
-      chatId === null
-        ? Prisma.sql`SELECT ((SELECT coalesce(sum(last_sequence), 0) FROM chats) + (SELECT coalesce(sum(position), 0) FROM partitions)
-            + (SELECT coalesce(sum(greatest(reltuples, 0)), 0) FROM pg_class WHERE oid = 'receipts'::regclass))::float8 AS rows`
-        : Prisma.sql`SELECT last_sequence::float8 AS rows FROM chats WHERE chat_id = ${chatId}::uuid`,
-    );
+    if (chatId !== null) return (await this.lastSequence(chatId)) ?? 0;
+    const [row] = await this.query<{ rows: number }>(Prisma.sql`
+      SELECT ((SELECT coalesce(sum(last_sequence), 0) FROM chats) + (SELECT coalesce(sum(position), 0) FROM partitions)
+        + (SELECT coalesce(sum(greatest(reltuples, 0)), 0) FROM pg_class WHERE oid = 'receipts'::regclass))::float8 AS rows`);
     return Math.ceil(row?.rows ?? 0);
+  }
+
+  private async lastSequence(chatId: string): Promise<number | null> {
+    const chat = await this.database.chat
+      .findFirst({ where: { chatId }, select: { lastSequence: true } })
+      .catch(rethrow);
+    return chat === null ? null : Number(chat.lastSequence);
   }
 
   async *pieces(chatId: string | null): AsyncGenerator<AuditPiece> {
@@ -129,10 +138,10 @@ export class PrismaStoreAudit implements StoreAudit {
   }
 
   private async prunedOf(partition: number): Promise<number> {
-    const [row] = await this.query<{ pruned: number }>(
-      Prisma.sql`SELECT log_pruned::float8 AS pruned FROM partitions WHERE partition = ${partition}`,
-    );
-    return row?.pruned ?? 0;
+    const found = await this.database.partition
+      .findFirst({ where: { partition }, select: { logPruned: true } })
+      .catch(rethrow);
+    return Number(found?.logPruned ?? 0);
   }
 
   private async *rows({ kind, what, before, page }: PageRule): AsyncGenerator<AuditPiece> {

@@ -16,6 +16,10 @@ import { hasProfilesOrChats, writeEverythingElse, writeProfilesAndChats } from '
 /** The store's own limit for one prune call, whatever the caller requests. */
 export const PRUNE_MAX_ROWS = 10_000;
 
+/**
+ * Raw: batches, because each is two statements over many tables; attempts and pruning, because they lock rows in an
+ * order or skip locked ones, and use the server's clock.
+ */
 export class PrismaCommandStore implements CommandStore {
   /** @param database opened for batches, see `DatabaseOptions.forBatches` */
   constructor(private readonly database: PrismaClient) {}

@@ -5,6 +5,8 @@
  *
  * Rows that partitions share are written in the same order in every batch (profiles, chat ids, chat counts of users,
  * receipts; by key within each). So batches can wait for each other but never deadlock.
+ *
+ * Raw: parts of one statement, and row locks in this order.
  */
 import type { BatchRequest, BatchSnapshot, BatchWrites } from '../../../../application/ports/store/command-store.js';
 import { Prisma } from '../generated/client.js';

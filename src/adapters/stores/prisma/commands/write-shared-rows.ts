@@ -1,6 +1,8 @@
 /**
  * Rows that several partitions write: profiles, chat ids, chat counts of users, receipts. Each list is written in key
  * order, so that batches can wait for each other but never deadlock. A row that was changed meanwhile is contention.
+ *
+ * Raw: rows as arrays, locked in key order.
  */
 import {
   type BatchWrites,

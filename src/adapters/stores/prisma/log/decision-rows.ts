@@ -3,7 +3,6 @@ import type { DecisionRecord } from '../../../../application/ports/store/decisio
 import { canonicalDigest } from '../../../../contract/messages/content-hash.js';
 import { column, hex, time } from '../columns.js';
 import { Prisma } from '../generated/client.js';
-import { milliseconds } from '../rows.js';
 
 /** Null if there is nothing to write. */
 export function insertDecisions(rows: readonly DecisionRecord[]): Prisma.Sql | null {
@@ -25,35 +24,13 @@ export function insertDecisions(rows: readonly DecisionRecord[]): Prisma.Sql | n
         refused_as)`;
 }
 
-export interface DecisionRow {
-  decisionId: string;
-  at: number;
-  tenantId: string;
-  actorId: string;
-  commandId: string | null;
-  chatId: string | null;
-  action: string;
-  effect: string;
-  rule: string | null;
-  policyVersion: string;
-  attributes: string;
-  attributesDigest: string;
-  refusedAs: string | null;
-}
-
-/** Columns of `decisions d`. */
-export const DECISION_COLUMNS = Prisma.raw(`d.decision_id::text AS "decisionId", ${milliseconds('d.at', 'at')},
-  d.tenant_id AS "tenantId", d.actor_id AS "actorId", d.command_id AS "commandId", d.chat_id::text AS "chatId", d.action, d.effect,
-  d.rule, d.policy_version AS "policyVersion", d.attributes::text AS attributes, encode(d.attributes_digest, 'hex') AS "attributesDigest",
-  d.refused_as AS "refusedAs"`);
-
-export function toDecision(row: DecisionRow): LoggedDecision {
+export function toDecision(row: Prisma.DecisionModel): LoggedDecision {
   return {
     ...row,
-    at: new Date(row.at),
     action: row.action as LoggedDecision['action'],
     effect: row.effect as LoggedDecision['effect'],
-    attributes: JSON.parse(row.attributes) as LoggedDecision['attributes'],
+    attributes: row.attributes as unknown as LoggedDecision['attributes'],
+    attributesDigest: Buffer.from(row.attributesDigest).toString('hex'),
     refusedAs: row.refusedAs as LoggedDecision['refusedAs'],
   };
 }

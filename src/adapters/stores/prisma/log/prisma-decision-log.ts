@@ -4,35 +4,31 @@ import {
   smallestIdAt,
 } from '../../../../application/ports/store/decision-log.js';
 import type { DecisionRecord } from '../../../../application/ports/store/decision-record.js';
-import { Prisma, type PrismaClient } from '../generated/client.js';
+import type { PrismaClient } from '../generated/client.js';
 import { rethrow } from '../store-errors.js';
-import { DECISION_COLUMNS, type DecisionRow, insertDecisions, toDecision } from './decision-rows.js';
+import { insertDecisions, toDecision } from './decision-rows.js';
 
 export class PrismaDecisionLog implements DecisionLog {
   constructor(private readonly database: PrismaClient) {}
 
   async record(decisions: readonly DecisionRecord[]): Promise<void> {
+    // Raw: many rows in one statement, as in a batch.
     const insert = insertDecisions(decisions);
     if (insert !== null) await this.database.$executeRaw(insert).catch(rethrow);
   }
 
   async find(decisionId: string): Promise<LoggedDecision | null> {
-    const [row] = await this.query(Prisma.sql`
-      SELECT ${DECISION_COLUMNS} FROM decisions d WHERE d.decision_id = ${decisionId}::uuid`);
-    return row === undefined ? null : toDecision(row);
+    const found = await this.database.decision.findFirst({ where: { decisionId } }).catch(rethrow);
+    return found === null ? null : toDecision(found);
   }
 
   async page(since: Date, after: string | null, limit: number): Promise<LoggedDecision[]> {
-    const rows = await this.query(
-      after === null
-        ? Prisma.sql`SELECT ${DECISION_COLUMNS} FROM decisions d WHERE d.decision_id >= ${smallestIdAt(since)}::uuid
-            ORDER BY d.decision_id LIMIT ${limit}::int8`
-        : Prisma.sql`SELECT ${DECISION_COLUMNS} FROM decisions d WHERE d.decision_id > ${after}::uuid
-            ORDER BY d.decision_id LIMIT ${limit}::int8`,
-    );
-    return rows.map(toDecision);
+    const where = { decisionId: after === null ? { gte: smallestIdAt(since) } : { gt: after } };
+    const page = this.database.decision.findMany({ where, orderBy: { decisionId: 'asc' }, take: limit });
+    return (await page.catch(rethrow)).map(toDecision);
   }
 
+  // Raw: a DELETE with a limit.
   /** By key: the oldest decisions come first. */
   async prune(before: Date, limit: number): Promise<number> {
     return this.database.$executeRaw`
@@ -43,17 +39,14 @@ export class PrismaDecisionLog implements DecisionLog {
   }
 
   async savePolicy(version: string, source: string): Promise<void> {
+    // Raw: the server's clock sets the time. The typed client would set its own.
     await this.database.$executeRaw`
       INSERT INTO policies (version, source) VALUES (${version}, ${source}) ON CONFLICT DO NOTHING`.catch(rethrow);
   }
 
   async findPolicy(version: string): Promise<string | null> {
-    const [row] = await this.database.$queryRaw<{ source: string }[]>`
-      SELECT source FROM policies WHERE version = ${version}`.catch(rethrow);
-    return row?.source ?? null;
-  }
-
-  private query(statement: Prisma.Sql): Promise<DecisionRow[]> {
-    return this.database.$queryRaw<DecisionRow[]>(statement).catch(rethrow);
+    const select = { source: true };
+    const policy = await this.database.policy.findFirst({ where: { version }, select }).catch(rethrow);
+    return policy?.source ?? null;
   }
 }

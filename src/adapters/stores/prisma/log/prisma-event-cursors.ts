@@ -17,7 +17,12 @@ import { rethrow } from '../store-errors.js';
 /** A relay that has not been alive for this long is removed. */
 export const RELAY_FORGOTTEN_AFTER_MS = 60_000;
 
-/** Every method rejects with a `StoreError`. Statements that touch several cursors lock them in key order first. */
+/**
+ * Every method rejects with a `StoreError`. Statements that touch several cursors lock them in key order first.
+ *
+ * Raw: all that read or write cursors, because they compare the server's clock, lock rows in an order, or check the
+ * fencing token in the same statement.
+ */
 export class PrismaEventCursors implements EventCursors {
   constructor(private readonly database: PrismaClient) {}
 
@@ -114,10 +119,15 @@ export class PrismaEventCursors implements EventCursors {
   }
 
   async retries({ name, partition }: CursorKey, limit: number): Promise<ParkedPlace[]> {
-    return await this.database.$queryRaw<ParkedPlace[]>`
-      SELECT position::float8 AS position, sequence::float8 AS sequence FROM parked_events e
-      WHERE name = ${name} AND partition = ${partition}::int4 AND retry_requested
-      ORDER BY e.position, e.sequence LIMIT ${limit}::int8`.catch(rethrow);
+    const places = await this.database.parkedEvent
+      .findMany({
+        where: { name, partition, retryRequested: true },
+        select: { position: true, sequence: true },
+        orderBy: [{ position: 'asc' }, { sequence: 'asc' }],
+        take: limit,
+      })
+      .catch(rethrow);
+    return places.map(({ position, sequence }) => ({ position: Number(position), sequence: Number(sequence) }));
   }
 
   async settleRetry(
@@ -160,20 +170,25 @@ export class PrismaEventCursors implements EventCursors {
   }
 
   async parked(name: string, limit: number): Promise<ParkedEvent[]> {
-    type Row = Omit<ParkedEvent, 'parkedAt'> & { parkedAt: number };
-    const rows = await this.database.$queryRaw<Row[]>`
-      SELECT name, partition, position::float8 AS position, sequence::float8 AS sequence, code, attempts,
-        (extract(epoch FROM parked_at) * 1000)::float8 AS "parkedAt", retry_requested AS "isRetryRequested"
-      FROM parked_events e WHERE name = ${name} ORDER BY e.partition, e.position, e.sequence LIMIT ${limit}::int8`.catch(
-      rethrow,
-    );
-    return rows.map((row) => ({ ...row, parkedAt: new Date(row.parkedAt) }));
+    const events = await this.database.parkedEvent
+      .findMany({
+        where: { name },
+        orderBy: [{ partition: 'asc' }, { position: 'asc' }, { sequence: 'asc' }],
+        take: limit,
+      })
+      .catch(rethrow);
+    return events.map(({ retryRequested, position, sequence, ...event }) => ({
+      ...event,
+      position: Number(position),
+      sequence: Number(sequence),
+      isRetryRequested: retryRequested,
+    }));
   }
 
   async requestRetry(name: string): Promise<number> {
-    return await this.database.$executeRaw`UPDATE parked_events SET retry_requested = true WHERE name = ${name}`.catch(
-      rethrow,
-    );
+    const data = { retryRequested: true };
+    const { count } = await this.database.parkedEvent.updateMany({ where: { name }, data }).catch(rethrow);
+    return count;
   }
 
   async rebuild(name: string): Promise<number> {

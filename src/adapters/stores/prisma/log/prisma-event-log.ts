@@ -25,13 +25,13 @@ export class PrismaEventLog implements EventLog {
   constructor(private readonly database: PrismaClient) {}
 
   async storeId(): Promise<string> {
-    const rows = await this.database.$queryRaw<{ storeId: string }[]>`
-      SELECT store_id::text AS "storeId" FROM store`.catch(rethrow);
-    if (rows[0] === undefined) throw new Error('the store has no identity: its row is missing');
-    return rows[0].storeId;
+    const store = await this.database.store.findFirst({ select: { storeId: true } }).catch(rethrow);
+    if (store === null) throw new Error('the store has no identity: its row is missing');
+    return store.storeId;
   }
 
   async readEvents(partition: number, after: number, limit: number): Promise<LoggedEvent[]> {
+    // Raw: each event with its text, by a lateral lookup.
     const rows = await this.database.$queryRaw<EventRow[]>`
       SELECT ${EVENT_COLUMNS} FROM ${EVENTS_WITH_MESSAGES}
       WHERE e.partition = ${partition} AND e.position > ${after}
@@ -41,6 +41,7 @@ export class PrismaEventLog implements EventLog {
 
   async recipients(chatIds: readonly string[], max: number, withProfiles: boolean): Promise<Map<string, ChatMembers>> {
     if (chatIds.length === 0) return new Map();
+    // Raw: the members of many chats, one array per chat, from one snapshot.
     const rows = await this.database.$queryRaw<ChatMembersRow[]>`
       SELECT c.chat_id::text AS "chatId", c.tenant_id AS "tenantId", c.kind, c.archived_at IS NOT NULL AS archived,
         c.history_visibility AS "historyVisibility", c.member_count AS "memberCount", a.*

@@ -10,7 +10,11 @@ import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } fro
 /** A literal, because the partial index `chat_events_audience_idx` is not used for a list of parameters. */
 const AUDIENCE_TYPES = Prisma.raw([...CHANGES_AUDIENCE].map((type) => `'${type}'`).join(', '));
 
-/** Every method rejects with a `StoreError`. */
+/**
+ * Every method rejects with a `StoreError`.
+ *
+ * Raw: each event with its text, by a lateral lookup; and partial indexes, which need literals.
+ */
 export class PrismaFollowedLog implements FollowedLog {
   constructor(private readonly database: PrismaClient) {}
 

@@ -27,6 +27,8 @@ type Interval = { from: Cut; to: Cut };
 /**
  * Every method rejects with a `StoreError`. Statements are written so that no plan reads more than the named rows: a
  * lateral subquery with a LIMIT finds its rows by key, whatever the planner assumes about the tables.
+ *
+ * Raw: lateral subqueries, and several tables from one snapshot.
  */
 export class PrismaSyncLog implements SyncLog {
   constructor(private readonly database: PrismaClient) {}

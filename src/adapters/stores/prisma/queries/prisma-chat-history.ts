@@ -28,7 +28,11 @@ function isVisible({ chatId, fromSequence }: VisiblePast, messageId: string): Pr
   return Prisma.sql`g.message_id = ${messageId}::uuid AND g.chat_id = ${chatId}::uuid AND g.sequence >= ${fromSequence}`;
 }
 
-/** Every page is read along an index and no further than needed. Every method rejects with a `StoreError`. */
+/**
+ * Every page is read along an index and no further than needed. Every method rejects with a `StoreError`.
+ *
+ * Raw: one statement joins what a page shows, limits its bytes, and compares keys of several columns.
+ */
 export class PrismaChatHistory implements ChatHistory {
   constructor(private readonly database: PrismaClient) {}
 

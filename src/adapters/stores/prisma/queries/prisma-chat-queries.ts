@@ -18,18 +18,13 @@ import {
   CHAT_VIEW_COLUMNS,
   CHATS_OF_MEMBERS,
   type ChatViewRow,
-  MEMBER_COLUMNS,
-  type MemberRow,
-  STORED_RECEIPT_COLUMNS,
-  type StoredReceiptRow,
   toChatView,
-  toMember,
-  toStoredReceipt,
   toUser,
   USER_COLUMNS,
   type UserRow,
 } from '../rows.js';
 import { rethrow } from '../store-errors.js';
+import { fromMemberModel, fromReceiptModel, fromUserModel } from '../typed-rows.js';
 import { type MessageViewRow, messageViewColumns, toMessageView } from './message-view-rows.js';
 import { MESSAGE_BYTES, withinPageBytes } from './page-bytes.js';
 import { andVisible } from './visible-chats.js';
@@ -37,7 +32,12 @@ import { andVisible } from './visible-chats.js';
 /** For `members m` and `chats c`: `isHidden` of the domain. */
 const IS_HIDDEN = Prisma.sql`(m.hidden_ordinal IS NOT NULL AND m.hidden_ordinal >= c.last_ordinal)`;
 
-/** Every method rejects with a `StoreError`. */
+/**
+ * Every method rejects with a `StoreError`.
+ *
+ * Raw: all that reads a chat together with the caller's membership, in one snapshot; lists with their order and their
+ * limit in bytes; and many keys as one array, because a list of parameters is another statement for each length.
+ */
 export class PrismaChatQueries implements ChatQueries {
   constructor(private readonly database: PrismaClient) {}
 
@@ -114,10 +114,9 @@ export class PrismaChatQueries implements ChatQueries {
 
   async listMembers(chatId: string, afterUserId: string | null, limit: number): Promise<Member[]> {
     // The empty string sorts before all user ids.
-    const rows = await this.query<MemberRow>(Prisma.sql`
-      SELECT ${MEMBER_COLUMNS} FROM members m WHERE m.chat_id = ${chatId}::uuid AND m.user_id > ${afterUserId ?? ''}
-      ORDER BY m.user_id LIMIT ${limit}::int8`);
-    return rows.map(toMember);
+    const where = { chatId, userId: { gt: afterUserId ?? '' } };
+    const members = this.database.member.findMany({ where, orderBy: { userId: 'asc' }, take: limit });
+    return (await members.catch(rethrow)).map(fromMemberModel);
   }
 
   async countUnread({ tenantId, userId }: Caller, visible: VisibleChats): Promise<UnreadTotal> {
@@ -132,16 +131,16 @@ export class PrismaChatQueries implements ChatQueries {
   }
 
   async findReceipt({ tenantId, actorId, commandId }: ReceiptKey): Promise<StoredReceipt | null> {
-    const [row] = await this.query<StoredReceiptRow>(Prisma.sql`
-      SELECT ${STORED_RECEIPT_COLUMNS} FROM receipts r
-      WHERE r.tenant_id = ${tenantId} AND r.actor_id = ${actorId} AND r.command_id = ${commandId}`);
-    return row === undefined ? null : toStoredReceipt(row);
+    const select = { contentHash: true, receipt: true };
+    const found = await this.database.receipt
+      .findFirst({ where: { tenantId, actorId, commandId }, select })
+      .catch(rethrow);
+    return found === null ? null : fromReceiptModel(found);
   }
 
   async findUser({ tenantId, userId }: UserKey): Promise<User | null> {
-    const [row] = await this.query<UserRow>(Prisma.sql`
-      SELECT ${USER_COLUMNS} FROM users u WHERE u.tenant_id = ${tenantId} AND u.user_id = ${userId}`);
-    return row === undefined ? null : toUser(row);
+    const found = await this.database.user.findFirst({ where: { tenantId, userId } }).catch(rethrow);
+    return found === null ? null : fromUserModel(found);
   }
 
   async findUsers(tenantId: string, userIds: readonly string[]): Promise<Map<string, User>> {

@@ -2,6 +2,8 @@
  * Full-text search with PostgreSQL. A word index returns matches in no time order, and a common word has any number of
  * matches. So that no statement sorts too many, the search goes back in time in windows, each so narrow that it has few
  * matches.
+ *
+ * Raw: full-text search, on an index of expressions.
  */
 import { randomBytes } from 'node:crypto';
 import type { Caller, VisibleChats } from '../../../../application/ports/queries/chat-queries.js';

@@ -6,7 +6,11 @@ import { SEARCH_TERMS, searchDocument } from './search-terms.js';
 const INDEX = 'messages_search_idx';
 const NEW_INDEX = 'messages_search_new_idx';
 
-/** The PostgreSQL text search configuration for messages: `simple` by default. */
+/**
+ * The PostgreSQL text search configuration for messages: `simple` by default.
+ *
+ * Raw: the catalogue, data definition, and a quoted literal.
+ */
 export class SearchDictionary implements SearchDictionaries {
   constructor(private readonly database: PrismaClient) {}
 

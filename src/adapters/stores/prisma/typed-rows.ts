@@ -1,0 +1,35 @@
+/**
+ * Converts what the typed client returns to domain objects. The session is in UTC (`openDatabase`), so times are right.
+ * 64-bit numbers are exact up to 2^53, as in `rows.ts`.
+ */
+import type { StoredReceipt } from '../../../application/ports/store/command-store.js';
+import type { Receipt } from '../../../contract/messages/receipts.js';
+import type { Member, Metadata, Role } from '../../../domain/chat.js';
+import type { Claims, User, UserKind } from '../../../domain/user.js';
+import type { Prisma } from './generated/client.js';
+
+export function fromUserModel(row: Prisma.UserModel): User {
+  return {
+    ...row,
+    kind: row.kind as UserKind,
+    metadata: row.metadata as Metadata,
+    claims: row.claims as Claims,
+  };
+}
+
+export function fromMemberModel(row: Prisma.MemberModel): Member {
+  return {
+    ...row,
+    role: row.role as Role,
+    joinedSequence: Number(row.joinedSequence),
+    roleSequence: Number(row.roleSequence),
+    readSequence: Number(row.readSequence),
+    readOrdinal: Number(row.readOrdinal),
+    readPosition: Number(row.readPosition),
+    hiddenOrdinal: row.hiddenOrdinal === null ? null : Number(row.hiddenOrdinal),
+  };
+}
+
+export function fromReceiptModel(row: Pick<Prisma.ReceiptModel, 'contentHash' | 'receipt'>): StoredReceipt {
+  return { contentHash: new Uint8Array(row.contentHash), receipt: row.receipt as unknown as Receipt };
+}
