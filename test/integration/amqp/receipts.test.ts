@@ -148,7 +148,7 @@ describe('receipts on RabbitMQ', () => {
     );
   });
 
-  it('for a queue wait while there is no connection, and are sent afterwards', async () => {
+  it('for a queue wait while disconnected, and are sent afterwards', async () => {
     const replies = `${names.replies(namespace)}gateway`;
     await outsider.channel.assertQueue(replies, { exclusive: true });
     const got = await outsider.collect(replies);

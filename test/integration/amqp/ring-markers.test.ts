@@ -112,7 +112,7 @@ describe('The marker of a ring repair', () => {
     expect(flags(next)).to.deep.equal([false]);
   });
 
-  it('comes to the next consumer if what is before it was not acknowledged', async () => {
+  it('is delivered to the next consumer if an earlier command was not acknowledged', async () => {
     await state.raise(RING_GENERATION, 1);
     await publish('a');
     await mark(1);

@@ -49,7 +49,7 @@ describe('A role that is added', function () {
     return { ...(await child.ended), out: child.stdout.join('\n'), err: child.stderr.join('\n') };
   };
 
-  it('is a command with a help text, and says what it needs', async () => {
+  it('is a command with a help text that lists its needs', async () => {
     expect((await run(['--help'])).out).to.match(/^ {2}planted \[roles\.\.\.\] +print a line$/m);
     expect((await run(['planted', '--help'])).out).to.include(
       'Needs: DATABASE_URL; with PLANTED_PAUSE=0s also JWT_ISSUER.',

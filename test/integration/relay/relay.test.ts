@@ -36,7 +36,7 @@ for (const { name, open } of STORES)
     });
     afterEach(() => harness.close());
 
-    it('delivers all partitions in order, goes on with new events, and resumes where it stopped', async () => {
+    it('delivers all partitions in order, continues with new events, and resumes where it stopped', async () => {
       await write(harness.store, DELIVERY_MAX + 10);
       await write(harness.store, 3, 1);
       harness.start('first');
@@ -62,7 +62,7 @@ for (const { name, open } of STORES)
       expect(line?.event).to.include({ id: `${creation?.chatId}/1`, type: 'chat.created', specversion: '1.0' });
     });
 
-    it('starts where the consumer says', async () => {
+    it('starts at the position that the consumer chooses', async () => {
       await write(harness.store, 4);
       const consumer = new TestConsumer(harness.folder, 'now');
       harness.start('relay', consumer);
@@ -72,7 +72,7 @@ for (const { name, open } of STORES)
       expect(consumer.deliveries.flatMap(({ events }) => events.map(({ position }) => position))).to.deep.equal([5, 6]);
     });
 
-    it('tries a sink that is down again and again, and parks nothing', async () => {
+    it('retries while a sink is unavailable, and parks nothing', async () => {
       await write(harness.store, 4);
       let failures = 0;
       const consumer = new TestConsumer(harness.folder, 'beginning', 'exclude', async () => {
@@ -83,16 +83,19 @@ for (const { name, open } of STORES)
       const relay = harness.start('relay', consumer);
       await eventually(() => relay.status.troubles.join().includes('the sink is down'), {
         within: WITHIN_MS,
-        what: 'the relay tells why it does not go on',
+        what: 'the relay reports the error of the sink',
       });
       await harness.caughtUp();
-      await eventually(() => relay.status.troubles.length === 0, { within: WITHIN_MS, what: 'all is well again' });
+      await eventually(() => relay.status.troubles.length === 0, {
+        within: WITHIN_MS,
+        what: 'the relay reports no error',
+      });
       expect(await harness.faults()).to.deep.equal([]);
       expect(await harness.store.cursors.parked('test', 10)).to.deep.equal([]);
       expect(harness.logged.lines.filter((line) => line.includes('not served'))).to.have.length(1);
     });
 
-    it('parks an event that fails by itself, goes on, and delivers it again on request', async () => {
+    it('parks an event that fails by itself, continues, and delivers it again on request', async () => {
       const [, , , last] = await write(harness.store, 4);
       let refuses = true;
       const consumer = new TestConsumer(harness.folder, 'beginning', 'exclude', async ({ events }) => {
@@ -114,7 +117,7 @@ for (const { name, open } of STORES)
       expect((await cursorOf(harness.store)).position).to.equal(last?.position);
     });
 
-    it('tells the consumer once what retention has deleted before it came', async () => {
+    it('reports events that retention deleted before the delivery to the consumer, once', async () => {
       await write(harness.store, 2);
       const owner = await Owner.of(harness.store);
       await owner.write((at) => ({
@@ -167,11 +170,11 @@ for (const { name, open } of STORES)
       for (const partition of [0, 1, 2, 3]) expect(await harness.faults(partition)).to.deep.equal([]);
     });
 
-    it('moves no cursor when it resumes behind its successor', async () => {
+    it('moves no cursor when it resumes after its successor took over', async () => {
       expect(await zombie(harness, { freezesAt: 'cursor' })).to.deep.equal([]);
     });
 
-    it('has its lines refused when it resumes behind its successor', async () => {
+    it('has its lines refused when it resumes after its successor took over', async () => {
       expect(await zombie(harness, { freezesAt: 'sink' })).to.deep.equal([]);
     });
 
@@ -239,7 +242,7 @@ describe('A relay on PostgreSQL with imported chats', function () {
     expect((await cursorOf(store, -1)).position).to.equal((await cursorOf(store, -1)).end);
   });
 
-  it('parks one of their events, goes on within the chat, and finds it again', async () => {
+  it('parks one of their events, continues within the chat, and finds it again', async () => {
     let refuses = true;
     const refuse = async ({
       partition,

@@ -4,7 +4,7 @@ import type { StoreHarness } from '../../conformance/store/store-conformance.js'
 import { pagesOf } from '../../unit/application/sync/fetch-page.js';
 import { expectInSync } from '../../unit/application/sync/sync-oracle.js';
 import { SyncingClient } from '../../unit/application/sync/syncing-client.js';
-import { ChangingView, STANDINGS, type View } from '../../unit/application/sync/views.js';
+import { ChangingView, MEMBERSHIP_STATES, type View } from '../../unit/application/sync/views.js';
 import type { Sync } from './intents.js';
 import { tablesOf } from './model-tables.js';
 import type { ModelWorld } from './model-world.js';
@@ -16,7 +16,7 @@ const LAST_PAGE_SIZE = 40;
  * The policy of syncing clients: archived chats, and chats in which the user is a reader, are hidden from all but bob.
  */
 const SOME: View = ['open owner', 'open admin', 'open member'];
-const viewOf = (userId: string) => new ChangingView(userId === 'bob' ? STANDINGS : SOME);
+const viewOf = (userId: string) => new ChangingView(userId === 'bob' ? MEMBERSHIP_STATES : SOME);
 
 export class Devices {
   private readonly clients = new Map<string, SyncingClient>();

@@ -144,7 +144,7 @@ export class Trial {
     const results = await this.transact(items, partition, epochs[partition] as number);
     if (results === 'fenced') throw new Error('the owner is fenced');
     for (const [index, { command, expected }] of batch.entries())
-      this.judge(command, expected, results[index] as ItemResult);
+      this.compare(command, expected, results[index] as ItemResult);
   }
 
   private async transact(items: BatchItem[], partition: number, epoch: number): Promise<ItemResult[] | 'fenced'> {
@@ -159,7 +159,7 @@ export class Trial {
     return result.outcome === 'fenced' ? 'fenced' : result.value;
   }
 
-  private judge(command: ModelCommand, expected: ModelAnswer, result: ItemResult): void {
+  private compare(command: ModelCommand, expected: ModelAnswer, result: ItemResult): void {
     const got = answerOf(result);
     expect(got, `the answer to ${JSON.stringify(command)}`).to.deep.equal(expected);
     if (result.kind === 'answered') this.keep(command, result.receipt, got);

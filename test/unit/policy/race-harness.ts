@@ -39,8 +39,8 @@ export type Plant = 'decisions kept per actor and action' | 'memberships kept fr
 export interface Step {
   draft: Draft;
   /**
-   * What happens to the batch that begins with it: somebody takes over while it is under way, or COMMIT's reply does
-   * not come.
+   * What happens to the batch that begins with it: another owner takes over while it is in flight, or the reply to
+   * COMMIT is lost.
    */
   mishap: 'taken over' | 'no reply' | null;
   /** How many commands the batch takes that begins with it. */
@@ -67,11 +67,12 @@ export class RaceTrack {
   private readonly policy: PolicyDecisionPoint;
 
   constructor(private readonly options: RaceOptions) {
-    this.policy = options.plant === 'decisions kept per actor and action' ? forgetful(options.policy) : options.policy;
+    this.policy =
+      options.plant === 'decisions kept per actor and action' ? cachingPermits(options.policy) : options.policy;
     this.mishaps = options.steps.map(({ mishap }) => mishap);
   }
 
-  /** Everything is answered and acknowledged when this resolves; what the partition's log says then. */
+  /** Resolves when everything is answered and acknowledged, with the partition's log. */
   async run(): Promise<LoggedEvent[]> {
     const { store, partition, scheduler, steps } = this.options;
     const { position } = await store.registry.acquire(partition, 'before');
@@ -109,7 +110,7 @@ export class RaceTrack {
       }
     }
     await Promise.all(successors);
-    // Fenced out by one that had ended before: the queue gives the rest to whoever subscribes next.
+    // Fenced by an owner that has ended: the queue delivers the rest to the next consumer.
     if (me === this.owners && this.acknowledged < steps.length) await this.own();
   }
 
@@ -202,8 +203,8 @@ export class RaceTrack {
   }
 }
 
-/** A policy that is not asked again what it has once permitted. */
-function forgetful(policy: PolicyDecisionPoint): PolicyDecisionPoint {
+/** A planted bug: permits are cached. */
+function cachingPermits(policy: PolicyDecisionPoint): PolicyDecisionPoint {
   const permitted = new Map<string, Decision>();
   return {
     version: policy.version,

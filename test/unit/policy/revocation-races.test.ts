@@ -23,7 +23,7 @@ import { type Plant, RaceTrack, type Step } from './race-harness.js';
 const { PARLEY_RACES, PARLEY_RACES_SEED, PARLEY_RACES_PATH } = process.env;
 const RACES = Number(PARLEY_RACES ?? 200);
 const RACES_A_STORE_RACE = 50;
-/** A fault that is planted must be found within so many schedules. */
+/** Number of schedules within which a planted bug must be found. */
 const RACES_TO_FIND_A_FAULT = 500;
 const RACE_LIMIT_MS = 300;
 const STORE_RACE_LIMIT_MS = 2_000;
@@ -50,10 +50,7 @@ const step = fc.record({
   mishap: fc.constantFrom<Step['mishap']>(null, null, null, 'taken over', 'no reply'),
 });
 
-/**
- * Whoever has written or removed somebody without the right to it as of that number; the default policy, said once
- * more.
- */
+/** Commands that took effect without permission as of their sequence, by an independent form of the default policy. */
 function wrongs(events: readonly LoggedEvent[]): string[] {
   const roles = new Map<string, Role>();
   return events.flatMap(({ actorId, sequence, event }) => {

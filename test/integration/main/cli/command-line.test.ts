@@ -356,7 +356,7 @@ describe('the command line', function () {
     }
   });
 
-  it('writes a new store id to the broker too, if it owns the namespace and there are no consumers; else prints what is left to do', async function () {
+  it('writes a new store id to the broker too, if it owns the namespace and there are no consumers; else prints the remaining steps', async function () {
     this.timeout(CLI_CALLS_TIMEOUT_MS);
     const { url } = await rabbitmq();
     const namespace = uniqueNamespace();

@@ -19,7 +19,7 @@ const OWN_USER = 'guest';
 /** Lone surrogates and U+0000, as in JSON. */
 const UNSTORABLE_IN_JSON = /\\u0000|\\ud[89a-f]/;
 
-function judged(decoded: Decoded, { content, properties }: HostileMessage): string {
+function compared(decoded: Decoded, { content, properties }: HostileMessage): string {
   if (decoded.outcome === 'malformed') return 'dead letter';
   if (decoded.contentHash.length !== 32) throw new Finding('the content has no hash');
   if (decoded.outcome === 'command') {
@@ -50,7 +50,7 @@ function take(message: HostileMessage): string {
   republishProperties(delivered, OWN_USER);
   if (performance.now() - began > STALL_MS && leastCpuMs(TRIES, () => decodeCommand(incoming), STALL_MS) > STALL_MS)
     throw new Finding(`took more than ${STALL_MS} ms to read, every time`);
-  return judged(decoded, message);
+  return compared(decoded, message);
 }
 
 export const decoderDoor: Door<HostileMessage> = {

@@ -93,14 +93,14 @@ class RestDoor implements OpenDoor<HostileRequest> {
     }
     try {
       // As sent: one character per byte.
-      this.judge(input, answer, Buffer.from(fill(input.target), 'latin1').toString('latin1'));
+      this.check(input, answer, Buffer.from(fill(input.target), 'latin1').toString('latin1'));
     } catch (error) {
       throw new Finding(`${(error as Error).message}\n${told()}`);
     }
     return answer.status < 400 ? `answered ${answer.status}` : `problem ${answer.status}`;
   }
 
-  private judge({ method, token }: HostileRequest, { status, headers, body }: RawAnswer, target: string): void {
+  private check({ method, token }: HostileRequest, { status, headers, body }: RawAnswer, target: string): void {
     const text = body.toString('utf8');
     const type = headers.get('content-type') ?? '';
     const path = target.split(/[?#]/)[0] ?? '';
@@ -120,10 +120,10 @@ class RestDoor implements OpenDoor<HostileRequest> {
     const parsed: unknown = type.includes('json') ? JSON.parse(text) : text;
     // A line break or a blank ends the target, so that the path is another one.
     if (PLAIN_TARGET.test(target)) assertDocumented(method, path, status, type, parsed);
-    this.judgeAccepted(parsed);
+    this.checkAccepted(parsed);
   }
 
-  private judgeAccepted(answer: unknown): void {
+  private checkAccepted(answer: unknown): void {
     const { commandId, status, replayed } = Object(answer) as {
       commandId?: string;
       status?: string;

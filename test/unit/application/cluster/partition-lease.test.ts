@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { create, GROUP, send } from '../commands/drafts.js';
 import { WorkerHarness } from '../processing/worker-harness.js';
 
-/** Drawn for a pause it makes that far longer than anybody waits here. */
+/** Makes the pause longer than any test. */
 const ENDLESS = 10_000;
 
 describe('The partitions of a worker', () => {

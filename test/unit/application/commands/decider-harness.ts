@@ -39,7 +39,7 @@ export interface Draft {
   commandId: string;
   properties?: Partial<IncomingCommand>;
   unauthenticated?: Reason;
-  /** What the token that proves the actor says. */
+  /** Claims of the actor's token. */
   token?: Claims;
 }
 
@@ -259,7 +259,7 @@ export class DeciderHarness {
     }
   }
 
-  /** Nobody is in more or fewer chats than are counted. Chats and members put here by hand are not. */
+  /** Checks that the counted memberships equal the real ones. Chats and members that a test inserted are excluded. */
   private expectChatsCounted(): void {
     const counted = new Map<string, UserChats>();
     for (const { tenantId, chatId, userId } of this.members.values()) {

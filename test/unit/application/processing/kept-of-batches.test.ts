@@ -32,7 +32,7 @@ describe('A finished batch', function () {
   async function heapBytes(): Promise<number> {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
-    // What is finalized by one collection is gone with the next.
+    // Finalized objects are freed by the next collection.
     for (let n = 0; n < 3; n += 1) {
       collect();
       await new Promise(setImmediate);

@@ -69,7 +69,7 @@ describe('A worker that authenticates actors', () => {
     expect(harness.bodies(GROUP)).to.deep.equal(['late']);
   });
 
-  it('authenticates the actor before it looks up a receipt, so that nobody reads the receipts of others', async () => {
+  it('authenticates the actor before it looks up a receipt, so that users cannot read the receipts of others', async () => {
     const draft = send('alice', GROUP, 'text', {}, { commandId: 'c1' });
     const [, stolen, own] = await harness.answers(
       carrying(draft, alice),

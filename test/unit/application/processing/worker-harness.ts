@@ -85,11 +85,11 @@ export class WorkerHarness {
   readonly receipts: Receipt[] = [];
   /** Every copy, in the order of publishing. */
   readonly events: OutgoingEvent[] = [];
-  /** What was told of the store: true, it is in trouble; false, it is well again. */
+  /** Reported states of the store. True: in trouble; false: recovered. */
   readonly troubles: boolean[] = [];
   /** What the observer heard, in order: `leaseAcquired 0`, `failed refused`, … */
   readonly told: string[] = [];
-  /** Whether the worker is told that the transport is connected. */
+  /** Whether the transport reports that it is connected. */
   isTransportReady = true;
   private constructor(options: WorkerHarnessOptions) {
     const { partitions = 1, verifier = null, tokenGraceSeconds = 0, policy = defaultPolicy() } = options;

@@ -15,7 +15,7 @@ const sendAs = (actorId: string, commandId: string, chatId = GROUP): Draft =>
   send(actorId, chatId, commandId, {}, { commandId });
 const codes = (receipts: readonly Receipt[]) =>
   receipts.map(({ commandId, reason }) => `${commandId} ${reason?.code ?? 'accepted'}`);
-/** All but what is each command's own, its chat and its time. */
+/** The receipt without its command id, chat and time. */
 const told = (receipts: readonly Receipt[]) =>
   receipts.map(({ commandId: _id, chatId: _chat, at: _at, ...rest }) => JSON.stringify(rest));
 
@@ -129,7 +129,7 @@ describe('A worker whose policy has a quota per chat', () => {
     );
     expect(new Set(codes(receipts.slice(0, 5)).map((line) => line.slice(3)))).to.deep.equal(new Set(['not_permitted']));
     expect(codes(receipts.slice(-2))).to.deep.equal(['a1 accepted', 'a2 accepted']);
-    // To a member whom the policy refuses it says so, also when it is used up.
+    // A member without permission gets `not_permitted`, also when the quota is used up.
     expect((await harness.answers(sendAs('rita', 'r6')))[0]?.reason?.code).to.equal('not_permitted');
   });
 

@@ -42,11 +42,11 @@ const acts = {
 };
 type Act = keyof typeof acts;
 
-/** What somebody means to do; the traffic so far gives it its meaning. */
+/** An intention of a user. Its command depends on the traffic so far. */
 export const step = fc.record({
   act: fc.oneof(...Object.entries(acts).map(([act, weight]) => ({ weight, arbitrary: fc.constant(act as Act) }))),
   chat: fc.nat(CHATS.length - 1),
-  // She founds the chats, so that more of what is meant is permitted.
+  // The creator of the chats, so that more commands are permitted.
   actor: fc.constantFrom('alice', ...PEOPLE),
   whom: fc.constantFrom(...PEOPLE),
   pick: fc.nat(60),
@@ -134,7 +134,7 @@ export class Traffic {
   private draftOf({ act, chat, actor, whom, pick }: Step): Draft {
     const chatId = CHATS[chat] as string;
     const said = this.said.get(chatId) ?? [];
-    // Most of the time about what was said lately, as people do.
+    // Mostly about recent messages.
     const { messageId, senderId } = said[Math.max(0, said.length - 1 - (pick % 8))] ?? {
       messageId: NOWHERE,
       senderId: actor,

@@ -14,7 +14,7 @@ describe('REST queries about chats', () => {
     const loud = await rest.group(['bob', 'carol']);
     const { messageId } = await rest.say(loud, 'hello');
     await rest.say(loud, 'anyone?');
-    // Activity is told apart by the millisecond: these chats must not share one.
+    // Activity has a resolution of a millisecond: these chats must have different ones.
     setActivity(quiet, '2026-01-01T00:00:00.000Z');
 
     const { status, body } = await rest.get('/v1/chats', { as: 'bob' });

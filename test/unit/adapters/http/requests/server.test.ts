@@ -29,7 +29,7 @@ describe('The REST server', () => {
   }
   afterEach(() => rest.stop());
 
-  /** A message on its way whose receipt comes when the test says so. */
+  /** A message in flight; the test sends its receipt. */
   async function inHand() {
     let answer: () => void = () => undefined;
     const asked = new Promise<void>((resolve) => {
