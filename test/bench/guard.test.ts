@@ -20,7 +20,7 @@ import { postgres, rabbitmq, uniqueNamespace } from '../support/services/service
 
 const CHATS = 200;
 const COMMANDS = 1_500;
-/** What has just started is slow, and the more code it has the longer. */
+/** Warm-up, because a process is slow after its start, and slower with more code. */
 const WARM_UP_COMMANDS = 3_000;
 const ROUNDS = 3;
 const IN_FLIGHT = 1_000;
@@ -34,7 +34,8 @@ const WORKER_CPU_MAX = 1.95;
 const ALL_CPU_MAX = 1.6;
 const THROUGHPUT_MIN = 0.4;
 /**
- * What is out of bounds is measured anew before it counts: a neighbour's burst is over by then, a slower worker is not.
+ * A value out of bounds is measured again before it counts: a burst of another process is over by then, a slower worker
+ * is not.
  */
 const ATTEMPTS = 2;
 

@@ -7,7 +7,7 @@ import type { TestProcess } from '../support/fleet/processes.js';
 
 const MESSAGES = 600;
 const DEADLY_AT = 250;
-/** With everything twice, among suspects once, and alone `MAX_COMMAND_ATTEMPTS` times. */
+/** In batches of all commands twice, among suspects once, and alone `MAX_COMMAND_ATTEMPTS` times. */
 const DEATHS = 2 + 1 + 3;
 const within = 60_000;
 
@@ -64,7 +64,7 @@ describe('A command that kills each worker that decides it', function () {
     }
 
     expect(deaths).to.equal(DEATHS);
-    // Receipts on their way at a death are lost with it.
+    // A crash loses receipts in flight.
     await fleet.allAnsweredAfterAsking();
     expect(deadLettered.map(({ properties }) => properties.messageId)).to.deep.equal(['deadly']);
     expect(deadLettered[0]?.properties.headers).to.include({

@@ -31,7 +31,7 @@ const REPLAY_TIMEOUT_MS = 20 * 60_000;
 const DRAIN_TIMEOUT_MS = 60_000;
 const PROGRESS_INTERVAL_MS = 5_000;
 
-/** The proof takes long: it says how far it is, and what came of it. */
+/** The proof is slow: it prints its progress and results. */
 function say(line: string): void {
   if (isProof) console.log(`    ${line}`);
 }
@@ -110,7 +110,7 @@ describe(`Chat from ${source}, replayed with two workers, one of which is killed
     return row?.count ?? 0;
   }
 
-  /** What was said first, whatever it was edited to. */
+  /** The original texts, before edits. */
   function storedIn(name: string) {
     return fleet.query<{ line: number; body: string }>(
       `SELECT (m.metadata->'irc'->>'line')::int AS line, COALESCE(r.body, m.body) AS body

@@ -16,7 +16,10 @@ const ROUNDS = 1;
 /** A producer and a dispatch consumer. */
 const OURS = 2;
 
-/** In the broker itself. Workers name their connections, the tests do not. Says how many it has harmed. */
+/**
+ * Closes connections in the broker. Workers name their connections, the tests do not. Returns the number of closed
+ * connections.
+ */
 const harmOurs = (harm: string) => `
   IsOurs = fun(Connection) ->
     Properties = proplists:get_value(client_properties, rabbit_reader:info(Connection, [client_properties])),

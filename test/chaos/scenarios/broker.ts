@@ -54,7 +54,7 @@ export async function cut(harness: FleetHarness): Promise<void> {
   await harness.brokerWire.join();
 }
 
-/** What the workers say arrives, and nothing comes back; then their connections are cut. */
+/** Passes the workers' data and drops the replies; then cuts their connections. */
 export async function unheardFor(harness: FleetHarness, forMs: number): Promise<void> {
   harness.brokerWire.muffle();
   await lasting(forMs);
@@ -75,7 +75,7 @@ export async function brokerAway(
   await harness.flows();
 }
 
-/** How often workers have had to begin anew. */
+/** The number of reconnects of the workers. */
 function beganAnew(harness: FleetHarness): number {
   return harness.workers.flatMap(({ stderr }) => stderr.filter((line) => line.includes('broker connection lost')))
     .length;

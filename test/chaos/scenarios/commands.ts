@@ -7,7 +7,7 @@ import type { Scenario } from './scenario.js';
 
 const POISONS = 3;
 const SAME_IDS = 40;
-/** Receipts, and a queue with what is in it, may go with another fault of the same moment. */
+/** Another fault at the same time may lose receipts, or a queue with its messages. */
 const ASK_EVERY_MS = 3_000;
 
 export const sameId: Scenario = {
@@ -18,8 +18,7 @@ export const sameId: Scenario = {
     const { fleet } = harness;
     const connect = () => Producer.connect(fleet.amqpUrl, fleet.namespace, fleet.ledger);
     const other = await connect();
-    // Who asks with other content gets no receipts but its own: of what was asked again, some may still be on their way
-    // to the others.
+    // The producer with other content gets only its own receipts: repeats of the others may still be in flight.
     const third = await connect();
     try {
       const commands = Array.from({ length: SAME_IDS }, (_, number) => {

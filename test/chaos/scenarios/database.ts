@@ -11,7 +11,7 @@ const USED_UP_MS = 4_000;
 const CONNECTIONS_MAX = 20;
 const SILENT_MS = 3_000;
 
-/** A session of somebody else's on the same database. */
+/** Another client's session on the same database. */
 async function besides<T>(harness: FleetHarness, work: (session: pg.Client) => Promise<T>): Promise<T> {
   const session = new pg.Client({ connectionString: harness.fleet.databaseUrl });
   session.on('error', () => undefined); // the pending statement fails with it too
@@ -23,11 +23,11 @@ async function besides<T>(harness: FleetHarness, work: (session: pg.Client) => P
   }
 }
 
-/** Until a worker waits for a lock. */
+/** Waits until a worker waits for a lock. */
 async function somebodyWaits(session: pg.Client): Promise<void> {
   await eventually(
     async () => {
-      // Within a transaction the server would go on showing what it showed first.
+      // Within a transaction the server would repeat its first snapshot.
       await session.query('SELECT pg_stat_clear_snapshot()');
       const { rowCount } = await session.query(
         `SELECT FROM pg_stat_activity
@@ -47,7 +47,7 @@ export async function strike(harness: FleetHarness, fault: Fault, times: number)
   databaseWire.fault = 'none';
 }
 
-/** The application's connections are ended by the server. */
+/** The server terminates the application's connections. */
 async function terminate(session: pg.Client): Promise<void> {
   await session.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'parley'`,
@@ -74,7 +74,7 @@ export async function whileLocked(harness: FleetHarness, statement: string, forM
   await harness.flows();
 }
 
-/** Nothing passes in either direction, and what was sent is gone. */
+/** Stops all data in both directions and drops it. */
 export async function silentFor(harness: FleetHarness, forMs: number): Promise<void> {
   harness.databaseWire.fault = 'fall silent';
   await lasting(forMs);

@@ -43,7 +43,7 @@ async function moveTables(harness: FleetHarness): Promise<void> {
   const folder = serversFolder(harness, 'tables');
   await harness.fleet.query(`CREATE TABLESPACE ${TABLESPACE} LOCATION '${folder}'`);
   for (const kind of ['TABLE', 'INDEX']) {
-    // It takes all of them at once, in an order of its own: workers at work can be in its way.
+    // Moves all files at once; working processes may block it.
     const move = () =>
       harness.fleet.query(`ALTER ${kind} ALL IN TABLESPACE pg_default SET TABLESPACE ${TABLESPACE}`).then(() => true);
     await eventually(move, { within: WITHIN_MS, what: `every ${kind} is on the small disk` });
@@ -58,7 +58,7 @@ async function moveLog(harness: FleetHarness): Promise<void> {
   cpSync(log, folder, { recursive: true, preserveTimestamps: true });
   renameSync(log, `${log}.before`);
   symlinkSync(folder, log);
-  // What was copied is ours otherwise.
+  // Copies belong to root otherwise.
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
     chownSync(join(folder, name), uid, gid);
   rmSync(`${log}.before`, { recursive: true });
@@ -66,7 +66,10 @@ async function moveLog(harness: FleetHarness): Promise<void> {
   await harness.flows();
 }
 
-/** What is promised while there is no room: unready but alive, nothing answered for good, what comes in waits. */
+/**
+ * The guarantees while the disk is full: the worker is alive and not ready, no command gets a final receipt, and
+ * commands wait.
+ */
 async function standsStill(harness: FleetHarness): Promise<void> {
   const [worker] = harness.workers;
   await harness.unready(worker, /./);
@@ -116,7 +119,7 @@ export const disk: Scenario[] = [
       const said = readFileSync(join(harness.databaseFolder, 'server.log'), 'utf8');
       if (!/PANIC.*No space left on device/.test(said)) throw new Error('the server did not give up for want of room');
       disk.makeRoom();
-      // As whoever operates it would: it may have ended, and may be about to.
+      // As an operator would: the server may have ended, or be about to.
       await harness.stopDatabase();
       await harness.startDatabase();
       await harness.workers[0]?.ready(WITHIN_MS);

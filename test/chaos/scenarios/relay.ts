@@ -1,4 +1,4 @@
-/** Relays beside the workers: what becomes of their sink when they, or what they need, go away. */
+/** Faults of relays, of their sink and of their database connections. */
 import { rename, rm, writeFile } from 'node:fs/promises';
 import type { RelayStep } from '../../../src/application/runtime/failpoints.js';
 import { eventually } from '../../support/eventually.js';
@@ -119,7 +119,7 @@ const relayDatabaseCut: Scenario = {
   },
 };
 
-/** Two faults in one take-over: the short form of this row. */
+/** Two faults in one take-over: the short form of this row of the table. */
 export const relayKilledAndFrozen: Scenario = {
   name: 'relay-killed-and-frozen',
   row: ROW,
