@@ -188,17 +188,25 @@ export function unarchiveChat(chat: Chat): Chat {
   return { ...next, archivedAt: null, archiveSequence: next.lastSequence };
 }
 
-/** The users must not be in the chat yet. */
+/**
+ * The users must not be in the chat yet. `formerMutes` has the mutes of users who left the chat while muted. A mute
+ * continues if it has not ended, so that a user cannot end it by leaving.
+ */
 export function addMembers(
   chat: Chat,
   userIds: readonly string[],
   role: Role,
   now: Date,
+  formerMutes: ReadonlyMap<string, Date> = new Map(),
 ): { chat: Chat; members: Member[] } {
   const next = takeSequence(chat);
   next.memberCount += userIds.length;
   if (role === 'owner') next.ownerCount += userIds.length;
-  return { chat: next, members: userIds.map((userId) => newMember(next, userId, role, now)) };
+  const members = userIds.map((userId) => {
+    const formerly = { mutedUntil: formerMutes.get(userId) ?? null };
+    return { ...newMember(next, userId, role, now), mutedUntil: mutedUntil(formerly, now) };
+  });
+  return { chat: next, members };
 }
 
 /** True if the chat would have no owner without this member. */

@@ -30,7 +30,8 @@ export type DomainEvent =
   /** Concerns only the actor's own view of the chat. Other users do not get it. */
   | { type: 'chat.hidden' | 'chat.unhidden' }
   | { type: 'chat.read'; userId: string; upTo: number }
-  | { type: 'member.added'; members: { userId: string; role: Role }[] }
+  /** `mutedUntil` as RFC 3339 UTC, only of members who left while muted and whose mute has not ended. */
+  | { type: 'member.added'; members: { userId: string; role: Role; mutedUntil?: string }[] }
   | { type: 'member.removed'; userId: string; left: boolean }
   /** `mutedUntil` as RFC 3339 UTC. */
   | { type: 'member.updated'; userId: string; role: Role; mutedUntil: string | null }

@@ -73,8 +73,8 @@ export class BatchProcessor {
   }
 
   /**
-   * Processes the deliveries and acknowledges them at the end. Rejects with the errors of `BatchExecutor.execute` or
-   * with the signal's reason; then nothing is acknowledged.
+   * Processes the deliveries and acknowledges them at the end. Rejects with the errors of `BatchExecutor.execute`
+   * or with the signal's reason; then nothing is acknowledged.
    */
   async process(
     deliveries: readonly Delivery[],

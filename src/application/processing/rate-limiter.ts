@@ -57,7 +57,8 @@ export class RateLimiter {
 
   /**
    * Checks the commands of a batch and takes from the quotas. A retried batch gets the verdicts of its first attempt.
-   * @param epoch the epoch of the lease. A new epoch empties the cache: another worker may have changed the members
+   * @param epoch the epoch of the lease. Under a new epoch the cache is empty: another worker may have changed the
+   *   members
    */
   async reserve(commands: readonly IdentifiedCommand[], epoch: number): Promise<readonly RateVerdict[]> {
     if (this.epoch !== epoch) this.members.clear();

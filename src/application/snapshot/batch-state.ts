@@ -66,6 +66,18 @@ export class BatchState {
     return this.membersRemoved.has(key) ? undefined : (this.members.get(key) ?? this.snapshot.members.get(key));
   }
 
+  /** The mutes with which these users last left the chat. Each of them must be in `SnapshotKeys.formerMutes`. */
+  formerMutes(chatId: string, userIds: readonly string[]): Map<string, Date> {
+    const found = new Map<string, Date>();
+    for (const userId of userIds) {
+      const key = memberKey({ chatId, userId });
+      const departure = this.membersRemoved.get(key);
+      const mutedUntil = departure === undefined ? this.snapshot.formerMutes.get(key) : departure.mutedUntil;
+      if (mutedUntil) found.set(userId, mutedUntil);
+    }
+    return found;
+  }
+
   user(tenantId: string, userId: string): User | undefined {
     const key = userKey({ tenantId, userId });
     return this.users.get(key) ?? this.snapshot.users.get(key);
@@ -128,11 +140,11 @@ export class BatchState {
 
   /** Must be called before the event about it is appended. */
   removeMember(chat: Chat, member: Member): void {
-    const { tenantId, chatId, userId } = member;
+    const { tenantId, chatId, userId, mutedUntil } = member;
     const key = memberKey(member);
     this.members.delete(key);
     this.countChat(chat, member, -1);
-    this.membersRemoved.set(key, { tenantId, chatId, userId, position: this.nextPosition });
+    this.membersRemoved.set(key, { tenantId, chatId, userId, mutedUntil, position: this.nextPosition });
   }
 
   /** `chat` and `member` are as they were before the event with this sequence. */

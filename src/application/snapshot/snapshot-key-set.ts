@@ -1,4 +1,5 @@
 import {
+  type DepartureKey,
   memberKey,
   reactionKey,
   reactorKey,
@@ -35,6 +36,7 @@ export class SnapshotKeySet {
   readonly reactors = new DistinctKeys(reactorKey);
   readonly readMarks = new DistinctKeys(readMarkKey);
   readonly userChats = new DistinctKeys(userKey);
+  readonly formerMutes = new DistinctKeys<DepartureKey>(memberKey);
 
   list(): SnapshotKeys {
     return {
@@ -48,6 +50,7 @@ export class SnapshotKeySet {
       reactors: this.reactors.list(),
       readMarks: this.readMarks.list(),
       userChats: this.userChats.list(),
+      formerMutes: this.formerMutes.list(),
     };
   }
 }

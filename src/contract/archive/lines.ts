@@ -152,6 +152,7 @@ const chatState = {
   metadata,
 };
 const members = z.array(z.object({ userId, role })).max(101);
+const addedMembers = z.array(z.object({ userId, role, mutedUntil: time.optional() })).max(101);
 const nothing = z.object({});
 const reacted = z.object({ messageId, messageSequence: sequence, emoji, userId });
 
@@ -165,7 +166,7 @@ const logged = z.discriminatedUnion('type', [
   event('chat.updated', z.object(chatState)),
   event('chat.archived', nothing),
   event('chat.unarchived', nothing),
-  event('member.added', z.object({ members })),
+  event('member.added', z.object({ members: addedMembers })),
   event('member.removed', z.object({ userId, left: z.boolean() })),
   event('member.updated', z.object({ userId, role, mutedUntil: time.nullable() })),
 ]);

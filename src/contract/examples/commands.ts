@@ -187,7 +187,7 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'archive',
-    summary: 'Alice archives the group.',
+    summary: 'Alice archives the group. Then members can only read, leave and delete messages.',
     type: 'chat.archive',
     commandId: 'archive-0001',
     actorId: 'alice',

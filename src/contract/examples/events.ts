@@ -303,7 +303,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
     'chat.archived',
     {
       name: 'archived',
-      summary: 'The group was archived. Archived chats accept no messages.',
+      summary: 'The group was archived. Until it is unarchived, members can only read, leave and delete messages.',
       actorId: 'alice',
       commandId: 'archive-0001',
       sequence: 12,

@@ -125,15 +125,16 @@ export const chatReadData = z.strictObject({
 });
 
 export const memberAddData = z.strictObject({
-  userIds: z
-    .array(userId)
-    .min(1)
-    .max(100)
-    .meta({ description: 'User ids of the new members. Existing members are unchanged.' }),
+  userIds: z.array(userId).min(1).max(100).meta({
+    description:
+      'User ids of the new members. Existing members are unchanged. A user who left while muted stays muted until the mute ends.',
+  }),
   role: role.optional().meta({ description: 'Role of the new members. Default: `member`.' }),
 });
 
-export const memberRemoveData = z.strictObject({ userId });
+export const memberRemoveData = z.strictObject({
+  userId: userId.meta({ description: 'The user to remove. In an archived chat it must be the actor, who leaves.' }),
+});
 
 /** Omitted fields are unchanged. `mutedUntil: null` ends a mute. */
 export const memberUpdateData = z.strictObject({

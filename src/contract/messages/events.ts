@@ -61,6 +61,18 @@ const hidden = z.literal(true).optional().meta({
   description: 'Only over REST: the caller may not see the message, and the event has no content.',
 });
 const members = z.array(z.object({ userId, role })).meta({ description: 'The new members.' });
+const addedMembers = z
+  .array(
+    z.object({
+      userId,
+      role,
+      mutedUntil: rfc3339.optional().meta({
+        description:
+          'The member may not post until this time: they left the chat while muted, and the mute has not ended. Absent otherwise.',
+      }),
+    }),
+  )
+  .meta({ description: 'The new members.' });
 const chatState = {
   kind: chatKind,
   title: z.string().nullable().meta({ description: 'Title of the chat; null if it has none.' }),
@@ -140,7 +152,7 @@ export const eventData = {
     upTo: z.int().meta({ description: 'The user has read everything up to this sequence.' }),
     ...recipientFields,
   }),
-  'member.added': z.object({ ...ofChat, members, ...recipientFields }),
+  'member.added': z.object({ ...ofChat, members: addedMembers, ...recipientFields }),
   'member.removed': z.object({
     ...ofChat,
     userId: userId.meta({ description: 'User id of the removed member.' }),

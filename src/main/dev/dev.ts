@@ -11,6 +11,7 @@ import { findRabbitmq } from '../../infrastructure/embedded/rabbitmq-program.js'
 import { isPortFree } from '../../infrastructure/free-port.js';
 import { runServices, type Service, service } from '../../infrastructure/process/service-runner.js';
 import { rethrowAsStartupError, StartupError } from '../../infrastructure/process/startup-error.js';
+import { connectOnce } from '../cli/connect-broker.js';
 import { OpsService, type ProcessBasics, processBasics } from '../observability.js';
 import { policyService } from '../policy/policy-service.js';
 import { roles } from '../roles/registry.js';
@@ -69,6 +70,9 @@ async function* devServices(
   const ops = new OpsService(basics, opsPort, host);
   yield ops;
   yield service('REST port', () => assertPortFree(port, host));
+  const { amqpUrl } = given;
+  if (kinds.transport.name === 'amqp' && amqpUrl !== undefined)
+    yield service('given broker', () => assertBrokerReachable(amqpUrl));
   const own = new PrivateServices(dataDir, { ...wanted, rabbitmq: wanted.rabbitmq && hasRabbitmq }, basics);
   if (keepsData) yield own;
   if (wanted.rabbitmq && !hasRabbitmq)
@@ -178,6 +182,18 @@ function dataFolder(path: string): Service {
       void lock?.release();
     },
   };
+}
+
+/**
+ * A service waits for its broker. `dev` does not: the address may be that of a private broker that has ended with an
+ * earlier `dev`.
+ */
+async function assertBrokerReachable(url: string): Promise<void> {
+  const { connection } = await connectOnce(url, 'dev').catch((error: Error) => {
+    const why = error.message.replace(/^no broker/, 'no broker at AMQP_URL');
+    throw new StartupError([`${why}; without AMQP_URL, dev starts its own`], { cause: error });
+  });
+  await connection.stop();
 }
 
 /** Checked before the private services start, which takes several seconds. */

@@ -220,7 +220,9 @@ export function commandStoreConformance(open: OpenStore): void {
         await owner.write(() => ({
           chatsChanged: [changed],
           membersPut: [promoted],
-          membersRemoved: [{ tenantId: chat.tenantId, chatId: chat.chatId, userId: 'carol', position: 1 }],
+          membersRemoved: [
+            { tenantId: chat.tenantId, chatId: chat.chatId, userId: 'carol', position: 1, mutedUntil: null },
+          ],
         }));
         const snapshot = await owner.read({
           chats: [chat.chatId],

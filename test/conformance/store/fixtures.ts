@@ -195,6 +195,7 @@ export const NO_KEYS: SnapshotKeys = {
   reactors: [],
   readMarks: [],
   userChats: [],
+  formerMutes: [],
 };
 
 /** Owns one partition of an initialized store, and commits batches. */

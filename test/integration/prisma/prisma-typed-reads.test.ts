@@ -6,6 +6,7 @@ import { PrismaChatPartitions } from '../../../src/adapters/stores/prisma/prisma
 import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
 import { PrismaStoreIdentity } from '../../../src/adapters/stores/prisma/prisma-store-identity.js';
 import { PrismaChatQueries } from '../../../src/adapters/stores/prisma/queries/prisma-chat-queries.js';
+import { SlowQuery } from '../../../src/application/ports/queries/slow-query.js';
 import { smallestIdAt } from '../../../src/application/ports/store/decision-log.js';
 import { failsAs } from '../../conformance/store/fixtures.js';
 import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-harness.js';
@@ -128,6 +129,8 @@ describe('Typed reads', () => {
         const caller = { tenantId: 'default', userId: 'user-1' };
         const typed = await failsAs(queries.findUser(caller), 'timed_out');
         const raw = await failsAs(queries.findUsers('default', ['user-1']), 'timed_out');
+        // REST tells the caller to request less.
+        expect([typed, raw]).to.satisfy((errors: Error[]) => errors.every((error) => error instanceof SlowQuery));
         expect(typed.message).to.equal(raw.message);
         await sql.query('ROLLBACK');
       });

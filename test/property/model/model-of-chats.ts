@@ -65,7 +65,8 @@ export function create(world: ModelWorld, command: ModelCommandOf<'chat.create'>
       history,
       historyChanged: 0,
     },
-    ...{ createdBy: actorId, createdAt: world.now, archivedAt: null, archiveChanged: 0, people, messages: [] },
+    ...{ createdBy: actorId, createdAt: world.now, archivedAt: null, archiveChanged: 0, people },
+    ...{ mutesOfLeavers: new Map(), messages: [] },
   });
   const members = [...people].map(([userId, { role }]) => ({ userId, role }));
   const sequence = world.happened(command, 'chat.created', {
@@ -137,9 +138,16 @@ export function add({ world, command, chat, me }: Scene<'member.add'>): Done {
   const fresh = new Set(userIds.filter((user) => !chat.people.has(user)));
   if (fresh.size === 0) return UNCHANGED;
   if ([...fresh].some((user) => hasNoRoom(world, chat, user))) return 'limit_reached';
-  const members = [...fresh].map((userId) => ({ userId, role }));
+  const stillMuted = (user: string) => {
+    const until = chat.mutesOfLeavers.get(user) ?? null;
+    return until !== null && world.now < until ? until : null;
+  };
+  const members = [...fresh].map((userId) => {
+    const mutedUntil = stillMuted(userId)?.toISOString();
+    return { userId, role, ...(mutedUntil === undefined ? {} : { mutedUntil }) };
+  });
   const sequence = world.happened(command, 'member.added', { members });
-  for (const user of fresh) chat.people.set(user, newcomer(world, role, sequence));
+  for (const user of fresh) chat.people.set(user, { ...newcomer(world, role, sequence), mutedUntil: stillMuted(user) });
   return { sequence };
 }
 
@@ -153,9 +161,11 @@ export function remove({ world, command, chat, me }: Scene<'member.remove'>): Do
   const left = userId === command.actorId;
   const mayRemove = me.role === 'owner' || (me.role === 'admin' && (them === undefined || !manages(them)));
   if (!left && !mayRemove) return 'not_permitted';
+  if (!left && chat.archivedAt !== null) return 'archived';
   if (them === undefined) return UNCHANGED;
   if (isLastOwner(chat, them) && chat.people.size > 1) return 'conflict';
   chat.people.delete(userId);
+  chat.mutesOfLeavers.set(userId, them.mutedUntil);
   return { sequence: world.happened(command, 'member.removed', { userId, left }) };
 }
 

@@ -78,6 +78,8 @@ export interface ModelChat {
   /** The sequence of the event that last archived or restored it. 0: none in this store. */
   archiveChanged: number;
   people: Map<string, Person>;
+  /** End of the mute at the last leaving, by user: also of users who have joined again. */
+  mutesOfLeavers: Map<string, Date | null>;
   /** All messages ever sent, in order. */
   messages: ModelMessage[];
 }

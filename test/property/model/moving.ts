@@ -23,7 +23,14 @@ export function carried(world: ModelWorld, { tenantId, what }: ArchiveSelection)
   for (const chat of world.chats.values())
     if (chat.tenant === tenantId && isMeant(chat)) {
       const people = new Map([...chat.people].map(([userId, person]) => [userId, { ...person, roleChanged: 0 }]));
-      moved.chats.set(chat.id, { ...chat, people, archiveChanged: 0, partition: null, placedAt: 0 });
+      moved.chats.set(chat.id, {
+        ...chat,
+        people,
+        mutesOfLeavers: new Map(),
+        archiveChanged: 0,
+        partition: null,
+        placedAt: 0,
+      });
     }
   for (const event of world.log)
     if (moved.chats.has(event.chatId ?? '') && event.sequence !== null)

@@ -103,7 +103,9 @@ export async function tellStory(store: StoreHarness, seed: number, length: numbe
       const userId = someone();
       members.delete(userId);
       const { chatId, tenantId } = chat;
-      const removal = (position: number) => ({ membersRemoved: [{ chatId, userId, tenantId, position }] });
+      const removal = (position: number) => ({
+        membersRemoved: [{ chatId, userId, tenantId, position, mutedUntil: null }],
+      });
       await append({ type: 'member.removed', userId, left: false }, someone(), {}, removal(moments.length + 1));
     },
     async () => {

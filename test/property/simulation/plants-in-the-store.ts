@@ -220,6 +220,7 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
           emojiOfReactors: new Map(),
           ordinals: new Map(),
           userChats: new Map(),
+          formerMutes: new Map(),
         },
       };
       return { outcome: 'committed', value: decide(snapshot).value };

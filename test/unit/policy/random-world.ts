@@ -133,7 +133,7 @@ async function writeLeftChats(owner: Owner, specs: LeftSpec[]): Promise<() => Pr
         const state = membershipStateOf(chat.archivedAt !== null, own);
         return {
           chatsChanged: [{ ...chat, lastSequence: 2, lastPosition: at + 1, memberCount: 0 }],
-          membersRemoved: [{ tenantId, chatId, userId, position: at + 1 }],
+          membersRemoved: [{ tenantId, chatId, userId, position: at + 1, mutedUntil: null }],
           membershipStatesEnded: [{ tenantId, chatId, userId, state, until: 2 }],
           events: [anEvent(at + 1, { type: 'member.removed', userId, left: true }, { chatId, tenantId, sequence: 2 })],
         };

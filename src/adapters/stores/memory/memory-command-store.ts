@@ -98,7 +98,7 @@ export class MemoryCommandStore implements CommandStore {
   }
 
   private snapshot({ position }: Pick<PartitionRow, 'position'>, keys: SnapshotKeys): BatchSnapshot {
-    const { receipts, chats, members, users, messages, userChats } = this.world;
+    const { receipts, chats, members, users, messages, userChats, departures } = this.world;
     return {
       position,
       receipts: pick(keys.receipts.map(receiptKey), (key) => {
@@ -133,6 +133,12 @@ export class MemoryCommandStore implements CommandStore {
       ),
       ordinals: new Map(keys.readMarks.map((key) => [readMarkKey(key), this.ordinalAt(key)])),
       userChats: pick(keys.userChats.map(userKey), (key) => userChats.get(key)),
+      formerMutes: new Map(
+        keys.formerMutes.flatMap((key) => {
+          const mutedUntil = departures.get(userKey(key))?.get(key.chatId)?.mutedUntil ?? null;
+          return mutedUntil === null ? [] : [[memberKey(key), mutedUntil]];
+        }),
+      ),
     };
   }
 
@@ -198,11 +204,11 @@ export class MemoryCommandStore implements CommandStore {
       entry(world.members, member.chatId, () => new Map()).set(member.userId, member);
       entry(world.chatsOfUser, userKey(member), () => new Set()).add(member.chatId);
     }
-    for (const { tenantId, chatId, userId, position } of writes.membersRemoved) {
+    for (const { tenantId, chatId, userId, position, mutedUntil } of writes.membersRemoved) {
       const user = userKey({ tenantId, userId });
       world.members.get(chatId)?.delete(userId);
       world.chatsOfUser.get(user)?.delete(chatId);
-      entry(world.departures, user, () => new Map()).set(chatId, { partition, position });
+      entry(world.departures, user, () => new Map()).set(chatId, { partition, position, mutedUntil });
     }
     for (const change of writes.userChats.changes) {
       const { created, joined } = world.userChats.get(userKey(change)) ?? NO_CHATS;

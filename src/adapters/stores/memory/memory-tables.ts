@@ -66,8 +66,11 @@ export class MemoryTables {
   readonly reactions = new Map<string, Map<string, Set<string>>>();
   /** The number of replies, by the message id of the thread's root. */
   readonly threads = new Map<string, number>();
-  /** By `userKey`, then by chat id: the position in the log at which the user left it. */
-  readonly departures = new Map<string, Map<string, { partition: number; position: number }>>();
+  /** By `userKey`, then by chat id: the position in the log at which the user left it, and the mute at that time. */
+  readonly departures = new Map<
+    string,
+    Map<string, { partition: number; position: number; mutedUntil: Date | null }>
+  >();
   /** By `userKey`, then by chat id, then by membership state: the sequence of the event that last ended it. */
   readonly formerMemberships = new Map<string, Map<string, Map<MembershipState, number>>>();
   /** By chat id, in ascending sequence. */

@@ -180,6 +180,7 @@ const COLUMNS: readonly (readonly [table: string, column: string])[] = [
   ['partitions', 'log_pruned'],
   ['members', 'hidden_ordinal'],
   ['decisions', 'attributes'],
+  ['departures', 'muted_until'],
 ];
 
 /**

@@ -30,9 +30,6 @@ const DEFINITE_AT_COMMIT = new Set(['57014', '57P03']);
 const NOT_CONNECTED =
   /timeout exceeded when trying to connect|Connection terminated due to connection timeout|Can't reach database server/;
 
-/** query_canceled: a statement exceeded its time limit. */
-const QUERY_CANCELED = '57014';
-
 /** SQLSTATEs with which the one-statement batch aborts itself. */
 export const NOT_AS_READ = 'PY001';
 export const NO_SUCH_CHAT = 'PY002';
@@ -70,15 +67,13 @@ export function toStoreError(error: unknown): StoreError {
   if (report !== null && IN_THE_WAY.has(report.sqlState))
     return new StoreError('contention', `a concurrent transaction conflicts (SQLSTATE ${report.sqlState})`);
   if (report === null ? isExpired(error) : report.sqlState === TIMED_OUT)
-    return new StoreError('timed_out', `the statement timed out (${report?.sqlState ?? TRANSACTION_EXPIRED.code})`, {
+    return new SlowQuery(`the statement timed out (${report?.sqlState ?? TRANSACTION_EXPIRED.code})`, {
       cause: error,
     });
   if (isUnstorable(error)) {
     return new StoreError('refused', `the data cannot be encoded (${error.name})`);
   }
   const what = report === null ? describe(error) : `SQLSTATE ${report.sqlState}: ${report.message}`;
-  if (report?.sqlState === QUERY_CANCELED)
-    return new SlowQuery(`a statement took too long (${what})`, { cause: error });
   return new StoreError('unavailable', `the database is not available (${what})`, { cause: error });
 }
 

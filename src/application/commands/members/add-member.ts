@@ -6,13 +6,17 @@ import type { CommandHandler } from '../command-handler.js';
 import { findChat } from '../find-chat.js';
 import { accepted, attributesInChat, refused } from '../outcome.js';
 
-/** Adds the users who are not in the chat yet: all of them or none. Existing members keep their role. */
+/**
+ * Adds the users who are not in the chat yet: all of them or none. Existing members keep their role. A user who left
+ * while muted stays muted.
+ */
 export const addMember: CommandHandler<'member.add'> = {
   type: 'member.add',
   schema: commandData['member.add'],
   snapshotKeys({ tenantId, chatId, data }, keys) {
     for (const userId of data.userIds) {
       keys.members.add({ chatId, userId });
+      keys.formerMutes.add({ tenantId, chatId, userId });
       keys.userChats.add({ tenantId, userId });
     }
   },
@@ -41,14 +45,15 @@ export const addMember: CommandHandler<'member.add'> = {
     if (newcomers.length === 0) return accepted(decisionId, null);
     const full = noRoomInChat(chat.memberCount + newcomers.length, context) ?? noRoomForUsers(chat, newcomers, context);
     if (full !== null) return refused(full, decisionId);
-    const { chat: changed, members } = addMembers(chat, newcomers, role, state.now);
+    const formerMutes = state.formerMutes(chat.chatId, newcomers);
+    const { chat: changed, members } = addMembers(chat, newcomers, role, state.now, formerMutes);
     state.putChat(changed);
     for (const member of members) state.addMember(changed, member);
-    state.appendEvent(
-      cause,
-      { type: 'member.added', members: members.map(({ userId }) => ({ userId, role })) },
-      changed,
-    );
+    const added = members.map(({ userId, mutedUntil }) => ({
+      ...{ userId, role },
+      ...(mutedUntil === null ? {} : { mutedUntil: mutedUntil.toISOString() }),
+    }));
+    state.appendEvent(cause, { type: 'member.added', members: added }, changed);
     return accepted(decisionId, changed.lastSequence);
   },
 };

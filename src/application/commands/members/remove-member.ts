@@ -1,11 +1,14 @@
 import { commandData } from '../../../contract/messages/commands.js';
 import { isNeededAsOwner, removeMember as withoutMember } from '../../../domain/chat.js';
-import { CHAT_NOT_FOUND } from '../../../domain/refusal.js';
+import { CHAT_ARCHIVED, CHAT_NOT_FOUND } from '../../../domain/refusal.js';
 import type { CommandHandler } from '../command-handler.js';
 import { findChat } from '../find-chat.js';
 import { accepted, attributesInChat, refused } from '../outcome.js';
 
-/** Removes a member, or lets the actor leave. If the user is not in the chat, nothing changes. */
+/**
+ * Removes a member, or lets the actor leave. If the user is not in the chat, nothing changes. In an archived chat, only
+ * leaving is possible.
+ */
 export const removeMember: CommandHandler<'member.remove'> = {
   type: 'member.remove',
   schema: commandData['member.remove'],
@@ -31,6 +34,7 @@ export const removeMember: CommandHandler<'member.remove'> = {
       target: { isActor: left, role: target?.role ?? null },
     });
     if (refusal !== null) return refused(refusal, decisionId);
+    if (chat.archivedAt !== null && !left) return refused(CHAT_ARCHIVED, decisionId);
     if (target === undefined) return accepted(decisionId, null);
     if (isNeededAsOwner(chat, target))
       return refused({ code: 'conflict', detail: 'the chat would lose its last owner' }, decisionId);

@@ -30,6 +30,11 @@ export interface MemberKey {
   userId: string;
 }
 
+/** A user who has left a chat, or may have. */
+export interface DepartureKey extends MemberKey {
+  tenantId: string;
+}
+
 /** A user who reacts to a message. */
 export interface ReactorKey {
   messageId: string;
@@ -61,6 +66,8 @@ export interface SnapshotKeys {
   readMarks: ReadMarkKey[];
   /** Users whose number of chats is needed. */
   userChats: UserKey[];
+  /** Users who may have left the chat while muted. */
+  formerMutes: DepartureKey[];
 }
 
 export interface StoredReceipt {
@@ -105,6 +112,8 @@ export interface BatchSnapshot {
    * for the check.
    */
   userChats: ReadonlyMap<string, UserChats>;
+  /** By `memberKey`: the mute of a user when they last left the chat. Absent if there was none. */
+  formerMutes: ReadonlyMap<string, Date>;
 }
 
 /** Map keys of `BatchSnapshot`. A space never occurs in the parts. */
@@ -155,7 +164,7 @@ export interface BatchWrites {
   /** Membership states that members have left. They replace what is stored for the same state. */
   membershipStatesEnded: (MemberKey & { tenantId: string } & FormerMembershipState)[];
   /** `position` is that of the event about the removal. */
-  membersRemoved: (MemberKey & { tenantId: string; position: number })[];
+  membersRemoved: (DepartureKey & { position: number; mutedUntil: Date | null })[];
   messages: Message[];
   /** Existing messages with their new content: edited, or deleted soft. */
   messagesChanged: Message[];

@@ -218,7 +218,9 @@ export function chatQueriesConformance(open: OpenStore): void {
         const chat = aChat();
         await owner.write(() => ({ chatsCreated: [chat], membersPut: [aMember(chat, dave.userId)] }));
         expect(ids(await store.queries.listChats(dave, 'all', everything, null, 100))).to.deep.equal([chat.chatId]);
-        await owner.write(() => ({ membersRemoved: [{ ...dave, chatId: chat.chatId, position: 1 }] }));
+        await owner.write(() => ({
+          membersRemoved: [{ ...dave, chatId: chat.chatId, position: 1, mutedUntil: null }],
+        }));
         expect(await store.queries.listChats(dave, 'all', everything, null, 100)).to.deep.equal([]);
       });
     });

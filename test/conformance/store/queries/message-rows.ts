@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import {
+  memberKey,
   messageEmojiKey,
   reactionKey,
   reactorKey,
@@ -268,7 +269,7 @@ export function messageRowsConformance(open: OpenStore): void {
       const { chatId, tenantId } = chat;
       const bob = aMember(chat, 'bob');
       const leave = (position: number) =>
-        owner.write(() => ({ membersRemoved: [{ tenantId, chatId, userId: 'bob', position }] }));
+        owner.write(() => ({ membersRemoved: [{ tenantId, chatId, userId: 'bob', position, mutedUntil: null }] }));
       await owner.write(() => ({ membersPut: [bob, aMember(chat, 'carol')] }));
       expect(await store.rows.departure(bob)).to.equal(null);
       await leave(2 ** 40);
@@ -278,6 +279,28 @@ export function messageRowsConformance(open: OpenStore): void {
       expect(await store.rows.departure(bob)).to.deep.equal({ partition: 0, position: 2 ** 40 + 1 });
       expect(await store.rows.departure({ ...bob, userId: 'carol' })).to.equal(null);
       expect((await owner.read({ members: [bob] })).members.size).to.equal(0);
+    });
+
+    it('returns the mute with which a member last left', async () => {
+      const { chatId, tenantId } = chat;
+      const keys = ['bob', 'carol', 'dave'].map((userId) => ({ tenantId, chatId, userId }));
+      const [bob, carol] = keys as [(typeof keys)[0], (typeof keys)[0]];
+      const mutes = async () => Object.fromEntries((await owner.read({ formerMutes: keys })).formerMutes);
+      const leave = (mutedUntil: Date | null) =>
+        owner.write((at) => ({
+          membersRemoved: [
+            { ...bob, position: at, mutedUntil },
+            { ...carol, position: at, mutedUntil: null },
+          ],
+        }));
+      await owner.write(() => ({ membersPut: [aMember(chat, 'bob'), aMember(chat, 'carol')] }));
+      expect(await mutes()).to.deep.equal({});
+      await leave(later(5));
+      expect(await mutes()).to.deep.equal({ [memberKey(bob)]: later(5) });
+      await leave(later(7));
+      expect(await mutes()).to.deep.equal({ [memberKey(bob)]: later(7) });
+      await leave(null);
+      expect(await mutes()).to.deep.equal({});
     });
 
     it('stores the history visibility and log position of a new chat', async () => {

@@ -94,7 +94,7 @@ export function syncLogConformance(open: OpenStore): void {
       for (const chatId of [c, a, d]) await chatOfAlice(first, 0, 1, chatId);
       const left = await chatOfAlice(first, 0, 1, b);
       await first.write((at) => ({
-        membersRemoved: [{ ...alice, chatId: left.chatId, position: at + 1 }],
+        membersRemoved: [{ ...alice, chatId: left.chatId, position: at + 1, mutedUntil: null }],
         events: [anEvent(at + 1, { type: 'chat.archived' })],
       }));
       const to = await store.sync.cut();
@@ -146,7 +146,7 @@ export function syncLogConformance(open: OpenStore): void {
       const before = await store.sync.cut();
       const leave = (owner: Owner, partition: number, chatId: string) =>
         owner.write((at) => ({
-          membersRemoved: [{ ...alice, chatId, position: at + 1 }],
+          membersRemoved: [{ ...alice, chatId, position: at + 1, mutedUntil: null }],
           events: [anEvent(at + 1, { type: 'chat.archived' }, { partition })],
         }));
       await leave(first, 0, b);
@@ -197,7 +197,7 @@ export function syncLogConformance(open: OpenStore): void {
           return {
             chatsChanged: [changed.chat],
             membersPut: out ? [] : [changed.membership],
-            membersRemoved: out ? [{ ...alice, chatId, position: at + 1 }] : [],
+            membersRemoved: out ? [{ ...alice, chatId, position: at + 1, mutedUntil: null }] : [],
             membershipStatesEnded: (role === undefined && !out
               ? []
               : membershipStatesEndedBy(sequence, chat, membership)

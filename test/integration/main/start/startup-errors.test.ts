@@ -82,6 +82,14 @@ describe('a worker or an api that cannot start', function () {
     expect(newStoreId).to.match(/^parley: the database is not available \(.*127\.0\.0\.1:1/);
   });
 
+  it('waits for an unavailable broker only as a service: dev names AMQP_URL and ends', async () => {
+    const away = { ...env, AMQP_URL: `amqp://parley:hunter2@${AWAY}`, DATA_DIR: scratchFolder('data') };
+    const line = await refusal(['dev'], { ...away, DATABASE_URL: await freshDatabase() });
+    expect(line).to.equal(
+      'parley: no broker at AMQP_URL within 5000 ms: connect ECONNREFUSED 127.0.0.1:1; without AMQP_URL, dev starts its own',
+    );
+  });
+
   it('reports a refused login of the broker', async () => {
     const stranger = new URL(amqpUrl);
     stranger.username = 'parley';

@@ -31,7 +31,10 @@ export async function openMemoryStore(): Promise<StoreHarness> {
           .map(([emoji, users]): [string, number] => [emoji, users.size])
           .sort(([a], [b]) => (a < b ? -1 : 1)),
       replies: async (rootId) => world.threads.get(rootId) ?? 0,
-      departure: async (key) => world.departures.get(userKey(key))?.get(key.chatId) ?? null,
+      departure: async (key) => {
+        const departure = world.departures.get(userKey(key))?.get(key.chatId);
+        return departure === undefined ? null : { partition: departure.partition, position: departure.position };
+      },
     },
     history: new MemoryChatHistory(world),
     search: new MemoryMessageSearch(world),

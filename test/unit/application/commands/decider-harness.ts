@@ -96,8 +96,8 @@ export class DeciderHarness {
   readonly reactions = new Set<string>();
   /** Replies by the root's message id. */
   readonly threads = new Map<string, number>();
-  /** By `memberKey`: where in the log they left. */
-  readonly departures = new Map<string, number>();
+  /** By `memberKey`: where in the log they left, and until when they were muted then. */
+  readonly departures = new Map<string, { position: number; mutedUntil: Date | null }>();
   /** By `userKey`. */
   readonly userChats = new Map<string, UserChats>();
   readonly receipts = new Map<string, StoredReceipt>();
@@ -208,6 +208,12 @@ export class DeciderHarness {
         ]),
       ),
       userChats: pick(keys.userChats, userKey, this.userChats),
+      formerMutes: new Map(
+        keys.formerMutes.flatMap((key) => {
+          const mutedUntil = this.departures.get(memberKey(key))?.mutedUntil ?? null;
+          return mutedUntil === null ? [] : [[memberKey(key), mutedUntil]];
+        }),
+      ),
       ordinals: new Map(keys.readMarks.map((key) => [readMarkKey(key), this.ordinalAt(key)])),
     };
   }
@@ -237,9 +243,9 @@ export class DeciderHarness {
     for (const chat of writes.chatsChanged) expect(this.chats.has(chat.chatId)).to.equal(true);
     for (const chat of [...writes.chatsCreated, ...writes.chatsChanged]) this.chats.set(chat.chatId, chat);
     for (const member of writes.membersPut) this.members.set(memberKey(member), member);
-    for (const { position, ...key } of writes.membersRemoved) {
+    for (const { position, mutedUntil, ...key } of writes.membersRemoved) {
       this.members.delete(memberKey(key));
-      this.departures.set(memberKey(key), position);
+      this.departures.set(memberKey(key), { position, mutedUntil });
     }
     for (const change of writes.userChats.changes) {
       const { created, joined } = this.userChats.get(userKey(change)) ?? NO_CHATS;

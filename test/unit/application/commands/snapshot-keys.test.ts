@@ -46,6 +46,14 @@ describe('The snapshot keys of a batch', () => {
       expect(ids(keysOf(draft).members)).to.deep.equal(['alice']);
   });
 
+  it('contain the former mutes of users who are added, of no others', () => {
+    const keys = keysOf(add('alice', GROUP, ['bob', 'carol']), remove('alice', GROUP, 'dave'), send('alice', GROUP));
+    expect(keys.formerMutes).to.deep.equal([
+      { tenantId: 'default', chatId: GROUP, userId: 'bob' },
+      { tenantId: 'default', chatId: GROUP, userId: 'carol' },
+    ]);
+  });
+
   it('contain the referenced messages', () => {
     const references = { inReplyTo: NOWHERE, threadRootId: OTHER_GROUP };
     expect(keysOf(send('alice', GROUP, 'yes', references)).messages).to.deep.equal([NOWHERE, OTHER_GROUP]);

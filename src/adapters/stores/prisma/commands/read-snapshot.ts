@@ -36,6 +36,7 @@ import {
   MESSAGE_COLUMNS,
   type MemberRow,
   type MessageRow,
+  milliseconds,
   STORED_RECEIPT_COLUMNS,
   type StoredReceiptRow,
   toChat,
@@ -77,7 +78,7 @@ export async function readSnapshot(
       ${rows(findMessagesInFull(keys))} AS "messagesInFull", ${rows(findReactions(keys))} AS reactions,
       ${rows(countEmojiOfMessages(keys))} AS "reactedTo", ${rows(countEmojiOfReactors(keys))} AS reactors,
       ${rows(findOrdinals(keys))} AS "readMarks",
-      ${rows(findUserChats(keys))} AS "userChats"
+      ${rows(findUserChats(keys))} AS "userChats", ${rows(findFormerMutes(keys))} AS "formerMutes"
     FROM partitions p WHERE p.partition = ${partition} AND p.epoch = ${epoch}`;
   if (found === undefined) return null;
   const reactions = found.reactions === null ? [] : (JSON.parse(found.reactions) as ReactionRow[]);
@@ -102,6 +103,7 @@ export async function readSnapshot(
       created,
       joined,
     })),
+    formerMutes: mapOf<FormerMuteRow, Date>(found.formerMutes, memberKey, ({ mutedUntil }) => new Date(mutedUntil)),
   };
 }
 
@@ -220,6 +222,23 @@ function findUserChats({ userChats: keys }: SnapshotKeys): Prisma.Sql | null {
     SELECT u.tenant_id AS "tenantId", u.user_id AS "userId", u.created, u.joined
     FROM unnest(${column(keys, (key) => key.tenantId)}::text[], ${column(keys, (key) => key.userId)}::text[]) AS k(tenant_id, user_id)
     CROSS JOIN LATERAL (SELECT * FROM user_chats u WHERE u.tenant_id = k.tenant_id AND u.user_id = k.user_id OFFSET 0) u`;
+}
+
+interface FormerMuteRow {
+  chatId: string;
+  userId: string;
+  /** In milliseconds since 1970. */
+  mutedUntil: number;
+}
+
+function findFormerMutes({ formerMutes: keys }: SnapshotKeys): Prisma.Sql | null {
+  if (keys.length === 0) return null;
+  return Prisma.sql`
+    SELECT d.chat_id::text AS "chatId", d.user_id AS "userId", ${Prisma.raw(milliseconds('d.muted_until', 'mutedUntil'))}
+    FROM unnest(${column(keys, (key) => key.tenantId)}::text[], ${column(keys, (key) => key.userId)}::text[],
+      ${column(keys, (key) => key.chatId)}::uuid[]) AS k(tenant_id, user_id, chat_id)
+    CROSS JOIN LATERAL (SELECT * FROM departures d WHERE d.tenant_id = k.tenant_id AND d.user_id = k.user_id
+      AND d.chat_id = k.chat_id AND d.muted_until IS NOT NULL OFFSET 0) d`;
 }
 
 interface OrdinalRow {

@@ -61,12 +61,14 @@ export function removeMembers({ membersRemoved: keys }: BatchWrites): Prisma.Sql
 export function putDepartures({ partition }: BatchRequest, { membersRemoved: rows }: BatchWrites): Prisma.Sql | null {
   if (rows.length === 0) return null;
   return Prisma.sql`
-    INSERT INTO departures (tenant_id, user_id, chat_id, partition, position)
-    SELECT tenant_id, user_id, chat_id, ${partition}::int4, position
+    INSERT INTO departures (tenant_id, user_id, chat_id, partition, position, muted_until)
+    SELECT tenant_id, user_id, chat_id, ${partition}::int4, position, muted_until
     FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
-      ${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.position)}::int8[])
-      AS w(tenant_id, user_id, chat_id, position)
-    ON CONFLICT (tenant_id, user_id, chat_id) DO UPDATE SET partition = EXCLUDED.partition, position = EXCLUDED.position`;
+      ${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.position)}::int8[],
+      ${column(rows, (row) => time(row.mutedUntil))}::timestamptz[])
+      AS w(tenant_id, user_id, chat_id, position, muted_until)
+    ON CONFLICT (tenant_id, user_id, chat_id) DO UPDATE SET partition = EXCLUDED.partition, position = EXCLUDED.position,
+      muted_until = EXCLUDED.muted_until`;
 }
 
 export function putFormerMemberships({ membershipStatesEnded: rows }: BatchWrites): Prisma.Sql | null {

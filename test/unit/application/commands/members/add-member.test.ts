@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { directChatId } from '../../../../../src/contract/messages/direct-chat-id.js';
 import { DeciderHarness } from '../decider-harness.js';
-import { add, create, createDirect, GROUP, remove, send } from '../drafts.js';
+import { add, create, createDirect, GROUP, remove, send, updateMember } from '../drafts.js';
 
 /** A group of alice (owner), adam (admin), mary (member) and ruth (reader). */
 function group(): DeciderHarness {
@@ -59,6 +59,40 @@ describe('Adding members', () => {
     harness.given(send('mary', GROUP), remove('alice', GROUP, 'adam'), add('alice', GROUP, ['adam']));
     expect(harness.member(GROUP, 'adam')).to.include({ role: 'member', joinedSequence: 6, readOrdinal: 1 });
     expect(harness.chat(GROUP).memberCount).to.equal(4);
+  });
+
+  for (const [when, inOneBatch] of [
+    ['in one batch', true],
+    ['in several batches', false],
+  ] as const)
+    it(`keeps the mute of a user who left and returns (${when})`, () => {
+      const harness = group();
+      const until = new Date(harness.now.getTime() + 60_000);
+      const mute = (mutedUntil: Date | null) => updateMember('alice', GROUP, 'mary', { mutedUntil });
+      const play = (...drafts: Parameters<DeciderHarness['given']>) =>
+        inOneBatch ? harness.given(...drafts) : drafts.map((draft) => harness.given(draft));
+      play(mute(until), remove('mary', GROUP, 'mary'), add('adam', GROUP, ['nora', 'mary']));
+      expect(harness.member(GROUP, 'mary')?.mutedUntil).to.deep.equal(until);
+      expect(harness.member(GROUP, 'nora')?.mutedUntil).to.equal(null);
+      expect(harness.log.at(-1)?.event).to.deep.equal({
+        type: 'member.added',
+        members: [
+          { userId: 'nora', role: 'member' },
+          { userId: 'mary', role: 'member', mutedUntil: until.toISOString() },
+        ],
+      });
+      expect(harness.answer(send('mary', GROUP)).reason?.code).to.equal('muted');
+      play(mute(null), remove('alice', GROUP, 'mary'), add('alice', GROUP, ['mary']), send('mary', GROUP));
+      expect(harness.member(GROUP, 'mary')?.mutedUntil).to.equal(null);
+    });
+
+  it('forgets a mute that ended while the user was away', () => {
+    const harness = group();
+    const mutedUntil = new Date(harness.now.getTime() + 60_000).toISOString();
+    harness.given(updateMember('alice', GROUP, 'mary', { mutedUntil }), remove('alice', GROUP, 'mary'));
+    harness.now = new Date(mutedUntil);
+    harness.given(add('alice', GROUP, ['mary']), send('mary', GROUP));
+    expect(harness.member(GROUP, 'mary')?.mutedUntil).to.equal(null);
   });
 
   it('leaves only two events of a user who is added and removed in one batch', () => {

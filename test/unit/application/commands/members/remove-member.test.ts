@@ -95,9 +95,12 @@ describe('Removing a member', () => {
       });
   });
 
-  it('is still possible in an archived chat', () => {
+  it('is refused in an archived chat, except for leaving', () => {
     const harness = group();
     harness.alterChat(GROUP, { archivedAt: harness.now });
+    for (const userId of ['mary', 'zoe'])
+      expect(harness.answer(remove('alice', GROUP, userId)).reason?.code, userId).to.equal('archived');
+    expect(harness.answer(remove('mary', GROUP, 'ruth')).reason?.code).to.equal('not_permitted');
     harness.given(remove('mary', GROUP, 'mary'));
     expect(harness.member(GROUP, 'mary')).to.equal(undefined);
   });
