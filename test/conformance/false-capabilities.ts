@@ -1,4 +1,7 @@
-/** Suites that declare capabilities that are not there. Run by false-capabilities.test.ts, which expects their cases to fail. */
+/**
+ * Suites that declare capabilities that are not there. Run by false-capabilities.test.ts, which expects their cases to
+ * fail.
+ */
 
 import { inProcessHarness } from '../unit/adapters/in-process/in-process-harness.js';
 import { openMemoryStore } from '../unit/adapters/memory/memory-harness.js';

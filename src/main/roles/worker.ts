@@ -170,11 +170,11 @@ export const worker = defineRole({
         executor,
         reader: {
           identify: identifyCommand,
-          proof:
+          verifier:
             settings.commandAuth === 'jwt'
               ? new RetryingTokenVerifier(tokenVerifierOf(settings, logger), settings.jwksWaitMs, realTime)
               : null,
-          proofGraceSeconds: settings.tokenExpiryGraceMs / 1000,
+          tokenGraceSeconds: settings.tokenExpiryGraceMs / 1000,
         },
         quotas,
         publisher: {

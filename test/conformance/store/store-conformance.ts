@@ -1,6 +1,6 @@
 /**
- * What every store must do, whatever it keeps its rows in: one suite, run by each adapter's own test file. Cases that need a capability
- * run where it is declared, and fail where it is declared but missing.
+ * What every store must do, whatever it keeps its rows in: one suite, run by each adapter's own test file. Cases that
+ * need a capability run where it is declared, and fail where it is declared but missing.
  */
 import type { ChatHistory } from '../../../src/application/ports/queries/chat-history.js';
 import type { ChatQueries } from '../../../src/application/ports/queries/chat-queries.js';

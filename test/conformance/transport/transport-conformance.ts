@@ -39,19 +39,22 @@ export interface TransportUnderTest {
   /** What a consumer of events has got so far, in order. */
   events(): readonly SeenEvent[];
   /** What lies in the dead letters so far, in order. */
-  buried(): readonly IncomingCommand[];
+  deadLettered(): readonly IncomingCommand[];
   ignoredReceipts(): number;
-  /** Ends this transport as its process would. What is outside stays. */
+  /** Ends this transport like its process. External state stays. */
   stop(): Promise<void>;
   /** The transport of another process, with the same outside. Absent if no other process can use it. */
   another?(): Promise<TransportUnderTest>;
-  /** Ends this transport and removes what is outside. */
+  /** Ends this transport and removes its external state. */
   close(): Promise<void>;
 }
 
 export interface TransportHarness {
   capabilities: TransportCapabilities;
-  /** `events`: whether a consumer takes them, nobody has asked for them, or nobody takes them and there is hardly any room. */
+  /**
+   * `events`: whether a consumer takes them, nobody has asked for them, or nobody takes them and there is hardly any
+   * room.
+   */
   open(options: { partitions: number; events: 'consumed' | 'unwanted' | 'stuck' }): Promise<TransportUnderTest>;
 }
 
@@ -62,7 +65,7 @@ export function transportConformance(harness: TransportHarness): void {
   liveFeedConformance(harness);
 }
 
-/** Handlers that note what they are told. */
+/** Handlers that record their calls. */
 export class Taker implements SubscriptionHandlers {
   readonly deliveries: Delivery[] = [];
   readonly losses: Error[] = [];

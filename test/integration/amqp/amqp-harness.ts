@@ -51,7 +51,7 @@ export interface TransportSettings {
   random?: () => number;
 }
 
-/** A transport of a namespace of its own on the run's broker, not started. */
+/** A transport with its own namespace on the run's broker, not started. */
 export async function amqpTransport(settings: TransportSettings = {}) {
   const { partitions = 1, dispatch, workerId = 'worker-1', state = new MemoryTransportState(), random } = settings;
   const { storeId = state === null ? null : STORE_ID } = settings;
@@ -144,13 +144,13 @@ export const amqpHarness: TransportHarness = {
     await transport.start();
     const outsider = await Outsider.connect(url);
     const events: SeenEvent[] = [];
-    const buried: IncomingCommand[] = [];
+    const deadLettered: IncomingCommand[] = [];
     if (dispatch === 'consumed')
       await outsider.channel.consume(`${namespace}.dispatch`, (message) => {
         if (message !== null) events.push({ id: message.properties.messageId, body: message.content.toString() });
       });
     await outsider.channel.consume(names.deadLetters(namespace), (message) => {
-      if (message !== null) buried.push(toIncomingCommand(message, 'guest'));
+      if (message !== null) deadLettered.push(toIncomingCommand(message, 'guest'));
     });
     const underTest = (of: AmqpTransport): TransportUnderTest => ({
       source: of.source,
@@ -165,7 +165,7 @@ export const amqpHarness: TransportHarness = {
           ...properties,
         } as Options.Publish),
       events: () => events,
-      buried: () => buried,
+      deadLettered: () => deadLettered,
       ignoredReceipts: () => of.counters.receiptsIgnored,
       stop: () => of.stop(),
       another: async () => {

@@ -1,4 +1,7 @@
-/** docs/access-rights.md names the least that each user needs at the broker and in the database. Here it is all they get, and everything works. */
+/**
+ * docs/access-rights.md names the least that each user needs at the broker and in the database. Here it is all they
+ * get, and everything works.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';

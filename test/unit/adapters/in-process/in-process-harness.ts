@@ -24,7 +24,7 @@ export const inProcessHarness: TransportHarness = {
       door: transport.gateway,
       publish: async (incoming) => transport.publish(incoming),
       events: () => events,
-      buried: () => transport.keptDeadLetters(),
+      deadLettered: () => transport.keptDeadLetters(),
       ignoredReceipts: () => transport.ignoredReceipts,
       stop: () => transport.stop(),
       close: () => transport.stop(),

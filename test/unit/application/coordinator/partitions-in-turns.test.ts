@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { create } from '../commands/drafts.js';
 import { WorkerHarness } from '../processing/worker-harness.js';
 
-/** So many that they are in more than one of four partitions. */
+/** Enough chats for more than one of four partitions. */
 const CHATS = 24;
 /** Turns of the event loop that a transaction takes here: enough for another one to begin. */
 const TRANSACTION_TURNS = 5;
@@ -15,7 +15,7 @@ describe("A worker's partitions", () => {
 
   const chats = () => Array.from({ length: CHATS }, () => create('alice', randomUUID(), []));
 
-  /** The most transactions that were under way at a time. */
+  /** The maximum number of concurrent transactions. */
   async function mostAtATime(concurrentBatches: number): Promise<number> {
     harness = await WorkerHarness.open({ partitions: 4, concurrentBatches });
     let underWay = 0;

@@ -22,16 +22,16 @@ import { ScriptedSink } from './scripted-sink.js';
 const WITHIN_MS = 15_000;
 const quiet = () => undefined;
 
-/** Counts what is read from the log. */
+/** Counts the reads of the log. */
 class CountedLog implements EventLog {
   eventsRead = 0;
   reads = 0;
-  /** What has been read is told only once this has resolved. */
+  /** Reads of the log resolve after this. */
   answer: Promise<void> = Promise.resolve();
-  /** The next so many reads fail. */
+  /** The number of next reads that fail. */
   readsToFail = 0;
   membersRead = 0;
-  /** Members are told only once this has resolved. */
+  /** Reads of members resolve after this. */
   members: Promise<void> = Promise.resolve();
 
   constructor(private readonly log: EventLog) {}
@@ -71,7 +71,7 @@ export class PublisherBench {
   private readonly world = new MemoryTables();
   private readonly events: LoggedEvent[] = [];
 
-  /** `written`: so many events are in the log already, the first `publishedThrough` of them published. */
+  /** `written`: number of events that are in the log at the start, the first `publishedThrough` of them published. */
   constructor({ written = 0, publishedThrough = 0 } = {}) {
     const { world } = this;
     world.messages.set(message.messageId, message);
@@ -95,7 +95,10 @@ export class PublisherBench {
     this.publisher = new EventPublisher(0, deps, { position: written, publishedThrough });
   }
 
-  /** Commits a message and an edit of it, and hands their events to the publisher; what it answers commits its deletion. */
+  /**
+   * Commits a message and its edit, and passes their events to the publisher. The returned function commits the
+   * deletion.
+   */
   appendMessage(body: string): () => void {
     const said: Message = { ...message, messageId: randomUUID(), body };
     const edited: Message = { ...said, revision: 2, editedAt: AT, editedBy: 'alice' };
@@ -111,12 +114,12 @@ export class PublisherBench {
     };
   }
 
-  /** Commits so many more events and hands them to the publisher. */
+  /** Commits more events, and passes them to the publisher. */
   append(count: number, at = AT): void {
     this.publisher.append(this.write(count, undefined, at));
   }
 
-  /** Commits so many more events, of which the publisher hears only when the answer is called. */
+  /** Commits more events. The returned function passes them to the publisher. */
   commit(count: number): () => void {
     const events = this.write(count);
     return () => this.publisher.append(events);

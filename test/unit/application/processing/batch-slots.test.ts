@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { BatchSlots, SLOT_HELD_MAX_MS } from '../../../../src/application/processing/batch-slots.js';
 import { realTime, type Time } from '../../../../src/application/runtime/time.js';
 
-/** Pauses end when told to. */
+/** Pauses end when the test ends them. */
 class HeldTime {
   private readonly pauses: { delayMs: number; signal: AbortSignal; end: () => void }[] = [];
   readonly time: Time = {
@@ -10,7 +10,7 @@ class HeldTime {
     pause: (delayMs, signal) => new Promise((resolve) => this.pauses.push({ delayMs, signal, end: resolve })),
   };
 
-  /** The pauses that nobody has broken off, of that length, are over. */
+  /** Ends all pauses of that length that were not aborted. */
   pass(delayMs: number): void {
     for (const pause of this.pauses.splice(0)) if (pause.delayMs === delayMs && !pause.signal.aborted) pause.end();
   }
@@ -66,7 +66,7 @@ describe('The batch slots of a worker', () => {
     held.pass(SLOT_HELD_MAX_MS);
     await settled();
     expect(begun).to.deep.equal(['a', 'b', 'c', 'd']);
-    // Those that were stuck are through at last: nobody else may begin for it.
+    // The stuck batches end at last, and free no additional slot.
     leave.get('a')?.();
     leave.get('b')?.();
     await settled();
