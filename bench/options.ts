@@ -21,6 +21,9 @@ export type Compared = (typeof COMPARED)[number];
 export const PEERS = ['ejabberd'] as const;
 export type PeerName = (typeof PEERS)[number];
 
+/** The second Parley, with `--live`. */
+export const LIVE_TITLE = 'Parley with a live reader';
+
 /** Produce → dispatch is measured at this rate, and at shares of Parley's throughput. */
 export const STEADY_RATE = 1_750;
 
@@ -29,6 +32,8 @@ export interface BenchOptions {
   compared: readonly Compared[];
   /** Null: none. */
   peer: PeerName | null;
+  /** W1 also on a second Parley whose live feed has a reader. */
+  live: boolean;
   /** Without open loops and without measuring the disk. */
   closed: boolean;
   rounds: number;
@@ -76,6 +81,7 @@ ${WORKLOAD_NAMES.map((name) => `  ${name}  ${WORKLOADS[name]}`).join('\n')}
   --closed           only the closed loop of W1: no latency at steady rates, no bytes on disk
   --alone            only Parley, without the ceiling and the naive service
   --usual            also compare with the usual service, on \`pg\` without an ORM
+  --live             also W1 on a second Parley whose live feed has a reader: the cost of its copies
   --peer ejabberd    also compare W1 with ejabberd, if installed (Debian: ejabberd, erlang-p1-pgsql)
   --rounds N         rounds; in each, all systems in turn; figures are medians over them (default: ${FULL.rounds})
   --messages N       commands per round for Parley; slower services get fewer (default: ${FULL.messages})
@@ -111,6 +117,7 @@ export function readOptions(args: string[]): BenchOptions | null {
       alone: { type: 'boolean', default: false },
       closed: { type: 'boolean', default: false },
       usual: { type: 'boolean', default: false },
+      live: { type: 'boolean', default: false },
       peer: { type: 'string' },
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
@@ -141,6 +148,7 @@ export function readOptions(args: string[]): BenchOptions | null {
     only: new Set(values.only.split(',').map((name) => oneOf('only', name, WORKLOAD_NAMES))),
     compared: values.usual ? [...compared, 'usual'] : compared,
     peer: values.peer === undefined ? null : oneOf('peer', values.peer, PEERS),
+    live: values.live,
     closed: values.closed,
     rounds: sized('rounds'),
     messages: sized('messages'),

@@ -8,7 +8,7 @@ import { startEjabberd } from './ejabberd/peer.js';
 import { isClosed } from './measuring/closed.js';
 import { writeFlameGraphs } from './measuring/flame-graph.js';
 import { Station } from './measuring/station.js';
-import { HELP, readOptions } from './options.js';
+import { HELP, LIVE_TITLE, readOptions } from './options.js';
 import { backlogSteps } from './phases/backlog.js';
 import { diskSteps } from './phases/disk.js';
 import { rateSteps } from './phases/rates.js';
@@ -27,8 +27,10 @@ import type { Stage } from './running/bench-harness.js';
 import { query, startPrivateServices } from './running/private-services.js';
 import { showProgress } from './running/progress.js';
 import { runSteps, type Step } from './running/steps.js';
+import { startParleyWithReader } from './subjects/live-reader.js';
 import { startParley } from './subjects/parley.js';
 import { startPlainService } from './subjects/plain-service.js';
+import type { Subject } from './subjects/subject.js';
 import { SteadyWorkload } from './workloads/steady.js';
 
 /** A database with the chats only; each subject gets a copy. */
@@ -72,7 +74,9 @@ async function main(): Promise<void> {
   if (options.prepare !== null) await query(template, options.prepare);
 
   const parley = await start('Parley', () => startParley(services, options, { template: TEMPLATE }));
-  const subjects = [parley];
+  const subjects: Subject[] = [parley];
+  if (options.live && options.only.has('W1'))
+    subjects.push(await start(LIVE_TITLE, () => startParleyWithReader(services, options, TEMPLATE)));
   const others = options.only.has('W1') ? options.compared : [];
   const compared = [];
   for (const which of others)

@@ -42,7 +42,7 @@ process.exitCode = await runNamed(
         run: ['dist/test/property/simulation/run.js'],
       },
       planted: {
-        about: 'bugs planted one at a time, each of which the simulation must find (20 s)',
+        about: 'bugs of the worker and the relay, planted one at a time, each of which a test must notice (30 s)',
         run: ['dist/test/property/simulation/planted.js'],
       },
       fuzz: {

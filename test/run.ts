@@ -1,9 +1,11 @@
 /**
- * Runs the tests in a few mocha processes side by side, each with private services of its own: many of them wait more than they work.
- * Ends with `N passed, N failed, N skipped` alone on a line; exits 1 exactly when that counts a failure. A process that breaks off, that is
- * silent for too long or that is interrupted counts as one, and so does a run in which nothing passed.
+ * Runs the tests in a few mocha processes side by side, each with private services of its own: many of them wait more
+ * than they work. Ends with `N passed, N failed, N skipped` alone on a line; exits 1 exactly when that counts a
+ * failure. A process that breaks off, that is silent for too long or that is interrupted counts as one, and so does a
+ * run in which nothing passed.
  *
- * The tests of the PostgreSQL store run twice: on the embedded server, and on an installed one of another version with its default settings.
+ * The tests of the PostgreSQL store run twice: on the embedded server, and on an installed one of another version with
+ * its default settings.
  *
  * Usage: node dist/test/run.js [--silence SECONDS] [--only PATTERN] [folder]
  *   --only: the files whose paths below the folder match this regular expression

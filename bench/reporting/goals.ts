@@ -1,6 +1,6 @@
 import { median } from '../measuring/quantiles.js';
 import type { Figures } from '../measuring/station.js';
-import { STEADY_RATE, type WorkloadName } from '../options.js';
+import { LIVE_TITLE, STEADY_RATE, type WorkloadName } from '../options.js';
 import type { BenchResult, Lane } from './bench-result.js';
 
 /** One figure and its goal. */
@@ -23,6 +23,9 @@ export function isMet({ is, bound, values }: Goal): boolean | null {
 export const perSecond = ({ dispatchedPerSecond }: Figures) => dispatchedPerSecond;
 /** CPU-seconds per million commands, of all processes except the load driver. */
 export const allButDriver = ({ cpu }: Figures) => cpu.service + cpu.postgres + cpu.rabbitmq;
+
+/** CPU-seconds per million commands, of the processes that make and pass on the copies of the live feed. */
+const workerAndBroker = ({ cpu }: Figures) => cpu.service + cpu.rabbitmq;
 
 export function laneOf({ lanes }: Pick<BenchResult, 'lanes'>, workload: WorkloadName, subject = 'Parley'): Lane {
   const found = lanes.find((lane) => lane.workload === workload && lane.subject === subject);
@@ -81,6 +84,13 @@ export function goalsOf(result: Pick<BenchResult, 'lanes' | 'peer' | 'rates' | '
     goal('p99 at 50 % load', '≤', 100, latency('50 % load', p99), ms),
     goal('p99 at 80 % load', '≤', 250, latency('80 % load', p99), ms),
     goal('W2 ÷ W1', '≥', 0.5, ratios(laneOf(result, 'W2'), steady, perSecond), ratio),
+    goal(
+      'CPU-seconds per million of worker and RabbitMQ with a live reader ÷ without',
+      '≤',
+      1.03,
+      ratios(laneOf(result, 'W1', LIVE_TITLE), steady, workerAndBroker),
+      { digits: 3, unit: '' },
+    ),
     goal('disk per message of 200 bytes: message and event with their indexes', '≤', 700, bytes, {
       digits: 0,
       unit: 'B',

@@ -8,6 +8,8 @@ import { startWorkerProcess, type WorkerProcess } from './worker-process.js';
 const MS_PER_SECOND = 1_000;
 
 export interface ParleyGiven {
+  /** In reports. Default `Parley`. */
+  title?: string;
   /** The namespace, for a second Parley on the same broker. Default `bench`. */
   namespace?: string;
   /** More environment variables of the workers. */
@@ -66,7 +68,7 @@ export async function startParley(
   };
   await start();
   return {
-    title: 'Parley',
+    title: given.title ?? 'Parley',
     namespace,
     databaseUrl,
     isOrdered: true,

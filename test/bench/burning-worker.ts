@@ -1,4 +1,6 @@
-/** A worker as `parley worker` runs it, that burns 100 µs more a command: what the guard of the worker's cost must notice. */
+/**
+ * `parley worker` that uses 100 µs more processor time per command: the guard of the cost per command must notice it.
+ */
 import type { Failpoints } from '../../src/application/runtime/failpoints.js';
 import { runRoles } from '../../src/main/roles/run-roles.js';
 
@@ -8,7 +10,7 @@ const steps: Failpoints = {
   reached: () => undefined,
   reachedSync(step, { count }) {
     if (step !== 'decided') return;
-    // Processor time, not time that others had: it is what the guard goes by.
+    // Processor time, which the guard measures, not wall time.
     const began = process.cpuUsage();
     const burned = () => process.cpuUsage(began).user + process.cpuUsage(began).system;
     while (burned() < count * BURNED_MICROSECONDS_PER_COMMAND);

@@ -1,6 +1,7 @@
 /**
- * The guard of what a command costs: in a very short form of the bench, Parley beside the ceiling in turns on the same servers. Absolute
- * figures say nothing on a machine that others use; the ratios of each round do, of processor time the best.
+ * The guard of what a command costs: in a very short form of the bench, Parley beside the ceiling in turns on the same
+ * servers. Absolute figures say nothing on a machine that others use; the ratios of each round do, of processor time
+ * the best.
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -19,20 +20,23 @@ import { postgres, rabbitmq, uniqueNamespace } from '../support/services/service
 
 const CHATS = 200;
 const COMMANDS = 1_500;
-/** What has just started is slow, and the more code it has the longer. */
+/** Warm-up, because a process is slow after its start, and slower with more code. */
 const WARM_UP_COMMANDS = 3_000;
 const ROUNDS = 3;
 const IN_FLIGHT = 1_000;
 const TEST_TIMEOUT_MS = 180_000;
 
 /**
- * Of the ceiling's, over all rounds. On a quiet machine the worker's processor time was 1.51 to 1.71 of it, and 1.98 to 2.51 with 100 µs a command
- * on top; with ten to twenty other busy processes on two cores up to 1.90, and 1.90 to 2.17.
+ * Of the ceiling's, over all rounds. On a quiet machine the worker's processor time was 1.51 to 1.71 of it, and 1.98 to
+ * 2.51 with 100 µs a command on top; with ten to twenty other busy processes on two cores up to 1.90, and 1.90 to 2.17.
  */
 const WORKER_CPU_MAX = 1.95;
 const ALL_CPU_MAX = 1.6;
 const THROUGHPUT_MIN = 0.4;
-/** What is out of bounds is measured anew before it counts: a neighbour's burst is over by then, a slower worker is not. */
+/**
+ * A value out of bounds is measured again before it counts: a burst of another process is over by then, a slower worker
+ * is not.
+ */
 const ATTEMPTS = 2;
 
 /** `npm run proof -- guard` plants the slip: then the test has to fail. */

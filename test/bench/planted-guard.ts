@@ -1,4 +1,7 @@
-/** Runs the guard of what a command costs with a worker that burns 100 µs more a command: it has to fail, for that reason and no other. */
+/**
+ * Runs the guard of what a command costs with a worker that burns 100 µs more a command: it has to fail, for that
+ * reason and no other.
+ */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

@@ -71,7 +71,7 @@ describe("the bench's report", () => {
       decisions: 0,
       parts: [],
     };
-    expect(goalsOf(resultOf({ disk })).map(isMet)).to.deep.equal([...new Array(9).fill(null), false]);
+    expect(goalsOf(resultOf({ disk })).map(isMet)).to.deep.equal([...new Array(10).fill(null), false]);
   });
 
   it('is void if a ledger is not closed or a read has failed', () => {

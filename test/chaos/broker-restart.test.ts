@@ -42,10 +42,12 @@ describe('A worker whose broker is restarted under load', function () {
       what: 'it says that it is not ready',
     });
 
-    // Producers are as quick as the workers: what they publish before a lost ring is mended may go to any queue.
+    // Producers reconnect as fast as the workers: commands published before the lost ring is repaired may reach any
+    // queue.
     node = await startRabbitmq({ folder, port: node.port });
     await worker.ready();
-    // Khepri, RabbitMQ 4's metadata store, has kept the ring; after Mnesia it is repaired. At the first start it was "new".
+    // Khepri, RabbitMQ 4's metadata store, has kept the ring; after Mnesia it is repaired. At the first start it was
+    // "new".
     await worker.line(/"ring":"(?:repaired|in order)"/);
     const sentBefore = load.sent;
     await eventually(() => load.sent > sentBefore + 200, { within, what: 'load after the restart' });

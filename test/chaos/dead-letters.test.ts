@@ -9,7 +9,7 @@ const within = 20_000;
 describe('A dead letter on the broker', () => {
   let fleet: Fleet;
   let connection: ChannelModel;
-  const buried: ConsumeMessage[] = [];
+  const deadLettered: ConsumeMessage[] = [];
   let chat: { chatId: string; users: string[] };
 
   before(async function () {
@@ -20,7 +20,7 @@ describe('A dead letter on the broker', () => {
     await fleet.connect();
     connection = await amqp.connect(fleet.amqpUrl);
     const channel = await connection.createChannel();
-    await channel.consume(`${fleet.namespace}.dead-letters`, (message) => message && buried.push(message), {
+    await channel.consume(`${fleet.namespace}.dead-letters`, (message) => message && deadLettered.push(message), {
       noAck: true,
     });
     chat = await fleet.createGroup(1);
@@ -44,7 +44,7 @@ describe('A dead letter on the broker', () => {
     Buffer.from(JSON.stringify({ actorId, chatId: chat.chatId, data: { body: text } }));
 
   async function letter(messageId: string): Promise<ConsumeMessage> {
-    const find = () => buried.find(({ properties: { messageId: id } }) => id === messageId);
+    const find = () => deadLettered.find(({ properties: { messageId: id } }) => id === messageId);
     return eventually(find, { within, what: `${messageId} among the dead letters` });
   }
 
@@ -103,7 +103,7 @@ describe('A dead letter on the broker', () => {
   it('exists once per such command, and everything else is in the ledger', async () => {
     const verdict = await fleet.ledger.close(fleet.databaseUrl);
     expect(faultsOf(verdict), JSON.stringify(verdict)).to.deep.equal([]);
-    expect(buried.map(({ properties: { messageId } }) => messageId)).to.deep.equal([
+    expect(deadLettered.map(({ properties: { messageId } }) => messageId)).to.deep.equal([
       'malformed',
       'poison',
       'misrouted',

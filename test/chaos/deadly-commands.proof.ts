@@ -7,17 +7,18 @@ import type { TestProcess } from '../support/fleet/processes.js';
 
 const MESSAGES = 600;
 const DEADLY_AT = 250;
-/** With everything twice, among suspects once, and alone `MAX_COMMAND_ATTEMPTS` times. */
+/** In batches of all commands twice, among suspects once, and alone `MAX_COMMAND_ATTEMPTS` times. */
 const DEATHS = 2 + 1 + 3;
 const within = 60_000;
 
-// Six workers start for it: `npm run proof -- faults` plays it; `npm test` has the same in one process (crashes.test.ts).
+// Six workers start for it: `npm run proof -- faults` plays it; `npm test` has the same in one process
+// (crashes.test.ts).
 describe('A command that kills each worker that decides it', function () {
   this.timeout(180_000);
 
   let fleet: Fleet;
   let connection: ChannelModel;
-  const buried: ConsumeMessage[] = [];
+  const deadLettered: ConsumeMessage[] = [];
 
   before(async () => {
     fleet = await Fleet.create({ partitions: 2 });
@@ -28,12 +29,12 @@ describe('A command that kills each worker that decides it', function () {
   });
 
   it(`is dead-lettered after ${DEATHS} deaths, and its neighbours in every partition are accepted once, in order`, async () => {
-    let worker: TestProcess = await fleet.startMortalWorker();
+    let worker: TestProcess = await fleet.startCrashingWorker();
     await worker.ready();
     await fleet.connect();
     connection = await amqp.connect(fleet.amqpUrl);
     const channel = await connection.createChannel();
-    await channel.consume(`${fleet.namespace}.dead-letters`, (message) => message && buried.push(message), {
+    await channel.consume(`${fleet.namespace}.dead-letters`, (message) => message && deadLettered.push(message), {
       noAck: true,
     });
     const chats = await Promise.all(Array.from({ length: 6 }, () => fleet.createGroup(1)));
@@ -51,9 +52,9 @@ describe('A command that kills each worker that decides it', function () {
 
     let deaths = 0;
     for (;;) {
-      worker = await fleet.startMortalWorker();
-      const what = `it is buried after ${deaths} deaths`;
-      const isBuried = eventually(() => buried.length > 0, { within, what }).then(() => null);
+      worker = await fleet.startCrashingWorker();
+      const what = `it is deadLettered after ${deaths} deaths`;
+      const isBuried = eventually(() => deadLettered.length > 0, { within, what }).then(() => null);
       const end = await Promise.race([worker.ended, isBuried]);
       isBuried.catch(() => undefined);
       if (end === null) break;
@@ -63,10 +64,10 @@ describe('A command that kills each worker that decides it', function () {
     }
 
     expect(deaths).to.equal(DEATHS);
-    // Receipts on their way at a death are lost with it.
+    // A crash loses receipts in flight.
     await fleet.allAnsweredAfterAsking();
-    expect(buried.map(({ properties }) => properties.messageId)).to.deep.equal(['deadly']);
-    expect(buried[0]?.properties.headers).to.include({
+    expect(deadLettered.map(({ properties }) => properties.messageId)).to.deep.equal(['deadly']);
+    expect(deadLettered[0]?.properties.headers).to.include({
       'x-parley-reason': 'poison',
       'x-parley-detail': 'fails alone: crash',
     });

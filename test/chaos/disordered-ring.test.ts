@@ -8,7 +8,7 @@ import { faultsOf } from '../support/fleet/ledger.js';
 const PARTITIONS = 4;
 const ROUNDS = 20;
 
-/** Somebody binds the command queues in another order, behind our backs: the mark that they are in order stays. */
+/** Another client binds the command queues in another order; the marker of a correct order stays. */
 describe('With a hash ring in the wrong order', function () {
   this.timeout(120_000);
   let fleet: Fleet;

@@ -1,4 +1,7 @@
-/** Where faults are played: worker processes behind wires that can be cut, a steady load of messages, and a ledger of it all. */
+/**
+ * The harness for faults: worker processes behind proxies that can cut their connections, a steady load of messages,
+ * and a ledger of all commands and events.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../src/infrastructure/free-port.js';
 import { CuttingProxy } from '../integration/prisma/cutting-proxy.js';
@@ -12,35 +15,35 @@ import type { SmallDisk } from '../support/services/small-disk.js';
 import { OwnServices } from './own-services.js';
 import { SteadyLoad } from './steady-load.js';
 
-/** For whatever must come about by itself once a fault is over; on a busy machine. */
+/** Time limit for recovery after a fault, on a busy machine. */
 export const WITHIN_MS = 60_000;
 const LAST_LINES = 12;
-/** How long one request may go unanswered before it is asked anew, under another id. */
+/** How long a request waits for its receipt before another one is sent with a new id. */
 const ASK_MS = 2_000;
 
-export interface StageOptions {
+export interface FleetHarnessOptions {
   workers?: number;
   partitions?: number;
   chats?: number;
   env?: Record<string, string>;
-  /** Services that the scenario may stop and start, instead of those of the run. */
+  /** Private services that the scenario may stop and start, instead of those of the run. */
   ownBroker?: boolean;
   ownDatabase?: Record<string, string>;
-  /** Workers stop where they are told to (`tellToPause`). */
-  areObedient?: boolean;
-  /** Between two rounds of the load. */
+  /** Workers pause at a failpoint on request (`requestPause`). */
+  canPause?: boolean;
+  /** Pause between two rounds of the load. */
   loadPauseMs?: number;
-  /** Without: a scenario that has a load of its own. */
+  /** False if the scenario produces its own load. */
   isLoaded?: boolean;
 }
 
 export interface Settled {
   verdict: Verdict;
-  /** What is wrong; empty when the ledger closes and everything else is in order. */
+  /** What is wrong. Empty if the ledger is closed and everything else is correct. */
   faults: string[];
 }
 
-/** A fault lasts for some time: that is its nature, and nothing is waited for. */
+/** The duration of a fault. This is not synchronization. */
 export function lasting(milliseconds: number): Promise<void> {
   return sleep(milliseconds);
 }
@@ -59,10 +62,10 @@ export class FleetHarness {
     /** Between the workers and RabbitMQ. */
     readonly brokerWire: Wire,
     private readonly own: OwnServices,
-    private readonly options: StageOptions,
+    private readonly options: FleetHarnessOptions,
   ) {}
 
-  static async open(options: StageOptions = {}): Promise<FleetHarness> {
+  static async open(options: FleetHarnessOptions = {}): Promise<FleetHarness> {
     const own = await OwnServices.start(options.ownBroker ?? false, options.ownDatabase);
     const fleet = await Fleet.create({
       partitions: options.partitions ?? 4,
@@ -91,27 +94,27 @@ export class FleetHarness {
     return this.options.ownBroker ? this.own.brokerFolder : brokerFolder();
   }
 
-  /** Of the harness's own server. */
+  /** The data folder of the harness's own server. */
   get databaseFolder(): string {
     return this.own.databaseFolder;
   }
 
-  /** A file system for a part of the database: mounted at the first call, there until the harness is closed. */
+  /** A small file system for a part of the database: mounted at the first call, unmounted when the harness closes. */
   smallDisk(mib: number): SmallDisk {
     return this.own.smallDisk(mib);
   }
 
-  /** A worker behind the wires. */
+  /** A worker whose connections pass through the proxies. */
   async addWorker(env: Record<string, string> = {}): Promise<TestProcess> {
     const wires = { DATABASE_URL: this.databaseWire.url, AMQP_URL: this.brokerWire.url };
     const { fleet } = this;
     const all = { ...wires, ...env };
-    const worker = await (this.options.areObedient ? fleet.startObedientWorker(all) : fleet.startWorker(all));
+    const worker = await (this.options.canPause ? fleet.startPausableWorker(all) : fleet.startWorker(all));
     this.workers.push(worker);
     return worker;
   }
 
-  /** One whose clock is off by so much. */
+  /** A worker whose clock is off by `skewMs`. */
   addSkewedWorker(skewMs: number): Promise<TestProcess> {
     const clock = new URL('../support/fleet/skewed-clock.js', import.meta.url).href;
     return this.addWorker(skewMs === 0 ? {} : { NODE_OPTIONS: `--import=${clock}`, CLOCK_SKEW_MS: String(skewMs) });
@@ -128,16 +131,18 @@ export class FleetHarness {
     this.currentLoad = new SteadyLoad(this.fleet, `load${this.loads}`, this.chats, this.options.loadPauseMs);
   }
 
-  /** Until so many more commands have been sent. */
+  /** Waits until that many more commands have been sent. */
   async sends(commands: number): Promise<void> {
     const goal = this.load.sent + commands;
     await eventually(() => this.load.sent >= goal, { within: WITHIN_MS, what: `${commands} more commands are sent` });
   }
 
-  /** Until some message to each of the chats is accepted, that was sent after now. */
+  /** Waits until a message that is sent from now on is accepted in each chat. */
   async flows(within = WITHIN_MS, chats = this.chats): Promise<void> {
     await Promise.all(
-      chats.map((chat) => eventually(() => this.accepts(chat), { within, what: `chat ${chat.chatId} goes on` })),
+      chats.map((chat) =>
+        eventually(() => this.accepts(chat), { within, what: `chat ${chat.chatId} accepts messages` }),
+      ),
     );
   }
 
@@ -148,14 +153,14 @@ export class FleetHarness {
     return receipt.status === 'accepted';
   }
 
-  /** Until `/readyz` of the worker says 503, with something like that. */
+  /** Waits until `/readyz` of the worker answers 503 with a text that matches. */
   async unready(worker: TestProcess | undefined, pattern: RegExp): Promise<void> {
     await eventually(
       async () => {
         const response = await fetch(`${worker?.opsUrl}/readyz`);
         return response.status === 503 && pattern.test(await response.text());
       },
-      { within: WITHIN_MS, what: `a worker says that it is not ready (${pattern})` },
+      { within: WITHIN_MS, what: `a worker is not ready (${pattern})` },
     );
   }
 
@@ -163,7 +168,7 @@ export class FleetHarness {
     await this.own.node?.stop();
   }
 
-  /** With SIGKILL: nothing is written down that was not yet. */
+  /** With SIGKILL: unsaved data is lost. */
   async killBroker(): Promise<void> {
     await this.own.node?.kill();
   }
@@ -180,7 +185,7 @@ export class FleetHarness {
     return this.own.startDatabase();
   }
 
-  /** Ends the load, asks for what is not answered, and compares. */
+  /** Stops the load, sends unanswered commands again, and compares the ledger. */
   async settle(): Promise<Settled> {
     await this.currentLoad?.stop();
     await this.fleet.allAnsweredAfterAsking();
@@ -188,19 +193,21 @@ export class FleetHarness {
     const faults = faultsOf(verdict);
     if (verdict.receipted !== verdict.attempted) faults.push(`receipted ${verdict.receipted} of ${verdict.attempted}`);
     const rejected = await this.fleet.query(`SELECT 1 FROM chat_events WHERE type = 'command.rejected'`);
-    if (rejected.length > 0) faults.push(`our failure became ${rejected.length} rejections`);
+    if (rejected.length > 0) faults.push(`${rejected.length} valid commands were rejected`);
     const ended = this.workers.filter(({ running }) => !running).length;
-    if (ended > 0) faults.push(`${ended} workers have ended that should run`);
+    if (ended > 0) faults.push(`${ended} workers have ended unexpectedly`);
     return { verdict, faults };
   }
 
-  /** What the workers said last: to look at when they do not go on. */
-  lastWords(): string[] {
-    return this.workers.map(({ pid, stderr }) => `worker ${pid} said:\n${stderr.slice(-LAST_LINES).join('\n')}`);
+  /** The last log lines of the workers, for failures. */
+  lastLogLines(): string[] {
+    return this.workers.map(
+      ({ pid, stderr }) => `last log lines of worker ${pid}:\n${stderr.slice(-LAST_LINES).join('\n')}`,
+    );
   }
 
   async close(): Promise<void> {
-    // What keeps it from ending was told when the ledger was compared, or has its own reason told: the producer's end ends it, too.
+    // A failure of the load was reported when the ledger was compared. Closing the producer ends the load too.
     await this.currentLoad?.stop().catch(() => undefined);
     await this.fleet.close();
     await this.databaseWire.close();

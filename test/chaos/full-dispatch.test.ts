@@ -34,7 +34,7 @@ describe('A dispatch queue that is full because its consumer stopped', function 
         return fleet.producer.publish({ ...command, data: { body: `${index} ${filler}` } });
       }),
     );
-    // Commands are answered all the same: what is committed does not depend on who dispatches it.
+    // Commands are answered anyway: a commit does not depend on dispatch.
     await fleet.allAnswered();
     const unready = await eventually(
       async () => {
@@ -65,7 +65,7 @@ describe('A dispatch queue that is full because its consumer stopped', function 
       `SELECT count(*)::int AS events FROM chat_events e JOIN partitions p USING (partition)
        WHERE e.position > p.published_through`,
     );
-    // How many the queue takes beyond its bound before it says no is a matter of how busy the broker is.
+    // How many events the queue accepts beyond its limit depends on the load of the broker.
     expect(waiting?.events).to.be.greaterThan(0);
 
     await fleet.producer.close();
@@ -83,7 +83,7 @@ describe('A dispatch queue that is full because its consumer stopped', function 
       const command = { type: 'message.send', commandId: `u${index}`, actorId: users[0] ?? '', chatId };
       return fleet.producer.publish({ ...command, data: { body: 'x'.repeat(1_000) } });
     };
-    // Somebody has a queue of their own; without any, events would wait all the same.
+    // Another queue is bound, because events also wait without any queue.
     const connection = await connect(fleet.amqpUrl);
     const channel = await connection.createChannel();
     const { queue } = await channel.assertQueue('', { exclusive: true });

@@ -1,7 +1,7 @@
 /**
- * Chat through two worker processes, one of them killed and started again meanwhile. `npm run proof -- irc` takes all logs
- * that there are, `npm test` one; where there are none but the sample (irc-logs.ts), that one is replayed as many chats
- * at once.
+ * Chat through two worker processes, one of them killed and started again meanwhile. `npm run proof -- irc` takes all
+ * logs that there are, `npm test` one; where there are none but the sample (irc-logs.ts), that one is replayed as many
+ * chats at once.
  */
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ const REPLAY_TIMEOUT_MS = 20 * 60_000;
 const DRAIN_TIMEOUT_MS = 60_000;
 const PROGRESS_INTERVAL_MS = 5_000;
 
-/** The proof takes long: it says how far it is, and what came of it. */
+/** The proof is slow: it prints its progress and results. */
 function say(line: string): void {
   if (isProof) console.log(`    ${line}`);
 }
@@ -110,7 +110,7 @@ describe(`Chat from ${source}, replayed with two workers, one of which is killed
     return row?.count ?? 0;
   }
 
-  /** What was said first, whatever it was edited to. */
+  /** The original texts, before edits. */
   function storedIn(name: string) {
     return fleet.query<{ line: number; body: string }>(
       `SELECT (m.metadata->'irc'->>'line')::int AS line, COALESCE(r.body, m.body) AS body

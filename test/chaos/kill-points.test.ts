@@ -2,22 +2,20 @@ import { expect } from 'chai';
 import { Fleet } from '../support/fleet/fleet.js';
 import { faultsOf, type Verdict } from '../support/fleet/ledger.js';
 
-/**
- * Each of the three points is visited this often; every visit ends a worker process with SIGKILL. `npm run proof -- kills` makes it thirty.
- */
+/** The number of kills at each of the three failpoints. `npm run proof -- kills` makes thirty. */
 const KILLS = Number(process.env.PARLEY_KILLS ?? '1');
 const BURST = 16;
-/** A worker that joins gets its share, and a batch of it, well before. */
+/** A generous limit for a new worker to get its share and a batch. */
 const PAUSED_WITHIN_MS = 60_000;
 
-/** The proof takes long: it says how far it is, and what came of it. */
+/** The proof is slow: it prints its progress and results. */
 function say(line: string): void {
   if (process.env.PARLEY_KILLS !== undefined) console.log(`    ${line}`);
 }
 
 /**
- * A steady worker stands by. Again and again another one joins, is assigned its share, stops dead at the step in one of its first batches,
- * and is killed; the steady one takes over what it held.
+ * A steady worker runs. Repeatedly another worker joins, gets its share, blocks at the failpoint in one of its first
+ * batches, and is killed; the steady worker takes over its partitions.
  */
 async function killRepeatedly(step: string): Promise<Verdict> {
   const fleet = await Fleet.create({ partitions: 2, keepEvents: false });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 const SAMPLE_INTERVAL_MS = 100;
 const KIB_PER_MIB = 1024;
 
-/** Samples what processes have resident in memory, as the kernel tells it (Linux only). */
+/** Samples the resident memory of processes (Linux only). */
 export class MemoryWatch {
   readonly samplesMib: number[] = [];
   private readonly timer: NodeJS.Timeout;

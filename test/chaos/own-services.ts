@@ -1,4 +1,7 @@
-/** A broker and a database that a stage may stop, kill and fill, and a small file system for a part of the latter. */
+/**
+ * A private broker and database that a scenario may stop, kill and fill, and a small file system for a part of the
+ * database.
+ */
 import { join } from 'node:path';
 import { type PostgresServer, startPostgres } from '../../src/infrastructure/embedded/postgres-server.js';
 import { type RabbitmqNode, startRabbitmq } from '../../src/infrastructure/embedded/rabbitmq-node.js';

@@ -9,7 +9,7 @@ import { SteadyLoad } from './steady-load.js';
 const PARTITIONS = 8;
 const SERVED_WITHIN_MS = 5_000;
 const FROZEN_REPLACED_WITHIN_MS = 30_000;
-/** Between two rounds of the load: it goes on for a minute, and is to find the workers at work, not to wear them out. */
+/** Pause between two rounds of the load, which lasts a minute and must keep the workers busy without overload. */
 const LOAD_PAUSE_MS = 100;
 
 describe('The ownership of partitions', function () {
@@ -32,7 +32,7 @@ describe('The ownership of partitions', function () {
     await fleet?.close();
   });
 
-  /** Every partition has a living owner, and no owner holds more than its fair share, within five seconds. */
+  /** Checks that within five seconds every partition has a live owner, and no owner has more than its share. */
   async function fairlySpread(workers: number): Promise<void> {
     await eventually(
       async () => {

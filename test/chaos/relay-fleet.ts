@@ -23,14 +23,14 @@ export class RelayFleet {
 
   private constructor(private readonly harness: FleetHarness) {}
 
-  /** The same for each round on a harness, since the cursors stay. */
+  /** One per harness, because the cursors stay. */
   static of(harness: FleetHarness): RelayFleet {
     const present = RelayFleet.ofHarness.get(harness) ?? new RelayFleet(harness);
     RelayFleet.ofHarness.set(harness, present);
     return present;
   }
 
-  /** Plays with that many relays that own the cursors, then compares, then stops them. */
+  /** Starts that many relays, runs `act` when they own the cursors, compares the ledger, and stops them. */
   async play(relays: number, act: () => Promise<void>): Promise<void> {
     try {
       for (let count = 0; count < relays; count += 1) await this.start();
@@ -50,13 +50,13 @@ export class RelayFleet {
     return this.add(await startProcess({ args: ['relay'], env: this.env }));
   }
 
-  /** A relay that stops dead at a named step, after some deliveries. */
+  /** A relay that blocks at a failpoint after some deliveries. */
   async startPausing(step: string, deliveries: number): Promise<TestProcess> {
     const env = { ...this.env, PAUSE_ROLE: 'relay', PAUSE_AT: step, PAUSE_AFTER_BATCHES: String(deliveries) };
     return this.add(await startProcess({ script: PAUSING_WORKER, env }));
   }
 
-  /** Until each cursor has an owner, and there are that many owners. */
+  /** Waits until each cursor has an owner, and that many relays own cursors. */
   async owned(relays: number): Promise<void> {
     await eventually(
       async () => {
@@ -82,7 +82,9 @@ export class RelayFleet {
       },
       { within: WITHIN_MS, what: 'the cursors come to the end of the log' },
     ).catch((error: Error) => {
-      const logs = this.relays.map(({ pid, stderr }) => `relay ${pid} said:\n${stderr.slice(-8).join('\n')}`);
+      const logs = this.relays.map(
+        ({ pid, stderr }) => `last log lines of relay ${pid}:\n${stderr.slice(-8).join('\n')}`,
+      );
       throw new Error([error.message, ...logs].join('\n'));
     });
     const merged = await readJsonLines(this.folder);

@@ -11,7 +11,7 @@ describe('A relay beside a worker under load', function () {
   });
   after(() => harness?.close());
 
-  /** All scenarios, and more often: `npm run proof -- faults`. */
+  /** All scenarios, repeatedly: `npm run proof -- faults`. */
   it(`loses and reorders nothing after this: ${relayKilledAndFrozen.what}`, () =>
     relayKilledAndFrozen.play(harness, 0));
 

@@ -73,7 +73,7 @@ describe('A worker that is started and stopped', function () {
       await worker.ready();
     }
     await load.stop();
-    // In good order no receipt is lost: nobody has to ask again.
+    // A graceful shutdown loses no receipt: producers need not repeat commands.
     await fleet.allAnswered();
     const verdict = await fleet.ledger.close(fleet.databaseUrl);
     expect(faultsOf(verdict), JSON.stringify(verdict)).to.deep.equal([]);

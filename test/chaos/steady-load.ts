@@ -4,10 +4,13 @@ import type { Fleet } from '../support/fleet/fleet.js';
 
 /** How long a round waits for its receipts before the next one is sent all the same. */
 const ROUND_MS = 100;
-/** How long the broker may take to confirm the last round, be it that it is about to start. */
+/** Time limit for the confirms of the last round, also if the broker is about to start. */
 const STOP_WITHIN_MS = 60_000;
 
-/** Sends one message to each chat, round after round, until it is stopped. While the broker is away, a round waits for it. */
+/**
+ * Sends one message to each chat, round after round, until it is stopped. While the broker is away, a round waits for
+ * it.
+ */
 export class SteadyLoad {
   private count = 0;
   private isOver = false;
@@ -19,7 +22,7 @@ export class SteadyLoad {
     private readonly fleet: Fleet,
     private readonly name: string,
     private readonly chats: readonly { chatId: string; users: string[] }[],
-    /** Between two rounds: for runs so long that their ledger would become large. */
+    /** Pause between two rounds, so that the ledger of a long run stays small. */
     private readonly pauseMs = 0,
   ) {
     void this.run();

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { createLogger, type ProcessLogger } from '../../src/infrastructure/logging/logger.js';
 
-/** A logger whose lines a test can look at. */
+/** A logger that keeps its lines for the test. */
 export function collectedLog(): { logger: ProcessLogger; lines: string[] } {
   const lines: string[] = [];
   const output = new Writable({

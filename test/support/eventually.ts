@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const POLL_INTERVAL_MS = 20;
 
 /**
- * Waits for something to become true: asks until `check` neither throws nor answers false, undefined, null, 0 or ''. A check that
- * only asserts ends with `return true`, so that one that found nothing cannot pass for one that held.
- * @returns what the check answered
- * @throws Error when `within` milliseconds were not enough, saying `what` was waited for and how the last try ended
+ * Polls until `check` returns a truthy value without an exception. A check that only asserts ends with `return true`,
+ * so that a check that did nothing cannot pass.
+ * @returns the value of the check
+ * @throws Error after `within` milliseconds, with `what` was awaited and the last failure
  */
 export async function eventually<T>(
   check: () => T | Promise<T>,

@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { cleanUp } from './services/services-folder.js';
 import { ensureRabbitmq } from './services/services-install.js';
 
-/** After the last test only forgotten handles keep the process alive: that is a defect of a test, and is said. */
+/** After the last test only open handles keep the process alive. This is a defect of a test, and is reported. */
 const LINGER_TIMEOUT_MS = 10_000;
 const SIGNAL_EXIT_BASE = 128;
 
@@ -34,8 +34,8 @@ export function mochaGlobalTeardown(): void {
 }
 
 /**
- * Runs a proof, a program that is not run by mocha, and ends the process with the exit code that it comes to; 1 if it throws. Its services are
- * child processes: left to itself the process would wait for them, and for whatever a failed proof has left open, for ever.
+ * Runs a proof without mocha, and exits with its exit code; 1 if it throws. Without the exit, child processes and open
+ * handles would keep the process alive.
  */
 export async function runProof(proof: () => Promise<number>): Promise<never> {
   let code = 1;

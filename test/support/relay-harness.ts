@@ -1,4 +1,4 @@
-/** Relays in this process on any store, with the JSON Lines sink; their time runs faster than ours. */
+/** Relays in this process on any store, with the JSON Lines sink. Their time runs faster. */
 import { join } from 'node:path';
 import { JsonLinesConsumer } from '../../src/adapters/sinks/json-lines/json-lines-consumer.js';
 import { readJsonLines } from '../../src/adapters/sinks/json-lines/read-json-lines.js';
@@ -20,14 +20,14 @@ export const WITHIN_MS = 20_000;
 export const RECIPIENTS_MAX = 256;
 const ALL = 100_000;
 
-/** Pauses are short, and the clock of leases keeps pace with them. */
+/** Short pauses; the clock of leases is real. */
 export const fastTime: Time = {
   ...realTime,
   elapsedMs: () => performance.now(),
   pause: (delayMs, signal) => realTime.pause(delayMs / SPEED, signal),
 };
 
-/** The JSON Lines sink with hooks that a test can put before it. */
+/** The JSON Lines sink with a hook that runs before each delivery. */
 export class TestConsumer implements LogConsumer {
   readonly name = 'test';
   readonly content = 'cloud-events';
@@ -48,7 +48,7 @@ export class TestConsumer implements LogConsumer {
   async deliver(delivery: Delivery): Promise<DeliveryResult> {
     const answer = await this.before(delivery);
     if (answer !== null) {
-      // Events before a failed one are in the sink.
+      // Events before the failed one are delivered.
       if (answer.outcome === 'failed' && answer.index > 0)
         await this.sink.deliver({ ...delivery, events: delivery.events.slice(0, answer.index) });
       return answer;
@@ -129,7 +129,7 @@ export class RelayHarness {
     await eventually(() => this.isCaughtUp(name), { within: WITHIN_MS, what: `${name} is at the end of the log` });
   }
 
-  /** What is wrong with the lines of a partition, compared with its log. `parked` positions need not be there. */
+  /** Differences between the lines of a partition and its log. `parked` positions may be missing. */
   async faults(partition = 0, parked: readonly number[] = []): Promise<string[]> {
     const log = (await this.store.log.readEvents(partition, 0, ALL)).map(({ position }) => position);
     const lines = (await readJsonLines(this.folder)).get(partition)?.lines ?? [];
@@ -140,7 +140,7 @@ export class RelayHarness {
   }
 }
 
-/** Each position of the log is among the lines, in order, and nothing else is. */
+/** Checks that the lines have each position of the log, in order, and no others. */
 export function faultsOfLines(log: readonly number[], lines: readonly number[]): string[] {
   const [logged, written] = [new Set(log), new Set(lines)];
   const missing = log.filter((position) => !written.has(position));

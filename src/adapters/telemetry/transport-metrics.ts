@@ -1,4 +1,5 @@
 import type { Meter } from '@opentelemetry/api';
+import type { LiveCounters } from '../../application/ports/transport/live-feed.js';
 import type { TransportCounters } from '../../application/ports/transport/transport.js';
 
 /** Counters of the transport, read on collection. docs/metrics.md explains each. */
@@ -17,4 +18,14 @@ export function watchTransport(meter: Meter, counters: Readonly<TransportCounter
       description: 'Subscriptions ended by the broker or by a lost connection',
     })
     .addCallback((result) => result.observe(counters.subscriptionsLost));
+}
+
+/** Counters of the live feed, read on collection. */
+export function watchLiveFeed(meter: Meter, counters: Readonly<LiveCounters>): void {
+  meter
+    .createObservableCounter('parley.live.copies', { description: 'Copies of events for the live feed, by outcome' })
+    .addCallback((result) => {
+      result.observe(counters.sent, { outcome: 'sent' });
+      result.observe(counters.dropped, { outcome: 'dropped' });
+    });
 }

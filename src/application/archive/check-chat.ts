@@ -3,16 +3,8 @@ import { directChatId } from '../../contract/messages/direct-chat-id.js';
 import type { ChatCounts } from '../ports/store/archive.js';
 
 /** The sequence of the earlier message that an event is about. */
-function messageSequenceOf(line: ArchiveLineOf<'event'>): number | null {
-  switch (line.type) {
-    case 'message.edited':
-    case 'message.deleted':
-    case 'message.reacted':
-    case 'message.unreacted':
-      return line.payload.messageSequence;
-    default:
-      return null;
-  }
+function messageSequenceOf({ payload }: ArchiveLineOf<'event'>): number | null {
+  return payload && 'messageSequence' in payload ? payload.messageSequence : null;
 }
 
 /** Checks that the lines of one chat are consistent: sequences without gaps, nothing past the end, nothing missing. */

@@ -121,6 +121,7 @@ export class Worker {
     this.isAnnounced = true;
     this.registryAnsweredAt = this.deps.time.now();
     this.logFloors = new Map(cluster.partitions.map(({ partition, logFloor }) => [partition, logFloor]));
+    this.deps.publisher.live?.noteReaders(cluster.liveReaders);
     for (const consumer of this.consumers) this.reconcile(consumer, cluster);
     // Both tasks may wait seconds for rows that a slow transaction locks. They must not delay the next heartbeat.
     this.background.start('progress', () => Promise.all(this.consumers.map((consumer) => consumer.saveProgress())));

@@ -16,6 +16,7 @@ import { Backoff } from '../runtime/backoff.js';
 import type { Failpoints } from '../runtime/failpoints.js';
 import { Signal } from '../runtime/signal.js';
 import type { Time } from '../runtime/time.js';
+import type { LiveCopies } from './live-copies.js';
 import { OutboxBuffer } from './outbox-buffer.js';
 import { PublishLatency } from './publish-latency.js';
 import { RecipientsCache } from './recipients-cache.js';
@@ -40,6 +41,8 @@ export const RENDER_CHUNK = 128;
 export interface PublisherDeps {
   log: EventLog;
   sink: EventSink;
+  /** Gets a copy of each event when it is first handed to the sink. Absent: no copies. */
+  live?: LiveCopies | undefined;
   /** Decides which members of a chat may view it. */
   policy: PolicyDecisionPoint;
   observer: WorkerObserver;
@@ -60,6 +63,8 @@ export class EventPublisher {
   private readonly buffer: OutboxBuffer;
   private sent: number;
   private confirmedThrough: number;
+  /** The last position that was handed to a channel. It does not go back for a retry, so a retry makes no copies. */
+  private handedThrough: number;
   private inFlight: InFlight[] = [];
   /** The commit time of the oldest unpublished event, as far as it is known while no event is in flight. */
   private oldestAt = new Date();
@@ -87,6 +92,7 @@ export class EventPublisher {
     this.buffer = new OutboxBuffer(partition, deps.log, from.position, from.floor);
     this.sent = from.publishedThrough;
     this.confirmedThrough = from.publishedThrough;
+    this.handedThrough = from.publishedThrough;
     this.recipients = new RecipientsCache(new AudienceReader(deps.log, deps.policy, deps.render.recipientsMax));
     this.latency = new PublishLatency(deps.time, (milliseconds) => deps.observer.stageTook('publish', milliseconds));
     this.backoff = new Backoff(deps.time);
@@ -193,6 +199,7 @@ export class EventPublisher {
     const taken = await this.buffer.take(this.sent, Math.min(RENDER_CHUNK, this.room()), window);
     const audiences = await this.recipients.lookUp(taken);
     this.latency.handedOver(taken.at(-1)?.position ?? this.sent);
+    const firstCopies: Uint8Array[] = [];
     for (const event of this.buffer.withoutDeletedTexts(taken)) {
       if (this.failure !== null) return;
       const audience = event.chatId === null ? null : (audiences.get(event.chatId) ?? null);
@@ -202,13 +209,24 @@ export class EventPublisher {
       this.unsettled += 1;
       this.sent = event.position;
       channel.publish(outgoing, (outcome) => this.settle(entry, outcome));
+      if (event.position <= this.handedThrough) continue;
+      this.handedThrough = event.position;
+      firstCopies.push(outgoing.body);
     }
+    this.copy(firstCopies);
     const { steps } = this.deps;
     if (steps !== undefined) {
       const at = { partition: this.partition, count: taken.length, published: () => this.drained() };
       await steps.reached('published', at);
     }
     await this.untilWritable(channel);
+  }
+
+  /** `bodies`: the events up to `handedThrough`. The log has no gap there (outbox-buffer.ts). */
+  private copy(bodies: readonly Uint8Array[]): void {
+    if (bodies.length === 0) return;
+    const { partition, handedThrough } = this;
+    this.deps.live?.publish({ partition, position: handedThrough - bodies.length + 1, bodies });
   }
 
   /**

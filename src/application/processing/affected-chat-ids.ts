@@ -6,8 +6,8 @@ const CHANGES_MEMBERS: ReadonlySet<CommandType> = new Set(['chat.create', 'membe
 /** The distinct chats of a batch's commands, without the commands that change the members of their chat. */
 export function affectedChatIds(items: readonly BatchItem[]): string[] {
   const chatIds = new Set<string>();
-  for (const { decoded, unproven } of items) {
-    if (unproven !== null || decoded.outcome !== 'command') continue;
+  for (const { decoded, unauthenticated } of items) {
+    if (unauthenticated !== null || decoded.outcome !== 'command') continue;
     const { type, chatId } = decoded.command;
     if (chatId !== null && !CHANGES_MEMBERS.has(type)) chatIds.add(chatId);
   }

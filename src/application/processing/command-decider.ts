@@ -69,7 +69,7 @@ export class CommandDecider {
     const { decoded } = item;
     const answer = (receipt: Receipt): ItemResult => ({ kind: 'answered', receipt });
     const accepted = acceptedReceipt(identity, now.toISOString());
-    if (item.unproven !== null) return answer({ ...accepted, status: 'rejected', reason: item.unproven });
+    if (item.unauthenticated !== null) return answer({ ...accepted, status: 'rejected', reason: item.unauthenticated });
 
     const earlier = state.receipt({ tenantId, actorId, commandId });
     if (earlier !== undefined) return answer(replayedReceipt(earlier, decoded.contentHash, accepted));

@@ -26,7 +26,7 @@ export interface IdentifiedCommand {
   delivery: Delivery;
   identity: CommandIdentity;
   /** Null if the actor is authenticated, or if authentication is off. */
-  unproven: Reason | null;
+  unauthenticated: Reason | null;
 }
 
 export interface RateVerdict {
@@ -137,13 +137,13 @@ function memberOf({ tenantId, chatId, actorId }: CommandIdentity): TenantMember 
 }
 
 /** Invalid commands count as well: reading and rejecting them is work. */
-function countedAs({ delivery, identity, unproven }: IdentifiedCommand, isMember: boolean): CountedCommand {
+function countedAs({ delivery, identity, unauthenticated }: IdentifiedCommand, isMember: boolean): CountedCommand {
   const { type, tenantId, actorId, chatId } = identity;
   const producer = producerKey(delivery.incoming);
   const known = isCommandType(type) ? type : null;
   // An unauthenticated command must not use up the quota of the actor that it names. Only the producer that sent it
   // pays.
-  if (unproven !== null)
+  if (unauthenticated !== null)
     return { type: known, keys: { tenant: null, actor: null, chat: null, producer }, isMember: false };
   // `chat.create` has no existing chat. A space never occurs in the tenant, chat or actor id, so these keys are unique.
   const chat = chatId === null || (known !== null && !isInChat(known)) ? null : `${tenantId} ${chatId}`;

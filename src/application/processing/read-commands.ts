@@ -39,34 +39,34 @@ export interface ReadCommands {
 }
 
 /**
- * How commands are read and their actors authenticated. `proof` is null if producers are trusted
+ * How commands are read and their actors authenticated. `verifier` is null if producers are trusted
  * (`COMMAND_AUTH=producer`).
  */
 export interface CommandReader {
   identify: typeof identifyCommand;
-  proof: TokenVerifier | null;
+  verifier: TokenVerifier | null;
   /**
    * `TOKEN_EXPIRY_GRACE` in seconds: a token that expired by less than this, while its command waited, is still valid.
    */
-  proofGraceSeconds: number;
+  tokenGraceSeconds: number;
 }
 
-/** Sets `unproven` if the actor is not authenticated, else the claims of the token. */
-async function authenticate(command: UndecodedCommand, proof: TokenVerifier, graceSeconds: number): Promise<void> {
-  const proven = await verifyActor(command, proof, graceSeconds);
-  if ('code' in proven) command.unproven = proven;
-  else command.token = proven.claims;
+/** Sets `unauthenticated` if the actor is not authenticated, else the claims of the token. */
+async function authenticate(command: UndecodedCommand, verifier: TokenVerifier, graceSeconds: number): Promise<void> {
+  const verified = await verifyActor(command, verifier, graceSeconds);
+  if ('code' in verified) command.unauthenticated = verified;
+  else command.token = verified.claims;
 }
 
 async function verifyActor(
   { delivery, identity }: UndecodedCommand,
-  proof: TokenVerifier,
+  verifier: TokenVerifier,
   graceSeconds: number,
 ): Promise<Reason | { claims: Claims }> {
   const { authorization } = delivery.incoming.headers;
   const token = typeof authorization === 'string' ? bearerToken(authorization) : null;
   if (token === null) return refusal('unauthenticated', 'the header authorization with a bearer token is missing');
-  const verdict = await proof.verify(token, { graceSeconds });
+  const verdict = await verifier.verify(token, { graceSeconds });
   if (!verdict.ok) return refusal('unauthenticated', verdict.reason);
   const { tenantId, actorId } = identity;
   if (verdict.actor.tenantId !== tenantId || verdict.actor.userId !== actorId)
@@ -103,22 +103,23 @@ export async function readCommands(
     if (identifying.isExceededBy(delivery)) await setImmediate();
     const identified = reader.identify(delivery.incoming);
     if (identified.outcome === 'malformed') malformed.push({ delivery, detail: identified.detail });
-    else undecoded.push({ delivery, ...identified, unproven: null, token: null });
+    else undecoded.push({ delivery, ...identified, unauthenticated: null, token: null });
   }
-  const { proof, proofGraceSeconds } = reader;
-  if (proof !== null) await Promise.all(undecoded.map((command) => authenticate(command, proof, proofGraceSeconds)));
+  const { verifier, tokenGraceSeconds } = reader;
+  if (verifier !== null)
+    await Promise.all(undecoded.map((command) => authenticate(command, verifier, tokenGraceSeconds)));
   const verdicts = await checkRates(undecoded);
   const items: BatchItem[] = [];
   const refused: RefusedCommand[] = [];
   const decoding = new ByteBudget();
-  for (const [index, { delivery, identity, decode, unproven, token }] of undecoded.entries()) {
+  for (const [index, { delivery, identity, decode, unauthenticated, token }] of undecoded.entries()) {
     const { reason = null, allowance = null } = verdicts[index] ?? {};
     if (reason !== null) {
       refused.push({ delivery, identity, reason });
       continue;
     }
     if (decoding.isExceededBy(delivery)) await setImmediate();
-    items.push({ partition, delivery, decoded: decode(), unproven, token, allowance });
+    items.push({ partition, delivery, decoded: decode(), unauthenticated, token, allowance });
   }
   return { items, refused, malformed };
 }

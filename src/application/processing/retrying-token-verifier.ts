@@ -26,7 +26,7 @@ export class RetryingTokenVerifier implements TokenVerifier {
 
   /** @param waitMs `JWKS_WAIT` in milliseconds */
   constructor(
-    private readonly proof: TokenVerifier,
+    private readonly verifier: TokenVerifier,
     private readonly waitMs: number,
     private readonly time: Pick<Time, 'elapsedMs' | 'pause'>,
   ) {}
@@ -57,7 +57,7 @@ export class RetryingTokenVerifier implements TokenVerifier {
     const deadline = new AbortController();
     const late = this.time.pause(withinMs, deadline.signal).then(() => null);
     try {
-      return await Promise.race([this.proof.verify(token, options), late]);
+      return await Promise.race([this.verifier.verify(token, options), late]);
     } catch (error) {
       if (!(error instanceof TokenKeysUnavailable)) throw error;
       return null;

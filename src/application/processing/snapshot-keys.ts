@@ -7,7 +7,7 @@ import { SnapshotKeySet } from '../snapshot/snapshot-key-set.js';
 export function snapshotKeysOf(items: readonly BatchItem[]): SnapshotKeys {
   const keys = new SnapshotKeySet();
   for (const item of items) {
-    if (item.unproven !== null) continue;
+    if (item.unauthenticated !== null) continue;
     const { tenantId, actorId, commandId } = identityOf(item);
     keys.receipts.add({ tenantId, actorId, commandId });
     if (item.decoded.outcome !== 'command') continue;

@@ -15,7 +15,7 @@ export interface BatchItem {
    * Set if the actor is not authenticated. Such a command is answered before any receipt is looked up, and neither
    * stored nor published.
    */
-  unproven: Reason | null;
+  unauthenticated: Reason | null;
   /** The claims of the token that authenticated the actor. Null if no token is required. */
   token: Claims | null;
   /** The chat quotas that a permit takes from. Null if there are none. */

@@ -5,6 +5,7 @@ import {
   componentName,
   deadLetterMessage,
   eventMessages,
+  liveMessage,
   type Messages,
   receiptMessage,
 } from './messages.js';
@@ -31,6 +32,7 @@ export function asyncApiDocument(settings: TopologySettings): Json {
   const { namespace, partitions, dispatchQueues } = settings;
   const commands = commandMessages(namespace);
   const events = eventMessages();
+  const live = { liveEvents: liveMessage() };
   const receipts = { receipt: receiptMessage() };
   const deadLetters = { deadLetter: deadLetterMessage(namespace) };
   const { exchanges, queues, bindings } = topology(settings);
@@ -97,6 +99,13 @@ export function asyncApiDocument(settings: TopologySettings): Json {
         messages: references(events),
         bindings: exchange(names.events(namespace)),
       },
+      live: {
+        address: names.live(namespace),
+        description:
+          'Copies of events for the processes of Parley that push them to connected users; published only while such a process runs. Copies are best effort: they may be lost, and may come again. Other programs consume a dispatch queue instead.',
+        messages: references(live),
+        bindings: exchange(names.live(namespace)),
+      },
       ...Object.fromEntries(
         dispatchQueues.map(({ name }, index) => [
           `dispatch${index}`,
@@ -130,6 +139,12 @@ export function asyncApiDocument(settings: TopologySettings): Json {
         summary: 'Publishes a committed event.',
         bindings: { amqp: { mandatory: true, deliveryMode: 2, timestamp: true, bindingVersion: BINDING_VERSION } },
       },
+      copyEvents: {
+        action: 'send',
+        channel: { $ref: '#/channels/live' },
+        summary: 'Publishes copies of events to the readers of the live feed.',
+        bindings: { amqp: { mandatory: false, deliveryMode: 1, bindingVersion: BINDING_VERSION } },
+      },
       deadLetterCommand: {
         action: 'send',
         channel: { $ref: '#/channels/deadLetters' },
@@ -137,7 +152,7 @@ export function asyncApiDocument(settings: TopologySettings): Json {
         bindings: { amqp: { mandatory: true, deliveryMode: 2, bindingVersion: BINDING_VERSION } },
       },
     },
-    components: { messages: { ...commands, ...events, ...receipts, ...deadLetters } },
+    components: { messages: { ...commands, ...events, ...live, ...receipts, ...deadLetters } },
     'x-amqp-topology': {
       exchanges: [
         ...exchanges.map(({ name, type }) => ({ name, type, durable: true, internal: false, autoDelete: false })),

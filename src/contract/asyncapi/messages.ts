@@ -6,6 +6,7 @@ import { type ExampleEvent, exampleEvents } from '../examples/events.js';
 import { type CommandType, commandBody, commandTypes } from '../messages/commands.js';
 import { EVENT_CONTENT_TYPE, type EventType, eventEnvelope, eventTypes } from '../messages/events.js';
 import { DEFAULT_TENANT } from '../messages/identifiers.js';
+import { LIVE_CONTENT_TYPE, LIVE_HEADERS, liveRoutingKey } from '../messages/live-messages.js';
 import { RECEIPT_TYPE, receipt } from '../messages/receipts.js';
 import { names } from '../messages/topology.js';
 import { jsonSchemaOf } from './json-schema.js';
@@ -16,6 +17,8 @@ import {
   deadLetterProperties,
   eventHeaders,
   eventProperties,
+  liveHeaders,
+  liveProperties,
   receiptProperties,
 } from './properties.js';
 
@@ -150,6 +153,36 @@ function eventExample({ name, summary, event }: ExampleEvent): Example {
     headers: { 'chat-id': partitionkey },
     payload: event,
   };
+}
+
+/** Copies of events, for readers of the live feed. */
+export function liveMessage(): Json {
+  const [first] = exampleEvents;
+  return message({
+    name: 'live events',
+    title: 'Copies of consecutive events of a partition',
+    contentType: LIVE_CONTENT_TYPE,
+    headers: liveHeaders,
+    payload: {
+      type: 'string',
+      description: 'The bodies of the events, as in the dispatch queues, each on a line of its own.',
+    },
+    properties: liveProperties,
+    routingKey: 'p<partition>',
+    examples:
+      first === undefined
+        ? []
+        : [
+            {
+              name: 'live',
+              summary: 'A single event.',
+              routingKey: liveRoutingKey(0),
+              properties: { content_type: LIVE_CONTENT_TYPE },
+              headers: { [LIVE_HEADERS.partition]: 0, [LIVE_HEADERS.position]: 1 },
+              payload: `${JSON.stringify(first.event)}\n`,
+            },
+          ],
+  });
 }
 
 export function receiptMessage(): Json {

@@ -1,6 +1,7 @@
 /** The AMQP properties and headers (CONTRACT, sections 1.2 to 1.6) as JSON Schemas for the AsyncAPI document. */
 import { EVENT_CONTENT_TYPE } from '../messages/events.js';
 import { commandId } from '../messages/identifiers.js';
+import { LIVE_CONTENT_TYPE, LIVE_HEADERS } from '../messages/live-messages.js';
 import { RECEIPT_TYPE } from '../messages/receipts.js';
 import { names } from '../messages/topology.js';
 import { jsonSchemaOf } from './json-schema.js';
@@ -92,6 +93,25 @@ export function eventProperties(type: string): Json {
     },
   };
 }
+
+export const liveHeaders: Json = {
+  type: 'object',
+  required: [LIVE_HEADERS.partition, LIVE_HEADERS.position],
+  properties: {
+    [LIVE_HEADERS.partition]: { type: 'integer', minimum: 0, description: 'The partition of the events.' },
+    [LIVE_HEADERS.position]: {
+      type: 'integer',
+      minimum: 1,
+      description: 'Position of the first event in the log of the partition. Each further event has the next position.',
+    },
+  },
+};
+
+export const liveProperties: Json = {
+  type: 'object',
+  required: ['content_type'],
+  properties: { content_type: { const: LIVE_CONTENT_TYPE, description: 'One CloudEvent per line.' } },
+};
 
 export const deadLetterHeaders: Json = {
   type: 'object',

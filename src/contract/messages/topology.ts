@@ -59,6 +59,8 @@ export const names = {
   commandsByChat: (namespace: string) => `${namespace}.commands.by-chat`,
   commandQueue: (namespace: string, partition: number) => `${namespace}.commands.p${partition}`,
   events: (namespace: string) => `${namespace}.events`,
+  /** Copies of events for readers of the live feed. */
+  live: (namespace: string) => `${namespace}.live`,
   deadLetters: (namespace: string) => `${namespace}.dead-letters`,
   replies: (namespace: string) => `${namespace}.replies.`,
   /** Prefix of the reply queues of REST, one for each process and connection. */
@@ -106,6 +108,20 @@ export function restReplyQueue(namespace: string, id: string): QueueDeclaration 
   };
 }
 
+/** Maximum size of the queue of one reader of the live feed. Above this, the oldest copies are dropped. */
+export const LIVE_QUEUE_MAX_BYTES = 32 * 1024 * 1024;
+
+/**
+ * The queue of one reader of the live feed: exclusive, deleted with its consumer or connection. A full queue drops its
+ * oldest copies: if it refused new ones, the broker would refuse them for all readers.
+ */
+export function liveQueue(namespace: string, id: string): QueueDeclaration {
+  return {
+    name: `${names.live(namespace)}.${id}`,
+    arguments: { 'x-max-length-bytes': LIVE_QUEUE_MAX_BYTES, 'x-overflow': 'drop-head' },
+  };
+}
+
 export function topology(settings: TopologySettings): Topology {
   const { namespace, partitions, dispatchQueues, dispatchMaxBytes, dispatchWhenFull = 'refuse' } = settings;
   const indexes = Array.from({ length: partitions }, (_, index) => index);
@@ -114,6 +130,7 @@ export function topology(settings: TopologySettings): Topology {
       { name: names.commands(namespace), type: 'topic' },
       { name: names.commandsByChat(namespace), type: 'x-consistent-hash' },
       { name: names.events(namespace), type: 'topic' },
+      { name: names.live(namespace), type: 'topic' },
     ],
     queues: [
       {

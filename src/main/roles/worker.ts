@@ -63,6 +63,13 @@ export const worker = defineRole({
       default: '3',
       describe: 'Number of times that a command may fail alone before it is dead-lettered',
     }),
+    realtime: variable({
+      name: 'REALTIME',
+      parse: oneOf('on', 'off'),
+      default: 'on',
+      describe:
+        'Live feed: on publishes a copy of each event while a process reads the live feed, off publishes no copies',
+    }),
     editWindowMs: variable({
       name: 'EDIT_WINDOW',
       parse: editWindow,
@@ -92,6 +99,7 @@ export const worker = defineRole({
   heapGrowthPercent: HEAP_GROWTH_PERCENT,
 
   async compose(context) {
+    const { LiveCopies } = await import('../../application/outbox/live-copies.js');
     const { WorkerMetrics } = await import('../../adapters/telemetry/worker-metrics.js');
     const { Worker } = await import('../../application/coordinator/worker.js');
     const { PolicyEnforcementPoint } = await import('../../application/policy/enforcement.js');
@@ -154,16 +162,17 @@ export const worker = defineRole({
         executor,
         reader: {
           identify: identifyCommand,
-          proof:
+          verifier:
             settings.commandAuth === 'jwt'
               ? new RetryingTokenVerifier(tokenVerifierOf(settings, logger), settings.jwksWaitMs, realTime)
               : null,
-          proofGraceSeconds: settings.tokenExpiryGraceMs / 1000,
+          tokenGraceSeconds: settings.tokenExpiryGraceMs / 1000,
         },
         quotas,
         publisher: {
           log: store.log,
           sink: transport.sink,
+          live: settings.realtime === 'off' || transport.live === null ? undefined : new LiveCopies(transport.live),
           policy,
           observer,
           logger,

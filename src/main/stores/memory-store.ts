@@ -4,6 +4,7 @@ import { MemoryDecisionLog } from '../../adapters/stores/memory/memory-decision-
 import { MemoryEventCursors } from '../../adapters/stores/memory/memory-event-cursors.js';
 import { MemoryEventLog } from '../../adapters/stores/memory/memory-event-log.js';
 import { MemoryFollowedLog } from '../../adapters/stores/memory/memory-followed-log.js';
+import { MemoryLiveReaders } from '../../adapters/stores/memory/memory-live-readers.js';
 import { MemoryPartitionRegistry } from '../../adapters/stores/memory/memory-partition-registry.js';
 import { MemoryTables } from '../../adapters/stores/memory/memory-tables.js';
 import { MemoryTransportState } from '../../adapters/stores/memory/memory-transport-state.js';
@@ -26,6 +27,7 @@ export class MemoryStore implements StoreService {
   readonly syncLog: MemorySyncLog;
   readonly decisions: MemoryDecisionLog;
   readonly registry: MemoryPartitionRegistry;
+  readonly liveReaders: MemoryLiveReaders;
   readonly transportState = new MemoryTransportState();
   readonly log: MemoryEventLog;
   readonly recipients: MemoryEventLog;
@@ -45,6 +47,7 @@ export class MemoryStore implements StoreService {
     this.syncLog = new MemorySyncLog(world);
     this.decisions = new MemoryDecisionLog(world);
     this.registry = new MemoryPartitionRegistry(world);
+    this.liveReaders = new MemoryLiveReaders(world);
     this.log = new MemoryEventLog(world);
     this.recipients = this.log;
     this.cursors = new MemoryEventCursors(world);

@@ -11,6 +11,7 @@ import {
   pingDatabase,
   QUERY_TIMEOUT_MS,
 } from '../../adapters/stores/prisma/prisma-database.js';
+import { PrismaLiveReaders } from '../../adapters/stores/prisma/prisma-live-readers.js';
 import { PrismaPartitionRegistry } from '../../adapters/stores/prisma/prisma-partition-registry.js';
 import { PrismaStoreIdentity } from '../../adapters/stores/prisma/prisma-store-identity.js';
 import { PrismaTransportState } from '../../adapters/stores/prisma/prisma-transport-state.js';
@@ -26,6 +27,7 @@ import type { DecisionLog } from '../../application/ports/store/decision-log.js'
 import type { EventCursors } from '../../application/ports/store/event-cursors.js';
 import type { EventLog } from '../../application/ports/store/event-log.js';
 import type { FollowedLog } from '../../application/ports/store/followed-log.js';
+import type { LiveReaders } from '../../application/ports/store/live-readers.js';
 import type { PartitionRegistry } from '../../application/ports/store/partition-registry.js';
 import type { TransportState } from '../../application/ports/store/transport-state.js';
 import { rethrowAsStartupError, StartupError } from '../../infrastructure/process/startup-error.js';
@@ -60,6 +62,7 @@ export class PostgresStore implements StoreService {
   readonly syncLog: SyncLog;
   readonly decisions: DecisionLog;
   readonly registry: PartitionRegistry;
+  readonly liveReaders: LiveReaders;
   readonly transportState: TransportState;
   readonly log: EventLog;
   readonly recipients: Pick<EventLog, 'recipients'>;
@@ -108,6 +111,7 @@ export class PostgresStore implements StoreService {
     this.syncLog = new PrismaSyncLog(reads);
     this.decisions = new PrismaDecisionLog(reads);
     this.registry = new PrismaPartitionRegistry(leases);
+    this.liveReaders = new PrismaLiveReaders(leases);
     this.transportState = new PrismaTransportState(leases);
     this.log = new PrismaEventLog(batches);
     this.recipients = new PrismaEventLog(reads);

@@ -9,6 +9,7 @@ import type { DecisionLog } from '../../application/ports/store/decision-log.js'
 import type { EventCursors } from '../../application/ports/store/event-cursors.js';
 import type { EventLog } from '../../application/ports/store/event-log.js';
 import type { FollowedLog } from '../../application/ports/store/followed-log.js';
+import type { LiveReaders } from '../../application/ports/store/live-readers.js';
 import type { PartitionRegistry } from '../../application/ports/store/partition-registry.js';
 import type { StoreCapabilities } from '../../application/ports/store/store-capabilities.js';
 import type { TransportState } from '../../application/ports/store/transport-state.js';
@@ -26,6 +27,7 @@ export interface Store {
   syncLog: SyncLog;
   decisions: DecisionLog;
   registry: PartitionRegistry;
+  liveReaders: LiveReaders;
   transportState: TransportState;
   /** For publishing. */
   log: EventLog;

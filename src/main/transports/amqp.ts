@@ -25,7 +25,7 @@ export const amqp = defineTransport({
 /** Declares its objects and repairs the hash ring before anything is consumed. */
 async function openAmqpTransport(options: TransportOptions): Promise<TransportService> {
   const { AmqpTransport } = await import('../../adapters/transports/amqp/amqp-transport.js');
-  const { watchTransport } = await import('../../adapters/telemetry/transport-metrics.js');
+  const { watchLiveFeed, watchTransport } = await import('../../adapters/telemetry/transport-metrics.js');
   const { address, settings, basics, store, workerId } = options;
   const { logger, health, metrics } = basics;
   const transport = new AmqpTransport({
@@ -34,6 +34,7 @@ async function openAmqpTransport(options: TransportOptions): Promise<TransportSe
   });
   health.add('broker', () => transport.health());
   watchTransport(metrics.meter, transport.counters);
+  watchLiveFeed(metrics.meter, transport.live.counters);
   return {
     name: 'broker',
     // Waits while the broker is unavailable. A rejected login or an unusable broker object ends the start.
@@ -46,6 +47,7 @@ async function openAmqpTransport(options: TransportOptions): Promise<TransportSe
     interrupt: () => void transport.stop(),
     source: transport.source,
     sink: transport.sink,
+    live: transport.live,
     receipts: transport.receipts,
     deadLetters: transport.deadLetters,
     gateway: transport.gateway,

@@ -13,16 +13,19 @@ export const inProcess = defineTransport({
 
 async function openInProcessTransport(options: TransportOptions): Promise<TransportService> {
   const { InProcessTransport } = await import('../../adapters/transports/in-process/in-process-transport.js');
+  const { watchLiveFeed } = await import('../../adapters/telemetry/transport-metrics.js');
   const { settings, basics, workerId } = options;
-  const { logger, health } = basics;
+  const { logger, health, metrics } = basics;
   const transport = new InProcessTransport({ partitions: settings.partitions, workerId, logger });
   health.add('broker', () => ({ ok: true, detail: 'in process' }));
+  watchLiveFeed(metrics.meter, transport.live.counters);
   return {
     name: 'in-process transport',
     start: () => transport.start(),
     stop: () => transport.stop(),
     source: transport.source,
     sink: transport.sink,
+    live: transport.live,
     receipts: transport.receipts,
     deadLetters: transport.deadLetters,
     gateway: transport.gateway,

@@ -1,6 +1,7 @@
 /** A transport as the roles use it, and how a kind of transport is declared. */
 import type { Placement } from '../../adapters/stores/prisma/prisma-store-identity.js';
 import type { TransportState } from '../../application/ports/store/transport-state.js';
+import type { LiveFeed } from '../../application/ports/transport/live-feed.js';
 import type {
   CommandGateway,
   CommandSource,
@@ -17,6 +18,8 @@ import type { TopologyValues } from '../settings/topology-settings.js';
 export interface Transport {
   source: CommandSource;
   sink: EventSink;
+  /** Null: the transport has no live feed (`TransportCapabilities.liveFeed`). */
+  live: LiveFeed | null;
   receipts: ReceiptSender;
   deadLetters: DeadLetters;
   gateway: CommandGateway;

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { attribute, authentication, joining, message, StanzaCutter } from '../../../bench/ejabberd/stanzas.js';
 
-/** As a server writes it after a login, with what the load meets afterwards. */
+/** The stream of a server after a login, with the stanzas that the load receives. */
 const OPENING =
   "<?xml version='1.0'?><stream:stream id='17' version='1.0' xml:lang='en' xmlns:stream='http://etherx.jabber.org/streams' xmlns='jabber:client'>";
 const FEATURES = "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><ver xmlns='v'/></stream:features>";

@@ -16,7 +16,10 @@ const ROUNDS = 1;
 /** A producer and a dispatch consumer. */
 const OURS = 2;
 
-/** In the broker itself. Workers name their connections, the tests do not. Says how many it has harmed. */
+/**
+ * Closes connections in the broker. Workers name their connections, the tests do not. Returns the number of closed
+ * connections.
+ */
 const harmOurs = (harm: string) => `
   IsOurs = fun(Connection) ->
     Properties = proplists:get_value(client_properties, rabbit_reader:info(Connection, [client_properties])),
@@ -27,7 +30,9 @@ const harmOurs = (harm: string) => `
   length(Ours).`;
 
 const CLOSE = `[rabbit_networking:close_connection(Connection, "planted") || Connection <- Ours]`;
-/** As RabbitMQ does by itself where a queue goes while it is in use: the connection is closed with 541, INTERNAL_ERROR. */
+/**
+ * As RabbitMQ does by itself where a queue goes while it is in use: the connection is closed with 541, INTERNAL_ERROR.
+ */
 const CRASH = `
   [exit(Channel, planted) || Channel <- rabbit_channel:list(),
     lists:member(proplists:get_value(connection, rabbit_channel:info(Channel, [connection])), Ours)]`;

@@ -1,4 +1,4 @@
-/** The rows of the fault table that need no load and no worker to be harmed: their tests are run as they stand. */
+/** The rows of the fault table that need no load and no fault in a worker: existing tests are run unchanged. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { projectFolder } from '../../support/services/services.js';
@@ -24,20 +24,20 @@ const MS_PER_S = 1_000;
 export const otherRows: readonly OtherRow[] = [
   {
     name: 'tests-lost-channels',
-    row: 'confirm lost, channel closed, double ack, null delivery',
-    what: 'queues and exchanges deleted, channels closed by a fault of ours, tags acknowledged twice and of channels that have ended',
+    row: 'lost confirm, closed channel, double acknowledgement, null delivery',
+    what: 'queues and exchanges deleted, channels closed by an error of the client, tags acknowledged twice or on a new channel',
     files: ['integration/amqp/lost-channels.test.js', 'integration/amqp/amqp-transport.test.js'],
   },
   {
     name: 'tests-store-errors',
-    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
-    what: 'every failure of the store, by what it means',
+    row: 'database restarted, serialization failure, deadlock, exhausted connections, no response',
+    what: 'every failure of the store, by its kind',
     files: ['integration/prisma/prisma-store-errors.test.js', 'unit/application/processing/store-trouble.test.js'],
   },
   {
     name: 'tests-dead-letters',
     row: 'poison command in a batch',
-    what: 'split until alone, counted, dead-lettered; the dead letter says why, and holds what came',
+    what: 'the batch is split until the command is alone; attempts are counted; the dead letter has the reason and the original message',
     files: [
       'unit/application/processing/poison.test.js',
       'unit/application/processing/crashes.test.js',
@@ -47,8 +47,8 @@ export const otherRows: readonly OtherRow[] = [
   },
   {
     name: 'tests-ownership',
-    row: 'hand-over and shutdown mid-batch, two owners, a frozen owner',
-    what: 'workers join, stop, are killed and frozen, one after the other',
+    row: 'take-over and shutdown within a batch, two owners, a frozen owner',
+    what: 'workers start, stop, are killed and are frozen, one after the other',
     files: [
       'chaos/ownership.test.js',
       'chaos/start-and-stop.test.js',
@@ -57,8 +57,8 @@ export const otherRows: readonly OtherRow[] = [
   },
   {
     name: 'tests-one-effect',
-    row: 'same id at once, same id with other content',
-    what: 'again within a batch and later, by others, of another type, after each kind of refusal',
+    row: 'the same command id at the same time, the same id with other content',
+    what: 'the id is repeated within a batch and later, by other actors, with another type, after each kind of rejection',
     files: ['unit/application/commands/one-effect.test.js'],
   },
   {
@@ -69,8 +69,8 @@ export const otherRows: readonly OtherRow[] = [
   },
   {
     name: 'tests-policy-away',
-    row: 'policy or attributes away',
-    what: 'broken rules, claims that are not there, no answer from the store, the broker or the keys: 503, and never yes',
+    row: 'policy or attributes unavailable',
+    what: 'invalid rules, missing claims, no response from the store, the broker or the key set: 503, and never a permit',
     files: [
       'integration/stack/policy-reload.test.js',
       'unit/policy/enforcement.test.js',
@@ -80,20 +80,20 @@ export const otherRows: readonly OtherRow[] = [
   },
   {
     name: 'tests-simulation',
-    row: 'clocks skewed an hour',
-    what: 'seeded stories, in one worker of five a clock up to an hour off, with deaths, freezes and lost replies beside it',
+    row: 'clocks skewed by an hour',
+    what: 'simulated stories with crashes, freezes and lost replies; the clock of one worker in five is up to an hour off',
     files: ['property/simulation/simulation.test.js'],
   },
   {
     name: 'tests-full-dispatch',
-    row: 'slow or absent dispatch',
-    what: 'a full queue refuses, and what waits in the log comes out of it in order',
+    row: 'slow or absent dispatch consumer',
+    what: 'a full queue refuses events; they wait in the log and are published in order',
     files: ['chaos/full-dispatch.test.js'],
   },
   {
     name: 'tests-hostile',
-    row: 'hostile bytes',
-    what: 'a receipt or a dead letter that says why, by the decoder, a worker and a real broker; properties and headers too',
+    row: 'hostile input',
+    what: 'a receipt or a dead letter with the reason, from the decoder, a worker and a real broker; also for properties and headers',
     files: [
       'integration/amqp/hostile-messages.test.js',
       'unit/contract/decoding/any-bytes.test.js',
@@ -105,8 +105,8 @@ export const otherRows: readonly OtherRow[] = [
   },
   {
     name: 'tests-tokens',
-    row: 'JWT: what proves nobody',
-    what: 'unsigned, confused algorithms, other issuers, audiences and keys, expired; by a secret and by a key set',
+    row: 'invalid tokens (JWT)',
+    what: 'unsigned, with another algorithm, issuer, audience or key, or expired; with a secret and with a key set',
     files: [
       'unit/adapters/http/requests/authentication.test.js',
       'property/fuzz/tokens.test.js',
@@ -115,8 +115,8 @@ export const otherRows: readonly OtherRow[] = [
   },
   {
     name: 'tests-rest',
-    row: "REST: others' ids, cursors, page sizes",
-    what: "what is another's and what is not there are answered alike, to the byte; lists against deciding row by row; cursors, parameters",
+    row: "REST: other users' ids, cursors, page sizes",
+    what: "other users' data and missing data get byte-identical responses; lists are compared with a decision per row; cursors, parameters",
     files: [
       'unit/adapters/http/queries/hidden.test.js',
       'unit/adapters/http/queries/hidden-by-policy.test.js',

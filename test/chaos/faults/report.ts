@@ -1,6 +1,6 @@
 /**
- * `npm run proof -- faults [-- --only NAME] [--rounds N] [--json]`: plays every fault, with a ledger for each, and says what came of it.
- * Rows that are tests of another kind are run as they stand. Exits 1 if one fails.
+ * `npm run proof -- faults [-- --only NAME] [--rounds N] [--json]`: injects every fault, compares a ledger after each,
+ * and prints the outcomes. Rows that are covered by existing tests run these tests. Exits with 1 if one fails.
  */
 import { parseArgs } from 'node:util';
 import { print, sum, type Verdict } from '../../support/fleet/ledger.js';
@@ -12,9 +12,9 @@ import { otherRows, runRow } from './other-rows.js';
 import { type Row, tableOf } from './table.js';
 
 const HELP = `Usage: npm run proof -- faults [-- --only NAME]... [--rounds N] [--json]
-  --only NAME   only this one, or all whose names begin with it
-  --rounds N    schedules of each, on one ledger (default: 1)
-  --json        one line of JSON for each, and one at the end
+  --only NAME   only the faults whose names begin with NAME
+  --rounds N    how often each fault is injected, on one ledger (default: 1)
+  --json        one line of JSON for each fault, and one for the total
 `;
 const MS_PER_S = 1_000;
 
@@ -23,10 +23,10 @@ interface Line {
   name: string;
   what: string;
   schedules: number;
-  /** Missing where the row keeps no ledger, or did not come so far. */
+  /** Missing if the row has no ledger, or failed before the comparison. */
   verdict?: Verdict;
   faults: string[];
-  /** Why it could not be played here. */
+  /** Why it could not run on this machine. */
   skipped?: string;
   seconds: number;
 }
@@ -44,7 +44,7 @@ const rounds = Number(values.rounds);
 async function play(scenario: Scenario): Promise<Line> {
   const { row, name, what } = scenario;
   const line: Line = { row, name, what, schedules: 0, faults: [], seconds: 0 };
-  const skipped = scenario.unplayable?.();
+  const skipped = scenario.skipReason?.();
   if (skipped !== undefined) return { ...line, skipped };
   const began = performance.now();
   let harness: FleetHarness | undefined;
@@ -56,7 +56,7 @@ async function play(scenario: Scenario): Promise<Line> {
     }
     Object.assign(line, await harness.settle());
   } catch (error) {
-    line.faults.push((error as Error).message, ...(harness?.lastWords() ?? []));
+    line.faults.push((error as Error).message, ...(harness?.lastLogLines() ?? []));
   }
   await harness?.close().catch((error: Error) => line.faults.push(error.message));
   line.seconds = (performance.now() - began) / MS_PER_S;
@@ -76,15 +76,15 @@ function tell(line: Line): void {
     `${outcome.padEnd(7)} ${name.padEnd(32)} ${String(schedules).padStart(4)} x ${seconds.toFixed(1).padStart(6)} s  ${counts}`,
   );
   console.log(`        ${row}: ${what}`);
-  if (skipped !== undefined) console.log(`        ! not played: ${skipped}`);
+  if (skipped !== undefined) console.log(`        ! not run: ${skipped}`);
   for (const fault of faults) console.log(`        ! ${fault}`);
 }
 
-/** The table of faults, row by row, with what has played each: one look tells whether all of it was. */
+/** The table of faults: each row with its state, and the names of its scenarios and tests. */
 function tellRows(lines: readonly Line[]): void {
   console.log('');
   for (const { row, state, by } of tableOf(lines))
-    console.log(`${state.padEnd(10)} ${row}\n           ${by.join(', ') || 'nothing'}`);
+    console.log(`${state.padEnd(10)} ${row}\n           ${by.join(', ') || 'no scenario'}`);
 }
 
 async function report(): Promise<number> {
@@ -111,7 +111,7 @@ async function report(): Promise<number> {
   if (!values.json) {
     if (values.only.length === 0) tellRows(lines);
     console.log(
-      `\n${lines.length} faults, ${schedules} schedules, ${failed} failed, ${skipped} skipped; all ledgers together:`,
+      `\n${lines.length} faults, ${schedules} schedules, ${failed} failed, ${skipped} skipped; sum of all ledgers:`,
     );
   }
   const total = sum(lines.flatMap(({ verdict }) => verdict ?? []));

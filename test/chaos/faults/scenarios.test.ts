@@ -5,7 +5,7 @@ import { sameId } from '../scenarios/commands.js';
 import { backendsTerminated, commitReplyLost, deadlock } from '../scenarios/database.js';
 import { dispatchUnbound } from '../scenarios/dispatch.js';
 
-/** One schedule of each that no other test plays; all of them, and more often: `npm run proof -- faults`. */
+/** Each scenario that no other test covers, once. All of them: `npm run proof -- faults`. */
 const PLAYED = [sameId, commitReplyLost, deadlock, backendsTerminated, confirmLost, redeliveryStorm, dispatchUnbound];
 
 describe('A worker under load recovers', function () {

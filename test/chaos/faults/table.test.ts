@@ -27,7 +27,7 @@ describe('The table of faults', () => {
       { row: third, name: 'possible', faults: [] },
     ]);
     const states = table.slice(0, 4).map(({ state }) => state);
-    expect(states).to.deep.equal(['FAILED', 'NOT PLAYED', 'partly', 'NOT PLAYED']);
+    expect(states).to.deep.equal(['FAILED', 'NOT RUN', 'partly', 'NOT RUN']);
     expect(table[3]?.row).to.equal(fourth);
   });
 });

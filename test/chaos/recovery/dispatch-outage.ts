@@ -1,4 +1,7 @@
-/** Dispatch is away for a minute at half of the load that Parley can take; the load goes on while it catches up. */
+/**
+ * The dispatch consumer is disconnected for a minute, at half of the maximum load. The load continues while it catches
+ * up.
+ */
 import { eventually } from '../../support/eventually.js';
 import { FleetHarness, lasting, WITHIN_MS } from '../fleet-harness.js';
 import { MemoryWatch } from '../memory-watch.js';
@@ -9,9 +12,9 @@ const CATCH_UP_MAX_MS = 120_000;
 const TRIALS = 2;
 const TRIAL_COMMANDS = 5_000;
 const TICK_MS = 50;
-/** Far below what comes in during the outage: the rest of it waits in the log. */
+/** Far below the number of events of the outage: the rest waits in the log. */
 const DISPATCH_MAX_BYTES = '4MiB';
-/** As far behind as this is not behind. */
+/** A lag up to this counts as caught up. */
 const LAG_MS = 500;
 
 const DRAINED: Measure = {
@@ -28,7 +31,7 @@ const MEMORY: Measure = {
   goal: 256,
 };
 const MEMORY_BEFORE: Measure = { name: 'memory-before', what: '… before the outage', unit: 'MiB', goal: null };
-/** Flat means: the second half of the outage takes no more than the first. */
+/** Memory must not grow in the second half of the outage beyond the first. */
 const MEMORY_GROWTH: Measure = {
   name: 'memory-growth',
   what: '… its peak in the whole outage above that in the first half',
@@ -75,7 +78,7 @@ function send(harness: FleetHarness, name: string, number: number): Promise<void
   return harness.fleet.producer.publish({ ...command, data: { body: `message ${number}` } });
 }
 
-/** Accepted per second, everything included; of a second trial, since what has just started is slow. */
+/** Accepted commands per second with all costs, of a second trial, because a new process is slow. */
 async function capacity(harness: FleetHarness): Promise<number> {
   let perSecond = 0;
   for (let trial = 1; trial <= TRIALS; trial += 1) {
@@ -87,7 +90,7 @@ async function capacity(harness: FleetHarness): Promise<number> {
   return perSecond;
 }
 
-/** Once, on a harness of its own: a worker that has been through an outage is no new one. */
+/** Once, on its own harness, because an outage changes the memory of a worker. */
 export async function dispatchOutage(take: Take): Promise<void> {
   const harness = await FleetHarness.open({ chats: 200, partitions: 8, isLoaded: false, env: { DISPATCH_MAX_BYTES } });
   let watch: MemoryWatch | undefined;

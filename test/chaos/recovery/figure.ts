@@ -1,4 +1,4 @@
-/** What is measured, and what it shall stay below in every run; null: it only tells how the others came about. */
+/** A measured value and its goal in every run. Null: no goal. */
 export interface Measure {
   readonly name: string;
   readonly what: string;
@@ -6,7 +6,7 @@ export interface Measure {
   readonly goal: number | null;
 }
 
-/** Takes each sample as it comes: what fails later does not take the earlier ones away. */
+/** Keeps each sample at once, so that a later failure does not lose earlier ones. */
 export type Take = (measure: Measure, sample: number) => void;
 
 export const MS_PER_S = 1_000;

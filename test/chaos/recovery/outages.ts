@@ -1,4 +1,4 @@
-/** How long until the first command is accepted, once a service is back, and until the partitions of a lost worker are served. */
+/** The time until the first accepted command after an outage, and until the partitions of a lost worker are served. */
 import { eventually } from '../../support/eventually.js';
 import type { TestProcess } from '../../support/fleet/processes.js';
 import { FleetHarness, lasting, WITHIN_MS } from '../fleet-harness.js';
@@ -6,17 +6,17 @@ import { type Measure, secondsOf, type Take } from './figure.js';
 
 type Chat = FleetHarness['chats'][number];
 
-/** A producer that waits for a service tries so often. */
+/** Interval at which a producer retries. */
 const ASK_EVERY_MS = 50;
-/** By then the outage has been noticed everywhere, and pauses between attempts have grown. */
+/** After this time all processes have noticed the outage, and use the longest pauses. */
 const OUTAGE_MS = 3_000;
 
-/** Resolves with the first receipt that says accepted, of commands sent again and again from now on. */
+/** Sends commands repeatedly, and resolves with the first accepted receipt. */
 async function firstAccepted(harness: FleetHarness, chats: readonly Chat[]): Promise<void> {
   const deadline = Date.now() + WITHIN_MS;
   let isAccepted = false;
   for (let asked = 0; !isAccepted; asked += 1) {
-    if (Date.now() > deadline) throw new Error(`nothing is accepted within ${WITHIN_MS} ms\n${harness.lastWords()}`);
+    if (Date.now() > deadline) throw new Error(`nothing is accepted within ${WITHIN_MS} ms\n${harness.lastLogLines()}`);
     const chat = chats[asked % chats.length] as Chat;
     harness.accepts(chat, WITHIN_MS).then(
       (isSo) => {

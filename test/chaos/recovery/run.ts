@@ -1,6 +1,7 @@
 /**
- * `npm run proof -- recovery [-- --runs N] [--only NAME] [--out FILE]`: how long it takes until things go on, beside the goals. Tells every sample
- * as it comes, ends with a table in Markdown, and exits 1 where a goal is missed or a run has failed.
+ * `npm run proof -- recovery [-- --runs N] [--only NAME] [--out FILE]`: how long it takes until things go on, beside
+ * the goals. Tells every sample as it comes, ends with a table in Markdown, and exits 1 where a goal is missed or a run
+ * has failed.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

@@ -11,8 +11,8 @@ const STORM_CLOSINGS = 6;
 const STORM_INTERVAL_MS = 400;
 const ALARM_MS = 4_000;
 /**
- * RabbitMQ 3.10 writes the list of its quorum queues down with a delay. One that is killed sooner after a declaration comes back with a queue
- * that is empty and without a leader, for good: see docs/operating.md.
+ * RabbitMQ 3.10 writes the list of its quorum queues down with a delay. One that is killed sooner after a declaration
+ * comes back with a queue that is empty and without a leader, for good: see docs/operating.md.
  */
 const YOUNG_QUEUES_MS = 5_000;
 /** The broker's own defaults, to go back to. */
@@ -34,7 +34,10 @@ async function alarmed(harness: FleetHarness, raise: readonly string[], lower: r
   await harness.flows();
 }
 
-/** In the broker itself, for its lists come seconds late. Workers name their connections; producers and dispatch of the tests do not. */
+/**
+ * In the broker itself, for its lists come seconds late. Workers name their connections; producers and dispatch of the
+ * tests do not.
+ */
 export const STORM = `
   Named = fun(P) ->
     Properties = proplists:get_value(client_properties, rabbit_reader:info(P, [client_properties])),
@@ -51,7 +54,7 @@ export async function cut(harness: FleetHarness): Promise<void> {
   await harness.brokerWire.join();
 }
 
-/** What the workers say arrives, and nothing comes back; then their connections are cut. */
+/** Passes the workers' data and drops the replies; then cuts their connections. */
 export async function unheardFor(harness: FleetHarness, forMs: number): Promise<void> {
   harness.brokerWire.muffle();
   await lasting(forMs);
@@ -72,7 +75,7 @@ export async function brokerAway(
   await harness.flows();
 }
 
-/** How often workers have had to begin anew. */
+/** The number of reconnects of the workers. */
 function beganAnew(harness: FleetHarness): number {
   return harness.workers.flatMap(({ stderr }) => stderr.filter((line) => line.includes('broker connection lost')))
     .length;
@@ -80,7 +83,7 @@ function beganAnew(harness: FleetHarness): number {
 
 export const confirmLost: Scenario = {
   name: 'broker-wire-cut',
-  row: 'confirm lost, channel closed, double ack, null delivery',
+  row: 'lost confirm, closed channel, double acknowledgement, null delivery',
   what: `the workers' connections to the broker are cut in the middle of confirms, ${CUTS} times`,
   async play(harness) {
     for (let times = 0; times < CUTS; times += 1) {
@@ -92,8 +95,8 @@ export const confirmLost: Scenario = {
 
 const confirmsUnheard: Scenario = {
   name: 'broker-confirms-unheard',
-  row: 'confirm lost, channel closed, double ack, null delivery',
-  what: `what the workers say arrives, and nothing comes back for ${UNHEARD_MS} ms; then the connections are cut, ${CUTS} times`,
+  row: 'lost confirm, closed channel, double acknowledgement, null delivery',
+  what: `the broker receives everything, and its replies are lost for ${UNHEARD_MS} ms; then the connections are cut, ${CUTS} times`,
   async play(harness) {
     for (let times = 0; times < CUTS; times += 1) {
       await unheardFor(harness, UNHEARD_MS);
@@ -104,7 +107,7 @@ const confirmsUnheard: Scenario = {
 
 export const redeliveryStorm: Scenario = {
   name: 'redelivery-storm',
-  row: 'confirm lost, channel closed, double ack, null delivery',
+  row: 'lost confirm, closed channel, double acknowledgement, null delivery',
   what: `the broker closes all connections of the workers, ${STORM_CLOSINGS} times, ${STORM_INTERVAL_MS} ms apart`,
   async play(harness) {
     const before = beganAnew(harness);
@@ -116,8 +119,8 @@ export const redeliveryStorm: Scenario = {
 
 export const queueDeleted: Scenario = {
   name: 'command-queue-deleted',
-  row: 'confirm lost, channel closed, double ack, null delivery',
-  what: 'a command queue is deleted (the consumer gets null), and what was in it is asked for again',
+  row: 'lost confirm, closed channel, double acknowledgement, null delivery',
+  what: 'a command queue is deleted (the consumer gets null); producers repeat the commands that were in it',
   async play(harness) {
     const { amqpUrl, namespace } = harness.fleet;
     await onChannel(amqpUrl, (channel) => channel.deleteQueue(names.commandQueue(namespace, 0)));
@@ -132,8 +135,8 @@ export const broker: Scenario[] = [
   queueDeleted,
   {
     name: 'broker-half-open',
-    row: 'broker restarted, half-open, out of memory or disk',
-    what: 'nothing passes on any connection to the broker, and nobody is told; new ones pass',
+    row: 'broker restarted, half-open connections, memory or disk alarm',
+    what: 'all existing broker connections pass no data and stay open; new connections work',
     async play(harness) {
       harness.brokerWire.freeze();
       await harness.flows();
@@ -141,30 +144,30 @@ export const broker: Scenario[] = [
   },
   {
     name: 'broker-restart',
-    row: 'broker restarted, half-open, out of memory or disk',
-    what: 'stopped and started again',
+    row: 'broker restarted, half-open connections, memory or disk alarm',
+    what: 'the broker is stopped and started again',
     harness: { ownBroker: true },
     play: (harness) => brokerAway(harness, 'stopped', () => harness.unready(harness.workers[0], /./)),
   },
   {
     name: 'broker-killed',
-    row: 'broker restarted, half-open, out of memory or disk',
-    what: 'killed with SIGKILL and started again: what it had confirmed is still there',
+    row: 'broker restarted, half-open connections, memory or disk alarm',
+    what: 'the broker is killed with SIGKILL and started again; confirmed messages are still there',
     harness: { ownBroker: true },
     play: (harness) => brokerAway(harness, 'killed', () => harness.unready(harness.workers[0], /./)),
   },
   {
     name: 'broker-memory-alarm',
-    row: 'broker restarted, half-open, out of memory or disk',
-    what: `set_vm_memory_high_watermark to next to nothing, back after ${ALARM_MS} ms`,
+    row: 'broker restarted, half-open connections, memory or disk alarm',
+    what: `set_vm_memory_high_watermark to almost 0, and back after ${ALARM_MS} ms`,
     harness: { ownBroker: true },
     play: (harness) =>
       alarmed(harness, ['set_vm_memory_high_watermark', '0.00001'], ['set_vm_memory_high_watermark', USUAL_MEMORY]),
   },
   {
     name: 'broker-disk-alarm',
-    row: 'broker restarted, half-open, out of memory or disk',
-    what: `set_disk_free_limit above what is there, back after ${ALARM_MS} ms`,
+    row: 'broker restarted, half-open connections, memory or disk alarm',
+    what: `set_disk_free_limit above the free space, and back after ${ALARM_MS} ms`,
     harness: { ownBroker: true },
     play: (harness) => alarmed(harness, ['set_disk_free_limit', '100000GB'], ['set_disk_free_limit', USUAL_DISK]),
   },

@@ -7,18 +7,18 @@ import type { Scenario } from './scenario.js';
 
 const POISONS = 3;
 const SAME_IDS = 40;
-/** Receipts, and a queue with what is in it, may go with another fault of the same moment. */
+/** Another fault at the same time may lose receipts, or a queue with its messages. */
 const ASK_EVERY_MS = 3_000;
 
 export const sameId: Scenario = {
   name: 'same-id',
-  row: 'same id at once, same id with other content',
-  what: `${SAME_IDS} commands by two producers at once, then with other content: conflict`,
+  row: 'the same command id at the same time, the same id with other content',
+  what: `${SAME_IDS} commands from two producers at the same time, then with other content (conflict)`,
   async play(harness, round) {
     const { fleet } = harness;
     const connect = () => Producer.connect(fleet.amqpUrl, fleet.namespace, fleet.ledger);
     const other = await connect();
-    // Who asks with other content gets no receipts but its own: of what was asked again, some may still be on their way to the others.
+    // The producer with other content gets only its own receipts: repeats of the others may still be in flight.
     const third = await connect();
     try {
       const commands = Array.from({ length: SAME_IDS }, (_, number) => {
@@ -74,8 +74,8 @@ export async function poisonBuried(harness: FleetHarness, poisons: readonly Pois
       routingKey: chat?.chatId ?? '',
     });
   }
-  const buried = async () => (await deadLetters(harness)) >= goal;
-  await eventually(buried, { within: WITHIN_MS, what: 'each of them is a dead letter' });
+  const deadLettered = async () => (await deadLetters(harness)) >= goal;
+  await eventually(deadLettered, { within: WITHIN_MS, what: 'each of them is a dead letter' });
 }
 
 async function deadLetters({ fleet }: FleetHarness): Promise<number> {
@@ -88,7 +88,7 @@ export const commands: Scenario[] = [
   {
     name: 'poison',
     row: 'poison command in a batch',
-    what: `${POISONS} commands among the others for which a trigger raises: each a dead letter, their neighbours accepted once`,
+    what: `a trigger raises an error for ${POISONS} commands: each becomes a dead letter, and their neighbours are accepted once`,
     harness: { chats: 48 },
     async play(harness, round) {
       const poisons = Array.from({ length: POISONS }, (_, index) => ({

@@ -11,10 +11,10 @@ const USED_UP_MS = 4_000;
 const CONNECTIONS_MAX = 20;
 const SILENT_MS = 3_000;
 
-/** A session of somebody else's on the same database. */
+/** Another client's session on the same database. */
 async function besides<T>(harness: FleetHarness, work: (session: pg.Client) => Promise<T>): Promise<T> {
   const session = new pg.Client({ connectionString: harness.fleet.databaseUrl });
-  session.on('error', () => undefined); // the statement under way has it too
+  session.on('error', () => undefined); // the pending statement fails with it too
   await session.connect();
   try {
     return await work(session);
@@ -23,11 +23,11 @@ async function besides<T>(harness: FleetHarness, work: (session: pg.Client) => P
   }
 }
 
-/** Until a worker waits for a lock. */
+/** Waits until a worker waits for a lock. */
 async function somebodyWaits(session: pg.Client): Promise<void> {
   await eventually(
     async () => {
-      // Within a transaction the server would go on showing what it showed first.
+      // Within a transaction the server would repeat its first snapshot.
       await session.query('SELECT pg_stat_clear_snapshot()');
       const { rowCount } = await session.query(
         `SELECT FROM pg_stat_activity
@@ -47,7 +47,7 @@ export async function strike(harness: FleetHarness, fault: Fault, times: number)
   databaseWire.fault = 'none';
 }
 
-/** The application's connections are ended by the server. */
+/** The server terminates the application's connections. */
 async function terminate(session: pg.Client): Promise<void> {
   await session.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'parley'`,
@@ -74,7 +74,7 @@ export async function whileLocked(harness: FleetHarness, statement: string, forM
   await harness.flows();
 }
 
-/** Nothing passes in either direction, and what was sent is gone. */
+/** Stops all data in both directions and drops it. */
 export async function silentFor(harness: FleetHarness, forMs: number): Promise<void> {
   harness.databaseWire.fault = 'fall silent';
   await lasting(forMs);
@@ -103,8 +103,8 @@ export async function whileFailing(harness: FleetHarness, sqlState: string, fail
 
 export const commitReplyLost: Scenario = {
   name: 'commit-reply-lost',
-  row: 'the reply to COMMIT is lost',
-  what: `the wire passes COMMIT on and is cut before its reply, ${LOST_REPLIES} times`,
+  row: 'lost reply to COMMIT',
+  what: `the connection passes COMMIT and is cut before the reply, ${LOST_REPLIES} times`,
   async play(harness) {
     await strike(harness, 'lose the reply to COMMIT', LOST_REPLIES);
     await harness.flows();
@@ -113,7 +113,7 @@ export const commitReplyLost: Scenario = {
 
 export const deadlock: Scenario = {
   name: 'database-deadlock',
-  row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
+  row: 'database restarted, serialization failure, deadlock, exhausted connections, no response',
   what: 'a deadlock with a second session, in which the worker is the victim',
   async play(harness) {
     await besides(harness, async (session) => {
@@ -136,8 +136,8 @@ export const deadlock: Scenario = {
 
 export const backendsTerminated: Scenario = {
   name: 'database-backends-terminated',
-  row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
-  what: `pg_terminate_backend of all of the workers' connections, again and again for ${TERMINATED_FOR_MS} ms`,
+  row: 'database restarted, serialization failure, deadlock, exhausted connections, no response',
+  what: `pg_terminate_backend for all connections of the workers, repeatedly for ${TERMINATED_FOR_MS} ms`,
   async play(harness) {
     await terminateFor(harness, TERMINATED_FOR_MS);
     await harness.flows();
@@ -148,8 +148,8 @@ export const database: Scenario[] = [
   commitReplyLost,
   {
     name: 'commit-lost',
-    row: 'the reply to COMMIT is lost',
-    what: `the wire is cut before COMMIT, ${LOST_REPLIES} times`,
+    row: 'lost reply to COMMIT',
+    what: `the connection is cut before COMMIT, ${LOST_REPLIES} times`,
     async play(harness) {
       await strike(harness, 'lose COMMIT', LOST_REPLIES);
       await harness.flows();
@@ -157,8 +157,8 @@ export const database: Scenario[] = [
   },
   {
     name: 'commit-reply-swallowed',
-    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
-    what: 'COMMIT is passed on, and nothing ever comes back: a promise that never settles',
+    row: 'database restarted, serialization failure, deadlock, exhausted connections, no response',
+    what: 'COMMIT is passed on and its reply never arrives: the promise does not settle',
     async play(harness) {
       await strike(harness, 'swallow the reply to COMMIT', 1);
       await harness.flows();
@@ -166,8 +166,8 @@ export const database: Scenario[] = [
   },
   {
     name: 'database-half-open',
-    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
-    what: `nothing passes in either direction for ${SILENT_MS} ms, and what was sent is gone`,
+    row: 'database restarted, serialization failure, deadlock, exhausted connections, no response',
+    what: `no data passes in either direction for ${SILENT_MS} ms, and the data sent meanwhile is lost`,
     async play(harness) {
       await silentFor(harness, SILENT_MS);
       await harness.flows();
@@ -175,8 +175,8 @@ export const database: Scenario[] = [
   },
   {
     name: 'database-restart',
-    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
-    what: 'pg_ctl -m immediate, and started again',
+    row: 'database restarted, serialization failure, deadlock, exhausted connections, no response',
+    what: 'the database is stopped with pg_ctl -m immediate, and started again',
     harness: { ownDatabase: { fsync: 'off' } },
     async play(harness) {
       await harness.stopDatabase();
@@ -189,27 +189,27 @@ export const database: Scenario[] = [
   deadlock,
   {
     name: 'database-serialization-failure',
-    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
+    row: 'database restarted, serialization failure, deadlock, exhausted connections, no response',
     what: 'SQLSTATE 40001 for every third batch, 5 of them',
     play: (harness) => whileFailing(harness, '40001', 5),
   },
   {
     name: 'database-row-locked',
-    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
+    row: 'database restarted, serialization failure, deadlock, exhausted connections, no response',
     what: `the partitions' rows are locked for ${LOCKED_MS} ms`,
     play: (harness) => whileLocked(harness, 'SELECT FROM partitions FOR UPDATE', LOCKED_MS),
   },
   {
     name: 'database-table-locked',
-    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
+    row: 'database restarted, serialization failure, deadlock, exhausted connections, no response',
     what: `LOCK TABLE messages for ${LOCKED_MS} ms`,
     play: (harness) => whileLocked(harness, 'LOCK TABLE messages IN ACCESS EXCLUSIVE MODE', LOCKED_MS),
   },
   backendsTerminated,
   {
     name: 'database-connections-used-up',
-    row: 'database restarted, serialization, deadlock, pool exhausted, no answer',
-    what: `max_connections = ${CONNECTIONS_MAX}, others hold all of them for ${USED_UP_MS} ms`,
+    row: 'database restarted, serialization failure, deadlock, exhausted connections, no response',
+    what: `max_connections = ${CONNECTIONS_MAX}, and other clients hold all connections for ${USED_UP_MS} ms`,
     harness: { ownDatabase: { fsync: 'off', max_connections: String(CONNECTIONS_MAX) } },
     async play(harness) {
       const greedy: pg.Client[] = [];

@@ -1,4 +1,7 @@
-/** The database's disk runs full: once under its tables, where statements fail, and once under its log, where the server gives up. */
+/**
+ * The database's disk runs full: once under its tables, where statements fail, and once under its log, where the server
+ * gives up.
+ */
 import {
   chownSync,
   cpSync,
@@ -25,7 +28,7 @@ const WAITING_COMMANDS = 50;
 const ROW = 'disk full';
 const TABLESPACE = 'small';
 
-const unplayable = () => whyNoSmallDisk(scratchFolder('disk'));
+const skipReason = () => whyNoSmallDisk(scratchFolder('disk'));
 
 /** A folder on the disk that is the server's own. */
 function serversFolder(harness: FleetHarness, name: string): string {
@@ -40,7 +43,7 @@ async function moveTables(harness: FleetHarness): Promise<void> {
   const folder = serversFolder(harness, 'tables');
   await harness.fleet.query(`CREATE TABLESPACE ${TABLESPACE} LOCATION '${folder}'`);
   for (const kind of ['TABLE', 'INDEX']) {
-    // It takes all of them at once, in an order of its own: workers at work can be in its way.
+    // Moves all files at once; working processes may block it.
     const move = () =>
       harness.fleet.query(`ALTER ${kind} ALL IN TABLESPACE pg_default SET TABLESPACE ${TABLESPACE}`).then(() => true);
     await eventually(move, { within: WITHIN_MS, what: `every ${kind} is on the small disk` });
@@ -55,7 +58,7 @@ async function moveLog(harness: FleetHarness): Promise<void> {
   cpSync(log, folder, { recursive: true, preserveTimestamps: true });
   renameSync(log, `${log}.before`);
   symlinkSync(folder, log);
-  // What was copied is ours otherwise.
+  // Copies belong to root otherwise.
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
     chownSync(join(folder, name), uid, gid);
   rmSync(`${log}.before`, { recursive: true });
@@ -63,7 +66,10 @@ async function moveLog(harness: FleetHarness): Promise<void> {
   await harness.flows();
 }
 
-/** What is promised while there is no room: unready but alive, nothing answered for good, what comes in waits. */
+/**
+ * The guarantees while the disk is full: the worker is alive and not ready, no command gets a final receipt, and
+ * commands wait.
+ */
 async function standsStill(harness: FleetHarness): Promise<void> {
   const [worker] = harness.workers;
   await harness.unready(worker, /./);
@@ -78,9 +84,9 @@ export const disk: Scenario[] = [
   {
     name: 'database-tables-full',
     row: ROW,
-    what: 'no room for the tables (SQLSTATE 53100), on a small file system of their own, then room again',
+    what: 'the file system of the tables is full (SQLSTATE 53100), then has space again',
     harness: { ownDatabase: { fsync: 'off' } },
-    unplayable,
+    skipReason,
     async play(harness, round) {
       if (round === 0) await moveTables(harness);
       const disk = harness.smallDisk(DISK_MIB);
@@ -96,9 +102,9 @@ export const disk: Scenario[] = [
   {
     name: 'database-log-full',
     row: ROW,
-    what: "no room for the server's log: it gives up (PANIC), and is started when there is room again",
+    what: 'the file system of the write-ahead log is full: the server ends with PANIC, and is started when there is space again',
     harness: { ownDatabase: { fsync: 'off', max_wal_size: '64MB', min_wal_size: '32MB' } },
-    unplayable,
+    skipReason,
     async play(harness, round) {
       if (round === 0) await moveLog(harness);
       const disk = harness.smallDisk(DISK_MIB);
@@ -108,12 +114,12 @@ export const disk: Scenario[] = [
           () => false,
           () => true,
         );
-      await eventually(givesUp, { within: WITHIN_MS, what: 'the server has no room for its log' });
+      await eventually(givesUp, { within: WITHIN_MS, what: 'the server ends because its log is full' });
       await standsStill(harness);
       const said = readFileSync(join(harness.databaseFolder, 'server.log'), 'utf8');
       if (!/PANIC.*No space left on device/.test(said)) throw new Error('the server did not give up for want of room');
       disk.makeRoom();
-      // As whoever operates it would: it may have ended, and may be about to.
+      // As an operator would: the server may have ended, or be about to.
       await harness.stopDatabase();
       await harness.startDatabase();
       await harness.workers[0]?.ready(WITHIN_MS);

@@ -24,7 +24,7 @@ export function bindDispatch(harness: FleetHarness): Promise<void> {
 export const dispatchUnbound: Scenario = {
   name: 'dispatch-unbound',
   row: 'event returned or refused',
-  what: 'the dispatch queue is unbound until /readyz says so, then bound again',
+  what: 'the dispatch queue is unbound until /readyz reports it, then bound again',
   async play(harness) {
     await unbindDispatch(harness);
     await harness.unready(harness.workers[0], /returned/);
@@ -39,7 +39,7 @@ export const dispatch: Scenario[] = [
   {
     name: 'dispatch-full',
     row: 'event returned or refused',
-    what: `a dispatch queue of ${FULL_QUEUE} runs full, /readyz says so, then it is consumed again`,
+    what: `a dispatch queue of at most ${FULL_QUEUE} events is full, /readyz reports it, then it is consumed again`,
     harness: { env: { DISPATCH_MAX_BYTES: FULL_QUEUE } },
     async play(harness) {
       await harness.fleet.dispatch.close();
@@ -51,8 +51,8 @@ export const dispatch: Scenario[] = [
   },
   {
     name: 'dispatch-absent',
-    row: 'slow or absent dispatch',
-    what: `nobody consumes a small dispatch queue for ${AWAY_MS} ms; the worker stays below ${MEMORY_MAX_MIB} MiB`,
+    row: 'slow or absent dispatch consumer',
+    what: `a small dispatch queue has no consumer for ${AWAY_MS} ms; the worker's memory stays below ${MEMORY_MAX_MIB} MiB`,
     harness: { env: { DISPATCH_MAX_BYTES: '1MiB' }, chats: 64 },
     async play(harness) {
       const memory = new MemoryWatch(harness.workers.map(({ pid }) => pid));

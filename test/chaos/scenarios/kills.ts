@@ -1,4 +1,7 @@
-/** A steady worker stands by; another one joins, is assigned its share, is killed with SIGKILL at a named point, and the first takes over. */
+/**
+ * A steady worker runs. Another one joins, gets its share, and is killed with SIGKILL at a failpoint; the steady worker
+ * takes over.
+ */
 import type { Step } from '../../../src/application/runtime/failpoints.js';
 import { CuttingProxy, type Fault } from '../../integration/prisma/cutting-proxy.js';
 import { eventually } from '../../support/eventually.js';
@@ -18,7 +21,7 @@ export const STEPS: readonly Step[] = [
   'published',
   'confirmed',
 ];
-/** The victim gets that far into its life before it is stopped. */
+/** Maximum number of batches before the failpoint. */
 const BATCHES_MAX = 4;
 
 const atStep = (step: Step): Scenario => ({
@@ -33,7 +36,7 @@ const atStep = (step: Step): Scenario => ({
   },
 });
 
-/** What a worker cannot say itself, a wire can see: COMMIT goes by. */
+/** A failpoint in the proxy: it sees COMMIT, which the worker does not report. */
 const atCommit = (name: string, what: string, fault: Fault): Scenario => ({
   name,
   row: ROW,
@@ -45,7 +48,7 @@ const atCommit = (name: string, what: string, fault: Fault): Scenario => ({
       await victim.ready();
       await eventually(async () => (await harness.fleet.ownership()).size > 1, {
         within: WITHIN_MS,
-        what: 'it owns its share',
+        what: 'the worker owns its share',
       });
       wire.onStrike = () => victim.send('SIGKILL');
       wire.fault = fault;

@@ -1,4 +1,4 @@
-/** Relays beside the workers: what becomes of their sink when they, or what they need, go away. */
+/** Faults of relays, of their sink and of their database connections. */
 import { rename, rm, writeFile } from 'node:fs/promises';
 import type { RelayStep } from '../../../src/application/runtime/failpoints.js';
 import { eventually } from '../../support/eventually.js';
@@ -7,7 +7,7 @@ import { WITHIN_MS } from '../fleet-harness.js';
 import { RelayFleet } from '../relay-fleet.js';
 import type { Scenario } from './scenario.js';
 
-const ROW: Row = 'relay killed or frozen, its sink or database away';
+const ROW: Row = 'relay killed or frozen, its sink or database unavailable';
 const STEPS: readonly RelayStep[] = ['relay-read', 'relay-delivered', 'relay-moved'];
 /** The victim delivers that often before it is stopped. */
 const DELIVERIES_MAX = 4;
@@ -32,7 +32,7 @@ const atStep = (step: RelayStep): Scenario => ({
 const relayKilled: Scenario = {
   name: 'relay-killed',
   row: ROW,
-  what: `one of two relays is killed at any time under load and replaced, ${TIMES} times`,
+  what: `one of two relays is killed at a random time under load and replaced, ${TIMES} times`,
   play(harness) {
     const relays = RelayFleet.of(harness);
     return relays.play(2, async () => {
@@ -49,7 +49,7 @@ const relayKilled: Scenario = {
 const relayFrozen: Scenario = {
   name: 'relay-frozen',
   row: ROW,
-  what: 'one of two relays is frozen with SIGSTOP until the other one owns its cursors, then woken up',
+  what: 'one of two relays is frozen with SIGSTOP until the other one owns its cursors, then resumed',
   play(harness) {
     const relays = RelayFleet.of(harness);
     return relays.play(2, async () => {
@@ -70,7 +70,7 @@ const relayFrozen: Scenario = {
 const relaySinkAway: Scenario = {
   name: 'relay-sink-away',
   row: ROW,
-  what: 'the folder of the sink is not there, and a file is in its place, while the load goes on',
+  what: 'the folder of the sink is replaced by a file while the load continues',
   play(harness) {
     const relays = RelayFleet.of(harness);
     const away = `${relays.folder}.away`;
@@ -88,7 +88,7 @@ const relaySinkAway: Scenario = {
             const response = await fetch(`${relay?.opsUrl}/readyz`);
             return response.status === 503 && /json-lines in partition/.test(await response.text());
           },
-          { within: WITHIN_MS, what: 'the relay says that its sink is away' },
+          { within: WITHIN_MS, what: 'the relay reports that its sink is unavailable' },
         );
       } finally {
         await rm(relays.folder);
@@ -102,7 +102,7 @@ const relaySinkAway: Scenario = {
 const relayDatabaseCut: Scenario = {
   name: 'relay-database-cut',
   row: ROW,
-  what: 'all database connections are ended by the server, again and again',
+  what: 'the server terminates all database connections, repeatedly',
   play(harness) {
     const relays = RelayFleet.of(harness);
     return relays.play(2, async () => {
@@ -119,11 +119,11 @@ const relayDatabaseCut: Scenario = {
   },
 };
 
-/** Two faults in one take-over: the short form of this row. */
+/** Two faults in one take-over: the short form of this row of the table. */
 export const relayKilledAndFrozen: Scenario = {
   name: 'relay-killed-and-frozen',
   row: ROW,
-  what: 'one relay is killed between its sink and its cursor, another one is frozen past its lease, a third one goes on',
+  what: 'one relay is killed between delivery and cursor, another one is frozen beyond its lease, a third one takes over',
   play(harness) {
     const relays = RelayFleet.of(harness);
     return relays.play(2, async () => {

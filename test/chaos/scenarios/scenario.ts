@@ -1,18 +1,18 @@
 import type { Row } from '../faults/table.js';
-import type { FleetHarness, StageOptions } from '../fleet-harness.js';
+import type { FleetHarness, FleetHarnessOptions } from '../fleet-harness.js';
 
-/** One way to do harm, on a harness with a load, which goes on afterwards as if nothing had been. */
+/** One fault, injected into a fleet under load. Afterwards the load continues. */
 export interface Scenario {
   /** For `--only`. */
   readonly name: string;
-  /** The kind of fault: several scenarios can belong to one. */
+  /** The row of the fault table. Several scenarios can belong to one row. */
   readonly row: Row;
-  /** What is done, in a few words. */
+  /** The fault in a few words, for the report. */
   readonly what: string;
-  /** What it needs; where that is nothing, it can follow others on their harness. */
-  readonly harness?: StageOptions;
-  /** Why it cannot be played here, where that is so. */
-  unplayable?(): string | undefined;
-  /** One schedule. Returns when the fault is over and messages are accepted again. */
+  /** The harness that it needs. Without one, it can run after other scenarios on the same harness. */
+  readonly harness?: FleetHarnessOptions;
+  /** Why it cannot run on this machine. Undefined if it can. */
+  skipReason?(): string | undefined;
+  /** Injects the fault once. Returns when the fault is over and messages are accepted again. */
   play(harness: FleetHarness, round: number): Promise<void>;
 }

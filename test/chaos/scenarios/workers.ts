@@ -3,7 +3,7 @@ import { type FleetHarness, lasting } from '../fleet-harness.js';
 import type { Scenario } from './scenario.js';
 
 const HAND_OVERS = 3;
-const ROW: Row = 'hand-over and shutdown mid-batch, two owners, a frozen owner';
+const ROW: Row = 'take-over and shutdown within a batch, two owners, a frozen owner';
 export const HOUR_MS = 3_600_000;
 /** Longer than a worker counts as alive, shorter than its connections do. */
 const BRIEFLY_MS = 5_000;
@@ -27,7 +27,7 @@ export const workers: Scenario[] = [
   {
     name: 'hand-over',
     row: ROW,
-    what: `a second worker starts, and the first ends by SIGTERM in the middle of its batches, ${HAND_OVERS} times`,
+    what: `a second worker starts, and the first one is stopped with SIGTERM within its batches, ${HAND_OVERS} times`,
     async play(harness) {
       for (let handOver = 0; handOver < HAND_OVERS; handOver += 1) {
         const [first] = harness.workers;
@@ -42,7 +42,7 @@ export const workers: Scenario[] = [
   {
     name: 'frozen-owner',
     row: ROW,
-    what: 'an owner is frozen with SIGSTOP until its partitions are served by another, then woken up',
+    what: 'an owner is frozen with SIGSTOP until another worker serves its partitions, then resumed',
     harness: { workers: 2 },
     async play(harness, round) {
       const frozen = harness.workers[round % harness.workers.length];
@@ -60,7 +60,7 @@ export const workers: Scenario[] = [
   {
     name: 'briefly-frozen-owner',
     row: ROW,
-    what: `an owner is frozen for ${BRIEFLY_MS} ms: it counts as dead, and its connections live`,
+    what: `an owner is frozen for ${BRIEFLY_MS} ms: its lease ends, and its connections stay open`,
     harness: { workers: 2 },
     async play(harness, round) {
       await harness.sends(50);
@@ -71,8 +71,8 @@ export const workers: Scenario[] = [
   },
   {
     name: 'skewed-clocks',
-    row: 'clocks skewed an hour',
-    what: 'workers whose clocks are an hour ahead and an hour behind share the partitions, and take over from each other',
+    row: 'clocks skewed by an hour',
+    what: 'workers with clocks an hour ahead and an hour behind share the partitions and take over from each other',
     async play(harness) {
       const [first] = harness.workers;
       await harness.addSkewedWorker(HOUR_MS);

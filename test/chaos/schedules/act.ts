@@ -1,24 +1,24 @@
 import type { Chance } from '../../property/simulation/virtual-time.js';
 import type { FleetHarness } from '../fleet-harness.js';
 
-/** What is harmed: two acts at a time never harm the same. */
+/** The target of a fault: two faults at the same time never have the same target. */
 export type Where = 'workers' | 'database' | 'broker' | 'dispatch' | 'producers';
 
-/** One act of a schedule, all of its chances taken. */
+/** One fault of a schedule, with its random parameters. */
 export interface DrawnAct {
-  /** With what was drawn, for whoever reads of it. */
+  /** The fault with its random parameters, for the report. */
   readonly what: string;
-  /** Returns when the harm is over; that everything goes on is for the schedule to see. */
+  /** Returns when the fault is over. The schedule checks that the fleet recovers. */
   play(harness: FleetHarness): Promise<void>;
 }
 
-/** A way to do harm of which much is left to chance. */
+/** A kind of fault with random parameters. */
 export interface Act {
   readonly name: string;
   readonly where: Where;
-  /** How often it is drawn, against the others. */
+  /** Relative frequency. */
   readonly weight: number;
-  /** It takes a service away from everybody: nothing else is done meanwhile, and it needs a harness with services of its own. */
+  /** The fault stops a service: no other fault happens meanwhile, and the harness needs private services. */
   readonly isAlone?: boolean;
   draw(chance: Chance): DrawnAct;
 }

@@ -3,7 +3,7 @@ import { type FleetHarness, lasting } from '../fleet-harness.js';
 import { brokerAway, cut, queueDeleted, redeliveryStorm, unheardFor } from '../scenarios/broker.js';
 import { type Act, duration } from './act.js';
 
-/** Commands that are under way when a broker goes away. */
+/** Commands in flight when the broker stops. */
 const UNDER_WAY = 24;
 
 function drawAway(chance: Chance, how: 'stopped' | 'killed') {
@@ -43,7 +43,7 @@ export const brokerActs: readonly Act[] = [
     draw(chance) {
       const forMs = duration(chance, 20, 800);
       return {
-        what: `the workers hear nothing of the broker for ${forMs} ms, then the connections are cut`,
+        what: `the broker's replies are lost for ${forMs} ms, then the connections are cut`,
         play: (harness) => unheardFor(harness, forMs),
       };
     },
@@ -53,7 +53,7 @@ export const brokerActs: readonly Act[] = [
     where: 'broker',
     weight: 1,
     draw: () => ({
-      what: 'nothing passes on any connection, and nobody is told; new ones pass',
+      what: 'all existing connections pass no data and stay open; new connections work',
       play: async (harness) => harness.brokerWire.freeze(),
     }),
   },

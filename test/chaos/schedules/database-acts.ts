@@ -22,7 +22,7 @@ export const databaseActs: readonly Act[] = [
     where: 'database',
     weight: 1,
     draw: () => ({
-      what: 'COMMIT goes through, and nothing ever comes back',
+      what: 'COMMIT is passed on and its reply never arrives',
       play: (harness) => strike(harness, 'swallow the reply to COMMIT', 1),
     }),
   },
@@ -33,7 +33,7 @@ export const databaseActs: readonly Act[] = [
     draw(chance) {
       const forMs = duration(chance, 0, 800);
       return {
-        what: `all sessions are ended, again and again for ${forMs} ms`,
+        what: `all sessions are terminated, repeatedly for ${forMs} ms`,
         play: (harness) => terminateFor(harness, forMs),
       };
     },
@@ -72,7 +72,7 @@ export const databaseActs: readonly Act[] = [
     draw(chance) {
       const forMs = duration(chance, 200, 1_500);
       return {
-        what: `nothing passes for ${forMs} ms, and what was said is gone`,
+        what: `no data passes for ${forMs} ms, and the data sent meanwhile is lost`,
         play: (harness) => silentFor(harness, forMs),
       };
     },

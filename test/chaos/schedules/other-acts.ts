@@ -1,4 +1,4 @@
-/** What is done to dispatch, and by producers. */
+/** Faults of the dispatch consumer and of producers. */
 import { v4 } from 'uuid';
 import { lasting } from '../fleet-harness.js';
 import { poisonBuried, sameId } from '../scenarios/commands.js';
@@ -29,7 +29,7 @@ export const otherActs: readonly Act[] = [
     draw(chance) {
       const forMs = duration(chance, 100, 2_000);
       return {
-        what: `dispatch ends its connection, and is back after ${forMs} ms`,
+        what: `the dispatch consumer disconnects, and reconnects after ${forMs} ms`,
         async play(harness) {
           await harness.fleet.dispatch.close();
           await lasting(forMs);
@@ -54,7 +54,7 @@ export const otherActs: readonly Act[] = [
     draw(chance) {
       const chats = Array.from({ length: 1 + chance.below(3) }, () => chance.below(1_000));
       return {
-        what: `${chats.length} poisonous commands`,
+        what: `${chats.length} poison commands`,
         play: (harness) =>
           poisonBuried(
             harness,

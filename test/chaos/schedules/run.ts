@@ -1,6 +1,7 @@
 /**
- * `npm run proof -- schedules [--schedules 500] [--seed S] [--from 1]`: real workers, a real broker and a real database, and harm drawn by seed,
- * one schedule after the other on one harness and one ledger. Exits 1 if one fails or the ledger does not close.
+ * `npm run proof -- schedules [--schedules 500] [--seed S] [--from 1]`: random schedules of faults, by seed, in real
+ * workers with a real broker and a real database, one after the other on one harness and one ledger. Exits with 1 if a
+ * schedule fails or the ledger is not closed.
  */
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
@@ -14,17 +15,17 @@ const HELP = `Usage: npm run proof -- schedules [--schedules N] [--seed S] [--fr
   --seed S        what they are drawn by (default: another one each time; it is printed)
   --from N        the number of the first one (default: 1): with --schedules 1, one of them again
 `;
-/** The ledger is compared so often, so that what does not close is known to be of the last few. */
+/** The ledger is compared after this many schedules, so that a fault belongs to the last few. */
 const CHAPTER = 25;
-/** With so many failures it is known that something is wrong. */
+/** After this many failures the run stops. */
 const FAILURES_MAX = 5;
 const SEEDS = 1_000_000;
 const MS_PER_S = 1_000;
-/** A load that keeps workers busy, and the ledger of half an hour small. */
+/** Keeps the workers busy, and the ledger of half an hour small. */
 const LOAD_PAUSE_MS = 50;
 const OPTIONS = {
   workers: WORKERS,
-  areObedient: true,
+  canPause: true,
   partitions: 4,
   chats: 12,
   loadPauseMs: LOAD_PAUSE_MS,
@@ -85,7 +86,7 @@ class Run {
       await playSchedule(this.harness, schedule);
       isPlayed = true;
     } catch (error) {
-      await this.fail([describe(schedule), (error as Error).message, ...(this.harness?.lastWords() ?? [])]);
+      await this.fail([describe(schedule), (error as Error).message, ...(this.harness?.lastLogLines() ?? [])]);
     }
     for (const { name } of schedule.acts) {
       const told = this.told.get(name) ?? { times: 0, withAnother: 0, seconds: 0, failed: 0 };
@@ -97,7 +98,7 @@ class Run {
     }
   }
 
-  /** Compares the ledger of this harness, which goes on. */
+  /** Compares the ledger of this harness, and continues with the harness. */
   private async settle(): Promise<void> {
     if (this.harness === undefined) return;
     const schedules = `schedules ${this.sinceSettled.join(', ')}`;
@@ -110,7 +111,7 @@ class Run {
     }
   }
 
-  /** What has failed is told at once, and what comes next has a new harness: on the old one nothing would mean anything. */
+  /** Prints a failure at once. The next schedule gets a new harness, because the state of the old one is unknown. */
   private async fail(lines: readonly string[]): Promise<void> {
     this.failures.push(lines.join('\n'));
     console.log(`seed ${seed}, ${lines.join('\n  ')}`);
@@ -125,14 +126,14 @@ class Run {
     const { fleet } = harness;
     const { ledger, databaseUrl } = fleet;
     const tell = (error: Error) => console.log(`  ${error.message}`);
-    // Also where a harness is given up: only what stays unanswered when it is asked for again may be lost.
+    // Also before a harness is discarded: only commands without a receipt after a repeat may be lost.
     await harness.load.stop().catch(tell);
     await fleet.allAnsweredAfterAsking().catch(tell);
     await ledger.close(databaseUrl).then(
       (verdict) => this.verdicts.push(verdict),
       (error: Error) => console.log(`  no verdict: ${error.message}`),
     );
-    await harness.close().catch((error: Error) => console.log(`  the harness was left in disorder: ${error.message}`));
+    await harness.close().catch((error: Error) => console.log(`  the harness did not close: ${error.message}`));
   }
 }
 
@@ -168,7 +169,7 @@ if (values.help || ![count, seed, from].every((number) => Number.isSafeInteger(n
   process.stdout.write(HELP);
   if (!values.help) process.exitCode = 1;
 } else {
-  console.log(`seed ${seed}: the same again by --seed ${seed}`);
+  console.log(`seed ${seed}: repeat this run with --seed ${seed}`);
   await runProof(async () => {
     mochaGlobalSetup();
     const began = performance.now();

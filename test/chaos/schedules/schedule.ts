@@ -1,4 +1,6 @@
-/** What a seed and a number stand for: which harm is done, to whom, when, for how long, and what else at the same time. */
+/**
+ * The schedule of a seed and a number: which faults happen, to which target, when, for how long, and at the same time.
+ */
 import { Chance } from '../../property/simulation/virtual-time.js';
 import { type FleetHarness, lasting } from '../fleet-harness.js';
 import { type Act, type DrawnAct, duration } from './act.js';
@@ -9,7 +11,7 @@ import { workerActs } from './worker-acts.js';
 
 export const acts: readonly Act[] = [...workerActs, ...databaseActs, ...brokerActs, ...otherActs];
 
-/** How often something else is done at the same time. */
+/** The share of schedules with two faults at the same time. */
 const TWO_AT_ONCE = 0.3;
 /** Into the load's rounds and the workers' batches. */
 const START_MAX_MS = 400;
@@ -38,8 +40,8 @@ export function describe({ number, acts: drawn }: Schedule): string {
 }
 
 /**
- * Returns when all of it is over, as many workers run as before, and every chat has had a message accepted.
- * @throws Error of the first thing that did not come about
+ * Returns when all faults are over, as many workers run as before, and every chat accepts messages.
+ * @throws Error of the first step that failed
  */
 export async function playSchedule(harness: FleetHarness, { acts: drawn }: Schedule): Promise<void> {
   const played = await Promise.allSettled(

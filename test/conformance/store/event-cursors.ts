@@ -108,7 +108,7 @@ export function eventCursorsConformance(open: OpenStore): void {
         ]);
       });
 
-      it('are renewed for a relay that was away while nobody took them', async () => {
+      it('are renewed for a relay that was disconnected while no other relay took them', async () => {
         await create();
         await tend('relay-1', ['search'], NO_LEASE_MS);
         expect((await state())?.owner).to.equal(null);
@@ -227,7 +227,7 @@ export function eventCursorsConformance(open: OpenStore): void {
       expect(await first()).to.include({ position: 0, epoch: old.epoch + 2 });
     });
 
-    it('tell how far they are behind', async () => {
+    it('report their lag', async () => {
       await writeFive();
       await create();
       const cursor = await first();

@@ -17,7 +17,7 @@ import type { OpenStore, StoreHarness } from './store-conformance.js';
 
 const ALL = 1_000;
 
-/** As JSON has it: what the store gives back must equal this deeply, and what was written to the byte. */
+/** JSON values. The store must return them deeply equal, and the written bytes unchanged. */
 const asJson = (metadata: object) => JSON.parse(JSON.stringify(metadata));
 
 export function eventLogConformance(open: OpenStore): void {

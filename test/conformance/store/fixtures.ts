@@ -24,10 +24,13 @@ export const PARTITIONS = 4;
 export const NAMESPACE = 'chat';
 
 export const AT = new Date('2026-11-20T20:15:00.123Z');
-/** `AT`, so many milliseconds later. */
+/** `AT` plus milliseconds. */
 export const later = (milliseconds: number) => new Date(AT.getTime() + milliseconds);
 
-/** JSON that a careless store would give back otherwise: key order, keys that look like numbers, big and signed numbers, `__proto__`. */
+/**
+ * JSON that a careless store would give back otherwise: key order, keys that look like numbers, big and signed numbers,
+ * `__proto__`.
+ */
 export const TRICKY_JSON = `{"z":1,"a":{"10":"ten","9":"nine","b":null},"big":1e21,"small":5e-324,"minus":-0,"deep":[[],{},[{"":""}]],
   "text":"Zoë 👩‍👩‍👧 \\u2028 \\"\\\\\\n\\u0000 {a,b} NULL","__proto__":{"x":1},"yes":true}`;
 export const trickyMetadata = () => JSON.parse(TRICKY_JSON) as Metadata;
@@ -198,7 +201,7 @@ export const NO_KEYS: SnapshotKeys = {
 /** A snapshot with the position of the owner's only partition. */
 type OwnSnapshot = BatchSnapshot & { position: number };
 
-/** Owns one partition of a settled store and commits what it is given. */
+/** Owns one partition of an initialized store, and commits batches. */
 export class Owner {
   private constructor(
     private readonly store: StoreHarness,

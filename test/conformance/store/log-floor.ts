@@ -20,7 +20,10 @@ export function logFloorConformance(open: OpenStore): void {
 
     const rejected = (position: number, at = AT, over: Partial<LoggedEvent> = {}) =>
       anEvent(position, { type: 'command.rejected', receipt: {} }, { at, ...over });
-    /** Positions 1 to 4 are a chat and its messages, 5 and so on rejected commands, each a second later than the one before. */
+    /**
+     * Positions 1 to 4 are a chat and its messages, 5 and so on rejected commands, each a second later than the one
+     * before.
+     */
     async function write(count: number, publishedThrough = Number.MAX_SAFE_INTEGER): Promise<void> {
       await owner.write((at) => {
         const { chat, messages, events } = aChatWithMessages(at, 3);

@@ -87,7 +87,7 @@ export function sharedRowsConformance(open: OpenStore): void {
         const { userChats, receipts } = await owner.read({ userChats: [full, free], receipts: [record] });
         expect(receipts.size).to.equal(0);
         expect(userChats.get(userKey(free))).to.deep.equal({ created: 0, joined: 2 });
-        // A count above the limit may still fall: a limit can be lowered, and what is imported is counted as well.
+        // A count above the limit may decrease: limits can be lowered, and imported data is counted.
         await owner.write(() => ({
           userChats: {
             changes: [

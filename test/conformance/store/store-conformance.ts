@@ -1,6 +1,6 @@
 /**
- * What every store must do, whatever it keeps its rows in: one suite, run by each adapter's own test file. Cases that need a capability
- * run where it is declared, and fail where it is declared but missing.
+ * What every store must do, whatever it keeps its rows in: one suite, run by each adapter's own test file. Cases that
+ * need a capability run where it is declared, and fail where it is declared but missing.
  */
 import type { ChatHistory } from '../../../src/application/ports/queries/chat-history.js';
 import type { ChatQueries } from '../../../src/application/ports/queries/chat-queries.js';
@@ -11,6 +11,7 @@ import type { DecisionLog } from '../../../src/application/ports/store/decision-
 import type { EventCursors } from '../../../src/application/ports/store/event-cursors.js';
 import type { EventLog } from '../../../src/application/ports/store/event-log.js';
 import type { FollowedLog } from '../../../src/application/ports/store/followed-log.js';
+import type { LiveReaders } from '../../../src/application/ports/store/live-readers.js';
 import type { PartitionRegistry } from '../../../src/application/ports/store/partition-registry.js';
 import type { StoreCapabilities } from '../../../src/application/ports/store/store-capabilities.js';
 import type { TransportState } from '../../../src/application/ports/store/transport-state.js';
@@ -21,6 +22,7 @@ import { decisionLogConformance } from './decision-log.js';
 import { eventCursorsConformance } from './event-cursors.js';
 import { eventLogConformance } from './event-log.js';
 import { followedLogConformance } from './followed-log.js';
+import { liveReadersConformance } from './live-readers.js';
 import { logFloorConformance } from './log-floor.js';
 import { partitionRegistryConformance } from './partition-registry.js';
 import { chatHistoryConformance } from './queries/chat-history.js';
@@ -52,6 +54,7 @@ export interface StoredRows {
 export interface StoreHarness {
   commands: CommandStore;
   registry: PartitionRegistry;
+  liveReaders: LiveReaders;
   transportState: TransportState;
   log: EventLog;
   queries: ChatQueries;
@@ -83,6 +86,7 @@ export function storeConformance(capabilities: StoreCapabilities, open: OpenStor
   messageTextsConformance(open);
   sharedRowsConformance(open);
   partitionRegistryConformance(open);
+  liveReadersConformance(open);
   transportStateConformance(open);
   eventLogConformance(open);
   logFloorConformance(open);

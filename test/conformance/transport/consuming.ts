@@ -261,9 +261,9 @@ export function consumingConformance(harness: TransportHarness): void {
       await eventually(() => takers[wrong]?.deliveries.length === 2, { within, what: 'the command again' });
       expect(takers[wrong]?.deliveries[1]).to.deep.include({ isForwarded: false });
       await transport.deadLetters.deadLetter(atHome, 'misrouted', 'detail');
-      await eventually(() => transport.buried().length === 1, { within, what: 'the dead letter' });
-      expect(transport.buried()[0]?.headers).to.include({ 'x-parley-routing-key': chat });
-      expect(transport.buried()[0]?.headers).to.not.have.property('x-parley-forwarded');
+      await eventually(() => transport.deadLettered().length === 1, { within, what: 'the dead letter' });
+      expect(transport.deadLettered()[0]?.headers).to.include({ 'x-parley-routing-key': chat });
+      expect(transport.deadLettered()[0]?.headers).to.not.have.property('x-parley-forwarded');
     });
   });
 }

@@ -123,7 +123,7 @@ export function publishingConformance(harness: TransportHarness): void {
       const worker = await serve(transport);
       await eventually(() => worker.taken().length > 0, { within, what: 'the command' });
       expect(worker.taken()[0]?.messageId).to.equal('c1');
-      // Its receipt came too late for anybody; the next request is not disturbed by it.
+      // The receipt came after the timeout, and does not disturb the next request.
       expect(await transport.door.request(outgoing('c2', chat), within)).to.deep.equal(receiptFor('c2', 'c2'));
       await worker.close();
     });
@@ -158,12 +158,12 @@ export function publishingConformance(harness: TransportHarness): void {
       if (delivery === undefined) throw new Error('unreachable');
       const before = Date.now();
       await transport.deadLetters.deadLetter(delivery, 'poison', 'failed three times');
-      await eventually(() => transport.buried().length > 0, { within, what: 'the dead letter' });
-      const [buried] = transport.buried();
-      expect(Buffer.from(buried?.body ?? [])).to.deep.equal(sent.body);
+      await eventually(() => transport.deadLettered().length > 0, { within, what: 'the dead letter' });
+      const [deadLettered] = transport.deadLettered();
+      expect(Buffer.from(deadLettered?.body ?? [])).to.deep.equal(sent.body);
       const { type, messageId, contentType, correlationId, replyTo, appId } = sent;
-      expect(buried).to.include({ type, messageId, contentType, correlationId, replyTo, appId });
-      expect(buried?.headers).to.include({
+      expect(deadLettered).to.include({ type, messageId, contentType, correlationId, replyTo, appId });
+      expect(deadLettered?.headers).to.include({
         traceparent: 'given',
         number: 7,
         'x-parley-reason': 'poison',
@@ -171,7 +171,7 @@ export function publishingConformance(harness: TransportHarness): void {
         'x-parley-worker': 'worker-1',
         'x-parley-routing-key': chat,
       });
-      const at = Date.parse(String(buried?.headers['x-parley-at']));
+      const at = Date.parse(String(deadLettered?.headers['x-parley-at']));
       expect(at).to.be.within(before - 1_000, Date.now() + 1_000);
       await worker.close();
     });

@@ -2,6 +2,7 @@
  * What every transport promises (`src/application/ports/transport/transport.ts`), asked of each adapter by the same
  * tests. Cases that need a capability run where it is declared, and fail where it is declared but missing.
  */
+import type { LiveFeed } from '../../../src/application/ports/transport/live-feed.js';
 import type {
   CommandGateway,
   CommandSource,
@@ -16,6 +17,7 @@ import type {
 import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
 import { capabilitiesConformance } from './capabilities.js';
 import { consumingConformance } from './consuming.js';
+import { liveFeedConformance } from './live-feed.js';
 import { publishingConformance } from './publishing.js';
 
 export interface SeenEvent {
@@ -27,6 +29,8 @@ export interface SeenEvent {
 export interface TransportUnderTest {
   source: CommandSource;
   sink: EventSink;
+  /** Null: it has none. */
+  live: LiveFeed | null;
   receipts: ReceiptSender;
   deadLetters: DeadLetters;
   door: CommandGateway;
@@ -35,19 +39,22 @@ export interface TransportUnderTest {
   /** What a consumer of events has got so far, in order. */
   events(): readonly SeenEvent[];
   /** What lies in the dead letters so far, in order. */
-  buried(): readonly IncomingCommand[];
+  deadLettered(): readonly IncomingCommand[];
   ignoredReceipts(): number;
-  /** Ends this transport as its process would. What is outside stays. */
+  /** Ends this transport like its process. External state stays. */
   stop(): Promise<void>;
   /** The transport of another process, with the same outside. Absent if no other process can use it. */
   another?(): Promise<TransportUnderTest>;
-  /** Ends this transport and removes what is outside. */
+  /** Ends this transport and removes its external state. */
   close(): Promise<void>;
 }
 
 export interface TransportHarness {
   capabilities: TransportCapabilities;
-  /** `events`: whether a consumer takes them, nobody has asked for them, or nobody takes them and there is hardly any room. */
+  /**
+   * `events`: whether a consumer takes them, nobody has asked for them, or nobody takes them and there is hardly any
+   * room.
+   */
   open(options: { partitions: number; events: 'consumed' | 'unwanted' | 'stuck' }): Promise<TransportUnderTest>;
 }
 
@@ -55,9 +62,10 @@ export function transportConformance(harness: TransportHarness): void {
   capabilitiesConformance(harness);
   consumingConformance(harness);
   publishingConformance(harness);
+  liveFeedConformance(harness);
 }
 
-/** Handlers that note what they are told. */
+/** Handlers that record their calls. */
 export class Taker implements SubscriptionHandlers {
   readonly deliveries: Delivery[] = [];
   readonly losses: Error[] = [];

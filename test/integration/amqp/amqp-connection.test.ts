@@ -15,12 +15,12 @@ import { eventually } from '../../support/eventually.js';
 import { rabbitmq, setBrokerUser } from '../../support/services/services.js';
 
 const within = 15_000;
-/** Drawn for a pause it makes that far longer than anybody waits here. */
+/** Makes the pause longer than any test. */
 const ENDLESS = 1_000;
 
 /** connection.open-ok: class 10, method 41. */
 const OPEN_OK = Buffer.from([0, 10, 0, 41]);
-/** connection.close on channel 0: 320, as a broker says that is being stopped. */
+/** connection.close on channel 0 with 320, as from a broker that is being stopped. */
 const CLOSE = Buffer.from([1, 0, 0, 0, 0, 0, 16, 0, 10, 0, 50, 1, 64, 5, ...Buffer.from('bye..'), 0, 0, 0, 0, 206]);
 
 /** A wire to the broker that takes one connection, and lets the broker close it in the very bytes that open it. */
@@ -143,7 +143,7 @@ describe('a connection to the broker', () => {
 
   it('that the broker closes immediately is retried', async () => {
     const { connection, opened } = await make();
-    // Whoever listens only once it is told of the opening has missed the close by then.
+    // A listener that is added after the open event has missed the close.
     const closing = await closeAsItOpens(wire.port, (await rabbitmq()).url);
     void connection.start();
     await closing.done;

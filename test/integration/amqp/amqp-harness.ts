@@ -51,7 +51,7 @@ export interface TransportSettings {
   random?: () => number;
 }
 
-/** A transport of a namespace of its own on the run's broker, not started. */
+/** A transport with its own namespace on the run's broker, not started. */
 export async function amqpTransport(settings: TransportSettings = {}) {
   const { partitions = 1, dispatch, workerId = 'worker-1', state = new MemoryTransportState(), random } = settings;
   const { storeId = state === null ? null : STORE_ID } = settings;
@@ -125,6 +125,7 @@ export class Outsider {
       names.commands(namespace),
       names.commandsByChat(namespace),
       names.events(namespace),
+      names.live(namespace),
       `${namespace}.ring`,
       names.store(namespace),
     ])
@@ -143,17 +144,18 @@ export const amqpHarness: TransportHarness = {
     await transport.start();
     const outsider = await Outsider.connect(url);
     const events: SeenEvent[] = [];
-    const buried: IncomingCommand[] = [];
+    const deadLettered: IncomingCommand[] = [];
     if (dispatch === 'consumed')
       await outsider.channel.consume(`${namespace}.dispatch`, (message) => {
         if (message !== null) events.push({ id: message.properties.messageId, body: message.content.toString() });
       });
     await outsider.channel.consume(names.deadLetters(namespace), (message) => {
-      if (message !== null) buried.push(toIncomingCommand(message, 'guest'));
+      if (message !== null) deadLettered.push(toIncomingCommand(message, 'guest'));
     });
     const underTest = (of: AmqpTransport): TransportUnderTest => ({
       source: of.source,
       sink: of.sink,
+      live: of.live,
       receipts: of.receipts,
       deadLetters: of.deadLetters,
       door: of.gateway,
@@ -163,7 +165,7 @@ export const amqpHarness: TransportHarness = {
           ...properties,
         } as Options.Publish),
       events: () => events,
-      buried: () => buried,
+      deadLettered: () => deadLettered,
       ignoredReceipts: () => of.counters.receiptsIgnored,
       stop: () => of.stop(),
       another: async () => {

@@ -32,8 +32,12 @@ describe('a full restart of RabbitMQ', function () {
     running = [];
   });
 
-  // In good order: a node of 3.10 that is killed within half a second of a queue's declaration never serves that queue again.
-  /** Returns how many ring repairs that calls for: the metadata store Khepri keeps the ring, and with it the sign; Mnesia loses both. */
+  // In good order: a node of 3.10 that is killed within half a second of a queue's declaration never serves that queue
+  // again.
+  /**
+   * Returns how many ring repairs that calls for: the metadata store Khepri keeps the ring, and with it the sign;
+   * Mnesia loses both.
+   */
   const restart = async (namespace: string) => {
     await node.stop();
     node = await startRabbitmq({ folder, port: node.port });
@@ -49,7 +53,7 @@ describe('a full restart of RabbitMQ', function () {
     return made;
   };
 
-  /** Publishes one command for each chat and tells which partition it came to. */
+  /** Publishes one command for each chat, and returns its partition. */
   const homesOf = async (transport: AmqpTransport, namespace: string, chats: readonly string[]) => {
     const takers = Array.from({ length: PARTITIONS }, () => new Taker());
     const subscriptions = await Promise.all(

@@ -49,7 +49,7 @@ describe('the hash ring', () => {
     made.push(topologySettings(namespace, PARTITIONS));
     return namespace;
   };
-  /** Publishes a command for each chat and tells how they fell: the chats of each partition. */
+  /** Publishes a command for each chat, and returns the chats of each partition. */
   const homesIn = async (namespace: string) => {
     for (const chat of chats)
       await outsider.publish(names.commands(namespace), chat, Buffer.from('{}'), { mandatory: true });
@@ -207,7 +207,7 @@ describe('the hash ring', () => {
     await one.transport.start();
     await one.transport.stop();
     await outsider.channel.deleteExchange(`${namespace}.ring`);
-    // Stands for a worker that dies on the way: the number is taken, the repair is not done.
+    // As after a worker that crashed: the number is taken, and the repair is not done.
     const dying = stuckAt(new Promise(() => undefined));
     const two = await amqpTransport({ namespace, partitions: PARTITIONS, state: dying });
     const started = two.transport.start().then(() => 'started');
@@ -227,7 +227,7 @@ describe('the hash ring', () => {
     await untouched.transport.start();
     await untouched.transport.stop();
     const homes = await homesIn(orderly);
-    // The hash exchange is there, and the first so many queues are bound: none, some, all of them without a mark.
+    // The hash exchange exists, and the first queues are bound: none, some, or all without a marker.
     for (const bound of [0, 3, PARTITIONS]) {
       const namespace = namespaceToBe();
       const wanted = topology(topologySettings(namespace, PARTITIONS));
@@ -249,7 +249,7 @@ describe('the hash ring', () => {
 
   it('is bound only under the lock, and no command arrives before it is in order', async () => {
     const namespace = namespaceToBe();
-    // Stands for a worker that holds the lock and has not begun, until it gives it up.
+    // As a worker that holds the lock and has not begun.
     let releaseLock: () => void = () => undefined;
     const held = new Promise<void>((resolve) => {
       releaseLock = resolve;

@@ -44,7 +44,7 @@ describe('a hostile message', () => {
   };
   const send = (properties: Parameters<Outsider['publish']>[3], routingKey = chat) =>
     outsider.publish(names.commands(namespace), routingKey, Buffer.from('{}'), { mandatory: true, ...properties });
-  const buried = async (count = 1) => {
+  const deadLettered = async (count = 1) => {
     const messages = await outsider.take(names.deadLetters(namespace), count);
     return messages[count - 1] as ConsumeMessage;
   };
@@ -89,7 +89,7 @@ describe('a hostile message', () => {
       list: [1, 'two', [3], { four: 4 }],
     });
     await transport.deadLetters.deadLetter(again, 'malformed', 'x'.repeat(5_000));
-    const { properties } = await buried();
+    const { properties } = await deadLettered();
     expect(properties.headers).to.deep.include({ table: headers.table, 'x-parley-reason': 'malformed' });
     expect(properties.headers?.['x-parley-detail']).to.have.length(1_000);
     expect(properties).to.include({ timestamp: 1_795_205_700, priority: 200, deliveryMode: 2 });
@@ -103,7 +103,7 @@ describe('a hostile message', () => {
     await send({ messageId: 'c1', headers: { trap: { '!': 'object', value: { '!': 'no-such-type', value: 1 } } } });
     const delivery = await delivered();
     await transport.deadLetters.deadLetter(delivery, 'poison', 'detail');
-    const { properties, content } = await buried();
+    const { properties, content } = await deadLettered();
     expect(content.toString()).to.equal('{}');
     expect(properties.headers).to.include({ 'x-parley-reason': 'poison', 'x-parley-dropped': 'headers' });
     expect(properties.headers).not.to.have.property('trap');
@@ -112,7 +112,7 @@ describe('a hostile message', () => {
   it('with more headers than can be encoded is dead-lettered without them', async () => {
     await send({ messageId: 'c1', headers: { big: 'x'.repeat(65_000), more: 'y'.repeat(480) } });
     await transport.deadLetters.deadLetter(await delivered(), 'poison', 'detail');
-    const { properties } = await buried();
+    const { properties } = await deadLettered();
     expect(properties.messageId).to.equal('c1');
     expect(properties.headers).to.include({ 'x-parley-dropped': 'headers' });
   });
@@ -122,7 +122,7 @@ describe('a hostile message', () => {
     const delivery = await delivered();
     expect(delivery.incoming.messageId).to.match(/^\ufffd+$/);
     await transport.deadLetters.deadLetter(delivery, 'malformed', 'message_id');
-    const { properties } = await buried();
+    const { properties } = await deadLettered();
     expect(properties.messageId).to.equal(undefined);
     expect(properties.headers).to.include({ 'x-parley-dropped': 'messageId' });
   });
@@ -135,7 +135,7 @@ describe('a hostile message', () => {
     await transport.source.reroute(delivery);
     expect((await delivered(2)).incoming.headers).not.to.have.property('CC');
     await transport.deadLetters.deadLetter(delivery, 'poison', 'detail');
-    expect((await buried()).properties.headers).to.include({ 'x-parley-dropped': 'headers.CC' });
+    expect((await deadLettered()).properties.headers).to.include({ 'x-parley-dropped': 'headers.CC' });
     expect((await outsider.channel.checkQueue(queue)).messageCount).to.equal(0);
   });
 
@@ -195,7 +195,7 @@ describe('a hostile message', () => {
     await transport.source.reroute(delivery);
     expect((await delivered(2)).incoming.userId).to.equal('gateway');
     await transport.deadLetters.deadLetter(await delivered(2), 'poison', 'detail');
-    expect((await buried()).properties.headers).to.include({ 'x-parley-user-id': 'gateway' });
+    expect((await deadLettered()).properties.headers).to.include({ 'x-parley-user-id': 'gateway' });
   });
 
   it('with a routing key of 255 bytes, or an empty one, is accepted and rerouted', async () => {

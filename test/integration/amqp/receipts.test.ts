@@ -48,7 +48,9 @@ describe('receipts on RabbitMQ', () => {
     await outsider.close();
   });
 
-  /** Publishes as a producer that uses direct reply-to, and gives the address that the broker writes into the command. */
+  /**
+   * Publishes as a producer that uses direct reply-to, and gives the address that the broker writes into the command.
+   */
   const directAddress = async (): Promise<{ address: string; got: ConsumeMessage[] }> => {
     const channel = await outsider.model.createChannel();
     const got: ConsumeMessage[] = [];
@@ -146,7 +148,7 @@ describe('receipts on RabbitMQ', () => {
     );
   });
 
-  it('for a queue wait while there is no connection, and are sent afterwards', async () => {
+  it('for a queue wait while disconnected, and are sent afterwards', async () => {
     const replies = `${names.replies(namespace)}gateway`;
     await outsider.channel.assertQueue(replies, { exclusive: true });
     const got = await outsider.collect(replies);

@@ -15,7 +15,7 @@ import { amqpTransport, Outsider } from './amqp-harness.js';
 
 const within = 10_000;
 
-/** Fails as often as it is told to. */
+/** Fails a given number of times. */
 class FailingState extends MemoryTransportState {
   failures = 0;
 
@@ -112,7 +112,7 @@ describe('The marker of a ring repair', () => {
     expect(flags(next)).to.deep.equal([false]);
   });
 
-  it('comes to the next consumer if what is before it was not acknowledged', async () => {
+  it('is delivered to the next consumer if an earlier command was not acknowledged', async () => {
     await state.raise(RING_GENERATION, 1);
     await publish('a');
     await mark(1);
@@ -142,7 +142,7 @@ describe('The marker of a ring repair', () => {
     subscription.acknowledgeThrough(taker.deliveries[0]?.tag ?? 0);
     expect(await seen()).to.equal(0);
     await untilSeen(1);
-    // A command that follows shows that the subscription goes on.
+    // A later command shows that the subscription continues.
     await publish(randomUUID());
     await taken(taker, 2);
     await subscription.close();

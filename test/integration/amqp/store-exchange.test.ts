@@ -98,7 +98,7 @@ describe('The claim of a namespace by a store', () => {
     await transport.start();
     const taker = new Taker();
     await transport.source.subscribe(0, 10, taker);
-    // Stands for another broker at the same address, where another store was first.
+    // As another broker at the same address, where another store connected first.
     await adoptNamespace(outsider.model, namespace, others);
     await wire.cut();
     await wire.join();

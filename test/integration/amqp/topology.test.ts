@@ -11,7 +11,7 @@ import { eventually } from '../../support/eventually.js';
 import { rabbitmq, uniqueNamespace } from '../../support/services/services.js';
 import { amqpTransport, declareAll, Outsider, topologySettings } from './amqp-harness.js';
 
-/** After so many returns RabbitMQ 4 drops a message of a quorum queue, where nothing else is said. */
+/** The default delivery limit of RabbitMQ 4 for quorum queues. */
 const BROKERS_OWN_LIMIT = 20;
 
 const OTHERWISE = 'delete it once it is empty, or choose another CHAT_NAMESPACE, and start again';
@@ -134,7 +134,7 @@ describe("the broker's objects", () => {
     const { transport, topology: wanted } = await amqpTransport({ namespace, partitions: 3 });
     const message = await faultOf(transport.start());
     const wantedType = `queue ${namespace}.dead-letters: x-queue-type should be quorum`;
-    // Up to RabbitMQ 3.x nothing is said of the type that a queue has by default.
+    // RabbitMQ 3.x does not report the default type of a queue.
     expect(message).to.be.oneOf(
       ['none', 'classic'].map((found) => `${wantedType}, but the broker has ${found}; ${OTHERWISE}`),
     );

@@ -57,7 +57,7 @@ describe('The dispatch consumer', function () {
       channel.sendToQueue(queue, Buffer.from(typeof given === 'string' ? given : JSON.stringify(given)));
   }
 
-  /** A consumer and what it was handed. */
+  /** A consumer and its deliveries. */
   function start(options: Partial<ConsumerOptions> = {}) {
     const handled: string[] = [];
     const gaps: Gap[] = [];

@@ -116,8 +116,8 @@ describe('The REST reader', () => {
     const eve = new RestReader({ url: rest.url, token: await tokenFor('eve') });
     const hidden = await problemOf(eve.get('getChat', { chatId }));
     expect([hidden.status, hidden.code]).to.deep.equal([404, 'not_found']);
-    const unproven = await problemOf(new RestReader({ url: rest.url, token: 'nonsense' }).get('listChats'));
-    expect([unproven.status, unproven.code]).to.deep.equal([401, 'unauthenticated']);
+    const unauthenticated = await problemOf(new RestReader({ url: rest.url, token: 'nonsense' }).get('listChats'));
+    expect([unauthenticated.status, unauthenticated.code]).to.deep.equal([401, 'unauthenticated']);
     const unreadable = await problemOf(reader.get('listChats', { limit: 1000 }));
     expect(unreadable.code).to.equal('bad_request');
     expect(unreadable.problem.violations).to.deep.equal([

@@ -1,4 +1,7 @@
-/** What the compiler knows of events and commands. The compiler is the test: each `@ts-expect-error` fails the build where it is not needed. */
+/**
+ * What the compiler knows of events and commands. The compiler is the test: each `@ts-expect-error` fails the build
+ * where it is not needed.
+ */
 import { expect } from 'chai';
 import type { CommandProducer, ConsumerOptions, RestReader } from '../../../src/client/public.js';
 import { exampleEvents } from '../../../src/contract/examples/events.js';

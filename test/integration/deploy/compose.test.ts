@@ -60,7 +60,10 @@ function environmentOf(name: string): Record<string, string> {
   return Object.fromEntries(given.map(([key, value]) => [key, interpolated(value)]));
 }
 
-/** The published schema calls its identifiers `id`, as older drafts do, and names its own draft by an address that is none. */
+/**
+ * The published schema calls its identifiers `id`, as older drafts do, and names its own draft by an address that is
+ * none.
+ */
 function withoutOldIds(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(withoutOldIds);
   if (typeof schema !== 'object' || schema === null) return schema;

@@ -1,10 +1,14 @@
-/** docs/access-rights.md names the least that each user needs at the broker and in the database. Here it is all they get, and everything works. */
+/**
+ * docs/access-rights.md names the least that each user needs at the broker and in the database. Here it is all they
+ * get, and everything works.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import pg from 'pg';
 import { commandTypes } from '../../../src/contract/messages/commands.js';
 import { migrate } from '../../../src/infrastructure/postgres/migrations.js';
+import { LiveReader } from '../../conformance/transport/live-feed.js';
 import { eventually } from '../../support/eventually.js';
 import { playConversation } from '../../support/fleet/conversation.js';
 import { startProcess, type TestProcess } from '../../support/fleet/processes.js';
@@ -18,7 +22,9 @@ import {
   rabbitmq,
   scratchFolder,
 } from '../../support/services/services.js';
+import { amqpTransport } from '../amqp/amqp-harness.js';
 import { cli } from '../main/cli/run-cli.js';
+import { prismaStore } from '../prisma/prisma-harness.js';
 
 const TEST_TIMEOUT_MS = 120_000;
 const PASSWORD = 'only-for-this-test';
@@ -157,6 +163,29 @@ describe('With the documented minimal rights', function () {
     const { played } = await playConversation((command) => gateway.request(command));
     await gateway.close();
     expect(commandTypes.filter((type) => !played.includes(type))).to.deep.equal([]);
+  });
+
+  it("a reader of the live feed registers with REST's rights and gets copies as the workers' broker user", async () => {
+    const store = prismaStore(api.env.DATABASE_URL ?? '');
+    const { transport } = await amqpTransport({ url: amqpUrl('parley'), namespace: 'chat', state: null });
+    await transport.start();
+    const reader = new LiveReader();
+    const subscription = await transport.live.subscribe(reader);
+    const gateway = await Producer.connect(amqpUrl('gateway'), 'chat');
+    try {
+      const isCopied = async () => {
+        await store.liveReaders.heartbeat('reader-1');
+        await playConversation((command) => gateway.request(command));
+        return reader.events.length > 0;
+      };
+      await eventually(isCopied, { within: 60_000, what: 'a copy' });
+      await store.liveReaders.withdraw('reader-1');
+    } finally {
+      await gateway.close();
+      await subscription.close();
+      await transport.stop();
+      await store.close();
+    }
   });
 
   it('REST accepts commands and answers queries', async () => {

@@ -1,4 +1,4 @@
-/** Over real logs, where they are at hand, else over the sample (irc-logs.ts says where they are looked for). */
+/** Uses real logs if available, else the sample (see irc-logs.ts). */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';

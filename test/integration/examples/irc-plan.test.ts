@@ -11,7 +11,7 @@ function lines(...texts: string[]): IrcLine[] {
   return parseLog(texts);
 }
 
-/** What a plan asks for, in short: who, what, about whom. */
+/** A short form of a plan: actor, command, target. */
 function steps(log: IrcLine[], answered = new Map<number, number[]>()): string[] {
   return planReplay(FILE, log, answered).commands.map(({ command, refersTo: answers }) => {
     const who = command.actorId === BRIDGE_USER_ID ? 'bridge' : command.actorId;

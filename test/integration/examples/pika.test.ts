@@ -1,4 +1,7 @@
-/** The protocol as others speak it: the examples in Python, with a client that is not ours. No message here is written or read by our code. */
+/**
+ * The protocol as others speak it: the examples in Python, with a client that is not ours. No message here is written
+ * or read by our code.
+ */
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { v4 } from 'uuid';
@@ -45,7 +48,7 @@ describe(`A producer and a dispatch worker in Python${missing === undefined ? ''
     return startProcess({ interpreter: python, script, args, env: fleet.env });
   }
 
-  /** Runs the producer to its end; what it was answered. */
+  /** Runs the producer to its end, and returns its receipts. */
   async function produce(chatId: string, ...more: string[]): Promise<Receipt[]> {
     const producer = await run('pika_producer', chatId, ...TEXTS, ...more);
     expect((await producer.ended).code, producer.output).to.equal(0);

@@ -177,7 +177,7 @@ describe('the migration runner', () => {
       await holder.query('BEGIN; SELECT FROM a');
       const migrated = migrate({ url, folder });
       await waiting('a', 1);
-      // Whoever has waited for longer than this looks no more: it is the migration that finds out.
+      // After this time the waiting process no longer checks; the migration itself finds out.
       await reader.query(`SET deadlock_timeout = '1h'`);
       const read = reader.query('SELECT FROM b, a');
       await waiting('a', 2);

@@ -1,4 +1,7 @@
-/** The recipe of CONTRIBUTING.md, "Add a role", in a copy of the compiled program: one file, and one line in the registry. */
+/**
+ * The recipe of CONTRIBUTING.md, "Add a role", in a copy of the compiled program: one file, and one line in the
+ * registry.
+ */
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,7 +49,7 @@ describe('A role that is added', function () {
     return { ...(await child.ended), out: child.stdout.join('\n'), err: child.stderr.join('\n') };
   };
 
-  it('is a command with a help text, and says what it needs', async () => {
+  it('is a command with a help text that lists its needs', async () => {
     expect((await run(['--help'])).out).to.match(/^ {2}planted \[roles\.\.\.\] +print a line$/m);
     expect((await run(['planted', '--help'])).out).to.include(
       'Needs: DATABASE_URL; with PLANTED_PAUSE=0s also JWT_ISSUER.',
@@ -90,7 +93,7 @@ describe('The settings of roles, stores and transports', () => {
   });
 });
 
-/** Files and packages that are loaded with a file, without what it imports later. */
+/** Files and packages that are loaded with a file, without later imports. */
 function loadedWith(file: string, seen = new Set<string>()): Set<string> {
   if (seen.has(file)) return seen;
   seen.add(file);
@@ -120,7 +123,7 @@ describe('What a role has in memory', () => {
       expect(reach(worker, what), `worker: ${what}`).to.deep.equal([]);
     for (const what of ['application/coordinator', 'application/processing/batch', 'telemetry/worker-metrics'])
       expect(reach(api, what), `api: ${what}`).to.deep.equal([]);
-    // The walk sees what it looks for.
+    // The walk finds modules that are present.
     expect(reach(api, 'express')).to.not.have.length(0);
     expect(reach(worker, 'application/coordinator')).to.not.have.length(0);
   });

@@ -21,7 +21,7 @@ export const planted = defineRole({
     { anyOf: ['JWT_ISSUER'], when: { text: 'PLANTED_PAUSE=0s', holds: (s) => s.plantedPauseMs === 0 } },
   ],
   async compose({ settings, store, logger }) {
-    // Both types are inferred: of its own setting, and of a shared one.
+    // The types of its own setting and of a shared one are inferred.
     const pauseMs: number = settings.plantedPauseMs;
     const partitions: number = settings.partitions;
     const start = async () =>

@@ -13,7 +13,7 @@ describe('parley relay', function () {
   });
   after(() => store.close());
 
-  it('says so where no consumer has run yet', async () => {
+  it('reports that no consumer has run yet', async () => {
     const { code, stdout } = await relay('status');
     expect([code, stdout]).to.deep.equal([0, ['no log consumers: none has run on this database yet']]);
     const unknown = await relay('parked', 'search');
@@ -43,7 +43,7 @@ describe('parley relay', function () {
       expect(states[1]).to.include({ name: 'search', position: 2, end: 4, lag: 2, parked: 1, owner: 'relay-1' });
     });
 
-    it('lists what is parked, and asks for it to be delivered again', async () => {
+    it('lists parked events, and requests their delivery', async () => {
       const { stdout } = await relay('parked', 'search');
       expect(stdout[1]).to.match(/^0 +2 +- +too-long +1 +\S+Z +-$/);
       expect(stdout.at(-1)).to.equal('1 parked event');

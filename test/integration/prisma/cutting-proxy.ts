@@ -1,22 +1,22 @@
 /**
- * A TCP proxy before PostgreSQL, or a broker, that loses what it is told to lose. COMMIT is also a batch's statement where that is a transaction
- * of its own.
+ * A TCP proxy before PostgreSQL, or a broker, that drops the chosen data. COMMIT is also a batch's statement if that is
+ * its own transaction.
  */
 import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
 
 export type Fault =
   | 'none'
-  /** COMMIT goes through; its reply does not, and the connection is cut. */
+  /** COMMIT is passed on; its reply is dropped, and the connection stays open. */
   | 'lose the reply to COMMIT'
-  /** COMMIT goes through; its reply does not, and nobody is told. */
+  /** COMMIT is passed on; its reply is dropped, and the connection stays open. */
   | 'swallow the reply to COMMIT'
   /** COMMIT itself is lost, and the connection is cut. */
   | 'lose COMMIT'
   /** Each new session is ended by the server in one breath with its greeting. */
   | 'end sessions at once'
-  /** What is said goes through; no reply does. */
+  /** Requests are passed on; replies are dropped. */
   | 'lose the replies'
-  /** Nothing goes either way any more, and nobody is told. */
+  /** No data passes in either direction, and the connections stay open. */
   | 'fall silent';
 
 /** The server's last words: an ErrorResponse of the protocol, SQLSTATE 57P01. */
@@ -27,7 +27,7 @@ function terminated(): Buffer {
   return Buffer.concat([head, fields]);
 }
 
-/** What a client says, as far as it is about commits. */
+/** The parts of a client's data that concern commits. */
 class ClientWords {
   /** Prepared statements that write a batch. */
   private readonly batches = new Set<string>();
@@ -89,7 +89,7 @@ export class CuttingProxy {
       [upstream, client],
     ] as const) {
       this.sockets.add(socket);
-      // A cut connection is what this is for; whoever used it has the error.
+      // Expected for cut connections; their users get the error.
       socket.on('error', () => undefined);
       socket.on('close', () => {
         this.sockets.delete(socket);

@@ -4,7 +4,7 @@ import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-ha
 export class EmptiedStore {
   private kept: Promise<PrismaHarness> | undefined;
 
-  /** Whoever had it before must be done with it. */
+  /** The previous user must have finished. */
   async open(): Promise<PrismaHarness> {
     this.kept ??= openPrismaStore();
     const store = await this.kept;

@@ -1,4 +1,4 @@
-/** The Prisma store on a database of its own. */
+/** The Prisma store on its own database. */
 import pg from 'pg';
 import { PrismaCommandStore } from '../../../src/adapters/stores/prisma/commands/prisma-command-store.js';
 import type { PrismaClient } from '../../../src/adapters/stores/prisma/generated/client.js';
@@ -8,6 +8,7 @@ import { PrismaEventLog } from '../../../src/adapters/stores/prisma/log/prisma-e
 import { PrismaFollowedLog } from '../../../src/adapters/stores/prisma/log/prisma-followed-log.js';
 import { PrismaSyncLog } from '../../../src/adapters/stores/prisma/log/prisma-sync-log.js';
 import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
+import { PrismaLiveReaders } from '../../../src/adapters/stores/prisma/prisma-live-readers.js';
 import { PrismaPartitionRegistry } from '../../../src/adapters/stores/prisma/prisma-partition-registry.js';
 import { PrismaTransportState } from '../../../src/adapters/stores/prisma/prisma-transport-state.js';
 import { PrismaChatHistory } from '../../../src/adapters/stores/prisma/queries/prisma-chat-history.js';
@@ -52,6 +53,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     url,
     commands: new PrismaCommandStore(forBatches),
     registry: new PrismaPartitionRegistry(database),
+    liveReaders: new PrismaLiveReaders(database),
     transportState: new PrismaTransportState(database),
     log: new PrismaEventLog(database),
     queries: new PrismaChatQueries(database),
@@ -67,7 +69,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
   };
 }
 
-/** Read by the plain driver: what is tested does not read itself. */
+/** Read by another driver than the tested one. */
 function rowsOf(url: string): StoredRows {
   const select = <T>(query: string, ...values: unknown[]) =>
     withConnection(url, async (sql) => (await sql.query(query, values)).rows as T[]);
@@ -119,11 +121,11 @@ export async function withConnection<T>(url: string, use: (sql: pg.Client) => Pr
 
 const WAIT_TIMEOUT_MS = 10_000;
 
-/** Waits until so many of the store's connections wait for a lock. */
+/** Waits until this many connections of the store wait for a lock. */
 export async function lockWaiters(sql: pg.Client, count: number): Promise<void> {
   const deadline = Date.now() + WAIT_TIMEOUT_MS;
   for (;;) {
-    // Within a transaction the server would go on showing what it showed first.
+    // Within a transaction the server would repeat its first snapshot.
     await sql.query('SELECT pg_stat_clear_snapshot()');
     const { rows } = await sql.query(
       `SELECT count(*)::int4 AS waiting FROM pg_stat_activity

@@ -40,7 +40,7 @@ describe('the Prisma store', () => {
     });
     after(() => store.close());
 
-    /** Another worker's transaction that holds the key of a receipt, until `end` says how it ends. */
+    /** Another worker's transaction that holds the key of a receipt until `end`. */
     const plantReceipt = async (sql: pg.Client, commandId: string) => {
       await sql.query('BEGIN');
       await sql.query(

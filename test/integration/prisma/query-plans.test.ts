@@ -1,6 +1,7 @@
 /**
- * How PostgreSQL goes about the queries where there is much: it must read about as many rows as it gives, whatever the store holds, planned
- * for the values at hand or once for all of them (named statements come to that after a few executions).
+ * How PostgreSQL goes about the queries where there is much: it must read about as many rows as it gives, whatever the
+ * store holds, planned for the values at hand or once for all of them (named statements come to that after a few
+ * executions).
  */
 import { expect } from 'chai';
 import { PrismaSyncLog } from '../../../src/adapters/stores/prisma/log/prisma-sync-log.js';

@@ -8,8 +8,8 @@ export interface SentStatement {
 const OF_TRANSACTIONS = /^(BEGIN|COMMIT|ROLLBACK|SET TRANSACTION)\b/;
 
 /**
- * The statements that the store's connections send during some work, whether they were written by hand or by Prisma. One at a time: the
- * connections of all stores are listened to.
+ * The statements that the store's connections send during some work, whether they were written by hand or by Prisma.
+ * One at a time: the connections of all stores are listened to.
  */
 export async function sentDuring(work: () => Promise<unknown>): Promise<SentStatement[]> {
   const sent: SentStatement[] = [];

@@ -1,10 +1,10 @@
-/** What a session of the store is told, whatever the server's and the database's defaults are. */
+/** The session settings of the store, whatever the defaults of the server and the database. */
 import { expect } from 'chai';
 import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
 import { freshDatabase } from '../../support/services/services.js';
 import { withConnection } from './prisma-harness.js';
 
-/** What costs time where it is left to the server: on the embedded one JIT is not built in, so that no other test would notice. */
+/** Settings that must not depend on the server. The embedded one has no JIT, so that no other test would notice. */
 const ANY = {
   jit: 'off',
   default_transaction_isolation: 'read committed',

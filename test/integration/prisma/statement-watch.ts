@@ -23,16 +23,16 @@ function rowsRead(node: PlanNode): number {
   return (node['Actual Rows'] + removed) * node['Actual Loops'];
 }
 
-/** Hears the statements that a store asks with, and has PostgreSQL explain them. */
+/** Records the statements of a store, and explains them in PostgreSQL. */
 export class StatementWatch {
-  /** To be given to what is watched. */
+  /** Passed to the watched store. */
   constructor(readonly database: PrismaClient) {}
 
   statementsOf(ask: () => Promise<unknown>): Promise<SentStatement[]> {
     return sentDuring(ask);
   }
 
-  /** Each statement by itself reads at most so many rows, and scans no table. */
+  /** Checks that each statement reads at most this many rows, and scans no table. */
   async expectNoMoreRead(url: string, most: number, ask: () => Promise<unknown>): Promise<void> {
     const statements = await this.statementsOf(ask);
     expect(statements).to.not.be.empty;
@@ -53,7 +53,7 @@ export class StatementWatch {
   }
 }
 
-/** The plan by which a statement was executed, with what it came to. */
+/** The executed plan of a statement, with its actual rows. */
 async function explain(sql: pg.Client, { text, values }: SentStatement, mode: 'custom' | 'generic'): Promise<PlanNode> {
   await sql.query(`SET plan_cache_mode = force_${mode}_plan`);
   await sql.query(`PREPARE it AS ${text}`);

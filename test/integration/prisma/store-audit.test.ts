@@ -28,7 +28,7 @@ describe('An audit of the store', function () {
   });
   after(() => store.close());
 
-  /** Nobody publishes here: that events wait is no news. */
+  /** No publisher runs here, so waiting events are not a finding. */
   async function faults(of = store): Promise<StoreFault[]> {
     const found: StoreFault[] = [];
     for await (const piece of new PrismaStoreAudit(of.database).pieces(null)) found.push(...piece.faults);

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { readJsonLines } from '../../../src/adapters/sinks/json-lines/read-json-lines.js';
 import type { DeliveryResult } from '../../../src/application/ports/log-consumer.js';
-import type { EventCursors } from '../../../src/application/ports/store/event-cursors.js';
 import { DELIVERY_MAX } from '../../../src/application/relay/follower.js';
 import { anEvent, later, Owner } from '../../conformance/store/fixtures.js';
 import type { OpenStore } from '../../conformance/store/store-conformance.js';
@@ -11,21 +10,22 @@ import { openMemoryStore } from '../../unit/adapters/memory/memory-harness.js';
 import { anArchive, CHAT } from '../../unit/application/archive/an-archive.js';
 import { importInto } from '../prisma/archive/archive-of.js';
 import { openPrismaStore, type PrismaHarness } from '../prisma/prisma-harness.js';
-import { cursorOf, hole, poison, textOf, write, zombie } from './scenarios.js';
+import { RELAY_BUGS } from './planted-bugs.js';
+import { crashBeforeDelivery, cursorOf, hole, poison, textOf, write, zombie } from './scenarios.js';
 
 const STORES: { name: string; open: OpenStore }[] = [
   { name: 'PostgreSQL', open: openPrismaStore },
   { name: 'the in-memory store', open: openMemoryStore },
 ];
 
-/** Moves the cursor whatever its epoch: that of the present owner. */
-const withoutEpochCheck = (cursors: EventCursors): Partial<EventCursors> => ({
-  move: async (cursor, position) => {
-    const states = await cursors.states();
-    const state = states.find(({ name, partition }) => name === cursor.name && partition === cursor.partition);
-    return cursors.move({ ...cursor, epoch: state?.epoch ?? 0 }, position);
-  },
-});
+/** What the checks must report of each planted bug. */
+const FAULTS: { [bug: string]: RegExp } = {
+  'the cursor moves before the events are delivered': /^missing: 5 6 7 8$/,
+  'a cursor moves without a check of its epoch': /former owner.*missing: 6 7 8/,
+  'a poison event is skipped without being parked': /^parked: \[\]$/,
+  'the text of a poison event is parked': /^the text of a parked event is stored$/,
+  'a gap in the log is skipped': /^missing: 3$/,
+};
 
 for (const { name, open } of STORES)
   describe(`A relay on ${name}`, function () {
@@ -36,7 +36,7 @@ for (const { name, open } of STORES)
     });
     afterEach(() => harness.close());
 
-    it('delivers all partitions in order, goes on with new events, and resumes where it stopped', async () => {
+    it('delivers all partitions in order, continues with new events, and resumes where it stopped', async () => {
       await write(harness.store, DELIVERY_MAX + 10);
       await write(harness.store, 3, 1);
       harness.start('first');
@@ -62,7 +62,7 @@ for (const { name, open } of STORES)
       expect(line?.event).to.include({ id: `${creation?.chatId}/1`, type: 'chat.created', specversion: '1.0' });
     });
 
-    it('starts where the consumer says', async () => {
+    it('starts at the position that the consumer chooses', async () => {
       await write(harness.store, 4);
       const consumer = new TestConsumer(harness.folder, 'now');
       harness.start('relay', consumer);
@@ -72,7 +72,7 @@ for (const { name, open } of STORES)
       expect(consumer.deliveries.flatMap(({ events }) => events.map(({ position }) => position))).to.deep.equal([5, 6]);
     });
 
-    it('tries a sink that is down again and again, and parks nothing', async () => {
+    it('retries while a sink is unavailable, and parks nothing', async () => {
       await write(harness.store, 4);
       let failures = 0;
       const consumer = new TestConsumer(harness.folder, 'beginning', 'exclude', async () => {
@@ -83,16 +83,19 @@ for (const { name, open } of STORES)
       const relay = harness.start('relay', consumer);
       await eventually(() => relay.status.troubles.join().includes('the sink is down'), {
         within: WITHIN_MS,
-        what: 'the relay tells why it does not go on',
+        what: 'the relay reports the error of the sink',
       });
       await harness.caughtUp();
-      await eventually(() => relay.status.troubles.length === 0, { within: WITHIN_MS, what: 'all is well again' });
+      await eventually(() => relay.status.troubles.length === 0, {
+        within: WITHIN_MS,
+        what: 'the relay reports no error',
+      });
       expect(await harness.faults()).to.deep.equal([]);
       expect(await harness.store.cursors.parked('test', 10)).to.deep.equal([]);
       expect(harness.logged.lines.filter((line) => line.includes('not served'))).to.have.length(1);
     });
 
-    it('parks an event that fails by itself, goes on, and delivers it again on request', async () => {
+    it('parks an event that fails by itself, continues, and delivers it again on request', async () => {
       const [, , , last] = await write(harness.store, 4);
       let refuses = true;
       const consumer = new TestConsumer(harness.folder, 'beginning', 'exclude', async ({ events }) => {
@@ -114,7 +117,7 @@ for (const { name, open } of STORES)
       expect((await cursorOf(harness.store)).position).to.equal(last?.position);
     });
 
-    it('tells the consumer once what retention has deleted before it came', async () => {
+    it('reports events that retention deleted before the delivery to the consumer, once', async () => {
       await write(harness.store, 2);
       const owner = await Owner.of(harness.store);
       await owner.write((at) => ({
@@ -167,11 +170,11 @@ for (const { name, open } of STORES)
       for (const partition of [0, 1, 2, 3]) expect(await harness.faults(partition)).to.deep.equal([]);
     });
 
-    it('moves no cursor when it resumes behind its successor', async () => {
+    it('moves no cursor when it resumes after its successor took over', async () => {
       expect(await zombie(harness, { freezesAt: 'cursor' })).to.deep.equal([]);
     });
 
-    it('has its lines refused when it resumes behind its successor', async () => {
+    it('has its lines refused when it resumes after its successor took over', async () => {
       expect(await zombie(harness, { freezesAt: 'sink' })).to.deep.equal([]);
     });
 
@@ -189,38 +192,17 @@ for (const { name, open } of STORES)
       ).to.deep.equal([]);
     });
 
+    it('delivers again what the sink did not have when the relay stopped', async () => {
+      expect(await crashBeforeDelivery(harness, () => ({}))).to.deep.equal([]);
+    });
+
     describe('with a planted bug', () => {
-      it('is caught when a cursor moves without a check of its epoch', async () => {
-        const ports = () => withoutEpochCheck(harness.store.cursors);
-        const faults = await zombie(harness, { freezesAt: 'cursor', ports });
-        expect(faults.join())
-          .to.match(/former owner/)
-          .and.match(/missing: 6 7 8/);
-      });
-
-      it('is caught when it skips a gap', async () => {
-        const faults = await hole(harness, ({ followed }) => ({
-          read: async (...args) => {
-            const stretch = await followed.read(...args);
-            return { ...stretch, floor: stretch.end };
-          },
-        }));
-        expect(faults).to.deep.equal(['missing: 3']);
-      });
-
-      it('is caught when it parks what an event says', async () => {
-        const faults = await poison(
-          harness,
-          () => 'refused',
-          ({ cursors, log }) => ({
-            park: async (cursor, place, _code, position) => {
-              const [event] = await log.readEvents(cursor.partition, place.position - 1, 1);
-              return cursors.park(cursor, place, JSON.stringify(event), position);
-            },
-          }),
-        );
-        expect(faults).to.deep.equal(['the text of a parked event is stored']);
-      });
+      for (const [bug, play] of Object.entries(RELAY_BUGS))
+        it(`is caught: ${bug}`, async () => {
+          expect((await play(harness)).join('; ')).to.match(
+            FAULTS[bug] ?? expect.fail(`no fault is expected of ${bug}`),
+          );
+        });
     });
   });
 
@@ -260,7 +242,7 @@ describe('A relay on PostgreSQL with imported chats', function () {
     expect((await cursorOf(store, -1)).position).to.equal((await cursorOf(store, -1)).end);
   });
 
-  it('parks one of their events, goes on within the chat, and finds it again', async () => {
+  it('parks one of their events, continues within the chat, and finds it again', async () => {
     let refuses = true;
     const refuse = async ({
       partition,

@@ -1,4 +1,4 @@
-/** What happens to relays, step by step; each scenario tells what is wrong afterwards. Planted bugs are put between. */
+/** Scenarios of relays. Each returns its faults. Planted bugs replace methods of the ports. */
 import type { OwnedCursor } from '../../../src/application/ports/store/event-cursors.js';
 import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
 import { aChatWithMessages, Owner } from '../../conformance/store/fixtures.js';
@@ -98,6 +98,29 @@ export async function zombie(harness: RelayHarness, { ports, freezesAt }: Zombie
   await harness.caughtUp();
   died.open();
   return [...faults, ...(await harness.faults())];
+}
+
+/** The sink fails while a relay delivers 5 to 8, and the relay stops; another one delivers the rest. */
+export async function crashBeforeDelivery(
+  harness: RelayHarness,
+  ports: (store: StoreHarness) => RelayPorts['log'],
+): Promise<string[]> {
+  const { store } = harness;
+  await write(store, 4);
+  const failed = gate();
+  const consumer = new TestConsumer(harness.folder, 'beginning', 'exclude', async ({ partition, after }) => {
+    if (partition !== 0 || after < 4) return null;
+    failed.open();
+    throw new Error('the sink is down');
+  });
+  harness.start('a-relay', consumer, { log: ports(store) ?? {} });
+  await harness.caughtUp();
+  await write(store, 4);
+  await failed.passed;
+  await harness.stop('a-relay');
+  harness.start('b-relay');
+  await harness.caughtUp();
+  return harness.faults();
 }
 
 /** Position 3 of 6 is not there for a while, as in a store that is being repaired. */

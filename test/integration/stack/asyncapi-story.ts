@@ -1,4 +1,4 @@
-/** Publishes the AsyncAPI document's examples of commands as they stand there, and keeps what comes back. */
+/** Publishes the example commands of the AsyncAPI document unchanged, and keeps the replies. */
 import { type Channel, type ConsumeMessage, connect } from 'amqplib';
 import type { CloudEvent } from '../../../src/contract/messages/events.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
@@ -138,7 +138,7 @@ export class Story {
     this.channel.publish(this.door, routingKey, Buffer.from(body), { ...options, headers, mandatory: true });
   }
 
-  /** From now on the worker's id of a message stands for the documented one. */
+  /** Replaces the worker's message id by the documented one from now on. */
   rename(documented: string, actual: string | null): void {
     if (actual !== null) this.messageIds.set(documented, actual);
   }

@@ -1,4 +1,7 @@
-/** The AsyncAPI document beside a broker, a database and a worker: what it says is what is there, and what it shows works. */
+/**
+ * The AsyncAPI document beside a broker, a database and a worker: what it says is what is there, and what it shows
+ * works.
+ */
 import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
 import { expect } from 'chai';
@@ -41,7 +44,10 @@ function closed(node: unknown): unknown {
 
 const TIMES = ['time', 'createdAt', 'editedAt', 'deletedAt', 'updatedAt', 'at'];
 
-/** A copy without what differs from one run to the next: when it was, which store and decision it was, and the log's positions. */
+/**
+ * A copy without what differs from one run to the next: when it was, which store and decision it was, and the log's
+ * positions.
+ */
 function lasting(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(lasting);
   if (typeof value !== 'object' || value === null) return value;
@@ -57,7 +63,7 @@ function lasting(value: unknown): unknown {
   );
 }
 
-/** An object as RabbitMQ's management interface tells of it. */
+/** An object of RabbitMQ's management API. */
 type Managed = Record<string, unknown>;
 
 function asExchange({ name, type, durable, internal, auto_delete: autoDelete, arguments: args }: Managed) {
@@ -123,7 +129,7 @@ describe('The AsyncAPI document, compared with a broker and a worker', function 
     // The default exchange's bindings, without a source, come with the queues.
     const bindings = (await list('bindings')).filter(({ source }) => own(source));
     expect(bindings.map(asBinding)).to.have.deep.members(said.bindings);
-    expect([said.exchanges.length, said.queues.length]).to.deep.equal([PARTITIONS + 5, PARTITIONS + 3]);
+    expect([said.exchanges.length, said.queues.length]).to.deep.equal([PARTITIONS + 6, PARTITIONS + 3]);
   });
 
   it('describes each channel like its objects', () => {

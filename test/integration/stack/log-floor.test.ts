@@ -1,4 +1,7 @@
-/** What rejected commands leave in the log goes with their receipts; everything else that the log holds stays readable as before. */
+/**
+ * What rejected commands leave in the log goes with their receipts; everything else that the log holds stays readable
+ * as before.
+ */
 import { expect } from 'chai';
 import { v4 } from 'uuid';
 import { DEFAULT_POLICY_FILE } from '../../../src/main/policy/policy-file.js';

@@ -1,4 +1,4 @@
-/** What a batch costs and what is in its way: on a real database, through a real broker and a worker process. */
+/** Slow batches: on a real database, with a real broker and a worker process. */
 import { expect } from 'chai';
 import pg from 'pg';
 import { eventually } from '../../support/eventually.js';
@@ -11,7 +11,7 @@ const STATEMENT_TIMEOUT_MS = 1_500;
 /** Of a costly command. */
 const COSTS_MS = 300;
 
-/** A message costs what its body says, as if it were hard to index. */
+/** The body of a message sets its cost, as if it were slow to index. */
 const COST = `
   CREATE FUNCTION cost() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF NEW.body LIKE 'costs %' THEN PERFORM pg_sleep(split_part(NEW.body, ' ', 2)::float8 / 1000); END IF;

@@ -1,12 +1,15 @@
-/** Runs inputs through a door, in stretches with a seed each, so that a failure can be had again without what came before its stretch. */
+/**
+ * Runs inputs through an entry point in stretches, each with its own seed, so that a failure can be reproduced without
+ * earlier stretches.
+ */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { Door, DoorName, OpenDoor } from './doors/door.js';
 import { Watch, watchingStalls } from './watch.js';
 
-/** A stretch that fails is shrunk for no longer than this. */
+/** Time limit for shrinking a failed stretch. */
 const STRETCH_LIMIT_MS = 60_000;
-/** More would be told of the same. */
+/** Maximum number of reported findings. */
 const FAILURES_MAX = 3;
 const TOLD_MAX_CHARACTERS = 3_000;
 
@@ -30,7 +33,7 @@ export interface Campaign {
 interface Stretch {
   seed: number;
   runs: number;
-  /** As fast-check names the place of a failure. */
+  /** The path of the failure in fast-check. */
   path?: string;
 }
 
@@ -44,13 +47,13 @@ async function playStretch<I>(door: Door<I>, stretch: Stretch, count: (outcomes:
       hasFailed = details.failed;
       return details;
     } finally {
-      // What was found goes before a door that does not close after it.
+      // A finding is more important than an entry point that does not close.
       await open.close().catch((error) => {
         if (!hasFailed) throw error;
       });
     }
   } finally {
-    // Also where the door does not open: an error that is noted here and nowhere told would pass for success.
+    // Also if the entry point does not open: an unreported error must not count as success.
     watch.end();
   }
 }
@@ -68,10 +71,10 @@ async function playOpen<I>(
       const outcomes = await (door.watchesStalls
         ? watchingStalls(inputs, (some) => open.take(some))
         : open.take(inputs));
-      // A door may never wait for anything: Ctrl-C, and errors that nobody caught, are told between turns only.
+      // Yields, because signals and uncaught errors are reported between turns of the event loop only.
       await nextTurn();
       watch.check();
-      // What is tried again while a failure is made smaller counts no more.
+      // Inputs that are repeated while shrinking are not counted.
       if (!hasFailed) count(outcomes);
     } catch (error) {
       hasFailed = true;
@@ -99,7 +102,7 @@ function failureOf<I>(door: Door<I>, details: fc.RunDetails<[readonly I[]]>): Fa
   };
 }
 
-/** `onProgress` is called after each stretch with how many inputs there have been. */
+/** `onProgress` is called after each stretch with the number of inputs so far. */
 export async function play<I>(
   door: Door<I>,
   { inputs, seed, path }: { inputs: number; seed: number; path?: string },
@@ -122,7 +125,7 @@ export async function play<I>(
     const failure = failureOf(door, details);
     if (failure !== null) campaign.failures.push(failure);
     globalThis.gc?.();
-    // The first stretch pays for what is loaded and compiled once.
+    // The first stretch includes loading and compiling.
     heapBytes ??= process.memoryUsage().heapUsed;
     campaign.heapGrewBytes = process.memoryUsage().heapUsed - heapBytes;
     onProgress(campaign.inputs);

@@ -8,11 +8,13 @@ import { restDoor } from './doors/rest-door.js';
 import { workerDoor } from './doors/worker-door.js';
 
 const TIMEOUT_MS = 120_000;
-/** Longer than a stall, in microseconds. */
+/** Longer than the limit of a stall, in microseconds. */
 const HELD_UP_US = 300_000;
 const SEED = 20_261_120;
 
-/** A door with a hole in it: it takes every number but those that are too large, and one that spoils what all objects share. */
+/**
+ * An entry point with planted bugs: it accepts every number except large ones, and one number changes Object.prototype.
+ */
 function leaky(spoil: (input: number) => void): Door<number> {
   const take = async (inputs: readonly number[]) =>
     inputs.map((input) => {
@@ -81,7 +83,7 @@ describe('The search for hostile input', function () {
   it('detects input that always blocks the event loop, not a single delay', async () => {
     let held = 0;
     const hold = () => {
-      // Of the processor's time: by the clock a busy machine would do it for us.
+      // Processor time, because on a busy machine wall time would exceed the limit.
       const { user, system } = process.cpuUsage();
       const end = user + system + HELD_UP_US;
       for (let now = user + system; now < end; ) {

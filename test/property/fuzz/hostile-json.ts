@@ -1,7 +1,7 @@
-/** JSON as an attacker writes it: as text, since duplicate keys, 1e400 or `__proto__` do not survive being a value. */
+/** Hostile JSON as text, since duplicate keys, 1e400 or `__proto__` do not survive as values. */
 import fc from 'fast-check';
 
-/** What makes careless patterns backtrack, careless loggers break lines, careless stores refuse. */
+/** Texts that cause backtracking patterns, broken log lines, and errors of stores. */
 const EVIL_TEXTS = [
   ...['', ' ', '\u0000', 'a\u0000b', '\ud800', '\udc00', '\udc00\ud800', '\ufeff', '\u202e', '\u2028', '\uffff'],
   ...[
@@ -51,12 +51,12 @@ const EVIL_TEXTS = [
   ],
 ];
 
-/** Mostly `usual`; once in about `oneIn` times something else. */
+/** Mostly `usual`; about once in `oneIn` times something else. */
 export function seldom<T>(oneIn: number, usual: T, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T> {
   return fc.oneof({ weight: oneIn - 1, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary });
 }
 
-/** Long ones are named, not generated: what shrinks and prints must be short. */
+/** Long values have names, so that shrinking and printing stay short. */
 const LONG_TEXTS: readonly (readonly [string, number])[] = [
   ['a', 129],
   ['a', 16_385],
@@ -81,7 +81,7 @@ export const hostileText: fc.Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: longText },
 );
 
-/** Of the contract, and not. */
+/** Field names of the contract, and others. */
 export const hostileKey: fc.Arbitrary<string> = fc.oneof(
   fc.constantFrom(...EVIL_TEXTS),
   fc.constantFrom(
@@ -226,7 +226,7 @@ function edited(value: unknown, steps: readonly number[], change: Edit): string 
   return Array.isArray(value) ? `[${parts.join(',')}]` : `{${parts.join(',')}}`;
 }
 
-/** The JSON of a valid value with one thing wrong, or nothing. */
+/** The JSON of a valid value, with at most one error. */
 export function mutatedJson(valid: unknown): fc.Arbitrary<string> {
   return edit.map((change) => edited(valid, change.steps, change));
 }
@@ -261,7 +261,7 @@ const damage: fc.Arbitrary<Damage> = fc.oneof(
   ),
 );
 
-/** Mostly the text as it is. */
+/** Mostly unchanged. */
 export function bytesOf(text: fc.Arbitrary<string>): fc.Arbitrary<Buffer> {
   return fc
     .tuple(text, seldom<Damage | null>(4, null, damage))
@@ -272,7 +272,7 @@ const hugeBody = fc
   .constantFrom(262_144, 262_145, 264_000, 1_048_577, 3_000_000)
   .map((size) => Buffer.from(`{"actorId":"alice","data":"${'a'.repeat(size)}"}`));
 
-/** Whose data is whatever it is, though who asks for it is plain. */
+/** Any data, with a valid actor. */
 const framed = fc
   .tuple(jsonText, fc.constantFrom('alice', 'bob', 'mallory'), fc.constantFrom('data', 'chatId', 'tenantId'))
   .map(([json, actorId, name]) => {
@@ -280,7 +280,7 @@ const framed = fc
     return `{"actorId":"${actorId}",${chat},"data":{"body":"x"},${JSON.stringify(name)}:${json}}`;
   });
 
-/** Bytes that were never meant to be a command. */
+/** Bytes that are not a command. */
 export const wildBytes: fc.Arbitrary<Buffer> = fc.oneof(
   { weight: 600, arbitrary: bytesOf(framed) },
   { weight: 300, arbitrary: bytesOf(jsonText) },

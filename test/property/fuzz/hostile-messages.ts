@@ -1,4 +1,4 @@
-/** Messages as they come out of a queue: valid commands with something wrong, and whatever else a producer can put on the wire. */
+/** Messages as received from a queue: valid commands with an error, and everything else that a producer can send. */
 import type { ConsumeMessage } from 'amqplib';
 import fc from 'fast-check';
 import { EXAMPLE_CHAT_ID, exampleCommands } from '../../../src/contract/examples/commands.js';
@@ -14,7 +14,7 @@ export interface HostileMessage {
 export const REPLY_TO = 'chat.replies.fuzz';
 const OTHER_IDS = ['0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d11', '00000000-0000-0000-0000-000000000000', 'mallory', ''];
 
-/** Header values of every type that AMQP has, as amqplib reads them. */
+/** Header values of every AMQP type, as amqplib reads them. */
 export const headerValue: fc.Arbitrary<unknown> = fc.oneof(
   hostileText,
   fc.constantFrom<unknown>(
@@ -34,7 +34,7 @@ const headerName = fc.oneof(
   hostileKey.map((key) => key.slice(0, 60).toWellFormed()),
 );
 
-/** A table with its own `__proto__`, where there is one; its prototype is everybody's. */
+/** A table with its own `__proto__`, if any; its prototype is Object.prototype. */
 const headers = fc.array(fc.tuple(headerName, headerValue), { maxLength: 4 }).map((entries) => {
   const table: { [name: string]: unknown } = {};
   for (const [name, value] of entries)
@@ -58,7 +58,7 @@ const wrongProperties = fc
   )
   .map((entries) => Object.fromEntries(entries));
 
-/** So many ids that some come again, with the same content or with another. */
+/** So few ids that some repeat, with the same or other content. */
 const commandId = fc.nat(1_000_000).map((n) => `fuzz-${n}`);
 
 const mutated: fc.Arbitrary<HostileMessage> = fc
@@ -102,7 +102,7 @@ const wild: fc.Arbitrary<HostileMessage> = fc.record({
 
 export const hostileMessage: fc.Arbitrary<HostileMessage> = fc.oneof(mutated, wild);
 
-/** As the client library hands it over. */
+/** As the client library passes it. */
 export function asDelivered({ content, routingKey, properties }: HostileMessage): ConsumeMessage {
   const fields = { deliveryTag: 1, redelivered: false, exchange: 'chat.commands', routingKey, consumerTag: 'c' };
   return { content, fields, properties } as unknown as ConsumeMessage;

@@ -1,6 +1,6 @@
 /**
- * Requests as bytes, from the operations' own table: valid ones with something wrong, and whatever else can be written to a socket. Words such
- * as `~chat~` stand for what is only known once there is a server.
+ * Requests as bytes, from the table of operations: valid ones with an error, and everything else that can be sent to a
+ * socket. Words such as `~chat~` are placeholders for values that are known after the start.
  */
 import fc from 'fast-check';
 import { operationOf, type RestOperationName, restOperationNames } from '../../../src/contract/rest/operations.js';
@@ -13,7 +13,7 @@ export interface HostileRequest {
   headers: readonly (readonly [string, string])[];
   body: Buffer | null;
   framing: 'length' | 'chunked' | 'short' | 'long' | 'none' | 'both' | 'twice' | 'bad chunk' | 'negative';
-  /** Of `tokens`; null: no header. */
+  /** A name in `tokens`. Null: no header. */
   token: string | null;
 }
 
@@ -200,7 +200,7 @@ const HEADERS: readonly (readonly [string, string])[] = [
   ['Authorization', `Basic ${'a='.repeat(4_000)}`],
 ];
 
-/** What no HTTP server reads. */
+/** Requests that no HTTP server accepts. */
 const BROKEN_HEADERS: readonly (readonly [string, string])[] = [
   ['Bad Name', 'x'],
   ['X-Line', 'a\r\nX-Injected: yes'],
@@ -231,7 +231,7 @@ const framing = fc.oneof(
   },
 );
 
-/** An operation's own method, body and content type, and one or two things beside them. */
+/** An operation's method, body and content type, with one or two changes. */
 const mutated: fc.Arbitrary<HostileRequest> = path.chain(({ name, path: target }) => {
   const { method } = operationOf(name);
   const body = BODIES[name];
@@ -297,7 +297,7 @@ function framed(body: Buffer, how: HostileRequest['framing']): { lines: string[]
   }
 }
 
-/** `fill` puts in what the words stand for. */
+/** `fill` replaces the placeholders. */
 export function requestBytes(request: HostileRequest, fill: (text: string) => string, bearer: string | null): Buffer {
   const { method, target, headers: given, body, framing: how } = request;
   const filled = body === null ? null : Buffer.from(fill(body.toString('latin1')), 'latin1');

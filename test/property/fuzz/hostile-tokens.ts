@@ -1,11 +1,11 @@
-/** Tokens that prove nobody, however much they look like it; and what proves somebody. */
+/** Invalid tokens that look valid, and valid ones. */
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { SECRET, tokenFor } from '../../unit/adapters/http/rest-client.js';
 
 const TTL_SECONDS = 3_600;
 const DEEP_LEVELS = 5_000;
 
-/** Whose tokens are good: a member of the chat, one who is in no chat, one of another tenant. */
+/** Users with valid tokens: a member of the chat, a user without chats, and a user of another tenant. */
 export const CALLERS = ['alice', 'mallory', 'acme/zoe'] as const;
 
 const part = (value: unknown) =>
@@ -16,7 +16,7 @@ function hmacToken(header: unknown, claims: unknown, secret = SECRET, hash = 'sh
   return `${signed}.${createHmac(hash, secret).update(signed).digest('base64url')}`;
 }
 
-/** Each with its signature in order, as far as one can be, so that nothing but its fault refuses it. */
+/** Each has a correct signature if possible, so that only its own fault can refuse it. */
 function badTokens(): { [name: string]: string } {
   const exp = Math.floor(Date.now() / 1000) + TTL_SECONDS;
   const claims = { sub: 'alice', exp };
@@ -88,13 +88,13 @@ function badTokens(): { [name: string]: string } {
   };
 }
 
-/** Made once: keys take their time. */
+/** Created once, because keys take time. */
 const BAD = badTokens();
 export const BAD_TOKENS: readonly string[] = Object.keys(BAD);
 
 export type Tokens = ReadonlyMap<string, string>;
 
-/** Those of `CALLERS` by their names, and the bad ones. */
+/** The tokens of `CALLERS` by name, and the invalid ones. */
 export async function tokens(): Promise<Tokens> {
   const good = await Promise.all(CALLERS.map(async (who) => [who, await tokenFor(who, TTL_SECONDS)] as const));
   return new Map([...good, ...Object.entries(BAD)]);

@@ -6,18 +6,18 @@ import { type ProcessEnd, startProcess } from '../../support/fleet/processes.js'
 import { projectFolder, rabbitmq, scratchFolder } from '../../support/services/services.js';
 
 const script = join(projectFolder, 'dist', 'test', 'property', 'fuzz', 'run.js');
-/** Services of its own are started, on a busy machine. */
+/** Private services are started, on a busy machine. */
 const TIMEOUT_MS = 180_000;
 const END_WITHIN_MS = 30_000;
-/** As a shell tells of a process that Ctrl-C has ended. */
+/** The exit code of a process that was ended by SIGINT. */
 const INTERRUPTED = 130;
-/** More than there is time for. */
+/** More inputs than fit in the time limit. */
 const ENDLESS = '100000000';
 
 describe('A fuzz run', function () {
   this.timeout(TIMEOUT_MS);
 
-  /** In a temporary folder of its own, where everything that it leaves behind can be seen. */
+  /** In a private temporary folder, in which all leftovers are visible. */
   async function run(args: readonly string[], env: Record<string, string> = {}) {
     const temporary = scratchFolder('tmp');
     const all = { TMPDIR: temporary, TEST_INSTALL: 'never', ...env };
@@ -34,7 +34,7 @@ describe('A fuzz run', function () {
   }
 
   it('ends after its last input, and leaves no service and no folder', async () => {
-    // A database of its own is enough to be waited for in vain.
+    // Needs only a database.
     const { child, expectEnd } = await run(['--door', 'broker', '--inputs', '1'], {
       TEST_AMQP_URL: (await rabbitmq()).url,
     });

@@ -1,6 +1,7 @@
 /**
- * `npm run proof -- fuzz --inputs 1000000`: hostile input for every door, and a table of what came of it. A failure is told with its seed and
- * path: `--door D --seed S --path P` takes that input again, `--door D --seed S --inputs 1` what came before it in its stretch, too.
+ * `npm run proof -- fuzz --inputs 1000000`: hostile input for every entry point, and a table of outcomes. A failure is
+ * printed with its seed and path: `--door D --seed S --path P` repeats that input, `--door D --seed S --inputs 1` also
+ * the earlier ones of its stretch.
  */
 import { inspect, parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
@@ -24,7 +25,7 @@ const MAX_HEAP_GROWTH_BYTES = 128 * 1024 * 1024;
 const BYTES_PER_MIB = 1024 * 1024;
 const MS_PER_SECOND = 1000;
 
-/** Shares of the inputs: what is fast takes most of them. */
+/** Shares of the inputs. Fast entry points get most. */
 const SHARES: { [name in DoorName]: number } = { decoder: 0.8, worker: 0.13, rest: 0.068, broker: 0.002 };
 
 async function playDoor<I>(door: Door<I>, options: { inputs: number; seed: number; path?: string }): Promise<Campaign> {
@@ -81,7 +82,7 @@ async function main(): Promise<number> {
         await playDoor(door, { inputs, seed, ...(values.path === undefined ? {} : { path: values.path }) }),
       );
     } catch (error) {
-      // What was found at the other doors is told all the same.
+      // Findings of the other entry points are printed anyway.
       broken += 1;
       console.error(`${door.name}: BROKEN OFF: ${inspect(error)}`);
     }

@@ -15,7 +15,7 @@ const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'Ed25519'] as const;
 
 const part = (json: string) => Buffer.from(json).toString('base64url');
 
-/** A header of any make that names algorithms and keys that there are, claims of any make, and a signature of any length. */
+/** Any header with existing algorithms and keys, any claims, and a signature of any length. */
 const hostileToken = fc
   .tuple(
     fc.constantFrom(...KEY_SET_ALGORITHMS, 'HS256', 'none', 'ES256K', '__proto__', 'RSA-OAEP'),
@@ -45,7 +45,7 @@ describe('An invalid token', function () {
     const published = await Promise.all(
       ALGORITHMS.map(async (alg) => ({ ...(await exportJWK((await generateKeyPair(alg)).publicKey)), kid: alg })),
     );
-    // No usage and no algorithm: nothing but the key's own kind tells what it is for.
+    // No `use` and no `alg`: only the key type restricts the key.
     const body = JSON.stringify({ keys: published });
     server = createServer((_request, response) => response.setHeader('content-type', 'application/json').end(body));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -55,10 +55,10 @@ describe('An invalid token', function () {
   });
   after(() => new Promise((resolve) => server.close(resolve)));
 
-  /** Refused for its own sake: to reject with `TokenKeysUnavailable` would let a stranger's token pass for an outage. */
+  /** Must be refused: to reject with `TokenKeysUnavailable` would treat a foreign token as an outage. */
   async function expectRefused(token: string): Promise<void> {
-    for (const proof of proofs) {
-      const { ok } = await proof.verify(token, { graceSeconds: 0 });
+    for (const verifier of proofs) {
+      const { ok } = await verifier.verify(token, { graceSeconds: 0 });
       expect(ok).to.equal(false);
     }
   }

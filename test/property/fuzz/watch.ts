@@ -1,8 +1,8 @@
-/** What no answer tells: a loop that stood still, a prototype with more on it than before, an error that nobody caught. */
+/** Failures that are invisible in responses: a stalled event loop, a changed Object.prototype, an uncaught error. */
 import { Finding } from './doors/door.js';
 
 export const STALL_MS = 200;
-/** A stall is one if it comes again this often, each input alone: the machine has others to serve. */
+/** A stall counts if it repeats this often with each input alone, because the machine is shared. */
 const STALL_TRIES = 3;
 const TICK_MS = 10;
 const US_PER_MS = 1000;
@@ -30,7 +30,7 @@ export class Watch {
     process.off('uncaughtException', this.note);
   }
 
-  /** Throws a `Finding` if anything is not as it was. */
+  /** Throws a `Finding` if anything has changed. */
   check(): void {
     if (shapes() !== this.shape) throw new Finding('a built-in object has other properties than before');
     if (Object.keys({}).length > 0 || ({} as { polluted?: unknown }).polluted !== undefined)
@@ -41,7 +41,7 @@ export class Watch {
   }
 }
 
-/** How long the loop stood still at most, by the clock, and how much of the processor all of it took. */
+/** The longest stall of the event loop in wall time, and the processor time of all inputs. */
 async function measured(take: () => Promise<unknown>): Promise<{ stoodMs: number; cpuMs: number }> {
   let stoodMs = 0;
   let last = performance.now();
@@ -62,7 +62,7 @@ async function measured(take: () => Promise<unknown>): Promise<{ stoodMs: number
   return { stoodMs, cpuMs: (user + system) / US_PER_MS };
 }
 
-/** Takes the inputs; where the loop stood still meanwhile, each is given again alone, and one that holds it up every time is a finding. */
+/** Runs the inputs. After a stall each is repeated alone, and one that stalls every time is a finding. */
 export async function watchingStalls<I, O>(
   inputs: readonly I[],
   take: (inputs: readonly I[]) => Promise<O>,

@@ -1,4 +1,4 @@
-/** From a random intention to the command that the world, as it is by then, gives a meaning to. */
+/** Converts a random intention to a command, by the present state of the model. */
 import { directChatId } from '../../../src/contract/messages/direct-chat-id.js';
 import { refusal } from '../../../src/contract/messages/problems.js';
 import type { Draft } from '../../unit/application/commands/decider-harness.js';
@@ -25,7 +25,7 @@ function messageAt(world: ModelWorld, chatId: string, { back, misplaced }: Messa
   return among.at(-1 - back)?.id ?? among[0]?.id ?? NOWHERE;
 }
 
-/** Whoever is meant: the person, or of those who are meant the one who comes next by name. */
+/** The actor of the intention: the person itself, or the next suitable member by name. */
 function actorOf({ actor: { person, among }, place, tenant, act }: Intent, world: ModelWorld): string {
   const chat = world.chats.get(chatAt(place, tenant, person));
   if (among === 'all' || chat === undefined) return person;
@@ -35,7 +35,7 @@ function actorOf({ actor: { person, among }, place, tenant, act }: Intent, world
   return meant.find((user) => user >= person) ?? meant[0] ?? person;
 }
 
-/** Whether it may well be permitted. */
+/** Whether the command is likely to be permitted. */
 function fits(user: string, chat: ModelChat, act: Act, world: ModelWorld): boolean {
   const message =
     'message' in act ? chat.messages.find(({ id }) => id === messageAt(world, chat.id, act.message, act.do)) : null;
@@ -56,15 +56,15 @@ function fits(user: string, chat: ModelChat, act: Act, world: ModelWorld): boole
   }
 }
 
-/** `earlier` are all commands so far. */
+/** `earlier`: all commands so far. */
 export function commandOf(intent: Intent, world: ModelWorld, earlier: readonly ModelCommand[]): ModelCommand {
-  const { tenant, proven, knownProducer, place, again } = intent;
+  const { tenant, isAuthenticated, knownProducer, place, again } = intent;
   const reused = again === null ? undefined : earlier.at(-1 - again.back);
-  if (reused !== undefined && again?.whole === true) return { ...reused, proven };
+  if (reused !== undefined && again?.whole === true) return { ...reused, isAuthenticated };
   const actorId = reused?.actorId ?? actorOf(intent, world);
   const tenantId = reused?.tenantId ?? tenant;
   const commandId = reused?.commandId ?? `c-${earlier.length}`;
-  const about = { commandId, tenantId, actorId, proven, knownProducer };
+  const about = { commandId, tenantId, actorId, isAuthenticated, knownProducer };
   const chatId = chatAt(place, tenantId, actorId);
   return { ...about, ...contentOf(intent, world, chatId) } as ModelCommand;
 }
@@ -75,7 +75,7 @@ function contentOf(
   chatId: string,
 ): Pick<ModelCommand, 'type' | 'chatId' | 'data'> {
   const there = (choice: MessageChoice) => messageAt(world, chatId, choice, act.do);
-  // Where there is no chat, or nothing has been said, there is nothing to be done to it.
+  // Without a chat or a message, the command creates one.
   if (!world.chats.has(chatId) && actor.among !== 'all' && act.do === 'say') return newChat(place, chatId);
   const isSilent = (world.chats.get(chatId)?.messages.length ?? 0) === 0;
   if ('message' in act && act.message.misplaced === null && isSilent)
@@ -139,7 +139,7 @@ function newChat(place: Place, chatId: string): Pick<ModelCommandOf<'chat.create
   return { type: 'chat.create', chatId, data };
 }
 
-/** The same command for the real thing. */
+/** The same command for the real implementation. */
 export function draftOf({
   type,
   commandId,
@@ -147,19 +147,22 @@ export function draftOf({
   actorId,
   chatId,
   data,
-  proven,
+  isAuthenticated,
   knownProducer,
 }: ModelCommand): Draft {
   return {
     ...{ type, commandId, body: { tenantId, actorId, ...(chatId === null ? {} : { chatId }), data } },
     ...(knownProducer ? { properties: { userId: 'known-producer' } } : {}),
-    ...(proven ? {} : { unproven: refusal('unauthenticated') }),
+    ...(isAuthenticated ? {} : { unauthenticated: refusal('unauthenticated') }),
   };
 }
 
 const MUTED_UNTIL = '2025-06-02T12:00:00.000Z';
 
-/** Two groups and two channels with every role, one of each in which the past is for those who were there; one member is muted. */
+/**
+ * Two groups and two channels with every role, one of each with the history visibility `since-joined`. One member is
+ * muted.
+ */
 export function seeds(): ModelCommand[] {
   const chats = [
     [GROUP, 'group', 'full'],
@@ -167,7 +170,7 @@ export function seeds(): ModelCommand[] {
     [CHANNEL, 'channel', 'full'],
     [OTHER_CHANNEL, 'channel', 'since-joined'],
   ] as const;
-  const about = { tenantId: 'default', actorId: 'alice', proven: true, knownProducer: false };
+  const about = { tenantId: 'default', actorId: 'alice', isAuthenticated: true, knownProducer: false };
   return chats.flatMap(([chatId, kind, historyVisibility]): ModelCommand[] => [
     {
       ...{ ...about, type: 'chat.create', chatId, commandId: `s1-${chatId}` },

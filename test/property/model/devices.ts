@@ -1,20 +1,22 @@
-/** Clients that only ever sync, one for each person who has ever done so. */
+/** Clients that sync, one for each person who has synced. */
 import { expect } from 'chai';
 import type { StoreHarness } from '../../conformance/store/store-conformance.js';
 import { pagesOf } from '../../unit/application/sync/fetch-page.js';
 import { expectInSync } from '../../unit/application/sync/sync-oracle.js';
 import { SyncingClient } from '../../unit/application/sync/syncing-client.js';
-import { ChangingView, STANDINGS, type View } from '../../unit/application/sync/views.js';
+import { ChangingView, MEMBERSHIP_STATES, type View } from '../../unit/application/sync/views.js';
 import type { Sync } from './intents.js';
 import { tablesOf } from './model-tables.js';
 import type { ModelWorld } from './model-world.js';
 
-/** Theirs is the tenant of the chats that they sync. */
+/** The tenant of the chats that they sync. */
 const TENANT = 'default';
 const LAST_PAGE_SIZE = 40;
-/** What is archived is hidden from everybody but bob, and what one reads only too. */
+/**
+ * The policy of syncing clients: archived chats, and chats in which the user is a reader, are hidden from all but bob.
+ */
 const SOME: View = ['open owner', 'open admin', 'open member'];
-const viewOf = (userId: string) => new ChangingView(userId === 'bob' ? STANDINGS : SOME);
+const viewOf = (userId: string) => new ChangingView(userId === 'bob' ? MEMBERSHIP_STATES : SOME);
 
 export class Devices {
   private readonly clients = new Map<string, SyncingClient>();
@@ -31,7 +33,7 @@ export class Devices {
     else await client.sync(size);
   }
 
-  /** Each ends up with what the world has for its user. */
+  /** Checks that each client has the state that the model has for its user. */
   async allCatchUp(): Promise<void> {
     for (const [userId, client] of this.clients) {
       await this.catchUp(userId, client, LAST_PAGE_SIZE);
@@ -41,7 +43,7 @@ export class Devices {
     }
   }
 
-  /** What has come to all of them. */
+  /** Counts of everything that the clients have received. */
   count(what: keyof SyncingClient['counts']): number {
     return [...this.clients.values()].reduce((sum, { counts }) => sum + counts[what], 0);
   }

@@ -1,7 +1,7 @@
-/** Random intentions as plain data, so that fewer and simpler ones can be tried where something fails. What they come to depends on the world. */
+/** Random intentions as plain data, so that failures can be shrunk. Their commands depend on the state of the model. */
 import fc from 'fast-check';
 
-/** One time in so many; otherwise null. */
+/** Once in `oneIn` times; otherwise null. */
 const seldom = <T>(arbitrary: fc.Arbitrary<T>, oneIn = 8) =>
   fc.oneof({ weight: oneIn - 1, arbitrary: fc.constant(null) }, { weight: 1, arbitrary });
 const often = fc.constantFrom(true, true, true, false);
@@ -9,9 +9,9 @@ const once = <const D extends string>(word: D) => fc.constant(word);
 
 export const PEOPLE = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank'] as const;
 export const TENANTS = ['default', 'acme'] as const;
-/** Few people sync, and so get far. */
+/** Few, so that each syncs often. */
 export const SYNCING = ['bob', 'dave', 'erin'] as const;
-/** Plain words, which every search dictionary leaves as they are. */
+/** Words that every search dictionary leaves unchanged. */
 export const WORDS = ['amber', 'birch', 'cedar'] as const;
 const KINDS = ['group', 'group', 'group', 'channel', 'direct'] as const;
 const MINUTE_MS = 60_000;
@@ -24,7 +24,7 @@ const text = fc.oneof({ weight: 20, arbitrary: words }, { weight: 1, arbitrary: 
 const metadata = fc.constantFrom({}, { a: 1 }, { b: [null, 'ä'] });
 const mentions = fc.uniqueArray(person, { maxLength: 2 });
 const attachments = fc.constant([{ url: 'https://example.org/a.png', mediaType: 'image/png', size: 3, name: 'a.png' }]);
-/** So many before the chat's latest message; seldom of another chat, or of none. */
+/** The message `back` places before the latest one; rarely one of another chat, or none. */
 const message = fc.record({ back: fc.nat(7), misplaced: seldom(fc.constantFrom('elsewhere', 'nowhere'), 20) });
 export type MessageChoice = typeof message extends fc.Arbitrary<infer T> ? T : never;
 
@@ -115,11 +115,11 @@ const act = fc.oneof(
   ...Object.values(weighted).map(([weight, arbitrary]) => ({ weight, arbitrary: arbitrary as fc.Arbitrary<Act> })),
 );
 
-/** One of the chats that have an id, or the actor's own with somebody. */
+/** One of the chats with a fixed id, or the actor's direct chat with a person. */
 const place = fc.oneof({ weight: 9, arbitrary: fc.nat(7) }, { weight: 1, arbitrary: fc.record({ with: person }) });
 export type Place = typeof place extends fc.Arbitrary<infer T> ? T : never;
 
-/** One person looks at one chat. */
+/** Queries of one person about one chat. */
 const look = fc.record({
   who: person,
   place,
@@ -129,7 +129,7 @@ const look = fc.record({
 });
 export type Look = typeof look extends fc.Arbitrary<infer T> ? T : never;
 
-/** A page; or all pages, upon which there must be nothing that one does not have. */
+/** One page of a sync; or all pages, after which the client must be up to date. */
 const sync = fc.record({
   who: fc.constantFrom(...SYNCING),
   size: fc.integer({ min: 1, max: 12 }),
@@ -137,22 +137,25 @@ const sync = fc.record({
 });
 export type Sync = typeof sync extends fc.Arbitrary<infer T> ? T : never;
 
-/** Rejected commands go from the log of the partition, as far as it is published: all but so many events. */
+/** Prunes rejected commands from the published part of the log: all but `unpublished` events. */
 const prune = fc.record({ unpublished: fc.nat(20), olderThanMs: fc.constantFrom(0, 1, 5 * MINUTE_MS) });
 
 export const intent = fc.record({
-  /** Most often a member, and one to whom it may be permitted. */
+  /** Mostly a member who is likely to be permitted. */
   actor: fc.record({ person, among: fc.constantFrom('fitting', 'fitting', 'members', 'all') }),
   tenant: fc.oneof({ weight: 12, arbitrary: fc.constant('default') }, { weight: 1, arbitrary: fc.constant('acme') }),
-  proven: fc.integer({ min: 0, max: 40 }).map((n) => n < 40),
+  isAuthenticated: fc.integer({ min: 0, max: 40 }).map((n) => n < 40),
   knownProducer: fc.boolean(),
   place,
   act,
-  /** An earlier command's id, and mostly that command as a whole: by the same actor a repeat, or a conflict. */
+  /** Reuses the id of an earlier command, and mostly its whole content: a repeat or a conflict. */
   again: seldom(fc.record({ back: fc.nat(60), whole: often }), 12),
-  /** It comes so many partitions beyond its own. */
+  /** Delivers it to another partition, this many partitions away. */
   misplaced: seldom(fc.integer({ min: 1, max: 2 }), 30),
-  /** What waits for the same partition is decided along with it; then somebody looks, somebody syncs, and so much time goes by. */
+  /**
+   * Ends the batch: the waiting commands of the partition are decided. Then there may be queries, a sync and pruning,
+   * and time passes.
+   */
   endsBatch: seldom(
     fc.record({
       isTakenOver: fc.nat(7).map((n) => n === 7),
@@ -166,6 +169,6 @@ export const intent = fc.record({
 });
 export type Intent = typeof intent extends fc.Arbitrary<infer T> ? T : never;
 
-/** At the end a chat, or all of a user's, moves to another store; null: nothing does. */
+/** At the end a chat, or all chats of a user, move to another store. Null: none. */
 export const move = fc.option(fc.oneof(fc.record({ userId: person }), fc.record({ chatAt: fc.nat(7) })), { freq: 2 });
 export type Move = NonNullable<typeof move extends fc.Arbitrary<infer T> ? T : never>;

@@ -1,4 +1,4 @@
-/** The events that the contract promises for what happened in the model. */
+/** The expected events of the model, by the contract. */
 import { mayView } from '../../support/policies/hiding-policy.js';
 import {
   floor,
@@ -17,7 +17,7 @@ export interface ToldEvent {
   data: object;
 }
 
-/** As it is told now to everybody, or to a member by whom some of the past is not to be seen. */
+/** The event as it is published now, or as a member with hidden history sees it. */
 export function tell(world: ModelWorld, event: ModelEvent, from = 1): ToldEvent {
   const { type, sequence, chatId, tenantId, actorId, commandId } = event;
   const chat = world.chats.get(chatId ?? '');
@@ -30,7 +30,7 @@ export function tell(world: ModelWorld, event: ModelEvent, from = 1): ToldEvent 
   return { type, sequence, at, data };
 }
 
-/** Who is mentioned and is not told. */
+/** Mentioned users who are not recipients. */
 function outsiders({ mentions = [] }: { mentions?: string[] }, actorId: string, whom: ReturnType<typeof recipients>) {
   const told = whom.forActor ? [...whom.recipients, actorId] : whom.recipients;
   const mentionedOutsiders = mentions.filter((user) => !told.includes(user));
@@ -52,7 +52,7 @@ function recipients(chat: ModelChat, event: ModelEvent) {
   return { recipients: all, forActor, recipientCount: all.length };
 }
 
-/** The number that one has to see to see what the event says. */
+/** The sequence that decides who may see the content of the event. */
 function isAbout({ sequence, data, told }: ModelEvent): number {
   const { messageSequence, upTo } = data as { messageSequence?: number; upTo?: number };
   return told?.message.sequence ?? messageSequence ?? upTo ?? sequence ?? 0;
@@ -73,7 +73,7 @@ function content(event: ModelEvent, from: number): object {
   const messageSequence = message.sequence;
   if (type === 'message.edited')
     return { messageId: message.id, messageSequence, revision, editedAt: at.toISOString(), ...text };
-  // Of what was deleted hard not even these are left.
+  // A hard deletion removes these fields too.
   const { contentType, inReplyTo, thread } = isThere(message)
     ? message
     : { contentType: 'text/plain', inReplyTo: null, thread: null };
@@ -83,7 +83,7 @@ function content(event: ModelEvent, from: number): object {
   };
 }
 
-/** The chat's events that a member may see, beyond a number. */
+/** The chat's events after a sequence that a member may see. */
 export function eventsSeen(world: ModelWorld, chat: ModelChat, person: Person, after: number): ToldEvent[] {
   const from = floor(chat, person);
   return world

@@ -1,4 +1,4 @@
-/** What commands about chats and their members mean. */
+/** The effects of commands about chats and members in the model. */
 import { isDeepStrictEqual } from 'node:util';
 import {
   hides,
@@ -9,7 +9,7 @@ import {
   type Person,
 } from './model-world.js';
 
-/** The number taken (null where nothing changes) and the message concerned, or why not. */
+/** The sequence (null if nothing changed) and the message; or the code of the refusal. */
 export type Done = string | { sequence: number | null; messageId?: string };
 export const UNCHANGED = { sequence: null };
 
@@ -23,10 +23,10 @@ export interface Scene<T extends ModelCommand['type']> {
 
 export const manages = ({ role }: Person) => role === 'owner' || role === 'admin';
 
-/** Chats that a user may have made, and groups and channels of others that they may be in. */
+/** Limits of chats that a user may create, and of groups and channels of others that they may be in. */
 export const USER_CHATS_MAX = 5;
 
-/** A direct chat that somebody else opens can always be opened. */
+/** A direct chat that another user creates is not limited. */
 function hasNoRoom(world: ModelWorld, chat: Pick<ModelChat, 'tenant' | 'kind' | 'createdBy'>, user: string): boolean {
   const isOwn = chat.createdBy === user;
   if (!isOwn && chat.kind === 'direct') return false;
@@ -79,7 +79,7 @@ export function create(world: ModelWorld, command: ModelCommandOf<'chat.create'>
   return { sequence };
 }
 
-/** In a direct chat both may. */
+/** In a direct chat both members may. */
 const mayChange = (chat: ModelChat, me: Person) => chat.kind === 'direct' || manages(me);
 
 export function update({ world, command, chat, me }: Scene<'chat.update'>): Done {

@@ -1,9 +1,9 @@
-/** What commands about messages mean. */
+/** The effects of commands about messages in the model. */
 import { isDeepStrictEqual } from 'node:util';
 import { type Done, manages, type Scene, UNCHANGED } from './model-of-chats.js';
 import { type ModelChat, type ModelMessage, type ModelWorld, type Person, presentText, seen } from './model-world.js';
 
-/** How long after it was sent a message may be edited. */
+/** Time after sending in which a message may be edited. */
 export const EDIT_WINDOW_MS = 20 * 60_000;
 
 function find(chat: ModelChat, me: Person, id: string): ModelMessage | undefined {

@@ -1,4 +1,4 @@
-/** What queries answer, by looking at everything that the model knows. */
+/** The expected answers of queries, from all data of the model. */
 import type {
   ChatHistory,
   MessageView,
@@ -34,10 +34,10 @@ import {
 type Answers = Pick<ChatQueries, 'listChats' | 'findChat' | 'listMembers' | 'countUnread' | 'findUser'> &
   Omit<ChatHistory, 'listEvents'>;
 
-/** Events that tell of what is a member's own, and take no number. */
+/** Events about a member's own state, without a sequence. */
 const OWN_MARKS = ['chat.read', 'chat.hidden', 'chat.unhidden'];
 
-/** For those who may see all of their chats. */
+/** For users who may see all their chats. */
 export class ModelQueries implements Answers {
   constructor(private readonly world: ModelWorld) {}
 
@@ -145,7 +145,7 @@ export class ModelQueries implements Answers {
       .slice(0, limit);
   }
 
-  /** For one plain word; the search's highlights are its own. */
+  /** For one word; highlights are not compared. */
   async search(caller: Caller, { text, chatId, senderId }: SearchQuery, from: SearchPosition | null, limit: number) {
     const found = this.chatsOf(caller)
       .filter(([chat]) => (chatId ?? chat.id) === chat.id)
@@ -183,7 +183,7 @@ export class ModelQueries implements Answers {
     return seen(chat, chat.people.get(userId) as Person).find((message) => message.id === id);
   }
 
-  /** When its last message was sent, or it was created. */
+  /** Time of the last message, or of the creation. */
   private lastAt({ id }: ModelChat): Date {
     const events = this.world.eventsOf(id);
     return (events.findLast(({ type }) => type === 'message.created') ?? events[0])?.at as Date;

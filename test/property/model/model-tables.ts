@@ -1,4 +1,4 @@
-/** What clients that sync are held against, by what the model knows. */
+/** The expected state of syncing clients, from the model. */
 import type { Tables } from '../../unit/application/sync/sync-oracle.js';
 import { ModelQueries } from './model-queries.js';
 import { isThere, type ModelWorld } from './model-world.js';

@@ -1,11 +1,11 @@
-/** What the model knows, kept as plainly as can be: nothing is counted that could be counted anew, nothing is stored twice. */
+/** The state of the model, as simple as possible: no counters and no redundant data. */
 import type { Command, DeleteMode } from '../../../src/contract/messages/commands.js';
 
-/** One command as plain data; a later one with the same actor, tenant and id is a repeat. */
+/** One command as plain data. A later one with the same actor, tenant and id is a repeat. */
 export type ModelCommand = (Command | ({ type: 'message.shout'; chatId: string; data: object } & About)) & {
-  /** False: the actor is not proven. */
-  proven: boolean;
-  /** Whether the broker has checked who publishes it. */
+  /** False: the actor is not authenticated. */
+  isAuthenticated: boolean;
+  /** Whether the broker has checked the producer's user id. */
   knownProducer: boolean;
 };
 export type ModelCommandOf<T extends ModelCommand['type']> = Extract<ModelCommand, { type: T }>;
@@ -17,7 +17,7 @@ interface About {
 }
 
 export interface ModelAnswer {
-  /** `accepted` or the code of the refusal. */
+  /** `accepted`, or the code of the refusal. */
   outcome: string;
   sequence: number | null;
   messageId: string | null;
@@ -29,10 +29,10 @@ export interface Person {
   mutedUntil: Date | null;
   joinedAt: Date;
   joined: number;
-  /** The number of the event that last gave another role; 0: none has here. */
+  /** The sequence of the event that last changed the role. 0: none in this store. */
   roleChanged: number;
   readUpTo: number;
-  /** How many messages there were when the person hid the chat; null: it is not hidden. */
+  /** The number of messages when the person hid the chat. Null: not hidden. */
   hiddenAt: number | null;
 }
 
@@ -54,7 +54,7 @@ export interface ModelMessage {
   inReplyTo: string | null;
   thread: string | null;
   attachments: object[];
-  /** All it ever said, the present one last. */
+  /** All revisions, the present one last. */
   texts: Text[];
   reactions: { emoji: string; user: string }[];
   deleted: { mode: DeleteMode; at: Date } | null;
@@ -63,9 +63,9 @@ export interface ModelMessage {
 export interface ModelChat {
   id: string;
   tenant: string;
-  /** Where its commands are decided; null: nowhere yet since it was moved here. */
+  /** The chat's partition. Null: not assigned since it was moved here. */
   partition: number | null;
-  /** The position that came next in the partition's log when a chat that was moved here came to it; 0: it was made here. */
+  /** The next position of the partition's log when a moved chat was assigned. 0: created here. */
   placedAt: number;
   kind: 'direct' | 'group' | 'channel';
   title: string | null;
@@ -75,20 +75,20 @@ export interface ModelChat {
   createdBy: string;
   createdAt: Date;
   archivedAt: Date | null;
-  /** The number of the event that last archived it or brought it back; 0: none has here. */
+  /** The sequence of the event that last archived or restored it. 0: none in this store. */
   archiveChanged: number;
   people: Map<string, Person>;
-  /** Of those who left, and of those who have come back since: until when they were muted when they last left. */
+  /** End of the mute at the last leaving, by user: also of users who have joined again. */
   mutesOfLeavers: Map<string, Date | null>;
-  /** All that were ever sent, in order. */
+  /** All messages ever sent, in order. */
   messages: ModelMessage[];
 }
 
-/** One line of the log: the event's type and what its data says, but for a text, which is told as it stands when it is told. */
+/** One event of the log: its type and data. Texts are read when it is rendered. */
 export interface ModelEvent extends About {
   type: string;
   at: Date;
-  /** Where it stands; null and 0: in another store's log, from which the chat was moved here. */
+  /** Partition and position. Null and 0: in the log of another store, from which the chat was moved. */
   partition: number | null;
   position: number;
   chatId: string | null;
@@ -109,14 +109,14 @@ export interface Profile {
 
 export class ModelWorld {
   now = new Date('2025-06-01T12:00:00.123Z');
-  /** Where commands are being decided. */
+  /** The partition that decides at present. */
   partition = 0;
-  /** In all stores in which this world's chats have been. */
+  /** In all stores that had the chats. */
   messagesSent = 0;
   readonly chats = new Map<string, ModelChat>();
   /** By tenant and user. */
   readonly profiles = new Map<string, Profile>();
-  /** Of all partitions, in the order of the commits. */
+  /** The log of all partitions, in the order of commits. */
   readonly log: ModelEvent[] = [];
   private readonly pruned = new Set<ModelEvent>();
 
@@ -132,12 +132,12 @@ export class ModelWorld {
     return this.eventsOf(chatId).length;
   }
 
-  /** What is left of it. */
+  /** The remaining log. */
   presentLogOf(partition: number): ModelEvent[] {
     return this.logOf(partition).filter((event) => !this.pruned.has(event));
   }
 
-  /** @returns how many events of rejected commands go */
+  /** @returns the number of pruned events */
   prune(partition: number, through: number, before: Date): number {
     const old = this.presentLogOf(partition).filter(
       ({ type, position, at }) => type === 'command.rejected' && position <= through && at < before,
@@ -150,14 +150,14 @@ export class ModelWorld {
     return [...this.chats.values()].flatMap(({ messages }) => messages);
   }
 
-  /** Tells what the command did to its chat; the number it takes. */
+  /** Appends an event with a sequence, and returns the sequence. */
   happened(command: ModelCommand, type: string, data: object, told: ModelEvent['told'] = null): number {
     const sequence = this.lastSequence(command.chatId ?? '') + 1;
     this.put(command, { type, chatId: command.chatId, sequence, data, told });
     return sequence;
   }
 
-  /** … what takes no number. */
+  /** Appends an event without a sequence. */
   happenedUnnumbered(command: ModelCommand, type: string, chatId: string | null, data: object): void {
     this.put(command, { type, chatId, sequence: null, data, told: null });
   }
@@ -175,12 +175,12 @@ export class ModelWorld {
   }
 }
 
-/** Whether the person has hidden the chat, and nothing has been said since. */
+/** Whether the chat is hidden: it has no new message since the person hid it. */
 export function hides(chat: ModelChat, { hiddenAt }: Person): boolean {
   return hiddenAt === chat.messages.length;
 }
 
-/** The first number that the person may see. */
+/** The first sequence that the person may see. */
 export function floor(chat: ModelChat, { joined }: Person): number {
   return chat.history === 'full' ? 1 : joined;
 }
@@ -189,7 +189,7 @@ export function isThere({ deleted }: ModelMessage): boolean {
   return deleted?.mode !== 'hard';
 }
 
-/** What there is to be seen of a chat's messages. */
+/** The messages of a chat that the person may see. */
 export function seen(chat: ModelChat, person: Person): ModelMessage[] {
   return chat.messages.filter((message) => isThere(message) && message.sequence >= floor(chat, person));
 }

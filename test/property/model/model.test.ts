@@ -1,6 +1,6 @@
 /**
- * `PARLEY_MODEL_RUNS` sets how many runs there are on each store (`npm run proof -- model`: many); `PARLEY_MODEL_SEED` and
- * `PARLEY_MODEL_PATH`, as a failure names them, try that run again.
+ * `PARLEY_MODEL_RUNS` sets the number of runs on each store (`npm run proof -- model`: many). `PARLEY_MODEL_SEED` and
+ * `PARLEY_MODEL_PATH`, which a failure prints, repeat that run.
  */
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -17,17 +17,17 @@ import { Trial } from './trial.js';
 
 const { PARLEY_MODEL_RUNS, PARLEY_MODEL_SEED, PARLEY_MODEL_PATH } = process.env;
 const COMMANDS_MAX = 400;
-/** What is done where chats were moved to. */
+/** Number of commands after chats were moved. */
 const COMMANDS_ELSEWHERE_MAX = 40;
-/** What fails is made smaller for so long. */
+/** Time limit for shrinking a failure. */
 const SHRINKING_LIMIT_MS = 60_000;
-/** On PostgreSQL, where the machine is busy. */
+/** Time limit of a run on PostgreSQL, on a busy machine. */
 const RUN_LIMIT_MS = 40_000;
-/** Then the smallest that was found is told. */
+/** After this time the smallest failure so far is reported. */
 const REPORT_LIMIT_MS = 10_000;
-/** Nothing in these commands is too large, nor is there a quota or a moderator. */
+/** Outcomes that these commands cannot have: no text is too large, and there are no quotas and no moderator. */
 const NEVER = ['too_large', 'rate_limited', 'moderated'];
-/** What comes to the clients that sync. */
+/** Counts of the syncing clients. */
 const SYNCED = ['continued', 'resets', 'departures', 'hidden'] as const;
 
 const here = new EmptiedStore();
@@ -37,7 +37,7 @@ const stores: [name: string, open: OpenStore, runs: number][] = [
   ['PostgreSQL', () => here.open(), 4],
 ];
 
-/** How often each answer was given, and each kind of command accepted with a number. */
+/** The number of each outcome, and of each accepted command type with a sequence. */
 const outcomes = new Map<string, number>();
 const note = (what: string, count: number) => outcomes.set(what, (outcomes.get(what) ?? 0) + count);
 
@@ -51,13 +51,13 @@ function hasArchives(store: StoreHarness): store is PrismaHarness {
   return 'database' in store;
 }
 
-/** What moves is as it was, and goes on from there. */
+/** Moved chats are unchanged, and accept commands. */
 async function goOnElsewhere({ world }: Trial, from: PrismaHarness, where: Move, intents: readonly Intent[]) {
   const selection = selectionOf(where);
   const moved = carried(world, selection);
   const to = await elsewhere.open();
   const trial = await Trial.on(to, new Model(moved));
-  // Before there is anything: what moves has to be told to them.
+  // Before any command, so that they see the moved chats as new.
   for (const who of SYNCING) await trial.devices.sync({ who, size: 1, whole: false });
   if (!(await moveBetween(from, to, selection, moved))) return;
   await trial.observer.lookAtEverything();
@@ -73,7 +73,7 @@ for (const [name, open, defaultRuns] of stores)
     after(() => Promise.all([here.close(), elsewhere.close()]));
 
     it('match a plain model: every receipt, sequence, page, unread count, event, syncing client and archive', async () => {
-      // Without a bias towards short ones.
+      // Without fast-check's bias towards short runs.
       const commands = (maxLength: number) => fc.noBias(fc.array(intent, { maxLength, size: 'max' }));
       const property = fc.asyncProperty(
         ...([commands(COMMANDS_MAX), move, commands(COMMANDS_ELSEWHERE_MAX)] as const),
@@ -97,7 +97,7 @@ for (const [name, open, defaultRuns] of stores)
 
 describe('The random commands of all these runs', () => {
   it('reach every outcome, and an effect of each command type', function () {
-    // One run tried again does not.
+    // A single repeated run does not reach all.
     if (PARLEY_MODEL_SEED !== undefined || outcomes.size === 0) this.skip();
     if (PARLEY_MODEL_RUNS !== undefined)
       console.log(`      ${[...outcomes].map((entry) => entry.join(' ')).join(', ')}`);

@@ -1,6 +1,6 @@
 /**
- * What commands mean, written a second time and as plainly as can be: no policy engine, no snapshot, no batches, no rows. It is held
- * against the real thing by random commands.
+ * What commands mean, written a second time and as plainly as can be: no policy engine, no snapshot, no batches, no
+ * rows. It is held against the real thing by random commands.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { directChatId } from '../../../src/contract/messages/direct-chat-id.js';
@@ -54,7 +54,7 @@ export class Model {
   /** At the world's present partition. */
   answer(command: ModelCommand): ModelAnswer {
     const refused = (outcome: string): ModelAnswer => ({ outcome, sequence: null, messageId: null, replayed: false });
-    if (!command.proven) return refused('unauthenticated');
+    if (!command.isAuthenticated) return refused('unauthenticated');
     const { tenantId, actorId, commandId, type, chatId, data } = command;
     const key = `${tenantId} ${actorId} ${commandId}`;
     const what = JSON.stringify({ type, chatId, data });

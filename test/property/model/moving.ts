@@ -1,4 +1,4 @@
-/** Chats that move to another store, and what of the world moves with them. */
+/** Moves chats to another store, and the matching part of the model. */
 import { expect } from 'chai';
 import type { ArchiveSelection } from '../../../src/application/ports/store/archive.js';
 import { exportFrom, importInto } from '../../integration/prisma/archive/archive-of.js';
@@ -15,7 +15,7 @@ export function selectionOf(move: Move): ArchiveSelection {
   return { tenantId: TENANT, what };
 }
 
-/** The chats whole, and the profiles of those who are in them; not the log in which they stood, nor what has no number. */
+/** The chats and the profiles of their members, without the old log and events without a sequence. */
 export function carried(world: ModelWorld, { tenantId, what }: ArchiveSelection): ModelWorld {
   const isMeant = ({ id, people }: ModelChat) => ('chatId' in what ? id === what.chatId : people.has(what.userId));
   const moved = new ModelWorld();
@@ -44,7 +44,10 @@ export function carried(world: ModelWorld, { tenantId, what }: ArchiveSelection)
   return moved;
 }
 
-/** From one store to another, empty one, twice: the second time changes nothing. False: there is nothing to be moved, as `expected` says. */
+/**
+ * Exports to another, empty store, and imports twice; the second import changes nothing. Returns false if `expected`
+ * has nothing to move.
+ */
 export async function moveBetween(
   from: PrismaHarness,
   to: PrismaHarness,

@@ -1,4 +1,4 @@
-/** Asks the store and the model the same questions. */
+/** Compares the answers of the store and the model. */
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import { renderEvent } from '../../../src/application/outbox/render-event.js';
@@ -39,12 +39,12 @@ const RECIPIENTS_MAX = 100;
 const HIDING = hidingPolicy();
 const LOG_PAGE = 87;
 const ALL_EVENTS = 10_000;
-/** Of each person, for the last look. */
+/** The comparisons of each person at the end. */
 const FINAL_PAGES = [10, 13, 17, 21, 26, 31];
-/** What has one of these stands in a list without an order. */
+/** Fields of items whose order is not defined. */
 const ANY_ORDER = ['emoji'];
 
-/** Of chats that are not too large. */
+/** For chats that are not too large. */
 interface ForWhom {
   recipients: string[];
   forActor: boolean;
@@ -60,7 +60,7 @@ export class Observer {
     this.expected = new ModelQueries(world);
   }
 
-  /** One person, in one chat, with pages of one size. */
+  /** Queries of one person in one chat, with one page size. */
   async look({ who, place, size, from, word }: Look): Promise<void> {
     const caller = { tenantId: 'default', userId: who };
     await this.lookAtList(caller, size);
@@ -74,18 +74,18 @@ export class Observer {
       for (const [index, userId] of PEOPLE.entries()) {
         const caller = { tenantId, userId };
         await this.lookAtList(caller, index + 2);
-        // In one of the tenants each: searching costs the most.
+        // In one tenant each, because search is the slowest query.
         if (tenantId === TENANTS[index % TENANTS.length])
           await this.search(caller, WORDS[index % WORDS.length] as string, index + 10);
         for (const chatId of this.world.chats.keys())
           await this.lookAtChat(caller, chatId, FINAL_PAGES[index] ?? 10, 0);
       }
-    // Every second one: each is read once for each of its members.
+    // Every second event, because each is read once per member.
     for (const [index, chatId] of [...this.world.chats.keys()].entries())
       if (index % 2 === this.world.log.length % 2) await this.lookAtRecipients(chatId);
   }
 
-  /** Whom events list, held against what REST's own code shows each member of these events. */
+  /** Compares the recipients of events with the events that REST shows to each member. */
   private async lookAtRecipients(chatId: string): Promise<void> {
     const { log, history, queries, decisions } = this.store;
     const chat = this.world.chats.get(chatId) as ModelChat;
@@ -156,7 +156,7 @@ export class Observer {
       range = { ...next, limit: size };
     }
     await this.lookAtEvents(past, after, size);
-    // Any that ever was: it may be gone, or not to be seen; without any, one that never was.
+    // Any message ever sent, which may be deleted or hidden; without one, an unknown id.
     const messages = this.world.chats.get(chatId)?.messages ?? [];
     await this.lookAtMessage(past, messages[(after + size) % messages.length]?.id ?? NOWHERE, size);
     const root = messages.findLast(({ thread }) => thread !== null)?.thread ?? null;
@@ -205,7 +205,7 @@ export class Observer {
     expectSame(await this.told(logged), told, 'log');
   }
 
-  /** As they are published now; of a refusal what the model knows of it. */
+  /** The events as published now; of a refusal, the part that the model has. */
   private async told(events: readonly LoggedEvent[]): Promise<ToldEvent[]> {
     const chatIds = [...new Set(events.flatMap(({ chatId }) => chatId ?? []))];
     const audiences = await new AudienceReader(this.store.log, HIDING, RECIPIENTS_MAX).read(chatIds);
@@ -218,7 +218,7 @@ export class Observer {
     });
   }
 
-  /** Both answers are equal; the store's. */
+  /** Checks that both answers are equal, and returns the store's. */
   private async same<T>(what: string, answer: Promise<T>, expected: Promise<T>): Promise<T> {
     const got = await answer;
     expectSame(ordered(got), ordered(await expected), what);
@@ -226,12 +226,12 @@ export class Observer {
   }
 }
 
-/** `chai` is asked only where there is a difference to be shown: it compares many times slower. */
+/** Calls `chai` only for a difference, because it compares much slower. */
 function expectSame(got: unknown, expected: unknown, what: string): void {
   if (!isDeepStrictEqual(got, expected)) expect(got, what).to.deep.equal(expected);
 }
 
-/** Reactions come in any order. */
+/** The order of reactions is not defined. */
 function ordered(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;
   if (!Array.isArray(value))
@@ -242,7 +242,7 @@ function ordered(value: unknown): unknown {
     : items;
 }
 
-/** Asks for page after page until one is not full. */
+/** Reads pages until one is not full. */
 async function pages<T>(size: number, ask: (last: T | null) => Promise<T[]>): Promise<void> {
   for (let page = await ask(null); page.length === size; ) page = await ask(page.at(-1) ?? null);
 }

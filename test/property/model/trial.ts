@@ -1,4 +1,7 @@
-/** One run of random commands: the model answers each as it is made, the real thing in batches, each of one partition. */
+/**
+ * One run of random commands: the model answers each command when it is created, the real implementation in batches of
+ * one partition each.
+ */
 import { expect } from 'chai';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import { type ReceiptKey, receiptKey } from '../../../src/application/ports/store/command-store.js';
@@ -20,9 +23,9 @@ import { EDIT_WINDOW_MS } from './model-of-messages.js';
 import type { ModelAnswer, ModelCommand, ModelWorld } from './model-world.js';
 import { Observer } from './observer.js';
 
-/** One stored receipt in so many is looked up at the end. */
+/** One in this many stored receipts is compared at the end. */
 const RECEIPTS_STEP = 10;
-/** More than there are. */
+/** More than exist. */
 const PRUNED_AT_MOST = 10_000;
 
 type Prune = NonNullable<NonNullable<Intent['endsBatch']>['prune']>;
@@ -30,15 +33,15 @@ type Prune = NonNullable<NonNullable<Intent['endsBatch']>['prune']>;
 export class Trial {
   readonly observer: Observer;
   readonly devices: Devices;
-  /** How often each answer was given. */
+  /** The number of each outcome. */
   readonly outcomes = new Map<string, number>();
-  /** By partition: under which epoch it is owned. */
+  /** The epoch of each partition. */
   private readonly epochs: number[] = [];
-  /** By partition: how far it is published. */
+  /** The published position of each partition. */
   private readonly published: number[] = [];
-  /** By partition: what is to be decided next. A command is made when it is its turn, and means what it means by then. */
+  /** The intentions that wait in each partition. A command is created when it is decided, by the state at that time. */
   private readonly waiting: (() => ModelCommand)[][] = Array.from({ length: PARTITIONS }, () => []);
-  /** As they were first given. */
+  /** The first receipts. */
   private readonly receipts = new Map<string, { key: ReceiptKey; receipt: Receipt }>();
   private readonly earlier: ModelCommand[] = [];
   private messagesSent: number;
@@ -65,7 +68,7 @@ export class Trial {
     return this.model.world;
   }
 
-  /** On a store in which there is what the model knows: nothing, unless chats were moved there. */
+  /** Runs on a store with the same content as the model: empty, unless chats were moved there. */
   static async on(store: StoreHarness, model = new Model()): Promise<Trial> {
     await store.registry.settle({ namespace: 'chat', partitions: PARTITIONS });
     const trial = new Trial(store, model);
@@ -133,7 +136,7 @@ export class Trial {
     });
     if (batch.length === 0) return;
     const items = batch.map(({ command }, tag) => ({ ...itemOf(draftOf(command), tag), partition }));
-    // Had that an effect, these commands would be replays.
+    // If the first attempt had an effect, these commands would be replays.
     if (isTakenOver) {
       expect(await this.transact(items, partition, formerEpoch), 'a former owner').to.equal('fenced');
       this.count('fenced');
@@ -141,7 +144,7 @@ export class Trial {
     const results = await this.transact(items, partition, epochs[partition] as number);
     if (results === 'fenced') throw new Error('the owner is fenced');
     for (const [index, { command, expected }] of batch.entries())
-      this.judge(command, expected, results[index] as ItemResult);
+      this.compare(command, expected, results[index] as ItemResult);
   }
 
   private async transact(items: BatchItem[], partition: number, epoch: number): Promise<ItemResult[] | 'fenced'> {
@@ -156,7 +159,7 @@ export class Trial {
     return result.outcome === 'fenced' ? 'fenced' : result.value;
   }
 
-  private judge(command: ModelCommand, expected: ModelAnswer, result: ItemResult): void {
+  private compare(command: ModelCommand, expected: ModelAnswer, result: ItemResult): void {
     const got = answerOf(result);
     expect(got, `the answer to ${JSON.stringify(command)}`).to.deep.equal(expected);
     if (result.kind === 'answered') this.keep(command, result.receipt, got);

@@ -4,7 +4,7 @@ import { openPrismaStore } from '../../integration/prisma/prisma-harness.js';
 import { openMemoryStore } from '../../unit/adapters/memory/memory-harness.js';
 import { asOfNow, faultsOf, relayed, tellStory } from './recipients.js';
 
-/** `PARLEY_RECIPIENT_STORIES` plays more. */
+/** `PARLEY_RECIPIENT_STORIES` sets the number of stories. */
 const STORIES = Number(process.env.PARLEY_RECIPIENT_STORIES ?? 0);
 const STEPS = 30;
 
@@ -26,7 +26,7 @@ for (const { name, open, stories } of STORES)
           lists += moments.filter(({ recipients }) => recipients !== null && recipients.length > 0).length;
           const audiences = relayed(store);
           expect(await faultsOf(moments, audiences, seed), `seed ${seed}`).to.deep.equal([]);
-          // A retry comes back to an event that the replayed state has passed.
+          // A retry renders an event that the replayed state has passed.
           const [early] = moments.slice(3, 4);
           if (early !== undefined) expect(await faultsOf([early], audiences, seed)).to.deep.equal([]);
         }

@@ -1,6 +1,6 @@
 /**
- * Random changes of who is in a chat, with messages and read marks between. A plain model keeps who could see the chat
- * after each event; a relay that comes later must list the same recipients.
+ * Random membership changes, messages and read marks in a chat. A plain model keeps the audience after each event; a
+ * relay that renders the events later must list the same recipients.
  */
 
 import { renderEvent } from '../../../src/application/outbox/render-event.js';
@@ -15,14 +15,14 @@ import { hidingPolicy, mayView } from '../../support/policies/hiding-policy.js';
 
 const USERS = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank'];
 const ROLES: Role[] = ['admin', 'member', 'reader'];
-/** Few, so that chats go beyond it and come back. */
+/** Small, so that chats exceed it and shrink again. */
 const RECIPIENTS_MAX = 4;
-/** Whom events list; null: more than are listed. In the order of the events. */
+/** The recipients of events, in their order. Null: more than the maximum. */
 export type AudiencesOf = (events: readonly LoggedEvent[]) => Promise<(string[] | null)[]>;
 
 interface Moment {
   event: LoggedEvent;
-  /** Null: more than are listed. */
+  /** Null: more than the maximum. */
   recipients: string[] | null;
 }
 
@@ -37,7 +37,7 @@ export function randomBy(seed: number): () => number {
   };
 }
 
-/** One chat and its story, in a batch per event, as an owner writes them. */
+/** Writes one chat with random events, one per batch. */
 export async function tellStory(store: StoreHarness, seed: number, length: number): Promise<Moment[]> {
   const random = randomBy(seed);
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
@@ -52,7 +52,7 @@ export async function tellStory(store: StoreHarness, seed: number, length: numbe
       .filter(({ joinedSequence }) => chat.historyVisibility === 'full' || joinedSequence <= contentSequence)
       .map(({ userId }) => userId)
       .filter((userId) => userId !== actorId && userId !== removed);
-    // The chat's members are not even listed beyond one more than the recipients.
+    // Members are not read if there are more than one above the maximum.
     if (members.size > RECIPIENTS_MAX + 1) return null;
     const all = removed === null ? shown : [...shown, removed];
     return all.length > RECIPIENTS_MAX ? null : all.sort();
@@ -140,7 +140,7 @@ export async function tellStory(store: StoreHarness, seed: number, length: numbe
   return moments;
 }
 
-/** Whom a relay lists, as the real one renders it. */
+/** The recipients as a real relay renders them. */
 export function relayed(store: StoreHarness): AudiencesOf {
   const policy = hidingPolicy();
   const audiences = new AudienceThen({
@@ -172,7 +172,7 @@ function listedIn(
   });
 }
 
-/** Events whose recipients are not those of the model, in deliveries of random sizes. */
+/** Events with other recipients than in the model, in deliveries of random sizes. */
 export async function faultsOf(moments: readonly Moment[], of: AudiencesOf, seed: number): Promise<string[]> {
   const random = randomBy(seed);
   const faults: string[] = [];

@@ -1,9 +1,9 @@
 /**
- * What the simulation takes for granted of RabbitMQ and of PostgreSQL: each line is a test on the real one. Where one does not hold any more,
- * sim-broker.ts or sim-store.ts has to tell another story.
+ * The assumptions of the simulation about RabbitMQ and PostgreSQL, each tested on the real service. If one fails,
+ * sim-broker.ts or sim-store.ts must change.
  *
- * The simulated broker is stricter than the real one in one thing: it keeps the order of a whole connection, RabbitMQ that of a channel. Nothing
- * is published on two channels whose order among them matters, since a partition's events go over one.
+ * The simulated broker is stricter in one point: it keeps the order of a whole connection, RabbitMQ that of a channel.
+ * No order between two channels matters, because a partition's events use one channel.
  */
 import { randomUUID } from 'node:crypto';
 import { type Channel, type ChannelModel, type ConfirmChannel, type ConsumeMessage, connect } from 'amqplib';
@@ -24,12 +24,12 @@ import { eventually } from '../../support/eventually.js';
 import { rabbitmq, uniqueNamespace } from '../../support/services/services.js';
 
 const within = 20_000;
-/** Short, for a test; the broker gives up on a client that it has not heard of for two of them. */
+/** The heartbeat, short for a test. The broker closes a connection after two missed ones. */
 const HEARTBEAT_SECONDS = 1;
 const SILENCE_LIMIT_MS = 500;
-/** Of each message that has a number. */
+/** The number of each numbered message. */
 const BODY_BYTES = 100;
-/** So many messages fill the queue that is to be full. */
+/** Maximum length of the small queue. */
 const FULL_AT = 200;
 const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
 
@@ -41,7 +41,7 @@ describe("The simulation's assumptions about RabbitMQ", () => {
 
   async function client(at = url): Promise<ChannelModel> {
     const model = await connect(at);
-    // Connections are cut here.
+    // Tests cut connections.
     model.on('error', () => undefined);
     connections.push(model);
     return model;
@@ -51,7 +51,7 @@ describe("The simulation's assumptions about RabbitMQ", () => {
     channel.on('error', () => undefined);
     return channel;
   }
-  /** A consumer on a channel of its own, and what it gets. */
+  /** A consumer on its own channel, and its deliveries. */
   async function consumer(model: ChannelModel, from = queue, prefetch = 100) {
     const channel = await channelOf(model);
     const got: ConsumeMessage[] = [];
@@ -120,7 +120,7 @@ describe("The simulation's assumptions about RabbitMQ", () => {
     const { channel, got, has, numbers } = await consumer(await client(), queue, 3);
     await publishAll(1, 8);
     await has(3);
-    // The broker has had its turn since.
+    // The broker has processed earlier frames by now.
     expect((await producer.checkQueue(queue)).messageCount).to.equal(5);
     expect(got).to.have.length(3);
     channel.ack(got[2] as ConsumeMessage, true);
@@ -194,7 +194,7 @@ describe("The simulation's assumptions about RabbitMQ", () => {
       const args = { 'x-queue-type': 'quorum', ...bound, 'x-overflow': 'reject-publish' };
       await producer.assertQueue(full, { durable: true, arguments: args });
       try {
-        /** In the order of publishing; so many under way at a time. */
+        /** In the order of publishing, with this many in flight. */
         const outcomes: Outcome[] = [];
         let next = 0;
         const one = async (): Promise<void> => {
@@ -250,7 +250,7 @@ describe("The simulation's assumptions about RabbitMQ", () => {
     await eventually(() => receipts.length === 1, { within, what: 'a receipt' });
     await asking.close();
     worker.channel.sendToQueue(second ?? '', Buffer.from('of 2'));
-    // The channel still answers: it was not ended for it.
+    // The channel is still open.
     await worker.channel.checkQueue(queue);
     expect(receipts).to.deep.equal(['of 1']);
   });
@@ -267,7 +267,7 @@ describe("The simulation's assumptions about PostgreSQL", () => {
   });
   after(() => store.close());
 
-  /** A chat with three events, and whether it is there. */
+  /** A chat with three events, and a function that tells whether it exists. */
   function aBatch() {
     let chatId: string = randomUUID();
     const batch = (at: number) => {
@@ -282,7 +282,7 @@ describe("The simulation's assumptions about PostgreSQL", () => {
       const { rows } = await sql.query('SELECT position::float8 FROM chat_events WHERE partition = 0 ORDER BY 1');
       return rows.map(({ position }) => position as number);
     });
-  /** A batch that is under way, held up by a stranger's lock, until `meanwhile` has resolved. */
+  /** A batch that waits for another session's lock until `meanwhile` has resolved. */
   async function underWay<T>(
     batch: (at: number) => object,
     meanwhile: (waiters: (count: number) => Promise<void>) => Promise<T>,

@@ -1,4 +1,4 @@
-/** Bugs to be put in between a worker and its store: each a switch of the simulation alone, named for what goes wrong. */
+/** Planted bugs between a worker and its store, by name. They exist in the simulation only. */
 
 import type { PartitionRow } from '../../../src/adapters/stores/memory/memory-tables.js';
 import {
@@ -16,7 +16,7 @@ import type { Plant } from './simulate.js';
 
 type Transact = CommandStore['transact'];
 
-/** A plant that sees each transaction: what is decided by, and what is written. */
+/** A bug that changes the snapshot or the writes of each transaction. */
 function deciding(
   change: (snapshot: BatchSnapshot) => BatchSnapshot,
   rewrite: (writes: BatchWrites, snapshot: BatchSnapshot) => BatchWrites,
@@ -37,7 +37,7 @@ function transacting(wrap: (transact: Transact) => Transact): Plant {
   };
 }
 
-/** A failure of that kind is taken for a success. */
+/** A failure of that kind is treated as a success. */
 function succeeding(kind: StoreErrorKind): Plant {
   return transacting((transact) => async (request, decide) => {
     let decided: ReturnType<typeof decide> | null = null;
@@ -60,7 +60,7 @@ function registering(wrap: (registry: PartitionRegistry) => Partial<PartitionReg
   });
 }
 
-/** Whom events are for is read otherwise. */
+/** A bug that changes the members from whom the recipients are computed. */
 function reading(change: (chatId: string, chat: ChatMembers) => ChatMembers): Plant {
   return (ports) => {
     const { log } = ports.store;
@@ -77,14 +77,14 @@ function readingMembers(change: (member: ChatMember, chatId: string) => ChatMemb
   }));
 }
 
-/** What was put there first. */
-function keptIn<T>(kept: Map<string, T>, key: string, value: T): T {
+/** The first value that was stored for the key. */
+function cachedIn<T>(kept: Map<string, T>, key: string, value: T): T {
   const first = kept.get(key) ?? value;
   kept.set(key, first);
   return first;
 }
 
-/** The event, as if the message were no older than it. */
+/** The event, as if its message were not older than itself. */
 function asIfAboutItself(logged: LoggedEvent): LoggedEvent {
   const { event, sequence } = logged;
   if (sequence === null) return logged;
@@ -95,12 +95,12 @@ function asIfAboutItself(logged: LoggedEvent): LoggedEvent {
 
 const same = <T>(value: T): T => value;
 
-/** A plant that sees the partition's row as the pruning does: before it, and what it writes. */
+/** A bug that changes the partition's row before or after pruning. */
 function pruning(before: (row: PartitionRow) => PartitionRow, after = same<PartitionRow>): Plant {
   return (ports, _process, { database }) => {
     const { commands } = ports.store;
     const pruneRejectedCommands: CommandStore['pruneRejectedCommands'] = (partition, _before, limit) => {
-      const row = database.world.partitions.get(partition);
+      const row = database.tables.partitions.get(partition);
       if (row === undefined) return Promise.resolve(0);
       const { publishedThrough } = row;
       Object.assign(row, before(row));
@@ -112,7 +112,7 @@ function pruning(before: (row: PartitionRow) => PartitionRow, after = same<Parti
   };
 }
 
-/** True for one call in so many. */
+/** True for one call in `count`. */
 function oneIn(count: number): () => boolean {
   let calls = 0;
   return () => {
@@ -122,7 +122,7 @@ function oneIn(count: number): () => boolean {
 }
 
 export const STORE_PLANTS: { [name: string]: () => Plant } = {
-  'repeats are not recognised': () =>
+  'repeated commands are executed again': () =>
     deciding(
       (snapshot) => ({ ...snapshot, receipts: new Map() }),
       (writes, snapshot) => ({
@@ -130,8 +130,8 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
         receipts: writes.receipts.filter((receipt) => !snapshot.receipts.has(receiptKey(receipt))),
       }),
     ),
-  'answers are not stored': () => deciding(same, (writes) => ({ ...writes, receipts: [] })),
-  'a number is skipped': () => {
+  'receipts are not stored': () => deciding(same, (writes) => ({ ...writes, receipts: [] })),
+  'a sequence number is skipped': () => {
     const now = oneIn(20);
     return deciding(same, (writes) => {
       const last = writes.events.at(-1);
@@ -150,8 +150,8 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
     const now = oneIn(20);
     return deciding(same, (writes) => (now() ? { ...writes, messages: writes.messages.slice(0, -1) } : writes));
   },
-  'a removed member stays': () => deciding(same, (writes) => ({ ...writes, membersRemoved: [] })),
-  'members are counted once too often': () =>
+  'a removed member stays in the chat': () => deciding(same, (writes) => ({ ...writes, membersRemoved: [] })),
+  'the member count is one too high after a removal': () =>
     deciding(same, (writes) => ({
       ...writes,
       chatsChanged: writes.chatsChanged.map((chat) =>
@@ -160,14 +160,14 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
           : chat,
       ),
     })),
-  'memberships are kept from batch to batch': () => {
+  'memberships are cached across batches': () => {
     const kept = new Map<string, NonNullable<ReturnType<BatchSnapshot['members']['get']>>>();
     return deciding((snapshot) => {
       for (const [key, member] of snapshot.members) if (!kept.has(key)) kept.set(key, member);
       return { ...snapshot, members: kept };
     }, same);
   },
-  'whoever asks is taken for a member': () =>
+  'a user who is not a member is treated as one': () =>
     deciding((snapshot) => {
       const members = new Map(snapshot.members);
       for (const chatId of snapshot.chats.keys()) {
@@ -178,7 +178,7 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
       }
       return { ...snapshot, members };
     }, same),
-  'a statement timeout is taken for a database that is away': () =>
+  'a statement timeout is treated as an unavailable database': () =>
     transacting((transact) => async (request, decide) => {
       try {
         return await transact(request, decide);
@@ -187,12 +187,12 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
         throw isTimeout ? new StoreError('unavailable', 'the database is away, surely') : error;
       }
     }),
-  'a slow database is taken for costly commands': () => (ports) => {
+  'a slow database is treated as costly commands': () => (ports) => {
     const { commands } = ports.store;
     const probe = async () => undefined;
     return { ...ports, store: { ...ports.store, commands: { ...commands, probe } } };
   },
-  'an unknown outcome is taken for a failure': () =>
+  'an unknown commit outcome is treated as a failure': () =>
     transacting((transact) => async (request, decide) => {
       try {
         return await transact(request, decide);
@@ -201,13 +201,13 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
         throw isUnknown ? new StoreError('unavailable', 'nothing was written, surely') : error;
       }
     }),
-  'an unknown outcome is taken for a success': () => succeeding('unknown'),
-  'a batch that somebody came in between of is taken for written': () => succeeding('contention'),
-  'being fenced out is taken for done': () =>
+  'an unknown commit outcome is treated as a success': () => succeeding('unknown'),
+  'a batch that failed by contention is treated as committed': () => succeeding('contention'),
+  'a fenced batch is treated as committed': () =>
     transacting((transact) => async (request, decide) => {
       const result = await transact(request, decide);
       if (result.outcome === 'committed') return result;
-      // As if it had been decided on nothing, and all were well.
+      // Returns as if an empty batch had been committed.
       const snapshot: BatchSnapshot = {
         ...{
           positions: new Map(request.leases.map(({ partition }) => [partition, 0])),
@@ -230,7 +230,7 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
       };
       return { outcome: 'committed', value: decide(snapshot).value };
     }),
-  'the publisher is not told of a batch': () => {
+  'the publisher does not get the events of a batch': () => {
     const now = oneIn(10);
     return transacting((transact) => async (request, decide) => {
       const result = await transact(request, decide);
@@ -238,44 +238,42 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
       return result;
     });
   },
-  'whom events are for is read once and kept': () => {
+  'recipients are cached forever': () => {
     const kept = new Map<string, ChatMembers>();
-    return reading((chatId, chat) => keptIn(kept, chatId, chat));
+    return reading((chatId, chat) => cachedIn(kept, chatId, chat));
   },
-  'how a chat stands is read once and kept: its members alone are of now': () => {
+  'the state of a chat is cached forever, its members are not': () => {
     const kept = new Map<string, ChatMembers>();
     return reading((chatId, chat) => {
-      const { archived, historyVisibility } = keptIn(kept, chatId, chat);
+      const { archived, historyVisibility } = cachedIn(kept, chatId, chat);
       return { ...chat, archived, historyVisibility };
     });
   },
-  "members' roles are read once and kept": () => {
+  "members' roles are cached forever": () => {
     const kept = new Map<string, ChatMember>();
     return readingMembers((member, chatId) => ({
       ...member,
-      role: keptIn(kept, `${chatId} ${member.userId}`, member).role,
+      role: cachedIn(kept, `${chatId} ${member.userId}`, member).role,
     }));
   },
-  'members are told of what was before they joined': () =>
-    readingMembers((member) => ({ ...member, joinedSequence: 0 })),
-  'who joins a second time is told of what was since the first': () => {
+  'members get events from before their joining': () => readingMembers((member) => ({ ...member, joinedSequence: 0 })),
+  'members who join again get events since their first joining': () => {
     const kept = new Map<string, ChatMember>();
     return readingMembers((member, chatId) => {
-      const { joinedSequence } = keptIn(kept, `${chatId} ${member.userId}`, member);
+      const { joinedSequence } = cachedIn(kept, `${chatId} ${member.userId}`, member);
       return { ...member, joinedSequence };
     });
   },
-  'members from whom the policy hides the chat are told': () =>
-    readingMembers((member) => ({ ...member, role: 'owner' })),
-  'removed members are told of what comes after': () => {
+  'members who may not view the chat get its events': () => readingMembers((member) => ({ ...member, role: 'owner' })),
+  'removed members get later events': () => {
     const seen = new Map<string, Map<string, ChatMember>>();
     return reading((chatId, chat) => {
-      const ever = keptIn(seen, chatId, new Map<string, ChatMember>());
+      const ever = cachedIn(seen, chatId, new Map<string, ChatMember>());
       for (const member of chat.members ?? []) ever.set(member.userId, member);
       return { ...chat, members: [...ever.values()] };
     });
   },
-  'what is about an older message is for all who see its own number': () =>
+  'visibility of an event about an older message is decided by the sequence of the event': () =>
     transacting((transact) => async (request, decide) => {
       const result = await transact(request, decide);
       if (result.outcome !== 'committed') return result;
@@ -283,21 +281,21 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
       Object.assign(result.value as object, { events: events.map(asIfAboutItself) });
       return result;
     }),
-  'what was not published before a take-over is forgotten': () =>
+  'events that were not published before a take-over are skipped': () =>
     registering((registry) => ({
       acquire: async (...args): Promise<TakenPartition> => {
         const ownership = await registry.acquire(...args);
         return { ...ownership, publishedThrough: ownership.position };
       },
     })),
-  'a take-over overlooks the last event': () =>
+  'a take-over skips the last event': () =>
     registering((registry) => ({
       acquire: async (...args): Promise<TakenPartition> => {
         const ownership = await registry.acquire(...args);
         return { ...ownership, position: Math.max(ownership.publishedThrough, ownership.position - 1) };
       },
     })),
-  'progress is saved ahead of the confirms': () => {
+  'the published position is saved before the confirms': () => {
     const ahead = registering((registry) => ({
       savePublished: (partition, epoch, through) => registry.savePublished(partition, epoch, through + 4),
     }));
@@ -343,15 +341,15 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
       };
       return { ...ports, store: { ...ports.store, commands: { ...commands, transact } } };
     },
-  'what is not published yet is pruned': () => pruning((row) => ({ ...row, publishedThrough: row.position })),
+  'unpublished events are pruned': () => pruning((row) => ({ ...row, publishedThrough: row.position })),
   'the floor of the log is not raised': () => pruning(same, (row) => ({ ...row, logFloor: 0 })),
   'a take-over does not raise the epoch': () => (ports, process, around) =>
     registering((registry) => ({
       acquire: async (partition, workerId) => {
-        const before = around.database.world.partitions.get(partition)?.epoch ?? 0;
+        const before = around.database.tables.partitions.get(partition)?.epoch ?? 0;
         const ownership = await registry.acquire(partition, workerId);
-        const row = around.database.world.partitions.get(partition);
-        // The first owner of all needs one.
+        const row = around.database.tables.partitions.get(partition);
+        // The first owner needs an epoch.
         if (row === undefined || before === 0) return ownership;
         row.epoch = before;
         return { ...ownership, epoch: before };

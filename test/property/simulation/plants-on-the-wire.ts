@@ -1,4 +1,4 @@
-/** Bugs to be put in between a worker and its broker: each a switch of the simulation alone, named for what goes wrong. */
+/** Planted bugs between a worker and its broker, by name. They exist in the simulation only. */
 
 import { encodeEvent } from '../../../src/application/outbox/render-event.js';
 import type {
@@ -29,9 +29,9 @@ function publishing(wrap: (publish: Publish) => Publish): Plant {
   });
 }
 
-type SendHome = CommandSource['forward'];
+type Forward = CommandSource['forward'];
 
-function sendingHome(wrap: (forward: SendHome) => SendHome): Plant {
+function forwarding(wrap: (forward: Forward) => Forward): Plant {
   return (ports) => ({
     ...ports,
     source: { ...ports.source, forward: wrap((delivery, home) => ports.source.forward(delivery, home)) },
@@ -74,7 +74,7 @@ export const WIRE_PLANTS: { [name: string]: () => Plant } = {
       },
     },
   }),
-  'what is given back comes again in another order':
+  'requeued commands are delivered in another order':
     () =>
     (ports, _process, { broker }) => {
       for (const queue of broker.queues)
@@ -83,20 +83,22 @@ export const WIRE_PLANTS: { [name: string]: () => Plant } = {
         };
       return ports;
     },
-  'confirms are not waited for': () =>
+  'publisher confirms are not awaited': () =>
     publishing((publish) => (event, settled) => {
       publish(event, () => undefined);
       settled('confirmed');
     }),
-  'a refusal is taken for a confirm': () => settling((outcome) => (outcome === 'refused' ? 'confirmed' : outcome)),
-  'a lost channel is taken for a confirm': () => settling((outcome) => (outcome === 'lost' ? 'confirmed' : outcome)),
-  'two events change places': () => {
+  'a refused event is treated as confirmed': () =>
+    settling((outcome) => (outcome === 'refused' ? 'confirmed' : outcome)),
+  'an event on a lost channel is treated as confirmed': () =>
+    settling((outcome) => (outcome === 'lost' ? 'confirmed' : outcome)),
+  'two events are swapped': () => {
     let held: (() => void) | null = null;
     return publishing((publish) => (event, settled) => {
       const go = () => publish(event, settled);
       if (held === null) {
         held = go;
-        // Nothing may come after it.
+        // Without a next event, it is published at once.
         setImmediate(() => {
           if (held === go) [held] = [null, go()];
         });
@@ -108,7 +110,7 @@ export const WIRE_PLANTS: { [name: string]: () => Plant } = {
       before();
     });
   },
-  'a repeat goes out under a new id': () => {
+  'a repeated event has a new id': () => {
     const seen = new Set<string>();
     return publishing((publish) => (event, settled) => {
       const again: OutgoingEvent = seen.has(event.id) ? { ...event, id: `${event.id}-again` } : event;
@@ -116,18 +118,18 @@ export const WIRE_PLANTS: { [name: string]: () => Plant } = {
       publish(again, settled);
     });
   },
-  'an event is told as another one': () => {
+  'an event is published with the body of another one': () => {
     let last: OutgoingEvent | null = null;
     return publishing((publish) => (event, settled) => {
       publish(last === null ? event : { ...event, body: last.body }, settled);
       last = event;
     });
   },
-  'events go out before the commit':
+  'events are published before the commit':
     () =>
     (ports, _process, { broker, database }) => {
       const { commands } = ports.store;
-      const render = { storeId: database.world.storeId, recipientsMax: 256 };
+      const render = { storeId: database.tables.storeId, recipientsMax: 256 };
       return {
         ...ports,
         store: {
@@ -144,7 +146,7 @@ export const WIRE_PLANTS: { [name: string]: () => Plant } = {
         },
       };
     },
-  'receipts go out before the commit': () => (ports) => {
+  'receipts are sent before the commit': () => (ports) => {
     const { commands } = ports.store;
     return {
       ...ports,
@@ -166,7 +168,7 @@ export const WIRE_PLANTS: { [name: string]: () => Plant } = {
       },
     };
   },
-  'a receipt goes to the one who asked before': () => {
+  'a receipt is sent to the previous requester': () => {
     let last: string | null = null;
     return (ports) => ({
       ...ports,
@@ -178,7 +180,7 @@ export const WIRE_PLANTS: { [name: string]: () => Plant } = {
       },
     });
   },
-  'a repeat is answered without looking': () => (ports) => ({
+  'a repeated command is answered without its stored receipt': () => (ports) => ({
     ...ports,
     receipts: {
       send: (replyTo, correlationId, receipt) => {
@@ -191,16 +193,16 @@ export const WIRE_PLANTS: { [name: string]: () => Plant } = {
       },
     },
   }),
-  'a misrouted command is dropped': () => sendingHome(() => async () => undefined),
-  'a misrouted command is not waited for': () =>
-    sendingHome((forward) => async (...args) => {
+  'a misrouted command is dropped': () => forwarding(() => async () => undefined),
+  'forwarding of a misrouted command is not awaited': () =>
+    forwarding((forward) => async (...args) => {
       void forward(...args).catch(() => undefined);
     }),
-  'a misrouted command is sent to a wrong partition once more': () =>
-    sendingHome((forward) => (delivery, home) => forward(delivery, (home + 1) % PARTITIONS)),
-  'misrouted commands change places': () => {
+  'a misrouted command is forwarded to a wrong partition': () =>
+    forwarding((forward) => (delivery, home) => forward(delivery, (home + 1) % PARTITIONS)),
+  'two misrouted commands are swapped': () => {
     let held: (() => Promise<void>) | null = null;
-    return sendingHome((forward) => async (...args) => {
+    return forwarding((forward) => async (...args) => {
       const before = held;
       held = before === null ? () => forward(...args) : null;
       if (before === null) return;
@@ -208,14 +210,14 @@ export const WIRE_PLANTS: { [name: string]: () => Plant } = {
       await before();
     });
   },
-  'the store of the namespace is not looked at':
+  'the store of the namespace is not checked':
     () =>
     (ports, _process, { broker }) => {
       broker.claim = () => true;
       return ports;
     },
   'dead letters are dropped': () => (ports) => ({ ...ports, deadLetters: { deadLetter: async () => undefined } }),
-  'a dead letter is not waited for': () => (ports) => ({
+  'dead-lettering is not awaited': () => (ports) => ({
     ...ports,
     deadLetters: {
       deadLetter: async (...args) => {

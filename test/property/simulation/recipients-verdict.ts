@@ -1,12 +1,12 @@
 /**
- * Whom dispatched events are for. Who may see what is as of the moment in which an event goes out, which the ledger does not know: it holds
- * each copy against every state of the chat from the event itself on.
+ * The recipients of dispatched events. They are those at the time of publishing, which the ledger does not know.
+ * Therefore each copy must match one of the states of the chat from the event on.
  */
 import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
 import { mayView } from '../../support/policies/hiding-policy.js';
 
 interface ChatState {
-  /** Since that position of the partition. */
+  /** The position in the partition from which the state holds. */
   since: number;
   kind: string;
   isArchived: boolean;
@@ -15,32 +15,32 @@ interface ChatState {
 }
 
 export interface DispatchedCopy {
-  /** What was committed, and the copy tells of. */
+  /** The committed event. */
   logged: LoggedEvent;
   recipients: readonly string[] | null | undefined;
   forActor: boolean | null | undefined;
 }
 
-/** What does not add up, of copies of events that were committed. */
+/** Copies whose recipients match no state of the chat. */
 export function recipientFaults(copies: readonly DispatchedCopy[], logs: readonly LoggedEvent[]): string[] {
   const histories = statesOverTime(logs);
   return copies.flatMap(({ logged, recipients, forActor }) => {
     if (logged.chatId === null) return [];
-    const told = JSON.stringify([forActor, ...(recipients ?? []).toSorted()]);
+    const listed = JSON.stringify([forActor, ...(recipients ?? []).toSorted()]);
     const history = histories.get(logged.chatId) ?? [];
     const isRight = history.some(
       (state, index) =>
-        // The state that the event left behind, and those after it.
-        (history[index + 1]?.since ?? Number.POSITIVE_INFINITY) > logged.position && told === expected(logged, state),
+        // The state after the event, and later states.
+        (history[index + 1]?.since ?? Number.POSITIVE_INFINITY) > logged.position && listed === expected(logged, state),
     );
-    return isRight ? [] : [`for the wrong ones: ${logged.event.type} ${logged.position} of ${logged.chatId} ${told}`];
+    return isRight ? [] : [`wrong recipients: ${logged.event.type} ${logged.position} of ${logged.chatId} ${listed}`];
   });
 }
 
-/** The rule that is published, said once more. */
+/** An independent form of the documented rule. */
 function expected(logged: LoggedEvent, state: ChatState): string {
   const { actorId, event } = logged;
-  const number = numberToSee(logged);
+  const number = contentSequenceOf(logged);
   const whom = new Set<string>();
   for (const [userId, { role, joinedSequence }] of state.members) {
     const seesFrom = state.historyVisibility === 'full' ? 0 : joinedSequence;
@@ -52,7 +52,7 @@ function expected(logged: LoggedEvent, state: ChatState): string {
   return JSON.stringify([forActor, ...[...whom].sort()]);
 }
 
-function numberToSee({ event, sequence }: LoggedEvent): number {
+function contentSequenceOf({ event, sequence }: LoggedEvent): number {
   if (event.type === 'message.edited') return event.message.sequence;
   if ('messageSequence' in event) return event.messageSequence;
   return event.type === 'chat.read' ? event.upTo : (sequence ?? 0);
@@ -71,7 +71,7 @@ function statesOverTime(logs: readonly LoggedEvent[]): Map<string, ChatState[]> 
   return histories;
 }
 
-/** Null: as it was. */
+/** The state after the event. Null if the event does not change it. */
 function stateAfter(before: ChatState | undefined, { event, sequence }: LoggedEvent): Omit<ChatState, 'since'> | null {
   const joinedSequence = sequence ?? 0;
   const members = new Map(before?.members);

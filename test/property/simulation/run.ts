@@ -1,6 +1,6 @@
 /**
- * `npm run proof -- sim --seeds 10000 [--from 1]`: plays so many stories. A seed that fails is played again exactly by `--seed N`, which also
- * leaves out of its story what it fails without, and prints what is left.
+ * `npm run proof -- sim --seeds 10000 [--from 1]`: plays that many stories. `--seed N` repeats one story exactly; if it
+ * fails, the story is shrunk to the commands and faults that it needs to fail, and printed.
  */
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
@@ -11,7 +11,7 @@ import { storyOf } from './story.js';
 const HELP = `Usage: npm run proof -- sim [--seeds N] [--from N]    plays N stories (default: 1000), from a seed on (default: 1)
        npm run proof -- sim --seed N               plays one again, and shrinks it if it fails
 `;
-const TOLD_MAX = 10;
+const PRINTED_MAX = 10;
 
 const { values } = parseArgs({
   options: {
@@ -53,7 +53,7 @@ async function playMany(from: number, count: number): Promise<number> {
     events += played.events;
     if (played.faults.length > 0) {
       failed.push(seed);
-      if (failed.length <= TOLD_MAX) console.log(`seed ${seed}: ${played.faults.slice(0, 3).join('; ')}`);
+      if (failed.length <= PRINTED_MAX) console.log(`seed ${seed}: ${played.faults.slice(0, 3).join('; ')}`);
     }
     bar.increment(1, { failed: failed.length });
     if (!process.stderr.isTTY && (seed - from + 1) % 1000 === 0)

@@ -1,6 +1,6 @@
 import type { Story } from './story.js';
 
-/** Leaves out faults and commands, halves first and then one by one, as long as the story still fails. */
+/** Removes faults and commands, halves first and then one by one, while the story still fails. */
 export async function shrink(story: Story, fails: (story: Story) => Promise<boolean>): Promise<Story> {
   let small = story;
   for (let before = -1; before !== size(small); ) {

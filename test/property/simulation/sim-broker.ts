@@ -1,7 +1,8 @@
 /**
- * A broker as far as Parley leans on it; each thing it is taken to do stands in assumptions.test.ts and is tried there on the real one. Commands wait in
- * queues with a single active consumer; what one had in hand when its channel went comes again, in order, counted. Events and dead letters are taken
- * with confirms; acknowledgements and confirms can be lost with their connection.
+ * A simulated broker with the behaviour that Parley relies on; assumptions.test.ts tests each part on the real one.
+ * Queues have a single active consumer. When its channel closes, unacknowledged deliveries return in order, with a
+ * higher delivery count. Events and dead letters are published with confirms. Acknowledgements and confirms can be lost
+ * with their connection.
  */
 import type {
   Delivery,
@@ -19,17 +20,18 @@ interface Entry {
   isForwarded: boolean;
 }
 
-/** Latencies of the wire, in milliseconds: mostly short, at times not. */
+/** Network latencies in milliseconds: mostly short, sometimes long. */
 export function latency(chance: Chance): number {
   return chance.is(0.05) ? chance.next() * 200 : 0.2 + chance.next() * 3;
 }
 
-/** A process's connection: what goes over it goes in order, and nothing after it has ended. */
+/** A connection of a process. It keeps the order, and passes nothing after it has ended. */
 export class SimConnection {
   isOpen = true;
   /**
-   * Events that a full queue has refused and the client does not know of yet, and when it heard of the last one: what was on its way by then is
-   * refused too. (RabbitMQ takes again once a part of the queue is free: not within what one publisher has under way.)
+   * Refused events that the client does not know of yet, and the time of the last one: events in flight by then are
+   * refused too. (RabbitMQ accepts again when a part of the queue is free, but not within the messages that one
+   * publisher has in flight.)
    */
   refusalsUnheard = 0;
   refusalHeardAt = -1;
@@ -62,7 +64,7 @@ export class SimConnection {
     });
   }
 
-  /** Asks the broker, and rejects where the connection ends before it has answered. */
+  /** Sends a request. Rejects if the connection ends before the response. */
   call<T>(happen: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (!this.isOpen) return reject(new Error('no connection'));
@@ -77,7 +79,7 @@ export class SimConnection {
     });
   }
 
-  /** The broker gives everything back at once; the client learns of it later. */
+  /** The broker requeues everything at once; the client notices later. */
   end(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
@@ -125,7 +127,7 @@ class SimSubscription implements Subscription {
 
   async close(): Promise<void> {
     this.isTold = true;
-    // A connection that has gone has closed it too.
+    // A lost connection has closed it too.
     await this.connection.call(() => this.giveBack()).catch(() => undefined);
     this.connection.subscriptions.delete(this);
   }
@@ -228,9 +230,9 @@ export class SimEventChannel {
 
 export class SimBroker {
   readonly queues: SimQueue[];
-  /** As dispatch gets them. */
+  /** The dispatched events, in order. */
   readonly dispatched: OutgoingEvent[] = [];
-  readonly buried: IncomingCommand[] = [];
+  readonly deadLettered: IncomingCommand[] = [];
   dispatchFullUntil = 0;
   private holder: string | null = null;
 
@@ -241,7 +243,7 @@ export class SimBroker {
     this.queues = Array.from({ length: partitions }, () => new SimQueue());
   }
 
-  /** The store that was first to connect has the namespace; no other is let in. */
+  /** The first store that connects owns the namespace; others are refused. */
   claim(storeId: string): boolean {
     this.holder ??= storeId;
     return this.holder === storeId;

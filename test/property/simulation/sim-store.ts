@@ -1,6 +1,6 @@
 /**
- * The in-memory store as a process reaches it: over a wire, at times not at all, and with replies that do not come. A batch's snapshot are read in one
- * moment, and what was decided by them takes effect in a later one, if the partition is as it was then.
+ * The in-memory store behind a simulated network: calls may fail, and replies may be lost. A batch reads its snapshot
+ * at one time and writes at a later one, if the partition's lease is still valid.
  */
 import { MemoryCommandStore } from '../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryEventLog } from '../../../src/adapters/stores/memory/memory-event-log.js';
@@ -19,50 +19,50 @@ import type { PartitionRegistry } from '../../../src/application/ports/store/par
 import { latency } from './sim-broker.js';
 import { Chance, type SimProcess, type VirtualTime } from './virtual-time.js';
 
-/** The database's own clock. */
+/** The clock of the database. */
 const START = Date.parse('2026-11-20T20:15:00.000Z');
 
-/** Receipts are kept for the whole story, since the ledger compares them. Events of rejected commands are old at once. */
+/** Receipts are never pruned, because the ledger compares them. Events of rejected commands can be pruned at once. */
 const ALL_ARE_OLD = new Date(8.64e15);
-/** As in the real adapter. */
+/** The same value as in the real adapter. */
 export const STATEMENT_TIMEOUT_MS = 15_000;
 
 export class SimDatabase {
-  /** Nobody gets through until then. */
+  /** The database is unavailable until this time. */
   awayUntil = 0;
-  /** What was pruned from the log: the ledger compares it too. */
+  /** Pruned events, for the ledger. */
   readonly pruned: LoggedEvent[] = [];
-  /** Every statement of batches takes longer than it may, until then. */
+  /** Every statement of a batch exceeds its timeout until this time. */
   slowUntil = 0;
-  /** What it takes to write a command, in milliseconds, by its id. */
+  /** The time in milliseconds to write a command, by its id. */
   readonly costs = new Map<string, number>();
   readonly commands: CommandStore;
   readonly log: EventLog;
   readonly registry: PartitionRegistry;
 
   constructor(
-    readonly world: MemoryTables,
+    readonly tables: MemoryTables,
     readonly time: VirtualTime,
   ) {
-    this.commands = new MemoryCommandStore(world);
-    this.log = new MemoryEventLog(world);
-    this.registry = new MemoryPartitionRegistry(world, () => START + time.now);
+    this.commands = new MemoryCommandStore(tables);
+    this.log = new MemoryEventLog(tables);
+    this.registry = new MemoryPartitionRegistry(tables, () => START + time.now);
   }
 
-  /** Done by the time it returns. */
+  /** Synchronous. */
   pruneRejectedCommands(partition: number, limit: number): Promise<number> {
-    const before = this.world.log.get(partition) ?? [];
+    const before = this.tables.log.get(partition) ?? [];
     const pruned = this.commands.pruneRejectedCommands(partition, ALL_ARE_OLD, limit);
-    const left = new Set(this.world.log.get(partition));
+    const left = new Set(this.tables.log.get(partition));
     this.pruned.push(...before.filter((event) => !left.has(event)));
     return pruned;
   }
 }
 
-/** What is to happen to the next transaction of a process. */
+/** The fault of the next transaction of a process. */
 export type CommitMishap = 'reply lost' | 'commit lost';
 
-/** How long it takes to write a batch. */
+/** The time to write a batch. */
 function costOf({ costs }: SimDatabase, { receipts }: BatchWrites): number {
   return receipts.reduce((sum, { commandId }) => sum + (costs.get(commandId) ?? 0), 0);
 }
@@ -83,7 +83,7 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
 
   const timedOut = () => new StoreError('timed_out', 'the statement took too long');
 
-  /** A call without a transaction of its own. */
+  /** A call without its own transaction. */
   const over = <T>(call: () => Promise<T>, by = chance): Promise<T> =>
     process.ask(
       () => {
@@ -106,7 +106,7 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
             database.time.now < database.slowUntil ? Number.POSITIVE_INFINITY : costOf(database, decided.writes);
           if (costMs > 0) await database.time.wait(Math.min(costMs, STATEMENT_TIMEOUT_MS));
           if (costMs > STATEMENT_TIMEOUT_MS) throw timedOut();
-          // Whoever is answered by nobody cannot know that nothing arrived.
+          // Without a reply, the caller cannot know that the request did not arrive.
           if (isAway() || mishap === 'commit lost') throw new StoreError('unknown', 'the connection went at COMMIT');
           const result = await database.commands.transact(request, (now) => {
             if (request.leases.some(({ partition: p }) => now.positions.get(p) !== snapshot.positions.get(p)))
@@ -172,7 +172,7 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
   };
 }
 
-/** As they are in this moment; null: fenced out. */
+/** The present rows, or the result if the lease was fenced. */
 async function snapshotOf(commands: CommandStore, request: BatchRequest): Promise<BatchSnapshot | BatchResult<never>> {
   let found: BatchSnapshot | null = null;
   const nothingIsWritten = new Error('only read');

@@ -1,4 +1,4 @@
-/** A worker process of the simulation: the application's own code, on wires that a story can cut. */
+/** A simulated worker process: the real application code, on simulated connections that a story can cut. */
 
 import { MemoryQuotas } from '../../../src/adapters/quotas/memory-quotas.js';
 import { MemoryDecisionLog } from '../../../src/adapters/stores/memory/memory-decision-log.js';
@@ -31,7 +31,7 @@ const RECONNECT_MAX_MS = 1_500;
 const BROKER_PATIENCE_MS = 14_000;
 const POLICY = hidingPolicy();
 
-/** Everything between a worker and the world: what a planted bug puts itself in the way of. */
+/** The ports of a worker, which a planted bug can wrap. */
 export interface WorkerPorts {
   store: StoreWire;
   source: CommandSource;
@@ -47,11 +47,11 @@ export interface Surroundings {
   partitions: number;
   seed: number;
   onReceipt(correlationId: string, receipt: Receipt): void;
-  /** Ids of commands: a worker that decides one of them dies at it … */
+  /** Ids of commands that crash the worker that decides them. */
   deadly: ReadonlySet<string>;
-  /** … and is to be started again. */
+  /** Called after the crash, to start the worker again. */
   onDeath(worker: SimWorker): void;
-  /** A bug to be put in: wraps what the worker gets. */
+  /** A planted bug, which wraps the ports of the worker. */
   plant(ports: WorkerPorts, process: SimProcess, around: Surroundings): WorkerPorts;
 }
 
@@ -59,7 +59,7 @@ export class SimWorker {
   readonly process: SimProcess;
   private readonly store: StoreWire;
   private readonly chance: Chance;
-  /** Two, as in a process: what blocks publishing must not hold up acknowledgements. */
+  /** Two connections, as in a real process, so that blocked publishing does not stop acknowledgements. */
   private readonly connections: { [use in 'consuming' | 'publishing']: SimConnection | null } = {
     consuming: null,
     publishing: null,
@@ -97,13 +97,13 @@ export class SimWorker {
       receipts,
       deadLetters,
       executor,
-      reader: { identify: identifyCommand, proof: null, proofGraceSeconds: 0 },
+      reader: { identify: identifyCommand, verifier: null, tokenGraceSeconds: 0 },
       quotas: new MemoryQuotas([]),
-      decisions: new MemoryDecisionLog(database.world),
+      decisions: new MemoryDecisionLog(database.tables),
       decisionRetentionMs: RETENTION_MS,
       publisher: {
         ...{ log: store.log, sink, policy: POLICY, observer: NO_OBSERVER, logger: LOGGER, time: clock },
-        render: { storeId: database.world.storeId, recipientsMax: RECIPIENTS_MAX },
+        render: { storeId: database.tables.storeId, recipientsMax: RECIPIENTS_MAX },
       },
       observer: NO_OBSERVER,
       logger: LOGGER,
@@ -132,7 +132,7 @@ export class SimWorker {
 
   freeze(ms: number): void {
     this.process.freeze(ms);
-    // The broker hears no heartbeat and lets go of it.
+    // The broker misses heartbeats and closes the connection.
     const connections = Object.values(this.connections);
     this.around.time.after(BROKER_PATIENCE_MS, () => {
       if (ms > BROKER_PATIENCE_MS) for (const connection of connections) connection?.end();
@@ -140,7 +140,7 @@ export class SimWorker {
     this.process.receive(ms, () => this.connect());
   }
 
-  /** One of its connections, or both. */
+  /** Cuts one connection or both. */
   cut(): void {
     const which = this.chance.below(3);
     if (which !== 0) this.connections.consuming?.end();
@@ -152,11 +152,11 @@ export class SimWorker {
     this.store.nextMishaps.push(mishap);
   }
 
-  /** Those that are not there. */
+  /** The lost connections. */
   private connect(): void {
     const { broker, time, database } = this.around;
-    if (!broker.claim(database.world.storeId)) {
-      // It looks again and again, as a process does that was refused.
+    if (!broker.claim(database.tables.storeId)) {
+      // Retries, as a refused process does.
       this.process.receive(RECONNECT_MAX_MS, () => this.connect());
       return;
     }
@@ -193,7 +193,10 @@ export class SimWorker {
       deadLetters: {
         deadLetter: async ({ incoming }, reason, detail) =>
           this.current('publishing').call(() => {
-            broker.buried.push({ ...incoming, headers: { 'x-parley-reason': reason, 'x-parley-detail': detail } });
+            broker.deadLettered.push({
+              ...incoming,
+              headers: { 'x-parley-reason': reason, 'x-parley-detail': detail },
+            });
           }),
       },
     };

@@ -1,4 +1,4 @@
-/** Plays a story to its end, and says what does not add up. */
+/** Plays a story to its end, and returns the faults of its ledger. */
 import { MemoryTables } from '../../../src/adapters/stores/memory/memory-tables.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { latency, SimBroker } from './sim-broker.js';
@@ -8,21 +8,21 @@ import { PARTITIONS, type Story, type StoryCommand, type StoryFault } from './st
 import { faultsOf, type Ledger } from './verdict.js';
 import { Chance, VirtualTime } from './virtual-time.js';
 
-/** Somebody starts a worker again that has died of a command. */
+/** How soon a worker that crashed by a command is started again. */
 const BACK_AFTER_MS = 500;
-/** A producer asks again after so long. */
+/** A producer repeats a command after this time without a receipt. */
 const ASK_AGAIN_MS = 3_000;
 const LOOK_EVERY_MS = 100;
 const NO_MESSAGE_ID = '00000000-0000-4000-8000-000000000000';
 /**
- * By then everything must have come to its end by itself. The slowest story of 10,000 takes 305 s: eight commands that cost a statement timeout of
- * 15 s several times before the one too costly among them is found, on a database that takes long over everything for 40 s meanwhile.
+ * Simulated time limit of a story. The slowest story of 10,000 takes 305 s: a batch of eight commands hits the
+ * statement timeout of 15 s several times before the one costly command is found, while the database is slow for 40 s.
  */
 const LIMIT_MS = 600_000;
 
 export interface Played {
   faults: string[];
-  /** How long it took, in simulated milliseconds. */
+  /** Duration in simulated milliseconds. */
   tookMs: number;
   commands: number;
   events: number;
@@ -34,12 +34,12 @@ export type Plant = Surroundings['plant'];
 
 export async function play(story: Story, plant: Plant = (ports) => ports): Promise<Played> {
   const time = new VirtualTime();
-  const world = new MemoryTables();
+  const tables = new MemoryTables();
   const broker = new SimBroker(PARTITIONS, time);
-  const database = new SimDatabase(world, time);
+  const database = new SimDatabase(tables, time);
   await database.registry.settle({ namespace: 'chat', partitions: PARTITIONS });
   for (const { commandId, costMs } of story.commands) if (costMs !== undefined) database.costs.set(commandId, costMs);
-  const producers = new Producers(story, time, broker, world);
+  const producers = new Producers(story, time, broker, tables);
   const around: Surroundings = {
     ...{ time, broker, database, plant },
     partitions: PARTITIONS,
@@ -53,8 +53,9 @@ export async function play(story: Story, plant: Plant = (ports) => ports): Promi
   let isOver = false;
   let why: string | null = null;
   const look = () => {
-    if (producers.areSatisfied(world, broker) && fleet.isCalm() && isPublished(world, broker)) isOver = true;
-    else if (time.now > LIMIT_MS) [isOver, why] = [true, 'stuck: not everything was answered and published'];
+    if (producers.areDone(tables, broker) && fleet.areAllStarted() && isPublished(tables, broker)) isOver = true;
+    else if (time.now > LIMIT_MS)
+      [isOver, why] = [true, 'stuck: a command has no receipt, or an event was not published'];
     else time.after(LOOK_EVERY_MS, look);
   };
   look();
@@ -63,8 +64,8 @@ export async function play(story: Story, plant: Plant = (ports) => ports): Promi
   const ledger: Ledger = {
     ...producers.ledger,
     dispatched: broker.dispatched,
-    buried: broker.buried,
-    world,
+    deadLettered: broker.deadLettered,
+    tables,
     pruned: database.pruned,
   };
   const faults = [...(why === null ? [] : [why]), ...faultsOf(ledger)];
@@ -77,8 +78,8 @@ export async function play(story: Story, plant: Plant = (ports) => ports): Promi
   };
 }
 
-function isPublished(world: MemoryTables, broker: SimBroker): boolean {
-  const committed = [...world.partitions.values()].reduce((sum, { position }) => sum + position, 0);
+function isPublished(tables: MemoryTables, broker: SimBroker): boolean {
+  const committed = [...tables.partitions.values()].reduce((sum, { position }) => sum + position, 0);
   return new Set(broker.dispatched.map(({ id }) => id)).size >= committed;
 }
 
@@ -91,7 +92,7 @@ class Producers {
     story: Story,
     private readonly time: VirtualTime,
     private readonly broker: SimBroker,
-    private readonly world: MemoryTables,
+    private readonly tables: MemoryTables,
   ) {
     this.chance = new Chance(story.seed, 'producers');
     const deadly = story.commands.filter(({ isDeadly }) => isDeadly).map(({ commandId }) => commandId);
@@ -114,21 +115,21 @@ class Producers {
     });
   }
 
-  areSatisfied({ receipts }: MemoryTables, { buried }: SimBroker): boolean {
+  areDone({ receipts }: MemoryTables, { deadLettered }: SimBroker): boolean {
     if (this.left > 0) return false;
-    const buriedIds = new Set(buried.map(({ messageId }) => messageId));
+    const deadLetteredIds = new Set(deadLettered.map(({ messageId }) => messageId));
     const { unreadable, deadly, tooCostly } = this.ledger;
-    if ([...unreadable, ...deadly, ...tooCostly].some((commandId) => !buriedIds.has(commandId))) return false;
+    if ([...unreadable, ...deadly, ...tooCostly].some((commandId) => !deadLetteredIds.has(commandId))) return false;
     return [...this.ledger.attempted.keys()].every(
       (key) => this.ledger.receipts.has(key) && receipts.has(`default ${key}`),
     );
   }
 
-  /** A command about a message is about the one that is there by now. */
+  /** Fills in the id of the message that the command is about. */
   private addressed(command: StoryCommand): StoryCommand {
     const { about, data } = command;
     if (about === undefined) return command;
-    const { receipt } = this.world.receipts.get(`default ${about.actorId} ${about.commandId}`) ?? {};
+    const { receipt } = this.tables.receipts.get(`default ${about.actorId} ${about.commandId}`) ?? {};
     return { ...command, data: { ...(data as object), messageId: receipt?.messageId ?? NO_MESSAGE_ID } };
   }
 
@@ -181,8 +182,8 @@ class Fleet {
     this.workers = story.clockSkewsMs.map((skew) => this.start(skew));
   }
 
-  /** Nobody is still to come back. */
-  isCalm(): boolean {
+  /** Whether all crashed workers have been started again. */
+  areAllStarted(): boolean {
     return this.awaited === 0;
   }
 
@@ -221,12 +222,12 @@ class Fleet {
     }
   }
 
-  /** It has died of a command. */
+  /** The worker has crashed by a command. */
   bringBack(worker: SimWorker): void {
     this.kill(worker, BACK_AFTER_MS);
   }
 
-  /** A worker on another database, with the same broker and namespace. */
+  /** A worker on another database with the same broker and namespace. */
   private startStranger(): void {
     const { time } = this.around;
     const database = new SimDatabase(new MemoryTables(), time);

@@ -1,4 +1,4 @@
-/** What a seed stands for: who asks for what, and what goes wrong when. A plain value, so that parts of it can be left out. */
+/** The story of a seed: commands and faults, with their times. It is plain data, so that parts can be removed. */
 import { createHash } from 'node:crypto';
 import { Chance } from './virtual-time.js';
 
@@ -6,47 +6,47 @@ export const PARTITIONS = 3;
 const CHATS_MAX = 6;
 const COMMANDS_PER_CHAT_MAX = 60;
 const FAULTS_MAX = 12;
-/** Commands are published within this time, and things go wrong within it. */
+/** Commands are published, and faults happen, within this time. */
 const ACTIVE_MS = 12_000;
-/** Of the stories, those with commands that workers die of; more than two of them take longer than a story has. */
+/** Share of stories with commands that crash workers. More than two such commands take longer than a story has. */
 const DEADLY_SHARE = 0.3;
 const DEADLY_MAX = 2;
-/** Of the stories, those with chats of which not everybody sees everything. */
+/** Share of stories with chats in which some members do not see everything. */
 const VISIBILITY_SHARE = 0.5;
 const VISIBILITY_ACTS_MAX = 40;
-/** So long after a message it is edited, reacted to or deleted, at most. */
+/** Maximum time between a message and its edit, reaction or deletion. */
 const SECOND_THOUGHTS_MS = 4_000;
-/** Of the chats, those whose commands come to a wrong partition from some command on. */
+/** Share of chats whose commands arrive in a wrong partition from some command on. */
 const MISROUTED_SHARE = 0.3;
-/** Of the stories, those in which a worker of another store tries to consume the queues. */
+/** Share of stories in which a worker of another store tries to consume the queues. */
 const STRANGER_SHARE = 0.15;
-/** Of the stories, those with commands that cost the database much, some of them too much for any statement. */
+/** Share of stories with costly commands, some of which exceed the statement timeout. */
 const COSTLY_SHARE = 0.3;
 const COSTLY_MAX = 8;
-/** Of those that one statement has room for. */
+/** Maximum cost of a command that fits in one statement. */
 const COST_MAX_MS = 6_000;
 const TOO_COSTLY_SHARE = 0.25;
 const TOO_COSTLY_MS = 60_000;
 const USERS = ['alice', 'bob', 'carol', 'dave'];
 
 export interface StoryCommand {
-  /** When it is published for the first time, in milliseconds. */
+  /** Time of the first publish, in milliseconds. */
   at: number;
   type: string;
   commandId: string;
   actorId: string;
   chatId: string | null;
   partition: number;
-  /** Where it comes in instead: the hash ring is out of order for its chat by then. */
+  /** The wrong partition in which it arrives, because the hash ring is out of order for its chat. */
   comesTo?: number;
   data: unknown;
-  /** Text instead of a body of JSON: nobody can read it. */
+  /** A malformed body instead of JSON. */
   garbage?: string;
-  /** Whoever decides it dies of it. */
+  /** Whether the command crashes the worker that decides it. */
   isDeadly?: true;
   /** The command that sent the message that this one is about. */
   about?: Pick<StoryCommand, 'actorId' | 'commandId'>;
-  /** What it costs the database to write it, in milliseconds; nothing to speak of where left out. */
+  /** The time to write it, in milliseconds. Undefined: negligible. */
   costMs?: number;
 }
 
@@ -62,13 +62,13 @@ export type StoryFault = { at: number; worker: number } & (
 export interface Story {
   seed: number;
   workers: number;
-  /** How far each worker's clock is from the true one. */
+  /** The clock skew of each worker. */
   clockSkewsMs: number[];
   commands: StoryCommand[];
   faults: StoryFault[];
 }
 
-/** A UUID that a seed always gives. */
+/** A UUID from the seed. */
 function id(seed: number, name: string): string {
   const hex = createHash('sha256').update(`${seed} ${name}`).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
@@ -84,7 +84,8 @@ export function storyOf(seed: number): Story {
   commands.push(...deadlyOnes);
   commands.push(...visibility(commands, new Chance(seed, 'limited view')));
   const costlyChance = new Chance(seed, 'costly');
-  // Not both: a command that takes seconds can be at work alone each time another one kills the worker, and is then taken for the one that does.
+  // Never both: a slow command could be alone each time another command crashes the worker, and would then be treated
+  // as the one that crashes it.
   const costlyOnes = deadlyOnes.length > 0 ? [] : costly(commands, costlyChance);
   commands.push(...costlyOnes);
   return {
@@ -112,22 +113,23 @@ function conversation(chat: number, chatId: string, chance: Chance): StoryComman
     const common = { at, commandId: `c${chat}-${index}`, chatId, partition };
     const earlier = commands[chance.below(commands.length)];
     if (index === 0) commands.push({ ...common, ...create() });
-    // The same again, or other content under the same id.
+    // The same command again, or other content with the same id.
     else if (chance.is(0.05) && earlier !== undefined) commands.push({ ...earlier, at });
     else if (chance.is(0.04) && earlier !== undefined)
       commands.push({ ...earlier, at, data: { body: `other ${index}` } });
     else if (chance.is(0.03)) commands.push({ ...common, ...send(chance), garbage: '{"actorId": ' });
     else commands.push({ ...common, ...act(chance, index) });
-    // Mostly in bursts, so that batches form.
+    // Mostly in bursts, so that there are batches.
     at += chance.is(0.7) ? chance.next() * 15 : (chance.next() * ACTIVE_MS * 5) / count;
   }
   return commands;
 }
 
 /**
- * Of some chats, from some command on all come to a wrong partition, repeats of earlier ones included. They never come right again: where the ring is
- * put in order while commands lie in a wrong queue, order is not promised. Nor is it where a repeat of `chat.create` overtakes the first one, and
- * so places the chat elsewhere: those come right. Commands that workers die of have no effect whose order could be wrong.
+ * In some chats, all commands from one on arrive in a wrong partition, including repeats. They stay wrong: if the ring
+ * is repaired while commands wait in a wrong queue, order is not guaranteed. Nor is it if a repeat of `chat.create`
+ * overtakes the first one and places the chat elsewhere: those arrive correctly. Commands that crash workers have no
+ * effect that could be out of order.
  */
 function misrouted(commands: readonly StoryCommand[], chance: Chance): StoryCommand[] {
   const shiftOf = new Map<string | null, number>();
@@ -152,7 +154,7 @@ function stranger(chance: Chance): StoryFault[] {
   return chance.is(STRANGER_SHARE) ? [{ at: chance.next() * ACTIVE_MS, worker: 0, kind: 'stranger' }] : [];
 }
 
-/** Each among others, of its chat and of its moment. */
+/** Each among other commands of its chat and time. */
 function deadly(neighbours: readonly StoryCommand[], chance: Chance): StoryCommand[] {
   if (!chance.is(DEADLY_SHARE)) return [];
   return Array.from({ length: 1 + chance.below(DEADLY_MAX) }, (_, number) => {
@@ -161,7 +163,7 @@ function deadly(neighbours: readonly StoryCommand[], chance: Chance): StoryComma
   });
 }
 
-/** Chats change what is seen of them, and messages change after others have joined. */
+/** Chats change their visibility, and messages change after members have joined. */
 function visibility(commands: readonly StoryCommand[], chance: Chance): StoryCommand[] {
   if (!chance.is(VISIBILITY_SHARE)) return [];
   for (const { type, data } of commands)
@@ -196,7 +198,7 @@ function visibility(commands: readonly StoryCommand[], chance: Chance): StoryCom
   });
 }
 
-/** All at one moment, so that they meet in batches: what each costs has room in a statement, what all of them cost has not. */
+/** All at the same time, so that they are in one batch: each fits in a statement, all together do not. */
 function costly(neighbours: readonly StoryCommand[], chance: Chance): StoryCommand[] {
   if (!chance.is(COSTLY_SHARE)) return [];
   const { at, chatId, partition } = chance.pick(neighbours);
@@ -209,7 +211,7 @@ function costly(neighbours: readonly StoryCommand[], chance: Chance): StoryComma
   }));
 }
 
-/** The database takes long over everything, for a while. */
+/** The database is slow for a while. */
 function slowness(chance: Chance): StoryFault[] {
   if (chance.is(0.5)) return [];
   return [{ at: chance.next() * ACTIVE_MS, worker: 0, kind: 'database slow', forMs: 20_000 + chance.next() * 40_000 }];

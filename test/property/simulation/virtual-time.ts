@@ -1,10 +1,10 @@
 /**
- * Time in a schedule's hands: nothing happens but what is due next, and everything that would wait waits here. Two things due at the same moment
- * happen in the order in which they were asked for, so that a seed is one story and no other.
+ * Virtual time: only the next due task runs, and all waiting happens here. Tasks that are due at the same time run in
+ * the order of their scheduling, so that a seed always gives the same story.
  */
 import type { Time } from '../../../src/application/runtime/time.js';
 
-/** As far as a run goes; one that is not through by then hangs. */
+/** Maximum simulated duration of a run; a longer one hangs. */
 const END_MS = 1_200_000;
 const START = Date.parse('2026-11-20T20:15:00.000Z');
 
@@ -15,10 +15,10 @@ interface Due {
 }
 
 export class VirtualTime {
-  /** Milliseconds since the beginning. */
+  /** Milliseconds since the start. */
   now = 0;
   private order = 0;
-  /** A binary heap, the next one first. */
+  /** A binary heap, the next task first. */
   private readonly heap: Due[] = [];
 
   at(ms: number, happen: () => void): void {
@@ -38,12 +38,12 @@ export class VirtualTime {
     this.at(this.now + ms, happen);
   }
 
-  /** Resolves after so long. */
+  /** Resolves after this time. */
   wait(ms: number): Promise<void> {
     return new Promise((resolve) => this.after(ms, resolve));
   }
 
-  /** Lets things happen until `isOver` says so. Rejects if that does not come. */
+  /** Runs tasks until `isOver` returns true. Rejects if no task is left before. */
   async run(isOver: () => boolean): Promise<void> {
     while (!isOver()) {
       const next = this.take();
@@ -51,7 +51,7 @@ export class VirtualTime {
       if (next.at > END_MS) throw new Error(`not through after ${END_MS / 1000} simulated seconds`);
       this.now = next.at;
       next.happen();
-      // Everything that follows from it at once, however many promises deep.
+      // Runs all promise callbacks of the task first.
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
@@ -78,7 +78,10 @@ function isBefore(a: Due, b: Due): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
 
-/** Chance by a seed (mulberry32): each name has a stream of its own, so that leaving something out changes nothing else. */
+/**
+ * Random numbers by a seed (mulberry32). Each name has its own stream, so that removing one part does not change the
+ * others.
+ */
 export class Chance {
   private state: number;
 
@@ -88,7 +91,7 @@ export class Chance {
     this.state = hash;
   }
 
-  /** From 0 to 1, without the 1. */
+  /** In [0, 1). */
   next(): number {
     this.state = (this.state + 0x6d2b79f5) | 0;
     let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
@@ -110,8 +113,8 @@ export class Chance {
 }
 
 /**
- * A process: what it waits for comes to it while it lives; while it is frozen it comes late, and once it is dead not at all. What it has asked of
- * others goes on without it.
+ * A process: its callbacks run while it is alive, are delayed while it is frozen, and are dropped when it is dead. Its
+ * requests to others take effect anyway.
  */
 export class SimProcess {
   isAlive = true;
@@ -122,7 +125,7 @@ export class SimProcess {
     readonly name: string,
     private readonly time: VirtualTime,
     seed: number,
-    /** How far its clock is from the true one. */
+    /** The skew of its clock. */
     private readonly clockSkewMs: number,
   ) {
     this.chance = new Chance(seed, name);
@@ -136,7 +139,7 @@ export class SimProcess {
     this.frozenUntil = Math.max(this.frozenUntil, this.time.now + ms);
   }
 
-  /** Something comes to it after so long. */
+  /** Calls it back after this time. */
   receive(afterMs: number, happen: () => void): void {
     this.time.after(afterMs, () => {
       if (!this.isAlive) return;
@@ -145,7 +148,7 @@ export class SimProcess {
     });
   }
 
-  /** Asks another: `effect` happens there on the way, whatever has become of this process, and what comes of it comes back. */
+  /** A request to another process: `effect` happens there, even if this process has ended, and its result returns. */
   ask<T>(effect: () => T | Promise<T>, { toMs, backMs }: { toMs: number; backMs: number }): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (!this.isAlive) return;

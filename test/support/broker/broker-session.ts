@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import amqp, { type Channel, type ChannelModel } from 'amqplib';
 
-/** Between two attempts: nobody else is at this broker, and how soon it is back is measured. */
+/** Pause between two attempts. It is short, because recovery times are measured. */
 const RETRY_MS = 20;
 const CONNECT_TIMEOUT_MS = 10_000;
 const ATTEMPTS_MAX = 5;
@@ -9,18 +9,17 @@ const ATTEMPTS_MAX = 5;
 export interface SessionOptions<C extends Channel> {
   url: string;
   create(connection: ChannelModel): Promise<C>;
-  /** Makes a new channel ready. */
+  /** Prepares a new channel. */
   setUp(channel: C): Promise<unknown>;
-  /** The channel is ready, for the first time or again. */
+  /** Called when the channel is ready, also after a reconnect. */
   onOpen?(channel: C): void;
-  /** The broker has refused something, and closed the channel for it: what was under way would be refused again. */
+  /**
+   * Called when the broker refuses an operation and closes the channel. The pending operations would be refused again.
+   */
   onRefused?(error: Error): void;
 }
 
-/**
- * A connection with one channel. Whoever ends them, faults included, they come back by themselves: what a test says of commands and events does not
- * depend on which connection it was that knew of them.
- */
+/** A connection with one channel that reconnects by itself, so that results of a test do not depend on a connection. */
 export class BrokerSession<C extends Channel> {
   private connection: ChannelModel | null = null;
   private current: C | null = null;
@@ -29,14 +28,14 @@ export class BrokerSession<C extends Channel> {
 
   private constructor(private readonly options: SessionOptions<C>) {}
 
-  /** Rejects if it cannot be opened at first. */
+  /** Rejects if the first attempt to connect fails. */
   static async open<C extends Channel>(options: SessionOptions<C>): Promise<BrokerSession<C>> {
     const session = new BrokerSession(options);
     await session.attempt();
     return session;
   }
 
-  /** Null while there is none. */
+  /** Null while disconnected. */
   get channel(): C | null {
     return this.current;
   }
@@ -60,7 +59,7 @@ export class BrokerSession<C extends Channel> {
       channel.on('error', (error: Error) => {
         refusal = error;
       });
-      // First in line: in a listener of its own the library tells publishers that nothing will be confirmed any more.
+      // Before the library's own listener, which rejects all unconfirmed publishes.
       channel.prependListener('close', () => {
         isLost = true;
         if (this.current === channel) this.lost(connection, refusal);
@@ -97,7 +96,7 @@ export class BrokerSession<C extends Channel> {
   }
 }
 
-/** Does something on a channel of its own. Where the broker ends the connection meanwhile it is done again: twice must be as good as once. */
+/** Runs a function on a new channel. If the broker closes the connection, it runs again, so it must be idempotent. */
 export async function onChannel<T>(url: string, work: (channel: Channel) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     const connection = await amqp.connect(url, { timeout: CONNECT_TIMEOUT_MS });
@@ -118,10 +117,10 @@ export async function onChannel<T>(url: string, work: (channel: Channel) => Prom
   }
 }
 
-/** Resolves when it is over, in good order or not. */
+/** Resolves when the connection is closed, with or without an error. */
 function hangUp(connection: ChannelModel): Promise<void> {
   return new Promise((resolve) => {
-    // Of a broker that dies meanwhile the library's promise says nothing.
+    // The library's promise does not settle if the broker ends meanwhile.
     connection.once('close', () => resolve());
     connection.close().catch(() => resolve()); // it is over already
   });

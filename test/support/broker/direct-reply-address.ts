@@ -1,4 +1,4 @@
-/** Direct reply-to addresses as RabbitMQ writes them, of any node and process. */
+/** Direct reply-to addresses in RabbitMQ's format, for any node and process. */
 
 /** Erlang's external term format: version, new process id, atom. */
 const PREFIX = [131, 88, 118];
@@ -22,7 +22,7 @@ export function directReplyAddress({ node, id = 7, serial = 0 }: ReplyProcess): 
 
 let lastNode = 0;
 
-/** The address of a node that never was. RabbitMQ 3.10 ends the connection that publishes to it, with 541. */
+/** An address of a node that does not exist. RabbitMQ 3.10 closes the connection that publishes to it, with 541. */
 export function addressOfNobody(): string {
   lastNode += 1;
   return directReplyAddress({ node: `reply@${lastNode}` });

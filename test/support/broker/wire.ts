@@ -1,10 +1,10 @@
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 
-/** A wire to a server that can be cut, frozen and joined again. Nobody listens at its port until it is joined for the first time. */
+/** A TCP proxy that can cut, freeze and restore connections. It listens after the first `join`. */
 export class Wire {
   readonly #target: URL;
   readonly #sockets = new Set<Socket>();
-  /** Those of them that lead to the server. */
+  /** The connections to the server. */
   readonly #far = new Set<Socket>();
   #server: Server | undefined;
 
@@ -15,7 +15,7 @@ export class Wire {
     this.#target = new URL(target);
   }
 
-  /** The target's address by way of the wire. */
+  /** The target's address through the proxy. */
   get url(): string {
     const url = new URL(this.#target);
     url.hostname = '127.0.0.1';
@@ -42,12 +42,14 @@ export class Wire {
     return new Promise((resolve) => server.listen(this.port, '127.0.0.1', resolve));
   }
 
-  /** Nothing passes any more, and nobody is told. */
+  /** Stops all traffic, and leaves the connections open. */
   freeze(): void {
     for (const socket of this.#sockets) socket.unpipe().pause();
   }
 
-  /** What is said goes through, and nothing comes back: no confirm, no delivery. Connections made later are whole. */
+  /**
+   * Passes requests and drops replies (confirms, deliveries) of existing connections. New connections are not affected.
+   */
   muffle(): void {
     for (const socket of this.#far) socket.unpipe().pause();
   }

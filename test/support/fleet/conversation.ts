@@ -1,4 +1,4 @@
-/** A short conversation in which every command occurs at least once; each must be accepted. */
+/** A short conversation with every command at least once. Each must be accepted. */
 import { expect } from 'chai';
 import { v4 } from 'uuid';
 import type { CommandType } from '../../../src/contract/messages/commands.js';
@@ -7,9 +7,9 @@ import type { CommandToSend } from './producer.js';
 
 export interface Conversation {
   chatId: string;
-  /** Edited twice, reacted to, at last deleted soft. */
+  /** A message that is edited twice, gets reactions, and is then deleted softly. */
   talkedAbout: string;
-  /** Deleted hard. */
+  /** A message that is deleted hard. */
   gone: string;
   played: CommandType[];
 }

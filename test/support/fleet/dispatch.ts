@@ -1,4 +1,4 @@
-/** A dispatch consumer, keeping a ledger of what it gets. */
+/** A dispatch consumer that records events in a ledger. */
 import type { Channel } from 'amqplib';
 import { Acknowledgements } from '../../../src/client/acknowledgements.js';
 import { BrokerSession } from '../broker/broker-session.js';
@@ -19,7 +19,7 @@ export class Dispatch {
   readonly events: DispatchedEvent[] = [];
   readonly bodies: Buffer[] = [];
   private session: BrokerSession<Channel> | null = null;
-  /** Of the present channel. */
+  /** Of the current channel. */
   private acknowledgements: Acknowledgements | null = null;
 
   private constructor(
@@ -43,7 +43,7 @@ export class Dispatch {
     const acknowledgements = new Acknowledgements(channel);
     this.acknowledgements = acknowledgements;
     await channel.consume(queue, (message) => {
-      // The broker has ended this consumer, with its queue for instance: the next channel has another one.
+      // The broker has cancelled this consumer, for example because its queue was deleted.
       if (message === null) return void channel.close().catch(() => undefined);
       acknowledgements.expect(message);
       this.take(message.content);

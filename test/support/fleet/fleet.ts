@@ -13,18 +13,18 @@ import { startProcess, type TestProcess } from './processes.js';
 import { Producer } from './producer.js';
 
 const PAUSING_WORKER = fileURLToPath(new URL('./pausing-worker.js', import.meta.url));
-const MORTAL_WORKER = fileURLToPath(new URL('./mortal-worker.js', import.meta.url));
+const CRASHING_WORKER = fileURLToPath(new URL('./mortal-worker.js', import.meta.url));
 
-/** How long a producer waits for its receipts before it sends a command again. */
+/** How long a producer waits for a receipt before it sends the command again. */
 const ASK_AGAIN_AFTER_MS = 3_000;
 
 export interface FleetOptions {
   partitions?: number;
   env?: Record<string, string>;
-  /** Services of a test's own, instead of those of the run. */
+  /** Private services of a test, instead of those of the run. */
   databaseUrl?: string;
   amqpUrl?: string;
-  /** Keep every event the dispatch consumer gets; off for long runs. */
+  /** Whether to keep every event that the dispatch consumer gets. False for long runs. */
   keepEvents?: boolean;
 }
 
@@ -58,7 +58,7 @@ export class Fleet {
       COMMAND_PARTITIONS: String(this.partitions),
       HOST: '127.0.0.1',
       LOG_FORMAT: 'json',
-      // A few actors send all that a test needs.
+      // A few actors send many commands.
       POLICY_FILE: policyWithoutQuotas(),
       ...this.options.env,
     };
@@ -80,7 +80,7 @@ export class Fleet {
     return worker;
   }
 
-  /** A worker that stops for good, wherever it is, at a named step. */
+  /** A worker that pauses forever at a failpoint. */
   async startPausingWorker(step: string, batches: number): Promise<TestProcess> {
     const env = { ...this.env, PAUSE_AT: step, PAUSE_AFTER_BATCHES: String(batches) };
     const worker = await startProcess({ script: PAUSING_WORKER, env });
@@ -88,22 +88,22 @@ export class Fleet {
     return worker;
   }
 
-  /** A worker that stops in the same way once it is told to, by `tellToPause`. */
-  async startObedientWorker(env: Record<string, string> = {}): Promise<TestProcess> {
+  /** A worker that pauses forever at a failpoint when `requestPause` names one. */
+  async startPausableWorker(env: Record<string, string> = {}): Promise<TestProcess> {
     const orders = join(scratchFolder('orders'), 'orders.json');
     const worker = await startProcess({ script: PAUSING_WORKER, env: { ...this.env, ...env, PAUSE_ORDERS: orders } });
     this.workers.push(worker);
     return worker;
   }
 
-  /** A worker that dies of commands whose ids begin with `deadly`. */
-  async startMortalWorker(): Promise<TestProcess> {
-    const worker = await startProcess({ script: MORTAL_WORKER, env: this.env });
+  /** A worker that crashes when it decides a command whose id begins with `deadly`. */
+  async startCrashingWorker(): Promise<TestProcess> {
+    const worker = await startProcess({ script: CRASHING_WORKER, env: this.env });
     this.workers.push(worker);
     return worker;
   }
 
-  /** Producer and dispatch, in place of those that there were; the topology must be there, so a worker must have started. */
+  /** Connects a new producer and dispatch consumer. A worker must have started, because it declares the topology. */
   async connect(): Promise<void> {
     await this.disconnect();
     const producer = await Producer.connect(this.amqpUrl, this.namespace, this.ledger);
@@ -115,7 +115,7 @@ export class Fleet {
     }
   }
 
-  /** Dispatch anew, after it was closed. */
+  /** Connects a new dispatch consumer. */
   async connectDispatch(): Promise<void> {
     await this.dispatch.close();
     this.parts = { producer: this.producer, dispatch: await this.openDispatch() };
@@ -133,7 +133,7 @@ export class Fleet {
 
   async query<T extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<T[]> {
     const client = new pg.Client({ connectionString: this.databaseUrl });
-    client.on('error', () => undefined); // the statement under way has it too
+    client.on('error', () => undefined); // the pending statement fails with it too
     await client.connect();
     try {
       return (await client.query<T>(text, values)).rows;
@@ -142,7 +142,7 @@ export class Fleet {
     }
   }
 
-  /** Partitions by owner; the owner null is nobody. */
+  /** The number of partitions by owner. Null: without an owner. */
   async ownership(): Promise<Map<string | null, number>> {
     const rows = await this.query<{ owner: string | null; count: number }>(
       'SELECT owner, count(*)::int AS count FROM partitions GROUP BY owner',
@@ -166,7 +166,7 @@ export class Fleet {
     return { chatId, users };
   }
 
-  /** `count` groups in each partition, so that whoever holds one of them gets commands: left to chance, a partition may have no chat. */
+  /** `count` groups in each partition, so that every owner of a partition gets commands. */
   async createGroupsEverywhere(count: number, senders: number): Promise<{ chatId: string; users: string[] }[]> {
     const groups: { chatId: string; users: string[] }[] = [];
     const placed = new Map<number, number>();
@@ -188,7 +188,7 @@ export class Fleet {
     await eventually(() => this.ledger.unanswered === 0, { within: withinMs, what: 'every command is answered' });
   }
 
-  /** … asking again, as a producer would, for receipts that a killed or frozen worker took with it. */
+  /** Waits for all receipts. Sends unanswered commands again, because a killed or frozen worker loses receipts. */
   async allAnsweredAfterAsking(withinMs = 60_000): Promise<void> {
     const deadline = Date.now() + withinMs;
     while (this.ledger.unanswered > 0 && Date.now() < deadline) {
@@ -199,7 +199,7 @@ export class Fleet {
     });
   }
 
-  /** What to look at when a run does not come to its end. */
+  /** Details for a run that does not end. */
   private async diagnosis(): Promise<string> {
     const partitions = await this.query('SELECT * FROM partitions ORDER BY partition');
     const attempts = await this.query('SELECT * FROM poison_attempts');
@@ -216,11 +216,11 @@ export class Fleet {
   }
 }
 
-/** Tells an obedient worker to stop for good when it gets to the step for the n-th time from now. It says `paused at …` then. */
-export function tellToPause({ env }: TestProcess, pauseAt: string, batches: number): void {
+/** Asks a pausable worker to pause forever when it reaches the step for the n-th time. It then prints `paused at …`. */
+export function requestPause({ env }: TestProcess, pauseAt: string, batches: number): void {
   const { PAUSE_ORDERS } = env;
-  if (PAUSE_ORDERS === undefined) throw new Error('this worker obeys nobody');
-  // It is complete before it has its name.
+  if (PAUSE_ORDERS === undefined) throw new Error('this worker cannot pause on request');
+  // Renamed when complete, so that the worker never reads a part.
   writeFileSync(`${PAUSE_ORDERS}.new`, JSON.stringify({ pauseAt, batchesLeft: batches }));
   renameSync(`${PAUSE_ORDERS}.new`, PAUSE_ORDERS);
 }

@@ -1,4 +1,7 @@
-/** Holds a partition's row, as a slow or frozen worker's transaction does: no command of the partition commits until it is released. */
+/**
+ * Holds a partition's row, as a slow or frozen worker's transaction does: no command of the partition commits until it
+ * is released.
+ */
 import pg from 'pg';
 
 export interface HeldPartition {

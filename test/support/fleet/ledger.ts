@@ -1,6 +1,7 @@
 /**
- * The ledger: what was attempted, and what came of it, exactly. Kept by the producer and the dispatch consumer of a run, and
- * afterwards compared with the database. A run whose ledger does not close is void.
+ * The ledger of a run: every command that was published, its receipts, and every dispatched event. The producer and the
+ * dispatch consumer write it; at the end it is compared with the database. It is closed if nothing is lost, doubled,
+ * reordered, missing or unexpected.
  */
 import pg from 'pg';
 import { eventually } from '../eventually.js';
@@ -8,23 +9,23 @@ import { eventually } from '../eventually.js';
 export interface Verdict {
   /** Commands whose publishing the broker confirmed. */
   attempted: number;
-  /** … that got at least one receipt. */
+  /** Commands with at least one receipt. */
   receipted: number;
-  /** … whose receipt is stored (or need not be: conflicts and the like are not kept). */
+  /** Commands with a stored receipt, or with a kind of receipt that is not stored, such as conflicts. */
   stored: number;
   /** Events in the log that are marked as confirmed. */
   published: number;
   /** Different events that dispatch received. */
   dispatched: number;
-  /** Confirmed commands without a stored answer, and committed events that dispatch never got. */
+  /** Confirmed commands without a stored receipt, and committed events that were not dispatched. */
   lost: number;
   /** Commands with more than one effect. */
   doubled: number;
-  /** First copies that dispatch got out of the order of their chat. */
+  /** Events whose first copy was dispatched out of order in its chat. */
   reordered: number;
-  /** Numbers missing in a chat's sequence, in the store or at dispatch. */
+  /** Missing sequence numbers of chats, in the store or among dispatched events. */
   gaps: number;
-  /** Events that dispatch got and the log does not know. */
+  /** Dispatched events that are not in the log. */
   unexpected: number;
 }
 
@@ -68,7 +69,7 @@ export class Ledger {
     attempt?.receipts.push({ status: receipt.status, code: receipt.reason?.code ?? null, sequence: receipt.sequence });
   }
 
-  /** One copy of an event, in the order in which dispatch got it. */
+  /** One copy of an event, in the order of dispatch. */
   dispatchedEvent(event: { id: string; sequence?: string; partitionkey: string }): void {
     const isFirst = !this.dispatched.has(event.id);
     this.dispatched.add(event.id);
@@ -100,10 +101,10 @@ export class Ledger {
     return this.dispatched.size;
   }
 
-  /** Waits until every attempt is stored and every event is dispatched, or the deadline passes; then tells what is. */
+  /** Waits until every command is stored and every event is dispatched, at most until the deadline. */
   async close(databaseUrl: string, withinMs = 30_000): Promise<Verdict> {
     const client = new pg.Client({ connectionString: databaseUrl });
-    client.on('error', () => undefined); // the statement under way has it too
+    client.on('error', () => undefined); // the pending statement fails with it too
     await client.connect();
     try {
       let verdict = await this.reconcile(client);
@@ -165,7 +166,7 @@ export class Ledger {
   }
 }
 
-/** What must be zero for a ledger to be closed, and what must be equal. */
+/** Why the ledger is not closed: counts that must be zero, and counts that must be equal. */
 export function faultsOf(verdict: Verdict): string[] {
   const faults = (['lost', 'doubled', 'reordered', 'gaps', 'unexpected'] as const)
     .filter((name) => verdict[name] !== 0)
@@ -176,7 +177,7 @@ export function faultsOf(verdict: Verdict): string[] {
   return faults;
 }
 
-/** Of several ledgers that have nothing in common; `undefined` of none. */
+/** The sum of several independent ledgers. Undefined if there are none. */
 export function sum(verdicts: readonly Verdict[]): Verdict | undefined {
   const [first, ...others] = verdicts;
   if (first === undefined) return undefined;
@@ -186,7 +187,7 @@ export function sum(verdicts: readonly Verdict[]): Verdict | undefined {
   return total;
 }
 
-/** Says what the ledger came to: as a table, or as one line of JSON. @returns the exit status: 0 exactly when it is closed */
+/** Prints the ledger as a table, or as one line of JSON. Returns the exit code: 0 if the ledger is closed. */
 export function print(verdict: Verdict, { json = false } = {}): number {
   const faults = faultsOf(verdict);
   const isClosed = faults.length === 0;

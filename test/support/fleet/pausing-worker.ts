@@ -1,12 +1,12 @@
 /**
- * A worker as `parley worker` runs it, or another role (PAUSE_ROLE), that stops dead at a named step of its n-th batch, says so, and waits to be killed. It blocks the
- * whole process, so nothing else goes on behind the step.
+ * `parley worker`, or another role (PAUSE_ROLE), that blocks its whole process at a failpoint of its n-th batch, prints
+ * this, and waits to be killed.
  */
 import { existsSync, readFileSync, writeSync } from 'node:fs';
 import type { Failpoints, RelayStep, Step } from '../../../src/application/runtime/failpoints.js';
 import { runRoles } from '../../../src/main/roles/run-roles.js';
 
-/** Where to stop: told at the start, or later by a file that appears, with the same in it as JSON. */
+/** The failpoint: given at the start, or later by a file with JSON. */
 interface Order {
   pauseAt: Step | RelayStep;
   batchesLeft: number;
@@ -30,7 +30,7 @@ function isDue(step: Order['pauseAt']): boolean {
   return order.batchesLeft <= 0;
 }
 
-/** What was written to a socket leaves with the next turns of the event loop; the broker's answer takes longer. */
+/** Data written to a socket is sent in the next turns of the event loop; the broker's reply takes longer. */
 async function bytesHaveLeft(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -38,7 +38,7 @@ async function bytesHaveLeft(): Promise<void> {
 const steps: Failpoints = {
   async reached(step, at) {
     if (!isDue(step)) return;
-    // Behind `acknowledging` everything is published and confirmed: that is what this step is about.
+    // After `acknowledging` everything is published and confirmed, which this failpoint needs.
     if (step === 'acknowledging') await at.published();
     if (step === 'published') await bytesHaveLeft();
     block(step);

@@ -13,42 +13,44 @@ export interface ProcessEnd {
 }
 
 export interface ProcessOptions {
-  /** Of the command line, e.g. `['worker']`. */
+  /** Arguments of the command line, such as `['worker']`. */
   readonly args?: readonly string[];
-  /** All that it gets besides PATH and HOME. OPS_PORT and PORT are free ones where they are not given. */
+  /** The environment besides PATH and HOME. Default for OPS_PORT and PORT: free ports. */
   readonly env?: Readonly<Record<string, string>>;
   /** Default: the command line, `dist/src/main/cli.js`. */
   readonly script?: string;
-  /** What runs the script. Default: this Node. */
+  /** The interpreter. Default: this Node. */
   readonly interpreter?: string;
   /** Default: a new folder, so that no `.env` is read by accident. */
   readonly cwd?: string;
 }
 
 const STOP_TIMEOUT_MS = 30_000;
-/** Not a promise: what is promised of starts has tests of its own. A busy machine takes long for a RabbitMQ node. */
+/** A generous limit: start times have their own tests, and RabbitMQ starts slowly on a busy machine. */
 const READY_TIMEOUT_MS = 60_000;
 const PROBE_TIMEOUT_MS = 2_000;
 
-// Between those that `freePort` draws and those that the system draws: a process may take seconds until it listens, and nobody else is to have
-// taken its port by then.
+// Between the ports of `freePort` and the ephemeral ports of the system, because a process may take seconds until it
+// listens.
 const LOWEST_PORT = 32_000;
 const PORTS = 768;
-/** Test processes go round from different places, so that two of them are seldom at the same port at a time. */
+/** Test processes start at different offsets, so that two seldom choose the same port. */
 const STRIDE = 97;
 let lastPort = (process.pid * STRIDE) % PORTS;
 
 async function nextPort(): Promise<number> {
   for (let tried = 0; tried < PORTS; tried += 1) {
     lastPort = (lastPort + 1) % PORTS;
-    // Its own, however many ask at a time.
+    // Advanced before the check, so that concurrent calls get different ports.
     const port = LOWEST_PORT + lastPort;
     if (await isPortFree(port)) return port;
   }
   throw new Error(`no free port from ${LOWEST_PORT} to ${LOWEST_PORT + PORTS - 1}`);
 }
 
-/** Starts a process of ours, or a script in another language. It leads a process group of its own and does not outlive the run. */
+/**
+ * Starts a process of Parley, or a script in another language. It leads its own process group and ends with the run.
+ */
 export async function startProcess(options: ProcessOptions = {}): Promise<TestProcess> {
   const env = {
     PATH: process.env.PATH ?? '',
@@ -71,10 +73,10 @@ export async function startProcess(options: ProcessOptions = {}): Promise<TestPr
 }
 
 export class TestProcess {
-  /** What it wrote so far, without line ends, each stream's lines in order. */
+  /** The output so far, by lines, without line ends. */
   readonly stdout: string[] = [];
   readonly stderr: string[] = [];
-  /** Settles once it has ended and all its output is here. */
+  /** Settles when the process has ended and all its output was read. */
   readonly ended: Promise<ProcessEnd>;
   #end: ProcessEnd | undefined;
 
@@ -107,7 +109,7 @@ export class TestProcess {
     return `http://127.0.0.1:${this.env.OPS_PORT}`;
   }
 
-  /** The first line, of either stream, that matches. Fails at once when the process has ended without one. */
+  /** The first matching line of either stream. Fails at once if the process has ended without one. */
   async line(pattern: RegExp, within = READY_TIMEOUT_MS): Promise<string> {
     const found = () => [...this.stdout, ...this.stderr].find((line) => pattern.test(line));
     const what = `a line like ${pattern} from ${this.pid}`;
@@ -116,7 +118,7 @@ export class TestProcess {
     throw new Error(`${what}: it ended with ${JSON.stringify(answer)}\n${this.output}`);
   }
 
-  /** Waits for `/readyz` to say 200. Fails at once when the process has ended. */
+  /** Waits until `/readyz` answers 200. Fails at once if the process has ended. */
   async ready(within = READY_TIMEOUT_MS): Promise<void> {
     const what = `readiness of ${this.pid}`;
     const probe = async () => {
@@ -139,7 +141,7 @@ export class TestProcess {
     if (this.running) signal(this.pid, name);
   }
 
-  /** SIGTERM, and waits. A process that does not end in time is killed, and that is an error. */
+  /** Sends SIGTERM and waits. Kills the process after the time limit, and throws. */
   async stop(within = STOP_TIMEOUT_MS): Promise<ProcessEnd> {
     this.send('SIGTERM');
     try {
@@ -150,13 +152,13 @@ export class TestProcess {
     }
   }
 
-  /** SIGKILL, and waits. Servers that it had started for itself run on. */
+  /** Sends SIGKILL and waits. Servers that the process has started continue. */
   async kill(): Promise<ProcessEnd> {
     this.send('SIGKILL');
     return this.ended;
   }
 
-  /** SIGSTOP: frozen, its connections open. */
+  /** Sends SIGSTOP: the process is frozen, and its connections stay open. */
   pause(): void {
     this.send('SIGSTOP');
   }

@@ -1,4 +1,4 @@
-/** A producer as anybody would write it with amqplib, keeping a ledger of what it sends and is answered. */
+/** A producer that uses amqplib directly, and records commands and receipts in a ledger. */
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { BrokerSession } from '../broker/broker-session.js';
@@ -25,7 +25,7 @@ export interface RawProperties {
   [property: string]: unknown;
 }
 
-/** What the broker has not confirmed yet. */
+/** A message that the broker has not confirmed yet. */
 interface Publishing {
   readonly body: Buffer;
   readonly properties: RawProperties;
@@ -66,7 +66,7 @@ export class Producer {
     this.waiting.get(correlation)?.(receipt);
   }
 
-  /** Publishes with a confirm; resolves once the broker has it, on whichever connection. */
+  /** Publishes, and resolves when the broker has confirmed, on any connection. */
   async publish(command: CommandToSend): Promise<void> {
     this.unanswered.set(correlationOf(command), command);
     const { type, commandId, actorId, chatId, data, tenantId, headers } = command;
@@ -85,7 +85,7 @@ export class Producer {
         headers,
       });
     } catch (error) {
-      // Not to be tried on each channel to come.
+      // A refused message must not be published again on the next channel.
       this.unanswered.delete(correlationOf(command));
       throw error;
     }
@@ -96,17 +96,17 @@ export class Producer {
     await new Promise<void>((resolve, reject) => {
       const publishing = { body, properties, resolve, reject };
       this.unconfirmed.add(publishing);
-      // Where there is no channel, the next one takes it.
+      // Without a channel, the next one publishes it.
       if (this.channel !== null) this.send(publishing, this.channel);
     });
   }
 
   /**
-   * Receipts are best effort: one that a killed worker had in its buffer is gone, though its command took effect. A producer that
-   * wants to know asks again, with the same id.
+   * Receipts are best effort: a killed worker loses buffered receipts of commands that took effect. Sends unanswered
+   * commands again, with the same ids.
    */
   resendUnanswered(): void {
-    // Without a channel there is nobody to ask; on the next one it is done anyway.
+    // Without a channel, the next one does this anyway.
     if (this.channel === null) return;
     const underWay = new Set([...this.unconfirmed].map(({ properties }) => properties.correlationId));
     for (const [correlation, command] of this.unanswered) {
@@ -114,7 +114,9 @@ export class Producer {
     }
   }
 
-  /** Publishes and waits for the receipt; asks again every so often, where it may have been taken along by what was killed. */
+  /**
+   * Publishes and waits for the receipt. Sends the command again at intervals, because a killed worker loses receipts.
+   */
   async request(command: CommandToSend, withinMs = 15_000, askEveryMs = NEVER_MS): Promise<Receipt> {
     const correlation = correlationOf(command);
     let receipt: Receipt | undefined;
@@ -145,7 +147,7 @@ export class Producer {
     }
   }
 
-  /** For good. What the broker has not confirmed is given up. */
+  /** Closes for good. Unconfirmed messages are discarded. */
   async close(): Promise<void> {
     await this.session?.close();
     this.fail(new Error('the producer is closed'));
@@ -160,7 +162,8 @@ export class Producer {
     const { routingKey, ...rest } = properties;
     const about = { contentType: 'application/json', persistent: true, replyTo: DIRECT_REPLY_TO, ...rest };
     const settle = (error: unknown) => {
-      // Lost with its channel, and nobody knows whether the broker has it: it goes out again on the next one.
+      // The channel was lost, and it is unknown whether the broker has the message. It is published again on the next
+      // one.
       if (error && this.channel !== channel) return;
       this.unconfirmed.delete(publishing);
       if (error) reject(error as Error);
@@ -173,7 +176,7 @@ export class Producer {
     }
   }
 
-  /** On a new channel: receipts for what is unanswered went to the old one, or do so now. */
+  /** On a new channel: the old channel's reply address is lost, so unanswered commands are sent again. */
   private goOn(channel: ConfirmChannel): void {
     const lost = [...this.unconfirmed];
     this.resendUnanswered();
@@ -187,7 +190,7 @@ export class Producer {
   }
 }
 
-/** By the actor, too: receipts are theirs. */
+/** By actor and command id, because ids are unique per actor. */
 function correlationOf({ actorId, commandId }: CommandToSend): string {
   return `${actorId} ${commandId}`;
 }

@@ -1,4 +1,4 @@
-/** Loaded before a process's own code, by `--import`: what it takes for the time is CLOCK_SKEW_MS off. Timers and `performance` are as ever. */
+/** Loaded by `--import`: `Date` is off by CLOCK_SKEW_MS. Timers and `performance` are unchanged. */
 const skewMs = Number(process.env.CLOCK_SKEW_MS ?? '0');
 const TrueDate = Date;
 const now = () => TrueDate.now() + skewMs;

@@ -1,4 +1,6 @@
-/** A policy that hides some chats from some of their members, and the same in plain words, for tests to hold one against the other. */
+/**
+ * A policy that hides some chats from some members, and the same rule as plain code, so that tests can compare both.
+ */
 import type { CaslDecisionPoint } from '../../../src/adapters/policy/casl-decision-point.js';
 import { policyWith } from './default-policy.js';
 

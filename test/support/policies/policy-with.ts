@@ -11,7 +11,7 @@ export function policyFilePath(): string {
   return join(scratchFolder('policy'), 'policy.yaml');
 }
 
-/** Parley's own policy with these quotas and no other, each a line of YAML. */
+/** The default policy with only these quotas, each a line of YAML. */
 export function writePolicyWith(file: string, quotas: readonly string[]): void {
   const own = readFileSync(DEFAULT_POLICY_FILE, 'utf8');
   if (!QUOTAS.test(own)) throw new Error('the default policy does not end with its quotas');
@@ -19,7 +19,7 @@ export function writePolicyWith(file: string, quotas: readonly string[]): void {
   writeFileSync(file, own.replace(QUOTAS, `\nquotas:${lines}`));
 }
 
-/** A `POLICY_FILE` without quotas, in which this producer may say what kind of user its actor is. */
+/** A `POLICY_FILE` without quotas, in which this producer may set the kind of its actor. */
 export function policyTrustingFile(producer: string): string {
   const file = policyFilePath();
   writePolicyWith(file, []);
@@ -30,7 +30,9 @@ export function policyTrustingFile(producer: string): string {
 
 let withoutQuotas: string | null = null;
 
-/** A `POLICY_FILE` for tests in which one actor sends more than the default policy permits: the same rules, no quotas. */
+/**
+ * A `POLICY_FILE` for tests in which one actor sends more than the default policy permits: the same rules, no quotas.
+ */
 export function policyWithoutQuotas(): string {
   if (withoutQuotas === null) {
     withoutQuotas = policyFilePath();

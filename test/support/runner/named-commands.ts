@@ -1,20 +1,20 @@
-/** One runner for commands that have names: `npm run proof -- sim --seeds 100`. */
+/** Runs a command by its name: `npm run proof -- sim --seeds 100`. */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
 export interface NamedCommand {
-  /** One line: what it does, and how long it takes. */
+  /** One line with its purpose and duration. */
   about: string;
-  /** Arguments of `node`; what follows the name on the command line comes behind them. */
+  /** Arguments of `node`, followed by the arguments after the name. */
   run: readonly string[];
   env?: Readonly<Record<string, string>>;
 }
 
 export interface Runner {
-  /** As it is called, such as `npm run proof --`. */
+  /** The command line before the name, such as `npm run proof --`. */
   usage: string;
   commands: Readonly<Record<string, NamedCommand>>;
-  /** Runs where the first argument is an option or is absent; null: the list is printed. */
+  /** The command that runs if the first argument is an option or absent. Null: prints the list. */
   fallback: string | null;
 }
 
@@ -48,7 +48,7 @@ export async function runNamed({ usage, commands, fallback }: Runner, args: read
 
 function spawned({ run, env }: NamedCommand, args: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, [...run, ...args], { stdio: 'inherit', env: { ...process.env, ...env } });
-  // Ctrl-C reaches the child by itself; what somebody sends to this process alone is passed on.
+  // Ctrl-C reaches the child directly. Signals to this process alone are passed on.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   return new Promise((resolve, reject) => {
     child.once('error', reject);

@@ -1,4 +1,4 @@
-/** The runner itself, on small test files of its own. */
+/** Tests the runner on small test files. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
@@ -11,7 +11,7 @@ const PASSING = `describe('well', () => { it('passes', () => undefined); });`;
 const SUM_TIMEOUT_MS = 60_000;
 
 const support = (name: string) => JSON.stringify(join(projectFolder, 'dist', 'test', 'support', name));
-/** Says the ids of the process, of a server and of another process that it has started, and goes on for ever. */
+/** Prints the ids of the process, of a server and of another process that it has started, and does not end. */
 const WAITING = `describe('a process', function () {
   this.timeout(${SUM_TIMEOUT_MS});
   it('waits', async () => {
@@ -23,7 +23,7 @@ const WAITING = `describe('a process', function () {
   });
 });`;
 
-/** Runs these files, by their names; the names decide which process each is run in. */
+/** Runs files by their names, which decide their process. */
 function run(files: Record<string, string>, ...args: string[]): Promise<TestProcess> {
   const folder = scratchFolder('tests');
   for (const [name, text] of Object.entries(files)) {

@@ -1,4 +1,4 @@
-/** A mocha reporter for one of several processes: tells its parent what happens as it happens, and prints failures at once and in full. */
+/** A mocha reporter for one of several processes: reports progress to the parent, and prints failures at once. */
 import Mocha from 'mocha';
 
 export type ShardReport =
@@ -17,7 +17,7 @@ function tell(report: ShardReport): void {
 export default class ShardReporter extends Mocha.reporters.Base {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options);
-    // A run whose parent was killed ends by itself; listening for that does not keep it alive.
+    // Ends if the parent is killed. Listening for this does not keep the process alive.
     process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
     process.channel?.unref();
 

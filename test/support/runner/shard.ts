@@ -1,4 +1,4 @@
-/** One of the mocha processes that the tests are divided among. */
+/** One of the mocha processes that run the tests. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -8,11 +8,11 @@ import type { ShardReport } from './shard-reporter.js';
 const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
 const reporter = fileURLToPath(new URL('./shard-reporter.js', import.meta.url));
 
-/** After SIGTERM it ends its services; a process that does not even do that is killed. */
+/** After SIGTERM the process stops its services. If it does not end in time, it is killed. */
 const STOP_TIMEOUT_MS = 10_000;
 const MS_PER_SECOND = 1000;
 
-/** Titles of tests, by what came of them. A process that broke off is one of the failures, beside those it had told of. */
+/** Titles of tests by outcome. A crashed process counts as a failure, besides the failures that it reported. */
 export interface ShardOutcome {
   passed: string[];
   failed: string[];
@@ -22,13 +22,13 @@ export interface ShardOutcome {
 export interface ShardOptions {
   name: string;
   files: string[];
-  /** Besides this process's own. */
+  /** Added to the environment of this process. */
   env?: Readonly<Record<string, string>>;
-  /** How long it may be silent. */
+  /** Maximum time without output. */
   silenceLimitMs: number;
-  /** Ends it, and everything it has started. */
+  /** Aborts the process and everything that it has started. */
   stopping: AbortSignal;
-  /** Takes a line for each suite that is through. */
+  /** Called with a line for each finished suite. */
   progress: (line: string) => void;
 }
 
@@ -36,7 +36,7 @@ export interface ShardOptions {
 export async function runShard(options: ShardOptions): Promise<ShardOutcome> {
   const { name, files, silenceLimitMs, stopping, progress } = options;
   const outcome: ShardOutcome = { passed: [], failed: [], skipped: [] };
-  // In a process group of its own: Ctrl-C in a terminal reaches it by us, once.
+  // In its own process group, so that Ctrl-C reaches it once, through this process.
   const env = { ...process.env, ...options.env };
   const child = fork(mocha, ['--reporter', reporter, ...files], { detached: true, env });
   let tests = 0;

@@ -1,15 +1,15 @@
-/** A real browser for the tests: Debian's Chromium, headless, with a home of its own, so that it leaves no file behind. */
+/** A real browser: Debian's Chromium, headless, with a temporary home folder. */
 
 import { type Browser, chromium } from 'playwright-core';
 import { findOnPath } from '../../../src/infrastructure/embedded/rabbitmq-program.js';
 import { scratchFolder } from './services.js';
 
-/** Undefined: there is none. */
+/** Undefined if Chromium is not installed. */
 export function installedChromium(): string | undefined {
   return findOnPath('chromium') ?? findOnPath('chromium-browser') ?? findOnPath('google-chrome');
 }
 
-/** The caller closes it. Root may not have Chromium's own sandbox. */
+/** The caller closes it. As root, Chromium runs without its sandbox. */
 export function startChromium(executablePath: string): Promise<Browser> {
   const home = scratchFolder('browser');
   return chromium.launch({

@@ -9,10 +9,10 @@ const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
 const FORBIDDEN_BY_POLICY = 101;
 
 /**
- * Sees to it that something the tests use is on this machine: where it is not, its Debian package is installed, as root on Debian, saying
- * so in one line, unless TEST_INSTALL=never.
- * @param need what is needed and how one gets it, in one line
- * @returns what is missing, in one line, or nothing
+ * Installs a Debian package if a program of the tests is missing: as root on Debian, with one line of output, unless
+ * TEST_INSTALL=never.
+ * @param need what is needed and how to install it, in one line
+ * @returns what is missing, in one line; undefined if nothing is
  */
 export function ensureInstalled(debianPackage: string, need: string, isThere: () => boolean): string | undefined {
   if (isThere()) return undefined;

@@ -12,7 +12,7 @@ const CLIENT_SECRET = 'known to the tests alone';
 const TOKEN_TTL_SECONDS = 600;
 
 export class OidcIssuer {
-  /** What its tokens say beside what the standard asks for. */
+  /** Additional claims of its tokens. */
   claims: object = {};
 
   private constructor(
@@ -40,7 +40,7 @@ export class OidcIssuer {
       features: {
         devInteractions: { enabled: false },
         clientCredentials: { enabled: true },
-        // Without a resource its access tokens are opaque: whom a token is for is what makes it a JWT.
+        // Without a resource, access tokens are opaque and not JWTs.
         resourceIndicators: {
           enabled: true,
           getResourceServerInfo: (_, audience) => ({
@@ -72,7 +72,7 @@ export class OidcIssuer {
     return body.access_token;
   }
 
-  /** As whom its tokens act where nothing else is said: their `sub`. */
+  /** The default `sub` of its tokens. */
   get subject(): string {
     return CLIENT_ID;
   }

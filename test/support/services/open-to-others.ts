@@ -1,30 +1,27 @@
-/**
- * Where root's tests may be run by accounts that are not root: a checkout or a temporary folder below a folder of mode 0700 is closed to them.
- * Everybody else has one account, which can enter all that is theirs.
- */
+/** Tests of root run programs as other users, which cannot enter folders below a folder of mode 0700. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
 const FALLBACKS = ['/tmp', '/var/tmp'];
-/** What a process of ours reads while it runs, besides its packages. */
+/** The files that a process of Parley reads, besides its packages. */
 const PARTS = ['dist', 'policy', 'prisma', 'package.json'];
 
-/** Whether every account may pass through the folder and those above it. */
+/** Whether every user may enter the folder and its parents. */
 export function isOpenToOthers(folder: string): boolean {
   const above = dirname(resolve(folder));
   return (statSync(folder).mode & 0o001) !== 0 && (above === resolve(folder) || isOpenToOthers(above));
 }
 
-/** The system's temporary folder, or for root one that PostgreSQL's account can enter where TMPDIR names another. */
+/** The temporary folder of the system; for root, one that PostgreSQL's user can enter. */
 export function temporaryFolder(): string {
   const usual = tmpdir();
   if (process.getuid?.() !== 0 || isOpenToOthers(usual)) return usual;
   return FALLBACKS.find(isOpenToOthers) ?? usual;
 }
 
-/** Copies what runs our processes to where every account can read it: without tests' packages, with every mode opened. */
+/** Copies the files of Parley's processes to a folder that every user can read, without the packages of tests. */
 export function copyForOthers(project: string, folder: string): void {
   const { packages } = JSON.parse(readFileSync(join(project, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { dev?: boolean; devOptional?: boolean }>;

@@ -4,7 +4,7 @@ import { ensureInstalled } from './debian-package.js';
 /** The Debian package is for Debian's own Python, which need not be the first one on the PATH. */
 const PYTHONS = ['python3', '/usr/bin/python3'];
 
-/** A Python that has pika, installed if need be and possible; or what is missing, in one line. */
+/** A Python with pika, installed if necessary; or what is missing, in one line. */
 export function pythonWithPika(): { python: string; missing: string | undefined } {
   const need = 'needs pika for Python: install python3-pika';
   const missing = ensureInstalled('python3-pika', need, () => findPython() !== undefined);

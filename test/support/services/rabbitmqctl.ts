@@ -5,10 +5,10 @@ import { promisify } from 'node:util';
 import { findRabbitmq } from '../../../src/infrastructure/embedded/rabbitmq-node.js';
 
 const run = promisify(execFile);
-/** Each call starts an Erlang machine of its own, which takes seconds where others are busy. */
+/** Each call starts an Erlang VM, which takes seconds on a busy machine. */
 const CALL_TIMEOUT_MS = 60_000;
 
-/** Commands a private node, by the folder that it keeps everything in. */
+/** Runs a command of a private node, given by its folder. */
 export async function rabbitmqctl(folder: string, ...args: readonly string[]): Promise<string> {
   const program = findRabbitmq();
   if (program === undefined) throw new Error('RabbitMQ is not installed');

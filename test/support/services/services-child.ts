@@ -1,4 +1,4 @@
-// A test run in small, to be ended by the tests: sets up as mocha does, starts what it is told to, says what it has, and waits.
+// A small test run that tests end: sets up as mocha does, starts the named services, prints what it has, and waits.
 // `services-child.js [postgres] [rabbitmq] [process] [disk]`
 
 import { startProcess } from '../fleet/processes.js';

@@ -21,7 +21,10 @@ import {
 import { temporaryFolder } from './open-to-others.js';
 import { unmountBelow } from './small-disk.js';
 
-/** A run's folder is `parley-test-<pid>-<random>` in the system's temporary folder; only a server's copy of its programs lies elsewhere. */
+/**
+ * A run's folder is `parley-test-<pid>-<random>` in the system's temporary folder; only a server's copy of its programs
+ * lies elsewhere.
+ */
 const PREFIX = 'parley-test-';
 const OWNER = 'owner.json';
 const CHILDREN = 'children';
@@ -31,7 +34,7 @@ const END_TIMEOUT_MS = 5_000;
 let folder: string | undefined;
 let drawn = 0;
 
-/** This run's folder, made at the first call, along with clearing away what killed runs left. */
+/** The folder of this run. The first call creates it, and removes what killed runs left behind. */
 export function runFolder(): string {
   if (folder === undefined) {
     clearAwayKilledRuns();
@@ -43,7 +46,7 @@ export function runFolder(): string {
   return folder;
 }
 
-/** A new, empty folder that goes with the run. */
+/** A new, empty folder that is removed with the run. */
 export function scratchFolder(name = 'scratch'): string {
   drawn += 1;
   const path = join(runFolder(), `${name}-${drawn}`);
@@ -52,13 +55,13 @@ export function scratchFolder(name = 'scratch'): string {
   return path;
 }
 
-/** Notes a process that must not outlive the run. It leads a process group of its own. */
+/** Records a process that must end with the run. It leads its own process group. */
 export function recordChild(pid: number): void {
   const identity = identify(pid);
   if (identity) writeFileSync(join(runFolder(), CHILDREN, String(pid)), JSON.stringify(identity));
 }
 
-/** Ends every process of this run and removes its folder, without the event loop: also from exit and signal handlers. */
+/** Ends every process of this run and removes its folder. Synchronous, for exit and signal handlers. */
 export function cleanUp(): void {
   if (folder === undefined) return;
   const ours = folder;
@@ -67,7 +70,7 @@ export function cleanUp(): void {
   remove(ours);
 }
 
-/** What runs whose process is gone have left: their services, and their folders. */
+/** Removes services and folders of runs whose process has ended. */
 export function clearAwayKilledRuns(): void {
   const temporary = temporaryFolder();
   for (const name of readdirSync(temporary)) {
@@ -94,7 +97,7 @@ function endProcesses(root: string): void {
   endServers(root, 0);
 }
 
-/** Servers that the run started, and those that processes started by it did: wherever below the folder they keep their data. */
+/** Ends the servers of the run and of its processes, wherever their data is below the folder. */
 function endServers(at: string, depth: number): void {
   const names = entries(at);
   if (names.includes('cluster')) endOrphanedPostgresSync(at);
@@ -120,6 +123,6 @@ function readIdentity(path: string): ProcessIdentity | undefined {
 
 function remove(path: string): void {
   unmountBelow(path);
-  // The last helpers of a killed server may write for an instant longer.
+  // The helpers of a killed server may still write for a moment.
   rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
 }

@@ -5,8 +5,8 @@ import { ensureInstalled } from './debian-package.js';
 const NEED = 'the tests need RabbitMQ: install rabbitmq-server (so that it is on the PATH) or set TEST_AMQP_URL';
 
 /**
- * Sees to it that tests can have a RabbitMQ: one named by TEST_AMQP_URL, the program on this machine, or the Debian package.
- * @returns what is missing, in one line, or nothing
+ * Provides RabbitMQ for the tests: the broker of TEST_AMQP_URL, the installed program, or the Debian package.
+ * @returns what is missing, in one line; undefined if nothing is
  */
 export function ensureRabbitmq(): string | undefined {
   if (process.env.TEST_AMQP_URL) return undefined;
@@ -17,9 +17,9 @@ const POSTGRES_NEED =
   'these tests need an installed PostgreSQL, such as the Debian package postgresql, or TEST_POSTGRES';
 
 /**
- * The PostgreSQL beside the embedded one that the store's tests run on: named by TEST_POSTGRES, the oldest of Debian's packages on this machine,
- * or, as root on Debian, the one that its package brings.
- * @returns what TEST_POSTGRES takes, or why there is none, in one line
+ * The second PostgreSQL for the tests of the store: TEST_POSTGRES, the oldest installed Debian package, or, as root on
+ * Debian, a package that is installed.
+ * @returns the value for TEST_POSTGRES, or why there is none, in one line
  */
 export function ensureInstalledPostgres(): { named: string } | { missing: string } {
   const named = process.env.TEST_POSTGRES || debianVersions()[0];

@@ -15,7 +15,7 @@ interface Run {
 
 const script = join(projectFolder, 'dist', 'test', 'support', 'services', 'services-child.js');
 
-/** Starts a run whose folder is not beside ours: ours would sweep it away, and it ours. */
+/** Starts a run in another temporary folder, so that neither run removes the other's files. */
 async function startRun(temporary: string, wanted: readonly string[]): Promise<Run> {
   const env = { TMPDIR: temporary, TEST_INSTALL: 'never', TEST_AMQP_URL: '' };
   const child = await startProcess({ script, args: wanted, env });

@@ -14,18 +14,18 @@ import { ensureRabbitmq } from './services-install.js';
 
 export { scratchFolder } from './services-folder.js';
 
-/** The repository's root, wherever the tests were started and compiled to. */
+/** The root of the repository. */
 export const projectFolder = fileURLToPath(new URL('../../../../', import.meta.url));
 export const migrationsFolder = join(projectFolder, 'prisma', 'migrations');
 
 export interface TestBroker {
   readonly url: string;
-  /** Missing when the broker is the one named by TEST_AMQP_URL. */
+  /** Undefined for the broker of TEST_AMQP_URL. */
   readonly node?: RabbitmqNode;
 }
 
 const TEMPLATE = 'parley_template';
-/** Nothing here has to survive a power failure. */
+/** Data of tests need not survive a power failure. */
 const SETTINGS = { fsync: 'off', full_page_writes: 'off', max_connections: '300' };
 
 let server: Promise<PostgresServer> | undefined;
@@ -33,8 +33,8 @@ let template: Promise<void> | undefined;
 let broker: Promise<TestBroker> | undefined;
 
 /**
- * The run's private PostgreSQL server, started at the first call: the embedded one, or the installed one that TEST_POSTGRES names, by its version
- * (`15`: Debian's) or by the folder of its programs. Where a setting matters to plans, it is the server's default.
+ * The private PostgreSQL server of the run, started at the first call: the embedded one, or the one of TEST_POSTGRES (a
+ * Debian version such as `15`, or a folder of programs). Settings that change plans have their defaults.
  */
 export function postgres(): Promise<PostgresServer> {
   server ??= startPostgres({ folder: postgresFolder(), settings: SETTINGS, ...namedPostgres() });
@@ -51,7 +51,7 @@ function namedPostgres(): { installed?: InstalledPostgres } {
   return named ? { installed: findInstalledPostgres(named) } : {};
 }
 
-/** @returns the URL of a new database with all migrations applied; it goes with the run */
+/** @returns the URL of a new, migrated database, which is removed with the run */
 export async function freshDatabase(): Promise<string> {
   template ??= makeTemplate();
   await template;
@@ -78,14 +78,14 @@ export function brokerFolder(): string {
   return join(runFolder(), 'rabbitmq');
 }
 
-/** For `CHAT_NAMESPACE`: tests that share a broker do not meet. Leaves its queues to the broker, which goes with the run. */
+/** A unique `CHAT_NAMESPACE`, so that tests can share a broker. Its queues are removed with the broker. */
 export function uniqueNamespace(): string {
   return `t${randomBytes(6).toString('hex')}`;
 }
 
 /**
- * A virtual host of its own, where a namespace is not enough. Needs the run's private node.
- * @returns its AMQP URL, and how to be rid of it and everything in it
+ * A new virtual host, if a namespace is not enough. Needs the private node of the run.
+ * @returns its AMQP URL, and a function that removes it
  */
 export async function freshVhost(): Promise<{ url: string; remove(): Promise<void> }> {
   const { node } = await rabbitmq();
@@ -96,7 +96,7 @@ export async function freshVhost(): Promise<{ url: string; remove(): Promise<voi
   return { url: `${node.url}/${name}`, remove: async () => void (await manage(node, 'DELETE', `vhosts/${name}`)) };
 }
 
-/** Makes a user of the run's private node who may do everything; one without a password is removed. */
+/** Creates a user of the private node with all permissions. A null password removes the user. */
 export async function setBrokerUser(name: string, password: string | null): Promise<void> {
   const { node } = await rabbitmq();
   if (!node) throw new Error('a test needs users of its own, which TEST_AMQP_URL does not provide');
@@ -138,7 +138,7 @@ async function administer(statement: string): Promise<void> {
   }
 }
 
-/** Asks a private node's management interface. Answers what it says, null where it says nothing. */
+/** Calls the management API of a private node. Returns null if the response is empty. */
 export async function manage(node: RabbitmqNode, method: string, path: string, body?: object): Promise<unknown> {
   const { username, password } = new URL(node.url);
   const response = await fetch(`http://127.0.0.1:${node.managementPort}/api/${path}`, {

@@ -1,4 +1,7 @@
-/** A file system of its own, small enough to be filled. It is mounted below the run's folder and goes with it, also after a kill. */
+/**
+ * A small file system that a test can fill. It is mounted below the folder of the run and unmounted with it, also after
+ * a kill.
+ */
 import { spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +9,7 @@ import { join } from 'node:path';
 const ZEROS = Buffer.alloc(64 * 1024);
 const FILLER = 'filler';
 
-/** Why none can be mounted here; `undefined` where it can. Asked by mounting one. */
+/** Why no file system can be mounted here; undefined if it can. Tries to mount one. */
 export function whyNoSmallDisk(folder: string): string | undefined {
   const trial = join(folder, 'trial-disk');
   try {
@@ -22,7 +25,7 @@ export function whyNoSmallDisk(folder: string): string | undefined {
 export class SmallDisk {
   private constructor(readonly folder: string) {}
 
-  /** @throws Error where the system does not let us, which it does only for root */
+  /** @throws Error if mounting is not permitted: only root may mount */
   static mount(folder: string, mib: number): SmallDisk {
     mkdirSync(folder, { recursive: true });
     const { status, stderr, error } = spawnSync(
@@ -34,7 +37,7 @@ export class SmallDisk {
     return new SmallDisk(folder);
   }
 
-  /** To the last byte. */
+  /** Fills the file system to the last byte. */
   fill(): void {
     const file = openSync(join(this.folder, FILLER), 'a');
     try {
@@ -51,7 +54,7 @@ export class SmallDisk {
     }
   }
 
-  /** Gives back what `fill` has taken. */
+  /** Frees the space that `fill` has used. */
   makeRoom(): void {
     const file = openSync(join(this.folder, FILLER), 'a');
     ftruncateSync(file, 0);
@@ -63,10 +66,10 @@ export class SmallDisk {
   }
 }
 
-/** Takes away every file system that is mounted in the folder, or on it. Without the event loop, for exit handlers. */
+/** Unmounts every file system in the folder, or at it. Synchronous, for exit handlers. */
 export function unmountBelow(folder: string): void {
   for (const mounted of mountPoints()) {
-    // Lazily: whoever still holds a file of it loses nothing, and the next who looks finds the folder empty.
+    // Lazy unmount: open files stay usable, and the folder is empty at once.
     if (mounted === folder || mounted.startsWith(`${folder}/`))
       spawnSync('umount', ['-l', mounted], { stdio: 'ignore' });
   }

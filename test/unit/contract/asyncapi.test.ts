@@ -42,7 +42,7 @@ const errors = (diagnostics: Diagnostic[]) =>
     .filter(({ severity }) => severity === SEVERITY_ERROR)
     .map(({ path, message }) => `${path.join('.')}: ${message}`);
 
-/** The fields in a schema, nested ones with their paths, that nothing is said of. */
+/** The paths of fields in a schema without a description. */
 function undescribed(schema: unknown, path: string): string[] {
   if (typeof schema !== 'object' || schema === null) return [];
   const fields = Object.entries((schema as { properties?: Record<string, Json> }).properties ?? {});

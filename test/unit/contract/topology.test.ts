@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { MAX_MESSAGE_BYTES, names, topology } from '../../../src/contract/messages/topology.js';
+import { liveQueue, MAX_MESSAGE_BYTES, names, topology } from '../../../src/contract/messages/topology.js';
 
 const settings = {
   namespace: 'chat',
@@ -11,11 +11,12 @@ const settings = {
 describe('The topology', () => {
   const { exchanges, queues, bindings } = topology(settings);
 
-  it('has the exchange for producers, the hash exchange behind it, and the exchange for events', () => {
+  it('has the exchange for producers, the hash exchange behind it, and the exchanges for events and their copies', () => {
     expect(exchanges).to.deep.equal([
       { name: 'chat.commands', type: 'topic' },
       { name: 'chat.commands.by-chat', type: 'x-consistent-hash' },
       { name: 'chat.events', type: 'topic' },
+      { name: 'chat.live', type: 'topic' },
     ]);
   });
 
@@ -42,6 +43,13 @@ describe('The topology', () => {
       'x-delivery-limit': 1_000_000,
       'x-max-length-bytes': 1_073_741_824,
       'x-overflow': 'reject-publish',
+    });
+  });
+
+  it('gives a reader of the live feed a bounded queue that drops its oldest copies', () => {
+    expect(liveQueue('chat', 'x')).to.deep.equal({
+      name: 'chat.live.x',
+      arguments: { 'x-max-length-bytes': 33_554_432, 'x-overflow': 'drop-head' },
     });
   });
 

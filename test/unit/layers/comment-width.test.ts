@@ -23,8 +23,8 @@ describe('A comment in the source', () => {
 });
 
 function sourceFiles(): string[] {
-  return readdirSync('src', { recursive: true, encoding: 'utf8' })
-    .map((name) => join('src', name))
+  return ['src', 'test', 'bench']
+    .flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)))
     .filter((path) => path.endsWith('.ts'))
     .filter((path) => !path.startsWith(GENERATED));
 }

@@ -54,7 +54,7 @@ describe('The default policy', () => {
       };
       change('gone');
       for (const [attribute, condition] of Object.entries(rule.conditions)) {
-        // It says what goes without saying: whoever is not in a chat is let in by no rule that does not name them.
+        // Users who are not in a chat are permitted only by rules that name them.
         if (attribute === 'role' && 'is' in condition && role.options.every((any) => condition.is.includes(any)))
           continue;
         const { [attribute]: _, ...conditions } = rule.conditions;

@@ -1,4 +1,4 @@
-/** docs/policy.md takes a newcomer from nothing to a tested rule: what it says to type works as it says. */
+/** Checks that the commands of docs/policy.md work as described. */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';

@@ -1,4 +1,7 @@
-/** What a policy can go by when commands are decided: each attribute as it is in the transaction, and nothing that a rule has not asked for. */
+/**
+ * The attributes of a command's decision: each has its value as of the transaction, and only attributes that a rule
+ * names are gathered.
+ */
 import { expect } from 'chai';
 import { policyTrusting } from '../../support/policies/default-policy.js';
 import { DeciderHarness, type Draft } from '../application/commands/decider-harness.js';

@@ -1,7 +1,7 @@
 /**
- * One partition's queue, its owners and their store, in the hands of a schedule: it decides which pending await ends next. Owners run the worker's
- * own reading, deciding and retrying; the queue gives to the latest owner what was not acknowledged, and an owner that was replaced goes on until
- * it is told.
+ * One partition's queue, its owners and their store, in the hands of a schedule: it decides which pending await ends
+ * next. Owners run the worker's own reading, deciding and retrying; the queue gives to the latest owner what was not
+ * acknowledged, and an owner that was replaced goes on until it is told.
  */
 
 import type { Scheduler } from 'fast-check';
@@ -38,7 +38,10 @@ export type Plant = 'decisions kept per actor and action' | 'memberships kept fr
 
 export interface Step {
   draft: Draft;
-  /** What happens to the batch that begins with it: somebody takes over while it is under way, or COMMIT's reply does not come. */
+  /**
+   * What happens to the batch that begins with it: another owner takes over while it is in flight, or the reply to
+   * COMMIT is lost.
+   */
   mishap: 'taken over' | 'no reply' | null;
   /** How many commands the batch takes that begins with it. */
   batch: number;
@@ -64,11 +67,12 @@ export class RaceTrack {
   private readonly policy: PolicyDecisionPoint;
 
   constructor(private readonly options: RaceOptions) {
-    this.policy = options.plant === 'decisions kept per actor and action' ? forgetful(options.policy) : options.policy;
+    this.policy =
+      options.plant === 'decisions kept per actor and action' ? cachingPermits(options.policy) : options.policy;
     this.mishaps = options.steps.map(({ mishap }) => mishap);
   }
 
-  /** Everything is answered and acknowledged when this resolves; what the partition's log says then. */
+  /** Resolves when everything is answered and acknowledged, with the partition's log. */
   async run(): Promise<LoggedEvent[]> {
     const { store, partition, scheduler, steps } = this.options;
     const { position } = await store.registry.acquire(partition, 'before');
@@ -77,7 +81,10 @@ export class RaceTrack {
     return store.log.readEvents(partition, position, 1_000);
   }
 
-  /** Serves until the queue is empty or another owner is told of; resolves when every owner that it has called forth has ended too. */
+  /**
+   * Serves until the queue is empty or another owner is told of; resolves when every owner that it has called forth has
+   * ended too.
+   */
   private async own(): Promise<void> {
     const { scheduler, store, partition, steps } = this.options;
     this.owners += 1;
@@ -103,13 +110,13 @@ export class RaceTrack {
       }
     }
     await Promise.all(successors);
-    // Fenced out by one that had ended before: the queue gives the rest to whoever subscribes next.
+    // Fenced by an owner that has ended: the queue delivers the rest to the next consumer.
     if (me === this.owners && this.acknowledged < steps.length) await this.own();
   }
 
   private async serve(batch: readonly Step[], at: number, epoch: number, losesReply: boolean) {
     const { scheduler, partition } = this.options;
-    const proof: TokenVerifier = {
+    const verifier: TokenVerifier = {
       verify: (token) =>
         scheduler.schedule(
           Promise.resolve({ ok: true as const, actor: { tenantId: 'default', userId: token }, claims: {} }),
@@ -124,7 +131,7 @@ export class RaceTrack {
         isForwarded: false,
       }),
     );
-    const reader = { identify: identifyCommand, proof, proofGraceSeconds: 0 };
+    const reader = { identify: identifyCommand, verifier, tokenGraceSeconds: 0 };
     const limiter = new RateLimiter(new MemoryQuotas([]), realTime);
     const { items } = await readCommands(partition, deliveries, reader, (commands) => limiter.reserve(commands, epoch));
     const { logger } = collectedLog();
@@ -196,8 +203,8 @@ export class RaceTrack {
   }
 }
 
-/** A policy that is not asked again what it has once permitted. */
-function forgetful(policy: PolicyDecisionPoint): PolicyDecisionPoint {
+/** A planted bug: permits are cached. */
+function cachingPermits(policy: PolicyDecisionPoint): PolicyDecisionPoint {
   const permitted = new Map<string, Decision>();
   return {
     version: policy.version,

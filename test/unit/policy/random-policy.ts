@@ -1,4 +1,4 @@
-/** Policies of rules about viewing, made up at random from everything that such a rule can name. */
+/** Random policies about viewing, from everything that such a rule can name. */
 import fc from 'fast-check';
 import type {
   Comparable,

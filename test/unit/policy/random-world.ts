@@ -75,13 +75,13 @@ export interface World {
   /** As they were when they were left. */
   left: LeftRow[];
   chats: Chat[];
-  /** Before what is late. */
+  /** The cursor before the late items. */
   middle: Cut;
 }
 
 let worlds = 0;
 
-/** A world of its own, whatever else the store holds. */
+/** Writes the data for new users, whatever else the store holds. */
 export async function writeWorld(store: StoreHarness, { chats, left, profiles }: WorldSpec): Promise<World> {
   worlds += 1;
   const owner = await Owner.of(store);

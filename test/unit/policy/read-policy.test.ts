@@ -11,7 +11,7 @@ function faultsOf(text: string): string[] {
   return read.ok ? [] : read.faults.map(({ line, column, message }) => `${line}:${column} ${message}`);
 }
 
-/** A policy of one rule about sending, and what it says of attributes. */
+/** A policy with one rule about sending, and the attributes that it names. */
 function rule(lines: string, effect = 'permit') {
   const text = `${HEAD}rules:\n  - id: the-rule\n    effect: ${effect}\n    actions: [message.send]\n    reason: why\n${lines}`;
   const others = effect === 'deny' ? '  - { id: all, effect: permit, actions: [message.send], reason: why }\n' : '';

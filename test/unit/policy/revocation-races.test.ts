@@ -1,9 +1,11 @@
 /**
- * Rights that are taken away while commands are under way: whatever the order in which the awaits of the owners end, and whoever is replaced or
- * loses the reply to a COMMIT meanwhile, nobody does what they had no right to when it was committed.
+ * Rights that are taken away while commands are under way: whatever the order in which the awaits of the owners end,
+ * and whoever is replaced or loses the reply to a COMMIT meanwhile, nobody does what they had no right to when it was
+ * committed.
  *
- * The in-memory store proves the decisions, PostgreSQL the locks. `PARLEY_RACES` says how many schedules there are in memory, and a fiftieth of
- * them on PostgreSQL (`npm run proof -- races`: 10,000); `PARLEY_RACES_SEED` and `PARLEY_RACES_PATH`, as a failure names them, try one again.
+ * The in-memory store proves the decisions, PostgreSQL the locks. `PARLEY_RACES` says how many schedules there are in
+ * memory, and a fiftieth of them on PostgreSQL (`npm run proof -- races`: 10,000); `PARLEY_RACES_SEED` and
+ * `PARLEY_RACES_PATH`, as a failure names them, try one again.
  */
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
@@ -21,7 +23,7 @@ import { type Plant, RaceTrack, type Step } from './race-harness.js';
 const { PARLEY_RACES, PARLEY_RACES_SEED, PARLEY_RACES_PATH } = process.env;
 const RACES = Number(PARLEY_RACES ?? 200);
 const RACES_A_STORE_RACE = 50;
-/** A fault that is planted must be found within so many schedules. */
+/** Number of schedules within which a planted bug must be found. */
 const RACES_TO_FIND_A_FAULT = 500;
 const RACE_LIMIT_MS = 300;
 const STORE_RACE_LIMIT_MS = 2_000;
@@ -48,7 +50,7 @@ const step = fc.record({
   mishap: fc.constantFrom<Step['mishap']>(null, null, null, 'taken over', 'no reply'),
 });
 
-/** Whoever has written or removed somebody without the right to it as of that number; the default policy, said once more. */
+/** Commands that took effect without permission as of their sequence, by an independent form of the default policy. */
 function wrongs(events: readonly LoggedEvent[]): string[] {
   const roles = new Map<string, Role>();
   return events.flatMap(({ actorId, sequence, event }) => {

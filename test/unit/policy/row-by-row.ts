@@ -1,4 +1,7 @@
-/** What a caller is given by lists, counts, search and sync, held against what deciding about one row after another says. */
+/**
+ * What a caller is given by lists, counts, search and sync, held against what deciding about one row after another
+ * says.
+ */
 import { expect } from 'chai';
 import { chatQueryHandlers } from '../../../src/adapters/apis/http/handlers/chat-query-handlers.js';
 import { searchHandlers } from '../../../src/adapters/apis/http/handlers/search-handlers.js';
@@ -37,7 +40,7 @@ export const ABSENT_CHAT = '00000000-0000-4000-8000-000000000000';
 const newestFirst = (a: Date, b: Date) => b.getTime() - a.getTime();
 const byId = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** A list's pages: all are full but the last, which alone says that nothing follows. */
+/** Reads all pages of a list. All but the last are full, and only the last has no next cursor. */
 function pagesOf<T>(items: readonly T[], limit: number): T[][] {
   const pages: T[][] = [];
   for (let at = 0; at === 0 || at < items.length; at += limit) pages.push(items.slice(at, at + limit));
@@ -83,7 +86,7 @@ export class RowByRow {
     }
   }
 
-  /** With all that there is to know of the caller, whether a rule asks for it or not. */
+  /** With all attributes of the caller, also those that no rule names. */
   private decide({ tenantId, userId, profile }: World['people'][number], { chat, role }: LeftRow): boolean {
     const { effect } = this.point.decide({
       action: 'chat.view',
@@ -123,7 +126,8 @@ export class RowByRow {
       expect(body.items.map(({ chatId }) => chatId)).to.deep.equal(page.map(({ chatId }) => chatId));
       const last = page.at(-1);
       const isLast = (index + 1) * limit >= expected.length;
-      // As it would be signed where nothing is hidden: it says where the page ended and where the list began, and that is all.
+      // As it would be signed where nothing is hidden: it says where the page ended and where the list began, and that
+      // is all.
       const selection = ['listChats', filter.kind ?? null, filter.archived ?? null, false];
       const places = [last, expected[0]].flatMap((chat) =>
         chat === undefined ? [] : [chat.lastActivityAt.toISOString(), chat.chatId],
@@ -208,7 +212,7 @@ export class RowByRow {
     }
   }
 
-  /** Neither the id nor a word of any other chat, cursors and where a walk goes on included. */
+  /** Contains no id and no text of any other chat, also in cursors. */
   private expectNothingElse(answer: unknown, permitted: LeftRow[]): void {
     const told = JSON.stringify(answer).replaceAll('-', '');
     const mine = new Set(permitted.map(({ chat }) => chat.chatId));

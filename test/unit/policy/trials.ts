@@ -22,7 +22,7 @@ const trial: fc.Arbitrary<Trial> = fc.record({
   ),
 });
 
-/** A world, and so many policies for it. */
+/** Random data, and this many policies for it. */
 export const trialsOf = (count: number) =>
   fc.record({ spec: worldSpec, trials: fc.array(trial, { minLength: count, maxLength: count }) });
 

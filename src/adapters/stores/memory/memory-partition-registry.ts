@@ -36,7 +36,7 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
 
   async heartbeat(workerId: string, aliveWithinMs: number): Promise<ClusterState> {
     const now = this.now();
-    const { workers, partitions } = this.world;
+    const { workers, partitions, liveReaders } = this.world;
     workers.set(workerId, now);
     for (const [id, heardOf] of workers) {
       if (heardOf < now - WORKER_FORGOTTEN_AFTER_MS) workers.delete(id);
@@ -44,6 +44,7 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
     return {
       workers: [...workers].flatMap(([id, heardOf]) => (heardOf >= now - aliveWithinMs ? [id] : [])).sort(byCodeUnit),
       partitions: [...partitions.values()].map(({ logPruned: _logPruned, ...state }) => state),
+      liveReaders: [...liveReaders.values()].filter((heardOf) => heardOf >= now - aliveWithinMs).length,
     };
   }
 

@@ -47,6 +47,8 @@ export class MemoryTables {
   readonly importNumbers = new Map<string, number>();
   /** By worker id: the time of the last heartbeat, in milliseconds since 1970. */
   readonly workers = new Map<string, number>();
+  /** By reader id of the live feed, likewise. */
+  readonly liveReaders = new Map<string, number>();
   readonly partitions = new Map<number, PartitionRow>();
   /** By `userKey`. */
   readonly users = new Map<string, User>();

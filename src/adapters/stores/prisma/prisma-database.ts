@@ -172,6 +172,7 @@ const TABLES = [
   'event_cursors',
   'parked_events',
   'relays',
+  'live_readers',
 ];
 
 /** Columns that later migrations have added to these tables. */

@@ -43,15 +43,20 @@ export class PrismaPartitionRegistry implements PartitionRegistry {
             FOR UPDATE SKIP LOCKED))
         INSERT INTO workers (worker_id, heartbeat_at) VALUES (${workerId}, now())
         ON CONFLICT (worker_id) DO UPDATE SET heartbeat_at = EXCLUDED.heartbeat_at`.catch(rethrow);
-    const workers = await this.database.$queryRaw<{ workerId: string }[]>`
-        SELECT worker_id AS "workerId" FROM workers
-        WHERE worker_id = ${workerId} OR heartbeat_at >= now() - ${aliveWithinMs}::float8 * interval '1 millisecond'`.catch(
-      rethrow,
-    );
+    // The caller's own row is always there, so there is always a count.
+    const workers = await this.database.$queryRaw<{ workerId: string; liveReaders: number }[]>`
+        WITH alive AS (SELECT now() - ${aliveWithinMs}::float8 * interval '1 millisecond' AS since)
+        SELECT worker_id AS "workerId",
+          (SELECT count(*)::int4 FROM live_readers, alive WHERE heartbeat_at >= since) AS "liveReaders"
+        FROM workers, alive WHERE worker_id = ${workerId} OR heartbeat_at >= since`.catch(rethrow);
     const partitions = await this.database.partition
       .findMany({ orderBy: { partition: 'asc' }, omit: { logPruned: true } })
       .catch(rethrow);
-    return { workers: workers.map((row) => row.workerId).sort(), partitions: partitions.map(toPartitionState) };
+    return {
+      workers: workers.map((row) => row.workerId).sort(),
+      partitions: partitions.map(toPartitionState),
+      liveReaders: workers[0]?.liveReaders ?? 0,
+    };
   }
 
   async deregister(workerId: string): Promise<void> {

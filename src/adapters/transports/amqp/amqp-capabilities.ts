@@ -5,4 +5,5 @@ export const amqpCapabilities: TransportCapabilities = {
   shared: true,
   returnsUnroutable: true,
   refusesWhenFull: true,
+  liveFeed: true,
 };

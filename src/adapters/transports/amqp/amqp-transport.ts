@@ -8,6 +8,7 @@ import { ConnectionAway, describeFailure } from '../../../infrastructure/amqp/am
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { AmqpCommandSource } from './consume/amqp-command-source.js';
 import { AmqpDeadLetters } from './dead-letters/amqp-dead-letters.js';
+import { AmqpLiveFeed } from './live/amqp-live-feed.js';
 import { AmqpCommandGateway } from './publish/amqp-command-gateway.js';
 import { AmqpEventSink, toEventsExchange } from './publish/amqp-event-sink.js';
 import { ConfirmedPublisher } from './publish/confirmed-publisher.js';
@@ -51,6 +52,7 @@ interface Prepared {
 export class AmqpTransport {
   readonly source: AmqpCommandSource;
   readonly sink: AmqpEventSink;
+  readonly live: AmqpLiveFeed;
   readonly receipts: AmqpReceiptSender;
   readonly deadLetters: AmqpDeadLetters;
   readonly gateway: AmqpCommandGateway;
@@ -113,6 +115,7 @@ export class AmqpTransport {
       onQueueMissing: () => this.#prepareAnew(),
     });
     this.sink = new AmqpEventSink(this.#publish, toEventsExchange(namespace), logger, this.#backlog);
+    this.live = new AmqpLiveFeed({ publish: this.#publish, consume: this.#consume }, namespace, logger);
     const routes = { rest: this.#publish, ...this.#receiptRoutes };
     this.receipts = new AmqpReceiptSender(routes, namespace, this.#counters, logger);
     this.deadLetters = new AmqpDeadLetters(this.#publisher, { namespace, workerId, ownUser, logger });
@@ -142,6 +145,7 @@ export class AmqpTransport {
       this.#depths.stop(),
       this.#backlog.stop(),
       this.receipts.close(),
+      this.live.close(),
       this.#publisher.close(),
       this.gateway.close(),
     ]);

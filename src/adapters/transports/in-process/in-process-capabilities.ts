@@ -5,4 +5,5 @@ export const inProcessCapabilities: TransportCapabilities = {
   shared: false,
   returnsUnroutable: false,
   refusesWhenFull: false,
+  liveFeed: true,
 };

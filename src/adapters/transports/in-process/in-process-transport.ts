@@ -14,6 +14,7 @@ import {
 import type { IncomingCommand } from '../../../contract/messages/delivery.js';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { InProcessCommandGateway } from './in-process-command-gateway.js';
+import { InProcessLiveFeed } from './in-process-live-feed.js';
 import { PartitionQueue } from './partition-queue.js';
 
 /** Maximum number of commands that wait in one partition's queue. Further ones are rejected. */
@@ -35,6 +36,7 @@ export interface InProcessTransportOptions {
 export class InProcessTransport {
   readonly source: CommandSource;
   readonly sink: EventSink;
+  readonly live = new InProcessLiveFeed(() => this.#state === 'open');
   readonly receipts: ReceiptSender;
   readonly deadLetters: DeadLetters;
   readonly gateway: CommandGateway;
@@ -83,6 +85,7 @@ export class InProcessTransport {
   stop(): Promise<void> {
     this.#state = 'stopped';
     for (const queue of this.#queues) queue.end(new Error('the transport was stopped'));
+    this.live.end(new Error('the transport was stopped'));
     this.#gateway.close();
     return Promise.resolve();
   }

@@ -30,6 +30,8 @@ export interface ClusterState {
   /** Sorted ids of the live workers, including the caller. */
   workers: string[];
   partitions: PartitionState[];
+  /** Number of live readers of the live feed (`LiveReaders`). */
+  liveReaders: number;
 }
 
 export interface PartitionRegistry {
@@ -39,8 +41,8 @@ export interface PartitionRegistry {
    */
   settle(wanted: { namespace: string; partitions: number }): Promise<{ namespace: string; partitions: number }>;
   /**
-   * Records that a worker is alive. Returns the workers with a heartbeat within `aliveWithinMs`, by the database's
-   * clock.
+   * Records that a worker is alive. Returns the workers, and counts the readers of the live feed, with a heartbeat
+   * within `aliveWithinMs`, by the database's clock.
    */
   heartbeat(workerId: string, aliveWithinMs: number): Promise<ClusterState>;
   /** Removes a worker and releases its leases. */

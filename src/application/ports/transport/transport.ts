@@ -155,6 +155,8 @@ export interface TransportCapabilities {
   returnsUnroutable: boolean;
   /** The room for events is limited; an event above it is reported as `refused`. */
   refusesWhenFull: boolean;
+  /** It has a live feed (live-feed.ts). Without it, nothing can be pushed to connected users. */
+  liveFeed: boolean;
 }
 
 /** Counters of the transport since the start of the process, for the metrics. */

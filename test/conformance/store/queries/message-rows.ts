@@ -1,4 +1,7 @@
-/** What batches write of messages beyond their sending: changes, deletions, earlier texts, reactions, threads; and who left. */
+/**
+ * What batches write of messages beyond their sending: changes, deletions, earlier texts, reactions, threads; and who
+ * left.
+ */
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import {

@@ -1,4 +1,7 @@
-/** A message's texts as the log tells them: before and after edits and deletions, equal to the byte to what is published from memory. */
+/**
+ * A message's texts as the log tells them: before and after edits and deletions, equal to the byte to what is published
+ * from memory.
+ */
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { encodeEvent } from '../../../../src/application/outbox/render-event.js';
@@ -42,7 +45,7 @@ export function messageTextsConformance(open: OpenStore): void {
       published = events;
     });
 
-    /** Edits it in a batch of its own. */
+    /** Edits the message in its own batch. */
     async function edit(text: Pick<Message, 'body' | 'mentions' | 'metadata'>): Promise<void> {
       const edited = editMessage(message, text, 'alice', later(message.revision));
       message = edited.message;

@@ -36,7 +36,7 @@ export function syncLogConformance(open: OpenStore): void {
     });
     after(() => store.close());
 
-    /** A chat of alice's with so many events, in a partition. */
+    /** A chat of alice with this many events, in a partition. */
     const chatOfAlice = async (owner: Owner, partition: number, events = 1, chatId: string = randomUUID()) => {
       const { chat } = await owner.write((at) => {
         const made = aChatWithMessages(at, events - 1, { chatId, partition, lastPosition: at + events });
@@ -170,7 +170,7 @@ export function syncLogConformance(open: OpenStore): void {
 
     describe('where a policy hides chats from their members', () => {
       const shown = (archived: boolean, role: Role): ChatTraits => ({ kind: 'group', archived, role });
-      /** Members may see what is open, admins everything; readers see nothing. */
+      /** Members may see open chats, admins all; readers see none. */
       const visible = [shown(false, 'member'), shown(false, 'admin'), shown(true, 'admin')];
 
       /** What happens next in a chat, as the owner would write it. */

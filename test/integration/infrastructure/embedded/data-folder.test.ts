@@ -32,7 +32,7 @@ describe('the lock of a data folder', () => {
     writeFileSync(file, '');
     expect(await refusal(file)).to.equal(`the data folder ${file} is a file: name a folder`);
     expect(await refusal(join(file, 'in'))).to.equal(`the data folder ${join(file, 'in')} cannot be made (ENOTDIR)`);
-    // Linux: whoever makes a folder there is told that the one above is missing, for ever.
+    // On Linux, creating a folder there always fails because the parent is missing.
     if (existsSync('/proc/self'))
       expect(await refusal('/proc/parley')).to.equal('the data folder /proc/parley cannot be made (ENOENT)');
   });

@@ -1,5 +1,5 @@
-// A process that owns a server or a data folder, to be killed by the tests: `owner-child.js postgres|rabbitmq|lock <folder> [<folder of PostgreSQL's programs>]`.
-// It says on one line what it has got, as JSON, or why not.
+// A process that owns a server or a data folder, to be killed by the tests: `owner-child.js postgres|rabbitmq|lock
+// <folder> [<folder of PostgreSQL's programs>]`. It says on one line what it has got, as JSON, or why not.
 import { lockDataFolder } from '../../../../src/infrastructure/embedded/data-folder.js';
 import { findInstalledPostgres } from '../../../../src/infrastructure/embedded/postgres-binaries.js';
 import { startPostgres } from '../../../../src/infrastructure/embedded/postgres-server.js';

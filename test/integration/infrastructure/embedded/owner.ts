@@ -11,7 +11,7 @@ export interface Owned {
   readonly refused?: string;
 }
 
-/** Starts a process that owns something in the folder, and says what it got. */
+/** Starts a process that owns a server in the folder, and returns its first line. */
 export async function startOwner(
   what: 'postgres' | 'rabbitmq' | 'lock',
   folder: string,

@@ -32,7 +32,7 @@ async function withChannel<T>(url: string, use: (channel: amqp.ConfirmChannel) =
   }
 }
 
-/** Publishes to a durable quorum queue; what it returned from is confirmed. */
+/** Publishes to a durable quorum queue, and returns after the confirm. */
 function publish(url: string, text: string): Promise<void> {
   return withChannel(url, async (channel) => {
     await channel.assertQueue('kept', { durable: true, arguments: { 'x-queue-type': 'quorum' } });
@@ -132,7 +132,7 @@ describe('embedded RabbitMQ', function () {
   ] as const) {
     it(`reports a remedy for data of a much ${version} version`, async () => {
       const kept = scratchFolder('rabbit');
-      // Stands for a second version: in its words, seen where 4.3 was started on data of 3.10, and 3.10 on data of 4.0.
+      // As a second version: with its messages, as seen when 4.3 was started on data of 3.10, and 3.10 on data of 4.0.
       const program = join(scratchFolder('bin'), 'rabbitmq-server');
       writeFileSync(
         program,

@@ -1,4 +1,7 @@
-/** How much memory it takes to move a large chat: `npm run proof -- archive` takes a million messages, the tests a few thousand. */
+/**
+ * How much memory it takes to move a large chat: `npm run proof -- archive` takes a million messages, the tests a few
+ * thousand.
+ */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -15,7 +18,10 @@ const TELL_EVERY_MS = 1_000;
 const CHAT = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9b10';
 const WRITE_PEAK = pathToFileURL(fileURLToPath(new URL('./write-peak-memory.js', import.meta.url))).href;
 
-/** A channel of 1,000 members. Some of its messages are as long as can be, one in ten is in a thread, one in twenty has reactions. */
+/**
+ * A channel of 1,000 members. Some of its messages are as long as can be, one in ten is in a thread, one in twenty has
+ * reactions.
+ */
 const STATEMENTS = [
   `INSERT INTO chats (chat_id, tenant_id, partition, kind, title, metadata, created_by, created_at, last_sequence, last_ordinal,
      member_count, owner_count, last_activity_at)
@@ -48,7 +54,7 @@ interface Figures {
   peakMb: number;
 }
 
-/** Runs the command line in a process of its own, and says how far it is where that takes long. */
+/** Runs the command line in its own process, and prints progress if it is slow. */
 async function measured(args: string[], databaseUrl: string): Promise<Figures> {
   const peakFile = join(scratchFolder('peak'), 'kilobytes');
   const startedAt = Date.now();

@@ -153,7 +153,7 @@ describe('parley export and import', function () {
     expect(statSync(pipe).isFIFO()).to.equal(true);
   });
 
-  /** Runs `work` while nobody else gets at the table. */
+  /** Runs `work` while the table is locked. */
   async function whileLocked<T>(databaseUrl: string, table: string, work: (sql: pg.Client) => Promise<T>): Promise<T> {
     return withConnection(databaseUrl, async (sql) => {
       await sql.query('BEGIN');
@@ -215,7 +215,7 @@ describe('parley export and import', function () {
     await run(['export', '--chat', GROUP, '--out', file]);
     const target = await freshDatabase();
     await withConnection(target, async (sql) => {
-      // A member who is just being added: whoever brings the same one waits.
+      // A member that another transaction is adding: an import of the same one waits.
       await sql.query('BEGIN');
       await sql.query("INSERT INTO members VALUES ($1, 'alice', 'default', 'member', NULL, now(), 1, 0, 0)", [GROUP]);
       const importing = await startProcess({ args: ['import', file], env: { DATABASE_URL: target } });

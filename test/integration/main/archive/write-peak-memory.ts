@@ -1,4 +1,4 @@
-/** To be loaded first (`node --import`): at its end the process writes down the most memory it has had. Linux only. */
+/** Loaded by `node --import`: writes the peak memory of the process to a file at its end. Linux only. */
 import { readFileSync, writeFileSync } from 'node:fs';
 
 process.once('exit', () => {

@@ -139,8 +139,8 @@ describe('the command line', function () {
     expect((result.claims.exp ?? 0) - (result.claims.iat ?? 0)).to.equal(60);
     const named = { JWT_USER_CLAIM: 'oid', JWT_TENANT_CLAIM: 'tid' };
     const other = await cli(['token', '--actor', 'alice', '--tenant', 'acme'], { ...env, ...named });
-    const proof = new JwtTokenVerifier(verifier, { user: 'oid', tenant: 'tid' });
-    expect(await proof.verify(other.stdout[0] ?? '', { graceSeconds: 0 })).to.deep.include({
+    const tokenVerifier = new JwtTokenVerifier(verifier, { user: 'oid', tenant: 'tid' });
+    expect(await tokenVerifier.verify(other.stdout[0] ?? '', { graceSeconds: 0 })).to.deep.include({
       ok: true,
       actor: { tenantId: 'acme', userId: 'alice' },
     });
@@ -356,7 +356,7 @@ describe('the command line', function () {
     }
   });
 
-  it('writes a new store id to the broker too, if it owns the namespace and there are no consumers; else prints what is left to do', async function () {
+  it('writes a new store id to the broker too, if it owns the namespace and there are no consumers; else prints the remaining steps', async function () {
     this.timeout(CLI_CALLS_TIMEOUT_MS);
     const { url } = await rabbitmq();
     const namespace = uniqueNamespace();

@@ -55,7 +55,7 @@ describe('parley replay', function () {
       await ask(owner, 'message.send', { body: `message ${number}` });
     await fleet.producer.request({ type: 'user.upsert', commandId: 'me', actorId: owner, data: { displayName: 'Me' } });
     await eventually(() => first.length === MESSAGES + 6, { within, what: 'all events' });
-    // The worker notes how far it has published only later: what a replay leaves as it was must have come to rest.
+    // The worker saves the published position later; a replay compares after that.
     await eventually(
       async () => (await fleet.query('SELECT FROM partitions WHERE published_through < position')).length === 0,
       { within, what: 'all of it noted as published' },
@@ -207,7 +207,7 @@ describe('parley replay', function () {
         ...{ type: 'message.send', commandId: name, actorId: owner, chatId: chat.chatId, data: { body } },
       });
     const names = ['one', 'two', 'three', 'four', 'five'];
-    // Also the first of what is replayed, and the last.
+    // Also the first and the last replayed event.
     for (const name of names) {
       await send(`refused-${name}`, '');
       if (name !== 'five') await send(`sent-${name}`, name);

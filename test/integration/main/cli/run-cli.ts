@@ -6,7 +6,7 @@ export interface CliEnd {
   stderr: string[];
 }
 
-/** Runs the command line to its end, in an empty folder unless told otherwise. */
+/** Runs the command line to its end, by default in an empty folder. */
 export async function cli(args: string[], env: Record<string, string> = {}, cwd?: string): Promise<CliEnd> {
   const child = await startProcess({ args, env, ...(cwd === undefined ? {} : { cwd }) });
   const { code } = await child.ended;

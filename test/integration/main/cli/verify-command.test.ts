@@ -25,7 +25,7 @@ interface Verdict {
 interface Damage {
   what: string;
   kinds: FaultKind[];
-  /** Several statements; `CHAT` stands for the conversation's chat, `SAID` for its message that was deleted soft. */
+  /** SQL statements. `CHAT` is replaced by the conversation's chat, `SAID` by its softly deleted message. */
   plant: string;
   mend: string;
 }

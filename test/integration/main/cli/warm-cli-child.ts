@@ -1,6 +1,6 @@
 /**
- * Runs command lines one after the other in one process, each with an environment and a folder of its own, and tells what came of it. Most of a
- * short command's time is the start of Node and the loading of modules.
+ * Runs command lines one after the other in one process, each with an environment and a folder of its own, and tells
+ * what came of it. Most of a short command's time is the start of Node and the loading of modules.
  */
 import { runCommandLine } from '../../../../src/main/cli/command-line.js';
 
@@ -17,7 +17,7 @@ export interface WarmEnd {
   stderr: string;
 }
 
-/** Stands for the end of the process. */
+/** Thrown in place of the end of the process. */
 class Exit extends Error {
   constructor(readonly code: number) {
     super(`exit ${code}`);

@@ -11,8 +11,8 @@ let child: ChildProcess | undefined;
 let turn: Promise<unknown> = Promise.resolve();
 
 /**
- * As `cli`, in a process that is kept for the next one: for tests that ask many short questions. One at a time; what has to end by itself, to be
- * killed, or to run beside another one is a process of its own.
+ * As `cli`, in a process that is kept for the next one: for tests that ask many short questions. One at a time; what
+ * has to end by itself, to be killed, or to run beside another one is a process of its own.
  */
 export function warmCli(args: string[], env: Record<string, string> = {}): Promise<CliEnd> {
   const ended = turn.then(() => run(args, env));
@@ -38,7 +38,7 @@ async function run(args: string[], env: Record<string, string>): Promise<CliEnd>
 function start(): ChildProcess {
   const started = fork(script, { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   if (started.pid !== undefined) recordChild(started.pid);
-  // It ends with whoever asks, and keeps nobody from ending.
+  // It ends with its parent, and does not keep the parent alive.
   started.unref();
   started.channel?.unref();
   started.once('exit', () => {

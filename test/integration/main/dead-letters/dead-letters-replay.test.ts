@@ -95,7 +95,7 @@ describe('parley dead-letters replay', function () {
     } finally {
       await bench.channel.deleteQueue(catcher);
     }
-    // Its second reading says the same of it as the first.
+    // The second reading gives the same result.
     await bench.untilThere(1);
     expect((await bench.list()).byReason).to.deep.equal({ malformed: 1 });
   });

@@ -1,4 +1,4 @@
-/** `parley dev` in a folder of its own, and what its banner says. */
+/** `parley dev` in its own folder, and its banner. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
@@ -12,7 +12,7 @@ import { startProcess, type TestProcess } from '../../../support/fleet/processes
 import { copyForOthers, isOpenToOthers } from '../../../support/services/open-to-others.js';
 import { projectFolder, scratchFolder } from '../../../support/services/services.js';
 
-/** What is promised on a machine that is otherwise idle. */
+/** The documented limit on an idle machine. */
 const UP_WITHIN_MS = 15_000;
 const WAIT_FOR_BANNER_MS = 90_000;
 /** One press of Ctrl-C may arrive twice within 300 ms, and counts as one. */
@@ -24,8 +24,8 @@ export const PAUSING_DEV = join(here, 'pausing-dev.js');
 let copied: string | undefined;
 
 /**
- * A script of this folder for `startProcess`, where the user that unprivileged-user.ts becomes can read it: root's checkout may be
- * closed to that user, who then gets a copy.
+ * A script of this folder for `startProcess`, where the user that unprivileged-user.ts becomes can read it: root's
+ * checkout may be closed to that user, who then gets a copy.
  */
 export function readableByNobody(script: string): string {
   if (process.getuid?.() !== 0 || isOpenToOthers(projectFolder)) return join(here, script);
@@ -41,7 +41,7 @@ export interface Banner {
   base: string;
   token: string;
   chatId: string;
-  /** The command as it stands there, line breaks and all. */
+  /** The printed command with its line breaks. */
   curl: string;
   /** As shown: of use where it is private. */
   databaseUrl: string;
@@ -137,7 +137,7 @@ export class DevFolder {
     });
   }
 
-  /** Every process that works in the folder or was told of it (Linux only). */
+  /** Every process with the folder as working directory or argument (Linux only). */
   processes(): number[] {
     const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
     return pids.map(Number).filter((pid) => pid !== process.pid && this.isOurs(pid));
@@ -178,7 +178,7 @@ export async function expectNothingLeft(folder: DevFolder, dev: TestProcess, ban
   expect(folder.isLocked).to.equal(false);
 }
 
-/** As somebody would paste it. */
+/** Runs it in a shell. */
 export function paste(command: string): { status: number | null; stdout: string; stderr: string } {
   return spawnSync('sh', ['-c', command], { encoding: 'utf8', timeout: 20_000 });
 }

@@ -6,7 +6,7 @@ import { cli } from '../cli/run-cli.js';
 import { type Banner, bannerOf, DevFolder, history, say } from './dev-harness.js';
 
 const IN_MEMORY = { STORE: 'memory', TRANSPORT: 'in-process' };
-/** What is promised on a machine that is otherwise idle. */
+/** The documented limit on an idle machine. */
 const UP_WITHIN_MS = 2_000;
 
 /** How long the process was ready to run while other processes had the processors. */

@@ -1,4 +1,7 @@
-/** `parley dev` that stops dead, the whole process, right behind the first commit after PAUSE_FILE has appeared, and waits to be killed. */
+/**
+ * `parley dev` that stops dead, the whole process, right behind the first commit after PAUSE_FILE has appeared, and
+ * waits to be killed.
+ */
 import { existsSync, writeSync } from 'node:fs';
 import type { Failpoints } from '../../../../src/application/runtime/failpoints.js';
 import { runDev } from '../../../../src/main/dev/dev.js';

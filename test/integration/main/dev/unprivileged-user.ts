@@ -1,6 +1,6 @@
 /**
- * Runs a script, by default the command line, as a user who may do nothing special. For tests that run as root; everybody else is such a
- * user already.
+ * Runs a script, by default the command line, as a user who may do nothing special. For tests that run as root;
+ * everybody else is such a user already.
  */
 const NOBODY = 65_534;
 

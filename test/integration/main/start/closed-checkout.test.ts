@@ -20,7 +20,8 @@ describe('A checkout that only root may enter', function () {
   let checkout: string;
   const children: TestProcess[] = [];
 
-  // A copy of what is tracked, and instead of `npm ci` the packages and the build that it has made here, by hard links: .ci/run does all of it.
+  // A copy of what is tracked, and instead of `npm ci` the packages and the build that it has made here, by hard links:
+  // .ci/run does all of it.
   before(function () {
     if (process.getuid?.() !== 0) this.skip();
     closed = join(scratchFolder('closed'), 'home');

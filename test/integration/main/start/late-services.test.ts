@@ -10,7 +10,7 @@ import { migrationsFolder, rabbitmq, scratchFolder, uniqueNamespace } from '../.
 import { RestClient, SECRET } from '../../../unit/adapters/http/rest-client.js';
 
 const within = 30_000;
-/** So many, and it has gone on trying. */
+/** Number of attempts that shows that it retries. */
 const TRIES = 4;
 const STOP_WITHIN_MS = 6_000;
 const settings = { fsync: 'off' };
@@ -65,7 +65,7 @@ describe('A worker or an api that starts before its database and broker', functi
     return child;
   }
 
-  /** Somebody at a port who is not PostgreSQL: what becomes of a caller, by their number. */
+  /** A server that is not PostgreSQL; decides by number how to treat each connection. */
   async function stranger(port: number, fate: (call: number) => 'hung up on' | 'left waiting' | 'put through') {
     const calls = { count: 0 };
     const holder = createServer((socket) => {

@@ -1,6 +1,8 @@
 import { withConnection } from '../prisma-harness.js';
 
-/** What an archive brings from one store to another: of each table the columns that are not about this store's own log. */
+/**
+ * What an archive brings from one store to another: of each table the columns that are not about this store's own log.
+ */
 const CARRIED: Record<string, string> = {
   users: 'SELECT * FROM users ORDER BY tenant_id, user_id',
   chats: `SELECT chat_id, tenant_id, kind, title, metadata, created_by, created_at, archived_at, last_sequence, last_ordinal, member_count,
@@ -30,7 +32,9 @@ export async function carriedRows(url: string): Promise<Record<string, string[]>
   });
 }
 
-/** Of each table how many rows there are, and a sum over them: for stores that are too large to be looked at row by row. */
+/**
+ * Of each table how many rows there are, and a sum over them: for stores that are too large to be looked at row by row.
+ */
 export async function carriedSums(url: string): Promise<Record<string, string>> {
   return withConnection(url, async (sql) => {
     await sql.query("SET timezone TO 'UTC'");

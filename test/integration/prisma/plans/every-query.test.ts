@@ -1,7 +1,7 @@
 /**
- * How PostgreSQL goes about every query where there is much: it must read about as many rows as it gives, whatever the store holds, planned
- * for the values at hand or once for all of them. `npm run proof -- explain` loads a million messages and prints what each came to; `npm test`
- * loads fewer.
+ * How PostgreSQL goes about every query where there is much: it must read about as many rows as it gives, whatever the
+ * store holds, planned for the values at hand or once for all of them. `npm run proof -- explain` loads a million
+ * messages and prints what each came to; `npm test` loads fewer.
  */
 import { expect } from 'chai';
 import pg from 'pg';

@@ -1,7 +1,8 @@
 /**
- * A store of any size, as it may look after half a year: a few chats have most of the messages, one user is in very many chats, texts are of
- * words of which some are everywhere and most are rare. Made by PostgreSQL itself, set by set, in the order of time: a chat's messages lie
- * scattered among all the others', as they do where many chats are written to at once.
+ * A store of any size, as it may look after half a year: a few chats have most of the messages, one user is in very
+ * many chats, texts are of words of which some are everywhere and most are rare. Made by PostgreSQL itself, set by set,
+ * in the order of time: a chat's messages lie scattered among all the others', as they do where many chats are written
+ * to at once.
  */
 import pg from 'pg';
 
@@ -21,7 +22,9 @@ export function worldSize(messages: number): WorldSize {
 }
 
 export const TENANT_ID = 'default';
-/** In the chats whose number divided by 5 leaves 0 or 1, the hot one among them; has left half of those that leave 4. */
+/**
+ * In the chats whose number divided by 5 leaves 0 or 1, the hot one among them; has left half of those that leave 4.
+ */
 export const BUSY = 'busy';
 /** In the hot chat, in the room, and in one with few messages. */
 export const ALICE = 'alice';
@@ -43,7 +46,10 @@ export const COMMON_WORD = 'the';
 /** In one message of 5,000. */
 export const RARE_WORD = 'xylophone';
 
-/** Which messages were edited, deleted soft, deleted hard, reacted to, and marked as read: primes, so that it is in every chat. */
+/**
+ * Which messages were edited, deleted soft, deleted hard, reacted to, and marked as read: primes, so that it is in
+ * every chat.
+ */
 const EDITED = 'n % 49 = 25';
 const TOMBSTONE = 'n % 97 = 2';
 const REMOVED = 'n % 199 = 4';
@@ -57,7 +63,7 @@ const word = (rank: string) =>
    substr('staronkelimpadurenoshvig', 1 + ${rank} / 47 % 21, 3) || substr('ing er ed  al um', 1 + ${rank} / 987 % 13, 3)`;
 
 function statements({ messages, chats, hotMembers }: WorldSize): string[] {
-  // What was done, n being the number of the message that it was done to.
+  // Actions, with the number n of their message.
   const acts = `
     CREATE TEMP TABLE said AS
     SELECT n, CASE WHEN n % 5 = 0 OR n = 1 THEN ${HOT_CHAT} ELSE 1 + floor(power(${chats}, random()))::int END AS chat,

@@ -10,10 +10,13 @@ export interface Measured {
   executions: Execution[];
 }
 
-/** Where one text is sent very often, with other values each time, so many of them are looked at: the first, the last, and some between. */
+/**
+ * Where one text is sent very often, with other values each time, so many of them are looked at: the first, the last,
+ * and some between.
+ */
 const LOOKED_AT_MAX = 20;
 
-/** Asks once, then executes what was sent again, in both ways. */
+/** Calls once, then executes the sent statements again with both kinds of plan. */
 export async function measure(sql: pg.Client, database: PrismaClient, query: Query, at: Places): Promise<Measured> {
   const statements = await sentDuring(() => query.ask(database, at));
   const executions: Execution[] = [];

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { HOT_CHAT, NEWCOMER, ROOM, SINCE_JOINED_CHAT, type WorldSize } from './loaded-world.js';
 import { BATCH, type Places } from './queries.js';
 
-/** Looks up what is where in the loaded world. */
+/** Finds the chats and users of the loaded data. */
 export async function findPlaces(sql: pg.Client, { chats, messages }: WorldSize): Promise<Places> {
   // Scattered, and of half of the remainders, for a hash can be negative: twice as many as are taken.
   const everyNth = Math.max(2, Math.floor(messages / (4 * BATCH)));
@@ -21,7 +21,7 @@ export async function findPlaces(sql: pg.Client, { chats, messages }: WorldSize)
   return rows[0];
 }
 
-/** To read so many pages is no fault: a few look-ups touch as many. Their rows count like any others. */
+/** Up to this many pages are accepted: a few look-ups touch as many. Their rows are counted anyway. */
 const SMALL_TABLE_PAGES = 30;
 
 export async function findSmallTables(sql: pg.Client): Promise<string[]> {

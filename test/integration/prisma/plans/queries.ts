@@ -1,4 +1,4 @@
-/** Every query that there is, where it has most to do, with the most it may cost. */
+/** Every query in its most expensive place, with its maximum cost. */
 
 import { EXPORT_PAGE_ROWS } from '../../../../src/adapters/stores/prisma/archive/archive-lines.js';
 import { PrismaChatArchiveSource } from '../../../../src/adapters/stores/prisma/archive/prisma-chat-archive-source.js';
@@ -32,7 +32,7 @@ import {
   type WorldSize,
 } from './loaded-world.js';
 
-/** What is where in the loaded world. */
+/** The chats and users of the loaded data. */
 export interface Places {
   hot: string;
   hotEnd: number;
@@ -54,7 +54,7 @@ export interface Query {
   /** For one statement. */
   rows: number;
   sorted: number;
-  /** Pages of 8 KiB touched, by one statement; where it is not said, some for each row. */
+  /** Maximum pages of 8 KiB per statement. Undefined: a few per row. */
   buffers?: number;
   /** For all statements of one call. */
   statements: number;
@@ -109,7 +109,9 @@ export function queries(size: WorldSize): Query[] {
   ];
   const busyChats = (2 * size.chats) / 5;
   const ofOwnChats = { rows: 3 * busyChats + ROWS_OF_PAGE, sorted: busyChats, statements: 2 };
-  /** A caller's chats are named to the index in the order of their ids; a window's matches are not sorted by PostgreSQL. */
+  /**
+   * A caller's chats are named to the index in the order of their ids; a window's matches are not sorted by PostgreSQL.
+   */
   const search = { rows: 6 * WINDOW_MATCHES_MAX, sorted: busyChats, statements: 12 };
   const messagesOf = (database: PrismaClient) => new PrismaChatHistory(database);
   const chatsOf = (database: PrismaClient) => new PrismaChatQueries(database);

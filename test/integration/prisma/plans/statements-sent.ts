@@ -1,4 +1,4 @@
-/** How PostgreSQL goes about the statements that an adapter sends. */
+/** The plans of the statements that an adapter sends. */
 import pg from 'pg';
 import type { SentStatement } from '../sent-statements.js';
 
@@ -53,7 +53,10 @@ function rowsSorted(node: PlanNode): number {
   return Math.max(0, ...(node.Plans ?? []).map((input) => input['Actual Rows']));
 }
 
-/** Executes a statement again, planned for the values at hand or once for all values: named statements come to that after five executions. */
+/**
+ * Executes a statement again, planned for the values at hand or once for all values: named statements come to that
+ * after five executions.
+ */
 export async function execute(
   sql: pg.Client,
   { text, values }: SentStatement,

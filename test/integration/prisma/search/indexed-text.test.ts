@@ -1,4 +1,7 @@
-/** What a text costs in the index grows with its length, whatever it is made of, on every server and locale that is at hand. */
+/**
+ * What a text costs in the index grows with its length, whatever it is made of, on every server and locale that is at
+ * hand.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -14,18 +17,23 @@ const LONG_CHARACTERS = 16 * SHORT_CHARACTERS;
 /** The limit: sixteen times as long, and some room for sorting and for the clock. */
 const RATIO_MAX = 20;
 /**
- * Besides, once: a larger working memory is had from the system anew each time. Ordinary prose of that length costs some 1.5 ms in all; what is read
- * over and over again cost 300 to 7,000 ms.
+ * Besides, once: a larger working memory is had from the system anew each time. Ordinary prose of that length costs
+ * some 1.5 ms in all; what is read over and over again cost 300 to 7,000 ms.
  */
 const MEMORY_MS = 5;
-/** What other processes do to a measurement does not last for so many. */
+/** Number of measurements, so that disturbances by other processes do not last for all. */
 const MEASUREMENTS_MAX = 12;
-/** Characters in one statement: as many of short texts as of long ones, so that whatever else the machine does falls on both alike. */
+/**
+ * Characters in one statement: as many of short texts as of long ones, so that whatever else the machine does falls on
+ * both alike.
+ */
 const CHARACTERS_MEASURED = 2 * LONG_CHARACTERS;
 const RANDOM_TEXTS = 60;
 const STATEMENT_TIMEOUT_MS = 60_000;
 
-/** Texts of which some reading of PostgreSQL's parser takes long: found by a search over random texts, each repeated. */
+/**
+ * Texts of which some reading of PostgreSQL's parser takes long: found by a search over random texts, each repeated.
+ */
 const ADVERSARIES = [
   ...['a_', '_a', 'a-', 'a.', 'a/', 'a@', 'a:', '1_', '1.1a_', 'a_a_eEa_1.1a_1-1', 'Ea_a_1.1a_EEa_'],
   ...['@0x', '@0e@0x@1e@0e@x1', 'x@0x@0e@1e@0', 'a@1', '1ea@', 'a@0xaea@0xa', '-a@1.1e', '+1', '1e1', '1.1.1a_'],
@@ -119,7 +127,9 @@ class Meter {
   }
 }
 
-/** How many times as much 16 KB cost as 1 KB, their memory left out; measured until it is within the limit, or for good. */
+/**
+ * How many times as much 16 KB cost as 1 KB, their memory left out; measured until it is within the limit, or for good.
+ */
 async function ratioOf(unit: string, meter: Meter): Promise<number> {
   let [short, long] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   for (let tries = 0; tries < MEASUREMENTS_MAX; tries += 1) {

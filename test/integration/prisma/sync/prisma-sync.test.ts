@@ -14,7 +14,7 @@ const ROUNDS = 3;
 const BATCHES = 25;
 const LIMIT_MAX = 12;
 const TIMEOUT_MS = 120_000;
-/** Of what is archived nothing is seen, and readers see nothing. */
+/** Archived chats are hidden, and readers see nothing. */
 const HIDING: View = ['open owner', 'open admin', 'open member'];
 
 const batches = fc.array(fc.array(step, { minLength: 4, maxLength: 16, size: 'max' }), {

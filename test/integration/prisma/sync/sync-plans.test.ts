@@ -1,4 +1,4 @@
-/** How PostgreSQL goes about syncing where there is much: no statement reads more than what it names. */
+/** The plans of sync in a large store: no statement reads more rows than it names. */
 import { expect } from 'chai';
 import { PrismaSyncLog } from '../../../../src/adapters/stores/prisma/log/prisma-sync-log.js';
 import type { ChatTraits } from '../../../../src/application/ports/queries/chat-queries.js';

@@ -1,4 +1,7 @@
-/** The REST side as it runs: processes of ours on the run's PostgreSQL and RabbitMQ, a client, and what dispatch would hear. */
+/**
+ * The REST side as it runs: processes of ours on the run's PostgreSQL and RabbitMQ, a client, and what dispatch would
+ * hear.
+ */
 import amqp, { type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { Fleet } from '../../../support/fleet/fleet.js';
 import { startProcess, type TestProcess } from '../../../support/fleet/processes.js';
@@ -24,7 +27,7 @@ export class RestStack extends RestClient {
     return new RestStack(fleet, { ...fleet.env, JWT_SECRET: SECRET, ...env });
   }
 
-  /** Starts a process with these roles, and waits until it is ready. One with `api` is whom the client asks. */
+  /** Starts a process with these roles, and waits until it is ready. The client calls the one with `api`. */
   run(...roles: string[]): Promise<TestProcess> {
     return this.runWith({}, ...roles);
   }
@@ -43,7 +46,7 @@ export class RestStack extends RestClient {
     return `http://127.0.0.1:${this.#api.env.PORT}`;
   }
 
-  /** Hears every event from now on. */
+  /** Records every event from now on. */
   async listen(): Promise<void> {
     const { amqpUrl, namespace } = this.fleet;
     this.#listening = await amqp.connect(amqpUrl);
@@ -65,7 +68,7 @@ export class RestStack extends RestClient {
     await connection.close();
   }
 
-  /** A counter's value at the ops port, over all series whose labels include these; 0 where there is none. */
+  /** The value of a counter at the ops port, summed over all series with these labels; 0 if there are none. */
   async counted(name: string, labels: Record<string, string> = {}): Promise<number> {
     const text = await (await fetch(`${this.#api?.opsUrl}/metrics`)).text();
     const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);

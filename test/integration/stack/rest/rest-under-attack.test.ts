@@ -1,4 +1,7 @@
-/** One caller asks for what is expensive, or does not read what they asked for, on a process with both roles: the others are served meanwhile. */
+/**
+ * One caller asks for what is expensive, or does not read what they asked for, on a process with both roles: the others
+ * are served meanwhile.
+ */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect } from 'chai';

@@ -1,4 +1,4 @@
-/** A real RabbitMQ and a worker process of its own: the wire, the client library and the adapter between them. */
+/** A real RabbitMQ and a worker process: the protocol, the client library and the adapter. */
 import type { ConfirmChannel, Message, Options } from 'amqplib';
 import { ConfirmedChannel } from '../../../../src/adapters/transports/amqp/publish/confirmed-channel.js';
 import { MAX_MESSAGE_BYTES, names } from '../../../../src/contract/messages/topology.js';
@@ -11,7 +11,10 @@ import { type Door, Finding, type OpenDoor } from './door.js';
 
 const WITHIN_MS = 30_000;
 const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
-/** The broker itself ends the channel of whoever names another user, lets answers go to nobody, or routes by what is no list of texts. */
+/**
+ * The broker itself closes the channel for a wrong user id, for a reply address without a consumer, or for invalid
+ * routing headers.
+ */
 const LISTS = ['CC', 'BCC'];
 
 const idOf = ({ properties }: Message): unknown => properties.correlationId;
@@ -47,7 +50,7 @@ class BrokerDoor implements OpenDoor<HostileMessage> {
       await worker.ready();
       await fleet.connect();
       const door = new BrokerDoor(fleet, worker, await fleet.createGroup(1));
-      // The broker may close the connection for what is sent on it: a finding, which is to be made smaller on a new one.
+      // The broker may close the connection for an input. This is a finding, which is shrunk on a new connection.
       door.session = await BrokerSession.open<ConfirmChannel>({
         url: fleet.amqpUrl,
         create: (connection) => connection.createConfirmChannel(),
@@ -118,7 +121,7 @@ class BrokerDoor implements OpenDoor<HostileMessage> {
     await this.fleet.close();
   }
 
-  /** With an address where the answer can be told whose it is. The library refuses to write some. */
+  /** With a reply address that identifies the answer. The library refuses to write some. */
   private async send(channel: ConfirmedChannel, input: HostileMessage, correlationId: string): Promise<string> {
     const { content, routingKey, properties } = input;
     if (!isSendable(input)) return 'not sent: the broker would not take it';

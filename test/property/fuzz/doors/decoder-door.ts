@@ -1,4 +1,4 @@
-/** The first thing that reads a message: from the client library's object to one of three outcomes. */
+/** The decoder of messages: from the client library's object to one of three outcomes. */
 
 import { toIncomingCommand } from '../../../../src/adapters/transports/amqp/consume/incoming-command.js';
 import { republishProperties } from '../../../../src/adapters/transports/amqp/dead-letters/republish-properties.js';
@@ -16,10 +16,10 @@ import { type Door, Finding } from './door.js';
 
 const TRIES = 3;
 const OWN_USER = 'guest';
-/** Lone surrogates and U+0000, as JSON writes them. */
+/** Lone surrogates and U+0000, as in JSON. */
 const UNSTORABLE_IN_JSON = /\\u0000|\\ud[89a-f]/;
 
-function judged(decoded: Decoded, { content, properties }: HostileMessage): string {
+function compared(decoded: Decoded, { content, properties }: HostileMessage): string {
   if (decoded.outcome === 'malformed') return 'dead letter';
   if (decoded.contentHash.length !== 32) throw new Finding('the content has no hash');
   if (decoded.outcome === 'command') {
@@ -50,7 +50,7 @@ function take(message: HostileMessage): string {
   republishProperties(delivered, OWN_USER);
   if (performance.now() - began > STALL_MS && leastCpuMs(TRIES, () => decodeCommand(incoming), STALL_MS) > STALL_MS)
     throw new Finding(`took more than ${STALL_MS} ms to read, every time`);
-  return judged(decoded, message);
+  return compared(decoded, message);
 }
 
 export const decoderDoor: Door<HostileMessage> = {

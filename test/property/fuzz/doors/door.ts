@@ -1,15 +1,15 @@
-/** A way in, and what came of what was sent through it. */
+/** An entry point, and the outcomes of its inputs. */
 import type fc from 'fast-check';
 
 export type DoorName = 'decoder' | 'worker' | 'rest' | 'broker';
 
-/** What must not happen; the message says what did. */
+/** A violated expectation. The message describes it. */
 export class Finding extends Error {
   override name = 'Finding';
 }
 
 export interface OpenDoor<I> {
-  /** One outcome for each input, in words to be counted. Throws a `Finding`. */
+  /** The outcome of each input, as text to count. Throws a `Finding`. */
   take(inputs: readonly I[]): Promise<string[]>;
   close(): Promise<void>;
 }
@@ -17,11 +17,11 @@ export interface OpenDoor<I> {
 export interface Door<I> {
   name: DoorName;
   input: fc.Arbitrary<I>;
-  /** Inputs taken together, at most. */
+  /** Maximum number of inputs in one call. */
   together: number;
-  /** Inputs between opening and closing, about. */
+  /** Approximate number of inputs between open and close. */
   perOpening: number;
-  /** What holds the event loop up is looked for here; a door to another process leaves it to that process. */
+  /** Whether the event loop of this process is watched for stalls. False for entry points in another process. */
   watchesStalls: boolean;
   open(seed: number): Promise<OpenDoor<I>>;
 }

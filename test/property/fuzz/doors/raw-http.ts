@@ -1,10 +1,10 @@
-/** A client that sends what no HTTP library would, and reads one answer. */
+/** A raw HTTP client that can send invalid requests, and reads one response. */
 import { connect } from 'node:net';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 
-/** A server that still waits for more is told after so long that there is none; one that has it all answers nothing any more then. */
+/** Time after which the client ends its side of the connection, for a server that waits for more data. */
 const PATIENCE_MS = 150;
-/** … and so long where that may have been too short: the machine has others to serve. */
+/** The longer time for a retry on a busy machine. */
 const LONG_PATIENCE_MS = 4_000;
 const ANSWER_WITHIN_MS = 8_000;
 
@@ -14,7 +14,7 @@ export interface RawAnswer {
   body: Buffer;
 }
 
-/** What was said instead of an answer. */
+/** The text instead of a response. */
 export type NoAnswer = 'closed' | 'reset' | 'silent';
 
 function chunks(bytes: Buffer): Buffer | null {
@@ -37,7 +37,7 @@ function decoded(body: Buffer, encoding: string | undefined): Buffer {
   return encoding === 'br' ? brotliDecompressSync(body) : body;
 }
 
-/** The first answer that is not provisional; null while it is not complete. */
+/** The first final response. Null while it is incomplete. */
 function answerIn(bytes: Buffer, isHead: boolean): RawAnswer | null {
   const end = bytes.indexOf('\r\n\r\n');
   if (end < 0) return null;

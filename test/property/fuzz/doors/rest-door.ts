@@ -1,4 +1,4 @@
-/** The REST side on a real socket: every answer is a documented one, and tells nobody what is not theirs. */
+/** REST on a real socket: every response is documented, and contains no data that the caller may not see. */
 import { refusalCodes, requestProblems } from '../../../../src/contract/messages/problems.js';
 import { assertDocumented } from '../../../unit/adapters/http/documented-answers.js';
 import { RestHarness } from '../../../unit/adapters/http/rest-harness.js';
@@ -10,17 +10,20 @@ import { type RawAnswer, sendRaw } from './raw-http.js';
 
 const AT_ONCE = 16;
 const NO_RATE_LIMIT = 1e9;
-/** In every text that the callers must not see. */
+/** Part of every text that the callers must not see. */
 const SECRET_TEXT = 'for-nobody-but-the-members';
 const CODES = new Set([...Object.keys(refusalCodes), ...Object.keys(requestProblems)]);
-/** Paths of this machine, frames of a stack. */
+/** Paths of this machine, and stack frames. */
 const INSIDES = /node_modules|file:\/\/|\/dist\/|\n\s+at .+:\d+:\d+/;
 const PLAIN_TARGET = /^\/[^\s\p{Cc}]*$/u;
 const DOCUMENTS = /^\/(docs|openapi\.json|asyncapi\.json)/;
-/** More than this the server reads no further: an answer may be lost to the reset that follows it. */
+/** The server stops reading above this size. The response may be lost by the reset that follows. */
 const READ_MAX_BYTES = 60_000;
 
-/** Node's parser keeps a fault in what follows a request for an upgrade to itself, and waits for more: an answer comes with our time limit only. */
+/**
+ * Node's parser does not report an error in the data after an upgrade request, and waits. The response comes after the
+ * time limit.
+ */
 function isUpgradeCutShort({ headers, framing }: HostileRequest): boolean {
   return framing !== 'length' && headers.some(([name]) => name === 'Upgrade');
 }
@@ -63,7 +66,7 @@ class RestDoor implements OpenDoor<HostileRequest> {
     const outcomes: string[] = [];
     for (let at = 0; at < inputs.length; at += AT_ONCE)
       outcomes.push(...(await Promise.all(inputs.slice(at, at + AT_ONCE).map((input) => this.ask(input)))));
-    // After the others have come to their end, also those whose callers did not wait for it.
+    // After all other requests have ended, also those without a waiting caller.
     const { status } = await this.rest.get('/v1/chats?limit=1');
     if (status !== 200) throw new Finding(`a good request was answered ${status}`);
     const error = this.rest.lines.find(({ level }) => level === 'error');
@@ -83,21 +86,21 @@ class RestDoor implements OpenDoor<HostileRequest> {
     const answer = await sendRaw(this.rest.server.port, bytes);
     const told = () => `${bytes.toString('latin1', 0, 600)}\n=> ${JSON.stringify(answer).slice(0, 600)}`;
     if (typeof answer === 'string') {
-      // Node's server closes a tunnel that nobody offers; what is not read to its end may cost the answer.
+      // Node's server closes an unsupported tunnel. Unread data may lose the response.
       if (input.method === 'CONNECT' || bytes.length > READ_MAX_BYTES || isUpgradeCutShort(input))
         return `no answer: ${answer}`;
       throw new Finding(`no answer but ${answer} to ${told()}`);
     }
     try {
-      // As it went over the wire: one byte a character.
-      this.judge(input, answer, Buffer.from(fill(input.target), 'latin1').toString('latin1'));
+      // As sent: one character per byte.
+      this.check(input, answer, Buffer.from(fill(input.target), 'latin1').toString('latin1'));
     } catch (error) {
       throw new Finding(`${(error as Error).message}\n${told()}`);
     }
     return answer.status < 400 ? `answered ${answer.status}` : `problem ${answer.status}`;
   }
 
-  private judge({ method, token }: HostileRequest, { status, headers, body }: RawAnswer, target: string): void {
+  private check({ method, token }: HostileRequest, { status, headers, body }: RawAnswer, target: string): void {
     const text = body.toString('utf8');
     const type = headers.get('content-type') ?? '';
     const path = target.split(/[?#]/)[0] ?? '';
@@ -115,12 +118,12 @@ class RestDoor implements OpenDoor<HostileRequest> {
       if (!CODES.has(code) || problem.status !== status) throw new Error('a problem that is none of the contract');
     }
     const parsed: unknown = type.includes('json') ? JSON.parse(text) : text;
-    // A line break or a blank in it ends it: what was asked for is another path.
+    // A line break or a blank ends the target, so that the path is another one.
     if (PLAIN_TARGET.test(target)) assertDocumented(method, path, status, type, parsed);
-    this.judgeAccepted(parsed);
+    this.checkAccepted(parsed);
   }
 
-  private judgeAccepted(answer: unknown): void {
+  private checkAccepted(answer: unknown): void {
     const { commandId, status, replayed } = Object(answer) as {
       commandId?: string;
       status?: string;

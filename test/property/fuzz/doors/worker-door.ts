@@ -1,4 +1,6 @@
-/** A whole worker in this process: each delivery is answered or dead-lettered, and a good command among them goes through. */
+/**
+ * A whole worker in this process: each delivery is answered or dead-lettered, and valid commands between them succeed.
+ */
 
 import { randomUUID } from 'node:crypto';
 import { JwtTokenVerifier } from '../../../../src/adapters/auth/jwt-token-verifier.js';
@@ -23,15 +25,15 @@ class WorkerDoor implements OpenDoor<HostileMessage> {
     private readonly harness: WorkerHarness,
     private readonly known: Tokens | null,
     private readonly questionId: string,
-    /** Nobody else knows of it. */
+    /** A chat that no input refers to. */
     private readonly goodChatId: string,
   ) {}
 
-  /** Every other worker wants its actors proven. */
+  /** Every second worker requires tokens. */
   static async open(seed: number): Promise<WorkerDoor> {
     const known = seed % 2 === 0 ? null : await tokens();
-    const proof = known === null ? null : new JwtTokenVerifier(new JwtVerifier({ keys: { secret: SECRET } }));
-    const harness = await WorkerHarness.open({ proof });
+    const verifier = known === null ? null : new JwtTokenVerifier(new JwtVerifier({ keys: { secret: SECRET } }));
+    const harness = await WorkerHarness.open({ verifier });
     const story = (type: string, actorId: string, chatId: string, data: object) => ({
       ...{ type, commandId: `story-${chatId}-${type}`, body: { actorId, chatId, data } },
       properties: { headers: { authorization: `Bearer ${known?.get(actorId)}` } },
@@ -59,16 +61,16 @@ class WorkerDoor implements OpenDoor<HostileMessage> {
       properties: { headers: { authorization: `Bearer ${this.known?.get('mallory')}` } },
     });
     const news = () => harness.told.slice(hadTold);
-    const buried = () => news().filter((word) => word.startsWith('buried'));
+    const deadLettered = () => news().filter((word) => word.startsWith('deadLettered'));
     await harness.until('every delivery is answered or dead-lettered', () => {
       const failed = news().find((word) => word.startsWith('failed') || word.startsWith('leaseAcquired'));
       if (failed !== undefined) throw new Finding(`the worker told: ${failed}`);
-      return harness.receipts.length - hadReceipts + buried().length >= inputs.length + 1;
+      return harness.receipts.length - hadReceipts + deadLettered().length >= inputs.length + 1;
     });
     const receipts = harness.receipts.slice(hadReceipts);
-    const dead = buried();
+    const dead = deadLettered();
     if (receipts.length + dead.length !== inputs.length + 1) throw new Finding('more answers than deliveries');
-    if (dead.some((word) => word !== 'buried malformed')) throw new Finding(`dead-lettered: ${dead}`);
+    if (dead.some((word) => word !== 'deadLettered malformed')) throw new Finding(`dead-lettered: ${dead}`);
     const errors = harness.log.lines.slice(hadLines).filter((line) => line.includes('"level":"error"'));
     if (errors.length > 0) throw new Finding(`logged: ${errors[0]}`);
     if (receipts.find((receipt) => receipt.commandId === commandId)?.status !== 'accepted')
@@ -89,7 +91,7 @@ class WorkerDoor implements OpenDoor<HostileMessage> {
     await this.harness.close();
   }
 
-  /** About the message that is there; with a token, where tokens are asked for: mostly the actor's. */
+  /** About the existing message; with a token, mostly the actor's, if tokens are required. */
   private incoming(input: HostileMessage, index: number): IncomingCommand {
     const text = input.content.toString('latin1').replace(ID_PATTERN, this.questionId);
     const content = Buffer.from(text, 'latin1');

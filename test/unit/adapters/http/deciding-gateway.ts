@@ -1,6 +1,6 @@
 /**
- * Stands where the broker and the worker stand: decides each command at once with the worker's own code, on the in-memory store. A
- * test may script the answer to the next command instead, for what a worker says rarely and a transport only when it is broken.
+ * Replaces broker and worker: decides each command at once with the worker's own code, on the in-memory store. A test
+ * may script the answer to the next command, for answers that a worker seldom gives and a client must handle.
  */
 
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
@@ -80,7 +80,7 @@ export class DecidingGateway implements CommandGateway {
         partition: PARTITION,
         delivery: { tag: 1, incoming, deliveryCount: 0, mayBeMisplaced: false, isForwarded: false },
         decoded,
-        unproven: null,
+        unauthenticated: null,
         token: null,
         allowance: null,
       },

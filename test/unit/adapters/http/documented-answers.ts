@@ -1,4 +1,7 @@
-/** Holds real answers against the OpenAPI document: the status must be documented, and the body must fit with nothing beside it. */
+/**
+ * Holds real answers against the OpenAPI document: the status must be documented, and the body must fit with nothing
+ * beside it.
+ */
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { openApiDocument } from '../../../../src/adapters/apis/http/docs/openapi.js';
@@ -30,7 +33,10 @@ function validate(pointer: string, body: unknown): void {
 
 const escaped = (part: string) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'));
 
-/** @throws Error if an answer is not as documented; problems outside the documented operations must be problem documents all the same. */
+/**
+ * @throws Error if an answer is not as documented; problems outside the documented operations must be problem documents
+ * all the same.
+ */
 export function assertDocumented(
   method: string,
   url: string,

@@ -148,10 +148,11 @@ describe('REST documents', () => {
   it("describe the broker's messages in AsyncAPI 3, with a message for every command and event", async () => {
     const { body } = await fetched('/asyncapi.json');
     expect(body.asyncapi).to.equal('3.0.0');
-    const { commands, events, receipts, deadLetters } = body.channels;
-    expect([commands.address, events.address, deadLetters.address, receipts.address]).to.deep.equal([
+    const { commands, events, live, receipts, deadLetters } = body.channels;
+    expect([commands.address, events.address, live.address, deadLetters.address, receipts.address]).to.deep.equal([
       'talk.commands',
       'talk.events',
+      'talk.live',
       'talk.dead-letters',
       null,
     ]);
@@ -172,7 +173,7 @@ describe('REST documents', () => {
     const policy = headers.get('content-security-policy') ?? '';
     expect(policy).to.include("script-src 'self';").and.to.include("script-src-attr 'none'");
     expect(policy).to.not.include('upgrade-insecure-requests');
-    // Scripts come from files of ours, none stands in the page: so the policy stops none of them.
+    // Scripts are files, not inline, so that the content security policy permits them.
     const scripts = [...html.matchAll(/<script([^>]*)>([^<]*)/g)];
     expect(scripts).to.have.length(3);
     for (const [, attributes, inline] of scripts) {
@@ -207,7 +208,7 @@ describe('REST documents', () => {
   });
 
   it('serve only the page and its files at /docs', async () => {
-    // The package behind the page brings a demonstration of somebody else's interface, and its own manifest.
+    // The package of the page contains a demo of another API, and its own manifest.
     for (const path of ['index.html', 'swagger-initializer.js', 'package.json', 'nope', '%2e%2e/package.json']) {
       const { status, body } = await rest.get(`/docs/${path}`, { as: null });
       expect([status, body.type], path).to.deep.equal([404, '/problems/not_found']);

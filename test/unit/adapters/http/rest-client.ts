@@ -8,7 +8,7 @@ export const TOKEN_TTL_SECONDS = 60;
 export interface RestAnswer {
   status: number;
   headers: Headers;
-  // Whatever the answer holds: each test says what it expects there.
+  // Any type: each test asserts what it expects.
   // biome-ignore lint/suspicious/noExplicitAny: JSON under test
   body: any;
 }
@@ -18,7 +18,7 @@ export interface RestRequest {
   as?: string | null;
   token?: string;
   json?: unknown;
-  /** A body as it is, instead of `json`. */
+  /** A raw body instead of `json`. */
   raw?: string | Uint8Array;
   headers?: Record<string, string>;
 }
@@ -90,7 +90,7 @@ export abstract class RestClient {
     return body.chatId;
   }
 
-  /** Says something in a chat; the receipt. */
+  /** Sends a message to a chat, and returns the receipt. */
   async say(chatId: string, body: string, as = 'alice'): Promise<{ messageId: string; sequence: number }> {
     const answer = await this.post(`/v1/chats/${chatId}/messages`, { body }, { as });
     if (answer.status !== 201) throw new Error(`nothing was sent: ${JSON.stringify(answer.body)}`);

@@ -73,7 +73,7 @@ describe('The JSON Lines consumer', () => {
     expect(await merged()).to.deep.equal([[1, 3, 4], [2]]);
   });
 
-  it('counts no incomplete last line, and cuts it off before it goes on', async () => {
+  it('ignores an incomplete last line, and removes it before it continues', async () => {
     await consumer().deliver(delivery(1, [1]));
     const file = join(folder, 'p3.e1.jsonl');
     const torn = `{"partition":3,"position":2,${'x'.repeat(100_000)}`;

@@ -5,6 +5,7 @@ import { MemoryDecisionLog } from '../../../../src/adapters/stores/memory/memory
 import { MemoryEventCursors } from '../../../../src/adapters/stores/memory/memory-event-cursors.js';
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
 import { MemoryFollowedLog } from '../../../../src/adapters/stores/memory/memory-followed-log.js';
+import { MemoryLiveReaders } from '../../../../src/adapters/stores/memory/memory-live-readers.js';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
 import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { MemoryTransportState } from '../../../../src/adapters/stores/memory/memory-transport-state.js';
@@ -20,6 +21,7 @@ export async function openMemoryStore(): Promise<StoreHarness> {
   return {
     commands: new MemoryCommandStore(world),
     registry: new MemoryPartitionRegistry(world),
+    liveReaders: new MemoryLiveReaders(world),
     transportState: new MemoryTransportState(),
     log: new MemoryEventLog(world),
     queries: new MemoryChatQueries(world),

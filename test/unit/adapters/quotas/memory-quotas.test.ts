@@ -157,7 +157,7 @@ describe('Quotas per chat counted in memory', () => {
     return verdict?.reservations.flatMap(({ quota: { id }, left, waitMs }) => [id, left, waitMs]) ?? [];
   }
 
-  it('are not used up by a check, which reports what is left and until when', async () => {
+  it('are not used by a check, which reports the remaining units and the end of the window', async () => {
     const quotas = new MemoryQuotas([perChat()]);
     for (const command of [ALICE, STRANGER, BOB])
       expect(await roomFor(quotas, command)).to.deep.equal(['sends', 3, 10_000]);
@@ -168,7 +168,7 @@ describe('Quotas per chat counted in memory', () => {
     expect(await roomFor(quotas, ALICE)).to.deep.equal(['sends', 3, 10_000]);
   });
 
-  it('reject only known members; for others they report what is left', async () => {
+  it('reject only known members; for others they report the remaining units', async () => {
     const quotas = new MemoryQuotas([perChat()]);
     await use(quotas, ALICE, ALICE, ALICE);
     mock.timers.tick(2_500);
@@ -178,7 +178,7 @@ describe('Quotas per chat counted in memory', () => {
     expect(await roomFor(quotas, by({}, 'message.edit'))).to.deep.equal([]);
   });
 
-  it('share what is left among commands that are checked together', async () => {
+  it('share the remaining units among commands that are checked together', async () => {
     const quotas = new MemoryQuotas([perChat()]);
     const [alice, bob, elsewhere] = await quotas.takeAll([ALICE, BOB, by({ chat: 'default c2' })]);
     expect(alice?.reservations[0]).to.equal(bob?.reservations[0]);

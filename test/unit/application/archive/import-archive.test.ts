@@ -135,7 +135,7 @@ describe('An imported archive', function () {
       const said = (error as ArchiveFault).message;
       if (typeof message === 'string') expect(said).to.equal(message);
       else expect(said).to.match(message);
-      // Nothing of what an archive says is repeated: it goes to logs and terminals.
+      // Errors do not quote the archive, because they go to logs and terminals.
       expect(said).to.not.include('hello');
       const alice = { tenantId: 'default', userId: 'alice' };
       expect(await store.store.queries.listChats(alice, 'all', {}, null, 10)).to.deep.equal([]);

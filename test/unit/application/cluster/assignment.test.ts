@@ -44,7 +44,11 @@ describe('The assignment of partitions to workers', () => {
 
   it('counts a partition as owned while its owner is alive', () => {
     const row = { partition: 0, epoch: 1, position: 0, publishedThrough: 0, logFloor: 0 };
-    const census = (owner: string | null) => ({ workers: ['a', 'b'], partitions: [{ ...row, owner }] });
+    const census = (owner: string | null) => ({
+      workers: ['a', 'b'],
+      partitions: [{ ...row, owner }],
+      liveReaders: 0,
+    });
     expect(hasLiveOwner(census('a'), 0)).to.equal(true);
     expect(hasLiveOwner(census('gone'), 0)).to.equal(false);
     expect(hasLiveOwner(census(null), 0)).to.equal(false);

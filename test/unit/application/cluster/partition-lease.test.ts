@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { create, GROUP, send } from '../commands/drafts.js';
 import { WorkerHarness } from '../processing/worker-harness.js';
 
-/** Drawn for a pause it makes that far longer than anybody waits here. */
+/** Makes the pause longer than any test. */
 const ENDLESS = 10_000;
 
 describe('The partitions of a worker', () => {
@@ -32,13 +32,13 @@ describe('The partitions of a worker', () => {
   it('are subscribed to as soon as the broker returns, without the rest of the retry pause', async () => {
     await harness.close();
     harness = await WorkerHarness.open({ random: () => ENDLESS });
-    harness.source.isAway = true;
+    harness.source.isDisconnected = true;
     await harness.source.lose();
     await harness.until('an attempt has failed', () => harness.source.refused > 0);
     const waiting = () =>
       harness.worker.status.partitions.filter(({ notSubscribedSince }) => notSubscribedSince !== null);
     expect(waiting()).not.to.deep.equal([]);
-    harness.source.isAway = false;
+    harness.source.isDisconnected = false;
     harness.worker.brokerReconnected();
     await harness.given(create('alice', GROUP, []));
     await harness.until('all are subscribed to', () => waiting().length === 0);

@@ -38,15 +38,15 @@ export interface Draft {
   body: { tenantId?: string; actorId: string; chatId?: string; data: unknown };
   commandId: string;
   properties?: Partial<IncomingCommand>;
-  unproven?: Reason;
-  /** What the token that proves the actor says. */
+  unauthenticated?: Reason;
+  /** Claims of the actor's token. */
   token?: Claims;
 }
 
 /** As the contract has it, with nothing besides. */
 const exactReceipt = receipt.strict();
 
-export function itemOf({ type, body, commandId, properties, unproven, token }: Draft, tag: number): BatchItem {
+export function itemOf({ type, body, commandId, properties, unauthenticated, token }: Draft, tag: number): BatchItem {
   const incoming: IncomingCommand = {
     body: Buffer.from(JSON.stringify(body)),
     routingKey: body.chatId ?? body.actorId,
@@ -59,7 +59,7 @@ export function itemOf({ type, body, commandId, properties, unproven, token }: D
   const decoded = decodeCommand(incoming);
   if (decoded.outcome === 'malformed') throw new Error(decoded.detail);
   const delivery = { tag, incoming, deliveryCount: 0, mayBeMisplaced: false, isForwarded: false };
-  return { partition: 0, delivery, decoded, unproven: unproven ?? null, token: token ?? null, allowance: null };
+  return { partition: 0, delivery, decoded, unauthenticated: unauthenticated ?? null, token: token ?? null, allowance: null };
 }
 
 function pick<K, V>(keys: readonly K[], nameOf: (key: K) => string, from: ReadonlyMap<string, V>): Map<string, V> {
@@ -73,8 +73,8 @@ function pick<K, V>(keys: readonly K[], nameOf: (key: K) => string, from: Readon
 }
 
 /**
- * What is committed, and batches of commands decided on it. A batch sees only the attributes whose keys it has named, and its
- * writes are held against what every store relies on before they are applied.
+ * What is committed, and batches of commands decided on it. A batch sees only the attributes whose keys it has named,
+ * and its writes are held against what every store relies on before they are applied.
  */
 export class DeciderHarness {
   now = new Date('2026-11-20T20:15:00.123Z');
@@ -268,7 +268,7 @@ export class DeciderHarness {
     }
   }
 
-  /** Nobody is in more or fewer chats than are counted. Chats and members put here by hand are not. */
+  /** Checks that the counted memberships equal the real ones. Chats and members that a test inserted are excluded. */
   private expectChatsCounted(): void {
     const counted = new Map<string, UserChats>();
     for (const { tenantId, chatId, userId } of this.members.values()) {

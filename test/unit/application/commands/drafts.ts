@@ -1,4 +1,4 @@
-/** Commands as tests state them: who, where, what; each under a new command id unless `over` says otherwise. */
+/** Short forms of commands: actor, chat, data. Each has a new command id unless `over` has one. */
 import { randomUUID } from 'node:crypto';
 import { directChatId } from '../../../../src/contract/messages/direct-chat-id.js';
 import type { Draft } from './decider-harness.js';
@@ -25,7 +25,7 @@ export function upsert(actorId: string, data: object, over: Over = {}): Draft {
   return draft('user.upsert', actorId, null, data, over);
 }
 
-/** A group, unless `data` says otherwise. */
+/** A group, unless `data` has another kind. */
 export function create(
   actorId: string,
   chatId: string,

@@ -76,7 +76,7 @@ for (const [when, inOneBatch] of [
       expect(done).to.deep.equal([...Array(EMOJI_PER_USER_AND_MESSAGE_MAX).fill('accepted'), 'limit_reached']);
       expect(
         play(harness, [
-          // There already; another user; taken back, and then another one; and what was there is still counted.
+          // An existing emoji; another user; removed and added again. All of them are counted.
           ...[react('mike', GROUP, M1, emoji(0)), react('alice', GROUP, M1, emoji(99))],
           ...[react('mike', GROUP, M1, emoji(99)), unreact('mike', GROUP, M1, emoji(5))],
           ...[react('mike', GROUP, M1, emoji(99)), react('mike', GROUP, M1, emoji(5))],

@@ -3,7 +3,7 @@ import type { Receipt } from '../../../../src/contract/messages/receipts.js';
 import { DeciderHarness, type Draft } from './decider-harness.js';
 import { add, create, GROUP, NOWHERE, OTHER_GROUP, remove, send } from './drafts.js';
 
-/** What a receipt tells besides which command and chat it is about. */
+/** The fields of a receipt without the ids of command and chat. */
 function told({ commandId: _, chatId: __, ...rest }: Receipt): object {
   return rest;
 }

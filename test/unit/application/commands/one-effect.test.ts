@@ -137,9 +137,9 @@ describe('A refusal that is not stored', () => {
 
   it('writes neither receipt nor event (unauthenticated), and reads no attributes', () => {
     const harness = group();
-    const unproven = refusal('unauthenticated', 'the token has expired');
-    const receipt = harness.answer(send('alice', GROUP, 'hello', {}, { unproven }));
-    expect(receipt).to.deep.include({ status: 'rejected', decisionId: null, reason: unproven });
+    const unauthenticated = refusal('unauthenticated', 'the token has expired');
+    const receipt = harness.answer(send('alice', GROUP, 'hello', {}, { unauthenticated }));
+    expect(receipt).to.deep.include({ status: 'rejected', decisionId: null, reason: unauthenticated });
     expect(harness.receipts).to.have.property('size', 1);
     expect(harness.log).to.have.length(1);
   });
@@ -147,9 +147,9 @@ describe('A refusal that is not stored', () => {
   it('of an unauthenticated command is not the stored receipt of the authenticated one', () => {
     const harness = group();
     const draft = send('alice', GROUP, 'secret', {}, { commandId: 'c-1' });
-    const unproven = refusal('unauthenticated', 'the header authorization with a bearer token is missing');
-    const [first, second, third] = harness.answers(draft, { ...draft, unproven }, draft);
-    expect(second).to.deep.include({ status: 'rejected', reason: unproven, messageId: null, sequence: null });
+    const unauthenticated = refusal('unauthenticated', 'the header authorization with a bearer token is missing');
+    const [first, second, third] = harness.answers(draft, { ...draft, unauthenticated }, draft);
+    expect(second).to.deep.include({ status: 'rejected', reason: unauthenticated, messageId: null, sequence: null });
     expect(third).to.deep.equal({ ...first, replayed: true });
   });
 });

@@ -121,7 +121,7 @@ describe('The snapshot keys of a batch', () => {
   });
 
   it('are empty for an unauthenticated actor', () => {
-    const item: BatchItem = itemOf(send('alice', GROUP, 'x', {}, { unproven: refusal('unauthenticated') }), 1);
+    const item: BatchItem = itemOf(send('alice', GROUP, 'x', {}, { unauthenticated: refusal('unauthenticated') }), 1);
     expect(snapshotKeysOf([item])).to.deep.equal(NO_KEYS);
   });
 });

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { create } from '../commands/drafts.js';
 import { WorkerHarness } from '../processing/worker-harness.js';
 
-/** So many that they are in more than one of four partitions. */
+/** Enough chats for more than one of four partitions. */
 const CHATS = 24;
 /** Turns of the event loop that a transaction takes here: enough for another one to begin. */
 const TRANSACTION_TURNS = 5;

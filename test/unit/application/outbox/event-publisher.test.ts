@@ -151,7 +151,7 @@ describe('The publisher of events', () => {
       watchPrefix();
       let failures = 3;
       let full = false;
-      // Full from the 8th on; it frees itself only after two more tries, and in the middle of what is then published.
+      // Full from the 8th event on, and free again after two more attempts, while events are being published.
       bench.sink.fate = (event, n, inFlight) => {
         if (n === 7) full = true;
         if (full && n > 7 && event.id === idsOf(8, 8)[0] && inFlight === 0) failures -= 1;
@@ -201,7 +201,7 @@ describe('The publisher of events', () => {
     bench = new PublisherBench({ written: 2_000 });
     bench.sink.fate = () => 'refused';
     await bench.until('it is refused', () => bench.publisher.obstacle === 'refused' && bench.sink.inFlight === 0);
-    // What was under way at the first refusal was so with the full window.
+    // Events in flight at the first refusal used the full window.
     bench.sink.inFlightMax = 0;
     let taken = 0;
     bench.sink.fate = () => (taken++ < 1_000 ? 'confirmed' : 'held');
@@ -292,7 +292,7 @@ describe('The publisher of events', () => {
         bench = new PublisherBench({ written: 50, publishedThrough: 20 });
         watchPrefix();
         bench.sink.away = away ? 1 : 0;
-        // A queue that refuses goes on doing so until everything under way has been refused.
+        // A full queue refuses all events in flight.
         let failing: PublishOutcome | null = null;
         bench.sink.fate = (_event, n, inFlight) => {
           const planted = planned.find(({ at }) => at === n);

@@ -10,7 +10,7 @@ const said = logged({ type: 'message.created', message });
 const removedBy = (actorId: string, userId: string) =>
   logged({ type: 'member.removed', userId, left: actorId === userId }, { actorId });
 
-/** Recipients and their count, as an event says them. */
+/** The recipients of an event and their count. */
 function whom(event: LoggedEvent, audience: ChatAudience | null): [string[] | null, number] | null {
   const { data } = renderEvent(event, audience, { storeId: 's', recipientsMax: MAX });
   return 'recipients' in data ? [data.recipients, data.recipientCount] : null;

@@ -1,6 +1,6 @@
 import type { EventChannel, EventSink, OutgoingEvent } from '../../../../src/application/ports/transport/transport.js';
 
-/** Takes and confirms every event; while it is shut, what is committed waits to be looked at and published. */
+/** Accepts and confirms every event. While it is closed, committed events wait. */
 export class GatedSink implements EventSink {
   /** Every copy, in order. */
   readonly events: OutgoingEvent[] = [];

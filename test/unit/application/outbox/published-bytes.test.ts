@@ -29,7 +29,7 @@ import {
 import { RECIPIENTS_MAX, WorkerHarness } from '../processing/worker-harness.js';
 import { ScriptedSink } from './scripted-sink.js';
 
-/** What somebody publishes who knows nothing but the log. */
+/** The events as published from the log alone. */
 async function publishedFromLog({ world, log }: WorkerHarness, after: number): Promise<OutgoingEvent[]> {
   const sink = new ScriptedSink();
   const quiet = () => undefined;
@@ -95,7 +95,7 @@ describe('The bytes of an event', () => {
     await harness.published();
     expect(new Set(harness.events.map(({ type }) => type))).to.deep.equal(new Set(eventTypes));
 
-    // The members have not changed since the sixth event: recipients are told as they are when it is published.
+    // The members are the same since the sixth event: recipients are those at publishing.
     const unchanged = 5;
     const again = await publishedFromLog(harness, unchanged);
     expect(again.map(({ body }) => Buffer.from(body).toString())).to.deep.equal(
@@ -139,7 +139,7 @@ describe('The bytes of an event', () => {
     await harness.given(add('alice', GROUP, ['carol']), remove('alice', GROUP, 'bob'));
     await harness.published();
     expect(told(harness.events[1] as OutgoingEvent)).to.deep.include({ recipients: ['bob'], recipientCount: 1 });
-    // One just removed is told of it.
+    // A removed member is a recipient.
     expect(told(harness.events[3] as OutgoingEvent).recipients).to.have.members(['bob', 'carol']);
 
     const again = await publishedFromLog(harness, 0);

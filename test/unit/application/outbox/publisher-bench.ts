@@ -5,7 +5,9 @@ import { expect } from 'chai';
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
 import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { EventPublisher } from '../../../../src/application/outbox/event-publisher.js';
+import { LiveCopies } from '../../../../src/application/outbox/live-copies.js';
 import type { ChatMembers, EventLog, LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
+import type { LiveBatch } from '../../../../src/application/ports/transport/live-feed.js';
 import type { Stage } from '../../../../src/application/ports/worker-observer.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
 import type { DomainEvent } from '../../../../src/domain/event.js';
@@ -20,16 +22,16 @@ import { ScriptedSink } from './scripted-sink.js';
 const WITHIN_MS = 15_000;
 const quiet = () => undefined;
 
-/** Counts what is read from the log. */
+/** Counts the reads of the log. */
 class CountedLog implements EventLog {
   eventsRead = 0;
   reads = 0;
-  /** What has been read is told only once this has resolved. */
+  /** Reads of the log resolve after this. */
   answer: Promise<void> = Promise.resolve();
-  /** The next so many reads fail. */
+  /** The number of next reads that fail. */
   readsToFail = 0;
   membersRead = 0;
-  /** Members are told only once this has resolved. */
+  /** Reads of members resolve after this. */
   members: Promise<void> = Promise.resolve();
 
   constructor(private readonly log: EventLog) {}
@@ -61,12 +63,15 @@ export class PublisherBench {
   readonly sink = new ScriptedSink();
   readonly log: CountedLog;
   readonly publisher: EventPublisher;
+  /** What the live feed got, while `live` knew of a reader. */
+  readonly copies: LiveBatch[] = [];
+  readonly live = new LiveCopies({ publish: (batch) => this.copies.push(batch) });
   /** How long each batch took to publish, in milliseconds. */
   readonly took: number[] = [];
   private readonly world = new MemoryTables();
   private readonly events: LoggedEvent[] = [];
 
-  /** `written`: so many events are in the log already, the first `publishedThrough` of them published. */
+  /** `written`: number of events that are in the log at the start, the first `publishedThrough` of them published. */
   constructor({ written = 0, publishedThrough = 0 } = {}) {
     const { world } = this;
     world.messages.set(message.messageId, message);
@@ -85,11 +90,15 @@ export class PublisherBench {
     const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
     const render = { storeId: world.storeId, recipientsMax: 10 };
     const policy = defaultPolicy();
-    const deps = { log: this.log, sink: this.sink, policy, observer, logger, time: realTime, render };
+    const { log, sink, live } = this;
+    const deps = { log, sink, live, policy, observer, logger, time: realTime, render };
     this.publisher = new EventPublisher(0, deps, { position: written, publishedThrough });
   }
 
-  /** Commits a message and an edit of it, and hands their events to the publisher; what it answers commits its deletion. */
+  /**
+   * Commits a message and its edit, and passes their events to the publisher. The returned function commits the
+   * deletion.
+   */
   appendMessage(body: string): () => void {
     const said: Message = { ...message, messageId: randomUUID(), body };
     const edited: Message = { ...said, revision: 2, editedAt: AT, editedBy: 'alice' };
@@ -105,12 +114,12 @@ export class PublisherBench {
     };
   }
 
-  /** Commits so many more events and hands them to the publisher. */
+  /** Commits more events, and passes them to the publisher. */
   append(count: number, at = AT): void {
     this.publisher.append(this.write(count, undefined, at));
   }
 
-  /** Commits so many more events, of which the publisher hears only when the answer is called. */
+  /** Commits more events. The returned function passes them to the publisher. */
   commit(count: number): () => void {
     const events = this.write(count);
     return () => this.publisher.append(events);

@@ -1,6 +1,6 @@
 /**
- * Whom published events list, held against the code by which REST shows a chat: for every event and every user, listed if and only if a client
- * of that user, asking in the moment of publishing, would be shown what the event says.
+ * Compares the recipients of published events with REST: for every event and user, the user is listed if and only if
+ * REST would show the content to that user at the time of publishing.
  */
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
@@ -60,7 +60,7 @@ const POLICIES: PolicyDecisionPoint[] = [
   hidden('subject: { actor.token.suspended: true }'),
 ];
 
-/** A group of a worker whose events wait while a test says so. */
+/** A group on a worker whose events wait while the test holds them. */
 class Room {
   private checked = 0;
   private constructor(
@@ -80,7 +80,7 @@ class Room {
     return room;
   }
 
-  /** What is committed from now on waits. */
+  /** Holds events that are committed from now on. */
   async hold(): Promise<void> {
     this.sink.shut();
     // It goes out, and nothing after it.
@@ -111,7 +111,7 @@ class Room {
     return this.sink.events.filter((event) => event.type === type).map(({ body }) => told(body).recipients);
   }
 
-  /** Holds what was published since the last time against REST, which is asked now. */
+  /** Compares events that were published since the last call with REST at present. */
   async check(): Promise<void> {
     const { world } = this.harness;
     const queries = new MemoryChatQueries(world);
@@ -187,7 +187,7 @@ describe('Recipients of published events', () => {
   it('list no member for messages before their joining, with 200 messages that race it', async () => {
     await began({ historyVisibility: 'since-joined' });
     const sent = Array.from({ length: 200 }, (_, index) => send('alice', GROUP, `${index}`));
-    // Not held: what is sent first goes out while the rest is decided.
+    // Not held: the first event is published while the rest is decided.
     await room.harness.given(...sent.slice(0, 160), add('alice', GROUP, ['carol']), ...sent.slice(160));
     await room.harness.published();
     const listed = room.recipientsOf('message.created').map((recipients) => recipients?.includes('carol'));
@@ -226,7 +226,7 @@ describe('Recipients of published events', () => {
     expect(room.recipientsOf('message.edited')).to.deep.equal([one, all, all, all, one]);
   });
 
-  it('omit members from whom the policy hides the chat, by role or state', async () => {
+  it('omit members who may not view the chat, by role or state', async () => {
     await began();
     room.policy.replace(hidingPolicy());
     const carolAs = (role: string) => updateMember('alice', GROUP, 'carol', { role });
@@ -274,7 +274,7 @@ describe('Recipients of random events', function () {
   this.timeout(SEEDS * 4_000);
 
   for (let seed = 1; seed <= SEEDS; seed += 1)
-    it(`are the members to whom REST shows them (${seed})`, async () => {
+    it(`are the members who see them over REST (${seed})`, async () => {
       const chance = new Chance(seed, 'recipients');
       const room = await Room.open({ historyVisibility: chance.pick(['full', 'since-joined']) });
       try {

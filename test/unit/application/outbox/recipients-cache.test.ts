@@ -12,10 +12,10 @@ const text = logged({ type: 'message.created', message });
 const elsewhere = logged({ type: 'message.created', message }, { chatId: OTHER_GROUP });
 const added = logged({ type: 'member.added', members: [{ userId: 'carol', role: 'member' }] });
 
-/** Members as the log tells them; the answers can be held back. */
+/** The members as read from the log. A test can delay the reads. */
 class HeldLog {
   members: Record<string, string[]> = { [GROUP]: ['alice', 'bob'], [OTHER_GROUP]: ['dave'] };
-  /** What is said of the chats besides. */
+  /** Other fields of the chats. */
   traits: Partial<ChatMembers> = {};
   ofEachMember: Partial<ChatMember> = {};
   readonly asked: string[][] = [];
@@ -161,7 +161,7 @@ describe('The recipients of events', () => {
     expect((await cache.lookUp([text])).get(GROUP)).to.deep.include({ viewers: null, memberCount: 5 });
   });
 
-  it('are the members whom the policy permits to view the chat; another policy reads them again', async () => {
+  it('are the members who may view the chat by the policy; another policy reads them again', async () => {
     const hiding = (conditions: string) =>
       policyWith(`  - { id: hides, effect: deny, actions: [chat.view], ${conditions}, reason: Hidden. }`);
     held.ofEachMember = { role: 'reader' };

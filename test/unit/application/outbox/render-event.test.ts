@@ -165,7 +165,7 @@ describe('An event contains', () => {
       const said = renderEvent(event, whomOf(event), context);
       if (event.sequence === null) expect(said, event.event.type).not.to.have.property('sequence');
       else expect(said.sequence).to.equal('42');
-      // Its data says so in any case, where it is a chat's.
+      // The data has the chat id if the event belongs to a chat.
       if (event.chatId !== null) expect(said.data).to.have.property('sequence', event.sequence);
     }
   });

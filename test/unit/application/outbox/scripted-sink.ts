@@ -5,7 +5,7 @@ import type {
   PublishOutcome,
 } from '../../../../src/application/ports/transport/transport.js';
 
-/** What becomes of one publish: told soon, or, `held`, when the test says so. `lost` takes the channel with it. */
+/** The outcome of one publish: reported soon, or, if `held`, when the test continues it. `lost` closes the channel. */
 export type Fate = PublishOutcome | 'held';
 
 /** A broker that does to events what a test has written down for it. */
@@ -14,9 +14,9 @@ export class ScriptedSink implements EventSink {
   fate: (event: OutgoingEvent, n: number, inFlight: number) => Fate = () => 'confirmed';
   /** Every copy that reached a queue, in order. */
   readonly arrived: OutgoingEvent[] = [];
-  /** Ids whose confirm the publisher was told of. */
+  /** Ids whose confirms were reported to the publisher. */
   readonly confirmed = new Set<string>();
-  /** Opening a channel fails so many times. */
+  /** Number of times that opening a channel fails. */
   away = 0;
   /** Nothing more can be buffered: `writable` waits, for ever. */
   isBlocked = false;
@@ -25,7 +25,7 @@ export class ScriptedSink implements EventSink {
   published = 0;
   inFlight = 0;
   inFlightMax = 0;
-  /** Called after each outcome has been told. */
+  /** Called after each reported outcome. */
   onSettled: () => void = () => undefined;
   private held: (() => void)[] = [];
 
@@ -62,7 +62,7 @@ export class ScriptedSink implements EventSink {
     };
   }
 
-  /** Confirms what is held, the latest first. */
+  /** Confirms the held events, the latest first. */
   release(): void {
     for (const settle of this.held.splice(0).reverse()) settle();
   }

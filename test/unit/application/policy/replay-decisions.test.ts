@@ -41,7 +41,7 @@ beforeEach(() => {
 
 const idAt = (afterMs: number) => smallestIdAt(new Date(START + afterMs));
 
-/** One a millisecond, from the start on, unless said otherwise. */
+/** One per millisecond from the start, unless given. */
 function record(decisions: Partial<DecisionRecord>[], firstMs = 0): Promise<void> {
   return log.record(
     decisions.map((over, index) => ({

@@ -1,6 +1,7 @@
 /**
- * The lives of a worker process that some commands kill: its partitions' windows go through the real buffer and the real runner, and when it dies,
- * whatever was in hand comes back and counts as delivered once more, as on the broker. What is under way at a death gets no further.
+ * A worker process that crashes when it decides certain commands. The deliveries of its partitions pass through the
+ * real buffer and the real executor. After a crash, unacknowledged deliveries return with a higher delivery count, as
+ * on the broker, and calls of the store that were in flight have no further effect.
  */
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
@@ -27,32 +28,32 @@ interface Waiting {
 
 const quiet = () => undefined;
 
-class Life {
+class WorkerRun {
   hasEnded = false;
-  private tellEnd: () => void = quiet;
+  private resolveEnd: () => void = quiet;
   readonly end = new Promise<void>((resolve) => {
-    this.tellEnd = resolve;
+    this.resolveEnd = resolve;
   });
 
-  die(): void {
+  crash(): void {
     this.hasEnded = true;
-    this.tellEnd();
+    this.resolveEnd();
   }
 }
 
-export class Lives {
+export class CrashHarness {
   readonly world = new MemoryTables();
-  /** Of each partition, in order. */
+  /** The queue of each partition, in order. */
   readonly queues: Waiting[][];
-  readonly buried: string[] = [];
-  /** By command id: the latest answer. */
+  readonly deadLettered: string[] = [];
+  /** The latest receipt by command id. */
   readonly answers = new Map<string, Receipt>();
-  /** The command ids of each transaction, in the order in which they were begun. */
+  /** The command ids of each transaction, in the order of their start. */
   readonly tried: string[][] = [];
-  deaths = 0;
-  /** Calls of the store that are no transaction. */
-  notes = 0;
-  /** What deciding it kills the process. */
+  crashes = 0;
+  /** Number of calls of the store other than transactions. */
+  otherCalls = 0;
+  /** Whether deciding the command crashes the process. */
   isDeadly: (commandId: string) => boolean = () => false;
   /** Before a transaction with these commands. */
   before: (commandIds: readonly string[]) => Promise<void> = async () => undefined;
@@ -67,24 +68,24 @@ export class Lives {
     this.queues[partition]?.push(...drafts.map((draft) => ({ draft, deliveryCount })));
   }
 
-  /** Lives and dies until nothing is left, or so many deaths are not enough. */
-  async live(deathsAtMost: number): Promise<void> {
+  /** Restarts the process after each crash until the queues are empty. Fails after more than `crashesMax` crashes. */
+  async runUntilDone(crashesMax: number): Promise<void> {
     await this.registry.settle({ namespace: 'chat', partitions: this.partitions });
     while (this.queues.some(({ length }) => length > 0)) {
-      if (this.deaths > deathsAtMost) throw new Error(`${this.deaths} deaths, and still not through`);
-      await this.liveOnce();
+      if (this.crashes > crashesMax) throw new Error(`${this.crashes} crashes, and the queues are not empty`);
+      await this.runOnce();
     }
   }
 
-  private async liveOnce(): Promise<void> {
-    const inHand = this.queues.map((queue) => queue.slice(0, PREFETCH));
-    const life = new Life();
-    const executor = this.executorOf(life);
-    const served = inHand.map((window, partition) => this.serve(executor, partition, window));
-    await Promise.race([life.end, Promise.all(served)]);
-    if (!life.hasEnded) return;
-    this.deaths += 1;
-    for (const [partition, window] of inHand.entries())
+  private async runOnce(): Promise<void> {
+    const unacknowledged = this.queues.map((queue) => queue.slice(0, PREFETCH));
+    const run = new WorkerRun();
+    const executor = this.executorOf(run);
+    const served = unacknowledged.map((window, partition) => this.serve(executor, partition, window));
+    await Promise.race([run.end, Promise.all(served)]);
+    if (!run.hasEnded) return;
+    this.crashes += 1;
+    for (const [partition, window] of unacknowledged.entries())
       for (const waiting of window) if (this.queues[partition]?.includes(waiting)) waiting.deliveryCount += 1;
   }
 
@@ -106,39 +107,39 @@ export class Lives {
         results.push(...executed.results);
       for (const { item, result } of results)
         if (result.kind === 'answered') this.answers.set(result.receipt.commandId, result.receipt);
-        else this.buried.push(item.delivery.incoming.messageId ?? '');
+        else this.deadLettered.push(item.delivery.incoming.messageId ?? '');
       this.queues[partition]?.splice(0, batch.length);
     }
   }
 
-  private executorOf(life: Life): BatchExecutor {
+  private executorOf(run: WorkerRun): BatchExecutor {
     const decider = new CommandDecider(new PolicyEnforcementPoint(defaultPolicy()));
     const decide = decider.decide.bind(decider);
     decider.decide = (items, ...rest) => {
       if (!items.some(({ delivery }) => this.isDeadly(delivery.incoming.messageId ?? '')))
         return decide(items, ...rest);
-      life.die();
-      throw new Error('nobody hears of it: the process is dead');
+      run.crash();
+      throw new Error('the process has crashed: this error has no effect');
     };
     return new BatchExecutor({
-      ...{ store: this.mortalStore(life), decider, time: realTime, maxCommandAttempts: MAX_COMMAND_ATTEMPTS },
+      ...{ store: this.crashingStore(run), decider, time: realTime, maxCommandAttempts: MAX_COMMAND_ATTEMPTS },
       ...{ observer: { transactionFailed: quiet }, logger: collectedLog().logger, onStoreTrouble: quiet },
     });
   }
 
-  /** What is asked of it by the dead is not done, and nothing that it answers reaches them. */
-  private mortalStore(life: Life): CommandStore {
+  /** After the crash, calls have no effect, and pending calls do not settle. */
+  private crashingStore(run: WorkerRun): CommandStore {
     const { store } = this;
     const never = new Promise<never>(quiet);
     const whileAlive = async <T>(call: () => Promise<T>): Promise<T> => {
-      if (life.hasEnded) return never;
+      if (run.hasEnded) return never;
       const answer = await call().catch((error: Error) => error);
-      if (life.hasEnded) return never;
+      if (run.hasEnded) return never;
       if (answer instanceof Error) throw answer;
       return answer;
     };
     const note = <T>(call: () => Promise<T>) => {
-      this.notes += 1;
+      this.otherCalls += 1;
       return whileAlive(call);
     };
     return {
@@ -147,7 +148,7 @@ export class Lives {
           const ids = request.keys.receipts.map(({ commandId }) => commandId);
           this.tried.push(ids);
           await this.before(ids);
-          return life.hasEnded ? never : store.transact(request, work);
+          return run.hasEnded ? never : store.transact(request, work);
         }),
       noteSuspects: (...args) => note(() => store.noteSuspects(...args)),
       countAttempt: (...args) => note(() => store.countAttempt(...args)),

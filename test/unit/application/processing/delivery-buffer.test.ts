@@ -27,7 +27,7 @@ function delivery({ bytes = 10, deliveryCount = 0 }: Planned, tag: number): Deli
   };
 }
 
-/** The sizes of all batches, after checking that together they are what was put in, in order. */
+/** Returns the sizes of all batches. Checks that together they have all deliveries in order. */
 function batchesOf(planned: Planned[]): Delivery[][] {
   const buffer = new DeliveryBuffer();
   for (const [tag, plan] of planned.entries()) buffer.push(delivery(plan, tag));

@@ -1,4 +1,4 @@
-/** The in-memory store and the in-process source, made to misbehave where a test says so. */
+/** The in-memory store and the in-process source, with failures that a test injects. */
 import type { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
 import type {
   BatchRequest,
@@ -15,22 +15,22 @@ import type {
 } from '../../../../src/application/ports/transport/transport.js';
 import type { IncomingCommand } from '../../../../src/contract/messages/delivery.js';
 
-/** A real store underneath: what is not made to fail takes effect. Each hook may throw a `StoreError`. */
-export class UnrulyStore implements CommandStore {
-  /** Before anything is done. */
+/** Wraps the in-memory store. Each hook may throw a `StoreError`; calls that do not fail take effect. */
+export class FailingStore implements CommandStore {
+  /** Called before the transaction. */
   before: (request: BatchRequest) => void | Promise<void> = () => undefined;
-  /** In the transaction: nothing is written if it throws. */
+  /** Called within the transaction: nothing is written if it throws. */
   writing: (writes: BatchWrites) => void = () => undefined;
-  /** After the commit. */
+  /** Called after the commit. */
   after: () => void = () => undefined;
-  /** At each probe. */
+  /** Called at each probe. */
   probing: () => void | Promise<void> = () => undefined;
   probes = 0;
-  /** The command ids of each transaction that was tried, in order. */
+  /** The command ids of each attempted transaction, in order. */
   readonly tried: string[][] = [];
-  /** The commands that were noted as suspects, in order. */
+  /** The commands that were recorded as suspects, in order. */
   readonly noted: string[][] = [];
-  /** The command of each attempt that was counted, in order. */
+  /** The command of each counted attempt, in order. */
   readonly counted: string[] = [];
 
   constructor(private readonly store: MemoryCommandStore) {}
@@ -82,27 +82,27 @@ export class UnrulyStore implements CommandStore {
   }
 }
 
-/** Hands deliveries on with the delivery count that a test makes up, and loses subscriptions on demand. */
-export class UnrulySource implements CommandSource {
+/** Passes deliveries on with a delivery count that the test chooses, and loses subscriptions on demand. */
+export class FailingSource implements CommandSource {
   deliveryCountOf: (incoming: IncomingCommand) => number | undefined = () => undefined;
   readonly rerouted: Delivery[] = [];
-  /** What the next attempts to reroute fail with, one after the other. */
+  /** The errors of the next attempts to reroute, in order. */
   readonly rerouteFailures: Error[] = [];
   readonly forwarded: { messageId: string | undefined; home: number }[] = [];
-  /** What the next attempts to send home fail with, one after the other. */
+  /** The errors of the next attempts to forward, in order. */
   readonly forwardFailures: Error[] = [];
-  /** Whether the commands that arrive now may be misplaced. */
+  /** Whether deliveries are marked as possibly misplaced. */
   isInDisorder = false;
-  /** Nobody can subscribe: there is no connection. */
-  isAway = false;
-  /** How often that was found out. */
+  /** Whether subscribing fails, as without a connection. */
+  isDisconnected = false;
+  /** Number of failed attempts to subscribe. */
   refused = 0;
   private current: { subscription: Subscription; handlers: SubscriptionHandlers } | null = null;
 
   constructor(private readonly source: CommandSource) {}
 
   async subscribe(partition: number, prefetch: number, handlers: SubscriptionHandlers): Promise<Subscription> {
-    if (this.isAway) {
+    if (this.isDisconnected) {
       this.refused += 1;
       throw new Error('no connection');
     }
@@ -118,10 +118,10 @@ export class UnrulySource implements CommandSource {
     return subscription;
   }
 
-  /** As when a channel ends by itself: everything unacknowledged goes back. */
+  /** Simulates a closed channel: unacknowledged deliveries return to the queue. */
   async lose(): Promise<void> {
     const { current } = this;
-    if (current === null) throw new Error('nobody subscribes');
+    if (current === null) throw new Error('there is no subscription');
     this.current = null;
     await current.subscription.close();
     current.handlers.onLost(new Error('the channel was lost'));

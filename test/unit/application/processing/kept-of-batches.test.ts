@@ -5,7 +5,10 @@ import { create, GROUP } from '../commands/drafts.js';
 import { WorkerHarness } from './worker-harness.js';
 
 const BATCHES = 20_000;
-/** What a signal leaves behind that was made for one batch out of two that live on: https://github.com/nodejs/node/issues/55351. */
+/**
+ * What a signal leaves behind that was made for one batch out of two that runUntilDone on:
+ * https://github.com/nodejs/node/issues/55351.
+ */
 const BYTES_OF_A_SIGNAL = 85;
 const TIMEOUT_MS = 120_000;
 
@@ -29,7 +32,7 @@ describe('A finished batch', function () {
   async function heapBytes(): Promise<number> {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
-    // What is finalized by one collection is gone with the next.
+    // Finalized objects are freed by the next collection.
     for (let n = 0; n < 3; n += 1) {
       collect();
       await new Promise(setImmediate);

@@ -40,10 +40,10 @@ describe('A poisoned command', () => {
     expect(alone).to.have.length(MAX_COMMAND_ATTEMPTS);
     expect([...new Set(harness.store.counted)], 'nobody else was counted').to.deep.equal(['default alice planted']);
 
-    const [buried] = harness.transport.keptDeadLetters();
-    expect(buried?.headers['x-parley-reason']).to.equal('poison');
-    expect(buried?.messageId).to.equal('planted');
-    expect(buried?.body).to.deep.equal(Buffer.from(JSON.stringify(commands[index]?.body)));
+    const [deadLettered] = harness.transport.keptDeadLetters();
+    expect(deadLettered?.headers['x-parley-reason']).to.equal('poison');
+    expect(deadLettered?.messageId).to.equal('planted');
+    expect(deadLettered?.body).to.deep.equal(Buffer.from(JSON.stringify(commands[index]?.body)));
 
     expect(harness.receipts.slice(1).map(({ commandId }) => commandId)).to.deep.equal(
       others(index).map((number) => `c${number}`),
@@ -75,8 +75,8 @@ describe('A poisoned command', () => {
     const decider = new StumblingDecider(new PolicyEnforcementPoint(defaultPolicy()));
     harness = await WorkerHarness.open({ decider });
     await expectBuriedAlone(200);
-    const [buried] = harness.transport.keptDeadLetters();
-    expect(buried?.headers['x-parley-detail']).to.equal('fails alone: TypeError');
+    const [deadLettered] = harness.transport.keptDeadLetters();
+    expect(deadLettered?.headers['x-parley-detail']).to.equal('fails alone: TypeError');
   });
 
   it('is dead-lettered with the class of its failure, never with its message, which may quote a text', async () => {
@@ -87,8 +87,8 @@ describe('A poisoned command', () => {
     };
     harness.publish(send('alice', GROUP, 'hush-hush'));
     await harness.until('it is dead-lettered', () => harness.transport.keptDeadLetters().length === 1);
-    const [buried] = harness.transport.keptDeadLetters();
-    expect(buried?.headers['x-parley-detail']).to.equal('fails alone: StoreError');
+    const [deadLettered] = harness.transport.keptDeadLetters();
+    expect(deadLettered?.headers['x-parley-detail']).to.equal('fails alone: StoreError');
   });
 });
 
@@ -119,8 +119,8 @@ describe('A command redelivered after crashes', () => {
     harness.publish(neighbours[0], suspect, neighbours[1]);
     await harness.until('the neighbours are answered', () => harness.receipts.length === 3);
     expect(harness.reasonsBuried()).to.deep.equal(['poison']);
-    const [buried] = harness.transport.keptDeadLetters();
-    expect(buried?.headers['x-parley-detail']).to.equal('fails alone: crash');
+    const [deadLettered] = harness.transport.keptDeadLetters();
+    expect(deadLettered?.headers['x-parley-detail']).to.equal('fails alone: crash');
     expect(harness.bodies(GROUP)).to.deep.equal(['before', 'after']);
     expect(harness.store.tried.flat()).not.to.include('suspect');
     expect(harness.world.attempts.size).to.equal(0);

@@ -27,7 +27,7 @@ describe('An undisturbed store call of a worker', () => {
     });
   });
 
-  /** Begins, and ends when it is told to. */
+  /** Starts, and ends when the test ends it. */
   function lasting(name: string) {
     let end: (error?: Error) => void = () => undefined;
     const ending = new Promise<void>((resolve, reject) => {

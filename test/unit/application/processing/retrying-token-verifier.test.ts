@@ -15,7 +15,7 @@ import { range, WorkerHarness } from './worker-harness.js';
 const SECRET = 'a secret of the tests, long enough to sign with';
 const GRACE_SECONDS = 600;
 
-const proof = new JwtTokenVerifier(new JwtVerifier({ keys: { secret: SECRET } }));
+const verifier = new JwtTokenVerifier(new JwtVerifier({ keys: { secret: SECRET } }));
 
 async function bearer(subject: string, expiresInSeconds: number, tenant?: string): Promise<string> {
   const claims = tenant === undefined ? {} : { tenant };
@@ -32,7 +32,7 @@ describe('A worker that authenticates actors', () => {
   let alice: string;
   beforeEach(async () => {
     alice = await bearer('alice', 60);
-    harness = await WorkerHarness.open({ proof, proofGraceSeconds: GRACE_SECONDS });
+    harness = await WorkerHarness.open({ verifier, tokenGraceSeconds: GRACE_SECONDS });
     await harness.given(carrying(create('alice', GROUP, ['bob']), alice));
   });
   afterEach(() => harness?.close());
@@ -69,7 +69,7 @@ describe('A worker that authenticates actors', () => {
     expect(harness.bodies(GROUP)).to.deep.equal(['late']);
   });
 
-  it('authenticates the actor before it looks up a receipt, so that nobody reads the receipts of others', async () => {
+  it('authenticates the actor before it looks up a receipt, so that users cannot read the receipts of others', async () => {
     const draft = send('alice', GROUP, 'text', {}, { commandId: 'c1' });
     const [, stolen, own] = await harness.answers(
       carrying(draft, alice),
@@ -108,10 +108,10 @@ describe('A worker without token keys', () => {
     const keysAway: TokenVerifier = {
       verify: (token, options) => {
         asked += 1;
-        return isAway ? Promise.reject(new TokenKeysUnavailable('no keys')) : proof.verify(token, options);
+        return isAway ? Promise.reject(new TokenKeysUnavailable('no keys')) : verifier.verify(token, options);
       },
     };
-    harness = await WorkerHarness.open({ proof: new RetryingTokenVerifier(keysAway, JWKS_WAIT_MS, realTime) });
+    harness = await WorkerHarness.open({ verifier: new RetryingTokenVerifier(keysAway, JWKS_WAIT_MS, realTime) });
     await harness.given(carrying(create('alice', GROUP, []), alice));
     asked = 0;
   });
@@ -168,7 +168,7 @@ describe('A worker whose key set has an unusable key', () => {
     await new Promise<void>((resolve) => publisher.listen(0, '127.0.0.1', resolve));
     const url = new URL(`http://127.0.0.1:${(publisher.address() as AddressInfo).port}`);
     const byKeySet = new JwtTokenVerifier(new JwtVerifier({ keys: { keySet: { url } } }));
-    const harness = await WorkerHarness.open({ proof: new RetryingTokenVerifier(byKeySet, JWKS_WAIT_MS, realTime) });
+    const harness = await WorkerHarness.open({ verifier: new RetryingTokenVerifier(byKeySet, JWKS_WAIT_MS, realTime) });
     try {
       const exp = Math.floor(Date.now() / 1000) + 60;
       const claims = new SignJWT({ sub: 'alice', exp }).setProtectedHeader({ alg: 'ES256', kid: 'good' });

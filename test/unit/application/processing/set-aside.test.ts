@@ -30,10 +30,10 @@ describe('A command that cannot be answered', () => {
 
     expect(harness.bodies(GROUP)).to.deep.equal(['one', 'two', 'three']);
     expect(harness.reasonsBuried()).to.deep.equal(Array(4).fill('malformed'));
-    const buried = harness.transport.keptDeadLetters();
-    expect(buried.slice(0, 3).map(({ body }) => body)).to.deep.equal(bodies);
-    expect(buried[3]?.messageId).to.equal(undefined);
-    expect(harness.told.filter((word) => word === 'buried malformed')).to.have.length(4);
+    const deadLettered = harness.transport.keptDeadLetters();
+    expect(deadLettered.slice(0, 3).map(({ body }) => body)).to.deep.equal(bodies);
+    expect(deadLettered[3]?.messageId).to.equal(undefined);
+    expect(harness.told.filter((word) => word === 'deadLettered malformed')).to.have.length(4);
     expect(await harness.nothingLeft(), 'everything was acknowledged').to.equal(true);
   });
 
@@ -138,8 +138,8 @@ describe("A command for another partition's chat", () => {
     if (one === undefined || two === undefined || stray === undefined) throw new Error('three were asked for');
     harness.publish(one, stray, two);
     await harness.until('the neighbours are answered', () => harness.receipts.length === 4);
-    const [buried] = harness.transport.keptDeadLetters();
-    expect(buried?.headers).to.include({
+    const [deadLettered] = harness.transport.keptDeadLetters();
+    expect(deadLettered?.headers).to.include({
       'x-parley-reason': 'misrouted',
       'x-parley-detail': 'belongs to partition 5, which does not exist',
     });

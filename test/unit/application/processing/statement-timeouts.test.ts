@@ -1,4 +1,4 @@
-/** A statement that times out asks for too much, or the database is slow: a probe tells the two apart. */
+/** A statement times out because it is too costly, or because the database is slow. A probe distinguishes both. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { StoreError } from '../../../../src/application/ports/store/command-store.js';
@@ -7,7 +7,7 @@ import { create, GROUP, send } from '../commands/drafts.js';
 import { MAX_COMMAND_ATTEMPTS, range, WorkerHarness } from './worker-harness.js';
 
 const COMMANDS = 40;
-/** So many commands fit into one statement before it times out. */
+/** Number of commands that fit into one statement before it times out. */
 const FIT = 12;
 const timedOut = () => new StoreError('timed_out', 'it took too long (57014)');
 
@@ -54,10 +54,10 @@ describe('A batch whose statement times out', () => {
     harness.publish(...drafts());
     await harness.until('the neighbours are answered', () => harness.receipts.length === COMMANDS);
     await harness.until('it is dead-lettered', () => harness.transport.keptDeadLetters().length === 1);
-    const [buried] = harness.transport.keptDeadLetters();
-    expect(buried?.messageId).to.equal('c17');
-    expect(buried?.headers['x-parley-reason']).to.equal('poison');
-    expect(buried?.headers['x-parley-detail']).to.equal('fails alone: TooMuchWork');
+    const [deadLettered] = harness.transport.keptDeadLetters();
+    expect(deadLettered?.messageId).to.equal('c17');
+    expect(deadLettered?.headers['x-parley-reason']).to.equal('poison');
+    expect(deadLettered?.headers['x-parley-detail']).to.equal('fails alone: TooMuchWork');
     expect(harness.store.tried.filter((ids) => ids.length === 1 && ids[0] === 'c17')).to.have.length(
       MAX_COMMAND_ATTEMPTS,
     );

@@ -16,7 +16,7 @@ const texts = (from: number, through: number) =>
 const bodies = (from: number, through: number) => range(from, through).map((number) => `text ${number}`);
 const ids = (through: number) => range(1, through).map((sequence) => `${GROUP}/${sequence}`);
 
-/** Throws what `error` makes, the next so many times. */
+/** Throws `error()` the next `times` times. */
 function times(count: number, error: () => Error): () => void {
   let left = count;
   return () => {

@@ -1,4 +1,7 @@
-/** One worker in this process: the real application on the in-memory store and the in-process transport, both of which can misbehave. */
+/**
+ * One worker in this process: the real application on the in-memory store and the in-process transport, both of which
+ * can misbehave.
+ */
 
 import { MemoryQuotas } from '../../../../src/adapters/quotas/memory-quotas.js';
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
@@ -8,6 +11,7 @@ import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/
 import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { InProcessTransport } from '../../../../src/adapters/transports/in-process/in-process-transport.js';
 import { Worker } from '../../../../src/application/coordinator/worker.js';
+import { LiveCopies } from '../../../../src/application/outbox/live-copies.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import type { PolicyDecisionPoint } from '../../../../src/application/ports/policy-decision-point.js';
 import type { Quotas } from '../../../../src/application/ports/quotas.js';
@@ -25,7 +29,7 @@ import { collectedLog } from '../../../support/collected-log.js';
 import { eventually } from '../../../support/eventually.js';
 import { defaultPolicy } from '../../../support/policies/default-policy.js';
 import type { Draft } from '../commands/decider-harness.js';
-import { UnrulySource, UnrulyStore } from './failing-ports.js';
+import { FailingSource, FailingStore } from './failing-ports.js';
 
 export const MAX_COMMAND_ATTEMPTS = 3;
 export const RETENTION_MS = 60_000;
@@ -33,10 +37,10 @@ export const DECISION_RETENTION_MS = 300_000;
 export const RECIPIENTS_MAX = 256;
 const WITHIN_MS = 10_000;
 
-export interface LabOptions {
+export interface WorkerHarnessOptions {
   partitions?: number;
-  proof?: TokenVerifier | null;
-  proofGraceSeconds?: number;
+  verifier?: TokenVerifier | null;
+  tokenGraceSeconds?: number;
   decider?: CommandDecider;
   /** Default: the one that comes with Parley. */
   policy?: PolicyDecisionPoint;
@@ -71,31 +75,31 @@ export function newDecider(policy: PolicyDecisionPoint = defaultPolicy()): Comma
 export class WorkerHarness {
   readonly world: MemoryTables;
   readonly registry: MemoryPartitionRegistry;
-  readonly store: UnrulyStore;
+  readonly store: FailingStore;
   readonly transport: InProcessTransport;
-  readonly source: UnrulySource;
+  readonly source: FailingSource;
   readonly worker: Worker;
   readonly log = collectedLog();
   /** In the order in which they were sent. */
   readonly receipts: Receipt[] = [];
   /** Every copy, in the order of publishing. */
   readonly events: OutgoingEvent[] = [];
-  /** What was told of the store: true, it is in trouble; false, it is well again. */
+  /** Reported states of the store. True: in trouble; false: recovered. */
   readonly troubles: boolean[] = [];
   /** What the observer heard, in order: `leaseAcquired 0`, `failed refused`, … */
   readonly told: string[] = [];
-  /** Whether the worker is told that the transport is connected. */
+  /** Whether the transport reports that it is connected. */
   isTransportReady = true;
-  private constructor(options: LabOptions) {
-    const { partitions = 1, proof = null, proofGraceSeconds = 0, policy = defaultPolicy() } = options;
+  private constructor(options: WorkerHarnessOptions) {
+    const { partitions = 1, verifier = null, tokenGraceSeconds = 0, policy = defaultPolicy() } = options;
     const { decider = newDecider(policy) } = options;
     const { logger } = this.log;
     this.world = options.world ?? new MemoryTables();
     this.registry = new MemoryPartitionRegistry(this.world);
-    this.store = new UnrulyStore(new MemoryCommandStore(this.world));
+    this.store = new FailingStore(new MemoryCommandStore(this.world));
     this.transport = new InProcessTransport({ partitions, workerId: 'harness', logger });
     this.transport.onEvent((event) => this.events.push(event));
-    this.source = new UnrulySource(this.transport.source);
+    this.source = new FailingSource(this.transport.source);
     const observer = this.observer();
     const now = () => new Date(Date.now() + (options.clockAheadMs ?? 0));
     const time: Time = { ...realTime, now, random: options.random ?? realTime.random };
@@ -118,10 +122,10 @@ export class WorkerHarness {
       receipts: { send: (_replyTo, _correlationId, receipt) => this.receipts.push(receipt) },
       deadLetters: this.transport.deadLetters,
       executor,
-      reader: { identify: identifyCommand, proof, proofGraceSeconds },
+      reader: { identify: identifyCommand, verifier, tokenGraceSeconds },
       quotas: options.quotas ?? new MemoryQuotas([]),
       publisher: {
-        ...{ log, sink, policy, observer, logger, time },
+        ...{ log, sink, live: new LiveCopies(this.transport.live), policy, observer, logger, time },
         render: { storeId: world.storeId, recipientsMax: RECIPIENTS_MAX },
       },
       ...{ observer, logger, time, isTransportReady: () => this.isTransportReady },
@@ -129,7 +133,7 @@ export class WorkerHarness {
   }
 
   /** The worker owns every partition when this resolves. */
-  static async open(options: LabOptions = {}): Promise<WorkerHarness> {
+  static async open(options: WorkerHarnessOptions = {}): Promise<WorkerHarness> {
     const harness = new WorkerHarness(options);
     const { partitions = 1 } = options;
     await harness.registry.settle({ namespace: 'chat', partitions });
@@ -211,7 +215,7 @@ export class WorkerHarness {
     };
     return {
       ...NO_OBSERVER,
-      deadLettered: (reason) => tell(`buried ${reason}`),
+      deadLettered: (reason) => tell(`deadLettered ${reason}`),
       rerouted: () => tell('rerouted'),
       forwarded: () => tell('sent home'),
       transactionFailed: (kind) => tell(`failed ${kind}`),

@@ -6,7 +6,7 @@ import { commandTypes } from '../../../../src/contract/messages/commands.js';
 import { type Receipt, receipt } from '../../../../src/contract/messages/receipts.js';
 import type { Draft } from '../commands/decider-harness.js';
 import { add, archive, create, edit, GROUP, NOWHERE, react, read, remove, send, update } from '../commands/drafts.js';
-import { type LabOptions, WorkerHarness } from '../processing/worker-harness.js';
+import { WorkerHarness, type WorkerHarnessOptions } from '../processing/worker-harness.js';
 
 const sends: Quota = { id: 'sends', per: 'chat', actions: ['message.send'], limit: 2, windowMs: 3_600_000 };
 const everything: Quota = { ...sends, id: 'everything', actions: commandTypes };
@@ -15,7 +15,7 @@ const sendAs = (actorId: string, commandId: string, chatId = GROUP): Draft =>
   send(actorId, chatId, commandId, {}, { commandId });
 const codes = (receipts: readonly Receipt[]) =>
   receipts.map(({ commandId, reason }) => `${commandId} ${reason?.code ?? 'accepted'}`);
-/** All but what is each command's own, its chat and its time. */
+/** The receipt without its command id, chat and time. */
 const told = (receipts: readonly Receipt[]) =>
   receipts.map(({ commandId: _id, chatId: _chat, at: _at, ...rest }) => JSON.stringify(rest));
 
@@ -32,7 +32,7 @@ describe('A worker whose policy has a quota per chat', () => {
   afterEach(() => harness?.close());
 
   /** A group of alice, bob and carl; rita is a reader. */
-  async function opened(quotas: Quota[], options: LabOptions = {}): Promise<void> {
+  async function opened(quotas: Quota[], options: WorkerHarnessOptions = {}): Promise<void> {
     harness = await WorkerHarness.open({ quotas: new MemoryQuotas(quotas), ...options });
     await harness.given(create('alice', GROUP, ['bob', 'carl']), add('alice', GROUP, ['rita'], 'reader'));
   }
@@ -129,7 +129,7 @@ describe('A worker whose policy has a quota per chat', () => {
     );
     expect(new Set(codes(receipts.slice(0, 5)).map((line) => line.slice(3)))).to.deep.equal(new Set(['not_permitted']));
     expect(codes(receipts.slice(-2))).to.deep.equal(['a1 accepted', 'a2 accepted']);
-    // To a member whom the policy refuses it says so, also when it is used up.
+    // A member without permission gets `not_permitted`, also when the quota is used up.
     expect((await harness.answers(sendAs('rita', 'r6')))[0]?.reason?.code).to.equal('not_permitted');
   });
 

@@ -7,7 +7,7 @@ import { commandTypes } from '../../../../src/contract/messages/commands.js';
 import { receipt } from '../../../../src/contract/messages/receipts.js';
 import type { Draft } from '../commands/decider-harness.js';
 import { create, GROUP, OTHER_GROUP, send } from '../commands/drafts.js';
-import { type LabOptions, WorkerHarness } from '../processing/worker-harness.js';
+import { WorkerHarness, type WorkerHarnessOptions } from '../processing/worker-harness.js';
 
 const sends: Quota = { id: 'sends', per: 'actor', actions: ['message.send'], limit: 2, windowMs: 3_600_000 };
 const everything: Quota = { ...sends, id: 'everything', actions: commandTypes };
@@ -19,7 +19,7 @@ describe('A worker whose policy has quotas', () => {
   let harness: WorkerHarness;
   afterEach(() => harness?.close());
 
-  async function opened(quotas: Quota[], options: LabOptions = {}): Promise<void> {
+  async function opened(quotas: Quota[], options: WorkerHarnessOptions = {}): Promise<void> {
     harness = await WorkerHarness.open({ quotas: new MemoryQuotas(quotas), ...options });
     await harness.given(create('alice', GROUP, ['bob']));
   }
@@ -146,7 +146,7 @@ describe('A worker whose policy has quotas', () => {
   });
 
   describe('and authenticates actors', () => {
-    const proof = (isAway: () => boolean = () => false): TokenVerifier => ({
+    const verifier = (isAway: () => boolean = () => false): TokenVerifier => ({
       verify: async (token) => {
         if (isAway()) throw new TokenKeysUnavailable('no keys');
         return { ok: true, actor: { tenantId: 'default', userId: token }, claims: {} };
@@ -159,7 +159,7 @@ describe('A worker whose policy has quotas', () => {
 
     it('counts unauthenticated commands only for their producer, not for the named actor', async () => {
       harness = await WorkerHarness.open({
-        proof: proof(),
+        verifier: verifier(),
         quotas: new MemoryQuotas([
           { ...sends, limit: 1 },
           { ...sends, id: 'tenants', per: 'tenant', limit: 1 },
@@ -181,11 +181,11 @@ describe('A worker whose policy has quotas', () => {
     it('counts nothing while the token keys are unavailable', async () => {
       let isAway = false;
       let asked = 0;
-      const counting = proof(() => {
+      const counting = verifier(() => {
         asked += 1;
         return isAway;
       });
-      harness = await WorkerHarness.open({ proof: counting, quotas: new MemoryQuotas([{ ...sends, limit: 1 }]) });
+      harness = await WorkerHarness.open({ verifier: counting, quotas: new MemoryQuotas([{ ...sends, limit: 1 }]) });
       await harness.given(carrying('alice', create('alice', GROUP, [])));
       isAway = true;
       asked = 0;

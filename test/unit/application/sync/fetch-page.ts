@@ -15,7 +15,7 @@ import type { FetchPage, Page } from './syncing-client.js';
 interface Options {
   syncLog?: SyncLog;
   policy?: PolicyEnforcementPoint;
-  /** Is shown each page, and what its token said. */
+  /** Called with each page and the content of its token. */
   look?: (since: SyncProgress | null, page: Page) => void;
 }
 

@@ -83,11 +83,11 @@ describe('A client that only syncs', function () {
           const changing = new ChangingView(firstView);
           const { policy } = changing;
           const clients = PEOPLE.map((userId) => {
-            const witness = new SyncClient(userId, changing, world.eventsOfChat);
+            const reference = new SyncClient(userId, changing, world.eventsOfChat);
             const client: SyncingClient = new SyncingClient(
               pagesOf(store, userId, {
                 ...{ syncLog: log, policy },
-                look: (since, page) => void witness.look(since, page, (chatId) => client.chats.has(chatId)),
+                look: (since, page) => void reference.look(since, page, (chatId) => client.chats.has(chatId)),
               }),
             );
             return client;

@@ -21,7 +21,10 @@ export class SyncClient {
     private readonly events: ReadonlyMap<string, readonly LoggedEvent[]>,
   ) {}
 
-  /** No chat is named to who could not see it at any time since the client was here last, and none is begun anew for nothing. */
+  /**
+   * No chat is named to who could not see it at any time since the client was here last, and none is begun anew for
+   * nothing.
+   */
   readonly look = (since: SyncProgress | null, { items }: Page, has: (chatId: string) => boolean): void => {
     for (const item of items) {
       const from = since?.from ?? null;

@@ -47,7 +47,7 @@ export function expectInSync(client: SyncingClient, userId: string, tables: Tabl
   }
 }
 
-/** Who was there before the history that one may see is not told by events. */
+/** Members from before the visible history do not appear in events. */
 function expectSameRoles({ roles }: MirroredChat, from: number, members: Member[]): void {
   const told = members.filter(({ userId, joinedSequence }) => roles.has(userId) || joinedSequence >= from);
   expect(Object.fromEntries(roles)).to.deep.equal(Object.fromEntries(told.map(({ userId, role }) => [userId, role])));

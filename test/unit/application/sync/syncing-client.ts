@@ -1,4 +1,4 @@
-/** A client that only ever syncs, and what it makes of the pages it is given. */
+/** A client that only syncs, and its state from the pages. */
 import { expect } from 'chai';
 import type { CloudEvent, EventData } from '../../../../src/contract/messages/events.js';
 import type { RestChat } from '../../../../src/contract/rest/responses.js';
@@ -37,7 +37,7 @@ export interface MirroredChat {
 
 export class SyncingClient {
   readonly chats = new Map<string, MirroredChat>();
-  /** What has come to it, counted. */
+  /** Counts of the received data. */
   readonly counts = {
     pages: 0,
     walks: 0,
@@ -80,13 +80,13 @@ export class SyncingClient {
     return hasMore;
   }
 
-  /** Ends the walk that is under way, if one is, and makes another. */
+  /** Ends the current walk, if any, and starts another. */
   async catchUp(limit: number): Promise<void> {
     if (this.isWalking || this.token === undefined) await this.walk(limit);
     await this.walk(limit);
   }
 
-  /** Without what it had: nobody says what of it is still its own. */
+  /** Discards its state, because it may be outdated. */
   private async startAnew(limit: number): Promise<Page> {
     const page = await this.fetchPage(undefined, limit);
     if (page === null) throw new Error('who comes without a token is not refused');
@@ -155,7 +155,7 @@ function applyEvent({ state, roles, messages }: MirroredChat, event: CloudEvent)
       const message = messages.get(data('message.edited').messageId);
       const { body, erased } = data('message.edited');
       if (message !== undefined) message.body = body;
-      // Of a message that it may not see it is not told what it says now.
+      // The present text of a hidden message is not included.
       else if (state.historyVisibility === 'since-joined') expect([body, erased]).to.deep.equal([null, true]);
       break;
     }

@@ -1,4 +1,7 @@
-/** Several people in a few chats, on any store: random commands, decided by the worker's own code and committed partition by partition. */
+/**
+ * Several people in a few chats, on any store: random commands, decided by the worker's own code and committed
+ * partition by partition.
+ */
 import fc from 'fast-check';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import { StoreError } from '../../../../src/application/ports/store/command-store.js';
@@ -39,11 +42,11 @@ const acts = {
 };
 type Act = keyof typeof acts;
 
-/** What somebody means to do; the traffic so far gives it its meaning. */
+/** An intention of a user. Its command depends on the traffic so far. */
 export const step = fc.record({
   act: fc.oneof(...Object.entries(acts).map(([act, weight]) => ({ weight, arbitrary: fc.constant(act as Act) }))),
   chat: fc.nat(CHATS.length - 1),
-  // She founds the chats, so that more of what is meant is permitted.
+  // The creator of the chats, so that more commands are permitted.
   actor: fc.constantFrom('alice', ...PEOPLE),
   whom: fc.constantFrom(...PEOPLE),
   pick: fc.nat(60),
@@ -130,7 +133,7 @@ export class Traffic {
   private draftOf({ act, chat, actor, whom, pick }: Step): Draft {
     const chatId = CHATS[chat] as string;
     const said = this.said.get(chatId) ?? [];
-    // Most of the time about what was said lately, as people do.
+    // Mostly about recent messages.
     const { messageId, senderId } = said[Math.max(0, said.length - 1 - (pick % 8))] ?? {
       messageId: NOWHERE,
       senderId: actor,

@@ -1,4 +1,4 @@
-/** What a policy shows members of chats, made up for tests: a set of standings, which can be replaced. */
+/** A test policy for visibility: the membership states that may view a chat. A test can replace it. */
 import fc from 'fast-check';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import { role } from '../../../../src/contract/messages/commands.js';
@@ -7,14 +7,14 @@ import { NO_CLAIMS } from '../../../support/policies/default-policy.js';
 
 export type View = readonly MembershipState[];
 
-export const STANDINGS: View = [false, true].flatMap((isArchived) =>
+export const MEMBERSHIP_STATES: View = [false, true].flatMap((isArchived) =>
   role.options.map((one) => membershipStateOf(isArchived, one)),
 );
 
 /** Mostly some of them. */
 export const view: fc.Arbitrary<View> = fc.oneof(
-  { weight: 1, arbitrary: fc.constant(STANDINGS) },
-  { weight: 5, arbitrary: fc.subarray([...STANDINGS], { minLength: 2, maxLength: 6 }) },
+  { weight: 1, arbitrary: fc.constant(MEMBERSHIP_STATES) },
+  { weight: 5, arbitrary: fc.subarray([...MEMBERSHIP_STATES], { minLength: 2, maxLength: 6 }) },
 );
 
 export class ChangingView {
@@ -26,7 +26,7 @@ export class ChangingView {
         : { effect: 'deny', rule: 'hidden', detail: 'hidden' },
   });
 
-  constructor(public shown: View = STANDINGS) {}
+  constructor(public shown: View = MEMBERSHIP_STATES) {}
 
   readonly shows = (isArchived: boolean, own: (typeof role.options)[number]): boolean =>
     this.shown.includes(membershipStateOf(isArchived, own));

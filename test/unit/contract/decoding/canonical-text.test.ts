@@ -1,4 +1,4 @@
-/** Forms of the same text that look alike, texts that nobody can see, and values that would not come back as they were sent. */
+/** Different forms of the same text, invisible texts, and values that would not be stored unchanged. */
 import { expect } from 'chai';
 import { canonicalEmoji } from '../../../../src/contract/messages/text.js';
 import { bodyOf, decoded, incoming, violationPaths } from './incoming-command.js';

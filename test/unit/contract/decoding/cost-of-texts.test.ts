@@ -1,4 +1,7 @@
-/** What reading a command costs grows with its length, whatever its texts are made of: it is done between a batch's arrival and its transaction. */
+/**
+ * What reading a command costs grows with its length, whatever its texts are made of: it is done between a batch's
+ * arrival and its transaction.
+ */
 import { expect } from 'chai';
 import type { CommandType } from '../../../../src/contract/messages/commands.js';
 import { decodeCommand, VIOLATIONS_MAX } from '../../../../src/contract/messages/decode-command.js';
@@ -11,13 +14,13 @@ const SHORT = 1024;
 const LONG = 16 * SHORT;
 /** Sixteen times as long, and some room for the clock. */
 const RATIO_MAX = 20;
-/** What memory costs that is had anew; what is read over and over took 20 to 400 ms. */
+/** The cost of new memory. Repeated scanning took 20 to 400 ms. */
 const MEMORY_MS = 2;
 const TRIES = 8;
 
 const attachment = { url: 'https://files.example/a', mediaType: 'image/png', size: 1, name: 'a' };
 
-/** Each place of a command where a text of any length can stand, admitted or not. */
+/** Each place in a command that can have a text of any length, valid or not. */
 const PLACES: [name: string, type: CommandType, data: (text: string) => Record<string, unknown>][] = [
   ['displayName', 'user.upsert', (text) => ({ displayName: text })],
   ['userId', 'user.upsert', (text) => ({ userId: text })],

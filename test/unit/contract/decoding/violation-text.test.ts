@@ -11,7 +11,7 @@ import {
 } from '../../../../src/contract/rest/operations.js';
 import { bodyOf, CHAT, incoming, refusalOf } from './incoming-command.js';
 
-/** One of each kind of JSON, and of what is too small and too large. */
+/** One value of each JSON type, and of too small and too large values. */
 const STRANGE: readonly unknown[] = [
   ...[undefined, null, true, -1, 0, 1.5, 2 ** 60, '', ' ', 'x', 'X'.repeat(20_000), '\u0000'],
   ...[[], [1], [null], Array.from({ length: 60 }, () => 'bob'), Array.from({ length: 200 }, () => 'bob')],

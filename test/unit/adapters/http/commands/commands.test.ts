@@ -151,7 +151,8 @@ describe('REST commands', () => {
         return null;
       });
       const { status, headers, body } = await rest.post(`/v1/chats/${chatId}/messages`, { body: 'hello' });
-      // 201 would say that this is the first answer, and the first one may have reached another request under the same key.
+      // 201 would say that this is the first answer, and the first one may have reached another request under the same
+      // key.
       expect([status, body.status, body.sequence, body.replayed]).to.deep.equal([200, 'accepted', 2, true]);
       expect(headers.get('location')).to.equal(null);
     });

@@ -28,7 +28,7 @@ describe('the id of a chat that is created over REST without an id', () => {
   it('cannot be computed from the key without the secret of the store', () => {
     const id = newChatId(SECRET, origin('k'), GROUP);
     expect(newChatId('another store', origin('k'), GROUP)).to.not.equal(id);
-    // How it was computed when anybody could.
+    // The former, predictable form of the id.
     const computed = v5(JSON.stringify(['default', 'alice', 'k']), '8f1f5f0e-5d43-4b0f-9a1c-6a2f4f0c7f1e');
     expect(id.replace('-8', '-5')).to.not.equal(computed);
     expect(id.slice(0, 13)).to.not.equal(computed.slice(0, 13));

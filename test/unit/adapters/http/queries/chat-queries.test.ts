@@ -14,7 +14,7 @@ describe('REST queries about chats', () => {
     const loud = await rest.group(['bob', 'carol']);
     const { messageId } = await rest.say(loud, 'hello');
     await rest.say(loud, 'anyone?');
-    // Activity is told apart by the millisecond: these chats must not share one.
+    // Activity has a resolution of a millisecond: these chats must have different ones.
     setActivity(quiet, '2026-01-01T00:00:00.000Z');
 
     const { status, body } = await rest.get('/v1/chats', { as: 'bob' });
@@ -106,7 +106,8 @@ describe('REST queries about chats', () => {
       seen.push(...(body.items as { chatId: string }[]).map(({ chatId }) => chatId));
       cursor = body.nextCursor;
       if (page === 0) {
-        // One that was on the page already, two that are still to come; the last of them is not meant to be met by the walk at all.
+        // One that was on the page already, two that are still to come; the last of them is not meant to be met by the
+        // walk at all.
         for (const moved of [last, next, read]) await rest.say(moved, 'hello');
         await rest.patch(`/v1/chats/${edited}/messages/${messageId}`, { body: 'hello' });
       }

@@ -34,7 +34,7 @@ function profile(tenantId: string, userId: string, over: Partial<User>): void {
   rest.world.users.set(userKey(user), user);
 }
 
-/** A refusal: the reader rita says something in a chat of alice's. */
+/** A refusal: the reader rita sends a message to a chat of alice. */
 async function refusal(): Promise<{ chatId: string; decisionId: string; commandId: string }> {
   const chatId = await rest.group([]);
   await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['rita'], role: 'reader' });
@@ -160,7 +160,7 @@ rules:
         expect(body.attributes).not.to.have.property('producer');
         expect(body.attributes.actor).to.deep.equal({ tenantId: 'default', userId: 'rita', kind: 'human' });
         expect(body.attributes.role).to.equal('reader');
-        // The digest of all the attributes would let a claim be guessed: that of what is shown does not.
+        // A digest of all attributes would let callers guess a claim; the digest of the shown ones does not.
         expect(body.attributesDigest)
           .to.match(/^[0-9a-f]{64}$/)
           .and.not.to.equal(digest);

@@ -12,7 +12,10 @@ import { expectProblem } from '../expect-problem.js';
 import { SECRET, TOKEN_TTL_SECONDS } from '../rest-client.js';
 import { RestHarness, type RestOverrides } from '../rest-harness.js';
 
-/** Readers see no groups; guests, by their profile, see no channels; who comes for archives, by the token, sees what is archived. */
+/**
+ * Readers see no groups; guests, by their profile, see no channels; who comes for archives, by the token, sees what is
+ * archived.
+ */
 const POLICY = `
 parley-policy: 1
 version: hidden-by-policy
@@ -45,7 +48,7 @@ describe('REST queries, where a policy hides chats from their members,', () => {
     for (const one of started.splice(0)) await one.stop();
   });
 
-  /** A group that rita is in and may not see, with something said in it. */
+  /** A group of rita that she may not view, with a message. */
   async function hiddenGroup(text = 'tea in secret'): Promise<string> {
     const chatId = await rest.group([]);
     await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['rita'], role: 'reader' });
@@ -76,7 +79,7 @@ describe('REST queries, where a policy hides chats from their members,', () => {
     expect(await asked()).to.equal(before);
   });
 
-  it("return each member's first visible sequence, null for members from whom the chat is hidden", async () => {
+  it("return each member's first visible sequence, null for members who may not view the chat", async () => {
     const chatId = await hiddenGroup();
     await rest.post(`/v1/chats/${chatId}/members`, { userIds: ['bob'] });
     const firstVisible = async (id: string) =>

@@ -58,7 +58,7 @@ describe('REST queries about a chat that the policy hides from a member', () => 
       await rest.post(`/v1/chats/${hidden}/members`, { userIds: ['rita'], role: 'reader' });
     }
     const seen = await rest.group(['rita']);
-    // Activity is told apart by the millisecond: it must be older for certain.
+    // Activity has a resolution of a millisecond: it must be older.
     (rest.world.chats.get(seen) as Chat).lastActivityAt = new Date(0);
     const listed = await rest.pages('/v1/chats?limit=2', 'rita');
     expect(listed.map((items) => items.map(({ chatId }) => chatId))).to.deep.equal([[seen]]);

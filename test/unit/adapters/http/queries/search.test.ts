@@ -10,7 +10,7 @@ describe('REST search without a store that can search', () => {
   });
   afterEach(() => rest.stop());
 
-  it('is answered with 501 and a problem document, and everything else goes on', async () => {
+  it('is answered with 501 and a problem document, and other requests work', async () => {
     const { chatId } = (await rest.post('/v1/chats', { kind: 'group', memberIds: ['bob'] })).body;
     for (const query of ['q=tea', `q=tea&chatId=${chatId}`]) {
       const answer = await rest.get(`/v1/search/messages?${query}`);

@@ -63,9 +63,9 @@ describe('REST authentication', () => {
     });
 
     it('takes actor and tenant from configured claims, and hides both from the policy', async () => {
-      const proof = new JwtTokenVerifier(new JwtVerifier(bySecret), { user: 'oid', tenant: 'tid' });
+      const verifier = new JwtTokenVerifier(new JwtVerifier(bySecret), { user: 'oid', tenant: 'tid' });
       const token = await sign({ exp: good.exp, sub: 'pairwise', oid: 'auth0|1', tid: 'acme', team: 'a' });
-      expect(await proof.verify(token, { graceSeconds: 0 })).to.deep.equal({
+      expect(await verifier.verify(token, { graceSeconds: 0 })).to.deep.equal({
         ok: true,
         actor: { tenantId: 'acme', userId: 'auth0|1' },
         claims: { team: 'a' },
@@ -393,11 +393,11 @@ describe('REST authentication', () => {
 });
 
 describe('A token verifier with a grace for commands that waited', () => {
-  const proof = proofBy(bySecret);
+  const verifier = proofBy(bySecret);
   it('accepts a token that expired within the grace, and none that expired before', async () => {
     const token = await sign({ sub: 'alice', exp: 1_000_000, tenant: 'acme', guest: true, nested: { a: 1 } });
     const at = (seconds: number) =>
-      proof.verify(token, { graceSeconds: 60, now: new Date((1_000_000 + seconds) * 1000) });
+      verifier.verify(token, { graceSeconds: 60, now: new Date((1_000_000 + seconds) * 1000) });
     expect(await at(59)).to.deep.equal({
       ok: true,
       actor: { tenantId: 'acme', userId: 'alice' },
@@ -411,9 +411,9 @@ describe('A token verifier with a grace for commands that waited', () => {
     const verdict = async (claims: JWTPayload, by: JwtTokenVerifier, key = bytes(SECRET)) =>
       (await by.verify(await sign(claims, key), { graceSeconds: 3600 })).ok;
     const late = { sub: 'alice', exp: inSeconds(-60) };
-    expect(await verdict(late, proof)).to.equal(true);
-    expect(await verdict(late, proof, bytes('another secret of more than thirty-two bytes'))).to.equal(false);
+    expect(await verdict(late, verifier)).to.equal(true);
+    expect(await verdict(late, verifier, bytes('another secret of more than thirty-two bytes'))).to.equal(false);
     expect(await verdict(late, strict)).to.equal(false);
-    expect(await verdict({ ...late, nbf: inSeconds(600) }, proof)).to.equal(false);
+    expect(await verdict({ ...late, nbf: inSeconds(600) }, verifier)).to.equal(false);
   });
 });

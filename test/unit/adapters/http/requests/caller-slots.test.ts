@@ -10,7 +10,7 @@ import { RestHarness } from '../rest-harness.js';
 
 const WITHIN_MS = 5_000;
 
-/** Unread counts of alice that are not answered until the test says so. */
+/** Queries of alice's unread count that wait until the test continues them. */
 class HeldQueries extends MemoryChatQueries {
   readonly held: (() => void)[] = [];
   override async countUnread(...asked: Parameters<MemoryChatQueries['countUnread']>) {

@@ -99,7 +99,7 @@ describe('REST problems for bodies', () => {
     connect({ port: rest.server.port, host: '127.0.0.1' }).end(request).resume();
     const logged = () => rest.lines.find(({ message }) => message === 'request failed' || message === 'request');
     await eventually(logged, { within: 5_000, what: 'the end of the request' });
-    // Whatever the one before was going to say, it has said by now.
+    // The previous test has finished its output.
     await rest.get('/v1/chats');
     expect(rest.lines.filter(({ level }) => level === 'error')).to.deep.equal([]);
   });
@@ -267,7 +267,7 @@ describe('REST problems while a dependency is unavailable', () => {
     expect(answer.headers.get('retry-after')).to.equal('1');
     expect(JSON.stringify(answer.body)).to.not.include('10.0.0.7');
   };
-  /** Queries on a store that does not answer as long as it is said so. */
+  /** Queries on a store that does not respond until the test continues it. */
   class FailingQueries extends MemoryChatQueries {
     constructor(private readonly failure: Error) {
       super(rest.world);

@@ -29,7 +29,7 @@ describe('The REST server', () => {
   }
   afterEach(() => rest.stop());
 
-  /** A message on its way whose receipt comes when the test says so. */
+  /** A message in flight; the test sends its receipt. */
   async function inHand() {
     let answer: () => void = () => undefined;
     const asked = new Promise<void>((resolve) => {
@@ -218,7 +218,7 @@ describe('The REST server', () => {
       await rest.get('/livez');
       await eventually(() => requests().length === 6, { within: WITHIN_MS, what: 'six lines' });
 
-      const [created, sent, nowhere, foreign, unproven, probe] = requests();
+      const [created, sent, nowhere, foreign, unauthenticated, probe] = requests();
       expect(created?.fields).to.include({ method: 'POST', route: '/v1/chats', status: 201 });
       expect(created?.fields.traceId).to.match(/^[0-9a-f]{32}$/);
       expect(sent).to.deep.include({ level: 'info' });
@@ -228,8 +228,9 @@ describe('The REST server', () => {
       expect(sent?.fields).to.include({ actorId: 'alice', tenantId: 'default' });
       expect(nowhere?.fields).to.include({ route: null, status: 404 });
       expect(foreign?.fields).to.include({ status: 200, actorId: 'bob', tenantId: 'acme' });
-      expect(unproven?.fields).to.include({ status: 401 });
-      for (const line of [nowhere, unproven, probe]) expect(line?.fields).not.to.have.any.keys('actorId', 'tenantId');
+      expect(unauthenticated?.fields).to.include({ status: 401 });
+      for (const line of [nowhere, unauthenticated, probe])
+        expect(line?.fields).not.to.have.any.keys('actorId', 'tenantId');
       expect(probe?.level).to.equal('debug');
     });
 

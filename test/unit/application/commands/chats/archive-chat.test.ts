@@ -22,7 +22,10 @@ import {
 
 const M1 = messageId(1);
 
-/** A group of alice (owner), adam (admin), mary (member) and ruth (reader); mary has said M1 as number 4, and reacted as number 5. */
+/**
+ * A group of alice (owner), adam (admin), mary (member) and ruth (reader); mary has said M1 as number 4, and reacted as
+ * number 5.
+ */
 function group(): DeciderHarness {
   const harness = new DeciderHarness();
   harness.idsToDraw.push(M1);

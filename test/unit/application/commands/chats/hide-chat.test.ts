@@ -18,7 +18,7 @@ import {
   updateMember,
 } from '../drafts.js';
 
-/** A group of alice (owner), mary and mike (members) and ruth (reader); mary has said one message, as number 3. */
+/** A group of alice (owner), mary and mike (members) and ruth (reader), with one message of mary at sequence 3. */
 function group(): DeciderHarness {
   const harness = new DeciderHarness();
   harness.idsToDraw.push(messageId(1));
@@ -76,7 +76,7 @@ describe('Hiding a chat', () => {
     expect(hides(harness, 'mike')).to.equal(true);
   });
 
-  it('ends with unhiding; without a change there is no event', () => {
+  it('ends with unhiding; a repeat makes no event', () => {
     const harness = group();
     harness.given(unhide('mike', GROUP), hide('mike', GROUP), hide('mike', GROUP));
     expect(harness.log.slice(3).map(({ event }) => event.type)).to.deep.equal(['chat.hidden']);

@@ -18,7 +18,7 @@ import {
   updateMember,
 } from '../drafts.js';
 
-/** A group of alice (owner), mary, mike (members) and ruth (reader); mary has said numbers 3 to 5. */
+/** A group of alice (owner), mary, mike (members) and ruth (reader), with messages of mary at sequences 3 to 5. */
 function group(): DeciderHarness {
   const harness = new DeciderHarness();
   harness.idsToDraw.push(...[1, 2, 3].map(messageId));

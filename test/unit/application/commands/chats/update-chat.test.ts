@@ -161,7 +161,7 @@ describe('The history of a chat', () => {
     harness.given(update('alice', GROUP, { historyVisibility: 'since-joined' }));
     // Who was there all along sees all of it.
     harness.given(send('mary', GROUP, 'x', { inReplyTo: messageId(1) }));
-    // Whoever leaves and comes back joins anew.
+    // A member who leaves and is added again has a new joining.
     harness.given(remove('mary', GROUP, 'mary'), add('alice', GROUP, ['mary']));
     expect(code(harness, send('mary', GROUP, 'x', { inReplyTo: messageId(2) }))).to.equal('not_found');
   });

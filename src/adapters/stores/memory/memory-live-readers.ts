@@ -1,0 +1,24 @@
+import type { LiveReaders } from '../../../application/ports/store/live-readers.js';
+import type { MemoryTables } from './memory-tables.js';
+
+/** A reader without a heartbeat for this long is removed. */
+const READER_FORGOTTEN_AFTER_MS = 60_000;
+
+export class MemoryLiveReaders implements LiveReaders {
+  /** `now` is the database's clock, in milliseconds. */
+  constructor(
+    private readonly world: MemoryTables,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  async heartbeat(readerId: string): Promise<void> {
+    const now = this.now();
+    const { liveReaders } = this.world;
+    liveReaders.set(readerId, now);
+    for (const [id, heardOf] of liveReaders) if (heardOf < now - READER_FORGOTTEN_AFTER_MS) liveReaders.delete(id);
+  }
+
+  async withdraw(readerId: string): Promise<void> {
+    this.world.liveReaders.delete(readerId);
+  }
+}
