@@ -317,7 +317,7 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
       const { commands } = ports.store;
       const transact: Transact = (request, decide) => {
         const leases = request.leases.map((lease, index) => {
-          const now = database.world.partitions.get(lease.partition);
+          const now = database.tables.partitions.get(lease.partition);
           return index === 0 || now === undefined ? lease : { ...lease, epoch: now.epoch };
         });
         return commands.transact({ ...request, leases }, decide);
@@ -329,7 +329,7 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
     (ports, _process, { database }) => {
       const { commands } = ports.store;
       const transact: Transact = async (request, decide) => {
-        const rows = request.leases.map(({ partition }) => database.world.partitions.get(partition));
+        const rows = request.leases.map(({ partition }) => database.tables.partitions.get(partition));
         const before = rows.map((row) => row?.position ?? 0);
         const result = await commands.transact(request, decide);
         const [first, second] = rows;

@@ -59,7 +59,14 @@ export function itemOf({ type, body, commandId, properties, unauthenticated, tok
   const decoded = decodeCommand(incoming);
   if (decoded.outcome === 'malformed') throw new Error(decoded.detail);
   const delivery = { tag, incoming, deliveryCount: 0, mayBeMisplaced: false, isForwarded: false };
-  return { partition: 0, delivery, decoded, unauthenticated: unauthenticated ?? null, token: token ?? null, allowance: null };
+  return {
+    partition: 0,
+    delivery,
+    decoded,
+    unauthenticated: unauthenticated ?? null,
+    token: token ?? null,
+    allowance: null,
+  };
 }
 
 function pick<K, V>(keys: readonly K[], nameOf: (key: K) => string, from: ReadonlyMap<string, V>): Map<string, V> {
