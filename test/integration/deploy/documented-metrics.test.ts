@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { RestMetrics } from '../../../src/adapters/apis/http/middleware/rest-metrics.js';
 import { RelayMetrics } from '../../../src/adapters/telemetry/relay-metrics.js';
-import { watchTransport } from '../../../src/adapters/telemetry/transport-metrics.js';
+import { watchLiveFeed, watchTransport } from '../../../src/adapters/telemetry/transport-metrics.js';
 import { WorkerMetrics } from '../../../src/adapters/telemetry/worker-metrics.js';
 import { startMetrics } from '../../../src/infrastructure/process/metrics.js';
 import { eventually } from '../../support/eventually.js';
@@ -35,6 +35,7 @@ async function scrape(): Promise<Map<string, Set<string>>> {
     () => new Map([[0, 0]]),
   );
   watchTransport(metrics.meter, { receiptsIgnored: 1, receiptsDropped: 1, routingRepairs: 1, subscriptionsLost: 1 });
+  watchLiveFeed(metrics.meter, { sent: 1, dropped: 1 });
   observer.commandAnswered('message.send', 'rejected', 'not_found', false);
   observer.batchCommitted(1);
   observer.stageTook('decode', 1);
