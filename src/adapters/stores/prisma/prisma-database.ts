@@ -11,8 +11,8 @@ import { rethrow } from './store-errors.js';
 /** To open a connection, and to wait for a free one. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 /**
- * For one statement including lock waits, except for those of batches. It is longer than a suspended owner can hold its
- * partition's row (IDLE_IN_TRANSACTION_TIMEOUT_MS), because its successor waits for that row.
+ * For one statement including lock waits, except for those of batches. It is longer than a suspended process can hold
+ * rows in a transaction (IDLE_IN_TRANSACTION_TIMEOUT_MS), because others wait for them.
  */
 export const STATEMENT_TIMEOUT_MS = 15_000;
 /** The same for a REST query, whose cost depends on the caller's request. */
@@ -23,8 +23,7 @@ export const QUERY_TIMEOUT_MS = 2_000;
  */
 export const BATCH_LOCK_TIMEOUT_MS = 200;
 /**
- * The server ends a transaction whose client is silent for this long, so that a suspended owner releases its
- * partition's row.
+ * The server ends a transaction whose client is silent for this long, so that a suspended process releases its rows.
  */
 export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 /** A server that is silent for this long is considered dead, whatever TCP reports. The connection is destroyed. */
@@ -34,7 +33,7 @@ export const SILENCE_TIMEOUT_MS = 20_000;
  * silent for that long.
  */
 export const POOL_IDLE_TIMEOUT_MS = 10_000;
-/** For one batch with new chats, or one piece of an import, from BEGIN to COMMIT. */
+/** For one piece of an import, or one pruning of receipts, from BEGIN to COMMIT. */
 export const TRANSACTION_TIMEOUT_MS = 30_000;
 /** To get a connection for a transaction and send its BEGIN. */
 export const TRANSACTION_START_TIMEOUT_MS = 10_000;
