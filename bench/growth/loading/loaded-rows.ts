@@ -1,7 +1,7 @@
 /**
  * Every row of a loaded store, as Parley would have written it: lines in the text format of COPY, in the order of time.
  */
-import { acceptedReceipt } from '../../../src/application/receipts/accepted-receipt.js';
+import { acceptedReceipt } from '../../../src/application/idempotency/accepted-receipt.js';
 import { contentHash } from '../../../src/contract/messages/content-hash.js';
 import { LOAD_DAYS, type LoadedChats, type LoadSize, MEMBERS_A_COMMAND, TENANT_ID } from './loaded-chats.js';
 import { Random } from './random.js';

@@ -2,10 +2,10 @@ import { BODY_MAX_BYTES, type CommandType } from '../../contract/messages/comman
 import { decodeCommand } from '../../contract/messages/decode-command.js';
 import { UUID_PATTERN } from '../../contract/messages/identifiers.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
+import { acceptedReceipt } from '../idempotency/accepted-receipt.js';
+import { replayedReceipt } from '../idempotency/replayed-receipt.js';
 import type { Caller, ChatQueries } from '../ports/queries/chat-queries.js';
 import type { CommandGateway, OutgoingCommand } from '../ports/transport/transport.js';
-import { acceptedReceipt } from '../receipts/accepted-receipt.js';
-import { replayedReceipt } from '../receipts/replayed-receipt.js';
 
 /** A command from a caller of one of our APIs. */
 export interface SubmittedCommand {

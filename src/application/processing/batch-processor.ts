@@ -8,6 +8,7 @@ import { isCommandType } from '../../contract/messages/commands.js';
 import { COMMAND_ID_PATTERN } from '../../contract/messages/identifiers.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
 import type { PartitionLease } from '../cluster/partition-lease.js';
+import { acceptedReceipt } from '../idempotency/accepted-receipt.js';
 import type { Quotas } from '../ports/quotas.js';
 import type {
   CommandSource,
@@ -18,7 +19,6 @@ import type {
   Subscription,
 } from '../ports/transport/transport.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
-import { acceptedReceipt } from '../receipts/accepted-receipt.js';
 import { Backoff } from '../runtime/backoff.js';
 import type { Failpoints } from '../runtime/failpoints.js';
 import type { Time } from '../runtime/time.js';
