@@ -13,7 +13,7 @@ import { startProcess, type TestProcess } from './processes.js';
 import { Producer } from './producer.js';
 
 const PAUSING_WORKER = fileURLToPath(new URL('./pausing-worker.js', import.meta.url));
-const CRASHING_WORKER = fileURLToPath(new URL('./mortal-worker.js', import.meta.url));
+const CRASHING_WORKER = fileURLToPath(new URL('./crashing-worker.js', import.meta.url));
 
 /** How long a producer waits for a receipt before it sends the command again. */
 const ASK_AGAIN_AFTER_MS = 3_000;
