@@ -26,10 +26,15 @@ export interface Caught {
   fault: string | null;
 }
 
+/** Bugs that show only if several rare things meet: the story that is played first. */
+const RARE: { [name: string]: number } = { 'the epoch of only the first partition of a batch is checked': 1182 };
+
 export async function plantOne(name: string, seeds: number): Promise<Caught> {
   const make = PLANTS[name];
   if (make === undefined) throw new Error(`there is no plant called ${name}`);
-  for (let seed = 1; seed <= seeds; seed += 1) {
+  const rare = RARE[name];
+  const stories = [...(rare === undefined ? [] : [rare]), ...Array.from({ length: seeds }, (_, index) => index + 1)];
+  for (const seed of stories) {
     // A bug may also throw, or not end.
     const faults = await play(storyOf(seed), make()).then(
       (played) => played.faults,
