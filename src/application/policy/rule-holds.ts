@@ -30,8 +30,8 @@ export function ruleHolds(rule: PolicyRule): (attributes: KnownAttributes) => bo
   const isForMembers = isPermit && !isAboutOutsiders(rule);
   return (attributes) => {
     if (isForMembers && isNotInChat(attributes)) return false;
-    for (const { path, evaluate: judge } of conditions) {
-      const outcome = judge(attributeAt(attributes, path));
+    for (const { path, evaluate } of conditions) {
+      const outcome = evaluate(attributeAt(attributes, path));
       if (outcome === 'no' || (outcome === 'unknown' && isPermit)) return false;
     }
     return true;
@@ -40,15 +40,15 @@ export function ruleHolds(rule: PolicyRule): (attributes: KnownAttributes) => bo
 
 /** The rule's conditions, including the implicit one of a rule that permits: the actor is in the chat. */
 export function evaluateConditions(rule: PolicyRule, attributes: KnownAttributes): EvaluatedCondition[] {
-  const judged = Object.entries(rule.conditions).map(([attribute, condition]): EvaluatedCondition => {
+  const evaluated = Object.entries(rule.conditions).map(([attribute, condition]): EvaluatedCondition => {
     const value = attributeAt(attributes, attribute.split('.'));
     return { attribute, condition, value, outcome: evaluatorOf(attribute, condition)(value) };
   });
-  if (rule.effect === 'deny' || isAboutOutsiders(rule) || !isNotInChat(attributes)) return judged;
-  if (judged.some(({ attribute, outcome }) => attribute === 'role' && outcome !== 'yes')) return judged;
+  if (rule.effect === 'deny' || isAboutOutsiders(rule) || !isNotInChat(attributes)) return evaluated;
+  if (evaluated.some(({ attribute, outcome }) => attribute === 'role' && outcome !== 'yes')) return evaluated;
   const { role } = attributes;
   const outcome = role === undefined ? 'unknown' : 'no';
-  return [{ attribute: 'role', condition: { present: true }, value: role, outcome }, ...judged];
+  return [{ attribute: 'role', condition: { present: true }, value: role, outcome }, ...evaluated];
 }
 
 /** A rule must name actors outside the chat explicitly, so that an incomplete rule does not admit them. */

@@ -39,21 +39,21 @@ export class MemoryStore implements StoreService {
   readonly storedPlacement = null;
 
   constructor(private readonly options: StoreOptions) {
-    const world = new MemoryTables();
-    this.commands = new MemoryCommandStore(world);
-    this.queries = new MemoryChatQueries(world);
-    this.history = new MemoryChatHistory(world);
-    this.search = new MemoryMessageSearch(world);
-    this.syncLog = new MemorySyncLog(world);
-    this.decisions = new MemoryDecisionLog(world);
-    this.registry = new MemoryPartitionRegistry(world);
-    this.liveReaders = new MemoryLiveReaders(world);
-    this.log = new MemoryEventLog(world);
+    const tables = new MemoryTables();
+    this.commands = new MemoryCommandStore(tables);
+    this.queries = new MemoryChatQueries(tables);
+    this.history = new MemoryChatHistory(tables);
+    this.search = new MemoryMessageSearch(tables);
+    this.syncLog = new MemorySyncLog(tables);
+    this.decisions = new MemoryDecisionLog(tables);
+    this.registry = new MemoryPartitionRegistry(tables);
+    this.liveReaders = new MemoryLiveReaders(tables);
+    this.log = new MemoryEventLog(tables);
     this.recipients = this.log;
-    this.cursors = new MemoryEventCursors(world);
-    this.followed = new MemoryFollowedLog(world);
+    this.cursors = new MemoryEventCursors(tables);
+    this.followed = new MemoryFollowedLog(tables);
     this.relayed = this.log;
-    this.identity = { storeId: world.storeId, cursorSecret: randomBytes(CURSOR_SECRET_BYTES).toString('hex') };
+    this.identity = { storeId: tables.storeId, cursorSecret: randomBytes(CURSOR_SECRET_BYTES).toString('hex') };
     options.basics.health.add('database', () => ({ ok: true, detail: 'in memory, kept until the process ends' }));
   }
 

@@ -5,6 +5,7 @@
 
 import { renderEvent } from '../../../src/application/outbox/render-event.js';
 import { AudienceReader } from '../../../src/application/policy/chat-audience.js';
+import type { BatchWrites } from '../../../src/application/ports/store/command-store.js';
 import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
 import { AudienceThen } from '../../../src/application/relay/audience-then.js';
 import type { Chat, HistoryVisibility, Member, Role } from '../../../src/domain/chat.js';
@@ -58,7 +59,12 @@ export async function tellStory(store: StoreHarness, seed: number, length: numbe
     return all.length > RECIPIENTS_MAX ? null : all.sort();
   };
 
-  async function append(event: DomainEvent, actorId: string, change: Partial<Chat>, rows: object): Promise<void> {
+  async function append(
+    event: DomainEvent,
+    actorId: string,
+    change: Partial<Chat>,
+    rows: Partial<BatchWrites>,
+  ): Promise<void> {
     const isNew = moments.length === 0;
     const hasSequence = event.type !== 'chat.read';
     await owner.write((position) => {
@@ -104,7 +110,7 @@ export async function tellStory(store: StoreHarness, seed: number, length: numbe
       members.delete(userId);
       const { chatId, tenantId } = chat;
       const removal = (position: number) => ({
-        membersRemoved: [{ chatId, userId, tenantId, position, mutedUntil: null }],
+        membersRemoved: [{ chatId, userId, tenantId, partition: 0, position, mutedUntil: null }],
       });
       await append({ type: 'member.removed', userId, left: false }, someone(), {}, removal(moments.length + 1));
     },

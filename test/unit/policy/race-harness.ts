@@ -56,7 +56,7 @@ export interface RaceOptions {
   plant: Plant | null;
 }
 
-export class RaceTrack {
+export class RaceHarness {
   /** The first answer to each command, by its id. */
   readonly answers = new Map<string, Receipt>();
   private readonly mishaps: (Step['mishap'] | undefined)[];

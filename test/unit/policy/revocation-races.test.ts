@@ -18,7 +18,7 @@ import { defaultPolicy } from '../../support/policies/default-policy.js';
 import { openMemoryStore } from '../adapters/memory/memory-harness.js';
 import type { Draft } from '../application/commands/decider-harness.js';
 import { add, create, remove, send, updateMember } from '../application/commands/drafts.js';
-import { type Plant, RaceTrack, type Step } from './race-harness.js';
+import { type Plant, RaceHarness, type Step } from './race-harness.js';
 
 const { PARLEY_RACES, PARLEY_RACES_SEED, PARLEY_RACES_PATH } = process.env;
 const RACES = Number(PARLEY_RACES ?? 200);
@@ -90,12 +90,12 @@ function race(store: () => StoreHarness, plant: Plant | null) {
         steps,
         plant,
       };
-      const track = new RaceTrack(options);
-      const events = (await track.run()).filter((event) => event.chatId === chatId);
+      const harness = new RaceHarness(options);
+      const events = (await harness.run()).filter((event) => event.chatId === chatId);
       expect(wrongs(events)).to.deep.equal([]);
       expect(events.map(({ sequence }) => sequence)).to.deep.equal(events.map((_, index) => index + 1));
-      expect(track.answers.size, 'every command is answered').to.equal(steps.length);
-      const numbered = [...track.answers.values()].filter(({ sequence }) => sequence !== null);
+      expect(harness.answers.size, 'every command is answered').to.equal(steps.length);
+      const numbered = [...harness.answers.values()].filter(({ sequence }) => sequence !== null);
       expect(numbered.length, 'every number is answered once').to.equal(events.length);
     },
   );

@@ -22,13 +22,13 @@ import { writeMessages } from './memory-messages.js';
 import { entry, type MemoryTables } from './memory-tables.js';
 
 export class MemoryCommandStore implements CommandStore {
-  constructor(private readonly world: MemoryTables) {}
+  constructor(private readonly tables: MemoryTables) {}
 
   async transact<T>(
     request: BatchRequest,
     decide: (snapshot: BatchSnapshot) => { writes: BatchWrites; value: T },
   ): Promise<BatchResult<T>> {
-    const leased = request.leases.map((lease) => ({ lease, row: this.world.partitions.get(lease.partition) }));
+    const leased = request.leases.map((lease) => ({ lease, row: this.tables.partitions.get(lease.partition) }));
     const fenced = leased.filter(({ lease, row }) => row?.epoch !== lease.epoch).map(({ lease }) => lease.partition);
     if (fenced.length > 0) return { outcome: 'fenced', partitions: fenced };
     const snapshot = this.snapshot(request);
@@ -46,24 +46,24 @@ export class MemoryCommandStore implements CommandStore {
   }
 
   async noteSuspects(partition: number, commandKeys: readonly string[]): Promise<Map<string, number>> {
-    const { attempts } = this.world;
+    const { attempts } = this.tables;
     const known = pick([...commandKeys], (key) => attempts.get(`${partition} ${key}`));
     if (known.size === 0) for (const key of commandKeys) this.noteAttempts(`${partition} ${key}`, 0);
     return known;
   }
 
   async countAttempt(partition: number, commandKey: string): Promise<number> {
-    const attempts = (this.world.attempts.get(`${partition} ${commandKey}`) ?? 0) + 1;
+    const attempts = (this.tables.attempts.get(`${partition} ${commandKey}`) ?? 0) + 1;
     this.noteAttempts(`${partition} ${commandKey}`, attempts);
     return attempts;
   }
 
   async forgetAttempts(partition: number, commandKeys: readonly string[]): Promise<void> {
-    for (const key of commandKeys) this.world.attempts.delete(`${partition} ${key}`);
+    for (const key of commandKeys) this.tables.attempts.delete(`${partition} ${key}`);
   }
 
   async pruneAttempts(before: Date, limit: number): Promise<number> {
-    const { attempts, attemptedAt } = this.world;
+    const { attempts, attemptedAt } = this.tables;
     const old = [...attempts.keys()].filter((key) => (attemptedAt.get(key) ?? before) < before).slice(0, limit);
     for (const key of old) attempts.delete(key);
     return old.length;
@@ -74,14 +74,14 @@ export class MemoryCommandStore implements CommandStore {
   }
 
   async pruneReceipts(before: Date, limit: number): Promise<number> {
-    const old = [...this.world.receipts].filter(([, receipt]) => receipt.at < before).slice(0, limit);
-    for (const [key] of old) this.world.receipts.delete(key);
+    const old = [...this.tables.receipts].filter(([, receipt]) => receipt.at < before).slice(0, limit);
+    for (const [key] of old) this.tables.receipts.delete(key);
     return old.length;
   }
 
   async pruneRejectedCommands(partition: number, before: Date, limit: number): Promise<number> {
-    const row = this.world.partitions.get(partition);
-    const log = this.world.log.get(partition);
+    const row = this.tables.partitions.get(partition);
+    const log = this.tables.log.get(partition);
     if (row === undefined || log === undefined) return 0;
     const old = log
       .filter(({ event, at }) => event.type === 'command.rejected' && at < before)
@@ -89,7 +89,7 @@ export class MemoryCommandStore implements CommandStore {
       .slice(0, limit)
       .filter(({ position }) => position <= row.publishedThrough);
     const gone = new Set(old);
-    this.world.log.set(
+    this.tables.log.set(
       partition,
       log.filter((event) => !gone.has(event)),
     );
@@ -99,15 +99,15 @@ export class MemoryCommandStore implements CommandStore {
   }
 
   private noteAttempts(key: string, attempts: number): void {
-    this.world.attempts.set(key, attempts);
-    this.world.attemptedAt.set(key, new Date());
+    this.tables.attempts.set(key, attempts);
+    this.tables.attemptedAt.set(key, new Date());
   }
 
   private snapshot({ leases, keys }: BatchRequest): BatchSnapshot {
-    const { receipts, chats, members, users, messages, userChats, departures } = this.world;
+    const { receipts, chats, members, users, messages, userChats, departures } = this.tables;
     return {
       positions: new Map(
-        leases.map(({ partition }) => [partition, this.world.partitions.get(partition)?.position ?? 0]),
+        leases.map(({ partition }) => [partition, this.tables.partitions.get(partition)?.position ?? 0]),
       ),
       receipts: pick(keys.receipts.map(receiptKey), (key) => {
         const record = receipts.get(key);
@@ -151,16 +151,16 @@ export class MemoryCommandStore implements CommandStore {
   }
 
   private whoReacted({ messageId, emoji }: Reaction): Set<string> | undefined {
-    return this.world.reactions.get(messageId)?.get(emoji);
+    return this.tables.reactions.get(messageId)?.get(emoji);
   }
 
   /** For each emoji on the message, the users who reacted with it. */
   private emojiOf(messageId: string): Set<string>[] {
-    return [...(this.world.reactions.get(messageId)?.values() ?? [])];
+    return [...(this.tables.reactions.get(messageId)?.values() ?? [])];
   }
 
   private ordinalAt({ chatId, upTo }: ReadMarkKey): number {
-    const { messages, removedMessages } = this.world;
+    const { messages, removedMessages } = this.tables;
     const ordinals = [...messages.values(), ...removedMessages.values()].flatMap((message) =>
       message.chatId === chatId && message.sequence <= upTo ? [message.ordinal] : [],
     );
@@ -169,7 +169,7 @@ export class MemoryCommandStore implements CommandStore {
 
   /** Checks the database's constraints, and conflicts with rows that other partitions have changed. */
   private check(writes: BatchWrites): void {
-    const { users, chats, messages, messagesOfChat, eventsOfChat, receipts } = this.world;
+    const { users, chats, messages, messagesOfChat, eventsOfChat, receipts } = this.tables;
     if (
       writes.users.some(({ user, previousRevision }) => (users.get(userKey(user))?.revision ?? 0) !== previousRevision)
     ) {
@@ -182,7 +182,7 @@ export class MemoryCommandStore implements CommandStore {
       throw new StoreError('contention', 'a receipt of the same command came in between');
     }
     const { changes, max } = writes.userChats;
-    if (changes.some((change) => !hasRoom(this.world.userChats.get(userKey(change)) ?? NO_CHATS, change, max))) {
+    if (changes.some((change) => !hasRoom(this.tables.userChats.get(userKey(change)) ?? NO_CHATS, change, max))) {
       throw new StoreError('contention', 'a user has come into another chat in between');
     }
     if (writes.chatsChanged.some(({ chatId }) => !chats.has(chatId))) {
@@ -200,35 +200,35 @@ export class MemoryCommandStore implements CommandStore {
   }
 
   private write(writes: BatchWrites): void {
-    const world = this.world;
-    for (const { user } of writes.users) world.users.set(userKey(user), user);
-    for (const chat of [...writes.chatsCreated, ...writes.chatsChanged]) world.chats.set(chat.chatId, chat);
+    const tables = this.tables;
+    for (const { user } of writes.users) tables.users.set(userKey(user), user);
+    for (const chat of [...writes.chatsCreated, ...writes.chatsChanged]) tables.chats.set(chat.chatId, chat);
     for (const member of writes.membersPut) {
-      entry(world.members, member.chatId, () => new Map()).set(member.userId, member);
-      entry(world.chatsOfUser, userKey(member), () => new Set()).add(member.chatId);
+      entry(tables.members, member.chatId, () => new Map()).set(member.userId, member);
+      entry(tables.chatsOfUser, userKey(member), () => new Set()).add(member.chatId);
     }
     for (const { tenantId, chatId, userId, partition, position, mutedUntil } of writes.membersRemoved) {
       const user = userKey({ tenantId, userId });
-      world.members.get(chatId)?.delete(userId);
-      world.chatsOfUser.get(user)?.delete(chatId);
-      entry(world.departures, user, () => new Map()).set(chatId, { partition, position, mutedUntil });
+      tables.members.get(chatId)?.delete(userId);
+      tables.chatsOfUser.get(user)?.delete(chatId);
+      entry(tables.departures, user, () => new Map()).set(chatId, { partition, position, mutedUntil });
     }
     for (const change of writes.userChats.changes) {
-      const { created, joined } = world.userChats.get(userKey(change)) ?? NO_CHATS;
-      world.userChats.set(userKey(change), { created: created + change.created, joined: joined + change.joined });
+      const { created, joined } = tables.userChats.get(userKey(change)) ?? NO_CHATS;
+      tables.userChats.set(userKey(change), { created: created + change.created, joined: joined + change.joined });
     }
     for (const { chatId, state, until, ...user } of writes.membershipStatesEnded) {
-      const ofUser = entry(world.formerMemberships, userKey(user), () => new Map());
+      const ofUser = entry(tables.formerMemberships, userKey(user), () => new Map());
       entry(ofUser, chatId, () => new Map()).set(state, until);
     }
-    writeMessages(world, writes);
+    writeMessages(tables, writes);
     for (const event of writes.events) {
-      entry(world.log, event.partition, () => []).push(event);
+      entry(tables.log, event.partition, () => []).push(event);
       if (event.chatId !== null && event.sequence !== null)
-        entry(world.eventsOfChat, event.chatId, () => []).push(event);
+        entry(tables.eventsOfChat, event.chatId, () => []).push(event);
     }
-    for (const decision of writes.decisions) world.decisions.set(decision.decisionId, decision);
-    for (const receipt of writes.receipts) world.receipts.set(receiptKey(receipt), receipt);
+    for (const decision of writes.decisions) tables.decisions.set(decision.decisionId, decision);
+    for (const receipt of writes.receipts) tables.receipts.set(receiptKey(receipt), receipt);
   }
 }
 

@@ -5,14 +5,14 @@ import { copy } from './copy.js';
 import type { MemoryTables } from './memory-tables.js';
 
 export class MemoryDecisionLog implements DecisionLog {
-  constructor(private readonly world: MemoryTables) {}
+  constructor(private readonly tables: MemoryTables) {}
 
   async record(decisions: readonly DecisionRecord[]): Promise<void> {
-    for (const decision of decisions) this.world.decisions.set(decision.decisionId, copy(decision));
+    for (const decision of decisions) this.tables.decisions.set(decision.decisionId, copy(decision));
   }
 
   async find(decisionId: string): Promise<LoggedDecision | null> {
-    const decision = this.world.decisions.get(decisionId);
+    const decision = this.tables.decisions.get(decisionId);
     return decision === undefined ? null : logged(decision);
   }
 
@@ -29,20 +29,20 @@ export class MemoryDecisionLog implements DecisionLog {
     const old = this.inOrder()
       .filter(({ decisionId }) => decisionId < end)
       .slice(0, limit);
-    for (const { decisionId } of old) this.world.decisions.delete(decisionId);
+    for (const { decisionId } of old) this.tables.decisions.delete(decisionId);
     return old.length;
   }
 
   async savePolicy(version: string, source: string): Promise<void> {
-    if (!this.world.policies.has(version)) this.world.policies.set(version, source);
+    if (!this.tables.policies.has(version)) this.tables.policies.set(version, source);
   }
 
   async findPolicy(version: string): Promise<string | null> {
-    return this.world.policies.get(version) ?? null;
+    return this.tables.policies.get(version) ?? null;
   }
 
   private inOrder(): DecisionRecord[] {
-    return [...this.world.decisions.values()].sort((a, b) => (a.decisionId < b.decisionId ? -1 : 1));
+    return [...this.tables.decisions.values()].sort((a, b) => (a.decisionId < b.decisionId ? -1 : 1));
   }
 }
 

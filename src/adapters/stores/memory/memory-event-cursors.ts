@@ -17,27 +17,27 @@ const MS_PER_S = 1_000;
 export class MemoryEventCursors implements EventCursors {
   /** `now` is the database's clock, in milliseconds. */
   constructor(
-    private readonly world: MemoryTables,
+    private readonly tables: MemoryTables,
     private readonly now: () => number = Date.now,
   ) {}
 
   async create(name: string, start: StartAt, withImports: boolean): Promise<void> {
-    const { world } = this;
-    for (const { partition, position } of world.partitions.values()) {
-      const log = world.log.get(partition) ?? [];
+    const { tables } = this;
+    for (const { partition, position } of tables.partitions.values()) {
+      const log = tables.log.get(partition) ?? [];
       const before = (time: Date) => log.findLast(({ at }) => at < time)?.position ?? 0;
       this.createOne(name, partition, start === 'now' ? position : start === 'beginning' ? 0 : before(start));
     }
-    if (withImports) this.createOne(name, PARTITION_WHILE_IMPORTED, start === 'beginning' ? 0 : world.imports);
+    if (withImports) this.createOne(name, PARTITION_WHILE_IMPORTED, start === 'beginning' ? 0 : tables.imports);
   }
 
   async tend(relayId: string, names: readonly string[], leaseMs: number): Promise<HeldCursor[]> {
-    const { world } = this;
+    const { tables } = this;
     const now = this.now();
-    world.relays.set(relayId, { consumers: names, aliveUntil: now + leaseMs });
+    tables.relays.set(relayId, { consumers: names, aliveUntil: now + leaseMs });
     const held: HeldCursor[] = [];
     for (const [number, row] of this.sorted().entries()) {
-      const live = [...world.relays]
+      const live = [...tables.relays]
         .filter(([id, relay]) => relay.consumers.includes(row.name) && (relay.aliveUntil > now || id === relayId))
         .map(([id]) => id)
         .sort(byCodeUnit);
@@ -57,8 +57,8 @@ export class MemoryEventCursors implements EventCursors {
   }
 
   async leave(relayId: string): Promise<void> {
-    this.world.relays.delete(relayId);
-    for (const row of this.world.cursors.values()) if (row.owner === relayId) row.owner = null;
+    this.tables.relays.delete(relayId);
+    for (const row of this.tables.cursors.values()) if (row.owner === relayId) row.owner = null;
   }
 
   async move(cursor: OwnedCursor, position: number): Promise<boolean> {
@@ -71,10 +71,10 @@ export class MemoryEventCursors implements EventCursors {
   async park(cursor: OwnedCursor, place: ParkedPlace, code: string, position: number): Promise<boolean> {
     if (!(await this.move(cursor, position))) return false;
     const key = parkedKey(cursor, place);
-    const attempts = (this.world.parked.get(key)?.attempts ?? 0) + 1;
+    const attempts = (this.tables.parked.get(key)?.attempts ?? 0) + 1;
     const { name, partition } = cursor;
     const parkedAt = new Date(this.now());
-    this.world.parked.set(key, { name, partition, ...place, code, attempts, parkedAt, isRetryRequested: false });
+    this.tables.parked.set(key, { name, partition, ...place, code, attempts, parkedAt, isRetryRequested: false });
     return true;
   }
 
@@ -88,11 +88,11 @@ export class MemoryEventCursors implements EventCursors {
   async settleRetry(cursor: OwnedCursor, place: ParkedPlace, failedWith: string | null): Promise<boolean> {
     if (this.owned(cursor) === null) return false;
     const key = parkedKey(cursor, place);
-    const parked = this.world.parked.get(key);
+    const parked = this.tables.parked.get(key);
     if (parked === undefined) return true;
-    if (failedWith === null) this.world.parked.delete(key);
+    if (failedWith === null) this.tables.parked.delete(key);
     else
-      this.world.parked.set(key, {
+      this.tables.parked.set(key, {
         ...parked,
         code: failedWith,
         attempts: parked.attempts + 1,
@@ -102,13 +102,14 @@ export class MemoryEventCursors implements EventCursors {
   }
 
   async states(): Promise<CursorState[]> {
-    const { world } = this;
+    const { tables } = this;
     const now = this.now();
     return this.sorted().map(({ name, partition, position, epoch, owner, leaseUntil }) => {
-      const row = world.partitions.get(partition);
-      const end = row?.position ?? world.imports;
-      const waiting = [...world.importNumbers.values()].filter((number) => number > position).length;
-      const next = row === undefined ? undefined : world.log.get(partition)?.find((event) => event.position > position);
+      const row = tables.partitions.get(partition);
+      const end = row?.position ?? tables.imports;
+      const waiting = [...tables.importNumbers.values()].filter((number) => number > position).length;
+      const next =
+        row === undefined ? undefined : tables.log.get(partition)?.find((event) => event.position > position);
       return {
         ...{ name, partition, position, epoch, owner: leaseUntil > now ? owner : null, end },
         lag: row === undefined ? Math.min(waiting, LAG_CHATS_MAX) : Math.max(end - position, 0),
@@ -133,27 +134,27 @@ export class MemoryEventCursors implements EventCursors {
   async rebuild(name: string): Promise<number> {
     const rows = this.sorted().filter((row) => row.name === name);
     for (const row of rows) Object.assign(row, { position: 0, epoch: row.epoch + 1, owner: null });
-    for (const one of this.parkedOf(name)) this.world.parked.delete(parkedKey(one, one));
+    for (const one of this.parkedOf(name)) this.tables.parked.delete(parkedKey(one, one));
     return rows.length;
   }
 
   private createOne(name: string, partition: number, position: number): void {
     const key = `${name} ${partition}`;
-    if (this.world.cursors.has(key)) return;
-    this.world.cursors.set(key, { name, partition, position, epoch: 0, owner: null, leaseUntil: 0 });
+    if (this.tables.cursors.has(key)) return;
+    this.tables.cursors.set(key, { name, partition, position, epoch: 0, owner: null, leaseUntil: 0 });
   }
 
   private owned({ name, partition, epoch }: OwnedCursor): CursorRow | null {
-    const row = this.world.cursors.get(`${name} ${partition}`);
+    const row = this.tables.cursors.get(`${name} ${partition}`);
     return row === undefined || row.epoch !== epoch ? null : row;
   }
 
   private sorted(): CursorRow[] {
-    return [...this.world.cursors.values()].sort((a, b) => byCodeUnit(a.name, b.name) || a.partition - b.partition);
+    return [...this.tables.cursors.values()].sort((a, b) => byCodeUnit(a.name, b.name) || a.partition - b.partition);
   }
 
   private parkedOf(name: string): ParkedEvent[] {
-    return [...this.world.parked.values()]
+    return [...this.tables.parked.values()]
       .filter((one) => one.name === name)
       .sort((a, b) => a.partition - b.partition || a.position - b.position || a.sequence - b.sequence);
   }

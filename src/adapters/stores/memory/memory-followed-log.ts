@@ -8,35 +8,35 @@ import type { MemoryTables } from './memory-tables.js';
 export class MemoryFollowedLog implements FollowedLog {
   private readonly log: MemoryEventLog;
 
-  constructor(private readonly world: MemoryTables) {
-    this.log = new MemoryEventLog(world);
+  constructor(private readonly tables: MemoryTables) {
+    this.log = new MemoryEventLog(tables);
   }
 
   async read(partition: number, after: number, limit: number): Promise<LogStretch> {
-    const row = this.world.partitions.get(partition);
+    const row = this.tables.partitions.get(partition);
     if (row === undefined) throw new Error(`there is no partition ${partition}`);
     const { position: end, logFloor: floor } = row;
     return { events: await this.log.readEvents(partition, after, limit), end, floor };
   }
 
   async nextImport(after: number): Promise<number | null> {
-    const later = [...this.world.importNumbers.values()].filter((number) => number > after);
+    const later = [...this.tables.importNumbers.values()].filter((number) => number > after);
     return later.length === 0 ? null : Math.min(...later);
   }
 
   async readImport(importNumber: number, after: number, limit: number): Promise<LoggedEvent[]> {
-    const [chatId] = [...this.world.importNumbers].find(([, number]) => number === importNumber) ?? [''];
+    const [chatId] = [...this.tables.importNumbers].find(([, number]) => number === importNumber) ?? [''];
     return this.eventsOf(chatId)
       .filter(({ partition, sequence }) => partition === PARTITION_WHILE_IMPORTED && (sequence ?? 0) > after)
       .slice(0, limit)
-      .map((event) => withPresentText(this.world, event));
+      .map((event) => withPresentText(this.tables, event));
   }
 
   async lastAudienceChanges(chatIds: readonly string[]): Promise<Map<string, LoggedEvent>> {
     const found = new Map<string, LoggedEvent>();
     for (const chatId of chatIds) {
       const last = this.eventsOf(chatId).findLast(({ event }) => CHANGES_AUDIENCE.has(event.type));
-      if (last !== undefined) found.set(chatId, withPresentText(this.world, last));
+      if (last !== undefined) found.set(chatId, withPresentText(this.tables, last));
     }
     return found;
   }
@@ -46,10 +46,10 @@ export class MemoryFollowedLog implements FollowedLog {
       .filter((change) => CHANGES_AUDIENCE.has(change.event.type))
       .filter((change) => (change.sequence ?? 0) > after && !isAfter(change, until))
       .slice(0, limit)
-      .map((event) => withPresentText(this.world, event));
+      .map((event) => withPresentText(this.tables, event));
   }
 
   private eventsOf(chatId: string): LoggedEvent[] {
-    return this.world.eventsOfChat.get(chatId) ?? [];
+    return this.tables.eventsOfChat.get(chatId) ?? [];
   }
 }

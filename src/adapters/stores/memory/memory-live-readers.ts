@@ -7,18 +7,18 @@ const READER_FORGOTTEN_AFTER_MS = 60_000;
 export class MemoryLiveReaders implements LiveReaders {
   /** `now` is the database's clock, in milliseconds. */
   constructor(
-    private readonly world: MemoryTables,
+    private readonly tables: MemoryTables,
     private readonly now: () => number = Date.now,
   ) {}
 
   async heartbeat(readerId: string): Promise<void> {
     const now = this.now();
-    const { liveReaders } = this.world;
+    const { liveReaders } = this.tables;
     liveReaders.set(readerId, now);
     for (const [id, heardOf] of liveReaders) if (heardOf < now - READER_FORGOTTEN_AFTER_MS) liveReaders.delete(id);
   }
 
   async withdraw(readerId: string): Promise<void> {
-    this.world.liveReaders.delete(readerId);
+    this.tables.liveReaders.delete(readerId);
   }
 }

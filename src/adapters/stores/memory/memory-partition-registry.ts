@@ -11,17 +11,17 @@ const WORKER_FORGOTTEN_AFTER_MS = 60_000;
 export class MemoryPartitionRegistry implements PartitionRegistry {
   /** `now` is the database's clock, in milliseconds. */
   constructor(
-    private readonly world: MemoryTables,
+    private readonly tables: MemoryTables,
     private readonly now: () => number = Date.now,
   ) {}
 
   async settle(wanted: { namespace: string; partitions: number }): Promise<{ namespace: string; partitions: number }> {
-    const { world } = this;
-    world.namespace ??= wanted.namespace;
-    world.partitionCount ??= wanted.partitions;
-    for (let partition = 0; partition < world.partitionCount; partition += 1) {
-      if (world.partitions.has(partition)) continue;
-      world.partitions.set(partition, {
+    const { tables } = this;
+    tables.namespace ??= wanted.namespace;
+    tables.partitionCount ??= wanted.partitions;
+    for (let partition = 0; partition < tables.partitionCount; partition += 1) {
+      if (tables.partitions.has(partition)) continue;
+      tables.partitions.set(partition, {
         partition,
         epoch: 0,
         owner: null,
@@ -31,12 +31,12 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
         logPruned: 0,
       });
     }
-    return { namespace: world.namespace, partitions: world.partitionCount };
+    return { namespace: tables.namespace, partitions: tables.partitionCount };
   }
 
   async heartbeat(workerId: string, aliveWithinMs: number): Promise<ClusterState> {
     const now = this.now();
-    const { workers, partitions, liveReaders } = this.world;
+    const { workers, partitions, liveReaders } = this.tables;
     workers.set(workerId, now);
     for (const [id, heardOf] of workers) {
       if (heardOf < now - WORKER_FORGOTTEN_AFTER_MS) workers.delete(id);
@@ -49,8 +49,8 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
   }
 
   async deregister(workerId: string): Promise<void> {
-    this.world.workers.delete(workerId);
-    for (const row of this.world.partitions.values()) {
+    this.tables.workers.delete(workerId);
+    for (const row of this.tables.partitions.values()) {
       if (row.owner === workerId) row.owner = null;
     }
   }
@@ -60,14 +60,14 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
     workerId: string,
   ): Promise<TakenPartition[]> {
     const ours = leases.filter(({ partition, epoch }) => {
-      const row = this.world.partitions.get(partition);
+      const row = this.tables.partitions.get(partition);
       return row?.epoch === epoch || (row?.epoch === epoch + 1 && row.owner === workerId);
     });
     return Promise.all(ours.map(({ partition }) => this.acquire(partition, workerId)));
   }
 
   async acquire(partition: number, workerId: string): Promise<TakenPartition> {
-    const row = this.world.partitions.get(partition);
+    const row = this.tables.partitions.get(partition);
     if (row === undefined) throw new Error(`there is no partition ${partition}`);
     row.epoch += 1;
     row.owner = workerId;
@@ -92,7 +92,7 @@ export class MemoryPartitionRegistry implements PartitionRegistry {
   }
 
   private owned(partition: number, epoch: number): PartitionRow | null {
-    const row = this.world.partitions.get(partition);
+    const row = this.tables.partitions.get(partition);
     return row === undefined || row.epoch !== epoch ? null : row;
   }
 }

@@ -16,15 +16,15 @@ import { byCodeUnit, type MemoryTables } from '../memory-tables.js';
 import { viewOf, visibleMessages } from './memory-message-views.js';
 
 export class MemoryChatHistory implements ChatHistory {
-  constructor(private readonly world: MemoryTables) {}
+  constructor(private readonly tables: MemoryTables) {}
 
   async listMessages(past: VisiblePast, range: SequenceRange): Promise<SequencePage<MessageView>> {
-    return this.page(past, visibleMessages(this.world, past), range);
+    return this.page(past, visibleMessages(this.tables, past), range);
   }
 
   async findMessage(past: VisiblePast, messageId: string): Promise<MessageView | null> {
     const message = this.visible(past, messageId);
-    return message === undefined ? null : copy(viewOf(this.world, past, message));
+    return message === undefined ? null : copy(viewOf(this.tables, past, message));
   }
 
   async listRevisions(
@@ -34,7 +34,7 @@ export class MemoryChatHistory implements ChatHistory {
     limit: number,
   ): Promise<MessageRevision[]> {
     if (this.visible(past, messageId) === undefined) return [];
-    const revisions = this.world.revisions.get(messageId) ?? [];
+    const revisions = this.tables.revisions.get(messageId) ?? [];
     return copy(
       revisions
         .filter(({ revision }) => revision > afterRevision)
@@ -46,12 +46,12 @@ export class MemoryChatHistory implements ChatHistory {
   async findThread(past: VisiblePast, rootId: string, range: SequenceRange): Promise<ThreadView | null> {
     const root = this.visible(past, rootId);
     if (root === undefined) return null;
-    const replies = visibleMessages(this.world, past).filter(({ threadRootId }) => threadRootId === rootId);
+    const replies = visibleMessages(this.tables, past).filter(({ threadRootId }) => threadRootId === rootId);
     const last = replies.at(-1);
     return {
-      root: copy(viewOf(this.world, past, root)),
-      replyCount: this.world.threads.get(rootId) ?? 0,
-      lastReply: last === undefined ? null : copy(viewOf(this.world, past, last)),
+      root: copy(viewOf(this.tables, past, root)),
+      replyCount: this.tables.threads.get(rootId) ?? 0,
+      lastReply: last === undefined ? null : copy(viewOf(this.tables, past, last)),
       replies: this.page(past, replies, range),
     };
   }
@@ -65,7 +65,7 @@ export class MemoryChatHistory implements ChatHistory {
     const message = this.visible(past, messageId);
     if (message === undefined) return [];
     const { sequence, senderId } = message;
-    return [...(this.world.members.get(past.chatId)?.values() ?? [])]
+    return [...(this.tables.members.get(past.chatId)?.values() ?? [])]
       .filter(({ userId }) => userId !== senderId && (afterUserId === null || userId > afterUserId))
       .filter(({ readSequence, joinedSequence }) => readSequence >= sequence && joinedSequence <= sequence)
       .sort((a, b) => byCodeUnit(a.userId, b.userId))
@@ -78,10 +78,10 @@ export class MemoryChatHistory implements ChatHistory {
     after: number,
     limit: number,
   ): Promise<SequencePage<LoggedEvent>> {
-    const events = (this.world.eventsOfChat.get(chatId) ?? []).filter(
+    const events = (this.tables.eventsOfChat.get(chatId) ?? []).filter(
       ({ sequence }) => (sequence ?? 0) > after && (sequence ?? 0) >= fromSequence,
     );
-    const items = events.slice(0, limit).map((logged) => withPresentText(this.world, logged));
+    const items = events.slice(0, limit).map((logged) => withPresentText(this.tables, logged));
     return {
       items: items.map((logged) => ({ ...logged, event: asSeenFrom(logged.event, fromSequence) })),
       hasMore: events.length > limit,
@@ -89,7 +89,7 @@ export class MemoryChatHistory implements ChatHistory {
   }
 
   private visible({ chatId, fromSequence }: VisiblePast, messageId: string): Message | undefined {
-    const message = this.world.messages.get(messageId);
+    const message = this.tables.messages.get(messageId);
     return message?.chatId === chatId && message.sequence >= fromSequence ? message : undefined;
   }
 
@@ -103,7 +103,7 @@ export class MemoryChatHistory implements ChatHistory {
     );
     const items = after === undefined ? messages.slice(Math.max(0, messages.length - limit)) : messages.slice(0, limit);
     return copy({
-      items: items.map((message) => viewOf(this.world, past, message)),
+      items: items.map((message) => viewOf(this.tables, past, message)),
       hasMore: messages.length > items.length,
     });
   }

@@ -23,7 +23,7 @@ import { lastVisibleMessage } from './memory-message-views.js';
 import { isVisible } from './memory-visible-chats.js';
 
 export class MemoryChatQueries implements ChatQueries {
-  constructor(private readonly world: MemoryTables) {}
+  constructor(private readonly tables: MemoryTables) {}
 
   async listChats(
     caller: Caller,
@@ -65,7 +65,7 @@ export class MemoryChatQueries implements ChatQueries {
   }
 
   private item(view: ChatView): ChatListItem {
-    return copy({ ...view, lastMessage: lastVisibleMessage(this.world, view) });
+    return copy({ ...view, lastMessage: lastVisibleMessage(this.tables, view) });
   }
 
   async findChat(caller: Caller, chatId: string): Promise<ChatView | null> {
@@ -73,7 +73,7 @@ export class MemoryChatQueries implements ChatQueries {
   }
 
   async listMembers(chatId: string, afterUserId: string | null, limit: number): Promise<Member[]> {
-    const members = [...(this.world.members.get(chatId)?.values() ?? [])];
+    const members = [...(this.tables.members.get(chatId)?.values() ?? [])];
     return copy(
       members
         .filter(({ userId }) => afterUserId === null || userId > afterUserId)
@@ -91,33 +91,33 @@ export class MemoryChatQueries implements ChatQueries {
   }
 
   async findReceipt(key: ReceiptKey): Promise<StoredReceipt | null> {
-    const stored = this.world.receipts.get(receiptKey(key));
+    const stored = this.tables.receipts.get(receiptKey(key));
     return stored === undefined ? null : copy({ contentHash: stored.contentHash, receipt: stored.receipt });
   }
 
   async findUser(key: UserKey): Promise<User | null> {
-    return copy(this.world.users.get(userKey(key)) ?? null);
+    return copy(this.tables.users.get(userKey(key)) ?? null);
   }
 
   async findUsers(tenantId: string, userIds: readonly string[]): Promise<Map<string, User>> {
     const found = new Map<string, User>();
     for (const userId of userIds) {
-      const user = this.world.users.get(userKey({ tenantId, userId }));
+      const user = this.tables.users.get(userKey({ tenantId, userId }));
       if (user !== undefined) found.set(userId, copy(user));
     }
     return found;
   }
 
   private views(caller: Caller, visible: VisibleChats): ChatView[] {
-    return [...(this.world.chatsOfUser.get(userKey(caller)) ?? [])].flatMap((chatId) => {
+    return [...(this.tables.chatsOfUser.get(userKey(caller)) ?? [])].flatMap((chatId) => {
       const view = this.view(caller, chatId);
       return view !== null && isVisible(visible, view) ? [view] : [];
     });
   }
 
   private view({ tenantId, userId }: Caller, chatId: string): ChatView | null {
-    const chat = this.world.chats.get(chatId);
-    const membership = this.world.members.get(chatId)?.get(userId);
+    const chat = this.tables.chats.get(chatId);
+    const membership = this.tables.members.get(chatId)?.get(userId);
     return chat === undefined || membership === undefined || chat.tenantId !== tenantId ? null : { chat, membership };
   }
 }

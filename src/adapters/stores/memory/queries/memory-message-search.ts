@@ -22,7 +22,7 @@ const LONG_RUN = new RegExp(`[^ \\n\\r\\t]{${INDEXED_RUN_MAX_CHARACTERS}}`, 'gu'
 
 /** Searches whole words, ignoring case. All words must occur. */
 export class MemoryMessageSearch implements MessageSearch {
-  constructor(private readonly world: MemoryTables) {}
+  constructor(private readonly tables: MemoryTables) {}
 
   async search(
     caller: Caller,
@@ -35,7 +35,7 @@ export class MemoryMessageSearch implements MessageSearch {
     const found = this.views(caller)
       .filter((view) => isVisible(visible, view))
       .filter((view) => chatId === undefined || view.chat.chatId === chatId)
-      .flatMap((view) => visibleMessages(this.world, visiblePast(view)).map((message) => ({ message, view })))
+      .flatMap((view) => visibleMessages(this.tables, visiblePast(view)).map((message) => ({ message, view })))
       .filter(({ message }) => matches(message, words))
       .filter(({ message }) => senderId === undefined || message.senderId === senderId)
       .filter(({ message }) => notBefore === undefined || message.createdAt >= notBefore)
@@ -45,7 +45,7 @@ export class MemoryMessageSearch implements MessageSearch {
       .slice(0, limit);
     return found.map(({ message, view }) =>
       copy({
-        message: viewOf(this.world, visiblePast(view), message),
+        message: viewOf(this.tables, visiblePast(view), message),
         view,
         highlights: [highlight(message.body ?? '', words)],
       }),
@@ -53,9 +53,9 @@ export class MemoryMessageSearch implements MessageSearch {
   }
 
   private views(caller: Caller): ChatView[] {
-    return [...(this.world.chatsOfUser.get(userKey(caller)) ?? [])].flatMap((chatId) => {
-      const chat = this.world.chats.get(chatId);
-      const membership = this.world.members.get(chatId)?.get(caller.userId);
+    return [...(this.tables.chatsOfUser.get(userKey(caller)) ?? [])].flatMap((chatId) => {
+      const chat = this.tables.chats.get(chatId);
+      const membership = this.tables.members.get(chatId)?.get(caller.userId);
       return chat === undefined || membership === undefined ? [] : [{ chat, membership }];
     });
   }

@@ -19,11 +19,11 @@ import { byCodeUnit, type MemoryTables } from '../memory-tables.js';
 import { isShown, isVisible } from './memory-visible-chats.js';
 
 export class MemorySyncLog implements SyncLog {
-  constructor(private readonly world: MemoryTables) {}
+  constructor(private readonly tables: MemoryTables) {}
 
   async cut(): Promise<Cut> {
-    const rows = [...this.world.partitions.values()].sort((a, b) => a.partition - b.partition);
-    return { positions: rows.map(({ position }) => position), imports: this.world.imports };
+    const rows = [...this.tables.partitions.values()].sort((a, b) => a.partition - b.partition);
+    return { positions: rows.map(({ position }) => position), imports: this.tables.imports };
   }
 
   async horizon(caller: Caller, start: ChatStretch['start'], most: number): Promise<string | null> {
@@ -40,9 +40,9 @@ export class MemorySyncLog implements SyncLog {
     limit: number,
   ): Promise<SyncedChat[]> {
     const chats = this.chatsOf(caller).flatMap((chatId) => {
-      const chat = this.world.chats.get(chatId);
-      const membership = this.world.members.get(chatId)?.get(caller.userId);
-      const importNumber = this.world.importNumbers.get(chatId) ?? null;
+      const chat = this.tables.chats.get(chatId);
+      const membership = this.tables.members.get(chatId)?.get(caller.userId);
+      const importNumber = this.tables.importNumbers.get(chatId) ?? null;
       if (chat === undefined || membership === undefined) return [];
       const shownSequence = this.lastUntil(caller, chat, membership, (state) => !isShown(visible, chat, state));
       return [{ chat, membership, importNumber, shownSequence }];
@@ -74,14 +74,14 @@ export class MemorySyncLog implements SyncLog {
     return [...ids]
       .filter((chatId) => isIn(stretch, chatId))
       .flatMap((chatId) => {
-        const chat = this.world.chats.get(chatId);
-        const membership = this.world.members.get(chatId)?.get(caller.userId) ?? null;
+        const chat = this.tables.chats.get(chatId);
+        const membership = this.tables.members.get(chatId)?.get(caller.userId) ?? null;
         if (chat === undefined || (membership !== null && isVisible(visible, { chat, membership }))) return [];
         const until = this.lastUntil(caller, chat, membership, (state) => isShown(visible, chat, state));
         const last =
           visible === 'all'
             ? this.departuresOf(caller).get(chatId)
-            : this.world.eventsOfChat.get(chatId)?.find(({ sequence }) => sequence === until);
+            : this.tables.eventsOfChat.get(chatId)?.find(({ sequence }) => sequence === until);
         const isLost =
           last !== undefined &&
           isBeyond(from, last.partition, last.position) &&
@@ -98,7 +98,7 @@ export class MemorySyncLog implements SyncLog {
   ): Promise<Map<string, number>> {
     return new Map(
       chats.map(({ chatId, lastSequence }) => {
-        const events = this.world.eventsOfChat.get(chatId) ?? [];
+        const events = this.tables.eventsOfChat.get(chatId) ?? [];
         const first = events.find(({ partition, position }) => isBeyond(cut, partition, position));
         return [chatId, Math.min(first?.sequence ?? Number.POSITIVE_INFINITY, lastSequence + 1)];
       }),
@@ -109,16 +109,16 @@ export class MemorySyncLog implements SyncLog {
     const events = new Map(
       ranges.map(({ chatId, first, last }): [string, LoggedEvent[]] => [
         chatId,
-        (this.world.eventsOfChat.get(chatId) ?? [])
+        (this.tables.eventsOfChat.get(chatId) ?? [])
           .filter(({ sequence }) => sequence !== null && sequence >= first && sequence <= last)
-          .map((event) => withPresentText(this.world, event)),
+          .map((event) => withPresentText(this.tables, event)),
       ]),
     );
     return { events, isComplete: true };
   }
 
   private chatsOf(caller: Caller): string[] {
-    return [...(this.world.chatsOfUser.get(userKey(caller)) ?? [])];
+    return [...(this.tables.chatsOfUser.get(userKey(caller)) ?? [])];
   }
 
   /** The sequence of the event that last ended one of those membership states of the caller. 0 if there is none. */
@@ -128,14 +128,14 @@ export class MemorySyncLog implements SyncLog {
     membership: Member | null,
     isOne: (state: MembershipState) => boolean,
   ): number {
-    const former = [...(this.world.formerMemberships.get(userKey(caller))?.get(chat.chatId) ?? [])];
+    const former = [...(this.tables.formerMemberships.get(userKey(caller))?.get(chat.chatId) ?? [])];
     const earlier = membership === null ? null : stateBeforeArchiving(chat, membership);
     if (earlier !== null) former.push([earlier.state, earlier.until]);
     return Math.max(0, ...former.flatMap(([state, until]) => (isOne(state) ? [until] : [])));
   }
 
   private departuresOf(caller: Caller): Map<string, { partition: number; position: number }> {
-    return this.world.departures.get(userKey(caller)) ?? new Map();
+    return this.tables.departures.get(userKey(caller)) ?? new Map();
   }
 }
 
