@@ -30,14 +30,14 @@ export function reads(chats: LoadedChats, places: Places): Read[] {
     return { chatId: chats.ids[chat] ?? '', userId: chats.user(chat, 0), fromSequence: 1 };
   };
   const end = (n: number) => places.lastSequences[big(n)] ?? 1;
-  const somebody = (n: number) => ({ tenantId: TENANT_ID, userId: chats.user((n * 37) % chats.ids.length, 1) });
+  const someUser = (n: number) => ({ tenantId: TENANT_ID, userId: chats.user((n * 37) % chats.ids.length, 1) });
   const busy = { tenantId: TENANT_ID, userId: BUSY_USER };
   const history = (database: PrismaClient) => new PrismaChatHistory(database);
   const queries = (database: PrismaClient) => new PrismaChatQueries(database);
   const read = (name: string, ask: Read['ask'], isHistory = false): Read => ({ name, isHistory, ask });
   const search = (database: PrismaClient, n: number, text: string, chatId?: string) =>
     new PrismaMessageSearch(database).search(
-      chatId === undefined ? somebody(n) : { tenantId: TENANT_ID, userId: past(n).userId },
+      chatId === undefined ? someUser(n) : { tenantId: TENANT_ID, userId: past(n).userId },
       'all',
       { text, ...(chatId === undefined ? {} : { chatId }) },
       null,
@@ -54,16 +54,16 @@ export function reads(chats: LoadedChats, places: Places): Read[] {
     read('events of a chat, in the middle', (d, n) => history(d).listEvents(past(n), Math.floor(end(n) / 2), PAGE)),
     read('one message', (d, n) => history(d).findMessage(past(n), places.messageIds[big(n)] ?? '')),
     read('one chat', (d, n) => queries(d).findChat({ tenantId: TENANT_ID, userId: past(n).userId }, past(n).chatId)),
-    read('chat list of a user in some chats', (d, n) => queries(d).listChats(somebody(n), 'all', {}, null, PAGE)),
+    read('chat list of a user in some chats', (d, n) => queries(d).listChats(someUser(n), 'all', {}, null, PAGE)),
     read('chat list of a user in very many', (d) => queries(d).listChats(busy, 'all', {}, null, PAGE)),
-    read('unread total of a user in some chats', (d, n) => queries(d).countUnread(somebody(n), 'all')),
+    read('unread total of a user in some chats', (d, n) => queries(d).countUnread(someUser(n), 'all')),
     read('unread total of a user in very many', (d) => queries(d).countUnread(busy, 'all')),
     read('sync after a while away', async (d, n) => {
       const log = new PrismaSyncLog(d);
       const now = await log.cut();
       const from = { ...now, positions: now.positions.map((position) => Math.max(0, position - AWAY_POSITIONS)) };
       return new ChatSync(log, { visibleTo: async () => 'all' }).page(
-        somebody(n),
+        someUser(n),
         { from, shown: null, walk: null },
         PAGE,
       );

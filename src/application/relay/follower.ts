@@ -146,7 +146,7 @@ export class Follower {
     const through = events.length === DELIVERY_MAX ? (events.at(-1)?.position ?? end) : end;
     if (through <= after) return null;
     const hole = holeIn(events, after, through, floor);
-    // Never skipped: the store may be damaged, and somebody must look.
+    // Never skipped: the store may be damaged, and an operator must look at it.
     if (hole !== null) throw new Error(`the log of partition ${this.cursor.partition} has no position ${hole}`);
     await this.tellOvertaken(events, Math.min(floor, through));
     return { events: await this.render(events, ({ position }) => position), end: { position: through, sequence: 0 } };

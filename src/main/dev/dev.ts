@@ -83,7 +83,7 @@ async function* devServices(
     ...given,
     databaseUrl: given.databaseUrl ?? own.postgres?.url,
     amqpUrl: given.amqpUrl ?? own.rabbitmq?.url,
-    // Nobody may consume the default dispatch queue while trying Parley out.
+    // While trying Parley out, often no program consumes the default dispatch queue.
     dispatchWhenFull: given.dispatchWhenFull ?? 'drop-oldest',
     jwtSecret:
       given.jwtJwksUrl === undefined

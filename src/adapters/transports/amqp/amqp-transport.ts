@@ -61,7 +61,7 @@ export class AmqpTransport {
   readonly #consume: AmqpConnection;
   readonly #publish: AmqpConnection;
   /** Opened on demand. */
-  readonly #receiptRoutes: Pick<ReceiptRoutes, 'queues' | 'directReplies' | 'unprovenReplies'>;
+  readonly #receiptRoutes: Pick<ReceiptRoutes, 'queues' | 'directReplies' | 'untestedReplies'>;
   readonly #publisher: ConfirmedPublisher;
   readonly #depths: QueueDepths;
   readonly #backlog: DispatchBacklog;
@@ -89,7 +89,7 @@ export class AmqpTransport {
     this.#receiptRoutes = {
       queues: connection('receipts'),
       directReplies: connection('direct replies'),
-      unprovenReplies: connection('unproven replies'),
+      untestedReplies: connection('untested replies'),
     };
     const connections = [this.#consume, this.#publish, ...Object.values(this.#receiptRoutes)];
     // Wakes all connections: after an outage each waits for its own pause, and the longest one would count.

@@ -25,7 +25,7 @@ export interface ReceiptRoutes {
   /** For direct reply-to addresses that the broker is known to accept. */
   directReplies: AmqpConnection;
   /** For direct reply-to addresses that are not tested yet. */
-  unprovenReplies: AmqpConnection;
+  untestedReplies: AmqpConnection;
 }
 
 export class AmqpReceiptSender implements ReceiptSender {
@@ -33,7 +33,7 @@ export class AmqpReceiptSender implements ReceiptSender {
   readonly #rest: ReceiptLane;
   readonly #queues: ReceiptLane;
   readonly #directReplies: ReceiptLane;
-  readonly #unauthenticated: UntestedReplyOrigins;
+  readonly #untested: UntestedReplyOrigins;
   readonly #proven = new Set<string>();
   readonly #counters: TransportCounters;
 
@@ -43,7 +43,7 @@ export class AmqpReceiptSender implements ReceiptSender {
     this.#queues = new ReceiptLane(routes.queues, counters, logger);
     this.#directReplies = new ReceiptLane(routes.directReplies, counters, logger);
     const onProven = (origin: string, waiting: OutgoingReceipt[]) => this.#prove(origin, waiting);
-    this.#unauthenticated = new UntestedReplyOrigins(routes.unprovenReplies, onProven, counters, logger);
+    this.#untested = new UntestedReplyOrigins(routes.untestedReplies, onProven, counters, logger);
     this.#counters = counters;
     // For any cause of the loss: the broker may not know the same nodes any more.
     routes.directReplies.onLost(() => this.#proven.clear());
@@ -59,11 +59,11 @@ export class AmqpReceiptSender implements ReceiptSender {
     if (address.kind === 'rest') this.#rest.send(outgoing);
     else if (address.kind === 'queue') this.#queues.send(outgoing);
     else if (this.#proven.has(address.origin)) this.#directReplies.send(outgoing);
-    else this.#unauthenticated.send(address.origin, outgoing);
+    else this.#untested.send(address.origin, outgoing);
   }
 
   async close(): Promise<void> {
-    const lanes = [this.#rest, this.#queues, this.#directReplies, this.#unauthenticated];
+    const lanes = [this.#rest, this.#queues, this.#directReplies, this.#untested];
     await Promise.all(lanes.map((lane) => lane.close()));
   }
 
