@@ -12,7 +12,7 @@
 import { dutyOf, hasLiveOwner } from '../cluster/assignment.js';
 import type { ClusterState } from '../ports/store/partition-registry.js';
 import type { WorkerObserver } from '../ports/worker-observer.js';
-import { GroupCommit } from '../processing/group-commit.js';
+import { GroupCommit } from '../processing/execution/group-commit.js';
 import {
   PartitionConsumer,
   type PartitionConsumerDeps,

@@ -25,8 +25,8 @@ import type { Time } from '../runtime/time.js';
 import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
 import type { BatchItem } from '../snapshot/batch-item.js';
 import { affectedChatIds } from './affected-chat-ids.js';
-import type { CommandResult, ExecutedBatch } from './batch-transaction.js';
-import type { Seat } from './group-commit.js';
+import type { CommandResult, ExecutedBatch } from './execution/batch-transaction.js';
+import type { Seat } from './execution/group-commit.js';
 import { RateLimiter } from './rate-limiter.js';
 import { type CommandReader, type MalformedCommand, type RefusedCommand, readCommands } from './read-commands.js';
 

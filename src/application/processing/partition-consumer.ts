@@ -20,12 +20,12 @@ import { StoreError } from '../ports/store/command-store.js';
 import type { CommandSource, Delivery, Subscription } from '../ports/transport/transport.js';
 import { Backoff } from '../runtime/backoff.js';
 import { Signal } from '../runtime/signal.js';
-import type { BatchExecutor } from './batch-executor.js';
 import { BatchProcessor, type BatchProcessorDeps } from './batch-processor.js';
-import { Fenced } from './batch-transaction.js';
 import { BATCH_MAX_COMMANDS, DeliveryBuffer, sizeOf } from './delivery-buffer.js';
-import type { GroupCommit, Seat } from './group-commit.js';
-import { OutcomeUnknown } from './retrying-store.js';
+import type { BatchExecutor } from './execution/batch-executor.js';
+import { Fenced } from './execution/batch-transaction.js';
+import type { GroupCommit, Seat } from './execution/group-commit.js';
+import { OutcomeUnknown } from './execution/retrying-store.js';
 
 /** Two batches: one in the transaction, one that gathers meanwhile. */
 export const PREFETCH = 2 * BATCH_MAX_COMMANDS;

@@ -19,7 +19,7 @@ import type { CountedCommand, OverQuota, QuotaReservation, Quotas } from '../por
 import type { Delivery } from '../ports/transport/transport.js';
 import type { Time } from '../runtime/time.js';
 import { identityOf } from '../snapshot/batch-item.js';
-import type { CommandResult, ExecutedBatch } from './batch-transaction.js';
+import type { CommandResult, ExecutedBatch } from './execution/batch-transaction.js';
 import { MembershipCache, type TenantMember } from './membership-cache.js';
 
 export interface IdentifiedCommand {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import type { PolicyDecisionPoint } from '../../../src/application/ports/policy-decision-point.js';
-import { CommandDecider } from '../../../src/application/processing/command-decider.js';
-import { snapshotKeysOf } from '../../../src/application/processing/snapshot-keys.js';
+import { CommandDecider } from '../../../src/application/processing/execution/command-decider.js';
+import { snapshotKeysOf } from '../../../src/application/processing/execution/snapshot-keys.js';
 import type { ItemResult } from '../../../src/application/snapshot/batch-item.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { NAMESPACE, PARTITIONS } from '../../conformance/store/fixtures.js';

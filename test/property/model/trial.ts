@@ -5,8 +5,8 @@
 import { expect } from 'chai';
 import { PolicyEnforcementPoint } from '../../../src/application/policy/enforcement.js';
 import { type ReceiptKey, receiptKey } from '../../../src/application/ports/store/command-store.js';
-import { CommandDecider } from '../../../src/application/processing/command-decider.js';
-import { snapshotKeysOf } from '../../../src/application/processing/snapshot-keys.js';
+import { CommandDecider } from '../../../src/application/processing/execution/command-decider.js';
+import { snapshotKeysOf } from '../../../src/application/processing/execution/snapshot-keys.js';
 import type { BatchItem, ItemResult } from '../../../src/application/snapshot/batch-item.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { DEFAULT_LIMITS } from '../../../src/domain/limits.js';

@@ -11,8 +11,8 @@ import type {
   ReceiptSender,
 } from '../../../src/application/ports/transport/transport.js';
 import { NO_OBSERVER } from '../../../src/application/ports/worker-observer.js';
-import { BatchExecutor } from '../../../src/application/processing/batch-executor.js';
-import { CommandDecider } from '../../../src/application/processing/command-decider.js';
+import { BatchExecutor } from '../../../src/application/processing/execution/batch-executor.js';
+import { CommandDecider } from '../../../src/application/processing/execution/command-decider.js';
 import type { BatchItem } from '../../../src/application/snapshot/batch-item.js';
 import { identifyCommand } from '../../../src/contract/messages/decode-command.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';

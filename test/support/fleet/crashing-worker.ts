@@ -1,5 +1,5 @@
 /** `parley worker` that crashes in the transaction when it decides a command whose id begins with `deadly`. */
-import { CommandDecider } from '../../../src/application/processing/command-decider.js';
+import { CommandDecider } from '../../../src/application/processing/execution/command-decider.js';
 import { runRoles } from '../../../src/main/roles/run-roles.js';
 
 const { decide } = CommandDecider.prototype;

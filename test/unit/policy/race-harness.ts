@@ -18,12 +18,12 @@ import type { LoggedEvent } from '../../../src/application/ports/store/event-log
 import type { TokenVerifier } from '../../../src/application/ports/token-verifier.js';
 import type { Delivery } from '../../../src/application/ports/transport/transport.js';
 import { NO_OBSERVER } from '../../../src/application/ports/worker-observer.js';
-import { BatchExecutor } from '../../../src/application/processing/batch-executor.js';
-import { type CommandResult, Fenced } from '../../../src/application/processing/batch-transaction.js';
-import { CommandDecider } from '../../../src/application/processing/command-decider.js';
+import { BatchExecutor } from '../../../src/application/processing/execution/batch-executor.js';
+import { type CommandResult, Fenced } from '../../../src/application/processing/execution/batch-transaction.js';
+import { CommandDecider } from '../../../src/application/processing/execution/command-decider.js';
+import { OutcomeUnknown } from '../../../src/application/processing/execution/retrying-store.js';
 import { RateLimiter } from '../../../src/application/processing/rate-limiter.js';
 import { readCommands } from '../../../src/application/processing/read-commands.js';
-import { OutcomeUnknown } from '../../../src/application/processing/retrying-store.js';
 import { realTime } from '../../../src/application/runtime/time.js';
 import { identifyCommand } from '../../../src/contract/messages/decode-command.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';

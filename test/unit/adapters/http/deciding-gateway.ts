@@ -7,8 +7,8 @@ import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memor
 import type { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import type { CommandGateway, OutgoingCommand } from '../../../../src/application/ports/transport/transport.js';
-import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
-import { snapshotKeysOf } from '../../../../src/application/processing/snapshot-keys.js';
+import { CommandDecider } from '../../../../src/application/processing/execution/command-decider.js';
+import { snapshotKeysOf } from '../../../../src/application/processing/execution/snapshot-keys.js';
 import { decodeCommand } from '../../../../src/contract/messages/decode-command.js';
 import { type Reason, type RefusalCode, refusal } from '../../../../src/contract/messages/problems.js';
 import type { Receipt } from '../../../../src/contract/messages/receipts.js';

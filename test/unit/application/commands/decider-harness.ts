@@ -17,8 +17,8 @@ import {
 } from '../../../../src/application/ports/store/command-store.js';
 import type { DecisionRecord } from '../../../../src/application/ports/store/decision-record.js';
 import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
-import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
-import { snapshotKeysOf } from '../../../../src/application/processing/snapshot-keys.js';
+import { CommandDecider } from '../../../../src/application/processing/execution/command-decider.js';
+import { snapshotKeysOf } from '../../../../src/application/processing/execution/snapshot-keys.js';
 import { newOrderedId } from '../../../../src/application/runtime/ordered-id.js';
 import type { BatchItem, ItemResult } from '../../../../src/application/snapshot/batch-item.js';
 import { decodeCommand } from '../../../../src/contract/messages/decode-command.js';

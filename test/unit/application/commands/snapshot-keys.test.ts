@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { snapshotKeysOf } from '../../../../src/application/processing/snapshot-keys.js';
+import { snapshotKeysOf } from '../../../../src/application/processing/execution/snapshot-keys.js';
 import type { BatchItem } from '../../../../src/application/snapshot/batch-item.js';
 import { refusal } from '../../../../src/contract/messages/problems.js';
 import { NO_KEYS } from '../../../conformance/store/fixtures.js';

@@ -9,10 +9,10 @@ import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tabl
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import type { CommandStore } from '../../../../src/application/ports/store/command-store.js';
 import type { Delivery } from '../../../../src/application/ports/transport/transport.js';
-import { BatchExecutor } from '../../../../src/application/processing/batch-executor.js';
-import type { CommandResult } from '../../../../src/application/processing/batch-transaction.js';
-import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
 import { DeliveryBuffer } from '../../../../src/application/processing/delivery-buffer.js';
+import { BatchExecutor } from '../../../../src/application/processing/execution/batch-executor.js';
+import type { CommandResult } from '../../../../src/application/processing/execution/batch-transaction.js';
+import { CommandDecider } from '../../../../src/application/processing/execution/command-decider.js';
 import { PREFETCH } from '../../../../src/application/processing/partition-consumer.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
 import type { Receipt } from '../../../../src/contract/messages/receipts.js';

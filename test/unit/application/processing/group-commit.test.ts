@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import type { BatchExecutor } from '../../../../src/application/processing/batch-executor.js';
+import type { BatchExecutor } from '../../../../src/application/processing/execution/batch-executor.js';
 import {
   type BatchPart,
   type ExecutedBatch,
   Fenced,
-} from '../../../../src/application/processing/batch-transaction.js';
+} from '../../../../src/application/processing/execution/batch-transaction.js';
 import {
   BOARDING_MAX_MS,
   GROUP_HELD_MAX_MS,
@@ -13,8 +13,8 @@ import {
   GroupCommit,
   SECOND_GROUP_COMMANDS,
   type Seat,
-} from '../../../../src/application/processing/group-commit.js';
-import { OutcomeUnknown } from '../../../../src/application/processing/retrying-store.js';
+} from '../../../../src/application/processing/execution/group-commit.js';
+import { OutcomeUnknown } from '../../../../src/application/processing/execution/retrying-store.js';
 import { realTime, type Time } from '../../../../src/application/runtime/time.js';
 import { itemOf } from '../commands/decider-harness.js';
 import { GROUP, send } from '../commands/drafts.js';

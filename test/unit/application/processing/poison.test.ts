@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import { StoreError } from '../../../../src/application/ports/store/command-store.js';
-import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
+import { CommandDecider } from '../../../../src/application/processing/execution/command-decider.js';
 import type { BatchItem } from '../../../../src/application/snapshot/batch-item.js';
 import { defaultPolicy } from '../../../support/policies/default-policy.js';
 import { create, GROUP, send } from '../commands/drafts.js';

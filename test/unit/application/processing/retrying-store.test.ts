@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { StoreError } from '../../../../src/application/ports/store/command-store.js';
-import { OutcomeUnknown, RetryingStore } from '../../../../src/application/processing/retrying-store.js';
+import { OutcomeUnknown, RetryingStore } from '../../../../src/application/processing/execution/retrying-store.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
 import { collectedLog } from '../../../support/collected-log.js';
 

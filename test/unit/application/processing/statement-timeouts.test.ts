@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { StoreError } from '../../../../src/application/ports/store/command-store.js';
-import { PROBE_ANSWERS_WITHIN_MS } from '../../../../src/application/processing/probe-watch.js';
+import { PROBE_ANSWERS_WITHIN_MS } from '../../../../src/application/processing/execution/probe-watch.js';
 import { create, GROUP, send } from '../commands/drafts.js';
 import { MAX_COMMAND_ATTEMPTS, range, WorkerHarness } from './worker-harness.js';
 

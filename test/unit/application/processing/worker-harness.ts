@@ -19,8 +19,8 @@ import type { StoreError } from '../../../../src/application/ports/store/command
 import type { TokenVerifier } from '../../../../src/application/ports/token-verifier.js';
 import type { EventSink, OutgoingEvent } from '../../../../src/application/ports/transport/transport.js';
 import { NO_OBSERVER, type WorkerObserver } from '../../../../src/application/ports/worker-observer.js';
-import { BatchExecutor } from '../../../../src/application/processing/batch-executor.js';
-import { CommandDecider } from '../../../../src/application/processing/command-decider.js';
+import { BatchExecutor } from '../../../../src/application/processing/execution/batch-executor.js';
+import { CommandDecider } from '../../../../src/application/processing/execution/command-decider.js';
 import { realTime, type Time } from '../../../../src/application/runtime/time.js';
 import { identifyCommand } from '../../../../src/contract/messages/decode-command.js';
 import type { IncomingCommand } from '../../../../src/contract/messages/delivery.js';

@@ -1,10 +1,10 @@
 /** Calls the store with retries, or once while no other store call of this process runs. */
 
-import type { LeaseRecovery } from '../cluster/lease-recovery.js';
-import { type CommandStore, StoreError } from '../ports/store/command-store.js';
-import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
-import { Backoff } from '../runtime/backoff.js';
-import type { Time } from '../runtime/time.js';
+import type { LeaseRecovery } from '../../cluster/lease-recovery.js';
+import { type CommandStore, StoreError } from '../../ports/store/command-store.js';
+import type { WorkerLog, WorkerObserver } from '../../ports/worker-observer.js';
+import { Backoff } from '../../runtime/backoff.js';
+import type { Time } from '../../runtime/time.js';
 import { ProbeWatch } from './probe-watch.js';
 
 /**

@@ -6,8 +6,9 @@
  * Transient failures of the store are retried by the retrying store (retrying-store.ts).
  */
 
-import type { BatchLease, CommandStore } from '../ports/store/command-store.js';
-import type { BatchItem } from '../snapshot/batch-item.js';
+import type { BatchLease, CommandStore } from '../../ports/store/command-store.js';
+import type { BatchItem } from '../../snapshot/batch-item.js';
+import { isSuspect } from '../delivery-buffer.js';
 import {
   type BatchPart,
   type BatchTransactionDeps,
@@ -16,7 +17,6 @@ import {
   transactOne,
 } from './batch-transaction.js';
 import { CommandQuarantine, commandKey, isInterruption } from './command-quarantine.js';
-import { isSuspect } from './delivery-buffer.js';
 import { RetryingStore, type RetryingStoreDeps, TooMuchWork } from './retrying-store.js';
 
 export interface BatchExecutorDeps extends RetryingStoreDeps, BatchTransactionDeps {

@@ -1,10 +1,10 @@
 /** One transaction of a batch: load the snapshot, decide the commands, write the result. */
 
-import type { BatchLease, CommandStore } from '../ports/store/command-store.js';
-import type { LoggedEvent } from '../ports/store/event-log.js';
-import type { Failpoints } from '../runtime/failpoints.js';
-import type { Time } from '../runtime/time.js';
-import type { BatchItem, ItemResult } from '../snapshot/batch-item.js';
+import type { BatchLease, CommandStore } from '../../ports/store/command-store.js';
+import type { LoggedEvent } from '../../ports/store/event-log.js';
+import type { Failpoints } from '../../runtime/failpoints.js';
+import type { Time } from '../../runtime/time.js';
+import type { BatchItem, ItemResult } from '../../snapshot/batch-item.js';
 import type { CommandDecider } from './command-decider.js';
 import { snapshotKeysOf } from './snapshot-keys.js';
 

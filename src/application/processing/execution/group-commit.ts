@@ -13,11 +13,11 @@
  * (docs/adr/0022-one-transaction-for-all-partitions.md).
  */
 
-import { LeaseRecovery } from '../cluster/lease-recovery.js';
-import type { Time } from '../runtime/time.js';
+import { LeaseRecovery } from '../../cluster/lease-recovery.js';
+import type { Time } from '../../runtime/time.js';
+import { type BatchSize, isSuspect } from '../delivery-buffer.js';
 import type { BatchExecutor } from './batch-executor.js';
 import { type BatchPart, type ExecutedBatch, Fenced } from './batch-transaction.js';
-import { type BatchSize, isSuspect } from './delivery-buffer.js';
 import { OutcomeUnknown } from './retrying-store.js';
 
 /** A group takes no further partition when it has this many commands. */

@@ -1,7 +1,7 @@
-import { addSnapshotKeys } from '../commands/registry.js';
-import type { SnapshotKeys } from '../ports/store/command-store.js';
-import { type BatchItem, identityOf } from '../snapshot/batch-item.js';
-import { SnapshotKeySet } from '../snapshot/snapshot-key-set.js';
+import { addSnapshotKeys } from '../../commands/registry.js';
+import type { SnapshotKeys } from '../../ports/store/command-store.js';
+import { type BatchItem, identityOf } from '../../snapshot/batch-item.js';
+import { SnapshotKeySet } from '../../snapshot/snapshot-key-set.js';
 
 /** Collects the keys of everything that deciding the batch needs, so that one statement reads it. */
 export function snapshotKeysOf(items: readonly BatchItem[]): SnapshotKeys {

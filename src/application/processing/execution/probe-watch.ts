@@ -3,8 +3,8 @@
  * periodically writes an ordinary message as a probe. If a probe is slow or fails, the timeout says nothing about the
  * commands (Invariant: our failure is never the producer's).
  */
-import type { CommandStore } from '../ports/store/command-store.js';
-import type { Time } from '../runtime/time.js';
+import type { CommandStore } from '../../ports/store/command-store.js';
+import type { Time } from '../../runtime/time.js';
 
 export const PROBE_INTERVAL_MS = 1_000;
 /**

@@ -5,10 +5,10 @@
  * caller dead-letters.
  */
 
-import { type BatchLease, type CommandStore, receiptKey } from '../ports/store/command-store.js';
-import { Backoff } from '../runtime/backoff.js';
-import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
-import { type BatchItem, identityOf } from '../snapshot/batch-item.js';
+import { type BatchLease, type CommandStore, receiptKey } from '../../ports/store/command-store.js';
+import { Backoff } from '../../runtime/backoff.js';
+import { traceContextOf, traceIdOf } from '../../runtime/trace-context.js';
+import { type BatchItem, identityOf } from '../../snapshot/batch-item.js';
 import { type BatchTransactionDeps, type ExecutedBatch, Fenced, transactOne } from './batch-transaction.js';
 import {
   isTransientStoreError,

@@ -2,21 +2,21 @@
  * Decides a batch: for each command, in order, its receipt and its changes. The decider is pure except for the ids that
  * it generates. It runs between reading the snapshot and writing, and runs again if the batch is retried.
  */
-import { type Reason, refusal, refusalCodes } from '../../contract/messages/problems.js';
-import type { Receipt } from '../../contract/messages/receipts.js';
-import { PARTITION_WHILE_IMPORTED } from '../../domain/chat.js';
-import { DEFAULT_LIMITS, type Limits } from '../../domain/limits.js';
-import { CHAT_NOT_FOUND, type Refusal } from '../../domain/refusal.js';
-import type { CommandContext, CommandOutcome, CommandPolicy } from '../commands/outcome.js';
-import { executeCommand } from '../commands/registry.js';
-import { acceptedReceipt } from '../idempotency/accepted-receipt.js';
-import { replayedReceipt } from '../idempotency/replayed-receipt.js';
-import type { DecisionContext, Enforced, PolicyEnforcementPoint } from '../policy/enforcement.js';
-import type { BatchSnapshot, BatchWrites } from '../ports/store/command-store.js';
-import { newOrderedId } from '../runtime/ordered-id.js';
-import { traceContextOf } from '../runtime/trace-context.js';
-import { type BatchItem, type ItemResult, identityOf } from '../snapshot/batch-item.js';
-import { BatchState, type Cause } from '../snapshot/batch-state.js';
+import { type Reason, refusal, refusalCodes } from '../../../contract/messages/problems.js';
+import type { Receipt } from '../../../contract/messages/receipts.js';
+import { PARTITION_WHILE_IMPORTED } from '../../../domain/chat.js';
+import { DEFAULT_LIMITS, type Limits } from '../../../domain/limits.js';
+import { CHAT_NOT_FOUND, type Refusal } from '../../../domain/refusal.js';
+import type { CommandContext, CommandOutcome, CommandPolicy } from '../../commands/outcome.js';
+import { executeCommand } from '../../commands/registry.js';
+import { acceptedReceipt } from '../../idempotency/accepted-receipt.js';
+import { replayedReceipt } from '../../idempotency/replayed-receipt.js';
+import type { DecisionContext, Enforced, PolicyEnforcementPoint } from '../../policy/enforcement.js';
+import type { BatchSnapshot, BatchWrites } from '../../ports/store/command-store.js';
+import { newOrderedId } from '../../runtime/ordered-id.js';
+import { traceContextOf } from '../../runtime/trace-context.js';
+import { type BatchItem, type ItemResult, identityOf } from '../../snapshot/batch-item.js';
+import { BatchState, type Cause } from '../../snapshot/batch-state.js';
 
 /** `EDIT_WINDOW`: how long after sending a message can be edited, per tenant, in milliseconds. Null means no limit. */
 export type EditWindow = CommandContext['editWindowMs'];
