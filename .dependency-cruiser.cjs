@@ -66,7 +66,8 @@ const APPLICATION = {
   queries: ['policy', 'ports', 'runtime'],
   archive: ['ports', 'runtime'],
   relay: ['outbox', 'policy', 'ports', 'runtime'],
-  operations: ['outbox', 'policy', 'ports', 'runtime'],
+  search: ['ports', 'runtime'],
+  operations: ['outbox', 'policy', 'search', 'ports', 'runtime'],
 };
 
 /** No adapter imports another one. */

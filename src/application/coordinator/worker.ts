@@ -47,6 +47,7 @@ export interface WorkerStatus {
 
 export class Worker {
   private readonly consumers: PartitionConsumer[];
+  private readonly groups: GroupCommit;
   /** By partition: the time since which an assigned partition has had another live owner. */
   private readonly waitingSince = new Map<number, number>();
   /** Partitions whose lease this worker has had while they were assigned to it. */
@@ -63,10 +64,10 @@ export class Worker {
   constructor(private readonly deps: WorkerDeps) {
     this.background = new BackgroundTasks((task, error) => deps.logger.warn('background task failed', { task, error }));
     this.pruner = new Pruner(deps, this.background);
-    const groups = new GroupCommit(deps.executor, deps.time);
+    this.groups = new GroupCommit(deps.executor, deps.time);
     this.consumers = Array.from(
       { length: deps.partitions },
-      (_, partition) => new PartitionConsumer(partition, deps, groups),
+      (_, partition) => new PartitionConsumer(partition, deps, this.groups),
     );
   }
 
@@ -77,6 +78,11 @@ export class Worker {
       partitions: this.consumers.map((consumer) => consumer.status),
       logFloors: this.logFloors,
     };
+  }
+
+  /** Whether many commands wait. Background work can be put off then. */
+  get isBusy(): boolean {
+    return this.groups.isBusy;
   }
 
   start(): void {

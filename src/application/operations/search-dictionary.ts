@@ -1,16 +1,16 @@
 import type { SearchDictionaries } from '../ports/queries/search-dictionaries.js';
+import { SEARCH_CONSUMER } from '../search/search-indexer.js';
 
-export type DictionaryOutcome = { outcome: 'unknown'; known: string[] } | { outcome: 'changed' };
+export type DictionaryOutcome = { outcome: 'unknown'; known: string[] } | { outcome: 'changed'; name: string };
 
-/** Changes the text search configuration of the message search. `onBuilding` is called before the index is built. */
+/** Changes the dictionary of the message search: the name of a dictionary, or of its language. */
 export async function changeSearchDictionary(
   dictionaries: SearchDictionaries,
   name: string,
-  onBuilding: () => void,
 ): Promise<DictionaryOutcome> {
   const known = await dictionaries.known();
-  if (!known.includes(name)) return { outcome: 'unknown', known };
-  onBuilding();
-  await dictionaries.change(name);
-  return { outcome: 'changed' };
+  const found = [name, `${name}_stem`].find((one) => known.includes(one));
+  if (found === undefined) return { outcome: 'unknown', known };
+  await dictionaries.change(found, SEARCH_CONSUMER);
+  return { outcome: 'changed', name: found };
 }

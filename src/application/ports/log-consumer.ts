@@ -64,6 +64,13 @@ export interface LogConsumer {
   readonly content: 'cloud-events' | 'entries';
   /** True for a sink in our database that moves its cursor, under its epoch, in the statement that takes the events. */
   readonly movesCursor: boolean;
+  /** Maximum number of events in one delivery, 1 to 1,000. If absent: 256. */
+  readonly deliveryMax?: number;
+  /**
+   * Pause in milliseconds after a delivery that is not full, so that the next one has more events. If absent: none; the
+   * log is read again at once.
+   */
+  readonly pauseMs?: number;
   /**
    * A rejection means that the sink is down: the same events come again, with backoff, for ever. `signal` aborts when
    * the relay stops or loses the cursor.

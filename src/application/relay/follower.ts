@@ -19,7 +19,7 @@ import type { Time } from '../runtime/time.js';
 import type { AudienceThen } from './audience-then.js';
 import type { RelayObserver } from './relay-observer.js';
 
-/** Maximum number of events in one delivery. */
+/** Maximum number of events in one delivery, unless the consumer has its own. */
 export const DELIVERY_MAX = 256;
 /** Pause before the log is read again when it has no more events. It doubles up to the second value. */
 export const POLL_FIRST_MS = 50;
@@ -98,17 +98,21 @@ export class Follower {
 
   private async run(): Promise<void> {
     const { signal } = this.life;
-    let pollMs = POLL_FIRST_MS;
+    const { pauseMs = 0 } = this.consumer;
+    const firstPollMs = Math.max(pauseMs, POLL_FIRST_MS);
+    let pollMs = firstPollMs;
     while (!signal.aborted && !this.isLost) {
       try {
-        const wasBusy = this.deps.isLeaseValid() && (await this.step());
+        const done = this.deps.isLeaseValid() ? await this.step() : 'nothing';
         this.backoff.reset();
         this.trouble = null;
-        if (wasBusy) pollMs = POLL_FIRST_MS;
-        else {
+        if (done === 'nothing') {
           await this.deps.time.pause(pollMs, signal);
-          pollMs = Math.min(pollMs * 2, POLL_MAX_MS);
+          pollMs = Math.min(pollMs * 2, Math.max(firstPollMs, POLL_MAX_MS));
+          continue;
         }
+        pollMs = firstPollMs;
+        if (done === 'all' && pauseMs > 0) await this.deps.time.pause(pauseMs, signal);
       } catch (error) {
         if (signal.aborted) return;
         const { message } = error as Error;
@@ -119,31 +123,35 @@ export class Follower {
     }
   }
 
-  /** Returns false if there was nothing to do. */
-  private async step(): Promise<boolean> {
+  private get deliveryMax(): number {
+    return this.consumer.deliveryMax ?? DELIVERY_MAX;
+  }
+
+  /** Returns `nothing` if there was nothing to do, `all` if everything was delivered that there was. */
+  private async step(): Promise<'nothing' | 'all' | 'some'> {
     if (this.hasRetries) await this.retryParked();
-    if (this.isLost) return false;
+    if (this.isLost) return 'nothing';
     const stretch = await (this.cursor.partition === IMPORTED_CHATS ? this.readImport() : this.readLog());
-    if (stretch === null || this.life.signal.aborted) return false;
+    if (stretch === null || this.life.signal.aborted) return 'nothing';
     const count = stretch.events.length;
     await this.reached('relay-read', count);
     const delivered = count === 0 ? 'taken' : await this.deliver(stretch);
     if (delivered === 'fenced') {
       this.lose('the sink knows a higher epoch');
-      return false;
+      return 'nothing';
     }
     await this.reached('relay-delivered', count);
     if (delivered === 'taken') await this.move(stretch);
     else await this.park(delivered);
     await this.reached('relay-moved', count);
-    return true;
+    return count < this.deliveryMax && this.cursor.partition !== IMPORTED_CHATS ? 'all' : 'some';
   }
 
   /** The next events of the partition. Null if there are none yet. Throws if the log has a hole. */
   private async readLog(): Promise<Stretch | null> {
     const after = this.place.position;
-    const { events, end, floor } = await this.deps.log.read(this.cursor.partition, after, DELIVERY_MAX);
-    const through = events.length === DELIVERY_MAX ? (events.at(-1)?.position ?? end) : end;
+    const { events, end, floor } = await this.deps.log.read(this.cursor.partition, after, this.deliveryMax);
+    const through = events.length === this.deliveryMax ? (events.at(-1)?.position ?? end) : end;
     if (through <= after) return null;
     const hole = holeIn(events, after, through, floor);
     // Never skipped: the store may be damaged, and an operator must look at it.
@@ -157,8 +165,8 @@ export class Follower {
     const { position, sequence } = this.place;
     const importNumber = await this.deps.log.nextImport(position);
     if (importNumber === null) return null;
-    const events = await this.deps.log.readImport(importNumber, sequence, DELIVERY_MAX);
-    const isComplete = events.length < DELIVERY_MAX;
+    const events = await this.deps.log.readImport(importNumber, sequence, this.deliveryMax);
+    const isComplete = events.length < this.deliveryMax;
     const end = isComplete
       ? { position: importNumber, sequence: 0 }
       : { position, sequence: events.at(-1)?.sequence ?? sequence };

@@ -15,16 +15,7 @@ import { chatOperations } from './chat-operations.js';
 import { messageOperations } from './message-operations.js';
 import { creates, type RestOperation } from './operation.js';
 import { listEventsQuery, putProfileBody, searchMessagesQuery, syncQuery } from './requests.js';
-import {
-  cursorPage,
-  restDecision,
-  restEvent,
-  restFoundMessage,
-  restUnread,
-  restUser,
-  sequencePage,
-  syncPage,
-} from './responses.js';
+import { restDecision, restEvent, restUnread, restUser, searchPage, sequencePage, syncPage } from './responses.js';
 
 /** Formats of path parameters. Any other value is answered with 404. */
 export const pathParameters = {
@@ -63,7 +54,7 @@ export const restOperations = {
     summary: 'Full-text search in all messages that the caller may read; newest first',
     query: searchMessagesQuery,
     isOptional: true,
-    answers: { 200: { description: 'A page of messages.', schema: cursorPage(restFoundMessage) } },
+    answers: { 200: { description: 'A page of messages.', schema: searchPage } },
   },
   getReceipt: {
     method: 'get',

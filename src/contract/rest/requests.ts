@@ -127,7 +127,7 @@ export const searchMessagesQuery = z.strictObject({
     .refine((value) => value === '' || SEARCHABLE.test(value), 'must contain something to search for')
     .meta({
       description:
-        'Search words, all of which must occur. `"…"`: the words in this order; `or`: alternatives; `-word`: the word must not occur.',
+        'Words, all of which must occur; case does not matter. Words without a space between them (`a.b`, an address) and words in `"…"` must occur next to each other, in this order. `wor*`: the beginning of a word; a last word of at least four characters without quotes also matches as a beginning. `#tag`, `@name`: with this sign.',
     }),
   chatId: chatId.optional(),
   senderId: userId.optional(),

@@ -70,6 +70,12 @@ export const restFoundMessage = z.object({
       'Excerpts of the text. Each excerpt is a list of parts, and `match` marks the parts that match the query.',
   }),
 });
+export const searchPage = cursorPage(restFoundMessage).extend({
+  indexedThrough: z.iso.datetime().nullable().meta({
+    description:
+      'The search knows the messages that were sent, edited or deleted until this time; the last moments may be missing. A deleted text is never found. `null`: nothing is indexed yet.',
+  }),
+});
 export type RestFoundMessage = z.infer<typeof restFoundMessage>;
 
 /** The unread totals of all chats of the caller. */

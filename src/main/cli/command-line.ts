@@ -169,7 +169,7 @@ function commandLine(): Command {
     .action(async (file: string) => (await import('./store/import-command.js')).runImport(file));
   program
     .command('search-dictionary <name>')
-    .description('change the text search configuration of the message search, e.g. german; the default is simple')
+    .description('find other forms of a word, by a dictionary of its language, e.g. german; none is the default')
     .action(async (name: string) => (await import('./store/search-dictionary-command.js')).runSearchDictionary(name));
   program
     .command('new-store-id')

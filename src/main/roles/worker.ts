@@ -5,6 +5,7 @@ import { variable } from '../../infrastructure/config/config.js';
 import { duration, integer, oneOf } from '../../infrastructure/config/config-values.js';
 import type { HealthState } from '../../infrastructure/process/health.js';
 import { service } from '../../infrastructure/process/service-runner.js';
+import { StartupError } from '../../infrastructure/process/startup-error.js';
 import { editWindow } from '../settings/edit-window.js';
 import { BROKER, DATABASE, TOKEN_KEYS } from './needs.js';
 import { defineRole } from './role.js';
@@ -107,6 +108,7 @@ export const worker = defineRole({
     const { CommandDecider } = await import('../../application/processing/execution/command-decider.js');
     const { RetryingTokenVerifier } = await import('../../application/processing/retrying-token-verifier.js');
     const { stuckPartitions } = await import('../../application/processing/stuck-partitions.js');
+    const { composeIndexing } = await import('./indexing.js');
     const { identifyCommand } = await import('../../contract/messages/decode-command.js');
     const { tokenVerifierOf } = await import('../token-verifier.js');
 
@@ -132,6 +134,10 @@ export const worker = defineRole({
     };
 
     const start = async () => {
+      if (!(await store.settleSearch()))
+        throw new StartupError([
+          `SEARCH is ${settings.search}, but other workers run with another value: stop them first`,
+        ]);
       const executor = new BatchExecutor({
         store: store.commands,
         decider: new CommandDecider(
@@ -195,8 +201,13 @@ export const worker = defineRole({
       transport.onReady(() => started.brokerReconnected());
       logger.info('worker', { workerId, partitions: settings.partitions });
     };
+    const indexing =
+      settings.search === 'on' ? await composeIndexing(context, 'worker', () => running?.isBusy ?? false) : null;
     return {
-      services: [{ ...service('worker', start, async () => running?.stop()), stopTimeoutMs: STOP_TIMEOUT_MS }],
+      services: [
+        { ...service('worker', start, async () => running?.stop()), stopTimeoutMs: STOP_TIMEOUT_MS },
+        ...(indexing?.services ?? []),
+      ],
       health: { name: 'worker', check: health },
     };
   },

@@ -24,6 +24,7 @@ export class MemoryStore implements StoreService {
   readonly queries: MemoryChatQueries;
   readonly history: MemoryChatHistory;
   readonly search: MemoryMessageSearch;
+  readonly searchIndex = null;
   readonly syncLog: MemorySyncLog;
   readonly decisions: MemoryDecisionLog;
   readonly registry: MemoryPartitionRegistry;
@@ -59,6 +60,10 @@ export class MemoryStore implements StoreService {
 
   start(): Promise<void> {
     return recordFleetSettings(this.registry, this.options.settings);
+  }
+
+  async settleSearch(): Promise<boolean> {
+    return true;
   }
 
   async stop(): Promise<void> {}

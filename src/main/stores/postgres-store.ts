@@ -18,6 +18,9 @@ import { PrismaTransportState } from '../../adapters/stores/prisma/prisma-transp
 import { PrismaChatHistory } from '../../adapters/stores/prisma/queries/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../adapters/stores/prisma/queries/prisma-chat-queries.js';
 import { PrismaMessageSearch } from '../../adapters/stores/prisma/search/prisma-message-search.js';
+import { PrismaSearchIndex } from '../../adapters/stores/prisma/search/prisma-search-index.js';
+import { PrismaSearchSwitch } from '../../adapters/stores/prisma/search/prisma-search-switch.js';
+import { WORKER_ALIVE_MS } from '../../application/coordinator/worker.js';
 import type { ChatHistory } from '../../application/ports/queries/chat-history.js';
 import type { ChatQueries } from '../../application/ports/queries/chat-queries.js';
 import type { MessageSearch } from '../../application/ports/queries/message-search.js';
@@ -29,6 +32,7 @@ import type { EventLog } from '../../application/ports/store/event-log.js';
 import type { FollowedLog } from '../../application/ports/store/followed-log.js';
 import type { LiveReaders } from '../../application/ports/store/live-readers.js';
 import type { PartitionRegistry } from '../../application/ports/store/partition-registry.js';
+import type { SearchIndex } from '../../application/ports/store/search-index.js';
 import type { TransportState } from '../../application/ports/store/transport-state.js';
 import { rethrowAsStartupError, StartupError } from '../../infrastructure/process/startup-error.js';
 import type { ProcessBasics } from '../observability.js';
@@ -47,6 +51,7 @@ export interface PostgresSettings {
   databaseBatchPool: number;
   databaseLeasePool: number;
   databaseRelayPool: number;
+  search: 'on' | 'indexer' | 'off';
 }
 
 /**
@@ -58,7 +63,8 @@ export class PostgresStore implements StoreService {
   readonly commands: CommandStore;
   readonly queries: ChatQueries;
   readonly history: ChatHistory;
-  readonly search: MessageSearch;
+  readonly search: MessageSearch | null;
+  readonly searchIndex: SearchIndex | null;
   readonly syncLog: SyncLog;
   readonly decisions: DecisionLog;
   readonly registry: PartitionRegistry;
@@ -104,10 +110,12 @@ export class PostgresStore implements StoreService {
     const relays = openDatabase({ ...connection, poolSize: databaseRelayPool });
     this.pools = { leases, reads, searches, batches, relays };
     basics.health.add('database', () => this.state);
-    this.commands = new PrismaCommandStore(batches);
+    const hasSearch = settings.search !== 'off';
+    this.commands = new PrismaCommandStore(batches, { hasSearch });
     this.queries = new PrismaChatQueries(reads);
     this.history = new PrismaChatHistory(reads);
-    this.search = new PrismaMessageSearch(searches);
+    this.search = hasSearch ? new PrismaMessageSearch(searches) : null;
+    this.searchIndex = hasSearch ? new PrismaSearchIndex(relays) : null;
     this.syncLog = new PrismaSyncLog(reads);
     this.decisions = new PrismaDecisionLog(reads);
     this.registry = new PrismaPartitionRegistry(leases);
@@ -140,6 +148,11 @@ export class PostgresStore implements StoreService {
       rethrowAsStartupError(error);
     }
     this.timer = setInterval(() => void this.ping(), PING_INTERVAL_MS);
+  }
+
+  settleSearch(): Promise<boolean> {
+    const isOn = this.options.settings.search !== 'off';
+    return new PrismaSearchSwitch(this.pools.leases).settle(isOn, WORKER_ALIVE_MS);
   }
 
   interrupt(): void {

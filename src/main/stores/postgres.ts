@@ -1,6 +1,6 @@
 import { prismaCapabilities } from '../../adapters/stores/prisma/prisma-capabilities.js';
 import { variable } from '../../infrastructure/config/config.js';
-import { integer, url } from '../../infrastructure/config/config-values.js';
+import { integer, oneOf, url } from '../../infrastructure/config/config-values.js';
 import { defineStore } from './store.js';
 
 export const postgres = defineStore({
@@ -40,7 +40,15 @@ export const postgres = defineStore({
       name: 'DATABASE_RELAY_POOL',
       parse: integer({ min: 2, max: 200 }),
       default: '4',
-      describe: 'Maximum database connections of one relay for its cursors and for reading the log',
+      describe:
+        'Maximum database connections of one process for log consumers: their cursors, the log, the search index',
+    }),
+    search: variable({
+      name: 'SEARCH',
+      parse: oneOf('on', 'indexer', 'off'),
+      default: 'on',
+      describe:
+        'Message search, the same for all processes: on fills the search index in the workers, indexer only in processes with the role indexer, off writes nothing for it and removes it',
     }),
   },
   address: { variable: 'DATABASE_URL', of: ({ databaseUrl }) => databaseUrl },

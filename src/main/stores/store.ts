@@ -11,6 +11,7 @@ import type { EventLog } from '../../application/ports/store/event-log.js';
 import type { FollowedLog } from '../../application/ports/store/followed-log.js';
 import type { LiveReaders } from '../../application/ports/store/live-readers.js';
 import type { PartitionRegistry } from '../../application/ports/store/partition-registry.js';
+import type { SearchIndex } from '../../application/ports/store/search-index.js';
 import type { StoreCapabilities } from '../../application/ports/store/store-capabilities.js';
 import type { TransportState } from '../../application/ports/store/transport-state.js';
 import type { Values, Variables } from '../../infrastructure/config/config.js';
@@ -24,6 +25,10 @@ export interface Store {
   history: ChatHistory;
   /** Null: the store has no message search (`StoreCapabilities.search`). */
   search: MessageSearch | null;
+  /** For the indexer. Null: the search needs none, or is off. */
+  searchIndex: SearchIndex | null;
+  /** Called by a worker before it starts. False if live workers have another setting of `SEARCH`. */
+  settleSearch(): Promise<boolean>;
   syncLog: SyncLog;
   decisions: DecisionLog;
   registry: PartitionRegistry;

@@ -61,6 +61,8 @@ export interface StoreHarness {
   history: ChatHistory;
   /** Null: the store has none. */
   search: MessageSearch | null;
+  /** Makes everything that was written until now searchable. Absent: it always is. */
+  settleSearch?(): Promise<void>;
   sync: SyncLog;
   decisions: DecisionLog;
   cursors: EventCursors;

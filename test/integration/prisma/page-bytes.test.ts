@@ -90,7 +90,8 @@ describe('The Prisma store with long texts', () => {
       PAGE_MAX_BYTES,
       READ_MAX_BYTES,
     );
-    const found = await store.search.search(alice, 'all', { text: 'tea' }, null, 50);
+    await store.settleSearch();
+    const { found } = await store.search.search(alice, 'all', { text: 'tea' }, null, 50);
     expect(bytesOf(found)).to.be.within(PAGE_MAX_BYTES, READ_MAX_BYTES);
     expect(
       found[0]?.highlights

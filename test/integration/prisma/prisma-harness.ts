@@ -17,11 +17,13 @@ import { PrismaMessageSearch } from '../../../src/adapters/stores/prisma/search/
 import type { MessageSearch } from '../../../src/application/ports/queries/message-search.js';
 import type { StoredRows, StoreHarness } from '../../conformance/store/store-conformance.js';
 import { freshDatabase } from '../../support/services/services.js';
+import { indexMessages } from './index-messages.js';
 
 export const POOL_SIZE = 8;
 
 export interface PrismaHarness extends StoreHarness {
   search: MessageSearch;
+  settleSearch(): Promise<void>;
   database: PrismaClient;
   url: string;
 }
@@ -60,6 +62,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     rows: rowsOf(url),
     history: new PrismaChatHistory(database),
     search: new PrismaMessageSearch(database),
+    settleSearch: () => indexMessages(database),
     sync: new PrismaSyncLog(database),
     decisions: new PrismaDecisionLog(database),
     cursors: new PrismaEventCursors(database),

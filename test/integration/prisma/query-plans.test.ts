@@ -38,7 +38,6 @@ const ROOT = messageId(2);
 const ROOM_MESSAGE = '20000000-0000-4000-8000-000000000002';
 
 const LOAD = `
-  DROP INDEX messages_search_idx;
   INSERT INTO chats (chat_id, tenant_id, partition, kind, metadata, created_by, created_at, last_sequence, last_ordinal,
     member_count, owner_count, last_activity_at)
   SELECT id, 'default', 0, 'group', '{}', 'alice', now(), last, last - 1, 1, 1, now() - id_number * interval '1 s'
@@ -155,9 +154,12 @@ describe('Queries on PostgreSQL', () => {
     const sent = await watch.statementsOf(async () => {
       expect(await queries.listChats(ALICE, 'none', {}, null, PAGE)).to.deep.equal(nothing);
       expect(await queries.countUnread(ALICE, 'none')).to.deep.equal({ unreadCount: 0, chatCount: 0 });
-      expect(await search.search(ALICE, 'none', { text: 'word' }, null, PAGE)).to.deep.equal(nothing);
       expect(await log.changedChats(ALICE, 'none', { from: null, to: cut }, everywhere, PAGE)).to.deep.equal(nothing);
     });
     expect(sent).to.deep.equal([]);
+    // How far the index is, and nothing of the messages.
+    expect(await watch.statementsOf(() => search.search(ALICE, 'none', { text: 'word' }, null, PAGE))).to.have.length(
+      1,
+    );
   });
 });

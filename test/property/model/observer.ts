@@ -129,7 +129,8 @@ export class Observer {
     await pages(size, async (last: Awaited<ReturnType<ModelQueries['search']>>[number] | null) => {
       const query = size % 3 === 0 ? { text, senderId: 'bob' } : { text };
       const from = last?.message ?? null;
-      const found = await searchOf(this.store).search(caller, 'all', query, from, size);
+      await this.store.settleSearch?.();
+      const { found } = await searchOf(this.store).search(caller, 'all', query, from, size);
       for (const { highlights } of found)
         expect(highlights.flat().some(({ text: piece, match }) => match && piece === text)).to.equal(true);
       const answer = Promise.resolve(found.map(({ message, view }) => ({ message, view })));

@@ -190,7 +190,7 @@ const COLUMNS: readonly (readonly [table: string, column: string])[] = [
 const FUNCTIONS = [
   'abort_unless(boolean, text)',
   'prune_rejected_commands(integer, timestamptz, integer)',
-  'indexed_text(text)',
+  'chat_search_key(uuid)',
 ];
 
 /**

@@ -1,7 +1,10 @@
-/** The text search configurations that the message search can use. */
+/** The dictionaries with which the search finds other forms of a word. */
 export interface SearchDictionaries {
-  /** By name. */
+  /** By name. The first one is none. */
   known(): Promise<string[]>;
-  /** Builds a new index, which may take hours, and then uses it. The current index stays in use meanwhile. */
-  change(name: string): Promise<void>;
+  /**
+   * Uses this dictionary from now on. The log consumer that fills the index begins again, so that it adds the stems to
+   * all messages; the search works meanwhile.
+   */
+  change(name: string, consumer: string): Promise<void>;
 }

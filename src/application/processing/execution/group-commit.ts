@@ -102,7 +102,11 @@ export class GroupCommit {
   private canStart(): boolean {
     if (this.waiting.length === 0) return false;
     if (this.running === 0) return true;
-    if (this.running > 1) return false;
+    return this.running === 1 && this.isBusy;
+  }
+
+  /** Whether as many commands wait as make a second group worth its cost. */
+  get isBusy(): boolean {
     return this.waiting.reduce((sum, { size }) => sum + size().commands, 0) >= SECOND_GROUP_COMMANDS;
   }
 

@@ -4,31 +4,19 @@ import { changeSearchDictionary } from '../../../application/operations/search-d
 import { rethrowAsStartupError, StartupError } from '../../../infrastructure/process/startup-error.js';
 import { requireSettings } from '../../settings.js';
 
-/** Building the index of a large store takes hours, without any data on the connection. */
-const INDEXING_SILENCE_MS = 24 * 60 * 60 * 1_000;
-
 /**
- * `parley search-dictionary`: changes the text search configuration of the message search when its index is built.
- * REST keeps running meanwhile.
+ * `parley search-dictionary`: changes the dictionary of the message search. The indexer then goes through all messages
+ * again; `parley relay status` shows how far it is.
  */
 export async function runSearchDictionary(name: string): Promise<void> {
   const { databaseUrl = '' } = requireSettings('database');
-  const database = openDatabase({
-    url: databaseUrl,
-    poolSize: 2,
-    statementTimeoutMs: 0,
-    silenceTimeoutMs: INDEXING_SILENCE_MS,
-  });
+  const database = openDatabase({ url: databaseUrl, poolSize: 2 });
   try {
     await assertMigrated(database);
-    const onBuilding = () =>
-      console.error(`parley: building the index for ${name}; the current index stays in use meanwhile`);
-    const result = await changeSearchDictionary(new SearchDictionary(database), name, onBuilding);
+    const result = await changeSearchDictionary(new SearchDictionary(database), name);
     if (result.outcome === 'unknown')
-      throw new StartupError([
-        `the database has no text search configuration ${name}; it has ${result.known.join(', ')}`,
-      ]);
-    console.log(`search uses ${name} now`);
+      throw new StartupError([`the database has no dictionary ${name}; it has ${result.known.join(', ')}`]);
+    console.log(`search uses ${result.name} now; the indexer goes through all messages again`);
   } catch (error) {
     rethrowAsStartupError(error);
   } finally {

@@ -27,7 +27,6 @@ const JOINED: ChatTraits[] = [{ kind: 'group', archived: false, role: 'member' }
 const START: ChatStretch['start'] = { chatId: '00000000-0000-0000-0000-000000000000', inclusive: true };
 
 const LOAD = `
-  DROP INDEX messages_search_idx;
   INSERT INTO chats (chat_id, tenant_id, partition, kind, metadata, created_by, created_at, last_sequence, last_ordinal,
     member_count, owner_count, last_activity_at)
   SELECT CASE n WHEN 0 THEN '${LONG}' ELSE gen_random_uuid() END, 'default', n % ${PARTITIONS}, 'group', '{}', 'bot', now(),

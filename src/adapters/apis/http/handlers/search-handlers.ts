@@ -14,8 +14,7 @@ export function searchHandlers(
 ): Handlers<'searchMessages'> {
   return {
     async searchMessages(call) {
-      if (search === null)
-        return problemAnswer('not_implemented', { detail: 'the store of this server has no message search' });
+      if (search === null) return problemAnswer('not_implemented', { detail: 'this server has no message search' });
       const { operation, caller } = call;
       const { q, chatId, senderId, from, to } = call.query;
       if (chatId !== undefined) {
@@ -29,15 +28,19 @@ export function searchHandlers(
         ...(from === undefined ? {} : { from: new Date(from) }),
         ...(to === undefined ? {} : { to: new Date(to) }),
       };
+      let indexedThrough: Date | null = null;
       return cursorPage(cursors, call, {
         selection: [operation, q, chatId ?? null, senderId ?? null, from ?? null, to ?? null],
         async read(position, limit) {
           const [at, messageId] = position ?? [];
           const place = at === undefined || messageId === undefined ? null : { createdAt: new Date(at), messageId };
-          return search.search(caller, await viewing.visibleTo(caller), query, place, limit);
+          const page = await search.search(caller, await viewing.visibleTo(caller), query, place, limit);
+          indexedThrough = page.indexedThrough;
+          return page.found;
         },
         positionOf: ({ message }) => [message.createdAt.toISOString(), message.messageId],
         represent: representFound,
+        about: () => ({ indexedThrough: indexedThrough?.toISOString() ?? null }),
       });
     },
   };

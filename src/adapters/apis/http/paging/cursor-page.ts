@@ -13,13 +13,15 @@ export interface PagedList<T> {
   read(position: string[] | null, limit: number): Promise<T[]>;
   positionOf(item: T): string[];
   represent(item: T): unknown;
+  /** Further properties of the page, after it was read. */
+  about?(): object;
 }
 
 /** Returns the page that starts at the cursor. Reads one item more, to know if there is a next page. */
 export async function cursorPage<T>(
   cursors: Cursors,
   { caller, query: { cursor, limit } }: { caller: Caller; query: { cursor?: string | undefined; limit: number } },
-  { selection, read, positionOf, represent }: PagedList<T>,
+  { selection, read, positionOf, represent, about }: PagedList<T>,
 ): Promise<Answer> {
   const position = cursor === undefined ? null : cursors.open(caller, selection, cursor);
   if (cursor !== undefined && position === null)
@@ -31,5 +33,5 @@ export async function cursorPage<T>(
   const last = found[items.length - 1];
   const nextCursor =
     found.length > items.length && last !== undefined ? cursors.sign(caller, selection, positionOf(last)) : null;
-  return ok({ items, nextCursor });
+  return ok({ items, nextCursor, ...about?.() });
 }

@@ -21,8 +21,14 @@ export const PRUNE_MAX_ROWS = 10_000;
  * order or skip locked ones, and use the server's clock.
  */
 export class PrismaCommandStore implements CommandStore {
-  /** @param database opened for batches, see `DatabaseOptions.forBatches` */
-  constructor(private readonly database: PrismaClient) {}
+  /**
+   * @param database opened for batches, see `DatabaseOptions.forBatches`
+   * @param options hasSearch: the fleet keeps the search index
+   */
+  constructor(
+    private readonly database: PrismaClient,
+    private readonly options = { hasSearch: true },
+  ) {}
 
   /**
    * Two statements, one to read and one to write, with no lock held in between. The write succeeds only if the
@@ -38,7 +44,7 @@ export class PrismaCommandStore implements CommandStore {
     if (fenced.length > 0) return { outcome: 'fenced', partitions: fenced };
     // An exception here is a bug of the caller, not a database failure, so it passes through.
     const { writes, value } = decide(snapshot);
-    const statement = storable(() => writeBatch(request, snapshot, writes));
+    const statement = storable(() => writeBatch(request, snapshot, writes, this.options));
     // The statement commits by itself.
     await this.database.$queryRaw(statement).catch(rethrowFromCommit);
     return { outcome: 'committed', value };

@@ -2,13 +2,15 @@
  * Writes the net effect of a batch in one statement, which commits by itself.
  *
  * Rows that partitions share are written in the same order in every batch (profiles, chat ids, chat counts of users,
- * receipts; by key within each). So batches can wait for each other but never deadlock.
+ * receipts; by key within each). So batches can wait for each other but never deadlock. Rows of the search index, which
+ * batches share with indexers, are written after all of these.
  *
  * Raw: parts of one statement, and row locks in this order.
  */
 import type { BatchRequest, BatchSnapshot, BatchWrites } from '../../../../application/ports/store/command-store.js';
 import { Prisma } from '../generated/client.js';
 import { insertDecisions } from '../log/decision-rows.js';
+import { markTextsGone } from '../search/write-search-marks.js';
 import { NO_SUCH_CHAT, NOT_AS_READ } from '../store-errors.js';
 import {
   countReactions,
@@ -42,7 +44,12 @@ import { countUserChats, insertChats, insertReceipts, insertUsers, updateUsers }
  * (`NOT_AS_READ`), or a chat is missing (`NO_SUCH_CHAT`). Throws a `StoreError`, or a JavaScript error, if a value
  * cannot be encoded.
  */
-export function writeBatch(request: BatchRequest, snapshot: BatchSnapshot, writes: BatchWrites): Prisma.Sql {
+export function writeBatch(
+  request: BatchRequest,
+  snapshot: BatchSnapshot,
+  writes: BatchWrites,
+  { hasSearch }: { hasSearch: boolean },
+): Prisma.Sql {
   const parts: Record<string, Prisma.Sql | null> = {
     moved: movePartitions(request, snapshot, writes),
     users_new: insertUsers(writes),
@@ -71,6 +78,7 @@ export function writeBatch(request: BatchRequest, snapshot: BatchSnapshot, write
     user_chats_counted: countUserChats(writes),
     receipts_new: insertReceipts(writes),
     decisions_new: insertDecisions(writes.decisions),
+    texts_gone: hasSearch ? markTextsGone(writes) : null,
   };
   const present = Object.entries(parts).flatMap(([name, part]) =>
     part === null ? [] : [Prisma.sql`${Prisma.raw(name)} AS (${part})`],

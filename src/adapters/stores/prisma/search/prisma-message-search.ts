@@ -1,30 +1,32 @@
 /**
- * Full-text search with PostgreSQL. A word index returns matches in no time order, and a common word has any number of
- * matches. So that no statement sorts too many, the search goes back in time in windows, each so narrow that it has few
- * matches.
+ * Full-text search on `message_search`. A word index returns matches in no time order, and a common word has any number
+ * of matches. So that no statement sorts too many, the search goes back in time in windows, each so narrow that it has
+ * few matches.
  *
  * Raw: full-text search, on an index of expressions.
  */
-import { randomBytes } from 'node:crypto';
 import type { Caller, VisibleChats } from '../../../../application/ports/queries/chat-queries.js';
 import type {
   FoundMessage,
-  Highlight,
   MessageSearch,
+  SearchPage,
   SearchPosition,
   SearchQuery,
 } from '../../../../application/ports/queries/message-search.js';
 import { SlowQuery } from '../../../../application/ports/queries/slow-query.js';
+import { SEARCH_CONSUMER } from '../../../../application/search/search-indexer.js';
 import { PAGE_MAX_BYTES } from '../../../../contract/rest/requests.js';
+import { highlight } from '../../../../domain/search/highlights.js';
+import { type SearchTerm, searchTerms } from '../../../../domain/search/search-terms.js';
+import { wordsOf } from '../../../../domain/search/words.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { type MessageViewRow, messageViewColumns, toMessageView } from '../queries/message-view-rows.js';
 import { andVisible } from '../queries/visible-chats.js';
 import { CHAT_VIEW_COLUMNS, CHATS_OF_MEMBERS, type ChatViewRow, toChatView } from '../rows.js';
 import { rethrow } from '../store-errors.js';
-import { SearchDictionary } from './search-dictionary.js';
-import { bySender, CHAT_TERM, onDays, SEARCH_TERMS, searchDocument } from './search-terms.js';
-import { firstWord, searchText } from './search-text.js';
+import { bySender, inOrder, onDays, SEARCH_DOCUMENT, SEARCH_KEYS, searchQuery } from './search-columns.js';
+import { SearchDictionary, type StemOf } from './search-dictionary.js';
 
 /** Maximum number of matches of one window that are sorted. A window with more matches is narrowed. */
 export const WINDOW_MATCHES_MAX = 2_000;
@@ -39,15 +41,13 @@ const EMPTY_WINDOW_GROWTH = 16;
 const WINDOW_NARROWING = 8;
 /** A window that starts at this time (milliseconds since 1970) includes everything older. */
 const BEGINNING = 0;
-/** Number of characters of a found text that are scanned for highlights. */
-export const HIGHLIGHTED_CHARACTERS = 1_024;
 /** Time limit of a search with several statements. Each statement has its own limit too. */
 const SEARCH_TIMEOUT_MS = 2_000;
 /** Messages from a clock that is ahead are found too. */
 const CLOCK_SKEW_MS = DAY_MS;
 
-type Match = { messageId: string; createdAt: number; bytes: number };
-type HitRow = { highlight: string; message: string; view: string };
+type Match = { messageId: string; revision: number; createdAt: number; bytes: number };
+type HitRow = { message: string; view: string };
 
 export class PrismaMessageSearch implements MessageSearch {
   private readonly dictionary: SearchDictionary;
@@ -63,10 +63,18 @@ export class PrismaMessageSearch implements MessageSearch {
     query: SearchQuery,
     from: SearchPosition | null,
     limit: number,
-  ): Promise<FoundMessage[]> {
-    if (visible === 'none') return [];
+  ): Promise<SearchPage> {
+    // Before the matches: what is indexed by then is found.
+    const indexedThrough = await this.indexedThrough();
+    const terms = searchTerms(query.text);
+    if (visible === 'none' || terms.length === 0) return { found: [], indexedThrough };
     const asker = { caller, visible };
-    const matching = await this.matching(query);
+    const dictionary = await this.dictionary.current();
+    const stemOf = await this.dictionary.stems(
+      dictionary,
+      terms.flatMap(({ words }) => words),
+    );
+    const matching = { terms, dictionary, query: searchQuery(terms, stemOf), order: inOrder(terms) };
     // Neither the chats' creation nor any other time is a lower bound: a clock may have been set back, or an archive
     // may have been imported.
     const oldest = query.from?.getTime() ?? -Infinity;
@@ -87,18 +95,19 @@ export class PrismaMessageSearch implements MessageSearch {
       end = begin;
       width *= matches.length === 0 ? EMPTY_WINDOW_GROWTH : WINDOW_GROWTH;
     }
-    return this.hits(asker, matching, withinPage(found));
+    return { found: await this.hits(asker, matching, withinPage(found)), indexedThrough };
   }
 
-  /** Written exactly as in the index, so that the index is used. */
-  private async matching({ text }: SearchQuery): Promise<Matching> {
-    const dictionary = await this.dictionary.current();
-    return {
-      dictionary,
-      document: searchDocument(dictionary),
-      query: Prisma.sql`websearch_to_tsquery(${dictionary}, ${searchText(text)})`,
-      firstWord: firstWord(text),
-    };
+  /** The time of the first event that the indexer has not passed; the present if it has passed all of them. */
+  private async indexedThrough(): Promise<Date | null> {
+    const [row] = await this.query<{ through: number | null }>(Prisma.sql`
+      SELECT CASE WHEN bool_and(c.position IS NOT NULL) THEN extract(epoch FROM min(CASE
+          WHEN c.position >= p.position THEN now()
+          ELSE (SELECT e.at FROM chat_events e WHERE e.partition = p.partition AND e.position > c.position
+            ORDER BY e.position LIMIT 1) END)) * 1000 END::float8 AS through
+      FROM partitions p
+      LEFT JOIN event_cursors c ON c.name = ${SEARCH_CONSUMER} AND c.partition = p.partition`);
+    return row?.through == null ? null : new Date(Math.floor(row.through));
   }
 
   /**
@@ -108,7 +117,7 @@ export class PrismaMessageSearch implements MessageSearch {
   private matches(
     { caller: { tenantId, userId }, visible }: Asker,
     { chatId, senderId }: SearchQuery,
-    { document, query }: Matching,
+    { query, order }: Matching,
     window: { begin: number; end: number; from: SearchPosition | null },
   ): Promise<Match[]> {
     const { begin, end, from } = window;
@@ -116,63 +125,77 @@ export class PrismaMessageSearch implements MessageSearch {
       Prisma.sql`${milliseconds === -Infinity ? '-infinity' : new Date(milliseconds).toISOString()}::timestamptz`;
     const days = onDays(begin, end, DAYS_NAMED_MAX);
     return this.query<Match>(Prisma.sql`
-      SELECT g.message_id::text AS "messageId", (extract(epoch FROM g.created_at) * 1000)::float8 AS "createdAt",
+      SELECT g.message_id::text AS "messageId", g.revision, (extract(epoch FROM g.created_at) * 1000)::float8 AS "createdAt",
         octet_length(g.body) AS bytes
       FROM (
-        SELECT array_agg(${CHAT_TERM}) AS chats
+        SELECT array_agg(chat_search_key(chat_id)) AS chats
         FROM (SELECT m.chat_id, row_number() OVER (ORDER BY m.chat_id) / ${CHATS_AT_A_TIME}::int8 AS part
           FROM ${visible === 'all' ? Prisma.sql`members m` : CHATS_OF_MEMBERS}
           WHERE m.tenant_id = ${tenantId} AND m.user_id = ${userId} ${andVisible(visible)}
             ${chatId === undefined ? Prisma.empty : Prisma.sql`AND m.chat_id = ${chatId}::uuid`}) own
         GROUP BY part) k
       CROSS JOIN LATERAL (
-        SELECT * FROM messages g
-        WHERE ${document} @@ ${query} AND g.body IS NOT NULL AND ${SEARCH_TERMS} && k.chats
+        SELECT s.message_id, s.revision FROM message_search s
+        WHERE ${SEARCH_DOCUMENT} @@ ${query}::tsquery AND s.words IS NOT NULL AND ${SEARCH_KEYS} && k.chats
           ${days === null ? Prisma.empty : Prisma.sql`AND ${days}`}
           ${senderId === undefined ? Prisma.empty : Prisma.sql`AND ${bySender(senderId)}`}
-          AND g.created_at >= ${time(begin)} AND g.created_at < ${time(end)}
-          ${from === null ? Prisma.empty : Prisma.sql`AND (g.created_at, g.message_id) < (${time(from.createdAt.getTime())}, ${from.messageId}::uuid)`}
-        OFFSET 0) g
+          AND s.created_at >= ${time(begin)} AND s.created_at < ${time(end)} ${order}
+          ${from === null ? Prisma.empty : Prisma.sql`AND (s.created_at, s.message_id) < (${time(from.createdAt.getTime())}, ${from.messageId}::uuid)`}
+        OFFSET 0) s
+      CROSS JOIN LATERAL (SELECT * FROM messages WHERE message_id = s.message_id LIMIT 1) g
       CROSS JOIN LATERAL (SELECT * FROM members WHERE chat_id = g.chat_id AND user_id = ${userId} LIMIT 1) m
       CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = g.chat_id LIMIT 1) c
-      WHERE m.tenant_id = ${tenantId} AND (c.history_visibility = 'full' OR g.sequence >= m.joined_sequence)
+      WHERE g.revision = s.revision AND g.body IS NOT NULL AND m.tenant_id = ${tenantId}
+        ${chatId === undefined ? Prisma.empty : Prisma.sql`AND g.chat_id = ${chatId}::uuid`}
+        ${senderId === undefined ? Prisma.empty : Prisma.sql`AND g.sender_id = ${senderId}`}
+        AND ${IN_VISIBLE_HISTORY}
       LIMIT ${WINDOW_MATCHES_MAX + 1}::int8`);
   }
 
   /**
-   * The messages of a page, in order. A message that was deleted, edited or hidden since it was found is left out if it
-   * no longer matches.
+   * The messages of a page, in order. A message that was deleted, edited or hidden since it was found is left out.
    */
   private async hits(
     { caller: { userId }, visible }: Asker,
-    { dictionary, document, query, firstWord }: Matching,
+    { terms, dictionary }: Matching,
     page: Match[],
   ): Promise<FoundMessage[]> {
     if (page.length === 0) return [];
-    // Random for each search, so that no text can contain it.
-    const mark = randomBytes(16).toString('hex');
-    const [start, stop, gap] = [`${mark}b`, `${mark}e`, `${mark}g`];
-    const options = `StartSel=${start}, StopSel=${stop}, FragmentDelimiter=${gap}, MaxFragments=3, MaxWords=24, MinWords=8`;
     const rows = await this.query<HitRow>(Prisma.sql`
-      SELECT ts_headline(${dictionary}, ${highlighted(firstWord)}, ${query}, ${options}) AS highlight,
-        (SELECT row_to_json(t) FROM (SELECT ${messageViewColumns(userId)}) t)::text AS message,
+      SELECT (SELECT row_to_json(t) FROM (SELECT ${messageViewColumns(userId)}) t)::text AS message,
         (SELECT row_to_json(t) FROM (SELECT ${CHAT_VIEW_COLUMNS}) t)::text AS view
-      FROM unnest(${column(page, (match) => match.messageId)}::uuid[]) WITH ORDINALITY AS k(message_id, place)
+      FROM unnest(${column(page, (match) => match.messageId)}::uuid[], ${column(page, (match) => match.revision)}::int4[])
+        WITH ORDINALITY AS k(message_id, revision, place)
       CROSS JOIN LATERAL (SELECT * FROM messages WHERE message_id = k.message_id LIMIT 1) g
       CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_id = g.chat_id LIMIT 1) c
       CROSS JOIN LATERAL (SELECT * FROM members WHERE chat_id = g.chat_id AND user_id = ${userId} LIMIT 1) m
-      WHERE ${document} @@ ${query} ${andVisible(visible)} ORDER BY k.place`);
-    return rows.map((row) => ({
+      WHERE g.revision = k.revision AND g.body IS NOT NULL AND ${IN_VISIBLE_HISTORY} ${andVisible(visible)}
+      ORDER BY k.place`);
+    const found = rows.map((row) => ({
       message: toMessageView(JSON.parse(row.message) as MessageViewRow),
       view: toChatView(JSON.parse(row.view) as ChatViewRow),
-      highlights: row.highlight.split(gap).map((fragment) => toHighlight(fragment, start, stop)),
     }));
+    const stemOf = await this.stemsIn(found, terms, dictionary);
+    return found.map((hit) => ({ ...hit, highlights: highlight(hit.message.body ?? '', terms, stemOf) }));
+  }
+
+  /** Of the words of the found texts, for their highlights. */
+  private stemsIn(
+    found: readonly Pick<FoundMessage, 'message'>[],
+    terms: readonly SearchTerm[],
+    dictionary: string,
+  ): Promise<StemOf> {
+    const texts = found.flatMap(({ message }) => wordsOf(message.body ?? '').map(({ text }) => text));
+    return this.dictionary.stems(dictionary, [...texts, ...terms.flatMap(({ words }) => words)]);
   }
 
   private query<Row>(statement: Prisma.Sql): Promise<Row[]> {
     return this.database.$queryRaw<Row[]>(statement).catch(rethrow);
   }
 }
+
+/** For `messages g`, `chats c` and `members m`: whether the member may see the message. */
+const IN_VISIBLE_HISTORY = Prisma.sql`(c.history_visibility = 'full' OR g.sequence >= m.joined_sequence)`;
 
 /** The caller and the chats to search. */
 interface Asker {
@@ -181,20 +204,12 @@ interface Asker {
 }
 
 interface Matching {
-  dictionary: Prisma.Sql;
-  document: Prisma.Sql;
-  query: Prisma.Sql;
-  /** The first word of the search text. */
-  firstWord: string;
-}
-
-/**
- * For `messages g`: the part of the text that is scanned for highlights, starting near the first word. The cost of
- * `ts_headline` grows with the square of the word's occurrences: a text of 16 KB took 0.5 s.
- */
-function highlighted(firstWord: string): Prisma.Sql {
-  const before = HIGHLIGHTED_CHARACTERS / 4;
-  return Prisma.sql`substr(g.body, greatest(1, strpos(lower(g.body), lower(${firstWord})) - ${before}::int4), ${HIGHLIGHTED_CHARACTERS}::int4)`;
+  terms: SearchTerm[];
+  dictionary: string;
+  /** PostgreSQL's `tsquery`. */
+  query: string;
+  /** The condition that phrases are in order. */
+  order: Prisma.Sql;
 }
 
 /** The first matches, as many as a page can hold. */
@@ -209,15 +224,4 @@ function withinPage(matches: readonly Match[]): Match[] {
 
 function newestFirst(a: Match, b: Match): number {
   return b.createdAt - a.createdAt || (a.messageId < b.messageId ? 1 : -1);
-}
-
-function toHighlight(fragment: string, start: string, stop: string): Highlight {
-  return fragment.split(start).flatMap((piece, index) => {
-    // The piece before the first mark has no match. Each later piece begins with a match, up to its end mark.
-    const [match, rest] = index === 0 ? ['', piece] : (piece.split(stop) as [string, string | undefined]);
-    return [
-      { text: match, match: true },
-      { text: rest ?? '', match: false },
-    ].filter(({ text }) => text !== '');
-  });
 }

@@ -1,64 +1,56 @@
 import type { SearchDictionaries } from '../../../../application/ports/queries/search-dictionaries.js';
-import { Prisma, type PrismaClient } from '../generated/client.js';
+import { column } from '../columns.js';
+import type { PrismaClient } from '../generated/client.js';
 import { rethrow } from '../store-errors.js';
-import { SEARCH_TERMS, searchDocument } from './search-terms.js';
 
-const INDEX = 'messages_search_idx';
-const NEW_INDEX = 'messages_search_new_idx';
+/** The store has no dictionary: words are found as they are written. */
+export const NO_DICTIONARY = 'none';
+
+export type StemOf = (word: string) => string | null;
+
+const NO_STEMS: StemOf = () => null;
 
 /**
- * The PostgreSQL text search configuration for messages: `simple` by default.
+ * The stems of words, from one of PostgreSQL's Snowball dictionaries. A dictionary maps one word to its stem; PostgreSQL's
+ * parser is not involved.
  *
- * Raw: the catalogue, data definition, and a quoted literal.
+ * Raw: the catalogue, and functions of text search.
  */
 export class SearchDictionary implements SearchDictionaries {
   constructor(private readonly database: PrismaClient) {}
 
-  /**
-   * Written literally, because an index on an expression is only used for the exact same text. It is read again each
-   * time, because it may change while the process runs.
-   */
-  async current(): Promise<Prisma.Sql> {
-    const [row] = await this.database.$queryRaw<{ name: string }[]>`
-      SELECT quote_literal(search_dictionary) AS name FROM store`.catch(rethrow);
-    if (row === undefined) throw new Error('the store has no identity: its row is missing');
-    return asDictionary(row.name);
-  }
-
-  /** The existing configurations, by name. */
   async known(): Promise<string[]> {
     const rows = await this.database.$queryRaw<{ name: string }[]>`
-      SELECT cfgname::text AS name FROM pg_ts_config WHERE pg_ts_config_is_visible(oid) ORDER BY cfgname`.catch(
-      rethrow,
-    );
-    return rows.map(({ name }) => name);
+      SELECT d.dictname::text AS name FROM pg_ts_dict d JOIN pg_ts_template t ON t.oid = d.dicttemplate
+      WHERE t.tmplname = 'snowball' AND pg_ts_dict_is_visible(d.oid) ORDER BY 1`.catch(rethrow);
+    return [NO_DICTIONARY, ...rows.map(({ name }) => name)];
   }
 
-  /**
-   * Builds a new index beside the current one, which stays in use until the switch. This may take long, and can be
-   * restarted after an interruption. `name` is one of `known`.
-   */
-  async change(name: string): Promise<void> {
-    const document = searchDocument(asDictionary(`'${name.replaceAll("'", "''")}'`));
-    const statements = [
-      `DROP INDEX IF EXISTS ${NEW_INDEX}`,
-      `CREATE INDEX CONCURRENTLY ${NEW_INDEX} ON messages
-         USING GIN (${document.sql}, (${SEARCH_TERMS.sql})) WHERE body IS NOT NULL`,
-      // As in the migrations: statistics of this column are expensive for ANALYZE and not used.
-      `ALTER INDEX ${NEW_INDEX} ALTER COLUMN 1 SET STATISTICS 0`,
-      `ALTER INDEX ${NEW_INDEX} ALTER COLUMN 2 SET STATISTICS 0`,
-    ];
-    for (const statement of statements) await this.database.$executeRawUnsafe(statement).catch(rethrow);
-    await this.database
-      .$transaction([
-        this.database.$executeRaw`UPDATE store SET search_dictionary = ${name}`,
-        this.database.$executeRawUnsafe(`DROP INDEX IF EXISTS ${INDEX}`),
-        this.database.$executeRawUnsafe(`ALTER INDEX ${NEW_INDEX} RENAME TO ${INDEX}`),
-      ])
-      .catch(rethrow);
+  async current(): Promise<string> {
+    const store = await this.database.store.findFirst({ select: { searchDictionary: true } }).catch(rethrow);
+    return store?.searchDictionary ?? NO_DICTIONARY;
   }
-}
 
-function asDictionary(literal: string): Prisma.Sql {
-  return Prisma.raw(`${literal}::regconfig`);
+  /** The cursors go back to the beginning under a higher epoch, so no indexer goes on with the former dictionary. */
+  async change(name: string, consumer: string): Promise<void> {
+    await this.database.$executeRaw`
+      WITH changed AS (UPDATE store SET search_dictionary = ${name} RETURNING 1),
+      locked AS (
+        SELECT name, partition FROM event_cursors WHERE name = ${consumer} ORDER BY partition FOR NO KEY UPDATE)
+      UPDATE event_cursors c SET position = 0, epoch = c.epoch + 1, owner = NULL, lease_until = NULL
+      FROM locked l, changed WHERE c.name = l.name AND c.partition = l.partition`.catch(rethrow);
+  }
+
+  /** Of these words, in this dictionary. The function returns null for a word that it does not know. */
+  async stems(dictionary: string, words: Iterable<string>): Promise<StemOf> {
+    if (dictionary === NO_DICTIONARY) return NO_STEMS;
+    const distinct = [...new Set(words)];
+    const rows = await this.database.$queryRaw<{ word: string; stem: string }[]>`
+      SELECT word, stem FROM (
+        SELECT word, (ts_lexize(${dictionary}::regdictionary, word))[1] AS stem
+        FROM unnest(${column(distinct, (word) => word)}::text[]) AS w(word)) found
+      WHERE stem IS NOT NULL`.catch(rethrow);
+    const stems = new Map(rows.map(({ word, stem }) => [word, stem]));
+    return (word) => stems.get(word) ?? null;
+  }
 }
