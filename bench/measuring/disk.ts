@@ -3,7 +3,6 @@ import { query } from '../running/private-services.js';
 /** Bytes per message, from a run of messages of 200 bytes: the rows of a table with its indexes. */
 export interface DiskFigures {
   messages: number;
-  /** Rows and all indexes except the search index. */
   messageRows: number;
   eventRows: number;
   searchIndex: number;
@@ -19,7 +18,8 @@ interface Size {
   bytes: number;
 }
 
-const SEARCH_INDEX = 'messages_search_idx';
+const SEARCH_INDEX = 'message_search_words_idx';
+const SEARCH_TABLE = 'message_search';
 
 /**
  * Bytes of the tables that a message is written to, after the pending list of the search index is merged. The maps of
@@ -32,7 +32,7 @@ export async function tableSizes(databaseUrl: string): Promise<Size[]> {
     `SELECT c.relname AS name, coalesce(t.relname, c.relname) AS "table",
        (pg_relation_size(c.oid) + CASE c.reltoastrelid WHEN 0 THEN 0 ELSE pg_relation_size(c.reltoastrelid) END)::float8 AS bytes
      FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_class t ON t.oid = i.indrelid
-     WHERE coalesce(t.relname, c.relname) IN ('messages', 'chat_events', 'receipts', 'decisions') AND c.relkind IN ('r', 'i')
+     WHERE coalesce(t.relname, c.relname) IN ('messages', 'chat_events', 'receipts', 'decisions', '${SEARCH_TABLE}') AND c.relkind IN ('r', 'i')
      ORDER BY "table", c.relkind DESC, name`,
   );
 }
@@ -43,12 +43,11 @@ export function diskFigures(before: readonly Size[], after: readonly Size[], mes
     return { name, table, bytes: (bytes - was) / messages };
   });
   const sum = (of: (size: Size) => boolean) => grown.filter(of).reduce((total, { bytes }) => total + bytes, 0);
-  const isSearch = ({ name }: Size) => name === SEARCH_INDEX;
   return {
     messages,
-    messageRows: sum((size) => size.table === 'messages' && !isSearch(size)),
+    messageRows: sum(({ table }) => table === 'messages'),
     eventRows: sum(({ table }) => table === 'chat_events'),
-    searchIndex: sum(isSearch),
+    searchIndex: sum(({ table }) => table === SEARCH_TABLE),
     receipts: sum(({ table }) => table === 'receipts'),
     decisions: sum(({ table }) => table === 'decisions'),
     parts: grown.map(({ name, bytes }) => ({ name, bytes })),

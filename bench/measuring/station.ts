@@ -6,6 +6,7 @@ import { DispatchWatch } from './dispatch-watch.js';
 import { closeLedger, type Ledger, type LedgerMark, openLedger } from './ledger.js';
 import { LoadDriver } from './load-driver.js';
 import { percentileCurve, type Quantiles, quantilesOf } from './quantiles.js';
+import { type SearchFigures, untilIndexed } from './search-lag.js';
 
 const MS_PER_SECOND = 1000;
 const MICROSECONDS_PER_SECOND = 1_000_000;
@@ -23,8 +24,10 @@ export interface Figures {
   latencyMs: Quantiles;
   /** The same as a curve. */
   latencyCurve: { share: number; value: number }[];
-  /** CPU-seconds per million commands, by kind of process. */
+  /** CPU-seconds per million commands, by kind of process, until everything is indexed for the search. */
   cpu: CpuSeconds;
+  /** Null: the subject fills no search index. */
+  search: SearchFigures | null;
   /** Means over the batches of the load. */
   batch: { count: number; commands: number; readingMs: number; transactionMs: number } | null;
   /** Delay of the service's event loop; null if it does not report one. */
@@ -133,8 +136,9 @@ export class Station {
     const answeredAt = performance.now();
     await this.dispatch.wait(answers.expected.events, this.stopping);
     const dispatchedAt = Math.max(answeredAt, this.dispatch.lastAt);
-    const cpuAfter = this.cpu();
     const batchesAfter = await this.subject.batches();
+    const search = await untilIndexed(this.subject.databaseUrl, this.stopping);
+    const cpuAfter = this.cpu();
 
     const perMillion = (kind: keyof CpuSeconds) =>
       ((cpuAfter[kind] - before.cpu[kind]) / count) * MICROSECONDS_PER_SECOND;
@@ -152,6 +156,7 @@ export class Station {
         rabbitmq: perMillion('rabbitmq'),
         driver: perMillion('driver'),
       },
+      search,
       batch: before.batches && batchesAfter && meanBatch(before.batches, batchesAfter),
       loopDelayMs: batchesAfter?.loopDelayMs ?? null,
       ...(await closeLedger(databaseUrl, before.mark, prefix, answers, this.dispatch, isOrdered)),

@@ -97,6 +97,8 @@ function lanesTable(result: BenchResult): string | null {
     figure('produce → dispatch under full load, p50, ms', ({ latencyMs }) => latencyMs.p50, 0),
     figure('produce → dispatch under full load, p99, ms', ({ latencyMs }) => latencyMs.p99, 0),
     figure('commands a batch', ({ batch }) => batch?.commands, 1),
+    figure('search index behind at the end, s', ({ search }) => search?.lag.seconds, 1),
+    figure('search index complete after, s', ({ search }) => search?.caughtUpSeconds, 1),
     figure('a batch: reading, ms', ({ batch }) => batch?.readingMs, 1),
     figure('a batch: transaction, ms', ({ batch }) => batch?.transactionMs, 1),
     figure("the worker's event loop late by, p50, ms", ({ loopDelayMs }) => loopDelayMs?.p50, 1),

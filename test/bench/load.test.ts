@@ -14,7 +14,7 @@ const SIZE = {
   seed: 7,
   until: new Date('2026-11-20T20:00:00Z'),
 };
-const TABLES = ['chats', 'members', 'messages', 'chat_events', 'receipts', 'partitions'];
+const TABLES = ['chats', 'members', 'messages', 'message_search', 'chat_events', 'receipts', 'partitions'];
 
 async function sums(url: string): Promise<Record<string, string>> {
   return withConnection(url, async (sql) => {
@@ -76,7 +76,7 @@ describe('A store that the bench fills', function () {
     expect(await sums(grown)).to.deep.equal(await sums(packed));
     const wanted = await indexes(packed);
     expect(wanted).to.include.members(await indexes(grown));
-    expect(wanted.join('\n')).to.match(/messages_search_idx.*USING gin.* statistics 0,0/);
+    expect(wanted.join('\n')).to.match(/message_search_words_idx.*USING gin.* statistics 0,0/);
   });
 
   it('is never written into a store with data', async () => {

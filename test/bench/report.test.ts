@@ -22,6 +22,7 @@ function figures(dispatchedPerSecond: number, cpu = 100): Figures {
       dispatchedPerSecond,
       batch: null,
       loopDelayMs: null,
+      search: { lag: { events: 5, seconds: 0.5 }, caughtUpSeconds: 1 },
       faults: [],
     },
     latencyMs: quantilesOf(upTo(1_000)),

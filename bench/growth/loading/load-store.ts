@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { SEARCH_CONSUMER } from '../../../src/application/search/search-indexer.js';
 import { migrate } from '../../../src/infrastructure/postgres/migrations.js';
 import { COUNT_USER_CHATS } from '../../population/user-chats.js';
 import { showProgress } from '../../running/progress.js';
@@ -9,7 +10,7 @@ import { COLUMNS, LoadedRows, type LoadedTable } from './loaded-rows.js';
 
 /** Of the large tables. Rows of several partitions arrive interleaved, as they would from workers. */
 const COPIES_A_TABLE = 2;
-const BULK_TABLES = ['messages', 'chat_events', 'receipts', 'members'] as const;
+const BULK_TABLES = ['messages', 'message_search', 'chat_events', 'receipts', 'members'] as const;
 const SESSION = `SET work_mem = '256MB'; SET maintenance_work_mem = '1GB'; SET max_parallel_maintenance_workers = 1;
   SET synchronous_commit = off; SET statement_timeout = 0`;
 
@@ -39,6 +40,11 @@ export async function loadStore(url: string, options: LoadOptions): Promise<void
       `INSERT INTO partitions (partition, position, published_through) SELECT n - 1, p, p FROM unnest($1::int8[]) WITH ORDINALITY AS w(p, n)`,
       [[...positions]],
     );
+    await sql.query(
+      `INSERT INTO event_cursors (name, partition, position)
+       SELECT $1, partition, position FROM partitions UNION ALL SELECT $1, -1, 0`,
+      [SEARCH_CONSUMER],
+    );
     await sql.query(`UPDATE store SET partitions = $1, placement = 'in-process'`, [options.partitions]);
     await sql.query(COUNT_USER_CHATS);
     const building = showProgress('building indexes', taken.length);
@@ -59,7 +65,7 @@ async function copyRows(url: string, options: LoadOptions): Promise<Float64Array
   try {
     for (const [table, columns] of Object.entries(COLUMNS) as [LoadedTable, string][]) {
       // Ids ascend with time. Concurrent COPYs would insert them out of order, unlike the batches of workers.
-      const isShared = !options.keepIndexes && (table === 'messages' || table === 'chat_events');
+      const isShared = !options.keepIndexes && ['messages', 'message_search', 'chat_events'].includes(table);
       const count = isShared ? COPIES_A_TABLE : 1;
       const open: CopyLines[] = [];
       copies.set(table, open);

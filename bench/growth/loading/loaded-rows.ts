@@ -1,8 +1,10 @@
 /**
  * Every row of a loaded store, as Parley would have written it: lines in the text format of COPY, in the order of time.
  */
+import { senderKey, wordsColumn } from '../../../src/adapters/stores/prisma/search/search-columns.js';
 import { acceptedReceipt } from '../../../src/application/idempotency/accepted-receipt.js';
 import { contentHash } from '../../../src/contract/messages/content-hash.js';
+import { indexedWords } from '../../../src/domain/search/indexed-words.js';
 import { LOAD_DAYS, type LoadedChats, type LoadSize, MEMBERS_A_COMMAND, TENANT_ID } from './loaded-chats.js';
 import { Random } from './random.js';
 import { Texts } from './texts.js';
@@ -21,6 +23,7 @@ export const COLUMNS = {
     owner_count, last_activity_at, last_position`,
   members: `chat_id, user_id, tenant_id, role, joined_at, joined_sequence, read_sequence, read_ordinal, read_position`,
   messages: `chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, created_at, command_uuid`,
+  message_search: `message_id, created_at, revision, chat_key, sender_key, words`,
   chat_events: `partition, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload`,
   receipts: `tenant_id, actor_id, command_id, content_hash, receipt, created_at`,
 } as const;
@@ -107,6 +110,9 @@ export class LoadedRows {
       const chatId = chats.ids[chat] ?? '';
       const line = `${chatId}\t${sequence}\t${messageId}\t${TENANT_ID}\t${ordinal}\t${actorId}\t1\t${body}\t${at}\t${commandId}`;
       await this.put('messages', chat, line);
+      const keys = `${Number.parseInt(chatId.slice(-8), 16) | 0}\t${senderKey(actorId)}`;
+      const words = wordsColumn(indexedWords(body), () => null).replace('\n', '\\n');
+      await this.put('message_search', chat, `${messageId}\t${at}\t1\t${keys}\t${words}`);
       await this.event({ chat, type: 'message.created', actorId, commandId, at, payload: null }, sequence);
       if (time >= receiptsFrom) {
         const receipt = { messageId, sequence, decisionId: random.orderedUuid(time) };

@@ -22,6 +22,8 @@ const SEARCHES = 24;
 const NEIGHBOUR_MAX_MS = 2_000;
 const SLOW_CONNECTIONS = 40;
 const REQUESTS_EACH = 3;
+/** The indexer waits up to a second for more messages. */
+const INDEXED_WITHIN_MS = 20_000;
 const RSS_GROWTH_MAX_MB = 200;
 
 describe('REST under attack', () => {
@@ -94,7 +96,13 @@ describe('REST under attack', () => {
   it('highlights a match far from the beginning of a text', async () => {
     const chatId = await rest.group();
     await rest.say(chatId, `${'filler words '.repeat(1_000)}needle and more`);
-    const { body } = await rest.get(`/v1/search/messages?q=needle&chatId=${chatId}`);
+    const body = await eventually(
+      async () => {
+        const answer = await rest.get(`/v1/search/messages?q=needle&chatId=${chatId}`);
+        return answer.body.items.length === 1 ? answer.body : null;
+      },
+      { within: INDEXED_WITHIN_MS, what: 'the message is indexed' },
+    );
     const highlights: { text: string; match: boolean }[] = body.items[0].highlights.flat();
     expect(highlights.filter(({ match }) => match).map(({ text }) => text)).to.deep.equal(['needle']);
   });

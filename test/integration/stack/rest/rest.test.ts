@@ -5,6 +5,9 @@ import { type RestOperationName, restOperationNames } from '../../../../src/cont
 import { eventually } from '../../../support/eventually.js';
 import { RestStack } from './rest-stack.js';
 
+/** The indexer waits up to a second for more messages. */
+const INDEXED_WITHIN_MS = 10_000;
+
 const key = (value: string) => ({ headers: { 'idempotency-key': value } });
 
 describe('REST on a real broker, a real database and a process with both roles', () => {
@@ -120,9 +123,16 @@ describe('REST on a real broker, a real database and a process with both roles',
     const revisions = await rest.get(`${path}/revisions`, { as: 'bob' });
     sees('listRevisions', revisions.status, 200);
     expect(revisions.body.items.map(({ body }: { body: string }) => body)).to.deep.equal(['oolong or sencha']);
-    const found = await rest.get(`/v1/search/messages?q=gunpowder&chatId=${chatId}`, { as: 'bob' });
-    sees('searchMessages', found.status, 200);
-    expect(found.body.items).to.have.length(1);
+    const found = await eventually(
+      async () => {
+        const answer = await rest.get(`/v1/search/messages?q=gunpowder&chatId=${chatId}`, { as: 'bob' });
+        sees('searchMessages', answer.status, 200);
+        return answer.body.items.length === 1 ? answer : null;
+      },
+      { within: INDEXED_WITHIN_MS, what: 'the message is indexed' },
+    );
+    expect(found.body.items[0].message).to.include({ messageId, revision: 2 });
+    expect(Date.parse(found.body.indexedThrough)).to.be.greaterThan(0);
 
     const thumb = `${path}/reactions/${encodeURIComponent('👍🏽')}`;
     for (const as of ['alice', 'bob']) sees('react', (await rest.put(thumb, undefined, { as })).status, 201);
