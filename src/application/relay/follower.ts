@@ -60,6 +60,8 @@ interface Stretch {
   events: DeliveredEvent[];
   /** The place when all of them are taken. */
   end: Place;
+  /** There was nothing more when they were read. */
+  isLast: boolean;
 }
 
 /** What became of a delivery: taken, refused by a sink that knows a successor, or one event failed by itself. */
@@ -144,20 +146,23 @@ export class Follower {
     if (delivered === 'taken') await this.move(stretch);
     else await this.park(delivered);
     await this.reached('relay-moved', count);
-    return count < this.deliveryMax && this.cursor.partition !== IMPORTED_CHATS ? 'all' : 'some';
+    return stretch.isLast ? 'all' : 'some';
   }
 
   /** The next events of the partition. Null if there are none yet. Throws if the log has a hole. */
   private async readLog(): Promise<Stretch | null> {
     const after = this.place.position;
-    const { events, end, floor } = await this.deps.log.read(this.cursor.partition, after, this.deliveryMax);
-    const through = events.length === this.deliveryMax ? (events.at(-1)?.position ?? end) : end;
+    const { events, through, end, floor } = await this.deps.log.read(this.cursor.partition, after, this.deliveryMax);
     if (through <= after) return null;
     const hole = holeIn(events, after, through, floor);
     // Never skipped: the store may be damaged, and an operator must look at it.
     if (hole !== null) throw new Error(`the log of partition ${this.cursor.partition} has no position ${hole}`);
     await this.tellOvertaken(events, Math.min(floor, through));
-    return { events: await this.render(events, ({ position }) => position), end: { position: through, sequence: 0 } };
+    return {
+      events: await this.render(events, ({ position }) => position),
+      end: { position: through, sequence: 0 },
+      isLast: through === end,
+    };
   }
 
   /** The next events of imported chats. The position moves when a chat is complete. */
@@ -170,7 +175,7 @@ export class Follower {
     const end = isComplete
       ? { position: importNumber, sequence: 0 }
       : { position, sequence: events.at(-1)?.sequence ?? sequence };
-    return { events: await this.render(events, () => importNumber), end };
+    return { events: await this.render(events, () => importNumber), end, isLast: false };
   }
 
   /** Tells the consumer, once, of positions at or below the floor that are missing. */
@@ -248,7 +253,7 @@ export class Follower {
       if (this.life.signal.aborted) return;
       const events = await this.findParked(place);
       const here = { position: this.place.position, sequence: 0 };
-      const delivered = events.length === 0 ? 'taken' : await this.deliver({ events, end: here }, true);
+      const delivered = events.length === 0 ? 'taken' : await this.deliver({ events, end: here, isLast: false }, true);
       if (delivered === 'fenced') return this.lose('the sink knows a higher epoch');
       const failedWith = delivered === 'taken' ? null : delivered.code;
       if (!(await cursors.settleRetry(this.cursor, place, failedWith)))

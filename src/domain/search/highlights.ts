@@ -1,6 +1,6 @@
 import { otherWords } from './indexed-words.js';
 import type { SearchTerm } from './search-terms.js';
-import { type Word, wordsOf } from './words.js';
+import { eachWord, type Word } from './words.js';
 
 /** A fragment of a found text, split at the boundaries of the matches. */
 export type Highlight = { text: string; match: boolean }[];
@@ -22,71 +22,79 @@ interface Span {
 export type StemOf = (word: string) => string | null;
 
 /**
- * Excerpts of a text with the words that match. Without a match, which can be if only a part of the text is given: its
- * beginning.
+ * Excerpts of a text with the words that match. Without a match, which can be if a text has changed: its beginning. The
+ * text is read until the excerpts are full.
  */
 export function highlight(text: string, terms: readonly SearchTerm[], stemOf: StemOf = () => null): Highlight[] {
-  const matches = matchesIn(text, terms, stemOf);
-  return fragmentsOf(text, matches).map((fragment) => split(text, fragment, matches));
+  const isShort = text.length <= SHOWN_WHOLE_MAX_CHARACTERS;
+  const matches: Span[] = [];
+  const fragments: Span[] = isShort ? [{ start: 0, end: text.length }] : [];
+  for (const match of matchesIn(text, terms, stemOf)) {
+    if (!isShort && !extend(fragments, text, match)) break;
+    add(matches, match);
+  }
+  if (fragments.length === 0) fragments.push({ start: 0, end: wordEnd(text, SHOWN_WHOLE_MAX_CHARACTERS) });
+  return fragments.map((fragment) => split(text, fragment, matches));
 }
 
-/** In order, without overlaps. */
-function matchesIn(text: string, terms: readonly SearchTerm[], stemOf: StemOf): Span[] {
-  const words = wordsOf(text);
-  const isMatch = new Array<boolean>(words.length).fill(false);
-  const joinsNext = new Array<boolean>(words.length).fill(false);
-  for (const term of terms) {
-    const { length } = term.words;
-    const stems = term.isExact ? [] : term.words.map(stemOf);
-    for (let at = 0; at + length <= words.length; at += 1) {
-      if (!term.words.every((_, index) => matchesWord(text, words[at + index] as Word, term, index, stems, stemOf)))
-        continue;
-      isMatch.fill(true, at, at + length);
-      joinsNext.fill(true, at, at + length - 1);
+/** The places of the terms, in the order of their ends. They can overlap. */
+function* matchesIn(text: string, terms: readonly SearchTerm[], stemOf: StemOf): Generator<Span> {
+  const sought = terms.map((term) => ({ term, stem: term.isExact ? null : stemOf(term.words[0] ?? '') }));
+  const longest = Math.max(0, ...terms.map(({ words }) => words.length));
+  const latest: Word[] = [];
+  for (const word of eachWord(text)) {
+    latest.push(word);
+    if (latest.length > longest) latest.shift();
+    for (const { term, stem } of sought) {
+      const first = latest.at(-term.words.length);
+      if (first === undefined || !endsHere(text, latest, term, stem, stemOf)) continue;
+      yield { start: first.start, end: word.end };
     }
   }
-  const spans: Span[] = [];
-  for (const [at, { start, end }] of words.entries()) {
-    if (!isMatch[at]) continue;
-    const last = spans.at(-1);
-    if (last !== undefined && (joinsNext[at - 1] === true || start < last.end)) last.end = Math.max(last.end, end);
-    else spans.push({ start, end });
-  }
-  return spans;
 }
 
-function matchesWord(
+/** Whether the latest words are those of the term. */
+function endsHere(
   text: string,
-  word: Word,
+  latest: readonly Word[],
   { words, isPrefix }: SearchTerm,
-  index: number,
-  stems: readonly (string | null)[],
+  stem: string | null,
   stemOf: StemOf,
 ): boolean {
-  const sought = words[index] as string;
-  const asPrefix = isPrefix && index === words.length - 1;
-  const isSought = (one: string) => (asPrefix ? one.startsWith(sought) : one === sought);
-  if (isSought(word.text)) return true;
+  const offset = latest.length - words.length;
+  const isSought = (one: string, index: number) => {
+    const wanted = words[index] as string;
+    return isPrefix && index === words.length - 1 ? one.startsWith(wanted) : one === wanted;
+  };
+  if (words.every((_, index) => isSought((latest[offset + index] as Word).text, index))) return true;
   if (words.length > 1) return false;
-  const stem = stems[index];
-  return (stem != null && stemOf(word.text) === stem) || otherWords(text, word).some(isSought);
+  const word = latest[offset] as Word;
+  return (stem !== null && stemOf(word.text) === stem) || otherWords(text, word).some((other) => isSought(other, 0));
 }
 
-function fragmentsOf(text: string, matches: readonly Span[]): Span[] {
-  if (text.length <= SHOWN_WHOLE_MAX_CHARACTERS) return [{ start: 0, end: text.length }];
-  const [first] = matches;
-  if (first === undefined) return [{ start: 0, end: wordEnd(text, SHOWN_WHOLE_MAX_CHARACTERS) }];
-  const fragments: Span[] = [];
-  for (const { start, end } of matches) {
-    const last = fragments.at(-1);
-    const begin = wordStart(text, start - CONTEXT_CHARACTERS);
-    const stop = wordEnd(text, end + CONTEXT_CHARACTERS);
-    if (last !== undefined && begin <= last.end) {
-      if (stop - last.start <= FRAGMENT_MAX_CHARACTERS || start < last.end) last.end = Math.max(last.end, stop);
-    } else if (fragments.length === FRAGMENTS_MAX) break;
-    else fragments.push({ start: begin, end: stop });
+/** A phrase can end after words that match by themselves. */
+function add(matches: Span[], match: Span): void {
+  let { start } = match;
+  for (let last = matches.at(-1); last !== undefined && last.end > start; last = matches.at(-1)) {
+    start = Math.min(start, last.start);
+    matches.pop();
   }
-  return fragments;
+  matches.push({ start, end: match.end });
+}
+
+/** Returns false if there is no room for further matches. */
+function extend(fragments: Span[], text: string, { start, end }: Span): boolean {
+  const last = fragments.at(-1);
+  const begin = wordStart(text, start - CONTEXT_CHARACTERS);
+  const stop = wordEnd(text, end + CONTEXT_CHARACTERS);
+  if (last !== undefined && begin <= last.end) {
+    if (stop - last.start <= FRAGMENT_MAX_CHARACTERS) last.end = Math.max(last.end, stop);
+    else if (start < last.end) last.end = Math.max(last.end, end);
+    return true;
+  }
+  if (fragments.length === FRAGMENTS_MAX) return false;
+  fragments.push({ start: begin, end: stop });
+  return true;
 }
 
 const SPACE = /\s/u;

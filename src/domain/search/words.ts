@@ -56,6 +56,16 @@ export function wordsOf(text: string): Word[] {
   return words;
 }
 
+/** As `wordsOf`, for a reader that may not need all of them. */
+export function* eachWord(text: string): Generator<Word> {
+  for (const { 0: run, 1: unspaced, index } of text.matchAll(RUN)) {
+    const words: Word[] = [];
+    if (unspaced === undefined) addRun(words, run, index);
+    else addUnspaced(words, run, index);
+    for (const word of words) yield word;
+  }
+}
+
 function addRun(words: Word[], run: string, start: number): void {
   const version = VERSION.test(run) ? 1 : 0;
   if (version === 1) addWord(words, run.slice(0, 1), start);

@@ -20,7 +20,7 @@ export function followedLogConformance(open: OpenStore): void {
     const sequences = (events: readonly LoggedEvent[]) => events.map(({ sequence }) => sequence);
 
     it('reads events after a position, with the end of the log and its floor', async () => {
-      expect(await store.followed.read(0, 0, ALL)).to.deep.equal({ events: [], end: 0, floor: 0 });
+      expect(await store.followed.read(0, 0, ALL)).to.deep.equal({ events: [], through: 0, end: 0, floor: 0 });
       const { events } = await owner.write((at) => {
         const { chat, messages, events } = aChatWithMessages(at, 4);
         const rejected = anEvent(at + 6, { type: 'command.rejected', receipt: {} });
@@ -28,12 +28,30 @@ export function followedLogConformance(open: OpenStore): void {
       });
       const read = await store.followed.read(0, 2, 2);
       expect(JSON.stringify(read.events)).to.equal(JSON.stringify(events.slice(2, 4)));
-      expect([read.end, read.floor]).to.deep.equal([6, 0]);
+      expect([read.through, read.end, read.floor]).to.deep.equal([4, 6, 0]);
       await store.registry.savePublished(0, owner.ownership.epoch, 6);
       await store.commands.pruneRejectedCommands(0, later(60_000), ALL);
       const pruned = await store.followed.read(0, 3, ALL);
-      expect([positions(pruned.events), pruned.end, pruned.floor]).to.deep.equal([[4, 5], 6, 6]);
-      expect(await store.followed.read(0, 5, ALL)).to.deep.equal({ events: [], end: 6, floor: 6 });
+      expect([positions(pruned.events), pruned.through, pruned.end, pruned.floor]).to.deep.equal([[4, 5], 6, 6, 6]);
+      expect(await store.followed.read(0, 5, ALL)).to.deep.equal({ events: [], through: 6, end: 6, floor: 6 });
+    });
+
+    it('reads long texts in several stretches, at least one event each', async () => {
+      const body = 'x'.repeat(16_384);
+      const { events } = await owner.write((at) => {
+        const { chat, messages, events } = aChatWithMessages(at, 150);
+        const long = messages.map((message) => ({ ...message, body }));
+        return { chatsCreated: [chat], messages: long, events };
+      });
+      const seen: number[] = [];
+      for (let after = 0; after < events.length; ) {
+        const { events: read, through } = await store.followed.read(0, after, ALL);
+        expect(read.length).to.be.at.least(1);
+        expect(through).to.equal(read.at(-1)?.position);
+        seen.push(...positions(read));
+        after = through;
+      }
+      expect(seen).to.deep.equal(positions(events));
     });
 
     it('has no imports where there are none', async () => {

@@ -16,7 +16,9 @@ export class MemoryFollowedLog implements FollowedLog {
     const row = this.tables.partitions.get(partition);
     if (row === undefined) throw new Error(`there is no partition ${partition}`);
     const { position: end, logFloor: floor } = row;
-    return { events: await this.log.readEvents(partition, after, limit), end, floor };
+    const events = await this.log.readEvents(partition, after, limit);
+    const through = events.length === limit ? (events.at(-1)?.position ?? end) : end;
+    return { events, through, end, floor };
   }
 
   async nextImport(after: number): Promise<number | null> {

@@ -5,6 +5,8 @@ import type { LoggedEvent } from './event-log.js';
 export interface LogStretch {
   /** In position order, with the current texts. */
   events: LoggedEvent[];
+  /** Every event up to this position is among them, or comes before. The end, unless there are more. */
+  through: number;
   /** The last position of the log. */
   end: number;
   /** At or below this position events of rejected commands can be missing; above it no position is missing. */
@@ -13,7 +15,10 @@ export interface LogStretch {
 
 /** Every method rejects with a `StoreError`. */
 export interface FollowedLog {
-  /** Events of a partition after `after`, at most `limit`, with end and floor of the log in the same snapshot. */
+  /**
+   * Events of a partition after `after`, with end and floor of the log in the same snapshot. At most `limit`, and fewer
+   * if their texts exceed 1 MiB together; at least one if there is one.
+   */
   read(partition: number, after: number, limit: number): Promise<LogStretch>;
   /** The number of the first completed import after the given one. Null if there is none. */
   nextImport(after: number): Promise<number | null>;

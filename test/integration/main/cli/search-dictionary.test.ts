@@ -1,49 +1,47 @@
 import { expect } from 'chai';
-import { freshDatabase } from '../../../support/services/services.js';
-import { withConnection } from '../../prisma/prisma-harness.js';
+import { Owner } from '../../../conformance/store/fixtures.js';
+import { openPrismaStore, type PrismaHarness, withConnection } from '../../prisma/prisma-harness.js';
 import { cli } from './run-cli.js';
 
 describe('parley search-dictionary', () => {
-  let url: string;
+  let store: PrismaHarness;
   before(async () => {
-    url = await freshDatabase();
+    store = await openPrismaStore();
+    await Owner.of(store);
+    await store.cursors.create('search', 'now', true);
   });
+  after(() => store.close());
 
-  const dictionary = () =>
-    withConnection(url, async (sql) => {
-      const { rows } = await sql.query(`SELECT search_dictionary AS name, indexdef FROM store, pg_indexes
-        WHERE indexname = 'messages_search_idx'`);
-      return rows[0] as { name: string; indexdef: string };
-    });
-
-  /** That ANALYZE makes of the index, of a store with a few messages. */
-  const statistics = () =>
-    withConnection(url, async (sql) => {
-      await sql.query(`INSERT INTO messages (chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, created_at)
-        SELECT gen_random_uuid(), 1, gen_random_uuid(), 'default', 1, 'alice', 1, 'tea at five', now() FROM generate_series(1, 100)`);
-      await sql.query('ANALYZE messages');
-      const { rows } = await sql.query(`SELECT tablename FROM pg_stats WHERE tablename LIKE 'messages%' GROUP BY 1`);
-      return rows.map(({ tablename }: { tablename: string }) => tablename);
-    });
+  const rows = <T>(query: string) => withConnection(store.url, async (sql) => (await sql.query(query)).rows as T[]);
 
   it('has no statistics of the search index', async () => {
-    expect(await statistics()).to.deep.equal(['messages']);
+    await rows(`INSERT INTO message_search (message_id, created_at, revision, chat_key, sender_key, words)
+      SELECT gen_random_uuid(), now(), 1, 1, 1, 'tea at five' FROM generate_series(1, 100)`);
+    await rows('ANALYZE message_search');
+    const tables = await rows<{ tablename: string }>(
+      `SELECT tablename FROM pg_stats WHERE tablename LIKE 'message%' GROUP BY 1`,
+    );
+    expect(tables).to.deep.equal([{ tablename: 'message_search' }]);
   });
 
-  it('builds the index for another dictionary, and uses it for searches', async () => {
-    const before = await dictionary();
-    const { code, stdout } = await cli(['search-dictionary', 'german'], { DATABASE_URL: url });
-    expect(stdout).to.deep.equal(['search uses german now']);
+  it('names a language, and sends the indexer back to the beginning under a higher epoch', async () => {
+    await rows(`UPDATE event_cursors SET position = 7, epoch = 3, owner = 'somebody'`);
+    const { code, stdout } = await cli(['search-dictionary', 'german'], { DATABASE_URL: store.url });
+    expect(stdout).to.deep.equal(['search uses german_stem now; the indexer goes through all messages again']);
     expect(code).to.equal(0);
-    expect(await dictionary()).to.deep.include({ name: 'german' });
-    const { indexdef } = await dictionary();
-    expect(indexdef).to.equal(before.indexdef.replace("'simple'::regconfig", "'german'::regconfig"));
-    expect(await statistics()).to.deep.equal(['messages']);
+    expect(await rows('SELECT search_dictionary AS name FROM store')).to.deep.equal([{ name: 'german_stem' }]);
+    const cursors = await rows('SELECT DISTINCT position, epoch, owner FROM event_cursors');
+    expect(cursors).to.deep.equal([{ position: '0', epoch: '4', owner: null }]);
+  });
+
+  it('goes back to none', async () => {
+    const { stdout } = await cli(['search-dictionary', 'none'], { DATABASE_URL: store.url });
+    expect(stdout).to.deep.equal(['search uses none now; the indexer goes through all messages again']);
   });
 
   it('refuses an unknown dictionary in one line that lists the known ones', async () => {
-    const { code, stderr } = await cli(['search-dictionary', "klingon'; --"], { DATABASE_URL: url });
+    const { code, stderr } = await cli(['search-dictionary', "klingon'; --"], { DATABASE_URL: store.url });
     expect(code).to.equal(1);
-    expect(stderr).to.match(/^parley: the database has no text search configuration klingon'; --; it has .*simple/);
+    expect(stderr).to.match(/^parley: the database has no dictionary klingon'; --; it has none, .*english_stem/);
   });
 });

@@ -4,6 +4,7 @@ import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
 import { CHANGES_AUDIENCE } from '../../../../domain/event.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
+import { EVENT_BYTES, type PageRow, withinPageBytes } from '../queries/page-bytes.js';
 import { rethrow } from '../store-errors.js';
 import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
 
@@ -18,20 +19,26 @@ const AUDIENCE_TYPES = Prisma.raw([...CHANGES_AUDIENCE].map((type) => `'${type}'
 export class PrismaFollowedLog implements FollowedLog {
   constructor(private readonly database: PrismaClient) {}
 
-  /** One statement, so one snapshot: a batch writes its events and the end of the log together. */
+  /**
+   * One statement, so one snapshot: a batch writes its events and the end of the log together. The events are one JSON
+   * text: with separate cells, Prisma and the driver would process each of some thirty values of an event several times.
+   */
   async read(partition: number, after: number, limit: number): Promise<LogStretch> {
-    type Row = { end: number; floor: number } & (EventRow | { partition: null });
-    const rows = await this.database.$queryRaw<Row[]>`
-      SELECT p.position::float8 AS "end", p.log_floor::float8 AS floor, found.* FROM partitions p
-      LEFT JOIN LATERAL (
-        SELECT ${EVENT_COLUMNS} FROM ${EVENTS_WITH_MESSAGES}
-        WHERE e.partition = ${partition}::int4 AND e.position > ${after}::int8
-        ORDER BY e.position LIMIT ${limit}::int8) found ON true
-      WHERE p.partition = ${partition}::int4 ORDER BY found.position`.catch(rethrow);
-    const [first] = rows;
-    if (first === undefined) throw new Error(`there is no partition ${partition}`);
-    const events = rows.flatMap((row) => (row.partition === null ? [] : [toLoggedEvent(row as EventRow)]));
-    return { events, end: first.end, floor: first.floor };
+    const page = Prisma.sql`
+      SELECT ${EVENT_COLUMNS}, ${EVENT_BYTES} AS bytes FROM ${EVENTS_WITH_MESSAGES}
+      WHERE e.partition = ${partition}::int4 AND e.position > ${after}::int8
+      ORDER BY e.position LIMIT ${limit}::int8`;
+    const [found] = await this.database.$queryRaw<{ end: number; floor: number; events: string | null }[]>`
+      SELECT p.position::float8 AS "end", p.log_floor::float8 AS floor,
+        (SELECT json_agg(t ORDER BY t.position)::text
+          FROM (${withinPageBytes(page, Prisma.sql`p.position`)}) t) AS events
+      FROM partitions p WHERE p.partition = ${partition}::int4`.catch(rethrow);
+    if (found === undefined) throw new Error(`there is no partition ${partition}`);
+    const rows = found.events === null ? [] : (JSON.parse(found.events) as (EventRow & PageRow)[]);
+    const last = rows.at(-1);
+    const isAll = last === undefined || (last.pageRows === rows.length && rows.length < limit);
+    const { end, floor } = found;
+    return { events: rows.map(toLoggedEvent), through: isAll ? end : last.position, end, floor };
   }
 
   /**

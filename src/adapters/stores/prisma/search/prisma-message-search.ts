@@ -16,7 +16,7 @@ import type {
 import { SlowQuery } from '../../../../application/ports/queries/slow-query.js';
 import { SEARCH_CONSUMER } from '../../../../application/search/search-indexer.js';
 import { PAGE_MAX_BYTES } from '../../../../contract/rest/requests.js';
-import { highlight } from '../../../../domain/search/highlights.js';
+import { highlight, type StemOf } from '../../../../domain/search/highlights.js';
 import { type SearchTerm, searchTerms } from '../../../../domain/search/search-terms.js';
 import { wordsOf } from '../../../../domain/search/words.js';
 import { column } from '../columns.js';
@@ -26,7 +26,7 @@ import { andVisible } from '../queries/visible-chats.js';
 import { CHAT_VIEW_COLUMNS, CHATS_OF_MEMBERS, type ChatViewRow, toChatView } from '../rows.js';
 import { rethrow } from '../store-errors.js';
 import { bySender, inOrder, onDays, SEARCH_DOCUMENT, SEARCH_KEYS, searchQuery } from './search-columns.js';
-import { SearchDictionary, type StemOf } from './search-dictionary.js';
+import { NO_DICTIONARY, NO_STEMS, SearchDictionary } from './search-dictionary.js';
 
 /** Maximum number of matches of one window that are sorted. A window with more matches is narrowed. */
 export const WINDOW_MATCHES_MAX = 2_000;
@@ -180,11 +180,12 @@ export class PrismaMessageSearch implements MessageSearch {
   }
 
   /** Of the words of the found texts, for their highlights. */
-  private stemsIn(
+  private async stemsIn(
     found: readonly Pick<FoundMessage, 'message'>[],
     terms: readonly SearchTerm[],
     dictionary: string,
   ): Promise<StemOf> {
+    if (dictionary === NO_DICTIONARY) return NO_STEMS;
     const texts = found.flatMap(({ message }) => wordsOf(message.body ?? '').map(({ text }) => text));
     return this.dictionary.stems(dictionary, [...texts, ...terms.flatMap(({ words }) => words)]);
   }

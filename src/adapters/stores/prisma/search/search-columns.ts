@@ -7,7 +7,7 @@ import { Prisma } from '../generated/client.js';
 const DAY_MS = 86_400_000;
 
 /** For `message_search s`. */
-export const SEARCH_DOCUMENT = Prisma.raw(`array_to_tsvector(string_to_array(translate(s.words, E'\\n', ' '), ' '))`);
+export const SEARCH_DOCUMENT = Prisma.raw('search_document(s.words)');
 /** For `message_search s`: chat, sender and day of creation. Several conditions narrow each other while the index is read. */
 export const SEARCH_KEYS = Prisma.raw(
   `ARRAY[s.chat_key, s.sender_key, (s.created_at AT TIME ZONE 'UTC')::date - DATE '1970-01-01']`,

@@ -1,4 +1,5 @@
 import type { SearchDictionaries } from '../../../../application/ports/queries/search-dictionaries.js';
+import type { StemOf } from '../../../../domain/search/highlights.js';
 import { column } from '../columns.js';
 import type { PrismaClient } from '../generated/client.js';
 import { rethrow } from '../store-errors.js';
@@ -6,9 +7,7 @@ import { rethrow } from '../store-errors.js';
 /** The store has no dictionary: words are found as they are written. */
 export const NO_DICTIONARY = 'none';
 
-export type StemOf = (word: string) => string | null;
-
-const NO_STEMS: StemOf = () => null;
+export const NO_STEMS: StemOf = () => null;
 
 /**
  * The stems of words, from one of PostgreSQL's Snowball dictionaries. A dictionary maps one word to its stem; PostgreSQL's

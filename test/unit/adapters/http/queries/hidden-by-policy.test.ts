@@ -67,7 +67,9 @@ describe('REST queries, where a policy hides chats from their members,', () => {
       for (const path of ['/v1/chats?limit=2', '/v1/search/messages?q=tea&limit=2'])
         for (let cursor: string | null = ''; cursor !== null; ) {
           const { body } = await rest.get(cursor === '' ? path : `${path}&cursor=${cursor}`, { as: 'rita' });
-          answers.push(body);
+          // The time of the search, which differs.
+          const { indexedThrough: _, ...page } = body;
+          answers.push(page);
           cursor = body.nextCursor;
         }
       answers.push((await rest.get('/v1/me/unread', { as: 'rita' })).body);
