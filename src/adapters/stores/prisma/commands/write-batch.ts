@@ -6,10 +6,11 @@
  *
  * Raw: parts of one statement, and row locks in this order.
  */
-import type { BatchRequest, BatchSnapshot, BatchWrites } from '../../../../application/ports/store/command-store.js';
+import type { BatchRequest, BatchWrites } from '../../../../application/ports/store/command-store.js';
 import { Prisma } from '../generated/client.js';
 import { insertDecisions } from '../log/decision-rows.js';
 import { NO_SUCH_CHAT, NOT_AS_READ } from '../store-errors.js';
+import type { ReadBatch } from './read-snapshot.js';
 import {
   countReactions,
   countReplies,
@@ -38,13 +39,13 @@ import {
 import { countUserChats, insertChats, insertReceipts, insertUsers, updateUsers } from './write-shared-rows.js';
 
 /**
- * Aborts if a partition, a profile, a chat id, a receipt or a user's last free chat is not as it was read
+ * Aborts if a partition, the period of the receipts, a profile, a chat id, a receipt or a user's last free chat is not as it was read
  * (`NOT_AS_READ`), or a chat is missing (`NO_SUCH_CHAT`). Throws a `StoreError`, or a JavaScript error, if a value
  * cannot be encoded.
  */
-export function writeBatch(request: BatchRequest, snapshot: BatchSnapshot, writes: BatchWrites): Prisma.Sql {
+export function writeBatch(request: BatchRequest, read: ReadBatch, writes: BatchWrites): Prisma.Sql {
   const parts: Record<string, Prisma.Sql | null> = {
-    moved: movePartitions(request, snapshot, writes),
+    moved: movePartitions(request, read, writes),
     users_new: insertUsers(writes),
     users_changed: updateUsers(writes),
     chats_new: insertChats(writes),
@@ -69,7 +70,7 @@ export function writeBatch(request: BatchRequest, snapshot: BatchSnapshot, write
     threads_gone: deleteThreads(writes),
     events_new: insertEvents(writes),
     user_chats_counted: countUserChats(writes),
-    receipts_new: insertReceipts(writes),
+    receipts_new: insertReceipts(writes, read.receiptPeriod),
     decisions_new: insertDecisions(writes.decisions),
   };
   const present = Object.entries(parts).flatMap(([name, part]) =>
