@@ -40,6 +40,7 @@ const LOAD = `
     || '-7000-8000-000000000000')::uuid, now(), 'default', 'alice', 'chat.view', 'deny', 'v', '{}', ''
   FROM generate_series(1, ${ROWS}) n;
   ${plantReceipts(`SELECT n::text FROM generate_series(1, ${ROWS}) n`)};
+  UPDATE receipts SET slot = abs(hashtext(key::text)) % 4;
   INSERT INTO users (tenant_id, user_id, display_name, kind, metadata, revision, created_at, updated_at)
   SELECT 'default', 'user-' || n, 'N', 'human', '{}', 1, now(), now() FROM generate_series(1, ${ROWS}) n;
   INSERT INTO parked_events (name, partition, position, sequence, code, parked_at, retry_requested)
