@@ -13,8 +13,8 @@ const canonicalize = canonicalizeModule as unknown as (value: unknown) => string
 export const CANONICAL_REFUSED_MAX_BYTES = 16 * 1024;
 
 /**
- * Of the 32 bytes of SHA-256. Two contents with the same 16 bytes take 2^64 attempts to find, and only the producer that
- * made both would get the receipt of the first for the second.
+ * Of the 32 bytes of SHA-256. Two contents with the same 16 bytes take 2^64 attempts to find, and only the producer
+ * that made both would get the receipt of the first for the second.
  */
 export const CONTENT_HASH_BYTES = 16;
 
@@ -27,7 +27,10 @@ function hashOf(type: string, content: string | Uint8Array): Uint8Array {
   return sha256.subarray(0, CONTENT_HASH_BYTES);
 }
 
-/** The start of SHA-256 over the type and the canonical form (RFC 8785) of an accepted command's body, with its tenant filled in. */
+/**
+ * The first half of SHA-256 over the type and the canonical form (RFC 8785) of an accepted command's body, with its
+ * tenant filled in.
+ */
 export function contentHash(type: string, parsed: Record<string, unknown>): Uint8Array {
   return hashOf(type, canonicalize(parsed));
 }

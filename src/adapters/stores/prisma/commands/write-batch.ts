@@ -39,9 +39,9 @@ import {
 import { countUserChats, insertChats, insertReceipts, insertUsers, updateUsers } from './write-shared-rows.js';
 
 /**
- * Aborts if a partition, the period of the receipts, a profile, a chat id, a receipt or a user's last free chat is not as it was read
- * (`NOT_AS_READ`), or a chat is missing (`NO_SUCH_CHAT`). Throws a `StoreError`, or a JavaScript error, if a value
- * cannot be encoded.
+ * Aborts if a partition, the period of the receipts, a profile, a chat id, a receipt or a user's last free chat is not
+ * as it was read (`NOT_AS_READ`), or a chat is missing (`NO_SUCH_CHAT`). Throws a `StoreError`, or a JavaScript error,
+ * if a value cannot be encoded.
  */
 export function writeBatch(request: BatchRequest, read: ReadBatch, writes: BatchWrites): Prisma.Sql {
   const parts: Record<string, Prisma.Sql | null> = {

@@ -99,9 +99,9 @@ export function insertEvents({ events: rows }: BatchWrites): Prisma.Sql | null {
 }
 
 /**
- * Returns a row for each partition whose lease, position and period of receipts are as they were read. Rows are locked in the order of
- * their partitions, so that two batches, or a batch and an acquisition of leases, wait for each other but never
- * deadlock: an UPDATE alone locks rows in the order in which its plan finds them.
+ * Returns a row for each partition whose lease, position and period of receipts are as they were read. Rows are locked
+ * in the order of their partitions, so that two batches, or a batch and an acquisition of leases, wait for each other
+ * but never deadlock: an UPDATE alone locks rows in the order in which its plan finds them.
  */
 export function movePartitions(
   { leases }: BatchRequest,

@@ -1,6 +1,6 @@
 /**
- * Receipts are stored in a ring of tables, `receipts_0` to `receipts_3`. All batches write into the table of the present
- * period; the oldest table is emptied as a whole, and is then the next one to be filled.
+ * Receipts are stored in a ring of tables, `receipts_0` to `receipts_3`. All batches write into the table of the
+ * present period; the oldest table is emptied as a whole, and is then the next one to be filled.
  *
  * The present period is in the row of each partition. A batch reads it with the partition's position, and writes only
  * if both are unchanged. A new period begins in all partitions at once, in a transaction that holds all their rows. So
